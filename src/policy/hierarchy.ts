@@ -1,0 +1,114 @@
+import type { Rule } from './rule.ts';
+
+/** Casbin's role manager follows at most this many links; what lies deeper is silently not inherited. */
+export const MAX_INHERITANCE_LINKS = 10;
+
+/** Who inherits directly from whom, in one role definition (`g`, `g2` …) and one domain. */
+export interface Hierarchy {
+  readonly ptype: string;
+  readonly domain: string;
+  readonly parents: ReadonlyMap<string, readonly string[]>;
+}
+
+/** The hierarchies that a policy's `g` rules make, one for each ptype and domain. */
+export function buildHierarchies(rules: readonly Rule[]): Hierarchy[] {
+  const hierarchies = new Map<string, { ptype: string; domain: string; parents: Map<string, string[]> }>();
+  for (const { ptype, values } of rules) {
+    const [child, parent, ...domains] = values;
+    if (!ptype.startsWith('g') || child === undefined || parent === undefined) continue;
+    const domain = domains.join(', ');
+    const key = JSON.stringify([ptype, domains]);
+    const hierarchy = hierarchies.get(key) ?? { ptype, domain, parents: new Map() };
+    hierarchies.set(key, hierarchy);
+    hierarchy.parents.set(child, [...(hierarchy.parents.get(child) ?? []), parent]);
+  }
+  return [...hierarchies.values()];
+}
+
+/** Circles of two roles or more, each as a path that ends where it began. One path a circle, not every rotation. */
+export function findCycles({ parents }: Hierarchy): string[][] {
+  const cycles: string[][] = [];
+  const finished = new Set<string>();
+  for (const start of parents.keys()) {
+    // An explicit stack: a hierarchy may be deeper than JavaScript's own.
+    const path: string[] = [];
+    const onPath = new Set<string>();
+    const stack: { role: string; next: number }[] = [];
+    const enter = (role: string) => {
+      path.push(role);
+      onPath.add(role);
+      stack.push({ role, next: 0 });
+    };
+    if (!finished.has(start)) enter(start);
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      const parent = (parents.get(top.role) ?? [])[top.next++];
+      if (parent === undefined) {
+        stack.pop();
+        path.pop();
+        onPath.delete(top.role);
+        finished.add(top.role);
+      } else if (onPath.has(parent)) {
+        if (parent !== top.role) cycles.push([...path.slice(path.indexOf(parent)), parent]);
+      } else if (!finished.has(parent)) {
+        enter(parent);
+      }
+    }
+  }
+  return cycles;
+}
+
+/**
+ * The path of roles from `from` to `to` with the fewest links, both included; null when there is none of at
+ * most `maxLinks`.
+ */
+export function findRolePath(
+  { parents }: Hierarchy,
+  from: string,
+  to: string,
+  maxLinks = MAX_INHERITANCE_LINKS,
+): string[] | null {
+  const cameFrom = new Map<string, string | null>([[from, null]]);
+  let level = [from];
+  for (let links = 0; level.length > 0 && links <= maxLinks; links++) {
+    if (cameFrom.has(to)) return tracePath(cameFrom, to);
+    level = nextLevel(parents, level, cameFrom);
+  }
+  return null;
+}
+
+/** Inheritance that Casbin would not follow: for each role that has some, one path of more than ten links. */
+export function findTooDeep({ parents }: Hierarchy): string[][] {
+  const tooDeep: string[][] = [];
+  for (const role of parents.keys()) {
+    const cameFrom = new Map<string, string | null>([[role, null]]);
+    let level = [role];
+    for (let links = 0; level.length > 0 && links <= MAX_INHERITANCE_LINKS; links++) {
+      level = nextLevel(parents, level, cameFrom);
+    }
+    const beyond = level[0];
+    if (beyond !== undefined) tooDeep.push(tracePath(cameFrom, beyond));
+  }
+  return tooDeep;
+}
+
+function nextLevel(
+  parents: Hierarchy['parents'],
+  level: readonly string[],
+  cameFrom: Map<string, string | null>,
+): string[] {
+  const next: string[] = [];
+  for (const role of level) {
+    for (const parent of parents.get(role) ?? []) {
+      if (cameFrom.has(parent)) continue;
+      cameFrom.set(parent, role);
+      next.push(parent);
+    }
+  }
+  return next;
+}
+
+function tracePath(cameFrom: ReadonlyMap<string, string | null>, end: string): string[] {
+  const path: string[] = [];
+  for (let role: string | null | undefined = end; role != null; role = cameFrom.get(role)) path.unshift(role);
+  return path;
+}

@@ -1,0 +1,24 @@
+/** One policy line: a ptype (`p`, `p2`, `g`, `g2` …) and its values. */
+export interface Rule {
+  readonly ptype: string;
+  readonly values: readonly string[];
+}
+
+/** A text that two rules share only when they are equal, for sets and maps. */
+export function ruleKey(rule: Rule): string {
+  return JSON.stringify([rule.ptype, ...rule.values]);
+}
+
+/** The rule as a person reads it in a message: `p, readonly, accounts, read`. */
+export function formatRule(rule: Rule): string {
+  return [rule.ptype, ...rule.values.map(formatValue)].join(', ');
+}
+
+function formatValue(value: string): string {
+  return isPlain(value) ? value : JSON.stringify(value);
+}
+
+/** Whether a value can stand in a list without quotes: nothing in it separates, quotes, or hides at an end. */
+function isPlain(value: string): boolean {
+  return value !== '' && value === value.trim() && !/[",\p{Cc}\p{Surrogate}]/u.test(value);
+}

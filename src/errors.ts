@@ -124,12 +124,7 @@ export class MigrationError extends BootstrapError {
   /** The migration's name, or null when the failure belongs to none of them. */
   readonly migration: string | null;
 
-  constructor(
-    code: BootstrapErrorCode,
-    migration: string | null,
-    message: string,
-    options?: ErrorOptions,
-  ) {
+  constructor(code: BootstrapErrorCode, migration: string | null, message: string, options?: ErrorOptions) {
     super(code, message, options);
     this.migration = migration;
   }

@@ -1,0 +1,46 @@
+import { BootstrapError } from '../errors.ts';
+
+/** PostgreSQL's error codes by name (PostgreSQL documentation, appendix A). */
+export const SQLSTATE = {
+  ACTIVE_SQL_TRANSACTION: '25001',
+  READ_ONLY_SQL_TRANSACTION: '25006',
+  IN_FAILED_SQL_TRANSACTION: '25P02',
+  UNIQUE_VIOLATION: '23505',
+  INVALID_AUTHORIZATION: '28000',
+  INVALID_PASSWORD: '28P01',
+  INVALID_CATALOG_NAME: '3D000',
+  INVALID_SCHEMA_NAME: '3F000',
+  SERIALIZATION_FAILURE: '40001',
+  DEADLOCK_DETECTED: '40P01',
+  INSUFFICIENT_PRIVILEGE: '42501',
+  UNDEFINED_COLUMN: '42703',
+  UNDEFINED_TABLE: '42P01',
+  DUPLICATE_SCHEMA: '42P06',
+  DUPLICATE_TABLE: '42P07',
+  DUPLICATE_OBJECT: '42710',
+  INVALID_COLUMN_REFERENCE: '42P10',
+  PROGRAM_LIMIT_EXCEEDED: '54000',
+  LOCK_NOT_AVAILABLE: '55P03',
+  UNSAFE_NEW_ENUM_VALUE_USAGE: '55P04',
+  QUERY_CANCELED: '57014',
+  ADMIN_SHUTDOWN: '57P01',
+  CRASH_SHUTDOWN: '57P02',
+  CANNOT_CONNECT_NOW: '57P03',
+  IDLE_IN_TRANSACTION_TIMEOUT: '25P03',
+} as const;
+
+/** The SQLSTATE, or Node's error code, that an error or the nearest of its causes carries. */
+export function errorCode(error: unknown): string | undefined {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    // Our own codes are another vocabulary.
+    if (current instanceof BootstrapError) continue;
+    if ('code' in current && typeof current.code === 'string') return current.code;
+  }
+  return undefined;
+}
+
+/** Whether an error says that a table or a schema is not there. */
+export function isAbsence(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === SQLSTATE.UNDEFINED_TABLE || code === SQLSTATE.INVALID_SCHEMA_NAME;
+}

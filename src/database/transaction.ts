@@ -1,0 +1,69 @@
+import { type Kysely, sql, type Transaction } from 'kysely';
+
+// biome-ignore lint/suspicious/noExplicitAny: the tables in it belong to seeders and migrations too
+export type AnyTransaction = Transaction<any>;
+// biome-ignore lint/suspicious/noExplicitAny: as above
+export type AnyKysely = Kysely<any>;
+
+/** A setting of this library's own, alive exactly as long as the transaction that set it. */
+const MARKER = 'casbin_bootstrap.transaction';
+
+/** Opens a transaction that only reads, and sees one moment of the database. */
+export function inReadOnlyTransaction<T>(
+  db: AnyKysely,
+  work: (trx: AnyTransaction) => Promise<T>,
+): Promise<T> {
+  return db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work);
+}
+
+/**
+ * Opens a transaction that writes. Read committed, so that what is read after waiting for the lock is what the
+ * one who held it has committed; named, so that no default of the server's decides.
+ */
+export function inWriteTransaction<T>(db: AnyKysely, work: (trx: AnyTransaction) => Promise<T>): Promise<T> {
+  return db.transaction().setIsolationLevel('read committed').setAccessMode('read write').execute(work);
+}
+
+/** What is set for the length of a transaction. */
+export interface TransactionSettings {
+  readonly lockTimeoutMs: number;
+  readonly statementTimeoutMs: number | undefined;
+  readonly schema: string | undefined;
+}
+
+/**
+ * Expressions that apply the settings, to be selected: so they fit into a query that is sent anyway. They take
+ * effect after that query.
+ */
+export function settingExpressions({ lockTimeoutMs, statementTimeoutMs, schema }: TransactionSettings) {
+  const settings = [
+    sql`set_config('lock_timeout', ${String(lockTimeoutMs)}, true)`,
+    sql`set_config('idle_in_transaction_session_timeout', '0', true)`,
+  ];
+  if (statementTimeoutMs !== undefined) {
+    settings.push(sql`set_config('statement_timeout', ${String(statementTimeoutMs)}, true)`);
+  }
+  if (schema !== undefined) {
+    // The caller's own path stays behind it, so that types of extensions remain visible.
+    settings.push(
+      sql`set_config('search_path', concat_ws(', ', quote_ident(${schema}), nullif(current_setting('search_path'), '')), true)`,
+    );
+  }
+  return settings;
+}
+
+/** Marks the transaction, so that {@link isSameTransaction} can tell whether it is still open. */
+export async function markTransaction(trx: AnyTransaction): Promise<void> {
+  await sql`select set_config(${MARKER}, 'open', true)`.execute(trx);
+}
+
+/**
+ * Whether the transaction that was marked is still the one that statements run in. False when somebody ended
+ * it. Throws 25P02 when an error was swallowed and left it aborted.
+ */
+export async function isSameTransaction(db: AnyKysely): Promise<boolean> {
+  const { rows } = await sql<{ marker: string | null }>`
+    select current_setting(${MARKER}, true) as marker
+  `.execute(db);
+  return rows[0]?.marker === 'open';
+}

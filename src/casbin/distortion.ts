@@ -1,0 +1,45 @@
+import { Helper, newModel } from 'casbin';
+import type { Problem } from '../errors.ts';
+import type { DefinedRule } from '../policy/compile.ts';
+import { formatRule, type Rule } from '../policy/rule.ts';
+
+/**
+ * Values that certainly survive: nothing that CSV, Casbin's bracket matching or trimming looks at. Only these
+ * skip the round trip; a property test holds the two against each other.
+ */
+const PLAIN_VALUE = /^[A-Za-z0-9_./:@*-]+$/;
+
+/** What the stock adapter makes of a stored rule: its values as loaded, or why it can't load it. */
+export type StockReading =
+  | { readonly kind: 'same' }
+  | { readonly kind: 'distorted'; readonly values: readonly string[] | null }
+  | { readonly kind: 'unloadable'; readonly reason: string };
+
+/** Reads a rule as casbin-pg-adapter does: joined by `, `, then parsed as CSV by Casbin's own loader. */
+export function readAsStockAdapter({ ptype, values }: Rule): StockReading {
+  if (values.every((value) => PLAIN_VALUE.test(value))) return { kind: 'same' };
+  const probe = newModel();
+  probe.addDef(ptype.charAt(0), ptype, '_, _');
+  try {
+    Helper.loadPolicyLine(`${ptype}, ${values.join(', ')}`, probe);
+  } catch (error) {
+    return { kind: 'unloadable', reason: error instanceof Error ? error.message : String(error) };
+  }
+  const loaded = probe.getPolicy(ptype.charAt(0), ptype)[0] ?? null;
+  const same = loaded?.length === values.length && loaded.every((value, index) => value === values[index]);
+  return same ? { kind: 'same' } : { kind: 'distorted', values: loaded };
+}
+
+/** Rules that an application with the stock adapter would read as other rules, or not at all. */
+export function findDistorted(rules: readonly DefinedRule[]): Problem[] {
+  return rules.flatMap(({ at, ...rule }): Problem[] => {
+    const reading = readAsStockAdapter(rule);
+    if (reading.kind === 'same') return [];
+    const outcome =
+      reading.kind === 'unloadable'
+        ? 'makes every loadPolicy throw'
+        : `is loaded as ${reading.values === null ? 'nothing' : `"${formatRule({ ...rule, values: reading.values })}"`}`;
+    const message = `rule "${formatRule(rule)}" does not survive Casbin's own loader: it ${outcome}. Avoid commas, quotes, line breaks, unmatched brackets and blanks at the ends of its values.`;
+    return [{ code: 'VALUE_DISTORTED', at, message }];
+  });
+}

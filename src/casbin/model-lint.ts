@@ -1,0 +1,83 @@
+import type { Model } from 'casbin';
+import type { Problem } from '../errors.ts';
+import { collectNames, type MatcherNames } from './matcher.ts';
+
+/** The effects that Casbin's DefaultEffectorStream knows (casbin 5.51.1), as the model stores them. */
+const KNOWN_EFFECTS = new Set([
+  'some(where (p_eft == allow))',
+  '!some(where (p_eft == deny))',
+  'some(where (p_eft == allow)) && !some(where (p_eft == deny))',
+  'priority(p_eft) || deny',
+  'subjectPriority(p_eft) || deny',
+]);
+
+/**
+ * What Casbin would not complain about: names in a matcher that nothing defines (they are silently false),
+ * functions that don't exist, `g` with the wrong number of arguments, effects that it can't evaluate.
+ *
+ * @param functions the functions that a matcher may call, beside those that role definitions bring
+ * @param locate tells where a definition (`m`, `e2` …) stands
+ */
+export function lintModel(
+  model: Model,
+  functions: ReadonlySet<string>,
+  locate: (key: string) => string,
+): Problem[] {
+  return [...lintMatchers(model, functions, locate), ...lintEffects(model, locate)];
+}
+
+function lintMatchers(model: Model, functions: ReadonlySet<string>, locate: (key: string) => string) {
+  const tokens = new Set(['r', 'p'].flatMap((section) => sectionTokens(model, section)));
+  return [...(model.model.get('m') ?? [])].flatMap(([key, { value }]): Problem[] => {
+    const at = locate(key);
+    let names: MatcherNames;
+    try {
+      names = collectNames(value);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      return [{ code: 'MODEL_INVALID', at, message: `matcher "${key}" can't be parsed: ${reason}.` }];
+    }
+    const undefinedValues = [...new Set(names.values)]
+      .filter((name) => !tokens.has(name))
+      .map((name): Problem => {
+        const shown = name.replace(/^([rp]\d*)_/, '$1.');
+        const known = [...tokens].map((token) => token.replace('_', '.')).join(', ');
+        const message = `matcher "${key}" uses "${shown}", which is not defined: Casbin would silently deny. Defined are ${known}.`;
+        return { code: 'MODEL_NAME_UNDEFINED', at, message };
+      });
+    return [...undefinedValues, ...names.calls.flatMap((call) => lintCall(model, functions, key, at, call))];
+  });
+}
+
+function lintCall(
+  model: Model,
+  functions: ReadonlySet<string>,
+  matcher: string,
+  at: string,
+  { name, argumentCount }: MatcherNames['calls'][number],
+): Problem[] {
+  const roleDefinition = model.model.get('g')?.get(name);
+  if (roleDefinition !== undefined) {
+    const expected = roleDefinition.value.split('_').length - 1;
+    if (argumentCount === expected) return [];
+    const message = `matcher "${matcher}" calls "${name}" with ${argumentCount} arguments, but its role definition has ${expected}.`;
+    return [{ code: 'MODEL_INVALID', at, message }];
+  }
+  if (functions.has(name) || name === 'eval') return [];
+  const message = `matcher "${matcher}" calls "${name}", which is neither a role definition nor a function of Casbin's. Define it under [role_definition], or add it in configureEnforcer.`;
+  return [{ code: 'MODEL_NAME_UNDEFINED', at, message }];
+}
+
+function lintEffects(model: Model, locate: (key: string) => string): Problem[] {
+  return [...(model.model.get('e') ?? [])]
+    .filter(([, { value }]) => !KNOWN_EFFECTS.has(value))
+    .map(([key, { value }]) => ({
+      code: 'MODEL_INVALID',
+      at: locate(key),
+      message: `effect "${value.replaceAll('p_', 'p.')}" is none that Casbin knows. Use one of ${[...KNOWN_EFFECTS].map((effect) => `"${effect.replaceAll('p_', 'p.')}"`).join(', ')}.`,
+    }));
+}
+
+function sectionTokens(model: Model, section: string): string[] {
+  return [...(model.model.get(section)?.values() ?? [])].flatMap(({ tokens }) => tokens);
+}

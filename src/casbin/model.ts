@@ -1,0 +1,26 @@
+import { type Model, newModel } from 'casbin';
+
+/** The tokens of one definition (`r`, `p`, `p2` …) without their prefix: `['sub', 'obj', 'act']`. */
+export function tokensOf(model: Model, section: 'r' | 'p', key: string = section): string[] {
+  const tokens = model.model.get(section)?.get(key)?.tokens ?? [];
+  return tokens.map((token) => token.slice(key.length + 1));
+}
+
+/** How many values a rule of each ptype must have. */
+export function ruleLengthsOf(model: Model): Map<string, number> {
+  const lengths = new Map<string, number>();
+  for (const [ptype, { tokens }] of model.model.get('p') ?? []) lengths.set(ptype, tokens.length);
+  // A role definition is counted as Casbin's Assertion.buildRoleLinks counts it.
+  for (const [ptype, { value }] of model.model.get('g') ?? [])
+    lengths.set(ptype, value.split('_').length - 1);
+  return lengths;
+}
+
+/** The same definitions without any policy or role manager, so that an enforcer may fill and keep it. */
+export function copyModel(model: Model): Model {
+  const copy = newModel();
+  for (const [section, assertions] of model.model) {
+    for (const [key, { value }] of assertions) copy.addDef(section, key, value);
+  }
+  return copy;
+}

@@ -1,0 +1,86 @@
+import { type Kysely, sql } from 'kysely';
+import type { Migration } from '../src/migration/migration.ts';
+
+/** What casbin-pg-adapter 1.4.0 would run, so that it finds nothing left to do. */
+const STOCK_MIGRATIONS = ['1587132340023_initial', '1591572942519_pkey-and-uniq'];
+
+/**
+ * The table of casbin-pg-adapter, as it makes it, but unique on (ptype, rule): its own constraint is on `rule`
+ * alone, so that `g, a, b` and `g2, a, b` exclude each other. A table that is there already is completed.
+ */
+export const casbin: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema
+      .createTable('casbin')
+      .ifNotExists()
+      .addColumn('id', 'serial', (column) => column.notNull())
+      .addColumn('ptype', 'text', (column) => column.notNull())
+      .addColumn('rule', 'jsonb', (column) => column.notNull())
+      .execute();
+    await db.schema.createIndex('idx_casbin_ptype').ifNotExists().on('casbin').column('ptype').execute();
+    for (const position of [0, 1, 2, 3, 4, 5]) {
+      await db.schema
+        .createIndex(`idx_casbin_rule_v${position}`)
+        .ifNotExists()
+        .on('casbin')
+        .expression(sql`(rule ->> ${sql.lit(position)})`)
+        .execute();
+    }
+    if (!(await hasConstraint(db, 'p', ['id']))) {
+      await db.schema.alterTable('casbin').addPrimaryKeyConstraint('casbin_pkey', ['id']).execute();
+    }
+    await db.schema.alterTable('casbin').dropConstraint('casbin_uniq_rule').ifExists().execute();
+    if (!(await hasConstraint(db, 'u', ['ptype', 'rule']))) {
+      await db.schema
+        .alterTable('casbin')
+        .addUniqueConstraint('casbin_uniq_ptype_rule', ['ptype', 'rule'])
+        .execute();
+    }
+    await recordStockMigrations(db);
+  },
+};
+
+async function hasConstraint(
+  db: Kysely<unknown>,
+  type: 'p' | 'u',
+  columns: readonly string[],
+): Promise<boolean> {
+  const { rows } = await sql`
+    select
+    from pg_catalog.pg_constraint c
+    where c.conrelid = 'casbin'::regclass
+      and c.contype = ${type}
+      and (
+        select array_agg(a.attname::text order by a.attname)
+        from pg_catalog.pg_attribute a
+        where a.attrelid = c.conrelid and a.attnum = any(c.conkey)
+      ) = ${columns}::text[]
+  `.execute(db);
+  return rows.length > 0;
+}
+
+/** The stock adapter looks in `public`, and nowhere else; a casbin table of another schema is not its own. */
+async function recordStockMigrations(db: Kysely<unknown>): Promise<void> {
+  const { rows } = await sql<{ schema: string }>`
+    select n.nspname as schema
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = 'casbin'::regclass
+  `.execute(db);
+  if (rows[0]?.schema !== 'public') return;
+  // As node-pg-migrate 5.10 makes it.
+  await db.schema
+    .createTable('casbin_migrations')
+    .ifNotExists()
+    .addColumn('id', 'serial', (column) => column.primaryKey())
+    .addColumn('name', 'varchar(255)', (column) => column.notNull())
+    .addColumn('run_on', 'timestamp', (column) => column.notNull())
+    .execute();
+  await sql`
+    insert into casbin_migrations (name, run_on)
+    select stock.name, now()
+    from unnest(${STOCK_MIGRATIONS}::text[]) with ordinality as stock (name, position)
+    where not exists (select from casbin_migrations m where m.name = stock.name)
+    order by stock.position
+  `.execute(db);
+}

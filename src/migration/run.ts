@@ -1,0 +1,63 @@
+import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
+import { type AnyKysely, isSameTransaction } from '../database/transaction.ts';
+import { loadMigrator } from './kysely-migrator.ts';
+import type { Migration, Migrations } from './migration.ts';
+
+/** This package's own migration table. The application's is Kysely's default, `kysely_migration`. */
+export const PACKAGE_MIGRATION_TABLE = 'casbin_bootstrap_migration';
+export const APPLICATION_MIGRATION_TABLE = 'kysely_migration';
+
+/** One run of Kysely's Migrator. */
+export interface MigrationRun {
+  readonly table: string;
+  readonly schema: string;
+  readonly migrations: Migrations;
+  /** Names that the table has and `migrations` lacks, which are to be ignored; Kysely would refuse them. */
+  readonly ignored?: readonly string[];
+}
+
+/**
+ * Runs what is pending through Kysely's Migrator, inside the transaction that is open on `db`.
+ *
+ * @param db the Kysely that the transaction was opened on: on 0.28 a Migrator can't use a Transaction itself
+ * @returns the names of the migrations that were applied, in order
+ * @throws StepFailure naming the migration that failed or ended the transaction
+ */
+export async function runMigrations(db: AnyKysely, run: MigrationRun): Promise<string[]> {
+  const Migrator = await loadMigrator();
+  const ours = run.table === PACKAGE_MIGRATION_TABLE;
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => ({ ...placeholders(run.ignored), ...guardAll(run.migrations) }) },
+    disableTransactions: true,
+    // Seeders come and go, and with them their migrations; an application's keep Kysely's strict order.
+    allowUnorderedMigrations: ours,
+    migrationTableSchema: run.schema,
+    ...(ours ? { migrationTableName: run.table, migrationLockTableName: `${run.table}_lock` } : {}),
+  });
+  const { error, results = [] } = await migrator.migrateToLatest();
+  if (error !== undefined) {
+    const failed = results.find(({ status }) => status === 'Error');
+    throw new StepFailure({ kind: 'migration', name: failed?.migrationName ?? null }, error);
+  }
+  return results.filter(({ status }) => status === 'Success').map(({ migrationName }) => migrationName);
+}
+
+function guardAll(migrations: Migrations): Record<string, Migration> {
+  return Object.fromEntries(Object.entries(migrations).map(([name, migration]) => [name, guard(migration)]));
+}
+
+/** The migration, followed by a look at whether the transaction that it was given is still open. */
+function guard(migration: Migration): Migration {
+  return {
+    async up(db) {
+      await migration.up(db);
+      if (!(await isSameTransaction(db)))
+        throw new TransactionEnded('It ended the transaction that it runs in');
+    },
+  };
+}
+
+function placeholders(names: readonly string[] = []): Record<string, Migration> {
+  return Object.fromEntries(names.map((name) => [name, { up: async () => {} }]));
+}

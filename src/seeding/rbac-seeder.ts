@@ -1,0 +1,22 @@
+import { formatRule, type Rule } from '../policy/rule.ts';
+import type { Seeder } from './seeder.ts';
+
+/**
+ * The seeder of the policy itself, through the hardened adapter. It has no `isSeeded`: whether a rule is
+ * missing is seen in the live policy, which a start reads anyway.
+ */
+export function rbacSeeder(rules: readonly Rule[]): Seeder {
+  return {
+    name: 'rbac',
+    table: 'casbin',
+    total: rules.length,
+    async seed({ adapter, logger, firstRun }) {
+      const inserted = await adapter.addRules(rules);
+      // On a database that was bootstrapped before, a rule is new in the definition, or somebody deleted it.
+      for (const rule of firstRun ? [] : inserted) {
+        logger.warn({ event: 'rule_inserted', rule: formatRule(rule) }, 'Defined rule was missing, inserted');
+      }
+      return { inserted: inserted.length, existing: rules.length - inserted.length };
+    },
+  };
+}

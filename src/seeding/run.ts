@@ -1,0 +1,69 @@
+import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
+import { isSameTransaction } from '../database/transaction.ts';
+import type { SeederReport } from '../report.ts';
+import type { Seeder, SeederContext, SeederResult } from './seeder.ts';
+
+/**
+ * Runs the seeders one after the other, in the order given.
+ *
+ * @throws StepFailure naming the seeder that threw, or that left the transaction ended or aborted
+ */
+export async function runSeeders(
+  seeders: readonly Seeder[],
+  context: SeederContext,
+): Promise<SeederReport[]> {
+  const { logger } = context;
+  logger.info({ event: 'seeding_started', seeders: seeders.map(({ name }) => name) }, 'Seeding started');
+  const reports: SeederReport[] = [];
+  for (const seeder of seeders) {
+    const started = performance.now();
+    const result = await runSeeder(seeder, context);
+    reports.push(report(seeder, result, started, context));
+  }
+  logCompletion(reports, context);
+  return reports;
+}
+
+/** What is reported of seeders that had nothing to do. */
+export function reportSeeded(seeders: readonly Seeder[], context: SeederContext): SeederReport[] {
+  const { logger } = context;
+  logger.info({ event: 'seeding_started', seeders: seeders.map(({ name }) => name) }, 'Seeding started');
+  const reports = seeders.map((seeder) =>
+    report(seeder, { inserted: 0, existing: seeder.total ?? 0 }, performance.now(), context),
+  );
+  logCompletion(reports, context);
+  return reports;
+}
+
+async function runSeeder(seeder: Seeder, context: SeederContext): Promise<SeederResult> {
+  try {
+    const result = await seeder.seed(context);
+    if (!(await isSameTransaction(context.db))) {
+      throw new TransactionEnded('It ended the transaction that it runs in');
+    }
+    return result;
+  } catch (error) {
+    throw new StepFailure({ kind: 'seeder', name: seeder.name }, error);
+  }
+}
+
+function report(
+  { name, logName = name }: Seeder,
+  { inserted, existing }: SeederResult,
+  started: number,
+  { logger }: SeederContext,
+): SeederReport {
+  const total = inserted + existing;
+  const durationMs = performance.now() - started;
+  logger.info(
+    { event: `${logName}_seeding_complete`, seeded: inserted, skipped: existing, total },
+    'Seeder complete',
+  );
+  return { name, inserted, existing, total, durationMs };
+}
+
+function logCompletion(reports: readonly SeederReport[], { logger }: SeederContext): void {
+  const seeded = reports.reduce((sum, { inserted }) => sum + inserted, 0);
+  const skipped = reports.reduce((sum, { existing }) => sum + existing, 0);
+  logger.info({ event: 'seeding_completed', seeded, skipped, total: seeded + skipped }, 'Seeding completed');
+}

@@ -1,0 +1,54 @@
+import type { Transaction } from 'kysely';
+import type { Logger } from 'pino';
+import type { CasbinAdapter } from '../casbin/adapter.ts';
+import type { Problem } from '../errors.ts';
+import type { Migration } from '../migration/migration.ts';
+
+/** What a seeder works with. Everything in it belongs to the one transaction of the bootstrap. */
+export interface SeederContext {
+  /**
+   * The open transaction; in `isSeeded` it is read-only. It can't begin another one, and ends when the
+   * bootstrap does. Its `search_path` begins with {@link schema}.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: a seeder knows its own tables, the library can't
+  readonly db: Transaction<any>;
+  readonly logger: Logger;
+  /** The hardened Casbin adapter, on the same transaction. */
+  readonly adapter: CasbinAdapter;
+  /** Where the tables live. Undefined in `isSeeded` when the connection's search_path decides. */
+  readonly schema: string | undefined;
+  /** Whether the tables of this library are made by this very run, so that nobody can have changed anything yet. */
+  readonly firstRun: boolean;
+}
+
+/** How many rows a seeder inserted, and how many it found. */
+export interface SeederResult {
+  readonly inserted: number;
+  readonly existing: number;
+}
+
+/**
+ * A named, idempotent step that inserts what is missing and leaves what is there as it is.
+ *
+ * Whatever it throws rolls the whole bootstrap back and reaches the caller as the `cause` of a SeederError.
+ */
+export interface Seeder {
+  /** Unique among the seeders of a bootstrap. */
+  readonly name: string;
+  /** How many rows it stands for, when that is known beforehand: what `existing` is reported as when all are there. */
+  readonly total?: number;
+  /** The table it fills, for messages about privileges and locks. */
+  readonly table?: string;
+  /** What its log events begin with: `provider` gives `provider_seeding_complete`. Default: the name. */
+  readonly logName?: string;
+  /** The tables it needs. They run before any seeder, in the package's own migration table. */
+  readonly migrations?: Readonly<Record<string, Migration>>;
+  /** What is wrong with it, found before the database is touched. `at` is relative to the seeder. */
+  check?(): readonly Problem[];
+  /**
+   * Whether nothing is missing. It must only read. A start on which every seeder answers true takes no lock and
+   * writes nothing; a seeder without it is asked to seed at every start.
+   */
+  isSeeded?(context: SeederContext): Promise<boolean>;
+  seed(context: SeederContext): Promise<SeederResult>;
+}

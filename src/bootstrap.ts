@@ -1,0 +1,96 @@
+import { explainFailure } from './bootstrap/explain-failure.ts';
+import { judge } from './bootstrap/judge.ts';
+import { lookAtDatabase } from './bootstrap/look.ts';
+import { isConflict, retryConflicts } from './bootstrap/retry.ts';
+import { writeDatabase } from './bootstrap/write.ts';
+import type { PoolLike } from './database/client.ts';
+import { createKysely } from './database/dialect.ts';
+import { type Session, withSession } from './database/session.ts';
+import { isAbsence } from './database/sqlstates.ts';
+import { type AnyKysely, inReadOnlyTransaction, inWriteTransaction } from './database/transaction.ts';
+import { type ResolvedOptions, resolveOptions } from './options/resolve.ts';
+import type { BootstrapOptions } from './options.ts';
+import type { BootstrapReport } from './report.ts';
+import { reportSeeded } from './seeding/run.ts';
+
+type Outcome = Omit<BootstrapReport, 'durationMs'>;
+
+/**
+ * Brings a database to the state in which an application may start: schema migrated, roles, permissions, role
+ * hierarchy and reference data present, and Casbin's enforcer confirming the decisions. All of it, or nothing.
+ *
+ * It only adds: what is there, administrators' changes included, stays as it is. Safe to run on every start of
+ * every instance, at the same time; with nothing to do it takes no lock and writes nothing.
+ *
+ * @param pool where one connection is taken from; a pool of size 1 is enough
+ * @throws InvalidOptionsError for anything wrong with the options, before the database is touched
+ * @throws BootstrapError for everything else, typed by class and `code`; the database is then as it was, except
+ *   where the message says otherwise (`OUTCOME_UNKNOWN`, `MIGRATION_ENDED_TRANSACTION`)
+ */
+export async function bootstrapDatabase(
+  pool: PoolLike,
+  options: BootstrapOptions = {},
+): Promise<BootstrapReport> {
+  const started = performance.now();
+  const resolved = await resolveOptions(pool, options);
+  try {
+    const attempt = () => withSession(pool, (session) => bootstrapOnce(session, resolved));
+    const outcome = await retryConflicts(attempt, resolved.logger);
+    return { ...outcome, durationMs: performance.now() - started };
+  } catch (error) {
+    throw await explainFailure(error, resolved, null);
+  }
+}
+
+async function bootstrapOnce(session: Session, options: ResolvedOptions): Promise<Outcome> {
+  const db = createKysely(session);
+  try {
+    return (await confirmComplete(session, db, options)) ?? (await complete(session, db, options));
+  } catch (error) {
+    throw isConflict(error) ? error : await explainFailure(error, options, session);
+  }
+}
+
+/** Verifies a database in which nothing is missing, without a lock and without writing; null for any other. */
+async function confirmComplete(
+  session: Session,
+  db: AnyKysely,
+  options: ResolvedOptions,
+): Promise<Outcome | null> {
+  try {
+    return await inReadOnlyTransaction(db, async (trx) => {
+      const look = await lookAtDatabase(session, trx, options);
+      if (!look.complete) return null;
+      const verification = await judge(options, look.live);
+      const seeders = reportSeeded(options.seeders, look.context);
+      return { changed: false, migrations: [], takeover: null, seeders, verification };
+    });
+  } catch (error) {
+    if (isAbsence(error)) return null;
+    throw error;
+  }
+}
+
+/** Adds what is missing, verifies, and commits; under `dryRun`, rolls back instead. */
+async function complete(session: Session, db: AnyKysely, options: ResolvedOptions): Promise<Outcome> {
+  try {
+    return await inWriteTransaction(db, async (trx) => {
+      const outcome = await writeDatabase(session, db, trx, options);
+      if (options.dryRun) throw new DryRunEnded(outcome);
+      return outcome;
+    });
+  } catch (error) {
+    if (error instanceof DryRunEnded) return error.outcome;
+    throw error;
+  }
+}
+
+/** Thrown to have the transaction rolled back. */
+class DryRunEnded extends Error {
+  readonly outcome: Outcome;
+
+  constructor(outcome: Outcome) {
+    super('Dry run');
+    this.outcome = outcome;
+  }
+}

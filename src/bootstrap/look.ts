@@ -1,0 +1,105 @@
+import { sql } from 'kysely';
+import { createAdapter } from '../casbin/adapter.ts';
+import { readLivePolicy } from '../casbin/live-policy.ts';
+import type { StoredRule } from '../casbin/rule-row.ts';
+import type { Session } from '../database/session.ts';
+import { StepFailure } from '../database/step-failure.ts';
+import { tableIn } from '../database/table.ts';
+import { type AnyTransaction, settingExpressions } from '../database/transaction.ts';
+import { APPLICATION_MIGRATION_TABLE, PACKAGE_MIGRATION_TABLE } from '../migration/run.ts';
+import type { ResolvedOptions } from '../options/resolve.ts';
+import type { Seeder, SeederContext } from '../seeding/seeder.ts';
+import { findMissing } from '../verification/verify.ts';
+import { chooseScope, ruleCountExpression } from './scope.ts';
+
+/** What a database has, seen without changing anything. */
+export interface Look {
+  /** Whether nothing is missing. */
+  readonly complete: boolean;
+  readonly live: readonly StoredRule[];
+  readonly context: SeederContext;
+}
+
+/**
+ * Looks whether anything is missing, in the transaction `trx`. For the default seeders in three queries: the
+ * settings with the migrations, the policy, the providers.
+ *
+ * Throws 42P01 or 3F000 when a table or the schema is missing.
+ */
+export async function lookAtDatabase(
+  session: Session,
+  trx: AnyTransaction,
+  options: ResolvedOptions,
+): Promise<Look> {
+  const context: SeederContext = {
+    db: trx,
+    logger: options.logger,
+    adapter: createAdapter(session.client, { schema: options.schema }),
+    schema: options.schema,
+    firstRun: false,
+  };
+  const { packageNames, applicationNames, rules } = await readState(trx, options);
+  const pending = [
+    ...pendingNames(options.packageMigrations, packageNames),
+    ...pendingNames(options.applicationMigrations, applicationNames),
+  ];
+  if (pending.length > 0) return { complete: false, live: [], context };
+
+  const live = await readLivePolicy(trx, chooseScope(options, rules));
+  if (findMissing(options.rules, live).length > 0) return { complete: false, live, context };
+  for (const seeder of options.seeders.slice(1)) {
+    if (!(await isSeeded(seeder, context))) return { complete: false, live, context };
+  }
+  logUnknown(options, packageNames, applicationNames);
+  return { complete: true, live, context };
+}
+
+interface State {
+  readonly packageNames: readonly string[];
+  readonly applicationNames: readonly string[];
+  readonly rules: number;
+}
+
+/** Applies the settings and reads the migrations in one round trip; tables are qualified, as the search_path is not set yet. */
+async function readState(trx: AnyTransaction, options: ResolvedOptions): Promise<State> {
+  const names = (table: string) =>
+    sql`(select coalesce(array_agg(name::text), '{}') from ${tableIn(options.schema, table)})`;
+  const none = sql`'{}'::text[]`;
+  const { rows } = await sql<State>`
+    select
+      ${options.packageMigrations === null ? none : names(PACKAGE_MIGRATION_TABLE)} as "packageNames",
+      ${options.applicationMigrations === null ? none : names(APPLICATION_MIGRATION_TABLE)} as "applicationNames",
+      ${ruleCountExpression(options, options.schema)} as rules,
+      ${sql.join(settingExpressions(options))}
+  `.execute(trx);
+  return rows[0] ?? { packageNames: [], applicationNames: [], rules: 0 };
+}
+
+function pendingNames(migrations: object | null, applied: readonly string[]): string[] {
+  return Object.keys(migrations ?? {}).filter((name) => !applied.includes(name));
+}
+
+async function isSeeded(seeder: Seeder, context: SeederContext): Promise<boolean> {
+  try {
+    return (await seeder.isSeeded?.(context)) ?? false;
+  } catch (error) {
+    throw new StepFailure({ kind: 'seeder', name: seeder.name }, error);
+  }
+}
+
+/** Names that a newer release has applied: none of our business, as nothing of our own is pending. */
+function logUnknown(
+  options: ResolvedOptions,
+  packageNames: readonly string[],
+  applicationNames: readonly string[],
+) {
+  const unknown = [
+    ...packageNames.filter((name) => !Object.hasOwn(options.packageMigrations ?? {}, name)),
+    ...applicationNames.filter((name) => !Object.hasOwn(options.applicationMigrations ?? {}, name)),
+  ];
+  if (unknown.length === 0) return;
+  options.logger.info(
+    { event: 'unknown_migrations', names: unknown },
+    'Migrations of another release are applied',
+  );
+}

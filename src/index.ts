@@ -1,0 +1,39 @@
+export { bootstrapDatabase } from './bootstrap.ts';
+export { type AdapterOptions, type CasbinAdapter, createAdapter } from './casbin/adapter.ts';
+export type { ConfigureEnforcer } from './casbin/enforcer.ts';
+export { defaultModelPath } from './casbin/model-file.ts';
+export { createEnforcer, type EnforcerOptions } from './create-enforcer.ts';
+export type { ClientLike, PoolLike, QueryResultLike } from './database/client.ts';
+export {
+  BootstrapError,
+  type BootstrapErrorCode,
+  ConnectionError,
+  DatabaseError,
+  InvalidOptionsError,
+  type LockHolder,
+  LockTimeoutError,
+  MigrationError,
+  type Problem,
+  type ProblemCode,
+  SeederError,
+  StoredRuleError,
+  VerificationError,
+} from './errors.ts';
+export type { Migration, MigrationProvider, Migrations } from './migration/migration.ts';
+export type { BootstrapOptions, VerifyOptions } from './options.ts';
+export { defaultPolicy } from './policy/default-policy.ts';
+export { definePolicy, type PolicyDefinition, type RoleDefinition } from './policy/definition.ts';
+export type { Rule } from './policy/rule.ts';
+export type { BootstrapReport, SeederReport, TakeoverReport } from './report.ts';
+export { defaultProviders, type Provider, providerSeeder } from './seeding/provider-seeder.ts';
+export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';
+export type { Row } from './seeding/rows.ts';
+export type { Seeder, SeederContext, SeederResult } from './seeding/seeder.ts';
+export type {
+  Decision,
+  DriftFinding,
+  IntegrityFinding,
+  VerificationFailure,
+  VerificationReport,
+} from './verification/report.ts';
+export { verifyDatabase } from './verify-database.ts';

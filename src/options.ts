@@ -1,0 +1,54 @@
+import type { Model } from 'casbin';
+import type { Logger } from 'pino';
+import type { ConfigureEnforcer } from './casbin/enforcer.ts';
+import type { MigrationProvider, Migrations } from './migration/migration.ts';
+import type { PolicyDefinition } from './policy/definition.ts';
+import type { Seeder } from './seeding/seeder.ts';
+
+/** How the live policy is judged. */
+export interface VerifyOptions {
+  /**
+   * Whether drift is a failure. Default: false, since administrators may grant what the definition does not;
+   * with true, any such grant stops every later start.
+   */
+  readonly strict?: boolean;
+  /**
+   * Whether to read every stored rule, whatever the size of the table. Default: false, which reads small tables
+   * whole, and of large ones the rules that the definition and its decisions can reach.
+   */
+  readonly full?: boolean;
+}
+
+/** What a bootstrap may be told; all of it has a default. */
+export interface BootstrapOptions {
+  /** A path to a `.conf` file, or a Casbin Model, which is copied. Default: the package's RBAC model. */
+  readonly model?: string | Model;
+  /** Default: `defaultPolicy`. Rules that are taken out of it later stay in the database. */
+  readonly policy?: PolicyDefinition;
+  /** Run in this order, after the policy. Default: `[providerSeeder()]`; give `[]` for none. */
+  readonly seeders?: readonly Seeder[];
+  /**
+   * The application's own migrations, run in the same transaction and recorded in Kysely's `kysely_migration`.
+   * `false`: another tool has run all of them, this package's too. Default: none of its own.
+   */
+  readonly migrations?: Migrations | MigrationProvider | false;
+  /** Prepares every enforcer that the verification makes; it is called several times. */
+  readonly configureEnforcer?: ConfigureEnforcer;
+  /** `false` verifies nothing. Default: `{}`. */
+  readonly verify?: VerifyOptions | false;
+  /**
+   * Where the tables live; created when missing. Default: the connection's search_path. Changing it later makes
+   * a second, independent set of tables.
+   */
+  readonly schema?: string;
+  /** How long to wait for any lock, in milliseconds; 0 waits without end. Default: 30 000. */
+  readonly lockTimeoutMs?: number;
+  /** How long one statement may take, in milliseconds; 0 is without end. Default: the connection's own setting. */
+  readonly statementTimeoutMs?: number;
+  /** Do everything, verify, roll back, and report what would change. Default: false. */
+  readonly dryRun?: boolean;
+  /** Where listeners are told of a change, once, at the commit. Default: `casbin`, as casbin-pg-watcher has it. */
+  readonly notifyChannel?: string | false;
+  /** Default: silent. */
+  readonly logger?: Logger;
+}

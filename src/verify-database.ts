@@ -1,0 +1,49 @@
+import { sql } from 'kysely';
+import { explainFailure } from './bootstrap/explain-failure.ts';
+import { inspect } from './bootstrap/judge.ts';
+import { chooseScope, ruleCountExpression } from './bootstrap/scope.ts';
+import { readLivePolicy } from './casbin/live-policy.ts';
+import type { PoolLike } from './database/client.ts';
+import { createKysely } from './database/dialect.ts';
+import { type Session, withSession } from './database/session.ts';
+import { type AnyTransaction, inReadOnlyTransaction, settingExpressions } from './database/transaction.ts';
+import { type ResolvedOptions, resolveOptions } from './options/resolve.ts';
+import type { BootstrapOptions } from './options.ts';
+import type { VerificationReport } from './verification/report.ts';
+
+/**
+ * Holds the policy that a database has against the definition, by Casbin's enforcer. It only reads, so it works
+ * on a standby and for a role that may only select from `casbin`; migrations and seeders are not looked at.
+ *
+ * What it finds is in the report: `ok` says whether every promise is kept. It throws only for not being able to
+ * tell: InvalidOptionsError, or another BootstrapError as from bootstrapDatabase.
+ */
+export async function verifyDatabase(
+  pool: PoolLike,
+  options: BootstrapOptions = {},
+): Promise<VerificationReport> {
+  const resolved = await resolveOptions(pool, { ...options, verify: options.verify || {} });
+  try {
+    return await withSession(pool, (session) => verifyOnce(session, resolved));
+  } catch (error) {
+    throw await explainFailure(error, resolved, null);
+  }
+}
+
+async function verifyOnce(session: Session, options: ResolvedOptions): Promise<VerificationReport> {
+  try {
+    return await inReadOnlyTransaction(createKysely(session), async (trx) =>
+      inspect(options, await readLivePolicy(trx, await prepare(trx, options))),
+    );
+  } catch (error) {
+    throw await explainFailure(error, options, session);
+  }
+}
+
+/** Applies the settings, and tells how much of the table to read. */
+async function prepare(trx: AnyTransaction, options: ResolvedOptions) {
+  const { rows } = await sql<{ count: number }>`
+    select ${ruleCountExpression(options, options.schema)} as count, ${sql.join(settingExpressions(options))}
+  `.execute(trx);
+  return chooseScope(options, rows[0]?.count ?? 0);
+}

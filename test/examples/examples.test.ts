@@ -1,0 +1,58 @@
+import { execFile, spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { expect, onTestFinished, test } from 'vitest';
+import { createDatabase } from '../support/database.ts';
+
+const run = promisify(execFile);
+
+async function readmeBlocks(): Promise<{ code: string; output: string }> {
+  const readme = await readFile('README.md', 'utf8');
+  const match = /<!-- examples\/quick-start\.js -->\n```js\n(.*?)```\n\n```text\n(.*?)```/s.exec(readme);
+  return { code: match?.[1] ?? '', output: match?.[2] ?? '' };
+}
+
+test('the example in the README is the one that lies in examples/', async () => {
+  const { code } = await readmeBlocks();
+  expect(code).toBe(await readFile('examples/quick-start.js', 'utf8'));
+});
+
+test('the example in the README prints what the README says', async () => {
+  const { stdout } = await run(process.execPath, ['examples/quick-start.js']);
+  expect(stdout).toBe((await readmeBlocks()).output);
+});
+
+test('the example of seeders seeds at the first start and finds nothing to do at the second', async () => {
+  const { stdout } = await run(process.execPath, ['examples/seeders.js']);
+  const [first = '', second = ''] = stdout.split('second start');
+  expect(first).toContain('settings: 2 inserted, 0 existing');
+  expect(first).toContain('checklist: 3 inserted, 0 existing');
+  expect(second).toContain('found nothing to do');
+  expect(second).toContain('currencies: 0 inserted, 2 existing');
+  expect(second).toContain('checklist: 0 inserted, 3 existing');
+});
+
+test('the smallest application answers by the policy that it bootstrapped', async () => {
+  const { url } = await createDatabase();
+  const application = spawn(process.execPath, ['examples/application.js'], {
+    env: { ...process.env, DATABASE_URL: url, PORT: '0' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise((resolve) => application.once('exit', resolve));
+  onTestFinished(async () => {
+    application.kill('SIGKILL');
+    await ended;
+  });
+  const [line] = await application.stdout.setEncoding('utf8').take(1).toArray();
+  const port = /listening on (\d+)/.exec(String(line))?.[1];
+  const get = (role: string, method: string) =>
+    fetch(`http://127.0.0.1:${port}/accounts`, { method, headers: { 'x-role': role } });
+
+  expect((await get('readonly', 'GET')).status).toBe(200);
+  expect((await get('readonly', 'POST')).status).toBe(403);
+  expect((await get('admin', 'POST')).status).toBe(200);
+  expect((await get('nobody', 'GET')).status).toBe(403);
+
+  application.kill('SIGTERM');
+  expect(await ended).toBe(0);
+});

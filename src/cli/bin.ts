@@ -1,0 +1,7 @@
+#!/usr/bin/env node
+import { run } from './program.ts';
+
+// A reader that went away, as in `casbin-bootstrap seed | head -1`, is no failure of ours
+process.stdout.on('error', () => {});
+
+process.exitCode = await run(process.argv);

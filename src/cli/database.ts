@@ -1,0 +1,65 @@
+import { resolve } from 'node:path';
+import pg from 'pg';
+import type { PoolLike } from '../database/client.ts';
+import { createEmbeddedPool } from '../embedded/index.ts';
+import { InvalidOptionsError } from '../errors.ts';
+
+/** A database that a command works on. */
+export interface Database {
+  readonly pool: PoolLike;
+  /** Which one it is, for people; without the password. */
+  readonly where: string;
+  close(): Promise<void>;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Opens the server's database that a URL names, with at most one connection. */
+export function openServer(databaseUrl: string): Database {
+  const config = {
+    connectionString: databaseUrl,
+    application_name: 'casbin-bootstrap',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    max: 1,
+  };
+  const { host, port, database, user } = parseServer(databaseUrl, config);
+  const pool = new pg.Pool(config);
+  // An idle connection that breaks is replaced by the pool; without a listener it would end the process
+  pool.on('error', () => {});
+  return {
+    pool,
+    where: `PostgreSQL at ${host}:${port}/${database}, as ${user}`,
+    close: () => pool.end(),
+  };
+}
+
+/** Opens PostgreSQL inside this process, with its data in a folder. */
+export function openEmbedded(dataDir: string): Database {
+  const pool = createEmbeddedPool({ dataDir });
+  return { pool, where: `embedded PostgreSQL in ${resolve(dataDir)}`, close: () => pool.end() };
+}
+
+/** Has `pg` itself read the URL: its defaults and the PG… variables of the environment count too. */
+function parseServer(databaseUrl: string, config: pg.ClientConfig): pg.Client {
+  if (!/^postgres(ql)?:\/\//.test(databaseUrl)) throw invalidUrl(NOT_A_URL);
+  try {
+    return new pg.Client(config);
+  } catch (error) {
+    if (error instanceof URIError || hasCode(error, 'ERR_INVALID_URL')) throw invalidUrl(NOT_A_URL);
+    throw invalidUrl(`It can't be used: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+const NOT_A_URL =
+  'It is not the URL of a PostgreSQL database. Write postgres://user:password@host:port/database, and in the ' +
+  'password percent-encode what has a meaning in URLs (@ as %40, / as %2F, # as %23, % as %25). ' +
+  'Leave the variable unset to use the embedded database.';
+
+/** Has no cause on purpose: errors about URLs carry the whole input, password included. */
+function invalidUrl(message: string): InvalidOptionsError {
+  return new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'DATABASE_URL', message }]);
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

@@ -1,0 +1,51 @@
+import type { Command } from 'commander';
+import { bootstrapDatabase } from '../bootstrap.ts';
+import { renderSummary } from '../reports/summary.ts';
+import type { CommandContext } from './command-context.ts';
+import { openEmbedded, openServer } from './database.ts';
+import { stringifyRedacted } from './redact.ts';
+
+const DEFAULT_DATA_DIR = '.data/pglite';
+
+interface SeedFlags {
+  readonly schema?: string;
+  readonly dryRun?: true;
+  readonly json?: true;
+  readonly dataDir?: string;
+}
+
+/** Adds `casbin-bootstrap seed`: migrates, seeds and verifies one database. */
+export function addSeedCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('seed')
+    .description(
+      'Migrate, seed and verify a database: the server that DATABASE_URL names, else an embedded PostgreSQL.',
+    )
+    .option('--schema <name>', "the schema for the tables (default: the connection's search_path)")
+    .option('--dry-run', 'do everything, verify, roll back, and tell what would change')
+    .option('--json', 'print the report as JSON')
+    .option('--data-dir <path>', `the folder of the embedded database (default: ${DEFAULT_DATA_DIR})`)
+    .action(async (flags: SeedFlags) => {
+      if (flags.dataDir !== undefined && context.databaseUrl !== undefined) {
+        command.error('error: --data-dir is for the embedded database, but DATABASE_URL names a server');
+      }
+      context.finish(await seed(flags, context));
+    });
+}
+
+async function seed(flags: SeedFlags, { databaseUrl, terminal, logger }: CommandContext): Promise<number> {
+  const { schema, dryRun = false, json = false, dataDir = DEFAULT_DATA_DIR } = flags;
+  const database = databaseUrl === undefined ? openEmbedded(dataDir) : openServer(databaseUrl);
+  try {
+    const options = { dryRun, logger, ...(schema === undefined ? {} : { schema }) };
+    const report = await bootstrapDatabase(database.pool, options);
+    terminal.print(
+      json
+        ? stringifyRedacted(report, terminal.redact, 2)
+        : renderSummary(report, { where: database.where, dryRun, color: terminal.color }),
+    );
+    return 0;
+  } finally {
+    await database.close();
+  }
+}

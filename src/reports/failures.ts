@@ -1,0 +1,44 @@
+import type { VerificationFailure, VerificationReport } from '../verification/report.ts';
+import { renderAddedRules, renderDecisions } from './decisions.ts';
+import { renderFindings, renderIntegrity } from './findings.ts';
+import { count, policyLine } from './phrases.ts';
+
+/**
+ * Renders what a verification found wrong as plain text: defined rules that are missing, each request that is
+ * not decided as it must be, and stored rules that no enforcer reads back as written.
+ *
+ * Empty when nothing is wrong. No line break at the end.
+ */
+export function renderFailures(report: VerificationReport): string {
+  const of = (kind: VerificationFailure['kind']) =>
+    report.failures.filter((failure) => failure.kind === kind);
+
+  return [
+    ...renderFindings(
+      of('missing-rule'),
+      (total) => `${count(total, 'defined rule is', 'defined rules are')} missing from the database:`,
+      [{ title: 'rule' }],
+      (failure) => [failure.rule ? policyLine(failure.rule) : failure.message],
+    ),
+    ...renderDecisions(
+      of('decision'),
+      (total) => `${count(total, 'request is', 'requests are')} not decided as expected:`,
+    ),
+    ...renderDecisions(
+      of('never'),
+      (total) => `${count(total, 'request is', 'requests are')} allowed and must never be:`,
+    ),
+    ...renderDecisions(
+      of('drift'),
+      (total) => `${count(total, 'request is', 'requests are')} decided otherwise than defined:`,
+    ),
+    ...renderAddedRules(
+      of('drift'),
+      (total) => `${count(total, 'stored rule is', 'stored rules are')} not defined:`,
+    ),
+    ...renderIntegrity(
+      report.integrity.filter((finding) => finding.severity === 'failure'),
+      (total) => `${count(total, 'problem')} with stored rules:`,
+    ),
+  ].join('\n\n');
+}

@@ -1,0 +1,70 @@
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { openEmbedded, openServer } from '../../src/cli/database.ts';
+
+describe('the database that a URL names', () => {
+  test.each([
+    ['postgres://app:s3cret@db.example:6432/shop', 'PostgreSQL at db.example:6432/shop, as app'],
+    ['postgresql://app:s3cret@db.example', 'PostgreSQL at db.example:5432/app, as app'],
+    [
+      'postgres:///shop?host=/var/run/postgresql&user=app',
+      'PostgreSQL at /var/run/postgresql:5432/shop, as app',
+    ],
+    ['postgres://app:s%40cret@[::1]:5433/a%20b?sslmode=disable', 'PostgreSQL at ::1:5433/a b, as app'],
+  ])('is told without the password: %s', async (url, where) => {
+    const database = openServer(url);
+    onTestFinished(() => database.close());
+
+    expect(database.where).toBe(where);
+  });
+
+  test('is completed by the environment as pg does it', async () => {
+    vi.stubEnv('PGUSER', 'somebody');
+    vi.stubEnv('PGPORT', '7777');
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    const database = openServer('postgres://db.example/shop');
+    onTestFinished(() => database.close());
+
+    expect(database.where).toBe('PostgreSQL at db.example:7777/shop, as somebody');
+  });
+
+  test.each([
+    '',
+    'hunter2',
+    'mysql://app:hunter2@h/d',
+    'postgres://app:hunter2/x@h/d',
+    'postgres://app:hunter2%80@h/d',
+    'host=h password=hunter2',
+  ])('is refused without being shown when it is none: %s', (url) => {
+    const error = thrownBy(() => openServer(url));
+
+    expect(error).toMatchObject({
+      code: 'INVALID_OPTIONS',
+      problems: [{ at: 'DATABASE_URL', message: expect.stringContaining('not the URL of a PostgreSQL') }],
+    });
+    expect(error).not.toHaveProperty('cause');
+    expect(JSON.stringify(error) + error).not.toContain('hunter2');
+  });
+
+  test('is refused with the reason when pg can not use it', () => {
+    expect(thrownBy(() => openServer('postgres://h/d?sslrootcert=/nowhere/ca.pem'))).toMatchObject({
+      problems: [{ at: 'DATABASE_URL', message: expect.stringContaining('/nowhere/ca.pem') }],
+    });
+  });
+});
+
+test('the embedded database is told by its absolute folder, and costs nothing until it is used', async () => {
+  const database = openEmbedded('some/folder');
+  expect(database.where).toBe(`embedded PostgreSQL in ${process.cwd()}/some/folder`);
+  await database.close();
+});
+
+function thrownBy(work: () => unknown): unknown {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('Nothing was thrown');
+}

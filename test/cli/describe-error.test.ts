@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { describeError } from '../../src/cli/describe-error.ts';
+import { BootstrapError, InvalidOptionsError } from '../../src/errors.ts';
+
+test('an error of the library is told in its own words', () => {
+  expect(describeError(new BootstrapError('CONNECTION_FAILED', 'No server there.'))).toBe(
+    'casbin-bootstrap: No server there.',
+  );
+});
+
+test('problems with the input come one a line', () => {
+  const problems = [
+    { code: 'OPTION_INVALID', at: 'schema', message: 'It is empty.' },
+    { code: 'OPTION_INVALID', at: 'LOG_LEVEL', message: 'It is unknown.' },
+  ] as const;
+  expect(describeError(new InvalidOptionsError(problems)).split('\n')).toEqual([
+    'casbin-bootstrap: 2 problems were found before the database was touched:',
+    '  - schema: It is empty.',
+    '  - LOG_LEVEL: It is unknown.',
+  ]);
+});
+
+test.each([
+  { thrown: new TypeError('x is not a function'), message: 'x is not a function' },
+  { thrown: new RangeError(), message: 'RangeError' },
+  { thrown: 'a text', message: 'a text' },
+  {
+    thrown: new AggregateError([new Error('refused on ::1'), new Error('refused on 127.0.0.1')]),
+    message: 'refused on ::1; refused on 127.0.0.1',
+  },
+])('what nobody foresaw is told without a stack, with a hint: $message', ({ thrown, message }) => {
+  expect(describeError(thrown)).toBe(`casbin-bootstrap: ${message}. Set LOG_LEVEL=debug for the details.`);
+});

@@ -1,0 +1,31 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+const BIN = fileURLToPath(new URL('../../dist/src/cli/bin.js', import.meta.url));
+
+export interface CliOptions {
+  /** Added to the environment, which has no DATABASE_URL and no LOG_LEVEL of its own. */
+  env?: Record<string, string>;
+  cwd?: string;
+}
+
+export interface CliResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the built `casbin-bootstrap` in a process of its own. */
+export async function runCli(args: string[], { env = {}, cwd }: CliOptions = {}): Promise<CliResult> {
+  const { DATABASE_URL: _url, LOG_LEVEL: _level, ...inherited } = process.env;
+  const child = spawn(process.execPath, [BIN, ...args], { env: { ...inherited, ...env }, cwd });
+  child.stdin.end();
+  const [[code], stdout, stderr] = await Promise.all([
+    once(child, 'close'),
+    text(child.stdout),
+    text(child.stderr),
+  ]);
+  return { code, stdout, stderr };
+}

@@ -1,0 +1,293 @@
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createFolder } from '../embedded/folder.ts';
+import { STARTS_PGLITE } from '../embedded/timeout.ts';
+import { createDatabase } from '../support/database.ts';
+import { runCli } from './run-cli.ts';
+
+describe('casbin-bootstrap seed, on a server', () => {
+  test('bootstraps the database, tells what it did, and the second time that there is nothing to do', async () => {
+    const { name, url, pool } = await freshDatabase();
+    const env = { DATABASE_URL: url };
+
+    const first = await runCli(['seed'], { env });
+    expect(first).toMatchObject({ code: 0, stderr: '' });
+    expect(first.stdout).toMatch(
+      new RegExp(`^Database: PostgreSQL at \\S+:\\d+/${name}, as \\S+\n\nDone in `),
+    );
+    expect(first.stdout).toMatch(/^ {2}rbac +16 +0 +16$/m);
+    expect(first.stdout).toMatch(/^ {2}providers +3 +0 +3$/m);
+    expect(first.stdout).toMatch(/^56 decisions verified: 26 allow, 30 deny\.\n$/m);
+
+    const second = await runCli(['seed'], { env });
+    expect(second).toMatchObject({ code: 0, stderr: '' });
+    expect(second.stdout).toContain('\n\nNothing to do: everything is in place');
+    expect(second.stdout).toMatch(/^ {2}rbac +0 +16 +16$/m);
+    const { rows } = await pool().query('select count(*)::int as rules from casbin');
+    expect(rows).toEqual([{ rules: 16 }]);
+  });
+
+  test('leaves everything as it was under --dry-run', async () => {
+    const { url, pool } = await freshDatabase();
+    const result = await runCli(['seed', '--dry-run'], { env: { DATABASE_URL: url } });
+
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    expect(result.stdout).toMatch(/^Dry run: nothing was changed\./m);
+    const { rows } = await pool().query("select to_regclass('casbin') as casbin");
+    expect(rows).toEqual([{ casbin: null }]);
+  });
+
+  test('keeps the tables in the schema that is given', async () => {
+    const { url, pool } = await freshDatabase();
+    const result = await runCli(['seed', '--schema', 'auth'], { env: { DATABASE_URL: url } });
+
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    const { rows } = await pool().query(
+      "select to_regclass('auth.casbin') is not null as there, to_regclass('public.casbin') as casbin",
+    );
+    expect(rows).toEqual([{ there: true, casbin: null }]);
+  });
+
+  test('prints nothing but the report under --json', async () => {
+    const { url } = await freshDatabase();
+    const result = await runCli(['seed', '--json'], { env: { DATABASE_URL: url } });
+
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      changed: true,
+      seeders: [
+        { name: 'rbac', inserted: 16, existing: 0, total: 16 },
+        { name: 'providers', inserted: 3, existing: 0, total: 3 },
+      ],
+      verification: { ok: true, checks: 56, allowed: 26 },
+    });
+  });
+
+  test('is known to the server by its name', async () => {
+    const { url, pool } = await freshDatabase();
+    await pool().query(`
+      create table seen (name text);
+      create function see() returns event_trigger language plpgsql as
+        $$ begin insert into public.seen values (current_setting('application_name')); end $$;
+      create event trigger see on ddl_command_end execute function see()`);
+    await expect(runCli(['seed'], { env: { DATABASE_URL: url } })).resolves.toMatchObject({ code: 0 });
+
+    const { rows } = await pool().query('select distinct name from seen');
+    expect(rows).toEqual([{ name: 'casbin-bootstrap' }]);
+  });
+
+  test('logs to stderr as JSON lines when LOG_LEVEL says so, and prints the same', async () => {
+    const { url } = await freshDatabase();
+    const result = await runCli(['seed'], { env: { DATABASE_URL: url, LOG_LEVEL: 'info' } });
+
+    expect(result.code).toBe(0);
+    expect(result.stdout).toMatch(/^Database: PostgreSQL at /);
+    const events = jsonLines(result.stderr).map((line) => line.event);
+    expect(events).toContain('rbac_seeding_complete');
+    expect(events).toContain('seeding_completed');
+  });
+});
+
+describe('casbin-bootstrap seed, without a server', STARTS_PGLITE, () => {
+  test('bootstraps an embedded database in a folder that it names, and finds it the next time', async () => {
+    const cwd = await createFolder();
+    const first = await runCli(['seed'], { cwd });
+    expect(first).toMatchObject({ code: 0, stderr: '' });
+    expect(first.stdout).toMatch(
+      new RegExp(`^Database: embedded PostgreSQL in ${cwd}/\\.data/pglite\n\nDone in `),
+    );
+    expect(first.stdout).toMatch(/^56 decisions verified: 26 allow, 30 deny\.\n$/m);
+
+    const second = await runCli(['seed', '--data-dir', '.data/pglite'], { cwd });
+    expect(second).toMatchObject({ code: 0, stderr: '' });
+    expect(second.stdout).toContain('\n\nNothing to do: everything is in place');
+  });
+
+  test('succeeds in two processes at once, of which one finds nothing to do', async () => {
+    const cwd = await createFolder();
+    const results = await Promise.all([runCli(['seed'], { cwd }), runCli(['seed'], { cwd })]);
+
+    expect(results).toMatchObject([
+      { code: 0, stderr: '' },
+      { code: 0, stderr: '' },
+    ]);
+    expect(results.filter((result) => result.stdout.includes('Nothing to do'))).toHaveLength(1);
+  });
+});
+
+describe('casbin-bootstrap seed fails with one message on stderr and exit code 1', () => {
+  test('when the server is not there', async () => {
+    const server = await listen();
+    const { port } = server;
+    await server.close();
+    const result = await runCli(['seed'], {
+      env: { DATABASE_URL: `postgres://app:s3cret@127.0.0.1:${port}/d` },
+    });
+
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(result.stderr).toMatch(/^casbin-bootstrap: .*ECONNREFUSED 127\.0\.0\.1:\d+/);
+    expectNoStack(result.stderr);
+  });
+
+  test('when the server never answers', async () => {
+    const server = await listen();
+    onTestFinished(() => server.close());
+    const result = await runCli(['seed'], {
+      env: { DATABASE_URL: `postgres://app:s3cret@127.0.0.1:${server.port}/d` },
+    });
+
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(result.stderr).toMatch(/^casbin-bootstrap: .*timeout/);
+    expectNoStack(result.stderr);
+  });
+
+  test('when the password is wrong, which it does not print', async () => {
+    const server = await listen((socket) => {
+      socket.on('data', () =>
+        socket.end(refusal('28P01', 'password p@ss "p%40ss" of postgres://app:p%40ss@h is wrong')),
+      );
+    });
+    onTestFinished(() => server.close());
+    const url = `postgres://app:p%40ss@127.0.0.1:${server.port}/d`;
+    const silent = await runCli(['seed'], { env: { DATABASE_URL: url } });
+    const verbose = await runCli(['seed'], { env: { DATABASE_URL: url, LOG_LEVEL: 'trace' } });
+
+    expect(silent).toMatchObject({ code: 1, stdout: '' });
+    expect(silent.stderr).toContain('password *** "***" of postgres://app:***@h is wrong');
+    expectNoStack(silent.stderr);
+    expect(verbose.stderr, 'the stack is in the log').toContain('"stack":');
+    expect(silent.stderr + verbose.stderr).not.toMatch(/p@ss|p%40ss/);
+  });
+
+  test('when a defined rule can not be relied on, with the failing requests in a table', async () => {
+    const { url, pool } = await freshDatabase();
+    const env = { DATABASE_URL: url };
+    await expect(runCli(['seed'], { env })).resolves.toMatchObject({ code: 0, stderr: '' });
+    await pool().query(`
+      create function swallow() returns trigger language plpgsql as $$ begin return null; end $$;
+      create trigger swallow before insert on casbin for each row execute function swallow();
+      delete from casbin where ptype = 'g' and rule->>0 = 'user'`);
+    const result = await runCli(['seed'], { env });
+
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(result.stderr).toMatch(/^casbin-bootstrap: /);
+    expect(result.stderr).toMatch(/g, user, readonly/);
+    expect(result.stderr).toMatch(/user, accounts, read +allow +deny/);
+    expectNoStack(result.stderr);
+  });
+
+  test('when the folder for the embedded database is full of other things', async () => {
+    const dataDir = await createFolder();
+    await writeFile(`${dataDir}/thesis.txt`, '');
+    const result = await runCli(['seed', '--data-dir', dataDir]);
+
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(result.stderr).toContain(
+      `The folder ${dataDir} has files in it and is not a PostgreSQL data directory.`,
+    );
+    expectNoStack(result.stderr);
+  });
+
+  test('when DATABASE_URL is not a URL, without printing it', async () => {
+    const result = await runCli(['seed'], { env: { DATABASE_URL: 'app:hunter2@h', LOG_LEVEL: 'trace' } });
+
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(result.stderr).toContain('  - DATABASE_URL: It is not the URL of a PostgreSQL database.');
+    expect(result.stderr).not.toContain('hunter2');
+  });
+
+  test('when DATABASE_URL is empty, rather than taking another database', async () => {
+    const cwd = await createFolder();
+    const result = await runCli(['seed'], { env: { DATABASE_URL: '' }, cwd });
+
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(result.stderr).toContain('DATABASE_URL');
+    expect(existsSync(`${cwd}/.data`)).toBe(false);
+  });
+
+  test('when LOG_LEVEL is no level', async () => {
+    const result = await runCli(['seed'], { env: { LOG_LEVEL: 'loud' } });
+
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(result.stderr).toContain(
+      '  - LOG_LEVEL: There is no log level "loud". Use one of trace, debug, info,',
+    );
+  });
+});
+
+describe('casbin-bootstrap', () => {
+  test.each([
+    { wrong: 'no command', args: [] },
+    { wrong: 'an unknown command', args: ['sow'] },
+    { wrong: 'an unknown option', args: ['seed', '--force'] },
+    { wrong: 'a missing value', args: ['seed', '--schema'] },
+    { wrong: 'an argument too many', args: ['seed', 'everything'] },
+  ])('ends with exit code 2 for wrong usage: $wrong', async ({ args }) => {
+    const result = await runCli(args);
+
+    expect(result).toMatchObject({ code: 2, stdout: '' });
+    expect(result.stderr).not.toBe('');
+    expectNoStack(result.stderr);
+  });
+
+  test('refuses a folder together with a server', async () => {
+    const result = await runCli(['seed', '--data-dir', 'x'], { env: { DATABASE_URL: 'postgres://h/d' } });
+
+    expect(result).toMatchObject({ code: 2, stdout: '' });
+    expect(result.stderr).toContain('--data-dir is for the embedded database');
+  });
+
+  test('tells its version', async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8'));
+    await expect(runCli(['--version'])).resolves.toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  test('explains its commands and their options', async () => {
+    const program = await runCli(['--help']);
+    expect(program).toMatchObject({ code: 0, stderr: '' });
+    expect(program.stdout).toMatch(/^ {2}seed /m);
+
+    const seed = await runCli(['help', 'seed']);
+    expect(seed).toMatchObject({ code: 0, stderr: '' });
+    for (const option of ['--schema', '--dry-run', '--json', '--data-dir'])
+      expect(seed.stdout).toContain(option);
+  });
+});
+
+async function freshDatabase() {
+  const database = await createDatabase();
+  return { name: database.name, url: database.url, pool: () => database.pool() };
+}
+
+function jsonLines(text: string): { event?: string }[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+function expectNoStack(stderr: string): void {
+  expect(stderr).not.toMatch(/^\s+at /m);
+}
+
+/** A TCP server on a port of its own that is no PostgreSQL. */
+async function listen(answer: (socket: Socket) => void = () => {}) {
+  const server = createServer((socket) => {
+    socket.resume().on('error', () => {});
+    answer(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = address !== null && typeof address === 'object' ? address.port : 0;
+  return { port, close: () => new Promise<void>((resolve) => server.close(() => resolve())) };
+}
+
+/** PostgreSQL's ErrorResponse. */
+function refusal(code: string, message: string): Buffer {
+  const fields = Buffer.from(`SFATAL\0VFATAL\0C${code}\0M${message}\0\0`);
+  const head = Buffer.from('E\0\0\0\0');
+  head.writeInt32BE(fields.length + 4, 1);
+  return Buffer.concat([head, fields]);
+}

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { lockDirectory } from '../../src/embedded/directory-lock.ts';
+import { createFolder } from './folder.ts';
+
+test('a locked folder can be locked again only after its release', async () => {
+  const folder = await createFolder();
+  const first = await lockDirectory(folder);
+  await expect(lockDirectory(folder, 0)).rejects.toThrow(/is in use by/);
+
+  await first.release();
+  const second = await lockDirectory(folder, 0);
+  await second.release();
+});
+
+test('who waits for a folder gets it when it is released', async () => {
+  const folder = await createFolder();
+  const first = await lockDirectory(folder);
+  const waiting = lockDirectory(folder);
+
+  await first.release();
+  const second = await waiting;
+  await second.release();
+});
+
+test('who waited in vain learns the folder, the process that has it and what to do', async () => {
+  const folder = await createFolder();
+  const lock = await lockDirectory(folder);
+
+  await expect(lockDirectory(folder, 1)).rejects.toMatchObject({
+    name: 'ConnectionError',
+    code: 'CONNECTION_FAILED',
+    message:
+      `The embedded database in ${folder} is in use by process ${process.pid} and was not free within 1 ms. ` +
+      'Stop that process, or use another folder.',
+  });
+  await lock.release();
+});
+
+test('two folders are locked independently', async () => {
+  const locks = await Promise.all(
+    [createFolder(), createFolder()].map(async (folder) => lockDirectory(await folder, 0)),
+  );
+  for (const lock of locks) await lock.release();
+});

@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest';
+import { importOptional } from '../../src/embedded/optional-import.ts';
+
+test('a package that is not installed is an error that says how to go on without it', async () => {
+  const cause = new Error("Cannot find package '@electric-sql/pglite'");
+  const missing = importOptional('@electric-sql/pglite', () => Promise.reject(cause));
+
+  await expect(missing).rejects.toMatchObject({
+    name: 'ConnectionError',
+    code: 'CONNECTION_FAILED',
+    message: expect.stringMatching(/npm install @electric-sql\/pglite.*DATABASE_URL/),
+    cause,
+  });
+});

@@ -1,0 +1,97 @@
+import { describe, expect, test } from 'vitest';
+import { renderFailures } from '../../src/reports/failures.ts';
+import { ADDED_RULE, decision, verification } from './reports.fixture.ts';
+
+const MISSING = decision({
+  kind: 'missing-rule',
+  request: [],
+  expected: null,
+  actual: null,
+  rule: ['g', 'user', 'readonly'],
+});
+
+describe('the failures of a verification', () => {
+  test('are no text at all when there are none', () => {
+    expect(renderFailures(verification())).toBe('');
+  });
+
+  test('list missing rules first, then each request with what was expected, what came and why', () => {
+    const failures = [
+      decision(),
+      decision({
+        request: ['guest', 'users', 'write'],
+        expected: 'deny',
+        actual: 'allow',
+        reason: 'by "p, guest, users, write"',
+      }),
+      MISSING,
+    ];
+    expect(renderFailures(verification({ ok: false, failures }))).toBe(
+      [
+        '1 defined rule is missing from the database:',
+        '  rule',
+        '  g, user, readonly',
+        '',
+        '2 requests are not decided as expected:',
+        '  request               expected  actual  why',
+        '  user, accounts, read  allow     deny    no rule allows it',
+        '  guest, users, write   deny      allow   by "p, guest, users, write"',
+      ].join('\n'),
+    );
+  });
+
+  test('tell violated invariants and drift that is not tolerated from other decisions', () => {
+    const allowed = { expected: 'deny', actual: 'allow' } as const;
+    const failures = [
+      decision({ ...allowed, kind: 'never' }),
+      decision({ ...allowed, kind: 'drift' }),
+      { ...ADDED_RULE, kind: 'drift' } as const,
+    ];
+    const headlines = renderFailures(verification({ ok: false, failures }))
+      .split('\n')
+      .filter((line) => line.endsWith(':'));
+
+    expect(headlines).toEqual([
+      '1 request is allowed and must never be:',
+      '1 request is decided otherwise than defined:',
+      '1 stored rule is not defined:',
+    ]);
+  });
+
+  test('show stored rules that do not read back, with all their rows, but no mere warnings', () => {
+    const integrity = [
+      { ids: [12], severity: 'failure', rule: ['p', 'f(x'], message: 'Casbin can not load it.' },
+      { ids: [3, 4], severity: 'failure', rule: ['g', 'a', 'b'], message: 'A circle.' },
+      { ids: [13], severity: 'warning', rule: ['p', 'fine'], message: 'Nobody reads it.' },
+    ] as const;
+    expect(renderFailures(verification({ ok: false, integrity }))).toBe(
+      [
+        '2 problems with stored rules:',
+        '   row  rule     problem',
+        '    12  p, f(x   Casbin can not load it.',
+        '  3, 4  g, a, b  A circle.',
+      ].join('\n'),
+    );
+  });
+
+  test('fall back to the message of a missing rule that is not given', () => {
+    const failures = [decision({ ...MISSING, rule: null, message: 'All of them.' })];
+    expect(renderFailures(verification({ ok: false, failures }))).toContain('  All of them.');
+  });
+
+  test('stop after fifty of a kind and count the rest', () => {
+    const failures = Array.from({ length: 1234 }, (_, index) => decision({ request: [`user-${index}`] }));
+    const lines = renderFailures(verification({ ok: false, failures })).split('\n');
+
+    expect(lines[0]).toBe('1,234 requests are not decided as expected:');
+    expect(lines).toHaveLength(1 + 1 + 50 + 1);
+    expect(lines.at(-1)).toBe('  … and 1,184 more');
+  });
+
+  test('let no stored value control the terminal or break a line', () => {
+    const request = ['\u001b[2J', 'a\nb', '\u009b31m', '\u202eevil'];
+    const text = renderFailures(verification({ ok: false, failures: [decision({ request })] }));
+
+    expect(text).toContain('  \\u001b[2J, a\\u000ab, \\u009b31m, \\u202eevil  allow');
+  });
+});

@@ -1,0 +1,63 @@
+import type { BootstrapReport } from '../../src/report.ts';
+import type { VerificationFailure, VerificationReport } from '../../src/verification/report.ts';
+
+/** The verification of the default policy, all well, with what differs. */
+export function verification(parts: Partial<VerificationReport> = {}): VerificationReport {
+  return {
+    ok: true,
+    checks: 56,
+    allowed: 26,
+    failures: [],
+    integrity: [],
+    drift: [],
+    coverage: { covered: 16, total: 16, uncovered: [] },
+    durationMs: 12,
+    ...parts,
+  };
+}
+
+/** A request that must be allowed and is denied, with what differs. */
+export function decision(parts: Partial<VerificationFailure> = {}): VerificationFailure {
+  return {
+    kind: 'decision',
+    request: ['user', 'accounts', 'read'],
+    expected: 'allow',
+    actual: 'deny',
+    rule: null,
+    rolePath: [],
+    ids: [],
+    added: [],
+    reason: 'no rule allows it',
+    message: '',
+    ...parts,
+  };
+}
+
+/** A stored rule that is not defined, and that no request shows. */
+export const ADDED_RULE = {
+  request: [],
+  expected: null,
+  actual: null,
+  rule: ['p', 'user', 'reports', 'read'],
+  rolePath: [],
+  ids: [17],
+  added: [['p', 'user', 'reports', 'read']],
+  reason: 'stored, but not defined',
+  message: '',
+};
+
+/** A bootstrap that found everything in place, with what differs. */
+export function bootstrap(parts: Partial<BootstrapReport> = {}): BootstrapReport {
+  return {
+    changed: false,
+    migrations: [],
+    takeover: null,
+    seeders: [
+      { name: 'rbac', inserted: 0, existing: 16, total: 16, durationMs: 3 },
+      { name: 'providers', inserted: 0, existing: 3, total: 3, durationMs: 2 },
+    ],
+    verification: verification(),
+    durationMs: 85.4,
+    ...parts,
+  };
+}

@@ -1,0 +1,159 @@
+import { describe, expect, test } from 'vitest';
+import { renderSummary } from '../../src/reports/summary.ts';
+import { ADDED_RULE, bootstrap, decision, verification } from './reports.fixture.ts';
+
+const HERE = { where: 'PostgreSQL at localhost:5432/app, as app', dryRun: false };
+
+const FIRST = bootstrap({
+  changed: true,
+  migrations: [
+    { name: 'casbin_0001_rules', status: 'applied' },
+    { name: 'providers_0001_table', status: 'applied' },
+  ],
+  seeders: [
+    { name: 'rbac', inserted: 16, existing: 0, total: 16, durationMs: 3 },
+    { name: 'providers', inserted: 1, existing: 2, total: 3, durationMs: 2 },
+  ],
+  durationMs: 2412,
+});
+
+describe('the summary of a bootstrap', () => {
+  test('reads from the place to the decisions', () => {
+    expect(renderSummary(FIRST, HERE)).toBe(
+      [
+        'Database: PostgreSQL at localhost:5432/app, as app',
+        '',
+        'Done in 2.4 s.',
+        '',
+        'Applied 2 migrations:',
+        '  casbin_0001_rules',
+        '  providers_0001_table',
+        '',
+        '  seeder     inserted  already there  total',
+        '  rbac             16              0     16',
+        '  providers         1              2      3',
+        '',
+        '56 decisions verified: 26 allow, 30 deny.',
+      ].join('\n'),
+    );
+  });
+
+  test('says plainly that there was nothing to do, and still what is there', () => {
+    expect(renderSummary(bootstrap(), HERE)).toBe(
+      [
+        'Database: PostgreSQL at localhost:5432/app, as app',
+        '',
+        'Nothing to do: everything is in place (checked in 85 ms).',
+        '',
+        '  seeder     inserted  already there  total',
+        '  rbac              0             16     16',
+        '  providers         0              3      3',
+        '',
+        '56 decisions verified: 26 allow, 30 deny.',
+      ].join('\n'),
+    );
+  });
+
+  test('speaks of what a dry run would do', () => {
+    const summary = renderSummary(
+      { ...FIRST, takeover: { constraintReplaced: true, duplicatesRemoved: 0 } },
+      { ...HERE, dryRun: true },
+    );
+
+    expect(summary).toContain('Dry run: nothing was changed. A real run would do this (tried in 2.4 s):');
+    expect(summary).toContain('Would apply 2 migrations:');
+    expect(summary).toContain('Would take over the existing casbin table:');
+    expect(summary).toContain('  seeder     would insert  already there  total\n');
+    expect(summary).not.toMatch(/Done|Applied|Took/);
+  });
+
+  test('says of a dry run with nothing to do the same as of a real one', () => {
+    expect(renderSummary(bootstrap(), { ...HERE, dryRun: true })).toContain('Nothing to do: everything is');
+  });
+
+  test('tells what was done to a table that was there before', () => {
+    const takeover = { constraintReplaced: true, duplicatesRemoved: 1 };
+    expect(renderSummary({ ...FIRST, takeover }, HERE)).toContain(
+      [
+        'Took over the existing casbin table:',
+        '  its unique constraint on (rule) gives way to one on (ptype, rule)',
+        '  1 duplicate rule removed, the lowest id of each kept',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('shows each decision that drifted and why, then the added rules that no decision shows', () => {
+    const granted = decision({
+      request: ['readonly', 'accounts', 'write'],
+      expected: 'deny',
+      actual: 'allow',
+      reason: 'by "p, readonly, accounts, write"',
+    });
+    expect(
+      renderSummary(bootstrap({ verification: verification({ drift: [granted, ADDED_RULE] }) }), HERE),
+    ).toContain(
+      [
+        'Drift: 1 request is decided otherwise than defined:',
+        '  request                    expected  actual  why',
+        '  readonly, accounts, write  deny      allow   by "p, readonly, accounts, write"',
+        '',
+        'Drift: 1 stored rule is not defined:',
+        '  row  rule',
+        '   17  p, user, reports, read',
+      ].join('\n'),
+    );
+  });
+
+  test('shows warnings about stored rules, which are no failures', () => {
+    const integrity = [
+      { ids: [7], severity: 'warning', rule: ['p9', 'x'], message: 'No model section p9.' },
+    ] as const;
+    const summary = renderSummary(bootstrap({ verification: verification({ integrity }) }), HERE);
+
+    expect(summary).toContain('1 warning about stored rules:\n');
+    expect(summary).toMatch(/^ +7 {2}p9, x {2}No model section p9\.$/m);
+    expect(summary).toContain('56 decisions verified');
+  });
+
+  test('does not call a failed verification verified', () => {
+    const failed = verification({ ok: false, failures: [decision()] });
+    const summary = renderSummary(bootstrap({ verification: failed }), HERE);
+
+    expect(summary).toContain('1 request is not decided as expected:');
+    expect(summary).not.toContain('verified');
+  });
+
+  test('counts the defined rules of which the decisions prove nothing', () => {
+    const coverage = { covered: 14, total: 16, uncovered: [] };
+    expect(renderSummary(bootstrap({ verification: verification({ coverage }) }), HERE)).toContain(
+      '56 decisions verified: 26 allow, 30 deny.\n2 defined rules decided none of them.',
+    );
+  });
+
+  test('says so when nothing was verified', () => {
+    const skipped = verification({ checks: 0, allowed: 0 });
+    expect(renderSummary(bootstrap({ verification: skipped }), HERE)).toContain(
+      'No decisions were verified.',
+    );
+  });
+
+  test('is plain text unless colours are asked for', () => {
+    expect(renderSummary(FIRST, HERE)).not.toContain('\u001b');
+    expect(renderSummary(FIRST, { ...HERE, color: true })).toContain('\u001b[1mDone in 2.4 s.\u001b[22m');
+  });
+
+  test('keeps columns aligned with thousands and wide characters', () => {
+    const seeders = [
+      { name: '角色', inserted: 10_000, existing: 0, total: 10_000, durationMs: 1 },
+      { name: 'plain', inserted: 1, existing: 0, total: 1, durationMs: 1 },
+    ];
+    expect(renderSummary({ ...FIRST, seeders }, HERE)).toContain(
+      [
+        '  seeder  inserted  already there   total',
+        '  角色      10,000              0  10,000',
+        '  plain          1              0       1',
+      ].join('\n'),
+    );
+  });
+});

@@ -1,0 +1,150 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { isEncryptionRequest, MessageReader, sqlOf, type WireMessage } from './wire-messages.ts';
+
+/** Cut before the server sees the statement, or after it answered but before the client hears of it. */
+type CutMoment = 'before' | 'after';
+
+/** What one connection did, its startup left out. */
+interface WireConnection {
+  roundTrips: number;
+  readonly statements: string[];
+}
+
+/** A TCP proxy before the server that counts, and can cut, what passes. `await using` closes it. */
+export interface Wire extends AsyncDisposable {
+  /** The given URL, through the wire. */
+  readonly url: string;
+  readonly connections: readonly WireConnection[];
+  /** Of all connections. */
+  readonly roundTrips: number;
+  readonly statements: string[];
+  readonly cuts: number;
+  /** Cuts the connection, once, on the next statement that matches. */
+  cutOn(pattern: RegExp, moment: CutMoment): void;
+}
+
+export async function openWire(url: string): Promise<Wire> {
+  const target = new URL(url);
+  const connections: Connection[] = [];
+  const scissors = new Scissors();
+  const server = createServer({ noDelay: true }, (client) => {
+    const upstream = connect({ host: target.hostname, port: Number(target.port || 5432), noDelay: true });
+    connections.push(new Connection(client, upstream, scissors));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  return {
+    url: through(target, server.address()),
+    connections,
+    get roundTrips() {
+      return connections.reduce((sum, connection) => sum + connection.roundTrips, 0);
+    },
+    get statements() {
+      return connections.flatMap((connection) => connection.statements);
+    },
+    get cuts() {
+      return scissors.cuts;
+    },
+    cutOn: (pattern, moment) => scissors.set(pattern, moment),
+    async [Symbol.asyncDispose]() {
+      server.close();
+      for (const connection of connections) connection.cut();
+      await once(server, 'close');
+    },
+  };
+}
+
+class Scissors {
+  cuts = 0;
+  #next: { pattern: RegExp; moment: CutMoment } | undefined;
+
+  set(pattern: RegExp, moment: CutMoment): void {
+    this.#next = { pattern, moment };
+  }
+
+  take(sql: string): CutMoment | undefined {
+    if (!this.#next?.pattern.test(sql)) return undefined;
+    const { moment } = this.#next;
+    this.#next = undefined;
+    this.cuts += 1;
+    return moment;
+  }
+}
+
+class Connection implements WireConnection {
+  roundTrips = 0;
+  readonly statements: string[] = [];
+  readonly #client: Socket;
+  readonly #upstream: Socket;
+  readonly #scissors: Scissors;
+  #started = false;
+  #cutAtAnswer = false;
+
+  constructor(client: Socket, upstream: Socket, scissors: Scissors) {
+    this.#client = client;
+    this.#upstream = upstream;
+    this.#scissors = scissors;
+    const asked = new MessageReader({ startsUntyped: true });
+    const answered = new MessageReader({ startsUntyped: false });
+    client.on('data', (chunk: Buffer) => {
+      for (const message of asked.read(chunk)) this.#ask(message, asked);
+    });
+    upstream.on('data', (chunk: Buffer) => {
+      for (const message of answered.read(chunk)) this.#answer(message);
+    });
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      one.on('end', () => other.end());
+      one.on('error', () => other.destroy());
+    }
+  }
+
+  cut(): void {
+    this.#client.destroy();
+    this.#upstream.destroy();
+  }
+
+  #ask(message: WireMessage, asked: MessageReader): void {
+    if (this.#client.destroyed) return;
+    if (isEncryptionRequest(message)) {
+      asked.expectUntyped();
+      this.#client.write('N');
+      return;
+    }
+    const sql = sqlOf(message);
+    if (sql !== undefined) {
+      this.statements.push(sql);
+      const moment = this.#scissors.take(sql);
+      if (moment === 'before') {
+        this.cut();
+        return;
+      }
+      this.#cutAtAnswer ||= moment === 'after';
+    }
+    this.#upstream.write(message.bytes);
+  }
+
+  #answer(message: WireMessage): void {
+    const ready = message.type === 'Z';
+    if (this.#cutAtAnswer) {
+      if (ready) this.cut();
+      return;
+    }
+    // the first ReadyForQuery ends the startup
+    if (ready && this.#started) this.roundTrips += 1;
+    this.#started ||= ready;
+    this.#client.write(message.bytes);
+  }
+}
+
+function through(target: URL, address: ReturnType<ReturnType<typeof createServer>['address']>): string {
+  if (address === null || typeof address === 'string') throw new Error('The wire listens on no TCP port.');
+  const url = new URL(target);
+  url.hostname = '127.0.0.1';
+  url.port = String(address.port);
+  return url.href;
+}

@@ -1,9 +1,10 @@
 import type { PolicyDefinition } from './definition.ts';
+import { placeIn } from './place.ts';
 import type { Rule } from './rule.ts';
 
 /** A rule with the place in the definition that it comes from. */
 export interface DefinedRule extends Rule {
-  /** A path such as `policy.roles.user.permissions.accounts`. */
+  /** `policy.yaml:12:9` for what was read from a file, else a path: `policy.roles.user.permissions.accounts[0]`. */
   readonly at: string;
 }
 
@@ -11,25 +12,25 @@ export interface DefinedRule extends Rule {
 export function compilePolicy(definition: PolicyDefinition): DefinedRule[] {
   const roles = Object.entries(definition.roles ?? {});
   const permissions = roles.flatMap(([role, { permissions = {} }]) =>
-    Object.entries(permissions).flatMap(([resource, actions]) =>
-      actions.map((action) => ({
+    Object.entries(permissions).flatMap(([resource, actions = []]) =>
+      actions.map((action, index) => ({
         ptype: 'p',
         values: [role, resource, action],
-        at: `policy.roles.${role}.permissions.${resource}`,
+        at: placeIn(definition, 'roles', role, 'permissions', resource, index),
       })),
     ),
   );
   const inheritance = roles.flatMap(([role, { inherits = [] }]) =>
-    inherits.map((parent) => ({
+    inherits.map((parent, index) => ({
       ptype: 'g',
       values: [role, parent],
-      at: `policy.roles.${role}.inherits`,
+      at: placeIn(definition, 'roles', role, 'inherits', index),
     })),
   );
   const raw = (definition.rules ?? []).map(([ptype = '', ...values], index) => ({
     ptype,
     values,
-    at: `policy.rules[${index}]`,
+    at: placeIn(definition, 'rules', index),
   }));
   return [...permissions, ...inheritance, ...raw];
 }

@@ -1,19 +1,49 @@
 /** One role: the roles it inherits from, and what it may do, by resource. */
-export interface RoleDefinition<Role extends string = string> {
+export interface RoleDefinition<
+  Role extends string = string,
+  Resource extends string = string,
+  Action extends string = string,
+> {
   readonly inherits?: readonly Role[];
   /** Resource → actions. */
-  readonly permissions?: Readonly<Record<string, readonly string[]>>;
-}
-
-/** What an application declares about who may do what; it compiles to rules. */
-export interface PolicyDefinition<Role extends string = string> {
-  readonly roles?: Readonly<Record<Role, RoleDefinition<Role>>>;
-  /** Rules for any model, ptype first: `['p', 'alice', 'data1', 'read']`. They come after those of `roles`. */
-  readonly rules?: readonly (readonly string[])[];
+  readonly permissions?: { readonly [Name in Resource]?: readonly Action[] };
 }
 
 /**
- * Declares a policy. Role names are inferred, so a misspelt one in `inherits` does not compile.
+ * The values of one request, in the order of the model's request definition: role, resource, action. Any list
+ * of strings where the names are not known: in a definition with raw rules, or one read from a file.
+ */
+export type PolicyRequest<
+  Role extends string = string,
+  Resource extends string = string,
+  Action extends string = string,
+> = string extends Role ? readonly string[] : readonly [Role, Resource, Action];
+
+/** What an application declares about who may do what; it compiles to rules. */
+export interface PolicyDefinition<
+  Role extends string = string,
+  Resource extends string = string,
+  Action extends string = string,
+> {
+  readonly roles?: { readonly [Name in Role]: RoleDefinition<Role, Resource, Action> };
+  /** Rules for any model, ptype first: `['p', 'alice', 'data1', 'read']`. They come after those of `roles`. */
+  readonly rules?: readonly (readonly string[])[];
+  /** Requests that must be allowed. */
+  readonly allow?: readonly PolicyRequest<Role, Resource, Action>[];
+  /** Requests that must be denied, unless an administrator has granted them since. */
+  readonly deny?: readonly PolicyRequest<Role, Resource, Action>[];
+  /** Requests that must be denied, whoever grants them. */
+  readonly never?: readonly PolicyRequest<Role, Resource, Action>[];
+  /** Requests to be decided the same on the database as on the definition: for rules whose values are patterns. */
+  readonly samples?: readonly (readonly string[])[];
+}
+
+/** The names that requests are made of: those of the role form, or any string where there are raw rules. */
+type Known<Name extends string, Rules> = Rules extends undefined ? Name : string;
+
+/**
+ * Declares a policy. The names of roles, resources and actions are inferred: a misspelt one in `inherits`,
+ * `allow`, `deny` or `never` does not compile. With raw `rules`, even none, a request may be any list of strings.
  *
  * Nothing is checked here beyond the types: {@link bootstrapDatabase} checks a definition against the model it
  * is used with, and reports every problem at once.
@@ -24,11 +54,22 @@ export interface PolicyDefinition<Role extends string = string> {
  *     readonly: { permissions: { accounts: ['read'] } },
  *     user: { inherits: ['readonly'], permissions: { accounts: ['write'] } },
  *   },
+ *   never: [['readonly', 'accounts', 'write']],
  * });
  */
-export function definePolicy<const Roles extends Readonly<Record<string, RoleDefinition>>>(definition: {
-  readonly roles?: Roles & Readonly<Record<keyof Roles, RoleDefinition<keyof Roles & string>>>;
-  readonly rules?: readonly (readonly string[])[];
-}): PolicyDefinition<keyof Roles & string> {
+export function definePolicy<
+  const Role extends string,
+  const Resource extends string,
+  const Action extends string,
+  Rules extends PolicyDefinition['rules'] = undefined,
+>(definition: {
+  readonly roles?: { readonly [Name in Role]: RoleDefinition<NoInfer<Role>, Resource, Action> };
+  readonly rules?: Rules;
+  readonly allow?: readonly NoInfer<PolicyRequest<Known<Role, Rules>, Resource, Action>>[];
+  readonly deny?: readonly NoInfer<PolicyRequest<Known<Role, Rules>, Resource, Action>>[];
+  readonly never?: readonly NoInfer<PolicyRequest<Known<Role, Rules>, Resource, Action>>[];
+  readonly samples?: PolicyDefinition['samples'];
+}): PolicyDefinition<Known<Role, Rules>, Known<Resource, Rules>, Known<Action, Rules>>;
+export function definePolicy(definition: object): object {
   return definition;
 }

@@ -1,3 +1,5 @@
+import { shorten } from '../reason.ts';
+
 /** One policy line: a ptype (`p`, `p2`, `g`, `g2` …) and its values. */
 export interface Rule {
   readonly ptype: string;
@@ -11,11 +13,17 @@ export function ruleKey(rule: Rule): string {
 
 /** The rule as a person reads it in a message: `p, readonly, accounts, read`. */
 export function formatRule(rule: Rule): string {
-  return [rule.ptype, ...rule.values.map(formatValue)].join(', ');
+  return [rule.ptype, ...rule.values].map(formatValue).join(', ');
 }
 
-function formatValue(value: string): string {
+/** One value of a rule; in quotes where it would be misread without. */
+export function formatValue(value: string): string {
   return isPlain(value) ? value : JSON.stringify(value);
+}
+
+/** A name or a line in quotes, as a message shows it: what can't be seen is escaped, what is endless is cut. */
+export function formatText(text: string): string {
+  return JSON.stringify(shorten(text, 200));
 }
 
 /** Whether a value can stand in a list without quotes: nothing in it separates, quotes, or hides at an end. */

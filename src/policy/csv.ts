@@ -1,0 +1,59 @@
+import { BasicCsvParser } from 'casbin';
+import { InvalidOptionsError, type Problem } from '../errors.ts';
+import { reasonOf } from '../reason.ts';
+import { compilePolicy } from './compile.ts';
+import { readCsvLine, writeCsvLine } from './csv-line.ts';
+import type { PolicyDefinition } from './definition.ts';
+import type { Parsed } from './parsed.ts';
+import { recordPlaces } from './place.ts';
+import { formatRule } from './rule.ts';
+
+/** Reads Casbin's CSV line by line, as Casbin does. Never throws: what is wrong is in `problems`. */
+export function parseCsv(file: string, text: string): Parsed {
+  const rules: string[][] = [];
+  const places = new Map<string, string>();
+  const problems: Problem[] = [];
+  for (const [index, line] of text.split('\n').entries()) {
+    const at = `${file}:${index + 1}:${line.search(/\S|$/) + 1}`;
+    try {
+      const rule = readCsvLine(line);
+      if (rule === null) continue;
+      const values = [rule.ptype, ...rule.values];
+      recordPlaces(values, at, new Map());
+      places.set(String(rules.push(values) - 1), at);
+      problems.push(...findLostRules(at, line));
+    } catch (error) {
+      const reason = reasonOf(error).replace(/ at line 1$/, '');
+      problems.push({ code: 'POLICY_SYNTAX', at, message: `Casbin can't read this line: ${reason}.` });
+    }
+  }
+  recordPlaces(rules, `${file}:1:1`, places);
+  return { value: { rules }, problems };
+}
+
+/** Casbin ends a line at a line feed only, and of what it takes for one line it keeps the first record. */
+function findLostRules(at: string, line: string): Problem[] {
+  if (!line.trimEnd().includes('\r') || (new BasicCsvParser().parse(line)?.length ?? 0) < 2) return [];
+  const message =
+    'a carriage return stands within this line, and Casbin drops what follows. End lines by a line feed.';
+  return [{ code: 'POLICY_SYNTAX', at, message }];
+}
+
+/**
+ * Writes the rules of a definition, whichever its form, as Casbin's CSV: Casbin's loader and `loadPolicyFile`
+ * read the same rules back. Expectations are not in it.
+ *
+ * @throws InvalidOptionsError naming every rule that CSV can't carry: line breaks, blanks at the ends of a value,
+ * unmatched brackets
+ */
+export function policyToCsv(definition: PolicyDefinition): string {
+  const written = compilePolicy(definition).map((rule) => ({ rule, line: writeCsvLine(rule) }));
+  const problems = written
+    .filter(({ line }) => line === null)
+    .map(({ rule: { at, ...rule } }): Problem => {
+      const message = `rule "${formatRule(rule)}" can't be written as CSV that Casbin reads back. Avoid line breaks, unmatched brackets and blanks at the ends of its values.`;
+      return { code: 'VALUE_DISTORTED', at, message };
+    });
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+  return written.map(({ line }) => `${line}\n`).join('');
+}

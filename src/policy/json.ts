@@ -1,0 +1,59 @@
+import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
+import type { Problem } from '../errors.ts';
+import { reasonOf } from '../reason.ts';
+import { locator, type Parsed } from './parsed.ts';
+import { recordPlaces } from './place.ts';
+
+type Locate = (offset: number) => string;
+
+/** Reads JSON, without comments and trailing commas. Never throws: what is wrong is in `problems`. */
+export function parseJson(file: string, text: string): Parsed {
+  const locate = locator(file, text);
+  const errors: ParseError[] = [];
+  const tree = parseTree(text, errors, { disallowComments: true });
+  try {
+    const value: unknown = JSON.parse(text);
+    return { value, problems: tree === undefined ? [] : recordNode(tree, value, locate) };
+  } catch (error) {
+    const found = firstOfEachLine(text, errors).map(({ error: code, offset }) =>
+      syntaxProblem(locate(offset), `this is not JSON: ${inWords(printParseErrorCode(code))}.`),
+    );
+    const otherwise = syntaxProblem(file, `this is not JSON: ${reasonOf(error)}.`);
+    return { value: undefined, problems: found.length > 0 ? found : [otherwise] };
+  }
+}
+
+/** Records the places below a node, beside the value that it stands for; returns the keys that stand twice. */
+function recordNode(node: Node, value: unknown, locate: Locate): Problem[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const places = new Map<string, string>();
+  recordPlaces(value, locate(node.offset), places);
+  return (node.children ?? []).flatMap((child, index) => {
+    const [keyNode, entryNode] = node.type === 'object' ? (child.children ?? []) : [undefined, child];
+    const key = keyNode === undefined ? String(index) : String(keyNode.value);
+    const at = locate(child.offset);
+    const twice = places.has(key)
+      ? [syntaxProblem(at, `the key ${JSON.stringify(key)} is already at ${places.get(key)}.`)]
+      : [];
+    places.set(key, at);
+    const entry: unknown = Object.getOwnPropertyDescriptor(value, key)?.value;
+    return [...twice, ...(entryNode === undefined ? [] : recordNode(entryNode, entry, locate))];
+  });
+}
+
+/** One mistake makes the parser stumble several times; the errors come in order. */
+function firstOfEachLine(text: string, errors: readonly ParseError[]): ParseError[] {
+  return errors.filter(({ offset }, index) => {
+    const before = errors[index - 1];
+    return before === undefined || text.slice(before.offset, offset).includes('\n');
+  });
+}
+
+/** `PropertyNameExpected` → `property name expected`. */
+function inWords(name: string): string {
+  return name.replaceAll(/\B[A-Z]/g, ' $&').toLowerCase();
+}
+
+function syntaxProblem(at: string, message: string): Problem {
+  return { code: 'POLICY_SYNTAX', at, message };
+}

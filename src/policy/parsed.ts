@@ -1,0 +1,20 @@
+import type { Problem } from '../errors.ts';
+
+/** What a reader makes of a file: plain data, whose places are recorded, and what is wrong with the text. */
+export interface Parsed {
+  /** Undefined when the text can't be read at all. */
+  readonly value: unknown;
+  readonly problems: readonly Problem[];
+}
+
+/** Turns offsets in a text into places: `file:line:column`, both counted from 1. */
+export function locator(file: string, text: string): (offset: number) => string {
+  const starts = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
+  return (offset) => {
+    let line = 0;
+    for (let step = 2 ** Math.ceil(Math.log2(starts.length)); step >= 1; step /= 2) {
+      if ((starts[line + step] ?? Number.POSITIVE_INFINITY) <= offset) line += step;
+    }
+    return `${file}:${line + 1}:${offset - (starts[line] ?? 0) + 1}`;
+  };
+}

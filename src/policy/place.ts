@@ -1,0 +1,55 @@
+/** Where an object or list that was read from a file stands there, and each of its entries. */
+interface Places {
+  readonly self: string;
+  readonly entries: ReadonlyMap<string, string>;
+}
+
+/** By identity, so that places stay with the parts when a definition is put together from several files. */
+const placesOf = new WeakMap<object, Places>();
+
+/** Remembers places, as `file:line:column`, of one object or list and of its entries by key or index. */
+export function recordPlaces(container: object, self: string, entries: ReadonlyMap<string, string>): void {
+  placesOf.set(container, { self, entries });
+}
+
+/** Whether the places of an object or list are known. */
+export function hasPlaces(container: object): boolean {
+  return placesOf.has(container);
+}
+
+/**
+ * Where that stands which is reached from `root` by `keys`: `file:line:column` where it was read from a file,
+ * or of the nearest thing around it that was; null where nothing was.
+ */
+export function findPlace(root: unknown, keys: readonly (string | number)[]): string | null {
+  let place: string | null = null;
+  let container = root;
+  for (const key of keys) {
+    if (typeof container !== 'object' || container === null) return place;
+    const entry: unknown = Object.getOwnPropertyDescriptor(container, key)?.value;
+    const recorded = placesOf.get(container)?.entries.get(String(key));
+    place = recorded ?? (isContainer(entry) ? placesOf.get(entry)?.self : undefined) ?? place;
+    container = entry;
+  }
+  return place;
+}
+
+/** The same for a policy definition; where nothing was read from a file, a path: `policy.roles.user.inherits[0]`. */
+export function placeIn(definition: object, ...keys: readonly (string | number)[]): string {
+  return findPlace(definition, keys) ?? pathOf('policy', ...keys);
+}
+
+/** A path such as `policy.roles.admin`; what would be misread between dots is in brackets and quotes. */
+export function pathOf(...keys: readonly (string | number)[]): string {
+  return keys.map((key, index) => segment(String(key), index === 0)).join('');
+}
+
+function segment(key: string, first: boolean): string {
+  if (/^\d+$/.test(key)) return `[${key}]`;
+  if (!/^[\w:/@$*-]+$/.test(key)) return `[${JSON.stringify(key)}]`;
+  return first ? key : `.${key}`;
+}
+
+function isContainer(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,86 @@
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { InvalidOptionsError, type Problem } from '../errors.ts';
+import { compilePolicy } from './compile.ts';
+import type { PolicyDefinition } from './definition.ts';
+import type { Parsed } from './parsed.ts';
+import { checkFileShape } from './shape.ts';
+import { findBrokenHierarchies, findDuplicates, findUndefinedRoles, findUnstorable } from './validate.ts';
+
+type Parse = (file: string, text: string) => Parsed;
+
+/** Imported when such a file is read: who has none shall not wait for a YAML parser. */
+const parsers: Readonly<Record<string, () => Promise<Parse>>> = {
+  '.yaml': async () => (await import('./yaml.ts')).parseYaml,
+  '.yml': async () => (await import('./yaml.ts')).parseYaml,
+  '.json': async () => (await import('./json.ts')).parseJson,
+  '.csv': async () => (await import('./csv.ts')).parseCsv,
+};
+const KNOWN_ENDINGS = Object.keys(parsers).join(', ');
+
+/** A definition of the right shape, and what else is wrong with the file; or why there is none. */
+export interface LoadedPolicy {
+  readonly definition: PolicyDefinition | null;
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Reads a policy from a file: YAML or JSON of the same shape as the argument of `definePolicy`, or Casbin's CSV.
+ * A file may also hold expectations alone, to be spread into a definition.
+ *
+ * @throws InvalidOptionsError with every problem of the file, each with line and column
+ */
+export async function loadPolicyFile(path: string): Promise<PolicyDefinition> {
+  const { definition, problems } = await readPolicyFile(path);
+  const faults = definition === null ? [] : findFaults(definition);
+  if (definition === null || problems.length + faults.length > 0) {
+    throw new InvalidOptionsError([...problems, ...faults]);
+  }
+  return definition;
+}
+
+/** What is wrong with a definition whatever the model. */
+function findFaults(definition: PolicyDefinition): Problem[] {
+  const rules = compilePolicy(definition);
+  return [
+    ...findUndefinedRoles(definition),
+    ...findBrokenHierarchies(rules),
+    ...findDuplicates(rules),
+    ...findUnstorable(rules),
+  ];
+}
+
+/** Reads a policy file and checks its shape, not yet what it says. Never throws: what is wrong is in `problems`. */
+export async function readPolicyFile(path: string): Promise<LoadedPolicy> {
+  const load = parsers[extname(path).toLowerCase()];
+  if (load === undefined) {
+    const message = `the ending does not tell the form of this policy. Use one of ${KNOWN_ENDINGS}.`;
+    return { definition: null, problems: [{ code: 'POLICY_NOT_FOUND', at: path, message }] };
+  }
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
+  } catch (error) {
+    return { definition: null, problems: [describeUnreadable(path, error)] };
+  }
+  const parse = await load();
+  const { value, problems } = parse(path, text);
+  const misshapen = value === undefined ? [] : checkFileShape(path, value);
+  const usable = value !== undefined && misshapen.length === 0;
+  return { definition: usable ? toDefinition(value) : null, problems: [...problems, ...misshapen] };
+}
+
+/** `$schema` is for editors. The rest has been found to be of a definition's shape. */
+function toDefinition(content: unknown): PolicyDefinition {
+  const { $schema: _, ...definition } = content as PolicyDefinition & { $schema?: string };
+  return definition;
+}
+
+function describeUnreadable(path: string, error: unknown): Problem {
+  const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  if (reason === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
+    return { code: 'POLICY_SYNTAX', at: path, message: 'this is not text in UTF-8. Save it as UTF-8.' };
+  }
+  const message = `the policy file can't be read (${reason}). Give the path of a ${KNOWN_ENDINGS} file.`;
+  return { code: 'POLICY_NOT_FOUND', at: path, message };
+}

@@ -1,0 +1,177 @@
+import { expect, test } from 'vitest';
+import { loadPolicyFile } from '../../src/index.ts';
+import { compilePolicy } from '../../src/policy/compile.ts';
+import { formatRule } from '../../src/policy/rule.ts';
+import { problemsOf, writeTemporary } from './folder.ts';
+
+async function problemsIn(name: string, text: string): Promise<string[]> {
+  const path = await writeTemporary(name, text);
+  return problemsOf(loadPolicyFile(path), path);
+}
+
+test('what is misshapen in YAML is told all at once, each with its line and column', async () => {
+  const text = `
+roles:
+  viewer:
+    permissions:
+      invoices: [read, 1]
+      reports: read
+  clerk:
+    inherit: [viewer]
+    inherits:
+  guest: null
+rules:
+  - [p]
+allow:
+  - viewer
+extra: 1
+`;
+  expect(await problemsIn('policy.yaml', text)).toEqual([
+    '5:24 OPTION_INVALID roles.viewer.permissions.invoices[1]: must be a string: quote it (it is 1).',
+    '6:7 OPTION_INVALID roles.viewer.permissions.reports: must be a list of strings (it is "read").',
+    '9:5 OPTION_INVALID roles.clerk.inherits: must be a list of strings (it is null).',
+    '8:5 OPTION_UNKNOWN roles.clerk.inherit: there is no such option. Known are inherits, permissions.',
+    expect.stringMatching(/^10:3 OPTION_INVALID roles\.guest: must be an object/),
+    '12:5 OPTION_INVALID rules[0]: must be two strings or more: a ptype and its values (it has 1).',
+    '14:5 OPTION_INVALID allow[0]: must be a list of strings (it is "viewer").',
+    expect.stringMatching(
+      /^15:1 OPTION_UNKNOWN extra: .* Known are roles, rules, allow, deny, never, samples/,
+    ),
+  ]);
+});
+
+test('keys that every object has in JavaScript are unknown all the same', async () => {
+  const text = 'roles:\n  constructor: { toString: [a] }\n__proto__: 1\nconstructor: 1\n';
+  expect(await problemsIn('policy.yaml', text)).toEqual([
+    expect.stringMatching(/^2:18 OPTION_UNKNOWN roles\.constructor\.toString: /),
+    expect.stringMatching(/^3:1 OPTION_UNKNOWN __proto__: /),
+    expect.stringMatching(/^4:1 OPTION_UNKNOWN constructor: /),
+  ]);
+});
+
+test('names that YAML reads as something else must be quoted', async () => {
+  const text =
+    'roles:\n  1: {}\n  true: {}\n  no: {}\n  "2": {}\n  a: { permissions: { x: [null, 1.5, true, "1"] } }\n';
+  expect(await problemsIn('policy.yaml', text)).toEqual([
+    '2:3 POLICY_SYNTAX the key 1 must be a string: quote it.',
+    '3:3 POLICY_SYNTAX the key true must be a string: quote it.',
+    '6:27 OPTION_INVALID roles.a.permissions.x[0]: must be a string (it is null).',
+    '6:33 OPTION_INVALID roles.a.permissions.x[1]: must be a string: quote it (it is 1.5).',
+    '6:38 OPTION_INVALID roles.a.permissions.x[2]: must be a string: quote it (it is true).',
+  ]);
+});
+
+test('every error of YAML syntax is told', async () => {
+  expect(await problemsIn('policy.yaml', 'roles:\n  a: [1\n  b: "x\n')).toEqual([
+    expect.stringMatching(/^3:3 POLICY_SYNTAX /),
+    expect.stringMatching(/^4:1 POLICY_SYNTAX /),
+  ]);
+  expect(await problemsIn('policy.yaml', 'roles: {}\nrules: []\nroles: {}\nroles: {}\n')).toEqual([
+    '3:1 POLICY_SYNTAX this key stands in the same object before. Remove one of them.',
+    '4:1 POLICY_SYNTAX this key stands in the same object before. Remove one of them.',
+  ]);
+  expect(await problemsIn('policy.yaml', 'roles: *a\nrules: *b\n')).toEqual([
+    '1:8 POLICY_SYNTAX there is no anchor "&a" before this alias.',
+    '2:8 POLICY_SYNTAX there is no anchor "&b" before this alias.',
+  ]);
+  expect(await problemsIn('policy.yaml', 'roles: {}\n---\nroles: {}\n')).toEqual([
+    '2:1 POLICY_SYNTAX a second document begins here. Keep one in the file.',
+  ]);
+  expect(await problemsIn('policy.yaml', '')).toEqual([
+    expect.stringContaining('must be a policy definition'),
+  ]);
+});
+
+test('aliases that would grow without end are refused', async () => {
+  const aliases = Array.from({ length: 12 }, (_, level) => {
+    const items =
+      level === 0
+        ? 'x'
+        : Array(10)
+            .fill(`*a${level - 1}`)
+            .join(', ');
+    return `a${level}: &a${level} [${items}]\n`;
+  });
+  expect(await problemsIn('policy.yaml', aliases.join(''))).toEqual([
+    expect.stringContaining('Excessive alias count'),
+  ]);
+});
+
+test('what a policy says is judged with the place of each rule', async () => {
+  const text = `
+roles:
+  a: { inherits: [b, z], permissions: { x: [read, read] } }
+  b: { inherits: [a] }
+  c: { inherits: [c] }
+rules:
+  - [p, a, x, read]
+`;
+  expect(await problemsIn('policy.yaml', text)).toEqual([
+    expect.stringMatching(/^3:22 ROLE_UNDEFINED role "a" inherits from "z"/),
+    expect.stringMatching(/^5:19 ROLE_INHERITS_ITSELF /),
+    expect.stringMatching(/^3:19 ROLE_CYCLE .*a → b → a/),
+    expect.stringMatching(/^3:51 RULE_DUPLICATE .* 3:45\./),
+    expect.stringMatching(/^7:5 RULE_DUPLICATE .* 3:45\./),
+  ]);
+});
+
+test('aliases and merge keys share, and places are where a thing is written', async () => {
+  const text = `
+roles:
+  viewer: &viewer
+    permissions: &read
+      invoices: &actions [read]
+      reports: *actions
+  clerk:
+    <<: *viewer
+    inherits: [viewer]
+    permissions:
+      <<: *read
+      reports: [read, write]
+`;
+  const path = await writeTemporary('policy.yaml', text);
+  const rules = compilePolicy(await loadPolicyFile(path));
+  expect(rules.map(({ at, ...rule }) => `${formatRule(rule)} @ ${at.slice(path.length + 1)}`)).toEqual([
+    'p, viewer, invoices, read @ 5:27',
+    'p, viewer, reports, read @ 5:27',
+    'p, clerk, invoices, read @ 5:27',
+    'p, clerk, reports, read @ 12:17',
+    'p, clerk, reports, write @ 12:23',
+    'g, clerk, viewer @ 9:16',
+  ]);
+});
+
+test('JSON is JSON, and what is wrong has its line and column', async () => {
+  expect(
+    await problemsIn('policy.json', '{\n\t"roles": {\n\t\t"a": { "inherits": ["b", 1] } },\n "x": 1 }'),
+  ).toEqual([
+    '3:28 OPTION_INVALID roles.a.inherits[1]: must be a string: quote it (it is 1).',
+    expect.stringMatching(/^4:2 OPTION_UNKNOWN x: /),
+  ]);
+  expect(await problemsIn('policy.json', '{\n  "roles": {}, // all of them\n  "rules": [[],],\n}')).toEqual([
+    '2:16 POLICY_SYNTAX this is not JSON: invalid comment token.',
+    '3:16 POLICY_SYNTAX this is not JSON: value expected.',
+    '4:1 POLICY_SYNTAX this is not JSON: property name expected.',
+  ]);
+  expect(await problemsIn('policy.json', '{ "roles": {},\n "roles": {} }')).toEqual([
+    '2:2 POLICY_SYNTAX the key "roles" is already at 1:3.',
+  ]);
+  expect(await problemsIn('policy.json', 'roles: {}')).toEqual([
+    expect.stringMatching(/^1:1 POLICY_SYNTAX /),
+  ]);
+  expect(await problemsIn('policy.json', '')).toEqual([expect.stringMatching(/^1:1 POLICY_SYNTAX /)]);
+});
+
+test('lines of a CSV that Casbin can not read, or would read in part, are told with their numbers', async () => {
+  const text = 'p, a, f(b\n  p\n# fine\np, "x\np, a, b\rp, c, d\n\ng, x, y\ng, y, x\n';
+  expect(await problemsIn('policy.csv', text)).toEqual([
+    expect.stringMatching(/^1:1 POLICY_SYNTAX Casbin can't read this line: Unmatched brackets/),
+    "4:1 POLICY_SYNTAX Casbin can't read this line: Quote Not Closed: the parsing is finished with an opening quote.",
+    expect.stringMatching(/^5:1 POLICY_SYNTAX a carriage return/),
+    '2:3 OPTION_INVALID rules[0]: must be two strings or more: a ptype and its values (it has 1).',
+  ]);
+  expect(await problemsIn('policy.csv', 'p, a, b\n\n p, a, b\ng, x, y\ng, y, x\n')).toEqual([
+    expect.stringMatching(/^4:1 ROLE_CYCLE /),
+    expect.stringMatching(/^3:2 RULE_DUPLICATE .* 1:1\./),
+  ]);
+});

@@ -1,0 +1,121 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { bootstrapDatabase, definePolicy, loadPolicyFile } from '../../src/index.ts';
+import { compilePolicy } from '../../src/policy/compile.ts';
+import { ruleKey } from '../../src/policy/rule.ts';
+import { problemsOf, writeTemporary } from './folder.ts';
+
+const run = promisify(execFile);
+
+const definition = definePolicy({
+  roles: {
+    viewer: { permissions: { invoices: ['read'] } },
+    clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
+  },
+});
+
+const YAML = `
+# yaml-language-server: $schema=casbin-bootstrap/model/policy.schema.json
+roles:
+  viewer:
+    permissions:
+      invoices: [read]
+  clerk:
+    inherits: [viewer]
+    permissions:
+      invoices: [write]
+`;
+const JSON_TEXT = JSON.stringify({ $schema: 'policy.schema.json', ...definition }, null, '\t');
+const CSV = 'p, viewer, invoices, read\np, clerk, invoices, write\n\n# roles\ng, clerk, viewer\n';
+
+test.each([
+  ['policy.yaml', YAML],
+  ['policy.yml', YAML],
+  ['policy.YAML', YAML.replaceAll('\n', '\r\n')],
+  ['policy.json', JSON_TEXT],
+  ['policy.json', `\ufeff${JSON_TEXT}`],
+  ['policy.csv', CSV],
+  ['policy.csv', `\ufeff${CSV.replaceAll('\n', '\r\n')}`],
+])('%s compiles to the rules of the same definition in code', async (name, text) => {
+  const loaded = await loadPolicyFile(await writeTemporary(name, text));
+  expect(compilePolicy(loaded).map(ruleKey)).toEqual(compilePolicy(definition).map(ruleKey));
+});
+
+test.each([
+  ['policy.yaml', YAML],
+  ['policy.json', JSON_TEXT],
+])('%s has nothing but what the definition in code has', async (name, text) => {
+  expect(await loadPolicyFile(await writeTemporary(name, text))).toEqual(definition);
+});
+
+test('a file of expectations is spread into the definition that it belongs to, and keeps its places', async () => {
+  const rules = await writeTemporary('policy.csv', CSV);
+  const expectations = await writeTemporary('expectations.yaml', 'never:\n  - [viewer, invoices, read]\n');
+  const policy = definePolicy({ ...(await loadPolicyFile(rules)), ...(await loadPolicyFile(expectations)) });
+
+  expect(policy.never).toEqual([['viewer', 'invoices', 'read']]);
+  expect(compilePolicy(policy).map(({ at }) => at)).toEqual([`${rules}:1:1`, `${rules}:2:1`, `${rules}:5:1`]);
+  const bootstrapped = bootstrapDatabase({ connect: neverConnected }, { policy });
+  expect(await problemsOf(bootstrapped, expectations)).toEqual([
+    expect.stringContaining('2:5 EXPECTATION_CONTRADICTED'),
+  ]);
+});
+
+test('a misspelt name in a file of expectations is found, though the request would be denied as promised', async () => {
+  const path = await writeTemporary('expectations.yaml', 'never:\n  - [viewr, invoices, write]\n');
+  const policy = { ...definition, ...(await loadPolicyFile(path)) };
+  const problems = await problemsOf(bootstrapDatabase({ connect: neverConnected }, { policy }), path);
+  expect(problems).toEqual([
+    '2:6 REQUEST_NAME_UNKNOWN no role of this definition is called "viewr". Correct it, or give the definition a list of rules, even an empty one, if the request is right.',
+  ]);
+});
+
+test('a bootstrap takes a path, and tells the problems of the file beside those of the other options', async () => {
+  const path = await writeTemporary('policy.yaml', 'roles:\n  clerk:\n    inherits: [viewer]\n');
+  const bootstrapped = bootstrapDatabase(
+    { connect: neverConnected },
+    { policy: path, model: 'missing.conf' },
+  );
+  expect(await problemsOf(bootstrapped, path)).toEqual([
+    expect.stringContaining('missing.conf MODEL_NOT_FOUND'),
+    expect.stringContaining('3:16 ROLE_UNDEFINED'),
+  ]);
+});
+
+test('a bootstrap reports a file that can not be read', async () => {
+  const bootstrapped = bootstrapDatabase({ connect: neverConnected }, { policy: 'missing.yaml' });
+  expect(await problemsOf(bootstrapped, 'missing.yaml')).toEqual([
+    expect.stringContaining('POLICY_NOT_FOUND'),
+  ]);
+});
+
+test('a missing file, a folder, an unknown ending and another encoding are told apart', async () => {
+  const file = await writeTemporary('policy.csv', Buffer.from('p, a, b, c', 'utf16le').fill(0xff, 0, 1));
+  const failure = async (path: string) => (await problemsOf(loadPolicyFile(path), path))[0];
+
+  expect(await failure(`${file}.yaml`)).toMatch(/POLICY_NOT_FOUND .*ENOENT/);
+  expect(await failure(join(file, '..'))).toMatch(/POLICY_NOT_FOUND .*\.yaml, \.yml, \.json, \.csv/);
+  expect(await failure(`${file}.toml`)).toMatch(/POLICY_NOT_FOUND .*ending/);
+  expect(await failure(file)).toMatch(/POLICY_SYNTAX .*UTF-8/);
+});
+
+test('the library starts without a YAML or JSON parser, and loads one for a file that needs it', async () => {
+  const path = await writeTemporary('policy.yaml', YAML);
+  const script = `
+    import { createRequire } from 'node:module';
+    import { loadPolicyFile } from 'casbin-bootstrap';
+    const { cache } = createRequire(import.meta.url);
+    const parsers = () => Object.keys(cache).map((file) => /node_modules.(yaml|jsonc-parser)\\b/.exec(file)?.[1]);
+    const before = parsers().filter(Boolean).length;
+    await loadPolicyFile(process.argv[1]);
+    console.log(before, parsers().includes('yaml'), parsers().includes('jsonc-parser'));
+  `;
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script, path]);
+  expect(stdout).toBe('0 true false\n');
+});
+
+function neverConnected(): Promise<never> {
+  throw new Error('bad input reached the database');
+}

@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import { Ajv, type ValidateFunction } from 'ajv';
+import fc from 'fast-check';
+import { beforeAll, expect, test } from 'vitest';
+import { checkFileShape } from '../../src/policy/shape.ts';
+
+let validate: ValidateFunction;
+
+beforeAll(async () => {
+  const schema = JSON.parse(await readFile('model/policy.schema.json', 'utf8'));
+  validate = new Ajv({ strict: true }).compile(schema);
+});
+
+const scalar = fc.constantFrom<unknown>('a', '', 1, true, null);
+const strings = fc.array(fc.constantFrom('a', 'b', ''), { maxLength: 3 });
+const key = fc.constantFrom(
+  'a',
+  'inherits',
+  'permissions',
+  'constructor',
+  'toString',
+  '__proto__',
+  'roles',
+  '$schema',
+);
+
+/** Mostly `right`, with something else in its place now and then. */
+function mostly(right: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
+  return fc.oneof(
+    { weight: 40, arbitrary: right },
+    { weight: 1, arbitrary: fc.oneof(scalar, strings, fc.object()) },
+  );
+}
+
+const names = mostly(fc.array(mostly(fc.constantFrom('a', 'b')), { maxLength: 3 }));
+const lists = mostly(fc.array(names, { maxLength: 3 }));
+const role = mostly(
+  fc.record({ inherits: names, permissions: mostly(fc.dictionary(key, names)) }, { requiredKeys: [] }),
+);
+const known = fc.record(
+  {
+    roles: mostly(fc.dictionary(key, role, { maxKeys: 2 })),
+    rules: lists,
+    allow: lists,
+    deny: lists,
+    never: lists,
+    samples: lists,
+    $schema: mostly(fc.constant('policy.schema.json')),
+  },
+  { requiredKeys: [] },
+);
+const document = mostly(
+  fc
+    .tuple(
+      known,
+      fc.oneof(
+        { weight: 40, arbitrary: fc.constant({}) },
+        { weight: 1, arbitrary: fc.dictionary(key, scalar) },
+      ),
+    )
+    .map(([right, extra]) => ({ ...extra, ...right })),
+);
+
+test('the JSON Schema accepts the files that are loaded, and no other', () => {
+  const counts = { accepted: 0, refused: 0 };
+  fc.assert(
+    fc.property(document, (content) => {
+      const problems = checkFileShape('policy.json', content);
+      expect({ content, accepted: validate(content) }).toEqual({ content, accepted: problems.length === 0 });
+      counts[problems.length === 0 ? 'accepted' : 'refused']++;
+    }),
+    { numRuns: 3_000 },
+  );
+  expect(counts.accepted).toBeGreaterThan(200);
+  expect(counts.refused).toBeGreaterThan(200);
+});
+
+test('everything in the JSON Schema has a description for the editor to show', async () => {
+  const schema = JSON.parse(await readFile('model/policy.schema.json', 'utf8'));
+  const properties = [schema, schema.definitions.role].flatMap(({ properties: all }) => Object.entries(all));
+  expect(properties.length).toBeGreaterThan(8);
+  for (const [name, property] of properties) expect(property, name).toHaveProperty('description');
+});

@@ -1,34 +1,56 @@
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
-import { ConnectionError } from '../errors.ts';
+import { BootstrapError, ConnectionError } from '../errors.ts';
+import { reasonOf } from '../reason.ts';
 
 /** Why no connection could be had, and what to do. pg's messages name the user or the address, never the password. */
-export function explainConnectFailure(cause: unknown): ConnectionError {
+export function explainConnectFailure(cause: unknown): BootstrapError {
+  if (cause instanceof BootstrapError) return cause;
   const reason = reasonOf(cause);
   switch (errorCode(cause)) {
     case SQLSTATE.INVALID_PASSWORD:
     case SQLSTATE.INVALID_AUTHORIZATION:
-      return new ConnectionError(
-        'AUTHENTICATION_FAILED',
-        `The server refused the login: ${reason}. Check user and password, and the server's pg_hba.conf.`,
-        { cause },
-      );
+      return refused(reason, cause);
     case SQLSTATE.INVALID_CATALOG_NAME:
       return new ConnectionError(
         'DATABASE_MISSING',
         `The server has no such database: ${reason}. Create it (create database …), or correct its name.`,
         { cause },
       );
-    default:
+    case SQLSTATE.INSUFFICIENT_PRIVILEGE:
       return new ConnectionError(
-        'CONNECTION_FAILED',
-        `No connection to the database: ${reason}. Check that the server runs, and host and port.`,
+        'PERMISSION_DENIED',
+        `The role may not connect: ${reason}. As the owner of the database: grant connect on database … to …;`,
         { cause },
       );
+    case SQLSTATE.TOO_MANY_CONNECTIONS:
+      return failed(reason, 'Close some, make pools smaller, or raise max_connections.', cause);
+    case SQLSTATE.CANNOT_CONNECT_NOW:
+      return failed(reason, 'Run it again when the server is ready.', cause);
+    default:
+      // A password that is no string never gets to the server, and pg has no code for that.
+      if (reason.includes('password must be')) return refused(reason, cause);
+      return failed(reason, remedyFor(reason), cause);
   }
 }
 
-/** A name with several addresses fails with one error for each, and no message of its own. */
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
+function refused(reason: string, cause: unknown): ConnectionError {
+  const message = `The server refused the login: ${reason}. Check user and password, and the server's pg_hba.conf.`;
+  return new ConnectionError('AUTHENTICATION_FAILED', message, { cause });
+}
+
+function failed(reason: string, remedy: string, cause: unknown): ConnectionError {
+  return new ConnectionError('CONNECTION_FAILED', `No connection to the database: ${reason}. ${remedy}`, {
+    cause,
+  });
+}
+
+/** What pg says without a code. */
+function remedyFor(reason: string): string {
+  if (reason.includes('after calling end')) return 'Call it before the pool is ended.';
+  if (reason.includes('Invalid URL')) return 'Correct the connection string; encode what is special in it.';
+  if (reason.includes('SSL')) return "Correct the pool's ssl option, or the server's.";
+  if (reason.includes('timeout')) {
+    return 'Check that the server can be reached, and that clients of the pool are released.';
+  }
+  return 'Check that the server runs, and host and port.';
 }

@@ -16,14 +16,15 @@ export async function readColumns(
 ): Promise<Column[] | null> {
   const { rows } = await sql<Column>`
     select a.attname as name, format_type(a.atttypid, a.atttypmod) as type
-    from pg_catalog.pg_attribute a
-    join pg_catalog.pg_class c on c.oid = a.attrelid
+    from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     where c.relname = ${table} and n.nspname = coalesce(${schema}, current_schema())
-      and a.attnum > 0 and not a.attisdropped
     order by a.attnum
   `.execute(db);
-  return rows.length === 0 ? null : rows;
+  if (rows.length === 0) return null;
+  // A table may have no columns at all.
+  return rows.filter(({ name }) => name !== null);
 }
 
 /**
@@ -39,6 +40,7 @@ export async function refuseAnotherShape(
 ): Promise<void> {
   const columns = await readColumns(db, table);
   if (columns === null) return;
+  await refuseAnotherKind(db, table);
   const types = new Map(columns.map(({ name, type }) => [name, type]));
   const differences = Object.entries(expected).flatMap(([name, accepted]) => {
     const type = types.get(name);
@@ -49,5 +51,31 @@ export async function refuseAnotherShape(
   throw new DatabaseError(
     'TABLE_SHAPE',
     `There is a table "${table}" of another shape: ${differences.join('; ')}. Rename it, bring it into that shape, or give another schema.`,
+  );
+}
+
+/** What else can have the name of a table, by PostgreSQL's letters. */
+const KINDS: Readonly<Record<string, string>> = {
+  v: 'a view',
+  m: 'a materialized view',
+  f: 'a foreign table',
+  S: 'a sequence',
+  i: 'an index',
+  I: 'an index',
+  c: 'a type',
+};
+
+async function refuseAnotherKind(db: AnyKysely, table: string): Promise<void> {
+  const { rows } = await sql<{ kind: string }>`
+    select c.relkind::text as kind
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relname = ${table} and n.nspname = current_schema()
+  `.execute(db);
+  const kind = KINDS[rows[0]?.kind ?? ''];
+  if (kind === undefined) return;
+  throw new DatabaseError(
+    'TABLE_SHAPE',
+    `There is ${kind} "${table}" where a table is needed. Rename it, or give another schema.`,
   );
 }

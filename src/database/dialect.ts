@@ -1,5 +1,4 @@
 import {
-  type CompiledQuery,
   type DatabaseConnection,
   type Dialect,
   type Driver,
@@ -7,19 +6,27 @@ import {
   PostgresAdapter,
   PostgresIntrospector,
   PostgresQueryCompiler,
-  type QueryResult,
   type TransactionSettings,
 } from 'kysely';
+import { ClientConnection } from './connection.ts';
 import { isConnectionLoss, type Session } from './session.ts';
+import { NestedTransactionRefused } from './transaction-control.ts';
+
+export { TransactionAborted } from './connection.ts';
+export { NestedTransactionRefused } from './transaction-control.ts';
 
 /** A commit whose answer never came: it may have happened or not. */
 export class CommitOutcomeUnknown extends Error {}
 
-/** Something inside the transaction tried to begin another one, which PostgreSQL would have let end ours. */
-export class NestedTransactionRefused extends Error {}
-
 /** The transaction was aborted by an error that somebody swallowed, so the commit was a rollback. */
 export class CommittedNothing extends Error {}
+
+/** What is set for the length of each transaction, from its first statement on. */
+export interface TransactionLimits {
+  readonly lockTimeoutMs: number;
+  /** Default: the connection's own setting. */
+  readonly statementTimeoutMs?: number | undefined;
+}
 
 /**
  * A Kysely over one client: whatever runs on it, runs on that connection.
@@ -28,9 +35,9 @@ export class CommittedNothing extends Error {}
  * through it, as that one is session-level: it outlives the transaction, and strands behind a pooler.
  */
 // biome-ignore lint/suspicious/noExplicitAny: seeders and migrations bring their own tables
-export function createKysely(session: Session): Kysely<any> {
+export function createKysely(session: Session, limits?: TransactionLimits): Kysely<any> {
   const dialect: Dialect = {
-    createDriver: () => new SingleClientDriver(session),
+    createDriver: () => new SingleClientDriver(session, limits),
     createAdapter: () => new LocklessAdapter(),
     createQueryCompiler: () => new PostgresQueryCompiler(),
     createIntrospector: (db) => new PostgresIntrospector(db),
@@ -45,11 +52,14 @@ class LocklessAdapter extends PostgresAdapter {
 
 class SingleClientDriver implements Driver {
   readonly #session: Session;
-  readonly #connection: DatabaseConnection;
+  readonly #connection: ClientConnection;
+  readonly #limits: TransactionLimits | undefined;
   #inTransaction = false;
+  #readOnly = false;
 
-  constructor(session: Session) {
+  constructor(session: Session, limits?: TransactionLimits) {
     this.#session = session;
+    this.#limits = limits;
     this.#connection = new ClientConnection(session);
   }
 
@@ -63,24 +73,28 @@ class SingleClientDriver implements Driver {
 
   async beginTransaction(_: DatabaseConnection, settings: TransactionSettings): Promise<void> {
     if (this.#inTransaction) {
-      throw new NestedTransactionRefused(
-        'It began a transaction of its own inside the bootstrap transaction.',
-      );
+      throw new NestedTransactionRefused('a transaction inside the one of the bootstrap was refused');
     }
     const { isolationLevel, accessMode } = settings;
-    await this.#session.client.query(`begin isolation level ${isolationLevel} ${accessMode}`);
+    // In one round trip, and before any statement: a table's lock is waited for before its query sets anything.
+    const begin = [`begin isolation level ${isolationLevel} ${accessMode}`, ...settingsOf(this.#limits)];
+    await this.#session.client.query(begin.join('; '));
     this.#inTransaction = true;
+    this.#readOnly = accessMode === 'read only';
   }
 
   async commitTransaction(): Promise<void> {
     const { command } = await this.#session.client.query('commit').catch((cause: unknown) => {
       if (this.#session.broken === null && !isConnectionLoss(cause) && hasSqlstate(cause)) throw cause;
       this.#session.markBroken(cause);
+      if (this.#readOnly) throw cause;
       throw new CommitOutcomeUnknown('The connection was lost during the commit', { cause });
     });
     this.#inTransaction = false;
     if (command === 'ROLLBACK')
-      throw new CommittedNothing('The transaction had been aborted before the commit');
+      throw new CommittedNothing('The transaction had been aborted before the commit', {
+        cause: this.#connection.lastError,
+      });
   }
 
   async rollbackTransaction(): Promise<void> {
@@ -91,23 +105,16 @@ class SingleClientDriver implements Driver {
   }
 }
 
-class ClientConnection implements DatabaseConnection {
-  readonly #session: Session;
-
-  constructor(session: Session) {
-    this.#session = session;
-  }
-
-  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-    const { rows, rowCount, command } = await this.#session.client.query(sql, [...parameters]);
-    const affects = ['INSERT', 'UPDATE', 'DELETE', 'MERGE'].includes(command);
-    return affects ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows };
-  }
-
-  // biome-ignore lint/correctness/useYield: the interface asks for it, and a single client can't stream
-  async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
-    throw new Error('Streaming is not available inside a bootstrap.');
-  }
+function settingsOf(limits: TransactionLimits | undefined): string[] {
+  if (limits === undefined) return [];
+  const { lockTimeoutMs, statementTimeoutMs } = limits;
+  return [
+    `set local lock_timeout = ${lockTimeoutMs}`,
+    'set local idle_in_transaction_session_timeout = 0',
+    // Compiling a query takes longer than any of ours runs, and old statistics can make it look worth it.
+    'set local jit = off',
+    ...(statementTimeoutMs === undefined ? [] : [`set local statement_timeout = ${statementTimeoutMs}`]),
+  ];
 }
 
 function hasSqlstate(error: unknown): boolean {

@@ -1,51 +1,118 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
+import { homeSchemaExpression } from './home-schema.ts';
 import type { AnyKysely } from './transaction.ts';
 
-/**
- * What the current role lacks for a bootstrap, as statements that somebody entitled may run: privileges on the
- * schema and on those of the tables that exist, and the owners of tables that are to be altered.
- */
-export async function findPrivilegeRemedies(
-  db: AnyKysely,
-  schema: string | undefined,
-  tables: readonly string[],
-): Promise<string[]> {
+/** What a role must be allowed to do. Tables that don't exist are passed over; names may be qualified. */
+export interface Needs {
+  readonly schema: string | undefined;
+  /** To make tables, and the schema if it is missing. */
+  readonly create: boolean;
+  /** Tables to read from. */
+  readonly select: readonly string[];
+  /** Tables to insert into. */
+  readonly insert: readonly string[];
+  /** Tables to alter, which only their owner may. */
+  readonly own: readonly string[];
+}
+
+/** What the current role lacks of the needs, as statements that somebody entitled may run: together, they are enough. */
+export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promise<string[]> {
+  const { schema, create, select, insert, own } = needs;
   const { rows } = await sql<{ remedy: string }>`
     with home as (
-      select n.oid, n.nspname as name
-      from pg_catalog.pg_namespace n
-      where n.nspname = coalesce(${schema ?? null}::text, current_schema(), 'public')
+      select wanted.name, n.oid
+      from (select coalesce(${homeSchemaExpression(schema)}, 'public') as name) wanted
+      left join pg_catalog.pg_namespace n on n.nspname = wanted.name
     ),
     relation as (
-      select c.oid, c.relkind, c.relowner, format('%I.%I', home.name, c.relname) as name
+      select
+        c.oid, c.relowner, n.oid as schema, format('%I.%I', n.nspname, c.relname) as name,
+        ${isNamed(own)} and not pg_has_role(c.relowner, 'usage') as foreign,
+        ${isNamed(select)} or ${isNamed(insert)} as "select",
+        ${isNamed(insert)} as "insert"
       from pg_catalog.pg_class c
-      join home on home.oid = c.relnamespace
-      where c.relname = any(${tables}::text[])
-        or c.oid in (
-          select d.objid
-          from pg_catalog.pg_depend d
-          join pg_catalog.pg_class t on t.oid = d.refobjid and t.relnamespace = home.oid
-          where t.relname = any(${tables}::text[]) and d.deptype in ('a', 'i') and d.classid = 'pg_class'::regclass
-        )
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      cross join home
+      where c.relkind in ('r', 'p', 'v', 'f')
+      and (${isNamed([...select, ...insert, ...own])})
+    ),
+    -- What an owner may do needs no grant.
+    granted as (
+      select * from relation where not "foreign"
+    ),
+    -- Materialized, or has_sequence_privilege may be asked of what is none.
+    sequence as materialized (
+      select s.oid, format('%I.%I', n.nspname, s.relname) as name
+      from granted
+      join pg_catalog.pg_depend d on d.refobjid = granted.oid and d.classid = 'pg_class'::regclass and d.deptype = 'a'
+      join pg_catalog.pg_class s on s.oid = d.objid and s.relkind = 'S'
+      join pg_catalog.pg_namespace n on n.oid = s.relnamespace
+      where granted.insert
     )
-    select format('grant %s on database %I to %I;', 'create', current_database(), current_user) as remedy
-    where not exists (select from home) and not has_database_privilege(current_database(), 'create')
+    select format('grant create on database %I to %I;', current_database(), current_user) as remedy
+    from home
+    where ${create} and oid is null and not has_database_privilege(current_database(), 'create')
     union all
     select format('grant %s on schema %I to %I;', privilege, home.name, current_user)
     from home, unnest(array['usage', 'create']) as privilege
-    where not has_schema_privilege(home.oid, privilege)
+    where oid is not null and (privilege = 'usage' or ${create}) and not has_schema_privilege(oid, privilege)
     union all
-    select format('grant %s on table %s to %I;', privilege, relation.name, current_user)
-    from relation, unnest(array['select', 'insert']) as privilege
-    where relation.relkind in ('r', 'p') and not has_table_privilege(relation.oid, privilege)
-    union all
-    select format('grant usage on sequence %s to %I;', relation.name, current_user)
+    select distinct format('grant usage on schema %I to %I;', n.nspname, current_user)
     from relation
-    where relation.relkind = 'S' and not has_sequence_privilege(relation.oid, 'usage')
+    join pg_catalog.pg_namespace n on n.oid = relation.schema
+    where n.oid not in (select oid from home where oid is not null) and not has_schema_privilege(n.oid, 'usage')
     union all
-    select format('alter table %s owner to %I; -- it is owned by %I; or run the bootstrap as that role', relation.name, current_user, pg_get_userbyid(relation.relowner))
+    select format('grant %s on table %s to %I;', privilege, granted.name, current_user)
+    from granted, unnest(array['select', 'insert']) as privilege
+    where case privilege when 'select' then granted.select else granted.insert end
+    and not has_table_privilege(granted.oid, privilege)
+    union all
+    select format('grant usage on sequence %s to %I;', sequence.name, current_user)
+    from sequence
+    where not has_sequence_privilege(sequence.oid, 'usage, update')
+    union all
+    select format(
+      'alter table %s owner to %I; -- it is owned by %I; or run the bootstrap as that role',
+      relation.name, current_user, pg_get_userbyid(relation.relowner)
+    )
     from relation
-    where relation.relkind in ('r', 'p') and not pg_has_role(relation.relowner, 'usage')
+    where relation.foreign
   `.execute(db);
   return rows.map(({ remedy }) => remedy);
+}
+
+/** Grants for the first schema of the search_path that exists, in a session that may use none of it. */
+export async function findHiddenSchemaRemedies(db: AnyKysely): Promise<string[]> {
+  const { rows } = await sql<{ remedy: string }>`
+    with hidden as (
+      select n.oid, n.nspname as name
+      from unnest(string_to_array(current_setting('search_path'), ',')) with ordinality as path (name, position)
+      join pg_catalog.pg_namespace n on n.nspname = trim(both '" ' from path.name)
+      order by path.position
+      limit 1
+    )
+    select format('grant %s on schema %I to %I;', privilege, name, current_user) as remedy
+    from hidden, unnest(array['usage', 'create']) as privilege
+    where not has_schema_privilege(oid, privilege)
+  `.execute(db);
+  return rows.map(({ remedy }) => remedy);
+}
+
+/** Whether the relation `c` in schema `n` is among the names: plain ones are those of the home schema. */
+function isNamed(tables: readonly string[]): RawBuilder<boolean> {
+  return sql`(
+    c.relname = any(${tables}::text[]) and n.nspname = home.name
+    or n.nspname || '.' || c.relname = any(${tables}::text[])
+  )`;
+}
+
+/** Whether the home schema has a table of that name, seen without any privilege. */
+export async function hasTable(db: AnyKysely, schema: string | undefined, table: string): Promise<boolean> {
+  const { rows } = await sql`
+    select
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relname = ${table} and n.nspname = coalesce(${homeSchemaExpression(schema)}, 'public')
+  `.execute(db);
+  return rows.length > 0;
 }

@@ -37,7 +37,7 @@ export class ConnectFailure extends Error {}
 
 /** Runs `work` with one client of the pool, which is returned afterwards, or destroyed when it is broken. */
 export async function withSession<T>(pool: PoolLike, work: (session: Session) => Promise<T>): Promise<T> {
-  const client = await pool.connect().catch((cause: unknown) => {
+  const client = await checkOut(pool).catch((cause: unknown) => {
     throw new ConnectFailure('No connection', { cause });
   });
   const session = new Session(client);
@@ -53,6 +53,14 @@ export async function withSession<T>(pool: PoolLike, work: (session: Session) =>
     client.removeListener?.('error', onError);
     client.release?.(session.broken ?? undefined);
   }
+}
+
+/** Asynchronous as a whole: for a connection string that is none, a pool throws before there is a promise. */
+async function checkOut(pool: PoolLike): Promise<ClientLike> {
+  const client: ClientLike | undefined = await pool.connect();
+  if (typeof client?.query !== 'function')
+    throw new TypeError("the pool's connect() gave no client to query");
+  return client;
 }
 
 /** Whether an error says that the connection is gone. */

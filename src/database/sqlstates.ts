@@ -6,6 +6,7 @@ export const SQLSTATE = {
   READ_ONLY_SQL_TRANSACTION: '25006',
   IN_FAILED_SQL_TRANSACTION: '25P02',
   UNIQUE_VIOLATION: '23505',
+  FEATURE_NOT_SUPPORTED: '0A000',
   INVALID_AUTHORIZATION: '28000',
   INVALID_PASSWORD: '28P01',
   INVALID_CATALOG_NAME: '3D000',
@@ -14,11 +15,13 @@ export const SQLSTATE = {
   DEADLOCK_DETECTED: '40P01',
   INSUFFICIENT_PRIVILEGE: '42501',
   UNDEFINED_COLUMN: '42703',
+  UNDEFINED_OBJECT: '42704',
   UNDEFINED_TABLE: '42P01',
   DUPLICATE_SCHEMA: '42P06',
   DUPLICATE_TABLE: '42P07',
   DUPLICATE_OBJECT: '42710',
   INVALID_COLUMN_REFERENCE: '42P10',
+  TOO_MANY_CONNECTIONS: '53300',
   PROGRAM_LIMIT_EXCEEDED: '54000',
   LOCK_NOT_AVAILABLE: '55P03',
   UNSAFE_NEW_ENUM_VALUE_USAGE: '55P04',
@@ -27,11 +30,15 @@ export const SQLSTATE = {
   CRASH_SHUTDOWN: '57P02',
   CANNOT_CONNECT_NOW: '57P03',
   IDLE_IN_TRANSACTION_TIMEOUT: '25P03',
+  INTERNAL_ERROR: 'XX000',
 } as const;
 
 /** The SQLSTATE, or Node's error code, that an error or the nearest of its causes carries. */
 export function errorCode(error: unknown): string | undefined {
-  for (let current = error; current instanceof Error; current = current.cause) {
+  const seen = new Set<unknown>();
+  for (let current = error; current instanceof Error && !seen.has(current); current = current.cause) {
+    // Somebody's errors may be each other's cause.
+    seen.add(current);
     // Our own codes are another vocabulary.
     if (current instanceof BootstrapError) continue;
     if ('code' in current && typeof current.code === 'string') return current.code;

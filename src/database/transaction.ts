@@ -24,32 +24,14 @@ export function inWriteTransaction<T>(db: AnyKysely, work: (trx: AnyTransaction)
   return db.transaction().setIsolationLevel('read committed').setAccessMode('read write').execute(work);
 }
 
-/** What is set for the length of a transaction. */
-export interface TransactionSettings {
-  readonly lockTimeoutMs: number;
-  readonly statementTimeoutMs: number | undefined;
-  readonly schema: string | undefined;
-}
-
 /**
- * Expressions that apply the settings, to be selected: so they fit into a query that is sent anyway. They take
- * effect after that query.
+ * An expression that puts the schema first on the search_path, to be selected: so it fits into a query that is
+ * sent anyway. It takes effect after that query. The caller's own path stays behind it, so that types of
+ * extensions remain visible.
  */
-export function settingExpressions({ lockTimeoutMs, statementTimeoutMs, schema }: TransactionSettings) {
-  const settings = [
-    sql`set_config('lock_timeout', ${String(lockTimeoutMs)}, true)`,
-    sql`set_config('idle_in_transaction_session_timeout', '0', true)`,
-  ];
-  if (statementTimeoutMs !== undefined) {
-    settings.push(sql`set_config('statement_timeout', ${String(statementTimeoutMs)}, true)`);
-  }
-  if (schema !== undefined) {
-    // The caller's own path stays behind it, so that types of extensions remain visible.
-    settings.push(
-      sql`set_config('search_path', concat_ws(', ', quote_ident(${schema}), nullif(current_setting('search_path'), '')), true)`,
-    );
-  }
-  return settings;
+export function searchPathExpression(schema: string | undefined) {
+  if (schema === undefined) return sql`null`;
+  return sql`set_config('search_path', concat_ws(', ', quote_ident(${schema}), nullif(current_setting('search_path'), '')), true)`;
 }
 
 /** Marks the transaction, so that {@link isSameTransaction} can tell whether it is still open. */

@@ -1,28 +1,27 @@
 import type { Model } from 'casbin';
 import { type Logger, pino } from 'pino';
 import { casbinMigrations } from '../../migrations/index.ts';
-import { findDistorted } from '../casbin/distortion.ts';
-import { type ConfigureEnforcer, listFunctions } from '../casbin/enforcer.ts';
-import { copyModel, ruleLengthsOf } from '../casbin/model.ts';
-import { defaultModelPath, loadModelFile } from '../casbin/model-file.ts';
-import { lintModel } from '../casbin/model-lint.ts';
+import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import type { Migrations } from '../migration/migration.ts';
 import type { BootstrapOptions, VerifyOptions } from '../options.ts';
 import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
 import { defaultPolicy } from '../policy/default-policy.ts';
-import {
-  findBrokenHierarchies,
-  findDuplicates,
-  findMisfits,
-  findUndefinedRoles,
-  findUnstorable,
-} from '../policy/validate.ts';
+import type { PolicyDefinition } from '../policy/definition.ts';
+import { placeIn } from '../policy/place.ts';
+import { reasonOf } from '../reason.ts';
 import { checkSeeders } from '../seeding/check.ts';
 import { providerSeeder } from '../seeding/provider-seeder.ts';
 import { rbacSeeder } from '../seeding/rbac-seeder.ts';
 import type { Seeder } from '../seeding/seeder.ts';
-import { deriveRequests, type Request } from '../verification/requests.ts';
+import { measureCoverage } from '../verification/coverage.ts';
+import { collectPromises, type Expectation } from '../verification/expectations.ts';
+import type { Coverage } from '../verification/report.ts';
+import type { Request } from '../verification/requests.ts';
+import { resolveMigrations } from './migrations.ts';
+import { resolveModel } from './model.ts';
+import { checkPolicy, resolvePolicy } from './policy.ts';
+import { checkPool } from './pool.ts';
 import { checkShape } from './shape.ts';
 
 /** Options that are complete and valid; nothing behind them checks again. */
@@ -30,7 +29,10 @@ export interface ResolvedOptions {
   readonly model: Model;
   readonly configureEnforcer: ConfigureEnforcer | undefined;
   readonly rules: readonly DefinedRule[];
+  /** None when verification is turned off. */
+  readonly expectations: readonly Expectation[];
   readonly requests: readonly Request[];
+  readonly coverage: Coverage;
   /** The RBAC seeder, then the given ones. */
   readonly seeders: readonly Seeder[];
   /** This package's and the seeders'; null when another tool runs migrations. */
@@ -53,29 +55,36 @@ export interface ResolvedOptions {
  */
 export async function resolveOptions(pool: unknown, options: BootstrapOptions): Promise<ResolvedOptions> {
   const misshapen = [...checkPool(pool), ...checkShape(options)];
-  if (misshapen.length > 0) throw new InvalidOptionsError(misshapen);
+  const sound = withoutMisshapen(options, misshapen);
 
-  const { model, problems: modelProblems } = await resolveModel(options);
-  const definition = options.policy ?? defaultPolicy;
+  const { model, problems: modelProblems } = await resolveModel(sound);
+  const { definition: loaded, problems: policyProblems } = await resolvePolicy(sound);
+  const definition = loaded ?? defaultPolicy;
   const rules = compilePolicy(definition);
-  const seeders = [rbacSeeder(rules), ...(options.seeders ?? [providerSeeder()])];
-  const { migrations, problems: migrationProblems } = await resolveMigrations(options.migrations);
+  const seeders = [rbacSeeder(rules), ...(sound.seeders ?? [providerSeeder()])];
+  const { migrations, problems: migrationProblems } = await resolveMigrations(sound);
+  // A default in the place of what is misshapen says nothing about what is given beside it.
+  const fitting = sound.model === options?.model && sound.policy === options?.policy && loaded !== null;
   const problems = [
+    ...misshapen,
     ...modelProblems,
-    ...(model === null ? [] : findMisfits(rules, ruleLengthsOf(model))),
-    ...findUndefinedRoles(definition),
-    ...findBrokenHierarchies(rules),
-    ...checkValues(rules),
-    ...checkSeeders(options.seeders ?? [], casbinMigrations),
+    ...policyProblems,
+    ...checkPolicy(definition, rules, fitting ? model : null),
+    ...checkSeeders(sound.seeders ?? [], casbinMigrations),
     ...migrationProblems,
   ];
   if (model === null || problems.length > 0) throw new InvalidOptionsError(problems);
+  const promises = await promise(model, definition, rules, options).catch((error: unknown) => {
+    const message = `no enforcer can be made of this model and policy: ${reasonOf(error)}. Mend the model, or configureEnforcer.`;
+    throw new InvalidOptionsError([{ code: 'MODEL_INVALID', at: 'model', message }]);
+  });
+  if (promises.problems.length > 0) throw new InvalidOptionsError(promises.problems);
 
   return {
     model,
     configureEnforcer: options.configureEnforcer,
     rules,
-    requests: options.verify === false ? [] : deriveRequests(model, rules),
+    ...promises,
     seeders,
     packageMigrations:
       options.migrations === false
@@ -92,46 +101,33 @@ export async function resolveOptions(pool: unknown, options: BootstrapOptions): 
   };
 }
 
-function checkPool(pool: unknown): Problem[] {
-  const connects = typeof pool === 'object' && pool !== null && 'connect' in pool;
-  if (connects && typeof pool.connect === 'function') return [];
-  return [{ code: 'OPTION_INVALID', at: 'pool', message: 'must have a connect method, as pg.Pool has.' }];
+/** The options that what is misshapen is taken out of, so that the others can be looked into all the same. */
+function withoutMisshapen(options: BootstrapOptions, misshapen: readonly Problem[]): BootstrapOptions {
+  if (misshapen.some(({ at }) => at === 'options')) return {};
+  const names = misshapen.map(({ at }) => at.split(/[.[]/, 1)[0]);
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
 }
 
-async function resolveModel(
+/** What the definition promises; it is judged against that itself, before any database is. */
+async function promise(
+  model: Model,
+  definition: PolicyDefinition,
+  rules: readonly DefinedRule[],
   options: BootstrapOptions,
-): Promise<{ model: Model | null; problems: Problem[] }> {
-  const { model: given = defaultModelPath, configureEnforcer } = options;
-  const loaded =
-    typeof given === 'string'
-      ? await loadModelFile(given)
-      : { model: copyModel(given), locate: (key: string) => `model (${key})` };
-  if (loaded.model === null) return { model: null, problems: [...loaded.problems] };
-  try {
-    const functions = await listFunctions(loaded.model, configureEnforcer);
-    return { model: loaded.model, problems: lintModel(loaded.model, functions, loaded.locate) };
-  } catch (error) {
-    const message = `it threw: ${error instanceof Error ? error.message : String(error)}`;
-    return { model: loaded.model, problems: [{ code: 'OPTION_INVALID', at: 'configureEnforcer', message }] };
-  }
-}
-
-/** Unstorable values would also be called distorted, so those are only looked for in what can be stored. */
-function checkValues(rules: readonly DefinedRule[]): Problem[] {
-  const unstorable = findUnstorable(rules);
-  const distorted = unstorable.length > 0 ? [] : findDistorted(rules);
-  return [...findDuplicates(rules), ...unstorable, ...distorted];
-}
-
-async function resolveMigrations(
-  given: BootstrapOptions['migrations'],
-): Promise<{ migrations: Migrations | null; problems: Problem[] }> {
-  if (given === undefined || given === false) return { migrations: null, problems: [] };
-  if (typeof given.getMigrations !== 'function') return { migrations: given as Migrations, problems: [] };
-  try {
-    return { migrations: await given.getMigrations(), problems: [] };
-  } catch (error) {
-    const message = `the provider threw: ${error instanceof Error ? error.message : String(error)}`;
-    return { migrations: null, problems: [{ code: 'OPTION_INVALID', at: 'migrations', message }] };
-  }
+) {
+  const { expectations, answers, problems } = await collectPromises(
+    model,
+    rules,
+    definition,
+    options.configureEnforcer,
+    (kind, index) => placeIn(definition, kind, index),
+  );
+  const judged = options.verify === false ? [] : expectations;
+  const requests = judged.map(({ request }) => request);
+  return {
+    expectations: judged,
+    requests,
+    coverage: measureCoverage(model, rules, requests, answers),
+    problems,
+  };
 }

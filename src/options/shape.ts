@@ -1,8 +1,11 @@
 import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
+import { definitionShape } from '../policy/shape.ts';
+import { dictionary, fields } from './containers.ts';
+import { describeIssue } from './describe-issue.ts';
 
 const name = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'));
-const names = v.array(v.string('must be a string'), 'must be a list of strings');
+const flag = v.optional(v.boolean('must be true or false'));
 const callable = v.custom<(...args: never[]) => unknown>(
   (value) => typeof value === 'function',
   'must be a function',
@@ -19,96 +22,87 @@ const identifier = v.pipe(
   name,
   v.maxBytes(63, 'must not be longer than 63 bytes'),
   v.check((value) => !value.includes('\0'), 'must not hold a NUL character'),
+  v.check((value) => value.isWellFormed(), 'must not hold half of a surrogate pair'),
+);
+const schema = v.pipe(
+  identifier,
+  v.check((value) => !/^pg_|^information_schema$/.test(value), 'must not be one of PostgreSQL itself'),
+  v.check((value) => value !== '$user', 'must not be "$user", which a search_path replaces by the role'),
 );
 
-const policy = v.strictObject(
-  {
-    roles: v.optional(
-      v.record(
-        v.string(),
-        v.strictObject(
-          {
-            inherits: v.optional(names),
-            permissions: v.optional(v.record(v.string(), names, 'must be an object of resource → actions')),
-          },
-          'must be an object with inherits and permissions',
-        ),
-        'must be an object of role → definition',
-      ),
-    ),
-    rules: v.optional(
-      v.array(
-        v.pipe(names, v.minLength(2, 'must be a ptype followed by its values')),
-        'must be a list of rules',
-      ),
-    ),
-  },
-  'must be a policy definition',
+const migration = v.looseObject(
+  { up: callable, down: v.optional(callable) },
+  'must be a migration with an up method',
 );
-
-const migration = v.looseObject({ up: callable }, 'must be a migration with an up method');
-const migrations = v.union(
-  [
-    v.literal(false),
-    v.custom<object>((value) => typeof value === 'object' && value !== null && 'getMigrations' in value),
-    v.record(v.string(), migration),
-  ],
+const migrations = dictionary(
+  migration,
   'must be false, an object of name → migration, or a MigrationProvider',
 );
+const provider = v.looseObject({ getMigrations: callable });
 
 const seeder = v.looseObject(
-  { name, seed: callable, isSeeded: v.optional(callable) },
+  {
+    name,
+    seed: callable,
+    isSeeded: v.optional(callable),
+    check: v.optional(callable),
+    table: v.optional(name),
+    migrations: v.optional(dictionary(migration, 'must be an object of name → migration')),
+  },
   'must be a seeder with a name and a seed method',
 );
 
-const options = v.strictObject(
+const model = v.union(
+  [
+    name,
+    // Not instanceof: the package has two builds, and an application may hold a Model of the other one.
+    v.custom<object>((value) => typeof value === 'object' && Object(value).model instanceof Map),
+  ],
+  'must be the path of a .conf file, or a Casbin Model',
+);
+
+/** Chosen by what is given, so that the message is about what was meant. */
+function optionalBy(choose: (input: unknown) => v.GenericSchema) {
+  return v.optional(v.lazy(choose));
+}
+
+const options = fields(
   {
-    model: v.optional(
-      v.union(
-        [
-          name,
-          // Not instanceof: the package has two builds, and an application may hold a Model of the other one.
-          v.custom<object>((value) => typeof value === 'object' && Object(value).model instanceof Map),
-        ],
-        'must be the path of a .conf file, or a Casbin Model',
-      ),
-    ),
-    policy: v.optional(policy),
+    model: v.optional(model),
+    policy: optionalBy((input) => (typeof input === 'string' ? name : definitionShape)),
     seeders: v.optional(v.array(seeder, 'must be a list of seeders')),
-    migrations: v.optional(migrations),
+    migrations: optionalBy((input) => {
+      if (input === false) return v.any();
+      return isProvider(input) ? provider : migrations;
+    }),
     configureEnforcer: v.optional(callable),
-    verify: v.optional(
-      v.union(
-        [
-          v.literal(false),
-          v.strictObject({ strict: v.optional(v.boolean()), full: v.optional(v.boolean()) }),
-        ],
-        'must be false, or an object with strict and full',
-      ),
+    verify: optionalBy((input) =>
+      input === false
+        ? v.any()
+        : fields({ strict: flag, full: flag }, 'must be false, or an object with strict and full'),
     ),
-    schema: v.optional(identifier),
+    schema: v.optional(schema),
     lockTimeoutMs: v.optional(milliseconds),
     statementTimeoutMs: v.optional(milliseconds),
-    dryRun: v.optional(v.boolean('must be true or false')),
-    notifyChannel: v.optional(v.union([v.literal(false), identifier], 'must be a channel name, or false')),
+    dryRun: flag,
+    notifyChannel: optionalBy((input) => (input === false ? v.any() : identifier)),
     logger: v.optional(
       v.looseObject({ info: callable, warn: callable, debug: callable }, 'must be a pino logger'),
     ),
   },
-  'must be an object',
+  'must be an object of options',
 );
 
 /** Everything about the shape of the options that is wrong. */
 export function checkShape(input: unknown): Problem[] {
-  const result = v.safeParse(options, input);
-  return result.success ? [] : result.issues.map(describe);
+  return v.safeParse(options, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
 }
 
-function describe(issue: v.BaseIssue<unknown>): Problem {
-  const at = v.getDotPath(issue) ?? 'options';
-  if (issue.type === 'strict_object' && issue.expected === 'never') {
-    const known = at.includes('.') ? '' : ` Known are ${Object.keys(options.entries).join(', ')}.`;
-    return { code: 'OPTION_UNKNOWN', at, message: `there is no such option.${known}` };
-  }
-  return { code: 'OPTION_INVALID', at, message: `${issue.message} (it is ${issue.received}).` };
+/** The same for what a MigrationProvider gives. */
+export function checkMigrations(input: unknown): Problem[] {
+  return v.safeParse(migrations, input).issues?.map((issue) => describeIssue(issue, 'migrations')) ?? [];
+}
+
+function isProvider(input: unknown): boolean {
+  return typeof input === 'object' && input !== null && 'getMigrations' in input;
 }

@@ -1,0 +1,51 @@
+import { casbinMigrations } from '../../migrations/index.ts';
+import { findPrivilegeRemedies, hasTable, type Needs } from '../database/privileges.ts';
+import type { Session } from '../database/session.ts';
+import type { AnyKysely } from '../database/transaction.ts';
+import { PermissionError } from '../errors.ts';
+import { PACKAGE_MIGRATION_TABLE } from '../migration/run.ts';
+import type { ResolvedOptions } from '../options/resolve.ts';
+import { inquire } from './explain-inquiry.ts';
+import { describeFailure, type Failure } from './explain-step.ts';
+import { migrationTables, seededTables } from './involved-tables.ts';
+
+/** A missing privilege, with the statements that give it. */
+export async function explainPermission(
+  failure: Failure,
+  options: ResolvedOptions,
+  session: Session | null,
+): Promise<PermissionError> {
+  const remedies = await inquire(session, [], async (db) =>
+    findPrivilegeRemedies(db, await needsOf(db, failure, options)),
+  );
+  const list = remedies.map((remedy) => `\n  ${remedy}`).join('');
+  const remedy =
+    list === ''
+      ? 'Grant what is missing to the role, or run it as the owner.'
+      : `What the role lacks, for somebody entitled to run:${list}`;
+  const message = `A privilege is missing: ${describeFailure(failure)}. Nothing was changed. ${remedy}`;
+  return new PermissionError(message, remedies, { cause: failure.cause });
+}
+
+/** Least privilege: a role that only seeds need not be able to alter or to create anything. */
+async function needsOf(db: AnyKysely, { step }: Failure, options: ResolvedOptions): Promise<Needs> {
+  const { schema, packageMigrations } = options;
+  const firstRun = packageMigrations !== null && !(await hasTable(db, schema, PACKAGE_MIGRATION_TABLE));
+  const create = firstRun || step?.kind === 'migration';
+  const recorded = migrationTables(options);
+  const seeded = seededTables(options);
+  return {
+    schema,
+    create,
+    select: create ? recorded : recorded.filter((table) => !/_(lock|migrations)$/.test(table)),
+    insert: create ? [...seeded, ...recorded] : seeded,
+    own: alteredTables(options, (name) => firstRun || name === step?.name),
+  };
+}
+
+/** The tables that those migrations make, or complete when they are there already. */
+function alteredTables({ seeders }: ResolvedOptions, isPending: (migration: string) => boolean): string[] {
+  const casbin = Object.keys(casbinMigrations).some(isPending) ? ['casbin'] : [];
+  const others = seeders.filter(({ migrations }) => Object.keys(migrations ?? {}).some(isPending));
+  return [...casbin, ...others.flatMap(({ table }) => table ?? [])];
+}

@@ -1,0 +1,36 @@
+import { sql } from 'kysely';
+import type { AnyTransaction } from '../database/transaction.ts';
+import { DatabaseError } from '../errors.ts';
+import { APPLICATION_MIGRATION_TABLE } from '../migration/run.ts';
+
+/** Which schemas a bootstrap works in. */
+export interface Schemas {
+  /** Where the tables are, or are to be made: what an unqualified `casbin` means on this connection. */
+  readonly schema: string;
+  /** Where the application's own Migrator has its table; the same, unless it was run on another search_path. */
+  readonly applicationSchema: string;
+}
+
+/** Finds the schemas: the one of the option, else those that the connection's search_path leads to. */
+export async function resolveSchemas(trx: AnyTransaction, option: string | undefined): Promise<Schemas> {
+  const { rows } = await sql<{ schema: string | null; application: string | null }>`
+    select
+      coalesce(${option ?? null}::text, ${schemaOf('casbin')}, current_schema()::text) as schema,
+      coalesce(${option ?? null}::text, ${schemaOf(APPLICATION_MIGRATION_TABLE)}) as application
+  `.execute(trx);
+  const schema = rows[0]?.schema;
+  if (schema) return { schema, applicationSchema: rows[0]?.application ?? schema };
+  throw new DatabaseError(
+    'SCHEMA_MISSING',
+    'No schema on the search_path of this connection exists. Create one, or name one by the schema option.',
+  );
+}
+
+function schemaOf(table: string) {
+  return sql`(
+    select n.nspname::text
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = to_regclass(${table})
+  )`;
+}

@@ -1,0 +1,46 @@
+import * as v from 'valibot';
+
+/** What {@link fields} expects of a key that it does not know; no other issue expects it. */
+export const NOTHING = 'no such option';
+
+/** An object literal or a module: an array, a Map or a Date would pass as an empty object else. */
+function plainObject(message: string) {
+  return v.custom<object>(
+    (value) => ['[object Object]', '[object Module]'].includes(Object.prototype.toString.call(value)),
+    message,
+  );
+}
+
+/** An object with these keys and no other; a message about another names those that there are. */
+export function fields<const Entries extends v.ObjectEntries>(entries: Entries, message: string) {
+  // Lazy for the sake of the input: valibot's copy of it lacks keys such as `constructor`.
+  return v.lazy((input) =>
+    v.pipe(
+      plainObject(message),
+      v.looseObject(entries, message),
+      v.rawCheck(({ addIssue }) => {
+        const given = Object(input);
+        for (const [key, value] of Object.entries<unknown>(given)) {
+          if (Object.hasOwn(entries, key)) continue;
+          addIssue({
+            expected: NOTHING,
+            message: `there is no such option. Known are ${Object.keys(entries).join(', ')}`,
+            path: [{ type: 'object', origin: 'key', input: given, key, value }],
+          });
+        }
+      }),
+    ),
+  );
+}
+
+/**
+ * An object of any keys, with values of one kind. Through a Map, as valibot's record passes over keys such as
+ * `constructor`, which may be the name of a role.
+ */
+export function dictionary<Value extends v.GenericSchema>(value: Value, message: string) {
+  return v.pipe(
+    plainObject(message),
+    v.transform((input) => new Map(Object.entries(input))),
+    v.map(v.string(), value),
+  );
+}

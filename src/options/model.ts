@@ -1,0 +1,24 @@
+import type { Model } from 'casbin';
+import { listFunctions } from '../casbin/enforcer.ts';
+import { adoptModel, defaultModelPath, loadModelFile } from '../casbin/model-file.ts';
+import { lintModel } from '../casbin/model-lint.ts';
+import type { Problem } from '../errors.ts';
+import type { BootstrapOptions } from '../options.ts';
+import { reasonOf } from '../reason.ts';
+
+/** The model that the options name, copied or read, with what is wrong with it; null where there is none. */
+export async function resolveModel({
+  model: given = defaultModelPath,
+  configureEnforcer,
+}: BootstrapOptions): Promise<{ model: Model | null; problems: Problem[] }> {
+  const loaded = typeof given === 'string' ? await loadModelFile(given) : adoptModel(given);
+  if (loaded.model === null) return { model: null, problems: [...loaded.problems] };
+  const { model, locate } = loaded;
+  try {
+    const functions = await listFunctions(model, configureEnforcer);
+    return { model, problems: lintModel(model, functions, locate) };
+  } catch (error) {
+    const message = `it threw: ${reasonOf(error)}. Mend it; it is called with an enforcer that has no policy yet.`;
+    return { model, problems: [{ code: 'OPTION_INVALID', at: 'configureEnforcer', message }] };
+  }
+}

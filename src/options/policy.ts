@@ -1,0 +1,58 @@
+import type { Model } from 'casbin';
+import { findDistorted } from '../casbin/distortion.ts';
+import { isPlainConjunction } from '../casbin/matcher.ts';
+import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
+import type { Problem } from '../errors.ts';
+import type { BootstrapOptions } from '../options.ts';
+import type { DefinedRule } from '../policy/compile.ts';
+import { defaultPolicy } from '../policy/default-policy.ts';
+import type { PolicyDefinition } from '../policy/definition.ts';
+import { findUnknownNames } from '../policy/names.ts';
+import { type LoadedPolicy, readPolicyFile } from '../policy/policy-file.ts';
+import {
+  findBrokenHierarchies,
+  findDuplicates,
+  findMisfits,
+  findUndefinedRoles,
+  findUnstorable,
+} from '../policy/validate.ts';
+
+/** The definition that is given, the one in the file that is named, or the default. */
+export async function resolvePolicy({ policy = defaultPolicy }: BootstrapOptions): Promise<LoadedPolicy> {
+  return typeof policy === 'string' ? readPolicyFile(policy) : { definition: policy, problems: [] };
+}
+
+/** Everything that is wrong with a policy, by itself and, where there is a model, in that. */
+export function checkPolicy(
+  definition: PolicyDefinition,
+  rules: readonly DefinedRule[],
+  model: Model | null,
+): Problem[] {
+  const misfits = model === null ? [] : findMisfits(rules, ruleLengthsOf(model));
+  return [
+    ...misfits,
+    ...findUndefinedRoles(definition),
+    ...(model !== null && comparesOnly(model) ? findUnknownNames(definition) : []),
+    ...findBrokenHierarchies(rules),
+    ...findDuplicates(rules),
+    ...checkValues(rules, misfits),
+  ];
+}
+
+/** Whether requests are made of the names that rules have, role, resource and action: no patterns, no domains. */
+function comparesOnly(model: Model): boolean {
+  const matchers = [...(model.model.get('m')?.values() ?? [])];
+  try {
+    return tokensOf(model, 'r').length === 3 && matchers.every(({ value }) => isPlainConjunction(value));
+  } catch {
+    return false; // a matcher that can't be parsed is a problem of the model, and found there
+  }
+}
+
+/** A rule that can't be stored, or is of a ptype that is none, would also be called distorted. */
+function checkValues(rules: readonly DefinedRule[], misfits: readonly Problem[]): Problem[] {
+  const unstorable = findUnstorable(rules);
+  const unknown = misfits.filter(({ code }) => code === 'RULE_UNKNOWN_PTYPE');
+  const places = new Set([...unstorable, ...unknown].map(({ at }) => at));
+  return [...unstorable, ...findDistorted(rules.filter(({ at }) => !places.has(at)))];
+}

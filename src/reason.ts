@@ -1,0 +1,25 @@
+import { inspect } from 'node:util';
+
+const SHOWN_LENGTH = 300;
+
+/** What a thrown value says for itself, on one line: anything may be thrown, and errors may have no message. */
+export function reasonOf(thrown: unknown): string {
+  // A name with several addresses fails with one error for each, and no message of its own.
+  if (thrown instanceof AggregateError && thrown.message === '') {
+    return [...new Set(thrown.errors.map(reasonOf))].join('; ');
+  }
+  if (thrown instanceof Error) return withoutPeriod(thrown.message.trim() || thrown.name);
+  if (typeof thrown === 'string' && thrown.trim() !== '') return withoutPeriod(shorten(thrown.trim()));
+  if (thrown === undefined || thrown === null || thrown === '') return 'no reason was given';
+  return shorten(inspect(thrown, { depth: 1, breakLength: Number.POSITIVE_INFINITY }));
+}
+
+/** Sentences go on after it. */
+function withoutPeriod(text: string): string {
+  return text.replace(/\.+$/, '');
+}
+
+/** The beginning of a text that may be of any length. */
+export function shorten(text: string, length = SHOWN_LENGTH): string {
+  return text.length > length ? `${text.slice(0, length).toWellFormed()}…` : text;
+}

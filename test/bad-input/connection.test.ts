@@ -1,0 +1,280 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { sql } from 'kysely';
+import pg from 'pg';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { bootstrapDatabase } from '../../src/bootstrap.ts';
+import type { Seeder } from '../../src/seeding/seeder.ts';
+import { verifyDatabase } from '../../src/verify-database.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { openWire } from '../support/wire.ts';
+import { failureOf, refusalOf, showsAnywhere } from './refusal.fixture.ts';
+
+const PASSWORD = 'correct-horse-battery';
+
+/** What a bootstrap with such a pool fails with; the pool is ended afterwards. */
+async function failureWith(
+  options: pg.PoolConfig,
+  run: typeof bootstrapDatabase | typeof verifyDatabase = bootstrapDatabase,
+) {
+  const pool = new pg.Pool({ password: PASSWORD, ...options });
+  onTestFinished(() => pool.end());
+  const error = await failureOf(() => run(pool));
+  expect(error.name).toBe('ConnectionError');
+  expect(error.cause).toBeDefined();
+  expect(showsAnywhere(error, PASSWORD), 'the password is shown nowhere').toBe(false);
+  return error;
+}
+
+function withUrl(url: string, changes: Partial<URL>): string {
+  return Object.assign(new URL(url), changes).href;
+}
+
+describe('a server that can not be reached', () => {
+  test.each<[string, pg.PoolConfig, RegExp]>([
+    [
+      'refuses',
+      { host: '127.0.0.1', port: 1 },
+      /connect ECONNREFUSED 127\.0\.0\.1:1\. Check that the server runs/,
+    ],
+    ['refuses at several addresses', { host: 'localhost', port: 1 }, /ECONNREFUSED .*:1\. Check/],
+    ['has no name that is known', { host: 'no-such-host.invalid' }, /no-such-host\.invalid/],
+    ['has no socket', { host: '/no/such/folder' }, /ENOENT \/no\/such\/folder/],
+    [
+      'is named by something that is no address',
+      { connectionString: `postgres://me:${PASSWORD}@[/db` },
+      /Invalid URL\. Correct the connection string/,
+    ],
+  ])('is told: it %s', async (_, options, message) => {
+    const error = await failureWith(options);
+    expect(error.code).toBe('CONNECTION_FAILED');
+    expect(error.message).toMatch(/^No connection to the database: /);
+    expect(error.message).toMatch(message);
+  });
+
+  test('is told to a verification too', async () => {
+    const error = await failureWith({ host: '127.0.0.1', port: 1 }, verifyDatabase);
+    expect(error.code).toBe('CONNECTION_FAILED');
+  });
+
+  test.each<[string, string | null]>([
+    ['hangs up', null],
+    ['speaks HTTP', 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'],
+  ])('is told when what answers is no PostgreSQL: it %s', async (_, answer) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.end(answer ?? '');
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    const error = await failureWith({
+      host: '127.0.0.1',
+      port: Reflect.get(Object(server.address()), 'port'),
+    });
+    expect(error.code).toBe('CONNECTION_FAILED');
+  });
+
+  test('is told when it never answers and the pool has a limit', async () => {
+    const server = createServer(() => {}).listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    const port = Reflect.get(Object(server.address()), 'port');
+    const error = await failureWith({ host: '127.0.0.1', port, connectionTimeoutMillis: 50 });
+    expect(error.code).toBe('CONNECTION_FAILED');
+    expect(error.message).toContain('Check that the server can be reached');
+  });
+
+  test('is told when the pool has no client left', async () => {
+    const database = await createDatabase();
+    const pool = database.pool({ max: 1, connectionTimeoutMillis: 50 });
+    const client = await pool.connect();
+    const error = await failureOf(() => bootstrapDatabase(pool));
+    client.release();
+    expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_FAILED' });
+    expect(error.message).toContain('clients of the pool are released');
+  });
+
+  test('is told when it does not encrypt', async () => {
+    const database = await createDatabase();
+    const error = await failureWith({ connectionString: database.url, ssl: true });
+    expect(error.code).toBe('CONNECTION_FAILED');
+    expect(error.message).toContain("Correct the pool's ssl option");
+  });
+});
+
+describe('a login that is refused', () => {
+  test('for a wrong password is told without it', async () => {
+    const database = await createDatabase();
+    const role = await database.createRole();
+    const error = await failureWith({ connectionString: withUrl(role.url, { password: PASSWORD }) });
+    expect(error.code).toBe('AUTHENTICATION_FAILED');
+    expect(error.message).toContain(`password authentication failed for user "${role.name}"`);
+    expect(showsAnywhere(error, role.password)).toBe(false);
+  });
+
+  test('for a password that is none, or a role that there is not, is told', async () => {
+    const database = await createDatabase();
+    const { hostname, port, username } = new URL(database.url);
+    const place = { host: hostname, port: Number(port), database: database.name };
+    for (const options of [
+      { ...place, user: username, password: undefined },
+      { ...place, user: username, password: '' },
+      { ...place, user: 'no-such-role' },
+    ]) {
+      expect((await failureWith(options)).code).toBe('AUTHENTICATION_FAILED');
+    }
+  });
+
+  test('for a role that may not log in is told', async () => {
+    const database = await createDatabase();
+    const role = await database.createRole();
+    await database.pool().query(`alter role ${role.name} nologin`);
+    const error = await failureWith({ connectionString: role.url });
+    expect(error.code).toBe('AUTHENTICATION_FAILED');
+    expect(showsAnywhere(error, role.password)).toBe(false);
+  });
+
+  test('for a role that may not connect to the database is told', async () => {
+    const database = await createDatabase();
+    const role = await database.createRole();
+    await database.pool().query(`revoke connect on database ${database.name} from public`);
+    const error = await failureWith({ connectionString: role.url });
+    expect(error.code).toBe('PERMISSION_DENIED');
+    expect(error.message).toContain(`permission denied for database "${database.name}"`);
+  });
+
+  test('for a role that has used up its connections is told', async () => {
+    const database = await createDatabase();
+    const role = await database.createRole('connection limit 0');
+    const error = await failureWith({ connectionString: role.url });
+    expect(error.code).toBe('CONNECTION_FAILED');
+    expect(error.message).toContain('too many connections for role');
+  });
+
+  test('for a database that there is not is told', async () => {
+    const database = await createDatabase();
+    const error = await failureWith({
+      connectionString: withUrl(database.url, { pathname: '/no_such_database' }),
+    });
+    expect(error.code).toBe('DATABASE_MISSING');
+    expect(error.message).toContain('database "no_such_database" does not exist. Create it');
+  });
+});
+
+describe('a connection that is lost', () => {
+  const killing: Seeder = {
+    name: 'killing',
+    async seed({ db }) {
+      await sql`select pg_terminate_backend(pg_backend_pid())`.execute(db);
+      return { inserted: 0, existing: 0 };
+    },
+  };
+
+  async function expectSound(database: TestDatabase, pool: pg.Pool): Promise<void> {
+    await expect(bootstrapDatabase(pool), 'running again is fine').resolves.toBeDefined();
+    const { rows } = await database.pool().query('select count(*)::int as rules from casbin');
+    expect(rows).toEqual([{ rules: 16 }]);
+  }
+
+  test('as a seeder has its backend terminated is told, with the seeder', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const error = await refusalOf(database, { seeders: [killing] }, pool);
+    expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_LOST' });
+    expect(error.message).toMatch(
+      /^The connection was lost: Seeder "killing" failed: .* Nothing was changed\. Run it again\.$/,
+    );
+    await expectSound(database, pool);
+  });
+
+  test('as a seeder waits for something else is told', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const observer = database.pool();
+    const waiting: Seeder = {
+      name: 'waiting',
+      async seed({ db }) {
+        const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db);
+        const ended = once(Object(await clientOf), 'error');
+        await observer.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+        await ended;
+        return { inserted: 0, existing: 0 };
+      },
+    };
+    const clientOf = once(pool, 'acquire').then(([client]) => client);
+    const error = await refusalOf(database, { seeders: [waiting] }, pool);
+    expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_LOST' });
+    await expectSound(database, pool);
+  });
+
+  test('and passed over by a seeder is told all the same', async () => {
+    const database = await createDatabase();
+    const seed: Seeder['seed'] = async (context) => {
+      await killing.seed(context).catch(() => {});
+      return { inserted: 1, existing: 0 };
+    };
+    const error = await refusalOf(database, { seeders: [{ name: 'careless', seed }] });
+    expect(error).toMatchObject({ code: 'CONNECTION_LOST' });
+  });
+
+  test.each([
+    /^begin .*read only/,
+    /casbin_bootstrap_migration/,
+    /^begin .*read write/,
+    /pg_advisory_xact_lock/,
+    /create table .*casbin/,
+    /insert into .*casbin/,
+    /insert into "providers"/,
+  ])('by a cut wire is told: at %s', async (statement) => {
+    const database = await createDatabase();
+    for (const moment of ['before', 'after'] as const) {
+      await using wire = await openWire(database.url);
+      const pool = database.pool({ connectionString: wire.url });
+      wire.cutOn(statement, moment);
+      const error = await refusalOf(database, {}, pool);
+      expect(wire.cuts).toBe(1);
+      expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_LOST' });
+      expect(error.message).toContain('Nothing was changed. Run it again.');
+      await pool.end();
+    }
+  });
+
+  test.each([
+    ['before', 0],
+    ['after', 16],
+  ] as const)(
+    '%s the commit reached the server leaves the outcome unknown, and running again is fine',
+    async (moment, rules) => {
+      const database = await createDatabase();
+      await using wire = await openWire(database.url);
+      const pool = database.pool({ connectionString: wire.url });
+      const cutting: Seeder = {
+        name: 'cutting',
+        async seed() {
+          wire.cutOn(/^commit/, moment);
+          return { inserted: 0, existing: 0 };
+        },
+      };
+      const error = await failureOf(() => bootstrapDatabase(pool, { seeders: [cutting] }));
+      expect(wire.cuts).toBe(1);
+      expect(error).toMatchObject({ name: 'ConnectionError', code: 'OUTCOME_UNKNOWN' });
+      expect(error.message).toContain('all of it was, or nothing. Run it again');
+      expect(error.cause).toBeInstanceOf(Error);
+      const { rows } = await database.pool().query("select to_regclass('casbin') is not null as done");
+      expect(rows).toEqual([{ done: rules > 0 }]);
+      await expectSound(database, pool);
+      await pool.end();
+    },
+  );
+
+  test('at the end of a look that found nothing to do leaves nothing unknown', async () => {
+    const database = await createDatabase();
+    await bootstrapDatabase(database.pool());
+    await using wire = await openWire(database.url);
+    const pool = database.pool({ connectionString: wire.url });
+    wire.cutOn(/^commit/, 'after');
+    const error = await refusalOf(database, {}, pool);
+    expect(error).toMatchObject({ code: 'CONNECTION_LOST' });
+    await pool.end();
+  });
+});

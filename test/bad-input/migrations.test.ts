@@ -1,0 +1,164 @@
+import { type Kysely, sql } from 'kysely';
+import { describe, expect, test } from 'vitest';
+import { bootstrapDatabase } from '../../src/bootstrap.ts';
+import { MigrationError } from '../../src/errors.ts';
+import type { Migration } from '../../src/migration/migration.ts';
+import type { SeederContext } from '../../src/seeding/seeder.ts';
+import { createDatabase } from '../support/database.ts';
+import { problemsOf, refusalOf } from './refusal.fixture.ts';
+import { THROWN } from './thrown.fixture.ts';
+
+const NOTHING = { inserted: 0, existing: 0 };
+
+/** What a bootstrap is refused with whose migration does this, after it has written something. */
+async function migrationRefusal(code: string, work: (db: Kysely<unknown>) => unknown) {
+  const database = await createDatabase();
+  const odd: Migration = {
+    async up(db) {
+      await sql`create table written (id int primary key)`.execute(db);
+      await work(db);
+    },
+  };
+  const first: Migration = {
+    up: (db) => db.schema.createTable('first').addColumn('id', 'integer').execute(),
+  };
+  const error = await refusalOf(database, { migrations: { '1_first': first, '2_odd': odd } });
+  expect(error).toBeInstanceOf(MigrationError);
+  expect(error).toMatchObject({ code, migration: '2_odd' });
+  expect(error.message).toMatch(/^Migration "2_odd" /);
+  return error;
+}
+
+describe('a migration', () => {
+  test.each(THROWN)('that throws %s is named, with its reason and its cause', async (_, thrown, reason) => {
+    const error = await migrationRefusal('MIGRATION_FAILED', () => {
+      throw thrown;
+    });
+    expect(error.message).toBe(`Migration "2_odd" failed: ${reason}. Nothing was changed.`);
+    expect(error.cause).toBe(thrown);
+  });
+
+  test.each([
+    'select * from nowhere',
+    'alter table first drop column nothing',
+    'create tabel x ()',
+    'create schema first_; create table first_.t (); select 1 / 0',
+    'insert into first (id) values (1) on conflict (id) do nothing',
+  ])('that fails is named: %s', async (statement) => {
+    await migrationRefusal('MIGRATION_FAILED', (db) => sql.raw(statement).execute(db));
+  });
+
+  test.each([
+    'create index concurrently on written (id)',
+    'vacuum written',
+    'create database other',
+    'drop index concurrently written_pkey',
+    "alter system set work_mem = '8MB'",
+  ])('that can not run in a transaction is told so: %s', async (statement) => {
+    const error = await migrationRefusal('MIGRATION_NOT_TRANSACTIONAL', (db) =>
+      sql.raw(statement).execute(db),
+    );
+    expect(error.message).toContain("can't run in a transaction");
+    expect(error.message).toContain('pass migrations: false');
+  });
+
+  test('that uses an enum value of its own transaction is told so, as is a seeder', async () => {
+    const database = await createDatabase();
+    await database.pool().query("create type mood as enum ('sad')");
+    const add: Migration = {
+      up: async (db) => void (await sql`alter type mood add value 'happy'`.execute(db)),
+    };
+    const use = (db: Kysely<unknown>) => sql`select 'happy'::mood`.execute(db);
+    const migrations = { '1_add': add, '2_use': { up: async (db: Kysely<unknown>) => void (await use(db)) } };
+    const error = await refusalOf(database, { migrations });
+    expect(error).toMatchObject({
+      name: 'MigrationError',
+      code: 'MIGRATION_NOT_TRANSACTIONAL',
+      migration: '2_use',
+    });
+    expect(error.message).toContain('in the transaction that adds the enum value');
+
+    const seed = async ({ db }: SeederContext) => {
+      await sql`select 'happy'::mood`.execute(db);
+      return NOTHING;
+    };
+    const other = await refusalOf(database, {
+      migrations: { '1_add': add },
+      seeders: [{ name: 'odd', seed }],
+    });
+    expect(other).toMatchObject({ name: 'SeederError', seeder: 'odd' });
+    expect(other.message).toContain('outside of the bootstrap');
+  });
+
+  test.each(['commit', 'rollback', 'begin', 'end;'])(
+    'that says "%s" is refused before anything is done',
+    async (statement) => {
+      const error = await migrationRefusal('MIGRATION_ENDED_TRANSACTION', (db) =>
+        sql.raw(statement).execute(db),
+      );
+      expect(error.message).toContain('Nothing was changed.');
+      expect(error.message).toContain('pass migrations: false');
+    },
+  );
+
+  test('that opens a transaction is refused', async () => {
+    await migrationRefusal('MIGRATION_ENDED_TRANSACTION', (db) => db.transaction().execute(async () => {}));
+  });
+
+  test('that hides a commit behind another statement is told that a part may be committed', async () => {
+    const database = await createDatabase();
+    const up = async (db: Kysely<unknown>) => void (await sql.raw('create table t (); commit').execute(db));
+    const error = await bootstrapDatabase(database.pool(), { migrations: { odd: { up } } }).catch((e) => e);
+    expect(error).toMatchObject({
+      name: 'MigrationError',
+      code: 'MIGRATION_ENDED_TRANSACTION',
+      migration: 'odd',
+    });
+    expect(error.message).toContain('may have been committed');
+    expect(error.message).not.toContain('Nothing was changed');
+  });
+
+  test('that passes over an SQL error is told of it', async () => {
+    const error = await migrationRefusal('MIGRATION_FAILED', (db) =>
+      sql`select 1 / 0`.execute(db).catch(() => {}),
+    );
+    expect(error.message).toContain('caught an SQL error and went on');
+    expect(error.message).toContain('division by zero');
+  });
+
+  test('that was applied and is gone is told', async () => {
+    const database = await createDatabase();
+    const up = async () => {};
+    await bootstrapDatabase(database.pool(), { migrations: { '1_a': { up }, '3_c': { up } } });
+    const gone = await refusalOf(database, { migrations: { '3_c': { up }, '4_d': { up } } });
+    expect(gone).toMatchObject({ name: 'MigrationError', code: 'MIGRATION_FAILED', migration: null });
+    expect(gone.message).toMatch(/^The migrations failed: .*1_a/);
+    const unordered = await refusalOf(database, {
+      migrations: { '1_a': { up }, '2_b': { up }, '3_c': { up } },
+    });
+    expect(unordered).toMatchObject({ name: 'MigrationError', migration: null });
+  });
+});
+
+describe('a MigrationProvider', () => {
+  test.each(THROWN)('that throws %s is a problem of the options', async (_, thrown, reason) => {
+    const migrations = { getMigrations: () => Promise.reject(thrown) };
+    expect(await problemsOf({ migrations })).toEqual([
+      {
+        code: 'OPTION_INVALID',
+        at: 'migrations',
+        message: `the provider threw: ${reason}. Mend it, or give the migrations as an object.`,
+      },
+    ]);
+  });
+
+  test.each<[unknown, string]>([
+    [undefined, 'migrations'],
+    [[], 'migrations'],
+    [{ a: {} }, 'migrations.a.up'],
+    [{ a: null }, 'migrations.a'],
+  ])('that gives no migrations is a problem of the options: %j', async (given, at) => {
+    const problems = await problemsOf({ migrations: { getMigrations: async () => given } });
+    expect(problems.map((problem) => problem.at.replace(/^a/, 'migrations.a'))).toEqual([at]);
+  });
+});

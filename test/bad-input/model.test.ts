@@ -1,0 +1,310 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { newModel, newModelFromString } from 'casbin';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createDatabase } from '../support/database.ts';
+import { problemsOf, refusalOf } from './refusal.fixture.ts';
+
+const LINES = {
+  request: ['[request_definition]', 'r = sub, obj, act'],
+  policy: ['[policy_definition]', 'p = sub, obj, act'],
+  roles: ['[role_definition]', 'g = _, _'],
+  effect: ['[policy_effect]', 'e = some(where (p.eft == allow))'],
+  matchers: ['[matchers]', 'm = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act'],
+};
+
+/** A sound model but for what is changed; the matcher is on line 10. */
+function conf(changes: Partial<Record<keyof typeof LINES, readonly string[]>> = {}): string {
+  return Object.values({ ...LINES, ...changes })
+    .flat()
+    .join('\n');
+}
+
+function matcher(text: string): string {
+  return conf({ matchers: ['[matchers]', `m = ${text}`] });
+}
+
+async function folder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'casbin-bootstrap-'));
+  onTestFinished(() => rm(path, { recursive: true }));
+  return path;
+}
+
+async function problemsOfText(text: string | Buffer, options: object = {}) {
+  const path = join(await folder(), 'model.conf');
+  await writeFile(path, text);
+  const problems = await problemsOf({ model: path, ...options });
+  return problems.map(({ code, at, message }) => ({ code, at: at.replace(path, 'model.conf'), message }));
+}
+
+describe('a model file', () => {
+  test('that is missing is named by the path that was looked at', async () => {
+    const [problem] = await problemsOf({ model: 'no/such.conf' });
+    expect(problem).toMatchObject({ code: 'MODEL_NOT_FOUND', at: 'no/such.conf' });
+    expect(problem?.message).toBe(
+      `there is no such model file (${join(process.cwd(), 'no/such.conf')}). Give the path of a Casbin .conf file.`,
+    );
+  });
+
+  test('that is missing does not hide what is wrong with the policy', async () => {
+    const problems = await problemsOf({
+      model: 'no-such.conf',
+      policy: { roles: { a: { inherits: ['b'] } } },
+    });
+    expect(problems.map(({ code }) => code)).toEqual(['MODEL_NOT_FOUND', 'ROLE_UNDEFINED']);
+  });
+
+  test('that is a directory is called that', async () => {
+    const [problem] = await problemsOf({ model: await folder() });
+    expect(problem).toMatchObject({
+      code: 'MODEL_NOT_FOUND',
+      message: 'it is a directory, not a model file. Give the path of a Casbin .conf file.',
+    });
+  });
+
+  test.each([`${'x'.repeat(5000)}.conf`, 'a\0b.conf', 'file:///model.conf', '.', '~/model.conf'])(
+    'that can not be read is refused: %j',
+    async (model) => {
+      const [problem, ...others] = await problemsOf({ model });
+      expect(problem).toMatchObject({ code: 'MODEL_NOT_FOUND' });
+      expect(others).toEqual([]);
+    },
+  );
+
+  test('given as its text is told how to be given', async () => {
+    const [problem] = await problemsOf({ model: conf() });
+    expect(problem).toMatchObject({
+      code: 'MODEL_NOT_FOUND',
+      at: 'model',
+      message: expect.stringContaining('newModelFromString'),
+    });
+  });
+
+  test.each<[string, string | Buffer]>([
+    ['empty', ''],
+    ['blank', '\n \r\n\t\n'],
+    ['all comments', '# [request_definition]\n; [matchers]'],
+    ['a policy', 'p, alice, data1, read\ng, alice, admin\n'],
+    ['JSON', '{"model": true}'],
+    ['binary', Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 255, 254, 10, 0])],
+  ])('that is %s is no model', async (_, text) => {
+    expect(await problemsOfText(text)).toMatchObject([
+      { code: 'MODEL_INVALID', at: 'model.conf', message: expect.stringContaining('not a Casbin model') },
+    ]);
+  });
+
+  test.each([
+    ['request_definition', 'request'],
+    ['policy_definition', 'policy'],
+    ['policy_effect', 'effect'],
+    ['matchers', 'matchers'],
+  ] as const)('without [%s] is refused, whether the section is missing or empty', async (section, part) => {
+    const missing = await problemsOfText(conf({ [part]: [] }));
+    expect(missing).toMatchObject([
+      { code: 'MODEL_SECTION_MISSING', message: expect.stringContaining(`[${section}]`) },
+    ]);
+    const empty = await problemsOfText(conf({ [part]: [`[${section}]`] }));
+    expect(empty).toMatchObject([
+      { code: 'MODEL_SECTION_MISSING', message: expect.stringContaining(`[${section}]`) },
+    ]);
+  });
+
+  test('without several sections is told all of them', async () => {
+    const problems = await problemsOfText(conf({ request: [], effect: [] }));
+    expect(problems.map(({ code }) => code)).toEqual(['MODEL_SECTION_MISSING', 'MODEL_SECTION_MISSING']);
+  });
+
+  test('without role definitions can not call one, nor hold rules of one', async () => {
+    const problems = await problemsOfText(conf({ roles: [] }));
+    expect(problems.map(({ code, at }) => [code, at])).toEqual([
+      ['MODEL_NAME_UNDEFINED', 'model.conf:8'],
+      ['RULE_UNKNOWN_PTYPE', 'policy.roles.user.inherits[0]'],
+      ['RULE_UNKNOWN_PTYPE', 'policy.roles.admin.inherits[0]'],
+    ]);
+  });
+
+  test('with a line that is none is told which', async () => {
+    expect(await problemsOfText(`# a comment\n\n${conf()}\nsome words\n`)).toEqual([
+      {
+        code: 'MODEL_INVALID',
+        at: 'model.conf:13',
+        message:
+          'line "some words" is neither a [section] nor a definition such as "m = …". Correct or remove it.',
+      },
+    ]);
+  });
+
+  test('with a section twice is told where', async () => {
+    expect(await problemsOfText(`${conf()}\n[matchers]\nm2 = true`)).toMatchObject([
+      {
+        code: 'MODEL_INVALID',
+        at: 'model.conf:11',
+        message: expect.stringContaining('[matchers] is there twice'),
+      },
+    ]);
+  });
+
+  test.each(['\uFEFF', ''])('may begin with %j and end its lines as Windows does', async (beginning) => {
+    const database = await createDatabase();
+    const path = join(await folder(), 'model.conf');
+    await writeFile(
+      path,
+      beginning + matcher('g(r.sub, p.sub) && \\\n r.obj == p.objj').replaceAll('\n', '\r\n'),
+    );
+    const error = await refusalOf(database, { model: path });
+    expect(error).toMatchObject({ problems: [{ code: 'MODEL_NAME_UNDEFINED', at: `${path}:10` }] });
+  });
+});
+
+describe('a matcher', () => {
+  test.each([
+    'g(r.sub, p.sub',
+    'r.sub ==',
+    '&& r.sub == p.sub',
+    '"r.sub == p.sub',
+    'r.sub === = p.sub',
+    'r.sub & p.sub',
+    'r.sub = p.sub )',
+    'r.sub == p.sub r.obj == p.obj',
+    'r.sub == p.sub, r.obj == p.obj',
+  ])('that can not be parsed is refused with its place: %s', async (text) => {
+    const problems = await problemsOfText(matcher(text));
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatchObject({
+      code: 'MODEL_INVALID',
+      at: expect.stringMatching(/^model\.conf(:10)?$/),
+    });
+  });
+
+  test.each([
+    ['g(r.sub, p.subb) && r.obj == p.obj', 'p.subb'],
+    ['g(r.sub, p.sub) && r.object == p.obj', 'r.object'],
+    ['g(r.sub, p.sub) && r2.obj == p.obj', 'r2.obj'],
+    ['g(r.sub, p.sub) && x.obj == p.obj', 'x'],
+    ['g(r.sub, p.sub) && obj == p.obj', 'obj'],
+    ['g(r.sub, p.sub) && keyMatch(r.obj, p.objj)', 'p.objj'],
+    ['r.sub in p.nobody', 'p.nobody'],
+    ['r.sub in ("a", p.nobody)', 'p.nobody'],
+    ['(r.act == p.act ? r.obj : p.onj) == p.obj', 'p.onj'],
+    ['!g(r.sub, p.su)', 'p.su'],
+  ])('with a name that nothing defines is refused: %s', async (text, name) => {
+    expect(await problemsOfText(matcher(text))).toEqual([
+      {
+        code: 'MODEL_NAME_UNDEFINED',
+        at: 'model.conf:10',
+        message: `matcher "m" uses "${name}", which is not defined: Casbin would silently deny. Use one of r.sub, r.obj, r.act, p.sub, p.obj, p.act, or define it.`,
+      },
+    ]);
+  });
+
+  test.each(['keyMatsch(r.obj, p.obj)', 'g2(r.obj, p.obj)', 'G(r.sub, p.sub)'])(
+    'with a function that nobody defines is refused: %s',
+    async (call) => {
+      const problems = await problemsOfText(matcher(`r.act == p.act && ${call}`));
+      expect(problems).toMatchObject([{ code: 'MODEL_NAME_UNDEFINED', at: 'model.conf:10' }]);
+      expect(problems[0]?.message).toContain(`calls "${call.split('(')[0]}"`);
+    },
+  );
+
+  test.each(['g(r.sub)', 'g(r.sub, p.sub, r.obj)'])(
+    'that calls a role definition wrongly is refused: %s',
+    async (call) => {
+      expect(await problemsOfText(matcher(call))).toMatchObject([
+        { code: 'MODEL_INVALID', at: 'model.conf:10', message: expect.stringContaining('Make them agree.') },
+      ]);
+    },
+  );
+});
+
+test('a matcher may ask for membership of a list, before any enforcer was made', async () => {
+  const problems = await problemsOfText(matcher('r.sub in ("a", "b") && r.act in p.act'), {
+    policy: { rules: [['p', 'a']] },
+  });
+  expect(problems.map(({ code }) => code)).toEqual(['RULE_WRONG_LENGTH']);
+});
+
+describe('other definitions', () => {
+  test.each(['some(where (p.eft == alow))', 'allow', 'some(where(p.eft == allow))', 'max(p.eft)'])(
+    'of an effect that Casbin does not know are refused: %s',
+    async (effect) => {
+      expect(await problemsOfText(conf({ effect: ['[policy_effect]', `e = ${effect}`] }))).toMatchObject([
+        { code: 'MODEL_INVALID', at: 'model.conf:8', message: expect.stringContaining(`effect "${effect}"`) },
+      ]);
+    },
+  );
+
+  test.each(['_', 'x'])('of roles with too few places are refused: %s', async (places) => {
+    const problems = await problemsOfText(conf({ roles: ['[role_definition]', `g = ${places}`] }));
+    expect(problems).toContainEqual(
+      expect.objectContaining({
+        code: 'MODEL_INVALID',
+        at: 'model.conf:6',
+        message: expect.stringContaining('Write g = _, _'),
+      }),
+    );
+  });
+
+  test('that are wrong are all told at once', async () => {
+    const problems = await problemsOfText(
+      conf({ effect: ['[policy_effect]', 'e = no'], matchers: ['[matchers]', 'm = p.x == r.y && f(z)'] }),
+    );
+    expect(problems.map(({ code }) => code)).toEqual([
+      'MODEL_NAME_UNDEFINED',
+      'MODEL_NAME_UNDEFINED',
+      'MODEL_NAME_UNDEFINED',
+      'MODEL_NAME_UNDEFINED',
+      'MODEL_INVALID',
+    ]);
+  });
+});
+
+describe('a Casbin Model', () => {
+  test('without definitions is refused as a file would be', async () => {
+    const problems = await problemsOf({ model: newModel() });
+    expect(problems.map(({ code, at }) => [code, at])).toEqual(
+      Array(4).fill(['MODEL_SECTION_MISSING', 'model']),
+    );
+  });
+
+  test('that only looks like one is refused', async () => {
+    expect(await problemsOf({ model: { model: new Map([['r', 1]]) } })).toMatchObject([
+      { code: 'MODEL_INVALID', at: 'model' },
+    ]);
+  });
+
+  test('is linted as a file is', async () => {
+    const model = newModelFromString(matcher('r.sub == p.subb'));
+    expect(await problemsOf({ model })).toMatchObject([{ code: 'MODEL_NAME_UNDEFINED', at: 'model (m)' }]);
+  });
+});
+
+describe('configureEnforcer', () => {
+  test.each<[string, unknown, string]>([
+    ['an error', new Error('no such role manager'), 'it threw: no such role manager.'],
+    ['a string', 'words', 'it threw: words.'],
+    ['nothing', undefined, 'it threw: no reason was given.'],
+    ['an object', { status: 404 }, 'it threw: { status: 404 }.'],
+  ])('that throws %s is named, with its reason', async (_, thrown, message) => {
+    const problems = await problemsOf({
+      configureEnforcer() {
+        throw thrown;
+      },
+    });
+    expect(problems).toMatchObject([
+      { code: 'OPTION_INVALID', at: 'configureEnforcer', message: expect.stringContaining(message) },
+    ]);
+  });
+
+  test('that throws when it is called again is refused too', async () => {
+    const database = await createDatabase();
+    let calls = 0;
+    const error = await refusalOf(database, {
+      configureEnforcer() {
+        calls += 1;
+        if (calls > 1) throw new Error('only once');
+      },
+    });
+    expect(error.message).toContain('only once');
+  });
+});

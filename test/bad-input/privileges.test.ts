@@ -1,0 +1,190 @@
+import { describe, expect, test } from 'vitest';
+import { bootstrapDatabase } from '../../src/bootstrap.ts';
+import { PermissionError } from '../../src/errors.ts';
+import { rowSeeder } from '../../src/seeding/row-seeder.ts';
+import { createDatabase } from '../support/database.ts';
+import { type AnyOptions, refusalOf } from './refusal.fixture.ts';
+
+const MORE = { policy: { rules: [['p', 'one', 'more', 'rule']] } };
+const SETTINGS = {
+  seeders: [rowSeeder({ name: 'settings', table: 'app.settings', key: 'id', rows: [{ id: 1 }] })],
+};
+
+/** `ROLE` and `DATABASE` stand for their names; the database is bootstrapped by its owner first, unless it is `bare`. */
+interface Case {
+  readonly bare?: boolean;
+  readonly before?: string;
+  readonly path?: string;
+  readonly options?: AnyOptions;
+}
+
+/** As casbin-pg-adapter 1.4.0 leaves a database. */
+const STOCK = `
+  create table casbin (id serial not null primary key, ptype text not null, rule jsonb not null, constraint casbin_uniq_rule unique (rule));
+  create table casbin_migrations (id serial primary key, name varchar(255) not null, run_on timestamp not null);
+`;
+const MAY_READ = 'grant select on all tables in schema public to ROLE;';
+
+describe('a role without the privileges', () => {
+  test.each<[string, Case, string[]]>([
+    ['to create tables in public', { bare: true }, ['grant create on schema public to ROLE;']],
+    [
+      'to use public',
+      { bare: true, before: 'revoke usage on schema public from public' },
+      ['grant usage on schema public to ROLE;', 'grant create on schema public to ROLE;'],
+    ],
+    [
+      'to create its schema',
+      { bare: true, options: { schema: 'Mine' } },
+      ['grant create on database DATABASE to ROLE;'],
+    ],
+    [
+      'to create tables in its schema',
+      {
+        bare: true,
+        before: 'create schema "Mine"; grant usage on schema "Mine" to ROLE',
+        options: { schema: 'Mine' },
+      },
+      ['grant create on schema "Mine" to ROLE;'],
+    ],
+    [
+      'to use the schema of its search_path',
+      { bare: true, before: 'create schema mine', path: 'mine', options: { schema: 'mine' } },
+      ['grant usage on schema mine to ROLE;', 'grant create on schema mine to ROLE;'],
+    ],
+    [
+      'to alter the table that the stock adapter made',
+      { bare: true, before: `${STOCK} grant create on schema public to ROLE` },
+      [
+        'grant select on table public.casbin_migrations to ROLE;',
+        'grant insert on table public.casbin_migrations to ROLE;',
+        'grant usage on sequence public.casbin_migrations_id_seq to ROLE;',
+        'alter table public.casbin owner to ROLE;',
+      ],
+    ],
+    [
+      'to read anything',
+      {},
+      [
+        'grant select on table public.casbin to ROLE;',
+        'grant insert on table public.casbin to ROLE;',
+        'grant select on table public.providers to ROLE;',
+        'grant insert on table public.providers to ROLE;',
+        'grant select on table public.casbin_bootstrap_migration to ROLE;',
+        'grant usage on sequence public.casbin_id_seq to ROLE;',
+      ],
+    ],
+    [
+      'to insert rules',
+      { before: `${MAY_READ} grant usage on all sequences in schema public to ROLE`, options: MORE },
+      ['grant insert on table public.casbin to ROLE;', 'grant insert on table public.providers to ROLE;'],
+    ],
+    [
+      'on the sequence',
+      { before: `${MAY_READ} grant insert on all tables in schema public to ROLE`, options: MORE },
+      ['grant usage on sequence public.casbin_id_seq to ROLE;'],
+    ],
+    [
+      'to read rules',
+      {
+        before: `${MAY_READ} revoke select on casbin from ROLE; grant insert on all tables in schema public to ROLE; grant usage on all sequences in schema public to ROLE`,
+        options: MORE,
+      },
+      ['grant select on table public.casbin to ROLE;'],
+    ],
+    [
+      'to insert providers',
+      {
+        before: `${MAY_READ} delete from providers where slug = 'alpaca'; grant insert on casbin to ROLE; grant usage on sequence casbin_id_seq to ROLE`,
+      },
+      ['grant insert on table public.providers to ROLE;'],
+    ],
+    [
+      'on the table of a seeder in another schema',
+      {
+        before: `${MAY_READ} grant insert on casbin to ROLE; grant usage on sequence casbin_id_seq to ROLE; create schema app; create table app.settings (id int primary key, n serial)`,
+        options: SETTINGS,
+      },
+      [
+        'grant usage on schema app to ROLE;',
+        'grant select on table app.settings to ROLE;',
+        'grant insert on table app.settings to ROLE;',
+        'grant usage on sequence app.settings_n_seq to ROLE;',
+      ],
+    ],
+  ])(
+    '%s is given the statements, after which it succeeds',
+    async (_, { bare = false, before = '', path, options = {} }, expected) => {
+      const database = await createDatabase();
+      const owner = database.pool();
+      const role = await database.createRole();
+      if (!bare) await bootstrapDatabase(owner);
+      await owner.query(before.replaceAll('ROLE', role.name));
+      const pool = database.pool({
+        connectionString: role.url,
+        ...(path === undefined ? {} : { options: `-c search_path=${path}` }),
+      });
+
+      const error = await refusalOf(database, options, pool);
+      expect(error).toBeInstanceOf(PermissionError);
+      const remedies: string[] = Reflect.get(error, 'remedies');
+      for (const remedy of remedies) expect(error.message).toContain(`\n  ${remedy}`);
+      const shown = remedies.map((remedy) =>
+        remedy
+          .replaceAll(role.name, 'ROLE')
+          .replaceAll(database.name, 'DATABASE')
+          .replace(/ -- it is owned by .*/, ''),
+      );
+      expect(shown.sort()).toEqual([...expected].sort());
+
+      for (const remedy of remedies) await owner.query(remedy);
+      await expect(bootstrapDatabase(pool, Object(options))).resolves.toBeDefined();
+      await expect(bootstrapDatabase(pool, Object(options))).resolves.toMatchObject({ changed: false });
+    },
+  );
+
+  test('is told the owner of what it would have to alter', async () => {
+    const database = await createDatabase();
+    const role = await database.createRole();
+    await database.pool().query(`${STOCK} grant create on schema public to ${role.name}`);
+    const { rows } = await database.pool().query('select current_user as name');
+    const error = await refusalOf(database, {}, database.pool({ connectionString: role.url }));
+    expect(error.message).toContain(
+      `alter table public.casbin owner to ${role.name}; -- it is owned by ${rows[0].name}; or run the bootstrap as that role`,
+    );
+  });
+
+  test('of its own migration is told by its name', async () => {
+    const database = await createDatabase();
+    await database.pool().query('create table stock (id int)');
+    const role = await database.createRole();
+    await database.pool().query(`grant create on schema public to ${role.name}`);
+    const error = await refusalOf(
+      database,
+      {
+        migrations: {
+          stock_1: {
+            up: (db: object) => Object(db).schema.alterTable('stock').addColumn('n', 'text').execute(),
+          },
+        },
+      },
+      database.pool({ connectionString: role.url }),
+    );
+    expect(error).toBeInstanceOf(PermissionError);
+    expect(error.message).toBe(
+      'A privilege is missing: Migration "stock_1" failed: must be owner of table stock. Nothing was changed. Grant what is missing to the role, or run it as the owner.',
+    );
+  });
+
+  test('to use any schema of its search_path is told by which grant it could', async () => {
+    const database = await createDatabase();
+    await database.pool().query('create schema "Hidden"');
+    const role = await database.createRole();
+    const pool = database.pool({ connectionString: role.url, options: '-c search_path=nowhere,"Hidden"' });
+    const error = await refusalOf(database, {}, pool);
+    expect(error).toBeInstanceOf(PermissionError);
+    expect(error).toMatchObject({ code: 'PERMISSION_DENIED' });
+    for (const remedy of Reflect.get(error, 'remedies')) await database.pool().query(remedy);
+    await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: true });
+  });
+});

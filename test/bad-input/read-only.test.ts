@@ -1,0 +1,86 @@
+import pg from 'pg';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { bootstrapDatabase } from '../../src/bootstrap.ts';
+import { PermissionError } from '../../src/errors.ts';
+import { createDatabase } from '../support/database.ts';
+import { startServer } from '../support/server.ts';
+import { startStandby } from '../support/standby.ts';
+import { failureOf, refusalOf } from './refusal.fixture.ts';
+
+const MORE = { policy: { rules: [['p', 'one', 'more', 'rule']] } };
+
+describe('a server that only reads', () => {
+  test('as a standby is told while there is something to do, and bootstraps when there is not', async () => {
+    await using primary = await startServer();
+    await using empty = await startStandby(primary);
+    const emptyPool = poolOf(empty.url());
+    for (const options of [{}, { dryRun: true }, { schema: 'other' }]) {
+      const error = await failureOf(() => bootstrapDatabase(emptyPool, options));
+      expect(error).toMatchObject({ name: 'DatabaseError', code: 'READ_ONLY_DATABASE' });
+      expect(error.message).toMatch(
+        /^There is something to do, and this server is a standby, which only reads: /,
+      );
+      expect(error.message).toContain('Run the bootstrap on the primary once; then it works here too.');
+    }
+    await expect(emptyPool.query('select 1')).resolves.toBeDefined();
+
+    const primaryPool = poolOf(primary.url());
+    await bootstrapDatabase(primaryPool);
+    await primaryPool.end();
+    await using full = await startStandby(primary);
+    const fullPool = poolOf(full.url());
+    await expect(bootstrapDatabase(fullPool)).resolves.toMatchObject({ changed: false });
+    const error = await failureOf(() => bootstrapDatabase(fullPool, MORE));
+    expect(error).toMatchObject({ code: 'READ_ONLY_DATABASE' });
+    await Promise.all([emptyPool.end(), fullPool.end()]);
+  });
+
+  test('by default only is written to: the bootstrap says what it needs', async () => {
+    const database = await createDatabase();
+    const pool = database.pool({ options: '-c default_transaction_read_only=on' });
+    await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: true });
+  });
+
+  test('for the role is told while there is something to do, and bootstraps when there is not', async () => {
+    const database = await createDatabase();
+    const owner = database.pool();
+    const role = await database.createRole();
+    const pool = database.pool({ connectionString: role.url });
+    await bootstrapDatabase(owner);
+    await owner.query(`grant select on all tables in schema public to ${role.name}`);
+    await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: false });
+
+    const error = await refusalOf(database, MORE, pool);
+    expect(error).toBeInstanceOf(PermissionError);
+    expect(error).toMatchObject({ code: 'PERMISSION_DENIED' });
+    expect(error.message).toContain(`grant insert on table public.casbin to ${role.name};`);
+  });
+});
+
+test('an isSeeded that writes is the fault of its seeder', async () => {
+  const database = await createDatabase();
+  await database.pool().query('create table log (line text)');
+  await bootstrapDatabase(database.pool());
+  const error = await refusalOf(database, {
+    seeders: [
+      {
+        name: 'eager',
+        async isSeeded({ db }: { db: { insertInto(table: string): never } }) {
+          await Object(db).insertInto('log').values({ line: 'x' }).execute();
+          return true;
+        },
+        seed: async () => ({ inserted: 0, existing: 0 }),
+      },
+    ],
+  });
+  expect(error).toMatchObject({ name: 'SeederError', code: 'SEEDER_FAILED', seeder: 'eager' });
+  expect(error.message).toContain('its isSeeded must only read, but it wrote');
+});
+
+function poolOf(url: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString: url });
+  onTestFinished(async () => {
+    if (!pool.ending) await pool.end();
+  });
+  return pool;
+}

@@ -1,0 +1,331 @@
+import { type Kysely, sql } from 'kysely';
+import { describe, expect, test } from 'vitest';
+import { bootstrapDatabase } from '../../src/bootstrap.ts';
+import { DatabaseError } from '../../src/errors.ts';
+import { definePolicy } from '../../src/policy/definition.ts';
+import { rowSeeder } from '../../src/seeding/row-seeder.ts';
+import { verifyDatabase } from '../../src/verify-database.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { failureOf, refusalOf } from './refusal.fixture.ts';
+
+/** A database with what a test is about, bootstrapped before unless it is `bare`. */
+async function databaseWith(statements = '', { bare = false } = {}): Promise<TestDatabase> {
+  const database = await createDatabase();
+  const pool = database.pool();
+  if (!bare) await bootstrapDatabase(pool, { seeders: [] });
+  if (statements !== '') await pool.query(statements);
+  return database;
+}
+
+function settings(options: object = {}) {
+  const rows = [{ id: 1, currency: 'EUR' }];
+  return rowSeeder({ name: 'settings', table: 'settings', key: 'id', rows, ...options });
+}
+
+describe('a row seeder', () => {
+  test.each([{ bare: true }, { bare: false }])('without its table is refused: %j', async (state) => {
+    const database = await databaseWith('', state);
+    const error = await refusalOf(database, { seeders: [settings()] });
+    expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_MISSING' });
+    expect(error.message).toBe(
+      'Seeder "settings" failed: relation "settings" does not exist. Nothing was changed. Add a migration that makes it, to the seeder or to the migrations option, or correct its name.',
+    );
+  });
+
+  test('whose table is in a schema that is not there is refused', async () => {
+    const database = await databaseWith();
+    const error = await refusalOf(database, { seeders: [settings({ table: 'shop.settings' })] });
+    expect(error).toMatchObject({ code: 'TABLE_MISSING' });
+    expect(error.message).toContain('"shop.settings" does not exist');
+  });
+
+  test('whose table was dropped after its migration is told how to have it back', async () => {
+    const up = async (db: Kysely<unknown>) => {
+      await sql`create table settings (id int primary key, currency text)`.execute(db);
+    };
+    const options = { seeders: [settings({ migrations: { settings_1: { up } } })] };
+    const database = await databaseWith();
+    await bootstrapDatabase(database.pool(), options);
+    await database.pool().query('drop table settings');
+    const error = await refusalOf(database, options);
+    expect(error).toMatchObject({ code: 'TABLE_MISSING' });
+    const remedy = /have it made again: (delete .*;)$/.exec(error.message)?.[1];
+    await database.pool().query(remedy ?? '');
+    await expect(bootstrapDatabase(database.pool(), options)).resolves.toMatchObject({ changed: true });
+  });
+
+  test('with columns that the table lacks is refused, with all of them', async () => {
+    const database = await databaseWith('create table settings (id int primary key, "Currency" text)');
+    const rows = [
+      { id: 1, currency: 'EUR' },
+      { id: 2, 'odd "one"': 1, 'a.b': 2 },
+    ];
+    const error = await refusalOf(database, { seeders: [settings({ rows })] });
+    expect(error).toMatchObject({ name: 'DatabaseError', code: 'COLUMN_MISSING' });
+    expect(error.message).toBe(
+      'Seeder "settings" failed: table "settings" has no columns "currency", "odd ""one""", "a.b". Nothing was changed. Add it by a migration, or correct its name.',
+    );
+  });
+
+  test.each(['uid', 'ID', 'a.b', '"', 'present'])(
+    'whose key is no column of the table is refused: %s',
+    async (key) => {
+      const database = await databaseWith('create table settings (id int primary key)');
+      const error = await refusalOf(database, { seeders: [settings({ key, rows: [{ [key]: 1 }] })] });
+      expect(error).toMatchObject({ code: 'COLUMN_MISSING' });
+      expect(error.message).toContain(`table "settings" has no column "${key.replaceAll('"', '""')}".`);
+    },
+  );
+
+  test.each([
+    'create table settings (id int, currency text)',
+    'create table settings (id int, currency text, unique (id, currency))',
+    'create table settings (id int, currency text); create unique index on settings (id) where currency is null',
+    'create table settings (id int, currency text); create unique index on settings (abs(id))',
+    'create table settings (id int, currency text); create index on settings (id)',
+  ])('without a unique constraint on its key is refused: %s', async (statements) => {
+    const database = await databaseWith(statements);
+    const error = await refusalOf(database, { seeders: [settings()] });
+    expect(error).toMatchObject({ name: 'DatabaseError', code: 'UNIQUE_CONSTRAINT_MISSING' });
+    const remedy = /Add the constraint: (alter .*;)$/.exec(error.message)?.[1];
+    await database.pool().query(remedy ?? '');
+    await expect(bootstrapDatabase(database.pool(), { seeders: [settings()] })).resolves.toBeDefined();
+  });
+
+  test('whose constraint is deferrable is refused, as PostgreSQL does not go by that', async () => {
+    const database = await databaseWith('create table settings (id int unique deferrable, currency text)');
+    const error = await refusalOf(database, { seeders: [settings()] });
+    expect(error).toMatchObject({ code: 'UNIQUE_CONSTRAINT_MISSING' });
+  });
+
+  test.each([
+    [
+      'create table settings (id int, code text, currency text, unique (code, id) include (currency))',
+      ['id', 'code'],
+    ],
+    ['create table settings ("Id.x" int primary key, currency text)', 'Id.x'],
+  ])('finds the constraint in whatever form: %s', async (statements, key) => {
+    const database = await databaseWith(statements);
+    const names: readonly string[] = [key].flat();
+    const rows = [Object.fromEntries(names.map((name) => [name, 1]))];
+    await expect(
+      bootstrapDatabase(database.pool(), { seeders: [settings({ key, rows })] }),
+    ).resolves.toMatchObject({ changed: true });
+  });
+
+  test.each<[object, string, RegExp]>([
+    [{ id: 'one' }, 'int', /invalid input syntax for type integer: "one"/],
+    [{ id: 1, currency: null }, 'int', /null value in column "currency"/],
+    [{ id: 1, currency: 'EURO' }, 'int', /value too long for type character varying\(3\)/],
+    [{ id: 1, currency: 'xxx' }, 'int', /violates check constraint/],
+    [{ id: 2 ** 40, currency: 'EUR' }, 'int', /out of range/],
+  ])(
+    'with a value that its column does not take is named, with the reason: %j',
+    async (row, type, reason) => {
+      const database = await databaseWith(
+        `create table settings (id ${type} primary key, currency varchar(3) not null check (currency ~ '^[A-Z]+$'))`,
+      );
+      const error = await refusalOf(database, { seeders: [settings({ rows: [row] })] });
+      expect(error).toMatchObject({ name: 'SeederError', code: 'SEEDER_FAILED', seeder: 'settings' });
+      expect(error.message).toMatch(/^Seeder "settings" failed: .* Nothing was changed\.$/);
+      expect(error.message).toMatch(reason);
+      expect(error.cause).toBeInstanceOf(Error);
+    },
+  );
+});
+
+describe('a table that is there already', () => {
+  test.each([
+    [
+      'create table providers (id int primary key)',
+      /column "id" is integer, not uuid; column "slug" is missing/,
+    ],
+    ['create table providers ()', /column "id" is missing/],
+    ['create view providers as select 1 as id', /There is a view "providers" where a table is needed/],
+    [
+      'create table providers (id uuid primary key, slug int unique, name text, category text, credential_type text, description text, logo_url text, website_url text, is_active text, created_at timestamptz, updated_at timestamp)',
+      /column "slug" is integer.*"is_active" is text, not boolean; column "updated_at" is timestamp without/,
+    ],
+  ])('as another "providers" is refused, with what differs: %s', async (statement, differences) => {
+    const database = await databaseWith(statement, { bare: true });
+    const error = await refusalOf(database);
+    expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_SHAPE' });
+    expect(error.message).toMatch(differences);
+    expect(error.message).toMatch(/Rename it, (bring it into that shape, )?or give another schema\.$/);
+  });
+
+  test('as "providers" without uniqueness of the slug is refused', async () => {
+    const database = await databaseWith('', { bare: true });
+    await bootstrapDatabase(database.pool());
+    await database
+      .pool()
+      .query('alter table providers drop constraint providers_slug_key; delete from providers');
+    const error = await refusalOf(database);
+    expect(error).toMatchObject({ code: 'UNIQUE_CONSTRAINT_MISSING' });
+    expect(error.message).toContain('alter table "providers" add unique ("slug");');
+  });
+
+  test.each([
+    ['create table casbin (id uuid, ptype text, rule jsonb)', /column "id" is uuid, not integer/],
+    ['create table casbin (id serial, ptype text, v0 text, v1 text, v2 text)', /column "rule" is missing/],
+    ['create table casbin (id serial, ptype text, rule text)', /column "rule" is text, not jsonb/],
+    ['create table casbin ()', /column "id" is missing; column "ptype" is missing; column "rule" is missing/],
+  ])('as another "casbin" is refused, with what differs: %s', async (statement, differences) => {
+    const database = await databaseWith(statement, { bare: true });
+    const error = await refusalOf(database);
+    expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_SHAPE' });
+    expect(error.message).toMatch(differences);
+  });
+
+  test.each([
+    'create view casbin as select 1 as id, $$p$$::text as ptype, $$["a","b","c"]$$::jsonb as rule',
+    "create type casbin as enum ('a')",
+    'create sequence casbin',
+    'create type providers as (a int)',
+    'create materialized view casbin_bootstrap_migration as select 1 as name',
+  ])('as something else of that name is refused: %s', async (statement) => {
+    const database = await databaseWith(statement, { bare: true });
+    const error = await refusalOf(database);
+    expect(error.code).toMatch(/TABLE_SHAPE|MIGRATION_FAILED/);
+  });
+
+  test('as "casbin" whose columns were changed after the first bootstrap is refused', async () => {
+    const database = await databaseWith('alter table casbin rename rule to rules');
+    const error = await refusalOf(database);
+    expect(error).toMatchObject({ code: 'COLUMN_MISSING' });
+  });
+
+  test('as "casbin" that is not unique any more is refused, with the statement that mends it', async () => {
+    const database = await databaseWith(
+      'alter table casbin drop constraint casbin_uniq_ptype_rule; delete from casbin',
+    );
+    const error = await refusalOf(database);
+    expect(error).toMatchObject({ code: 'UNIQUE_CONSTRAINT_MISSING' });
+    const remedy = /(alter table .*;)$/.exec(error.message)?.[1];
+    await database.pool().query(remedy ?? '');
+    await expect(bootstrapDatabase(database.pool())).resolves.toMatchObject({ changed: true });
+  });
+});
+
+describe('a table that is gone', () => {
+  test('as "casbin" after the first bootstrap is told how to have it back', async () => {
+    const database = await databaseWith('drop table casbin');
+    const error = await refusalOf(database);
+    expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_MISSING' });
+    const remedy = /have it made again: (delete .*;)$/.exec(error.message)?.[1];
+    await database.pool().query(remedy ?? '');
+    await expect(bootstrapDatabase(database.pool())).resolves.toMatchObject({ changed: true });
+  });
+
+  test.each([
+    '',
+    'create table casbin (id serial primary key, ptype text, rule jsonb, unique (ptype, rule))',
+  ])('under migrations: false is told who was to make it: %j', async (statement) => {
+    const database = await databaseWith(statement, { bare: true });
+    const error = await refusalOf(database, { migrations: false });
+    expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_MISSING' });
+    expect(error.message).toContain('With migrations: false another tool must have made all tables before');
+    expect(error.message).toContain(`${statement === '' ? 'casbin' : 'providers'}" does not exist`);
+  });
+
+  test.each([{}, { schema: 'nowhere' }])('is told to a verification too: %j', async (options) => {
+    const database = await databaseWith('', { bare: true });
+    const error = await failureOf(() => verifyDatabase(database.pool(), options));
+    expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_MISSING' });
+    expect(error.message).toContain('Run bootstrapDatabase() first');
+  });
+});
+
+describe('a search_path without any schema', () => {
+  test.each(['nowhere', '', 'pg_catalog'])('is told: %j', async (path) => {
+    const database = await createDatabase();
+    const pool = database.pool({ options: `-c search_path=${path}` });
+    const error = await refusalOf(database, {}, pool);
+    expect(error).toBeInstanceOf(DatabaseError);
+    expect(error.code).toMatch(/SCHEMA_MISSING|PERMISSION_DENIED/);
+  });
+});
+
+describe('a rule too long for the index', () => {
+  const long = Array.from({ length: 200 }, () => crypto.randomUUID()).join('-');
+
+  test('is refused when it is defined', async () => {
+    const database = await createDatabase();
+    const policy = definePolicy({
+      rules: [
+        ['p', 'a', 'b', 'c'],
+        ['p', 'a', 'b', long],
+      ],
+    });
+    const error = await refusalOf(database, { policy });
+    expect(error).toMatchObject({ name: 'DatabaseError', code: 'RULE_TOO_LONG' });
+    expect(error.message).toContain(`p, a, b, ${long.slice(0, 36)}`);
+    expect(error.message.length).toBeLessThan(400);
+  });
+
+  test('is refused when it is stored in a table to be taken over', async () => {
+    const database = await databaseWith('create table casbin (id serial, ptype text, rule jsonb)', {
+      bare: true,
+    });
+    await database
+      .pool()
+      .query('insert into casbin (ptype, rule) values ($1, $2)', ['p', JSON.stringify(['a', 'b', long])]);
+    const error = await refusalOf(database);
+    expect(error.code).toMatch(/RULE_TOO_LONG/);
+  });
+
+  test('is the fault of its seeder when it is a row', async () => {
+    const database = await databaseWith('create table settings (id text primary key)');
+    const error = await refusalOf(database, { seeders: [settings({ rows: [{ id: long }] })] });
+    expect(error).toMatchObject({ name: 'SeederError', code: 'SEEDER_FAILED' });
+  });
+});
+
+describe('stored rules that are not arrays of strings', () => {
+  test.each([
+    ['{"a": 1}', 'rule is an object'],
+    ['[1, 2]', 'value 1 is a number'],
+    ['"text"', 'rule is a string'],
+    ['null', 'rule is null'],
+    ['[]', 'rule has no values'],
+    ['["a", null]', 'value 2 is null'],
+    ['["a", ["b"]]', 'value 2 is an array'],
+    ['["a", "b", true]', 'value 3 is a boolean'],
+    ['5', 'rule is a number'],
+  ])('are named by their ids: %s', async (rule, fault) => {
+    const database = await databaseWith();
+    await database
+      .pool()
+      .query(`insert into casbin (id, ptype, rule) values (700, 'p', $1), (701, 'g', $1)`, [rule]);
+    const errors = [
+      await refusalOf(database),
+      await refusalOf(database, { policy: { rules: [['p', 'one', 'more', 'rule']] } }),
+      await failureOf(() => verifyDatabase(database.pool())),
+    ];
+    for (const error of errors) {
+      expect(error).toMatchObject({ name: 'StoredRuleError', code: 'STORED_RULE_INVALID', ids: [700, 701] });
+      expect(error.message).toContain(`in 2 rows (id 700, 701: ${fault}).`);
+    }
+    const lookup = /Correct or delete what is in: (select .*)$/.exec(errors[0]?.message ?? '')?.[1];
+    await expect(database.pool().query(lookup ?? '')).resolves.toMatchObject({ rowCount: 2 });
+  });
+
+  test('are named by some of their ids when there are many', async () => {
+    const database = await databaseWith(
+      `insert into casbin (ptype, rule) select 'p', to_jsonb(n) from generate_series(1, 900) n`,
+    );
+    const error = await refusalOf(database);
+    expect(error).toMatchObject({ ids: { length: 900 } });
+    expect(error.message.length).toBeLessThan(800);
+  });
+
+  test('are found in a table to be taken over, as is a ptype that is null', async () => {
+    const database = await databaseWith(
+      `create table casbin (id serial, ptype text, rule jsonb);
+       insert into casbin (ptype, rule) values (null, '["a", "b", "c"]'), ('p', null), ('p', '{}')`,
+      { bare: true },
+    );
+    const error = await refusalOf(database);
+    expect(error.code).toMatch(/STORED_RULE_INVALID|MIGRATION_FAILED|TABLE_SHAPE/);
+  });
+});

@@ -1,49 +1,19 @@
-// Casbin first: it teaches the shared parser its `in` operator when it is loaded.
-import 'casbin';
-import expressionEval from '@casbin/expression-eval';
+import { collectNames } from './matcher-names.ts';
+import { identifier, isNode, type Node, parseMatcher, readCall, walk } from './matcher-syntax.ts';
 
-/** A node of the syntax tree; what else it has depends on its `type`. */
-interface Node {
-  readonly type: string;
-  readonly [property: string]: unknown;
-}
+/** What role definitions are called: `g`, `g2` … */
+const ROLE_DEFINITION = /^g\d*$/;
 
-/** Names that a matcher uses as values (`r_sub`), and those that it calls (`keyMatch`), in order. */
-export interface MatcherNames {
-  readonly values: readonly string[];
-  readonly calls: readonly { readonly name: string; readonly argumentCount: number }[];
-}
-
-/** Collects every name that a matcher uses. Throws what the parser throws. */
-export function collectNames(matcher: string): MatcherNames {
-  const values: string[] = [];
-  const calls: { name: string; argumentCount: number }[] = [];
-  const visit = (node: unknown): void => {
-    if (Array.isArray(node)) {
-      node.forEach(visit);
-      return;
-    }
-    if (!isNode(node)) return;
-    const name = identifier(node);
-    if (name !== null) values.push(name);
-    const callee = node.type === 'CallExpression' ? identifier(node.callee) : null;
-    if (callee !== null && Array.isArray(node.arguments)) {
-      calls.push({ name: callee, argumentCount: node.arguments.length });
-      visit(node.arguments);
-    } else if (node.type === 'MemberExpression' && node.computed !== true) {
-      visit(node.object);
-    } else {
-      Object.values(node).forEach(visit);
-    }
-  };
-  visit(parseMatcher(matcher));
-  return { values, calls };
-}
-
-/** What a conjunct of a matcher demands: `r.x == p.y`, or `g(r.x, p.y)`. */
+/** What a conjunct of a matcher demands: `r.x == p.y`, or `g(r.x, p.y)`, or `g(r.x, p.y, r.domain)`. */
 export type Conjunct =
   | { readonly kind: 'equal'; readonly request: string; readonly policy: string }
-  | { readonly kind: 'inherits'; readonly ptype: string; readonly request: string; readonly policy: string };
+  | {
+      readonly kind: 'inherits';
+      readonly ptype: string;
+      readonly request: string;
+      readonly policy: string;
+      readonly domain: string | null;
+    };
 
 /**
  * The conjuncts that every matching rule must satisfy: those at the top level of the matcher, from the left up
@@ -64,9 +34,32 @@ export function isPlainConjunction(matcher: string): boolean {
   return flattenConjunction(parseMatcher(matcher)).every((node) => readConjunct(node) !== null);
 }
 
-/** Parses a matcher as Casbin stores it: `.` after r and p replaced by `_`. */
-function parseMatcher(matcher: string): Node {
-  return { ...expressionEval.parse(matcher) };
+/** A call of a role definition: `g(r.x, p.y)`, or `g(r.x, p.y, r.domain)`. */
+export type RoleCall = Extract<Conjunct, { kind: 'inherits' }>;
+
+/** Every such call in a matcher, wherever it stands. */
+export function roleCalls(matcher: string): RoleCall[] {
+  return [...walk(parseMatcher(matcher))]
+    .flatMap((node) => readConjunct(node) ?? [])
+    .filter((conjunct) => conjunct.kind === 'inherits');
+}
+
+/**
+ * The leading conjuncts that limit which rules can take part at all: none where a matcher has `eval`, since
+ * Casbin then makes the text of each rule a part of the matcher, and a text may hold anything, errors too.
+ */
+export function limitingConjuncts(matcher: string): Conjunct[] {
+  return collectNames(matcher).calls.some(({ name }) => name === 'eval') ? [] : leadingConjuncts(matcher);
+}
+
+/** The policy values that a matcher hands to a function other than a role definition: patterns, most likely. */
+export function patternTokens(matcher: string): string[] {
+  return [...walk(parseMatcher(matcher))]
+    .flatMap((node) => readCall(node) ?? [])
+    .filter(({ name }) => !ROLE_DEFINITION.test(name))
+    .flatMap(({ given }) => [...walk(given)].flatMap((node) => identifier(node) ?? []))
+    .filter((name) => name.startsWith('p_'))
+    .map((name) => name.slice(2));
 }
 
 function flattenConjunction(node: Node): Node[] {
@@ -84,18 +77,19 @@ function readConjunct(node: Node): Conjunct | null {
   }
   if (node.type === 'CallExpression') {
     const ptype = identifier(node.callee);
-    const [request, policy] = Array.isArray(node.arguments) ? node.arguments.map(identifier) : [];
-    if (!ptype || !/^g\d*$/.test(ptype) || !request?.startsWith('r_') || !policy?.startsWith('p_'))
+    const [request, policy, domain = 'r_'] = Array.isArray(node.arguments)
+      ? node.arguments.map(identifier)
+      : [];
+    if (!ptype || !ROLE_DEFINITION.test(ptype) || !request?.startsWith('r_') || !policy?.startsWith('p_'))
       return null;
-    return { kind: 'inherits', ptype, request: request.slice(2), policy: policy.slice(2) };
+    if (!domain?.startsWith('r_')) return null;
+    return {
+      kind: 'inherits',
+      ptype,
+      request: request.slice(2),
+      policy: policy.slice(2),
+      domain: domain.slice(2) || null,
+    };
   }
   return null;
-}
-
-function identifier(node: unknown): string | null {
-  return isNode(node) && node.type === 'Identifier' && typeof node.name === 'string' ? node.name : null;
-}
-
-function isNode(node: unknown): node is Node {
-  return typeof node === 'object' && node !== null && 'type' in node;
 }

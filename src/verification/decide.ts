@@ -8,6 +8,8 @@ import { sliceRules } from './slice.ts';
 export interface Answer {
   readonly allowed: boolean;
   readonly rule: readonly string[];
+  /** Why Casbin could not decide, such as a pattern that is not one; then `allowed` is false. */
+  readonly error: string | null;
 }
 
 /**
@@ -26,7 +28,9 @@ export async function decideAll(
   const enforcer = await buildInMemoryEnforcer(model, rules, configureEnforcer);
   if (configureEnforcer === undefined) return decideSliced(enforcer, requests);
   const answers: Answer[] = [];
-  for (const request of requests) answers.push(toAnswer(await enforcer.enforceEx(...request)));
+  for (const request of requests) {
+    answers.push(await enforcer.enforceEx(...request).then(toAnswer, toError));
+  }
   return answers;
 }
 
@@ -36,10 +40,18 @@ function decideSliced(enforcer: Enforcer, requests: readonly Request[]): Answer[
   return requests.map((request) => {
     // Casbin reads the array anew at each call.
     if (policy !== undefined && slice !== null) policy.policy = slice(request);
-    return toAnswer(enforcer.enforceExSync(...request));
+    try {
+      return toAnswer(enforcer.enforceExSync(...request));
+    } catch (error) {
+      return toError(error);
+    }
   });
 }
 
 function toAnswer([allowed, rule]: [boolean, string[]]): Answer {
-  return { allowed, rule };
+  return { allowed, rule, error: null };
+}
+
+function toError(error: unknown): Answer {
+  return { allowed: false, rule: [], error: error instanceof Error ? error.message : String(error) };
 }

@@ -1,34 +1,60 @@
 /** What the enforcer answers. */
 export type Decision = 'allow' | 'deny';
 
+/** Why a request was answered as it was. */
+export interface Explanation {
+  /** The `p` rule that decided, ptype first; null when none did. */
+  readonly rule: readonly string[] | null;
+  /** From the request's subject to the rule's: `['alice', 'admin', 'user']`; empty where no roles are involved. */
+  readonly rolePath: readonly string[];
+  /** The ids of the rows that the rule and the role links stand in. */
+  readonly ids: readonly number[];
+  /** Those of the rule and the role links that are not in the definition, ptype first. */
+  readonly added: readonly (readonly string[])[];
+  /** All of it in one sentence. */
+  readonly reason: string;
+}
+
 /** A promise that the live policy does not keep. */
-export interface VerificationFailure {
-  readonly kind: 'missing-rule' | 'decision' | 'drift';
+export interface VerificationFailure extends Explanation {
+  /**
+   * `missing-rule`: a defined rule is not stored. `decision`: a request is decided otherwise because of that.
+   * `never`: an invariant is violated, whoever did it. `drift`: a drift finding, under `strict`. `structure`: a
+   * migration has broken the role hierarchy; in a report, that is an integrity finding.
+   */
+  readonly kind: 'missing-rule' | 'decision' | 'never' | 'drift' | 'structure';
   /** The values of the request, in the order of the model's request definition; empty for a missing rule. */
   readonly request: readonly string[];
   readonly expected: Decision | null;
   readonly actual: Decision | null;
-  /** The rule that explains it: the missing one, or the one that decided; ptype first. */
-  readonly rule: readonly string[] | null;
   readonly message: string;
 }
 
-/** A stored rule that does not read back as written. */
+/** Something about stored rules that does not read back as written. */
 export interface IntegrityFinding {
-  readonly id: number;
   readonly severity: 'failure' | 'warning';
+  /** The ids of the rows concerned. */
+  readonly ids: readonly number[];
+  /** The first of them, ptype first. */
   readonly rule: readonly string[];
   readonly message: string;
 }
 
-/** A decision that differs from the definition only because of rules that somebody added since. */
-export interface DriftFinding {
+/** What the live policy has beyond the definition. Somebody granted or denied it since. */
+export interface DriftFinding extends Explanation {
+  /** The request that is decided otherwise; empty for a rule that no expectation is about. */
   readonly request: readonly string[];
-  readonly expected: Decision;
-  readonly actual: Decision;
-  /** The rule that decided, ptype first; null when no single rule did. */
-  readonly rule: readonly string[] | null;
+  readonly expected: Decision | null;
+  readonly actual: Decision | null;
   readonly message: string;
+}
+
+/** How many of the defined rules decided at least one expectation. */
+export interface Coverage {
+  readonly covered: number;
+  readonly total: number;
+  /** The others, ptype first: nothing was proved of them. */
+  readonly uncovered: readonly (readonly string[])[];
 }
 
 /** The outcome of holding the live policy against the definition. */
@@ -41,5 +67,6 @@ export interface VerificationReport {
   readonly failures: readonly VerificationFailure[];
   readonly integrity: readonly IntegrityFinding[];
   readonly drift: readonly DriftFinding[];
+  readonly coverage: Coverage;
   readonly durationMs: number;
 }

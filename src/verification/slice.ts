@@ -1,10 +1,9 @@
 import type { Model } from 'casbin';
-import { type Conjunct, leadingConjuncts } from '../casbin/matcher.ts';
+import { type Conjunct, limitingConjuncts } from '../casbin/matcher.ts';
+import { collectNames } from '../casbin/matcher-names.ts';
 import { tokensOf } from '../casbin/model.ts';
+import { collectAncestors } from '../policy/ancestors.ts';
 import type { Request } from './requests.ts';
-
-/** Sorts by the whole hierarchy of subjects, so it needs every rule. */
-const SUBJECT_PRIORITY = 'subjectPriority(p_eft) || deny';
 
 type Slice = (request: Request) => string[][];
 
@@ -19,9 +18,8 @@ type Slice = (request: Request) => string[][];
 export function sliceRules(model: Model): Slice | null {
   const rules = model.model.get('p')?.get('p')?.policy ?? [];
   const matcher = model.model.get('m')?.get('m')?.value;
-  const effect = model.model.get('e')?.get('e')?.value;
-  if (matcher === undefined || effect === SUBJECT_PRIORITY || rules.length === 0) return null;
-  const conjuncts = leadingConjuncts(matcher);
+  if (matcher === undefined || rules.length === 0) return null;
+  const conjuncts = limitingConjuncts(matcher).filter((conjunct) => !sharesMemory(conjunct, matcher));
   const equal = conjuncts.filter((conjunct) => conjunct.kind === 'equal');
   if (conjuncts.length === 0) return null;
 
@@ -40,6 +38,15 @@ export function sliceRules(model: Model): Slice | null {
     // Any rule will do, since none of the rules matches.
     return matching.length > 0 ? matching : rules.slice(0, 1);
   };
+}
+
+/**
+ * Casbin remembers what a role definition has confirmed by its arguments joined by commas. Called twice in one
+ * matcher, it may confirm `g("a", "b,c")` and take that for `g("a,b", "c")`.
+ */
+function sharesMemory(conjunct: Conjunct, matcher: string): boolean {
+  if (conjunct.kind !== 'inherits') return false;
+  return collectNames(matcher).calls.filter(({ name }) => name === conjunct.ptype).length > 1;
 }
 
 /** Rules by the values that they are compared for equality by. */
@@ -69,20 +76,12 @@ function inheritanceTest(
   }
   const requestPosition = requestTokens.indexOf(conjunct.request);
   const policyPosition = policyTokens.indexOf(conjunct.policy);
+  // In any domain, which may be more than Casbin would follow, and never less.
   const ancestorsOf = memoize((name: string) => collectAncestors(parents, name));
   return (request) => {
     const ancestors = ancestorsOf(request[requestPosition] ?? '');
     return (rule) => ancestors.has(rule[policyPosition] ?? '');
   };
-}
-
-/** In any domain and at any depth: more than Casbin would follow, which is safe. */
-function collectAncestors(parents: ReadonlyMap<string, readonly string[]>, name: string): Set<string> {
-  const ancestors = new Set([name]);
-  for (const role of ancestors) {
-    for (const parent of parents.get(role) ?? []) ancestors.add(parent);
-  }
-  return ancestors;
 }
 
 function memoize<V>(compute: (key: string) => V): (key: string) => V {

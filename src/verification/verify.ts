@@ -1,9 +1,14 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
-import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
-import { type Answer, decideAll } from './decide.ts';
-import type { Decision, DriftFinding, VerificationFailure, VerificationReport } from './report.ts';
-import type { Request } from './requests.ts';
+import type { StoredRule } from '../casbin/rule-row.ts';
+import { type Rule, ruleKey } from '../policy/rule.ts';
+import { findAddedRules } from './drift.ts';
+import type { Expectation } from './expectations.ts';
+import { checkIntegrity } from './integrity.ts';
+import { type Judgement, judgeDecisions } from './judge-decisions.ts';
+import { describeMissing } from './messages.ts';
+import type { Coverage, VerificationFailure, VerificationReport } from './report.ts';
+import { checkStructure } from './structure.ts';
 
 /** What is held against what. */
 export interface Verification {
@@ -11,9 +16,10 @@ export interface Verification {
   readonly configureEnforcer: ConfigureEnforcer | undefined;
   /** The rules of the definition. */
   readonly defined: readonly Rule[];
+  readonly expectations: readonly Expectation[];
+  readonly coverage: Coverage;
   /** The rules that the database holds, by id. */
-  readonly live: readonly Rule[];
-  readonly requests: readonly Request[];
+  readonly live: readonly StoredRule[];
   readonly strict: boolean;
 }
 
@@ -25,40 +31,39 @@ export const NOT_VERIFIED: VerificationReport = {
   failures: [],
   integrity: [],
   drift: [],
+  coverage: { covered: 0, total: 0, uncovered: [] },
   durationMs: 0,
 };
 
+const UNDECIDED: Judgement = { answers: [], failures: [], drift: [] };
+
 /**
- * Decides every request on the live policy, by a fresh enforcer, and judges each difference from the definition
- * by its cause: what a missing rule has changed is a failure, what an added rule has changed is drift.
+ * Holds the live policy against the definition: the integrity of what is stored first, then every expectation,
+ * decided by a fresh enforcer.
+ *
+ * A difference is judged by its cause. What a missing rule has changed is a failure; what added rules have
+ * changed, one way or the other, is drift. A broken role hierarchy ends it before any decision.
  */
 export async function verifyPolicy(verification: Verification): Promise<VerificationReport> {
   const started = performance.now();
-  const { model, configureEnforcer, defined, live, requests, strict } = verification;
-  const decide = (rules: readonly Rule[]) => decideAll(model, rules, requests, configureEnforcer);
+  const { model, configureEnforcer, defined, expectations, coverage, live, strict } = verification;
+  const structure = checkStructure(model, live, defined, configureEnforcer !== undefined);
+  const integrity = [...checkIntegrity(model, live), ...structure];
   const missing = findMissing(defined, live);
-  const expected = await decide(defined);
-  const actual = await decide(live);
-  const differs = expected.some((answer, index) => answer.allowed !== actual[index]?.allowed);
-  // What is there of the definition, without what was added: tells which of the two made the difference.
-  const remaining = differs ? await decide(keepDefined(live, defined)) : expected;
 
-  const failures: VerificationFailure[] = missing.map(describeMissing);
-  const drift: DriftFinding[] = [];
-  for (const [index, request] of requests.entries()) {
-    const [wanted, got, left] = [expected[index], actual[index], remaining[index]];
-    if (wanted === undefined || got === undefined || wanted.allowed === got.allowed) continue;
-    if (left?.allowed === wanted.allowed) drift.push(describeDrift(request, got));
-    else failures.push(describeFailure(request, got));
-  }
-  if (strict) failures.push(...drift.map((finding): VerificationFailure => ({ kind: 'drift', ...finding })));
+  const judged = structure.length > 0 ? UNDECIDED : await judgeDecisions({ ...verification, missing });
+  const explained = judged.drift.flatMap(({ added }) => added);
+  const drift = [...judged.drift, ...findAddedRules(model, live, defined, explained)];
+  const strictly = strict ? drift.map((finding): VerificationFailure => ({ ...finding, kind: 'drift' })) : [];
+  const failures = [...missing.map(describeMissing), ...judged.failures, ...strictly];
   return {
-    ok: failures.length === 0,
-    checks: requests.length,
-    allowed: actual.filter(({ allowed }) => allowed).length,
+    ok: failures.length === 0 && integrity.every(({ severity }) => severity !== 'failure'),
+    checks: structure.length > 0 ? 0 : expectations.length,
+    allowed: judged.answers.filter(({ allowed }) => allowed).length,
     failures,
-    integrity: [],
+    integrity,
     drift,
+    coverage,
     durationMs: performance.now() - started,
   };
 }
@@ -67,45 +72,4 @@ export async function verifyPolicy(verification: Verification): Promise<Verifica
 export function findMissing(defined: readonly Rule[], live: readonly Rule[]): Rule[] {
   const present = new Set(live.map(ruleKey));
   return defined.filter((rule) => !present.has(ruleKey(rule)));
-}
-
-function keepDefined(live: readonly Rule[], defined: readonly Rule[]): Rule[] {
-  const known = new Set(defined.map(ruleKey));
-  return live.filter((rule) => known.has(ruleKey(rule)));
-}
-
-function describeMissing({ ptype, values }: Rule): VerificationFailure {
-  return {
-    kind: 'missing-rule',
-    request: [],
-    expected: null,
-    actual: null,
-    rule: [ptype, ...values],
-    message: `Rule "${formatRule({ ptype, values })}" is defined, but not stored.`,
-  };
-}
-
-function describeFailure(request: Request, { allowed, rule }: Answer): VerificationFailure {
-  return {
-    kind: 'decision',
-    ...describeDecision(request, allowed, rule),
-    message: `${request.join(', ')} must be ${verdict(!allowed)}, but is ${verdict(allowed)}.`,
-  };
-}
-
-function describeDrift(request: Request, { allowed, rule }: Answer): DriftFinding {
-  return {
-    ...describeDecision(request, allowed, rule),
-    message: `${request.join(', ')} is ${verdict(allowed)} by a rule that is not in the definition.`,
-  };
-}
-
-function describeDecision(request: Request, allowed: boolean, rule: readonly string[]) {
-  const actual: Decision = allowed ? 'allow' : 'deny';
-  const expected: Decision = allowed ? 'deny' : 'allow';
-  return { request, expected, actual, rule: rule.length === 0 ? null : ['p', ...rule] };
-}
-
-function verdict(allowed: boolean): string {
-  return allowed ? 'allowed' : 'denied';
 }

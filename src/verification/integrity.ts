@@ -1,0 +1,63 @@
+import type { Model } from 'casbin';
+import { readAsStockAdapter } from '../casbin/distortion.ts';
+import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
+import type { StoredRule } from '../casbin/rule-row.ts';
+import { formatRule } from '../policy/rule.ts';
+import type { IntegrityFinding } from './report.ts';
+
+/**
+ * Whether each stored rule can be read back as written, by our adapter and by the stock one.
+ *
+ * A rule that no stock adapter can load is a failure, as it stops applications. The rest is reported.
+ */
+export function checkIntegrity(model: Model, live: readonly StoredRule[]): IntegrityFinding[] {
+  const lengths = ruleLengthsOf(model);
+  return [
+    ...live.flatMap((rule) => [...checkShape(rule, lengths), ...checkReading(rule)]),
+    ...checkOrder(model, live),
+  ];
+}
+
+function checkShape(rule: StoredRule, lengths: ReadonlyMap<string, number>): IntegrityFinding[] {
+  const length = lengths.get(rule.ptype);
+  if (length === undefined) {
+    const message = `The model has no "${rule.ptype}", so this rule is silently left out. Define it in the model, or delete the rule.`;
+    return [finding('warning', rule, message)];
+  }
+  if (rule.values.length === length) return [];
+  const values = rule.values.length === 1 ? '1 value' : `${rule.values.length} values`;
+  const message = `It has ${values}, and the model defines ${length}. Correct or delete it.`;
+  return [finding('warning', rule, message)];
+}
+
+function checkReading(rule: StoredRule): IntegrityFinding[] {
+  const reading = readAsStockAdapter(rule);
+  if (reading.kind === 'same') return [];
+  if (reading.kind === 'unloadable') {
+    const message = `Casbin's loader throws on it, so that an application with the stock adapter can't start: ${reading.reason}. Delete it, or store other values.`;
+    return [finding('failure', rule, message)];
+  }
+  const { values } = reading;
+  const read = values === null ? 'nothing' : `"${formatRule({ ptype: rule.ptype, values })}"`;
+  const message = `"${formatRule(rule)}" is stored, and the stock adapter reads ${read} instead. Store other values.`;
+  return [finding('warning', rule, message)];
+}
+
+/** Without a priority field, the order of the rows decides, and an update moves no row to where it was. */
+function checkOrder(model: Model, live: readonly StoredRule[]): IntegrityFinding[] {
+  const effect = model.model.get('e')?.get('e')?.value ?? '';
+  const first = live.find(({ ptype }) => ptype === 'p');
+  if (!effect.startsWith('priority(') || tokensOf(model, 'p').includes('priority') || first === undefined)
+    return [];
+  const message =
+    'The effect goes by priority and the policy has no priority field, so the order of the rows decides. Add a field called priority.';
+  return [finding('warning', first, message)];
+}
+
+function finding(
+  severity: IntegrityFinding['severity'],
+  rule: StoredRule,
+  message: string,
+): IntegrityFinding {
+  return { severity, ids: [rule.id], rule: [rule.ptype, ...rule.values], message };
+}

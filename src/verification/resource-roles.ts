@@ -1,0 +1,41 @@
+import type { Rule } from '../policy/rule.ts';
+
+/** The values of a request, but for the subject. */
+export type Permission = Readonly<Record<string, string>>;
+
+/** A value that inherits, beside the subject: resource roles, by the role definition they are in. */
+export interface Inheriting {
+  readonly token: string;
+  readonly ptype: string;
+}
+
+/** Makes a function that repeats a permission on a resource for each resource that inherits from it. */
+export function permissionExpander(
+  rules: readonly Rule[],
+  inheriting: readonly Inheriting[],
+): (permission: Permission) => Permission[] {
+  const descendants = inheriting.map(({ token, ptype }) => ({ token, of: collectDescendants(rules, ptype) }));
+  return (permission) =>
+    descendants.reduce(
+      (variants, { token, of }) =>
+        variants.flatMap((variant) => [
+          variant,
+          ...[...(of.get(variant[token] ?? '') ?? [])].map((value) => ({ ...variant, [token]: value })),
+        ]),
+      [permission],
+    );
+}
+
+function collectDescendants(rules: readonly Rule[], ptype: string): ReadonlyMap<string, ReadonlySet<string>> {
+  const children = new Map<string, string[]>();
+  for (const { ptype: own, values } of rules) {
+    const [child = '', parent = ''] = values;
+    if (own === ptype) children.set(parent, [...(children.get(parent) ?? []), child]);
+  }
+  const descendants = [...children.keys()].map((parent): [string, Set<string>] => {
+    const below = new Set(children.get(parent));
+    for (const name of below) for (const child of children.get(name) ?? []) below.add(child);
+    return [parent, below];
+  });
+  return new Map(descendants);
+}

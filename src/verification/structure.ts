@@ -1,0 +1,96 @@
+import type { Model } from 'casbin';
+import type { StoredRule } from '../casbin/rule-row.ts';
+import { collectAncestors } from '../policy/ancestors.ts';
+import {
+  buildHierarchies,
+  findCycles,
+  findRolePath,
+  findTooDeep,
+  type Hierarchy,
+  MAX_INHERITANCE_LINKS,
+} from '../policy/hierarchy.ts';
+import type { Rule } from '../policy/rule.ts';
+import { type Link, loadLinks } from './links.ts';
+import type { IntegrityFinding } from './report.ts';
+
+type StoredLink = Link<StoredRule>;
+
+/**
+ * Whether the stored role hierarchies can mean what is defined: no circle, not deeper than Casbin follows, and
+ * no role that inherits from one which is defined to inherit from it. All of these are failures; with a circle
+ * Casbin may take forever to decide.
+ *
+ * @param customRoleManagers whether `configureEnforcer` may have set other limits of depth
+ */
+export function checkStructure(
+  model: Model,
+  live: readonly StoredRule[],
+  defined: readonly Rule[],
+  customRoleManagers: boolean,
+): IntegrityFinding[] {
+  const declared = new Map(buildHierarchies(loadLinks(model, defined)).map((one) => [keyOf(one), one]));
+  const links = groupLinks(loadLinks(model, live));
+  return buildHierarchies([...links.values()].flat()).flatMap((hierarchy) => {
+    const own = links.get(keyOf(hierarchy)) ?? [];
+    const cycles = findCycles(hierarchy).map((path) => {
+      const message = `Roles inherit from each other in a circle: ${path.join(' → ')}. Delete one of the links.`;
+      return structural(own, path, message);
+    });
+    const tooDeep = (customRoleManagers ? [] : findTooDeep(hierarchy)).map((path) => {
+      const message = `Inheritance over ${path.length - 1} links, and Casbin silently stops at ${MAX_INHERITANCE_LINKS}: ${path.join(' → ')}. Flatten the hierarchy.`;
+      return structural(own, path, message);
+    });
+    const turned = cycles.length > 0 ? [] : findTurned(hierarchy, declared.get(keyOf(hierarchy)));
+    return [...cycles, ...tooDeep, ...turned.map((path) => describeTurned(own, path))];
+  });
+}
+
+/** Paths on which a role inherits from one that is declared to inherit from it. */
+function findTurned(hierarchy: Hierarchy, declared: Hierarchy | undefined): string[][] {
+  if (declared === undefined) return [];
+  const roles = new Set([...declared.parents].flatMap(([child, parents]) => [child, ...parents]));
+  return [...roles].flatMap((role) =>
+    [...collectAncestors(hierarchy.parents, role)]
+      .filter((other) => other !== role && collectAncestors(declared.parents, other).has(role))
+      .flatMap((other) => {
+        const path = findRolePath(hierarchy, role, other);
+        return path === null ? [] : [path];
+      }),
+  );
+}
+
+function describeTurned(own: readonly StoredLink[], path: readonly string[]): IntegrityFinding {
+  const message = `"${path[0]}" inherits from "${path.at(-1)}" (${path.join(' → ')}), and is defined the other way round. Delete the link that turns the hierarchy.`;
+  return structural(own, path, message);
+}
+
+function keyOf({ ptype, domain }: Pick<Hierarchy, 'ptype' | 'domain'>): string {
+  return JSON.stringify([ptype, domain]);
+}
+
+function groupLinks(links: readonly StoredLink[]): Map<string, StoredLink[]> {
+  const groups = new Map<string, StoredLink[]>();
+  for (const link of links) {
+    const key = keyOf({ ptype: link.ptype, domain: link.values.slice(2).join(', ') });
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [link]);
+    else group.push(link);
+  }
+  return groups;
+}
+
+function structural(
+  links: readonly StoredLink[],
+  path: readonly string[],
+  message: string,
+): IntegrityFinding {
+  const steps = new Set(path.slice(1).map((parent, index) => JSON.stringify([path[index], parent])));
+  const involved = links.filter(({ values }) => steps.has(JSON.stringify(values.slice(0, 2))));
+  const first = involved[0]?.stored;
+  return {
+    severity: 'failure',
+    ids: involved.map(({ stored }) => stored.id),
+    rule: first === undefined ? [] : [first.ptype, ...first.values],
+    message,
+  };
+}

@@ -1,0 +1,200 @@
+import { type Enforcer, newModelFromString } from 'casbin';
+import { type Kysely, sql } from 'kysely';
+import { describe, expect, test } from 'vitest';
+import {
+  type BootstrapOptions,
+  bootstrapDatabase,
+  defaultPolicy,
+  type Migration,
+  MigrationBrokePolicyError,
+} from '../../src/index.ts';
+import { snapshot } from '../bootstrap/database-state.fixture.ts';
+import { createDatabase } from '../support/database.ts';
+import { modelText } from './judge.fixture.ts';
+
+type Statements = Record<string, string>;
+
+function migrationsOf(statements: Statements): Record<string, Migration> {
+  return Object.fromEntries(
+    Object.entries(statements).map(([name, text]) => [
+      name,
+      { up: async (db: Kysely<unknown>) => void (await sql.raw(text).execute(db)) },
+    ]),
+  );
+}
+
+const HARMLESS: Statements = {
+  '1_orders': 'create table orders (id int)',
+  '2_invoices': 'create table invoices (id int)',
+  '4_notes': 'create table notes (id int)',
+  '5_index': 'create index on orders (id)',
+};
+
+/** Bootstraps, then again with migrations; what came of that, and of the database. */
+async function migrate(statements: Statements, options: BootstrapOptions = {}) {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, options);
+  const before = await snapshot(pool);
+  const outcome = await bootstrapDatabase(pool, { ...options, migrations: migrationsOf(statements) }).then(
+    (report) => ({ report, error: null }),
+    (error: unknown) => ({ report: null, error }),
+  );
+  return { ...outcome, before, after: await snapshot(pool), pool };
+}
+
+function brokePolicy(error: unknown): MigrationBrokePolicyError {
+  expect(error).toBeInstanceOf(MigrationBrokePolicyError);
+  if (!(error instanceof MigrationBrokePolicyError)) throw error;
+  return error;
+}
+
+describe('of five pending migrations', () => {
+  test('the one that drops a grant is named, with the decisions and the rule, and nothing is committed', async () => {
+    const drop = `delete from casbin where rule = '["readonly", "accounts", "read"]'`;
+    const { error, before, after } = await migrate({ ...HARMLESS, '3_cleanup': drop });
+
+    const broke = brokePolicy(error);
+    expect(broke).toMatchObject({ code: 'MIGRATION_BROKE_POLICY', migration: '3_cleanup' });
+    expect(broke.failures.map(({ kind, request, actual }) => [kind, request.join(' '), actual])).toEqual([
+      ['decision', 'readonly accounts read', 'deny'],
+      ['decision', 'user accounts read', 'deny'],
+      ['decision', 'admin accounts read', 'deny'],
+    ]);
+    expect(broke.message).toMatch(
+      /^Migration "3_cleanup" breaks what held before it, and nothing was committed\./,
+    );
+    expect(broke.message).toMatch(/It removed:\n {2}p, readonly, accounts, read/);
+    expect(broke.message).toMatch(/user, accounts, read .*allow.*deny/);
+    expect(after).toEqual(before);
+  });
+
+  test('the one that drops a role link is named, with that link', async () => {
+    const drop = `delete from casbin where ptype = 'g' and rule = '["admin", "user"]'`;
+    const { error, before, after } = await migrate({ ...HARMLESS, '3_cleanup': drop });
+
+    const broke = brokePolicy(error);
+    expect(broke.migration).toBe('3_cleanup');
+    expect(broke.failures).toHaveLength(8);
+    expect(broke.message).toMatch(/It removed:\n {2}g, admin, user/);
+    expect(after).toEqual(before);
+  });
+
+  test('the one that grants what is to be denied is named, with the rule that it added', async () => {
+    const grant = `insert into casbin (ptype, rule) values ('p', '["readonly", "users", "write"]')`;
+    const { error } = await migrate({ ...HARMLESS, '3_grant': grant });
+
+    const broke = brokePolicy(error);
+    expect(broke.migration).toBe('3_grant');
+    expect(broke.failures.map(({ request, added }) => [request.join(' '), added])).toEqual([
+      ['readonly users write', [['p', 'readonly', 'users', 'write']]],
+      ['user users write', [['p', 'readonly', 'users', 'write']]],
+    ]);
+    expect(broke.message).toMatch(/It added:\n {2}p, readonly, users, write/);
+  });
+
+  test('the one that closes roles in a circle is named, and nothing is decided on it', async () => {
+    const circle = `insert into casbin (ptype, rule) values ('g', '["readonly", "admin"]')`;
+    const { error } = await migrate({ ...HARMLESS, '3_circle': circle });
+
+    const broke = brokePolicy(error);
+    expect(broke).toMatchObject({ migration: '3_circle', failures: [{ kind: 'structure', request: [] }] });
+    expect(broke.message).toContain('in a circle: user → readonly → admin → user');
+  });
+
+  test('none is to blame that moves rules and all that leads to them', async () => {
+    const { report } = await migrate({
+      ...HARMLESS,
+      '3_move': `
+        insert into casbin (ptype, rule) values ('g', '["user", "viewer"]'), ('g', '["viewer", "readonly"]');
+        delete from casbin where rule = '["user", "readonly"]';
+      `,
+    });
+
+    expect(report?.migrations).toHaveLength(5);
+    expect(report?.verification).toMatchObject({ ok: true });
+  });
+
+  test('one may rewrite a rule, in a row of its own', async () => {
+    const { report } = await migrate({
+      ...HARMLESS,
+      '3_rewrite': `
+        delete from casbin where rule = '["user", "sessions", "write"]';
+        insert into casbin (ptype, rule) values ('p', '["user", "sessions", "write"]');
+      `,
+    });
+
+    expect(report?.verification).toMatchObject({ ok: true, drift: [] });
+  });
+});
+
+test('what did not hold before the first of them is not held against them', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool);
+  await pool.query(`delete from casbin where rule = '["readonly", "accounts", "read"]'`);
+  const migrations = migrationsOf({
+    ...HARMLESS,
+    '3_unrelated': `insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`,
+  });
+
+  const report = await bootstrapDatabase(pool, { migrations });
+
+  expect(report).toMatchObject({ migrations: { length: 5 }, seeders: [{ inserted: 1 }, {}] });
+});
+
+test('a circle that was there before may be opened', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool);
+  await pool.query(`insert into casbin (ptype, rule) values ('g', '["readonly", "admin"]')`);
+  const migrations = migrationsOf({
+    '1_open': `delete from casbin where rule = '["readonly", "admin"]'`,
+  });
+
+  await expect(bootstrapDatabase(pool, { migrations })).resolves.toMatchObject({
+    verification: { ok: true },
+  });
+});
+
+test('migrations that leave the policy alone cost no decision', async () => {
+  const pool = (await createDatabase()).pool();
+  let enforcers = 0;
+  let decisions = 0;
+  const options: BootstrapOptions = {
+    model: newModelFromString(
+      modelText({ m: 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act && counted(r.sub)' }),
+    ),
+    policy: defaultPolicy,
+    configureEnforcer: async (enforcer: Enforcer) => {
+      enforcers += 1;
+      await enforcer.addFunction('counted', () => {
+        decisions += 1;
+        return true;
+      });
+    },
+  };
+  const cost = async (statements: Statements) => {
+    enforcers = 0;
+    decisions = 0;
+    await bootstrapDatabase(pool, { ...options, migrations: migrationsOf(statements) });
+    return { enforcers, decisions };
+  };
+  await bootstrapDatabase(pool, options);
+
+  const one = await cost({ '1_orders': HARMLESS['1_orders'] ?? '' });
+  const four = await cost({
+    '1_orders': '',
+    ...Object.fromEntries(
+      ['2', '3', '4', '5'].map((number) => [`${number}_table`, `create table table_${number} (id int)`]),
+    ),
+  });
+
+  expect(one.decisions).toBeGreaterThan(0);
+  expect(four).toEqual(one);
+});
+
+test('without verification, migrations may do what they like', async () => {
+  const drop = `delete from casbin where rule = '["readonly", "accounts", "read"]'`;
+
+  const { report } = await migrate({ '1_drop': drop }, { verify: false });
+
+  expect(report).toMatchObject({ migrations: [{ name: '1_drop' }], seeders: [{ inserted: 1 }, {}] });
+});

@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'vitest';
+import { judgeRules, modelText, rule } from './judge.fixture.ts';
+
+const RBAC = modelText();
+const CHAIN = [
+  'p, readonly, data, read',
+  'p, user, data, write',
+  'p, admin, users, write',
+  'g, user, readonly',
+  'g, admin, user',
+];
+const definition = { rules: CHAIN.map(rule) };
+
+function findings(lines: readonly string[], text = RBAC) {
+  return judgeRules(text, definition, lines);
+}
+
+describe('a stored rule', () => {
+  test('of a ptype that the model lacks is a warning', async () => {
+    const { ok, integrity } = await findings([...CHAIN, 'p7, alice, data, read']);
+
+    expect(ok).toBe(true);
+    expect(integrity).toMatchObject([{ severity: 'warning', ids: [6], rule: rule('p7, alice, data, read') }]);
+    expect(integrity[0]?.message).toContain('has no "p7"');
+  });
+
+  test('with too many or too few values is a warning', async () => {
+    const { ok, integrity } = await findings([...CHAIN, 'p, alice, data', 'g, alice, user, one', 'g, bob']);
+
+    expect(ok).toBe(true);
+    expect(integrity.map(({ ids, severity, message }) => [ids, severity, message])).toEqual([
+      [[6], 'warning', 'It has 2 values, and the model defines 3. Correct or delete it.'],
+      [[7], 'warning', 'It has 3 values, and the model defines 2. Correct or delete it.'],
+      [[8], 'warning', 'It has 1 value, and the model defines 2. Correct or delete it.'],
+    ]);
+  });
+
+  test('that Casbin’s loader throws on is a failure, and the decisions are judged all the same', async () => {
+    const { ok, checks, integrity } = await findings([...CHAIN, 'g, al(ice, user']);
+
+    expect({ ok, checks }).toEqual({ ok: false, checks: 12 });
+    expect(integrity).toMatchObject([{ severity: 'failure', ids: [6], rule: rule('g, al(ice, user') }]);
+    expect(integrity[0]?.message).toContain('Unmatched brackets');
+  });
+
+  test('that it would distort is a warning with both readings', async () => {
+    const { ok, integrity } = await judgeRules(RBAC, definition, [...CHAIN, 'g, "alice", user']);
+
+    expect(ok).toBe(true);
+    expect(integrity.map(({ ids, message }) => [ids, message])).toEqual([
+      [
+        [6],
+        '"g, "\\"alice\\"", user" is stored, and the stock adapter reads "g, alice, user" instead. Store other values.',
+      ],
+    ]);
+  });
+});
+
+describe('the role hierarchy', () => {
+  test('in a circle is a failure, and nothing is decided', async () => {
+    const report = await findings([...CHAIN, 'g, readonly, admin']);
+
+    expect(report).toMatchObject({ ok: false, checks: 0 });
+    expect(report.integrity).toMatchObject([{ severity: 'failure', ids: [4, 5, 6] }]);
+    expect(report.integrity[0]?.message).toContain('user → readonly → admin → user');
+  });
+
+  test('is in a circle also by a link with a value too many, as Casbin cuts that off', async () => {
+    const report = await findings([...CHAIN, 'g, readonly, user, one']);
+
+    expect(report).toMatchObject({ ok: false, checks: 0 });
+    expect(report.integrity.map(({ severity }) => severity)).toEqual(['warning', 'failure']);
+  });
+
+  test('is not in a circle by links that the model knows nothing of', async () => {
+    await expect(findings([...CHAIN, 'g5, a, b', 'g5, b, a'])).resolves.toMatchObject({ ok: true });
+  });
+
+  test('of more than ten links is a failure, and nothing is decided', async () => {
+    const deep = Array.from({ length: 11 }, (_, level) => `g, level${level}, level${level + 1}`);
+    const report = await findings([...CHAIN, ...deep]);
+
+    expect(report).toMatchObject({ ok: false, checks: 0 });
+    expect(report.integrity[0]?.message).toContain('Inheritance over 11 links');
+    await expect(findings([...CHAIN, ...deep.slice(1)])).resolves.toMatchObject({ ok: true });
+  });
+
+  test.each([
+    ['a link that was turned round', [...CHAIN.slice(0, 3), 'g, readonly, user', 'g, admin, user']],
+    ['a link upward over one that is missing', [...CHAIN.slice(0, 4), 'g, readonly, admin']],
+    ['a detour over a role that is not defined', [...CHAIN.slice(0, 4), 'g, user, x', 'g, x, admin']],
+  ])('that is turned round, without a circle, is a failure: %s', async (_, lines) => {
+    const report = await findings(lines);
+
+    expect(report).toMatchObject({ ok: false, checks: 0 });
+    const turned = report.integrity.filter(({ severity }) => severity === 'failure');
+    expect(turned).not.toEqual([]);
+    expect(turned[0]?.message).toContain('is defined the other way round');
+  });
+
+  test('may be turned round in another domain', async () => {
+    const text = modelText({
+      r: 'sub, dom, obj, act',
+      p: 'sub, dom, obj, act',
+      g: ['g = _, _, _'],
+      m: 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj && r.act == p.act',
+    });
+    const lines = ['p, user, one, data, read', 'g, admin, user, one'];
+    const report = await judgeRules(text, { rules: lines.map(rule) }, [...lines, 'g, user, admin, two']);
+
+    expect(report).toMatchObject({ ok: true, integrity: [] });
+  });
+});
+
+test('a priority effect without a priority field is a warning', async () => {
+  const text = modelText({ p: 'sub, obj, act, eft', e: 'priority(p.eft) || deny' });
+  const line = 'p, user, data, read, allow';
+  const { ok, integrity } = await judgeRules(text, { rules: [rule(line)] }, [line]);
+
+  expect(ok).toBe(true);
+  expect(integrity).toMatchObject([{ severity: 'warning', ids: [1] }]);
+  expect(integrity[0]?.message).toContain('no priority field');
+});

@@ -1,0 +1,74 @@
+import { newModelFromString } from 'casbin';
+import type { ConfigureEnforcer } from '../../src/casbin/enforcer.ts';
+import type { PolicyDefinition } from '../../src/index.ts';
+import { compilePolicy } from '../../src/policy/compile.ts';
+import { measureCoverage } from '../../src/verification/coverage.ts';
+import { collectPromises } from '../../src/verification/expectations.ts';
+import { verifyPolicy } from '../../src/verification/verify.ts';
+
+/** The text of a model, RBAC unless said otherwise. */
+export function modelText({
+  r = 'sub, obj, act',
+  p = 'sub, obj, act',
+  g = ['g = _, _'],
+  e = 'some(where (p.eft == allow))',
+  m = 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act',
+}: {
+  r?: string;
+  p?: string;
+  g?: readonly string[];
+  e?: string;
+  m?: string;
+} = {}): string {
+  return `
+[request_definition]
+r = ${r}
+[policy_definition]
+p = ${p}
+[role_definition]
+${g.join('\n')}
+[policy_effect]
+e = ${e}
+[matchers]
+m = ${m}
+`;
+}
+
+/** `p, user, data, read` as values. */
+export function rule(line: string): string[] {
+  return line.split(', ');
+}
+
+/** What a definition promises in a model, and how much of it that covers. */
+export async function promiseOf(
+  text: string,
+  definition: PolicyDefinition,
+  configureEnforcer?: ConfigureEnforcer,
+) {
+  const model = newModelFromString(text);
+  const rules = compilePolicy(definition);
+  const place = (kind: string, index: number) => `${kind}[${index}]`;
+  const promises = await collectPromises(model, rules, definition, configureEnforcer, place);
+  const requests = promises.expectations.map(({ request }) => request);
+  return { ...promises, coverage: measureCoverage(model, rules, requests, promises.answers) };
+}
+
+/** Holds stored rules, given as lines, against a definition; ids count from 1. */
+export async function judgeRules(
+  text: string,
+  definition: PolicyDefinition,
+  lines: readonly string[],
+  { strict = false, configureEnforcer }: { strict?: boolean; configureEnforcer?: ConfigureEnforcer } = {},
+) {
+  const { expectations, coverage } = await promiseOf(text, definition, configureEnforcer);
+  const live = lines.map(rule).map(([ptype = '', ...values], index) => ({ id: index + 1, ptype, values }));
+  return verifyPolicy({
+    model: newModelFromString(text),
+    configureEnforcer,
+    defined: compilePolicy(definition),
+    expectations,
+    coverage,
+    live,
+    strict,
+  });
+}

@@ -1,0 +1,72 @@
+import { newModelFromString } from 'casbin';
+import { expect, test } from 'vitest';
+import { decideAll } from '../../src/verification/decide.ts';
+import { plainEnforcer } from '../mutation/truth.fixture.ts';
+import { modelText } from './judge.fixture.ts';
+
+const p = (...values: string[]) => ({ ptype: 'p', values });
+const g = (...values: string[]) => ({ ptype: 'g', values });
+
+/** Where it would go wrong to give the enforcer only the rules that seem able to match. */
+const HAZARDS = [
+  {
+    what: 'a rule that becomes a part of the matcher and breaks out of its conjunct',
+    m: 'r.obj == p.obj && eval(p.act)',
+    rules: [p('ben', 'data', 'false'), p('ann', 'data', 'true) || (true')],
+    answer: true,
+  },
+  {
+    what: 'a rule that becomes a part of the matcher and can’t be parsed',
+    m: 'r.obj == p.obj && eval(p.act)',
+    rules: [p('ann', 'data', '((('), p('ann', 'logs', 'true')],
+    answer: 'throws',
+  },
+  {
+    what: 'a role definition that is called twice, and remembers its arguments joined by commas',
+    m: 'g(r.sub, p.sub) && g(r.obj, p.obj)',
+    rules: [p('x', 'y', ''), p('b,c', 'c', ''), g('a', 'b,c')],
+    request: ['a', 'a,b', ''],
+    answer: true,
+  },
+  {
+    what: 'no rule that matches, and a request of empty values',
+    m: 'r.sub == p.sub && r.obj == p.obj && r.act == p.act',
+    rules: [p('ann', 'data', 'read')],
+    request: ['', '', ''],
+    answer: false,
+  },
+  {
+    what: 'a function that throws on another rule, before the values are compared',
+    m: 'regexMatch(r.act, p.act) && r.obj == p.obj',
+    rules: [p('ann', 'data', '['), p('ann', 'logs', 'read')],
+    answer: 'throws',
+  },
+  {
+    what: 'a function that throws on another rule, after the values were compared',
+    m: 'r.obj == p.obj && regexMatch(r.act, p.act)',
+    rules: [p('ann', 'data', '['), p('ann', 'logs', 'read')],
+    answer: true,
+  },
+  {
+    what: 'an alternative to the conjunction',
+    m: 'r.sub == p.sub && r.obj == p.obj || p.act == "read"',
+    rules: [p('ann', 'data', 'read')],
+    answer: true,
+  },
+];
+
+test.each(HAZARDS)('is decided as by a plain enforcer: $what', async (hazard) => {
+  const { m, rules, request = ['root', 'logs', 'read'], answer } = hazard;
+  const text = modelText({ m });
+  const plain = await plainEnforcer(text, rules);
+
+  const [decided] = await decideAll(newModelFromString(text), rules, [request]);
+
+  if (answer === 'throws') {
+    expect(() => plain.enforceSync(...request)).toThrow();
+    expect(decided?.error).not.toBeNull();
+  } else {
+    expect(plain.enforceSync(...request)).toBe(answer);
+    expect(decided).toMatchObject({ allowed: answer, error: null });
+  }
+});

@@ -1,22 +1,31 @@
 import { sql } from 'kysely';
-import type { AnyKysely, AnyTransaction } from '../database/transaction.ts';
+import { type AnyKysely, type AnyTransaction, searchPathExpression } from '../database/transaction.ts';
 import type { TakeoverReport } from '../report.ts';
 import type { Migrations } from './migration.ts';
-import { APPLICATION_MIGRATION_TABLE, PACKAGE_MIGRATION_TABLE, runMigrations } from './run.ts';
+import {
+  APPLICATION_MIGRATION_TABLE,
+  type MigrationRun,
+  PACKAGE_MIGRATION_TABLE,
+  runMigrations,
+} from './run.ts';
 import { takeOver } from './takeover.ts';
 
 /** What is to be migrated; null where another tool does it, or there is nothing. */
 export interface MigrationPlan {
   readonly schema: string;
+  /** Where the application's own are recorded and run. */
+  readonly applicationSchema: string;
   readonly packageMigrations: Migrations | null;
   readonly applicationMigrations: Migrations | null;
+  /** Called before the first migration, if any is pending; what it returns is called after each. */
+  readonly watch: () => Promise<(migration: string) => Promise<void>>;
 }
 
 /** What migrating did. */
 export interface Migrated {
   readonly applied: readonly string[];
   readonly takeover: TakeoverReport | null;
-  /** Whether this library had never migrated the schema before. */
+  /** Whether this library had never migrated the schema before; where another tool does, whether no rule is stored. */
   readonly firstRun: boolean;
 }
 
@@ -32,37 +41,65 @@ export async function migrateDatabase(
   trx: AnyTransaction,
   plan: MigrationPlan,
 ): Promise<Migrated> {
-  const { schema, packageMigrations, applicationMigrations } = plan;
+  const { schema, applicationSchema, packageMigrations, applicationMigrations } = plan;
+  let afterEach: ((migration: string) => Promise<void>) | undefined;
+  const run = async (given: Omit<MigrationRun, 'afterEach'>, known: readonly string[]) => {
+    if (!isPending(given.migrations, known)) return;
+    afterEach ??= await plan.watch();
+    applied.push(...(await runMigrations(db, { ...given, afterEach })));
+  };
   const applied: string[] = [];
   let takeover: TakeoverReport | null = null;
-  let firstRun = false;
+  let firstRun = packageMigrations === null && !(await hasRules(trx, schema));
   if (packageMigrations !== null) {
     const known = await readApplied(trx, schema, PACKAGE_MIGRATION_TABLE);
     firstRun = known.length === 0;
     if (firstRun) takeover = await takeOver(trx, schema);
     // An older release meets names that a newer one has applied. Kysely insists on knowing each.
     const ignored = known.filter((name) => !Object.hasOwn(packageMigrations, name));
-    const run = { table: PACKAGE_MIGRATION_TABLE, schema, migrations: packageMigrations, ignored };
-    if (isPending(packageMigrations, known)) applied.push(...(await runMigrations(db, run)));
+    await run({ table: PACKAGE_MIGRATION_TABLE, schema, migrations: packageMigrations, ignored }, known);
   }
   if (applicationMigrations !== null) {
-    const known = await readApplied(trx, schema, APPLICATION_MIGRATION_TABLE);
-    const run = { table: APPLICATION_MIGRATION_TABLE, schema, migrations: applicationMigrations };
-    if (isPending(applicationMigrations, known)) applied.push(...(await runMigrations(db, run)));
+    const known = await readApplied(trx, applicationSchema, APPLICATION_MIGRATION_TABLE);
+    const given = {
+      table: APPLICATION_MIGRATION_TABLE,
+      schema: applicationSchema,
+      migrations: applicationMigrations,
+    };
+    await withSchemaFirst(trx, plan, () => run(given, known));
   }
   return { applied, takeover, firstRun };
+}
+
+/** Runs what makes the application's tables with its schema first on the search_path, where that is another one. */
+async function withSchemaFirst(trx: AnyTransaction, plan: MigrationPlan, work: () => Promise<void>) {
+  const { schema, applicationSchema } = plan;
+  if (schema === applicationSchema) return work();
+  await sql`select ${searchPathExpression(applicationSchema)}`.execute(trx);
+  await work();
+  await sql`select ${searchPathExpression(schema)}`.execute(trx);
 }
 
 function isPending(migrations: Migrations, known: readonly string[]): boolean {
   return Object.keys(migrations).some((name) => !known.includes(name));
 }
 
-async function readApplied(trx: AnyTransaction, schema: string, table: string): Promise<string[]> {
-  const { rows: tables } = await sql`
+async function hasRules(trx: AnyTransaction, schema: string): Promise<boolean> {
+  if (!(await hasTable(trx, schema, 'casbin'))) return false;
+  const { rows } = await sql`select from ${sql.id(schema, 'casbin')} limit 1`.execute(trx);
+  return rows.length > 0;
+}
+
+async function hasTable(trx: AnyTransaction, schema: string, table: string): Promise<boolean> {
+  const { rows } = await sql`
     select
     where to_regclass(quote_ident(${schema}) || '.' || quote_ident(${table})) is not null
   `.execute(trx);
-  if (tables.length === 0) return [];
+  return rows.length > 0;
+}
+
+async function readApplied(trx: AnyTransaction, schema: string, table: string): Promise<string[]> {
+  if (!(await hasTable(trx, schema, table))) return [];
   const { rows } = await sql<{ name: string }>`
     select name from ${sql.id(schema, table)} order by name
   `.execute(trx);

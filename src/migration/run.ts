@@ -14,6 +14,8 @@ export interface MigrationRun {
   readonly migrations: Migrations;
   /** Names that the table has and `migrations` lacks, which are to be ignored; Kysely would refuse them. */
   readonly ignored?: readonly string[];
+  /** Called after each migration, with its name; what it throws fails that migration. */
+  readonly afterEach: (migration: string) => Promise<void>;
 }
 
 /**
@@ -28,7 +30,7 @@ export async function runMigrations(db: AnyKysely, run: MigrationRun): Promise<s
   const ours = run.table === PACKAGE_MIGRATION_TABLE;
   const migrator = new Migrator({
     db,
-    provider: { getMigrations: async () => ({ ...placeholders(run.ignored), ...guardAll(run.migrations) }) },
+    provider: { getMigrations: async () => ({ ...placeholders(run.ignored), ...guardAll(run) }) },
     disableTransactions: true,
     // Seeders come and go, and with them their migrations; an application's keep Kysely's strict order.
     allowUnorderedMigrations: ours,
@@ -36,24 +38,30 @@ export async function runMigrations(db: AnyKysely, run: MigrationRun): Promise<s
     ...(ours ? { migrationTableName: run.table, migrationLockTableName: `${run.table}_lock` } : {}),
   });
   const { error, results = [] } = await migrator.migrateToLatest();
-  if (error !== undefined) {
-    const failed = results.find(({ status }) => status === 'Error');
+  const failed = results.find(({ status }) => status === 'Error');
+  // A migration may throw undefined, and then there is no error but a failure all the same.
+  if (error !== undefined || failed !== undefined) {
     throw new StepFailure({ kind: 'migration', name: failed?.migrationName ?? null }, error);
   }
   return results.filter(({ status }) => status === 'Success').map(({ migrationName }) => migrationName);
 }
 
-function guardAll(migrations: Migrations): Record<string, Migration> {
-  return Object.fromEntries(Object.entries(migrations).map(([name, migration]) => [name, guard(migration)]));
+function guardAll({ migrations, afterEach }: MigrationRun): Record<string, Migration> {
+  const entries = Object.entries(migrations).map(([name, migration]) => {
+    return [name, guard(migration, () => afterEach(name))] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 /** The migration, followed by a look at whether the transaction that it was given is still open. */
-function guard(migration: Migration): Migration {
+function guard(migration: Migration, after: () => Promise<void>): Migration {
   return {
     async up(db) {
       await migration.up(db);
-      if (!(await isSameTransaction(db)))
+      if (!(await isSameTransaction(db))) {
         throw new TransactionEnded('It ended the transaction that it runs in');
+      }
+      await after();
     },
   };
 }

@@ -1,0 +1,159 @@
+import * as fs from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type pg from 'pg';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { bootstrapDatabase, type Migration } from '../../src/index.ts';
+import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
+import { createDatabase } from '../support/database.ts';
+import { applicationMigrator, FileMigrationProvider } from './kysely-migrator.fixture.ts';
+
+/** Migrations that make a table each, and count how often they run. */
+function tables(...names: string[]): { migrations: Record<string, Migration>; runs: string[] } {
+  const runs: string[] = [];
+  const migrations = Object.fromEntries(
+    names.map((name): [string, Migration] => [
+      name,
+      {
+        async up(db) {
+          runs.push(name);
+          await db.schema.createTable(`t_${name}`).addColumn('id', 'integer').execute();
+        },
+        async down(db) {
+          await db.schema.dropTable(`t_${name}`).execute();
+        },
+      },
+    ]),
+  );
+  return { migrations, runs };
+}
+
+async function applied(pool: pg.Pool, table = 'kysely_migration'): Promise<string[]> {
+  const { rows } = await pool.query(`select name from ${table} order by name`);
+  return rows.map(({ name }) => name);
+}
+
+describe("the application's migrations", () => {
+  test('run after those of the package, in the order of their names, once', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const { migrations, runs } = tables('b', 'a', 'c');
+
+    const report = await bootstrapDatabase(pool, { migrations });
+    await expect(bootstrapDatabase(pool, { migrations })).resolves.toMatchObject({ changed: false });
+
+    expect(report.migrations.map(({ name }) => name)).toEqual([
+      '0001_casbin',
+      '0002_providers',
+      'a',
+      'b',
+      'c',
+    ]);
+    expect(runs).toEqual(['a', 'b', 'c']);
+    expect(await applied(pool)).toEqual(['a', 'b', 'c']);
+    expect(await applied(pool, 'casbin_bootstrap_migration')).toEqual(['0001_casbin', '0002_providers']);
+  });
+
+  test('may come from a MigrationProvider, as from a folder', async () => {
+    const database = await createDatabase();
+    const folder = await mkdtemp(path.join(tmpdir(), 'casbin-bootstrap-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await writeFile(
+      path.join(folder, '001_notes.mjs'),
+      `export const up = (db) => db.schema.createTable('notes').addColumn('id', 'integer').execute();`,
+    );
+    const provider = new FileMigrationProvider({ fs, path, migrationFolder: folder });
+
+    const report = await bootstrapDatabase(database.pool(), { migrations: provider });
+
+    expect(report.migrations.map(({ name }) => name)).toContain('001_notes');
+    await expect(database.pool().query('select from notes')).resolves.toBeDefined();
+  });
+
+  test('may be run by a Kysely Migrator of the application before', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const { migrations, runs } = tables('a', 'b');
+    await expect(applicationMigrator(pool, migrations).migrateTo('a')).resolves.not.toHaveProperty('error');
+
+    const report = await bootstrapDatabase(pool, { migrations });
+
+    expect(report.migrations.map(({ name }) => name)).toEqual(['0001_casbin', '0002_providers', 'b']);
+    expect(runs).toEqual(['a', 'b']);
+  });
+
+  test('may be run by a Kysely Migrator of the application afterwards, up and down', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const { migrations, runs } = tables('a');
+    await bootstrapDatabase(pool, { migrations });
+    const more = tables('a', 'b');
+
+    const { error, results } = await applicationMigrator(pool, more.migrations).migrateToLatest();
+    expect(error).toBeUndefined();
+    expect(results?.map(({ migrationName }) => migrationName)).toEqual(['b']);
+    expect([...runs, ...more.runs]).toEqual(['a', 'b']);
+    await expect(applicationMigrator(pool, more.migrations).migrateDown()).resolves.not.toHaveProperty(
+      'error',
+    );
+
+    await expect(bootstrapDatabase(pool, { migrations })).resolves.toMatchObject({ changed: false });
+    await expect(bootstrapDatabase(pool, { migrations: more.migrations })).resolves.toMatchObject({
+      migrations: [{ name: 'b' }],
+    });
+  });
+
+  test('run in the transaction of the bootstrap, on its search_path', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const { migrations } = tables('a');
+
+    await bootstrapDatabase(pool, { migrations, schema: 'app' });
+
+    const { rows } = await pool.query(`select to_regclass('app.t_a') is not null as there`);
+    expect(rows).toEqual([{ there: true }]);
+    expect(await applied(pool, 'app.kysely_migration')).toEqual(['a']);
+  });
+});
+
+describe('two releases of an application', () => {
+  test('start side by side: the older one finds a migration that it does not know', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const [older, newer] = [tables('a'), tables('a', 'b')];
+    await bootstrapDatabase(pool, { migrations: older.migrations });
+    await bootstrapDatabase(pool, { migrations: newer.migrations });
+    const { logger, lines } = captureLog();
+
+    await expect(bootstrapDatabase(pool, { migrations: older.migrations, logger })).resolves.toMatchObject({
+      changed: false,
+    });
+
+    expect(linesOf(lines, 'unknown_migrations')).toEqual([expect.objectContaining({ names: ['b'] })]);
+  });
+
+  test('and the older one may still write what is missing', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { migrations: tables('a', 'b').migrations });
+    await pool.query(`delete from casbin where rule = '["admin", "user"]'`);
+
+    await expect(bootstrapDatabase(pool, { migrations: tables('a').migrations })).resolves.toMatchObject({
+      changed: true,
+      migrations: [],
+      seeders: [{ inserted: 1 }, {}],
+    });
+  });
+
+  test('can not both be right when each has a migration that the other lacks', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { migrations: tables('a', 'c').migrations });
+
+    await expect(bootstrapDatabase(pool, { migrations: tables('a', 'b').migrations })).rejects.toMatchObject({
+      code: 'MIGRATION_FAILED',
+      message: expect.stringContaining('corrupted migrations'),
+    });
+  });
+});

@@ -26,6 +26,11 @@ export interface EmbeddedPool extends PoolLike {
  */
 export function createEmbeddedPool(options: EmbeddedPoolOptions = {}): EmbeddedPool {
   const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir);
+  return createPool(() => startEngine(dataDir));
+}
+
+/** A pool on an engine that is started at the first `connect()`, and closed with the pool. */
+export function createPool(start: () => Promise<Engine>): EmbeddedPool {
   const turns = new Turns();
   let engine: Engine | undefined;
   let ending: Promise<void> | undefined;
@@ -34,7 +39,7 @@ export function createEmbeddedPool(options: EmbeddedPoolOptions = {}): EmbeddedP
     if (ending) throw new Error('Cannot use a pool after calling end on the pool');
     const endTurn = await turns.take();
     try {
-      engine ??= await startEngine(dataDir);
+      engine ??= await start();
       return await openSession(engine, endTurn);
     } catch (error) {
       endTurn();

@@ -1,0 +1,29 @@
+import { createTestDatabase, policyTests } from 'casbin-bootstrap/testing';
+import { afterAll, describe, expect, test } from 'vitest';
+import { policy } from './policy.js';
+
+// One test for each role × each permission, and for what the policy promises; no database.
+policyTests(policy);
+
+// Awaited here, not in beforeAll: the first start of a process takes longer than a hook may.
+const database = await createTestDatabase({ policy });
+afterAll(() => database.end());
+
+// The same tests again, on what the database really holds.
+describe('in the database', () => policyTests(policy, { target: database.pool }));
+
+test('a new clerk writes invoices, and does not approve them', async () => {
+  const { enforcer } = database;
+  await enforcer.addRoleForUser('carol', 'clerk');
+
+  await expect(enforcer).toAllow('carol', 'invoices', 'write');
+  await expect(enforcer).toDeny('carol', 'invoices', 'approve');
+});
+
+test('who leaves has no permissions any more', async () => {
+  const { enforcer } = database;
+  await enforcer.addRoleForUser('dave', 'manager');
+  await enforcer.deleteUser('dave');
+
+  await expect(enforcer).not.toAllow('dave', 'invoices', 'read');
+});

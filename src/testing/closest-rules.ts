@@ -1,0 +1,90 @@
+import type { Model } from 'casbin';
+import { tokensOf } from '../casbin/model.ts';
+import { formatRule, formatValue, type Rule } from '../policy/rule.ts';
+import type { Request } from '../verification/requests.ts';
+import { type Comparison, listComparisons } from './comparisons.ts';
+
+/** A rule that would have allowed a request, but for these differences. */
+export interface NearMiss {
+  readonly rule: Rule;
+  readonly differences: readonly string[];
+}
+
+const SHOWN_RULES = 3;
+
+/** How far a rule is from a request by one value: a role can be given; a pattern may match after all. */
+const WEIGHTS = { inherits: 0.9, equal: 1, other: 0.5 } as const;
+
+/** The rules that differ least from a request: the likeliest to have been meant. None that has nothing in common. */
+export async function findClosestRules(
+  model: Model,
+  rules: readonly Rule[],
+  request: Request,
+): Promise<NearMiss[]> {
+  const comparisons = listComparisons(model);
+  const furthest = sum(comparisons);
+  const effect = tokensOf(model, 'p').indexOf('eft');
+  const found: (NearMiss & { readonly distance: number })[] = [];
+  const hasRole = roleTest(model);
+  for (const rule of rules) {
+    if (rule.ptype !== 'p' || rule.values[effect] === 'deny') continue;
+    const differing: Comparison[] = [];
+    for (const comparison of comparisons) {
+      if (!(await holds(comparison, rule, request, hasRole))) differing.push(comparison);
+    }
+    const distance = sum(differing);
+    if (distance === 0 || distance === furthest) continue;
+    found.push({ rule, distance, differences: differing.map((one) => describe(one, rule, request)) });
+  }
+  const fewest = Math.min(...found.map(({ differences }) => differences.length));
+  return found
+    .filter(({ differences }) => differences.length === fewest)
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, SHOWN_RULES);
+}
+
+/** One line: `p, user, accounts, write — readonly is not user`. */
+export function describeMiss({ rule, differences }: NearMiss): string {
+  return `${formatRule(rule)} — ${differences.join('; ')}`;
+}
+
+function sum(comparisons: readonly Comparison[]): number {
+  return comparisons.reduce((total, { kind }) => total + WEIGHTS[kind], 0);
+}
+
+type RoleTest = (ptype: string, name: string, role: string, domain: string | undefined) => Promise<boolean>;
+
+async function holds(comparison: Comparison, rule: Rule, request: Request, hasRole: RoleTest) {
+  const asked = request[comparison.position] ?? '';
+  const given = rule.values[comparison.policyPosition] ?? '';
+  if (asked === given) return true;
+  if (comparison.kind !== 'inherits') return false;
+  const domain = comparison.domainPosition === null ? undefined : request[comparison.domainPosition];
+  return hasRole(comparison.ptype, asked, given, domain);
+}
+
+/** Asks the enforcer's own role manager, which may be a custom one. */
+function roleTest(model: Model): RoleTest {
+  const known = new Map<string, Promise<boolean>>();
+  return (ptype, name, role, domain) => {
+    const key = JSON.stringify([ptype, name, role, domain]);
+    const manager = model.model.get('g')?.get(ptype)?.rm;
+    const answer = known.get(key) ?? manager?.hasLink(name, role, ...(domain === undefined ? [] : [domain]));
+    const safe = answer?.catch(() => false) ?? Promise.resolve(false);
+    known.set(key, safe);
+    return safe;
+  };
+}
+
+function describe(comparison: Comparison, rule: Rule, request: Request): string {
+  const asked = formatValue(request[comparison.position] ?? '');
+  const given = formatValue(rule.values[comparison.policyPosition] ?? '');
+  switch (comparison.kind) {
+    case 'inherits':
+      return `${asked} is not ${given}`;
+    case 'equal':
+      return `${comparison.token} is ${given}`;
+    case 'other':
+      return `${comparison.token}: ${given} may not match ${asked}`;
+  }
+}

@@ -1,0 +1,81 @@
+import type { Enforcer } from 'casbin';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
+import type { EnforcerOptions } from '../create-enforcer.ts';
+import { InvalidOptionsError } from '../errors.ts';
+import { resolveModel } from '../options/model.ts';
+import { checkPolicy, resolvePolicy } from '../options/policy.ts';
+import { compilePolicy } from '../policy/compile.ts';
+import type { PolicyDefinition } from '../policy/definition.ts';
+import { collectPromises, type Expectation } from '../verification/expectations.ts';
+import { enforcerOf, isEnforcer, type Target } from './target.ts';
+import { titleOf } from './test-title.ts';
+
+/** What a policy is tested on. */
+export interface PolicyTestOptions extends EnforcerOptions {
+  /**
+   * An enforcer, or a pool of the database to make one on. A function is called once, before the first test, as
+   * what it returns may not be there while tests are being collected. Default: an enforcer in memory, on the
+   * definition alone.
+   */
+  readonly target?: Target | (() => Target | Promise<Target>);
+}
+
+/** Groups, in order, and what they are called. */
+const GROUPS: Readonly<Record<Expectation['kind'], string>> = {
+  derived: 'derived from the rules',
+  sample: 'samples',
+  allow: 'allow',
+  deny: 'deny',
+  never: 'never',
+};
+
+/**
+ * Registers one test for each expectation of a definition: every subject × every permission, then what stands
+ * under `samples`, `allow`, `deny` and `never`. To be called where `describe` may be.
+ *
+ * A definition or a model that can't be used makes the file fail, with every problem.
+ *
+ * @param definition a definition, or the path of a file with one
+ */
+export function policyTests(definition: PolicyDefinition | string, options: PolicyTestOptions = {}): void {
+  describe('policy', async () => {
+    const { model, rules, expectations } = await readPolicy(definition, options);
+    let enforcer: Enforcer;
+    beforeAll(async () => {
+      const { target, configureEnforcer } = options;
+      const given = typeof target === 'function' ? await target() : target;
+      enforcer =
+        given === undefined
+          ? await buildInMemoryEnforcer(model, rules, configureEnforcer)
+          : await enforcerOf(given, { ...options, model });
+    });
+    for (const [kind, group] of Object.entries(GROUPS)) {
+      const members = expectations.filter((expectation) => expectation.kind === kind);
+      if (members.length > 0) describe(group, () => members.forEach(register));
+    }
+
+    function register(expectation: Expectation): void {
+      const { request, expected } = expectation;
+      test(titleOf(model, expectation), () =>
+        expected === 'allow' ? expect(enforcer).toAllow(...request) : expect(enforcer).toDeny(...request),
+      );
+    }
+  });
+}
+
+async function readPolicy(policy: PolicyDefinition | string, options: PolicyTestOptions) {
+  const { target, configureEnforcer } = options;
+  const given = options.model ?? (isEnforcer(target) ? target.getModel() : undefined);
+  const { model, problems } = await resolveModel({
+    ...(given === undefined ? {} : { model: given }),
+    ...(configureEnforcer === undefined ? {} : { configureEnforcer }),
+  });
+  const { definition, problems: policyProblems } = await resolvePolicy({ policy });
+  const rules = compilePolicy(definition ?? {});
+  const all = [...problems, ...policyProblems, ...checkPolicy(definition ?? {}, rules, model)];
+  if (model === null || definition === null || all.length > 0) throw new InvalidOptionsError(all);
+  // A contradiction of the definition with itself is a test that fails, so there is no need to report it here.
+  const { expectations } = await collectPromises(model, rules, definition, configureEnforcer, () => 'policy');
+  return { model, rules, expectations };
+}

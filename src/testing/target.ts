@@ -1,0 +1,16 @@
+import type { Enforcer } from 'casbin';
+import { createEnforcer, type EnforcerOptions } from '../create-enforcer.ts';
+import type { PoolLike } from '../database/client.ts';
+
+/** Where decisions are asked for: an enforcer, or a database that one is made on. */
+export type Target = Enforcer | PoolLike;
+
+/** Whether a value is an enforcer. Not instanceof: Casbin has two builds, and tests may hold the other one's. */
+export function isEnforcer(value: unknown): value is Enforcer {
+  return typeof value === 'object' && value !== null && 'enforceEx' in value && 'getModel' in value;
+}
+
+/** The enforcer that is given, or a new one on the database that is. */
+export async function enforcerOf(target: Target, options: EnforcerOptions): Promise<Enforcer> {
+  return isEnforcer(target) ? target : createEnforcer(target, options);
+}

@@ -1,0 +1,39 @@
+import type { Enforcer } from 'casbin';
+import { bootstrapDatabase } from '../bootstrap.ts';
+import { createEnforcer } from '../create-enforcer.ts';
+import { createPool, type EmbeddedPool } from '../embedded/pool.ts';
+import type { BootstrapOptions } from '../options.ts';
+import type { BootstrapReport } from '../report.ts';
+import { startFromSnapshot } from './snapshot.ts';
+
+/** As for {@link bootstrapDatabase}. */
+export type TestDatabaseOptions = Omit<BootstrapOptions, 'dryRun'>;
+
+/** A bootstrapped database of one's own, in memory. `await using` ends it. */
+export interface TestDatabase extends AsyncDisposable {
+  /** To be used like a `pg.Pool` of size 1. */
+  readonly pool: EmbeddedPool;
+  /** Has the policy loaded, and saves to the database. */
+  readonly enforcer: Enforcer;
+  readonly report: BootstrapReport;
+  end(): Promise<void>;
+}
+
+/**
+ * Starts an empty PostgreSQL inside this process and bootstraps it. The first one of a process takes seconds, all
+ * later ones a fraction of that.
+ *
+ * @throws as bootstrapDatabase and createEnforcer do; then nothing is left running
+ */
+export async function createTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
+  const pool = createPool(startFromSnapshot);
+  const end = () => pool.end();
+  try {
+    const report = await bootstrapDatabase(pool, options);
+    const enforcer = await createEnforcer(pool, options);
+    return { pool, enforcer, report, end, [Symbol.asyncDispose]: end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}

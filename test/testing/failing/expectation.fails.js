@@ -1,0 +1,9 @@
+import { createTestDatabase } from 'casbin-bootstrap/testing';
+import { expect, test } from 'vitest';
+
+const { enforcer } = await createTestDatabase();
+
+test('an administrator does not write', async () => {
+  await enforcer.addRoleForUser('alice', 'admin');
+  await expect(enforcer).toDeny('alice', 'accounts', 'write');
+});

@@ -1,0 +1,6 @@
+import { policyTests } from 'casbin-bootstrap/testing';
+
+policyTests({
+  roles: { user: { inherits: ['redonly'], permissions: { accounts: ['read'] } } },
+  rules: [['p9', 'user', 'accounts', 'read']],
+});

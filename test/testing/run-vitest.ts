@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process';
+import { basename } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** What came of one test file. */
+interface FileResult {
+  /** What a file that could not be collected says. */
+  readonly message: string;
+  /** `policy › never › readonly may never write accounts`. */
+  readonly tests: readonly { readonly name: string; readonly status: string; readonly message: string }[];
+}
+
+/** Runs a Vitest project in a process of its own; results are by the names of its files. */
+export async function runVitest(folder: string): Promise<Map<string, FileResult>> {
+  // Else it takes itself for a worker of ours.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('VITEST')));
+  const args = ['run', '--config', `${folder}/vitest.config.js`, '--reporter=json'];
+  const { stdout } = await run(process.execPath, ['node_modules/vitest/vitest.mjs', ...args], { env }).catch(
+    (error: { stdout: string }) => error,
+  );
+  const { testResults }: Report = JSON.parse(stdout);
+  return new Map(testResults.map((file) => [basename(file.name), readFile(file)]));
+}
+
+function readFile({ message, assertionResults }: Report['testResults'][number]): FileResult {
+  const tests = assertionResults.map(({ ancestorTitles, title, status, failureMessages }) => ({
+    name: [...ancestorTitles, title].join(' › '),
+    status,
+    message: failureMessages?.join('\n') ?? '',
+  }));
+  return { message, tests };
+}
+
+interface Report {
+  testResults: {
+    name: string;
+    message: string;
+    assertionResults: {
+      ancestorTitles: string[];
+      title: string;
+      status: string;
+      failureMessages?: string[];
+    }[];
+  }[];
+}

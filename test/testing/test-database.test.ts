@@ -1,0 +1,62 @@
+import { afterAll, expect, test } from 'vitest';
+import { createEmbeddedPool } from '../../src/embedded/index.ts';
+import { BootstrapError, definePolicy } from '../../src/index.ts';
+import { createTestDatabase } from '../../src/testing/index.ts';
+
+const first = await createTestDatabase();
+afterAll(() => first.end());
+
+test('it is bootstrapped, as the options say, and its enforcer has the policy', async () => {
+  const policy = definePolicy({ roles: { clerk: { permissions: { invoices: ['read'] } } } });
+  await using database = await createTestDatabase({ policy, seeders: [], schema: 'auth' });
+
+  expect(database.report).toMatchObject({ changed: true, verification: { ok: true, checks: 2 } });
+  await expect(database.enforcer).toAllow('clerk', 'invoices', 'read');
+  await expect(first.enforcer).toDeny('clerk', 'invoices', 'read');
+});
+
+test('what one writes, no other sees', async () => {
+  await first.enforcer.addRoleForUser('alice', 'admin');
+  await using second = await createTestDatabase();
+
+  const count = "select count(*)::int as count from casbin where rule ->> 0 = 'alice'";
+  expect(await query(first, count)).toEqual([{ count: 1 }]);
+  expect(await query(second, count)).toEqual([{ count: 0 }]);
+});
+
+test('several may be started at once', async () => {
+  const databases = await Promise.all([createTestDatabase(), createTestDatabase()]);
+  for (const { enforcer, end } of databases) {
+    await expect(enforcer).toAllow('admin', 'accounts', 'read');
+    await end();
+  }
+});
+
+test('all but the first start from a copy of its files, which saves creating a cluster', async () => {
+  await using second = await createTestDatabase();
+  const identify = 'select system_identifier from pg_control_system()';
+  expect(await query(second, identify)).toEqual(await query(first, identify));
+
+  const pool = createEmbeddedPool();
+  expect(await query({ pool }, identify)).not.toEqual(await query(first, identify));
+  await pool.end();
+});
+
+test('after end the pool is closed', async () => {
+  const database = await createTestDatabase();
+  await database.end();
+  await expect(database.pool.connect()).rejects.toThrow('Cannot use a pool after calling end on the pool');
+});
+
+test('options that can not be used reject as bootstrapDatabase does', async () => {
+  await expect(createTestDatabase({ policy: { rules: [['p9', 'x']] } })).rejects.toThrow(BootstrapError);
+});
+
+async function query({ pool }: Pick<typeof first, 'pool'>, text: string): Promise<unknown[]> {
+  const client = await pool.connect();
+  try {
+    return (await client.query(text)).rows;
+  } finally {
+    client.release();
+  }
+}

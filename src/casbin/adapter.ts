@@ -2,7 +2,6 @@ import type { BatchAdapter, FilteredAdapter, Model, UpdatableAdapter } from 'cas
 import type { ClientLike, PoolLike } from '../database/client.ts';
 import { quoteTable } from '../database/table.ts';
 import type { Rule } from '../policy/rule.ts';
-import { BATCH_SIZE } from './adapter/batches.ts';
 import { type Connection, connectionOf } from './adapter/connection.ts';
 import type { PolicyFilter } from './adapter/filter.ts';
 import { insertRules } from './adapter/insert-rules.ts';
@@ -32,9 +31,9 @@ export interface CasbinAdapter extends BatchAdapter, UpdatableAdapter, FilteredA
  * A casbin-pg-adapter that keeps what it is given: on the same table, for any Casbin enforcer.
  *
  * It never migrates: the table must be there and unique on (ptype, rule), as bootstrapDatabase() leaves it. On
- * a pool, each call has a connection to itself. On a client, calls run in the transaction that is open there,
- * one after the other; when one fails that takes several statements (savePolicy, updatePolicy, more than 10,000
- * rules), it is undone and the transaction stays usable.
+ * a pool, each call has a connection to itself. On a client, calls run one after the other, in the transaction
+ * that is open there. A failing savePolicy or updatePolicy leaves that transaction usable; the others are one
+ * statement each, and a failing statement aborts a transaction.
  *
  * Its methods throw InvalidOptionsError for a value that PostgreSQL can't store, StoredRuleError for rows that
  * hold no rule, and DatabaseError for a table that is missing or not unique and for a rule too long to index.
@@ -95,7 +94,7 @@ class HardenedAdapter extends StockAdapter implements CasbinAdapter {
   }
 
   addRules(rules: readonly Rule[]): Promise<Rule[]> {
-    return this.#write(rules.length, (client) => insertRules(client, this.#table, rules));
+    return this.#connection.run((client) => insertRules(client, this.#table, rules));
   }
 
   override removePolicy(section: string, ptype: string, rule: string[]): Promise<void> {
@@ -104,7 +103,7 @@ class HardenedAdapter extends StockAdapter implements CasbinAdapter {
 
   /** Removes exactly these rules: no value is a pattern, and an empty one is an empty one. */
   removePolicies(_section: string, ptype: string, rules: string[][]): Promise<void> {
-    return this.#write(rules.length, (client) =>
+    return this.#connection.run((client) =>
       removeRules(
         client,
         this.#table,
@@ -131,9 +130,5 @@ class HardenedAdapter extends StockAdapter implements CasbinAdapter {
    */
   updatePolicy(_section: string, ptype: string, oldRule: string[], newRule: string[]): Promise<void> {
     return updateRule(this.#connection, this.#table, { ptype, values: oldRule }, { ptype, values: newRule });
-  }
-
-  #write<T>(count: number, work: (client: ClientLike) => Promise<T>): Promise<T> {
-    return count > BATCH_SIZE ? this.#connection.atomically(work) : this.#connection.run(work);
   }
 }

@@ -1,7 +1,7 @@
-import { Helper, newModel } from 'casbin';
 import type { Problem } from '../errors.ts';
 import type { DefinedRule } from '../policy/compile.ts';
-import { formatRule, type Rule } from '../policy/rule.ts';
+import { readCsvLine } from '../policy/csv-line.ts';
+import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
 
 /**
  * Values that certainly survive: nothing that CSV, Casbin's bracket matching or trimming looks at. Only these
@@ -17,17 +17,14 @@ export type StockReading =
 
 /** Reads a rule as casbin-pg-adapter does: joined by `, `, then parsed as CSV by Casbin's own loader. */
 export function readAsStockAdapter({ ptype, values }: Rule): StockReading {
-  if (values.every((value) => PLAIN_VALUE.test(value))) return { kind: 'same' };
-  const probe = newModel();
-  probe.addDef(ptype.charAt(0), ptype, '_, _');
+  if ([ptype, ...values].every((value) => PLAIN_VALUE.test(value))) return { kind: 'same' };
   try {
-    Helper.loadPolicyLine(`${ptype}, ${values.join(', ')}`, probe);
+    const loaded = readCsvLine([ptype, ...values].join(', '));
+    if (loaded !== null && ruleKey(loaded) === ruleKey({ ptype, values })) return { kind: 'same' };
+    return { kind: 'distorted', values: loaded?.ptype === ptype ? loaded.values : null };
   } catch (error) {
     return { kind: 'unloadable', reason: error instanceof Error ? error.message : String(error) };
   }
-  const loaded = probe.getPolicy(ptype.charAt(0), ptype)[0] ?? null;
-  const same = loaded?.length === values.length && loaded.every((value, index) => value === values[index]);
-  return same ? { kind: 'same' } : { kind: 'distorted', values: loaded };
 }
 
 /** Rules that an application with the stock adapter would read as other rules, or not at all. */

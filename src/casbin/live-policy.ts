@@ -2,7 +2,7 @@ import type { Model } from 'casbin';
 import { sql } from 'kysely';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Rule } from '../policy/rule.ts';
-import { leadingConjuncts } from './matcher.ts';
+import { limitingConjuncts } from './matcher.ts';
 import { tokensOf } from './model.ts';
 import { type RuleRow, readStoredRules, type StoredRule } from './rule-row.ts';
 
@@ -23,7 +23,10 @@ export function reachableScope(
   rules: readonly Rule[],
   requests: readonly (readonly string[])[],
 ): Scope {
+  if (model.model.get('e')?.get('e')?.value.startsWith('subjectPriority')) return { kind: 'whole' };
   const names = new Set([...rules.map(({ values }) => values[0] ?? ''), ...requests.flat()]);
+  // With no rule at all Casbin evaluates the matcher on empty values, which an empty name would be equal to.
+  if (names.has('')) return { kind: 'whole' };
   return { kind: 'reachable', names: [...names], bySubject: matchesBySubject(model) };
 }
 
@@ -33,7 +36,7 @@ function matchesBySubject(model: Model): boolean {
   const ptypes = [...(model.model.get('p')?.keys() ?? [])];
   const matchers = [...(model.model.get('m')?.values() ?? [])];
   if (subject === undefined || ptypes.length > 1) return false;
-  return matchers.every(({ value }) => leadingConjuncts(value).some(({ policy }) => policy === subject));
+  return matchers.every(({ value }) => limitingConjuncts(value).some(({ policy }) => policy === subject));
 }
 
 /** Reads stored rules in the order of their ids. Throws StoredRuleError for rows that no enforcer can load. */
@@ -48,27 +51,26 @@ function selectWhole() {
 }
 
 /**
- * Joins on `rule ->> 0`, which the stock schema has an index on: written with `in`, the whole table is scanned.
+ * Looks each name up by `rule ->> 0`, which the stock schema has an index on. The `offset 0` keeps the planner
+ * from turning the look-ups into a join that reads the whole table, as it does while its statistics are old.
  * Rows without a first value are in the same index, and no enforcer can load them.
  */
 function selectReachable({ names, bySubject }: Scope & { kind: 'reachable' }) {
-  const policyRules = bySubject
-    ? sql`select c.* from reached join casbin c on c.rule ->> 0 = reached.name where c.ptype ^@ 'p'`
-    : sql`select c.* from casbin c where c.ptype ^@ 'p' and c.rule ->> 0 is not null`;
+  const rulesOfName = sql`lateral (select * from casbin where rule ->> 0 = reached.name offset 0)`;
+  const policyRules = sql`select c.* from casbin c where c.ptype ^@ 'p' and c.rule ->> 0 is not null`;
   return sql<RuleRow>`
     with recursive reached (name) as (
       select unnest(${names}::text[])
       union
       select c.rule ->> 1
       from reached
-      join casbin c on c.rule ->> 0 = reached.name
+      cross join ${rulesOfName} c
       where c.ptype ^@ 'g'
     ),
     found as (
-      ${policyRules}
+      select c.* from reached cross join ${rulesOfName} c where ${bySubject ? sql`true` : sql`not c.ptype ^@ 'p'`}
       union all
-      select c.* from reached join casbin c on c.rule ->> 0 = reached.name where not c.ptype ^@ 'p'
-      union all
+      ${bySubject ? sql`` : sql`${policyRules} union all`}
       select c.* from casbin c where c.rule ->> 0 is null
     )
     select id, ptype, rule from found order by id

@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import { type Model, newModelFromString } from 'casbin';
 import type { Problem } from '../errors.ts';
+import { reasonOf, shorten } from '../reason.ts';
+import { copyModel, findMissingDefinitions } from './model.ts';
+import { checkModelText, locateDefinition } from './model-text.ts';
 
 /** Where the default RBAC model lies: `model/rbac_model.conf` of this package. */
 export const defaultModelPath: string = createRequire(import.meta.url).resolve(
@@ -13,49 +17,64 @@ export type LoadedModel =
   | { readonly model: Model; readonly locate: (key: string) => string }
   | { readonly model: null; readonly problems: readonly Problem[] };
 
-/** Names that Casbin calls the sections by, by what it requires. */
-const REQUIRED_SECTIONS = ['request_definition', 'policy_definition', 'policy_effect', 'matchers'];
-
 /** Reads a model file. Never throws: what is wrong is in `problems`. */
 export async function loadModelFile(path: string): Promise<LoadedModel> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-    const message = `the model file can't be read (${reason}). Give the path of a Casbin .conf file.`;
-    return { model: null, problems: [{ code: 'MODEL_NOT_FOUND', at: path, message }] };
+    return { model: null, problems: [describeUnreadable(path, error)] };
   }
-  const missing = findMissingSections(path, text);
-  if (missing.length > 0) return { model: null, problems: missing };
+  const problems = checkModelText(path, text);
+  if (problems.length > 0) return { model: null, problems };
+  return adopt(
+    () => newModelFromString(text),
+    path,
+    (key) => locateDefinition(path, text, key),
+  );
+}
+
+/** Copies a Casbin Model. Never throws, as what is given may only look like one. */
+export function adoptModel(given: Model): LoadedModel {
+  return adopt(
+    () => copyModel(given),
+    'model',
+    (key) => `model (${key})`,
+  );
+}
+
+function adopt(make: () => Model, at: string, locate: (key: string) => string): LoadedModel {
   try {
-    return { model: newModelFromString(text), locate: locator(path, text) };
+    const model = make();
+    const problems = findMissingDefinitions(model, at);
+    return problems.length > 0 ? { model: null, problems } : { model, locate };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const message = `Casbin can't read this model: ${reason}.`;
-    return { model: null, problems: [{ code: 'MODEL_INVALID', at: path, message }] };
+    const message = `Casbin can't read this model: ${reasonOf(error)}. Correct it; casbin.org/docs/syntax-for-models says how.`;
+    return { model: null, problems: [{ code: 'MODEL_INVALID', at, message }] };
   }
 }
 
-function findMissingSections(path: string, text: string): Problem[] {
-  const present = new Set(text.split('\n').map((line) => /^\s*\[(.+)\]\s*$/.exec(line)?.[1]));
-  const missing = REQUIRED_SECTIONS.filter((section) => !present.has(section));
-  if (missing.length === REQUIRED_SECTIONS.length) {
-    const message = 'this is not a Casbin model: it has none of the sections that a model is made of.';
-    return [{ code: 'MODEL_INVALID', at: path, message }];
+function describeUnreadable(path: string, error: unknown): Problem {
+  if (path.includes('\n')) {
+    const message =
+      'it is the text of a model, not the path of one. Give newModelFromString(text), which casbin exports.';
+    return { code: 'MODEL_NOT_FOUND', at: 'model', message };
   }
-  return missing.map((section) => ({
-    code: 'MODEL_SECTION_MISSING',
-    at: path,
-    message: `section [${section}] is missing. Casbin needs it.`,
-  }));
+  const message = `${explainUnreadable(path, error)}. Give the path of a Casbin .conf file.`;
+  return { code: 'MODEL_NOT_FOUND', at: shorten(path).replaceAll('\0', '\\0'), message };
 }
 
-/** Tells the line on which a definition stands, as `path:line`. */
-function locator(path: string, text: string): (key: string) => string {
-  const lines = text.split('\n');
-  return (key) => {
-    const index = lines.findIndex((line) => line.split('=', 1)[0]?.trim() === key && line.includes('='));
-    return index === -1 ? path : `${path}:${index + 1}`;
-  };
+function explainUnreadable(path: string, error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  switch (code) {
+    case 'ENOENT':
+      // A relative path is looked up where the process was started, which may surprise.
+      return `there is no such model file (${resolve(path)})`;
+    case 'EISDIR':
+      return 'it is a directory, not a model file';
+    case 'EACCES':
+      return 'the model file may not be read by this process';
+    default:
+      return `the model file can't be read (${typeof code === 'string' ? code : reasonOf(error)})`;
+  }
 }

@@ -1,6 +1,7 @@
 import type { Model } from 'casbin';
 import type { Problem } from '../errors.ts';
-import { collectNames, type MatcherNames } from './matcher.ts';
+import { reasonOf, shorten } from '../reason.ts';
+import { collectNames, findParseFault, type MatcherNames } from './matcher-names.ts';
 
 /** The effects that Casbin's DefaultEffectorStream knows (casbin 5.51.1), as the model stores them. */
 const KNOWN_EFFECTS = new Set([
@@ -23,30 +24,52 @@ export function lintModel(
   functions: ReadonlySet<string>,
   locate: (key: string) => string,
 ): Problem[] {
-  return [...lintMatchers(model, functions, locate), ...lintEffects(model, locate)];
+  return [
+    ...lintRoleDefinitions(model, locate),
+    ...lintMatchers(model, functions, locate),
+    ...lintEffects(model, locate),
+  ];
+}
+
+/** Casbin finds this out when it links roles, so not before a rule is loaded. */
+function lintRoleDefinitions(model: Model, locate: (key: string) => string): Problem[] {
+  return [...(model.model.get('g') ?? [])]
+    .filter(([, { value }]) => value.split('_').length < 3)
+    .map(([key, { value }]) => ({
+      code: 'MODEL_INVALID',
+      at: locate(key),
+      message: `role definition "${key} = ${value}" has fewer than two places. Write ${key} = _, _ for who inherits from whom.`,
+    }));
 }
 
 function lintMatchers(model: Model, functions: ReadonlySet<string>, locate: (key: string) => string) {
   const tokens = new Set(['r', 'p'].flatMap((section) => sectionTokens(model, section)));
   return [...(model.model.get('m') ?? [])].flatMap(([key, { value }]): Problem[] => {
     const at = locate(key);
-    let names: MatcherNames;
-    try {
-      names = collectNames(value);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      return [{ code: 'MODEL_INVALID', at, message: `matcher "${key}" can't be parsed: ${reason}.` }];
+    const names = readNames(value);
+    if (typeof names === 'string') {
+      const message = `matcher "${key}" can't be parsed: ${names}. Correct it: ${shorten(value)}`;
+      return [{ code: 'MODEL_INVALID', at, message }];
     }
     const undefinedValues = [...new Set(names.values)]
       .filter((name) => !tokens.has(name))
       .map((name): Problem => {
         const shown = name.replace(/^([rp]\d*)_/, '$1.');
         const known = [...tokens].map((token) => token.replace('_', '.')).join(', ');
-        const message = `matcher "${key}" uses "${shown}", which is not defined: Casbin would silently deny. Defined are ${known}.`;
+        const message = `matcher "${key}" uses "${shown}", which is not defined: Casbin would silently deny. Use one of ${known}, or define it.`;
         return { code: 'MODEL_NAME_UNDEFINED', at, message };
       });
     return [...undefinedValues, ...names.calls.flatMap((call) => lintCall(model, functions, key, at, call))];
   });
+}
+
+/** The names, or why there are none to be had. */
+function readNames(matcher: string): MatcherNames | string {
+  try {
+    return findParseFault(matcher) ?? collectNames(matcher);
+  } catch (error) {
+    return reasonOf(error);
+  }
 }
 
 function lintCall(
@@ -60,7 +83,7 @@ function lintCall(
   if (roleDefinition !== undefined) {
     const expected = roleDefinition.value.split('_').length - 1;
     if (argumentCount === expected) return [];
-    const message = `matcher "${matcher}" calls "${name}" with ${argumentCount} arguments, but its role definition has ${expected}.`;
+    const message = `matcher "${matcher}" calls "${name}" with ${argumentCount} arguments, but its role definition has ${expected}. Make them agree.`;
     return [{ code: 'MODEL_INVALID', at, message }];
   }
   if (functions.has(name) || name === 'eval') return [];

@@ -1,4 +1,13 @@
 import { type Model, newModel } from 'casbin';
+import type { Problem } from '../errors.ts';
+
+/** What an enforcer can't do without, by section, as a `.conf` file calls it. */
+const REQUIRED = new Map([
+  ['r', 'request_definition'],
+  ['p', 'policy_definition'],
+  ['e', 'policy_effect'],
+  ['m', 'matchers'],
+]);
 
 /** The tokens of one definition (`r`, `p`, `p2` …) without their prefix: `['sub', 'obj', 'act']`. */
 export function tokensOf(model: Model, section: 'r' | 'p', key: string = section): string[] {
@@ -23,4 +32,15 @@ export function copyModel(model: Model): Model {
     for (const [key, { value }] of assertions) copy.addDef(section, key, value);
   }
   return copy;
+}
+
+/** Definitions without which no request can be decided; a section may be there, and empty. */
+export function findMissingDefinitions(model: Model, at: string): Problem[] {
+  return [...REQUIRED]
+    .filter(([key]) => !model.model.get(key)?.has(key))
+    .map(([key, section]) => ({
+      code: 'MODEL_SECTION_MISSING',
+      at,
+      message: `section [${section}] defines no "${key}". Casbin needs it: add ${key} = …`,
+    }));
 }

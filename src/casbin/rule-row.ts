@@ -4,7 +4,8 @@ import type { Rule } from '../policy/rule.ts';
 /** A row of the `casbin` table, as selected: whatever JSON stands in `rule`. */
 export interface RuleRow {
   readonly id: number;
-  readonly ptype: string;
+  /** Null only in a table that another tool made. */
+  readonly ptype: string | null;
   readonly rule: unknown;
 }
 
@@ -14,6 +15,9 @@ export interface StoredRule extends Rule {
   readonly values: string[];
 }
 
+/** How many rows a message names; all of them are in `ids`. */
+const SHOWN_ROWS = 20;
+
 /**
  * The rules that the rows hold, in the order of the rows.
  *
@@ -22,39 +26,37 @@ export interface StoredRule extends Rule {
  */
 export function readStoredRules(rows: readonly RuleRow[]): StoredRule[] {
   const rules: StoredRule[] = [];
-  const unreadable: RuleRow[] = [];
-  for (const row of rows) {
-    if (isRuleValues(row.rule)) rules.push({ id: row.id, ptype: row.ptype, values: row.rule });
-    else unreadable.push(row);
+  const unreadable: { id: number; fault: string }[] = [];
+  for (const { id, ptype, rule } of rows) {
+    if (typeof ptype === 'string' && isRuleValues(rule)) rules.push({ id, ptype, values: rule });
+    else unreadable.push({ id, fault: describeFault(ptype, rule) });
   }
   if (unreadable.length > 0) throw unreadableRules(unreadable);
   return rules;
 }
 
 function isRuleValues(rule: unknown): rule is string[] {
-  return Array.isArray(rule) && rule.every((value) => typeof value === 'string');
+  return Array.isArray(rule) && rule.length > 0 && rule.every((value) => typeof value === 'string');
 }
 
-function unreadableRules(rows: readonly RuleRow[]): StoredRuleError {
+function unreadableRules(rows: readonly { id: number; fault: string }[]): StoredRuleError {
+  const shown = rows.slice(0, SHOWN_ROWS);
   const idsByFault = new Map<string, number[]>();
-  for (const row of rows) {
-    const fault = describeFault(row.rule);
-    const faulty = idsByFault.get(fault);
-    if (faulty === undefined) idsByFault.set(fault, [row.id]);
-    else faulty.push(row.id);
-  }
-  const faults = Array.from(idsByFault, ([fault, faulty]) => `id ${faulty.join(', ')}: ${fault}`);
-  const ids = rows.map((row) => row.id);
+  for (const { id, fault } of shown) idsByFault.set(fault, [...(idsByFault.get(fault) ?? []), id]);
+  const faults = Array.from(idsByFault, ([fault, ids]) => `id ${ids.join(', ')}: ${fault}`);
+  const more = rows.length > shown.length ? `; and ${rows.length - shown.length} more` : '';
   return new StoredRuleError(
     `Every rule in the casbin table must be an array of strings, or no enforcer can load it. ` +
-      `Not so in ${rows.length === 1 ? 'one row' : `${rows.length} rows`} (${faults.join('; ')}). ` +
-      `Correct or delete what is in: select id, ptype, rule from casbin where id in (${ids.join(', ')})`,
-    ids,
+      `Not so in ${rows.length === 1 ? 'one row' : `${rows.length} rows`} (${faults.join('; ')}${more}). ` +
+      `Correct or delete what is in: select id, ptype, rule from casbin where id in (${shown.map(({ id }) => id).join(', ')})`,
+    rows.map(({ id }) => id),
   );
 }
 
-function describeFault(rule: unknown): string {
+function describeFault(ptype: unknown, rule: unknown): string {
+  if (typeof ptype !== 'string') return `ptype is ${nameType(ptype)}`;
   if (!Array.isArray(rule)) return `rule is ${nameType(rule)}`;
+  if (rule.length === 0) return 'rule has no values';
   const position = rule.findIndex((value) => typeof value !== 'string');
   return `value ${position + 1} is ${nameType(rule[position])}`;
 }

@@ -1,6 +1,7 @@
 import { errorCode, SQLSTATE } from '../../database/sqlstates.ts';
 import { DatabaseError } from '../../errors.ts';
 import { formatRule, type Rule } from '../../policy/rule.ts';
+import { shorten } from '../../reason.ts';
 
 /** The stock adapter's constraint, on `rule` alone: there `g2, a, b` collides with `g, a, b`. */
 const STOCK_CONSTRAINT = 'casbin_uniq_rule';
@@ -66,12 +67,11 @@ function isOnStockConstraint(error: unknown): boolean {
 function ruleTooLong(table: string, rules: readonly Rule[], cause: unknown): DatabaseError {
   // The server does not say which of them it was.
   const longest = rules.map(formatRule).reduce((a, b) => (b.length > a.length ? b : a), '');
-  const shown = longest.length > SHOWN_LENGTH ? `${longest.slice(0, SHOWN_LENGTH)}…` : longest;
   const which = rules.length > 1 ? 'The longest of those given' : 'It';
   return new DatabaseError(
     'RULE_TOO_LONG',
     `A rule is too long for the indexes of ${table}, which take about 2.7 kB. ` +
-      `${which} has ${longest.length} characters: ${shown}. Shorten its values.`,
+      `${which} has ${longest.length} characters: ${shorten(longest, SHOWN_LENGTH)}. Shorten its values.`,
     { cause },
   );
 }

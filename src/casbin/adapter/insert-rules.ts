@@ -1,45 +1,51 @@
 import type { ClientLike } from '../../database/client.ts';
 import type { Rule } from '../../policy/rule.ts';
-import { asParameters, batchesOf } from './batches.ts';
 import { onRuleTable } from './faults.ts';
-import { requireStorable } from './storable.ts';
+import { toParameters } from './parameters.ts';
 
 /**
- * Inserts the rules that the table does not hold yet, and returns those, in the order given. Others may insert
- * the same rules at the same moment; each is stored once.
+ * Inserts the rules that the table does not hold yet, with ids in the order given, and returns those. Others
+ * may insert the same rules at the same moment; each is stored once.
  *
- * `table` is the quoted name. More than 10,000 rules take several statements: the caller sees to a transaction.
- * Throws InvalidOptionsError for a value that can't be stored, and DatabaseError for a rule too long for the
- * index or a table that is missing or not unique on (ptype, rule).
+ * `table` is the quoted name. Throws an InvalidOptionsError for a value that can't be stored, and a DatabaseError
+ * for a rule too long for the index, or a table that is missing or not unique on (ptype, rule).
  */
 export async function insertRules(
   client: ClientLike,
   table: string,
   rules: readonly Rule[],
 ): Promise<Rule[]> {
-  requireStorable(rules);
-  const inserted: Rule[] = [];
-  for (const batch of batchesOf(rules)) {
-    const { rows } = await onRuleTable(table, batch, () =>
-      client.query(insertMissing(table), asParameters(batch)),
-    );
-    for (const { ptype, rule } of rows) inserted.push({ ptype, values: rule });
-  }
-  return inserted;
+  const parameters = [...toParameters(rules), table];
+  const { rows } = await onRuleTable(table, rules, () => client.query(insertMissing(table), parameters));
+  return rows.map(({ ptype, rule }) => ({ ptype, values: rule }));
 }
 
-// Without the existence check, every rule that is there already would burn a value of the id's sequence.
+// All who insert write in one order, whatever order they were given: else two of them would each wait for a rule
+// of the other's. So the ids are drawn before, and only for what is missing. The second sort also completes the
+// existence check before the first rule is written, which it might scan otherwise, once for each that follows.
 function insertMissing(table: string): string {
   return `
-    insert into ${table} (ptype, rule)
-    select given.ptype, given.rule::jsonb
-    from unnest($1::text[], $2::text[]) with ordinality as given (ptype, rule, n)
-    where not exists (
-      select from ${table} stored
-      where stored.ptype = given.ptype
-      and stored.rule = given.rule::jsonb
+    with inserted as (
+      insert into ${table} (id, ptype, rule)
+      select id, ptype, document::jsonb
+      from (
+        select
+          nextval((select pg_get_serial_sequence($3, 'id')::regclass)) as id,
+          given.ptype,
+          given.document
+        from unnest($1::text[], $2::text[]) with ordinality as given (ptype, document, n)
+        where not exists (
+          select from ${table} stored
+          where stored.ptype = given.ptype
+          and stored.rule = given.document::jsonb
+        )
+        order by given.n
+      ) missing
+      order by ptype collate "C", document collate "C"
+      on conflict (ptype, rule) do nothing
+      returning id, ptype, rule
     )
-    order by given.n
-    on conflict (ptype, rule) do nothing
-    returning ptype, rule`;
+    select ptype, rule
+    from inserted
+    order by id`;
 }

@@ -1,20 +1,14 @@
 import type { ClientLike } from '../../database/client.ts';
 import type { Rule } from '../../policy/rule.ts';
-import { asParameters, batchesOf } from './batches.ts';
 import { onRuleTable } from './faults.ts';
 import { hasFields } from './filter.ts';
+import { toParameters } from './parameters.ts';
 import { requireStorable } from './storable.ts';
 
-/**
- * Deletes exactly these rules; those that are not stored are passed over.
- *
- * More than 10,000 rules take several statements: the caller sees to a transaction.
- */
+/** Deletes exactly these rules; those that are not stored are passed over. */
 export async function removeRules(client: ClientLike, table: string, rules: readonly Rule[]): Promise<void> {
-  requireStorable(rules);
-  for (const batch of batchesOf(rules)) {
-    await onRuleTable(table, batch, () => client.query(removeGiven(table), asParameters(batch)));
-  }
+  const parameters = toParameters(rules);
+  await onRuleTable(table, rules, () => client.query(removeGiven(table), parameters));
 }
 
 /** Deletes the rules of `ptype` that have these values from `fieldIndex` on; see {@link hasFields}. */
@@ -25,18 +19,25 @@ export async function removeMatchingRules(
   fieldIndex: number,
   values: readonly string[],
 ): Promise<void> {
-  requireStorable([{ ptype, values }]);
   const condition = hasFields(ptype, fieldIndex, values);
   if (condition === null) return;
+  requireStorable([{ ptype, values }]);
   await onRuleTable(table, [], () =>
     client.query(`delete from ${table} where ${condition.sql}`, [...condition.parameters]),
   );
 }
 
+// Locked in one order by all who remove: else two of them would each wait for a row that the other has locked.
 function removeGiven(table: string): string {
   return `
-    delete from ${table} stored
-    using unnest($1::text[], $2::text[]) as given (ptype, rule)
-    where stored.ptype = given.ptype
-    and stored.rule = given.rule::jsonb`;
+    delete from ${table}
+    where id in (
+      select stored.id
+      from ${table} stored
+      join unnest($1::text[], $2::text[]) as given (ptype, document)
+      on stored.ptype = given.ptype
+      and stored.rule = given.document::jsonb
+      order by stored.id
+      for update of stored
+    )`;
 }

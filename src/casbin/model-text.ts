@@ -1,0 +1,92 @@
+import type { Problem } from '../errors.ts';
+import { formatText } from '../policy/rule.ts';
+
+/** The sections that Casbin requires, and what each must define. */
+const REQUIRED: ReadonlyMap<string, string> = new Map([
+  ['request_definition', 'r'],
+  ['policy_definition', 'p'],
+  ['policy_effect', 'e'],
+  ['matchers', 'm'],
+]);
+
+interface Line {
+  text: string;
+  readonly number: number;
+}
+
+const SECTION = /^\[(.*)\]$/;
+
+/** What is wrong with the structure of a `.conf` text: sections that are missing or repeated, lines that are neither. */
+export function checkModelText(path: string, text: string): Problem[] {
+  const lines = readLines(text);
+  const sections = lines.flatMap(({ text: line, number }) => {
+    const name = SECTION.exec(line)?.[1];
+    return name === undefined ? [] : [{ name, number }];
+  });
+  if (!sections.some(({ name }) => REQUIRED.has(name))) {
+    const message =
+      'this is not a Casbin model: it has none of the sections that a model is made of, as [request_definition]. Give the path of a .conf file.';
+    return [{ code: 'MODEL_INVALID', at: path, message }];
+  }
+  const repeated = sections.filter(
+    ({ name }, index) => sections.findIndex((other) => other.name === name) < index,
+  );
+  const strayLines = lines.filter(({ text: line }) => !SECTION.test(line) && !line.includes('='));
+  return [
+    ...findMissing(path, lines),
+    ...repeated.map(({ name, number }): Problem => {
+      const message = `section [${name}] is there twice. Put all of it in one place.`;
+      return { code: 'MODEL_INVALID', at: `${path}:${number}`, message };
+    }),
+    ...strayLines.map(({ text: line, number }): Problem => {
+      const message = `line ${formatText(line)} is neither a [section] nor a definition such as "m = …". Correct or remove it.`;
+      return { code: 'MODEL_INVALID', at: `${path}:${number}`, message };
+    }),
+  ];
+}
+
+function findMissing(path: string, lines: readonly Line[]): Problem[] {
+  return [...REQUIRED].flatMap(([section, key]): Problem[] => {
+    const start = lines.findIndex(({ text }) => text === `[${section}]`);
+    if (start === -1) {
+      const message = `section [${section}] is missing. Casbin needs it: add it.`;
+      return [{ code: 'MODEL_SECTION_MISSING', at: path, message }];
+    }
+    const rest = lines.slice(start + 1);
+    const end = rest.findIndex(({ text }) => SECTION.test(text));
+    const definitions = end === -1 ? rest : rest.slice(0, end);
+    if (definitions.some(({ text }) => definedBy(text) === key)) return [];
+    const at = `${path}:${lines[start]?.number}`;
+    const message = `section [${section}] defines no "${key}". Casbin needs it: add ${key} = …`;
+    return [{ code: 'MODEL_SECTION_MISSING', at, message }];
+  });
+}
+
+/** Where a definition (`m`, `e2` …) stands, as `path:line`. */
+export function locateDefinition(path: string, text: string, key: string): string {
+  const line = readLines(text).find((candidate) => definedBy(candidate.text) === key);
+  return line === undefined ? path : `${path}:${line.number}`;
+}
+
+/** The name before the `=`; undefined for a line that defines nothing. */
+function definedBy(line: string): string | undefined {
+  return /^([^=]*)=/.exec(line)?.[1]?.trim();
+}
+
+/** Lines as Casbin reads them: without comments and blanks, those that end with a backslash joined to the next. */
+function readLines(text: string): Line[] {
+  const lines: Line[] = [];
+  let continued = false;
+  for (const [index, raw] of text
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .entries()) {
+    const line = raw.replace(/[#;].*$/s, '').trim();
+    if (line === '') continue;
+    const previous = lines.at(-1);
+    if (continued && previous !== undefined) previous.text += line.replace(/\\$/, '').trim();
+    else lines.push({ text: line.replace(/\\$/, '').trim(), number: index + 1 });
+    continued = line.endsWith('\\');
+  }
+  return lines;
+}

@@ -1,0 +1,90 @@
+import { newEnforcer } from 'casbin';
+import { beforeAll, beforeEach, expect, it } from 'vitest';
+import { createAdapter } from '../../src/casbin/adapter.ts';
+import { useDatabase } from '../support/database.ts';
+import { rbacModel } from './models.fixture.ts';
+import { createRuleTable, storedRules } from './rule-table.fixture.ts';
+
+const database = useDatabase();
+const pool = database.pool({ max: 16 });
+const adapter = createAdapter(pool);
+
+beforeAll(() => createRuleTable(pool));
+beforeEach(async () => {
+  await pool.query('truncate casbin restart identity');
+  await adapter.addPolicies('p', 'p', [['a'], ['b'], ['c']]);
+  await adapter.addPolicy('g', 'g', ['a']);
+});
+
+it('puts a rule in the place of another through an enforcer', async () => {
+  const enforcer = await newEnforcer(rbacModel(), adapter);
+  expect(await enforcer.updatePolicy(['a'], ['like:%', 'x'])).toBe(true);
+  await enforcer.loadPolicy();
+  expect(await enforcer.getPolicy()).toEqual([['like:%', 'x'], ['b'], ['c']]);
+});
+
+it('keeps the id of the row, and touches no other ptype', async () => {
+  await adapter.updatePolicy('p', 'p', ['a'], ['z']);
+  const { rows } = await pool.query('select id, ptype, rule from casbin order by id');
+  expect(rows).toEqual([
+    { id: 1, ptype: 'p', rule: ['z'] },
+    { id: 2, ptype: 'p', rule: ['b'] },
+    { id: 3, ptype: 'p', rule: ['c'] },
+    { id: 4, ptype: 'g', rule: ['a'] },
+  ]);
+});
+
+it('deletes the old rule when the new one is stored already', async () => {
+  await adapter.updatePolicy('p', 'p', ['a'], ['c']);
+  expect(await storedRules(pool)).toEqual([
+    ['p', 'b'],
+    ['p', 'c'],
+    ['g', 'a'],
+  ]);
+});
+
+it('changes nothing when both are the same', async () => {
+  await adapter.updatePolicy('p', 'p', ['a'], ['a']);
+  expect(await storedRules(pool)).toHaveLength(4);
+});
+
+it('does not bring back a rule that somebody has removed since', async () => {
+  const enforcer = await newEnforcer(rbacModel(), adapter);
+  await pool.query(`delete from casbin where rule = '["a"]'`);
+  await expect(enforcer.updatePolicy(['a'], ['z'])).rejects.toMatchObject({ code: 'CONFLICT' });
+  expect(await enforcer.getPolicy()).toEqual([['a'], ['b'], ['c']]);
+  expect(await storedRules(pool)).toEqual([
+    ['p', 'b'],
+    ['p', 'c'],
+  ]);
+});
+
+it('accepts that the same update was made before', async () => {
+  await adapter.updatePolicy('p', 'p', ['a'], ['z']);
+  await adapter.updatePolicy('p', 'p', ['a'], ['z']);
+  expect(await storedRules(pool)).toContainEqual(['p', 'z']);
+});
+
+it('succeeds for all of 16 who make the same update at the same moment', async () => {
+  await Promise.all(Array.from({ length: 16 }, () => adapter.updatePolicy('p', 'p', ['a'], ['z'])));
+  expect(await storedRules(pool)).toEqual([
+    ['p', 'z'],
+    ['p', 'b'],
+    ['p', 'c'],
+    ['g', 'a'],
+  ]);
+});
+
+it('ends with the new rule alone when somebody adds it at the same moment', async () => {
+  for (let round = 0; round < 10; round++) {
+    await Promise.all([
+      adapter.updatePolicy('p', 'p', ['b'], ['new']),
+      adapter.addPolicy('p', 'p', ['new']),
+      adapter.updatePolicy('p', 'p', ['c'], ['new']),
+    ]);
+    const stored = await storedRules(pool);
+    expect(stored.map(([, value]) => value).sort()).toEqual(['a', 'a', 'new']);
+    await adapter.removePolicy('p', 'p', ['new']);
+    await adapter.addPolicies('p', 'p', [['b'], ['c']]);
+  }
+});

@@ -29,6 +29,7 @@ export const casbin: Migration = {
     if (!(await hasConstraint(db, 'p', ['id']))) {
       await db.schema.alterTable('casbin').addPrimaryKeyConstraint('casbin_pkey', ['id']).execute();
     }
+    await advanceSequence(db);
     await db.schema.alterTable('casbin').dropConstraint('casbin_uniq_rule').ifExists().execute();
     if (!(await hasConstraint(db, 'u', ['ptype', 'rule']))) {
       await db.schema
@@ -57,6 +58,23 @@ async function hasConstraint(
       ) = ${columns}::text[]
   `.execute(db);
   return rows.length > 0;
+}
+
+/**
+ * Has new rules get ids above those that are there: rows that came with their ids, as from a restore, leave the
+ * sequence behind. Unlike setval, this is undone by a rollback.
+ */
+async function advanceSequence(db: Kysely<unknown>): Promise<void> {
+  const { rows } = await sql<{ sequence: string; next: string }>`
+    select sequence, highest + 1 as next
+    from pg_get_serial_sequence('casbin', 'id') as sequence,
+      (select max(id)::bigint as highest from casbin) as ids
+    where highest > coalesce(pg_sequence_last_value(sequence::regclass), 0)
+  `.execute(db);
+  for (const { sequence, next } of rows) {
+    // The name comes quoted and qualified.
+    await sql`alter sequence ${sql.raw(sequence)} restart with ${sql.lit(Number(next))}`.execute(db);
+  }
 }
 
 /** The stock adapter looks in `public`, and nowhere else; a casbin table of another schema is not its own. */

@@ -43,7 +43,7 @@ export async function bootstrapDatabase(
 }
 
 async function bootstrapOnce(session: Session, options: ResolvedOptions): Promise<Outcome> {
-  const db = createKysely(session);
+  const db = createKysely(session, options);
   try {
     return (await confirmComplete(session, db, options)) ?? (await complete(session, db, options));
   } catch (error) {

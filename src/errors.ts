@@ -1,4 +1,4 @@
-import type { VerificationReport } from './verification/report.ts';
+import type { VerificationFailure, VerificationReport } from './verification/report.ts';
 
 /** What kind of failure an error is; stable, for `switch` and for logs. */
 export type BootstrapErrorCode =
@@ -13,6 +13,7 @@ export type BootstrapErrorCode =
   | 'READ_ONLY_DATABASE'
   | 'PERMISSION_DENIED'
   | 'CONFLICT'
+  | 'DATABASE_REFUSED'
   | 'SCHEMA_MISSING'
   | 'TABLE_MISSING'
   | 'COLUMN_MISSING'
@@ -23,8 +24,10 @@ export type BootstrapErrorCode =
   | 'MIGRATION_FAILED'
   | 'MIGRATION_ENDED_TRANSACTION'
   | 'MIGRATION_NOT_TRANSACTIONAL'
+  | 'MIGRATION_BROKE_POLICY'
   | 'SEEDER_FAILED'
-  | 'VERIFICATION_FAILED';
+  | 'VERIFICATION_FAILED'
+  | 'UNEXPECTED';
 
 /** The base of every error that this library throws on purpose. `message` says what, where and what to do. */
 export class BootstrapError extends Error {
@@ -41,6 +44,8 @@ export class BootstrapError extends Error {
 export type ProblemCode =
   | 'OPTION_UNKNOWN'
   | 'OPTION_INVALID'
+  | 'POLICY_NOT_FOUND'
+  | 'POLICY_SYNTAX'
   | 'MODEL_NOT_FOUND'
   | 'MODEL_INVALID'
   | 'MODEL_SECTION_MISSING'
@@ -55,6 +60,8 @@ export type ProblemCode =
   | 'ROLE_INHERITS_ITSELF'
   | 'ROLE_CYCLE'
   | 'ROLE_TOO_DEEP'
+  | 'REQUEST_NAME_UNKNOWN'
+  | 'EXPECTATION_CONTRADICTED'
   | 'SEEDER_DUPLICATE'
   | 'MIGRATION_DUPLICATE'
   | 'ROW_INVALID'
@@ -79,9 +86,14 @@ export class InvalidOptionsError extends BootstrapError {
   }
 }
 
+/** A generated policy may have a problem on each of its lines; all of them are in `problems`. */
+const SHOWN_PROBLEMS = 50;
+
 function describeProblems(problems: readonly Problem[]): string {
   const count = problems.length === 1 ? 'One problem was' : `${problems.length} problems were`;
-  const lines = problems.map((problem) => `  - ${problem.at}: ${problem.message}`);
+  const lines = problems.slice(0, SHOWN_PROBLEMS).map(({ at, message }) => `  - ${at}: ${message}`);
+  const more = problems.length - SHOWN_PROBLEMS;
+  if (more > 0) lines.push(`  … and ${more} more, in the error's problems.`);
   return [`${count} found before the database was touched:`, ...lines].join('\n');
 }
 
@@ -109,6 +121,17 @@ export class LockTimeoutError extends BootstrapError {
 /** The database can't be used as it is: privileges, read-only server, a missing or foreign table, a conflict. */
 export class DatabaseError extends BootstrapError {}
 
+/** The role lacks a privilege, or the ownership of a table. */
+export class PermissionError extends DatabaseError {
+  /** Statements that give it, for somebody entitled to run; empty when the library can't tell. */
+  readonly remedies: readonly string[];
+
+  constructor(message: string, remedies: readonly string[], options?: ErrorOptions) {
+    super('PERMISSION_DENIED', message, options);
+    this.remedies = remedies;
+  }
+}
+
 /** Stored rules that no enforcer can read, with the ids of their rows. */
 export class StoredRuleError extends BootstrapError {
   readonly ids: readonly number[];
@@ -119,7 +142,7 @@ export class StoredRuleError extends BootstrapError {
   }
 }
 
-/** A migration failed, ended the transaction, or can't run in one. */
+/** A migration failed, ended the transaction, can't run in one, or broke the policy. */
 export class MigrationError extends BootstrapError {
   /** The migration's name, or null when the failure belongs to none of them. */
   readonly migration: string | null;
@@ -127,6 +150,17 @@ export class MigrationError extends BootstrapError {
   constructor(code: BootstrapErrorCode, migration: string | null, message: string, options?: ErrorOptions) {
     super(code, message, options);
     this.migration = migration;
+  }
+}
+
+/** What held before a migration does not hold after it. */
+export class MigrationBrokePolicyError extends MigrationError {
+  /** The decisions that held before the first pending migration, and not after this one. */
+  readonly failures: readonly VerificationFailure[];
+
+  constructor(migration: string, message: string, failures: readonly VerificationFailure[]) {
+    super('MIGRATION_BROKE_POLICY', migration, message);
+    this.failures = failures;
   }
 }
 

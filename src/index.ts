@@ -12,7 +12,9 @@ export {
   InvalidOptionsError,
   type LockHolder,
   LockTimeoutError,
+  MigrationBrokePolicyError,
   MigrationError,
+  PermissionError,
   type Problem,
   type ProblemCode,
   SeederError,
@@ -21,8 +23,15 @@ export {
 } from './errors.ts';
 export type { Migration, MigrationProvider, Migrations } from './migration/migration.ts';
 export type { BootstrapOptions, VerifyOptions } from './options.ts';
+export { policyToCsv } from './policy/csv.ts';
 export { defaultPolicy } from './policy/default-policy.ts';
-export { definePolicy, type PolicyDefinition, type RoleDefinition } from './policy/definition.ts';
+export {
+  definePolicy,
+  type PolicyDefinition,
+  type PolicyRequest,
+  type RoleDefinition,
+} from './policy/definition.ts';
+export { loadPolicyFile } from './policy/policy-file.ts';
 export type { Rule } from './policy/rule.ts';
 export type { BootstrapReport, SeederReport, TakeoverReport } from './report.ts';
 export { defaultProviders, type Provider, providerSeeder } from './seeding/provider-seeder.ts';

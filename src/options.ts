@@ -23,8 +23,11 @@ export interface VerifyOptions {
 export interface BootstrapOptions {
   /** A path to a `.conf` file, or a Casbin Model, which is copied. Default: the package's RBAC model. */
   readonly model?: string | Model;
-  /** Default: `defaultPolicy`. Rules that are taken out of it later stay in the database. */
-  readonly policy?: PolicyDefinition;
+  /**
+   * A definition, or the path of a `.yaml`, `.json` or `.csv` file with one. Default: `defaultPolicy`. Rules that
+   * are taken out of it later stay in the database.
+   */
+  readonly policy?: PolicyDefinition | string;
   /** Run in this order, after the policy. Default: `[providerSeeder()]`; give `[]` for none. */
   readonly seeders?: readonly Seeder[];
   /**

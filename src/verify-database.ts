@@ -6,7 +6,7 @@ import { readLivePolicy } from './casbin/live-policy.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { type Session, withSession } from './database/session.ts';
-import { type AnyTransaction, inReadOnlyTransaction, settingExpressions } from './database/transaction.ts';
+import { type AnyTransaction, inReadOnlyTransaction, searchPathExpression } from './database/transaction.ts';
 import { type ResolvedOptions, resolveOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { VerificationReport } from './verification/report.ts';
@@ -22,7 +22,7 @@ export async function verifyDatabase(
   pool: PoolLike,
   options: BootstrapOptions = {},
 ): Promise<VerificationReport> {
-  const resolved = await resolveOptions(pool, { ...options, verify: options.verify || {} });
+  const resolved = await resolveOptions(pool, { ...options, verify: options?.verify || {} });
   try {
     return await withSession(pool, (session) => verifyOnce(session, resolved));
   } catch (error) {
@@ -32,7 +32,7 @@ export async function verifyDatabase(
 
 async function verifyOnce(session: Session, options: ResolvedOptions): Promise<VerificationReport> {
   try {
-    return await inReadOnlyTransaction(createKysely(session), async (trx) =>
+    return await inReadOnlyTransaction(createKysely(session, options), async (trx) =>
       inspect(options, await readLivePolicy(trx, await prepare(trx, options))),
     );
   } catch (error) {
@@ -40,10 +40,10 @@ async function verifyOnce(session: Session, options: ResolvedOptions): Promise<V
   }
 }
 
-/** Applies the settings, and tells how much of the table to read. */
+/** Sets the search_path, and tells how much of the table to read. */
 async function prepare(trx: AnyTransaction, options: ResolvedOptions) {
   const { rows } = await sql<{ count: number }>`
-    select ${ruleCountExpression(options, options.schema)} as count, ${sql.join(settingExpressions(options))}
+    select ${ruleCountExpression(options, options.schema)} as count, ${searchPathExpression(options.schema)}
   `.execute(trx);
   return chooseScope(options, rows[0]?.count ?? 0);
 }

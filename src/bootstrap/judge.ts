@@ -1,16 +1,27 @@
+import type { StoredRule } from '../casbin/rule-row.ts';
 import { VerificationError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
-import type { Rule } from '../policy/rule.ts';
 import { renderFailures } from '../reports/failures.ts';
 import type { VerificationReport } from '../verification/report.ts';
 import { NOT_VERIFIED, verifyPolicy } from '../verification/verify.ts';
 
 /** Holds the live policy against the definition, and logs the outcome. */
-export async function inspect(options: ResolvedOptions, live: readonly Rule[]): Promise<VerificationReport> {
-  const { model, configureEnforcer, rules, requests, verify, logger } = options;
+export async function inspect(
+  options: ResolvedOptions,
+  live: readonly StoredRule[],
+): Promise<VerificationReport> {
+  const { model, configureEnforcer, rules, expectations, coverage, verify, logger } = options;
   if (verify === null) return NOT_VERIFIED;
   const strict = verify.strict ?? false;
-  const report = await verifyPolicy({ model, configureEnforcer, defined: rules, live, requests, strict });
+  const report = await verifyPolicy({
+    model,
+    configureEnforcer,
+    defined: rules,
+    expectations,
+    coverage,
+    live,
+    strict,
+  });
   const { ok, checks, allowed, failures, drift } = report;
   for (const finding of drift)
     logger.warn({ event: 'drift', ...finding }, 'Decision differs from the definition');
@@ -22,7 +33,10 @@ export async function inspect(options: ResolvedOptions, live: readonly Rule[]): 
 }
 
 /** As {@link inspect}, for a policy that is about to be relied on: throws VerificationError when it fails. */
-export async function judge(options: ResolvedOptions, live: readonly Rule[]): Promise<VerificationReport> {
+export async function judge(
+  options: ResolvedOptions,
+  live: readonly StoredRule[],
+): Promise<VerificationReport> {
   const report = await inspect(options, live);
   if (report.ok) return report;
   throw new VerificationError(

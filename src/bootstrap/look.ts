@@ -5,7 +5,7 @@ import type { StoredRule } from '../casbin/rule-row.ts';
 import type { Session } from '../database/session.ts';
 import { StepFailure } from '../database/step-failure.ts';
 import { tableIn } from '../database/table.ts';
-import { type AnyTransaction, settingExpressions } from '../database/transaction.ts';
+import { type AnyTransaction, searchPathExpression } from '../database/transaction.ts';
 import { APPLICATION_MIGRATION_TABLE, PACKAGE_MIGRATION_TABLE } from '../migration/run.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import type { Seeder, SeederContext } from '../seeding/seeder.ts';
@@ -22,7 +22,7 @@ export interface Look {
 
 /**
  * Looks whether anything is missing, in the transaction `trx`. For the default seeders in three queries: the
- * settings with the migrations, the policy, the providers.
+ * migrations, the policy, the providers.
  *
  * Throws 42P01 or 3F000 when a table or the schema is missing.
  */
@@ -60,7 +60,7 @@ interface State {
   readonly rules: number;
 }
 
-/** Applies the settings and reads the migrations in one round trip; tables are qualified, as the search_path is not set yet. */
+/** Sets the search_path and reads the migrations in one round trip; tables are qualified, as the path is not set yet. */
 async function readState(trx: AnyTransaction, options: ResolvedOptions): Promise<State> {
   const names = (table: string) =>
     sql`(select coalesce(array_agg(name::text), '{}') from ${tableIn(options.schema, table)})`;
@@ -70,7 +70,7 @@ async function readState(trx: AnyTransaction, options: ResolvedOptions): Promise
       ${options.packageMigrations === null ? none : names(PACKAGE_MIGRATION_TABLE)} as "packageNames",
       ${options.applicationMigrations === null ? none : names(APPLICATION_MIGRATION_TABLE)} as "applicationNames",
       ${ruleCountExpression(options, options.schema)} as rules,
-      ${sql.join(settingExpressions(options))}
+      ${searchPathExpression(options.schema)}
   `.execute(trx);
   return rows[0] ?? { packageNames: [], applicationNames: [], rules: 0 };
 }

@@ -10,9 +10,12 @@ const CONFLICTS: ReadonlySet<string> = new Set([
   SQLSTATE.DUPLICATE_SCHEMA,
   SQLSTATE.SERIALIZATION_FAILURE,
   SQLSTATE.DEADLOCK_DETECTED,
+  // Two statements that change one catalog row: "tuple concurrently updated" has no code of its own.
+  SQLSTATE.INTERNAL_ERROR,
 ]);
 
-const ATTEMPTS = 5;
+/** How many times an attempt is made, the first included. */
+export const ATTEMPTS = 5;
 const FIRST_DELAY_MS = 50;
 
 /** Whether an attempt that ended with `error` is worth another one. */

@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
-import { reachableScope, type Scope } from '../casbin/live-policy.ts';
+import { reachableScope, readLivePolicy, type Scope } from '../casbin/live-policy.ts';
+import type { StoredRule } from '../casbin/rule-row.ts';
 import { tableIn } from '../database/table.ts';
+import type { AnyTransaction } from '../database/transaction.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 
 /** A table with at most this many rules more than are defined is read whole. */
@@ -22,4 +24,12 @@ export function ruleCountExpression(options: ResolvedOptions, schema: string | u
 
 function wholeTableLimit({ rules }: ResolvedOptions): number {
   return rules.length + WHOLE_TABLE_SLACK;
+}
+
+/** Reads as much of the live policy as the options ask for, from the table that the search_path finds. */
+export async function readPolicy(trx: AnyTransaction, options: ResolvedOptions): Promise<StoredRule[]> {
+  const { rows } = await sql<{ count: number }>`
+    select ${ruleCountExpression(options, undefined)} as count
+  `.execute(trx);
+  return readLivePolicy(trx, chooseScope(options, rows[0]?.count ?? 0));
 }

@@ -1,5 +1,7 @@
 import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migration/migration.ts';
+import { formatText } from '../policy/rule.ts';
+import { reasonOf } from '../reason.ts';
 import type { Seeder } from './seeder.ts';
 
 /** The seeder that is always there. */
@@ -10,10 +12,18 @@ export function checkSeeders(seeders: readonly Seeder[], packageMigrations: Migr
   const names = new Set([RBAC]);
   const migrations = new Map<string, unknown>(Object.entries(packageMigrations));
   return seeders.flatMap((seeder, index) => {
-    const at = `seeders[${index}] "${seeder.name}"`;
-    const own = (seeder.check?.() ?? []).map((problem) => ({ ...problem, at: `${at} ${problem.at}` }));
+    const at = `seeders[${index}] ${formatText(seeder.name)}`;
+    const own = runCheck(seeder).map((problem) => ({ ...problem, at: `${at} ${problem.at}` }));
     return [...own, ...checkName(seeder, at, names), ...checkMigrations(seeder, at, migrations)];
   });
+}
+
+function runCheck(seeder: Seeder): readonly Problem[] {
+  try {
+    return seeder.check?.() ?? [];
+  } catch (error) {
+    return [{ code: 'OPTION_INVALID', at: 'check', message: `it threw: ${reasonOf(error)}. Mend it.` }];
+  }
 }
 
 function checkName({ name }: Seeder, at: string, names: Set<string>): Problem[] {
@@ -29,7 +39,7 @@ function checkMigrations(seeder: Seeder, at: string, known: Map<string, unknown>
     const other = known.get(name) ?? migration;
     known.set(name, migration);
     if (other === migration) return [];
-    const message = `its migration "${name}" has the name of another one. Begin its name with the seeder's.`;
+    const message = `its migration ${formatText(name)} has the name of another one. Begin its name with the seeder's.`;
     return [{ code: 'MIGRATION_DUPLICATE', at, message }];
   });
 }

@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { providerMigrations } from '../../migrations/index.ts';
 import { rowSeeder } from './row-seeder.ts';
+import { isRow } from './rows.ts';
 import type { Seeder } from './seeder.ts';
 
 /** A row of `providers`. What is left out gets the column's default. */
@@ -52,7 +53,9 @@ export const defaultProviders: readonly Provider[] = [
  */
 export function providerSeeder(rows: readonly Provider[] = defaultProviders): Seeder {
   // An id from here, as a table that another tool made may have no default for it.
-  const identified = rows.map((row) => ({ id: uuidv7(), ...row }));
+  const identify = (row: Provider) => (isRow(row) ? { id: uuidv7(), ...row } : row);
+  // What is no list of rows is told with the other problems of the options, by the row seeder.
+  const identified = Array.isArray(rows) ? rows.map(identify) : rows;
   return rowSeeder({
     name: 'providers',
     logName: 'provider',

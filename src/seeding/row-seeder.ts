@@ -1,8 +1,10 @@
-import { sql } from 'kysely';
 import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migration/migration.ts';
-import { checkRows, groupByColumns, keyOf, pickKey, type Row, toJson } from './rows.ts';
+import { checkRows } from './check-rows.ts';
+import { insertMissing, isAnyMissing } from './row-queries.ts';
+import { groupByColumns, pickKey, type Row } from './rows.ts';
 import type { Seeder, SeederContext, SeederResult } from './seeder.ts';
+import { explainLook, requireTarget } from './target-table.ts';
 
 /** How many rows one statement takes. */
 const BATCH_SIZE = 10_000;
@@ -22,12 +24,16 @@ export interface RowSeederOptions<R extends Row> {
   readonly logName?: string;
 }
 
+const OPTIONS = ['name', 'table', 'key', 'rows', 'migrations', 'logName'];
+
 /**
  * A seeder of reference data, default settings, lookup values or required single rows: it inserts the rows whose
  * key is not in the table, and leaves the others exactly as they are.
  *
  * Values are sent as JSON and take the type of their column, so an object fits a jsonb column and a list an
  * array column. It logs `<logName>_seeded` for each inserted row, `<logName>_exists` (debug) for each other.
+ *
+ * It never throws: what is wrong with it is told by the bootstrap, together with what else is.
  *
  * @example
  * rowSeeder({ name: 'settings', table: 'settings', key: 'id', rows: [{ id: 1, currency: 'EUR' }] })
@@ -39,22 +45,32 @@ export function rowSeeder<R extends Row>(options: RowSeederOptions<R>): Seeder {
     name,
     logName,
     table,
-    total: rows.length,
+    total: Array.isArray(rows) ? rows.length : 0,
     ...(migrations === undefined ? {} : { migrations }),
-    check: (): readonly Problem[] => checkRows(rows, key),
+    check: (): readonly Problem[] => [...checkOptions(options), ...checkRows(rows, key)],
     async isSeeded(context) {
-      for (const batch of inBatches(rows)) {
-        if (await isAnyMissing(context, table, key, batch)) return false;
+      try {
+        for (const batch of inBatches(rows)) {
+          if (await isAnyMissing(context.db, table, key, batch)) return false;
+        }
+      } catch (error) {
+        throw explainLook(name, table, key, error);
       }
-      logRows(context, logName, key, rows, new Set());
       return true;
     },
+    logExisting(context) {
+      logRows(context, logName, key, rows, new Set());
+    },
     async seed(context): Promise<SeederResult> {
-      const inserted = new Set<string>();
-      for (const { columns, rows: group } of groupByColumns(rows).values()) {
+      if (rows.length === 0) return { inserted: 0, existing: 0 };
+      const groups = [...groupByColumns(rows).values()];
+      const allColumns = new Set([...key, ...groups.flatMap(({ columns }) => columns)]);
+      await requireTarget(context.db, name, table, key, [...allColumns]);
+      const inserted = new Set<Row>();
+      for (const { columns, rows: group } of groups) {
         for (const batch of inBatches(group)) {
-          const added = await insertMissing(context, table, key, columns, batch);
-          for (const row of added) inserted.add(keyOf(row, key));
+          const added = await insertMissing(context.db, table, key, columns, batch);
+          for (const row of added) inserted.add(row);
         }
       }
       logRows(context, logName, key, rows, inserted);
@@ -63,50 +79,24 @@ export function rowSeeder<R extends Row>(options: RowSeederOptions<R>): Seeder {
   };
 }
 
+function checkOptions(options: object): Problem[] {
+  const table = Reflect.get(options, 'table');
+  const unknown = Object.keys(options).filter((option) => !OPTIONS.includes(option));
+  const untabled: Problem = { code: 'OPTION_INVALID', at: 'table', message: 'must be the name of a table.' };
+  return [
+    ...unknown.map(
+      (at): Problem => ({
+        code: 'OPTION_UNKNOWN',
+        at,
+        message: `there is no such option. Known are ${OPTIONS.join(', ')}.`,
+      }),
+    ),
+    ...(typeof table === 'string' && table !== '' ? [] : [untabled]),
+  ];
+}
+
 function* inBatches(rows: readonly Row[]): Generator<readonly Row[]> {
   for (let start = 0; start < rows.length; start += BATCH_SIZE) yield rows.slice(start, start + BATCH_SIZE);
-}
-
-async function isAnyMissing(
-  { db }: SeederContext,
-  table: string,
-  key: readonly string[],
-  rows: readonly Row[],
-): Promise<boolean> {
-  const { rows: found } = await sql`
-    select
-    from json_populate_recordset(null::${sql.table(table)}, ${toJson(rows, key)}) as wanted
-    where not exists (select from ${sql.table(table)} as present where ${sameKey(key)})
-    limit 1
-  `.execute(db);
-  return found.length > 0;
-}
-
-/** Inserts in the order given. Rows that are there are left out first, so that they use up no sequence values. */
-async function insertMissing(
-  { db }: SeederContext,
-  table: string,
-  key: readonly string[],
-  columns: readonly string[],
-  rows: readonly Row[],
-): Promise<Row[]> {
-  const list = sql.join(columns.map((column) => sql.ref(column)));
-  const { rows: inserted } = await sql<Row>`
-    insert into ${sql.table(table)} (${list})
-    select ${sql.join(columns.map((column) => sql.ref(`wanted.${column}`)))}
-    from json_populate_recordset(null::${sql.table(table)}, ${toJson(rows, columns)}) as wanted
-    where not exists (select from ${sql.table(table)} as present where ${sameKey(key)})
-    on conflict (${sql.join(key.map((column) => sql.ref(column)))}) do nothing
-    returning ${sql.join(key.map((column) => sql`${sql.ref(column)}::text as ${sql.ref(column)}`))}
-  `.execute(db);
-  return inserted;
-}
-
-function sameKey(key: readonly string[]) {
-  const equalities = key.map(
-    (column) => sql`${sql.ref(`present.${column}`)} = ${sql.ref(`wanted.${column}`)}`,
-  );
-  return sql.join(equalities, sql` and `);
 }
 
 function logRows(
@@ -114,12 +104,11 @@ function logRows(
   logName: string,
   key: readonly string[],
   rows: readonly Row[],
-  inserted: ReadonlySet<string>,
+  inserted: ReadonlySet<Row>,
 ): void {
   for (const row of rows) {
     const bindings = pickKey(row, key);
-    if (inserted.has(keyOf(row, key)))
-      logger.info({ event: `${logName}_seeded`, ...bindings }, 'Row inserted');
+    if (inserted.has(row)) logger.info({ event: `${logName}_seeded`, ...bindings }, 'Row inserted');
     else logger.debug({ event: `${logName}_exists`, ...bindings }, 'Row exists');
   }
 }

@@ -1,58 +1,12 @@
-import type { Problem } from '../errors.ts';
-
 /** One row: column → value. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** What is wrong with rows that can be seen without a database; `at` is relative to the seeder. */
-export function checkRows(rows: readonly Row[], key: readonly string[]): Problem[] {
-  if (key.length === 0) {
-    return [
-      { code: 'ROW_INVALID', at: 'key', message: 'no column is named. Name those that identify a row.' },
-    ];
-  }
-  const first = new Map<string, number>();
-  return rows.flatMap((row, index): Problem[] => {
-    const at = `rows[${index}]`;
-    const missing = key.filter((column) => row[column] === undefined || row[column] === null);
-    if (missing.length > 0) {
-      const message = `it has no value for ${missing.map((column) => `"${column}"`).join(', ')}, which identifies it. Add one.`;
-      return [{ code: 'ROW_KEY_MISSING', at, message }];
-    }
-    const unfit = Object.entries(row).flatMap(([column, value]): Problem[] => {
-      const reason = explainUnfit(value);
-      return reason === null ? [] : [{ code: 'ROW_INVALID', at: `${at}.${column}`, message: reason }];
-    });
-    if (unfit.length > 0) return unfit;
-    const identity = keyOf(row, key);
-    const other = first.get(identity);
-    if (other === undefined) {
-      first.set(identity, index);
-      return [];
-    }
-    const message = `it has the same ${key.join(', ')} as rows[${other}]. Remove one of them.`;
-    return [{ code: 'ROW_DUPLICATE', at, message }];
-  });
+/** Whether a value is an object of columns; callers may hand over anything. */
+export function isRow(value: unknown): value is Row {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function explainUnfit(value: unknown): string | null {
-  switch (typeof value) {
-    case 'function':
-    case 'symbol':
-      return `a ${typeof value} can't be stored.`;
-    case 'string':
-      if (value.includes('\0')) return "it holds a NUL character, which PostgreSQL can't store.";
-      return value.isWellFormed() ? null : "it holds half of a surrogate pair, which PostgreSQL can't store.";
-    case 'object':
-      if (value !== null && 'toOperationNode' in value) {
-        return 'it is an SQL expression, and rows hold values. Write a seeder of your own, or leave it to the default of the column.';
-      }
-      return null;
-    default:
-      return null;
-  }
-}
-
-/** What identifies a row, as one string: the same for a row as given and as PostgreSQL gives it back as text. */
+/** What identifies a row, as one string: the same for rows that are given with equal keys. */
 export function keyOf(row: Row, key: readonly string[]): string {
   return JSON.stringify(key.map((column) => toText(row[column])));
 }
@@ -87,7 +41,9 @@ export function toJson(rows: readonly Row[], columns: readonly string[]): string
   );
 }
 
-function encode(value: unknown): unknown {
+/** What JSON has no form for, as PostgreSQL reads it; in lists too, which fill array columns. */
+export function encode(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(encode);
   if (typeof value === 'bigint') return value.toString();
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
   if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`;

@@ -28,9 +28,11 @@ export async function runSeeders(
 export function reportSeeded(seeders: readonly Seeder[], context: SeederContext): SeederReport[] {
   const { logger } = context;
   logger.info({ event: 'seeding_started', seeders: seeders.map(({ name }) => name) }, 'Seeding started');
-  const reports = seeders.map((seeder) =>
-    report(seeder, { inserted: 0, existing: seeder.total ?? 0 }, performance.now(), context),
-  );
+  const reports = seeders.map((seeder) => {
+    const started = performance.now();
+    seeder.logExisting?.(context);
+    return report(seeder, { inserted: 0, existing: seeder.total ?? 0 }, started, context);
+  });
   logCompletion(reports, context);
   return reports;
 }
@@ -41,10 +43,18 @@ async function runSeeder(seeder: Seeder, context: SeederContext): Promise<Seeder
     if (!(await isSameTransaction(context.db))) {
       throw new TransactionEnded('It ended the transaction that it runs in');
     }
-    return result;
+    return requireCounts(result);
   } catch (error) {
     throw new StepFailure({ kind: 'seeder', name: seeder.name }, error);
   }
+}
+
+/** JavaScript callers forget to return them. */
+function requireCounts(result: SeederResult | undefined): SeederResult {
+  const counts = [result?.inserted, result?.existing];
+  if (result !== undefined && counts.every((count) => Number.isInteger(count) && Number(count) >= 0))
+    return result;
+  throw new TypeError('its seed must return { inserted, existing }, two numbers of rows');
 }
 
 function report(

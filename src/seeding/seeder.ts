@@ -50,5 +50,7 @@ export interface Seeder {
    * writes nothing; a seeder without it is asked to seed at every start.
    */
   isSeeded?(context: SeederContext): Promise<boolean>;
+  /** Logs the rows that are there. Called in place of `seed` on a start that has nothing to do. */
+  logExisting?(context: SeederContext): void;
   seed(context: SeederContext): Promise<SeederResult>;
 }

@@ -1,0 +1,11 @@
+import pg from 'pg';
+import { bootstrapDatabase } from '../../../dist/src/index.js';
+import { whenAllReady } from '../../support/children/barrier.mjs';
+
+const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 1 });
+await pool.query('select 1');
+await whenAllReady();
+const { changed, migrations, seeders } = await bootstrapDatabase(pool);
+await pool.end();
+const inserted = seeders.reduce((sum, seeder) => sum + seeder.inserted, 0);
+console.log(JSON.stringify({ changed, migrations: migrations.map(({ name }) => name), inserted }));

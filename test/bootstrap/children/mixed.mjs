@@ -1,0 +1,46 @@
+// The package's own entry: what an application without this library opens.
+import stock from 'casbin-pg-adapter';
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import { bootstrapDatabase } from '../../../dist/src/index.js';
+import { loadMigrator } from '../../../dist/src/migration/kysely-migrator.js';
+import { whenAllReady } from '../../support/children/barrier.mjs';
+
+const [ours, theirs] = process.argv.slice(2).map(Number);
+const index = Number(process.env.PROCESS_INDEX);
+const connectionString = process.env.DATABASE_URL;
+const migrations = {
+  '2026_notes': { up: (db) => db.schema.createTable('notes').addColumn('id', 'integer').execute() },
+};
+
+const pool = new pg.Pool({ connectionString, max: 1 });
+await pool.query('select 1');
+await whenAllReady();
+console.log(JSON.stringify(await run()));
+// Those who failed by their own faults may have left their pools open.
+process.exit(0);
+
+async function run() {
+  if (index < ours) {
+    const { verification } = await bootstrapDatabase(pool, { migrations });
+    return { role: 'ours', ok: verification.ok };
+  }
+  return index < ours + theirs ? openStock() : migrate();
+}
+
+async function openStock() {
+  try {
+    await stock.default.newAdapter({ connectionString });
+    return { role: 'stock', ok: true };
+  } catch (error) {
+    return { role: 'stock', ok: false, error: error.message };
+  }
+}
+
+async function migrate() {
+  const Migrator = await loadMigrator();
+  const db = new Kysely({ dialect: new PostgresDialect({ pool }) });
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
+  const { error } = await migrator.migrateToLatest();
+  return { role: 'migrator', ok: error === undefined, error: error?.message };
+}

@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import { bootstrapDatabase } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { captureLog, DEBUG, type LogLine, linesOf } from './log.fixture.ts';
+
+function seedingEvents(lines: readonly LogLine[]): string[] {
+  return lines.map(({ event }) => event).filter((event) => /seed|provider/.test(event));
+}
+
+test('the first run logs what it seeds, through the logger of the caller', async () => {
+  const database = await createDatabase();
+  const { logger, lines } = captureLog();
+
+  await bootstrapDatabase(database.pool(), { logger });
+
+  expect(seedingEvents(lines)).toEqual([
+    'seeding_started',
+    'rbac_seeding_complete',
+    'provider_seeded',
+    'provider_seeded',
+    'provider_seeded',
+    'provider_seeding_complete',
+    'seeding_completed',
+  ]);
+  expect(linesOf(lines, 'seeding_started')[0]).toMatchObject({ seeders: ['rbac', 'providers'] });
+  expect(linesOf(lines, 'rbac_seeding_complete')[0]).toMatchObject({ seeded: 16, skipped: 0, total: 16 });
+  expect(linesOf(lines, 'provider_seeding_complete')[0]).toMatchObject({ seeded: 3, skipped: 0, total: 3 });
+  expect(linesOf(lines, 'provider_seeded').map(({ slug }) => slug)).toEqual([
+    'schwab',
+    'alpaca',
+    'chase_file',
+  ]);
+  expect(linesOf(lines, 'seeding_completed')[0]).toMatchObject({ seeded: 19, skipped: 0, total: 19 });
+  expect(linesOf(lines, 'migration_applied').map(({ name }) => name)).toEqual([
+    '0001_casbin',
+    '0002_providers',
+  ]);
+});
+
+test('the second run logs the same events with what it skips', async () => {
+  const database = await createDatabase();
+  await bootstrapDatabase(database.pool());
+  const { logger, lines } = captureLog();
+
+  await bootstrapDatabase(database.pool(), { logger });
+
+  expect(seedingEvents(lines)).toEqual([
+    'seeding_started',
+    'rbac_seeding_complete',
+    'provider_exists',
+    'provider_exists',
+    'provider_exists',
+    'provider_seeding_complete',
+    'seeding_completed',
+  ]);
+  expect(linesOf(lines, 'rbac_seeding_complete')[0]).toMatchObject({ seeded: 0, skipped: 16, total: 16 });
+  expect(linesOf(lines, 'provider_seeding_complete')[0]).toMatchObject({ seeded: 0, skipped: 3, total: 3 });
+  expect(linesOf(lines, 'provider_exists')).toEqual(
+    ['schwab', 'alpaca', 'chase_file'].map((slug) => expect.objectContaining({ level: DEBUG, slug })),
+  );
+  expect(linesOf(lines, 'seeding_completed')[0]).toMatchObject({ seeded: 0, skipped: 19, total: 19 });
+});
+
+test('a run that adds some logs each of them once', async () => {
+  const database = await createDatabase();
+  const pool = database.pool();
+  await bootstrapDatabase(pool);
+  await pool.query(`delete from providers where slug = 'alpaca'`);
+  const { logger, lines } = captureLog();
+
+  await bootstrapDatabase(pool, { logger });
+
+  expect(linesOf(lines, 'provider_seeded').map(({ slug }) => slug)).toEqual(['alpaca']);
+  expect(linesOf(lines, 'provider_exists').map(({ slug }) => slug)).toEqual(['schwab', 'chase_file']);
+  expect(linesOf(lines, 'seeding_started')).toHaveLength(1);
+  expect(linesOf(lines, 'seeding_completed')[0]).toMatchObject({ seeded: 1, skipped: 18, total: 19 });
+});

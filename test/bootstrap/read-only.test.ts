@@ -1,0 +1,49 @@
+import pg from 'pg';
+import { expect, test } from 'vitest';
+import { bootstrapDatabase, providerSeeder, rowSeeder, verifyDatabase } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { startServer } from '../support/server.ts';
+import { startStandby } from '../support/standby.ts';
+
+test('a hot standby of a bootstrapped primary starts, and can be verified', async () => {
+  await using primary = await startServer();
+  const writer = new pg.Pool({ connectionString: primary.url(), max: 1 });
+  await bootstrapDatabase(writer);
+  await writer.end();
+  await using standby = await startStandby(primary);
+  const pool = new pg.Pool({ connectionString: standby.url(), max: 1 });
+
+  await expect(bootstrapDatabase(pool)).resolves.toMatchObject({
+    changed: false,
+    verification: { ok: true },
+  });
+  await expect(verifyDatabase(pool)).resolves.toMatchObject({ ok: true, checks: 56 });
+  const more = rowSeeder({ name: 'more', table: 'providers', key: 'slug', rows: [{ slug: 'new' }] });
+  await expect(bootstrapDatabase(pool, { seeders: [providerSeeder(), more] })).rejects.toMatchObject({
+    code: 'READ_ONLY_DATABASE',
+  });
+  await pool.end();
+});
+
+test('a role that may only select starts, and can verify', async () => {
+  const database = await createDatabase();
+  const owner = database.pool();
+  await bootstrapDatabase(owner);
+  const role = await database.createRole();
+  await owner.query(`grant select on all tables in schema public to ${role.name}`);
+  const pool = database.pool({ connectionString: role.url });
+
+  await expect(bootstrapDatabase(pool)).resolves.toMatchObject({
+    changed: false,
+    verification: { ok: true },
+  });
+  await expect(verifyDatabase(pool)).resolves.toMatchObject({ ok: true, checks: 56 });
+});
+
+test('a role whose transactions are read-only by default starts, and bootstraps where there is something to do', async () => {
+  const database = await createDatabase();
+  const pool = database.pool({ options: '-c default_transaction_read_only=on' });
+
+  await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: true });
+  await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: false });
+});

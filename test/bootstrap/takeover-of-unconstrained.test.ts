@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import { bootstrapDatabase } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { readUniqueness, snapshot } from './database-state.fixture.ts';
+import { captureLog, linesOf, WARN } from './log.fixture.ts';
+import { UNCONSTRAINED, withStockEnforcer } from './stock-adapter.fixture.ts';
+
+describe('a casbin table without any constraint', () => {
+  const DUPLICATES = `
+    ${UNCONSTRAINED}
+    insert into casbin (id, ptype, rule) values
+      (7, 'p', '["alice", "ledger", "read"]'),
+      (3, 'p', '["alice", "ledger", "read"]'),
+      (9, 'p', '["alice",   "ledger", "read"]'),
+      (4, 'g', '["alice", "user"]'),
+      (5, 'g2', '["alice", "user"]')
+  `;
+
+  test('loses its duplicates but for the row with the lowest id, and says so', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await pool.query(DUPLICATES);
+    const { logger, lines } = captureLog();
+
+    const report = await bootstrapDatabase(pool, { logger });
+
+    expect(report.takeover).toEqual({ constraintReplaced: false, duplicatesRemoved: 2 });
+    expect(linesOf(lines, 'table_taken_over')).toEqual([
+      expect.objectContaining({ level: WARN, duplicatesRemoved: 2 }),
+    ]);
+    const { rows } = await pool.query(`select id from casbin where rule ->> 0 = 'alice' order by id`);
+    expect(rows.map(({ id }) => id)).toEqual([3, 4, 5]);
+    expect(linesOf(lines, 'conflict_retried'), 'new rules get ids of their own').toEqual([]);
+    expect(await readUniqueness(pool)).toEqual(['UNIQUE (ptype, rule)']);
+  });
+
+  test('keeps them under dryRun, which reports what would be removed', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await pool.query(DUPLICATES);
+    const before = await snapshot(pool);
+
+    const report = await bootstrapDatabase(pool, { dryRun: true });
+
+    expect(report).toMatchObject({ changed: true, takeover: { duplicatesRemoved: 2 } });
+    expect(await snapshot(pool)).toEqual(before);
+  });
+
+  test('is opened by the stock adapter afterwards', async () => {
+    const database = await createDatabase();
+    await database.pool().query(DUPLICATES);
+
+    await bootstrapDatabase(database.pool());
+
+    await expect(
+      withStockEnforcer(database.url, (stock) => stock.enforce('alice', 'ledger', 'read')),
+    ).resolves.toBe(true);
+  });
+});

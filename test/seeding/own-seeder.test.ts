@@ -1,0 +1,104 @@
+import { expect, test } from 'vitest';
+import { bootstrapDatabase, type Seeder, type SeederContext } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+
+test('seeders run after the policy, in the order given', async () => {
+  const database = await createDatabase();
+  const order: string[] = [];
+  const note = (name: string): Seeder => ({
+    name,
+    async seed() {
+      order.push(name);
+      return { inserted: 0, existing: 0 };
+    },
+  });
+
+  const report = await bootstrapDatabase(database.pool(), { seeders: [note('z'), note('a'), note('m')] });
+
+  expect(order).toEqual(['z', 'a', 'm']);
+  expect(report.seeders.map(({ name }) => name)).toEqual(['rbac', 'z', 'a', 'm']);
+});
+
+test('a seeder that says it is seeded is not run; one that can not say is asked at every start', async () => {
+  const database = await createDatabase();
+  const runs: string[] = [];
+  const seeder = (name: string, isSeeded?: () => Promise<boolean>): Seeder => ({
+    name,
+    ...(isSeeded === undefined ? {} : { isSeeded }),
+    async seed() {
+      runs.push(name);
+      return { inserted: 0, existing: 1 };
+    },
+  });
+  const sure = seeder('sure', async () => true);
+
+  await bootstrapDatabase(database.pool(), { seeders: [sure] });
+  await bootstrapDatabase(database.pool(), { seeders: [sure] });
+  expect(runs, 'the first start had migrations to run').toEqual(['sure']);
+
+  const report = await bootstrapDatabase(database.pool(), { seeders: [sure, seeder('unsure')] });
+  expect(runs).toEqual(['sure', 'sure', 'unsure']);
+  expect(report.changed).toBe(false);
+});
+
+test('isSeeded can only read', async () => {
+  const database = await createDatabase();
+  await bootstrapDatabase(database.pool());
+  const cheat: Seeder = {
+    name: 'cheat',
+    async isSeeded({ db }) {
+      await db.schema.createTable('cheat').execute();
+      return true;
+    },
+    seed: async () => ({ inserted: 0, existing: 0 }),
+  };
+
+  await expect(bootstrapDatabase(database.pool(), { seeders: [cheat] })).rejects.toMatchObject({
+    name: expect.stringMatching(/Error$/),
+  });
+  const { rows } = await database.pool().query(`select to_regclass('cheat') as made`);
+  expect(rows).toEqual([{ made: null }]);
+});
+
+test('a seeder is given the transaction, the adapter, the schema and a logger', async () => {
+  const database = await createDatabase();
+  const seen: Partial<SeederContext>[] = [];
+  const seeder: Seeder = {
+    name: 'own',
+    async seed(context) {
+      seen.push(context);
+      await context.db.schema.createTable('own').addColumn('id', 'integer').execute();
+      const added = await context.adapter.addRules([{ ptype: 'p', values: ['readonly', 'reports', 'read'] }]);
+      return { inserted: added.length, existing: 0 };
+    },
+  };
+
+  const report = await bootstrapDatabase(database.pool(), { schema: 'app', seeders: [seeder] });
+
+  expect(report.seeders[1]).toMatchObject({ name: 'own', inserted: 1, existing: 0, total: 1 });
+  expect(seen[0]).toMatchObject({ schema: 'app', firstRun: true });
+  expect(seen[0]?.db?.isTransaction).toBe(true);
+  const { rows } = await database.pool().query(`
+    select to_regclass('app.own') is not null as made,
+      exists (select from app.casbin where rule = '["readonly", "reports", "read"]') as added
+  `);
+  expect(rows).toEqual([{ made: true, added: true }]);
+});
+
+test('a seeder that swallows its own error fails all the same, with that error', async () => {
+  const database = await createDatabase();
+  const careless: Seeder = {
+    name: 'careless',
+    async seed({ db }) {
+      await db
+        .selectFrom('no_such_table')
+        .execute()
+        .catch(() => {});
+      return { inserted: 0, existing: 0 };
+    },
+  };
+
+  await expect(bootstrapDatabase(database.pool(), { seeders: [careless] })).rejects.toMatchObject({
+    message: expect.stringMatching(/careless[\s\S]*no_such_table/),
+  });
+});

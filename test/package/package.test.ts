@@ -29,9 +29,10 @@ test('the tarball holds model, migrations, dist, README and LICENSE, and nothing
   expect([...roots].sort()).toEqual(['LICENSE', 'README.md', 'dist', 'migrations', 'model', 'package.json']);
   expect(files).toContain('model/rbac_model.conf');
   expect(files).toContain('migrations/0001_casbin.ts');
+  expect(files).toContain('model/policy.schema.json');
   expect(files).toContain('dist/src/index.d.ts');
   expect(files).toContain('dist/src/index.js.map');
-  expect(files.filter((path) => path.includes('test') || path.includes('.tsbuildinfo'))).toEqual([]);
+  expect(files.filter((path) => /^test\/|\.test\./.test(path) || path.includes('.tsbuildinfo'))).toEqual([]);
 });
 
 test('the library runs in an empty project', async () => {

@@ -1,0 +1,108 @@
+import { newModelFromString } from 'casbin';
+import { expect } from 'vitest';
+import { compilePolicy } from '../../src/policy/compile.ts';
+import { collectPromises } from '../../src/verification/expectations.ts';
+import type { VerificationReport } from '../../src/verification/report.ts';
+import type { Subject } from './definitions.fixture.ts';
+import { keyOf, type Mutation, type Row } from './mutations.fixture.ts';
+import { decideGrid, gridOf, hasCircle, readStock } from './truth.fixture.ts';
+
+/** Whether a mutation was reported, or changes no decision at all. */
+export type Outcome = 'caught' | 'harmless';
+
+/**
+ * Makes a function that compares what was reported of a mutation with what is the case, by plain enforcers and
+ * Casbin's own loader. It fails the test where the two differ.
+ */
+export async function makeJudge({ modelText, policy }: Subject) {
+  const rules = compilePolicy(policy);
+  const defined = new Set(rules.map(keyOf));
+  const grid = gridOf(modelText, rules);
+  const before = await decideGrid(modelText, rules, grid);
+  const model = newModelFromString(modelText);
+  const { expectations } = await collectPromises(model, rules, policy, undefined, () => '');
+  const expected = new Set(expectations.map(({ request }) => request.join()));
+  const never = new Set(policy.never?.map((request) => request.join()));
+
+  return async ({ what, rows }: Mutation, report: VerificationReport): Promise<Outcome> => {
+    const live = new Set(rows.map(keyOf));
+    const missing = [...defined].filter((key) => !live.has(key));
+    const added = rows.filter((row) => !defined.has(keyOf(row))).map(keyOf);
+    expect(missingIn(report), what).toEqual(missing);
+    expectReadings(what, modelText, rows, report);
+    if (missing.length > 0) expect(report.ok, what).toBe(false);
+    if (hasCircle(modelText, rows)) {
+      expect(report, what).toMatchObject({ ok: false, checks: 0 });
+      expect(failuresOf(report), what).toContainEqual(expect.stringContaining('in a circle'));
+      return 'caught';
+    }
+    const after = await decideGrid(modelText, rows, grid);
+    const changed = grid.filter((_, index) => before[index] !== after[index]);
+    const drifting = report.drift.map(({ request }) => request.join());
+    const failing = report.failures.map(({ request }) => request.join());
+    if (report.checks > 0) {
+      for (const request of changed.map((values) => values.join())) {
+        if (expected.has(request)) expect([...drifting, ...failing], what).toContain(request);
+        if (never.has(request)) expect(kindOf(report, request), what).toBe('never');
+        else if (missing.length === 0 && added.length > 0 && expected.has(request)) {
+          expect(drifting, what).toContain(request);
+        }
+      }
+    }
+    if (missing.length === 0 && added.length > 0) expectNamed(what, added, changed.length, report);
+    const caught = !report.ok || report.drift.length > 0 || report.integrity.length > 0;
+    if (!caught) expect(changed, `${what} is not reported`).toEqual([]);
+    return caught ? 'caught' : 'harmless';
+  };
+}
+
+function missingIn({ failures }: VerificationReport): string[] {
+  return failures.filter(({ kind }) => kind === 'missing-rule').map(({ rule }) => JSON.stringify(rule));
+}
+
+function failuresOf({ integrity }: VerificationReport): string[] {
+  return integrity.filter(({ severity }) => severity === 'failure').map(({ message }) => message);
+}
+
+function kindOf({ failures }: VerificationReport, request: string): string | undefined {
+  return failures.find((failure) => failure.request.join() === request)?.kind;
+}
+
+/** What only was added fails nothing but a `never` or what is stored itself, and is named wherever it shows. */
+function expectNamed(
+  what: string,
+  added: readonly string[],
+  changes: number,
+  report: VerificationReport,
+): void {
+  const kinds = new Set(report.failures.map(({ kind }) => kind));
+  expect(
+    [...kinds].filter((kind) => kind !== 'never'),
+    what,
+  ).toEqual([]);
+  const named = report.drift.flatMap((finding) => finding.added.map((rule) => JSON.stringify(rule)));
+  const violators = report.failures.flatMap((failure) => failure.added.map((rule) => JSON.stringify(rule)));
+  if (report.drift.length > 0)
+    expect([...named, ...violators], what).toEqual(expect.arrayContaining([...added]));
+  else if (report.failures.length === 0 && report.integrity.length === 0) expect(changes, what).toBe(0);
+  for (const finding of report.drift) expect(finding.added, what).not.toEqual([]);
+  for (const finding of report.failures) expect(finding.added, what).not.toEqual([]);
+}
+
+/** Each row that Casbin's loader can't read is a failure, each that it reads otherwise a warning; by its id. */
+function expectReadings(
+  what: string,
+  modelText: string,
+  rows: readonly Row[],
+  { integrity }: VerificationReport,
+): void {
+  const known = rows.filter(({ ptype }) => !ptype.endsWith('9'));
+  for (const row of known) {
+    const severities = integrity
+      .filter(({ message, ids }) => ids.includes(row.id) && /loader|stock adapter/.test(message))
+      .map(({ severity }) => severity);
+    const reading = readStock(modelText, row);
+    const severity = { same: [], other: ['warning'], throws: ['failure'] }[reading];
+    expect(severities, `${what}: ${keyOf(row)}`).toEqual(severity);
+  }
+}

@@ -1,0 +1,115 @@
+import { newModelFromString } from 'casbin';
+import { afterAll, expect, test } from 'vitest';
+import { bootstrapDatabase, verifyDatabase } from '../../src/index.ts';
+import { compilePolicy } from '../../src/policy/compile.ts';
+import { measureCoverage } from '../../src/verification/coverage.ts';
+import { collectPromises } from '../../src/verification/expectations.ts';
+import { verifyPolicy } from '../../src/verification/verify.ts';
+import { useDatabase } from '../support/database.ts';
+import {
+  byDefault,
+  type Subject,
+  withDenyOverride,
+  withDomains,
+  withPriorities,
+  withResourceRoles,
+} from './definitions.fixture.ts';
+import { makeJudge } from './judge.fixture.ts';
+import { assignments, keyOf, type Mutation, mutate, type Row } from './mutations.fixture.ts';
+
+const database = useDatabase();
+const SUBJECTS = [byDefault, withDomains, withResourceRoles, withDenyOverride, withPriorities];
+const totals = { caught: 0, harmless: 0 };
+
+test.for(SUBJECTS)(
+  'every mutation of $name is reported, or changes no decision',
+  { timeout: 240_000 },
+  async (subject) => {
+    const rows = await bootstrap(subject);
+    const verify = subject === byDefault ? verifyStored(subject) : await verifyInMemory(subject);
+    const judge = await makeJudge(subject);
+    expect(await verify(rows)).toMatchObject({ ok: true, failures: [], integrity: [], drift: [] });
+
+    for (const mutation of mutate(rows)) {
+      totals[await judge(mutation, await verify(mutation.rows))] += 1;
+    }
+  },
+);
+
+test.for(SUBJECTS)('a user who is given a role of $name is nobody’s business', async (subject) => {
+  const rows = await bootstrap(subject);
+  const verify = verifyStored(subject);
+
+  for (const { what, rows: assigned } of assignments(rows)) {
+    expect(await verify(assigned), what).toMatchObject({ ok: true, failures: [], integrity: [], drift: [] });
+  }
+});
+
+test.for(SUBJECTS)(
+  'strict makes a failure of whatever drifts in $name, and of nothing else',
+  async (subject) => {
+    const rows = await bootstrap(subject);
+    const verify = await verifyInMemory(subject);
+    const additions = mutate(rows).filter((mutation) => isAddition(mutation, rows));
+
+    for (const { what, rows: mutated } of additions) {
+      const loose = await verify(mutated);
+      const strict = await verify(mutated, true);
+      expect(strict.ok, what).toBe(loose.ok && loose.drift.length === 0);
+      expect(strict.failures, what).toHaveLength(loose.failures.length + loose.drift.length);
+    }
+  },
+);
+
+afterAll(() => {
+  const { caught, harmless } = totals;
+  console.log(`${caught + harmless} mutations: ${caught} caught, ${harmless} change no decision`);
+});
+
+/** Bootstraps a schema of its own, and reads what that has stored. */
+async function bootstrap(subject: Subject): Promise<Row[]> {
+  const pool = database.pool({ max: 1 });
+  const options = optionsOf(subject);
+  await pool.query(`drop schema if exists ${options.schema} cascade`);
+  await bootstrapDatabase(pool, options);
+  const { rows } = await pool.query(
+    `select id, ptype, rule as values from ${options.schema}.casbin order by id`,
+  );
+  return rows;
+}
+
+/** Verifies the database with other rows in the place of those that a bootstrap has stored. */
+function verifyStored(subject: Subject) {
+  const pool = database.pool({ max: 1 });
+  const { schema } = optionsOf(subject);
+  return async (rows: readonly Row[], strict = false) => {
+    await pool.query(`delete from ${schema}.casbin`);
+    await pool.query(
+      `insert into ${schema}.casbin (id, ptype, rule)
+       select * from jsonb_to_recordset($1) as row (id int, ptype text, rule jsonb)`,
+      [JSON.stringify(rows.map(({ id, ptype, values }) => ({ id, ptype, rule: values })))],
+    );
+    return verifyDatabase(pool, { ...optionsOf(subject), verify: { strict } });
+  };
+}
+
+/** The same of rows that are stored nowhere. */
+async function verifyInMemory(subject: Subject) {
+  const { policy, model } = optionsOf(subject);
+  const defined = compilePolicy(policy);
+  const { expectations, answers } = await collectPromises(model, defined, policy, undefined, () => '');
+  const requests = expectations.map(({ request }) => request);
+  const coverage = measureCoverage(model, defined, requests, answers);
+  const given = { model, configureEnforcer: undefined, defined, expectations, coverage };
+  return (rows: readonly Row[], strict = false) =>
+    verifyPolicy({ ...given, live: rows.map((row) => ({ ...row, values: [...row.values] })), strict });
+}
+
+function optionsOf({ name, modelText, policy }: Subject) {
+  return { model: newModelFromString(modelText), policy, schema: name.replaceAll(/\W/g, '_'), seeders: [] };
+}
+
+function isAddition({ rows }: Mutation, original: readonly Row[]): boolean {
+  const keys = new Set(rows.map(keyOf));
+  return rows.length > original.length && original.every((row) => keys.has(keyOf(row)));
+}

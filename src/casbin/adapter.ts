@@ -4,7 +4,7 @@ import { quoteTable } from '../database/table.ts';
 import type { Rule } from '../policy/rule.ts';
 import { type Connection, connectionOf } from './adapter/connection.ts';
 import type { PolicyFilter } from './adapter/filter.ts';
-import { insertRules } from './adapter/insert-rules.ts';
+import { insertRules, insertRulesInOrder } from './adapter/insert-rules.ts';
 import { loadRules } from './adapter/load-rules.ts';
 import { removeMatchingRules, removeRules } from './adapter/remove-rules.ts';
 import { replaceRules, rulesOf } from './adapter/save-rules.ts';
@@ -21,7 +21,10 @@ export interface CasbinAdapter extends BatchAdapter, UpdatableAdapter, FilteredA
   loadFilteredPolicy(model: Model, filter?: PolicyFilter | null): Promise<void>;
   /** Whether what was loaded last may be a part of the policy only: the enforcer then refuses to save. */
   isFiltered(): boolean;
-  /** Adds the rules of any ptype that are not stored yet, all or none, and returns those, in the order given. */
+  /**
+   * Adds the rules of any ptype that are not stored yet, all or none, and returns those, in the order given. For
+   * one who writes alone, as a seeder does under the bootstrap lock.
+   */
   addRules(rules: readonly Rule[]): Promise<Rule[]>;
   /** With true, isFiltered() stays true; with false, it is false until the next load of a part. */
   enabledFiltered(enabled: boolean): void;
@@ -90,11 +93,12 @@ class HardenedAdapter extends StockAdapter implements CasbinAdapter {
 
   /** Adds the rules that are not stored yet, all or none. Safe beside others who add the same. */
   async addPolicies(_section: string, ptype: string, rules: string[][]): Promise<void> {
-    await this.addRules(rules.map((values) => ({ ptype, values })));
+    const given = rules.map((values) => ({ ptype, values }));
+    await this.#connection.run((client) => insertRules(client, this.#table, given));
   }
 
   addRules(rules: readonly Rule[]): Promise<Rule[]> {
-    return this.#connection.run((client) => insertRules(client, this.#table, rules));
+    return this.#connection.run((client) => insertRulesInOrder(client, this.#table, rules));
   }
 
   override removePolicy(section: string, ptype: string, rule: string[]): Promise<void> {

@@ -3,7 +3,7 @@ import type { AnyKysely } from '../database/transaction.ts';
 import type { MigrationProvider } from './migration.ts';
 
 /** As much of Kysely's MigrationResultSet as we read; its Migrator never throws. */
-export interface MigrationOutcome {
+interface MigrationOutcome {
   readonly error?: unknown;
   readonly results?: readonly {
     readonly migrationName: string;

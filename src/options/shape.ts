@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
+import { dictionary, fields } from '../policy/containers.ts';
+import { describeIssue } from '../policy/describe-issue.ts';
 import { definitionShape } from '../policy/shape.ts';
-import { dictionary, fields } from './containers.ts';
-import { describeIssue } from './describe-issue.ts';
 
 const name = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'));
 const flag = v.optional(v.boolean('must be true or false'));

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
-import { dictionary, fields } from '../options/containers.ts';
-import { describeIssue } from '../options/describe-issue.ts';
+import { dictionary, fields } from './containers.ts';
+import { describeIssue } from './describe-issue.ts';
 import { findPlace } from './place.ts';
 
 /** YAML reads `1` and `true` as what they look like. */

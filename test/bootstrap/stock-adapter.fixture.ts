@@ -11,7 +11,7 @@ const CREATE_TABLE = `
  * Opens the stock adapter with its defaults, so that it migrates, and closes it afterwards: the lock that it
  * migrates under stays with its connection, and keeps the next one out.
  */
-export async function withStockAdapter<T>(
+async function withStockAdapter<T>(
   connectionString: string,
   work: (adapter: PostgresAdapter) => Promise<T>,
 ): Promise<T> {

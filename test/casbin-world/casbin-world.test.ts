@@ -20,9 +20,7 @@ describe.for(EXAMPLES)('Casbin’s $name', (example) => {
     const idle = verification.coverage.uncovered.map((rule) => rule.join(', '));
     expect(idle).toEqual(example.idle ?? []);
     expect(await decide(await createEnforcer(pool, options), requestsOf(example))).toEqual(expected);
-    if (!example.byOrder) {
-      expect(await decideByStockAdapter(database.url, example)).toEqual(expected);
-    }
+    expect(await decideByStockAdapter(database.url, example)).toEqual(expected);
     await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
   });
 

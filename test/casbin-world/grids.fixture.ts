@@ -7,8 +7,6 @@ export interface Example {
   readonly configureEnforcer?: ConfigureEnforcer;
   /** Rules that never decide: others come before them, or they only order those. */
   readonly idle?: readonly string[];
-  /** Whether the order of the rows decides, which the stock adapter does not ask PostgreSQL for. */
-  readonly byOrder?: boolean;
 }
 
 const PEOPLE = ['ann', 'ben', 'dan', 'root', 'clerk', 'chief', 'nobody'];
@@ -35,7 +33,7 @@ export const EXAMPLES: readonly Example[] = [
   { name: 'rbac-with-resource-roles', grid: ordinary },
   { name: 'deny-override', grid: ordinary },
   { name: 'allow-unless-denied', grid: ordinary },
-  { name: 'priority-by-order', grid: ordinary, idle: ['p, ann, invoices, read, deny'], byOrder: true },
+  { name: 'priority-by-order', grid: ordinary, idle: ['p, ann, invoices, read, deny'] },
   { name: 'priority', grid: ordinary, idle: ['g, ann, clerk'] },
   { name: 'subject-priority', grid: ordinary, idle: ['g, clerk, everybody'] },
   { name: 'keymatch', grid: [PEOPLE, PATHS, ['GET', 'POST', 'DELETE', 'PUT']] },

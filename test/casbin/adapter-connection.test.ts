@@ -153,6 +153,27 @@ describe('on a pool', () => {
     expect(single.totalCount).toBe(1);
   });
 
+  it('has a client destroyed that it can not bring out of its transaction', async () => {
+    const single = database.pool({ max: 1 });
+    const adapter = createAdapter({
+      connect: async () => {
+        const client = await single.connect();
+        return {
+          query: (text, values) =>
+            text === 'rollback'
+              ? Promise.reject(new Error('Query read timeout'))
+              : client.query(text, values),
+          release: (error) => client.release(error),
+        };
+      },
+    });
+    await expect(adapter.savePolicy(modelOf([['a'], [TOO_LONG]]))).rejects.toMatchObject({
+      code: 'RULE_TOO_LONG',
+    });
+    expect(single.totalCount).toBe(0);
+    expect(await countRules(pool)).toBe(0);
+  });
+
   it('survives a backend that is killed in the middle, and gives the client back to nobody', async () => {
     const single = database.pool({ max: 1 });
     const adapter = createAdapter(single);

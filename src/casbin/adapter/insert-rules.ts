@@ -10,13 +10,30 @@ import { toParameters } from './parameters.ts';
  * `table` is the quoted name. Throws an InvalidOptionsError for a value that can't be stored, and a DatabaseError
  * for a rule too long for the index, or a table that is missing or not unique on (ptype, rule).
  */
-export async function insertRules(
+export function insertRules(client: ClientLike, table: string, rules: readonly Rule[]): Promise<Rule[]> {
+  return insertBy(insertMissing(table), [...toParameters(rules), table], client, table, rules);
+}
+
+/**
+ * As {@link insertRules}, and the rows lie in the order given too, as a stock adapter reads them. For one who
+ * writes alone: two who write the same rules in different orders would end in a deadlock.
+ */
+export function insertRulesInOrder(
   client: ClientLike,
   table: string,
   rules: readonly Rule[],
 ): Promise<Rule[]> {
-  const parameters = [...toParameters(rules), table];
-  const { rows } = await onRuleTable(table, rules, () => client.query(insertMissing(table), parameters));
+  return insertBy(insertMissingInOrder(table), toParameters(rules), client, table, rules);
+}
+
+async function insertBy(
+  statement: string,
+  parameters: unknown[],
+  client: ClientLike,
+  table: string,
+  rules: readonly Rule[],
+): Promise<Rule[]> {
+  const { rows } = await onRuleTable(table, rules, () => client.query(statement, parameters));
   return rows.map(({ ptype, rule }) => ({ ptype, values: rule }));
 }
 
@@ -48,4 +65,19 @@ function insertMissing(table: string): string {
     select ptype, rule
     from inserted
     order by id`;
+}
+
+function insertMissingInOrder(table: string): string {
+  return `
+    insert into ${table} (ptype, rule)
+    select given.ptype, given.document::jsonb
+    from unnest($1::text[], $2::text[]) with ordinality as given (ptype, document, n)
+    where not exists (
+      select from ${table} stored
+      where stored.ptype = given.ptype
+      and stored.rule = given.document::jsonb
+    )
+    order by given.n
+    on conflict (ptype, rule) do nothing
+    returning ptype, rule`;
 }

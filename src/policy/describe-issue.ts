@@ -1,9 +1,9 @@
 import type * as v from 'valibot';
 import type { Problem } from '../errors.ts';
-import { pathOf } from '../policy/place.ts';
-import { formatText } from '../policy/rule.ts';
 import { shorten } from '../reason.ts';
 import { NOTHING } from './containers.ts';
+import { pathOf } from './place.ts';
+import { formatText } from './rule.ts';
 
 /** The type's name where valibot has it from a constructor. */
 const KINDS: Readonly<Record<string, string>> = {

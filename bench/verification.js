@@ -1,21 +1,11 @@
 // Deciding n requests over m rules: a plain enforcer, which evaluates the matcher for every rule, beside ours,
 // which is given those that can match. Both in this run; the plain one on a sample, as all of it would take hours.
+import { readFile } from 'node:fs/promises';
 import { newEnforcer, newModelFromString, StringAdapter } from 'casbin';
 import { Bench } from 'tinybench';
 import { decideAll } from '../dist/src/verification/decide.js';
 
-const MODEL = `
-[request_definition]
-r = sub, obj, act
-[policy_definition]
-p = sub, obj, act
-[role_definition]
-g = _, _
-[policy_effect]
-e = some(where (p.eft == allow))
-[matchers]
-m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act
-`;
+const MODEL = await readFile(new URL('../model/rbac_model.conf', import.meta.url), 'utf8');
 const RULES = 10_000;
 const REQUESTS = 10_000;
 const SAMPLE = 20;

@@ -36,7 +36,6 @@ export type { Rule } from './policy/rule.ts';
 export type { BootstrapReport, SeederReport, TakeoverReport } from './report.ts';
 export { defaultProviders, type Provider, providerSeeder } from './seeding/provider-seeder.ts';
 export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';
-export type { Row } from './seeding/rows.ts';
 export type { Seeder, SeederContext, SeederResult } from './seeding/seeder.ts';
 export type {
   Decision,

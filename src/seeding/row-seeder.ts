@@ -10,7 +10,7 @@ import { explainLook, requireTarget } from './target-table.ts';
 const BATCH_SIZE = 10_000;
 
 /** Rows that must be there, and what tells them from others. */
-export interface RowSeederOptions<R extends Row> {
+export interface RowSeederOptions<R extends object> {
   /** The seeder's name, unique within a bootstrap. */
   readonly name: string;
   readonly table: string;
@@ -38,8 +38,10 @@ const OPTIONS = ['name', 'table', 'key', 'rows', 'migrations', 'logName'];
  * @example
  * rowSeeder({ name: 'settings', table: 'settings', key: 'id', rows: [{ id: 1, currency: 'EUR' }] })
  */
-export function rowSeeder<R extends Row>(options: RowSeederOptions<R>): Seeder {
-  const { name, table, rows, migrations, logName = name } = options;
+export function rowSeeder<R extends object>(options: RowSeederOptions<R>): Seeder {
+  const { name, table, migrations, logName = name } = options;
+  // An application's interface has no index signature, but it is a row all the same.
+  const rows = options.rows as readonly Row[];
   const key: readonly string[] = typeof options.key === 'string' ? [options.key] : options.key;
   return {
     name,

@@ -87,6 +87,21 @@ describe('a row seeder fills', () => {
     });
   });
 
+  test('rows of an interface of the application', async () => {
+    interface Setting {
+      readonly id: number;
+      readonly currency: string;
+    }
+    const rows: Setting[] = [{ id: 1, currency: 'EUR' }];
+    const database = await createDatabase();
+    const seeder = rowSeeder({ name: 'settings', table: 'setting', key: 'id', rows });
+
+    const [report] = await seed(database, 'create table setting (id int primary key, currency text)', seeder);
+
+    expect(report).toMatchObject({ inserted: 1, existing: 0 });
+    expect(await rowsOf(database, 'select id, currency from setting')).toEqual(rows);
+  });
+
   test('a table that must have a single row', async () => {
     const database = await createDatabase();
     const ddl = `

@@ -104,7 +104,8 @@ export async function resolveOptions(pool: unknown, options: BootstrapOptions): 
 /** The options that what is misshapen is taken out of, so that the others can be looked into all the same. */
 function withoutMisshapen(options: BootstrapOptions, misshapen: readonly Problem[]): BootstrapOptions {
   if (misshapen.some(({ at }) => at === 'options')) return {};
-  const names = misshapen.map(({ at }) => at.split(/[.[]/, 1)[0]);
+  const wrong = misshapen.filter(({ code }) => code !== 'OPTION_UNKNOWN');
+  const names = wrong.map(({ at }) => at.split(/[.[]/, 1)[0]);
   return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
 }
 

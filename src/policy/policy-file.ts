@@ -66,7 +66,8 @@ export async function readPolicyFile(path: string): Promise<LoadedPolicy> {
   const parse = await load();
   const { value, problems } = parse(path, text);
   const misshapen = value === undefined ? [] : checkFileShape(path, value);
-  const usable = value !== undefined && misshapen.length === 0;
+  // A key that nobody knows stands in nothing's way: the rest is looked into all the same.
+  const usable = value !== undefined && misshapen.every(({ code }) => code === 'OPTION_UNKNOWN');
   return { definition: usable ? toDefinition(value) : null, problems: [...problems, ...misshapen] };
 }
 

@@ -40,6 +40,14 @@ extra: 1
   ]);
 });
 
+test('a key that nobody knows hides nothing of what else is wrong', async () => {
+  const text = 'roles:\n  clerk:\n    inherit: [viewer]\n    inherits: [viewr]\n';
+  expect(await problemsIn('policy.yaml', text)).toEqual([
+    '3:5 OPTION_UNKNOWN roles.clerk.inherit: there is no such option. Known are inherits, permissions.',
+    expect.stringMatching(/^4:16 ROLE_UNDEFINED role "clerk" inherits from "viewr", which is not defined/),
+  ]);
+});
+
 test('keys that every object has in JavaScript are unknown all the same', async () => {
   const text = 'roles:\n  constructor: { toString: [a] }\n__proto__: 1\nconstructor: 1\n';
   expect(await problemsIn('policy.yaml', text)).toEqual([

@@ -68,7 +68,7 @@ export class TestDatabase {
     const leaks = await this.#reclaim();
     await Promise.all(this.#pools.map((watch) => watch.end()));
     const left = leaks.length > 0 ? [] : await settled(() => sessions(admin(), this.name));
-    await dropDatabase(this.name);
+    await admin().query(`drop database if exists ${this.name} with (force)`);
     for (const role of this.#roles) await admin().query(`drop role ${role}`);
     report([...leaks, ...left.map((session) => session.description)]);
   }
@@ -81,28 +81,6 @@ export class TestDatabase {
     for (const { pid } of busy) await admin().query('select pg_terminate_backend($1)', [pid]);
     const leaks = busy.map((session) => session.description);
     return clients === 0 ? leaks : [`${clients} client(s) checked out and not released`, ...leaks];
-  }
-}
-
-/**
- * Again, when it takes too long: the server waits for every backend to take notice of the drop, and now and then
- * one that is just ending never does.
- */
-async function dropDatabase(name: string): Promise<void> {
-  const client = await admin().connect();
-  try {
-    await client.query("set statement_timeout = '10s'");
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await client.query(`drop database if exists ${name} with (force)`);
-        return;
-      } catch (error) {
-        if (attempt === 3) throw error;
-      }
-    }
-  } finally {
-    await client.query('reset statement_timeout');
-    client.release();
   }
 }
 

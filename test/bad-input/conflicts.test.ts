@@ -12,7 +12,7 @@ function fail(db: Kysely<unknown>, code: string) {
   return sql.raw(`do $$ begin raise 'met another' using errcode = '${code}'; end $$`).execute(db);
 }
 
-describe.concurrent.each(CONFLICTS)('a conflict that does not go away (%s)', (code) => {
+describe.each(CONFLICTS)('a conflict that does not go away (%s)', (code) => {
   test('is that of its seeder', async () => {
     const database = await createDatabase();
     let attempts = 0;

@@ -7,6 +7,7 @@ import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import type { Seeder } from '../../src/seeding/seeder.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { startServer } from '../support/server.ts';
 import { openWire } from '../support/wire.ts';
 import { failureOf, refusalOf, showsAnywhere } from './refusal.fixture.ts';
 
@@ -113,9 +114,11 @@ describe('a login that is refused', () => {
   });
 
   test('for a password that is none, or a role that there is not, is told', async () => {
-    const database = await createDatabase();
-    const { hostname, port, username } = new URL(database.url);
-    const place = { host: hostname, port: Number(port), database: database.name };
+    // A server of its own: pg leaves such a login half done, and until the server gives up on it, no database of
+    // that server can be dropped.
+    await using server = await startServer();
+    const { hostname, port, username } = new URL(server.url());
+    const place = { host: hostname, port: Number(port), database: 'postgres' };
     for (const options of [
       { ...place, user: username, password: undefined },
       { ...place, user: username, password: '' },

@@ -18,6 +18,7 @@ import { measureCoverage } from '../verification/coverage.ts';
 import { collectPromises, type Expectation } from '../verification/expectations.ts';
 import type { Coverage } from '../verification/report.ts';
 import type { Request } from '../verification/requests.ts';
+import { NOT_VERIFIED } from '../verification/verify.ts';
 import { resolveMigrations } from './migrations.ts';
 import { resolveModel } from './model.ts';
 import { checkPolicy, resolvePolicy } from './policy.ts';
@@ -109,6 +110,9 @@ function withoutMisshapen(options: BootstrapOptions, misshapen: readonly Problem
   return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
 }
 
+/** Deciding them takes as long as verifying them. */
+const NO_PROMISES = { expectations: [], requests: [], coverage: NOT_VERIFIED.coverage, problems: [] };
+
 /** What the definition promises; it is judged against that itself, before any database is. */
 async function promise(
   model: Model,
@@ -116,6 +120,7 @@ async function promise(
   rules: readonly DefinedRule[],
   options: BootstrapOptions,
 ) {
+  if (options.verify === false) return NO_PROMISES;
   const { expectations, answers, problems } = await collectPromises(
     model,
     rules,
@@ -123,10 +128,9 @@ async function promise(
     options.configureEnforcer,
     (kind, index) => placeIn(definition, kind, index),
   );
-  const judged = options.verify === false ? [] : expectations;
-  const requests = judged.map(({ request }) => request);
+  const requests = expectations.map(({ request }) => request);
   return {
-    expectations: judged,
+    expectations,
     requests,
     coverage: measureCoverage(model, rules, requests, answers),
     problems,

@@ -3,6 +3,7 @@ import { BootstrapError } from '../errors.ts';
 /** PostgreSQL's error codes by name (PostgreSQL documentation, appendix A). */
 export const SQLSTATE = {
   ACTIVE_SQL_TRANSACTION: '25001',
+  NO_ACTIVE_SQL_TRANSACTION: '25P01',
   READ_ONLY_SQL_TRANSACTION: '25006',
   IN_FAILED_SQL_TRANSACTION: '25P02',
   UNIQUE_VIOLATION: '23505',

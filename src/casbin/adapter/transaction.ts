@@ -1,11 +1,10 @@
 import type { ClientLike } from '../../database/client.ts';
 import type { Session } from '../../database/session.ts';
-import { errorCode } from '../../database/sqlstates.ts';
+import { errorCode, SQLSTATE } from '../../database/sqlstates.ts';
 
 type Work<T> = () => Promise<T>;
 
 const SAVEPOINT = 'casbin_bootstrap_adapter';
-const NO_ACTIVE_SQL_TRANSACTION = '25P01';
 
 /** Runs `work` in a transaction of its own. The client must not be in one. */
 export async function inTransaction<T>(session: Session, work: Work<T>): Promise<T> {
@@ -32,7 +31,7 @@ async function setSavepoint(client: ClientLike): Promise<boolean> {
     await client.query(`savepoint ${SAVEPOINT}`);
     return true;
   } catch (error) {
-    if (errorCode(error) === NO_ACTIVE_SQL_TRANSACTION) return false;
+    if (errorCode(error) === SQLSTATE.NO_ACTIVE_SQL_TRANSACTION) return false;
     throw error;
   }
 }

@@ -62,7 +62,7 @@ async function confirmComplete(
       const look = await lookAtDatabase(session, trx, options);
       if (!look.complete) return null;
       const verification = await judge(options, look.live);
-      const seeders = reportSeeded(options.seeders, look.context);
+      const seeders = reportSeeded(options.seeders, look.context, options.progress);
       return { changed: false, migrations: [], takeover: null, seeders, verification };
     });
   } catch (error) {

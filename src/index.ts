@@ -33,6 +33,7 @@ export {
 } from './policy/definition.ts';
 export { loadPolicyFile } from './policy/policy-file.ts';
 export type { Rule } from './policy/rule.ts';
+export type { OnProgress, Progress } from './progress.ts';
 export type { BootstrapReport, SeederReport, TakeoverReport } from './report.ts';
 export { defaultProviders, type Provider, providerSeeder } from './seeding/provider-seeder.ts';
 export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';

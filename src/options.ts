@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { ConfigureEnforcer } from './casbin/enforcer.ts';
 import type { MigrationProvider, Migrations } from './migration/migration.ts';
 import type { PolicyDefinition } from './policy/definition.ts';
+import type { OnProgress } from './progress.ts';
 import type { Seeder } from './seeding/seeder.ts';
 
 /** How the live policy is judged. */
@@ -54,4 +55,9 @@ export interface BootstrapOptions {
   readonly notifyChannel?: string | false;
   /** Default: silent. */
   readonly logger?: Logger;
+  /**
+   * Is told how far long work has come: not before a step has taken half a second, then twice a second at most, and at
+   * its end. What it throws is logged, and does not stop the bootstrap.
+   */
+  readonly onProgress?: OnProgress;
 }

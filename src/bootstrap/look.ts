@@ -8,7 +8,7 @@ import { tableIn } from '../database/table.ts';
 import { type AnyTransaction, searchPathExpression } from '../database/transaction.ts';
 import { APPLICATION_MIGRATION_TABLE, PACKAGE_MIGRATION_TABLE } from '../migration/run.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
-import type { Seeder, SeederContext } from '../seeding/seeder.ts';
+import type { Seeder, SharedContext } from '../seeding/seeder.ts';
 import { findMissing } from '../verification/verify.ts';
 import { chooseScope, ruleCountExpression } from './scope.ts';
 
@@ -17,7 +17,7 @@ export interface Look {
   /** Whether nothing is missing. */
   readonly complete: boolean;
   readonly live: readonly StoredRule[];
-  readonly context: SeederContext;
+  readonly context: SharedContext;
 }
 
 /**
@@ -31,7 +31,7 @@ export async function lookAtDatabase(
   trx: AnyTransaction,
   options: ResolvedOptions,
 ): Promise<Look> {
-  const context: SeederContext = {
+  const context: SharedContext = {
     db: trx,
     logger: options.logger,
     adapter: createAdapter(session.client, { schema: options.schema }),
@@ -48,7 +48,7 @@ export async function lookAtDatabase(
   const live = await readLivePolicy(trx, chooseScope(options, rules));
   if (findMissing(options.rules, live).length > 0) return { complete: false, live, context };
   for (const seeder of options.seeders.slice(1)) {
-    if (!(await isSeeded(seeder, context))) return { complete: false, live, context };
+    if (!(await isSeeded(seeder, context, options))) return { complete: false, live, context };
   }
   logUnknown(options, packageNames, applicationNames);
   return { complete: true, live, context };
@@ -79,9 +79,14 @@ function pendingNames(migrations: object | null, applied: readonly string[]): st
   return Object.keys(migrations ?? {}).filter((name) => !applied.includes(name));
 }
 
-async function isSeeded(seeder: Seeder, context: SeederContext): Promise<boolean> {
+async function isSeeded(
+  seeder: Seeder,
+  context: SharedContext,
+  { progress }: ResolvedOptions,
+): Promise<boolean> {
+  const { name, total = 0 } = seeder;
   try {
-    return (await seeder.isSeeded?.(context)) ?? false;
+    return (await seeder.isSeeded?.({ ...context, progress: progress.start('read', total, name) })) ?? false;
   } catch (error) {
     throw new StepFailure({ kind: 'seeder', name: seeder.name }, error);
   }

@@ -28,7 +28,7 @@ export async function writeDatabase(
   trx: AnyTransaction,
   options: ResolvedOptions,
 ): Promise<Omit<BootstrapReport, 'durationMs'>> {
-  const { logger } = options;
+  const { logger, progress } = options;
   const { schema, applicationSchema } = await resolveSchemas(trx, options.schema);
   await sql`select ${searchPathExpression(schema)}`.execute(trx);
   await markTransaction(trx);
@@ -45,7 +45,8 @@ export async function writeDatabase(
     logger.warn({ event: 'table_taken_over', ...takeover }, 'Existing casbin table taken over');
 
   const adapter = createAdapter(session.client, { schema });
-  const seeders = await runSeeders(options.seeders, { db: trx, logger, adapter, schema, firstRun });
+  const context = { db: trx, logger, adapter, schema, firstRun };
+  const seeders = await runSeeders(options.seeders, context, progress);
   const verification = await judge(options, options.verify === null ? [] : await readPolicy(trx, options));
 
   const changed = applied.length > 0 || takeover !== null || seeders.some(({ inserted }) => inserted > 0);

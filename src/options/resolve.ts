@@ -9,6 +9,7 @@ import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
 import { defaultPolicy } from '../policy/default-policy.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { placeIn } from '../policy/place.ts';
+import { createProgressReporter, type ProgressReporter } from '../progress.ts';
 import { reasonOf } from '../reason.ts';
 import { checkSeeders } from '../seeding/check.ts';
 import { providerSeeder } from '../seeding/provider-seeder.ts';
@@ -47,6 +48,7 @@ export interface ResolvedOptions {
   readonly dryRun: boolean;
   readonly notifyChannel: string | null;
   readonly logger: Logger;
+  readonly progress: ProgressReporter;
 }
 
 /**
@@ -75,6 +77,8 @@ export async function resolveOptions(pool: unknown, options: BootstrapOptions): 
     ...migrationProblems,
   ];
   if (model === null || problems.length > 0) throw new InvalidOptionsError(problems);
+  const logger = options.logger ?? pino({ level: 'silent' });
+  const progress = createProgressReporter(logger, options.onProgress);
   const promises = await promise(model, definition, rules, options).catch((error: unknown) => {
     const message = `no enforcer can be made of this model and policy: ${reasonOf(error)}. Mend the model, or configureEnforcer.`;
     throw new InvalidOptionsError([{ code: 'MODEL_INVALID', at: 'model', message }]);
@@ -98,7 +102,8 @@ export async function resolveOptions(pool: unknown, options: BootstrapOptions): 
     statementTimeoutMs: options.statementTimeoutMs,
     dryRun: options.dryRun ?? false,
     notifyChannel: options.notifyChannel === false ? null : (options.notifyChannel ?? 'casbin'),
-    logger: options.logger ?? pino({ level: 'silent' }),
+    logger,
+    progress,
   };
 }
 

@@ -89,6 +89,7 @@ const options = fields(
     logger: v.optional(
       v.looseObject({ info: callable, warn: callable, debug: callable }, 'must be a pino logger'),
     ),
+    onProgress: v.optional(callable),
   },
   'must be an object of options',
 );

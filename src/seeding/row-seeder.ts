@@ -52,8 +52,11 @@ export function rowSeeder<R extends object>(options: RowSeederOptions<R>): Seede
     check: (): readonly Problem[] => [...checkOptions(options), ...checkRows(rows, key)],
     async isSeeded(context) {
       try {
+        let done = 0;
         for (const batch of inBatches(rows)) {
           if (await isAnyMissing(context.db, table, key, batch)) return false;
+          done += batch.length;
+          context.progress(done, rows.length);
         }
       } catch (error) {
         throw explainLook(name, table, key, error);
@@ -69,10 +72,13 @@ export function rowSeeder<R extends object>(options: RowSeederOptions<R>): Seede
       const allColumns = new Set([...key, ...groups.flatMap(({ columns }) => columns)]);
       await requireTarget(context.db, name, table, key, [...allColumns]);
       const inserted = new Set<Row>();
+      let done = 0;
       for (const { columns, rows: group } of groups) {
         for (const batch of inBatches(group)) {
           const added = await insertMissing(context.db, table, key, columns, batch);
           for (const row of added) inserted.add(row);
+          done += batch.length;
+          context.progress(done, rows.length);
         }
       }
       logRows(context, logName, key, rows, inserted);

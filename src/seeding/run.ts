@@ -1,7 +1,8 @@
 import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
 import { isSameTransaction } from '../database/transaction.ts';
+import type { ProgressReporter } from '../progress.ts';
 import type { SeederReport } from '../report.ts';
-import type { Seeder, SeederContext, SeederResult } from './seeder.ts';
+import type { Seeder, SeederContext, SeederResult, SharedContext } from './seeder.ts';
 
 /**
  * Runs the seeders one after the other, in the order given.
@@ -10,14 +11,15 @@ import type { Seeder, SeederContext, SeederResult } from './seeder.ts';
  */
 export async function runSeeders(
   seeders: readonly Seeder[],
-  context: SeederContext,
+  context: SharedContext,
+  progress: ProgressReporter,
 ): Promise<SeederReport[]> {
   const { logger } = context;
   logger.info({ event: 'seeding_started', seeders: seeders.map(({ name }) => name) }, 'Seeding started');
   const reports: SeederReport[] = [];
   for (const seeder of seeders) {
     const started = performance.now();
-    const result = await runSeeder(seeder, context);
+    const result = await runSeeder(seeder, bind(seeder, context, progress));
     reports.push(report(seeder, result, started, context));
   }
   logCompletion(reports, context);
@@ -25,16 +27,29 @@ export async function runSeeders(
 }
 
 /** What is reported of seeders that had nothing to do. */
-export function reportSeeded(seeders: readonly Seeder[], context: SeederContext): SeederReport[] {
+export function reportSeeded(
+  seeders: readonly Seeder[],
+  context: SharedContext,
+  progress: ProgressReporter,
+): SeederReport[] {
   const { logger } = context;
   logger.info({ event: 'seeding_started', seeders: seeders.map(({ name }) => name) }, 'Seeding started');
   const reports = seeders.map((seeder) => {
     const started = performance.now();
-    seeder.logExisting?.(context);
+    seeder.logExisting?.(bind(seeder, context, progress));
     return report(seeder, { inserted: 0, existing: seeder.total ?? 0 }, started, context);
   });
   logCompletion(reports, context);
   return reports;
+}
+
+/** Each reports its progress under its own name. */
+function bind(
+  { name, total = 0 }: Seeder,
+  context: SharedContext,
+  progress: ProgressReporter,
+): SeederContext {
+  return { ...context, progress: progress.start('seed', total, name) };
 }
 
 async function runSeeder(seeder: Seeder, context: SeederContext): Promise<SeederResult> {
@@ -61,7 +76,7 @@ function report(
   { name, logName = name }: Seeder,
   { inserted, existing }: SeederResult,
   started: number,
-  { logger }: SeederContext,
+  { logger }: SharedContext,
 ): SeederReport {
   const total = inserted + existing;
   const durationMs = performance.now() - started;
@@ -72,7 +87,7 @@ function report(
   return { name, inserted, existing, total, durationMs };
 }
 
-function logCompletion(reports: readonly SeederReport[], { logger }: SeederContext): void {
+function logCompletion(reports: readonly SeederReport[], { logger }: SharedContext): void {
   const seeded = reports.reduce((sum, { inserted }) => sum + inserted, 0);
   const skipped = reports.reduce((sum, { existing }) => sum + existing, 0);
   logger.info({ event: 'seeding_completed', seeded, skipped, total: seeded + skipped }, 'Seeding completed');

@@ -19,7 +19,15 @@ export interface SeederContext {
   readonly schema: string | undefined;
   /** Whether the tables of this library are made by this very run, so that nobody can have changed anything yet. */
   readonly firstRun: boolean;
+  /**
+   * Tells how many of how many rows are done. As often as one likes: it reaches the log and `onProgress` only when
+   * the work takes long.
+   */
+  progress(done: number, total: number): void;
 }
+
+/** What all seeders of a bootstrap have in common. */
+export type SharedContext = Omit<SeederContext, 'progress'>;
 
 /** How many rows a seeder inserted, and how many it found. */
 export interface SeederResult {

@@ -115,6 +115,7 @@ describe('options of a wrong type', () => {
     ['dryRun', { dryRun: 'false' }, /^must be true or false \(it is "false"\)\.$/],
     ['notifyChannel', { notifyChannel: true }, /^must be a string/],
     ['logger', { logger: { log() {} } }, /must be a pino logger/],
+    ['onProgress', { onProgress: true }, /^must be a function \(it is true\)\.$/],
   ])('are refused by their path: %s of %o', async (at, options, message) => {
     const problems = await problemsOf(options);
     expect(problems[0]).toMatchObject({ code: 'OPTION_INVALID', message: expect.stringMatching(message) });

@@ -1,5 +1,7 @@
+import pg from 'pg';
 import { expect, test } from 'vitest';
 import { bootstrapTenants, type Seeder } from '../../src/index.ts';
+import { captureLog, linesOf, WARN } from '../bootstrap/log.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { Census, countedPool, meetingOf } from './pools.fixture.ts';
 
@@ -61,13 +63,35 @@ test('a pool that is given stays open', async () => {
   await expect(pool.query('select 1')).resolves.toBeDefined();
 });
 
-test('a pool that does not end makes no failure of a tenant that is bootstrapped', async () => {
+test('a pool that does not end is logged, and makes no failure of a tenant that is bootstrapped', async () => {
   const [database] = await createDatabases(1);
   const pool = database?.pool();
   if (pool === undefined) expect.fail('there is a database');
   const stubborn = { connect: () => pool.connect(), end: () => Promise.reject(new Error('not now')) };
+  const { logger, lines } = captureLog();
 
-  const report = await bootstrapTenants([{ name: 'a', pool: () => stubborn }]);
+  const report = await bootstrapTenants([{ name: 'a', pool: () => stubborn }], { logger });
 
   expect(report).toMatchObject({ ok: true, changed: 1 });
+  expect(linesOf(lines, 'tenant_pool_not_ended')).toMatchObject([
+    { level: WARN, tenant: 'a', reason: 'not now' },
+  ]);
+});
+
+test('an idle client that the server ends, before the pool is ended, is nothing to a tenant that is done', async () => {
+  const [database] = await createDatabases(1);
+  const { logger, lines } = captureLog();
+  function pool() {
+    const made = new pg.Pool({ connectionString: database?.url });
+    const end = made.end.bind(made);
+    // pg emits it for the pool; an event of that name that nobody listens to is thrown.
+    made.end = async () => {
+      made.emit('error', new Error('terminating connection'), Object(null));
+      await end();
+    };
+    return made;
+  }
+
+  await expect(bootstrapTenants([{ name: 'a', pool }], { logger })).resolves.toMatchObject({ ok: true });
+  expect(linesOf(lines, 'tenant_pool_not_ended')).toEqual([]);
 });

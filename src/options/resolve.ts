@@ -54,10 +54,17 @@ export interface ResolvedOptions {
 /**
  * Checks and completes the options.
  *
- * @throws InvalidOptionsError with every problem of the options, the model, the policy and the seeders
+ * @throws InvalidOptionsError with every problem of the pool, the options, the model, the policy and the seeders
  */
-export async function resolveOptions(pool: unknown, options: BootstrapOptions): Promise<ResolvedOptions> {
-  const misshapen = [...checkPool(pool), ...checkShape(options)];
+export function resolveOptions(pool: unknown, options: BootstrapOptions): Promise<ResolvedOptions> {
+  return completeOptions(options, [...checkPool(pool), ...checkShape(options)]);
+}
+
+/** The same for options of which it is known what is misshapen about them, and about what was given with them. */
+export async function completeOptions(
+  options: BootstrapOptions,
+  misshapen: readonly Problem[],
+): Promise<ResolvedOptions> {
   const sound = withoutMisshapen(options, misshapen);
 
   const { model, problems: modelProblems } = await resolveModel(sound);

@@ -1,8 +1,7 @@
 import { sql } from 'kysely';
 import { explainFailure } from './bootstrap/explain-failure.ts';
 import { inspect } from './bootstrap/judge.ts';
-import { chooseScope, ruleCountExpression } from './bootstrap/scope.ts';
-import { readLivePolicy } from './casbin/live-policy.ts';
+import { chooseScope, readScope, ruleCountExpression } from './bootstrap/scope.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { type Session, withSession } from './database/session.ts';
@@ -33,7 +32,7 @@ export async function verifyDatabase(
 async function verifyOnce(session: Session, options: ResolvedOptions): Promise<VerificationReport> {
   try {
     return await inReadOnlyTransaction(createKysely(session, options), async (trx) =>
-      inspect(options, await readLivePolicy(trx, await prepare(trx, options))),
+      inspect(options, await readScope(trx, await prepare(trx, options), options)),
     );
   } catch (error) {
     throw await explainFailure(error, options, session);

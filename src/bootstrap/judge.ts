@@ -10,18 +10,13 @@ export async function inspect(
   options: ResolvedOptions,
   live: readonly StoredRule[],
 ): Promise<VerificationReport> {
-  const { model, configureEnforcer, rules, expectations, coverage, verify, logger } = options;
+  const { model, configureEnforcer, defined, expectations, coverage, verify, logger } = options;
   if (verify === null) return NOT_VERIFIED;
   const strict = verify.strict ?? false;
-  const report = await verifyPolicy({
-    model,
-    configureEnforcer,
-    defined: rules,
-    expectations,
-    coverage,
-    live,
-    strict,
-  });
+  const report = await verifyPolicy(
+    { model, configureEnforcer, defined, expectations, coverage, live, strict },
+    options.progress.start('verify', expectations.size),
+  );
   const { ok, checks, allowed, failures, drift } = report;
   for (const finding of drift)
     logger.warn({ event: 'drift', ...finding }, 'Decision differs from the definition');

@@ -1,6 +1,5 @@
 import { sql } from 'kysely';
 import { createAdapter } from '../casbin/adapter.ts';
-import { readLivePolicy } from '../casbin/live-policy.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import type { Session } from '../database/session.ts';
 import { StepFailure } from '../database/step-failure.ts';
@@ -9,8 +8,7 @@ import { type AnyTransaction, searchPathExpression } from '../database/transacti
 import { APPLICATION_MIGRATION_TABLE, PACKAGE_MIGRATION_TABLE } from '../migration/run.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import type { Seeder, SharedContext } from '../seeding/seeder.ts';
-import { findMissing } from '../verification/verify.ts';
-import { chooseScope, ruleCountExpression } from './scope.ts';
+import { chooseScope, readScope, ruleCountExpression } from './scope.ts';
 
 /** What a database has, seen without changing anything. */
 export interface Look {
@@ -45,8 +43,8 @@ export async function lookAtDatabase(
   ];
   if (pending.length > 0) return { complete: false, live: [], context };
 
-  const live = await readLivePolicy(trx, chooseScope(options, rules));
-  if (findMissing(options.rules, live).length > 0) return { complete: false, live, context };
+  const live = await readScope(trx, chooseScope(options, rules), options);
+  if (options.defined.without(live).length > 0) return { complete: false, live, context };
   for (const seeder of options.seeders.slice(1)) {
     if (!(await isSeeded(seeder, context, options))) return { complete: false, live, context };
   }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
-import { reachableScope, readLivePolicy, type Scope } from '../casbin/live-policy.ts';
+import { readLivePolicy } from '../casbin/live-policy.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
+import { reachableScope, type Scope } from '../casbin/scope.ts';
 import { tableIn } from '../database/table.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
@@ -13,7 +14,7 @@ export function chooseScope(options: ResolvedOptions, ruleCount: number): Scope 
   // Custom functions and role managers may link any names.
   const everything = options.verify?.full === true || options.configureEnforcer !== undefined;
   if (everything || ruleCount <= wholeTableLimit(options)) return { kind: 'whole' };
-  return reachableScope(options.model, options.rules, options.requests);
+  return reachableScope(options.model, options.rules, (position) => options.expectations.valuesAt(position));
 }
 
 /** Counts the stored rules, as far as it matters for {@link chooseScope}. */
@@ -31,5 +32,15 @@ export async function readPolicy(trx: AnyTransaction, options: ResolvedOptions):
   const { rows } = await sql<{ count: number }>`
     select ${ruleCountExpression(options, undefined)} as count
   `.execute(trx);
-  return readLivePolicy(trx, chooseScope(options, rows[0]?.count ?? 0));
+  return readScope(trx, chooseScope(options, rows[0]?.count ?? 0), options);
+}
+
+/** Reads that much of it. */
+export function readScope(
+  trx: AnyTransaction,
+  scope: Scope,
+  options: ResolvedOptions,
+): Promise<StoredRule[]> {
+  const { defined, progress } = options;
+  return readLivePolicy(trx, scope, defined, progress.start('read', defined.rules.length));
 }

@@ -3,11 +3,10 @@ import { readColumns } from '../database/columns.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { StoredRuleError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
-import { ruleKey } from '../policy/rule.ts';
-import { decideAll } from '../verification/decide.ts';
-import type { Expectation } from '../verification/expectations.ts';
+import { isSameRule } from '../policy/rule-set.ts';
+import { createDecider, verdictOf } from '../verification/decide.ts';
 import { explainer } from '../verification/explain.ts';
-import { isAsExpected } from '../verification/judge-decisions.ts';
+import { type Differing, findDiffering } from '../verification/judge-decisions.ts';
 import { describeBroken } from '../verification/messages.ts';
 import type { VerificationFailure } from '../verification/report.ts';
 import { brokenBy } from './broken-by.ts';
@@ -35,14 +34,15 @@ export async function watchPolicy(
     throw error;
   });
   // Nor is a broken hierarchy decided on, which could take forever.
-  const held = findBrokenLinks(options, initial).length > 0 ? [] : await findHeld(options, initial);
+  const watched = initial.length > 0 && findBrokenLinks(options, initial).length === 0;
+  const unkept = new Set((watched ? await findUnkept(options, initial) : []).map(({ number }) => number));
   let before = initial;
   return async (migration) => {
-    if (held.length === 0) return;
+    if (!watched) return;
     const after = await readPolicy(trx, options);
     if (isSamePolicy(before, after)) return;
     const links = findBrokenLinks(options, after);
-    const broken = links.length > 0 ? links : await findBroken(options, held, after);
+    const broken = links.length > 0 ? links : await findBroken(options, unkept, after);
     if (broken.length > 0) throw brokenBy(migration, before, after, broken);
     before = after;
   };
@@ -54,51 +54,38 @@ function isSamePolicy(before: readonly StoredRule[], after: readonly StoredRule[
     before.length === after.length &&
     before.every((rule, index) => {
       const other = after[index];
-      return other !== undefined && rule.id === other.id && ruleKey(rule) === ruleKey(other);
+      return other !== undefined && rule.id === other.id && isSameRule(rule, other);
     })
   );
 }
 
-async function findHeld(options: ResolvedOptions, live: readonly StoredRule[]): Promise<Expectation[]> {
-  if (live.length === 0) return [];
-  const answers = await decide(options, options.expectations, live);
-  return options.expectations.filter((expectation, index) => isAsExpected(expectation, answers[index]));
+async function findUnkept(options: ResolvedOptions, live: readonly StoredRule[]): Promise<Differing[]> {
+  const { model, configureEnforcer, expectations } = options;
+  const { differing } = await findDiffering(
+    await createDecider(model, live, configureEnforcer),
+    expectations,
+  );
+  return differing;
 }
 
+/** The expectations that were kept, and are not any more. */
 async function findBroken(
   options: ResolvedOptions,
-  held: readonly Expectation[],
+  unkeptBefore: ReadonlySet<number>,
   live: readonly StoredRule[],
 ): Promise<VerificationFailure[]> {
-  const answers = await decide(options, held, live);
-  const explain = explainer(options.model, live, options.rules);
-  return held.flatMap((expectation, index): VerificationFailure[] => {
-    const answer = answers[index];
-    if (answer === undefined || isAsExpected(expectation, answer)) return [];
-    const { kind, request, expected } = expectation;
+  const broken = (await findUnkept(options, live)).filter(({ number }) => !unkeptBefore.has(number));
+  if (broken.length === 0) return [];
+  const explain = explainer(options.model, live, options.defined);
+  return broken.map(({ expectation: { kind, request, expected }, answer }): VerificationFailure => {
     const explanation = explain(request, answer);
-    return [
-      {
-        kind: kind === 'never' ? 'never' : 'decision',
-        request,
-        expected,
-        actual: answer.allowed ? 'allow' : 'deny',
-        ...explanation,
-        message: describeBroken({ request, expected, ...explanation }),
-      },
-    ];
+    return {
+      kind: kind === 'never' ? 'never' : 'decision',
+      request,
+      expected,
+      actual: verdictOf(answer),
+      ...explanation,
+      message: describeBroken({ request, expected, ...explanation }),
+    };
   });
-}
-
-function decide(
-  { model, configureEnforcer }: ResolvedOptions,
-  expectations: readonly Expectation[],
-  live: readonly StoredRule[],
-) {
-  return decideAll(
-    model,
-    live,
-    expectations.map(({ request }) => request),
-    configureEnforcer,
-  );
 }

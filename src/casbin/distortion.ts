@@ -15,12 +15,14 @@ export type StockReading =
   | { readonly kind: 'distorted'; readonly values: readonly string[] | null }
   | { readonly kind: 'unloadable'; readonly reason: string };
 
+const SAME: StockReading = { kind: 'same' };
+
 /** Reads a rule as casbin-pg-adapter does: joined by `, `, then parsed as CSV by Casbin's own loader. */
 export function readAsStockAdapter({ ptype, values }: Rule): StockReading {
-  if ([ptype, ...values].every((value) => PLAIN_VALUE.test(value))) return { kind: 'same' };
+  if (PLAIN_VALUE.test(ptype) && values.every((value) => PLAIN_VALUE.test(value))) return SAME;
   try {
     const loaded = readCsvLine([ptype, ...values].join(', '));
-    if (loaded !== null && ruleKey(loaded) === ruleKey({ ptype, values })) return { kind: 'same' };
+    if (loaded !== null && ruleKey(loaded) === ruleKey({ ptype, values })) return SAME;
     return { kind: 'distorted', values: loaded?.ptype === ptype ? loaded.values : null };
   } catch (error) {
     return { kind: 'unloadable', reason: error instanceof Error ? error.message : String(error) };
@@ -29,14 +31,14 @@ export function readAsStockAdapter({ ptype, values }: Rule): StockReading {
 
 /** Rules that an application with the stock adapter would read as other rules, or not at all. */
 export function findDistorted(rules: readonly DefinedRule[]): Problem[] {
-  return rules.flatMap(({ at, ...rule }): Problem[] => {
+  return rules.flatMap((rule): Problem[] => {
     const reading = readAsStockAdapter(rule);
     if (reading.kind === 'same') return [];
     const outcome =
       reading.kind === 'unloadable'
         ? 'makes every loadPolicy throw'
-        : `is loaded as ${reading.values === null ? 'nothing' : `"${formatRule({ ...rule, values: reading.values })}"`}`;
+        : `is loaded as ${reading.values === null ? 'nothing' : `"${formatRule({ ptype: rule.ptype, values: reading.values })}"`}`;
     const message = `rule "${formatRule(rule)}" does not survive Casbin's own loader: it ${outcome}. Avoid commas, quotes, line breaks, unmatched brackets and blanks at the ends of its values.`;
-    return [{ code: 'VALUE_DISTORTED', at, message }];
+    return [{ code: 'VALUE_DISTORTED', at: rule.at, message }];
   });
 }

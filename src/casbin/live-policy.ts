@@ -1,49 +1,41 @@
-import type { Model } from 'casbin';
 import { sql } from 'kysely';
 import type { AnyTransaction } from '../database/transaction.ts';
-import type { Rule } from '../policy/rule.ts';
-import { limitingConjuncts } from './matcher.ts';
-import { tokensOf } from './model.ts';
-import { type RuleRow, readStoredRules, type StoredRule } from './rule-row.ts';
+import type { RuleSet } from '../policy/rule-set.ts';
+import type { Report } from '../progress.ts';
+import { RuleReader, type RuleRow, type StoredRule } from './rule-row.ts';
+import type { Scope } from './scope.ts';
 
-/** Which of the stored rules to read. */
-export type Scope =
-  | { readonly kind: 'whole' }
-  /** What decisions about these names can depend on; `bySubject`: only `p` rules whose first value is one. */
-  | { readonly kind: 'reachable'; readonly names: readonly string[]; readonly bySubject: boolean };
+/** How many rows are held at a time beside the rules that were made of those before. */
+const PORTION = 10_000;
 
 /**
- * Which rules can take part in deciding `requests` or are among `rules`.
+ * Reads stored rules in the order of their ids. Throws StoredRuleError for rows that no enforcer can load.
  *
- * Role links are followed from every name that a request or a defined rule begins with. `p` rules are limited
- * to those subjects only where each matcher says so by a leading `g(r.sub, p.sub)` or `r.sub == p.sub`.
+ * @param known the defined rules: where there are many, the others are read in portions too
  */
-export function reachableScope(
-  model: Model,
-  rules: readonly Rule[],
-  requests: readonly (readonly string[])[],
-): Scope {
-  if (model.model.get('e')?.get('e')?.value.startsWith('subjectPriority')) return { kind: 'whole' };
-  const names = new Set([...rules.map(({ values }) => values[0] ?? ''), ...requests.flat()]);
-  // With no rule at all Casbin evaluates the matcher on empty values, which an empty name would be equal to.
-  if (names.has('')) return { kind: 'whole' };
-  return { kind: 'reachable', names: [...names], bySubject: matchesBySubject(model) };
-}
-
-/** Whether a `p` rule can match only a subject that is, or inherits from, its first value. */
-function matchesBySubject(model: Model): boolean {
-  const subject = tokensOf(model, 'p')[0];
-  const ptypes = [...(model.model.get('p')?.keys() ?? [])];
-  const matchers = [...(model.model.get('m')?.values() ?? [])];
-  if (subject === undefined || ptypes.length > 1) return false;
-  return matchers.every(({ value }) => limitingConjuncts(value).some(({ policy }) => policy === subject));
-}
-
-/** Reads stored rules in the order of their ids. Throws StoredRuleError for rows that no enforcer can load. */
-export async function readLivePolicy(trx: AnyTransaction, scope: Scope): Promise<StoredRule[]> {
+export async function readLivePolicy(
+  trx: AnyTransaction,
+  scope: Scope,
+  known: RuleSet,
+  report: Report,
+): Promise<StoredRule[]> {
   const query = scope.kind === 'whole' ? selectWhole() : selectReachable(scope);
-  const { rows } = await query.execute(trx);
-  return readStoredRules(rows);
+  const reader = new RuleReader(known);
+  if (known.rules.length <= PORTION) reader.read((await query.execute(trx)).rows);
+  else for await (const rows of inPortions(trx, query)) report(reader.read(rows));
+  return reader.finish();
+}
+
+async function* inPortions(trx: AnyTransaction, query: ReturnType<typeof selectWhole>) {
+  await sql`declare casbin_bootstrap_policy no scroll cursor for ${query}`.execute(trx);
+  for (;;) {
+    const { rows } = await sql<RuleRow>`
+      fetch ${sql.lit(PORTION)} from casbin_bootstrap_policy
+    `.execute(trx);
+    yield rows;
+    if (rows.length < PORTION) break;
+  }
+  await sql`close casbin_bootstrap_policy`.execute(trx);
 }
 
 function selectWhole() {

@@ -1,8 +1,10 @@
 import { collectNames } from './matcher-names.ts';
 import { identifier, isNode, type Node, parseMatcher, readCall, walk } from './matcher-syntax.ts';
 
-/** What role definitions are called: `g`, `g2` … */
-const ROLE_DEFINITION = /^g\d*$/;
+/** Whether a function that a matcher calls is a role definition: `g`, `g2` … */
+export function isRoleDefinition(name: string): boolean {
+  return /^g\d*$/.test(name);
+}
 
 /** What a conjunct of a matcher demands: `r.x == p.y`, or `g(r.x, p.y)`, or `g(r.x, p.y, r.domain)`. */
 export type Conjunct =
@@ -56,7 +58,7 @@ export function limitingConjuncts(matcher: string): Conjunct[] {
 export function patternTokens(matcher: string): string[] {
   return [...walk(parseMatcher(matcher))]
     .flatMap((node) => readCall(node) ?? [])
-    .filter(({ name }) => !ROLE_DEFINITION.test(name))
+    .filter(({ name }) => !isRoleDefinition(name))
     .flatMap(({ given }) => [...walk(given)].flatMap((node) => identifier(node) ?? []))
     .filter((name) => name.startsWith('p_'))
     .map((name) => name.slice(2));
@@ -68,7 +70,8 @@ function flattenConjunction(node: Node): Node[] {
   return [...flattenConjunction(node.left), ...flattenConjunction(node.right)];
 }
 
-function readConjunct(node: Node): Conjunct | null {
+/** Reads one conjunct; null when it is of another kind. */
+export function readConjunct(node: Node): Conjunct | null {
   if (node.type === 'BinaryExpression' && node.operator === '==') {
     const names = [identifier(node.left), identifier(node.right)];
     const request = names.find((name) => name?.startsWith('r_'));
@@ -80,7 +83,7 @@ function readConjunct(node: Node): Conjunct | null {
     const [request, policy, domain = 'r_'] = Array.isArray(node.arguments)
       ? node.arguments.map(identifier)
       : [];
-    if (!ptype || !ROLE_DEFINITION.test(ptype) || !request?.startsWith('r_') || !policy?.startsWith('p_'))
+    if (!ptype || !isRoleDefinition(ptype) || !request?.startsWith('r_') || !policy?.startsWith('p_'))
       return null;
     if (!domain?.startsWith('r_')) return null;
     return {

@@ -1,5 +1,6 @@
 import { StoredRuleError } from '../errors.ts';
 import type { Rule } from '../policy/rule.ts';
+import type { RuleSet } from '../policy/rule-set.ts';
 
 /** A row of the `casbin` table, as selected: whatever JSON stands in `rule`. */
 export interface RuleRow {
@@ -12,7 +13,6 @@ export interface RuleRow {
 /** A rule as it stands in the database. */
 export interface StoredRule extends Rule {
   readonly id: number;
-  readonly values: string[];
 }
 
 /** How many rows a message names; all of them are in `ids`. */
@@ -25,21 +25,52 @@ const SHOWN_ROWS = 20;
  * one, and leaving it out would decide differently from what somebody meant to store.
  */
 export function readStoredRules(rows: readonly RuleRow[]): StoredRule[] {
-  const rules: StoredRule[] = [];
-  const unreadable: { id: number; fault: string }[] = [];
-  for (const { id, ptype, rule } of rows) {
-    if (typeof ptype === 'string' && isRuleValues(rule)) rules.push({ id, ptype, values: rule });
-    else unreadable.push({ id, fault: describeFault(ptype, rule) });
+  const reader = new RuleReader();
+  reader.read(rows);
+  return reader.finish();
+}
+
+/** As {@link readStoredRules}, for rows that come in portions. */
+export class RuleReader {
+  readonly #rules: StoredRule[] = [];
+  readonly #unreadable: Unreadable[] = [];
+  readonly #known: RuleSet | null;
+
+  /** @param known rules whose values are shared, so that those that are stored too are not kept twice */
+  constructor(known: RuleSet | null = null) {
+    this.#known = known;
   }
-  if (unreadable.length > 0) throw unreadableRules(unreadable);
-  return rules;
+
+  /** Takes the next rows, and tells how many there were so far. */
+  read(rows: readonly RuleRow[]): number {
+    for (const { id, ptype, rule } of rows) {
+      if (typeof ptype === 'string' && isRuleValues(rule)) this.#keep({ id, ptype, values: rule });
+      else this.#unreadable.push({ id, fault: describeFault(ptype, rule) });
+    }
+    return this.#rules.length + this.#unreadable.length;
+  }
+
+  finish(): StoredRule[] {
+    if (this.#unreadable.length > 0) throw unreadableRules(this.#unreadable);
+    return this.#rules;
+  }
+
+  #keep(rule: StoredRule): void {
+    const same = this.#known?.rules[this.#known.indexOf(rule)];
+    this.#rules.push(same === undefined ? rule : { ...rule, values: same.values });
+  }
+}
+
+interface Unreadable {
+  readonly id: number;
+  readonly fault: string;
 }
 
 function isRuleValues(rule: unknown): rule is string[] {
   return Array.isArray(rule) && rule.length > 0 && rule.every((value) => typeof value === 'string');
 }
 
-function unreadableRules(rows: readonly { id: number; fault: string }[]): StoredRuleError {
+function unreadableRules(rows: readonly Unreadable[]): StoredRuleError {
   const shown = rows.slice(0, SHOWN_ROWS);
   const idsByFault = new Map<string, number[]>();
   for (const { id, fault } of shown) idsByFault.set(fault, [...(idsByFault.get(fault) ?? []), id]);

@@ -54,5 +54,6 @@ function checkValues(rules: readonly DefinedRule[], misfits: readonly Problem[])
   const unstorable = findUnstorable(rules);
   const unknown = misfits.filter(({ code }) => code === 'RULE_UNKNOWN_PTYPE');
   const places = new Set([...unstorable, ...unknown].map(({ at }) => at));
-  return [...unstorable, ...findDistorted(rules.filter(({ at }) => !places.has(at)))];
+  const readable = places.size === 0 ? rules : rules.filter(({ at }) => !places.has(at));
+  return [...unstorable, ...findDistorted(readable)];
 }

@@ -9,16 +9,16 @@ import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
 import { defaultPolicy } from '../policy/default-policy.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { placeIn } from '../policy/place.ts';
+import { RuleSet } from '../policy/rule-set.ts';
 import { createProgressReporter, type ProgressReporter } from '../progress.ts';
 import { reasonOf } from '../reason.ts';
 import { checkSeeders } from '../seeding/check.ts';
 import { providerSeeder } from '../seeding/provider-seeder.ts';
 import { rbacSeeder } from '../seeding/rbac-seeder.ts';
 import type { Seeder } from '../seeding/seeder.ts';
-import { measureCoverage } from '../verification/coverage.ts';
-import { collectPromises, type Expectation } from '../verification/expectations.ts';
+import { type Expectations, NO_EXPECTATIONS } from '../verification/expectations.ts';
+import { collectPromises, type Promises } from '../verification/promises.ts';
 import type { Coverage } from '../verification/report.ts';
-import type { Request } from '../verification/requests.ts';
 import { NOT_VERIFIED } from '../verification/verify.ts';
 import { resolveMigrations } from './migrations.ts';
 import { resolveModel } from './model.ts';
@@ -31,9 +31,10 @@ export interface ResolvedOptions {
   readonly model: Model;
   readonly configureEnforcer: ConfigureEnforcer | undefined;
   readonly rules: readonly DefinedRule[];
+  /** The same, to be found among. */
+  readonly defined: RuleSet;
   /** None when verification is turned off. */
-  readonly expectations: readonly Expectation[];
-  readonly requests: readonly Request[];
+  readonly expectations: Expectations;
   readonly coverage: Coverage;
   /** The RBAC seeder, then the given ones. */
   readonly seeders: readonly Seeder[];
@@ -79,7 +80,7 @@ export async function resolveOptions(pool: unknown, options: BootstrapOptions): 
   if (model === null || problems.length > 0) throw new InvalidOptionsError(problems);
   const logger = options.logger ?? pino({ level: 'silent' });
   const progress = createProgressReporter(logger, options.onProgress);
-  const promises = await promise(model, definition, rules, options).catch((error: unknown) => {
+  const promises = await promise(model, definition, rules, options, progress).catch((error: unknown) => {
     const message = `no enforcer can be made of this model and policy: ${reasonOf(error)}. Mend the model, or configureEnforcer.`;
     throw new InvalidOptionsError([{ code: 'MODEL_INVALID', at: 'model', message }]);
   });
@@ -89,6 +90,7 @@ export async function resolveOptions(pool: unknown, options: BootstrapOptions): 
     model,
     configureEnforcer: options.configureEnforcer,
     rules,
+    defined: new RuleSet(rules),
     ...promises,
     seeders,
     packageMigrations:
@@ -116,7 +118,11 @@ function withoutMisshapen(options: BootstrapOptions, misshapen: readonly Problem
 }
 
 /** Deciding them takes as long as verifying them. */
-const NO_PROMISES = { expectations: [], requests: [], coverage: NOT_VERIFIED.coverage, problems: [] };
+const NO_PROMISES: Promises = {
+  expectations: NO_EXPECTATIONS,
+  coverage: NOT_VERIFIED.coverage,
+  problems: [],
+};
 
 /** What the definition promises; it is judged against that itself, before any database is. */
 async function promise(
@@ -124,20 +130,15 @@ async function promise(
   definition: PolicyDefinition,
   rules: readonly DefinedRule[],
   options: BootstrapOptions,
-) {
+  progress: ProgressReporter,
+): Promise<Promises> {
   if (options.verify === false) return NO_PROMISES;
-  const { expectations, answers, problems } = await collectPromises(
+  return collectPromises(
     model,
     rules,
     definition,
     options.configureEnforcer,
     (kind, index) => placeIn(definition, kind, index),
+    progress.start('check', rules.length),
   );
-  const requests = expectations.map(({ request }) => request);
-  return {
-    expectations,
-    requests,
-    coverage: measureCoverage(model, rules, requests, answers),
-    problems,
-  };
 }

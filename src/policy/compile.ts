@@ -11,26 +11,41 @@ export interface DefinedRule extends Rule {
 /** Turns a definition into rules: permissions role by role, then inheritance, then the raw rules as given. */
 export function compilePolicy(definition: PolicyDefinition): DefinedRule[] {
   const roles = Object.entries(definition.roles ?? {});
+  const placePermission: Place = ([role = '', resource = ''], index) =>
+    placeIn(definition, 'roles', role, 'permissions', resource, index);
   const permissions = roles.flatMap(([role, { permissions = {} }]) =>
     Object.entries(permissions).flatMap(([resource, actions = []]) =>
-      actions.map((action, index) => ({
-        ptype: 'p',
-        values: [role, resource, action],
-        at: placeIn(definition, 'roles', role, 'permissions', resource, index),
-      })),
+      actions.map((action, index) => new PlacedRule('p', [role, resource, action], placePermission, index)),
     ),
   );
+  const placeParent: Place = ([role = ''], index) => placeIn(definition, 'roles', role, 'inherits', index);
   const inheritance = roles.flatMap(([role, { inherits = [] }]) =>
-    inherits.map((parent, index) => ({
-      ptype: 'g',
-      values: [role, parent],
-      at: placeIn(definition, 'roles', role, 'inherits', index),
-    })),
+    inherits.map((parent, index) => new PlacedRule('g', [role, parent], placeParent, index)),
   );
-  const raw = (definition.rules ?? []).map(([ptype = '', ...values], index) => ({
-    ptype,
-    values,
-    at: placeIn(definition, 'rules', index),
-  }));
+  const placeRaw: Place = (_values, index) => placeIn(definition, 'rules', index);
+  const raw = (definition.rules ?? []).map(
+    ([ptype = '', ...values], index) => new PlacedRule(ptype, values, placeRaw, index),
+  );
   return [...permissions, ...inheritance, ...raw];
+}
+
+type Place = (values: readonly string[], index: number) => string;
+
+/** A place is asked for when something is wrong there, so it is not kept as a text: a million would need much room. */
+class PlacedRule implements DefinedRule {
+  readonly ptype: string;
+  readonly values: readonly string[];
+  readonly #place: Place;
+  readonly #index: number;
+
+  constructor(ptype: string, values: readonly string[], place: Place, index: number) {
+    this.ptype = ptype;
+    this.values = values;
+    this.#place = place;
+    this.#index = index;
+  }
+
+  get at(): string {
+    return this.#place(this.values, this.#index);
+  }
 }

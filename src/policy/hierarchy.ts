@@ -1,3 +1,4 @@
+import { addTo } from './multimap.ts';
 import type { Rule } from './rule.ts';
 
 /** Casbin's role manager follows at most this many links; what lies deeper is silently not inherited. */
@@ -20,7 +21,7 @@ export function buildHierarchies(rules: readonly Rule[]): Hierarchy[] {
     const key = JSON.stringify([ptype, domains]);
     const hierarchy = hierarchies.get(key) ?? { ptype, domain, parents: new Map() };
     hierarchies.set(key, hierarchy);
-    hierarchy.parents.set(child, [...(hierarchy.parents.get(child) ?? []), parent]);
+    addTo(hierarchy.parents, child, parent);
   }
   return [...hierarchies.values()];
 }
@@ -74,6 +75,16 @@ export function findRolePath(
     level = nextLevel(parents, level, cameFrom);
   }
   return null;
+}
+
+/** A role, and those that it inherits from as far as Casbin follows. */
+export function collectInherited({ parents }: Hierarchy, role: string): string[] {
+  const cameFrom = new Map<string, string | null>([[role, null]]);
+  let level = [role];
+  for (let links = 0; level.length > 0 && links < MAX_INHERITANCE_LINKS; links++) {
+    level = nextLevel(parents, level, cameFrom);
+  }
+  return [...cameFrom.keys()];
 }
 
 /** Inheritance that Casbin would not follow: for each role that has some, one path of more than ten links. */

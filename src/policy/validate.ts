@@ -9,23 +9,24 @@ import {
   MAX_INHERITANCE_LINKS,
 } from './hierarchy.ts';
 import { placeIn } from './place.ts';
-import { formatRule, formatText, formatValue, ruleKey } from './rule.ts';
+import { formatRule, formatText, formatValue } from './rule.ts';
+import { RuleSet } from './rule-set.ts';
 
 /** How many values a rule of each ptype must have, as the model defines them. */
 export type RuleLengths = ReadonlyMap<string, number>;
 
 /** Rules that the model has no place for: unknown ptype, wrong number of values. */
 export function findMisfits(rules: readonly DefinedRule[], lengths: RuleLengths): Problem[] {
-  return rules.flatMap(({ at, ...rule }): Problem[] => {
+  return rules.flatMap((rule): Problem[] => {
     const length = lengths.get(rule.ptype);
     if (length === undefined) {
       const known = [...lengths.keys()].join(', ');
       const message = `rule "${formatRule(rule)}" has ptype ${formatText(rule.ptype)}, which the model does not define. Use one of ${known}, or define it in the model.`;
-      return [{ code: 'RULE_UNKNOWN_PTYPE', at, message }];
+      return [{ code: 'RULE_UNKNOWN_PTYPE', at: rule.at, message }];
     }
     if (rule.values.length !== length) {
       const message = `rule "${formatRule(rule)}" has ${count(rule.values.length)}, but the model defines ${length} for "${rule.ptype}". Make them agree.`;
-      return [{ code: 'RULE_WRONG_LENGTH', at, message }];
+      return [{ code: 'RULE_WRONG_LENGTH', at: rule.at, message }];
     }
     return [];
   });
@@ -33,28 +34,28 @@ export function findMisfits(rules: readonly DefinedRule[], lengths: RuleLengths)
 
 /** Rules that stand in the definition more than once. */
 export function findDuplicates(rules: readonly DefinedRule[]): Problem[] {
-  const first = new Map<string, string>();
-  return rules.flatMap(({ at, ...rule }): Problem[] => {
-    const key = ruleKey(rule);
-    const place = first.get(key);
-    if (place === undefined) {
-      first.set(key, at);
-      return [];
-    }
-    const message = `rule "${formatRule(rule)}" is already defined at ${place}. Remove one of them.`;
-    return [{ code: 'RULE_DUPLICATE', at, message }];
+  const known = new RuleSet(rules);
+  return rules.flatMap((rule): Problem[] => {
+    const first = rules[known.indexOf(rule)];
+    if (first === undefined || first === rule) return [];
+    const message = `rule "${formatRule(rule)}" is already defined at ${first.at}. Remove one of them.`;
+    return [{ code: 'RULE_DUPLICATE', at: rule.at, message }];
   });
 }
 
 /** Values that PostgreSQL's jsonb can't hold: NUL, and half of a surrogate pair. */
 export function findUnstorable(rules: readonly DefinedRule[]): Problem[] {
-  return rules.flatMap(({ at, ...rule }): Problem[] => {
-    const value = [rule.ptype, ...rule.values].find((text) => text.includes('\0') || !text.isWellFormed());
+  return rules.flatMap((rule): Problem[] => {
+    const value = isUnstorable(rule.ptype) ? rule.ptype : rule.values.find(isUnstorable);
     if (value === undefined) return [];
     const what = value.includes('\0') ? 'a NUL character' : 'half of a surrogate pair';
     const message = `value ${formatText(value)} holds ${what}, which PostgreSQL can't store. Remove it.`;
-    return [{ code: 'VALUE_UNSTORABLE', at, message }];
+    return [{ code: 'VALUE_UNSTORABLE', at: rule.at, message }];
   });
+}
+
+function isUnstorable(text: string): boolean {
+  return text.includes('\0') || !text.isWellFormed();
 }
 
 /** Roles named in `inherits` that are not under `roles`. */
@@ -81,7 +82,7 @@ export function findBrokenHierarchies(rules: readonly DefinedRule[]): Problem[] 
         message: `role ${formatText(values[0] ?? '')} inherits from itself. Remove the inheritance.`,
       }),
     );
-  const placeOfLink = indexLinks(rules);
+  const placeOfLink = linkFinder(rules);
   const structural = buildHierarchies(rules).flatMap((hierarchy) => {
     const domain = hierarchy.domain === '' ? '' : ` in domain ${formatValue(hierarchy.domain)}`;
     const cycles = findCycles(hierarchy).map(
@@ -104,16 +105,15 @@ export function findBrokenHierarchies(rules: readonly DefinedRule[]): Problem[] 
 }
 
 /** Tells where the first link of a path of roles is defined. */
-function indexLinks(
+function linkFinder(
   rules: readonly DefinedRule[],
 ): (hierarchy: Hierarchy, path: readonly string[]) => string {
-  const places = new Map<string, string>();
-  for (const { ptype, values, at } of rules) {
-    const [child, parent, ...domains] = values;
-    if (ptype.startsWith('g')) places.set(JSON.stringify([ptype, domains.join(', '), child, parent]), at);
-  }
-  return ({ ptype, domain }, [child, parent]) =>
-    places.get(JSON.stringify([ptype, domain, child, parent])) ?? 'policy';
+  return ({ ptype, domain }, [from, to]) => {
+    const link = rules.find(({ ptype: own, values: [child, parent, ...domains] }) => {
+      return own === ptype && child === from && parent === to && domains.join(', ') === domain;
+    });
+    return link?.at ?? 'policy';
+  };
 }
 
 function count(values: number): string {

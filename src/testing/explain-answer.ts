@@ -1,6 +1,7 @@
 import type { Enforcer, Model } from 'casbin';
 import { tokensOf } from '../casbin/model.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
+import { RuleSet } from '../policy/rule-set.ts';
 import { explainer } from '../verification/explain.ts';
 import type { Decision } from '../verification/report.ts';
 import type { Request } from '../verification/requests.ts';
@@ -63,7 +64,7 @@ function explainByRule(
   answer: Decision,
   values: readonly string[],
 ): Section[] {
-  const explain = explainer(model, rules, rules);
+  const explain = explainer(model, rules, new RuleSet(rules));
   const { rolePath } = explain(request, { allowed: answer === 'allow', rule: values, error: null });
   return [
     ['answer', [`${PAST[answer]} by the rule "${formatRule({ ptype: 'p', values })}"`]],

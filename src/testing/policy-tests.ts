@@ -7,7 +7,8 @@ import { resolveModel } from '../options/model.ts';
 import { checkPolicy, resolvePolicy } from '../options/policy.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
-import { collectPromises, type Expectation } from '../verification/expectations.ts';
+import type { Expectation } from '../verification/expectations.ts';
+import { collectPromises } from '../verification/promises.ts';
 import { enforcerOf, isEnforcer, type Target } from './target.ts';
 import { titleOf } from './test-title.ts';
 
@@ -77,5 +78,5 @@ async function readPolicy(policy: PolicyDefinition | string, options: PolicyTest
   if (model === null || definition === null || all.length > 0) throw new InvalidOptionsError(all);
   // A contradiction of the definition with itself is a test that fails, so there is no need to report it here.
   const { expectations } = await collectPromises(model, rules, definition, configureEnforcer, () => 'policy');
-  return { model, rules, expectations };
+  return { model, rules, expectations: [...expectations] };
 }

@@ -2,11 +2,16 @@ import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { type Conjunct, isPlainConjunction, leadingConjuncts } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
-import { buildHierarchies, findRolePath, type Hierarchy } from '../policy/hierarchy.ts';
+import { HashTable, hashAll, hashText } from '../policy/hash-table.ts';
+import { buildHierarchies, collectInherited } from '../policy/hierarchy.ts';
+import { rememberLast } from '../policy/remember-last.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { Request } from './requests.ts';
 
 const SOME_ALLOW = 'some(where (p_eft == allow))';
+
+/** Tells whether a definition declares a request to be allowed. */
+export type IsAllowed = (request: Request) => boolean;
 
 /**
  * What a definition declares, worked out without Casbin: a request is allowed when a rule with its values is
@@ -19,7 +24,7 @@ export function closureOf(
   model: Model,
   rules: readonly Rule[],
   configureEnforcer: ConfigureEnforcer | undefined,
-): ((request: Request) => boolean) | null {
+): IsAllowed | null {
   const matcher = model.model.get('m')?.get('m')?.value ?? '';
   const effect = model.model.get('e')?.get('e')?.value;
   const policyTokens = tokensOf(model, 'p');
@@ -28,41 +33,49 @@ export function closureOf(
 
   const conjuncts = leadingConjuncts(matcher);
   const requestTokens = tokensOf(model, 'r');
-  const links = groupByDomain(buildHierarchies(rules));
-  const candidates = indexRules(rules, conjuncts, policyTokens);
-  const inherits = conjuncts.filter((conjunct) => conjunct.kind === 'inherits');
+  const isGiven = ruleFinder(
+    rules,
+    conjuncts.map(({ policy }) => policyTokens.indexOf(policy)),
+  );
+  const namesFor = conjuncts.map((conjunct) => nameFinder(conjunct, rules));
   return (request) => {
     const take = (token: string) => request[requestTokens.indexOf(token)] ?? '';
-    const matching = candidates.get(equalKey(conjuncts, (conjunct) => take(conjunct.request))) ?? [];
-    return matching.some(({ values }) =>
-      inherits.every(({ ptype, request: token, policy, domain }) => {
-        const role = values[policyTokens.indexOf(policy)] ?? '';
-        const hierarchy = links.get(JSON.stringify([ptype, domain === null ? '' : take(domain)]));
-        if (take(token) === role) return true;
-        return hierarchy !== undefined && findRolePath(hierarchy, take(token), role) !== null;
-      }),
-    );
+    const names = conjuncts.map((conjunct, index) => {
+      const domain = conjunct.kind === 'inherits' && conjunct.domain !== null ? take(conjunct.domain) : '';
+      return namesFor[index]?.(take(conjunct.request), domain) ?? [];
+    });
+    return combine(names).some(isGiven);
   };
 }
 
-function groupByDomain(hierarchies: readonly Hierarchy[]): Map<string, Hierarchy> {
-  return new Map(
-    hierarchies.map((hierarchy) => [JSON.stringify([hierarchy.ptype, hierarchy.domain]), hierarchy]),
+/** The names that a rule may have where a request has this one: the same, and with roles all that it inherits from. */
+function nameFinder(conjunct: Conjunct, rules: readonly Rule[]) {
+  if (conjunct.kind === 'equal') return (name: string) => [name];
+  const own = rules.filter(({ ptype }) => ptype === conjunct.ptype);
+  const hierarchies = new Map(buildHierarchies(own).map((hierarchy) => [hierarchy.domain, hierarchy]));
+  return rememberLast((name, domain) => {
+    const hierarchy = hierarchies.get(domain);
+    return hierarchy === undefined ? [name] : collectInherited(hierarchy, name);
+  });
+}
+
+/** Every choice of one name from each list. */
+function combine(lists: readonly (readonly string[])[]): string[][] {
+  return lists.reduce<string[][]>(
+    (choices, names) => choices.flatMap((choice) => names.map((name) => [...choice, name])),
+    [[]],
   );
 }
 
-function indexRules(rules: readonly Rule[], conjuncts: readonly Conjunct[], policyTokens: readonly string[]) {
-  const index = new Map<string, Rule[]>();
-  for (const rule of rules) {
-    if (rule.ptype !== 'p') continue;
-    const key = equalKey(conjuncts, ({ policy }) => rule.values[policyTokens.indexOf(policy)] ?? '');
-    const known = index.get(key);
-    if (known === undefined) index.set(key, [rule]);
-    else known.push(rule);
-  }
-  return index;
-}
-
-function equalKey(conjuncts: readonly Conjunct[], take: (conjunct: Conjunct) => string): string {
-  return JSON.stringify(conjuncts.filter(({ kind }) => kind === 'equal').map(take));
+/** A function that tells whether a `p` rule has these values at these positions. */
+function ruleFinder(rules: readonly Rule[], positions: readonly number[]) {
+  const policy = rules.filter(({ ptype }) => ptype === 'p').map(({ values }) => values);
+  const take = (values: readonly string[] = []) => positions.map((position) => values[position] ?? '');
+  const hash = (values: readonly string[]) => values.reduce((before, value) => hashText(value, before), 0);
+  const table = new HashTable(hashAll(policy.length, (index) => hash(take(policy[index]))));
+  return (values: readonly string[]) =>
+    [...table.find(hash(values))].some((index) => {
+      const own = take(policy[index]);
+      return own.every((value, position) => value === values[position]);
+    });
 }

@@ -1,8 +1,9 @@
 import type { Enforcer, Model } from 'casbin';
 import { buildInMemoryEnforcer, type ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { Rule } from '../policy/rule.ts';
+import type { Decision } from './report.ts';
 import type { Request } from './requests.ts';
-import { sliceRules } from './slice.ts';
+import { indexRules, type RuleIndex } from './rule-index.ts';
 
 /** An answer of the enforcer, and the values of the `p` rule that decided it, if one did. */
 export interface Answer {
@@ -12,12 +13,33 @@ export interface Answer {
   readonly error: string | null;
 }
 
+/** Decides requests on one policy. */
+export interface Decider {
+  /** Which rules a request can match; null when any can. All requests that match none have one answer. */
+  readonly index: RuleIndex | null;
+  decide(request: Request): Answer | Promise<Answer>;
+}
+
 /**
- * Decides every request by Casbin's own enforcer, on a policy of just `rules`, in their order.
+ * Decides by Casbin's own enforcer, on a policy of just `rules`, in their order.
  *
  * With `configureEnforcer` anything may be asynchronous and any rule may match, so the enforcer gets the whole
  * policy for each request. Without, it gets those rules that can match it; the answers are the same.
  */
+export async function createDecider(
+  model: Model,
+  rules: readonly Rule[],
+  configureEnforcer?: ConfigureEnforcer,
+): Promise<Decider> {
+  const enforcer = await buildInMemoryEnforcer(model, rules, configureEnforcer);
+  if (configureEnforcer === undefined) return createSlicingDecider(enforcer);
+  return {
+    index: null,
+    decide: (request) => enforcer.enforceEx(...request).then(toAnswer, toError),
+  };
+}
+
+/** Decides each of these requests, as a {@link Decider} does. */
 export async function decideAll(
   model: Model,
   rules: readonly Rule[],
@@ -25,27 +47,36 @@ export async function decideAll(
   configureEnforcer?: ConfigureEnforcer,
 ): Promise<Answer[]> {
   if (requests.length === 0) return [];
-  const enforcer = await buildInMemoryEnforcer(model, rules, configureEnforcer);
-  if (configureEnforcer === undefined) return decideSliced(enforcer, requests);
+  const { decide } = await createDecider(model, rules, configureEnforcer);
   const answers: Answer[] = [];
-  for (const request of requests) {
-    answers.push(await enforcer.enforceEx(...request).then(toAnswer, toError));
-  }
+  for (const request of requests) answers.push(await decide(request));
   return answers;
 }
 
-function decideSliced(enforcer: Enforcer, requests: readonly Request[]): Answer[] {
-  const policy = enforcer.getModel().model.get('p')?.get('p');
-  const slice = policy === undefined ? null : sliceRules(enforcer.getModel());
-  return requests.map((request) => {
-    // Casbin reads the array anew at each call.
-    if (policy !== undefined && slice !== null) policy.policy = slice(request);
-    try {
-      return toAnswer(enforcer.enforceExSync(...request));
-    } catch (error) {
-      return toError(error);
-    }
-  });
+function createSlicingDecider(enforcer: Enforcer): Decider {
+  const index = indexRules(enforcer.getModel());
+  const assertion = enforcer.getModel().model.get('p')?.get('p');
+  const rules = assertion?.policy ?? [];
+  return {
+    index,
+    decide(request) {
+      if (assertion !== undefined && index !== null && rules.length > 0) {
+        const matching = index.find(request);
+        // Casbin reads the list anew at each call. Never an empty one, for which it evaluates the matcher once with
+        // empty values, and '' == '' allows. Any rule will do, since none of the rules matches.
+        assertion.policy = matching.length > 0 ? matching : rules.slice(0, 1);
+      }
+      try {
+        return toAnswer(enforcer.enforceExSync(...request));
+      } catch (error) {
+        return toError(error);
+      }
+    },
+  };
+}
+
+export function verdictOf({ allowed }: Answer): Decision {
+  return allowed ? 'allow' : 'deny';
 }
 
 function toAnswer([allowed, rule]: [boolean, string[]]): Answer {

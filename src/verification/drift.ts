@@ -1,7 +1,8 @@
 import type { Model } from 'casbin';
 import { tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
-import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
+import { formatRule, type Rule } from '../policy/rule.ts';
+import type { RuleSet } from '../policy/rule-set.ts';
 import type { DriftFinding } from './report.ts';
 
 /**
@@ -13,15 +14,14 @@ import type { DriftFinding } from './report.ts';
 export function findAddedRules(
   model: Model,
   live: readonly StoredRule[],
-  defined: readonly Rule[],
+  defined: RuleSet,
   explained: readonly (readonly string[])[],
 ): DriftFinding[] {
-  const definedKeys = new Set(defined.map(ruleKey));
   const subjectOf = subjectReader(model);
-  const roles = new Set(defined.flatMap((rule) => [subjectOf(rule), ...parentOf(rule)]));
+  const roles = new Set(defined.rules.flatMap((rule) => [subjectOf(rule), ...parentOf(rule)]));
   const known = new Set(explained.map((rule) => JSON.stringify(rule)));
   return live
-    .filter((rule) => !definedKeys.has(ruleKey(rule)) && roles.has(subjectOf(rule)))
+    .filter((rule) => !defined.has(rule) && roles.has(subjectOf(rule)))
     .filter(({ ptype, values }) => !known.has(JSON.stringify([ptype, ...values])))
     .map((rule): DriftFinding => {
       const array = [rule.ptype, ...rule.values];

@@ -1,12 +1,8 @@
-import type { Model } from 'casbin';
-import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
-import type { Problem } from '../errors.ts';
-import type { PolicyDefinition } from '../policy/definition.ts';
-import type { Rule } from '../policy/rule.ts';
-import { closureOf } from './closure.ts';
-import { type Answer, decideAll } from './decide.ts';
+import { type Answer, type Decider, verdictOf } from './decide.ts';
+import { Matrix } from './matrix.ts';
+import { mergeSorted } from './merge-sorted.ts';
 import type { Decision } from './report.ts';
-import { deriveRequests, type Request } from './requests.ts';
+import type { Request } from './requests.ts';
 
 /** A request, and how it must be decided. */
 export interface Expectation {
@@ -16,104 +12,80 @@ export interface Expectation {
   readonly kind: 'derived' | 'sample' | 'allow' | 'deny' | 'never';
 }
 
-/** Expectations that the definition writes down itself. */
-export interface WrittenExpectations {
-  readonly allow?: readonly Request[] | undefined;
-  readonly deny?: readonly Request[] | undefined;
-  readonly never?: readonly Request[] | undefined;
-  /** Requests for rules whose values are patterns; how they are to be decided, the definition itself says. */
-  readonly samples?: readonly Request[] | undefined;
-}
-
-/** What a definition promises, and whether it keeps its own promises. */
-export interface Promises {
-  readonly expectations: readonly Expectation[];
-  /** For each expectation, what an enforcer answers on the definition alone. */
-  readonly answers: readonly Answer[];
-  readonly problems: readonly Problem[];
+/** How the definition itself decides the requests of its matrix. */
+export interface DecidedMatrix {
+  readonly matrix: Matrix;
+  /** Requests that nothing is expected of: the definition can't decide them, or they are listed beside it. */
+  readonly excluded: ReadonlySet<number>;
+  /** Those that were decided one by one, ascending, and how. */
+  readonly decided: readonly number[];
+  readonly verdicts: readonly Decision[];
+  /** How all others are decided, which no rule can match. */
+  readonly unmatched: Decision;
 }
 
 /**
- * Collects the expectations of a definition and judges it against them, by a plain enforcer in memory.
- *
- * @param placeOf tells where a written expectation stands
+ * What a definition promises: its matrix, and what it lists besides. Each expectation has a number, by which two
+ * rounds of decisions can be compared.
  */
-export async function collectPromises(
-  model: Model,
-  rules: readonly Rule[],
-  written: PolicyDefinition & WrittenExpectations,
-  configureEnforcer: ConfigureEnforcer | undefined,
-  placeOf: (kind: keyof WrittenExpectations, index: number) => string,
-): Promise<Promises> {
-  const listed = (['samples', 'allow', 'deny', 'never'] as const).flatMap((kind) =>
-    (written[kind] ?? []).map((request, index) => ({ kind, request, at: placeOf(kind, index) })),
-  );
-  const named = new Set(listed.map(({ request }) => JSON.stringify(request)));
-  const matrix = deriveRequests(model, rules).filter((request) => !named.has(JSON.stringify(request)));
-  const decided = await decideAll(
-    model,
-    rules,
-    [...matrix, ...listed.map(({ request }) => request)],
-    configureEnforcer,
-  );
-  const isAllowed = closureOf(model, rules, configureEnforcer);
-  const expectations: Expectation[] = [];
-  const answers: Answer[] = [];
-  const problems: Problem[] = [];
-  for (const [index, answer] of decided.entries()) {
-    const entry = listed[index - matrix.length];
-    const request = entry?.request ?? matrix[index] ?? [];
-    // What the definition itself can't decide says nothing, unless somebody wrote it down.
-    if (entry === undefined && answer.error !== null) continue;
-    const expected = expectedOf(entry?.kind ?? 'samples', answer);
-    expectations.push({ kind: kindOf(entry?.kind), request, expected });
-    answers.push(answer);
-    if (entry === undefined) problems.push(...contradictClosure(request, answer, isAllowed));
-    else problems.push(...contradict(entry.at, entry.kind, request, expected, answer));
+export class Expectations {
+  /** How many there are. */
+  readonly size: number;
+  readonly #derived: DecidedMatrix;
+  readonly #listed: readonly Expectation[];
+
+  constructor(derived: DecidedMatrix, listed: readonly Expectation[]) {
+    this.#derived = derived;
+    this.#listed = listed;
+    this.size = derived.matrix.size - derived.excluded.size + listed.length;
   }
-  return { expectations, answers, problems };
-}
 
-function kindOf(kind: keyof WrittenExpectations | undefined): Expectation['kind'] {
-  if (kind === undefined) return 'derived';
-  return kind === 'samples' ? 'sample' : kind;
-}
-
-function expectedOf(kind: keyof WrittenExpectations, answer: Answer): Decision {
-  if (kind === 'samples') return verdictOf(answer);
-  return kind === 'allow' ? 'allow' : 'deny';
-}
-
-function verdictOf(answer: Answer): Decision {
-  return answer.allowed ? 'allow' : 'deny';
-}
-
-/** The definition says one thing by its rules, and another by its expectations. */
-function contradict(
-  at: string,
-  kind: keyof WrittenExpectations,
-  request: Request,
-  expected: Decision,
-  answer: Answer,
-): Problem[] {
-  const shown = request.join(', ');
-  if (answer.error) {
-    const message = `"${shown}" can't be decided on this definition: ${answer.error}.`;
-    return [{ code: 'EXPECTATION_CONTRADICTED', at, message }];
+  /** All of them, in order. */
+  *[Symbol.iterator](): Generator<Expectation, void> {
+    for (const [, expectation] of this.#withNumbers(this.#derived.matrix.matchable(null))) yield expectation;
   }
-  if (verdictOf(answer) === expected) return [];
-  const because = answer.rule.length ? ` (by the rule "p, ${answer.rule.join(', ')}")` : '';
-  const message = `"${shown}" is listed under ${kind}, but the definition itself makes it ${verdictOf(answer)}${because}. Correct one of them.`;
-  return [{ code: 'EXPECTATION_CONTRADICTED', at, message }];
+
+  /**
+   * Those that a policy may decide otherwise than it must, with their numbers; all others are requests that none
+   * of its rules can match, nor could one of the definition's.
+   */
+  toDecide(policy: Decider): Iterable<readonly [number, Expectation]> {
+    return this.#withNumbers(
+      mergeSorted(this.#derived.decided, this.#derived.matrix.matchable(policy.index)),
+    );
+  }
+
+  /** How many of `rest` expectations that are not decided one by one are of requests that are allowed. */
+  countAllowed(rest: number): number {
+    return this.#derived.unmatched === 'allow' ? rest : 0;
+  }
+
+  /** The distinct values that the requests have at a position. */
+  valuesAt(position: number): Set<string> {
+    const values = this.#derived.matrix.valuesAt(position);
+    for (const { request } of this.#listed) values.add(request[position] ?? '');
+    return values;
+  }
+
+  *#withNumbers(numbers: Iterable<number>): Generator<readonly [number, Expectation], void> {
+    const { matrix, excluded, decided, verdicts, unmatched } = this.#derived;
+    let next = 0;
+    for (const number of numbers) {
+      const expected = decided[next] === number ? (verdicts[next++] ?? unmatched) : unmatched;
+      if (excluded.has(number)) continue;
+      yield [number, { kind: 'derived', request: matrix.requestAt(number), expected }];
+    }
+    for (const [index, expectation] of this.#listed.entries()) yield [matrix.size + index, expectation];
+  }
 }
 
-/** Casbin answers otherwise than the definition reads: too deep a hierarchy, or a fault in one of the two. */
-function contradictClosure(
-  request: Request,
-  answer: Answer,
-  isAllowed: ((request: Request) => boolean) | null,
-): Problem[] {
-  if (isAllowed === null || answer.allowed === isAllowed(request)) return [];
-  const message = `"${request.join(', ')}" is declared to be ${isAllowed(request) ? 'allowed' : 'denied'}, but Casbin's enforcer answers otherwise on this definition.`;
-  return [{ code: 'EXPECTATION_CONTRADICTED', at: 'policy', message }];
+/** None at all, for when verification is turned off. */
+export const NO_EXPECTATIONS = new Expectations(
+  { matrix: new Matrix(0, []), excluded: new Set(), decided: [], verdicts: [], unmatched: 'deny' },
+  [],
+);
+
+/** Whether a request was decided at all, and as its expectation says. */
+export function isAsExpected({ expected }: Expectation, answer: Answer | undefined): boolean {
+  return answer?.error === null && verdictOf(answer) === expected;
 }

@@ -1,5 +1,6 @@
 import type { Model } from 'casbin';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
+import type { RuleSet } from '../policy/rule-set.ts';
 import type { Answer } from './decide.ts';
 import type { Explanation } from './report.ts';
 import type { Request } from './requests.ts';
@@ -21,20 +22,19 @@ export type Explain = (request: Request, answer: Answer, culprits?: readonly Rul
 export function explainer(
   model: Model,
   rules: readonly (Rule & { readonly id?: number })[],
-  defined: readonly Rule[],
+  defined: RuleSet,
 ): Explain {
   const stored = new Map(rules.map((rule) => [ruleKey(rule), rule]));
-  const definedKeys = new Set(defined.map(ruleKey));
   const findRoute = roleRoutes(
     model,
     rules,
-    rules.filter((rule) => definedKeys.has(ruleKey(rule))),
+    rules.filter((rule) => defined.has(rule)),
   );
   return (request, { allowed, rule: values, error }, culprits) => {
     const rule: Rule | null = values.length === 0 ? null : { ptype: 'p', values };
     const { path, links } = rule === null ? { path: [], links: [] } : findRoute(request, rule);
     const involved = rule === null ? [] : [rule, ...links];
-    const added = culprits ?? involved.filter((one) => !definedKeys.has(ruleKey(one)));
+    const added = culprits ?? involved.filter((one) => !defined.has(one));
     const keys = new Set([...involved, ...added].map(ruleKey));
     return {
       rule: rule === null ? null : toArray(rule),

@@ -1,28 +1,32 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
-import { type Rule, ruleKey } from '../policy/rule.ts';
+import type { Rule } from '../policy/rule.ts';
+import type { RuleSet } from '../policy/rule-set.ts';
+import type { Report } from '../progress.ts';
 import { type Decide, findCulprits } from './blame.ts';
-import { type Answer, decideAll } from './decide.ts';
-import type { Expectation } from './expectations.ts';
+import { type Answer, createDecider, type Decider, decideAll, verdictOf } from './decide.ts';
+import { type Expectation, type Expectations, isAsExpected } from './expectations.ts';
 import { explainer } from './explain.ts';
 import { describeDrift, describeFailure, describeUndecided, describeViolation } from './messages.ts';
-import type { Decision, DriftFinding, VerificationFailure } from './report.ts';
+import { paced } from './pace.ts';
+import type { DriftFinding, VerificationFailure } from './report.ts';
 
 /** What is decided, on what. */
 export interface Hearing {
   readonly model: Model;
   readonly configureEnforcer: ConfigureEnforcer | undefined;
-  readonly defined: readonly Rule[];
+  readonly defined: RuleSet;
   /** Those of the defined rules that are not stored. */
   readonly missing: readonly Rule[];
   readonly live: readonly StoredRule[];
-  readonly expectations: readonly Expectation[];
+  readonly expectations: Expectations;
 }
 
-/** The answers, one for each expectation, and what is to be said of those that are not as expected. */
+/** What is to be said of the answers that are not as expected. */
 export interface Judgement {
-  readonly answers: readonly Answer[];
+  /** How many requests are allowed. */
+  readonly allowed: number;
   readonly failures: readonly VerificationFailure[];
   readonly drift: readonly DriftFinding[];
 }
@@ -33,22 +37,15 @@ export interface Judgement {
  * It is drift when added rules alone make it: without them the request is decided as expected, and with them it
  * is not, even with every defined rule in place. Otherwise it is a failure.
  */
-export async function judgeDecisions(hearing: Hearing): Promise<Judgement> {
+export async function judgeDecisions(hearing: Hearing, report: Report = () => {}): Promise<Judgement> {
   const { model, configureEnforcer, defined, missing, live, expectations } = hearing;
   const decide: Decide = (rules, requests) => decideAll(model, rules, requests, configureEnforcer);
-  const answers = await decide(
-    live,
-    expectations.map(({ request }) => request),
-  );
-  const differing = expectations.flatMap((expectation, index) => {
-    const answer = answers[index];
-    return answer === undefined || isAsExpected(expectation, answer) ? [] : [{ expectation, answer }];
-  });
-  if (differing.length === 0) return { answers, failures: [], drift: [] };
+  const decider = await createDecider(model, live, configureEnforcer);
+  const { allowed, differing } = await findDiffering(decider, expectations, report);
+  if (differing.length === 0) return { allowed, failures: [], drift: [] };
 
   const requests = differing.map(({ expectation }) => expectation.request);
-  const keys = new Set(defined.map(ruleKey));
-  const isDefined = (rule: Rule) => keys.has(ruleKey(rule));
+  const isDefined = (rule: Rule) => defined.has(rule);
   const withoutAdded = await decide(live.filter(isDefined), requests);
   const withMissing = missing.length === 0 ? null : await decide([...live, ...missing], requests);
 
@@ -83,14 +80,30 @@ export async function judgeDecisions(hearing: Hearing): Promise<Judgement> {
       drift.push({ ...found, message: describeDrift(found) });
     } else failures.push({ kind: 'decision', ...found, message: describeFailure(found) });
   }
-  return { answers, failures, drift };
+  return { allowed, failures, drift };
 }
 
-/** Whether a request was decided at all, and as its expectation says. */
-export function isAsExpected({ expected }: Expectation, answer: Answer | undefined): boolean {
-  return answer?.error === null && verdictOf(answer) === expected;
+/** A decision that is not as expected, and the number of its expectation. */
+export interface Differing {
+  readonly number: number;
+  readonly expectation: Expectation;
+  readonly answer: Answer;
 }
 
-function verdictOf({ allowed }: Answer): Decision {
-  return allowed ? 'allow' : 'deny';
+/** Decides every expectation that the policy may not keep; gives those that it does not, and how many are allowed. */
+export async function findDiffering(
+  decider: Decider,
+  expectations: Expectations,
+  report: Report = () => {},
+): Promise<{ allowed: number; differing: Differing[] }> {
+  const differing: Differing[] = [];
+  let [count, allowed] = [0, 0];
+  for await (const [number, expectation] of paced(expectations.toDecide(decider))) {
+    const answer = await decider.decide(expectation.request);
+    if (!isAsExpected(expectation, answer)) differing.push({ number, expectation, answer });
+    if (answer.allowed) allowed += 1;
+    count += 1;
+    report(Math.min(number + 1, expectations.size), expectations.size);
+  }
+  return { allowed: allowed + expectations.countAllowed(expectations.size - count), differing };
 }

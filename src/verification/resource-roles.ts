@@ -1,7 +1,7 @@
+import { addTo } from '../policy/multimap.ts';
 import type { Rule } from '../policy/rule.ts';
-
-/** The values of a request, but for the subject. */
-export type Permission = Readonly<Record<string, string>>;
+import type { Parts } from './parts.ts';
+import type { Request } from './requests.ts';
 
 /** A value that inherits, beside the subject: resource roles, by the role definition they are in. */
 export interface Inheriting {
@@ -12,15 +12,18 @@ export interface Inheriting {
 /** Makes a function that repeats a permission on a resource for each resource that inherits from it. */
 export function permissionExpander(
   rules: readonly Rule[],
-  inheriting: readonly Inheriting[],
-): (permission: Permission) => Permission[] {
-  const descendants = inheriting.map(({ token, ptype }) => ({ token, of: collectDescendants(rules, ptype) }));
+  { inheriting, requestTokens }: Parts,
+): (permission: Request) => Request[] {
+  const descendants = inheriting.map(({ token, ptype }) => ({
+    position: requestTokens.indexOf(token),
+    of: collectDescendants(rules, ptype),
+  }));
   return (permission) =>
     descendants.reduce(
-      (variants, { token, of }) =>
+      (variants, { position, of }) =>
         variants.flatMap((variant) => [
           variant,
-          ...[...(of.get(variant[token] ?? '') ?? [])].map((value) => ({ ...variant, [token]: value })),
+          ...[...(of.get(variant[position] ?? '') ?? [])].map((value) => variant.with(position, value)),
         ]),
       [permission],
     );
@@ -30,7 +33,7 @@ function collectDescendants(rules: readonly Rule[], ptype: string): ReadonlyMap<
   const children = new Map<string, string[]>();
   for (const { ptype: own, values } of rules) {
     const [child = '', parent = ''] = values;
-    if (own === ptype) children.set(parent, [...(children.get(parent) ?? []), child]);
+    if (own === ptype) addTo(children, parent, child);
   }
   const descendants = [...children.keys()].map((parent): [string, Set<string>] => {
     const below = new Set(children.get(parent));

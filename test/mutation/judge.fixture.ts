@@ -1,7 +1,7 @@
 import { newModelFromString } from 'casbin';
 import { expect } from 'vitest';
 import { compilePolicy } from '../../src/policy/compile.ts';
-import { collectPromises } from '../../src/verification/expectations.ts';
+import { collectPromises } from '../../src/verification/promises.ts';
 import type { VerificationReport } from '../../src/verification/report.ts';
 import type { Subject } from './definitions.fixture.ts';
 import { keyOf, type Mutation, type Row } from './mutations.fixture.ts';
@@ -21,7 +21,7 @@ export async function makeJudge({ modelText, policy }: Subject) {
   const before = await decideGrid(modelText, rules, grid);
   const model = newModelFromString(modelText);
   const { expectations } = await collectPromises(model, rules, policy, undefined, () => '');
-  const expected = new Set(expectations.map(({ request }) => request.join()));
+  const expected = new Set([...expectations].map(({ request }) => request.join()));
   const never = new Set(policy.never?.map((request) => request.join()));
 
   return async ({ what, rows }: Mutation, report: VerificationReport): Promise<Outcome> => {

@@ -2,8 +2,8 @@ import { newModelFromString } from 'casbin';
 import { afterAll, expect, test } from 'vitest';
 import { bootstrapDatabase, verifyDatabase } from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
-import { measureCoverage } from '../../src/verification/coverage.ts';
-import { collectPromises } from '../../src/verification/expectations.ts';
+import { RuleSet } from '../../src/policy/rule-set.ts';
+import { collectPromises } from '../../src/verification/promises.ts';
 import { verifyPolicy } from '../../src/verification/verify.ts';
 import { useDatabase } from '../support/database.ts';
 import {
@@ -97,10 +97,14 @@ function verifyStored(subject: Subject) {
 async function verifyInMemory(subject: Subject) {
   const { policy, model } = optionsOf(subject);
   const defined = compilePolicy(policy);
-  const { expectations, answers } = await collectPromises(model, defined, policy, undefined, () => '');
-  const requests = expectations.map(({ request }) => request);
-  const coverage = measureCoverage(model, defined, requests, answers);
-  const given = { model, configureEnforcer: undefined, defined, expectations, coverage };
+  const { expectations, coverage } = await collectPromises(model, defined, policy, undefined, () => '');
+  const given = {
+    model,
+    configureEnforcer: undefined,
+    defined: new RuleSet(defined),
+    expectations,
+    coverage,
+  };
   return (rows: readonly Row[], strict = false) =>
     verifyPolicy({ ...given, live: rows.map((row) => ({ ...row, values: [...row.values] })), strict });
 }

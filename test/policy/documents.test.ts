@@ -53,7 +53,7 @@ test.each(models)('%s: the example keeps its own promises', async (_, blocks) =>
   const model = await writeTemporary('model.conf', blocks.get('ini') ?? '');
   const policy = await writeTemporary('policy.yaml', blocks.get('yaml') ?? '');
   const resolved = await resolveOptions(pool, { model, policy, seeders: [] });
-  const written = resolved.expectations.filter(
+  const written = [...resolved.expectations].filter(
     ({ kind }) => kind === 'allow' || kind === 'deny' || kind === 'never',
   );
   expect(written.length).toBeGreaterThan(0);

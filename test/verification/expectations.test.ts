@@ -12,7 +12,7 @@ const DOMAINS = modelText({
 
 async function matrixOf(text: string, lines: readonly string[]) {
   const { expectations } = await promiseOf(text, { rules: lines.map(rule) });
-  return expectations.map(({ request, expected }) => `${request.join(' ')}: ${expected}`);
+  return [...expectations].map(({ request, expected }) => `${request.join(' ')}: ${expected}`);
 }
 
 describe('what a definition promises by itself', () => {
@@ -121,7 +121,7 @@ describe('samples', () => {
       ],
     });
 
-    expect(expectations.map(({ kind, expected }) => [kind, expected])).toEqual([
+    expect([...expectations].map(({ kind, expected }) => [kind, expected])).toEqual([
       ['sample', 'allow'],
       ['sample', 'deny'],
       ['sample', 'allow'],
@@ -157,13 +157,13 @@ describe('what a definition writes down', () => {
     });
 
     expect(problems).toEqual([]);
-    expect(expectations.map(({ kind }) => kind)).toEqual([
+    expect([...expectations].map(({ kind }) => kind)).toEqual([
       ...Array(4).fill('derived'),
       'allow',
       'deny',
       'never',
     ]);
-    const requests = expectations.map(({ request }) => request.join());
+    const requests = [...expectations].map(({ request }) => request.join());
     expect(new Set(requests).size).toBe(requests.length);
   });
 

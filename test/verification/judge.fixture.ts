@@ -2,8 +2,8 @@ import { newModelFromString } from 'casbin';
 import type { ConfigureEnforcer } from '../../src/casbin/enforcer.ts';
 import type { PolicyDefinition } from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
-import { measureCoverage } from '../../src/verification/coverage.ts';
-import { collectPromises } from '../../src/verification/expectations.ts';
+import { RuleSet } from '../../src/policy/rule-set.ts';
+import { collectPromises } from '../../src/verification/promises.ts';
 import { verifyPolicy } from '../../src/verification/verify.ts';
 
 /** The text of a model, RBAC unless said otherwise. */
@@ -48,9 +48,7 @@ export async function promiseOf(
   const model = newModelFromString(text);
   const rules = compilePolicy(definition);
   const place = (kind: string, index: number) => `${kind}[${index}]`;
-  const promises = await collectPromises(model, rules, definition, configureEnforcer, place);
-  const requests = promises.expectations.map(({ request }) => request);
-  return { ...promises, coverage: measureCoverage(model, rules, requests, promises.answers) };
+  return collectPromises(model, rules, definition, configureEnforcer, place);
 }
 
 /** Holds stored rules, given as lines, against a definition; ids count from 1. */
@@ -65,7 +63,7 @@ export async function judgeRules(
   return verifyPolicy({
     model: newModelFromString(text),
     configureEnforcer,
-    defined: compilePolicy(definition),
+    defined: new RuleSet(compilePolicy(definition)),
     expectations,
     coverage,
     live,

@@ -21,6 +21,10 @@ export async function loadRules(
     client.query(`select id, ptype, rule from ${table} where ${sql} order by id`, [...parameters]),
   );
   for (const { ptype, values } of readStoredRules(rows)) {
-    model.model.get(ptype.charAt(0))?.get(ptype)?.policy.push(values);
+    // Nobody else has them.
+    model.model
+      .get(ptype.charAt(0))
+      ?.get(ptype)
+      ?.policy.push(values as string[]);
   }
 }

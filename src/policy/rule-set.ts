@@ -1,0 +1,51 @@
+import { HashTable, hashAll, hashText } from './hash-table.ts';
+import type { Rule } from './rule.ts';
+
+/** Finds rules by what they say, among as many as a million. */
+export class RuleSet {
+  readonly rules: readonly Rule[];
+  readonly #table: HashTable;
+
+  constructor(rules: readonly Rule[]) {
+    this.rules = rules;
+    this.#table = new HashTable(hashAll(rules.length, (position) => hashRule(rules[position])));
+  }
+
+  /** The position of the first rule that says the same, -1 when there is none. */
+  indexOf(rule: Rule): number {
+    for (const position of this.#table.find(hashRule(rule))) {
+      const other = this.rules[position];
+      if (other !== undefined && isSameRule(other, rule)) return position;
+    }
+    return -1;
+  }
+
+  has(rule: Rule): boolean {
+    return this.indexOf(rule) !== -1;
+  }
+
+  /** Those of the rules that are not among others. */
+  without(others: readonly Rule[]): Rule[] {
+    const found = new Uint8Array(this.rules.length);
+    for (const other of others) {
+      const position = this.indexOf(other);
+      if (position !== -1) found[position] = 1;
+    }
+    return this.rules.filter((_, position) => found[position] === 0);
+  }
+}
+
+/** Whether two rules say the same. */
+export function isSameRule(one: Rule, other: Rule): boolean {
+  return one.ptype === other.ptype && (one.values === other.values || isSameList(one.values, other.values));
+}
+
+function isSameList(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((value, index) => value === other[index]);
+}
+
+function hashRule(rule: Rule | undefined): number {
+  let hash = hashText(rule?.ptype ?? '');
+  for (const value of rule?.values ?? []) hash = hashText(value, hash);
+  return hash;
+}

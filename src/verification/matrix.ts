@@ -1,0 +1,109 @@
+import { addTo } from '../policy/multimap.ts';
+import { hashPermission, isSamePermission } from './permission.ts';
+import type { Request } from './requests.ts';
+import type { RuleIndex } from './rule-index.ts';
+
+/** Subjects × permissions. */
+export interface Block {
+  readonly subjects: readonly string[];
+  /** As requests, whatever subject stands in them. */
+  readonly permissions: readonly Request[];
+}
+
+/**
+ * Requests that are numbered and made when they are asked for, subject by subject, block by block: a definition of
+ * many roles and permissions has more of them than fit into memory, and nearly all of those no rule can match.
+ */
+export class Matrix {
+  readonly size: number;
+  readonly #subject: number;
+  readonly #blocks: readonly Block[];
+  /** The number of each block's first request. */
+  readonly #starts: Float64Array;
+
+  /** @param subject where the subject stands in a request */
+  constructor(subject: number, blocks: readonly Block[]) {
+    this.#subject = subject;
+    this.#blocks = blocks;
+    this.#starts = new Float64Array(blocks.length);
+    let size = 0;
+    for (const [index, { subjects, permissions }] of blocks.entries()) {
+      this.#starts[index] = size;
+      size += subjects.length * permissions.length;
+    }
+    this.size = size;
+  }
+
+  requestAt(number: number): Request {
+    const index = this.#findBlock(number);
+    const { subjects, permissions } = this.#blocks[index] ?? { subjects: [], permissions: [] };
+    const offset = number - (this.#starts[index] ?? 0);
+    const subject = subjects[Math.floor(offset / permissions.length)] ?? '';
+    return permissions[offset % permissions.length]?.with(this.#subject, subject) ?? [];
+  }
+
+  /** The numbers of these requests, each of them as often as it is in the matrix. */
+  numbersOf(requests: readonly Request[]): Set<number> {
+    const wanted = new Map<number, Request[]>();
+    for (const request of requests) addTo(wanted, hashPermission(request, this.#subject), request);
+    const numbers = new Set<number>();
+    for (const [index, { subjects, permissions }] of wanted.size > 0 ? this.#blocks.entries() : []) {
+      for (const [column, permission] of permissions.entries()) {
+        for (const request of wanted.get(hashPermission(permission, this.#subject)) ?? []) {
+          const row = subjects.indexOf(request[this.#subject] ?? '');
+          if (row === -1 || !isSamePermission(permission, request, this.#subject)) continue;
+          numbers.add((this.#starts[index] ?? 0) + row * permissions.length + column);
+        }
+      }
+    }
+    return numbers;
+  }
+
+  /** The numbers of the requests that some rule can match, ascending; without an index, all. */
+  *matchable(index: RuleIndex | null): Generator<number, void> {
+    for (const [position, block] of this.#blocks.entries()) {
+      const findColumns = index === null ? () => block.permissions.keys() : columnFinder(block, index);
+      for (const [row, subject] of block.subjects.entries()) {
+        const first = (this.#starts[position] ?? 0) + row * block.permissions.length;
+        for (const column of findColumns(subject)) yield first + column;
+      }
+    }
+  }
+
+  /** The distinct values that requests have at a position. */
+  valuesAt(position: number): Set<string> {
+    return new Set(
+      this.#blocks.flatMap(({ subjects, permissions }) =>
+        position === this.#subject ? subjects : permissions.map((permission) => permission[position] ?? ''),
+      ),
+    );
+  }
+
+  /** The last block that starts at or before a number and is not empty. */
+  #findBlock(number: number): number {
+    let [low, high] = [0, this.#starts.length];
+    while (high - low > 1) {
+      const middle = Math.floor((low + high) / 2);
+      if ((this.#starts[middle] ?? 0) <= number) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** Makes a function that tells which permissions of a block some rule may give to a subject, ascending. */
+function columnFinder(block: Block, index: RuleIndex): (subject: string) => Iterable<number> {
+  const bySubject = new Map<string, number[]>();
+  const forAll: number[] = [];
+  for (const [column, permission] of block.permissions.entries()) {
+    const subjects = index.subjectsFor(permission);
+    if (subjects === null) forAll.push(column);
+    for (const subject of subjects ?? []) addTo(bySubject, subject, column);
+  }
+  return (subject) => {
+    const lists = [...index.reach(subject)].map((name) => bySubject.get(name) ?? []);
+    const filled = [...lists, forAll].filter((list) => list.length > 0);
+    if (filled.length < 2) return filled[0] ?? [];
+    return [...new Set(filled.flat())].sort((a, b) => a - b);
+  };
+}

@@ -1,0 +1,145 @@
+import type { Model } from 'casbin';
+import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
+import type { Problem } from '../errors.ts';
+import type { PolicyDefinition } from '../policy/definition.ts';
+import type { Rule } from '../policy/rule.ts';
+import type { Report } from '../progress.ts';
+import { closureOf, type IsAllowed } from './closure.ts';
+import { CoverageMeter } from './coverage.ts';
+import { type Answer, createDecider, type Decider, verdictOf } from './decide.ts';
+import { type DecidedMatrix, type Expectation, Expectations } from './expectations.ts';
+import type { Matrix } from './matrix.ts';
+import { mergeSorted } from './merge-sorted.ts';
+import { paced } from './pace.ts';
+import type { Coverage, Decision } from './report.ts';
+import { deriveMatrix, type Request } from './requests.ts';
+
+/** Expectations that the definition writes down itself. */
+export interface WrittenExpectations {
+  readonly allow?: readonly Request[] | undefined;
+  readonly deny?: readonly Request[] | undefined;
+  readonly never?: readonly Request[] | undefined;
+  /** Requests for rules whose values are patterns; how they are to be decided, the definition itself says. */
+  readonly samples?: readonly Request[] | undefined;
+}
+
+/** What a definition promises, and whether it keeps its own promises. */
+export interface Promises {
+  readonly expectations: Expectations;
+  readonly coverage: Coverage;
+  readonly problems: readonly Problem[];
+}
+
+/** A matrix of up to so many requests is decided as a whole. Of a larger one, beside what rules can match, a sample. */
+const SAMPLE_SIZE = 10_000;
+
+/**
+ * Collects the expectations of a definition and judges it against them, by a plain enforcer in memory.
+ *
+ * @param placeOf tells where a written expectation stands
+ */
+export async function collectPromises(
+  model: Model,
+  rules: readonly Rule[],
+  written: PolicyDefinition & WrittenExpectations,
+  configureEnforcer: ConfigureEnforcer | undefined,
+  placeOf: (kind: keyof WrittenExpectations, index: number) => string,
+  report: Report = () => {},
+): Promise<Promises> {
+  const decider = await createDecider(model, rules, configureEnforcer);
+  const coverage = new CoverageMeter(model, rules);
+  const listed = (['samples', 'allow', 'deny', 'never'] as const).flatMap((kind) =>
+    (written[kind] ?? []).map((request, index) => ({ kind, request, at: placeOf(kind, index) })),
+  );
+  const matrix = deriveMatrix(model, rules);
+  const named = matrix.numbersOf(listed.map(({ request }) => request));
+  const isAllowed = closureOf(model, rules, configureEnforcer);
+  const problems: Problem[] = [];
+  const derived = await decideMatrix(matrix, named, decider, (request, answer, number) => {
+    coverage.add(request, answer);
+    problems.push(...contradictClosure(request, answer, isAllowed));
+    report(number + 1, matrix.size);
+  });
+  const expectations: Expectation[] = [];
+  for (const { kind, request, at } of listed) {
+    const answer = await decider.decide(request);
+    const expected = expectedOf(kind, answer);
+    coverage.add(request, answer);
+    expectations.push({ kind: kind === 'samples' ? 'sample' : kind, request, expected });
+    problems.push(...contradict(at, kind, request, expected, answer));
+  }
+  return {
+    expectations: new Expectations(derived, expectations),
+    coverage: coverage.measure(),
+    problems,
+  };
+}
+
+/** Decides what rules can match and a sample of the rest; what the definition itself can't decide says nothing. */
+async function decideMatrix(
+  matrix: Matrix,
+  named: ReadonlySet<number>,
+  decider: Decider,
+  see: (request: Request, answer: Answer, number: number) => void,
+): Promise<DecidedMatrix> {
+  const excluded = new Set(named);
+  const decided: number[] = [];
+  const verdicts: Decision[] = [];
+  const numbers = mergeSorted(matrix.matchable(decider.index), sampleOf(matrix));
+  for await (const number of paced(numbers)) {
+    if (named.has(number)) continue;
+    const request = matrix.requestAt(number);
+    const answer = await decider.decide(request);
+    if (answer.error !== null) {
+      excluded.add(number);
+      continue;
+    }
+    decided.push(number);
+    verdicts.push(verdictOf(answer));
+    see(request, answer, number);
+  }
+  return { matrix, excluded, decided, verdicts, unmatched: await decideUnmatched(matrix, decider) };
+}
+
+function* sampleOf({ size }: Matrix): Generator<number, void> {
+  const step = Math.ceil(size / SAMPLE_SIZE);
+  for (let number = 0; number < size; number += step) yield number;
+}
+
+/** The answer to all requests that no rule can match. */
+async function decideUnmatched(matrix: Matrix, decider: Decider): Promise<Decision> {
+  let first = 0;
+  for (const number of matrix.matchable(decider.index)) if (number === first) first++;
+  return first < matrix.size ? verdictOf(await decider.decide(matrix.requestAt(first))) : 'deny';
+}
+
+function expectedOf(kind: keyof WrittenExpectations, answer: Answer): Decision {
+  if (kind === 'samples') return verdictOf(answer);
+  return kind === 'allow' ? 'allow' : 'deny';
+}
+
+/** The definition says one thing by its rules, and another by its expectations. */
+function contradict(
+  at: string,
+  kind: keyof WrittenExpectations,
+  request: Request,
+  expected: Decision,
+  answer: Answer,
+): Problem[] {
+  const shown = request.join(', ');
+  if (answer.error) {
+    const message = `"${shown}" can't be decided on this definition: ${answer.error}.`;
+    return [{ code: 'EXPECTATION_CONTRADICTED', at, message }];
+  }
+  if (verdictOf(answer) === expected) return [];
+  const because = answer.rule.length ? ` (by the rule "p, ${answer.rule.join(', ')}")` : '';
+  const message = `"${shown}" is listed under ${kind}, but the definition itself makes it ${verdictOf(answer)}${because}. Correct one of them.`;
+  return [{ code: 'EXPECTATION_CONTRADICTED', at, message }];
+}
+
+/** Casbin answers otherwise than the definition reads: too deep a hierarchy, or a fault in one of the two. */
+function contradictClosure(request: Request, answer: Answer, isAllowed: IsAllowed | null): Problem[] {
+  if (isAllowed === null || answer.allowed === isAllowed(request)) return [];
+  const message = `"${request.join(', ')}" is declared to be ${isAllowed(request) ? 'allowed' : 'denied'}, but Casbin's enforcer answers otherwise on this definition.`;
+  return [{ code: 'EXPECTATION_CONTRADICTED', at: 'policy', message }];
+}

@@ -1,7 +1,6 @@
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { VerificationError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
-import { renderFailures } from '../reports/failures.ts';
 import type { VerificationReport } from '../verification/report.ts';
 import { NOT_VERIFIED, verifyPolicy } from '../verification/verify.ts';
 
@@ -34,6 +33,7 @@ export async function judge(
 ): Promise<VerificationReport> {
   const report = await inspect(options, live);
   if (report.ok) return report;
+  const { renderFailures } = await import('../reports/failures.ts');
   throw new VerificationError(
     `The live policy does not do what is defined.\n\n${renderFailures(report)}`,
     report,

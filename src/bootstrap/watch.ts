@@ -9,7 +9,6 @@ import { explainer } from '../verification/explain.ts';
 import { type Differing, findDiffering } from '../verification/judge-decisions.ts';
 import { describeBroken } from '../verification/messages.ts';
 import type { VerificationFailure } from '../verification/report.ts';
-import { brokenBy } from './broken-by.ts';
 import { findBrokenLinks } from './broken-links.ts';
 import { readPolicy } from './scope.ts';
 
@@ -43,7 +42,10 @@ export async function watchPolicy(
     if (isSamePolicy(before, after)) return;
     const links = findBrokenLinks(options, after);
     const broken = links.length > 0 ? links : await findBroken(options, unkept, after);
-    if (broken.length > 0) throw brokenBy(migration, before, after, broken);
+    if (broken.length > 0) {
+      const { brokenBy } = await import('./broken-by.ts');
+      throw brokenBy(migration, before, after, broken);
+    }
     before = after;
   };
 }

@@ -3,6 +3,7 @@ import { bootstrapDatabase } from '../bootstrap.ts';
 import { renderSummary } from '../reports/summary.ts';
 import type { CommandContext } from './command-context.ts';
 import { openEmbedded, openServer } from './database.ts';
+import { withProgressBar } from './progress-bar.ts';
 import { stringifyRedacted } from './redact.ts';
 
 const DEFAULT_DATA_DIR = '.data/pglite';
@@ -38,7 +39,10 @@ async function seed(flags: SeedFlags, { databaseUrl, terminal, logger }: Command
   const database = databaseUrl === undefined ? openEmbedded(dataDir) : openServer(databaseUrl);
   try {
     const options = { dryRun, logger, ...(schema === undefined ? {} : { schema }) };
-    const report = await bootstrapDatabase(database.pool, options);
+    const report = await withProgressBar(
+      (onProgress) => bootstrapDatabase(database.pool, { ...options, onProgress }),
+      logger,
+    );
     terminal.print(
       json
         ? stringifyRedacted(report, terminal.redact, 2)

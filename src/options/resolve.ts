@@ -1,5 +1,5 @@
 import type { Model } from 'casbin';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { casbinMigrations } from '../../migrations/index.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
@@ -84,7 +84,7 @@ export async function completeOptions(
     ...migrationProblems,
   ];
   if (model === null || problems.length > 0) throw new InvalidOptionsError(problems);
-  const logger = options.logger ?? pino({ level: 'silent' });
+  const logger = options.logger ?? (await createSilentLogger());
   const progress = createProgressReporter(logger, options.onProgress);
   const promises = await promise(model, definition, defined, options, progress).catch((error: unknown) => {
     const message = `no enforcer can be made of this model and policy: ${reasonOf(error)}. Mend the model, or configureEnforcer.`;
@@ -112,6 +112,12 @@ export async function completeOptions(
     logger,
     progress,
   };
+}
+
+/** Who brings a logger has loaded pino; the others need it for a bootstrap only. */
+async function createSilentLogger(): Promise<Logger> {
+  const { pino } = await import('pino');
+  return pino({ level: 'silent' });
 }
 
 /** The options that what is misshapen is taken out of, so that the others can be looked into all the same. */

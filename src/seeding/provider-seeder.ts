@@ -1,7 +1,5 @@
-import { v7 as uuidv7 } from 'uuid';
 import { providerMigrations } from '../../migrations/index.ts';
 import { rowSeeder } from './row-seeder.ts';
-import { isRow } from './rows.ts';
 import type { Seeder } from './seeder.ts';
 
 /** A row of `providers`. What is left out gets the column's default. */
@@ -52,16 +50,24 @@ export const defaultProviders: readonly Provider[] = [
  * is, also when an administrator renamed or deactivated it.
  */
 export function providerSeeder(rows: readonly Provider[] = defaultProviders): Seeder {
-  // An id from here, as a table that another tool made may have no default for it.
-  const identify = (row: Provider) => (isRow(row) ? { id: uuidv7(), ...row } : row);
-  // What is no list of rows is told with the other problems of the options, by the row seeder.
-  const identified = Array.isArray(rows) ? rows.map(identify) : rows;
+  const seeder = seederOf(rows);
+  return {
+    ...seeder,
+    async seed(context) {
+      // An id from here, as a table that another tool made may have no default for it.
+      const { v7: uuidv7 } = await import('uuid');
+      return seederOf(rows.map((row) => ({ id: uuidv7(), ...row }))).seed(context);
+    },
+  };
+}
+
+function seederOf(rows: readonly Provider[]): Seeder {
   return rowSeeder({
     name: 'providers',
     logName: 'provider',
     table: 'providers',
     key: 'slug',
-    rows: identified,
+    rows,
     migrations: providerMigrations,
   });
 }

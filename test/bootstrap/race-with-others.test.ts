@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { StockAdapter } from '../../src/casbin/adapter/stock-adapter.ts';
+import { loadStockAdapter } from '../../src/casbin/adapter/stock-adapter.ts';
 import { bootstrapDatabase, type Migration, verifyDatabase } from '../../src/index.ts';
 import { applicationMigrator } from '../migration/kysely-migrator.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -35,6 +35,7 @@ async function startTogether(database: TestDatabase) {
 
 /** What `newAdapter()` does; it may fail by its own faults, and would then leave its pool open. */
 async function openAndClose(connectionString: string): Promise<void> {
+  const StockAdapter = loadStockAdapter();
   const adapter = new StockAdapter({ connectionString });
   await adapter.open().catch(() => {});
   await adapter.close();

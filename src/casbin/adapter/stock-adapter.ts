@@ -1,14 +1,19 @@
-// By its file, not by the package's name: the entry is CommonJS with a `default`, which Node wraps in another
-// `default` and test runners and bundlers unwrap, each in its own way. A named import is the same everywhere.
-import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
+import { createRequire } from 'node:module';
+import type { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import type { PostgresAdapaterOptions } from 'casbin-pg-adapter/lib/model.js';
 
+/** Its constructor is private in the types only: `newAdapter()` is that constructor followed by `open()`. */
+export type StockAdapterClass = new (options: PostgresAdapaterOptions) => PostgresAdapter;
+
 /**
- * casbin-pg-adapter's class, open for extension.
+ * Loads casbin-pg-adapter's class, open for extension; `open()` migrates unless told not to.
  *
- * Its constructor is private in the types only: `newAdapter()` is that constructor followed by `open()`, which
- * migrates unless told not to.
+ * With it come pg, node-pg-migrate and Casbin's second build, so it is loaded when an adapter is made, and not by
+ * who imports this library for a policy or a type.
  */
-export const StockAdapter = PostgresAdapter as unknown as new (
-  options: PostgresAdapaterOptions,
-) => PostgresAdapter;
+export function loadStockAdapter(): StockAdapterClass {
+  const stock: { PostgresAdapter: StockAdapterClass } = createRequire(import.meta.url)(
+    'casbin-pg-adapter/lib/adapter.js',
+  );
+  return stock.PostgresAdapter;
+}

@@ -1,0 +1,57 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The packages that a process has loaded a file of, by what V8 counts as covered: of either module system. */
+async function packagesLoadedBy(script: string): Promise<Set<string>> {
+  const folder = await mkdtemp(join(tmpdir(), 'casbin-bootstrap-imports-'));
+  try {
+    const env = { ...process.env, NODE_V8_COVERAGE: folder };
+    await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { cwd: ROOT, env });
+    const files = await Promise.all(
+      (await readdir(folder)).map((file) => readFile(join(folder, file), 'utf8')),
+    );
+    const scripts: { url: string }[] = files.flatMap((file) => JSON.parse(file).result);
+    const names = scripts.map(({ url }) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1]);
+    return new Set(names.filter((name) => name !== undefined));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function packagesBeyondPeers(script: string): Promise<string[]> {
+  const [loaded, peers] = await Promise.all([
+    packagesLoadedBy(script),
+    packagesLoadedBy(`import 'casbin'; import 'kysely';`),
+  ]);
+  expect([...loaded]).toEqual(expect.arrayContaining(['casbin', 'kysely']));
+  return [...loaded].filter((name) => !peers.has(name)).sort();
+}
+
+describe('loads beside casbin and kysely', () => {
+  test('only valibot, when it is imported', async () => {
+    expect(await packagesBeyondPeers(`import 'casbin-bootstrap';`)).toEqual(['valibot']);
+  });
+
+  test('only valibot, when it compiles a policy', async () => {
+    const script = `
+      import { definePolicy, policyToCsv } from 'casbin-bootstrap';
+      policyToCsv(definePolicy({ roles: { viewer: { permissions: { invoices: ['read'] } } } }));
+    `;
+    expect(await packagesBeyondPeers(script)).toEqual(['valibot']);
+  });
+
+  test('casbin-pg-adapter, with pg, when an adapter is made', async () => {
+    const script = `
+      import { createAdapter } from 'casbin-bootstrap';
+      createAdapter({ connect: () => Promise.reject(new Error('not now')) });
+    `;
+    expect(await packagesBeyondPeers(script)).toEqual(expect.arrayContaining(['casbin-pg-adapter', 'pg']));
+  });
+});

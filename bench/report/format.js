@@ -1,0 +1,37 @@
+/** A quantity with as many digits as mean something. */
+export function formatAmount(value, unit) {
+  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return `${formatNumber(value, unit === 'ms' || unit === 'MiB' ? digits : 0)} ${unit}`;
+}
+
+export function formatRatio(value) {
+  return `${formatNumber(value, value >= 100 ? 0 : value >= 10 ? 1 : 2)} ×`;
+}
+
+export function formatCount(value) {
+  return formatNumber(value, 0);
+}
+
+function formatNumber(value, digits) {
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** Rows as cells. */
+export function rowCells({ work, size, contender, median, min, max, rounds, unit }) {
+  return [
+    work,
+    formatCount(size),
+    contender,
+    formatAmount(median, unit),
+    rounds === 1 ? 'one run' : `${formatAmount(min, unit)} … ${formatAmount(max, unit)}`,
+  ];
+}
+
+/** Ratios as cells. */
+export function ratioCells({ what, value, low, high, aim, reached }) {
+  const outcome = reached === null ? '' : reached ? 'yes' : 'no';
+  return [what, formatRatio(value), `${formatRatio(low)} … ${formatRatio(high)}`, aim ?? '', outcome];
+}
+
+export const ROW_HEAD = ['work', 'size', 'contender', 'median', 'spread'];
+export const RATIO_HEAD = ['ratio', 'median', 'spread', 'aim', 'reached'];

@@ -5,7 +5,7 @@ import { inTransaction } from '../transaction.js';
 
 /** Rules in COPY's text format, in pieces of some kilobytes. */
 export function toCopyText([ptypes, documents]) {
-  const lines = ptypes.map((ptype, n) => `${escape(ptype)}\t${escape(documents[n])}\n`);
+  const lines = ptypes.map((ptype, n) => `${escapeText(ptype)}\t${escapeText(documents[n])}\n`);
   return Array.from({ length: Math.ceil(lines.length / 1_000) }, (_, n) =>
     lines.slice(n * 1_000, (n + 1) * 1_000).join(''),
   );
@@ -18,6 +18,6 @@ export function copyRules(pool, text) {
   );
 }
 
-function escape(value) {
+function escapeText(value) {
   return value.replaceAll('\\', '\\\\').replaceAll('\t', '\\t').replaceAll('\n', '\\n');
 }

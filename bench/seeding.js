@@ -104,7 +104,7 @@ export async function timeWhole(server, options, count, rounds) {
 
 /** Of what takes long, one run says enough. */
 export function wholeRounds(scale, size) {
-  return size > 10_000 ? 1 : Math.min(3, scale.rounds(size));
+  return size > 10_000 || !scale.full ? 1 : 3;
 }
 
 /** A database that is bootstrapped, but holds no rule. */

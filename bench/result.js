@@ -77,7 +77,7 @@ function judge(value, atMost, atLeast) {
 }
 
 /** @param {readonly number[]} samples */
-export function median(samples) {
+function median(samples) {
   const sorted = samples.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;

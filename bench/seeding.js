@@ -13,7 +13,7 @@ import { inTransaction } from './transaction.js';
 export const OURS = 'casbin-bootstrap';
 export const FLOOR = 'one unnest insert';
 export const LOOP = 'addPolicy in a loop';
-export const BY_HAND = 'select, then insert';
+const BY_HAND = 'select, then insert';
 export const COPY = 'copy';
 
 /** Beyond this the loops take minutes. */

@@ -4,7 +4,7 @@ export function formatAmount(value, unit) {
   return `${formatNumber(value, unit === 'ms' || unit === 'MiB' ? digits : 0)} ${unit}`;
 }
 
-export function formatRatio(value) {
+function formatRatio(value) {
   return `${formatNumber(value, value >= 100 ? 0 : value >= 10 ? 1 : 2)} ×`;
 }
 

@@ -33,7 +33,7 @@ async function run(names, { list, quick, limit }) {
   }
 }
 
-async function runOne({ name, title, about, chart, run: compare }, { server, scale, environment }) {
+async function runOne({ name, title, about, chart, counted, run: compare }, { server, scale, environment }) {
   const progress = (what) => process.stderr.write(`${name}: ${what}\n`);
   const { rows, ratios, remarks } = await compare({ server, scale, progress }).catch((cause) => {
     throw new Error(`The comparison ${name} failed: ${cause.message}`, { cause });
@@ -43,6 +43,7 @@ async function runOne({ name, title, about, chart, run: compare }, { server, sca
     title,
     about,
     chart,
+    counted,
     date: new Date().toISOString().slice(0, 10),
     environment,
     rows,

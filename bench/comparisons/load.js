@@ -14,7 +14,8 @@ export default {
   title: 'Load the policy into an enforcer',
   about:
     'createEnforcer() beside `select … order by id`, each row pushed into a model and the role links built, and beside an enforcer on casbin-pg-adapter.',
-  chart: { kind: 'bars' },
+  chart: 'bars',
+  counted: 'rules',
   async run({ server, scale, progress }) {
     const size = scale.upTo(100_000);
     const policy = rolePolicy(size);

@@ -11,7 +11,8 @@ export default {
   title: 'Several processes at once',
   about:
     'So many processes that have imported the library bootstrap one database at the same moment, default policy: an empty one (cold), and one where nothing is missing (warm). The time goes from the first that begins to the last that is done, connecting included. All must succeed, one of them with changes on the empty database and none on the other. Beside it, how many processes survive that open casbin-pg-adapter on an empty database at once.',
-  chart: { kind: 'bars' },
+  chart: 'bars',
+  counted: 'processes',
   async run({ server, scale, progress }) {
     const counts = scale.processes([1, 8, 64]);
     const rounds = Math.min(5, scale.rounds(1));

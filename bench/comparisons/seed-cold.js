@@ -20,7 +20,8 @@ export default {
   title: 'Seed rules into an empty table',
   about:
     'The seeding step (the values tried against Casbin’s loader, the existence check, the insert, the commit) beside one `insert … select from unnest … on conflict do nothing` into the same table with the same indexes, its parameters made beforehand; `copy`; the loop of `addPolicy` on casbin-pg-adapter that tutorials show; and a `select`, then `insert` for each rule. Below, the whole of bootstrapDatabase() on an empty database.',
-  chart: { kind: 'lines', x: 'rules' },
+  chart: 'lines',
+  counted: 'rules',
   async run({ server, scale, progress }) {
     const rows = [];
     const ratios = [];

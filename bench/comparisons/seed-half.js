@@ -10,7 +10,8 @@ export default {
   title: 'Seed rules of which half are there',
   about:
     'As above, with every other rule in the table before. The floor is the same statement; its `on conflict do nothing` leaves out what is there.',
-  chart: { kind: 'lines', x: 'rules' },
+  chart: 'lines',
+  counted: 'rules',
   async run({ server, scale, progress }) {
     const rows = [];
     const ratios = [];

@@ -1,7 +1,8 @@
 /** A quantity with as many digits as mean something. */
 export function formatAmount(value, unit) {
+  if (unit === 'ms' && value >= 10_000) return formatAmount(value / 1_000, 's');
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
-  return `${formatNumber(value, unit === 'ms' || unit === 'MiB' ? digits : 0)} ${unit}`;
+  return `${formatNumber(value, ['ms', 's', 'MiB'].includes(unit) ? digits : 0)} ${unit}`;
 }
 
 function formatRatio(value) {
@@ -16,11 +17,11 @@ function formatNumber(value, digits) {
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** Rows as cells. */
-export function rowCells({ work, size, contender, median, min, max, rounds, unit }) {
+/** Rows as cells; `counted` is what their sizes count. */
+export function rowCells({ work, size, contender, median, min, max, rounds, unit }, counted) {
   return [
     work,
-    formatCount(size),
+    `${formatCount(size)} ${counted}`,
     contender,
     formatAmount(median, unit),
     rounds === 1 ? 'one run' : `${formatAmount(min, unit)} … ${formatAmount(max, unit)}`,

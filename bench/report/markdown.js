@@ -39,12 +39,15 @@ function renderAims(results) {
   return `## Aims\n\n${toTable(['comparison', ...RATIO_HEAD], rows)}`;
 }
 
-function renderSection({ name, title, about, date, rows, ratios, remarks }, where) {
+function renderSection({ name, title, about, counted, date, rows, ratios, remarks }, where) {
   return [
     `## <a id="${name}"></a>${title}`,
     about,
     `![${title}](charts/${name}.svg)`,
-    toTable(ROW_HEAD, rows.map(rowCells)),
+    toTable(
+      ROW_HEAD,
+      rows.map((row) => rowCells(row, counted)),
+    ),
     ...(ratios.length > 0 ? [toTable(RATIO_HEAD, ratios.map(ratioCells))] : []),
     ...(remarks === undefined ? [] : [remarks]),
     `\`npm run bench -- ${name}\`, ${date}${where}`,

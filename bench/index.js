@@ -26,7 +26,8 @@ async function run(names, { list, quick, limit }) {
     const environment = await describeEnvironment(server.version);
     for (const comparison of comparisons) {
       if (names.length > 0 && !names.includes(comparison.name)) continue;
-      await runOne(comparison, { server, scale, environment });
+      // The others are worth having all the same.
+      await runOne(comparison, { server, scale, environment }).catch(reportFailure);
     }
   } finally {
     await server.stop();
@@ -36,7 +37,7 @@ async function run(names, { list, quick, limit }) {
 async function runOne({ name, title, about, chart, counted, run: compare }, { server, scale, environment }) {
   const progress = (what) => process.stderr.write(`${name}: ${what}\n`);
   const { rows, ratios, remarks } = await compare({ server, scale, progress }).catch((cause) => {
-    throw new Error(`The comparison ${name} failed: ${cause.message}`, { cause });
+    throw new Error(`The comparison "${name}" failed.`, { cause });
   });
   const result = {
     name,
@@ -52,6 +53,11 @@ async function runOne({ name, title, about, chart, counted, run: compare }, { se
   };
   console.log(renderTable(result, { judged: scale.full }));
   if (scale.full) await saveResult(result, NAMES);
+}
+
+function reportFailure(error) {
+  console.error(error);
+  process.exitCode = 1;
 }
 
 function printList() {

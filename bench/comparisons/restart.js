@@ -1,5 +1,5 @@
 import { bootstrapDatabase } from 'casbin-bootstrap';
-import { race } from '../measure.js';
+import { race, repeat } from '../measure.js';
 import { recording, replay } from '../peers/replay.js';
 import { toRatio, toRows } from '../result.js';
 
@@ -23,8 +23,8 @@ export default {
     progress(`${statements.length} round trips`);
     const times = await race(
       [
-        { name: BY_HAND, run: () => repeat(() => replay(pool, statements)) },
-        { name: OURS, run: () => repeat(async () => requireIdle(await bootstrapDatabase(pool))) },
+        { name: BY_HAND, run: () => repeat(RUNS, () => replay(pool, statements)) },
+        { name: OURS, run: () => repeat(RUNS, async () => requireIdle(await bootstrapDatabase(pool))) },
       ],
       { rounds: scale.rounds(1) },
     );
@@ -41,12 +41,6 @@ export default {
     };
   },
 };
-
-async function repeat(work) {
-  const started = performance.now();
-  for (let n = 0; n < RUNS; n++) await work();
-  return { overriddenDuration: (performance.now() - started) / RUNS };
-}
 
 function requireIdle({ changed, verification }) {
   if (changed || verification.checks === 0) throw new Error('A start with nothing to do did something.');

@@ -21,7 +21,10 @@ function threeRoles(permissions) {
   return {
     name: '3 roles × permissions',
     rules: [
-      ...count(permissions, (n) => ({ ptype: 'p', values: [roles[n % 3], `resource${n}`, 'read'] })),
+      ...count(permissions, (n) => ({
+        ptype: 'p',
+        values: [roles[Math.floor((n * 3) / permissions)], `resource${n}`, 'read'],
+      })),
       ...links.map((values) => ({ ptype: 'g', values })),
     ],
     // 'readonly' may read a third of them, 'user' two thirds, 'admin' all

@@ -67,10 +67,13 @@ async function contenders(rules, requests) {
   ];
 }
 
-/** Positions that are spread over all, even ones and odd ones in turns. */
+/** Pairs of neighbours, an even position and the odd one after it, at even distances. */
 function takeSample({ length }, count) {
-  const step = Math.floor(length / count / 2) * 2;
-  return Array.from({ length: count }, (_, n) => n * step + (n % 2));
+  const pairs = count / 2;
+  return Array.from({ length: pairs }, (_, n) => {
+    const even = Math.floor(((n + 0.5) * length) / pairs / 2) * 2;
+    return [even, even + 1];
+  }).flat();
 }
 
 function requireSame(answers, expected) {

@@ -1,6 +1,6 @@
 // How large and how often: in full, or bounded for a quick look.
 
-const QUICK_RULES = 500;
+const QUICK_RULES = 300;
 const QUICK_PROCESSES = 4;
 const QUICK_ROUNDS = 2;
 

@@ -18,7 +18,7 @@ export default {
         { name: FLOOR, run: () => importIn(['casbin', 'pg', 'kysely']) },
         { name: OURS, run: () => importIn(['casbin-bootstrap']) },
       ],
-      { rounds: scale.rounds(1) * 2 },
+      { rounds: scale.full ? 20 : 1 },
     );
     return {
       rows: toRows({ work: 'import', size: 1 }, times),

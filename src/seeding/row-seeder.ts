@@ -70,12 +70,18 @@ export function rowSeeder<R extends object>(options: RowSeederOptions<R>): Seede
       if (rows.length === 0) return { inserted: 0, existing: 0 };
       const groups = [...groupByColumns(rows).values()];
       const allColumns = new Set([...key, ...groups.flatMap(({ columns }) => columns)]);
-      await requireTarget(context.db, name, table, key, [...allColumns]);
+      const target = await requireTarget(context.db, name, table, key, [...allColumns]);
       const inserted = new Set<Row>();
       let done = 0;
       for (const { columns, rows: group } of groups) {
+        const given = {
+          table,
+          key,
+          empty: target.empty,
+          columns: target.columns.filter(({ name }) => columns.includes(name)),
+        };
         for (const batch of inBatches(group)) {
-          const added = await insertMissing(context.db, table, key, columns, batch);
+          const added = await insertMissing(context.db, given, batch);
           for (const row of added) inserted.add(row);
           done += batch.length;
           context.progress(done, rows.length);
@@ -114,6 +120,8 @@ function logRows(
   rows: readonly Row[],
   inserted: ReadonlySet<Row>,
 ): void {
+  const levels = { seeded: logger.isLevelEnabled('info'), exists: logger.isLevelEnabled('debug') };
+  if (!levels.seeded && !levels.exists) return;
   for (const row of rows) {
     const bindings = pickKey(row, key);
     if (inserted.has(row)) logger.info({ event: `${logName}_seeded`, ...bindings }, 'Row inserted');

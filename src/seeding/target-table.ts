@@ -3,15 +3,29 @@ import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
 
+/** A column of the table that rows go to. */
+export interface Column {
+  readonly name: string;
+  /** Schema and name of the type that an array of its values has; null where values can't be read by way of one. */
+  readonly arrayType: readonly [string, string] | null;
+  readonly isJson: boolean;
+}
+
 interface Target {
-  readonly columns: readonly string[];
+  readonly columns: readonly Column[];
+  /** Whether no row can be met in it. */
+  readonly empty: boolean;
+}
+
+interface Description {
+  readonly columns: readonly Column[];
   /** The columns of each unique index that is not partial, sorted. */
   readonly unique: readonly (readonly string[])[];
 }
 
 /**
- * Throws a DatabaseError when rows with these columns and this key can't be inserted into the table, with every
- * column that is missing, and TableMissing when there is no table.
+ * Describes the table. Throws a DatabaseError when rows with these columns and this key can't be inserted into
+ * it, with every column that is missing, and TableMissing when there is no table.
  */
 export async function requireTarget(
   db: AnyTransaction,
@@ -19,13 +33,16 @@ export async function requireTarget(
   table: string,
   key: readonly string[],
   columns: readonly string[],
-): Promise<void> {
-  const target = await readTarget(db, table);
+): Promise<Target> {
+  const target = await describeTable(db, table, key);
   if (target === null) throw new TableMissing(table);
-  const missing = columns.filter((column) => !target.columns.includes(column));
+  const known = target.columns.map(({ name }) => name);
+  const missing = columns.filter((column) => !known.includes(column));
   if (missing.length > 0) throw columnMissing(seeder, table, missing);
   const wanted = [...key].sort();
-  if (target.unique.some((found) => JSON.stringify(found) === JSON.stringify(wanted))) return;
+  if (target.unique.some((found) => JSON.stringify(found) === JSON.stringify(wanted))) {
+    return { columns: target.columns, empty: await isEmpty(db, table) };
+  }
   const list = key.map(quote).join(', ');
   throw new DatabaseError(
     'UNIQUE_CONSTRAINT_MISSING',
@@ -59,12 +76,45 @@ function columnMissing(seeder: string, table: string, columns: readonly string[]
   );
 }
 
-async function readTarget(db: AnyTransaction, table: string): Promise<Target | null> {
-  const { rows } = await sql<Target>`
+async function isEmpty(db: AnyTransaction, table: string): Promise<boolean> {
+  const { rows } = await sql`select from ${sql.table(table)} limit 1`.execute(db);
+  return rows.length === 0;
+}
+
+/**
+ * Not by way of an array: arrays, domains and composites; elements that are not set apart by commas; and modifiers,
+ * which take effect on the insert only, so that a key would not be found by what it was given as.
+ */
+async function describeTable(
+  db: AnyTransaction,
+  table: string,
+  key: readonly string[],
+): Promise<Description | null> {
+  const { rows } = await sql<Description>`
     select
-      array(
-        select a.attname::text
+      (
+        select json_agg(
+          json_build_object(
+            'name', a.attname,
+            'isJson', t.oid in ('pg_catalog.json'::regtype, 'pg_catalog.jsonb'::regtype),
+            'arrayType', case
+              when t.typtype in ('b', 'e', 'r', 'm') and t.typcategory <> 'A' and t.typdelim = ','
+                and (
+                  a.atttypmod = -1
+                  or a.attname::text <> all(${key}::text[])
+                  and t.oid in ('pg_catalog.varchar'::regtype, 'pg_catalog.bpchar'::regtype, 'pg_catalog.numeric'::regtype)
+                )
+              then (
+                select json_build_array(n.nspname, l.typname)
+                from pg_catalog.pg_type l
+                join pg_catalog.pg_namespace n on n.oid = l.typnamespace
+                where l.oid = t.typarray
+              )
+            end
+          )
+        )
         from pg_catalog.pg_attribute a
+        join pg_catalog.pg_type t on t.oid = a.atttypid
         where a.attrelid = target.oid and a.attnum > 0 and not a.attisdropped
       ) as columns,
       coalesce(

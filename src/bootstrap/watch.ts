@@ -3,7 +3,7 @@ import { readColumns } from '../database/columns.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { StoredRuleError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
-import { isSameRule } from '../policy/rule-set.ts';
+import { isSamePolicy } from '../policy/rule-set.ts';
 import { createDecider, verdictOf } from '../verification/decide.ts';
 import { explainer } from '../verification/explain.ts';
 import { type Differing, findDiffering } from '../verification/judge-decisions.ts';
@@ -48,17 +48,6 @@ export async function watchPolicy(
     }
     before = after;
   };
-}
-
-/** Also by id: the order of the rows may decide. */
-function isSamePolicy(before: readonly StoredRule[], after: readonly StoredRule[]): boolean {
-  return (
-    before.length === after.length &&
-    before.every((rule, index) => {
-      const other = after[index];
-      return other !== undefined && rule.id === other.id && isSameRule(rule, other);
-    })
-  );
 }
 
 async function findUnkept(options: ResolvedOptions, live: readonly StoredRule[]): Promise<Differing[]> {

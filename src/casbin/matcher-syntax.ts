@@ -1,5 +1,6 @@
 import expressionEval from '@casbin/expression-eval';
 import { Util } from 'casbin';
+import { rememberLast } from '../policy/remember-last.ts';
 
 /** A node of the syntax tree; what else it has depends on its `type`. */
 export interface Node {
@@ -8,11 +9,11 @@ export interface Node {
 }
 
 /** Parses a matcher as Casbin stores it: `.` after r and p replaced by `_`. */
-export function parseMatcher(matcher: string): Node {
+export const parseMatcher = rememberLast((matcher = ''): Node => {
   // As Casbin does before it compiles a matcher (5.51.1, CoreEnforcer.getExpression), and not any earlier.
   expressionEval.addBinaryOp('in', 1, Util.customIn);
   return { ...expressionEval.parse(Util.bracketCompatible(matcher)) };
-}
+});
 
 /** A node and all below it that stand for values: not the names of functions and properties. */
 export function* walk(node: unknown): Generator<Node> {

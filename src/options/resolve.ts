@@ -84,7 +84,7 @@ export async function completeOptions(
     ...migrationProblems,
   ];
   if (model === null || problems.length > 0) throw new InvalidOptionsError(problems);
-  const logger = options.logger ?? (await createSilentLogger());
+  const logger = options.logger ?? (await getSilentLogger());
   const progress = createProgressReporter(logger, options.onProgress);
   const promises = await promise(model, definition, defined, options, progress).catch((error: unknown) => {
     const message = `no enforcer can be made of this model and policy: ${reasonOf(error)}. Mend the model, or configureEnforcer.`;
@@ -114,10 +114,13 @@ export async function completeOptions(
   };
 }
 
+let silentLogger: Logger | undefined;
+
 /** Who brings a logger has loaded pino; the others need it for a bootstrap only. */
-async function createSilentLogger(): Promise<Logger> {
+async function getSilentLogger(): Promise<Logger> {
   const { pino } = await import('pino');
-  return pino({ level: 'silent' });
+  silentLogger ??= pino({ level: 'silent' });
+  return silentLogger;
 }
 
 /** The options that what is misshapen is taken out of, so that the others can be looked into all the same. */

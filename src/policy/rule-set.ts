@@ -35,6 +35,17 @@ export class RuleSet<R extends Rule = Rule> {
   }
 }
 
+/** Whether two lists hold the same rules, in the same order. */
+export function isSamePolicy(one: readonly Rule[], other: readonly Rule[]): boolean {
+  return (
+    one.length === other.length &&
+    one.every((rule, index) => {
+      const second = other[index];
+      return second !== undefined && isSameRule(rule, second);
+    })
+  );
+}
+
 /** Whether two rules say the same. */
 export function isSameRule(one: Rule, other: Rule): boolean {
   return one.ptype === other.ptype && (one.values === other.values || isSameList(one.values, other.values));

@@ -37,15 +37,13 @@ export function closureOf(
     rules,
     conjuncts.map(({ policy }) => policyTokens.indexOf(policy)),
   );
-  const namesFor = conjuncts.map((conjunct) => nameFinder(conjunct, rules));
-  return (request) => {
-    const take = (token: string) => request[requestTokens.indexOf(token)] ?? '';
-    const names = conjuncts.map((conjunct, index) => {
-      const domain = conjunct.kind === 'inherits' && conjunct.domain !== null ? take(conjunct.domain) : '';
-      return namesFor[index]?.(take(conjunct.request), domain) ?? [];
-    });
-    return combine(names).some(isGiven);
-  };
+  const finders = conjuncts.map((conjunct) => {
+    const find = nameFinder(conjunct, rules);
+    const position = requestTokens.indexOf(conjunct.request);
+    const domain = requestTokens.indexOf((conjunct.kind === 'inherits' && conjunct.domain) || '');
+    return (request: Request) => find(request[position] ?? '', request[domain] ?? '');
+  });
+  return (request) => isGiven(finders.map((find) => find(request)));
 }
 
 /** The names that a rule may have where a request has this one: the same, and with roles all that it inherits from. */
@@ -59,22 +57,26 @@ function nameFinder(conjunct: Conjunct, rules: readonly Rule[]) {
   });
 }
 
-/** Every choice of one name from each list. */
-function combine(lists: readonly (readonly string[])[]): string[][] {
-  return lists.reduce<string[][]>(
-    (choices, names) => choices.flatMap((choice) => names.map((name) => [...choice, name])),
-    [[]],
-  );
-}
-
-/** A function that tells whether a `p` rule has these values at these positions. */
+/** A function that tells whether a `p` rule has one of the names in each list, list by list at these positions. */
 function ruleFinder(rules: readonly Rule[], positions: readonly number[]) {
-  const takeAt = (index: number) => positions.map((position) => rules[index]?.values[position] ?? '');
-  const hash = (values: readonly string[]) => values.reduce((before, value) => hashText(value, before), 0);
-  const table = new HashTable(hashAll(rules.length, (index) => hash(takeAt(index))));
-  return (values: readonly string[]) =>
-    [...table.find(hash(values))].some(
-      (index) =>
-        rules[index]?.ptype === 'p' && takeAt(index).every((value, position) => value === values[position]),
-    );
+  const hashes = hashAll(rules.length, (index) =>
+    positions.reduce((hash, position) => hashText(rules[index]?.values[position] ?? '', hash), 0),
+  );
+  const table = new HashTable(hashes);
+  const isGiven = (
+    lists: readonly (readonly string[])[],
+    chosen: readonly string[],
+    hash: number,
+  ): boolean => {
+    const names = lists[chosen.length];
+    if (names !== undefined) {
+      return names.some((name) => isGiven(lists, [...chosen, name], hashText(name, hash)));
+    }
+    for (const index of table.find(hash)) {
+      const { ptype, values } = rules[index] ?? { ptype: '', values: [] };
+      if (ptype === 'p' && positions.every((position, at) => values[position] === chosen[at])) return true;
+    }
+    return false;
+  };
+  return (lists: readonly (readonly string[])[]) => isGiven(lists, [], 0);
 }

@@ -55,9 +55,17 @@ export class Expectations {
     );
   }
 
-  /** How many of `rest` expectations that are not decided one by one are of requests that are allowed. */
-  countAllowed(rest: number): number {
-    return this.#derived.unmatched === 'allow' ? rest : 0;
+  /** How many requests must be allowed. */
+  countAllowed(): number {
+    const { decided, verdicts } = this.#derived;
+    const listed = this.#listed.filter(({ expected }) => expected === 'allow').length;
+    const derived = verdicts.filter((verdict) => verdict === 'allow').length;
+    return listed + derived + this.countUnmatched(this.size - this.#listed.length - decided.length);
+  }
+
+  /** How many of so many requests that no rule can match are allowed: all of them, or none. */
+  countUnmatched(requests: number): number {
+    return this.#derived.unmatched === 'allow' ? requests : 0;
   }
 
   /** The distinct values that the requests have at a position. */

@@ -8,7 +8,8 @@ import { findPlace } from './place.ts';
 const text = v.string(({ input }) =>
   ['number', 'boolean'].includes(typeof input) ? 'must be a string: quote it' : 'must be a string',
 );
-const names = v.array(text, 'must be a list of strings');
+const list = v.array(text, 'must be a list of strings');
+const names = unlessFine(isTextList, list);
 const role = fields(
   {
     inherits: v.optional(names),
@@ -16,15 +17,15 @@ const role = fields(
   },
   'must be an object with inherits and permissions',
 );
-const rule = v.pipe(names, v.minLength(2, 'must be two strings or more: a ptype and its values'));
+const rule = v.pipe(list, v.minLength(2, 'must be two strings or more: a ptype and its values'));
 const requests = v.array(
-  v.pipe(names, v.minLength(1, 'must be one string or more: the values of a request')),
+  v.pipe(list, v.minLength(1, 'must be one string or more: the values of a request')),
   'must be a list of requests',
 );
 
 const entries = {
   roles: v.optional(dictionary(role, 'must be an object of role → definition')),
-  rules: v.optional(v.array(rule, 'must be a list of rules')),
+  rules: v.optional(unlessFine(isRuleList, v.array(rule, 'must be a list of rules'))),
   allow: v.optional(requests),
   deny: v.optional(requests),
   never: v.optional(requests),
@@ -46,4 +47,24 @@ export function checkFileShape(file: string, content: unknown): Problem[] {
     const what = path === '' ? message : `${path}: ${message}`;
     return { code, at: findPlace(content, keys) ?? file, message: what };
   });
+}
+
+/** The schema for what a plain look finds fault with: valibot copies what it goes through, and this may be much. */
+function unlessFine(isFine: (input: unknown) => boolean, schema: v.GenericSchema): v.GenericSchema {
+  return v.lazy((input) => (isFine(input) ? v.any() : schema));
+}
+
+function isRuleList(input: unknown): boolean {
+  return isListOf(input, (rule) => isTextList(rule) && Array.isArray(rule) && rule.length > 1);
+}
+
+function isTextList(input: unknown): boolean {
+  return isListOf(input, (text) => typeof text === 'string');
+}
+
+/** Not `every`, which passes over the holes of a list. */
+function isListOf(input: unknown, isFine: (element: unknown) => boolean): boolean {
+  if (!Array.isArray(input)) return false;
+  for (const element of input) if (!isFine(element)) return false;
+  return true;
 }

@@ -32,13 +32,17 @@ export async function bootstrapDatabase(
   options: BootstrapOptions = {},
 ): Promise<BootstrapReport> {
   const started = performance.now();
-  const resolved = await resolveOptions(pool, options);
+  const outcome = await bootstrapResolved(pool, await resolveOptions(pool, options));
+  return { ...outcome, durationMs: performance.now() - started };
+}
+
+/** The same with options that are resolved, as many databases may share them. */
+export async function bootstrapResolved(pool: PoolLike, options: ResolvedOptions): Promise<Outcome> {
   try {
-    const attempt = () => withSession(pool, (session) => bootstrapOnce(session, resolved));
-    const outcome = await retryConflicts(attempt, resolved.logger);
-    return { ...outcome, durationMs: performance.now() - started };
+    const attempt = () => withSession(pool, (session) => bootstrapOnce(session, options));
+    return await retryConflicts(attempt, options.logger);
   } catch (error) {
-    throw await explainFailure(error, resolved, null);
+    throw await explainFailure(error, options, null);
   }
 }
 

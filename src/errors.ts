@@ -27,6 +27,7 @@ export type BootstrapErrorCode =
   | 'MIGRATION_BROKE_POLICY'
   | 'SEEDER_FAILED'
   | 'VERIFICATION_FAILED'
+  | 'TENANTS_UNREADABLE'
   | 'UNEXPECTED';
 
 /** The base of every error that this library throws on purpose. `message` says what, where and what to do. */
@@ -66,7 +67,8 @@ export type ProblemCode =
   | 'MIGRATION_DUPLICATE'
   | 'ROW_INVALID'
   | 'ROW_KEY_MISSING'
-  | 'ROW_DUPLICATE';
+  | 'ROW_DUPLICATE'
+  | 'TENANT_DUPLICATE';
 
 /** One thing that is wrong with the input: fact and remedy in `message`, the place in `at`. */
 export interface Problem {

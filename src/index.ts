@@ -38,6 +38,10 @@ export type { BootstrapReport, SeederReport, TakeoverReport } from './report.ts'
 export { defaultProviders, type Provider, providerSeeder } from './seeding/provider-seeder.ts';
 export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';
 export type { Seeder, SeederContext, SeederResult } from './seeding/seeder.ts';
+export { TenantSourceError } from './tenants/error.ts';
+export type { TenantReport, TenantsReport } from './tenants/report.ts';
+export type { OwnPool, Tenant } from './tenants/tenant.ts';
+export { bootstrapTenants, type TenantsOptions } from './tenants.ts';
 export type {
   Decision,
   DriftFinding,

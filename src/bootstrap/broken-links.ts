@@ -5,10 +5,10 @@ import { checkStructure } from '../verification/structure.ts';
 
 /** What a migration has done to the role hierarchies: closed one in a circle, turned it round, made it too deep. */
 export function findBrokenLinks(
-  { model, rules, configureEnforcer }: ResolvedOptions,
+  { model, defined, configureEnforcer }: ResolvedOptions,
   live: readonly StoredRule[],
 ): VerificationFailure[] {
-  return checkStructure(model, live, rules, configureEnforcer !== undefined).map(
+  return checkStructure(model, live, defined.rules, configureEnforcer !== undefined).map(
     ({ ids, rule, message }) => ({
       kind: 'structure',
       request: [],

@@ -14,7 +14,9 @@ export function chooseScope(options: ResolvedOptions, ruleCount: number): Scope 
   // Custom functions and role managers may link any names.
   const everything = options.verify?.full === true || options.configureEnforcer !== undefined;
   if (everything || ruleCount <= wholeTableLimit(options)) return { kind: 'whole' };
-  return reachableScope(options.model, options.rules, (position) => options.expectations.valuesAt(position));
+  return reachableScope(options.model, options.defined.rules, (position) =>
+    options.expectations.valuesAt(position),
+  );
 }
 
 /** Counts the stored rules, as far as it matters for {@link chooseScope}. */
@@ -23,8 +25,8 @@ export function ruleCountExpression(options: ResolvedOptions, schema: string | u
   return sql`(select count(*)::int from (select from ${tableIn(schema, 'casbin')} limit ${limit}) counted)`;
 }
 
-function wholeTableLimit({ rules }: ResolvedOptions): number {
-  return rules.length + WHOLE_TABLE_SLACK;
+function wholeTableLimit({ defined }: ResolvedOptions): number {
+  return defined.rules.length + WHOLE_TABLE_SLACK;
 }
 
 /** Reads as much of the live policy as the options ask for, from the table that the search_path finds. */

@@ -2,6 +2,7 @@ import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
 import { type AnyKysely, isSameTransaction } from '../database/transaction.ts';
 import { loadMigrator } from './kysely-migrator.ts';
 import type { Migration, Migrations } from './migration.ts';
+import { inOneSchema } from './one-schema.ts';
 
 /** This package's own migration table. The application's is Kysely's default, `kysely_migration`. */
 export const PACKAGE_MIGRATION_TABLE = 'casbin_bootstrap_migration';
@@ -29,7 +30,7 @@ export async function runMigrations(db: AnyKysely, run: MigrationRun): Promise<s
   const Migrator = await loadMigrator();
   const ours = run.table === PACKAGE_MIGRATION_TABLE;
   const migrator = new Migrator({
-    db,
+    db: inOneSchema(db, run.schema),
     provider: { getMigrations: async () => ({ ...placeholders(run.ignored), ...guardAll(run) }) },
     disableTransactions: true,
     // Seeders come and go, and with them their migrations; an application's keep Kysely's strict order.

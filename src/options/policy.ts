@@ -9,6 +9,7 @@ import { defaultPolicy } from '../policy/default-policy.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { findUnknownNames } from '../policy/names.ts';
 import { type LoadedPolicy, readPolicyFile } from '../policy/policy-file.ts';
+import type { RuleSet } from '../policy/rule-set.ts';
 import {
   findBrokenHierarchies,
   findDuplicates,
@@ -25,16 +26,17 @@ export async function resolvePolicy({ policy = defaultPolicy }: BootstrapOptions
 /** Everything that is wrong with a policy, by itself and, where there is a model, in that. */
 export function checkPolicy(
   definition: PolicyDefinition,
-  rules: readonly DefinedRule[],
+  defined: RuleSet<DefinedRule>,
   model: Model | null,
 ): Problem[] {
+  const { rules } = defined;
   const misfits = model === null ? [] : findMisfits(rules, ruleLengthsOf(model));
   return [
     ...misfits,
     ...findUndefinedRoles(definition),
     ...(model !== null && comparesOnly(model) ? findUnknownNames(definition) : []),
     ...findBrokenHierarchies(rules),
-    ...findDuplicates(rules),
+    ...findDuplicates(defined),
     ...checkValues(rules, misfits),
   ];
 }

@@ -30,9 +30,8 @@ import { checkShape } from './shape.ts';
 export interface ResolvedOptions {
   readonly model: Model;
   readonly configureEnforcer: ConfigureEnforcer | undefined;
-  readonly rules: readonly DefinedRule[];
-  /** The same, to be found among. */
-  readonly defined: RuleSet;
+  /** The rules of the definition. */
+  readonly defined: RuleSet<DefinedRule>;
   /** None when verification is turned off. */
   readonly expectations: Expectations;
   readonly coverage: Coverage;
@@ -55,17 +54,24 @@ export interface ResolvedOptions {
 /**
  * Checks and completes the options.
  *
- * @throws InvalidOptionsError with every problem of the options, the model, the policy and the seeders
+ * @throws InvalidOptionsError with every problem of the pool, the options, the model, the policy and the seeders
  */
-export async function resolveOptions(pool: unknown, options: BootstrapOptions): Promise<ResolvedOptions> {
-  const misshapen = [...checkPool(pool), ...checkShape(options)];
+export function resolveOptions(pool: unknown, options: BootstrapOptions): Promise<ResolvedOptions> {
+  return completeOptions(options, [...checkPool(pool), ...checkShape(options)]);
+}
+
+/** The same for options of which it is known what is misshapen about them, and about what was given with them. */
+export async function completeOptions(
+  options: BootstrapOptions,
+  misshapen: readonly Problem[],
+): Promise<ResolvedOptions> {
   const sound = withoutMisshapen(options, misshapen);
 
   const { model, problems: modelProblems } = await resolveModel(sound);
   const { definition: loaded, problems: policyProblems } = await resolvePolicy(sound);
   const definition = loaded ?? defaultPolicy;
-  const rules = compilePolicy(definition);
-  const seeders = [rbacSeeder(rules), ...(sound.seeders ?? [providerSeeder()])];
+  const defined = new RuleSet(compilePolicy(definition));
+  const seeders = [rbacSeeder(defined.rules), ...(sound.seeders ?? [providerSeeder()])];
   const { migrations, problems: migrationProblems } = await resolveMigrations(sound);
   // A default in the place of what is misshapen says nothing about what is given beside it.
   const fitting = sound.model === options?.model && sound.policy === options?.policy && loaded !== null;
@@ -73,14 +79,14 @@ export async function resolveOptions(pool: unknown, options: BootstrapOptions): 
     ...misshapen,
     ...modelProblems,
     ...policyProblems,
-    ...checkPolicy(definition, rules, fitting ? model : null),
+    ...checkPolicy(definition, defined, fitting ? model : null),
     ...checkSeeders(sound.seeders ?? [], casbinMigrations),
     ...migrationProblems,
   ];
   if (model === null || problems.length > 0) throw new InvalidOptionsError(problems);
   const logger = options.logger ?? (await createSilentLogger());
   const progress = createProgressReporter(logger, options.onProgress);
-  const promises = await promise(model, definition, rules, options, progress).catch((error: unknown) => {
+  const promises = await promise(model, definition, defined, options, progress).catch((error: unknown) => {
     const message = `no enforcer can be made of this model and policy: ${reasonOf(error)}. Mend the model, or configureEnforcer.`;
     throw new InvalidOptionsError([{ code: 'MODEL_INVALID', at: 'model', message }]);
   });
@@ -89,8 +95,7 @@ export async function resolveOptions(pool: unknown, options: BootstrapOptions): 
   return {
     model,
     configureEnforcer: options.configureEnforcer,
-    rules,
-    defined: new RuleSet(rules),
+    defined,
     ...promises,
     seeders,
     packageMigrations:
@@ -134,17 +139,14 @@ const NO_PROMISES: Promises = {
 async function promise(
   model: Model,
   definition: PolicyDefinition,
-  rules: readonly DefinedRule[],
+  defined: RuleSet<DefinedRule>,
   options: BootstrapOptions,
   progress: ProgressReporter,
 ): Promise<Promises> {
   if (options.verify === false) return NO_PROMISES;
-  return collectPromises(
-    model,
-    rules,
-    definition,
-    options.configureEnforcer,
-    (kind, index) => placeIn(definition, kind, index),
-    progress.start('check', rules.length),
-  );
+  return collectPromises(model, defined, definition, {
+    configureEnforcer: options.configureEnforcer,
+    placeOf: (kind, index) => placeIn(definition, kind, index),
+    report: progress.start('check', defined.rules.length),
+  });
 }

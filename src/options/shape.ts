@@ -4,9 +4,9 @@ import { dictionary, fields } from '../policy/containers.ts';
 import { describeIssue } from '../policy/describe-issue.ts';
 import { definitionShape } from '../policy/shape.ts';
 
-const name = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'));
+export const name = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'));
 const flag = v.optional(v.boolean('must be true or false'));
-const callable = v.custom<(...args: never[]) => unknown>(
+export const callable = v.custom<(...args: never[]) => unknown>(
   (value) => typeof value === 'function',
   'must be a function',
 );
@@ -24,7 +24,7 @@ const identifier = v.pipe(
   v.check((value) => !value.includes('\0'), 'must not hold a NUL character'),
   v.check((value) => value.isWellFormed(), 'must not hold half of a surrogate pair'),
 );
-const schema = v.pipe(
+export const schema = v.pipe(
   identifier,
   v.check((value) => !/^pg_|^information_schema$/.test(value), 'must not be one of PostgreSQL itself'),
   v.check((value) => value !== '$user', 'must not be "$user", which a search_path replaces by the role'),
@@ -66,33 +66,32 @@ function optionalBy(choose: (input: unknown) => v.GenericSchema) {
   return v.optional(v.lazy(choose));
 }
 
-const options = fields(
-  {
-    model: v.optional(model),
-    policy: optionalBy((input) => (typeof input === 'string' ? name : definitionShape)),
-    seeders: v.optional(v.array(seeder, 'must be a list of seeders')),
-    migrations: optionalBy((input) => {
-      if (input === false) return v.any();
-      return isProvider(input) ? provider : migrations;
-    }),
-    configureEnforcer: v.optional(callable),
-    verify: optionalBy((input) =>
-      input === false
-        ? v.any()
-        : fields({ strict: flag, full: flag }, 'must be false, or an object with strict and full'),
-    ),
-    schema: v.optional(schema),
-    lockTimeoutMs: v.optional(milliseconds),
-    statementTimeoutMs: v.optional(milliseconds),
-    dryRun: flag,
-    notifyChannel: optionalBy((input) => (input === false ? v.any() : identifier)),
-    logger: v.optional(
-      v.looseObject({ info: callable, warn: callable, debug: callable }, 'must be a pino logger'),
-    ),
-    onProgress: v.optional(callable),
-  },
-  'must be an object of options',
-);
+/** The options of every bootstrap, whatever database it is of. */
+export const sharedEntries = {
+  model: v.optional(model),
+  policy: optionalBy((input) => (typeof input === 'string' ? name : definitionShape)),
+  seeders: v.optional(v.array(seeder, 'must be a list of seeders')),
+  migrations: optionalBy((input) => {
+    if (input === false) return v.any();
+    return isProvider(input) ? provider : migrations;
+  }),
+  configureEnforcer: v.optional(callable),
+  verify: optionalBy((input) =>
+    input === false
+      ? v.any()
+      : fields({ strict: flag, full: flag }, 'must be false, or an object with strict and full'),
+  ),
+  lockTimeoutMs: v.optional(milliseconds),
+  statementTimeoutMs: v.optional(milliseconds),
+  dryRun: flag,
+  notifyChannel: optionalBy((input) => (input === false ? v.any() : identifier)),
+  logger: v.optional(
+    v.looseObject({ info: callable, warn: callable, debug: callable }, 'must be a pino logger'),
+  ),
+  onProgress: v.optional(callable),
+};
+
+const options = fields({ ...sharedEntries, schema: v.optional(schema) }, 'must be an object of options');
 
 /** Everything about the shape of the options that is wrong. */
 export function checkShape(input: unknown): Problem[] {

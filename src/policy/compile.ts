@@ -24,9 +24,10 @@ export function compilePolicy(definition: PolicyDefinition): DefinedRule[] {
   );
   const placeRaw: Place = (_values, index) => placeIn(definition, 'rules', index);
   const raw = (definition.rules ?? []).map(
-    ([ptype = '', ...values], index) => new PlacedRule(ptype, values, placeRaw, index),
+    // Not `[ptype, ...values]`, which leaves room for more values in each of them.
+    (rule, index) => new PlacedRule(rule[0] ?? '', rule.slice(1), placeRaw, index),
   );
-  return [...permissions, ...inheritance, ...raw];
+  return permissions.concat(inheritance, raw);
 }
 
 type Place = (values: readonly string[], index: number) => string;

@@ -44,7 +44,9 @@ export class HashTable {
 
 /** The hash of each of `count` things, by what `hashAt` says of it. */
 export function hashAll(count: number, hashAt: (position: number) => number): Int32Array {
-  return Int32Array.from({ length: count }, (_, position) => hashAt(position));
+  const hashes = new Int32Array(count);
+  for (let position = 0; position < count; position++) hashes[position] = hashAt(position);
+  return hashes;
 }
 
 /** The hash of a text that follows others; FNV-1a over UTF-16 units, each text ended by one that no unit is. */

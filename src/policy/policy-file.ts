@@ -4,6 +4,7 @@ import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { compilePolicy } from './compile.ts';
 import type { PolicyDefinition } from './definition.ts';
 import type { Parsed } from './parsed.ts';
+import { RuleSet } from './rule-set.ts';
 import { checkFileShape } from './shape.ts';
 import { findBrokenHierarchies, findDuplicates, findUndefinedRoles, findUnstorable } from './validate.ts';
 
@@ -45,7 +46,7 @@ function findFaults(definition: PolicyDefinition): Problem[] {
   return [
     ...findUndefinedRoles(definition),
     ...findBrokenHierarchies(rules),
-    ...findDuplicates(rules),
+    ...findDuplicates(new RuleSet(rules)),
     ...findUnstorable(rules),
   ];
 }

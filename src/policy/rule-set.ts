@@ -2,11 +2,11 @@ import { HashTable, hashAll, hashText } from './hash-table.ts';
 import type { Rule } from './rule.ts';
 
 /** Finds rules by what they say, among as many as a million. */
-export class RuleSet {
-  readonly rules: readonly Rule[];
+export class RuleSet<R extends Rule = Rule> {
+  readonly rules: readonly R[];
   readonly #table: HashTable;
 
-  constructor(rules: readonly Rule[]) {
+  constructor(rules: readonly R[]) {
     this.rules = rules;
     this.#table = new HashTable(hashAll(rules.length, (position) => hashRule(rules[position])));
   }
@@ -25,7 +25,7 @@ export class RuleSet {
   }
 
   /** Those of the rules that are not among others. */
-  without(others: readonly Rule[]): Rule[] {
+  without(others: readonly Rule[]): R[] {
     const found = new Uint8Array(this.rules.length);
     for (const other of others) {
       const position = this.indexOf(other);

@@ -10,7 +10,7 @@ import {
 } from './hierarchy.ts';
 import { placeIn } from './place.ts';
 import { formatRule, formatText, formatValue } from './rule.ts';
-import { RuleSet } from './rule-set.ts';
+import type { RuleSet } from './rule-set.ts';
 
 /** How many values a rule of each ptype must have, as the model defines them. */
 export type RuleLengths = ReadonlyMap<string, number>;
@@ -33,10 +33,9 @@ export function findMisfits(rules: readonly DefinedRule[], lengths: RuleLengths)
 }
 
 /** Rules that stand in the definition more than once. */
-export function findDuplicates(rules: readonly DefinedRule[]): Problem[] {
-  const known = new RuleSet(rules);
-  return rules.flatMap((rule): Problem[] => {
-    const first = rules[known.indexOf(rule)];
+export function findDuplicates(defined: RuleSet<DefinedRule>): Problem[] {
+  return defined.rules.flatMap((rule): Problem[] => {
+    const first = defined.rules[defined.indexOf(rule)];
     if (first === undefined || first === rule) return [];
     const message = `rule "${formatRule(rule)}" is already defined at ${first.at}. Remove one of them.`;
     return [{ code: 'RULE_DUPLICATE', at: rule.at, message }];

@@ -10,8 +10,8 @@ export function rbacSeeder(rules: readonly Rule[]): Seeder {
     name: 'rbac',
     table: 'casbin',
     total: rules.length,
-    async seed({ adapter, logger, firstRun }) {
-      const inserted = await adapter.addRules(rules);
+    async seed({ adapter, logger, firstRun, progress }) {
+      const inserted = await adapter.addRules(rules, (done) => progress(done, rules.length));
       // On a database that was bootstrapped before, a rule is new in the definition, or somebody deleted it.
       for (const rule of firstRun ? [] : inserted) {
         logger.warn({ event: 'rule_inserted', rule: formatRule(rule) }, 'Defined rule was missing, inserted');

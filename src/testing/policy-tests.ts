@@ -7,6 +7,7 @@ import { resolveModel } from '../options/model.ts';
 import { checkPolicy, resolvePolicy } from '../options/policy.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
+import { RuleSet } from '../policy/rule-set.ts';
 import type { Expectation } from '../verification/expectations.ts';
 import { collectPromises } from '../verification/promises.ts';
 import { enforcerOf, isEnforcer, type Target } from './target.ts';
@@ -73,10 +74,13 @@ async function readPolicy(policy: PolicyDefinition | string, options: PolicyTest
     ...(configureEnforcer === undefined ? {} : { configureEnforcer }),
   });
   const { definition, problems: policyProblems } = await resolvePolicy({ policy });
-  const rules = compilePolicy(definition ?? {});
-  const all = [...problems, ...policyProblems, ...checkPolicy(definition ?? {}, rules, model)];
+  const defined = new RuleSet(compilePolicy(definition ?? {}));
+  const all = [...problems, ...policyProblems, ...checkPolicy(definition ?? {}, defined, model)];
   if (model === null || definition === null || all.length > 0) throw new InvalidOptionsError(all);
   // A contradiction of the definition with itself is a test that fails, so there is no need to report it here.
-  const { expectations } = await collectPromises(model, rules, definition, configureEnforcer, () => 'policy');
-  return { model, rules, expectations: [...expectations] };
+  const { expectations } = await collectPromises(model, defined, definition, {
+    configureEnforcer,
+    placeOf: () => 'policy',
+  });
+  return { model, rules: defined.rules, expectations: [...expectations] };
 }

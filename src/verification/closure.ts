@@ -69,13 +69,12 @@ function combine(lists: readonly (readonly string[])[]): string[][] {
 
 /** A function that tells whether a `p` rule has these values at these positions. */
 function ruleFinder(rules: readonly Rule[], positions: readonly number[]) {
-  const policy = rules.filter(({ ptype }) => ptype === 'p').map(({ values }) => values);
-  const take = (values: readonly string[] = []) => positions.map((position) => values[position] ?? '');
+  const takeAt = (index: number) => positions.map((position) => rules[index]?.values[position] ?? '');
   const hash = (values: readonly string[]) => values.reduce((before, value) => hashText(value, before), 0);
-  const table = new HashTable(hashAll(policy.length, (index) => hash(take(policy[index]))));
+  const table = new HashTable(hashAll(rules.length, (index) => hash(takeAt(index))));
   return (values: readonly string[]) =>
-    [...table.find(hash(values))].some((index) => {
-      const own = take(policy[index]);
-      return own.every((value, position) => value === values[position]);
-    });
+    [...table.find(hash(values))].some(
+      (index) =>
+        rules[index]?.ptype === 'p' && takeAt(index).every((value, position) => value === values[position]),
+    );
 }

@@ -1,5 +1,5 @@
 import type { Model } from 'casbin';
-import type { Rule } from '../policy/rule.ts';
+import type { RuleSet } from '../policy/rule-set.ts';
 import type { Answer } from './decide.ts';
 import type { Coverage } from './report.ts';
 import type { Request } from './requests.ts';
@@ -10,28 +10,32 @@ import { roleRoutes } from './role-route.ts';
  * role links on the way from a subject to them.
  */
 export class CoverageMeter {
-  readonly #defined: readonly Rule[];
+  readonly #defined: RuleSet;
   readonly #findRoute: ReturnType<typeof roleRoutes>;
-  /** By identity: an answer has the values of the very rule that the enforcer was given. */
-  readonly #covered = new Set<readonly string[]>();
+  /** Whether each of the rules is covered. */
+  readonly #covered: Uint8Array;
 
-  constructor(model: Model, defined: readonly Rule[]) {
+  constructor(model: Model, defined: RuleSet) {
     this.#defined = defined;
-    this.#findRoute = roleRoutes(model, defined);
+    this.#findRoute = roleRoutes(model, defined.rules);
+    this.#covered = new Uint8Array(defined.rules.length);
   }
 
   /** Takes a decision that was made on the defined rules into account. */
   add(request: Request, { rule: values }: Answer): void {
     if (values.length === 0) return;
-    this.#covered.add(values);
-    for (const link of this.#findRoute(request, { ptype: 'p', values }).links) this.#covered.add(link.values);
+    const rule = { ptype: 'p', values };
+    for (const one of [rule, ...this.#findRoute(request, rule).links]) {
+      this.#covered[this.#defined.indexOf(one)] = 1;
+    }
   }
 
   measure(): Coverage {
-    const uncovered = this.#defined.filter(({ values }) => !this.#covered.has(values));
+    const { rules } = this.#defined;
+    const uncovered = rules.filter((_, position) => this.#covered[position] === 0);
     return {
-      covered: this.#defined.length - uncovered.length,
-      total: this.#defined.length,
+      covered: rules.length - uncovered.length,
+      total: rules.length,
       uncovered: uncovered.map(({ ptype, values }) => [ptype, ...values]),
     };
   }

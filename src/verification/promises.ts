@@ -2,7 +2,7 @@ import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { Problem } from '../errors.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
-import type { Rule } from '../policy/rule.ts';
+import type { RuleSet } from '../policy/rule-set.ts';
 import type { Report } from '../progress.ts';
 import { closureOf, type IsAllowed } from './closure.ts';
 import { CoverageMeter } from './coverage.ts';
@@ -30,24 +30,27 @@ export interface Promises {
   readonly problems: readonly Problem[];
 }
 
-/** A matrix of up to so many requests is decided as a whole. Of a larger one, beside what rules can match, a sample. */
+/** Beside what rules can match, so many requests are decided of a matrix; a smaller one is decided as a whole. */
 const SAMPLE_SIZE = 10_000;
 
-/**
- * Collects the expectations of a definition and judges it against them, by a plain enforcer in memory.
- *
- * @param placeOf tells where a written expectation stands
- */
+export interface PromiseOptions {
+  readonly configureEnforcer: ConfigureEnforcer | undefined;
+  /** Tells where a written expectation stands. */
+  readonly placeOf: (kind: keyof WrittenExpectations, index: number) => string;
+  readonly report?: Report;
+  readonly sampleSize?: number;
+}
+
+/** Collects the expectations of a definition and judges it against them, by a plain enforcer in memory. */
 export async function collectPromises(
   model: Model,
-  rules: readonly Rule[],
+  defined: RuleSet,
   written: PolicyDefinition & WrittenExpectations,
-  configureEnforcer: ConfigureEnforcer | undefined,
-  placeOf: (kind: keyof WrittenExpectations, index: number) => string,
-  report: Report = () => {},
+  { configureEnforcer, placeOf, report = () => {}, sampleSize = SAMPLE_SIZE }: PromiseOptions,
 ): Promise<Promises> {
+  const { rules } = defined;
   const decider = await createDecider(model, rules, configureEnforcer);
-  const coverage = new CoverageMeter(model, rules);
+  const coverage = new CoverageMeter(model, defined);
   const listed = (['samples', 'allow', 'deny', 'never'] as const).flatMap((kind) =>
     (written[kind] ?? []).map((request, index) => ({ kind, request, at: placeOf(kind, index) })),
   );
@@ -55,7 +58,8 @@ export async function collectPromises(
   const named = matrix.numbersOf(listed.map(({ request }) => request));
   const isAllowed = closureOf(model, rules, configureEnforcer);
   const problems: Problem[] = [];
-  const derived = await decideMatrix(matrix, named, decider, (request, answer, number) => {
+  const numbers = mergeSorted(matrix.matchable(decider.index), sampleOf(matrix, sampleSize));
+  const derived = await decideMatrix(matrix, numbers, named, decider, (request, answer, number) => {
     coverage.add(request, answer);
     problems.push(...contradictClosure(request, answer, isAllowed));
     report(number + 1, matrix.size);
@@ -75,9 +79,10 @@ export async function collectPromises(
   };
 }
 
-/** Decides what rules can match and a sample of the rest; what the definition itself can't decide says nothing. */
+/** Decides these requests of a matrix; what the definition itself can't decide says nothing. */
 async function decideMatrix(
   matrix: Matrix,
+  numbers: Iterable<number>,
   named: ReadonlySet<number>,
   decider: Decider,
   see: (request: Request, answer: Answer, number: number) => void,
@@ -85,7 +90,6 @@ async function decideMatrix(
   const excluded = new Set(named);
   const decided: number[] = [];
   const verdicts: Decision[] = [];
-  const numbers = mergeSorted(matrix.matchable(decider.index), sampleOf(matrix));
   for await (const number of paced(numbers)) {
     if (named.has(number)) continue;
     const request = matrix.requestAt(number);
@@ -101,8 +105,8 @@ async function decideMatrix(
   return { matrix, excluded, decided, verdicts, unmatched: await decideUnmatched(matrix, decider) };
 }
 
-function* sampleOf({ size }: Matrix): Generator<number, void> {
-  const step = Math.ceil(size / SAMPLE_SIZE);
+function* sampleOf({ size }: Matrix, sampleSize: number): Generator<number, void> {
+  const step = Math.ceil(size / sampleSize);
   for (let number = 0; number < size; number += step) yield number;
 }
 

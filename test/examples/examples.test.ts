@@ -32,6 +32,19 @@ test('the example of seeders seeds at the first start and finds nothing to do at
   expect(second).toContain('checklist: 0 inserted, 3 existing');
 });
 
+test('the example of tenants bootstraps all but the one that fails, and finds them in place afterwards', async () => {
+  const { stdout } = await run(process.execPath, ['examples/tenants.js']);
+  expect(stdout).toBe(
+    [
+      'first run: 3 of 4 succeeded, 3 changed',
+      '  initech failed: TABLE_SHAPE',
+      'second run: 3 of 4 succeeded, 0 changed',
+      '  initech failed: TABLE_SHAPE',
+      '',
+    ].join('\n'),
+  );
+});
+
 test('the smallest application answers by the policy that it bootstrapped', async () => {
   const { url } = await createDatabase();
   const application = spawn(process.execPath, ['examples/application.js'], {

@@ -1,6 +1,7 @@
 import { newModelFromString } from 'casbin';
 import { expect } from 'vitest';
 import { compilePolicy } from '../../src/policy/compile.ts';
+import { RuleSet } from '../../src/policy/rule-set.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
 import type { VerificationReport } from '../../src/verification/report.ts';
 import type { Subject } from './definitions.fixture.ts';
@@ -20,7 +21,10 @@ export async function makeJudge({ modelText, policy }: Subject) {
   const grid = gridOf(modelText, rules);
   const before = await decideGrid(modelText, rules, grid);
   const model = newModelFromString(modelText);
-  const { expectations } = await collectPromises(model, rules, policy, undefined, () => '');
+  const { expectations } = await collectPromises(model, new RuleSet(rules), policy, {
+    configureEnforcer: undefined,
+    placeOf: () => '',
+  });
   const expected = new Set([...expectations].map(({ request }) => request.join()));
   const never = new Set(policy.never?.map((request) => request.join()));
 

@@ -96,12 +96,15 @@ function verifyStored(subject: Subject) {
 /** The same of rows that are stored nowhere. */
 async function verifyInMemory(subject: Subject) {
   const { policy, model } = optionsOf(subject);
-  const defined = compilePolicy(policy);
-  const { expectations, coverage } = await collectPromises(model, defined, policy, undefined, () => '');
+  const defined = new RuleSet(compilePolicy(policy));
+  const { expectations, coverage } = await collectPromises(model, defined, policy, {
+    configureEnforcer: undefined,
+    placeOf: () => '',
+  });
   const given = {
     model,
     configureEnforcer: undefined,
-    defined: new RuleSet(defined),
+    defined,
     expectations,
     coverage,
   };

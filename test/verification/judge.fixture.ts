@@ -46,9 +46,9 @@ export async function promiseOf(
   configureEnforcer?: ConfigureEnforcer,
 ) {
   const model = newModelFromString(text);
-  const rules = compilePolicy(definition);
-  const place = (kind: string, index: number) => `${kind}[${index}]`;
-  return collectPromises(model, rules, definition, configureEnforcer, place);
+  const defined = new RuleSet(compilePolicy(definition));
+  const placeOf = (kind: string, index: number) => `${kind}[${index}]`;
+  return collectPromises(model, defined, definition, { configureEnforcer, placeOf });
 }
 
 /** Holds stored rules, given as lines, against a definition; ids count from 1. */

@@ -9,9 +9,10 @@ export interface CasbinAdapter extends BatchAdapter, UpdatableAdapter, FilteredA
   isFiltered(): boolean;
   /**
    * Adds the rules of any ptype that are not stored yet, all or none, and returns those, in the order given. For
-   * one who writes alone, as a seeder does under the bootstrap lock.
+   * one who writes alone, as a seeder does under the bootstrap lock. Many of them are written in portions, after
+   * each of which `report` is told how many are done.
    */
-  addRules(rules: readonly Rule[]): Promise<Rule[]>;
+  addRules(rules: readonly Rule[], report?: (done: number) => void): Promise<Rule[]>;
   /** With true, isFiltered() stays true; with false, it is false until the next load of a part. */
   enabledFiltered(enabled: boolean): void;
 }

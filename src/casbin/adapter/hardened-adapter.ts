@@ -3,12 +3,16 @@ import type { Rule } from '../../policy/rule.ts';
 import type { CasbinAdapter } from './casbin-adapter.ts';
 import type { Connection } from './connection.ts';
 import type { PolicyFilter } from './filter.ts';
+import { insertMany } from './insert-many.ts';
 import { insertRules, insertRulesInOrder } from './insert-rules.ts';
 import { loadRules } from './load-rules.ts';
 import { removeMatchingRules, removeRules } from './remove-rules.ts';
 import { replaceRules, rulesOf } from './save-rules.ts';
 import { loadStockAdapter, type StockAdapterClass } from './stock-adapter.ts';
 import { updateRule } from './update-rule.ts';
+
+/** Up to so many rules, one statement checks and inserts. */
+const FEW = 1_000;
 
 type HardenedAdapterClass = new (connection: Connection, table: string) => CasbinAdapter;
 
@@ -73,8 +77,10 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
       await this.#connection.run((client) => insertRules(client, this.#table, given));
     }
 
-    addRules(rules: readonly Rule[]): Promise<Rule[]> {
-      return this.#connection.run((client) => insertRulesInOrder(client, this.#table, rules));
+    addRules(rules: readonly Rule[], report: (done: number) => void = () => {}): Promise<Rule[]> {
+      return rules.length > FEW
+        ? this.#connection.atomically((client) => insertMany(client, this.#table, rules, report))
+        : this.#connection.run((client) => insertRulesInOrder(client, this.#table, rules));
     }
 
     override removePolicy(section: string, ptype: string, rule: string[]): Promise<void> {

@@ -1,0 +1,12 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Runs a script of children/ in a Node process of its own, and returns the JSON that it prints. */
+export async function runChild(script, args = [], env = {}) {
+  const path = fileURLToPath(new URL(`children/${script}`, import.meta.url));
+  const { stdout } = await run(process.execPath, [path, ...args], { env: { ...process.env, ...env } });
+  return JSON.parse(stdout);
+}

@@ -1,0 +1,30 @@
+// In the order in which they are run and shown.
+import imports from './import.js';
+import load from './load.js';
+import memory from './memory.js';
+import migrations from './migrations.js';
+import processes from './processes.js';
+import restart from './restart.js';
+import restartDefined from './restart-defined.js';
+import restartForeign from './restart-foreign.js';
+import rows from './rows.js';
+import seedCold from './seed-cold.js';
+import seedHalf from './seed-half.js';
+import tenants from './tenants.js';
+import verify from './verify.js';
+
+export const comparisons = [
+  seedCold,
+  seedHalf,
+  tenants,
+  rows,
+  verify,
+  restart,
+  restartDefined,
+  restartForeign,
+  load,
+  migrations,
+  processes,
+  memory,
+  imports,
+];

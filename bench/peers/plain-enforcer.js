@@ -1,0 +1,19 @@
+import { newEnforcer, newModelFromString } from 'casbin';
+
+/** The floor of loading: the rows by id, pushed into a model as they come, and the role links built. */
+export async function loadByHand(pool, model) {
+  const { rows } = await pool.query('select ptype, rule from casbin order by id');
+  return enforcerWith(
+    model,
+    rows.map(({ ptype, rule }) => ({ ptype, values: rule })),
+  );
+}
+
+/** Casbin's own enforcer, with nothing of ours. */
+export async function enforcerWith(model, rules) {
+  const enforcer = await newEnforcer(newModelFromString(model));
+  const sections = enforcer.getModel().model;
+  for (const { ptype, values } of rules) sections.get(ptype[0]).get(ptype).policy.push(values);
+  await enforcer.buildRoleLinks();
+  return enforcer;
+}

@@ -1,0 +1,116 @@
+// Those who seed rules: the library's seeding step, its floor, and what people write instead.
+import { bootstrapDatabase, createAdapter } from 'casbin-bootstrap';
+import { pino } from 'pino';
+import { findDistorted } from '../dist/src/casbin/distortion.js';
+import { rbacSeeder } from '../dist/src/seeding/rbac-seeder.js';
+import { copyRules, toCopyText } from './peers/copy.js';
+import { selectThenInsert } from './peers/select-then-insert.js';
+import { addOneByOne, loadByStockAdapter } from './peers/stock-adapter.js';
+import { insertRules } from './peers/unnest-insert.js';
+import { toArrays } from './policies.js';
+import { inTransaction } from './transaction.js';
+
+export const OURS = 'casbin-bootstrap';
+export const FLOOR = 'one unnest insert';
+export const LOOP = 'addPolicy in a loop';
+const BY_HAND = 'select, then insert';
+export const COPY = 'copy';
+
+/** Beyond this the loops take minutes. */
+export const LOOPS_UP_TO = 10_000;
+const ROUNDS_OF_LOOPS = 3;
+
+const logger = pino({ level: 'silent' });
+
+/**
+ * @param {import('./server.js').Database} database  bootstrapped
+ * @param {{ rules: readonly any[], present?: readonly any[], model: string }} work
+ *   the rules to seed, and those that are in the table before
+ */
+export function seedingContenders(database, { rules, present = [], model }) {
+  const { pool } = database;
+  const arrays = toArrays(rules);
+  const presentArrays = toArrays(present);
+  const prepare = async () => {
+    await pool.query('truncate casbin restart identity');
+    if (present.length > 0) await insertRules(pool, presentArrays);
+  };
+  const check = sameContents(pool, rules.length);
+  return [
+    { name: FLOOR, prepare, check, run: () => insertRules(pool, arrays) },
+    { name: OURS, prepare, check, run: () => seedRules(pool, rules) },
+    ...(present.length === 0 ? [copyContender(pool, arrays, prepare, check)] : []),
+    ...(rules.length <= LOOPS_UP_TO ? loops(pool, rules, model, prepare, check) : []),
+  ];
+}
+
+function copyContender(pool, arrays, prepare, check) {
+  const text = toCopyText(arrays);
+  return { name: COPY, prepare, check, run: () => copyRules(pool, text) };
+}
+
+function loops(pool, rules, model, prepare, check) {
+  let enforcer;
+  const load = async () => {
+    await prepare();
+    enforcer = await loadByStockAdapter(pool, model);
+  };
+  return [
+    { name: BY_HAND, rounds: ROUNDS_OF_LOOPS, prepare, check, run: () => selectThenInsert(pool, rules) },
+    { name: LOOP, rounds: ROUNDS_OF_LOOPS, prepare: load, check, run: () => addOneByOne(enforcer, rules) },
+  ];
+}
+
+/** What a bootstrap does to seed rules: tries their values, looks which are there, and inserts the others. */
+function seedRules(pool, rules) {
+  return inTransaction(pool, async (client) => {
+    const distorted = findDistorted(rules);
+    if (distorted.length > 0) throw new Error(distorted[0].message);
+    return rbacSeeder(rules).seed({ adapter: createAdapter(client), logger, firstRun: true });
+  });
+}
+
+/** Throws unless the table holds so many rules, the same after every contender. */
+function sameContents(pool, count) {
+  let first;
+  return async () => {
+    const { rows } = await pool.query(
+      `select count(*)::int as count, sum(hashtextextended(ptype || rule::text, 0)) as contents from casbin`,
+    );
+    first ??= rows[0].contents;
+    if (rows[0].count !== count) throw new Error(`The table holds ${rows[0].count} rules, not ${count}.`);
+    if (rows[0].contents !== first) throw new Error('The table holds other rules than after the first.');
+  };
+}
+
+/**
+ * The whole of bootstrapDatabase() on an empty database, by its own report: what seeding and verification took of it.
+ *
+ * @returns {Promise<import('./measure.js').Times>}
+ */
+export async function timeWhole(server, options, count, rounds) {
+  const times = { 'whole bootstrapDatabase': [], 'of it seeding': [], 'of it verification': [] };
+  for (let round = 0; round < rounds; round++) {
+    const database = await server.createDatabase();
+    const report = await bootstrapDatabase(database.pool, { ...options, seeders: [] });
+    await database.drop();
+    if (report.seeders[0].inserted !== count) throw new Error(`Not all of ${count} rules were inserted.`);
+    times['whole bootstrapDatabase'].push(report.durationMs);
+    times['of it seeding'].push(report.seeders[0].durationMs);
+    times['of it verification'].push(report.verification.durationMs);
+  }
+  return times;
+}
+
+/** Of what takes long, one run says enough. */
+export function wholeRounds(scale, size) {
+  return size > 10_000 || !scale.full ? 1 : 3;
+}
+
+/** A database that is bootstrapped, but holds no rule. */
+export async function emptyTable(server) {
+  const database = await server.createDatabase();
+  await bootstrapDatabase(database.pool, { seeders: [], verify: false });
+  await database.pool.query('truncate casbin restart identity');
+  return database;
+}

@@ -1,0 +1,120 @@
+import type pg from 'pg';
+import { expect, test } from 'vitest';
+import { bootstrapTenants, type Tenant } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { Census, countClients, meetingOf } from './pools.fixture.ts';
+
+function schemasOn(pool: Tenant['pool'], count: number): Tenant[] {
+  return Array.from({ length: count }, (_, index) => ({
+    name: `tenant ${index}`,
+    schema: `tenant_${index}`,
+    pool,
+  }));
+}
+
+async function countRules(pool: pg.Pool, tenants: readonly Tenant[]): Promise<number[]> {
+  const counts = tenants.map(({ schema }) => `(select count(*)::int from ${schema}.casbin)`);
+  const { rows } = await pool.query(`select array[${counts.join()}] as counts`);
+  return rows[0].counts;
+}
+
+test('a schema per tenant on one pool: as many at a time as are asked for, and never more', async () => {
+  const pool = (await createDatabase()).pool();
+  const clients = new Census();
+  const tenants = schemasOn(countClients(pool, clients, meetingOf(3)), 20);
+
+  const report = await bootstrapTenants(tenants, { concurrency: 3 });
+
+  expect(report).toMatchObject({ ok: true, total: 20, succeeded: 20, failed: 0, changed: 20 });
+  expect(report.tenants.map(({ name, status }) => `${name} ${status}`)).toEqual(
+    tenants.map(({ name }) => `${name} bootstrapped`),
+  );
+  expect(clients).toEqual({ now: 0, most: 3, total: expect.any(Number) });
+  expect(await countRules(pool, tenants)).toEqual(Array(20).fill(16));
+});
+
+test('a second run changes nothing, and reports each tenant as a bootstrap of it would', async () => {
+  const pool = (await createDatabase()).pool();
+  const tenants = schemasOn(pool, 5);
+  await bootstrapTenants(tenants);
+
+  const report = await bootstrapTenants(tenants);
+
+  expect(report).toMatchObject({ ok: true, total: 5, succeeded: 5, failed: 0, changed: 0 });
+  for (const tenant of report.tenants) {
+    expect(tenant).toMatchObject({
+      status: 'bootstrapped',
+      report: {
+        changed: false,
+        migrations: [],
+        takeover: null,
+        seeders: [
+          { name: 'rbac', inserted: 0, existing: 16 },
+          { name: 'providers', inserted: 0, existing: 3 },
+        ],
+        verification: { ok: true, checks: 56 },
+        durationMs: expect.any(Number),
+      },
+    });
+  }
+});
+
+test('only what a tenant lacks is counted as a change', async () => {
+  const pool = (await createDatabase()).pool();
+  const tenants = schemasOn(pool, 3);
+  await bootstrapTenants(tenants);
+  await pool.query(`delete from tenant_1.casbin where rule = '["readonly", "accounts", "read"]'`);
+
+  const report = await bootstrapTenants(tenants);
+
+  expect(report).toMatchObject({ ok: true, changed: 1 });
+  expect(report.tenants).toMatchObject([
+    { report: { changed: false } },
+    { report: { changed: true, seeders: [{ inserted: 1 }, { inserted: 0 }] } },
+    { report: { changed: false } },
+  ]);
+});
+
+test('a shared pool that is smaller than the concurrency is waited for', async () => {
+  const pool = (await createDatabase()).pool({ max: 1 });
+
+  const report = await bootstrapTenants(schemasOn(pool, 6), { concurrency: 4 });
+
+  expect(report).toMatchObject({ ok: true, succeeded: 6 });
+});
+
+test('a dry run tells what would change, of each, and changes nothing', async () => {
+  const pool = (await createDatabase()).pool();
+  const tenants = schemasOn(pool, 2);
+
+  const report = await bootstrapTenants(tenants, { dryRun: true });
+
+  expect(report).toMatchObject({ ok: true, changed: 2 });
+  const { rows } = await pool.query(`select 1 from pg_namespace where nspname like 'tenant%'`);
+  expect(rows).toEqual([]);
+});
+
+test('a tenant without a schema lives where the search_path says', async () => {
+  const database = await createDatabase();
+  const pool = database.pool();
+
+  await bootstrapTenants([
+    { name: 'main', pool },
+    { name: 'other', schema: 'other', pool },
+  ]);
+
+  const { rows } = await pool.query(`select schemaname from pg_tables where tablename = 'casbin' order by 1`);
+  expect(rows).toEqual([{ schemaname: 'other' }, { schemaname: 'public' }]);
+});
+
+test('no tenants are none', async () => {
+  await expect(bootstrapTenants([])).resolves.toEqual({
+    ok: true,
+    total: 0,
+    succeeded: 0,
+    failed: 0,
+    changed: 0,
+    tenants: [],
+    durationMs: expect.any(Number),
+  });
+});

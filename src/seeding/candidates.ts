@@ -25,8 +25,7 @@ export function nameOf(index: number): string {
 function fromArrays(columns: readonly Column[], rows: readonly Row[]) {
   const arrays = columns.map(({ name, isJson, arrayType }) => {
     const literal = toArrayLiteral(rows.map((row) => (isJson ? toDocument : toText)(row[name])));
-    // As text first: drivers differ in what they make of arrays, and of types that they don't know.
-    return sql`${literal}::text::${sql.id(...(arrayType ?? []))}`;
+    return sql`${literal}::${sql.id(...(arrayType ?? []))}`;
   });
   return sql`
     candidate as not materialized (

@@ -12,8 +12,12 @@ export function checkRows(rows: unknown, key: unknown): Problem[] {
   }
   const columns = problems.length > 0 || !Array.isArray(key) ? [] : key;
   const first = new Map<string, number>();
-  // Not flatMap: it passes over the holes of a list.
-  return [...problems, ...Array.from(rows, (row, index) => checkRow(row, index, columns, first)).flat()];
+  // By index: other ways pass over the holes of a list.
+  for (let index = 0; index < rows.length; index++) {
+    const found = checkRow(rows[index], index, columns, first);
+    if (found.length > 0) problems.push(...found);
+  }
+  return problems;
 }
 
 function checkKey(key: unknown): Problem[] {
@@ -23,30 +27,35 @@ function checkKey(key: unknown): Problem[] {
   return [{ code: 'ROW_INVALID', at: 'key', message }];
 }
 
+const SOUND: readonly Problem[] = [];
+
 function checkRow(
   row: unknown,
   index: number,
   key: readonly string[],
   first: Map<string, number>,
-): Problem[] {
-  const at = `rows[${index}]`;
+): readonly Problem[] {
   if (!isRow(row)) {
-    return [{ code: 'ROW_INVALID', at, message: 'must be an object, column → value. Give one.' }];
+    const message = 'must be an object, column → value. Give one.';
+    return [{ code: 'ROW_INVALID', at: `rows[${index}]`, message }];
   }
+  const unfit = findUnfit(row, index);
   const missing = key.filter((column) => row[column] === undefined || row[column] === null);
-  const unfit = findUnfit(row, at);
   if (missing.length > 0) {
     const message = `it has no value for ${missing.map(formatText).join(', ')}, which identifies it. Add one.`;
-    return [{ code: 'ROW_KEY_MISSING', at, message }, ...unfit];
+    return [{ code: 'ROW_KEY_MISSING', at: `rows[${index}]`, message }, ...unfit];
   }
   return unfit.length > 0 || key.length === 0 ? unfit : findDuplicate(row, index, key, first);
 }
 
-function findUnfit(row: Row, at: string): Problem[] {
-  return Object.entries(row).flatMap(([column, value]): Problem[] => {
-    const reason = explainUnfit(value);
-    return reason === null ? [] : [{ code: 'ROW_INVALID', at: `${at}.${column}`, message: reason }];
-  });
+function findUnfit(row: Row, index: number): readonly Problem[] {
+  let problems = SOUND;
+  for (const column of Object.keys(row)) {
+    const reason = explainUnfit(row[column]);
+    if (reason === null) continue;
+    problems = [...problems, { code: 'ROW_INVALID', at: `rows[${index}].${column}`, message: reason }];
+  }
+  return problems;
 }
 
 function findDuplicate(
@@ -54,12 +63,12 @@ function findDuplicate(
   index: number,
   key: readonly string[],
   first: Map<string, number>,
-): Problem[] {
+): readonly Problem[] {
   const identity = keyOf(row, key);
   const other = first.get(identity);
   if (other === undefined) {
     first.set(identity, index);
-    return [];
+    return SOUND;
   }
   const message = `it has the same ${key.map(formatText).join(', ')} as rows[${other}]. Remove one of them.`;
   return [{ code: 'ROW_DUPLICATE', at: `rows[${index}]`, message }];

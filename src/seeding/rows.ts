@@ -8,7 +8,8 @@ export function isRow(value: unknown): value is Row {
 
 /** What identifies a row, as one string: the same for rows that are given with equal keys. */
 export function keyOf(row: Row, key: readonly string[]): string {
-  return JSON.stringify(key.map((column) => toText(row[column])));
+  const [only = '', ...others] = key;
+  return others.length === 0 ? toText(row[only]) : JSON.stringify(key.map((column) => toText(row[column])));
 }
 
 function toText(value: unknown): string {

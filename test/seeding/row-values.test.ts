@@ -62,6 +62,19 @@ describe('a value of a row takes the type of its column', () => {
     ['bytea[]', [Buffer.from([1]), Buffer.from([2])], '{"\\\\x01","\\\\x02"}'],
     ['double precision[]', [1.5, Number.NaN], '{1.5,NaN}'],
     ['int4range', '[1,5)', '[1,5)'],
+    ['numeric(6, 2)', 1.005, '1.01'],
+    ['varchar(4)', 'ab', 'ab'],
+    ['char(4)', 'ab', 'ab'],
+    ['text', 'NULL', 'NULL'],
+    ['text', { a: [1] }, '{"a":[1]}'],
+    ['text', [1, 'b'], '[1,"b"]'],
+    ['text', 'null', 'null'],
+    ['jsonb', 'null', '"null"'],
+    ['jsonb', null, null],
+    ['box', '(1,1),(0,0)', '(1,1),(0,0)'],
+    ['point', '(1,2)', '(1,2)'],
+    ['"char"', 'x', 'x'],
+    ['name', 'n', 'n'],
   ] as const)('%s from %j', async ([type, value, text], { task }) => {
     await expect(store(type, value, `t_${task.id.replace(/\W/g, '_')}`)).resolves.toBe(text);
   });

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { explainFailure } from './bootstrap/explain-failure.ts';
 import { inspect } from './bootstrap/judge.ts';
+import { isConflict, retryConflicts } from './bootstrap/retry.ts';
 import { chooseScope, ruleCountExpression } from './bootstrap/scope.ts';
 import { readLivePolicy } from './casbin/live-policy.ts';
 import type { PoolLike } from './database/client.ts';
@@ -24,7 +25,8 @@ export async function verifyDatabase(
 ): Promise<VerificationReport> {
   const resolved = await resolveOptions(pool, { ...options, verify: options?.verify || {} });
   try {
-    return await withSession(pool, (session) => verifyOnce(session, resolved));
+    const attempt = () => withSession(pool, (session) => verifyOnce(session, resolved));
+    return await retryConflicts(attempt, resolved.logger);
   } catch (error) {
     throw await explainFailure(error, resolved, null);
   }
@@ -36,7 +38,8 @@ async function verifyOnce(session: Session, options: ResolvedOptions): Promise<V
       inspect(options, await readLivePolicy(trx, await prepare(trx, options))),
     );
   } catch (error) {
-    throw await explainFailure(error, options, session);
+    // On a standby, what the primary has done may end a transaction that only reads.
+    throw isConflict(error) ? error : await explainFailure(error, options, session);
   }
 }
 

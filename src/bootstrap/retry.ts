@@ -14,9 +14,13 @@ const CONFLICTS: ReadonlySet<string> = new Set([
   SQLSTATE.INTERNAL_ERROR,
 ]);
 
-/** How many times an attempt is made, the first included. */
-export const ATTEMPTS = 5;
-const FIRST_DELAY_MS = 50;
+/** Chance, and a new attempt is the remedy; the other conflicts may be somebody's own fault each time. */
+const PASSING: ReadonlySet<string> = new Set([SQLSTATE.SERIALIZATION_FAILURE, SQLSTATE.DEADLOCK_DETECTED]);
+
+const ATTEMPTS = 5;
+const ATTEMPTS_IF_PASSING = 10;
+const FIRST_DELAY_MS = 100;
+const LONGEST_DELAY_MS = 2_000;
 
 /** Whether an attempt that ended with `error` is worth another one. */
 export function isConflict(error: unknown): boolean {
@@ -24,21 +28,31 @@ export function isConflict(error: unknown): boolean {
   return code !== undefined && CONFLICTS.has(code);
 }
 
+/** Whether a conflict was sheer chance. */
+export function isPassing(conflict: unknown): boolean {
+  return PASSING.has(errorCode(conflict) ?? '');
+}
+
+/** How many times an attempt is made that ends with this conflict, the first included. */
+export function attemptsFor(conflict: unknown): number {
+  return isPassing(conflict) ? ATTEMPTS_IF_PASSING : ATTEMPTS;
+}
+
 /**
- * Runs an attempt again, a few times, while it ends with a conflict. The pauses double, and are drawn at random
- * up to that, so that two who met do not meet again.
+ * Runs an attempt again, a few times, while it ends with a conflict. The pauses double up to two seconds, and are
+ * drawn at random up to that, so that two who met do not meet again.
  */
 export async function retryConflicts<T>(attempt: () => Promise<T>, logger: Logger): Promise<T> {
   for (let number = 1; ; number++) {
     try {
       return await attempt();
     } catch (error) {
-      if (number === ATTEMPTS || !isConflict(error)) throw error;
+      if (!isConflict(error) || number >= attemptsFor(error)) throw error;
       logger.warn(
         { event: 'conflict_retried', attempt: number, code: errorCode(error) },
         'Conflict, trying again',
       );
-      await sleep(Math.random() * FIRST_DELAY_MS * 2 ** number);
+      await sleep(Math.random() * Math.min(FIRST_DELAY_MS * 2 ** (number - 1), LONGEST_DELAY_MS));
     }
   }
 }

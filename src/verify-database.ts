@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { explainFailure } from './bootstrap/explain-failure.ts';
 import { inspect } from './bootstrap/judge.ts';
-import { isConflict, retryConflicts } from './bootstrap/retry.ts';
+import { findConflict, retryConflicts } from './bootstrap/retry.ts';
 import { chooseScope, ruleCountExpression } from './bootstrap/scope.ts';
 import { readLivePolicy } from './casbin/live-policy.ts';
 import type { PoolLike } from './database/client.ts';
@@ -38,8 +38,7 @@ async function verifyOnce(session: Session, options: ResolvedOptions): Promise<V
       inspect(options, await readLivePolicy(trx, await prepare(trx, options))),
     );
   } catch (error) {
-    // On a standby, what the primary has done may end a transaction that only reads.
-    throw isConflict(error) ? error : await explainFailure(error, options, session);
+    throw findConflict(error, session) ?? (await explainFailure(error, options, session));
   }
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 
 /** Somebody else wrote the same at the same moment. A new attempt sees what they have committed. */
@@ -26,6 +27,14 @@ const LONGEST_DELAY_MS = 2_000;
 export function isConflict(error: unknown): boolean {
   const code = errorCode(error);
   return code !== undefined && CONFLICTS.has(code);
+}
+
+/**
+ * The conflict that ended an attempt, if it was one. On a standby, what the primary has done may end a transaction
+ * that only reads; between two of its statements, the server ends the connection for it.
+ */
+export function findConflict(error: unknown, session: Session): unknown {
+  return [error, session.broken].find(isConflict);
 }
 
 /** Whether a conflict was sheer chance. */

@@ -19,6 +19,10 @@ const CONFLICTS: [sqlstate: string, attempts: number, remedy: string][] = [
 beforeEach(() => void vi.spyOn(Math, 'random').mockReturnValue(0));
 afterEach(() => void vi.restoreAllMocks());
 
+function fail(db: Kysely<unknown>, code: string) {
+  return sql.raw(`do $$ begin raise 'met another' using errcode = '${code}'; end $$`).execute(db);
+}
+
 describe.each(CONFLICTS)('a conflict that does not go away (%s)', (code, limit, remedy) => {
   test('is that of its seeder', async () => {
     const database = await createDatabase();

@@ -9,7 +9,6 @@ import { runProcesses } from '../support/processes.ts';
 const PATIENCE_MS = 300_000;
 const RACE = new URL('./children/race.mjs', import.meta.url);
 const PROCESSES = 4;
-const INSTANCES_EACH = 4;
 
 interface Outcome {
   readonly inserted: number;
@@ -25,17 +24,21 @@ interface Race {
   readonly outcomes: readonly Outcome[];
 }
 
-/** Starts instances that get no advisory lock, all at once; checks that all succeed, and that none held one. */
-async function race(release: string, prepare: (database: TestDatabase) => Promise<unknown>): Promise<Race> {
+/** Starts that many instances, none of which gets an advisory lock, and checks that all succeed without. */
+async function race(
+  instances: number,
+  release: string,
+  prepare: (database: TestDatabase) => Promise<unknown>,
+): Promise<Race> {
   const database = await createDatabase();
   await prepare(database);
   const results = await runProcesses(PROCESSES, RACE, {
-    args: [release, String(INSTANCES_EACH)],
+    args: [release, String(instances / PROCESSES)],
     env: { DATABASE_URL: database.url },
   });
   expect(results.filter(({ code }) => code !== 0)).toEqual([]);
   const outcomes: Outcome[] = results.flatMap(({ stdout }) => JSON.parse(stdout));
-  expect(outcomes.map(({ ok }) => ok)).toEqual(Array(PROCESSES * INSTANCES_EACH).fill(true));
+  expect(outcomes.map(({ ok }) => ok)).toEqual(Array(instances).fill(true));
   const held = outcomes.flatMap(({ locksHeld }) => locksHeld);
   expect(held.length, 'somebody asked for the locks').toBeGreaterThan(0);
   expect(Math.max(...held)).toBe(0);
@@ -67,26 +70,26 @@ async function expectComplete(database: TestDatabase, options: { schema?: string
 
 describe('without advisory locks, instances that start at once', { timeout: PATIENCE_MS }, () => {
   test.for([1, 2, 3, 4, 5])('bootstrap an empty database, round %i', async () => {
-    const { database, outcomes } = await race('default', empty);
+    const { database, outcomes } = await race(8, 'default', empty);
     expect(totalInserted(outcomes)).toBe(19);
     await expectComplete(database);
   });
 
   test('bootstrap a schema that is not there yet', async () => {
-    const { database, outcomes } = await race('own schema', empty);
+    const { database, outcomes } = await race(16, 'own schema', empty);
     expect(totalInserted(outcomes)).toBe(19);
     await expectComplete(database, { schema: 'apart' });
   });
 
   test('take over the table of a stock adapter', async () => {
-    const { database, outcomes } = await race('default', ({ url }) => migrateByStockAdapter(url));
+    const { database, outcomes } = await race(16, 'default', ({ url }) => migrateByStockAdapter(url));
     expect(totalInserted(outcomes)).toBe(19);
     await expectComplete(database);
     expect(await readUniqueness(database.pool())).toEqual(['UNIQUE (ptype, rule)']);
   });
 
   test('put back a rule that was deleted, once', async () => {
-    const { database, outcomes } = await race('default', async (database) => {
+    const { database, outcomes } = await race(16, 'default', async (database) => {
       await bootstrapped(database);
       await database.pool().query(`delete from casbin where rule = '["readonly", "accounts", "read"]'`);
     });
@@ -97,7 +100,7 @@ describe('without advisory locks, instances that start at once', { timeout: PATI
   test.for([1, 2, 3])(
     'run new migrations, one of which alters the table of the rules, round %i',
     async () => {
-      const { database, outcomes } = await race('new migrations', bootstrapped);
+      const { database, outcomes } = await race(16, 'new migrations', bootstrapped);
       await expectComplete(database);
       const { rows } = await database.pool().query('select name from kysely_migration order by name');
       expect(rows).toEqual([{ name: '2026_notes' }, { name: '2027_marks' }]);
@@ -107,16 +110,30 @@ describe('without advisory locks, instances that start at once', { timeout: PATI
   );
 
   test('seed the same rules from two releases that define them in opposite orders', async () => {
-    const { database, outcomes } = await race('two orders', async (database) => {
-      await bootstrapDatabase(database.pool(), { policy: { rules: [] }, seeders: [] });
-      await makeInsertersMeet(database, PROCESSES * INSTANCES_EACH);
+    const { database, outcomes } = await race(16, 'two orders', withoutRules);
+    expect(totalInserted(outcomes)).toBe(50);
+    await expectFiftyRules(database);
+  });
+
+  test('do so when each has what the other wants next: by a deadlock, and another attempt', async () => {
+    const { database, outcomes } = await race(4, 'two orders', async (database) => {
+      await withoutRules(database);
+      await makeInsertersMeet(database, 4);
     });
     expect(outcomes.flatMap(({ conflicts }) => conflicts)).toContain('40P01');
     expect(totalInserted(outcomes)).toBe(50);
-    const rules = await readRules(database.pool());
-    expect([rules.length, new Set(rules).size]).toEqual([50, 50]);
+    await expectFiftyRules(database);
   });
 });
+
+async function withoutRules(database: TestDatabase) {
+  await bootstrapDatabase(database.pool(), { policy: { rules: [] }, seeders: [] });
+}
+
+async function expectFiftyRules(database: TestDatabase) {
+  const rules = await readRules(database.pool());
+  expect([rules.length, new Set(rules).size]).toEqual([50, 50]);
+}
 
 /**
  * Has that many inserters wait for each other before the first rule of each, and then the two who got theirs in:

@@ -1,7 +1,7 @@
 import { explainFailure } from './bootstrap/explain-failure.ts';
 import { judge } from './bootstrap/judge.ts';
 import { lookAtDatabase } from './bootstrap/look.ts';
-import { isConflict, retryConflicts } from './bootstrap/retry.ts';
+import { findConflict, retryConflicts } from './bootstrap/retry.ts';
 import { writeDatabase } from './bootstrap/write.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
@@ -51,7 +51,7 @@ async function bootstrapOnce(session: Session, options: ResolvedOptions): Promis
   try {
     return (await confirmComplete(session, db, options)) ?? (await complete(session, db, options));
   } catch (error) {
-    throw isConflict(error) ? error : await explainFailure(error, options, session);
+    throw findConflict(error, session) ?? (await explainFailure(error, options, session));
   }
 }
 

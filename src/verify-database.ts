@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { explainFailure } from './bootstrap/explain-failure.ts';
 import { inspect } from './bootstrap/judge.ts';
+import { findConflict, retryConflicts } from './bootstrap/retry.ts';
 import { chooseScope, readScope, ruleCountExpression } from './bootstrap/scope.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
@@ -23,7 +24,8 @@ export async function verifyDatabase(
 ): Promise<VerificationReport> {
   const resolved = await resolveOptions(pool, { ...options, verify: options?.verify || {} });
   try {
-    return await withSession(pool, (session) => verifyOnce(session, resolved));
+    const attempt = () => withSession(pool, (session) => verifyOnce(session, resolved));
+    return await retryConflicts(attempt, resolved.logger);
   } catch (error) {
     throw await explainFailure(error, resolved, null);
   }
@@ -35,7 +37,7 @@ async function verifyOnce(session: Session, options: ResolvedOptions): Promise<V
       inspect(options, await readScope(trx, await prepare(trx, options), options)),
     );
   } catch (error) {
-    throw await explainFailure(error, options, session);
+    throw findConflict(error, session) ?? (await explainFailure(error, options, session));
   }
 }
 

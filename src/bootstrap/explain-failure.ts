@@ -20,7 +20,7 @@ import {
   explainTransactionMisuse,
   type Failure,
 } from './explain-step.ts';
-import { ATTEMPTS, isConflict } from './retry.ts';
+import { attemptsFor, isConflict } from './retry.ts';
 
 /**
  * Turns whatever ended an attempt into an error of this library: what happened, where, and what to do. The
@@ -89,7 +89,7 @@ function explainLoss(failure: Failure): ConnectionError {
 
 function explainRest({ cause }: Failure): BootstrapError {
   if (isConflict(cause)) {
-    const message = `Somebody else wrote the same at the same moment, ${ATTEMPTS} times in a row: ${reasonOf(cause)}. Nothing was changed. Run it again.`;
+    const message = `Somebody else wrote the same at the same moment, ${attemptsFor(cause)} times in a row: ${reasonOf(cause)}. Nothing was changed. Run it again.`;
     return new DatabaseError('CONFLICT', message, { cause });
   }
   if (/^[0-9A-Z]{5}$/.test(errorCode(cause) ?? '')) {

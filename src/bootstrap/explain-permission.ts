@@ -1,6 +1,7 @@
 import { casbinMigrations } from '../../migrations/index.ts';
-import { findPrivilegeRemedies, hasTable, type Needs } from '../database/privileges.ts';
+import { findPrivilegeRemedies, type Needs } from '../database/privileges.ts';
 import type { Session } from '../database/session.ts';
+import { hasTable } from '../database/table.ts';
 import type { AnyKysely } from '../database/transaction.ts';
 import { PermissionError } from '../errors.ts';
 import { PACKAGE_MIGRATION_TABLE } from '../migration/run.ts';

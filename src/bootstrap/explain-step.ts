@@ -3,7 +3,7 @@ import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { type Step, TransactionEnded } from '../database/step-failure.ts';
 import { type BootstrapError, type BootstrapErrorCode, MigrationError, SeederError } from '../errors.ts';
 import { reasonOf } from '../reason.ts';
-import { ATTEMPTS, isConflict } from './retry.ts';
+import { attemptsFor, isConflict, isPassing } from './retry.ts';
 
 /** What ended an attempt, and in whose part of it. */
 export interface Failure {
@@ -55,9 +55,17 @@ export function explainTransactionMisuse({ step, cause }: Failure): BootstrapErr
 export function explainStepFailure(failure: Failure): BootstrapError | null {
   const { step, cause } = failure;
   if (step === null) return null;
-  const tried = isConflict(cause) ? ` It was tried ${ATTEMPTS} times.` : '';
-  const message = `${describeFailure(failure)}.${tried} Nothing was changed.`;
+  const message = isConflict(cause)
+    ? `${describeFailure(failure)}. It was tried ${attemptsFor(cause)} times. Nothing was changed. ${remedyForConflict(cause)}`
+    : `${describeFailure(failure)}. Nothing was changed.`;
   return stepError(step, 'MIGRATION_FAILED', message, cause);
+}
+
+/** That somebody was met each time is unlikely where it could be the step's own fault. */
+function remedyForConflict(cause: unknown): string {
+  return isPassing(cause)
+    ? 'Run it again.'
+    : 'If nobody else writes the same, let it pass over what is there (if not exists, on conflict do nothing); else run it again.';
 }
 
 /** `migrationCode` is for migrations: a seeder's failures all have one code. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 
 /** Somebody else wrote the same at the same moment. A new attempt sees what they have committed. */
@@ -14,9 +15,13 @@ const CONFLICTS: ReadonlySet<string> = new Set([
   SQLSTATE.INTERNAL_ERROR,
 ]);
 
-/** How many times an attempt is made, the first included. */
-export const ATTEMPTS = 5;
-const FIRST_DELAY_MS = 50;
+/** Chance, and a new attempt is the remedy; the other conflicts may be somebody's own fault each time. */
+const PASSING: ReadonlySet<string> = new Set([SQLSTATE.SERIALIZATION_FAILURE, SQLSTATE.DEADLOCK_DETECTED]);
+
+const ATTEMPTS = 5;
+const ATTEMPTS_IF_PASSING = 10;
+const FIRST_DELAY_MS = 100;
+const LONGEST_DELAY_MS = 2_000;
 
 /** Whether an attempt that ended with `error` is worth another one. */
 export function isConflict(error: unknown): boolean {
@@ -25,20 +30,38 @@ export function isConflict(error: unknown): boolean {
 }
 
 /**
- * Runs an attempt again, a few times, while it ends with a conflict. The pauses double, and are drawn at random
- * up to that, so that two who met do not meet again.
+ * The conflict that ended an attempt, if it was one. On a standby, what the primary has done may end a transaction
+ * that only reads; between two of its statements, the server ends the connection for it.
+ */
+export function findConflict(error: unknown, session: Session): unknown {
+  return [error, session.broken].find(isConflict);
+}
+
+/** Whether a conflict was sheer chance. */
+export function isPassing(conflict: unknown): boolean {
+  return PASSING.has(errorCode(conflict) ?? '');
+}
+
+/** How many times an attempt is made that ends with this conflict, the first included. */
+export function attemptsFor(conflict: unknown): number {
+  return isPassing(conflict) ? ATTEMPTS_IF_PASSING : ATTEMPTS;
+}
+
+/**
+ * Runs an attempt again, a few times, while it ends with a conflict. The pauses double up to two seconds, and are
+ * drawn at random up to that, so that two who met do not meet again.
  */
 export async function retryConflicts<T>(attempt: () => Promise<T>, logger: Logger): Promise<T> {
   for (let number = 1; ; number++) {
     try {
       return await attempt();
     } catch (error) {
-      if (number === ATTEMPTS || !isConflict(error)) throw error;
+      if (!isConflict(error) || number >= attemptsFor(error)) throw error;
       logger.warn(
         { event: 'conflict_retried', attempt: number, code: errorCode(error) },
         'Conflict, trying again',
       );
-      await sleep(Math.random() * FIRST_DELAY_MS * 2 ** number);
+      await sleep(Math.random() * Math.min(FIRST_DELAY_MS * 2 ** (number - 1), LONGEST_DELAY_MS));
     }
   }
 }

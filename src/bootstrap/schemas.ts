@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { foundSchemaExpression, homeSchemaExpression } from '../database/home-schema.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
 import { APPLICATION_MIGRATION_TABLE } from '../migration/run.ts';
@@ -15,8 +16,8 @@ export interface Schemas {
 export async function resolveSchemas(trx: AnyTransaction, option: string | undefined): Promise<Schemas> {
   const { rows } = await sql<{ schema: string | null; application: string | null }>`
     select
-      coalesce(${option ?? null}::text, ${schemaOf('casbin')}, current_schema()::text) as schema,
-      coalesce(${option ?? null}::text, ${schemaOf(APPLICATION_MIGRATION_TABLE)}) as application
+      ${homeSchemaExpression(option)} as schema,
+      coalesce(${option ?? null}::text, ${foundSchemaExpression(APPLICATION_MIGRATION_TABLE)}) as application
   `.execute(trx);
   const schema = rows[0]?.schema;
   if (schema) return { schema, applicationSchema: rows[0]?.application ?? schema };
@@ -24,13 +25,4 @@ export async function resolveSchemas(trx: AnyTransaction, option: string | undef
     'SCHEMA_MISSING',
     'No schema on the search_path of this connection exists. Create one, or name one by the schema option.',
   );
-}
-
-function schemaOf(table: string) {
-  return sql`(
-    select n.nspname::text
-    from pg_catalog.pg_class c
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.oid = to_regclass(${table})
-  )`;
 }

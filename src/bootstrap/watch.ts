@@ -1,6 +1,6 @@
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { readColumns } from '../database/columns.ts';
-import type { AnyTransaction } from '../database/transaction.ts';
+import { type AnyTransaction, readAndLetGo } from '../database/transaction.ts';
 import { StoredRuleError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import { isSamePolicy } from '../policy/rule-set.ts';
@@ -27,7 +27,8 @@ export async function watchPolicy(
   options: ResolvedOptions,
 ): Promise<PolicyWatch> {
   if (options.verify === null || (await readColumns(trx, 'casbin', schema)) === null) return async () => {};
-  const initial = await readPolicy(trx, options).catch((error: unknown) => {
+  const read = () => readAndLetGo(trx, () => readPolicy(trx, options));
+  const initial = await read().catch((error: unknown) => {
     // A migration may be about to mend them.
     if (error instanceof StoredRuleError) return [];
     throw error;
@@ -38,7 +39,7 @@ export async function watchPolicy(
   let before = initial;
   return async (migration) => {
     if (!watched) return;
-    const after = await readPolicy(trx, options);
+    const after = await read();
     if (isSamePolicy(before, after)) return;
     const links = findBrokenLinks(options, after);
     const broken = links.length > 0 ? links : await findBroken(options, unkept, after);

@@ -1,22 +1,21 @@
 import { sql } from 'kysely';
 
 /**
- * An expression for the schema that a bootstrap works in: the one given; else the first of the search_path that
- * has a `casbin` table; else the one where it would make it. Null when there is none that the role may use.
+ * An expression for the schema that a bootstrap works in: the one given; else where an unqualified `casbin` is
+ * found on this connection; else where it would be made. Null when there is none that the role may use.
  */
 export function homeSchemaExpression(schema: string | undefined) {
-  return sql`
-    coalesce(
-      ${schema ?? null}::text,
-      (
-        select n.nspname::text
-        from unnest(current_schemas(false)) with ordinality as path (name, position)
-        join pg_catalog.pg_namespace n on n.nspname = path.name
-        join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = 'casbin'
-        order by path.position
-        limit 1
-      ),
-      current_schema()::text
-    )
-  `;
+  return sql<
+    string | null
+  >`coalesce(${schema ?? null}::text, ${foundSchemaExpression('casbin')}, current_schema()::text)`;
+}
+
+/** An expression for the schema in which the search_path finds a table; null when it finds none. */
+export function foundSchemaExpression(table: string) {
+  return sql<string | null>`(
+    select n.nspname::text
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = to_regclass(${table})
+  )`;
 }

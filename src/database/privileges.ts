@@ -105,14 +105,3 @@ function isNamed(tables: readonly string[]): RawBuilder<boolean> {
     or n.nspname || '.' || c.relname = any(${tables}::text[])
   )`;
 }
-
-/** Whether the home schema has a table of that name, seen without any privilege. */
-export async function hasTable(db: AnyKysely, schema: string | undefined, table: string): Promise<boolean> {
-  const { rows } = await sql`
-    select
-    from pg_catalog.pg_class c
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.relname = ${table} and n.nspname = coalesce(${homeSchemaExpression(schema)}, 'public')
-  `.execute(db);
-  return rows.length > 0;
-}

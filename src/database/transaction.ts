@@ -49,3 +49,22 @@ export async function isSameTransaction(db: AnyKysely): Promise<boolean> {
   `.execute(db);
   return rows[0]?.marker === 'open';
 }
+
+/**
+ * Runs work that only reads, and gives back the locks that its reading took, which the transaction would keep to
+ * its end: two that have read a table, and then both alter it, would each wait for the other.
+ */
+export async function readAndLetGo<T>(trx: AnyTransaction, read: () => Promise<T>): Promise<T> {
+  await sql`savepoint casbin_bootstrap_read`.execute(trx);
+  const letGo = async () => {
+    await sql`rollback to savepoint casbin_bootstrap_read`.execute(trx);
+    await sql`release savepoint casbin_bootstrap_read`.execute(trx);
+  };
+  const result = await read().catch(async (error: unknown) => {
+    // It matters more than why letting go failed, as that does on a connection that is lost.
+    await letGo().catch(() => {});
+    throw error;
+  });
+  await letGo();
+  return result;
+}

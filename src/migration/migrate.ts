@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { hasTable } from '../database/table.ts';
 import { type AnyKysely, type AnyTransaction, searchPathExpression } from '../database/transaction.ts';
 import type { TakeoverReport } from '../report.ts';
 import type { Migrations } from './migration.ts';
@@ -87,14 +88,6 @@ function isPending(migrations: Migrations, known: readonly string[]): boolean {
 async function hasRules(trx: AnyTransaction, schema: string): Promise<boolean> {
   if (!(await hasTable(trx, schema, 'casbin'))) return false;
   const { rows } = await sql`select from ${sql.id(schema, 'casbin')} limit 1`.execute(trx);
-  return rows.length > 0;
-}
-
-async function hasTable(trx: AnyTransaction, schema: string, table: string): Promise<boolean> {
-  const { rows } = await sql`
-    select
-    where to_regclass(quote_ident(${schema}) || '.' || quote_ident(${table})) is not null
-  `.execute(trx);
   return rows.length > 0;
 }
 

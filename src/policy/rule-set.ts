@@ -47,7 +47,7 @@ export function isSamePolicy(one: readonly Rule[], other: readonly Rule[]): bool
 }
 
 /** Whether two rules say the same. */
-export function isSameRule(one: Rule, other: Rule): boolean {
+function isSameRule(one: Rule, other: Rule): boolean {
   return one.ptype === other.ptype && (one.values === other.values || isSameList(one.values, other.values));
 }
 

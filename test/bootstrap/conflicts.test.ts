@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, type Seeder, type SeederContext } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
-import { snapshot } from './database-state.fixture.ts';
+import { snapshot, untilBlocked } from './database-state.fixture.ts';
 import { captureLog, linesOf } from './log.fixture.ts';
 
 /** A seeder that ends in the error that `sql` raises, the first times it runs; it leaves a row each time. */
@@ -59,11 +59,77 @@ describe('a conflict with somebody else', () => {
     const attempts: number[] = [];
 
     await expect(
-      bootstrapDatabase(pool, { seeders: [failing(Number.POSITIVE_INFINITY, '40001', attempts)] }),
-    ).rejects.toMatchObject({ seeder: 'failing', cause: { code: '40001' } });
+      bootstrapDatabase(pool, { seeders: [failing(Number.POSITIVE_INFINITY, '23505', attempts)] }),
+    ).rejects.toMatchObject({ seeder: 'failing', cause: { code: '23505' } });
 
     expect(attempts).toHaveLength(5);
     expect(await snapshot(pool)).toEqual(before);
+  });
+
+  test.for(['40001', '40P01', '23505'])('that comes at the commit (%s) is tried again too', async (code) => {
+    const database = await createDatabase();
+    const pool = database.pool({ max: 1 });
+    await pool.query(`
+      create sequence commits;
+      create table stock (id int);
+      create function refuse() returns trigger language plpgsql as $$ begin
+        if nextval('commits') <= 2 then raise 'met another' using errcode = '${code}'; end if;
+        return null;
+      end $$;
+      create constraint trigger refuse after insert on stock
+        deferrable initially deferred for each row execute function refuse();
+    `);
+    const { logger, lines } = captureLog();
+    const stocking: Seeder = {
+      name: 'stock',
+      async seed({ db }) {
+        await raw(db, 'insert into stock values (1)');
+        return { inserted: 1, existing: 0 };
+      },
+    };
+
+    await expect(bootstrapDatabase(pool, { seeders: [stocking], logger })).resolves.toMatchObject({
+      changed: true,
+      verification: { ok: true },
+    });
+
+    expect(linesOf(lines, 'conflict_retried').map((line) => line.code)).toEqual([code, code]);
+    const { rows } = await pool.query('select count(*)::int from stock');
+    expect(rows, 'only the last attempt stays').toEqual([{ count: 1 }]);
+  });
+
+  test('by a deadlock with another session is tried again, once that one is through', async () => {
+    const database = await createDatabase();
+    const pool = database.pool({ max: 1, options: '-c deadlock_timeout=10ms' });
+    const observer = database.pool({ max: 1 });
+    await observer.query('create table item (id int, n int); insert into item values (1, 0), (2, 0)');
+    // It waits for longer than the test, so that it is the bootstrap that finds the deadlock.
+    const other = await database.pool({ options: '-c deadlock_timeout=600s' }).connect();
+    await other.query('begin; update item set n = n + 1 where id = 1');
+    const { logger, lines } = captureLog();
+    let through: Promise<unknown> | undefined;
+    const crossing: Seeder = {
+      name: 'crossing',
+      async seed({ db }) {
+        await raw(db, 'update item set n = n + 1 where id = 2');
+        if (through === undefined) {
+          through = other.query('update item set n = n + 1 where id = 2; commit');
+          await untilBlocked(observer);
+        }
+        await raw(db, 'update item set n = n + 1 where id = 1');
+        return { inserted: 0, existing: 2 };
+      },
+    };
+
+    await expect(bootstrapDatabase(pool, { seeders: [crossing], logger })).resolves.toMatchObject({
+      changed: true,
+    });
+
+    await through;
+    other.release();
+    expect(linesOf(lines, 'conflict_retried').map((line) => line.code)).toEqual(['40P01']);
+    const { rows } = await observer.query('select n from item order by id');
+    expect(rows).toEqual([{ n: 2 }, { n: 2 }]);
   });
 
   test('is none when a seeder fails by its own fault: it runs once', async () => {

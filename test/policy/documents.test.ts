@@ -75,5 +75,7 @@ test('the policy in the README loads', async () => {
   const readme = await readFile('README.md', 'utf8');
   const [, yaml = ''] = /## Policy as code.*?```yaml\n(.*?)```/s.exec(readme) ?? [];
   const policy = await writeTemporary('policy.yaml', yaml);
-  await expect(resolveOptions(pool, { policy })).resolves.toMatchObject({ defined: { rules: { length: 3 } } });
+  await expect(resolveOptions(pool, { policy })).resolves.toMatchObject({
+    defined: { rules: { length: 3 } },
+  });
 });

@@ -133,7 +133,7 @@ function renderSettings(settings: Record<string, string | number>): string {
   return `\n${lines.join('\n')}\n`;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();

@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
+import { afterEach, expect, test, vi } from 'vitest';
+import { retryConflicts } from '../../src/bootstrap/retry.ts';
+import { captureLog, linesOf } from './log.fixture.ts';
+
+vi.mock('node:timers/promises', () => ({ setTimeout: vi.fn(async () => {}) }));
+
+const silent = pino({ level: 'silent' });
+
+afterEach(() => {
+  vi.mocked(sleep).mockClear();
+  vi.restoreAllMocks();
+});
+
+function conflict(code: string) {
+  return Object.assign(new Error('met another'), { code });
+}
+
+/** The pauses that are made for a conflict that does not go away, drawn as that part of their bound. */
+async function pausesFor(code: string, drawn: number): Promise<unknown[]> {
+  vi.spyOn(Math, 'random').mockReturnValue(drawn);
+  const error = conflict(code);
+  await expect(retryConflicts(() => Promise.reject(error), silent)).rejects.toBe(error);
+  return vi.mocked(sleep).mock.calls.map(([ms]) => ms);
+}
+
+test.for(['23505', '42P07', '42710', '42P06', 'XX000'])('%s is tried five times', async (code) => {
+  expect(await pausesFor(code, 1)).toEqual([100, 200, 400, 800]);
+});
+
+test.for(['40001', '40P01'])('%s, which passes by itself, is tried ten times', async (code) => {
+  expect(await pausesFor(code, 1)).toEqual([100, 200, 400, 800, 1600, 2000, 2000, 2000, 2000]);
+});
+
+test('pauses are drawn at random, so that two who met do not meet again', async () => {
+  expect(await pausesFor('23505', 0.25)).toEqual([25, 50, 100, 200]);
+});
+
+test('a conflict that goes away is logged each time, and the result is that of the last attempt', async () => {
+  const { logger, lines } = captureLog();
+  const ends = [conflict('40001'), new Error('wrapped', { cause: conflict('40P01') })];
+
+  await expect(
+    retryConflicts(async () => {
+      const end = ends.shift();
+      if (end !== undefined) throw end;
+      return 'done';
+    }, logger),
+  ).resolves.toBe('done');
+
+  expect(linesOf(lines, 'conflict_retried')).toMatchObject([
+    { attempt: 1, code: '40001' },
+    { attempt: 2, code: '40P01' },
+  ]);
+});
+
+test.for(['42501', '57014', '22012'])('%s is no conflict, and ends it at once', async (code) => {
+  expect(await pausesFor(code, 1)).toEqual([]);
+});

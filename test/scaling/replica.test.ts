@@ -1,0 +1,162 @@
+import { sql } from 'kysely';
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  bootstrapDatabase,
+  createAdapter,
+  createEnforcer,
+  definePolicy,
+  type Seeder,
+  type SeederContext,
+  verifyDatabase,
+} from '../../src/index.ts';
+import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
+import { type Server, startServer } from '../support/server.ts';
+import { caughtUp, startStandby } from '../support/standby.ts';
+
+let primary: Server;
+let replica: Server;
+let writer: pg.Pool;
+let reader: pg.Pool;
+
+beforeAll(async () => {
+  // So that a query on the replica that stands in the way of what the primary did is ended at once.
+  primary = await startServer({ settings: { max_standby_streaming_delay: 0 } });
+  replica = await startStandby(primary, { streaming: true });
+  writer = new pg.Pool({ connectionString: primary.url(), max: 1 });
+  reader = new pg.Pool({ connectionString: replica.url(), max: 1 });
+  // The replica ends idle connections too, and without a listener that would end the process.
+  reader.on('error', () => {});
+});
+
+beforeEach(async () => {
+  await writer.query('drop schema public cascade; create schema public');
+  await caughtUp(primary, replica);
+});
+
+afterAll(async () => {
+  await Promise.all([writer?.end(), reader?.end()]);
+  await replica?.stop();
+  await primary?.stop();
+});
+
+async function bootstrapPrimary() {
+  await bootstrapDatabase(writer);
+  await caughtUp(primary, replica);
+}
+
+const SAYS_WHERE_TO_RUN = {
+  code: 'READ_ONLY_DATABASE',
+  message: expect.stringMatching(
+    /^There is something to do, and this server is a standby, which only reads: .*Run the bootstrap on the primary once; then it works here too\.$/,
+  ),
+};
+
+describe('a streaming replica', () => {
+  test('follows the primary: from nothing there to nothing to do', async () => {
+    await expect(bootstrapDatabase(reader)).rejects.toMatchObject(SAYS_WHERE_TO_RUN);
+    await expect(verifyDatabase(reader)).rejects.toMatchObject({ code: 'TABLE_MISSING' });
+
+    await bootstrapPrimary();
+
+    await expect(bootstrapDatabase(reader)).resolves.toMatchObject({
+      changed: false,
+      verification: { ok: true, checks: 56 },
+    });
+    await expect(verifyDatabase(reader)).resolves.toMatchObject({ ok: true, checks: 56, drift: [] });
+  });
+
+  test('says where to run the bootstrap of a newer release, and starts after it was run there', async () => {
+    await bootstrapPrimary();
+    const policy = definePolicy({ roles: { auditor: { permissions: { ledger: ['read'] } } } });
+
+    await expect(bootstrapDatabase(reader, { policy })).rejects.toMatchObject(SAYS_WHERE_TO_RUN);
+    await bootstrapDatabase(writer, { policy });
+    await caughtUp(primary, replica);
+
+    await expect(bootstrapDatabase(reader, { policy })).resolves.toMatchObject({ changed: false });
+  });
+
+  test('gives an enforcer, which can only read', async () => {
+    await bootstrapPrimary();
+
+    const enforcer = await createEnforcer(reader);
+
+    expect(await enforcer.enforce('admin', 'accounts', 'read')).toBe(true);
+    expect(await enforcer.enforce('readonly', 'accounts', 'write')).toBe(false);
+    await expect(enforcer.addPolicy('bob', 'ledger', 'read')).rejects.toMatchObject({ code: '25006' });
+  });
+
+  test('shows as drift what was granted on the primary, and no more once it was taken back', async () => {
+    await bootstrapPrimary();
+    const adapter = createAdapter(writer);
+    const grant = ['readonly', 'accounts', 'write'];
+
+    await adapter.addPolicy('p', 'p', grant);
+    await caughtUp(primary, replica);
+    await expect(verifyDatabase(reader)).resolves.toMatchObject({
+      ok: true,
+      drift: [{ request: grant, expected: 'deny', actual: 'allow' }],
+    });
+    await expect(bootstrapDatabase(reader, { verify: { strict: true } })).rejects.toMatchObject({
+      code: 'VERIFICATION_FAILED',
+    });
+
+    await adapter.removePolicy('p', 'p', grant);
+    await caughtUp(primary, replica);
+    await expect(verifyDatabase(reader)).resolves.toMatchObject({ ok: true, drift: [] });
+  });
+
+  test('whose look is ended for what the primary has done (40001) looks again', async () => {
+    await bootstrapPrimary();
+
+    await expectSecondLook(async ({ db }) => {
+      const sleeping = sql`select pg_sleep(60)`.execute(db);
+      await Promise.all([sleeping, untilSleeping().then(alterOnPrimary)]);
+    });
+  });
+
+  test('whose connection is ended for what the primary has done, between two statements, looks again', async () => {
+    await bootstrapPrimary();
+
+    await expectSecondLook(async ({ db }) => {
+      await alterOnPrimary();
+      await caughtUp(primary, replica);
+      await db.selectFrom('casbin').selectAll().execute();
+    });
+  });
+});
+
+/** Bootstraps on the replica, with something going on in the midst of the first look. */
+async function expectSecondLook(disturb: (context: SeederContext) => Promise<unknown>) {
+  const { logger, lines } = captureLog();
+  let looks = 0;
+  const disturbed: Seeder = {
+    name: 'disturbed',
+    async isSeeded(context) {
+      looks += 1;
+      if (looks === 1) await disturb(context);
+      return true;
+    },
+    seed: () => Promise.reject(new Error('there is nothing to seed')),
+  };
+
+  await expect(bootstrapDatabase(reader, { seeders: [disturbed], logger })).resolves.toMatchObject({
+    changed: false,
+  });
+
+  expect(looks).toBe(2);
+  expect(linesOf(lines, 'conflict_retried').map(({ code }) => code)).toEqual(['40001']);
+}
+
+async function alterOnPrimary() {
+  await writer.query('alter table casbin add column note text');
+}
+
+async function untilSleeping() {
+  const observer = new pg.Client(replica.url());
+  await observer.connect();
+  const isSleeping = `select from pg_stat_activity where wait_event = 'PgSleep'`;
+  while ((await observer.query(isSleeping)).rows.length === 0);
+  await observer.end();
+}

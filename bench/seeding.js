@@ -66,7 +66,7 @@ function seedRules(pool, rules) {
   return inTransaction(pool, async (client) => {
     const distorted = findDistorted(rules);
     if (distorted.length > 0) throw new Error(distorted[0].message);
-    return rbacSeeder(rules).seed({ adapter: createAdapter(client), logger, firstRun: true });
+    return rbacSeeder(rules).seed({ adapter: createAdapter(client), logger, firstRun: true, progress() {} });
   });
 }
 

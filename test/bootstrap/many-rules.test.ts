@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest';
+import { bootstrapDatabase, type Progress, verifyDatabase } from '../../src/index.ts';
+import { NO_ROLE } from '../../src/verification/requests.ts';
+import { createDatabase } from '../support/database.ts';
+
+const ROLES = 100;
+const RULES = 25_000;
+const rules = [
+  ...Array.from({ length: RULES }, (_, index) => ['p', `role${index % ROLES}`, `data${index}`, 'read']),
+  ['g', 'role1', 'role0'],
+];
+const options = { policy: { rules }, seeders: [] };
+/** Every role, and nobody's, on every permission. */
+const CHECKS = (ROLES + 1) * RULES;
+/** Each rule allows one; role1 has what role0 has. */
+const ALLOWED = RULES + RULES / ROLES;
+
+test('a policy of many rules and roles is seeded, judged in full, and found again', async () => {
+  const pool = (await createDatabase()).pool({ max: 1 });
+
+  const first = await bootstrapDatabase(pool, options);
+  expect(first.seeders).toMatchObject([{ name: 'rbac', inserted: RULES + 1, existing: 0 }]);
+  expect(first.verification).toMatchObject({ ok: true, checks: CHECKS, allowed: ALLOWED, drift: [] });
+  expect(first.verification.coverage).toEqual({ covered: RULES + 1, total: RULES + 1, uncovered: [] });
+
+  const second = await bootstrapDatabase(pool, options);
+  expect(second).toMatchObject({
+    changed: false,
+    verification: { ok: true, checks: CHECKS, allowed: ALLOWED },
+  });
+  const { rows } = await pool.query('select min(id)::int as first, max(id)::int as last from casbin');
+  expect(rows).toEqual([{ first: 1, last: RULES + 1 }]);
+});
+
+test('of millions of requests, those that an administrator has changed are found', async () => {
+  const pool = (await createDatabase()).pool({ max: 1 });
+  await bootstrapDatabase(pool, options);
+  await pool.query(
+    `insert into casbin (ptype, rule) values
+       ('p', '["role7", "data12345", "read"]'), ('p', '["${NO_ROLE}", "data9", "read"]'),
+       ('g', '["role3", "role2"]'), ('g', '["somebody", "role5"]')`,
+  );
+
+  const { ok, failures, drift } = await verifyDatabase(pool, options);
+
+  expect({ ok, failures }).toEqual({ ok: true, failures: [] });
+  const requests = drift.map(({ request }) => request.join(' '));
+  expect(requests).toContain('role7 data12345 read');
+  expect(requests).toContain(`${NO_ROLE} data9 read`);
+  expect(requests.filter((request) => request.startsWith('role3 '))).toHaveLength(RULES / ROLES);
+  expect(requests).toHaveLength(2 + RULES / ROLES);
+});
+
+test('of many rules, those that are missing are put back, and fail a verification', async () => {
+  const pool = (await createDatabase()).pool({ max: 1 });
+  await bootstrapDatabase(pool, options);
+  await pool.query(`delete from casbin where rule ->> 1 in ('data77', 'data24999')`);
+
+  const { ok, failures } = await verifyDatabase(pool, options);
+  expect(ok).toBe(false);
+  expect(failures.map(({ kind, request, rule }) => [kind, ...(rule ?? request)].join(' '))).toEqual([
+    'missing-rule p role77 data77 read',
+    'missing-rule p role99 data24999 read',
+    'decision role77 data77 read',
+    'decision role99 data24999 read',
+  ]);
+
+  const report = await bootstrapDatabase(pool, options);
+  expect(report.seeders).toMatchObject([{ name: 'rbac', inserted: 2, existing: RULES - 1 }]);
+  expect(report.verification.ok).toBe(true);
+});
+
+test('every row that holds no rule is named, wherever it stands among many', async () => {
+  const pool = (await createDatabase()).pool({ max: 1 });
+  await bootstrapDatabase(pool, options);
+  await pool.query(`update casbin set rule = to_jsonb(id) where id in (5, 24000)`);
+
+  await expect(verifyDatabase(pool, options)).rejects.toMatchObject({
+    code: 'STORED_RULE_INVALID',
+    ids: [5, 24_000],
+  });
+});
+
+test('a bootstrap of many rules tells how far it has come, step by step', async () => {
+  const pool = (await createDatabase()).pool({ max: 1 });
+  const steps: Progress[] = [];
+
+  await bootstrapDatabase(pool, { ...options, onProgress: (progress) => steps.push(progress) });
+
+  // What takes less than half a second is not told of, so that which steps there are depends on the machine.
+  for (const { done, total } of steps) expect(done).toBeLessThanOrEqual(total);
+  for (const step of ['check', 'read', 'seed', 'verify']) {
+    const done = steps.filter((progress) => progress.step === step).map((progress) => progress.done);
+    expect(done).toEqual(done.toSorted((a, b) => a - b));
+  }
+});

@@ -1,0 +1,72 @@
+import { newModelFromString } from 'casbin';
+import fc from 'fast-check';
+import { afterAll, expect, test } from 'vitest';
+import type { Rule } from '../../src/index.ts';
+import { RuleSet } from '../../src/policy/rule-set.ts';
+import { createDecider } from '../../src/verification/decide.ts';
+import { findDiffering } from '../../src/verification/judge-decisions.ts';
+import { collectPromises } from '../../src/verification/promises.ts';
+import { plainEnforcer } from '../mutation/truth.fixture.ts';
+import { world } from './random-model.fixture.ts';
+
+const counts = { expected: 0, differing: 0, passedOver: 0 };
+
+/** A definition, and what became of it in a database: some rules are gone, others were added. */
+const history = world.chain(({ modelText, rules }) =>
+  fc.record({
+    modelText: fc.constant(modelText),
+    defined: fc.subarray([...rules]),
+    live: fc.subarray([...rules]),
+  }),
+);
+
+test('deciding only what rules can match finds what deciding every request finds', async () => {
+  await fc.assert(
+    fc.asyncProperty(history, async ({ modelText, defined, live }) => {
+      const model = newModelFromString(modelText);
+      const options = { configureEnforcer: undefined, placeOf: () => '', sampleSize: 1 };
+      const { expectations } = await collectPromises(model, new RuleSet(defined), {}, options);
+      const all = [...expectations];
+      expect(all).toHaveLength(expectations.size);
+      const asDefined = await decide(modelText, defined, all);
+      expect(all.map(({ expected }) => expected === 'allow')).toEqual(asDefined);
+      expect(expectations.countAllowed()).toBe(asDefined.filter(Boolean).length);
+
+      const decider = await createDecider(model, live);
+      const { allowed, differing } = await findDiffering(decider, expectations);
+
+      const answers = await decide(modelText, live, all);
+      const wrong = all.filter((_, index) => answers[index] !== asDefined[index]);
+      expect(differing.map(({ expectation }) => expectation)).toEqual(wrong);
+      expect(allowed).toBe(answers.filter((answer) => answer === true).length);
+      counts.expected += all.length;
+      counts.differing += wrong.length;
+      counts.passedOver += all.length - [...expectations.toDecide(decider)].length;
+    }),
+    { numRuns: 1_000 },
+  );
+
+  expect(counts.differing).toBeGreaterThan(0);
+  expect(counts.passedOver).toBeGreaterThan(0);
+}, 240_000);
+
+/** What a plain enforcer answers; `throws` where it can't. */
+async function decide(
+  modelText: string,
+  rules: readonly Rule[],
+  expectations: readonly { readonly request: readonly string[] }[],
+): Promise<(boolean | 'throws')[]> {
+  const enforcer = await plainEnforcer(modelText, rules);
+  return expectations.map(({ request }) => {
+    try {
+      return enforcer.enforceSync(...request);
+    } catch {
+      return 'throws';
+    }
+  });
+}
+
+afterAll(() => {
+  const { expected, differing, passedOver } = counts;
+  console.log(`${expected} expectations, ${passedOver} of them not decided one by one; ${differing} differ`);
+});

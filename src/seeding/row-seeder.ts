@@ -7,7 +7,7 @@ import type { Seeder, SeederContext, SeederResult } from './seeder.ts';
 import { explainLook, requireTarget } from './target-table.ts';
 
 /** How many rows one statement takes. */
-const BATCH_SIZE = 10_000;
+const BATCH_SIZE = 25_000;
 
 /** Rows that must be there, and what tells them from others. */
 export interface RowSeederOptions<R extends object> {
@@ -30,7 +30,7 @@ const OPTIONS = ['name', 'table', 'key', 'rows', 'migrations', 'logName'];
  * A seeder of reference data, default settings, lookup values or required single rows: it inserts the rows whose
  * key is not in the table, and leaves the others exactly as they are.
  *
- * Values are sent as JSON and take the type of their column, so an object fits a jsonb column and a list an
+ * Values take the type of their column as their text would, so an object fits a jsonb column and a list an
  * array column. It logs `<logName>_seeded` for each inserted row, `<logName>_exists` (debug) for each other.
  *
  * It never throws: what is wrong with it is told by the bootstrap, together with what else is.
@@ -68,7 +68,7 @@ export function rowSeeder<R extends object>(options: RowSeederOptions<R>): Seede
     },
     async seed(context): Promise<SeederResult> {
       if (rows.length === 0) return { inserted: 0, existing: 0 };
-      const groups = [...groupByColumns(rows).values()];
+      const groups = groupByColumns(rows);
       const allColumns = new Set([...key, ...groups.flatMap(({ columns }) => columns)]);
       const target = await requireTarget(context.db, name, table, key, [...allColumns]);
       const inserted = new Set<Row>();

@@ -22,17 +22,32 @@ export function pickKey(row: Row, key: readonly string[]): Row {
   return Object.fromEntries(key.map((column) => [column, row[column]]));
 }
 
+interface Group {
+  readonly columns: readonly string[];
+  readonly rows: Row[];
+}
+
 /** Rows by the columns that they give, so that each group leaves the same ones to their defaults. */
-export function groupByColumns(rows: readonly Row[]): Map<string, { columns: string[]; rows: Row[] }> {
-  const groups = new Map<string, { columns: string[]; rows: Row[] }>();
+export function groupByColumns(rows: readonly Row[]): readonly Group[] {
+  const groups = new Map<string, Group>();
+  // Mostly a row gives the same columns as the one before.
+  let previous: readonly string[] | null = null;
+  let group: Group = { columns: [], rows: [] };
   for (const row of rows) {
     const columns = Object.keys(row).filter((column) => row[column] !== undefined);
-    const identity = JSON.stringify([...columns].sort());
-    const group = groups.get(identity) ?? { columns, rows: [] };
-    groups.set(identity, group);
+    if (previous === null || !isSameList(columns, previous)) {
+      const identity = JSON.stringify(columns.toSorted());
+      group = groups.get(identity) ?? { columns, rows: [] };
+      groups.set(identity, group);
+      previous = columns;
+    }
     group.rows.push(row);
   }
-  return groups;
+  return [...groups.values()];
+}
+
+function isSameList(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((column, index) => column === other[index]);
 }
 
 /** Rows as the JSON that `json_populate_recordset` reads: every type by its text form, bytes as bytea has them. */

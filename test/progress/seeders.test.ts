@@ -20,7 +20,7 @@ test('a row seeder tells how far it has come, batch by batch, also when it only 
   const database = await createDatabase();
   const pool = database.pool();
   await pool.query('create table many (code int primary key)');
-  const rows = Array.from({ length: 25_000 }, (_, code) => ({ code }));
+  const rows = Array.from({ length: 60_000 }, (_, code) => ({ code }));
   const many = rowSeeder({ name: 'many', table: 'many', key: 'code', rows });
   const { logger, lines } = captureLog('info');
   const seen: Progress[] = [];
@@ -37,7 +37,7 @@ test('a row seeder tells how far it has come, batch by batch, also when it only 
   }
 
   const batches = (step: Progress['step']) =>
-    [10_000, 20_000, 25_000].map((done) => ({ step, name: 'many', done, total: 25_000 }));
+    [25_000, 50_000, 60_000].map((done) => ({ step, name: 'many', done, total: 60_000 }));
   expect(seen).toEqual([...batches('seed'), ...batches('read')]);
   expect(linesOf(lines, 'progress').filter(({ name }) => name === 'many')).toEqual(
     seen.map((progress) => expect.objectContaining({ level: 30, ...progress })),

@@ -165,14 +165,14 @@ describe('a row seeder fills', () => {
 
   test('more rows than one statement takes', async () => {
     const database = await createDatabase();
-    const rows = Array.from({ length: 25_000 }, (_, n) => ({ code: `c${n}`, n }));
+    const rows = Array.from({ length: 60_000 }, (_, n) => ({ code: `c${n}`, n }));
     const many = rowSeeder({ name: 'many', table: 'many', key: 'code', rows });
 
     const [first] = await seed(database, 'create table many (code text primary key, n int)', many);
-    await database.pool().query(`delete from many where n = 24999`);
+    await database.pool().query(`delete from many where n = 59999`);
     const [second] = await seed(database, '', many);
 
-    expect([first?.inserted, second?.inserted, second?.existing]).toEqual([25_000, 1, 24_999]);
+    expect([first?.inserted, second?.inserted, second?.existing]).toEqual([60_000, 1, 59_999]);
   });
 });
 

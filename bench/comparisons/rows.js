@@ -77,7 +77,7 @@ function seedRows(pool, rows) {
   if (problems.length > 0) throw new Error(problems[0].message);
   return db
     .transaction()
-    .execute((trx) => seeder.seed({ db: trx, logger, schema: 'public', firstRun: true }));
+    .execute((trx) => seeder.seed({ db: trx, logger, schema: 'public', firstRun: true, progress() {} }));
 }
 
 function insertRows(pool, arrays) {

@@ -7,7 +7,8 @@ import { tableIn } from '../database/table.ts';
 import { type AnyTransaction, searchPathExpression } from '../database/transaction.ts';
 import { APPLICATION_MIGRATION_TABLE, PACKAGE_MIGRATION_TABLE } from '../migration/run.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
-import type { Seeder, SharedContext } from '../seeding/seeder.ts';
+import { bindContext, type SharedContext, shareContext } from '../seeding/context.ts';
+import type { Seeder } from '../seeding/seeder.ts';
 import { chooseScope, readScope, ruleCountExpression } from './scope.ts';
 
 /** What a database has, seen without changing anything. */
@@ -29,13 +30,10 @@ export async function lookAtDatabase(
   trx: AnyTransaction,
   options: ResolvedOptions,
 ): Promise<Look> {
-  const context: SharedContext = {
-    db: trx,
-    logger: options.logger,
-    adapter: createAdapter(session.client, { schema: options.schema }),
-    schema: options.schema,
-    firstRun: false,
-  };
+  const { logger, schema } = options;
+  const context = shareContext({ db: trx, logger, schema, firstRun: false }, () =>
+    createAdapter(session.client, { schema }),
+  );
   const { packageNames, applicationNames, rules } = await readState(trx, options);
   const pending = [
     ...pendingNames(options.packageMigrations, packageNames),
@@ -84,7 +82,7 @@ async function isSeeded(
 ): Promise<boolean> {
   const { name, total = 0 } = seeder;
   try {
-    return (await seeder.isSeeded?.({ ...context, progress: progress.start('read', total, name) })) ?? false;
+    return (await seeder.isSeeded?.(bindContext(context, progress.start('read', total, name)))) ?? false;
   } catch (error) {
     throw new StepFailure({ kind: 'seeder', name: seeder.name }, error);
   }

@@ -11,6 +11,7 @@ import {
 import { migrateDatabase } from '../migration/migrate.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import type { BootstrapReport } from '../report.ts';
+import { shareContext } from '../seeding/context.ts';
 import { runSeeders } from '../seeding/run.ts';
 import { announceChange } from './announce.ts';
 import { judge } from './judge.ts';
@@ -44,8 +45,9 @@ export async function writeDatabase(
   if (takeover !== null)
     logger.warn({ event: 'table_taken_over', ...takeover }, 'Existing casbin table taken over');
 
-  const adapter = createAdapter(session.client, { schema });
-  const context = { db: trx, logger, adapter, schema, firstRun };
+  const context = shareContext({ db: trx, logger, schema, firstRun }, () =>
+    createAdapter(session.client, { schema }),
+  );
   const seeders = await runSeeders(options.seeders, context, progress);
   const verification = await judge(options, options.verify === null ? [] : await readPolicy(trx, options));
 

@@ -2,7 +2,8 @@ import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
 import { isSameTransaction } from '../database/transaction.ts';
 import type { ProgressReporter } from '../progress.ts';
 import type { SeederReport } from '../report.ts';
-import type { Seeder, SeederContext, SeederResult, SharedContext } from './seeder.ts';
+import { bindContext, type SharedContext } from './context.ts';
+import type { Seeder, SeederContext, SeederResult } from './seeder.ts';
 
 /**
  * Runs the seeders one after the other, in the order given.
@@ -19,7 +20,10 @@ export async function runSeeders(
   const reports: SeederReport[] = [];
   for (const seeder of seeders) {
     const started = performance.now();
-    const result = await runSeeder(seeder, bind(seeder, context, progress));
+    const result = await runSeeder(
+      seeder,
+      bindContext(context, progress.start('seed', seeder.total ?? 0, seeder.name)),
+    );
     reports.push(report(seeder, result, started, context));
   }
   logCompletion(reports, context);
@@ -36,20 +40,11 @@ export function reportSeeded(
   logger.info({ event: 'seeding_started', seeders: seeders.map(({ name }) => name) }, 'Seeding started');
   const reports = seeders.map((seeder) => {
     const started = performance.now();
-    seeder.logExisting?.(bind(seeder, context, progress));
+    seeder.logExisting?.(bindContext(context, progress.start('seed', seeder.total ?? 0, seeder.name)));
     return report(seeder, { inserted: 0, existing: seeder.total ?? 0 }, started, context);
   });
   logCompletion(reports, context);
   return reports;
-}
-
-/** Each reports its progress under its own name. */
-function bind(
-  { name, total = 0 }: Seeder,
-  context: SharedContext,
-  progress: ProgressReporter,
-): SeederContext {
-  return { ...context, progress: progress.start('seed', total, name) };
 }
 
 async function runSeeder(seeder: Seeder, context: SeederContext): Promise<SeederResult> {

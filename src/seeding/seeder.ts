@@ -26,9 +26,6 @@ export interface SeederContext {
   progress(done: number, total: number): void;
 }
 
-/** What all seeders of a bootstrap have in common. */
-export type SharedContext = Omit<SeederContext, 'progress'>;
-
 /** How many rows a seeder inserted, and how many it found. */
 export interface SeederResult {
   readonly inserted: number;

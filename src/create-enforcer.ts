@@ -31,7 +31,7 @@ export async function createEnforcer(pool: PoolLike, options: EnforcerOptions = 
 
 async function resolveModel(model: string | Model): Promise<Model> {
   if (typeof model !== 'string') return model;
-  const loaded = await loadModelFile(model);
+  const loaded = loadModelFile(model);
   if (loaded.model === null) throw new InvalidOptionsError(loaded.problems);
   return loaded.model;
 }

@@ -11,7 +11,7 @@ export async function resolveModel({
   model: given = defaultModelPath,
   configureEnforcer,
 }: BootstrapOptions): Promise<{ model: Model | null; problems: Problem[] }> {
-  const loaded = typeof given === 'string' ? await loadModelFile(given) : adoptModel(given);
+  const loaded = typeof given === 'string' ? loadModelFile(given) : adoptModel(given);
   if (loaded.model === null) return { model: null, problems: [...loaded.problems] };
   const { model, locate } = loaded;
   try {

@@ -7,8 +7,6 @@ import type { Migrations } from '../migration/migration.ts';
 import type { BootstrapOptions, VerifyOptions } from '../options.ts';
 import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
 import { defaultPolicy } from '../policy/default-policy.ts';
-import type { PolicyDefinition } from '../policy/definition.ts';
-import { placeIn } from '../policy/place.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { createProgressReporter, type ProgressReporter } from '../progress.ts';
 import { reasonOf } from '../reason.ts';
@@ -16,14 +14,13 @@ import { checkSeeders } from '../seeding/check.ts';
 import { providerSeeder } from '../seeding/provider-seeder.ts';
 import { rbacSeeder } from '../seeding/rbac-seeder.ts';
 import type { Seeder } from '../seeding/seeder.ts';
-import { type Expectations, NO_EXPECTATIONS } from '../verification/expectations.ts';
-import { collectPromises, type Promises } from '../verification/promises.ts';
+import type { Expectations } from '../verification/expectations.ts';
 import type { Coverage } from '../verification/report.ts';
-import { NOT_VERIFIED } from '../verification/verify.ts';
 import { resolveMigrations } from './migrations.ts';
 import { resolveModel } from './model.ts';
 import { checkPolicy, resolvePolicy } from './policy.ts';
 import { checkPool } from './pool.ts';
+import { resolvePromises } from './promises.ts';
 import { checkShape } from './shape.ts';
 
 /** Options that are complete and valid; nothing behind them checks again. */
@@ -86,10 +83,12 @@ export async function completeOptions(
   if (model === null || problems.length > 0) throw new InvalidOptionsError(problems);
   const logger = options.logger ?? (await getSilentLogger());
   const progress = createProgressReporter(logger, options.onProgress);
-  const promises = await promise(model, definition, defined, options, progress).catch((error: unknown) => {
-    const message = `no enforcer can be made of this model and policy: ${reasonOf(error)}. Mend the model, or configureEnforcer.`;
-    throw new InvalidOptionsError([{ code: 'MODEL_INVALID', at: 'model', message }]);
-  });
+  const promises = await resolvePromises(model, definition, defined, options, progress).catch(
+    (error: unknown) => {
+      const message = `no enforcer can be made of this model and policy: ${reasonOf(error)}. Mend the model, or configureEnforcer.`;
+      throw new InvalidOptionsError([{ code: 'MODEL_INVALID', at: 'model', message }]);
+    },
+  );
   if (promises.problems.length > 0) throw new InvalidOptionsError(promises.problems);
 
   return {
@@ -129,27 +128,4 @@ function withoutMisshapen(options: BootstrapOptions, misshapen: readonly Problem
   const wrong = misshapen.filter(({ code }) => code !== 'OPTION_UNKNOWN');
   const names = wrong.map(({ at }) => at.split(/[.[]/, 1)[0]);
   return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
-}
-
-/** Deciding them takes as long as verifying them. */
-const NO_PROMISES: Promises = {
-  expectations: NO_EXPECTATIONS,
-  coverage: NOT_VERIFIED.coverage,
-  problems: [],
-};
-
-/** What the definition promises; it is judged against that itself, before any database is. */
-async function promise(
-  model: Model,
-  definition: PolicyDefinition,
-  defined: RuleSet<DefinedRule>,
-  options: BootstrapOptions,
-  progress: ProgressReporter,
-): Promise<Promises> {
-  if (options.verify === false) return NO_PROMISES;
-  return collectPromises(model, defined, definition, {
-    configureEnforcer: options.configureEnforcer,
-    placeOf: (kind, index) => placeIn(definition, kind, index),
-    report: progress.start('check', defined.rules.length),
-  });
 }

@@ -34,7 +34,7 @@ export function deriveMatrix(model: Model, rules: readonly Rule[]): Matrix {
     subjects: [...new Set([...subjects, ...everywhere, NO_ROLE])],
     permissions: withoutRepetition(permissions, subject),
   }));
-  return new Matrix(subject, domains.map(withForeign));
+  return new Matrix(subject, withForeign(domains));
 }
 
 /** Subjects that are linked to others in no domain, and so in all of them. */
@@ -71,11 +71,15 @@ function collectDomains(rules: readonly Rule[], parts: Parts): Map<string, Domai
   return domains;
 }
 
-/** Adds to a domain's own permissions those of the next one that has some, or of the first. */
-function withForeign(domain: Block, index: number, domains: readonly Block[]): Block {
+/** Adds to each domain's own permissions those of the next one that has some; after the last comes the first. */
+function withForeign(domains: readonly Block[]): Block[] {
   const grants = ({ permissions }: Block) => permissions.length > 0;
-  const other = domains.slice(index + 1).find(grants) ?? domains.find(grants);
-  return other === undefined || other === domain
-    ? domain
-    : { ...domain, permissions: [...domain.permissions, ...other.permissions] };
+  let next = domains.find(grants);
+  const blocks: Block[] = [];
+  for (const domain of domains.toReversed()) {
+    const foreign = next === undefined || next === domain ? [] : next.permissions;
+    blocks.push({ ...domain, permissions: [...domain.permissions, ...foreign] });
+    if (grants(domain)) next = domain;
+  }
+  return blocks.reverse();
 }

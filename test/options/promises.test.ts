@@ -1,0 +1,47 @@
+import { newModelFromString } from 'casbin';
+import { expect, test } from 'vitest';
+import { type BootstrapOptions, InvalidOptionsError } from '../../src/index.ts';
+import { resolveOptions } from '../../src/options/resolve.ts';
+import { modelText } from '../verification/judge.fixture.ts';
+
+const pool = { connect: () => Promise.reject(new Error('Not needed.')) };
+const expectationsOf = async (options: BootstrapOptions) =>
+  (await resolveOptions(pool, options)).expectations;
+
+function definition(never: string[][] = []) {
+  return { rules: [['p', 'clerk', 'invoices', 'read']], never };
+}
+
+test('a definition that is given again is not judged again', async () => {
+  const first = await expectationsOf({ policy: definition() });
+  expect(await expectationsOf({ policy: definition() })).toBe(first);
+  expect(await expectationsOf({ policy: definition([['x', 'y', 'z']]) })).not.toBe(first);
+});
+
+test('a definition that was changed meanwhile is judged anew', async () => {
+  const policy = definition();
+  await resolveOptions(pool, { policy });
+  policy.never.push(['clerk', 'invoices', 'read']);
+  await expect(resolveOptions(pool, { policy })).rejects.toThrow(InvalidOptionsError);
+  await expect(resolveOptions(pool, { policy })).rejects.toThrow(/listed under never/);
+  policy.never.pop();
+  await expect(resolveOptions(pool, { policy })).resolves.toBeDefined();
+});
+
+test('the same definition is judged anew in another model, or without verification', async () => {
+  const policy = definition();
+  const first = await expectationsOf({ policy });
+  const anyAction = newModelFromString(modelText({ m: 'g(r.sub, p.sub) && r.obj == p.obj' }));
+  expect(await expectationsOf({ policy, model: anyAction })).not.toBe(first);
+  expect((await expectationsOf({ policy, verify: false })).size).toBe(0);
+  expect((await expectationsOf({ policy })).size).toBe(2);
+});
+
+test('with configureEnforcer, whatever that does, it is judged each time', async () => {
+  let calls = 0;
+  const options = { policy: definition(), configureEnforcer: () => void calls++ };
+  await resolveOptions(pool, options);
+  const once = calls;
+  await resolveOptions(pool, options);
+  expect(calls).toBe(2 * once);
+});

@@ -113,7 +113,10 @@ function* sampleOf({ size }: Matrix, sampleSize: number): Generator<number, void
 /** The answer to all requests that no rule can match. */
 async function decideUnmatched(matrix: Matrix, decider: Decider): Promise<Decision> {
   let first = 0;
-  for (const number of matrix.matchable(decider.index)) if (number === first) first++;
+  for (const number of matrix.matchable(decider.index)) {
+    if (number !== first) break;
+    first += 1;
+  }
   return first < matrix.size ? verdictOf(await decider.decide(matrix.requestAt(first))) : 'deny';
 }
 

@@ -18,7 +18,7 @@ import { Bench } from 'tinybench';
  * @param {{ rounds: number, warmUp?: boolean }} options
  * @returns {Promise<Times>}
  */
-export async function race(contenders, { rounds, warmUp = rounds > 2 }) {
+export async function race(contenders, { rounds, warmUp = rounds > 3 }) {
   /** @type {Times} */
   const times = Object.fromEntries(contenders.map(({ name }) => [name, []]));
   for (const contender of contenders) {

@@ -10,6 +10,7 @@ import {
   verifyDatabase,
 } from '../../src/index.ts';
 import { readRules } from '../bootstrap/database-state.fixture.ts';
+import { manyRules } from '../bootstrap/many-rules.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { pgBouncerProgram, startPgBouncer } from '../support/pgbouncer.ts';
 import { runProcesses } from '../support/processes.ts';
@@ -104,6 +105,21 @@ describe.skipIf(pgBouncerProgram === undefined)('through PgBouncer in transactio
       await expectNothingLeft(database, through);
     },
   );
+
+  test('writes and reads a policy in portions, and leaves no cursor behind', async () => {
+    const { database, pool } = await openBouncer();
+    const options = { policy: manyRules(), seeders: [] };
+    const through = pool();
+
+    await bootstrapDatabase(through, options);
+    await expect(bootstrapDatabase(through, options)).resolves.toMatchObject({
+      changed: false,
+      verification: { ok: true, allowed: 12_000 },
+    });
+
+    expect((await through.query('select name from pg_cursors')).rows).toEqual([]);
+    await expectNothingLeft(database, through);
+  });
 
   test('adds, changes, saves and removes rules', async () => {
     const { database, pool } = await openBouncer();

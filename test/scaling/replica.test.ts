@@ -11,6 +11,7 @@ import {
   verifyDatabase,
 } from '../../src/index.ts';
 import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
+import { manyRules } from '../bootstrap/many-rules.fixture.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { caughtUp, startStandby } from '../support/standby.ts';
 
@@ -64,6 +65,15 @@ describe('a streaming replica', () => {
       verification: { ok: true, checks: 56 },
     });
     await expect(verifyDatabase(reader)).resolves.toMatchObject({ ok: true, checks: 56, drift: [] });
+  });
+
+  test('verifies a policy that is read in portions', async () => {
+    const options = { policy: manyRules(), seeders: [] };
+    await bootstrapDatabase(writer, options);
+    await caughtUp(primary, replica);
+
+    await expect(bootstrapDatabase(reader, options)).resolves.toMatchObject({ changed: false });
+    await expect(verifyDatabase(reader, options)).resolves.toMatchObject({ ok: true, allowed: 12_000 });
   });
 
   test('says where to run the bootstrap of a newer release, and starts after it was run there', async () => {

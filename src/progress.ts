@@ -9,6 +9,8 @@ export interface Progress {
   readonly step: 'check' | 'read' | 'seed' | 'verify';
   /** The seeder's. */
   readonly name?: string;
+  /** Whose it is, of those that bootstrapTenants works on at a time. */
+  readonly tenant?: string;
   /** How many rules, rows or decisions are done, of the `total`. */
   readonly done: number;
   readonly total: number;
@@ -23,6 +25,8 @@ export type Report = (done: number, total?: number) => void;
 /** Hands on how far long work has come, to the log and to who asked for it. */
 export interface ProgressReporter {
   start(step: Progress['step'], total: number, name?: string): Report;
+  /** The same for one of many tenants. */
+  of(whose: { readonly tenant: string }): ProgressReporter;
 }
 
 /** Work that takes less is not reported at all, other work no more often than that. */
@@ -33,12 +37,14 @@ export function createProgressReporter(
   logger: Logger,
   onProgress: OnProgress | undefined,
   now: () => number = () => performance.now(),
+  whose: { readonly tenant?: string } = {},
 ): ProgressReporter {
   const emit = (progress: Progress): void => {
     logger.info({ event: 'progress', ...progress }, 'Work in progress');
     if (onProgress !== undefined) void tell(onProgress, progress, logger);
   };
   return {
+    of: (tenant) => createProgressReporter(logger, onProgress, now, tenant),
     start(step, expected, name) {
       let last = now();
       let open = false;
@@ -48,7 +54,7 @@ export function createProgressReporter(
         if (ended ? !open : now() - last < INTERVAL_MS) return;
         last = now();
         open = !ended;
-        emit({ step, ...(name === undefined ? {} : { name }), done, total });
+        emit({ ...whose, step, ...(name === undefined ? {} : { name }), done, total });
       };
     },
   };
@@ -59,6 +65,10 @@ async function tell(onProgress: OnProgress, progress: Progress, logger: Logger):
   try {
     await onProgress(progress);
   } catch (error) {
-    logger.warn({ event: 'progress_listener_failed', err: error }, 'onProgress failed');
+    const { tenant } = progress;
+    logger.warn(
+      { event: 'progress_listener_failed', ...(tenant === undefined ? {} : { tenant }), err: error },
+      'onProgress failed',
+    );
   }
 }

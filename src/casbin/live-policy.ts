@@ -22,7 +22,15 @@ export async function readLivePolicy(
   const query = scope.kind === 'whole' ? selectWhole() : selectReachable(scope);
   const reader = new RuleReader(known);
   if (known.rules.length <= PORTION) reader.read((await query.execute(trx)).rows);
-  else for await (const rows of inPortions(trx, query)) report(reader.read(rows));
+  else {
+    let count = 0;
+    for await (const rows of inPortions(trx, query)) {
+      count = reader.read(rows);
+      // How many rules there are is not known; at least as many as are defined, most likely.
+      report(count, Math.max(known.rules.length, count + 1));
+    }
+    report(count, count);
+  }
   return reader.finish();
 }
 

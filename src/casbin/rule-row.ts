@@ -66,7 +66,8 @@ interface Unreadable {
   readonly fault: string;
 }
 
-function isRuleValues(rule: unknown): rule is string[] {
+/** Whether the `rule` of a row is what an enforcer can load. */
+export function isRuleValues(rule: unknown): rule is string[] {
   return Array.isArray(rule) && rule.length > 0 && rule.every((value) => typeof value === 'string');
 }
 

@@ -16,8 +16,8 @@ const NO_PROMISES: Promises = {
   problems: [],
 };
 
-/** What has more rules is not remembered, for the room it takes. */
-const FEW = 1_000;
+/** What is longer, as text, is not remembered, for the room it takes. */
+const SHORT = 100_000;
 
 /** The last definition that kept its promises: tests and tools bootstrap many databases by one. */
 let last: { readonly key: string; readonly promises: Promises } | null = null;
@@ -31,23 +31,37 @@ export async function resolvePromises(
   progress: ProgressReporter,
 ): Promise<Promises> {
   if (verify === false) return NO_PROMISES;
-  const isRemembered = configureEnforcer === undefined && defined.rules.length <= FEW;
-  const key = isRemembered ? keyOf(model, definition) : '';
-  if (isRemembered && last?.key === key) return last.promises;
+  const key = configureEnforcer === undefined ? keyOf(model, definition, defined) : null;
+  if (key !== null && last?.key === key) return copyOf(last.promises);
   const promises = await collectPromises(model, defined, definition, {
     configureEnforcer,
     placeOf: (kind, index) => placeIn(definition, kind, index),
     report: progress.start('check', defined.rules.length),
   });
-  if (isRemembered && promises.problems.length === 0) last = { key, promises };
+  if (key !== null && promises.problems.length === 0) last = { key, promises: copyOf(promises) };
   return promises;
 }
 
-/** All that the promises depend on: both may be changed by the caller after one bootstrap and before the next. */
-function keyOf(model: Model, definition: PolicyDefinition): string {
+/** With a coverage of its own, as the report that the caller gets holds it. */
+function copyOf(promises: Promises): Promises {
+  return { ...promises, coverage: structuredClone(promises.coverage) };
+}
+
+/**
+ * All that the promises depend on, as the caller may change any of it between two bootstraps; null when that is
+ * much. By its parts: a definition may be an object of some class, which shows nothing of itself as JSON.
+ */
+function keyOf(
+  model: Model,
+  { samples = [], allow = [], deny = [], never = [] }: PolicyDefinition,
+  { rules }: RuleSet<DefinedRule>,
+): string | null {
+  const listed = [samples, allow, deny, never];
+  if (listed.reduce((sum, { length }) => sum + length, rules.length) > SHORT / 100) return null;
   const sections = [...model.model].map(([section, assertions]) => [
     section,
     [...assertions].map(([key, { value }]) => [key, value]),
   ]);
-  return JSON.stringify([sections, definition]);
+  const key = JSON.stringify([sections, rules.map(({ ptype, values }) => [ptype, values]), listed]);
+  return key.length > SHORT ? null : key;
 }

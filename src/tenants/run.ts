@@ -11,9 +11,10 @@ import type { Arrival } from './source.ts';
 export async function runTenant(arrival: Arrival, shared: ResolvedOptions): Promise<TenantReport> {
   const { name } = arrival;
   const logger = shared.logger.child({ tenant: name });
+  const progress = shared.progress.of({ tenant: name });
   const started = performance.now();
   try {
-    const report = await bootstrapTenant(arrival, { ...shared, logger });
+    const report = await bootstrapTenant(arrival, { ...shared, logger, progress });
     const durationMs = performance.now() - started;
     logger.info({ event: 'tenant_bootstrapped', changed: report.changed, durationMs }, 'Tenant bootstrapped');
     return { name, status: 'bootstrapped', report, durationMs };

@@ -107,7 +107,8 @@ export async function findDiffering(
     if (!isAsExpected(expectation, answer)) differing.push({ number, expectation, answer });
     if (answer.allowed) allowed += 1;
     count += 1;
-    report(Math.min(number + 1, expectations.size), expectations.size);
+    report(Math.min(number, expectations.size - 1), expectations.size);
   }
+  report(expectations.size, expectations.size);
   return { allowed: allowed + expectations.countUnmatched(expectations.size - count), differing };
 }

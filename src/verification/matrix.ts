@@ -48,10 +48,11 @@ export class Matrix {
     for (const request of requests) addTo(wanted, hashPermission(request, this.#subject), request);
     const numbers = new Set<number>();
     for (const [index, { subjects, permissions }] of wanted.size > 0 ? this.#blocks.entries() : []) {
+      const rows = new Map(subjects.map((subject, row) => [subject, row]));
       for (const [column, permission] of permissions.entries()) {
         for (const request of wanted.get(hashPermission(permission, this.#subject)) ?? []) {
-          const row = subjects.indexOf(request[this.#subject] ?? '');
-          if (row === -1 || !isSamePermission(permission, request, this.#subject)) continue;
+          const row = rows.get(request[this.#subject] ?? '');
+          if (row === undefined || !isSamePermission(permission, request, this.#subject)) continue;
           numbers.add((this.#starts[index] ?? 0) + row * permissions.length + column);
         }
       }

@@ -52,7 +52,11 @@ export async function collectPromises(
   const decider = await createDecider(model, rules, configureEnforcer);
   const coverage = new CoverageMeter(model, defined);
   const listed = (['samples', 'allow', 'deny', 'never'] as const).flatMap((kind) =>
-    (written[kind] ?? []).map((request, index) => ({ kind, request, at: placeOf(kind, index) })),
+    (written[kind] ?? []).map((request, index) => ({
+      kind,
+      request: [...request],
+      at: placeOf(kind, index),
+    })),
   );
   const matrix = deriveMatrix(model, rules);
   const named = matrix.numbersOf(listed.map(({ request }) => request));
@@ -62,8 +66,9 @@ export async function collectPromises(
   const derived = await decideMatrix(matrix, numbers, named, decider, (request, answer, number) => {
     coverage.add(request, answer);
     problems.push(...contradictClosure(request, answer, isAllowed));
-    report(number + 1, matrix.size);
+    report(number, matrix.size);
   });
+  report(matrix.size, matrix.size);
   const expectations: Expectation[] = [];
   for (const { kind, request, at } of listed) {
     const answer = await decider.decide(request);
@@ -106,8 +111,8 @@ async function decideMatrix(
 }
 
 function* sampleOf({ size }: Matrix, sampleSize: number): Generator<number, void> {
-  const step = Math.ceil(size / sampleSize);
-  for (let number = 0; number < size; number += step) yield number;
+  const count = Math.min(size, sampleSize);
+  for (let index = 0; index < count; index++) yield Math.floor((index * size) / count);
 }
 
 /** The answer to all requests that no rule can match. */

@@ -28,6 +28,8 @@ export class RuleIndex {
   readonly #others: readonly Positions[];
   readonly #byValues: HashTable;
   readonly #bySubject: HashTable;
+  /** What was asked for last. */
+  #last: { readonly hash: number; readonly subjects: ReadonlySet<string> | null } | null = null;
 
   constructor(model: Model, rules: string[][], conjuncts: readonly Conjunct[]) {
     const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
@@ -60,7 +62,14 @@ export class RuleIndex {
 
   /** The subjects of the rules that any subject's request for the same could match; null where none is asked for. */
   subjectsFor(request: Request): ReadonlySet<string> | null {
-    const positions = this.#byValues.find(this.#hashRequest(request));
+    const hash = this.#hashRequest(request);
+    // Where nothing has to be equal, they are the same for all requests, and many.
+    if (hash !== this.#last?.hash) this.#last = { hash, subjects: this.#collectSubjects(hash) };
+    return this.#last.subjects;
+  }
+
+  #collectSubjects(hash: number): ReadonlySet<string> | null {
+    const positions = this.#byValues.find(hash);
     if (this.#subject === null) return positions.next().done ? new Set() : null;
     return new Set([...positions].map((position) => this.#subjectAt(position)));
   }

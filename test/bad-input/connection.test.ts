@@ -80,14 +80,14 @@ describe('a server that can not be reached', () => {
     onTestFinished(() => void server.close());
     await once(server, 'listening');
     const port = Reflect.get(Object(server.address()), 'port');
-    const error = await failureWith({ host: '127.0.0.1', port, connectionTimeoutMillis: 50 });
+    const error = await failureWith({ host: '127.0.0.1', port, connectionTimeoutMillis: 1_000 });
     expect(error.code).toBe('CONNECTION_FAILED');
     expect(error.message).toContain('Check that the server can be reached');
   });
 
   test('is told when the pool has no client left', async () => {
     const database = await createDatabase();
-    const pool = database.pool({ max: 1, connectionTimeoutMillis: 50 });
+    const pool = database.pool({ max: 1, connectionTimeoutMillis: 1_000 });
     const client = await pool.connect();
     const error = await failureOf(() => bootstrapDatabase(pool));
     client.release();

@@ -46,6 +46,13 @@ it('adds many rules or none', async () => {
   expect(await storedRules(pool)).toEqual([]);
 });
 
+it('passes over rows that hold no rule, which whoever loads the policy is told of', async () => {
+  await pool.query(
+    `insert into casbin (ptype, rule) values ('p', '["role1", null]'), ('p', '["role1", {"length": 2}]')`,
+  );
+  expect(await adapter.addRules(rules)).toEqual(rules);
+});
+
 it('leaves a transaction usable in which many rules could not be added', async () => {
   const client = await pool.connect();
   try {

@@ -37,6 +37,32 @@ test('the same definition is judged anew in another model, or without verificati
   expect((await expectationsOf({ policy })).size).toBe(2);
 });
 
+test('definitions that show nothing of themselves as JSON are told apart', async () => {
+  class Role {
+    readonly #permissions: Record<string, string[]>;
+    constructor(permissions: Record<string, string[]>) {
+      this.#permissions = permissions;
+    }
+    get permissions() {
+      return this.#permissions;
+    }
+  }
+  const one = await expectationsOf({ policy: { roles: { clerk: new Role({ invoices: ['read'] }) } } });
+  const other = await expectationsOf({ policy: { roles: { clerk: new Role({ payroll: ['write'] }) } } });
+  expect([...one][0]?.request).toEqual(['clerk', 'invoices', 'read']);
+  expect([...other][0]?.request).toEqual(['clerk', 'payroll', 'write']);
+});
+
+test('what the caller does to its own lists afterwards changes nothing that is remembered', async () => {
+  const policy = definition([['x', 'y', 'z']]);
+  const { coverage } = await resolveOptions(pool, { policy });
+  policy.never[0]?.fill('changed');
+  Object.assign(coverage, { covered: -1 });
+  const again = await resolveOptions(pool, { policy: definition([['x', 'y', 'z']]) });
+  expect([...again.expectations].at(-1)?.request).toEqual(['x', 'y', 'z']);
+  expect(again.coverage.covered).toBe(1);
+});
+
 test('with configureEnforcer, whatever that does, it is judged each time', async () => {
   let calls = 0;
   const options = { policy: definition(), configureEnforcer: () => void calls++ };

@@ -25,6 +25,15 @@ describe('progress', () => {
     expect([lines, seen]).toEqual([[], []]);
   });
 
+  test('of one tenant of many says whose it is', () => {
+    const { clock, lines, seen, progress } = createReporter();
+    const report = progress.of({ tenant: 'acme' }).start('seed', 100, 'rbac');
+    clock.time += 600;
+    report(50);
+    expect(seen).toEqual([{ tenant: 'acme', step: 'seed', name: 'rbac', done: 50, total: 100 }]);
+    expect(linesOf(lines, 'progress')).toMatchObject([{ tenant: 'acme', done: 50 }]);
+  });
+
   test('is told twice a second at most, and at the end', () => {
     const { clock, seen, progress } = createReporter();
     const report = progress.start('verify', 1_000);

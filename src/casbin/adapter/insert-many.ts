@@ -1,6 +1,7 @@
 import type { ClientLike } from '../../database/client.ts';
 import type { Rule } from '../../policy/rule.ts';
 import { RuleSet } from '../../policy/rule-set.ts';
+import { isRuleValues } from '../rule-row.ts';
 import { onRuleTable } from './faults.ts';
 import { toDocuments } from './parameters.ts';
 import { requireStorable } from './storable.ts';
@@ -45,7 +46,10 @@ async function findMissing(client: ClientLike, table: string, rules: readonly Ru
   );
   for (let count = PORTION; count === PORTION; ) {
     const { rows } = await client.query(`fetch ${PORTION} from casbin_bootstrap_stored`);
-    for (const { ptype, rule } of rows) isStored[given.indexOf({ ptype, values: rule })] = 1;
+    for (const { ptype, rule } of rows) {
+      // A row that holds no rule is told of by whoever loads the policy.
+      if (isRuleValues(rule)) isStored[given.indexOf({ ptype, values: rule })] = 1;
+    }
     count = rows.length;
   }
   await client.query('close casbin_bootstrap_stored');

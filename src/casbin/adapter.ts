@@ -16,8 +16,8 @@ export interface AdapterOptions {
  *
  * It never migrates: the table must be there and unique on (ptype, rule), as bootstrapDatabase() leaves it. On
  * a pool, each call has a connection to itself. On a client, calls run one after the other, in the transaction
- * that is open there. A failing savePolicy or updatePolicy leaves that transaction usable; the others are one
- * statement each, and a failing statement aborts a transaction.
+ * that is open there. A failing savePolicy or updatePolicy leaves that transaction usable, and so does addRules
+ * with more than a thousand rules; the others are one statement each, and a failing statement aborts a transaction.
  *
  * Its methods throw InvalidOptionsError for a value that PostgreSQL can't store, StoredRuleError for rows that
  * hold no rule, and DatabaseError for a table that is missing or not unique and for a rule too long to index.

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { type Model, newModelFromString } from 'casbin';
 import type { Problem } from '../errors.ts';
+import { rememberLast } from '../policy/remember-last.ts';
 import { reasonOf, shorten } from '../reason.ts';
 import { copyModel, findMissingDefinitions } from './model.ts';
 import { checkModelText, locateDefinition } from './model-text.ts';
@@ -26,6 +27,11 @@ export function loadModelFile(path: string): LoadedModel {
   } catch (error) {
     return { model: null, problems: [describeUnreadable(path, error)] };
   }
+  return readModelText(path, text);
+}
+
+/** The same object for the same text, as whoever fills a model copies it first. */
+const readModelText = rememberLast((path = '', text = ''): LoadedModel => {
   const problems = checkModelText(path, text);
   if (problems.length > 0) return { model: null, problems };
   return adopt(
@@ -33,7 +39,7 @@ export function loadModelFile(path: string): LoadedModel {
     path,
     (key) => locateDefinition(path, text, key),
   );
-}
+});
 
 /** Copies a Casbin Model. Never throws, as what is given may only look like one. */
 export function adoptModel(given: Model): LoadedModel {

@@ -39,9 +39,10 @@ export { defaultProviders, type Provider, providerSeeder } from './seeding/provi
 export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';
 export type { Seeder, SeederContext, SeederResult } from './seeding/seeder.ts';
 export { TenantSourceError } from './tenants/error.ts';
+export type { TenantsOptions } from './tenants/options.ts';
 export type { TenantReport, TenantsReport } from './tenants/report.ts';
 export type { OwnPool, Tenant } from './tenants/tenant.ts';
-export { bootstrapTenants, type TenantsOptions } from './tenants.ts';
+export { bootstrapTenants } from './tenants.ts';
 export type {
   Decision,
   DriftFinding,

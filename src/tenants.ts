@@ -1,23 +1,6 @@
-import pMap from 'p-map';
-import { completeOptions } from './options/resolve.ts';
-import type { BootstrapOptions } from './options.ts';
-import { checkTenantsOptions } from './tenants/check.ts';
-import { TenantSourceError } from './tenants/error.ts';
-import { summarizeTenants, type TenantsReport } from './tenants/report.ts';
-import { runTenant } from './tenants/run.ts';
-import { TenantSource } from './tenants/source.ts';
+import type { TenantsOptions } from './tenants/options.ts';
+import type { TenantsReport } from './tenants/report.ts';
 import type { Tenant } from './tenants/tenant.ts';
-
-const DEFAULT_CONCURRENCY = 4;
-
-/** The same for all tenants; only the schema is each one's own. */
-export interface TenantsOptions extends Omit<BootstrapOptions, 'schema'> {
-  /**
-   * How many tenants are bootstrapped at a time, each on one connection. More than a shared pool has only wait for
-   * it. Default: 4.
-   */
-  readonly concurrency?: number;
-}
 
 /**
  * Bootstraps many tenants alike, as bootstrapDatabase does each, so many at a time: a schema for each in one
@@ -39,18 +22,6 @@ export async function bootstrapTenants(
   tenants: Iterable<Tenant> | AsyncIterable<Tenant>,
   options: TenantsOptions = {},
 ): Promise<TenantsReport> {
-  const started = performance.now();
-  const source = new TenantSource(tenants);
-  const shared = await completeOptions(options, [...source.problems, ...checkTenantsOptions(options)]);
-  const { concurrency = DEFAULT_CONCURRENCY } = options;
-  const reports = await pMap(source.read(), (arrival) => runTenant(arrival, shared), { concurrency });
-
-  const report = summarizeTenants(reports, performance.now() - started);
-  const { total, succeeded, failed, changed, durationMs } = report;
-  shared.logger.info(
-    { event: 'tenants_completed', total, succeeded, failed, changed, durationMs },
-    'Tenants completed',
-  );
-  if (source.failure !== null) throw new TenantSourceError(source.failure.thrown, report);
-  return report;
+  const { runTenants } = await import('./tenants/run-tenants.ts');
+  return runTenants(tenants, options);
 }

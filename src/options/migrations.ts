@@ -2,7 +2,6 @@ import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migration/migration.ts';
 import type { BootstrapOptions } from '../options.ts';
 import { reasonOf } from '../reason.ts';
-import { checkMigrations } from './shape.ts';
 
 /** The application's own migrations, from a provider if they are given as one; null when there are none. */
 export async function resolveMigrations({
@@ -12,6 +11,7 @@ export async function resolveMigrations({
   if (typeof given.getMigrations !== 'function') return { migrations: given as Migrations, problems: [] };
   try {
     const migrations = await given.getMigrations();
+    const { checkMigrations } = await import('./shape.ts');
     const problems = checkMigrations(migrations);
     return { migrations: problems.length === 0 ? migrations : null, problems };
   } catch (error) {

@@ -21,7 +21,6 @@ import { resolveModel } from './model.ts';
 import { checkPolicy, resolvePolicy } from './policy.ts';
 import { checkPool } from './pool.ts';
 import { resolvePromises } from './promises.ts';
-import { checkShape } from './shape.ts';
 
 /** Options that are complete and valid; nothing behind them checks again. */
 export interface ResolvedOptions {
@@ -53,7 +52,8 @@ export interface ResolvedOptions {
  *
  * @throws InvalidOptionsError with every problem of the pool, the options, the model, the policy and the seeders
  */
-export function resolveOptions(pool: unknown, options: BootstrapOptions): Promise<ResolvedOptions> {
+export async function resolveOptions(pool: unknown, options: BootstrapOptions): Promise<ResolvedOptions> {
+  const { checkShape } = await import('./shape.ts');
   return completeOptions(options, [...checkPool(pool), ...checkShape(options)]);
 }
 

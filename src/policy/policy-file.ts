@@ -5,7 +5,6 @@ import { compilePolicy } from './compile.ts';
 import type { PolicyDefinition } from './definition.ts';
 import type { Parsed } from './parsed.ts';
 import { RuleSet } from './rule-set.ts';
-import { checkFileShape } from './shape.ts';
 import { findBrokenHierarchies, findDuplicates, findUndefinedRoles, findUnstorable } from './validate.ts';
 
 type Parse = (file: string, text: string) => Parsed;
@@ -66,6 +65,7 @@ export async function readPolicyFile(path: string): Promise<LoadedPolicy> {
   }
   const parse = await load();
   const { value, problems } = parse(path, text);
+  const { checkFileShape } = await import('./shape.ts');
   const misshapen = value === undefined ? [] : checkFileShape(path, value);
   // A key that nobody knows stands in nothing's way: the rest is looked into all the same.
   const usable = value !== undefined && misshapen.every(({ code }) => code === 'OPTION_UNKNOWN');

@@ -1,0 +1,10 @@
+import type { BootstrapOptions } from '../options.ts';
+
+/** The same for all tenants; only the schema is each one's own. */
+export interface TenantsOptions extends Omit<BootstrapOptions, 'schema'> {
+  /**
+   * How many tenants are bootstrapped at a time, each on one connection. More than a shared pool has only wait for
+   * it. Default: 4.
+   */
+  readonly concurrency?: number;
+}

@@ -34,9 +34,10 @@ async function run(names, { list, quick, limit }) {
   }
 }
 
-async function runOne({ name, title, about, chart, counted, run: compare }, { server, scale, environment }) {
+async function runOne(comparison, { server, scale, environment }) {
+  const { name, title, about, remarks, chart, counted, run: compare } = comparison;
   const progress = (what) => process.stderr.write(`${name}: ${what}\n`);
-  const { rows, ratios, remarks } = await compare({ server, scale, progress }).catch((cause) => {
+  const { rows, ratios } = await compare({ server, scale, progress }).catch((cause) => {
     throw new Error(`The comparison "${name}" failed.`, { cause });
   });
   const result = {

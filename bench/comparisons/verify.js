@@ -25,7 +25,12 @@ export default {
       const times = await race(await contenders(rules, requests), { rounds: scale.rounds(rules.length) });
       result.rows.push(...toRows({ work: name, size: requests.length }, times));
       result.ratios.push(
-        toRatio({ what: `${name}: enforceSync to ours`, part: times[PLAIN], whole: times[OURS], atLeast }),
+        toRatio({
+          what: `${name}, ${requests.length.toLocaleString('en-US')} requests: enforceSync to ours`,
+          part: times[PLAIN],
+          whole: times[OURS],
+          atLeast,
+        }),
       );
     }
     return result;

@@ -51,11 +51,7 @@ function insertMissing(table: string): string {
           given.ptype,
           given.document
         from unnest($1::text[], $2::text[]) with ordinality as given (ptype, document, n)
-        where not exists (
-          select from ${table} stored
-          where stored.ptype = given.ptype
-          and stored.rule = given.document::jsonb
-        )
+        where ${isMissing(table)}
         order by given.n
       ) missing
       order by ptype collate "C", document collate "C"
@@ -72,12 +68,16 @@ function insertMissingInOrder(table: string): string {
     insert into ${table} (ptype, rule)
     select given.ptype, given.document::jsonb
     from unnest($1::text[], $2::text[]) with ordinality as given (ptype, document, n)
-    where not exists (
-      select from ${table} stored
-      where stored.ptype = given.ptype
-      and stored.rule = given.document::jsonb
-    )
+    where ${isMissing(table)}
     order by given.n
     on conflict (ptype, rule) do nothing
     returning ptype, rule`;
+}
+
+function isMissing(table: string): string {
+  return `not exists (
+    select from ${table} stored
+    where stored.ptype = given.ptype
+    and stored.rule = given.document::jsonb
+  )`;
 }

@@ -39,7 +39,7 @@ export interface Judgement {
  */
 export async function judgeDecisions(hearing: Hearing, report: Report = () => {}): Promise<Judgement> {
   const { model, configureEnforcer, defined, missing, live, expectations } = hearing;
-  // The definition has just been decided on, by an enforcer with this very policy: it would answer the same again.
+  // The definition was decided on by an enforcer with this very policy: it would answer the same again.
   if (configureEnforcer === undefined && isSamePolicy(live, defined.rules)) {
     return { allowed: expectations.countAllowed(), failures: [], drift: [] };
   }

@@ -65,7 +65,7 @@ async function confirmComplete(
     return await inReadOnlyTransaction(db, async (trx) => {
       const look = await lookAtDatabase(session, trx, options);
       if (!look.complete) return null;
-      const verification = await judge(options, look.live);
+      const verification = await judge(trx, options, look.live);
       const seeders = reportSeeded(options.seeders, look.context, options.progress);
       return { changed: false, migrations: [], takeover: null, seeders, verification };
     });

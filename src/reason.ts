@@ -23,3 +23,14 @@ function withoutPeriod(text: string): string {
 export function shorten(text: string, length = SHOWN_LENGTH): string {
   return text.length > length ? `${text.slice(0, length).toWellFormed()}…` : text;
 }
+
+/** `eve`, `eve and bob`, `eve, bob and 3 more`; `nobody` for an empty list. */
+export function listNames(
+  names: readonly string[],
+  { count, more }: { readonly count: number; readonly more: boolean },
+): string {
+  const rest = count - names.length;
+  const last = rest > 0 ? `${more ? 'at least ' : ''}${rest.toLocaleString('en-US')} more` : names.at(-1);
+  const others = rest > 0 ? names : names.slice(0, -1);
+  return others.length === 0 ? (last ?? 'nobody') : `${others.join(', ')} and ${last}`;
+}

@@ -34,7 +34,7 @@ export async function verifyDatabase(
 async function verifyOnce(session: Session, options: ResolvedOptions): Promise<VerificationReport> {
   try {
     return await inReadOnlyTransaction(createKysely(session, options), async (trx) =>
-      inspect(options, await readScope(trx, await prepare(trx, options), options)),
+      inspect(trx, options, await readScope(trx, await prepare(trx, options), options)),
     );
   } catch (error) {
     throw findConflict(error, session) ?? (await explainFailure(error, options, session));

@@ -1,37 +1,89 @@
-import type { StoredRule } from '../casbin/rule-row.ts';
+import { sql } from 'kysely';
+import type { AnyTransaction } from '../database/transaction.ts';
 import { VerificationError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
+import {
+  COUNTED_HOLDERS,
+  type FindHolders,
+  holdersAmong,
+  NAMED_HOLDERS,
+  summarizeHolders,
+} from '../verification/holders.ts';
 import type { VerificationReport } from '../verification/report.ts';
 import { NOT_VERIFIED, verifyPolicy } from '../verification/verify.ts';
+import type { LivePolicy } from './scope.ts';
 
-/** Holds the live policy against the definition, and logs the outcome. */
+/** So many findings of drift are logged one by one. */
+const LOGGED = 100;
+
+/** Holds the live policy, read in `trx`, against the definition, and logs the outcome. */
 export async function inspect(
+  trx: AnyTransaction,
   options: ResolvedOptions,
-  live: readonly StoredRule[],
+  { rules: live, scope }: LivePolicy,
 ): Promise<VerificationReport> {
   const { model, configureEnforcer, defined, expectations, coverage, verify, logger } = options;
   if (verify === null) return NOT_VERIFIED;
   const strict = verify.strict ?? false;
+  const findHolders = scope === 'whole' ? holdersAmong(model, live) : holdersIn(trx);
   const report = await verifyPolicy(
-    { model, configureEnforcer, defined, expectations, coverage, live, strict },
+    { model, configureEnforcer, defined, expectations, coverage, live, scope, findHolders, strict },
     options.progress.start('verify', expectations.size),
   );
-  const { ok, checks, allowed, failures, drift } = report;
-  for (const finding of drift)
-    logger.warn({ event: 'drift', ...finding }, 'Decision differs from the definition');
+  const { ok, checks, allowed } = report;
+  for (const finding of report.drift.slice(0, LOGGED))
+    logger.warn({ event: 'drift', ...finding }, 'The database has more than the definition');
+  const failures = report.failures.length + report.omitted.failures;
+  const drift = report.drift.length + report.omitted.drift;
   logger.info(
-    { event: 'verification_completed', ok, checks, allowed, failures: failures.length, drift: drift.length },
+    { event: 'verification_completed', ok, checks, allowed, failures, drift, scope: report.scope },
     'Verification completed',
   );
   return report;
 }
 
+/** Asks the database who has roles, for a table of which only a part was read. */
+function holdersIn(trx: AnyTransaction): FindHolders {
+  return async (roles, { ptypes, definedRoles }) => {
+    const links = sql`lateral (select * from casbin where rule ->> 1 = holder.name offset 0)`;
+    const { rows } = await sql<{ names: string[]; count: number }>`
+      select found.names, found.count
+      from unnest(
+        ${roles.map(({ name }) => name)}::text[],
+        ${roles.map(({ domain }) => domain)}::text[]
+      ) with ordinality as role (name, domain, n)
+      cross join lateral (
+        with recursive holder (name) as (
+          select role.name
+          union
+          select link.rule ->> 0
+          from holder
+          cross join ${links} link
+          where link.ptype = any (${ptypes}::text[])
+          and (role.domain is null or link.rule ->> 2 = role.domain)
+        ),
+        last as (
+          select name
+          from holder
+          where name <> all (${definedRoles}::text[])
+          and not exists (select from ${links} link where link.ptype = any (${ptypes}::text[]))
+          limit ${COUNTED_HOLDERS + 1}
+        )
+        select coalesce((array_agg(name))[1:${NAMED_HOLDERS}], '{}') as names, count(*)::int as count from last
+      ) found
+      order by role.n
+    `.execute(trx);
+    return rows.map(({ names, count }) => summarizeHolders(names, count));
+  };
+}
+
 /** As {@link inspect}, for a policy that is about to be relied on: throws VerificationError when it fails. */
 export async function judge(
+  trx: AnyTransaction,
   options: ResolvedOptions,
-  live: readonly StoredRule[],
+  live: LivePolicy,
 ): Promise<VerificationReport> {
-  const report = await inspect(options, live);
+  const report = await inspect(trx, options, live);
   if (report.ok) return report;
   const { renderFailures } = await import('../reports/failures.ts');
   throw new VerificationError(

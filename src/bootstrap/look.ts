@@ -1,6 +1,5 @@
 import { sql } from 'kysely';
 import { createAdapter } from '../casbin/adapter.ts';
-import type { StoredRule } from '../casbin/rule-row.ts';
 import type { Session } from '../database/session.ts';
 import { StepFailure } from '../database/step-failure.ts';
 import { tableIn } from '../database/table.ts';
@@ -9,13 +8,13 @@ import { APPLICATION_MIGRATION_TABLE, PACKAGE_MIGRATION_TABLE } from '../migrati
 import type { ResolvedOptions } from '../options/resolve.ts';
 import { bindContext, type SharedContext, shareContext } from '../seeding/context.ts';
 import type { Seeder } from '../seeding/seeder.ts';
-import { chooseScope, readScope, ruleCountExpression } from './scope.ts';
+import { chooseScope, type LivePolicy, NOTHING_READ, readScope, ruleCountExpression } from './scope.ts';
 
 /** What a database has, seen without changing anything. */
 export interface Look {
   /** Whether nothing is missing. */
   readonly complete: boolean;
-  readonly live: readonly StoredRule[];
+  readonly live: LivePolicy;
   readonly context: SharedContext;
 }
 
@@ -39,10 +38,10 @@ export async function lookAtDatabase(
     ...pendingNames(options.packageMigrations, packageNames),
     ...pendingNames(options.applicationMigrations, applicationNames),
   ];
-  if (pending.length > 0) return { complete: false, live: [], context };
+  if (pending.length > 0) return { complete: false, live: NOTHING_READ, context };
 
   const live = await readScope(trx, chooseScope(options, rules), options);
-  if (options.defined.without(live).length > 0) return { complete: false, live, context };
+  if (options.defined.without(live.rules).length > 0) return { complete: false, live, context };
   for (const seeder of options.seeders.slice(1)) {
     if (!(await isSeeded(seeder, context, options))) return { complete: false, live, context };
   }

@@ -6,13 +6,22 @@ import { tableIn } from '../database/table.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 
+/** What was read of the live policy, and whether that is all of it. */
+export interface LivePolicy {
+  readonly rules: readonly StoredRule[];
+  readonly scope: 'whole' | 'part';
+}
+
+export const NOTHING_READ: LivePolicy = { rules: [], scope: 'part' };
+
 /** A table with at most this many rules more than are defined is read whole. */
 const WHOLE_TABLE_SLACK = 1_000;
 
 /** Small tables are read whole; of large ones, what the definition can reach. */
 export function chooseScope(options: ResolvedOptions, ruleCount: number): Scope {
-  // Custom functions and role managers may link any names.
-  const everything = options.verify?.full === true || options.configureEnforcer !== undefined;
+  const { full, strict } = options.verify ?? {};
+  // Custom functions and role managers may link any names; drift may be in any row.
+  const everything = full === true || strict === true || options.configureEnforcer !== undefined;
   if (everything || ruleCount <= wholeTableLimit(options)) return { kind: 'whole' };
   return reachableScope(options.model, options.defined.rules, (position) =>
     options.expectations.valuesAt(position),
@@ -30,7 +39,7 @@ function wholeTableLimit({ defined }: ResolvedOptions): number {
 }
 
 /** Reads as much of the live policy as the options ask for, from the table that the search_path finds. */
-export async function readPolicy(trx: AnyTransaction, options: ResolvedOptions): Promise<StoredRule[]> {
+export async function readPolicy(trx: AnyTransaction, options: ResolvedOptions): Promise<LivePolicy> {
   const { rows } = await sql<{ count: number }>`
     select ${ruleCountExpression(options, undefined)} as count
   `.execute(trx);
@@ -38,11 +47,11 @@ export async function readPolicy(trx: AnyTransaction, options: ResolvedOptions):
 }
 
 /** Reads that much of it. */
-export function readScope(
+export async function readScope(
   trx: AnyTransaction,
   scope: Scope,
-  options: ResolvedOptions,
-): Promise<StoredRule[]> {
-  const { defined, progress } = options;
-  return readLivePolicy(trx, scope, defined, progress.start('read', defined.rules.length));
+  { defined, progress }: ResolvedOptions,
+): Promise<LivePolicy> {
+  const rules = await readLivePolicy(trx, scope, defined, progress.start('read', defined.rules.length));
+  return { rules, scope: scope.kind === 'whole' ? 'whole' : 'part' };
 }

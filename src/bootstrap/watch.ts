@@ -4,9 +4,9 @@ import { type AnyTransaction, readAndLetGo } from '../database/transaction.ts';
 import { StoredRuleError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import { isSamePolicy } from '../policy/rule-set.ts';
+import { type Differing, findDiffering } from '../verification/compare.ts';
 import { createDecider, verdictOf } from '../verification/decide.ts';
 import { explainer } from '../verification/explain.ts';
-import { type Differing, findDiffering } from '../verification/judge-decisions.ts';
 import { describeBroken } from '../verification/messages.ts';
 import type { VerificationFailure } from '../verification/report.ts';
 import { findBrokenLinks } from './broken-links.ts';
@@ -27,7 +27,7 @@ export async function watchPolicy(
   options: ResolvedOptions,
 ): Promise<PolicyWatch> {
   if (options.verify === null || (await readColumns(trx, 'casbin', schema)) === null) return async () => {};
-  const read = () => readAndLetGo(trx, () => readPolicy(trx, options));
+  const read = () => readAndLetGo(trx, async () => (await readPolicy(trx, options)).rules);
   const initial = await read().catch((error: unknown) => {
     // A migration may be about to mend them.
     if (error instanceof StoredRuleError) return [];

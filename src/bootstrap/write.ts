@@ -16,7 +16,7 @@ import { runSeeders } from '../seeding/run.ts';
 import { announceChange } from './announce.ts';
 import { judge } from './judge.ts';
 import { resolveSchemas } from './schemas.ts';
-import { readPolicy } from './scope.ts';
+import { NOTHING_READ, readPolicy } from './scope.ts';
 import { watchPolicy } from './watch.ts';
 
 /**
@@ -49,7 +49,8 @@ export async function writeDatabase(
     createAdapter(session.client, { schema }),
   );
   const seeders = await runSeeders(options.seeders, context, progress);
-  const verification = await judge(options, options.verify === null ? [] : await readPolicy(trx, options));
+  const live = options.verify === null ? NOTHING_READ : await readPolicy(trx, options);
+  const verification = await judge(trx, options, live);
 
   const changed = applied.length > 0 || takeover !== null || seeders.some(({ inserted }) => inserted > 0);
   if (changed) await announceChange(trx, options.notifyChannel);

@@ -40,5 +40,11 @@ export function renderFailures(report: VerificationReport): string {
       report.integrity.filter((finding) => finding.severity === 'failure'),
       (total) => `${count(total, 'problem')} with stored rules:`,
     ),
+    ...renderOmitted(report.omitted.failures, 'failure is', 'failures are'),
   ].join('\n\n');
+}
+
+/** What a report counts beyond what it lists. */
+export function renderOmitted(amount: number, one: string, several: string): string[] {
+  return amount === 0 ? [] : [`${count(amount, `more ${one}`, `more ${several}`)} not listed.`];
 }

@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 import type { BootstrapReport, TakeoverReport } from '../report.ts';
 import type { VerificationReport } from '../verification/report.ts';
 import { renderAddedRules, renderDecisions } from './decisions.ts';
-import { renderFailures } from './failures.ts';
+import { renderFailures, renderOmitted } from './failures.ts';
 import { renderIntegrity } from './findings.ts';
 import { count, duration } from './phrases.ts';
 import { escapeControls, renderTable } from './table.ts';
@@ -27,6 +27,7 @@ export function renderSummary(report: BootstrapReport, options: SummaryOptions):
     ...renderTakeover(report.takeover, options.dryRun),
     ...renderSeeders(report, options.dryRun),
     ...renderVerification(report.verification),
+    ...renderScope(report.verification),
     ...renderDrift(report.verification),
     ...renderWarnings(report.verification),
   ].join('\n\n');
@@ -90,7 +91,14 @@ function renderVerification(verification: VerificationReport): string[] {
   return [lines.join('\n')];
 }
 
-function renderDrift({ drift }: VerificationReport): string[] {
+function renderScope({ scope }: VerificationReport): string[] {
+  if (scope.kind !== 'part') return [];
+  return [
+    `The table is large: ${count(scope.rules, 'rule was', 'rules were')} read, those that the definition and its requests can reach. Drift and problems of other rows are not known; verify: { full: true } reads all rows.`,
+  ];
+}
+
+function renderDrift({ drift, omitted }: VerificationReport): string[] {
   return [
     ...renderDecisions(
       drift,
@@ -100,6 +108,7 @@ function renderDrift({ drift }: VerificationReport): string[] {
       drift,
       (total) => `Drift: ${count(total, 'stored rule is', 'stored rules are')} not defined:`,
     ),
+    ...renderOmitted(omitted.drift, 'finding of drift is', 'findings of drift are'),
   ];
 }
 

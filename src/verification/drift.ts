@@ -1,55 +1,160 @@
 import type { Model } from 'casbin';
-import { tokensOf } from '../casbin/model.ts';
+import { roleCalls } from '../casbin/matcher.ts';
+import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
-import { formatRule, type Rule } from '../policy/rule.ts';
+import { formatRule, formatValue, type Rule, ruleKey } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
-import type { DriftFinding } from './report.ts';
+import { listNames } from '../reason.ts';
+import type { DriftingDecision } from './compare.ts';
+import { domainOf, type FindHolders, type Role } from './holders.ts';
+import { subjectOf } from './parts.ts';
+import type { DriftFinding, Holders } from './report.ts';
+
+/** So many undefined rules are listed; the rest is counted. */
+const LISTED = 10_000;
 
 /**
- * Stored rules that are not in the definition and are about a role that is: a grant to it, or a role that it
- * inherits from since. Links from users to roles are not among them.
+ * What is stored beyond the definition: the decisions that it changes, then each other rule of it. That is every
+ * undefined `p` rule, and every undefined link between roles: a link from a name that the definition uses, or that
+ * others inherit from. Links from users to roles are not.
  *
- * @param explained rules that a finding names already, ptype first
+ * @param decisions the requests that added rules decide otherwise; a rule that one of them names is not repeated
  */
-export function findAddedRules(
+export async function findDrift(
   model: Model,
   live: readonly StoredRule[],
   defined: RuleSet,
-  explained: readonly (readonly string[])[],
-): DriftFinding[] {
-  const subjectOf = subjectReader(model);
-  const roles = new Set(defined.rules.flatMap((rule) => [subjectOf(rule), ...parentOf(rule)]));
-  const known = new Set(explained.map((rule) => JSON.stringify(rule)));
-  return live
-    .filter((rule) => !defined.has(rule) && roles.has(subjectOf(rule)))
-    .filter(({ ptype, values }) => !known.has(JSON.stringify([ptype, ...values])))
-    .map((rule): DriftFinding => {
-      const array = [rule.ptype, ...rule.values];
-      return {
-        request: [],
-        expected: null,
-        actual: null,
-        rule: array,
-        rolePath: [],
-        ids: [rule.id],
-        added: [array],
-        reason: 'stored, but not defined',
-        message: `Rule "${formatRule(rule)}" (row ${rule.id}) is stored, but not defined.`,
-      };
-    });
+  decisions: readonly DriftingDecision[],
+  findHolders: FindHolders,
+): Promise<{ drift: DriftFinding[]; omitted: number }> {
+  const named = new Set(decisions.flatMap(({ added }) => added.map((rule) => JSON.stringify(rule))));
+  const rules = findUndefined(model, live, defined).filter((rule) => !named.has(ruleKey(rule)));
+  const listed = rules.slice(0, LISTED);
+
+  const roleOf = roleReader(model);
+  const roles = new Map<string, Role>();
+  const keyFor = (rule: Rule | undefined) => {
+    const role = rule === undefined ? null : roleOf(rule);
+    const key = JSON.stringify(role);
+    if (role !== null) roles.set(key, role);
+    return key;
+  };
+  const keys = [
+    ...decisions.map(({ added: [first] }) => keyFor(first && toRule(first))),
+    ...listed.map(keyFor),
+  ];
+  const links = { ptypes: subjectLinks(model), definedRoles: [...namesOf(model, defined.rules)] };
+  const found = roles.size === 0 ? [] : await findHolders([...roles.values()], links);
+  const holders = new Map([...roles.keys()].map((key, index) => [key, found[index] ?? null]));
+  const holdersAt = (index: number) => holders.get(keys[index] ?? '') ?? null;
+
+  const drift = [
+    ...decisions.map((decision, index): DriftFinding => {
+      const who = holdersAt(index);
+      return { ...decision, holders: who, message: withHolders(decision.message, who) };
+    }),
+    ...listed.map((rule, index) => describeUndefined(rule, holdersAt(decisions.length + index))),
+  ];
+  return { drift, omitted: rules.length - listed.length };
 }
 
-/** The one whom a rule is about: the child of a role link, and of a `p` rule what its definition calls `sub`. */
-function subjectReader(model: Model): (rule: Rule) => string | undefined {
-  const positions = new Map(
-    [...(model.model.get('p')?.keys() ?? [])].map((ptype) => [
-      ptype,
-      tokensOf(model, 'p', ptype).indexOf('sub'),
-    ]),
+function toRule([ptype = '', ...values]: readonly string[]): Rule {
+  return { ptype, values };
+}
+
+function findUndefined(model: Model, live: readonly StoredRule[], defined: RuleSet): StoredRule[] {
+  const known = ruleLengthsOf(model);
+  const parents = new Map<string, Set<string>>();
+  for (const { ptype, values } of live) {
+    if (!ptype.startsWith('g')) continue;
+    const names = parents.get(ptype) ?? new Set();
+    parents.set(ptype, names.add(values[1] ?? ''));
+  }
+  const names = namesOf(model, defined.rules);
+  return live.filter((rule) => {
+    // Casbin leaves out what the model does not define.
+    if (!known.has(rule.ptype) || defined.has(rule)) return false;
+    const [child = ''] = rule.values;
+    return rule.ptype.startsWith('p') || names.has(child) || parents.get(rule.ptype)?.has(child) === true;
+  });
+}
+
+/** The names that defined rules are about: both sides of links, and what a matcher may find by links. */
+function namesOf(model: Model, rules: readonly Rule[]): Set<string> {
+  const matcher = model.model.get('m')?.get('m')?.value ?? '';
+  const policyTokens = tokensOf(model, 'p');
+  const linked = roleCalls(matcher).map(({ policy }) => policyTokens.indexOf(policy));
+  const subjectAt = subjectPositions(model);
+  return new Set(
+    rules.flatMap(({ ptype, values }) => {
+      if (ptype.startsWith('g')) return values.slice(0, 2);
+      const positions = ptype === 'p' ? linked : [];
+      return [subjectAt(ptype), ...positions].map((position) => values[position] ?? '');
+    }),
   );
-  return ({ ptype, values }) => values[Math.max(0, positions.get(ptype) ?? 0)];
 }
 
-function parentOf({ ptype, values }: Rule): string[] {
-  return ptype.startsWith('g') ? values.slice(1, 2) : [];
+/** The one whom a rule gives something to: the child of a link between subjects, the subject of a `p` rule. */
+function roleReader(model: Model): (rule: Rule) => Role | null {
+  const subjectAt = subjectPositions(model);
+  const links = subjectLinks(model);
+  const matcher = model.model.get('m')?.get('m')?.value ?? '';
+  const domainToken = roleCalls(matcher).find(({ request }) => request === subjectOf(model))?.domain ?? '';
+  const domainAt = tokensOf(model, 'p').indexOf(domainToken);
+  const lengths = ruleLengthsOf(model);
+  return ({ ptype, values }) => {
+    if (ptype.startsWith('p')) {
+      const domain = ptype === 'p' ? values[domainAt] : undefined;
+      return { name: values[subjectAt(ptype)] ?? '', domain: domain ?? null };
+    }
+    if (!links.includes(ptype)) return null;
+    const domain = domainOf(values, lengths.get(ptype));
+    return { name: values[0] ?? '', domain: domain === '' ? null : domain };
+  };
+}
+
+/** Where the rules of a ptype have their subject. */
+function subjectPositions(model: Model): (ptype: string) => number {
+  const subject = subjectOf(model) ?? 'sub';
+  const matcher = model.model.get('m')?.get('m')?.value ?? '';
+  const called = roleCalls(matcher).find(({ request }) => request === subject)?.policy;
+  const positions = new Map<string, number>();
+  for (const ptype of model.model.get('p')?.keys() ?? []) {
+    const tokens = tokensOf(model, 'p', ptype);
+    const found = [called, subject, 'sub'].map((token) => tokens.indexOf(token ?? '')).find((at) => at >= 0);
+    positions.set(ptype, found ?? 0);
+  }
+  return (ptype) => positions.get(ptype) ?? 0;
+}
+
+/** The role definitions that subjects have roles by: not those that are called for other values only. */
+function subjectLinks(model: Model): string[] {
+  const subject = subjectOf(model);
+  const calls = roleCalls(model.model.get('m')?.get('m')?.value ?? '');
+  return [...(model.model.get('g')?.keys() ?? [])].filter((ptype) => {
+    const own = calls.filter((call) => call.ptype === ptype);
+    return own.length === 0 || own.some(({ request }) => request === subject);
+  });
+}
+
+function describeUndefined(rule: StoredRule, holders: Holders | null): DriftFinding {
+  const array = [rule.ptype, ...rule.values];
+  const message = `Rule "${formatRule(rule)}" (row ${rule.id}) is stored, but not defined.`;
+  return {
+    request: [],
+    expected: null,
+    actual: null,
+    rule: array,
+    rolePath: [],
+    ids: [rule.id],
+    added: [array],
+    holders,
+    reason: 'stored, but not defined',
+    message: withHolders(message, holders),
+  };
+}
+
+function withHolders(message: string, holders: Holders | null): string {
+  if (holders === null) return message;
+  return `${message} Who has it now: ${listNames(holders.names.map(formatValue), holders)}.`;
 }

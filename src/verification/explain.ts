@@ -9,9 +9,9 @@ import { roleRoutes } from './role-route.ts';
 /**
  * Tells for one policy why a request was answered as it was.
  *
- * @param culprits the added rules that are to blame, where they are known; otherwise, those that took part
+ * @param causes the added rules that make the answer, where they are known; otherwise, those that took part
  */
-export type Explain = (request: Request, answer: Answer, culprits?: readonly Rule[]) => Explanation;
+export type Explain = (request: Request, answer: Answer, causes?: readonly Rule[]) => Explanation;
 
 /**
  * Makes {@link Explain} for the policy that the answers were given on.
@@ -30,11 +30,11 @@ export function explainer(
     rules,
     rules.filter((rule) => defined.has(rule)),
   );
-  return (request, { allowed, rule: values, error }, culprits) => {
+  return (request, { allowed, rule: values, error }, causes) => {
     const rule: Rule | null = values.length === 0 ? null : { ptype: 'p', values };
     const { path, links } = rule === null ? { path: [], links: [] } : findRoute(request, rule);
     const involved = rule === null ? [] : [rule, ...links];
-    const added = culprits ?? involved.filter((one) => !defined.has(one));
+    const added = causes ?? involved.filter((one) => !defined.has(one));
     const keys = new Set([...involved, ...added].map(ruleKey));
     return {
       rule: rule === null ? null : toArray(rule),

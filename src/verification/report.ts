@@ -42,11 +42,34 @@ export interface IntegrityFinding {
 
 /** What the live policy has beyond the definition. Somebody granted or denied it since. */
 export interface DriftFinding extends Explanation {
-  /** The request that is decided otherwise; empty for a rule that no expectation is about. */
+  /** The request that is decided otherwise; empty for a rule that changes none of the expectations. */
   readonly request: readonly string[];
   readonly expected: Decision | null;
   readonly actual: Decision | null;
+  /** Who has what the first of the added rules gives; null for a link between resources. */
+  readonly holders: Holders | null;
   readonly message: string;
+}
+
+/** Who has a role, directly or through other roles; roles that the definition names are not counted. */
+export interface Holders {
+  /** Up to five of them. */
+  readonly names: readonly string[];
+  /** How many there are, counted up to 10,000. */
+  readonly count: number;
+  /** Whether there are more than `count`. */
+  readonly more: boolean;
+}
+
+/** How much of the rule table a report is about. */
+export interface VerificationScope {
+  /**
+   * `whole`: every stored rule was read. `part`: of a large table, the rules that the definition and its requests
+   * can reach were read; the drift and the integrity of other rules are not known. `none`: nothing was verified.
+   */
+  readonly kind: 'whole' | 'part' | 'none';
+  /** How many rules were read. */
+  readonly rules: number;
 }
 
 /** How many of the defined rules decided at least one expectation. */
@@ -67,6 +90,9 @@ export interface VerificationReport {
   readonly failures: readonly VerificationFailure[];
   readonly integrity: readonly IntegrityFinding[];
   readonly drift: readonly DriftFinding[];
+  /** How many more failures and drift findings there are, which are counted and not listed. */
+  readonly omitted: { readonly failures: number; readonly drift: number };
+  readonly scope: VerificationScope;
   readonly coverage: Coverage;
   readonly durationMs: number;
 }

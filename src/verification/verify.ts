@@ -3,12 +3,13 @@ import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { Report } from '../progress.ts';
-import { findAddedRules } from './drift.ts';
+import { compareDecisions, noDifferences } from './compare.ts';
+import { findDrift } from './drift.ts';
 import type { Expectations } from './expectations.ts';
+import type { FindHolders } from './holders.ts';
 import { checkIntegrity } from './integrity.ts';
-import { type Judgement, judgeDecisions } from './judge-decisions.ts';
 import { describeMissing } from './messages.ts';
-import type { Coverage, VerificationFailure, VerificationReport } from './report.ts';
+import type { Coverage, VerificationFailure, VerificationReport, VerificationScope } from './report.ts';
 import { checkStructure } from './structure.ts';
 
 /** What is held against what. */
@@ -19,8 +20,10 @@ export interface Verification {
   readonly defined: RuleSet;
   readonly expectations: Expectations;
   readonly coverage: Coverage;
-  /** The rules that the database holds, by id. */
+  /** The rules that were read from the database, by id. */
   readonly live: readonly StoredRule[];
+  readonly scope: VerificationScope['kind'];
+  readonly findHolders: FindHolders;
   readonly strict: boolean;
 }
 
@@ -32,11 +35,11 @@ export const NOT_VERIFIED: VerificationReport = {
   failures: [],
   integrity: [],
   drift: [],
+  omitted: { failures: 0, drift: 0 },
+  scope: { kind: 'none', rules: 0 },
   coverage: { covered: 0, total: 0, uncovered: [] },
   durationMs: 0,
 };
-
-const UNDECIDED: Judgement = { allowed: 0, failures: [], drift: [] };
 
 /**
  * Holds the live policy against the definition: the integrity of what is stored first, then every expectation,
@@ -47,24 +50,30 @@ const UNDECIDED: Judgement = { allowed: 0, failures: [], drift: [] };
  */
 export async function verifyPolicy(verification: Verification, report?: Report): Promise<VerificationReport> {
   const started = performance.now();
-  const { model, configureEnforcer, defined, expectations, coverage, live, strict } = verification;
+  const { model, configureEnforcer, defined, expectations, coverage, live, scope, strict } = verification;
+  const { findHolders } = verification;
   const structure = checkStructure(model, live, defined.rules, configureEnforcer !== undefined);
   const integrity = [...checkIntegrity(model, live), ...structure];
   const missing = defined.without(live);
 
-  const judged =
-    structure.length > 0 ? UNDECIDED : await judgeDecisions({ ...verification, missing }, report);
-  const explained = judged.drift.flatMap(({ added }) => added);
-  const drift = [...judged.drift, ...findAddedRules(model, live, defined, explained)];
+  const decisions =
+    structure.length > 0 ? noDifferences(0) : await compareDecisions({ ...verification, missing }, report);
+  const { drift, omitted } = await findDrift(model, live, defined, decisions.drift, findHolders);
   const strictly = strict ? drift.map((finding): VerificationFailure => ({ ...finding, kind: 'drift' })) : [];
-  const failures = [...missing.map(describeMissing), ...judged.failures, ...strictly];
+  const failures = [...missing.map(describeMissing), ...decisions.failures, ...strictly];
+  const omittedDrift = decisions.omitted.drift + omitted;
   return {
     ok: failures.length === 0 && integrity.every(({ severity }) => severity !== 'failure'),
     checks: structure.length > 0 ? 0 : expectations.size,
-    allowed: judged.allowed,
+    allowed: decisions.allowed,
     failures,
     integrity,
     drift,
+    omitted: {
+      failures: decisions.omitted.failures + (strict ? omittedDrift : 0),
+      drift: omittedDrift,
+    },
+    scope: { kind: scope, rules: live.length },
     coverage,
     durationMs: performance.now() - started,
   };

@@ -3,6 +3,7 @@ import { afterAll, expect, test } from 'vitest';
 import { bootstrapDatabase, verifyDatabase } from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
+import { holdersAmong } from '../../src/verification/holders.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
 import { verifyPolicy } from '../../src/verification/verify.ts';
 import { useDatabase } from '../support/database.ts';
@@ -108,8 +109,11 @@ async function verifyInMemory(subject: Subject) {
     expectations,
     coverage,
   };
-  return (rows: readonly Row[], strict = false) =>
-    verifyPolicy({ ...given, live: rows.map((row) => ({ ...row, values: [...row.values] })), strict });
+  return (rows: readonly Row[], strict = false) => {
+    const live = rows.map((row) => ({ ...row, values: [...row.values] }));
+    const findHolders = holdersAmong(model, live);
+    return verifyPolicy({ ...given, live, scope: 'whole', findHolders, strict });
+  };
 }
 
 function optionsOf({ name, modelText, policy }: Subject) {

@@ -2,8 +2,8 @@ import { newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
 import type { StoredRule } from '../../src/casbin/rule-row.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
+import { findDiffering } from '../../src/verification/compare.ts';
 import { createDecider } from '../../src/verification/decide.ts';
-import { findDiffering } from '../../src/verification/judge-decisions.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
 import { modelText } from '../verification/judge.fixture.ts';
 

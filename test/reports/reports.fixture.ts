@@ -10,6 +10,8 @@ export function verification(parts: Partial<VerificationReport> = {}): Verificat
     failures: [],
     integrity: [],
     drift: [],
+    omitted: { failures: 0, drift: 0 },
+    scope: { kind: 'whole', rules: 16 },
     coverage: { covered: 16, total: 16, uncovered: [] },
     durationMs: 12,
     ...parts,
@@ -42,6 +44,7 @@ export const ADDED_RULE = {
   rolePath: [],
   ids: [17],
   added: [['p', 'user', 'reports', 'read']],
+  holders: { names: ['eve', 'bob'], count: 7, more: false },
   reason: 'stored, but not defined',
   message: '',
 };

@@ -84,25 +84,48 @@ describe('the summary of a bootstrap', () => {
   });
 
   test('shows each decision that drifted and why, then the added rules that no decision shows', () => {
-    const granted = decision({
-      request: ['readonly', 'accounts', 'write'],
-      expected: 'deny',
-      actual: 'allow',
-      reason: 'by "p, readonly, accounts, write"',
-    });
+    const granted = {
+      ...decision({
+        request: ['readonly', 'accounts', 'write'],
+        expected: 'deny',
+        actual: 'allow',
+        reason: 'by "p, readonly, accounts, write"',
+      }),
+      holders: { names: [], count: 0, more: false },
+    };
     expect(
       renderSummary(bootstrap({ verification: verification({ drift: [granted, ADDED_RULE] }) }), HERE),
     ).toContain(
       [
         'Drift: 1 request is decided otherwise than defined:',
-        '  request                    expected  actual  why',
-        '  readonly, accounts, write  deny      allow   by "p, readonly, accounts, write"',
+        '  request                    expected  actual  why                                who has it now',
+        '  readonly, accounts, write  deny      allow   by "p, readonly, accounts, write"  nobody',
         '',
         'Drift: 1 stored rule is not defined:',
-        '  row  rule',
-        '   17  p, user, reports, read',
+        '  row  rule                    who has it now',
+        '   17  p, user, reports, read  eve, bob and 5 more',
       ].join('\n'),
     );
+  });
+
+  test('counts what is not listed', () => {
+    const omitted = { failures: 0, drift: 4_000 };
+    expect(renderSummary(bootstrap({ verification: verification({ omitted }) }), HERE)).toContain(
+      '4,000 more findings of drift are not listed.',
+    );
+    const failed = verification({ ok: false, failures: [decision()], omitted: { failures: 1, drift: 0 } });
+    expect(renderSummary(bootstrap({ verification: failed }), HERE)).toContain(
+      '1 more failure is not listed.',
+    );
+  });
+
+  test('says which part of a large table it is about', () => {
+    const summary = (kind: 'whole' | 'part') =>
+      renderSummary(bootstrap({ verification: verification({ scope: { kind, rules: 1_234 } }) }), HERE);
+
+    expect(summary('part')).toContain('The table is large: 1,234 rules were read, those that the definition');
+    expect(summary('part')).toContain('verify: { full: true } reads all rows.');
+    expect(summary('whole')).not.toContain('rows');
   });
 
   test('shows warnings about stored rules, which are no failures', () => {

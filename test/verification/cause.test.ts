@@ -148,7 +148,12 @@ describe('what was added', () => {
       'g, alice, staff',
       'g, alice, trainee',
     ];
-    const report = await judgeRules(text, { rules: rules.map(rule) }, [...rules, 'g, trainee, staff']);
+    const report = await judgeRules(text, { rules: rules.map(rule) }, [
+      ...rules,
+      'p, alice, logs, read, allow',
+      'g, trainee, staff',
+      'g, bob, trainee',
+    ]);
 
     expect(report).toMatchObject({ ok: true, failures: [] });
     expect(report.drift).toMatchObject([
@@ -157,10 +162,11 @@ describe('what was added', () => {
         rule: rule('p, trainee, data, read, allow'),
         added: [rule('g, trainee, staff')],
       },
+      { request: [], rule: rule('p, alice, logs, read, allow') },
     ]);
   });
 
-  test('is drift on a defined role also where no expectation asks for it', async () => {
+  test('is drift also where no expectation asks for it', async () => {
     const report = await judgeRules(RBAC, { rules: ROLES.map(rule) }, [
       ...ROLES,
       'p, user, reports, approve',
@@ -172,6 +178,7 @@ describe('what was added', () => {
     expect(report.drift.map(({ rule, request, ids }) => [rule, request, ids])).toEqual([
       [rule('p, user, reports, approve'), [], [4]],
       [rule('g, readonly, guest'), [], [5]],
+      [rule('p, alice, reports, approve'), [], [6]],
     ]);
   });
 

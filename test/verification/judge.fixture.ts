@@ -3,6 +3,7 @@ import type { ConfigureEnforcer } from '../../src/casbin/enforcer.ts';
 import type { PolicyDefinition } from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
+import { holdersAmong } from '../../src/verification/holders.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
 import { verifyPolicy } from '../../src/verification/verify.ts';
 
@@ -60,13 +61,16 @@ export async function judgeRules(
 ) {
   const { expectations, coverage } = await promiseOf(text, definition, configureEnforcer);
   const live = lines.map(rule).map(([ptype = '', ...values], index) => ({ id: index + 1, ptype, values }));
+  const model = newModelFromString(text);
   return verifyPolicy({
-    model: newModelFromString(text),
+    model,
     configureEnforcer,
     defined: new RuleSet(compilePolicy(definition)),
     expectations,
     coverage,
     live,
+    scope: 'whole',
+    findHolders: holdersAmong(model, live),
     strict,
   });
 }

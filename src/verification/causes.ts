@@ -1,0 +1,138 @@
+import type { Model } from 'casbin';
+import { linkedTokens } from '../casbin/matcher-links.ts';
+import { tokensOf } from '../casbin/model.ts';
+import { addTo } from '../policy/multimap.ts';
+import { type Rule, ruleKey } from '../policy/rule.ts';
+import type { Answer } from './decide.ts';
+import { paced } from './pace.ts';
+import type { Request } from './requests.ts';
+import type { RuleIndex } from './rule-index.ts';
+
+/** A policy that answers otherwise than the definition, and how to ask parts of it. */
+export interface AddedTo {
+  isDefined(rule: Rule): boolean;
+  /** Rules of the policy that decide these requests as all of them do; see {@link partFinder}. */
+  partFor(requests: readonly Request[]): readonly Rule[];
+  /** Decides requests on a policy of just these rules. */
+  decide(rules: readonly Rule[], requests: readonly Request[]): Promise<Answer[]>;
+}
+
+/** A request that the defined rules alone decide otherwise. */
+export interface Difference {
+  readonly request: Request;
+  readonly answer: Answer;
+  /** The added rules that took part in the answer. */
+  readonly involved: readonly Rule[];
+}
+
+/**
+ * Finds for each difference the added rules that cause it, which may be others than those that took part: a role
+ * link can change the order of the rules, a rule can stop Casbin from getting as far as the next one.
+ */
+export async function findCauses<D extends Difference>(
+  policy: AddedTo,
+  differences: readonly D[],
+): Promise<Map<D, readonly Rule[]>> {
+  const causes = new Map<D, readonly Rule[]>();
+  for await (const group of paced(groupByInvolved(differences))) {
+    const involved = new Set(group[0]?.involved.map(ruleKey));
+    const requests = group.map(({ request }) => request);
+    const rules = policy
+      .partFor(requests)
+      .filter((rule) => policy.isDefined(rule) || involved.has(ruleKey(rule)));
+    const answers = await policy.decide(rules, requests);
+    for (const [index, difference] of group.entries()) {
+      const areEnough = isSameAnswer(answers[index], difference.answer);
+      causes.set(difference, areEnough ? difference.involved : await narrowDown(policy, difference));
+    }
+  }
+  return causes;
+}
+
+function groupByInvolved<D extends Difference>(differences: readonly D[]): Iterable<readonly D[]> {
+  const groups = new Map<string, D[]>();
+  for (const difference of differences) addTo(groups, difference.involved.map(ruleKey).join(), difference);
+  return groups.values();
+}
+
+/**
+ * Added rules that are enough for the answer, and none of them for nothing: the last one of the shortest
+ * beginning of the list that gives the answer is needed, then likewise among those before it.
+ */
+async function narrowDown(policy: AddedTo, { request, answer }: Difference): Promise<Rule[]> {
+  const part = policy.partFor([request]);
+  const needed = new Set<Rule>();
+  const isEnough = async (added: readonly Rule[]) => {
+    const some = new Set([...needed, ...added]);
+    const rules = part.filter((rule) => policy.isDefined(rule) || some.has(rule));
+    const [given] = await policy.decide(rules, [request]);
+    return isSameAnswer(given, answer);
+  };
+  let candidates = part.filter((rule) => !policy.isDefined(rule));
+  while (candidates.length > 0 && !(await isEnough([]))) {
+    let [tooShort, enough] = [0, candidates.length];
+    while (enough - tooShort > 1) {
+      const middle = Math.floor((tooShort + enough) / 2);
+      if (await isEnough(candidates.slice(0, middle))) enough = middle;
+      else tooShort = middle;
+    }
+    const last = candidates[enough - 1];
+    if (last !== undefined) needed.add(last);
+    candidates = candidates.slice(0, enough - 1);
+  }
+  return part.filter((rule) => needed.has(rule));
+}
+
+function isSameAnswer(one: Answer | undefined, other: Answer): boolean {
+  return one?.allowed === other.allowed && (one.error === null) === (other.error === null);
+}
+
+/**
+ * Makes a function that gives the part of a policy which decides some requests as the whole policy does, also when
+ * added rules are left out of both: the `p` rules that can match one of them, and the links that lead on from
+ * their values.
+ *
+ * That is the whole policy where rules can't be told apart: without an index, where links are followed from other
+ * values than the request's, and where the links of all subjects put the rules in order.
+ *
+ * @param index of the same policy
+ */
+export function partFinder(
+  model: Model,
+  live: readonly Rule[],
+  isDefined: (rule: Rule) => boolean,
+  index: RuleIndex | null,
+): AddedTo['partFor'] {
+  const linked = linkedTokens(model.model.get('m')?.get('m')?.value ?? '');
+  const orderedByLinks = model.model.get('e')?.get('e')?.value.startsWith('subjectPriority') ?? false;
+  if (index === null || linked === null || orderedByLinks) return () => live;
+
+  const requestTokens = tokensOf(model, 'r');
+  const linkedPositions = [...new Set(linked)].map((token) => requestTokens.indexOf(token));
+  const positions = new Map<readonly string[], number>();
+  const linksOf = new Map<string, number[]>();
+  for (const [position, { ptype, values }] of live.entries()) {
+    if (ptype === 'p') positions.set(values, position);
+    else if (ptype.startsWith('g')) addTo(linksOf, values[0] ?? '', position);
+  }
+  // Casbin evaluates the matcher with empty values when there is no rule at all: where the policy has one, so has the part.
+  const first = Math.max(
+    live.findIndex((rule) => rule.ptype === 'p' && isDefined(rule)),
+    0,
+  );
+  return (requests) => {
+    const part = new Set([first]);
+    const names = new Set<string>();
+    for (const request of requests) {
+      for (const values of index.find(request)) part.add(positions.get(values) ?? first);
+      for (const position of linkedPositions) names.add(request[position] ?? '');
+    }
+    for (const name of names) {
+      for (const position of linksOf.get(name) ?? []) {
+        part.add(position);
+        names.add(live[position]?.values[1] ?? '');
+      }
+    }
+    return [...part].sort((a, b) => a - b).flatMap((position) => live[position] ?? []);
+  };
+}

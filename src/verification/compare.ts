@@ -1,0 +1,169 @@
+import type { Model } from 'casbin';
+import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
+import type { StoredRule } from '../casbin/rule-row.ts';
+import type { Rule } from '../policy/rule.ts';
+import { isSamePolicy, type RuleSet } from '../policy/rule-set.ts';
+import type { Report } from '../progress.ts';
+import { type Difference, findCauses, partFinder } from './causes.ts';
+import { type Answer, createDecider, type Decider, decideAll, verdictOf } from './decide.ts';
+import { type Expectation, type Expectations, isAsExpected } from './expectations.ts';
+import { explainer } from './explain.ts';
+import { describeDrift, describeFailure, describeUndecided, describeViolation } from './messages.ts';
+import { paced } from './pace.ts';
+import type { Decision, Explanation, VerificationFailure } from './report.ts';
+
+/** Of each kind, so many decisions are explained and listed; the rest is counted. */
+const LISTED = 1_000;
+
+/** What is decided, on what. */
+export interface Comparison {
+  readonly model: Model;
+  readonly configureEnforcer: ConfigureEnforcer | undefined;
+  readonly defined: RuleSet;
+  /** Those of the defined rules that are not stored. */
+  readonly missing: readonly Rule[];
+  readonly live: readonly StoredRule[];
+  readonly expectations: Expectations;
+}
+
+/** A request that only added rules decide otherwise, and why. */
+export interface DriftingDecision extends Explanation {
+  readonly request: readonly string[];
+  readonly expected: Decision;
+  readonly actual: Decision;
+  readonly message: string;
+}
+
+/** The decisions that are not as expected. */
+export interface ComparedDecisions {
+  /** How many requests are allowed. */
+  readonly allowed: number;
+  readonly failures: readonly VerificationFailure[];
+  readonly drift: readonly DriftingDecision[];
+  /** How many more there are of each, which are not listed. */
+  readonly omitted: { readonly failures: number; readonly drift: number };
+}
+
+/** What is found when nothing is decided, or everything is as expected. */
+export function noDifferences(allowed: number): ComparedDecisions {
+  return { allowed, failures: [], drift: [], omitted: { failures: 0, drift: 0 } };
+}
+
+/**
+ * Decides every expectation on the live policy, and sorts each difference by its cause.
+ *
+ * It is drift when added rules alone make it: without them the request is decided as expected, and with them it
+ * is not, even with every defined rule in place. Otherwise it is a failure.
+ */
+export async function compareDecisions(
+  comparison: Comparison,
+  report: Report = () => {},
+): Promise<ComparedDecisions> {
+  const { model, configureEnforcer, defined, live, expectations } = comparison;
+  // The definition was decided on by an enforcer with this very policy: it would answer the same again.
+  if (configureEnforcer === undefined && isSamePolicy(live, defined.rules)) {
+    return noDifferences(expectations.countAllowed());
+  }
+  const decider = await createDecider(model, live, configureEnforcer);
+  const { allowed, differing } = await findDiffering(decider, expectations, report);
+  if (differing.length === 0) return noDifferences(allowed);
+
+  const { sorted, omitted } = await sortByCause(comparison, differing);
+  const explain = explainer(model, live, defined);
+  const cases: (Sorted & Difference)[] = [];
+  for await (const one of paced(sorted)) {
+    const { request } = one.expectation;
+    const involved = explain(request, one.answer).added.map(([ptype = '', ...values]) => ({ ptype, values }));
+    cases.push({ ...one, request, involved });
+  }
+  const isDefined = (rule: Rule) => defined.has(rule);
+  const causes = await findCauses(
+    {
+      isDefined,
+      partFor: partFinder(model, live, isDefined, decider.index),
+      decide: (rules, requests) => decideAll(model, rules, requests, configureEnforcer),
+    },
+    cases.filter(({ byAddition }) => byAddition),
+  );
+
+  const failures: VerificationFailure[] = [];
+  const drift: DriftingDecision[] = [];
+  for await (const one of paced(cases)) {
+    const { kind, expectation, request, answer } = one;
+    const explanation = explain(request, answer, causes.get(one));
+    const found = { request, expected: expectation.expected, actual: verdictOf(answer), ...explanation };
+    if (answer.error !== null)
+      failures.push({ kind: 'decision', ...found, message: describeUndecided(found) });
+    else if (kind === 'never') failures.push({ kind, ...found, message: describeViolation(found) });
+    else if (kind === 'drift') drift.push({ ...found, message: describeDrift(found) });
+    else failures.push({ kind, ...found, message: describeFailure(found) });
+  }
+  return { allowed, failures, drift, omitted };
+}
+
+/** A decision that is not as expected, and what that is called. */
+interface Sorted {
+  readonly kind: 'never' | 'decision' | 'drift';
+  readonly expectation: Expectation;
+  readonly answer: Answer;
+  /** Whether the defined rules alone decide as expected. */
+  readonly byAddition: boolean;
+}
+
+/** Sorts differences by kind, and keeps the first of each. */
+async function sortByCause(
+  { model, configureEnforcer, defined, missing, live }: Comparison,
+  differing: readonly Differing[],
+): Promise<{ sorted: Sorted[]; omitted: ComparedDecisions['omitted'] }> {
+  const withoutAdded = await createDecider(
+    model,
+    live.filter((rule) => defined.has(rule)),
+    configureEnforcer,
+  );
+  const withMissing =
+    missing.length === 0 ? null : await createDecider(model, [...live, ...missing], configureEnforcer);
+
+  const sorted: Sorted[] = [];
+  const counts = { never: 0, decision: 0, drift: 0 };
+  for await (const { expectation, answer } of paced(differing)) {
+    const { request } = expectation;
+    const byAddition = isAsExpected(expectation, await withoutAdded.decide(request));
+    const onlyByAddition =
+      byAddition && (withMissing === null || !isAsExpected(expectation, await withMissing.decide(request)));
+    const failing = expectation.kind === 'never' ? 'never' : 'decision';
+    const kind = onlyByAddition && failing !== 'never' && answer.error === null ? 'drift' : failing;
+    counts[kind] += 1;
+    if (counts[kind] <= LISTED) sorted.push({ kind, expectation, answer, byAddition });
+  }
+  const beyond = (count: number) => Math.max(0, count - LISTED);
+  return {
+    sorted,
+    omitted: { failures: beyond(counts.never) + beyond(counts.decision), drift: beyond(counts.drift) },
+  };
+}
+
+/** A decision that is not as expected, and the number of its expectation. */
+export interface Differing {
+  readonly number: number;
+  readonly expectation: Expectation;
+  readonly answer: Answer;
+}
+
+/** Decides every expectation that the policy may not keep; gives those that it does not, and how many are allowed. */
+export async function findDiffering(
+  decider: Decider,
+  expectations: Expectations,
+  report: Report = () => {},
+): Promise<{ allowed: number; differing: Differing[] }> {
+  const differing: Differing[] = [];
+  let [count, allowed] = [0, 0];
+  for await (const [number, expectation] of paced(expectations.toDecide(decider))) {
+    const answer = await decider.decide(expectation.request);
+    if (!isAsExpected(expectation, answer)) differing.push({ number, expectation, answer });
+    if (answer.allowed) allowed += 1;
+    count += 1;
+    report(Math.min(number, expectations.size - 1), expectations.size);
+  }
+  report(expectations.size, expectations.size);
+  return { allowed: allowed + expectations.countUnmatched(expectations.size - count), differing };
+}

@@ -1,0 +1,103 @@
+import type pg from 'pg';
+import { expect, test } from 'vitest';
+import { bootstrapDatabase, definePolicy, verifyDatabase } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+
+/** More rules than a bootstrap would read all of. */
+const MANY = 1_500;
+
+const policy = definePolicy({ roles: { viewer: { permissions: { invoices: ['read'] } } } });
+const options = { policy, seeders: [] };
+
+/** A database with the policy, many users of a role, and what the lines say. */
+async function largeTable(...lines: readonly string[]): Promise<pg.Pool> {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, options);
+  await pool.query(
+    `insert into casbin (ptype, rule)
+     select 'g', jsonb_build_array('user' || n, 'viewer') from generate_series(1, $1::int) n`,
+    [MANY],
+  );
+  for (const [ptype, ...values] of lines.map((line) => line.split(', '))) {
+    await pool.query('insert into casbin (ptype, rule) values ($1, $2)', [ptype, JSON.stringify(values)]);
+  }
+  return pool;
+}
+
+test('a report says which part of a large table it is about', async () => {
+  const pool = await largeTable('p, clerk, invoices, write', 'g, eve, clerk');
+
+  const { verification } = await bootstrapDatabase(pool, options);
+  const full = await verifyDatabase(pool, { ...options, verify: { full: true } });
+
+  expect(verification).toMatchObject({ ok: true, drift: [], scope: { kind: 'part', rules: 1 } });
+  expect(full).toMatchObject({
+    ok: true,
+    scope: { kind: 'whole', rules: MANY + 3 },
+    drift: [{ rule: ['p', 'clerk', 'invoices', 'write'], holders: { names: ['eve'], count: 1 } }],
+  });
+});
+
+test('strict is true of the whole table, however large', async () => {
+  const pool = await largeTable('p, clerk, invoices, write', 'g, eve, clerk');
+  const strict = { ...options, verify: { strict: true } };
+
+  await expect(bootstrapDatabase(pool, strict)).rejects.toMatchObject({
+    code: 'VERIFICATION_FAILED',
+    report: {
+      scope: { kind: 'whole' },
+      failures: [{ kind: 'drift', rule: ['p', 'clerk', 'invoices', 'write'] }],
+    },
+  });
+  await pool.query(`delete from casbin where rule ->> 0 = 'clerk'`);
+  expect((await bootstrapDatabase(pool, strict)).verification.ok).toBe(true);
+});
+
+test('who has what was added to a role is asked of the database where only a part was read', async () => {
+  const pool = await largeTable(
+    'p, viewer, invoices, write',
+    'g, viewer, boss',
+    'g, team, viewer',
+    'g, zoe, team',
+  );
+
+  const { drift, scope } = (await bootstrapDatabase(pool, options)).verification;
+
+  expect(scope).toEqual({ kind: 'part', rules: 3 });
+  expect(drift.map(({ rule, holders }) => [rule, holders?.count, holders?.more])).toEqual([
+    [['p', 'viewer', 'invoices', 'write'], MANY + 1, false],
+    [['g', 'viewer', 'boss'], MANY + 1, false],
+  ]);
+  expect(drift[0]?.holders?.names).toHaveLength(5);
+});
+
+test('what the database answers of holders is what is found among all rules', async () => {
+  const pool = await largeTable('p, viewer, invoices, write', 'p, boss, invoices, write', 'g, viewer, boss');
+  await pool.query(`delete from casbin where rule ->> 0 like 'user%' and id % 700 <> 0`);
+  await pool.query(
+    `insert into casbin (ptype, rule) select 'g', jsonb_build_array('x' || n, 'y' || n) from generate_series(1, $1::int) n`,
+    [MANY],
+  );
+
+  const part = await verifyDatabase(pool, options);
+  const whole = await verifyDatabase(pool, { ...options, verify: { full: true } });
+
+  expect([part.scope.kind, whole.scope.kind]).toEqual(['part', 'whole']);
+  expect(part.drift).toHaveLength(3);
+  const sorted = ({ drift }: typeof part) =>
+    drift.map(({ holders }) => ({ ...holders, names: holders?.names.toSorted() }));
+  expect(sorted(part)).toEqual(sorted(whole));
+});
+
+test('no more than ten thousand holders are counted', async () => {
+  const pool = await largeTable('p, viewer, invoices, write');
+  await pool.query(
+    `insert into casbin (ptype, rule)
+     select 'g', jsonb_build_array('more' || n, 'viewer') from generate_series(1, 9000) n`,
+  );
+
+  const { drift } = await verifyDatabase(pool, options);
+
+  expect(drift).toMatchObject([{ holders: { count: 10_000, more: true } }]);
+  expect(drift[0]?.message).toMatch(/and at least 9,995 more\.$/);
+});

@@ -44,10 +44,14 @@ export type { TenantReport, TenantsReport } from './tenants/report.ts';
 export type { OwnPool, Tenant } from './tenants/tenant.ts';
 export { bootstrapTenants } from './tenants.ts';
 export type {
+  Coverage,
   Decision,
   DriftFinding,
+  Explanation,
+  Holders,
   IntegrityFinding,
   VerificationFailure,
   VerificationReport,
+  VerificationScope,
 } from './verification/report.ts';
 export { verifyDatabase } from './verify-database.ts';

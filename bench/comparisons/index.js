@@ -1,4 +1,5 @@
 // In the order in which they are run and shown.
+import drift from './drift.js';
 import imports from './import.js';
 import load from './load.js';
 import memory from './memory.js';
@@ -19,6 +20,7 @@ export const comparisons = [
   tenants,
   rows,
   verify,
+  drift,
   restart,
   restartDefined,
   restartForeign,

@@ -12,7 +12,7 @@ export interface Role {
 }
 
 /** Which links lead from subjects to roles, and which names are roles by definition. */
-export interface RoleLinks {
+interface RoleLinks {
   readonly ptypes: readonly string[];
   readonly definedRoles: readonly string[];
 }

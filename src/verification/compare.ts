@@ -9,7 +9,7 @@ import { type Answer, createDecider, type Decider, decideAll, verdictOf } from '
 import { type Expectation, type Expectations, isAsExpected } from './expectations.ts';
 import { explainer } from './explain.ts';
 import { describeDrift, describeFailure, describeUndecided, describeViolation } from './messages.ts';
-import { paced } from './pace.ts';
+import { breathe, paced } from './pace.ts';
 import type { Decision, Explanation, VerificationFailure } from './report.ts';
 
 /** Of each kind, so many decisions are explained and listed; the rest is counted. */
@@ -69,7 +69,9 @@ export async function compareDecisions(
   if (differing.length === 0) return noDifferences(allowed);
 
   const { sorted, omitted } = await sortByCause(comparison, differing);
+  await breathe();
   const explain = explainer(model, live, defined);
+  await breathe();
   const cases: (Sorted & Difference)[] = [];
   for await (const one of paced(sorted)) {
     const { request } = one.expectation;
@@ -123,6 +125,7 @@ async function sortByCause(
   const withMissing =
     missing.length === 0 ? null : await createDecider(model, [...live, ...missing], configureEnforcer);
 
+  await breathe();
   const sorted: Sorted[] = [];
   const counts = { never: 0, decision: 0, drift: 0 };
   for await (const { expectation, answer } of paced(differing)) {

@@ -7,6 +7,7 @@ import type { RuleSet } from '../policy/rule-set.ts';
 import { listNames } from '../reason.ts';
 import type { DriftingDecision } from './compare.ts';
 import { domainOf, type FindHolders, type Role } from './holders.ts';
+import { breathe, paced } from './pace.ts';
 import { subjectOf } from './parts.ts';
 import type { DriftFinding, Holders } from './report.ts';
 
@@ -30,31 +31,26 @@ export async function findDrift(
   const named = new Set(decisions.flatMap(({ added }) => added.map((rule) => JSON.stringify(rule))));
   const rules = findUndefined(model, live, defined).filter((rule) => !named.has(ruleKey(rule)));
   const listed = rules.slice(0, LISTED);
+  await breathe();
 
   const roleOf = roleReader(model);
-  const roles = new Map<string, Role>();
-  const keyFor = (rule: Rule | undefined) => {
-    const role = rule === undefined ? null : roleOf(rule);
-    const key = JSON.stringify(role);
-    if (role !== null) roles.set(key, role);
-    return key;
-  };
-  const keys = [
-    ...decisions.map(({ added: [first] }) => keyFor(first && toRule(first))),
-    ...listed.map(keyFor),
-  ];
+  const about = [...decisions.map(({ added: [first] }) => first && toRule(first)), ...listed].map((rule) =>
+    rule === undefined ? null : roleOf(rule),
+  );
+  const keys = about.map((role) => JSON.stringify(role));
+  const roles = new Map(
+    about.flatMap((role, index) => (role === null ? [] : [[keys[index], role] as const])),
+  );
   const links = { ptypes: subjectLinks(model), definedRoles: [...namesOf(model, defined.rules)] };
   const found = roles.size === 0 ? [] : await findHolders([...roles.values()], links);
   const holders = new Map([...roles.keys()].map((key, index) => [key, found[index] ?? null]));
-  const holdersAt = (index: number) => holders.get(keys[index] ?? '') ?? null;
+  const holdersAt = (index: number) => holders.get(keys[index]) ?? null;
 
-  const drift = [
-    ...decisions.map((decision, index): DriftFinding => {
-      const who = holdersAt(index);
-      return { ...decision, holders: who, message: withHolders(decision.message, who) };
-    }),
-    ...listed.map((rule, index) => describeUndefined(rule, holdersAt(decisions.length + index))),
-  ];
+  const drift = decisions.map((decision, index): DriftFinding => {
+    const who = holdersAt(index);
+    return { ...decision, holders: who, message: withHolders(decision.message, who) };
+  });
+  for await (const rule of paced(listed)) drift.push(describeUndefined(rule, holdersAt(drift.length)));
   return { drift, omitted: rules.length - listed.length };
 }
 

@@ -10,7 +10,7 @@ import { type Answer, createDecider, type Decider, verdictOf } from './decide.ts
 import { type DecidedMatrix, type Expectation, Expectations } from './expectations.ts';
 import type { Matrix } from './matrix.ts';
 import { mergeSorted } from './merge-sorted.ts';
-import { paced } from './pace.ts';
+import { breathe, paced } from './pace.ts';
 import type { Coverage, Decision } from './report.ts';
 import { deriveMatrix, type Request } from './requests.ts';
 
@@ -49,7 +49,9 @@ export async function collectPromises(
   { configureEnforcer, placeOf, report = () => {}, sampleSize = SAMPLE_SIZE }: PromiseOptions,
 ): Promise<Promises> {
   const { rules } = defined;
+  await breathe();
   const decider = await createDecider(model, rules, configureEnforcer);
+  await breathe();
   const coverage = new CoverageMeter(model, defined);
   const listed = (['samples', 'allow', 'deny', 'never'] as const).flatMap((kind) =>
     (written[kind] ?? []).map((request, index) => ({

@@ -9,6 +9,7 @@ import type { Expectations } from './expectations.ts';
 import type { FindHolders } from './holders.ts';
 import { checkIntegrity } from './integrity.ts';
 import { describeMissing } from './messages.ts';
+import { breathe } from './pace.ts';
 import type { Coverage, VerificationFailure, VerificationReport, VerificationScope } from './report.ts';
 import { checkStructure } from './structure.ts';
 
@@ -53,7 +54,9 @@ export async function verifyPolicy(verification: Verification, report?: Report):
   const { model, configureEnforcer, defined, expectations, coverage, live, scope, strict } = verification;
   const { findHolders } = verification;
   const structure = checkStructure(model, live, defined.rules, configureEnforcer !== undefined);
+  await breathe();
   const integrity = [...checkIntegrity(model, live), ...structure];
+  await breathe();
   const missing = defined.without(live);
 
   const decisions =

@@ -71,3 +71,21 @@ test('with configureEnforcer, whatever that does, it is judged each time', async
   await resolveOptions(pool, options);
   expect(calls).toBe(2 * once);
 });
+
+test.each<[string, (size: number) => string[][]]>([
+  ['rules', (size) => Array.from({ length: size / 100 + 1 }, (_, n) => ['p', 'r', `d${n}`, 'read'])],
+  ['texts', (size) => [['p', 'clerk', 'x'.repeat(size), 'read']]],
+])('a definition of many %s is judged each time, rather than kept', async (_, rules) => {
+  const first = await expectationsOf({ policy: { rules: rules(10_000) } });
+  expect(await expectationsOf({ policy: { rules: rules(10_000) } }), 'a smaller one is kept').toBe(first);
+  const large = await expectationsOf({ policy: { rules: rules(100_000) } });
+  expect(await expectationsOf({ policy: { rules: rules(100_000) } })).not.toBe(large);
+});
+
+test('a definition with many expectations is judged each time, rather than kept', async () => {
+  const never = (size: number) => Array.from({ length: size }, (_, n) => ['clerk', `payroll${n}`, 'read']);
+  const first = await expectationsOf({ policy: definition(never(100)) });
+  expect(await expectationsOf({ policy: definition(never(100)) }), 'a smaller one is kept').toBe(first);
+  const large = await expectationsOf({ policy: definition(never(1_000)) });
+  expect(await expectationsOf({ policy: definition(never(1_000)) })).not.toBe(large);
+});

@@ -1,0 +1,110 @@
+import { newModelFromString } from 'casbin';
+import { describe, expect, test } from 'vitest';
+import { compilePolicy } from '../../src/policy/compile.ts';
+import { RuleSet } from '../../src/policy/rule-set.ts';
+import type { Decider } from '../../src/verification/decide.ts';
+import { findDiffering } from '../../src/verification/judge-decisions.ts';
+import { collectPromises } from '../../src/verification/promises.ts';
+import { judgeRules, modelText, promiseOf, rule } from './judge.fixture.ts';
+
+/** A definition whose roles may each do one thing, out of as many. */
+function manyRoles(count: number): string[] {
+  return Array.from({ length: count }, (_, n) => `p, role${n}, data${n}, read`);
+}
+
+/** How often the process could do something else while work was being done. */
+async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
+  let [turns, ended] = [0, false];
+  const count = () => {
+    turns += 1;
+    if (!ended) setImmediate(count);
+  };
+  setImmediate(count);
+  await work();
+  ended = true;
+  return turns;
+}
+
+test('a definition that Casbin decides otherwise than it reads is refused', async () => {
+  // Casbin remembers confirmed links by names joined by commas: g("a", "b,c") passes for g("a,b", "c").
+  const text = modelText({ m: 'g(r.sub, p.sub) && g(r.obj, p.obj) && r.act == p.act' });
+  const rules = [
+    ['p', 'b,c', 'c', 'read'],
+    ['p', 'a', 'a,b', 'write'],
+    ['p', 'x', 'a,b', 'read'],
+    ['g', 'a', 'b,c'],
+  ];
+
+  const { problems } = await promiseOf(text, { rules });
+
+  expect(problems).toEqual([
+    {
+      code: 'EXPECTATION_CONTRADICTED',
+      at: 'policy',
+      message:
+        '"a, a,b, read" is declared to be denied, but Casbin\'s enforcer answers otherwise on this definition.',
+    },
+  ]);
+});
+
+describe('a request that the definition itself can not decide', () => {
+  const text = modelText({ m: 'g(r.sub, p.sub) && r.obj == p.obj && ipMatch(r.obj, "10.0.0.0/8")' });
+  const lines = ['p, user, 10.1.2.3, read', 'p, user, office, read'];
+
+  test('is not expected to be decided in any way', async () => {
+    const { expectations } = await promiseOf(text, { rules: lines.map(rule) });
+
+    const requests = [...expectations].map(({ request }) => request.join(' '));
+    expect(requests).toContain('user 10.1.2.3 read');
+    expect(requests).not.toContain('user office read');
+    expect(expectations.size).toBe(requests.length);
+  });
+
+  test('is not a failure of the database', async () => {
+    const report = await judgeRules(text, { rules: lines.map(rule) }, [...lines, 'p, other, 10.1.2.3, read']);
+
+    expect(report).toMatchObject({ ok: true, failures: [] });
+  });
+});
+
+describe('of the requests that no rule can match', () => {
+  const model = newModelFromString(modelText());
+  const defined = new RuleSet(compilePolicy({ rules: manyRoles(10).map(rule) }));
+  const collect = (sampleSize: number) =>
+    collectPromises(model, defined, {}, { configureEnforcer: undefined, placeOf: () => '', sampleSize });
+
+  /** The numbers of the decisions that a decider is held to which allows everything, and says that no rule matches. */
+  async function findDecided(sampleSize: number): Promise<number[]> {
+    const { expectations } = await collect(sampleSize);
+    const index = Object.assign(Object.create(null), { reach: () => [], subjectsFor: () => new Set() });
+    const careless: Decider = { index, decide: () => ({ allowed: true, rule: [], error: null }) };
+    return (await findDiffering(careless, expectations)).differing.map(({ number }) => number);
+  }
+
+  // 11 subjects, the one without a role included, × 10 permissions. What is allowed has the numbers 0, 11, 22 … 99.
+  test('some from the whole of the matrix are decided all the same, on the definition and on the database', async () => {
+    expect(await findDecided(0)).toEqual([]);
+    expect(await findDecided(11)).toEqual([10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
+  });
+
+  test('all are decided where they are few', async () => {
+    expect(await findDecided(1_000)).toHaveLength(100);
+  });
+});
+
+describe('while many requests are decided', () => {
+  const lines = manyRoles(70);
+  const requests = 71 * 70;
+
+  test('on the definition, the process answers others', async () => {
+    const turns = await turnsDuring(() => promiseOf(modelText(), { rules: lines.map(rule) }));
+    expect(turns).toBeGreaterThanOrEqual(Math.floor(requests / 1_000));
+  });
+
+  test('on the database, the process answers others', async () => {
+    const { expectations } = await promiseOf(modelText(), { rules: lines.map(rule) });
+    const everywhere: Decider = { index: null, decide: () => ({ allowed: true, rule: [], error: null }) };
+    const turns = await turnsDuring(() => findDiffering(everywhere, expectations));
+    expect(turns).toBeGreaterThanOrEqual(Math.floor(requests / 1_000));
+  });
+});

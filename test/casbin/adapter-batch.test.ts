@@ -116,3 +116,24 @@ it('lets two who remove the same rules in different orders not wait for each oth
   await Promise.all(removing);
   expect(await countRules(pool)).toBe(0);
 });
+
+it('locks the rules that it removes by their ids, in whatever order they are given and stored', async () => {
+  await adapter.addPolicies('p', 'p', [['a'], ['b'], ['c'], ['d']]);
+  // An update moves a row behind all others.
+  for (const id of [3, 2, 1]) await pool.query('update casbin set ptype = ptype where id = $1', [id]);
+  const [obstacle, observer] = [await pool.connect(), await pool.connect()];
+  await obstacle.query('begin');
+  await obstacle.query('select from casbin where id = 3 for update');
+
+  const removing = adapter.removePolicies('p', 'p', [['d'], ['b'], ['c'], ['a']]);
+  await untilWaiting(pool, 1);
+  await observer.query('begin');
+  const { rows } = await observer.query('select id from casbin order by id for update skip locked');
+  await observer.query('rollback');
+  await obstacle.query('rollback');
+  for (const client of [obstacle, observer]) client.release();
+  await removing;
+
+  expect(rows, 'what is not locked yet').toEqual([{ id: 4 }]);
+  expect(await countRules(pool)).toBe(0);
+});

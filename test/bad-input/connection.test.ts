@@ -220,6 +220,41 @@ describe('a connection that is lost', () => {
     expect(error).toMatchObject({ code: 'CONNECTION_LOST' });
   });
 
+  // What PostgreSQL, a pooler such as PgBouncer or Node's sockets say of a connection that is gone or useless.
+  test.each(['08000', '08003', '08006', '08P01', '57P01', '57P02', '57P03', '25P03', 'EPIPE', 'ETIMEDOUT'])(
+    'is recognized by its code, and its client is not used again: %s',
+    async (code) => {
+      const database = await createDatabase();
+      const pool = database.pool({ max: 1 });
+      const backend = async () => (await pool.query('select pg_backend_pid() as pid')).rows[0].pid;
+      const pid = await backend();
+      const losing: Seeder = {
+        name: 'losing',
+        seed: () => Promise.reject(Object.assign(new Error('server conn crashed?'), { code })),
+      };
+      const error = await refusalOf(database, { seeders: [losing] }, pool);
+      expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_LOST' });
+      expect(await backend()).not.toBe(pid);
+    },
+  );
+
+  test.each(['0800', '080061', 'X08006', '22012', 'ENOENT'])(
+    'is not what any other code says: %s',
+    async (code) => {
+      const database = await createDatabase();
+      const pool = database.pool({ max: 1 });
+      const backend = async () => (await pool.query('select pg_backend_pid() as pid')).rows[0].pid;
+      const pid = await backend();
+      const failing: Seeder = {
+        name: 'failing',
+        seed: () => Promise.reject(Object.assign(new Error('no stock'), { code })),
+      };
+      const error = await refusalOf(database, { seeders: [failing] }, pool);
+      expect(error).toMatchObject({ code: 'SEEDER_FAILED' });
+      expect(await backend()).toBe(pid);
+    },
+  );
+
   test.each([
     /^begin .*read only/,
     /casbin_bootstrap_migration/,

@@ -73,6 +73,25 @@ describe('the settings of the role', () => {
   });
 });
 
+test('no query is compiled, which would take longer than any of ours runs', async () => {
+  const database = await createDatabase();
+  const seen: Record<string, string>[] = [];
+
+  await bootstrapDatabase(database.pool({ options: '-c jit=on' }), { seeders: [witness(seen)] });
+
+  expect(seen[0]).toMatchObject({ jit: 'off' });
+});
+
+test('lockTimeoutMs bounds each wait for a lock', async () => {
+  const database = await createDatabase();
+  const seen: Record<string, string>[] = [];
+
+  await bootstrapDatabase(database.pool(), { lockTimeoutMs: 6_543, seeders: [witness(seen)] });
+  await bootstrapDatabase(database.pool(), { seeders: [witness(seen)] });
+
+  expect(seen).toMatchObject([{ lock_timeout: '6543ms' }, { lock_timeout: '30s' }]);
+});
+
 test('statementTimeoutMs bounds each statement', async () => {
   const database = await createDatabase();
   const seen: Record<string, string>[] = [];

@@ -1,0 +1,383 @@
+import { type Kysely, sql } from 'kysely';
+import type pg from 'pg';
+import { describe, expect, test } from 'vitest';
+import {
+  CommitOutcomeUnknown,
+  CommittedNothing,
+  createKysely,
+  NestedTransactionRefused,
+  TransactionAborted,
+  type TransactionLimits,
+} from '../../src/database/dialect.ts';
+import { type Session, withSession } from '../../src/database/session.ts';
+import { inReadOnlyTransaction, inWriteTransaction } from '../../src/database/transaction.ts';
+import { useDatabase } from '../support/database.ts';
+import { openWire } from '../support/wire.ts';
+
+const database = useDatabase();
+const pool = database.pool();
+
+// biome-ignore lint/suspicious/noExplicitAny: the tables are made by the tests
+type AnyKysely = Kysely<any>;
+
+/** Runs work on a Kysely over one client of the pool. */
+function onKysely<T>(
+  work: (db: AnyKysely, session: Session) => Promise<T>,
+  limits?: TransactionLimits,
+  from: pg.Pool = pool,
+): Promise<T> {
+  return withSession(from, (session) => work(createKysely(session, limits), session));
+}
+
+async function failureOf(work: Promise<unknown>): Promise<Error> {
+  const error: unknown = await work.then(
+    () => expect.fail('it did not fail'),
+    (reason: unknown) => reason,
+  );
+  return error instanceof Error ? error : expect.fail('it failed without an error');
+}
+
+async function settings(db: AnyKysely): Promise<Record<string, string>> {
+  const { rows } = await sql<Record<string, string>>`
+    select
+      current_setting('transaction_isolation') as isolation, current_setting('transaction_read_only') as read_only,
+      current_setting('lock_timeout') as lock, current_setting('statement_timeout') as statement,
+      current_setting('idle_in_transaction_session_timeout') as idle, current_setting('jit') as jit
+  `.execute(db);
+  return rows[0] ?? {};
+}
+
+describe('a Kysely over one client', () => {
+  test('has one connection', async () => {
+    const pids = await onKysely(async (db) => {
+      const read = () => sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db);
+      const results = [await read(), await read(), await inWriteTransaction(db, read)];
+      return results.flatMap(({ rows }) => rows.map(({ pid }) => pid));
+    });
+    expect(new Set(pids).size).toBe(1);
+  });
+
+  test('tells how many rows a statement affects, and nothing of the kind for a query', async () => {
+    await onKysely(async (db) => {
+      await sql`create temporary table shop (id int primary key)`.execute(db);
+      const run = async (statement: string) => (await sql.raw(statement).execute(db)).numAffectedRows;
+      expect(await run('insert into shop values (1), (2), (3)')).toBe(3n);
+      expect(await run('update shop set id = id + 10 where id > 1')).toBe(2n);
+      expect(
+        await run('merge into shop using (values (1)) v (id) on v.id = shop.id when matched then delete'),
+      ).toBe(1n);
+      expect(await run('delete from shop')).toBe(2n);
+      expect(await run('delete from shop')).toBe(0n);
+      expect(await run('select 1')).toBeUndefined();
+      expect(await run('drop table shop')).toBeUndefined();
+    });
+  });
+
+  test('gives the rows of a statement that affects some', async () => {
+    const result = await onKysely(async (db) => {
+      await sql`create temporary table shop (id int)`.execute(db);
+      const inserted = await sql`insert into shop values (7) returning id`.execute(db);
+      await sql`drop table shop`.execute(db);
+      return inserted;
+    });
+    expect(result.rows).toEqual([{ id: 7 }]);
+  });
+
+  test('does not stream', async () => {
+    await onKysely(async (db) => {
+      const stream = db.selectFrom('pg_class').selectAll().stream();
+      await expect(stream.next()).rejects.toThrow('Streaming is not available inside a bootstrap.');
+    });
+  });
+
+  test('hands out no session-level lock to a Migrator', async () => {
+    await onKysely(async (db) => {
+      const adapter = db.getExecutor().adapter;
+      await adapter.acquireMigrationLock(db, { lockTable: 'x', lockRowId: 'y' });
+      const { rows } =
+        await sql`select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()`.execute(db);
+      expect(rows).toEqual([]);
+      await adapter.releaseMigrationLock(db, { lockTable: 'x', lockRowId: 'y' });
+    });
+  });
+
+  test('describes tables as any Kysely does', async () => {
+    await pool.query('create table described (id int)');
+    const tables = await onKysely((db) => db.introspection.getTables());
+    await pool.query('drop table described');
+    expect(tables.map(({ name }) => name)).toContain('described');
+  });
+});
+
+describe('a transaction', () => {
+  test('that writes is read committed, whatever the defaults are', async () => {
+    const strict = database.pool({
+      options: '-c default_transaction_isolation=serializable -c default_transaction_read_only=on',
+    });
+    const seen = await onKysely((db) => inWriteTransaction(db, settings), undefined, strict);
+    expect(seen).toMatchObject({ isolation: 'read committed', read_only: 'off' });
+  });
+
+  test('that reads sees one moment of the database', async () => {
+    const seen = await onKysely((db) => inReadOnlyTransaction(db, settings));
+    expect(seen).toMatchObject({ isolation: 'repeatable read', read_only: 'on' });
+  });
+
+  test('has its limits from the first statement on, and leaves none behind', async () => {
+    const limits = { lockTimeoutMs: 4_321, statementTimeoutMs: 5_432 };
+    const bare = database.pool({
+      max: 1,
+      options: '-c jit=on -c idle_in_transaction_session_timeout=9s -c statement_timeout=8s',
+    });
+    const [inside, outside] = await onKysely(
+      async (db) => [await inWriteTransaction(db, settings), await settings(db)],
+      limits,
+      bare,
+    );
+    expect(inside).toMatchObject({ lock: '4321ms', statement: '5432ms', idle: '0', jit: 'off' });
+    expect(outside).toMatchObject({ lock: '0', statement: '8s', idle: '9s', jit: 'on' });
+  });
+
+  test('keeps the statement_timeout of the connection where none is given', async () => {
+    const bare = database.pool({ options: '-c statement_timeout=8s' });
+    const seen = await onKysely((db) => inWriteTransaction(db, settings), { lockTimeoutMs: 1_000 }, bare);
+    expect(seen).toMatchObject({ lock: '1s', statement: '8s' });
+  });
+
+  test('has the limits of the connection where none are given', async () => {
+    const bare = database.pool({ options: '-c lock_timeout=7s' });
+    expect(await onKysely((db) => inWriteTransaction(db, settings), undefined, bare)).toMatchObject({
+      lock: '7s',
+    });
+  });
+
+  test('is begun in one round trip, its limits included', async () => {
+    await using wire = await openWire(database.url);
+    const through = database.pool({ connectionString: wire.url, max: 1 });
+    await onKysely(
+      (db) => inWriteTransaction(db, async () => {}),
+      { lockTimeoutMs: 1_000, statementTimeoutMs: 2_000 },
+      through,
+    );
+    await through.end();
+    expect(wire.statements).toEqual([expect.stringMatching(/^begin .*; set local/), 'commit']);
+  });
+
+  test('inside another is refused, and the outer one goes on', async () => {
+    await onKysely((db) =>
+      inWriteTransaction(db, async (trx) => {
+        await sql`create table outer_one (id int)`.execute(trx);
+        const error = await failureOf(db.transaction().execute(async () => {}));
+        expect(error).toBeInstanceOf(NestedTransactionRefused);
+        expect(error.message).toBe('a transaction inside the one of the bootstrap was refused');
+        await expect(sql`commit`.execute(trx)).rejects.toThrow('the statement "commit" was refused');
+      }),
+    );
+    await expect(pool.query('drop table outer_one')).resolves.toBeDefined();
+  });
+
+  test('may follow on another, whether that was committed or rolled back', async () => {
+    await onKysely(async (db) => {
+      await inWriteTransaction(db, async () => {});
+      await expect(inWriteTransaction(db, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+      await expect(inWriteTransaction(db, async () => 'done')).resolves.toBe('done');
+    });
+  });
+
+  test('that fails is rolled back, with the error of what failed', async () => {
+    await onKysely(async (db, session) => {
+      const failing = inWriteTransaction(db, async (trx) => {
+        await sql`create table never_made (id int)`.execute(trx);
+        await sql`select 1 / 0`.execute(trx);
+      });
+      await expect(failing).rejects.toMatchObject({ code: '22012' });
+      expect(session.broken).toBeNull();
+    });
+    await expect(pool.query('select from never_made')).rejects.toMatchObject({ code: '42P01' });
+  });
+});
+
+describe('an error that somebody passed over', () => {
+  test('is told in the place of the refusals that follow', async () => {
+    const error = await failureOf(
+      onKysely((db) =>
+        inWriteTransaction(db, async (trx) => {
+          await sql`select 1 / 0`.execute(trx).catch(() => {});
+          await sql`select 1`.execute(trx);
+        }),
+      ),
+    );
+    expect(error).toBeInstanceOf(TransactionAborted);
+    expect(error.message).toBe('An earlier statement had failed, and was passed over: division by zero');
+    expect(error.cause).toMatchObject({ code: '22012' });
+  });
+
+  test('is the last one, when there were several', async () => {
+    const error = await failureOf(
+      onKysely((db) =>
+        inWriteTransaction(db, async (trx) => {
+          await sql`savepoint one`.execute(trx);
+          await sql`select 1 / 0`.execute(trx).catch(() => {});
+          await sql`rollback to savepoint one`.execute(trx);
+          await sql`select from nowhere`.execute(trx).catch(() => {});
+          await sql`select 1`.execute(trx).catch(() => {});
+          await sql`select 1`.execute(trx);
+        }),
+      ),
+    );
+    expect(error.cause).toMatchObject({ code: '42P01' });
+  });
+
+  test('on the client itself leaves the refusal as it is', async () => {
+    const error = await failureOf(
+      onKysely((db, { client }) =>
+        inWriteTransaction(db, async (trx) => {
+          await client.query('select 1 / 0').catch(() => {});
+          await sql`select 1`.execute(trx);
+        }),
+      ),
+    );
+    expect(error).toMatchObject({ code: '25P02' });
+  });
+
+  test('makes the commit a rollback, which is told', async () => {
+    const error = await failureOf(
+      onKysely((db) =>
+        inWriteTransaction(db, async (trx) => {
+          await sql`select 1 / 0`.execute(trx).catch(() => {});
+        }),
+      ),
+    );
+    expect(error).toBeInstanceOf(CommittedNothing);
+    expect(error.message).toBe('The transaction had been aborted before the commit');
+    expect(error.cause).toMatchObject({ code: '22012' });
+  });
+});
+
+describe('a commit', () => {
+  test('that the server refuses is an error like any other', async () => {
+    await pool.query(`
+      create table deferred (id int unique deferrable initially deferred);
+      insert into deferred values (1)`);
+    await onKysely(async (db, session) => {
+      const committing = inWriteTransaction(db, (trx) => sql`insert into deferred values (1)`.execute(trx));
+      await expect(committing).rejects.toMatchObject({ code: '23505' });
+      expect(session.broken).toBeNull();
+      await expect(inWriteTransaction(db, async () => 'again')).resolves.toBe('again');
+    });
+    await pool.query('drop table deferred');
+  });
+
+  test.each(['before', 'after'] as const)(
+    'that gets no answer is told: cut %s the server',
+    async (moment) => {
+      await using wire = await openWire(database.url);
+      const through = database.pool({ connectionString: wire.url, max: 1 });
+      const error = await failureOf(
+        onKysely(
+          async (db, session) => {
+            wire.cutOn(/^commit/, moment);
+            await inWriteTransaction(db, async () => {}).finally(() => expect(session.broken).not.toBeNull());
+          },
+          undefined,
+          through,
+        ),
+      );
+      await through.end();
+      expect(error).toBeInstanceOf(CommitOutcomeUnknown);
+      expect(error.message).toBe('The connection was lost during the commit');
+      expect(error.cause).toBeInstanceOf(Error);
+    },
+  );
+
+  test('of what only reads is no matter of doubt', async () => {
+    await using wire = await openWire(database.url);
+    const through = database.pool({ connectionString: wire.url, max: 1 });
+    const error = await failureOf(
+      onKysely(
+        async (db) => {
+          wire.cutOn(/^commit/, 'after');
+          await inReadOnlyTransaction(db, async () => {});
+        },
+        undefined,
+        through,
+      ),
+    );
+    await through.end();
+    expect(error).not.toBeInstanceOf(CommitOutcomeUnknown);
+    expect(error.message).toMatch(/Connection terminated/);
+  });
+
+  test('of what writes is in doubt even after one that only read', async () => {
+    await using wire = await openWire(database.url);
+    const through = database.pool({ connectionString: wire.url, max: 1 });
+    const error = await failureOf(
+      onKysely(
+        async (db) => {
+          await inReadOnlyTransaction(db, async () => {});
+          wire.cutOn(/^commit/, 'after');
+          await inWriteTransaction(db, async () => {});
+        },
+        undefined,
+        through,
+      ),
+    );
+    await through.end();
+    expect(error).toBeInstanceOf(CommitOutcomeUnknown);
+  });
+
+  test('that ends the connection by an order of the server is in doubt too', async () => {
+    await pool.query(`
+      create table fatal (id int);
+      create function end_session() returns trigger language plpgsql as $$ begin
+        perform pg_terminate_backend(pg_backend_pid());
+        return null;
+      end $$;
+      create constraint trigger fatal after insert on fatal
+        deferrable initially deferred for each row execute function end_session()`);
+    const error = await failureOf(
+      onKysely((db) => inWriteTransaction(db, (trx) => sql`insert into fatal values (1)`.execute(trx))),
+    );
+    await pool.query('drop table fatal; drop function end_session()');
+    expect(error).toBeInstanceOf(CommitOutcomeUnknown);
+    expect(error.cause).toMatchObject({ code: '57P01' });
+  });
+});
+
+describe('a rollback', () => {
+  test('is not sent on a connection that is lost', async () => {
+    await using wire = await openWire(database.url);
+    const through = database.pool({ connectionString: wire.url, max: 1 });
+    await onKysely(
+      (db, session) =>
+        expect(
+          inWriteTransaction(db, async () => {
+            session.markBroken(new Error('stuck'));
+            throw new Error('gone');
+          }),
+        ).rejects.toThrow('gone'),
+      undefined,
+      through,
+    );
+    await through.end();
+    expect(wire.statements).not.toContain('rollback');
+  });
+
+  test('that gets no answer leaves the error as it is, and the client is not used again', async () => {
+    await using wire = await openWire(database.url);
+    const through = database.pool({ connectionString: wire.url, max: 1 });
+    const broken = await onKysely(
+      async (db, session) => {
+        wire.cutOn(/^rollback/, 'before');
+        await expect(inWriteTransaction(db, () => Promise.reject(new Error('no stock')))).rejects.toThrow(
+          'no stock',
+        );
+        return session.broken;
+      },
+      undefined,
+      through,
+    );
+    await through.end();
+    expect(broken).toBeInstanceOf(Error);
+  });
+});

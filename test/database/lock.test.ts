@@ -1,0 +1,193 @@
+import { sql } from 'kysely';
+import type pg from 'pg';
+import { describe, expect, test } from 'vitest';
+import { createKysely } from '../../src/database/dialect.ts';
+import { AdvisoryLockNotGranted, acquireBootstrapLock } from '../../src/database/lock.ts';
+import { findAdvisoryLockHolders, findTableLockHolders } from '../../src/database/lock-holders.ts';
+import { withSession } from '../../src/database/session.ts';
+import { type AnyTransaction, inWriteTransaction } from '../../src/database/transaction.ts';
+import { useDatabase } from '../support/database.ts';
+
+const KYSELY_LOCK = '3853314791062309107';
+const OUR_NAMESPACE = 0x6373626e;
+
+const database = useDatabase();
+const pool = database.pool();
+
+/** Runs work in a transaction that waits for no lock longer than a moment. */
+function hurried<T>(work: (trx: AnyTransaction) => Promise<T>, from: pg.Pool = pool): Promise<T> {
+  return withSession(from, (session) =>
+    inWriteTransaction(createKysely(session, { lockTimeoutMs: 50 }), work),
+  );
+}
+
+/** Runs work while another session, called `holder`, is in a transaction that has run the statement. */
+async function whileHeld<T>(statement: string, work: (pid: number) => Promise<T>): Promise<T> {
+  const holder = await database.pool({ application_name: 'holder' }).connect();
+  try {
+    await holder.query(`begin; ${statement}`);
+    return await work((await holder.query('select pg_backend_pid() as pid')).rows[0].pid);
+  } finally {
+    await holder.query('rollback');
+    holder.release();
+  }
+}
+
+describe('the lock of a bootstrap', () => {
+  test('shuts out another of the same schema, and none of another schema', async () => {
+    await hurried(async (trx) => {
+      await acquireBootstrapLock(trx, 'one');
+      const error: unknown = await hurried((other) => acquireBootstrapLock(other, 'one')).catch(
+        (e: unknown) => e,
+      );
+      expect(error).toBeInstanceOf(AdvisoryLockNotGranted);
+      expect(error).toMatchObject({
+        owner: 'another bootstrap',
+        message: 'The lock of another bootstrap was not granted',
+        cause: { code: '55P03' },
+      });
+      await expect(hurried((other) => acquireBootstrapLock(other, 'two'))).resolves.toBeUndefined();
+    });
+  });
+
+  test('ends with its transaction', async () => {
+    await hurried((trx) => acquireBootstrapLock(trx, 'one'));
+    await expect(hurried((trx) => acquireBootstrapLock(trx, 'one'))).resolves.toBeUndefined();
+  });
+
+  test('shuts out a Migrator of Kysely, and is shut out by one', async () => {
+    await hurried(async (trx) => {
+      await acquireBootstrapLock(trx, 'one');
+      await expect(
+        hurried((other) => sql.raw(`select pg_advisory_xact_lock(${KYSELY_LOCK})`).execute(other)),
+      ).rejects.toMatchObject({ code: '55P03' });
+    });
+    await whileHeld(`select pg_advisory_xact_lock(${KYSELY_LOCK})`, async () => {
+      await expect(hurried((trx) => acquireBootstrapLock(trx, 'one'))).rejects.toMatchObject({
+        owner: "Kysely's Migrator",
+      });
+    });
+  });
+
+  test('is waited for without a statement_timeout, which holds again afterwards', async () => {
+    const impatient = database.pool({ options: '-c statement_timeout=30' });
+    const read = async (trx: AnyTransaction) => {
+      const { rows } = await sql<{
+        timeout: string;
+      }>`select current_setting('statement_timeout') as timeout`.execute(trx);
+      return rows[0]?.timeout;
+    };
+    await whileHeld(`select pg_advisory_xact_lock(${OUR_NAMESPACE}, hashtext('one'))`, async () => {
+      await expect(hurried((trx) => acquireBootstrapLock(trx, 'one'), impatient)).rejects.toMatchObject({
+        cause: { code: '55P03' },
+      });
+    });
+    const after = await hurried(async (trx) => {
+      await acquireBootstrapLock(trx, 'one');
+      return read(trx);
+    }, impatient);
+    expect(after).toBe('30ms');
+  });
+
+  test('fails by what else goes wrong as that is', async () => {
+    const aborted = hurried(async (trx) => {
+      await sql`select 1 / 0`.execute(trx).catch(() => {});
+      await acquireBootstrapLock(trx, 'one');
+    });
+    await expect(aborted).rejects.not.toBeInstanceOf(AdvisoryLockNotGranted);
+  });
+});
+
+describe('who holds an advisory lock', () => {
+  const find = (schema?: string) =>
+    withSession(pool, (session) => findAdvisoryLockHolders(createKysely(session), schema));
+
+  test.each([
+    [`select pg_advisory_lock(${OUR_NAMESPACE}, hashtext('public')); select pg_advisory_unlock_all()`, false],
+    [`select pg_advisory_xact_lock(${OUR_NAMESPACE}, hashtext('public'))`, true],
+    [`select pg_advisory_xact_lock(${OUR_NAMESPACE}, hashtext('other'))`, false],
+    [`select pg_advisory_xact_lock(${OUR_NAMESPACE + 1}, hashtext('public'))`, false],
+    [`select pg_advisory_xact_lock((${OUR_NAMESPACE}::bigint << 32) + 7)`, false],
+    [`select pg_advisory_xact_lock(${KYSELY_LOCK})`, true],
+    [`select pg_advisory_xact_lock_shared(${KYSELY_LOCK})`, false],
+    [`select pg_advisory_xact_lock(${BigInt(KYSELY_LOCK) + 1n})`, false],
+    ['select 1', false],
+  ])('is found among others: %s', async (statement, found) => {
+    await whileHeld(statement, async (pid) => {
+      const expected = found ? [{ pid, applicationName: 'holder', since: expect.any(Date) }] : [];
+      expect(await find()).toEqual(expected);
+    });
+  });
+
+  test('is found for the given schema', async () => {
+    await whileHeld(`select pg_advisory_xact_lock(${OUR_NAMESPACE}, hashtext('other'))`, async (pid) => {
+      expect(await find('other')).toMatchObject([{ pid }]);
+    });
+  });
+
+  test('is nobody who only waits, or the one who asks', async () => {
+    await whileHeld(`select pg_advisory_xact_lock(${OUR_NAMESPACE}, hashtext('public'))`, async (pid) => {
+      const holders = await hurried(async (trx) => {
+        await sql`select pg_advisory_xact_lock_shared(${KYSELY_LOCK}::bigint)`.execute(trx);
+        return findAdvisoryLockHolders(trx, 'public');
+      });
+      expect(holders.map((holder) => holder.pid)).toEqual([pid]);
+    });
+  });
+});
+
+describe('who holds locks on tables', () => {
+  const find = (schema?: string) =>
+    withSession(pool, (session) =>
+      findTableLockHolders(createKysely(session), schema, ['casbin', 'app.settings']),
+    );
+  const make = `
+    create schema if not exists app;
+    create table if not exists casbin (id int);
+    create table if not exists app.casbin (id int);
+    create table if not exists app.settings (id int);
+    create table if not exists other (id int)`;
+
+  test.each([
+    ['lock table casbin in access exclusive mode', undefined],
+    ['lock table app.settings in exclusive mode', undefined],
+    ['lock table app.casbin in share mode', 'app'],
+    ['insert into casbin values (1)', undefined],
+    ['select from casbin', undefined],
+    ['lock table other in share row exclusive mode', undefined],
+  ])('is found: %s', async (statement, schema) => {
+    await pool.query(make);
+    await whileHeld(statement, async (pid) => {
+      expect(await find(schema)).toMatchObject([{ pid, applicationName: 'holder' }]);
+    });
+  });
+
+  test.each(['select 1', 'select from other', 'insert into other values (1)', 'select from app.casbin'])(
+    'is nobody by what stands in nobody else’s way: %s',
+    async (statement) => {
+      await pool.query(make);
+      await whileHeld(statement, async () => expect(await find()).toEqual([]));
+    },
+  );
+
+  test.each([
+    ['lock table casbin in share update exclusive mode', 'insert into casbin values (1)'],
+    ['insert into casbin values (1)', 'select from casbin'],
+    ['select from casbin', 'lock table other in access exclusive mode'],
+  ])('is the one with the strongest lock: %s before %s', async (strong, weak) => {
+    await pool.query(make);
+    await whileHeld(weak, () =>
+      whileHeld(strong, async (pid) => expect(await find()).toMatchObject([{ pid }])),
+    );
+  });
+
+  test('are all who have one of that strength, by their pids', async () => {
+    await pool.query(make);
+    await whileHeld('select from casbin', (first) =>
+      whileHeld('select from app.settings', async (second) => {
+        const pids = (await find()).map(({ pid }) => pid);
+        expect(pids).toEqual([first, second].sort((a, b) => a - b));
+      }),
+    );
+  });
+});

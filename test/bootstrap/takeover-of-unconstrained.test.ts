@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
-import { readUniqueness, snapshot } from './database-state.fixture.ts';
+import { readUniqueness, snapshot, untilBlocked } from './database-state.fixture.ts';
 import { captureLog, linesOf, WARN } from './log.fixture.ts';
 import { UNCONSTRAINED, withStockEnforcer } from './stock-adapter.fixture.ts';
 
@@ -44,6 +44,26 @@ describe('a casbin table without any constraint', () => {
 
     expect(report).toMatchObject({ changed: true, takeover: { duplicatesRemoved: 2 } });
     expect(await snapshot(pool)).toEqual(before);
+  });
+
+  test('waits for who is writing to it, and sees their duplicates at once', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await pool.query(UNCONSTRAINED);
+    const insert = `insert into casbin (id, ptype, rule) values ($1, 'p', '["alice", "ledger", "read"]')`;
+    await pool.query(insert, [1]);
+    const other = await pool.connect();
+    await other.query('begin');
+    await other.query(insert, [2]);
+    const { logger, lines } = captureLog();
+
+    const bootstrap = bootstrapDatabase(database.pool(), { logger });
+    await untilBlocked(pool);
+    await other.query('commit');
+    other.release();
+
+    await expect(bootstrap).resolves.toMatchObject({ takeover: { duplicatesRemoved: 1 } });
+    expect(linesOf(lines, 'conflict_retried')).toEqual([]);
   });
 
   test('is opened by the stock adapter afterwards', async () => {

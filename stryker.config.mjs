@@ -1,0 +1,24 @@
+// Which folder of src/ is mutated; docs/mutation.md says how each is run.
+const folder = process.env.MUTATE ?? 'policy';
+
+/** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
+export default {
+  testRunner: 'vitest',
+  plugins: ['@stryker-mutator/vitest-runner'],
+  vitest: { configFile: 'vitest.mutation.config.ts', related: false },
+  mutate: [`src/${folder}/**/*.ts`],
+  coverageAnalysis: 'perTest',
+  concurrency: 2,
+  // A test that waits for a server is not slow for being stuck.
+  timeoutMS: 15_000,
+  incremental: true,
+  incrementalFile: `reports/mutation/${folder}.incremental.json`,
+  reporters: ['clear-text', 'json', 'html', 'progress-append-only'],
+  clearTextReporter: { logTests: false, allowColor: false, reportMutants: false, reportTests: false },
+  jsonReporter: { fileName: `reports/mutation/${folder}.json` },
+  htmlReporter: { fileName: `reports/mutation/${folder}.html` },
+  thresholds: { high: 90, low: 85, break: 85 },
+  ignorePatterns: ['reports', 'bench', '.data'],
+  // None: it would be rewritten by the API of TypeScript, which version 7 does not have.
+  tsconfigFile: 'none',
+};

@@ -1,0 +1,29 @@
+import { defineConfig } from 'vitest/config';
+
+/** For each folder of src/ that is mutated, the tests that are about it: those of the whole would take days. */
+const TESTS: Readonly<Record<string, readonly string[]>> = {
+  policy: ['test/policy/**/*.test.ts', 'test/bad-input/{policy,options}.test.ts'],
+  verification: [
+    'test/verification/**/*.test.ts',
+    'test/options/promises.test.ts',
+    'test/bad-input/model.test.ts',
+  ],
+  casbin: ['test/casbin/**/*.test.ts', 'test/bad-input/model.test.ts', 'test/verification/*.test.ts'],
+  database: [
+    'test/database/**/*.test.ts',
+    'test/bad-input/{connection,locks,privileges,read-only,tables}.test.ts',
+    'test/bootstrap/{one-transaction,schema,search-path,settings}.test.ts',
+  ],
+};
+
+export default defineConfig({
+  test: {
+    include: [...(TESTS[process.env.MUTATE ?? 'policy'] ?? [])],
+    globalSetup: ['test/support/server-setup.ts'],
+    setupFiles: ['test/support/fixed-seed.ts'],
+    // One worker for all files of a run: to load the library for each costs more than the tests.
+    isolate: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});

@@ -2,8 +2,8 @@ import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
+import { findDiffering } from '../../src/verification/compare.ts';
 import type { Decider } from '../../src/verification/decide.ts';
-import { findDiffering } from '../../src/verification/judge-decisions.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
 import { judgeRules, modelText, promiseOf, rule } from './judge.fixture.ts';
 

@@ -4,11 +4,11 @@ import type { VerificationFailure } from '../verification/report.ts';
 import { checkStructure } from '../verification/structure.ts';
 
 /** What a migration has done to the role hierarchies: closed one in a circle, turned it round, made it too deep. */
-export function findBrokenLinks(
+export async function findBrokenLinks(
   { model, defined, configureEnforcer }: ResolvedOptions,
   live: readonly StoredRule[],
-): VerificationFailure[] {
-  return checkStructure(model, live, defined.rules, configureEnforcer !== undefined).map(
+): Promise<VerificationFailure[]> {
+  return (await checkStructure(model, live, defined.rules, configureEnforcer)).map(
     ({ ids, rule, message }) => ({
       kind: 'structure',
       request: [],

@@ -34,14 +34,14 @@ export async function watchPolicy(
     throw error;
   });
   // Nor is a broken hierarchy decided on, which could take forever.
-  const watched = initial.length > 0 && findBrokenLinks(options, initial).length === 0;
+  const watched = initial.length > 0 && (await findBrokenLinks(options, initial)).length === 0;
   const unkept = new Set((watched ? await findUnkept(options, initial) : []).map(({ number }) => number));
   let before = initial;
   return async (migration) => {
     if (!watched) return;
     const after = await read();
     if (isSamePolicy(before, after)) return;
-    const links = findBrokenLinks(options, after);
+    const links = await findBrokenLinks(options, after);
     const broken = links.length > 0 ? links : await findBroken(options, unkept, after);
     if (broken.length > 0) {
       const { brokenBy } = await import('./broken-by.ts');

@@ -27,6 +27,36 @@ export function buildInMemoryEnforcer(
   return buildEnforcer(model, new InMemoryAdapter(rules), configureEnforcer);
 }
 
+/** Whether one name inherits from another, in a role definition (`g`, `g2` …) and, if it has domains, in one of them. */
+export interface RoleQuestion {
+  readonly ptype: string;
+  readonly from: string;
+  readonly to: string;
+  readonly domains: readonly string[];
+}
+
+/**
+ * Makes a function that asks the role managers of an enforcer which has the role links of `rules`; the enforcer is
+ * made for the first question. The application may give all of its enforcers the same role manager, so ask before
+ * another enforcer is made.
+ */
+export function roleAsker(
+  model: Model,
+  rules: readonly Rule[],
+  configureEnforcer: ConfigureEnforcer | undefined,
+): (question: RoleQuestion) => Promise<boolean> {
+  let enforcer: Promise<Enforcer> | undefined;
+  return async ({ ptype, from, to, domains }) => {
+    enforcer ??= buildInMemoryEnforcer(
+      model,
+      rules.filter((rule) => rule.ptype.startsWith('g')),
+      configureEnforcer,
+    );
+    const roles = (await enforcer).getModel().model.get('g')?.get(ptype)?.rm;
+    return roles !== undefined && (await roles.hasLink(from, to, ...domains));
+  };
+}
+
 /** The functions that a matcher may call once `configureEnforcer` has run: Casbin's own and those it added. */
 export async function listFunctions(
   model: Model,

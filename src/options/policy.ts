@@ -1,5 +1,6 @@
 import type { Model } from 'casbin';
 import { findDistorted } from '../casbin/distortion.ts';
+import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { isPlainConjunction } from '../casbin/matcher.ts';
 import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { Problem } from '../errors.ts';
@@ -7,6 +8,7 @@ import type { BootstrapOptions } from '../options.ts';
 import type { DefinedRule } from '../policy/compile.ts';
 import { defaultPolicy } from '../policy/default-policy.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
+import { isFollowedByDefault } from '../policy/hierarchy.ts';
 import { findUnknownNames } from '../policy/names.ts';
 import { type LoadedPolicy, readPolicyFile } from '../policy/policy-file.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
@@ -15,8 +17,10 @@ import {
   findDuplicates,
   findMisfits,
   findUndefinedRoles,
+  findUnfollowed,
   findUnstorable,
 } from '../policy/validate.ts';
+import { followedBy } from '../verification/structure.ts';
 
 /** The definition that is given, the one in the file that is named, or the default. */
 export async function resolvePolicy({ policy = defaultPolicy }: BootstrapOptions): Promise<LoadedPolicy> {
@@ -24,21 +28,39 @@ export async function resolvePolicy({ policy = defaultPolicy }: BootstrapOptions
 }
 
 /** Everything that is wrong with a policy, by itself and, where there is a model, in that. */
-export function checkPolicy(
+export async function checkPolicy(
   definition: PolicyDefinition,
   defined: RuleSet<DefinedRule>,
   model: Model | null,
-): Problem[] {
+  configureEnforcer: ConfigureEnforcer | undefined,
+): Promise<Problem[]> {
   const { rules } = defined;
+  const broken = findBrokenHierarchies(rules);
   const misfits = model === null ? [] : findMisfits(rules, ruleLengthsOf(model));
   return [
     ...misfits,
     ...findUndefinedRoles(definition),
     ...(model !== null && comparesOnly(model) ? findUnknownNames(definition) : []),
-    ...findBrokenHierarchies(rules),
+    ...broken,
+    ...(await checkDepth(rules, broken.length === 0 ? model : null, configureEnforcer)),
     ...findDuplicates(defined),
     ...checkValues(rules, misfits),
   ];
+}
+
+/** Nothing where there is no enforcer to ask: that is another problem, and is reported as one. */
+async function checkDepth(
+  rules: readonly DefinedRule[],
+  model: Model | null,
+  configureEnforcer: ConfigureEnforcer | undefined,
+): Promise<Problem[]> {
+  if (configureEnforcer === undefined) return findUnfollowed(rules, () => isFollowedByDefault);
+  if (model === null) return [];
+  try {
+    return await findUnfollowed(rules, followedBy(model, rules, configureEnforcer));
+  } catch {
+    return [];
+  }
 }
 
 /** Whether requests are made of the names that rules have, role, resource and action: no patterns, no domains. */

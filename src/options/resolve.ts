@@ -76,7 +76,7 @@ export async function completeOptions(
     ...misshapen,
     ...modelProblems,
     ...policyProblems,
-    ...checkPolicy(definition, defined, fitting ? model : null),
+    ...(await checkPolicy(definition, defined, fitting ? model : null, sound.configureEnforcer)),
     ...checkSeeders(sound.seeders ?? [], casbinMigrations),
     ...migrationProblems,
   ];

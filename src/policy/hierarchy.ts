@@ -8,18 +8,20 @@ export const MAX_INHERITANCE_LINKS = 10;
 export interface Hierarchy {
   readonly ptype: string;
   readonly domain: string;
+  /** The values behind the two roles, as the links have them: the domain, if there is one. */
+  readonly domains: readonly string[];
   readonly parents: ReadonlyMap<string, readonly string[]>;
 }
 
 /** The hierarchies that a policy's `g` rules make, one for each ptype and domain. */
 export function buildHierarchies(rules: readonly Rule[]): Hierarchy[] {
-  const hierarchies = new Map<string, { ptype: string; domain: string; parents: Map<string, string[]> }>();
+  const hierarchies = new Map<string, Hierarchy & { parents: Map<string, string[]> }>();
   for (const { ptype, values } of rules) {
     const [child, parent, ...domains] = values;
     if (!ptype.startsWith('g') || child === undefined || parent === undefined) continue;
     const domain = domains.join(', ');
     const key = JSON.stringify([ptype, domains]);
-    const hierarchy = hierarchies.get(key) ?? { ptype, domain, parents: new Map() };
+    const hierarchy = hierarchies.get(key) ?? { ptype, domain, domains, parents: new Map() };
     hierarchies.set(key, hierarchy);
     addTo(hierarchy.parents, child, parent);
   }
@@ -58,19 +60,11 @@ export function findCycles({ parents }: Hierarchy): string[][] {
   return cycles;
 }
 
-/**
- * The path of roles from `from` to `to` with the fewest links, both included; null when there is none of at
- * most `maxLinks`.
- */
-export function findRolePath(
-  { parents }: Hierarchy,
-  from: string,
-  to: string,
-  maxLinks = MAX_INHERITANCE_LINKS,
-): string[] | null {
+/** The path of roles from `from` to `to` with the fewest links, both included; null when there is none. */
+export function findRolePath({ parents }: Hierarchy, from: string, to: string): string[] | null {
   const cameFrom = new Map<string, string | null>([[from, null]]);
   let level = [from];
-  for (let links = 0; level.length > 0 && links <= maxLinks; links++) {
+  while (level.length > 0) {
     if (cameFrom.has(to)) return tracePath(cameFrom, to);
     level = nextLevel(parents, level, cameFrom);
   }
@@ -87,17 +81,34 @@ export function collectInherited({ parents }: Hierarchy, role: string): string[]
   return [...cameFrom.keys()];
 }
 
-/** Inheritance that Casbin would not follow: for each role that has some, one path of more than ten links. */
-export function findTooDeep({ parents }: Hierarchy): string[][] {
+/** Whether a role manager follows inheritance from one role to another that is so many links away. */
+export type IsFollowed = (from: string, to: string, links: number) => boolean | Promise<boolean>;
+
+/** What Casbin's role manager does, unless it was given another limit. */
+export const isFollowedByDefault: IsFollowed = (_from, _to, links) => links <= MAX_INHERITANCE_LINKS;
+
+/**
+ * Inheritance that is not followed: for each role that has some, a path to one of the nearest roles that it does
+ * not inherit from.
+ *
+ * A limit of depth is the same for all roles, so a number of links that was followed once is not asked about again.
+ */
+export async function findTooDeep({ parents }: Hierarchy, isFollowed: IsFollowed): Promise<string[][]> {
   const tooDeep: string[][] = [];
+  let followed = 1;
   for (const role of parents.keys()) {
     const cameFrom = new Map<string, string | null>([[role, null]]);
-    let level = [role];
-    for (let links = 0; level.length > 0 && links <= MAX_INHERITANCE_LINKS; links++) {
+    let level = nextLevel(parents, [role], cameFrom);
+    for (let links = 1; level[0] !== undefined; links++) {
+      if (links > followed) {
+        if (!(await isFollowed(role, level[0], links))) {
+          tooDeep.push(tracePath(cameFrom, level[0]));
+          break;
+        }
+        followed = links;
+      }
       level = nextLevel(parents, level, cameFrom);
     }
-    const beyond = level[0];
-    if (beyond !== undefined) tooDeep.push(tracePath(cameFrom, beyond));
   }
   return tooDeep;
 }

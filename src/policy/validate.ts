@@ -1,13 +1,7 @@
 import type { Problem } from '../errors.ts';
 import type { DefinedRule } from './compile.ts';
 import type { PolicyDefinition } from './definition.ts';
-import {
-  buildHierarchies,
-  findCycles,
-  findTooDeep,
-  type Hierarchy,
-  MAX_INHERITANCE_LINKS,
-} from './hierarchy.ts';
+import { buildHierarchies, findCycles, findTooDeep, type Hierarchy, type IsFollowed } from './hierarchy.ts';
 import { placeIn } from './place.ts';
 import { formatRule, formatText, formatValue } from './rule.ts';
 import type { RuleSet } from './rule-set.ts';
@@ -70,7 +64,7 @@ export function findUndefinedRoles(definition: PolicyDefinition): Problem[] {
   );
 }
 
-/** Inheritance that can't mean what it says: from itself, in a circle, or deeper than Casbin follows. */
+/** Inheritance that can't mean what it says: from itself, or in a circle. */
 export function findBrokenHierarchies(rules: readonly DefinedRule[]): Problem[] {
   const fromItself = rules
     .filter(({ ptype, values }) => ptype.startsWith('g') && values.length > 1 && values[0] === values[1])
@@ -82,25 +76,37 @@ export function findBrokenHierarchies(rules: readonly DefinedRule[]): Problem[] 
       }),
     );
   const placeOfLink = linkFinder(rules);
-  const structural = buildHierarchies(rules).flatMap((hierarchy) => {
-    const domain = hierarchy.domain === '' ? '' : ` in domain ${formatValue(hierarchy.domain)}`;
-    const cycles = findCycles(hierarchy).map(
+  const cycles = buildHierarchies(rules).flatMap((hierarchy) =>
+    findCycles(hierarchy).map(
       (path): Problem => ({
         code: 'ROLE_CYCLE',
         at: placeOfLink(hierarchy, path),
-        message: `roles inherit from each other in a circle${domain}: ${formatPath(path)}. Remove one of the links.`,
+        message: `roles inherit from each other in a circle${formatDomain(hierarchy)}: ${formatPath(path)}. Remove one of the links.`,
       }),
-    );
-    const tooDeep = findTooDeep(hierarchy).map(
-      (path): Problem => ({
-        code: 'ROLE_TOO_DEEP',
-        at: placeOfLink(hierarchy, path),
-        message: `role ${formatText(path[0] ?? '')} inherits over ${path.length - 1} links${domain}, and Casbin silently stops at ${MAX_INHERITANCE_LINKS}: ${formatPath(path)}. Flatten the hierarchy.`,
-      }),
-    );
-    return [...cycles, ...tooDeep];
-  });
-  return [...fromItself, ...structural];
+    ),
+  );
+  return [...fromItself, ...cycles];
+}
+
+/** Inheritance over more links than the enforcer's role managers follow. */
+export async function findUnfollowed(
+  rules: readonly DefinedRule[],
+  isFollowedIn: (hierarchy: Hierarchy) => IsFollowed,
+): Promise<Problem[]> {
+  const placeOfLink = linkFinder(rules);
+  const problems: Problem[] = [];
+  for (const hierarchy of buildHierarchies(rules)) {
+    for (const path of await findTooDeep(hierarchy, isFollowedIn(hierarchy))) {
+      const links = path.length - 1;
+      const message = `role ${formatText(path[0] ?? '')} inherits over ${links} links${formatDomain(hierarchy)}, and Casbin silently stops at ${links - 1}: ${formatPath(path)}. Flatten the hierarchy.`;
+      problems.push({ code: 'ROLE_TOO_DEEP', at: placeOfLink(hierarchy, path), message });
+    }
+  }
+  return problems;
+}
+
+function formatDomain({ domain }: Hierarchy): string {
+  return domain === '' ? '' : ` in domain ${formatValue(domain)}`;
 }
 
 /** Tells where the first link of a path of roles is defined. */

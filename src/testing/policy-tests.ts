@@ -75,7 +75,8 @@ async function readPolicy(policy: PolicyDefinition | string, options: PolicyTest
   });
   const { definition, problems: policyProblems } = await resolvePolicy({ policy });
   const defined = new RuleSet(compilePolicy(definition ?? {}));
-  const all = [...problems, ...policyProblems, ...checkPolicy(definition ?? {}, defined, model)];
+  const policyFaults = await checkPolicy(definition ?? {}, defined, model, configureEnforcer);
+  const all = [...problems, ...policyProblems, ...policyFaults];
   if (model === null || definition === null || all.length > 0) throw new InvalidOptionsError(all);
   // A contradiction of the definition with itself is a test that fails, so there is no need to report it here.
   const { expectations } = await collectPromises(model, defined, definition, {

@@ -1,4 +1,5 @@
 import type { Model } from 'casbin';
+import { type ConfigureEnforcer, roleAsker } from '../casbin/enforcer.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { collectAncestors } from '../policy/ancestors.ts';
 import {
@@ -7,7 +8,8 @@ import {
   findRolePath,
   findTooDeep,
   type Hierarchy,
-  MAX_INHERITANCE_LINKS,
+  type IsFollowed,
+  isFollowedByDefault,
 } from '../policy/hierarchy.ts';
 import type { Rule } from '../policy/rule.ts';
 import { type Link, loadLinks } from './links.ts';
@@ -19,30 +21,49 @@ type StoredLink = Link<StoredRule>;
  * Whether the stored role hierarchies can mean what is defined: no circle, not deeper than Casbin follows, and
  * no role that inherits from one which is defined to inherit from it. All of these are failures; with a circle
  * Casbin may take forever to decide.
- *
- * @param customRoleManagers whether `configureEnforcer` may have set other limits of depth
  */
-export function checkStructure(
+export async function checkStructure(
   model: Model,
   live: readonly StoredRule[],
   defined: readonly Rule[],
-  customRoleManagers: boolean,
-): IntegrityFinding[] {
+  configureEnforcer: ConfigureEnforcer | undefined,
+): Promise<IntegrityFinding[]> {
   const declared = new Map(buildHierarchies(loadLinks(model, defined)).map((one) => [keyOf(one), one]));
   const links = groupLinks(loadLinks(model, live));
-  return buildHierarchies([...links.values()].flat()).flatMap((hierarchy) => {
+  const hierarchies = buildHierarchies([...links.values()].flat());
+  const cyclesOf = new Map(hierarchies.map((hierarchy) => [hierarchy, findCycles(hierarchy)]));
+  const isCyclic = [...cyclesOf.values()].some((cycles) => cycles.length > 0);
+  const isFollowedIn = followedBy(model, live, configureEnforcer);
+  const findings: IntegrityFinding[] = [];
+  for (const [hierarchy, cycles] of cyclesOf) {
     const own = links.get(keyOf(hierarchy)) ?? [];
-    const cycles = findCycles(hierarchy).map((path) => {
-      const message = `Roles inherit from each other in a circle: ${path.join(' → ')}. Delete one of the links.`;
-      return structural(own, path, message);
-    });
-    const tooDeep = (customRoleManagers ? [] : findTooDeep(hierarchy)).map((path) => {
-      const message = `Inheritance over ${path.length - 1} links, and Casbin silently stops at ${MAX_INHERITANCE_LINKS}: ${path.join(' → ')}. Flatten the hierarchy.`;
-      return structural(own, path, message);
-    });
+    // With a circle, a role manager that follows many links may take forever to answer.
+    const isAskable = configureEnforcer === undefined || !isCyclic;
+    const tooDeep = isAskable ? await findTooDeep(hierarchy, isFollowedIn(hierarchy)) : [];
     const turned = cycles.length > 0 ? [] : findTurned(hierarchy, declared.get(keyOf(hierarchy)));
-    return [...cycles, ...tooDeep, ...turned.map((path) => describeTurned(own, path))];
-  });
+    findings.push(
+      ...cycles.map((path) => describeCycle(own, path)),
+      ...tooDeep.map((path) => describeTooDeep(own, path)),
+      ...turned.map((path) => describeTurned(own, path)),
+    );
+  }
+  return findings;
+}
+
+/**
+ * Which inheritance is followed by the role managers that an enforcer with these rules has. Where nothing can have
+ * changed them, it is known without asking.
+ */
+export function followedBy(
+  model: Model,
+  rules: readonly Rule[],
+  configureEnforcer: ConfigureEnforcer | undefined,
+): (hierarchy: Hierarchy) => IsFollowed {
+  if (configureEnforcer === undefined) return () => isFollowedByDefault;
+  const ask = roleAsker(model, rules, configureEnforcer);
+  return ({ ptype, domains }) =>
+    (from, to) =>
+      ask({ ptype, from, to, domains });
 }
 
 /** Paths on which a role inherits from one that is declared to inherit from it. */
@@ -57,6 +78,17 @@ function findTurned(hierarchy: Hierarchy, declared: Hierarchy | undefined): stri
         return path === null ? [] : [path];
       }),
   );
+}
+
+function describeCycle(own: readonly StoredLink[], path: readonly string[]): IntegrityFinding {
+  const message = `Roles inherit from each other in a circle: ${path.join(' → ')}. Delete one of the links.`;
+  return structural(own, path, message);
+}
+
+function describeTooDeep(own: readonly StoredLink[], path: readonly string[]): IntegrityFinding {
+  const links = path.length - 1;
+  const message = `Inheritance over ${links} links, and Casbin silently stops at ${links - 1}: ${path.join(' → ')}. Flatten the hierarchy.`;
+  return structural(own, path, message);
 }
 
 function describeTurned(own: readonly StoredLink[], path: readonly string[]): IntegrityFinding {

@@ -53,7 +53,7 @@ export async function verifyPolicy(verification: Verification, report?: Report):
   const started = performance.now();
   const { model, configureEnforcer, defined, expectations, coverage, live, scope, strict } = verification;
   const { findHolders } = verification;
-  const structure = checkStructure(model, live, defined.rules, configureEnforcer !== undefined);
+  const structure = await checkStructure(model, live, defined.rules, configureEnforcer);
   await breathe();
   const integrity = [...checkIntegrity(model, live), ...structure];
   await breathe();

@@ -1,4 +1,6 @@
 import type { Model } from 'casbin';
+import { type ConfigureEnforcer, type RoleQuestion, roleAsker } from '../casbin/enforcer.ts';
+import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { Answer } from './decide.ts';
 import type { Coverage } from './report.ts';
@@ -10,13 +12,19 @@ import { roleRoutes } from './role-route.ts';
  * role links on the way from a subject to them.
  */
 export class CoverageMeter {
+  readonly #model: Model;
   readonly #defined: RuleSet;
+  readonly #configureEnforcer: ConfigureEnforcer | undefined;
   readonly #findRoute: ReturnType<typeof roleRoutes>;
   /** Whether each of the rules is covered. */
   readonly #covered: Uint8Array;
+  /** What only a role manager can answer, each question once. */
+  readonly #open = new Map<string, RoleQuestion>();
 
-  constructor(model: Model, defined: RuleSet) {
+  constructor(model: Model, defined: RuleSet, configureEnforcer: ConfigureEnforcer | undefined) {
+    this.#model = model;
     this.#defined = defined;
+    this.#configureEnforcer = configureEnforcer;
     this.#findRoute = roleRoutes(model, defined.rules);
     this.#covered = new Uint8Array(defined.rules.length);
   }
@@ -25,18 +33,97 @@ export class CoverageMeter {
   add(request: Request, { rule: values }: Answer): void {
     if (values.length === 0) return;
     const rule = { ptype: 'p', values };
-    for (const one of [rule, ...this.#findRoute(request, rule).links]) {
-      this.#covered[this.#defined.indexOf(one)] = 1;
+    const { links, open } = this.#findRoute(request, rule);
+    for (const one of [rule, ...links]) this.#cover(one);
+    if (this.#configureEnforcer === undefined) return;
+    for (const question of open) {
+      const { ptype, from, to, domains } = question;
+      this.#open.set(JSON.stringify([ptype, from, to, ...domains]), question);
     }
   }
 
-  measure(): Coverage {
+  /** Makes enforcers of its own: to be called when the one that made the decisions is not used any more. */
+  async measure(): Promise<Coverage> {
     const { rules } = this.#defined;
-    const uncovered = rules.filter((_, position) => this.#covered[position] === 0);
+    for (const link of await this.#findMatchedLinks()) this.#cover(link);
+    const uncovered = this.#listUncovered();
     return {
       covered: rules.length - uncovered.length,
       total: rules.length,
       uncovered: uncovered.map(({ ptype, values }) => [ptype, ...values]),
     };
   }
+
+  #cover(rule: Rule): void {
+    const position = this.#defined.indexOf(rule);
+    if (position !== -1) this.#covered[position] = 1;
+  }
+
+  #listUncovered(): Rule[] {
+    return this.#defined.rules.filter((_, position) => this.#covered[position] === 0);
+  }
+
+  /**
+   * Links that decided by what a role manager makes of them, such as patterns of names or domains. The enforcer is
+   * asked what would not be so without them.
+   */
+  async #findMatchedLinks(): Promise<Rule[]> {
+    const candidates = this.#listUncovered().filter(({ ptype }) => ptype.startsWith('g'));
+    if (this.#open.size === 0 || candidates.length === 0) return [];
+    const left = new Set(candidates);
+    const known = this.#defined.rules
+      .filter(({ ptype }) => ptype.startsWith('g'))
+      .filter((rule) => !left.has(rule));
+    const found: Rule[] = [];
+    const holdsWith = (more: readonly Rule[]) => {
+      const links = [...known, ...found, ...more];
+      return roleAsker(this.#model, links, this.#configureEnforcer);
+    };
+    let questions = await keep([...this.#open.values()], holdsWith(candidates), true);
+    while (questions.length > 0) {
+      questions = await keep(questions, holdsWith([]), false);
+      const question = questions.shift();
+      if (question === undefined) break;
+      const needed = await findNeeded(
+        (links) => holdsWith(links)(question),
+        candidates.filter((rule) => !found.includes(rule)),
+      );
+      found.push(...needed);
+    }
+    return found;
+  }
+}
+
+/** Those of the questions that are answered by yes, or by no. */
+async function keep(
+  questions: readonly RoleQuestion[],
+  ask: (question: RoleQuestion) => Promise<boolean>,
+  answer: boolean,
+): Promise<RoleQuestion[]> {
+  const kept: RoleQuestion[] = [];
+  for (const question of questions) if ((await ask(question)) === answer) kept.push(question);
+  return kept;
+}
+
+/**
+ * Candidates that are enough, and none of them for nothing: the last one of the shortest beginning of the list that
+ * is enough is needed, then likewise among those before it.
+ */
+async function findNeeded(
+  isEnough: (links: readonly Rule[]) => Promise<boolean>,
+  candidates: readonly Rule[],
+): Promise<Rule[]> {
+  const needed: Rule[] = [];
+  let rest = candidates;
+  while (rest.length > 0 && !(await isEnough(needed))) {
+    let [tooFew, enough] = [0, rest.length];
+    while (enough - tooFew > 1) {
+      const middle = Math.floor((tooFew + enough) / 2);
+      if (await isEnough([...needed, ...rest.slice(0, middle)])) enough = middle;
+      else tooFew = middle;
+    }
+    needed.push(...rest.slice(enough - 1, enough));
+    rest = rest.slice(0, enough - 1);
+  }
+  return needed;
 }

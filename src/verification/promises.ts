@@ -52,7 +52,7 @@ export async function collectPromises(
   await breathe();
   const decider = await createDecider(model, rules, configureEnforcer);
   await breathe();
-  const coverage = new CoverageMeter(model, defined);
+  const coverage = new CoverageMeter(model, defined, configureEnforcer);
   const listed = (['samples', 'allow', 'deny', 'never'] as const).flatMap((kind) =>
     (written[kind] ?? []).map((request, index) => ({
       kind,
@@ -81,7 +81,7 @@ export async function collectPromises(
   }
   return {
     expectations: new Expectations(derived, expectations),
-    coverage: coverage.measure(),
+    coverage: await coverage.measure(),
     problems,
   };
 }

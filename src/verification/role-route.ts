@@ -1,5 +1,7 @@
 import type { Model } from 'casbin';
-import { type RoleCall, roleCalls } from '../casbin/matcher.ts';
+import type { RoleQuestion } from '../casbin/enforcer.ts';
+import { isRoleDefinition } from '../casbin/matcher.ts';
+import { identifier, isNode, parseMatcher, readCall, walk } from '../casbin/matcher-syntax.ts';
 import { tokensOf } from '../casbin/model.ts';
 import { buildHierarchies, findRolePath, type Hierarchy } from '../policy/hierarchy.ts';
 import type { Rule } from '../policy/rule.ts';
@@ -12,6 +14,8 @@ export interface RoleRoute {
   readonly path: readonly string[];
   /** The `g` rules along it, and those along the paths of resource roles. */
   readonly links: readonly Rule[];
+  /** What the matcher asks that the links alone do not answer by yes: a role manager may, by matching patterns. */
+  readonly open: readonly RoleQuestion[];
 }
 
 /**
@@ -25,39 +29,75 @@ export function roleRoutes(
   rules: readonly Rule[],
   preferred: readonly Rule[] = rules,
 ): (request: Request, rule: Rule) => RoleRoute {
-  const matcher = model.model.get('m')?.get('m')?.value ?? '';
-  const requestTokens = tokensOf(model, 'r');
-  const policyTokens = tokensOf(model, 'p');
-  const finders = roleCalls(matcher).map((call) => {
-    const find = [...new Set([preferred, rules])].map((some) => pathFinder(model, some, call.ptype));
-    return { call, find };
+  const finders = readQuestions(model).map(({ ptype, askFor }) => {
+    const find = [...new Set([preferred, rules])].map((some) => pathFinder(model, some, ptype));
+    return { askFor, find };
   });
-  return (request, { values }) => {
-    const take = ({ request: token }: Pick<RoleCall, 'request'>) =>
-      request[requestTokens.indexOf(token)] ?? '';
-    const routes = finders.flatMap(({ call, find }) => {
-      const to = values[policyTokens.indexOf(call.policy)] ?? '';
-      const domain = call.domain === null ? '' : take({ request: call.domain });
-      return find.map((one) => one(take(call), to, domain)).find((route) => route !== null) ?? [];
+  return (request, rule) => {
+    const steps = finders.map(({ askFor, find }) => {
+      const question = askFor(request, rule);
+      return { question, route: find.map((one) => one(question)).find((route) => route !== null) ?? null };
     });
-    return { path: routes[0]?.path ?? [], links: routes.flatMap(({ links }) => links) };
+    const routes = steps.flatMap(({ route }) => route ?? []);
+    return {
+      path: routes[0]?.path ?? [],
+      links: routes.flatMap(({ links }) => links),
+      open: steps.flatMap(({ question, route }) => (route === null ? question : [])),
+    };
   };
 }
 
-type FindPath = (from: string, to: string, domain: string) => RoleRoute | null;
+/** A call of a role definition: what it asks for a request and a rule. */
+interface RoleCall {
+  readonly ptype: string;
+  readonly askFor: (request: Request, rule: Rule) => RoleQuestion;
+}
+
+/** The calls of role definitions in a matcher whose arguments are values of the request, of the rule, or literals. */
+function readQuestions(model: Model): RoleCall[] {
+  const nodes = [...walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''))];
+  return nodes.flatMap((node): RoleCall[] => {
+    const call = readCall(node);
+    if (call === null || !isRoleDefinition(call.name)) return [];
+    const readers = call.given.flatMap((argument) => readArgument(model, argument) ?? []);
+    if (readers.length < Math.max(2, call.given.length)) return [];
+    const askFor = (request: Request, rule: Rule): RoleQuestion => {
+      const [from = '', to = '', ...domains] = readers.map((read) => read(request, rule));
+      return { ptype: call.name, from, to, domains };
+    };
+    return [{ ptype: call.name, askFor }];
+  });
+}
+
+type ReadArgument = (request: Request, rule: Rule) => string;
+
+/** Null for an argument that depends on more than values of the request and the rule. */
+function readArgument(model: Model, argument: unknown): ReadArgument | null {
+  const name = identifier(argument);
+  if (name === null) {
+    const literal = isNode(argument) && argument.type === 'Literal' ? argument.value : null;
+    return typeof literal === 'string' ? () => literal : null;
+  }
+  const position = (section: 'r' | 'p') =>
+    name.startsWith(`${section}_`) ? tokensOf(model, section).indexOf(name.slice(2)) : -1;
+  const [inRequest, inRule] = [position('r'), position('p')];
+  if (inRequest !== -1) return (request) => request[inRequest] ?? '';
+  return inRule === -1 ? null : (_, { values }) => values[inRule] ?? '';
+}
+
+type FindPath = (question: RoleQuestion) => Pick<RoleRoute, 'path' | 'links'> | null;
 
 /** Finds paths in one role definition; null where there is none. */
 function pathFinder(model: Model, rules: readonly Rule[], ptype: string): FindPath {
   const links = loadLinks(model, rules).filter((link) => link.ptype === ptype);
   const hierarchies = new Map<string, Hierarchy>(buildHierarchies(links).map((one) => [one.domain, one]));
   const stored = new Map(links.map((link) => [JSON.stringify(link.values), link.stored]));
-  return (from, to, domain) => {
+  return ({ from, to, domains }) => {
     if (from === to) return { path: [from], links: [] };
-    const hierarchy = hierarchies.get(domain);
+    const hierarchy = hierarchies.get(domains.join(', '));
     const path = hierarchy === undefined ? null : findRolePath(hierarchy, from, to);
     if (path === null) return null;
-    const steps = path.slice(1).map((parent, index) => [path[index] ?? '', parent]);
-    const rest = domain === '' ? [] : [domain];
-    return { path, links: steps.flatMap((step) => stored.get(JSON.stringify([...step, ...rest])) ?? []) };
+    const steps = path.slice(1).map((parent, index) => [path[index] ?? '', parent, ...domains]);
+    return { path, links: steps.flatMap((step) => stored.get(JSON.stringify(step)) ?? []) };
   };
 }

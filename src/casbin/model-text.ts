@@ -1,5 +1,6 @@
 import type { Problem } from '../errors.ts';
 import { formatText } from '../policy/rule.ts';
+import { describeMissingDefinition } from './model.ts';
 
 /** The sections that Casbin requires, and what each must define. */
 const REQUIRED: ReadonlyMap<string, string> = new Map([
@@ -55,10 +56,10 @@ function findMissing(path: string, lines: readonly Line[]): Problem[] {
     const rest = lines.slice(start + 1);
     const end = rest.findIndex(({ text }) => SECTION.test(text));
     const definitions = end === -1 ? rest : rest.slice(0, end);
-    if (definitions.some(({ text }) => definedBy(text) === key)) return [];
+    const names = definitions.flatMap(({ text }) => definedBy(text) ?? []);
+    if (names.includes(key)) return [];
     const at = `${path}:${lines[start]?.number}`;
-    const message = `section [${section}] defines no "${key}". Casbin needs it: add ${key} = …`;
-    return [{ code: 'MODEL_SECTION_MISSING', at, message }];
+    return [{ code: 'MODEL_SECTION_MISSING', at, message: describeMissingDefinition(section, key, names) }];
   });
 }
 

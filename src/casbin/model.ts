@@ -41,6 +41,13 @@ export function findMissingDefinitions(model: Model, at: string): Problem[] {
     .map(([key, section]) => ({
       code: 'MODEL_SECTION_MISSING',
       at,
-      message: `section [${section}] defines no "${key}". Casbin needs it: add ${key} = …`,
+      message: describeMissingDefinition(section, key, [...(model.model.get(key)?.keys() ?? [])]),
     }));
+}
+
+/** @param others what the section defines instead: `r2` serves an EnforceContext alone */
+export function describeMissingDefinition(section: string, key: string, others: readonly string[]): string {
+  const other = others.find((name) => name.startsWith(key) && /^\d+$/.test(name.slice(key.length)));
+  if (other === undefined) return `section [${section}] defines no "${key}". Casbin needs it: add ${key} = …`;
+  return `section [${section}] defines "${other}" and no "${key}". Casbin uses "${other}" only for requests with an EnforceContext. An enforcer needs "${key}" too, and decisions are verified by r, p, e and m: rename "${other}" to "${key}", or add ${key} = …`;
 }

@@ -110,6 +110,30 @@ describe('a model file', () => {
     ]);
   });
 
+  test('for an EnforceContext alone is refused by that name, as a text and as a Model', async () => {
+    const text = `
+[request_definition]
+r2 = sub, obj, act
+[policy_definition]
+p2 = sub, obj, act
+[policy_effect]
+e2 = some(where (p2.eft == allow))
+[matchers]
+m2 = r2.sub == p2.sub && r2.obj == p2.obj && r2.act == p2.act
+`;
+    const model = newModel();
+    for (const [, key = '', section = '', value = ''] of text.matchAll(/^((\w)2) = (.*)$/gm)) {
+      model.addDef(section, key, value);
+    }
+    for (const problems of [await problemsOfText(text), await problemsOf({ model })]) {
+      expect(problems.map(({ code }) => code)).toEqual(Array(4).fill('MODEL_SECTION_MISSING'));
+      expect(problems[0]?.message).toBe(
+        'section [request_definition] defines "r2" and no "r". Casbin uses "r2" only for requests with an EnforceContext. An enforcer needs "r" too, and decisions are verified by r, p, e and m: rename "r2" to "r", or add r = …',
+      );
+      for (const { message } of problems) expect(message).toContain('EnforceContext');
+    }
+  });
+
   test('without several sections is told all of them', async () => {
     const problems = await problemsOfText(conf({ request: [], effect: [] }));
     expect(problems.map(({ code }) => code)).toEqual(['MODEL_SECTION_MISSING', 'MODEL_SECTION_MISSING']);

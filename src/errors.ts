@@ -47,6 +47,7 @@ export type ProblemCode =
   | 'OPTION_INVALID'
   | 'POLICY_NOT_FOUND'
   | 'POLICY_SYNTAX'
+  | 'POLICY_EMPTY'
   | 'MODEL_NOT_FOUND'
   | 'MODEL_INVALID'
   | 'MODEL_SECTION_MISSING'

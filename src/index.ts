@@ -53,5 +53,6 @@ export type {
   VerificationFailure,
   VerificationReport,
   VerificationScope,
+  VerificationWarning,
 } from './verification/report.ts';
 export { verifyDatabase } from './verify-database.ts';

@@ -26,9 +26,10 @@ export interface BootstrapOptions {
   readonly model?: string | Model;
   /**
    * A definition, or the path of a `.yaml`, `.json` or `.csv` file with one. Default: `defaultPolicy`. Rules that
-   * are taken out of it later stay in the database.
+   * are taken out of it later stay in the database. One without any rule is an error; `null` says that there is none
+   * on purpose: no rules are seeded, and no decisions verified.
    */
-  readonly policy?: PolicyDefinition | string;
+  readonly policy?: PolicyDefinition | string | null;
   /** Run in this order, after the policy. Default: `[providerSeeder()]`; give `[]` for none. */
   readonly seeders?: readonly Seeder[];
   /**

@@ -22,15 +22,17 @@ export async function inspect(
   options: ResolvedOptions,
   { rules: live, scope }: LivePolicy,
 ): Promise<VerificationReport> {
-  const { model, configureEnforcer, defined, expectations, coverage, verify, logger } = options;
+  const { model, configureEnforcer, defined, expectations, coverage, warnings, verify, logger } = options;
   if (verify === null) return NOT_VERIFIED;
   const strict = verify.strict ?? false;
   const findHolders = scope === 'whole' ? holdersAmong(model, live) : holdersIn(trx);
   const report = await verifyPolicy(
-    { model, configureEnforcer, defined, expectations, coverage, live, scope, findHolders, strict },
+    { model, configureEnforcer, defined, expectations, coverage, warnings, live, scope, findHolders, strict },
     options.progress.start('verify', expectations.size),
   );
   const { ok, checks, allowed } = report;
+  for (const warning of warnings) logger.warn({ event: 'verification_warning', ...warning }, warning.message);
+  logIntegrity(report, logger);
   for (const finding of report.drift.slice(0, LOGGED))
     logger.warn({ event: 'drift', ...finding }, 'The database has more than the definition');
   const failures = report.failures.length + report.omitted.failures;
@@ -40,6 +42,17 @@ export async function inspect(
     'Verification completed',
   );
   return report;
+}
+
+/** More warnings about stored rules are counted; all of them are in the report. */
+const LOGGED_WARNINGS = 20;
+
+function logIntegrity({ integrity }: VerificationReport, logger: ResolvedOptions['logger']): void {
+  const warnings = integrity.filter(({ severity }) => severity === 'warning');
+  for (const { ids, rule, message } of warnings.slice(0, LOGGED_WARNINGS))
+    logger.warn({ event: 'integrity_warning', ids, rule }, message);
+  const more = warnings.length - LOGGED_WARNINGS;
+  if (more > 0) logger.warn({ event: 'integrity_warnings', more }, 'More warnings about stored rules');
 }
 
 /** Asks the database who has roles, for a table of which only a part was read. */

@@ -10,6 +10,7 @@ import { defaultPolicy } from '../policy/default-policy.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { isFollowedByDefault } from '../policy/hierarchy.ts';
 import { findUnknownNames } from '../policy/names.ts';
+import { findPlace } from '../policy/place.ts';
 import { type LoadedPolicy, readPolicyFile } from '../policy/policy-file.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import {
@@ -22,9 +23,18 @@ import {
 } from '../policy/validate.ts';
 import { followedBy } from '../verification/structure.ts';
 
-/** The definition that is given, the one in the file that is named, or the default. */
+/** The definition that is given, the one in the file that is named, or the default; for null, one without rules. */
 export async function resolvePolicy({ policy = defaultPolicy }: BootstrapOptions): Promise<LoadedPolicy> {
-  return typeof policy === 'string' ? readPolicyFile(policy) : { definition: policy, problems: [] };
+  return typeof policy === 'string' ? readPolicyFile(policy) : { definition: policy ?? {}, problems: [] };
+}
+
+/** A definition without any rule: a file that was emptied, most likely, and every proof of it would be one of nothing. */
+export function findEmptyPolicy(definition: PolicyDefinition, { rules }: RuleSet<DefinedRule>): Problem[] {
+  if (rules.length > 0) return [];
+  const at = findPlace(definition, ['rules']) ?? findPlace(definition, ['roles']) ?? 'policy';
+  const message =
+    'the policy has no rules. Define some, or give policy: null for a database whose policy is not defined here.';
+  return [{ code: 'POLICY_EMPTY', at, message }];
 }
 
 /** Everything that is wrong with a policy, by itself and, where there is a model, in that. */

@@ -13,6 +13,7 @@ import { NOT_VERIFIED } from '../verification/verify.ts';
 const NO_PROMISES: Promises = {
   expectations: NO_EXPECTATIONS,
   coverage: NOT_VERIFIED.coverage,
+  warnings: [],
   problems: [],
 };
 
@@ -42,9 +43,13 @@ export async function resolvePromises(
   return promises;
 }
 
-/** With a coverage of its own, as the report that the caller gets holds it. */
+/** With a coverage and warnings of its own, as the report that the caller gets holds them. */
 function copyOf(promises: Promises): Promises {
-  return { ...promises, coverage: structuredClone(promises.coverage) };
+  return {
+    ...promises,
+    coverage: structuredClone(promises.coverage),
+    warnings: structuredClone(promises.warnings),
+  };
 }
 
 /**

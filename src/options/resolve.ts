@@ -15,10 +15,10 @@ import { providerSeeder } from '../seeding/provider-seeder.ts';
 import { rbacSeeder } from '../seeding/rbac-seeder.ts';
 import type { Seeder } from '../seeding/seeder.ts';
 import type { Expectations } from '../verification/expectations.ts';
-import type { Coverage } from '../verification/report.ts';
+import type { Coverage, VerificationWarning } from '../verification/report.ts';
 import { resolveMigrations } from './migrations.ts';
 import { resolveModel } from './model.ts';
-import { checkPolicy, resolvePolicy } from './policy.ts';
+import { checkPolicy, findEmptyPolicy, resolvePolicy } from './policy.ts';
 import { checkPool } from './pool.ts';
 import { resolvePromises } from './promises.ts';
 
@@ -31,6 +31,7 @@ export interface ResolvedOptions {
   /** None when verification is turned off. */
   readonly expectations: Expectations;
   readonly coverage: Coverage;
+  readonly warnings: readonly VerificationWarning[];
   /** The RBAC seeder, then the given ones. */
   readonly seeders: readonly Seeder[];
   /** This package's and the seeders'; null when another tool runs migrations. */
@@ -72,10 +73,15 @@ export async function completeOptions(
   const { migrations, problems: migrationProblems } = await resolveMigrations(sound);
   // A default in the place of what is misshapen says nothing about what is given beside it.
   const fitting = sound.model === options?.model && sound.policy === options?.policy && loaded !== null;
+  const isGivenInFull =
+    sound.policy !== null &&
+    policyProblems.length === 0 &&
+    misshapen.every(({ at }) => !at.startsWith('policy'));
   const problems = [
     ...misshapen,
     ...modelProblems,
     ...policyProblems,
+    ...(isGivenInFull ? findEmptyPolicy(definition, defined) : []),
     ...(await checkPolicy(definition, defined, fitting ? model : null, sound.configureEnforcer)),
     ...checkSeeders(sound.seeders ?? [], casbinMigrations),
     ...migrationProblems,

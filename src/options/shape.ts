@@ -69,7 +69,10 @@ function optionalBy(choose: (input: unknown) => v.GenericSchema) {
 /** The options of every bootstrap, whatever database it is of. */
 export const sharedEntries = {
   model: v.optional(model),
-  policy: optionalBy((input) => (typeof input === 'string' ? name : definitionShape)),
+  policy: optionalBy((input) => {
+    if (input === null) return v.any();
+    return typeof input === 'string' ? name : definitionShape;
+  }),
   seeders: v.optional(v.array(seeder, 'must be a list of seeders')),
   migrations: optionalBy((input) => {
     if (input === false) return v.any();

@@ -81,14 +81,11 @@ function renderSeeders({ seeders }: BootstrapReport, dryRun: boolean): string[] 
 function renderVerification(verification: VerificationReport): string[] {
   const failures = renderFailures(verification);
   if (failures !== '') return [failures];
-  const { checks, allowed, coverage } = verification;
+  const { checks, allowed } = verification;
   if (checks === 0) return ['No decisions were verified.'];
-  const lines = [
+  return [
     `${count(checks, 'decision')} verified: ${count(allowed, 'allow', 'allow')}, ${count(checks - allowed, 'deny', 'deny')}.`,
   ];
-  const unproved = coverage.total - coverage.covered;
-  if (unproved > 0) lines.push(`${count(unproved, 'defined rule')} decided none of them.`);
-  return [lines.join('\n')];
 }
 
 function renderScope({ scope }: VerificationReport): string[] {
@@ -112,9 +109,13 @@ function renderDrift({ drift, omitted }: VerificationReport): string[] {
   ];
 }
 
-function renderWarnings({ integrity }: VerificationReport): string[] {
-  return renderIntegrity(
-    integrity.filter((finding) => finding.severity === 'warning'),
-    (total) => `${count(total, 'warning')} about stored rules:`,
-  );
+function renderWarnings({ integrity, warnings }: VerificationReport): string[] {
+  const messages = warnings.map(({ message }) => `Warning: ${escapeControls(message)}`);
+  return [
+    ...messages,
+    ...renderIntegrity(
+      integrity.filter((finding) => finding.severity === 'warning'),
+      (total) => `${count(total, 'warning')} about stored rules:`,
+    ),
+  ];
 }

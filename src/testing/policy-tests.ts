@@ -4,7 +4,7 @@ import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
 import type { EnforcerOptions } from '../create-enforcer.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { resolveModel } from '../options/model.ts';
-import { checkPolicy, resolvePolicy } from '../options/policy.ts';
+import { checkPolicy, findEmptyPolicy, resolvePolicy } from '../options/policy.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { RuleSet } from '../policy/rule-set.ts';
@@ -76,7 +76,8 @@ async function readPolicy(policy: PolicyDefinition | string, options: PolicyTest
   const { definition, problems: policyProblems } = await resolvePolicy({ policy });
   const defined = new RuleSet(compilePolicy(definition ?? {}));
   const policyFaults = await checkPolicy(definition ?? {}, defined, model, configureEnforcer);
-  const all = [...problems, ...policyProblems, ...policyFaults];
+  const empty = policyProblems.length === 0 ? findEmptyPolicy(definition ?? {}, defined) : [];
+  const all = [...problems, ...policyProblems, ...empty, ...policyFaults];
   if (model === null || definition === null || all.length > 0) throw new InvalidOptionsError(all);
   // A contradiction of the definition with itself is a test that fails, so there is no need to report it here.
   const { expectations } = await collectPromises(model, defined, definition, {

@@ -11,8 +11,9 @@ import { type DecidedMatrix, type Expectation, Expectations } from './expectatio
 import type { Matrix } from './matrix.ts';
 import { mergeSorted } from './merge-sorted.ts';
 import { breathe, paced } from './pace.ts';
-import type { Coverage, Decision } from './report.ts';
+import type { Coverage, Decision, VerificationWarning } from './report.ts';
 import { deriveMatrix, type Request } from './requests.ts';
+import { findWarnings } from './warnings.ts';
 
 /** Expectations that the definition writes down itself. */
 export interface WrittenExpectations {
@@ -27,6 +28,7 @@ export interface WrittenExpectations {
 export interface Promises {
   readonly expectations: Expectations;
   readonly coverage: Coverage;
+  readonly warnings: readonly VerificationWarning[];
   readonly problems: readonly Problem[];
 }
 
@@ -52,7 +54,7 @@ export async function collectPromises(
   await breathe();
   const decider = await createDecider(model, rules, configureEnforcer);
   await breathe();
-  const coverage = new CoverageMeter(model, defined, configureEnforcer);
+  const meter = new CoverageMeter(model, defined, configureEnforcer);
   const listed = (['samples', 'allow', 'deny', 'never'] as const).flatMap((kind) =>
     (written[kind] ?? []).map((request, index) => ({
       kind,
@@ -66,24 +68,23 @@ export async function collectPromises(
   const problems: Problem[] = [];
   const numbers = mergeSorted(matrix.matchable(decider.index), sampleOf(matrix, sampleSize));
   const derived = await decideMatrix(matrix, numbers, named, decider, (request, answer, number) => {
-    coverage.add(request, answer);
+    meter.add(request, answer);
     problems.push(...contradictClosure(request, answer, isAllowed));
     report(number, matrix.size);
   });
   report(matrix.size, matrix.size);
-  const expectations: Expectation[] = [];
+  const listedExpectations: Expectation[] = [];
   for (const { kind, request, at } of listed) {
     const answer = await decider.decide(request);
     const expected = expectedOf(kind, answer);
-    coverage.add(request, answer);
-    expectations.push({ kind: kind === 'samples' ? 'sample' : kind, request, expected });
+    meter.add(request, answer);
+    listedExpectations.push({ kind: kind === 'samples' ? 'sample' : kind, request, expected });
     problems.push(...contradict(at, kind, request, expected, answer));
   }
-  return {
-    expectations: new Expectations(derived, expectations),
-    coverage: await coverage.measure(),
-    problems,
-  };
+  const expectations = new Expectations(derived, listedExpectations);
+  const coverage = await meter.measure();
+  const warnings = findWarnings(model, rules, { checks: expectations.size, coverage, configureEnforcer });
+  return { expectations, coverage, warnings, problems };
 }
 
 /** Decides these requests of a matrix; what the definition itself can't decide says nothing. */

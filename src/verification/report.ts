@@ -80,6 +80,21 @@ export interface Coverage {
   readonly uncovered: readonly (readonly string[])[];
 }
 
+/** What a verification does not prove, although nothing is wrong. */
+export interface VerificationWarning {
+  /**
+   * `NOTHING_VERIFIED`: no request was decided. `RULES_NOT_COVERED`: defined rules decided none.
+   * `CONTEXT_NOT_VERIFIED`: the model has definitions that only an EnforceContext uses. `LITERAL_WILDCARD`: defined
+   * rules have a `*` that the model compares as it is written.
+   */
+  readonly code: 'NOTHING_VERIFIED' | 'RULES_NOT_COVERED' | 'CONTEXT_NOT_VERIFIED' | 'LITERAL_WILDCARD';
+  /** How many defined rules it is about. */
+  readonly count: number;
+  /** The first ten of them, ptype first. */
+  readonly rules: readonly (readonly string[])[];
+  readonly message: string;
+}
+
 /** The outcome of holding the live policy against the definition. */
 export interface VerificationReport {
   readonly ok: boolean;
@@ -94,5 +109,6 @@ export interface VerificationReport {
   readonly omitted: { readonly failures: number; readonly drift: number };
   readonly scope: VerificationScope;
   readonly coverage: Coverage;
+  readonly warnings: readonly VerificationWarning[];
   readonly durationMs: number;
 }

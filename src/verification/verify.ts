@@ -10,7 +10,13 @@ import type { FindHolders } from './holders.ts';
 import { checkIntegrity } from './integrity.ts';
 import { describeMissing } from './messages.ts';
 import { breathe } from './pace.ts';
-import type { Coverage, VerificationFailure, VerificationReport, VerificationScope } from './report.ts';
+import type {
+  Coverage,
+  VerificationFailure,
+  VerificationReport,
+  VerificationScope,
+  VerificationWarning,
+} from './report.ts';
 import { checkStructure } from './structure.ts';
 
 /** What is held against what. */
@@ -21,6 +27,7 @@ export interface Verification {
   readonly defined: RuleSet;
   readonly expectations: Expectations;
   readonly coverage: Coverage;
+  readonly warnings: readonly VerificationWarning[];
   /** The rules that were read from the database, by id. */
   readonly live: readonly StoredRule[];
   readonly scope: VerificationScope['kind'];
@@ -39,6 +46,7 @@ export const NOT_VERIFIED: VerificationReport = {
   omitted: { failures: 0, drift: 0 },
   scope: { kind: 'none', rules: 0 },
   coverage: { covered: 0, total: 0, uncovered: [] },
+  warnings: [],
   durationMs: 0,
 };
 
@@ -51,7 +59,8 @@ export const NOT_VERIFIED: VerificationReport = {
  */
 export async function verifyPolicy(verification: Verification, report?: Report): Promise<VerificationReport> {
   const started = performance.now();
-  const { model, configureEnforcer, defined, expectations, coverage, live, scope, strict } = verification;
+  const { model, configureEnforcer, defined, expectations, coverage, warnings, live, scope, strict } =
+    verification;
   const { findHolders } = verification;
   const structure = await checkStructure(model, live, defined.rules, configureEnforcer);
   await breathe();
@@ -61,7 +70,11 @@ export async function verifyPolicy(verification: Verification, report?: Report):
 
   const decisions =
     structure.length > 0 ? noDifferences(0) : await compareDecisions({ ...verification, missing }, report);
-  const { drift, omitted } = await findDrift(model, live, defined, decisions.drift, findHolders);
+  // Where no policy is defined, on purpose, there is nothing that stored rules could differ from.
+  const { drift, omitted } =
+    defined.rules.length === 0
+      ? { drift: [], omitted: 0 }
+      : await findDrift(model, live, defined, decisions.drift, findHolders);
   const strictly = strict ? drift.map((finding): VerificationFailure => ({ ...finding, kind: 'drift' })) : [];
   const failures = [...missing.map(describeMissing), ...decisions.failures, ...strictly];
   const omittedDrift = decisions.omitted.drift + omitted;
@@ -78,6 +91,7 @@ export async function verifyPolicy(verification: Verification, report?: Report):
     },
     scope: { kind: scope, rules: live.length },
     coverage,
+    warnings,
     durationMs: performance.now() - started,
   };
 }

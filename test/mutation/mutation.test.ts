@@ -98,7 +98,7 @@ function verifyStored(subject: Subject) {
 async function verifyInMemory(subject: Subject) {
   const { policy, model } = optionsOf(subject);
   const defined = new RuleSet(compilePolicy(policy));
-  const { expectations, coverage } = await collectPromises(model, defined, policy, {
+  const { expectations, coverage, warnings } = await collectPromises(model, defined, policy, {
     configureEnforcer: undefined,
     placeOf: () => '',
   });
@@ -108,6 +108,7 @@ async function verifyInMemory(subject: Subject) {
     defined,
     expectations,
     coverage,
+    warnings,
   };
   return (rows: readonly Row[], strict = false) => {
     const live = rows.map((row) => ({ ...row, values: [...row.values] }));

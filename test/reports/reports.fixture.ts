@@ -13,6 +13,7 @@ export function verification(parts: Partial<VerificationReport> = {}): Verificat
     omitted: { failures: 0, drift: 0 },
     scope: { kind: 'whole', rules: 16 },
     coverage: { covered: 16, total: 16, uncovered: [] },
+    warnings: [],
     durationMs: 12,
     ...parts,
   };

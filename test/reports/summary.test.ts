@@ -147,10 +147,13 @@ describe('the summary of a bootstrap', () => {
     expect(summary).not.toContain('verified');
   });
 
-  test('counts the defined rules of which the decisions prove nothing', () => {
-    const coverage = { covered: 14, total: 16, uncovered: [] };
-    expect(renderSummary(bootstrap({ verification: verification({ coverage }) }), HERE)).toContain(
-      '56 decisions verified: 26 allow, 30 deny.\n2 defined rules decided none of them.',
+  test('warns of what the decisions do not prove', () => {
+    const message = '1 defined rule decided no request: "p, \u001b[2J, b, c".';
+    const warnings = [
+      { code: 'RULES_NOT_COVERED', count: 1, rules: [['p', 'a', 'b', 'c']], message },
+    ] as const;
+    expect(renderSummary(bootstrap({ verification: verification({ warnings }) }), HERE)).toContain(
+      '56 decisions verified: 26 allow, 30 deny.\n\nWarning: 1 defined rule decided no request: "p, \\u001b[2J, b, c".',
     );
   });
 

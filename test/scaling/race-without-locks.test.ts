@@ -127,7 +127,7 @@ describe('without advisory locks, instances that start at once', { timeout: PATI
 });
 
 async function withoutRules(database: TestDatabase) {
-  await bootstrapDatabase(database.pool(), { policy: { rules: [] }, seeders: [] });
+  await bootstrapDatabase(database.pool(), { policy: null, seeders: [] });
 }
 
 async function expectFiftyRules(database: TestDatabase) {

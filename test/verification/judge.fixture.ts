@@ -59,7 +59,7 @@ export async function judgeRules(
   lines: readonly string[],
   { strict = false, configureEnforcer }: { strict?: boolean; configureEnforcer?: ConfigureEnforcer } = {},
 ) {
-  const { expectations, coverage } = await promiseOf(text, definition, configureEnforcer);
+  const { expectations, coverage, warnings } = await promiseOf(text, definition, configureEnforcer);
   const live = lines.map(rule).map(([ptype = '', ...values], index) => ({ id: index + 1, ptype, values }));
   const model = newModelFromString(text);
   return verifyPolicy({
@@ -68,6 +68,7 @@ export async function judgeRules(
     defined: new RuleSet(compilePolicy(definition)),
     expectations,
     coverage,
+    warnings,
     live,
     scope: 'whole',
     findHolders: holdersAmong(model, live),

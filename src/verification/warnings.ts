@@ -1,0 +1,128 @@
+import type { Model } from 'casbin';
+import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
+import { isRoleDefinition, readConjunct } from '../casbin/matcher.ts';
+import { identifier, parseMatcher, readCall, walk } from '../casbin/matcher-syntax.ts';
+import { tokensOf } from '../casbin/model.ts';
+import { formatRule, type Rule } from '../policy/rule.ts';
+import type { Coverage, VerificationWarning } from './report.ts';
+
+/** What a verification by these expectations does not prove, and a reader may believe that it does. */
+export function findWarnings(
+  model: Model,
+  rules: readonly Rule[],
+  { checks, coverage, configureEnforcer }: Proof,
+): VerificationWarning[] {
+  if (rules.length === 0) return [];
+  return [
+    ...(checks === 0 ? [warnOfNothing(rules)] : warnOfUncovered(coverage)),
+    ...warnOfContexts(model, rules),
+    ...warnOfWildcards(model, rules, configureEnforcer),
+  ];
+}
+
+/** What is decided of a definition. */
+interface Proof {
+  /** How many requests. */
+  readonly checks: number;
+  readonly coverage: Coverage;
+  readonly configureEnforcer: ConfigureEnforcer | undefined;
+}
+
+function warnOfNothing(rules: readonly Rule[]): VerificationWarning {
+  const what = `No decision was verified: no requests follow from ${rules.length === 1 ? 'the defined rule' : `the ${rules.length} defined rules`} in this model.`;
+  return warning('NOTHING_VERIFIED', rules, `${what} Write some under samples, allow, deny or never.`);
+}
+
+/** Rules of another ptype than `p` have a warning of their own. */
+function warnOfUncovered({ uncovered }: Coverage): VerificationWarning[] {
+  const rules = uncovered
+    .map(([ptype = '', ...values]): Rule => ({ ptype, values }))
+    .filter(({ ptype }) => !isOfContext(ptype));
+  if (rules.length === 0) return [];
+  const message = `${count(rules, 'decided')} no request, so nothing was proved about ${rules.length === 1 ? 'it' : 'them'}: ${list(rules)}. Write requests that depend on ${rules.length === 1 ? 'it' : 'them'} under samples, allow, deny or never.`;
+  return [warning('RULES_NOT_COVERED', rules, message)];
+}
+
+/** Definitions that only requests with an EnforceContext use. */
+function warnOfContexts(model: Model, rules: readonly Rule[]): VerificationWarning[] {
+  const names = ['r', 'p', 'e', 'm'].flatMap((section) =>
+    [...(model.model.get(section)?.keys() ?? [])].filter((key) => key !== section),
+  );
+  if (names.length === 0) return [];
+  const own = rules.filter(({ ptype }) => isOfContext(ptype));
+  const of = own.length === 0 ? '' : ` Nothing was proved about ${list(own)}.`;
+  const message = `Requests with an EnforceContext were not verified (${names.join(', ')}): decisions are verified by r, p, e and m.${of} Test the others with an enforcer of your own.`;
+  return [warning('CONTEXT_NOT_VERIFIED', own, message)];
+}
+
+function isOfContext(ptype: string): boolean {
+  return ptype.startsWith('p') && ptype !== 'p';
+}
+
+/** Rules with a `*` that Casbin compares as it is written. */
+function warnOfWildcards(
+  model: Model,
+  rules: readonly Rule[],
+  configureEnforcer: ConfigureEnforcer | undefined,
+): VerificationWarning[] {
+  const starred = rules.filter(({ values }) => values.some(isWildcard));
+  if (starred.length === 0) return [];
+  // What configureEnforcer gives to a role manager may match patterns.
+  const linksAreLiteral = configureEnforcer === undefined;
+  const literal = literalPositions(model, linksAreLiteral);
+  const roles = new Set(rules.filter(({ ptype }) => isRoleDefinition(ptype)).map(({ values }) => values[1]));
+  const found = starred.filter(({ ptype, values }) => {
+    if (ptype === 'p') {
+      return values.some((value, at) => isWildcard(value) && literal.has(at) && !roles.has(value));
+    }
+    return (
+      isRoleDefinition(ptype) && linksAreLiteral && values.some((value, at) => isWildcard(value) && at !== 1)
+    );
+  });
+  if (found.length === 0) return [];
+  const message = `${count(found, 'has', 'have')} a * where this model compares values as they are written, so it matches a * in the request and nothing else: ${list(found)}. Name the values, or match them by a function such as keyMatch(r.obj, p.obj).`;
+  return [warning('LITERAL_WILDCARD', found, message)];
+}
+
+/** `*`, or a path or a list of names that ends or goes on with one: `/invoices/*`, `invoices:*`. */
+function isWildcard(value: string): boolean {
+  return value === '*' || /[/:.]\*/.test(value);
+}
+
+/** Where the values of a `p` rule stand that the matcher uses in `r.x == p.y` only, or as the name of a role. */
+function literalPositions(model: Model, linksAreLiteral: boolean): Set<number> {
+  const nodes = [...walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''))];
+  if (nodes.some((node) => readCall(node)?.name === 'eval')) return new Set();
+  const used = nodes.flatMap((node) => identifier(node) ?? []);
+  const compared = nodes.flatMap((node) => {
+    const conjunct = readConjunct(node);
+    return conjunct === null || (conjunct.kind === 'inherits' && !linksAreLiteral) ? [] : [conjunct.policy];
+  });
+  const positions = [...tokensOf(model, 'p').entries()].filter(([, token]) => {
+    const uses = used.filter((name) => name === `p_${token}`).length;
+    return uses > 0 && uses === compared.filter((name) => name === token).length;
+  });
+  return new Set(positions.map(([position]) => position));
+}
+
+/** So many rules are named; a generated policy may have a million of them. */
+const SHOWN = 10;
+
+function warning(
+  code: VerificationWarning['code'],
+  rules: readonly Rule[],
+  message: string,
+): VerificationWarning {
+  const shown = rules.slice(0, SHOWN).map(({ ptype, values }) => [ptype, ...values]);
+  return { code, count: rules.length, rules: shown, message };
+}
+
+function count({ length }: readonly Rule[], one: string, more = one): string {
+  return length === 1 ? `1 defined rule ${one}` : `${length} defined rules ${more}`;
+}
+
+function list(rules: readonly Rule[]): string {
+  const shown = rules.slice(0, SHOWN).map((rule) => `"${formatRule(rule)}"`);
+  const hidden = rules.length - shown.length;
+  return [...shown, ...(hidden > 0 ? [`and ${hidden} more`] : [])].join('; ');
+}

@@ -1,0 +1,180 @@
+import { type Enforcer, Util } from 'casbin';
+import { describe, expect, test } from 'vitest';
+import { modelText, promiseOf, rule } from './judge.fixture.ts';
+
+const RBAC = modelText();
+
+interface Given {
+  readonly samples?: readonly string[];
+  readonly configure?: (enforcer: Enforcer) => Promise<void>;
+}
+
+async function warningsOf(text: string, lines: readonly string[], { samples = [], configure }: Given = {}) {
+  const definition = { rules: lines.map(rule), samples: samples.map(rule) };
+  const { warnings } = await promiseOf(text, definition, configure);
+  return warnings;
+}
+
+async function summaryOf(...given: Parameters<typeof warningsOf>) {
+  const warnings = await warningsOf(...given);
+  return warnings.map(({ code, rules }) => [code, ...rules.map((values) => values.join(', '))]);
+}
+
+test('what is proved as a whole brings no warning', async () => {
+  expect(await warningsOf(RBAC, ['p, user, data, read', 'g, admin, user'])).toEqual([]);
+});
+
+describe('no request to decide', () => {
+  const text = modelText({ m: 'isOwner(r.sub, p.sub) && r.obj == p.obj && r.act == p.act' });
+  const configure = (enforcer: Enforcer) =>
+    enforcer.addFunction('isOwner', (a: string, b: string) => a === b);
+  const lines = ['p, user, data, read', 'p, user, data, write'];
+
+  test('is a warning that says what to write', async () => {
+    expect(await warningsOf(text, lines, { configure })).toEqual([
+      {
+        code: 'NOTHING_VERIFIED',
+        count: 2,
+        rules: lines.map(rule),
+        message:
+          'No decision was verified: no requests follow from the 2 defined rules in this model. Write some under samples, allow, deny or never.',
+      },
+    ]);
+  });
+
+  test('is none any more with samples that depend on each rule', async () => {
+    const samples = ['user, data, read', 'user, data, write'];
+    expect(await warningsOf(text, lines, { configure, samples })).toEqual([]);
+  });
+
+  test('that depends on a rule leaves a warning of that one', async () => {
+    expect(await warningsOf(text, lines, { configure, samples: ['user, data, read'] })).toEqual([
+      {
+        code: 'RULES_NOT_COVERED',
+        count: 1,
+        rules: [rule('p, user, data, write')],
+        message:
+          '1 defined rule decided no request, so nothing was proved about it: "p, user, data, write". Write requests that depend on it under samples, allow, deny or never.',
+      },
+    ]);
+  });
+});
+
+test('of many rules that decide nothing, ten are named and all are counted', async () => {
+  const lines = Array.from({ length: 12 }, (_, index) => `p, user${index}, ^/a, read`);
+  const text = modelText({ m: 'g(r.sub, p.sub) && regexMatch(r.obj, p.obj) && r.act == p.act' });
+  const [warning] = await warningsOf(text, lines, { samples: ['nobody, /a, read'] });
+
+  expect(warning).toMatchObject({ code: 'RULES_NOT_COVERED', count: 12 });
+  expect(warning?.rules).toHaveLength(10);
+  expect(warning?.message).toContain('"p, user9, ^/a, read"; and 2 more.');
+});
+
+describe('definitions that only an EnforceContext uses', () => {
+  const text = `
+[request_definition]
+r = sub, obj, act
+r2 = sub, act
+[policy_definition]
+p = sub, obj, act
+p2 = sub, act
+[policy_effect]
+e = some(where (p.eft == allow))
+e2 = some(where (p2.eft == allow))
+[matchers]
+m = r.sub == p.sub && r.obj == p.obj && r.act == p.act
+m2 = r2.sub == p2.sub && r2.act == p2.act
+`;
+
+  test('are a warning that names them and their rules, which are not warned of once more', async () => {
+    const [warning, ...others] = await warningsOf(text, ['p, user, data, read', 'p2, user, read']);
+
+    expect(others).toEqual([]);
+    expect(warning).toMatchObject({
+      code: 'CONTEXT_NOT_VERIFIED',
+      count: 1,
+      rules: [rule('p2, user, read')],
+    });
+    expect(warning?.message).toBe(
+      'Requests with an EnforceContext were not verified (r2, p2, e2, m2): decisions are verified by r, p, e and m. Nothing was proved about "p2, user, read". Test the others with an enforcer of your own.',
+    );
+  });
+
+  test('are a warning also without rules of their own', async () => {
+    expect(await summaryOf(text, ['p, user, data, read'])).toEqual([['CONTEXT_NOT_VERIFIED']]);
+  });
+});
+
+describe('a * that the model compares as it is written', () => {
+  const DOMAINS = modelText({
+    r: 'sub, dom, obj, act',
+    p: 'sub, dom, obj, act',
+    g: ['g = _, _, _'],
+    m: 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj && r.act == p.act',
+  });
+
+  test('is a warning', async () => {
+    const { warnings } = await promiseOf(RBAC, { roles: { admin: { permissions: { '*': ['*'] } } } });
+
+    expect(warnings).toMatchObject([{ code: 'LITERAL_WILDCARD', rules: [['p', 'admin', '*', '*']] }]);
+    expect(warnings[0]?.message).toBe(
+      '1 defined rule has a * where this model compares values as they are written, so it matches a * in the request and nothing else: "p, admin, *, *". Name the values, or match them by a function such as keyMatch(r.obj, p.obj).',
+    );
+  });
+
+  test.each([
+    ['as a part of a path', RBAC, ['p, user, /invoices/*, read']],
+    ['as a part of a name', RBAC, ['p, user, invoices:*, read']],
+    ['as a subject', RBAC, ['p, *, data, read']],
+    ['as one who inherits', RBAC, ['p, user, data, read', 'g, *, user']],
+    ['as a domain of a link', DOMAINS, ['p, user, one, data, read', 'g, alice, user, *']],
+  ])('is one %s', async (_, text, lines) => {
+    expect(await summaryOf(text, lines)).toContainEqual(['LITERAL_WILDCARD', lines.at(-1)]);
+  });
+
+  test.each([
+    [
+      'as a pattern',
+      modelText({ m: 'g(r.sub, p.sub) && keyMatch(r.obj, p.obj) && r.act == p.act' }),
+      'p, user, *, read',
+    ],
+    [
+      'where the matcher knows it',
+      modelText({ m: 'g(r.sub, p.sub) && (r.obj == p.obj || p.obj == "*") && r.act == p.act' }),
+      'p, user, *, read',
+    ],
+    [
+      'in a field that is not compared',
+      modelText({ p: 'sub, obj, act, note', m: 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act' }),
+      'p, user, data, read, *',
+    ],
+    ['inside of a name', RBAC, 'p, user, a*b, read'],
+  ])('is none %s', async (_, text, line) => {
+    expect(await summaryOf(text, [line], { samples: ['user, data, read'] })).not.toContainEqual([
+      'LITERAL_WILDCARD',
+      line,
+    ]);
+  });
+
+  test('is none where it is the name of a role that is given to somebody', async () => {
+    expect(await summaryOf(RBAC, ['p, *, data, read', 'g, root, *'])).toEqual([]);
+  });
+
+  test('is none in a link that a role manager may match', async () => {
+    const configure = (enforcer: Enforcer) =>
+      enforcer.addNamedDomainMatchingFunc('g', Util.keyMatchFunc).then(() => {});
+
+    expect(
+      await summaryOf(DOMAINS, ['p, user, one, data, read', 'g, alice, user, *'], { configure }),
+    ).toEqual([]);
+  });
+
+  test('is still one for a value that is compared by ==, whatever role managers match', async () => {
+    const configure = async () => {};
+
+    expect(await summaryOf(RBAC, ['p, user, *, read'], { configure })).toEqual([
+      ['LITERAL_WILDCARD', 'p, user, *, read'],
+    ]);
+    expect(await summaryOf(RBAC, ['p, *, data, read'], { configure })).toEqual([]);
+  });
+});

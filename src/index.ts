@@ -50,6 +50,7 @@ export type {
   Explanation,
   Holders,
   IntegrityFinding,
+  RowOrder,
   VerificationFailure,
   VerificationReport,
   VerificationScope,

@@ -11,6 +11,7 @@ import {
 } from '../verification/holders.ts';
 import type { VerificationReport } from '../verification/report.ts';
 import { NOT_VERIFIED, verifyPolicy } from '../verification/verify.ts';
+import { explainRowOrder } from './explain-row-order.ts';
 import type { LivePolicy } from './scope.ts';
 
 /** So many findings of drift are logged one by one. */
@@ -26,10 +27,11 @@ export async function inspect(
   if (verify === null) return NOT_VERIFIED;
   const strict = verify.strict ?? false;
   const findHolders = scope === 'whole' ? holdersAmong(model, live) : holdersIn(trx);
-  const report = await verifyPolicy(
+  const verified = await verifyPolicy(
     { model, configureEnforcer, defined, expectations, coverage, warnings, live, scope, findHolders, strict },
     options.progress.start('verify', expectations.size),
   );
+  const report = verified.ok ? verified : await explainRowOrder(trx, options, live, verified);
   const { ok, checks, allowed } = report;
   for (const warning of warnings) logger.warn({ event: 'verification_warning', ...warning }, warning.message);
   logIntegrity(report, logger);

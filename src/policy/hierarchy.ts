@@ -60,11 +60,19 @@ export function findCycles({ parents }: Hierarchy): string[][] {
   return cycles;
 }
 
-/** The path of roles from `from` to `to` with the fewest links, both included; null when there is none. */
-export function findRolePath({ parents }: Hierarchy, from: string, to: string): string[] | null {
+/**
+ * The path of roles from `from` to `to` with the fewest links, both included; null when there is none of at
+ * most `maxLinks`.
+ */
+export function findRolePath(
+  { parents }: Hierarchy,
+  from: string,
+  to: string,
+  maxLinks = MAX_INHERITANCE_LINKS,
+): string[] | null {
   const cameFrom = new Map<string, string | null>([[from, null]]);
   let level = [from];
-  while (level.length > 0) {
+  for (let links = 0; level.length > 0 && links <= maxLinks; links++) {
     if (cameFrom.has(to)) return tracePath(cameFrom, to);
     level = nextLevel(parents, level, cameFrom);
   }
@@ -93,7 +101,10 @@ export const isFollowedByDefault: IsFollowed = (_from, _to, links) => links <= M
  *
  * A limit of depth is the same for all roles, so a number of links that was followed once is not asked about again.
  */
-export async function findTooDeep({ parents }: Hierarchy, isFollowed: IsFollowed): Promise<string[][]> {
+export async function findTooDeep(
+  { parents }: Hierarchy,
+  isFollowed: IsFollowed = isFollowedByDefault,
+): Promise<string[][]> {
   const tooDeep: string[][] = [];
   let followed = 1;
   for (const role of parents.keys()) {

@@ -1,4 +1,4 @@
-import type { VerificationFailure, VerificationReport } from '../verification/report.ts';
+import type { RowOrder, VerificationFailure, VerificationReport } from '../verification/report.ts';
 import { renderAddedRules, renderDecisions } from './decisions.ts';
 import { renderFindings, renderIntegrity } from './findings.ts';
 import { count, policyLine } from './phrases.ts';
@@ -41,10 +41,17 @@ export function renderFailures(report: VerificationReport): string {
       (total) => `${count(total, 'problem')} with stored rules:`,
     ),
     ...renderOmitted(report.omitted.failures, 'failure is', 'failures are'),
+    ...renderRowOrder(report.rowOrder),
   ].join('\n\n');
 }
 
 /** What a report counts beyond what it lists. */
 export function renderOmitted(amount: number, one: string, several: string): string[] {
   return amount === 0 ? [] : [`${count(amount, `more ${one}`, `more ${several}`)} not listed.`];
+}
+
+/** Whole, as it is to be run: a statement that was cut off would remove rules and not put them back. */
+function renderRowOrder(rowOrder: RowOrder | null): string[] {
+  if (rowOrder === null) return [];
+  return [rowOrder.advice, ...(rowOrder.statements.length > 0 ? [rowOrder.statements.join('\n')] : [])];
 }

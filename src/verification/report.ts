@@ -95,6 +95,13 @@ export interface VerificationWarning {
   readonly message: string;
 }
 
+/** What to do about defined rules that are stored in another order than they are defined in, where that decides. */
+export interface RowOrder {
+  readonly advice: string;
+  /** SQL that puts them in that order, in one transaction; empty where it would move others too. */
+  readonly statements: readonly string[];
+}
+
 /** The outcome of holding the live policy against the definition. */
 export interface VerificationReport {
   readonly ok: boolean;
@@ -110,5 +117,7 @@ export interface VerificationReport {
   readonly scope: VerificationScope;
   readonly coverage: Coverage;
   readonly warnings: readonly VerificationWarning[];
+  /** Null unless failures are due to the order of the rows. */
+  readonly rowOrder: RowOrder | null;
   readonly durationMs: number;
 }

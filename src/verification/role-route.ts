@@ -95,7 +95,7 @@ function pathFinder(model: Model, rules: readonly Rule[], ptype: string): FindPa
   return ({ from, to, domains }) => {
     if (from === to) return { path: [from], links: [] };
     const hierarchy = hierarchies.get(domains.join(', '));
-    const path = hierarchy === undefined ? null : findRolePath(hierarchy, from, to);
+    const path = hierarchy === undefined ? null : findRolePath(hierarchy, from, to, Number.POSITIVE_INFINITY);
     if (path === null) return null;
     const steps = path.slice(1).map((parent, index) => [path[index] ?? '', parent, ...domains]);
     return { path, links: steps.flatMap((step) => stored.get(JSON.stringify(step)) ?? []) };

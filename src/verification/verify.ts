@@ -47,6 +47,7 @@ export const NOT_VERIFIED: VerificationReport = {
   scope: { kind: 'none', rules: 0 },
   coverage: { covered: 0, total: 0, uncovered: [] },
   warnings: [],
+  rowOrder: null,
   durationMs: 0,
 };
 
@@ -92,6 +93,7 @@ export async function verifyPolicy(verification: Verification, report?: Report):
     scope: { kind: scope, rules: live.length },
     coverage,
     warnings,
+    rowOrder: null,
     durationMs: performance.now() - started,
   };
 }

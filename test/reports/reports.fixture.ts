@@ -14,6 +14,7 @@ export function verification(parts: Partial<VerificationReport> = {}): Verificat
     scope: { kind: 'whole', rules: 16 },
     coverage: { covered: 16, total: 16, uncovered: [] },
     warnings: [],
+    rowOrder: null,
     durationMs: 12,
     ...parts,
   };

@@ -1,37 +1,88 @@
 import type { Enforcer, Model } from 'casbin';
-import { createAdapter } from './casbin/adapter.ts';
-import { buildEnforcer, type ConfigureEnforcer } from './casbin/enforcer.ts';
-import { defaultModelPath, loadModelFile } from './casbin/model-file.ts';
+import { type CheckRules, createCheckedAdapter } from './casbin/adapter.ts';
+import { buildEnforcer } from './casbin/enforcer.ts';
+import { ruleLengthsOf } from './casbin/model.ts';
+import type { StoredRule } from './casbin/rule-row.ts';
 import type { PoolLike } from './database/client.ts';
-import { InvalidOptionsError } from './errors.ts';
-
-/** What an application's own enforcer is made of. */
-export interface EnforcerOptions {
-  /** A path to a `.conf` file, or a Casbin Model, which is copied. Default: the package's RBAC model. */
-  readonly model?: string | Model;
-  /** Where the `casbin` table lives. Default: the connection's search_path. */
-  readonly schema?: string;
-  /** Adds functions and role managers, before the policy is loaded. */
-  readonly configureEnforcer?: ConfigureEnforcer;
-}
+import { quoteTable } from './database/table.ts';
+import { InvalidOptionsError, StoredRuleError } from './errors.ts';
+import { resolveModel } from './options/model.ts';
+import { checkPool } from './options/pool.ts';
+import { withoutMisshapen } from './options/resolve.ts';
+import type { BootstrapOptions, EnforcerOptions } from './options.ts';
+import { formatText } from './policy/rule.ts';
 
 /**
- * An enforcer on the hardened adapter, with the policy loaded.
+ * An enforcer on the hardened adapter, with the policy loaded. Give it the options that the database was
+ * bootstrapped with: what was verified is then what decides.
+ *
+ * It loads all stored rules or none. Rules that the model does not define, or with another number of values, are
+ * an error, also when it is told to load again: without them, or cut to length, it would decide something else.
  *
  * To reload, make another one and swap it in: Casbin's own `loadPolicy()` clears the live model first, so that
  * requests in between are decided on an empty policy.
  *
- * @throws InvalidOptionsError for a model that can't be used, StoredRuleError and DatabaseError as the adapter
+ * @throws InvalidOptionsError for options that can't be used, all problems at once, before the database is touched
+ * @throws StoredRuleError for rules that do not fit the model (`RULES_DO_NOT_FIT_MODEL`), and as the adapter
+ * @throws DatabaseError as the adapter
  */
-export async function createEnforcer(pool: PoolLike, options: EnforcerOptions = {}): Promise<Enforcer> {
-  const { model = defaultModelPath, schema, configureEnforcer } = options;
-  const adapter = createAdapter(pool, { schema });
-  return buildEnforcer(await resolveModel(model), adapter, configureEnforcer);
+export async function createEnforcer(
+  pool: PoolLike,
+  options: EnforcerOptions | BootstrapOptions = {},
+): Promise<Enforcer> {
+  const model = await requireModel(pool, options);
+  const { schema, configureEnforcer } = options;
+  const adapter = createCheckedAdapter(pool, { schema }, requireFit(options));
+  return buildEnforcer(model, adapter, configureEnforcer);
 }
 
-async function resolveModel(model: string | Model): Promise<Model> {
-  if (typeof model !== 'string') return model;
-  const loaded = loadModelFile(model);
-  if (loaded.model === null) throw new InvalidOptionsError(loaded.problems);
-  return loaded.model;
+async function requireModel(pool: unknown, options: EnforcerOptions): Promise<Model> {
+  const { checkEnforcerShape } = await import('./options/shape.ts');
+  const misshapen = [...checkPool(pool), ...checkEnforcerShape(options)];
+  const { model, problems } = await resolveModel(withoutMisshapen(options, misshapen));
+  const all = [...misshapen, ...problems];
+  if (model === null || all.length > 0) throw new InvalidOptionsError(all);
+  return model;
+}
+
+/** How many rows a message names; all of them are in `ids`. */
+const SHOWN_ROWS = 20;
+
+/** A check that throws a StoredRuleError for rules that the model has no place for. */
+function requireFit({ model: given, schema }: EnforcerOptions): CheckRules {
+  return (model, rules) => {
+    const lengths = ruleLengthsOf(model);
+    const misfits = rules.filter(({ ptype, values }) => lengths.get(ptype) !== values.length);
+    if (misfits.length === 0) return;
+    const shown = misfits.slice(0, SHOWN_ROWS);
+    const more = misfits.length > shown.length ? `; and ${misfits.length - shown.length} more` : '';
+    const verb = misfits.length === 1 ? 'does' : 'do';
+    const used = given === undefined ? 'the default model, which is used as none was given' : 'the model';
+    throw new StoredRuleError(
+      `${misfits.length} of ${rules.length} stored rules ${verb} not fit ${used} (${describeMisfits(shown, lengths)}${more}). ` +
+        'Nothing was loaded, as Casbin would decide otherwise than they say. ' +
+        'Give the model that the database was bootstrapped with: createEnforcer(pool, { model }). ' +
+        'If it is the right one, correct or delete what is in: ' +
+        `select id, ptype, rule from ${quoteTable('casbin', schema)} where id in (${shown.map(({ id }) => id).join(', ')})`,
+      misfits.map(({ id }) => id),
+      'RULES_DO_NOT_FIT_MODEL',
+    );
+  };
+}
+
+function describeMisfits(misfits: readonly StoredRule[], lengths: ReadonlyMap<string, number>): string {
+  const idsByFault = new Map<string, number[]>();
+  for (const rule of misfits) {
+    const fault = describeMisfit(rule, lengths);
+    idsByFault.set(fault, [...(idsByFault.get(fault) ?? []), rule.id]);
+  }
+  return Array.from(idsByFault, ([fault, ids]) => `id ${ids.join(', ')}: ${fault}`).join('; ');
+}
+
+function describeMisfit({ ptype, values }: StoredRule, lengths: ReadonlyMap<string, number>): string {
+  const length = lengths.get(ptype);
+  if (length === undefined) {
+    return `${formatText(ptype)} is not defined, only ${[...lengths.keys()].join(', ')}`;
+  }
+  return `${formatText(ptype)} must have ${length === 1 ? '1 value' : `${length} values`}, not ${values.length}`;
 }

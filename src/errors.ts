@@ -21,6 +21,7 @@ export type BootstrapErrorCode =
   | 'UNIQUE_CONSTRAINT_MISSING'
   | 'RULE_TOO_LONG'
   | 'STORED_RULE_INVALID'
+  | 'RULES_DO_NOT_FIT_MODEL'
   | 'MIGRATION_FAILED'
   | 'MIGRATION_ENDED_TRANSACTION'
   | 'MIGRATION_NOT_TRANSACTIONAL'
@@ -135,12 +136,12 @@ export class PermissionError extends DatabaseError {
   }
 }
 
-/** Stored rules that no enforcer can read, with the ids of their rows. */
+/** Stored rules that no enforcer can read, or that do not fit the model, with the ids of their rows. */
 export class StoredRuleError extends BootstrapError {
   readonly ids: readonly number[];
 
-  constructor(message: string, ids: readonly number[]) {
-    super('STORED_RULE_INVALID', message);
+  constructor(message: string, ids: readonly number[], code: BootstrapErrorCode = 'STORED_RULE_INVALID') {
+    super(code, message);
     this.ids = ids;
   }
 }

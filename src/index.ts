@@ -2,7 +2,7 @@ export { bootstrapDatabase } from './bootstrap.ts';
 export { type AdapterOptions, type CasbinAdapter, createAdapter } from './casbin/adapter.ts';
 export type { ConfigureEnforcer } from './casbin/enforcer.ts';
 export { defaultModelPath } from './casbin/model-file.ts';
-export { createEnforcer, type EnforcerOptions } from './create-enforcer.ts';
+export { createEnforcer } from './create-enforcer.ts';
 export type { ClientLike, PoolLike, QueryResultLike } from './database/client.ts';
 export {
   BootstrapError,
@@ -22,7 +22,7 @@ export {
   VerificationError,
 } from './errors.ts';
 export type { Migration, MigrationProvider, Migrations } from './migration/migration.ts';
-export type { BootstrapOptions, VerifyOptions } from './options.ts';
+export type { BootstrapOptions, EnforcerOptions, VerifyOptions } from './options.ts';
 export { policyToCsv } from './policy/csv.ts';
 export { defaultPolicy } from './policy/default-policy.ts';
 export {

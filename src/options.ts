@@ -20,14 +20,29 @@ export interface VerifyOptions {
   readonly full?: boolean;
 }
 
-/** What a bootstrap may be told; all of it has a default. */
-export interface BootstrapOptions {
+/** What an application's own enforcer is made of. Give it the options of the bootstrap: it takes these from them. */
+export interface EnforcerOptions {
   /** A path to a `.conf` file, or a Casbin Model, which is copied. Default: the package's RBAC model. */
   readonly model?: string | Model;
+  /** Prepares every enforcer that is made, before it loads; it is called several times. */
+  readonly configureEnforcer?: ConfigureEnforcer;
   /**
-   * A definition, or the path of a `.yaml`, `.json` or `.csv` file with one. Default: `defaultPolicy`. Rules that
-   * are taken out of it later stay in the database. One without any rule is an error; `null` says that there is none
-   * on purpose: no rules are seeded, and no decisions verified.
+   * Where the tables live; a bootstrap creates it when it is missing. Default: the connection's search_path.
+   * Changing it later makes a second, independent set of tables.
+   */
+  readonly schema?: string;
+}
+
+/**
+ * What a bootstrap may be told; all of it has a default. One object serves every function of this library: each
+ * takes its own options from it, and refuses only names that belong to none of them.
+ */
+export interface BootstrapOptions extends EnforcerOptions {
+  /**
+   * A definition, or the path of a `.yaml`, `.json` or `.csv` file with one. Rules that are taken out of it later
+   * stay in the database. Default: `defaultPolicy`, for a rule table that is empty or holds at least one of its
+   * rules; any other one is refused with `POLICY_MISSING`. One without any rule is an error; `null` says that there is
+   * none on purpose: no rules are seeded, and no decisions verified.
    */
   readonly policy?: PolicyDefinition | string | null;
   /** Run in this order, after the policy. Default: `[providerSeeder()]`; give `[]` for none. */
@@ -37,15 +52,8 @@ export interface BootstrapOptions {
    * `false`: another tool has run all of them, this package's too. Default: none of its own.
    */
   readonly migrations?: Migrations | MigrationProvider | false;
-  /** Prepares every enforcer that the verification makes; it is called several times. */
-  readonly configureEnforcer?: ConfigureEnforcer;
   /** `false` verifies nothing. Default: `{}`. */
   readonly verify?: VerifyOptions | false;
-  /**
-   * Where the tables live; created when missing. Default: the connection's search_path. Changing it later makes
-   * a second, independent set of tables.
-   */
-  readonly schema?: string;
   /** How long to wait for any lock, in milliseconds; 0 waits without end. Default: 30 000. */
   readonly lockTimeoutMs?: number;
   /** How long one statement may take, in milliseconds; 0 is without end. Default: the connection's own setting. */

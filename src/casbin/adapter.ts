@@ -3,8 +3,10 @@ import { quoteTable } from '../database/table.ts';
 import type { CasbinAdapter } from './adapter/casbin-adapter.ts';
 import { connectionOf } from './adapter/connection.ts';
 import { loadHardenedAdapter } from './adapter/hardened-adapter.ts';
+import type { CheckRules } from './adapter/load-rules.ts';
 
 export type { CasbinAdapter } from './adapter/casbin-adapter.ts';
+export type { CheckRules } from './adapter/load-rules.ts';
 
 export interface AdapterOptions {
   /** The schema of the `casbin` table. Default: wherever the connection's `search_path` finds it. */
@@ -21,8 +23,20 @@ export interface AdapterOptions {
  *
  * Its methods throw InvalidOptionsError for a value that PostgreSQL can't store, StoredRuleError for rows that
  * hold no rule, and DatabaseError for a table that is missing or not unique and for a rule too long to index.
+ *
+ * Rules of a ptype that the model does not define are left out when it loads, as by any adapter of Casbin's, so that
+ * applications with different models may share a table. The adapter of createEnforcer refuses them.
  */
 export function createAdapter(source: PoolLike | ClientLike, options: AdapterOptions = {}): CasbinAdapter {
+  return createCheckedAdapter(source, options, () => {});
+}
+
+/** As {@link createAdapter}; `check` is shown all rules that are about to be loaded into a model, and may throw. */
+export function createCheckedAdapter(
+  source: PoolLike | ClientLike,
+  { schema }: AdapterOptions,
+  check: CheckRules,
+): CasbinAdapter {
   const HardenedAdapter = loadHardenedAdapter();
-  return new HardenedAdapter(connectionOf(source), quoteTable('casbin', options.schema));
+  return new HardenedAdapter(connectionOf(source), quoteTable('casbin', schema), check);
 }

@@ -129,7 +129,7 @@ async function getSilentLogger(): Promise<Logger> {
 }
 
 /** The options that what is misshapen is taken out of, so that the others can be looked into all the same. */
-function withoutMisshapen(options: BootstrapOptions, misshapen: readonly Problem[]): BootstrapOptions {
+export function withoutMisshapen(options: BootstrapOptions, misshapen: readonly Problem[]): BootstrapOptions {
   if (misshapen.some(({ at }) => at === 'options')) return {};
   const wrong = misshapen.filter(({ code }) => code !== 'OPTION_UNKNOWN');
   const names = wrong.map(({ at }) => at.split(/[.[]/, 1)[0]);

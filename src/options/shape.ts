@@ -66,9 +66,16 @@ function optionalBy(choose: (input: unknown) => v.GenericSchema) {
   return v.optional(v.lazy(choose));
 }
 
-/** The options of every bootstrap, whatever database it is of. */
-export const sharedEntries = {
+/** The options of an enforcer. */
+const enforcerEntries = {
   model: v.optional(model),
+  configureEnforcer: v.optional(callable),
+  schema: v.optional(schema),
+};
+
+/** The options of a bootstrap. */
+export const bootstrapEntries = {
+  ...enforcerEntries,
   policy: optionalBy((input) => {
     if (input === null) return v.any();
     return typeof input === 'string' ? name : definitionShape;
@@ -78,7 +85,6 @@ export const sharedEntries = {
     if (input === false) return v.any();
     return isProvider(input) ? provider : migrations;
   }),
-  configureEnforcer: v.optional(callable),
   verify: optionalBy((input) =>
     input === false
       ? v.any()
@@ -94,11 +100,27 @@ export const sharedEntries = {
   onProgress: v.optional(callable),
 };
 
-const options = fields({ ...sharedEntries, schema: v.optional(schema) }, 'must be an object of options');
+/** Every option that any function takes, as one object may serve them all. */
+const known = Object.fromEntries(
+  [...Object.keys(bootstrapEntries), 'concurrency', 'target'].map((name) => [name, v.optional(v.any())]),
+);
 
-/** Everything about the shape of the options that is wrong. */
+/** The options of one function: its own are checked, those of the others are accepted as they are. */
+export function optionsOf(own: v.ObjectEntries) {
+  return fields({ ...known, ...own }, 'must be an object of options');
+}
+
+const bootstrapOptions = optionsOf(bootstrapEntries);
+const enforcerOptions = optionsOf(enforcerEntries);
+
+/** Everything about the shape of a bootstrap's options that is wrong. */
 export function checkShape(input: unknown): Problem[] {
-  return v.safeParse(options, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
+  return v.safeParse(bootstrapOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
+}
+
+/** The same for the options of an enforcer. */
+export function checkEnforcerShape(input: unknown): Problem[] {
+  return v.safeParse(enforcerOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
 }
 
 /** The same for what a MigrationProvider gives. */

@@ -1,30 +1,29 @@
 import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
 import { checkPool } from '../options/pool.ts';
-import { callable, name, schema, sharedEntries } from '../options/shape.ts';
+import { bootstrapEntries, callable, name, optionsOf, schema } from '../options/shape.ts';
 import { fields } from '../policy/containers.ts';
 import { describeIssue } from '../policy/describe-issue.ts';
 import { formatText } from '../policy/rule.ts';
 
-const options = fields(
-  {
-    ...sharedEntries,
-    concurrency: v.optional(
-      v.pipe(
-        v.number('must be a number of tenants'),
-        v.integer('must be a whole number of tenants'),
-        v.minValue(1, 'must be 1 or more'),
-      ),
+const options = optionsOf({
+  ...bootstrapEntries,
+  // Each tenant has its own.
+  schema: v.optional(v.any()),
+  concurrency: v.optional(
+    v.pipe(
+      v.number('must be a number of tenants'),
+      v.integer('must be a whole number of tenants'),
+      v.minValue(1, 'must be 1 or more'),
     ),
-    logger: v.optional(
-      v.looseObject(
-        { info: callable, warn: callable, debug: callable, error: callable, child: callable },
-        'must be a pino logger',
-      ),
+  ),
+  logger: v.optional(
+    v.looseObject(
+      { info: callable, warn: callable, debug: callable, error: callable, child: callable },
+      'must be a pino logger',
     ),
-  },
-  'must be an object of options',
-);
+  ),
+});
 
 const tenant = fields(
   // The pool is checked apart, so that nothing of it is shown, as that may be a password.

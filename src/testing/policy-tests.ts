@@ -1,10 +1,11 @@
 import type { Enforcer } from 'casbin';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
-import type { EnforcerOptions } from '../create-enforcer.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { resolveModel } from '../options/model.ts';
 import { checkPolicy, findEmptyPolicy, resolvePolicy } from '../options/policy.ts';
+import { withoutMisshapen } from '../options/resolve.ts';
+import type { BootstrapOptions, EnforcerOptions } from '../options.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { RuleSet } from '../policy/rule-set.ts';
@@ -39,8 +40,12 @@ const GROUPS: Readonly<Record<Expectation['kind'], string>> = {
  * A definition or a model that can't be used makes the file fail, with every problem.
  *
  * @param definition a definition, or the path of a file with one
+ * @param options may be those of the bootstrap, which it takes its own from
  */
-export function policyTests(definition: PolicyDefinition | string, options: PolicyTestOptions = {}): void {
+export function policyTests(
+  definition: PolicyDefinition | string,
+  options: PolicyTestOptions & BootstrapOptions = {},
+): void {
   describe('policy', async () => {
     const { model, rules, expectations } = await readPolicy(definition, options);
     let enforcer: Enforcer;
@@ -67,8 +72,12 @@ export function policyTests(definition: PolicyDefinition | string, options: Poli
 }
 
 async function readPolicy(policy: PolicyDefinition | string, options: PolicyTestOptions) {
-  const { target, configureEnforcer } = options;
-  const given = options.model ?? (isEnforcer(target) ? target.getModel() : undefined);
+  const { checkEnforcerShape } = await import('../options/shape.ts');
+  const misshapen = checkEnforcerShape(options);
+  const sound = withoutMisshapen(options, misshapen);
+  const { configureEnforcer } = sound;
+  const { target } = options;
+  const given = sound.model ?? (isEnforcer(target) ? target.getModel() : undefined);
   const { model, problems } = await resolveModel({
     ...(given === undefined ? {} : { model: given }),
     ...(configureEnforcer === undefined ? {} : { configureEnforcer }),
@@ -77,7 +86,7 @@ async function readPolicy(policy: PolicyDefinition | string, options: PolicyTest
   const defined = new RuleSet(compilePolicy(definition ?? {}));
   const policyFaults = await checkPolicy(definition ?? {}, defined, model, configureEnforcer);
   const empty = policyProblems.length === 0 ? findEmptyPolicy(definition ?? {}, defined) : [];
-  const all = [...problems, ...policyProblems, ...empty, ...policyFaults];
+  const all = [...misshapen, ...problems, ...policyProblems, ...empty, ...policyFaults];
   if (model === null || definition === null || all.length > 0) throw new InvalidOptionsError(all);
   // A contradiction of the definition with itself is a test that fails, so there is no need to report it here.
   const { expectations } = await collectPromises(model, defined, definition, {

@@ -1,6 +1,7 @@
 import type { Enforcer } from 'casbin';
-import { createEnforcer, type EnforcerOptions } from '../create-enforcer.ts';
+import { createEnforcer } from '../create-enforcer.ts';
 import type { PoolLike } from '../database/client.ts';
+import type { EnforcerOptions } from '../options.ts';
 
 /** Where decisions are asked for: an enforcer, or a database that one is made on. */
 export type Target = Enforcer | PoolLike;

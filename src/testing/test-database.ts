@@ -6,8 +6,8 @@ import type { BootstrapOptions } from '../options.ts';
 import type { BootstrapReport } from '../report.ts';
 import { startFromSnapshot } from './snapshot.ts';
 
-/** As for {@link bootstrapDatabase}. */
-export type TestDatabaseOptions = Omit<BootstrapOptions, 'dryRun'>;
+/** As for {@link bootstrapDatabase}; `dryRun` is ignored. */
+export type TestDatabaseOptions = BootstrapOptions;
 
 /** A bootstrapped database of one's own, in memory. `await using` ends it. */
 export interface TestDatabase extends AsyncDisposable {
@@ -29,7 +29,7 @@ export async function createTestDatabase(options: TestDatabaseOptions = {}): Pro
   const pool = createPool(startFromSnapshot);
   const end = () => pool.end();
   try {
-    const report = await bootstrapDatabase(pool, options);
+    const report = await bootstrapDatabase(pool, { ...options, dryRun: false });
     const enforcer = await createEnforcer(pool, options);
     return { pool, enforcer, report, end, [Symbol.asyncDispose]: end };
   } catch (error) {

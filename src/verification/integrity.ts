@@ -21,12 +21,12 @@ export function checkIntegrity(model: Model, live: readonly StoredRule[]): Integ
 function checkShape(rule: StoredRule, lengths: ReadonlyMap<string, number>): IntegrityFinding[] {
   const length = lengths.get(rule.ptype);
   if (length === undefined) {
-    const message = `The model has no "${rule.ptype}", so this rule is silently left out. Define it in the model, or delete the rule.`;
+    const message = `The model has no "${rule.ptype}": createEnforcer refuses this rule, and Casbin's own loaders leave it out silently. Define it in the model, or delete the rule.`;
     return [finding('warning', rule, message)];
   }
   if (rule.values.length === length) return [];
   const values = rule.values.length === 1 ? '1 value' : `${rule.values.length} values`;
-  const message = `It has ${values}, and the model defines ${length}. Correct or delete it.`;
+  const message = `It has ${values}, and the model defines ${length}: createEnforcer refuses it. Correct or delete it.`;
   return [finding('warning', rule, message)];
 }
 

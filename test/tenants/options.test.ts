@@ -21,8 +21,7 @@ describe('options for tenants that are wrong', () => {
     ['concurrency', { concurrency: Number.POSITIVE_INFINITY }, /^must be a whole number of tenants/],
     ['concurrency', { concurrency: '4' }, /^must be a number of tenants \(it is "4"\)\.$/],
     ['options', null, /^must be an object of options/],
-    ['schema', { schema: 'app' }, /^there is no such option\. Known are model, .*concurrency/],
-    ['concurency', { concurency: 2 }, /^there is no such option/],
+    ['concurency', { concurency: 2 }, /^there is no such option\. Known are model, .*concurrency/],
     [
       'logger.child',
       { logger: { info() {}, warn() {}, debug() {}, error() {} } },

@@ -29,9 +29,21 @@ describe('a stored rule', () => {
 
     expect(ok).toBe(true);
     expect(integrity.map(({ ids, severity, message }) => [ids, severity, message])).toEqual([
-      [[6], 'warning', 'It has 2 values, and the model defines 3. Correct or delete it.'],
-      [[7], 'warning', 'It has 3 values, and the model defines 2. Correct or delete it.'],
-      [[8], 'warning', 'It has 1 value, and the model defines 2. Correct or delete it.'],
+      [
+        [6],
+        'warning',
+        'It has 2 values, and the model defines 3: createEnforcer refuses it. Correct or delete it.',
+      ],
+      [
+        [7],
+        'warning',
+        'It has 3 values, and the model defines 2: createEnforcer refuses it. Correct or delete it.',
+      ],
+      [
+        [8],
+        'warning',
+        'It has 1 value, and the model defines 2: createEnforcer refuses it. Correct or delete it.',
+      ],
     ]);
   });
 

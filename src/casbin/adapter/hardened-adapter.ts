@@ -5,7 +5,7 @@ import type { Connection } from './connection.ts';
 import type { PolicyFilter } from './filter.ts';
 import { insertMany } from './insert-many.ts';
 import { insertRules, insertRulesInOrder } from './insert-rules.ts';
-import { loadRules } from './load-rules.ts';
+import { type CheckRules, loadRules } from './load-rules.ts';
 import { removeMatchingRules, removeRules } from './remove-rules.ts';
 import { replaceRules, rulesOf } from './save-rules.ts';
 import { loadStockAdapter, type StockAdapterClass } from './stock-adapter.ts';
@@ -14,7 +14,7 @@ import { updateRule } from './update-rule.ts';
 /** Up to so many rules, one statement checks and inserts. */
 const FEW = 1_000;
 
-type HardenedAdapterClass = new (connection: Connection, table: string) => CasbinAdapter;
+type HardenedAdapterClass = new (connection: Connection, table: string, check: CheckRules) => CasbinAdapter;
 
 let loaded: HardenedAdapterClass | undefined;
 
@@ -28,13 +28,15 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
   return class HardenedAdapter extends StockAdapter implements CasbinAdapter {
     readonly #connection: Connection;
     readonly #table: string;
+    readonly #check: CheckRules;
     #loadedPart = false;
     #alwaysFiltered = false;
 
-    constructor(connection: Connection, table: string) {
+    constructor(connection: Connection, table: string, check: CheckRules) {
       super({ migrate: false, dbClient: (execute) => connection.run(execute) });
       this.#connection = connection;
       this.#table = table;
+      this.#check = check;
     }
 
     override isFiltered(): boolean {
@@ -50,7 +52,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     override async loadPolicy(model: Model): Promise<void> {
       // Until it has succeeded: the enforcer has cleared its model by now, and saving that would empty the table.
       this.#loadedPart = true;
-      await this.#connection.run((client) => loadRules(client, this.#table, model));
+      await this.#connection.run((client) => loadRules(client, this.#table, model, this.#check));
       this.#loadedPart = false;
     }
 
@@ -58,7 +60,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     override async loadFilteredPolicy(model: Model, filter?: PolicyFilter | null): Promise<void> {
       if (!filter) return this.loadPolicy(model);
       this.#loadedPart = true;
-      await this.#connection.run((client) => loadRules(client, this.#table, model, filter));
+      await this.#connection.run((client) => loadRules(client, this.#table, model, this.#check, filter));
     }
 
     /** Makes the table hold what the model holds, and nothing else; other writers wait meanwhile. Returns true. */

@@ -1,0 +1,121 @@
+import { type Model, newModelFromString } from 'casbin';
+import { describe, expect, test } from 'vitest';
+import { bootstrapDatabase, createEnforcer, definePolicy, StoredRuleError } from '../../src/index.ts';
+import { failureOf } from '../bad-input/refusal.fixture.ts';
+import { createDatabase } from '../support/database.ts';
+
+const DENY_OVERRIDES = modelOf('sub, obj, act, eft', '!some(where (p.eft == deny))');
+const OPTIONS = {
+  model: DENY_OVERRIDES,
+  policy: definePolicy({
+    rules: [
+      ['p', 'clerk', 'invoices', 'read', 'allow'],
+      ['p', 'clerk', 'invoices', 'delete', 'deny'],
+    ],
+    never: [['clerk', 'invoices', 'delete']],
+  }),
+  seeders: [],
+};
+
+function modelOf(policy: string, effect: string): Model {
+  return newModelFromString(`
+    [request_definition]
+    r = sub, obj, act
+    [policy_definition]
+    p = ${policy}
+    [role_definition]
+    g = _, _
+    [policy_effect]
+    e = ${effect}
+    [matchers]
+    m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act
+  `);
+}
+
+async function bootstrapped() {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, OPTIONS);
+  return pool;
+}
+
+describe('stored rules that do not fit the model', () => {
+  test('are refused where the model was forgotten, instead of allowing what they deny', async () => {
+    const pool = await bootstrapped();
+
+    const error = await failureOf(() => createEnforcer(pool));
+
+    expect(error).toBeInstanceOf(StoredRuleError);
+    expect(error).toMatchObject({ code: 'RULES_DO_NOT_FIT_MODEL', ids: [1, 2] });
+    expect(error.message).toMatch(/^2 of 2 stored rules do not fit the default model, .* as none was given/);
+    expect(error.message).toContain('id 1, 2: "p" must have 3 values, not 4');
+    expect(error.message).toContain('createEnforcer(pool, { model })');
+    const enforcer = await createEnforcer(pool, OPTIONS);
+    expect(await enforcer.enforce('clerk', 'invoices', 'delete')).toBe(false);
+    expect(await enforcer.enforce('clerk', 'invoices', 'read')).toBe(true);
+  });
+
+  test.each<[string, string, number, RegExp]>([
+    ['too few values', `('p', '["a", "b", "c"]')`, 3, /"p" must have 4 values, not 3/],
+    ['too many values', `('p', '["a", "b", "c", "allow", "e"]')`, 3, /"p" must have 4 values, not 5/],
+    ['a role link with a domain', `('g', '["a", "b", "c"]')`, 3, /"g" must have 2 values, not 3/],
+    ['a role link to nothing', `('g', '["a"]')`, 3, /"g" must have 2 values, not 1/],
+    ['an unknown ptype', `('p2', '["a", "b", "c", "deny"]')`, 3, /"p2" is not defined, only p, g/],
+    ['an unknown ptype of no kind', `('x', '["a"]')`, 3, /"x" is not defined, only p, g/],
+  ])('are refused one by one: %s', async (_, row, id, fault) => {
+    const pool = await bootstrapped();
+    await pool.query(`insert into casbin (ptype, rule) values ${row}`);
+
+    const error = await failureOf(() => createEnforcer(pool, OPTIONS));
+
+    expect(error).toMatchObject({ code: 'RULES_DO_NOT_FIT_MODEL', ids: [id] });
+    expect(error.message).toMatch(/^1 of 3 stored rules does not fit the model \(id 3: /);
+    expect(error.message).toMatch(fault);
+    expect(error.message).toMatch(/select id, ptype, rule from "casbin" where id in \(3\)$/);
+  });
+
+  test('are all in the error, and the first twenty in the message', async () => {
+    const pool = await bootstrapped();
+    await pool.query(
+      `insert into casbin (ptype, rule) select 'p2', jsonb_build_array('a', n) || '"x"' from generate_series(1, 30) n`,
+    );
+    await pool.query(`update casbin set rule = '["a", "b"]' || jsonb_build_array(id::text) where id > 2`);
+
+    const error = await failureOf(() => createEnforcer(pool, OPTIONS));
+
+    expect(error).toMatchObject({ ids: { length: 30 } });
+    expect(error.message).toContain('; and 10 more)');
+  });
+
+  test('are refused on a reload too, and on a load of some rules', async () => {
+    const pool = await bootstrapped();
+    const enforcer = await createEnforcer(pool, OPTIONS);
+    await pool.query(`insert into casbin (ptype, rule) values ('p', '["clerk", "invoices", "write"]')`);
+
+    await expect(enforcer.loadPolicy()).rejects.toMatchObject({ code: 'RULES_DO_NOT_FIT_MODEL', ids: [3] });
+    await expect(enforcer.loadFilteredPolicy({ p: ['clerk'] })).rejects.toMatchObject({ ids: [3] });
+    await enforcer.loadFilteredPolicy({ p: ['', '', 'delete'] });
+    expect(await enforcer.enforce('clerk', 'invoices', 'delete')).toBe(false);
+  });
+
+  test('are measured by what configureEnforcer has made of the model', async () => {
+    const pool = await bootstrapped();
+    await pool.query(`insert into casbin (ptype, rule) values ('p2', '["a", "b"]')`);
+    const configureEnforcer = (enforcer: { getModel(): Model }) => {
+      enforcer.getModel().addDef('p', 'p2', 'sub, obj');
+    };
+
+    const enforcer = await createEnforcer(pool, { ...OPTIONS, configureEnforcer });
+
+    expect(await enforcer.getNamedPolicy('p2')).toEqual([['a', 'b']]);
+  });
+
+  test('name the table in its schema', async () => {
+    const pool = (await createDatabase()).pool();
+    const options = { ...OPTIONS, schema: 'Auth' };
+    await bootstrapDatabase(pool, options);
+
+    const error = await failureOf(() => createEnforcer(pool, { schema: 'Auth' }));
+
+    expect(error.message).toContain('from "Auth"."casbin" where');
+  });
+});

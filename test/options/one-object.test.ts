@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest';
+import {
+  type BootstrapOptions,
+  bootstrapDatabase,
+  bootstrapTenants,
+  createEnforcer,
+  defaultPolicy,
+  InvalidOptionsError,
+  verifyDatabase,
+} from '../../src/index.ts';
+import { createTestDatabase, policyTests } from '../../src/testing/index.ts';
+import { failureOf } from '../bad-input/refusal.fixture.ts';
+import { createDatabase } from '../support/database.ts';
+
+/** One of every option that any function of the library takes, with effects that can be told from the defaults. */
+const OPTIONS = {
+  policy: defaultPolicy,
+  seeders: [],
+  migrations: {},
+  configureEnforcer: () => {},
+  verify: { strict: true },
+  schema: 'auth',
+  lockTimeoutMs: 10_000,
+  statementTimeoutMs: 20_000,
+  notifyChannel: 'elsewhere',
+  onProgress: () => {},
+  concurrency: 2,
+} satisfies BootstrapOptions & { concurrency: number };
+
+const UNTOUCHED = {
+  connect: () => Promise.reject(new Error('the database was touched')),
+};
+
+const WITH_TARGET = { ...OPTIONS, target: UNTOUCHED };
+
+describe('one object of options', () => {
+  test('serves the bootstrap, the verification, the enforcer and the tenants', async () => {
+    const pool = (await createDatabase()).pool();
+
+    await expect(bootstrapDatabase(pool, WITH_TARGET)).resolves.toMatchObject({ changed: true });
+    await expect(verifyDatabase(pool, WITH_TARGET)).resolves.toMatchObject({ ok: true });
+    const enforcer = await createEnforcer(pool, WITH_TARGET);
+    expect(await enforcer.enforce('admin', 'accounts', 'read')).toBe(true);
+    await expect(bootstrapTenants([{ name: 'a', schema: 'a', pool }], WITH_TARGET)).resolves.toMatchObject({
+      ok: true,
+      changed: 1,
+    });
+  });
+
+  test('serves the database of a test, which is never a dry run', async () => {
+    await using database = await createTestDatabase({ ...WITH_TARGET, dryRun: true });
+    expect(await database.enforcer.enforce('admin', 'accounts', 'read')).toBe(true);
+  });
+
+  // Registers a test for each expectation.
+  policyTests(OPTIONS.policy, OPTIONS);
+
+  test.each<[string, (options: object) => Promise<unknown>]>([
+    ['bootstrapDatabase', (options) => bootstrapDatabase(UNTOUCHED, options)],
+    ['verifyDatabase', (options) => verifyDatabase(UNTOUCHED, options)],
+    ['createEnforcer', (options) => createEnforcer(UNTOUCHED, options)],
+    ['bootstrapTenants', (options) => bootstrapTenants([{ name: 'a', pool: UNTOUCHED }], options)],
+    ['createTestDatabase', (options) => createTestDatabase(options)],
+  ])('may not hold a name that belongs to no function: %s', async (_, work) => {
+    const error = await failureOf(() => work({ ...WITH_TARGET, polcy: defaultPolicy }));
+    expect(error).toMatchObject({ problems: [{ code: 'OPTION_UNKNOWN', at: 'polcy' }] });
+    for (const name of Object.keys(WITH_TARGET)) expect(error.message).toContain(name);
+  });
+});
+
+describe('options of an enforcer that are wrong', () => {
+  async function problemsOf(options: unknown, pool: unknown = UNTOUCHED) {
+    const error = await failureOf(() => Reflect.apply(createEnforcer, undefined, [pool, options]));
+    expect(error).toBeInstanceOf(InvalidOptionsError);
+    return error instanceof InvalidOptionsError ? error.problems : [];
+  }
+
+  test.each<[string, unknown, RegExp]>([
+    ['options', null, /^must be an object of options \(it is null\)\.$/],
+    ['model', { model: 5 }, /^must be the path of a \.conf file, or a Casbin Model/],
+    ['schema', { schema: '' }, /^must not be empty/],
+    ['configureEnforcer', { configureEnforcer: true }, /^must be a function \(it is true\)\.$/],
+    ['configureEnforcer', { configureEnforcer: () => Promise.reject(new Error('no')) }, /^it threw: no\./],
+    ['modle', { modle: 'rbac.conf' }, /^there is no such option\. Known are model, /],
+    ['no-such.conf', { model: 'no-such.conf' }, /^there is no such model file/],
+  ])('are refused before the database is touched: %s of %o', async (at, options, message) => {
+    expect(await problemsOf(options)).toMatchObject([{ at, message: expect.stringMatching(message) }]);
+  });
+
+  test('are refused together, with the pool', async () => {
+    const problems = await problemsOf(
+      { model: 'no-such.conf', schema: 5, modle: 1 },
+      'postgres://me:correct-horse@host/db',
+    );
+    expect(problems.map(({ at }) => at).sort()).toEqual(['modle', 'no-such.conf', 'pool', 'schema']);
+    expect(JSON.stringify(problems)).not.toContain('correct-horse');
+  });
+
+  test('are not read for the other functions', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool);
+    const options = { policy: 'no-such.yaml', lockTimeoutMs: -1 };
+    await expect(createEnforcer(pool, options)).resolves.toBeDefined();
+  });
+});

@@ -35,6 +35,10 @@ const COLUMN_TYPES = {
   updated_at: ['timestamp with time zone'],
 };
 
+/** An application may well have a table of that name, and need none of ours. */
+const WITHOUT_PROVIDERS =
+  " If it is the application's own, leave out the provider seeder, which is there by default: seeders: [].";
+
 const COMMENTS = {
   id: 'Version 7 UUID: sorts by the time of its making',
   slug: 'Stable name that the application refers to the provider by',
@@ -52,7 +56,7 @@ const COMMENTS = {
 /** The table of financial data providers. An existing one of this shape is completed. */
 export const providers: Migration = {
   async up(db: Kysely<unknown>) {
-    await refuseAnotherShape(db, 'providers', COLUMN_TYPES);
+    await refuseAnotherShape(db, 'providers', COLUMN_TYPES, WITHOUT_PROVIDERS);
     await db.schema
       .createTable('providers')
       .ifNotExists()

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { explainFailure } from './bootstrap/explain-failure.ts';
 import { inspect } from './bootstrap/judge.ts';
+import { refuseForeignRules } from './bootstrap/policy-missing.ts';
 import { findConflict, retryConflicts } from './bootstrap/retry.ts';
 import { chooseScope, readScope, ruleCountExpression } from './bootstrap/scope.ts';
 import type { PoolLike } from './database/client.ts';
@@ -33,9 +34,11 @@ export async function verifyDatabase(
 
 async function verifyOnce(session: Session, options: ResolvedOptions): Promise<VerificationReport> {
   try {
-    return await inReadOnlyTransaction(createKysely(session, options), async (trx) =>
-      inspect(trx, options, await readScope(trx, await prepare(trx, options), options)),
-    );
+    return await inReadOnlyTransaction(createKysely(session, options), async (trx) => {
+      const live = await readScope(trx, await prepare(trx, options), options);
+      refuseForeignRules(options, live);
+      return inspect(trx, options, live);
+    });
   } catch (error) {
     throw findConflict(error, session) ?? (await explainFailure(error, options, session));
   }

@@ -15,6 +15,7 @@ import { shareContext } from '../seeding/context.ts';
 import { runSeeders } from '../seeding/run.ts';
 import { announceChange } from './announce.ts';
 import { judge } from './judge.ts';
+import { refuseForgottenPolicy } from './policy-missing.ts';
 import { resolveSchemas } from './schemas.ts';
 import { NOTHING_READ, readPolicy } from './scope.ts';
 import { watchPolicy } from './watch.ts';
@@ -34,6 +35,7 @@ export async function writeDatabase(
   await sql`select ${searchPathExpression(schema)}`.execute(trx);
   await markTransaction(trx);
   await acquireBootstrapLock(trx, schema);
+  await refuseForgottenPolicy(trx, schema, options);
 
   const { applied, takeover, firstRun } = await migrateDatabase(db, trx, {
     ...options,

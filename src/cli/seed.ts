@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { bootstrapDatabase } from '../bootstrap.ts';
+import { BootstrapError } from '../errors.ts';
 import { renderSummary } from '../reports/summary.ts';
 import type { CommandContext } from './command-context.ts';
 import { openEmbedded, openServer } from './database.ts';
@@ -42,7 +43,9 @@ async function seed(flags: SeedFlags, { databaseUrl, terminal, logger }: Command
     const report = await withProgressBar(
       (onProgress) => bootstrapDatabase(database.pool, { ...options, onProgress }),
       logger,
-    );
+    ).catch((error: unknown) => {
+      throw explainMissingPolicy(error) ?? error;
+    });
     terminal.print(
       json
         ? stringifyRedacted(report, terminal.redact, 2)
@@ -52,4 +55,11 @@ async function seed(flags: SeedFlags, { databaseUrl, terminal, logger }: Command
   } finally {
     await database.close();
   }
+}
+
+/** What the library advises, as an option of its own, is none of this command's. */
+function explainMissingPolicy(error: unknown): BootstrapError | null {
+  if (!(error instanceof BootstrapError) || error.code !== 'POLICY_MISSING') return null;
+  const message = `${error.message} This command has no such option and seeds the default policy only: call bootstrapDatabase(pool, { policy }) in a program instead.`;
+  return new BootstrapError(error.code, message, { cause: error });
 }

@@ -29,7 +29,7 @@ export async function readColumns(
 
 /**
  * Refuses a table that was there before and is not what its name promises. `expected` gives for each column the
- * types that will do; further columns are the owner's business.
+ * types that will do; further columns are the owner's business. `wayOut` is one more remedy, for the end of the message.
  *
  * @throws DatabaseError `TABLE_SHAPE`, naming every column that is missing or of another type
  */
@@ -37,10 +37,11 @@ export async function refuseAnotherShape(
   db: AnyKysely,
   table: string,
   expected: Readonly<Record<string, readonly string[]>>,
+  wayOut = '',
 ): Promise<void> {
   const columns = await readColumns(db, table);
   if (columns === null) return;
-  await refuseAnotherKind(db, table);
+  await refuseAnotherKind(db, table, wayOut);
   const types = new Map(columns.map(({ name, type }) => [name, type]));
   const differences = Object.entries(expected).flatMap(([name, accepted]) => {
     const type = types.get(name);
@@ -50,7 +51,7 @@ export async function refuseAnotherShape(
   if (differences.length === 0) return;
   throw new DatabaseError(
     'TABLE_SHAPE',
-    `There is a table "${table}" of another shape: ${differences.join('; ')}. Rename it, bring it into that shape, or give another schema.`,
+    `There is a table "${table}" of another shape: ${differences.join('; ')}. Rename it, bring it into that shape, or give another schema.${wayOut}`,
   );
 }
 
@@ -65,7 +66,7 @@ const KINDS: Readonly<Record<string, string>> = {
   c: 'a type',
 };
 
-async function refuseAnotherKind(db: AnyKysely, table: string): Promise<void> {
+async function refuseAnotherKind(db: AnyKysely, table: string, wayOut: string): Promise<void> {
   const { rows } = await sql<{ kind: string }>`
     select c.relkind::text as kind
     from pg_catalog.pg_class c
@@ -76,6 +77,6 @@ async function refuseAnotherKind(db: AnyKysely, table: string): Promise<void> {
   if (kind === undefined) return;
   throw new DatabaseError(
     'TABLE_SHAPE',
-    `There is ${kind} "${table}" where a table is needed. Rename it, or give another schema.`,
+    `There is ${kind} "${table}" where a table is needed. Rename it, or give another schema.${wayOut}`,
   );
 }

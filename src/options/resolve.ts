@@ -26,6 +26,8 @@ import { resolvePromises } from './promises.ts';
 export interface ResolvedOptions {
   readonly model: Model;
   readonly configureEnforcer: ConfigureEnforcer | undefined;
+  /** Whether the definition was given, so that it is not the default one for want of another. */
+  readonly policyGiven: boolean;
   /** The rules of the definition. */
   readonly defined: RuleSet<DefinedRule>;
   /** None when verification is turned off. */
@@ -100,6 +102,7 @@ export async function completeOptions(
   return {
     model,
     configureEnforcer: options.configureEnforcer,
+    policyGiven: options.policy !== undefined,
     defined,
     ...promises,
     seeders,

@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { DatabaseError } from '../../src/errors.ts';
+import { defaultPolicy } from '../../src/policy/default-policy.ts';
 import { definePolicy } from '../../src/policy/definition.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
@@ -151,7 +152,13 @@ describe('a table that is there already', () => {
     const error = await refusalOf(database);
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_SHAPE' });
     expect(error.message).toMatch(differences);
-    expect(error.message).toMatch(/Rename it, (bring it into that shape, )?or give another schema\.$/);
+    expect(error.message).toMatch(/Rename it, (bring it into that shape, )?or give another schema\. /);
+    expect(error.message).toMatch(
+      /the application's own, .* provider seeder, .* by default: seeders: \[\]\.$/,
+    );
+    await expect(bootstrapDatabase(database.pool(), { seeders: [] })).resolves.toMatchObject({
+      changed: true,
+    });
   });
 
   test('as "providers" without uniqueness of the slug is refused', async () => {
@@ -201,7 +208,7 @@ describe('a table that is there already', () => {
     ],
   ])('as something else of that name is refused: %s', async (statement, code, message) => {
     const database = await databaseWith(statement, { bare: true });
-    const error = await refusalOf(database);
+    const error = await refusalOf(database, { policy: defaultPolicy });
     expect(error).toMatchObject({ code });
     expect(error.message).toContain(message);
   });
@@ -215,7 +222,7 @@ describe('a table that is there already', () => {
        where id <> 3 or copy = 1`,
       { bare: true },
     );
-    const error = await refusalOf(database);
+    const error = await refusalOf(database, { policy: defaultPolicy });
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_SHAPE' });
     expect(error.message).toContain('ids that stand for several rows (1, 2, 4, 5, 6), so it can');
   });
@@ -310,7 +317,7 @@ describe('a rule too long for the index', () => {
     await database
       .pool()
       .query('insert into casbin (ptype, rule) values ($1, $2)', ['p', JSON.stringify(['a', 'b', long])]);
-    const error = await refusalOf(database);
+    const error = await refusalOf(database, { policy: defaultPolicy });
     expect(error.code).toMatch(/RULE_TOO_LONG/);
   });
 
@@ -365,7 +372,7 @@ describe('stored rules that are not arrays of strings', () => {
        insert into casbin (ptype, rule) values (null, '["a", "b", "c"]'), ('p', null), ('p', '{}')`,
       { bare: true },
     );
-    const error = await refusalOf(database);
+    const error = await refusalOf(database, { policy: defaultPolicy });
     expect(error).toMatchObject({ name: 'StoredRuleError', code: 'STORED_RULE_INVALID', ids: [1, 2, 3] });
     expect(error.message).toContain('id 1: ptype is null; id 2: rule is null; id 3: rule is an object');
   });

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, type Seeder, type SeederContext } from '../../src/index.ts';
+import { bootstrapDatabase, defaultPolicy, type Seeder, type SeederContext } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { readRules, readUniqueness, untilBlocked } from './database-state.fixture.ts';
 import { captureLog, linesOf } from './log.fixture.ts';
@@ -18,7 +18,7 @@ describe('somebody who is in the middle of', () => {
     );
 
     const { logger, lines } = captureLog();
-    const bootstrap = bootstrapDatabase(database.pool({ max: 1 }), { logger });
+    const bootstrap = bootstrapDatabase(database.pool({ max: 1 }), { policy: defaultPolicy, logger });
     await untilBlocked(pool);
     await other.query('commit');
     other.release();

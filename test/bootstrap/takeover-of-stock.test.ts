@@ -1,6 +1,6 @@
 import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, createEnforcer } from '../../src/index.ts';
+import { bootstrapDatabase, createEnforcer, defaultPolicy } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { readRules, readUniqueness, snapshot } from './database-state.fixture.ts';
 import { captureLog, linesOf, WARN } from './log.fixture.ts';
@@ -73,7 +73,10 @@ describe('a database of the stock adapter', () => {
     await pool.query(HALF_MIGRATED);
     await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
 
-    await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: true, takeover: null });
+    await expect(bootstrapDatabase(pool, { policy: defaultPolicy })).resolves.toMatchObject({
+      changed: true,
+      takeover: null,
+    });
 
     expect(await readUniqueness(pool)).toEqual(['UNIQUE (ptype, rule)']);
     const { rows } = await pool.query('select name from casbin_migrations order by id');

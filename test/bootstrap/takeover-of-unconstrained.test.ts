@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase } from '../../src/index.ts';
+import { bootstrapDatabase, defaultPolicy } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { readUniqueness, snapshot, untilBlocked } from './database-state.fixture.ts';
 import { captureLog, linesOf, WARN } from './log.fixture.ts';
@@ -22,7 +22,7 @@ describe('a casbin table without any constraint', () => {
     await pool.query(DUPLICATES);
     const { logger, lines } = captureLog();
 
-    const report = await bootstrapDatabase(pool, { logger });
+    const report = await bootstrapDatabase(pool, { policy: defaultPolicy, logger });
 
     expect(report.takeover).toEqual({ constraintReplaced: false, duplicatesRemoved: 2 });
     expect(linesOf(lines, 'table_taken_over')).toEqual([
@@ -40,7 +40,7 @@ describe('a casbin table without any constraint', () => {
     await pool.query(DUPLICATES);
     const before = await snapshot(pool);
 
-    const report = await bootstrapDatabase(pool, { dryRun: true });
+    const report = await bootstrapDatabase(pool, { policy: defaultPolicy, dryRun: true });
 
     expect(report).toMatchObject({ changed: true, takeover: { duplicatesRemoved: 2 } });
     expect(await snapshot(pool)).toEqual(before);
@@ -70,7 +70,7 @@ describe('a casbin table without any constraint', () => {
     const database = await createDatabase();
     await database.pool().query(DUPLICATES);
 
-    await bootstrapDatabase(database.pool());
+    await bootstrapDatabase(database.pool(), { policy: defaultPolicy });
 
     await expect(
       withStockEnforcer(database.url, (stock) => stock.enforce('alice', 'ledger', 'read')),

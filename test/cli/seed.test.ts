@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { bootstrapDatabase, definePolicy } from '../../src/index.ts';
 import { createFolder } from '../embedded/folder.ts';
 import { STARTS_PGLITE } from '../embedded/timeout.ts';
 import { createDatabase } from '../support/database.ts';
@@ -176,6 +177,23 @@ describe('casbin-bootstrap seed fails with one message on stderr and exit code 1
     expect(result.stderr).toMatch(/g, user, readonly/);
     expect(result.stderr).toMatch(/user, accounts, read +allow +deny/);
     expectNoStack(result.stderr);
+  });
+
+  test("when the database holds somebody else's policy, and says what to do instead", async () => {
+    const { url, pool } = await freshDatabase();
+    const policy = definePolicy({ roles: { clerk: { permissions: { invoices: ['read'] } } } });
+    await bootstrapDatabase(pool(), { policy, seeders: [] });
+    const result = await runCli(['seed'], { env: { DATABASE_URL: url } });
+
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(result.stderr).toMatch(/^casbin-bootstrap: No policy was given, .*"p, clerk, invoices, read"/);
+    expect(result.stderr).toContain('This command has no such option');
+    expect(result.stderr).toContain('bootstrapDatabase(pool, { policy })');
+    expectNoStack(result.stderr);
+    const { rows } = await pool().query(
+      "select to_regclass('providers') as providers, count(*)::int from casbin",
+    );
+    expect(rows).toEqual([{ providers: null, count: 1 }]);
   });
 
   test('when the folder for the embedded database is full of other things', async () => {

@@ -1,0 +1,175 @@
+import { describe, expect, test } from 'vitest';
+import {
+  bootstrapDatabase,
+  bootstrapTenants,
+  defaultPolicy,
+  definePolicy,
+  type Migration,
+  type Seeder,
+  verifyDatabase,
+} from '../../src/index.ts';
+import { failureOf, refusalOf } from '../bad-input/refusal.fixture.ts';
+import { createDatabase } from '../support/database.ts';
+import { readRules, untilBlocked } from './database-state.fixture.ts';
+import { UNCONSTRAINED } from './stock-adapter.fixture.ts';
+
+const policy = definePolicy({ roles: { clerk: { permissions: { invoices: ['read'] } } } });
+
+async function withPolicy() {
+  const database = await createDatabase();
+  await bootstrapDatabase(database.pool(), { policy, seeders: [] });
+  return database;
+}
+
+describe('a bootstrap without a policy', () => {
+  test('is refused where other rules are, and writes nothing', async () => {
+    const error = await refusalOf(await withPolicy());
+
+    expect(error).toMatchObject({ name: 'DatabaseError', code: 'POLICY_MISSING' });
+    expect(error.message).toContain('(for instance "p, clerk, invoices, read")');
+    expect(error.message).toContain('by the policy option');
+    expect(error.message).toContain('policy: defaultPolicy');
+  });
+
+  test('is refused as a dry run, without verification, and with seeders of its own', async () => {
+    const pool = (await withPolicy()).pool();
+    for (const options of [{ dryRun: true }, { verify: false }, { seeders: [] }] as const)
+      await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject({ code: 'POLICY_MISSING' });
+  });
+
+  test.each<[string, string]>([
+    [
+      'a table of another tool',
+      `${UNCONSTRAINED} insert into casbin (ptype, rule) values ('g', '["a", "b"]')`,
+    ],
+    ['rules that no enforcer reads', `${UNCONSTRAINED} insert into casbin (ptype, rule) values ('p', '{}')`],
+    [
+      'duplicates',
+      `${UNCONSTRAINED} insert into casbin (ptype, rule) select 'p', '["a", "b", "c"]' from generate_series(1, 3)`,
+    ],
+    [
+      'a default rule under another ptype',
+      `${UNCONSTRAINED} insert into casbin (ptype, rule) values ('p2', '["readonly", "accounts", "read"]')`,
+    ],
+  ])('is refused before anything is taken over or migrated: %s', async (_, statements) => {
+    const database = await createDatabase();
+    await database.pool().query(statements);
+    let migrated = false;
+    const migration: Migration = {
+      up: async () => {
+        migrated = true;
+      },
+    };
+
+    const error = await refusalOf(database, { migrations: { '2026_notes': migration } });
+
+    expect(error).toMatchObject({ code: 'POLICY_MISSING' });
+    expect(migrated).toBe(false);
+  });
+
+  test('is refused where another tool migrates', async () => {
+    const error = await refusalOf(await withPolicy(), { migrations: false, seeders: [] });
+    expect(error).toMatchObject({ code: 'POLICY_MISSING' });
+  });
+
+  test('sees the rules of its own schema only', async () => {
+    const database = await withPolicy();
+    const pool = database.pool();
+    await expect(bootstrapDatabase(pool, { schema: 'other' })).resolves.toMatchObject({ changed: true });
+    await bootstrapDatabase(pool, { schema: 'third', policy });
+    expect(await refusalOf(database, { schema: 'third' })).toMatchObject({ code: 'POLICY_MISSING' });
+  });
+
+  test('decides when another instance has seeded its policy, not before', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    let reached = () => {};
+    const inTheMiddle = new Promise<void>((resolve) => {
+      reached = resolve;
+    });
+    let goOn = () => {};
+    const gate = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const slow: Seeder = {
+      name: 'slow',
+      async seed() {
+        reached();
+        await gate;
+        return { inserted: 0, existing: 0 };
+      },
+    };
+    const first = bootstrapDatabase(pool, { policy, seeders: [slow] });
+    await inTheMiddle;
+    const second = failureOf(() => bootstrapDatabase(pool));
+    await untilBlocked(pool);
+    goOn();
+
+    await expect(first).resolves.toMatchObject({ changed: true });
+    expect(await second).toMatchObject({ code: 'POLICY_MISSING' });
+    expect(await readRules(pool)).toEqual(['p, clerk, invoices, read']);
+  });
+
+  test('is refused tenant by tenant', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, { schema: 'one', policy });
+    const tenants = ['one', 'two'].map((name) => ({ name, schema: name, pool }));
+
+    const report = await bootstrapTenants(tenants);
+
+    expect(report.tenants).toMatchObject([
+      { status: 'failed', error: { code: 'POLICY_MISSING' } },
+      { status: 'bootstrapped', report: { changed: true } },
+    ]);
+    expect(await readRules(pool, 'one.casbin')).toEqual(['p, clerk, invoices, read']);
+  });
+
+  test('seeds the default one into an empty table, whoever made it', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(UNCONSTRAINED);
+    await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: true });
+  });
+
+  test('restores the default one where a single rule of it is left, and keeps what is beside it', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool);
+    await pool.query('delete from casbin where id <> 16');
+    await pool.query(`insert into casbin (ptype, rule) values ('p', '["clerk", "invoices", "read"]')`);
+
+    const report = await bootstrapDatabase(pool);
+
+    expect(report.seeders[0]).toMatchObject({ inserted: 15, existing: 1 });
+    expect(await readRules(pool)).toContain('p, clerk, invoices, read');
+  });
+
+  test('is not meant where the default one is given', async () => {
+    const pool = (await withPolicy()).pool();
+    const report = await bootstrapDatabase(pool, { policy: defaultPolicy });
+    expect(report.seeders[0]).toMatchObject({ inserted: 16 });
+  });
+});
+
+describe('a verification without a policy', () => {
+  test('is refused where other rules are', async () => {
+    const pool = (await withPolicy()).pool();
+    const error = await failureOf(() => verifyDatabase(pool));
+    expect(error).toMatchObject({ code: 'POLICY_MISSING' });
+    expect(error.message).toContain('"p, clerk, invoices, read"');
+  });
+
+  test('is refused where other rules are that it does not read, as they are too many', async () => {
+    const pool = (await withPolicy()).pool();
+    await pool.query(
+      `insert into casbin (ptype, rule) select 'p', jsonb_build_array('role' || n, 'x', 'y') from generate_series(1, 2000) n`,
+    );
+    expect(await failureOf(() => verifyDatabase(pool))).toMatchObject({ code: 'POLICY_MISSING' });
+  });
+
+  test('finds every default rule missing in an empty table', async () => {
+    const pool = (await withPolicy()).pool();
+    await pool.query('delete from casbin');
+    const report = await verifyDatabase(pool);
+    expect(report.ok).toBe(false);
+    expect(report.failures.filter(({ kind }) => kind === 'missing-rule')).toHaveLength(16);
+  });
+});

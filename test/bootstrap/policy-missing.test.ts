@@ -1,4 +1,9 @@
+import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
+import { refuseForgottenPolicy } from '../../src/bootstrap/policy-missing.ts';
+import { createKysely } from '../../src/database/dialect.ts';
+import { withSession } from '../../src/database/session.ts';
+import { inWriteTransaction } from '../../src/database/transaction.ts';
 import {
   bootstrapDatabase,
   bootstrapTenants,
@@ -8,6 +13,7 @@ import {
   type Seeder,
   verifyDatabase,
 } from '../../src/index.ts';
+import { resolveOptions } from '../../src/options/resolve.ts';
 import { failureOf, refusalOf } from '../bad-input/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { readRules, untilBlocked } from './database-state.fixture.ts';
@@ -147,6 +153,24 @@ describe('a bootstrap without a policy', () => {
     const report = await bootstrapDatabase(pool, { policy: defaultPolicy });
     expect(report.seeders[0]).toMatchObject({ inserted: 16 });
   });
+});
+
+test('the look at the stored rules keeps no lock, which another bootstrap that alters the table would wait for', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool);
+  const options = await resolveOptions(pool, {});
+
+  const locked = await withSession(pool, (session) =>
+    inWriteTransaction(createKysely(session, options), async (trx) => {
+      await refuseForgottenPolicy(trx, 'public', options);
+      const { rows } = await sql`
+        select from pg_locks where pid = pg_backend_pid() and relation = 'casbin'::regclass
+      `.execute(trx);
+      return rows;
+    }),
+  );
+
+  expect(locked).toEqual([]);
 });
 
 describe('a verification without a policy', () => {

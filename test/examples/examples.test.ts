@@ -6,6 +6,13 @@ import { createDatabase } from '../support/database.ts';
 
 const run = promisify(execFile);
 
+/** The code that a page shows of an example. */
+async function shownOf(page: string, example: string): Promise<string | undefined> {
+  const text = await readFile(page, 'utf8');
+  const [, shown = ''] = text.split(`<!-- ${example} -->\n\`\`\`js\n`);
+  return shown.split('```', 1)[0];
+}
+
 async function readmeBlocks(): Promise<{ code: string; output: string }> {
   const readme = await readFile('README.md', 'utf8');
   const match = /<!-- examples\/quick-start\.js -->\n```js\n(.*?)```\n\n```text\n(.*?)```/s.exec(readme);
@@ -15,6 +22,11 @@ async function readmeBlocks(): Promise<{ code: string; output: string }> {
 test('the example in the README is the one that lies in examples/', async () => {
   const { code } = await readmeBlocks();
   expect(code).toBe(await readFile('examples/quick-start.js', 'utf8'));
+});
+
+test('the recipe for the first administrator is the one that lies in examples/', async () => {
+  const example = 'examples/first-administrator.js';
+  expect(await shownOf('docs/seeding-guide.md', example)).toBe(await readFile(example, 'utf8'));
 });
 
 test('the example in the README prints what the README says', async () => {

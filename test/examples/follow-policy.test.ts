@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { Enforcer } from 'casbin';
+import { type Enforcer, newModelFromString } from 'casbin';
 import type pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase, createEnforcer, defaultPolicy, type PoolLike } from '../../src/index.ts';
@@ -98,33 +98,79 @@ test("Casbin's own reload denies a valid request for as long as it takes", async
   expect(enforcer.enforceSync('user', 'accounts', 'read')).toBe(true);
 });
 
+test("Casbin's own reload allows a forbidden request for as long, where what nothing denies is allowed", async () => {
+  const model = newModelFromString(`
+    [request_definition]
+    r = sub, obj, act
+    [policy_definition]
+    p = sub, obj, act, eft
+    [policy_effect]
+    e = !some(where (p.eft == deny))
+    [matchers]
+    m = r.sub == p.sub && r.obj == p.obj && r.act == p.act
+  `);
+  const options = { model, policy: { rules: [['p', 'eve', 'accounts', 'write', 'deny']] }, seeders: [] };
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, options);
+  const enforcer = await createEnforcer(pool, options);
+
+  const reloaded = enforcer.loadPolicy();
+
+  expect(enforcer.enforceSync('eve', 'accounts', 'write')).toBe(true);
+  await reloaded;
+  expect(enforcer.enforceSync('eve', 'accounts', 'write')).toBe(false);
+});
+
 test('notifications that arrive during a load ask for one more load, however many they are', async () => {
   const database = await bootstrapped();
   const pool = database.pool();
-  let loads = 0;
-  let goOn = () => {};
-  let gate = Promise.resolve();
-  const gated = {
-    async connect() {
-      loads++;
-      await gate;
-      return pool.connect();
-    },
-  };
-  const { following } = await follow(database, { pool: gated });
+  const { slow, loads, hold, letGo } = slowPool(pool);
+  const { following } = await follow(database, { pool: slow });
   const witness = await listen(database, 'casbin');
-  gate = new Promise((resolve) => {
-    goOn = resolve;
-  });
-  await pool.query(`select pg_notify('casbin', n::text) from generate_series(1, 50) n`);
-  expect(await witness.untilSentinel()).toHaveLength(50);
+
+  const hasRead = hold();
+  await pool.query(`select pg_notify('casbin', 'first')`);
+  await hasRead;
   await grant(pool, 'alice');
-  goOn();
+  await pool.query(`select pg_notify('casbin', n::text) from generate_series(1, 50) n`);
+  expect(await witness.untilSentinel()).toHaveLength(52);
+  letGo();
 
   await untilAllowed(following, 'alice');
-
-  expect(loads).toBeLessThan(10);
+  expect(loads()).toBeLessThan(10);
 });
+
+/** A pool whose queries have read, and don't answer, while it is told to hold. */
+function slowPool(pool: pg.Pool) {
+  let count = 0;
+  let gate = Promise.resolve();
+  let letGo = () => {};
+  let tell = () => {};
+  const slow: PoolLike = {
+    async connect() {
+      const client = await pool.connect();
+      count++;
+      return {
+        async query(text, values) {
+          const result = await client.query(text, values);
+          tell();
+          await gate;
+          return result;
+        },
+        release: (error) => client.release(error),
+      };
+    },
+  };
+  const hold = () => {
+    gate = new Promise((resolve) => {
+      letGo = resolve;
+    });
+    return new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+  };
+  return { slow, loads: () => count, hold, letGo: () => letGo() };
+}
 
 test('what happened while nobody listened is loaded when the connection is back', async () => {
   const database = await bootstrapped();

@@ -1,7 +1,6 @@
 // Which folder of src/ is mutated; docs/mutation.md says how each is run.
 const folder = process.env.MUTATE ?? 'policy';
 
-/** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
   testRunner: 'vitest',
   plugins: ['@stryker-mutator/vitest-runner'],

@@ -74,7 +74,7 @@ export async function collectPromises(
   });
   report(matrix.size, matrix.size);
   const listedExpectations: Expectation[] = [];
-  for (const { kind, request, at } of listed) {
+  for await (const { kind, request, at } of paced(listed)) {
     const answer = await decider.decide(request);
     const expected = expectedOf(kind, answer);
     meter.add(request, answer);

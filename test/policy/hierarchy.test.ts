@@ -41,18 +41,19 @@ describe('the hierarchies of a policy', () => {
     );
 
     expect(buildHierarchies(rules)).toEqual([
-      { ptype: 'g', domain: '', parents: new Map([['a', ['b', 'c']]]) },
-      { ptype: 'g2', domain: '', parents: new Map([['a', ['b']]]) },
+      { ptype: 'g', domain: '', domains: [], parents: new Map([['a', ['b', 'c']]]) },
+      { ptype: 'g2', domain: '', domains: [], parents: new Map([['a', ['b']]]) },
       {
         ptype: 'g',
         domain: 'one',
+        domains: ['one'],
         parents: new Map([
           ['a', ['b']],
           ['b', ['c']],
         ]),
       },
-      { ptype: 'g', domain: 'one, two', parents: new Map([['a', ['b']]]) },
-      { ptype: 'g', domain: 'onetwo', parents: new Map([['a', ['b']]]) },
+      { ptype: 'g', domain: 'one, two', domains: ['one', 'two'], parents: new Map([['a', ['b']]]) },
+      { ptype: 'g', domain: 'onetwo', domains: ['onetwo'], parents: new Map([['a', ['b']]]) },
     ]);
   });
 

@@ -1,7 +1,14 @@
-import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
+import {
+  createScanner,
+  type Node,
+  type ParseError,
+  parseTree,
+  printParseErrorCode,
+  type SyntaxKind,
+} from 'jsonc-parser';
 import type { Problem } from '../errors.ts';
 import { reasonOf } from '../reason.ts';
-import { locator, type Parsed } from './parsed.ts';
+import { locator, MAX_DEPTH, type Parsed } from './parsed.ts';
 import { recordPlaces } from './place.ts';
 
 type Locate = (offset: number) => string;
@@ -9,6 +16,11 @@ type Locate = (offset: number) => string;
 /** Reads JSON, without comments and trailing commas. Never throws: what is wrong is in `problems`. */
 export function parseJson(file: string, text: string): Parsed {
   const locate = locator(file, text);
+  const tooDeep = findTooDeep(text);
+  if (tooDeep !== null) {
+    const message = `this is nested over ${MAX_DEPTH} levels deep.`;
+    return { value: undefined, problems: [syntaxProblem(locate(tooDeep), message)] };
+  }
   const errors: ParseError[] = [];
   const tree = parseTree(text, errors, { disallowComments: true });
   try {
@@ -21,6 +33,27 @@ export function parseJson(file: string, text: string): Parsed {
     const otherwise = syntaxProblem(file, `this is not JSON: ${reasonOf(error)}.`);
     return { value: undefined, problems: found.length > 0 ? found : [otherwise] };
   }
+}
+
+/** By the library's numbers, as its enum is one for the compiler only. */
+const TOKEN = {
+  openBrace: 1,
+  closeBrace: 2,
+  openBracket: 3,
+  closeBracket: 4,
+  endOfFile: 17,
+} satisfies Record<string, SyntaxKind>;
+
+/** Where the first value begins that is nested too deep; the parser calls itself for each level. */
+function findTooDeep(text: string): number | null {
+  const scanner = createScanner(text, true);
+  let depth = 0;
+  for (let token = scanner.scan(); token !== TOKEN.endOfFile; token = scanner.scan()) {
+    if (token === TOKEN.closeBrace || token === TOKEN.closeBracket) depth -= 1;
+    if (token === TOKEN.openBrace || token === TOKEN.openBracket) depth += 1;
+    if (depth > MAX_DEPTH) return scanner.getTokenOffset();
+  }
+  return null;
 }
 
 /** Records the places below a node, beside the value that it stands for; returns the keys that stand twice. */

@@ -7,6 +7,9 @@ export interface Parsed {
   readonly problems: readonly Problem[];
 }
 
+/** How deep a file may be nested. A definition has five levels; what reads it may call itself for each of them. */
+export const MAX_DEPTH = 100;
+
 /** Turns offsets in a text into places: `file:line:column`, both counted from 1. */
 export function locator(file: string, text: string): (offset: number) => string {
   const starts = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];

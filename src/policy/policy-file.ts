@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { extname } from 'node:path';
+import { extname, resolve } from 'node:path';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { compilePolicy } from './compile.ts';
 import type { PolicyDefinition } from './definition.ts';
@@ -83,6 +83,6 @@ function describeUnreadable(path: string, error: unknown): Problem {
   if (reason === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
     return { code: 'POLICY_SYNTAX', at: path, message: 'this is not text in UTF-8. Save it as UTF-8.' };
   }
-  const message = `the policy file can't be read (${reason}). Give the path of a ${KNOWN_ENDINGS} file.`;
+  const message = `the policy file ${resolve(path)} can't be read (${reason}). Give the path of a ${KNOWN_ENDINGS} file.`;
   return { code: 'POLICY_NOT_FOUND', at: path, message };
 }

@@ -101,7 +101,73 @@ test('aliases that would grow without end are refused', async () => {
     return `a${level}: &a${level} [${items}]\n`;
   });
   expect(await problemsIn('policy.yaml', aliases.join(''))).toEqual([
-    expect.stringContaining('Excessive alias count'),
+    '7:25 POLICY_SYNTAX with this alias, the aliases of the file stand for over 1,000,000 values. Write fewer.',
+  ]);
+});
+
+test('an anchor may be used by as many aliases and merge keys as there are roles', async () => {
+  const roles = Array.from({ length: 3_000 }, (_, n) => [
+    `  a${n}: { permissions: { data${n}: *actions } }`,
+    `  b${n}: { <<: *viewer }`,
+  ]);
+  const text = `
+roles:
+  viewer: &viewer { permissions: { data: &actions [read, write] } }
+${roles.flat().join('\n')}
+`;
+  const path = await writeTemporary('policy.yaml', text);
+  const rules = compilePolicy(await loadPolicyFile(path));
+  expect(rules).toHaveLength(12_002);
+  expect(new Set(rules.slice(0, 6).map(({ at }) => at.slice(path.length + 1)))).toEqual(
+    new Set(['3:52', '3:58']),
+  );
+});
+
+test.each([
+  ['policy.yaml', 'roles: &a [*a]\n', '1:12 POLICY_SYNTAX this alias stands within its own anchor "&a".'],
+  [
+    'policy.yaml',
+    'roles: &a { <<: *a }\n',
+    '1:17 POLICY_SYNTAX this alias stands within its own anchor "&a".',
+  ],
+  [
+    'policy.yaml',
+    'roles:\n  a: &a 1\n  b: { <<: *a }\n',
+    '3:12 POLICY_SYNTAX only a map can be merged. Give one, or an alias of one.',
+  ],
+])('an alias of %s that can stand for nothing is told with its place: %j', async (name, text, problem) => {
+  expect(await problemsIn(name, text)).toContain(problem);
+});
+
+test('of maps that are merged the first one counts, and in a map its own keys', async () => {
+  const text = `
+rules: []
+roles:
+  one: &one { inherits: [], permissions: { a: [one], b: [one] } }
+  two: &two { permissions: { c: [two] } }
+  three: { permissions: { c: [three] }, <<: *one }
+  four: { <<: [*two, *one] }
+`;
+  const { roles } = await loadPolicyFile(await writeTemporary('policy.yaml', text));
+  expect(roles?.three).toEqual({ permissions: { c: ['three'] }, inherits: [] });
+  expect(roles?.four).toEqual({ permissions: { c: ['two'] }, inherits: [] });
+});
+
+test.each([
+  ['policy.json', `${'['.repeat(20_000)}${']'.repeat(20_000)}`, '1:101'],
+  ['policy.json', '{"a":'.repeat(20_000), '1:501'],
+  ['policy.yaml', `${'['.repeat(20_000)}${']'.repeat(20_000)}`, '1:102'],
+  ['policy.yaml', `${'- '.repeat(20_000)}x`, '1:203'],
+])('a %s that is nested without end is told where it goes too deep: %#', async (name, text, place) => {
+  expect(await problemsIn(name, text)).toEqual([
+    `${place} POLICY_SYNTAX this is nested over 100 levels deep.`,
+  ]);
+});
+
+test('aliases of aliases are told where they go too deep', async () => {
+  const levels = Array.from({ length: 150 }, (_, n) => `r${n + 1}: &r${n + 1} [*r${n}]`);
+  expect(await problemsIn('policy.yaml', `r0: &r0 [x]\n${levels.join('\n')}`)).toEqual([
+    '101:14 POLICY_SYNTAX what this alias stands for is nested over 100 levels deep.',
   ]);
 });
 

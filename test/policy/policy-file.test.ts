@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { bootstrapDatabase, definePolicy, loadPolicyFile } from '../../src/index.ts';
@@ -87,7 +87,9 @@ test('a bootstrap takes a path, and tells the problems of the file beside those 
 test('a bootstrap reports a file that can not be read', async () => {
   const bootstrapped = bootstrapDatabase({ connect: neverConnected }, { policy: 'missing.yaml' });
   expect(await problemsOf(bootstrapped, 'missing.yaml')).toEqual([
-    expect.stringContaining('POLICY_NOT_FOUND'),
+    expect.stringContaining(
+      `POLICY_NOT_FOUND the policy file ${resolve('missing.yaml')} can't be read (ENOENT).`,
+    ),
   ]);
 });
 

@@ -109,7 +109,7 @@ export async function completeOptions(
     packageMigrations:
       options.migrations === false
         ? null
-        : Object.assign({}, casbinMigrations, ...seeders.map((seeder) => seeder.migrations)),
+        : mergeMigrations([casbinMigrations, ...seeders.map(({ migrations = {} }) => migrations)]),
     applicationMigrations: migrations,
     verify: options.verify === false ? null : (options.verify ?? {}),
     schema: options.schema,
@@ -120,6 +120,11 @@ export async function completeOptions(
     logger,
     progress,
   };
+}
+
+/** By entries: an assignment of the name `__proto__` would leave that migration out. */
+function mergeMigrations(lists: readonly Migrations[]): Migrations {
+  return Object.fromEntries(lists.flatMap((migrations) => Object.entries(migrations)));
 }
 
 let silentLogger: Logger | undefined;

@@ -40,7 +40,21 @@ export function fields<const Entries extends v.ObjectEntries>(entries: Entries, 
 export function dictionary<Value extends v.GenericSchema>(value: Value, message: string) {
   return v.pipe(
     plainObject(message),
+    v.check(
+      (input) => inheritedKeys(input).length === 0,
+      ({ input }) => {
+        const keys = inheritedKeys(Object(input)).join(', ');
+        return `must have its keys itself, and inherits ${keys}. In JavaScript, write the key __proto__ as ["__proto__"]`;
+      },
+    ),
     v.transform((input) => new Map(Object.entries(input))),
     v.map(v.string(), value),
   );
+}
+
+/** Keys that reading the entries of an object leaves out, as where `__proto__: {…}` in a literal gave it a prototype. */
+function inheritedKeys(input: object): string[] {
+  const keys: string[] = [];
+  for (const key in input) if (!Object.hasOwn(input, key)) keys.push(key);
+  return keys;
 }

@@ -40,7 +40,9 @@ function checkRow(
     return [{ code: 'ROW_INVALID', at: `rows[${index}]`, message }];
   }
   const unfit = findUnfit(row, index);
-  const missing = key.filter((column) => row[column] === undefined || row[column] === null);
+  const missing = key.filter(
+    (column) => !Object.hasOwn(row, column) || row[column] === undefined || row[column] === null,
+  );
   if (missing.length > 0) {
     const message = `it has no value for ${missing.map(formatText).join(', ')}, which identifies it. Add one.`;
     return [{ code: 'ROW_KEY_MISSING', at: `rows[${index}]`, message }, ...unfit];

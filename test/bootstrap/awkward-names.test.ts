@@ -1,0 +1,57 @@
+import { sql } from 'kysely';
+import { describe, expect, test } from 'vitest';
+import { bootstrapDatabase, loadPolicyFile, type Migration, type Seeder } from '../../src/index.ts';
+import { writeTemporary } from '../policy/folder.ts';
+import { createDatabase } from '../support/database.ts';
+
+/** Names that every object has in JavaScript. */
+const NAMES = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf'];
+
+describe.each(NAMES)('the name %s', (name) => {
+  test('may be that of a migration, of the application and of a seeder', async () => {
+    const pool = (await createDatabase()).pool();
+    const makes = (table: string): Record<string, Migration> => ({
+      [name]: {
+        async up(db) {
+          await sql`create table ${sql.id(table)} ()`.execute(db);
+        },
+      },
+    });
+    const seeder: Seeder = {
+      name,
+      migrations: makes('of_seeder'),
+      isSeeded: async () => true,
+      seed: async () => ({ inserted: 0, existing: 0 }),
+    };
+    const options = { seeders: [seeder], migrations: makes('of_application') };
+
+    const report = await bootstrapDatabase(pool, options);
+
+    expect(report.migrations.map((migration) => migration.name)).toEqual(['0001_casbin', name, name]);
+    expect(report.seeders.at(-1)).toMatchObject({ name });
+    const { rows } = await pool.query(
+      `select to_regclass('of_seeder') is not null and to_regclass('of_application') is not null as made`,
+    );
+    expect(rows).toEqual([{ made: true }]);
+    await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+  });
+
+  test.each(['yaml', 'json'])('may be that of a role, a resource and an action in %s', async (ending) => {
+    const key = JSON.stringify(name);
+    const text = `{ "roles": {
+      ${key}: { "permissions": { ${key}: [${key}] } },
+      "user": { "inherits": [${key}] } },
+      "never": [[${key}, ${key}, "other"], ["user", ${key}, "other"]], "rules": [] }`;
+    const policy = await loadPolicyFile(await writeTemporary(`policy.${ending}`, text));
+    const pool = (await createDatabase()).pool();
+
+    const { verification } = await bootstrapDatabase(pool, { policy, seeders: [] });
+
+    expect(verification).toMatchObject({ ok: true, coverage: { covered: 2, total: 2 } });
+    const { rows } = await pool.query('select ptype, rule from casbin order by id');
+    expect(rows).toEqual([
+      { ptype: 'p', rule: [name, name, name] },
+      { ptype: 'g', rule: ['user', name] },
+    ]);
+  });
+});

@@ -292,3 +292,24 @@ test('everything that is wrong is told at once, and nothing is done', async () =
     ]),
   );
 });
+
+test.each([
+  ['a BigInt', 1n, 'policy.rules[0][2]'],
+  ['a symbol', Symbol('x'), 'policy.rules[0][2]'],
+  ['null', null, 'policy.rules[0][2]'],
+])('a definition with %s in a rule is refused with its place', async (_, value, at) => {
+  expect(await problemsOf({ policy: { rules: [['p', 'alice', value, 'read']] } })).toMatchObject([
+    { code: 'OPTION_INVALID', at },
+  ]);
+});
+
+test.each(['roles', 'permissions'])(
+  '%s that are written as __proto__ in a literal are refused',
+  async (part) => {
+    const inherited = { __proto__: { admin: {} } };
+    const policy = part === 'roles' ? { roles: inherited } : { roles: { a: { permissions: inherited } } };
+    const problems = await problemsOf({ policy });
+    expect(problems).toMatchObject([{ code: 'OPTION_INVALID' }]);
+    expect(problems[0]?.message).toContain('must have its keys itself, and inherits admin.');
+  },
+);

@@ -122,6 +122,10 @@ it.each([
   ['half of a surrogate pair', 'VALUE_UNSTORABLE', 'a\ud83d'],
   ['a number', 'RULE_INVALID', JSON.parse('1')],
   ['nothing at all', 'RULE_INVALID', undefined],
+  ['null', 'RULE_INVALID', JSON.parse('null')],
+  ['a BigInt', 'RULE_INVALID', Object(1n).valueOf()],
+  ['a symbol', 'RULE_INVALID', Object(Symbol('x')).valueOf()],
+  ['an object that refers to itself', 'RULE_INVALID', Object(globalThis)],
 ])('refuses a rule with %s before it reaches the database', async (_, code, value) => {
   await adapter.addPolicy('p', 'p', ['alice', 'data1', 'read']);
   const bad = ['alice', value, 'read'];
@@ -135,6 +139,21 @@ it.each([
   await expect(adapter.removePolicy('p', 'p', bad)).rejects.toMatchObject(refusal);
   await expect(adapter.savePolicy(model)).rejects.toMatchObject(refusal);
   expect(await storedRules(pool)).toEqual([['p', 'alice', 'data1', 'read']]);
+});
+
+it.each([
+  ['null', () => adapter.addPolicy('p', 'p', JSON.parse('null'))],
+  ['a text', () => adapter.addPolicy('p', 'p', JSON.parse('"alice"'))],
+  ['a null among others', () => adapter.addPolicies('p', 'p', [['a'], JSON.parse('null')])],
+  ['no rule at all', () => adapter.addRules(JSON.parse('[null]'))],
+  ['a ptype that is a number', () => adapter.addPolicy('p', JSON.parse('1'), ['a'])],
+  ['a removal of null', () => adapter.removePolicy('p', 'p', JSON.parse('null'))],
+  ['an update to null', () => adapter.updatePolicy('p', 'p', ['a'], JSON.parse('null'))],
+])('refuses %s in the place of a rule', async (_, call) => {
+  await expect(call()).rejects.toMatchObject({
+    code: 'INVALID_OPTIONS',
+    problems: [{ code: 'RULE_INVALID', at: expect.stringMatching(/^rule [12]$/) }],
+  });
 });
 
 it('refuses a rule without values', async () => {

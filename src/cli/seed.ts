@@ -5,7 +5,6 @@ import { renderSummary } from '../reports/summary.ts';
 import type { CommandContext } from './command-context.ts';
 import { openEmbedded, openServer } from './database.ts';
 import { withProgressBar } from './progress-bar.ts';
-import { stringifyRedacted } from './redact.ts';
 
 const DEFAULT_DATA_DIR = '.data/pglite';
 
@@ -46,11 +45,8 @@ async function seed(flags: SeedFlags, { databaseUrl, terminal, logger }: Command
     ).catch((error: unknown) => {
       throw explainMissingPolicy(error) ?? error;
     });
-    terminal.print(
-      json
-        ? stringifyRedacted(report, terminal.redact, 2)
-        : renderSummary(report, { where: database.where, dryRun, color: terminal.color }),
-    );
+    if (json) terminal.printJson(report);
+    else terminal.print(renderSummary(report, { where: database.where, dryRun, color: terminal.color }));
     return 0;
   } finally {
     await database.close();

@@ -1,4 +1,4 @@
-import { createRedact, type Redact } from './redact.ts';
+import { createRedact, type Redact, stringifyRedacted } from './redact.ts';
 
 /** Where a command writes; secrets are taken out on the way. */
 export interface Terminal {
@@ -8,6 +8,8 @@ export interface Terminal {
   readonly color: boolean;
   /** Writes a result to stdout. */
   print(text: string): void;
+  /** Writes a result to stdout as JSON. Only its texts are redacted: a password may be what JSON itself is written with. */
+  printJson(value: unknown): void;
   /** Writes a message to stderr. */
   complain(text: string): void;
 }
@@ -19,6 +21,7 @@ export function openTerminal(databaseUrl: string | undefined): Terminal {
     redact,
     color: process.stdout.isTTY && process.stdout.hasColors(),
     print: (text) => process.stdout.write(`${redact(text)}\n`),
+    printJson: (value) => process.stdout.write(`${stringifyRedacted(value, redact, 2)}\n`),
     complain: (text) => process.stderr.write(`${redact(text)}\n`),
   };
 }

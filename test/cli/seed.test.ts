@@ -66,6 +66,25 @@ describe('casbin-bootstrap seed, on a server', () => {
     });
   });
 
+  test.each(['true', 'changed', '0'])(
+    'prints JSON under --json whatever the password is: %s',
+    async (password) => {
+      const database = await createDatabase();
+      const role = await database.createRole('superuser');
+      await database.pool().query(`alter role ${role.name} password '${password}'`);
+      const url = Object.assign(new URL(role.url), { password });
+      const result = await runCli(['seed', '--json', '--schema', `auth_${password}`], {
+        env: { DATABASE_URL: url.href },
+      });
+
+      expect(result).toMatchObject({ code: 0, stderr: '' });
+      expect(JSON.parse(result.stdout)).toMatchObject({
+        changed: true,
+        verification: { ok: true, checks: 56, failures: [] },
+      });
+    },
+  );
+
   test('is known to the server by its name', async () => {
     const { url, pool } = await freshDatabase();
     await pool().query(`

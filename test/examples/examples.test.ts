@@ -58,10 +58,12 @@ test('the example of tenants bootstraps all but the one that fails, and finds th
 });
 
 test('the smallest application answers by the policy that it bootstrapped', async () => {
-  const { url } = await createDatabase();
+  const database = await createDatabase();
+  const pool = () => database.pool({ max: 1 });
+  const { url } = database;
   const application = spawn(process.execPath, ['examples/application.js'], {
     env: { ...process.env, DATABASE_URL: url, PORT: '0' },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
   const ended = new Promise((resolve) => application.once('exit', resolve));
   onTestFinished(async () => {
@@ -77,6 +79,12 @@ test('the smallest application answers by the policy that it bootstrapped', asyn
   expect((await get('readonly', 'POST')).status).toBe(403);
   expect((await get('admin', 'POST')).status).toBe(200);
   expect((await get('nobody', 'GET')).status).toBe(403);
+
+  const { rowCount } = await pool().query(
+    'select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+  );
+  expect(rowCount, 'idle connections of the application that PostgreSQL ended').toBeGreaterThan(0);
+  expect((await get('readonly', 'GET')).status).toBe(200);
 
   application.kill('SIGTERM');
   expect(await ended).toBe(0);

@@ -12,11 +12,6 @@ export function recordPlaces(container: object, self: string, entries: ReadonlyM
   placesOf.set(container, { self, entries });
 }
 
-/** Whether the places of an object or list are known. */
-export function hasPlaces(container: object): boolean {
-  return placesOf.has(container);
-}
-
 /**
  * Where that stands which is reached from `root` by `keys`: `file:line:column` where it was read from a file,
  * or of the nearest thing around it that was; null where nothing was.

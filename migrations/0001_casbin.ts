@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { sequenceExpression } from '../src/database/sequence.ts';
 import type { Migration } from '../src/migration/migration.ts';
 
 /** What casbin-pg-adapter 1.4.0 would run, so that it finds nothing left to do. */
@@ -66,10 +67,16 @@ async function hasConstraint(
  */
 async function advanceSequence(db: Kysely<unknown>): Promise<void> {
   const { rows } = await sql<{ sequence: string; next: string }>`
-    select sequence, highest + 1 as next
-    from pg_get_serial_sequence('casbin', 'id') as sequence,
-      (select max(id)::bigint as highest from casbin) as ids
-    where highest > coalesce(pg_sequence_last_value(sequence::regclass), 0)
+    select format('%I.%I', n.nspname, c.relname) as sequence, (highest + 1)::text as next
+    from (
+      select ${sql.raw(sequenceExpression('a'))} as oid
+      from pg_catalog.pg_attribute a
+      where a.attrelid = 'casbin'::regclass and a.attname = 'id'
+    ) drawn
+    join pg_catalog.pg_class c on c.oid = drawn.oid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    cross join (select max(id)::bigint as highest from casbin) as ids
+    where highest > coalesce(pg_sequence_last_value(drawn.oid), 0)
   `.execute(db);
   for (const { sequence, next } of rows) {
     // The name comes quoted and qualified.

@@ -4,7 +4,7 @@ import type { CasbinAdapter } from './casbin-adapter.ts';
 import type { Connection } from './connection.ts';
 import type { PolicyFilter } from './filter.ts';
 import { insertMany } from './insert-many.ts';
-import { insertRules, insertRulesInOrder } from './insert-rules.ts';
+import { type IdSource, insertRules, insertRulesInOrder } from './insert-rules.ts';
 import { type CheckRules, loadRules } from './load-rules.ts';
 import { removeMatchingRules, removeRules } from './remove-rules.ts';
 import { replaceRules, rulesOf } from './save-rules.ts';
@@ -29,6 +29,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     readonly #connection: Connection;
     readonly #table: string;
     readonly #check: CheckRules;
+    readonly #ids: IdSource = {};
     #loadedPart = false;
     #alwaysFiltered = false;
 
@@ -76,7 +77,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     /** Adds the rules that are not stored yet, all or none. Safe beside others who add the same. */
     async addPolicies(_section: string, ptype: string, rules: string[][]): Promise<void> {
       const given = rules.map((values) => ({ ptype, values }));
-      await this.#connection.run((client) => insertRules(client, this.#table, given));
+      await this.#connection.run((client) => insertRules(client, this.#table, given, this.#ids));
     }
 
     addRules(rules: readonly Rule[], report: (done: number) => void = () => {}): Promise<Rule[]> {

@@ -137,3 +137,28 @@ it('locks the rules that it removes by their ids, in whatever order they are giv
   expect(rows, 'what is not locked yet').toEqual([{ id: 4 }]);
   expect(await countRules(pool)).toBe(0);
 });
+
+it.each(['removePolicies', 'savePolicy', 'updatePolicy'] as const)(
+  'lets one who removes by a filter and one who calls %s not wait for each other',
+  async (other) => {
+    await adapter.addPolicies('p', 'p', [['a'], ['b'], ['c']]);
+    // an update moves the row behind the others, where a filter comes to it last
+    await pool.query(`update casbin set ptype = ptype where rule = '["a"]'`);
+    const obstacle = await pool.connect();
+    await obstacle.query('begin');
+    await obstacle.query(`select from casbin where rule = '["b"]' for update`);
+    const filtering = adapter.removeFilteredPolicy('p', 'p', 0, '');
+    await untilWaiting(pool, 1);
+    const others = {
+      removePolicies: () => adapter.removePolicies('p', 'p', [['a'], ['b'], ['c']]),
+      savePolicy: () => adapter.savePolicy(rbacModel()),
+      updatePolicy: () => adapter.updatePolicy('p', 'p', ['a'], ['b']),
+    };
+    const changing = others[other]();
+    await untilWaiting(pool, 2);
+    await obstacle.query('rollback');
+    obstacle.release();
+    await Promise.all([filtering, changing]);
+    expect(await countRules(pool)).toBe(0);
+  },
+);

@@ -23,21 +23,26 @@ export async function removeMatchingRules(
   if (condition === null) return;
   requireStorable([{ ptype, values }]);
   await onRuleTable(table, [], () =>
-    client.query(`delete from ${table} where ${condition.sql}`, [...condition.parameters]),
+    client.query(remove(table, `select id from ${table} where ${condition.sql} order by id for update`), [
+      ...condition.parameters,
+    ]),
   );
 }
 
-// Locked in one order by all who remove: else two of them would each wait for a row that the other has locked.
 function removeGiven(table: string): string {
-  return `
-    delete from ${table}
-    where id in (
+  const stored = `
       select stored.id
       from ${table} stored
       join unnest($1::text[], $2::text[]) as given (ptype, document)
       on stored.ptype = given.ptype
       and stored.rule = given.document::jsonb
       order by stored.id
-      for update of stored
-    )`;
+      for update of stored`;
+  return remove(table, stored);
+}
+
+// Locked in one order, by their ids, by all who remove: else two of them would each wait for a row that the other
+// has locked.
+function remove(table: string, idsInOrder: string): string {
+  return `delete from ${table} where id in (${idsInOrder})`;
 }

@@ -18,6 +18,11 @@ export interface VerifyOptions {
    * whole, and of large ones the rules that the definition and its decisions can reach.
    */
   readonly full?: boolean;
+  /**
+   * Whether a stored rule that casbin-pg-adapter can't load is a failure, whoever stored it: for a table that other
+   * applications read by that adapter. Reads every stored rule. Default: false, which makes it a warning.
+   */
+  readonly stockLoadable?: boolean;
 }
 
 /** What an application's own enforcer is made of. Give it the options of the bootstrap: it takes these from them. */

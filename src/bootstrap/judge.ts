@@ -25,10 +25,11 @@ export async function inspect(
 ): Promise<VerificationReport> {
   const { model, configureEnforcer, defined, expectations, coverage, warnings, verify, logger } = options;
   if (verify === null) return NOT_VERIFIED;
-  const strict = verify.strict ?? false;
+  const { strict = false, stockLoadable = false } = verify;
   const findHolders = scope === 'whole' ? holdersAmong(model, live) : holdersIn(trx);
+  const judged = { model, configureEnforcer, defined, expectations, coverage, warnings, live, scope };
   const verified = await verifyPolicy(
-    { model, configureEnforcer, defined, expectations, coverage, warnings, live, scope, findHolders, strict },
+    { ...judged, findHolders, strict, stockLoadable },
     options.progress.start('verify', expectations.size),
   );
   const report = verified.ok ? verified : await explainRowOrder(trx, options, live, verified);

@@ -19,9 +19,9 @@ const WHOLE_TABLE_SLACK = 1_000;
 
 /** Small tables are read whole; of large ones, what the definition can reach. */
 export function chooseScope(options: ResolvedOptions, ruleCount: number): Scope {
-  const { full, strict } = options.verify ?? {};
-  // Custom functions and role managers may link any names; drift may be in any row.
-  const everything = full === true || strict === true || options.configureEnforcer !== undefined;
+  const { full = false, strict = false, stockLoadable = false } = options.verify ?? {};
+  // Custom functions and role managers may link any names; drift may be in any row; a stock adapter loads each.
+  const everything = full || strict || stockLoadable || options.configureEnforcer !== undefined;
   if (everything || ruleCount <= wholeTableLimit(options)) return { kind: 'whole' };
   return reachableScope(options.model, options.defined.rules, (position) =>
     options.expectations.valuesAt(position),

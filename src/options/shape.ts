@@ -88,7 +88,10 @@ export const bootstrapEntries = {
   verify: optionalBy((input) =>
     input === false
       ? v.any()
-      : fields({ strict: flag, full: flag }, 'must be false, or an object with strict and full'),
+      : fields(
+          { strict: flag, full: flag, stockLoadable: flag },
+          'must be false, or an object with strict, full and stockLoadable',
+        ),
   ),
   lockTimeoutMs: v.optional(milliseconds),
   statementTimeoutMs: v.optional(milliseconds),

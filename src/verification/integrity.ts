@@ -3,17 +3,26 @@ import { readAsStockAdapter } from '../casbin/distortion.ts';
 import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { formatRule } from '../policy/rule.ts';
+import type { RuleSet } from '../policy/rule-set.ts';
 import type { IntegrityFinding } from './report.ts';
 
 /**
  * Whether each stored rule can be read back as written, by our adapter and by the stock one.
  *
- * A rule that no stock adapter can load is a failure, as it stops applications. The rest is reported.
+ * A rule that the stock adapter can't load is a failure where it is defined, and under `stockLoadable` whoever stored
+ * it: an application with that adapter can't start then. The rest is reported.
  */
-export function checkIntegrity(model: Model, live: readonly StoredRule[]): IntegrityFinding[] {
+export function checkIntegrity(
+  model: Model,
+  live: readonly StoredRule[],
+  { defined, stockLoadable }: { readonly defined: RuleSet; readonly stockLoadable: boolean },
+): IntegrityFinding[] {
   const lengths = ruleLengthsOf(model);
   return [
-    ...live.flatMap((rule) => [...checkShape(rule, lengths), ...checkReading(rule)]),
+    ...live.flatMap((rule) => [
+      ...checkShape(rule, lengths),
+      ...checkReading(rule, () => stockLoadable || defined.has(rule)),
+    ]),
     ...checkOrder(model, live),
   ];
 }
@@ -30,12 +39,12 @@ function checkShape(rule: StoredRule, lengths: ReadonlyMap<string, number>): Int
   return [finding('warning', rule, message)];
 }
 
-function checkReading(rule: StoredRule): IntegrityFinding[] {
+function checkReading(rule: StoredRule, mustLoad: () => boolean): IntegrityFinding[] {
   const reading = readAsStockAdapter(rule);
   if (reading.kind === 'same') return [];
   if (reading.kind === 'unloadable') {
-    const message = `Casbin's loader throws on it, so that an application with the stock adapter can't start: ${reading.reason}. Delete it, or store other values.`;
-    return [finding('failure', rule, message)];
+    const message = `Casbin's loader throws on "${formatRule(rule)}", so an application with the stock adapter can't start: ${reading.reason}. Delete the rule, or store other values.`;
+    return [finding(mustLoad() ? 'failure' : 'warning', rule, message)];
   }
   const { values } = reading;
   const read = values === null ? 'nothing' : `"${formatRule({ ptype: rule.ptype, values })}"`;

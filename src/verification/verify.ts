@@ -33,6 +33,8 @@ export interface Verification {
   readonly scope: VerificationScope['kind'];
   readonly findHolders: FindHolders;
   readonly strict: boolean;
+  /** Whether the stock adapter must be able to load each stored rule. Default: each defined one. */
+  readonly stockLoadable?: boolean;
 }
 
 /** What is reported when verification is turned off. */
@@ -62,10 +64,10 @@ export async function verifyPolicy(verification: Verification, report?: Report):
   const started = performance.now();
   const { model, configureEnforcer, defined, expectations, coverage, warnings, live, scope, strict } =
     verification;
-  const { findHolders } = verification;
+  const { findHolders, stockLoadable = false } = verification;
   const structure = await checkStructure(model, live, defined.rules, configureEnforcer);
   await breathe();
-  const integrity = [...checkIntegrity(model, live), ...structure];
+  const integrity = [...checkIntegrity(model, live, { defined, stockLoadable }), ...structure];
   await breathe();
   const missing = defined.without(live);
 

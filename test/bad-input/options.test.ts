@@ -99,7 +99,11 @@ describe('options of a wrong type', () => {
     ],
     ['migrations.getMigrations', { migrations: { getMigrations: 1 } }, /^must be a function/],
     ['configureEnforcer', { configureEnforcer: {} }, /^must be a function \(it is an object\)\.$/],
-    ['verify', { verify: true }, /^must be false, or an object with strict and full \(it is true\)\.$/],
+    [
+      'verify',
+      { verify: true },
+      /^must be false, or an object with strict, full and stockLoadable \(it is true\)\.$/,
+    ],
     ['verify.strict', { verify: { strict: 'yes' } }, /^must be true or false \(it is "yes"\)\.$/],
     ['schema', { schema: 5 }, /^must be a string/],
     ['schema', { schema: '' }, /^must not be empty/],

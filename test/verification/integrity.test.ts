@@ -47,12 +47,28 @@ describe('a stored rule', () => {
     ]);
   });
 
-  test('that Casbin’s loader throws on is a failure, and the decisions are judged all the same', async () => {
-    const { ok, checks, integrity } = await findings([...CHAIN, 'g, al(ice, user']);
+  test.each([
+    ['a warning', false, 'warning'],
+    ['a failure under stockLoadable', true, 'failure'],
+  ])(
+    'that Casbin’s loader throws on is %s, and the decisions are judged all the same',
+    async (_, stockLoadable, severity) => {
+      const lines = [...CHAIN, 'g, al(ice, user', 'p7, bo)b, data'];
+      const { ok, checks, integrity } = await judgeRules(RBAC, definition, lines, { stockLoadable });
 
-    expect({ ok, checks }).toEqual({ ok: false, checks: 12 });
-    expect(integrity).toMatchObject([{ severity: 'failure', ids: [6], rule: rule('g, al(ice, user') }]);
-    expect(integrity[0]?.message).toContain('Unmatched brackets');
+      expect({ ok, checks }).toEqual({ ok: !stockLoadable, checks: 12 });
+      expect(integrity.filter(({ message }) => message.includes('Unmatched brackets'))).toMatchObject([
+        { severity, ids: [6], rule: rule('g, al(ice, user') },
+        { severity, ids: [7], rule: rule('p7, bo)b, data') },
+      ]);
+    },
+  );
+
+  test('that Casbin’s loader throws on is a failure where it is defined', async () => {
+    const lines = [...CHAIN, 'g, al(ice, user'];
+    const { integrity } = await judgeRules(RBAC, { rules: lines.map(rule) }, lines);
+
+    expect(integrity).toMatchObject([{ severity: 'failure', ids: [6] }]);
   });
 
   test('that it would distort is a warning with both readings', async () => {

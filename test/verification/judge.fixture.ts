@@ -57,7 +57,11 @@ export async function judgeRules(
   text: string,
   definition: PolicyDefinition,
   lines: readonly string[],
-  { strict = false, configureEnforcer }: { strict?: boolean; configureEnforcer?: ConfigureEnforcer } = {},
+  {
+    strict = false,
+    stockLoadable = false,
+    configureEnforcer,
+  }: { strict?: boolean; stockLoadable?: boolean; configureEnforcer?: ConfigureEnforcer } = {},
 ) {
   const { expectations, coverage, warnings } = await promiseOf(text, definition, configureEnforcer);
   const live = lines.map(rule).map(([ptype = '', ...values], index) => ({ id: index + 1, ptype, values }));
@@ -73,5 +77,6 @@ export async function judgeRules(
     scope: 'whole',
     findHolders: holdersAmong(model, live),
     strict,
+    stockLoadable,
   });
 }

@@ -17,7 +17,7 @@ export default {
   jsonReporter: { fileName: `reports/mutation/${folder}.json` },
   htmlReporter: { fileName: `reports/mutation/${folder}.html` },
   thresholds: { high: 90, low: 85, break: 85 },
-  ignorePatterns: ['reports', 'bench', '.data'],
+  ignorePatterns: ['/reports', '/bench', '/.data'],
   // None: it would be rewritten by the API of TypeScript, which version 7 does not have.
   tsconfigFile: 'none',
 };

@@ -20,7 +20,7 @@ export default defineConfig({
   test: {
     include: [...(TESTS[process.env.MUTATE ?? 'policy'] ?? [])],
     globalSetup: ['test/support/server-setup.ts'],
-    setupFiles: ['test/support/fixed-seed.ts'],
+    setupFiles: ['test/support/mutation-run.ts'],
     // One worker for all files of a run: to load the library for each costs more than the tests.
     isolate: false,
     testTimeout: 60_000,

@@ -249,3 +249,79 @@ test('lines of a CSV that Casbin can not read, or would read in part, are told w
     expect.stringMatching(/^3:2 RULE_DUPLICATE .* 1:1\./),
   ]);
 });
+
+test('each part of another shape is told what it must be', async () => {
+  const text = `
+roles:
+  a: { permissions: [x], inherits: 1 }
+  b: []
+rules: {}
+allow: 1
+deny: [[]]
+never: [[1]]
+samples: [a]
+$schema: 1
+`;
+  expect(await problemsIn('policy.yaml', text)).toEqual([
+    '3:26 OPTION_INVALID roles.a.inherits: must be a list of strings (it is 1).',
+    '3:8 OPTION_INVALID roles.a.permissions: must be an object of resource → actions (it is a list).',
+    '4:3 OPTION_INVALID roles.b: must be an object with inherits and permissions (it is a list).',
+    '5:1 OPTION_INVALID rules: must be a list of rules (it is an object).',
+    '6:1 OPTION_INVALID allow: must be a list of requests (it is 1).',
+    '7:8 OPTION_INVALID deny[0]: must be one string or more: the values of a request (it has 0).',
+    '8:10 OPTION_INVALID never[0][0]: must be a string: quote it (it is 1).',
+    '9:11 OPTION_INVALID samples[0]: must be a list of strings (it is "a").',
+    '10:1 OPTION_INVALID $schema: must be a string: quote it (it is 1).',
+  ]);
+  expect(await problemsIn('policy.json', '{ "roles": [], "rules": [["p", "a"], 1] }')).toEqual([
+    '1:3 OPTION_INVALID roles: must be an object of role → definition (it is a list).',
+    '1:38 OPTION_INVALID rules[1]: must be a list of strings (it is 1).',
+  ]);
+  for (const [name, text] of [
+    ['policy.json', '[]'],
+    ['policy.yaml', '- a'],
+  ] as const) {
+    const problems = await problemsIn(name, text);
+    expect(problems).toEqual([
+      expect.stringMatching(
+        /OPTION_INVALID must be a policy definition: an object with roles and rules \(it is a list\)\.$/,
+      ),
+    ]);
+  }
+});
+
+test('a warning of YAML is a problem beside the others', async () => {
+  expect(await problemsIn('policy.yaml', '%UNKNOWN x\n---\nroles: { a: 1 }\n')).toEqual([
+    expect.stringMatching(/^1:1 POLICY_SYNTAX Unknown directive %UNKNOWN\.$/),
+    expect.stringMatching(/^3:10 OPTION_INVALID roles\.a: /),
+  ]);
+});
+
+test('of merged maps the first that has a key gives its place, and the map itself before them', async () => {
+  const text = `
+roles:
+  a: &one { permissions: { data: [read] } }
+  b: &two { permissions: { data: [write] }, inherits: [a] }
+  c: { <<: [*one, *two] }
+  d: { <<: [*two, *one], inherits: [c] }
+`;
+  const path = await writeTemporary('policy.yaml', text);
+  const rules = compilePolicy(await loadPolicyFile(path));
+  expect(rules.map(({ at, ...rule }) => `${formatRule(rule)} @ ${at.slice(path.length + 1)}`)).toEqual([
+    'p, a, data, read @ 3:35',
+    'p, b, data, write @ 4:35',
+    'p, c, data, read @ 3:35',
+    'p, d, data, write @ 4:35',
+    'g, b, a @ 4:56',
+    'g, c, a @ 4:56',
+    'g, d, c @ 6:37',
+  ]);
+});
+
+test('a definition remembers the places of lists and of what is in them, also once it is spread', async () => {
+  const path = await writeTemporary('policy.csv', 'p, a, x, read\n  g, b, a\n');
+  const { rules = [] } = await loadPolicyFile(path);
+  const [first] = compilePolicy({ rules: [...rules] });
+  expect(first?.at).toBe(`${path}:1:1`);
+  expect(compilePolicy({ rules }).map(({ at }) => at)).toEqual([`${path}:1:1`, `${path}:2:3`]);
+});

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { HashTable } from '../../src/policy/hash-table.ts';
+import { HashTable, hashText } from '../../src/policy/hash-table.ts';
 import { ruleKey } from '../../src/policy/rule.ts';
 import { isSamePolicy, RuleSet } from '../../src/policy/rule-set.ts';
 
@@ -52,3 +52,49 @@ test('a table gives the positions of a hash in their order, whatever else is in 
   expect([...table.find(8)]).toEqual([]);
   expect([...new HashTable(new Int32Array(0)).find(0)]).toEqual([]);
 });
+
+/** Rules that a careless comparison would take for one another. */
+const ALIKE = [
+  { ptype: 'p', values: ['a', 'b'] },
+  { ptype: 'g', values: ['a', 'b'] },
+  { ptype: 'p', values: ['a', 'c'] },
+  { ptype: 'p', values: ['c', 'b'] },
+  { ptype: 'p', values: ['a', 'b', 'c'] },
+  { ptype: 'p', values: ['a'] },
+];
+
+test('rules are the same by ptype, number and each of their values', () => {
+  for (const [at, one] of ALIKE.entries()) {
+    for (const [index, other] of ALIKE.entries()) {
+      expect(isSamePolicy([one], [{ ...other, values: [...other.values] }])).toBe(at === index);
+    }
+  }
+  const [values, others] = [['a'], ['b']];
+  expect(isSamePolicy([{ ptype: 'p', values }], [{ ptype: 'p', values }])).toBe(true);
+  expect(isSamePolicy([{ ptype: 'p', values }], [{ ptype: 'g', values }])).toBe(false);
+  expect(isSamePolicy([{ ptype: 'p', values }], [{ ptype: 'p', values: others }])).toBe(false);
+  expect(isSamePolicy([], ALIKE)).toBe(false);
+  expect(isSamePolicy(ALIKE, [])).toBe(false);
+});
+
+test('texts that share a hash are told apart', () => {
+  const [one, other] = collision();
+  const set = new RuleSet([
+    { ptype: 'p', values: [one] },
+    { ptype: 'p', values: ['x'] },
+  ]);
+  expect(set.indexOf({ ptype: 'p', values: [other] })).toBe(-1);
+  expect(set.indexOf({ ptype: 'p', values: [one] })).toBe(0);
+  expect(set.without([{ ptype: 'p', values: [other] }])).toEqual(set.rules);
+});
+
+/** Two values that make two rules of one hash; among some hundred thousand there are. */
+function collision(): [string, string] {
+  const seen = new Map<number, string>();
+  for (let n = 0; ; n++) {
+    const hash = hashText(`v${n}`, hashText('p'));
+    const before = seen.get(hash);
+    if (before !== undefined) return [before, `v${n}`];
+    seen.set(hash, `v${n}`);
+  }
+}

@@ -1,5 +1,5 @@
 import { newModelFromString } from 'casbin';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ConfigureEnforcer } from '../../src/casbin/enforcer.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
@@ -93,31 +93,48 @@ describe('of the requests that no rule can match', () => {
   });
 });
 
-describe('while decisions are made that each take long', () => {
-  const text = modelText({ m: 'slow() && r.sub == p.sub && r.obj == p.obj && r.act == p.act' });
-  const requests = 5;
-  const samples = Array.from({ length: requests }, (_, n) => [`user${n}`, 'data', 'read']);
-  const definition = { rules: [rule('p, user, data, read')], samples };
-  const withSlow: ConfigureEnforcer = (enforcer) => enforcer.addFunction('slow', spin);
+describe('while many requests are decided', () => {
+  const lines = manyRoles(10);
+  const requests = 11 * 10;
+
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  /** Lets time pass, as a decision that takes so long does. */
+  const takeFourMs = () => void vi.advanceTimersByTime(4);
 
   test('on the definition, the process answers others', async () => {
-    const turns = await turnsDuring(() => promiseOf(text, definition, withSlow));
-    expect(turns).toBeGreaterThanOrEqual(requests - 1);
+    const model = newModelFromString(modelText());
+    const defined = new RuleSet(compilePolicy({ rules: lines.map(rule) }));
+    const options = { configureEnforcer: undefined, placeOf: () => '', report: takeFourMs };
+    const turns = await turnsDuring(() => collectPromises(model, defined, {}, options));
+    expect(turns).toBeGreaterThanOrEqual(Math.floor(requests / 4));
   });
 
   test('on the database, the process answers others', async () => {
-    const { expectations } = await promiseOf(text, definition, (enforcer) =>
-      enforcer.addFunction('slow', () => true),
+    const { expectations } = await promiseOf(modelText(), { rules: lines.map(rule) });
+    const slow: Decider = {
+      index: null,
+      decide() {
+        takeFourMs();
+        return { allowed: true, rule: [], error: null };
+      },
+    };
+    const turns = await turnsDuring(() => findDiffering(slow, expectations));
+    expect(turns).toBeGreaterThanOrEqual(Math.floor(requests / 4));
+  });
+
+  test('on requests that the definition lists, the process answers others', async () => {
+    const text = modelText({ m: 'slow() && r.sub == p.sub && r.obj == p.obj && r.act == p.act' });
+    const withSlow: ConfigureEnforcer = (enforcer) =>
+      enforcer.addFunction('slow', () => {
+        vi.advanceTimersByTime(15);
+        return true;
+      });
+    const samples = Array.from({ length: 5 }, (_, n) => [`user${n}`, 'data', 'read']);
+    const turns = await turnsDuring(() =>
+      promiseOf(text, { rules: [rule('p, user, data, read')], samples }, withSlow),
     );
-    const decide = () => ({ allowed: spin(), rule: [], error: null });
-    const turns = await turnsDuring(() => findDiffering({ index: null, decide }, expectations));
-    expect(turns).toBeGreaterThanOrEqual(requests - 1);
+    expect(turns).toBeGreaterThanOrEqual(4);
   });
 });
-
-/** Keeps the process busy for longer than it may be kept from other work. */
-function spin(): true {
-  const started = performance.now();
-  while (performance.now() - started < 15);
-  return true;
-}

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { newModelFromString } from 'casbin';
 import pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
@@ -234,4 +235,19 @@ test('options that are fine but odd are taken', async () => {
   const database = await createDatabase();
   const error = await refusalOf(database, { policy: { roles: { constructor: { inherits: ['toString'] } } } });
   expect(error.message).toContain('role "constructor" inherits from "toString", which is not defined');
+});
+
+test('nothing is said of the default policy in the place of one that is misshapen', async () => {
+  const model = newModelFromString(`
+[request_definition]
+r = sub, obj
+[policy_definition]
+p = sub, obj
+[policy_effect]
+e = some(where (p.eft == allow))
+[matchers]
+m = r.sub == p.sub && r.obj == p.obj
+`);
+  const problems = await problemsOf({ policy: 5, model });
+  expect(problems.map(({ at }) => at)).toEqual(['policy']);
 });

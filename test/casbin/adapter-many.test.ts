@@ -93,3 +93,16 @@ function addingFirst(client: pg.PoolClient, rule: Rule | undefined): ClientLike 
     },
   };
 }
+
+it('adds many rules twice in one transaction', async () => {
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    const own = createAdapter(client);
+    expect(await own.addRules(rules.slice(0, 2_000))).toHaveLength(2_000);
+    expect(await own.addRules(rules.slice(0, 3_000))).toEqual(rules.slice(2_000, 3_000));
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
+});

@@ -1,3 +1,4 @@
+import { readdir, readlink } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { lockDirectory } from '../../src/embedded/directory-lock.ts';
 import { createFolder } from './folder.ts';
@@ -41,4 +42,21 @@ test('two folders are locked independently', async () => {
     [createFolder(), createFolder()].map(async (folder) => lockDirectory(await folder, 0)),
   );
   for (const lock of locks) await lock.release();
+});
+
+test.runIf(process.platform === 'linux')('who waited in vain keeps no file open', async () => {
+  const folder = await createFolder();
+  const lock = await lockDirectory(folder);
+  const open = async () => {
+    const files = await Promise.all(
+      (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+    );
+    return files.filter((file) => file.startsWith(folder)).length;
+  };
+  const before = await open();
+
+  await expect(lockDirectory(folder, 0)).rejects.toThrow(/is in use by/);
+
+  expect(await open()).toBe(before);
+  await lock.release();
 });

@@ -102,3 +102,19 @@ test('a seeder that swallows its own error fails all the same, with that error',
     message: expect.stringMatching(/careless[\s\S]*no_such_table/),
   });
 });
+
+test('all seeders of a start share one adapter', async () => {
+  const database = await createDatabase();
+  const adapters = new Set<unknown>();
+  const noting = (name: string): Seeder => ({
+    name,
+    async seed(context) {
+      adapters.add(context.adapter).add(context.adapter);
+      return { inserted: 0, existing: 0 };
+    },
+  });
+
+  await bootstrapDatabase(database.pool(), { seeders: [noting('one'), noting('other')] });
+
+  expect(adapters.size).toBe(1);
+});

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { reasonOf, shorten } from '../src/reason.ts';
+
+test('a long text is cut, and no character in two', () => {
+  expect(shorten('a'.repeat(300))).toBe('a'.repeat(300));
+  expect(shorten('a'.repeat(301))).toBe(`${'a'.repeat(300)}…`);
+  expect(shorten('abc', 2)).toBe('ab…');
+  expect(shorten('a😀b', 2).isWellFormed()).toBe(true);
+});
+
+test('errors without a message of their own tell those that they hold, each once', () => {
+  const errors = [new Error('refused.'), new Error('refused'), new AggregateError([new Error('late')])];
+  expect(reasonOf(new AggregateError(errors))).toBe('refused; late');
+  expect(reasonOf(new AggregateError(errors, 'all failed.'))).toBe('all failed');
+});

@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest';
+import {
+  isPlainConjunction,
+  isRoleDefinition,
+  leadingConjuncts,
+  limitingConjuncts,
+  patternTokens,
+  roleCalls,
+} from '../../src/casbin/matcher.ts';
+import { linkedTokens } from '../../src/casbin/matcher-links.ts';
+import { collectNames, findParseFault } from '../../src/casbin/matcher-names.ts';
+
+// As Casbin stores matchers: with `_` for the dot.
+const RBAC = 'g(r_sub, p_sub) && r_obj == p_obj && r_act == p_act';
+
+/** Conjuncts as short texts: `obj=obj`, `g:sub>sub`, `g:sub>sub@dom`. */
+function shown(conjuncts: ReturnType<typeof leadingConjuncts>): string[] {
+  return conjuncts.map((one) =>
+    one.kind === 'equal'
+      ? `${one.request}=${one.policy}`
+      : `${one.ptype}:${one.request}>${one.policy}${one.domain === null ? '' : `@${one.domain}`}`,
+  );
+}
+
+test.each([
+  ['g', true],
+  ['g2', true],
+  ['g12', true],
+  ['gg', false],
+  ['ag', false],
+  ['g2a', false],
+  ['keyMatch', false],
+])('%s is the name of a role definition: %s', (name, is) => {
+  expect(isRoleDefinition(name)).toBe(is);
+});
+
+describe('the leading conjuncts of a matcher', () => {
+  test.each<[string, string[]]>([
+    [RBAC, ['g:sub>sub', 'obj=obj', 'act=act']],
+    ['p_obj == r_obj && g2(r_sub, p_role, r_dom)', ['obj=obj', 'g2:sub>role@dom']],
+    ['(r_sub == p_sub && r_obj == p_obj) && r_act == p_act', ['sub=sub', 'obj=obj', 'act=act']],
+    ['r_sub == p_sub && keyMatch(r_obj, p_obj) && r_act == p_act', ['sub=sub']],
+    ['keyMatch(r_obj, p_obj) && r_sub == p_sub', []],
+    ['r_sub == p_sub || r_obj == p_obj', []],
+    ['r_sub != p_sub', []],
+    ['r_sub == "admin"', []],
+    ['r_sub == r_obj', []],
+    ['p_sub == p_obj', []],
+    ['g(p_sub, r_sub)', []],
+    ['g(r_sub, r_obj)', []],
+    ['g(r_sub, "admin")', []],
+    ['g("admin", p_sub)', []],
+    ['g(r_sub, p_sub, p_dom)', []],
+    ['g(r_sub, p_sub, "one")', []],
+    ['h(r_sub, p_sub)', []],
+    ['r_sub.g(r_sub, p_sub)', []],
+    ['r_sub', []],
+    ['!g(r_sub, p_sub)', []],
+  ])('of %s are %j', (matcher, conjuncts) => {
+    expect(shown(leadingConjuncts(matcher))).toEqual(conjuncts);
+  });
+
+  test('limit what can match, but where the text of a rule may become a part of the matcher', () => {
+    expect(shown(limitingConjuncts(RBAC))).toEqual(['g:sub>sub', 'obj=obj', 'act=act']);
+    expect(limitingConjuncts(`${RBAC} && eval(p_rule)`)).toEqual([]);
+  });
+});
+
+test.each([
+  [RBAC, true],
+  ['r_sub == p_sub', true],
+  ['r_sub == p_sub && r_obj != p_obj', false],
+  ['r_sub == p_sub || r_obj == p_obj', false],
+  ['keyMatch(r_obj, p_obj)', false],
+])('%s is nothing but comparisons: %s', (matcher, plain) => {
+  expect(isPlainConjunction(matcher)).toBe(plain);
+});
+
+test('calls of role definitions are found wherever they stand', () => {
+  const matcher =
+    '(g(r_sub, p_sub) || keyMatch(r_obj, p_obj)) && !(g2(r_obj, p_obj, r_dom) == true) && r_act == p_act';
+  expect(shown(roleCalls(matcher))).toEqual(['g:sub>sub', 'g2:obj>obj@dom']);
+});
+
+test('values of rules that a function is called with are patterns', () => {
+  expect(patternTokens(RBAC)).toEqual([]);
+  expect(
+    patternTokens('keyMatch(r_obj, p_obj) && regexMatch(r_act, lower(p_act)) && p_sub == r_sub'),
+  ).toEqual(['obj', 'act', 'act']);
+});
+
+describe('what role links may be followed from', () => {
+  test.each<[string, string[] | null]>([
+    [RBAC, ['sub']],
+    ['g(p_sub, r_sub)', ['sub']],
+    ['g("everyone", p_sub) && r_obj == p_obj', []],
+    ['g(lower(r_sub), p_sub) && g2(r_obj, p_obj)', ['sub', 'obj']],
+    ['keyMatch(r_obj, p_obj)', []],
+    ['g(r_sub, p_sub) && eval(p_rule)', null],
+  ])('in %s is %j', (matcher, tokens) => {
+    expect(linkedTokens(matcher)).toEqual(tokens);
+  });
+});
+
+describe('the names of a matcher', () => {
+  test('are values and calls, in order; not the names of properties and functions', () => {
+    expect(
+      collectNames('g(r_sub, p_sub) && r_obj.owner == p_obj && r_obj[p_key] in (a, "b") && f() && !c'),
+    ).toEqual({
+      values: ['r_sub', 'p_sub', 'r_obj', 'p_obj', 'r_obj', 'p_key', 'a', 'c'],
+      calls: [
+        { name: 'g', argumentCount: 2 },
+        { name: 'f', argumentCount: 0 },
+      ],
+    });
+  });
+
+  test('of a call on a value are that value and what is given', () => {
+    expect(collectNames('r_obj.has(p_obj)')).toEqual({ values: ['p_obj', 'r_obj'], calls: [] });
+  });
+});
+
+test.each([
+  [RBAC, null],
+  ['r_sub == p_sub r_obj', 'two expressions stand side by side without an operator'],
+  ['r_sub == p_sub, r_obj', 'two expressions stand side by side without an operator'],
+])('what the parser lets pass and Casbin can not use in %s: %s', (matcher, fault) => {
+  expect(findParseFault(matcher)).toBe(fault);
+});

@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest';
+import { findDistorted, readAsStockAdapter } from '../../src/casbin/distortion.ts';
+import { isRuleValues, RuleReader, readStoredRules } from '../../src/casbin/rule-row.ts';
+import { StoredRuleError } from '../../src/errors.ts';
+import { RuleSet } from '../../src/policy/rule-set.ts';
+
+describe('rows', () => {
+  test('are rules where they hold one, in their order', () => {
+    const rows = [
+      { id: 3, ptype: 'p', rule: ['a', 'b'] },
+      { id: 1, ptype: 'g', rule: [''] },
+    ];
+    expect(readStoredRules(rows)).toEqual([
+      { id: 3, ptype: 'p', values: ['a', 'b'] },
+      { id: 1, ptype: 'g', values: [''] },
+    ]);
+  });
+
+  test.each<[unknown, boolean]>([
+    [['a'], true],
+    [[], false],
+    [['a', 1], false],
+    [['a', null], false],
+    [{ 0: 'a', length: 1 }, false],
+    ['a', false],
+    [null, false],
+  ])('hold a rule when they hold a list of strings: %j', (rule, is) => {
+    expect(isRuleValues(rule)).toBe(is);
+  });
+
+  test('that come in portions are counted, those that hold no rule too', () => {
+    const reader = new RuleReader();
+    expect(reader.read([{ id: 1, ptype: 'p', rule: ['a'] }])).toBe(1);
+    expect(reader.read([{ id: 2, ptype: 'p', rule: 5 }])).toBe(2);
+    expect(() => reader.finish()).toThrow(StoredRuleError);
+  });
+
+  test('share the values of rules that are known', () => {
+    const known = { ptype: 'p', values: ['a', 'b'] };
+    const reader = new RuleReader(new RuleSet([known]));
+    reader.read([
+      { id: 7, ptype: 'p', rule: ['a', 'b'] },
+      { id: 8, ptype: 'p', rule: ['a', 'c'] },
+    ]);
+    const [one, other] = reader.finish();
+    expect(one).toEqual({ id: 7, ptype: 'p', values: ['a', 'b'] });
+    expect(one?.values).toBe(known.values);
+    expect(other).toEqual({ id: 8, ptype: 'p', values: ['a', 'c'] });
+  });
+
+  test('that hold none are told, what is wrong with them together', () => {
+    const faults: [unknown, unknown][] = [
+      [null, ['a']],
+      [undefined, ['a']],
+      ['p', null],
+      ['p', 'text'],
+      ['p', {}],
+      ['p', []],
+      ['p', ['a', 'b', true]],
+      ['p', [['a']]],
+      ['p', [{}]],
+      ['p', null],
+    ];
+    const rows = faults.map(([ptype, rule], id) => Object.assign(Object.create(null), { id, ptype, rule }));
+    const error = refusal(rows);
+    expect(error.ids).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(error.message).toBe(
+      'Every rule in the casbin table must be an array of strings, or no enforcer can load it. Not so in 10 rows (id 0: ptype is null; id 1: ptype is a undefined; id 2, 9: rule is null; id 3: rule is a string; id 4: rule is an object; id 5: rule has no values; id 6: value 3 is a boolean; id 7: value 1 is an array; id 8: value 1 is an object). Correct or delete what is in: select id, ptype, rule from casbin where id in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)',
+    );
+  });
+
+  test('that hold none are shown as far as a message can, and all in the ids', () => {
+    const rows = Array.from({ length: 23 }, (_, id) => ({ id, ptype: 'p', rule: 1 }));
+    const error = refusal(rows);
+    expect(error.ids).toHaveLength(23);
+    expect(error.message).toMatch(/Not so in 23 rows \(id 0, .*, 19: rule is a number; and 3 more\)\./);
+    expect(error.message).toMatch(/where id in \(0, .*, 19\)$/);
+    expect(refusal(rows.slice(0, 1)).message).toContain('Not so in one row (id 0: rule is a number).');
+    expect(refusal(rows.slice(0, 20)).message).not.toContain('more');
+  });
+});
+
+function refusal(rows: Parameters<typeof readStoredRules>[0]): StoredRuleError {
+  try {
+    readStoredRules(rows);
+  } catch (error) {
+    if (error instanceof StoredRuleError) return error;
+  }
+  return expect.fail('nothing was refused');
+}
+
+describe('the stock adapter', () => {
+  test.each<[string[], ReturnType<typeof readAsStockAdapter>]>([
+    [['admin', 'a/b:c.*@-_9', 'read'], { kind: 'same' }],
+    [['say "hi"', 'f(x,y)', ''], { kind: 'same' }],
+    [['a,b', 'c'], { kind: 'distorted', values: ['a', 'b', 'c'] }],
+    [[' admin', 'c'], { kind: 'distorted', values: ['admin', 'c'] }],
+    [['"q"'], { kind: 'distorted', values: ['q'] }],
+    [['f(x'], { kind: 'unloadable', reason: expect.stringMatching(/bracket/) }],
+  ])('reads %j so', (values, reading) => {
+    expect(readAsStockAdapter({ ptype: 'p', values })).toEqual(reading);
+  });
+
+  test('reads nothing, or another ptype, of a ptype that is none', () => {
+    expect(readAsStockAdapter({ ptype: '# p', values: ['a'] })).toEqual({ kind: 'distorted', values: null });
+    expect(readAsStockAdapter({ ptype: 'p,g', values: ['a'] })).toEqual({ kind: 'distorted', values: null });
+  });
+
+  test('is said to read otherwise what it does, with the place', () => {
+    const advice =
+      'Avoid commas, quotes, line breaks, unmatched brackets and blanks at the ends of its values.';
+    const rules = [
+      { ptype: 'p', values: ['a', 'b'], at: 'one' },
+      { ptype: 'p', values: ['a,b'], at: 'two' },
+      { ptype: 'p', values: ['f(x'], at: 'three' },
+      { ptype: '# p', values: ['a'], at: 'four' },
+    ];
+    expect(findDistorted(rules)).toEqual([
+      {
+        code: 'VALUE_DISTORTED',
+        at: 'two',
+        message: `rule "p, "a,b"" does not survive Casbin's own loader: it is loaded as "p, a, b". ${advice}`,
+      },
+      {
+        code: 'VALUE_DISTORTED',
+        at: 'three',
+        message: `rule "p, f(x" does not survive Casbin's own loader: it makes every loadPolicy throw. ${advice}`,
+      },
+      {
+        code: 'VALUE_DISTORTED',
+        at: 'four',
+        message: `rule "# p, a" does not survive Casbin's own loader: it is loaded as nothing. ${advice}`,
+      },
+    ]);
+  });
+});

@@ -1,0 +1,65 @@
+import { newModelFromString } from 'casbin';
+import { describe, expect, test } from 'vitest';
+import { reachableScope } from '../../src/casbin/scope.ts';
+import { modelText } from '../verification/judge.fixture.ts';
+
+const RULES = [
+  { ptype: 'p', values: ['viewer', 'data', 'read'] },
+  { ptype: 'g', values: ['clerk', 'viewer'] },
+];
+const REQUESTS = [
+  ['alice', 'bob'],
+  ['data', 'logs'],
+  ['read', 'write'],
+];
+
+function scopeOf(text: string, rules = RULES, requests = REQUESTS) {
+  const scope = reachableScope(newModelFromString(text), rules, (position) => requests[position] ?? []);
+  return scope.kind === 'whole' ? 'whole' : { names: scope.names.toSorted(), bySubject: scope.bySubject };
+}
+
+describe('what decisions can depend on', () => {
+  test('is what subjects of requests and of rules reach', () => {
+    const names = ['alice', 'bob', 'clerk', 'viewer'];
+    expect(scopeOf(modelText())).toEqual({ names, bySubject: true });
+    expect(scopeOf(modelText({ m: 'r.sub == p.sub && r.obj == p.obj' }))).toEqual({ names, bySubject: true });
+  });
+
+  test('is what resources reach too, where they have roles', () => {
+    const text = modelText({ g: ['g = _, _', 'g2 = _, _'], m: 'g(r.sub, p.sub) && g2(r.obj, p.obj)' });
+    expect(scopeOf(text)).toEqual({
+      names: ['alice', 'bob', 'clerk', 'data', 'logs', 'viewer'],
+      bySubject: true,
+    });
+  });
+
+  test.each([
+    'r.obj == p.obj && r.act == p.act',
+    'g(r.sub, p.sub) || r.obj == p.obj',
+    'keyMatch(r.obj, p.obj) && g(r.sub, p.sub)',
+  ])('is each p rule where the matcher does not begin with the subject: %s', (m) => {
+    expect(scopeOf(modelText({ m }))).toMatchObject({ bySubject: false });
+  });
+
+  test('is each p rule where there are several definitions of them', () => {
+    expect(scopeOf(modelText({ p: 'sub, obj, act\np2 = sub, obj' }))).toMatchObject({ bySubject: false });
+  });
+
+  test('is what any value reaches where the text of a rule may call anything', () => {
+    expect(scopeOf(modelText({ m: 'g(r.sub, p.sub) && eval(p.obj)' }))).toEqual({
+      names: ['alice', 'bob', 'clerk', 'data', 'logs', 'read', 'viewer', 'write'],
+      bySubject: false,
+    });
+  });
+
+  test('is the whole policy where the hierarchy of subjects decides', () => {
+    const text = modelText({ p: 'sub, obj, act, eft', e: 'subjectPriority(p.eft) || deny' });
+    expect(scopeOf(text)).toBe('whole');
+  });
+
+  test('is the whole policy where a name is empty', () => {
+    expect(scopeOf(modelText(), [{ ptype: 'p', values: [''] }])).toBe('whole');
+    expect(scopeOf(modelText(), RULES, [['', 'alice']])).toBe('whole');
+    expect(scopeOf(modelText(), RULES, [['alice'], ['']])).not.toBe('whole');
+  });
+});

@@ -13,7 +13,7 @@ const KNOWN_EFFECTS = new Set([
 ]);
 
 /**
- * What Casbin would not complain about: names in a matcher that nothing defines (they are silently false),
+ * What Casbin would not complain about: fields that can't be told apart, names in a matcher that nothing defines (they are silently false),
  * functions that don't exist, `g` with the wrong number of arguments, effects that it can't evaluate.
  *
  * @param functions the functions that a matcher may call, beside those that role definitions bring
@@ -25,10 +25,30 @@ export function lintModel(
   locate: (key: string) => string,
 ): Problem[] {
   return [
+    ...lintFields(model, locate),
     ...lintRoleDefinitions(model, locate),
     ...lintMatchers(model, functions, locate),
     ...lintEffects(model, locate),
   ];
+}
+
+/** Of two fields with one name Casbin sees the last only, and one without a name can't be asked for. */
+function lintFields(model: Model, locate: (key: string) => string): Problem[] {
+  const definitions = ['r', 'p'].flatMap((section) => [...(model.model.get(section) ?? [])]);
+  return definitions.flatMap(([key, { tokens }]) => {
+    const names = tokens.map((token) => token.slice(key.length + 1));
+    const repeated = new Set(names.filter((name, index) => name !== '' && names.indexOf(name) < index));
+    const messages = [...repeated].map(
+      (name) =>
+        `"${key}" has the field "${name}" ${names.filter((other) => other === name).length} times, and Casbin uses the last one only. Give each field its own name.`,
+    );
+    if (names.includes('')) {
+      messages.push(
+        `field ${names.indexOf('') + 1} of "${key}" has no name. Name it, or remove the extra comma.`,
+      );
+    }
+    return messages.map((message): Problem => ({ code: 'MODEL_INVALID', at: locate(key), message }));
+  });
 }
 
 /** Casbin finds this out when it links roles, so not before a rule is loaded. */

@@ -17,7 +17,10 @@ interface Line {
 
 const SECTION = /^\[(.*)\]$/;
 
-/** What is wrong with the structure of a `.conf` text: sections that are missing or repeated, lines that are neither. */
+/**
+ * What is wrong with the structure of a `.conf` text: sections that are missing, sections and definitions that are
+ * repeated, lines that are neither.
+ */
 export function checkModelText(path: string, text: string): Problem[] {
   const lines = readLines(text);
   const sections = lines.flatMap(({ text: line, number }) => {
@@ -39,11 +42,28 @@ export function checkModelText(path: string, text: string): Problem[] {
       const message = `section [${name}] is there twice. Put all of it in one place.`;
       return { code: 'MODEL_INVALID', at: `${path}:${number}`, message };
     }),
+    ...findRepeated(path, lines),
     ...strayLines.map(({ text: line, number }): Problem => {
       const message = `line ${formatText(line)} is neither a [section] nor a definition such as "m = …". Correct or remove it.`;
       return { code: 'MODEL_INVALID', at: `${path}:${number}`, message };
     }),
   ];
+}
+
+/** Casbin takes the last one of them. */
+function findRepeated(path: string, lines: readonly Line[]): Problem[] {
+  let section = '';
+  const first = new Map<string, number>();
+  return lines.flatMap(({ text, number }): Problem[] => {
+    section = SECTION.exec(text)?.[1] ?? section;
+    const key = SECTION.test(text) ? undefined : definedBy(text);
+    if (key === undefined) return [];
+    const before = first.get(`${section}::${key}`);
+    first.set(`${section}::${key}`, before ?? number);
+    if (before === undefined) return [];
+    const message = `"${key}" is defined in line ${before} already, and Casbin uses the last definition only. Remove one of them.`;
+    return [{ code: 'MODEL_INVALID', at: `${path}:${number}`, message }];
+  });
 }
 
 function findMissing(path: string, lines: readonly Line[]): Problem[] {

@@ -169,6 +169,18 @@ m2 = r2.sub == p2.sub && r2.obj == p2.obj && r2.act == p2.act
     ]);
   });
 
+  test('with a definition twice is told where', async () => {
+    const problems = await problemsOfText(conf({ matchers: [...LINES.matchers, 'm2 = true', 'm = true'] }));
+    expect(problems).toEqual([
+      {
+        code: 'MODEL_INVALID',
+        at: 'model.conf:12',
+        message:
+          '"m" is defined in line 10 already, and Casbin uses the last definition only. Remove one of them.',
+      },
+    ]);
+  });
+
   test.each(['\uFEFF', ''])('may begin with %j and end its lines as Windows does', async (beginning) => {
     const database = await createDatabase();
     const path = join(await folder(), 'model.conf');
@@ -246,6 +258,48 @@ test('a matcher may ask for membership of a list, before any enforcer was made',
     policy: { rules: [['p', 'a']] },
   });
   expect(problems.map(({ code }) => code)).toEqual(['RULE_WRONG_LENGTH']);
+});
+
+describe('fields', () => {
+  test.each([
+    ['request', 'r = sub, obj, act, sub', 'r', 'sub'],
+    ['policy', 'p = sub, obj, act, obj, eft', 'p', 'obj'],
+    ['policy', 'p = sub, obj, act,act', 'p', 'act'],
+  ] as const)('of one name are refused: %s, %s', async (part, line, key, name) => {
+    const problems = await problemsOfText(conf({ [part]: [LINES[part][0], line] }));
+    expect(problems).toContainEqual({
+      code: 'MODEL_INVALID',
+      at: `model.conf:${part === 'request' ? 2 : 4}`,
+      message: `"${key}" has the field "${name}" 2 times, and Casbin uses the last one only. Give each field its own name.`,
+    });
+  });
+
+  test('of one name are refused in other definitions than the first', async () => {
+    const problems = await problemsOfText(
+      conf({
+        request: [...LINES.request, 'r2 = sub, sub, sub'],
+        policy: [...LINES.policy, 'p2 = sub, act, act'],
+      }),
+    );
+    expect(problems.map(({ at, message }) => [at, message.split(',')[0]])).toEqual([
+      ['model.conf:3', '"r2" has the field "sub" 3 times'],
+      ['model.conf:6', '"p2" has the field "act" 2 times'],
+    ]);
+  });
+
+  test.each([
+    ['r = sub, , obj, act', 2],
+    ['r = sub, obj, act,', 4],
+  ])('without a name are refused: %s', async (line, position) => {
+    const problems = await problemsOfText(conf({ request: ['[request_definition]', line] }));
+    expect(problems).toEqual([
+      {
+        code: 'MODEL_INVALID',
+        at: 'model.conf:2',
+        message: `field ${position} of "r" has no name. Name it, or remove the extra comma.`,
+      },
+    ]);
+  });
 });
 
 describe('other definitions', () => {

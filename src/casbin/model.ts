@@ -1,4 +1,4 @@
-import { type Model, newModel } from 'casbin';
+import { Assertion, type Model, newModel } from 'casbin';
 import type { Problem } from '../errors.ts';
 
 /** What an enforcer can't do without, by section, as a `.conf` file calls it. */
@@ -29,8 +29,20 @@ export function ruleLengthsOf(model: Model): Map<string, number> {
 export function copyModel(model: Model): Model {
   const copy = newModel();
   for (const [section, assertions] of model.model) {
-    for (const [key, { value }] of assertions) copy.addDef(section, key, value);
+    const copies = new Map<string, Assertion>();
+    for (const [key, assertion] of assertions) copies.set(key, copyDefinition(key, assertion));
+    copy.model.set(section, copies);
   }
+  return copy;
+}
+
+/** Not by addDef, which reads what a file says: a `$$` that it has left in a matcher would become a `$`. */
+function copyDefinition(key: string, { value, tokens }: Assertion): Assertion {
+  if (typeof value !== 'string') throw new Error(`the definition "${key}" has no text`);
+  const copy = new Assertion();
+  copy.key = key;
+  copy.value = value;
+  copy.tokens = [...tokens];
   return copy;
 }
 

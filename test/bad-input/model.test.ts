@@ -351,6 +351,12 @@ describe('a Casbin Model', () => {
     ]);
   });
 
+  test('whose definitions have no text is refused', async () => {
+    expect(await problemsOf({ model: { model: new Map([['r', new Map([['r', {}]])]]) } })).toMatchObject([
+      { code: 'MODEL_INVALID', at: 'model', message: expect.stringContaining('"r" has no text') },
+    ]);
+  });
+
   test('is linted as a file is', async () => {
     const model = newModelFromString(matcher('r.sub == p.subb'));
     expect(await problemsOf({ model })).toMatchObject([{ code: 'MODEL_NAME_UNDEFINED', at: 'model (m)' }]);

@@ -1,15 +1,19 @@
 import { sql } from 'kysely';
 import type { AnyTransaction } from '../database/transaction.ts';
+import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { Report } from '../progress.ts';
-import { RuleReader, type RuleRow, type StoredRule } from './rule-row.ts';
+import { RuleReader, type RuleRow, readStoredRules, type StoredRule } from './rule-row.ts';
 import type { Scope } from './scope.ts';
 
 /** How many rows are held at a time beside the rules that were made of those before. */
 const PORTION = 10_000;
 
+/** PostgreSQL stores no text with this character, and refuses to look for one. */
+const NUL = '\0';
+
 /**
- * Reads stored rules in the order of their ids. Throws StoredRuleError for rows that no enforcer can load.
+ * Reads stored rules, of each ptype in the order of their ids. Throws StoredRuleError for rows that no enforcer can load.
  *
  * @param known the defined rules: where there are many, the others are read in portions too
  */
@@ -31,7 +35,18 @@ export async function readLivePolicy(
     }
     report(count, count);
   }
-  return reader.finish();
+  const rules = reader.finish();
+  const isEmptied = scope.kind === 'reachable' && scope.bySubject && !rules.some(isPolicyRule);
+  return isEmptied ? [...readStoredRules((await selectAnyOther().execute(trx)).rows), ...rules] : rules;
+}
+
+function isPolicyRule({ ptype }: Rule): boolean {
+  return ptype === 'p';
+}
+
+/** A rule that no request can match, if there is one: with none at all Casbin decides on empty values. */
+function selectAnyOther() {
+  return sql<RuleRow>`select id, ptype, rule from casbin where ptype = 'p' limit 1`;
 }
 
 async function* inPortions(trx: AnyTransaction, query: ReturnType<typeof selectWhole>) {
@@ -60,7 +75,7 @@ function selectReachable({ names, bySubject }: Scope & { kind: 'reachable' }) {
   const policyRules = sql`select c.* from casbin c where c.ptype ^@ 'p' and c.rule ->> 0 is not null`;
   return sql<RuleRow>`
     with recursive reached (name) as (
-      select unnest(${names}::text[])
+      select unnest(${names.filter((name) => !name.includes(NUL))}::text[])
       union
       select c.rule ->> 1
       from reached

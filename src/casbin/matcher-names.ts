@@ -1,4 +1,4 @@
-import { identifier, isNode, parseMatcher, readCall, walk } from './matcher-syntax.ts';
+import { type Call, identifier, isNode, parseMatcher, readCall, walk } from './matcher-syntax.ts';
 
 /** Names that a matcher uses as values (`r_sub`), and those that it calls (`keyMatch`), in order. */
 export interface MatcherNames {
@@ -11,10 +11,13 @@ export function collectNames(matcher: string): MatcherNames {
   const nodes = [...walk(parseMatcher(matcher))];
   return {
     values: nodes.flatMap((node) => identifier(node) ?? []),
-    calls: nodes
-      .flatMap((node) => readCall(node) ?? [])
-      .map(({ name, given }) => ({ name, argumentCount: given.length })),
+    calls: collectCalls(matcher).map(({ name, given }) => ({ name, argumentCount: given.length })),
   };
+}
+
+/** Every call by name in a matcher, wherever it stands. */
+export function collectCalls(matcher: string): Call[] {
+  return [...walk(parseMatcher(matcher))].flatMap((node) => readCall(node) ?? []);
 }
 
 /** What Casbin's parser lets pass and its evaluator can't use; null when there is nothing of that. */

@@ -28,8 +28,14 @@ export function* walk(node: unknown): Generator<Node> {
   else for (const child of Object.values(node)) yield* walk(child);
 }
 
-/** The name and the arguments of a call by name; null for any other node. */
-export function readCall(node: Node): { name: string; given: readonly unknown[] } | null {
+/** A call by name, with its arguments. */
+export interface Call {
+  readonly name: string;
+  readonly given: readonly unknown[];
+}
+
+/** Null for any other node. */
+export function readCall(node: Node): Call | null {
   const name = node.type === 'CallExpression' ? identifier(node.callee) : null;
   return name !== null && Array.isArray(node.arguments) ? { name, given: node.arguments } : null;
 }

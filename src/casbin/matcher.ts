@@ -1,5 +1,6 @@
-import { collectNames } from './matcher-names.ts';
-import { identifier, isNode, type Node, parseMatcher, readCall, walk } from './matcher-syntax.ts';
+import { Util } from 'casbin';
+import { collectCalls } from './matcher-names.ts';
+import { identifier, isNode, type Node, parseMatcher, walk } from './matcher-syntax.ts';
 
 /** Whether a function that a matcher calls is a role definition: `g`, `g2` … */
 export function isRoleDefinition(name: string): boolean {
@@ -47,17 +48,46 @@ export function roleCalls(matcher: string): RoleCall[] {
 }
 
 /**
- * The leading conjuncts that limit which rules can take part at all: none where a matcher has `eval`, since
- * Casbin then makes the text of each rule a part of the matcher, and a text may hold anything, errors too.
+ * The leading conjuncts that limit which rules can take part at all.
+ *
+ * None where the matcher evaluates rule texts, which may hold anything, errors too. Nor from a role definition on
+ * that is called more than once, unless its calls can't be confused.
+ *
+ * @param isWithoutCommas asked where a role definition is called more than once: whether no request, or no rule,
+ *   has a value with a comma
  */
-export function limitingConjuncts(matcher: string): Conjunct[] {
-  return collectNames(matcher).calls.some(({ name }) => name === 'eval') ? [] : leadingConjuncts(matcher);
+export function limitingConjuncts(matcher: string, isWithoutCommas: () => boolean): Conjunct[] {
+  if (evaluatesRules(matcher)) return [];
+  const conjuncts = leadingConjuncts(matcher);
+  const unsafe = conjuncts.findIndex(
+    (conjunct) => conjunct.kind === 'inherits' && mayConfuse(matcher, conjunct, isWithoutCommas),
+  );
+  return unsafe === -1 ? conjuncts : conjuncts.slice(0, unsafe);
+}
+
+/**
+ * Whether Casbin makes the text of each rule a part of the matcher. It looks for `eval(…)` in the text of the
+ * matcher, so that a string may hold it as well.
+ */
+export function evaluatesRules(matcher: string): boolean {
+  return Util.hasEval(matcher) || collectCalls(matcher).some(({ name }) => name === 'eval');
+}
+
+/**
+ * Casbin remembers what a role definition has confirmed by its arguments joined by commas. Called more than once,
+ * for another rule too, it may confirm `g("a", "b,c")` and take that for `g("a,b", "c")`.
+ */
+function mayConfuse(matcher: string, { ptype, domain }: RoleCall, isWithoutCommas: () => boolean): boolean {
+  const count = collectCalls(matcher).filter(({ name }) => name === ptype).length;
+  if (count === 1) return false;
+  // Where each call has the same domain and a value of the request before the rule's, commas are needed on both sides.
+  const alike = roleCalls(matcher).filter((call) => call.ptype === ptype && call.domain === domain);
+  return alike.length < count || !isWithoutCommas();
 }
 
 /** The policy values that a matcher hands to a function other than a role definition: patterns, most likely. */
 export function patternTokens(matcher: string): string[] {
-  return [...walk(parseMatcher(matcher))]
-    .flatMap((node) => readCall(node) ?? [])
+  return collectCalls(matcher)
     .filter(({ name }) => !isRoleDefinition(name))
     .flatMap(({ given }) => [...walk(given)].flatMap((node) => identifier(node) ?? []))
     .filter((name) => name.startsWith('p_'))

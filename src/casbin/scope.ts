@@ -1,8 +1,9 @@
 import type { Model } from 'casbin';
 import type { Rule } from '../policy/rule.ts';
-import { limitingConjuncts } from './matcher.ts';
-import { linkedTokens } from './matcher-links.ts';
-import { tokensOf } from './model.ts';
+import { evaluatesRules, limitingConjuncts } from './matcher.ts';
+import { collectCalls } from './matcher-names.ts';
+import { identifier } from './matcher-syntax.ts';
+import { ruleLengthsOf, tokensOf } from './model.ts';
 
 /** Which of the stored rules to read. */
 export type Scope =
@@ -10,43 +11,59 @@ export type Scope =
   /** What decisions about these names can depend on; `bySubject`: only `p` rules whose first value is one. */
   | { readonly kind: 'reachable'; readonly names: readonly string[]; readonly bySubject: boolean };
 
+const WHOLE: Scope = { kind: 'whole' };
+
+/** Values of the requests that are to be decided, by their position. */
+type ValuesAt = (position: number) => Iterable<string>;
+
 /**
  * Which rules can take part in deciding requests, or are among `rules`.
  *
  * Role links are followed from every name that one of the rules begins with, and every value of a request that the
- * matcher may follow them from. `p` rules are limited to those subjects only where each matcher says so by a leading
+ * matcher follows them from. `p` rules are limited to those subjects only where each matcher says so by a leading
  * `g(r.sub, p.sub)` or `r.sub == p.sub`.
- *
- * @param valuesAt the values that the requests have at a position
  */
-export function reachableScope(
-  model: Model,
-  rules: readonly Rule[],
-  valuesAt: (position: number) => Iterable<string>,
-): Scope {
-  if (model.model.get('e')?.get('e')?.value.startsWith('subjectPriority')) return { kind: 'whole' };
-  const names = new Set(rules.map(({ values }) => values[0] ?? ''));
-  for (const position of linkedPositions(model)) for (const name of valuesAt(position)) names.add(name);
-  // With no rule at all Casbin evaluates the matcher on empty values, which an empty name would be equal to.
-  if (names.has('')) return { kind: 'whole' };
-  return { kind: 'reachable', names: [...names], bySubject: matchesBySubject(model) };
-}
-
-/** Where requests have values that role links are followed from, or rules are found by. */
-function linkedPositions(model: Model): number[] {
+export function reachableScope(model: Model, rules: readonly Rule[], valuesAt: ValuesAt): Scope {
+  const linked = linkedTokens(model);
+  if (linked === null) return WHOLE;
   const [tokens, subject] = [tokensOf(model, 'r'), tokensOf(model, 'p')[0]];
-  const linked = [...(model.model.get('m')?.values() ?? [])].flatMap(({ value }) => [
-    ...(linkedTokens(value) ?? tokens),
-    ...limitingConjuncts(value).flatMap(({ request, policy }) => (policy === subject ? [request] : [])),
-  ]);
-  return [...tokens.keys()].filter((position) => linked.includes(tokens[position] ?? ''));
+  const valuesOf = (some: readonly string[]) =>
+    tokens.flatMap((token, position) => (some.includes(token) ? [...valuesAt(position)] : []));
+
+  const isWithoutCommas = () => !valuesOf(tokens).some((value) => value.includes(','));
+  const limits = matchersOf(model).map((matcher) =>
+    limitingConjuncts(matcher, isWithoutCommas).filter(({ policy }) => policy === subject),
+  );
+  const sources = [...linked, ...limits.flat().map(({ request }) => request)];
+  const names = new Set([...rules.map(({ values }) => values[0] ?? ''), ...valuesOf(sources)]);
+  // Where one priority is no number, Casbin's sort by them mixes up the others too.
+  const bySubject = limits.every(({ length }) => length > 0) && !tokensOf(model, 'p').includes('priority');
+  return { kind: 'reachable', names: [...names], bySubject };
 }
 
-/** Whether a `p` rule can match only a subject that is, or inherits from, its first value. */
-function matchesBySubject(model: Model): boolean {
-  const subject = tokensOf(model, 'p')[0];
-  const ptypes = [...(model.model.get('p')?.keys() ?? [])];
-  const matchers = [...(model.model.get('m')?.values() ?? [])];
-  if (subject === undefined || ptypes.length > 1) return false;
-  return matchers.every(({ value }) => limitingConjuncts(value).some(({ policy }) => policy === subject));
+/**
+ * The request values that role links are followed from. Null where that can't be told: a matcher begins with a
+ * literal, or a rule's value, or rule texts call what they like. Nor where the links that others have matter too:
+ * under `subjectPriority`, and with more places than Casbin's own role manager can load.
+ */
+export function linkedTokens(model: Model): string[] | null {
+  if (model.model.get('e')?.get('e')?.value.startsWith('subjectPriority')) return null;
+  const definitions = model.model.get('g') ?? new Map<string, unknown>();
+  const lengths = ruleLengthsOf(model);
+  if ([...definitions.keys()].some((ptype) => (lengths.get(ptype) ?? 0) > 3)) return null;
+  const linked: string[] = [];
+  for (const matcher of matchersOf(model)) {
+    if (evaluatesRules(matcher)) return null;
+    for (const { name, given } of collectCalls(matcher)) {
+      if (!definitions.has(name)) continue;
+      const from = identifier(given[0]);
+      if (!from?.startsWith('r_')) return null;
+      linked.push(from.slice(2));
+    }
+  }
+  return linked;
+}
+
+function matchersOf(model: Model): string[] {
+  return [...(model.model.get('m')?.values() ?? [])].map(({ value }) => value);
 }

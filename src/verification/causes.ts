@@ -1,6 +1,6 @@
 import type { Model } from 'casbin';
-import { linkedTokens } from '../casbin/matcher-links.ts';
 import { tokensOf } from '../casbin/model.ts';
+import { linkedTokens } from '../casbin/scope.ts';
 import { addTo } from '../policy/multimap.ts';
 import { type Rule, ruleKey } from '../policy/rule.ts';
 import type { Answer } from './decide.ts';
@@ -93,7 +93,8 @@ function isSameAnswer(one: Answer | undefined, other: Answer): boolean {
  * their values.
  *
  * That is the whole policy where rules can't be told apart: without an index, where links are followed from other
- * values than the request's, and where the links of all subjects put the rules in order.
+ * values than the request's, where the links of all subjects put the rules in order, and where a priority is no
+ * number.
  *
  * @param index of the same policy
  */
@@ -103,9 +104,8 @@ export function partFinder(
   isDefined: (rule: Rule) => boolean,
   index: RuleIndex | null,
 ): AddedTo['partFor'] {
-  const linked = linkedTokens(model.model.get('m')?.get('m')?.value ?? '');
-  const orderedByLinks = model.model.get('e')?.get('e')?.value.startsWith('subjectPriority') ?? false;
-  if (index === null || linked === null || orderedByLinks) return () => live;
+  const linked = linkedTokens(model);
+  if (index === null || linked === null || !hasSortablePriorities(model, live)) return () => live;
 
   const requestTokens = tokensOf(model, 'r');
   const linkedPositions = [...new Set(linked)].map((token) => requestTokens.indexOf(token));
@@ -116,10 +116,9 @@ export function partFinder(
     else if (ptype.startsWith('g')) addTo(linksOf, values[0] ?? '', position);
   }
   // Casbin evaluates the matcher with empty values when there is no rule at all: where the policy has one, so has the part.
-  const first = Math.max(
-    live.findIndex((rule) => rule.ptype === 'p' && isDefined(rule)),
-    0,
-  );
+  const isPolicyRule = ({ ptype }: Rule) => ptype === 'p';
+  const firstDefined = live.findIndex((rule) => isPolicyRule(rule) && isDefined(rule));
+  const first = firstDefined === -1 ? Math.max(live.findIndex(isPolicyRule), 0) : firstDefined;
   return (requests) => {
     const part = new Set([first]);
     const names = new Set<string>();
@@ -135,4 +134,13 @@ export function partFinder(
     }
     return [...part].sort((a, b) => a - b).flatMap((position) => live[position] ?? []);
   };
+}
+
+/** Whether Casbin's sort by priority orders some of the rules as it orders them among all. */
+function hasSortablePriorities(model: Model, live: readonly Rule[]): boolean {
+  const position = tokensOf(model, 'p').indexOf('priority');
+  if (position === -1) return true;
+  return live.every(
+    ({ ptype, values }) => ptype !== 'p' || !Number.isNaN(Number.parseInt(values[position] ?? '', 10)),
+  );
 }

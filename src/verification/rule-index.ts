@@ -1,6 +1,5 @@
 import type { Model } from 'casbin';
 import { type Conjunct, limitingConjuncts } from '../casbin/matcher.ts';
-import { collectNames } from '../casbin/matcher-names.ts';
 import { tokensOf } from '../casbin/model.ts';
 import { collectAncestors } from '../policy/ancestors.ts';
 import { HashTable, hashAll, hashText } from '../policy/hash-table.ts';
@@ -129,19 +128,12 @@ export function indexRules(model: Model): RuleIndex | null {
   const { policy, tokens } = model.model.get('p')?.get('p') ?? { policy: [], tokens: [] };
   const matcher = model.model.get('m')?.get('m')?.value;
   if (matcher === undefined) return null;
-  const conjuncts = limitingConjuncts(matcher).filter((conjunct) => !sharesMemory(conjunct, matcher));
+  const conjuncts = limitingConjuncts(matcher, () =>
+    policy.every((rule) => !rule.some((value) => value.includes(','))),
+  );
   if (conjuncts.length === 0) return null;
   // Without any rule, Casbin evaluates the matcher once, with empty values.
   return new RuleIndex(model, policy.length > 0 ? policy : [tokens.map(() => '')], conjuncts);
-}
-
-/**
- * Casbin remembers what a role definition has confirmed by its arguments joined by commas. Called twice in one
- * matcher, it may confirm `g("a", "b,c")` and take that for `g("a,b", "c")`.
- */
-function sharesMemory(conjunct: Conjunct, matcher: string): boolean {
-  if (conjunct.kind !== 'inherits') return false;
-  return collectNames(matcher).calls.filter(({ name }) => name === conjunct.ptype).length > 1;
 }
 
 /** All that an iterator gives, when that is not more than `limit`; else null. */

@@ -1,9 +1,13 @@
 import fc from 'fast-check';
+import { findParseFault } from '../../src/casbin/matcher-names.ts';
+import type { Rule } from '../../src/index.ts';
 
 /** A model, a policy and requests; all in the same few names, so that much of it matches. */
 export interface World {
   readonly modelText: string;
-  readonly rules: readonly { readonly ptype: string; readonly values: readonly string[] }[];
+  readonly rules: readonly Rule[];
+  /** More rules, many of them about names that stand in neither the rules nor the requests. */
+  readonly others: readonly Rule[];
   readonly requests: readonly (readonly string[])[];
 }
 
@@ -19,9 +23,25 @@ const EQUALS = ['r.sub == p.sub', 'r.dom == p.dom', 'r.obj == p.obj', 'p.act == 
 const ROLES = [
   'g(r.sub, p.sub, r.dom)',
   'g(r.sub, p.sub, r.obj)',
+  'g(r.obj, p.obj, r.dom)',
   'g2(r.obj, p.obj)',
   'g2(r.act, p.act)',
   'g2(r.sub, p.sub)',
+  'g2(r.obj, p.obj)',
+];
+/** Role links that are followed from something else than a value of the request. */
+const OTHER_ROLES = [
+  'g("a", p.sub, r.dom)',
+  'g2("everyone", p.sub)',
+  'g2(p.sub, r.sub)',
+  'g2(p.obj, r.obj)',
+  'g(p.obj, r.obj, r.dom)',
+  'g2(p.sub, "b")',
+  'g2(r.sub, "b")',
+  'g2(r.sub + "x", p.sub)',
+  'g2(keyGet(r.obj, "*"), p.obj)',
+  'g2(r.act == "a" ? r.sub : "b", p.sub)',
+  'g2(r.sub, p.sub) == g2(r.obj, p.obj)',
 ];
 /** `regexMatch` throws on a bracket, `ipMatch` on whatever is no address. */
 const OTHERS = [
@@ -29,6 +49,10 @@ const OTHERS = [
   'regexMatch(r.obj, p.obj)',
   'ipMatch(r.act, p.act)',
   'r.sub != p.sub',
+  'r.act in ("a", "b")',
+  'r.obj != "eval(p_obj)"',
+  'r.obj != "a$$$$b"',
+  'r.obj != "g(r.sub, p.sub) && p.act"',
   'r.sub == "root"',
   'eval(p.act)',
   '(r.sub == p.sub || g2(r.sub, p.sub))',
@@ -39,6 +63,7 @@ const conjunct = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...EQUALS) },
   { weight: 4, arbitrary: fc.constantFrom(...ROLES) },
   { weight: 1, arbitrary: fc.constantFrom(...OTHERS) },
+  { weight: 1, arbitrary: fc.constantFrom(...OTHER_ROLES) },
 );
 
 const matcher = fc
@@ -48,34 +73,74 @@ const matcher = fc
   )
   .map(([conjunction, alternative]) =>
     alternative === null ? conjunction : `${conjunction} || ${alternative}`,
-  );
+  )
+  .filter(isReadable);
+
+/** Casbin takes some brackets for lists, wherever a matcher has an `in`. */
+function isReadable(text: string): boolean {
+  try {
+    return findParseFault(text) === null;
+  } catch {
+    return false;
+  }
+}
 
 const value = fc.oneof(
   { weight: 12, arbitrary: fc.constantFrom('a', 'b', 'c', 'd') },
   {
     weight: 1,
-    arbitrary: fc.constantFrom('', 'root', 'a,b', '(', '1', 'true', 'x || y', 'true) || (true', '*'),
+    arbitrary: fc.constantFrom(
+      '',
+      'root',
+      'everyone',
+      'ax',
+      'a,b',
+      'b,c',
+      'a$$b',
+      '(',
+      '1',
+      'true',
+      'x || y',
+      'true) || (true',
+      '*',
+    ),
   },
 );
 
-const fields = (first: readonly fc.Arbitrary<string>[], last: readonly fc.Arbitrary<string>[]) =>
-  fc.tuple(...first, value, value, value, value, ...last);
+const otherValue = fc.oneof(value, { weight: 3, arbitrary: fc.constantFrom('u', 'v', 'w', 'x', 'y', 'z') });
 
-/** Models of every effect, with and without fields for the effect and the priority. */
+const NAMES = ['sub', 'dom', 'obj', 'act'];
+const order = fc.shuffledSubarray(NAMES, { minLength: NAMES.length });
+
+/** Models of every effect, with and without fields for the effect and the priority, and fields in any order. */
 export const world: fc.Arbitrary<World> = fc
-  .record({ effect: fc.constantFrom(...EFFECTS), eft: fc.boolean(), priority: fc.boolean(), matcher })
-  .chain(({ effect, eft, priority, matcher: m }) => {
-    const first = priority ? [fc.constantFrom('1', '2', '3')] : [];
-    const last = eft ? [fc.constantFrom('allow', 'deny', 'other')] : [];
-    const p = fields(first, last).map((values) => ({ ptype: 'p', values }));
-    const g = fc.tuple(value, value, value).map((values) => ({ ptype: 'g', values }));
-    const g2 = fc.tuple(value, value).map((values) => ({ ptype: 'g2', values }));
-    const rule = fc.oneof({ weight: 3, arbitrary: p }, g, g2);
-    const tokens = [...(priority ? ['priority'] : []), 'sub', 'dom', 'obj', 'act', ...(eft ? ['eft'] : [])];
+  .record({
+    effect: fc.constantFrom(...EFFECTS),
+    eft: fc.boolean(),
+    priority: fc.constantFrom('none', 'none', 'first', 'last'),
+    r: fc.oneof({ weight: 2, arbitrary: fc.constant(NAMES) }, { weight: 1, arbitrary: order }),
+    p: fc.oneof({ weight: 2, arbitrary: fc.constant(NAMES) }, { weight: 1, arbitrary: order }),
+    matcher,
+  })
+  .chain(({ effect, eft, priority, r, p: names, matcher: m }) => {
+    const tokens = [
+      ...(priority === 'first' ? ['priority'] : []),
+      ...names,
+      ...(eft ? ['eft'] : []),
+      ...(priority === 'last' ? ['priority'] : []),
+    ];
+    const ruleOf = (any: fc.Arbitrary<string>): fc.Arbitrary<Rule> => {
+      const p = fc.tuple(...tokens.map((token) => fieldOf(token, any)));
+      return fc.oneof(
+        { weight: 3, arbitrary: p.map((values) => ({ ptype: 'p', values })) },
+        fc.tuple(any, any, any).map((values) => ({ ptype: 'g', values })),
+        fc.tuple(any, any).map((values) => ({ ptype: 'g2', values })),
+      );
+    };
     return fc.record({
       modelText: fc.constant(`
 [request_definition]
-r = sub, dom, obj, act
+r = ${r.join(', ')}
 [policy_definition]
 p = ${tokens.join(', ')}
 [role_definition]
@@ -86,7 +151,15 @@ e = ${effect}
 [matchers]
 m = ${m}
 `),
-      rules: fc.array(rule, { maxLength: 14 }),
+      rules: fc.array(ruleOf(value), { maxLength: 14 }),
+      others: fc.array(ruleOf(otherValue), { maxLength: 14 }),
       requests: fc.array(fc.tuple(value, value, value, value), { minLength: 1, maxLength: 12 }),
     });
   });
+
+function fieldOf(token: string, any: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  if (token === 'eft') return fc.constantFrom('allow', 'deny', 'other');
+  // Casbin takes the number that a priority begins with, and sorts anyhow where there is none.
+  if (token === 'priority') return fc.constantFrom('1', '2', '3', '10', '2x', 'high', '');
+  return any;
+}

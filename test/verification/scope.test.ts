@@ -1,14 +1,13 @@
 import { newModelFromString } from 'casbin';
 import fc from 'fast-check';
-import { Kysely, PostgresDialect } from 'kysely';
-import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { readLivePolicy } from '../../src/casbin/live-policy.ts';
-import { reachableScope } from '../../src/casbin/scope.ts';
+import { reachableScope, type Scope } from '../../src/casbin/scope.ts';
 import { bootstrapDatabase, verifyDatabase } from '../../src/index.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { decideAll } from '../../src/verification/decide.ts';
 import { createDatabase } from '../support/database.ts';
+import { openDatabase, store } from './large-table.fixture.ts';
 import { world } from './random-model.fixture.ts';
 
 /** More rules than a bootstrap would read all of. */
@@ -41,20 +40,18 @@ test('a bootstrap judges the rules that it reads, and all of them under full', a
 });
 
 test('the rules that requests can reach decide them as all rules do', async () => {
-  const pool = (await createDatabase()).pool();
-  await bootstrapDatabase(pool, { seeders: [] });
-  const db = new Kysely({ dialect: new PostgresDialect({ pool }) });
+  const db = await openDatabase();
   let left = 0;
 
   await fc.assert(
-    fc.asyncProperty(world, async ({ modelText, rules, requests }) => {
-      await store(pool, rules);
+    fc.asyncProperty(world, async ({ modelText, rules, others, requests }) => {
       const model = newModelFromString(modelText);
-      const read = (scope: Parameters<typeof readLivePolicy>[1]) =>
-        db.transaction().execute((trx) => readLivePolicy(trx, scope, new RuleSet([]), () => {}));
       const valuesAt = (position: number) => requests.map((request) => request[position] ?? '');
-      const whole = await read({ kind: 'whole' });
-      const reached = await read(reachableScope(model, [], valuesAt));
+      const [whole, reached] = await db.transaction().execute(async (trx) => {
+        await store(trx, [...rules, ...others]);
+        const read = (scope: Scope) => readLivePolicy(trx, scope, new RuleSet([]), () => {});
+        return [await read({ kind: 'whole' }), await read(reachableScope(model, [], valuesAt))] as const;
+      });
       left += whole.length - reached.length;
 
       expect(await decideAll(model, reached, requests)).toEqual(await decideAll(model, whole, requests));
@@ -64,15 +61,3 @@ test('the rules that requests can reach decide them as all rules do', async () =
 
   expect(left, 'nothing was left out').toBeGreaterThan(0);
 }, 120_000);
-
-async function store(
-  pool: pg.Pool,
-  rules: readonly { readonly ptype: string; readonly values: readonly string[] }[],
-): Promise<void> {
-  await pool.query('delete from casbin');
-  await pool.query(
-    `insert into casbin (ptype, rule)
-     select * from jsonb_to_recordset($1) as row (ptype text, rule jsonb) on conflict do nothing`,
-    [JSON.stringify(rules.map(({ ptype, values }) => ({ ptype, rule: values })))],
-  );
-}

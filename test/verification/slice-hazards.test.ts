@@ -1,5 +1,6 @@
 import { newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
+import { copyModel } from '../../src/casbin/model.ts';
 import { decideAll } from '../../src/verification/decide.ts';
 import { plainEnforcer } from '../mutation/truth.fixture.ts';
 import { modelText } from './judge.fixture.ts';
@@ -48,12 +49,59 @@ const HAZARDS = [
     answer: true,
   },
   {
+    what: 'a string that Casbin takes for a rule text to evaluate, and puts a value into',
+    m: 'r.obj == p.obj && r.act != "eval(p_obj)"',
+    rules: [p('ann', '" || r_sub != "', 'read'), p('ann', 'users', 'read')],
+    answer: true,
+  },
+  {
+    what: 'a string that Casbin takes for a rule text to evaluate, of a field that is not there',
+    m: 'r.obj == p.obj && r.act != "eval(p.obj)"',
+    rules: [p('ann', 'data', 'read')],
+    answer: 'throws',
+  },
+  {
+    what: 'a role definition that is called twice, and remembers what it said of a rule that can’t match',
+    m: 'g(r.sub, p.sub) && g(r.obj, p.obj) && r.act == p.act',
+    rules: [p('b,c', 'other', 'write'), p('a', 'c', 'read'), g('a', 'b,c')],
+    request: ['a', 'a,b', 'read'],
+    answer: true,
+  },
+  {
+    what: 'a role definition that is called for a rule’s value, too, and remembers that',
+    m: 'g(r.sub, p.sub) && g(p.obj, r.sub) && r.act == p.act',
+    rules: [p('t', 'x', 'write'), p('x', 'x', 'read'), g('x,x', 't'), g('x', 'x,x')],
+    request: ['x,x', '', 'read'],
+    answer: true,
+  },
+  {
+    what: 'a literal with characters that are special in a replacement',
+    m: 'r.sub == p.sub && r.obj == "a$$$$b"',
+    rules: [p('ann', 'data', 'read')],
+    request: ['ann', 'a$$b', 'read'],
+    answer: true,
+  },
+  {
     what: 'an alternative to the conjunction',
     m: 'r.sub == p.sub && r.obj == p.obj || p.act == "read"',
     rules: [p('ann', 'data', 'read')],
     answer: true,
   },
 ];
+
+const LITERALS = ['"a$$$$b"', '"$$`"', `"$$'"`, '"$&"', '"$<1>"', '"$$<0>"', "' r.sub'", `'"'`];
+
+test.each(LITERALS)('a copy of a model has the same literal as the original: %s', (literal) => {
+  const model = newModelFromString(modelText({ m: `r.obj == ${literal} && "b" != r.act && r.sub == p.sub` }));
+
+  const copy = copyModel(copyModel(model));
+
+  for (const [section, definitions] of model.model) {
+    for (const [key, { value, tokens }] of definitions) {
+      expect(copy.model.get(section)?.get(key)).toMatchObject({ key, value, tokens });
+    }
+  }
+});
 
 test.each(HAZARDS)('is decided as by a plain enforcer: $what', async (hazard) => {
   const { m, rules, request = ['root', 'logs', 'read'], answer } = hazard;

@@ -1,6 +1,6 @@
 import { Util } from 'casbin';
 import { collectCalls } from './matcher-names.ts';
-import { identifier, isNode, type Node, parseMatcher, walk } from './matcher-syntax.ts';
+import { identifier, isNode, type Node, parseMatcher, readCall, walk } from './matcher-syntax.ts';
 
 /** Whether a function that a matcher calls is a role definition: `g`, `g2` … */
 export function isRoleDefinition(name: string): boolean {
@@ -45,6 +45,18 @@ export function roleCalls(matcher: string): RoleCall[] {
   return [...walk(parseMatcher(matcher))]
     .flatMap((node) => readConjunct(node) ?? [])
     .filter((conjunct) => conjunct.kind === 'inherits');
+}
+
+/** The request values in all other calls of role definitions, such as `g(p.x, r.y)`, each with the definition. */
+export function otherRoleCalls(matcher: string): Pick<RoleCall, 'ptype' | 'request'>[] {
+  return [...walk(parseMatcher(matcher))].flatMap((node) => {
+    const call = readCall(node);
+    if (call === null || !isRoleDefinition(call.name) || readConjunct(node) !== null) return [];
+    return [...walk(call.given)]
+      .flatMap((given) => identifier(given) ?? [])
+      .filter((name) => name.startsWith('r_'))
+      .map((name) => ({ ptype: call.name, request: name.slice(2) }));
+  });
 }
 
 /**

@@ -1,7 +1,10 @@
 import type { Model } from 'casbin';
-import { patternTokens, roleCalls } from '../casbin/matcher.ts';
+import { otherRoleCalls, patternTokens, type RoleCall, roleCalls } from '../casbin/matcher.ts';
 import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { Inheriting } from './resource-roles.ts';
+
+/** What requests call a domain where no role definition says it. */
+const DOMAIN = 'dom';
 
 /** Which of the request's values are what, as the matcher uses them. */
 export interface Parts {
@@ -14,10 +17,17 @@ export interface Parts {
   readonly inheriting: readonly Inheriting[];
 }
 
-/** What a model's requests call the one who asks: `sub`, else whatever comes first. */
+/**
+ * What a model's requests call the one who asks: `sub`, else the value that `g` is called for, else the first that is
+ * no domain.
+ */
 export function subjectOf(model: Model): string | undefined {
   const tokens = tokensOf(model, 'r');
-  return tokens.includes('sub') ? 'sub' : tokens[0];
+  if (tokens.includes('sub')) return 'sub';
+  const calls = roleCalls(matcherOf(model));
+  const domains = [DOMAIN, ...calls.map(({ domain }) => domain)];
+  const inheriting = calls.find(({ ptype, request }) => ptype === 'g' && tokens.includes(request));
+  return inheriting?.request ?? tokens.find((token) => !domains.includes(token)) ?? tokens[0];
 }
 
 /**
@@ -27,30 +37,42 @@ export function subjectOf(model: Model): string | undefined {
 export function readParts(model: Model): Parts | null {
   const requestTokens = tokensOf(model, 'r');
   const policyTokens = tokensOf(model, 'p');
-  const matcher = model.model.get('m')?.get('m')?.value ?? '';
+  const matcher = matcherOf(model);
   const subject = subjectOf(model);
   if (subject === undefined || requestTokens.some((token) => !policyTokens.includes(token))) return null;
   if (patternTokens(matcher).some((token) => requestTokens.includes(token))) return null;
   const calls = roleCalls(matcher);
-  const named = calls.find(({ request, domain }) => request === subject && domain !== null)?.domain ?? 'dom';
-  const domain = requestTokens.includes(named) ? named : null;
-  const inheriting = calls
-    .filter(({ request }) => request !== subject)
-    .map(({ request: token, ptype }) => ({ token, ptype }));
+  const ofSubject = calls.filter(({ request }) => request === subject);
+  const named = ofSubject.find(({ domain }) => domain !== null)?.domain ?? DOMAIN;
+  const domain = requestTokens.includes(named) && named !== subject ? named : null;
+  const isResource = ({ request }: Pick<RoleCall, 'request'>) => request !== subject && request !== domain;
+  const inheriting = [
+    ...calls.map((call) => ({ ...call, from: 'below' as const })),
+    ...otherRoleCalls(matcher).map((call) => ({ ...call, from: 'anywhere' as const })),
+  ]
+    .filter(isResource)
+    .map(({ request: token, ptype, from }) => ({ token, ptype, from }));
   return {
     requestTokens,
     policyTokens,
     subject,
-    roles: readRoleDefinitions(model, inheriting, domain !== null),
+    roles: readRoleDefinitions(model, calls, subject, domain !== null),
     domain,
     inheriting,
   };
 }
 
-function readRoleDefinitions(model: Model, ofResources: readonly Inheriting[], hasDomains: boolean) {
-  const others = new Set(ofResources.map(({ ptype }) => ptype));
-  const lengths = [...ruleLengthsOf(model)].filter(([ptype]) => ptype.startsWith('g') && !others.has(ptype));
+/** All but those that only resources inherit by; subjects and resources may share one. */
+function readRoleDefinitions(model: Model, calls: readonly RoleCall[], subject: string, hasDomains: boolean) {
+  const called = (ptype: string) => calls.filter((call) => call.ptype === ptype);
+  const ofResources = (ptype: string) =>
+    called(ptype).length > 0 && called(ptype).every(({ request }) => request !== subject);
+  const lengths = [...ruleLengthsOf(model)].filter(([ptype]) => ptype.startsWith('g') && !ofResources(ptype));
   return new Map(
     lengths.map(([ptype, length]) => [ptype, hasDomains && length > 2 ? 'in domain' : 'everywhere'] as const),
   );
+}
+
+function matcherOf(model: Model): string {
+  return model.model.get('m')?.get('m')?.value ?? '';
 }

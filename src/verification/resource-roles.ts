@@ -7,23 +7,27 @@ import type { Request } from './requests.ts';
 export interface Inheriting {
   readonly token: string;
   readonly ptype: string;
+  /** From which names a rule for one of them may be asked for: those below it, or any, where the matcher is unusual. */
+  readonly from: 'below' | 'anywhere';
 }
 
-/** Makes a function that repeats a permission on a resource for each resource that inherits from it. */
+/** Makes a function that repeats a permission on a resource for each resource that may be asked for instead. */
 export function permissionExpander(
   rules: readonly Rule[],
   { inheriting, requestTokens }: Parts,
 ): (permission: Request) => Request[] {
-  const descendants = inheriting.map(({ token, ptype }) => ({
-    position: requestTokens.indexOf(token),
-    of: collectDescendants(rules, ptype),
-  }));
+  const others = inheriting.map(({ token, ptype, from }) => {
+    const descendants = collectDescendants(rules, ptype);
+    const all = new Set([...descendants].flatMap(([parent, below]) => [parent, ...below]));
+    const of = (name: string) => (from === 'below' ? descendants.get(name) : all);
+    return { position: requestTokens.indexOf(token), of };
+  });
   return (permission) =>
-    descendants.reduce(
+    others.reduce(
       (variants, { position, of }) =>
         variants.flatMap((variant) => [
           variant,
-          ...[...(of.get(variant[position] ?? '') ?? [])].map((value) => variant.with(position, value)),
+          ...[...(of(variant[position] ?? '') ?? [])].map((value) => variant.with(position, value)),
         ]),
       [permission],
     );

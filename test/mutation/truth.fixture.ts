@@ -37,8 +37,11 @@ async function fill(model: Model, rules: readonly Rule[]): Promise<void> {
   }
 }
 
-/** All requests over the values that definitions and links give each token; for the subject, a stranger too. */
-export function gridOf(modelText: string, rules: readonly Rule[]): string[][] {
+/**
+ * All requests over the values that rules give each token, and the links of the role definitions that the matcher
+ * calls for it; for the subject, a stranger too.
+ */
+export function gridOf(modelText: string, rules: readonly Rule[], subject = 'sub'): string[][] {
   const model = newModelFromString(modelText);
   const tokens = (key: string) =>
     model.model
@@ -48,12 +51,14 @@ export function gridOf(modelText: string, rules: readonly Rule[]): string[][] {
   const ofPolicy = tokens('p');
   return tokens('r')
     .map((token) => {
+      const isLinked = (ptype: string) => new RegExp(`\\b${ptype}\\([^)]*\\br\\.${token}\\b`).test(modelText);
+      const isDomain = new RegExp(`\\bg\\([^)]*,[^)]*, r\\.${token}\\)`).test(modelText);
       const named = rules.flatMap(({ ptype, values }) => {
         if (ptype === 'p') return values.slice(ofPolicy.indexOf(token)).slice(0, 1);
-        const linked = token === 'sub' ? 'g' : token === 'obj' ? 'g2' : '';
-        return ptype === linked ? values.slice(0, 2) : [];
+        if (isDomain) return values.slice(2, 3);
+        return isLinked(ptype) ? values.slice(0, 2) : [];
       });
-      return [...new Set([...named, ...(token === 'sub' ? [STRANGER] : [])])];
+      return [...new Set([...named, ...(token === subject ? [STRANGER] : [])])];
     })
     .reduce<string[][]>((all, some) => all.flatMap((one) => some.map((value) => [...one, value])), [[]]);
 }

@@ -3,10 +3,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readLivePolicy } from '../../src/casbin/live-policy.ts';
 import { reachableScope, type Scope } from '../../src/casbin/scope.ts';
-import { bootstrapDatabase, verifyDatabase } from '../../src/index.ts';
+import { bootstrapDatabase, definePolicy, verifyDatabase } from '../../src/index.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { decideAll } from '../../src/verification/decide.ts';
 import { createDatabase } from '../support/database.ts';
+import { modelText } from './judge.fixture.ts';
 import { openDatabase, store } from './large-table.fixture.ts';
 import { world } from './random-model.fixture.ts';
 
@@ -36,6 +37,46 @@ test('a bootstrap judges the rules that it reads, and all of them under full', a
   ]);
   await expect(bootstrapDatabase(pool, { verify: { full: true } })).rejects.toMatchObject({
     code: 'VERIFICATION_FAILED',
+  });
+});
+
+test('a row that holds no rule, and that no request can reach, is found under full', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool);
+  await pool.query(
+    `insert into casbin (ptype, rule)
+     select 'g', jsonb_build_array('user' || n, 'team' || n) from generate_series(1, $1::int) n`,
+    [MANY],
+  );
+  await pool.query(`insert into casbin (ptype, rule) values ('p', '["zz", 5, "read"]')`);
+
+  await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: false });
+  await expect(verifyDatabase(pool, { verify: { full: true } })).rejects.toMatchObject({
+    code: 'STORED_RULE_INVALID',
+  });
+});
+
+test('a role link that begins at a literal counts in a large table too', async () => {
+  const pool = (await createDatabase()).pool();
+  const text = modelText({
+    m: '(g(r.sub, p.sub) || g("everyone", p.sub)) && r.obj == p.obj && r.act == p.act',
+  });
+  const policy = definePolicy({
+    roles: { user: { permissions: { data: ['read'] } }, admin: { permissions: { data: ['write'] } } },
+    never: [['user', 'data', 'write']],
+  });
+  const options = { model: newModelFromString(text), policy, seeders: [] };
+  await bootstrapDatabase(pool, options);
+  await pool.query(
+    `insert into casbin (ptype, rule)
+     select 'g', jsonb_build_array('user' || n, 'team' || n) from generate_series(1, $1::int) n`,
+    [MANY],
+  );
+  await pool.query(`insert into casbin (ptype, rule) values ('g', '["everyone", "admin"]')`);
+
+  await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject({
+    code: 'VERIFICATION_FAILED',
+    report: { failures: [{ kind: 'never', request: ['user', 'data', 'write'], actual: 'allow' }] },
   });
 });
 

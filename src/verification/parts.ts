@@ -44,14 +44,15 @@ export function readParts(model: Model): Parts | null {
   const calls = roleCalls(matcher);
   const ofSubject = calls.filter(({ request }) => request === subject);
   const named = ofSubject.find(({ domain }) => domain !== null)?.domain ?? DOMAIN;
-  const domain = requestTokens.includes(named) && named !== subject ? named : null;
-  const isResource = ({ request }: Pick<RoleCall, 'request'>) => request !== subject && request !== domain;
+  const domain = requestTokens.includes(named) ? named : null;
   const inheriting = [
-    ...calls.map((call) => ({ ...call, from: 'below' as const })),
-    ...otherRoleCalls(matcher).map((call) => ({ ...call, from: 'anywhere' as const })),
-  ]
-    .filter(isResource)
-    .map(({ request: token, ptype, from }) => ({ token, ptype, from }));
+    ...calls.map(({ request: token, ptype }) => ({ token, ptype, from: 'below' as const })),
+    ...otherRoleCalls(matcher).map(({ request: token, ptype }) => ({
+      token,
+      ptype,
+      from: 'anywhere' as const,
+    })),
+  ].filter(({ token, from }) => token !== subject && (from === 'below' || token !== domain));
   return {
     requestTokens,
     policyTokens,

@@ -104,6 +104,24 @@ const MODELS = [
     denied: ['acme', 'ben', 'read'],
   },
   {
+    name: 'subjects that a rule for one below them is about',
+    subject: 'sub',
+    text: modelText({
+      p: 'priority, sub, obj, act, eft',
+      e: 'priority(p.eft) || deny',
+      m: 'g(p.sub, r.sub) && r.obj == p.obj && r.act == p.act',
+    }),
+    lines: [
+      'p, 1, ann, data, read, deny',
+      'p, 1, ben, data, read, allow',
+      'p, 1, ben, data, write, allow',
+      'g, ann, team',
+      'g, ben, team',
+    ],
+    swapped: ['team', 'data', 'read'],
+    denied: ['ann', 'data', 'write'],
+  },
+  {
     name: 'resources that a rule for one below them is about',
     subject: 'sub',
     text: modelText({

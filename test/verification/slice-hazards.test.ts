@@ -51,7 +51,7 @@ const HAZARDS = [
   {
     what: 'a string that Casbin takes for a rule text to evaluate, and puts a value into',
     m: 'r.obj == p.obj && r.act != "eval(p_obj)"',
-    rules: [p('ann', '" || r_sub != "', 'read'), p('ann', 'users', 'read')],
+    rules: [p('ann', 'users', 'read'), p('ann', '" || r_sub != "', 'read')],
     answer: true,
   },
   {
@@ -72,6 +72,15 @@ const HAZARDS = [
     m: 'g(r.sub, p.sub) && g(p.obj, r.sub) && r.act == p.act',
     rules: [p('t', 'x', 'write'), p('x', 'x', 'read'), g('x,x', 't'), g('x', 'x,x')],
     request: ['x,x', '', 'read'],
+    answer: true,
+  },
+  {
+    what: 'a role definition that is called in two domains, and remembers its arguments joined by commas',
+    r: 'sub, dom, obj, act',
+    g: ['g = _, _, _'],
+    m: 'g(r.obj, p.obj, r.act) && g(r.sub, p.sub, r.dom)',
+    rules: [p('other', 'other', 'read'), p('x', 'd', 'read'), g('a,x', 'd', 'e')],
+    request: ['a', 'd,e', 'a,x', 'e'],
     answer: true,
   },
   {
@@ -104,8 +113,8 @@ test.each(LITERALS)('a copy of a model has the same literal as the original: %s'
 });
 
 test.each(HAZARDS)('is decided as by a plain enforcer: $what', async (hazard) => {
-  const { m, rules, request = ['root', 'logs', 'read'], answer } = hazard;
-  const text = modelText({ m });
+  const { what: _, rules, request = ['root', 'logs', 'read'], answer, ...definitions } = hazard;
+  const text = modelText(definitions);
   const plain = await plainEnforcer(text, rules);
 
   const [decided] = await decideAll(newModelFromString(text), rules, [request]);

@@ -57,7 +57,7 @@ describe('a casbin table without any constraint', () => {
     await other.query(insert, [2]);
     const { logger, lines } = captureLog();
 
-    const bootstrap = bootstrapDatabase(database.pool(), { logger });
+    const bootstrap = bootstrapDatabase(database.pool(), { policy: defaultPolicy, logger });
     await untilBlocked(pool);
     await other.query('commit');
     other.release();

@@ -226,3 +226,27 @@ test('the order is not blamed for a rule that is missing, nor for one that was a
   expect(added).toMatchObject({ ok: false, rowOrder: null, failures: [{ kind: 'never' }] });
   expect(missing).toMatchObject({ ok: false, rowOrder: null });
 });
+
+test('the order is told of those failures alone that it makes, and only once no rule is missing', async () => {
+  const pool = (await createDatabase()).pool();
+  const given = options(DENY, ALLOW, 'p, z, z, z, allow');
+  const policy = { ...given.policy, never: [['user', 'logs', 'read']] };
+  await bootstrapDatabase(pool, { ...given, policy });
+  await pool.query('update casbin set id = 7 where id = 1');
+  await pool.query(
+    `insert into casbin (id, ptype, rule) values (0, 'p', '["user", "logs", "read", "allow"]')`,
+  );
+
+  const both = await verifyDatabase(pool, { ...given, policy });
+  await pool.query(`delete from casbin where rule ->> 0 = 'z'`);
+  const missing = await verifyDatabase(pool, { ...given, policy });
+
+  expect(
+    both.failures.map(({ request, reason }) => [request[1], reason.includes('order of the rows')]),
+  ).toEqual([
+    ['data', true],
+    ['logs', false],
+  ]);
+  expect(missing.failures.map(({ kind }) => kind)).toEqual(['missing-rule', 'decision', 'decision', 'never']);
+  expect(missing.rowOrder).toBeNull();
+});

@@ -54,7 +54,7 @@ test('a stored rule with too few values is in the log', async () => {
   expect(linesOf(lines, 'integrity_warning')[0]).toMatchObject({
     level: 40,
     rule: ['p', 'user', 'accounts'],
-    msg: 'It has 2 values, and the model defines 3. Correct or delete it.',
+    msg: 'It has 2 values, and the model defines 3: createEnforcer refuses it. Correct or delete it.',
   });
   expect(linesOf(lines, 'integrity_warnings')).toMatchObject([{ more: 11 }]);
 });

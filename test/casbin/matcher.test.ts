@@ -1,3 +1,4 @@
+import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import {
   isPlainConjunction,
@@ -7,8 +8,9 @@ import {
   patternTokens,
   roleCalls,
 } from '../../src/casbin/matcher.ts';
-import { linkedTokens } from '../../src/casbin/matcher-links.ts';
 import { collectNames, findParseFault } from '../../src/casbin/matcher-names.ts';
+import { linkedTokens } from '../../src/casbin/scope.ts';
+import { modelText } from '../verification/judge.fixture.ts';
 
 // As Casbin stores matchers: with `_` for the dot.
 const RBAC = 'g(r_sub, p_sub) && r_obj == p_obj && r_act == p_act';
@@ -61,8 +63,8 @@ describe('the leading conjuncts of a matcher', () => {
   });
 
   test('limit what can match, but where the text of a rule may become a part of the matcher', () => {
-    expect(shown(limitingConjuncts(RBAC))).toEqual(['g:sub>sub', 'obj=obj', 'act=act']);
-    expect(limitingConjuncts(`${RBAC} && eval(p_rule)`)).toEqual([]);
+    expect(shown(limitingConjuncts(RBAC, () => true))).toEqual(['g:sub>sub', 'obj=obj', 'act=act']);
+    expect(limitingConjuncts(`${RBAC} && eval(p_rule)`, () => true)).toEqual([]);
   });
 });
 
@@ -92,13 +94,20 @@ test('values of rules that a function is called with are patterns', () => {
 describe('what role links may be followed from', () => {
   test.each<[string, string[] | null]>([
     [RBAC, ['sub']],
-    ['g(p_sub, r_sub)', ['sub']],
-    ['g("everyone", p_sub) && r_obj == p_obj', []],
-    ['g(lower(r_sub), p_sub) && g2(r_obj, p_obj)', ['sub', 'obj']],
+    ['g(r_sub, p_sub) && g2(r_obj, p_obj)', ['sub', 'obj']],
+    ['g(p_sub, r_sub)', null],
+    ['g("everyone", p_sub) && r_obj == p_obj', null],
+    ['g(lower(r_sub), p_sub) && g2(r_obj, p_obj)', null],
     ['keyMatch(r_obj, p_obj)', []],
     ['g(r_sub, p_sub) && eval(p_rule)', null],
   ])('in %s is %j', (matcher, tokens) => {
-    expect(linkedTokens(matcher)).toEqual(tokens);
+    const text = modelText({
+      r: 'sub, obj, act, dom',
+      p: 'sub, obj, act, rule',
+      g: ['g = _, _', 'g2 = _, _'],
+      m: matcher.replaceAll(/\b([rp])_/g, '$1.'),
+    });
+    expect(linkedTokens(newModelFromString(text))).toEqual(tokens);
   });
 });
 

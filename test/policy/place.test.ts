@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { locator } from '../../src/policy/parsed.ts';
-import { findPlace, hasPlaces, pathOf, placeIn, recordPlaces } from '../../src/policy/place.ts';
+import { findPlace, pathOf, placeIn, recordPlaces } from '../../src/policy/place.ts';
 
 describe('a place in a text', () => {
   test.each([
@@ -82,11 +82,6 @@ describe('the place of a part', () => {
     expect(findPlace(undefined, ['roles'])).toBeNull();
     expect(findPlace('text', ['length'])).toBeNull();
     expect(findPlace(role, [])).toBeNull();
-  });
-
-  test('is known of what was recorded, and of that alone', () => {
-    expect(hasPlaces(role)).toBe(true);
-    expect(hasPlaces({ ...role })).toBe(false);
   });
 
   test('of a definition is a path where there is no file', () => {

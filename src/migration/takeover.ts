@@ -22,11 +22,11 @@ export async function takeOver(trx: AnyTransaction, schema: string): Promise<Tak
   if ((await readColumns(trx, 'casbin', schema)) === null) return null;
   await refuseAnotherShape(trx, 'casbin', COLUMN_TYPES);
   await refuseDivided(trx);
-  await refuseUnfilled(trx);
   // The constraint needs this lock anyway; taken now, no duplicate can come in between.
   await sql`lock table casbin in access exclusive mode`.execute(trx);
   const duplicatesRemoved = await removeDuplicates(trx);
   await refuseAmbiguousIds(trx);
+  await refuseUnfilled(trx);
   const constraintReplaced = await hasStockConstraint(trx);
   return constraintReplaced || duplicatesRemoved > 0 ? { constraintReplaced, duplicatesRemoved } : null;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
+import { defaultPolicy } from '../../src/policy/default-policy.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { refusalOf } from './refusal.fixture.ts';
 
@@ -37,7 +38,7 @@ describe('a table "casbin" is refused as it is', () => {
       /^There is a foreign table "casbin" /,
     ],
   ])('%s', async (_, statements, message) => {
-    const error = await refusalOf(await databaseWith(statements));
+    const error = await refusalOf(await databaseWith(statements), { policy: defaultPolicy });
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_SHAPE' });
     expect(error.message).toMatch(message);
   });
@@ -55,7 +56,7 @@ describe('a table "casbin" is refused as it is', () => {
     ],
   ])('with ids that have %s, until the remedy is run', async (_, statements, fact) => {
     const database = await databaseWith(statements);
-    const error = await refusalOf(database, { policy: { rules: [] }, seeders: [] });
+    const error = await refusalOf(database, { policy: null });
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_SHAPE' });
     expect(error.message).toContain(fact);
     await database.pool().query(/Have the ids made: (.*;)/.exec(error.message)?.[1] ?? '');
@@ -66,7 +67,7 @@ describe('a table "casbin" is refused as it is', () => {
     const database = await databaseWith(
       'create table casbin (id serial, ptype text, rule jsonb, tenant int not null, note text, made timestamptz not null default now())',
     );
-    const error = await refusalOf(database);
+    const error = await refusalOf(database, { policy: defaultPolicy });
     expect(error.message).toBe(
       'No rule can be added to table "casbin": column "tenant" has no default. Give column "tenant" a default, or let it be null.',
     );
@@ -80,7 +81,7 @@ describe('a duplicate that another table refers to', () => {
       create schema audit;
       create table audit."Grants" (rule_id int constraint "why granted" references casbin (id) on delete ${action});
       insert into audit."Grants" values (2), (3)`);
-    const error = await refusalOf(database);
+    const error = await refusalOf(database, { policy: defaultPolicy });
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_SHAPE' });
     expect(error.message).toContain('foreign key "why granted" of table audit."Grants" refers to id 2. ');
   });
@@ -90,7 +91,7 @@ describe('a duplicate that another table refers to', () => {
       ${TABLE} ${DUPLICATES}
       create table grants (rule_id int references casbin (id) on delete cascade);
       insert into grants values (1), (3), (null)`);
-    const report = await bootstrapDatabase(database.pool(), { seeders: [] });
+    const report = await bootstrapDatabase(database.pool(), { policy: defaultPolicy, seeders: [] });
     expect(report.takeover).toMatchObject({ duplicatesRemoved: 1 });
     const { rows } = await database.pool().query('select count(*)::int as count from grants');
     expect(rows).toEqual([{ count: 3 }]);

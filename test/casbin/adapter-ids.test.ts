@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createAdapter } from '../../src/casbin/adapter.ts';
-import { bootstrapDatabase } from '../../src/index.ts';
+import { bootstrapDatabase, defaultPolicy } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { storedRules, untilWaiting } from './rule-table.fixture.ts';
 
@@ -94,7 +94,7 @@ test('a sequence that a restored table is ahead of is set past it, also one that
     `create sequence ids; create table casbin (id int primary key default nextval('ids'), ${COLUMNS});
      insert into casbin values (1, 'p', '["a"]'), (70, 'p', '["b"]')`,
   );
-  await bootstrapDatabase(pool, { seeders: [] });
+  await bootstrapDatabase(pool, { policy: defaultPolicy, seeders: [] });
   const { rows } = await pool.query('select min(id) as first from casbin where id not in (1, 70)');
   expect(rows).toEqual([{ first: 71 }]);
 });

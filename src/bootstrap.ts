@@ -5,9 +5,14 @@ import { findConflict, retryConflicts } from './bootstrap/retry.ts';
 import { writeDatabase } from './bootstrap/write.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
-import { type Session, withSession } from './database/session.ts';
+import { answerTimeout, type Session, withSession } from './database/session.ts';
 import { isAbsence } from './database/sqlstates.ts';
-import { type AnyKysely, inReadOnlyTransaction, inWriteTransaction } from './database/transaction.ts';
+import {
+  type AnyKysely,
+  inReadOnlyTransaction,
+  inWriteTransaction,
+  stayAwake,
+} from './database/transaction.ts';
 import { type ResolvedOptions, resolveOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { BootstrapReport } from './report.ts';
@@ -39,7 +44,8 @@ export async function bootstrapDatabase(
 /** The same with options that are resolved, as many databases may share them. */
 export async function bootstrapResolved(pool: PoolLike, options: ResolvedOptions): Promise<Outcome> {
   try {
-    const attempt = () => withSession(pool, (session) => bootstrapOnce(session, options));
+    const limits = { ...options, answerTimeoutMs: answerTimeout(options) };
+    const attempt = () => withSession(pool, (session) => bootstrapOnce(session, options), limits);
     return await retryConflicts(attempt, options.logger);
   } catch (error) {
     throw await explainFailure(error, options, null);
@@ -62,10 +68,11 @@ async function confirmComplete(
   options: ResolvedOptions,
 ): Promise<Outcome | null> {
   try {
+    session.enter('the look at what is there');
     return await inReadOnlyTransaction(db, async (trx) => {
       const look = await lookAtDatabase(session, trx, options);
       if (!look.complete) return null;
-      const verification = await judge(trx, options, look.live);
+      const verification = await stayAwake(trx, options, () => judge(trx, options, look.live));
       const seeders = reportSeeded(options.seeders, look.context, options.progress);
       return { changed: false, migrations: [], takeover: null, seeders, verification };
     });
@@ -81,6 +88,7 @@ async function complete(session: Session, db: AnyKysely, options: ResolvedOption
     return await inWriteTransaction(db, async (trx) => {
       const outcome = await writeDatabase(session, db, trx, options);
       if (options.dryRun) throw new DryRunEnded(outcome);
+      session.enter('the commit');
       return outcome;
     });
   } catch (error) {

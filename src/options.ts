@@ -61,8 +61,23 @@ export interface BootstrapOptions extends EnforcerOptions {
   readonly verify?: VerifyOptions | false;
   /** How long to wait for any lock, in milliseconds; 0 waits without end. Default: 30 000. */
   readonly lockTimeoutMs?: number;
-  /** How long one statement may take, in milliseconds; 0 is without end. Default: the connection's own setting. */
+  /**
+   * How long to wait for a client of the pool, in milliseconds; 0 waits without end. Default: 30 000. What a pool
+   * itself limits (`connectionTimeoutMillis`) stays limited.
+   */
+  readonly connectTimeoutMs?: number;
+  /**
+   * How long one statement may take, in milliseconds; 0 is without end. Default: the connection's own setting. A
+   * server that has not answered a while after that is given up, and the connection closed: without this option
+   * after ten minutes, so give it where a migration may take longer.
+   */
   readonly statementTimeoutMs?: number;
+  /**
+   * How long the transaction may wait for its next statement, in milliseconds, before the server ends it; 0 is
+   * without end. Default: the connection's own setting, and 20 000 where that is none: else a client that is gone
+   * without a word would keep the lock. Raise it for a seeder or a migration that computes for longer.
+   */
+  readonly idleInTransactionTimeoutMs?: number;
   /** Do everything, verify, roll back, and report what would change. Default: false. */
   readonly dryRun?: boolean;
   /** Where listeners are told of a change, once, at the commit. Default: `casbin`, as casbin-pg-watcher has it. */

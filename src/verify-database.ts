@@ -6,8 +6,13 @@ import { findConflict, retryConflicts } from './bootstrap/retry.ts';
 import { chooseScope, readScope, ruleCountExpression } from './bootstrap/scope.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
-import { type Session, withSession } from './database/session.ts';
-import { type AnyTransaction, inReadOnlyTransaction, searchPathExpression } from './database/transaction.ts';
+import { answerTimeout, type Session, withSession } from './database/session.ts';
+import {
+  type AnyTransaction,
+  inReadOnlyTransaction,
+  searchPathExpression,
+  stayAwake,
+} from './database/transaction.ts';
 import { type ResolvedOptions, resolveOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { VerificationReport } from './verification/report.ts';
@@ -25,7 +30,8 @@ export async function verifyDatabase(
 ): Promise<VerificationReport> {
   const resolved = await resolveOptions(pool, { ...options, verify: options?.verify || {} });
   try {
-    const attempt = () => withSession(pool, (session) => verifyOnce(session, resolved));
+    const limits = { ...resolved, answerTimeoutMs: answerTimeout(resolved) };
+    const attempt = () => withSession(pool, (session) => verifyOnce(session, resolved), limits);
     return await retryConflicts(attempt, resolved.logger);
   } catch (error) {
     throw await explainFailure(error, resolved, null);
@@ -34,10 +40,11 @@ export async function verifyDatabase(
 
 async function verifyOnce(session: Session, options: ResolvedOptions): Promise<VerificationReport> {
   try {
+    session.enter('the verification');
     return await inReadOnlyTransaction(createKysely(session, options), async (trx) => {
       const live = await readScope(trx, await prepare(trx, options), options);
       refuseForeignRules(options, live);
-      return inspect(trx, options, live);
+      return stayAwake(trx, options, () => inspect(trx, options, live));
     });
   } catch (error) {
     throw findConflict(error, session) ?? (await explainFailure(error, options, session));

@@ -1,3 +1,4 @@
+import { NoClientInTime } from '../database/check-out.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { BootstrapError, ConnectionError } from '../errors.ts';
 import { reasonOf } from '../reason.ts';
@@ -6,6 +7,7 @@ import { reasonOf } from '../reason.ts';
 export function explainConnectFailure(cause: unknown): BootstrapError {
   if (cause instanceof BootstrapError) return cause;
   const reason = reasonOf(cause);
+  if (cause instanceof NoClientInTime) return failed(reason, remedyForWait(cause), cause);
   switch (errorCode(cause)) {
     case SQLSTATE.INVALID_PASSWORD:
     case SQLSTATE.INVALID_AUTHORIZATION:
@@ -31,6 +33,17 @@ export function explainConnectFailure(cause: unknown): BootstrapError {
       if (reason.includes('password must be')) return refused(reason, cause);
       return failed(reason, remedyFor(reason), cause);
   }
+}
+
+function remedyForWait({ allInUse }: NoClientInTime): string {
+  const inUse =
+    "Release the pool's other clients before, or make the pool larger: its only client may be the caller's own.";
+  const unreachable = 'Check that the server can be reached, and host and port.';
+  const raise = 'If it only needs longer, raise connectTimeoutMs.';
+  if (allInUse === null) return `All of its clients may be in use, or the server may not answer. ${raise}`;
+  return allInUse
+    ? `All of its clients are in use. ${inUse} ${raise}`
+    : `The server did not answer. ${unreachable} ${raise}`;
 }
 
 function refused(reason: string, cause: unknown): ConnectionError {

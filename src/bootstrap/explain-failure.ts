@@ -1,6 +1,6 @@
 import { CommitOutcomeUnknown, CommittedNothing, TransactionAborted } from '../database/dialect.ts';
-import { ConnectFailure, isConnectionLoss, type Session } from '../database/session.ts';
-import { errorCode } from '../database/sqlstates.ts';
+import { ConnectFailure, isConnectionLoss, NoAnswer, type Session } from '../database/session.ts';
+import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { StepFailure } from '../database/step-failure.ts';
 import {
   BootstrapError,
@@ -38,7 +38,8 @@ export async function explainFailure(
   if (error instanceof CommitOutcomeUnknown) return explainUnknownOutcome(error);
   const failure = readFailure(error);
   if (isSelfExplaining(failure.cause)) return failure.cause;
-  if (session?.broken || isConnectionLoss(failure.cause)) return explainLoss(failure);
+  if (session?.broken || isConnectionLoss(failure.cause))
+    return explainLoss(failure, session?.broken ?? null);
   return (
     explainTransactionMisuse(failure) ??
     (await explainSqlstate(failure, options, session)) ??
@@ -74,17 +75,36 @@ function isSelfExplaining(cause: unknown): cause is BootstrapError {
 function explainUnknownOutcome(error: Error): ConnectionError {
   return new ConnectionError(
     'OUTCOME_UNKNOWN',
-    'The connection was lost during the commit, so it is not known whether the database was changed: all of it was, or nothing. Run it again, which is safe in both cases.',
+    `The connection was lost during the commit: ${reasonOf(error.cause)}. So it is not known whether the database was changed: all of it was, or nothing. Run it again, which is safe in both cases.`,
     { cause: error.cause },
   );
 }
 
-function explainLoss(failure: Failure): ConnectionError {
-  return new ConnectionError(
-    'CONNECTION_LOST',
-    `The connection was lost: ${describeFailure(failure)}. Nothing was changed. Run it again.`,
-    { cause: failure.cause },
-  );
+function explainLoss(failure: Failure, broken: Error | null): ConnectionError {
+  // What came after the loss says only that there is no connection any more.
+  const told = broken !== null && errorCode(failure.cause) === undefined ? broken : failure.cause;
+  const lost = { ...failure, cause: told };
+  const message = `The connection was lost: ${describeFailure(lost)}. Nothing was changed. ${remedyForLoss(told)}`;
+  return new ConnectionError('CONNECTION_LOST', message, { cause: told });
+}
+
+/** To run it again helps only where the connection was lost by chance. */
+function remedyForLoss(cause: unknown): string {
+  if (cause instanceof NoAnswer) {
+    return 'Run it again; if it stays so, check the network and the server. If a statement needs longer, raise statementTimeoutMs.';
+  }
+  switch (errorCode(cause)) {
+    case SQLSTATE.IDLE_IN_TRANSACTION_TIMEOUT:
+      return 'The server ends a transaction that waits too long for its next statement. Raise idleInTransactionTimeoutMs, or let seeders and migrations compute beforehand; they must not wait for another client of the same pool.';
+    case SQLSTATE.TRANSACTION_TIMEOUT:
+      return "The bootstrap takes longer than the server's transaction_timeout allows. Raise it for this role: alter role … set transaction_timeout = …;";
+    case SQLSTATE.PROTOCOL_VIOLATION:
+      return reasonOf(cause).includes('statement pooling')
+        ? 'A bootstrap is one transaction: set pool_mode = transaction or session in PgBouncer, or connect to the server itself.'
+        : 'Run it again; if it stays so, connect to the server itself, without a pooler between.';
+    default:
+      return 'Run it again.';
+  }
 }
 
 function explainRest({ cause }: Failure): BootstrapError {

@@ -23,7 +23,7 @@ export async function explainLockTimeout(
   const lock = advisory ? `The lock of ${cause.owner}` : 'A lock on a table or a row';
   const waiting = step?.name ? ` for ${step.kind} "${step.name}"` : '';
   const list = holders.map(describeHolder).join('; ');
-  const holder = list === '' ? 'Whoever held it has let go since' : `It is held by ${list}`;
+  const holder = list === '' ? 'The lock has since been released' : `It is held by ${list}`;
   const message = `${lock} was not granted${waiting} within ${lockTimeoutMs} ms. Nothing was changed. ${holder}. Wait for it and run again, raise lockTimeoutMs, or end the session that holds it with pg_terminate_backend.`;
   return new LockTimeoutError(message, holders, { cause });
 }

@@ -1,6 +1,6 @@
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { readColumns } from '../database/columns.ts';
-import { type AnyTransaction, readAndLetGo } from '../database/transaction.ts';
+import { type AnyTransaction, readAndLetGo, stayAwake } from '../database/transaction.ts';
 import { StoredRuleError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import { isSamePolicy } from '../policy/rule-set.ts';
@@ -35,14 +35,19 @@ export async function watchPolicy(
   });
   // Nor is a broken hierarchy decided on, which could take forever.
   const watched = initial.length > 0 && (await findBrokenLinks(options, initial)).length === 0;
-  const unkept = new Set((watched ? await findUnkept(options, initial) : []).map(({ number }) => number));
+  const unkept = new Set(
+    (watched ? await stayAwake(trx, options, () => findUnkept(options, initial)) : []).map(
+      ({ number }) => number,
+    ),
+  );
   let before = initial;
   return async (migration) => {
     if (!watched) return;
     const after = await read();
     if (isSamePolicy(before, after)) return;
     const links = await findBrokenLinks(options, after);
-    const broken = links.length > 0 ? links : await findBroken(options, unkept, after);
+    const broken =
+      links.length > 0 ? links : await stayAwake(trx, options, () => findBroken(options, unkept, after));
     if (broken.length > 0) {
       const { brokenBy } = await import('./broken-by.ts');
       throw brokenBy(migration, before, after, broken);

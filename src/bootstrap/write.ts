@@ -1,12 +1,13 @@
 import { sql } from 'kysely';
 import { createAdapter } from '../casbin/adapter.ts';
 import { acquireBootstrapLock } from '../database/lock.ts';
-import type { Session } from '../database/session.ts';
+import { type Session, withGrace } from '../database/session.ts';
 import {
   type AnyKysely,
   type AnyTransaction,
   markTransaction,
   searchPathExpression,
+  stayAwake,
 } from '../database/transaction.ts';
 import { migrateDatabase } from '../migration/migrate.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
@@ -31,10 +32,13 @@ export async function writeDatabase(
   options: ResolvedOptions,
 ): Promise<Omit<BootstrapReport, 'durationMs'>> {
   const { logger, progress } = options;
+  session.enter('the beginning of the write transaction');
   const { schema, applicationSchema } = await resolveSchemas(trx, options.schema);
   await sql`select ${searchPathExpression(schema)}`.execute(trx);
   await markTransaction(trx);
-  await acquireBootstrapLock(trx, schema);
+  session.enter('the lock of the bootstrap');
+  await session.within(withGrace(options.lockTimeoutMs), () => acquireBootstrapLock(trx, schema));
+  session.enter('the migrations');
   await refuseForgottenPolicy(trx, schema, options);
 
   const { applied, takeover, firstRun } = await migrateDatabase(db, trx, {
@@ -50,9 +54,13 @@ export async function writeDatabase(
   const context = shareContext({ db: trx, logger, schema, firstRun }, () =>
     createAdapter(session.client, { schema }),
   );
-  const seeders = await runSeeders(options.seeders, context, progress);
+  const enter = (seeder: string) => session.enter(`seeder "${seeder}"`);
+  const seeders = await runSeeders(options.seeders, context, progress, enter);
+  session.enter('the verification');
+  // What a deferred trigger does, it does now: at the commit, nobody would verify it.
+  await sql`set constraints all immediate`.execute(trx);
   const live = options.verify === null ? NOTHING_READ : await readPolicy(trx, options);
-  const verification = await judge(trx, options, live);
+  const verification = await stayAwake(trx, options, () => judge(trx, options, live));
 
   const changed = applied.length > 0 || takeover !== null || seeders.some(({ inserted }) => inserted > 0);
   if (changed) await announceChange(trx, options.notifyChannel);

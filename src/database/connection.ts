@@ -9,6 +9,16 @@ import { refuseTransactionControl } from './transaction-control.ts';
  */
 export class TransactionAborted extends Error {}
 
+/** PostgreSQL's protocol ends a statement at the first NUL, and can't read what is behind it. */
+function refuseNul(sql: string): void {
+  const nul = sql.indexOf('\0');
+  if (nul === -1) return;
+  const before = sql.slice(Math.max(0, nul - 40), nul);
+  throw new TypeError(
+    `a name or a statement holds a NUL character, which PostgreSQL can't store: behind ${JSON.stringify(before)}`,
+  );
+}
+
 /** The one connection of a Kysely over one client. */
 export class ClientConnection implements DatabaseConnection {
   readonly #session: Session;
@@ -20,6 +30,7 @@ export class ClientConnection implements DatabaseConnection {
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
     refuseTransactionControl(sql);
+    refuseNul(sql);
     const { rows, rowCount, command } = await this.#session.client
       .query(sql, [...parameters])
       .catch((error: unknown) => this.#fail(error));

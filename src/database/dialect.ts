@@ -26,7 +26,15 @@ export interface TransactionLimits {
   readonly lockTimeoutMs: number;
   /** Default: the connection's own setting. */
   readonly statementTimeoutMs?: number | undefined;
+  /** Default: the connection's own setting, and {@link DEFAULT_IDLE_MS} where it has none. */
+  readonly idleInTransactionTimeoutMs?: number | undefined;
 }
+
+/**
+ * How long a transaction may wait for its client where nobody has said: less than others wait for its lock, since a
+ * client that is gone without a word keeps that lock until then.
+ */
+export const DEFAULT_IDLE_MS = 20_000;
 
 /**
  * A Kysely over one client: whatever runs on it, runs on that connection.
@@ -78,12 +86,18 @@ class SingleClientDriver implements Driver {
     const { isolationLevel, accessMode } = settings;
     // In one round trip, and before any statement: a table's lock is waited for before its query sets anything.
     const begin = [`begin isolation level ${isolationLevel} ${accessMode}`, ...settingsOf(this.#limits)];
-    await this.#session.client.query(begin.join('; '));
+    await this.#session.client.query(begin.join('; ')).catch(async (error: unknown) => {
+      // What stands behind the begin may have failed, and left a transaction open.
+      await this.rollbackTransaction();
+      throw error;
+    });
     this.#inTransaction = true;
     this.#readOnly = accessMode === 'read only';
   }
 
   async commitTransaction(): Promise<void> {
+    // Then the commit is not even sent.
+    if (this.#session.broken !== null) throw this.#session.broken;
     const { command } = await this.#session.client.query('commit').catch((cause: unknown) => {
       if (this.#session.broken === null && !isConnectionLoss(cause) && hasSqlstate(cause)) throw cause;
       this.#session.markBroken(cause);
@@ -107,15 +121,20 @@ class SingleClientDriver implements Driver {
 
 function settingsOf(limits: TransactionLimits | undefined): string[] {
   if (limits === undefined) return [];
-  const { lockTimeoutMs, statementTimeoutMs } = limits;
+  const { lockTimeoutMs, statementTimeoutMs, idleInTransactionTimeoutMs: idleMs } = limits;
   return [
     `set local lock_timeout = ${lockTimeoutMs}`,
-    'set local idle_in_transaction_session_timeout = 0',
+    idleMs === undefined ? LIMIT_IDLENESS : `set local idle_in_transaction_session_timeout = ${idleMs}`,
+    // Off, it stores what is null in a list of values as the text NULL.
+    'set local array_nulls = on',
     // Compiling a query takes longer than any of ours runs, and old statistics can make it look worth it.
     'set local jit = off',
     ...(statementTimeoutMs === undefined ? [] : [`set local statement_timeout = ${statementTimeoutMs}`]),
   ];
 }
+
+/** An operator's own limit stays as it is. */
+const LIMIT_IDLENESS = `select set_config('idle_in_transaction_session_timeout', '${DEFAULT_IDLE_MS}', true) where current_setting('idle_in_transaction_session_timeout') = '0'`;
 
 function hasSqlstate(error: unknown): boolean {
   return error instanceof Error && 'code' in error && /^[0-9A-Z]{5}$/.test(String(error.code));

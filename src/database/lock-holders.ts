@@ -61,8 +61,8 @@ export async function findTableLockHolders(
 }
 
 async function findHolders(db: AnyKysely, condition: RawBuilder<unknown>): Promise<LockHolder[]> {
-  const { rows } = await sql<{ pid: number; application_name: string | null; since: Date | null }>`
-    select distinct l.pid, a.application_name, a.xact_start as since
+  const { rows } = await sql<{ pid: number; application_name: string | null; since: string | null }>`
+    select distinct l.pid, a.application_name, (extract(epoch from a.xact_start) * 1000)::text as since
     from pg_catalog.pg_locks l
     join pg_catalog.pg_stat_activity a on a.pid = l.pid
     where l.granted
@@ -74,6 +74,7 @@ async function findHolders(db: AnyKysely, condition: RawBuilder<unknown>): Promi
   return rows.map(({ pid, application_name, since }) => ({
     pid,
     applicationName: application_name ?? '',
-    since,
+    // Neither the server's DateStyle nor the application's parsers of timestamps have a say in it.
+    since: since === null ? null : new Date(Number(since)),
   }));
 }

@@ -1,5 +1,8 @@
-import type { ClientLike, PoolLike } from './client.ts';
+import { checkOut, LONGEST_TIMER_MS } from './check-out.ts';
+import type { ClientLike, PoolLike, QueryResultLike } from './client.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
+
+export { ConnectFailure } from './check-out.ts';
 
 /** Node's codes for a connection that is gone, and PostgreSQL's for one that it ended. */
 const LOSS_CODES: ReadonlySet<string> = new Set([
@@ -10,15 +13,71 @@ const LOSS_CODES: ReadonlySet<string> = new Set([
   SQLSTATE.CRASH_SHUTDOWN,
   SQLSTATE.CANNOT_CONNECT_NOW,
   SQLSTATE.IDLE_IN_TRANSACTION_TIMEOUT,
+  SQLSTATE.TRANSACTION_TIMEOUT,
 ]);
+
+/** How long the server may take for a statement where nobody has said: a migration may build an index. */
+const DEFAULT_ANSWER_MS = 600_000;
+
+/** How long work may go on after its connection was lost: normally its next statement ends it. */
+const END_OF_WORK_MS = 1_000;
+
+/** What bounds the waiting of a session; all of it has a default. */
+export interface SessionLimits {
+  /** How long to wait for a client of the pool; 0 or none: without end. */
+  readonly connectTimeoutMs?: number;
+  /** How long to wait for the answer to a statement; null: without end. */
+  readonly answerTimeoutMs?: number | null;
+}
+
+/** What a session has to wait for a statement whose time and whose waiting for locks the server bounds itself. */
+export function answerTimeout({
+  statementTimeoutMs,
+  lockTimeoutMs,
+}: {
+  readonly statementTimeoutMs: number | undefined;
+  readonly lockTimeoutMs: number;
+}): number | null {
+  if (statementTimeoutMs !== undefined) return withGrace(statementTimeoutMs);
+  return lockTimeoutMs === 0 ? null : withGrace(Math.max(DEFAULT_ANSWER_MS, lockTimeoutMs));
+}
+
+/** The server is to find out first, since it says more; 0 is without end, there as here. */
+export function withGrace(timeoutMs: number): number | null {
+  return timeoutMs === 0 ? null : timeoutMs + Math.min(Math.max(timeoutMs, 1_000), 10_000);
+}
+
+/** The server did not answer in time, so that its connection is given up. */
+export class NoAnswer extends Error {
+  constructor(activity: string, timeoutMs: number) {
+    super(`the server did not answer within ${timeoutMs} ms (${activity})`);
+  }
+}
 
 /** A checked-out client, and whether it is still any good. */
 export class Session {
+  /** Answers within the limit of the session, or fails; the client that was given, where there is no limit. */
   readonly client: ClientLike;
+  #answerTimeoutMs: number | null;
+  #activity = 'a statement';
   #broken: Error | null = null;
+  #reportLoss: (error: Error) => void = () => {};
+  /** Rejects when the client is found to be broken. */
+  readonly #lost = new Promise<never>((_, reject) => {
+    this.#reportLoss = reject;
+  });
 
-  constructor(client: ClientLike) {
-    this.client = client;
+  constructor(client: ClientLike, answerTimeoutMs?: number | null) {
+    this.#answerTimeoutMs = answerTimeoutMs ?? null;
+    this.client =
+      answerTimeoutMs === undefined
+        ? client
+        : {
+            query: (text, values) => this.#ask(() => send(client, text, values)),
+            on: (event, listener) => client.on?.(event, listener),
+            removeListener: (event, listener) => client.removeListener?.(event, listener),
+          };
+    this.#lost.catch(() => {});
   }
 
   /** Why the client must not go back to its pool; null while it may. */
@@ -28,24 +87,100 @@ export class Session {
 
   /** Has the client destroyed instead of returned. */
   markBroken(error: unknown): void {
-    this.#broken ??= error instanceof Error ? error : new Error(String(error));
+    if (this.#broken !== null) return;
+    this.#broken = error instanceof Error ? error : new Error(String(error));
+    this.#reportLoss(this.#broken);
+  }
+
+  /** Says what the statements that follow belong to, for the message of one that is not answered. */
+  enter(activity: string): void {
+    this.#activity = activity;
+  }
+
+  /** Runs statements that may take another time than others. */
+  async within<T>(answerTimeoutMs: number | null, work: () => Promise<T>): Promise<T> {
+    const usual = this.#answerTimeoutMs;
+    this.#answerTimeoutMs = answerTimeoutMs;
+    try {
+      return await work();
+    } finally {
+      this.#answerTimeoutMs = usual;
+    }
+  }
+
+  /**
+   * The result of work that uses this session. When the connection is lost, work that does not notice, as it waits
+   * for something else, is left alone after a while: a seeder may wait for a client of the same pool.
+   */
+  async resultOf<T>(work: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const abandoned = this.#lost.catch(async (error: Error): Promise<never> => {
+      await new Promise((resolve) => {
+        timer = setTimeout(resolve, END_OF_WORK_MS);
+      });
+      throw error;
+    });
+    try {
+      return await Promise.race([work, abandoned]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #ask(ask: () => Promise<QueryResultLike>): Promise<QueryResultLike> {
+    // The driver would only say that the client can't be used any more.
+    if (this.#broken !== null) throw this.#broken;
+    const timeoutMs = this.#answerTimeoutMs;
+    if (timeoutMs === null || timeoutMs > LONGEST_TIMER_MS) return ask();
+    let timer: NodeJS.Timeout | undefined;
+    const unanswered = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const error = new NoAnswer(this.#activity, timeoutMs);
+        this.markBroken(error);
+        reject(error);
+      }, timeoutMs);
+    });
+    try {
+      return await Promise.race([ask(), unanswered]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 
-/** Thrown when no client could be had. */
-export class ConnectFailure extends Error {}
+/** A pg client whose pool was given a `query_timeout`, which would end a wait for another bootstrap. */
+interface HurriedClient {
+  query(config: {
+    text: string;
+    values: unknown[] | undefined;
+    query_timeout: number;
+  }): Promise<QueryResultLike>;
+}
+
+function send(client: ClientLike, text: string, values?: unknown[]): Promise<QueryResultLike> {
+  return isHurried(client)
+    ? client.query({ text, values, query_timeout: LONGEST_TIMER_MS })
+    : client.query(text, values);
+}
+
+function isHurried(client: ClientLike | HurriedClient): client is HurriedClient {
+  const parameters: unknown = Reflect.get(client, 'connectionParameters');
+  return Boolean(Reflect.get(Object(parameters), 'query_timeout'));
+}
 
 /** Runs `work` with one client of the pool, which is returned afterwards, or destroyed when it is broken. */
-export async function withSession<T>(pool: PoolLike, work: (session: Session) => Promise<T>): Promise<T> {
-  const client = await checkOut(pool).catch((cause: unknown) => {
-    throw new ConnectFailure('No connection', { cause });
-  });
-  const session = new Session(client);
+export async function withSession<T>(
+  pool: PoolLike,
+  work: (session: Session) => Promise<T>,
+  { connectTimeoutMs = 0, answerTimeoutMs = withGrace(DEFAULT_ANSWER_MS) }: SessionLimits = {},
+): Promise<T> {
+  const client = await checkOut(pool, connectTimeoutMs);
+  const session = new Session(client, answerTimeoutMs);
   // Without a listener, a backend that is killed between two statements would end the process.
   const onError = (error: Error) => session.markBroken(error);
   client.on?.('error', onError);
   try {
-    return await work(session);
+    return await session.resultOf(work(session));
   } catch (error) {
     if (isConnectionLoss(error)) session.markBroken(error);
     throw error;
@@ -55,17 +190,10 @@ export async function withSession<T>(pool: PoolLike, work: (session: Session) =>
   }
 }
 
-/** Asynchronous as a whole: for a connection string that is none, a pool throws before there is a promise. */
-async function checkOut(pool: PoolLike): Promise<ClientLike> {
-  const client: ClientLike | undefined = await pool.connect();
-  if (typeof client?.query !== 'function')
-    throw new TypeError("the pool's connect() gave no client to query");
-  return client;
-}
-
 /** Whether an error says that the connection is gone. */
 export function isConnectionLoss(error: unknown): boolean {
   const code = errorCode(error);
-  // Class 08 is PostgreSQL's for connection exceptions.
-  return code !== undefined && (LOSS_CODES.has(code) || /^08...$/.test(code));
+  if (code === undefined) return false;
+  // Class 08 is PostgreSQL's for connection exceptions; a message that it could not read leaves the connection open.
+  return LOSS_CODES.has(code) || (/^08...$/.test(code) && code !== SQLSTATE.PROTOCOL_VIOLATION);
 }

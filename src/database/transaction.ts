@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
+import { DEFAULT_IDLE_MS } from './dialect.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the tables in it belong to seeders and migrations too
 export type AnyTransaction = Transaction<any>;
@@ -48,6 +49,40 @@ export async function isSameTransaction(db: AnyKysely): Promise<boolean> {
     select current_setting(${MARKER}, true) as marker
   `.execute(db);
   return rows[0]?.marker === 'open';
+}
+
+/** Nor does an operator set a shorter limit on idleness than this, as every transaction would meet it. */
+const LONGEST_SILENCE_MS = 2_000;
+
+/**
+ * Runs long work that needs no statements, with an empty one every now and then: a server that ends idle
+ * transactions would take the client for gone. One that is blocked by a single computation is silent, and ended.
+ */
+export async function stayAwake<T>(
+  trx: AnyTransaction,
+  {
+    idleInTransactionTimeoutMs = DEFAULT_IDLE_MS,
+  }: { readonly idleInTransactionTimeoutMs: number | undefined },
+  work: () => Promise<T>,
+): Promise<T> {
+  let pending: Promise<void> | null = null;
+  const speak = () => {
+    pending ??= sql`select`.execute(trx).then(
+      () => {
+        pending = null;
+      },
+      // The connection is lost, which the next statement tells.
+      () => {},
+    );
+  };
+  const interval = Math.min(LONGEST_SILENCE_MS, idleInTransactionTimeoutMs / 4 || LONGEST_SILENCE_MS);
+  const timer = setInterval(speak, interval);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+    await pending;
+  }
 }
 
 /**

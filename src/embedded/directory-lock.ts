@@ -7,7 +7,8 @@ import { importOptional } from './optional-import.ts';
 /** Stays in the folder when it is unlocked: removing it could let two processes lock two different files. */
 export const LOCK_FILE = 'casbin-bootstrap.lock';
 
-const WAIT_MS = 60_000;
+/** Less than a bootstrap waits for a client, so that whoever waits is told who has the folder. */
+const WAIT_MS = 25_000;
 const POLL_MS = 50;
 
 /** A folder that no other process opens until `release` is called or this process is gone. */

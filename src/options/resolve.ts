@@ -43,7 +43,9 @@ export interface ResolvedOptions {
   readonly verify: VerifyOptions | null;
   readonly schema: string | undefined;
   readonly lockTimeoutMs: number;
+  readonly connectTimeoutMs: number;
   readonly statementTimeoutMs: number | undefined;
+  readonly idleInTransactionTimeoutMs: number | undefined;
   readonly dryRun: boolean;
   readonly notifyChannel: string | null;
   readonly logger: Logger;
@@ -114,7 +116,9 @@ export async function completeOptions(
     verify: options.verify === false ? null : (options.verify ?? {}),
     schema: options.schema,
     lockTimeoutMs: options.lockTimeoutMs ?? 30_000,
+    connectTimeoutMs: options.connectTimeoutMs ?? 30_000,
     statementTimeoutMs: options.statementTimeoutMs,
+    idleInTransactionTimeoutMs: options.idleInTransactionTimeoutMs,
     dryRun: options.dryRun ?? false,
     notifyChannel: options.notifyChannel === false ? null : (options.notifyChannel ?? 'casbin'),
     logger,

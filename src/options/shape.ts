@@ -94,7 +94,9 @@ export const bootstrapEntries = {
         ),
   ),
   lockTimeoutMs: v.optional(milliseconds),
+  connectTimeoutMs: v.optional(milliseconds),
   statementTimeoutMs: v.optional(milliseconds),
+  idleInTransactionTimeoutMs: v.optional(milliseconds),
   dryRun: flag,
   notifyChannel: optionalBy((input) => (input === false ? v.any() : identifier)),
   logger: v.optional(

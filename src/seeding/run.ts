@@ -8,18 +8,21 @@ import type { Seeder, SeederContext, SeederResult } from './seeder.ts';
 /**
  * Runs the seeders one after the other, in the order given.
  *
+ * @param enter is told the name of each before it runs
  * @throws StepFailure naming the seeder that threw, or that left the transaction ended or aborted
  */
 export async function runSeeders(
   seeders: readonly Seeder[],
   context: SharedContext,
   progress: ProgressReporter,
+  enter: (seeder: string) => void,
 ): Promise<SeederReport[]> {
   const { logger } = context;
   logger.info({ event: 'seeding_started', seeders: seeders.map(({ name }) => name) }, 'Seeding started');
   const reports: SeederReport[] = [];
   for (const seeder of seeders) {
     const started = performance.now();
+    enter(seeder.name);
     const result = await runSeeder(
       seeder,
       bindContext(context, progress.start('seed', seeder.total ?? 0, seeder.name)),

@@ -305,6 +305,35 @@ describe('a connection that is lost', () => {
     },
   );
 
+  test.for([
+    ['the look', 'read only', bootstrapDatabase],
+    ['the write transaction', 'read write', bootstrapDatabase],
+    ['a verification', 'read only', verifyDatabase],
+  ] as const)(
+    'a statement that fails right behind the begin of %s leaves no transaction open',
+    async ([_, mode, run]) => {
+      const database = await createDatabase();
+      const pool = database.pool({ max: 1 });
+      const failing = {
+        async connect() {
+          const client = await pool.connect();
+          return Object.assign(Object.create(client), {
+            query: (text: string, values?: unknown[]) =>
+              client.query(
+                text.startsWith('begin') && text.includes(mode) ? `${text}; select 1/0` : text,
+                values,
+              ),
+          });
+        },
+      };
+      const error = await failureOf(() => run(failing));
+      expect(error).toMatchObject({ code: 'DATABASE_REFUSED' });
+      expect(error.message).toContain('division by zero');
+      await expect(pool.query('select 1'), 'the client can be used').resolves.toBeDefined();
+      expect(pool.totalCount).toBe(1);
+    },
+  );
+
   test('at the end of a look that found nothing to do leaves nothing unknown', async () => {
     const database = await createDatabase();
     await bootstrapDatabase(database.pool());

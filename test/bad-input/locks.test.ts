@@ -153,6 +153,13 @@ test('a holder without a name and without rights to see more of it is named by i
   expect(error.message).toContain(`It is held by pid ${rows[0].pid} (no application_name). Wait`);
 });
 
+test('a holder is told with the time since when, whatever the DateStyle is', async () => {
+  const database = await createDatabase();
+  const pid = await hold(database, `select pg_advisory_xact_lock(${0x6373626e}, hashtext('public'))`);
+  const pool = database.pool({ options: '-c DateStyle=SQL,DMY' });
+  await expectHeldBy(pid, refusalOf(database, SHORT, pool));
+});
+
 test('a lock wait is not ended by a shorter statement_timeout of the role', async () => {
   const database = await createDatabase();
   const pid = await hold(database, `select pg_advisory_xact_lock(${0x6373626e}, hashtext('public'))`);

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, type Seeder } from '../../src/index.ts';
+import { bootstrapDatabase, providerSeeder, rowSeeder, type Seeder } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { untilBlocked } from './database-state.fixture.ts';
 
@@ -12,6 +12,7 @@ const OF_INTEREST = [
   'transaction_isolation',
   'transaction_read_only',
   'jit',
+  'array_nulls',
 ];
 
 /** A seeder that notes the settings that it runs under. */
@@ -62,14 +63,98 @@ describe('the settings of the role', () => {
     expect(seen[0], 'and holds again afterwards').toMatchObject({ statement_timeout: '400ms' });
   });
 
-  test('of an idle_in_transaction_session_timeout does not end a slow seeder', async () => {
+  test.for([
+    ['5s', {}, '5s'],
+    ['5s', { idleInTransactionTimeoutMs: 60_000 }, '1min'],
+    ['5s', { idleInTransactionTimeoutMs: 0 }, '0'],
+    ['0', {}, '20s'],
+    ['0', { idleInTransactionTimeoutMs: 0 }, '0'],
+  ] as const)(
+    'of idle_in_transaction_session_timeout = %s stays with %o: %s',
+    async ([setting, options, expected]) => {
+      const database = await createDatabase();
+      const seen: Record<string, string>[] = [];
+      const pool = database.pool({
+        max: 1,
+        options: `-c idle_in_transaction_session_timeout=${setting}`,
+      });
+
+      await bootstrapDatabase(pool, { ...options, seeders: [witness(seen)] });
+
+      expect(seen[0]).toMatchObject({ idle_in_transaction_session_timeout: expected });
+    },
+  );
+
+  test('of array_nulls = off does not make nulls a text', async () => {
     const database = await createDatabase();
-    const seen: Record<string, string>[] = [];
-    const pool = database.pool({ max: 1, options: '-c idle_in_transaction_session_timeout=5s' });
+    const pool = database.pool({ max: 1, options: '-c array_nulls=off' });
+    await pool.query('create table note (id int primary key, author text)');
+    const rows = [
+      { id: 1, author: null },
+      { id: 2, author: 'NULL' },
+    ];
 
-    await bootstrapDatabase(pool, { seeders: [witness(seen)] });
+    const notes: Seeder = {
+      name: 'notes',
+      async seed({ db }) {
+        const ids = rows.map(({ id }) => id);
+        const authors = rows.map(({ author }) => author);
+        await sql`insert into note select * from unnest(${ids}::int[], ${authors}::text[])`.execute(db);
+        return { inserted: 2, existing: 0 };
+      },
+    };
+    await bootstrapDatabase(pool, { seeders: [notes] });
 
-    expect(seen[0]).toMatchObject({ idle_in_transaction_session_timeout: '0' });
+    expect((await pool.query('select * from note order by id')).rows).toEqual(rows);
+  });
+
+  test('that change how values are written change nothing', async () => {
+    const database = await createDatabase();
+    const options = [
+      'array_nulls=off',
+      'standard_conforming_strings=off',
+      'backslash_quote=off',
+      'bytea_output=escape',
+      'DateStyle=SQL,DMY',
+      'IntervalStyle=sql_standard',
+      'TimeZone=Pacific/Apia',
+      'extra_float_digits=-15',
+      'xmloption=document',
+      'transform_null_equals=on',
+      'quote_all_identifiers=on',
+      'default_transaction_deferrable=on',
+      'session_replication_role=replica',
+    ];
+    const pool = database.pool({ max: 1, options: options.map((option) => `-c ${option}`).join(' ') });
+    await pool.query('create table kept (at timestamptz primary key, weight float8, bytes bytea, note text)');
+    const rows = [
+      {
+        at: new Date('2026-02-03T04:05:06.789Z'),
+        weight: 0.1 + 0.2,
+        bytes: Buffer.from([0, 92, 255]),
+        note: null,
+      },
+      {
+        at: new Date('2026-03-02T04:05:06.789Z'),
+        weight: 1e-300,
+        bytes: Buffer.from("\\'"),
+        note: "\\' NULL",
+      },
+    ];
+    const kept = () => rowSeeder({ name: 'kept', table: 'kept', key: ['at'], rows });
+    const rules = [['p', "o'hara\\", 'NULL', '{"a"}']];
+
+    await bootstrapDatabase(pool, { policy: { rules }, seeders: [kept(), providerSeeder()] });
+    const again = await bootstrapDatabase(pool, { policy: { rules }, seeders: [kept(), providerSeeder()] });
+
+    expect(again.changed).toBe(false);
+    const plain = database.pool({ max: 1 });
+    expect((await plain.query('select * from kept order by at')).rows).toEqual(rows);
+    expect((await plain.query("select rule from casbin where ptype = 'p'")).rows).toEqual([
+      { rule: rules[0]?.slice(1) },
+    ]);
+    const { rows: nulls } = await plain.query("select from providers p where p::text like '%NULL%'");
+    expect(nulls).toEqual([]);
   });
 });
 

@@ -134,7 +134,7 @@ describe('a transaction', () => {
       limits,
       bare,
     );
-    expect(inside).toMatchObject({ lock: '4321ms', statement: '5432ms', idle: '0', jit: 'off' });
+    expect(inside).toMatchObject({ lock: '4321ms', statement: '5432ms', idle: '9s', jit: 'off' });
     expect(outside).toMatchObject({ lock: '0', statement: '8s', idle: '9s', jit: 'on' });
   });
 

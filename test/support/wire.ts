@@ -11,7 +11,7 @@ interface WireConnection {
   readonly statements: string[];
 }
 
-/** A TCP proxy before the server that counts, and can cut, what passes. `await using` closes it. */
+/** A TCP proxy before the server that counts, and can cut or hold back, what passes. `await using` closes it. */
 export interface Wire extends AsyncDisposable {
   /** The given URL, through the wire. */
   readonly url: string;
@@ -22,15 +22,22 @@ export interface Wire extends AsyncDisposable {
   readonly cuts: number;
   /** Cuts the connection, once, on the next statement that matches. */
   cutOn(pattern: RegExp, moment: CutMoment): void;
+  /**
+   * From the next statement that matches on, lets nothing of its connection pass, and keeps it open to the server:
+   * as a network that drops every packet.
+   */
+  stallOn(pattern: RegExp, moment: CutMoment): void;
+  readonly stalls: number;
 }
 
 export async function openWire(url: string): Promise<Wire> {
   const target = new URL(url);
   const connections: Connection[] = [];
   const scissors = new Scissors();
+  const hold = new Scissors();
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ host: target.hostname, port: Number(target.port || 5432), noDelay: true });
-    connections.push(new Connection(client, upstream, scissors));
+    connections.push(new Connection(client, upstream, scissors, hold));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -48,6 +55,10 @@ export async function openWire(url: string): Promise<Wire> {
       return scissors.cuts;
     },
     cutOn: (pattern, moment) => scissors.set(pattern, moment),
+    stallOn: (pattern, moment) => hold.set(pattern, moment),
+    get stalls() {
+      return hold.cuts;
+    },
     async [Symbol.asyncDispose]() {
       server.close();
       for (const connection of connections) connection.cut();
@@ -81,11 +92,15 @@ class Connection implements WireConnection {
   readonly #scissors: Scissors;
   #started = false;
   #cutAtAnswer = false;
+  readonly #hold: Scissors;
+  #stallAtAnswer = false;
+  #stalled = false;
 
-  constructor(client: Socket, upstream: Socket, scissors: Scissors) {
+  constructor(client: Socket, upstream: Socket, scissors: Scissors, hold: Scissors) {
     this.#client = client;
     this.#upstream = upstream;
     this.#scissors = scissors;
+    this.#hold = hold;
     const asked = new MessageReader({ startsUntyped: true });
     const answered = new MessageReader({ startsUntyped: false });
     client.on('data', (chunk: Buffer) => {
@@ -98,8 +113,8 @@ class Connection implements WireConnection {
       [client, upstream],
       [upstream, client],
     ] as const) {
-      one.on('end', () => other.end());
-      one.on('error', () => other.destroy());
+      one.on('end', () => !this.#stalled && other.end());
+      one.on('error', () => !this.#stalled && other.destroy());
     }
   }
 
@@ -109,7 +124,7 @@ class Connection implements WireConnection {
   }
 
   #ask(message: WireMessage, asked: MessageReader): void {
-    if (this.#client.destroyed) return;
+    if (this.#client.destroyed || this.#stalled) return;
     if (isEncryptionRequest(message)) {
       asked.expectUntyped();
       this.#client.write('N');
@@ -124,12 +139,20 @@ class Connection implements WireConnection {
         return;
       }
       this.#cutAtAnswer ||= moment === 'after';
+      const held = this.#hold.take(sql);
+      this.#stallAtAnswer ||= held === 'after';
+      if (held === 'before') {
+        this.#stalled = true;
+        return;
+      }
     }
     this.#upstream.write(message.bytes);
   }
 
   #answer(message: WireMessage): void {
     const ready = message.type === 'Z';
+    this.#stalled ||= this.#stallAtAnswer;
+    if (this.#stalled) return;
     if (this.#cutAtAnswer) {
       if (ready) this.cut();
       return;

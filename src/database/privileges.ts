@@ -87,7 +87,7 @@ export async function findHiddenSchemaRemedies(db: AnyKysely): Promise<string[]>
     with hidden as (
       select n.oid, n.nspname as name
       from unnest(string_to_array(current_setting('search_path'), ',')) with ordinality as path (name, position)
-      join pg_catalog.pg_namespace n on n.nspname = trim(both '" ' from path.name)
+      join pg_catalog.pg_namespace n on n.nspname = trim(both '" ' from path.name) and n.nspname !~ '^pg_|^information_schema$'
       order by path.position
       limit 1
     )

@@ -28,11 +28,12 @@ export function inWriteTransaction<T>(db: AnyKysely, work: (trx: AnyTransaction)
 /**
  * An expression that puts the schema first on the search_path, to be selected: so it fits into a query that is
  * sent anyway. It takes effect after that query. The caller's own path stays behind it, so that types of
- * extensions remain visible.
+ * extensions remain visible; but for a pg_catalog at its beginning, which is found before all others as soon as it
+ * is not named.
  */
 export function searchPathExpression(schema: string | undefined) {
   if (schema === undefined) return sql`null`;
-  return sql`set_config('search_path', concat_ws(', ', quote_ident(${schema}), nullif(current_setting('search_path'), '')), true)`;
+  return sql`set_config('search_path', concat_ws(', ', quote_ident(${schema}), nullif(regexp_replace(current_setting('search_path'), '^[[:space:]]*"?pg_catalog"?[[:space:]]*(,|$)', ''), '')), true)`;
 }
 
 /** Marks the transaction, so that {@link isSameTransaction} can tell whether it is still open. */

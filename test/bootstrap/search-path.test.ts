@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, type Migration, rowSeeder } from '../../src/index.ts';
+import { bootstrapDatabase, type Migration, rowSeeder, verifyDatabase } from '../../src/index.ts';
 import { applicationMigrator } from '../migration/kysely-migrator.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { readRules, snapshot } from './database-state.fixture.ts';
@@ -18,6 +18,42 @@ describe('the search_path of the connection', () => {
     await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: false });
     const { rows } = await pool.query(`select to_regclass('public.casbin') as casbin`);
     expect(rows).toEqual([{ casbin: null }]);
+  });
+
+  test.for(['pg_catalog,public', 'pg_temp,public', '"pg_catalog", pg_temp, public', 'pg_catalog,tenant'])(
+    'that begins with one of PostgreSQL itself means the next one: %s',
+    async (path) => {
+      const database = await createDatabase();
+      await database.pool().query('create schema tenant');
+      // Whoever puts pg_catalog first wants its functions, and not those that others may have made.
+      await database.pool().query(`
+        create function public.pg_notify(text, text) returns void language plpgsql as
+        $$ begin raise exception 'not this one'; end $$
+      `);
+      const options = `-c search_path=${path.replaceAll(' ', '\\ ')} -c standard_conforming_strings=off`;
+      const pool = database.pool({ options, max: 1 });
+      // Then there is a temporary schema to find.
+      await pool.query('create temp table scratch ()');
+
+      await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: true });
+      await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: false });
+      await expect(verifyDatabase(pool)).resolves.toMatchObject({ ok: true });
+
+      const schema = path.split(',').at(-1)?.trim();
+      expect(await readRules(database.pool(), `${schema}.casbin`)).toHaveLength(16);
+    },
+  );
+
+  test('of nothing but schemas of PostgreSQL itself is refused, with advice to name one', async () => {
+    const database = await createDatabase();
+    const role = await database.createRole();
+    for (const path of ['pg_catalog', 'pg_temp', 'pg_catalog,information_schema', 'pg_toast']) {
+      const pool = database.pool({ connectionString: role.url, options: `-c search_path=${path}` });
+      await expect(bootstrapDatabase(pool)).rejects.toMatchObject({
+        code: 'SCHEMA_MISSING',
+        message: expect.stringMatching(/Create one, or name one by the schema option\.$/),
+      });
+    }
   });
 
   test('of a role leads to the table that is there already', async () => {

@@ -6,6 +6,7 @@ import { findConflict, retryConflicts } from './bootstrap/retry.ts';
 import { chooseScope, readScope, ruleCountExpression } from './bootstrap/scope.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
+import { type HiddenRows, hiddenRowsColumns, refuseHiddenRows } from './database/row-security.ts';
 import { answerTimeout, type Session, withSession } from './database/session.ts';
 import {
   type AnyTransaction,
@@ -53,8 +54,12 @@ async function verifyOnce(session: Session, options: ResolvedOptions): Promise<V
 
 /** Sets the search_path, and tells how much of the table to read. */
 async function prepare(trx: AnyTransaction, options: ResolvedOptions) {
-  const { rows } = await sql<{ count: number }>`
-    select ${ruleCountExpression(options, options.schema)} as count, ${searchPathExpression(options.schema)}
+  const { rows } = await sql<{ count: number } & HiddenRows>`
+    select
+      ${ruleCountExpression(options, options.schema)} as count,
+      ${hiddenRowsColumns(options.schema, ['casbin'])},
+      ${searchPathExpression(options.schema)}
   `.execute(trx);
+  if (rows[0] !== undefined) refuseHiddenRows(rows[0]);
   return chooseScope(options, rows[0]?.count ?? 0);
 }

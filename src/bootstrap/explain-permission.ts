@@ -1,5 +1,7 @@
+import { sql } from 'kysely';
 import { casbinMigrations } from '../../migrations/index.ts';
 import { findPrivilegeRemedies, type Needs } from '../database/privileges.ts';
+import { bypass, isRowSecurityViolation } from '../database/row-security.ts';
 import type { Session } from '../database/session.ts';
 import { hasTable } from '../database/table.ts';
 import type { AnyKysely } from '../database/transaction.ts';
@@ -16,6 +18,7 @@ export async function explainPermission(
   options: ResolvedOptions,
   session: Session | null,
 ): Promise<PermissionError> {
+  if (isRowSecurityViolation(failure.cause)) return explainRowSecurity(failure, session);
   const remedies = await inquire(session, [], async (db) =>
     findPrivilegeRemedies(db, await needsOf(db, failure, options)),
   );
@@ -25,6 +28,17 @@ export async function explainPermission(
       ? 'Grant what is missing to the role, or run it as the owner.'
       : `What the role lacks, for somebody entitled to run:${list}`;
   const message = `A privilege is missing: ${describeFailure(failure)}. Nothing was changed. ${remedy}`;
+  return new PermissionError(message, remedies, { cause: failure.cause });
+}
+
+/** A grant would change nothing: the role may write to the table, but not this row. */
+async function explainRowSecurity(failure: Failure, session: Session | null): Promise<PermissionError> {
+  const remedies = await inquire(session, [], async (db) => {
+    const { rows } = await sql<{ role: string }>`select quote_ident(current_user) as role`.execute(db);
+    return rows.map(({ role }) => bypass(role));
+  });
+  const list = remedies.map((remedy) => `, or let somebody entitled run:\n  ${remedy}`).join('');
+  const message = `Row-level security refuses it: ${describeFailure(failure)}. Nothing was changed. Add a policy that lets the role write this, run it as the owner of the table${list === '' ? '.' : list}`;
   return new PermissionError(message, remedies, { cause: failure.cause });
 }
 

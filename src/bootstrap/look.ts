@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { createAdapter } from '../casbin/adapter.ts';
+import { type HiddenRows, hiddenRowsColumns, refuseHiddenRows } from '../database/row-security.ts';
 import type { Session } from '../database/session.ts';
 import { StepFailure } from '../database/step-failure.ts';
 import { tableIn } from '../database/table.ts';
@@ -60,14 +61,18 @@ async function readState(trx: AnyTransaction, options: ResolvedOptions): Promise
   const names = (table: string) =>
     sql`(select coalesce(array_agg(name::text), '{}') from ${tableIn(options.schema, table)})`;
   const none = sql`'{}'::text[]`;
-  const { rows } = await sql<State>`
+  const { rows } = await sql<State & HiddenRows>`
     select
       ${options.packageMigrations === null ? none : names(PACKAGE_MIGRATION_TABLE)} as "packageNames",
       ${options.applicationMigrations === null ? none : names(APPLICATION_MIGRATION_TABLE)} as "applicationNames",
       ${ruleCountExpression(options, options.schema)} as rules,
+      ${hiddenRowsColumns(options.schema, ['casbin', PACKAGE_MIGRATION_TABLE])},
       ${searchPathExpression(options.schema)}
   `.execute(trx);
-  return rows[0] ?? { packageNames: [], applicationNames: [], rules: 0 };
+  const [state] = rows;
+  if (state === undefined) throw new Error('the database gave no answer');
+  refuseHiddenRows(state);
+  return state;
 }
 
 function pendingNames(migrations: object | null, applied: readonly string[]): string[] {

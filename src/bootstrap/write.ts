@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { createAdapter } from '../casbin/adapter.ts';
 import { acquireBootstrapLock } from '../database/lock.ts';
+import { requireAllRows } from '../database/row-security.ts';
 import { type Session, withGrace } from '../database/session.ts';
 import {
   type AnyKysely,
@@ -10,6 +11,7 @@ import {
   stayAwake,
 } from '../database/transaction.ts';
 import { migrateDatabase } from '../migration/migrate.ts';
+import { PACKAGE_MIGRATION_TABLE } from '../migration/run.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import type { BootstrapReport } from '../report.ts';
 import { shareContext } from '../seeding/context.ts';
@@ -39,6 +41,7 @@ export async function writeDatabase(
   session.enter('the lock of the bootstrap');
   await session.within(withGrace(options.lockTimeoutMs), () => acquireBootstrapLock(trx, schema));
   session.enter('the migrations');
+  await requireAllRows(trx, schema, ['casbin', PACKAGE_MIGRATION_TABLE]);
   await refuseForgottenPolicy(trx, schema, options);
 
   const { applied, takeover, firstRun } = await migrateDatabase(db, trx, {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { PermissionError } from '../../src/errors.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
+import { verifyDatabase } from '../../src/verify-database.ts';
 import { createDatabase } from '../support/database.ts';
 import { type AnyOptions, refusalOf } from './refusal.fixture.ts';
 
@@ -186,5 +187,76 @@ describe('a role without the privileges', () => {
     expect(error).toMatchObject({ code: 'PERMISSION_DENIED' });
     for (const remedy of Reflect.get(error, 'remedies')) await database.pool().query(remedy);
     await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: true });
+  });
+});
+
+describe('row-level security', () => {
+  const VISIBLE = "create policy partly on casbin using (rule ->> 0 <> 'admin')";
+
+  test.each<[string, string]>([
+    ['casbin', `alter table casbin enable row level security; ${VISIBLE}`],
+    ['casbin_bootstrap_migration', 'alter table casbin_bootstrap_migration enable row level security'],
+  ])('on %s is refused by name, where it may hide rows from the role', async (table, before) => {
+    const database = await createDatabase();
+    const role = await database.createRole();
+    const owner = database.pool();
+    await bootstrapDatabase(owner);
+    await owner.query(
+      `${MAY_READ} grant insert on all tables in schema public to ROLE;`.replaceAll('ROLE', role.name),
+    );
+    await owner.query(before);
+    const pool = database.pool({ connectionString: role.url });
+
+    const error = await refusalOf(database, {}, pool);
+
+    expect(error).toBeInstanceOf(PermissionError);
+    expect(error.message).toContain(`Row-level security is active for role ${role.name} on "${table}"`);
+    expect(error).toMatchObject({ remedies: [`alter role ${role.name} bypassrls;`] });
+    if (table === 'casbin')
+      await expect(verifyDatabase(pool)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+    await expect(bootstrapDatabase(owner), 'the owner sees all').resolves.toMatchObject({ changed: false });
+    await owner.query(`alter role ${role.name} bypassrls`);
+    await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: false });
+  });
+
+  test('that its owner is subject to is refused before a table is taken over', async () => {
+    const database = await createDatabase();
+    const role = await database.createRole();
+    await database.pool().query(`grant create on schema public to ${role.name}`);
+    const pool = database.pool({ connectionString: role.url });
+    await pool.query(
+      `${STOCK} alter table casbin enable row level security, force row level security; ${VISIBLE}`,
+    );
+
+    const error = await refusalOf(database, {}, pool);
+
+    expect(error.message).toContain('Row-level security is active');
+  });
+
+  test('that refuses a row of a seeder is not told as a missing grant', async () => {
+    const database = await createDatabase();
+    const role = await database.createRole();
+    const owner = database.pool();
+    await bootstrapDatabase(owner);
+    await owner.query(`
+      create table settings (id int primary key);
+      alter table settings enable row level security;
+      create policy none on settings for select using (true);
+      grant all on all tables in schema public to ${role.name};
+    `);
+    const settings = rowSeeder({ name: 'settings', table: 'settings', key: 'id', rows: [{ id: 1 }] });
+
+    const error = await refusalOf(
+      database,
+      { seeders: [settings] },
+      database.pool({ connectionString: role.url }),
+    );
+
+    expect(error).toBeInstanceOf(PermissionError);
+    expect(error.message).toMatch(
+      /^Row-level security refuses it: Seeder "settings" failed: new row violates row-level/,
+    );
+    expect(error.message).not.toContain('grant');
+    expect(error).toMatchObject({ remedies: [`alter role ${role.name} bypassrls;`] });
   });
 });

@@ -21,7 +21,7 @@ const milliseconds = v.pipe(
 const identifier = v.pipe(
   name,
   v.maxBytes(63, 'must not be longer than 63 bytes'),
-  v.check((value) => !value.includes('\0'), 'must not hold a NUL character'),
+  withoutNul(),
   v.check((value) => value.isWellFormed(), 'must not hold half of a surrogate pair'),
 );
 export const schema = v.pipe(
@@ -34,10 +34,16 @@ const migration = v.looseObject(
   { up: callable, down: v.optional(callable) },
   'must be a migration with an up method',
 );
-const migrations = dictionary(
-  migration,
-  'must be false, an object of name → migration, or a MigrationProvider',
-);
+const migrations = migrationsOf('must be false, an object of name → migration, or a MigrationProvider');
+function migrationsOf(message: string) {
+  return v.pipe(
+    dictionary(migration, message),
+    v.check(
+      (given) => ![...given.keys()].some((key) => key.includes('\0')),
+      'must not have a NUL character in a name',
+    ),
+  );
+}
 const provider = v.looseObject({ getMigrations: callable });
 
 const seeder = v.looseObject(
@@ -46,8 +52,8 @@ const seeder = v.looseObject(
     seed: callable,
     isSeeded: v.optional(callable),
     check: v.optional(callable),
-    table: v.optional(name),
-    migrations: v.optional(dictionary(migration, 'must be an object of name → migration')),
+    table: v.optional(v.pipe(name, withoutNul())),
+    migrations: v.optional(migrationsOf('must be an object of name → migration')),
   },
   'must be a seeder with a name and a seed method',
 );
@@ -60,6 +66,11 @@ const model = v.union(
   ],
   'must be the path of a .conf file, or a Casbin Model',
 );
+
+/** PostgreSQL can't have it in a name, nor anywhere else. */
+function withoutNul() {
+  return v.check((value: string) => !value.includes('\0'), 'must not hold a NUL character');
+}
 
 /** Chosen by what is given, so that the message is about what was meant. */
 function optionalBy(choose: (input: unknown) => v.GenericSchema) {

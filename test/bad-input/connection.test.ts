@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
+import { rowSeeder } from '../../src/seeding/row-seeder.ts';
 import type { Seeder } from '../../src/seeding/seeder.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -25,6 +26,30 @@ async function failureWith(
   expect(error.cause).toBeDefined();
   expect(showsAnywhere(error, PASSWORD), 'the password is shown nowhere').toBe(false);
   return error;
+}
+
+/** As PgBouncer, which takes a login and then ends the connection over the first statement. */
+async function startRefusingPooler(reason: string) {
+  const message = (type: string, body: string) => {
+    const bytes = Buffer.from(`${type}    ${body}`);
+    bytes.writeInt32BE(bytes.length - 1, 1);
+    return bytes;
+  };
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => {
+      socket.write(Buffer.concat([message('R', '\0\0\0\0'), message('Z', 'I')]));
+      socket.once('data', () => socket.end(message('E', `SFATAL\0C08P01\0M${reason}\0\0`)));
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: Number(Reflect.get(Object(server.address()), 'port')),
+    async [Symbol.asyncDispose]() {
+      server.close();
+      await once(server, 'close');
+    },
+  };
 }
 
 function withUrl(url: string, changes: Partial<URL>): string {
@@ -102,6 +127,28 @@ describe('a server that can not be reached', () => {
     expect(error.message).toContain("Correct the pool's ssl option");
   });
 });
+
+test.each<[string, object]>([
+  ['a table', { seeders: [rowSeeder({ name: 'rows', table: 'a\0b', key: 'id', rows: [{ id: 1 }] })] }],
+  ['a statement', { seeders: [seederOf('select 1 as "a\0b"')] }],
+  ['a migration', { migrations: { 'a\0b': { up: async () => {} } } }],
+])('a NUL in the name of %s is no lost connection', async (_, options) => {
+  const database = await createDatabase();
+  const pool = database.pool({ max: 1 });
+  const error = await failureOf(() => bootstrapDatabase(pool, options));
+  expect(['SEEDER_FAILED', 'MIGRATION_FAILED', 'INVALID_OPTIONS', 'DATABASE_REFUSED']).toContain(error.code);
+  expect(error.message).toMatch(/NUL|0x00/);
+});
+
+function seederOf(statement: string): Seeder {
+  return {
+    name: 'statement',
+    async seed({ db }) {
+      await sql.raw(statement).execute(db);
+      return { inserted: 0, existing: 0 };
+    },
+  };
+}
 
 describe('a login that is refused', () => {
   test('for a wrong password is told without it', async () => {
@@ -333,6 +380,61 @@ describe('a connection that is lost', () => {
       expect(pool.totalCount).toBe(1);
     },
   );
+
+  test('by a transaction_timeout is told with the way to raise it', async () => {
+    const database = await createDatabase();
+    const pool = database.pool({ options: '-c transaction_timeout=100ms' });
+    const waiting: Seeder = {
+      name: 'waiting',
+      async seed({ db }) {
+        await sql`select pg_sleep(30)`.execute(db);
+        return { inserted: 0, existing: 0 };
+      },
+    };
+    const error = await failureOf(() => bootstrapDatabase(pool, { seeders: [waiting] }));
+    expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_LOST' });
+    expect(error.message).toBe(
+      'The connection was lost: Seeder "waiting" failed: terminating connection due to transaction timeout. Nothing was changed. The bootstrap takes longer than the server\'s transaction_timeout allows. Raise it for this role: alter role … set transaction_timeout = …;',
+    );
+  });
+
+  test.each([
+    [
+      'transaction blocks not allowed in statement pooling mode',
+      /statement pooling mode\. Nothing was changed\. A bootstrap is one transaction: set pool_mode = transaction/,
+    ],
+    [
+      'query_wait_timeout',
+      /query_wait_timeout\. Nothing was changed\. Run it again; if it stays so, connect to the/,
+    ],
+  ])('by a pooler is told with its own reason: %s', async (reason, message) => {
+    await using pooler = await startRefusingPooler(reason);
+    const pool = new pg.Pool({ host: '127.0.0.1', port: pooler.port, user: 'me', database: 'db' });
+    const error = await failureOf(() => bootstrapDatabase(pool));
+    await pool.end();
+    expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_LOST' });
+    expect(error.message).toMatch(message);
+  });
+
+  test('between two statements is told with what the server said', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const observer = database.pool();
+    const clientOf = once(pool, 'acquire').then(([client]) => client);
+    const idle: Seeder = {
+      name: 'idle',
+      async seed({ db }) {
+        const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db);
+        const ended = once(Object(await clientOf), 'end');
+        await observer.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+        await ended;
+        await sql`select 1`.execute(db);
+        return { inserted: 0, existing: 0 };
+      },
+    };
+    const error = await refusalOf(database, { seeders: [idle] }, pool);
+    expect(error.message).toContain('terminating connection due to administrator command');
+  });
 
   test('at the end of a look that found nothing to do leaves nothing unknown', async () => {
     const database = await createDatabase();

@@ -62,7 +62,7 @@ export interface BootstrapOptions extends EnforcerOptions {
   /** How long to wait for any lock, in milliseconds; 0 waits without end. Default: 30 000. */
   readonly lockTimeoutMs?: number;
   /**
-   * How long to wait for a client of the pool, in milliseconds; 0 waits without end. Default: 30 000. What a pool
+   * How long to wait for a client of the pool, in milliseconds; 0 waits without end. Default: 60 000. What a pool
    * itself limits (`connectionTimeoutMillis`) stays limited.
    */
   readonly connectTimeoutMs?: number;

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { Socket } from 'node:net';
 import { resolve } from 'node:path';
 import pg from 'pg';
 import type { PoolLike } from '../database/client.ts';
@@ -14,6 +16,12 @@ export interface Database {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
+/** A network that drops every packet is found out while a statement is waited for. */
+const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
+
+/** How long the server may take to say goodbye. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
 /** Opens the server's database that a URL names, with at most one connection. */
 export function openServer(databaseUrl: string): Database {
   const config = {
@@ -21,16 +29,34 @@ export function openServer(databaseUrl: string): Database {
     application_name: 'casbin-bootstrap',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     max: 1,
+    ...KEEP_ALIVE,
   };
   const { host, port, database, user } = parseServer(databaseUrl, config);
-  const pool = new pg.Pool(config);
+  const sockets: Socket[] = [];
+  const open = () => {
+    const socket = new Socket();
+    sockets.push(socket);
+    return socket;
+  };
+  const pool = new pg.Pool({ ...config, stream: open });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process
   pool.on('error', () => {});
   return {
     pool,
     where: `PostgreSQL at ${host}:${port}/${database}, as ${user}`,
-    close: () => pool.end(),
+    close: () => endPool(pool, sockets),
   };
+}
+
+/** A connection that nobody answers on would keep the process from ending: a pool does not wait for its sockets. */
+async function endPool(pool: pg.Pool, sockets: readonly Socket[]): Promise<void> {
+  await pool.end();
+  const open = sockets.filter((socket) => !socket.closed);
+  const timer = setTimeout(() => {
+    for (const socket of open) socket.destroy();
+  }, CLOSE_TIMEOUT_MS);
+  await Promise.all(open.map((socket) => once(socket, 'close').catch(() => {})));
+  clearTimeout(timer);
 }
 
 /** Opens PostgreSQL inside this process, with its data in a folder. */

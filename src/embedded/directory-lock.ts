@@ -8,7 +8,7 @@ import { importOptional } from './optional-import.ts';
 export const LOCK_FILE = 'casbin-bootstrap.lock';
 
 /** Less than a bootstrap waits for a client, so that whoever waits is told who has the folder. */
-const WAIT_MS = 25_000;
+const WAIT_MS = 50_000;
 const POLL_MS = 50;
 
 /** A folder that no other process opens until `release` is called or this process is gone. */

@@ -22,7 +22,7 @@ export interface EmbeddedPool extends PoolLike {
  * Gives PGlite, PostgreSQL in WebAssembly, as a pool for development: no server, no installation.
  *
  * It starts at the first `connect()`, which rejects with a `ConnectionError` when `@electric-sql/pglite` is
- * not installed, when the folder can't be used, or when another process has it open for longer than 25 s.
+ * not installed, when the folder can't be used, or when another process has it open for longer than 50 s.
  */
 export function createEmbeddedPool(options: EmbeddedPoolOptions = {}): EmbeddedPool {
   const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir);

@@ -116,7 +116,7 @@ export async function completeOptions(
     verify: options.verify === false ? null : (options.verify ?? {}),
     schema: options.schema,
     lockTimeoutMs: options.lockTimeoutMs ?? 30_000,
-    connectTimeoutMs: options.connectTimeoutMs ?? 30_000,
+    connectTimeoutMs: options.connectTimeoutMs ?? 60_000,
     statementTimeoutMs: options.statementTimeoutMs,
     idleInTransactionTimeoutMs: options.idleInTransactionTimeoutMs,
     dryRun: options.dryRun ?? false,

@@ -1,5 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openEmbedded, openServer } from '../../src/cli/database.ts';
+import { createDatabase } from '../support/database.ts';
+import { openWire } from '../support/wire.ts';
 
 describe('the database that a URL names', () => {
   test.each([
@@ -68,3 +70,16 @@ function thrownBy(work: () => unknown): unknown {
   }
   throw new Error('Nothing was thrown');
 }
+
+test('a connection that nobody answers on is closed all the same', async () => {
+  const server = await createDatabase();
+  await using wire = await openWire(server.url);
+  const database = openServer(wire.url);
+  const client = await database.pool.connect();
+  client.release?.();
+  wire.stallOn(/goodbye/, 'before');
+
+  await database.close();
+
+  expect(wire.stalls).toBe(1);
+});

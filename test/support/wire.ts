@@ -24,7 +24,7 @@ export interface Wire extends AsyncDisposable {
   cutOn(pattern: RegExp, moment: CutMoment): void;
   /**
    * From the next statement that matches on, lets nothing of its connection pass, and keeps it open to the server:
-   * as a network that drops every packet.
+   * as a network that drops every packet. The end of a connection is `(goodbye)`.
    */
   stallOn(pattern: RegExp, moment: CutMoment): void;
   readonly stalls: number;
@@ -35,7 +35,7 @@ export async function openWire(url: string): Promise<Wire> {
   const connections: Connection[] = [];
   const scissors = new Scissors();
   const hold = new Scissors();
-  const server = createServer({ noDelay: true }, (client) => {
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
     const upstream = connect({ host: target.hostname, port: Number(target.port || 5432), noDelay: true });
     connections.push(new Connection(client, upstream, scissors, hold));
   });
@@ -130,6 +130,8 @@ class Connection implements WireConnection {
       this.#client.write('N');
       return;
     }
+    if (message.type === 'X' && this.#hold.take('(goodbye)') !== undefined) this.#stalled = true;
+    if (this.#stalled) return;
     const sql = sqlOf(message);
     if (sql !== undefined) {
       this.statements.push(sql);

@@ -1,0 +1,6 @@
+import pg from 'pg';
+import { bootstrapDatabase } from '../../../../dist/src/index.js';
+
+const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 1 });
+await bootstrapDatabase(pool, JSON.parse(process.env.OPTIONS));
+await pool.end();

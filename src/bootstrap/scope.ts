@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { readLivePolicy } from '../casbin/live-policy.ts';
+import { refuseHangingPatterns } from '../casbin/patterns.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { reachableScope, type Scope } from '../casbin/scope.ts';
 import { tableIn } from '../database/table.ts';
@@ -65,8 +66,9 @@ export async function readPolicy(
 export async function readScope(
   trx: AnyTransaction,
   scope: Scope,
-  { defined, progress }: ReadingOptions,
+  { model, defined, progress, verify }: ReadingOptions,
 ): Promise<LivePolicy> {
   const rules = await readLivePolicy(trx, scope, defined, progress.start('read', defined.rules.length));
+  if (verify !== null) await refuseHangingPatterns(model, rules);
   return { rules, scope: scope.kind === 'whole' ? 'whole' : 'part' };
 }

@@ -2,6 +2,7 @@ import type { Model } from 'casbin';
 import type { Logger } from 'pino';
 import { casbinMigrations } from '../../migrations/index.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
+import { findHangingPatterns } from '../casbin/patterns.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import type { Migrations } from '../migration/migration.ts';
 import type { BootstrapOptions, VerifyOptions } from '../options.ts';
@@ -87,6 +88,9 @@ export async function completeOptions(
     ...policyProblems,
     ...(isGivenInFull ? findEmptyPolicy(definition, defined) : []),
     ...(await checkPolicy(definition, defined, fitting ? model : null, sound.configureEnforcer)),
+    ...(fitting && model !== null && modelProblems.length === 0
+      ? await findHangingPatterns(model, defined.rules)
+      : []),
     ...checkSeeders(sound.seeders ?? [], casbinMigrations),
     ...migrationProblems,
   ];

@@ -1,0 +1,150 @@
+import type { Model } from 'casbin';
+import { type Problem, StoredRuleError } from '../errors.ts';
+import type { DefinedRule } from '../policy/compile.ts';
+import { formatText, type Rule } from '../policy/rule.ts';
+import { identifier, isNode, parseMatcher, readCall, walk } from './matcher-syntax.ts';
+import type { StoredRule } from './rule-row.ts';
+
+/**
+ * The regular expressions that Casbin makes of the second argument of its functions (casbin 5.51.1, builtinOperators),
+ * as far as it matters here. keyMatch and ipMatch make none.
+ */
+const EXPRESSIONS = new Map<string, (pattern: string) => string>([
+  ['regexMatch', (pattern) => pattern],
+  ['globMatch', expandGlob],
+  ...['keyMatch2', 'keyGet2', 'keyMatch3', 'keyMatch4', 'keyMatch5'].map(
+    (name) => [name, (pattern: string) => pattern.replaceAll('/*', '/.*')] as const,
+  ),
+]);
+
+/** Of a glob only `+(…)` and `*(…)` repeat what may match in several ways. */
+function expandGlob(pattern: string): string {
+  return pattern.replace(
+    /([+*])\(([^()]*)\)/g,
+    (_, times: string, body: string) => `(?:${body.replaceAll('*', '[^/]*')})${times}`,
+  );
+}
+
+/** Patterns of the definition and of the model's matchers that may keep a process busy for ever. */
+export async function findHangingPatterns(model: Model, rules: readonly DefinedRule[]): Promise<Problem[]> {
+  const advice = 'Rewrite it so that what is repeated can match in one way only.';
+  const written = await hanging(literalPatterns(model));
+  const stated = await hanging(patternsOf(model, rules));
+  return [
+    ...written.map(({ text }): Problem => {
+      const message = `pattern ${formatText(text)} of a matcher may take for ever to compare with a text that almost matches. ${advice}`;
+      return { code: 'PATTERN_BACKTRACKS', at: 'model', message };
+    }),
+    ...stated.map(({ text, rule }): Problem => {
+      const message = `pattern ${formatText(text)} may take for ever to compare with a text that almost matches. ${advice}`;
+      return { code: 'PATTERN_BACKTRACKS', at: rule.at, message };
+    }),
+  ];
+}
+
+/**
+ * Refuses stored patterns of that kind before anything is decided by them: nothing could interrupt it.
+ *
+ * @throws StoredRuleError
+ */
+export async function refuseHangingPatterns(model: Model, rules: readonly StoredRule[]): Promise<void> {
+  const found = await hanging(patternsOf(model, rules));
+  if (found.length === 0) return;
+  const ids = [...new Set(found.map(({ rule }) => rule.id))];
+  const list = found.slice(0, 10).map(({ text, rule }) => `id ${rule.id}: ${formatText(text)}`);
+  const more = found.length > list.length ? `; and ${found.length - list.length} more` : '';
+  throw new StoredRuleError(
+    `Stored patterns may take for ever to compare with a text that almost matches, so nothing was decided by them (${list.join('; ')}${more}). Nothing was changed. Rewrite them so that what is repeated can match in one way only, or delete what is in: select id, ptype, rule from casbin where id in (${ids.slice(0, 10).join(', ')})`,
+    ids,
+  );
+}
+
+interface Pattern<R> {
+  readonly name: string;
+  readonly text: string;
+  readonly rule: R;
+}
+
+/** The values of rules that a matcher hands to a function as a pattern. */
+function patternsOf<R extends Rule>(model: Model, rules: readonly R[]): Pattern<R>[] {
+  const places = calls(model).flatMap(({ name, pattern }) => {
+    const value = identifier(pattern);
+    const ptype = value?.split('_', 1)[0] ?? '';
+    const position =
+      model.model
+        .get('p')
+        ?.get(ptype)
+        ?.tokens.indexOf(value ?? '') ?? -1;
+    return position === -1 ? [] : [{ name, ptype, position }];
+  });
+  if (places.length === 0) return [];
+  return rules.flatMap((rule) =>
+    places.flatMap(({ name, ptype, position }) => {
+      const text = rule.values[position];
+      return rule.ptype === ptype && text !== undefined ? [{ name, text, rule }] : [];
+    }),
+  );
+}
+
+/** Those that a matcher itself has. */
+function literalPatterns(model: Model): Pattern<null>[] {
+  return calls(model).flatMap(({ name, pattern }) => {
+    const text = isNode(pattern) && pattern.type === 'Literal' ? pattern.value : null;
+    return typeof text === 'string' ? [{ name, text, rule: null }] : [];
+  });
+}
+
+function calls(model: Model): { name: string; pattern: unknown }[] {
+  return [...(model.model.get('m')?.values() ?? [])]
+    .flatMap(({ value }) => [...walk(parseMatcher(value))])
+    .flatMap((node) => readCall(node) ?? [])
+    .filter(({ name }) => EXPRESSIONS.has(name))
+    .map(({ name, given }) => ({ name, pattern: given[1] }));
+}
+
+/** Those that may hang. The checker is loaded for a pattern that repeats a group: no other takes exponential time. */
+async function hanging<P extends Pattern<unknown>>(patterns: readonly P[]): Promise<P[]> {
+  const repeating = patterns.filter(({ name, text }) => repeatedGroups(expressionOf(name, text)).length > 0);
+  if (repeating.length === 0) return [];
+  const { isSafePattern } = await import('redos-detector');
+  const known = new Map<string, boolean>();
+  return repeating.filter(({ name, text }) => {
+    const expression = expressionOf(name, text);
+    const hangs = known.get(expression) ?? repeatedGroups(expression).some((group) => !isSafe(group));
+    known.set(expression, hangs);
+    return hangs;
+  });
+
+  /** Each group by itself: what stands beside it adds a power at most, and such patterns are common. */
+  function isSafe(group: string): boolean {
+    try {
+      return isSafePattern(`^${group}$`, { maxScore: 200, maxSteps: 20_000, downgradePattern: true }).safe;
+    } catch {
+      return true; // not a regular expression, or one with more than the checker knows
+    }
+  }
+}
+
+function expressionOf(name: string, pattern: string): string {
+  return EXPRESSIONS.get(name)?.(pattern) ?? pattern;
+}
+
+/** Every group that may be repeated without end, with what repeats it: `(.+)+`. */
+function repeatedGroups(expression: string): string[] {
+  const starts: number[] = [];
+  const groups: string[] = [];
+  let inClass = false;
+  for (let at = 0; at < expression.length; at++) {
+    const character = expression[at];
+    if (character === '\\') at++;
+    else if (inClass) inClass = character !== ']';
+    else if (character === '[') inClass = true;
+    else if (character === '(') starts.push(at);
+    else if (character === ')') {
+      const start = starts.pop() ?? at;
+      const times = /^(?:[*+]|\{\d+,\})/.exec(expression.slice(at + 1))?.[0];
+      if (times !== undefined) groups.push(expression.slice(start, at + 1) + times);
+    }
+  }
+  return groups;
+}

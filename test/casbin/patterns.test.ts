@@ -1,0 +1,94 @@
+import { newModelFromString } from 'casbin';
+import { describe, expect, test } from 'vitest';
+import { bootstrapDatabase, InvalidOptionsError, StoredRuleError, verifyDatabase } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+
+function modelWith(call: string) {
+  return newModelFromString(`
+[request_definition]
+r = sub, obj, act
+[policy_definition]
+p = sub, obj, act
+[policy_effect]
+e = some(where (p.eft == allow))
+[matchers]
+m = r.sub == p.sub && ${call} && r.act == p.act
+`);
+}
+
+const BY_REGEXP = 'regexMatch(r.obj, p.obj)';
+const HANGING = ['^/(.+)+!$', '^(a|a)*b$', '(x+x+)+y', '^(\\w+\\s?)*$', '([a-zA-Z]+)*$', '^((a+){2,})+$'];
+const HARMLESS = [
+  '^/a/.*/b/.*/c/.*$',
+  '^[a-z0-9]+(-[a-z0-9]+)*$',
+  '^(/[^/]+)*$',
+  '^(GET|POST)$',
+  '\\d+\\d+$',
+  '^[(a+)+]\\(b+\\)+$',
+];
+
+describe('a pattern of the definition', () => {
+  const problemsOf = async (call: string, pattern: string) => {
+    const unreachable = { connect: () => Promise.reject(new Error('unreachable')) };
+    const policy = { rules: [['p', 'eve', pattern, 'read']] };
+    const error = await bootstrapDatabase(unreachable, { model: modelWith(call), policy }).catch(
+      (reason: unknown) => reason,
+    );
+    return error instanceof InvalidOptionsError ? error.problems : [];
+  };
+
+  test.each(HANGING)('that may backtrack for ever is refused: %s', async (pattern) => {
+    expect(await problemsOf(BY_REGEXP, pattern)).toMatchObject([
+      {
+        code: 'PATTERN_BACKTRACKS',
+        at: 'policy.rules[0]',
+        message: expect.stringContaining('may take for ever'),
+      },
+    ]);
+  });
+
+  test.each(HARMLESS)('that can not is accepted: %s', async (pattern) => {
+    expect(await problemsOf(BY_REGEXP, pattern)).toEqual([]);
+  });
+
+  test.each([
+    ['keyMatch2(r.obj, p.obj)', '/(.+)+!', 1],
+    ['keyMatch3(r.obj, p.obj)', '/(.+)+!', 1],
+    ['keyMatch4(r.obj, p.obj)', '/(.+)+!', 1],
+    ['keyMatch5(r.obj, p.obj)', '/(.+)+!', 1],
+    ['globMatch(r.obj, p.obj)', '+(a|a)b', 1],
+    ['keyMatch2(r.obj, p.obj)', '/:id/*/x/*', 0],
+    // These make no regular expression of it.
+    ['keyMatch(r.obj, p.obj)', '/(.+)+!', 0],
+    ['r.obj == p.obj', '/(.+)+!', 0],
+  ])('is judged by the function that it is given to: %s with %s', async (call, pattern, count) => {
+    expect(await problemsOf(call, pattern)).toHaveLength(count);
+  });
+
+  test('may stand in the matcher itself', async () => {
+    expect(await problemsOf('regexMatch(r.obj, "^(a+)+$")', 'a')).toMatchObject([
+      { code: 'PATTERN_BACKTRACKS', at: 'model' },
+    ]);
+  });
+});
+
+test('a stored pattern that may backtrack for ever is refused with its id, by bootstrap and verification', async () => {
+  const database = await createDatabase();
+  const pool = database.pool();
+  const options = {
+    model: modelWith(BY_REGEXP),
+    policy: { rules: [['p', 'eve', '^/data$', 'read']], allow: [['eve', '/data', 'read']] },
+  };
+  await bootstrapDatabase(pool, options);
+  const { rows } = await pool.query(
+    `insert into casbin (ptype, rule) values ('p', '["eve", "^/(.+)+!$", "read"]') returning id`,
+  );
+
+  for (const run of [bootstrapDatabase, verifyDatabase]) {
+    const error: unknown = await run(pool, options).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(StoredRuleError);
+    expect(error).toMatchObject({ code: 'STORED_RULE_INVALID', ids: [rows[0].id] });
+    expect(error).toMatchObject({ message: expect.stringContaining(`id ${rows[0].id}: "^/(.+)+!$"`) });
+  }
+  await expect(bootstrapDatabase(pool, { ...options, verify: false })).resolves.toBeDefined();
+});

@@ -193,7 +193,6 @@ export async function withSession<T>(
 /** Whether an error says that the connection is gone. */
 export function isConnectionLoss(error: unknown): boolean {
   const code = errorCode(error);
-  if (code === undefined) return false;
-  // Class 08 is PostgreSQL's for connection exceptions; a message that it could not read leaves the connection open.
-  return LOSS_CODES.has(code) || (/^08...$/.test(code) && code !== SQLSTATE.PROTOCOL_VIOLATION);
+  // Class 08 is PostgreSQL's for connection exceptions.
+  return code !== undefined && (LOSS_CODES.has(code) || /^08...$/.test(code));
 }

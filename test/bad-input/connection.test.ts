@@ -425,7 +425,8 @@ describe('a connection that is lost', () => {
       name: 'idle',
       async seed({ db }) {
         const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db);
-        const ended = once(Object(await clientOf), 'end');
+        const client = await clientOf;
+        const ended = new Promise((resolve) => client.once('end', resolve));
         await observer.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
         await ended;
         await sql`select 1`.execute(db);

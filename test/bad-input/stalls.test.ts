@@ -41,7 +41,7 @@ describe.concurrent('a server that stops answering', () => {
     [/^begin .*read only/, 'the look at what is there'],
     [/select .*casbin_bootstrap_migration/, 'the look at what is there'],
     [/^begin .*read write/, 'the look at what is there'],
-    [/to_regclass/, 'the beginning of the write transaction'],
+    [/ as application\b/, 'the beginning of the write transaction'],
     [/pg_advisory_xact_lock\(/, 'the lock of the bootstrap'],
     [/create table .*casbin/, 'the migrations'],
     [/insert into "public"\."casbin"/, 'seeder "rbac"'],

@@ -280,8 +280,8 @@ describe('a search_path without any schema', () => {
     ['', 'SCHEMA_MISSING', 'No schema on the search_path of this connection exists'],
     [
       'pg_catalog',
-      'PERMISSION_DENIED',
-      'permission denied to create "pg_catalog.casbin_bootstrap_migration"',
+      'SCHEMA_MISSING',
+      "PostgreSQL's own left out. Create one, or name one by the schema option.",
     ],
   ])('is told: %j', async (path, code, message) => {
     const database = await createDatabase();

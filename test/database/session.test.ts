@@ -122,6 +122,7 @@ test.each([
   ['57P02', true],
   ['57P03', true],
   ['25P03', true],
+  ['25P04', true],
   ['08006', true],
   ['08P01', true],
   ['0800', false],

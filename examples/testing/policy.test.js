@@ -5,7 +5,7 @@ import { policy } from './policy.js';
 // One test for each role × each permission, and for what the policy promises; no database.
 policyTests(policy);
 
-// Awaited here, not in beforeAll: the first start of a process takes longer than a hook may.
+// One for all tests of this file, awaited where `policyTests` needs it: before tests are registered.
 const database = await createTestDatabase({ policy });
 afterAll(() => database.end());
 

@@ -20,8 +20,8 @@ export interface TestDatabase extends AsyncDisposable {
 }
 
 /**
- * Starts an empty PostgreSQL inside this process and bootstraps it. The first one of a process takes seconds, all
- * later ones a fraction of that.
+ * Starts an empty PostgreSQL inside this process, from the files of a new cluster that this package brings along,
+ * and bootstraps it: one to two seconds.
  *
  * @throws as bootstrapDatabase and createEnforcer do; then nothing is left running
  */

@@ -1,0 +1,95 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
+import pg from 'pg';
+import { beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import type { Engine } from '../../src/embedded/engine.ts';
+
+type Snapshot = typeof import('../../src/testing/snapshot.ts');
+
+/** What a process has that has started no engine yet. */
+let snapshot: Snapshot;
+let prepared: Buffer;
+
+async function load(): Promise<Snapshot> {
+  vi.resetModules();
+  return import('../../src/testing/snapshot.ts');
+}
+
+beforeAll(async () => {
+  const file = path.join(tmpdir(), `casbin-bootstrap-snapshot-${process.pid}`, 'new', 'cluster.tar.br');
+  const { prepareSnapshot } = await load();
+  await prepareSnapshot(file);
+  prepared = await readFile(file);
+  await rm(path.join(file, '../..'), { recursive: true });
+});
+
+beforeEach(async () => {
+  snapshot = await load();
+});
+
+test('the first engine of each process starts from the prepared files', async () => {
+  const file = path.join(await temporaryFolder(), 'cluster.tar.br');
+  await writeFile(file, prepared);
+
+  const first = await identify(await snapshot.startFromSnapshot(file));
+  const another = await load();
+
+  expect(await identify(await another.startFromSnapshot(file))).toBe(first);
+});
+
+test('several processes may prepare the same file at once, and nothing unfinished stays', async () => {
+  const folder = await temporaryFolder();
+  const file = path.join(folder, 'cluster.tar.br');
+  await Promise.all([snapshot.prepareSnapshot(file), snapshot.prepareSnapshot(file)]);
+
+  expect(await readdir(folder)).toEqual(['cluster.tar.br']);
+  await expect(identify(await snapshot.startFromSnapshot(file))).resolves.toMatch(/^\d+$/);
+});
+
+test.each(['missing', 'not compressed', 'cut off', 'of another PostgreSQL'])(
+  'files that are %s are passed over, and later engines start from those of the first',
+  async (fault) => {
+    const file = path.join(await temporaryFolder(), 'cluster.tar.br');
+    await spoil(file, fault);
+
+    const first = await identify(await snapshot.startFromSnapshot(file));
+    const second = await identify(await snapshot.startFromSnapshot(file));
+
+    expect(second).toBe(first);
+  },
+);
+
+async function spoil(file: string, fault: string): Promise<void> {
+  switch (fault) {
+    case 'missing':
+      return;
+    case 'not compressed':
+      return writeFile(file, 'no files of a cluster');
+    case 'cut off':
+      return writeFile(file, prepared.subarray(0, prepared.length / 2));
+    default: {
+      const files = brotliDecompressSync(prepared);
+      // A tar entry's content follows its header of 512 bytes; the catalog version is the fourth number of this one.
+      files.writeUInt32LE(209901011, files.indexOf('/global/pg_control') + 512 + 12);
+      const params = { [constants.BROTLI_PARAM_QUALITY]: 1 };
+      return writeFile(file, brotliCompressSync(files, { params }));
+    }
+  }
+}
+
+async function identify(engine: Engine): Promise<string> {
+  const client = new pg.Client(engine.createClientConfig());
+  await client.connect();
+  const { rows } = await client.query('select system_identifier::text as id from pg_control_system()');
+  await client.end();
+  await engine.close();
+  return rows[0].id;
+}
+
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'casbin-bootstrap-snapshot-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return folder;
+}

@@ -2,14 +2,14 @@ import { createTestDatabase, policyTests } from 'casbin-bootstrap/testing';
 import { afterAll, describe, expect, test } from 'vitest';
 import { policy } from './policy.js';
 
-// One test for each role × each permission, and for what the policy promises; no database.
+// One test for each request that the policy promises an answer to; no database.
 policyTests(policy);
 
 // One for all tests of this file, awaited where `policyTests` needs it: before tests are registered.
 const database = await createTestDatabase({ policy });
 afterAll(() => database.end());
 
-// The same tests again, on what the database really holds.
+// Again on what the database really holds, with one test for each role × each permission.
 describe('in the database', () => policyTests(policy, { target: database.pool }));
 
 test('a new clerk writes invoices, and does not approve them', async () => {

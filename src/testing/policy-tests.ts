@@ -1,7 +1,7 @@
 import type { Enforcer } from 'casbin';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
-import { InvalidOptionsError } from '../errors.ts';
+import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { resolveModel } from '../options/model.ts';
 import { checkPolicy, findEmptyPolicy, resolvePolicy } from '../options/policy.ts';
 import { withoutMisshapen } from '../options/resolve.ts';
@@ -19,7 +19,7 @@ export interface PolicyTestOptions extends EnforcerOptions {
   /**
    * An enforcer, or a pool of the database to make one on. A function is called once, before the first test, as
    * what it returns may not be there while tests are being collected. Default: an enforcer in memory, on the
-   * definition alone.
+   * definition alone, which is asked only what stands under `allow`, `deny` and `never`.
    */
   readonly target?: Target | (() => Target | Promise<Target>);
 }
@@ -33,11 +33,16 @@ const GROUPS: Readonly<Record<Expectation['kind'], string>> = {
   never: 'never',
 };
 
+/** Those that are decided the same on the definition itself, by what they are, so that no test of them can fail there. */
+const DECIDED_BY_DEFINITION: readonly Expectation['kind'][] = ['derived', 'sample'];
+
 /**
  * Registers one test for each expectation of a definition: every subject × every permission, then what stands
- * under `samples`, `allow`, `deny` and `never`. To be called where `describe` may be.
+ * under `samples`, `allow`, `deny` and `never`; without a target, for the last three alone. To be called where
+ * `describe` may be.
  *
- * A definition or a model that can't be used makes the file fail, with every problem.
+ * A definition or a model that can't be used makes the file fail, with every problem; so does a definition of which
+ * there is nothing to test.
  *
  * @param definition a definition, or the path of a file with one
  * @param options may be those of the bootstrap, which it takes its own from
@@ -47,7 +52,10 @@ export function policyTests(
   options: PolicyTestOptions & BootstrapOptions = {},
 ): void {
   describe('policy', async () => {
-    const { model, rules, expectations } = await readPolicy(definition, options);
+    const { model, rules, expectations: all } = await readPolicy(definition, options);
+    const expectations =
+      options.target === undefined ? all.filter(({ kind }) => !DECIDED_BY_DEFINITION.includes(kind)) : all;
+    if (expectations.length === 0) throw new InvalidOptionsError([nothingToTest(options)]);
     let enforcer: Enforcer;
     beforeAll(async () => {
       const { target, configureEnforcer } = options;
@@ -69,6 +77,14 @@ export function policyTests(
       );
     }
   });
+}
+
+function nothingToTest({ target }: PolicyTestOptions): Problem {
+  const message =
+    target === undefined
+      ? 'it has no allow, deny or never, and without a target nothing else can fail. Add some, or give a target.'
+      : 'it has no rules and no expectations, so there is nothing to test. Add some.';
+  return { code: 'OPTION_INVALID', at: 'policy', message };
 }
 
 async function readPolicy(policy: PolicyDefinition | string, options: PolicyTestOptions) {

@@ -34,6 +34,7 @@ describe('custom functions', () => {
         ['user', '/a/1', 'read'],
         ['user', '/b/1', 'read'],
       ],
+      allow: [['user', '/a/1', 'read']],
     },
     {
       model: model({ m: 'under(r.obj, p.obj) && r.sub == p.sub && r.act == p.act' }),
@@ -111,6 +112,26 @@ describe('a project in which they fail', () => {
     expect(failuresOf('contradicting.fails.js').map(({ name }) => name)).toEqual([
       'policy › never › user may never read accounts',
     ]);
+  });
+
+  test('without a target has tests of what is written only, as no other could fail', () => {
+    expect(testsOf('in-memory.fails.js').map(({ name }) => name)).toEqual([
+      'policy › allow › user may read accounts',
+      'policy › deny › user may not write accounts',
+      'policy › never › user may never read accounts',
+    ]);
+    expect(failuresOf('in-memory.fails.js')).toHaveLength(1);
+  });
+
+  test('without a target has a file fail whose definition has nothing written', () => {
+    expect(testsOf('nothing-written.fails.js')).toEqual([]);
+    expect(files.get('nothing-written.fails.js')?.message).toContain(
+      'policy: it has no allow, deny or never, and without a target nothing else can fail. Add some, or give a target.',
+    );
+  });
+
+  test('with a target has a file fail whose definition is empty', () => {
+    expect(files.get('empty.fails.js')?.message).toContain('it has no rules and no expectations');
   });
 
   test('has a file fail whose definition is unsound, with every problem', () => {

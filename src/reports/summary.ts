@@ -91,7 +91,7 @@ function renderVerification(verification: VerificationReport): string[] {
 function renderScope({ scope }: VerificationReport): string[] {
   if (scope.kind !== 'part') return [];
   return [
-    `The table is large: ${count(scope.rules, 'rule was', 'rules were')} read, those that the definition and its requests can reach. Drift and problems of other rows are not known; verify: { full: true } reads all rows.`,
+    `The table is large: ${count(scope.rules, 'rule was', 'rules were')} read, those that the definition and its requests can reach. Other rows may hold drift, or rules that no enforcer can load; verify: { full: true } reads all rows.`,
   ];
 }
 

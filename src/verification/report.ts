@@ -65,7 +65,7 @@ export interface Holders {
 export interface VerificationScope {
   /**
    * `whole`: every stored rule was read. `part`: of a large table, the rules that the definition and its requests
-   * can reach were read; the drift and the integrity of other rules are not known. `none`: nothing was verified.
+   * can reach were read; other rows may hold drift, or rules that no enforcer can load. `none`: nothing was verified.
    */
   readonly kind: 'whole' | 'part' | 'none';
   /** How many rules were read. */

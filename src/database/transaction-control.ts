@@ -5,7 +5,7 @@ const COMMENT = /--[^\n]*|\/\*[\s\S]*?\*\//g;
 
 /** Savepoints are the transaction's own business; whatever else begins with these words begins or ends one. */
 const CONTROL =
-  /^\s*(begin|start\s+transaction|commit|end|abort|rollback|prepare\s+transaction)\b(?!\s+.*\bto\b)/i;
+  /^\s*(begin|start\s+transaction|commit|end|abort|rollback|prepare\s+transaction)\b(?!(\s+(work|transaction))?\s+to\b)/i;
 
 /**
  * Throws NestedTransactionRefused for a statement that begins or ends a transaction, before the server has done

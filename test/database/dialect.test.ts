@@ -308,6 +308,27 @@ describe('a commit', () => {
     expect(error.message).toMatch(/Connection terminated/);
   });
 
+  test('that fails without a code of the server is in doubt', async () => {
+    for (const code of [undefined, 'ECONNRESET', '235050', 'X23505']) {
+      const error = await failureOf(
+        onKysely((db, session) => {
+          const query = session.client.query.bind(session.client);
+          const lost = Object.assign(new Error('no answer'), code === undefined ? {} : { code });
+          // What a wire that breaks at this very moment looks like, whatever pg makes of it.
+          session.client.query = async (text, values) => {
+            const result = await query(text === 'commit' ? 'rollback' : text, values);
+            if (text === 'commit') throw lost;
+            return result;
+          };
+          return inWriteTransaction(db, async () => {}).finally(() =>
+            Reflect.deleteProperty(session.client, 'query'),
+          );
+        }),
+      );
+      expect(error, String(code)).toBeInstanceOf(CommitOutcomeUnknown);
+    }
+  });
+
   test('of what writes is in doubt even after one that only read', async () => {
     await using wire = await openWire(database.url);
     const through = database.pool({ connectionString: wire.url, max: 1 });

@@ -6,6 +6,7 @@ import { AdvisoryLockNotGranted, acquireBootstrapLock } from '../../src/database
 import { findAdvisoryLockHolders, findTableLockHolders } from '../../src/database/lock-holders.ts';
 import { withSession } from '../../src/database/session.ts';
 import { type AnyTransaction, inWriteTransaction } from '../../src/database/transaction.ts';
+import { untilWaiting } from '../casbin/rule-table.fixture.ts';
 import { useDatabase } from '../support/database.ts';
 
 const KYSELY_LOCK = '3853314791062309107';
@@ -95,6 +96,19 @@ describe('the lock of a bootstrap', () => {
       await acquireBootstrapLock(trx, 'one');
     });
     await expect(aborted).rejects.not.toBeInstanceOf(AdvisoryLockNotGranted);
+    const canceled = () =>
+      withSession(pool, (session) =>
+        inWriteTransaction(createKysely(session), async (trx) => {
+          const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(trx);
+          const waiting = acquireBootstrapLock(trx, 'one');
+          await untilWaiting(pool, 1);
+          await pool.query('select pg_cancel_backend($1)', [rows[0]?.pid]);
+          await waiting;
+        }),
+      );
+    await whileHeld(`select pg_advisory_xact_lock(${OUR_NAMESPACE}, hashtext('one'))`, () =>
+      expect(canceled()).rejects.toMatchObject({ code: '57014' }),
+    );
   });
 });
 

@@ -32,6 +32,10 @@ beforeAll(async () => {
     create index an_index on app.casbin (id);
     create type app.a_type as (id int);
     create table app.a_partitioned_table (id int) partition by range (id);
+    create index a_partitioned_index on app.a_partitioned_table (id);
+    create foreign data wrapper nothing;
+    create server nowhere foreign data wrapper nothing;
+    create foreign table app.a_foreign_table (id int) server nowhere;
   `);
 });
 
@@ -126,6 +130,8 @@ describe('a table that is there before', () => {
     ['a_sequence', 'a sequence'],
     ['an_index', 'an index'],
     ['a_type', 'a type'],
+    ['a_partitioned_index', 'an index'],
+    ['a_foreign_table', 'a foreign table'],
   ])('is refused when it is none: %s', async (name, kind) => {
     await expect(refuse(name, {})).rejects.toMatchObject({
       code: 'TABLE_SHAPE',

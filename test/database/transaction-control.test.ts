@@ -23,6 +23,9 @@ describe('a statement that begins or ends a transaction', () => {
     ['/* now */ commit', 'commit'],
     ['/* now\n really */ /**/ commit /* done */', 'commit'],
     ['/* one */commit/* two */', 'commit'],
+    ["rollback ; insert into log values (' to ')", 'rollback'],
+    ['rollback work', 'rollback'],
+    ['commit into', 'commit'],
   ])('is refused: %j', (statement, control) => {
     expect(() => refuseTransactionControl(statement)).toThrow(
       new NestedTransactionRefused(`the statement "${control}" was refused`),
@@ -40,6 +43,8 @@ describe('any other statement', () => {
     'release savepoint one',
     'rollback to savepoint one',
     'rollback to one',
+    'rollback  work\n to savepoint one',
+    'rollback\n  to one',
     'ROLLBACK WORK TO SAVEPOINT one',
     'rollback transaction to savepoint one',
     'select 1',

@@ -83,7 +83,7 @@ function nothingToTest({ target }: PolicyTestOptions): Problem {
   const message =
     target === undefined
       ? 'it has no allow, deny or never, and without a target nothing else can fail. Add some, or give a target.'
-      : 'it has no rules and no expectations, so there is nothing to test. Add some.';
+      : 'no request can be derived from its rules in this model. Add samples, allow, deny or never.';
   return { code: 'OPTION_INVALID', at: 'policy', message };
 }
 

@@ -53,7 +53,7 @@ describe('one object of options', () => {
   });
 
   // Registers a test for each expectation.
-  policyTests(OPTIONS.policy, OPTIONS);
+  policyTests({ ...OPTIONS.policy, allow: [['admin', 'accounts', 'read']] }, OPTIONS);
 
   test.each<[string, (options: object) => Promise<unknown>]>([
     ['bootstrapDatabase', (options) => bootstrapDatabase(UNTOUCHED, options)],

@@ -131,7 +131,11 @@ describe('a project in which they fail', () => {
   });
 
   test('with a target has a file fail whose definition is empty', () => {
-    expect(files.get('empty.fails.js')?.message).toContain('it has no rules and no expectations');
+    expect(files.get('empty.fails.js')?.message).toContain('the policy has no rules');
+  });
+
+  test('with a target has a file fail whose model allows nothing to be derived', () => {
+    expect(files.get('underivable.fails.js')?.message).toContain('no request can be derived from its rules');
   });
 
   test('has a file fail whose definition is unsound, with every problem', () => {

@@ -1,5 +1,11 @@
 import { CommitOutcomeUnknown, CommittedNothing, TransactionAborted } from '../database/dialect.ts';
-import { ConnectFailure, isConnectionLoss, NoAnswer, type Session } from '../database/session.ts';
+import {
+  ConnectFailure,
+  isConnectionLoss,
+  NoAnswer,
+  type Session,
+  WorkAbandoned,
+} from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { StepFailure } from '../database/step-failure.ts';
 import {
@@ -36,6 +42,7 @@ export async function explainFailure(
   }
   if (error instanceof ConnectFailure) return explainConnectFailure(error.cause);
   if (error instanceof CommitOutcomeUnknown) return explainUnknownOutcome(error);
+  if (error instanceof WorkAbandoned) return explainLoss({ step: null, cause: error.cause }, null);
   const failure = readFailure(error);
   if (isSelfExplaining(failure.cause)) return failure.cause;
   if (session?.broken || isConnectionLoss(failure.cause))

@@ -54,6 +54,9 @@ export class NoAnswer extends Error {
   }
 }
 
+/** Work did not end though its connection was lost, which is the `cause`. */
+export class WorkAbandoned extends Error {}
+
 /** A checked-out client, and whether it is still any good. */
 export class Session {
   /** Answers within the limit of the session, or fails; the client that was given, where there is no limit. */
@@ -118,7 +121,7 @@ export class Session {
       await new Promise((resolve) => {
         timer = setTimeout(resolve, END_OF_WORK_MS);
       });
-      throw error;
+      throw new WorkAbandoned(`The connection was lost (${this.#activity})`, { cause: error });
     });
     try {
       return await Promise.race([work, abandoned]);
@@ -131,9 +134,9 @@ export class Session {
     // The driver would only say that the client can't be used any more.
     if (this.#broken !== null) throw this.#broken;
     const timeoutMs = this.#answerTimeoutMs;
-    if (timeoutMs === null || timeoutMs > LONGEST_TIMER_MS) return ask();
     let timer: NodeJS.Timeout | undefined;
     const unanswered = new Promise<never>((_, reject) => {
+      if (timeoutMs === null || timeoutMs > LONGEST_TIMER_MS) return;
       timer = setTimeout(() => {
         const error = new NoAnswer(this.#activity, timeoutMs);
         this.markBroken(error);
@@ -142,6 +145,10 @@ export class Session {
     });
     try {
       return await Promise.race([ask(), unanswered]);
+    } catch (error) {
+      // At once, as what comes after it says less.
+      if (isConnectionLoss(error)) this.markBroken(error);
+      throw error;
     } finally {
       clearTimeout(timer);
     }

@@ -383,15 +383,15 @@ describe('a connection that is lost', () => {
 
   test('by a transaction_timeout is told with the way to raise it', async () => {
     const database = await createDatabase();
-    const pool = database.pool({ options: '-c transaction_timeout=100ms' });
     const waiting: Seeder = {
       name: 'waiting',
       async seed({ db }) {
+        await sql`set local transaction_timeout = '50ms'`.execute(db);
         await sql`select pg_sleep(30)`.execute(db);
         return { inserted: 0, existing: 0 };
       },
     };
-    const error = await failureOf(() => bootstrapDatabase(pool, { seeders: [waiting] }));
+    const error = await failureOf(() => bootstrapDatabase(database.pool(), { seeders: [waiting] }));
     expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_LOST' });
     expect(error.message).toBe(
       'The connection was lost: Seeder "waiting" failed: terminating connection due to transaction timeout. Nothing was changed. The bootstrap takes longer than the server\'s transaction_timeout allows. Raise it for this role: alter role … set transaction_timeout = …;',

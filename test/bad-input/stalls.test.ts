@@ -103,16 +103,17 @@ describe.concurrent('a server that stops answering', () => {
       expect(error.message).toContain('did not answer within 3000 ms (the lock of the bootstrap)');
     });
   });
+});
 
-  test('leaves neither a timer nor a client behind', async () => {
-    const database = await createDatabase();
-    const before = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
-    const pool = database.pool({ max: 1, idleTimeoutMillis: 0 });
-    await bootstrapDatabase(pool, { ...SHORT, connectTimeoutMs: 60_000 });
-    expect(pool.idleCount).toBe(1);
-    const after = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
-    expect(after).toBeLessThanOrEqual(before);
-  });
+test('no timer outlives a bootstrap or a verification, and no client is kept', async () => {
+  const database = await createDatabase();
+  const pool = database.pool({ max: 1, idleTimeoutMillis: 0 });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  await bootstrapDatabase(pool);
+  await verifyDatabase(pool);
+  expect(vi.getTimerCount()).toBe(0);
+  expect(pool.idleCount).toBe(1);
 });
 
 describe('without statementTimeoutMs', () => {
@@ -255,6 +256,23 @@ describe.concurrent('a pool whose clients are all in use', () => {
 });
 
 describe.concurrent('a transaction that waits for its client', () => {
+  test('and is cut off meanwhile is told as a lost connection', async () => {
+    const database = await createDatabase();
+    await throughWire(database, async (pool, wire) => {
+      const waiting: Seeder = {
+        name: 'waiting',
+        async seed({ db }) {
+          wire.cutOn(/select 1 as cut/, 'before');
+          sql`select 1 as cut`.execute(db).catch(() => {});
+          return new Promise<never>(() => {});
+        },
+      };
+      const error = await failureOf(() => bootstrapDatabase(pool, { seeders: [waiting] }));
+      expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_LOST' });
+      expect(error.message).toContain('Connection terminated unexpectedly');
+    });
+  });
+
   test('is ended, so that the next bootstrap gets its lock', async () => {
     const database = await createDatabase();
     let inSeeder: () => void = () => {};

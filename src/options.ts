@@ -1,7 +1,7 @@
 import type { Model } from 'casbin';
 import type { Logger } from 'pino';
 import type { ConfigureEnforcer } from './casbin/enforcer.ts';
-import type { MigrationProvider, Migrations } from './migration/migration.ts';
+import type { MigrationProvider, MigrationSettings, Migrations } from './migration/migration.ts';
 import type { PolicyDefinition } from './policy/definition.ts';
 import type { OnProgress } from './progress.ts';
 import type { Seeder } from './seeding/seeder.ts';
@@ -53,10 +53,11 @@ export interface BootstrapOptions extends EnforcerOptions {
   /** Run in this order, after the policy. Default: `[providerSeeder()]`; give `[]` for none. */
   readonly seeders?: readonly Seeder[];
   /**
-   * The application's own migrations, run in the same transaction and recorded in Kysely's `kysely_migration`.
+   * The application's own migrations, run in the same transaction and recorded in Kysely's `kysely_migration`,
+   * or as the settings beside a `provider` say, which are those of Kysely's Migrator.
    * `false`: another tool has run all of them, this package's too. Default: none of its own.
    */
-  readonly migrations?: Migrations | MigrationProvider | false;
+  readonly migrations?: Migrations | MigrationProvider | MigrationSettings | false;
   /** `false` verifies nothing. Default: `{}`. */
   readonly verify?: VerifyOptions | false;
   /** How long to wait for any lock, in milliseconds; 0 waits without end. Default: 30 000. */

@@ -6,11 +6,11 @@ import type { Session } from '../database/session.ts';
 import { hasTable } from '../database/table.ts';
 import type { AnyKysely } from '../database/transaction.ts';
 import { PermissionError } from '../errors.ts';
-import { PACKAGE_MIGRATION_TABLE } from '../migration/run.ts';
+import { PACKAGE_LIST } from '../migration/migration.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import { inquire } from './explain-inquiry.ts';
 import { describeFailure, type Failure } from './explain-step.ts';
-import { migrationTables, seededTables } from './involved-tables.ts';
+import { migrationTables, recordTables, seededTables } from './involved-tables.ts';
 
 /** A missing privilege, with the statements that give it. */
 export async function explainPermission(
@@ -45,14 +45,14 @@ async function explainRowSecurity(failure: Failure, session: Session | null): Pr
 /** Least privilege: a role that only seeds need not be able to alter or to create anything. */
 async function needsOf(db: AnyKysely, { step }: Failure, options: ResolvedOptions): Promise<Needs> {
   const { schema, packageMigrations } = options;
-  const firstRun = packageMigrations !== null && !(await hasTable(db, schema, PACKAGE_MIGRATION_TABLE));
+  const firstRun = packageMigrations !== null && !(await hasTable(db, schema, PACKAGE_LIST.tableName));
   const create = firstRun || step?.kind === 'migration';
   const recorded = migrationTables(options);
   const seeded = seededTables(options);
   return {
     schema,
     create,
-    select: create ? recorded : recorded.filter((table) => !/_(lock|migrations)$/.test(table)),
+    select: create ? recorded : recordTables(options),
     insert: create ? [...seeded, ...recorded] : seeded,
     own: alteredTables(options, (name) => firstRun || name === step?.name),
   };

@@ -1,5 +1,5 @@
 import { type BootstrapError, DatabaseError } from '../errors.ts';
-import { PACKAGE_MIGRATION_TABLE } from '../migration/run.ts';
+import { PACKAGE_LIST } from '../migration/migration.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import { describeFailure, type Failure } from './explain-step.ts';
 
@@ -18,7 +18,7 @@ function remedy({ step }: Failure, { packageMigrations, seeders }: ResolvedOptio
   if (step.name === 'rbac' || own !== undefined) {
     const names = step.name === 'rbac' ? ['0001_casbin'] : Object.keys(own ?? {});
     const list = names.map((name) => `'${name.replaceAll("'", "''")}'`).join(', ');
-    return `The migration that makes it was applied, so it was removed or renamed since. Restore it, or have it made again: delete from ${PACKAGE_MIGRATION_TABLE} where name in (${list});`;
+    return `The migration that makes it was applied, so it was removed or renamed since. Restore it, or have it made again: delete from ${PACKAGE_LIST.tableName} where name in (${list});`;
   }
   return 'Add a migration that makes it, to the seeder or to the migrations option, or correct its name.';
 }

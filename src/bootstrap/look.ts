@@ -5,7 +5,7 @@ import type { Session } from '../database/session.ts';
 import { StepFailure } from '../database/step-failure.ts';
 import { tableIn } from '../database/table.ts';
 import { type AnyTransaction, searchPathExpression } from '../database/transaction.ts';
-import { APPLICATION_MIGRATION_TABLE, PACKAGE_MIGRATION_TABLE } from '../migration/run.ts';
+import { PACKAGE_LIST } from '../migration/migration.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import { bindContext, type SharedContext, shareContext } from '../seeding/context.ts';
 import type { Seeder } from '../seeding/seeder.ts';
@@ -63,10 +63,10 @@ async function readState(trx: AnyTransaction, options: ResolvedOptions): Promise
   const none = sql`'{}'::text[]`;
   const { rows } = await sql<State & HiddenRows>`
     select
-      ${options.packageMigrations === null ? none : names(PACKAGE_MIGRATION_TABLE)} as "packageNames",
-      ${options.applicationMigrations === null ? none : names(APPLICATION_MIGRATION_TABLE)} as "applicationNames",
+      ${options.packageMigrations === null ? none : names(PACKAGE_LIST.tableName)} as "packageNames",
+      ${options.applicationMigrations === null ? none : names(options.applicationList.tableName)} as "applicationNames",
       ${ruleCountExpression(options, options.schema)} as rules,
-      ${hiddenRowsColumns(options.schema, ['casbin', PACKAGE_MIGRATION_TABLE])},
+      ${hiddenRowsColumns(options.schema, ['casbin', PACKAGE_LIST.tableName])},
       ${searchPathExpression(options.schema)}
   `.execute(trx);
   const [state] = rows;

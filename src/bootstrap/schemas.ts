@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { foundSchemaExpression, homeSchemaExpression } from '../database/home-schema.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
-import { APPLICATION_MIGRATION_TABLE } from '../migration/run.ts';
+import type { ResolvedOptions } from '../options/resolve.ts';
 
 /** Which schemas a bootstrap works in. */
 export interface Schemas {
@@ -13,11 +13,14 @@ export interface Schemas {
 }
 
 /** Finds the schemas: the one of the option, else those that the connection's search_path leads to. */
-export async function resolveSchemas(trx: AnyTransaction, option: string | undefined): Promise<Schemas> {
+export async function resolveSchemas(
+  trx: AnyTransaction,
+  { schema: option, applicationList }: Pick<ResolvedOptions, 'schema' | 'applicationList'>,
+): Promise<Schemas> {
   const { rows } = await sql<{ schema: string | null; application: string | null }>`
     select
       ${homeSchemaExpression(option)} as schema,
-      coalesce(${option ?? null}::text, ${foundSchemaExpression(APPLICATION_MIGRATION_TABLE)}) as application
+      coalesce(${option ?? null}::text, ${foundSchemaExpression(applicationList.tableName)}) as application
   `.execute(trx);
   const schema = rows[0]?.schema;
   if (schema) return { schema, applicationSchema: rows[0]?.application ?? schema };

@@ -11,7 +11,7 @@ import {
   stayAwake,
 } from '../database/transaction.ts';
 import { migrateDatabase } from '../migration/migrate.ts';
-import { PACKAGE_MIGRATION_TABLE } from '../migration/run.ts';
+import { PACKAGE_LIST } from '../migration/migration.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import type { BootstrapReport } from '../report.ts';
 import { shareContext } from '../seeding/context.ts';
@@ -35,13 +35,13 @@ export async function writeDatabase(
 ): Promise<Omit<BootstrapReport, 'durationMs'>> {
   const { logger, progress } = options;
   session.enter('the beginning of the write transaction');
-  const { schema, applicationSchema } = await resolveSchemas(trx, options.schema);
+  const { schema, applicationSchema } = await resolveSchemas(trx, options);
   await sql`select ${searchPathExpression(schema)}`.execute(trx);
   await markTransaction(trx);
   session.enter('the lock of the bootstrap');
   await session.within(withGrace(options.lockTimeoutMs), () => acquireBootstrapLock(trx, schema));
   session.enter('the migrations');
-  await requireAllRows(trx, schema, ['casbin', PACKAGE_MIGRATION_TABLE]);
+  await requireAllRows(trx, schema, ['casbin', PACKAGE_LIST.tableName]);
   await refuseForgottenPolicy(trx, schema, options);
 
   const { applied, takeover, firstRun } = await migrateDatabase(db, trx, {

@@ -16,7 +16,7 @@ export function foundSchemaExpression(table: string) {
     select n.nspname::text
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.oid = to_regclass(${table}) and n.nspname !~ '^pg_'
+    where c.oid = to_regclass(quote_ident(${table})) and n.nspname !~ '^pg_'
   )`;
 }
 

@@ -16,8 +16,8 @@ interface MigratorProps {
   readonly provider: MigrationProvider;
   readonly disableTransactions: boolean;
   readonly allowUnorderedMigrations: boolean;
-  readonly migrationTableName?: string;
-  readonly migrationLockTableName?: string;
+  readonly migrationTableName: string;
+  readonly migrationLockTableName: string;
   readonly migrationTableSchema: string;
 }
 

@@ -2,13 +2,8 @@ import { sql } from 'kysely';
 import { hasTable } from '../database/table.ts';
 import { type AnyKysely, type AnyTransaction, searchPathExpression } from '../database/transaction.ts';
 import type { TakeoverReport } from '../report.ts';
-import type { Migrations } from './migration.ts';
-import {
-  APPLICATION_MIGRATION_TABLE,
-  type MigrationRun,
-  PACKAGE_MIGRATION_TABLE,
-  runMigrations,
-} from './run.ts';
+import { type MigrationList, type Migrations, PACKAGE_LIST } from './migration.ts';
+import { type MigrationRun, runMigrations } from './run.ts';
 import { takeOver } from './takeover.ts';
 
 /** What is to be migrated; null where another tool does it, or there is nothing. */
@@ -18,6 +13,7 @@ export interface MigrationPlan {
   readonly applicationSchema: string;
   readonly packageMigrations: Migrations | null;
   readonly applicationMigrations: Migrations | null;
+  readonly applicationList: MigrationList;
   /** Called before the first migration, if any is pending; what it returns is called after each. */
   readonly watch: () => Promise<(migration: string) => Promise<void>>;
 }
@@ -42,7 +38,7 @@ export async function migrateDatabase(
   trx: AnyTransaction,
   plan: MigrationPlan,
 ): Promise<Migrated> {
-  const { schema, applicationSchema, packageMigrations, applicationMigrations } = plan;
+  const { schema, applicationSchema, packageMigrations, applicationMigrations, applicationList } = plan;
   let afterEach: ((migration: string) => Promise<void>) | undefined;
   const run = async (given: Omit<MigrationRun, 'afterEach'>, known: readonly string[]) => {
     if (!isPending(given.migrations, known)) return;
@@ -53,17 +49,17 @@ export async function migrateDatabase(
   let takeover: TakeoverReport | null = null;
   let firstRun = packageMigrations === null && !(await hasRules(trx, schema));
   if (packageMigrations !== null) {
-    const known = await readApplied(trx, schema, PACKAGE_MIGRATION_TABLE);
+    const known = await readApplied(trx, schema, PACKAGE_LIST.tableName);
     firstRun = known.length === 0;
     if (firstRun) takeover = await takeOver(trx, schema);
     // An older release meets names that a newer one has applied. Kysely insists on knowing each.
     const ignored = known.filter((name) => !Object.hasOwn(packageMigrations, name));
-    await run({ table: PACKAGE_MIGRATION_TABLE, schema, migrations: packageMigrations, ignored }, known);
+    await run({ list: PACKAGE_LIST, schema, migrations: packageMigrations, ignored }, known);
   }
   if (applicationMigrations !== null) {
-    const known = await readApplied(trx, applicationSchema, APPLICATION_MIGRATION_TABLE);
+    const known = await readApplied(trx, applicationSchema, applicationList.tableName);
     const given = {
-      table: APPLICATION_MIGRATION_TABLE,
+      list: applicationList,
       schema: applicationSchema,
       migrations: applicationMigrations,
     };

@@ -13,4 +13,36 @@ export interface MigrationProvider {
   getMigrations(): Promise<Record<string, Migration>>;
 }
 
+/** The application's migrations, where they are recorded, and in which order they run: as of Kysely's Migrator. */
+export interface MigrationSettings {
+  readonly provider: MigrationProvider;
+  /** Default: `kysely_migration`. Changing it later runs all of them again. */
+  readonly tableName?: string;
+  /** Default: `kysely_migration_lock`. */
+  readonly lockTableName?: string;
+  /** Whether one whose name sorts before an applied one may run. Default: false. */
+  readonly allowUnorderedMigrations?: boolean;
+}
+
+/** A list of migrations that is recorded apart from others. */
+export interface MigrationList {
+  readonly tableName: string;
+  readonly lockTableName: string;
+  readonly allowUnorderedMigrations: boolean;
+}
+
+/** What Kysely's Migrator uses when it is told nothing. */
+export const APPLICATION_LIST: MigrationList = {
+  tableName: 'kysely_migration',
+  lockTableName: 'kysely_migration_lock',
+  allowUnorderedMigrations: false,
+};
+
+/** This package's and the seeders'. Seeders come and go, and with them their migrations, so any order will do. */
+export const PACKAGE_LIST: MigrationList = {
+  tableName: 'casbin_bootstrap_migration',
+  lockTableName: 'casbin_bootstrap_migration_lock',
+  allowUnorderedMigrations: true,
+};
+
 export type Migrations = Readonly<Record<string, Migration>>;

@@ -1,16 +1,12 @@
 import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
 import { type AnyKysely, isSameTransaction } from '../database/transaction.ts';
 import { loadMigrator } from './kysely-migrator.ts';
-import type { Migration, Migrations } from './migration.ts';
+import type { Migration, MigrationList, Migrations } from './migration.ts';
 import { inOneSchema } from './one-schema.ts';
-
-/** This package's own migration table. The application's is Kysely's default, `kysely_migration`. */
-export const PACKAGE_MIGRATION_TABLE = 'casbin_bootstrap_migration';
-export const APPLICATION_MIGRATION_TABLE = 'kysely_migration';
 
 /** One run of Kysely's Migrator. */
 export interface MigrationRun {
-  readonly table: string;
+  readonly list: MigrationList;
   readonly schema: string;
   readonly migrations: Migrations;
   /** Names that the table has and `migrations` lacks, which are to be ignored; Kysely would refuse them. */
@@ -28,15 +24,14 @@ export interface MigrationRun {
  */
 export async function runMigrations(db: AnyKysely, run: MigrationRun): Promise<string[]> {
   const Migrator = await loadMigrator();
-  const ours = run.table === PACKAGE_MIGRATION_TABLE;
   const migrator = new Migrator({
     db: inOneSchema(db, run.schema),
     provider: { getMigrations: async () => ({ ...placeholders(run.ignored), ...guardAll(run) }) },
     disableTransactions: true,
-    // Seeders come and go, and with them their migrations; an application's keep Kysely's strict order.
-    allowUnorderedMigrations: ours,
+    allowUnorderedMigrations: run.list.allowUnorderedMigrations,
     migrationTableSchema: run.schema,
-    ...(ours ? { migrationTableName: run.table, migrationLockTableName: `${run.table}_lock` } : {}),
+    migrationTableName: run.list.tableName,
+    migrationLockTableName: run.list.lockTableName,
   });
   const { error, results = [] } = await migrator.migrateToLatest();
   const failed = results.find(({ status }) => status === 'Error');

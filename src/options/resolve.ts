@@ -4,7 +4,7 @@ import { casbinMigrations } from '../../migrations/index.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { findHangingPatterns } from '../casbin/patterns.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
-import type { Migrations } from '../migration/migration.ts';
+import type { MigrationList, Migrations } from '../migration/migration.ts';
 import type { BootstrapOptions, VerifyOptions } from '../options.ts';
 import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
 import { defaultPolicy } from '../policy/default-policy.ts';
@@ -41,6 +41,8 @@ export interface ResolvedOptions {
   readonly packageMigrations: Migrations | null;
   /** The application's own; null when there are none. */
   readonly applicationMigrations: Migrations | null;
+  /** How the application's own are recorded. */
+  readonly applicationList: MigrationList;
   readonly verify: VerifyOptions | null;
   readonly schema: string | undefined;
   readonly lockTimeoutMs: number;
@@ -75,7 +77,7 @@ export async function completeOptions(
   const definition = loaded ?? defaultPolicy;
   const defined = new RuleSet(compilePolicy(definition));
   const seeders = [rbacSeeder(defined.rules), ...(sound.seeders ?? [providerSeeder()])];
-  const { migrations, problems: migrationProblems } = await resolveMigrations(sound);
+  const { migrations, list, problems: migrationProblems } = await resolveMigrations(sound);
   // A default in the place of what is misshapen says nothing about what is given beside it.
   const fitting = sound.model === options?.model && sound.policy === options?.policy && loaded !== null;
   const isGivenInFull =
@@ -117,6 +119,7 @@ export async function completeOptions(
         ? null
         : mergeMigrations([casbinMigrations, ...seeders.map(({ migrations = {} }) => migrations)]),
     applicationMigrations: migrations,
+    applicationList: list,
     verify: options.verify === false ? null : (options.verify ?? {}),
     schema: options.schema,
     lockTimeoutMs: options.lockTimeoutMs ?? 30_000,

@@ -1,8 +1,10 @@
 import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
+import { APPLICATION_LIST, PACKAGE_LIST } from '../migration/migration.ts';
 import { dictionary, fields } from '../policy/containers.ts';
 import { describeIssue } from '../policy/describe-issue.ts';
 import { definitionShape } from '../policy/shape.ts';
+import { isMigrationSettings } from './migrations.ts';
 
 export const name = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'));
 const flag = v.optional(v.boolean('must be true or false'));
@@ -44,7 +46,34 @@ function migrationsOf(message: string) {
     ),
   );
 }
-const provider = v.looseObject({ getMigrations: callable });
+const provider = v.looseObject(
+  { getMigrations: callable },
+  'must be a MigrationProvider with a getMigrations method',
+);
+
+const migrationSettings = v.pipe(
+  fields(
+    {
+      provider,
+      tableName: v.optional(identifier),
+      lockTableName: v.optional(identifier),
+      allowUnorderedMigrations: flag,
+    },
+    'must be an object with a provider',
+  ),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const { tableName = APPLICATION_LIST.tableName, lockTableName = APPLICATION_LIST.lockTableName } =
+      dataset.value;
+    const taken = Object.values(PACKAGE_LIST);
+    const twice = tableName === lockTableName;
+    if (!twice && !taken.includes(tableName) && !taken.includes(lockTableName)) return;
+    const message = twice
+      ? 'must name two different tables by tableName and lockTableName'
+      : 'must not name a migration table of casbin-bootstrap itself';
+    addIssue({ message });
+  }),
+);
 
 const seeder = v.looseObject(
   {
@@ -94,6 +123,7 @@ export const bootstrapEntries = {
   seeders: v.optional(v.array(seeder, 'must be a list of seeders')),
   migrations: optionalBy((input) => {
     if (input === false) return v.any();
+    if (isMigrationSettings(input)) return migrationSettings;
     return isProvider(input) ? provider : migrations;
   }),
   verify: optionalBy((input) =>

@@ -26,11 +26,12 @@ const { Migrator, FileMigrationProvider }: MigrationModule =
 
 export { FileMigrationProvider };
 
-/** The application's own Migrator, with nothing but defaults. */
+/** The application's own Migrator, with nothing but defaults unless props of Kysely's are given. */
 export function applicationMigrator(
   pool: pg.Pool,
   migrations: Readonly<Record<string, Migration>>,
+  props: object = {},
 ): ApplicationMigrator {
   const db = new kysely.Kysely({ dialect: new kysely.PostgresDialect({ pool }) });
-  return new Migrator({ db, provider: { getMigrations: async () => migrations } });
+  return new Migrator({ db, provider: { getMigrations: async () => migrations }, ...props });
 }

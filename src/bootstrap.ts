@@ -18,7 +18,7 @@ import type { BootstrapOptions } from './options.ts';
 import type { BootstrapReport } from './report.ts';
 import { reportSeeded } from './seeding/run.ts';
 
-type Outcome = Omit<BootstrapReport, 'durationMs'>;
+type Outcome = Omit<BootstrapReport, 'dryRun' | 'durationMs'>;
 
 /**
  * Brings a database to the state in which an application may start: schema migrated, roles, permissions, role
@@ -42,11 +42,14 @@ export async function bootstrapDatabase(
 }
 
 /** The same with options that are resolved, as many databases may share them. */
-export async function bootstrapResolved(pool: PoolLike, options: ResolvedOptions): Promise<Outcome> {
+export async function bootstrapResolved(
+  pool: PoolLike,
+  options: ResolvedOptions,
+): Promise<Omit<BootstrapReport, 'durationMs'>> {
   try {
     const limits = { ...options, answerTimeoutMs: answerTimeout(options) };
     const attempt = () => withSession(pool, (session) => bootstrapOnce(session, options), limits);
-    return await retryConflicts(attempt, options.logger);
+    return { dryRun: options.dryRun, ...(await retryConflicts(attempt, options.logger)) };
   } catch (error) {
     throw await explainFailure(error, options, null);
   }

@@ -79,7 +79,7 @@ export interface BootstrapOptions extends EnforcerOptions {
    * without a word would keep the lock. Raise it for a seeder or a migration that computes for longer.
    */
   readonly idleInTransactionTimeoutMs?: number;
-  /** Do everything, verify, roll back, and report what would change. Default: false. */
+  /** Do everything, verify, roll back, and report what would change; each line of the log has it. Default: false. */
   readonly dryRun?: boolean;
   /** Where listeners are told of a change, once, at the commit. Default: `casbin`, as casbin-pg-watcher has it. */
   readonly notifyChannel?: string | false;

@@ -19,6 +19,8 @@ export interface SeederReport {
 
 /** What a bootstrap did, or under `dryRun` would do. */
 export interface BootstrapReport {
+  /** Whether this tells what would be done: everything was rolled back. */
+  readonly dryRun: boolean;
   /** Whether anything was written; under `dryRun`, whether anything would be. */
   readonly changed: boolean;
   readonly migrations: readonly { readonly name: string; readonly status: 'applied' }[];

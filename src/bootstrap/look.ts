@@ -30,8 +30,8 @@ export async function lookAtDatabase(
   trx: AnyTransaction,
   options: ResolvedOptions,
 ): Promise<Look> {
-  const { logger, schema } = options;
-  const context = shareContext({ db: trx, logger, schema, firstRun: false }, () =>
+  const { logger, schema, dryRun } = options;
+  const context = shareContext({ db: trx, logger, schema, firstRun: false, dryRun }, () =>
     createAdapter(session.client, { schema }),
   );
   const { packageNames, applicationNames, rules } = await readState(trx, options);

@@ -32,8 +32,8 @@ export async function writeDatabase(
   db: AnyKysely,
   trx: AnyTransaction,
   options: ResolvedOptions,
-): Promise<Omit<BootstrapReport, 'durationMs'>> {
-  const { logger, progress } = options;
+): Promise<Omit<BootstrapReport, 'dryRun' | 'durationMs'>> {
+  const { logger, progress, dryRun } = options;
   session.enter('the beginning of the write transaction');
   const { schema, applicationSchema } = await resolveSchemas(trx, options);
   await sql`select ${searchPathExpression(schema)}`.execute(trx);
@@ -50,11 +50,20 @@ export async function writeDatabase(
     applicationSchema,
     watch: () => watchPolicy(trx, schema, options),
   });
-  for (const name of applied) logger.info({ event: 'migration_applied', name }, 'Migration applied');
-  if (takeover !== null)
-    logger.warn({ event: 'table_taken_over', ...takeover }, 'Existing casbin table taken over');
+  for (const name of applied) {
+    logger.info(
+      { event: 'migration_applied', name },
+      dryRun ? 'Would apply the migration' : 'Migration applied',
+    );
+  }
+  if (takeover !== null) {
+    logger.warn(
+      { event: 'table_taken_over', ...takeover },
+      dryRun ? 'Would take over the existing casbin table' : 'Existing casbin table taken over',
+    );
+  }
 
-  const context = shareContext({ db: trx, logger, schema, firstRun }, () =>
+  const context = shareContext({ db: trx, logger, schema, firstRun, dryRun }, () =>
     createAdapter(session.client, { schema }),
   );
   const enter = (seeder: string) => session.enter(`seeder "${seeder}"`);

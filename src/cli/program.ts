@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import type { Logger } from 'pino';
 import type { CommandContext } from './command-context.ts';
-import { describeError } from './describe-error.ts';
+import { describeError, toJson } from './describe-error.ts';
 import { createLogger } from './logger.ts';
 import { addSeedCommand } from './seed.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
@@ -25,7 +25,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     await createProgram({ databaseUrl, terminal, logger, finish }).parseAsync(argv);
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? SUCCESS : WRONG_USAGE;
+    if (error instanceof CommanderError && error.exitCode === 0) return SUCCESS;
+    // Whoever reads JSON gets some whatever happens; the flag counts also where the rest is not understood.
+    if (argv.includes('--json')) terminal.printJson({ error: toJson(error) });
+    if (error instanceof CommanderError) return WRONG_USAGE;
     logger?.debug({ event: 'command_failed', err: error });
     terminal.complain(describeError(error));
     return FAILURE;

@@ -24,7 +24,7 @@ export function addSeedCommand(program: Command, context: CommandContext): void 
     )
     .option('--schema <name>', "the schema for the tables (default: the connection's search_path)")
     .option('--dry-run', 'do everything, verify, roll back, and tell what would change')
-    .option('--json', 'print the report as JSON')
+    .option('--json', 'print the report as JSON; of a failure, the error')
     .option('--data-dir <path>', `the folder of the embedded database (default: ${DEFAULT_DATA_DIR})`)
     .action(async (flags: SeedFlags) => {
       if (flags.dataDir !== undefined && context.databaseUrl !== undefined) {
@@ -46,7 +46,7 @@ async function seed(flags: SeedFlags, { databaseUrl, terminal, logger }: Command
       throw explainMissingPolicy(error) ?? error;
     });
     if (json) terminal.printJson(report);
-    else terminal.print(renderSummary(report, { where: database.where, dryRun, color: terminal.color }));
+    else terminal.print(renderSummary(report, { where: database.where, color: terminal.color }));
     return 0;
   } finally {
     await database.close();

@@ -97,7 +97,8 @@ export async function completeOptions(
     ...migrationProblems,
   ];
   if (model === null || problems.length > 0) throw new InvalidOptionsError(problems);
-  const logger = options.logger ?? (await getSilentLogger());
+  const given = options.logger ?? (await getSilentLogger());
+  const logger = options.dryRun === true ? markDryRun(given) : given;
   const progress = createProgressReporter(logger, options.onProgress);
   const promises = await resolvePromises(model, definition, defined, options, progress).catch(
     (error: unknown) => {
@@ -136,6 +137,20 @@ export async function completeOptions(
 /** By entries: an assignment of the name `__proto__` would leave that migration out. */
 function mergeMigrations(lists: readonly Migrations[]): Migrations {
   return Object.fromEntries(lists.flatMap((migrations) => Object.entries(migrations)));
+}
+
+/** Every line of a dry run says so, a seeder's own too. Not every logger that does for the others has children. */
+function markDryRun(logger: Logger): Logger {
+  if (typeof logger.child === 'function') return logger.child({ dryRun: true });
+  const mark =
+    (level: 'debug' | 'info' | 'warn') =>
+    (fields: object, ...rest: unknown[]) =>
+      Reflect.apply(logger[level], logger, [{ dryRun: true, ...Object(fields) }, ...rest]);
+  return Object.assign(Object.create(logger), {
+    debug: mark('debug'),
+    info: mark('info'),
+    warn: mark('warn'),
+  });
 }
 
 let silentLogger: Logger | undefined;

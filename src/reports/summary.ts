@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { BootstrapReport, TakeoverReport } from '../report.ts';
+import type { BootstrapReport } from '../report.ts';
 import type { VerificationReport } from '../verification/report.ts';
 import { renderAddedRules, renderDecisions } from './decisions.ts';
 import { renderFailures, renderOmitted } from './failures.ts';
@@ -10,8 +10,6 @@ import { escapeControls, renderTable } from './table.ts';
 export interface SummaryOptions {
   /** The database, without its password. */
   readonly where: string;
-  /** Whether the report is of a dry run: what would have been done. */
-  readonly dryRun: boolean;
   /** Whether to use terminal colours. Default: false. */
   readonly color?: boolean;
 }
@@ -22,10 +20,10 @@ export function renderSummary(report: BootstrapReport, options: SummaryOptions):
 
   return [
     `Database: ${options.where}`,
-    bold(renderOutcome(report, options.dryRun)),
-    ...renderMigrations(report, options.dryRun),
-    ...renderTakeover(report.takeover, options.dryRun),
-    ...renderSeeders(report, options.dryRun),
+    bold(renderOutcome(report)),
+    ...renderMigrations(report),
+    ...renderTakeover(report),
+    ...renderSeeders(report),
     ...renderVerification(report.verification),
     ...renderScope(report.verification),
     ...renderDrift(report.verification),
@@ -33,21 +31,21 @@ export function renderSummary(report: BootstrapReport, options: SummaryOptions):
   ].join('\n\n');
 }
 
-function renderOutcome(report: BootstrapReport, dryRun: boolean): string {
+function renderOutcome(report: BootstrapReport): string {
   const took = duration(report.durationMs);
   if (!report.changed) return `Nothing to do: everything is in place (checked in ${took}).`;
-  if (dryRun) return `Dry run: nothing was changed. A real run would do this (tried in ${took}):`;
+  if (report.dryRun) return `Dry run: nothing was changed. A real run would do this (tried in ${took}):`;
   return `Done in ${took}.`;
 }
 
-function renderMigrations({ migrations }: BootstrapReport, dryRun: boolean): string[] {
+function renderMigrations({ migrations, dryRun }: BootstrapReport): string[] {
   if (migrations.length === 0) return [];
   const names = migrations.map((migration) => `  ${escapeControls(migration.name)}`);
   const verb = dryRun ? 'Would apply' : 'Applied';
   return [[`${verb} ${count(migrations.length, 'migration')}:`, ...names].join('\n')];
 }
 
-function renderTakeover(takeover: TakeoverReport | null, dryRun: boolean): string[] {
+function renderTakeover({ takeover, dryRun }: BootstrapReport): string[] {
   if (!takeover) return [];
   const lines = [
     dryRun ? 'Would take over the existing casbin table:' : 'Took over the existing casbin table:',
@@ -62,7 +60,7 @@ function renderTakeover(takeover: TakeoverReport | null, dryRun: boolean): strin
   return [lines.join('\n')];
 }
 
-function renderSeeders({ seeders }: BootstrapReport, dryRun: boolean): string[] {
+function renderSeeders({ seeders, dryRun }: BootstrapReport): string[] {
   if (seeders.length === 0) return [];
   const columns = [
     { title: 'seeder' },

@@ -10,7 +10,7 @@ export type SharedContext = Omit<SeederContext, 'progress'>;
  * all the rest of a start with nothing to do.
  */
 export function shareContext(
-  { db, logger, schema, firstRun }: Omit<SharedContext, 'adapter'>,
+  { db, logger, schema, firstRun, dryRun }: Omit<SharedContext, 'adapter'>,
   createAdapter: () => CasbinAdapter,
 ): SharedContext {
   let adapter: CasbinAdapter | undefined;
@@ -19,6 +19,7 @@ export function shareContext(
     logger,
     schema,
     firstRun,
+    dryRun,
     get adapter() {
       adapter ??= createAdapter();
       return adapter;
@@ -28,12 +29,13 @@ export function shareContext(
 
 /** The context of one seeder, which tells its progress under its own name. */
 export function bindContext(shared: SharedContext, progress: Report): SeederContext {
-  const { db, logger, schema, firstRun } = shared;
+  const { db, logger, schema, firstRun, dryRun } = shared;
   return {
     db,
     logger,
     schema,
     firstRun,
+    dryRun,
     progress,
     get adapter() {
       return shared.adapter;

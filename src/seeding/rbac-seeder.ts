@@ -10,11 +10,14 @@ export function rbacSeeder(rules: readonly Rule[]): Seeder {
     name: 'rbac',
     table: 'casbin',
     total: rules.length,
-    async seed({ adapter, logger, firstRun, progress }) {
+    async seed({ adapter, logger, firstRun, dryRun, progress }) {
       const inserted = await adapter.addRules(rules, (done) => progress(done, rules.length));
       // On a database that was bootstrapped before, a rule is new in the definition, or somebody deleted it.
       for (const rule of firstRun ? [] : inserted) {
-        logger.warn({ event: 'rule_inserted', rule: formatRule(rule) }, 'Defined rule was missing, inserted');
+        logger.warn(
+          { event: 'rule_inserted', rule: formatRule(rule) },
+          dryRun ? 'Would insert a defined rule that is missing' : 'Defined rule was missing, inserted',
+        );
       }
       return { inserted: inserted.length, existing: rules.length - inserted.length };
     },

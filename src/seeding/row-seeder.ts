@@ -114,7 +114,7 @@ function* inBatches(rows: readonly Row[]): Generator<readonly Row[]> {
 }
 
 function logRows(
-  { logger }: SeederContext,
+  { logger, dryRun }: SeederContext,
   logName: string,
   key: readonly string[],
   rows: readonly Row[],
@@ -122,9 +122,10 @@ function logRows(
 ): void {
   const levels = { seeded: logger.isLevelEnabled('info'), exists: logger.isLevelEnabled('debug') };
   if (!levels.seeded && !levels.exists) return;
+  const message = dryRun ? 'Would insert the row' : 'Row inserted';
   for (const row of rows) {
     const bindings = pickKey(row, key);
-    if (inserted.has(row)) logger.info({ event: `${logName}_seeded`, ...bindings }, 'Row inserted');
+    if (inserted.has(row)) logger.info({ event: `${logName}_seeded`, ...bindings }, message);
     else logger.debug({ event: `${logName}_exists`, ...bindings }, 'Row exists');
   }
 }

@@ -74,19 +74,22 @@ function report(
   { name, logName = name }: Seeder,
   { inserted, existing }: SeederResult,
   started: number,
-  { logger }: SharedContext,
+  { logger, dryRun }: SharedContext,
 ): SeederReport {
   const total = inserted + existing;
   const durationMs = performance.now() - started;
   logger.info(
     { event: `${logName}_seeding_complete`, seeded: inserted, skipped: existing, total },
-    'Seeder complete',
+    dryRun ? 'Seeder would be complete' : 'Seeder complete',
   );
   return { name, inserted, existing, total, durationMs };
 }
 
-function logCompletion(reports: readonly SeederReport[], { logger }: SharedContext): void {
+function logCompletion(reports: readonly SeederReport[], { logger, dryRun }: SharedContext): void {
   const seeded = reports.reduce((sum, { inserted }) => sum + inserted, 0);
   const skipped = reports.reduce((sum, { existing }) => sum + existing, 0);
-  logger.info({ event: 'seeding_completed', seeded, skipped, total: seeded + skipped }, 'Seeding completed');
+  logger.info(
+    { event: 'seeding_completed', seeded, skipped, total: seeded + skipped },
+    dryRun ? 'Seeding would be completed' : 'Seeding completed',
+  );
 }

@@ -19,6 +19,8 @@ export interface SeederContext {
   readonly schema: string | undefined;
   /** Whether the tables of this library are made by this very run, so that nobody can have changed anything yet. */
   readonly firstRun: boolean;
+  /** Whether the transaction will be rolled back: for a seeder that does something beyond the database. */
+  readonly dryRun: boolean;
   /**
    * Tells how many of how many rows are done. As often as one likes: it reaches the log and `onProgress` only when
    * the work takes long.

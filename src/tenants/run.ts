@@ -16,7 +16,10 @@ export async function runTenant(arrival: Arrival, shared: ResolvedOptions): Prom
   try {
     const report = await bootstrapTenant(arrival, { ...shared, logger, progress });
     const durationMs = performance.now() - started;
-    logger.info({ event: 'tenant_bootstrapped', changed: report.changed, durationMs }, 'Tenant bootstrapped');
+    logger.info(
+      { event: 'tenant_bootstrapped', changed: report.changed, durationMs },
+      shared.dryRun ? 'Tenant would be bootstrapped' : 'Tenant bootstrapped',
+    );
     return { name, status: 'bootstrapped', report, durationMs };
   } catch (thrown) {
     const error = await explainFailure(thrown, shared, null);

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { bootstrapDatabase } from '../../src/index.ts';
+import { bootstrapDatabase, providerSeeder, type Seeder } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { snapshot } from './database-state.fixture.ts';
+import { captureLog, linesOf } from './log.fixture.ts';
 import { listen } from './notification.fixture.ts';
 
 test('on an empty database it reports what would be done, and does nothing', async () => {
@@ -12,6 +13,7 @@ test('on an empty database it reports what would be done, and does nothing', asy
   const report = await bootstrapDatabase(pool, { dryRun: true });
 
   expect(report).toMatchObject({
+    dryRun: true,
     changed: true,
     migrations: [{ name: '0001_casbin' }, { name: '0002_providers' }],
     seeders: [
@@ -69,4 +71,74 @@ test('it tells no listener', async () => {
   await bootstrapDatabase(database.pool(), { dryRun: true });
 
   expect(await listener.untilSentinel()).toEqual([]);
+});
+
+test('a real run does not call itself dry, in its report or its log', async () => {
+  const database = await createDatabase();
+  const { logger, lines } = captureLog();
+
+  await expect(bootstrapDatabase(database.pool(), { logger })).resolves.toMatchObject({ dryRun: false });
+
+  expect(lines.length).toBeGreaterThan(0);
+  for (const line of lines) {
+    expect(line).not.toHaveProperty('dryRun');
+    expect(line.msg).not.toMatch(/would/i);
+  }
+});
+
+test('each line of its log says so, those of a seeder of the application too, and what would be done', async () => {
+  const database = await createDatabase();
+  const pool = database.pool();
+  const { logger, lines } = captureLog();
+  const own: Seeder = {
+    name: 'own',
+    async seed({ logger, dryRun }) {
+      logger.info({ event: 'own', told: dryRun }, 'Mine');
+      return { inserted: 0, existing: 0 };
+    },
+  };
+
+  await bootstrapDatabase(pool, { dryRun: true, logger, seeders: [providerSeeder(), own] });
+
+  expect(lines.filter((line) => line.dryRun !== true)).toEqual([]);
+  expect(linesOf(lines, 'own')).toEqual([expect.objectContaining({ told: true })]);
+  for (const [event, message] of [
+    ['migration_applied', 'Would apply the migration'],
+    ['provider_seeded', 'Would insert the row'],
+    ['rbac_seeding_complete', 'Seeder would be complete'],
+    ['seeding_completed', 'Seeding would be completed'],
+  ] as const) {
+    expect(linesOf(lines, event)[0]?.msg, event).toBe(message);
+  }
+});
+
+test('its log tells a rule that would come back, and a table that would be taken over', async () => {
+  const database = await createDatabase();
+  const pool = database.pool();
+  await pool.query(`
+    create table casbin (id serial, ptype text, rule jsonb);
+    insert into casbin (ptype, rule) values ('p', '["a", "b", "c"]'), ('p', '["a", "b", "c"]')`);
+  const first = captureLog();
+  await bootstrapDatabase(pool, { dryRun: true, logger: first.logger });
+  expect(linesOf(first.lines, 'table_taken_over')[0]?.msg).toBe('Would take over the existing casbin table');
+
+  await bootstrapDatabase(pool);
+  await pool.query(`delete from casbin where rule = '["admin", "user"]'`);
+  const { logger, lines } = captureLog();
+  await bootstrapDatabase(pool, { dryRun: true, logger });
+  expect(linesOf(lines, 'rule_inserted').map(({ msg }) => msg)).toEqual([
+    'Would insert a defined rule that is missing',
+  ]);
+});
+
+test('a logger without children is told of it too', async () => {
+  const database = await createDatabase();
+  const lines: unknown[] = [];
+  const log = (fields: unknown) => lines.push(fields);
+  const logger = Object({ debug: log, info: log, warn: log });
+
+  await bootstrapDatabase(database.pool(), { dryRun: true, seeders: [], logger });
+
+  expect(lines.length).toBeGreaterThan(0);
+  for (const line of lines) expect(line).toHaveProperty('dryRun', true);
 });

@@ -85,6 +85,50 @@ describe('casbin-bootstrap seed, on a server', () => {
     },
   );
 
+  test('says in its JSON whether it was a dry run', async () => {
+    const { url } = await freshDatabase();
+    const env = { DATABASE_URL: url };
+    const dry = await runCli(['seed', '--json', '--dry-run'], { env });
+    expect(JSON.parse(dry.stdout)).toMatchObject({ dryRun: true, changed: true });
+    const real = await runCli(['seed', '--json'], { env });
+    expect(JSON.parse(real.stdout)).toMatchObject({ dryRun: false, changed: true });
+  });
+
+  test('prints a failure as JSON too under --json, with all that the error carries', async () => {
+    const { url, pool } = await freshDatabase();
+    await runCli(['seed'], { env: { DATABASE_URL: url } });
+    await pool().query(`insert into casbin (ptype, rule) values ('p', '"text"')`);
+
+    const result = await runCli(['seed', '--json'], { env: { DATABASE_URL: url } });
+
+    expect(result.code).toBe(1);
+    const { error } = JSON.parse(result.stdout);
+    expect(error).toMatchObject({ name: 'StoredRuleError', code: 'STORED_RULE_INVALID', ids: [17] });
+    expect(result.stderr).toBe(`casbin-bootstrap: ${error.message}\n`);
+    expect(error).not.toHaveProperty('stack');
+  });
+
+  test.each<[string, string[], Record<string, string>, number, object]>([
+    ['options', ['--schema', 'pg_x'], {}, 1, { code: 'INVALID_OPTIONS', problems: [{ at: 'schema' }] }],
+    [
+      'environment',
+      [],
+      { LOG_LEVEL: 'loud' },
+      1,
+      { code: 'INVALID_OPTIONS', problems: [{ at: 'LOG_LEVEL' }] },
+    ],
+    ['usage', ['--nothing'], {}, 2, { code: 'WRONG_USAGE', message: "unknown option '--nothing'" }],
+  ])(
+    'prints a JSON document under --json for what is wrong with its %s',
+    async (_, args, env, code, error) => {
+      const { url } = await freshDatabase();
+      const result = await runCli(['seed', '--json', ...args], { env: { DATABASE_URL: url, ...env } });
+      expect(result.code).toBe(code);
+      expect(result.stderr).not.toBe('');
+      expect(JSON.parse(result.stdout)).toMatchObject({ error });
+    },
+  );
+
   test('is known to the server by its name', async () => {
     const { url, pool } = await freshDatabase();
     await pool().query(`

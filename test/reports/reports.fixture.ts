@@ -54,6 +54,7 @@ export const ADDED_RULE = {
 /** A bootstrap that found everything in place, with what differs. */
 export function bootstrap(parts: Partial<BootstrapReport> = {}): BootstrapReport {
   return {
+    dryRun: false,
     changed: false,
     migrations: [],
     takeover: null,

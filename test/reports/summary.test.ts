@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { renderSummary } from '../../src/reports/summary.ts';
 import { ADDED_RULE, bootstrap, decision, verification } from './reports.fixture.ts';
 
-const HERE = { where: 'PostgreSQL at localhost:5432/app, as app', dryRun: false };
+const HERE = { where: 'PostgreSQL at localhost:5432/app, as app' };
 
 const FIRST = bootstrap({
   changed: true,
@@ -56,8 +56,8 @@ describe('the summary of a bootstrap', () => {
 
   test('speaks of what a dry run would do', () => {
     const summary = renderSummary(
-      { ...FIRST, takeover: { constraintReplaced: true, duplicatesRemoved: 0 } },
-      { ...HERE, dryRun: true },
+      { ...FIRST, dryRun: true, takeover: { constraintReplaced: true, duplicatesRemoved: 0 } },
+      HERE,
     );
 
     expect(summary).toContain('Dry run: nothing was changed. A real run would do this (tried in 2.4 s):');
@@ -68,7 +68,7 @@ describe('the summary of a bootstrap', () => {
   });
 
   test('says of a dry run with nothing to do the same as of a real one', () => {
-    expect(renderSummary(bootstrap(), { ...HERE, dryRun: true })).toContain('Nothing to do: everything is');
+    expect(renderSummary(bootstrap({ dryRun: true }), HERE)).toContain('Nothing to do: everything is');
   });
 
   test('tells what was done to a table that was there before', () => {

@@ -437,6 +437,30 @@ describe('a connection that is lost', () => {
     expect(error.message).toContain('terminating connection due to administrator command');
   });
 
+  test('before the commit was sent leaves nothing unknown', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const observer = database.pool();
+    let client: pg.PoolClient | undefined;
+    pool.once('acquire', (acquired) => {
+      client = acquired;
+    });
+    const configureEnforcer = async () => {
+      const ending = client;
+      client = undefined;
+      if (ending === undefined) return;
+      const ended = new Promise((resolve) => ending.once('end', () => resolve(null)));
+      await observer.query('select pg_terminate_backend($1)', [Reflect.get(ending, 'processID')]);
+      await ended;
+    };
+    const options = { configureEnforcer, notifyChannel: false, seeders: [] };
+    const error = await refusalOf(database, options, pool);
+    expect(error).toMatchObject({ code: 'CONNECTION_LOST' });
+    expect(error.message).toContain(
+      'terminating connection due to administrator command. Nothing was changed.',
+    );
+  });
+
   test('at the end of a look that found nothing to do leaves nothing unknown', async () => {
     const database = await createDatabase();
     await bootstrapDatabase(database.pool());

@@ -65,6 +65,17 @@ describe('a session', () => {
     expect(pool.totalCount).toBe(0);
   });
 
+  test("keeps the server's reason of a loss that somebody passed over", async () => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+
+    const broken = await withSession(pool, async (session) => {
+      await session.client.query('select pg_terminate_backend(pg_backend_pid())').catch(() => {});
+      return session.broken;
+    });
+
+    expect(broken).toMatchObject({ code: '57P01' });
+  });
+
   test('leaves no listener on a client that goes back', async () => {
     const client = Object.assign(new EventEmitter(), { query: async () => ({ rows: [] }), release() {} });
     const listening = await withSession({ connect: async () => client as unknown as ClientLike }, async () =>

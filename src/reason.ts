@@ -34,3 +34,11 @@ export function listNames(
   const others = rest > 0 ? names : names.slice(0, -1);
   return others.length === 0 ? (last ?? 'nobody') : `${others.join(', ')} and ${last}`;
 }
+
+/** What kind of value something is, for a message that must not show the value. */
+export function kindOf(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}

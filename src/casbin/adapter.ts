@@ -1,5 +1,7 @@
+import { checkSource } from '../database/check-pool.ts';
 import type { ClientLike, PoolLike } from '../database/client.ts';
 import { quoteTable } from '../database/table.ts';
+import { InvalidOptionsError } from '../errors.ts';
 import type { CasbinAdapter } from './adapter/casbin-adapter.ts';
 import { connectionOf } from './adapter/connection.ts';
 import { loadHardenedAdapter } from './adapter/hardened-adapter.ts';
@@ -21,6 +23,8 @@ export interface AdapterOptions {
  * that is open there. A failing savePolicy or updatePolicy leaves that transaction usable, and so does addRules
  * with more than a thousand rules; the others are one statement each, and a failing statement aborts a transaction.
  *
+ * @throws InvalidOptionsError for a source that is neither a pool nor a client
+ *
  * Its methods throw InvalidOptionsError for a value that PostgreSQL can't store, StoredRuleError for rows that
  * hold no rule, and DatabaseError for a table that is missing or not unique and for a rule too long to index.
  *
@@ -37,6 +41,8 @@ export function createCheckedAdapter(
   { schema }: AdapterOptions,
   check: CheckRules,
 ): CasbinAdapter {
+  const problems = checkSource(source);
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
   const HardenedAdapter = loadHardenedAdapter();
   return new HardenedAdapter(connectionOf(source), quoteTable('casbin', schema), check);
 }

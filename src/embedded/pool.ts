@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
 import type { PoolLike } from '../database/client.ts';
+import { InvalidOptionsError } from '../errors.ts';
+import { kindOf } from '../reason.ts';
 import type { EmbeddedClient } from './embedded-client.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { openSession } from './session.ts';
@@ -21,12 +23,27 @@ export interface EmbeddedPool extends PoolLike {
 /**
  * Gives PGlite, PostgreSQL in WebAssembly, as a pool for development: no server, no installation.
  *
+ * @throws InvalidOptionsError for options that are none
+ *
  * It starts at the first `connect()`, which rejects with a `ConnectionError` when `@electric-sql/pglite` is
  * not installed, when the folder can't be used, or when another process has it open for longer than 50 s.
  */
 export function createEmbeddedPool(options: EmbeddedPoolOptions = {}): EmbeddedPool {
+  const message = explainUnfit(options);
+  if (message !== null) {
+    throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'options', message }]);
+  }
   const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir);
   return createPool(() => startEngine(dataDir));
+}
+
+function explainUnfit(options: unknown): string | null {
+  if (typeof options !== 'object' || options === null) {
+    return `must be an object of options, as { dataDir } (it is ${kindOf(options)}).`;
+  }
+  const dataDir: unknown = Reflect.get(options, 'dataDir');
+  if (dataDir === undefined || (typeof dataDir === 'string' && dataDir !== '')) return null;
+  return `must have the path of a folder as dataDir (it is ${dataDir === '' ? 'empty' : kindOf(dataDir)}), or none for a database in memory.`;
 }
 
 /** A pool on an engine that is started at the first `connect()`, and closed with the pool. */

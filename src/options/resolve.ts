@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { casbinMigrations } from '../../migrations/index.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { findHangingPatterns } from '../casbin/patterns.ts';
+import { checkPool } from '../database/check-pool.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import type { MigrationList, Migrations } from '../migration/migration.ts';
 import type { BootstrapOptions, VerifyOptions } from '../options.ts';
@@ -20,7 +21,6 @@ import type { Coverage, VerificationWarning } from '../verification/report.ts';
 import { resolveMigrations } from './migrations.ts';
 import { resolveModel } from './model.ts';
 import { checkPolicy, findEmptyPolicy, resolvePolicy } from './policy.ts';
-import { checkPool } from './pool.ts';
 import { resolvePromises } from './promises.ts';
 
 /** Options that are complete and valid; nothing behind them checks again. */

@@ -1,7 +1,7 @@
 import { BasicCsvParser } from 'casbin';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
-import { reasonOf } from '../reason.ts';
-import { compilePolicy } from './compile.ts';
+import { kindOf, reasonOf } from '../reason.ts';
+import { compilePolicy, type DefinedRule } from './compile.ts';
 import { readCsvLine, writeCsvLine } from './csv-line.ts';
 import type { PolicyDefinition } from './definition.ts';
 import type { Parsed } from './parsed.ts';
@@ -44,10 +44,10 @@ function findLostRules(at: string, line: string): Problem[] {
  * read the same rules back. Expectations are not in it.
  *
  * @throws InvalidOptionsError naming every rule that CSV can't carry: line breaks, blanks at the ends of a value,
- * unmatched brackets
+ * unmatched brackets; or saying what was given that is no definition
  */
 export function policyToCsv(definition: PolicyDefinition): string {
-  const written = compilePolicy(definition).map((rule) => ({ rule, line: writeCsvLine(rule) }));
+  const written = compileGiven(definition).map((rule) => ({ rule, line: writeCsvLine(rule) }));
   const problems = written
     .filter(({ line }) => line === null)
     .map(({ rule: { at, ...rule } }): Problem => {
@@ -56,4 +56,37 @@ export function policyToCsv(definition: PolicyDefinition): string {
     });
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   return written.map(({ line }) => `${line}\n`).join('');
+}
+
+/** Not by the schema of a definition: who only writes CSV need not wait for its library to load. */
+function compileGiven(definition: PolicyDefinition): DefinedRule[] {
+  const message = explainNoDefinition(definition);
+  if (message !== null) throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'policy', message }]);
+  try {
+    const rules = compilePolicy(definition);
+    const misfit = rules.find(({ ptype, values }) => ptype === '' || ![ptype, ...values].every(isText));
+    if (misfit === undefined) return rules;
+    const message = 'must be of strings only, with a ptype first.';
+    throw new InvalidOptionsError([{ code: 'RULE_INVALID', at: misfit.at, message }]);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const message =
+      'must be a policy definition: an object with roles and rules. Something in it has another shape; bootstrapDatabase says where.';
+    throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'policy', message }]);
+  }
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}
+
+function explainNoDefinition(given: unknown): string | null {
+  if (typeof given === 'string') {
+    return 'must be a policy definition, not the path of one. Load it: await loadPolicyFile(path).';
+  }
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    return `must be a policy definition: an object with roles and rules (it is ${kindOf(given)}).`;
+  }
+  if ('then' in given) return 'must be a policy definition, not the promise of one. Await it.';
+  return null;
 }

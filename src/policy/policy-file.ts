@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
+import { kindOf } from '../reason.ts';
 import { compilePolicy } from './compile.ts';
 import type { PolicyDefinition } from './definition.ts';
 import type { Parsed } from './parsed.ts';
@@ -31,6 +32,10 @@ export interface LoadedPolicy {
  * @throws InvalidOptionsError with every problem of the file, each with line and column
  */
 export async function loadPolicyFile(path: string): Promise<PolicyDefinition> {
+  if (typeof path !== 'string') {
+    const message = `must be the path of a ${KNOWN_ENDINGS} file, as a string (it is ${kindOf(path)}).`;
+    throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'path', message }]);
+  }
   const { definition, problems } = await readPolicyFile(path);
   const faults = definition === null ? [] : findFaults(definition);
   if (definition === null || problems.length + faults.length > 0) {

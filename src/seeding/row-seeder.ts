@@ -38,7 +38,8 @@ const OPTIONS = ['name', 'table', 'key', 'rows', 'migrations', 'logName'];
  * @example
  * rowSeeder({ name: 'settings', table: 'settings', key: 'id', rows: [{ id: 1, currency: 'EUR' }] })
  */
-export function rowSeeder<R extends object>(options: RowSeederOptions<R>): Seeder {
+export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder {
+  const options: RowSeederOptions<R> = Object(given);
   const { name, table, migrations, logName = name } = options;
   // An application's interface has no index signature, but it is a row all the same.
   const rows = options.rows as readonly Row[];

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
+import { checkPool } from '../database/check-pool.ts';
 import type { Problem } from '../errors.ts';
-import { checkPool } from '../options/pool.ts';
 import { bootstrapEntries, callable, name, optionsOf, schema } from '../options/shape.ts';
 import { fields } from '../policy/containers.ts';
 import { describeIssue } from '../policy/describe-issue.ts';

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
+import { checkPool } from '../database/check-pool.ts';
 import type { PoolLike } from '../database/client.ts';
 import { ConnectionError, InvalidOptionsError } from '../errors.ts';
-import { checkPool } from '../options/pool.ts';
 import { reasonOf } from '../reason.ts';
 import type { OwnPool, Tenant } from './tenant.ts';
 

@@ -88,17 +88,21 @@ function nothingToTest({ target }: PolicyTestOptions): Problem {
 }
 
 async function readPolicy(policy: PolicyDefinition | string, options: PolicyTestOptions) {
-  const { checkEnforcerShape } = await import('../options/shape.ts');
+  const { checkEnforcerShape, checkShape } = await import('../options/shape.ts');
   const misshapen = checkEnforcerShape(options);
   const sound = withoutMisshapen(options, misshapen);
   const { configureEnforcer } = sound;
   const { target } = options;
-  const given = sound.model ?? (isEnforcer(target) ? target.getModel() : undefined);
+  const givenModel = sound.model ?? (isEnforcer(target) ? target.getModel() : undefined);
   const { model, problems } = await resolveModel({
-    ...(given === undefined ? {} : { model: given }),
+    ...(givenModel === undefined ? {} : { model: givenModel }),
     ...(configureEnforcer === undefined ? {} : { configureEnforcer }),
   });
-  const { definition, problems: policyProblems } = await resolvePolicy({ policy });
+  // JavaScript callers may forget it; the default is for a database that nobody has a policy for.
+  const given = policy ?? null;
+  const misshapenPolicy = checkShape({ policy: given });
+  if (misshapenPolicy.length > 0) throw new InvalidOptionsError([...misshapen, ...misshapenPolicy]);
+  const { definition, problems: policyProblems } = await resolvePolicy({ policy: given });
   const defined = new RuleSet(compilePolicy(definition ?? {}));
   const policyFaults = await checkPolicy(definition ?? {}, defined, model, configureEnforcer);
   const empty = policyProblems.length === 0 ? findEmptyPolicy(definition ?? {}, defined) : [];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bootstrapDatabase, providerSeeder, type Seeder } from '../../src/index.ts';
+import { bootstrapDatabase, defaultPolicy, providerSeeder, type Seeder } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { snapshot } from './database-state.fixture.ts';
 import { captureLog, linesOf } from './log.fixture.ts';
@@ -40,7 +40,7 @@ test('on an up-to-date database it reports that nothing would change', async () 
 test('where a rule is missing it reports that, and the rule stays missing', async () => {
   const database = await createDatabase();
   const pool = database.pool();
-  await bootstrapDatabase(pool);
+  await bootstrapDatabase(pool, { policy: defaultPolicy });
   await pool.query(`delete from casbin where rule = '["admin", "user"]'`);
   const before = await snapshot(pool);
 
@@ -119,10 +119,10 @@ test('its log tells a rule that would come back, and a table that would be taken
     create table casbin (id serial, ptype text, rule jsonb);
     insert into casbin (ptype, rule) values ('p', '["a", "b", "c"]'), ('p', '["a", "b", "c"]')`);
   const first = captureLog();
-  await bootstrapDatabase(pool, { dryRun: true, logger: first.logger });
+  await bootstrapDatabase(pool, { policy: defaultPolicy, dryRun: true, logger: first.logger });
   expect(linesOf(first.lines, 'table_taken_over')[0]?.msg).toBe('Would take over the existing casbin table');
 
-  await bootstrapDatabase(pool);
+  await bootstrapDatabase(pool, { policy: defaultPolicy });
   await pool.query(`delete from casbin where rule = '["admin", "user"]'`);
   const { logger, lines } = captureLog();
   await bootstrapDatabase(pool, { dryRun: true, logger });

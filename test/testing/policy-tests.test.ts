@@ -130,6 +130,11 @@ describe('a project in which they fail', () => {
     );
   });
 
+  test('has a file fail that gives no policy, rather than test the default one', () => {
+    expect(testsOf('no-policy.fails.js')).toEqual([]);
+    expect(files.get('no-policy.fails.js')?.message).toContain('policy: must be a policy definition');
+  });
+
   test('with a target has a file fail whose definition is empty', () => {
     expect(files.get('empty.fails.js')?.message).toContain('the policy has no rules');
   });

@@ -1,0 +1,134 @@
+import { inspect } from 'node:util';
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import { describe, expect, test } from 'vitest';
+import { createEmbeddedPool } from '../../src/embedded/index.ts';
+import {
+  bootstrapDatabase,
+  bootstrapTenants,
+  createAdapter,
+  createEnforcer,
+  loadPolicyFile,
+  policyToCsv,
+  providerSeeder,
+  rowSeeder,
+  verifyDatabase,
+} from '../../src/index.ts';
+import { createTestDatabase } from '../../src/testing/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { failureOf, problemsOf } from './refusal.fixture.ts';
+
+const SECRET = 'correct horse';
+const URL_TEXT = `postgres://me:${SECRET}@host/db`;
+
+/** What a function of ours is refused with that is called as JavaScript may call it. */
+function refusal(called: (...args: never[]) => unknown, ...args: unknown[]) {
+  return failureOf(async () => Reflect.apply(called, undefined, args));
+}
+
+const NOT_POOLS: [string, unknown, string][] = [
+  ['nothing', undefined, 'must have a connect method, as pg.Pool has. It is missing.'],
+  ['null', null, 'It is null. Make one: new pg.Pool'],
+  ['a number', 5, 'It is a number.'],
+  ['an object', { password: SECRET }, 'must have a connect method'],
+  ['a connection string', URL_TEXT, 'not a connection string. Make one: new pg.Pool'],
+  ['a URL', new URL('postgres://me:horse@host/db'), 'not a connection string'],
+  ['settings', { host: 'h', password: SECRET }, 'These are the settings of one: give new pg.Pool(settings)'],
+  ['the class', pg.Pool, 'It is a function: give what it returns'],
+  ['a promise', Promise.resolve(), 'not the promise of one. Await it.'],
+  [
+    'a Kysely',
+    new Kysely({ dialect: new PostgresDialect({ pool: new pg.Pool({ password: SECRET }) }) }),
+    'not a Kysely. Give the pg.Pool that its PostgresDialect was made with.',
+  ],
+  ['a Knex', Object.assign(() => {}, { raw() {}, schema: {}, client: { password: SECRET } }), 'not a Knex'],
+  ['a Drizzle', { $client: { password: SECRET }, query: {} }, 'Give the pg.Pool: db.$client.'],
+  ['a PrismaClient', { $connect() {} }, 'not a PrismaClient'],
+  ['a DataSource', { connect() {}, query() {}, createQueryRunner() {} }, 'not a DataSource of TypeORM'],
+];
+
+describe.each<[string, (...args: never[]) => unknown]>([
+  ['bootstrapDatabase', bootstrapDatabase],
+  ['verifyDatabase', verifyDatabase],
+  ['createEnforcer', createEnforcer],
+  ['createAdapter', createAdapter],
+  [
+    'bootstrapTenants',
+    (pool: unknown) => Reflect.apply(bootstrapTenants, undefined, [[{ name: 'a', pool }]]),
+  ],
+])('%s', (name, called) => {
+  const wrong = NOT_POOLS.filter(([, given]) => name !== 'bootstrapTenants' || typeof given !== 'function');
+
+  test.each(wrong)('refuses %s in the place of a pool, and says what to give', async (_, given, message) => {
+    const error = await refusal(called, given);
+    expect(error).toMatchObject({ code: 'INVALID_OPTIONS', problems: [{ code: 'OPTION_INVALID' }] });
+    expect(error.message).toContain(message);
+    expect(inspect(error, { depth: 20 })).not.toMatch(/horse/);
+  });
+});
+
+test('an adapter takes a client, checked out or not, and whatever queries like one', async () => {
+  const database = await createDatabase();
+  const client = await database.pool().connect();
+  try {
+    for (const source of [client, new pg.Client(), { query: client.query.bind(client) }]) {
+      expect(() => createAdapter(source)).not.toThrow();
+    }
+  } finally {
+    client.release();
+  }
+});
+
+test.each([undefined, null, 5, [], new URL('file:///policy.yaml')])(
+  'loadPolicyFile(%o) says that it needs a path',
+  async (given) => {
+    const error = await refusal(loadPolicyFile, given);
+    expect(error.message).toContain(
+      'must be the path of a .yaml, .yml, .json, .csv file, as a string (it is ',
+    );
+  },
+);
+
+test.each<[unknown, string]>([
+  [undefined, 'an object with roles and rules (it is missing)'],
+  [null, '(it is null)'],
+  [5, '(it is a number)'],
+  [[['p', 'a', 'b', 'c']], '(it is a list)'],
+  ['policy.yaml', 'not the path of one. Load it: await loadPolicyFile(path).'],
+  [Promise.resolve({}), 'not the promise of one. Await it.'],
+  [{ roles: { admin: null } }, 'bootstrapDatabase says where'],
+  [{ rules: 5 }, 'bootstrapDatabase says where'],
+  [{ rules: [['p', 5, 'b', 'c']] }, 'policy.rules[0]: must be of strings only'],
+  [{ rules: [[null, 'a']] }, 'policy.rules[0]: must be of strings only'],
+])('policyToCsv(%o) says what it needs', async (given, message) => {
+  const error = await refusal(policyToCsv, given);
+  expect(error.code).toBe('INVALID_OPTIONS');
+  expect(error.message).toContain(message);
+});
+
+test.each<[unknown, string]>([
+  [null, 'must be an object of options, as { dataDir } (it is null)'],
+  ['folder', '(it is a string)'],
+  [{ dataDir: 5 }, 'must have the path of a folder as dataDir (it is a number)'],
+  [{ dataDir: '' }, '(it is empty)'],
+])('createEmbeddedPool(%o) says what it needs', async (given, message) => {
+  expect((await refusal(createEmbeddedPool, given)).message).toContain(message);
+});
+
+test.each([undefined, null, 5, 'settings'])(
+  'rowSeeder(%o) throws nothing: the bootstrap tells what is wrong with it',
+  async (given) => {
+    const problems = await problemsOf({ seeders: [Reflect.apply(rowSeeder, undefined, [given])] });
+    expect(problems.map(({ at }) => at)).toEqual(['seeders[0].name']);
+  },
+);
+
+test.each([null, 5, 'rows'])('providerSeeder(%o) throws nothing, as rowSeeder', async (given) => {
+  const problems = await problemsOf({ seeders: [Reflect.apply(providerSeeder, undefined, [given])] });
+  expect(problems.length).toBeGreaterThan(0);
+});
+
+test.each([null, 5, 'policy.yaml'])('createTestDatabase(%o) is refused', async (given) => {
+  const error = await refusal(createTestDatabase, given);
+  expect(error.message).toContain('must be an object of options');
+});

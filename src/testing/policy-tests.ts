@@ -98,11 +98,9 @@ async function readPolicy(policy: PolicyDefinition | string, options: PolicyTest
     ...(givenModel === undefined ? {} : { model: givenModel }),
     ...(configureEnforcer === undefined ? {} : { configureEnforcer }),
   });
-  // JavaScript callers may forget it; the default is for a database that nobody has a policy for.
-  const given = policy ?? null;
-  const misshapenPolicy = checkShape({ policy: given });
+  const misshapenPolicy = policy == null ? [describeNoPolicy(policy)] : checkShape({ policy });
   if (misshapenPolicy.length > 0) throw new InvalidOptionsError([...misshapen, ...misshapenPolicy]);
-  const { definition, problems: policyProblems } = await resolvePolicy({ policy: given });
+  const { definition, problems: policyProblems } = await resolvePolicy({ policy });
   const defined = new RuleSet(compilePolicy(definition ?? {}));
   const policyFaults = await checkPolicy(definition ?? {}, defined, model, configureEnforcer);
   const empty = policyProblems.length === 0 ? findEmptyPolicy(definition ?? {}, defined) : [];
@@ -114,4 +112,10 @@ async function readPolicy(policy: PolicyDefinition | string, options: PolicyTest
     placeOf: () => 'policy',
   });
   return { model, rules: defined.rules, expectations: [...expectations] };
+}
+
+/** JavaScript callers may forget it, and the default one is for databases. */
+function describeNoPolicy(given: null | undefined): Problem {
+  const message = `must be a policy definition, or the path of a file with one (it is ${given}).`;
+  return { code: 'OPTION_INVALID', at: 'policy', message };
 }

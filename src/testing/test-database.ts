@@ -2,6 +2,7 @@ import type { Enforcer } from 'casbin';
 import { bootstrapDatabase } from '../bootstrap.ts';
 import { createEnforcer } from '../create-enforcer.ts';
 import { createPool, type EmbeddedPool } from '../embedded/pool.ts';
+import { InvalidOptionsError } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
 import type { BootstrapReport } from '../report.ts';
 import { startFromSnapshot } from './snapshot.ts';
@@ -26,6 +27,9 @@ export interface TestDatabase extends AsyncDisposable {
  * @throws as bootstrapDatabase and createEnforcer do; then nothing is left running
  */
 export async function createTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
+  const { checkShape } = await import('../options/shape.ts');
+  const problems = checkShape(options).filter(({ at }) => at === 'options');
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
   const pool = createPool(startFromSnapshot);
   const end = () => pool.end();
   try {

@@ -14,7 +14,7 @@ import {
   searchPathExpression,
   stayAwake,
 } from './database/transaction.ts';
-import { type ResolvedOptions, resolveOptions } from './options/resolve.ts';
+import { type ResolvedOptions, replaceOptions, resolveOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { VerificationReport } from './verification/report.ts';
 
@@ -29,7 +29,7 @@ export async function verifyDatabase(
   pool: PoolLike,
   options: BootstrapOptions = {},
 ): Promise<VerificationReport> {
-  const resolved = await resolveOptions(pool, { ...options, verify: options?.verify || {} });
+  const resolved = await resolveOptions(pool, replaceOptions(options, { verify: options?.verify || {} }));
   try {
     const limits = { ...resolved, answerTimeoutMs: answerTimeout(resolved) };
     const attempt = () => withSession(pool, (session) => verifyOnce(session, resolved), limits);

@@ -153,6 +153,12 @@ function markDryRun(logger: Logger): Logger {
   });
 }
 
+/** The options with some of them replaced. What is no object stays as it is, for the check to tell what it is. */
+export function replaceOptions(options: BootstrapOptions, replaced: BootstrapOptions): BootstrapOptions {
+  const isObject = ['[object Object]', '[object Module]'].includes(Object.prototype.toString.call(options));
+  return isObject ? { ...options, ...replaced } : options;
+}
+
 let silentLogger: Logger | undefined;
 
 /** Who brings a logger has loaded pino; the others need it for a bootstrap only. */

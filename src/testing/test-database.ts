@@ -2,7 +2,7 @@ import type { Enforcer } from 'casbin';
 import { bootstrapDatabase } from '../bootstrap.ts';
 import { createEnforcer } from '../create-enforcer.ts';
 import { createPool, type EmbeddedPool } from '../embedded/pool.ts';
-import { InvalidOptionsError } from '../errors.ts';
+import { replaceOptions } from '../options/resolve.ts';
 import type { BootstrapOptions } from '../options.ts';
 import type { BootstrapReport } from '../report.ts';
 import { startFromSnapshot } from './snapshot.ts';
@@ -27,13 +27,10 @@ export interface TestDatabase extends AsyncDisposable {
  * @throws as bootstrapDatabase and createEnforcer do; then nothing is left running
  */
 export async function createTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
-  const { checkShape } = await import('../options/shape.ts');
-  const problems = checkShape(options).filter(({ at }) => at === 'options');
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
   const pool = createPool(startFromSnapshot);
   const end = () => pool.end();
   try {
-    const report = await bootstrapDatabase(pool, { ...options, dryRun: false });
+    const report = await bootstrapDatabase(pool, replaceOptions(options, { dryRun: false }));
     const enforcer = await createEnforcer(pool, options);
     return { pool, enforcer, report, end, [Symbol.asyncDispose]: end };
   } catch (error) {

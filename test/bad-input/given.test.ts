@@ -128,7 +128,16 @@ test.each([null, 5, 'rows'])('providerSeeder(%o) throws nothing, as rowSeeder', 
   expect(problems.length).toBeGreaterThan(0);
 });
 
-test.each([null, 5, 'policy.yaml'])('createTestDatabase(%o) is refused', async (given) => {
-  const error = await refusal(createTestDatabase, given);
-  expect(error.message).toContain('must be an object of options');
-});
+test.each([null, 5, 'policy.yaml', ['policy.yaml'], new Map()])(
+  'options that are %o are refused',
+  async (given) => {
+    const pool = { connect: () => Promise.reject(new Error('the database was touched')) };
+    for (const work of [
+      () => refusal(createTestDatabase, given),
+      () => refusal(verifyDatabase, pool, given),
+      () => refusal(bootstrapDatabase, pool, given),
+    ]) {
+      expect((await work()).message).toContain('options: must be an object of options');
+    }
+  },
+);

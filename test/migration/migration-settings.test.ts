@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, type Migration, type MigrationSettings } from '../../src/index.ts';
 import { problemsOf } from '../bad-input/refusal.fixture.ts';
+import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { applicationMigrator } from './kysely-migrator.fixture.ts';
 
@@ -95,8 +96,10 @@ describe('migrations given with settings', () => {
     const pool = (await createDatabase()).pool();
     await bootstrapDatabase(pool, settings(tables('a', 'b'), NAMES));
     const older = settings(tables('a'), NAMES);
+    const { logger, lines } = captureLog();
 
-    await expect(bootstrapDatabase(pool, older)).resolves.toMatchObject({ changed: false });
+    await expect(bootstrapDatabase(pool, { ...older, logger })).resolves.toMatchObject({ changed: false });
+    expect(linesOf(lines, 'unknown_migrations'), 'seen without a lock').toMatchObject([{ names: ['b'] }]);
     await pool.query(`delete from casbin where rule = '["admin", "user"]'`);
     await expect(bootstrapDatabase(pool, older)).resolves.toMatchObject({ changed: true, migrations: [] });
   });

@@ -4,6 +4,7 @@ import { linkedTokens } from '../casbin/scope.ts';
 import { addTo } from '../policy/multimap.ts';
 import { type Rule, ruleKey } from '../policy/rule.ts';
 import type { Answer } from './decide.ts';
+import { findNeeded } from './find-needed.ts';
 import { paced } from './pace.ts';
 import type { Request } from './requests.ts';
 import type { RuleIndex } from './rule-index.ts';
@@ -55,31 +56,21 @@ function groupByInvolved<D extends Difference>(differences: readonly D[]): Itera
   return groups.values();
 }
 
-/**
- * Added rules that are enough for the answer, and none of them for nothing: the last one of the shortest
- * beginning of the list that gives the answer is needed, then likewise among those before it.
- */
+/** Added rules that are enough for the answer, and none of them for nothing, in the order of the policy. */
 async function narrowDown(policy: AddedTo, { request, answer }: Difference): Promise<Rule[]> {
   const part = policy.partFor([request]);
-  const needed = new Set<Rule>();
   const isEnough = async (added: readonly Rule[]) => {
-    const some = new Set([...needed, ...added]);
+    const some = new Set(added);
     const rules = part.filter((rule) => policy.isDefined(rule) || some.has(rule));
     const [given] = await policy.decide(rules, [request]);
     return isSameAnswer(given, answer);
   };
-  let candidates = part.filter((rule) => !policy.isDefined(rule));
-  while (candidates.length > 0 && !(await isEnough([]))) {
-    let [tooShort, enough] = [0, candidates.length];
-    while (enough - tooShort > 1) {
-      const middle = Math.floor((tooShort + enough) / 2);
-      if (await isEnough(candidates.slice(0, middle))) enough = middle;
-      else tooShort = middle;
-    }
-    const last = candidates[enough - 1];
-    if (last !== undefined) needed.add(last);
-    candidates = candidates.slice(0, enough - 1);
-  }
+  const needed = new Set(
+    await findNeeded(
+      isEnough,
+      part.filter((rule) => !policy.isDefined(rule)),
+    ),
+  );
   return part.filter((rule) => needed.has(rule));
 }
 

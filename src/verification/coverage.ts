@@ -3,6 +3,7 @@ import { type ConfigureEnforcer, type RoleQuestion, roleAsker } from '../casbin/
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { Answer } from './decide.ts';
+import { findNeeded } from './find-needed.ts';
 import type { Coverage } from './report.ts';
 import type { Request } from './requests.ts';
 import { roleRoutes } from './role-route.ts';
@@ -103,27 +104,4 @@ async function keep(
   const kept: RoleQuestion[] = [];
   for (const question of questions) if ((await ask(question)) === answer) kept.push(question);
   return kept;
-}
-
-/**
- * Candidates that are enough, and none of them for nothing: the last one of the shortest beginning of the list that
- * is enough is needed, then likewise among those before it.
- */
-async function findNeeded(
-  isEnough: (links: readonly Rule[]) => Promise<boolean>,
-  candidates: readonly Rule[],
-): Promise<Rule[]> {
-  const needed: Rule[] = [];
-  let rest = candidates;
-  while (rest.length > 0 && !(await isEnough(needed))) {
-    let [tooFew, enough] = [0, rest.length];
-    while (enough - tooFew > 1) {
-      const middle = Math.floor((tooFew + enough) / 2);
-      if (await isEnough([...needed, ...rest.slice(0, middle)])) enough = middle;
-      else tooFew = middle;
-    }
-    needed.push(...rest.slice(enough - 1, enough));
-    rest = rest.slice(0, enough - 1);
-  }
-  return needed;
 }

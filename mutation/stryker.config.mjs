@@ -4,8 +4,8 @@ const folders = folder === 'all' ? ['policy', 'verification', 'casbin', 'databas
 
 export default {
   testRunner: 'vitest',
-  plugins: ['@stryker-mutator/vitest-runner'],
-  vitest: { configFile: 'vitest.mutation.config.ts', related: false },
+  plugins: [import.meta.resolve('@stryker-mutator/vitest-runner')],
+  vitest: { configFile: 'mutation/vitest.config.ts', related: false },
   mutate: folders.map((name) => `src/${name}/**/*.ts`),
   coverageAnalysis: 'perTest',
   concurrency: 2,

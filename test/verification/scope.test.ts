@@ -1,6 +1,7 @@
-import { newModelFromString } from 'casbin';
+import { newModelFromString, Util } from 'casbin';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { ConfigureEnforcer } from '../../src/casbin/enforcer.ts';
 import { readLivePolicy } from '../../src/casbin/live-policy.ts';
 import { reachableScope, type Scope } from '../../src/casbin/scope.ts';
 import { bootstrapDatabase, definePolicy, verifyDatabase } from '../../src/index.ts';
@@ -54,6 +55,31 @@ test('a row that holds no rule, and that no request can reach, is found under fu
   await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: false });
   await expect(verifyDatabase(pool, { verify: { full: true } })).rejects.toMatchObject({
     code: 'STORED_RULE_INVALID',
+  });
+});
+
+test('with configureEnforcer a large table is read whole: its functions may link any names', async () => {
+  const pool = (await createDatabase()).pool();
+  const policy = definePolicy({
+    roles: { user: { permissions: { data: ['read'] } }, admin: { permissions: { data: ['write'] } } },
+    never: [['user', 'data', 'write']],
+  });
+  const configureEnforcer: ConfigureEnforcer = async (enforcer) => {
+    await enforcer.addNamedMatchingFunc('g', Util.keyMatchFunc);
+  };
+  const options = { policy, seeders: [], configureEnforcer };
+  await bootstrapDatabase(pool, options);
+  await pool.query(
+    `insert into casbin (ptype, rule)
+     select 'g', jsonb_build_array('person' || n, 'team' || n) from generate_series(1, $1::int) n`,
+    [MANY],
+  );
+  await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+  await pool.query(`insert into casbin (ptype, rule) values ('g', '["us*", "admin"]')`);
+
+  await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject({
+    code: 'VERIFICATION_FAILED',
+    report: { failures: [{ kind: 'never', request: ['user', 'data', 'write'], actual: 'allow' }] },
   });
 });
 

@@ -3,12 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, InvalidOptionsError, StoredRuleError, verifyDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 
-function modelWith(call: string) {
+function modelWith(call: string, role?: string) {
   return newModelFromString(`
 [request_definition]
 r = sub, obj, act
 [policy_definition]
 p = sub, obj, act
+${role === undefined ? '' : `[role_definition]\n${role}`}
 [policy_effect]
 e = some(where (p.eft == allow))
 [matchers]
@@ -17,7 +18,16 @@ m = r.sub == p.sub && ${call} && r.act == p.act
 }
 
 const BY_REGEXP = 'regexMatch(r.obj, p.obj)';
-const HANGING = ['^/(.+)+!$', '^(a|a)*b$', '(x+x+)+y', '^(\\w+\\s?)*$', '([a-zA-Z]+)*$', '^((a+){2,})+$'];
+const HANGING = [
+  '^/(.+)+!$',
+  '^(a|a)*b$',
+  '(x+x+)+y',
+  '^(\\w+\\s?)*$',
+  '([a-zA-Z]+)*$',
+  '^((a+){2,})+$',
+  '^\\((b+)+\\)$',
+  '^[(](c+)+[)]$',
+];
 const HARMLESS = [
   '^/a/.*/b/.*/c/.*$',
   '^[a-z0-9]+(-[a-z0-9]+)*$',
@@ -25,6 +35,9 @@ const HARMLESS = [
   '^(GET|POST)$',
   '\\d+\\d+$',
   '^[(a+)+]\\(b+\\)+$',
+  '^(\\(a\\)|a)b$',
+  '^(a|a)b+$',
+  '^(a)(b|c)*$',
 ];
 
 describe('a pattern of the definition', () => {
@@ -57,6 +70,11 @@ describe('a pattern of the definition', () => {
     ['keyMatch4(r.obj, p.obj)', '/(.+)+!', 1],
     ['keyMatch5(r.obj, p.obj)', '/(.+)+!', 1],
     ['globMatch(r.obj, p.obj)', '+(a|a)b', 1],
+    ['keyGet2(r.obj, p.obj, "id")', '/(.+)+!', 1],
+    // What begins as a star after a slash is any text for them.
+    ['keyMatch2(r.obj, p.obj)', '(/*)+!', 1],
+    ['globMatch(r.obj, p.obj)', '*(*x*)b', 1],
+    ['globMatch(r.obj, p.obj)', '+(a|b)c', 0],
     ['keyMatch2(r.obj, p.obj)', '/:id/*/x/*', 0],
     // These make no regular expression of it.
     ['keyMatch(r.obj, p.obj)', '/(.+)+!', 0],
@@ -67,8 +85,35 @@ describe('a pattern of the definition', () => {
 
   test('may stand in the matcher itself', async () => {
     expect(await problemsOf('regexMatch(r.obj, "^(a+)+$")', 'a')).toMatchObject([
-      { code: 'PATTERN_BACKTRACKS', at: 'model' },
+      {
+        code: 'PATTERN_BACKTRACKS',
+        at: 'model',
+        message:
+          'pattern "^(a+)+$" of a matcher may take for ever to compare with a text that almost matches. Rewrite it so that what is repeated can match in one way only.',
+      },
     ]);
+  });
+
+  test('is one among others that are harmless', async () => {
+    const unreachable = { connect: () => Promise.reject(new Error('unreachable')) };
+    const model = modelWith(`g(r.sub, p.sub) && ${BY_REGEXP}`, 'g = _, _');
+    const rules = [
+      ['p', 'eve', '^(GET|POST)$', 'read'],
+      ['p', 'eve', '^/(.+)+!$', 'read'],
+      ['p', 'eve', '^/(a|b)*$', '(.+)+!'],
+      ['g', 'eve', '(.+)+!'],
+    ];
+
+    await expect(bootstrapDatabase(unreachable, { model, policy: { rules } })).rejects.toMatchObject({
+      problems: [
+        {
+          code: 'PATTERN_BACKTRACKS',
+          at: 'policy.rules[1]',
+          message:
+            'pattern "^/(.+)+!$" may take for ever to compare with a text that almost matches. Rewrite it so that what is repeated can match in one way only.',
+        },
+      ],
+    });
   });
 });
 
@@ -91,4 +136,31 @@ test('a stored pattern that may backtrack for ever is refused with its id, by bo
     expect(error).toMatchObject({ message: expect.stringContaining(`id ${rows[0].id}: "^/(.+)+!$"`) });
   }
   await expect(bootstrapDatabase(pool, { ...options, verify: false })).resolves.toBeDefined();
+});
+
+test('of many such stored patterns the first ten are named, and how many more there are', async () => {
+  const pool = (await createDatabase()).pool();
+  const options = {
+    model: modelWith(BY_REGEXP),
+    policy: { rules: [['p', 'eve', '^/data$', 'read']], allow: [['eve', '/data', 'read']] },
+  };
+  await bootstrapDatabase(pool, options);
+  const { rows } = await pool.query<{ id: number }>(
+    `insert into casbin (ptype, rule)
+     select 'p', jsonb_build_array('eve', '(a+)+' || n, 'read') from generate_series(1, 12) n
+     returning id`,
+  );
+  const ids = rows.map(({ id }) => id).sort((a, b) => a - b);
+
+  const error: unknown = await verifyDatabase(pool, options).catch((reason: unknown) => reason);
+
+  const list = ids.slice(0, 10).map((id, index) => `id ${id}: "(a+)+${index + 1}"`);
+  expect(error).toMatchObject({
+    ids,
+    message: `Stored patterns may take for ever to compare with a text that almost matches, so nothing was decided by them (${list.join('; ')}; and 2 more). Nothing was changed. Rewrite them so that what is repeated can match in one way only, or delete what is in: select id, ptype, rule from casbin where id in (${ids.slice(0, 10).join(', ')})`,
+  });
+  await pool.query('delete from casbin where id > $1', [ids[9]]);
+  await expect(verifyDatabase(pool, options)).rejects.toMatchObject({
+    message: expect.stringContaining(`${list[9]}). Nothing was changed.`),
+  });
 });

@@ -4,6 +4,7 @@ import { checkRows } from './check-rows.ts';
 import { insertMissing, isAnyMissing } from './row-queries.ts';
 import { groupByColumns, pickKey, type Row } from './rows.ts';
 import type { Seeder, SeederContext, SeederResult } from './seeder.ts';
+import { advanceSequence } from './sequences.ts';
 import { explainLook, requireTarget } from './target-table.ts';
 
 /** How many rows one statement takes. */
@@ -31,7 +32,7 @@ const OPTIONS = ['name', 'table', 'key', 'rows', 'migrations', 'logName'];
  * key is not in the table, and leaves the others exactly as they are.
  *
  * Values take the type of their column as their text would, so an object fits a jsonb column and a list an
- * array column. It logs `<logName>_seeded` for each inserted row, `<logName>_exists` (debug) for each other.
+ * array column. Where rows give values that a sequence would have, the sequence is set past them. It logs `<logName>_seeded` for each inserted row, `<logName>_exists` (debug) for each other.
  *
  * It never throws: what is wrong with it is told by the bootstrap, together with what else is.
  *
@@ -87,6 +88,10 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
           done += batch.length;
           context.progress(done, rows.length);
         }
+      }
+      const given = target.columns.filter(({ name }) => allColumns.has(name));
+      for (const { name: column, sequence } of inserted.size > 0 && !context.dryRun ? given : []) {
+        if (sequence !== null) await advanceSequence(context, { table, column, sequence });
       }
       logRows(context, logName, key, rows, inserted);
       return { inserted: inserted.size, existing: rows.length - inserted.size };

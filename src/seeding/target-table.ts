@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
+import { sequenceExpression } from '../database/sequence.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
+import type { ColumnSequence } from './sequences.ts';
 
 /** A column of the table that rows go to. */
 export interface Column {
@@ -9,6 +11,7 @@ export interface Column {
   /** Schema and name of the type that an array of its values has; null where values can't be read by way of one. */
   readonly arrayType: readonly [string, string] | null;
   readonly isJson: boolean;
+  readonly sequence: ColumnSequence | null;
 }
 
 interface Target {
@@ -97,6 +100,16 @@ async function describeTable(
           json_build_object(
             'name', a.attname,
             'isJson', t.oid in ('pg_catalog.json'::regtype, 'pg_catalog.jsonb'::regtype),
+            'sequence', (
+              select json_build_object(
+                'schema', n.nspname,
+                'name', s.relname,
+                'settable', has_sequence_privilege(s.oid, 'update') and has_sequence_privilege(s.oid, 'select')
+              )
+              from pg_catalog.pg_class s
+              join pg_catalog.pg_namespace n on n.oid = s.relnamespace
+              where s.oid = (${sql.raw(sequenceExpression('a'))})
+            ),
             'arrayType', case
               when t.typtype in ('b', 'e', 'r', 'm') and t.typcategory <> 'A' and t.typdelim = ','
                 and (

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { readLivePolicy } from '../casbin/live-policy.ts';
+import { nameRuleTable, readLivePolicy } from '../casbin/live-policy.ts';
 import { refuseHangingPatterns } from '../casbin/patterns.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { reachableScope, type Scope } from '../casbin/scope.ts';
@@ -69,6 +69,6 @@ export async function readScope(
   { model, defined, progress, verify }: ReadingOptions,
 ): Promise<LivePolicy> {
   const rules = await readLivePolicy(trx, scope, defined, progress.start('read', defined.rules.length));
-  if (verify !== null) await refuseHangingPatterns(model, rules);
+  if (verify !== null) await refuseHangingPatterns(model, rules, () => nameRuleTable(trx));
   return { rules, scope: scope.kind === 'whole' ? 'whole' : 'part' };
 }

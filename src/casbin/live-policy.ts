@@ -3,7 +3,7 @@ import type { AnyTransaction } from '../database/transaction.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { Report } from '../progress.ts';
-import { RuleReader, type RuleRow, readStoredRules, type StoredRule } from './rule-row.ts';
+import { RuleReader, type RuleRow, type StoredRule } from './rule-row.ts';
 import type { Scope } from './scope.ts';
 
 /** How many rows are held at a time beside the rules that were made of those before. */
@@ -35,9 +35,27 @@ export async function readLivePolicy(
     }
     report(count, count);
   }
-  const rules = reader.finish();
+  const rules = await finish(trx, reader);
   const isEmptied = scope.kind === 'reachable' && scope.bySubject && !rules.some(isPolicyRule);
-  return isEmptied ? [...readStoredRules((await selectAnyOther().execute(trx)).rows), ...rules] : rules;
+  if (!isEmptied) return rules;
+  const other = new RuleReader();
+  other.read((await selectAnyOther().execute(trx)).rows);
+  return [...(await finish(trx, other)), ...rules];
+}
+
+async function finish(trx: AnyTransaction, reader: RuleReader): Promise<StoredRule[]> {
+  return reader.finish(reader.hasUnreadable ? await nameRuleTable(trx) : 'casbin');
+}
+
+/** The rule table that the search_path finds, with its schema, for a message. */
+export async function nameRuleTable(trx: AnyTransaction): Promise<string> {
+  const { rows } = await sql<{ name: string }>`
+    select format('%I.%I', n.nspname, c.relname) as name
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = 'casbin'::regclass
+  `.execute(trx);
+  return rows[0]?.name ?? 'casbin';
 }
 
 function isPolicyRule({ ptype }: Rule): boolean {

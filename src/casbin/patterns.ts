@@ -47,14 +47,18 @@ export async function findHangingPatterns(model: Model, rules: readonly DefinedR
  *
  * @throws StoredRuleError
  */
-export async function refuseHangingPatterns(model: Model, rules: readonly StoredRule[]): Promise<void> {
+export async function refuseHangingPatterns(
+  model: Model,
+  rules: readonly StoredRule[],
+  nameTable: () => Promise<string>,
+): Promise<void> {
   const found = await hanging(patternsOf(model, rules));
   if (found.length === 0) return;
   const ids = [...new Set(found.map(({ rule }) => rule.id))];
   const list = found.slice(0, 10).map(({ text, rule }) => `id ${rule.id}: ${formatText(text)}`);
   const more = found.length > list.length ? `; and ${found.length - list.length} more` : '';
   throw new StoredRuleError(
-    `Stored patterns may take for ever to compare with a text that almost matches, so nothing was decided by them (${list.join('; ')}${more}). Nothing was changed. Rewrite them so that what is repeated can match in one way only, or delete what is in: select id, ptype, rule from casbin where id in (${ids.slice(0, 10).join(', ')})`,
+    `Stored patterns may take for ever to compare with a text that almost matches, so nothing was decided by them (${list.join('; ')}${more}). Nothing was changed. Rewrite them so that what is repeated can match in one way only, or delete what is in: select id, ptype, rule from ${await nameTable()} where id in (${ids.slice(0, 10).join(', ')})`,
     ids,
   );
 }

@@ -23,11 +23,13 @@ const SHOWN_ROWS = 20;
  *
  * Throws a StoredRuleError that names every row whose `rule` is not an array of strings: no enforcer can use
  * one, and leaving it out would decide differently from what somebody meant to store.
+ *
+ * @param table what the message calls the table that the rows come from, as SQL
  */
-export function readStoredRules(rows: readonly RuleRow[]): StoredRule[] {
+export function readStoredRules(rows: readonly RuleRow[], table: string): StoredRule[] {
   const reader = new RuleReader();
   reader.read(rows);
-  return reader.finish();
+  return reader.finish(table);
 }
 
 /** As {@link readStoredRules}, for rows that come in portions. */
@@ -50,8 +52,12 @@ export class RuleReader {
     return this.#rules.length + this.#unreadable.length;
   }
 
-  finish(): StoredRule[] {
-    if (this.#unreadable.length > 0) throw unreadableRules(this.#unreadable);
+  get hasUnreadable(): boolean {
+    return this.#unreadable.length > 0;
+  }
+
+  finish(table: string): StoredRule[] {
+    if (this.hasUnreadable) throw unreadableRules(this.#unreadable, table);
     return this.#rules;
   }
 
@@ -71,16 +77,16 @@ export function isRuleValues(rule: unknown): rule is string[] {
   return Array.isArray(rule) && rule.length > 0 && rule.every((value) => typeof value === 'string');
 }
 
-function unreadableRules(rows: readonly Unreadable[]): StoredRuleError {
+function unreadableRules(rows: readonly Unreadable[], table: string): StoredRuleError {
   const shown = rows.slice(0, SHOWN_ROWS);
   const idsByFault = new Map<string, number[]>();
   for (const { id, fault } of shown) idsByFault.set(fault, [...(idsByFault.get(fault) ?? []), id]);
   const faults = Array.from(idsByFault, ([fault, ids]) => `id ${ids.join(', ')}: ${fault}`);
   const more = rows.length > shown.length ? `; and ${rows.length - shown.length} more` : '';
   return new StoredRuleError(
-    `Every rule in the casbin table must be an array of strings, or no enforcer can load it. ` +
+    `Every rule in table ${table} must be an array of strings, or no enforcer can load it. ` +
       `Not so in ${rows.length === 1 ? 'one row' : `${rows.length} rows`} (${faults.join('; ')}${more}). ` +
-      `Correct or delete what is in: select id, ptype, rule from casbin where id in (${shown.map(({ id }) => id).join(', ')})`,
+      `Correct or delete what is in: select id, ptype, rule from ${table} where id in (${shown.map(({ id }) => id).join(', ')})`,
     rows.map(({ id }) => id),
   );
 }

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
+import { createEnforcer } from '../../src/create-enforcer.ts';
 import { DatabaseError } from '../../src/errors.ts';
 import { defaultPolicy } from '../../src/policy/default-policy.ts';
 import { definePolicy } from '../../src/policy/definition.ts';
@@ -355,6 +356,22 @@ describe('stored rules that are not arrays of strings', () => {
     }
     const lookup = /Correct or delete what is in: (select .*)$/.exec(errors[0]?.message ?? '')?.[1];
     await expect(database.pool().query(lookup ?? '')).resolves.toMatchObject({ rowCount: 2 });
+  });
+
+  test('are looked up in the schema that they are in', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query('create schema "Team A"');
+    await bootstrapDatabase(pool, { schema: 'Team A' });
+    await pool.query(`insert into "Team A".casbin (id, ptype, rule) values (700, 'p', '5')`);
+    const errors = [
+      await failureOf(() => bootstrapDatabase(pool, { schema: 'Team A' })),
+      await failureOf(() => createEnforcer(pool, { schema: 'Team A' })),
+    ];
+    for (const { message } of errors) {
+      expect(message).toMatch(/^Every rule in table "Team A"\."?casbin"? must be an array of strings/);
+      const lookup = /Correct or delete what is in: (select .*)$/.exec(message)?.[1];
+      await expect(pool.query(lookup ?? '')).resolves.toMatchObject({ rows: [{ id: 700 }] });
+    }
   });
 
   test('are named by some of their ids when there are many', async () => {

@@ -10,7 +10,7 @@ describe('rows', () => {
       { id: 3, ptype: 'p', rule: ['a', 'b'] },
       { id: 1, ptype: 'g', rule: [''] },
     ];
-    expect(readStoredRules(rows)).toEqual([
+    expect(readStoredRules(rows, 'casbin')).toEqual([
       { id: 3, ptype: 'p', values: ['a', 'b'] },
       { id: 1, ptype: 'g', values: [''] },
     ]);
@@ -32,7 +32,7 @@ describe('rows', () => {
     const reader = new RuleReader();
     expect(reader.read([{ id: 1, ptype: 'p', rule: ['a'] }])).toBe(1);
     expect(reader.read([{ id: 2, ptype: 'p', rule: 5 }])).toBe(2);
-    expect(() => reader.finish()).toThrow(StoredRuleError);
+    expect(() => reader.finish('casbin')).toThrow(StoredRuleError);
   });
 
   test('share the values of rules that are known', () => {
@@ -42,7 +42,7 @@ describe('rows', () => {
       { id: 7, ptype: 'p', rule: ['a', 'b'] },
       { id: 8, ptype: 'p', rule: ['a', 'c'] },
     ]);
-    const [one, other] = reader.finish();
+    const [one, other] = reader.finish('casbin');
     expect(one).toEqual({ id: 7, ptype: 'p', values: ['a', 'b'] });
     expect(one?.values).toBe(known.values);
     expect(other).toEqual({ id: 8, ptype: 'p', values: ['a', 'c'] });
@@ -65,7 +65,7 @@ describe('rows', () => {
     const error = refusal(rows);
     expect(error.ids).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(error.message).toBe(
-      'Every rule in the casbin table must be an array of strings, or no enforcer can load it. Not so in 10 rows (id 0: ptype is null; id 1: ptype is a undefined; id 2, 9: rule is null; id 3: rule is a string; id 4: rule is an object; id 5: rule has no values; id 6: value 3 is a boolean; id 7: value 1 is an array; id 8: value 1 is an object). Correct or delete what is in: select id, ptype, rule from casbin where id in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)',
+      'Every rule in table tenant.casbin must be an array of strings, or no enforcer can load it. Not so in 10 rows (id 0: ptype is null; id 1: ptype is a undefined; id 2, 9: rule is null; id 3: rule is a string; id 4: rule is an object; id 5: rule has no values; id 6: value 3 is a boolean; id 7: value 1 is an array; id 8: value 1 is an object). Correct or delete what is in: select id, ptype, rule from tenant.casbin where id in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)',
     );
   });
 
@@ -82,7 +82,7 @@ describe('rows', () => {
 
 function refusal(rows: Parameters<typeof readStoredRules>[0]): StoredRuleError {
   try {
-    readStoredRules(rows);
+    readStoredRules(rows, 'tenant.casbin');
   } catch (error) {
     if (error instanceof StoredRuleError) return error;
   }

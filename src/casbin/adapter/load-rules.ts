@@ -24,7 +24,7 @@ export async function loadRules(
   const { rows } = await onRuleTable(table, [], () =>
     client.query(`select id, ptype, rule from ${table} where ${sql} order by id`, [...parameters]),
   );
-  const rules = readStoredRules(rows);
+  const rules = readStoredRules(rows, table);
   check(model, rules);
   for (const { ptype, values } of rules) {
     // Nobody else has them.

@@ -85,7 +85,7 @@ function holdersIn(trx: AnyTransaction): FindHolders {
           and not exists (select from ${links} link where link.ptype = any (${ptypes}::text[]))
           limit ${COUNTED_HOLDERS + 1}
         )
-        select coalesce((array_agg(name))[1:${NAMED_HOLDERS}], '{}') as names, count(*)::int as count from last
+        select coalesce(to_json((array_agg(name))[1:${NAMED_HOLDERS}]), '[]') as names, count(*)::int as count from last
       ) found
       order by role.n
     `.execute(trx);

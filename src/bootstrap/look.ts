@@ -59,8 +59,8 @@ interface State {
 /** Sets the search_path and reads the migrations in one round trip; tables are qualified, as the path is not set yet. */
 async function readState(trx: AnyTransaction, options: ResolvedOptions): Promise<State> {
   const names = (table: string) =>
-    sql`(select coalesce(array_agg(name::text), '{}') from ${tableIn(options.schema, table)})`;
-  const none = sql`'{}'::text[]`;
+    sql`(select coalesce(json_agg(name), '[]') from ${tableIn(options.schema, table)})`;
+  const none = sql`'[]'::json`;
   const { rows } = await sql<State & HiddenRows>`
     select
       ${options.packageMigrations === null ? none : names(PACKAGE_LIST.tableName)} as "packageNames",

@@ -1,4 +1,5 @@
 import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely';
+import { isOwnQuery } from './own-queries.ts';
 import type { Session } from './session.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
 import { refuseTransactionControl } from './transaction-control.ts';
@@ -28,10 +29,11 @@ export class ClientConnection implements DatabaseConnection {
     this.#session = session;
   }
 
-  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+  async executeQuery<R>({ sql, parameters, queryId }: CompiledQuery): Promise<QueryResult<R>> {
     refuseTransactionControl(sql);
     refuseNul(sql);
-    const { rows, rowCount, command } = await this.#session.client
+    const client = isOwnQuery(queryId) ? this.#session.client : this.#session.applicationClient;
+    const { rows, rowCount, command } = await client
       .query(sql, [...parameters])
       .catch((error: unknown) => this.#fail(error));
     const affects = ['INSERT', 'UPDATE', 'DELETE', 'MERGE'].includes(command);

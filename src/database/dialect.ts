@@ -9,6 +9,7 @@ import {
   type TransactionSettings,
 } from 'kysely';
 import { ClientConnection } from './connection.ts';
+import { OWN_QUERIES } from './own-queries.ts';
 import { isConnectionLoss, type Session } from './session.ts';
 import { NestedTransactionRefused } from './transaction-control.ts';
 
@@ -41,6 +42,8 @@ export const DEFAULT_IDLE_MS = 20_000;
  *
  * It holds at most one transaction and refuses to begin a second. Kysely's Migrator takes no lock of its own
  * through it, as that one is session-level: it outlives the transaction, and strands behind a pooler.
+ *
+ * What runs on it is a query of ours; on `withoutPlugins()` of it, one of the application's.
  */
 // biome-ignore lint/suspicious/noExplicitAny: seeders and migrations bring their own tables
 export function createKysely(session: Session, limits?: TransactionLimits): Kysely<any> {
@@ -48,9 +51,10 @@ export function createKysely(session: Session, limits?: TransactionLimits): Kyse
     createDriver: () => new SingleClientDriver(session, limits),
     createAdapter: () => new LocklessAdapter(),
     createQueryCompiler: () => new PostgresQueryCompiler(),
-    createIntrospector: (db) => new PostgresIntrospector(db),
+    // Kysely gives it a database without plugins.
+    createIntrospector: (db) => new PostgresIntrospector(db.withPlugin(OWN_QUERIES)),
   };
-  return new Kysely({ dialect });
+  return new Kysely({ dialect, plugins: [OWN_QUERIES] });
 }
 
 class LocklessAdapter extends PostgresAdapter {

@@ -1,5 +1,6 @@
 import { checkOut, LONGEST_TIMER_MS } from './check-out.ts';
 import type { ClientLike, PoolLike, QueryResultLike } from './client.ts';
+import { OWN_TYPES } from './own-queries.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
 
 export { ConnectFailure } from './check-out.ts';
@@ -59,8 +60,10 @@ export class WorkAbandoned extends Error {}
 
 /** A checked-out client, and whether it is still any good. */
 export class Session {
-  /** Answers within the limit of the session, or fails; the client that was given, where there is no limit. */
+  /** For statements of ours. Answers within the limit of the session, or fails. */
   readonly client: ClientLike;
+  /** The same for statements of the application's, with the values that it has elsewhere. */
+  readonly applicationClient: ClientLike;
   #answerTimeoutMs: number | null;
   #activity = 'a statement';
   #broken: Error | null = null;
@@ -72,14 +75,10 @@ export class Session {
 
   constructor(client: ClientLike, answerTimeoutMs?: number | null) {
     this.#answerTimeoutMs = answerTimeoutMs ?? null;
-    this.client =
-      answerTimeoutMs === undefined
-        ? client
-        : {
-            query: (text, values) => this.#ask(() => send(client, text, values)),
-            on: (event, listener) => client.on?.(event, listener),
-            removeListener: (event, listener) => client.removeListener?.(event, listener),
-          };
+    this.client = {
+      query: (text, values) => this.#ask(() => send(client, { text, values, types: OWN_TYPES })),
+    };
+    this.applicationClient = { query: (text, values) => this.#ask(() => send(client, { text, values })) };
     this.#lost.catch(() => {});
   }
 
@@ -155,24 +154,30 @@ export class Session {
   }
 }
 
-/** A pg client whose pool was given a `query_timeout`, which would end a wait for another bootstrap. */
-interface HurriedClient {
-  query(config: {
-    text: string;
-    values: unknown[] | undefined;
-    query_timeout: number;
-  }): Promise<QueryResultLike>;
+interface Statement {
+  readonly text: string;
+  readonly values: unknown[] | undefined;
+  readonly types?: typeof OWN_TYPES;
 }
 
-function send(client: ClientLike, text: string, values?: unknown[]): Promise<QueryResultLike> {
-  return isHurried(client)
-    ? client.query({ text, values, query_timeout: LONGEST_TIMER_MS })
-    : client.query(text, values);
+/** A client of pg, which takes more than text and values. */
+interface PgClient {
+  query(config: Statement & { readonly query_timeout?: number }): Promise<QueryResultLike>;
 }
 
-function isHurried(client: ClientLike | HurriedClient): client is HurriedClient {
+function send(client: ClientLike, statement: Statement): Promise<QueryResultLike> {
+  if (!isPgClient(client)) return client.query(statement.text, statement.values);
+  return client.query(isHurried(client) ? { ...statement, query_timeout: LONGEST_TIMER_MS } : statement);
+}
+
+/** Whether its pool was given a `query_timeout`, which would end a wait for another bootstrap. */
+function isHurried(client: PgClient): boolean {
   const parameters: unknown = Reflect.get(client, 'connectionParameters');
   return Boolean(Reflect.get(Object(parameters), 'query_timeout'));
+}
+
+function isPgClient(client: ClientLike | PgClient): client is PgClient {
+  return 'getTypeParser' in client;
 }
 
 /** Runs `work` with one client of the pool, which is returned afterwards, or destroyed when it is broken. */

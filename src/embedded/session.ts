@@ -14,8 +14,9 @@ export async function openSession(engine: Engine, onReleased: () => void): Promi
   await client.connect();
 
   let released = false;
-  return {
-    async query(text, values) {
+  const session = {
+    getTypeParser: client.getTypeParser,
+    async query(text: string | pg.QueryConfig, values?: unknown[]) {
       if (released) throw new Error('Client was closed and is not queryable');
       return client.query(text, values);
     },
@@ -24,9 +25,11 @@ export async function openSession(engine: Engine, onReleased: () => void): Promi
       released = true;
       resetSession(client).then(onReleased, onReleased);
     },
-    on: (event, listener) => client.on(event, listener),
-    removeListener: (event, listener) => client.removeListener(event, listener),
+    on: (event: 'error', listener: (error: Error) => void) => client.on(event, listener),
+    removeListener: (event: 'error', listener: (error: Error) => void) =>
+      client.removeListener(event, listener),
   };
+  return session;
 }
 
 /**

@@ -53,7 +53,7 @@ function guardAll({ migrations, afterEach }: MigrationRun): Record<string, Migra
 function guard(migration: Migration, after: () => Promise<void>): Migration {
   return {
     async up(db) {
-      await migration.up(db);
+      await migration.up(db.withoutPlugins());
       if (!(await isSameTransaction(db))) {
         throw new TransactionEnded('It ended the transaction that it runs in');
       }

@@ -31,7 +31,7 @@ export function shareContext(
 export function bindContext(shared: SharedContext, progress: Report): SeederContext {
   const { db, logger, schema, firstRun, dryRun } = shared;
   return {
-    db,
+    db: db.withoutPlugins(),
     logger,
     schema,
     firstRun,

@@ -65,7 +65,7 @@ export async function insertMissing(
     ),
     total as (select count(*)::int as inserted from inserted)
     select inserted as count,
-      case
+      to_json(case
         when inserted = ${rows.length}::int then '{}'
         when inserted = (select count(*) from missing) then array(select position::int from missing order by position)
         else array(
@@ -75,7 +75,7 @@ export async function insertMissing(
           group by ${sql.join(key.map((column) => sql.id('inserted', column)))}
           order by 1
         )
-      end as positions
+      end) as positions
     from total
   `.execute(db);
   const { count, positions } = results[0] ?? { count: 0, positions: [] };

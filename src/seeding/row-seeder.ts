@@ -1,3 +1,4 @@
+import { OWN_QUERIES } from '../database/own-queries.ts';
 import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migration/migration.ts';
 import { checkRows } from './check-rows.ts';
@@ -53,10 +54,11 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
     ...(migrations === undefined ? {} : { migrations }),
     check: (): readonly Problem[] => [...checkOptions(options), ...checkRows(rows, key)],
     async isSeeded(context) {
+      const db = context.db.withPlugin(OWN_QUERIES);
       try {
         let done = 0;
         for (const batch of inBatches(rows)) {
-          if (await isAnyMissing(context.db, table, key, batch)) return false;
+          if (await isAnyMissing(db, table, key, batch)) return false;
           done += batch.length;
           context.progress(done, rows.length);
         }
@@ -72,7 +74,8 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
       if (rows.length === 0) return { inserted: 0, existing: 0 };
       const groups = groupByColumns(rows);
       const allColumns = new Set([...key, ...groups.flatMap(({ columns }) => columns)]);
-      const target = await requireTarget(context.db, name, table, key, [...allColumns]);
+      const db = context.db.withPlugin(OWN_QUERIES);
+      const target = await requireTarget(db, name, table, key, [...allColumns]);
       const inserted = new Set<Row>();
       let done = 0;
       for (const { columns, rows: group } of groups) {
@@ -83,7 +86,7 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
           columns: target.columns.filter(({ name }) => columns.includes(name)),
         };
         for (const batch of inBatches(group)) {
-          const added = await insertMissing(context.db, given, batch);
+          const added = await insertMissing(db, given, batch);
           for (const row of added) inserted.add(row);
           done += batch.length;
           context.progress(done, rows.length);
@@ -91,7 +94,8 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
       }
       const given = target.columns.filter(({ name }) => allColumns.has(name));
       for (const { name: column, sequence } of inserted.size > 0 && !context.dryRun ? given : []) {
-        if (sequence !== null) await advanceSequence(context, { table, column, sequence });
+        if (sequence !== null)
+          await advanceSequence({ db, logger: context.logger }, { table, column, sequence });
       }
       logRows(context, logName, key, rows, inserted);
       return { inserted: inserted.size, existing: rows.length - inserted.size };

@@ -3,7 +3,7 @@ import { isSameTransaction } from '../database/transaction.ts';
 import type { ProgressReporter } from '../progress.ts';
 import type { SeederReport } from '../report.ts';
 import { bindContext, type SharedContext } from './context.ts';
-import type { Seeder, SeederContext, SeederResult } from './seeder.ts';
+import type { Seeder, SeederResult } from './seeder.ts';
 
 /**
  * Runs the seeders one after the other, in the order given.
@@ -23,10 +23,7 @@ export async function runSeeders(
   for (const seeder of seeders) {
     const started = performance.now();
     enter(seeder.name);
-    const result = await runSeeder(
-      seeder,
-      bindContext(context, progress.start('seed', seeder.total ?? 0, seeder.name)),
-    );
+    const result = await runSeeder(seeder, context, progress);
     reports.push(report(seeder, result, started, context));
   }
   logCompletion(reports, context);
@@ -50,9 +47,14 @@ export function reportSeeded(
   return reports;
 }
 
-async function runSeeder(seeder: Seeder, context: SeederContext): Promise<SeederResult> {
+async function runSeeder(
+  seeder: Seeder,
+  context: SharedContext,
+  progress: ProgressReporter,
+): Promise<SeederResult> {
   try {
-    const result = await seeder.seed(context);
+    const report = progress.start('seed', seeder.total ?? 0, seeder.name);
+    const result = await seeder.seed(bindContext(context, report));
     if (!(await isSameTransaction(context.db))) {
       throw new TransactionEnded('It ended the transaction that it runs in');
     }

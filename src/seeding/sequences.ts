@@ -23,7 +23,7 @@ export interface GivenValues {
  * A sequence does not follow a rollback, so that after a failure some values are skipped.
  */
 export async function advanceSequence(
-  { db, logger }: SeederContext,
+  { db, logger }: Pick<SeederContext, 'db' | 'logger'>,
   { table, column, sequence }: GivenValues,
 ): Promise<void> {
   const id = sql.id(sequence.schema, sequence.name);

@@ -50,7 +50,7 @@ function callersConnection(client: ClientLike): Connection {
     return turn;
   };
   return {
-    run: (work) => inTurn(() => work(client)),
-    atomically: (work) => inTurn(() => inSavepoint(session, () => work(client))),
+    run: (work) => inTurn(() => work(session.client)),
+    atomically: (work) => inTurn(() => inSavepoint(session, () => work(session.client))),
   };
 }

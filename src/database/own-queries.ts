@@ -1,0 +1,42 @@
+import type { KyselyPlugin, QueryId } from 'kysely';
+
+const PARSERS: ReadonlyMap<number, (text: string) => unknown> = new Map([
+  [16, (text: string) => text === 't'],
+  // int2, int4, oid, float4, float8
+  ...[21, 23, 26, 700, 701].map((oid) => [oid, Number] as const),
+  // json, jsonb
+  ...[114, 3802].map((oid) => [oid, JSON.parse] as const),
+]);
+
+/**
+ * What the values of our statements are read by, as an application may have changed pg's own parsers: as pg does
+ * when nobody has, for the types that we ask for. Everything else stays text.
+ *
+ * The numbers are those of pg_type.dat, the same in every database. It is an empty list as well, since pg
+ * also takes `types` for the list of the types of the parameters.
+ */
+export const OWN_TYPES = Object.assign([], {
+  getTypeParser: (oid: number) => PARSERS.get(oid) ?? asText,
+});
+
+function asText(text: string): string {
+  return text;
+}
+
+const own = new WeakSet<QueryId>();
+
+/**
+ * Marks what a Kysely runs as a query of ours, so that {@link OWN_TYPES} read its result. What a seeder or a
+ * migration of the application runs has no such mark: it gets the values that it gets everywhere else.
+ */
+export const OWN_QUERIES: KyselyPlugin = {
+  transformQuery({ node, queryId }) {
+    own.add(queryId);
+    return node;
+  },
+  transformResult: async ({ result }) => result,
+};
+
+export function isOwnQuery(queryId: QueryId): boolean {
+  return own.has(queryId);
+}

@@ -7,6 +7,7 @@ import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { answerTimeout, type Session, withSession } from './database/session.ts';
 import { isAbsence } from './database/sqlstates.ts';
+import { LookAbandoned, StepFailure } from './database/step-failure.ts';
 import {
   type AnyKysely,
   inReadOnlyTransaction,
@@ -80,7 +81,8 @@ async function confirmComplete(
       return { changed: false, migrations: [], takeover: null, seeders, verification };
     });
   } catch (error) {
-    if (isAbsence(error)) return null;
+    const isAbandoned = error instanceof StepFailure && error.cause instanceof LookAbandoned;
+    if (isAbandoned || isAbsence(error)) return null;
     throw error;
   }
 }

@@ -17,3 +17,6 @@ export class StepFailure extends Error {
 
 /** The step's own transaction check failed: it committed or rolled back the transaction that it ran in. */
 export class TransactionEnded extends Error {}
+
+/** A look could not go on, and it is clear that something is missing; what that is shows when it is inserted. */
+export class LookAbandoned extends Error {}

@@ -1,8 +1,11 @@
 import { OWN_QUERIES } from '../database/own-queries.ts';
+import { LookAbandoned } from '../database/step-failure.ts';
+import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migration/migration.ts';
 import { checkRows } from './check-rows.ts';
-import { insertMissing, isAnyMissing } from './row-queries.ts';
+import { insertOrExplain, isRefusal } from './refused-rows.ts';
+import { insertMissing, isAnyMissing, type Target } from './row-queries.ts';
 import { groupByColumns, pickKey, type Row } from './rows.ts';
 import type { Seeder, SeederContext, SeederResult } from './seeder.ts';
 import { advanceSequence } from './sequences.ts';
@@ -63,6 +66,8 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
           context.progress(done, rows.length);
         }
       } catch (error) {
+        // A key that its column can't have is not in the table.
+        if (isRefusal(error)) throw new LookAbandoned('a key can not be read', { cause: error });
         throw explainLook(name, table, key, error);
       }
       return true;
@@ -76,22 +81,12 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
       const allColumns = new Set([...key, ...groups.flatMap(({ columns }) => columns)]);
       const db = context.db.withPlugin(OWN_QUERIES);
       const target = await requireTarget(db, name, table, key, [...allColumns]);
-      const inserted = new Set<Row>();
-      let done = 0;
-      for (const { columns, rows: group } of groups) {
-        const given = {
-          table,
-          key,
-          empty: target.empty,
-          columns: target.columns.filter(({ name }) => columns.includes(name)),
-        };
-        for (const batch of inBatches(group)) {
-          const added = await insertMissing(db, given, batch);
-          for (const row of added) inserted.add(row);
-          done += batch.length;
-          context.progress(done, rows.length);
-        }
-      }
+      const into = { ...target, table, key };
+      const inserted = await insertOrExplain(db, target, rows, (some) =>
+        some === rows
+          ? insertGroups(db, into, groups, (done) => context.progress(done, rows.length))
+          : insertGroups(db, into, groupByColumns(some)),
+      );
       const given = target.columns.filter(({ name }) => allColumns.has(name));
       for (const { name: column, sequence } of inserted.size > 0 && !context.dryRun ? given : []) {
         if (sequence !== null)
@@ -101,6 +96,26 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
       return { inserted: inserted.size, existing: rows.length - inserted.size };
     },
   };
+}
+
+async function insertGroups(
+  db: AnyTransaction,
+  into: Target,
+  groups: ReturnType<typeof groupByColumns>,
+  report: (done: number) => void = () => {},
+): Promise<ReadonlySet<Row>> {
+  const inserted = new Set<Row>();
+  let done = 0;
+  for (const { columns, rows } of groups) {
+    const given = { ...into, columns: into.columns.filter(({ name }) => columns.includes(name)) };
+    for (const batch of inBatches(rows)) {
+      const added = await insertMissing(db, given, batch);
+      for (const row of added) inserted.add(row);
+      done += batch.length;
+      report(done);
+    }
+  }
+  return inserted;
 }
 
 function checkOptions(options: object): Problem[] {

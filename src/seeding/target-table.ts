@@ -8,20 +8,24 @@ import type { ColumnSequence } from './sequences.ts';
 /** A column of the table that rows go to. */
 export interface Column {
   readonly name: string;
+  /** As SQL, with its modifier: `character varying(3)`. */
+  readonly type: string;
   /** Schema and name of the type that an array of its values has; null where values can't be read by way of one. */
   readonly arrayType: readonly [string, string] | null;
   readonly isJson: boolean;
   readonly sequence: ColumnSequence | null;
 }
 
-interface Target {
+/** The table that rows go to. */
+export interface TargetTable {
+  readonly schema: string;
+  readonly name: string;
   readonly columns: readonly Column[];
   /** Whether no row can be met in it. */
   readonly empty: boolean;
 }
 
-interface Description {
-  readonly columns: readonly Column[];
+interface Description extends Omit<TargetTable, 'empty'> {
   /** The columns of each unique index that is not partial, sorted. */
   readonly unique: readonly (readonly string[])[];
 }
@@ -36,7 +40,7 @@ export async function requireTarget(
   table: string,
   key: readonly string[],
   columns: readonly string[],
-): Promise<Target> {
+): Promise<TargetTable> {
   const target = await describeTable(db, table, key);
   if (target === null) throw new TableMissing(table);
   const known = target.columns.map(({ name }) => name);
@@ -44,7 +48,7 @@ export async function requireTarget(
   if (missing.length > 0) throw columnMissing(seeder, table, missing);
   const wanted = [...key].sort();
   if (target.unique.some((found) => JSON.stringify(found) === JSON.stringify(wanted))) {
-    return { columns: target.columns, empty: await isEmpty(db, table) };
+    return { ...target, empty: await isEmpty(db, table) };
   }
   const list = key.map(quote).join(', ');
   throw new DatabaseError(
@@ -95,10 +99,13 @@ async function describeTable(
 ): Promise<Description | null> {
   const { rows } = await sql<Description>`
     select
+      (select nspname from pg_catalog.pg_namespace n where n.oid = c.relnamespace) as schema,
+      c.relname as name,
       (
         select json_agg(
           json_build_object(
             'name', a.attname,
+            'type', format_type(a.atttypid, a.atttypmod),
             'isJson', t.oid in ('pg_catalog.json'::regtype, 'pg_catalog.jsonb'::regtype),
             'sequence', (
               select json_build_object(
@@ -145,7 +152,7 @@ async function describeTable(
         '[]'
       ) as unique
     from to_regclass(${table.split('.').map(quote).join('.')}) as target (oid)
-    where target.oid is not null
+    join pg_catalog.pg_class c on c.oid = target.oid
   `.execute(db);
   return rows[0] ?? null;
 }

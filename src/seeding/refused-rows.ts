@@ -1,0 +1,178 @@
+import { sql } from 'kysely';
+import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
+import type { AnyTransaction } from '../database/transaction.ts';
+import { reasonOf, shorten } from '../reason.ts';
+import { type Row, toJson } from './rows.ts';
+import type { Column, TargetTable } from './target-table.ts';
+
+/** How many rows or values a message names. The first value of a column is named in any case. */
+const NAMED = 10;
+
+/** How many values are tried in one statement. */
+const TRIED_AT_ONCE = 25_000;
+
+/** PostgreSQL refused rows; the message says which, as far as that can be found out. */
+class RowsRefused extends Error {
+  /** PostgreSQL's own. */
+  readonly code: string | undefined;
+
+  constructor(message: string, cause: unknown) {
+    super(message, { cause });
+    this.code = errorCode(cause);
+  }
+}
+
+/**
+ * Whether PostgreSQL refused what a row holds: a value that its type can't have, a constraint, or what a trigger
+ * thinks of it. Not a duplicate key, which may be somebody else's row and is worth another attempt.
+ */
+export function isRefusal(error: unknown): boolean {
+  const code = errorCode(error) ?? '';
+  if (code === SQLSTATE.UNIQUE_VIOLATION) return false;
+  // The types of full text search and JSON paths call a value that they can't read a syntax error.
+  return /^(22|23|P0)...$/.test(code) || code === SQLSTATE.SYNTAX_ERROR;
+}
+
+/**
+ * Inserts rows of a row seeder.
+ *
+ * @throws RowsRefused naming the table, and each row and column at fault; any error but a refusal as it is
+ */
+export async function insertOrExplain<T>(
+  db: AnyTransaction,
+  target: TargetTable,
+  rows: readonly Row[],
+  insert: (rows: readonly Row[]) => Promise<T>,
+): Promise<T> {
+  await sql`savepoint casbin_bootstrap_rows`.execute(db);
+  try {
+    const result = await insert(rows);
+    await sql`release savepoint casbin_bootstrap_rows`.execute(db);
+    return result;
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    await letGo(db);
+    throw await explainRefusal(db, target, rows, { error, insert });
+  }
+}
+
+async function letGo(db: AnyTransaction): Promise<void> {
+  await sql`rollback to savepoint casbin_bootstrap_rows`.execute(db);
+}
+
+/** A row as it was given, and where. */
+interface Placed {
+  readonly row: Row;
+  readonly index: number;
+}
+
+interface Refusal extends Placed {
+  readonly error: unknown;
+  readonly column?: string;
+}
+
+async function explainRefusal(
+  db: AnyTransaction,
+  target: TargetTable,
+  rows: readonly Row[],
+  { error, insert }: { readonly error: unknown; readonly insert: (rows: readonly Row[]) => Promise<unknown> },
+): Promise<RowsRefused> {
+  const placed = rows.map((row, index) => ({ row, index }));
+  const values = await findValues(db, target.columns, placed);
+  // A trigger may have failed for a reason of its own, beside a value that was not even inserted.
+  const found = values.some((value) => errorCode(value.error) === errorCode(error))
+    ? values
+    : await findRows(db, target, placed, { error, insert });
+  const table = `table "${target.schema}.${target.name}"`;
+  if (found.length === 0) return new RowsRefused(`${table}: ${reasonOf(error)}`, error);
+  const places = found.map(describe).join('; ');
+  const more = found.length < NAMED ? '' : '. There may be more than these';
+  return new RowsRefused(
+    `${table} refused ${places}${more}. Correct the rows, or change the table by a migration.`,
+    error,
+  );
+}
+
+function describe({ index, column, error }: Refusal): string {
+  const place = `row ${index + 1} (rows[${index}])${column === undefined ? '' : `, column "${column}"`}`;
+  // PostgreSQL repeats the value, which may have any length and hold line breaks.
+  return `${place}: ${shorten(reasonOf(error)).replace(/\p{Cc}+/gu, ' ')}`;
+}
+
+/** The values that the types of their columns can't have, by rows. */
+async function findValues(
+  db: AnyTransaction,
+  columns: readonly Column[],
+  placed: readonly Placed[],
+): Promise<Refusal[]> {
+  const found: Refusal[] = [];
+  for (const { name: column, type } of columns) {
+    const given = placed.filter(({ row }) => row[column] !== undefined && row[column] !== null);
+    // As the column of a record: only there has a type's length the effect that it has in a table, not that of a cast.
+    const read = (some: readonly Placed[]) =>
+      sql`
+        select count(value)
+        from json_to_recordset(${toJson(
+          some.map(({ row }) => ({ value: row[column] })),
+          ['value'],
+        )}) as given (value ${sql.raw(type)})
+      `.execute(db);
+    const limit = Math.max(1, NAMED - found.length);
+    const ofColumn: Refusal[] = [];
+    for (let start = 0; start < given.length && ofColumn.length < limit; start += TRIED_AT_ONCE) {
+      const some = given.slice(start, start + TRIED_AT_ONCE);
+      ofColumn.push(...(await bisect(db, some, read, limit - ofColumn.length)));
+    }
+    found.push(...ofColumn.map((refusal) => ({ ...refusal, column })));
+  }
+  return found.sort((one, other) => one.index - other.index);
+}
+
+/**
+ * The rows that break a constraint of their own, by inserting them once more. Constraints and triggers that look at
+ * other rows could be misled by that, so of those there are none.
+ */
+async function findRows(
+  db: AnyTransaction,
+  target: TargetTable,
+  placed: readonly Placed[],
+  { error, insert }: { readonly error: unknown; readonly insert: (rows: readonly Row[]) => Promise<unknown> },
+): Promise<Refusal[]> {
+  const code = errorCode(error);
+  if (code !== SQLSTATE.NOT_NULL_VIOLATION && code !== SQLSTATE.CHECK_VIOLATION) return [];
+  const { schema, table }: { schema?: unknown; table?: unknown } = Object(error);
+  if (schema !== target.schema || table !== target.name) return [];
+  const found = await bisect(db, placed, (some) => insert(some.map(({ row }) => row)), NAMED);
+  return found.map((refusal) => {
+    const { column }: { column?: unknown } = Object(refusal.error);
+    return typeof column === 'string' ? { ...refusal, column } : refusal;
+  });
+}
+
+/** The first rows, `limit` at most, with which alone the attempt is refused. */
+async function bisect(
+  db: AnyTransaction,
+  placed: readonly Placed[],
+  attempt: (placed: readonly Placed[]) => Promise<unknown>,
+  limit: number,
+): Promise<Refusal[]> {
+  const [first] = placed;
+  if (first === undefined || limit === 0) return [];
+  const error = await refusalOf(db, () => attempt(placed));
+  if (error === null) return [];
+  if (placed.length === 1) return [{ ...first, error }];
+  const middle = placed.length >> 1;
+  const found = await bisect(db, placed.slice(0, middle), attempt, limit);
+  return [...found, ...(await bisect(db, placed.slice(middle), attempt, limit - found.length))];
+}
+
+/** What an attempt is refused with, null when it is not; it leaves nothing behind. */
+async function refusalOf(db: AnyTransaction, attempt: () => Promise<unknown>): Promise<unknown> {
+  const error = await attempt().then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  if (error !== null && !isRefusal(error)) throw error;
+  await letGo(db);
+  return error;
+}

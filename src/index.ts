@@ -21,6 +21,7 @@ export {
   StoredRuleError,
   VerificationError,
 } from './errors.ts';
+export type { LoggerLike } from './logger.ts';
 export type { Migration, MigrationProvider, MigrationSettings, Migrations } from './migration/migration.ts';
 export type { BootstrapOptions, EnforcerOptions, VerifyOptions } from './options.ts';
 export { policyToCsv } from './policy/csv.ts';

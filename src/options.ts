@@ -1,6 +1,6 @@
 import type { Model } from 'casbin';
-import type { Logger } from 'pino';
 import type { ConfigureEnforcer } from './casbin/enforcer.ts';
+import type { LoggerLike } from './logger.ts';
 import type { MigrationProvider, MigrationSettings, Migrations } from './migration/migration.ts';
 import type { PolicyDefinition } from './policy/definition.ts';
 import type { OnProgress } from './progress.ts';
@@ -83,8 +83,8 @@ export interface BootstrapOptions extends EnforcerOptions {
   readonly dryRun?: boolean;
   /** Where listeners are told of a change, once, at the commit. Default: `casbin`, as casbin-pg-watcher has it. */
   readonly notifyChannel?: string | false;
-  /** Default: silent. */
-  readonly logger?: Logger;
+  /** A logger of pino, or anything with the methods `debug`, `info` and `warn`, as `console`. Default: silent. */
+  readonly logger?: LoggerLike;
   /**
    * Is told how far long work has come: not before a step has taken half a second, then twice a second at most, and at
    * its end. What it throws is logged, and does not stop the bootstrap.

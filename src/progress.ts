@@ -1,4 +1,4 @@
-import type { Logger } from 'pino';
+import type { LoggerLike } from './logger.ts';
 
 /** How far a step that takes long has come. */
 export interface Progress {
@@ -34,7 +34,7 @@ const INTERVAL_MS = 500;
 
 /** @param now the time in milliseconds, of any origin */
 export function createProgressReporter(
-  logger: Logger,
+  logger: LoggerLike,
   onProgress: OnProgress | undefined,
   now: () => number = () => performance.now(),
   whose: { readonly tenant?: string } = {},
@@ -61,7 +61,7 @@ export function createProgressReporter(
 }
 
 /** A listener that throws, or that returns a promise and rejects, is no reason to fail. */
-async function tell(onProgress: OnProgress, progress: Progress, logger: Logger): Promise<void> {
+async function tell(onProgress: OnProgress, progress: Progress, logger: LoggerLike): Promise<void> {
   try {
     await onProgress(progress);
   } catch (error) {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
+import type { LoggerLike } from '../logger.ts';
 
 /** Somebody else wrote the same at the same moment. A new attempt sees what they have committed. */
 const CONFLICTS: ReadonlySet<string> = new Set([
@@ -51,7 +51,7 @@ export function attemptsFor(conflict: unknown): number {
  * Runs an attempt again, a few times, while it ends with a conflict. The pauses double up to two seconds, and are
  * drawn at random up to that, so that two who met do not meet again.
  */
-export async function retryConflicts<T>(attempt: () => Promise<T>, logger: Logger): Promise<T> {
+export async function retryConflicts<T>(attempt: () => Promise<T>, logger: LoggerLike): Promise<T> {
   for (let number = 1; ; number++) {
     try {
       return await attempt();

@@ -1,10 +1,10 @@
 import type { Model } from 'casbin';
-import type { Logger } from 'pino';
 import { casbinMigrations } from '../../migrations/index.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { findHangingPatterns } from '../casbin/patterns.ts';
 import { checkPool } from '../database/check-pool.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
+import { type LoggerLike, withFields } from '../logger.ts';
 import type { MigrationList, Migrations } from '../migration/migration.ts';
 import type { BootstrapOptions, VerifyOptions } from '../options.ts';
 import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
@@ -51,7 +51,7 @@ export interface ResolvedOptions {
   readonly idleInTransactionTimeoutMs: number | undefined;
   readonly dryRun: boolean;
   readonly notifyChannel: string | null;
-  readonly logger: Logger;
+  readonly logger: LoggerLike;
   readonly progress: ProgressReporter;
 }
 
@@ -98,7 +98,7 @@ export async function completeOptions(
   ];
   if (model === null || problems.length > 0) throw new InvalidOptionsError(problems);
   const given = options.logger ?? (await getSilentLogger());
-  const logger = options.dryRun === true ? markDryRun(given) : given;
+  const logger = options.dryRun === true ? withFields(given, { dryRun: true }) : given;
   const progress = createProgressReporter(logger, options.onProgress);
   const promises = await resolvePromises(model, definition, defined, options, progress).catch(
     (error: unknown) => {
@@ -139,30 +139,16 @@ function mergeMigrations(lists: readonly Migrations[]): Migrations {
   return Object.fromEntries(lists.flatMap((migrations) => Object.entries(migrations)));
 }
 
-/** Every line of a dry run says so, a seeder's own too. Not every logger that does for the others has children. */
-function markDryRun(logger: Logger): Logger {
-  if (typeof logger.child === 'function') return logger.child({ dryRun: true });
-  const mark =
-    (level: 'debug' | 'info' | 'warn') =>
-    (fields: object, ...rest: unknown[]) =>
-      Reflect.apply(logger[level], logger, [{ dryRun: true, ...Object(fields) }, ...rest]);
-  return Object.assign(Object.create(logger), {
-    debug: mark('debug'),
-    info: mark('info'),
-    warn: mark('warn'),
-  });
-}
-
 /** The options with some of them replaced. What is no object stays as it is, for the check to tell what it is. */
 export function replaceOptions(options: BootstrapOptions, replaced: BootstrapOptions): BootstrapOptions {
   const isObject = ['[object Object]', '[object Module]'].includes(Object.prototype.toString.call(options));
   return isObject ? { ...options, ...replaced } : options;
 }
 
-let silentLogger: Logger | undefined;
+let silentLogger: LoggerLike | undefined;
 
 /** Who brings a logger has loaded pino; the others need it for a bootstrap only. */
-async function getSilentLogger(): Promise<Logger> {
+async function getSilentLogger(): Promise<LoggerLike> {
   const { pino } = await import('pino');
   silentLogger ??= pino({ level: 'silent' });
   return silentLogger;

@@ -8,7 +8,7 @@ import { isMigrationSettings } from './migrations.ts';
 
 export const name = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'));
 const flag = v.optional(v.boolean('must be true or false'));
-export const callable = v.custom<(...args: never[]) => unknown>(
+const callable = v.custom<(...args: never[]) => unknown>(
   (value) => typeof value === 'function',
   'must be a function',
 );
@@ -141,7 +141,17 @@ export const bootstrapEntries = {
   dryRun: flag,
   notifyChannel: optionalBy((input) => (input === false ? v.any() : identifier)),
   logger: v.optional(
-    v.looseObject({ info: callable, warn: callable, debug: callable }, 'must be a pino logger'),
+    v.looseObject(
+      {
+        debug: callable,
+        info: callable,
+        warn: callable,
+        error: v.optional(callable),
+        child: v.optional(callable),
+        isLevelEnabled: v.optional(callable),
+      },
+      'must be a logger with the methods debug, info and warn, such as one of pino',
+    ),
   ),
   onProgress: v.optional(callable),
 };

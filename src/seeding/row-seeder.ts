@@ -2,6 +2,7 @@ import { OWN_QUERIES } from '../database/own-queries.ts';
 import { LookAbandoned } from '../database/step-failure.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
+import { isLevelEnabled } from '../logger.ts';
 import type { Migrations } from '../migration/migration.ts';
 import { checkRows } from './check-rows.ts';
 import { insertOrExplain, isRefusal } from './refused-rows.ts';
@@ -145,7 +146,7 @@ function logRows(
   rows: readonly Row[],
   inserted: ReadonlySet<Row>,
 ): void {
-  const levels = { seeded: logger.isLevelEnabled('info'), exists: logger.isLevelEnabled('debug') };
+  const levels = { seeded: isLevelEnabled(logger, 'info'), exists: isLevelEnabled(logger, 'debug') };
   if (!levels.seeded && !levels.exists) return;
   const message = dryRun ? 'Would insert the row' : 'Row inserted';
   for (const row of rows) {

@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely';
-import type { Logger } from 'pino';
 import type { CasbinAdapter } from '../casbin/adapter.ts';
 import type { Problem } from '../errors.ts';
+import type { LoggerLike } from '../logger.ts';
 import type { Migration } from '../migration/migration.ts';
 
 /** What a seeder works with. Everything in it belongs to the one transaction of the bootstrap. */
@@ -12,7 +12,7 @@ export interface SeederContext {
    */
   // biome-ignore lint/suspicious/noExplicitAny: a seeder knows its own tables, the library can't
   readonly db: Transaction<any>;
-  readonly logger: Logger;
+  readonly logger: LoggerLike;
   /** The hardened Casbin adapter, on the same transaction. */
   readonly adapter: CasbinAdapter;
   /** Where the tables live. Undefined in `isSeeded` when the connection's search_path decides. */

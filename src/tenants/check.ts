@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { checkPool } from '../database/check-pool.ts';
 import type { Problem } from '../errors.ts';
-import { bootstrapEntries, callable, name, optionsOf, schema } from '../options/shape.ts';
+import { bootstrapEntries, name, optionsOf, schema } from '../options/shape.ts';
 import { fields } from '../policy/containers.ts';
 import { describeIssue } from '../policy/describe-issue.ts';
 import { formatText } from '../policy/rule.ts';
@@ -15,12 +15,6 @@ const options = optionsOf({
       v.number('must be a number of tenants'),
       v.integer('must be a whole number of tenants'),
       v.minValue(1, 'must be 1 or more'),
-    ),
-  ),
-  logger: v.optional(
-    v.looseObject(
-      { info: callable, warn: callable, debug: callable, error: callable, child: callable },
-      'must be a pino logger',
     ),
   ),
 });

@@ -1,14 +1,14 @@
-import type { Logger } from 'pino';
 import { checkPool } from '../database/check-pool.ts';
 import type { PoolLike } from '../database/client.ts';
 import { ConnectionError, InvalidOptionsError } from '../errors.ts';
+import type { LoggerLike } from '../logger.ts';
 import { reasonOf } from '../reason.ts';
 import type { OwnPool, Tenant } from './tenant.ts';
 
 /** Runs `work` with the pool of a tenant; one that is made for it is ended afterwards, whatever happened. */
 export async function withTenantPool<T>(
   tenant: Tenant,
-  logger: Logger,
+  logger: LoggerLike,
   work: (pool: PoolLike) => Promise<T>,
 ): Promise<T> {
   if (typeof tenant.pool !== 'function') return work(tenant.pool);
@@ -36,7 +36,7 @@ async function makePool(make: () => OwnPool | Promise<OwnPool>): Promise<OwnPool
 }
 
 /** By now the tenant is bootstrapped, or not: a pool that can't be ended changes nothing about that. */
-async function endPool(pool: OwnPool, logger: Logger): Promise<void> {
+async function endPool(pool: OwnPool, logger: LoggerLike): Promise<void> {
   try {
     await pool.end?.();
   } catch (error) {

@@ -1,6 +1,7 @@
 import { explainFailure } from '../bootstrap/explain-failure.ts';
 import { bootstrapResolved } from '../bootstrap.ts';
 import { InvalidOptionsError } from '../errors.ts';
+import { logError, withFields } from '../logger.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import type { BootstrapReport } from '../report.ts';
 import { withTenantPool } from './pool.ts';
@@ -10,7 +11,7 @@ import type { Arrival } from './source.ts';
 /** Bootstraps one tenant with the options of all of them. Never rejects: a failure is what it reports. */
 export async function runTenant(arrival: Arrival, shared: ResolvedOptions): Promise<TenantReport> {
   const { name } = arrival;
-  const logger = shared.logger.child({ tenant: name });
+  const logger = withFields(shared.logger, { tenant: name });
   const progress = shared.progress.of({ tenant: name });
   const started = performance.now();
   try {
@@ -25,7 +26,8 @@ export async function runTenant(arrival: Arrival, shared: ResolvedOptions): Prom
     const error = await explainFailure(thrown, shared, null);
     const durationMs = performance.now() - started;
     // Not the error itself: a log would show its causes and its report too.
-    logger.error(
+    logError(
+      logger,
       { event: 'tenant_failed', code: error.code, reason: error.message, durationMs },
       'Tenant failed',
     );

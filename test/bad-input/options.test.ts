@@ -119,7 +119,8 @@ describe('options of a wrong type', () => {
     ['statementTimeoutMs', { statementTimeoutMs: 2 ** 31 }, /^must not exceed 2147483647/],
     ['dryRun', { dryRun: 'false' }, /^must be true or false \(it is "false"\)\.$/],
     ['notifyChannel', { notifyChannel: true }, /^must be a string/],
-    ['logger', { logger: { log() {} } }, /must be a pino logger/],
+    ['logger', { logger: { log() {} } }, /must be a logger with the methods debug, info and warn, such/],
+    ['logger.isLevelEnabled', { logger: { ...console, isLevelEnabled: true } }, /^must be a function/],
     ['onProgress', { onProgress: true }, /^must be a function \(it is true\)\.$/],
   ])('are refused by their path: %s of %o', async (at, options, message) => {
     const problems = await problemsOf(options);

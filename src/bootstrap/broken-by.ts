@@ -27,7 +27,7 @@ export function brokenBy(
       ...decisions,
       ...structure,
       ...changes,
-      'Mend the migration; or change the definition, if that is what it is for.',
+      'Fix the migration; or change the definition, if that is what it is for.',
     ].join('\n\n'),
     broken,
   );

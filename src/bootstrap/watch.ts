@@ -29,7 +29,7 @@ export async function watchPolicy(
   if (options.verify === null || (await readColumns(trx, 'casbin', schema)) === null) return async () => {};
   const read = () => readAndLetGo(trx, async () => (await readPolicy(trx, options)).rules);
   const initial = await read().catch((error: unknown) => {
-    // A migration may be about to mend them.
+    // A migration may be about to fix them.
     if (error instanceof StoredRuleError) return [];
     throw error;
   });

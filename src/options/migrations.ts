@@ -53,7 +53,7 @@ async function readMigrations(
     const problems = checkMigrations(migrations);
     return { migrations: problems.length === 0 ? migrations : null, problems };
   } catch (error) {
-    const message = `the provider threw: ${reasonOf(error)}. Mend it, or give the migrations as an object.`;
+    const message = `the provider threw: ${reasonOf(error)}. Fix it, or give the migrations as an object.`;
     return { migrations: null, problems: [{ code: 'OPTION_INVALID', at: 'migrations', message }] };
   }
 }

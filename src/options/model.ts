@@ -25,7 +25,7 @@ export async function resolveModel({
     if (configureEnforcer === undefined) linted.set(model, problems);
     return { model, problems };
   } catch (error) {
-    const message = `it threw: ${reasonOf(error)}. Mend it; it is called with an enforcer that has no policy yet.`;
+    const message = `it threw: ${reasonOf(error)}. Fix it; it is called with an enforcer that has no policy yet.`;
     return { model, problems: [{ code: 'OPTION_INVALID', at: 'configureEnforcer', message }] };
   }
 }

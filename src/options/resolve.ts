@@ -102,7 +102,7 @@ export async function completeOptions(
   const progress = createProgressReporter(logger, options.onProgress);
   const promises = await resolvePromises(model, definition, defined, options, progress).catch(
     (error: unknown) => {
-      const message = `no enforcer can be made of this model and policy: ${reasonOf(error)}. Mend the model, or configureEnforcer.`;
+      const message = `no enforcer can be made of this model and policy: ${reasonOf(error)}. Fix the model, or configureEnforcer.`;
       throw new InvalidOptionsError([{ code: 'MODEL_INVALID', at: 'model', message }]);
     },
   );

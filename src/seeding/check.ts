@@ -22,7 +22,7 @@ function runCheck(seeder: Seeder): readonly Problem[] {
   try {
     return seeder.check?.() ?? [];
   } catch (error) {
-    return [{ code: 'OPTION_INVALID', at: 'check', message: `it threw: ${reasonOf(error)}. Mend it.` }];
+    return [{ code: 'OPTION_INVALID', at: 'check', message: `it threw: ${reasonOf(error)}. Fix it.` }];
   }
 }
 

@@ -10,7 +10,7 @@ export class TenantSourceError extends BootstrapError {
     const { succeeded, failed } = report;
     super(
       'TENANTS_UNREADABLE',
-      `The tenants could not be read to their end: ${reasonOf(cause)}. Of those read before, ${succeeded} succeeded and ${failed} failed. Mend what gives the tenants and run it again, which is safe.`,
+      `The tenants could not be read to their end: ${reasonOf(cause)}. Of those read before, ${succeeded} succeeded and ${failed} failed. Fix what gives the tenants and run it again, which is safe.`,
       { cause },
     );
     this.report = report;

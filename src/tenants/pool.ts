@@ -27,7 +27,7 @@ async function makePool(make: () => OwnPool | Promise<OwnPool>): Promise<OwnPool
   try {
     pool = await make();
   } catch (cause) {
-    const message = `There is no pool for this tenant, its function threw: ${reasonOf(cause)}. Mend the function, or what it depends on.`;
+    const message = `There is no pool for this tenant, its function threw: ${reasonOf(cause)}. Fix the function, or what it depends on.`;
     throw new ConnectionError('CONNECTION_FAILED', message, { cause });
   }
   const problems = checkPool(pool);

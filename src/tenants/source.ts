@@ -60,7 +60,7 @@ function takeStockOfList(given: Iterable<Tenant>): { tenants: Tenant[]; problems
   } catch (error) {
     return {
       tenants: [],
-      problems: [refuse(`reading them threw: ${reasonOf(error)}. Mend what gives them.`)],
+      problems: [refuse(`reading them threw: ${reasonOf(error)}. Fix what gives them.`)],
     };
   }
 }

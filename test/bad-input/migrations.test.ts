@@ -147,7 +147,7 @@ describe('a MigrationProvider', () => {
       {
         code: 'OPTION_INVALID',
         at: 'migrations',
-        message: `the provider threw: ${reason}. Mend it, or give the migrations as an object.`,
+        message: `the provider threw: ${reason}. Fix it, or give the migrations as an object.`,
       },
     ]);
   });

@@ -376,7 +376,11 @@ describe('configureEnforcer', () => {
       },
     });
     expect(problems).toMatchObject([
-      { code: 'OPTION_INVALID', at: 'configureEnforcer', message: expect.stringContaining(message) },
+      {
+        code: 'OPTION_INVALID',
+        at: 'configureEnforcer',
+        message: `${message} Fix it; it is called with an enforcer that has no policy yet.`,
+      },
     ]);
   });
 
@@ -389,6 +393,6 @@ describe('configureEnforcer', () => {
         if (calls > 1) throw new Error('only once');
       },
     });
-    expect(error.message).toContain('only once');
+    expect(error.message).toContain('only once. Fix the model, or configureEnforcer.');
   });
 });

@@ -216,6 +216,6 @@ test('a check that throws is a problem of its seeder', async () => {
     throw new Error('not now');
   };
   expect(await problemsOf({ seeders: [{ name: 'a', seed, check }] })).toEqual([
-    { code: 'OPTION_INVALID', at: 'seeders[0] "a" check', message: 'it threw: not now. Mend it.' },
+    { code: 'OPTION_INVALID', at: 'seeders[0] "a" check', message: 'it threw: not now. Fix it.' },
   ]);
 });

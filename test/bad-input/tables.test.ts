@@ -234,7 +234,7 @@ describe('a table that is there already', () => {
     expect(error).toMatchObject({ code: 'COLUMN_MISSING' });
   });
 
-  test('as "casbin" that is not unique any more is refused, with the statement that mends it', async () => {
+  test('as "casbin" that is not unique any more is refused, with the statement that fixes it', async () => {
     const database = await databaseWith(
       'alter table casbin drop constraint casbin_uniq_ptype_rule; delete from casbin',
     );

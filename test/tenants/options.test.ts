@@ -106,7 +106,7 @@ describe('a list of tenants that is wrong', () => {
       {
         code: 'OPTION_INVALID',
         at: 'tenants',
-        message: 'reading them threw: no more. Mend what gives them.',
+        message: 'reading them threw: no more. Fix what gives them.',
       },
     ]);
   });

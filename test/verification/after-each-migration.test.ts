@@ -64,6 +64,9 @@ describe('of five pending migrations', () => {
       /^Migration "3_cleanup" breaks what held before it, and nothing was committed\./,
     );
     expect(broke.message).toMatch(/It removed:\n {2}p, readonly, accounts, read/);
+    expect(broke.message).toMatch(
+      /\n\nFix the migration; or change the definition, if that is what it is for\.$/,
+    );
     expect(broke.message).toMatch(/user, accounts, read .*allow.*deny/);
     expect(after).toEqual(before);
   });

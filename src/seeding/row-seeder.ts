@@ -7,7 +7,7 @@ import type { Migrations } from '../migration/migration.ts';
 import { checkRows } from './check-rows.ts';
 import { insertOrExplain, isRefusal } from './refused-rows.ts';
 import { insertMissing, isAnyMissing, type Target } from './row-queries.ts';
-import { groupByColumns, pickKey, type Row } from './rows.ts';
+import { type Group, groupByColumns, pickKey, type Row } from './rows.ts';
 import type { Seeder, SeederContext, SeederResult } from './seeder.ts';
 import { advanceSequence } from './sequences.ts';
 import { explainLook, requireTarget } from './target-table.ts';
@@ -102,7 +102,7 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
 async function insertGroups(
   db: AnyTransaction,
   into: Target,
-  groups: ReturnType<typeof groupByColumns>,
+  groups: readonly Group[],
   report: (done: number) => void = () => {},
 ): Promise<ReadonlySet<Row>> {
   const inserted = new Set<Row>();

@@ -22,7 +22,8 @@ export function pickKey(row: Row, key: readonly string[]): Row {
   return Object.fromEntries(key.map((column) => [column, row[column]]));
 }
 
-interface Group {
+/** Rows that give the same columns. */
+export interface Group {
   readonly columns: readonly string[];
   readonly rows: Row[];
 }

@@ -365,10 +365,11 @@ describe('a connection that is lost', () => {
         async connect() {
           const client = await pool.connect();
           return Object.assign(Object.create(client), {
-            query: (text: string, values?: unknown[]) =>
+            query: (query: { text: string }) =>
               client.query(
-                text.startsWith('begin') && text.includes(mode) ? `${text}; select 1/0` : text,
-                values,
+                query.text.startsWith('begin') && query.text.includes(mode)
+                  ? { ...query, text: `${query.text}; select 1/0` }
+                  : query,
               ),
           });
         },

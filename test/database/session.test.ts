@@ -52,10 +52,12 @@ describe('a session', () => {
   test('survives that its backend is killed between two statements, and knows of it', async () => {
     const database = await createDatabase();
     const pool = database.pool({ max: 1 });
+    const ended = new Promise((resolve) => {
+      pool.once('connect', (client) => client.once('error', resolve));
+    });
 
     const broken = await withSession(pool, async (session) => {
       const pid = await backendOf(session.client);
-      const ended = new Promise((resolve) => session.client.on?.('error', resolve));
       await database.pool().query('select pg_terminate_backend($1)', [pid]);
       await ended;
       return session.broken;

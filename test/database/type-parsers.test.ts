@@ -135,11 +135,13 @@ describe.each(settings)('parsers that an application has changed $where', ({ opt
       const many = Array.from({ length: 1_100 }, (_, n) => ({ ptype: 'g', values: [`u${n}`, 'user'] }));
       expect(await createAdapter(client).addRules(many)).toEqual(many);
       expect(await createAdapter(client).addRules(many.slice(0, 5))).toEqual([]);
+      const few = [...many.slice(0, 2), { ptype: 'g', values: ['new', 'user'] }];
+      expect(await createAdapter(client).addRules(few)).toEqual(few.slice(2));
     } finally {
       client.release();
     }
     expect((await control.query(`select count(*)::int from casbin where ptype = 'g'`)).rows).toEqual([
-      { count: 1_102 },
+      { count: 1_103 },
     ]);
   });
 

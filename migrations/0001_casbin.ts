@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import { sequenceExpression } from '../src/database/sequence.ts';
-import type { Migration } from '../src/migration/migration.ts';
+import { sequenceExpression } from '../src/database/catalog.ts';
+import type { Migration } from '../src/migrator/migration.ts';
 
 /** What casbin-pg-adapter 1.4.0 would run, so that it finds nothing left to do. */
 const STOCK_MIGRATIONS = ['1587132340023_initial', '1591572942519_pkey-and-uniq'];

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import { refuseAnotherShape } from '../src/database/columns.ts';
-import type { Migration } from '../src/migration/migration.ts';
+import { refuseAnotherShape } from '../src/database/catalog.ts';
+import type { Migration } from '../src/migrator/migration.ts';
 
 /** A version 7 UUID (RFC 9562): milliseconds since 1970, then random bits. PostgreSQL has its own from 18 on. */
 const UUID_V7 = sql`

@@ -1,4 +1,4 @@
-import type { Migrations } from '../src/migration/migration.ts';
+import type { Migrations } from '../src/migrator/migration.ts';
 import { casbin } from './0001_casbin.ts';
 import { providers } from './0002_providers.ts';
 

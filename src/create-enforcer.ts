@@ -1,16 +1,15 @@
 import type { Enforcer, Model } from 'casbin';
-import { type CheckRules, createCheckedAdapter } from './casbin/adapter.ts';
 import { buildEnforcer } from './casbin/enforcer.ts';
 import { ruleLengthsOf } from './casbin/model.ts';
 import type { StoredRule } from './casbin/rule-row.ts';
-import { checkPool } from './database/check-pool.ts';
-import type { PoolLike } from './database/client.ts';
-import { quoteTable } from './database/table.ts';
+import { quoteTable } from './database/catalog.ts';
+import { checkPool, type PoolLike } from './database/client.ts';
 import { InvalidOptionsError, StoredRuleError } from './errors.ts';
 import { resolveModel } from './options/model.ts';
 import { withoutMisshapen } from './options/resolve.ts';
 import type { BootstrapOptions, EnforcerOptions } from './options.ts';
 import { formatText } from './policy/rule.ts';
+import { type CheckRules, createCheckedAdapter } from './tables/adapter.ts';
 
 /**
  * An enforcer on the hardened adapter, with the policy loaded. Give it the options that the database was

@@ -1,4 +1,4 @@
-import type { VerificationFailure, VerificationReport } from './verification/report.ts';
+import type { VerificationFailure, VerificationReport } from './report.ts';
 
 /** What kind of failure an error is; stable, for `switch` and for logs. */
 export type BootstrapErrorCode =

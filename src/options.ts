@@ -1,7 +1,7 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from './casbin/enforcer.ts';
 import type { LoggerLike } from './logger.ts';
-import type { MigrationProvider, MigrationSettings, Migrations } from './migration/migration.ts';
+import type { MigrationProvider, MigrationSettings, Migrations } from './migrator/migration.ts';
 import type { PolicyDefinition } from './policy/definition.ts';
 import type { OnProgress } from './progress.ts';
 import type { Seeder } from './seeding/seeder.ts';

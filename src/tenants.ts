@@ -1,6 +1,20 @@
-import type { TenantsOptions } from './tenants/options.ts';
-import type { TenantsReport } from './tenants/report.ts';
-import type { Tenant } from './tenants/tenant.ts';
+import pMap from 'p-map';
+import { bootstrapResolved } from './bootstrap.ts';
+import { checkPool, type PoolLike } from './database/client.ts';
+import { BootstrapError, ConnectionError, InvalidOptionsError } from './errors.ts';
+import { explainFailure } from './failure/explain-failure.ts';
+import { type LoggerLike, logError, withFields } from './logger.ts';
+import { completeOptions, type ResolvedOptions } from './options/resolve.ts';
+import type { BootstrapOptions } from './options.ts';
+import type { BootstrapReport } from './report.ts';
+import {
+  type Arrival,
+  checkTenantsOptions,
+  type OwnPool,
+  type Tenant,
+  TenantSource,
+} from './tenants-input.ts';
+import { reasonOf } from './text.ts';
 
 /**
  * Bootstraps many tenants alike, as bootstrapDatabase does each, so many at a time: a schema for each in one
@@ -22,6 +36,175 @@ export async function bootstrapTenants(
   tenants: Iterable<Tenant> | AsyncIterable<Tenant>,
   options: TenantsOptions = {},
 ): Promise<TenantsReport> {
-  const { runTenants } = await import('./tenants/run-tenants.ts');
+  const { runTenants } = await import('./tenants.ts');
   return runTenants(tenants, options);
+}
+
+/** The same for all tenants. The schema is each one's own: what is given here for all of them is not used. */
+export interface TenantsOptions extends Omit<BootstrapOptions, 'schema'> {
+  /**
+   * How many tenants are bootstrapped at a time, each on one connection. More than a shared pool has only wait for
+   * it. Default: 4.
+   */
+  readonly concurrency?: number;
+}
+
+/** What became of one tenant. */
+export type TenantReport =
+  | {
+      readonly name: string;
+      readonly status: 'bootstrapped';
+      readonly report: BootstrapReport;
+      /** From its turn to its end, with the making and ending of its pool. */
+      readonly durationMs: number;
+    }
+  | {
+      readonly name: string;
+      readonly status: 'failed';
+      readonly error: BootstrapError;
+      readonly durationMs: number;
+    };
+
+/** What became of all of them. */
+export interface TenantsReport {
+  /** Whether none has failed. */
+  readonly ok: boolean;
+  readonly total: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  /** In how many anything was written; under `dryRun`, would be. */
+  readonly changed: number;
+  /** In the order in which they were given. */
+  readonly tenants: readonly TenantReport[];
+  readonly durationMs: number;
+}
+
+/** Counts what became of the tenants. */
+function summarizeTenants(tenants: readonly TenantReport[], durationMs: number): TenantsReport {
+  const failed = tenants.filter(({ status }) => status === 'failed').length;
+  return {
+    ok: failed === 0,
+    total: tenants.length,
+    succeeded: tenants.length - failed,
+    failed,
+    changed: tenants.filter((tenant) => tenant.status === 'bootstrapped' && tenant.report.changed).length,
+    tenants,
+    durationMs,
+  };
+}
+
+/** The async iterable of tenants threw; those that it gave before were bootstrapped, and `report` says how. */
+export class TenantSourceError extends BootstrapError {
+  readonly report: TenantsReport;
+
+  constructor(cause: unknown, report: TenantsReport) {
+    const { succeeded, failed } = report;
+    super(
+      'TENANTS_UNREADABLE',
+      `The tenants could not be read to their end: ${reasonOf(cause)}. Of those read before, ${succeeded} succeeded and ${failed} failed. Fix what gives the tenants and run it again, which is safe.`,
+      { cause },
+    );
+    this.report = report;
+  }
+}
+
+const DEFAULT_CONCURRENCY = 4;
+
+/** What bootstrapTenants does, loaded when it is called. */
+export async function runTenants(
+  tenants: Iterable<Tenant> | AsyncIterable<Tenant>,
+  options: TenantsOptions,
+): Promise<TenantsReport> {
+  const started = performance.now();
+  const source = new TenantSource(tenants);
+  const shared = await completeOptions(options, [...source.problems, ...checkTenantsOptions(options)]);
+  const { concurrency = DEFAULT_CONCURRENCY } = options;
+  const reports = await pMap(source.read(), (arrival) => runTenant(arrival, shared), { concurrency });
+
+  const report = summarizeTenants(reports, performance.now() - started);
+  const { total, succeeded, failed, changed, durationMs } = report;
+  shared.logger.info(
+    { event: 'tenants_completed', total, succeeded, failed, changed, durationMs },
+    'Tenants completed',
+  );
+  if (source.failure !== null) throw new TenantSourceError(source.failure.thrown, report);
+  return report;
+}
+
+/** Bootstraps one tenant with the options of all of them. Never rejects: a failure is what it reports. */
+async function runTenant(arrival: Arrival, shared: ResolvedOptions): Promise<TenantReport> {
+  const { name } = arrival;
+  const logger = withFields(shared.logger, { tenant: name });
+  const progress = shared.progress.of({ tenant: name });
+  const started = performance.now();
+  try {
+    const report = await bootstrapTenant(arrival, { ...shared, logger, progress });
+    const durationMs = performance.now() - started;
+    logger.info(
+      { event: 'tenant_bootstrapped', changed: report.changed, durationMs },
+      shared.dryRun ? 'Tenant would be bootstrapped' : 'Tenant bootstrapped',
+    );
+    return { name, status: 'bootstrapped', report, durationMs };
+  } catch (thrown) {
+    const error = await explainFailure(thrown, shared, null);
+    const durationMs = performance.now() - started;
+    // Not the error itself: a log would show its causes and its report too.
+    logError(
+      logger,
+      { event: 'tenant_failed', code: error.code, reason: error.message, durationMs },
+      'Tenant failed',
+    );
+    return { name, status: 'failed', error, durationMs };
+  }
+}
+
+async function bootstrapTenant(
+  { tenant, problems }: Arrival,
+  options: ResolvedOptions,
+): Promise<BootstrapReport> {
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+  return withTenantPool(tenant, options.logger, async (pool) => {
+    const started = performance.now();
+    const outcome = await bootstrapResolved(pool, { ...options, schema: tenant.schema });
+    return { ...outcome, durationMs: performance.now() - started };
+  });
+}
+
+/** Runs `work` with the pool of a tenant; one that is made for it is ended afterwards, whatever happened. */
+async function withTenantPool<T>(
+  tenant: Tenant,
+  logger: LoggerLike,
+  work: (pool: PoolLike) => Promise<T>,
+): Promise<T> {
+  if (typeof tenant.pool !== 'function') return work(tenant.pool);
+  const pool = await makePool(tenant.pool);
+  // Without a listener, an idle client that the server ends would end the process.
+  pool.on?.('error', () => {});
+  try {
+    return await work(pool);
+  } finally {
+    await endPool(pool, logger);
+  }
+}
+
+async function makePool(make: () => OwnPool | Promise<OwnPool>): Promise<OwnPool> {
+  let pool: OwnPool;
+  try {
+    pool = await make();
+  } catch (cause) {
+    const message = `There is no pool for this tenant, its function threw: ${reasonOf(cause)}. Fix the function, or what it depends on.`;
+    throw new ConnectionError('CONNECTION_FAILED', message, { cause });
+  }
+  const problems = checkPool(pool);
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+  return pool;
+}
+
+/** By now the tenant is bootstrapped, or not: a pool that can't be ended changes nothing about that. */
+async function endPool(pool: OwnPool, logger: LoggerLike): Promise<void> {
+  try {
+    await pool.end?.();
+  } catch (error) {
+    logger.warn({ event: 'tenant_pool_not_ended', reason: reasonOf(error) }, "The tenant's pool did not end");
+  }
 }

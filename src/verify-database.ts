@@ -1,12 +1,9 @@
 import { sql } from 'kysely';
-import { explainFailure } from './bootstrap/explain-failure.ts';
-import { inspect } from './bootstrap/judge.ts';
-import { refuseForeignRules } from './bootstrap/policy-missing.ts';
-import { findConflict, retryConflicts } from './bootstrap/retry.ts';
-import { chooseScope, readScope, ruleCountExpression } from './bootstrap/scope.ts';
+import { chooseScope, readScope, refuseForeignRules, ruleCountExpression } from './bootstrap/read-policy.ts';
+import { inspect } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
-import { type HiddenRows, hiddenRowsColumns, refuseHiddenRows } from './database/row-security.ts';
+import { type HiddenRows, hiddenRowsColumns, refuseHiddenRows } from './database/privileges.ts';
 import { answerTimeout, type Session, withSession } from './database/session.ts';
 import {
   type AnyTransaction,
@@ -14,9 +11,11 @@ import {
   searchPathExpression,
   stayAwake,
 } from './database/transaction.ts';
+import { explainFailure } from './failure/explain-failure.ts';
+import { findConflict, retryConflicts } from './failure/retry.ts';
 import { type ResolvedOptions, replaceOptions, resolveOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
-import type { VerificationReport } from './verification/report.ts';
+import type { VerificationReport } from './report.ts';
 
 /**
  * Holds the policy that a database has against the definition, by Casbin's enforcer. It only reads, so it works

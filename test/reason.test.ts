@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { reasonOf, shorten } from '../src/reason.ts';
+import { reasonOf, shorten } from '../src/text.ts';
 
 test('a long text is cut, and no character in two', () => {
   expect(shorten('a'.repeat(300))).toBe('a'.repeat(300));

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { foundSchemaExpression, homeSchemaExpression } from '../database/home-schema.ts';
+import { foundSchemaExpression, homeSchemaExpression } from '../database/catalog.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';

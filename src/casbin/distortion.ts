@@ -1,6 +1,6 @@
 import type { Problem } from '../errors.ts';
 import type { DefinedRule } from '../policy/compile.ts';
-import { readCsvLine } from '../policy/csv-line.ts';
+import { readCsvLine } from '../policy/csv.ts';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
 
 /**

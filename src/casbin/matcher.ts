@@ -1,6 +1,6 @@
+import expressionEval from '@casbin/expression-eval';
 import { Util } from 'casbin';
-import { collectCalls } from './matcher-names.ts';
-import { identifier, isNode, type Node, parseMatcher, readCall, walk } from './matcher-syntax.ts';
+import { rememberLast } from '../collections.ts';
 
 /** Whether a function that a matcher calls is a role definition: `g`, `g2` … */
 export function isRoleDefinition(name: string): boolean {
@@ -135,6 +135,84 @@ export function readConjunct(node: Node): Conjunct | null {
       policy: policy.slice(2),
       domain: domain.slice(2) || null,
     };
+  }
+  return null;
+}
+
+/** A node of the syntax tree; what else it has depends on its `type`. */
+export interface Node {
+  readonly type: string;
+  readonly [property: string]: unknown;
+}
+
+/** Parses a matcher as Casbin stores it: `.` after r and p replaced by `_`. */
+export const parseMatcher = rememberLast((matcher = ''): Node => {
+  // As Casbin does before it compiles a matcher (5.51.1, CoreEnforcer.getExpression), and not any earlier.
+  expressionEval.addBinaryOp('in', 1, Util.customIn);
+  return { ...expressionEval.parse(Util.bracketCompatible(matcher)) };
+});
+
+/** A node and all below it that stand for values: not the names of functions and properties. */
+export function* walk(node: unknown): Generator<Node> {
+  if (Array.isArray(node)) {
+    for (const element of node) yield* walk(element);
+  }
+  if (!isNode(node)) return;
+  yield node;
+  const call = readCall(node);
+  if (call !== null) yield* walk(call.given);
+  else if (node.type === 'MemberExpression' && node.computed !== true) yield* walk(node.object);
+  else for (const child of Object.values(node)) yield* walk(child);
+}
+
+/** A call by name, with its arguments. */
+export interface Call {
+  readonly name: string;
+  readonly given: readonly unknown[];
+}
+
+/** Null for any other node. */
+export function readCall(node: Node): Call | null {
+  const name = node.type === 'CallExpression' ? identifier(node.callee) : null;
+  return name !== null && Array.isArray(node.arguments) ? { name, given: node.arguments } : null;
+}
+
+/** The name that a node stands for; null for any other node. */
+export function identifier(node: unknown): string | null {
+  return isNode(node) && node.type === 'Identifier' && typeof node.name === 'string' ? node.name : null;
+}
+
+export function isNode(node: unknown): node is Node {
+  return typeof node === 'object' && node !== null && 'type' in node;
+}
+
+/** Names that a matcher uses as values (`r_sub`), and those that it calls (`keyMatch`), in order. */
+export interface MatcherNames {
+  readonly values: readonly string[];
+  readonly calls: readonly { readonly name: string; readonly argumentCount: number }[];
+}
+
+/** Collects every name that a matcher uses. Throws what the parser throws. */
+export function collectNames(matcher: string): MatcherNames {
+  const nodes = [...walk(parseMatcher(matcher))];
+  return {
+    values: nodes.flatMap((node) => identifier(node) ?? []),
+    calls: collectCalls(matcher).map(({ name, given }) => ({ name, argumentCount: given.length })),
+  };
+}
+
+/** Every call by name in a matcher, wherever it stands. */
+export function collectCalls(matcher: string): Call[] {
+  return [...walk(parseMatcher(matcher))].flatMap((node) => readCall(node) ?? []);
+}
+
+/** What Casbin's parser lets pass and its evaluator can't use; null when there is nothing of that. */
+export function findParseFault(matcher: string): string | null {
+  for (const node of walk(parseMatcher(matcher))) {
+    if (node.type === 'Compound') return 'two expressions stand side by side without an operator';
+    if ('operator' in node && 'left' in node && !(isNode(node.left) && isNode(node.right))) {
+      return `"${node.operator}" lacks an operand`;
+    }
   }
   return null;
 }

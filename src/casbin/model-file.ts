@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { type Model, newModelFromString } from 'casbin';
+import { rememberLast } from '../collections.ts';
 import type { Problem } from '../errors.ts';
-import { rememberLast } from '../policy/remember-last.ts';
-import { reasonOf, shorten } from '../reason.ts';
-import { copyModel, findMissingDefinitions } from './model.ts';
-import { checkModelText, locateDefinition } from './model-text.ts';
+import { formatText } from '../policy/rule.ts';
+import { reasonOf, shorten } from '../text.ts';
+import { copyModel, describeMissingDefinition, findMissingDefinitions } from './model.ts';
 
 /** Where the default RBAC model lies: `model/rbac_model.conf` of this package. */
 export const defaultModelPath: string = createRequire(import.meta.url).resolve(
@@ -84,4 +84,114 @@ function explainUnreadable(path: string, error: unknown): string {
     default:
       return `the model file can't be read (${typeof code === 'string' ? code : reasonOf(error)})`;
   }
+}
+
+/** The sections that Casbin requires, and what each must define. */
+const REQUIRED: ReadonlyMap<string, string> = new Map([
+  ['request_definition', 'r'],
+  ['policy_definition', 'p'],
+  ['policy_effect', 'e'],
+  ['matchers', 'm'],
+]);
+
+interface Line {
+  text: string;
+  readonly number: number;
+}
+
+const SECTION = /^\[(.*)\]$/;
+
+/**
+ * What is wrong with the structure of a `.conf` text: sections that are missing, sections and definitions that are
+ * repeated, lines that are neither.
+ */
+function checkModelText(path: string, text: string): Problem[] {
+  const lines = readLines(text);
+  const sections = lines.flatMap(({ text: line, number }) => {
+    const name = SECTION.exec(line)?.[1];
+    return name === undefined ? [] : [{ name, number }];
+  });
+  if (!sections.some(({ name }) => REQUIRED.has(name))) {
+    const message =
+      'this is not a Casbin model: it has none of the sections that a model is made of, as [request_definition]. Give the path of a .conf file.';
+    return [{ code: 'MODEL_INVALID', at: path, message }];
+  }
+  const repeated = sections.filter(
+    ({ name }, index) => sections.findIndex((other) => other.name === name) < index,
+  );
+  const strayLines = lines.filter(({ text: line }) => !SECTION.test(line) && !line.includes('='));
+  return [
+    ...findMissing(path, lines),
+    ...repeated.map(({ name, number }): Problem => {
+      const message = `section [${name}] is there twice. Put all of it in one place.`;
+      return { code: 'MODEL_INVALID', at: `${path}:${number}`, message };
+    }),
+    ...findRepeated(path, lines),
+    ...strayLines.map(({ text: line, number }): Problem => {
+      const message = `line ${formatText(line)} is neither a [section] nor a definition such as "m = …". Correct or remove it.`;
+      return { code: 'MODEL_INVALID', at: `${path}:${number}`, message };
+    }),
+  ];
+}
+
+/** Casbin takes the last one of them. */
+function findRepeated(path: string, lines: readonly Line[]): Problem[] {
+  let section = '';
+  const first = new Map<string, number>();
+  return lines.flatMap(({ text, number }): Problem[] => {
+    section = SECTION.exec(text)?.[1] ?? section;
+    const key = SECTION.test(text) ? undefined : definedBy(text);
+    if (key === undefined) return [];
+    const before = first.get(`${section}::${key}`);
+    first.set(`${section}::${key}`, before ?? number);
+    if (before === undefined) return [];
+    const message = `"${key}" is defined in line ${before} already, and Casbin uses the last definition only. Remove one of them.`;
+    return [{ code: 'MODEL_INVALID', at: `${path}:${number}`, message }];
+  });
+}
+
+function findMissing(path: string, lines: readonly Line[]): Problem[] {
+  return [...REQUIRED].flatMap(([section, key]): Problem[] => {
+    const start = lines.findIndex(({ text }) => text === `[${section}]`);
+    if (start === -1) {
+      const message = `section [${section}] is missing. Casbin needs it: add it.`;
+      return [{ code: 'MODEL_SECTION_MISSING', at: path, message }];
+    }
+    const rest = lines.slice(start + 1);
+    const end = rest.findIndex(({ text }) => SECTION.test(text));
+    const definitions = end === -1 ? rest : rest.slice(0, end);
+    const names = definitions.flatMap(({ text }) => definedBy(text) ?? []);
+    if (names.includes(key)) return [];
+    const at = `${path}:${lines[start]?.number}`;
+    return [{ code: 'MODEL_SECTION_MISSING', at, message: describeMissingDefinition(section, key, names) }];
+  });
+}
+
+/** Where a definition (`m`, `e2` …) stands, as `path:line`. */
+function locateDefinition(path: string, text: string, key: string): string {
+  const line = readLines(text).find((candidate) => definedBy(candidate.text) === key);
+  return line === undefined ? path : `${path}:${line.number}`;
+}
+
+/** The name before the `=`; undefined for a line that defines nothing. */
+function definedBy(line: string): string | undefined {
+  return /^([^=]*)=/.exec(line)?.[1]?.trim();
+}
+
+/** Lines as Casbin reads them: without comments and blanks, those that end with a backslash joined to the next. */
+function readLines(text: string): Line[] {
+  const lines: Line[] = [];
+  let continued = false;
+  for (const [index, raw] of text
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .entries()) {
+    const line = raw.replace(/[#;].*$/s, '').trim();
+    if (line === '') continue;
+    const previous = lines.at(-1);
+    if (continued && previous !== undefined) previous.text += line.replace(/\\$/, '').trim();
+    else lines.push({ text: line.replace(/\\$/, '').trim(), number: index + 1 });
+    continued = line.endsWith('\\');
+  }
+  return lines;
 }

@@ -1,7 +1,7 @@
 import type { Model } from 'casbin';
 import type { Problem } from '../errors.ts';
-import { reasonOf, shorten } from '../reason.ts';
-import { collectNames, findParseFault, type MatcherNames } from './matcher-names.ts';
+import { reasonOf, shorten } from '../text.ts';
+import { collectNames, findParseFault, type MatcherNames } from './matcher.ts';
 
 /** The effects that Casbin's DefaultEffectorStream knows (casbin 5.51.1), as the model stores them. */
 const KNOWN_EFFECTS = new Set([

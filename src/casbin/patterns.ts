@@ -2,7 +2,7 @@ import type { Model } from 'casbin';
 import { type Problem, StoredRuleError } from '../errors.ts';
 import type { DefinedRule } from '../policy/compile.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
-import { identifier, isNode, parseMatcher, readCall, walk } from './matcher-syntax.ts';
+import { identifier, isNode, parseMatcher, readCall, walk } from './matcher.ts';
 import type { StoredRule } from './rule-row.ts';
 
 /**

@@ -1,8 +1,6 @@
 import type { Model } from 'casbin';
 import type { Rule } from '../policy/rule.ts';
-import { evaluatesRules, limitingConjuncts } from './matcher.ts';
-import { collectCalls } from './matcher-names.ts';
-import { identifier } from './matcher-syntax.ts';
+import { collectCalls, evaluatesRules, identifier, limitingConjuncts } from './matcher.ts';
 import { ruleLengthsOf, tokensOf } from './model.ts';
 
 /** Which of the stored rules to read. */

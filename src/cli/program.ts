@@ -1,11 +1,10 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import type { Logger } from 'pino';
-import type { CommandContext } from './command-context.ts';
-import { describeError, toJson } from './describe-error.ts';
-import { createLogger } from './logger.ts';
+import { BootstrapError } from '../errors.ts';
+import { reasonOf } from '../text.ts';
+import { type CommandContext, createLogger, openTerminal, type Terminal } from './output.ts';
 import { addSeedCommand } from './seed.ts';
-import { openTerminal, type Terminal } from './terminal.ts';
 
 const SUCCESS = 0;
 const FAILURE = 1;
@@ -55,4 +54,22 @@ function writeTo(terminal: Terminal) {
 function readVersion(): string {
   const { version }: { version: string } = createRequire(import.meta.url)('casbin-bootstrap/package.json');
   return version;
+}
+
+/** Says what went wrong in one message, never a stack; what nobody foresaw comes with a hint. */
+export function describeError(error: unknown): string {
+  if (error instanceof BootstrapError) return `casbin-bootstrap: ${error.message}`;
+  return `casbin-bootstrap: ${reasonOf(error)}. Set LOG_LEVEL=debug for the details.`;
+}
+
+/** An error with its code, its message and what it carries: problems, a report, holders of a lock. */
+function toJson(error: unknown): object {
+  if (error instanceof BootstrapError) {
+    const { name, code, message, ...details } = { ...error, message: error.message };
+    return { name, code, message, ...details };
+  }
+  if (error instanceof CommanderError) {
+    return { name: error.name, code: 'WRONG_USAGE', message: error.message.replace(/^error: /, '') };
+  }
+  return { name: 'Error', code: 'UNEXPECTED', message: reasonOf(error) };
 }

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { bootstrapDatabase } from '../bootstrap.ts';
 import { BootstrapError } from '../errors.ts';
-import { renderSummary } from '../reports/summary.ts';
-import type { CommandContext } from './command-context.ts';
+import { renderSummary } from '../render/summary.ts';
 import { openEmbedded, openServer } from './database.ts';
+import type { CommandContext } from './output.ts';
 import { withProgressBar } from './progress-bar.ts';
 
 const DEFAULT_DATA_DIR = '.data/pglite';

@@ -1,3 +1,6 @@
+import type { Problem } from '../errors.ts';
+import { kindOf } from '../text.ts';
+
 /** A row set as `pg` returns it. */
 export interface QueryResultLike {
   // biome-ignore lint/suspicious/noExplicitAny: rows are as wide as SQL; each caller names the columns it asked for
@@ -18,4 +21,70 @@ export interface ClientLike {
 /** Where connections come from: `pg.Pool` satisfies it, and so does the embedded PGlite pool. */
 export interface PoolLike {
   connect(): Promise<ClientLike>;
+}
+
+/** What is wrong with the pool; nothing that it holds is shown, as that may be a password. */
+export function checkPool(pool: unknown): Problem[] {
+  // A client has a connect method too, which gives no client.
+  return isClient(pool)
+    ? [refuse('must be a pool, not a single client. Give the pg.Pool.')]
+    : checkSource(pool);
+}
+
+/** The same where a client will do. */
+export function checkSource(source: unknown): Problem[] {
+  const known = explainKnown(source);
+  if (known !== null) return [refuse(known)];
+  if (isClient(source) || hasMethod(source, 'connect')) return [];
+  const given = typeof source === 'object' && source !== null ? '' : ` It is ${kindOf(source)}.`;
+  return [
+    refuse(
+      `must have a connect method, as pg.Pool has.${given} Make one: new pg.Pool({ connectionString }).`,
+    ),
+  ];
+}
+
+function refuse(message: string): Problem {
+  return { code: 'OPTION_INVALID', at: 'pool', message };
+}
+
+/** `pg.Client`, a client of a pool, or what queries like one and gives no clients. */
+function isClient(given: unknown): boolean {
+  return hasMethod(given, 'query') && (hasKey(given, 'escapeIdentifier') || !hasMethod(given, 'connect'));
+}
+
+/** What is often given in place of a pool, and what to give. */
+function explainKnown(given: unknown): string | null {
+  if (typeof given === 'string' || given instanceof URL) {
+    return 'must be a pool, not a connection string. Make one: new pg.Pool({ connectionString }).';
+  }
+  if (hasMethod(given, 'then')) return 'must be a pool, not the promise of one. Await it.';
+  if (hasMethod(given, 'selectFrom')) {
+    return 'must be a pool, not a Kysely. Give the pg.Pool that its PostgresDialect was made with.';
+  }
+  if (hasMethod(given, 'raw') && hasKey(given, 'schema')) {
+    return 'must be a pool, not a Knex, which has a pool of its own kind. Make one: new pg.Pool({ connectionString }).';
+  }
+  if (hasKey(given, '$client'))
+    return 'must be a pool, not a Drizzle database. Give the pg.Pool: db.$client.';
+  if (hasMethod(given, '$connect')) {
+    return 'must be a pool, not a PrismaClient. Make one: new pg.Pool({ connectionString }).';
+  }
+  if (hasMethod(given, 'createQueryRunner')) {
+    return 'must be a pool, not a DataSource of TypeORM. Make one: new pg.Pool({ connectionString }).';
+  }
+  if (typeof given === 'function')
+    return 'must have a connect method, as pg.Pool has. It is a function: give what it returns, or new pg.Pool().';
+  if (hasKey(given, 'connectionString') || (hasKey(given, 'host') && !hasMethod(given, 'connect'))) {
+    return 'must have a connect method, as pg.Pool has. These are the settings of one: give new pg.Pool(settings).';
+  }
+  return null;
+}
+
+function hasKey(given: unknown, key: string): given is object {
+  return ((typeof given === 'object' && given !== null) || typeof given === 'function') && key in given;
+}
+
+function hasMethod(given: unknown, name: string): boolean {
+  return hasKey(given, name) && typeof Reflect.get(given, name) === 'function';
 }

@@ -1,4 +1,5 @@
 import {
+  type CompiledQuery,
   type DatabaseConnection,
   type Dialect,
   type Driver,
@@ -6,15 +7,12 @@ import {
   PostgresAdapter,
   PostgresIntrospector,
   PostgresQueryCompiler,
+  type QueryResult,
   type TransactionSettings,
 } from 'kysely';
-import { ClientConnection } from './connection.ts';
-import { OWN_QUERIES } from './own-queries.ts';
+import { isOwnQuery, OWN_QUERIES } from './own-queries.ts';
 import { isConnectionLoss, type Session } from './session.ts';
-import { NestedTransactionRefused } from './transaction-control.ts';
-
-export { TransactionAborted } from './connection.ts';
-export { NestedTransactionRefused } from './transaction-control.ts';
+import { errorCode, SQLSTATE } from './sqlstates.ts';
 
 /** A commit whose answer never came: it may have happened or not. */
 export class CommitOutcomeUnknown extends Error {}
@@ -142,4 +140,79 @@ const LIMIT_IDLENESS = `select set_config('idle_in_transaction_session_timeout',
 
 function hasSqlstate(error: unknown): boolean {
   return error instanceof Error && 'code' in error && /^[0-9A-Z]{5}$/.test(String(error.code));
+}
+
+/**
+ * A statement was refused, as an earlier one had failed and somebody went on all the same; Kysely's Migrator does.
+ * The `cause` is that earlier error: PostgreSQL's own 25P02 says nothing of it.
+ */
+export class TransactionAborted extends Error {}
+
+/** PostgreSQL's protocol ends a statement at the first NUL, and can't read what is behind it. */
+function refuseNul(sql: string): void {
+  const nul = sql.indexOf('\0');
+  if (nul === -1) return;
+  const before = sql.slice(Math.max(0, nul - 40), nul);
+  throw new TypeError(
+    `a name or a statement holds a NUL character, which PostgreSQL can't store: behind ${JSON.stringify(before)}`,
+  );
+}
+
+/** The one connection of a Kysely over one client. */
+class ClientConnection implements DatabaseConnection {
+  readonly #session: Session;
+  #lastError: unknown;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  async executeQuery<R>({ sql, parameters, queryId }: CompiledQuery): Promise<QueryResult<R>> {
+    refuseTransactionControl(sql);
+    refuseNul(sql);
+    const client = isOwnQuery(queryId) ? this.#session.client : this.#session.applicationClient;
+    const { rows, rowCount, command } = await client
+      .query(sql, [...parameters])
+      .catch((error: unknown) => this.#fail(error));
+    const affects = ['INSERT', 'UPDATE', 'DELETE', 'MERGE'].includes(command);
+    return affects ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows };
+  }
+
+  /** What the last failing statement failed with, refusals in an aborted transaction left out. */
+  get lastError(): unknown {
+    return this.#lastError;
+  }
+
+  #fail(error: unknown): never {
+    if (errorCode(error) !== SQLSTATE.IN_FAILED_SQL_TRANSACTION) this.#lastError = error;
+    if (this.#lastError === error || this.#lastError === undefined) throw error;
+    const reason = this.#lastError instanceof Error ? this.#lastError.message : String(this.#lastError);
+    throw new TransactionAborted(`An earlier statement had failed, and was passed over: ${reason}`, {
+      cause: this.#lastError,
+    });
+  }
+
+  // biome-ignore lint/correctness/useYield: the interface asks for it, and a single client can't stream
+  async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
+    throw new Error('Streaming is not available inside a bootstrap.');
+  }
+}
+
+/** Something inside the transaction tried to begin or to end one, which would have ended ours. */
+export class NestedTransactionRefused extends Error {}
+
+const COMMENT = /--[^\n]*|\/\*[\s\S]*?\*\//g;
+
+/** Savepoints are the transaction's own business; whatever else begins with these words begins or ends one. */
+const CONTROL =
+  /^\s*(begin|start\s+transaction|commit|end|abort|rollback|prepare\s+transaction)\b(?!(\s+(work|transaction))?\s+to\b)/i;
+
+/**
+ * Throws NestedTransactionRefused for a statement that begins or ends a transaction, before the server has done
+ * it. One that hides behind another in the same text is found out afterwards, by the transaction being gone.
+ */
+export function refuseTransactionControl(sql: string): void {
+  const control = CONTROL.exec(sql.replace(COMMENT, ' '))?.[1];
+  if (control === undefined) return;
+  throw new NestedTransactionRefused(`the statement "${control.toLowerCase()}" was refused`);
 }

@@ -1,8 +1,8 @@
+import { type FileHandle, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ClientConfig } from 'pg';
 import { ConnectionError } from '../errors.ts';
-import { createDirectory, openDataDirectory } from './data-directory.ts';
-import { lockDirectory } from './directory-lock.ts';
-import { importOptional } from './optional-import.ts';
 
 /** A running PGlite. */
 export interface Engine {
@@ -59,4 +59,122 @@ function describeStartFailure(dataDir: string | undefined, cause: unknown): stri
     `The embedded database in ${dataDir} could not be opened: ${reason}. ` +
     'If nothing in it is worth keeping, delete the folder and start again.'
   );
+}
+
+/** Stands in the folder while PostgreSQL's files are written there for the first time. */
+const INCOMPLETE_MARK = 'casbin-bootstrap.incomplete';
+
+/** PostgreSQL's own mark of a data directory. */
+const VERSION_FILE = 'PG_VERSION';
+
+/** Creates the folder, parents included, if it is not there. */
+async function createDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (cause) {
+    throw new ConnectionError(
+      'CONNECTION_FAILED',
+      `The folder ${directory} for the embedded database can't be created. Use another one.`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * Runs `open` on a locked folder so that a creation which is cut short, by Ctrl-C say, is made up for by the
+ * next one: half-written files of PostgreSQL could never be opened again.
+ *
+ * @throws ConnectionError when the folder has files in it and is not a PostgreSQL data directory.
+ */
+async function openDataDirectory<T>(directory: string, open: () => Promise<T>): Promise<T> {
+  const found = (await readdir(directory)).filter((name) => name !== LOCK_FILE);
+  if (found.includes(INCOMPLETE_MARK)) {
+    await clear(directory, found);
+  } else if (found.includes(VERSION_FILE)) {
+    return open();
+  } else if (found.length > 0) {
+    throw new ConnectionError(
+      'CONNECTION_FAILED',
+      `The folder ${directory} has files in it and is not a PostgreSQL data directory. ` +
+        'Use an empty or a new folder for the embedded database.',
+    );
+  }
+  const mark = join(directory, INCOMPLETE_MARK);
+  await writeFile(mark, '');
+  const opened = await open();
+  await rm(mark);
+  return opened;
+}
+
+/** The mark goes last: a removal that is cut short must be recognised too. */
+async function clear(directory: string, names: string[]): Promise<void> {
+  const content = names.filter((name) => name !== INCOMPLETE_MARK);
+  await Promise.all(content.map((name) => rm(join(directory, name), { recursive: true })));
+  await rm(join(directory, INCOMPLETE_MARK));
+}
+
+/** Stays in the folder when it is unlocked: removing it could let two processes lock two different files. */
+const LOCK_FILE = 'casbin-bootstrap.lock';
+
+/** Less than a bootstrap waits for a client, so that whoever waits is told who has the folder. */
+const WAIT_MS = 50_000;
+const POLL_MS = 50;
+
+/** A folder that no other process opens until `release` is called or this process is gone. */
+export interface DirectoryLock {
+  release(): Promise<void>;
+}
+
+/**
+ * Locks an existing folder, waiting up to `waitMs` for whoever has it.
+ *
+ * The lock is the operating system's own, so a process that crashes leaves nothing behind. A heartbeat file
+ * would not do: PGlite blocks the event loop for seconds, and a live database would look abandoned.
+ */
+export async function lockDirectory(directory: string, waitMs = WAIT_MS): Promise<DirectoryLock> {
+  const { tryLock } = await importOptional('fs-native-extensions', () => import('fs-native-extensions'));
+  const path = join(directory, LOCK_FILE);
+  const file = await open(path, 'a+');
+  try {
+    const deadline = Date.now() + waitMs;
+    while (!tryLock(file.fd)) {
+      if (Date.now() >= deadline) throw await describeHolder(directory, path, waitMs);
+      await pause(POLL_MS);
+    }
+    await signWithPid(file);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return { release: () => file.close() };
+}
+
+async function signWithPid(file: FileHandle): Promise<void> {
+  await file.truncate();
+  await file.write(`${process.pid}\n`);
+}
+
+async function describeHolder(directory: string, path: string, waitMs: number): Promise<ConnectionError> {
+  // Windows does not let a locked file be read
+  const pid = await readFile(path, 'utf8').catch(() => '');
+  const holder = /^\d+$/.test(pid.trim()) ? `process ${pid.trim()}` : 'another process';
+  return new ConnectionError(
+    'CONNECTION_FAILED',
+    `The embedded database in ${directory} is in use by ${holder} and was not free within ${waitMs} ms. ` +
+      'Stop that process, or use another folder.',
+  );
+}
+
+/** Loads an optional dependency of the embedded database; a missing one is an error that says what to do. */
+export async function importOptional<T>(name: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (cause) {
+    throw new ConnectionError(
+      'CONNECTION_FAILED',
+      `The embedded database needs the package ${name}, which could not be loaded here. ` +
+        `Run \`npm install ${name}\`, or give the URL of a PostgreSQL server in DATABASE_URL.`,
+      { cause },
+    );
+  }
 }

@@ -1,2 +1,2 @@
-export type { EmbeddedClient } from './embedded-client.ts';
+export type { EmbeddedClient } from './pool.ts';
 export { createEmbeddedPool, type EmbeddedPool, type EmbeddedPoolOptions } from './pool.ts';

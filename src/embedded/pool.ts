@@ -1,11 +1,9 @@
 import { resolve } from 'node:path';
-import type { PoolLike } from '../database/client.ts';
+import pg from 'pg';
+import type { ClientLike, PoolLike } from '../database/client.ts';
 import { InvalidOptionsError } from '../errors.ts';
-import { kindOf } from '../reason.ts';
-import type { EmbeddedClient } from './embedded-client.ts';
+import { kindOf } from '../text.ts';
 import { type Engine, startEngine } from './engine.ts';
-import { openSession } from './session.ts';
-import { Turns } from './turns.ts';
 
 export interface EmbeddedPoolOptions {
   /** The folder that keeps the data; created if it is not there. Default: none, the data is in memory. */
@@ -76,4 +74,70 @@ export function createPool(start: () => Promise<Engine>): EmbeddedPool {
       return ending;
     },
   };
+}
+
+/**
+ * Opens the session as a new `pg` client, so that types, results and errors are node-postgres's own.
+ *
+ * `onReleased` is called when the session is as new again and may be handed on.
+ */
+async function openSession(engine: Engine, onReleased: () => void): Promise<EmbeddedClient> {
+  const client = new pg.Client(engine.createClientConfig());
+  // A broken engine rejects the query already; without a listener the same error would end the process
+  client.on('error', () => {});
+  await client.connect();
+
+  let released = false;
+  const session = {
+    getTypeParser: client.getTypeParser,
+    async query(text: string | pg.QueryConfig, values?: unknown[]) {
+      if (released) throw new Error('Client was closed and is not queryable');
+      return client.query(text, values);
+    },
+    release() {
+      if (released) throw new Error('Release called on client which has already been released to the pool.');
+      released = true;
+      resetSession(client).then(onReleased, onReleased);
+    },
+    on: (event: 'error', listener: (error: Error) => void) => client.on(event, listener),
+    removeListener: (event: 'error', listener: (error: Error) => void) =>
+      client.removeListener(event, listener),
+  };
+  return session;
+}
+
+/**
+ * Ends the client and all that it left behind: a transaction, settings, temporary tables, advisory locks.
+ *
+ * Rolls back in any case: a `begin` that nobody awaited is not yet seen in the transaction status.
+ */
+async function resetSession(client: pg.Client): Promise<void> {
+  try {
+    await client.query('rollback');
+    await client.query('discard all');
+  } finally {
+    await client.end();
+  }
+}
+
+/** Lets one caller at a time go on, in the order in which they asked. */
+class Turns {
+  #last: Promise<void> = Promise.resolve();
+
+  /** Resolves, when all earlier turns are over, to the function that ends this one. */
+  async take(): Promise<() => void> {
+    const previous = this.#last;
+    let end = () => {};
+    this.#last = new Promise((resolve) => {
+      end = resolve;
+    });
+    await previous;
+    return end;
+  }
+}
+
+/** The database's one session, until it is released. */
+export interface EmbeddedClient extends ClientLike {
+  /** Ends any open transaction, resets the session and hands it on; a second call throws, as in `pg`. */
+  release(error?: Error | boolean): void;
 }

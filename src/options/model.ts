@@ -4,7 +4,7 @@ import { adoptModel, defaultModelPath, loadModelFile } from '../casbin/model-fil
 import { lintModel } from '../casbin/model-lint.ts';
 import type { Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
-import { reasonOf } from '../reason.ts';
+import { reasonOf } from '../text.ts';
 
 /** What is wrong with models that need no configureEnforcer; a file that is read again gives the same model. */
 const linted = new WeakMap<Model, Problem[]>();

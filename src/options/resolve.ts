@@ -2,26 +2,24 @@ import type { Model } from 'casbin';
 import { casbinMigrations } from '../../migrations/index.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { findHangingPatterns } from '../casbin/patterns.ts';
-import { checkPool } from '../database/check-pool.ts';
+import { checkPool } from '../database/client.ts';
+import { defaultPolicy } from '../defaults/default-policy.ts';
+import { providerSeeder } from '../defaults/provider-seeder.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { type LoggerLike, withFields } from '../logger.ts';
-import type { MigrationList, Migrations } from '../migration/migration.ts';
+import type { MigrationList, Migrations } from '../migrator/migration.ts';
 import type { BootstrapOptions, VerifyOptions } from '../options.ts';
 import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
-import { defaultPolicy } from '../policy/default-policy.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { createProgressReporter, type ProgressReporter } from '../progress.ts';
-import { reasonOf } from '../reason.ts';
-import { checkSeeders } from '../seeding/check.ts';
-import { providerSeeder } from '../seeding/provider-seeder.ts';
-import { rbacSeeder } from '../seeding/rbac-seeder.ts';
-import type { Seeder } from '../seeding/seeder.ts';
+import type { Coverage, VerificationWarning } from '../report.ts';
+import { rbacSeeder } from '../seeding/policy-seeder.ts';
+import { checkSeeders, type Seeder } from '../seeding/seeder.ts';
+import { reasonOf } from '../text.ts';
 import type { Expectations } from '../verification/expectations.ts';
-import type { Coverage, VerificationWarning } from '../verification/report.ts';
-import { resolveMigrations } from './migrations.ts';
 import { resolveModel } from './model.ts';
-import { checkPolicy, findEmptyPolicy, resolvePolicy } from './policy.ts';
-import { resolvePromises } from './promises.ts';
+import { checkPolicy, findEmptyPolicy, resolvePolicy, resolvePromises } from './policy.ts';
+import { resolveMigrations } from './shape.ts';
 
 /** Options that are complete and valid; nothing behind them checks again. */
 export interface ResolvedOptions {

@@ -1,12 +1,11 @@
-import { BasicCsvParser } from 'casbin';
+import { BasicCsvParser, BracketAwareCsvParser, newModel, PolicyLoader } from 'casbin';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
-import { kindOf, reasonOf } from '../reason.ts';
+import { kindOf, reasonOf } from '../text.ts';
 import { compilePolicy, type DefinedRule } from './compile.ts';
-import { readCsvLine, writeCsvLine } from './csv-line.ts';
 import type { PolicyDefinition } from './definition.ts';
 import type { Parsed } from './parsed.ts';
 import { recordPlaces } from './place.ts';
-import { formatRule } from './rule.ts';
+import { formatRule, type Rule, ruleKey } from './rule.ts';
 
 /** Reads Casbin's CSV line by line, as Casbin does. Never throws: what is wrong is in `problems`. */
 export function parseCsv(file: string, text: string): Parsed {
@@ -89,4 +88,55 @@ function explainNoDefinition(given: unknown): string | null {
   }
   if ('then' in given) return 'must be a policy definition, not the promise of one. Await it.';
   return null;
+}
+
+/**
+ * Reads one line of a policy file as Casbin's own loader does, by that loader: null for a comment or a blank line.
+ * Throws what Casbin throws: a quote that is not closed, unmatched brackets.
+ */
+export function readCsvLine(line: string): Rule | null {
+  const csv = new BracketAwareCsvParser();
+  const model = newModel();
+  let ptype: string | undefined;
+  // Casbin drops rules of a ptype that the model lacks, so the model learns the line's just in time.
+  const loader = new PolicyLoader({
+    parse(text) {
+      const tokens = csv.parse(text);
+      ptype = tokens?.[0]?.[0]?.trim().replace(/^"(.*)"$/s, '$1');
+      if (ptype) model.addDef(ptype.charAt(0), ptype, '_');
+      return tokens;
+    },
+  });
+  loader.loadPolicyLine(line, model);
+  if (ptype === undefined) return null;
+  return { ptype, values: model.getPolicy(ptype.charAt(0), ptype)[0] ?? [] };
+}
+
+/** Writes a rule as a line that {@link readCsvLine} reads back as it is; null when there is no such line. */
+export function writeCsvLine({ ptype, values }: Rule): string | null {
+  const plain = [ptype, ...values].join(', ');
+  if (readsAs(plain, { ptype, values })) return plain;
+  const line = [ptype, ...values.map(writeValue)].join(', ');
+  return readsAs(line, { ptype, values }) ? line : null;
+}
+
+/** Casbin takes quotes off twice, the second time without regard to CSV: what it would, it gets once more. */
+function writeValue(value: string): string {
+  const writings = [value, quote(value), quote(quote(value))];
+  return writings.find((writing) => readsAs(`p, ${writing}`, { ptype: 'p', values: [value] })) ?? value;
+}
+
+function quote(value: string): string {
+  return `"${value.replaceAll('"', '""')}"`;
+}
+
+function readsAs(line: string, rule: Rule): boolean {
+  // Casbin takes a file apart at line breaks before it looks at quotes.
+  if (line.includes('\n')) return false;
+  try {
+    const read = readCsvLine(line);
+    return read !== null && ruleKey(read) === ruleKey(rule);
+  } catch {
+    return false;
+  }
 }

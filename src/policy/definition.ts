@@ -73,3 +73,6 @@ export function definePolicy<
 export function definePolicy(definition: object): object {
   return definition;
 }
+
+/** The values of one request, in the order of the model's request definition. */
+export type Request = readonly string[];

@@ -1,4 +1,4 @@
-import { addTo } from './multimap.ts';
+import { addTo } from '../collections.ts';
 import type { Rule } from './rule.ts';
 
 /** Casbin's role manager follows at most this many links; what lies deeper is silently not inherited. */

@@ -7,7 +7,7 @@ import {
   type SyntaxKind,
 } from 'jsonc-parser';
 import type { Problem } from '../errors.ts';
-import { reasonOf } from '../reason.ts';
+import { reasonOf } from '../text.ts';
 import { locator, MAX_DEPTH, type Parsed } from './parsed.ts';
 import { recordPlaces } from './place.ts';
 

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
-import { kindOf } from '../reason.ts';
+import { kindOf } from '../text.ts';
+import { findBrokenHierarchies, findDuplicates, findUndefinedRoles, findUnstorable } from './check.ts';
 import { compilePolicy } from './compile.ts';
 import type { PolicyDefinition } from './definition.ts';
 import type { Parsed } from './parsed.ts';
 import { RuleSet } from './rule-set.ts';
-import { findBrokenHierarchies, findDuplicates, findUndefinedRoles, findUnstorable } from './validate.ts';
 
 type Parse = (file: string, text: string) => Parsed;
 
@@ -70,7 +70,7 @@ export async function readPolicyFile(path: string): Promise<LoadedPolicy> {
   }
   const parse = await load();
   const { value, problems } = parse(path, text);
-  const { checkFileShape } = await import('./shape.ts');
+  const { checkFileShape } = await import('./definition-shape.ts');
   const misshapen = value === undefined ? [] : checkFileShape(path, value);
   // A key that nobody knows stands in nothing's way: the rest is looked into all the same.
   const usable = value !== undefined && misshapen.every(({ code }) => code === 'OPTION_UNKNOWN');

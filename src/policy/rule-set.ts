@@ -1,4 +1,4 @@
-import { HashTable, hashAll, hashText } from './hash-table.ts';
+import { HashTable, hashAll, hashText } from '../collections.ts';
 import type { Rule } from './rule.ts';
 
 /** Finds rules by what they say, among as many as a million. */

@@ -1,4 +1,4 @@
-import { shorten } from '../reason.ts';
+import { shorten } from '../text.ts';
 
 /** One policy line: a ptype (`p`, `p2`, `g`, `g2` …) and its values. */
 export interface Rule {

@@ -1,8 +1,24 @@
-import { Composer, type CST, Parser, type YAMLError } from 'yaml';
+import {
+  type Alias,
+  Composer,
+  type CST,
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  Parser,
+  type YAMLError,
+  type YAMLMap,
+} from 'yaml';
 import type { Problem } from '../errors.ts';
 import { locator, MAX_DEPTH, type Parsed } from './parsed.ts';
-import { resolveAliases } from './yaml-aliases.ts';
-import { buildYamlValue } from './yaml-value.ts';
+import { recordPlaces } from './place.ts';
 
 /** Reads YAML 1.2, with anchors, aliases and merge keys. Never throws: what is wrong is in `problems`. */
 export function parseYaml(file: string, text: string): Parsed {
@@ -54,4 +70,209 @@ function refused(at: string, message: string): Parsed {
 
 function syntaxProblem(at: string, message: string): Problem {
   return { code: 'POLICY_SYNTAX', at, message };
+}
+
+type Locate = (offset: number) => string;
+
+/**
+ * The plain data that a document stands for, with the places of all its parts recorded; and which keys are wrong.
+ *
+ * @param sources what each alias stands for: aliases of one anchor share one value
+ */
+export function buildYamlValue(
+  document: Document,
+  sources: ReadonlyMap<Alias, Node>,
+  locate: Locate,
+): { readonly value: unknown; readonly problems: readonly Problem[] } {
+  const builder = new ValueBuilder(sources, locate);
+  return { value: builder.build(document.contents), problems: builder.problems };
+}
+
+class ValueBuilder {
+  readonly problems: Problem[] = [];
+  readonly #sources: ReadonlyMap<Alias, Node>;
+  readonly #locate: Locate;
+  readonly #anchored = new Map<Node, unknown>();
+
+  constructor(sources: ReadonlyMap<Alias, Node>, locate: Locate) {
+    this.#sources = sources;
+    this.#locate = locate;
+  }
+
+  build(given: unknown): unknown {
+    const node = this.#sourceOf(given);
+    if (!isNode(node)) return node;
+    if (this.#anchored.has(node)) return this.#anchored.get(node);
+    const value = this.#buildNode(node);
+    if (node.anchor) this.#anchored.set(node, value);
+    return value;
+  }
+
+  #buildNode(node: Node): unknown {
+    if (isSeq(node)) {
+      const places = node.items.map((item, index) => [String(index), this.#placeOf(item)] as const);
+      const list = node.items.map((item) => this.build(item));
+      recordPlaces(list, this.#placeOf(node), new Map(places));
+      return list;
+    }
+    if (!isMap(node)) return isScalar(node) ? node.value : undefined;
+    this.#refuseDuplicates(node);
+    const places = new Map<string, string>();
+    const entries = [...this.#entriesOf(node)].map(([key, pair]) => {
+      const name = this.#nameOf(key, pair);
+      places.set(name, this.#placeOf(pair.key));
+      return [name, this.build(pair.value)] as const;
+    });
+    // Unlike an assignment, this keeps a key such as `__proto__`.
+    const value = Object.fromEntries(entries);
+    recordPlaces(value, this.#placeOf(node), places);
+    return value;
+  }
+
+  #refuseDuplicates({ items }: YAMLMap): void {
+    const keys = new Set<unknown>();
+    for (const pair of items) {
+      const key = this.#keyOf(pair);
+      if (keys.has(key)) {
+        const message = 'this key stands in the same object before. Remove one of them.';
+        this.problems.push({ code: 'POLICY_SYNTAX', at: this.#placeOf(pair.key), message });
+      }
+      keys.add(key);
+    }
+  }
+
+  /** The entries of a map by key, with those that it merges (`<<`); its own take precedence, then those merged first. */
+  #entriesOf(map: YAMLMap): Map<unknown, Pair> {
+    const entries = new Map<unknown, Pair>();
+    for (const pair of map.items) {
+      if (!isMerge(pair)) {
+        entries.set(this.#keyOf(pair), pair);
+        continue;
+      }
+      const merged = this.#sourceOf(pair.value);
+      for (const source of isSeq(merged) ? merged.items : [pair.value]) {
+        for (const [key, inherited] of this.#mergedEntries(source)) {
+          if (!entries.has(key)) entries.set(key, inherited);
+        }
+      }
+    }
+    return entries;
+  }
+
+  #keyOf({ key }: Pair): unknown {
+    const node = this.#sourceOf(key);
+    return isScalar(node) ? node.value : node;
+  }
+
+  #mergedEntries(source: unknown): Iterable<[unknown, Pair]> {
+    const map = this.#sourceOf(source);
+    if (isMap(map)) return this.#entriesOf(map);
+    const message = 'only a map can be merged. Give one, or an alias of one.';
+    this.problems.push({ code: 'POLICY_SYNTAX', at: this.#placeOf(source), message });
+    return [];
+  }
+
+  #nameOf(key: unknown, pair: Pair): string {
+    if (typeof key === 'string') return key;
+    const message = `the key ${String(key)} must be a string: quote it.`;
+    this.problems.push({ code: 'POLICY_SYNTAX', at: this.#placeOf(pair.key), message });
+    return String(key);
+  }
+
+  #sourceOf(given: unknown): unknown {
+    return isAlias(given) ? this.#sources.get(given) : given;
+  }
+
+  #placeOf(node: unknown): string {
+    return this.#locate(isNode(node) ? (node.range?.[0] ?? 0) : 0);
+  }
+}
+
+/** yaml reads `<<` as a symbol, and nothing else. */
+function isMerge({ key }: Pair): boolean {
+  return isScalar(key) && typeof key.value === 'symbol';
+}
+
+/** How many nodes the aliases of a file may stand for, together. */
+const MAX_EXPANSION = 1_000_000;
+
+/** How much a node is with its aliases replaced by what they stand for. */
+interface Extent {
+  readonly nodes: number;
+  readonly depth: number;
+}
+
+/**
+ * What each alias of a document stands for, found in one pass. Where an alias stands for nothing or for a node
+ * around it, or the aliases together for more than anybody writes, the reasons are in `problems`.
+ */
+export function resolveAliases(
+  document: Document,
+  locate: Locate,
+): { readonly sources: ReadonlyMap<Alias, Node>; readonly problems: readonly Problem[] } {
+  const resolver = new AliasResolver(locate);
+  resolver.measure(document.contents);
+  return resolver;
+}
+
+class AliasResolver {
+  readonly sources = new Map<Alias, Node>();
+  readonly problems: Problem[] = [];
+  readonly #locate: Locate;
+  readonly #anchored = new Map<string, Node>();
+  readonly #extents = new Map<Node, Extent>();
+  #expansion = 0;
+
+  constructor(locate: Locate) {
+    this.#locate = locate;
+  }
+
+  measure(node: unknown): Extent {
+    if (isAlias(node)) return this.#follow(node);
+    if (isPair(node)) return this.#sum([node.key, node.value]);
+    if (!isNode(node)) return { nodes: 0, depth: 0 };
+    if (node.anchor) this.#anchored.set(node.anchor, node);
+    const { nodes, depth } = this.#sum(isCollection(node) ? node.items : []);
+    const extent = { nodes: nodes + 1, depth: depth + 1 };
+    if (node.anchor) this.#extents.set(node, extent);
+    return extent;
+  }
+
+  #sum(parts: readonly unknown[]): Extent {
+    let [nodes, depth] = [0, 0];
+    for (const part of parts) {
+      const extent = this.measure(part);
+      nodes += extent.nodes;
+      depth = Math.max(depth, extent.depth);
+    }
+    return { nodes, depth };
+  }
+
+  #follow(alias: Alias): Extent {
+    const source = this.#anchored.get(alias.source);
+    if (source === undefined)
+      return this.#refuse(alias, `there is no anchor "&${alias.source}" before this alias.`);
+    const extent = this.#extents.get(source);
+    if (extent === undefined)
+      return this.#refuse(alias, `this alias stands within its own anchor "&${alias.source}".`);
+    const before = this.#expansion;
+    this.#expansion += extent.nodes;
+    // Once is enough: each further alias only adds to it.
+    if (before <= MAX_EXPANSION && this.#expansion > MAX_EXPANSION) {
+      const limit = MAX_EXPANSION.toLocaleString('en-US');
+      return this.#refuse(
+        alias,
+        `with this alias, the aliases of the file stand for over ${limit} values. Write fewer.`,
+      );
+    }
+    if (extent.depth > MAX_DEPTH)
+      return this.#refuse(alias, `what this alias stands for is nested over ${MAX_DEPTH} levels deep.`);
+    this.sources.set(alias, source);
+    return extent;
+  }
+
+  #refuse(alias: Alias, message: string): Extent {
+    this.problems.push({ code: 'POLICY_SYNTAX', at: this.#locate(alias.range?.[0] ?? 0), message });
+    return { nodes: 1, depth: 1 };
+  }
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
-import { reasonOf, shorten } from '../reason.ts';
+import { reasonOf, shorten } from '../text.ts';
 import { type Row, toJson } from './rows.ts';
 import type { Column, TargetTable } from './target-table.ts';
 

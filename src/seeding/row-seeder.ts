@@ -3,14 +3,12 @@ import { LookAbandoned } from '../database/step-failure.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import { isLevelEnabled } from '../logger.ts';
-import type { Migrations } from '../migration/migration.ts';
-import { checkRows } from './check-rows.ts';
+import type { Migrations } from '../migrator/migration.ts';
 import { insertOrExplain, isRefusal } from './refused-rows.ts';
 import { insertMissing, isAnyMissing, type Target } from './row-queries.ts';
-import { type Group, groupByColumns, pickKey, type Row } from './rows.ts';
+import { checkRows, type Group, groupByColumns, pickKey, type Row } from './rows.ts';
 import type { Seeder, SeederContext, SeederResult } from './seeder.ts';
-import { advanceSequence } from './sequences.ts';
-import { explainLook, requireTarget } from './target-table.ts';
+import { advanceSequence, explainLook, requireTarget } from './target-table.ts';
 
 /** How many rows one statement takes. */
 const BATCH_SIZE = 25_000;

@@ -1,13 +1,17 @@
+import type { Problem } from '../errors.ts';
+import { formatText } from '../policy/rule.ts';
+import { reasonOf } from '../text.ts';
+
 /** One row: column → value. */
 export type Row = Readonly<Record<string, unknown>>;
 
 /** Whether a value is an object of columns; callers may hand over anything. */
-export function isRow(value: unknown): value is Row {
+function isRow(value: unknown): value is Row {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** What identifies a row, as one string: the same for rows that are given with equal keys. */
-export function keyOf(row: Row, key: readonly string[]): string {
+function keyOf(row: Row, key: readonly string[]): string {
   const [only = '', ...others] = key;
   return others.length === 0 ? toText(row[only]) : JSON.stringify(key.map((column) => toText(row[column])));
 }
@@ -65,4 +69,124 @@ export function encode(value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
   if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`;
   return value;
+}
+
+/** What is wrong with rows that can be seen without a database; `at` is relative to the seeder. */
+export function checkRows(rows: unknown, key: unknown): Problem[] {
+  const problems = checkKey(key);
+  if (!Array.isArray(rows)) {
+    const message = 'must be a list of objects, column → value. Give one.';
+    return [...problems, { code: 'ROW_INVALID', at: 'rows', message }];
+  }
+  const columns = problems.length > 0 || !Array.isArray(key) ? [] : key;
+  const first = new Map<string, number>();
+  // By index: other ways pass over the holes of a list.
+  for (let index = 0; index < rows.length; index++) {
+    const found = checkRow(rows[index], index, columns, first);
+    if (found.length > 0) problems.push(...found);
+  }
+  return problems;
+}
+
+function checkKey(key: unknown): Problem[] {
+  const names: readonly unknown[] = Array.isArray(key) ? key : [];
+  if (names.length > 0 && names.every((name) => typeof name === 'string' && name !== '')) return [];
+  const message = 'must be the name of a column, or a list of them. Name those that identify a row.';
+  return [{ code: 'ROW_INVALID', at: 'key', message }];
+}
+
+const SOUND: readonly Problem[] = [];
+
+function checkRow(
+  row: unknown,
+  index: number,
+  key: readonly string[],
+  first: Map<string, number>,
+): readonly Problem[] {
+  if (!isRow(row)) {
+    const message = 'must be an object, column → value. Give one.';
+    return [{ code: 'ROW_INVALID', at: `rows[${index}]`, message }];
+  }
+  const unfit = findUnfit(row, index);
+  const missing = key.filter(
+    (column) => !Object.hasOwn(row, column) || row[column] === undefined || row[column] === null,
+  );
+  if (missing.length > 0) {
+    const message = `it has no value for ${missing.map(formatText).join(', ')}, which identifies it. Add one.`;
+    return [{ code: 'ROW_KEY_MISSING', at: `rows[${index}]`, message }, ...unfit];
+  }
+  return unfit.length > 0 || key.length === 0 ? unfit : findDuplicate(row, index, key, first);
+}
+
+function findUnfit(row: Row, index: number): readonly Problem[] {
+  let problems = SOUND;
+  for (const column of Object.keys(row)) {
+    const reason = explainUnfit(row[column]);
+    if (reason === null) continue;
+    problems = [...problems, { code: 'ROW_INVALID', at: `rows[${index}].${column}`, message: reason }];
+  }
+  return problems;
+}
+
+function findDuplicate(
+  row: Row,
+  index: number,
+  key: readonly string[],
+  first: Map<string, number>,
+): readonly Problem[] {
+  const identity = keyOf(row, key);
+  const other = first.get(identity);
+  if (other === undefined) {
+    first.set(identity, index);
+    return SOUND;
+  }
+  const message = `it has the same ${key.map(formatText).join(', ')} as rows[${other}]. Remove one of them.`;
+  return [{ code: 'ROW_DUPLICATE', at: `rows[${index}]`, message }];
+}
+
+/** Why a value can't be stored in any column; null when it may be. */
+function explainUnfit(value: unknown): string | null {
+  switch (typeof value) {
+    case 'function':
+    case 'symbol':
+      return `a ${typeof value} can't be stored. Give a value.`;
+    case 'string':
+      return explainText(value);
+    case 'object':
+      return value === null || value instanceof Uint8Array ? null : explainObject(value);
+    default:
+      return null;
+  }
+}
+
+function explainObject(value: object): string | null {
+  if ('toOperationNode' in value) {
+    return 'it is an SQL expression, and rows hold values. Write a seeder of your own, or leave it to the default of the column.';
+  }
+  if (value instanceof Date) {
+    return Number.isNaN(value.getTime()) ? 'it is a date that is none. Give a valid one.' : null;
+  }
+  const texts: string[] = [];
+  try {
+    JSON.stringify(encode(value), (name: string, part: unknown) => {
+      texts.push(name);
+      if (typeof part === 'string') texts.push(part);
+      return part;
+    });
+  } catch (error) {
+    return `it can't be written as JSON: ${firstLine(reasonOf(error))}. Give plain values.`;
+  }
+  return texts.map(explainText).find((reason) => reason !== null) ?? null;
+}
+
+function explainText(text: string): string | null {
+  if (text.includes('\0')) return "it holds a NUL character, which PostgreSQL can't store. Remove it.";
+  if (!text.isWellFormed())
+    return "it holds half of a surrogate pair, which PostgreSQL can't store. Remove it.";
+  return null;
+}
+
+/** V8 draws circular structures over several lines. */
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
 }

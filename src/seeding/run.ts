@@ -1,9 +1,9 @@
 import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
 import { isSameTransaction } from '../database/transaction.ts';
-import type { ProgressReporter } from '../progress.ts';
+import type { ProgressReporter, Report } from '../progress.ts';
 import type { SeederReport } from '../report.ts';
-import { bindContext, type SharedContext } from './context.ts';
-import type { Seeder, SeederResult } from './seeder.ts';
+import type { CasbinAdapter } from '../tables/adapter.ts';
+import type { Seeder, SeederContext, SeederResult } from './seeder.ts';
 
 /**
  * Runs the seeders one after the other, in the order given.
@@ -94,4 +94,45 @@ function logCompletion(reports: readonly SeederReport[], { logger, dryRun }: Sha
     { event: 'seeding_completed', seeded, skipped, total: seeded + skipped },
     dryRun ? 'Seeding would be completed' : 'Seeding completed',
   );
+}
+
+/** What all seeders of one transaction share. */
+export type SharedContext = Omit<SeederContext, 'progress'>;
+
+/**
+ * The context of a transaction. Its adapter is made when a seeder asks for it: what that takes to load is more than
+ * all the rest of a start with nothing to do.
+ */
+export function shareContext(
+  { db, logger, schema, firstRun, dryRun }: Omit<SharedContext, 'adapter'>,
+  createAdapter: () => CasbinAdapter,
+): SharedContext {
+  let adapter: CasbinAdapter | undefined;
+  return {
+    db,
+    logger,
+    schema,
+    firstRun,
+    dryRun,
+    get adapter() {
+      adapter ??= createAdapter();
+      return adapter;
+    },
+  };
+}
+
+/** The context of one seeder, which tells its progress under its own name. */
+export function bindContext(shared: SharedContext, progress: Report): SeederContext {
+  const { db, logger, schema, firstRun, dryRun } = shared;
+  return {
+    db: db.withoutPlugins(),
+    logger,
+    schema,
+    firstRun,
+    dryRun,
+    progress,
+    get adapter() {
+      return shared.adapter;
+    },
+  };
 }

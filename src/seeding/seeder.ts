@@ -1,8 +1,10 @@
 import type { Transaction } from 'kysely';
-import type { CasbinAdapter } from '../casbin/adapter.ts';
 import type { Problem } from '../errors.ts';
 import type { LoggerLike } from '../logger.ts';
-import type { Migration } from '../migration/migration.ts';
+import type { Migration, Migrations } from '../migrator/migration.ts';
+import { formatText } from '../policy/rule.ts';
+import type { CasbinAdapter } from '../tables/adapter.ts';
+import { reasonOf } from '../text.ts';
 
 /** What a seeder works with. Everything in it belongs to the one transaction of the bootstrap. */
 export interface SeederContext {
@@ -60,4 +62,44 @@ export interface Seeder {
   /** Logs the rows that are there. Called in place of `seed` on a start that has nothing to do. */
   logExisting?(context: SeederContext): void;
   seed(context: SeederContext): Promise<SeederResult>;
+}
+
+/** The seeder that is always there. */
+const RBAC = 'rbac';
+
+/** What is wrong with the given seeders, by themselves and beside each other. */
+export function checkSeeders(seeders: readonly Seeder[], packageMigrations: Migrations): Problem[] {
+  const names = new Set([RBAC]);
+  const migrations = new Map<string, unknown>(Object.entries(packageMigrations));
+  return seeders.flatMap((seeder, index) => {
+    const at = `seeders[${index}] ${formatText(seeder.name)}`;
+    const own = runCheck(seeder).map((problem) => ({ ...problem, at: `${at} ${problem.at}` }));
+    return [...own, ...checkName(seeder, at, names), ...checkMigrations(seeder, at, migrations)];
+  });
+}
+
+function runCheck(seeder: Seeder): readonly Problem[] {
+  try {
+    return seeder.check?.() ?? [];
+  } catch (error) {
+    return [{ code: 'OPTION_INVALID', at: 'check', message: `it threw: ${reasonOf(error)}. Fix it.` }];
+  }
+}
+
+function checkName({ name }: Seeder, at: string, names: Set<string>): Problem[] {
+  const taken = names.has(name);
+  names.add(name);
+  if (!taken) return [];
+  const message = `another seeder has that name${name === RBAC ? ': the one of the policy' : ''}. Give each its own.`;
+  return [{ code: 'SEEDER_DUPLICATE', at, message }];
+}
+
+function checkMigrations(seeder: Seeder, at: string, known: Map<string, unknown>): Problem[] {
+  return Object.entries(seeder.migrations ?? {}).flatMap(([name, migration]): Problem[] => {
+    const other = known.get(name) ?? migration;
+    known.set(name, migration);
+    if (other === migration) return [];
+    const message = `its migration ${formatText(name)} has the name of another one. Begin its name with the seeder's.`;
+    return [{ code: 'MIGRATION_DUPLICATE', at, message }];
+  });
 }

@@ -1,8 +1,8 @@
 import type { Model } from 'casbin';
+import { leadingConjuncts } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
+import type { Request } from '../policy/definition.ts';
 import { formatRule, formatValue, type Rule } from '../policy/rule.ts';
-import type { Request } from '../verification/requests.ts';
-import { type Comparison, listComparisons } from './comparisons.ts';
 
 /** A rule that would have allowed a request, but for these differences. */
 export interface NearMiss {
@@ -87,4 +87,67 @@ function describe(comparison: Comparison, rule: Rule, request: Request): string 
     case 'other':
       return `${comparison.token}: ${given} may not match ${asked}`;
   }
+}
+
+const SHOWN_VALUES = 6;
+
+/** Values that no rule has where it would have to, so most likely misspelt; with those that rules do have. */
+export function findUnknownValues(model: Model, rules: readonly Rule[], request: Request): string[] {
+  const permissions = rules.filter(({ ptype }) => ptype === 'p');
+  return listComparisons(model).flatMap(({ kind, token, position, policyPosition }) => {
+    const value = request[position] ?? '';
+    const known = [...new Set(permissions.map(({ values }) => values[policyPosition] ?? ''))];
+    if (kind !== 'equal' || known.length === 0 || known.includes(value)) return [];
+    const shown = known.slice(0, SHOWN_VALUES).map(formatValue).join(', ');
+    const more = known.length > SHOWN_VALUES ? ', …' : '';
+    return [`no rule has ${token} = ${formatValue(value)}, only ${shown}${more}`];
+  });
+}
+
+interface Positions {
+  /** What the request calls the value. */
+  readonly token: string;
+  readonly position: number;
+  readonly policyPosition: number;
+}
+
+/** A value of the request that a matcher holds against one of the rule; `other`: in a way that only it knows. */
+type Comparison = Positions &
+  (
+    | { readonly kind: 'equal' | 'other' }
+    | { readonly kind: 'inherits'; readonly ptype: string; readonly domainPosition: number | null }
+  );
+
+/** What a model's matcher compares, as far as it can be read; values of the same name besides. */
+function listComparisons(model: Model): Comparison[] {
+  const requestTokens = tokensOf(model, 'r');
+  const policyTokens = tokensOf(model, 'p');
+  const read = leadingConjuncts(model.model.get('m')?.get('m')?.value ?? '').map((conjunct): Comparison => {
+    const { kind, request: token, policy } = conjunct;
+    const positions = {
+      token,
+      position: requestTokens.indexOf(token),
+      policyPosition: policyTokens.indexOf(policy),
+    };
+    if (kind === 'equal') return { kind, ...positions };
+    const { ptype, domain } = conjunct;
+    return {
+      kind,
+      ...positions,
+      ptype,
+      domainPosition: domain === null ? null : requestTokens.indexOf(domain),
+    };
+  });
+  const covered = new Set(read.map(({ token }) => token));
+  const others = requestTokens
+    .filter((token) => !covered.has(token) && policyTokens.includes(token))
+    .map(
+      (token): Comparison => ({
+        kind: 'other',
+        token,
+        position: requestTokens.indexOf(token),
+        policyPosition: policyTokens.indexOf(token),
+      }),
+    );
+  return [...read, ...others];
 }

@@ -1,6 +1,7 @@
-import type { Enforcer } from 'casbin';
+import type { Enforcer, Model } from 'casbin';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
+import { tokensOf } from '../casbin/model.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { resolveModel } from '../options/model.ts';
 import { checkPolicy, findEmptyPolicy, resolvePolicy } from '../options/policy.ts';
@@ -8,11 +9,12 @@ import { withoutMisshapen } from '../options/resolve.ts';
 import type { BootstrapOptions, EnforcerOptions } from '../options.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
+import { formatValue } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { Expectation } from '../verification/expectations.ts';
 import { collectPromises } from '../verification/promises.ts';
+import { NO_ROLE } from '../verification/requests.ts';
 import { enforcerOf, isEnforcer, type Target } from './target.ts';
-import { titleOf } from './test-title.ts';
 
 /** What a policy is tested on. */
 export interface PolicyTestOptions extends EnforcerOptions {
@@ -118,4 +120,27 @@ async function readPolicy(policy: PolicyDefinition | string, options: PolicyTest
 function describeNoPolicy(given: null | undefined): Problem {
   const message = `must be a policy definition, or the path of a file with one (it is ${given}).`;
   return { code: 'OPTION_INVALID', at: 'policy', message };
+}
+
+/**
+ * An expectation as a sentence: `readonly may not write accounts`, `alice may read data1 in tenant1`. For models
+ * whose requests are something else than sub, obj, act and dom: `"alice, 18" is allowed`.
+ */
+function titleOf(model: Model, { request, expected, kind }: Expectation): string {
+  const tokens = tokensOf(model, 'r');
+  const take = (token: string) => formatName(request[tokens.indexOf(token)] ?? '');
+  const within = tokens.includes('dom') ? ` in ${take('dom')}` : '';
+  const may = kind === 'never' ? 'may never' : expected === 'allow' ? 'may' : 'may not';
+  switch (tokens.filter((token) => token !== 'dom').join(' ')) {
+    case 'sub obj act':
+      return `${take('sub')} ${may} ${take('act')} ${take('obj')}${within}`;
+    default: {
+      const must = kind === 'never' ? 'is never allowed' : expected === 'allow' ? 'is allowed' : 'is denied';
+      return `"${request.map(formatName).join(', ')}" ${must}`;
+    }
+  }
+}
+
+function formatName(value: string): string {
+  return value === NO_ROLE ? 'a subject without any role' : formatValue(value);
 }

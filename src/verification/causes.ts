@@ -1,12 +1,10 @@
 import type { Model } from 'casbin';
 import { tokensOf } from '../casbin/model.ts';
 import { linkedTokens } from '../casbin/scope.ts';
-import { addTo } from '../policy/multimap.ts';
+import { addTo } from '../collections.ts';
+import type { Request } from '../policy/definition.ts';
 import { type Rule, ruleKey } from '../policy/rule.ts';
-import type { Answer } from './decide.ts';
-import { findNeeded } from './find-needed.ts';
-import { paced } from './pace.ts';
-import type { Request } from './requests.ts';
+import { type Answer, paced } from './decide.ts';
 import type { RuleIndex } from './rule-index.ts';
 
 /** A policy that answers otherwise than the definition, and how to ask parts of it. */
@@ -134,4 +132,27 @@ function hasSortablePriorities(model: Model, live: readonly Rule[]): boolean {
   return live.every(
     ({ ptype, values }) => ptype !== 'p' || !Number.isNaN(Number.parseInt(values[position] ?? '', 10)),
   );
+}
+
+/**
+ * Candidates that are enough, and none of them for nothing: the last one of the shortest beginning of the list that
+ * is enough is needed, then likewise among those before it.
+ */
+export async function findNeeded<T>(
+  isEnough: (some: readonly T[]) => Promise<boolean>,
+  candidates: readonly T[],
+): Promise<T[]> {
+  const needed: T[] = [];
+  let rest = candidates;
+  while (rest.length > 0 && !(await isEnough(needed))) {
+    let [tooFew, enough] = [0, rest.length];
+    while (enough - tooFew > 1) {
+      const middle = Math.floor((tooFew + enough) / 2);
+      if (await isEnough([...needed, ...rest.slice(0, middle)])) enough = middle;
+      else tooFew = middle;
+    }
+    needed.push(...rest.slice(enough - 1, enough));
+    rest = rest.slice(0, enough - 1);
+  }
+  return needed;
 }

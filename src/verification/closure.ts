@@ -2,11 +2,10 @@ import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { type Conjunct, isPlainConjunction, leadingConjuncts } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
-import { HashTable, hashAll, hashText } from '../policy/hash-table.ts';
+import { HashTable, hashAll, hashText, rememberLast } from '../collections.ts';
+import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, collectInherited } from '../policy/hierarchy.ts';
-import { rememberLast } from '../policy/remember-last.ts';
 import type { Rule } from '../policy/rule.ts';
-import type { Request } from './requests.ts';
 
 const SOME_ALLOW = 'some(where (p_eft == allow))';
 

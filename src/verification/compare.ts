@@ -1,16 +1,14 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
-import type { Rule } from '../policy/rule.ts';
+import { formatRule, type Rule } from '../policy/rule.ts';
 import { isSamePolicy, type RuleSet } from '../policy/rule-set.ts';
 import type { Report } from '../progress.ts';
+import type { Decision, Explanation, VerificationFailure } from '../report.ts';
 import { type Difference, findCauses, partFinder } from './causes.ts';
-import { type Answer, createDecider, type Decider, decideAll, verdictOf } from './decide.ts';
+import { type Answer, breathe, createDecider, type Decider, decideAll, paced, verdictOf } from './decide.ts';
 import { type Expectation, type Expectations, isAsExpected } from './expectations.ts';
 import { explainer } from './explain.ts';
-import { describeDrift, describeFailure, describeUndecided, describeViolation } from './messages.ts';
-import { breathe, paced } from './pace.ts';
-import type { Decision, Explanation, VerificationFailure } from './report.ts';
 
 /** Of each kind, so many decisions are explained and listed; the rest is counted. */
 const LISTED = 1_000;
@@ -169,4 +167,49 @@ export async function findDiffering(
   }
   report(expectations.size, expectations.size);
   return { allowed: allowed + expectations.countUnmatched(expectations.size - count), differing };
+}
+
+type Found = Explanation & { readonly request: readonly string[]; readonly actual: Decision };
+
+const PAST = { allow: 'allowed', deny: 'denied' } as const;
+
+export function describeMissing(rule: Rule): VerificationFailure {
+  return {
+    kind: 'missing-rule',
+    request: [],
+    expected: null,
+    actual: null,
+    rule: [rule.ptype, ...rule.values],
+    rolePath: [],
+    ids: [],
+    added: [],
+    reason: 'defined, but not stored',
+    message: `Rule "${formatRule(rule)}" is defined, but not stored.`,
+  };
+}
+
+function describeFailure({ request, actual, reason }: Found): string {
+  return `"${request.join(', ')}" must be ${actual === 'allow' ? 'denied' : 'allowed'}, but is ${PAST[actual]}: ${reason}.`;
+}
+
+function describeViolation({ request, reason }: Found): string {
+  return `"${request.join(', ')}" must never be allowed, but is: ${reason}.`;
+}
+
+function describeDrift({ request, actual, reason }: Found): string {
+  return `"${request.join(', ')}" is ${PAST[actual]}, unlike the definition alone would have it: ${reason}.`;
+}
+
+/** Casbin throws, such as on a pattern that is none: an application then denies everything that comes this far. */
+function describeUndecided({ request, reason }: Found): string {
+  return `"${request.join(', ')}" can't be decided: ${reason}.`;
+}
+
+/** What a migration has changed. */
+export function describeBroken({
+  request,
+  expected,
+  reason,
+}: Explanation & { readonly request: readonly string[]; readonly expected: Decision }): string {
+  return `"${request.join(', ')}" was ${PAST[expected]} before, and is not any more: ${reason}.`;
 }

@@ -1,12 +1,12 @@
 import type { Model } from 'casbin';
 import { type ConfigureEnforcer, type RoleQuestion, roleAsker } from '../casbin/enforcer.ts';
+import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
+import type { Coverage } from '../report.ts';
+import { findNeeded } from './causes.ts';
 import type { Answer } from './decide.ts';
-import { findNeeded } from './find-needed.ts';
-import type { Coverage } from './report.ts';
-import type { Request } from './requests.ts';
-import { roleRoutes } from './role-route.ts';
+import { roleRoutes } from './explain.ts';
 
 /**
  * Measures which of the defined rules the expectations say anything about: the `p` rules that decided one, and the

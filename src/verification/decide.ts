@@ -1,8 +1,9 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Enforcer, Model } from 'casbin';
 import { buildInMemoryEnforcer, type ConfigureEnforcer } from '../casbin/enforcer.ts';
+import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
-import type { Decision } from './report.ts';
-import type { Request } from './requests.ts';
+import type { Decision } from '../report.ts';
 import { indexRules, type RuleIndex } from './rule-index.ts';
 
 /** An answer of the enforcer, and the values of the `p` rule that decided it, if one did. */
@@ -85,4 +86,27 @@ function toAnswer([allowed, rule]: [boolean, string[]]): Answer {
 
 function toError(error: unknown): Answer {
   return { allowed: false, rule: [], error: error instanceof Error ? error.message : String(error) };
+}
+
+/** Lets the process do other work first: between steps that each take a while for a large policy. */
+export async function breathe(): Promise<void> {
+  await setImmediate();
+}
+
+/** How long the process is kept from other work at a stretch, plus one step. */
+const STRETCH_MS = 10;
+
+/**
+ * Goes through items, and every now and then lets the process do something else first, so that an application that
+ * verifies a large policy still answers.
+ */
+export async function* paced<T>(items: Iterable<T>): AsyncGenerator<T, void> {
+  let since = performance.now();
+  for (const item of items) {
+    if (performance.now() - since > STRETCH_MS) {
+      await breathe();
+      since = performance.now();
+    }
+    yield item;
+  }
 }

@@ -2,14 +2,14 @@ import type { Model } from 'casbin';
 import { roleCalls } from '../casbin/matcher.ts';
 import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
+import { addTo } from '../collections.ts';
 import { formatRule, formatValue, type Rule, ruleKey } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
-import { listNames } from '../reason.ts';
+import type { DriftFinding, Holders } from '../report.ts';
+import { listNames } from '../text.ts';
 import type { DriftingDecision } from './compare.ts';
-import { domainOf, type FindHolders, type Role } from './holders.ts';
-import { breathe, paced } from './pace.ts';
+import { breathe, paced } from './decide.ts';
 import { subjectOf } from './parts.ts';
-import type { DriftFinding, Holders } from './report.ts';
 
 /** So many undefined rules are listed; the rest is counted. */
 const LISTED = 10_000;
@@ -153,4 +153,69 @@ function describeUndefined(rule: StoredRule, holders: Holders | null): DriftFind
 function withHolders(message: string, holders: Holders | null): string {
   if (holders === null) return message;
   return `${message} Who has it now: ${listNames(holders.names.map(formatValue), holders)}.`;
+}
+
+/** A name that a rule gives something to, and where: null for any domain. */
+interface Role {
+  readonly name: string;
+  readonly domain: string | null;
+}
+
+/** Which links lead from subjects to roles, and which names are roles by definition. */
+interface RoleLinks {
+  readonly ptypes: readonly string[];
+  readonly definedRoles: readonly string[];
+}
+
+/** Tells for each of some roles who has it. */
+export type FindHolders = (roles: readonly Role[], links: RoleLinks) => Promise<readonly Holders[]>;
+
+/** So many holders of a role are counted. */
+export const COUNTED_HOLDERS = 10_000;
+/** So many of them are named. */
+export const NAMED_HOLDERS = 5;
+
+/** Finds holders among rules that are all that is stored. */
+export function holdersAmong(model: Model, live: readonly Rule[]): FindHolders {
+  return async (roles, { ptypes, definedRoles }) => {
+    const defined = new Set(definedRoles);
+    const lengths = ruleLengthsOf(model);
+    const children = new Map<string, { readonly name: string; readonly domain: string }[]>();
+    for (const { ptype, values } of live) {
+      const [name = '', parent = ''] = values;
+      if (!ptypes.includes(ptype)) continue;
+      const link = { name, domain: domainOf(values, lengths.get(ptype)) };
+      addTo(children, parent, link);
+    }
+    const found: Holders[] = [];
+    for await (const { name, domain } of paced(roles)) {
+      const below = new Set([name]);
+      const holders: string[] = [];
+      for (const holder of below) {
+        const links = children.get(holder) ?? [];
+        if (links.length === 0 && !defined.has(holder)) holders.push(holder);
+        if (holders.length > COUNTED_HOLDERS) break;
+        for (const link of links) if (domain === null || link.domain === domain) below.add(link.name);
+      }
+      found.push(summarizeHolders(holders, holders.length));
+    }
+    return found;
+  };
+}
+
+/**
+ * @param some at least the first of them
+ * @param count of all of them, or of one more than are counted
+ */
+export function summarizeHolders(some: readonly string[], count: number): Holders {
+  return {
+    names: some.slice(0, NAMED_HOLDERS),
+    count: Math.min(count, COUNTED_HOLDERS),
+    more: count > COUNTED_HOLDERS,
+  };
+}
+
+/** The domain of a link, as Casbin reads it; empty for one in a role definition without domains. */
+function domainOf(values: readonly string[], length: number | undefined): string {
+  return values.slice(2, length).join(', ');
 }

@@ -1,8 +1,7 @@
+import type { Request } from '../policy/definition.ts';
+import type { Decision } from '../report.ts';
 import { type Answer, type Decider, verdictOf } from './decide.ts';
 import { Matrix } from './matrix.ts';
-import { mergeSorted } from './merge-sorted.ts';
-import type { Decision } from './report.ts';
-import type { Request } from './requests.ts';
 
 /** A request, and how it must be decided. */
 export interface Expectation {
@@ -96,4 +95,16 @@ export const NO_EXPECTATIONS = new Expectations(
 /** Whether a request was decided at all, and as its expectation says. */
 export function isAsExpected({ expected }: Expectation, answer: Answer | undefined): boolean {
   return answer?.error === null && verdictOf(answer) === expected;
+}
+
+/** The numbers of two ascending sequences, ascending, each once. */
+export function* mergeSorted(one: Iterable<number>, other: Iterable<number>): Generator<number, void> {
+  const [left, right] = [one[Symbol.iterator](), other[Symbol.iterator]()];
+  let [a, b] = [left.next(), right.next()];
+  while (!a.done || !b.done) {
+    const [first, second] = [a.done ? Infinity : a.value, b.done ? Infinity : b.value];
+    yield Math.min(first, second);
+    if (first <= second) a = left.next();
+    if (second <= first) b = right.next();
+  }
 }

@@ -1,10 +1,14 @@
 import type { Model } from 'casbin';
+import type { RoleQuestion } from '../casbin/enforcer.ts';
+import { identifier, isNode, isRoleDefinition, parseMatcher, readCall, walk } from '../casbin/matcher.ts';
+import { tokensOf } from '../casbin/model.ts';
+import type { Request } from '../policy/definition.ts';
+import { buildHierarchies, findRolePath, type Hierarchy } from '../policy/hierarchy.ts';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
+import type { Explanation } from '../report.ts';
 import type { Answer } from './decide.ts';
-import type { Explanation } from './report.ts';
-import type { Request } from './requests.ts';
-import { roleRoutes } from './role-route.ts';
+import { loadLinks } from './structure.ts';
 
 /**
  * Tells for one policy why a request was answered as it was.
@@ -62,4 +66,98 @@ function describe(
 
 function toArray({ ptype, values }: Rule): readonly string[] {
   return [ptype, ...values];
+}
+
+/** How a request's values come to a rule's. */
+export interface RoleRoute {
+  /** From subject to subject: `['alice', 'admin', 'user']`; empty where the matcher involves no roles. */
+  readonly path: readonly string[];
+  /** The `g` rules along it, and those along the paths of resource roles. */
+  readonly links: readonly Rule[];
+  /** What the matcher asks that the links alone do not answer by yes: a role manager may, by matching patterns. */
+  readonly open: readonly RoleQuestion[];
+}
+
+/**
+ * A function that finds the route from a request to a rule, by each role definition that the matcher calls.
+ *
+ * @param rules the policy
+ * @param preferred those of them to be taken where there are several ways
+ */
+export function roleRoutes(
+  model: Model,
+  rules: readonly Rule[],
+  preferred: readonly Rule[] = rules,
+): (request: Request, rule: Rule) => RoleRoute {
+  const finders = readQuestions(model).map(({ ptype, askFor }) => {
+    const find = [...new Set([preferred, rules])].map((some) => pathFinder(model, some, ptype));
+    return { askFor, find };
+  });
+  return (request, rule) => {
+    const steps = finders.map(({ askFor, find }) => {
+      const question = askFor(request, rule);
+      return { question, route: find.map((one) => one(question)).find((route) => route !== null) ?? null };
+    });
+    const routes = steps.flatMap(({ route }) => route ?? []);
+    return {
+      path: routes[0]?.path ?? [],
+      links: routes.flatMap(({ links }) => links),
+      open: steps.flatMap(({ question, route }) => (route === null ? question : [])),
+    };
+  };
+}
+
+/** A call of a role definition: what it asks for a request and a rule. */
+interface RoleCall {
+  readonly ptype: string;
+  readonly askFor: (request: Request, rule: Rule) => RoleQuestion;
+}
+
+/** The calls of role definitions in a matcher whose arguments are values of the request, of the rule, or literals. */
+function readQuestions(model: Model): RoleCall[] {
+  const nodes = [...walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''))];
+  return nodes.flatMap((node): RoleCall[] => {
+    const call = readCall(node);
+    if (call === null || !isRoleDefinition(call.name)) return [];
+    const readers = call.given.flatMap((argument) => readArgument(model, argument) ?? []);
+    if (readers.length < Math.max(2, call.given.length)) return [];
+    const askFor = (request: Request, rule: Rule): RoleQuestion => {
+      const [from = '', to = '', ...domains] = readers.map((read) => read(request, rule));
+      return { ptype: call.name, from, to, domains };
+    };
+    return [{ ptype: call.name, askFor }];
+  });
+}
+
+type ReadArgument = (request: Request, rule: Rule) => string;
+
+/** Null for an argument that depends on more than values of the request and the rule. */
+function readArgument(model: Model, argument: unknown): ReadArgument | null {
+  const name = identifier(argument);
+  if (name === null) {
+    const literal = isNode(argument) && argument.type === 'Literal' ? argument.value : null;
+    return typeof literal === 'string' ? () => literal : null;
+  }
+  const position = (section: 'r' | 'p') =>
+    name.startsWith(`${section}_`) ? tokensOf(model, section).indexOf(name.slice(2)) : -1;
+  const [inRequest, inRule] = [position('r'), position('p')];
+  if (inRequest !== -1) return (request) => request[inRequest] ?? '';
+  return inRule === -1 ? null : (_, { values }) => values[inRule] ?? '';
+}
+
+type FindPath = (question: RoleQuestion) => Pick<RoleRoute, 'path' | 'links'> | null;
+
+/** Finds paths in one role definition; null where there is none. */
+function pathFinder(model: Model, rules: readonly Rule[], ptype: string): FindPath {
+  const links = loadLinks(model, rules).filter((link) => link.ptype === ptype);
+  const hierarchies = new Map<string, Hierarchy>(buildHierarchies(links).map((one) => [one.domain, one]));
+  const stored = new Map(links.map((link) => [JSON.stringify(link.values), link.stored]));
+  return ({ from, to, domains }) => {
+    if (from === to) return { path: [from], links: [] };
+    const hierarchy = hierarchies.get(domains.join(', '));
+    const path = hierarchy === undefined ? null : findRolePath(hierarchy, from, to, Number.POSITIVE_INFINITY);
+    if (path === null) return null;
+    const steps = path.slice(1).map((parent, index) => [path[index] ?? '', parent, ...domains]);
+    return { path, links: steps.flatMap((step) => stored.get(JSON.stringify(step)) ?? []) };
+  };
 }

@@ -4,7 +4,7 @@ import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { formatRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
-import type { IntegrityFinding } from './report.ts';
+import type { IntegrityFinding } from '../report.ts';
 
 /**
  * Whether each stored rule can be read back as written, by our adapter and by the stock one.

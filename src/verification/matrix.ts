@@ -1,6 +1,5 @@
-import { addTo } from '../policy/multimap.ts';
-import { hashPermission, isSamePermission } from './permission.ts';
-import type { Request } from './requests.ts';
+import { addTo, HashTable, hashAll, hashText } from '../collections.ts';
+import type { Request } from '../policy/definition.ts';
 import type { RuleIndex } from './rule-index.ts';
 
 /** Subjects × permissions. */
@@ -107,4 +106,31 @@ function columnFinder(block: Block, index: RuleIndex): (subject: string) => Iter
     if (filled.length < 2) return filled[0] ?? [];
     return [...new Set(filled.flat())].sort((a, b) => a - b);
   };
+}
+
+/** What a request asks for: the same for requests that differ in their subject only. */
+function hashPermission(request: Request, subject: number): number {
+  return request.reduce((hash, value, position) => (position === subject ? hash : hashText(value, hash)), 0);
+}
+
+/** Whether two requests ask for the same, whoever asks. */
+function isSamePermission(one: Request, other: Request, subject: number): boolean {
+  return (
+    one.length === other.length &&
+    one.every((value, position) => position === subject || value === other[position])
+  );
+}
+
+/** The permissions, each once. */
+export function withoutRepetition(permissions: readonly Request[], subject: number): Request[] {
+  const hashes = hashAll(permissions.length, (position) =>
+    hashPermission(permissions[position] ?? [], subject),
+  );
+  const table = new HashTable(hashes);
+  return permissions.filter((permission, position) => {
+    for (const other of table.find(hashes[position] ?? 0)) {
+      if (isSamePermission(permissions[other] ?? [], permission, subject)) return other === position;
+    }
+    return true;
+  });
 }

@@ -1,7 +1,9 @@
 import type { Model } from 'casbin';
 import { otherRoleCalls, patternTokens, type RoleCall, roleCalls } from '../casbin/matcher.ts';
 import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
-import type { Inheriting } from './resource-roles.ts';
+import { addTo } from '../collections.ts';
+import type { Request } from '../policy/definition.ts';
+import type { Rule } from '../policy/rule.ts';
 
 /** What requests call a domain where no role definition says it. */
 const DOMAIN = 'dom';
@@ -76,4 +78,48 @@ function readRoleDefinitions(model: Model, calls: readonly RoleCall[], subject: 
 
 function matcherOf(model: Model): string {
   return model.model.get('m')?.get('m')?.value ?? '';
+}
+
+/** A value that inherits, beside the subject: resource roles, by the role definition they are in. */
+interface Inheriting {
+  readonly token: string;
+  readonly ptype: string;
+  /** From which names a rule for one of them may be asked for: those below it, or any, where the matcher is unusual. */
+  readonly from: 'below' | 'anywhere';
+}
+
+/** Makes a function that repeats a permission on a resource for each resource that may be asked for instead. */
+export function permissionExpander(
+  rules: readonly Rule[],
+  { inheriting, requestTokens }: Parts,
+): (permission: Request) => Request[] {
+  const others = inheriting.map(({ token, ptype, from }) => {
+    const descendants = collectDescendants(rules, ptype);
+    const all = new Set([...descendants].flatMap(([parent, below]) => [parent, ...below]));
+    const of = (name: string) => (from === 'below' ? descendants.get(name) : all);
+    return { position: requestTokens.indexOf(token), of };
+  });
+  return (permission) =>
+    others.reduce(
+      (variants, { position, of }) =>
+        variants.flatMap((variant) => [
+          variant,
+          ...[...(of(variant[position] ?? '') ?? [])].map((value) => variant.with(position, value)),
+        ]),
+      [permission],
+    );
+}
+
+function collectDescendants(rules: readonly Rule[], ptype: string): ReadonlyMap<string, ReadonlySet<string>> {
+  const children = new Map<string, string[]>();
+  for (const { ptype: own, values } of rules) {
+    const [child = '', parent = ''] = values;
+    if (own === ptype) addTo(children, parent, child);
+  }
+  const descendants = [...children.keys()].map((parent): [string, Set<string>] => {
+    const below = new Set(children.get(parent));
+    for (const name of below) for (const child of children.get(name) ?? []) below.add(child);
+    return [parent, below];
+  });
+  return new Map(descendants);
 }

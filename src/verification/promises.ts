@@ -1,18 +1,16 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { Problem } from '../errors.ts';
-import type { PolicyDefinition } from '../policy/definition.ts';
+import type { PolicyDefinition, Request } from '../policy/definition.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { Report } from '../progress.ts';
+import type { Coverage, Decision, VerificationWarning } from '../report.ts';
 import { closureOf, type IsAllowed } from './closure.ts';
 import { CoverageMeter } from './coverage.ts';
-import { type Answer, createDecider, type Decider, verdictOf } from './decide.ts';
-import { type DecidedMatrix, type Expectation, Expectations } from './expectations.ts';
+import { type Answer, breathe, createDecider, type Decider, paced, verdictOf } from './decide.ts';
+import { type DecidedMatrix, type Expectation, Expectations, mergeSorted } from './expectations.ts';
 import type { Matrix } from './matrix.ts';
-import { mergeSorted } from './merge-sorted.ts';
-import { breathe, paced } from './pace.ts';
-import type { Coverage, Decision, VerificationWarning } from './report.ts';
-import { deriveMatrix, type Request } from './requests.ts';
+import { deriveMatrix } from './requests.ts';
 import { findWarnings } from './warnings.ts';
 
 /** Expectations that the definition writes down itself. */

@@ -1,12 +1,8 @@
 import type { Model } from 'casbin';
+import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
-import { type Block, Matrix } from './matrix.ts';
-import { type Parts, readParts } from './parts.ts';
-import { withoutRepetition } from './permission.ts';
-import { permissionExpander } from './resource-roles.ts';
-
-/** The values of one request, in the order of the model's request definition. */
-export type Request = readonly string[];
+import { type Block, Matrix, withoutRepetition } from './matrix.ts';
+import { type Parts, permissionExpander, readParts } from './parts.ts';
 
 /** A subject that no rule names, for what everybody may do. */
 export const NO_ROLE = 'casbin-bootstrap:no-role';

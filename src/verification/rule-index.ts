@@ -1,12 +1,9 @@
 import type { Model } from 'casbin';
 import { type Conjunct, limitingConjuncts } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
-import { collectAncestors } from '../policy/ancestors.ts';
-import { HashTable, hashAll, hashText } from '../policy/hash-table.ts';
-import { addTo } from '../policy/multimap.ts';
-import { rememberLast } from '../policy/remember-last.ts';
+import { addTo, collectAncestors, HashTable, hashAll, hashText, rememberLast } from '../collections.ts';
+import type { Request } from '../policy/definition.ts';
 import { subjectOf } from './parts.ts';
-import type { Request } from './requests.ts';
 
 /** Up to so many rules are looked through one by one, rather than looked up by each name that may match. */
 const FEW = 16;

@@ -1,7 +1,8 @@
 import type { Model } from 'casbin';
 import { type ConfigureEnforcer, roleAsker } from '../casbin/enforcer.ts';
+import { ruleLengthsOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
-import { collectAncestors } from '../policy/ancestors.ts';
+import { collectAncestors } from '../collections.ts';
 import {
   buildHierarchies,
   findCycles,
@@ -12,8 +13,7 @@ import {
   isFollowedByDefault,
 } from '../policy/hierarchy.ts';
 import type { Rule } from '../policy/rule.ts';
-import { type Link, loadLinks } from './links.ts';
-import type { IntegrityFinding } from './report.ts';
+import type { IntegrityFinding } from '../report.ts';
 
 type StoredLink = Link<StoredRule>;
 
@@ -125,4 +125,24 @@ function structural(
     rule: first === undefined ? [] : [first.ptype, ...first.values],
     message,
   };
+}
+
+/** A role link as Casbin makes it of a stored rule. */
+export interface Link<Stored extends Rule> extends Rule {
+  readonly stored: Stored;
+}
+
+/**
+ * The role links that Casbin makes of a policy: values beyond what the model defines are cut off, rules of a
+ * ptype that it lacks are left out.
+ */
+export function loadLinks<Stored extends Rule>(model: Model, rules: readonly Stored[]): Link<Stored>[] {
+  const lengths = ruleLengthsOf(model);
+  return rules
+    .filter(({ ptype }) => ptype.startsWith('g') && lengths.has(ptype))
+    .map((stored) => ({
+      ptype: stored.ptype,
+      values: stored.values.slice(0, lengths.get(stored.ptype)),
+      stored,
+    }));
 }

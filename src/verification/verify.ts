@@ -3,20 +3,18 @@ import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { Report } from '../progress.ts';
-import { compareDecisions, noDifferences } from './compare.ts';
-import { findDrift } from './drift.ts';
-import type { Expectations } from './expectations.ts';
-import type { FindHolders } from './holders.ts';
-import { checkIntegrity } from './integrity.ts';
-import { describeMissing } from './messages.ts';
-import { breathe } from './pace.ts';
 import type {
   Coverage,
   VerificationFailure,
   VerificationReport,
   VerificationScope,
   VerificationWarning,
-} from './report.ts';
+} from '../report.ts';
+import { compareDecisions, describeMissing, noDifferences } from './compare.ts';
+import { breathe } from './decide.ts';
+import { type FindHolders, findDrift } from './drift.ts';
+import type { Expectations } from './expectations.ts';
+import { checkIntegrity } from './integrity.ts';
 import { checkStructure } from './structure.ts';
 
 /** What is held against what. */

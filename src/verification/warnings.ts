@@ -1,10 +1,16 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
-import { isRoleDefinition, readConjunct } from '../casbin/matcher.ts';
-import { identifier, parseMatcher, readCall, walk } from '../casbin/matcher-syntax.ts';
+import {
+  identifier,
+  isRoleDefinition,
+  parseMatcher,
+  readCall,
+  readConjunct,
+  walk,
+} from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
-import type { Coverage, VerificationWarning } from './report.ts';
+import type { Coverage, VerificationWarning } from '../report.ts';
 
 /** What a verification by these expectations does not prove, and a reader may believe that it does. */
 export function findWarnings(

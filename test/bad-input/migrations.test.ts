@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { MigrationError } from '../../src/errors.ts';
-import type { Migration } from '../../src/migration/migration.ts';
+import type { Migration } from '../../src/migrator/migration.ts';
 import type { SeederContext } from '../../src/seeding/seeder.ts';
 import { createDatabase } from '../support/database.ts';
 import { problemsOf, refusalOf } from './refusal.fixture.ts';

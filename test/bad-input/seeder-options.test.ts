@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { providerSeeder } from '../../src/seeding/provider-seeder.ts';
+import { providerSeeder } from '../../src/defaults/provider-seeder.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
 import { problemsOf } from './refusal.fixture.ts';
 

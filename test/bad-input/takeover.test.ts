@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
-import { defaultPolicy } from '../../src/policy/default-policy.ts';
+import { defaultPolicy } from '../../src/defaults/default-policy.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { refusalOf } from './refusal.fixture.ts';
 

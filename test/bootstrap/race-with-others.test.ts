@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { loadStockAdapter } from '../../src/casbin/adapter/stock-adapter.ts';
 import { bootstrapDatabase, type Migration, verifyDatabase } from '../../src/index.ts';
+import { loadStockAdapter } from '../../src/tables/adapter.ts';
 import { applicationMigrator } from '../migration/kysely-migrator.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { runProcesses } from '../support/processes.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, expect, test, vi } from 'vitest';
-import { retryConflicts } from '../../src/bootstrap/retry.ts';
+import { retryConflicts } from '../../src/failure/retry.ts';
 import { captureLog, linesOf } from './log.fixture.ts';
 
 vi.mock('node:timers/promises', () => ({ setTimeout: vi.fn(async () => {}) }));

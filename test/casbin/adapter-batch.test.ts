@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { newEnforcer } from 'casbin';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
-import { insertRules } from '../../src/casbin/adapter/insert-rules.ts';
-import { createAdapter } from '../../src/casbin/adapter.ts';
+import { createAdapter } from '../../src/tables/adapter.ts';
+import { insertRules } from '../../src/tables/insert.ts';
 import { useDatabase } from '../support/database.ts';
 import { rbacModel } from './models.fixture.ts';
 import {

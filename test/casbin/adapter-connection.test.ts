@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createAdapter } from '../../src/casbin/adapter.ts';
+import { createAdapter } from '../../src/tables/adapter.ts';
 import { useDatabase } from '../support/database.ts';
 import { rbacModel } from './models.fixture.ts';
 import {

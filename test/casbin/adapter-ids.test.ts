@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createAdapter } from '../../src/casbin/adapter.ts';
 import { bootstrapDatabase, defaultPolicy } from '../../src/index.ts';
+import { createAdapter } from '../../src/tables/adapter.ts';
 import { createDatabase } from '../support/database.ts';
 import { storedRules, untilWaiting } from './rule-table.fixture.ts';
 

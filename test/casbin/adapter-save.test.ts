@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { newEnforcer } from 'casbin';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
-import { createAdapter } from '../../src/casbin/adapter.ts';
+import { createAdapter } from '../../src/tables/adapter.ts';
 import { useDatabase } from '../support/database.ts';
 import { aclModel, rbacModel, twofoldModel } from './models.fixture.ts';
 import {

@@ -1,7 +1,7 @@
 import { newEnforcer } from 'casbin';
 import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import { expect, it } from 'vitest';
-import { createAdapter } from '../../src/casbin/adapter.ts';
+import { createAdapter } from '../../src/tables/adapter.ts';
 import { createDatabase } from '../support/database.ts';
 import { rbacModel } from './models.fixture.ts';
 import { createRuleTable, storedRules, unindexableValue } from './rule-table.fixture.ts';

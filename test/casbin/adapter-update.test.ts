@@ -1,6 +1,6 @@
 import { newEnforcer } from 'casbin';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
-import { createAdapter } from '../../src/casbin/adapter.ts';
+import { createAdapter } from '../../src/tables/adapter.ts';
 import { useDatabase } from '../support/database.ts';
 import { rbacModel } from './models.fixture.ts';
 import { createRuleTable, storedRules } from './rule-table.fixture.ts';

@@ -1,7 +1,7 @@
 import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import pg from 'pg';
 import { afterAll, beforeAll } from 'vitest';
-import { createAdapter } from '../../src/casbin/adapter.ts';
+import { createAdapter } from '../../src/tables/adapter.ts';
 import { useDatabase } from '../support/database.ts';
 import { behavesAsAdapter } from './adapter-behaviour.ts';
 import { createRuleTable } from './rule-table.fixture.ts';

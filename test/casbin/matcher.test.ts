@@ -1,6 +1,8 @@
 import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import {
+  collectNames,
+  findParseFault,
   isPlainConjunction,
   isRoleDefinition,
   leadingConjuncts,
@@ -8,7 +10,6 @@ import {
   patternTokens,
   roleCalls,
 } from '../../src/casbin/matcher.ts';
-import { collectNames, findParseFault } from '../../src/casbin/matcher-names.ts';
 import { linkedTokens } from '../../src/casbin/scope.ts';
 import { modelText } from '../verification/judge.fixture.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeError } from '../../src/cli/describe-error.ts';
+import { describeError } from '../../src/cli/program.ts';
 import { BootstrapError, InvalidOptionsError } from '../../src/errors.ts';
 
 test('an error of the library is told in its own words', () => {

@@ -2,8 +2,12 @@ import { sql } from 'kysely';
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { createKysely } from '../../src/database/dialect.ts';
-import { AdvisoryLockNotGranted, acquireBootstrapLock } from '../../src/database/lock.ts';
-import { findAdvisoryLockHolders, findTableLockHolders } from '../../src/database/lock-holders.ts';
+import {
+  AdvisoryLockNotGranted,
+  acquireBootstrapLock,
+  findAdvisoryLockHolders,
+  findTableLockHolders,
+} from '../../src/database/lock.ts';
 import { withSession } from '../../src/database/session.ts';
 import { type AnyTransaction, inWriteTransaction } from '../../src/database/transaction.ts';
 import { untilWaiting } from '../casbin/rule-table.fixture.ts';

@@ -1,10 +1,16 @@
 import { sql } from 'kysely';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { readColumns, refuseAnotherShape } from '../../src/database/columns.ts';
+import {
+  foundSchemaExpression,
+  hasTable,
+  homeSchemaExpression,
+  quoteTable,
+  readColumns,
+  refuseAnotherShape,
+  tableIn,
+} from '../../src/database/catalog.ts';
 import { createKysely } from '../../src/database/dialect.ts';
-import { foundSchemaExpression, homeSchemaExpression } from '../../src/database/home-schema.ts';
 import { withSession } from '../../src/database/session.ts';
-import { hasTable, quoteTable, tableIn } from '../../src/database/table.ts';
 import type { AnyKysely } from '../../src/database/transaction.ts';
 import { useDatabase } from '../support/database.ts';
 

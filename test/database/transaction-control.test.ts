@@ -1,8 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import {
-  NestedTransactionRefused,
-  refuseTransactionControl,
-} from '../../src/database/transaction-control.ts';
+import { NestedTransactionRefused, refuseTransactionControl } from '../../src/database/dialect.ts';
 
 describe('a statement that begins or ends a transaction', () => {
   test.each([

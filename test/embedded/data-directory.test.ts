@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { lockDirectory } from '../../src/embedded/directory-lock.ts';
+import { lockDirectory } from '../../src/embedded/engine.ts';
 import { createEmbeddedPool, type EmbeddedPool } from '../../src/embedded/index.ts';
 import { runProcesses } from '../support/processes.ts';
 import { createFolder } from './folder.ts';

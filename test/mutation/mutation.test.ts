@@ -3,7 +3,7 @@ import { afterAll, expect, test } from 'vitest';
 import { bootstrapDatabase, verifyDatabase } from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
-import { holdersAmong } from '../../src/verification/holders.ts';
+import { holdersAmong } from '../../src/verification/drift.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
 import { verifyPolicy } from '../../src/verification/verify.ts';
 import { useDatabase } from '../support/database.ts';

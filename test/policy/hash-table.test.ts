@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { HashTable, hashAll, hashText } from '../../src/policy/hash-table.ts';
+import { HashTable, hashAll, hashText } from '../../src/collections.ts';
 
 describe('the hash of a text', () => {
   test('is that of FNV-1a, with an end that no text has', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { collectAncestors } from '../../src/policy/ancestors.ts';
+import { collectAncestors } from '../../src/collections.ts';
 import {
   buildHierarchies,
   collectInherited,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { findUnknownNames } from '../../src/policy/names.ts';
-import { rememberLast } from '../../src/policy/remember-last.ts';
+import { rememberLast } from '../../src/collections.ts';
+import { findUnknownNames } from '../../src/policy/check.ts';
 
 const roles = {
   viewer: { permissions: { data: ['read'] } },

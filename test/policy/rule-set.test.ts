@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { HashTable, hashText } from '../../src/policy/hash-table.ts';
+import { HashTable, hashText } from '../../src/collections.ts';
 import { ruleKey } from '../../src/policy/rule.ts';
 import { isSamePolicy, RuleSet } from '../../src/policy/rule-set.ts';
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Ajv, type ValidateFunction } from 'ajv';
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
-import { checkFileShape } from '../../src/policy/shape.ts';
+import { checkFileShape } from '../../src/policy/definition-shape.ts';
 
 let validate: ValidateFunction;
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { renderFailures } from '../../src/reports/failures.ts';
+import { renderFailures } from '../../src/render/findings.ts';
 import { ADDED_RULE, decision, verification } from './reports.fixture.ts';
 
 const MISSING = decision({

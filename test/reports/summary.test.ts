@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { renderSummary } from '../../src/reports/summary.ts';
+import { renderSummary } from '../../src/render/summary.ts';
 import { ADDED_RULE, bootstrap, decision, verification } from './reports.fixture.ts';
 
 const HERE = { where: 'PostgreSQL at localhost:5432/app, as app' };

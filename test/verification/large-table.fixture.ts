@@ -1,7 +1,7 @@
 import { type Model, newModelFromString } from 'casbin';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { pino } from 'pino';
-import { type LivePolicy, readPolicy } from '../../src/bootstrap/scope.ts';
+import { type LivePolicy, readPolicy } from '../../src/bootstrap/read-policy.ts';
 import type { StoredRule } from '../../src/casbin/rule-row.ts';
 import type { AnyKysely, AnyTransaction } from '../../src/database/transaction.ts';
 import {
@@ -13,7 +13,7 @@ import {
 } from '../../src/index.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { createProgressReporter } from '../../src/progress.ts';
-import { holdersAmong } from '../../src/verification/holders.ts';
+import { holdersAmong } from '../../src/verification/drift.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
 import { verifyPolicy } from '../../src/verification/verify.ts';
 import { createDatabase } from '../support/database.ts';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { findParseFault } from '../../src/casbin/matcher-names.ts';
+import { findParseFault } from '../../src/casbin/matcher.ts';
 import type { Rule } from '../../src/index.ts';
 
 /** A model, a policy and requests; all in the same few names, so that much of it matches. */

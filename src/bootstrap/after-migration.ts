@@ -1,0 +1,154 @@
+import type { StoredRule } from '../casbin/rule-row.ts';
+import { readColumns } from '../database/catalog.ts';
+import { type AnyTransaction, readAndLetGo, stayAwake } from '../database/transaction.ts';
+import { MigrationBrokePolicyError, StoredRuleError } from '../errors.ts';
+import type { ResolvedOptions } from '../options/resolve.ts';
+import { formatRule, ruleKey } from '../policy/rule.ts';
+import { isSamePolicy } from '../policy/rule-set.ts';
+import { renderDecisions } from '../render/findings.ts';
+import type { VerificationFailure } from '../report.ts';
+import { type Differing, describeBroken, findDiffering } from '../verification/compare.ts';
+import { createDecider, verdictOf } from '../verification/decide.ts';
+import { explainer } from '../verification/explain.ts';
+import { checkStructure } from '../verification/structure.ts';
+import { readPolicy } from './read-policy.ts';
+
+/** Called after each migration; throws MigrationBrokePolicyError when that one broke what held before the first. */
+export type PolicyWatch = (migration: string) => Promise<void>;
+
+/**
+ * Begins to watch the policy while migrations run: the expectations that hold now must hold after each of them,
+ * so that the one that breaks a permission is named. Cheap: decisions are made anew only when rules changed.
+ *
+ * Watches nothing where there is no policy yet, or none that can be read, or verification is turned off.
+ */
+export async function watchPolicy(
+  trx: AnyTransaction,
+  schema: string,
+  options: ResolvedOptions,
+): Promise<PolicyWatch> {
+  if (options.verify === null || (await readColumns(trx, 'casbin', schema)) === null) return async () => {};
+  const read = () => readAndLetGo(trx, async () => (await readPolicy(trx, options)).rules);
+  const initial = await read().catch((error: unknown) => {
+    // A migration may be about to fix them.
+    if (error instanceof StoredRuleError) return [];
+    throw error;
+  });
+  // Nor is a broken hierarchy decided on, which could take forever.
+  const watched = initial.length > 0 && (await findBrokenLinks(options, initial)).length === 0;
+  const unkept = new Set(
+    (watched ? await stayAwake(trx, options, () => findUnkept(options, initial)) : []).map(
+      ({ number }) => number,
+    ),
+  );
+  let before = initial;
+  return async (migration) => {
+    if (!watched) return;
+    const after = await read();
+    if (isSamePolicy(before, after)) return;
+    const links = await findBrokenLinks(options, after);
+    const broken =
+      links.length > 0 ? links : await stayAwake(trx, options, () => findBroken(options, unkept, after));
+    if (broken.length > 0) {
+      const { brokenBy } = await import('./after-migration.ts');
+      throw brokenBy(migration, before, after, broken);
+    }
+    before = after;
+  };
+}
+
+async function findUnkept(options: ResolvedOptions, live: readonly StoredRule[]): Promise<Differing[]> {
+  const { model, configureEnforcer, expectations } = options;
+  const { differing } = await findDiffering(
+    await createDecider(model, live, configureEnforcer),
+    expectations,
+  );
+  return differing;
+}
+
+/** The expectations that were kept, and are not any more. */
+async function findBroken(
+  options: ResolvedOptions,
+  unkeptBefore: ReadonlySet<number>,
+  live: readonly StoredRule[],
+): Promise<VerificationFailure[]> {
+  const broken = (await findUnkept(options, live)).filter(({ number }) => !unkeptBefore.has(number));
+  if (broken.length === 0) return [];
+  const explain = explainer(options.model, live, options.defined);
+  return broken.map(({ expectation: { kind, request, expected }, answer }): VerificationFailure => {
+    const explanation = explain(request, answer);
+    return {
+      kind: kind === 'never' ? 'never' : 'decision',
+      request,
+      expected,
+      actual: verdictOf(answer),
+      ...explanation,
+      message: describeBroken({ request, expected, ...explanation }),
+    };
+  });
+}
+
+/** What a migration has done to the role hierarchies: closed one in a circle, turned it round, made it too deep. */
+async function findBrokenLinks(
+  { model, defined, configureEnforcer }: ResolvedOptions,
+  live: readonly StoredRule[],
+): Promise<VerificationFailure[]> {
+  return (await checkStructure(model, live, defined.rules, configureEnforcer)).map(
+    ({ ids, rule, message }) => ({
+      kind: 'structure',
+      request: [],
+      expected: null,
+      actual: null,
+      rule,
+      rolePath: [],
+      ids,
+      added: [],
+      reason: message,
+      message,
+    }),
+  );
+}
+
+/** How many changed rules a message lists. */
+const SHOWN_RULES = 20;
+
+/** Names the migration, the decisions that it broke, and the rules that it removed and added. */
+export function brokenBy(
+  migration: string,
+  before: readonly StoredRule[],
+  after: readonly StoredRule[],
+  broken: readonly VerificationFailure[],
+): MigrationBrokePolicyError {
+  const decisions = renderDecisions(broken, (total) => `${total} of the decisions that held before it:`);
+  const structure = broken.filter(({ request }) => request.length === 0).map(({ message }) => message);
+  const changes = [
+    ...listRules('It removed', subtract(before, after)),
+    ...listRules('It added', subtract(after, before)),
+  ];
+  return new MigrationBrokePolicyError(
+    migration,
+    [
+      `Migration "${migration}" breaks what held before it, and nothing was committed.`,
+      ...decisions,
+      ...structure,
+      ...changes,
+      'Fix the migration; or change the definition, if that is what it is for.',
+    ].join('\n\n'),
+    broken,
+  );
+}
+
+function subtract(rules: readonly StoredRule[], others: readonly StoredRule[]): StoredRule[] {
+  const keys = new Set(others.map(ruleKey));
+  return rules.filter((rule) => !keys.has(ruleKey(rule)));
+}
+
+function listRules(headline: string, rules: readonly StoredRule[]): string[] {
+  if (rules.length === 0) return [];
+  const more = rules.length > SHOWN_RULES ? [`  … and ${rules.length - SHOWN_RULES} more`] : [];
+  return [
+    [`${headline}:`, ...rules.slice(0, SHOWN_RULES).map((rule) => `  ${formatRule(rule)}`), ...more].join(
+      '\n',
+    ),
+  ];
+}

@@ -1,0 +1,109 @@
+import { sql } from 'kysely';
+import type { AnyTransaction } from '../database/transaction.ts';
+import { VerificationError } from '../errors.ts';
+import type { ResolvedOptions } from '../options/resolve.ts';
+import type { VerificationReport } from '../report.ts';
+import {
+  COUNTED_HOLDERS,
+  type FindHolders,
+  holdersAmong,
+  NAMED_HOLDERS,
+  summarizeHolders,
+} from '../verification/drift.ts';
+import { explainRowOrder } from '../verification/row-order.ts';
+import { NOT_VERIFIED, verifyPolicy } from '../verification/verify.ts';
+import type { LivePolicy } from './read-policy.ts';
+
+/** So many findings of drift are logged one by one. */
+const LOGGED = 100;
+
+/** Holds the live policy, read in `trx`, against the definition, and logs the outcome. */
+export async function inspect(
+  trx: AnyTransaction,
+  options: ResolvedOptions,
+  { rules: live, scope }: LivePolicy,
+): Promise<VerificationReport> {
+  const { model, configureEnforcer, defined, expectations, coverage, warnings, verify, logger } = options;
+  if (verify === null) return NOT_VERIFIED;
+  const { strict = false, stockLoadable = false } = verify;
+  const findHolders = scope === 'whole' ? holdersAmong(model, live) : holdersIn(trx);
+  const judged = { model, configureEnforcer, defined, expectations, coverage, warnings, live, scope };
+  const verified = await verifyPolicy(
+    { ...judged, findHolders, strict, stockLoadable },
+    options.progress.start('verify', expectations.size),
+  );
+  const report = verified.ok ? verified : await explainRowOrder(trx, options, live, verified);
+  const { ok, checks, allowed } = report;
+  for (const warning of warnings) logger.warn({ event: 'verification_warning', ...warning }, warning.message);
+  logIntegrity(report, logger);
+  for (const finding of report.drift.slice(0, LOGGED))
+    logger.warn({ event: 'drift', ...finding }, 'The database has more than the definition');
+  const failures = report.failures.length + report.omitted.failures;
+  const drift = report.drift.length + report.omitted.drift;
+  logger.info(
+    { event: 'verification_completed', ok, checks, allowed, failures, drift, scope: report.scope },
+    'Verification completed',
+  );
+  return report;
+}
+
+/** More warnings about stored rules are counted; all of them are in the report. */
+const LOGGED_WARNINGS = 20;
+
+function logIntegrity({ integrity }: VerificationReport, logger: ResolvedOptions['logger']): void {
+  const warnings = integrity.filter(({ severity }) => severity === 'warning');
+  for (const { ids, rule, message } of warnings.slice(0, LOGGED_WARNINGS))
+    logger.warn({ event: 'integrity_warning', ids, rule }, message);
+  const more = warnings.length - LOGGED_WARNINGS;
+  if (more > 0) logger.warn({ event: 'integrity_warnings', more }, 'More warnings about stored rules');
+}
+
+/** Asks the database who has roles, for a table of which only a part was read. */
+function holdersIn(trx: AnyTransaction): FindHolders {
+  return async (roles, { ptypes, definedRoles }) => {
+    const links = sql`lateral (select * from casbin where rule ->> 1 = holder.name offset 0)`;
+    const { rows } = await sql<{ names: string[]; count: number }>`
+      select found.names, found.count
+      from unnest(
+        ${roles.map(({ name }) => name)}::text[],
+        ${roles.map(({ domain }) => domain)}::text[]
+      ) with ordinality as role (name, domain, n)
+      cross join lateral (
+        with recursive holder (name) as (
+          select role.name
+          union
+          select link.rule ->> 0
+          from holder
+          cross join ${links} link
+          where link.ptype = any (${ptypes}::text[])
+          and (role.domain is null or link.rule ->> 2 = role.domain)
+        ),
+        last as (
+          select name
+          from holder
+          where name <> all (${definedRoles}::text[])
+          and not exists (select from ${links} link where link.ptype = any (${ptypes}::text[]))
+          limit ${COUNTED_HOLDERS + 1}
+        )
+        select coalesce(to_json((array_agg(name))[1:${NAMED_HOLDERS}]), '[]') as names, count(*)::int as count from last
+      ) found
+      order by role.n
+    `.execute(trx);
+    return rows.map(({ names, count }) => summarizeHolders(names, count));
+  };
+}
+
+/** As {@link inspect}, for a policy that is about to be relied on: throws VerificationError when it fails. */
+export async function judge(
+  trx: AnyTransaction,
+  options: ResolvedOptions,
+  live: LivePolicy,
+): Promise<VerificationReport> {
+  const report = await inspect(trx, options, live);
+  if (report.ok) return report;
+  const { renderFailures } = await import('../render/findings.ts');
+  throw new VerificationError(
+    `The live policy does not do what is defined.\n\n${renderFailures(report)}`,
+    report,
+  );
+}

@@ -1,0 +1,87 @@
+const NONE = -1;
+
+/** The offset basis and the prime of FNV-1a. */
+const BASIS = 0x811c9dc5;
+const PRIME = 0x01000193;
+
+/**
+ * Positions by a hash of what stands there. Nothing else is kept: a million texts as the keys of a Map would need
+ * much more room than the table. Different texts may share a hash, so what is found has to be compared.
+ */
+export class HashTable {
+  readonly #hashes: Int32Array;
+  readonly #first: Int32Array;
+  readonly #next: Int32Array;
+
+  /** @param hashes the hash of each position */
+  constructor(hashes: Int32Array) {
+    this.#hashes = hashes;
+    this.#first = new Int32Array(2 ** Math.ceil(Math.log2(hashes.length + 1))).fill(NONE);
+    this.#next = new Int32Array(hashes.length);
+    // From the last to the first, so that they are found in their order.
+    for (let position = hashes.length - 1; position >= 0; position--) {
+      const slot = this.#slotOf(hashes[position] ?? 0);
+      this.#next[position] = this.#first[slot] ?? NONE;
+      this.#first[slot] = position;
+    }
+  }
+
+  /** The positions with this hash, ascending. */
+  *find(hash: number): Generator<number, void> {
+    for (
+      let position = this.#first[this.#slotOf(hash)] ?? NONE;
+      position !== NONE;
+      position = this.#next[position] ?? NONE
+    ) {
+      if (this.#hashes[position] === hash) yield position;
+    }
+  }
+
+  #slotOf(hash: number): number {
+    return (hash ^ (hash >>> 16)) & (this.#first.length - 1);
+  }
+}
+
+/** The hash of each of `count` things, by what `hashAt` says of it. */
+export function hashAll(count: number, hashAt: (position: number) => number): Int32Array {
+  const hashes = new Int32Array(count);
+  for (let position = 0; position < count; position++) hashes[position] = hashAt(position);
+  return hashes;
+}
+
+/** The hash of a text that follows others; FNV-1a over UTF-16 units, each text ended by one that no unit is. */
+export function hashText(text: string, before: number = BASIS): number {
+  let hash = before;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), PRIME);
+  return Math.imul(hash ^ 0x10000, PRIME);
+}
+
+/** Adds a value to those that a key has. */
+export function addTo<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const values = map.get(key);
+  if (values === undefined) map.set(key, [value]);
+  else values.push(value);
+}
+
+/** The function, called only when it is asked for other texts than the last time. */
+export function rememberLast<V>(compute: (...texts: string[]) => V): (...texts: string[]) => V {
+  let last: { readonly texts: readonly string[]; readonly value: V } | null = null;
+  return (...texts) => {
+    if (last === null || texts.some((text, index) => text !== last?.texts[index])) {
+      last = { texts, value: compute(...texts) };
+    }
+    return last.value;
+  };
+}
+
+/** A role, and all that it inherits from, at any depth: more than Casbin would follow. */
+export function collectAncestors(
+  parents: ReadonlyMap<string, readonly string[]>,
+  role: string,
+): ReadonlySet<string> {
+  const ancestors = new Set([role]);
+  for (const name of ancestors) {
+    for (const parent of parents.get(name) ?? []) ancestors.add(parent);
+  }
+  return ancestors;
+}

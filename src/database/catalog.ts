@@ -1,0 +1,168 @@
+import { type RawBuilder, sql } from 'kysely';
+import { DatabaseError } from '../errors.ts';
+import type { AnyKysely } from './transaction.ts';
+
+/**
+ * A table's name as SQL: quoted, and qualified when the schema is given; else the connection's `search_path`
+ * decides where it is looked for.
+ */
+export function quoteTable(table: string, schema?: string): string {
+  return schema === undefined ? quote(table) : `${quote(schema)}.${quote(table)}`;
+}
+
+function quote(identifier: string): string {
+  return `"${identifier.replaceAll('"', '""')}"`;
+}
+
+/** The same for a Kysely query. */
+export function tableIn(schema: string | undefined, table: string): RawBuilder<unknown> {
+  return schema === undefined ? sql.id(table) : sql.id(schema, table);
+}
+
+/** Whether the schema, by default the one that a bootstrap works in, has a table of that name: told to any role. */
+export async function hasTable(db: AnyKysely, schema: string | undefined, table: string): Promise<boolean> {
+  const { rows } = await sql`
+    select
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relname = ${table} and n.nspname = coalesce(${homeSchemaExpression(schema)}, 'public')
+  `.execute(db);
+  return rows.length > 0;
+}
+
+/**
+ * An expression for the schema that a bootstrap works in: the one given; else where an unqualified `casbin` is
+ * found on this connection; else the first one on the search_path that is not PostgreSQL's own. Null when there is none that the role may use.
+ */
+export function homeSchemaExpression(schema: string | undefined) {
+  return sql<
+    string | null
+  >`coalesce(${schema ?? null}::text, ${foundSchemaExpression('casbin')}, ${FIRST_OF_USERS})`;
+}
+
+/** An expression for the schema in which the search_path finds a table; null when it finds none. */
+export function foundSchemaExpression(table: string) {
+  return sql<string | null>`(
+    select n.nspname::text
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = to_regclass(quote_ident(${table})) and n.nspname !~ '^pg_'
+  )`;
+}
+
+/** `current_schema()` may be a temporary schema, or pg_catalog, where somebody put it first for safety. */
+const FIRST_OF_USERS = sql`(
+  select path.name::text
+  from unnest(current_schemas(false)) with ordinality as path (name, position)
+  where path.name !~ '^pg_' and path.name <> 'information_schema'
+  order by path.position
+  limit 1
+)`;
+
+/** A column as PostgreSQL calls its type: `character varying(50)`. */
+export interface Column {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** The columns of a table of one schema, by default the current one; null when there is no such table. */
+export async function readColumns(
+  db: AnyKysely,
+  table: string,
+  schema: string | null = null,
+): Promise<Column[] | null> {
+  const { rows } = await sql<Column>`
+    select a.attname as name, format_type(a.atttypid, a.atttypmod) as type
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    where c.relname = ${table} and n.nspname = coalesce(${schema}, current_schema())
+    order by a.attnum
+  `.execute(db);
+  if (rows.length === 0) return null;
+  // A table may have no columns at all.
+  return rows.filter(({ name }) => name !== null);
+}
+
+/**
+ * Refuses a table that was there before and is not what its name promises. `expected` gives for each column the
+ * types that will do; further columns are the owner's business. `wayOut` is one more remedy, for the end of the message.
+ *
+ * @throws DatabaseError `TABLE_SHAPE`, naming every column that is missing or of another type
+ */
+export async function refuseAnotherShape(
+  db: AnyKysely,
+  table: string,
+  expected: Readonly<Record<string, readonly string[]>>,
+  wayOut = '',
+): Promise<void> {
+  const columns = await readColumns(db, table);
+  if (columns === null) return;
+  await refuseAnotherKind(db, table, wayOut);
+  const types = new Map(columns.map(({ name, type }) => [name, type]));
+  const differences = Object.entries(expected).flatMap(([name, accepted]) => {
+    const type = types.get(name);
+    if (type === undefined) return [`column "${name}" is missing`];
+    return accepted.includes(type) ? [] : [`column "${name}" is ${type}, not ${accepted[0]}`];
+  });
+  if (differences.length === 0) return;
+  throw new DatabaseError(
+    'TABLE_SHAPE',
+    `There is a table "${table}" of another shape: ${differences.join('; ')}. Rename it, bring it into that shape, or give another schema.${wayOut}`,
+  );
+}
+
+/** What else can have the name of a table, by PostgreSQL's letters. */
+const KINDS: Readonly<Record<string, string>> = {
+  v: 'a view',
+  m: 'a materialized view',
+  f: 'a foreign table',
+  S: 'a sequence',
+  i: 'an index',
+  I: 'an index',
+  c: 'a type',
+};
+
+async function refuseAnotherKind(db: AnyKysely, table: string, wayOut: string): Promise<void> {
+  const { rows } = await sql<{ kind: string }>`
+    select c.relkind::text as kind
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relname = ${table} and n.nspname = current_schema()
+  `.execute(db);
+  const kind = KINDS[rows[0]?.kind ?? ''];
+  if (kind === undefined) return;
+  throw new DatabaseError(
+    'TABLE_SHAPE',
+    `There is ${kind} "${table}" where a table is needed. Rename it, or give another schema.${wayOut}`,
+  );
+}
+
+/**
+ * An SQL expression for the sequence that fills a column, as a regclass: an identity column's, or that of a default
+ * which is a call of nextval and nothing else, whoever owns it. Null where values come from elsewhere.
+ *
+ * Not pg_get_serial_sequence: it knows only a sequence that the column owns, whether its default draws from it or not.
+ *
+ * @param column the alias of a row of `pg_attribute` in the query around it
+ */
+export function sequenceExpression(column: string): string {
+  return `case when ${column}.attidentity <> '' then (
+    select link.objid::regclass
+    from pg_catalog.pg_depend link
+    where link.classid = 'pg_catalog.pg_class'::regclass
+    and link.refclassid = 'pg_catalog.pg_class'::regclass
+    and link.refobjid = ${column}.attrelid
+    and link.refobjsubid = ${column}.attnum
+    and link.deptype = 'i'
+  ) else (
+    select sequence.oid::regclass
+    from pg_catalog.pg_attrdef given
+    join pg_catalog.pg_depend link on link.classid = 'pg_catalog.pg_attrdef'::regclass and link.objid = given.oid
+    join pg_catalog.pg_class sequence on sequence.oid = link.refobjid and sequence.relkind = 'S'
+    where link.refclassid = 'pg_catalog.pg_class'::regclass
+    and given.adrelid = ${column}.attrelid
+    and given.adnum = ${column}.attnum
+    and pg_get_expr(given.adbin, given.adrelid) ~ '^nextval[(]''([^'']|'''')+''::regclass[)]$'
+  ) end`;
+}

@@ -1,0 +1,73 @@
+import { providerMigrations } from '../../migrations/index.ts';
+import { rowSeeder } from '../seeding/row-seeder.ts';
+import type { Seeder } from '../seeding/seeder.ts';
+
+/** A row of `providers`. What is left out gets the column's default. */
+export type Provider = {
+  readonly slug: string;
+  readonly name: string;
+  readonly category?: string;
+  readonly credential_type: string;
+  readonly description?: string;
+  readonly logo_url?: string | null;
+  readonly website_url?: string | null;
+  readonly is_active?: boolean;
+};
+
+/** The providers that are seeded when none are given. */
+export const defaultProviders: readonly Provider[] = [
+  {
+    slug: 'schwab',
+    name: 'Charles Schwab',
+    category: 'brokerage',
+    credential_type: 'oauth2',
+    description: 'Brokerage and retirement accounts, positions and transactions through the Schwab API.',
+    website_url: 'https://www.schwab.com',
+    is_active: true,
+  },
+  {
+    slug: 'alpaca',
+    name: 'Alpaca',
+    category: 'brokerage',
+    credential_type: 'api_key',
+    description: 'Commission-free trading accounts for stocks, options and crypto, made for programs.',
+    website_url: 'https://alpaca.markets',
+    is_active: true,
+  },
+  {
+    slug: 'chase_file',
+    name: 'Chase Bank (File Import)',
+    category: 'bank',
+    credential_type: 'file_import',
+    description: 'Checking and savings transactions from files that Chase lets its customers download.',
+    website_url: 'https://www.chase.com',
+    is_active: true,
+  },
+];
+
+/**
+ * Seeds `providers`, and brings that table along. A provider that is there, by its slug, is left exactly as it
+ * is, also when an administrator renamed or deactivated it.
+ */
+export function providerSeeder(rows: readonly Provider[] = defaultProviders): Seeder {
+  const seeder = seederOf(rows);
+  return {
+    ...seeder,
+    async seed(context) {
+      // An id from here, as a table that another tool made may have no default for it.
+      const { v7: uuidv7 } = await import('uuid');
+      return seederOf(rows.map((row) => ({ id: uuidv7(), ...row }))).seed(context);
+    },
+  };
+}
+
+function seederOf(rows: readonly Provider[]): Seeder {
+  return rowSeeder({
+    name: 'providers',
+    logName: 'provider',
+    table: 'providers',
+    key: 'slug',
+    rows,
+    migrations: providerMigrations,
+  });
+}

@@ -1,0 +1,207 @@
+import { CommitOutcomeUnknown, CommittedNothing, TransactionAborted } from '../database/dialect.ts';
+import { findHiddenSchemaRemedies } from '../database/privileges.ts';
+import {
+  ConnectFailure,
+  isConnectionLoss,
+  NoAnswer,
+  NoClientInTime,
+  type Session,
+  WorkAbandoned,
+} from '../database/session.ts';
+import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
+import { StepFailure } from '../database/step-failure.ts';
+import {
+  BootstrapError,
+  ConnectionError,
+  DatabaseError,
+  MigrationBrokePolicyError,
+  PermissionError,
+  StoredRuleError,
+} from '../errors.ts';
+import type { ResolvedOptions } from '../options/resolve.ts';
+import { reasonOf } from '../text.ts';
+import { explainSqlstate } from './explain-sqlstate.ts';
+import {
+  describeFailure,
+  explainStepFailure,
+  explainTransactionMisuse,
+  type Failure,
+} from './explain-step.ts';
+import { inquire } from './inquire.ts';
+import { attemptsFor, isConflict } from './retry.ts';
+
+/**
+ * Turns whatever ended an attempt into an error of this library: what happened, where, and what to do. The
+ * transaction is over by now; the session, where it still works, is asked for what the message needs.
+ */
+export async function explainFailure(
+  error: unknown,
+  options: ResolvedOptions,
+  session: Session | null,
+): Promise<BootstrapError> {
+  if (error instanceof BootstrapError) {
+    return error.code === 'SCHEMA_MISSING' ? await explainMissingSchema(error, session) : error;
+  }
+  if (error instanceof ConnectFailure) return explainConnectFailure(error.cause);
+  if (error instanceof CommitOutcomeUnknown) return explainUnknownOutcome(error);
+  if (error instanceof WorkAbandoned) return explainLoss({ step: null, cause: error.cause }, null);
+  const failure = readFailure(error);
+  if (isSelfExplaining(failure.cause)) return failure.cause;
+  if (session?.broken || isConnectionLoss(failure.cause))
+    return explainLoss(failure, session?.broken ?? null);
+  return (
+    explainTransactionMisuse(failure) ??
+    (await explainSqlstate(failure, options, session)) ??
+    explainStepFailure(failure) ??
+    explainRest(failure)
+  );
+}
+
+function readFailure(error: unknown): Failure {
+  const step = error instanceof StepFailure ? error.step : null;
+  const cause = error instanceof StepFailure ? error.cause : error;
+  // Kysely's Migrator passes over errors when it makes its tables; a commit that was none has an earlier reason.
+  const passedOver = cause instanceof TransactionAborted && step?.kind === 'migration' && step.name === null;
+  const reason = passedOver || cause instanceof CommittedNothing ? (cause.cause ?? cause) : cause;
+  // The adapter does not know that it is part of a bootstrap, so its remedy would be to run one.
+  const unaware = step?.name === 'rbac' && reason instanceof DatabaseError && isAboutTable(reason);
+  return { step, cause: unaware ? reason.cause : reason };
+}
+
+function isAboutTable({ code }: DatabaseError): boolean {
+  return code === 'TABLE_MISSING' || code === 'UNIQUE_CONSTRAINT_MISSING';
+}
+
+/** Errors of the library's own steps; what somebody's seeder got from its own call of the library is its failure. */
+function isSelfExplaining(cause: unknown): cause is BootstrapError {
+  return (
+    cause instanceof DatabaseError ||
+    cause instanceof StoredRuleError ||
+    cause instanceof MigrationBrokePolicyError
+  );
+}
+
+function explainUnknownOutcome(error: Error): ConnectionError {
+  return new ConnectionError(
+    'OUTCOME_UNKNOWN',
+    `The connection was lost during the commit: ${reasonOf(error.cause)}. So it is not known whether the database was changed: all of it was, or nothing. Run it again, which is safe in both cases.`,
+    { cause: error.cause },
+  );
+}
+
+function explainLoss(failure: Failure, broken: Error | null): ConnectionError {
+  // What came after the loss says only that there is no connection any more.
+  const told = broken !== null && errorCode(failure.cause) === undefined ? broken : failure.cause;
+  const lost = { ...failure, cause: told };
+  const message = `The connection was lost: ${describeFailure(lost)}. Nothing was changed. ${remedyForLoss(told)}`;
+  return new ConnectionError('CONNECTION_LOST', message, { cause: told });
+}
+
+/** To run it again helps only where the connection was lost by chance. */
+function remedyForLoss(cause: unknown): string {
+  if (cause instanceof NoAnswer) {
+    return 'Run it again; if it stays so, check the network and the server. If a statement needs longer, raise statementTimeoutMs.';
+  }
+  switch (errorCode(cause)) {
+    case SQLSTATE.IDLE_IN_TRANSACTION_TIMEOUT:
+      return 'The server ends a transaction that waits too long for its next statement. Raise idleInTransactionTimeoutMs, or let seeders and migrations compute beforehand; they must not wait for another client of the same pool.';
+    case SQLSTATE.TRANSACTION_TIMEOUT:
+      return "The bootstrap takes longer than the server's transaction_timeout allows. Raise it for this role: alter role … set transaction_timeout = …;";
+    case SQLSTATE.PROTOCOL_VIOLATION:
+      return reasonOf(cause).includes('statement pooling')
+        ? 'A bootstrap is one transaction: set pool_mode = transaction or session in PgBouncer, or connect to the server itself.'
+        : 'Run it again; if it stays so, connect to the server itself, without a pooler between.';
+    default:
+      return 'Run it again.';
+  }
+}
+
+function explainRest({ cause }: Failure): BootstrapError {
+  if (isConflict(cause)) {
+    const message = `Somebody else wrote the same at the same moment, ${attemptsFor(cause)} times in a row: ${reasonOf(cause)}. Nothing was changed. Run it again.`;
+    return new DatabaseError('CONFLICT', message, { cause });
+  }
+  if (/^[0-9A-Z]{5}$/.test(errorCode(cause) ?? '')) {
+    const message = `The database refused: ${reasonOf(cause)} (${errorCode(cause)}). Nothing was changed.`;
+    return new DatabaseError('DATABASE_REFUSED', message, { cause });
+  }
+  const message = `The bootstrap failed: ${reasonOf(cause)}. Nothing was changed. The error's cause says where.`;
+  return new BootstrapError('UNEXPECTED', message, { cause });
+}
+
+/** To PostgreSQL, a schema that the role may not use is not on the search_path: then a grant is what is missing. */
+async function explainMissingSchema(error: BootstrapError, session: Session | null): Promise<BootstrapError> {
+  const remedies = await inquire(session, [], findHiddenSchemaRemedies);
+  if (remedies.length === 0) return error;
+  const list = remedies.map((remedy) => `\n  ${remedy}`).join('');
+  return new PermissionError(
+    `The role may not use any schema on the search_path of this connection. Nothing was changed. Name another by the schema option, or let somebody entitled run:${list}`,
+    remedies,
+    { cause: error },
+  );
+}
+
+/** Why no connection could be had, and what to do. pg's messages name the user or the address, never the password. */
+function explainConnectFailure(cause: unknown): BootstrapError {
+  if (cause instanceof BootstrapError) return cause;
+  const reason = reasonOf(cause);
+  if (cause instanceof NoClientInTime) return failed(reason, remedyForWait(cause), cause);
+  switch (errorCode(cause)) {
+    case SQLSTATE.INVALID_PASSWORD:
+    case SQLSTATE.INVALID_AUTHORIZATION:
+      return refused(reason, cause);
+    case SQLSTATE.INVALID_CATALOG_NAME:
+      return new ConnectionError(
+        'DATABASE_MISSING',
+        `The server has no such database: ${reason}. Create it (create database …), or correct its name.`,
+        { cause },
+      );
+    case SQLSTATE.INSUFFICIENT_PRIVILEGE:
+      return new ConnectionError(
+        'PERMISSION_DENIED',
+        `The role may not connect: ${reason}. As the owner of the database: grant connect on database … to …;`,
+        { cause },
+      );
+    case SQLSTATE.TOO_MANY_CONNECTIONS:
+      return failed(reason, 'Close some, make pools smaller, or raise max_connections.', cause);
+    case SQLSTATE.CANNOT_CONNECT_NOW:
+      return failed(reason, 'Run it again when the server is ready.', cause);
+    default:
+      // A password that is no string never gets to the server, and pg has no code for that.
+      if (reason.includes('password must be')) return refused(reason, cause);
+      return failed(reason, remedyFor(reason), cause);
+  }
+}
+
+function remedyForWait({ allInUse }: NoClientInTime): string {
+  const inUse =
+    "Release the pool's other clients before, or make the pool larger: its only client may be the caller's own.";
+  const unreachable = 'Check that the server can be reached, and host and port.';
+  const raise = 'If it only needs longer, raise connectTimeoutMs.';
+  if (allInUse === null) return `All of its clients may be in use, or the server may not answer. ${raise}`;
+  return allInUse
+    ? `All of its clients are in use. ${inUse} ${raise}`
+    : `The server did not answer. ${unreachable} ${raise}`;
+}
+
+function refused(reason: string, cause: unknown): ConnectionError {
+  const message = `The server refused the login: ${reason}. Check user and password, and the server's pg_hba.conf.`;
+  return new ConnectionError('AUTHENTICATION_FAILED', message, { cause });
+}
+
+function failed(reason: string, remedy: string, cause: unknown): ConnectionError {
+  return new ConnectionError('CONNECTION_FAILED', `No connection to the database: ${reason}. ${remedy}`, {
+    cause,
+  });
+}
+
+/** What pg says without a code. */
+function remedyFor(reason: string): string {
+  if (reason.includes('after calling end')) return 'Call it before the pool is ended.';
+  if (reason.includes('Invalid URL')) return 'Correct the connection string; encode what is special in it.';
+  if (reason.includes('SSL')) return "Correct the pool's ssl option, or the server's.";
+  if (reason.includes('timeout')) {
+    return 'Check that the server can be reached, and that clients of the pool are released.';
+  }
+  return 'Check that the server runs, and host and port.';
+}

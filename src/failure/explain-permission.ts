@@ -1,0 +1,93 @@
+import { sql } from 'kysely';
+import { casbinMigrations } from '../../migrations/index.ts';
+import { hasTable } from '../database/catalog.ts';
+import { bypass, findPrivilegeRemedies, isRowSecurityViolation, type Needs } from '../database/privileges.ts';
+import type { Session } from '../database/session.ts';
+import type { AnyKysely } from '../database/transaction.ts';
+import { PermissionError } from '../errors.ts';
+import { PACKAGE_LIST } from '../migrator/migration.ts';
+import type { ResolvedOptions } from '../options/resolve.ts';
+import { describeFailure, type Failure } from './explain-step.ts';
+import { inquire } from './inquire.ts';
+
+/** A missing privilege, with the statements that give it. */
+export async function explainPermission(
+  failure: Failure,
+  options: ResolvedOptions,
+  session: Session | null,
+): Promise<PermissionError> {
+  if (isRowSecurityViolation(failure.cause)) return explainRowSecurity(failure, session);
+  const remedies = await inquire(session, [], async (db) =>
+    findPrivilegeRemedies(db, await needsOf(db, failure, options)),
+  );
+  const list = remedies.map((remedy) => `\n  ${remedy}`).join('');
+  const remedy =
+    list === ''
+      ? 'Grant what is missing to the role, or run it as the owner.'
+      : `What the role lacks, for somebody entitled to run:${list}`;
+  const message = `A privilege is missing: ${describeFailure(failure)}. Nothing was changed. ${remedy}`;
+  return new PermissionError(message, remedies, { cause: failure.cause });
+}
+
+/** A grant would change nothing: the role may write to the table, but not this row. */
+async function explainRowSecurity(failure: Failure, session: Session | null): Promise<PermissionError> {
+  const remedies = await inquire(session, [], async (db) => {
+    const { rows } = await sql<{ role: string }>`select quote_ident(current_user) as role`.execute(db);
+    return rows.map(({ role }) => bypass(role));
+  });
+  const list = remedies.map((remedy) => `, or let somebody entitled run:\n  ${remedy}`).join('');
+  const message = `Row-level security refuses it: ${describeFailure(failure)}. Nothing was changed. Add a policy that lets the role write this, run it as the owner of the table${list === '' ? '.' : list}`;
+  return new PermissionError(message, remedies, { cause: failure.cause });
+}
+
+/** Least privilege: a role that only seeds need not be able to alter or to create anything. */
+async function needsOf(db: AnyKysely, { step }: Failure, options: ResolvedOptions): Promise<Needs> {
+  const { schema, packageMigrations } = options;
+  const firstRun = packageMigrations !== null && !(await hasTable(db, schema, PACKAGE_LIST.tableName));
+  const create = firstRun || step?.kind === 'migration';
+  const recorded = migrationTables(options);
+  const seeded = seededTables(options);
+  return {
+    schema,
+    create,
+    select: create ? recorded : recordTables(options),
+    insert: create ? [...seeded, ...recorded] : seeded,
+    own: alteredTables(options, (name) => firstRun || name === step?.name),
+  };
+}
+
+/** The tables that those migrations make, or complete when they are there already. */
+function alteredTables({ seeders }: ResolvedOptions, isPending: (migration: string) => boolean): string[] {
+  const casbin = Object.keys(casbinMigrations).some(isPending) ? ['casbin'] : [];
+  const others = seeders.filter(({ migrations }) => Object.keys(migrations ?? {}).some(isPending));
+  return [...casbin, ...others.flatMap(({ table }) => table ?? [])];
+}
+
+/** The tables that a bootstrap reads and writes, as far as it knows them; a seeder's may be qualified. */
+export function involvedTables(options: ResolvedOptions): string[] {
+  return [...seededTables(options), ...migrationTables(options)];
+}
+
+/** Those that seeders fill. */
+function seededTables({ seeders }: ResolvedOptions): string[] {
+  return [...new Set(seeders.flatMap(({ table }) => table ?? []))];
+}
+
+/** Those that a bootstrap reads to learn which migrations are applied. */
+function recordTables(options: ResolvedOptions): string[] {
+  const { packageMigrations, applicationMigrations, applicationList } = options;
+  return [
+    ...(packageMigrations === null ? [] : [PACKAGE_LIST.tableName]),
+    ...(applicationMigrations === null ? [] : [applicationList.tableName]),
+  ];
+}
+
+/** All that migrations are recorded in, the stock adapter's among them: ours records for it. */
+function migrationTables(options: ResolvedOptions): string[] {
+  const { packageMigrations, applicationMigrations, applicationList } = options;
+  return [
+    ...recordTables(options),
+    ...(packageMigrations === null ? [] : [PACKAGE_LIST.lockTableName, 'casbin_migrations']),
+    ...(applicationMigrations === null ? [] : [applicationList.lockTableName]),
+  ];
+}

@@ -1,0 +1,141 @@
+import { sql } from 'kysely';
+import { AdvisoryLockNotGranted, findAdvisoryLockHolders, findTableLockHolders } from '../database/lock.ts';
+import type { Session } from '../database/session.ts';
+import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
+import {
+  type BootstrapError,
+  type BootstrapErrorCode,
+  DatabaseError,
+  type LockHolder,
+  LockTimeoutError,
+  SeederError,
+} from '../errors.ts';
+import { PACKAGE_LIST } from '../migrator/migration.ts';
+import type { ResolvedOptions } from '../options/resolve.ts';
+import { reasonOf } from '../text.ts';
+import { explainPermission, involvedTables } from './explain-permission.ts';
+import { describeFailure, type Failure } from './explain-step.ts';
+import { inquire } from './inquire.ts';
+
+/** Faults that PostgreSQL has a code for, and we a remedy; null for any other. */
+export async function explainSqlstate(
+  failure: Failure,
+  options: ResolvedOptions,
+  session: Session | null,
+): Promise<BootstrapError | null> {
+  const { step, cause } = failure;
+  const refuse = (code: BootstrapErrorCode, remedy: string) =>
+    new DatabaseError(code, `${describeFailure(failure)}. Nothing was changed. ${remedy}`, { cause });
+  // What a migration's own SQL refers to is for the migration to know.
+  const inMigration = step?.kind === 'migration';
+  switch (errorCode(cause)) {
+    case SQLSTATE.LOCK_NOT_AVAILABLE:
+      return explainLockTimeout(failure, options, session);
+    case SQLSTATE.READ_ONLY_SQL_TRANSACTION:
+    case SQLSTATE.FEATURE_NOT_SUPPORTED:
+      return explainReadOnly(failure, session);
+    case SQLSTATE.INSUFFICIENT_PRIVILEGE:
+      return explainPermission(failure, options, session);
+    case SQLSTATE.QUERY_CANCELED:
+      return refuse(
+        'STATEMENT_TIMEOUT',
+        'Run it again; if the statement needs longer, raise statementTimeoutMs, or the statement_timeout of the role.',
+      );
+    case SQLSTATE.INVALID_SCHEMA_NAME:
+    case SQLSTATE.UNDEFINED_TABLE:
+      return inMigration ? null : explainMissingTable(failure, options);
+    case SQLSTATE.UNDEFINED_COLUMN:
+      return inMigration ? null : refuse('COLUMN_MISSING', 'Add it by a migration, or correct its name.');
+    case SQLSTATE.INVALID_COLUMN_REFERENCE:
+      if (inMigration) return null;
+      return refuse(
+        'UNIQUE_CONSTRAINT_MISSING',
+        step?.name === 'rbac'
+          ? 'The casbin table must be unique on (ptype, rule): alter table casbin drop constraint if exists casbin_uniq_rule, add unique (ptype, rule);'
+          : 'Rows are told apart by their key, so the table needs a unique constraint on exactly those columns.',
+      );
+    case SQLSTATE.PROGRAM_LIMIT_EXCEEDED:
+      if (!inMigration || step.name !== '0001_casbin') return null;
+      return refuse(
+        'RULE_TOO_LONG',
+        'A stored rule is too long for the indexes of casbin, which take about 2.7 kB. Find it and shorten its values: select id, ptype, rule from casbin order by length(rule::text) desc limit 1;',
+      );
+    default:
+      return null;
+  }
+}
+
+/** A table that is not there, and who was to make it. */
+function explainMissingTable(failure: Failure, options: ResolvedOptions): BootstrapError {
+  const message = `${describeFailure(failure)}. Nothing was changed. ${remedy(failure, options)}`;
+  return new DatabaseError('TABLE_MISSING', message, { cause: failure.cause });
+}
+
+function remedy({ step }: Failure, { packageMigrations, seeders }: ResolvedOptions): string {
+  if (step === null) return 'Run bootstrapDatabase() first, or name the schema that holds the tables.';
+  if (packageMigrations === null) {
+    return 'With migrations: false another tool must have made all tables before: run it, or leave the option out, so that they are made here.';
+  }
+  const own = seeders.find(({ name }) => name === step.name)?.migrations;
+  if (step.name === 'rbac' || own !== undefined) {
+    const names = step.name === 'rbac' ? ['0001_casbin'] : Object.keys(own ?? {});
+    const list = names.map((name) => `'${name.replaceAll("'", "''")}'`).join(', ');
+    return `The migration that makes it was applied, so it was removed or renamed since. Restore it, or have it made again: delete from ${PACKAGE_LIST.tableName} where name in (${list});`;
+  }
+  return 'Add a migration that makes it, to the seeder or to the migrations option, or correct its name.';
+}
+
+/** A lock that was not granted in time, and who holds it. */
+async function explainLockTimeout(
+  { step, cause }: Failure,
+  options: ResolvedOptions,
+  session: Session | null,
+): Promise<LockTimeoutError> {
+  const { schema, lockTimeoutMs } = options;
+  const advisory = cause instanceof AdvisoryLockNotGranted;
+  const holders = await inquire(session, [], (db) =>
+    advisory
+      ? findAdvisoryLockHolders(db, schema)
+      : findTableLockHolders(db, schema, involvedTables(options)),
+  );
+  const lock = advisory ? `The lock of ${cause.owner}` : 'A lock on a table or a row';
+  const waiting = step?.name ? ` for ${step.kind} "${step.name}"` : '';
+  const list = holders.map(describeHolder).join('; ');
+  const holder = list === '' ? 'The lock has since been released' : `It is held by ${list}`;
+  const message = `${lock} was not granted${waiting} within ${lockTimeoutMs} ms. Nothing was changed. ${holder}. Wait for it and run again, raise lockTimeoutMs, or end the session that holds it with pg_terminate_backend.`;
+  return new LockTimeoutError(message, holders, { cause });
+}
+
+function describeHolder({ pid, applicationName, since }: LockHolder): string {
+  const name = applicationName === '' ? 'no application_name' : applicationName;
+  return `pid ${pid} (${name}${since === null ? '' : `, in a transaction since ${since.toISOString()}`})`;
+}
+
+/**
+ * A transaction that may not write: on a standby the write transaction can't even begin, which PostgreSQL calls a
+ * feature that it does not support. Null when that code means something else.
+ */
+async function explainReadOnly(
+  { step, cause }: Failure,
+  session: Session | null,
+): Promise<BootstrapError | null> {
+  const standby = await inquire(session, false, async (db) => {
+    const { rows } = await sql<{ standby: boolean }>`select pg_is_in_recovery() as standby`.execute(db);
+    return rows[0]?.standby === true;
+  });
+  if (!standby && step?.kind === 'seeder') return wroteWhileLooking(step.name ?? '', cause);
+  if (!standby && errorCode(cause) === SQLSTATE.FEATURE_NOT_SUPPORTED) return null;
+  const server = standby ? 'this server is a standby, which only reads' : 'the server only reads';
+  return new DatabaseError(
+    'READ_ONLY_DATABASE',
+    `There is something to do, and ${server}: ${reasonOf(cause)}. Nothing was changed. Run the bootstrap on the primary once; then it works here too.`,
+    { cause },
+  );
+}
+
+/** The write transaction is opened as one, so a read-only one is that of the look. */
+function wroteWhileLooking(seeder: string, cause: unknown): BootstrapError | null {
+  if (errorCode(cause) !== SQLSTATE.READ_ONLY_SQL_TRANSACTION) return null;
+  const message = `Seeder "${seeder}" failed: its isSeeded must only read, but it wrote (${reasonOf(cause)}). Nothing was changed. Write in seed.`;
+  return new SeederError(seeder, message, { cause });
+}

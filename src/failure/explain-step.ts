@@ -1,0 +1,84 @@
+import { NestedTransactionRefused, TransactionAborted } from '../database/dialect.ts';
+import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
+import { type Step, TransactionEnded } from '../database/step-failure.ts';
+import { type BootstrapError, type BootstrapErrorCode, MigrationError, SeederError } from '../errors.ts';
+import { reasonOf } from '../text.ts';
+import { attemptsFor, isConflict, isPassing } from './retry.ts';
+
+/** What ended an attempt, and in whose part of it. */
+export interface Failure {
+  /** Null outside of every migration and seeder. */
+  readonly step: Step | null;
+  readonly cause: unknown;
+}
+
+/** The failure as a clause: `Seeder "providers" failed: connection terminated`. */
+export function describeFailure({ step, cause }: Failure): string {
+  if (step === null) return reasonOf(cause);
+  if (step.name === null) return `The migrations failed: ${reasonOf(cause)}`;
+  return `${nameStep(step)} failed: ${reasonOf(cause)}`;
+}
+
+/** What only a migration or a seeder can do wrong: to end the transaction, to leave it aborted, to need another. */
+export function explainTransactionMisuse({ step, cause }: Failure): BootstrapError | null {
+  if (step === null) return null;
+  const fail = (code: BootstrapErrorCode, message: string) => stepError(step, code, message, cause);
+  const name = nameStep(step);
+  const ownTool = 'run it by your own tool before, and pass migrations: false';
+  const remedy =
+    step.kind === 'migration'
+      ? `Remove its transaction statements, or ${ownTool}.`
+      : 'Use the db that it is given.';
+  if (cause instanceof NestedTransactionRefused) {
+    const message = `${name} must not begin, commit or roll back a transaction, as it runs in the one of the bootstrap: ${reasonOf(cause)}. Nothing was changed. ${remedy}`;
+    return fail('MIGRATION_ENDED_TRANSACTION', message);
+  }
+  if (cause instanceof TransactionEnded) {
+    const message = `${name} must not begin, commit or roll back a transaction, but it ended the one of the bootstrap, so a part of what was written may have been committed. ${remedy} Then run again, which adds what is missing.`;
+    return fail('MIGRATION_ENDED_TRANSACTION', message);
+  }
+  if (cause instanceof TransactionAborted) {
+    const message = `${name} caught an SQL error and went on, but PostgreSQL had aborted the transaction: ${reasonOf(cause.cause)}. Nothing was changed. Let it throw, or avoid the error (if not exists, on conflict do nothing).`;
+    return fail('MIGRATION_FAILED', message);
+  }
+  const code = errorCode(cause);
+  if (code === SQLSTATE.ACTIVE_SQL_TRANSACTION || code === SQLSTATE.UNSAFE_NEW_ENUM_VALUE_USAGE) {
+    const alone = code === SQLSTATE.ACTIVE_SQL_TRANSACTION;
+    const where = alone ? 'in a transaction' : 'in the transaction that adds the enum value';
+    const message = `${name} can't run ${where} (${reasonOf(cause)}), and a bootstrap is one transaction. Nothing was changed. ${step.kind === 'migration' ? `Instead, ${ownTool}.` : 'Do that part outside of the bootstrap, before or after it.'}`;
+    return fail('MIGRATION_NOT_TRANSACTIONAL', message);
+  }
+  return null;
+}
+
+/** Any other failure of a migration or a seeder, by its name and its own reason. */
+export function explainStepFailure(failure: Failure): BootstrapError | null {
+  const { step, cause } = failure;
+  if (step === null) return null;
+  const message = isConflict(cause)
+    ? `${describeFailure(failure)}. It was tried ${attemptsFor(cause)} times. Nothing was changed. ${remedyForConflict(cause)}`
+    : `${describeFailure(failure)}. Nothing was changed.`;
+  return stepError(step, 'MIGRATION_FAILED', message, cause);
+}
+
+/** That somebody was met each time is unlikely where it could be the step's own fault. */
+function remedyForConflict(cause: unknown): string {
+  return isPassing(cause)
+    ? 'Run it again.'
+    : 'If nobody else writes the same, let it pass over what is there (if not exists, on conflict do nothing); else run it again.';
+}
+
+/** `migrationCode` is for migrations: a seeder's failures all have one code. */
+function stepError(
+  { kind, name }: Step,
+  migrationCode: BootstrapErrorCode,
+  message: string,
+  cause: unknown,
+): BootstrapError {
+  if (kind === 'migration') return new MigrationError(migrationCode, name, message, { cause });
+  return new SeederError(name ?? '', message, { cause });
+}
+
+function nameStep({ kind, name }: Step): string {
+  return `${kind === 'seeder' ? 'Seeder' : 'Migration'} "${name ?? '(unnamed)'}"`;
+}

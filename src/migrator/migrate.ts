@@ -1,0 +1,240 @@
+import * as kysely from 'kysely';
+import { sql } from 'kysely';
+import { hasTable } from '../database/catalog.ts';
+import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
+import {
+  type AnyKysely,
+  type AnyTransaction,
+  isSameTransaction,
+  searchPathExpression,
+} from '../database/transaction.ts';
+import type { TakeoverReport } from '../report.ts';
+import {
+  type Migration,
+  type MigrationList,
+  type MigrationProvider,
+  type Migrations,
+  PACKAGE_LIST,
+} from './migration.ts';
+import { takeOver } from './takeover.ts';
+
+/** What is to be migrated; null where another tool does it, or there is nothing. */
+export interface MigrationPlan {
+  readonly schema: string;
+  /** Where the application's own are recorded and run. */
+  readonly applicationSchema: string;
+  readonly packageMigrations: Migrations | null;
+  readonly applicationMigrations: Migrations | null;
+  readonly applicationList: MigrationList;
+  /** Called before the first migration, if any is pending; what it returns is called after each. */
+  readonly watch: () => Promise<(migration: string) => Promise<void>>;
+}
+
+/** What migrating did. */
+export interface Migrated {
+  readonly applied: readonly string[];
+  readonly takeover: TakeoverReport | null;
+  /** Whether this library had never migrated the schema before; where another tool does, whether no rule is stored. */
+  readonly firstRun: boolean;
+}
+
+/**
+ * Runs what is pending of this package's and the seeders' migrations, then of the application's: two runs, each
+ * with a table of its own. In one list their names would interleave, which Kysely calls corrupted, and the
+ * application would no longer be free to run a Migrator itself.
+ *
+ * @param db what `trx` was opened on
+ */
+export async function migrateDatabase(
+  db: AnyKysely,
+  trx: AnyTransaction,
+  plan: MigrationPlan,
+): Promise<Migrated> {
+  const { schema, applicationSchema, packageMigrations, applicationMigrations, applicationList } = plan;
+  let afterEach: ((migration: string) => Promise<void>) | undefined;
+  const run = async (given: Omit<MigrationRun, 'afterEach'>, known: readonly string[]) => {
+    if (!isPending(given.migrations, known)) return;
+    afterEach ??= await plan.watch();
+    applied.push(...(await runMigrations(db, { ...given, afterEach })));
+  };
+  const applied: string[] = [];
+  let takeover: TakeoverReport | null = null;
+  let firstRun = packageMigrations === null && !(await hasRules(trx, schema));
+  if (packageMigrations !== null) {
+    const known = await readApplied(trx, schema, PACKAGE_LIST.tableName);
+    firstRun = known.length === 0;
+    if (firstRun) takeover = await takeOver(trx, schema);
+    // An older release meets names that a newer one has applied. Kysely insists on knowing each.
+    const ignored = known.filter((name) => !Object.hasOwn(packageMigrations, name));
+    await run({ list: PACKAGE_LIST, schema, migrations: packageMigrations, ignored }, known);
+  }
+  if (applicationMigrations !== null) {
+    const known = await readApplied(trx, applicationSchema, applicationList.tableName);
+    const given = {
+      list: applicationList,
+      schema: applicationSchema,
+      migrations: applicationMigrations,
+    };
+    await withSchemaFirst(trx, plan, () => run(given, known));
+  }
+  return { applied, takeover, firstRun };
+}
+
+/** Runs what makes the application's tables with its schema first on the search_path, where that is another one. */
+async function withSchemaFirst(trx: AnyTransaction, plan: MigrationPlan, work: () => Promise<void>) {
+  const { schema, applicationSchema } = plan;
+  if (schema === applicationSchema) return work();
+  await sql`select ${searchPathExpression(applicationSchema)}`.execute(trx);
+  await work();
+  await sql`select ${searchPathExpression(schema)}`.execute(trx);
+}
+
+function isPending(migrations: Migrations, known: readonly string[]): boolean {
+  return Object.keys(migrations).some((name) => !known.includes(name));
+}
+
+async function hasRules(trx: AnyTransaction, schema: string): Promise<boolean> {
+  if (!(await hasTable(trx, schema, 'casbin'))) return false;
+  const { rows } = await sql`select from ${sql.id(schema, 'casbin')} limit 1`.execute(trx);
+  return rows.length > 0;
+}
+
+async function readApplied(trx: AnyTransaction, schema: string, table: string): Promise<string[]> {
+  if (!(await hasTable(trx, schema, table))) return [];
+  const { rows } = await sql<{ name: string }>`
+    select name from ${sql.id(schema, table)} order by name
+  `.execute(trx);
+  return rows.map(({ name }) => name);
+}
+
+/** One run of Kysely's Migrator. */
+interface MigrationRun {
+  readonly list: MigrationList;
+  readonly schema: string;
+  readonly migrations: Migrations;
+  /** Names that the table has and `migrations` lacks, which are to be ignored; Kysely would refuse them. */
+  readonly ignored?: readonly string[];
+  /** Called after each migration, with its name; what it throws fails that migration. */
+  readonly afterEach: (migration: string) => Promise<void>;
+}
+
+/**
+ * Runs what is pending through Kysely's Migrator, inside the transaction that is open on `db`.
+ *
+ * @param db the Kysely that the transaction was opened on: on 0.28 a Migrator can't use a Transaction itself
+ * @returns the names of the migrations that were applied, in order
+ * @throws StepFailure naming the migration that failed or ended the transaction
+ */
+async function runMigrations(db: AnyKysely, run: MigrationRun): Promise<string[]> {
+  const Migrator = await loadMigrator();
+  const migrator = new Migrator({
+    db: inOneSchema(db, run.schema),
+    provider: { getMigrations: async () => ({ ...placeholders(run.ignored), ...guardAll(run) }) },
+    disableTransactions: true,
+    allowUnorderedMigrations: run.list.allowUnorderedMigrations,
+    migrationTableSchema: run.schema,
+    migrationTableName: run.list.tableName,
+    migrationLockTableName: run.list.lockTableName,
+  });
+  const { error, results = [] } = await migrator.migrateToLatest();
+  const failed = results.find(({ status }) => status === 'Error');
+  // A migration may throw undefined, and then there is no error but a failure all the same.
+  if (error !== undefined || failed !== undefined) {
+    throw new StepFailure({ kind: 'migration', name: failed?.migrationName ?? null }, error);
+  }
+  return results.filter(({ status }) => status === 'Success').map(({ migrationName }) => migrationName);
+}
+
+function guardAll({ migrations, afterEach }: MigrationRun): Record<string, Migration> {
+  const entries = Object.entries(migrations).map(([name, migration]) => {
+    return [name, guard(migration, () => afterEach(name))] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** The migration, followed by a look at whether the transaction that it was given is still open. */
+function guard(migration: Migration, after: () => Promise<void>): Migration {
+  return {
+    async up(db) {
+      await migration.up(db.withoutPlugins());
+      if (!(await isSameTransaction(db))) {
+        throw new TransactionEnded('It ended the transaction that it runs in');
+      }
+      await after();
+    },
+  };
+}
+
+function placeholders(names: readonly string[] = []): Record<string, Migration> {
+  return Object.fromEntries(names.map((name) => [name, { up: async () => {} }]));
+}
+
+interface Named {
+  readonly name: string;
+  readonly schema: string;
+}
+
+/**
+ * The same Kysely for a Migrator, which looks by it for its own tables in one schema only. Kysely's introspection
+ * reads each column of each schema, so with a schema for each of many tenants every one would take longer than
+ * the one before. Migrations are given the real one.
+ */
+function inOneSchema(db: AnyKysely, schema: string): AnyKysely {
+  const introspection = {
+    getSchemas: async () => {
+      const { rows } = await sql<{ name: string }>`
+        select nspname as name from pg_catalog.pg_namespace where nspname = ${schema}
+      `.execute(db);
+      return rows;
+    },
+    getTables: async () => {
+      const { rows } = await sql<Named>`
+        select tablename as name, schemaname as schema from pg_catalog.pg_tables where schemaname = ${schema}
+      `.execute(db);
+      return rows;
+    },
+  };
+  return new Proxy(db, {
+    get(target, key) {
+      if (key === 'introspection') return introspection;
+      const value: unknown = Reflect.get(target, key, target);
+      // A Kysely keeps what it has in private fields, which the proxy has not.
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+/** As much of Kysely's MigrationResultSet as we read; its Migrator never throws. */
+interface MigrationOutcome {
+  readonly error?: unknown;
+  readonly results?: readonly {
+    readonly migrationName: string;
+    readonly status: 'Success' | 'Error' | 'NotExecuted';
+  }[];
+}
+
+interface MigratorProps {
+  readonly db: AnyKysely;
+  readonly provider: MigrationProvider;
+  readonly disableTransactions: boolean;
+  readonly allowUnorderedMigrations: boolean;
+  readonly migrationTableName: string;
+  readonly migrationLockTableName: string;
+  readonly migrationTableSchema: string;
+}
+
+type MigratorClass = new (props: MigratorProps) => { migrateToLatest(): Promise<MigrationOutcome> };
+
+/** Kysely's Migrator, from where the installed version has it: 0.29 moved it out of the root. */
+async function loadMigrator(): Promise<MigratorClass> {
+  const inRoot: unknown = Reflect.get(kysely, 'Migrator');
+  if (isClass(inRoot)) return inRoot;
+  // A variable, as 0.28 has no such module for the compiler to find.
+  const specifier = 'kysely/migration';
+  const { Migrator }: { Migrator: MigratorClass } = await import(specifier);
+  return Migrator;
+}
+
+function isClass(value: unknown): value is MigratorClass {
+  return typeof value === 'function';
+}

@@ -1,0 +1,162 @@
+import type { Problem } from '../errors.ts';
+import type { DefinedRule } from './compile.ts';
+import type { PolicyDefinition } from './definition.ts';
+import { buildHierarchies, findCycles, findTooDeep, type Hierarchy, type IsFollowed } from './hierarchy.ts';
+import { placeIn } from './place.ts';
+import { formatRule, formatText, formatValue } from './rule.ts';
+import type { RuleSet } from './rule-set.ts';
+
+/** How many values a rule of each ptype must have, as the model defines them. */
+export type RuleLengths = ReadonlyMap<string, number>;
+
+/** Rules that the model has no place for: unknown ptype, wrong number of values. */
+export function findMisfits(rules: readonly DefinedRule[], lengths: RuleLengths): Problem[] {
+  return rules.flatMap((rule): Problem[] => {
+    const length = lengths.get(rule.ptype);
+    if (length === undefined) {
+      const known = [...lengths.keys()].join(', ');
+      const message = `rule "${formatRule(rule)}" has ptype ${formatText(rule.ptype)}, which the model does not define. Use one of ${known}, or define it in the model.`;
+      return [{ code: 'RULE_UNKNOWN_PTYPE', at: rule.at, message }];
+    }
+    if (rule.values.length !== length) {
+      const message = `rule "${formatRule(rule)}" has ${count(rule.values.length)}, but the model defines ${length} for "${rule.ptype}". Make them agree.`;
+      return [{ code: 'RULE_WRONG_LENGTH', at: rule.at, message }];
+    }
+    return [];
+  });
+}
+
+/** Rules that stand in the definition more than once. */
+export function findDuplicates(defined: RuleSet<DefinedRule>): Problem[] {
+  return defined.rules.flatMap((rule): Problem[] => {
+    const first = defined.rules[defined.indexOf(rule)];
+    if (first === undefined || first === rule) return [];
+    const message = `rule "${formatRule(rule)}" is already defined at ${first.at}. Remove one of them.`;
+    return [{ code: 'RULE_DUPLICATE', at: rule.at, message }];
+  });
+}
+
+/** Values that PostgreSQL's jsonb can't hold: NUL, and half of a surrogate pair. */
+export function findUnstorable(rules: readonly DefinedRule[]): Problem[] {
+  return rules.flatMap((rule): Problem[] => {
+    const value = isUnstorable(rule.ptype) ? rule.ptype : rule.values.find(isUnstorable);
+    if (value === undefined) return [];
+    const what = value.includes('\0') ? 'a NUL character' : 'half of a surrogate pair';
+    const message = `value ${formatText(value)} holds ${what}, which PostgreSQL can't store. Remove it.`;
+    return [{ code: 'VALUE_UNSTORABLE', at: rule.at, message }];
+  });
+}
+
+function isUnstorable(text: string): boolean {
+  return text.includes('\0') || !text.isWellFormed();
+}
+
+/** Roles named in `inherits` that are not under `roles`. */
+export function findUndefinedRoles(definition: PolicyDefinition): Problem[] {
+  const roles = definition.roles ?? {};
+  return Object.entries(roles).flatMap(([role, { inherits = [] }]) =>
+    inherits.flatMap((parent, index): Problem[] => {
+      if (Object.hasOwn(roles, parent)) return [];
+      const at = placeIn(definition, 'roles', role, 'inherits', index);
+      const message = `role ${formatText(role)} inherits from ${formatText(parent)}, which is not defined. Add it under roles, or remove the inheritance.`;
+      return [{ code: 'ROLE_UNDEFINED', at, message }];
+    }),
+  );
+}
+
+/** Inheritance that can't mean what it says: from itself, or in a circle. */
+export function findBrokenHierarchies(rules: readonly DefinedRule[]): Problem[] {
+  const fromItself = rules
+    .filter(({ ptype, values }) => ptype.startsWith('g') && values.length > 1 && values[0] === values[1])
+    .map(
+      ({ at, values }): Problem => ({
+        code: 'ROLE_INHERITS_ITSELF',
+        at,
+        message: `role ${formatText(values[0] ?? '')} inherits from itself. Remove the inheritance.`,
+      }),
+    );
+  const placeOfLink = linkFinder(rules);
+  const cycles = buildHierarchies(rules).flatMap((hierarchy) =>
+    findCycles(hierarchy).map(
+      (path): Problem => ({
+        code: 'ROLE_CYCLE',
+        at: placeOfLink(hierarchy, path),
+        message: `roles inherit from each other in a circle${formatDomain(hierarchy)}: ${formatPath(path)}. Remove one of the links.`,
+      }),
+    ),
+  );
+  return [...fromItself, ...cycles];
+}
+
+/** Inheritance over more links than the enforcer's role managers follow. */
+export async function findUnfollowed(
+  rules: readonly DefinedRule[],
+  isFollowedIn: (hierarchy: Hierarchy) => IsFollowed,
+): Promise<Problem[]> {
+  const placeOfLink = linkFinder(rules);
+  const problems: Problem[] = [];
+  for (const hierarchy of buildHierarchies(rules)) {
+    for (const path of await findTooDeep(hierarchy, isFollowedIn(hierarchy))) {
+      const links = path.length - 1;
+      const message = `role ${formatText(path[0] ?? '')} inherits over ${links} links${formatDomain(hierarchy)}, and Casbin silently stops at ${links - 1}: ${formatPath(path)}. Flatten the hierarchy.`;
+      problems.push({ code: 'ROLE_TOO_DEEP', at: placeOfLink(hierarchy, path), message });
+    }
+  }
+  return problems;
+}
+
+function formatDomain({ domain }: Hierarchy): string {
+  return domain === '' ? '' : ` in domain ${formatValue(domain)}`;
+}
+
+/** Tells where the first link of a path of roles is defined. */
+function linkFinder(
+  rules: readonly DefinedRule[],
+): (hierarchy: Hierarchy, path: readonly string[]) => string {
+  return ({ ptype, domain }, [from, to]) => {
+    const link = rules.find(({ ptype: own, values: [child, parent, ...domains] }) => {
+      return own === ptype && child === from && parent === to && domains.join(', ') === domain;
+    });
+    return link?.at ?? 'policy';
+  };
+}
+
+function count(values: number): string {
+  return values === 1 ? '1 value' : `${values} values`;
+}
+
+/** How many roles of a path are shown at each of its ends; twelve are what is too deep at least. */
+const SHOWN_ROLES = 8;
+
+function formatPath(path: readonly string[]): string {
+  const roles = path.map(formatValue);
+  const hidden = roles.length - 2 * SHOWN_ROLES;
+  if (hidden > 0) roles.splice(SHOWN_ROLES, hidden, `… ${hidden} more …`);
+  return roles.join(' → ');
+}
+
+/**
+ * Names in `allow`, `deny` and `never` that the roles of a definition don't have: what the compiler finds in the
+ * argument of `definePolicy`, for files. A misspelt request would be denied, so `never` would hold for nothing.
+ */
+export function findUnknownNames(definition: PolicyDefinition): Problem[] {
+  const { roles, rules } = definition;
+  if (roles === undefined || rules !== undefined) return [];
+  const permissions = Object.values(roles).flatMap((role) => Object.entries(role.permissions ?? {}));
+  const known = [
+    { what: 'role', names: new Set(Object.keys(roles)) },
+    { what: 'resource', names: new Set(permissions.map(([resource]) => resource)) },
+    { what: 'action', names: new Set(permissions.flatMap(([, actions = []]) => actions)) },
+  ];
+  const requests = (['allow', 'deny', 'never'] as const).flatMap((kind) =>
+    (definition[kind] ?? []).map((request, index) => ({ kind, index, request })),
+  );
+  return requests.flatMap(({ kind, index, request }) =>
+    known.flatMap(({ what, names }, position): Problem[] => {
+      const name = request[position];
+      if (name === undefined || names.has(name)) return [];
+      const message = `no ${what} of this definition is called ${formatText(name)}. Correct it, or give the definition a list of rules, even an empty one, if the request is right.`;
+      return [{ code: 'REQUEST_NAME_UNKNOWN', at: placeIn(definition, kind, index, position), message }];
+    }),
+  );
+}

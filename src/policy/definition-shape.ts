@@ -1,0 +1,69 @@
+import * as v from 'valibot';
+import type { Problem } from '../errors.ts';
+import { describeIssue, dictionary, fields } from './issues.ts';
+import { findPlace } from './place.ts';
+
+/** YAML reads `1` and `true` as what they look like. */
+const text = v.string(({ input }) =>
+  ['number', 'boolean'].includes(typeof input) ? 'must be a string: quote it' : 'must be a string',
+);
+const list = v.array(text, 'must be a list of strings');
+const names = unlessFine(isTextList, list);
+const role = fields(
+  {
+    inherits: v.optional(names),
+    permissions: v.optional(dictionary(names, 'must be an object of resource → actions')),
+  },
+  'must be an object with inherits and permissions',
+);
+const rule = v.pipe(list, v.minLength(2, 'must be two strings or more: a ptype and its values'));
+const requests = v.array(
+  v.pipe(list, v.minLength(1, 'must be one string or more: the values of a request')),
+  'must be a list of requests',
+);
+
+const entries = {
+  roles: v.optional(dictionary(role, 'must be an object of role → definition')),
+  rules: v.optional(unlessFine(isRuleList, v.array(rule, 'must be a list of rules'))),
+  allow: v.optional(requests),
+  deny: v.optional(requests),
+  never: v.optional(requests),
+  samples: v.optional(requests),
+};
+const message = 'must be a policy definition: an object with roles and rules';
+
+/** The shape of a definition, in code. `model/policy.schema.json` says the same of one in a file. */
+export const definitionShape = fields(entries, message);
+
+const fileShape = fields({ ...entries, $schema: v.optional(text) }, message);
+
+/** Everything about the shape of a file's content that is wrong. */
+export function checkFileShape(file: string, content: unknown): Problem[] {
+  const { issues = [] } = v.safeParse(fileShape, content);
+  return issues.map((issue) => {
+    const { code, at: path, message } = describeIssue(issue, '');
+    const keys = issue.path?.map(({ key }) => String(key)) ?? [];
+    const what = path === '' ? message : `${path}: ${message}`;
+    return { code, at: findPlace(content, keys) ?? file, message: what };
+  });
+}
+
+/** The schema for what a plain look finds fault with: valibot copies what it goes through, and this may be much. */
+function unlessFine(isFine: (input: unknown) => boolean, schema: v.GenericSchema): v.GenericSchema {
+  return v.lazy((input) => (isFine(input) ? v.any() : schema));
+}
+
+function isRuleList(input: unknown): boolean {
+  return isListOf(input, (rule) => isTextList(rule) && Array.isArray(rule) && rule.length > 1);
+}
+
+function isTextList(input: unknown): boolean {
+  return isListOf(input, (text) => typeof text === 'string');
+}
+
+/** Not `every`, which passes over the holes of a list. */
+function isListOf(input: unknown, isFine: (element: unknown) => boolean): boolean {
+  if (!Array.isArray(input)) return false;
+  for (const element of input) if (!isFine(element)) return false;
+  return true;
+}

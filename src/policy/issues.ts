@@ -1,0 +1,98 @@
+import * as v from 'valibot';
+import type { Problem } from '../errors.ts';
+import { shorten } from '../text.ts';
+import { pathOf } from './place.ts';
+import { formatText } from './rule.ts';
+
+/** The type's name where valibot has it from a constructor. */
+const KINDS: Readonly<Record<string, string>> = {
+  Object: 'an object',
+  Array: 'a list',
+  Function: 'a function',
+  undefined: 'missing',
+};
+
+/** What is wrong, and where: at a path below `root`. */
+export function describeIssue(issue: v.BaseIssue<unknown>, root: string): Problem {
+  const keys = (issue.path ?? []).map(({ key }) => String(key));
+  const at = keys.length === 0 ? root : pathOf(...keys);
+  if (issue.expected === NOTHING) return { code: 'OPTION_UNKNOWN', at, message: `${issue.message}.` };
+  if (isMissingKey(issue)) {
+    const parent = keys.length === 1 ? root : pathOf(...keys.slice(0, -1));
+    const message = `it is missing: ${parent} ${issue.message}.`;
+    return { code: 'OPTION_INVALID', at, message };
+  }
+  return { code: 'OPTION_INVALID', at, message: `${issue.message} (it ${describeReceived(issue)}).` };
+}
+
+function describeReceived({ type, input, received }: v.BaseIssue<unknown>): string {
+  if (typeof input === 'string') return `is ${formatText(shorten(input, 80))}`;
+  if (type === 'min_length') return `has ${received}`;
+  return `is ${KINDS[received] ?? received}`;
+}
+
+/** An issue of the object itself, at the key that it lacks. */
+function isMissingKey(issue: v.BaseIssue<unknown>): boolean {
+  return (
+    issue.type === 'loose_object' && issue.received === 'undefined' && issue.path?.at(-1)?.type === 'object'
+  );
+}
+
+/** What {@link fields} expects of a key that it does not know; no other issue expects it. */
+const NOTHING = 'no such option';
+
+/** An object literal or a module: an array, a Map or a Date would pass as an empty object else. */
+function plainObject(message: string) {
+  return v.custom<object>(
+    (value) => ['[object Object]', '[object Module]'].includes(Object.prototype.toString.call(value)),
+    message,
+  );
+}
+
+/** An object with these keys and no other; a message about another names those that there are. */
+export function fields<const Entries extends v.ObjectEntries>(entries: Entries, message: string) {
+  // Lazy for the sake of the input: valibot's copy of it lacks keys such as `constructor`.
+  return v.lazy((input) =>
+    v.pipe(
+      plainObject(message),
+      v.looseObject(entries, message),
+      v.rawCheck(({ addIssue }) => {
+        const given = Object(input);
+        for (const [key, value] of Object.entries<unknown>(given)) {
+          if (Object.hasOwn(entries, key)) continue;
+          addIssue({
+            expected: NOTHING,
+            message: `there is no such option. Known are ${Object.keys(entries).join(', ')}`,
+            path: [{ type: 'object', origin: 'key', input: given, key, value }],
+          });
+        }
+      }),
+    ),
+  );
+}
+
+/**
+ * An object of any keys, with values of one kind. Through a Map, as valibot's record passes over keys such as
+ * `constructor`, which may be the name of a role.
+ */
+export function dictionary<Value extends v.GenericSchema>(value: Value, message: string) {
+  return v.pipe(
+    plainObject(message),
+    v.check(
+      (input) => inheritedKeys(input).length === 0,
+      ({ input }) => {
+        const keys = inheritedKeys(Object(input)).join(', ');
+        return `must have its keys itself, and inherits ${keys}. In JavaScript, write the key __proto__ as ["__proto__"]`;
+      },
+    ),
+    v.transform((input) => new Map(Object.entries(input))),
+    v.map(v.string(), value),
+  );
+}
+
+/** Keys that reading the entries of an object leaves out, as where `__proto__: {…}` in a literal gave it a prototype. */
+function inheritedKeys(input: object): string[] {
+  const keys: string[] = [];
+  for (const key in input) if (!Object.hasOwn(input, key)) keys.push(key);
+  return keys;
+}

@@ -1,0 +1,158 @@
+import type {
+  Decision,
+  Explanation,
+  Holders,
+  IntegrityFinding,
+  RowOrder,
+  VerificationFailure,
+  VerificationReport,
+} from '../report.ts';
+import { listNames } from '../text.ts';
+import { type Column, renderTable } from './table.ts';
+
+/**
+ * Renders what a verification found wrong as plain text: defined rules that are missing, each request that is
+ * not decided as it must be, and stored rules that no enforcer reads back as written.
+ *
+ * Empty when nothing is wrong. No line break at the end.
+ */
+export function renderFailures(report: VerificationReport): string {
+  const of = (kind: VerificationFailure['kind']) =>
+    report.failures.filter((failure) => failure.kind === kind);
+
+  return [
+    ...renderFindings(
+      of('missing-rule'),
+      (total) => `${count(total, 'defined rule is', 'defined rules are')} missing from the database:`,
+      [{ title: 'rule' }],
+      (failure) => [failure.rule ? policyLine(failure.rule) : failure.message],
+    ),
+    ...renderDecisions(
+      of('decision'),
+      (total) => `${count(total, 'request is', 'requests are')} not decided as expected:`,
+    ),
+    ...renderDecisions(
+      of('never'),
+      (total) => `${count(total, 'request is', 'requests are')} allowed and must never be:`,
+    ),
+    ...renderDecisions(
+      of('drift'),
+      (total) => `${count(total, 'request is', 'requests are')} decided otherwise than defined:`,
+    ),
+    ...renderAddedRules(
+      of('drift'),
+      (total) => `${count(total, 'stored rule is', 'stored rules are')} not defined:`,
+    ),
+    ...renderIntegrity(
+      report.integrity.filter((finding) => finding.severity === 'failure'),
+      (total) => `${count(total, 'problem')} with stored rules:`,
+    ),
+    ...renderOmitted(report.omitted.failures, 'failure is', 'failures are'),
+    ...renderRowOrder(report.rowOrder),
+  ].join('\n\n');
+}
+
+/** What a report counts beyond what it lists. */
+export function renderOmitted(amount: number, one: string, several: string): string[] {
+  return amount === 0 ? [] : [`${count(amount, `more ${one}`, `more ${several}`)} not listed.`];
+}
+
+/** Whole, as it is to be run: a statement that was cut off would remove rules and not put them back. */
+function renderRowOrder(rowOrder: RowOrder | null): string[] {
+  if (rowOrder === null) return [];
+  return [rowOrder.advice, ...(rowOrder.statements.length > 0 ? [rowOrder.statements.join('\n')] : [])];
+}
+
+/** A finding about a request, or about a stored rule alone: its request is empty then. */
+interface Judged extends Explanation {
+  readonly request: readonly string[];
+  readonly expected: Decision | null;
+  readonly actual: Decision | null;
+  /** Of drift only. */
+  readonly holders?: Holders | null;
+}
+
+/** Renders those findings that are about a request: what was expected, what came, and why; of drift, for whom. */
+export function renderDecisions(findings: readonly Judged[], headline: Headline): string[] {
+  const decisions = findings.filter(({ request }) => request.length > 0);
+  const withHolders = decisions.some(({ holders }) => holders != null);
+  return renderFindings(
+    decisions,
+    headline,
+    [
+      { title: 'request' },
+      { title: 'expected' },
+      { title: 'actual' },
+      { title: 'why' },
+      ...(withHolders ? [WHO] : []),
+    ],
+    ({ request, expected, actual, reason, holders }) => [
+      policyLine(request),
+      expected ?? '',
+      actual ?? '',
+      reason,
+      ...(withHolders ? [holdersLine(holders)] : []),
+    ],
+  );
+}
+
+/** Renders those findings that are about a stored rule which no request shows. */
+export function renderAddedRules(findings: readonly Judged[], headline: Headline): string[] {
+  return renderFindings(
+    findings.filter(({ request }) => request.length === 0),
+    headline,
+    [{ title: 'row', align: 'right' }, { title: 'rule' }, WHO],
+    ({ ids, rule, holders }) => [ids.join(', '), policyLine(rule ?? []), holdersLine(holders)],
+  );
+}
+
+const WHO = { title: 'who has it now' } as const;
+
+function holdersLine(holders: Holders | null | undefined): string {
+  return holders ? listNames(holders.names, holders) : '';
+}
+
+/** What stands above so and so many findings. */
+export type Headline = (total: number) => string;
+
+/** More of one kind would bury the rest; the report itself has all of them. */
+const SHOWN = 50;
+
+/** Renders a headline and a table of what it announces, cut after 50 rows; nothing when there is nothing to show. */
+function renderFindings<T>(
+  findings: readonly T[],
+  headline: Headline,
+  columns: readonly Column[],
+  cells: (finding: T) => readonly string[],
+): string[] {
+  if (findings.length === 0) return [];
+  const hidden = findings.length - SHOWN;
+  const rest = hidden > 0 ? `\n  … and ${count(hidden, 'more', 'more')}` : '';
+  const table = renderTable(columns, findings.slice(0, SHOWN).map(cells));
+  return [`${headline(findings.length)}\n${table}${rest}`];
+}
+
+/** Renders stored rules that do not read back as written. */
+export function renderIntegrity(findings: readonly IntegrityFinding[], headline: Headline): string[] {
+  return renderFindings(
+    findings,
+    headline,
+    [{ title: 'row', align: 'right' }, { title: 'rule' }, { title: 'problem' }],
+    ({ ids, rule, message }) => [ids.join(', '), policyLine(rule), message],
+  );
+}
+
+/** `1 rule`, `2 rules`, `1,234 rules`; pass the plural where it is not the noun and an s. */
+export function count(amount: number, noun: string, plural = `${noun}s`): string {
+  return `${amount.toLocaleString('en-US')} ${amount === 1 ? noun : plural}`;
+}
+
+/** Values as a policy line has them: `p, user, accounts, read`. */
+function policyLine(values: readonly string[]): string {
+  return values.join(', ');
+}
+
+/** A duration as a person reads it: `85 ms`, `2.4 s`. */
+export function duration(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,113 @@
+import type { ClientLike, PoolLike } from '../database/client.ts';
+import { ConnectFailure, Session, withSession } from '../database/session.ts';
+import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
+
+type Work<T> = (client: ClientLike) => Promise<T>;
+
+/** Where the adapter's statements run. */
+export interface Connection {
+  /** Runs work of one statement. */
+  run<T>(work: Work<T>): Promise<T>;
+  /** Runs work of several statements that take effect together or not at all. */
+  atomically<T>(work: Work<T>): Promise<T>;
+}
+
+/**
+ * The connection that `source` stands for: of a pool, a client of its own for each piece of work; of a client,
+ * that client, one piece of work after the other.
+ */
+export function connectionOf(source: PoolLike | ClientLike): Connection {
+  return isPool(source) ? pooledConnection(source) : callersConnection(source);
+}
+
+/** `connect` alone does not tell: `pg.Client` and a checked-out client have it too, beside what no pool has. */
+function isPool(source: PoolLike | ClientLike): source is PoolLike {
+  return 'connect' in source && !('release' in source) && !('escapeIdentifier' in source);
+}
+
+function pooledConnection(pool: PoolLike): Connection {
+  return {
+    run: (work) => withPooledSession(pool, ({ client }) => work(client)),
+    atomically: (work) =>
+      withPooledSession(pool, (session) => inTransaction(session, () => work(session.client))),
+  };
+}
+
+/** As withSession; when no client can be had, the application's own pool tells it so in its own words. */
+function withPooledSession<T>(pool: PoolLike, work: (session: Session) => Promise<T>): Promise<T> {
+  return withSession(pool, work).catch((error: unknown) => {
+    throw error instanceof ConnectFailure ? error.cause : error;
+  });
+}
+
+function callersConnection(client: ClientLike): Connection {
+  const session = new Session(client);
+  let previous: Promise<unknown> = Promise.resolve();
+  // Calls that overlap would put their statements between each other's savepoints.
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = previous.then(work);
+    previous = turn.catch(() => undefined);
+    return turn;
+  };
+  return {
+    run: (work) => inTurn(() => work(session.client)),
+    atomically: (work) => inTurn(() => inSavepoint(session, () => work(session.client))),
+  };
+}
+
+const SAVEPOINT = 'casbin_bootstrap_adapter';
+
+/** Runs `work` in a transaction of its own. The client must not be in one. */
+async function inTransaction<T>(session: Session, work: () => Promise<T>): Promise<T> {
+  // Under a stricter default, a statement that waited for somebody else's lock would not see what they did.
+  await session.client.query('begin isolation level read committed');
+  return settle(session, work, { keep: 'commit', undo: ['rollback'] });
+}
+
+/**
+ * Runs `work` as a part of the transaction that the client is in, which stays usable when `work` fails; on a
+ * client that is in none, in a transaction of its own.
+ */
+async function inSavepoint<T>(session: Session, work: () => Promise<T>): Promise<T> {
+  if (!(await setSavepoint(session.client))) return inTransaction(session, work);
+  return settle(session, work, {
+    keep: `release savepoint ${SAVEPOINT}`,
+    undo: [`rollback to savepoint ${SAVEPOINT}`, `release savepoint ${SAVEPOINT}`],
+  });
+}
+
+/** False when no transaction is open: PostgreSQL has no question for that, but refuses a savepoint then. */
+async function setSavepoint(client: ClientLike): Promise<boolean> {
+  try {
+    await client.query(`savepoint ${SAVEPOINT}`);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === SQLSTATE.NO_ACTIVE_SQL_TRANSACTION) return false;
+    throw error;
+  }
+}
+
+interface Ending {
+  readonly keep: string;
+  readonly undo: readonly string[];
+}
+
+async function settle<T>(session: Session, work: () => Promise<T>, { keep, undo }: Ending): Promise<T> {
+  try {
+    const result = await work();
+    await session.client.query(keep);
+    return result;
+  } catch (error) {
+    await undoAll(session, undo);
+    throw error;
+  }
+}
+
+/** What made it necessary matters more than why it failed: it only does on a connection that is lost or stuck. */
+async function undoAll(session: Session, statements: readonly string[]): Promise<void> {
+  try {
+    for (const statement of statements) await session.client.query(statement);
+  } catch (error) {
+    session.markBroken(error);
+  }
+}

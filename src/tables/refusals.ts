@@ -1,0 +1,117 @@
+import { inspect } from 'node:util';
+import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
+import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
+import { findUnstorable } from '../policy/check.ts';
+import { formatRule, type Rule } from '../policy/rule.ts';
+import { shorten } from '../text.ts';
+
+/** The stock adapter's constraint, on `rule` alone: there `g2, a, b` collides with `g, a, b`. */
+const STOCK_CONSTRAINT = 'casbin_uniq_rule';
+
+const SHOWN_LENGTH = 100;
+
+/**
+ * Runs a statement that reads or writes `rules` on the `casbin` table; its quoted name is `table`.
+ *
+ * What the server reports about that table in terms of SQL becomes a DatabaseError in terms of rules: a missing
+ * table, missing uniqueness, a rule too long. Other errors pass as they are.
+ */
+export async function onRuleTable<T>(
+  table: string,
+  rules: readonly Rule[],
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw explainFault(table, rules, error) ?? error;
+  }
+}
+
+function explainFault(table: string, rules: readonly Rule[], cause: unknown): DatabaseError | undefined {
+  switch (errorCode(cause)) {
+    case SQLSTATE.UNDEFINED_TABLE:
+    case SQLSTATE.INVALID_SCHEMA_NAME:
+      return tableMissing(table, cause);
+    case SQLSTATE.INVALID_COLUMN_REFERENCE:
+      return uniquenessMissing(table, cause);
+    case SQLSTATE.UNIQUE_VIOLATION:
+      return isOnStockConstraint(cause) ? uniquenessMissing(table, cause) : undefined;
+    case SQLSTATE.PROGRAM_LIMIT_EXCEEDED:
+      return ruleTooLong(table, rules, cause);
+    default:
+      return undefined;
+  }
+}
+
+function tableMissing(table: string, cause: unknown): DatabaseError {
+  return new DatabaseError(
+    'TABLE_MISSING',
+    `Table ${table} does not exist. Run bootstrapDatabase() first, or name the schema that holds it.`,
+    { cause },
+  );
+}
+
+function uniquenessMissing(table: string, cause: unknown): DatabaseError {
+  return new DatabaseError(
+    'UNIQUE_CONSTRAINT_MISSING',
+    `Table ${table} is not unique on (ptype, rule): casbin-pg-adapter makes it unique on rule alone. ` +
+      'Run bootstrapDatabase() once, which takes such a table over, or: ' +
+      `alter table ${table} drop constraint if exists ${STOCK_CONSTRAINT}, add unique (ptype, rule)`,
+    { cause },
+  );
+}
+
+function isOnStockConstraint(error: unknown): boolean {
+  return error instanceof Error && 'constraint' in error && error.constraint === STOCK_CONSTRAINT;
+}
+
+function ruleTooLong(table: string, rules: readonly Rule[], cause: unknown): DatabaseError {
+  // The server does not say which of them it was.
+  const longest = rules.map(formatRule).reduce((a, b) => (b.length > a.length ? b : a), '');
+  const which = rules.length > 1 ? 'The longest of those given' : 'It';
+  return new DatabaseError(
+    'RULE_TOO_LONG',
+    `A rule is too long for the indexes of ${table}, which take about 2.7 kB. ` +
+      `${which} has ${longest.length} characters: ${shorten(longest, SHOWN_LENGTH)}. Shorten its values.`,
+    { cause },
+  );
+}
+
+/**
+ * Throws an InvalidOptionsError with every rule that would not come back as it went in: without values, with one
+ * that is not a string, or with NUL or half of a surrogate pair in one.
+ */
+export function requireStorable(rules: readonly Rule[]): void {
+  const placed = rules.map((rule, index) => ({
+    at: `rule ${index + 1}`,
+    ptype: rule?.ptype,
+    values: rule?.values,
+  }));
+  const problems = placed.flatMap(({ at, ptype, values }) => findFaults(at, ptype, values));
+  // Only strings can be looked into.
+  const found = problems.length > 0 ? problems : findUnstorable(placed);
+  if (found.length > 0) throw new InvalidOptionsError(found);
+}
+
+/** Casbin's types say string, but JavaScript callers hand it numbers, and it takes them. */
+function findFaults(at: string, ptype: unknown, values: unknown): Problem[] {
+  if (typeof ptype !== 'string') {
+    return [{ code: 'RULE_INVALID', at, message: `its ptype is ${show(ptype)}, not a string. Give one.` }];
+  }
+  if (!Array.isArray(values)) {
+    return [{ code: 'RULE_INVALID', at, message: `is ${show(values)}, not a list of strings. Give one.` }];
+  }
+  if (values.length === 0) {
+    return [{ code: 'RULE_INVALID', at, message: 'has no values. Give it those that the model defines.' }];
+  }
+  const position = values.findIndex((value) => typeof value !== 'string');
+  if (position === -1) return [];
+  const message = `value ${position + 1} is ${show(values[position])}, not a string. Convert it.`;
+  return [{ code: 'RULE_INVALID', at, message }];
+}
+
+/** Unlike JSON, this has a form for every value. */
+function show(value: unknown): string {
+  return shorten(inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY }), 100);
+}

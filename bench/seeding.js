@@ -2,7 +2,7 @@
 import { bootstrapDatabase, createAdapter } from 'casbin-bootstrap';
 import { pino } from 'pino';
 import { findDistorted } from '../dist/src/casbin/distortion.js';
-import { rbacSeeder } from '../dist/src/seeding/rbac-seeder.js';
+import { rbacSeeder } from '../dist/src/seeding/policy-seeder.js';
 import { copyRules, toCopyText } from './peers/copy.js';
 import { selectThenInsert } from './peers/select-then-insert.js';
 import { addOneByOne, loadByStockAdapter } from './peers/stock-adapter.js';

@@ -1,5 +1,5 @@
 import { Kysely, PostgresDialect } from 'kysely';
-import { loadMigrator } from '../../dist/src/migration/kysely-migrator.js';
+import { loadMigrator } from '../../dist/src/migrator/kysely-migrator.js';
 
 const Migrator = await loadMigrator();
 

@@ -1,4 +1,3 @@
-import * as kysely from 'kysely';
 import { sql } from 'kysely';
 import { hasTable } from '../database/catalog.ts';
 import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
@@ -9,13 +8,8 @@ import {
   searchPathExpression,
 } from '../database/transaction.ts';
 import type { TakeoverReport } from '../report.ts';
-import {
-  type Migration,
-  type MigrationList,
-  type MigrationProvider,
-  type Migrations,
-  PACKAGE_LIST,
-} from './migration.ts';
+import { loadMigrator } from './kysely-migrator.ts';
+import { type Migration, type MigrationList, type Migrations, PACKAGE_LIST } from './migration.ts';
 import { takeOver } from './takeover.ts';
 
 /** What is to be migrated; null where another tool does it, or there is nothing. */
@@ -202,39 +196,4 @@ function inOneSchema(db: AnyKysely, schema: string): AnyKysely {
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });
-}
-
-/** As much of Kysely's MigrationResultSet as we read; its Migrator never throws. */
-interface MigrationOutcome {
-  readonly error?: unknown;
-  readonly results?: readonly {
-    readonly migrationName: string;
-    readonly status: 'Success' | 'Error' | 'NotExecuted';
-  }[];
-}
-
-interface MigratorProps {
-  readonly db: AnyKysely;
-  readonly provider: MigrationProvider;
-  readonly disableTransactions: boolean;
-  readonly allowUnorderedMigrations: boolean;
-  readonly migrationTableName: string;
-  readonly migrationLockTableName: string;
-  readonly migrationTableSchema: string;
-}
-
-type MigratorClass = new (props: MigratorProps) => { migrateToLatest(): Promise<MigrationOutcome> };
-
-/** Kysely's Migrator, from where the installed version has it: 0.29 moved it out of the root. */
-async function loadMigrator(): Promise<MigratorClass> {
-  const inRoot: unknown = Reflect.get(kysely, 'Migrator');
-  if (isClass(inRoot)) return inRoot;
-  // A variable, as 0.28 has no such module for the compiler to find.
-  const specifier = 'kysely/migration';
-  const { Migrator }: { Migrator: MigratorClass } = await import(specifier);
-  return Migrator;
-}
-
-function isClass(value: unknown): value is MigratorClass {
-  return typeof value === 'function';
 }

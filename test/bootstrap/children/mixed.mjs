@@ -3,7 +3,7 @@ import stock from 'casbin-pg-adapter';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { bootstrapDatabase } from '../../../dist/src/index.js';
-import { loadMigrator } from '../../../dist/src/migration/kysely-migrator.js';
+import { loadMigrator } from '../../../dist/src/migrator/kysely-migrator.js';
 import { whenAllReady } from '../../support/children/barrier.mjs';
 
 const [ours, theirs] = process.argv.slice(2).map(Number);

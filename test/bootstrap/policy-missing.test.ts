@@ -14,7 +14,7 @@ import {
   verifyDatabase,
 } from '../../src/index.ts';
 import { resolveOptions } from '../../src/options/resolve.ts';
-import { failureOf, refusalOf } from '../bad-input/refusal.fixture.ts';
+import { failureOf, refusalOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { readRules, untilBlocked } from './database-state.fixture.ts';
 import { UNCONSTRAINED } from './stock-adapter.fixture.ts';

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, type Migration, rowSeeder, verifyDatabase } from '../../src/index.ts';
-import { applicationMigrator } from '../migration/kysely-migrator.fixture.ts';
+import { applicationMigrator } from '../migrator/kysely-migrator.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { readRules, snapshot } from './database-state.fixture.ts';
 import { migrateByStockAdapter } from './stock-adapter.fixture.ts';

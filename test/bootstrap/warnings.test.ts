@@ -1,8 +1,8 @@
 import { newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
 import { bootstrapDatabase, createEnforcer, verifyDatabase } from '../../src/index.ts';
-import { problemsOf } from '../bad-input/refusal.fixture.ts';
 import { writeTemporary } from '../policy/folder.ts';
+import { problemsOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { modelText } from '../verification/judge.fixture.ts';
 import { readRules } from './database-state.fixture.ts';

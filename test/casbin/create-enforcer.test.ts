@@ -1,7 +1,7 @@
 import { type Model, newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, createEnforcer, definePolicy, StoredRuleError } from '../../src/index.ts';
-import { failureOf } from '../bad-input/refusal.fixture.ts';
+import { failureOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 
 const DENY_OVERRIDES = modelOf('sub, obj, act, eft', '!some(where (p.eft == deny))');

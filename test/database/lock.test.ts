@@ -10,8 +10,8 @@ import {
 } from '../../src/database/lock.ts';
 import { withSession } from '../../src/database/session.ts';
 import { type AnyTransaction, inWriteTransaction } from '../../src/database/transaction.ts';
-import { untilWaiting } from '../casbin/rule-table.fixture.ts';
 import { useDatabase } from '../support/database.ts';
+import { untilWaiting } from '../tables/rule-table.fixture.ts';
 
 const KYSELY_LOCK = '3853314791062309107';
 const OUR_NAMESPACE = 0x6373626e;

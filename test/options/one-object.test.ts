@@ -9,7 +9,7 @@ import {
   verifyDatabase,
 } from '../../src/index.ts';
 import { createTestDatabase, policyTests } from '../../src/testing/index.ts';
-import { failureOf } from '../bad-input/refusal.fixture.ts';
+import { failureOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 
 /** One of every option that any function of the library takes, with effects that can be told from the defaults. */

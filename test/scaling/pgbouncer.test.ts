@@ -17,7 +17,7 @@ import { runProcesses } from '../support/processes.ts';
 
 // Many processes on few cores.
 const PATIENCE_MS = 180_000;
-const BOOTSTRAP = new URL('../bootstrap/children/bootstrap.mjs', import.meta.url);
+const BOOTSTRAP = new URL('../proofs/races/children/bootstrap.mjs', import.meta.url);
 const POOL_SIZE = 2;
 const SETTINGS = [
   'search_path',

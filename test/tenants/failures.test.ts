@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { BootstrapError, bootstrapTenants, type Tenant } from '../../src/index.ts';
-import { showsAnywhere } from '../bad-input/refusal.fixture.ts';
 import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
+import { showsAnywhere } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { Census, countedPool } from './pools.fixture.ts';
 

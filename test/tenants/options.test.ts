@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapTenants, InvalidOptionsError, type Problem, type Tenant } from '../../src/index.ts';
-import { failureOf } from '../bad-input/refusal.fixture.ts';
+import { failureOf } from '../refusals/refusal.fixture.ts';
 
 const UNTOUCHED = {
   connect: () => Promise.reject(new Error('the database was touched')),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decideGrid, gridOf, plainEnforcer } from '../mutation/truth.fixture.ts';
+import { decideGrid, gridOf, plainEnforcer } from '../proofs/mutation/truth.fixture.ts';
 import { judgeRules, modelText, promiseOf, rule } from './judge.fixture.ts';
 
 /** Models that say otherwise than most who asks, and for what. Rules of the same priority are decided in their order. */

@@ -2,8 +2,8 @@ import { DefaultRoleManager, type Enforcer, newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, createEnforcer, definePolicy, loadPolicyFile } from '../../src/index.ts';
 import { checkStructure } from '../../src/verification/structure.ts';
-import { problemsOf } from '../bad-input/refusal.fixture.ts';
 import { writeTemporary } from '../policy/folder.ts';
+import { problemsOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { judgeRules, modelText, rule } from './judge.fixture.ts';
 

@@ -2,7 +2,7 @@ import { newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
 import { copyModel } from '../../src/casbin/model.ts';
 import { decideAll } from '../../src/verification/decide.ts';
-import { plainEnforcer } from '../mutation/truth.fixture.ts';
+import { plainEnforcer } from '../proofs/mutation/truth.fixture.ts';
 import { modelText } from './judge.fixture.ts';
 
 const p = (...values: string[]) => ({ ptype: 'p', values });

@@ -2,7 +2,7 @@ import { type FilteredAdapter, newEnforcer } from 'casbin';
 import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import type pg from 'pg';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { rbacModel } from './models.fixture.ts';
+import { rbacModel } from '../casbin/models.fixture.ts';
 import { storedRules } from './rule-table.fixture.ts';
 
 /** What the stock adapter offers, and with it ours. */

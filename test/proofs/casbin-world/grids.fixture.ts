@@ -1,4 +1,4 @@
-import type { ConfigureEnforcer } from '../../src/index.ts';
+import type { ConfigureEnforcer } from '../../../src/index.ts';
 
 /** An example under `examples/`, and the values that every request is made of which it is asked. */
 export interface Example {

@@ -3,8 +3,8 @@ import { newEnforcer } from 'casbin';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
 import { insertRules } from '../../src/tables/insert.ts';
+import { rbacModel } from '../casbin/models.fixture.ts';
 import { useDatabase } from '../support/database.ts';
-import { rbacModel } from './models.fixture.ts';
 import {
   countRules,
   createRuleTable,

@@ -1,9 +1,9 @@
 import { newModelFromString } from 'casbin';
 import { expect } from 'vitest';
-import { compilePolicy } from '../../src/policy/compile.ts';
-import { RuleSet } from '../../src/policy/rule-set.ts';
-import type { VerificationReport } from '../../src/report.ts';
-import { collectPromises } from '../../src/verification/promises.ts';
+import { compilePolicy } from '../../../src/policy/compile.ts';
+import { RuleSet } from '../../../src/policy/rule-set.ts';
+import type { VerificationReport } from '../../../src/report.ts';
+import { collectPromises } from '../../../src/verification/promises.ts';
 import type { Subject } from './definitions.fixture.ts';
 import { keyOf, type Mutation, type Row } from './mutations.fixture.ts';
 import { decideGrid, gridOf, hasCircle, readStock } from './truth.fixture.ts';

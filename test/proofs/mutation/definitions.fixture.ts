@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { defaultModelPath, defaultPolicy, type PolicyDefinition } from '../../src/index.ts';
+import { defaultModelPath, defaultPolicy, type PolicyDefinition } from '../../../src/index.ts';
 
 /** A model and a policy that do what they promise. */
 export interface Subject {

@@ -1,11 +1,11 @@
 import { newModelFromString } from 'casbin';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import { RuleSet } from '../../src/policy/rule-set.ts';
-import { compareDecisions } from '../../src/verification/compare.ts';
-import { collectPromises } from '../../src/verification/promises.ts';
+import { RuleSet } from '../../../src/policy/rule-set.ts';
+import { compareDecisions } from '../../../src/verification/compare.ts';
+import { collectPromises } from '../../../src/verification/promises.ts';
+import { world } from '../../verification/random-model.fixture.ts';
 import { plainEnforcer } from '../mutation/truth.fixture.ts';
-import { world } from './random-model.fixture.ts';
 
 const counts = { drift: 0, caused: 0 };
 

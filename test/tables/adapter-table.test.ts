@@ -2,8 +2,8 @@ import { newEnforcer } from 'casbin';
 import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import { expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
+import { rbacModel } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { rbacModel } from './models.fixture.ts';
 import { createRuleTable, storedRules, unindexableValue } from './rule-table.fixture.ts';
 
 it('keeps to the schema that it is given, whatever its name', async () => {

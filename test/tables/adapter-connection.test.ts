@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
+import { rbacModel } from '../casbin/models.fixture.ts';
 import { useDatabase } from '../support/database.ts';
-import { rbacModel } from './models.fixture.ts';
 import {
   countRules,
   createRuleTable,

@@ -1,13 +1,13 @@
 import { newModelFromString } from 'casbin';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import type { Rule } from '../../src/index.ts';
-import { RuleSet } from '../../src/policy/rule-set.ts';
-import { findDiffering } from '../../src/verification/compare.ts';
-import { createDecider } from '../../src/verification/decide.ts';
-import { collectPromises } from '../../src/verification/promises.ts';
+import type { Rule } from '../../../src/index.ts';
+import { RuleSet } from '../../../src/policy/rule-set.ts';
+import { findDiffering } from '../../../src/verification/compare.ts';
+import { createDecider } from '../../../src/verification/decide.ts';
+import { collectPromises } from '../../../src/verification/promises.ts';
+import { world } from '../../verification/random-model.fixture.ts';
 import { plainEnforcer } from '../mutation/truth.fixture.ts';
-import { world } from './random-model.fixture.ts';
 
 const counts = { expected: 0, differing: 0, passedOver: 0 };
 

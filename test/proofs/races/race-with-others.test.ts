@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { bootstrapDatabase, type Migration, verifyDatabase } from '../../src/index.ts';
-import { loadStockAdapter } from '../../src/tables/adapter.ts';
-import { applicationMigrator } from '../migration/kysely-migrator.fixture.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
-import { runProcesses } from '../support/processes.ts';
-import { readRules, readUniqueness } from './database-state.fixture.ts';
-import { HALF_MIGRATED, withStockEnforcer } from './stock-adapter.fixture.ts';
+import { bootstrapDatabase, type Migration, verifyDatabase } from '../../../src/index.ts';
+import { loadStockAdapter } from '../../../src/tables/adapter.ts';
+import { readRules, readUniqueness } from '../../bootstrap/database-state.fixture.ts';
+import { HALF_MIGRATED, withStockEnforcer } from '../../bootstrap/stock-adapter.fixture.ts';
+import { applicationMigrator } from '../../migrator/kysely-migrator.fixture.ts';
+import { createDatabase, type TestDatabase } from '../../support/database.ts';
+import { runProcesses } from '../../support/processes.ts';
 
 // Many processes on few cores.
 const PATIENCE_MS = 180_000;

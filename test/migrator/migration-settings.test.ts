@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, type Migration, type MigrationSettings } from '../../src/index.ts';
-import { problemsOf } from '../bad-input/refusal.fixture.ts';
 import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
+import { problemsOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { applicationMigrator } from './kysely-migrator.fixture.ts';
 

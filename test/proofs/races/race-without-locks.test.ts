@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, verifyDatabase } from '../../src/index.ts';
-import { readRules, readUniqueness } from '../bootstrap/database-state.fixture.ts';
-import { migrateByStockAdapter } from '../bootstrap/stock-adapter.fixture.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
-import { runProcesses } from '../support/processes.ts';
+import { bootstrapDatabase, verifyDatabase } from '../../../src/index.ts';
+import { readRules, readUniqueness } from '../../bootstrap/database-state.fixture.ts';
+import { migrateByStockAdapter } from '../../bootstrap/stock-adapter.fixture.ts';
+import { createDatabase, type TestDatabase } from '../../support/database.ts';
+import { runProcesses } from '../../support/processes.ts';
 
 // Many processes on few cores.
 const PATIENCE_MS = 300_000;

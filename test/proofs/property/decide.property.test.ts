@@ -1,9 +1,9 @@
 import { newModelFromString } from 'casbin';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import { decideAll } from '../../src/verification/decide.ts';
+import { decideAll } from '../../../src/verification/decide.ts';
+import { world } from '../../verification/random-model.fixture.ts';
 import { plainEnforcer } from '../mutation/truth.fixture.ts';
-import { world } from './random-model.fixture.ts';
 
 const counts = { allowed: 0, denied: 0, threw: 0 };
 

@@ -1,8 +1,8 @@
 import { newEnforcer } from 'casbin';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
+import { firstMatchModel, rbacModel, twofoldModel } from '../casbin/models.fixture.ts';
 import { useDatabase } from '../support/database.ts';
-import { firstMatchModel, rbacModel, twofoldModel } from './models.fixture.ts';
 import { countRules, createRuleTable, storedRules } from './rule-table.fixture.ts';
 
 const database = useDatabase();

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { newEnforcer } from 'casbin';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
+import { aclModel, rbacModel, twofoldModel } from '../casbin/models.fixture.ts';
 import { useDatabase } from '../support/database.ts';
-import { aclModel, rbacModel, twofoldModel } from './models.fixture.ts';
 import {
   countRules,
   createRuleTable,

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
-import { bootstrapDatabase } from '../../../dist/src/index.js';
-import { whenAllReady } from '../../support/children/barrier.mjs';
+import { bootstrapDatabase } from '../../../../dist/src/index.js';
+import { whenAllReady } from '../../../support/children/barrier.mjs';
 import { locklessPool } from './lockless-pool.mjs';
 
 const RULES = Array.from({ length: 50 }, (_, index) => ['p', `role ${index}`, 'data', 'read']);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { bootstrapDatabase } from '../../src/index.ts';
-import { createDatabase, type TestDatabase } from '../support/database.ts';
-import { runProcesses } from '../support/processes.ts';
+import { bootstrapDatabase } from '../../../src/index.ts';
+import { createDatabase, type TestDatabase } from '../../support/database.ts';
+import { runProcesses } from '../../support/processes.ts';
 
 // Many processes on few cores.
 const PATIENCE_MS = 180_000;

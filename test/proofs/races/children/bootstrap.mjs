@@ -1,6 +1,6 @@
 import pg from 'pg';
-import { bootstrapDatabase } from '../../../dist/src/index.js';
-import { whenAllReady } from '../../support/children/barrier.mjs';
+import { bootstrapDatabase } from '../../../../dist/src/index.js';
+import { whenAllReady } from '../../../support/children/barrier.mjs';
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 1 });
 await pool.query('select 1');

@@ -1,9 +1,9 @@
 import { newModelFromString } from 'casbin';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import { closureOf } from '../../src/verification/closure.ts';
+import { closureOf } from '../../../src/verification/closure.ts';
+import { modelText } from '../../verification/judge.fixture.ts';
 import { plainEnforcer } from '../mutation/truth.fixture.ts';
-import { modelText } from './judge.fixture.ts';
 
 const name = fc.constantFrom('a', 'b', 'c', 'd', 'e');
 const object = fc.constantFrom('x', 'y', 'z');

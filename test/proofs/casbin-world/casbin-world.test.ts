@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { type Enforcer, FileAdapter, newEnforcer } from 'casbin';
 import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, createEnforcer, loadPolicyFile, verifyDatabase } from '../../src/index.ts';
-import { createDatabase } from '../support/database.ts';
+import { bootstrapDatabase, createEnforcer, loadPolicyFile, verifyDatabase } from '../../../src/index.ts';
+import { createDatabase } from '../../support/database.ts';
 import { EXAMPLES, type Example, requestsOf } from './grids.fixture.ts';
 
 describe.for(EXAMPLES)('Casbin’s $name', (example) => {

@@ -1,12 +1,12 @@
 import { newModelFromString } from 'casbin';
 import { afterAll, expect, test } from 'vitest';
-import { bootstrapDatabase, verifyDatabase } from '../../src/index.ts';
-import { compilePolicy } from '../../src/policy/compile.ts';
-import { RuleSet } from '../../src/policy/rule-set.ts';
-import { holdersAmong } from '../../src/verification/drift.ts';
-import { collectPromises } from '../../src/verification/promises.ts';
-import { verifyPolicy } from '../../src/verification/verify.ts';
-import { useDatabase } from '../support/database.ts';
+import { bootstrapDatabase, verifyDatabase } from '../../../src/index.ts';
+import { compilePolicy } from '../../../src/policy/compile.ts';
+import { RuleSet } from '../../../src/policy/rule-set.ts';
+import { holdersAmong } from '../../../src/verification/drift.ts';
+import { collectPromises } from '../../../src/verification/promises.ts';
+import { verifyPolicy } from '../../../src/verification/verify.ts';
+import { useDatabase } from '../../support/database.ts';
 import {
   byDefault,
   type Subject,

@@ -1,4 +1,3 @@
-import pMap from 'p-map';
 import { bootstrapResolved } from './bootstrap.ts';
 import { checkPool, type PoolLike } from './database/client.ts';
 import { BootstrapError, ConnectionError, InvalidOptionsError } from './errors.ts';
@@ -7,38 +6,8 @@ import { type LoggerLike, logError, withFields } from './logger.ts';
 import { completeOptions, type ResolvedOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { BootstrapReport } from './report.ts';
-import {
-  type Arrival,
-  checkTenantsOptions,
-  type OwnPool,
-  type Tenant,
-  TenantSource,
-} from './tenants-input.ts';
+import type { Arrival, OwnPool, Tenant } from './tenants-input.ts';
 import { reasonOf } from './text.ts';
-
-/**
- * Bootstraps many tenants alike, as bootstrapDatabase does each, so many at a time: a schema for each in one
- * database, or a database for each. Each is all or nothing by itself, and one that fails leaves the others alone:
- * what became of it is in the report, whose `ok` says whether none has failed.
- *
- * The options are checked, and the policy judged by itself, once. A list is checked as a whole before any database
- * is touched. An async iterable is read when there is room for another tenant; one that is misshapen, or comes
- * twice, fails by itself.
- *
- * @example
- * const report = await bootstrapTenants(schemas.map((schema) => ({ name: schema, schema, pool })), { policy });
- *
- * @throws InvalidOptionsError for anything wrong with the options or a list of tenants, before any database is
- *   touched
- * @throws TenantSourceError when an async iterable throws, with the report of the tenants that it gave before
- */
-export async function bootstrapTenants(
-  tenants: Iterable<Tenant> | AsyncIterable<Tenant>,
-  options: TenantsOptions = {},
-): Promise<TenantsReport> {
-  const { runTenants } = await import('./tenants.ts');
-  return runTenants(tenants, options);
-}
 
 /** The same for all tenants. The schema is each one's own: what is given here for all of them is not used. */
 export interface TenantsOptions extends Omit<BootstrapOptions, 'schema'> {
@@ -79,20 +48,6 @@ export interface TenantsReport {
   readonly durationMs: number;
 }
 
-/** Counts what became of the tenants. */
-function summarizeTenants(tenants: readonly TenantReport[], durationMs: number): TenantsReport {
-  const failed = tenants.filter(({ status }) => status === 'failed').length;
-  return {
-    ok: failed === 0,
-    total: tenants.length,
-    succeeded: tenants.length - failed,
-    failed,
-    changed: tenants.filter((tenant) => tenant.status === 'bootstrapped' && tenant.report.changed).length,
-    tenants,
-    durationMs,
-  };
-}
-
 /** The async iterable of tenants threw; those that it gave before were bootstrapped, and `report` says how. */
 export class TenantSourceError extends BootstrapError {
   readonly report: TenantsReport;
@@ -110,12 +65,32 @@ export class TenantSourceError extends BootstrapError {
 
 const DEFAULT_CONCURRENCY = 4;
 
-/** What bootstrapTenants does, loaded when it is called. */
-export async function runTenants(
+/**
+ * Bootstraps many tenants alike, as bootstrapDatabase does each, so many at a time: a schema for each in one
+ * database, or a database for each. Each is all or nothing by itself, and one that fails leaves the others alone:
+ * what became of it is in the report, whose `ok` says whether none has failed.
+ *
+ * The options are checked, and the policy judged by itself, once. A list is checked as a whole before any database
+ * is touched. An async iterable is read when there is room for another tenant; one that is misshapen, or comes
+ * twice, fails by itself.
+ *
+ * @example
+ * const report = await bootstrapTenants(schemas.map((schema) => ({ name: schema, schema, pool })), { policy });
+ *
+ * @throws InvalidOptionsError for anything wrong with the options or a list of tenants, before any database is
+ *   touched
+ * @throws TenantSourceError when an async iterable throws, with the report of the tenants that it gave before
+ */
+export async function bootstrapTenants(
   tenants: Iterable<Tenant> | AsyncIterable<Tenant>,
-  options: TenantsOptions,
+  options: TenantsOptions = {},
 ): Promise<TenantsReport> {
   const started = performance.now();
+  // Loaded by the applications that have tenants.
+  const [{ default: pMap }, { checkTenantsOptions, TenantSource }] = await Promise.all([
+    import('p-map'),
+    import('./tenants-input.ts'),
+  ]);
   const source = new TenantSource(tenants);
   const shared = await completeOptions(options, [...source.problems, ...checkTenantsOptions(options)]);
   const { concurrency = DEFAULT_CONCURRENCY } = options;
@@ -129,6 +104,20 @@ export async function runTenants(
   );
   if (source.failure !== null) throw new TenantSourceError(source.failure.thrown, report);
   return report;
+}
+
+/** Counts what became of the tenants. */
+function summarizeTenants(tenants: readonly TenantReport[], durationMs: number): TenantsReport {
+  const failed = tenants.filter(({ status }) => status === 'failed').length;
+  return {
+    ok: failed === 0,
+    total: tenants.length,
+    succeeded: tenants.length - failed,
+    failed,
+    changed: tenants.filter((tenant) => tenant.status === 'bootstrapped' && tenant.report.changed).length,
+    tenants,
+    durationMs,
+  };
 }
 
 /** Bootstraps one tenant with the options of all of them. Never rejects: a failure is what it reports. */

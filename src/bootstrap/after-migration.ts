@@ -5,7 +5,6 @@ import { MigrationBrokePolicyError, StoredRuleError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import { formatRule, ruleKey } from '../policy/rule.ts';
 import { isSamePolicy } from '../policy/rule-set.ts';
-import { renderDecisions } from '../render/findings.ts';
 import type { VerificationFailure } from '../report.ts';
 import { type Differing, describeBroken, findDiffering } from '../verification/compare.ts';
 import { createDecider, verdictOf } from '../verification/decide.ts';
@@ -50,8 +49,7 @@ export async function watchPolicy(
     const broken =
       links.length > 0 ? links : await stayAwake(trx, options, () => findBroken(options, unkept, after));
     if (broken.length > 0) {
-      const { brokenBy } = await import('./after-migration.ts');
-      throw brokenBy(migration, before, after, broken);
+      throw await brokenBy(migration, before, after, broken);
     }
     before = after;
   };
@@ -113,12 +111,13 @@ async function findBrokenLinks(
 const SHOWN_RULES = 20;
 
 /** Names the migration, the decisions that it broke, and the rules that it removed and added. */
-export function brokenBy(
+async function brokenBy(
   migration: string,
   before: readonly StoredRule[],
   after: readonly StoredRule[],
   broken: readonly VerificationFailure[],
-): MigrationBrokePolicyError {
+): Promise<MigrationBrokePolicyError> {
+  const { renderDecisions } = await import('../render/findings.ts');
   const decisions = renderDecisions(broken, (total) => `${total} of the decisions that held before it:`);
   const structure = broken.filter(({ request }) => request.length === 0).map(({ message }) => message);
   const changes = [

@@ -46,3 +46,13 @@ export const PACKAGE_LIST: MigrationList = {
 };
 
 export type Migrations = Readonly<Record<string, Migration>>;
+
+/** Whether a provider comes with settings. A single migration may be called `provider`, too. */
+export function isMigrationSettings(given: unknown): given is MigrationSettings {
+  return (
+    typeof given === 'object' &&
+    given !== null &&
+    'provider' in given &&
+    typeof Object(given.provider).up !== 'function'
+  );
+}

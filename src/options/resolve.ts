@@ -7,7 +7,13 @@ import { defaultPolicy } from '../defaults/default-policy.ts';
 import { providerSeeder } from '../defaults/provider-seeder.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { type LoggerLike, withFields } from '../logger.ts';
-import type { MigrationList, Migrations } from '../migrator/migration.ts';
+import {
+  APPLICATION_LIST,
+  isMigrationSettings,
+  type MigrationList,
+  type MigrationProvider,
+  type Migrations,
+} from '../migrator/migration.ts';
 import type { BootstrapOptions, VerifyOptions } from '../options.ts';
 import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
 import { RuleSet } from '../policy/rule-set.ts';
@@ -19,7 +25,6 @@ import { reasonOf } from '../text.ts';
 import type { Expectations } from '../verification/expectations.ts';
 import { resolveModel } from './model.ts';
 import { checkPolicy, findEmptyPolicy, resolvePolicy, resolvePromises } from './policy.ts';
-import { resolveMigrations } from './shape.ts';
 
 /** Options that are complete and valid; nothing behind them checks again. */
 export interface ResolvedOptions {
@@ -158,4 +163,41 @@ export function withoutMisshapen(options: BootstrapOptions, misshapen: readonly 
   const wrong = misshapen.filter(({ code }) => code !== 'OPTION_UNKNOWN');
   const names = wrong.map(({ at }) => at.split(/[.[]/, 1)[0]);
   return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)));
+}
+
+interface ResolvedMigrations {
+  /** Null when there are none. */
+  readonly migrations: Migrations | null;
+  readonly list: MigrationList;
+  readonly problems: readonly Problem[];
+}
+
+/** The application's own migrations, from a provider if they are given as one, and how they are recorded. */
+async function resolveMigrations({ migrations: given }: BootstrapOptions): Promise<ResolvedMigrations> {
+  if (given === undefined || given === false) {
+    return { migrations: null, list: APPLICATION_LIST, problems: [] };
+  }
+  if (!isMigrationSettings(given)) return { ...(await readMigrations(given)), list: APPLICATION_LIST };
+  const { provider, tableName, lockTableName, allowUnorderedMigrations } = given;
+  const list = {
+    tableName: tableName ?? APPLICATION_LIST.tableName,
+    lockTableName: lockTableName ?? APPLICATION_LIST.lockTableName,
+    allowUnorderedMigrations: allowUnorderedMigrations ?? APPLICATION_LIST.allowUnorderedMigrations,
+  };
+  return { ...(await readMigrations(provider)), list };
+}
+
+async function readMigrations(
+  given: Migrations | MigrationProvider,
+): Promise<Omit<ResolvedMigrations, 'list'>> {
+  if (typeof given.getMigrations !== 'function') return { migrations: given as Migrations, problems: [] };
+  try {
+    const migrations = await given.getMigrations();
+    const { checkMigrations } = await import('./shape.ts');
+    const problems = checkMigrations(migrations);
+    return { migrations: problems.length === 0 ? migrations : null, problems };
+  } catch (error) {
+    const message = `the provider threw: ${reasonOf(error)}. Fix it, or give the migrations as an object.`;
+    return { migrations: null, problems: [{ code: 'OPTION_INVALID', at: 'migrations', message }] };
+  }
 }

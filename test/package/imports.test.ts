@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { writeTemporary } from '../policy/folder.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The packages that a process has loaded a file of, by what V8 counts as covered: of either module system. */
@@ -44,6 +45,19 @@ describe('loads beside casbin and kysely', () => {
       policyToCsv(definePolicy({ roles: { viewer: { permissions: { invoices: ['read'] } } } }));
     `;
     expect(await packagesBeyondPeers(script)).toEqual([]);
+  });
+
+  test('the parser of YAML, and not that of JSON, when a YAML file is loaded', async () => {
+    const path = await writeTemporary(
+      'policy.yaml',
+      'roles: { viewer: { permissions: { invoices: [read] } } }',
+    );
+    const loaded = await packagesBeyondPeers(`
+      import { loadPolicyFile } from 'casbin-bootstrap';
+      await loadPolicyFile(${JSON.stringify(path)});
+    `);
+    expect(loaded).toContain('yaml');
+    expect(loaded).not.toContain('jsonc-parser');
   });
 
   test('casbin-pg-adapter, with pg, when an adapter is made', async () => {

@@ -1,13 +1,9 @@
-import { execFile } from 'node:child_process';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { bootstrapDatabase, definePolicy, loadPolicyFile } from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { ruleKey } from '../../src/policy/rule.ts';
 import { problemsOf, writeTemporary } from './folder.ts';
-
-const run = promisify(execFile);
 
 const definition = definePolicy({
   roles: {
@@ -101,21 +97,6 @@ test('a missing file, a folder, an unknown ending and another encoding are told 
   expect(await failure(join(file, '..'))).toMatch(/POLICY_NOT_FOUND .*\.yaml, \.yml, \.json, \.csv/);
   expect(await failure(`${file}.toml`)).toMatch(/POLICY_NOT_FOUND .*ending/);
   expect(await failure(file)).toMatch(/POLICY_SYNTAX .*UTF-8/);
-});
-
-test('the library starts without a YAML or JSON parser, and loads one for a file that needs it', async () => {
-  const path = await writeTemporary('policy.yaml', YAML);
-  const script = `
-    import { createRequire } from 'node:module';
-    import { loadPolicyFile } from 'casbin-bootstrap';
-    const { cache } = createRequire(import.meta.url);
-    const parsers = () => Object.keys(cache).map((file) => /node_modules.(yaml|jsonc-parser)\\b/.exec(file)?.[1]);
-    const before = parsers().filter(Boolean).length;
-    await loadPolicyFile(process.argv[1]);
-    console.log(before, parsers().includes('yaml'), parsers().includes('jsonc-parser'));
-  `;
-  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script, path]);
-  expect(stdout).toBe('0 true false\n');
 });
 
 function neverConnected(): Promise<never> {

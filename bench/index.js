@@ -52,7 +52,7 @@ async function runOne(comparison, { server, scale, environment }) {
     ratios,
     remarks,
   };
-  console.log(renderTable(result, { judged: scale.full }));
+  console.log(renderTable(result, { withAims: scale.full }));
   if (scale.full) await saveResult(result, NAMES);
 }
 

@@ -52,7 +52,7 @@ export function toRatio({ what, part, whole, atMost, atLeast }) {
   const rounds = Math.min(part.length, whole.length);
   const ratios = Array.from({ length: rounds }, (_, round) => part[round] / whole[round]);
   const spread = { value: median(ratios), low: Math.min(...ratios), high: Math.max(...ratios) };
-  return { what, ...spread, ...judge(spread.value, atMost, atLeast) };
+  return { what, ...spread, ...compareWithAim(spread.value, atMost, atLeast) };
 }
 
 /**
@@ -67,10 +67,10 @@ export function toGrowth({ what, from, to, atMost }) {
   const value = median(after) / median(before);
   const low = Math.min(...after) / Math.max(...before);
   const high = Math.max(...after) / Math.min(...before);
-  return { what, value, low, high, ...judge(value, atMost) };
+  return { what, value, low, high, ...compareWithAim(value, atMost) };
 }
 
-function judge(value, atMost, atLeast) {
+function compareWithAim(value, atMost, atLeast) {
   if (atMost !== undefined) return { aim: `≤ ${atMost} ×`, reached: value <= atMost };
   if (atLeast !== undefined) return { aim: `≥ ${atLeast} ×`, reached: value >= atLeast };
   return { aim: null, reached: null };

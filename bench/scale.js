@@ -6,7 +6,7 @@ const QUICK_ROUNDS = 2;
 
 /**
  * @typedef {object} Scale
- * @property {boolean} full  whether results are worth keeping, and aims judged
+ * @property {boolean} full  whether results are worth keeping, and compared with aims
  * @property {(n: number) => number} upTo
  * @property {(list: readonly number[]) => number[]} sizes
  * @property {(list: readonly number[]) => number[]} processes

@@ -11,7 +11,7 @@ import {
   ruleCountExpression,
 } from './bootstrap/read-policy.ts';
 import { resolveSchemas } from './bootstrap/schemas.ts';
-import { judge } from './bootstrap/verify-live.ts';
+import { requireVerified } from './bootstrap/verify-live.ts';
 import { tableIn } from './database/catalog.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
@@ -102,7 +102,7 @@ async function confirmComplete(
     return await inReadOnlyTransaction(db, async (trx) => {
       const look = await lookAtDatabase(session, trx, options);
       if (!look.complete) return null;
-      const verification = await stayAwake(trx, options, () => judge(trx, options, look.live));
+      const verification = await stayAwake(trx, options, () => requireVerified(trx, options, look.live));
       const seeders = reportSeeded(options.seeders, look.context, options.progress);
       return { changed: false, migrations: [], takeover: null, seeders, verification };
     });
@@ -285,7 +285,7 @@ async function writeDatabase(
   // What a deferred trigger does, it does now: at the commit, nobody would verify it.
   await sql`set constraints all immediate`.execute(trx);
   const live = options.verify === null ? NOTHING_READ : await readPolicy(trx, options);
-  const verification = await stayAwake(trx, options, () => judge(trx, options, live));
+  const verification = await stayAwake(trx, options, () => requireVerified(trx, options, live));
 
   const changed = applied.length > 0 || takeover !== null || seeders.some(({ inserted }) => inserted > 0);
   if (changed) await announceChange(trx, options.notifyChannel);

@@ -6,7 +6,7 @@ import type { PolicyDefinition } from './policy/definition.ts';
 import type { OnProgress } from './progress.ts';
 import type { Seeder } from './seeding/seeder.ts';
 
-/** How the live policy is judged. */
+/** How the live policy is verified. */
 export interface VerifyOptions {
   /**
    * Whether drift is a failure. Default: false, since administrators may grant what the definition does not;

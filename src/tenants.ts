@@ -70,7 +70,7 @@ const DEFAULT_CONCURRENCY = 4;
  * database, or a database for each. Each is all or nothing by itself, and one that fails leaves the others alone:
  * what became of it is in the report, whose `ok` says whether none has failed.
  *
- * The options are checked, and the policy judged by itself, once. A list is checked as a whole before any database
+ * The options are checked, and the policy is checked by itself, once. A list is checked as a whole before any database
  * is touched. An async iterable is read when there is room for another tenant; one that is misshapen, or comes
  * twice, fails by itself.
  *

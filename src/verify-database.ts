@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { chooseScope, readScope, refuseForeignRules, ruleCountExpression } from './bootstrap/read-policy.ts';
-import { inspect } from './bootstrap/verify-live.ts';
+import { verifyLive } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { type HiddenRows, hiddenRowsColumns, refuseHiddenRows } from './database/privileges.ts';
@@ -44,7 +44,7 @@ async function verifyOnce(session: Session, options: ResolvedOptions): Promise<V
     return await inReadOnlyTransaction(createKysely(session, options), async (trx) => {
       const live = await readScope(trx, await prepare(trx, options), options);
       refuseForeignRules(options, live);
-      return stayAwake(trx, options, () => inspect(trx, options, live));
+      return stayAwake(trx, options, () => verifyLive(trx, options, live));
     });
   } catch (error) {
     throw findConflict(error, session) ?? (await explainFailure(error, options, session));

@@ -4,8 +4,8 @@ import { RATIO_HEAD, ROW_HEAD, ratioCells, rowCells } from './format.js';
 const PLAIN = { style: { head: [], border: [] } };
 
 /** A comparison for the terminal. Aims are for full sizes: where these were not run, they are left out. */
-export function renderTable({ title, counted, rows, ratios, remarks }, { judged }) {
-  const shown = ratios.map((ratio) => (judged ? ratio : { ...ratio, aim: null, reached: null }));
+export function renderTable({ title, counted, rows, ratios, remarks }, { withAims }) {
+  const shown = ratios.map((ratio) => (withAims ? ratio : { ...ratio, aim: null, reached: null }));
   return [
     `\n${title}`,
     toTable(

@@ -7,7 +7,7 @@ import { formatRule, ruleKey } from '../policy/rule.ts';
 import { isSamePolicy } from '../policy/rule-set.ts';
 import type { VerificationFailure } from '../report.ts';
 import { type Differing, describeBroken, findDiffering } from '../verification/compare.ts';
-import { createDecider, verdictOf } from '../verification/decide.ts';
+import { createDecider, decisionOf } from '../verification/decide.ts';
 import { explainer } from '../verification/explain.ts';
 import { checkStructure } from '../verification/structure.ts';
 import { readPolicy } from './read-policy.ts';
@@ -79,7 +79,7 @@ async function findBroken(
       kind: kind === 'never' ? 'never' : 'decision',
       request,
       expected,
-      actual: verdictOf(answer),
+      actual: decisionOf(answer),
       ...explanation,
       message: describeBroken({ request, expected, ...explanation }),
     };

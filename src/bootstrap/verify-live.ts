@@ -18,7 +18,7 @@ import type { LivePolicy } from './read-policy.ts';
 const LOGGED = 100;
 
 /** Holds the live policy, read in `trx`, against the definition, and logs the outcome. */
-export async function inspect(
+export async function verifyLive(
   trx: AnyTransaction,
   options: ResolvedOptions,
   { rules: live, scope }: LivePolicy,
@@ -27,9 +27,9 @@ export async function inspect(
   if (verify === null) return NOT_VERIFIED;
   const { strict = false, stockLoadable = false } = verify;
   const findHolders = scope === 'whole' ? holdersAmong(model, live) : holdersIn(trx);
-  const judged = { model, configureEnforcer, defined, expectations, coverage, warnings, live, scope };
+  const given = { model, configureEnforcer, defined, expectations, coverage, warnings, live, scope };
   const verified = await verifyPolicy(
-    { ...judged, findHolders, strict, stockLoadable },
+    { ...given, findHolders, strict, stockLoadable },
     options.progress.start('verify', expectations.size),
   );
   const report = verified.ok ? verified : await explainRowOrder(trx, options, live, verified);
@@ -93,13 +93,13 @@ function holdersIn(trx: AnyTransaction): FindHolders {
   };
 }
 
-/** As {@link inspect}, for a policy that is about to be relied on: throws VerificationError when it fails. */
-export async function judge(
+/** As {@link verifyLive}, for a policy that is about to be relied on: throws VerificationError when it fails. */
+export async function requireVerified(
   trx: AnyTransaction,
   options: ResolvedOptions,
   live: LivePolicy,
 ): Promise<VerificationReport> {
-  const report = await inspect(trx, options, live);
+  const report = await verifyLive(trx, options, live);
   if (report.ok) return report;
   const { renderFailures } = await import('../render/findings.ts');
   throw new VerificationError(

@@ -110,7 +110,7 @@ const SHORT = 100_000;
 /** The last definition that kept its promises: tests and tools bootstrap many databases by one. */
 let last: { readonly key: string; readonly promises: Promises } | null = null;
 
-/** What the definition promises; it is judged against that itself, before any database is. */
+/** What the definition promises; it is checked against that itself, before any database is. */
 export async function resolvePromises(
   model: Model,
   definition: PolicyDefinition,

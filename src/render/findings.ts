@@ -64,7 +64,7 @@ function renderRowOrder(rowOrder: RowOrder | null): string[] {
 }
 
 /** A finding about a request, or about a stored rule alone: its request is empty then. */
-interface Judged extends Explanation {
+interface RequestFinding extends Explanation {
   readonly request: readonly string[];
   readonly expected: Decision | null;
   readonly actual: Decision | null;
@@ -73,7 +73,7 @@ interface Judged extends Explanation {
 }
 
 /** Renders those findings that are about a request: what was expected, what came, and why; of drift, for whom. */
-export function renderDecisions(findings: readonly Judged[], headline: Headline): string[] {
+export function renderDecisions(findings: readonly RequestFinding[], headline: Headline): string[] {
   const decisions = findings.filter(({ request }) => request.length > 0);
   const withHolders = decisions.some(({ holders }) => holders != null);
   return renderFindings(
@@ -97,7 +97,7 @@ export function renderDecisions(findings: readonly Judged[], headline: Headline)
 }
 
 /** Renders those findings that are about a stored rule which no request shows. */
-export function renderAddedRules(findings: readonly Judged[], headline: Headline): string[] {
+export function renderAddedRules(findings: readonly RequestFinding[], headline: Headline): string[] {
   return renderFindings(
     findings.filter(({ request }) => request.length === 0),
     headline,

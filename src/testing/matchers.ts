@@ -59,15 +59,20 @@ interface Outcome {
 
 /** Passes when the enforcer allows the request. Rejects, also under `not`, when it can't decide. */
 function toAllow(this: MatcherState, received: unknown, ...request: Request): Promise<Outcome> {
-  return judge(received, request, 'allow', this.isNot);
+  return checkDecision(received, request, 'allow', this.isNot);
 }
 
 /** Passes when the enforcer denies the request. Rejects, also under `not`, when it can't decide. */
 function toDeny(this: MatcherState, received: unknown, ...request: Request): Promise<Outcome> {
-  return judge(received, request, 'deny', this.isNot);
+  return checkDecision(received, request, 'deny', this.isNot);
 }
 
-async function judge(received: unknown, request: Request, hoped: Decision, isNot: boolean): Promise<Outcome> {
+async function checkDecision(
+  received: unknown,
+  request: Request,
+  hoped: Decision,
+  isNot: boolean,
+): Promise<Outcome> {
   if (!isEnforcer(received)) {
     throw new TypeError('toAllow and toDeny need a Casbin enforcer: await expect(enforcer).toAllow(…)');
   }

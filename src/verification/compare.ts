@@ -6,7 +6,7 @@ import { isSamePolicy, type RuleSet } from '../policy/rule-set.ts';
 import type { Report } from '../progress.ts';
 import type { Decision, Explanation, VerificationFailure } from '../report.ts';
 import { type Difference, findCauses, partFinder } from './causes.ts';
-import { type Answer, breathe, createDecider, type Decider, decideAll, paced, verdictOf } from './decide.ts';
+import { type Answer, breathe, createDecider, type Decider, decideAll, decisionOf, paced } from './decide.ts';
 import { type Expectation, type Expectations, isAsExpected } from './expectations.ts';
 import { explainer } from './explain.ts';
 
@@ -91,7 +91,7 @@ export async function compareDecisions(
   for await (const one of paced(cases)) {
     const { kind, expectation, request, answer } = one;
     const explanation = explain(request, answer, causes.get(one));
-    const found = { request, expected: expectation.expected, actual: verdictOf(answer), ...explanation };
+    const found = { request, expected: expectation.expected, actual: decisionOf(answer), ...explanation };
     if (answer.error !== null)
       failures.push({ kind: 'decision', ...found, message: describeUndecided(found) });
     else if (kind === 'never') failures.push({ kind, ...found, message: describeViolation(found) });

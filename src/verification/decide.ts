@@ -76,7 +76,7 @@ function createSlicingDecider(enforcer: Enforcer): Decider {
   };
 }
 
-export function verdictOf({ allowed }: Answer): Decision {
+export function decisionOf({ allowed }: Answer): Decision {
   return allowed ? 'allow' : 'deny';
 }
 

@@ -1,6 +1,6 @@
 import type { Request } from '../policy/definition.ts';
 import type { Decision } from '../report.ts';
-import { type Answer, type Decider, verdictOf } from './decide.ts';
+import { type Answer, type Decider, decisionOf } from './decide.ts';
 import { Matrix } from './matrix.ts';
 
 /** A request, and how it must be decided. */
@@ -18,7 +18,7 @@ export interface DecidedMatrix {
   readonly excluded: ReadonlySet<number>;
   /** Those that were decided one by one, ascending, and how. */
   readonly decided: readonly number[];
-  readonly verdicts: readonly Decision[];
+  readonly decisions: readonly Decision[];
   /** How all others are decided, which no rule can match. */
   readonly unmatched: Decision;
 }
@@ -56,9 +56,9 @@ export class Expectations {
 
   /** How many requests must be allowed. */
   countAllowed(): number {
-    const { decided, verdicts } = this.#derived;
+    const { decided, decisions } = this.#derived;
     const listed = this.#listed.filter(({ expected }) => expected === 'allow').length;
-    const derived = verdicts.filter((verdict) => verdict === 'allow').length;
+    const derived = decisions.filter((decision) => decision === 'allow').length;
     return listed + derived + this.countUnmatched(this.size - this.#listed.length - decided.length);
   }
 
@@ -75,10 +75,10 @@ export class Expectations {
   }
 
   *#withNumbers(numbers: Iterable<number>): Generator<readonly [number, Expectation], void> {
-    const { matrix, excluded, decided, verdicts, unmatched } = this.#derived;
+    const { matrix, excluded, decided, decisions, unmatched } = this.#derived;
     let next = 0;
     for (const number of numbers) {
-      const expected = decided[next] === number ? (verdicts[next++] ?? unmatched) : unmatched;
+      const expected = decided[next] === number ? (decisions[next++] ?? unmatched) : unmatched;
       if (excluded.has(number)) continue;
       yield [number, { kind: 'derived', request: matrix.requestAt(number), expected }];
     }
@@ -88,13 +88,13 @@ export class Expectations {
 
 /** None at all, for when verification is turned off. */
 export const NO_EXPECTATIONS = new Expectations(
-  { matrix: new Matrix(0, []), excluded: new Set(), decided: [], verdicts: [], unmatched: 'deny' },
+  { matrix: new Matrix(0, []), excluded: new Set(), decided: [], decisions: [], unmatched: 'deny' },
   [],
 );
 
 /** Whether a request was decided at all, and as its expectation says. */
 export function isAsExpected({ expected }: Expectation, answer: Answer | undefined): boolean {
-  return answer?.error === null && verdictOf(answer) === expected;
+  return answer?.error === null && decisionOf(answer) === expected;
 }
 
 /** The numbers of two ascending sequences, ascending, each once. */

@@ -7,7 +7,7 @@ import type { Report } from '../progress.ts';
 import type { Coverage, Decision, VerificationWarning } from '../report.ts';
 import { closureOf, type IsAllowed } from './closure.ts';
 import { CoverageMeter } from './coverage.ts';
-import { type Answer, breathe, createDecider, type Decider, paced, verdictOf } from './decide.ts';
+import { type Answer, breathe, createDecider, type Decider, decisionOf, paced } from './decide.ts';
 import { type DecidedMatrix, type Expectation, Expectations, mergeSorted } from './expectations.ts';
 import type { Matrix } from './matrix.ts';
 import { deriveMatrix } from './requests.ts';
@@ -41,7 +41,7 @@ export interface PromiseOptions {
   readonly sampleSize?: number;
 }
 
-/** Collects the expectations of a definition and judges it against them, by a plain enforcer in memory. */
+/** Collects the expectations of a definition and checks it against them, by a plain enforcer in memory. */
 export async function collectPromises(
   model: Model,
   defined: RuleSet,
@@ -95,7 +95,7 @@ async function decideMatrix(
 ): Promise<DecidedMatrix> {
   const excluded = new Set(named);
   const decided: number[] = [];
-  const verdicts: Decision[] = [];
+  const decisions: Decision[] = [];
   for await (const number of paced(numbers)) {
     if (named.has(number)) continue;
     const request = matrix.requestAt(number);
@@ -105,10 +105,10 @@ async function decideMatrix(
       continue;
     }
     decided.push(number);
-    verdicts.push(verdictOf(answer));
+    decisions.push(decisionOf(answer));
     see(request, answer, number);
   }
-  return { matrix, excluded, decided, verdicts, unmatched: await decideUnmatched(matrix, decider) };
+  return { matrix, excluded, decided, decisions, unmatched: await decideUnmatched(matrix, decider) };
 }
 
 function* sampleOf({ size }: Matrix, sampleSize: number): Generator<number, void> {
@@ -123,11 +123,11 @@ async function decideUnmatched(matrix: Matrix, decider: Decider): Promise<Decisi
     if (number !== first) break;
     first += 1;
   }
-  return first < matrix.size ? verdictOf(await decider.decide(matrix.requestAt(first))) : 'deny';
+  return first < matrix.size ? decisionOf(await decider.decide(matrix.requestAt(first))) : 'deny';
 }
 
 function expectedOf(kind: keyof WrittenExpectations, answer: Answer): Decision {
-  if (kind === 'samples') return verdictOf(answer);
+  if (kind === 'samples') return decisionOf(answer);
   return kind === 'allow' ? 'allow' : 'deny';
 }
 
@@ -144,9 +144,9 @@ function contradict(
     const message = `"${shown}" can't be decided on this definition: ${answer.error}.`;
     return [{ code: 'EXPECTATION_CONTRADICTED', at, message }];
   }
-  if (verdictOf(answer) === expected) return [];
+  if (decisionOf(answer) === expected) return [];
   const because = answer.rule.length ? ` (by the rule "p, ${answer.rule.join(', ')}")` : '';
-  const message = `"${shown}" is listed under ${kind}, but the definition itself makes it ${verdictOf(answer)}${because}. Correct one of them.`;
+  const message = `"${shown}" is listed under ${kind}, but the definition itself makes it ${decisionOf(answer)}${because}. Correct one of them.`;
   return [{ code: 'EXPECTATION_CONTRADICTED', at, message }];
 }
 

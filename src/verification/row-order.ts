@@ -7,7 +7,7 @@ import type { AnyTransaction } from '../database/transaction.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { VerificationFailure, VerificationReport } from '../report.ts';
-import { decideAll, verdictOf } from './decide.ts';
+import { decideAll, decisionOf } from './decide.ts';
 
 /** For more rows no statements are written: they would have to be looked through before they are run. */
 const MOST_MOVED_ROWS = 1_000;
@@ -139,7 +139,7 @@ async function findRowOrderFailures(
   const explained = new Map<VerificationFailure, VerificationFailure>();
   for (const [index, failure] of suspects.entries()) {
     const answer = answers[index];
-    if (answer?.error !== null || verdictOf(answer) !== failure.expected) continue;
+    if (answer?.error !== null || decisionOf(answer) !== failure.expected) continue;
     const why = explain(failure.rule, answer.rule);
     const message = `${failure.message.replace(/\.$/, '')}; ${why}.`;
     explained.set(failure, { ...failure, reason: `${failure.reason}; ${why}`, message });

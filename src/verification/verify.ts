@@ -55,7 +55,7 @@ export const NOT_VERIFIED: VerificationReport = {
  * Holds the live policy against the definition: the integrity of what is stored first, then every expectation,
  * decided by a fresh enforcer.
  *
- * A difference is judged by its cause. What a missing rule has changed is a failure; what added rules have
+ * A difference counts by its cause. What a missing rule has changed is a failure; what added rules have
  * changed, one way or the other, is drift. A broken role hierarchy ends it before any decision.
  */
 export async function verifyPolicy(verification: Verification, report?: Report): Promise<VerificationReport> {

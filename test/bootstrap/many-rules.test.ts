@@ -15,7 +15,7 @@ const CHECKS = (ROLES + 1) * RULES;
 /** Each rule allows one; role1 has what role0 has. */
 const ALLOWED = RULES + RULES / ROLES;
 
-test('a policy of many rules and roles is seeded, judged in full, and found again', async () => {
+test('a policy of many rules and roles is seeded, verified in full, and found again', async () => {
   const pool = (await createDatabase()).pool({ max: 1 });
 
   const first = await bootstrapDatabase(pool, options);

@@ -4,7 +4,7 @@ import { bootstrapDatabase, createEnforcer, verifyDatabase } from '../../src/ind
 import { writeTemporary } from '../policy/folder.ts';
 import { problemsOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { modelText } from '../verification/judge.fixture.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 import { readRules } from './database-state.fixture.ts';
 import { captureLog, linesOf } from './log.fixture.ts';
 

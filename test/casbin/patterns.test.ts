@@ -79,7 +79,7 @@ describe('a pattern of the definition', () => {
     // These make no regular expression of it.
     ['keyMatch(r.obj, p.obj)', '/(.+)+!', 0],
     ['r.obj == p.obj', '/(.+)+!', 0],
-  ])('is judged by the function that it is given to: %s with %s', async (call, pattern, count) => {
+  ])('is checked by the function that it is given to: %s with %s', async (call, pattern, count) => {
     expect(await problemsOf(call, pattern)).toHaveLength(count);
   });
 

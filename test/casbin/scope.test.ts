@@ -1,7 +1,7 @@
 import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { reachableScope } from '../../src/casbin/scope.ts';
-import { modelText } from '../verification/judge.fixture.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 
 const RULES = [
   { ptype: 'p', values: ['viewer', 'data', 'read'] },

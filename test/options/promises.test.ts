@@ -2,7 +2,7 @@ import { newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
 import { type BootstrapOptions, InvalidOptionsError } from '../../src/index.ts';
 import { resolveOptions } from '../../src/options/resolve.ts';
-import { modelText } from '../verification/judge.fixture.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 
 const pool = { connect: () => Promise.reject(new Error('Not needed.')) };
 const expectationsOf = async (options: BootstrapOptions) =>
@@ -12,13 +12,13 @@ function definition(never: string[][] = []) {
   return { rules: [['p', 'clerk', 'invoices', 'read']], never };
 }
 
-test('a definition that is given again is not judged again', async () => {
+test('a definition that is given again is not checked again', async () => {
   const first = await expectationsOf({ policy: definition() });
   expect(await expectationsOf({ policy: definition() })).toBe(first);
   expect(await expectationsOf({ policy: definition([['x', 'y', 'z']]) })).not.toBe(first);
 });
 
-test('a definition that was changed meanwhile is judged anew', async () => {
+test('a definition that was changed meanwhile is checked anew', async () => {
   const policy = definition();
   await resolveOptions(pool, { policy });
   policy.never.push(['clerk', 'invoices', 'read']);
@@ -28,7 +28,7 @@ test('a definition that was changed meanwhile is judged anew', async () => {
   await expect(resolveOptions(pool, { policy })).resolves.toBeDefined();
 });
 
-test('the same definition is judged anew in another model, or without verification', async () => {
+test('the same definition is checked anew in another model, or without verification', async () => {
   const policy = definition();
   const first = await expectationsOf({ policy });
   const anyAction = newModelFromString(modelText({ m: 'g(r.sub, p.sub) && r.obj == p.obj' }));
@@ -63,7 +63,7 @@ test('what the caller does to its own lists afterwards changes nothing that is r
   expect(again.coverage.covered).toBe(1);
 });
 
-test('with configureEnforcer, whatever that does, it is judged each time', async () => {
+test('with configureEnforcer, whatever that does, it is checked each time', async () => {
   let calls = 0;
   const options = { policy: definition(), configureEnforcer: () => void calls++ };
   await resolveOptions(pool, options);
@@ -75,14 +75,14 @@ test('with configureEnforcer, whatever that does, it is judged each time', async
 test.each<[string, (size: number) => string[][]]>([
   ['rules', (size) => Array.from({ length: size / 100 + 1 }, (_, n) => ['p', 'r', `d${n}`, 'read'])],
   ['texts', (size) => [['p', 'clerk', 'x'.repeat(size), 'read']]],
-])('a definition of many %s is judged each time, rather than kept', async (_, rules) => {
+])('a definition of many %s is checked each time, rather than kept', async (_, rules) => {
   const first = await expectationsOf({ policy: { rules: rules(10_000) } });
   expect(await expectationsOf({ policy: { rules: rules(10_000) } }), 'a smaller one is kept').toBe(first);
   const large = await expectationsOf({ policy: { rules: rules(100_000) } });
   expect(await expectationsOf({ policy: { rules: rules(100_000) } })).not.toBe(large);
 });
 
-test('a definition with many expectations is judged each time, rather than kept', async () => {
+test('a definition with many expectations is checked each time, rather than kept', async () => {
   const never = (size: number) => Array.from({ length: size }, (_, n) => ['clerk', `payroll${n}`, 'read']);
   const first = await expectationsOf({ policy: definition(never(100)) });
   expect(await expectationsOf({ policy: definition(never(100)) }), 'a smaller one is kept').toBe(first);

@@ -171,7 +171,7 @@ test('aliases of aliases are told where they go too deep', async () => {
   ]);
 });
 
-test('what a policy says is judged with the place of each rule', async () => {
+test('what a policy says is checked with the place of each rule', async () => {
   const text = `
 roles:
   a: { inherits: [b, z], permissions: { x: [read, read] } }

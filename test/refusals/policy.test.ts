@@ -148,7 +148,7 @@ describe('a role', () => {
     ).not.toContain('links');
   });
 
-  test('is judged by domain where there are domains', async () => {
+  test('is checked by domain where there are domains', async () => {
     const model = newModelFromString(`
       [request_definition]
       r = sub, dom, obj

@@ -39,7 +39,7 @@ test('the options are resolved once, however many tenants there are', async () =
   expect(await countReads(8)).toEqual(one);
 });
 
-test('tenants whose policies differ are judged each by its own', async () => {
+test('tenants whose policies differ are checked each by its own', async () => {
   const pool = (await createDatabase()).pool();
   const tenants = ['a', 'b', 'c'].map((name) => ({ name, schema: name, pool }));
   await bootstrapTenants(tenants);

@@ -10,7 +10,7 @@ import {
 } from '../../src/index.ts';
 import { snapshot } from '../bootstrap/database-state.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { modelText } from './judge.fixture.ts';
+import { modelText } from './verify.fixture.ts';
 
 type Statements = Record<string, string>;
 

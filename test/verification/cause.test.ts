@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { judgeRules, modelText, rule } from './judge.fixture.ts';
+import { modelText, rule, verifyRules } from './verify.fixture.ts';
 
 const RBAC = modelText();
 const DENY_OVERRIDE = modelText({
@@ -12,7 +12,7 @@ const DENYING = ['p, user, data, write, allow', 'p, guest, data, write, deny', '
 
 describe('a defined rule that is missing', () => {
   test('is a failure when a request is denied for it', async () => {
-    const report = await judgeRules(RBAC, { rules: ROLES.map(rule) }, ROLES.slice(1));
+    const report = await verifyRules(RBAC, { rules: ROLES.map(rule) }, ROLES.slice(1));
 
     expect(report).toMatchObject({ ok: false, drift: [] });
     expect(report.failures.map(({ kind, request, actual }) => [kind, request.join(' '), actual])).toEqual([
@@ -23,7 +23,7 @@ describe('a defined rule that is missing', () => {
   });
 
   test('is a failure when a request is allowed for it', async () => {
-    const report = await judgeRules(DENY_OVERRIDE, { rules: DENYING.map(rule) }, [
+    const report = await verifyRules(DENY_OVERRIDE, { rules: DENYING.map(rule) }, [
       'p, user, data, write, allow',
       'g, guest, user',
     ]);
@@ -46,7 +46,7 @@ describe('a defined rule that is missing', () => {
 
   test('makes a failure of what an added rule would not have changed beside it', async () => {
     const rules = ['p, user, data, read, allow', 'p, guest, data, write, deny'];
-    const report = await judgeRules(DENY_OVERRIDE, { rules: rules.map(rule) }, [
+    const report = await verifyRules(DENY_OVERRIDE, { rules: rules.map(rule) }, [
       'p, user, data, read, allow',
       'p, guest, data, write, allow',
     ]);
@@ -62,7 +62,7 @@ describe('a defined rule that is missing', () => {
   });
 
   test('is a failure also while an added one does its work', async () => {
-    const report = await judgeRules(RBAC, { rules: ROLES.map(rule) }, [
+    const report = await verifyRules(RBAC, { rules: ROLES.map(rule) }, [
       'p, user, data, read',
       'p, user, data, write',
       'p, readonly, data, read',
@@ -77,7 +77,10 @@ describe('a defined rule that is missing', () => {
 
 describe('what was added', () => {
   test('is drift where it allows, with the rule that does', async () => {
-    const report = await judgeRules(RBAC, { rules: ROLES.map(rule) }, [...ROLES, 'p, readonly, data, write']);
+    const report = await verifyRules(RBAC, { rules: ROLES.map(rule) }, [
+      ...ROLES,
+      'p, readonly, data, write',
+    ]);
 
     expect(report).toMatchObject({ ok: true, failures: [] });
     expect(report.drift).toMatchObject([
@@ -93,7 +96,7 @@ describe('what was added', () => {
   });
 
   test('is drift where it denies', async () => {
-    const report = await judgeRules(DENY_OVERRIDE, { rules: DENYING.map(rule) }, [
+    const report = await verifyRules(DENY_OVERRIDE, { rules: DENYING.map(rule) }, [
       ...DENYING,
       'p, user, data, write, deny',
     ]);
@@ -106,7 +109,7 @@ describe('what was added', () => {
 
   test('is named where the rule that decides is a defined one: a role link', async () => {
     const rules = [...ROLES, 'p, auditor, logs, read'];
-    const report = await judgeRules(RBAC, { rules: rules.map(rule) }, [...rules, 'g, auditor, user']);
+    const report = await verifyRules(RBAC, { rules: rules.map(rule) }, [...rules, 'g, auditor, user']);
 
     expect(report.ok).toBe(true);
     expect(report.drift).toMatchObject([
@@ -132,7 +135,7 @@ describe('what was added', () => {
       'g, lead, staff',
       'g2, payroll, secrets',
     ];
-    const report = await judgeRules(text, { rules: rules.map(rule) }, [...rules, 'g2, payroll, docs']);
+    const report = await verifyRules(text, { rules: rules.map(rule) }, [...rules, 'g2, payroll, docs']);
 
     expect(report).toMatchObject({ ok: true, failures: [] });
     expect(report.drift).toMatchObject([
@@ -148,7 +151,7 @@ describe('what was added', () => {
       'g, alice, staff',
       'g, alice, trainee',
     ];
-    const report = await judgeRules(text, { rules: rules.map(rule) }, [
+    const report = await verifyRules(text, { rules: rules.map(rule) }, [
       ...rules,
       'p, alice, logs, read, allow',
       'g, trainee, staff',
@@ -167,7 +170,7 @@ describe('what was added', () => {
   });
 
   test('is drift also where no expectation asks for it', async () => {
-    const report = await judgeRules(RBAC, { rules: ROLES.map(rule) }, [
+    const report = await verifyRules(RBAC, { rules: ROLES.map(rule) }, [
       ...ROLES,
       'p, user, reports, approve',
       'g, readonly, guest',
@@ -185,7 +188,7 @@ describe('what was added', () => {
   test('is found on a defined role that stands behind a priority', async () => {
     const text = modelText({ p: 'priority, sub, obj, act, eft', e: 'priority(p.eft) || deny' });
     const defined = 'p, 1, user, data, read, allow';
-    const report = await judgeRules(text, { rules: [rule(defined)] }, [
+    const report = await verifyRules(text, { rules: [rule(defined)] }, [
       defined,
       'p, 7, user, reports, approve, allow',
     ]);
@@ -195,7 +198,7 @@ describe('what was added', () => {
 
   test('is a failure under strict', async () => {
     const lines = [...ROLES, 'p, readonly, data, write', 'p, user, reports, approve'];
-    const report = await judgeRules(RBAC, { rules: ROLES.map(rule) }, lines, { strict: true });
+    const report = await verifyRules(RBAC, { rules: ROLES.map(rule) }, lines, { strict: true });
 
     expect(report.ok).toBe(false);
     expect(report.failures.map(({ kind, rule }) => [kind, rule])).toEqual([
@@ -207,7 +210,7 @@ describe('what was added', () => {
   test('is a failure where Casbin can no longer decide for it', async () => {
     const text = modelText({ m: 'g(r.sub, p.sub) && regexMatch(r.obj, p.obj) && r.act == p.act' });
     const definition = { rules: [rule('p, user, ^/a, read')], samples: [['user', '/b', 'read']] };
-    const report = await judgeRules(text, definition, ['p, user, ^/a, read', 'p, user, [, read']);
+    const report = await verifyRules(text, definition, ['p, user, ^/a, read', 'p, user, [, read']);
 
     expect(report.failures).toMatchObject([
       { kind: 'decision', request: ['user', '/b', 'read'], added: [rule('p, user, [, read')] },
@@ -220,7 +223,7 @@ describe('never', () => {
   const definition = { rules: ROLES.map(rule), never: [['readonly', 'data', 'write']] };
 
   test('is violated by a rule that an administrator added', async () => {
-    const report = await judgeRules(RBAC, definition, [...ROLES, 'p, readonly, data, write']);
+    const report = await verifyRules(RBAC, definition, [...ROLES, 'p, readonly, data, write']);
 
     expect(report).toMatchObject({ ok: false, drift: [{ request: [] }] });
     expect(report.failures).toMatchObject([
@@ -233,7 +236,7 @@ describe('never', () => {
 
   test('is violated by a defined rule that is missing', async () => {
     const rules = { rules: DENYING.map(rule), never: [['guest', 'data', 'write']] };
-    const report = await judgeRules(DENY_OVERRIDE, rules, DENYING.toSpliced(1, 1));
+    const report = await verifyRules(DENY_OVERRIDE, rules, DENYING.toSpliced(1, 1));
 
     expect(report.failures.map(({ kind }) => kind)).toEqual(['missing-rule', 'never']);
   });

@@ -1,6 +1,6 @@
 import { DefaultRoleManager, type Enforcer, Util } from 'casbin';
 import { describe, expect, test } from 'vitest';
-import { modelText, promiseOf, rule } from './judge.fixture.ts';
+import { modelText, promiseOf, rule } from './verify.fixture.ts';
 
 const DOMAINS = modelText({
   r: 'sub, dom, obj, act',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { judgeRules, modelText, rule } from './judge.fixture.ts';
+import { modelText, rule, verifyRules } from './verify.fixture.ts';
 
 const RBAC = modelText();
 const VIEWER = 'p, viewer, invoices, read';
@@ -10,7 +10,7 @@ describe('what is stored and not defined', () => {
   test('is drift for a role that the definition does not name any more, with who has it', async () => {
     const live = [VIEWER, CLERK, 'g, clerk, viewer', 'g, bob, clerk', 'g, eve, clerk', 'g, carol, viewer'];
 
-    const report = await judgeRules(RBAC, VIEWER_ONLY, live);
+    const report = await verifyRules(RBAC, VIEWER_ONLY, live);
 
     expect(report).toMatchObject({ ok: true, failures: [] });
     expect(report.drift).toMatchObject([
@@ -20,7 +20,7 @@ describe('what is stored and not defined', () => {
     expect(report.drift[0]?.message).toBe(
       'Rule "p, clerk, invoices, write" (row 2) is stored, but not defined. Who has it now: bob and eve.',
     );
-    const strict = await judgeRules(RBAC, VIEWER_ONLY, live, { strict: true });
+    const strict = await verifyRules(RBAC, VIEWER_ONLY, live, { strict: true });
     expect(strict.ok).toBe(false);
     expect(strict.failures.map(({ kind, ids }) => [kind, ids])).toEqual([
       ['drift', [2]],
@@ -29,7 +29,7 @@ describe('what is stored and not defined', () => {
   });
 
   test('is drift for a role that an administrator made', async () => {
-    const report = await judgeRules(RBAC, VIEWER_ONLY, [
+    const report = await verifyRules(RBAC, VIEWER_ONLY, [
       VIEWER,
       'p, superuser, all, write',
       'g, eve, superuser',
@@ -41,7 +41,7 @@ describe('what is stored and not defined', () => {
   });
 
   test('is drift for a user who was given something directly', async () => {
-    const report = await judgeRules(RBAC, VIEWER_ONLY, [VIEWER, 'p, alice, all, write']);
+    const report = await verifyRules(RBAC, VIEWER_ONLY, [VIEWER, 'p, alice, all, write']);
 
     expect(report.drift).toMatchObject([{ holders: { names: ['alice'], count: 1 } }]);
   });
@@ -49,13 +49,13 @@ describe('what is stored and not defined', () => {
   test('is no drift where it links a user to a role, or where the model has no place for it', async () => {
     const live = [VIEWER, 'g, alice, viewer', 'g, bob, ghost', 'p7, alice, all, write', 'g7, viewer, clerk'];
 
-    expect((await judgeRules(RBAC, VIEWER_ONLY, live, { strict: true })).drift).toEqual([]);
+    expect((await verifyRules(RBAC, VIEWER_ONLY, live, { strict: true })).drift).toEqual([]);
   });
 
   test('is drift where it links roles that only the database has', async () => {
     const live = [VIEWER, 'g, eve, helpers', 'g, helpers, testers'];
 
-    const { drift } = await judgeRules(RBAC, VIEWER_ONLY, live);
+    const { drift } = await verifyRules(RBAC, VIEWER_ONLY, live);
 
     expect(drift).toMatchObject([{ rule: rule('g, helpers, testers'), holders: { names: ['eve'] } }]);
   });
@@ -67,7 +67,7 @@ describe('what is stored and not defined', () => {
     });
     const live = [VIEWER, 'g2, invoices, secrets', 'g2, invoice7, secrets'];
 
-    const { drift } = await judgeRules(text, VIEWER_ONLY, live);
+    const { drift } = await verifyRules(text, VIEWER_ONLY, live);
 
     expect(drift).toMatchObject([{ rule: rule('g2, invoices, secrets'), holders: null }]);
     expect(drift[0]?.message).not.toContain('Who has it');
@@ -76,7 +76,7 @@ describe('what is stored and not defined', () => {
   test('is drift under a policy definition of its own', async () => {
     const text = `${modelText()}`.replace('[role_definition]', 'p2 = sub, act\n[role_definition]');
 
-    expect((await judgeRules(text, VIEWER_ONLY, [VIEWER, 'p2, eve, write'])).drift).toMatchObject([
+    expect((await verifyRules(text, VIEWER_ONLY, [VIEWER, 'p2, eve, write'])).drift).toMatchObject([
       { rule: rule('p2, eve, write'), holders: { names: ['eve'] } },
     ]);
   });
@@ -93,13 +93,13 @@ describe('who has it', () => {
       'g, spare, viewer',
     ];
 
-    const [finding] = (await judgeRules(RBAC, VIEWER_ONLY, live)).drift;
+    const [finding] = (await verifyRules(RBAC, VIEWER_ONLY, live)).drift;
 
     expect(finding?.holders).toEqual({ names: ['bob', 'eve'], count: 2, more: false });
   });
 
   test('is nobody for a defined role without members', async () => {
-    const [finding] = (await judgeRules(RBAC, VIEWER_ONLY, [VIEWER, 'p, viewer, all, write'])).drift;
+    const [finding] = (await verifyRules(RBAC, VIEWER_ONLY, [VIEWER, 'p, viewer, all, write'])).drift;
 
     expect(finding?.holders).toEqual({ names: [], count: 0, more: false });
     expect(finding?.message).toMatch(/Who has it now: nobody\.$/);
@@ -121,7 +121,7 @@ describe('who has it', () => {
       'g, clerk, viewer, two',
     ];
 
-    const { drift } = await judgeRules(text, { rules: [rule(defined)] }, live);
+    const { drift } = await verifyRules(text, { rules: [rule(defined)] }, live);
 
     expect(drift.map(({ rule: values, holders }) => [values?.[0], holders?.names])).toEqual([
       ['p', ['eve']],
@@ -136,7 +136,7 @@ describe('who has it', () => {
       ...Array.from({ length: count }, (_, n) => `g, user${n}, clerk`),
     ];
     const holdersOf = async (count: number) =>
-      (await judgeRules(RBAC, VIEWER_ONLY, many(count))).drift.map(({ holders }) => holders);
+      (await verifyRules(RBAC, VIEWER_ONLY, many(count))).drift.map(({ holders }) => holders);
     const names = ['user0', 'user1', 'user2', 'user3', 'user4'];
 
     expect(await holdersOf(10_000)).toEqual([{ names, count: 10_000, more: false }]);
@@ -146,7 +146,7 @@ describe('who has it', () => {
   test('is found with a circle among the links', async () => {
     const live = [VIEWER, CLERK, 'g, clerk, boss', 'g, boss, clerk', 'g, eve, boss'];
 
-    const report = await judgeRules(RBAC, VIEWER_ONLY, live);
+    const report = await verifyRules(RBAC, VIEWER_ONLY, live);
 
     expect(report).toMatchObject({ ok: false, checks: 0 });
     expect(report.drift.map(({ holders }) => holders?.names)).toEqual([['eve'], ['eve'], ['eve']]);
@@ -161,7 +161,7 @@ describe('of much that differs', () => {
     const definition = { rules: [...defined, 'p, clerk, own, read'].map(rule) };
     const live = [...defined, 'p, clerk, own, read', ...added];
 
-    const report = await judgeRules(RBAC, definition, live, { strict: true });
+    const report = await verifyRules(RBAC, definition, live, { strict: true });
 
     expect(report.drift).toHaveLength(1_000 + 100);
     expect(report.drift.filter(({ request }) => request.length > 0)).toHaveLength(1_000);
@@ -174,7 +174,7 @@ describe('of much that differs', () => {
     const defined = resources.map((resource) => `p, viewer, ${resource}, read`);
     const never = [['viewer', 'secrets', 'read']];
 
-    const report = await judgeRules(RBAC, { rules: defined.map(rule), never }, ['p, viewer, secrets, read']);
+    const report = await verifyRules(RBAC, { rules: defined.map(rule), never }, ['p, viewer, secrets, read']);
 
     const countOf = (kind: string) => report.failures.filter((failure) => failure.kind === kind).length;
     expect(['missing-rule', 'decision', 'never'].map(countOf)).toEqual([1_100, 1_000, 1]);
@@ -184,7 +184,7 @@ describe('of much that differs', () => {
   test('ten thousand undefined rules are listed, and the rest is counted', async () => {
     const added = Array.from({ length: 10_001 }, (_, n) => `p, user${n}, all, write`);
 
-    const report = await judgeRules(RBAC, VIEWER_ONLY, [VIEWER, ...added]);
+    const report = await verifyRules(RBAC, VIEWER_ONLY, [VIEWER, ...added]);
 
     expect(report.drift).toHaveLength(10_000);
     expect(report.omitted).toEqual({ drift: 1, failures: 0 });

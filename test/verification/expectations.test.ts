@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, definePolicy } from '../../src/index.ts';
 import { NO_ROLE } from '../../src/verification/requests.ts';
-import { modelText, promiseOf, rule } from './judge.fixture.ts';
+import { modelText, promiseOf, rule } from './verify.fixture.ts';
 
 const DOMAINS = modelText({
   r: 'sub, dom, obj, act',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { judgeRules, modelText, rule } from './judge.fixture.ts';
+import { modelText, rule, verifyRules } from './verify.fixture.ts';
 
 const RBAC = modelText();
 const CHAIN = [
@@ -12,7 +12,7 @@ const CHAIN = [
 const definition = { rules: CHAIN.map(rule) };
 
 function findings(lines: readonly string[], text = RBAC) {
-  return judgeRules(text, definition, lines);
+  return verifyRules(text, definition, lines);
 }
 
 describe('a stored rule', () => {
@@ -51,10 +51,10 @@ describe('a stored rule', () => {
     ['a warning', false, 'warning'],
     ['a failure under stockLoadable', true, 'failure'],
   ])(
-    'that Casbin’s loader throws on is %s, and the decisions are judged all the same',
+    'that Casbin’s loader throws on is %s, and the decisions are decided all the same',
     async (_, stockLoadable, severity) => {
       const lines = [...CHAIN, 'g, al(ice, user', 'p7, bo)b, data'];
-      const { ok, checks, integrity } = await judgeRules(RBAC, definition, lines, { stockLoadable });
+      const { ok, checks, integrity } = await verifyRules(RBAC, definition, lines, { stockLoadable });
 
       expect({ ok, checks }).toEqual({ ok: !stockLoadable, checks: 12 });
       expect(integrity.filter(({ message }) => message.includes('Unmatched brackets'))).toMatchObject([
@@ -66,13 +66,13 @@ describe('a stored rule', () => {
 
   test('that Casbin’s loader throws on is a failure where it is defined', async () => {
     const lines = [...CHAIN, 'g, al(ice, user'];
-    const { integrity } = await judgeRules(RBAC, { rules: lines.map(rule) }, lines);
+    const { integrity } = await verifyRules(RBAC, { rules: lines.map(rule) }, lines);
 
     expect(integrity).toMatchObject([{ severity: 'failure', ids: [6] }]);
   });
 
   test('that it would distort is a warning with both readings', async () => {
-    const { ok, integrity } = await judgeRules(RBAC, definition, [...CHAIN, 'g, "alice", user']);
+    const { ok, integrity } = await verifyRules(RBAC, definition, [...CHAIN, 'g, "alice", user']);
 
     expect(ok).toBe(true);
     expect(integrity.map(({ ids, message }) => [ids, message])).toEqual([
@@ -134,7 +134,7 @@ describe('the role hierarchy', () => {
       m: 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj && r.act == p.act',
     });
     const lines = ['p, user, one, data, read', 'g, admin, user, one'];
-    const report = await judgeRules(text, { rules: lines.map(rule) }, [...lines, 'g, user, admin, two']);
+    const report = await verifyRules(text, { rules: lines.map(rule) }, [...lines, 'g, user, admin, two']);
 
     expect(report).toMatchObject({ ok: true, integrity: [] });
   });
@@ -143,7 +143,7 @@ describe('the role hierarchy', () => {
 test('a priority effect without a priority field is a warning', async () => {
   const text = modelText({ p: 'sub, obj, act, eft', e: 'priority(p.eft) || deny' });
   const line = 'p, user, data, read, allow';
-  const { ok, integrity } = await judgeRules(text, { rules: [rule(line)] }, [line]);
+  const { ok, integrity } = await verifyRules(text, { rules: [rule(line)] }, [line]);
 
   expect(ok).toBe(true);
   expect(integrity).toMatchObject([{ severity: 'warning', ids: [1] }]);

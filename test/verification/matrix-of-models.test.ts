@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { decideGrid, gridOf, plainEnforcer } from '../proofs/mutation/truth.fixture.ts';
-import { judgeRules, modelText, promiseOf, rule } from './judge.fixture.ts';
+import { modelText, promiseOf, rule, verifyRules } from './verify.fixture.ts';
 
 /** Models that say otherwise than most who asks, and for what. Rules of the same priority are decided in their order. */
 const MODELS = [
@@ -172,7 +172,7 @@ describe.for(MODELS)('a model with $name', ({ text, subject, lines, swapped, den
     );
     const changed = grid.filter((_, index) => before[index] !== after[index]);
 
-    const { ok, failures } = await judgeRules(text, { rules }, turned);
+    const { ok, failures } = await verifyRules(text, { rules }, turned);
 
     expect(ok).toBe(false);
     expect(changed).toContainEqual(swapped);

@@ -6,7 +6,7 @@ import { RuleSet } from '../../src/policy/rule-set.ts';
 import { findDiffering } from '../../src/verification/compare.ts';
 import type { Decider } from '../../src/verification/decide.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
-import { judgeRules, modelText, promiseOf, rule } from './judge.fixture.ts';
+import { modelText, promiseOf, rule, verifyRules } from './verify.fixture.ts';
 
 /** A definition whose roles may each do one thing, out of as many. */
 function manyRoles(count: number): string[] {
@@ -62,7 +62,10 @@ describe('a request that the definition itself can not decide', () => {
   });
 
   test('is not a failure of the database', async () => {
-    const report = await judgeRules(text, { rules: lines.map(rule) }, [...lines, 'p, other, 10.1.2.3, read']);
+    const report = await verifyRules(text, { rules: lines.map(rule) }, [
+      ...lines,
+      'p, other, 10.1.2.3, read',
+    ]);
 
     expect(report).toMatchObject({ ok: true, failures: [] });
   });

@@ -5,7 +5,7 @@ import { checkStructure } from '../../src/verification/structure.ts';
 import { writeTemporary } from '../policy/folder.ts';
 import { problemsOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { judgeRules, modelText, rule } from './judge.fixture.ts';
+import { modelText, rule, verifyRules } from './verify.fixture.ts';
 
 const RBAC = modelText();
 const DOMAINS = modelText({
@@ -61,7 +61,7 @@ describe('a role manager of configureEnforcer that follows more links than Casbi
     const rules = [rule('p, level15, one, data, read'), ...chain(15, ', one').map(rule)];
     const deeper = [rule('p, level21, one, data, read'), ...chain(21, ', one').map(rule)];
     const model = newModelFromString(DOMAINS);
-    const report = await judgeRules(
+    const report = await verifyRules(
       DOMAINS,
       { rules },
       rules.map((one) => one.join(', ')),
@@ -80,11 +80,11 @@ describe('a role manager of configureEnforcer that follows more links than Casbi
 describe('stored links with configureEnforcer', () => {
   const lines = ['p, user, data, read', 'g, admin, user'];
   const definition = { rules: lines.map(rule) };
-  const judge = (more: readonly string[], configureEnforcer: (enforcer: Enforcer) => void) =>
-    judgeRules(RBAC, definition, [...lines, ...more], { configureEnforcer });
+  const verifyWith = (more: readonly string[], configureEnforcer: (enforcer: Enforcer) => void) =>
+    verifyRules(RBAC, definition, [...lines, ...more], { configureEnforcer });
 
   test('that are deeper than Casbin follows are a failure, as they are without it', async () => {
-    const report = await judge(chain(11), () => {});
+    const report = await verifyWith(chain(11), () => {});
 
     expect(report).toMatchObject({ ok: false, checks: 0, integrity: [{ severity: 'failure' }] });
     expect(report.integrity[0]?.message).toContain(
@@ -93,17 +93,17 @@ describe('stored links with configureEnforcer', () => {
   });
 
   test('that a role manager follows are none', async () => {
-    await expect(judge(chain(20), follow(20))).resolves.toMatchObject({ ok: true, integrity: [] });
-    await expect(judge(chain(21), follow(20))).resolves.toMatchObject({ ok: false });
+    await expect(verifyWith(chain(20), follow(20))).resolves.toMatchObject({ ok: true, integrity: [] });
+    await expect(verifyWith(chain(21), follow(20))).resolves.toMatchObject({ ok: false });
   });
 
   test('that are deeper than a lower limit are a failure', async () => {
-    const report = await judge(chain(4), follow(3));
+    const report = await verifyWith(chain(4), follow(3));
 
     expect(report.integrity[0]?.message).toContain(
       'Inheritance over 4 links, and Casbin silently stops at 3',
     );
-    await expect(judge(chain(3), follow(3))).resolves.toMatchObject({ ok: true });
+    await expect(verifyWith(chain(3), follow(3))).resolves.toMatchObject({ ok: true });
   });
 
   test('that close a circle are found before any role manager is asked', async () => {

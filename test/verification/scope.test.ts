@@ -8,14 +8,14 @@ import { bootstrapDatabase, definePolicy, verifyDatabase } from '../../src/index
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { decideAll } from '../../src/verification/decide.ts';
 import { createDatabase } from '../support/database.ts';
-import { modelText } from './judge.fixture.ts';
 import { openDatabase, store } from './large-table.fixture.ts';
 import { world } from './random-model.fixture.ts';
+import { modelText } from './verify.fixture.ts';
 
 /** More rules than a bootstrap would read all of. */
 const MANY = 1_500;
 
-test('a bootstrap judges the rules that it reads, and all of them under full', async () => {
+test('a bootstrap verifies the rules that it reads, and all of them under full', async () => {
   const pool = (await createDatabase()).pool();
   await bootstrapDatabase(pool);
   await pool.query(

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { copyModel } from '../../src/casbin/model.ts';
 import { decideAll } from '../../src/verification/decide.ts';
 import { plainEnforcer } from '../proofs/mutation/truth.fixture.ts';
-import { modelText } from './judge.fixture.ts';
+import { modelText } from './verify.fixture.ts';
 
 const p = (...values: string[]) => ({ ptype: 'p', values });
 const g = (...values: string[]) => ({ ptype: 'g', values });

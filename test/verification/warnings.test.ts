@@ -1,6 +1,6 @@
 import { type Enforcer, Util } from 'casbin';
 import { describe, expect, test } from 'vitest';
-import { modelText, promiseOf, rule } from './judge.fixture.ts';
+import { modelText, promiseOf, rule } from './verify.fixture.ts';
 
 const RBAC = modelText();
 

@@ -15,8 +15,8 @@ import {
   withPriorities,
   withResourceRoles,
 } from './definitions.fixture.ts';
-import { makeJudge } from './judge.fixture.ts';
 import { assignments, keyOf, type Mutation, mutate, type Row } from './mutations.fixture.ts';
+import { makeComparison } from './outcome.fixture.ts';
 
 const database = useDatabase();
 const SUBJECTS = [byDefault, withDomains, withResourceRoles, withDenyOverride, withPriorities];
@@ -28,11 +28,11 @@ test.for(SUBJECTS)(
   async (subject) => {
     const rows = await bootstrap(subject);
     const verify = subject === byDefault ? verifyStored(subject) : await verifyInMemory(subject);
-    const judge = await makeJudge(subject);
+    const compare = await makeComparison(subject);
     expect(await verify(rows)).toMatchObject({ ok: true, failures: [], integrity: [], drift: [] });
 
     for (const mutation of mutate(rows)) {
-      totals[await judge(mutation, await verify(mutation.rows))] += 1;
+      totals[await compare(mutation, await verify(mutation.rows))] += 1;
     }
   },
 );

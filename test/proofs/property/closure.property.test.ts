@@ -2,7 +2,7 @@ import { newModelFromString } from 'casbin';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { closureOf } from '../../../src/verification/closure.ts';
-import { modelText } from '../../verification/judge.fixture.ts';
+import { modelText } from '../../verification/verify.fixture.ts';
 import { plainEnforcer } from '../mutation/truth.fixture.ts';
 
 const name = fc.constantFrom('a', 'b', 'c', 'd', 'e');

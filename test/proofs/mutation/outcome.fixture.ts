@@ -15,7 +15,7 @@ export type Outcome = 'caught' | 'harmless';
  * Makes a function that compares what was reported of a mutation with what is the case, by plain enforcers and
  * Casbin's own loader. It fails the test where the two differ.
  */
-export async function makeJudge({ modelText, policy }: Subject) {
+export async function makeComparison({ modelText, policy }: Subject) {
   const rules = compilePolicy(policy);
   const defined = new Set(rules.map(keyOf));
   const grid = gridOf(modelText, rules);

@@ -53,7 +53,7 @@ export async function promiseOf(
 }
 
 /** Holds stored rules, given as lines, against a definition; ids count from 1. */
-export async function judgeRules(
+export async function verifyRules(
   text: string,
   definition: PolicyDefinition,
   lines: readonly string[],

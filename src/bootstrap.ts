@@ -43,7 +43,7 @@ import type { BootstrapOptions } from './options.ts';
 import type { BootstrapReport } from './report.ts';
 import { bindContext, reportSeeded, runSeeders, type SharedContext, shareContext } from './seeding/run.ts';
 import type { Seeder } from './seeding/seeder.ts';
-import { createAdapter } from './tables/adapter.ts';
+import { createSeedingAdapter } from './tables/adapter.ts';
 
 type Outcome = Omit<BootstrapReport, 'dryRun' | 'durationMs'>;
 
@@ -159,7 +159,7 @@ async function lookAtDatabase(
 ): Promise<Look> {
   const { logger, schema, dryRun } = options;
   const context = shareContext({ db: trx, logger, schema, firstRun: false, dryRun }, () =>
-    createAdapter(session.client, { schema }),
+    createSeedingAdapter(session.client, { schema }),
   );
   const { packageNames, applicationNames, rules } = await readState(trx, options);
   const pending = [
@@ -277,7 +277,7 @@ async function writeDatabase(
   }
 
   const context = shareContext({ db: trx, logger, schema, firstRun, dryRun }, () =>
-    createAdapter(session.client, { schema }),
+    createSeedingAdapter(session.client, { schema }),
   );
   const enter = (seeder: string) => session.enter(`seeder "${seeder}"`);
   const seeders = await runSeeders(options.seeders, context, progress, enter);

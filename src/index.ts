@@ -24,7 +24,12 @@ export {
 } from './errors.ts';
 export type { LoggerLike } from './logger.ts';
 export type { Migration, MigrationProvider, MigrationSettings, Migrations } from './migrator/migration.ts';
-export type { BootstrapOptions, EnforcerOptions, VerifyOptions } from './options.ts';
+export type {
+  BootstrapOptions,
+  EnforcerOptions,
+  VerifyDatabaseOptions,
+  VerifyOptions,
+} from './options.ts';
 export { policyToCsv } from './policy/csv.ts';
 export {
   definePolicy,
@@ -54,6 +59,7 @@ export type {
 export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';
 export type { Seeder, SeederContext, SeederResult } from './seeding/seeder.ts';
 export { type AdapterOptions, type CasbinAdapter, createAdapter } from './tables/adapter.ts';
+export type { PolicyFilter } from './tables/load.ts';
 export type { TenantReport, TenantsOptions, TenantsReport } from './tenants.ts';
 export { bootstrapTenants, TenantSourceError } from './tenants.ts';
 export type { OwnPool, Tenant } from './tenants-input.ts';

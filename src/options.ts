@@ -39,6 +39,25 @@ export interface EnforcerOptions {
 }
 
 /**
+ * What verifyDatabase may be told: of the options of a bootstrap, those that a verification uses, and how strict it
+ * is without a `verify` around it.
+ */
+export interface VerifyDatabaseOptions
+  extends EnforcerOptions,
+    VerifyOptions,
+    Pick<
+      BootstrapOptions,
+      | 'policy'
+      | 'verify'
+      | 'lockTimeoutMs'
+      | 'connectTimeoutMs'
+      | 'statementTimeoutMs'
+      | 'idleInTransactionTimeoutMs'
+      | 'logger'
+      | 'onProgress'
+    > {}
+
+/**
  * What a bootstrap may be told; all of it has a default. One object serves every function of this library: each
  * takes its own options from it, and refuses only names that belong to none of them.
  */

@@ -13,22 +13,24 @@ import {
 } from './database/transaction.ts';
 import { explainFailure } from './failure/explain-failure.ts';
 import { findConflict, retryConflicts } from './failure/retry.ts';
-import { type ResolvedOptions, replaceOptions, resolveOptions } from './options/resolve.ts';
-import type { BootstrapOptions } from './options.ts';
+import { type ResolvedOptions, resolveVerifyOptions } from './options/resolve.ts';
+import type { VerifyDatabaseOptions } from './options.ts';
 import type { VerificationReport } from './report.ts';
 
 /**
  * Holds the policy that a database has against the definition, by Casbin's enforcer. It only reads, so it works
  * on a standby and for a role that may only select from `casbin`; migrations and seeders are not looked at.
  *
+ * It takes the options of the bootstrap, and `strict`, `full` and `stockLoadable` beside them too.
+ *
  * What it finds is in the report: `ok` says whether every promise is kept. It throws only for not being able to
  * tell: InvalidOptionsError, or another BootstrapError as from bootstrapDatabase.
  */
 export async function verifyDatabase(
   pool: PoolLike,
-  options: BootstrapOptions = {},
+  options: VerifyDatabaseOptions = {},
 ): Promise<VerificationReport> {
-  const resolved = await resolveOptions(pool, replaceOptions(options, { verify: options?.verify || {} }));
+  const resolved = await resolveVerifyOptions(pool, options);
   try {
     const limits = { ...resolved, answerTimeoutMs: answerTimeout(resolved) };
     const attempt = () => withSession(pool, (session) => verifyOnce(session, resolved), limits);

@@ -14,13 +14,13 @@ import {
   type MigrationProvider,
   type Migrations,
 } from '../migrator/migration.ts';
-import type { BootstrapOptions, VerifyOptions } from '../options.ts';
+import type { BootstrapOptions, VerifyDatabaseOptions, VerifyOptions } from '../options.ts';
 import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { createProgressReporter, type ProgressReporter } from '../progress.ts';
 import type { Coverage, VerificationWarning } from '../report.ts';
 import { rbacSeeder } from '../seeding/policy-seeder.ts';
-import { checkSeeders, type Seeder } from '../seeding/seeder.ts';
+import { checkSeeders, type RunnableSeeder } from '../seeding/seeder.ts';
 import { reasonOf } from '../text.ts';
 import type { Expectations } from '../verification/expectations.ts';
 import { resolveModel } from './model.ts';
@@ -39,7 +39,7 @@ export interface ResolvedOptions {
   readonly coverage: Coverage;
   readonly warnings: readonly VerificationWarning[];
   /** The RBAC seeder, then the given ones. */
-  readonly seeders: readonly Seeder[];
+  readonly seeders: readonly RunnableSeeder[];
   /** This package's and the seeders'; null when another tool runs migrations. */
   readonly packageMigrations: Migrations | null;
   /** The application's own; null when there are none. */
@@ -68,6 +68,22 @@ export async function resolveOptions(pool: unknown, options: BootstrapOptions): 
   return completeOptions(options, [...checkPool(pool), ...checkShape(options)]);
 }
 
+/** The same for a verification alone: how strict it is may be said flat, and `verify: false` is for bootstraps. */
+export async function resolveVerifyOptions(
+  pool: unknown,
+  options: VerifyDatabaseOptions,
+): Promise<ResolvedOptions> {
+  const { checkVerifyShape } = await import('./shape.ts');
+  const misshapen = [...checkPool(pool), ...checkVerifyShape(options)];
+  const nested = options?.verify || {};
+  const verify = {
+    strict: options?.strict ?? nested.strict ?? false,
+    full: options?.full ?? nested.full ?? false,
+    stockLoadable: options?.stockLoadable ?? nested.stockLoadable ?? false,
+  };
+  return completeOptions(replaceOptions(options, { verify }), misshapen);
+}
+
 /** The same for options of which it is known what is misshapen about them, and about what was given with them. */
 export async function completeOptions(
   options: BootstrapOptions,
@@ -79,7 +95,7 @@ export async function completeOptions(
   const { definition: loaded, problems: policyProblems } = await resolvePolicy(sound);
   const definition = loaded ?? defaultPolicy;
   const defined = new RuleSet(compilePolicy(definition));
-  const seeders = [rbacSeeder(defined.rules), ...(sound.seeders ?? [providerSeeder()])];
+  const seeders: RunnableSeeder[] = [rbacSeeder(defined.rules), ...(sound.seeders ?? [providerSeeder()])];
   const { migrations, list, problems: migrationProblems } = await resolveMigrations(sound);
   // A default in the place of what is misshapen says nothing about what is given beside it.
   const fitting = sound.model === options?.model && sound.policy === options?.policy && loaded !== null;

@@ -111,9 +111,18 @@ const enforcerEntries = {
   schema: v.optional(schema),
 };
 
+const verifyEntries = { strict: flag, full: flag, stockLoadable: flag };
+
+/** Said flat to verifyDatabase; elsewhere it would be passed over, and somebody rely on it. */
+const misplacedVerifyEntries = v.entriesFromList(
+  Object.keys(verifyEntries),
+  v.optional(v.custom(() => false, 'belongs into verify here, as in verify: { strict: true }')),
+);
+
 /** The options of a bootstrap. */
 export const bootstrapEntries = {
   ...enforcerEntries,
+  ...misplacedVerifyEntries,
   policy: optionalBy((input) => {
     if (input === null) return v.any();
     return typeof input === 'string' ? name : definitionShape;
@@ -127,10 +136,7 @@ export const bootstrapEntries = {
   verify: optionalBy((input) =>
     input === false
       ? v.any()
-      : fields(
-          { strict: flag, full: flag, stockLoadable: flag },
-          'must be false, or an object with strict, full and stockLoadable',
-        ),
+      : fields(verifyEntries, 'must be false, or an object with strict, full and stockLoadable'),
   ),
   lockTimeoutMs: v.optional(milliseconds),
   connectTimeoutMs: v.optional(milliseconds),
@@ -165,11 +171,19 @@ export function optionsOf(own: v.ObjectEntries) {
 }
 
 const bootstrapOptions = optionsOf(bootstrapEntries);
+const verifyDatabaseOptions = optionsOf({ ...bootstrapEntries, ...verifyEntries });
 const enforcerOptions = optionsOf(enforcerEntries);
 
 /** Everything about the shape of a bootstrap's options that is wrong. */
 export function checkShape(input: unknown): Problem[] {
   return v.safeParse(bootstrapOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
+}
+
+/** The same for the options of a verification. */
+export function checkVerifyShape(input: unknown): Problem[] {
+  return (
+    v.safeParse(verifyDatabaseOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? []
+  );
 }
 
 /** The same for the options of an enforcer. */

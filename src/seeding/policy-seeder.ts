@@ -1,11 +1,11 @@
 import { formatRule, type Rule } from '../policy/rule.ts';
-import type { Seeder } from './seeder.ts';
+import type { RunnableSeeder } from './seeder.ts';
 
 /**
  * The seeder of the policy itself, through the hardened adapter. It has no `isSeeded`: whether a rule is
  * missing is seen in the live policy, which a start reads anyway.
  */
-export function rbacSeeder(rules: readonly Rule[]): Seeder {
+export function rbacSeeder(rules: readonly Rule[]): RunnableSeeder {
   return {
     name: 'rbac',
     table: 'casbin',

@@ -7,7 +7,7 @@ import type { Migrations } from '../migrator/migration.ts';
 import { insertOrExplain, isRefusal } from './refused-rows.ts';
 import { insertMissing, isAnyMissing, type Target } from './row-queries.ts';
 import { checkRows, type Group, groupByColumns, pickKey, type Row } from './rows.ts';
-import type { Seeder, SeederContext, SeederResult } from './seeder.ts';
+import type { RunnableSeeder, Seeder, SeederContext, SeederResult } from './seeder.ts';
 import { advanceSequence, explainLook, requireTarget } from './target-table.ts';
 
 /** How many rows one statement takes. */
@@ -48,7 +48,7 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
   // An application's interface has no index signature, but it is a row all the same.
   const rows = options.rows as readonly Row[];
   const key: readonly string[] = typeof options.key === 'string' ? [options.key] : options.key;
-  return {
+  const seeder: RunnableSeeder = {
     name,
     logName,
     table,
@@ -95,6 +95,7 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
       return { inserted: inserted.size, existing: rows.length - inserted.size };
     },
   };
+  return seeder;
 }
 
 async function insertGroups(

@@ -2,8 +2,8 @@ import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
 import { isSameTransaction } from '../database/transaction.ts';
 import type { ProgressReporter, Report } from '../progress.ts';
 import type { SeederReport } from '../report.ts';
-import type { CasbinAdapter } from '../tables/adapter.ts';
-import type { Seeder, SeederContext, SeederResult } from './seeder.ts';
+import type { SeedingAdapter } from '../tables/adapter.ts';
+import type { RunnableSeeder, RunningContext, SeederResult } from './seeder.ts';
 
 /**
  * Runs the seeders one after the other, in the order given.
@@ -12,7 +12,7 @@ import type { Seeder, SeederContext, SeederResult } from './seeder.ts';
  * @throws StepFailure naming the seeder that threw, or that left the transaction ended or aborted
  */
 export async function runSeeders(
-  seeders: readonly Seeder[],
+  seeders: readonly RunnableSeeder[],
   context: SharedContext,
   progress: ProgressReporter,
   enter: (seeder: string) => void,
@@ -32,7 +32,7 @@ export async function runSeeders(
 
 /** What is reported of seeders that had nothing to do. */
 export function reportSeeded(
-  seeders: readonly Seeder[],
+  seeders: readonly RunnableSeeder[],
   context: SharedContext,
   progress: ProgressReporter,
 ): SeederReport[] {
@@ -48,7 +48,7 @@ export function reportSeeded(
 }
 
 async function runSeeder(
-  seeder: Seeder,
+  seeder: RunnableSeeder,
   context: SharedContext,
   progress: ProgressReporter,
 ): Promise<SeederResult> {
@@ -73,7 +73,7 @@ function requireCounts(result: SeederResult | undefined): SeederResult {
 }
 
 function report(
-  { name, logName = name }: Seeder,
+  { name, logName = name }: RunnableSeeder,
   { inserted, existing }: SeederResult,
   started: number,
   { logger, dryRun }: SharedContext,
@@ -97,7 +97,7 @@ function logCompletion(reports: readonly SeederReport[], { logger, dryRun }: Sha
 }
 
 /** What all seeders of one transaction share. */
-export type SharedContext = Omit<SeederContext, 'progress'>;
+export type SharedContext = Omit<RunningContext, 'progress'>;
 
 /**
  * The context of a transaction. Its adapter is made when a seeder asks for it: what that takes to load is more than
@@ -105,9 +105,9 @@ export type SharedContext = Omit<SeederContext, 'progress'>;
  */
 export function shareContext(
   { db, logger, schema, firstRun, dryRun }: Omit<SharedContext, 'adapter'>,
-  createAdapter: () => CasbinAdapter,
+  createAdapter: () => SeedingAdapter,
 ): SharedContext {
-  let adapter: CasbinAdapter | undefined;
+  let adapter: SeedingAdapter | undefined;
   return {
     db,
     logger,
@@ -122,7 +122,7 @@ export function shareContext(
 }
 
 /** The context of one seeder, which tells its progress under its own name. */
-export function bindContext(shared: SharedContext, progress: Report): SeederContext {
+export function bindContext(shared: SharedContext, progress: Report): RunningContext {
   const { db, logger, schema, firstRun, dryRun } = shared;
   return {
     db: db.withoutPlugins(),

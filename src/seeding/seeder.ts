@@ -3,7 +3,7 @@ import type { Problem } from '../errors.ts';
 import type { LoggerLike } from '../logger.ts';
 import type { Migration, Migrations } from '../migrator/migration.ts';
 import { formatText } from '../policy/rule.ts';
-import type { CasbinAdapter } from '../tables/adapter.ts';
+import type { CasbinAdapter, SeedingAdapter } from '../tables/adapter.ts';
 import { reasonOf } from '../text.ts';
 
 /** What a seeder works with. Everything in it belongs to the one transaction of the bootstrap. */
@@ -48,8 +48,6 @@ export interface Seeder {
   readonly total?: number;
   /** The table it fills, for messages about privileges and locks. */
   readonly table?: string;
-  /** What its log events begin with: `provider` gives `provider_seeding_complete`. Default: the name. */
-  readonly logName?: string;
   /** The tables it needs. They run before any seeder, in the package's own migration table. */
   readonly migrations?: Readonly<Record<string, Migration>>;
   /** What is wrong with it, found before the database is touched. `at` is relative to the seeder. */
@@ -59,9 +57,21 @@ export interface Seeder {
    * writes nothing; a seeder without it is asked to seed at every start.
    */
   isSeeded?(context: SeederContext): Promise<boolean>;
+  seed(context: SeederContext): Promise<SeederResult>;
+}
+
+/** A seeder as the runner sees it: those of this package have more than one of an application. */
+export interface RunnableSeeder extends Seeder {
+  /** What its log events begin with: `provider` gives `provider_seeding_complete`. Default: the name. */
+  readonly logName?: string;
   /** Logs the rows that are there. Called in place of `seed` on a start that has nothing to do. */
   logExisting?(context: SeederContext): void;
-  seed(context: SeederContext): Promise<SeederResult>;
+  seed(context: RunningContext): Promise<SeederResult>;
+}
+
+/** What seeders are given, with what only those of this package use. */
+export interface RunningContext extends SeederContext {
+  readonly adapter: SeedingAdapter;
 }
 
 /** The seeder that is always there. */

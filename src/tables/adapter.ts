@@ -23,8 +23,8 @@ export interface AdapterOptions {
  *
  * It never migrates: the table must be there and unique on (ptype, rule), as bootstrapDatabase() leaves it. On
  * a pool, each call has a connection to itself. On a client, calls run one after the other, in the transaction
- * that is open there. A failing savePolicy or updatePolicy leaves that transaction usable, and so does addRules
- * with more than a thousand rules; the others are one statement each, and a failing statement aborts a transaction.
+ * that is open there. A failing savePolicy or updatePolicy leaves that transaction usable; the others are one
+ * statement each, and a failing statement aborts a transaction.
  *
  * @throws InvalidOptionsError for a source that is neither a pool nor a client
  *
@@ -35,6 +35,14 @@ export interface AdapterOptions {
  * applications with different models may share a table. The adapter of createEnforcer refuses them.
  */
 export function createAdapter(source: PoolLike | ClientLike, options: AdapterOptions = {}): CasbinAdapter {
+  return createSeedingAdapter(source, options);
+}
+
+/** The same, with what only a seeder needs. */
+export function createSeedingAdapter(
+  source: PoolLike | ClientLike,
+  options: AdapterOptions = {},
+): SeedingAdapter {
   return createCheckedAdapter(source, options, () => {});
 }
 
@@ -43,7 +51,7 @@ export function createCheckedAdapter(
   source: PoolLike | ClientLike,
   { schema }: AdapterOptions,
   check: CheckRules,
-): CasbinAdapter {
+): SeedingAdapter {
   const problems = checkSource(source);
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   const HardenedAdapter = loadHardenedAdapter();
@@ -55,20 +63,23 @@ export interface CasbinAdapter extends BatchAdapter, UpdatableAdapter, FilteredA
   loadFilteredPolicy(model: Model, filter?: PolicyFilter | null): Promise<void>;
   /** Whether what was loaded last may be a part of the policy only: the enforcer then refuses to save. */
   isFiltered(): boolean;
-  /**
-   * Adds the rules of any ptype that are not stored yet, all or none, and returns those, in the order given. For
-   * one who writes alone, as a seeder does under the bootstrap lock. Many of them are written in portions, after
-   * each of which `report` is told how many are done.
-   */
-  addRules(rules: readonly Rule[], report?: (done: number) => void): Promise<Rule[]>;
   /** With true, isFiltered() stays true; with false, it is false until the next load of a part. */
   enabledFiltered(enabled: boolean): void;
+}
+
+/** An adapter for one who writes alone, as a seeder does under the bootstrap lock. */
+export interface SeedingAdapter extends CasbinAdapter {
+  /**
+   * Adds the rules of any ptype that are not stored yet, all or none, and returns those, in the order given. More
+   * than a thousand are written in portions, after each of which `report` is told how many are done.
+   */
+  addRules(rules: readonly Rule[], report?: (done: number) => void): Promise<Rule[]>;
 }
 
 /** Up to so many rules, one statement checks and inserts. */
 const FEW = 1_000;
 
-type HardenedAdapterClass = new (connection: Connection, table: string, check: CheckRules) => CasbinAdapter;
+type HardenedAdapterClass = new (connection: Connection, table: string, check: CheckRules) => SeedingAdapter;
 
 let loaded: HardenedAdapterClass | undefined;
 
@@ -79,7 +90,7 @@ function loadHardenedAdapter(): HardenedAdapterClass {
 }
 
 function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
-  return class HardenedAdapter extends StockAdapter implements CasbinAdapter {
+  return class HardenedAdapter extends StockAdapter implements SeedingAdapter {
     readonly #connection: Connection;
     readonly #table: string;
     readonly #check: CheckRules;

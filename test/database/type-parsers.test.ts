@@ -7,7 +7,7 @@ import { createEmbeddedPool } from '../../src/embedded/index.ts';
 import type { DatabaseError, LockTimeoutError } from '../../src/errors.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
 import type { Seeder } from '../../src/seeding/seeder.ts';
-import { createAdapter } from '../../src/tables/adapter.ts';
+import { createSeedingAdapter } from '../../src/tables/adapter.ts';
 import { bootstrapTenants } from '../../src/tenants.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
 import { STARTS_PGLITE } from '../embedded/timeout.ts';
@@ -133,10 +133,10 @@ describe.each(settings)('parsers that an application has changed $where', ({ opt
     const client = await pool.connect();
     try {
       const many = Array.from({ length: 1_100 }, (_, n) => ({ ptype: 'g', values: [`u${n}`, 'user'] }));
-      expect(await createAdapter(client).addRules(many)).toEqual(many);
-      expect(await createAdapter(client).addRules(many.slice(0, 5))).toEqual([]);
+      expect(await createSeedingAdapter(client).addRules(many)).toEqual(many);
+      expect(await createSeedingAdapter(client).addRules(many.slice(0, 5))).toEqual([]);
       const few = [...many.slice(0, 2), { ptype: 'g', values: ['new', 'user'] }];
-      expect(await createAdapter(client).addRules(few)).toEqual(few.slice(2));
+      expect(await createSeedingAdapter(client).addRules(few)).toEqual(few.slice(2));
     } finally {
       client.release();
     }

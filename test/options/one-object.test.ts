@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, expectTypeOf, test } from 'vitest';
 import {
   type BootstrapOptions,
   bootstrapDatabase,
@@ -6,6 +6,7 @@ import {
   createEnforcer,
   defaultPolicy,
   InvalidOptionsError,
+  type VerifyDatabaseOptions,
   verifyDatabase,
 } from '../../src/index.ts';
 import { createTestDatabase, policyTests } from '../../src/testing/index.ts';
@@ -65,6 +66,57 @@ describe('one object of options', () => {
     const error = await failureOf(() => work({ ...WITH_TARGET, polcy: defaultPolicy }));
     expect(error).toMatchObject({ problems: [{ code: 'OPTION_UNKNOWN', at: 'polcy' }] });
     for (const name of Object.keys(WITH_TARGET)) expect(error.message).toContain(name);
+  });
+});
+
+describe('how strict verifyDatabase is', () => {
+  test('may be said beside its other options, and then counts more than what verify says', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool);
+    await pool.query(`insert into casbin (ptype, rule) values ('p', '["user", "vault", "open"]')`);
+
+    await expect(verifyDatabase(pool)).resolves.toMatchObject({ ok: true });
+    await expect(verifyDatabase(pool, { strict: true })).resolves.toMatchObject({ ok: false });
+    const nested = { verify: { strict: true } };
+    await expect(verifyDatabase(pool, nested)).resolves.toMatchObject({ ok: false });
+    await expect(verifyDatabase(pool, { ...nested, strict: false })).resolves.toMatchObject({ ok: true });
+
+    await pool.query(
+      `insert into casbin (ptype, rule) select 'g', jsonb_build_array('u' || n, 'user') from generate_series(1, 1500) n`,
+    );
+    await expect(verifyDatabase(pool)).resolves.toMatchObject({ scope: { kind: 'part' } });
+    await expect(verifyDatabase(pool, { full: true })).resolves.toMatchObject({ scope: { kind: 'whole' } });
+    await expect(verifyDatabase(pool, { stockLoadable: true })).resolves.toMatchObject({
+      scope: { kind: 'whole' },
+    });
+  });
+
+  test('is refused flat where a bootstrap would pass over it, and says where it belongs', async () => {
+    const flat: object = { strict: true, full: false, stockLoadable: true };
+    const error = await failureOf(() => bootstrapDatabase(UNTOUCHED, flat));
+    expect(error).toMatchObject({
+      problems: ['strict', 'full', 'stockLoadable'].map((at) => ({
+        at,
+        message: expect.stringMatching(/^belongs into verify here, as in verify: \{ strict: true \}/),
+      })),
+    });
+  });
+
+  test('is true or false', async () => {
+    const error = await failureOf(() =>
+      Reflect.apply(verifyDatabase, undefined, [UNTOUCHED, { strict: 'yes' }]),
+    );
+    expect(error).toMatchObject({
+      problems: [{ at: 'strict', message: expect.stringMatching(/^must be true or false/) }],
+    });
+  });
+
+  test('and what else a verification uses is all that its options show; those of a bootstrap fit too', () => {
+    expectTypeOf<BootstrapOptions>().toExtend<VerifyDatabaseOptions>();
+    expectTypeOf<VerifyDatabaseOptions>().not.toHaveProperty('seeders');
+    expectTypeOf<VerifyDatabaseOptions>().not.toHaveProperty('migrations');
+    expectTypeOf<VerifyDatabaseOptions>().not.toHaveProperty('dryRun');
+    expectTypeOf<VerifyDatabaseOptions>().not.toHaveProperty('notifyChannel');
   });
 });
 

@@ -152,7 +152,7 @@ describe('a seeder', () => {
   });
 
   test('that hands the adapter what can not be stored is named', async () => {
-    const error = await seederRefusal(({ adapter }) => adapter.addRules([{ ptype: 'p', values: ['\0'] }]));
+    const error = await seederRefusal(({ adapter }) => adapter.addPolicies('p', 'p', [['\0']]));
     expect(error.cause).toBeInstanceOf(InvalidOptionsError);
   });
 

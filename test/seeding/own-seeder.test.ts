@@ -68,8 +68,8 @@ test('a seeder is given the transaction, the adapter, the schema and a logger', 
     async seed(context) {
       seen.push(context);
       await context.db.schema.createTable('own').addColumn('id', 'integer').execute();
-      const added = await context.adapter.addRules([{ ptype: 'p', values: ['readonly', 'reports', 'read'] }]);
-      return { inserted: added.length, existing: 0 };
+      await context.adapter.addPolicies('p', 'p', [['readonly', 'reports', 'read']]);
+      return { inserted: 1, existing: 0 };
     },
   };
 

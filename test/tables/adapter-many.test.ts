@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
-import { type ClientLike, createAdapter, type Rule } from '../../src/index.ts';
+import type { ClientLike, Rule } from '../../src/index.ts';
+import { createSeedingAdapter } from '../../src/tables/adapter.ts';
 import { useDatabase } from '../support/database.ts';
 import { createRuleTable, storedRules, unindexableValue } from './rule-table.fixture.ts';
 
@@ -8,7 +9,7 @@ const MANY = 25_000;
 
 const database = useDatabase();
 const pool = database.pool({ max: 3 });
-const adapter = createAdapter(pool);
+const adapter = createSeedingAdapter(pool);
 const rules = Array.from({ length: MANY }, (_, index): Rule => {
   return { ptype: index % 7 === 0 ? 'g' : 'p', values: [`role${index % 50}`, `data${index}`, 'read'] };
 });
@@ -58,7 +59,7 @@ it('leaves a transaction usable in which many rules could not be added', async (
   try {
     await client.query('begin');
     const tooLong = { ptype: 'p', values: ['role1', unindexableValue(), 'read'] };
-    await expect(createAdapter(client).addRules([...rules, tooLong])).rejects.toMatchObject({
+    await expect(createSeedingAdapter(client).addRules([...rules, tooLong])).rejects.toMatchObject({
       code: 'RULE_TOO_LONG',
     });
     expect((await client.query('select count(*)::int as count from casbin')).rows).toEqual([{ count: 0 }]);
@@ -72,7 +73,7 @@ it('does not claim a rule that somebody else adds meanwhile', async () => {
   const [theirs] = rules.slice(12_345);
   const client = await pool.connect();
   try {
-    const added = await createAdapter(addingFirst(client, theirs)).addRules(rules);
+    const added = await createSeedingAdapter(addingFirst(client, theirs)).addRules(rules);
     expect(added).toHaveLength(MANY - 1);
     expect(added).not.toContainEqual(theirs);
     expect(new Set((await storedRules(pool)).map((rule) => rule.join())).size).toBe(MANY);
@@ -98,7 +99,7 @@ it('adds many rules twice in one transaction', async () => {
   const client = await pool.connect();
   try {
     await client.query('begin');
-    const own = createAdapter(client);
+    const own = createSeedingAdapter(client);
     expect(await own.addRules(rules.slice(0, 2_000))).toHaveLength(2_000);
     expect(await own.addRules(rules.slice(0, 3_000))).toEqual(rules.slice(2_000, 3_000));
   } finally {

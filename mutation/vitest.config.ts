@@ -2,18 +2,19 @@ import { defineConfig } from 'vitest/config';
 
 /** For each folder of src/ that is mutated, the tests that are about it: all of them for each fault would take days. */
 const TESTS: Readonly<Record<string, readonly string[]>> = {
-  policy: ['test/policy/**/*.test.ts', 'test/bad-input/{policy,options}.test.ts'],
+  policy: ['test/policy/**/*.test.ts', 'test/refusals/{policy,options}.test.ts'],
   verification: [
-    'test/verification/**/*.test.ts',
+    'test/{verification,proofs/property}/**/*.test.ts',
     'test/options/promises.test.ts',
-    'test/bad-input/model.test.ts',
+    'test/refusals/model.test.ts',
   ],
   casbin: [
-    'test/casbin/!(adapter-many|adapter-save).test.ts',
-    'test/bad-input/model.test.ts',
+    'test/casbin/*.test.ts',
+    'test/tables/!(adapter-many|adapter-save).test.ts',
+    'test/refusals/model.test.ts',
     'test/verification/models.test.ts',
   ],
-  database: ['test/database/**/*.test.ts', 'test/bad-input/privileges.test.ts'],
+  database: ['test/database/**/*.test.ts', 'test/refusals/privileges.test.ts'],
 };
 
 export default defineConfig({

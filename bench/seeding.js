@@ -2,7 +2,7 @@
 import { bootstrapDatabase, createAdapter } from 'casbin-bootstrap';
 import { pino } from 'pino';
 import { findDistorted } from '../dist/src/casbin/distortion.js';
-import { rbacSeeder } from '../dist/src/seeding/policy-seeder.js';
+import { policySeeder } from '../dist/src/seeding/policy-seeder.js';
 import { copyRules, toCopyText } from './peers/copy.js';
 import { selectThenInsert } from './peers/select-then-insert.js';
 import { addOneByOne, loadByStockAdapter } from './peers/stock-adapter.js';
@@ -66,7 +66,12 @@ function seedRules(pool, rules) {
   return inTransaction(pool, async (client) => {
     const distorted = findDistorted(rules);
     if (distorted.length > 0) throw new Error(distorted[0].message);
-    return rbacSeeder(rules).seed({ adapter: createAdapter(client), logger, firstRun: true, progress() {} });
+    return policySeeder(rules).seed({
+      adapter: createAdapter(client),
+      logger,
+      firstRun: true,
+      progress() {},
+    });
   });
 }
 

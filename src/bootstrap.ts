@@ -170,8 +170,9 @@ async function lookAtDatabase(
 
   const live = await readScope(trx, chooseScope(options, rules), options);
   if (options.defined.without(live.rules).length > 0) return { complete: false, live, context };
-  for (const seeder of options.seeders.slice(1)) {
-    if (!(await isSeeded(seeder, context, options))) return { complete: false, live, context };
+  for (const seeder of options.seeders) {
+    if (!seeder.isPolicy && !(await isSeeded(seeder, context, options)))
+      return { complete: false, live, context };
   }
   logUnknown(options, packageNames, applicationNames);
   return { complete: true, live, context };

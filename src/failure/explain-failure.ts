@@ -45,7 +45,7 @@ export async function explainFailure(
   if (error instanceof ConnectFailure) return explainConnectFailure(error.cause);
   if (error instanceof CommitOutcomeUnknown) return explainUnknownOutcome(error);
   if (error instanceof WorkAbandoned) return explainLoss({ step: null, cause: error.cause }, null);
-  const failure = readFailure(error);
+  const failure = readFailure(error, options);
   if (isSelfExplaining(failure.cause)) return failure.cause;
   if (session?.broken || isConnectionLoss(failure.cause))
     return explainLoss(failure, session?.broken ?? null);
@@ -57,14 +57,15 @@ export async function explainFailure(
   );
 }
 
-function readFailure(error: unknown): Failure {
+function readFailure(error: unknown, { seeders }: ResolvedOptions): Failure {
   const step = error instanceof StepFailure ? error.step : null;
   const cause = error instanceof StepFailure ? error.cause : error;
   // Kysely's Migrator passes over errors when it makes its tables; a commit that was none has an earlier reason.
   const passedOver = cause instanceof TransactionAborted && step?.kind === 'migration' && step.name === null;
   const reason = passedOver || cause instanceof CommittedNothing ? (cause.cause ?? cause) : cause;
   // The adapter does not know that it is part of a bootstrap, so its remedy would be to run one.
-  const unaware = step?.name === 'rbac' && reason instanceof DatabaseError && isAboutTable(reason);
+  const seedsPolicy = seeders.some(({ name, isPolicy }) => isPolicy && name === step?.name);
+  const unaware = seedsPolicy && reason instanceof DatabaseError && isAboutTable(reason);
   return { step, cause: unaware ? reason.cause : reason };
 }
 

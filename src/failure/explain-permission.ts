@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import { casbinMigrations } from '../../migrations/index.ts';
 import { hasTable } from '../database/catalog.ts';
 import { bypass, findPrivilegeRemedies, isRowSecurityViolation, type Needs } from '../database/privileges.ts';
 import type { Session } from '../database/session.ts';
@@ -58,9 +57,9 @@ async function needsOf(db: AnyKysely, { step }: Failure, options: ResolvedOption
 
 /** The tables that those migrations make, or complete when they are there already. */
 function alteredTables({ seeders }: ResolvedOptions, isPending: (migration: string) => boolean): string[] {
-  const casbin = Object.keys(casbinMigrations).some(isPending) ? ['casbin'] : [];
-  const others = seeders.filter(({ migrations }) => Object.keys(migrations ?? {}).some(isPending));
-  return [...casbin, ...others.flatMap(({ table }) => table ?? [])];
+  return seeders
+    .filter(({ migrations }) => Object.keys(migrations ?? {}).some(isPending))
+    .flatMap(({ table }) => table ?? []);
 }
 
 /** The tables that a bootstrap reads and writes, as far as it knows them; a seeder's may be qualified. */

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { casbinMigrations } from '../../migrations/index.ts';
 import { AdvisoryLockNotGranted, findAdvisoryLockHolders, findTableLockHolders } from '../database/lock.ts';
 import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
@@ -12,6 +13,7 @@ import {
 } from '../errors.ts';
 import { PACKAGE_LIST } from '../migrator/migration.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
+import type { Seeder } from '../seeding/seeder.ts';
 import { reasonOf } from '../text.ts';
 import { explainPermission, involvedTables } from './explain-permission.ts';
 import { describeFailure, type Failure } from './explain-step.ts';
@@ -28,6 +30,7 @@ export async function explainSqlstate(
     new DatabaseError(code, `${describeFailure(failure)}. Nothing was changed. ${remedy}`, { cause });
   // What a migration's own SQL refers to is for the migration to know.
   const inMigration = step?.kind === 'migration';
+  const seeder = step?.kind === 'seeder' ? options.seeders.find(({ name }) => name === step.name) : undefined;
   switch (errorCode(cause)) {
     case SQLSTATE.LOCK_NOT_AVAILABLE:
       return explainLockTimeout(failure, options, session);
@@ -43,19 +46,19 @@ export async function explainSqlstate(
       );
     case SQLSTATE.INVALID_SCHEMA_NAME:
     case SQLSTATE.UNDEFINED_TABLE:
-      return inMigration ? null : explainMissingTable(failure, options);
+      return inMigration ? null : explainMissingTable(failure, options, seeder);
     case SQLSTATE.UNDEFINED_COLUMN:
       return inMigration ? null : refuse('COLUMN_MISSING', 'Add it by a migration, or correct its name.');
     case SQLSTATE.INVALID_COLUMN_REFERENCE:
       if (inMigration) return null;
       return refuse(
         'UNIQUE_CONSTRAINT_MISSING',
-        step?.name === 'rbac'
+        seeder?.isPolicy
           ? 'The casbin table must be unique on (ptype, rule): alter table casbin drop constraint if exists casbin_uniq_rule, add unique (ptype, rule);'
           : 'Rows are told apart by their key, so the table needs a unique constraint on exactly those columns.',
       );
     case SQLSTATE.PROGRAM_LIMIT_EXCEEDED:
-      if (!inMigration || step.name !== '0001_casbin') return null;
+      if (!inMigration || !Object.hasOwn(casbinMigrations, step.name ?? '')) return null;
       return refuse(
         'RULE_TOO_LONG',
         'A stored rule is too long for the indexes of casbin, which take about 2.7 kB. Find it and shorten its values: select id, ptype, rule from casbin order by length(rule::text) desc limit 1;',
@@ -66,20 +69,28 @@ export async function explainSqlstate(
 }
 
 /** A table that is not there, and who was to make it. */
-function explainMissingTable(failure: Failure, options: ResolvedOptions): BootstrapError {
-  const message = `${describeFailure(failure)}. Nothing was changed. ${remedy(failure, options)}`;
+function explainMissingTable(
+  failure: Failure,
+  options: ResolvedOptions,
+  seeder: Seeder | undefined,
+): BootstrapError {
+  const message = `${describeFailure(failure)}. Nothing was changed. ${remedy(failure, options, seeder)}`;
   return new DatabaseError('TABLE_MISSING', message, { cause: failure.cause });
 }
 
-function remedy({ step }: Failure, { packageMigrations, seeders }: ResolvedOptions): string {
+function remedy(
+  { step }: Failure,
+  { packageMigrations }: ResolvedOptions,
+  seeder: Seeder | undefined,
+): string {
   if (step === null) return 'Run bootstrapDatabase() first, or name the schema that holds the tables.';
   if (packageMigrations === null) {
     return 'With migrations: false another tool must have made all tables before: run it, or leave the option out, so that they are made here.';
   }
-  const own = seeders.find(({ name }) => name === step.name)?.migrations;
-  if (step.name === 'rbac' || own !== undefined) {
-    const names = step.name === 'rbac' ? ['0001_casbin'] : Object.keys(own ?? {});
-    const list = names.map((name) => `'${name.replaceAll("'", "''")}'`).join(', ');
+  if (seeder?.migrations !== undefined) {
+    const list = Object.keys(seeder.migrations)
+      .map((name) => `'${name.replaceAll("'", "''")}'`)
+      .join(', ');
     return `The migration that makes it was applied, so it was removed or renamed since. Restore it, or have it made again: delete from ${PACKAGE_LIST.tableName} where name in (${list});`;
   }
   return 'Add a migration that makes it, to the seeder or to the migrations option, or correct its name.';

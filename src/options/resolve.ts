@@ -19,7 +19,7 @@ import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { createProgressReporter, type ProgressReporter } from '../progress.ts';
 import type { Coverage, VerificationWarning } from '../report.ts';
-import { rbacSeeder } from '../seeding/policy-seeder.ts';
+import { policySeeder } from '../seeding/policy-seeder.ts';
 import { checkSeeders, type RunnableSeeder } from '../seeding/seeder.ts';
 import { reasonOf } from '../text.ts';
 import type { Expectations } from '../verification/expectations.ts';
@@ -38,7 +38,7 @@ export interface ResolvedOptions {
   readonly expectations: Expectations;
   readonly coverage: Coverage;
   readonly warnings: readonly VerificationWarning[];
-  /** The RBAC seeder, then the given ones. */
+  /** That of the policy, then the given ones. */
   readonly seeders: readonly RunnableSeeder[];
   /** This package's and the seeders'; null when another tool runs migrations. */
   readonly packageMigrations: Migrations | null;
@@ -95,7 +95,7 @@ export async function completeOptions(
   const { definition: loaded, problems: policyProblems } = await resolvePolicy(sound);
   const definition = loaded ?? defaultPolicy;
   const defined = new RuleSet(compilePolicy(definition));
-  const seeders: RunnableSeeder[] = [rbacSeeder(defined.rules), ...(sound.seeders ?? [providerSeeder()])];
+  const seeders: RunnableSeeder[] = [policySeeder(defined.rules), ...(sound.seeders ?? [providerSeeder()])];
   const { migrations, list, problems: migrationProblems } = await resolveMigrations(sound);
   // A default in the place of what is misshapen says nothing about what is given beside it.
   const fitting = sound.model === options?.model && sound.policy === options?.policy && loaded !== null;
@@ -135,9 +135,7 @@ export async function completeOptions(
     ...promises,
     seeders,
     packageMigrations:
-      options.migrations === false
-        ? null
-        : mergeMigrations([casbinMigrations, ...seeders.map(({ migrations = {} }) => migrations)]),
+      options.migrations === false ? null : mergeMigrations(seeders.map(({ migrations = {} }) => migrations)),
     applicationMigrations: migrations,
     applicationList: list,
     verify: options.verify === false ? null : (options.verify ?? {}),

@@ -1,14 +1,14 @@
+import { casbinMigrations } from '../../migrations/index.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
 import type { RunnableSeeder } from './seeder.ts';
 
-/**
- * The seeder of the policy itself, through the hardened adapter. It has no `isSeeded`: whether a rule is
- * missing is seen in the live policy, which a start reads anyway.
- */
-export function rbacSeeder(rules: readonly Rule[]): RunnableSeeder {
+/** The seeder of the policy itself, through the hardened adapter. */
+export function policySeeder(rules: readonly Rule[]): RunnableSeeder {
   return {
     name: 'rbac',
     table: 'casbin',
+    isPolicy: true,
+    migrations: casbinMigrations,
     total: rules.length,
     async seed({ adapter, logger, firstRun, dryRun, progress }) {
       const inserted = await adapter.addRules(rules, (done) => progress(done, rules.length));

@@ -64,6 +64,8 @@ export interface Seeder {
 export interface RunnableSeeder extends Seeder {
   /** What its log events begin with: `provider` gives `provider_seeding_complete`. Default: the name. */
   readonly logName?: string;
+  /** Whether it seeds the policy: a start sees in the live policy whether a rule is missing, so it has no `isSeeded`. */
+  readonly isPolicy?: boolean;
   /** Logs the rows that are there. Called in place of `seed` on a start that has nothing to do. */
   logExisting?(context: SeederContext): void;
   seed(context: RunningContext): Promise<SeederResult>;

@@ -2,34 +2,110 @@ import type { VerificationFailure, VerificationReport } from './report.ts';
 
 /** What kind of failure an error is; stable, for `switch` and for logs. */
 export type BootstrapErrorCode =
+  /**
+   * Options, model, policy, seeders or tenants are wrong. Correct what `problems` lists; each has a code of
+   * its own.
+   */
   | 'INVALID_OPTIONS'
+  /**
+   * No connection to the server could be had. Check that it runs, host and port, and that the pool has a
+   * free client.
+   */
   | 'CONNECTION_FAILED'
+  /** The server refused the login. Check user and password, and `pg_hba.conf`. */
   | 'AUTHENTICATION_FAILED'
+  /** The server has no database of that name. Create it, or correct its name. */
   | 'DATABASE_MISSING'
+  /**
+   * The connection ended, or the server did not answer any more, before the commit. Run it again; nothing
+   * was changed.
+   */
   | 'CONNECTION_LOST'
+  /**
+   * The connection ended during the commit, so that nobody knows whether it took place. Run it again, which
+   * is safe in both cases.
+   */
   | 'OUTCOME_UNKNOWN'
+  /**
+   * Somebody else held a lock for longer than `lockTimeoutMs`. Wait for those whom the message names, or
+   * raise the limit.
+   */
   | 'LOCK_TIMEOUT'
+  /**
+   * A statement took longer than it may. Run it again, or raise `statementTimeoutMs` or the role's
+   * `statement_timeout`.
+   */
   | 'STATEMENT_TIMEOUT'
+  /**
+   * There is something to do, and the server only reads, as a standby does. Run the bootstrap on the
+   * primary once.
+   */
   | 'READ_ONLY_DATABASE'
+  /**
+   * The role lacks a privilege, or the ownership of a table. Let somebody entitled run the statements in
+   * `remedies`.
+   */
   | 'PERMISSION_DENIED'
+  /** Somebody else wrote the same at the same moment, at each of several attempts. Run it again. */
   | 'CONFLICT'
+  /**
+   * The server refused a statement for a reason that has no code here. Read the reason in the message, and
+   * its SQLSTATE in `cause.code`.
+   */
   | 'DATABASE_REFUSED'
+  /** No schema of the connection's search_path exists. Create one, or name one by the `schema` option. */
   | 'SCHEMA_MISSING'
+  /** A table that is needed is not there. Run a bootstrap first, or restore the table as the message says. */
   | 'TABLE_MISSING'
+  /** A table lacks a column that a seeder fills. Add it by a migration, or correct the name. */
   | 'COLUMN_MISSING'
+  /** A table of that name is there, and is not what is needed. Rename or move it, or name another schema. */
   | 'TABLE_SHAPE'
+  /**
+   * A table is not unique on the key that tells its rows apart. Add the constraint that the message names.
+   */
   | 'UNIQUE_CONSTRAINT_MISSING'
+  /** A rule is longer than the index takes, which is about 2.7 kB. Shorten its values. */
   | 'RULE_TOO_LONG'
+  /** Rows hold what is no rule. Correct or delete the rows whose ids are in `ids`. */
   | 'STORED_RULE_INVALID'
+  /**
+   * Stored rules have a ptype or a number of values that the model has no place for. Give the model of this
+   * policy.
+   */
   | 'RULES_DO_NOT_FIT_MODEL'
+  /** The table holds another policy, and none was given. Give it by the `policy` option. */
   | 'POLICY_MISSING'
+  /** A migration threw; its own error is the `cause`. Correct the migration. */
   | 'MIGRATION_FAILED'
+  /**
+   * A migration or a seeder began or ended a transaction. Take that out of it; the message says what may
+   * have been written.
+   */
   | 'MIGRATION_ENDED_TRANSACTION'
+  /**
+   * A migration can't run in a transaction, or not in the same one. Run it by your own tool before, with
+   * `migrations: false`.
+   */
   | 'MIGRATION_NOT_TRANSACTIONAL'
+  /**
+   * After a migration, decisions that held before do not hold any more. Correct the migration, or the
+   * definition.
+   */
   | 'MIGRATION_BROKE_POLICY'
+  /** A seeder threw; its own error is the `cause`. Correct the seeder, or the rows that the message names. */
   | 'SEEDER_FAILED'
+  /**
+   * The stored policy does not decide as defined. Read the findings in `report`, and correct rules or
+   * definition.
+   */
   | 'VERIFICATION_FAILED'
+  /**
+   * What gives the tenants threw before its end. Correct it and run again; `report` has those that were
+   * bootstrapped.
+   */
   | 'TENANTS_UNREADABLE'
+  /** None of the above. Read the `cause`, and report it as a fault of this library. */
   | 'UNEXPECTED';
 
 /** The base of every error that this library throws on purpose. `message` says what, where and what to do. */
@@ -45,33 +121,78 @@ export class BootstrapError extends Error {
 
 /** What is wrong with one option, policy rule, model line or row. */
 export type ProblemCode =
+  /** No function has an option of that name. Correct the name. */
   | 'OPTION_UNKNOWN'
+  /** An option has a value that it can't have. Give what the message asks for. */
   | 'OPTION_INVALID'
+  /** There is no such policy file, or it can't be read. Correct the path or its ending. */
   | 'POLICY_NOT_FOUND'
+  /** A policy file is not well-formed. Correct it at the line and column in `at`. */
   | 'POLICY_SYNTAX'
+  /** A policy has no rule. Add some, or give `null` for a database without a policy. */
   | 'POLICY_EMPTY'
+  /** There is no such model file. Correct the path. */
   | 'MODEL_NOT_FOUND'
+  /**
+   * The model can't be used, as it is written or as `configureEnforcer` completes it. Correct it at the
+   * place in `at`.
+   */
   | 'MODEL_INVALID'
+  /** The model lacks a section. Add it. */
   | 'MODEL_SECTION_MISSING'
+  /**
+   * The matcher uses a name that is defined nowhere. Correct it, or define it in the model or by
+   * `configureEnforcer`.
+   */
   | 'MODEL_NAME_UNDEFINED'
+  /** A rule is not a list of texts. Write each value as a string. */
   | 'RULE_INVALID'
+  /** A rule begins with a ptype that the model does not define. Correct it, or give the model that has it. */
   | 'RULE_UNKNOWN_PTYPE'
+  /** A rule has more or fewer values than the model's definition. Correct the rule. */
   | 'RULE_WRONG_LENGTH'
+  /** A rule is defined twice. Remove one of the two. */
   | 'RULE_DUPLICATE'
+  /**
+   * A value would be read otherwise than it was written by Casbin's own loader, such as one with a comma.
+   * Change the value.
+   */
   | 'VALUE_DISTORTED'
+  /**
+   * PostgreSQL can't store a value: it holds a NUL character or half of a surrogate pair. Change the value.
+   */
   | 'VALUE_UNSTORABLE'
+  /**
+   * A value that is used as a regular expression may run for ever. Rewrite it without a repetition in a
+   * repetition.
+   */
   | 'PATTERN_BACKTRACKS'
+  /** A role inherits from one that is not defined. Define it, or correct the name. */
   | 'ROLE_UNDEFINED'
+  /** A role is listed among those that it inherits from. Remove it there. */
   | 'ROLE_INHERITS_ITSELF'
+  /** Roles inherit from each other in a circle. Remove one of the links. */
   | 'ROLE_CYCLE'
+  /**
+   * Roles inherit over more steps than the enforcer follows. Make the hierarchy flatter, or raise the limit
+   * by `configureEnforcer`.
+   */
   | 'ROLE_TOO_DEEP'
+  /** A request of `allow`, `deny`, `never` or `samples` names what no rule has. Correct the name. */
   | 'REQUEST_NAME_UNKNOWN'
+  /** The definition itself decides a request otherwise than it says. Correct the request or the rules. */
   | 'EXPECTATION_CONTRADICTED'
+  /** Two seeders have one name. Rename one. */
   | 'SEEDER_DUPLICATE'
+  /** Two migrations have one name. Rename one. */
   | 'MIGRATION_DUPLICATE'
+  /** A row holds what no table can store. Correct it at the place in `at`. */
   | 'ROW_INVALID'
+  /** A row lacks a value of its key. Add it. */
   | 'ROW_KEY_MISSING'
+  /** Two rows have one key. Remove one of them. */
   | 'ROW_DUPLICATE'
+  /** Two tenants have one name, or one place to live in. Change one of them. */
   | 'TENANT_DUPLICATE';
 
 /** One thing that is wrong with the input: fact and remedy in `message`, the place in `at`. */

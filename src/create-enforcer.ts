@@ -59,9 +59,9 @@ function requireFit({ model: given, schema }: EnforcerOptions): CheckRules {
     const used = given === undefined ? 'the default model, which is used as none was given' : 'the model';
     throw new StoredRuleError(
       `${misfits.length} of ${rules.length} stored rules ${verb} not fit ${used} (${describeMisfits(shown, lengths)}${more}). ` +
-        'Nothing was loaded, as Casbin would decide otherwise than they say. ' +
+        'Nothing was loaded, because Casbin would not decide as these rules say. ' +
         'Give the model that the database was bootstrapped with: createEnforcer(pool, { model }). ' +
-        'If it is the right one, correct or delete what is in: ' +
+        'If it is the right one, correct or delete these rows: ' +
         `select id, ptype, rule from ${quoteTable('casbin', schema)} where id in (${shown.map(({ id }) => id).join(', ')})`,
       misfits.map(({ id }) => id),
       'RULES_DO_NOT_FIT_MODEL',

@@ -42,7 +42,7 @@ export type BootstrapErrorCode =
    */
   | 'READ_ONLY_DATABASE'
   /**
-   * The role lacks a privilege, or the ownership of a table. Let somebody entitled run the statements in
+   * The role lacks a privilege, or the ownership of a table. Let an administrator run the statements in
    * `remedies`.
    */
   | 'PERMISSION_DENIED'
@@ -154,7 +154,7 @@ export type ProblemCode =
   /** A rule is defined twice. Remove one of the two. */
   | 'RULE_DUPLICATE'
   /**
-   * A value would be read otherwise than it was written by Casbin's own loader, such as one with a comma.
+   * Casbin's own loader would not read a value as it was written, such as one with a comma.
    * Change the value.
    */
   | 'VALUE_DISTORTED'
@@ -180,7 +180,7 @@ export type ProblemCode =
   | 'ROLE_TOO_DEEP'
   /** A request of `allow`, `deny`, `never` or `samples` names what no rule has. Correct the name. */
   | 'REQUEST_NAME_UNKNOWN'
-  /** The definition itself decides a request otherwise than it says. Correct the request or the rules. */
+  /** The definition itself decides a request differently than it says. Correct the request or the rules. */
   | 'EXPECTATION_CONTRADICTED'
   /** Two seeders have one name. Rename one. */
   | 'SEEDER_DUPLICATE'
@@ -250,7 +250,7 @@ export class DatabaseError extends BootstrapError {}
 
 /** The role lacks a privilege, or the ownership of a table. */
 export class PermissionError extends DatabaseError {
-  /** Statements that give it, for somebody entitled to run; empty when the library can't tell. */
+  /** Statements that give it, for an administrator to run; empty when the library can't tell. */
   readonly remedies: readonly string[];
 
   constructor(message: string, remedies: readonly string[], options?: ErrorOptions) {

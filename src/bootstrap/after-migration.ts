@@ -131,7 +131,7 @@ async function brokenBy(
       ...decisions,
       ...structure,
       ...changes,
-      'Fix the migration; or change the definition, if that is what it is for.',
+      'Fix the migration, or change the definition if the new decisions are right.',
     ].join('\n\n'),
     broken,
   );

@@ -146,6 +146,6 @@ function policyMissing(examples: readonly Rule[]): DatabaseError {
     'POLICY_MISSING',
     `No policy was given, and the casbin table holds rules, none of them of the default policy${list && ` (for instance ${list})`}. ` +
       'Nothing was changed. Give the policy of this database by the policy option. ' +
-      'If the default policy is to be added to these rules, give that: policy: defaultPolicy.',
+      'To add the default policy to these rules, give policy: defaultPolicy.',
   );
 }

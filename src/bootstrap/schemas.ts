@@ -26,6 +26,6 @@ export async function resolveSchemas(
   if (schema) return { schema, applicationSchema: rows[0]?.application ?? schema };
   throw new DatabaseError(
     'SCHEMA_MISSING',
-    "No schema on the search_path of this connection exists, PostgreSQL's own left out. Create one, or name one by the schema option.",
+    'No schema on the search_path of this connection exists, apart from those of PostgreSQL itself. Create one, or name one by the schema option.',
   );
 }

@@ -113,7 +113,7 @@ function checkModelText(path: string, text: string): Problem[] {
   });
   if (!sections.some(({ name }) => REQUIRED.has(name))) {
     const message =
-      'this is not a Casbin model: it has none of the sections that a model is made of, as [request_definition]. Give the path of a .conf file.';
+      'this is not a Casbin model: it has no section such as [request_definition]. Give the path of a .conf file.';
     return [{ code: 'MODEL_INVALID', at: path, message }];
   }
   const repeated = sections.filter(
@@ -123,7 +123,7 @@ function checkModelText(path: string, text: string): Problem[] {
   return [
     ...findMissing(path, lines),
     ...repeated.map(({ name, number }): Problem => {
-      const message = `section [${name}] is there twice. Put all of it in one place.`;
+      const message = `section [${name}] appears twice. Merge the two.`;
       return { code: 'MODEL_INVALID', at: `${path}:${number}`, message };
     }),
     ...findRepeated(path, lines),

@@ -117,7 +117,7 @@ function lintEffects(model: Model, locate: (key: string) => string): Problem[] {
     .map(([key, { value }]) => ({
       code: 'MODEL_INVALID',
       at: locate(key),
-      message: `effect "${value.replaceAll('p_', 'p.')}" is none that Casbin knows. Use one of ${[...KNOWN_EFFECTS].map((effect) => `"${effect.replaceAll('p_', 'p.')}"`).join(', ')}.`,
+      message: `Casbin does not support the effect "${value.replaceAll('p_', 'p.')}". Use one of ${[...KNOWN_EFFECTS].map((effect) => `"${effect.replaceAll('p_', 'p.')}"`).join(', ')}.`,
     }));
 }
 

@@ -58,7 +58,7 @@ export async function refuseHangingPatterns(
   const list = found.slice(0, 10).map(({ text, rule }) => `id ${rule.id}: ${formatText(text)}`);
   const more = found.length > list.length ? `; and ${found.length - list.length} more` : '';
   throw new StoredRuleError(
-    `Stored patterns may take for ever to compare with a text that almost matches, so nothing was decided by them (${list.join('; ')}${more}). Nothing was changed. Rewrite them so that what is repeated can match in one way only, or delete what is in: select id, ptype, rule from ${await nameTable()} where id in (${ids.slice(0, 10).join(', ')})`,
+    `Stored patterns may take for ever to compare with a text that almost matches, so no decision was made with them (${list.join('; ')}${more}). Nothing was changed. Rewrite them so that what is repeated can match in one way only, or delete these rows: select id, ptype, rule from ${await nameTable()} where id in (${ids.slice(0, 10).join(', ')})`,
     ids,
   );
 }

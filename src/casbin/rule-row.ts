@@ -85,8 +85,8 @@ function unreadableRules(rows: readonly Unreadable[], table: string): StoredRule
   const more = rows.length > shown.length ? `; and ${rows.length - shown.length} more` : '';
   return new StoredRuleError(
     `Every rule in table ${table} must be an array of strings, or no enforcer can load it. ` +
-      `Not so in ${rows.length === 1 ? 'one row' : `${rows.length} rows`} (${faults.join('; ')}${more}). ` +
-      `Correct or delete what is in: select id, ptype, rule from ${table} where id in (${shown.map(({ id }) => id).join(', ')})`,
+      `${rows.length === 1 ? 'One row is not' : `${rows.length} rows are not`} (${faults.join('; ')}${more}). ` +
+      `Correct or delete these rows: select id, ptype, rule from ${table} where id in (${shown.map(({ id }) => id).join(', ')})`,
     rows.map(({ id }) => id),
   );
 }

@@ -78,7 +78,7 @@ function parseServer(databaseUrl: string, config: pg.ClientConfig): pg.Client {
 
 const NOT_A_URL =
   'It is not the URL of a PostgreSQL database. Write postgres://user:password@host:port/database, and in the ' +
-  'password percent-encode what has a meaning in URLs (@ as %40, / as %2F, # as %23, % as %25). ' +
+  'password percent-encode the special characters of URLs (@ as %40, / as %2F, # as %23, % as %25). ' +
   'Leave the variable unset to use the embedded database.';
 
 /** Has no cause on purpose: errors about URLs carry the whole input, password included. */

@@ -23,8 +23,8 @@ export function addSeedCommand(program: Command, context: CommandContext): void 
       'Migrate, seed and verify a database: the server that DATABASE_URL names, else an embedded PostgreSQL.',
     )
     .option('--schema <name>', "the schema for the tables (default: the connection's search_path)")
-    .option('--dry-run', 'do everything, verify, roll back, and tell what would change')
-    .option('--json', 'print the report as JSON; of a failure, the error')
+    .option('--dry-run', 'do everything, verify, roll back, and report what would change')
+    .option('--json', 'print the report, or the error, as JSON')
     .option('--data-dir <path>', `the folder of the embedded database (default: ${DEFAULT_DATA_DIR})`)
     .action(async (flags: SeedFlags) => {
       if (flags.dataDir !== undefined && context.databaseUrl !== undefined) {

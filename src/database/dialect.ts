@@ -83,7 +83,7 @@ class SingleClientDriver implements Driver {
 
   async beginTransaction(_: DatabaseConnection, settings: TransactionSettings): Promise<void> {
     if (this.#inTransaction) {
-      throw new NestedTransactionRefused('a transaction inside the one of the bootstrap was refused');
+      throw new NestedTransactionRefused('a transaction inside the transaction of the bootstrap was refused');
     }
     const { isolationLevel, accessMode } = settings;
     // In one round trip, and before any statement: a table's lock is waited for before its query sets anything.
@@ -187,7 +187,7 @@ class ClientConnection implements DatabaseConnection {
     if (errorCode(error) !== SQLSTATE.IN_FAILED_SQL_TRANSACTION) this.#lastError = error;
     if (this.#lastError === error || this.#lastError === undefined) throw error;
     const reason = this.#lastError instanceof Error ? this.#lastError.message : String(this.#lastError);
-    throw new TransactionAborted(`An earlier statement had failed, and was passed over: ${reason}`, {
+    throw new TransactionAborted(`An earlier statement failed, and its error was ignored: ${reason}`, {
       cause: this.#lastError,
     });
   }

@@ -16,7 +16,7 @@ export interface Needs {
   readonly own: readonly string[];
 }
 
-/** What the current role lacks of the needs, as statements that somebody entitled may run: together, they are enough. */
+/** What the current role lacks of the needs, as statements that an administrator may run: together, they are enough. */
 export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promise<string[]> {
   const { schema, create, select, insert, own } = needs;
   const { rows } = await sql<{ remedy: string }>`
@@ -135,7 +135,7 @@ export function hiddenRowsColumns(schema: string | undefined, tables: readonly s
  */
 export function refuseHiddenRows({ role, hidden }: HiddenRows): void {
   if (hidden === null) return;
-  const message = `Row-level security is active for role ${role} on ${hidden}, so some rows may be hidden from it. Nothing was changed. Run it as the owner of the table, or let somebody entitled run:\n  ${bypass(role)}`;
+  const message = `Row-level security is active for role ${role} on ${hidden}, so some rows may be hidden from it. Nothing was changed. Run it as the owner of the table, or let an administrator run:\n  ${bypass(role)}`;
   throw new PermissionError(message, [bypass(role)]);
 }
 

@@ -57,7 +57,7 @@ function describeStartFailure(dataDir: string | undefined, cause: unknown): stri
   if (dataDir === undefined) return `The embedded database did not start: ${reason}`;
   return (
     `The embedded database in ${dataDir} could not be opened: ${reason}. ` +
-    'If nothing in it is worth keeping, delete the folder and start again.'
+    'If you need nothing in it, delete the folder and start again.'
   );
 }
 

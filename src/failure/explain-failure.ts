@@ -85,7 +85,7 @@ function isSelfExplaining(cause: unknown): cause is BootstrapError {
 function explainUnknownOutcome(error: Error): ConnectionError {
   return new ConnectionError(
     'OUTCOME_UNKNOWN',
-    `The connection was lost during the commit: ${reasonOf(error.cause)}. So it is not known whether the database was changed: all of it was, or nothing. Run it again, which is safe in both cases.`,
+    `The connection was lost during the commit: ${reasonOf(error.cause)}. It is unknown whether the changes were committed: either all of them were, or none. Run it again, which is safe in both cases.`,
     { cause: error.cause },
   );
 }
@@ -101,7 +101,7 @@ function explainLoss(failure: Failure, broken: Error | null): ConnectionError {
 /** To run it again helps only where the connection was lost by chance. */
 function remedyForLoss(cause: unknown): string {
   if (cause instanceof NoAnswer) {
-    return 'Run it again; if it stays so, check the network and the server. If a statement needs longer, raise statementTimeoutMs.';
+    return 'Run it again; if it fails again, check the network and the server. If a statement needs longer, raise statementTimeoutMs.';
   }
   switch (errorCode(cause)) {
     case SQLSTATE.IDLE_IN_TRANSACTION_TIMEOUT:
@@ -111,7 +111,7 @@ function remedyForLoss(cause: unknown): string {
     case SQLSTATE.PROTOCOL_VIOLATION:
       return reasonOf(cause).includes('statement pooling')
         ? 'A bootstrap is one transaction: set pool_mode = transaction or session in PgBouncer, or connect to the server itself.'
-        : 'Run it again; if it stays so, connect to the server itself, without a pooler between.';
+        : 'Run it again; if it fails again, connect to the server itself, without a pooler between.';
     default:
       return 'Run it again.';
   }
@@ -136,7 +136,7 @@ async function explainMissingSchema(error: BootstrapError, session: Session | nu
   if (remedies.length === 0) return error;
   const list = remedies.map((remedy) => `\n  ${remedy}`).join('');
   return new PermissionError(
-    `The role may not use any schema on the search_path of this connection. Nothing was changed. Name another by the schema option, or let somebody entitled run:${list}`,
+    `The role may not use any schema on the search_path of this connection. Nothing was changed. Name another by the schema option, or let an administrator run:${list}`,
     remedies,
     { cause: error },
   );
@@ -199,7 +199,8 @@ function failed(reason: string, remedy: string, cause: unknown): ConnectionError
 /** What pg says without a code. */
 function remedyFor(reason: string): string {
   if (reason.includes('after calling end')) return 'Call it before the pool is ended.';
-  if (reason.includes('Invalid URL')) return 'Correct the connection string; encode what is special in it.';
+  if (reason.includes('Invalid URL'))
+    return 'Correct the connection string; percent-encode its special characters.';
   if (reason.includes('SSL')) return "Correct the pool's ssl option, or the server's.";
   if (reason.includes('timeout')) {
     return 'Check that the server can be reached, and that clients of the pool are released.';

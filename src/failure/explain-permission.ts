@@ -23,7 +23,7 @@ export async function explainPermission(
   const remedy =
     list === ''
       ? 'Grant what is missing to the role, or run it as the owner.'
-      : `What the role lacks, for somebody entitled to run:${list}`;
+      : `These statements grant it; an administrator can run them:${list}`;
   const message = `A privilege is missing: ${describeFailure(failure)}. Nothing was changed. ${remedy}`;
   return new PermissionError(message, remedies, { cause: failure.cause });
 }
@@ -34,7 +34,7 @@ async function explainRowSecurity(failure: Failure, session: Session | null): Pr
     const { rows } = await sql<{ role: string }>`select quote_ident(current_user) as role`.execute(db);
     return rows.map(({ role }) => bypass(role));
   });
-  const list = remedies.map((remedy) => `, or let somebody entitled run:\n  ${remedy}`).join('');
+  const list = remedies.map((remedy) => `, or let an administrator run:\n  ${remedy}`).join('');
   const message = `Row-level security refuses it: ${describeFailure(failure)}. Nothing was changed. Add a policy that lets the role write this, run it as the owner of the table${list === '' ? '.' : list}`;
   return new PermissionError(message, remedies, { cause: failure.cause });
 }

@@ -65,7 +65,7 @@ export function explainStepFailure(failure: Failure): BootstrapError | null {
 function remedyForConflict(cause: unknown): string {
   return isPassing(cause)
     ? 'Run it again.'
-    : 'If nobody else writes the same, let it pass over what is there (if not exists, on conflict do nothing); else run it again.';
+    : 'If nobody else writes the same, let it skip what is already there (if not exists, on conflict do nothing); else run it again.';
 }
 
 /** `migrationCode` is for migrations: a seeder's failures all have one code. */

@@ -34,7 +34,7 @@ export function parseCsv(file: string, text: string): Parsed {
 function findLostRules(at: string, line: string): Problem[] {
   if (!line.trimEnd().includes('\r') || (new BasicCsvParser().parse(line)?.length ?? 0) < 2) return [];
   const message =
-    'a carriage return stands within this line, and Casbin drops what follows. End lines by a line feed.';
+    'this line has a carriage return inside, and Casbin drops what follows it. End lines with a line feed.';
   return [{ code: 'POLICY_SYNTAX', at, message }];
 }
 

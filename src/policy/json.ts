@@ -66,7 +66,7 @@ function recordNode(node: Node, value: unknown, locate: Locate): Problem[] {
     const key = keyNode === undefined ? String(index) : String(keyNode.value);
     const at = locate(child.offset);
     const twice = places.has(key)
-      ? [syntaxProblem(at, `the key ${JSON.stringify(key)} is already at ${places.get(key)}.`)]
+      ? [syntaxProblem(at, `duplicate key: ${JSON.stringify(key)} is already at ${places.get(key)}.`)]
       : [];
     places.set(key, at);
     const entry: unknown = Object.getOwnPropertyDescriptor(value, key)?.value;

@@ -134,7 +134,7 @@ class ValueBuilder {
     for (const pair of items) {
       const key = this.#keyOf(pair);
       if (keys.has(key)) {
-        const message = 'this key stands in the same object before. Remove one of them.';
+        const message = 'duplicate key. Remove one of them.';
         this.problems.push({ code: 'POLICY_SYNTAX', at: this.#placeOf(pair.key), message });
       }
       keys.add(key);
@@ -254,7 +254,7 @@ class AliasResolver {
       return this.#refuse(alias, `there is no anchor "&${alias.source}" before this alias.`);
     const extent = this.#extents.get(source);
     if (extent === undefined)
-      return this.#refuse(alias, `this alias stands within its own anchor "&${alias.source}".`);
+      return this.#refuse(alias, `this alias is inside its own anchor "&${alias.source}".`);
     const before = this.#expansion;
     this.#expansion += extent.nodes;
     // Once is enough: each further alias only adds to it.

@@ -37,7 +37,7 @@ export function renderFailures(report: VerificationReport): string {
     ),
     ...renderDecisions(
       of('drift'),
-      (total) => `${count(total, 'request is', 'requests are')} decided otherwise than defined:`,
+      (total) => `${count(total, 'request is', 'requests are')} decided differently than defined:`,
     ),
     ...renderAddedRules(
       of('drift'),

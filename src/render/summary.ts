@@ -55,7 +55,7 @@ function renderTakeover({ takeover, dryRun }: BootstrapReport): string[] {
     dryRun ? 'Would take over the existing casbin table:' : 'Took over the existing casbin table:',
   ];
   if (takeover.constraintReplaced) {
-    lines.push('  its unique constraint on (rule) gives way to one on (ptype, rule)');
+    lines.push('  its unique constraint on (rule) is replaced by one on (ptype, rule)');
   }
   if (takeover.duplicatesRemoved > 0) {
     const duplicates = count(takeover.duplicatesRemoved, 'duplicate rule');
@@ -101,7 +101,7 @@ function renderDrift({ drift, omitted }: VerificationReport): string[] {
   return [
     ...renderDecisions(
       drift,
-      (total) => `Drift: ${count(total, 'request is', 'requests are')} decided otherwise than defined:`,
+      (total) => `Drift: ${count(total, 'request is', 'requests are')} decided differently than defined:`,
     ),
     ...renderAddedRules(
       drift,

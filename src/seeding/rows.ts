@@ -164,7 +164,7 @@ function explainObject(value: object): string | null {
     return 'it is an SQL expression, and rows hold values. Write a seeder of your own, or leave it to the default of the column.';
   }
   if (value instanceof Date) {
-    return Number.isNaN(value.getTime()) ? 'it is a date that is none. Give a valid one.' : null;
+    return Number.isNaN(value.getTime()) ? 'it is an invalid Date. Give a valid one.' : null;
   }
   const texts: string[] = [];
   try {

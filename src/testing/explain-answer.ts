@@ -49,7 +49,8 @@ async function explainDecision(
     return [['answer', [`${PAST[answer]} by enforce(), unlike enforceEx(): it is cached, or overridden`]]];
   }
   // Casbin then names the first rule all the same.
-  if (!matcher.includes('p_')) return [['answer', [`${PAST[answer]} by the matcher, which asks no rule`]]];
+  if (!matcher.includes('p_'))
+    return [['answer', [`${PAST[answer]} by the matcher alone, which uses no rule`]]];
 
   const rules = readRules(model);
   const texts = request.map((value) => (typeof value === 'string' ? value : formatArgument(value)));

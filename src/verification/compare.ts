@@ -197,7 +197,7 @@ function describeViolation({ request, reason }: Found): string {
 }
 
 function describeDrift({ request, actual, reason }: Found): string {
-  return `"${request.join(', ')}" is ${PAST[actual]}, unlike the definition alone would have it: ${reason}.`;
+  return `"${request.join(', ')}" is ${PAST[actual]}, but the definition alone ${actual === 'allow' ? 'denies' : 'allows'} it: ${reason}.`;
 }
 
 /** Casbin throws, such as on a pattern that is none: an application then denies everything that comes this far. */

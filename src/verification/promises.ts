@@ -153,6 +153,6 @@ function contradict(
 /** Casbin answers otherwise than the definition reads: too deep a hierarchy, or a fault in one of the two. */
 function contradictClosure(request: Request, answer: Answer, isAllowed: IsAllowed | null): Problem[] {
   if (isAllowed === null || answer.allowed === isAllowed(request)) return [];
-  const message = `"${request.join(', ')}" is declared to be ${isAllowed(request) ? 'allowed' : 'denied'}, but Casbin's enforcer answers otherwise on this definition.`;
+  const message = `"${request.join(', ')}" is declared to be ${isAllowed(request) ? 'allowed' : 'denied'}, but Casbin's enforcer answers differently on this definition.`;
   return [{ code: 'EXPECTATION_CONTRADICTED', at: 'policy', message }];
 }

@@ -177,7 +177,7 @@ function inversionFinder(defined: RuleSet, live: readonly StoredRule[]) {
     const [early, late] = [stored.get(first), stored.get(second)];
     const isInverted = first > second && second !== -1 && early !== undefined && late !== undefined;
     if (!isInverted || early.place > late.place) {
-      return 'the order of the rows decides, and the defined rules are stored in another order than they are defined in';
+      return 'the order of the rows decides, and the defined rules are not stored in the order of their definition';
     }
     return `the order of the rows decides: "${formatRule(early.rule)}" (row ${early.rule.id}) is stored before "${formatRule(late.rule)}", which is defined before it`;
   };

@@ -157,7 +157,7 @@ test('of many such stored patterns the first ten are named, and how many more th
   const list = ids.slice(0, 10).map((id, index) => `id ${id}: "(a+)+${index + 1}"`);
   expect(error).toMatchObject({
     ids,
-    message: `Stored patterns may take for ever to compare with a text that almost matches, so nothing was decided by them (${list.join('; ')}; and 2 more). Nothing was changed. Rewrite them so that what is repeated can match in one way only, or delete what is in: select id, ptype, rule from public.casbin where id in (${ids.slice(0, 10).join(', ')})`,
+    message: `Stored patterns may take for ever to compare with a text that almost matches, so no decision was made with them (${list.join('; ')}; and 2 more). Nothing was changed. Rewrite them so that what is repeated can match in one way only, or delete these rows: select id, ptype, rule from public.casbin where id in (${ids.slice(0, 10).join(', ')})`,
   });
   await pool.query('delete from casbin where id > $1', [ids[9]]);
   await expect(verifyDatabase(pool, options)).rejects.toMatchObject({

@@ -169,7 +169,7 @@ describe('a transaction', () => {
         await sql`create table outer_one (id int)`.execute(trx);
         const error = await failureOf(db.transaction().execute(async () => {}));
         expect(error).toBeInstanceOf(NestedTransactionRefused);
-        expect(error.message).toBe('a transaction inside the one of the bootstrap was refused');
+        expect(error.message).toBe('a transaction inside the transaction of the bootstrap was refused');
         await expect(sql`commit`.execute(trx)).rejects.toThrow('the statement "commit" was refused');
       }),
     );
@@ -208,7 +208,7 @@ describe('an error that somebody passed over', () => {
       ),
     );
     expect(error).toBeInstanceOf(TransactionAborted);
-    expect(error.message).toBe('An earlier statement had failed, and was passed over: division by zero');
+    expect(error.message).toBe('An earlier statement failed, and its error was ignored: division by zero');
     expect(error.cause).toMatchObject({ code: '22012' });
   });
 

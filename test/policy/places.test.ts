@@ -75,8 +75,8 @@ test('every error of YAML syntax is told', async () => {
     expect.stringMatching(/^4:1 POLICY_SYNTAX /),
   ]);
   expect(await problemsIn('policy.yaml', 'roles: {}\nrules: []\nroles: {}\nroles: {}\n')).toEqual([
-    '3:1 POLICY_SYNTAX this key stands in the same object before. Remove one of them.',
-    '4:1 POLICY_SYNTAX this key stands in the same object before. Remove one of them.',
+    '3:1 POLICY_SYNTAX duplicate key. Remove one of them.',
+    '4:1 POLICY_SYNTAX duplicate key. Remove one of them.',
   ]);
   expect(await problemsIn('policy.yaml', 'roles: *a\nrules: *b\n')).toEqual([
     '1:8 POLICY_SYNTAX there is no anchor "&a" before this alias.',
@@ -124,12 +124,8 @@ ${roles.flat().join('\n')}
 });
 
 test.each([
-  ['policy.yaml', 'roles: &a [*a]\n', '1:12 POLICY_SYNTAX this alias stands within its own anchor "&a".'],
-  [
-    'policy.yaml',
-    'roles: &a { <<: *a }\n',
-    '1:17 POLICY_SYNTAX this alias stands within its own anchor "&a".',
-  ],
+  ['policy.yaml', 'roles: &a [*a]\n', '1:12 POLICY_SYNTAX this alias is inside its own anchor "&a".'],
+  ['policy.yaml', 'roles: &a { <<: *a }\n', '1:17 POLICY_SYNTAX this alias is inside its own anchor "&a".'],
   [
     'policy.yaml',
     'roles:\n  a: &a 1\n  b: { <<: *a }\n',
@@ -228,7 +224,7 @@ test('JSON is JSON, and what is wrong has its line and column', async () => {
     '4:1 POLICY_SYNTAX this is not JSON: property name expected.',
   ]);
   expect(await problemsIn('policy.json', '{ "roles": {},\n "roles": {} }')).toEqual([
-    '2:2 POLICY_SYNTAX the key "roles" is already at 1:3.',
+    '2:2 POLICY_SYNTAX duplicate key: "roles" is already at 1:3.',
   ]);
   expect(await problemsIn('policy.json', 'roles: {}')).toEqual([
     expect.stringMatching(/^1:1 POLICY_SYNTAX /),
@@ -241,7 +237,7 @@ test('lines of a CSV that Casbin can not read, or would read in part, are told w
   expect(await problemsIn('policy.csv', text)).toEqual([
     expect.stringMatching(/^1:1 POLICY_SYNTAX Casbin can't read this line: Unmatched brackets/),
     "4:1 POLICY_SYNTAX Casbin can't read this line: Quote Not Closed: the parsing is finished with an opening quote.",
-    expect.stringMatching(/^5:1 POLICY_SYNTAX a carriage return/),
+    expect.stringMatching(/^5:1 POLICY_SYNTAX this line has a carriage return/),
     '2:3 OPTION_INVALID rules[0]: must be two strings or more: a ptype and its values (it has 1).',
   ]);
   expect(await problemsIn('policy.csv', 'p, a, b\n\n p, a, b\ng, x, y\ng, y, x\n')).toEqual([

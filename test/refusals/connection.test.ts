@@ -343,7 +343,7 @@ describe('a connection that is lost', () => {
       const error = await failureOf(() => bootstrapDatabase(pool, { seeders: [cutting] }));
       expect(wire.cuts).toBe(1);
       expect(error).toMatchObject({ name: 'ConnectionError', code: 'OUTCOME_UNKNOWN' });
-      expect(error.message).toContain('all of it was, or nothing. Run it again');
+      expect(error.message).toContain('either all of them were, or none. Run it again');
       expect(error.cause).toBeInstanceOf(Error);
       const { rows } = await database.pool().query("select to_regclass('casbin') is not null as done");
       expect(rows).toEqual([{ done: rules > 0 }]);
@@ -408,7 +408,7 @@ describe('a connection that is lost', () => {
     ],
     [
       'query_wait_timeout',
-      /query_wait_timeout\. Nothing was changed\. Run it again; if it stays so, connect to the/,
+      /query_wait_timeout\. Nothing was changed\. Run it again; if it fails again, connect to the/,
     ],
   ])('by a pooler is told with its own reason: %s', async (reason, message) => {
     await using pooler = await startRefusingPooler(reason);

@@ -164,7 +164,7 @@ m2 = r2.sub == p2.sub && r2.obj == p2.obj && r2.act == p2.act
       {
         code: 'MODEL_INVALID',
         at: 'model.conf:11',
-        message: expect.stringContaining('[matchers] is there twice'),
+        message: expect.stringContaining('[matchers] appears twice'),
       },
     ]);
   });

@@ -140,7 +140,7 @@ describe('rows', () => {
     ['a symbol', Symbol('x'), /a symbol can't be stored/],
     ['a circle', circle, /can't be written as JSON: Converting circular structure to JSON/],
     ['a big number below', { list: [1n] }, /can't be written as JSON/],
-    ['no date', new Date('no'), /date that is none/],
+    ['no date', new Date('no'), /invalid Date/],
     ['an expression', sql`now()`, /SQL expression/],
   ])('with a value that can not be stored are refused: %s', async (_, value, message) => {
     expect(await problemsOfSeeder({ rows: [{ id: 1, value }, { id: value }] })).toMatchObject([

@@ -282,7 +282,7 @@ describe('a search_path without any schema', () => {
     [
       'pg_catalog',
       'SCHEMA_MISSING',
-      "PostgreSQL's own left out. Create one, or name one by the schema option.",
+      "apart from those of PostgreSQL itself. Create one, or name one by the schema option.",
     ],
   ])('is told: %j', async (path, code, message) => {
     const database = await createDatabase();
@@ -352,9 +352,9 @@ describe('stored rules that are not arrays of strings', () => {
     ];
     for (const error of errors) {
       expect(error).toMatchObject({ name: 'StoredRuleError', code: 'STORED_RULE_INVALID', ids: [700, 701] });
-      expect(error.message).toContain(`in 2 rows (id 700, 701: ${fault}).`);
+      expect(error.message).toContain(`2 rows are not (id 700, 701: ${fault}).`);
     }
-    const lookup = /Correct or delete what is in: (select .*)$/.exec(errors[0]?.message ?? '')?.[1];
+    const lookup = /Correct or delete these rows: (select .*)$/.exec(errors[0]?.message ?? '')?.[1];
     await expect(database.pool().query(lookup ?? '')).resolves.toMatchObject({ rowCount: 2 });
   });
 
@@ -369,7 +369,7 @@ describe('stored rules that are not arrays of strings', () => {
     ];
     for (const { message } of errors) {
       expect(message).toMatch(/^Every rule in table "Team A"\."?casbin"? must be an array of strings/);
-      const lookup = /Correct or delete what is in: (select .*)$/.exec(message)?.[1];
+      const lookup = /Correct or delete these rows: (select .*)$/.exec(message)?.[1];
       await expect(pool.query(lookup ?? '')).resolves.toMatchObject({ rows: [{ id: 700 }] });
     }
   });

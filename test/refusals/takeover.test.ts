@@ -59,7 +59,7 @@ describe('a table "casbin" is refused as it is', () => {
     const error = await refusalOf(database, { policy: null });
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_SHAPE' });
     expect(error.message).toContain(fact);
-    await database.pool().query(/Have the ids made: (.*;)/.exec(error.message)?.[1] ?? '');
+    await database.pool().query(/Let the database make the ids: (.*;)/.exec(error.message)?.[1] ?? '');
     await expect(bootstrapDatabase(database.pool())).resolves.toMatchObject({ changed: true });
   });
 

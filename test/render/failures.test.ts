@@ -53,7 +53,7 @@ describe('the failures of a verification', () => {
 
     expect(headlines).toEqual([
       '1 request is allowed and must never be:',
-      '1 request is decided otherwise than defined:',
+      '1 request is decided differently than defined:',
       '1 stored rule is not defined:',
     ]);
   });

@@ -76,7 +76,7 @@ describe('the summary of a bootstrap', () => {
     expect(renderSummary({ ...FIRST, takeover }, HERE)).toContain(
       [
         'Took over the existing casbin table:',
-        '  its unique constraint on (rule) gives way to one on (ptype, rule)',
+        '  its unique constraint on (rule) is replaced by one on (ptype, rule)',
         '  1 duplicate rule removed, the lowest id of each kept',
         '',
       ].join('\n'),
@@ -97,7 +97,7 @@ describe('the summary of a bootstrap', () => {
       renderSummary(bootstrap({ verification: verification({ drift: [granted, ADDED_RULE] }) }), HERE),
     ).toContain(
       [
-        'Drift: 1 request is decided otherwise than defined:',
+        'Drift: 1 request is decided differently than defined:',
         '  request                    expected  actual  why                                who has it now',
         '  readonly, accounts, write  deny      allow   by "p, readonly, accounts, write"  nobody',
         '',

@@ -119,6 +119,6 @@ test.each([
 test('a matcher that asks no rule is named as what decided', async () => {
   const enforcer = await enforcerOf(['p, x, y, z'], { m: 'r.sub == "root"' });
   expect((await explain(enforcer, 'root', 'data', 'read'))[1]).toBe(
-    '  answer   allowed by the matcher, which asks no rule',
+    '  answer   allowed by the matcher alone, which uses no rule',
   );
 });

@@ -43,7 +43,7 @@ test('a definition that Casbin decides otherwise than it reads is refused', asyn
       code: 'EXPECTATION_CONTRADICTED',
       at: 'policy',
       message:
-        '"a, a,b, read" is declared to be denied, but Casbin\'s enforcer answers otherwise on this definition.',
+        '"a, a,b, read" is declared to be denied, but Casbin\'s enforcer answers differently on this definition.',
     },
   ]);
 });

@@ -74,8 +74,8 @@ export async function updateRule(
 }
 
 function isPossibleRace(error: unknown): boolean {
-  const code = errorCode(error);
-  return code === 'CONFLICT' || code === SQLSTATE.UNIQUE_VIOLATION;
+  const isConflict = error instanceof DatabaseError && error.code === 'CONFLICT';
+  return isConflict || errorCode(error) === SQLSTATE.UNIQUE_VIOLATION;
 }
 
 async function replaceRule(client: ClientLike, table: string, previous: Rule, next: Rule): Promise<void> {

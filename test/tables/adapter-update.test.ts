@@ -3,7 +3,7 @@ import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
 import { rbacModel } from '../casbin/models.fixture.ts';
 import { useDatabase } from '../support/database.ts';
-import { createRuleTable, storedRules } from './rule-table.fixture.ts';
+import { createRuleTable, storedRules, unindexableValue, untilWaiting } from './rule-table.fixture.ts';
 
 const database = useDatabase();
 const pool = database.pool({ max: 16 });
@@ -87,4 +87,74 @@ it('ends with the new rule alone when somebody adds it at the same moment', asyn
     await adapter.removePolicy('p', 'p', ['new']);
     await adapter.addPolicies('p', 'p', [['b'], ['c']]);
   }
+});
+
+it('accepts that somebody else has just committed the same update', async () => {
+  const other = await pool.connect();
+  await other.query('begin');
+  await other.query(`update casbin set rule = '["z"]' where id = 1`);
+  const updating = adapter.updatePolicy('p', 'p', ['a'], ['z']);
+  await untilWaiting(pool, 1);
+  await other.query('commit');
+  other.release();
+  await updating;
+  expect(await storedRules(pool)).toEqual([
+    ['p', 'z'],
+    ['p', 'b'],
+    ['p', 'c'],
+    ['g', 'a'],
+  ]);
+});
+
+it('deletes the old rule when somebody else has just added the new one', async () => {
+  const other = await pool.connect();
+  await other.query('begin');
+  await createAdapter(other).addPolicy('p', 'p', ['z']);
+  const updating = adapter.updatePolicy('p', 'p', ['a'], ['z']);
+  await untilWaiting(pool, 1);
+  await other.query('commit');
+  other.release();
+  await updating;
+  expect(await storedRules(pool)).toEqual([
+    ['p', 'b'],
+    ['p', 'c'],
+    ['g', 'a'],
+    ['p', 'z'],
+  ]);
+});
+
+it('tries a second time after a race only', async () => {
+  const client = await pool.connect();
+  let updates = 0;
+  const counting = createAdapter({
+    query(text, values) {
+      if (text.includes('update "casbin"')) updates += 1;
+      return client.query(text, values);
+    },
+  });
+  const outcomes = [];
+  for (const [previous, next] of [['a', unindexableValue()] as const, ['missing', 'z'] as const]) {
+    updates = 0;
+    const { code, message } = await counting
+      .updatePolicy('p', 'p', [previous], [next])
+      .catch((error: unknown) => Object(error));
+    outcomes.push({ code, message, updates });
+  }
+  client.release();
+  expect(outcomes).toEqual([
+    { code: 'RULE_TOO_LONG', message: expect.stringContaining('The longest of those given has'), updates: 1 },
+    {
+      code: 'CONFLICT',
+      message:
+        'Rule p, missing is not stored: somebody removed or changed it since it was loaded. Nothing was changed. Load the policy again; to have p, z all the same, add it.',
+      updates: 2,
+    },
+  ]);
+});
+
+it('refuses a rule that can not be stored, the old one too', async () => {
+  const refused = { code: 'INVALID_OPTIONS' };
+  await expect(adapter.updatePolicy('p', 'p', ['a'], ['\0'])).rejects.toMatchObject(refused);
+  await expect(adapter.updatePolicy('p', 'p', [], ['a'])).rejects.toMatchObject(refused);
+  expect(await storedRules(pool)).toHaveLength(4);
 });

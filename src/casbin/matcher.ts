@@ -210,9 +210,11 @@ export function collectCalls(matcher: string): Call[] {
 export function findParseFault(matcher: string): string | null {
   for (const node of walk(parseMatcher(matcher))) {
     if (node.type === 'Compound') return 'two expressions stand side by side without an operator';
-    if ('operator' in node && 'left' in node && !(isNode(node.left) && isNode(node.right))) {
-      return `"${node.operator}" lacks an operand`;
-    }
+    if ('operator' in node && !operandsOf(node).every(isNode)) return `"${node.operator}" lacks an operand`;
   }
   return null;
+}
+
+function operandsOf(node: Node): unknown[] {
+  return 'argument' in node ? [node.argument] : [node.left, node.right];
 }

@@ -204,6 +204,7 @@ describe('a matcher', () => {
     'r.sub = p.sub )',
     'r.sub == p.sub r.obj == p.obj',
     'r.sub == p.sub, r.obj == p.obj',
+    'r.sub == p.sub && !',
   ])('that can not be parsed is refused with its place: %s', async (text) => {
     const problems = await problemsOfText(matcher(text));
     expect(problems).toHaveLength(1);

@@ -120,6 +120,29 @@ describe('on a client of the caller', () => {
     expect(await storedRules(pool)).toEqual([['p', 'saved']]);
   });
 
+  it('is not taken for a pool because it can connect', async () => {
+    const adapter = createAdapter({
+      query: (text, values) => client.query(text, values),
+      connect: () => Promise.reject(new Error('it is connected')),
+      release: () => undefined,
+    });
+    await adapter.addPolicy('p', 'p', ['added']);
+    expect(await storedRules(pool)).toEqual([['p', 'added']]);
+  });
+
+  it('leaves no savepoint behind in its transaction, whether a call succeeds or fails', async () => {
+    const adapter = createAdapter(client);
+    const savepoint = () => client.query('rollback to savepoint casbin_bootstrap_adapter');
+    await client.query('begin');
+    await adapter.savePolicy(modelOf([['saved']]));
+    await expect(savepoint()).rejects.toMatchObject({ code: '3B001' });
+    await client.query('rollback');
+    await client.query('begin');
+    await expect(adapter.savePolicy(modelOf([[TOO_LONG]]))).rejects.toMatchObject({ code: 'RULE_TOO_LONG' });
+    await expect(savepoint()).rejects.toMatchObject({ code: '3B001' });
+    await client.query('rollback');
+  });
+
   it('says that an aborted transaction is aborted', async () => {
     const adapter = createAdapter(client);
     await client.query('begin');

@@ -1,17 +1,9 @@
-import { isDeepStrictEqual } from 'node:util';
 import { newEnforcer } from 'casbin';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
 import { aclModel, rbacModel, twofoldModel } from '../casbin/models.fixture.ts';
 import { useDatabase } from '../support/database.ts';
-import {
-  countRules,
-  createRuleTable,
-  fingerprint,
-  manyRules,
-  storedRules,
-  unindexableValue,
-} from './rule-table.fixture.ts';
+import { countRules, createRuleTable, manyRules, storedRules } from './rule-table.fixture.ts';
 
 const database = useDatabase();
 const pool = database.pool();
@@ -96,22 +88,6 @@ it('says that it has saved an empty policy', async () => {
   expect(await adapter.savePolicy(rbacModel())).toBe(true);
   expect(await countRules(pool)).toBe(0);
 });
-
-it('saves 100,000 rules, and keeps them when the next save fails on its last rule', async () => {
-  const adapter = createAdapter(pool);
-  const rules = manyRules(100_000);
-  await adapter.savePolicy(modelOf(rules));
-  expect(
-    isDeepStrictEqual(
-      await storedRules(pool),
-      rules.map((rule) => ['p', ...rule]),
-    ),
-  ).toBe(true);
-  const saved = await fingerprint(pool);
-  const spoilt = [...rules.toReversed(), [unindexableValue()]];
-  await expect(adapter.savePolicy(modelOf(spoilt))).rejects.toMatchObject({ code: 'RULE_TOO_LONG' });
-  expect(await fingerprint(pool)).toBe(saved);
-}, 180_000);
 
 it('leaves the policy of one of two who save at the same moment, never a mixture', async () => {
   const adapter = createAdapter(pool);

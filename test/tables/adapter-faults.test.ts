@@ -1,0 +1,86 @@
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { InvalidOptionsError } from '../../src/errors.ts';
+import { createAdapter } from '../../src/tables/adapter.ts';
+import { rbacModel } from '../casbin/models.fixture.ts';
+import { useDatabase } from '../support/database.ts';
+import { createRuleTable, storedRules, unindexableValue } from './rule-table.fixture.ts';
+
+const database = useDatabase();
+const pool = database.pool();
+const adapter = createAdapter(pool);
+
+beforeAll(() => createRuleTable(pool));
+beforeEach(() => pool.query('truncate casbin restart identity'));
+
+async function refusalOf(call: Promise<unknown>): Promise<{ code: string; message: string; cause: unknown }> {
+  return call.then(
+    () => expect.fail('nothing was refused'),
+    (error: unknown) => Object(error),
+  );
+}
+
+it.each([{}, { connect: 'no' }, null])('refuses what is neither a pool nor a client: %j', (source) => {
+  expect(() => createAdapter(Object(source))).toThrow(InvalidOptionsError);
+});
+
+it('tells what is missing, with the error of the server as its cause', async () => {
+  const elsewhere = createAdapter(pool, { schema: 'nowhere' });
+  expect(await refusalOf(elsewhere.loadPolicy(rbacModel()))).toMatchObject({
+    code: 'TABLE_MISSING',
+    message:
+      'Table "nowhere"."casbin" does not exist. Run bootstrapDatabase() first, or name the schema that holds it.',
+    cause: { code: '42P01' },
+  });
+});
+
+describe('a rule that is too long for the index', () => {
+  const tooLong = unindexableValue();
+  const start = `p, ${tooLong}`.slice(0, 60);
+
+  it('is told by how long it is and how it begins', async () => {
+    const { code, message, cause } = await refusalOf(adapter.addPolicy('p', 'p', [tooLong]));
+    expect(code).toBe('RULE_TOO_LONG');
+    expect(message).toContain(
+      'A rule is too long for the indexes of "casbin", which take about 2.7 kB. It has 7203 characters:',
+    );
+    expect(message).toContain(start);
+    expect(cause).toMatchObject({ code: '54000' });
+  });
+
+  it('is the longest of those given, wherever it stands', async () => {
+    for (const rules of [
+      [['a'], [tooLong], ['b']],
+      [[tooLong], ['a']],
+    ]) {
+      const { message } = await refusalOf(adapter.addPolicies('p', 'p', rules));
+      expect(message).toContain('The longest of those given has 7203 characters:');
+      expect(message).toContain(start);
+    }
+    expect(await storedRules(pool)).toEqual([]);
+  });
+});
+
+describe('a rule that another one stands in the way of', () => {
+  beforeEach(async () => {
+    await adapter.addPolicy('p', 'p', ['a']);
+    await adapter.addPolicy('g', 'g', ['b']);
+  });
+
+  it('is told how to make the table unique, where it is the constraint of the stock adapter', async () => {
+    await pool.query('alter table casbin add constraint casbin_uniq_rule unique (rule)');
+    const { code, message, cause } = await refusalOf(adapter.updatePolicy('p', 'p', ['a'], ['b']));
+    await pool.query('alter table casbin drop constraint casbin_uniq_rule');
+    expect(code).toBe('UNIQUE_CONSTRAINT_MISSING');
+    expect(message).toBe(
+      'Table "casbin" is not unique on (ptype, rule): casbin-pg-adapter makes it unique on rule alone. Run bootstrapDatabase() once, which takes such a table over, or: alter table "casbin" drop constraint if exists casbin_uniq_rule, add unique (ptype, rule)',
+    );
+    expect(cause).toMatchObject({ code: '23505', constraint: 'casbin_uniq_rule' });
+  });
+
+  it('is refused in the words of the server, where it is a constraint of somebody else', async () => {
+    await pool.query('create unique index one_value on casbin ((rule ->> 0))');
+    const refusal = await refusalOf(adapter.updatePolicy('p', 'p', ['a'], ['b']));
+    await pool.query('drop index one_value');
+    expect(refusal).toMatchObject({ code: '23505', constraint: 'one_value' });
+  });
+});

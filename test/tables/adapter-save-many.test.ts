@@ -1,0 +1,41 @@
+import { isDeepStrictEqual } from 'node:util';
+import { expect, it } from 'vitest';
+import { createAdapter } from '../../src/tables/adapter.ts';
+import { rbacModel } from '../casbin/models.fixture.ts';
+import { useDatabase } from '../support/database.ts';
+import {
+  createRuleTable,
+  fingerprint,
+  manyRules,
+  storedRules,
+  unindexableValue,
+} from './rule-table.fixture.ts';
+
+const database = useDatabase();
+const pool = database.pool();
+
+function modelOf(rules: string[][]) {
+  const model = rbacModel();
+  model.model
+    .get('p')
+    ?.get('p')
+    ?.policy.push(...rules);
+  return model;
+}
+
+it('saves 100,000 rules, and keeps them when the next save fails on its last rule', async () => {
+  await createRuleTable(pool);
+  const adapter = createAdapter(pool);
+  const rules = manyRules(100_000);
+  await adapter.savePolicy(modelOf(rules));
+  expect(
+    isDeepStrictEqual(
+      await storedRules(pool),
+      rules.map((rule) => ['p', ...rule]),
+    ),
+  ).toBe(true);
+  const saved = await fingerprint(pool);
+  const spoilt = [...rules.toReversed(), [unindexableValue()]];
+  await expect(adapter.savePolicy(modelOf(spoilt))).rejects.toMatchObject({ code: 'RULE_TOO_LONG' });
+  expect(await fingerprint(pool)).toBe(saved);
+}, 180_000);

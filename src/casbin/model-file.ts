@@ -182,10 +182,8 @@ function definedBy(line: string): string | undefined {
 function readLines(text: string): Line[] {
   const lines: Line[] = [];
   let continued = false;
-  for (const [index, raw] of text
-    .replace(/^\uFEFF/, '')
-    .split('\n')
-    .entries()) {
+  for (const [index, raw] of text.split('\n').entries()) {
+    // Trimming removes a byte order mark too.
     const line = raw.replace(/[#;].*$/s, '').trim();
     if (line === '') continue;
     const previous = lines.at(-1);

@@ -27,6 +27,10 @@ const HANGING = [
   '^((a+){2,})+$',
   '^\\((b+)+\\)$',
   '^[(](c+)+[)]$',
+  '^(a*\\)?\\(?)*b$',
+  '^([(x)]?c+)*d$',
+  '^((a+){12,})b$',
+  '^(a|b)*(c+)+$',
 ];
 const HARMLESS = [
   '^/a/.*/b/.*/c/.*$',
@@ -38,6 +42,7 @@ const HARMLESS = [
   '^(\\(a\\)|a)b$',
   '^(a|a)b+$',
   '^(a)(b|c)*$',
+  '([z-a])+',
 ];
 
 describe('a pattern of the definition', () => {

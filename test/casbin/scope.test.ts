@@ -55,6 +55,21 @@ describe('what decisions can depend on', () => {
     },
   );
 
+  test('is each p rule where they have a priority, by which Casbin sorts all of them', () => {
+    const text = modelText({ p: 'priority, sub, obj, act, eft', e: 'priority(p.eft) || deny' });
+    const m = 'r.sub == p.sub && r.obj == p.obj';
+    expect(scopeOf(text)).toMatchObject({ bySubject: false });
+    expect(scopeOf(modelText({ p: 'sub, priority, obj', m }))).toMatchObject({ bySubject: false });
+    expect(scopeOf(modelText({ p: 'sub, prio, obj', m }))).toMatchObject({ bySubject: true });
+  });
+
+  test('is the whole policy where links have more places than Casbin can load', () => {
+    const m = 'g(r.sub, p.sub) && r.obj == p.obj';
+    expect(scopeOf(modelText({ g: ['g = _, _, _'], m }))).not.toBe('whole');
+    expect(scopeOf(modelText({ g: ['g = _, _, _, _'], m }))).toBe('whole');
+    expect(scopeOf(modelText({ g: ['g = _, _', 'g2 = _, _, _, _'], m }))).toBe('whole');
+  });
+
   test('is the whole policy where the hierarchy of subjects decides', () => {
     const text = modelText({ p: 'sub, obj, act, eft', e: 'subjectPriority(p.eft) || deny' });
     expect(scopeOf(text)).toBe('whole');

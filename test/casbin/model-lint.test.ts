@@ -1,0 +1,91 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { newModelFromString } from 'casbin';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { loadModelFile } from '../../src/casbin/model-file.ts';
+import { lintModel } from '../../src/casbin/model-lint.ts';
+import { modelText } from '../verification/verify.fixture.ts';
+
+function messagesOf(changes: Parameters<typeof modelText>[0]): string[] {
+  const model = newModelFromString(modelText(changes));
+  return lintModel(model, new Set(['keyMatch']), (key) => key).map(({ message }) => message);
+}
+
+describe('an effect', () => {
+  const p = 'sub, obj, act, eft';
+
+  test.each([
+    'some(where (p.eft == allow))',
+    '!some(where (p.eft == deny))',
+    'some(where (p.eft == allow)) && !some(where (p.eft == deny))',
+    'priority(p.eft) || deny',
+    'subjectPriority(p.eft) || deny',
+  ])('that Casbin knows is accepted: %s', (e) => {
+    expect(messagesOf({ p, e })).toEqual([]);
+  });
+
+  test('of another kind is told which there are, as one writes them', () => {
+    expect(messagesOf({ p, e: 'some(where (p.eft == maybe))' })).toEqual([
+      'effect "some(where (p.eft == maybe))" is none that Casbin knows. Use one of "some(where (p.eft == allow))", "!some(where (p.eft == deny))", "some(where (p.eft == allow)) && !some(where (p.eft == deny))", "priority(p.eft) || deny", "subjectPriority(p.eft) || deny".',
+    ]);
+  });
+});
+
+test('fields without a name are told once, and not as fields of one name', () => {
+  expect(messagesOf({ r: 'sub, obj, act,,' })).toEqual([
+    'field 4 of "r" has no name. Name it, or remove the extra comma.',
+  ]);
+});
+
+test('a role definition has two places, whatever else stands in it', () => {
+  expect(messagesOf({ g: ['g = _, _', 'g2 = _, parent'] })).toEqual([
+    'role definition "g2 = _, parent" has fewer than two places. Write g2 = _, _ for who inherits from whom.',
+  ]);
+});
+
+test('a name is told as the matcher has it', () => {
+  expect(messagesOf({ m: 'tr_sub == p.sub' })).toEqual([
+    'matcher "m" uses "tr_sub", which is not defined: Casbin would silently deny. Use one of r.sub, r.obj, r.act, p.sub, p.obj, p.act, or define it.',
+  ]);
+});
+
+test('a matcher may evaluate the texts of rules', () => {
+  expect(messagesOf({ m: 'eval(p.sub) && keyMatch(r.obj, p.obj)' })).toEqual([]);
+});
+
+describe('a model file', () => {
+  async function createFile(): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), 'casbin-bootstrap-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'model.conf'), modelText());
+    return join(folder, 'model.conf');
+  }
+
+  test('that can not be read is told by the code of the system', async () => {
+    const path = join(await createFile(), 'inner.conf');
+    expect(loadModelFile(path)).toEqual({
+      model: null,
+      problems: [
+        {
+          code: 'MODEL_NOT_FOUND',
+          at: path,
+          message: "the model file can't be read (ENOTDIR). Give the path of a Casbin .conf file.",
+        },
+      ],
+    });
+  });
+
+  test('with a NUL in its path is named by characters that can be seen', () => {
+    expect(loadModelFile('a\0b\0c.conf')).toMatchObject({ problems: [{ at: 'a\\0b\\0c.conf' }] });
+  });
+
+  test('is the same model as long as it holds the same text, and tells where a definition stands', async () => {
+    const path = await createFile();
+    const first = loadModelFile(path);
+    expect(loadModelFile(path)).toBe(first);
+    expect(first.model !== null && first.locate('m')).toBe(`${path}:11`);
+    await writeFile(path, modelText({ m: 'true' }));
+    expect(loadModelFile(path).model?.model.get('m')?.get('m')?.value).toBe('true');
+  });
+});

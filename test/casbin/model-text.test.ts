@@ -1,0 +1,87 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { loadModelFile } from '../../src/casbin/model-file.ts';
+import { modelText } from '../verification/verify.fixture.ts';
+
+/** Problems of a sound model with these lines after its matcher, which is in line 11. */
+function problemsAfter(...lines: readonly string[]) {
+  return problemsOf(`${modelText()}${lines.join('\n')}`);
+}
+
+async function problemsOf(text: string) {
+  const { path, loaded } = await load(text);
+  const problems = loaded.model === null ? loaded.problems : [];
+  return problems.map(({ at, message }) => [at.replace(path, 'model.conf'), message]);
+}
+
+async function load(text: string) {
+  const folder = await mkdtemp(join(tmpdir(), 'casbin-bootstrap-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'model.conf');
+  await writeFile(path, text);
+  return { path, loaded: loadModelFile(path) };
+}
+
+function strayLine(number: number, text: string) {
+  return [
+    `model.conf:${number}`,
+    `line ${JSON.stringify(text)} is neither a [section] nor a definition such as "m = …". Correct or remove it.`,
+  ];
+}
+
+describe('a section', () => {
+  test('is a line in brackets, and not one that has some', async () => {
+    expect(await problemsOf(modelText({ m: 'r.sub == p.sub && r.act in p.list[r.obj]' }))).toEqual([]);
+    expect(await problemsAfter('[more] of it')).toEqual([strayLine(12, '[more] of it')]);
+  });
+
+  test('may define a name that another one defines', async () => {
+    expect(await problemsAfter('[constraint_definition]', 'm = 1')).toEqual([]);
+  });
+
+  test('lacks what only a later section defines', async () => {
+    const text = modelText().replace('[matchers]', '[matchers]\n[later]');
+    expect(await problemsOf(text)).toEqual([
+      ['model.conf:10', 'section [matchers] defines no "m". Casbin needs it: add m = …'],
+    ]);
+  });
+});
+
+describe('a comment', () => {
+  test('may stand beside a definition, or by itself after blanks', async () => {
+    expect(await problemsAfter('  # some words', '\t; more of them', 'm2 = true # as it is')).toEqual([]);
+  });
+
+  test('ends with its line, on Windows too', async () => {
+    expect(await problemsAfter('# some words\r', 'm2 = true ; as it is\r', 'more words\r')).toEqual([
+      strayLine(14, 'more words'),
+    ]);
+  });
+});
+
+describe('a line that ends with a backslash', () => {
+  test('goes on in the next one', async () => {
+    expect(await problemsAfter('m2 = g(r.sub, p.sub) && \\', '  keyMatch(r.obj, p.obj)')).toEqual([]);
+    expect(await problemsAfter('m2 = g(r.sub, p.sub) && \\ # and', '  keyMatch(r.obj, p.obj)')).toEqual([]);
+  });
+
+  test('is told with all that follows, at the place where it begins', async () => {
+    expect(await problemsAfter('so\\me \\', 'wo\\rds \\', 'here', 'and there')).toEqual([
+      strayLine(12, 'so\\mewo\\rdshere'),
+      strayLine(15, 'and there'),
+    ]);
+  });
+});
+
+test('a definition is located by its line, and by the file where it is not found', async () => {
+  const { path, loaded } = await load(modelText());
+  const locate = loaded.model === null ? expect.fail() : loaded.locate;
+  expect(locate('g')).toBe(`${path}:7`);
+  expect(locate('g2')).toBe(path);
+});
+
+test('a byte order mark and blank lines before the first section are passed over', async () => {
+  expect(await problemsOf(`\uFEFF${modelText().trimStart()}`)).toEqual([]);
+});

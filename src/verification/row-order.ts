@@ -126,7 +126,7 @@ interface Verified {
  * defined rules in their order, and the added ones where they are. Null where none is, or where rules are missing,
  * as that comes first.
  */
-async function findRowOrderFailures(
+export async function findRowOrderFailures(
   { model, configureEnforcer, defined, live }: Verified,
   failures: readonly VerificationFailure[],
 ): Promise<RowOrderFailures | null> {

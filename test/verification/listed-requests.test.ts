@@ -1,0 +1,161 @@
+import { newModelFromString } from 'casbin';
+import { describe, expect, test } from 'vitest';
+import { RuleSet } from '../../src/policy/rule-set.ts';
+import { describeBroken } from '../../src/verification/compare.ts';
+import { createDecider } from '../../src/verification/decide.ts';
+import { explainer } from '../../src/verification/explain.ts';
+import { withoutRepetition } from '../../src/verification/matrix.ts';
+import { modelText, promiseOf, rule, verifyRules } from './verify.fixture.ts';
+
+const DENY_OVERRIDE = modelText({ p: 'sub, obj, act, eft', e: '!some(where (p.eft == deny))' });
+
+describe('the requests that a definition lists', () => {
+  const definition = {
+    rules: ['p, ann, data, read', 'p, bob, data, read'].map(rule),
+    samples: [['eve', 'data', 'read']],
+    allow: [['ann', 'data', 'read']],
+    deny: [['ann', 'logs', 'read']],
+    never: [['cid', 'logs', 'write']],
+  };
+
+  test('count among those that must be allowed', async () => {
+    const { expectations } = await promiseOf(modelText(), definition);
+    expect(expectations.size).toBe(6);
+    expect(expectations.countAllowed()).toBe(2);
+    const lines = definition.rules.map((values) => values.join(', '));
+    expect(await verifyRules(modelText(), definition, lines)).toMatchObject({ checks: 6, allowed: 2 });
+  });
+
+  test('count among those that no rule may deny', async () => {
+    const rules = ['p, ann, data, read, deny', 'p, bob, logs, read, allow'].map(rule);
+    const { expectations } = await promiseOf(DENY_OVERRIDE, { rules, allow: [['eve', 'x', 'y']] });
+    expect(expectations.size).toBe(7);
+    expect(expectations.countAllowed()).toBe(6);
+  });
+
+  test('have numbers behind those that follow from its rules, and values of their own', async () => {
+    const { expectations } = await promiseOf(modelText(), definition);
+    const { index } = await createDecider(newModelFromString(modelText()), []);
+    const numbers = [...expectations.toDecide({ index, decide: () => expect.fail() })].map(
+      ([number]) => number,
+    );
+    expect(numbers).toEqual([1, 2, 3, 4, 5, 6]);
+    expect([...expectations.valuesAt(0)]).toEqual(['ann', 'bob', 'casbin-bootstrap:no-role', 'eve', 'cid']);
+    expect([...expectations.valuesAt(2)]).toEqual(['read', 'write']);
+    expect([...expectations.valuesAt(3)]).toEqual(['']);
+  });
+});
+
+describe('an explanation', () => {
+  const lines = [
+    'p, viewer, data, read',
+    'g, clerk, viewer',
+    'g, team, viewer',
+    'g, ann, team',
+    'g, ann, clerk',
+  ];
+  const rules = lines.map(rule).map(([ptype = '', ...values], index) => ({ id: index + 1, ptype, values }));
+  const model = newModelFromString(modelText());
+  const answer = { allowed: true, rule: ['viewer', 'data', 'read'], error: null };
+
+  test('takes the way of the defined links where there are several', () => {
+    const defined = new RuleSet(rules.filter(({ id }) => ![3, 4].includes(id)));
+    expect(explainer(model, rules, defined)(['ann', 'data', 'read'], answer)).toEqual({
+      rule: ['p', 'viewer', 'data', 'read'],
+      rolePath: ['ann', 'clerk', 'viewer'],
+      ids: [1, 5, 2],
+      added: [],
+      reason: 'by "p, viewer, data, read", through ann → clerk → viewer',
+    });
+    expect(
+      explainer(
+        model,
+        rules,
+        new RuleSet(rules.filter(({ id }) => id !== 2)),
+      )(['ann', 'data', 'read'], answer),
+    ).toMatchObject({ rolePath: ['ann', 'team', 'viewer'], added: [] });
+  });
+
+  test('names all rules that are not defined, and what causes it where that is known', () => {
+    const explain = explainer(model, rules.slice(0, 4), new RuleSet(rules.slice(0, 1)));
+    expect(explain(['ann', 'data', 'read'], answer)).toMatchObject({
+      ids: [1, 4, 3],
+      added: [
+        ['g', 'ann', 'team'],
+        ['g', 'team', 'viewer'],
+      ],
+      reason:
+        'by "p, viewer, data, read", through ann → team → viewer; not in the definition: g, ann, team; g, team, viewer',
+    });
+    expect(explain(['ann', 'data', 'read'], answer, [{ ptype: 'g', values: ['x', 'y'] }])).toMatchObject({
+      ids: [1, 4, 3],
+      added: [['g', 'x', 'y']],
+    });
+  });
+
+  test('has no way where no rule decided', () => {
+    const explain = explainer(model, rules, new RuleSet(rules));
+    expect(explain(['ann', 'x', 'y'], { allowed: false, rule: [], error: null })).toEqual({
+      rule: null,
+      rolePath: [],
+      ids: [],
+      added: [],
+      reason: 'no rule allows it',
+    });
+  });
+
+  test('goes along the links that the matcher asks for, in a domain that it names', () => {
+    const text = modelText({
+      g: ['g = _, _, _', 'g2 = _, _', 'g3 = _, _, _'],
+      m: 'g(r.sub, p.sub, "one") && (g2(lower(r.obj), p.obj) || g3(r.sub, p.sub, 7) || r.obj == p.obj)',
+    });
+    const links = ['g, ann, viewer, two', 'g, ann, clerk, one', 'g, clerk, viewer, one', 'g2, data, data2'];
+    const live = ['p, viewer, data, read', ...links]
+      .map(rule)
+      .map(([ptype = '', ...values], index) => ({ id: index + 1, ptype, values }));
+    const explain = explainer(newModelFromString(text), live, new RuleSet(live));
+    expect(explain(['ann', 'data', 'read'], answer)).toMatchObject({
+      rolePath: ['ann', 'clerk', 'viewer'],
+      ids: [1, 3, 4],
+    });
+    expect(explain(['eve', 'data', 'read'], answer)).toMatchObject({ rolePath: [], ids: [1] });
+    expect(explain(['viewer', 'data', 'read'], answer)).toMatchObject({ rolePath: ['viewer'], ids: [1] });
+  });
+
+  test('of what a migration has broken says how it was before', () => {
+    const found = { rule: null, rolePath: [], ids: [], added: [], reason: 'no rule allows it' };
+    expect(describeBroken({ ...found, request: ['ann', 'x'], expected: 'allow' })).toBe(
+      '"ann, x" was allowed before, and is not any more: no rule allows it.',
+    );
+    expect(describeBroken({ ...found, request: ['ann', 'x'], expected: 'deny' })).toBe(
+      '"ann, x" was denied before, and is not any more: no rule allows it.',
+    );
+  });
+});
+
+test('a permission that stands once is kept', () => {
+  expect(
+    withoutRepetition(
+      [
+        ['', 'a'],
+        ['', 'b'],
+        ['x', 'a'],
+      ],
+      0,
+    ),
+  ).toEqual([
+    ['', 'a'],
+    ['', 'b'],
+  ]);
+});
+
+test('a rule that the stock adapter reads nothing of is a warning', async () => {
+  const { integrity } = await verifyRules(modelText(), { rules: [rule('p, a, b, c')] }, [
+    'p, a, b, c',
+    '#p, x',
+  ]);
+  expect(integrity.map(({ severity, message }) => [severity, message])).toEqual([
+    ['warning', expect.stringContaining('The model has no "#p"')],
+    ['warning', '"#p, x" is stored, and the stock adapter reads nothing instead. Store other values.'],
+  ]);
+});

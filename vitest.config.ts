@@ -6,14 +6,18 @@ const FAST = [
   'test/*.test.ts',
   'test/{policy,proofs/property,render}/*.test.ts',
   'test/bootstrap/retry.test.ts',
-  'test/casbin/{matcher,rule-row,scope}.test.ts',
+  'test/casbin/{enforcer,matcher,model,model-lint,model-text,role-calls,rule-row,scope}.test.ts',
   'test/cli/{describe-error,redact}.test.ts',
   'test/database/{sqlstates,transaction-control}.test.ts',
   'test/embedded/{directory-lock,optional-import}.test.ts',
   'test/options/promises.test.ts',
   'test/progress/{reporter,steps}.test.ts',
+  'test/tables/storable.test.ts',
   'test/testing/{explanations,matchers}.test.ts',
-  'test/verification/{cause,coverage,drift,expectations,integrity,matrix-of-models,promises,slice-hazards,warnings}.test.ts',
+  'test/verification/{cause,coverage,drift,drift-by-model,expectations,hash-collisions,holders,integrity}.test.ts',
+  'test/verification/{listed-requests,matrix,matrix-of-models,model-parts,part-of-policy,promises}.test.ts',
+  'test/verification/{row-order-causes,rule-index,slice-hazards,unmatched-requests,warnings}.test.ts',
+  'test/verification/{warning-texts,whole-reports}.test.ts',
 ];
 
 export default defineConfig({

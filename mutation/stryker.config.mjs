@@ -1,6 +1,6 @@
 // One folder at a time, as MUTATE names it, or all of them, which takes hours.
 const folder = process.env.MUTATE ?? 'all';
-const folders = folder === 'all' ? ['policy', 'verification', 'casbin', 'database'] : [folder];
+const folders = folder === 'all' ? ['policy', 'verification', 'casbin', 'tables', 'database'] : [folder];
 
 export default {
   testRunner: 'vitest',

@@ -2,7 +2,7 @@ import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import type { Rule } from '../../src/index.ts';
 import { ruleKey } from '../../src/policy/rule.ts';
-import { type Difference, findCauses, partFinder } from '../../src/verification/causes.ts';
+import { type Difference, findCauses, findNeeded, partFinder } from '../../src/verification/causes.ts';
 import { type Answer, createDecider, decideAll } from '../../src/verification/decide.ts';
 import { modelText, rule } from './verify.fixture.ts';
 
@@ -172,5 +172,36 @@ describe('what causes a difference', () => {
     const difference = { request: ['ann', 'data', 'read'], answer: thrown, involved: [] };
     const { lines } = await causesOf(DEFINED, ['p, a, x, y, deny', 'p, [, x, y, deny'], [difference], decide);
     expect(lines).toEqual([['p, [, x, y, deny']]);
+  });
+});
+
+describe('candidates that are enough', () => {
+  const letters = [...'abcdefghij'];
+
+  test.each([['a'], ['j'], ['aj'], ['cdf'], ['abcdefghij'], ['']])(
+    'are found among others, and none for nothing: %j',
+    async (needed) => {
+      const isEnough = async (some: readonly string[]) =>
+        [...needed].every((letter) => some.includes(letter));
+      expect((await findNeeded(isEnough, letters)).toSorted().join('')).toBe(needed);
+    },
+  );
+
+  test('are the first ones where several would do', async () => {
+    const isEnough = async (some: readonly string[]) => some.includes('c') || some.includes('g');
+    expect(await findNeeded(isEnough, letters)).toEqual(['c']);
+  });
+
+  test('are all that are needed where not even all would do', async () => {
+    let asked = 0;
+    await findNeeded(async () => {
+      asked += 1;
+      return false;
+    }, letters);
+    expect(asked).toBeLessThan(100);
+  });
+
+  test('are none of none', async () => {
+    expect(await findNeeded(async () => false, [])).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import type { ConfigureEnforcer } from '../../src/casbin/enforcer.ts';
@@ -5,7 +6,7 @@ import type { PolicyDefinition } from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { compareDecisions, findDiffering } from '../../src/verification/compare.ts';
-import { createDecider, decideAll } from '../../src/verification/decide.ts';
+import { breathe, createDecider, decideAll, paced } from '../../src/verification/decide.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
 import { modelText, rule, verifyRules } from './verify.fixture.ts';
 
@@ -215,4 +216,45 @@ describe('what a definition lists against its own rules', () => {
       { code: 'EXPECTATION_CONTRADICTED', at: `${Object.keys(listed)[0]}[0]`, message },
     ]);
   });
+});
+
+describe('work that takes long', () => {
+  test('goes through all items in their order', async () => {
+    const seen: number[] = [];
+    for await (const item of paced([3, 1, 2])) seen.push(item);
+    expect(seen).toEqual([3, 1, 2]);
+  });
+
+  test('lets other work be done between two items', async () => {
+    const seen: string[] = [];
+    const others = (async () => {
+      await setImmediate();
+      seen.push('other work');
+    })();
+    for await (const item of paced(slowItems(3))) seen.push(item);
+    await others;
+    expect(seen[0]).toBe('item 0');
+    expect(seen.at(-1)).toBe('item 2');
+    expect(seen.toSorted()).toEqual(['item 0', 'item 1', 'item 2', 'other work']);
+  });
+
+  test('lets other work be done where it takes a breath', async () => {
+    const seen: string[] = [];
+    const others = setImmediate().then(() => seen.push('other work'));
+    await breathe();
+    seen.push('breathed');
+    await others;
+    expect(seen).toEqual(['other work', 'breathed']);
+  });
+
+  /** Items each of which keeps the process busy for longer than it should be. */
+  function* slowItems(count: number): Generator<string, void> {
+    for (let index = 0; index < count; index++) {
+      yield `item ${index}`;
+      const started = performance.now();
+      while (performance.now() - started < 25) {
+        // busy
+      }
+    }
+  }
 });

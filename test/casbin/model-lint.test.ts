@@ -27,7 +27,7 @@ describe('an effect', () => {
 
   test('of another kind is told which there are, as one writes them', () => {
     expect(messagesOf({ p, e: 'some(where (p.eft == maybe))' })).toEqual([
-      'effect "some(where (p.eft == maybe))" is none that Casbin knows. Use one of "some(where (p.eft == allow))", "!some(where (p.eft == deny))", "some(where (p.eft == allow)) && !some(where (p.eft == deny))", "priority(p.eft) || deny", "subjectPriority(p.eft) || deny".',
+      'Casbin does not support the effect "some(where (p.eft == maybe))". Use one of "some(where (p.eft == allow))", "!some(where (p.eft == deny))", "some(where (p.eft == allow)) && !some(where (p.eft == deny))", "priority(p.eft) || deny", "subjectPriority(p.eft) || deny".',
     ]);
   });
 });

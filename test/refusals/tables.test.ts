@@ -282,7 +282,7 @@ describe('a search_path without any schema', () => {
     [
       'pg_catalog',
       'SCHEMA_MISSING',
-      "apart from those of PostgreSQL itself. Create one, or name one by the schema option.",
+      'apart from those of PostgreSQL itself. Create one, or name one by the schema option.',
     ],
   ])('is told: %j', async (path, code, message) => {
     const database = await createDatabase();

@@ -65,7 +65,7 @@ describe('of five pending migrations', () => {
     );
     expect(broke.message).toMatch(/It removed:\n {2}p, readonly, accounts, read/);
     expect(broke.message).toMatch(
-      /\n\nFix the migration; or change the definition, if that is what it is for\.$/,
+      /\n\nFix the migration, or change the definition if the new decisions are right\.$/,
     );
     expect(broke.message).toMatch(/user, accounts, read .*allow.*deny/);
     expect(after).toEqual(before);

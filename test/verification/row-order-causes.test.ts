@@ -107,7 +107,7 @@ describe('failures that the order of the rows makes', () => {
       [8, 3, 4, 5, 6, 7].map((id) => ['g', id]),
     );
     expect(found?.failures[0]?.reason).toBe(
-      'by "p, y, data, read, deny", through u → y; the order of the rows decides, and the defined rules are stored in another order than they are defined in',
+      'by "p, y, data, read, deny", through u → y; the order of the rows decides, and the defined rules are not stored in the order of their definition',
     );
   });
 

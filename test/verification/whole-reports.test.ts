@@ -283,7 +283,7 @@ describe('a whole report', () => {
         added: [rule('g, admin, boss, two')],
         holders: holdersOf(['ben']),
         reason,
-        message: `"admin, two, ${object}, read" is allowed, unlike the definition alone would have it: ${reason}. Who has it now: ben.`,
+        message: `"admin, two, ${object}, read" is allowed, but the definition alone denies it: ${reason}. Who has it now: ben.`,
       };
     };
     expect(await verifyRules(text, { rules: lines.map(rule) }, [...lines, ...added])).toEqual(

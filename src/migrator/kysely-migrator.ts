@@ -27,8 +27,8 @@ type MigratorClass = new (props: MigratorProps) => { migrateToLatest(): Promise<
 export async function loadMigrator(): Promise<MigratorClass> {
   const inRoot: unknown = Reflect.get(kysely, 'Migrator');
   if (isClass(inRoot)) return inRoot;
-  // A variable, as 0.28 has no such module for the compiler to find.
-  const specifier = 'kysely/migration';
+  // Composed, as 0.28 has no such module for a compiler or a bundler to find.
+  const specifier = ['kysely', 'migration'].join('/');
   const { Migrator }: { Migrator: MigratorClass } = await import(specifier);
   return Migrator;
 }

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -17,22 +17,44 @@ beforeAll(async () => {
   const packed: { filename: string; files: { path: string }[] }[] = Object.values(JSON.parse(stdout));
   files = packed.flatMap((tarball) => tarball.files.map(({ path }) => path));
   await writeFile(join(folder, 'package.json'), '{ "name": "empty", "private": true, "type": "module" }');
-  await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', `./${packed[0]?.filename}`], {
-    cwd: folder,
-  });
+  const packages = [`./${packed[0]?.filename}`, '@types/node@20', '@types/pg'];
+  await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...packages], { cwd: folder });
 }, 240_000);
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test('the tarball holds model, migrations, dist, README and LICENSE, and nothing else', () => {
+test('the tarball holds model, migrations, src, dist, README and LICENSE, and nothing else', () => {
   const roots = new Set(files.map((path) => path.split('/')[0]));
-  expect([...roots].sort()).toEqual(['LICENSE', 'README.md', 'dist', 'migrations', 'model', 'package.json']);
+  const sources = ['migrations', 'model', 'src'];
+  expect([...roots].sort()).toEqual(['LICENSE', 'README.md', 'dist', ...sources, 'package.json'].sort());
   expect(files).toContain('model/rbac_model.conf');
   expect(files).toContain('migrations/0001_casbin.ts');
   expect(files).toContain('model/policy.schema.json');
-  expect(files).toContain('dist/src/index.d.ts');
-  expect(files).toContain('dist/src/index.js.map');
+  const built = ['chunks', 'index', 'cli', 'embedded', 'testing', 'types', 'new-cluster'];
+  expect(files.flatMap((path) => /^dist\/(\w+(?:-\w+)?)/.exec(path)?.[1] ?? [])).toSatisfy(
+    (names: string[]) => names.every((name) => built.includes(name)),
+  );
   expect(files.filter((path) => /^test\/|\.test\./.test(path) || path.includes('.tsbuildinfo'))).toEqual([]);
+});
+
+test('what maps and declarations name is in the tarball', async () => {
+  const installed = join(folder, 'node_modules/casbin-bootstrap');
+  const missing = await Promise.all(
+    files.map(async (path) => {
+      if (!/^dist\/.*\.(map|d\.c?ts)$/.test(path)) return [];
+      const text = await readFile(join(installed, path), 'utf8');
+      const names = path.endsWith('.map')
+        ? JSON.parse(text).sources
+        : Array.from(text.matchAll(/['"](\.[^'"]+)\.(c?)js['"]/g), ([, name, c]) => `${name}.d.${c}ts`);
+      return names.map((name: string) => join(dirname(path), name));
+    }),
+  );
+  const named = new Set(missing.flat());
+  expect(named.size).toBeGreaterThan(files.filter((path) => path.startsWith('src/')).length);
+  expect([...named].filter((path) => !files.includes(path))).toEqual([]);
+  const declarations = files.filter((path) => /\.d\.c?ts$/.test(path) && path.startsWith('dist/'));
+  const texts = await Promise.all(declarations.map((path) => readFile(join(installed, path), 'utf8')));
+  expect(texts.filter((text) => /['"]\.[^'"]*\.ts['"]/.test(text))).toEqual([]);
 });
 
 test('the library runs in an empty project', async () => {
@@ -56,4 +78,47 @@ test('the command runs in an empty project', async () => {
   expect(stdout).toContain('56 decisions verified: 26 allow, 30 deny');
   const again = await run('npx', ['--no-install', 'casbin-bootstrap', 'seed'], { cwd: folder, env });
   expect(again.stdout).toContain('Nothing to do');
+});
+
+test('a CommonJS project in strict TypeScript compiles against it, and runs', async () => {
+  const program = `
+    import { Enforcer } from 'casbin';
+    import { BootstrapError, bootstrapDatabase, createEnforcer, definePolicy, InvalidOptionsError } from 'casbin-bootstrap';
+    import { createEmbeddedPool } from 'casbin-bootstrap/embedded';
+
+    const policy = definePolicy({ roles: { viewer: { permissions: { invoices: ['read'] } } } });
+
+    async function main(): Promise<void> {
+      const pool = createEmbeddedPool();
+      const { changed, verification } = await bootstrapDatabase(pool, { policy });
+      const enforcer: Enforcer = await createEnforcer(pool, { policy });
+      const allowed = await enforcer.enforce('viewer', 'invoices', 'read');
+      const error: unknown = await bootstrapDatabase(pool, { policy: 'none.yaml' }).catch((e: unknown) => e);
+      await pool.end();
+      let other: unknown;
+      try {
+        createEmbeddedPool({ dataDir: '' });
+      } catch (thrown) {
+        other = thrown;
+      }
+      console.log(changed, verification.ok, allowed, enforcer instanceof Enforcer);
+      console.log(error instanceof InvalidOptionsError && error.code, other instanceof BootstrapError);
+    }
+    void main();
+  `;
+  await writeFile(join(folder, 'app.cts'), program);
+  const compiler = [
+    '--strict',
+    '--module',
+    'node16',
+    '--target',
+    'es2022',
+    '--lib',
+    'es2023,esnext.disposable',
+    '--types',
+    'node',
+  ];
+  await run(join(process.cwd(), 'node_modules/.bin/tsc'), [...compiler, 'app.cts'], { cwd: folder });
+  const { stdout } = await run(process.execPath, ['app.cjs'], { cwd: folder });
+  expect(stdout).toBe('true true true true\nINVALID_OPTIONS true\n');
 });

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
-import { createEmbeddedPool } from '../../../dist/src/embedded/index.js';
+import { createEmbeddedPool } from 'casbin-bootstrap/embedded';
 
 // is killed while PostgreSQL's files are written to the folder for the first time
 const mkdirSync = fs.mkdirSync;

@@ -1,4 +1,4 @@
-import { createEmbeddedPool } from '../../../dist/src/embedded/index.js';
+import { createEmbeddedPool } from 'casbin-bootstrap/embedded';
 
 // commits one row, leaves a second in an open transaction, and keeps the database until it is killed
 const pool = createEmbeddedPool({ dataDir: process.argv[2] });

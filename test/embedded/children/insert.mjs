@@ -1,4 +1,4 @@
-import { createEmbeddedPool } from '../../../dist/src/embedded/index.js';
+import { createEmbeddedPool } from 'casbin-bootstrap/embedded';
 import { whenAllReady } from '../../support/children/barrier.mjs';
 
 // adds a row to the database in a folder and prints how many there are

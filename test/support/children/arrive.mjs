@@ -1,5 +1,5 @@
+import { BootstrapError } from 'casbin-bootstrap';
 import pg from 'pg';
-import { BootstrapError } from '../../../dist/src/errors.js';
 import { whenAllReady } from './barrier.mjs';
 
 const client = new pg.Client(process.env.DATABASE_URL);

@@ -1,5 +1,5 @@
+import { bootstrapDatabase } from 'casbin-bootstrap';
 import pg from 'pg';
-import { bootstrapDatabase } from '../../../../dist/src/index.js';
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 1 });
 await bootstrapDatabase(pool, JSON.parse(process.env.OPTIONS));

@@ -1,5 +1,5 @@
+import { bootstrapDatabase } from 'casbin-bootstrap';
 import pg from 'pg';
-import { bootstrapDatabase } from '../../../../dist/src/index.js';
 import { whenAllReady } from '../../../support/children/barrier.mjs';
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 1 });

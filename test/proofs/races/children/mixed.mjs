@@ -1,11 +1,10 @@
+import { bootstrapDatabase } from 'casbin-bootstrap';
+// The package's own entry: what an application without this library opens.
 import stock from 'casbin-pg-adapter';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
-import { bootstrapDatabase } from '../../../../dist/src/index.js';
 import { loadMigrator } from '../../../../dist/src/migrator/kysely-migrator.js';
 import { whenAllReady } from '../../../support/children/barrier.mjs';
-
-// The package's own entry: what an application without this library opens.
 
 const [ours, theirs] = process.argv.slice(2).map(Number);
 const index = Number(process.env.PROCESS_INDEX);

@@ -1,5 +1,5 @@
+import { bootstrapDatabase } from 'casbin-bootstrap';
 import { pino } from 'pino';
-import { bootstrapDatabase } from '../../../../dist/src/index.js';
 import { whenAllReady } from '../../../support/children/barrier.mjs';
 import { locklessPool } from './lockless-pool.mjs';
 

@@ -1,0 +1,71 @@
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { defineConfig } from 'rolldown';
+
+const ENTRIES = {
+  index: 'src/index.ts',
+  embedded: 'src/embedded/index.ts',
+  testing: 'src/testing/index.ts',
+};
+
+/** Where tsc has put the declarations of `src/`, one for each file. */
+const DECLARED = 'dist/src';
+const TYPES = 'dist/types';
+
+const RELATIVE_IMPORT = /(?<=(?:from|import|import\() ?['"])(?<path>\.[^'"]*)\.ts(?=['"])/g;
+
+export default defineConfig([
+  { ...bundle('esm', 'js'), input: { ...ENTRIES, cli: 'src/cli/bin.ts' } },
+  { ...bundle('cjs', 'cjs'), input: ENTRIES },
+]);
+
+function bundle(format, extension) {
+  return {
+    platform: 'node',
+    // Every dependency, and every module of Node.
+    external: /^[^./]/,
+    transform: { target: 'node20.19' },
+    output: {
+      dir: 'dist',
+      format,
+      // What Node does for modules by itself.
+      strict: true,
+      entryFileNames: `[name].${extension}`,
+      chunkFileNames: `chunks/[name].${extension}`,
+      sourcemap: true,
+      // They are in the package, as src/.
+      sourcemapExcludeSources: true,
+    },
+    plugins: [declarations(extension)],
+  };
+}
+
+/**
+ * Writes the declarations that the entries reach to dist/types: .d.ts for modules, .d.cts for CommonJS. tsc leaves
+ * `.ts` in what they import, which is not there.
+ */
+function declarations(extension) {
+  return {
+    name: 'declarations',
+    writeBundle() {
+      const paths = new Set(Object.values(ENTRIES).map((entry) => entry.replace('src', DECLARED)));
+      // A set goes on to what is added while it is gone through.
+      for (const path of paths) {
+        for (const imported of copyDeclaration(path.replace(/\.ts$/, ''), extension)) paths.add(imported);
+      }
+    },
+  };
+}
+
+/** Returns the files that it imports. */
+function copyDeclaration(path, extension) {
+  const suffix = `.d.${extension.replace('js', 'ts')}`;
+  const target = path.replace(DECLARED, TYPES) + suffix;
+  const declared = readFileSync(`${path}.d.ts`, 'utf8');
+  const text = declared.replace(RELATIVE_IMPORT, `$<path>.${extension}`);
+  mkdirSync(dirname(target), { recursive: true });
+  writeFileSync(target, text);
+  // One map for both, since they differ only behind the names.
+  copyFileSync(`${path}.d.ts.map`, `${path.replace(DECLARED, TYPES)}.d.ts.map`);
+  return [...declared.matchAll(RELATIVE_IMPORT)].map((match) => join(dirname(path), match[0]));
+}

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { expect } from 'vitest';
@@ -182,10 +183,11 @@ async function bootstrapInChild(url: string, schema: string, child: { kill(): vo
     PGAPPNAME: schema,
     OPTIONS: JSON.stringify({ ...OPTIONS, schema }),
   };
-  const spawned = spawn(process.execPath, [CHILD], { env, stdio: 'ignore' });
+  const spawned = spawn(process.execPath, [CHILD], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   child.kill = () => spawned.kill('SIGKILL');
-  const [code, signal] = await once(spawned, 'exit');
-  return signal === 'SIGKILL' ? 'killed' : code === 0 ? 'succeeded' : `child ended with ${code}`;
+  const [told, [code, signal]] = await Promise.all([text(spawned.stdout), once(spawned, 'close')]);
+  if (signal === 'SIGKILL') return 'killed';
+  return code === 0 ? told : `child ended with ${code}`;
 }
 
 async function inTime(work: Promise<string>, what: string): Promise<string> {

@@ -11,7 +11,7 @@ export default {
   about:
     "`import 'casbin-bootstrap'` beside the import of the three packages that it is built on and an application has anyway: each in a fresh process, whose own start is left out.",
   remarks:
-    'What is above the three packages is Node’s own work of finding and linking the library’s small files, some 140; nothing else is loaded by an import. Bundled into one file, the library took less than the three in a trial. That would put a bundler between the sources and what is published, and was not kept.',
+    'The library is one bundle; of pg it loads nothing before it has something to connect, so it may take less than the three.',
   chart: 'bars',
   counted: 'process',
   async run({ scale }) {

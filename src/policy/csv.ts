@@ -113,7 +113,7 @@ export function readCsvLine(line: string): Rule | null {
 }
 
 /** Writes a rule as a line that {@link readCsvLine} reads back as it is; null when there is no such line. */
-export function writeCsvLine({ ptype, values }: Rule): string | null {
+function writeCsvLine({ ptype, values }: Rule): string | null {
   const plain = [ptype, ...values].join(', ');
   if (readsAs(plain, { ptype, values })) return plain;
   const line = [ptype, ...values.map(writeValue)].join(', ');

@@ -4,6 +4,7 @@ import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { kindOf } from '../text.ts';
 import { findBrokenHierarchies, findDuplicates, findUndefinedRoles, findUnstorable } from './check.ts';
 import { compilePolicy } from './compile.ts';
+import { parseCsv } from './csv.ts';
 import type { PolicyDefinition } from './definition.ts';
 import type { Parsed } from './parsed.ts';
 import { RuleSet } from './rule-set.ts';
@@ -15,7 +16,7 @@ const parsers: Readonly<Record<string, () => Promise<Parse>>> = {
   '.yaml': async () => (await import('./yaml.ts')).parseYaml,
   '.yml': async () => (await import('./yaml.ts')).parseYaml,
   '.json': async () => (await import('./json.ts')).parseJson,
-  '.csv': async () => (await import('./csv.ts')).parseCsv,
+  '.csv': async () => parseCsv,
 };
 const KNOWN_ENDINGS = Object.keys(parsers).join(', ');
 

@@ -8,5 +8,5 @@ export default async function buildLibrary(): Promise<void> {
   await run('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json']).catch((error) => {
     console.warn(`The library was built with errors:\n${error.stdout}`);
   });
-  await run('node_modules/.bin/rolldown', ['-c']);
+  await run(process.execPath, ['scripts/bundle.js']);
 }

@@ -1,6 +1,6 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { defineConfig } from 'rolldown';
+import { build } from 'rolldown';
 
 const ENTRIES = {
   index: 'src/index.ts',
@@ -14,7 +14,7 @@ const TYPES = 'dist/types';
 
 const RELATIVE_IMPORT = /(?<=(?:from|import|import\() ?['"])(?<path>\.[^'"]*)\.ts(?=['"])/g;
 
-export default defineConfig([
+await build([
   { ...bundle('esm', 'js'), input: { ...ENTRIES, cli: 'src/cli/bin.ts' } },
   { ...bundle('cjs', 'cjs'), input: ENTRIES },
 ]);

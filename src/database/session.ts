@@ -1,4 +1,5 @@
 import type { ClientLike, PoolLike, QueryResultLike } from './client.ts';
+import { type HandedOver, handOver } from './hand-over.ts';
 import { OWN_TYPES } from './own-queries.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
 
@@ -183,8 +184,9 @@ export async function withSession<T>(
   work: (session: Session) => Promise<T>,
   { connectTimeoutMs = 0, answerTimeoutMs = withGrace(DEFAULT_ANSWER_MS) }: SessionLimits = {},
 ): Promise<T> {
-  const client = await checkOut(pool, connectTimeoutMs);
+  const { client, loss } = await checkOut(pool, connectTimeoutMs);
   const session = new Session(client, answerTimeoutMs);
+  if (loss !== undefined) session.markBroken(loss);
   // Without a listener, a backend that is killed between two statements would end the process.
   const onError = (error: Error) => session.markBroken(error);
   client.on?.('error', onError);
@@ -230,8 +232,8 @@ export class NoClientInTime extends Error {
  *
  * @throws ConnectFailure
  */
-async function checkOut(pool: PoolLike, timeoutMs: number): Promise<ClientLike> {
-  const connecting = connect(pool);
+async function checkOut(pool: PoolLike, timeoutMs: number): Promise<HandedOver> {
+  const connecting = handOver(pool, () => connect(pool));
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     if (timeoutMs === 0 || timeoutMs > LONGEST_TIMER_MS) return;
@@ -242,7 +244,7 @@ async function checkOut(pool: PoolLike, timeoutMs: number): Promise<ClientLike> 
   } catch (cause) {
     if (cause instanceof NoClientInTime) {
       connecting.then(
-        (client) => client.release?.(),
+        ({ client, loss }) => client.release?.(loss),
         () => {},
       );
     }

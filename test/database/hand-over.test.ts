@@ -1,0 +1,71 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { Pool } from 'pg';
+import { expect, onTestFinished, test } from 'vitest';
+import { withSession } from '../../src/database/session.ts';
+import { createDatabase } from '../support/database.ts';
+
+/** What a server sends: type, length, content. */
+function message(type: string, content: string | Buffer): Buffer {
+  const body = Buffer.from(content);
+  const header = Buffer.alloc(5, type);
+  header.writeInt32BE(body.length + 4, 1);
+  return Buffer.concat([header, body]);
+}
+
+const AUTHENTICATED = message('R', Buffer.alloc(4));
+const READY = message('Z', 'I');
+const TERMINATED = message('E', 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0');
+
+test('survives that its backend is terminated in the packet that says it is ready, and knows of it', async () => {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end(Buffer.concat([AUTHENTICATED, READY, TERMINATED])));
+  }).listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  const pool = new Pool({ host: '127.0.0.1', port: Reflect.get(Object(server.address()), 'port'), max: 1 });
+
+  await expect(withSession(pool, ({ client }) => client.query('select 1'))).rejects.toMatchObject({
+    code: '57P01',
+  });
+  expect(pool.totalCount).toBe(0);
+});
+
+test('leaves no listener on a client that the pool gives to somebody else meanwhile', async () => {
+  const pool = (await createDatabase()).pool({ max: 2 });
+
+  const [client] = await Promise.all([pool.connect(), withSession(pool, async () => {})]);
+  await new Promise(setImmediate);
+
+  expect(client.listenerCount('error')).toBe(0);
+  client.release();
+});
+
+test('leaves the clients of a pool alone that nobody waits for', async () => {
+  const pool = (await createDatabase()).pool({ max: 1 });
+  await withSession(pool, async () => {});
+  let listeners: number | undefined;
+  pool.on('acquire', (client) => {
+    listeners = client.listenerCount('error');
+  });
+  const client = await pool.connect();
+
+  // The pool's own, which it takes off afterwards.
+  expect(listeners).toBe(client.listenerCount('error') + 1);
+  client.release();
+});
+
+test('puts one listener on a pool and on a client, however many wait', async () => {
+  const pool = (await createDatabase()).pool({ max: 1 });
+  const before = pool.listenerCount('acquire');
+  await withSession(pool, async () => {});
+  const counts: number[] = [];
+  pool.on('acquire', (client) => counts.push(client.listenerCount('error')));
+
+  await Promise.all(Array.from({ length: 20 }, () => withSession(pool, async () => {})));
+
+  expect(pool.listenerCount('acquire')).toBe(before + 2);
+  // The pool's own, and that of the hand-over.
+  expect(counts).toEqual(new Array(20).fill(2));
+});

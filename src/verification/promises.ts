@@ -5,7 +5,6 @@ import type { PolicyDefinition, Request } from '../policy/definition.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { Report } from '../progress.ts';
 import type { Coverage, Decision, VerificationWarning } from '../report.ts';
-import { closureOf, type IsAllowed } from './closure.ts';
 import { CoverageMeter } from './coverage.ts';
 import { type Answer, breathe, createDecider, type Decider, decisionOf, paced } from './decide.ts';
 import { type DecidedMatrix, type Expectation, Expectations, mergeSorted } from './expectations.ts';
@@ -62,12 +61,10 @@ export async function collectPromises(
   );
   const matrix = deriveMatrix(model, rules);
   const named = matrix.numbersOf(listed.map(({ request }) => request));
-  const isAllowed = closureOf(model, rules, configureEnforcer);
   const problems: Problem[] = [];
   const numbers = mergeSorted(matrix.matchable(decider.index), sampleOf(matrix, sampleSize));
   const derived = await decideMatrix(matrix, numbers, named, decider, (request, answer, number) => {
     meter.add(request, answer);
-    problems.push(...contradictClosure(request, answer, isAllowed));
     report(number, matrix.size);
   });
   report(matrix.size, matrix.size);
@@ -148,11 +145,4 @@ function contradict(
   const because = answer.rule.length ? ` (by the rule "p, ${answer.rule.join(', ')}")` : '';
   const message = `"${shown}" is listed under ${kind}, but the definition itself makes it ${decisionOf(answer)}${because}. Correct one of them.`;
   return [{ code: 'EXPECTATION_CONTRADICTED', at, message }];
-}
-
-/** Casbin answers otherwise than the definition reads: too deep a hierarchy, or a fault in one of the two. */
-function contradictClosure(request: Request, answer: Answer, isAllowed: IsAllowed | null): Problem[] {
-  if (isAllowed === null || answer.allowed === isAllowed(request)) return [];
-  const message = `"${request.join(', ')}" is declared to be ${isAllowed(request) ? 'allowed' : 'denied'}, but Casbin's enforcer answers differently on this definition.`;
-  return [{ code: 'EXPECTATION_CONTRADICTED', at: 'policy', message }];
 }

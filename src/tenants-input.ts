@@ -70,7 +70,7 @@ function takeStock(given: Iterable<Tenant> | AsyncIterable<Tenant>) {
   const problems =
     Symbol.asyncIterator in Object(given)
       ? []
-      : [refuse('must be a list of tenants, or an iterable of them.')];
+      : [tenantsProblem('must be a list of tenants, or an iterable of them.')];
   return { tenants: given, problems };
 }
 
@@ -82,7 +82,7 @@ function takeStockOfList(given: Iterable<Tenant>): { tenants: Tenant[]; problems
   } catch (error) {
     return {
       tenants: [],
-      problems: [refuse(`reading them threw: ${reasonOf(error)}. Fix what gives them.`)],
+      problems: [tenantsProblem(`reading them threw: ${reasonOf(error)}. Fix what gives them.`)],
     };
   }
 }
@@ -91,7 +91,7 @@ function isIterable(given: unknown): given is Iterable<Tenant> {
   return typeof given === 'object' && given !== null && Symbol.iterator in given;
 }
 
-function refuse(message: string): Problem {
+function tenantsProblem(message: string): Problem {
   return { code: 'OPTION_INVALID', at: 'tenants', message };
 }
 

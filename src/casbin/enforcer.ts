@@ -88,12 +88,12 @@ class InMemoryAdapter implements Adapter {
     }
   }
 
-  savePolicy = refuse;
-  addPolicy = refuse;
-  removePolicy = refuse;
-  removeFilteredPolicy = refuse;
+  savePolicy = refuseToSave;
+  addPolicy = refuseToSave;
+  removePolicy = refuseToSave;
+  removeFilteredPolicy = refuseToSave;
 }
 
-function refuse(): Promise<never> {
+function refuseToSave(): Promise<never> {
   return Promise.reject(new Error('This enforcer was made for verification; it saves nothing.'));
 }

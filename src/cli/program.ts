@@ -26,7 +26,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return SUCCESS;
     // Whoever reads JSON gets some whatever happens; the flag counts also where the rest is not understood.
-    if (argv.includes('--json')) terminal.printJson({ error: toJson(error) });
+    if (argv.includes('--json')) terminal.printJson({ error: errorToJson(error) });
     if (error instanceof CommanderError) return WRONG_USAGE;
     logger?.debug({ event: 'command_failed', err: error });
     terminal.complain(describeError(error));
@@ -63,7 +63,7 @@ export function describeError(error: unknown): string {
 }
 
 /** An error with its code, its message and what it carries: problems, a report, holders of a lock. */
-function toJson(error: unknown): object {
+function errorToJson(error: unknown): object {
   if (error instanceof BootstrapError) {
     const { name, code, message, ...details } = { ...error, message: error.message };
     return { name, code, message, ...details };

@@ -7,10 +7,12 @@ import type { AnyKysely } from './transaction.ts';
  * decides where it is looked for.
  */
 export function quoteTable(table: string, schema?: string): string {
-  return schema === undefined ? quote(table) : `${quote(schema)}.${quote(table)}`;
+  return schema === undefined
+    ? quoteIdentifier(table)
+    : `${quoteIdentifier(schema)}.${quoteIdentifier(table)}`;
 }
 
-function quote(identifier: string): string {
+export function quoteIdentifier(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`;
 }
 

@@ -27,24 +27,24 @@ export interface PoolLike {
 export function checkPool(pool: unknown): Problem[] {
   // A client has a connect method too, which gives no client.
   return isClient(pool)
-    ? [refuse('must be a pool, not a single client. Give the pg.Pool.')]
+    ? [poolProblem('must be a pool, not a single client. Give the pg.Pool.')]
     : checkSource(pool);
 }
 
 /** The same where a client will do. */
 export function checkSource(source: unknown): Problem[] {
   const known = explainKnown(source);
-  if (known !== null) return [refuse(known)];
+  if (known !== null) return [poolProblem(known)];
   if (isClient(source) || hasMethod(source, 'connect')) return [];
   const given = typeof source === 'object' && source !== null ? '' : ` It is ${kindOf(source)}.`;
   return [
-    refuse(
+    poolProblem(
       `must have a connect method, as pg.Pool has.${given} Make one: new pg.Pool({ connectionString }).`,
     ),
   ];
 }
 
-function refuse(message: string): Problem {
+function poolProblem(message: string): Problem {
   return { code: 'OPTION_INVALID', at: 'pool', message };
 }
 

@@ -119,7 +119,7 @@ export async function resolvePromises(
   progress: ProgressReporter,
 ): Promise<Promises> {
   if (verify === false) return NO_PROMISES;
-  const key = configureEnforcer === undefined ? keyOf(model, definition, defined) : null;
+  const key = configureEnforcer === undefined ? promisesKey(model, definition, defined) : null;
   if (key !== null && last?.key === key) return copyOf(last.promises);
   const promises = await collectPromises(model, defined, definition, {
     configureEnforcer,
@@ -143,7 +143,7 @@ function copyOf(promises: Promises): Promises {
  * All that the promises depend on, as the caller may change any of it between two bootstraps; null when that is
  * much. By its parts: a definition may be an object of some class, which shows nothing of itself as JSON.
  */
-function keyOf(
+function promisesKey(
   model: Model,
   { samples = [], allow = [], deny = [], never = [] }: PolicyDefinition,
   { rules }: RuleSet<DefinedRule>,

@@ -19,7 +19,7 @@ export function findMisfits(rules: readonly DefinedRule[], lengths: RuleLengths)
       return [{ code: 'RULE_UNKNOWN_PTYPE', at: rule.at, message }];
     }
     if (rule.values.length !== length) {
-      const message = `rule "${formatRule(rule)}" has ${count(rule.values.length)}, but the model defines ${length} for "${rule.ptype}". Make them agree.`;
+      const message = `rule "${formatRule(rule)}" has ${countValues(rule.values.length)}, but the model defines ${length} for "${rule.ptype}". Make them agree.`;
       return [{ code: 'RULE_WRONG_LENGTH', at: rule.at, message }];
     }
     return [];
@@ -121,7 +121,7 @@ function linkFinder(
   };
 }
 
-function count(values: number): string {
+function countValues(values: number): string {
   return values === 1 ? '1 value' : `${values} values`;
 }
 

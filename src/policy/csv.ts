@@ -122,11 +122,11 @@ function writeCsvLine({ ptype, values }: Rule): string | null {
 
 /** Casbin takes quotes off twice, the second time without regard to CSV: what it would, it gets once more. */
 function writeValue(value: string): string {
-  const writings = [value, quote(value), quote(quote(value))];
+  const writings = [value, quoteField(value), quoteField(quoteField(value))];
   return writings.find((writing) => readsAs(`p, ${writing}`, { ptype: 'p', values: [value] })) ?? value;
 }
 
-function quote(value: string): string {
+function quoteField(value: string): string {
   return `"${value.replaceAll('"', '""')}"`;
 }
 

@@ -8,10 +8,8 @@ import {
 } from 'jsonc-parser';
 import type { Problem } from '../errors.ts';
 import { reasonOf } from '../text.ts';
-import { locator, MAX_DEPTH, type Parsed } from './parsed.ts';
+import { type Locate, locator, MAX_DEPTH, type Parsed } from './parsed.ts';
 import { recordPlaces } from './place.ts';
-
-type Locate = (offset: number) => string;
 
 /** Reads JSON, without comments and trailing commas. Never throws: what is wrong is in `problems`. */
 export function parseJson(file: string, text: string): Parsed {

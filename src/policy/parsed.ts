@@ -10,8 +10,10 @@ export interface Parsed {
 /** How deep a file may be nested. A definition has five levels; what reads it may call itself for each of them. */
 export const MAX_DEPTH = 100;
 
-/** Turns offsets in a text into places: `file:line:column`, both counted from 1. */
-export function locator(file: string, text: string): (offset: number) => string {
+/** Turns an offset in a text into a place: `file:line:column`, both counted from 1. */
+export type Locate = (offset: number) => string;
+
+export function locator(file: string, text: string): Locate {
   const starts = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
   return (offset) => {
     let line = 0;

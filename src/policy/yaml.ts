@@ -17,7 +17,7 @@ import {
   type YAMLMap,
 } from 'yaml';
 import type { Problem } from '../errors.ts';
-import { locator, MAX_DEPTH, type Parsed } from './parsed.ts';
+import { type Locate, locator, MAX_DEPTH, type Parsed } from './parsed.ts';
 import { recordPlaces } from './place.ts';
 
 /** Reads YAML 1.2, with anchors, aliases and merge keys. Never throws: what is wrong is in `problems`. */
@@ -32,7 +32,9 @@ export function parseYaml(file: string, text: string): Parsed {
     ...new Composer({ merge: true, uniqueKeys: false }).compose(tokens, true, text.length),
   ];
   if (document === undefined) return refused(file, 'this is not YAML.');
-  const problems = [...document.errors, ...document.warnings].map((error) => describe(error, locate));
+  const problems = [...document.errors, ...document.warnings].map((error) =>
+    describeYamlError(error, locate),
+  );
   if (second !== undefined) {
     problems.push(
       syntaxProblem(locate(second.range[0]), 'a second document begins here. Keep one in the file.'),
@@ -60,7 +62,7 @@ function findTooDeep(tokens: readonly CST.Token[]): number | null {
   return null;
 }
 
-function describe({ message, pos }: YAMLError, locate: (offset: number) => string): Problem {
+function describeYamlError({ message, pos }: YAMLError, locate: (offset: number) => string): Problem {
   return syntaxProblem(locate(pos[0]), `${message.replace(/\.$/, '')}.`);
 }
 
@@ -71,8 +73,6 @@ function refused(at: string, message: string): Parsed {
 function syntaxProblem(at: string, message: string): Problem {
   return { code: 'POLICY_SYNTAX', at, message };
 }
-
-type Locate = (offset: number) => string;
 
 /**
  * The plain data that a document stands for, with the places of all its parts recorded; and which keys are wrong.

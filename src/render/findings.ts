@@ -8,7 +8,7 @@ import type {
   VerificationReport,
 } from '../report.ts';
 import { listNames } from '../text.ts';
-import { type Column, renderTable } from './table.ts';
+import { renderTable, type TableColumn } from './table.ts';
 
 /**
  * Renders what a verification found wrong as plain text: defined rules that are missing, each request that is
@@ -122,7 +122,7 @@ const SHOWN = 50;
 function renderFindings<T>(
   findings: readonly T[],
   headline: Headline,
-  columns: readonly Column[],
+  columns: readonly TableColumn[],
   cells: (finding: T) => readonly string[],
 ): string[] {
   if (findings.length === 0) return [];

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 
 /** One column: its heading, and where its cells stand. */
-export interface Column {
+export interface TableColumn {
   readonly title: string;
   readonly align?: 'left' | 'right';
 }
@@ -25,7 +25,7 @@ const NO_BORDER = {
 };
 
 /** Renders rows below their headings, aligned, without borders or colours, indented by two spaces. */
-export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+export function renderTable(columns: readonly TableColumn[], rows: readonly (readonly string[])[]): string {
   const table = new Table({
     head: columns.map((column) => column.title),
     colAligns: columns.map((column) => column.align ?? 'left'),

@@ -2,8 +2,8 @@ import { sql } from 'kysely';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { reasonOf, shorten } from '../text.ts';
-import { type Row, toJson } from './rows.ts';
-import type { Column, TargetTable } from './target-table.ts';
+import { type Row, toRecordset } from './rows.ts';
+import type { TargetColumn, TargetTable } from './target-table.ts';
 
 /** How many rows or values a message names. The first value of a column is named in any case. */
 const NAMED = 10;
@@ -85,7 +85,7 @@ async function explainRefusal(
     : await findRows(db, target, placed, { error, insert });
   const table = `table "${target.schema}.${target.name}"`;
   if (found.length === 0) return new RowsRefused(`${table}: ${reasonOf(error)}`, error);
-  const places = found.map(describe).join('; ');
+  const places = found.map(describeRefusal).join('; ');
   const more = found.length < NAMED ? '' : '. There may be more than these';
   return new RowsRefused(
     `${table} refused ${places}${more}. Correct the rows, or change the table by a migration.`,
@@ -93,7 +93,7 @@ async function explainRefusal(
   );
 }
 
-function describe({ index, column, error }: Refusal): string {
+function describeRefusal({ index, column, error }: Refusal): string {
   const place = `row ${index + 1} (rows[${index}])${column === undefined ? '' : `, column "${column}"`}`;
   // PostgreSQL repeats the value, which may have any length and hold line breaks.
   return `${place}: ${shorten(reasonOf(error)).replace(/\p{Cc}+/gu, ' ')}`;
@@ -102,7 +102,7 @@ function describe({ index, column, error }: Refusal): string {
 /** The values that the types of their columns can't have, by rows. */
 async function findValues(
   db: AnyTransaction,
-  columns: readonly Column[],
+  columns: readonly TargetColumn[],
   placed: readonly Placed[],
 ): Promise<Refusal[]> {
   const found: Refusal[] = [];
@@ -112,7 +112,7 @@ async function findValues(
     const read = (some: readonly Placed[]) =>
       sql`
         select count(value)
-        from json_to_recordset(${toJson(
+        from json_to_recordset(${toRecordset(
           some.map(({ row }) => ({ value: row[column] })),
           ['value'],
         )}) as given (value ${sql.raw(type)})

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { AnyTransaction } from '../database/transaction.ts';
-import { encode, type Row, toJson } from './rows.ts';
-import type { Column } from './target-table.ts';
+import { encode, type Row, toRecordset } from './rows.ts';
+import type { TargetColumn } from './target-table.ts';
 
 /** Whether the table lacks a row with the key of one of these. */
 export async function isAnyMissing(
@@ -13,7 +13,7 @@ export async function isAnyMissing(
   const equalities = key.map((column) => sql`${sql.id('present', column)} = ${sql.id('wanted', column)}`);
   const { rows: found } = await sql`
     select
-    from json_populate_recordset(null::${sql.table(table)}, ${toJson(rows, key)}) as wanted
+    from json_populate_recordset(null::${sql.table(table)}, ${toRecordset(rows, key)}) as wanted
     where not exists (select from ${sql.table(table)} as present where ${sql.join(equalities, sql` and `)})
     limit 1
   `.execute(db);
@@ -24,7 +24,7 @@ export async function isAnyMissing(
 export interface Target {
   readonly table: string;
   readonly key: readonly string[];
-  readonly columns: readonly Column[];
+  readonly columns: readonly TargetColumn[];
   /** Whether there is no row to look for. */
   readonly empty: boolean;
 }
@@ -86,7 +86,11 @@ export async function insertMissing(
  * The common table expression `candidate`: the rows with their `position`, from 1, and their values as `c0`, `c1` …
  * in the order of `columns`, read by the input functions of the columns' types.
  */
-function candidates(table: string, columns: readonly Column[], rows: readonly Row[]): RawBuilder<unknown> {
+function candidates(
+  table: string,
+  columns: readonly TargetColumn[],
+  rows: readonly Row[],
+): RawBuilder<unknown> {
   return columns.every(({ arrayType }) => arrayType !== null)
     ? fromArrays(columns, rows)
     : fromDocuments(table, columns, rows);
@@ -98,7 +102,7 @@ function nameOf(index: number): string {
 }
 
 /** An array for each column: less work than JSON, on both sides. */
-function fromArrays(columns: readonly Column[], rows: readonly Row[]) {
+function fromArrays(columns: readonly TargetColumn[], rows: readonly Row[]) {
   const arrays = columns.map(({ name, isJson, arrayType }) => {
     const literal = toArrayLiteral(rows.map((row) => (isJson ? toDocument : toText)(row[name])));
     return sql`${literal}::${sql.id(...(arrayType ?? []))}`;
@@ -110,8 +114,8 @@ function fromArrays(columns: readonly Column[], rows: readonly Row[]) {
 }
 
 /** Takes any type: composite ones, domains, arrays, those with a modifier such as `varchar(3)` in the key. */
-function fromDocuments(table: string, columns: readonly Column[], rows: readonly Row[]) {
-  const given = toJson(
+function fromDocuments(table: string, columns: readonly TargetColumn[], rows: readonly Row[]) {
+  const given = toRecordset(
     rows,
     columns.map(({ name }) => name),
   );
@@ -124,7 +128,7 @@ function fromDocuments(table: string, columns: readonly Column[], rows: readonly
     candidate as not materialized (select ${sql.join(values)}, position from document)`;
 }
 
-function names(columns: readonly Column[]) {
+function names(columns: readonly TargetColumn[]) {
   return sql.join(columns.map((_, index) => sql.id(nameOf(index))));
 }
 

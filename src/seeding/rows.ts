@@ -11,7 +11,7 @@ function isRow(value: unknown): value is Row {
 }
 
 /** What identifies a row, as one string: the same for rows that are given with equal keys. */
-function keyOf(row: Row, key: readonly string[]): string {
+function identityOf(row: Row, key: readonly string[]): string {
   const [only = '', ...others] = key;
   return others.length === 0 ? toText(row[only]) : JSON.stringify(key.map((column) => toText(row[column])));
 }
@@ -56,7 +56,7 @@ function isSameList(one: readonly string[], other: readonly string[]): boolean {
 }
 
 /** Rows as the JSON that `json_populate_recordset` reads: every type by its text form, bytes as bytea has them. */
-export function toJson(rows: readonly Row[], columns: readonly string[]): string {
+export function toRecordset(rows: readonly Row[], columns: readonly string[]): string {
   return JSON.stringify(
     rows.map((row) => Object.fromEntries(columns.map((column) => [column, encode(row[column])]))),
   );
@@ -134,7 +134,7 @@ function findDuplicate(
   key: readonly string[],
   first: Map<string, number>,
 ): readonly Problem[] {
-  const identity = keyOf(row, key);
+  const identity = identityOf(row, key);
   const other = first.get(identity);
   if (other === undefined) {
     first.set(identity, index);

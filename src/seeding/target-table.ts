@@ -1,12 +1,12 @@
 import { sql } from 'kysely';
-import { sequenceExpression } from '../database/catalog.ts';
+import { quoteIdentifier, sequenceExpression } from '../database/catalog.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
 import type { SeederContext } from './seeder.ts';
 
 /** A column of the table that rows go to. */
-export interface Column {
+export interface TargetColumn {
   readonly name: string;
   /** As SQL, with its modifier: `character varying(3)`. */
   readonly type: string;
@@ -20,7 +20,7 @@ export interface Column {
 export interface TargetTable {
   readonly schema: string;
   readonly name: string;
-  readonly columns: readonly Column[];
+  readonly columns: readonly TargetColumn[];
   /** Whether no row can be met in it. */
   readonly empty: boolean;
 }
@@ -50,10 +50,10 @@ export async function requireTarget(
   if (target.unique.some((found) => JSON.stringify(found) === JSON.stringify(wanted))) {
     return { ...target, empty: await isEmpty(db, table) };
   }
-  const list = key.map(quote).join(', ');
+  const list = key.map(quoteIdentifier).join(', ');
   throw new DatabaseError(
     'UNIQUE_CONSTRAINT_MISSING',
-    `Seeder "${seeder}" failed: table "${table}" is not unique on its key (${list}), so its rows can't be told apart. Nothing was changed. Add the constraint: alter table ${table.split('.').map(quote).join('.')} add unique (${list});`,
+    `Seeder "${seeder}" failed: table "${table}" is not unique on its key (${list}), so its rows can't be told apart. Nothing was changed. Add the constraint: alter table ${table.split('.').map(quoteIdentifier).join('.')} add unique (${list});`,
   );
 }
 
@@ -78,7 +78,7 @@ function columnMissing(seeder: string, table: string, columns: readonly string[]
   const what = columns.length === 1 ? 'column' : 'columns';
   return new DatabaseError(
     'COLUMN_MISSING',
-    `Seeder "${seeder}" failed: table "${table}" has no ${what} ${columns.map(quote).join(', ')}. Nothing was changed. Add it by a migration, or correct its name.`,
+    `Seeder "${seeder}" failed: table "${table}" has no ${what} ${columns.map(quoteIdentifier).join(', ')}. Nothing was changed. Add it by a migration, or correct its name.`,
     cause === undefined ? {} : { cause },
   );
 }
@@ -151,14 +151,10 @@ async function describeTable(
         ),
         '[]'
       ) as unique
-    from to_regclass(${table.split('.').map(quote).join('.')}) as target (oid)
+    from to_regclass(${table.split('.').map(quoteIdentifier).join('.')}) as target (oid)
     join pg_catalog.pg_class c on c.oid = target.oid
   `.execute(db);
   return rows[0] ?? null;
-}
-
-function quote(identifier: string): string {
-  return `"${identifier.replaceAll('"', '""')}"`;
 }
 
 /** A sequence that fills a column of the table that rows go to. */

@@ -28,13 +28,17 @@ export async function findClosestRules(
   const hasRole = roleTest(model);
   for (const rule of rules) {
     if (rule.ptype !== 'p' || rule.values[effect] === 'deny') continue;
-    const differing: Comparison[] = [];
+    const differing: ValueComparison[] = [];
     for (const comparison of comparisons) {
       if (!(await holds(comparison, rule, request, hasRole))) differing.push(comparison);
     }
     const distance = sum(differing);
     if (distance === 0 || distance === furthest) continue;
-    found.push({ rule, distance, differences: differing.map((one) => describe(one, rule, request)) });
+    found.push({
+      rule,
+      distance,
+      differences: differing.map((one) => describeDifference(one, rule, request)),
+    });
   }
   const fewest = Math.min(...found.map(({ differences }) => differences.length));
   return found
@@ -48,13 +52,13 @@ export function describeMiss({ rule, differences }: NearMiss): string {
   return `${formatRule(rule)} — ${differences.join('; ')}`;
 }
 
-function sum(comparisons: readonly Comparison[]): number {
+function sum(comparisons: readonly ValueComparison[]): number {
   return comparisons.reduce((total, { kind }) => total + WEIGHTS[kind], 0);
 }
 
 type RoleTest = (ptype: string, name: string, role: string, domain: string | undefined) => Promise<boolean>;
 
-async function holds(comparison: Comparison, rule: Rule, request: Request, hasRole: RoleTest) {
+async function holds(comparison: ValueComparison, rule: Rule, request: Request, hasRole: RoleTest) {
   const asked = request[comparison.position] ?? '';
   const given = rule.values[comparison.policyPosition] ?? '';
   if (asked === given) return true;
@@ -76,7 +80,7 @@ function roleTest(model: Model): RoleTest {
   };
 }
 
-function describe(comparison: Comparison, rule: Rule, request: Request): string {
+function describeDifference(comparison: ValueComparison, rule: Rule, request: Request): string {
   const asked = formatValue(request[comparison.position] ?? '');
   const given = formatValue(rule.values[comparison.policyPosition] ?? '');
   switch (comparison.kind) {
@@ -104,7 +108,7 @@ export function findUnknownValues(model: Model, rules: readonly Rule[], request:
   });
 }
 
-interface Positions {
+interface ComparedValue {
   /** What the request calls the value. */
   readonly token: string;
   readonly position: number;
@@ -112,37 +116,39 @@ interface Positions {
 }
 
 /** A value of the request that a matcher holds against one of the rule; `other`: in a way that only it knows. */
-type Comparison = Positions &
+type ValueComparison = ComparedValue &
   (
     | { readonly kind: 'equal' | 'other' }
     | { readonly kind: 'inherits'; readonly ptype: string; readonly domainPosition: number | null }
   );
 
 /** What a model's matcher compares, as far as it can be read; values of the same name besides. */
-function listComparisons(model: Model): Comparison[] {
+function listComparisons(model: Model): ValueComparison[] {
   const requestTokens = tokensOf(model, 'r');
   const policyTokens = tokensOf(model, 'p');
-  const read = leadingConjuncts(model.model.get('m')?.get('m')?.value ?? '').map((conjunct): Comparison => {
-    const { kind, request: token, policy } = conjunct;
-    const positions = {
-      token,
-      position: requestTokens.indexOf(token),
-      policyPosition: policyTokens.indexOf(policy),
-    };
-    if (kind === 'equal') return { kind, ...positions };
-    const { ptype, domain } = conjunct;
-    return {
-      kind,
-      ...positions,
-      ptype,
-      domainPosition: domain === null ? null : requestTokens.indexOf(domain),
-    };
-  });
+  const read = leadingConjuncts(model.model.get('m')?.get('m')?.value ?? '').map(
+    (conjunct): ValueComparison => {
+      const { kind, request: token, policy } = conjunct;
+      const positions = {
+        token,
+        position: requestTokens.indexOf(token),
+        policyPosition: policyTokens.indexOf(policy),
+      };
+      if (kind === 'equal') return { kind, ...positions };
+      const { ptype, domain } = conjunct;
+      return {
+        kind,
+        ...positions,
+        ptype,
+        domainPosition: domain === null ? null : requestTokens.indexOf(domain),
+      };
+    },
+  );
   const covered = new Set(read.map(({ token }) => token));
   const others = requestTokens
     .filter((token) => !covered.has(token) && policyTokens.includes(token))
     .map(
-      (token): Comparison => ({
+      (token): ValueComparison => ({
         kind: 'other',
         token,
         position: requestTokens.indexOf(token),

@@ -45,12 +45,12 @@ export function explainer(
       rolePath: path,
       ids: [...keys].flatMap((key) => stored.get(key)?.id ?? []),
       added: added.map(toArray),
-      reason: describe(allowed, rule, path, added, error),
+      reason: describeDecision(allowed, rule, path, added, error),
     };
   };
 }
 
-function describe(
+function describeDecision(
   allowed: boolean,
   rule: Rule | null,
   path: readonly string[],
@@ -108,15 +108,15 @@ export function roleRoutes(
 }
 
 /** A call of a role definition: what it asks for a request and a rule. */
-interface RoleCall {
+interface RoleQuestionReader {
   readonly ptype: string;
   readonly askFor: (request: Request, rule: Rule) => RoleQuestion;
 }
 
 /** The calls of role definitions in a matcher whose arguments are values of the request, of the rule, or literals. */
-function readQuestions(model: Model): RoleCall[] {
+function readQuestions(model: Model): RoleQuestionReader[] {
   const nodes = [...walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''))];
-  return nodes.flatMap((node): RoleCall[] => {
+  return nodes.flatMap((node): RoleQuestionReader[] => {
     const call = readCall(node);
     if (call === null || !isRoleDefinition(call.name)) return [];
     const readers = call.given.flatMap((argument) => readArgument(model, argument) ?? []);

@@ -88,7 +88,7 @@ async function writeStatements(trx: AnyTransaction, misplaced: readonly StoredRu
       select string_agg(format('(%L, %L::jsonb)', ptype, rule), ', ' order by position) as list
       from unnest(
         ${misplaced.map(({ ptype }) => ptype)}::text[],
-        ${misplaced.map(({ values }) => toJson(values))}::text[]
+        ${misplaced.map(({ values }) => toVisibleJson(values))}::text[]
       ) with ordinality as given (ptype, rule, position)
     ) rules
     where c.oid = to_regclass('casbin')
@@ -97,7 +97,7 @@ async function writeStatements(trx: AnyTransaction, misplaced: readonly StoredRu
 }
 
 /** As JSON that shows what it holds, whatever it is printed on. */
-function toJson(values: readonly string[]): string {
+function toVisibleJson(values: readonly string[]): string {
   return JSON.stringify(values).replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (control) => {
     return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });

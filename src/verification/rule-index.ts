@@ -19,9 +19,9 @@ const FEW = 16;
 export class RuleIndex {
   readonly #rules: string[][];
   /** Where the values stand that must be equal, in requests and in rules; the subject apart. */
-  readonly #equal: readonly Positions[];
-  readonly #subject: Positions | null;
-  readonly #others: readonly Positions[];
+  readonly #equal: readonly ConjunctPositions[];
+  readonly #subject: ConjunctPositions | null;
+  readonly #others: readonly ConjunctPositions[];
   readonly #byValues: HashTable;
   readonly #bySubject: HashTable;
   /** What was asked for last. */
@@ -30,7 +30,7 @@ export class RuleIndex {
   constructor(model: Model, rules: string[][], conjuncts: readonly Conjunct[]) {
     const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
     const all = conjuncts.map(
-      (conjunct): Positions => ({
+      (conjunct): ConjunctPositions => ({
         request: requestTokens.indexOf(conjunct.request),
         policy: policyTokens.indexOf(conjunct.policy),
         namesFor: conjunct.kind === 'inherits' ? ancestorFinder(model, conjunct.ptype) : null,
@@ -99,14 +99,18 @@ export class RuleIndex {
 }
 
 /** Where the two values of a conjunct stand. */
-interface Positions {
+interface ConjunctPositions {
   readonly request: number;
   readonly policy: number;
   /** What the policy's may be, by the request's; null where it must be the same. */
   readonly namesFor: ((name: string) => ReadonlySet<string>) | null;
 }
 
-function isMatch({ request: from, policy, namesFor }: Positions, request: Request, rule: readonly string[]) {
+function isMatch(
+  { request: from, policy, namesFor }: ConjunctPositions,
+  request: Request,
+  rule: readonly string[],
+) {
   const [asked = '', given = ''] = [request[from], rule[policy]];
   return asked === given || (namesFor?.(asked).has(given) ?? false);
 }

@@ -28,7 +28,9 @@ export async function checkStructure(
   defined: readonly Rule[],
   configureEnforcer: ConfigureEnforcer | undefined,
 ): Promise<IntegrityFinding[]> {
-  const declared = new Map(buildHierarchies(loadLinks(model, defined)).map((one) => [keyOf(one), one]));
+  const declared = new Map(
+    buildHierarchies(loadLinks(model, defined)).map((one) => [hierarchyKey(one), one]),
+  );
   const links = groupLinks(loadLinks(model, live));
   const hierarchies = buildHierarchies([...links.values()].flat());
   const cyclesOf = new Map(hierarchies.map((hierarchy) => [hierarchy, findCycles(hierarchy)]));
@@ -36,11 +38,11 @@ export async function checkStructure(
   const isFollowedIn = followedBy(model, live, configureEnforcer);
   const findings: IntegrityFinding[] = [];
   for (const [hierarchy, cycles] of cyclesOf) {
-    const own = links.get(keyOf(hierarchy)) ?? [];
+    const own = links.get(hierarchyKey(hierarchy)) ?? [];
     // With a circle, a role manager that follows many links may take forever to answer.
     const isAskable = configureEnforcer === undefined || !isCyclic;
     const tooDeep = isAskable ? await findTooDeep(hierarchy, isFollowedIn(hierarchy)) : [];
-    const turned = cycles.length > 0 ? [] : findTurned(hierarchy, declared.get(keyOf(hierarchy)));
+    const turned = cycles.length > 0 ? [] : findTurned(hierarchy, declared.get(hierarchyKey(hierarchy)));
     findings.push(
       ...cycles.map((path) => describeCycle(own, path)),
       ...tooDeep.map((path) => describeTooDeep(own, path)),
@@ -96,14 +98,14 @@ function describeTurned(own: readonly StoredLink[], path: readonly string[]): In
   return structural(own, path, message);
 }
 
-function keyOf({ ptype, domain }: Pick<Hierarchy, 'ptype' | 'domain'>): string {
+function hierarchyKey({ ptype, domain }: Pick<Hierarchy, 'ptype' | 'domain'>): string {
   return JSON.stringify([ptype, domain]);
 }
 
 function groupLinks(links: readonly StoredLink[]): Map<string, StoredLink[]> {
   const groups = new Map<string, StoredLink[]>();
   for (const link of links) {
-    const key = keyOf({ ptype: link.ptype, domain: link.values.slice(2).join(', ') });
+    const key = hierarchyKey({ ptype: link.ptype, domain: link.values.slice(2).join(', ') });
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [link]);
     else group.push(link);

@@ -45,7 +45,7 @@ function warnOfUncovered({ uncovered }: Coverage): VerificationWarning[] {
     .map(([ptype = '', ...values]): Rule => ({ ptype, values }))
     .filter(({ ptype }) => !isOfContext(ptype));
   if (rules.length === 0) return [];
-  const message = `${count(rules, 'decided')} no request, so nothing was proved about ${rules.length === 1 ? 'it' : 'them'}: ${list(rules)}. Write requests that depend on ${rules.length === 1 ? 'it' : 'them'} under samples, allow, deny or never.`;
+  const message = `${countRules(rules, 'decided')} no request, so nothing was proved about ${rules.length === 1 ? 'it' : 'them'}: ${listRules(rules)}. Write requests that depend on ${rules.length === 1 ? 'it' : 'them'} under samples, allow, deny or never.`;
   return [warning('RULES_NOT_COVERED', rules, message)];
 }
 
@@ -56,7 +56,7 @@ function warnOfContexts(model: Model, rules: readonly Rule[]): VerificationWarni
   );
   if (names.length === 0) return [];
   const own = rules.filter(({ ptype }) => isOfContext(ptype));
-  const of = own.length === 0 ? '' : ` Nothing was proved about ${list(own)}.`;
+  const of = own.length === 0 ? '' : ` Nothing was proved about ${listRules(own)}.`;
   const message = `Requests with an EnforceContext were not verified (${names.join(', ')}): decisions are verified by r, p, e and m.${of} Test the others with an enforcer of your own.`;
   return [warning('CONTEXT_NOT_VERIFIED', own, message)];
 }
@@ -86,7 +86,7 @@ function warnOfWildcards(
     );
   });
   if (found.length === 0) return [];
-  const message = `${count(found, 'has', 'have')} a * where this model compares values as they are written, so it matches a * in the request and nothing else: ${list(found)}. Name the values, or match them by a function such as keyMatch(r.obj, p.obj).`;
+  const message = `${countRules(found, 'has', 'have')} a * where this model compares values as they are written, so it matches a * in the request and nothing else: ${listRules(found)}. Name the values, or match them by a function such as keyMatch(r.obj, p.obj).`;
   return [warning('LITERAL_WILDCARD', found, message)];
 }
 
@@ -123,11 +123,11 @@ function warning(
   return { code, count: rules.length, rules: shown, message };
 }
 
-function count({ length }: readonly Rule[], one: string, more = one): string {
+function countRules({ length }: readonly Rule[], one: string, more = one): string {
   return length === 1 ? `1 defined rule ${one}` : `${length} defined rules ${more}`;
 }
 
-function list(rules: readonly Rule[]): string {
+function listRules(rules: readonly Rule[]): string {
   const shown = rules.slice(0, SHOWN).map((rule) => `"${formatRule(rule)}"`);
   const hidden = rules.length - shown.length;
   return [...shown, ...(hidden > 0 ? [`and ${hidden} more`] : [])].join('; ');

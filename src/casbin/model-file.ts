@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { type Model, newModelFromString } from 'casbin';
-import { rememberLast } from '../collections.ts';
 import type { Problem } from '../errors.ts';
 import { formatText } from '../policy/rule.ts';
 import { reasonOf, shorten } from '../text.ts';
@@ -30,8 +29,7 @@ export function loadModelFile(path: string): LoadedModel {
   return readModelText(path, text);
 }
 
-/** The same object for the same text, as whoever fills a model copies it first. */
-const readModelText = rememberLast((path = '', text = ''): LoadedModel => {
+function readModelText(path: string, text: string): LoadedModel {
   const problems = checkModelText(path, text);
   if (problems.length > 0) return { model: null, problems };
   return adopt(
@@ -39,7 +37,7 @@ const readModelText = rememberLast((path = '', text = ''): LoadedModel => {
     path,
     (key) => locateDefinition(path, text, key),
   );
-});
+}
 
 /** Copies a Casbin Model. Never throws, as what is given may only look like one. */
 export function adoptModel(given: Model): LoadedModel {

@@ -6,9 +6,6 @@ import type { Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
 import { reasonOf } from '../text.ts';
 
-/** What is wrong with models that need no configureEnforcer; a file that is read again gives the same model. */
-const linted = new WeakMap<Model, Problem[]>();
-
 /** The model that the options name, copied or read, with what is wrong with it; null where there is none. */
 export async function resolveModel({
   model: given = defaultModelPath,
@@ -17,13 +14,9 @@ export async function resolveModel({
   const loaded = typeof given === 'string' ? loadModelFile(given) : adoptModel(given);
   if (loaded.model === null) return { model: null, problems: [...loaded.problems] };
   const { model, locate } = loaded;
-  const known = configureEnforcer === undefined ? linted.get(model) : undefined;
-  if (known !== undefined) return { model, problems: known };
   try {
     const functions = await listFunctions(model, configureEnforcer);
-    const problems = lintModel(model, functions, locate);
-    if (configureEnforcer === undefined) linted.set(model, problems);
-    return { model, problems };
+    return { model, problems: lintModel(model, functions, locate) };
   } catch (error) {
     const message = `it threw: ${reasonOf(error)}. Fix it; it is called with an enforcer that has no policy yet.`;
     return { model, problems: [{ code: 'OPTION_INVALID', at: 'configureEnforcer', message }] };

@@ -32,27 +32,24 @@ export function loadModelFile(path: string): LoadedModel {
 function readModelText(path: string, text: string): LoadedModel {
   const problems = checkModelText(path, text);
   if (problems.length > 0) return { model: null, problems };
-  return adopt(
-    () => newModelFromString(text),
-    path,
-    (key) => locateDefinition(path, text, key),
-  );
+  return make(path, () => ({
+    model: newModelFromString(text),
+    locate: (key) => locateDefinition(path, text, key),
+  }));
 }
 
 /** Copies a Casbin Model. Never throws, as what is given may only look like one. */
 export function adoptModel(given: Model): LoadedModel {
-  return adopt(
-    () => copyModel(given),
-    'model',
-    (key) => `model (${key})`,
-  );
+  return make('model', () => {
+    const model = copyModel(given);
+    const problems = findMissingDefinitions(model);
+    return problems.length > 0 ? { model: null, problems } : { model, locate: (key) => `model (${key})` };
+  });
 }
 
-function adopt(make: () => Model, at: string, locate: (key: string) => string): LoadedModel {
+function make(at: string, load: () => LoadedModel): LoadedModel {
   try {
-    const model = make();
-    const problems = findMissingDefinitions(model, at);
-    return problems.length > 0 ? { model: null, problems } : { model, locate };
+    return load();
   } catch (error) {
     const message = `Casbin can't read this model: ${reasonOf(error)}. Correct it; casbin.org/docs/syntax-for-models says how.`;
     return { model: null, problems: [{ code: 'MODEL_INVALID', at, message }] };
@@ -171,9 +168,9 @@ function locateDefinition(path: string, text: string, key: string): string {
   return line === undefined ? path : `${path}:${line.number}`;
 }
 
-/** The name before the `=`; undefined for a line that defines nothing. */
+/** The name before the `=`; undefined for a line that defines nothing, as one with nothing after it. */
 function definedBy(line: string): string | undefined {
-  return /^([^=]*)=/.exec(line)?.[1]?.trim();
+  return /^([^=]*)=\s*\S/.exec(line)?.[1]?.trim();
 }
 
 /** Lines as Casbin reads them: without comments and blanks, those that end with a backslash joined to the next. */

@@ -47,12 +47,12 @@ function copyDefinition(key: string, { value, tokens }: Assertion): Assertion {
 }
 
 /** Definitions without which no request can be decided; a section may be there, and empty. */
-export function findMissingDefinitions(model: Model, at: string): Problem[] {
+export function findMissingDefinitions(model: Model): Problem[] {
   return [...REQUIRED]
     .filter(([key]) => !model.model.get(key)?.has(key))
     .map(([key, section]) => ({
       code: 'MODEL_SECTION_MISSING',
-      at,
+      at: 'model',
       message: describeMissingDefinition(section, key, [...(model.model.get(key)?.keys() ?? [])]),
     }));
 }

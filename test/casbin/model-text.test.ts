@@ -49,6 +49,12 @@ describe('a section', () => {
   });
 });
 
+test('a definition with nothing after its = defines nothing', async () => {
+  expect(await problemsOf(modelText({ m: '' }))).toEqual([
+    ['model.conf:10', 'section [matchers] defines no "m". Casbin needs it: add m = …'],
+  ]);
+});
+
 describe('a comment', () => {
   test('may stand beside a definition, or by itself after blanks', async () => {
     expect(await problemsAfter('  # some words', '\t; more of them', 'm2 = true # as it is')).toEqual([]);

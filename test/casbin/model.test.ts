@@ -11,7 +11,7 @@ import { modelText } from '../verification/verify.fixture.ts';
 
 describe('a model without definitions', () => {
   test('is told each that it lacks, by the name of its section', () => {
-    expect(findMissingDefinitions(newModel(), 'model')).toEqual(
+    expect(findMissingDefinitions(newModel())).toEqual(
       [
         ['request_definition', 'r'],
         ['policy_definition', 'p'],

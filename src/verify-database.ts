@@ -46,7 +46,7 @@ async function verifyOnce(session: Session, options: ResolvedOptions): Promise<V
     return await inReadOnlyTransaction(createKysely(session, options), async (trx) => {
       const live = await readScope(trx, await prepare(trx, options), options);
       refuseForeignRules(options, live);
-      return stayAwake(trx, options, () => verifyLive(trx, options, live));
+      return stayAwake(trx, options, () => verifyLive((ask) => ask(trx), options, live));
     });
   } catch (error) {
     throw findConflict(error, session) ?? (await explainFailure(error, options, session));

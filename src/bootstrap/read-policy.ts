@@ -1,7 +1,14 @@
-import { sql } from 'kysely';
-import { nameRuleTable, readLivePolicy } from '../casbin/live-policy.ts';
+import { type RawBuilder, sql } from 'kysely';
+import {
+  isEmptied,
+  nameRuleTable,
+  PORTION,
+  readLivePolicy,
+  selectReachable,
+  selectWhole,
+} from '../casbin/live-policy.ts';
 import { refuseHangingPatterns } from '../casbin/patterns.ts';
-import { isRuleValues, type StoredRule } from '../casbin/rule-row.ts';
+import { isRuleValues, RuleReader, type RuleRow, type StoredRule } from '../casbin/rule-row.ts';
 import { reachableScope, type Scope } from '../casbin/scope.ts';
 import { readColumns, tableIn } from '../database/catalog.ts';
 import { type AnyTransaction, readAndLetGo } from '../database/transaction.ts';
@@ -63,6 +70,67 @@ export async function readPolicy(
     select ${ruleCountExpression(options, undefined, slack)} as count
   `.execute(trx);
   return readScope(trx, chooseScope(options, rows[0]?.count ?? 0, slack), options);
+}
+
+/** How many names a query may hold that is sent whether it is needed or not. */
+const FEW_NAMES = 1_000;
+
+/** A setting of this library's own, in which a message keeps the number of stored rules for its later queries. */
+const RULE_COUNT = 'casbin_bootstrap.rule_count';
+
+/** As {@link ruleCountExpression}, and keeps the number for {@link policyQueries} until the transaction ends. */
+export function keepRuleCount(options: ReadingOptions & Pick<ResolvedOptions, 'schema'>) {
+  return sql`set_config(${RULE_COUNT}, ${ruleCountExpression(options, options.schema)}::text, true)::int`;
+}
+
+/** Queries for the live policy that can be sent before it is known how many rules are stored. */
+export interface PolicyQueries {
+  readonly queries: readonly RawBuilder<RuleRow>[];
+  /**
+   * What they have read; null where {@link readScope} has to read it: in portions, or to name the rows at fault.
+   *
+   * @param results the rows of each query
+   * @param nameTable called for a message only
+   */
+  read(
+    results: readonly RuleRow[][],
+    ruleCount: number,
+    nameTable: () => Promise<string>,
+  ): Promise<LivePolicy | null>;
+}
+
+/**
+ * To follow {@link keepRuleCount} in one message. Of a small table, the first query reads all rules and the second one none; of a large one, the first reads none and
+ * the second what the definition can reach.
+ */
+export function policyQueries(options: ReadingOptions): PolicyQueries {
+  const { defined, model, verify } = options;
+  if (defined.rules.length > PORTION) return { queries: [], read: async () => null };
+  const scope = chooseScope(options, Number.POSITIVE_INFINITY);
+  const count = sql`current_setting(${RULE_COUNT})::int`;
+  const limit = defined.rules.length + WHOLE_TABLE_SLACK;
+  const queries =
+    scope.kind === 'whole'
+      ? [selectWhole()]
+      : [
+          selectWhole(sql`${count} <= ${limit}`),
+          ...(scope.names.length > FEW_NAMES ? [] : [selectReachable(scope, sql`${count} > ${limit}`)]),
+        ];
+  return {
+    queries,
+    async read(results, ruleCount, nameTable) {
+      const chosen = chooseScope(options, ruleCount);
+      const rows = chosen.kind === 'whole' ? results[0] : results[1];
+      if (rows === undefined) return null;
+      const reader = new RuleReader(defined);
+      reader.read(rows);
+      if (reader.hasUnreadable) return null;
+      const rules = reader.finish('casbin');
+      if (isEmptied(chosen, rules)) return null;
+      if (verify !== null) await refuseHangingPatterns(model, rules, nameTable);
+      return { rules, scope: chosen.kind === 'whole' ? 'whole' : 'part' };
+    },
+  };
 }
 
 /** Reads that much of it. */

@@ -17,22 +17,25 @@ import type { LivePolicy } from './read-policy.ts';
 /** So many findings of drift are logged one by one. */
 const LOGGED = 100;
 
-/** Holds the live policy, read in `trx`, against the definition, and logs the outcome. */
+/** Runs what has to ask the database something more; only some reports need that. */
+type AskFurther = <T>(ask: (trx: AnyTransaction) => Promise<T>) => Promise<T>;
+
+/** Compares the live policy with the definition, and logs the outcome. */
 export async function verifyLive(
-  trx: AnyTransaction,
+  askFurther: AskFurther,
   options: ResolvedOptions,
   { rules: live, scope }: LivePolicy,
 ): Promise<VerificationReport> {
   const { model, configureEnforcer, defined, expectations, coverage, warnings, verify, logger } = options;
   if (verify === null) return NOT_VERIFIED;
   const { strict = false, stockLoadable = false } = verify;
-  const findHolders = scope === 'whole' ? holdersAmong(model, live) : holdersIn(trx);
+  const findHolders = scope === 'whole' ? holdersAmong(model, live) : holdersIn(askFurther);
   const given = { model, configureEnforcer, defined, expectations, coverage, warnings, live, scope };
   const verified = await verifyPolicy(
     { ...given, findHolders, strict, stockLoadable },
     options.progress.start('verify', expectations.size),
   );
-  const report = verified.ok ? verified : await explainRowOrder(trx, options, live, verified);
+  const report = verified.ok ? verified : await explainRowOrder(askFurther, options, live, verified);
   const { ok, checks, allowed } = report;
   for (const warning of warnings) logger.warn({ event: 'verification_warning', ...warning }, warning.message);
   logIntegrity(report, logger);
@@ -59,10 +62,10 @@ function logIntegrity({ integrity }: VerificationReport, logger: ResolvedOptions
 }
 
 /** Asks the database who has roles, for a table of which only a part was read. */
-function holdersIn(trx: AnyTransaction): FindHolders {
+function holdersIn(askFurther: AskFurther): FindHolders {
   return async (roles, { ptypes, definedRoles }) => {
     const links = sql`lateral (select * from casbin where rule ->> 1 = holder.name offset 0)`;
-    const { rows } = await sql<{ names: string[]; count: number }>`
+    const query = sql<{ names: string[]; count: number }>`
       select found.names, found.count
       from unnest(
         ${roles.map(({ name }) => name)}::text[],
@@ -88,18 +91,19 @@ function holdersIn(trx: AnyTransaction): FindHolders {
         select coalesce(to_json((array_agg(name))[1:${NAMED_HOLDERS}]), '[]') as names, count(*)::int as count from last
       ) found
       order by role.n
-    `.execute(trx);
+    `;
+    const { rows } = await askFurther((trx) => query.execute(trx));
     return rows.map(({ names, count }) => summarizeHolders(names, count));
   };
 }
 
 /** As {@link verifyLive}, for a policy that is about to be relied on: throws VerificationError when it fails. */
 export async function requireVerified(
-  trx: AnyTransaction,
+  askFurther: AskFurther,
   options: ResolvedOptions,
   live: LivePolicy,
 ): Promise<VerificationReport> {
-  const report = await verifyLive(trx, options, live);
+  const report = await verifyLive(askFurther, options, live);
   if (report.ok) return report;
   const { renderFailures } = await import('../render/findings.ts');
   throw new VerificationError(

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
@@ -6,8 +6,8 @@ import type { Report } from '../progress.ts';
 import { RuleReader, type RuleRow, type StoredRule } from './rule-row.ts';
 import type { Scope } from './scope.ts';
 
-/** How many rows are held at a time beside the rules that were made of those before. */
-const PORTION = 10_000;
+/** How many rows are held at a time beside the rules that were made of those before; more are read in portions. */
+export const PORTION = 10_000;
 
 /** PostgreSQL stores no text with this character, and refuses to look for one. */
 const NUL = '\0';
@@ -36,11 +36,15 @@ export async function readLivePolicy(
     report(count, count);
   }
   const rules = await finish(trx, reader);
-  const isEmptied = scope.kind === 'reachable' && scope.bySubject && !rules.some(isPolicyRule);
-  if (!isEmptied) return rules;
+  if (!isEmptied(scope, rules)) return rules;
   const other = new RuleReader();
   other.read((await selectAnyOther().execute(trx)).rows);
   return [...(await finish(trx, other)), ...rules];
+}
+
+/** Whether what was read has no `p` rule although the table may have some: then Casbin would decide on empty values. */
+export function isEmptied(scope: Scope, rules: readonly Rule[]): boolean {
+  return scope.kind === 'reachable' && scope.bySubject && !rules.some(({ ptype }) => ptype === 'p');
 }
 
 async function finish(trx: AnyTransaction, reader: RuleReader): Promise<StoredRule[]> {
@@ -58,11 +62,7 @@ export async function nameRuleTable(trx: AnyTransaction): Promise<string> {
   return rows[0]?.name ?? 'casbin';
 }
 
-function isPolicyRule({ ptype }: Rule): boolean {
-  return ptype === 'p';
-}
-
-/** A rule that no request can match, if there is one: with none at all Casbin decides on empty values. */
+/** A rule that no request can match, if there is one. */
 function selectAnyOther() {
   return sql<RuleRow>`select id, ptype, rule from casbin where ptype = 'p' limit 1`;
 }
@@ -79,21 +79,30 @@ async function* inPortions(trx: AnyTransaction, query: ReturnType<typeof selectW
   await sql`close casbin_bootstrap_policy`.execute(trx);
 }
 
-function selectWhole() {
-  return sql<RuleRow>`select id, ptype, rule from casbin order by id`;
+/** @param condition on the table as a whole: without it, no row is read */
+export function selectWhole(condition = ALWAYS): RawBuilder<RuleRow> {
+  return sql<RuleRow>`select id, ptype, rule from casbin where ${condition} order by id`;
 }
+
+const ALWAYS = sql<boolean>`true`;
 
 /**
  * Looks each name up by `rule ->> 0`, which the stock schema has an index on. The `offset 0` keeps the planner
  * from turning the look-ups into a join that reads the whole table, as it does while its statistics are old.
  * Rows without a first value are in the same index, and no enforcer can load them.
+ *
+ * @param condition as for {@link selectWhole}
  */
-function selectReachable({ names, bySubject }: Scope & { kind: 'reachable' }) {
+export function selectReachable(
+  { names, bySubject }: Extract<Scope, { kind: 'reachable' }>,
+  condition = ALWAYS,
+): RawBuilder<RuleRow> {
   const rulesOfName = sql`lateral (select * from casbin where rule ->> 0 = reached.name offset 0)`;
-  const policyRules = sql`select c.* from casbin c where c.ptype ^@ 'p' and c.rule ->> 0 is not null`;
+  const policyRules = sql`select c.* from casbin c where c.ptype ^@ 'p' and c.rule ->> 0 is not null and ${condition}`;
   return sql<RuleRow>`
     with recursive reached (name) as (
       select unnest(${names.filter((name) => !name.includes(NUL))}::text[])
+      where ${condition}
       union
       select c.rule ->> 1
       from reached
@@ -104,7 +113,7 @@ function selectReachable({ names, bySubject }: Scope & { kind: 'reachable' }) {
       select c.* from reached cross join ${rulesOfName} c where ${bySubject ? sql`true` : sql`not c.ptype ^@ 'p'`}
       union all
       ${bySubject ? sql`` : sql`${policyRules} union all`}
-      select c.* from casbin c where c.rule ->> 0 is null
+      select c.* from casbin c where c.rule ->> 0 is null and ${condition}
     )
     select id, ptype, rule from found order by id
   `;

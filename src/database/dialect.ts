@@ -86,8 +86,7 @@ class SingleClientDriver implements Driver {
       throw new NestedTransactionRefused('a transaction inside the transaction of the bootstrap was refused');
     }
     const { isolationLevel, accessMode } = settings;
-    // In one round trip, and before any statement: a table's lock is waited for before its query sets anything.
-    const begin = [`begin isolation level ${isolationLevel} ${accessMode}`, ...settingsOf(this.#limits)];
+    const begin = beginStatements(`isolation level ${isolationLevel} ${accessMode}`, this.#limits);
     await this.#session.client.query(begin.join('; ')).catch(async (error: unknown) => {
       // What stands behind the begin may have failed, and left a transaction open.
       await this.rollbackTransaction();
@@ -121,10 +120,21 @@ class SingleClientDriver implements Driver {
   }
 }
 
-function settingsOf(limits: TransactionLimits | undefined): string[] {
-  if (limits === undefined) return [];
+/** The statements that begin a transaction which only reads, and sees one moment of the database. */
+export function beginReading(limits: TransactionLimits): string[] {
+  return beginStatements('isolation level repeatable read read only', limits);
+}
+
+/**
+ * To be sent in one round trip, and before any other statement: a table's lock is waited for before its query sets
+ * anything.
+ */
+function beginStatements(mode: string, limits: TransactionLimits | undefined): string[] {
+  const begin = `begin ${mode}`;
+  if (limits === undefined) return [begin];
   const { lockTimeoutMs, statementTimeoutMs, idleInTransactionTimeoutMs: idleMs } = limits;
   return [
+    begin,
     `set local lock_timeout = ${lockTimeoutMs}`,
     idleMs === undefined ? LIMIT_IDLENESS : `set local idle_in_transaction_session_timeout = ${idleMs}`,
     // Off, it stores what is null in a list of values as the text NULL.
@@ -149,7 +159,7 @@ function hasSqlstate(error: unknown): boolean {
 export class TransactionAborted extends Error {}
 
 /** PostgreSQL's protocol ends a statement at the first NUL, and can't read what is behind it. */
-function refuseNul(sql: string): void {
+export function refuseNul(sql: string): void {
   const nul = sql.indexOf('\0');
   if (nul === -1) return;
   const before = sql.slice(Math.max(0, nul - 40), nul);

@@ -36,6 +36,11 @@ export function searchPathExpression(schema: string | undefined) {
   return sql`set_config('search_path', concat_ws(', ', quote_ident(${schema}), nullif(regexp_replace(current_setting('search_path'), '^[[:space:]]*"?pg_catalog"?[[:space:]]*(,|$)', ''), '')), true)`;
 }
 
+/** Puts the schema first on the search_path of the transaction; see {@link searchPathExpression}. */
+export async function setSearchPath(trx: AnyTransaction, schema: string | undefined): Promise<void> {
+  if (schema !== undefined) await sql`select ${searchPathExpression(schema)}`.execute(trx);
+}
+
 /** Marks the transaction, so that {@link isSameTransaction} can tell whether it is still open. */
 export async function markTransaction(trx: AnyTransaction): Promise<void> {
   await sql`select set_config(${MARKER}, 'open', true)`.execute(trx);

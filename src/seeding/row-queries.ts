@@ -3,21 +3,19 @@ import type { AnyTransaction } from '../database/transaction.ts';
 import { encode, type Row, toRecordset } from './rows.ts';
 import type { TargetColumn } from './target-table.ts';
 
-/** Whether the table lacks a row with the key of one of these. */
-export async function isAnyMissing(
-  db: AnyTransaction,
+/** A query that gives a row where the table lacks one with the key of one of these. */
+export function selectMissing(
   table: string,
   key: readonly string[],
   rows: readonly Row[],
-): Promise<boolean> {
+): RawBuilder<unknown> {
   const equalities = key.map((column) => sql`${sql.id('present', column)} = ${sql.id('wanted', column)}`);
-  const { rows: found } = await sql`
+  return sql`
     select
     from json_populate_recordset(null::${sql.table(table)}, ${toRecordset(rows, key)}) as wanted
     where not exists (select from ${sql.table(table)} as present where ${sql.join(equalities, sql` and `)})
     limit 1
-  `.execute(db);
-  return found.length > 0;
+  `;
 }
 
 /** Where rows are to go, and which of their columns identify one. */

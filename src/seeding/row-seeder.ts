@@ -5,13 +5,16 @@ import type { Problem } from '../errors.ts';
 import { isLevelEnabled } from '../logger.ts';
 import type { Migrations } from '../migrator/migration.ts';
 import { insertOrExplain, isRefusal } from './refused-rows.ts';
-import { insertMissing, isAnyMissing, type Target } from './row-queries.ts';
+import { insertMissing, selectMissing, type Target } from './row-queries.ts';
 import { checkRows, type Group, groupByColumns, pickKey, type Row } from './rows.ts';
-import type { RunnableSeeder, Seeder, SeederContext, SeederResult } from './seeder.ts';
+import type { RunnableSeeder, Seeder, SeederLog, SeederResult } from './seeder.ts';
 import { advanceSequence, explainLook, requireTarget } from './target-table.ts';
 
 /** How many rows one statement takes. */
 const BATCH_SIZE = 25_000;
+
+/** How many rows a look has in its one message. */
+const FEW_ROWS = 10_000;
 
 /** Rows that must be there, and what tells them from others. */
 export interface RowSeederOptions<R extends object> {
@@ -55,12 +58,14 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
     total: Array.isArray(rows) ? rows.length : 0,
     ...(migrations === undefined ? {} : { migrations }),
     check: (): readonly Problem[] => [...checkOptions(options), ...checkRows(rows, key)],
+    selectMissing: () => (rows.length > FEW_ROWS ? null : selectMissing(table, key, rows)),
     async isSeeded(context) {
       const db = context.db.withPlugin(OWN_QUERIES);
       try {
         let done = 0;
         for (const batch of inBatches(rows)) {
-          if (await isAnyMissing(db, table, key, batch)) return false;
+          const { rows: missing } = await selectMissing(table, key, batch).execute(db);
+          if (missing.length > 0) return false;
           done += batch.length;
           context.progress(done, rows.length);
         }
@@ -71,8 +76,8 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
       }
       return true;
     },
-    logExisting(context) {
-      logRows(context, logName, key, rows, new Set());
+    logExisting(log) {
+      logRows(log, logName, key, rows, new Set());
     },
     async seed(context): Promise<SeederResult> {
       if (rows.length === 0) return { inserted: 0, existing: 0 };
@@ -139,7 +144,7 @@ function* inBatches(rows: readonly Row[]): Generator<readonly Row[]> {
 }
 
 function logRows(
-  { logger, dryRun }: SeederContext,
+  { logger, dryRun }: SeederLog,
   logName: string,
   key: readonly string[],
   rows: readonly Row[],

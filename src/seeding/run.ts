@@ -3,7 +3,7 @@ import { isSameTransaction } from '../database/transaction.ts';
 import type { ProgressReporter, Report } from '../progress.ts';
 import type { SeederReport } from '../report.ts';
 import type { SeedingAdapter } from '../tables/adapter.ts';
-import type { RunnableSeeder, RunningContext, SeederResult } from './seeder.ts';
+import type { RunnableSeeder, RunningContext, SeederLog, SeederResult } from './seeder.ts';
 
 /**
  * Runs the seeders one after the other, in the order given.
@@ -31,19 +31,14 @@ export async function runSeeders(
 }
 
 /** What is reported of seeders that had nothing to do. */
-export function reportSeeded(
-  seeders: readonly RunnableSeeder[],
-  context: SharedContext,
-  progress: ProgressReporter,
-): SeederReport[] {
-  const { logger } = context;
-  logger.info({ event: 'seeding_started', seeders: seeders.map(({ name }) => name) }, 'Seeding started');
+export function reportSeeded(seeders: readonly RunnableSeeder[], log: SeederLog): SeederReport[] {
+  log.logger.info({ event: 'seeding_started', seeders: seeders.map(({ name }) => name) }, 'Seeding started');
   const reports = seeders.map((seeder) => {
     const started = performance.now();
-    seeder.logExisting?.(bindContext(context, progress.start('seed', seeder.total ?? 0, seeder.name)));
-    return report(seeder, { inserted: 0, existing: seeder.total ?? 0 }, started, context);
+    seeder.logExisting?.(log);
+    return report(seeder, { inserted: 0, existing: seeder.total ?? 0 }, started, log);
   });
-  logCompletion(reports, context);
+  logCompletion(reports, log);
   return reports;
 }
 
@@ -76,7 +71,7 @@ function report(
   { name, logName = name }: RunnableSeeder,
   { inserted, existing }: SeederResult,
   started: number,
-  { logger, dryRun }: SharedContext,
+  { logger, dryRun }: SeederLog,
 ): SeederReport {
   const total = inserted + existing;
   const durationMs = performance.now() - started;
@@ -87,7 +82,7 @@ function report(
   return { name, inserted, existing, total, durationMs };
 }
 
-function logCompletion(reports: readonly SeederReport[], { logger, dryRun }: SharedContext): void {
+function logCompletion(reports: readonly SeederReport[], { logger, dryRun }: SeederLog): void {
   const seeded = reports.reduce((sum, { inserted }) => sum + inserted, 0);
   const skipped = reports.reduce((sum, { existing }) => sum + existing, 0);
   logger.info(

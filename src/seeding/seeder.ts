@@ -1,4 +1,4 @@
-import type { Transaction } from 'kysely';
+import type { RawBuilder, Transaction } from 'kysely';
 import type { Problem } from '../errors.ts';
 import type { LoggerLike } from '../logger.ts';
 import type { Migration, Migrations } from '../migrator/migration.ts';
@@ -66,10 +66,18 @@ export interface RunnableSeeder extends Seeder {
   readonly logName?: string;
   /** Whether it seeds the policy: a start sees in the live policy whether a rule is missing, so it has no `isSeeded`. */
   readonly isPolicy?: boolean;
+  /**
+   * A query that gives a row where anything is missing, to be asked in one message with others in place of `isSeeded`.
+   * Null where there are too many rows for that.
+   */
+  selectMissing?(): RawBuilder<unknown> | null;
   /** Logs the rows that are there. Called in place of `seed` on a start that has nothing to do. */
-  logExisting?(context: SeederContext): void;
+  logExisting?(log: SeederLog): void;
   seed(context: RunningContext): Promise<SeederResult>;
 }
+
+/** What a seeder needs to log what it did. */
+export type SeederLog = Pick<SeederContext, 'logger' | 'dryRun'>;
 
 /** What seeders are given, with what only those of this package use. */
 export interface RunningContext extends SeederContext {

@@ -18,20 +18,20 @@ const SHOWN_ROWS = 20;
  * where only defined rules would change their places; the library itself never changes stored rules.
  */
 export async function explainRowOrder(
-  trx: AnyTransaction,
+  askFurther: <T>(ask: (trx: AnyTransaction) => Promise<T>) => Promise<T>,
   { model, configureEnforcer, defined }: Omit<Verified, 'live'>,
   live: readonly StoredRule[],
   report: VerificationReport,
 ): Promise<VerificationReport> {
   const found = await findRowOrderFailures({ model, configureEnforcer, defined, live }, report.failures);
   if (found === null) return report;
-  const others = await findRowsBehind(
-    trx,
-    live.filter((rule) => defined.has(rule)),
-    found.misplaced,
-  );
-  const isOffered = others.length === 0 && found.misplaced.length <= MOST_MOVED_ROWS;
-  const statements = isOffered ? await writeStatements(trx, found.misplaced) : [];
+  const { misplaced } = found;
+  const definedRows = live.filter((rule) => defined.has(rule));
+  const [others, statements] = await askFurther(async (trx) => {
+    const behind = await findRowsBehind(trx, definedRows, misplaced);
+    const isOffered = behind.length === 0 && misplaced.length <= MOST_MOVED_ROWS;
+    return [behind, isOffered ? await writeStatements(trx, misplaced) : []];
+  });
   const rowOrder = { advice: advise(found, others, statements), statements };
   return { ...report, failures: found.failures, rowOrder };
 }

@@ -368,7 +368,7 @@ describe('a connection that is lost', () => {
             query: (query: { text: string }) =>
               client.query(
                 query.text.startsWith('begin') && query.text.includes(mode)
-                  ? { ...query, text: `${query.text}; select 1/0` }
+                  ? { ...query, text: query.text.replace(';', '; select 1/0;') }
                   : query,
               ),
           });
@@ -469,7 +469,7 @@ describe('a connection that is lost', () => {
     await bootstrapDatabase(database.pool());
     await using wire = await openWire(database.url);
     const pool = database.pool({ connectionString: wire.url });
-    wire.cutOn(/^commit/, 'after');
+    wire.cutOn(/^begin .* read only;[\s\S]*;\ncommit$/, 'after');
     const error = await refusalOf(database, {}, pool);
     expect(error).toMatchObject({ code: 'CONNECTION_LOST' });
     await pool.end();

@@ -14,6 +14,7 @@ import { manyRules } from '../bootstrap/many-rules.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { pgBouncerProgram, startPgBouncer } from '../support/pgbouncer.ts';
 import { runProcesses } from '../support/processes.ts';
+import { openWire } from '../support/wire.ts';
 
 // Many processes on few cores.
 const PATIENCE_MS = 180_000;
@@ -28,6 +29,7 @@ const SETTINGS = [
   'default_transaction_isolation',
   'default_transaction_read_only',
   'casbin_bootstrap.transaction',
+  'casbin_bootstrap.rule_count',
 ];
 
 if (pgBouncerProgram === undefined) {
@@ -105,6 +107,18 @@ describe.skipIf(pgBouncerProgram === undefined)('through PgBouncer in transactio
       await expectNothingLeft(database, through);
     },
   );
+
+  test('a start with nothing to do takes one round trip', async () => {
+    const { database, url, pool } = await openBouncer();
+    await bootstrapDatabase(database.pool());
+    await using wire = await openWire(url);
+
+    await expect(bootstrapDatabase(pool({ connectionString: wire.url }))).resolves.toMatchObject({
+      changed: false,
+    });
+
+    expect(wire.roundTrips).toBe(1);
+  });
 
   test('writes and reads a policy in portions, and leaves no cursor behind', async () => {
     const { database, pool } = await openBouncer();

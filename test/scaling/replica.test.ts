@@ -14,6 +14,7 @@ import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
 import { manyRules } from '../bootstrap/many-rules.fixture.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { caughtUp, startStandby } from '../support/standby.ts';
+import { openWire } from '../support/wire.ts';
 
 let primary: Server;
 let replica: Server;
@@ -65,6 +66,17 @@ describe('a streaming replica', () => {
       verification: { ok: true, checks: 56 },
     });
     await expect(verifyDatabase(reader)).resolves.toMatchObject({ ok: true, checks: 56, drift: [] });
+  });
+
+  test('is asked in one round trip when nothing is to do', async () => {
+    await bootstrapPrimary();
+    await using wire = await openWire(replica.url());
+    const pool = new pg.Pool({ connectionString: wire.url, max: 1 });
+
+    await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: false });
+
+    expect(wire.roundTrips).toBe(1);
+    await pool.end();
   });
 
   test('verifies a policy that is read in portions', async () => {
@@ -130,6 +142,7 @@ describe('a streaming replica', () => {
     await bootstrapPrimary();
 
     await expectSecondLook(async ({ db }) => {
+      await db.selectFrom('casbin').selectAll().execute();
       await alterOnPrimary();
       await caughtUp(primary, replica);
       await db.selectFrom('casbin').selectAll().execute();

@@ -1,0 +1,102 @@
+import {
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type RawBuilder,
+} from 'kysely';
+import type { QueryResultLike } from './client.ts';
+import { beginReading, refuseNul, type TransactionLimits } from './dialect.ts';
+import type { Session } from './session.ts';
+
+/**
+ * Runs queries in a read-only transaction that sees one moment of the database, in one round trip: the begin with its
+ * limits, the queries and the commit are one message, in which each value is an escaped literal.
+ *
+ * An error does not say which of the queries it comes from. The transaction has ended by then.
+ *
+ * @returns the rows of each query
+ */
+export async function askInOneMessage(
+  session: Session,
+  limits: TransactionLimits,
+  queries: readonly RawBuilder<unknown>[],
+  // biome-ignore lint/suspicious/noExplicitAny: rows are as wide as SQL; each caller names the columns it asked for
+): Promise<any[][]> {
+  const begin = beginReading(limits);
+  const message = [...begin, ...queries.map(writeStatement), 'commit'].join(';\n');
+  const results: unknown = await session.client.query(message).catch(async (error: unknown) => {
+    await endTransaction(session);
+    throw error;
+  });
+  return resultsOf(results, begin.length + queries.length + 1)
+    .slice(begin.length, -1)
+    .map(({ rows }) => rows);
+}
+
+/** The query as text without parameters. */
+function writeStatement(query: RawBuilder<unknown>): string {
+  const { sql } = query.compile(COMPILER);
+  refuseNul(sql);
+  return sql;
+}
+
+/** What stands behind the begin has failed, and left the transaction open. */
+async function endTransaction(session: Session): Promise<void> {
+  if (session.broken !== null) return;
+  await session.client.query('rollback').catch((error: unknown) => session.markBroken(error));
+}
+
+function resultsOf(results: unknown, count: number): QueryResultLike[] {
+  if (Array.isArray(results) && results.length === count) return results;
+  throw new TypeError(
+    "the pool's client must give a list with the result of each statement for a text of several, as pg does",
+  );
+}
+
+/** Writes values into the text, where Kysely has placeholders for them. */
+class LiteralCompiler extends PostgresQueryCompiler {
+  protected override appendValue(value: unknown): void {
+    this.append(toLiteral(value));
+  }
+}
+
+/** Runs nothing: it only has the compiler. */
+const COMPILER = new Kysely<never>({
+  dialect: {
+    createDriver: () => new DummyDriver(),
+    createAdapter: () => new PostgresAdapter(),
+    createIntrospector: (db) => new PostgresIntrospector(db),
+    createQueryCompiler: () => new LiteralCompiler(),
+  },
+});
+
+function toLiteral(value: unknown): string {
+  if (value === null || value === undefined) return 'null';
+  switch (typeof value) {
+    case 'string':
+      return quoteText(value);
+    case 'number':
+    case 'bigint':
+      // In brackets, since behind an operator a minus would be a part of it.
+      return value < 0 ? `(${value})` : String(value);
+    case 'boolean':
+      return String(value);
+    default:
+      if (Array.isArray(value)) return quoteText(`{${value.map(toElement).join(',')}}`);
+      throw new TypeError(`a query has a value that it can't have: ${typeof value}`);
+  }
+}
+
+/** As an escape string where there is a backslash: what that means in others is for a setting of the server to say. */
+function quoteText(text: string): string {
+  const quoted = text.replaceAll("'", "''");
+  return text.includes('\\') ? ` E'${quoted.replaceAll('\\', '\\\\')}'` : `'${quoted}'`;
+}
+
+/** An element of an array, as PostgreSQL reads it in a text. */
+function toElement(value: unknown): string {
+  if (value === null) return 'NULL';
+  return `"${String(value).replace(/["\\]/g, '\\$&')}"`;
+}

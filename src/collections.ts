@@ -63,12 +63,14 @@ export function addTo<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   else values.push(value);
 }
 
-/** The function, called only when it is asked for other texts than the last time. */
-export function rememberLast<V>(compute: (...texts: string[]) => V): (...texts: string[]) => V {
-  let last: { readonly texts: readonly string[]; readonly value: V } | null = null;
-  return (...texts) => {
-    if (last === null || texts.some((text, index) => text !== last?.texts[index])) {
-      last = { texts, value: compute(...texts) };
+/** The function, called only when it is given something else than the last time. */
+export function rememberLast<Given extends unknown[], V>(
+  compute: (...given: Given) => V,
+): (...given: Given) => V {
+  let last: { readonly given: Given; readonly value: V } | null = null;
+  return (...given) => {
+    if (last === null || given.some((one, index) => one !== last?.given[index])) {
+      last = { given, value: compute(...given) };
     }
     return last.value;
   };

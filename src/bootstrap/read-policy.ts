@@ -9,7 +9,7 @@ import {
 } from '../casbin/live-policy.ts';
 import { refuseHangingPatterns } from '../casbin/patterns.ts';
 import { isRuleValues, RuleReader, type RuleRow, type StoredRule } from '../casbin/rule-row.ts';
-import { reachableScope, type Scope } from '../casbin/scope.ts';
+import type { Scope } from '../casbin/scope.ts';
 import { readColumns, tableIn } from '../database/catalog.ts';
 import { type AnyTransaction, readAndLetGo } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
@@ -32,7 +32,7 @@ const WHOLE_TABLE_SLACK = 1_000;
 /** What decides how much is read. */
 type ReadingOptions = { readonly defined: RuleSet } & Pick<
   ResolvedOptions,
-  'model' | 'configureEnforcer' | 'expectations' | 'verify' | 'progress'
+  'model' | 'configureEnforcer' | 'reach' | 'verify' | 'progress'
 >;
 
 /**
@@ -45,9 +45,7 @@ export function chooseScope(options: ReadingOptions, ruleCount: number, slack = 
   // Custom functions and role managers may link any names; drift may be in any row; a stock adapter loads each.
   const everything = full || strict || stockLoadable || options.configureEnforcer !== undefined;
   if (everything || ruleCount <= options.defined.rules.length + slack) return { kind: 'whole' };
-  return reachableScope(options.model, options.defined.rules, (position) =>
-    options.expectations.valuesAt(position),
-  );
+  return options.reach();
 }
 
 /** Counts the stored rules, as far as it matters for {@link chooseScope}. */

@@ -57,18 +57,20 @@ export function roleAsker(
   };
 }
 
+/** The functions of Casbin's own that a matcher may call. */
+const BUILT_IN: ReadonlySet<string> = new Set(FunctionMap.loadFunctionMap().getFunctions().keys());
+
 /** The functions that a matcher may call once `configureEnforcer` has run: Casbin's own and those it added. */
 export async function listFunctions(
   model: Model,
   configureEnforcer?: ConfigureEnforcer,
-): Promise<Set<string>> {
-  const builtIn: ReadonlySet<string> = new Set(FunctionMap.loadFunctionMap().getFunctions().keys());
-  if (configureEnforcer === undefined) return new Set(builtIn);
+): Promise<ReadonlySet<string>> {
+  if (configureEnforcer === undefined) return BUILT_IN;
   const enforcer = await newEnforcer(copyModel(model));
   await configureEnforcer(enforcer);
   // Casbin keeps the map protected and offers no way to ask for it.
   const functions: unknown = Reflect.get(enforcer, 'fm');
-  return functions instanceof FunctionMap ? new Set(functions.getFunctions().keys()) : new Set(builtIn);
+  return functions instanceof FunctionMap ? new Set(functions.getFunctions().keys()) : BUILT_IN;
 }
 
 class InMemoryAdapter implements Adapter {

@@ -42,17 +42,17 @@ export type RoleCall = Extract<Conjunct, { kind: 'inherits' }>;
 
 /** Every such call in a matcher, wherever it stands. */
 export function roleCalls(matcher: string): RoleCall[] {
-  return [...walk(parseMatcher(matcher))]
+  return walk(parseMatcher(matcher))
     .flatMap((node) => readConjunct(node) ?? [])
     .filter((conjunct) => conjunct.kind === 'inherits');
 }
 
 /** The request values in all other calls of role definitions, such as `g(p.x, r.y)`, each with the definition. */
 export function otherRoleCalls(matcher: string): Pick<RoleCall, 'ptype' | 'request'>[] {
-  return [...walk(parseMatcher(matcher))].flatMap((node) => {
+  return walk(parseMatcher(matcher)).flatMap((node) => {
     const call = readCall(node);
     if (call === null || !isRoleDefinition(call.name) || readConjunct(node) !== null) return [];
-    return [...walk(call.given)]
+    return walk(call.given)
       .flatMap((given) => identifier(given) ?? [])
       .filter((name) => name.startsWith('r_'))
       .map((name) => ({ ptype: call.name, request: name.slice(2) }));
@@ -101,7 +101,7 @@ function mayConfuse(matcher: string, { ptype, domain }: RoleCall, isWithoutComma
 export function patternTokens(matcher: string): string[] {
   return collectCalls(matcher)
     .filter(({ name }) => !isRoleDefinition(name))
-    .flatMap(({ given }) => [...walk(given)].flatMap((node) => identifier(node) ?? []))
+    .flatMap(({ given }) => walk(given).flatMap((node) => identifier(node) ?? []))
     .filter((name) => name.startsWith('p_'))
     .map((name) => name.slice(2));
 }
@@ -146,23 +146,29 @@ export interface Node {
 }
 
 /** Parses a matcher as Casbin stores it: `.` after r and p replaced by `_`. */
-export const parseMatcher = rememberLast((matcher = ''): Node => {
+export const parseMatcher = rememberLast((matcher: string): Node => {
   // As Casbin does before it compiles a matcher (5.51.1, CoreEnforcer.getExpression), and not any earlier.
   expressionEval.addBinaryOp('in', 1, Util.customIn);
   return { ...expressionEval.parse(Util.bracketCompatible(matcher)) };
 });
 
 /** A node and all below it that stand for values: not the names of functions and properties. */
-export function* walk(node: unknown): Generator<Node> {
+export function walk(node: unknown): Node[] {
+  const found: Node[] = [];
+  collect(node, found);
+  return found;
+}
+
+function collect(node: unknown, found: Node[]): void {
   if (Array.isArray(node)) {
-    for (const element of node) yield* walk(element);
+    for (const element of node) collect(element, found);
   }
   if (!isNode(node)) return;
-  yield node;
+  found.push(node);
   const call = readCall(node);
-  if (call !== null) yield* walk(call.given);
-  else if (node.type === 'MemberExpression' && node.computed !== true) yield* walk(node.object);
-  else for (const child of Object.values(node)) yield* walk(child);
+  if (call !== null) collect(call.given, found);
+  else if (node.type === 'MemberExpression' && node.computed !== true) collect(node.object, found);
+  else for (const child of Object.values(node)) collect(child, found);
 }
 
 /** A call by name, with its arguments. */
@@ -194,7 +200,7 @@ export interface MatcherNames {
 
 /** Collects every name that a matcher uses. Throws what the parser throws. */
 export function collectNames(matcher: string): MatcherNames {
-  const nodes = [...walk(parseMatcher(matcher))];
+  const nodes = walk(parseMatcher(matcher));
   return {
     values: nodes.flatMap((node) => identifier(node) ?? []),
     calls: collectCalls(matcher).map(({ name, given }) => ({ name, argumentCount: given.length })),
@@ -203,7 +209,7 @@ export function collectNames(matcher: string): MatcherNames {
 
 /** Every call by name in a matcher, wherever it stands. */
 export function collectCalls(matcher: string): Call[] {
-  return [...walk(parseMatcher(matcher))].flatMap((node) => readCall(node) ?? []);
+  return walk(parseMatcher(matcher)).flatMap((node) => readCall(node) ?? []);
 }
 
 /** What Casbin's parser lets pass and its evaluator can't use; null when there is nothing of that. */

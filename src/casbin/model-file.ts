@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { type Model, newModelFromString } from 'casbin';
+import { rememberLast } from '../collections.ts';
 import type { Problem } from '../errors.ts';
 import { formatText } from '../policy/rule.ts';
 import { reasonOf, shorten } from '../text.ts';
@@ -21,22 +22,30 @@ export type LoadedModel =
 export function loadModelFile(path: string): LoadedModel {
   let text: string;
   try {
-    // A few hundred bytes at a start: sooner read than the thread pool is asked four times.
-    text = readFileSync(path, 'utf8');
+    text = path === defaultModelPath ? readDefaultModel() : readModelFile(path);
   } catch (error) {
     return { model: null, problems: [describeUnreadable(path, error)] };
   }
   return readModelText(path, text);
 }
 
-function readModelText(path: string, text: string): LoadedModel {
+/** A few hundred bytes at a start: sooner read than the thread pool is asked four times. */
+function readModelFile(path: string): string {
+  return readFileSync(path, 'utf8');
+}
+
+/** Nobody changes the file of this package while a process runs. */
+const readDefaultModel = rememberLast(() => readModelFile(defaultModelPath));
+
+/** The last one is remembered, for who starts often: nobody changes a model, and enforcers get copies of it. */
+const readModelText = rememberLast((path: string, text: string): LoadedModel => {
   const problems = checkModelText(path, text);
   if (problems.length > 0) return { model: null, problems };
   return make(path, () => ({
     model: newModelFromString(text),
     locate: (key) => locateDefinition(path, text, key),
   }));
-}
+});
 
 /** Copies a Casbin Model. Never throws, as what is given may only look like one. */
 export function adoptModel(given: Model): LoadedModel {

@@ -100,7 +100,7 @@ function literalPatterns(model: Model): Pattern<null>[] {
 
 function calls(model: Model): { name: string; pattern: unknown }[] {
   return [...(model.model.get('m')?.values() ?? [])]
-    .flatMap(({ value }) => [...walk(parseMatcher(value))])
+    .flatMap(({ value }) => walk(parseMatcher(value)))
     .flatMap((node) => readCall(node) ?? [])
     .filter(({ name }) => EXPRESSIONS.has(name))
     .map(({ name, given }) => ({ name, pattern: given[1] }));

@@ -1,7 +1,8 @@
 import type { Model } from 'casbin';
 import { listFunctions } from '../casbin/enforcer.ts';
-import { adoptModel, defaultModelPath, loadModelFile } from '../casbin/model-file.ts';
+import { adoptModel, defaultModelPath, type LoadedModel, loadModelFile } from '../casbin/model-file.ts';
 import { lintModel } from '../casbin/model-lint.ts';
+import { rememberLast } from '../collections.ts';
 import type { Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
 import { reasonOf } from '../text.ts';
@@ -13,12 +14,17 @@ export async function resolveModel({
 }: BootstrapOptions): Promise<{ model: Model | null; problems: Problem[] }> {
   const loaded = typeof given === 'string' ? loadModelFile(given) : adoptModel(given);
   if (loaded.model === null) return { model: null, problems: [...loaded.problems] };
-  const { model, locate } = loaded;
+  const { model } = loaded;
   try {
     const functions = await listFunctions(model, configureEnforcer);
-    return { model, problems: lintModel(model, functions, locate) };
+    return { model, problems: lint(loaded, functions) };
   } catch (error) {
     const message = `it threw: ${reasonOf(error)}. Fix it; it is called with an enforcer that has no policy yet.`;
     return { model, problems: [{ code: 'OPTION_INVALID', at: 'configureEnforcer', message }] };
   }
 }
+
+const lint = rememberLast(
+  ({ model, locate }: Extract<LoadedModel, { locate: unknown }>, functions: ReadonlySet<string>) =>
+    lintModel(model, functions, locate),
+);

@@ -3,6 +3,8 @@ import { findDistorted } from '../casbin/distortion.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { isPlainConjunction } from '../casbin/matcher.ts';
 import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
+import { reachableScope, type Scope } from '../casbin/scope.ts';
+import { rememberLast } from '../collections.ts';
 import { defaultPolicy } from '../defaults/default-policy.ts';
 import type { Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
@@ -96,6 +98,17 @@ function checkValues(rules: readonly DefinedRule[], misfits: readonly Problem[])
   return [...unstorable, ...findDistorted(readable)];
 }
 
+/** What a definition promises, and which stored rules that can depend on. */
+export interface ResolvedPromises extends Promises {
+  /** What to read of a large table. Found out when it is asked for. */
+  reach(): Scope;
+}
+
+function withReach(model: Model, { rules }: RuleSet, promises: Promises): ResolvedPromises {
+  const valuesAt = (position: number) => promises.expectations.valuesAt(position);
+  return { ...promises, reach: rememberLast(() => reachableScope(model, rules, valuesAt)) };
+}
+
 /** Deciding them takes as long as verifying them. */
 const NO_PROMISES: Promises = {
   expectations: NO_EXPECTATIONS,
@@ -107,31 +120,42 @@ const NO_PROMISES: Promises = {
 /** What is longer, as text, is not remembered, for the room it takes. */
 const SHORT = 100_000;
 
-/** The last definition that kept its promises: tests and tools bootstrap many databases by one. */
-let last: { readonly key: string; readonly promises: Promises } | null = null;
+/** The last definition that was found sound: tests and tools bootstrap many databases by one. */
+let last: { readonly key: string; readonly promises: ResolvedPromises } | null = null;
+
+/** What the definition promises, where it is the last one that was found sound: then it need not be checked again. */
+export function recallPromises(
+  model: Model,
+  definition: PolicyDefinition,
+  defined: RuleSet<DefinedRule>,
+  options: BootstrapOptions,
+): ResolvedPromises | null {
+  const key = promisesKey(model, definition, defined, options);
+  return key !== null && last?.key === key ? copyOf(last.promises) : null;
+}
 
 /** What the definition promises; it is checked against that itself, before any database is. */
 export async function resolvePromises(
   model: Model,
   definition: PolicyDefinition,
   defined: RuleSet<DefinedRule>,
-  { verify, configureEnforcer }: BootstrapOptions,
+  options: BootstrapOptions,
   progress: ProgressReporter,
-): Promise<Promises> {
-  if (verify === false) return NO_PROMISES;
-  const key = configureEnforcer === undefined ? promisesKey(model, definition, defined) : null;
-  if (key !== null && last?.key === key) return copyOf(last.promises);
-  const promises = await collectPromises(model, defined, definition, {
-    configureEnforcer,
+): Promise<ResolvedPromises> {
+  if (options.verify === false) return withReach(model, defined, NO_PROMISES);
+  const collected = await collectPromises(model, defined, definition, {
+    configureEnforcer: options.configureEnforcer,
     placeOf: (kind, index) => placeIn(definition, kind, index),
     report: progress.start('check', defined.rules.length),
   });
+  const promises = withReach(model, defined, collected);
+  const key = promisesKey(model, definition, defined, options);
   if (key !== null && promises.problems.length === 0) last = { key, promises: copyOf(promises) };
   return promises;
 }
 
 /** With a coverage and warnings of its own, as the report that the caller gets holds them. */
-function copyOf(promises: Promises): Promises {
+function copyOf(promises: ResolvedPromises): ResolvedPromises {
   return {
     ...promises,
     coverage: structuredClone(promises.coverage),
@@ -147,7 +171,9 @@ function promisesKey(
   model: Model,
   { samples = [], allow = [], deny = [], never = [] }: PolicyDefinition,
   { rules }: RuleSet<DefinedRule>,
+  { verify, configureEnforcer }: BootstrapOptions,
 ): string | null {
+  if (verify === false || configureEnforcer !== undefined) return null;
   const listed = [samples, allow, deny, never];
   if (listed.reduce((sum, { length }) => sum + length, rules.length) > SHORT / 100) return null;
   const sections = [...model.model].map(([section, assertions]) => [

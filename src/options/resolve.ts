@@ -2,6 +2,7 @@ import type { Model } from 'casbin';
 import { casbinMigrations } from '../../migrations/index.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { findHangingPatterns } from '../casbin/patterns.ts';
+import type { Scope } from '../casbin/scope.ts';
 import { checkPool } from '../database/client.ts';
 import { defaultPolicy } from '../defaults/default-policy.ts';
 import { providerSeeder } from '../defaults/provider-seeder.ts';
@@ -24,7 +25,7 @@ import { checkSeeders, type RunnableSeeder } from '../seeding/seeder.ts';
 import { reasonOf } from '../text.ts';
 import type { Expectations } from '../verification/expectations.ts';
 import { resolveModel } from './model.ts';
-import { checkPolicy, findEmptyPolicy, resolvePolicy, resolvePromises } from './policy.ts';
+import { checkPolicy, findEmptyPolicy, recallPromises, resolvePolicy, resolvePromises } from './policy.ts';
 
 /** Options that are complete and valid; nothing behind them checks again. */
 export interface ResolvedOptions {
@@ -38,6 +39,8 @@ export interface ResolvedOptions {
   readonly expectations: Expectations;
   readonly coverage: Coverage;
   readonly warnings: readonly VerificationWarning[];
+  /** What to read of a large table. */
+  reach(): Scope;
   /** That of the policy, then the given ones. */
   readonly seeders: readonly RunnableSeeder[];
   /** This package's and the seeders'; null when another tool runs migrations. */
@@ -103,15 +106,17 @@ export async function completeOptions(
     sound.policy !== null &&
     policyProblems.length === 0 &&
     misshapen.every(({ at }) => !at.startsWith('policy'));
+  const isReadable = fitting && model !== null && modelProblems.length === 0;
+  const recalled = isReadable ? recallPromises(model, definition, defined, sound) : null;
   const problems = [
     ...misshapen,
     ...modelProblems,
     ...policyProblems,
     ...(isGivenInFull ? findEmptyPolicy(definition, defined) : []),
-    ...(await checkPolicy(definition, defined, fitting ? model : null, sound.configureEnforcer)),
-    ...(fitting && model !== null && modelProblems.length === 0
-      ? await findHangingPatterns(model, defined.rules)
+    ...(recalled === null
+      ? await checkPolicy(definition, defined, fitting ? model : null, sound.configureEnforcer)
       : []),
+    ...(recalled === null && isReadable ? await findHangingPatterns(model, defined.rules) : []),
     ...checkSeeders(sound.seeders ?? [], casbinMigrations),
     ...migrationProblems,
   ];
@@ -119,12 +124,12 @@ export async function completeOptions(
   const given = options.logger ?? (await getSilentLogger());
   const logger = options.dryRun === true ? withFields(given, { dryRun: true }) : given;
   const progress = createProgressReporter(logger, options.onProgress);
-  const promises = await resolvePromises(model, definition, defined, options, progress).catch(
-    (error: unknown) => {
+  const promises =
+    recalled ??
+    (await resolvePromises(model, definition, defined, options, progress).catch((error: unknown) => {
       const message = `no enforcer can be made of this model and policy: ${reasonOf(error)}. Fix the model, or configureEnforcer.`;
       throw new InvalidOptionsError([{ code: 'MODEL_INVALID', at: 'model', message }]);
-    },
-  );
+    }));
   if (promises.problems.length > 0) throw new InvalidOptionsError(promises.problems);
 
   return {

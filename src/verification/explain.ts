@@ -115,7 +115,7 @@ interface RoleQuestionReader {
 
 /** The calls of role definitions in a matcher whose arguments are values of the request, of the rule, or literals. */
 function readQuestions(model: Model): RoleQuestionReader[] {
-  const nodes = [...walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''))];
+  const nodes = walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''));
   return nodes.flatMap((node): RoleQuestionReader[] => {
     const call = readCall(node);
     if (call === null || !isRoleDefinition(call.name)) return [];

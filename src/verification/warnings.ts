@@ -97,7 +97,7 @@ function isWildcard(value: string): boolean {
 
 /** Where the values of a `p` rule stand that the matcher uses in `r.x == p.y` only, or as the name of a role. */
 function literalPositions(model: Model, linksAreLiteral: boolean): Set<number> {
-  const nodes = [...walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''))];
+  const nodes = walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''));
   if (nodes.some((node) => readCall(node)?.name === 'eval')) return new Set();
   const used = nodes.flatMap((node) => identifier(node) ?? []);
   const compared = nodes.flatMap((node) => {

@@ -57,7 +57,7 @@ function problem(at: string, beginning: string) {
 describe('a function that remembers', () => {
   test('is called for other texts only, and gives the value for those that are asked for', () => {
     const calls: string[][] = [];
-    const join = rememberLast((...texts) => {
+    const join = rememberLast((...texts: string[]) => {
       calls.push(texts);
       return texts.join('+');
     });
@@ -78,7 +78,7 @@ describe('a function that remembers', () => {
 
   test('remembers what is undefined too', () => {
     let calls = 0;
-    const count = rememberLast(() => {
+    const count = rememberLast((_text: string) => {
       calls += 1;
       return undefined;
     });

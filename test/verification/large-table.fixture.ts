@@ -3,6 +3,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import { pino } from 'pino';
 import { type LivePolicy, readPolicy } from '../../src/bootstrap/read-policy.ts';
 import type { StoredRule } from '../../src/casbin/rule-row.ts';
+import { reachableScope } from '../../src/casbin/scope.ts';
 import type { AnyKysely, AnyTransaction } from '../../src/database/transaction.ts';
 import {
   bootstrapDatabase,
@@ -64,7 +65,9 @@ export async function verifyTwice(
     placeOf: () => '',
   });
   if (problems.length > 0) throw new Error(`The definition is refused: ${problems[0]?.message}`);
-  const options = { ...given, ...promises, progress };
+  const valuesAt = (position: number) => promises.expectations.valuesAt(position);
+  const reach = () => reachableScope(model, rules, valuesAt);
+  const options = { ...given, ...promises, reach, progress };
   const [part, whole] = await db.transaction().execute(async (trx) => {
     await store(trx, stored);
     const read = (verify: VerifyOptions) => readPolicy(trx, { ...options, verify }, 0);

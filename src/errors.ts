@@ -110,6 +110,7 @@ export type BootstrapErrorCode =
 
 /** The base of every error that this library throws on purpose. `message` says what, where and what to do. */
 export class BootstrapError extends Error {
+  /** What kind of failure it is. */
   readonly code: BootstrapErrorCode;
 
   constructor(code: BootstrapErrorCode, message: string, options?: ErrorOptions) {
@@ -197,14 +198,17 @@ export type ProblemCode =
 
 /** One thing that is wrong with the input: fact and remedy in `message`, the place in `at`. */
 export interface Problem {
+  /** What kind of problem it is; stable. */
   readonly code: ProblemCode;
   /** Where: an option's path (`policy.roles.user`), or a file with its line (`model.conf:11`). */
   readonly at: string;
+  /** What is wrong there, and what to do. */
   readonly message: string;
 }
 
 /** The input is wrong. Thrown before the database is touched, with every problem at once. */
 export class InvalidOptionsError extends BootstrapError {
+  /** Everything that is wrong; at least one. */
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
@@ -229,14 +233,17 @@ export class ConnectionError extends BootstrapError {}
 
 /** A session that stands in the way of a lock. */
 export interface LockHolder {
+  /** The process id of its backend, as in `pg_stat_activity`. */
   readonly pid: number;
+  /** Its `application_name`; empty where it has none. */
   readonly applicationName: string;
-  /** When its transaction began. */
+  /** When its transaction began; null where the role may not see it. */
   readonly since: Date | null;
 }
 
 /** A lock was not granted within `lockTimeoutMs`. Nothing was changed. */
 export class LockTimeoutError extends BootstrapError {
+  /** Who held it at the end of the wait; empty when it had been released by then, or the server does not tell. */
   readonly holders: readonly LockHolder[];
 
   constructor(message: string, holders: readonly LockHolder[], options?: ErrorOptions) {
@@ -261,6 +268,7 @@ export class PermissionError extends DatabaseError {
 
 /** Stored rules that no enforcer can read, or that do not fit the model, with the ids of their rows. */
 export class StoredRuleError extends BootstrapError {
+  /** The ids of the rows, all of them. */
   readonly ids: readonly number[];
 
   constructor(message: string, ids: readonly number[], code: BootstrapErrorCode = 'STORED_RULE_INVALID') {
@@ -293,6 +301,7 @@ export class MigrationBrokePolicyError extends MigrationError {
 
 /** A seeder threw; its own error is the `cause`. */
 export class SeederError extends BootstrapError {
+  /** The seeder's name. */
   readonly seeder: string;
 
   constructor(seeder: string, message: string, options?: ErrorOptions) {
@@ -303,6 +312,7 @@ export class SeederError extends BootstrapError {
 
 /** The live policy does not do what the definition promises; `report` has every finding. */
 export class VerificationError extends BootstrapError {
+  /** The report of the verification, with every finding. */
   readonly report: VerificationReport;
 
   constructor(message: string, report: VerificationReport) {

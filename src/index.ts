@@ -1,3 +1,10 @@
+/**
+ * Brings a PostgreSQL database to the state in which a Casbin application may start. {@link bootstrapDatabase} is
+ * the function to begin with.
+ *
+ * @module casbin-bootstrap
+ */
+
 export { bootstrapDatabase } from './bootstrap.ts';
 export type { ConfigureEnforcer } from './casbin/enforcer.ts';
 export { defaultModelPath } from './casbin/model-file.ts';
@@ -35,12 +42,14 @@ export {
   definePolicy,
   type PolicyDefinition,
   type PolicyRequest,
+  type RequestName,
   type RoleDefinition,
 } from './policy/definition.ts';
 export { loadPolicyFile } from './policy/policy-file.ts';
 export type { Rule } from './policy/rule.ts';
 export type { OnProgress, Progress } from './progress.ts';
 export type {
+  AppliedMigration,
   BootstrapReport,
   Coverage,
   Decision,
@@ -48,6 +57,7 @@ export type {
   Explanation,
   Holders,
   IntegrityFinding,
+  OmittedFindings,
   RowOrder,
   SeederReport,
   TakeoverReport,

@@ -3,8 +3,11 @@
  * an object with an `event`, and a sentence.
  */
 export interface LoggerLike {
+  /** For what is there already, such as a row that need not be inserted. */
   debug(fields: object, message?: string): void;
+  /** For what is done: a migration, an inserted row, progress. */
   info(fields: object, message?: string): void;
+  /** For what somebody should look at: drift, rules inserted again, a table taken over. */
   warn(fields: object, message?: string): void;
   /** For tenants that failed. Default: `warn`. */
   error?(fields: object, message?: string): void;

@@ -13,6 +13,7 @@ export interface Progress {
   readonly tenant?: string;
   /** How many rules, rows or decisions are done, of the `total`. */
   readonly done: number;
+  /** How many there are to do. It may be corrected while the step goes on. */
   readonly total: number;
 }
 

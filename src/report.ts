@@ -8,11 +8,24 @@ export interface TakeoverReport {
 
 /** What one seeder found and did. */
 export interface SeederReport {
+  /** The seeder's name; `rbac` is the policy's. */
   readonly name: string;
+  /** How many rows it inserted. */
   readonly inserted: number;
+  /** How many it found. */
   readonly existing: number;
+  /** Both together. */
   readonly total: number;
+  /** How long it took, in milliseconds. */
   readonly durationMs: number;
+}
+
+/** A migration that a bootstrap applied. */
+export interface AppliedMigration {
+  /** Its key in the list of migrations. */
+  readonly name: string;
+  /** Always `applied`: one that fails ends the bootstrap with an error. */
+  readonly status: 'applied';
 }
 
 /** What a bootstrap did, or under `dryRun` would do. */
@@ -21,11 +34,15 @@ export interface BootstrapReport {
   readonly dryRun: boolean;
   /** Whether anything was written; under `dryRun`, whether anything would be. */
   readonly changed: boolean;
-  readonly migrations: readonly { readonly name: string; readonly status: 'applied' }[];
+  /** The migrations that were applied, in that order; this package's and the seeders' come before the application's. */
+  readonly migrations: readonly AppliedMigration[];
   /** Null when there was nothing to take over. */
   readonly takeover: TakeoverReport | null;
+  /** What each seeder did, in the order in which they ran; the policy's comes first. */
   readonly seeders: readonly SeederReport[];
+  /** How the policy decides as it was committed. */
   readonly verification: VerificationReport;
+  /** From the call to the commit, in milliseconds; waiting for a lock counts. */
   readonly durationMs: number;
 }
 
@@ -56,18 +73,23 @@ export interface VerificationFailure extends Explanation {
   readonly kind: 'missing-rule' | 'decision' | 'never' | 'drift' | 'structure';
   /** The values of the request, in the order of the model's request definition; empty for a missing rule. */
   readonly request: readonly string[];
+  /** What the definition says; null for a missing rule. */
   readonly expected: Decision | null;
+  /** What the enforcer answers; null for a missing rule. */
   readonly actual: Decision | null;
+  /** The whole finding as text. */
   readonly message: string;
 }
 
 /** Something about stored rules that does not read back as written. */
 export interface IntegrityFinding {
+  /** A `failure` makes the report not `ok`; a `warning` does not. */
   readonly severity: 'failure' | 'warning';
   /** The ids of the rows concerned. */
   readonly ids: readonly number[];
   /** The first of them, ptype first. */
   readonly rule: readonly string[];
+  /** The whole finding as text. */
   readonly message: string;
 }
 
@@ -75,10 +97,13 @@ export interface IntegrityFinding {
 export interface DriftFinding extends Explanation {
   /** The request that is decided otherwise; empty for a rule that changes none of the expectations. */
   readonly request: readonly string[];
+  /** What the definition says; null for a rule that changes none of the expectations. */
   readonly expected: Decision | null;
+  /** What the enforcer answers; null for a rule that changes none of the expectations. */
   readonly actual: Decision | null;
   /** Who has what the first of the added rules gives; null for a link between resources. */
   readonly holders: Holders | null;
+  /** The whole finding as text. */
   readonly message: string;
 }
 
@@ -105,7 +130,9 @@ export interface VerificationScope {
 
 /** How many of the defined rules decided at least one expectation. */
 export interface Coverage {
+  /** How many did. */
   readonly covered: number;
+  /** How many are defined. */
   readonly total: number;
   /** The others, ptype first: nothing was proved of them. */
   readonly uncovered: readonly (readonly string[])[];
@@ -123,32 +150,50 @@ export interface VerificationWarning {
   readonly count: number;
   /** The first ten of them, ptype first. */
   readonly rules: readonly (readonly string[])[];
+  /** What is not proved, and what to do. */
   readonly message: string;
 }
 
 /** What to do about defined rules that are stored in another order than they are defined in, where that decides. */
 export interface RowOrder {
+  /** What to do, as text. */
   readonly advice: string;
   /** SQL that puts them in that order, in one transaction; empty where it would move others too. */
   readonly statements: readonly string[];
 }
 
-/** The outcome of holding the live policy against the definition. */
+/** Findings that are counted and not listed. */
+export interface OmittedFindings {
+  /** How many more failures there are. */
+  readonly failures: number;
+  /** How many more drift findings there are. */
+  readonly drift: number;
+}
+
+/** How the live policy compares to the definition. */
 export interface VerificationReport {
+  /** Whether there is no failure: neither in `failures` nor among the integrity findings. */
   readonly ok: boolean;
   /** How many requests were decided. */
   readonly checks: number;
   /** How many of them were allowed. */
   readonly allowed: number;
+  /** Promises of the definition that the live policy does not keep. */
   readonly failures: readonly VerificationFailure[];
+  /** Stored rules that do not read back as written. */
   readonly integrity: readonly IntegrityFinding[];
+  /** What the live policy has beyond the definition. */
   readonly drift: readonly DriftFinding[];
-  /** How many more failures and drift findings there are, which are counted and not listed. */
-  readonly omitted: { readonly failures: number; readonly drift: number };
+  /** How many more findings there are than are listed. */
+  readonly omitted: OmittedFindings;
+  /** How much of the rule table was read. */
   readonly scope: VerificationScope;
+  /** How many of the defined rules were tried. */
   readonly coverage: Coverage;
+  /** What was not proved, although nothing is wrong. */
   readonly warnings: readonly VerificationWarning[];
   /** Null unless failures are due to the order of the rows. */
   readonly rowOrder: RowOrder | null;
+  /** How long it took, in milliseconds. */
   readonly durationMs: number;
 }

@@ -8,7 +8,9 @@ import { reasonOf } from './text.ts';
 
 /** A pool that is made for one tenant, and ended after it: a `pg.Pool`, or the embedded pool. */
 export interface OwnPool extends PoolLike {
+  /** Closes the pool; a promise is awaited. */
   end?(): unknown;
+  /** Calls the listener with an error of a client that nobody uses at the moment. */
   on?(event: 'error', listener: (error: Error) => void): unknown;
 }
 

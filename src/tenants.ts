@@ -21,16 +21,23 @@ export interface TenantsOptions extends Omit<BootstrapOptions, 'schema'> {
 /** What became of one tenant. */
 export type TenantReport =
   | {
+      /** The tenant's. */
       readonly name: string;
+      /** Its bootstrap was committed, or had nothing to do. */
       readonly status: 'bootstrapped';
+      /** What was done. */
       readonly report: BootstrapReport;
-      /** From its turn to its end, with the making and ending of its pool. */
+      /** From its turn to its end in milliseconds, with the making and ending of its pool. */
       readonly durationMs: number;
     }
   | {
+      /** The tenant's. */
       readonly name: string;
+      /** Nothing of it was changed, unless `error` says otherwise. */
       readonly status: 'failed';
+      /** What bootstrapDatabase would have thrown for it alone. */
       readonly error: BootstrapError;
+      /** From its turn to its end in milliseconds, with the making and ending of its pool. */
       readonly durationMs: number;
     };
 
@@ -38,18 +45,23 @@ export type TenantReport =
 export interface TenantsReport {
   /** Whether none has failed. */
   readonly ok: boolean;
+  /** How many tenants there were. */
   readonly total: number;
+  /** How many of them were bootstrapped. */
   readonly succeeded: number;
+  /** How many of them failed. */
   readonly failed: number;
   /** In how many anything was written; under `dryRun`, would be. */
   readonly changed: number;
   /** In the order in which they were given. */
   readonly tenants: readonly TenantReport[];
+  /** From the call to the end of the last tenant, in milliseconds. */
   readonly durationMs: number;
 }
 
 /** The async iterable of tenants threw; those that it gave before were bootstrapped, and `report` says how. */
 export class TenantSourceError extends BootstrapError {
+  /** What became of the tenants that were read. */
   readonly report: TenantsReport;
 
   constructor(cause: unknown, report: TenantsReport) {

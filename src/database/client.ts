@@ -3,23 +3,30 @@ import { kindOf } from '../text.ts';
 
 /** A row set as `pg` returns it. */
 export interface QueryResultLike {
+  /** One object a row, keyed by the names of the columns. */
   // biome-ignore lint/suspicious/noExplicitAny: rows are as wide as SQL; each caller names the columns it asked for
   rows: any[];
+  /** How many rows it returned or changed; null for a command that does neither. */
   rowCount: number | null;
+  /** The first word of the statement, as `SELECT`. */
   command: string;
 }
 
 /** One connection: a checked-out `pg` client satisfies it. */
 export interface ClientLike {
+  /** Runs one statement, with `$1`, `$2` … in it for the values; rejects with the server's error. */
   query(text: string, values?: unknown[]): Promise<QueryResultLike>;
   /** Returns the client to its pool; with an error, the pool destroys it. */
   release?(error?: Error | boolean): void;
+  /** Calls the listener with an error that belongs to no statement, such as the end of the connection. */
   on?(event: 'error', listener: (error: Error) => void): unknown;
+  /** Takes such a listener off again. */
   removeListener?(event: 'error', listener: (error: Error) => void): unknown;
 }
 
 /** Where connections come from: `pg.Pool` satisfies it, and so does the embedded PGlite pool. */
 export interface PoolLike {
+  /** Resolves to a client that nobody else uses until it is released. */
   connect(): Promise<ClientLike>;
 }
 

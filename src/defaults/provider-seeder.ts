@@ -4,13 +4,21 @@ import type { Seeder } from '../seeding/seeder.ts';
 
 /** A row of `providers`. What is left out gets the column's default. */
 export type Provider = {
+  /** What identifies it: unique in the table. */
   readonly slug: string;
+  /** The name that people see. */
   readonly name: string;
+  /** A group of providers, as `brokerage` or `bank`. Default: `other`. */
   readonly category?: string;
+  /** How users connect to it, as `oauth2`, `api_key` or `file_import`. */
   readonly credential_type: string;
+  /** What it offers, in a sentence. Default: null. */
   readonly description?: string;
+  /** The address of a logo. Default: null. */
   readonly logo_url?: string | null;
+  /** The address of its website. Default: null. */
   readonly website_url?: string | null;
+  /** Whether users may connect to it. Default: true. */
   readonly is_active?: boolean;
 };
 

@@ -5,6 +5,7 @@ import { InvalidOptionsError } from '../errors.ts';
 import { kindOf } from '../text.ts';
 import { type Engine, startEngine } from './engine.ts';
 
+/** Where the embedded database keeps its data. */
 export interface EmbeddedPoolOptions {
   /** The folder that keeps the data; created if it is not there. Default: none, the data is in memory. */
   dataDir?: string;
@@ -21,10 +22,10 @@ export interface EmbeddedPool extends PoolLike {
 /**
  * Gives PGlite, PostgreSQL in WebAssembly, as a pool for development: no server, no installation.
  *
- * @throws InvalidOptionsError for options that are none
- *
  * It starts at the first `connect()`, which rejects with a `ConnectionError` when `@electric-sql/pglite` is
  * not installed, when the folder can't be used, or when another process has it open for longer than 50 s.
+ *
+ * @throws InvalidOptionsError when `options` is not an object, or `dataDir` is not the path of a folder
  */
 export function createEmbeddedPool(options: EmbeddedPoolOptions = {}): EmbeddedPool {
   const message = explainUnfit(options);

@@ -2,19 +2,23 @@ import type { Kysely } from 'kysely';
 
 /** A Kysely migration. Structural, as the type moved between Kysely 0.28 and 0.29. */
 export interface Migration {
+  /** Makes the change, in the transaction of the bootstrap. */
   // biome-ignore lint/suspicious/noExplicitAny: as in Kysely: a migration sees the schema of its own time
   up(db: Kysely<any>): Promise<void>;
+  /** Undoes it. A bootstrap never calls it. */
   // biome-ignore lint/suspicious/noExplicitAny: as above
   down?(db: Kysely<any>): Promise<void>;
 }
 
 /** Where an application's migrations come from; Kysely's FileMigrationProvider is one. */
 export interface MigrationProvider {
+  /** Resolves to the migrations by name. They run in the order of their names. */
   getMigrations(): Promise<Record<string, Migration>>;
 }
 
 /** The application's migrations, where they are recorded, and in which order they run: as of Kysely's Migrator. */
 export interface MigrationSettings {
+  /** Where the migrations come from. */
   readonly provider: MigrationProvider;
   /** Default: `kysely_migration`. Changing it later runs all of them again. */
   readonly tableName?: string;
@@ -45,6 +49,7 @@ export const PACKAGE_LIST: MigrationList = {
   allowUnorderedMigrations: true,
 };
 
+/** Migrations by name. They run in the order of their names, as by Kysely's Migrator. */
 export type Migrations = Readonly<Record<string, Migration>>;
 
 /** Whether a provider comes with settings. A single migration may be called `provider`, too. */

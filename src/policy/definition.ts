@@ -4,6 +4,7 @@ export interface RoleDefinition<
   Resource extends string = string,
   Action extends string = string,
 > {
+  /** The roles whose permissions it has too. */
   readonly inherits?: readonly Role[];
   /** Resource → actions. */
   readonly permissions?: { readonly [Name in Resource]?: readonly Action[] };
@@ -25,6 +26,7 @@ export interface PolicyDefinition<
   Resource extends string = string,
   Action extends string = string,
 > {
+  /** Each role by its name. They compile to `p` and `g` rules. */
   readonly roles?: { readonly [Name in Role]: RoleDefinition<Role, Resource, Action> };
   /** Rules for any model, ptype first: `['p', 'alice', 'data1', 'read']`. They come after those of `roles`. */
   readonly rules?: readonly (readonly string[])[];
@@ -38,8 +40,8 @@ export interface PolicyDefinition<
   readonly samples?: readonly (readonly string[])[];
 }
 
-/** The names that requests are made of: those of the role form, or any string where there are raw rules. */
-type Known<Name extends string, Rules> = Rules extends undefined ? Name : string;
+/** The names that requests may be made of: those of the role form, or any string where there are raw rules. */
+export type RequestName<Name extends string, Rules> = Rules extends undefined ? Name : string;
 
 /**
  * Declares a policy. The names of roles, resources and actions are inferred: a misspelt one in `inherits`,
@@ -65,11 +67,11 @@ export function definePolicy<
 >(definition: {
   readonly roles?: { readonly [Name in Role]: RoleDefinition<NoInfer<Role>, Resource, Action> };
   readonly rules?: Rules;
-  readonly allow?: readonly NoInfer<PolicyRequest<Known<Role, Rules>, Resource, Action>>[];
-  readonly deny?: readonly NoInfer<PolicyRequest<Known<Role, Rules>, Resource, Action>>[];
-  readonly never?: readonly NoInfer<PolicyRequest<Known<Role, Rules>, Resource, Action>>[];
+  readonly allow?: readonly NoInfer<PolicyRequest<RequestName<Role, Rules>, Resource, Action>>[];
+  readonly deny?: readonly NoInfer<PolicyRequest<RequestName<Role, Rules>, Resource, Action>>[];
+  readonly never?: readonly NoInfer<PolicyRequest<RequestName<Role, Rules>, Resource, Action>>[];
   readonly samples?: PolicyDefinition['samples'];
-}): PolicyDefinition<Known<Role, Rules>, Known<Resource, Rules>, Known<Action, Rules>>;
+}): PolicyDefinition<RequestName<Role, Rules>, RequestName<Resource, Rules>, RequestName<Action, Rules>>;
 export function definePolicy(definition: object): object {
   return definition;
 }

@@ -2,7 +2,9 @@ import { shorten } from '../text.ts';
 
 /** One policy line: a ptype (`p`, `p2`, `g`, `g2` …) and its values. */
 export interface Rule {
+  /** Which definition of the model it belongs to. */
   readonly ptype: string;
+  /** In the order of that definition, without the ptype. */
   readonly values: readonly string[];
 }
 

@@ -20,6 +20,7 @@ const FEW_ROWS = 10_000;
 export interface RowSeederOptions<R extends object> {
   /** The seeder's name, unique within a bootstrap. */
   readonly name: string;
+  /** The table to fill, in the schema of the bootstrap. */
   readonly table: string;
   /** The columns that identify a row. The table needs a unique constraint on exactly these. */
   readonly key: (keyof R & string) | readonly (keyof R & string)[];

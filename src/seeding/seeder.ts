@@ -14,6 +14,7 @@ export interface SeederContext {
    */
   // biome-ignore lint/suspicious/noExplicitAny: a seeder knows its own tables, the library can't
   readonly db: Transaction<any>;
+  /** The logger of the bootstrap. */
   readonly logger: LoggerLike;
   /** The hardened Casbin adapter, on the same transaction. */
   readonly adapter: CasbinAdapter;
@@ -32,7 +33,9 @@ export interface SeederContext {
 
 /** How many rows a seeder inserted, and how many it found. */
 export interface SeederResult {
+  /** How many rows it inserted. */
   readonly inserted: number;
+  /** How many it found. */
   readonly existing: number;
 }
 
@@ -57,6 +60,7 @@ export interface Seeder {
    * writes nothing; a seeder without it is asked to seed at every start.
    */
   isSeeded?(context: SeederContext): Promise<boolean>;
+  /** Inserts what is missing, and tells how much that was. */
   seed(context: SeederContext): Promise<SeederResult>;
 }
 

@@ -13,6 +13,7 @@ import { type CheckRules, loadRules, type PolicyFilter } from './load.ts';
 
 export type { CheckRules } from './load.ts';
 
+/** Where the adapter's table is. */
 export interface AdapterOptions {
   /** The schema of the `casbin` table. Default: wherever the connection's `search_path` finds it. */
   readonly schema?: string | undefined;
@@ -60,6 +61,7 @@ export function createCheckedAdapter(
 
 /** An adapter with everything that a Casbin enforcer can ask for. */
 export interface CasbinAdapter extends BatchAdapter, UpdatableAdapter, FilteredAdapter {
+  /** Loads the rules that the filter lets in; all of them without a filter. */
   loadFilteredPolicy(model: Model, filter?: PolicyFilter | null): Promise<void>;
   /** Whether what was loaded last may be a part of the policy only: the enforcer then refuses to save. */
   isFiltered(): boolean;

@@ -4,8 +4,8 @@ import { tokensOf } from '../casbin/model.ts';
 import type { PolicyDefinition, PolicyRequest } from '../policy/definition.ts';
 import type { Decision } from '../report.ts';
 import { reasonOf } from '../text.ts';
+import { isEnforcer } from './enforcer-source.ts';
 import { explainAnswer, formatRequest } from './explain-answer.ts';
-import { isEnforcer } from './target.ts';
 
 /**
  * For an application to name its policy in, once, so that a misspelt name in a test does not compile. Otherwise
@@ -25,18 +25,23 @@ import { isEnforcer } from './target.ts';
 // biome-ignore lint/suspicious/noEmptyInterface: filled by applications
 export interface Register {}
 
-type RegisteredSubject = Register extends { subject: infer Subject extends string } ? Subject : never;
-
 /** The values of a request: those of the policy in {@link Register}, or any strings, and objects for attributes. */
 export type RequestArguments = Register extends {
+  /** The type of the application's policy. */
   policy: PolicyDefinition<infer Role, infer Resource, infer Action>;
 }
   ? string extends Role
-    ? AnyRequest
+    ? (string | object)[]
     : [...PolicyRequest<Role | RegisteredSubject, Resource, Action>]
-  : AnyRequest;
+  : (string | object)[];
 
-type AnyRequest = (string | object)[];
+/** The names that {@link Register} adds to the roles of the policy: its `subject`, or none. */
+export type RegisteredSubject = Register extends {
+  /** The type of the names, as `'alice' | 'bob'`. */
+  subject: infer Subject extends string;
+}
+  ? Subject
+  : never;
 
 declare module 'vitest' {
   // biome-ignore lint/suspicious/noExplicitAny: Vitest declares it so, and merged declarations must be the same
@@ -50,29 +55,30 @@ declare module 'vitest' {
 
 expect.extend({ toAllow, toDeny });
 
-type Request = readonly (string | object)[];
+type GivenRequest = readonly (string | object)[];
 
-interface Outcome {
+/** What a matcher tells Vitest. */
+interface MatcherResult {
   readonly pass: boolean;
   readonly message: () => string;
 }
 
 /** Passes when the enforcer allows the request. Rejects, also under `not`, when it can't decide. */
-function toAllow(this: MatcherState, received: unknown, ...request: Request): Promise<Outcome> {
+function toAllow(this: MatcherState, received: unknown, ...request: GivenRequest): Promise<MatcherResult> {
   return checkDecision(received, request, 'allow', this.isNot);
 }
 
 /** Passes when the enforcer denies the request. Rejects, also under `not`, when it can't decide. */
-function toDeny(this: MatcherState, received: unknown, ...request: Request): Promise<Outcome> {
+function toDeny(this: MatcherState, received: unknown, ...request: GivenRequest): Promise<MatcherResult> {
   return checkDecision(received, request, 'deny', this.isNot);
 }
 
 async function checkDecision(
   received: unknown,
-  request: Request,
+  request: GivenRequest,
   hoped: Decision,
   isNot: boolean,
-): Promise<Outcome> {
+): Promise<MatcherResult> {
   if (!isEnforcer(received)) {
     throw new TypeError('toAllow and toDeny need a Casbin enforcer: await expect(enforcer).toAllow(…)');
   }
@@ -84,7 +90,7 @@ async function checkDecision(
 }
 
 /** What the enforcer's own `enforce` answers: that is what the application will ask, cached or not. */
-async function decide(enforcer: Enforcer, request: Request): Promise<boolean> {
+async function decide(enforcer: Enforcer, request: GivenRequest): Promise<boolean> {
   const tokens = tokensOf(enforcer.getModel(), 'r');
   if (tokens.length !== request.length) {
     throw new TypeError(

@@ -14,7 +14,7 @@ import { RuleSet } from '../policy/rule-set.ts';
 import type { Expectation } from '../verification/expectations.ts';
 import { collectPromises } from '../verification/promises.ts';
 import { NO_ROLE } from '../verification/requests.ts';
-import { enforcerOf, isEnforcer, type Target } from './target.ts';
+import { type EnforcerSource, enforcerOf, isEnforcer } from './enforcer-source.ts';
 
 /** What a policy is tested on. */
 export interface PolicyTestOptions extends EnforcerOptions {
@@ -23,7 +23,7 @@ export interface PolicyTestOptions extends EnforcerOptions {
    * what it returns may not be there while tests are being collected. Default: an enforcer in memory, on the
    * definition alone, which is asked only what stands under `allow`, `deny` and `never`.
    */
-  readonly target?: Target | (() => Target | Promise<Target>);
+  readonly target?: EnforcerSource | (() => EnforcerSource | Promise<EnforcerSource>);
 }
 
 /** Groups, in order, and what they are called. */

@@ -16,7 +16,9 @@ export interface TestDatabase extends AsyncDisposable {
   readonly pool: EmbeddedPool;
   /** Has the policy loaded, and saves to the database. */
   readonly enforcer: Enforcer;
+  /** What the bootstrap did. */
   readonly report: BootstrapReport;
+  /** Ends the database; its data is gone. */
   end(): Promise<void>;
 }
 

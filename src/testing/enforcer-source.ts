@@ -4,7 +4,7 @@ import type { PoolLike } from '../database/client.ts';
 import type { EnforcerOptions } from '../options.ts';
 
 /** Where decisions are asked for: an enforcer, or a database that one is made on. */
-export type Target = Enforcer | PoolLike;
+export type EnforcerSource = Enforcer | PoolLike;
 
 /** Whether a value is an enforcer. Not instanceof: Casbin has two builds, and tests may hold the other one's. */
 export function isEnforcer(value: unknown): value is Enforcer {
@@ -12,6 +12,6 @@ export function isEnforcer(value: unknown): value is Enforcer {
 }
 
 /** The enforcer that is given, or a new one on the database that is. */
-export async function enforcerOf(target: Target, options: EnforcerOptions): Promise<Enforcer> {
+export async function enforcerOf(target: EnforcerSource, options: EnforcerOptions): Promise<Enforcer> {
   return isEnforcer(target) ? target : createEnforcer(target, options);
 }

@@ -21,7 +21,7 @@ const UUID_V7 = sql`
 `;
 
 /** By PostgreSQL's names. A wider text type does no harm. */
-const COLUMN_TYPES = {
+const PROVIDER_COLUMNS = {
   id: ['uuid'],
   slug: ['character varying(50)', 'character varying', 'text'],
   name: ['character varying(100)', 'character varying', 'text'],
@@ -56,7 +56,7 @@ const COMMENTS = {
 /** The table of financial data providers. An existing one of this shape is completed. */
 export const providers: Migration = {
   async up(db: Kysely<unknown>) {
-    await refuseAnotherShape(db, 'providers', COLUMN_TYPES, WITHOUT_PROVIDERS);
+    await refuseAnotherShape(db, 'providers', PROVIDER_COLUMNS, WITHOUT_PROVIDERS);
     await db.schema
       .createTable('providers')
       .ifNotExists()

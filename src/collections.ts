@@ -87,3 +87,8 @@ export function collectAncestors(
   }
   return ancestors;
 }
+
+/** Whether two lists have the same texts in the same order. */
+export function isSameList(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((value, index) => value === other[index]);
+}

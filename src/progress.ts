@@ -21,11 +21,11 @@ export interface Progress {
 export type OnProgress = (progress: Progress) => void;
 
 /** Tells how far the step has come; as often as one likes, as most of it is not passed on. A total can be corrected. */
-export type Report = (done: number, total?: number) => void;
+export type ReportDone = (done: number, total?: number) => void;
 
 /** Hands on how far long work has come, to the log and to who asked for it. */
 export interface ProgressReporter {
-  start(step: Progress['step'], total: number, name?: string): Report;
+  start(step: Progress['step'], total: number, name?: string): ReportDone;
   /** The same for one of many tenants. */
   of(whose: { readonly tenant: string }): ProgressReporter;
 }

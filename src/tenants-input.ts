@@ -58,7 +58,7 @@ export class TenantSource {
     let index = 0;
     try {
       for await (const tenant of this.#tenants) {
-        yield { tenant, name: nameOf(tenant, index), problems: check(tenant, index) };
+        yield { tenant, name: nameOfTenant(tenant, index), problems: check(tenant, index) };
         index++;
       }
     } catch (thrown) {
@@ -135,19 +135,19 @@ function tenantCheck(): TenantCheck {
     const isMaker = typeof output.pool === 'function';
     const misfits = isMaker ? [] : checkPool(output.pool).map((problem) => within(at, adviseMaker(problem)));
     if (misfits.length > 0) return misfits;
-    return [...checkName(output.name, at, names), ...(isMaker ? [] : checkHome(output, at, homes))];
+    return [...checkTenantName(output.name, at, names), ...(isMaker ? [] : checkHome(output, at, homes))];
   };
 }
 
 /** What a tenant is called: by its name or, if it has none, by where it was given. */
-function nameOf(input: unknown, index: number): string {
+function nameOfTenant(input: unknown, index: number): string {
   const given: unknown = Object(input).name;
   return typeof given === 'string' && given !== '' ? given : `tenants[${index}]`;
 }
 
 function placeOf(input: unknown, index: number): string {
   const place = `tenants[${index}]`;
-  const called = nameOf(input, index);
+  const called = nameOfTenant(input, index);
   return called === place ? place : `${place} ${formatText(called)}`;
 }
 
@@ -159,7 +159,7 @@ function adviseMaker(problem: Problem): Problem {
   return { ...problem, message: `${problem.message} Or give a function that makes one when its turn comes.` };
 }
 
-function checkName(given: string, at: string, names: Set<string>): Problem[] {
+function checkTenantName(given: string, at: string, names: Set<string>): Problem[] {
   const taken = names.has(given);
   names.add(given);
   if (!taken) return [];

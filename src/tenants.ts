@@ -178,17 +178,17 @@ async function withTenantPool<T>(
   work: (pool: PoolLike) => Promise<T>,
 ): Promise<T> {
   if (typeof tenant.pool !== 'function') return work(tenant.pool);
-  const pool = await makePool(tenant.pool);
+  const pool = await makeTenantPool(tenant.pool);
   // Without a listener, an idle client that the server ends would end the process.
   pool.on?.('error', () => {});
   try {
     return await work(pool);
   } finally {
-    await endPool(pool, logger);
+    await endTenantPool(pool, logger);
   }
 }
 
-async function makePool(make: () => OwnPool | Promise<OwnPool>): Promise<OwnPool> {
+async function makeTenantPool(make: () => OwnPool | Promise<OwnPool>): Promise<OwnPool> {
   let pool: OwnPool;
   try {
     pool = await make();
@@ -202,7 +202,7 @@ async function makePool(make: () => OwnPool | Promise<OwnPool>): Promise<OwnPool
 }
 
 /** By now the tenant is bootstrapped, or not: a pool that can't be ended changes nothing about that. */
-async function endPool(pool: OwnPool, logger: LoggerLike): Promise<void> {
+async function endTenantPool(pool: OwnPool, logger: LoggerLike): Promise<void> {
   try {
     await pool.end?.();
   } catch (error) {

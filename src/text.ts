@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-const SHOWN_LENGTH = 300;
+const REASON_LENGTH = 300;
 
 /** What a thrown value says for itself, on one line: anything may be thrown, and errors may have no message. */
 export function reasonOf(thrown: unknown): string {
@@ -20,7 +20,7 @@ function withoutPeriod(text: string): string {
 }
 
 /** The beginning of a text that may be of any length. */
-export function shorten(text: string, length = SHOWN_LENGTH): string {
+export function shorten(text: string, length = REASON_LENGTH): string {
   return text.length > length ? `${text.slice(0, length).toWellFormed()}…` : text;
 }
 

@@ -108,7 +108,7 @@ async function findBrokenLinks(
 }
 
 /** How many changed rules a message lists. */
-const SHOWN_RULES = 20;
+const SHOWN_CHANGES = 20;
 
 /** Names the migration, the decisions that it broke, and the rules that it removed and added. */
 async function brokenBy(
@@ -121,8 +121,8 @@ async function brokenBy(
   const decisions = renderDecisions(broken, (total) => `${total} of the decisions that held before it:`);
   const structure = broken.filter(({ request }) => request.length === 0).map(({ message }) => message);
   const changes = [
-    ...listRules('It removed', subtract(before, after)),
-    ...listRules('It added', subtract(after, before)),
+    ...listChanges('It removed', subtract(before, after)),
+    ...listChanges('It added', subtract(after, before)),
   ];
   return new MigrationBrokePolicyError(
     migration,
@@ -142,11 +142,11 @@ function subtract(rules: readonly StoredRule[], others: readonly StoredRule[]): 
   return rules.filter((rule) => !keys.has(ruleKey(rule)));
 }
 
-function listRules(headline: string, rules: readonly StoredRule[]): string[] {
+function listChanges(headline: string, rules: readonly StoredRule[]): string[] {
   if (rules.length === 0) return [];
-  const more = rules.length > SHOWN_RULES ? [`  … and ${rules.length - SHOWN_RULES} more`] : [];
+  const more = rules.length > SHOWN_CHANGES ? [`  … and ${rules.length - SHOWN_CHANGES} more`] : [];
   return [
-    [`${headline}:`, ...rules.slice(0, SHOWN_RULES).map((rule) => `  ${formatRule(rule)}`), ...more].join(
+    [`${headline}:`, ...rules.slice(0, SHOWN_CHANGES).map((rule) => `  ${formatRule(rule)}`), ...more].join(
       '\n',
     ),
   ];

@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import {
   isEmptied,
   nameRuleTable,
-  PORTION,
+  READ_PORTION,
   readLivePolicy,
   selectReachable,
   selectWhole,
@@ -103,7 +103,7 @@ export interface PolicyQueries {
  */
 export function policyQueries(options: ReadingOptions): PolicyQueries {
   const { defined, model, verify } = options;
-  if (defined.rules.length > PORTION) return { queries: [], read: async () => null };
+  if (defined.rules.length > READ_PORTION) return { queries: [], read: async () => null };
   const scope = chooseScope(options, Number.POSITIVE_INFINITY);
   const count = sql`current_setting(${RULE_COUNT})::int`;
   const limit = defined.rules.length + WHOLE_TABLE_SLACK;
@@ -143,7 +143,7 @@ export async function readScope(
 }
 
 /** How many stored rules a message shows, for somebody to recognise the policy by. */
-const SHOWN_RULES = 3;
+const SHOWN_EXAMPLES = 3;
 
 /**
  * Refuses to add the default policy to somebody else's rules: a policy was forgotten where none was given, and rules
@@ -187,7 +187,7 @@ async function readForeignRules(
       from unnest(${ptypes}::text[], ${documents}::text[]) as known (ptype, rule)
       join ${table} stored on stored.ptype = known.ptype and stored.rule = known.rule::jsonb
     )
-    limit ${SHOWN_RULES}
+    limit ${SHOWN_EXAMPLES}
   `.execute(trx);
   if (rows.length === 0) return null;
   return rows.flatMap(({ ptype, rule }) =>
@@ -203,7 +203,7 @@ export function refuseForeignRules(
   // Of a table that was read in part, there may be rules although none was read.
   if (policyGiven || (scope === 'whole' && rules.length === 0)) return;
   if (defined.without(rules).length === defined.rules.length)
-    throw policyMissing(rules.slice(0, SHOWN_RULES));
+    throw policyMissing(rules.slice(0, SHOWN_EXAMPLES));
 }
 
 function policyMissing(examples: readonly Rule[]): DatabaseError {

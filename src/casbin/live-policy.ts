@@ -2,12 +2,12 @@ import { type RawBuilder, sql } from 'kysely';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
-import type { Report } from '../progress.ts';
+import type { ReportDone } from '../progress.ts';
 import { RuleReader, type RuleRow, type StoredRule } from './rule-row.ts';
 import type { Scope } from './scope.ts';
 
 /** How many rows are held at a time beside the rules that were made of those before; more are read in portions. */
-export const PORTION = 10_000;
+export const READ_PORTION = 10_000;
 
 /** PostgreSQL stores no text with this character, and refuses to look for one. */
 const NUL = '\0';
@@ -21,11 +21,11 @@ export async function readLivePolicy(
   trx: AnyTransaction,
   scope: Scope,
   known: RuleSet,
-  report: Report,
+  report: ReportDone,
 ): Promise<StoredRule[]> {
   const query = scope.kind === 'whole' ? selectWhole() : selectReachable(scope);
   const reader = new RuleReader(known);
-  if (known.rules.length <= PORTION) reader.read((await query.execute(trx)).rows);
+  if (known.rules.length <= READ_PORTION) reader.read((await query.execute(trx)).rows);
   else {
     let count = 0;
     for await (const rows of inPortions(trx, query)) {
@@ -71,10 +71,10 @@ async function* inPortions(trx: AnyTransaction, query: ReturnType<typeof selectW
   await sql`declare casbin_bootstrap_policy no scroll cursor for ${query}`.execute(trx);
   for (;;) {
     const { rows } = await sql<RuleRow>`
-      fetch ${sql.lit(PORTION)} from casbin_bootstrap_policy
+      fetch ${sql.lit(READ_PORTION)} from casbin_bootstrap_policy
     `.execute(trx);
     yield rows;
-    if (rows.length < PORTION) break;
+    if (rows.length < READ_PORTION) break;
   }
   await sql`close casbin_bootstrap_policy`.execute(trx);
 }

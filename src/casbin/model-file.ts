@@ -6,7 +6,12 @@ import { rememberLast } from '../collections.ts';
 import type { Problem } from '../errors.ts';
 import { formatText } from '../policy/rule.ts';
 import { reasonOf, shorten } from '../text.ts';
-import { copyModel, describeMissingDefinition, findMissingDefinitions } from './model.ts';
+import {
+  copyModel,
+  describeMissingDefinition,
+  findMissingDefinitions,
+  REQUIRED_DEFINITIONS,
+} from './model.ts';
 
 /** Where the default RBAC model lies: `model/rbac_model.conf` of this package. */
 export const defaultModelPath: string = createRequire(import.meta.url).resolve(
@@ -24,7 +29,7 @@ export function loadModelFile(path: string): LoadedModel {
   try {
     text = path === defaultModelPath ? readDefaultModel() : readModelFile(path);
   } catch (error) {
-    return { model: null, problems: [describeUnreadable(path, error)] };
+    return { model: null, problems: [describeUnreadableModel(path, error)] };
   }
   return readModelText(path, text);
 }
@@ -65,7 +70,7 @@ function make(at: string, load: () => LoadedModel): LoadedModel {
   }
 }
 
-function describeUnreadable(path: string, error: unknown): Problem {
+function describeUnreadableModel(path: string, error: unknown): Problem {
   if (path.includes('\n')) {
     const message =
       'it is the text of a model, not the path of one. Give newModelFromString(text), which casbin exports.';
@@ -90,14 +95,6 @@ function explainUnreadable(path: string, error: unknown): string {
   }
 }
 
-/** The sections that Casbin requires, and what each must define. */
-const REQUIRED: ReadonlyMap<string, string> = new Map([
-  ['request_definition', 'r'],
-  ['policy_definition', 'p'],
-  ['policy_effect', 'e'],
-  ['matchers', 'm'],
-]);
-
 interface Line {
   text: string;
   readonly number: number;
@@ -115,7 +112,7 @@ function checkModelText(path: string, text: string): Problem[] {
     const name = SECTION.exec(line)?.[1];
     return name === undefined ? [] : [{ name, number }];
   });
-  if (!sections.some(({ name }) => REQUIRED.has(name))) {
+  if (!sections.some(({ name }) => REQUIRED_DEFINITIONS.some(({ section }) => section === name))) {
     const message =
       'this is not a Casbin model: it has no section such as [request_definition]. Give the path of a .conf file.';
     return [{ code: 'MODEL_INVALID', at: path, message }];
@@ -125,7 +122,7 @@ function checkModelText(path: string, text: string): Problem[] {
   );
   const strayLines = lines.filter(({ text: line }) => !SECTION.test(line) && !line.includes('='));
   return [
-    ...findMissing(path, lines),
+    ...findMissingSections(path, lines),
     ...repeated.map(({ name, number }): Problem => {
       const message = `section [${name}] appears twice. Merge the two.`;
       return { code: 'MODEL_INVALID', at: `${path}:${number}`, message };
@@ -154,8 +151,8 @@ function findRepeated(path: string, lines: readonly Line[]): Problem[] {
   });
 }
 
-function findMissing(path: string, lines: readonly Line[]): Problem[] {
-  return [...REQUIRED].flatMap(([section, key]): Problem[] => {
+function findMissingSections(path: string, lines: readonly Line[]): Problem[] {
+  return REQUIRED_DEFINITIONS.flatMap(({ section, key }): Problem[] => {
     const start = lines.findIndex(({ text }) => text === `[${section}]`);
     if (start === -1) {
       const message = `section [${section}] is missing. Casbin needs it: add it.`;

@@ -1,13 +1,13 @@
 import { Assertion, type Model, newModel } from 'casbin';
 import type { Problem } from '../errors.ts';
 
-/** What an enforcer can't do without, by section, as a `.conf` file calls it. */
-const REQUIRED = new Map([
-  ['r', 'request_definition'],
-  ['p', 'policy_definition'],
-  ['e', 'policy_effect'],
-  ['m', 'matchers'],
-]);
+/** The definitions that Casbin requires, each with the section of a `.conf` file that it is in. */
+export const REQUIRED_DEFINITIONS = [
+  { key: 'r', section: 'request_definition' },
+  { key: 'p', section: 'policy_definition' },
+  { key: 'e', section: 'policy_effect' },
+  { key: 'm', section: 'matchers' },
+] as const;
 
 /** The tokens of one definition (`r`, `p`, `p2` …) without their prefix: `['sub', 'obj', 'act']`. */
 export function tokensOf(model: Model, section: 'r' | 'p', key: string = section): string[] {
@@ -48,13 +48,13 @@ function copyDefinition(key: string, { value, tokens }: Assertion): Assertion {
 
 /** Definitions without which no request can be decided; a section may be there, and empty. */
 export function findMissingDefinitions(model: Model): Problem[] {
-  return [...REQUIRED]
-    .filter(([key]) => !model.model.get(key)?.has(key))
-    .map(([key, section]) => ({
+  return REQUIRED_DEFINITIONS.filter(({ key }) => !model.model.get(key)?.has(key)).map(
+    ({ key, section }) => ({
       code: 'MODEL_SECTION_MISSING',
       at: 'model',
       message: describeMissingDefinition(section, key, [...(model.model.get(key)?.keys() ?? [])]),
-    }));
+    }),
+  );
 }
 
 /** @param others what the section defines instead: `r2` serves an EnforceContext alone */

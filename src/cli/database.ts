@@ -44,12 +44,12 @@ export function openServer(databaseUrl: string): Database {
   return {
     pool,
     where: `PostgreSQL at ${host}:${port}/${database}, as ${user}`,
-    close: () => endPool(pool, sockets),
+    close: () => closePool(pool, sockets),
   };
 }
 
 /** A connection that nobody answers on would keep the process from ending: a pool does not wait for its sockets. */
-async function endPool(pool: pg.Pool, sockets: readonly Socket[]): Promise<void> {
+async function closePool(pool: pg.Pool, sockets: readonly Socket[]): Promise<void> {
   await pool.end();
   const open = sockets.filter((socket) => !socket.closed);
   const timer = setTimeout(() => {

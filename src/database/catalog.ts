@@ -115,7 +115,7 @@ export async function refuseAnotherShape(
 }
 
 /** What else can have the name of a table, by PostgreSQL's letters. */
-const KINDS: Readonly<Record<string, string>> = {
+const RELATION_KINDS: Readonly<Record<string, string>> = {
   v: 'a view',
   m: 'a materialized view',
   f: 'a foreign table',
@@ -132,7 +132,7 @@ async function refuseAnotherKind(db: AnyKysely, table: string, wayOut: string): 
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relname = ${table} and n.nspname = current_schema()
   `.execute(db);
-  const kind = KINDS[rows[0]?.kind ?? ''];
+  const kind = RELATION_KINDS[rows[0]?.kind ?? ''];
   if (kind === undefined) return;
   throw new DatabaseError(
     'TABLE_SHAPE',

@@ -138,7 +138,7 @@ export async function lockDirectory(directory: string, waitMs = WAIT_MS): Promis
   try {
     const deadline = Date.now() + waitMs;
     while (!tryLock(file.fd)) {
-      if (Date.now() >= deadline) throw await describeHolder(directory, path, waitMs);
+      if (Date.now() >= deadline) throw await folderInUse(directory, path, waitMs);
       await pause(POLL_MS);
     }
     await signWithPid(file);
@@ -154,7 +154,7 @@ async function signWithPid(file: FileHandle): Promise<void> {
   await file.write(`${process.pid}\n`);
 }
 
-async function describeHolder(directory: string, path: string, waitMs: number): Promise<ConnectionError> {
+async function folderInUse(directory: string, path: string, waitMs: number): Promise<ConnectionError> {
   // Windows does not let a locked file be read
   const pid = await readFile(path, 'utf8').catch(() => '');
   const holder = /^\d+$/.test(pid.trim()) ? `process ${pid.trim()}` : 'another process';

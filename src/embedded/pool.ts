@@ -28,7 +28,7 @@ export interface EmbeddedPool extends PoolLike {
  * @throws InvalidOptionsError when `options` is not an object, or `dataDir` is not the path of a folder
  */
 export function createEmbeddedPool(options: EmbeddedPoolOptions = {}): EmbeddedPool {
-  const message = explainUnfit(options);
+  const message = explainUnfitOptions(options);
   if (message !== null) {
     throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'options', message }]);
   }
@@ -36,7 +36,7 @@ export function createEmbeddedPool(options: EmbeddedPoolOptions = {}): EmbeddedP
   return createPool(() => startEngine(dataDir));
 }
 
-function explainUnfit(options: unknown): string | null {
+function explainUnfitOptions(options: unknown): string | null {
   if (typeof options !== 'object' || options === null) {
     return `must be an object of options, as { dataDir } (it is ${kindOf(options)}).`;
   }

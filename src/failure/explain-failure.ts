@@ -150,7 +150,7 @@ function explainConnectFailure(cause: unknown): BootstrapError {
   switch (errorCode(cause)) {
     case SQLSTATE.INVALID_PASSWORD:
     case SQLSTATE.INVALID_AUTHORIZATION:
-      return refused(reason, cause);
+      return loginRefused(reason, cause);
     case SQLSTATE.INVALID_CATALOG_NAME:
       return new ConnectionError(
         'DATABASE_MISSING',
@@ -169,7 +169,7 @@ function explainConnectFailure(cause: unknown): BootstrapError {
       return failed(reason, 'Run it again when the server is ready.', cause);
     default:
       // A password that is no string never gets to the server, and pg has no code for that.
-      if (reason.includes('password must be')) return refused(reason, cause);
+      if (reason.includes('password must be')) return loginRefused(reason, cause);
       return failed(reason, remedyFor(reason), cause);
   }
 }
@@ -185,7 +185,7 @@ function remedyForWait({ allInUse }: NoClientInTime): string {
     : `The server did not answer. ${unreachable} ${raise}`;
 }
 
-function refused(reason: string, cause: unknown): ConnectionError {
+function loginRefused(reason: string, cause: unknown): ConnectionError {
   const message = `The server refused the login: ${reason}. Check user and password, and the server's pg_hba.conf.`;
   return new ConnectionError('AUTHENTICATION_FAILED', message, { cause });
 }

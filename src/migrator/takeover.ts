@@ -4,7 +4,7 @@ import type { AnyTransaction } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
 import type { TakeoverReport } from '../report.ts';
 
-const COLUMN_TYPES = {
+const RULE_COLUMNS = {
   id: ['integer', 'bigint', 'smallint'],
   ptype: ['text', 'character varying', 'character varying(255)', 'character varying(100)'],
   rule: ['jsonb'],
@@ -20,7 +20,7 @@ const COLUMN_TYPES = {
  */
 export async function takeOver(trx: AnyTransaction, schema: string): Promise<TakeoverReport | null> {
   if ((await readColumns(trx, 'casbin', schema)) === null) return null;
-  await refuseAnotherShape(trx, 'casbin', COLUMN_TYPES);
+  await refuseAnotherShape(trx, 'casbin', RULE_COLUMNS);
   await refuseDivided(trx);
   // The constraint needs this lock anyway; taken now, no duplicate can come in between.
   await sql`lock table casbin in access exclusive mode`.execute(trx);

@@ -24,8 +24,8 @@ import { policySeeder } from '../seeding/policy-seeder.ts';
 import { checkSeeders, type RunnableSeeder } from '../seeding/seeder.ts';
 import { reasonOf } from '../text.ts';
 import type { Expectations } from '../verification/expectations.ts';
-import { resolveModel } from './model.ts';
 import { checkPolicy, findEmptyPolicy, recallPromises, resolvePolicy, resolvePromises } from './policy.ts';
+import { resolveModel } from './resolve-model.ts';
 
 /** Options that are complete and valid; nothing behind them checks again. */
 export interface ResolvedOptions {

@@ -18,14 +18,14 @@ const milliseconds = v.pipe(
 );
 
 /** PostgreSQL cuts longer identifiers off, silently. */
-const identifier = v.pipe(
+const identifierName = v.pipe(
   name,
   v.maxBytes(63, 'must not be longer than 63 bytes'),
   withoutNul(),
   v.check((value) => value.isWellFormed(), 'must not hold half of a surrogate pair'),
 );
 export const schema = v.pipe(
-  identifier,
+  identifierName,
   v.check((value) => !/^pg_|^information_schema$/.test(value), 'must not be one of PostgreSQL itself'),
   v.check((value) => value !== '$user', 'must not be "$user", which a search_path replaces by the role'),
 );
@@ -53,8 +53,8 @@ const migrationSettings = v.pipe(
   fields(
     {
       provider,
-      tableName: v.optional(identifier),
-      lockTableName: v.optional(identifier),
+      tableName: v.optional(identifierName),
+      lockTableName: v.optional(identifierName),
       allowUnorderedMigrations: flag,
     },
     'must be an object with a provider',
@@ -143,7 +143,7 @@ export const bootstrapEntries = {
   statementTimeoutMs: v.optional(milliseconds),
   idleInTransactionTimeoutMs: v.optional(milliseconds),
   dryRun: flag,
-  notifyChannel: optionalBy((input) => (input === false ? v.any() : identifier)),
+  notifyChannel: optionalBy((input) => (input === false ? v.any() : identifierName)),
   logger: v.optional(
     v.looseObject(
       {

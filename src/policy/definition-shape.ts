@@ -8,11 +8,11 @@ const text = v.string(({ input }) =>
   ['number', 'boolean'].includes(typeof input) ? 'must be a string: quote it' : 'must be a string',
 );
 const list = v.array(text, 'must be a list of strings');
-const names = unlessFine(isTextList, list);
+const nameList = unlessFine(isTextList, list);
 const role = fields(
   {
-    inherits: v.optional(names),
-    permissions: v.optional(dictionary(names, 'must be an object of resource → actions')),
+    inherits: v.optional(nameList),
+    permissions: v.optional(dictionary(nameList, 'must be an object of resource → actions')),
   },
   'must be an object with inherits and permissions',
 );

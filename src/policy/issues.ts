@@ -5,7 +5,7 @@ import { pathOf } from './place.ts';
 import { formatText } from './rule.ts';
 
 /** The type's name where valibot has it from a constructor. */
-const KINDS: Readonly<Record<string, string>> = {
+const RECEIVED_TYPES: Readonly<Record<string, string>> = {
   Object: 'an object',
   Array: 'a list',
   Function: 'a function',
@@ -28,7 +28,7 @@ export function describeIssue(issue: v.BaseIssue<unknown>, root: string): Proble
 function describeReceived({ type, input, received }: v.BaseIssue<unknown>): string {
   if (typeof input === 'string') return `is ${formatText(shorten(input, 80))}`;
   if (type === 'min_length') return `has ${received}`;
-  return `is ${KINDS[received] ?? received}`;
+  return `is ${RECEIVED_TYPES[received] ?? received}`;
 }
 
 /** An issue of the object itself, at the key that it lacks. */

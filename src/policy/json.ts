@@ -8,17 +8,14 @@ import {
 } from 'jsonc-parser';
 import type { Problem } from '../errors.ts';
 import { reasonOf } from '../text.ts';
-import { type Locate, locator, MAX_DEPTH, type Parsed } from './parsed.ts';
+import { type Locate, locator, MAX_DEPTH, type Parsed, refuseTooDeep, syntaxProblem } from './parsed.ts';
 import { recordPlaces } from './place.ts';
 
 /** Reads JSON, without comments and trailing commas. Never throws: what is wrong is in `problems`. */
 export function parseJson(file: string, text: string): Parsed {
   const locate = locator(file, text);
-  const tooDeep = findTooDeep(text);
-  if (tooDeep !== null) {
-    const message = `this is nested over ${MAX_DEPTH} levels deep.`;
-    return { value: undefined, problems: [syntaxProblem(locate(tooDeep), message)] };
-  }
+  const tooDeep = findDeepValue(text);
+  if (tooDeep !== null) return refuseTooDeep(locate(tooDeep));
   const errors: ParseError[] = [];
   const tree = parseTree(text, errors, { disallowComments: true });
   try {
@@ -43,7 +40,7 @@ const TOKEN = {
 } satisfies Record<string, SyntaxKind>;
 
 /** Where the first value begins that is nested too deep; the parser calls itself for each level. */
-function findTooDeep(text: string): number | null {
+function findDeepValue(text: string): number | null {
   const scanner = createScanner(text, true);
   let depth = 0;
   for (let token = scanner.scan(); token !== TOKEN.endOfFile; token = scanner.scan()) {
@@ -83,8 +80,4 @@ function firstOfEachLine(text: string, errors: readonly ParseError[]): ParseErro
 /** `PropertyNameExpected` → `property name expected`. */
 function inWords(name: string): string {
   return name.replaceAll(/\B[A-Z]/g, ' $&').toLowerCase();
-}
-
-function syntaxProblem(at: string, message: string): Problem {
-  return { code: 'POLICY_SYNTAX', at, message };
 }

@@ -10,6 +10,16 @@ export interface Parsed {
 /** How deep a file may be nested. A definition has five levels; what reads it may call itself for each of them. */
 export const MAX_DEPTH = 100;
 
+/** What is made of a file that is nested deeper, at the place where it is. */
+export function refuseTooDeep(at: string): Parsed {
+  const message = `this is nested over ${MAX_DEPTH} levels deep.`;
+  return { value: undefined, problems: [syntaxProblem(at, message)] };
+}
+
+export function syntaxProblem(at: string, message: string): Problem {
+  return { code: 'POLICY_SYNTAX', at, message };
+}
+
 /** Turns an offset in a text into a place: `file:line:column`, both counted from 1. */
 export type Locate = (offset: number) => string;
 

@@ -38,7 +38,7 @@ export async function loadPolicyFile(path: string): Promise<PolicyDefinition> {
     throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'path', message }]);
   }
   const { definition, problems } = await readPolicyFile(path);
-  const faults = definition === null ? [] : findFaults(definition);
+  const faults = definition === null ? [] : findPolicyFaults(definition);
   if (definition === null || problems.length + faults.length > 0) {
     throw new InvalidOptionsError([...problems, ...faults]);
   }
@@ -46,7 +46,7 @@ export async function loadPolicyFile(path: string): Promise<PolicyDefinition> {
 }
 
 /** What is wrong with a definition whatever the model. */
-function findFaults(definition: PolicyDefinition): Problem[] {
+function findPolicyFaults(definition: PolicyDefinition): Problem[] {
   const rules = compilePolicy(definition);
   return [
     ...findUndefinedRoles(definition),
@@ -67,7 +67,7 @@ export async function readPolicyFile(path: string): Promise<LoadedPolicy> {
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
   } catch (error) {
-    return { definition: null, problems: [describeUnreadable(path, error)] };
+    return { definition: null, problems: [describeUnreadablePolicy(path, error)] };
   }
   const parse = await load();
   const { value, problems } = parse(path, text);
@@ -84,7 +84,7 @@ function toDefinition(content: unknown): PolicyDefinition {
   return definition;
 }
 
-function describeUnreadable(path: string, error: unknown): Problem {
+function describeUnreadablePolicy(path: string, error: unknown): Problem {
   const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
   if (reason === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
     return { code: 'POLICY_SYNTAX', at: path, message: 'this is not text in UTF-8. Save it as UTF-8.' };

@@ -1,4 +1,4 @@
-import { HashTable, hashAll, hashText } from '../collections.ts';
+import { HashTable, hashAll, hashText, isSameList } from '../collections.ts';
 import type { Rule } from './rule.ts';
 
 /** Finds rules by what they say, among as many as a million. */
@@ -49,10 +49,6 @@ export function isSamePolicy(one: readonly Rule[], other: readonly Rule[]): bool
 /** Whether two rules say the same. */
 function isSameRule(one: Rule, other: Rule): boolean {
   return one.ptype === other.ptype && (one.values === other.values || isSameList(one.values, other.values));
-}
-
-function isSameList(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((value, index) => value === other[index]);
 }
 
 function hashRule(rule: Rule | undefined): number {

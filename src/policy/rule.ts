@@ -8,6 +8,11 @@ export interface Rule {
   readonly values: readonly string[];
 }
 
+/** A rule from its line: the ptype and the values. */
+export function toRule([ptype = '', ...values]: readonly string[]): Rule {
+  return { ptype, values };
+}
+
 /** A text that two rules share only when they are equal, for sets and maps. */
 export function ruleKey(rule: Rule): string {
   return JSON.stringify([rule.ptype, ...rule.values]);

@@ -17,7 +17,7 @@ import {
   type YAMLMap,
 } from 'yaml';
 import type { Problem } from '../errors.ts';
-import { type Locate, locator, MAX_DEPTH, type Parsed } from './parsed.ts';
+import { type Locate, locator, MAX_DEPTH, type Parsed, refuseTooDeep, syntaxProblem } from './parsed.ts';
 import { recordPlaces } from './place.ts';
 
 /** Reads YAML 1.2, with anchors, aliases and merge keys. Never throws: what is wrong is in `problems`. */
@@ -25,13 +25,15 @@ export function parseYaml(file: string, text: string): Parsed {
   const locate = locator(file, text);
   const tokens = [...new Parser().parse(text)];
   // The composer calls itself for each level.
-  const tooDeep = findTooDeep(tokens);
-  if (tooDeep !== null) return refused(locate(tooDeep), `this is nested over ${MAX_DEPTH} levels deep.`);
+  const tooDeep = findDeepNode(tokens);
+  if (tooDeep !== null) return refuseTooDeep(locate(tooDeep));
   // Its own search for duplicate keys compares each with each.
   const [document, second] = [
     ...new Composer({ merge: true, uniqueKeys: false }).compose(tokens, true, text.length),
   ];
-  if (document === undefined) return refused(file, 'this is not YAML.');
+  if (document === undefined) {
+    return { value: undefined, problems: [syntaxProblem(file, 'this is not YAML.')] };
+  }
   const problems = [...document.errors, ...document.warnings].map((error) =>
     describeYamlError(error, locate),
   );
@@ -48,7 +50,7 @@ export function parseYaml(file: string, text: string): Parsed {
 }
 
 /** Where the first node stands that is nested too deep. */
-function findTooDeep(tokens: readonly CST.Token[]): number | null {
+function findDeepNode(tokens: readonly CST.Token[]): number | null {
   const pending = tokens.map((token) => ({ token, depth: 0 }));
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { token, depth } = next;
@@ -64,14 +66,6 @@ function findTooDeep(tokens: readonly CST.Token[]): number | null {
 
 function describeYamlError({ message, pos }: YAMLError, locate: (offset: number) => string): Problem {
   return syntaxProblem(locate(pos[0]), `${message.replace(/\.$/, '')}.`);
-}
-
-function refused(at: string, message: string): Parsed {
-  return { value: undefined, problems: [syntaxProblem(at, message)] };
-}
-
-function syntaxProblem(at: string, message: string): Problem {
-  return { code: 'POLICY_SYNTAX', at, message };
 }
 
 /**

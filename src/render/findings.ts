@@ -116,7 +116,7 @@ function holdersLine(holders: Holders | null | undefined): string {
 export type Headline = (total: number) => string;
 
 /** More of one kind would bury the rest; the report itself has all of them. */
-const SHOWN = 50;
+const SHOWN_FINDINGS = 50;
 
 /** Renders a headline and a table of what it announces, cut after 50 rows; nothing when there is nothing to show. */
 function renderFindings<T>(
@@ -126,9 +126,9 @@ function renderFindings<T>(
   cells: (finding: T) => readonly string[],
 ): string[] {
   if (findings.length === 0) return [];
-  const hidden = findings.length - SHOWN;
+  const hidden = findings.length - SHOWN_FINDINGS;
   const rest = hidden > 0 ? `\n  … and ${count(hidden, 'more', 'more')}` : '';
-  const table = renderTable(columns, findings.slice(0, SHOWN).map(cells));
+  const table = renderTable(columns, findings.slice(0, SHOWN_FINDINGS).map(cells));
   return [`${headline(findings.length)}\n${table}${rest}`];
 }
 

@@ -1,3 +1,4 @@
+import { isSameList } from '../collections.ts';
 import type { Problem } from '../errors.ts';
 import { formatText } from '../policy/rule.ts';
 import { reasonOf } from '../text.ts';
@@ -13,10 +14,10 @@ function isRow(value: unknown): value is Row {
 /** What identifies a row, as one string: the same for rows that are given with equal keys. */
 function identityOf(row: Row, key: readonly string[]): string {
   const [only = '', ...others] = key;
-  return others.length === 0 ? toText(row[only]) : JSON.stringify(key.map((column) => toText(row[column])));
+  return others.length === 0 ? keyText(row[only]) : JSON.stringify(key.map((column) => keyText(row[column])));
 }
 
-function toText(value: unknown): string {
+function keyText(value: unknown): string {
   if (value instanceof Date) return value.toISOString();
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
@@ -49,10 +50,6 @@ export function groupByColumns(rows: readonly Row[]): readonly Group[] {
     group.rows.push(row);
   }
   return [...groups.values()];
-}
-
-function isSameList(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((column, index) => column === other[index]);
 }
 
 /** Rows as the JSON that `json_populate_recordset` reads: every type by its text form, bytes as bytea has them. */
@@ -121,7 +118,7 @@ function checkRow(
 function findUnfit(row: Row, index: number): readonly Problem[] {
   let problems = SOUND;
   for (const column of Object.keys(row)) {
-    const reason = explainUnfit(row[column]);
+    const reason = explainUnfitValue(row[column]);
     if (reason === null) continue;
     problems = [...problems, { code: 'ROW_INVALID', at: `rows[${index}].${column}`, message: reason }];
   }
@@ -145,7 +142,7 @@ function findDuplicate(
 }
 
 /** Why a value can't be stored in any column; null when it may be. */
-function explainUnfit(value: unknown): string | null {
+function explainUnfitValue(value: unknown): string | null {
   switch (typeof value) {
     case 'function':
     case 'symbol':

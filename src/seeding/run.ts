@@ -1,6 +1,6 @@
 import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
 import { isSameTransaction } from '../database/transaction.ts';
-import type { ProgressReporter, Report } from '../progress.ts';
+import type { ProgressReporter, ReportDone } from '../progress.ts';
 import type { SeederReport } from '../report.ts';
 import type { SeedingAdapter } from '../tables/adapter.ts';
 import type { RunnableSeeder, RunningContext, SeederLog, SeederResult } from './seeder.ts';
@@ -117,7 +117,7 @@ export function shareContext(
 }
 
 /** The context of one seeder, which tells its progress under its own name. */
-export function bindContext(shared: SharedContext, progress: Report): RunningContext {
+export function bindContext(shared: SharedContext, progress: ReportDone): RunningContext {
   const { db, logger, schema, firstRun, dryRun } = shared;
   return {
     db: db.withoutPlugins(),

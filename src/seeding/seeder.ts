@@ -98,7 +98,7 @@ export function checkSeeders(seeders: readonly Seeder[], packageMigrations: Migr
   return seeders.flatMap((seeder, index) => {
     const at = `seeders[${index}] ${formatText(seeder.name)}`;
     const own = runCheck(seeder).map((problem) => ({ ...problem, at: `${at} ${problem.at}` }));
-    return [...own, ...checkName(seeder, at, names), ...checkMigrations(seeder, at, migrations)];
+    return [...own, ...checkSeederName(seeder, at, names), ...checkMigrationNames(seeder, at, migrations)];
   });
 }
 
@@ -110,7 +110,7 @@ function runCheck(seeder: Seeder): readonly Problem[] {
   }
 }
 
-function checkName({ name }: Seeder, at: string, names: Set<string>): Problem[] {
+function checkSeederName({ name }: Seeder, at: string, names: Set<string>): Problem[] {
   const taken = names.has(name);
   names.add(name);
   if (!taken) return [];
@@ -118,7 +118,7 @@ function checkName({ name }: Seeder, at: string, names: Set<string>): Problem[] 
   return [{ code: 'SEEDER_DUPLICATE', at, message }];
 }
 
-function checkMigrations(seeder: Seeder, at: string, known: Map<string, unknown>): Problem[] {
+function checkMigrationNames(seeder: Seeder, at: string, known: Map<string, unknown>): Problem[] {
   return Object.entries(seeder.migrations ?? {}).flatMap(([name, migration]): Problem[] => {
     const other = known.get(name) ?? migration;
     known.set(name, migration);

@@ -8,7 +8,7 @@ import { shorten } from '../text.ts';
 /** The stock adapter's constraint, on `rule` alone: there `g2, a, b` collides with `g, a, b`. */
 const STOCK_CONSTRAINT = 'casbin_uniq_rule';
 
-const SHOWN_LENGTH = 100;
+const SHOWN_RULE_LENGTH = 100;
 
 /**
  * Runs a statement that reads or writes `rules` on the `casbin` table; its quoted name is `table`.
@@ -73,7 +73,7 @@ function ruleTooLong(table: string, rules: readonly Rule[], cause: unknown): Dat
   return new DatabaseError(
     'RULE_TOO_LONG',
     `A rule is too long for the indexes of ${table}, which take about 2.7 kB. ` +
-      `${which} has ${longest.length} characters: ${shorten(longest, SHOWN_LENGTH)}. Shorten its values.`,
+      `${which} has ${longest.length} characters: ${shorten(longest, SHOWN_RULE_LENGTH)}. Shorten its values.`,
     { cause },
   );
 }
@@ -88,14 +88,14 @@ export function requireStorable(rules: readonly Rule[]): void {
     ptype: rule?.ptype,
     values: rule?.values,
   }));
-  const problems = placed.flatMap(({ at, ptype, values }) => findFaults(at, ptype, values));
+  const problems = placed.flatMap(({ at, ptype, values }) => findRuleFaults(at, ptype, values));
   // Only strings can be looked into.
   const found = problems.length > 0 ? problems : findUnstorable(placed);
   if (found.length > 0) throw new InvalidOptionsError(found);
 }
 
 /** Casbin's types say string, but JavaScript callers hand it numbers, and it takes them. */
-function findFaults(at: string, ptype: unknown, values: unknown): Problem[] {
+function findRuleFaults(at: string, ptype: unknown, values: unknown): Problem[] {
   if (typeof ptype !== 'string') {
     return [{ code: 'RULE_INVALID', at, message: `its ptype is ${show(ptype)}, not a string. Give one.` }];
   }

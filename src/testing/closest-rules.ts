@@ -10,7 +10,7 @@ export interface NearMiss {
   readonly differences: readonly string[];
 }
 
-const SHOWN_RULES = 3;
+const SHOWN_MISSES = 3;
 
 /** How far a rule is from a request by one value: a role can be given; a pattern may match after all. */
 const WEIGHTS = { inherits: 0.9, equal: 1, other: 0.5 } as const;
@@ -44,7 +44,7 @@ export async function findClosestRules(
   return found
     .filter(({ differences }) => differences.length === fewest)
     .sort((a, b) => a.distance - b.distance)
-    .slice(0, SHOWN_RULES);
+    .slice(0, SHOWN_MISSES);
 }
 
 /** One line: `p, user, accounts, write — readonly is not user`. */

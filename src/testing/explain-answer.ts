@@ -8,13 +8,12 @@ import { formatRule, formatValue, type Rule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { Decision } from '../report.ts';
 import { shorten } from '../text.ts';
+import { PAST } from '../verification/decide.ts';
 import { explainer } from '../verification/explain.ts';
 import { describeMiss, findClosestRules, findUnknownValues } from './closest-rules.ts';
 
 /** A label and the lines beside it. */
 type Section = readonly [label: string, lines: readonly string[]];
-
-const PAST = { allow: 'allowed', deny: 'denied' } as const;
 
 /**
  * Why an enforcer answered as it did: the request, the answer, the rule that decided and the path of roles to it.

@@ -3,9 +3,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
 import { tokensOf } from '../casbin/model.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
-import { resolveModel } from '../options/model.ts';
 import { checkPolicy, findEmptyPolicy, resolvePolicy } from '../options/policy.ts';
 import { withoutMisshapen } from '../options/resolve.ts';
+import { resolveModel } from '../options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from '../options.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
@@ -54,7 +54,7 @@ export function policyTests(
   options: PolicyTestOptions & BootstrapOptions = {},
 ): void {
   describe('policy', async () => {
-    const { model, rules, expectations: all } = await readPolicy(definition, options);
+    const { model, rules, expectations: all } = await resolveTested(definition, options);
     const expectations =
       options.target === undefined ? all.filter(({ kind }) => !DECIDED_BY_DEFINITION.includes(kind)) : all;
     if (expectations.length === 0) throw new InvalidOptionsError([nothingToTest(options)]);
@@ -89,7 +89,7 @@ function nothingToTest({ target }: PolicyTestOptions): Problem {
   return { code: 'OPTION_INVALID', at: 'policy', message };
 }
 
-async function readPolicy(policy: PolicyDefinition | string, options: PolicyTestOptions) {
+async function resolveTested(policy: PolicyDefinition | string, options: PolicyTestOptions) {
   const { checkEnforcerShape, checkShape } = await import('../options/shape.ts');
   const misshapen = checkEnforcerShape(options);
   const sound = withoutMisshapen(options, misshapen);

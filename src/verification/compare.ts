@@ -3,15 +3,24 @@ import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
 import { isSamePolicy, type RuleSet } from '../policy/rule-set.ts';
-import type { Report } from '../progress.ts';
+import type { ReportDone } from '../progress.ts';
 import type { Decision, Explanation, VerificationFailure } from '../report.ts';
 import { type Difference, findCauses, partFinder } from './causes.ts';
-import { type Answer, breathe, createDecider, type Decider, decideAll, decisionOf, paced } from './decide.ts';
+import {
+  type Answer,
+  breathe,
+  createDecider,
+  type Decider,
+  decideAll,
+  decisionOf,
+  PAST,
+  paced,
+} from './decide.ts';
 import { type Expectation, type Expectations, isAsExpected } from './expectations.ts';
 import { explainer } from './explain.ts';
 
 /** Of each kind, so many decisions are explained and listed; the rest is counted. */
-const LISTED = 1_000;
+const LISTED_DECISIONS = 1_000;
 
 /** What is decided, on what. */
 export interface Comparison {
@@ -55,7 +64,7 @@ export function noDifferences(allowed: number): ComparedDecisions {
  */
 export async function compareDecisions(
   comparison: Comparison,
-  report: Report = () => {},
+  report: ReportDone = () => {},
 ): Promise<ComparedDecisions> {
   const { model, configureEnforcer, defined, live, expectations } = comparison;
   // The definition was decided on by an enforcer with this very policy: it would answer the same again.
@@ -96,7 +105,7 @@ export async function compareDecisions(
       failures.push({ kind: 'decision', ...found, message: describeUndecided(found) });
     else if (kind === 'never') failures.push({ kind, ...found, message: describeViolation(found) });
     else if (kind === 'drift') drift.push({ ...found, message: describeDrift(found) });
-    else failures.push({ kind, ...found, message: describeFailure(found) });
+    else failures.push({ kind, ...found, message: describeBrokenPromise(found) });
   }
   return { allowed, failures, drift, omitted };
 }
@@ -134,9 +143,9 @@ async function sortByCause(
     const failing = expectation.kind === 'never' ? 'never' : 'decision';
     const kind = onlyByAddition && failing !== 'never' && answer.error === null ? 'drift' : failing;
     counts[kind] += 1;
-    if (counts[kind] <= LISTED) sorted.push({ kind, expectation, answer, byAddition });
+    if (counts[kind] <= LISTED_DECISIONS) sorted.push({ kind, expectation, answer, byAddition });
   }
-  const beyond = (count: number) => Math.max(0, count - LISTED);
+  const beyond = (count: number) => Math.max(0, count - LISTED_DECISIONS);
   return {
     sorted,
     omitted: { failures: beyond(counts.never) + beyond(counts.decision), drift: beyond(counts.drift) },
@@ -154,7 +163,7 @@ export interface Differing {
 export async function findDiffering(
   decider: Decider,
   expectations: Expectations,
-  report: Report = () => {},
+  report: ReportDone = () => {},
 ): Promise<{ allowed: number; differing: Differing[] }> {
   const differing: Differing[] = [];
   let [count, allowed] = [0, 0];
@@ -171,8 +180,6 @@ export async function findDiffering(
 
 type Found = Explanation & { readonly request: readonly string[]; readonly actual: Decision };
 
-const PAST = { allow: 'allowed', deny: 'denied' } as const;
-
 export function describeMissing(rule: Rule): VerificationFailure {
   return {
     kind: 'missing-rule',
@@ -188,7 +195,7 @@ export function describeMissing(rule: Rule): VerificationFailure {
   };
 }
 
-function describeFailure({ request, actual, reason }: Found): string {
+function describeBrokenPromise({ request, actual, reason }: Found): string {
   return `"${request.join(', ')}" must be ${actual === 'allow' ? 'denied' : 'allowed'}, but is ${PAST[actual]}: ${reason}.`;
 }
 

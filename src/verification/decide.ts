@@ -76,6 +76,9 @@ function createSlicingDecider(enforcer: Enforcer): Decider {
   };
 }
 
+/** How a message tells a decision that was made. */
+export const PAST = { allow: 'allowed', deny: 'denied' } as const satisfies Record<Decision, string>;
+
 export function decisionOf({ allowed }: Answer): Decision {
   return allowed ? 'allow' : 'deny';
 }

@@ -3,7 +3,7 @@ import { roleCalls } from '../casbin/matcher.ts';
 import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { addTo } from '../collections.ts';
-import { formatRule, formatValue, type Rule, ruleKey } from '../policy/rule.ts';
+import { formatRule, formatValue, type Rule, ruleKey, toRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { DriftFinding, Holders } from '../report.ts';
 import { listNames } from '../text.ts';
@@ -12,7 +12,7 @@ import { breathe, paced } from './decide.ts';
 import { subjectOf } from './parts.ts';
 
 /** So many undefined rules are listed; the rest is counted. */
-const LISTED = 10_000;
+const LISTED_RULES = 10_000;
 
 /**
  * What is stored beyond the definition: the decisions that it changes, then each other rule of it. That is every
@@ -30,7 +30,7 @@ export async function findDrift(
 ): Promise<{ drift: DriftFinding[]; omitted: number }> {
   const named = new Set(decisions.flatMap(({ added }) => added.map((rule) => JSON.stringify(rule))));
   const rules = findUndefined(model, live, defined).filter((rule) => !named.has(ruleKey(rule)));
-  const listed = rules.slice(0, LISTED);
+  const listed = rules.slice(0, LISTED_RULES);
   await breathe();
 
   const roleOf = roleReader(model);
@@ -52,10 +52,6 @@ export async function findDrift(
   });
   for await (const rule of paced(listed)) drift.push(describeUndefined(rule, holdersAt(drift.length)));
   return { drift, omitted: rules.length - listed.length };
-}
-
-function toRule([ptype = '', ...values]: readonly string[]): Rule {
-  return { ptype, values };
 }
 
 function findUndefined(model: Model, live: readonly StoredRule[], defined: RuleSet): StoredRule[] {

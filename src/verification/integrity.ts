@@ -20,14 +20,14 @@ export function checkIntegrity(
   const lengths = ruleLengthsOf(model);
   return [
     ...live.flatMap((rule) => [
-      ...checkShape(rule, lengths),
+      ...checkRuleShape(rule, lengths),
       ...checkReading(rule, () => stockLoadable || defined.has(rule)),
     ]),
     ...checkOrder(model, live),
   ];
 }
 
-function checkShape(rule: StoredRule, lengths: ReadonlyMap<string, number>): IntegrityFinding[] {
+function checkRuleShape(rule: StoredRule, lengths: ReadonlyMap<string, number>): IntegrityFinding[] {
   const length = lengths.get(rule.ptype);
   if (length === undefined) {
     const message = `The model has no "${rule.ptype}": createEnforcer refuses this rule, and Casbin's own loaders leave it out silently. Define it in the model, or delete the rule.`;

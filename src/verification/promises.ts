@@ -3,7 +3,7 @@ import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { Problem } from '../errors.ts';
 import type { PolicyDefinition, Request } from '../policy/definition.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
-import type { Report } from '../progress.ts';
+import type { ReportDone } from '../progress.ts';
 import type { Coverage, Decision, VerificationWarning } from '../report.ts';
 import { CoverageMeter } from './coverage.ts';
 import { type Answer, breathe, createDecider, type Decider, decisionOf, paced } from './decide.ts';
@@ -36,7 +36,7 @@ export interface PromiseOptions {
   readonly configureEnforcer: ConfigureEnforcer | undefined;
   /** Tells where a written expectation stands. */
   readonly placeOf: (kind: keyof WrittenExpectations, index: number) => string;
-  readonly report?: Report;
+  readonly report?: ReportDone;
   readonly sampleSize?: number;
 }
 

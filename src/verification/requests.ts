@@ -42,7 +42,7 @@ function collectSubjects(rules: readonly Rule[], { roles }: Parts): string[] {
 
 function collectDomains(rules: readonly Rule[], parts: Parts): Map<string, Domain> {
   const domains = new Map<string, Domain>();
-  const domainOf = (name: string): Domain => {
+  const domainCalled = (name: string): Domain => {
     const domain = domains.get(name) ?? { subjects: new Set(), permissions: [] };
     domains.set(name, domain);
     return domain;
@@ -53,7 +53,7 @@ function collectDomains(rules: readonly Rule[], parts: Parts): Map<string, Domai
   for (const { ptype, values } of rules) {
     const take = (token: string) => values[parts.policyTokens.indexOf(token)] ?? '';
     if (ptype === 'p') {
-      const domain = domainOf(parts.domain === null ? '' : take(parts.domain));
+      const domain = domainCalled(parts.domain === null ? '' : take(parts.domain));
       domain.subjects.add(take(parts.subject));
       // The rule's own values where they will do: a million rules are not copied.
       const fits = isSameOrder && values.length === positions.length;
@@ -61,7 +61,7 @@ function collectDomains(rules: readonly Rule[], parts: Parts): Map<string, Domai
       for (const variant of expand(permission)) domain.permissions.push(variant);
     } else if (parts.roles.get(ptype) === 'in domain') {
       const [child = '', parent = '', domain = ''] = values;
-      domainOf(domain).subjects.add(child).add(parent);
+      domainCalled(domain).subjects.add(child).add(parent);
     }
   }
   return domains;

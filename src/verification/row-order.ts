@@ -4,7 +4,7 @@ import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
-import { formatRule, type Rule } from '../policy/rule.ts';
+import { formatRule, toRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { VerificationFailure, VerificationReport } from '../report.ts';
 import { decideAll, decisionOf } from './decide.ts';
@@ -181,10 +181,6 @@ function inversionFinder(defined: RuleSet, live: readonly StoredRule[]) {
     }
     return `the order of the rows decides: "${formatRule(early.rule)}" (row ${early.rule.id}) is stored before "${formatRule(late.rule)}", which is defined before it`;
   };
-}
-
-function toRule([ptype = '', ...values]: readonly string[]): Rule {
-  return { ptype, values };
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Request } from '../policy/definition.ts';
 import { subjectOf } from './parts.ts';
 
 /** Up to so many rules are looked through one by one, rather than looked up by each name that may match. */
-const FEW = 16;
+const LOOKED_THROUGH = 16;
 
 /**
  * Finds the `p` rules that a request can match, without going through all of them.
@@ -79,7 +79,7 @@ export class RuleIndex {
     const hash = this.#hashRequest(request);
     if (this.#subject === null) return [...this.#byValues.find(hash)];
     const names = this.reach(request[this.#subject.request] ?? '');
-    const few = takeFew(this.#byValues.find(hash), Math.max(FEW, names.size));
+    const few = takeFew(this.#byValues.find(hash), Math.max(LOOKED_THROUGH, names.size));
     if (few !== null) return few.filter((position) => names.has(this.#subjectAt(position)));
     const positions = [...names].flatMap((name) => [...this.#bySubject.find(hashText(name, hash))]);
     return [...new Set(positions)].sort((a, b) => a - b);

@@ -2,7 +2,7 @@ import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { isSamePolicy, type RuleSet } from '../policy/rule-set.ts';
-import type { Report } from '../progress.ts';
+import type { ReportDone } from '../progress.ts';
 import type {
   Coverage,
   VerificationFailure,
@@ -58,7 +58,10 @@ export const NOT_VERIFIED: VerificationReport = {
  * A difference counts by its cause. What a missing rule has changed is a failure; what added rules have
  * changed, one way or the other, is drift. A broken role hierarchy ends it before any decision.
  */
-export async function verifyPolicy(verification: Verification, report?: Report): Promise<VerificationReport> {
+export async function verifyPolicy(
+  verification: Verification,
+  report?: ReportDone,
+): Promise<VerificationReport> {
   const started = performance.now();
   const { model, configureEnforcer, defined, expectations, coverage, warnings, live, scope, strict } =
     verification;

@@ -112,14 +112,14 @@ function literalPositions(model: Model, linksAreLiteral: boolean): Set<number> {
 }
 
 /** So many rules are named; a generated policy may have a million of them. */
-const SHOWN = 10;
+const NAMED_RULES = 10;
 
 function warning(
   code: VerificationWarning['code'],
   rules: readonly Rule[],
   message: string,
 ): VerificationWarning {
-  const shown = rules.slice(0, SHOWN).map(({ ptype, values }) => [ptype, ...values]);
+  const shown = rules.slice(0, NAMED_RULES).map(({ ptype, values }) => [ptype, ...values]);
   return { code, count: rules.length, rules: shown, message };
 }
 
@@ -128,7 +128,7 @@ function countRules({ length }: readonly Rule[], one: string, more = one): strin
 }
 
 function listRules(rules: readonly Rule[]): string {
-  const shown = rules.slice(0, SHOWN).map((rule) => `"${formatRule(rule)}"`);
+  const shown = rules.slice(0, NAMED_RULES).map((rule) => `"${formatRule(rule)}"`);
   const hidden = rules.length - shown.length;
   return [...shown, ...(hidden > 0 ? [`and ${hidden} more`] : [])].join('; ');
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, loadPolicyFile, type Migration, type Seeder } from '../../src/index.ts';
-import { writeTemporary } from '../policy/folder.ts';
+import { writeTemporary } from '../policy/temporary-file.ts';
 import { createDatabase } from '../support/database.ts';
 
 /** Names that every object has in JavaScript. */

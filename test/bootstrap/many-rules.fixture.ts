@@ -1,4 +1,4 @@
 /** A definition of more rules than are read or written at once, each of which allows one request. */
-export function manyRules(count = 12_000) {
+export function policyOfManyRules(count = 12_000) {
   return { rules: Array.from({ length: count }, (_, n) => ['p', `role${n % 100}`, `data${n}`, 'read']) };
 }

@@ -1,7 +1,7 @@
 import { newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
 import { bootstrapDatabase, createEnforcer, verifyDatabase } from '../../src/index.ts';
-import { writeTemporary } from '../policy/folder.ts';
+import { writeTemporary } from '../policy/temporary-file.ts';
 import { problemsOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { modelText } from '../verification/verify.fixture.ts';

@@ -3,9 +3,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase, definePolicy } from '../../src/index.ts';
-import { createFolder } from '../embedded/folder.ts';
 import { STARTS_PGLITE } from '../embedded/timeout.ts';
 import { createDatabase } from '../support/database.ts';
+import { createFolder } from '../support/folder.ts';
 import { runCli } from './run-cli.ts';
 
 describe('casbin-bootstrap seed, on a server', () => {

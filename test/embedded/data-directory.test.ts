@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { lockDirectory } from '../../src/embedded/engine.ts';
 import { createEmbeddedPool, type EmbeddedPool } from '../../src/embedded/index.ts';
+import { createFolder } from '../support/folder.ts';
 import { runProcesses } from '../support/processes.ts';
-import { createFolder } from './folder.ts';
 import { STARTS_PGLITE } from './timeout.ts';
 
 const INSERT = new URL('./children/insert.mjs', import.meta.url);

@@ -1,7 +1,7 @@
 import { readdir, readlink } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { lockDirectory } from '../../src/embedded/engine.ts';
-import { createFolder } from './folder.ts';
+import { createFolder } from '../support/folder.ts';
 
 test('a locked folder can be locked again only after its release', async () => {
   const folder = await createFolder();

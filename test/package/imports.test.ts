@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { writeTemporary } from '../policy/folder.ts';
+import { writeTemporary } from '../policy/temporary-file.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The packages that a process has loaded a file of, by what V8 counts as covered: of either module system. */

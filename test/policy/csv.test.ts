@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { definePolicy, loadPolicyFile, policyToCsv } from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { csvExamples } from './csv-examples.ts';
-import { problemsOf, writeTemporary } from './folder.ts';
+import { loadProblems, writeTemporary } from './temporary-file.ts';
 
 const fileSystem = {
   readFileSync: (path: string) => readFileSync(path),
@@ -79,7 +79,7 @@ test('every rule that CSV can not carry is named', async () => {
         ['#p', 'x', 'y'],
       ],
     });
-  expect(await problemsOf(write(), '')).toEqual([
+  expect(await loadProblems(write(), '')).toEqual([
     expect.stringMatching(/policy\.rules\[1\] VALUE_DISTORTED rule "p, " padded", x"/),
     expect.stringMatching(/policy\.rules\[2\] VALUE_DISTORTED /),
     expect.stringMatching(/policy\.rules\[3\] VALUE_DISTORTED /),

@@ -4,7 +4,7 @@ import { definePolicy, InvalidOptionsError, loadPolicyFile, type PolicyDefinitio
 import { resolveOptions } from '../../src/options/resolve.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { ruleKey } from '../../src/policy/rule.ts';
-import { writeTemporary } from './folder.ts';
+import { writeTemporary } from './temporary-file.ts';
 
 const pool = { connect: () => Promise.reject(new Error('no database is needed')) };
 

@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 import { loadPolicyFile } from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { formatRule } from '../../src/policy/rule.ts';
-import { problemsOf, writeTemporary } from './folder.ts';
+import { loadProblems, writeTemporary } from './temporary-file.ts';
 
 async function problemsIn(name: string, text: string): Promise<string[]> {
   const path = await writeTemporary(name, text);
-  return problemsOf(loadPolicyFile(path), path);
+  return loadProblems(loadPolicyFile(path), path);
 }
 
 test('what is misshapen in YAML is told all at once, each with its line and column', async () => {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { bootstrapDatabase, definePolicy, loadPolicyFile } from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { ruleKey } from '../../src/policy/rule.ts';
-import { problemsOf, writeTemporary } from './folder.ts';
+import { loadProblems, writeTemporary } from './temporary-file.ts';
 
 const definition = definePolicy({
   roles: {
@@ -54,7 +54,7 @@ test('a file of expectations is spread into the definition that it belongs to, a
   expect(policy.never).toEqual([['viewer', 'invoices', 'read']]);
   expect(compilePolicy(policy).map(({ at }) => at)).toEqual([`${rules}:1:1`, `${rules}:2:1`, `${rules}:5:1`]);
   const bootstrapped = bootstrapDatabase({ connect: neverConnected }, { policy });
-  expect(await problemsOf(bootstrapped, expectations)).toEqual([
+  expect(await loadProblems(bootstrapped, expectations)).toEqual([
     expect.stringContaining('2:5 EXPECTATION_CONTRADICTED'),
   ]);
 });
@@ -62,7 +62,7 @@ test('a file of expectations is spread into the definition that it belongs to, a
 test('a misspelt name in a file of expectations is found, though the request would be denied as promised', async () => {
   const path = await writeTemporary('expectations.yaml', 'never:\n  - [viewr, invoices, write]\n');
   const policy = { ...definition, ...(await loadPolicyFile(path)) };
-  const problems = await problemsOf(bootstrapDatabase({ connect: neverConnected }, { policy }), path);
+  const problems = await loadProblems(bootstrapDatabase({ connect: neverConnected }, { policy }), path);
   expect(problems).toEqual([
     '2:6 REQUEST_NAME_UNKNOWN no role of this definition is called "viewr". Correct it, or give the definition a list of rules, even an empty one, if the request is right.',
   ]);
@@ -74,7 +74,7 @@ test('a bootstrap takes a path, and tells the problems of the file beside those 
     { connect: neverConnected },
     { policy: path, model: 'missing.conf' },
   );
-  expect(await problemsOf(bootstrapped, path)).toEqual([
+  expect(await loadProblems(bootstrapped, path)).toEqual([
     expect.stringContaining('missing.conf MODEL_NOT_FOUND'),
     expect.stringContaining('3:16 ROLE_UNDEFINED'),
   ]);
@@ -82,7 +82,7 @@ test('a bootstrap takes a path, and tells the problems of the file beside those 
 
 test('a bootstrap reports a file that can not be read', async () => {
   const bootstrapped = bootstrapDatabase({ connect: neverConnected }, { policy: 'missing.yaml' });
-  expect(await problemsOf(bootstrapped, 'missing.yaml')).toEqual([
+  expect(await loadProblems(bootstrapped, 'missing.yaml')).toEqual([
     expect.stringContaining(
       `POLICY_NOT_FOUND the policy file ${resolve('missing.yaml')} can't be read (ENOENT).`,
     ),
@@ -91,7 +91,7 @@ test('a bootstrap reports a file that can not be read', async () => {
 
 test('a missing file, a folder, an unknown ending and another encoding are told apart', async () => {
   const file = await writeTemporary('policy.csv', Buffer.from('p, a, b, c', 'utf16le').fill(0xff, 0, 1));
-  const failure = async (path: string) => (await problemsOf(loadPolicyFile(path), path))[0];
+  const failure = async (path: string) => (await loadProblems(loadPolicyFile(path), path))[0];
 
   expect(await failure(`${file}.yaml`)).toMatch(/POLICY_NOT_FOUND .*ENOENT/);
   expect(await failure(join(file, '..'))).toMatch(/POLICY_NOT_FOUND .*\.yaml, \.yml, \.json, \.csv/);

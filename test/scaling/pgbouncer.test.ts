@@ -10,7 +10,7 @@ import {
   verifyDatabase,
 } from '../../src/index.ts';
 import { readRules } from '../bootstrap/database-state.fixture.ts';
-import { manyRules } from '../bootstrap/many-rules.fixture.ts';
+import { policyOfManyRules } from '../bootstrap/many-rules.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { pgBouncerProgram, startPgBouncer } from '../support/pgbouncer.ts';
 import { runProcesses } from '../support/processes.ts';
@@ -122,7 +122,7 @@ describe.skipIf(pgBouncerProgram === undefined)('through PgBouncer in transactio
 
   test('writes and reads a policy in portions, and leaves no cursor behind', async () => {
     const { database, pool } = await openBouncer();
-    const options = { policy: manyRules(), seeders: [] };
+    const options = { policy: policyOfManyRules(), seeders: [] };
     const through = pool();
 
     await bootstrapDatabase(through, options);

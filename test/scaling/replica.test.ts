@@ -11,7 +11,7 @@ import {
   verifyDatabase,
 } from '../../src/index.ts';
 import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
-import { manyRules } from '../bootstrap/many-rules.fixture.ts';
+import { policyOfManyRules } from '../bootstrap/many-rules.fixture.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { caughtUp, startStandby } from '../support/standby.ts';
 import { openWire } from '../support/wire.ts';
@@ -80,7 +80,7 @@ describe('a streaming replica', () => {
   });
 
   test('verifies a policy that is read in portions', async () => {
-    const options = { policy: manyRules(), seeders: [] };
+    const options = { policy: policyOfManyRules(), seeders: [] };
     await bootstrapDatabase(writer, options);
     await caughtUp(primary, replica);
 

@@ -1,7 +1,7 @@
 import { type Enforcer, newEnforcer } from 'casbin';
 import { expect, test } from 'vitest';
 import '../../src/testing/index.ts';
-import { DENY_OVERRIDE, DOMAINS, enforcerOf, model, RULES } from './models.fixture.ts';
+import { DENY_OVERRIDE, DOMAINS, enforcerOf, model, RULES } from './enforcers.fixture.ts';
 
 /** What stands below the first line of the message with which the opposite expectation fails. */
 async function explain(enforcer: Enforcer, ...request: string[]): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { newCachedEnforcer, newEnforcer, StringAdapter } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import '../../src/testing/index.ts';
-import { builds, enforcerOf, model, RULES } from './models.fixture.ts';
+import { builds, enforcerOf, model, RULES } from './enforcers.fixture.ts';
 
 describe.each(builds)('an enforcer of the $build build', ({ casbin }) => {
   test('is held to what it allows and denies', async () => {

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { bootstrapDatabase, defaultPolicy, definePolicy } from '../../src/index.ts';
 import { policyTests } from '../../src/testing/index.ts';
 import { useDatabase } from '../support/database.ts';
-import { DOMAINS, model, RULES } from './models.fixture.ts';
+import { DOMAINS, model, RULES } from './enforcers.fixture.ts';
 import { runVitest } from './run-vitest.ts';
 
 const policy = definePolicy({

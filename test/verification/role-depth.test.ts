@@ -2,7 +2,7 @@ import { DefaultRoleManager, type Enforcer, newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, createEnforcer, definePolicy, loadPolicyFile } from '../../src/index.ts';
 import { checkStructure } from '../../src/verification/structure.ts';
-import { writeTemporary } from '../policy/folder.ts';
+import { writeTemporary } from '../policy/temporary-file.ts';
 import { problemsOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { modelText, rule, verifyRules } from './verify.fixture.ts';

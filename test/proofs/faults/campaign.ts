@@ -31,7 +31,7 @@ const OPTIONS = {
 /** More than all the limits together. */
 const HANGING_MS = 30_000;
 
-const CHILD = fileURLToPath(new URL('./children/bootstrap.mjs', import.meta.url));
+const CHILD = fileURLToPath(new URL('./children/interrupted-bootstrap.mjs', import.meta.url));
 
 export const KINDS = ['cut', 'stall', 'delay', 'terminate', 'cancel', 'kill'] as const;
 type Kind = (typeof KINDS)[number] | 'failover';

@@ -14,7 +14,7 @@ export async function writeTemporary(name: string, content: string | Uint8Array)
 }
 
 /** The problems that a load fails with, one a line: `3:5 OPTION_INVALID message`. */
-export async function problemsOf(loading: Promise<unknown>, path: string): Promise<string[]> {
+export async function loadProblems(loading: Promise<unknown>, path: string): Promise<string[]> {
   const error = await loading.then(
     () => null,
     (thrown: unknown) => thrown,

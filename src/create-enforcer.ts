@@ -56,7 +56,7 @@ function requireFit({ model: given, schema }: EnforcerOptions): CheckRules {
     const shown = misfits.slice(0, SHOWN_ROWS);
     const more = misfits.length > shown.length ? `; and ${misfits.length - shown.length} more` : '';
     const verb = misfits.length === 1 ? 'does' : 'do';
-    const used = given === undefined ? 'the default model, which is used as none was given' : 'the model';
+    const used = given === undefined ? 'the default model, because no model was given' : 'the model';
     throw new StoredRuleError(
       `${misfits.length} of ${rules.length} stored rules ${verb} not fit ${used} (${describeMisfits(shown, lengths)}${more}). ` +
         'Nothing was loaded, because Casbin would not decide as these rules say. ' +

@@ -8,8 +8,8 @@ export type BootstrapErrorCode =
    */
   | 'INVALID_OPTIONS'
   /**
-   * No connection to the server could be had. Check that it runs, host and port, and that the pool has a
-   * free client.
+   * No connection to the server was possible. Check host and port, that the server runs, and that the pool
+   * has a free client.
    */
   | 'CONNECTION_FAILED'
   /** The server refused the login. Check user and password, and `pg_hba.conf`. */
@@ -22,23 +22,23 @@ export type BootstrapErrorCode =
    */
   | 'CONNECTION_LOST'
   /**
-   * The connection ended during the commit, so that nobody knows whether it took place. Run it again, which
-   * is safe in both cases.
+   * The connection ended during the commit, so it is unknown whether the changes were committed. Run it
+   * again, which is safe in both cases.
    */
   | 'OUTCOME_UNKNOWN'
   /**
-   * Somebody else held a lock for longer than `lockTimeoutMs`. Wait for those whom the message names, or
-   * raise the limit.
+   * Another session held a lock for longer than `lockTimeoutMs`. Wait for the sessions that the message
+   * names, or raise the limit.
    */
   | 'LOCK_TIMEOUT'
   /**
-   * A statement took longer than it may. Run it again, or raise `statementTimeoutMs` or the role's
+   * A statement took longer than allowed. Run it again, or raise `statementTimeoutMs` or the role's
    * `statement_timeout`.
    */
   | 'STATEMENT_TIMEOUT'
   /**
-   * There is something to do, and the server only reads, as a standby does. Run the bootstrap on the
-   * primary once.
+   * Changes are needed, but the server is read-only, such as a standby. Run the bootstrap on the primary
+   * once.
    */
   | 'READ_ONLY_DATABASE'
   /**
@@ -46,7 +46,7 @@ export type BootstrapErrorCode =
    * `remedies`.
    */
   | 'PERMISSION_DENIED'
-  /** Somebody else wrote the same at the same moment, at each of several attempts. Run it again. */
+  /** Another session wrote the same data at the same time, in each of several attempts. Run it again. */
   | 'CONFLICT'
   /**
    * The server refused a statement for a reason that has no code here. Read the reason in the message, and
@@ -59,18 +59,18 @@ export type BootstrapErrorCode =
   | 'TABLE_MISSING'
   /** A table lacks a column that a seeder fills. Add it by a migration, or correct the name. */
   | 'COLUMN_MISSING'
-  /** A table of that name is there, and is not what is needed. Rename or move it, or name another schema. */
+  /** A table of that name exists, but not as needed. Rename or move it, or name another schema. */
   | 'TABLE_SHAPE'
   /**
-   * A table is not unique on the key that tells its rows apart. Add the constraint that the message names.
+   * A table has no unique constraint on the key of its rows. Add the constraint that the message names.
    */
   | 'UNIQUE_CONSTRAINT_MISSING'
   /** A rule is longer than the index takes, which is about 2.7 kB. Shorten its values. */
   | 'RULE_TOO_LONG'
-  /** Rows hold what is no rule. Correct or delete the rows whose ids are in `ids`. */
+  /** Rows of the rule table are not valid rules. Correct or delete the rows whose ids are in `ids`. */
   | 'STORED_RULE_INVALID'
   /**
-   * Stored rules have a ptype or a number of values that the model has no place for. Give the model of this
+   * Stored rules have a ptype or a number of values that the model does not define. Give the model of this
    * policy.
    */
   | 'RULES_DO_NOT_FIT_MODEL'
@@ -84,12 +84,12 @@ export type BootstrapErrorCode =
    */
   | 'MIGRATION_ENDED_TRANSACTION'
   /**
-   * A migration can't run in a transaction, or not in the same one. Run it by your own tool before, with
-   * `migrations: false`.
+   * A migration can't run in a transaction, or not in the same one. Run it with your own tool first, and
+   * give `migrations: false`.
    */
   | 'MIGRATION_NOT_TRANSACTIONAL'
   /**
-   * After a migration, decisions that held before do not hold any more. Correct the migration, or the
+   * A migration changed decisions that were as defined before it. Correct the migration, or the
    * definition.
    */
   | 'MIGRATION_BROKE_POLICY'
@@ -101,8 +101,8 @@ export type BootstrapErrorCode =
    */
   | 'VERIFICATION_FAILED'
   /**
-   * What gives the tenants threw before its end. Correct it and run again; `report` has those that were
-   * bootstrapped.
+   * The iterable of tenants threw an error before its end. Correct it and run again; `report` lists the
+   * tenants that were bootstrapped.
    */
   | 'TENANTS_UNREADABLE'
   /** None of the above. Read the `cause`, and report it as a fault of this library. */
@@ -146,7 +146,7 @@ export type ProblemCode =
    * `configureEnforcer`.
    */
   | 'MODEL_NAME_UNDEFINED'
-  /** A rule is not a list of texts. Write each value as a string. */
+  /** A rule is not a list of strings. Write each value as a string. */
   | 'RULE_INVALID'
   /** A rule begins with a ptype that the model does not define. Correct it, or give the model that has it. */
   | 'RULE_UNKNOWN_PTYPE'
@@ -164,8 +164,8 @@ export type ProblemCode =
    */
   | 'VALUE_UNSTORABLE'
   /**
-   * A value that is used as a regular expression may run for ever. Rewrite it without a repetition in a
-   * repetition.
+   * A value that is used as a regular expression may run for ever. Rewrite it without a repetition
+   * inside a repetition.
    */
   | 'PATTERN_BACKTRACKS'
   /** A role inherits from one that is not defined. Define it, or correct the name. */
@@ -179,21 +179,21 @@ export type ProblemCode =
    * by `configureEnforcer`.
    */
   | 'ROLE_TOO_DEEP'
-  /** A request of `allow`, `deny`, `never` or `samples` names what no rule has. Correct the name. */
+  /** A request of `allow`, `deny`, `never` or `samples` uses a name that no rule has. Correct the name. */
   | 'REQUEST_NAME_UNKNOWN'
   /** The definition itself decides a request differently than it says. Correct the request or the rules. */
   | 'EXPECTATION_CONTRADICTED'
-  /** Two seeders have one name. Rename one. */
+  /** Two seeders have the same name. Rename one. */
   | 'SEEDER_DUPLICATE'
-  /** Two migrations have one name. Rename one. */
+  /** Two migrations have the same name. Rename one. */
   | 'MIGRATION_DUPLICATE'
-  /** A row holds what no table can store. Correct it at the place in `at`. */
+  /** A row holds a value that no table can store. Correct it at the place in `at`. */
   | 'ROW_INVALID'
   /** A row lacks a value of its key. Add it. */
   | 'ROW_KEY_MISSING'
-  /** Two rows have one key. Remove one of them. */
+  /** Two rows have the same key. Remove one of them. */
   | 'ROW_DUPLICATE'
-  /** Two tenants have one name, or one place to live in. Change one of them. */
+  /** Two tenants have the same name, or the same pool and schema. Change one of them. */
   | 'TENANT_DUPLICATE';
 
 /** One thing that is wrong with the input: fact and remedy in `message`, the place in `at`. */
@@ -231,7 +231,7 @@ function describeProblems(problems: readonly Problem[]): string {
 /** The server could not be reached, refused the login, or went away. Which of them is in `code`. */
 export class ConnectionError extends BootstrapError {}
 
-/** A session that stands in the way of a lock. */
+/** A session that holds a lock which a bootstrap waits for. */
 export interface LockHolder {
   /** The process id of its backend, as in `pg_stat_activity`. */
   readonly pid: number;

@@ -19,7 +19,7 @@ export interface VerifyOptions {
    */
   readonly full?: boolean;
   /**
-   * Whether a stored rule that casbin-pg-adapter can't load is a failure, whoever stored it: for a table that other
+   * Whether a stored rule that casbin-pg-adapter can't load is a failure, even if an administrator stored it: for a table that other
    * applications read by that adapter. Reads every stored rule. Default: false, which makes it a warning.
    */
   readonly stockLoadable?: boolean;
@@ -94,8 +94,8 @@ export interface BootstrapOptions extends EnforcerOptions {
   readonly statementTimeoutMs?: number;
   /**
    * How long the transaction may wait for its next statement, in milliseconds, before the server ends it; 0 is
-   * without end. Default: the connection's own setting, and 20 000 where that is none: else a client that is gone
-   * without a word would keep the lock. Raise it for a seeder or a migration that computes for longer.
+   * without end. Default: the connection's own setting, or 20 000 if it has none: a client that vanishes
+   * would keep the lock otherwise. Raise it for a seeder or a migration that computes for longer.
    */
   readonly idleInTransactionTimeoutMs?: number;
   /** Do everything, verify, roll back, and report what would change; each line of the log has it. Default: false. */

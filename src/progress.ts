@@ -3,7 +3,7 @@ import type { LoggerLike } from './logger.ts';
 /** How far a step that takes long has come. */
 export interface Progress {
   /**
-   * `check`: the definition is held against its own promises; `read`: what the database has is read, or with a
+   * `check`: the definition is compared with its own promises; `read`: what the database has is read, or with a
    * `name` looked through for the rows of a seeder; `seed`: a seeder inserts; `verify`: decisions are made.
    */
   readonly step: 'check' | 'read' | 'seed' | 'verify';

@@ -55,7 +55,7 @@ export interface Explanation {
   readonly rule: readonly string[] | null;
   /** From the request's subject to the rule's: `['alice', 'admin', 'user']`; empty where no roles are involved. */
   readonly rolePath: readonly string[];
-  /** The ids of the rows that the rule and the role links stand in. */
+  /** The ids of the rows of the rule and the role links. */
   readonly ids: readonly number[];
   /** Those of the rule and the role links that are not in the definition, ptype first. */
   readonly added: readonly (readonly string[])[];
@@ -67,7 +67,7 @@ export interface Explanation {
 export interface VerificationFailure extends Explanation {
   /**
    * `missing-rule`: a defined rule is not stored. `decision`: a request is decided otherwise because of that.
-   * `never`: an invariant is violated, whoever did it. `drift`: a drift finding, under `strict`. `structure`: a
+   * `never`: an invariant is violated, even if an administrator did it. `drift`: a drift finding, under `strict`. `structure`: a
    * migration has broken the role hierarchy; in a report, that is an integrity finding.
    */
   readonly kind: 'missing-rule' | 'decision' | 'never' | 'drift' | 'structure';

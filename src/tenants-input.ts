@@ -84,7 +84,7 @@ function takeStockOfList(given: Iterable<Tenant>): { tenants: Tenant[]; problems
   } catch (error) {
     return {
       tenants: [],
-      problems: [tenantsProblem(`reading them threw: ${reasonOf(error)}. Fix what gives them.`)],
+      problems: [tenantsProblem(`reading them threw: ${reasonOf(error)}. Fix the iterable.`)],
     };
   }
 }
@@ -181,6 +181,6 @@ function checkHome(
     tenantsBySchema.set(home, given);
     return [];
   }
-  const message = `it has the pool and the schema of the tenant ${formatText(other)}. Give each a schema, or a database, of its own.`;
+  const message = `it has the same pool and schema as the tenant ${formatText(other)}. Give each a schema, or a database, of its own.`;
   return [{ code: 'TENANT_DUPLICATE', at, message }];
 }

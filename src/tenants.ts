@@ -68,7 +68,7 @@ export class TenantSourceError extends BootstrapError {
     const { succeeded, failed } = report;
     super(
       'TENANTS_UNREADABLE',
-      `The tenants could not be read to their end: ${reasonOf(cause)}. Of those read before, ${succeeded} succeeded and ${failed} failed. Fix what gives the tenants and run it again, which is safe.`,
+      `Not all tenants could be read: ${reasonOf(cause)}. Of the tenants read before, ${succeeded} succeeded and ${failed} failed. Fix the source of the tenants and run it again, which is safe.`,
       { cause },
     );
     this.report = report;
@@ -193,7 +193,7 @@ async function makeTenantPool(make: () => OwnPool | Promise<OwnPool>): Promise<O
   try {
     pool = await make();
   } catch (cause) {
-    const message = `There is no pool for this tenant, its function threw: ${reasonOf(cause)}. Fix the function, or what it depends on.`;
+    const message = `The function that makes the pool of this tenant threw: ${reasonOf(cause)}. Fix the function, or what it depends on.`;
     throw new ConnectionError('CONNECTION_FAILED', message, { cause });
   }
   const problems = checkPool(pool);

@@ -1,6 +1,6 @@
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { readColumns } from '../database/catalog.ts';
-import { type AnyTransaction, readAndLetGo, stayAwake } from '../database/transaction.ts';
+import { type AnyTransaction, readAndReleaseLocks, stayAwake } from '../database/transaction.ts';
 import { MigrationBrokePolicyError, StoredRuleError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import { formatRule, ruleKey } from '../policy/rule.ts';
@@ -17,7 +17,7 @@ export type PolicyWatch = (migration: string) => Promise<void>;
 
 /**
  * Begins to watch the policy while migrations run: the expectations that hold now must hold after each of them,
- * so that the one that breaks a permission is named. Cheap: decisions are made anew only when rules changed.
+ * so that the one that breaks a permission is named. Cheap: decisions are made again only when rules changed.
  *
  * Watches nothing where there is no policy yet, or none that can be read, or verification is turned off.
  */
@@ -27,7 +27,7 @@ export async function watchPolicy(
   options: ResolvedOptions,
 ): Promise<PolicyWatch> {
   if (options.verify === null || (await readColumns(trx, 'casbin', schema)) === null) return async () => {};
-  const read = () => readAndLetGo(trx, async () => (await readPolicy(trx, options)).rules);
+  const read = () => readAndReleaseLocks(trx, async () => (await readPolicy(trx, options)).rules);
   const initial = await read().catch((error: unknown) => {
     // A migration may be about to fix them.
     if (error instanceof StoredRuleError) return [];

@@ -185,7 +185,7 @@ function isMigrated(options: ResolvedOptions, { packageNames, applicationNames }
   );
 }
 
-/** Names that a newer release has applied: none of our business, as nothing of our own is pending. */
+/** Logs migrations that a newer release has applied. They do not matter here, as no known one is pending. */
 function logUnknown(options: ResolvedOptions, { packageNames, applicationNames }: State): void {
   const { packageMigrations, applicationMigrations, logger } = options;
   const unknown = [

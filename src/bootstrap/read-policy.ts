@@ -11,7 +11,7 @@ import { refuseHangingPatterns } from '../casbin/patterns.ts';
 import { isRuleValues, RuleReader, type RuleRow, type StoredRule } from '../casbin/rule-row.ts';
 import type { Scope } from '../casbin/scope.ts';
 import { readColumns, tableIn } from '../database/catalog.ts';
-import { type AnyTransaction, readAndLetGo } from '../database/transaction.ts';
+import { type AnyTransaction, readAndReleaseLocks } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
@@ -161,7 +161,7 @@ export async function refuseForgottenPolicy(
 ): Promise<void> {
   if (policyGiven || !(await isRuleTable(trx, schema))) return;
   // Its lock would be in the way of another bootstrap that alters the table, where no advisory lock is granted.
-  const examples = await readAndLetGo(trx, () => readForeignRules(trx, schema, defined.rules));
+  const examples = await readAndReleaseLocks(trx, () => readForeignRules(trx, schema, defined.rules));
   if (examples !== null) throw policyMissing(examples);
 }
 

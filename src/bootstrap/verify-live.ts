@@ -61,7 +61,7 @@ function logIntegrity({ integrity }: VerificationReport, logger: ResolvedOptions
   if (more > 0) logger.warn({ event: 'integrity_warnings', more }, 'More warnings about stored rules');
 }
 
-/** Asks the database who has roles, for a table of which only a part was read. */
+/** Asks the database who has roles, for a table that was read in part. */
 function holdersIn(askFurther: AskFurther): FindHolders {
   return async (roles, { ptypes, definedRoles }) => {
     const links = sql`lateral (select * from casbin where rule ->> 1 = holder.name offset 0)`;

@@ -38,7 +38,7 @@ export function findDistorted(rules: readonly DefinedRule[]): Problem[] {
       reading.kind === 'unloadable'
         ? 'makes every loadPolicy throw'
         : `is loaded as ${reading.values === null ? 'nothing' : `"${formatRule({ ptype: rule.ptype, values: reading.values })}"`}`;
-    const message = `rule "${formatRule(rule)}" does not survive Casbin's own loader: it ${outcome}. Avoid commas, quotes, line breaks, unmatched brackets and blanks at the ends of its values.`;
+    const message = `Casbin's own loader can't read the rule "${formatRule(rule)}" as written: it ${outcome}. Avoid commas, quotes, line breaks, unmatched brackets and blanks at the ends of its values.`;
     return [{ code: 'VALUE_DISTORTED', at: rule.at, message }];
   });
 }

@@ -215,7 +215,7 @@ export function collectCalls(matcher: string): Call[] {
 /** What Casbin's parser lets pass and its evaluator can't use; null when there is nothing of that. */
 export function findParseFault(matcher: string): string | null {
   for (const node of walk(parseMatcher(matcher))) {
-    if (node.type === 'Compound') return 'two expressions stand side by side without an operator';
+    if (node.type === 'Compound') return 'two expressions follow each other without an operator';
     if ('operator' in node && !operandsOf(node).every(isNode)) return `"${node.operator}" lacks an operand`;
   }
   return null;

@@ -18,7 +18,7 @@ export const defaultModelPath: string = createRequire(import.meta.url).resolve(
   'casbin-bootstrap/model/rbac_model.conf',
 );
 
-/** A model, and where its definitions stand; or why there is none. */
+/** A model, and the places of its definitions; or why there is no model. */
 export type LoadedModel =
   | { readonly model: Model; readonly locate: (key: string) => string }
   | { readonly model: null; readonly problems: readonly Problem[] };
@@ -34,7 +34,7 @@ export function loadModelFile(path: string): LoadedModel {
   return readModelText(path, text);
 }
 
-/** A few hundred bytes at a start: sooner read than the thread pool is asked four times. */
+/** A few hundred bytes, once: reading them here takes less time than four calls of the thread pool. */
 function readModelFile(path: string): string {
   return readFileSync(path, 'utf8');
 }
@@ -65,7 +65,7 @@ function make(at: string, load: () => LoadedModel): LoadedModel {
   try {
     return load();
   } catch (error) {
-    const message = `Casbin can't read this model: ${reasonOf(error)}. Correct it; casbin.org/docs/syntax-for-models says how.`;
+    const message = `Casbin can't read this model: ${reasonOf(error)}. Correct it: see casbin.org/docs/syntax-for-models.`;
     return { model: null, problems: [{ code: 'MODEL_INVALID', at, message }] };
   }
 }
@@ -73,7 +73,7 @@ function make(at: string, load: () => LoadedModel): LoadedModel {
 function describeUnreadableModel(path: string, error: unknown): Problem {
   if (path.includes('\n')) {
     const message =
-      'it is the text of a model, not the path of one. Give newModelFromString(text), which casbin exports.';
+      'this is the text of a model, not a path. Give newModelFromString(text), which casbin exports.';
     return { code: 'MODEL_NOT_FOUND', at: 'model', message };
   }
   const message = `${explainUnreadable(path, error)}. Give the path of a Casbin .conf file.`;
@@ -168,7 +168,7 @@ function findMissingSections(path: string, lines: readonly Line[]): Problem[] {
   });
 }
 
-/** Where a definition (`m`, `e2` …) stands, as `path:line`. */
+/** The place of a definition (`m`, `e2` …), as `path:line`. */
 function locateDefinition(path: string, text: string, key: string): string {
   const line = readLines(text).find((candidate) => definedBy(candidate.text) === key);
   return line === undefined ? path : `${path}:${line.number}`;

@@ -58,7 +58,7 @@ function lintRoleDefinitions(model: Model, locate: (key: string) => string): Pro
     .map(([key, { value }]) => ({
       code: 'MODEL_INVALID',
       at: locate(key),
-      message: `role definition "${key} = ${value}" has fewer than two places. Write ${key} = _, _ for who inherits from whom.`,
+      message: `role definition "${key} = ${value}" has fewer than two places. Write ${key} = _, _.`,
     }));
 }
 
@@ -107,7 +107,7 @@ function lintCall(
     return [{ code: 'MODEL_INVALID', at, message }];
   }
   if (functions.has(name) || name === 'eval') return [];
-  const message = `matcher "${matcher}" calls "${name}", which is neither a role definition nor a function of Casbin's. Define it under [role_definition], or add it in configureEnforcer.`;
+  const message = `matcher "${matcher}" calls "${name}", which is neither a role definition nor a Casbin function. Define it under [role_definition], or add it in configureEnforcer.`;
   return [{ code: 'MODEL_NAME_UNDEFINED', at, message }];
 }
 

@@ -27,7 +27,7 @@ function expandGlob(pattern: string): string {
 
 /** Patterns of the definition and of the model's matchers that may keep a process busy for ever. */
 export async function findHangingPatterns(model: Model, rules: readonly DefinedRule[]): Promise<Problem[]> {
-  const advice = 'Rewrite it so that what is repeated can match in one way only.';
+  const advice = 'Rewrite it so that a repeated part can match a text in one way only.';
   const written = await hanging(literalPatterns(model));
   const stated = await hanging(patternsOf(model, rules));
   return [
@@ -58,7 +58,7 @@ export async function refuseHangingPatterns(
   const list = found.slice(0, 10).map(({ text, rule }) => `id ${rule.id}: ${formatText(text)}`);
   const more = found.length > list.length ? `; and ${found.length - list.length} more` : '';
   throw new StoredRuleError(
-    `Stored patterns may take for ever to compare with a text that almost matches, so no decision was made with them (${list.join('; ')}${more}). Nothing was changed. Rewrite them so that what is repeated can match in one way only, or delete these rows: select id, ptype, rule from ${await nameTable()} where id in (${ids.slice(0, 10).join(', ')})`,
+    `Stored patterns may take for ever to compare with a text that almost matches, so no decision was made with them (${list.join('; ')}${more}). Nothing was changed. Rewrite them so that a repeated part can match a text in one way only, or delete these rows: select id, ptype, rule from ${await nameTable()} where id in (${ids.slice(0, 10).join(', ')})`,
     ids,
   );
 }
@@ -119,7 +119,7 @@ async function hanging<P extends Pattern<unknown>>(patterns: readonly P[]): Prom
     return hangs;
   });
 
-  /** Each group by itself: what stands beside it adds a power at most, and such patterns are common. */
+  /** Each group by itself: what is beside it makes the search slower by a power at most, and such patterns are common. */
   function isSafe(group: string): boolean {
     try {
       return isSafePattern(`^${group}$`, { maxScore: 200, maxSteps: 20_000, downgradePattern: true }).safe;

@@ -2,7 +2,7 @@ import { StoredRuleError } from '../errors.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 
-/** A row of the `casbin` table, as selected: whatever JSON stands in `rule`. */
+/** A row of the `casbin` table, as selected: `rule` may be any JSON. */
 export interface RuleRow {
   readonly id: number;
   /** Null only in a table that another tool made. */
@@ -10,7 +10,7 @@ export interface RuleRow {
   readonly rule: unknown;
 }
 
-/** A rule as it stands in the database. */
+/** A rule as it is stored in the database. */
 export interface StoredRule extends Rule {
   readonly id: number;
 }

@@ -8,7 +8,7 @@ type Screen = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
 /**
  * Shows how far `work` has come on a person's terminal, and clears the bar before this ends, one way or the other.
- * Log lines that go to the same place would tear it, so with such there is none.
+ * Log lines that go to the same place would break it, so there is no bar beside them.
  */
 export async function withProgressBar<T>(
   work: (onProgress: OnProgress) => Promise<T>,

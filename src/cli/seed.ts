@@ -53,7 +53,7 @@ async function seed(flags: SeedFlags, { databaseUrl, terminal, logger }: Command
   }
 }
 
-/** What the library advises, as an option of its own, is none of this command's. */
+/** The library advises an option that this command does not have. */
 function explainMissingPolicy(error: unknown): BootstrapError | null {
   if (!(error instanceof BootstrapError) || error.code !== 'POLICY_MISSING') return null;
   const message = `${error.message} This command has no such option and seeds the default policy only: call bootstrapDatabase(pool, { policy }) in a program instead.`;

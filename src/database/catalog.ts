@@ -110,7 +110,7 @@ export async function refuseAnotherShape(
   if (differences.length === 0) return;
   throw new DatabaseError(
     'TABLE_SHAPE',
-    `There is a table "${table}" of another shape: ${differences.join('; ')}. Rename it, bring it into that shape, or give another schema.${wayOut}`,
+    `Table "${table}" exists, but not as needed: ${differences.join('; ')}. Rename it, change these columns, or give another schema.${wayOut}`,
   );
 }
 
@@ -142,7 +142,7 @@ async function refuseAnotherKind(db: AnyKysely, table: string, wayOut: string): 
 
 /**
  * An SQL expression for the sequence that fills a column, as a regclass: an identity column's, or that of a default
- * which is a call of nextval and nothing else, whoever owns it. Null where values come from elsewhere.
+ * which is a call of nextval and nothing else; its owner does not matter. Null where values come from elsewhere.
  *
  * Not pg_get_serial_sequence: it knows only a sequence that the column owns, whether its default draws from it or not.
  *

@@ -46,7 +46,7 @@ export function checkSource(source: unknown): Problem[] {
   const given = typeof source === 'object' && source !== null ? '' : ` It is ${kindOf(source)}.`;
   return [
     poolProblem(
-      `must have a connect method, as pg.Pool has.${given} Make one: new pg.Pool({ connectionString }).`,
+      `must have a connect method, like pg.Pool.${given} Make one: new pg.Pool({ connectionString }).`,
     ),
   ];
 }
@@ -81,9 +81,9 @@ function explainKnown(given: unknown): string | null {
     return 'must be a pool, not a DataSource of TypeORM. Make one: new pg.Pool({ connectionString }).';
   }
   if (typeof given === 'function')
-    return 'must have a connect method, as pg.Pool has. It is a function: give what it returns, or new pg.Pool().';
+    return 'must have a connect method, like pg.Pool. It is a function: give what it returns, or new pg.Pool().';
   if (hasKey(given, 'connectionString') || (hasKey(given, 'host') && !hasMethod(given, 'connect'))) {
-    return 'must have a connect method, as pg.Pool has. These are the settings of one: give new pg.Pool(settings).';
+    return 'must have a connect method, like pg.Pool. These are only settings: give new pg.Pool(settings).';
   }
   return null;
 }

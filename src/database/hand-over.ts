@@ -13,7 +13,7 @@ const listened = new WeakSet<EventEmitter>();
 const losses = new WeakMap<object, Error>();
 
 /**
- * Runs `connect`, and keeps what a connection ends with on its way from the pool to whoever waits for it. pg's pool
+ * Runs `connect`, and keeps what a connection ends with on its way from the pool to the caller that waits for it. pg's pool
  * takes its own listener off a client and settles the promise later: an error that comes in the same packet as the
  * server's "ready" would find no listener, and end the process.
  */
@@ -49,7 +49,7 @@ function keepLoss(client: EventEmitter): void {
   const onError = (error: Error) => losses.set(client, error);
   client.on('error', onError);
   listened.add(client);
-  // By then, whoever waited for the client has it.
+  // By then, the caller that waited for the client has it.
   setImmediate(() => {
     client.removeListener('error', onError);
     listened.delete(client);

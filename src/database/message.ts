@@ -42,7 +42,7 @@ function writeStatement(query: RawBuilder<unknown>): string {
   return sql;
 }
 
-/** What stands behind the begin has failed, and left the transaction open. */
+/** A statement after the begin has failed, and left the transaction open. */
 async function endTransaction(session: Session): Promise<void> {
   if (session.broken !== null) return;
   await session.client.query('rollback').catch((error: unknown) => session.markBroken(error));

@@ -41,7 +41,7 @@ export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promis
     granted as (
       select * from relation where not "foreign"
     ),
-    -- Materialized, or has_sequence_privilege may be asked of what is none.
+    -- Materialized, or has_sequence_privilege may be asked about something that is not a sequence.
     sequence as materialized (
       select s.oid, format('%I.%I', n.nspname, s.relname) as name
       from granted

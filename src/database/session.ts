@@ -221,7 +221,7 @@ export class NoClientInTime extends Error {
 
   constructor(pool: PoolLike, timeoutMs: number) {
     super(`no client of the pool became free within ${timeoutMs} ms`);
-    // Who waits for a new connection does not stand in pg's queue.
+    // A caller that waits for a new connection is not in pg's queue.
     const waiting = Reflect.get(pool, 'waitingCount');
     this.allInUse = typeof waiting === 'number' ? waiting > 0 : null;
   }
@@ -258,6 +258,6 @@ async function checkOut(pool: PoolLike, timeoutMs: number): Promise<HandedOver> 
 async function connect(pool: PoolLike): Promise<ClientLike> {
   const client: ClientLike | undefined = await pool.connect();
   if (typeof client?.query !== 'function')
-    throw new TypeError("the pool's connect() gave no client to query");
+    throw new TypeError("the pool's connect() did not give a client that can query");
   return client;
 }

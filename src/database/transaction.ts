@@ -92,20 +92,20 @@ export async function stayAwake<T>(
 }
 
 /**
- * Runs work that only reads, and gives back the locks that its reading took, which the transaction would keep to
- * its end: two that have read a table, and then both alter it, would each wait for the other.
+ * Runs work that only reads, and releases the locks that its reading took. The transaction would keep them to its
+ * end: two transactions that have read a table, and then both alter it, would wait for each other.
  */
-export async function readAndLetGo<T>(trx: AnyTransaction, read: () => Promise<T>): Promise<T> {
+export async function readAndReleaseLocks<T>(trx: AnyTransaction, read: () => Promise<T>): Promise<T> {
   await sql`savepoint casbin_bootstrap_read`.execute(trx);
-  const letGo = async () => {
+  const releaseLocks = async () => {
     await sql`rollback to savepoint casbin_bootstrap_read`.execute(trx);
     await sql`release savepoint casbin_bootstrap_read`.execute(trx);
   };
   const result = await read().catch(async (error: unknown) => {
-    // It matters more than why letting go failed, as that does on a connection that is lost.
-    await letGo().catch(() => {});
+    // It matters more than an error of the rollback, which fails too when the connection is lost.
+    await releaseLocks().catch(() => {});
     throw error;
   });
-  await letGo();
+  await releaseLocks();
   return result;
 }

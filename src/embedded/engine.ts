@@ -57,7 +57,7 @@ function describeStartFailure(dataDir: string | undefined, cause: unknown): stri
   if (dataDir === undefined) return `The embedded database did not start: ${reason}`;
   return (
     `The embedded database in ${dataDir} could not be opened: ${reason}. ` +
-    'If you need nothing in it, delete the folder and start again.'
+    'If you do not need its data, delete the folder and start again.'
   );
 }
 
@@ -116,7 +116,7 @@ async function clear(directory: string, names: string[]): Promise<void> {
 /** Stays in the folder when it is unlocked: removing it could let two processes lock two different files. */
 const LOCK_FILE = 'casbin-bootstrap.lock';
 
-/** Less than a bootstrap waits for a client, so that whoever waits is told who has the folder. */
+/** Less than a bootstrap waits for a client, so that the error says which process uses the folder. */
 const WAIT_MS = 50_000;
 const POLL_MS = 50;
 
@@ -126,7 +126,7 @@ export interface DirectoryLock {
 }
 
 /**
- * Locks an existing folder, waiting up to `waitMs` for whoever has it.
+ * Locks an existing folder, waiting up to `waitMs` for the process that has locked it.
  *
  * The lock is the operating system's own, so a process that crashes leaves nothing behind. A heartbeat file
  * would not do: PGlite blocks the event loop for seconds, and a live database would look abandoned.

@@ -42,7 +42,7 @@ function explainUnfitOptions(options: unknown): string | null {
   }
   const dataDir: unknown = Reflect.get(options, 'dataDir');
   if (dataDir === undefined || (typeof dataDir === 'string' && dataDir !== '')) return null;
-  return `must have the path of a folder as dataDir (it is ${dataDir === '' ? 'empty' : kindOf(dataDir)}), or none for a database in memory.`;
+  return `must have the path of a folder as dataDir (it is ${dataDir === '' ? 'empty' : kindOf(dataDir)}). Leave it out for a database in memory.`;
 }
 
 /** A pool on an engine that is started at the first `connect()`, and closed with the pool. */
@@ -80,7 +80,7 @@ export function createPool(start: () => Promise<Engine>): EmbeddedPool {
 /**
  * Opens the session as a new `pg` client, so that types, results and errors are node-postgres's own.
  *
- * `onReleased` is called when the session is as new again and may be handed on.
+ * `onReleased` is called when the session has been reset, and another caller may get it.
  */
 async function openSession(engine: Engine, onReleased: () => void): Promise<EmbeddedClient> {
   const client = new pg.Client(engine.createClientConfig());
@@ -139,6 +139,6 @@ class Turns {
 
 /** The database's one session, until it is released. */
 export interface EmbeddedClient extends ClientLike {
-  /** Ends any open transaction, resets the session and hands it on; a second call throws, as in `pg`. */
+  /** Ends any open transaction, and resets the session for the next caller; a second call throws, as in `pg`. */
   release(error?: Error | boolean): void;
 }

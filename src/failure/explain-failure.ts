@@ -111,7 +111,7 @@ function remedyForLoss(cause: unknown): string {
     case SQLSTATE.PROTOCOL_VIOLATION:
       return reasonOf(cause).includes('statement pooling')
         ? 'A bootstrap is one transaction: set pool_mode = transaction or session in PgBouncer, or connect to the server itself.'
-        : 'Run it again; if it fails again, connect to the server itself, without a pooler between.';
+        : 'Run it again; if it fails again, connect to the server itself, without a pooler.';
     default:
       return 'Run it again.';
   }
@@ -119,7 +119,7 @@ function remedyForLoss(cause: unknown): string {
 
 function explainRest({ cause }: Failure): BootstrapError {
   if (isConflict(cause)) {
-    const message = `Somebody else wrote the same at the same moment, ${attemptsFor(cause)} times in a row: ${reasonOf(cause)}. Nothing was changed. Run it again.`;
+    const message = `Another session wrote the same data at the same time, ${attemptsFor(cause)} times in a row: ${reasonOf(cause)}. Nothing was changed. Run it again.`;
     return new DatabaseError('CONFLICT', message, { cause });
   }
   if (/^[0-9A-Z]{5}$/.test(errorCode(cause) ?? '')) {
@@ -176,8 +176,8 @@ function explainConnectFailure(cause: unknown): BootstrapError {
 
 function remedyForWait({ allInUse }: NoClientInTime): string {
   const inUse =
-    "Release the pool's other clients before, or make the pool larger: its only client may be the caller's own.";
-  const unreachable = 'Check that the server can be reached, and host and port.';
+    "Release the pool's other clients first, or make the pool larger. The caller itself may hold its only client.";
+  const unreachable = 'Check host and port, and that the server can be reached.';
   const raise = 'If it only needs longer, raise connectTimeoutMs.';
   if (allInUse === null) return `All of its clients may be in use, or the server may not answer. ${raise}`;
   return allInUse
@@ -205,5 +205,5 @@ function remedyFor(reason: string): string {
   if (reason.includes('timeout')) {
     return 'Check that the server can be reached, and that clients of the pool are released.';
   }
-  return 'Check that the server runs, and host and port.';
+  return 'Check host and port, and that the server runs.';
 }

@@ -55,7 +55,7 @@ export async function explainSqlstate(
         'UNIQUE_CONSTRAINT_MISSING',
         seeder?.isPolicy
           ? 'The casbin table must be unique on (ptype, rule): alter table casbin drop constraint if exists casbin_uniq_rule, add unique (ptype, rule);'
-          : 'Rows are told apart by their key, so the table needs a unique constraint on exactly those columns.',
+          : 'The key identifies a row, so the table needs a unique constraint on exactly these columns.',
       );
     case SQLSTATE.PROGRAM_LIMIT_EXCEEDED:
       if (!inMigration || !Object.hasOwn(casbinMigrations, step.name ?? '')) return null;
@@ -85,15 +85,15 @@ function remedy(
 ): string {
   if (step === null) return 'Run bootstrapDatabase() first, or name the schema that holds the tables.';
   if (packageMigrations === null) {
-    return 'With migrations: false another tool must have made all tables before: run it, or leave the option out, so that they are made here.';
+    return 'With migrations: false, another tool must create all tables first. Run that tool, or leave the option out.';
   }
   if (seeder?.migrations !== undefined) {
     const list = Object.keys(seeder.migrations)
       .map((name) => `'${name.replaceAll("'", "''")}'`)
       .join(', ');
-    return `The migration that makes it was applied, so it was removed or renamed since. Restore it, or have it made again: delete from ${PACKAGE_LIST.tableName} where name in (${list});`;
+    return `The migration that creates it was applied, so the table was removed or renamed later. Restore it, or let the migration run again: delete from ${PACKAGE_LIST.tableName} where name in (${list});`;
   }
-  return 'Add a migration that makes it, to the seeder or to the migrations option, or correct its name.';
+  return 'Add a migration that creates it to the seeder or to the migrations option, or correct its name.';
 }
 
 /** A lock that was not granted in time, and who holds it. */
@@ -139,7 +139,7 @@ async function explainReadOnly(
   const server = standby ? 'this server is a standby, which only reads' : 'the server only reads';
   return new DatabaseError(
     'READ_ONLY_DATABASE',
-    `There is something to do, and ${server}: ${reasonOf(cause)}. Nothing was changed. Run the bootstrap on the primary once; then it works here too.`,
+    `Changes are needed, but ${server}: ${reasonOf(cause)}. Nothing was changed. Run the bootstrap on the primary once; then it works here too.`,
     { cause },
   );
 }

@@ -24,21 +24,21 @@ export function explainTransactionMisuse({ step, cause }: Failure): BootstrapErr
   if (step === null) return null;
   const fail = (code: BootstrapErrorCode, message: string) => stepError(step, code, message, cause);
   const name = nameStep(step);
-  const ownTool = 'run it by your own tool before, and pass migrations: false';
+  const ownTool = 'run it with your own tool first, and give migrations: false';
   const remedy =
     step.kind === 'migration'
       ? `Remove its transaction statements, or ${ownTool}.`
-      : 'Use the db that it is given.';
+      : 'Use the db that it gets.';
   if (cause instanceof NestedTransactionRefused) {
-    const message = `${name} must not begin, commit or roll back a transaction, as it runs in the one of the bootstrap: ${reasonOf(cause)}. Nothing was changed. ${remedy}`;
+    const message = `${name} must not begin, commit or roll back a transaction, because it runs in the transaction of the bootstrap: ${reasonOf(cause)}. Nothing was changed. ${remedy}`;
     return fail('MIGRATION_ENDED_TRANSACTION', message);
   }
   if (cause instanceof TransactionEnded) {
-    const message = `${name} must not begin, commit or roll back a transaction, but it ended the one of the bootstrap, so a part of what was written may have been committed. ${remedy} Then run again, which adds what is missing.`;
+    const message = `${name} must not begin, commit or roll back a transaction, but it ended the transaction of the bootstrap. A part of the changes may be committed. ${remedy} Then run again, which adds what is missing.`;
     return fail('MIGRATION_ENDED_TRANSACTION', message);
   }
   if (cause instanceof TransactionAborted) {
-    const message = `${name} caught an SQL error and went on, but PostgreSQL had aborted the transaction: ${reasonOf(cause.cause)}. Nothing was changed. Let it throw, or avoid the error (if not exists, on conflict do nothing).`;
+    const message = `${name} caught an SQL error and continued, but PostgreSQL had aborted the transaction: ${reasonOf(cause.cause)}. Nothing was changed. Let it throw, or avoid the error (if not exists, on conflict do nothing).`;
     return fail('MIGRATION_FAILED', message);
   }
   const code = errorCode(cause);

@@ -132,7 +132,7 @@ async function runMigrations(db: AnyKysely, run: MigrationRun): Promise<string[]
   });
   const { error, results = [] } = await migrator.migrateToLatest();
   const failed = results.find(({ status }) => status === 'Error');
-  // A migration may throw undefined, and then there is no error but a failure all the same.
+  // A migration may throw undefined: then there is a failure without an error.
   if (error !== undefined || failed !== undefined) {
     throw new StepFailure({ kind: 'migration', name: failed?.migrationName ?? null }, error);
   }

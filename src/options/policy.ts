@@ -89,7 +89,7 @@ function comparesOnly(model: Model): boolean {
   }
 }
 
-/** A rule that can't be stored, or is of a ptype that is none, would also be called distorted. */
+/** A rule that can't be stored, or has an invalid ptype, would also be called distorted. */
 function checkValues(rules: readonly DefinedRule[], misfits: readonly Problem[]): Problem[] {
   const unstorable = findUnstorable(rules);
   const unknown = misfits.filter(({ code }) => code === 'RULE_UNKNOWN_PTYPE');

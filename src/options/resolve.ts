@@ -31,7 +31,7 @@ import { resolveModel } from './resolve-model.ts';
 export interface ResolvedOptions {
   readonly model: Model;
   readonly configureEnforcer: ConfigureEnforcer | undefined;
-  /** Whether the definition was given, so that it is not the default one for want of another. */
+  /** Whether a policy was given; else the definition is the default one. */
   readonly policyGiven: boolean;
   /** The rules of the definition. */
   readonly defined: RuleSet<DefinedRule>;
@@ -87,7 +87,7 @@ export async function resolveVerifyOptions(
   return completeOptions(replaceOptions(options, { verify }), misshapen);
 }
 
-/** The same for options of which it is known what is misshapen about them, and about what was given with them. */
+/** The same for options whose shape was checked, together with what was given beside them. */
 export async function completeOptions(
   options: BootstrapOptions,
   misshapen: readonly Problem[],
@@ -127,7 +127,7 @@ export async function completeOptions(
   const promises =
     recalled ??
     (await resolvePromises(model, definition, defined, options, progress).catch((error: unknown) => {
-      const message = `no enforcer can be made of this model and policy: ${reasonOf(error)}. Fix the model, or configureEnforcer.`;
+      const message = `Casbin can't make an enforcer from this model and policy: ${reasonOf(error)}. Fix the model, or configureEnforcer.`;
       throw new InvalidOptionsError([{ code: 'MODEL_INVALID', at: 'model', message }]);
     }));
   if (promises.problems.length > 0) throw new InvalidOptionsError(promises.problems);
@@ -176,7 +176,7 @@ async function getSilentLogger(): Promise<LoggerLike> {
   return silentLogger;
 }
 
-/** The options that what is misshapen is taken out of, so that the others can be looked into all the same. */
+/** The options without those of a wrong shape, so that the others can still be checked. */
 export function withoutMisshapen(options: BootstrapOptions, misshapen: readonly Problem[]): BootstrapOptions {
   if (misshapen.some(({ at }) => at === 'options')) return {};
   const wrong = misshapen.filter(({ code }) => code !== 'OPTION_UNKNOWN');

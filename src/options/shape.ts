@@ -26,7 +26,7 @@ const identifierName = v.pipe(
 );
 export const schema = v.pipe(
   identifierName,
-  v.check((value) => !/^pg_|^information_schema$/.test(value), 'must not be one of PostgreSQL itself'),
+  v.check((value) => !/^pg_|^information_schema$/.test(value), 'must not be a schema of PostgreSQL itself'),
   v.check((value) => value !== '$user', 'must not be "$user", which a search_path replaces by the role'),
 );
 
@@ -116,7 +116,7 @@ const verifyEntries = { strict: flag, full: flag, stockLoadable: flag };
 /** Said flat to verifyDatabase; elsewhere it would be passed over, and somebody rely on it. */
 const misplacedVerifyEntries = v.entriesFromList(
   Object.keys(verifyEntries),
-  v.optional(v.custom(() => false, 'belongs into verify here, as in verify: { strict: true }')),
+  v.optional(v.custom(() => false, 'belongs in verify here, as in verify: { strict: true }')),
 );
 
 /** The options of a bootstrap. */
@@ -154,7 +154,7 @@ export const bootstrapEntries = {
         child: v.optional(callable),
         isLevelEnabled: v.optional(callable),
       },
-      'must be a logger with the methods debug, info and warn, such as one of pino',
+      'must be a logger with the methods debug, info and warn, such as a pino logger',
     ),
   ),
   onProgress: v.optional(callable),

@@ -26,7 +26,7 @@ export function findMisfits(rules: readonly DefinedRule[], lengths: RuleLengths)
   });
 }
 
-/** Rules that stand in the definition more than once. */
+/** Rules that the definition has more than once. */
 export function findDuplicates(defined: RuleSet<DefinedRule>): Problem[] {
   return defined.rules.flatMap((rule): Problem[] => {
     const first = defined.rules[defined.indexOf(rule)];
@@ -155,7 +155,7 @@ export function findUnknownNames(definition: PolicyDefinition): Problem[] {
     known.flatMap(({ what, names }, position): Problem[] => {
       const name = request[position];
       if (name === undefined || names.has(name)) return [];
-      const message = `no ${what} of this definition is called ${formatText(name)}. Correct it, or give the definition a list of rules, even an empty one, if the request is right.`;
+      const message = `no ${what} of this definition is called ${formatText(name)}. Correct the name. If the request is right, add rules: [] to the definition.`;
       return [{ code: 'REQUEST_NAME_UNKNOWN', at: placeIn(definition, kind, index, position), message }];
     }),
   );

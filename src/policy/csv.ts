@@ -65,12 +65,12 @@ function compileGiven(definition: PolicyDefinition): DefinedRule[] {
     const rules = compilePolicy(definition);
     const misfit = rules.find(({ ptype, values }) => ptype === '' || ![ptype, ...values].every(isText));
     if (misfit === undefined) return rules;
-    const message = 'must be of strings only, with a ptype first.';
+    const message = 'must hold strings only, with the ptype first.';
     throw new InvalidOptionsError([{ code: 'RULE_INVALID', at: misfit.at, message }]);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     const message =
-      'must be a policy definition: an object with roles and rules. Something in it has another shape; bootstrapDatabase says where.';
+      'must be a policy definition: an object with roles and rules. A part of it has the wrong shape; bootstrapDatabase says which.';
     throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'policy', message }]);
   }
 }

@@ -34,7 +34,7 @@ export interface PolicyDefinition<
   readonly allow?: readonly PolicyRequest<Role, Resource, Action>[];
   /** Requests that must be denied, unless an administrator has granted them since. */
   readonly deny?: readonly PolicyRequest<Role, Resource, Action>[];
-  /** Requests that must be denied, whoever grants them. */
+  /** Requests that must be denied, even if an administrator grants them. */
   readonly never?: readonly PolicyRequest<Role, Resource, Action>[];
   /** Requests to be decided the same on the database as on the definition: for rules whose values are patterns. */
   readonly samples?: readonly (readonly string[])[];

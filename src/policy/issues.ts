@@ -82,7 +82,7 @@ export function dictionary<Value extends v.GenericSchema>(value: Value, message:
       (input) => inheritedKeys(input).length === 0,
       ({ input }) => {
         const keys = inheritedKeys(Object(input)).join(', ');
-        return `must have its keys itself, and inherits ${keys}. In JavaScript, write the key __proto__ as ["__proto__"]`;
+        return `must have its own keys, but inherits ${keys}. In JavaScript, write the key __proto__ as ["__proto__"]`;
       },
     ),
     v.transform((input) => new Map(Object.entries(input))),

@@ -60,7 +60,7 @@ function findPolicyFaults(definition: PolicyDefinition): Problem[] {
 export async function readPolicyFile(path: string): Promise<LoadedPolicy> {
   const load = parsers[extname(path).toLowerCase()];
   if (load === undefined) {
-    const message = `the ending does not tell the form of this policy. Use one of ${KNOWN_ENDINGS}.`;
+    const message = `this file ending is not known. Use one of ${KNOWN_ENDINGS}.`;
     return { definition: null, problems: [{ code: 'POLICY_NOT_FOUND', at: path, message }] };
   }
   let text: string;
@@ -73,7 +73,7 @@ export async function readPolicyFile(path: string): Promise<LoadedPolicy> {
   const { value, problems } = parse(path, text);
   const { checkFileShape } = await import('./definition-shape.ts');
   const misshapen = value === undefined ? [] : checkFileShape(path, value);
-  // A key that nobody knows stands in nothing's way: the rest is looked into all the same.
+  // An unknown key does not keep the rest from being checked.
   const usable = value !== undefined && misshapen.every(({ code }) => code === 'OPTION_UNKNOWN');
   return { definition: usable ? toDefinition(value) : null, problems: [...problems, ...misshapen] };
 }

@@ -33,7 +33,7 @@ export function formatText(text: string): string {
   return JSON.stringify(shorten(text, 200));
 }
 
-/** Whether a value can stand in a list without quotes: nothing in it separates, quotes, or hides at an end. */
+/** Whether a value needs no quotes in a list: it has no separator, no quote, and no blank at an end. */
 function isPlain(value: string): boolean {
   return value !== '' && value === value.trim() && !/[",\p{Cc}\p{Surrogate}]/u.test(value);
 }

@@ -161,7 +161,7 @@ class ValueBuilder {
   #mergedEntries(source: unknown): Iterable<[unknown, Pair]> {
     const map = this.#sourceOf(source);
     if (isMap(map)) return this.#entriesOf(map);
-    const message = 'only a map can be merged. Give one, or an alias of one.';
+    const message = 'only a map can be merged. Give a map, or an alias of a map.';
     this.problems.push({ code: 'POLICY_SYNTAX', at: this.#placeOf(source), message });
     return [];
   }
@@ -256,11 +256,11 @@ class AliasResolver {
       const limit = MAX_EXPANSION.toLocaleString('en-US');
       return this.#refuse(
         alias,
-        `with this alias, the aliases of the file stand for over ${limit} values. Write fewer.`,
+        `with this alias, the aliases of the file expand to over ${limit} values. Use fewer.`,
       );
     }
     if (extent.depth > MAX_DEPTH)
-      return this.#refuse(alias, `what this alias stands for is nested over ${MAX_DEPTH} levels deep.`);
+      return this.#refuse(alias, `the value of this alias is nested over ${MAX_DEPTH} levels deep.`);
     this.sources.set(alias, source);
     return extent;
   }

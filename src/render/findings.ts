@@ -112,7 +112,7 @@ function holdersLine(holders: Holders | null | undefined): string {
   return holders ? listNames(holders.names, holders) : '';
 }
 
-/** What stands above so and so many findings. */
+/** The line above a list, for the number of findings. */
 export type Headline = (total: number) => string;
 
 /** More of one kind would bury the rest; the report itself has all of them. */

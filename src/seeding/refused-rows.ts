@@ -51,12 +51,12 @@ export async function insertOrExplain<T>(
     return result;
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    await letGo(db);
+    await undo(db);
     throw await explainRefusal(db, target, rows, { error, insert });
   }
 }
 
-async function letGo(db: AnyTransaction): Promise<void> {
+async function undo(db: AnyTransaction): Promise<void> {
   await sql`rollback to savepoint casbin_bootstrap_rows`.execute(db);
 }
 
@@ -173,6 +173,6 @@ async function refusalOf(db: AnyTransaction, attempt: () => Promise<unknown>): P
     (reason: unknown) => reason,
   );
   if (error !== null && !isRefusal(error)) throw error;
-  await letGo(db);
+  await undo(db);
   return error;
 }

@@ -6,7 +6,7 @@ import { reasonOf } from '../text.ts';
 /** One row: column → value. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Whether a value is an object of columns; callers may hand over anything. */
+/** Whether a value is an object of columns; callers may give anything. */
 function isRow(value: unknown): value is Row {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -158,7 +158,7 @@ function explainUnfitValue(value: unknown): string | null {
 
 function explainObject(value: object): string | null {
   if ('toOperationNode' in value) {
-    return 'it is an SQL expression, and rows hold values. Write a seeder of your own, or leave it to the default of the column.';
+    return 'it is an SQL expression, and rows hold values. Write your own seeder, or leave the value out, so that the column gets its default.';
   }
   if (value instanceof Date) {
     return Number.isNaN(value.getTime()) ? 'it is an invalid Date. Give a valid one.' : null;

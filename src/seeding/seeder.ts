@@ -123,7 +123,7 @@ function checkMigrationNames(seeder: Seeder, at: string, known: Map<string, unkn
     const other = known.get(name) ?? migration;
     known.set(name, migration);
     if (other === migration) return [];
-    const message = `its migration ${formatText(name)} has the name of another one. Begin its name with the seeder's.`;
+    const message = `its migration ${formatText(name)} has the same name as another one. Begin its name with the name of the seeder.`;
     return [{ code: 'MIGRATION_DUPLICATE', at, message }];
   });
 }

@@ -73,7 +73,7 @@ export interface CasbinAdapter extends BatchAdapter, UpdatableAdapter, FilteredA
 export interface SeedingAdapter extends CasbinAdapter {
   /**
    * Adds the rules of any ptype that are not stored yet, all or none, and returns those, in the order given. More
-   * than a thousand are written in portions, after each of which `report` is told how many are done.
+   * than a thousand are written in portions; after each one, `report` is told how many are done.
    */
   addRules(rules: readonly Rule[], report?: (done: number) => void): Promise<Rule[]>;
 }

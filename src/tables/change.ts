@@ -90,7 +90,7 @@ async function replaceRule(client: ClientLike, table: string, previous: Rule, ne
   throw new DatabaseError(
     'CONFLICT',
     `Rule ${formatRule(previous)} is not stored: somebody removed or changed it since it was loaded. ` +
-      `Nothing was changed. Load the policy again; to have ${formatRule(next)} all the same, add it.`,
+      `Nothing was changed. Load the policy again. If you still want ${formatRule(next)}, add it.`,
   );
 }
 

@@ -103,7 +103,7 @@ function findRuleFaults(at: string, ptype: unknown, values: unknown): Problem[] 
     return [{ code: 'RULE_INVALID', at, message: `is ${show(values)}, not a list of strings. Give one.` }];
   }
   if (values.length === 0) {
-    return [{ code: 'RULE_INVALID', at, message: 'has no values. Give it those that the model defines.' }];
+    return [{ code: 'RULE_INVALID', at, message: 'has no values. Give the values that the model defines.' }];
   }
   const position = values.findIndex((value) => typeof value !== 'string');
   if (position === -1) return [];

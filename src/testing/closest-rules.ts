@@ -4,7 +4,7 @@ import { tokensOf } from '../casbin/model.ts';
 import type { Request } from '../policy/definition.ts';
 import { formatRule, formatValue, type Rule } from '../policy/rule.ts';
 
-/** A rule that would have allowed a request, but for these differences. */
+/** A rule that would have allowed a request without these differences. */
 export interface NearMiss {
   readonly rule: Rule;
   readonly differences: readonly string[];
@@ -115,7 +115,7 @@ interface ComparedValue {
   readonly policyPosition: number;
 }
 
-/** A value of the request that a matcher holds against one of the rule; `other`: in a way that only it knows. */
+/** A value of the request that the matcher compares with one of the rule; `other`: in a way that is not known here. */
 type ValueComparison = ComparedValue &
   (
     | { readonly kind: 'equal' | 'other' }

@@ -47,7 +47,7 @@ async function explainDecision(
   if (allowed !== (answer === 'allow')) {
     return [['answer', [`${PAST[answer]} by enforce(), unlike enforceEx(): it is cached, or overridden`]]];
   }
-  // Casbin then names the first rule all the same.
+  // Casbin names the first rule then, although it did not decide.
   if (!matcher.includes('p_'))
     return [['answer', [`${PAST[answer]} by the matcher alone, which uses no rule`]]];
 

@@ -21,7 +21,7 @@ export interface PolicyTestOptions extends EnforcerOptions {
   /**
    * An enforcer, or a pool of the database to make one on. A function is called once, before the first test, as
    * what it returns may not be there while tests are being collected. Default: an enforcer in memory, on the
-   * definition alone, which is asked only what stands under `allow`, `deny` and `never`.
+   * definition alone, which is asked only the requests of `allow`, `deny` and `never`.
    */
   readonly target?: EnforcerSource | (() => EnforcerSource | Promise<EnforcerSource>);
 }
@@ -39,12 +39,12 @@ const GROUPS: Readonly<Record<Expectation['kind'], string>> = {
 const DECIDED_BY_DEFINITION: readonly Expectation['kind'][] = ['derived', 'sample'];
 
 /**
- * Registers one test for each expectation of a definition: every subject × every permission, then what stands
- * under `samples`, `allow`, `deny` and `never`; without a target, for the last three alone. To be called where
- * `describe` may be.
+ * Registers one test for each expectation of a definition: every subject × every permission, then the requests of
+ * `samples`, `allow`, `deny` and `never`; without a target, only those of the last three. Call it where `describe` may
+ * be called.
  *
- * A definition or a model that can't be used makes the file fail, with every problem; so does a definition of which
- * there is nothing to test.
+ * A definition or a model that can't be used makes the file fail, with every problem; so does a definition that
+ * has nothing to test.
  *
  * @param definition a definition, or the path of a file with one
  * @param options may be those of the bootstrap, which it takes its own from

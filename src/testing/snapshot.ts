@@ -50,7 +50,7 @@ export async function prepareSnapshot(file: string = PREPARED_FILE): Promise<voi
   const compressed = await promisify(brotliCompress)(files, {
     params: {
       [constants.BROTLI_PARAM_QUALITY]: 5,
-      // A window that spans the three databases of a cluster, which are all but the same.
+      // A window that spans the three databases of a cluster, which are almost the same.
       [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS,
     },
   });

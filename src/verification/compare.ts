@@ -207,7 +207,7 @@ function describeDrift({ request, actual, reason }: Found): string {
   return `"${request.join(', ')}" is ${PAST[actual]}, but the definition alone ${actual === 'allow' ? 'denies' : 'allows'} it: ${reason}.`;
 }
 
-/** Casbin throws, such as on a pattern that is none: an application then denies everything that comes this far. */
+/** Casbin throws, for instance on an invalid pattern: then an application denies every request that gets this far. */
 function describeUndecided({ request, reason }: Found): string {
   return `"${request.join(', ')}" can't be decided: ${reason}.`;
 }

@@ -63,7 +63,7 @@ function createSlicingDecider(enforcer: Enforcer): Decider {
     decide(request) {
       if (assertion !== undefined && index !== null && rules.length > 0) {
         const matching = index.find(request);
-        // Casbin reads the list anew at each call. Never an empty one, for which it evaluates the matcher once with
+        // Casbin reads the list again at each call. Never an empty one, for which it evaluates the matcher once with
         // empty values, and '' == '' allows. Any rule will do, since none of the rules matches.
         assertion.policy = matching.length > 0 ? matching : rules.slice(0, 1);
       }

@@ -7,7 +7,7 @@ import { Matrix } from './matrix.ts';
 export interface Expectation {
   readonly request: Request;
   readonly expected: Decision;
-  /** `never` is an invariant: it is violated by whoever allows it, also by an administrator. */
+  /** `never` is an invariant: it must hold even against what an administrator grants. */
   readonly kind: 'derived' | 'sample' | 'allow' | 'deny' | 'never';
 }
 

@@ -9,7 +9,7 @@ import type { IntegrityFinding } from '../report.ts';
 /**
  * Whether each stored rule can be read back as written, by our adapter and by the stock one.
  *
- * A rule that the stock adapter can't load is a failure where it is defined, and under `stockLoadable` whoever stored
+ * A rule that the stock adapter can't load is a failure where it is defined, and under `stockLoadable` also where others stored
  * it: an application with that adapter can't start then. The rest is reported.
  */
 export function checkIntegrity(
@@ -59,7 +59,7 @@ function checkOrder(model: Model, live: readonly StoredRule[]): IntegrityFinding
   if (!effect.startsWith('priority(') || tokensOf(model, 'p').includes('priority') || first === undefined)
     return [];
   const message =
-    'The effect goes by priority and the policy has no priority field, so the order of the rows decides. Add a field called priority.';
+    'The effect uses priority, but the policy has no priority field, so the order of the rows decides. Add a field called priority.';
   return [finding('warning', first, message)];
 }
 

@@ -5,7 +5,7 @@ import type { RuleIndex } from './rule-index.ts';
 /** Subjects × permissions. */
 export interface Block {
   readonly subjects: readonly string[];
-  /** As requests, whatever subject stands in them. */
+  /** As requests; the subject in them does not matter. */
   readonly permissions: readonly Request[];
 }
 
@@ -20,7 +20,7 @@ export class Matrix {
   /** The number of each block's first request. */
   readonly #starts: Float64Array;
 
-  /** @param subject where the subject stands in a request */
+  /** @param subject the position of the subject in a request */
   constructor(subject: number, blocks: readonly Block[]) {
     this.#subject = subject;
     this.#blocks = blocks;
@@ -113,7 +113,7 @@ function hashPermission(request: Request, subject: number): number {
   return request.reduce((hash, value, position) => (position === subject ? hash : hashText(value, hash)), 0);
 }
 
-/** Whether two requests ask for the same, whoever asks. */
+/** Whether two requests ask for the same, apart from the subject. */
 function isSamePermission(one: Request, other: Request, subject: number): boolean {
   return (
     one.length === other.length &&

@@ -20,7 +20,7 @@ export interface Parts {
 }
 
 /**
- * What a model's requests call the one who asks: `sub`, else the value that `g` is called for, else the first that is
+ * What a model's requests call the subject: `sub`, else the value that `g` is called for, else the first that is
  * no domain.
  */
 export function subjectOf(model: Model): string | undefined {

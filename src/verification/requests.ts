@@ -10,7 +10,7 @@ export const NO_ROLE = 'casbin-bootstrap:no-role';
 /** Who and what one domain has; a model without domains has one. */
 interface Domain {
   readonly subjects: Set<string>;
-  /** As requests, whatever subject stands in them. */
+  /** As requests; the subject in them does not matter. */
   readonly permissions: Request[];
 }
 

@@ -54,7 +54,7 @@ function advise(
   return `${what} To store the defined rules in the order in which they are defined would move them behind rules that are not defined (id ${shown}${more}), so decide first where those belong.${field}`;
 }
 
-/** The ids of rows that are not defined and that a defined one would come to stand behind, were it moved to the end. */
+/** The ids of rows that are not defined, and that a defined row would follow if it was moved to the end. */
 async function findRowsBehind(
   trx: AnyTransaction,
   definedRows: readonly StoredRule[],
@@ -107,7 +107,7 @@ function toVisibleJson(values: readonly string[]): string {
 interface RowOrderFailures {
   /** All failures; those of the order say so in their reason. */
   readonly failures: readonly VerificationFailure[];
-  /** The defined rules that have to be stored anew, in the order in which they are defined. */
+  /** The defined rules that have to be stored again, in the order in which they are defined. */
   readonly misplaced: readonly StoredRule[];
   /** Whether a priority field would make the order of the rows irrelevant. */
   readonly lacksPriority: boolean;
@@ -168,7 +168,7 @@ function inDefinedOrder(defined: RuleSet, live: readonly StoredRule[]): StoredRu
   return live.map((rule, index) => (positions[index] === -1 ? rule : (sorted.next().value?.rule ?? rule)));
 }
 
-/** Makes a function that tells which rule stands before which, by the values of the one that decides and should. */
+/** Makes a function that says which rule is stored before which: the one that decides, and the one that should. */
 function inversionFinder(defined: RuleSet, live: readonly StoredRule[]) {
   const stored = new Map(live.map((rule, place) => [defined.indexOf(rule), { rule, place }]));
   return (decides: readonly string[] | null, should: readonly string[]): string => {

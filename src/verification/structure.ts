@@ -94,7 +94,7 @@ function describeTooDeep(own: readonly StoredLink[], path: readonly string[]): I
 }
 
 function describeTurned(own: readonly StoredLink[], path: readonly string[]): IntegrityFinding {
-  const message = `"${path[0]}" inherits from "${path.at(-1)}" (${path.join(' → ')}), and is defined the other way round. Delete the link that turns the hierarchy.`;
+  const message = `"${path[0]}" inherits from "${path.at(-1)}" (${path.join(' → ')}), but the definition says the opposite. Delete the link that reverses the hierarchy.`;
   return structural(own, path, message);
 }
 

@@ -17,7 +17,7 @@ import type { Expectations } from './expectations.ts';
 import { checkIntegrity } from './integrity.ts';
 import { checkStructure } from './structure.ts';
 
-/** What is held against what. */
+/** What is compared with what. */
 export interface Verification {
   readonly model: Model;
   readonly configureEnforcer: ConfigureEnforcer | undefined;

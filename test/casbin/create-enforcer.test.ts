@@ -46,7 +46,9 @@ describe('stored rules that do not fit the model', () => {
 
     expect(error).toBeInstanceOf(StoredRuleError);
     expect(error).toMatchObject({ code: 'RULES_DO_NOT_FIT_MODEL', ids: [1, 2] });
-    expect(error.message).toMatch(/^2 of 2 stored rules do not fit the default model, .* as none was given/);
+    expect(error.message).toMatch(
+      /^2 of 2 stored rules do not fit the default model, because no model was given/,
+    );
     expect(error.message).toContain('id 1, 2: "p" must have 3 values, not 4');
     expect(error.message).toContain('createEnforcer(pool, { model })');
     const enforcer = await createEnforcer(pool, OPTIONS);

@@ -41,7 +41,7 @@ describe('an enforcer in memory', () => {
 describe('the role managers of an enforcer', () => {
   const rules = [g('ann', 'clerk'), g2('desk', 'room', 'north'), p('ann', 'boss', 'read')];
 
-  test('are asked who inherits from whom, in each role definition and its domains', async () => {
+  test('are asked which roles inherit from which, in each role definition and its domains', async () => {
     const ask = roleAsker(model, rules, undefined);
     const question = { ptype: 'g', from: 'ann', to: 'clerk', domains: [] };
     expect(await ask(question)).toBe(true);

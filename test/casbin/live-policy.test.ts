@@ -55,7 +55,7 @@ describe('the whole policy', () => {
     expect(await idsOf(reachable(['alice']))).toEqual([]);
   });
 
-  test('is read in portions where many rules are defined, each of which is reported', async () => {
+  test('is read in portions where many rules are defined, and each portion is reported', async () => {
     const stored = rulesOf(20_000);
     await createSeedingAdapter(pool).addRules(stored);
     const known = new RuleSet(stored.slice(0, 10_001));
@@ -80,7 +80,7 @@ describe('the whole policy', () => {
     ]);
   });
 
-  test('is read at once where few rules are defined, which nobody waits for', async () => {
+  test('is read at once where few rules are defined, without progress', async () => {
     await store(['p', 'alice', 'data']);
     const reports: number[] = [];
     const known = new RuleSet([{ ptype: 'p', values: ['alice', 'data'] }]);

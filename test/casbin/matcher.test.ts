@@ -132,8 +132,8 @@ describe('the names of a matcher', () => {
 
 test.each([
   [RBAC, null],
-  ['r_sub == p_sub r_obj', 'two expressions stand side by side without an operator'],
-  ['r_sub == p_sub, r_obj', 'two expressions stand side by side without an operator'],
+  ['r_sub == p_sub r_obj', 'two expressions follow each other without an operator'],
+  ['r_sub == p_sub, r_obj', 'two expressions follow each other without an operator'],
 ])('what the parser lets pass and Casbin can not use in %s: %s', (matcher, fault) => {
   expect(findParseFault(matcher)).toBe(fault);
 });

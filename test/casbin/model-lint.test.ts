@@ -40,7 +40,7 @@ test('fields without a name are told once, and not as fields of one name', () =>
 
 test('a role definition has two places, whatever else stands in it', () => {
   expect(messagesOf({ g: ['g = _, _', 'g2 = _, parent'] })).toEqual([
-    'role definition "g2 = _, parent" has fewer than two places. Write g2 = _, _ for who inherits from whom.',
+    'role definition "g2 = _, parent" has fewer than two places. Write g2 = _, _.',
   ]);
 });
 
@@ -80,7 +80,7 @@ describe('a model file', () => {
     expect(loadModelFile('a\0b\0c.conf')).toMatchObject({ problems: [{ at: 'a\\0b\\0c.conf' }] });
   });
 
-  test('is read anew each time, and tells where a definition stands', async () => {
+  test('is read again each time, and tells the place of a definition', async () => {
     const path = await createFile();
     const first = loadModelFile(path);
     expect(first.model !== null && first.locate('m')).toBe(`${path}:11`);

@@ -94,7 +94,7 @@ describe('a pattern of the definition', () => {
         code: 'PATTERN_BACKTRACKS',
         at: 'model',
         message:
-          'pattern "^(a+)+$" of a matcher may take for ever to compare with a text that almost matches. Rewrite it so that what is repeated can match in one way only.',
+          'pattern "^(a+)+$" of a matcher may take for ever to compare with a text that almost matches. Rewrite it so that a repeated part can match a text in one way only.',
       },
     ]);
   });
@@ -115,7 +115,7 @@ describe('a pattern of the definition', () => {
           code: 'PATTERN_BACKTRACKS',
           at: 'policy.rules[1]',
           message:
-            'pattern "^/(.+)+!$" may take for ever to compare with a text that almost matches. Rewrite it so that what is repeated can match in one way only.',
+            'pattern "^/(.+)+!$" may take for ever to compare with a text that almost matches. Rewrite it so that a repeated part can match a text in one way only.',
         },
       ],
     });
@@ -162,7 +162,7 @@ test('of many such stored patterns the first ten are named, and how many more th
   const list = ids.slice(0, 10).map((id, index) => `id ${id}: "(a+)+${index + 1}"`);
   expect(error).toMatchObject({
     ids,
-    message: `Stored patterns may take for ever to compare with a text that almost matches, so no decision was made with them (${list.join('; ')}; and 2 more). Nothing was changed. Rewrite them so that what is repeated can match in one way only, or delete these rows: select id, ptype, rule from public.casbin where id in (${ids.slice(0, 10).join(', ')})`,
+    message: `Stored patterns may take for ever to compare with a text that almost matches, so no decision was made with them (${list.join('; ')}; and 2 more). Nothing was changed. Rewrite them so that a repeated part can match a text in one way only, or delete these rows: select id, ptype, rule from public.casbin where id in (${ids.slice(0, 10).join(', ')})`,
   });
   await pool.query('delete from casbin where id > $1', [ids[9]]);
   await expect(verifyDatabase(pool, options)).rejects.toMatchObject({

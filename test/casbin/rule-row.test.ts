@@ -101,7 +101,7 @@ describe('the stock adapter', () => {
     expect(readAsStockAdapter({ ptype: 'p', values })).toEqual(reading);
   });
 
-  test('reads nothing, or another ptype, of a ptype that is none', () => {
+  test('reads nothing, or another ptype, from an invalid ptype', () => {
     expect(readAsStockAdapter({ ptype: '# p', values: ['a'] })).toEqual({ kind: 'distorted', values: null });
     expect(readAsStockAdapter({ ptype: 'p,g', values: ['a'] })).toEqual({ kind: 'distorted', values: null });
   });
@@ -119,17 +119,17 @@ describe('the stock adapter', () => {
       {
         code: 'VALUE_DISTORTED',
         at: 'two',
-        message: `rule "p, "a,b"" does not survive Casbin's own loader: it is loaded as "p, a, b". ${advice}`,
+        message: `Casbin's own loader can't read the rule "p, "a,b"" as written: it is loaded as "p, a, b". ${advice}`,
       },
       {
         code: 'VALUE_DISTORTED',
         at: 'three',
-        message: `rule "p, f(x" does not survive Casbin's own loader: it makes every loadPolicy throw. ${advice}`,
+        message: `Casbin's own loader can't read the rule "p, f(x" as written: it makes every loadPolicy throw. ${advice}`,
       },
       {
         code: 'VALUE_DISTORTED',
         at: 'four',
-        message: `rule "# p, a" does not survive Casbin's own loader: it is loaded as nothing. ${advice}`,
+        message: `Casbin's own loader can't read the rule "# p, a" as written: it is loaded as nothing. ${advice}`,
       },
     ]);
   });

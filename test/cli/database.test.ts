@@ -71,7 +71,7 @@ function thrownBy(work: () => unknown): unknown {
   throw new Error('Nothing was thrown');
 }
 
-test('a connection that nobody answers on is closed all the same', async () => {
+test('a connection without an answer is still closed', async () => {
   const server = await createDatabase();
   await using wire = await openWire(server.url);
   const database = openServer(wire.url);

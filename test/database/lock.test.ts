@@ -147,7 +147,7 @@ describe('who holds an advisory lock', () => {
     });
   });
 
-  test('is nobody who only waits, or the one who asks', async () => {
+  test('is not a session that only waits, nor the one that asks', async () => {
     await whileHeld(`select pg_advisory_xact_lock(${OUR_NAMESPACE}, hashtext('public'))`, async (pid) => {
       const holders = await hurried(async (trx) => {
         await sql`select pg_advisory_xact_lock_shared(${KYSELY_LOCK}::bigint)`.execute(trx);

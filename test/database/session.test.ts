@@ -109,11 +109,11 @@ describe('a pool that gives no client', () => {
       },
       /Invalid URL/,
     ],
-    ['gives nothing', async () => undefined, /gave no client to query/],
+    ['gives nothing', async () => undefined, /did not give a client that can query/],
     [
       'gives something else',
       async () => ({ query: 'select' }),
-      /the pool's connect\(\) gave no client to query/,
+      /the pool's connect\(\) did not give a client that can query/,
     ],
   ])('is told apart from what fails later: it %s', async (_, connect, reason) => {
     const pool = Object.assign(Object.create(null), { connect });

@@ -126,7 +126,7 @@ describe('a table that is there before', () => {
     ).rejects.toMatchObject({
       code: 'TABLE_SHAPE',
       message:
-        'There is a table "casbin" of another shape: column "id" is integer, not uuid; column "slug" is missing. Rename it, bring it into that shape, or give another schema.',
+        'Table "casbin" exists, but not as needed: column "id" is integer, not uuid; column "slug" is missing. Rename it, change these columns, or give another schema.',
     });
   });
 

@@ -7,7 +7,7 @@ import {
   inWriteTransaction,
   isSameTransaction,
   markTransaction,
-  readAndLetGo,
+  readAndReleaseLocks,
   searchPathExpression,
 } from '../../src/database/transaction.ts';
 import { useDatabase } from '../support/database.ts';
@@ -81,7 +81,7 @@ describe('a marked transaction', () => {
   });
 });
 
-describe('reading and letting go', () => {
+describe('reading and releasing locks', () => {
   const locks = async (trx: AnyTransaction) => {
     const { rows } = await sql`
       select from pg_locks where pid = pg_backend_pid() and relation = 'read'::regclass
@@ -92,7 +92,7 @@ describe('reading and letting go', () => {
   test('gives the locks of reading back, and the result', async () => {
     await pool.query('create table read (id int); insert into read values (7)');
     await inTransaction(async (trx) => {
-      const { rows } = await readAndLetGo(trx, () => sql`select id from read`.execute(trx));
+      const { rows } = await readAndReleaseLocks(trx, () => sql`select id from read`.execute(trx));
       expect(rows).toEqual([{ id: 7 }]);
       expect(await locks(trx)).toBe(0);
       await sql`select id from read`.execute(trx);
@@ -103,7 +103,7 @@ describe('reading and letting go', () => {
 
   test('leaves the transaction usable after a failure, and its savepoint released', async () => {
     await inTransaction(async (trx) => {
-      await expect(readAndLetGo(trx, () => sql`select 1 / 0`.execute(trx))).rejects.toMatchObject({
+      await expect(readAndReleaseLocks(trx, () => sql`select 1 / 0`.execute(trx))).rejects.toMatchObject({
         code: '22012',
       });
       await expect(sql`select 1 as one`.execute(trx)).resolves.toMatchObject({ rows: [{ one: 1 }] });
@@ -115,15 +115,15 @@ describe('reading and letting go', () => {
 
   test('releases its savepoint', async () => {
     const releasing = inTransaction(async (trx) => {
-      await readAndLetGo(trx, async () => 'read');
+      await readAndReleaseLocks(trx, async () => 'read');
       await sql`release savepoint casbin_bootstrap_read`.execute(trx);
     });
     await expect(releasing).rejects.toMatchObject({ code: '3B001' });
   });
 
-  test('fails by what reading failed with, also when letting go fails', async () => {
+  test('fails by what reading failed with, also when releasing the locks fails', async () => {
     const reading = inTransaction((trx) =>
-      readAndLetGo(trx, async () => {
+      readAndReleaseLocks(trx, async () => {
         await sql`release savepoint casbin_bootstrap_read`.execute(trx);
         throw new Error('unreadable');
       }),

@@ -97,7 +97,7 @@ describe('how strict verifyDatabase is', () => {
     expect(error).toMatchObject({
       problems: ['strict', 'full', 'stockLoadable'].map((at) => ({
         at,
-        message: expect.stringMatching(/^belongs into verify here, as in verify: \{ strict: true \}/),
+        message: expect.stringMatching(/^belongs in verify here, as in verify: \{ strict: true \}/),
       })),
     });
   });

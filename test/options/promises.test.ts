@@ -18,7 +18,7 @@ test('a definition that is given again is not checked again', async () => {
   expect(await expectationsOf({ policy: definition([['x', 'y', 'z']]) })).not.toBe(first);
 });
 
-test('a definition that was changed meanwhile is checked anew', async () => {
+test('a definition that was changed in between is checked again', async () => {
   const policy = definition();
   await resolveOptions(pool, { policy });
   policy.never.push(['clerk', 'invoices', 'read']);
@@ -28,7 +28,7 @@ test('a definition that was changed meanwhile is checked anew', async () => {
   await expect(resolveOptions(pool, { policy })).resolves.toBeDefined();
 });
 
-test('the same definition is checked anew in another model, or without verification', async () => {
+test('the same definition is checked again in another model, or without verification', async () => {
   const policy = definition();
   const first = await expectationsOf({ policy });
   const anyAction = newModelFromString(modelText({ m: 'g(r.sub, p.sub) && r.obj == p.obj' }));

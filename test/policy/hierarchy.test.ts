@@ -75,7 +75,7 @@ describe('circles', () => {
     expect(findCycles(hierarchyOf('way a', 'a b', 'b c', 'c a', 'c end'))).toEqual([['a', 'b', 'c', 'a']]);
   });
 
-  test('are told once each, however many lead there and wherever one begins', () => {
+  test('are reported once each, however many paths lead there and wherever one begins', () => {
     expect(findCycles(hierarchyOf('a b', 'b a', 'c a', 'd b', 'e f', 'f e'))).toEqual([
       ['a', 'b', 'a'],
       ['e', 'f', 'e'],

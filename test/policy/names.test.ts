@@ -50,7 +50,7 @@ function problem(at: string, beginning: string) {
   return {
     code: 'REQUEST_NAME_UNKNOWN',
     at,
-    message: `${beginning}. Correct it, or give the definition a list of rules, even an empty one, if the request is right.`,
+    message: `${beginning}. Correct the name. If the request is right, add rules: [] to the definition.`,
   };
 }
 

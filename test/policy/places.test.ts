@@ -40,7 +40,7 @@ extra: 1
   ]);
 });
 
-test('a key that nobody knows hides nothing of what else is wrong', async () => {
+test('an unknown key does not hide other problems', async () => {
   const text = 'roles:\n  clerk:\n    inherit: [viewer]\n    inherits: [viewr]\n';
   expect(await problemsIn('policy.yaml', text)).toEqual([
     '3:5 OPTION_UNKNOWN roles.clerk.inherit: there is no such option. Known are inherits, permissions.',
@@ -48,7 +48,7 @@ test('a key that nobody knows hides nothing of what else is wrong', async () => 
   ]);
 });
 
-test('keys that every object has in JavaScript are unknown all the same', async () => {
+test('keys that every JavaScript object inherits are unknown too', async () => {
   const text = 'roles:\n  constructor: { toString: [a] }\n__proto__: 1\nconstructor: 1\n';
   expect(await problemsIn('policy.yaml', text)).toEqual([
     expect.stringMatching(/^2:18 OPTION_UNKNOWN roles\.constructor\.toString: /),
@@ -101,7 +101,7 @@ test('aliases that would grow without end are refused', async () => {
     return `a${level}: &a${level} [${items}]\n`;
   });
   expect(await problemsIn('policy.yaml', aliases.join(''))).toEqual([
-    '7:25 POLICY_SYNTAX with this alias, the aliases of the file stand for over 1,000,000 values. Write fewer.',
+    '7:25 POLICY_SYNTAX with this alias, the aliases of the file expand to over 1,000,000 values. Use fewer.',
   ]);
 });
 
@@ -129,7 +129,7 @@ test.each([
   [
     'policy.yaml',
     'roles:\n  a: &a 1\n  b: { <<: *a }\n',
-    '3:12 POLICY_SYNTAX only a map can be merged. Give one, or an alias of one.',
+    '3:12 POLICY_SYNTAX only a map can be merged. Give a map, or an alias of a map.',
   ],
 ])('an alias of %s that can stand for nothing is told with its place: %j', async (name, text, problem) => {
   expect(await problemsIn(name, text)).toContain(problem);
@@ -163,7 +163,7 @@ test.each([
 test('aliases of aliases are told where they go too deep', async () => {
   const levels = Array.from({ length: 150 }, (_, n) => `r${n + 1}: &r${n + 1} [*r${n}]`);
   expect(await problemsIn('policy.yaml', `r0: &r0 [x]\n${levels.join('\n')}`)).toEqual([
-    '101:14 POLICY_SYNTAX what this alias stands for is nested over 100 levels deep.',
+    '101:14 POLICY_SYNTAX the value of this alias is nested over 100 levels deep.',
   ]);
 });
 
@@ -246,7 +246,7 @@ test('lines of a CSV that Casbin can not read, or would read in part, are told w
   ]);
 });
 
-test('each part of another shape is told what it must be', async () => {
+test('each part of a wrong shape is reported with what it must be', async () => {
   const text = `
 roles:
   a: { permissions: [x], inherits: 1 }

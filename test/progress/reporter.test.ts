@@ -61,7 +61,7 @@ describe('progress', () => {
     ]);
   });
 
-  test('begins anew with each step', () => {
+  test('begins again with each step', () => {
     const { clock, seen, progress } = createReporter();
     const read = progress.start('read', 10);
     clock.time += 499;

@@ -61,7 +61,7 @@ describe('a server that can not be reached', () => {
     [
       'refuses',
       { host: '127.0.0.1', port: 1 },
-      /connect ECONNREFUSED 127\.0\.0\.1:1\. Check that the server runs/,
+      /connect ECONNREFUSED 127\.0\.0\.1:1\. Check host and port, and that the server runs/,
     ],
     ['refuses at several addresses', { host: 'localhost', port: 1 }, /ECONNREFUSED .*:1\. Check/],
     ['has no name that is known', { host: 'no-such-host.invalid' }, /no-such-host\.invalid/],
@@ -257,7 +257,7 @@ describe('a connection that is lost', () => {
     await expectSound(database, pool);
   });
 
-  test('and passed over by a seeder is told all the same', async () => {
+  test('and ignored by a seeder is still reported', async () => {
     const database = await createDatabase();
     const seed: Seeder['seed'] = async (context) => {
       await killing.seed(context).catch(() => {});

@@ -27,13 +27,13 @@ function refusal(called: (...args: never[]) => unknown, ...args: unknown[]) {
 }
 
 const NOT_POOLS: [string, unknown, string][] = [
-  ['nothing', undefined, 'must have a connect method, as pg.Pool has. It is missing.'],
+  ['nothing', undefined, 'must have a connect method, like pg.Pool. It is missing.'],
   ['null', null, 'It is null. Make one: new pg.Pool'],
   ['a number', 5, 'It is a number.'],
   ['an object', { password: SECRET }, 'must have a connect method'],
   ['a connection string', URL_TEXT, 'not a connection string. Make one: new pg.Pool'],
   ['a URL', new URL('postgres://me:horse@host/db'), 'not a connection string'],
-  ['settings', { host: 'h', password: SECRET }, 'These are the settings of one: give new pg.Pool(settings)'],
+  ['settings', { host: 'h', password: SECRET }, 'These are only settings: give new pg.Pool(settings)'],
   ['the class', pg.Pool, 'It is a function: give what it returns'],
   ['a promise', Promise.resolve(), 'not the promise of one. Await it.'],
   [
@@ -96,10 +96,10 @@ test.each<[unknown, string]>([
   [[['p', 'a', 'b', 'c']], '(it is a list)'],
   ['policy.yaml', 'not the path of one. Load it: await loadPolicyFile(path).'],
   [Promise.resolve({}), 'not the promise of one. Await it.'],
-  [{ roles: { admin: null } }, 'bootstrapDatabase says where'],
-  [{ rules: 5 }, 'bootstrapDatabase says where'],
-  [{ rules: [['p', 5, 'b', 'c']] }, 'policy.rules[0]: must be of strings only'],
-  [{ rules: [[null, 'a']] }, 'policy.rules[0]: must be of strings only'],
+  [{ roles: { admin: null } }, 'bootstrapDatabase says which'],
+  [{ rules: 5 }, 'bootstrapDatabase says which'],
+  [{ rules: [['p', 5, 'b', 'c']] }, 'policy.rules[0]: must hold strings only'],
+  [{ rules: [[null, 'a']] }, 'policy.rules[0]: must hold strings only'],
 ])('policyToCsv(%o) says what it needs', async (given, message) => {
   const error = await refusal(policyToCsv, given);
   expect(error.code).toBe('INVALID_OPTIONS');

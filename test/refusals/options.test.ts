@@ -111,7 +111,7 @@ describe('options of a wrong type', () => {
     ['schema', { schema: 'x'.repeat(64) }, /^must not be longer than 63 bytes/],
     ['schema', { schema: 'a\0b' }, /NUL/],
     ['schema', { schema: '\ud800' }, /half of a surrogate pair/],
-    ['schema', { schema: 'pg_catalog' }, /^must not be one of PostgreSQL itself/],
+    ['schema', { schema: 'pg_catalog' }, /^must not be a schema of PostgreSQL itself/],
     ['schema', { schema: '$user' }, /search_path/],
     ['lockTimeoutMs', { lockTimeoutMs: '30000' }, /^must be a number of milliseconds \(it is "30000"\)\.$/],
     ['lockTimeoutMs', { lockTimeoutMs: -1 }, /^must not be negative/],
@@ -175,7 +175,7 @@ describe('options of a wrong type', () => {
   });
 });
 
-describe('a pool that is none', () => {
+describe('something that is not a pool', () => {
   const SECRET = 'correct horse';
 
   test.each<[string, unknown, RegExp]>([

@@ -215,7 +215,7 @@ describe('a value', () => {
   ])('with %s is refused, with what would become of it', async (_, values, outcome) => {
     const problems = await problemsOf({ policy: { rules: [['p', ...values]] } });
     expect(problems).toMatchObject([{ code: 'VALUE_DISTORTED', at: 'policy.rules[0]' }]);
-    expect(problems[0]?.message).toContain(`does not survive Casbin's own loader: ${outcome}`);
+    expect(problems[0]?.message).toContain(`as written: ${outcome}`);
   });
 
   test('that would be distorted is refused in a name of a role, a resource and an action alike', async () => {
@@ -310,6 +310,6 @@ test.each(['roles', 'permissions'])(
     const policy = part === 'roles' ? { roles: inherited } : { roles: { a: { permissions: inherited } } };
     const problems = await problemsOf({ policy });
     expect(problems).toMatchObject([{ code: 'OPTION_INVALID' }]);
-    expect(problems[0]?.message).toContain('must have its keys itself, and inherits admin.');
+    expect(problems[0]?.message).toContain('must have its own keys, but inherits admin.');
   },
 );

@@ -10,16 +10,14 @@ import { failureOf, refusalOf } from './refusal.fixture.ts';
 const MORE = { policy: { rules: [['p', 'one', 'more', 'rule']] } };
 
 describe('a server that only reads', () => {
-  test('as a standby is told while there is something to do, and bootstraps when there is not', async () => {
+  test('as a standby is reported while changes are needed, and bootstraps when there are none', async () => {
     await using primary = await startServer();
     await using empty = await startStandby(primary);
     const emptyPool = poolOf(empty.url());
     for (const options of [{}, { dryRun: true }, { schema: 'other' }]) {
       const error = await failureOf(() => bootstrapDatabase(emptyPool, options));
       expect(error).toMatchObject({ name: 'DatabaseError', code: 'READ_ONLY_DATABASE' });
-      expect(error.message).toMatch(
-        /^There is something to do, and this server is a standby, which only reads: /,
-      );
+      expect(error.message).toMatch(/^Changes are needed, but this server is a standby, which only reads: /);
       expect(error.message).toContain('Run the bootstrap on the primary once; then it works here too.');
     }
     await expect(emptyPool.query('select 1')).resolves.toBeDefined();
@@ -41,7 +39,7 @@ describe('a server that only reads', () => {
     await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: true });
   });
 
-  test('for the role is told while there is something to do, and bootstraps when there is not', async () => {
+  test('for the role is reported while changes are needed, and bootstraps when there are none', async () => {
     const database = await createDatabase();
     const owner = database.pool();
     const role = await database.createRole();

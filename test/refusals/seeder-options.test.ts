@@ -77,12 +77,12 @@ describe('migrations of seeders', () => {
       [
         'MIGRATION_DUPLICATE',
         'seeders[1] "b"',
-        `its migration "0001_a" has the name of another one. Begin its name with the seeder's.`,
+        `its migration "0001_a" has the same name as another one. Begin its name with the name of the seeder.`,
       ],
       [
         'MIGRATION_DUPLICATE',
         'seeders[1] "b"',
-        `its migration "0001_casbin" has the name of another one. Begin its name with the seeder's.`,
+        `its migration "0001_casbin" has the same name as another one. Begin its name with the name of the seeder.`,
       ],
     ]);
   });

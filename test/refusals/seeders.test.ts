@@ -80,7 +80,7 @@ describe('a seeder', () => {
           .catch(() => {}),
       );
       expect(error.message).toMatch(
-        /^Seeder "odd" caught an SQL error and went on, but PostgreSQL had aborted the transaction: (division by zero|relation "nowhere" does not exist|null value in column "ptype".*)\. Nothing was changed\. Let it throw/,
+        /^Seeder "odd" caught an SQL error and continued, but PostgreSQL had aborted the transaction: (division by zero|relation "nowhere" does not exist|null value in column "ptype".*)\. Nothing was changed\. Let it throw/,
       );
     }
   });
@@ -107,7 +107,7 @@ describe('a seeder', () => {
   ])('that says "%s" is refused before anything is done', async (statement) => {
     const error = await seederRefusal(({ db }) => sql.raw(statement).execute(db));
     expect(error.message).toMatch(
-      /must not begin, commit or roll back a transaction.* was refused\. Nothing was changed\. Use the db that it is given\.$/,
+      /must not begin, commit or roll back a transaction.* was refused\. Nothing was changed\. Use the db that it gets\.$/,
     );
   });
 
@@ -146,7 +146,7 @@ describe('a seeder', () => {
       (e) => e,
     );
     expect(error).toBeInstanceOf(SeederError);
-    expect(error.message).toContain('a part of what was written may have been committed');
+    expect(error.message).toContain('A part of the changes may be committed');
     expect(error.message).not.toContain('Nothing was changed');
     await expect(bootstrapDatabase(database.pool())).resolves.toBeDefined();
   });

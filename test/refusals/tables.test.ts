@@ -30,7 +30,7 @@ describe('a row seeder', () => {
     const error = await refusalOf(database, { seeders: [settings()] });
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_MISSING' });
     expect(error.message).toBe(
-      'Seeder "settings" failed: relation "settings" does not exist. Nothing was changed. Add a migration that makes it, to the seeder or to the migrations option, or correct its name.',
+      'Seeder "settings" failed: relation "settings" does not exist. Nothing was changed. Add a migration that creates it to the seeder or to the migrations option, or correct its name.',
     );
   });
 
@@ -51,7 +51,7 @@ describe('a row seeder', () => {
     await database.pool().query('drop table settings');
     const error = await refusalOf(database, options);
     expect(error).toMatchObject({ code: 'TABLE_MISSING' });
-    const remedy = /have it made again: (delete .*;)$/.exec(error.message)?.[1];
+    const remedy = /let the migration run again: (delete .*;)$/.exec(error.message)?.[1];
     await database.pool().query(remedy ?? '');
     await expect(bootstrapDatabase(database.pool(), options)).resolves.toMatchObject({ changed: true });
   });
@@ -153,7 +153,7 @@ describe('a table that is there already', () => {
     const error = await refusalOf(database);
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_SHAPE' });
     expect(error.message).toMatch(differences);
-    expect(error.message).toMatch(/Rename it, (bring it into that shape, )?or give another schema\. /);
+    expect(error.message).toMatch(/Rename it, (change these columns, )?or give another schema\. /);
     expect(error.message).toMatch(
       /the application's own, .* provider seeder, .* by default: seeders: \[\]\.$/,
     );
@@ -214,7 +214,7 @@ describe('a table that is there already', () => {
     expect(error.message).toContain(message);
   });
 
-  test('as "casbin" with ids that stand for several rows is refused, with those ids', async () => {
+  test('as "casbin" with ids that several rows share is refused, with those ids', async () => {
     const database = await databaseWith(
       `create table casbin (id int, ptype text, rule jsonb);
        insert into casbin
@@ -225,7 +225,7 @@ describe('a table that is there already', () => {
     );
     const error = await refusalOf(database, { policy: defaultPolicy });
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_SHAPE' });
-    expect(error.message).toContain('ids that stand for several rows (1, 2, 4, 5, 6), so it can');
+    expect(error.message).toContain('ids that several rows share (1, 2, 4, 5, 6), so it can');
   });
 
   test('as "casbin" whose columns were changed after the first bootstrap is refused', async () => {
@@ -251,7 +251,7 @@ describe('a table that is gone', () => {
     const database = await databaseWith('drop table casbin');
     const error = await refusalOf(database);
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_MISSING' });
-    const remedy = /have it made again: (delete .*;)$/.exec(error.message)?.[1];
+    const remedy = /let the migration run again: (delete .*;)$/.exec(error.message)?.[1];
     await database.pool().query(remedy ?? '');
     await expect(bootstrapDatabase(database.pool())).resolves.toMatchObject({ changed: true });
   });
@@ -263,7 +263,7 @@ describe('a table that is gone', () => {
     const database = await databaseWith(statement, { bare: true });
     const error = await refusalOf(database, { migrations: false });
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_MISSING' });
-    expect(error.message).toContain('With migrations: false another tool must have made all tables before');
+    expect(error.message).toContain('With migrations: false, another tool must create all tables first');
     expect(error.message).toContain(`${statement === '' ? 'casbin' : 'providers'}" does not exist`);
   });
 

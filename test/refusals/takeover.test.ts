@@ -69,7 +69,7 @@ describe('a table "casbin" is refused as it is', () => {
     );
     const error = await refusalOf(database, { policy: defaultPolicy });
     expect(error.message).toBe(
-      'No rule can be added to table "casbin": column "tenant" has no default. Give column "tenant" a default, or let it be null.',
+      'No rule can be added to table "casbin": column "tenant" has no default. Give column "tenant" a default, or let it allow null.',
     );
   });
 });

@@ -50,7 +50,7 @@ async function bootstrapPrimary() {
 const SAYS_WHERE_TO_RUN = {
   code: 'READ_ONLY_DATABASE',
   message: expect.stringMatching(
-    /^There is something to do, and this server is a standby, which only reads: .*Run the bootstrap on the primary once; then it works here too\.$/,
+    /^Changes are needed, but this server is a standby, which only reads: .*Run the bootstrap on the primary once; then it works here too\.$/,
   ),
 };
 

@@ -85,7 +85,7 @@ test('a seeder is given the transaction, the adapter, the schema and a logger', 
   expect(rows).toEqual([{ made: true, added: true }]);
 });
 
-test('a seeder that swallows its own error fails all the same, with that error', async () => {
+test('a seeder that swallows its own error still fails, with that error', async () => {
   const database = await createDatabase();
   const careless: Seeder = {
     name: 'careless',

@@ -96,9 +96,7 @@ describe.concurrent('the leak check', () => {
     await database.pool().query('select pg_advisory_lock(1)');
 
     await expect(database.drop()).rejects.toThrow(/holds 1 advisory lock/);
-    await expect(exists('pg_database', 'datname', database.name), 'it is dropped all the same').resolves.toBe(
-      false,
-    );
+    await expect(exists('pg_database', 'datname', database.name), 'it is still dropped').resolves.toBe(false);
   });
 
   test('finds a connection of which no pool knows', async () => {

@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 
 it.each([[{ p: [1] }], [{ p: ['a', {}] }], [{ p: 'a' }]])(
-  'refuses a filter of another shape: %j',
+  'refuses a filter of a wrong shape: %j',
   async (filter) => {
     const adapter = createAdapter(pool);
     await expect(adapter.loadFilteredPolicy(rbacModel(), Object(filter))).rejects.toMatchObject({

@@ -59,7 +59,7 @@ describe.each(Object.entries(TABLES))('a table whose ids are made by %s', (_, st
   });
 });
 
-test('a table by uuids takes rules, whoever made it', async () => {
+test('a table whose ids are uuids takes rules', async () => {
   const pool = (await createDatabase()).pool();
   await pool.query(`create table casbin (id uuid primary key default gen_random_uuid(), ${COLUMNS})`);
   const adapter = createAdapter(pool);

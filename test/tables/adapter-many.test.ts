@@ -47,7 +47,7 @@ it('adds many rules or none', async () => {
   expect(await storedRules(pool)).toEqual([]);
 });
 
-it('passes over rows that hold no rule, which whoever loads the policy is told of', async () => {
+it('ignores rows that hold no rule, which loading the policy reports', async () => {
   await pool.query(
     `insert into casbin (ptype, rule) values ('p', '["role1", null]'), ('p', '["role1", {"length": 2}]')`,
   );

@@ -146,7 +146,7 @@ it('tries a second time after a race only', async () => {
     {
       code: 'CONFLICT',
       message:
-        'Rule p, missing is not stored: somebody removed or changed it since it was loaded. Nothing was changed. Load the policy again; to have p, z all the same, add it.',
+        'Rule p, missing is not stored: somebody removed or changed it since it was loaded. Nothing was changed. Load the policy again. If you still want p, z, add it.',
       updates: 2,
     },
   ]);

@@ -28,7 +28,7 @@ describe('rules that JavaScript callers give', () => {
     ).toEqual([
       'rule 2: its ptype is 7, not a string. Give one.',
       "rule 3: is 'a, b', not a list of strings. Give one.",
-      'rule 4: has no values. Give it those that the model defines.',
+      'rule 4: has no values. Give the values that the model defines.',
       'rule 5: value 3 is 3, not a string. Convert it.',
       'rule 6: value 1 is { deep: [Object] }, not a string. Convert it.',
       'rule 7: its ptype is undefined, not a string. Give one.',
@@ -42,7 +42,7 @@ describe('rules that JavaScript callers give', () => {
         { ptype: 'p', values: ['a\0'] },
         { ptype: 'p', values: [] },
       ]),
-    ).toEqual(['rule 2: has no values. Give it those that the model defines.']);
+    ).toEqual(['rule 2: has no values. Give the values that the model defines.']);
     expect(problemsOf([{ ptype: 'p', values: ['', 'a'] }])).toEqual([]);
     expect(problemsOf([])).toEqual([]);
   });

@@ -79,7 +79,7 @@ test('a generator that throws ends it with an error that has the report of those
   if (!(error instanceof TenantSourceError)) throw error;
   expect(error).toMatchObject({ code: 'TENANTS_UNREADABLE', cause });
   expect(error.message).toBe(
-    'The tenants could not be read to their end: the directory is gone. Of those read before, 2 succeeded and 1 failed. Fix what gives the tenants and run it again, which is safe.',
+    'Not all tenants could be read: the directory is gone. Of the tenants read before, 2 succeeded and 1 failed. Fix the source of the tenants and run it again, which is safe.',
   );
   expect(error.report).toMatchObject({ ok: false, total: 3, succeeded: 2, failed: 1, changed: 2 });
 });

@@ -73,7 +73,7 @@ test('a pool function that throws is told with its reason, and its error as the 
   expect(tenant.error).toBeInstanceOf(BootstrapError);
   expect(tenant.error.cause).toBe(cause);
   expect(tenant.error.message).toBe(
-    'There is no pool for this tenant, its function threw: the vault is sealed. Fix the function, or what it depends on.',
+    'The function that makes the pool of this tenant threw: the vault is sealed. Fix the function, or what it depends on.',
   );
 });
 

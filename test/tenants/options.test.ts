@@ -48,7 +48,7 @@ describe('a list of tenants that is wrong', () => {
     [
       'tenants[0] "a" schema',
       [{ name: 'a', schema: 'pg_x', pool: UNTOUCHED }],
-      /^must not be one of Postgre/,
+      /^must not be a schema of Postgre/,
     ],
     ['tenants[0] "a" shema', [{ name: 'a', shema: 'b', pool: UNTOUCHED }], /^there is no such option/],
   ])('is refused by its place: %s of %o', async (at, tenants, message) => {
@@ -91,8 +91,8 @@ describe('a list of tenants that is wrong', () => {
       ]),
     ).toMatchObject(
       [
-        { code: 'TENANT_DUPLICATE', at: 'tenants[2] "c"', message: /pool and the schema of the tenant "a"/ },
-        { code: 'TENANT_DUPLICATE', at: 'tenants[4] "e"', message: /pool and the schema of the tenant "d"/ },
+        { code: 'TENANT_DUPLICATE', at: 'tenants[2] "c"', message: /same pool and schema as the tenant "a"/ },
+        { code: 'TENANT_DUPLICATE', at: 'tenants[4] "e"', message: /same pool and schema as the tenant "d"/ },
       ].map((problem) => ({ ...problem, message: expect.stringMatching(problem.message) })),
     );
   });
@@ -106,7 +106,7 @@ describe('a list of tenants that is wrong', () => {
       {
         code: 'OPTION_INVALID',
         at: 'tenants',
-        message: 'reading them threw: no more. Fix what gives them.',
+        message: 'reading them threw: no more. Fix the iterable.',
       },
     ]);
   });

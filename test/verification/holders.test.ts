@@ -26,7 +26,7 @@ describe('who has a role', () => {
     return found?.names;
   }
 
-  test('is who inherits from it and is no role to others', async () => {
+  test('is a subject that inherits from it and is no role of others', async () => {
     expect(await namesOf({ name: 'viewer', domain: null })).toEqual(['cid', 'ann', 'ben']);
     expect(await namesOf({ name: 'clerk', domain: null })).toEqual(['ann', 'ben']);
     expect(await namesOf({ name: 'ann', domain: null })).toEqual(['ann']);

@@ -51,7 +51,7 @@ describe('a stored rule', () => {
     ['a warning', false, 'warning'],
     ['a failure under stockLoadable', true, 'failure'],
   ])(
-    'that Casbin’s loader throws on is %s, and the decisions are decided all the same',
+    'that Casbin’s loader throws on is %s, and the decisions are still decided',
     async (_, stockLoadable, severity) => {
       const lines = [...CHAIN, 'g, al(ice, user', 'p7, bo)b, data'];
       const { ok, checks, integrity } = await verifyRules(RBAC, definition, lines, { stockLoadable });
@@ -123,7 +123,7 @@ describe('the role hierarchy', () => {
     expect(report).toMatchObject({ ok: false, checks: 0 });
     const turned = report.integrity.filter(({ severity }) => severity === 'failure');
     expect(turned).not.toEqual([]);
-    expect(turned[0]?.message).toContain('is defined the other way round');
+    expect(turned[0]?.message).toContain('but the definition says the opposite');
   });
 
   test('may be turned round in another domain', async () => {

@@ -146,7 +146,7 @@ describe.for(MODELS)('a model with $name', ({ text, subject, lines, swapped, den
   const rules = lines.map(rule);
   const stored = rules.map(([ptype = '', ...values]) => ({ ptype, values }));
 
-  test('is asked for all that one of its rules decides, and for what nobody may do', async () => {
+  test('is asked for all that one of its rules decides, and for what no subject may do', async () => {
     const { expectations, problems } = await promiseOf(text, { rules });
 
     const asked = new Set([...expectations].map(({ request }) => request.join()));

@@ -64,7 +64,7 @@ describe('of the requests that no rule can match', () => {
   }
 
   // 11 subjects, the one without a role included, × 10 permissions. What is allowed has the numbers 0, 11, 22 … 99.
-  test('some from the whole of the matrix are decided all the same, on the definition and on the database', async () => {
+  test('some from the whole of the matrix are still decided, on the definition and on the database', async () => {
     expect(await findDecided(0)).toEqual([]);
     expect(await findDecided(11)).toEqual([10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
   });

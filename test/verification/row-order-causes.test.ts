@@ -38,7 +38,7 @@ function defined(...lines: readonly string[]): PolicyDefinition {
 }
 
 describe('failures that the order of the rows makes', () => {
-  test('say which rule stands before which, and what is to be stored anew', async () => {
+  test('say which rule is stored before which, and what has to be stored again', async () => {
     const { failures, found } = await causesOf(FIRST_MATCH, defined(READ, DENY, ALLOW), [READ, ALLOW, DENY]);
     const why = `the order of the rows decides: "${ALLOW}" (row 2) is stored before "${DENY}", which is defined before it`;
     expect(failures).toHaveLength(1);
@@ -162,7 +162,7 @@ describe('failures are due to something else', () => {
   });
 });
 
-describe('what is to be stored anew', () => {
+describe('what has to be stored again', () => {
   const numbers = [1, 2, 3, 4, 5];
   const line = (number: number, effect: string) => `p, user${number}, data, write, ${effect}`;
 

@@ -126,7 +126,7 @@ describe('the subjects of rules for something', () => {
     expect(await subjects('r.obj == p.obj', 'x, other, y')).toEqual([]);
   });
 
-  test('are told anew for each request', async () => {
+  test('are found again for each request', async () => {
     const index = await indexOf({ m: rbac }, FEW);
     const ask = (request: string) => [...(index?.subjectsFor(rule(request)) ?? [])];
     expect(ask('x, data, read')).toEqual(['viewer', 'alice']);
@@ -135,7 +135,7 @@ describe('the subjects of rules for something', () => {
     expect(ask('x, data, write')).toEqual(['clerk']);
   });
 
-  test('are reached by who inherits from them, or is one', async () => {
+  test('are reached by subjects that inherit from them, and by the roles themselves', async () => {
     const reach = async (m: string, name: string) => [...((await indexOf({ m }, FEW))?.reach(name) ?? [])];
     expect((await reach(rbac, 'alice')).toSorted()).toEqual(['alice', 'clerk', 'viewer']);
     expect(await reach(rbac, 'bob')).toEqual(['bob']);

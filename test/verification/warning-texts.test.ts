@@ -20,7 +20,7 @@ describe('a warning says it in numbers', () => {
     expect(await messagesOf(PATTERNS, { rules: [] })).toEqual([]);
   });
 
-  test('where several rules decided nothing, ten of which are named', async () => {
+  test('where several rules decided nothing, and ten of them are named', async () => {
     const samples = [rule('ann, /0, read')];
     const lines = Array.from({ length: 13 }, (_, n) => `p, ann, /${n}, read`);
     const named = lines.slice(1, 11).map((line) => `"${line}"`);

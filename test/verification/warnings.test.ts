@@ -42,7 +42,7 @@ describe('no request to decide', () => {
     ]);
   });
 
-  test('is none any more with samples that depend on each rule', async () => {
+  test('is gone with samples that depend on each rule', async () => {
     const samples = ['user, data, read', 'user, data, write'];
     expect(await warningsOf(text, lines, { configure, samples })).toEqual([]);
   });

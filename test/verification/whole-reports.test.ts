@@ -188,7 +188,7 @@ describe('a whole report', () => {
             ids: [3, 4],
             rule: rule('g, user, x'),
             message:
-              '"user" inherits from "admin" (user → x → admin), and is defined the other way round. Delete the link that turns the hierarchy.',
+              '"user" inherits from "admin" (user → x → admin), but the definition says the opposite. Delete the link that reverses the hierarchy.',
           },
         ],
         drift: links.map((line, index) => undefinedRule(index + 3, line)),
@@ -210,7 +210,7 @@ describe('a whole report', () => {
     expect(drift).toEqual(deep.slice(1).map((line, index) => undefinedRule(index + 6, line, 'level0')));
   });
 
-  test('on a pattern that is none', async () => {
+  test('on an invalid pattern', async () => {
     const text = modelText({ m: 'g(r.sub, p.sub) && regexMatch(r.obj, p.obj) && r.act == p.act' });
     const definition = {
       rules: [rule('p, user, ^/a, read')],
@@ -354,7 +354,7 @@ describe('a whole report', () => {
         ids: [2],
         rule: rule(line),
         message:
-          'The effect goes by priority and the policy has no priority field, so the order of the rows decides. Add a field called priority.',
+          'The effect uses priority, but the policy has no priority field, so the order of the rows decides. Add a field called priority.',
       },
     ]);
     const other = modelText({ p: 'priority, sub, obj, act, eft', e: 'priority(p.eft) || deny' });

@@ -26,7 +26,7 @@ async function count(database: TestDatabase) {
 const COMPLETE = { rules: 16, providers: 3, migrations: ['0001_casbin', '0002_providers'] };
 const NOTHING = { changed: false, migrations: [], inserted: 0 };
 
-test('lets 16 processes bootstrap an empty database at the same moment, one of which does the work', {
+test('lets 16 processes bootstrap an empty database at the same time, and one of them does the work', {
   timeout: PATIENCE_MS,
 }, async () => {
   const database = await createDatabase();
@@ -40,7 +40,7 @@ test('lets 16 processes bootstrap an empty database at the same moment, one of w
   expect(await count(database)).toEqual(COMPLETE);
 });
 
-test('lets 16 processes start on a bootstrapped database, none of which writes', {
+test('lets 16 processes start on a bootstrapped database, and none of them writes', {
   timeout: PATIENCE_MS,
 }, async () => {
   const database = await createDatabase();

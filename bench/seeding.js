@@ -1,8 +1,7 @@
 // Those who seed rules: the library's seeding step, its floor, and what people write instead.
-import { bootstrapDatabase, createAdapter } from 'casbin-bootstrap';
-import { pino } from 'pino';
+import { bootstrapDatabase } from 'casbin-bootstrap';
 import { findDistorted } from '../dist/src/casbin/distortion.js';
-import { policySeeder } from '../dist/src/seeding/policy-seeder.js';
+import { seedRules } from '../dist/src/tables/insert.js';
 import { copyRules, toCopyText } from './peers/copy.js';
 import { selectThenInsert } from './peers/select-then-insert.js';
 import { addOneByOne, loadByStockAdapter } from './peers/stock-adapter.js';
@@ -20,8 +19,6 @@ export const COPY = 'copy';
 export const LOOPS_UP_TO = 10_000;
 const ROUNDS_OF_LOOPS = 3;
 
-const logger = pino({ level: 'silent' });
-
 /**
  * @param {import('./server.js').Database} database  bootstrapped
  * @param {{ rules: readonly any[], present?: readonly any[], model: string }} work
@@ -38,7 +35,7 @@ export function seedingContenders(database, { rules, present = [], model }) {
   const check = sameContents(pool, rules.length);
   return [
     { name: FLOOR, prepare, check, run: () => insertRules(pool, arrays) },
-    { name: OURS, prepare, check, run: () => seedRules(pool, rules) },
+    { name: OURS, prepare, check, run: () => checkAndSeed(pool, rules) },
     ...(present.length === 0 ? [copyContender(pool, arrays, prepare, check)] : []),
     ...(rules.length <= LOOPS_UP_TO ? loops(pool, rules, model, prepare, check) : []),
   ];
@@ -62,16 +59,11 @@ function loops(pool, rules, model, prepare, check) {
 }
 
 /** What a bootstrap does to seed rules: tries their values, looks which are there, and inserts the others. */
-function seedRules(pool, rules) {
-  return inTransaction(pool, async (client) => {
+function checkAndSeed(pool, rules) {
+  return inTransaction(pool, (client) => {
     const distorted = findDistorted(rules);
     if (distorted.length > 0) throw new Error(distorted[0].message);
-    return policySeeder(rules).seed({
-      adapter: createAdapter(client),
-      logger,
-      firstRun: true,
-      progress() {},
-    });
+    return seedRules(client, 'casbin', rules);
   });
 }
 

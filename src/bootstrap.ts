@@ -26,7 +26,6 @@ import { type ResolvedOptions, resolveOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { BootstrapReport } from './report.ts';
 import { reportSeeded, runSeeders, shareContext } from './seeding/run.ts';
-import { createSeedingAdapter } from './tables/adapter.ts';
 
 type Outcome = Omit<BootstrapReport, 'dryRun' | 'durationMs'>;
 
@@ -153,9 +152,7 @@ async function writeDatabase(
     );
   }
 
-  const context = shareContext({ db: trx, logger, schema, firstRun, dryRun }, () =>
-    createSeedingAdapter(session.client, { schema }),
-  );
+  const context = shareContext({ db: trx, logger, schema, firstRun, dryRun });
   const enter = (seeder: string) => session.enter(`seeder "${seeder}"`);
   const seeders = await runSeeders(options.seeders, context, progress, enter);
   session.enter('the verification');

@@ -18,7 +18,6 @@ import { PACKAGE_LIST } from '../migrator/migration.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import { bindContext, type SharedContext, shareContext } from '../seeding/run.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
-import { createSeedingAdapter } from '../tables/adapter.ts';
 import { chooseScope, keepRuleCount, type LivePolicy, policyQueries, readScope } from './read-policy.ts';
 
 /**
@@ -40,7 +39,7 @@ export async function lookAtDatabase(
     const complete =
       state !== null && live !== null && unasked.length === 0
         ? { state, live }
-        : await askAfterwards(db, options.schema)((trx) => lookFurther(session, trx, options, seen));
+        : await askAfterwards(db, options.schema)((trx) => lookFurther(trx, options, seen));
     if (complete === null) return null;
     logUnknown(options, complete.state);
     return complete.live;
@@ -111,7 +110,6 @@ function isClear(error: unknown, session: Session): boolean {
 
 /** The rest of a look, in a transaction of its own; null when anything is missing. */
 async function lookFurther(
-  session: Session,
   trx: AnyTransaction,
   options: ResolvedOptions,
   seen: Seen,
@@ -121,9 +119,7 @@ async function lookFurther(
   const live = seen.live ?? (await readScope(trx, chooseScope(options, state.rules), options));
   if (options.defined.without(live.rules).length > 0) return null;
   const { logger, schema, dryRun } = options;
-  const context = shareContext({ db: trx, logger, schema, firstRun: false, dryRun }, () =>
-    createSeedingAdapter(session.client, { schema }),
-  );
+  const context = shareContext({ db: trx, logger, schema, firstRun: false, dryRun });
   for (const seeder of seen.unasked) {
     if (!(await isSeeded(seeder, context, options))) return null;
   }

@@ -5,7 +5,7 @@ import { errorCode, SQLSTATE } from './sqlstates.ts';
 import type { AnyKysely, AnyTransaction } from './transaction.ts';
 
 /** The first half of our lock's key, so that nobody else's two-number locks meet ours: "csbn" in ASCII. */
-export const NAMESPACE = 0x6373626e;
+const NAMESPACE = 0x6373626e;
 
 /** What Kysely's own Migrator locks (kysely 0.28.18 and 0.29.9, PostgresAdapter). */
 const KYSELY_MIGRATION_LOCK = '3853314791062309107';

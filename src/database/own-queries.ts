@@ -1,4 +1,5 @@
-import type { KyselyPlugin, QueryId } from 'kysely';
+import { CompiledQuery, type Kysely, type KyselyPlugin, type QueryId } from 'kysely';
+import type { ClientLike } from './client.ts';
 
 const PARSERS: ReadonlyMap<number, (text: string) => unknown> = new Map([
   [16, (text: string) => text === 't'],
@@ -39,4 +40,16 @@ export const OWN_QUERIES: KyselyPlugin = {
 
 export function isOwnQuery(queryId: QueryId): boolean {
   return own.has(queryId);
+}
+
+/** What a Kysely runs on, as a client for statements of ours. */
+export function asClient(db: Pick<Kysely<unknown>, 'executeQuery'>): ClientLike {
+  return {
+    async query(text, values = []) {
+      const query = CompiledQuery.raw(text, values);
+      own.add(query.queryId);
+      const { rows } = await db.executeQuery(query);
+      return { rows, rowCount: rows.length, command: '' };
+    },
+  };
 }

@@ -1,8 +1,11 @@
 import { casbinMigrations } from '../../migrations/index.ts';
+import { quoteTable } from '../database/catalog.ts';
+import { asClient } from '../database/own-queries.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
+import { seedRules } from '../tables/insert.ts';
 import type { RunnableSeeder } from './seeder.ts';
 
-/** The seeder of the policy itself, through the hardened adapter. */
+/** The seeder of the policy itself. */
 export function policySeeder(rules: readonly Rule[]): RunnableSeeder {
   return {
     name: 'rbac',
@@ -10,8 +13,10 @@ export function policySeeder(rules: readonly Rule[]): RunnableSeeder {
     isPolicy: true,
     migrations: casbinMigrations,
     total: rules.length,
-    async seed({ adapter, logger, firstRun, dryRun, progress }) {
-      const inserted = await adapter.addRules(rules, (done) => progress(done, rules.length));
+    async seed({ db, schema, logger, firstRun, dryRun, progress }) {
+      const table = quoteTable('casbin', schema);
+      const report = (done: number) => progress(done, rules.length);
+      const inserted = await seedRules(asClient(db), table, rules, report);
       // On a database that was bootstrapped before, a rule is new in the definition, or somebody deleted it.
       for (const rule of firstRun ? [] : inserted) {
         logger.warn(

@@ -1,9 +1,10 @@
+import { asClient } from '../database/own-queries.ts';
 import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
 import { isSameTransaction } from '../database/transaction.ts';
 import type { ProgressReporter, ReportDone } from '../progress.ts';
 import type { SeederReport } from '../report.ts';
-import type { SeedingAdapter } from '../tables/adapter.ts';
-import type { RunnableSeeder, RunningContext, SeederLog, SeederResult } from './seeder.ts';
+import { type CasbinAdapter, createAdapter } from '../tables/adapter.ts';
+import type { RunnableSeeder, SeederContext, SeederLog, SeederResult } from './seeder.ts';
 
 /**
  * Runs the seeders one after the other, in the order given.
@@ -92,17 +93,20 @@ function logCompletion(reports: readonly SeederReport[], { logger, dryRun }: See
 }
 
 /** What all seeders of one transaction share. */
-export type SharedContext = Omit<RunningContext, 'progress'>;
+export type SharedContext = Omit<SeederContext, 'progress'>;
 
 /**
  * The context of a transaction. Its adapter is made when a seeder asks for it: what that takes to load is more than
  * all the rest of a start with nothing to do.
  */
-export function shareContext(
-  { db, logger, schema, firstRun, dryRun }: Omit<SharedContext, 'adapter'>,
-  createAdapter: () => SeedingAdapter,
-): SharedContext {
-  let adapter: SeedingAdapter | undefined;
+export function shareContext({
+  db,
+  logger,
+  schema,
+  firstRun,
+  dryRun,
+}: Omit<SharedContext, 'adapter'>): SharedContext {
+  let adapter: CasbinAdapter | undefined;
   return {
     db,
     logger,
@@ -110,14 +114,14 @@ export function shareContext(
     firstRun,
     dryRun,
     get adapter() {
-      adapter ??= createAdapter();
+      adapter ??= createAdapter(asClient(db), { schema });
       return adapter;
     },
   };
 }
 
 /** The context of one seeder, which tells its progress under its own name. */
-export function bindContext(shared: SharedContext, progress: ReportDone): RunningContext {
+export function bindContext(shared: SharedContext, progress: ReportDone): SeederContext {
   const { db, logger, schema, firstRun, dryRun } = shared;
   return {
     db: db.withoutPlugins(),

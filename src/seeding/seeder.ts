@@ -3,7 +3,7 @@ import type { Problem } from '../errors.ts';
 import type { LoggerLike } from '../logger.ts';
 import type { Migration, Migrations } from '../migrator/migration.ts';
 import { formatText } from '../policy/rule.ts';
-import type { CasbinAdapter, SeedingAdapter } from '../tables/adapter.ts';
+import type { CasbinAdapter } from '../tables/adapter.ts';
 import { reasonOf } from '../text.ts';
 
 /** What a seeder works with. Everything in it belongs to the one transaction of the bootstrap. */
@@ -77,16 +77,10 @@ export interface RunnableSeeder extends Seeder {
   selectMissing?(): RawBuilder<unknown> | null;
   /** Logs the rows that are there. Called in place of `seed` on a start that has nothing to do. */
   logExisting?(log: SeederLog): void;
-  seed(context: RunningContext): Promise<SeederResult>;
 }
 
 /** What a seeder needs to log what it did. */
 export type SeederLog = Pick<SeederContext, 'logger' | 'dryRun'>;
-
-/** What seeders are given, with what only those of this package use. */
-export interface RunningContext extends SeederContext {
-  readonly adapter: SeedingAdapter;
-}
 
 /** The seeder that is always there. */
 const RBAC = 'rbac';

@@ -5,10 +5,9 @@ import type { PostgresAdapaterOptions } from 'casbin-pg-adapter/lib/model.js';
 import { quoteTable } from '../database/catalog.ts';
 import { type ClientLike, checkSource, type PoolLike } from '../database/client.ts';
 import { InvalidOptionsError } from '../errors.ts';
-import type { Rule } from '../policy/rule.ts';
 import { type Connection, connectionOf } from './adapter-connection.ts';
 import { removeMatchingRules, removeRules, replaceRules, rulesOf, updateRule } from './change.ts';
-import { type IdSource, insertMany, insertRules, insertRulesInOrder } from './insert.ts';
+import { insertRules } from './insert.ts';
 import { type CheckRules, loadRules, type PolicyFilter } from './load.ts';
 
 export type { CheckRules } from './load.ts';
@@ -36,14 +35,6 @@ export interface AdapterOptions {
  * applications with different models may share a table. The adapter of createEnforcer refuses them.
  */
 export function createAdapter(source: PoolLike | ClientLike, options: AdapterOptions = {}): CasbinAdapter {
-  return createSeedingAdapter(source, options);
-}
-
-/** The same, with what only a seeder needs. */
-export function createSeedingAdapter(
-  source: PoolLike | ClientLike,
-  options: AdapterOptions = {},
-): SeedingAdapter {
   return createCheckedAdapter(source, options, () => {});
 }
 
@@ -52,7 +43,7 @@ export function createCheckedAdapter(
   source: PoolLike | ClientLike,
   { schema }: AdapterOptions,
   check: CheckRules,
-): SeedingAdapter {
+): CasbinAdapter {
   const problems = checkSource(source);
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   const HardenedAdapter = loadHardenedAdapter();
@@ -69,19 +60,7 @@ export interface CasbinAdapter extends BatchAdapter, UpdatableAdapter, FilteredA
   enabledFiltered(enabled: boolean): void;
 }
 
-/** An adapter for one who writes alone, as a seeder does under the bootstrap lock. */
-export interface SeedingAdapter extends CasbinAdapter {
-  /**
-   * Adds the rules of any ptype that are not stored yet, all or none, and returns those, in the order given. More
-   * than a thousand are written in portions; after each one, `report` is told how many are done.
-   */
-  addRules(rules: readonly Rule[], report?: (done: number) => void): Promise<Rule[]>;
-}
-
-/** Up to so many rules, one statement checks and inserts. */
-const FEW = 1_000;
-
-type HardenedAdapterClass = new (connection: Connection, table: string, check: CheckRules) => SeedingAdapter;
+type HardenedAdapterClass = new (connection: Connection, table: string, check: CheckRules) => CasbinAdapter;
 
 let loaded: HardenedAdapterClass | undefined;
 
@@ -92,11 +71,10 @@ function loadHardenedAdapter(): HardenedAdapterClass {
 }
 
 function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
-  return class HardenedAdapter extends StockAdapter implements SeedingAdapter {
+  return class HardenedAdapter extends StockAdapter implements CasbinAdapter {
     readonly #connection: Connection;
     readonly #table: string;
     readonly #check: CheckRules;
-    readonly #ids: IdSource = {};
     #loadedPart = false;
     #alwaysFiltered = false;
 
@@ -144,13 +122,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     /** Adds the rules that are not stored yet, all or none. Safe beside others who add the same. */
     async addPolicies(_section: string, ptype: string, rules: string[][]): Promise<void> {
       const given = rules.map((values) => ({ ptype, values }));
-      await this.#connection.run((client) => insertRules(client, this.#table, given, this.#ids));
-    }
-
-    addRules(rules: readonly Rule[], report: (done: number) => void = () => {}): Promise<Rule[]> {
-      return rules.length > FEW
-        ? this.#connection.atomically((client) => insertMany(client, this.#table, rules, report))
-        : this.#connection.run((client) => insertRulesInOrder(client, this.#table, rules));
+      await this.#connection.run((client) => insertRules(client, this.#table, given));
     }
 
     override removePolicy(section: string, ptype: string, rule: string[]): Promise<void> {

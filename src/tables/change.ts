@@ -4,7 +4,7 @@ import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { DatabaseError } from '../errors.ts';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
 import type { Connection } from './adapter-connection.ts';
-import { toParameters } from './insert.ts';
+import { toParameters, withoutRepetitions, writeRules } from './insert.ts';
 import { hasFields } from './load.ts';
 import { onRuleTable, requireStorable } from './refusals.ts';
 
@@ -134,19 +134,11 @@ export function rulesOf(model: Model): Rule[] {
  * It takes several statements: the caller sees to a transaction.
  */
 export async function replaceRules(client: ClientLike, table: string, rules: readonly Rule[]): Promise<void> {
-  const parameters = toParameters(rules);
+  const distinct = withoutRepetitions(rules);
   await onRuleTable(table, rules, async () => {
     // Two savers at once would each delete what they see, and together leave a mixture.
     await client.query(`lock table ${table} in share row exclusive mode`);
     await client.query(`delete from ${table}`);
-    await client.query(insertAll(table), parameters);
   });
-}
-
-function insertAll(table: string): string {
-  return `
-    insert into ${table} (ptype, rule)
-    select given.ptype, given.document::jsonb
-    from unnest($1::text[], $2::text[]) with ordinality as given (ptype, document, n)
-    order by given.n`;
+  await writeRules(client, table, distinct);
 }

@@ -1,171 +1,105 @@
 import { isRuleValues } from '../casbin/rule-row.ts';
-import { sequenceExpression } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
-import { NAMESPACE } from '../database/lock.ts';
 import type { Rule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { onRuleTable, requireStorable } from './refusals.ts';
 
-/** What an adapter remembers of its table: which sequence ids are drawn from, null for none; unknown at first. */
-export interface IdSource {
-  sequence?: string | null | undefined;
-}
-
 /**
- * Inserts the rules that the table does not hold yet, with ids in the order given, and returns those. Others
- * may insert the same rules at the same moment; each is stored once.
+ * Inserts the rules that the table does not hold yet, with ids in the order given, in one statement. Others may
+ * insert the same rules at the same moment, in any order: each is stored once, and nobody ends in a deadlock.
  *
  * `table` is the quoted name. Throws an InvalidOptionsError for a value that can't be stored, and a DatabaseError
  * for a rule too long for the index, or a table that is missing or not unique on (ptype, rule).
  */
-export async function insertRules(
-  client: ClientLike,
-  table: string,
-  rules: readonly Rule[],
-  source: IdSource = {},
-): Promise<Rule[]> {
-  const parameters = toParameters(rules);
-  try {
-    source.sequence ??= await onRuleTable(table, rules, () => findSequence(client, table));
-    const { sequence } = source;
-    return sequence === null
-      ? await insertBy(insertMissingInTurn(table), [...parameters, table], client, table, rules)
-      : await insertBy(insertMissing(table), [...parameters, sequence], client, table, rules);
-  } catch (error) {
-    // Somebody may have given the column another sequence.
-    source.sequence = undefined;
-    throw error;
-  }
+export async function insertRules(client: ClientLike, table: string, rules: readonly Rule[]): Promise<void> {
+  const parameters = [...toParameters(rules), table];
+  await onRuleTable(table, rules, () => client.query(insertMissing(table), parameters));
 }
 
-async function findSequence(client: ClientLike, table: string): Promise<string | null> {
-  const { rows } = await client.query(
-    `select format('%I.%I', n.nspname, c.relname) as name
-     from (
-       select ${sequenceExpression('a')} as oid
-       from pg_catalog.pg_attribute a
-       where a.attrelid = $1::regclass
-       and a.attname = 'id'
-     ) drawn
-     join pg_catalog.pg_class c on c.oid = drawn.oid
-     join pg_catalog.pg_namespace n on n.oid = c.relnamespace`,
-    [table],
-  );
-  return rows[0]?.name ?? null;
-}
-
-/**
- * As {@link insertRules}, and the rows lie in the order given too, as a stock adapter reads them. For one who
- * writes alone: two who write the same rules in different orders would end in a deadlock.
- */
-export function insertRulesInOrder(
-  client: ClientLike,
-  table: string,
-  rules: readonly Rule[],
-): Promise<Rule[]> {
-  return insertBy(insertMissingInOrder(table), toParameters(rules), client, table, rules);
-}
-
-async function insertBy(
-  statement: string,
-  parameters: unknown[],
-  client: ClientLike,
-  table: string,
-  rules: readonly Rule[],
-): Promise<Rule[]> {
-  const { rows } = await onRuleTable(table, rules, () => client.query(statement, parameters));
-  return rows.map(({ ptype, rule }) => ({ ptype, values: rule }));
-}
-
-// All who insert write in one order, whatever order they were given: else two of them would each wait for a rule
-// of the other's. So the ids are drawn before, and only for what is missing. The second sort also completes the
-// existence check before the first rule is written, which it might scan otherwise, once for each that follows.
+// The sort has read everything before the first rule is written, so each lock is held by then.
 function insertMissing(table: string): string {
   return `
-    with inserted as (
-      insert into ${table} (id, ptype, rule)
-      overriding system value
-      select id, ptype, document::jsonb
-      from (
-        select
-          nextval((select to_regclass($3))) as id,
-          given.ptype,
-          given.document
-        from unnest($1::text[], $2::text[]) with ordinality as given (ptype, document, n)
-        where ${isMissing(table)}
-        order by given.n
-      ) missing
-      order by ptype collate "C", document collate "C"
-      on conflict (ptype, rule) do nothing
-      returning id, ptype, rule
-    )
-    select ptype, rule
-    from inserted
-    order by id`;
-}
-
-// Ids that only the server can make, by a function or a trigger, come in the order of writing. So that is the order
-// given, and those who insert take turns until their transactions end.
-function insertMissingInTurn(table: string): string {
-  return `
-    with turn as materialized (
-      select pg_advisory_xact_lock(${NAMESPACE}, hashtext('rules of ' || $3))
-    )
+    with missing as materialized (
+      select given.n, given.ptype, given.document
+      from unnest($1::text[], $2::text[]) with ordinality as given (ptype, document, n)
+      where not exists (
+        select from ${table} stored
+        where stored.ptype = given.ptype
+        and stored.rule = given.document::jsonb
+      )
+    ),
+    ${locksOfMissing('$3')}
     insert into ${table} (ptype, rule)
-    select given.ptype, given.document::jsonb
-    from turn
-    cross join unnest($1::text[], $2::text[]) with ordinality as given (ptype, document, n)
-    where ${isMissing(table)}
-    order by given.n
-    on conflict (ptype, rule) do nothing
-    returning ptype, rule`;
+    select missing.ptype, missing.document::jsonb
+    from missing
+    cross join locked
+    order by missing.n
+    on conflict (ptype, rule) do nothing`;
 }
 
-function insertMissingInOrder(table: string): string {
+/** The first halves of the keys of our locks, so that nobody else's meet them: "csbr" and "csbt" in ASCII. */
+const RULES = 0x63736272;
+const TABLES = 0x63736274;
+
+/** So many locks PostgreSQL has room for in each transaction, unless max_locks_per_transaction says otherwise. */
+const FEW = 64;
+
+/**
+ * The common table expressions that lock the rules of another one, `missing`, until the transaction ends; the last
+ * of them is `locked`, one row.
+ *
+ * Ids come in the order of writing, which is the order given, whatever makes them. So two who insert several of the
+ * same rules in different orders would each wait for a rule of the other's. Therefore all who insert several lock
+ * them before, in one order: each rule by itself, or, where there are many, all rules of the table at once. Who
+ * inserts a single rule holds nothing that others wait for while it waits.
+ *
+ * @param table the parameter with the quoted name
+ */
+function locksOfMissing(table: string): string {
+  const id = `${table}::regclass::oid`;
+  const key = `hashtext(concat(${id}, ' ', ptype, ' ', document))`;
   return `
-    insert into ${table} (ptype, rule)
-    select given.ptype, given.document::jsonb
-    from unnest($1::text[], $2::text[]) with ordinality as given (ptype, document, n)
-    where ${isMissing(table)}
-    order by given.n
-    on conflict (ptype, rule) do nothing
-    returning ptype, rule`;
-}
-
-function isMissing(table: string): string {
-  return `not exists (
-    select from ${table} stored
-    where stored.ptype = given.ptype
-    and stored.rule = given.document::jsonb
-  )`;
+    turn as materialized (
+      select
+        case when count(*) <= ${FEW}
+          then pg_advisory_xact_lock_shared(${TABLES}, ${id}::int)
+          else pg_advisory_xact_lock(${TABLES}, ${id}::int)
+        end,
+        case when count(*) <= ${FEW} then array_agg(distinct ${key} order by ${key}) end as keys
+      from missing
+      having count(*) > 1
+    ),
+    locked as materialized (
+      select count(pg_advisory_xact_lock(${RULES}, key))
+      from turn
+      cross join unnest(turn.keys) as key
+    )`;
 }
 
 /** How many rules one statement takes. */
 const PORTION = 10_000;
 
 /**
- * Inserts the rules that the table does not hold yet, in their order, and returns those. In portions, so that
- * neither side ever holds all of them as text; the caller sees to a transaction, and that nobody else writes the
- * same in another order.
+ * Inserts the rules that the table does not hold yet, and returns those. Ids come in the order given, and the rows
+ * lie in it too, as a stock adapter reads them. Errors are those of {@link insertRules}.
+ *
+ * It works in portions, so that neither side ever holds all rules as text. The caller sees to a transaction, and
+ * that nobody else seeds this table meanwhile; others may insert the same rules, as by {@link insertRules}.
  *
  * @param report is told how many of the rules are seen to
  */
-export async function insertMany(
+export async function seedRules(
   client: ClientLike,
   table: string,
   rules: readonly Rule[],
-  report: (done: number) => void,
+  report: (done: number) => void = () => {},
 ): Promise<Rule[]> {
   requireStorable(rules);
   const missing = await onRuleTable(table, rules, () => findMissing(client, table, rules));
-  const inserted: Rule[] = [];
-  for (let start = 0; start < missing.length; start += PORTION) {
-    const portion = missing.slice(start, start + PORTION);
-    const added = await onRuleTable(table, portion, () => insertPortion(client, table, portion));
-    for (const rule of added) inserted.push(rule);
-    report(rules.length - missing.length + start + portion.length);
-  }
-  return inserted;
+  if (missing.length === 0) return [];
+  await lockRules(client, table, missing);
+  const existing = rules.length - missing.length;
+  return writePortions(client, table, missing, ON_CONFLICT, (done) => report(existing + done));
 }
 
 /** Reads what is stored, so that the server plans no join: on a table that was never analyzed it plans it badly. */
@@ -191,15 +125,62 @@ async function findMissing(client: ClientLike, table: string, rules: readonly Ru
   return rules.filter((rule, position) => isStored[position] === 0 && given.indexOf(rule) === position);
 }
 
+/** Has others wait who insert the same rules by {@link insertRules}, and waits for those who did; see {@link locksOfMissing}. */
+async function lockRules(client: ClientLike, table: string, rules: readonly Rule[]): Promise<void> {
+  // One more than few stands for all.
+  const [ptypes, documents] = toDocuments(rules.slice(0, FEW + 1));
+  await client.query(
+    `with missing as (
+      select * from unnest($1::text[], $2::text[]) as given (ptype, document)
+    ),
+    ${locksOfMissing('$3')}
+    select from locked`,
+    [ptypes, documents, table],
+  );
+}
+
+/**
+ * Writes rules into a table that holds none of them, in their order. Nobody else can write it: the caller sees to
+ * that, and to a transaction.
+ */
+export async function writeRules(client: ClientLike, table: string, rules: readonly Rule[]): Promise<void> {
+  await writePortions(client, table, rules);
+}
+
+/** Somebody else may insert one meanwhile. */
+const ON_CONFLICT = 'on conflict (ptype, rule) do nothing';
+
+async function writePortions(
+  client: ClientLike,
+  table: string,
+  rules: readonly Rule[],
+  onConflict = '',
+  report: (done: number) => void = () => {},
+): Promise<Rule[]> {
+  const written: Rule[] = [];
+  for (let start = 0; start < rules.length; start += PORTION) {
+    const portion = rules.slice(start, start + PORTION);
+    const added = await onRuleTable(table, portion, () => writePortion(client, table, portion, onConflict));
+    for (const rule of added) written.push(rule);
+    report(start + portion.length);
+  }
+  return written;
+}
+
 /** Which of them it was only travels when it was not all of them: somebody else added one just now. */
-async function insertPortion(client: ClientLike, table: string, rules: readonly Rule[]): Promise<Rule[]> {
+async function writePortion(
+  client: ClientLike,
+  table: string,
+  rules: readonly Rule[],
+  onConflict: string,
+): Promise<readonly Rule[]> {
   const { rows } = await client.query(
     `with inserted as (
        insert into ${table} (ptype, rule)
        select given.ptype, given.document::jsonb
        from unnest($1::text[], $2::text[]) with ordinality as given (ptype, document, n)
        order by given.n
-       on conflict (ptype, rule) do nothing
+       ${onConflict}
        returning ptype, rule
      )
      select count(*)::int as count, case when count(*) < $3 then jsonb_agg(inserted) end as inserted
@@ -207,7 +188,7 @@ async function insertPortion(client: ClientLike, table: string, rules: readonly 
     [...toDocuments(rules), rules.length],
   );
   const { count, inserted } = rows[0] ?? { count: 0, inserted: null };
-  if (count === rules.length) return [...rules];
+  if (count === rules.length) return rules;
   return (inserted ?? []).map(({ ptype, rule }: { ptype: string; rule: string[] }) => ({
     ptype,
     values: rule,
@@ -219,9 +200,14 @@ type Documents = [ptypes: string[], documents: string[]];
 
 /** The rules, each once, in their order. Throws an InvalidOptionsError for a value that can't be stored. */
 export function toParameters(rules: readonly Rule[]): Documents {
+  return toDocuments(withoutRepetitions(rules));
+}
+
+/** The same as rules. */
+export function withoutRepetitions(rules: readonly Rule[]): Rule[] {
   requireStorable(rules);
   const given = new RuleSet(rules);
-  return toDocuments(rules.filter((rule, position) => given.indexOf(rule) === position));
+  return rules.filter((rule, position) => given.indexOf(rule) === position);
 }
 
 /** The same for rules that are known to be storable, and none of them twice. */

@@ -2,10 +2,11 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { nameRuleTable, readLivePolicy } from '../../src/casbin/live-policy.ts';
 import type { Scope } from '../../src/casbin/scope.ts';
+import { asClient } from '../../src/database/own-queries.ts';
 import type { AnyTransaction } from '../../src/database/transaction.ts';
 import type { Rule } from '../../src/index.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
-import { createSeedingAdapter } from '../../src/tables/adapter.ts';
+import { seedRules } from '../../src/tables/insert.ts';
 import { useDatabase } from '../support/database.ts';
 import { createRuleTable } from '../tables/rule-table.fixture.ts';
 
@@ -57,7 +58,7 @@ describe('the whole policy', () => {
 
   test('is read in portions where many rules are defined, and each portion is reported', async () => {
     const stored = rulesOf(20_000);
-    await createSeedingAdapter(pool).addRules(stored);
+    await inTransaction((trx) => seedRules(asClient(trx), 'casbin', stored));
     const known = new RuleSet(stored.slice(0, 10_001));
     const reports: [done: number, total: number][] = [];
 

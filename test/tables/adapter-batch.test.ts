@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { newEnforcer } from 'casbin';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
-import { insertRules } from '../../src/tables/insert.ts';
 import { rbacModel } from '../casbin/models.fixture.ts';
 import { useDatabase } from '../support/database.ts';
 import {
@@ -43,23 +42,6 @@ it('adds only what is missing, in the order given, and draws no ids for the rest
   ]);
 });
 
-it('says which rules it has inserted', async () => {
-  const given = [
-    { ptype: 'g2', values: ['alice', 'reader'] },
-    { ptype: 'p', values: ['reader', 'data1', 'read'] },
-    { ptype: 'g', values: ['alice', 'reader'] },
-  ];
-  await adapter.addPolicy('p', 'p', ['reader', 'data1', 'read']);
-  const client = await pool.connect();
-  try {
-    expect(await insertRules(client, 'casbin', given)).toEqual([given[0], given[2]]);
-    expect(await insertRules(client, 'casbin', given)).toEqual([]);
-    expect(await insertRules(client, 'casbin', [])).toEqual([]);
-  } finally {
-    client.release();
-  }
-});
-
 it('adds and removes 20,000 rules', async () => {
   const rules = manyRules(20_000);
   await adapter.addPolicies('p', 'p', rules);
@@ -82,21 +64,6 @@ it('stores a rule once when 16 add it at the same moment', async () => {
   const rules = manyRules(500);
   await Promise.all(Array.from({ length: 16 }, () => adapter.addPolicies('p', 'p', rules)));
   expect(await storedRules(pool)).toEqual(rules.map((rule) => ['p', ...rule]));
-});
-
-it('lets two who add the same rules in different orders not wait for each other', async () => {
-  const obstacle = await pool.connect();
-  await obstacle.query('begin');
-  await createAdapter(obstacle).addPolicy('p', 'p', ['b']);
-  const adding = [
-    adapter.addPolicies('p', 'p', [['a'], ['b'], ['c']]),
-    adapter.addPolicies('p', 'p', [['c'], ['b'], ['a']]),
-  ];
-  await untilWaiting(pool, 2);
-  await obstacle.query('rollback');
-  obstacle.release();
-  await Promise.all(adding);
-  expect(await countRules(pool)).toBe(3);
 });
 
 it('lets two who remove the same rules in different orders not wait for each other', async () => {

@@ -80,7 +80,6 @@ test('an adapter goes on when the column is given another sequence', async () =>
   await pool.query(
     'alter table casbin alter column id drop default; drop sequence casbin_id_seq; alter table casbin alter column id add generated always as identity (sequence name other_ids start 100)',
   );
-  await expect(adapter.addPolicy('p', 'p', ['b'])).rejects.toThrow('null value in column "id"');
   await adapter.addPolicy('p', 'p', ['b']);
   expect(await storedRules(pool)).toEqual([
     ['p', 'a'],

@@ -1,6 +1,6 @@
 import { newEnforcer } from 'casbin';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
-import { createAdapter, createSeedingAdapter } from '../../src/tables/adapter.ts';
+import { createAdapter } from '../../src/tables/adapter.ts';
 import { firstMatchModel, rbacModel, twofoldModel } from '../casbin/models.fixture.ts';
 import { useDatabase } from '../support/database.ts';
 import { countRules, createRuleTable, storedRules } from './rule-table.fixture.ts';
@@ -145,7 +145,6 @@ it.each([
   ['null', () => adapter.addPolicy('p', 'p', JSON.parse('null'))],
   ['a text', () => adapter.addPolicy('p', 'p', JSON.parse('"alice"'))],
   ['a null among others', () => adapter.addPolicies('p', 'p', [['a'], JSON.parse('null')])],
-  ['no rule at all', () => createSeedingAdapter(pool).addRules(JSON.parse('[null]'))],
   ['a ptype that is a number', () => adapter.addPolicy('p', JSON.parse('1'), ['a'])],
   ['a removal of null', () => adapter.removePolicy('p', 'p', JSON.parse('null'))],
   ['an update to null', () => adapter.updatePolicy('p', 'p', ['a'], JSON.parse('null'))],

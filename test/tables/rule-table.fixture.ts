@@ -21,9 +21,27 @@ export async function storedRules(pool: pg.Pool, table = 'casbin'): Promise<stri
   return rows.map(({ ptype, rule }) => [ptype, ...rule]);
 }
 
-export async function countRules(pool: pg.Pool): Promise<number> {
-  const { rows } = await pool.query('select count(*)::int as count from casbin');
+export async function countRules(pool: pg.Pool, table = 'casbin'): Promise<number> {
+  const { rows } = await pool.query(`select count(*)::int as count from ${table}`);
   return rows[0].count;
+}
+
+/** Runs `work` in a transaction on a client of the pool; when it fails, nothing of it stays. */
+export async function inTransaction<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  let ending = 'rollback';
+  try {
+    await client.query('begin');
+    const result = await work(client);
+    ending = 'commit';
+    return result;
+  } finally {
+    await client.query(ending);
+    client.release();
+  }
 }
 
 /** Changes with any id, ptype or value, and with their order. */

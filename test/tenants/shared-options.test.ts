@@ -7,7 +7,11 @@ async function countReads(tenants: number) {
   const pool = (await createDatabase()).pool();
   let reads = 0;
   let checks = 0;
-  const { roles = {} } = definePolicy({ roles: { clerk: { permissions: { invoices: ['read', 'write'] } } } });
+  // Another definition each time, as the last one is remembered.
+  const role = `clerk of ${tenants}`;
+  const { roles = {} } = definePolicy({
+    roles: { [role]: { permissions: { invoices: ['read', 'write'] } } },
+  });
   const policy: PolicyDefinition = {
     get roles() {
       reads++;

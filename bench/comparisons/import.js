@@ -24,7 +24,7 @@ export default {
     );
     return {
       rows: toRows({ work: 'import', size: 1 }, times),
-      ratios: [toRatio({ what: 'ours to the three', part: times[OURS], whole: times[FLOOR], atMost: 1.2 })],
+      ratios: [toRatio({ what: 'ours to the three', part: times[OURS], whole: times[FLOOR], atMost: 0.9 })],
     };
   },
 };

@@ -4,13 +4,13 @@ import { recording, replay } from '../peers/replay.js';
 import { toRatio, toRows } from '../result.js';
 
 const OURS = 'casbin-bootstrap';
-const BY_HAND = 'the same statements by hand';
+const BY_HAND = 'the same message by hand';
 const RUNS = 20;
 
 export default {
   name: 'restart',
   title: 'Start with nothing to do, default policy',
-  about: `bootstrapDatabase() on a database where nothing is missing, verification included, beside the statements that it sends, recorded before and sent again by hand with the same parameters on one client. A run is ${RUNS} starts, the time is that of one.`,
+  about: `bootstrapDatabase() on a database where nothing is missing, verification included, beside what it sends, its one message of several statements, recorded before and sent again by hand on one client. A run is ${RUNS} starts, the time is that of one.`,
   chart: 'bars',
   counted: 'rules',
   async run({ server, scale, progress }) {
@@ -36,7 +36,7 @@ export default {
         ...toRows(trips, { [OURS]: [statements.length] }),
       ],
       ratios: [
-        toRatio({ what: 'ours to the same by hand', part: times[OURS], whole: times[BY_HAND], atMost: 2 }),
+        toRatio({ what: 'ours to the same by hand', part: times[OURS], whole: times[BY_HAND], atMost: 1.3 }),
       ],
     };
   },

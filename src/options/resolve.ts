@@ -171,8 +171,10 @@ let silentLogger: LoggerLike | undefined;
 
 /** Who brings a logger has loaded pino; the others need it for a bootstrap only. */
 async function getSilentLogger(): Promise<LoggerLike> {
-  const { pino } = await import('pino');
-  silentLogger ??= pino({ level: 'silent' });
+  if (silentLogger === undefined) {
+    const { pino } = await import('pino');
+    silentLogger = pino({ level: 'silent' });
+  }
   return silentLogger;
 }
 

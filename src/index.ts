@@ -48,6 +48,7 @@ export type {
   Explanation,
   Holders,
   IntegrityFinding,
+  RowId,
   RowOrder,
   SeederReport,
   TakeoverReport,

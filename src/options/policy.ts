@@ -123,7 +123,10 @@ const SHORT = 100_000;
 /** The last definition that was found sound: tests and tools bootstrap many databases by one. */
 let last: { readonly key: string; readonly promises: ResolvedPromises } | null = null;
 
-/** What the definition promises, where it is the last one that was found sound: then it need not be checked again. */
+/**
+ * What the definition promises, where the last one that was found sound has the same rules and expectations in the same
+ * model. A definition may hold more than that, such as a role without permissions, so the rest is checked each time.
+ */
 export function recallPromises(
   model: Model,
   definition: PolicyDefinition,

@@ -113,9 +113,7 @@ export async function completeOptions(
     ...modelProblems,
     ...policyProblems,
     ...(isGivenInFull ? findEmptyPolicy(definition, defined) : []),
-    ...(recalled === null
-      ? await checkPolicy(definition, defined, fitting ? model : null, sound.configureEnforcer)
-      : []),
+    ...(await checkPolicy(definition, defined, fitting ? model : null, sound.configureEnforcer)),
     ...(recalled === null && isReadable ? await findHangingPatterns(model, defined.rules) : []),
     ...checkSeeders(sound.seeders ?? [], casbinMigrations),
     ...migrationProblems,

@@ -89,3 +89,13 @@ test('a definition with many expectations is checked each time, rather than kept
   const large = await expectationsOf({ policy: definition(never(1_000)) });
   expect(await expectationsOf({ policy: definition(never(1_000)) })).not.toBe(large);
 });
+
+test('a definition that refers to an undefined role is refused after a sound one with the same rules', async () => {
+  const admin = { inherits: ['guest'], permissions: { invoices: ['read'] } };
+  // A role without permissions compiles to no rule.
+  await resolveOptions(pool, { policy: { roles: { guest: {}, admin } } });
+
+  await expect(resolveOptions(pool, { policy: { roles: { admin } } })).rejects.toMatchObject({
+    problems: [{ code: 'ROLE_UNDEFINED' }],
+  });
+});

@@ -98,8 +98,8 @@ export interface PolicyQueries {
 }
 
 /**
- * To follow {@link keepRuleCount} in one message. Of a small table, the first query reads all rules and the second one none; of a large one, the first reads none and
- * the second what the definition can reach.
+ * The queries for one message, in which {@link keepRuleCount} comes before them. Of a small table, the first query reads
+ * all rules and the second one none; of a large one, the first reads none, and the second what the definition can reach.
  */
 export function policyQueries(options: ReadingOptions): PolicyQueries {
   const { defined, model, verify } = options;

@@ -215,6 +215,7 @@ describe('a value', () => {
   ])('with %s is refused, with what would become of it', async (_, values, outcome) => {
     const problems = await problemsOf({ policy: { rules: [['p', ...values]] } });
     expect(problems).toMatchObject([{ code: 'VALUE_DISTORTED', at: 'policy.rules[0]' }]);
+    expect(problems[0]?.message).toMatch(/^Casbin's own loader can't read the rule ".*" as written: it /s);
     expect(problems[0]?.message).toContain(`as written: ${outcome}`);
   });
 

@@ -2,6 +2,7 @@ import { isRuleValues } from '../casbin/rule-row.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Rule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
+import { withoutIndexes } from './indexes.ts';
 import { onRuleTable, requireStorable } from './refusals.ts';
 
 /**
@@ -79,6 +80,9 @@ function locksOfMissing(table: string): string {
 /** How many rules one statement takes. */
 const PORTION = 10_000;
 
+/** From so many rules on, a new table is faster to fill without its indexes. */
+const MANY = 1_000;
+
 /**
  * Inserts the rules that the table does not hold yet, and returns those. Ids come in the order given, and the rows
  * lie in it too, as a stock adapter reads them. Errors are those of {@link insertRules}.
@@ -97,9 +101,15 @@ export async function seedRules(
   requireStorable(rules);
   const missing = await onRuleTable(table, rules, () => findMissing(client, table, rules));
   if (missing.length === 0) return [];
-  await lockRules(client, table, missing);
   const existing = rules.length - missing.length;
-  return writePortions(client, table, missing, ON_CONFLICT, (done) => report(existing + done));
+  const write = (onConflict: string) =>
+    writePortions(client, table, missing, onConflict, (done) => report(existing + done));
+  if (missing.length >= MANY) {
+    const written = await onRuleTable(table, rules, () => withoutIndexes(client, table, () => write('')));
+    if (written !== null) return written;
+  }
+  await lockRules(client, table, missing);
+  return write(ON_CONFLICT);
 }
 
 /** Reads what is stored, so that the server plans no join: on a table that was never analyzed it plans it badly. */

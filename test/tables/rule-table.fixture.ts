@@ -1,7 +1,7 @@
 import type pg from 'pg';
 
 /** The `casbin` table as a bootstrap leaves it. */
-export async function createRuleTable(pool: pg.Pool, schema = 'public'): Promise<void> {
+export async function createRuleTable(pool: pg.Pool | pg.ClientBase, schema = 'public'): Promise<void> {
   const table = `"${schema}".casbin`;
   await pool.query(`
     create table ${table} (

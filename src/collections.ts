@@ -78,7 +78,7 @@ export function rememberLast<Given extends unknown[], V>(
 
 /** A role, and all that it inherits from, at any depth: more than Casbin would follow. */
 export function collectAncestors(
-  parents: ReadonlyMap<string, readonly string[]>,
+  parents: ReadonlyMap<string, Iterable<string>>,
   role: string,
 ): ReadonlySet<string> {
   const ancestors = new Set([role]);

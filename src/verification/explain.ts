@@ -2,6 +2,7 @@ import type { Model } from 'casbin';
 import type { RoleQuestion } from '../casbin/enforcer.ts';
 import { identifier, isNode, isRoleDefinition, parseMatcher, readCall, walk } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
+import { rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, findRolePath, type Hierarchy } from '../policy/hierarchy.ts';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
@@ -152,12 +153,22 @@ function pathFinder(model: Model, rules: readonly Rule[], ptype: string): FindPa
   const links = loadLinks(model, rules).filter((link) => link.ptype === ptype);
   const hierarchies = new Map<string, Hierarchy>(buildHierarchies(links).map((one) => [one.domain, one]));
   const stored = new Map(links.map((link) => [JSON.stringify(link.values), link.stored]));
-  return ({ from, to, domains }) => {
+  const find: FindPath = ({ from, to, domains }) => {
     if (from === to) return { path: [from], links: [] };
     const hierarchy = hierarchies.get(domains.join(', '));
     const path = hierarchy === undefined ? null : findRolePath(hierarchy, from, to, Number.POSITIVE_INFINITY);
     if (path === null) return null;
     const steps = path.slice(1).map((parent, index) => [path[index] ?? '', parent, ...domains]);
     return { path, links: steps.flatMap((step) => stored.get(JSON.stringify(step)) ?? []) };
+  };
+  // Requests come subject by subject, and each has as many as there are permissions, by way of a few roles.
+  const pathsOf = rememberLast((_from: string, _domain: string) => new Map<string, ReturnType<FindPath>>());
+  return (question) => {
+    const paths = pathsOf(question.from, question.domains.join(', '));
+    const known = paths.get(question.to);
+    if (known !== undefined) return known;
+    const path = find(question);
+    paths.set(question.to, path);
+    return path;
   };
 }

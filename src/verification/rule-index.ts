@@ -1,7 +1,7 @@
 import type { Model } from 'casbin';
 import { type Conjunct, limitingConjuncts } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
-import { addTo, collectAncestors, HashTable, hashAll, hashText, rememberLast } from '../collections.ts';
+import { collectAncestors, HashTable, hashAll, hashText, rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { subjectOf } from './parts.ts';
 
@@ -117,9 +117,12 @@ function isMatch(
 
 /** In any domain, which may be more than Casbin would follow, and never less. */
 function ancestorFinder(model: Model, ptype: string): (name: string) => ReadonlySet<string> {
-  const parents = new Map<string, string[]>();
+  // Sets: the same link may be there for each of many domains.
+  const parents = new Map<string, Set<string>>();
   for (const [child = '', parent = ''] of model.model.get('g')?.get(ptype)?.policy ?? []) {
-    addTo(parents, child, parent);
+    const ofChild = parents.get(child);
+    if (ofChild === undefined) parents.set(child, new Set([parent]));
+    else ofChild.add(parent);
   }
   return rememberLast((name) => collectAncestors(parents, name));
 }

@@ -5,6 +5,9 @@ import pg from 'pg';
 const { startServer: start } = await import(new URL('../.data/bench/server.js', import.meta.url));
 
 const SETTINGS = {
+  // as in production: a commit waits for the disk
+  fsync: 'on',
+  synchronous_commit: 'on',
   max_connections: 200,
   shared_buffers: '256MB',
   max_wal_size: '2GB',

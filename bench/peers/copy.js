@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { from } from 'pg-copy-streams';
-import { inTransaction } from '../transaction.js';
 
 /** Rules in COPY's text format, in pieces of some kilobytes. */
 export function toCopyText([ptypes, documents]) {
@@ -12,10 +11,8 @@ export function toCopyText([ptypes, documents]) {
 }
 
 /** The fastest way in there is; it fails on the first rule that is there already. */
-export function copyRules(pool, text) {
-  return inTransaction(pool, (client) =>
-    pipeline(Readable.from(text), client.query(from('copy casbin (ptype, rule) from stdin'))),
-  );
+export function copyRules(client, text) {
+  return pipeline(Readable.from(text), client.query(from('copy casbin (ptype, rule) from stdin')));
 }
 
 function escapeText(value) {

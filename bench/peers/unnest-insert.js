@@ -1,13 +1,9 @@
-import { inTransaction } from '../transaction.js';
-
-/** The floor of seeding: one statement, its parameters made beforehand, and a commit. */
-export function insertRules(pool, arrays) {
-  return inTransaction(pool, (client) =>
-    client.query(
-      `insert into casbin (ptype, rule)
-       select ptype, document::jsonb from unnest($1::text[], $2::text[]) as given (ptype, document)
-       on conflict do nothing`,
-      arrays,
-    ),
+/** The floor of seeding: one statement, its parameters made beforehand. */
+export function insertRules(client, arrays) {
+  return client.query(
+    `insert into casbin (ptype, rule)
+     select ptype, document::jsonb from unnest($1::text[], $2::text[]) as given (ptype, document)
+     on conflict do nothing`,
+    arrays,
   );
 }

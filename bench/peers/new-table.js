@@ -1,9 +1,9 @@
 import { inTransaction } from '../transaction.js';
 
 /** The table of casbin-pg-adapter without its indexes, as a bootstrap makes it. */
-export const TABLE = 'create table casbin (id serial not null, ptype text not null, rule jsonb not null)';
+const TABLE = 'create table casbin (id serial not null, ptype text not null, rule jsonb not null)';
 
-export const INDEXES = `
+const INDEXES = `
   alter table casbin add constraint casbin_pkey primary key (id);
   alter table casbin add constraint casbin_uniq_ptype_rule unique (ptype, rule);
   create index idx_casbin_ptype on casbin (ptype);

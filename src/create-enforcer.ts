@@ -9,6 +9,7 @@ import { withoutMisshapen } from './options/resolve.ts';
 import { resolveModel } from './options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from './options.ts';
 import { formatText } from './policy/rule.ts';
+import type { RowId } from './report.ts';
 import { type CheckRules, createCheckedAdapter } from './tables/adapter.ts';
 
 /**
@@ -70,7 +71,7 @@ function requireFit({ model: given, schema }: EnforcerOptions): CheckRules {
 }
 
 function describeMisfits(misfits: readonly StoredRule[], lengths: ReadonlyMap<string, number>): string {
-  const idsByFault = new Map<string, number[]>();
+  const idsByFault = new Map<string, RowId[]>();
   for (const rule of misfits) {
     const fault = describeMisfit(rule, lengths);
     idsByFault.set(fault, [...(idsByFault.get(fault) ?? []), rule.id]);

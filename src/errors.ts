@@ -1,4 +1,4 @@
-import type { VerificationFailure, VerificationReport } from './report.ts';
+import type { RowId, VerificationFailure, VerificationReport } from './report.ts';
 
 /** What kind of failure an error is; stable, for `switch` and for logs. */
 export type BootstrapErrorCode =
@@ -269,9 +269,9 @@ export class PermissionError extends DatabaseError {
 /** Stored rules that no enforcer can read, or that do not fit the model, with the ids of their rows. */
 export class StoredRuleError extends BootstrapError {
   /** The ids of the rows, all of them. */
-  readonly ids: readonly number[];
+  readonly ids: readonly RowId[];
 
-  constructor(message: string, ids: readonly number[], code: BootstrapErrorCode = 'STORED_RULE_INVALID') {
+  constructor(message: string, ids: readonly RowId[], code: BootstrapErrorCode = 'STORED_RULE_INVALID') {
     super(code, message);
     this.ids = ids;
   }

@@ -58,6 +58,7 @@ export type {
   Holders,
   IntegrityFinding,
   OmittedFindings,
+  RowId,
   RowOrder,
   SeederReport,
   TakeoverReport,

@@ -1,3 +1,9 @@
+/**
+ * What a row is known by: its `id`, a number where the column is one. In a table without, the place of the row, as
+ * in `(0,1)`, which it has until it changes.
+ */
+export type RowId = number | string;
+
 /** What was done to a `casbin` table that was there before the first bootstrap. */
 export interface TakeoverReport {
   /** The stock adapter's constraint on `rule` alone gave way to uniqueness on (ptype, rule). */
@@ -56,7 +62,7 @@ export interface Explanation {
   /** From the request's subject to the rule's: `['alice', 'admin', 'user']`; empty where no roles are involved. */
   readonly rolePath: readonly string[];
   /** The ids of the rows of the rule and the role links. */
-  readonly ids: readonly number[];
+  readonly ids: readonly RowId[];
   /** Those of the rule and the role links that are not in the definition, ptype first. */
   readonly added: readonly (readonly string[])[];
   /** All of it in one sentence. */
@@ -86,7 +92,7 @@ export interface IntegrityFinding {
   /** A `failure` makes the report not `ok`; a `warning` does not. */
   readonly severity: 'failure' | 'warning';
   /** The ids of the rows concerned. */
-  readonly ids: readonly number[];
+  readonly ids: readonly RowId[];
   /** The first of them, ptype first. */
   readonly rule: readonly string[];
   /** The whole finding as text. */

@@ -1,10 +1,11 @@
 import { StoredRuleError } from '../errors.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
+import type { RowId } from '../report.ts';
 
 /** A row of the `casbin` table, as selected: `rule` may be any JSON. */
 export interface RuleRow {
-  readonly id: number;
+  readonly id: RowId;
   /** Null only in a table that another tool made. */
   readonly ptype: string | null;
   readonly rule: unknown;
@@ -12,7 +13,7 @@ export interface RuleRow {
 
 /** A rule as it is stored in the database. */
 export interface StoredRule extends Rule {
-  readonly id: number;
+  readonly id: RowId;
 }
 
 /** How many rows a message names; all of them are in `ids`. */
@@ -68,7 +69,7 @@ export class RuleReader {
 }
 
 interface Unreadable {
-  readonly id: number;
+  readonly id: RowId;
   readonly fault: string;
 }
 
@@ -79,7 +80,7 @@ export function isRuleValues(rule: unknown): rule is string[] {
 
 function unreadableRules(rows: readonly Unreadable[], table: string): StoredRuleError {
   const shown = rows.slice(0, SHOWN_ROWS);
-  const idsByFault = new Map<string, number[]>();
+  const idsByFault = new Map<string, RowId[]>();
   for (const { id, fault } of shown) idsByFault.set(fault, [...(idsByFault.get(fault) ?? []), id]);
   const faults = Array.from(idsByFault, ([fault, ids]) => `id ${ids.join(', ')}: ${fault}`);
   const more = rows.length > shown.length ? `; and ${rows.length - shown.length} more` : '';

@@ -7,7 +7,7 @@ import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, findRolePath, type Hierarchy } from '../policy/hierarchy.ts';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
-import type { Explanation } from '../report.ts';
+import type { Explanation, RowId } from '../report.ts';
 import type { Answer } from './decide.ts';
 import { loadLinks } from './structure.ts';
 
@@ -26,7 +26,7 @@ export type Explain = (request: Request, answer: Answer, causes?: readonly Rule[
  */
 export function explainer(
   model: Model,
-  rules: readonly (Rule & { readonly id?: number })[],
+  rules: readonly (Rule & { readonly id?: RowId })[],
   defined: RuleSet,
 ): Explain {
   const stored = new Map(rules.map((rule) => [ruleKey(rule), rule]));

@@ -6,7 +6,7 @@ import type { StoredRule } from '../casbin/rule-row.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { formatRule, toRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
-import type { VerificationFailure, VerificationReport } from '../report.ts';
+import type { RowId, VerificationFailure, VerificationReport } from '../report.ts';
 import { decideAll, decisionOf } from './decide.ts';
 
 /** For more rows no statements are written: they would have to be looked through before they are run. */
@@ -38,7 +38,7 @@ export async function explainRowOrder(
 
 function advise(
   { misplaced, lacksPriority }: RowOrderFailures,
-  others: readonly number[],
+  others: readonly RowId[],
   statements: readonly string[],
 ): string {
   const what = 'The order of the rows decides, and a rule that is inserted later is stored last.';
@@ -59,14 +59,14 @@ async function findRowsBehind(
   trx: AnyTransaction,
   definedRows: readonly StoredRule[],
   misplaced: readonly StoredRule[],
-): Promise<number[]> {
-  const first = misplaced.reduce((least, { id }) => Math.min(least, id), Number.POSITIVE_INFINITY);
-  const { rows } = await sql<{ id: number }>`
+): Promise<RowId[]> {
+  const idsOf = (rules: readonly StoredRule[]) => rules.map(({ id }) => String(id));
+  const { rows } = await sql<{ id: RowId }>`
     select id
     from casbin
     where ptype = any(${[...new Set(misplaced.map(({ ptype }) => ptype))]}::text[])
-    and id > ${first}
-    and id <> all(${definedRows.map(({ id }) => id)}::bigint[])
+    and id > (select id from casbin where id::text = any(${idsOf(misplaced)}::text[]) order by id limit 1)
+    and id::text <> all(${idsOf(definedRows)}::text[])
     order by id
     limit ${SHOWN_ROWS + 1}
   `.execute(trx);

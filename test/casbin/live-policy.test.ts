@@ -4,7 +4,7 @@ import { nameRuleTable, readLivePolicy } from '../../src/casbin/live-policy.ts';
 import type { Scope } from '../../src/casbin/scope.ts';
 import { asClient } from '../../src/database/own-queries.ts';
 import type { AnyTransaction } from '../../src/database/transaction.ts';
-import type { Rule } from '../../src/index.ts';
+import type { RowId, Rule } from '../../src/index.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { seedRules } from '../../src/tables/insert.ts';
 import { useDatabase } from '../support/database.ts';
@@ -30,7 +30,7 @@ function reachable(names: readonly string[], { bySubject = true } = {}): Scope {
   return { kind: 'reachable', names, bySubject };
 }
 
-async function idsOf(scope: Scope): Promise<number[]> {
+async function idsOf(scope: Scope): Promise<RowId[]> {
   const rules = await inTransaction((trx) => readLivePolicy(trx, scope, new RuleSet([]), () => {}));
   return rules.map(({ id }) => id);
 }

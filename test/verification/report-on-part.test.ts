@@ -6,6 +6,7 @@ import type {
   DriftFinding,
   IntegrityFinding,
   PolicyDefinition,
+  RowId,
   Rule,
   VerificationReport,
 } from '../../src/index.ts';
@@ -230,7 +231,7 @@ test('the report on the part of a large table that is read says what one on all 
       const [onPart, onWhole] = [part.report, whole.report];
 
       const read = new Set(part.live.map(({ id }) => id));
-      const isRead = ({ ids }: { ids: readonly number[] }) => ids.every((id) => read.has(id));
+      const isRead = ({ ids }: { ids: readonly RowId[] }) => ids.every((id) => read.has(id));
       counts.worlds += 1;
       counts.rowsUnread += whole.live.length - part.live.length;
       if (part.live.length < whole.live.length) counts.inPart += 1;

@@ -62,6 +62,11 @@ export type BootstrapErrorCode =
   /** A table of that name exists, but not as needed. Rename or move it, or name another schema. */
   | 'TABLE_SHAPE'
   /**
+   * Rules could be in more than one table, and none was named. Name the one that the application's adapter
+   * reads by the `table` option.
+   */
+  | 'RULE_TABLE_AMBIGUOUS'
+  /**
    * A table has no unique constraint on the key of its rows. Add the constraint that the message names.
    */
   | 'UNIQUE_CONSTRAINT_MISSING'
@@ -154,6 +159,11 @@ export type ProblemCode =
   | 'RULE_WRONG_LENGTH'
   /** A rule is defined twice. Remove one of the two. */
   | 'RULE_DUPLICATE'
+  /**
+   * A rule has more values than the table has columns, one that is longer than its column, or an empty one at
+   * its end. Shorten the rule, or widen the table.
+   */
+  | 'RULE_DOES_NOT_FIT_TABLE'
   /**
    * Casbin's own loader would not read a value as it was written, such as one with a comma.
    * Change the value.

@@ -1,0 +1,229 @@
+import type { RuleRow } from '../casbin/rule-row.ts';
+import { quoteIdentifier, quoteTable } from '../database/catalog.ts';
+import type { Problem } from '../errors.ts';
+import { formatRule, formatText, type Rule } from '../policy/rule.ts';
+import { type GivenRules, type RuleTable, readId } from './rule-table.ts';
+
+/** A column that holds a value of a rule, or its ptype. */
+export interface ValueColumn {
+  readonly name: string;
+  /** How many characters it takes; null for as many as one likes. */
+  readonly limit: number | null;
+  readonly notNull: boolean;
+}
+
+/** What the catalog tells of such a table. */
+export interface ColumnsFacts {
+  readonly name: string;
+  readonly schema?: string | undefined;
+  readonly identity: 'id' | 'ctid';
+  readonly identityType: string;
+  readonly ptype: ValueColumn;
+  /** Those of the values, in order. */
+  readonly values: readonly ValueColumn[];
+  /** The columns of each index that serves for equality, in order; null for an expression. */
+  readonly indexes: readonly TableIndex[];
+}
+
+/** An index of a table, over all of its rows. */
+export interface TableIndex {
+  readonly unique: boolean;
+  readonly columns: readonly (string | null)[];
+}
+
+/** How many of the first rows tell whether the writers of a table write `''` where a rule has no value. */
+const SAMPLE = 100;
+
+/** That of most adapters: each value in a column of its own, NULL or `''` where a rule has none any more. */
+export class ColumnsTable implements RuleTable {
+  readonly layout = 'columns';
+  readonly onConflict = 'on conflict do nothing';
+  readonly name: string;
+  readonly schema: string | undefined;
+  readonly sql: string;
+  readonly identity: 'id' | 'ctid';
+  readonly identityType: string;
+  readonly written: string;
+  readonly #ptype: ValueColumn;
+  readonly #values: readonly ValueColumn[];
+  readonly #indexes: readonly TableIndex[];
+
+  constructor({ name, schema, identity, identityType, ptype, values, indexes }: ColumnsFacts) {
+    this.name = name;
+    this.schema = schema;
+    this.sql = quoteTable(name, schema);
+    this.identity = identity;
+    this.identityType = identityType;
+    this.written = [ptype, ...values].map((column) => column.name).join(', ');
+    this.#ptype = ptype;
+    this.#values = values;
+    this.#indexes = indexes;
+  }
+
+  columns(row: string): string {
+    const values = this.#values.map(({ name }) => `${row}.${name}`);
+    return [`${row}.${this.identity} as id`, `${this.ptype(row)} as ptype`, ...values].join(', ');
+  }
+
+  read(row: Record<string, unknown>): RuleRow {
+    const values: string[] = [];
+    let length = 0;
+    for (const { name } of this.#values) {
+      const value = row[name];
+      if (typeof value === 'string' && value !== '') length = values.push(value);
+      else values.push('');
+    }
+    values.length = length;
+    const { id, ptype } = row;
+    return {
+      id: readId(id, this.identityType),
+      ptype: typeof ptype === 'string' ? ptype : null,
+      rule: values,
+    };
+  }
+
+  ptype(row: string): string {
+    return `${row}.${this.#ptype.name}`;
+  }
+
+  value(row: string, position: number): string {
+    const column = this.#values[position];
+    return column === undefined ? 'null::text' : `${row}.${column.name}`;
+  }
+
+  give(rules: readonly Rule[]): GivenRules {
+    const names = this.#values.map(({ name }) => name);
+    const isFilled = rules.every(({ values }) => values[0] !== '');
+    return {
+      arrays: [
+        rules.map(({ ptype }) => ptype),
+        ...names.map((_, position) => rules.map(({ values }) => values[position] ?? null)),
+      ],
+      names: ['ptype', ...names].join(', '),
+      values: ['given.ptype', ...this.#values.map((column) => this.#writtenValue(column))].join(', '),
+      isSame: (row) =>
+        [
+          `${this.ptype(row)} = given.ptype`,
+          ...names.map((name, position) =>
+            // The first value by itself, so that an index can find it.
+            position === 0 && isFilled
+              ? `${row}.${name} = given.${name}`
+              : `coalesce(${row}.${name}, '') = coalesce(given.${name}, '')`,
+          ),
+        ].join(' and '),
+    };
+  }
+
+  /** What is written where a rule has no value is what the table has there already. */
+  #writtenValue({ name, notNull }: ValueColumn): string {
+    const inUniqueIndex = this.#indexes.some(({ unique, columns }) => unique && columns.includes(name));
+    if (notNull || inUniqueIndex) return `coalesce(given.${name}, '')`;
+    const last = this.#values.at(-1)?.name;
+    const sample = `select ${last} as last from ${this.sql} limit ${SAMPLE}`;
+    return `coalesce(given.${name}, (select '' from (${sample}) sample where last = '' limit 1))`;
+  }
+
+  /** What a row is, for a query around: `*` leaves its place out. */
+  get #all(): string {
+    return this.identity === 'ctid' ? 'ctid, *' : '*';
+  }
+
+  rowsWith(position: 0 | 1, value: string): string {
+    const name = this.#values[position]?.name ?? '';
+    const condition = `${name} = ${value}`;
+    if (this.#hasIndexOn(name))
+      return `lateral (select ${this.#all} from ${this.sql} where ${condition} offset 0)`;
+    if (this.#hasIndexOn(this.#ptype.name, name)) return this.#rowsOfEachPtype(condition);
+    // Without an index a join reads the table once, where a look-up for each name would as often as there are names.
+    return `lateral (select ${this.#all} from ${this.sql} where ${condition})`;
+  }
+
+  get rowsWithoutFirst(): string {
+    const [first] = this.#values;
+    const isEmpty = `(${first?.name} is null or ${first?.name} = '')`;
+    if (!this.#hasIndexOn(this.#ptype.name, first?.name ?? ''))
+      return `(select ${this.#all} from ${this.sql} where ${isEmpty})`;
+    return `(
+      select ${this.#all} from ${this.sql} where ${this.#ptype.name} is null and ${isEmpty}
+      union all
+      select * from ${this.#rowsOfEachPtype(isEmpty)} found
+    )`;
+  }
+
+  /** An index that begins with the ptype is used only for a ptype that is known, so each that is stored is. */
+  #rowsOfEachPtype(condition: string): string {
+    const ptype = this.#ptype.name;
+    return `lateral (
+      with recursive stored (ptype) as (
+        (select ${ptype} from ${this.sql} where ${ptype} is not null order by ${ptype} limit 1)
+        union all
+        select (select ${ptype} from ${this.sql} where ${ptype} > stored.ptype order by ${ptype} limit 1)
+        from stored
+        where stored.ptype is not null
+      )
+      select of_ptype.*
+      from stored
+      cross join lateral (
+        select ${this.#all} from ${this.sql} where ${ptype} = stored.ptype and ${condition} offset 0
+      ) of_ptype
+      offset 0
+    )`;
+  }
+
+  get missingIndex(): string | null {
+    const first = this.#values[0]?.name ?? '';
+    if (this.#hasIndexOn(first) || this.#hasIndexOn(this.#ptype.name, first)) return null;
+    return `create index on ${this.sql} (${this.#ptype.name}, ${first});`;
+  }
+
+  #hasIndexOn(...names: readonly string[]): boolean {
+    return this.#indexes.some(({ columns }) => names.every((name, position) => columns[position] === name));
+  }
+
+  findUnfit(rules: readonly Rule[]): Problem[] {
+    return rules.flatMap((rule, index) =>
+      this.#unfitnessOf(rule).map((message): Problem => {
+        return { code: 'RULE_DOES_NOT_FIT_TABLE', at: `rule ${index + 1}`, message };
+      }),
+    );
+  }
+
+  #unfitnessOf(rule: Rule): string[] {
+    const room = this.#values.length;
+    const { ptype, values } = rule;
+    if (values.length > room) {
+      const names = `${this.#values[0]?.name} to ${this.#values.at(-1)?.name}`;
+      const next = `alter table ${this.sql} add column v${room} varchar`;
+      return [
+        `"${formatRule(rule)}" has ${values.length} values, and ${this.sql} has ${room} columns for them (${names}). ` +
+          `Shorten it, or add columns: ${next}; the adapter that reads the table must know them too.`,
+      ];
+    }
+    const tooLong = [this.#ptype, ...this.#values].flatMap((column, position) => {
+      const text = position === 0 ? ptype : (values[position - 1] ?? '');
+      return isLonger(text, column.limit) ? [this.#describeTooLong(rule, column, text)] : [];
+    });
+    if (values.at(-1) !== '') return tooLong;
+    const message = `"${formatRule(rule)}" ends with an empty value, which in ${this.sql} is the same as none. Leave it out, or give another.`;
+    return [...tooLong, message];
+  }
+
+  #describeTooLong(rule: Rule, { name, limit }: ValueColumn, text: string): string {
+    const column = `column "${name}" of ${this.sql}`;
+    return (
+      `${column} takes ${limit} characters, and ${formatText(text)} in "${formatRule(rule)}" has ${[...text].length}. ` +
+      `Shorten it, or widen the column: alter table ${this.sql} alter column ${quoteIdentifier(name)} type text`
+    );
+  }
+
+  /** typeorm-adapter quotes the values, all others join them as they are; and all of them leave out empty ones. */
+  stockLines({ ptype, values }: Rule): string[] {
+    const kept = values.filter((value) => value !== '');
+    return [[ptype, ...kept].join(', '), [ptype, ...kept.map((value) => `"${value}"`)].join(', ')];
+  }
+}
+
+/** PostgreSQL counts code points; most texts are short enough however they are counted. */
+function isLonger(text: string, limit: number | null): boolean {
+  return limit !== null && text.length > limit && [...text].length > limit;
+}

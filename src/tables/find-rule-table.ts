@@ -1,0 +1,265 @@
+import { quoteTable } from '../database/catalog.ts';
+import type { ClientLike } from '../database/client.ts';
+import { DatabaseError } from '../errors.ts';
+import { ColumnsTable, type TableIndex, type ValueColumn } from './columns-table.ts';
+import { DocumentTable } from './document-table.ts';
+import { type Layout, type RuleTable, USUAL_NAMES } from './rule-table.ts';
+
+/** Which rule table is meant; all of it may be left to a look at what is there. */
+export interface TableChoice {
+  readonly name?: string | undefined;
+  readonly layout?: Layout | undefined;
+}
+
+/** The rule table of an application. */
+export interface FoundTable {
+  /** Where it is missing, the one that a bootstrap makes. */
+  readonly table: RuleTable;
+  readonly isMissing: boolean;
+  /** What to tell about another table that rules could be in; null where there is none. */
+  readonly doubt: string | null;
+}
+
+/**
+ * Finds the rule table: the one that is named, else the one that is there under one of the usual names.
+ *
+ * @param schema where to look; by default, wherever the connection's search_path finds it
+ * @throws DatabaseError `TABLE_SHAPE` for a named table that is none for rules, `RULE_TABLE_AMBIGUOUS` where two could
+ *   be meant
+ */
+export async function findRuleTable(
+  client: ClientLike,
+  schema: string | undefined,
+  choice: TableChoice,
+): Promise<FoundTable> {
+  const names = choice.name === undefined ? USUAL_NAMES : [choice.name];
+  const shapes = await readShapes(client, names, schema);
+  if (choice.name !== undefined) return findNamed(shapes[0], choice.name, schema, choice.layout);
+  const recognised = shapes.flatMap((shape) => {
+    const table = recognise(shape, choice.layout);
+    return table instanceof Misshapen ? [] : { table, isReadable: shape.isReadable };
+  });
+  // One that may not be read is somebody else's, unless there is no other.
+  const readable = recognised.filter(({ isReadable }) => isReadable);
+  const candidates = (readable.length > 0 ? readable : recognised).map(({ table }) => table);
+  const [only] = candidates;
+  if (only !== undefined && candidates.length === 1) return { table: only, isMissing: false, doubt: null };
+  return candidates.length > 1 ? choose(client, candidates) : makeDefault(shapes, schema, choice.layout);
+}
+
+/** Without a rule table, the one of the stock adapter is made; what else has its name is for others to refuse. */
+function makeDefault(shapes: readonly Shape[], schema: string | undefined, layout: Layout = 'document') {
+  const name = layout === 'document' ? 'casbin' : 'casbin_rule';
+  const present = shapes.find((shape) => shape.name === name);
+  const table = makeTable(name, present?.schema ?? schema, layout);
+  return { table, isMissing: present === undefined, doubt: null };
+}
+
+function findNamed(
+  shape: Shape | undefined,
+  name: string,
+  schema: string | undefined,
+  layout: Layout | undefined,
+): FoundTable {
+  if (shape === undefined) {
+    const made = layout ?? (name === 'casbin' ? 'document' : 'columns');
+    return { table: makeTable(name, schema, made), isMissing: true, doubt: null };
+  }
+  const table = recognise(shape, layout);
+  if (!(table instanceof Misshapen)) return { table, isMissing: false, doubt: null };
+  throw new DatabaseError(
+    'TABLE_SHAPE',
+    `Table ${quoteTable(shape.name, shape.schema)} is not a rule table: ${table.reasons.join('; ')}. Nothing was changed. Name another one by the table option, or bring this one into that shape.`,
+  );
+}
+
+/** The table as this library makes it. One of columns is typeorm-adapter's, whose `synchronize` then changes nothing. */
+function makeTable(name: string, schema: string | undefined, layout: Layout): RuleTable {
+  if (layout === 'document') return new DocumentTable({ name, schema });
+  const column = (columnName: string) => ({ name: columnName, limit: null, notNull: false });
+  return new ColumnsTable({
+    name,
+    schema,
+    identity: 'id',
+    identityType: 'integer',
+    ptype: column('ptype'),
+    values: Array.from({ length: 7 }, (_, position) => column(`v${position}`)),
+    indexes: [{ unique: true, columns: ['id'] }],
+  });
+}
+
+/** Chooses the only one that holds rules. */
+async function choose(client: ClientLike, candidates: readonly RuleTable[]): Promise<FoundTable> {
+  const { rows } = await client.query(
+    `select array_to_json(array[${candidates.map(({ sql }) => `exists (select from ${sql})`).join(', ')}]) as filled`,
+  );
+  const filled: boolean[] = rows[0]?.filled ?? [];
+  const full = candidates.filter((_, index) => filled[index]);
+  const [table] = full;
+  if (table === undefined || full.length > 1)
+    throw await ambiguous(client, full.length > 1 ? full : candidates);
+  const empty = candidates.filter((candidate) => candidate !== table);
+  return { table, isMissing: false, doubt: describeDoubt(table, empty) };
+}
+
+function describeDoubt(table: RuleTable, empty: readonly RuleTable[]): string {
+  const list = empty.map(({ sql }) => sql).join(' and ');
+  const is = empty.length === 1 ? 'is' : 'are';
+  const trap = empty.some(({ name }) => name === 'casbin')
+    ? ` An earlier release of casbin-bootstrap may have made "casbin", as it knew no other table: if no application reads it, drop it.`
+    : '';
+  return `${table.sql} is used, as the rules are there; ${list} ${is} empty. Say which one the application reads, as in ${option(table)}.${trap}`;
+}
+
+async function ambiguous(client: ClientLike, tables: readonly RuleTable[]): Promise<DatabaseError> {
+  const { rows } = await client.query(
+    `select array_to_json(array[${tables.map(({ sql }) => `(select count(*) from ${sql})`).join(', ')}]) as counts`,
+  );
+  const counts: number[] = rows[0]?.counts ?? [];
+  const list = tables.map(({ sql }, index) => `${sql} (${describeCount(counts[index] ?? 0)})`).join(' and ');
+  const trap = tables.some(({ name }) => name === 'casbin')
+    ? ' An earlier release of casbin-bootstrap wrote to "casbin", whichever table the application reads.'
+    : '';
+  const options = tables.map(option).join(' or ');
+  return new DatabaseError(
+    'RULE_TABLE_AMBIGUOUS',
+    `Rules could be in more than one table: ${list}. Nothing was changed, as only one of them decides. Name the one that the application's adapter reads: ${options}.${trap}`,
+  );
+}
+
+function option({ name }: RuleTable): string {
+  return `table: '${name}'`;
+}
+
+function describeCount(count: number): string {
+  if (count === 0) return 'empty';
+  return count === 1 ? '1 row' : `${count} rows`;
+}
+
+/** A relation as the catalog describes it. */
+interface Shape {
+  readonly schema: string;
+  readonly name: string;
+  readonly isReadable: boolean;
+  readonly columns: readonly { readonly name: string; readonly type: string; readonly notNull: boolean }[];
+  readonly indexes: readonly TableIndex[];
+}
+
+/** The shapes of what has one of the names, in the order of these. */
+async function readShapes(
+  client: ClientLike,
+  names: readonly string[],
+  schema: string | undefined,
+): Promise<Shape[]> {
+  const { rows } = await client.query(
+    `select
+       n.nspname::text as schema,
+       c.relname::text as name,
+       has_table_privilege(c.oid, 'select') as "isReadable",
+       (
+         select coalesce(json_agg(json_build_object(
+           'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull
+         ) order by a.attnum), '[]')
+         from pg_catalog.pg_attribute a
+         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+       ) as columns,
+       (
+         select coalesce(json_agg(json_build_object('unique', i.indisunique, 'columns', (
+           select json_agg(a.attname order by key.n)
+           from unnest(i.indkey) with ordinality as key (attnum, n)
+           left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = key.attnum
+           where key.n <= i.indnkeyatts
+         ))), '[]')
+         from pg_catalog.pg_index i
+         join pg_catalog.pg_class x on x.oid = i.indexrelid
+         join pg_catalog.pg_am m on m.oid = x.relam and m.amname = 'btree'
+         where i.indrelid = c.oid and i.indisvalid and i.indpred is null
+       ) as indexes
+     from pg_catalog.pg_class c
+     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where c.relname = any($1::text[])
+     and c.relkind in ('r', 'p', 'v', 'm', 'f')
+     and case when $2::text is null then n.nspname !~ '^pg_' and pg_table_is_visible(c.oid) else n.nspname = $2 end
+     order by array_position($1::text[], c.relname::text)`,
+    [names, schema ?? null],
+  );
+  return rows;
+}
+
+/** Why a table is none for rules. */
+class Misshapen {
+  readonly reasons: readonly string[];
+
+  constructor(...reasons: readonly string[]) {
+    this.reasons = reasons;
+  }
+}
+
+/** The rule table that a shape is; by `layout`, only one of that. */
+function recognise(shape: Shape, layout: Layout | undefined): RuleTable | Misshapen {
+  const document = layout === 'columns' ? null : recogniseDocument(shape);
+  const columns = layout === 'document' ? null : recogniseColumns(shape);
+  const found = [document, columns].find((one) => one !== null && !(one instanceof Misshapen));
+  if (found instanceof DocumentTable || found instanceof ColumnsTable) return found;
+  return new Misshapen(
+    ...[document, columns].flatMap((one) => (one instanceof Misshapen ? one.reasons : [])),
+  );
+}
+
+function recogniseDocument({ name, schema, columns }: Shape): DocumentTable | Misshapen {
+  const types = new Map(columns.map((column) => [column.name, column.type]));
+  const missing = ['id', 'ptype', 'rule'].filter((column) => !types.has(column));
+  const rule = types.get('rule');
+  const faults = [
+    ...missing.map((column) => `column "${column}" is missing`),
+    ...(rule === undefined || rule === 'jsonb' ? [] : [`column "rule" is ${rule}, not jsonb`]),
+  ];
+  if (faults.length > 0) return new Misshapen(`as (id, ptype, rule jsonb), ${faults.join(', ')}`);
+  return new DocumentTable({ name, schema, identityType: types.get('id') ?? '' });
+}
+
+/** Fewer columns for values would not hold what models with domains have; nobody's table has fewer. */
+const FEWEST_VALUES = 4;
+
+function recogniseColumns({ name, schema, columns, indexes }: Shape): ColumnsTable | Misshapen {
+  const byName = new Map(columns.map((column) => [column.name, column]));
+  // Some of Go's adapters call it so.
+  const ptype = byName.get('ptype') ?? byName.get('p_type');
+  const last = Math.max(
+    FEWEST_VALUES - 1,
+    ...columns.map((column) => Number(/^v(\d{1,3})$/.exec(column.name)?.[1] ?? 0)),
+  );
+  const wanted = Array.from({ length: last + 1 }, (_, position) => `v${position}`);
+  const values = wanted.flatMap((wantedName) => byName.get(wantedName) ?? []);
+  const faults = [
+    ...(ptype === undefined ? ['column "ptype" is missing'] : []),
+    ...wanted.filter((column) => !byName.has(column)).map((column) => `column "${column}" is missing`),
+    ...[...(ptype === undefined ? [] : [ptype]), ...values]
+      .filter(({ type }) => limitOf(type) === undefined)
+      .map((column) => `column "${column.name}" is ${column.type}, not text or character varying`),
+  ];
+  if (ptype === undefined || faults.length > 0)
+    return new Misshapen(`as (ptype, v0 … v${last}), ${faults.join(', ')}`);
+  const toValueColumn = (column: Shape['columns'][number]): ValueColumn => ({
+    name: column.name,
+    limit: limitOf(column.type) ?? null,
+    notNull: column.notNull,
+  });
+  const hasId = indexes.some((index) => index.unique && index.columns.join() === 'id');
+  return new ColumnsTable({
+    name,
+    schema,
+    identity: hasId ? 'id' : 'ctid',
+    identityType: hasId ? (byName.get('id')?.type ?? '') : 'tid',
+    ptype: toValueColumn(ptype),
+    values: values.map(toValueColumn),
+    indexes,
+  });
+}
+
+/** How many characters a type takes, null for any number; undefined for a type that would change what is written. */
+function limitOf(type: string): number | null | undefined {
+  if (type === 'text' || type === 'character varying') return null;
+  const limit = /^character varying\((\d+)\)$/.exec(type)?.[1];
+  return limit === undefined ? undefined : Number(limit);
+}

@@ -1,0 +1,93 @@
+import type { RuleRow } from '../casbin/rule-row.ts';
+import type { Problem } from '../errors.ts';
+import type { Rule } from '../policy/rule.ts';
+import type { RowId } from '../report.ts';
+
+/** How a rule table keeps its rules: `ptype, rule jsonb`, or `ptype, v0 … vN`. */
+export type Layout = 'document' | 'columns';
+
+/** The names that adapters give their tables; casbin-pg-adapter's comes first, as it is the one that we make. */
+export const USUAL_NAMES = ['casbin', 'casbin_rule', 'casbin_rules', 'policies'] as const;
+
+/**
+ * A table that rules are stored in: SQL for a common shape of rows, and a reader of them. Whatever is done with
+ * stored rules is one query, written with these fragments, for each layout there is.
+ *
+ * A `row` is the alias of a row of the table.
+ */
+export interface RuleTable {
+  readonly layout: Layout;
+  readonly name: string;
+  /** Undefined where the connection's search_path finds it. */
+  readonly schema: string | undefined;
+  /** Its name as SQL. */
+  readonly sql: string;
+  /** The column that tells rows apart, and orders them; `ctid` in a table without a unique `id`. */
+  readonly identity: 'id' | 'ctid';
+  /** What PostgreSQL calls the type of that column. */
+  readonly identityType: string;
+
+  /** What to select of a row, for {@link read}. */
+  columns(row: string): string;
+  /** A selected row in the common shape. */
+  read(row: Record<string, unknown>): RuleRow;
+  ptype(row: string): string;
+  /** The value at a position; null, or `''`, where a rule has none. */
+  value(row: string, position: number): string;
+
+  /** Rules as a relation `given`; see {@link givenRules}. */
+  give(rules: readonly Rule[]): GivenRules;
+  /** The columns that a rule is written into. */
+  readonly written: string;
+  /** What an insert does about a rule that somebody else has just stored. */
+  readonly onConflict: string;
+
+  /** A FROM item of the rows whose value at the position, the first or the second, is `value`. */
+  rowsWith(position: 0 | 1, value: string): string;
+  /** A FROM item of the rows without a first value. */
+  readonly rowsWithoutFirst: string;
+  /** An index that would make {@link rowsWith} quick for first values, as SQL; null where there is one. */
+  readonly missingIndex: string | null;
+
+  /** What the table has no room for; `at` is the position in the list. */
+  findUnfit(rules: readonly Rule[]): Problem[];
+  /** The lines that stock adapters on such a table make of a rule, and hand to Casbin's own loader. */
+  stockLines(rule: Rule): string[];
+}
+
+/** Rules as parameters: some arrays of texts, of one length, however many rules there are. */
+export interface GivenRules {
+  readonly arrays: readonly (readonly (string | null)[])[];
+  /** What the arrays are called as columns, after `unnest`. */
+  readonly names: string;
+  /** The values to write into {@link RuleTable.written}. */
+  readonly values: string;
+  /** Whether a row of the table holds the given rule. */
+  isSame(row: string): string;
+}
+
+/** The rules as a FROM item `given`, with their position `n` from 1 on; its parameters begin with number `first`. */
+export function givenRules({ arrays, names }: GivenRules, first = 1): string {
+  const parameters = arrays.map((_, index) => `$${first + index}::text[]`);
+  return `unnest(${parameters.join(', ')}) with ordinality as given (${names}, n)`;
+}
+
+/** How many rows a statement in a message names. */
+const SHOWN_ROWS = 20;
+
+/** A statement that shows the rows, at most 20 of them, for a message. */
+export function selectRows({ sql, identity }: RuleTable, ids: readonly RowId[]): string {
+  const shown = ids.slice(0, SHOWN_ROWS).map(literal).join(', ');
+  return `select ${identity === 'ctid' ? 'ctid, *' : '*'} from ${sql} where ${identity} in (${shown})`;
+}
+
+function literal(id: RowId): string {
+  return typeof id === 'number' ? String(id) : `'${id.replaceAll("'", "''")}'`;
+}
+
+/** An id as it comes from the driver, which leaves large numbers as text. */
+export function readId(id: unknown, type: string): RowId {
+  if (typeof id === 'number') return id;
+  const number = Number(id);
+  return type === 'bigint' && Number.isSafeInteger(number) ? number : String(id);
+}

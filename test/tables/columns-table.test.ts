@@ -1,0 +1,257 @@
+import type pg from 'pg';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { readCsvLine } from '../../src/policy/csv.ts';
+import type { Rule } from '../../src/policy/rule.ts';
+import { findRuleTable } from '../../src/tables/find-rule-table.ts';
+import { givenRules, type RuleTable, selectRows } from '../../src/tables/rule-table.ts';
+import { createDatabase, useDatabase } from '../support/database.ts';
+import { COLUMNS_ADAPTERS, createStockTable } from './stock-tables.fixture.ts';
+
+const RULES: Rule[] = [
+  { ptype: 'p', values: ['reader', 'data1', 'read'] },
+  { ptype: 'p', values: ['reader', 'data1', 'read', 'deny'] },
+  { ptype: 'g', values: ['alice', 'reader'] },
+  { ptype: 'g', values: ['alice'] },
+  { ptype: 'g2', values: ['alice', 'reader'] },
+  { ptype: 'p', values: ['', 'data1', '', 'x'] },
+];
+
+async function tableOf(pool: pg.Pool): Promise<RuleTable> {
+  return (await findRuleTable(pool, undefined, { name: 'casbin_rule' })).table;
+}
+
+async function insertMissing(pool: pg.Pool, table: RuleTable, rules: readonly Rule[]): Promise<number> {
+  const given = table.give(rules);
+  const { rowCount } = await pool.query(
+    `insert into ${table.sql} (${table.written})
+     select ${given.values} from ${givenRules(given)}
+     where not exists (select from ${table.sql} stored where ${given.isSame('stored')})
+     order by n ${table.onConflict}`,
+    [...given.arrays],
+  );
+  return rowCount ?? 0;
+}
+
+async function readRules(pool: pg.Pool, table: RuleTable, from = table.sql): Promise<Rule[]> {
+  const { rows } = await pool.query(
+    `select ${table.columns('row')} from ${from} row order by row.${table.identity}`,
+  );
+  return rows.map((row) => {
+    const { ptype, rule } = table.read(row);
+    return { ptype: String(ptype), values: rule as string[] };
+  });
+}
+
+/** What a rule's trailing columns hold, of the last row. */
+async function lastRow(pool: pg.Pool): Promise<Record<string, string | null>> {
+  const { rows } = await pool.query('select * from casbin_rule order by ctid desc limit 1');
+  return rows[0];
+}
+
+describe.each(COLUMNS_ADAPTERS)('on the table of %s', (adapter) => {
+  const pool = useDatabase().pool();
+  let table: RuleTable;
+
+  beforeAll(async () => {
+    await createStockTable(pool, adapter);
+    table = await tableOf(pool);
+  });
+  beforeEach(() => pool.query('truncate casbin_rule'));
+
+  test('rules are read as they were written, in their order, and written once', async () => {
+    expect(await insertMissing(pool, table, RULES)).toBe(RULES.length);
+    expect(await readRules(pool, table)).toEqual(RULES);
+    expect(await insertMissing(pool, table, RULES.toReversed())).toBe(0);
+  });
+
+  test('a rule is the same whether there is NULL or nothing behind its values', async () => {
+    const isNullable = !adapter.startsWith('xorm');
+    const fillers = isNullable ? [null, ''] : [''];
+    for (const filler of fillers) {
+      await pool.query('truncate casbin_rule');
+      await pool.query(
+        `insert into casbin_rule (ptype, v0, v1, v2, v3, v4, v5) values ('g', 'alice', 'reader', $1, $1, $1, $1)`,
+        [filler],
+      );
+      expect(await insertMissing(pool, table, RULES.slice(2, 3))).toBe(0);
+      expect(await readRules(pool, table)).toEqual(RULES.slice(2, 3));
+    }
+  });
+
+  test('values are found by their position', async () => {
+    await insertMissing(pool, table, RULES);
+    const { rows } = await pool.query(
+      `select ${[0, 3, 10].map((position) => `(${table.value('row', position)} is not null and ${table.value('row', position)} <> '') as "${position}"`).join(', ')}
+       from ${table.sql} row order by row.${table.identity}`,
+    );
+    expect(rows.map(({ 3: fourth }) => fourth)).toEqual([false, true, false, false, false, true]);
+    expect(rows.map(({ 10: eleventh }) => eleventh)).toEqual(rows.map(() => false));
+  });
+
+  test('rows are found by their first and second values, and those without a first', async () => {
+    await insertMissing(pool, table, RULES);
+    expect(await readRules(pool, table, table.rowsWith(0, `'alice'`))).toEqual(RULES.slice(2, 5));
+    expect(await readRules(pool, table, table.rowsWith(1, `'reader'`))).toEqual([RULES[2], RULES[4]]);
+    expect(await readRules(pool, table, table.rowsWith(0, `'nobody'`))).toEqual([]);
+    expect(await readRules(pool, table, table.rowsWithoutFirst)).toEqual([RULES[5]]);
+  });
+
+  test('rows are shown by what tells them apart', async () => {
+    await insertMissing(pool, table, RULES.slice(0, 2));
+    const { rows } = await pool.query(
+      `select ${table.columns('row')} from ${table.sql} row order by row.${table.identity}`,
+    );
+    const ids = rows.map((row) => table.read(row).id);
+    const shown = await pool.query(selectRows(table, ids));
+    expect(shown.rows.map(({ v3 }) => v3 || null)).toEqual([null, 'deny']);
+    expect((await pool.query(selectRows(table, ids.slice(1)))).rows).toHaveLength(1);
+  });
+});
+
+describe('what is written behind the values', () => {
+  test('is NULL where columns may be null, and nobody has written anything else', async () => {
+    const pool = (await createDatabase()).pool();
+    await createStockTable(pool, 'typeorm-adapter');
+    await insertMissing(pool, await tableOf(pool), RULES.slice(2, 3));
+    expect(await lastRow(pool)).toMatchObject({ v1: 'reader', v2: null, v6: null });
+  });
+
+  test("is '' where the rows that are there have it", async () => {
+    const pool = (await createDatabase()).pool();
+    await createStockTable(pool, 'casbin-sequelize-adapter');
+    await pool.query(
+      `insert into casbin_rule (ptype, v0, v1, v2, v3, v4, v5) values ('g', 'x', 'y', '', '', '', '')`,
+    );
+    await insertMissing(pool, await tableOf(pool), RULES.slice(2, 3));
+    expect(await lastRow(pool)).toMatchObject({ v1: 'reader', v2: '', v5: '' });
+  });
+
+  test.each(['gorm-adapter of Go', 'xorm-adapter of Go'] as const)(
+    "is '' in the table of %s, whose columns are unique or not null",
+    async (adapter) => {
+      const pool = (await createDatabase()).pool();
+      await createStockTable(pool, adapter);
+      await insertMissing(pool, await tableOf(pool), RULES.slice(2, 3));
+      expect(await lastRow(pool)).toMatchObject({ v1: 'reader', v2: '', v5: '' });
+    },
+  );
+
+  test("is never NULL between two values, where the stock adapters write ''", async () => {
+    const pool = (await createDatabase()).pool();
+    await createStockTable(pool, 'typeorm-adapter');
+    await insertMissing(pool, await tableOf(pool), RULES.slice(5));
+    expect(await lastRow(pool)).toMatchObject({ v0: '', v1: 'data1', v2: '', v3: 'x', v4: null });
+  });
+});
+
+test('rules of the table of pgx are read, under the name that it has for the ptype, and their ids are texts', async () => {
+  const pool = (await createDatabase()).pool();
+  await createStockTable(pool, 'pgx-adapter of Go');
+  await pool.query(`insert into casbin_rule (id, p_type, v0, v1) values ('00ff', 'g', 'alice', 'reader')`);
+  const table = await tableOf(pool);
+  expect(await readRules(pool, table)).toEqual([RULES[2]]);
+  expect(await readRules(pool, table, table.rowsWith(0, `'alice'`))).toEqual([RULES[2]]);
+  expect((await pool.query(selectRows(table, ['00ff', "o'ne"]))).rows).toHaveLength(1);
+});
+
+describe('what a table has no room for', () => {
+  test('is told with column and limit, all of it at once', async () => {
+    const pool = (await createDatabase()).pool();
+    await createStockTable(pool, 'gorm-adapter of Go');
+    const table = await tableOf(pool);
+    const long = 'x'.repeat(101);
+    const problems = table.findUnfit([
+      { ptype: 'p', values: ['a', long, 'read', long] },
+      { ptype: 'p', values: ['a', 'b', 'c', 'd', 'e', 'f'] },
+      { ptype: 'p', values: ['a', 'b', 'c', 'd', 'e', 'f', 'g'] },
+      { ptype: 'g', values: ['a', ''] },
+      { ptype: long, values: ['💡'.repeat(100)] },
+    ]);
+    expect(problems.map(({ at, message }) => [at, message])).toEqual([
+      [
+        'rule 1',
+        expect.stringContaining(
+          `column "v1" of "public"."casbin_rule" takes 100 characters, and "${long}" in`,
+        ),
+      ],
+      ['rule 1', expect.stringContaining('column "v3" of "public"."casbin_rule" takes 100 characters')],
+      [
+        'rule 3',
+        '"p, a, b, c, d, e, f, g" has 7 values, and "public"."casbin_rule" has 6 columns for them (v0 to v5). Shorten it, or add columns: alter table "public"."casbin_rule" add column v6 varchar; the adapter that reads the table must know them too.',
+      ],
+      [
+        'rule 4',
+        '"g, a, """ ends with an empty value, which in "public"."casbin_rule" is the same as none. Leave it out, or give another.',
+      ],
+      [
+        'rule 5',
+        expect.stringMatching(
+          /column "ptype" of .* has 101\. Shorten it, or widen the column: alter table "public"."casbin_rule" alter column "ptype" type text$/,
+        ),
+      ],
+    ]);
+    expect(new Set(problems.map(({ code }) => code))).toEqual(new Set(['RULE_DOES_NOT_FIT_TABLE']));
+  });
+
+  test('is nothing that the server would have taken', async () => {
+    const pool = (await createDatabase()).pool();
+    await createStockTable(pool, 'gorm-adapter of Go');
+    const table = await tableOf(pool);
+    const rules = [{ ptype: 'p', values: ['💡'.repeat(100), 'x'.repeat(100), 'c', 'd', 'e', 'f'] }];
+    expect(table.findUnfit(rules)).toEqual([]);
+    expect(await insertMissing(pool, table, rules)).toBe(1);
+  });
+});
+
+test('a rule is handed to the loader of Casbin quoted, as by typeorm-adapter, and as it is, as by others', async () => {
+  const pool = (await createDatabase()).pool();
+  await createStockTable(pool, 'typeorm-adapter');
+  const table = await tableOf(pool);
+  const read = (values: string[]) =>
+    table.stockLines({ ptype: 'p', values }).map((line) => readCsvLine(line)?.values);
+  expect(read(['eve', '', 'read'])).toEqual([
+    ['eve', 'read'],
+    ['eve', 'read'],
+  ]);
+  expect(read(['a,b', 'read'])).toEqual([
+    ['a', 'b', 'read'],
+    ['a,b', 'read'],
+  ]);
+});
+
+describe('an index for first values', () => {
+  test.each([
+    ['casbin-basic-adapter', 'create index on "public"."casbin_rule" (ptype, v0);'],
+    ['pgx-adapter of Go', 'create index on "public"."casbin_rule" (p_type, v0);'],
+    ['gorm-adapter of Go', null],
+    ['xorm-adapter of Go', null],
+  ] as const)('of %s is missing: %s', async (adapter, missing) => {
+    const pool = (await createDatabase()).pool();
+    await createStockTable(pool, adapter);
+    expect((await tableOf(pool)).missingIndex).toBe(missing);
+    if (missing !== null) await pool.query(missing);
+    expect((await tableOf(pool)).missingIndex).toBe(null);
+  });
+
+  test.each(['(ptype, v0)', '(v0)'])('on %s is used, however large the table is', async (index) => {
+    const pool = (await createDatabase()).pool();
+    await createStockTable(pool, 'casbin-prisma-adapter');
+    await pool.query(`create index on casbin_rule ${index}`);
+    await pool.query(
+      `insert into casbin_rule (ptype, v0, v1) select 'g' || n % 3, 'user' || n, 'reader' from generate_series(1, 30000) n`,
+    );
+    const table = await tableOf(pool);
+    const plan = async (from: string) => {
+      const { rows } = await pool.query(
+        `explain select * from (values ('user7')) reached (name), ${from} found`,
+      );
+      return rows.map((row) => row['QUERY PLAN']).join('\n');
+    };
+    expect(await plan(table.rowsWith(0, 'reached.name'))).not.toContain('Seq Scan on casbin_rule');
+    if (index === '(ptype, v0)')
+      expect(await plan(table.rowsWithoutFirst)).not.toContain('Seq Scan on casbin_rule');
+    expect(await readRules(pool, table, table.rowsWith(0, `'user7'`))).toEqual([
+      { ptype: 'g1', values: ['user7', 'reader'] },
+    ]);
+  });
+});

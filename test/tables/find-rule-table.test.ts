@@ -1,0 +1,197 @@
+import type pg from 'pg';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { findRuleTable, type TableChoice } from '../../src/tables/find-rule-table.ts';
+import { createDatabase } from '../support/database.ts';
+import { createStockTable, STOCK_TABLES, type StockAdapter } from './stock-tables.fixture.ts';
+
+let pool: pg.Pool;
+
+beforeEach(async () => {
+  pool = (await createDatabase()).pool();
+});
+
+async function find(
+  choice: TableChoice = {},
+  { schema, path = 'public' }: { schema?: string; path?: string } = {},
+) {
+  const client = await pool.connect();
+  try {
+    await client.query(`select set_config('search_path', $1, false)`, [path]);
+    const { table, isMissing, doubt } = await findRuleTable(client, schema, choice);
+    return { name: table.sql, layout: table.layout, isMissing, doubt, table };
+  } finally {
+    client.release();
+  }
+}
+
+const document = { layout: 'document', isMissing: false, doubt: null };
+const columns = { layout: 'columns', isMissing: false, doubt: null };
+
+describe('without the option', () => {
+  test('the table of casbin-pg-adapter is to be made where there is none', async () => {
+    expect(await find()).toMatchObject({ name: '"casbin"', ...document, isMissing: true });
+    expect(await find({}, { schema: 'app' })).toMatchObject({ name: '"app"."casbin"', isMissing: true });
+  });
+
+  test.each(Object.keys(STOCK_TABLES) as StockAdapter[])('the table of %s is found', async (adapter) => {
+    const name = adapter === 'casbin-pg-adapter' ? 'casbin' : 'casbin_rule';
+    await createStockTable(pool, adapter, name);
+    const layout = adapter === 'casbin-pg-adapter' ? document : columns;
+    expect(await find()).toMatchObject({ name: `"public"."${name}"`, ...layout });
+  });
+
+  test.each(['casbin_rule', 'casbin_rules', 'policies', 'casbin'])('it may be called %s', async (name) => {
+    await createStockTable(pool, 'typeorm-adapter', name);
+    expect(await find()).toMatchObject({ name: `"public"."${name}"`, ...columns });
+  });
+
+  test('it is not one of a usual name and another shape', async () => {
+    await pool.query(`create table policies (id serial primary key, title text);
+      create table casbin_rules (ptype text, v0 text, v1 text, v2 integer, v3 text)`);
+    expect(await find()).toMatchObject({ name: '"casbin"', isMissing: true });
+    await createStockTable(pool, 'casbin-basic-adapter');
+    expect(await find()).toMatchObject({ name: '"public"."casbin_rule"', ...columns });
+  });
+
+  test('what has the name of the default table is left to those who refuse its shape', async () => {
+    await pool.query('create table casbin (name text)');
+    expect(await find()).toMatchObject({ name: '"public"."casbin"', ...document });
+  });
+
+  test('it is the one in the schema that is given, whatever is elsewhere', async () => {
+    await pool.query('create schema app');
+    await createStockTable(pool, 'casbin-pg-adapter', 'casbin');
+    await createStockTable(pool, 'typeorm-adapter', 'app.casbin_rule');
+    expect(await find({}, { schema: 'app' })).toMatchObject({ name: '"app"."casbin_rule"', ...columns });
+    expect(await find({}, { schema: 'public' })).toMatchObject({ name: '"public"."casbin"', ...document });
+  });
+
+  test('it is where the search_path finds it', async () => {
+    await pool.query('create schema app');
+    await createStockTable(pool, 'typeorm-adapter', 'app.casbin_rule');
+    expect(await find()).toMatchObject({ name: '"casbin"', isMissing: true });
+    expect(await find({}, { path: 'public, app' })).toMatchObject({ name: '"app"."casbin_rule"' });
+  });
+
+  test('a table that may not be read does not count beside one that may', async () => {
+    const database = await createDatabase();
+    const role = await database.createRole();
+    const admin = database.pool();
+    await createStockTable(admin, 'casbin-pg-adapter', 'casbin');
+    await createStockTable(admin, 'typeorm-adapter');
+    await admin.query(`grant select on casbin to ${role.name}`);
+    pool = database.pool({ connectionString: role.url });
+    expect(await find()).toMatchObject({ name: '"public"."casbin"', ...document });
+  });
+});
+
+describe('two tables', () => {
+  beforeEach(async () => {
+    await createStockTable(pool, 'casbin-pg-adapter', 'casbin');
+    await createStockTable(pool, 'typeorm-adapter');
+  });
+
+  const fillColumns = () =>
+    pool.query(`insert into casbin_rule (ptype, v0, v1) values ('g', 'a', 'b'), ('g', 'c', 'd')`);
+  const fillDocument = () => pool.query(`insert into casbin (ptype, rule) values ('g', '["a", "b"]')`);
+
+  test('of which one holds rules, are told by that, and the empty "casbin" is called what it is', async () => {
+    await fillColumns();
+    const { doubt, ...found } = await find();
+    expect(found).toMatchObject({ name: '"public"."casbin_rule"', layout: 'columns' });
+    expect(doubt).toBe(
+      `"public"."casbin_rule" is used, as the rules are there; "public"."casbin" is empty. Say which one the application reads, as in table: 'casbin_rule'. An earlier release of casbin-bootstrap may have made "casbin", as it knew no other table: if no application reads it, drop it.`,
+    );
+  });
+
+  test('of which "casbin" holds rules, are told by that, with a doubt', async () => {
+    await fillDocument();
+    const { doubt, ...found } = await find();
+    expect(found).toMatchObject({ name: '"public"."casbin"', layout: 'document' });
+    expect(doubt).toBe(
+      `"public"."casbin" is used, as the rules are there; "public"."casbin_rule" is empty. Say which one the application reads, as in table: 'casbin'.`,
+    );
+  });
+
+  test('that both hold rules, are refused with their row counts and the option', async () => {
+    await fillColumns();
+    await fillDocument();
+    await expect(find()).rejects.toMatchObject({
+      code: 'RULE_TABLE_AMBIGUOUS',
+      message: `Rules could be in more than one table: "public"."casbin" (1 row) and "public"."casbin_rule" (2 rows). Nothing was changed, as only one of them decides. Name the one that the application's adapter reads: table: 'casbin' or table: 'casbin_rule'. An earlier release of casbin-bootstrap wrote to "casbin", whichever table the application reads.`,
+    });
+  });
+
+  test('that hold no rules, are refused too', async () => {
+    await expect(find()).rejects.toMatchObject({
+      code: 'RULE_TABLE_AMBIGUOUS',
+      message: expect.stringContaining('"public"."casbin" (empty) and "public"."casbin_rule" (empty)'),
+    });
+  });
+
+  test('are told by the option', async () => {
+    await fillColumns();
+    await fillDocument();
+    expect(await find({ name: 'casbin_rule' })).toMatchObject({ name: '"public"."casbin_rule"', ...columns });
+    expect(await find({ name: 'casbin' })).toMatchObject({ name: '"public"."casbin"', ...document });
+  });
+});
+
+describe('a table that is named', () => {
+  test.each<[TableChoice, string]>([
+    [{ name: 'casbin' }, 'document'],
+    [{ name: 'casbin_rule' }, 'columns'],
+    [{ name: 'rules' }, 'columns'],
+    [{ name: 'rules', layout: 'document' }, 'document'],
+    [{ name: 'casbin', layout: 'columns' }, 'columns'],
+  ])('is to be made where it is missing: %j', async (choice, layout) => {
+    expect(await find(choice)).toMatchObject({ name: `"${choice.name}"`, layout, isMissing: true });
+    expect(await find(choice, { schema: 'app' })).toMatchObject({ name: `"app"."${choice.name}"` });
+  });
+
+  test.each([
+    {
+      table: 'id serial primary key, ptype text, rule json',
+      choice: {},
+      reasons:
+        'as (id, ptype, rule jsonb), column "rule" is json, not jsonb; as (ptype, v0 … v3), column "v0" is missing, column "v1" is missing, column "v2" is missing, column "v3" is missing',
+    },
+    {
+      table: 'v0 text, v1 integer, v2 character(10), v3 text, v5 text',
+      choice: { layout: 'columns' as const },
+      reasons:
+        'as (ptype, v0 … v5), column "ptype" is missing, column "v4" is missing, column "v1" is integer, not text or character varying, column "v2" is character(10), not text or character varying',
+    },
+    {
+      table: 'id serial primary key, ptype text, v0 text, v1 text, v2 text, v3 text',
+      choice: { layout: 'document' as const },
+      reasons: 'as (id, ptype, rule jsonb), column "rule" is missing',
+    },
+  ])('is refused where it has another shape: $table', async ({ table, choice, reasons }) => {
+    await pool.query(`create table "Rules" (${table})`);
+    await expect(find({ name: 'Rules', ...choice })).rejects.toMatchObject({
+      code: 'TABLE_SHAPE',
+      message: `Table "public"."Rules" is not a rule table: ${reasons}. Nothing was changed. Name another one by the table option, or bring this one into that shape.`,
+    });
+  });
+});
+
+describe('what tells rows apart', () => {
+  test.each<[StockAdapter, string, string]>([
+    ['casbin-pg-adapter', 'id', 'integer'],
+    ['typeorm-adapter', 'id', 'integer'],
+    ['gorm-adapter of Go', 'id', 'bigint'],
+    ['pgx-adapter of Go', 'id', 'text'],
+    ['xorm-adapter of Go', 'ctid', 'tid'],
+  ])('in the table of %s is its %s', async (adapter, identity, identityType) => {
+    await createStockTable(pool, adapter);
+    const { table } = await find({ name: 'casbin_rule' });
+    expect(table).toMatchObject({ identity, identityType });
+  });
+
+  test('is not an id that several rows may have', async () => {
+    await pool.query(`create table casbin_rule (id integer, ptype text, v0 text, v1 text, v2 text, v3 text);
+      create unique index on casbin_rule (id) where id > 10; create unique index on casbin_rule (id, ptype)`);
+    expect((await find()).table).toMatchObject({ identity: 'ctid' });
+  });
+});

@@ -31,6 +31,33 @@ export interface TableIndex {
   readonly columns: readonly (string | null)[];
 }
 
+/** How many values a table has room for that is made here. */
+const MADE_VALUES = 7;
+
+/**
+ * What makes the table: as typeorm-adapter 1.10 makes it, so that its `synchronize` finds nothing to change.
+ *
+ * @param sql the name, as SQL
+ */
+export function createColumnsTable(sql: string): string {
+  const values = Array.from({ length: MADE_VALUES }, (_, position) => `v${position} varchar`);
+  return `create table if not exists ${sql} (id serial primary key, ptype varchar, ${values.join(', ')})`;
+}
+
+/** The same, before it is there. */
+export function futureColumnsTable(name: string, schema: string | undefined): ColumnsTable {
+  const column = (columnName: string) => ({ name: columnName, limit: null, notNull: false });
+  return new ColumnsTable({
+    name,
+    schema,
+    identity: 'id',
+    identityType: 'integer',
+    ptype: column('ptype'),
+    values: Array.from({ length: MADE_VALUES }, (_, position) => column(`v${position}`)),
+    indexes: [{ unique: true, columns: ['id'] }],
+  });
+}
+
 /** How many of the first rows tell whether the writers of a table write `''` where a rule has no value. */
 const SAMPLE = 100;
 

@@ -1,7 +1,7 @@
 import { quoteTable } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { DatabaseError } from '../errors.ts';
-import { ColumnsTable, type TableIndex, type ValueColumn } from './columns-table.ts';
+import { ColumnsTable, futureColumnsTable, type TableIndex, type ValueColumn } from './columns-table.ts';
 import { DocumentTable } from './document-table.ts';
 import { type Layout, type RuleTable, USUAL_NAMES } from './rule-table.ts';
 
@@ -73,19 +73,9 @@ function findNamed(
   );
 }
 
-/** The table as this library makes it. One of columns is typeorm-adapter's, whose `synchronize` then changes nothing. */
+/** The table as this library makes it. */
 function makeTable(name: string, schema: string | undefined, layout: Layout): RuleTable {
-  if (layout === 'document') return new DocumentTable({ name, schema });
-  const column = (columnName: string) => ({ name: columnName, limit: null, notNull: false });
-  return new ColumnsTable({
-    name,
-    schema,
-    identity: 'id',
-    identityType: 'integer',
-    ptype: column('ptype'),
-    values: Array.from({ length: 7 }, (_, position) => column(`v${position}`)),
-    indexes: [{ unique: true, columns: ['id'] }],
-  });
+  return layout === 'document' ? new DocumentTable({ name, schema }) : futureColumnsTable(name, schema);
 }
 
 /** Chooses the only one that holds rules. */

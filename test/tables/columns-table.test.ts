@@ -1,5 +1,7 @@
+import { Kysely, PostgresDialect } from 'kysely';
 import type pg from 'pg';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { casbinRule } from '../../migrations/0001_casbin_rule.ts';
 import { readCsvLine } from '../../src/policy/csv.ts';
 import type { Rule } from '../../src/policy/rule.ts';
 import { findRuleTable } from '../../src/tables/find-rule-table.ts';
@@ -253,5 +255,41 @@ describe('an index for first values', () => {
     expect(await readRules(pool, table, table.rowsWith(0, `'user7'`))).toEqual([
       { ptype: 'g1', values: ['user7', 'reader'] },
     ]);
+  });
+});
+
+describe('a table that is missing', () => {
+  const shapeOf = async (pool: pg.Pool) => {
+    const { rows } = await pool.query(`
+      select column_name, data_type, character_maximum_length, is_nullable, column_default
+      from information_schema.columns where table_name = 'casbin_rule' order by ordinal_position`);
+    const constraints = await pool.query(
+      `select pg_get_constraintdef(oid) as definition from pg_constraint where conrelid = 'casbin_rule'::regclass and contype <> 'n'`,
+    );
+    return [rows, constraints.rows];
+  };
+
+  test('is made as typeorm-adapter makes it, and is then what it was taken for', async () => {
+    const [pool, stock] = [(await createDatabase()).pool(), (await createDatabase()).pool()];
+    await createStockTable(stock, 'typeorm-adapter');
+    const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+    const before = await tableOf(pool);
+    await casbinRule('casbin_rule').up(db);
+    await casbinRule('casbin_rule').up(db);
+    expect(await shapeOf(pool)).toEqual(await shapeOf(stock));
+    const [future, present] = [before, await tableOf(pool)];
+    expect(future.columns('row')).toBe(present.columns('row'));
+    expect(future).toMatchObject({ identity: present.identity, identityType: present.identityType });
+  });
+
+  test('is made under whatever name it is given', async () => {
+    const pool = (await createDatabase()).pool();
+    const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+    const name = 'my.rules"; drop table x; --';
+    await casbinRule(name).up(db);
+    expect(await findRuleTable(pool, undefined, { name })).toMatchObject({
+      isMissing: false,
+      table: { name, schema: 'public', layout: 'columns' },
+    });
   });
 });

@@ -115,7 +115,7 @@ export class ColumnsTable implements RuleTable {
 
   value(row: string, position: number): string {
     const column = this.#values[position];
-    return column === undefined ? 'null::text' : `${row}.${column.name}`;
+    return column === undefined ? 'null' : `${row}.${column.name}`;
   }
 
   give(rules: readonly Rule[]): GivenRules {

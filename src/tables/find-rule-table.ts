@@ -162,7 +162,7 @@ async function readShapes(
          ))), '[]')
          from pg_catalog.pg_index i
          join pg_catalog.pg_class x on x.oid = i.indexrelid
-         join pg_catalog.pg_am m on m.oid = x.relam and m.amname = 'btree'
+         join pg_catalog.pg_am m on m.oid = x.relam and m.amname in ('btree', 'hash')
          where i.indrelid = c.oid and i.indisvalid and i.indpred is null
        ) as indexes
      from pg_catalog.pg_class c

@@ -80,6 +80,13 @@ describe.each(COLUMNS_ADAPTERS)('on the table of %s', (adapter) => {
     }
   });
 
+  test('an empty value in front of others is the same as NULL', async () => {
+    if (adapter.startsWith('xorm')) return;
+    await pool.query(`insert into casbin_rule (ptype, v1, v3) values ('p', 'data1', 'x')`);
+    expect(await insertMissing(pool, table, RULES.slice(5))).toBe(0);
+    expect(await readRules(pool, table)).toEqual(RULES.slice(5));
+  });
+
   test('values are found by their position', async () => {
     await insertMissing(pool, table, RULES);
     const { rows } = await pool.query(
@@ -151,6 +158,11 @@ test('rules of the table of pgx are read, under the name that it has for the pty
   await createStockTable(pool, 'pgx-adapter of Go');
   await pool.query(`insert into casbin_rule (id, p_type, v0, v1) values ('00ff', 'g', 'alice', 'reader')`);
   const table = await tableOf(pool);
+  expect(table.read({ id: '17', ptype: 'g', v0: 'alice' })).toEqual({
+    id: '17',
+    ptype: 'g',
+    rule: ['alice'],
+  });
   expect(await readRules(pool, table)).toEqual([RULES[2]]);
   expect(await readRules(pool, table, table.rowsWith(0, `'alice'`))).toEqual([RULES[2]]);
   expect((await pool.query(selectRows(table, ['00ff', "o'ne"]))).rows).toHaveLength(1);
@@ -233,6 +245,21 @@ describe('an index for first values', () => {
     expect((await tableOf(pool)).missingIndex).toBe(missing);
     if (missing !== null) await pool.query(missing);
     expect((await tableOf(pool)).missingIndex).toBe(null);
+  });
+
+  test.each([
+    ['is not valid', 'create unique index concurrently twice on casbin_rule (v0)', false],
+    ['has other columns first', 'create index on casbin_rule (v1, v0)', false],
+    ['only brings the values along', 'create index on casbin_rule (ptype) include (v0)', false],
+    ['keeps summaries', 'create index on casbin_rule using brin (v0)', false],
+    ['hashes them', 'create index on casbin_rule using hash (v0)', true],
+    ['is for some rows only', `create index on casbin_rule (v0) where ptype = 'p'`, false],
+  ])('counts or not, where one %s', async (_, statement, counts) => {
+    const pool = (await createDatabase()).pool();
+    await createStockTable(pool, 'typeorm-adapter');
+    await pool.query(`insert into casbin_rule (ptype, v0) values ('p', 'a'), ('g', 'a')`);
+    await pool.query(statement).catch((error) => expect(error).toMatchObject({ code: '23505' }));
+    expect((await tableOf(pool)).missingIndex === null).toBe(counts);
   });
 
   test.each(['(ptype, v0)', '(v0)'])('on %s is used, however large the table is', async (index) => {

@@ -53,6 +53,11 @@ describe('without the option', () => {
     expect(await find()).toMatchObject({ name: '"public"."casbin_rule"', ...columns });
   });
 
+  test('it is no type of its name and shape', async () => {
+    await pool.query('create type policies as (ptype text, v0 text, v1 text, v2 text, v3 text)');
+    expect(await find()).toMatchObject({ name: '"casbin"', isMissing: true });
+  });
+
   test('what has the name of the default table is left to those who refuse its shape', async () => {
     await pool.query('create table casbin (name text)');
     expect(await find()).toMatchObject({ name: '"public"."casbin"', ...document });
@@ -187,11 +192,15 @@ describe('what tells rows apart', () => {
     await createStockTable(pool, adapter);
     const { table } = await find({ name: 'casbin_rule' });
     expect(table).toMatchObject({ identity, identityType });
+    const given = { integer: 7, bigint: '7', text: '7', tid: '(0,7)' }[identityType];
+    const read = { integer: 7, bigint: 7, text: '7', tid: '(0,7)' }[identityType];
+    expect(table.read({ id: given, ptype: 'g' })).toMatchObject({ id: read });
   });
 
   test('is not an id that several rows may have', async () => {
     await pool.query(`create table casbin_rule (id integer, ptype text, v0 text, v1 text, v2 text, v3 text);
-      create unique index on casbin_rule (id) where id > 10; create unique index on casbin_rule (id, ptype)`);
+      create unique index on casbin_rule (id) where id > 10; create unique index on casbin_rule (id, ptype);
+      create index on casbin_rule (id)`);
     expect((await find()).table).toMatchObject({ identity: 'ctid' });
   });
 });

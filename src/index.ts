@@ -34,6 +34,7 @@ export type { Migration, MigrationProvider, MigrationSettings, Migrations } from
 export type {
   BootstrapOptions,
   EnforcerOptions,
+  RuleTableOptions,
   VerifyDatabaseOptions,
   VerifyOptions,
 } from './options.ts';

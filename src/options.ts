@@ -25,6 +25,21 @@ export interface VerifyOptions {
   readonly stockLoadable?: boolean;
 }
 
+/** Which table the rules are in, and how. */
+export interface RuleTableOptions {
+  readonly name: string;
+  /**
+   * `document` is `ptype, rule jsonb`, as of casbin-pg-adapter; `columns` is `ptype, v0 … vN`, as of most others.
+   * Default: what the table has. For one that is missing: `document` for the name `casbin`, `columns` for any other.
+   */
+  readonly layout?: 'document' | 'columns';
+  /**
+   * What a bootstrap does about a rule that is stored more than once in a table of columns: `report` warns of it,
+   * `remove` keeps the first row of each. Default: `report`. casbin-pg-adapter's table can't hold a rule twice.
+   */
+  readonly duplicates?: 'report' | 'remove';
+}
+
 /** What an application's own enforcer is made of. Give it the options of the bootstrap: it takes these from them. */
 export interface EnforcerOptions {
   /** A path to a `.conf` file, or a Casbin Model, which is copied. Default: the package's RBAC model. */
@@ -36,6 +51,12 @@ export interface EnforcerOptions {
    * Changing it later makes a second, independent set of tables.
    */
   readonly schema?: string;
+  /**
+   * The rule table that the application's adapter reads, or its name. Default: the one that is there of `casbin`,
+   * `casbin_rule`, `casbin_rules` and `policies`; where there is none, a bootstrap makes `casbin`. Of several that
+   * are there, the only one that holds rules; else they are refused with `RULE_TABLE_AMBIGUOUS`.
+   */
+  readonly table?: string | RuleTableOptions;
 }
 
 /**

@@ -15,13 +15,14 @@ import {
   type MigrationProvider,
   type Migrations,
 } from '../migrator/migration.ts';
-import type { BootstrapOptions, VerifyDatabaseOptions, VerifyOptions } from '../options.ts';
+import type { BootstrapOptions, EnforcerOptions, VerifyDatabaseOptions, VerifyOptions } from '../options.ts';
 import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { createProgressReporter, type ProgressReporter } from '../progress.ts';
 import type { Coverage, VerificationWarning } from '../report.ts';
 import { policySeeder } from '../seeding/policy-seeder.ts';
 import { checkSeeders, type RunnableSeeder } from '../seeding/seeder.ts';
+import type { TableChoice } from '../tables/find-rule-table.ts';
 import { reasonOf } from '../text.ts';
 import type { Expectations } from '../verification/expectations.ts';
 import { checkPolicy, findEmptyPolicy, recallPromises, resolvePolicy, resolvePromises } from './policy.ts';
@@ -51,6 +52,7 @@ export interface ResolvedOptions {
   readonly applicationList: MigrationList;
   readonly verify: VerifyOptions | null;
   readonly schema: string | undefined;
+  readonly table: TableChoice;
   readonly lockTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly statementTimeoutMs: number | undefined;
@@ -143,6 +145,7 @@ export async function completeOptions(
     applicationList: list,
     verify: options.verify === false ? null : (options.verify ?? {}),
     schema: options.schema,
+    table: resolveTable(options.table),
     lockTimeoutMs: options.lockTimeoutMs ?? 30_000,
     connectTimeoutMs: options.connectTimeoutMs ?? 60_000,
     statementTimeoutMs: options.statementTimeoutMs,
@@ -152,6 +155,11 @@ export async function completeOptions(
     logger,
     progress,
   };
+}
+
+/** Which rule table is meant, as far as it is said. */
+function resolveTable(given: EnforcerOptions['table']): TableChoice {
+  return typeof given === 'string' ? { name: given } : { ...given };
 }
 
 /** By entries: an assignment of the name `__proto__` would leave that migration out. */

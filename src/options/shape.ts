@@ -49,6 +49,9 @@ const provider = v.looseObject(
   'must be a MigrationProvider with a getMigrations method',
 );
 
+/** What is recorded there must be recorded nowhere else. */
+const ownTables = Object.values(PACKAGE_LIST);
+
 const migrationSettings = v.pipe(
   fields(
     {
@@ -63,9 +66,8 @@ const migrationSettings = v.pipe(
     if (!dataset.typed) return;
     const { tableName = APPLICATION_LIST.tableName, lockTableName = APPLICATION_LIST.lockTableName } =
       dataset.value;
-    const taken = Object.values(PACKAGE_LIST);
     const twice = tableName === lockTableName;
-    if (!twice && !taken.includes(tableName) && !taken.includes(lockTableName)) return;
+    if (!twice && !ownTables.includes(tableName) && !ownTables.includes(lockTableName)) return;
     const message = twice
       ? 'must name two different tables by tableName and lockTableName'
       : 'must not name a migration table of casbin-bootstrap itself';
@@ -83,6 +85,22 @@ const seeder = v.looseObject(
     migrations: v.optional(migrationsOf('must be an object of name → migration')),
   },
   'must be a seeder with a name and a seed method',
+);
+
+const ruleTableName = v.pipe(
+  identifier,
+  v.check(
+    (given) => !ownTables.includes(given),
+    'must not name a migration table of casbin-bootstrap itself',
+  ),
+);
+const ruleTable = fields(
+  {
+    name: ruleTableName,
+    layout: v.optional(v.picklist(['document', 'columns'], 'must be document or columns')),
+    duplicates: v.optional(v.picklist(['report', 'remove'], 'must be report or remove')),
+  },
+  'must be the name of a table, or an object with a name',
 );
 
 const model = v.union(
@@ -109,6 +127,7 @@ const enforcerEntries = {
   model: v.optional(model),
   configureEnforcer: v.optional(callable),
   schema: v.optional(schema),
+  table: optionalBy((input) => (typeof input === 'string' ? ruleTableName : ruleTable)),
 };
 
 const verifyEntries = { strict: flag, full: flag, stockLoadable: flag };

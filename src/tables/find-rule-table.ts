@@ -9,6 +9,8 @@ import { type Layout, type RuleTable, USUAL_NAMES } from './rule-table.ts';
 export interface TableChoice {
   readonly name?: string | undefined;
   readonly layout?: Layout | undefined;
+  /** Whether a bootstrap removes rules that are stored more than once. */
+  readonly duplicates?: 'report' | 'remove' | undefined;
 }
 
 /** The rule table of an application. */

@@ -21,6 +21,7 @@ const OPTIONS = {
   configureEnforcer: () => {},
   verify: { strict: true },
   schema: 'auth',
+  table: { name: 'casbin', layout: 'document', duplicates: 'report' },
   lockTimeoutMs: 10_000,
   statementTimeoutMs: 20_000,
   notifyChannel: 'elsewhere',

@@ -88,7 +88,7 @@ const seeder = v.looseObject(
 );
 
 const ruleTableName = v.pipe(
-  identifier,
+  identifierName,
   v.check(
     (given) => !ownTables.includes(given),
     'must not name a migration table of casbin-bootstrap itself',

@@ -1,5 +1,5 @@
-import { type Kysely, sql } from 'kysely';
-import { sequenceExpression } from '../src/database/catalog.ts';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { quoteIdentifier, sequenceExpression } from '../src/database/catalog.ts';
 import type { Migration } from '../src/migrator/migration.ts';
 
 /** What casbin-pg-adapter 1.4.0 would run, so that it finds nothing left to do. */
@@ -9,48 +9,53 @@ const STOCK_MIGRATIONS = ['1587132340023_initial', '1591572942519_pkey-and-uniq'
  * The table of casbin-pg-adapter, as it makes it, but unique on (ptype, rule): its own constraint is on `rule`
  * alone, so that `g, a, b` and `g2, a, b` exclude each other. A table that is there already is completed.
  */
-export const casbin: Migration = {
-  async up(db: Kysely<unknown>) {
-    await db.schema
-      .createTable('casbin')
-      .ifNotExists()
-      .addColumn('id', 'serial', (column) => column.notNull())
-      .addColumn('ptype', 'text', (column) => column.notNull())
-      .addColumn('rule', 'jsonb', (column) => column.notNull())
-      .execute();
-    await db.schema.createIndex('idx_casbin_ptype').ifNotExists().on('casbin').column('ptype').execute();
-    for (const position of [0, 1, 2, 3, 4, 5]) {
+export function casbin(name: string): Migration {
+  return {
+    async up(db: Kysely<unknown>) {
       await db.schema
-        .createIndex(`idx_casbin_rule_v${position}`)
+        .createTable(name)
         .ifNotExists()
-        .on('casbin')
-        .expression(sql`(rule ->> ${sql.lit(position)})`)
+        .addColumn('id', 'serial', (column) => column.notNull())
+        .addColumn('ptype', 'text', (column) => column.notNull())
+        .addColumn('rule', 'jsonb', (column) => column.notNull())
         .execute();
-    }
-    if (!(await hasConstraint(db, 'p', ['id']))) {
-      await db.schema.alterTable('casbin').addPrimaryKeyConstraint('casbin_pkey', ['id']).execute();
-    }
-    await advanceSequence(db);
-    await db.schema.alterTable('casbin').dropConstraint('casbin_uniq_rule').ifExists().execute();
-    if (!(await hasConstraint(db, 'u', ['ptype', 'rule']))) {
-      await db.schema
-        .alterTable('casbin')
-        .addUniqueConstraint('casbin_uniq_ptype_rule', ['ptype', 'rule'])
-        .execute();
-    }
-    await recordStockMigrations(db);
-  },
-};
+      await db.schema.createIndex(`idx_${name}_ptype`).ifNotExists().on(name).column('ptype').execute();
+      for (const position of [0, 1, 2, 3, 4, 5]) {
+        await db.schema
+          .createIndex(`idx_${name}_rule_v${position}`)
+          .ifNotExists()
+          .on(name)
+          .expression(sql`(rule ->> ${sql.lit(position)})`)
+          .execute();
+      }
+      const oid = sql`${quoteIdentifier(name)}::regclass`;
+      if (!(await hasConstraint(db, oid, 'p', ['id']))) {
+        await db.schema.alterTable(name).addPrimaryKeyConstraint(`${name}_pkey`, ['id']).execute();
+      }
+      await advanceSequence(db, name);
+      await db.schema.alterTable(name).dropConstraint(`${name}_uniq_rule`).ifExists().execute();
+      if (!(await hasConstraint(db, oid, 'u', ['ptype', 'rule']))) {
+        await db.schema
+          .alterTable(name)
+          .addUniqueConstraint(`${name}_uniq_ptype_rule`, ['ptype', 'rule'])
+          .execute();
+      }
+      // The stock adapter knows no table of another name.
+      if (name === 'casbin') await recordStockMigrations(db);
+    },
+  };
+}
 
 async function hasConstraint(
   db: Kysely<unknown>,
+  table: RawBuilder<unknown>,
   type: 'p' | 'u',
   columns: readonly string[],
 ): Promise<boolean> {
   const { rows } = await sql`
     select
     from pg_catalog.pg_constraint c
-    where c.conrelid = 'casbin'::regclass
+    where c.conrelid = ${table}
       and c.contype = ${type}
       and (
         select array_agg(a.attname::text order by a.attname)
@@ -65,17 +70,17 @@ async function hasConstraint(
  * Has new rules get ids above those that are there: rows that came with their ids, as from a restore, leave the
  * sequence behind. Unlike setval, this is undone by a rollback.
  */
-async function advanceSequence(db: Kysely<unknown>): Promise<void> {
+async function advanceSequence(db: Kysely<unknown>, table: string): Promise<void> {
   const { rows } = await sql<{ sequence: string; next: string }>`
     select format('%I.%I', n.nspname, c.relname) as sequence, (highest + 1)::text as next
     from (
       select ${sql.raw(sequenceExpression('a'))} as oid
       from pg_catalog.pg_attribute a
-      where a.attrelid = 'casbin'::regclass and a.attname = 'id'
+      where a.attrelid = ${quoteIdentifier(table)}::regclass and a.attname = 'id'
     ) drawn
     join pg_catalog.pg_class c on c.oid = drawn.oid
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    cross join (select max(id)::bigint as highest from casbin) as ids
+    cross join (select max(id)::bigint as highest from ${sql.id(table)}) as ids
     where highest > coalesce(pg_sequence_last_value(drawn.oid), 0)
   `.execute(db);
   for (const { sequence, next } of rows) {

@@ -1,5 +1,5 @@
-import { sql } from 'kysely';
-import { readColumns, refuseAnotherShape } from '../database/catalog.ts';
+import { type RawBuilder, sql } from 'kysely';
+import { quoteIdentifier, readColumns, refuseAnotherShape } from '../database/catalog.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
 import type { TakeoverReport } from '../report.ts';
@@ -10,57 +10,69 @@ const RULE_COLUMNS = {
   rule: ['jsonb'],
 };
 
+/** A table in the first schema of the search_path, in which rules may be stored more than once. */
+export interface Repetitive {
+  readonly name: string;
+  /** What makes a rule the same as another, as SQL. */
+  readonly key: string;
+  /** What tells which row of the same rule is the first, as SQL. */
+  readonly order: string;
+}
+
 /**
- * Prepares a `casbin` table that was there before the first bootstrap: of rules that it holds more than once,
- * only the row with the lowest id is kept, so that it can become unique on (ptype, rule).
+ * Prepares a table of casbin-pg-adapter's that was there before the first bootstrap: of rules that it holds more than
+ * once, only the row with the lowest id is kept, so that it can become unique on (ptype, rule).
  *
- * @param schema where the table lives; the first of the search_path
  * @returns what the takeover does, the migration that follows included; null when there is no such table, or
  *   nothing to do to it
  */
-export async function takeOver(trx: AnyTransaction, schema: string): Promise<TakeoverReport | null> {
-  if ((await readColumns(trx, 'casbin', schema)) === null) return null;
-  await refuseAnotherShape(trx, 'casbin', RULE_COLUMNS);
-  await refuseDivided(trx);
+export async function takeOver(trx: AnyTransaction, name: string): Promise<TakeoverReport | null> {
+  if ((await readColumns(trx, name)) === null) return null;
+  await refuseAnotherShape(trx, name, RULE_COLUMNS);
+  await refuseDivided(trx, name);
   // The constraint needs this lock anyway; taken now, no duplicate can come in between.
-  await sql`lock table casbin in access exclusive mode`.execute(trx);
-  const duplicatesRemoved = await removeDuplicates(trx);
-  await refuseAmbiguousIds(trx);
-  await refuseUnfilled(trx);
-  const constraintReplaced = await hasStockConstraint(trx);
+  await sql`lock table ${sql.id(name)} in access exclusive mode`.execute(trx);
+  const duplicatesRemoved = await removeDuplicates(trx, { name, key: 'ptype, rule', order: 'id, ctid' });
+  await refuseAmbiguousIds(trx, name);
+  await refuseUnfilled(trx, name);
+  const constraintReplaced = await hasStockConstraint(trx, name);
   return constraintReplaced || duplicatesRemoved > 0 ? { constraintReplaced, duplicatesRemoved } : null;
 }
 
+function oidOf(name: string): RawBuilder<unknown> {
+  return sql`${quoteIdentifier(name)}::regclass`;
+}
+
 /** A constraint, and a row's place, count within one table only. */
-async function refuseDivided(trx: AnyTransaction): Promise<void> {
+async function refuseDivided(trx: AnyTransaction, name: string): Promise<void> {
   const { rows } = await sql<{ partitioned: boolean; child: string | null }>`
     select c.relkind = 'p' as partitioned, i.inhrelid::regclass::text as child
     from pg_catalog.pg_class c
     left join pg_catalog.pg_inherits i on i.inhparent = c.oid
-    where c.oid = 'casbin'::regclass
+    where c.oid = ${oidOf(name)}
     order by 2
   `.execute(trx);
   const children = rows.flatMap(({ child }) => child ?? []);
   if (rows[0]?.partitioned) {
     throw new DatabaseError(
       'TABLE_SHAPE',
-      'Table "casbin" is partitioned, and the rules must be in one table to be unique on (ptype, rule). Move them into a plain table, or give another schema.',
+      `Table "${name}" is partitioned, and the rules must be in one table to be unique on (ptype, rule). Move them into a plain table, or give another schema.`,
     );
   }
   if (children.length === 0) return;
   throw new DatabaseError(
     'TABLE_SHAPE',
-    `Other tables inherit from table "casbin" (${children.join(', ')}), and uniqueness on (ptype, rule) does not include their rows. Separate them: ${children.map((child) => `alter table ${child} no inherit casbin;`).join(' ')}`,
+    `Other tables inherit from table "${name}" (${children.join(', ')}), and uniqueness on (ptype, rule) does not include their rows. Separate them: ${children.map((child) => `alter table ${child} no inherit ${quoteIdentifier(name)};`).join(' ')}`,
   );
 }
 
 /** Else the bootstrap of a complete table would succeed, and each rule that is added afterwards would fail. */
-async function refuseUnfilled(trx: AnyTransaction): Promise<void> {
+async function refuseUnfilled(trx: AnyTransaction, table: string): Promise<void> {
   const { rows } = await sql<{ name: string; constant: string | null }>`
     select a.attname::text as name, pg_get_expr(d.adbin, d.adrelid) as constant
     from pg_catalog.pg_attribute a
     left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-    where a.attrelid = 'casbin'::regclass
+    where a.attrelid = ${oidOf(table)}
     and a.attnum > 0
     and not a.attisdropped
     and a.attidentity = ''
@@ -87,37 +99,43 @@ async function refuseUnfilled(trx: AnyTransaction): Promise<void> {
   );
   const remedies = rows.map(({ name, constant }) => {
     if (name !== 'id') return `Give column "${name}" a default, or let it allow null.`;
-    const first = constant === null ? '' : 'alter table casbin alter column id drop default; ';
-    return `Let the database make the ids: ${first}alter table casbin alter column id set not null, alter column id add generated by default as identity;`;
+    const sqlName = quoteIdentifier(table);
+    const first = constant === null ? '' : `alter table ${sqlName} alter column id drop default; `;
+    return `Let the database make the ids: ${first}alter table ${sqlName} alter column id set not null, alter column id add generated by default as identity;`;
   });
   throw new DatabaseError(
     'TABLE_SHAPE',
-    `No rule can be added to table "casbin": ${faults.join('; ')}. ${remedies.join(' ')}`,
+    `No rule can be added to table "${table}": ${faults.join('; ')}. ${remedies.join(' ')}`,
   );
 }
 
 /** A row whose rule an earlier row has too. */
-const REPEATED = sql`
+function selectRepeated({ name, key, order }: Repetitive) {
+  return sql`
   repeated as materialized (
     select *
     from (
-      select ctid as repeated_place, casbin.*, row_number() over (partition by ptype, rule order by id, ctid) as repeated_position
-      from casbin
+      select
+        ctid as repeated_place, given.*,
+        row_number() over (partition by ${sql.raw(key)} order by ${sql.raw(order)}) as repeated_position
+      from ${sql.id(name)} given
     ) ranked
     where repeated_position > 1
   )`;
+}
 
-async function removeDuplicates(trx: AnyTransaction): Promise<number> {
+/** Removes all rows but the first of each rule, and tells how many. Refuses where other tables refer to them. */
+export async function removeDuplicates(trx: AnyTransaction, table: Repetitive): Promise<number> {
   const { rows } = await sql<{ count: number }>`
-    with ${REPEATED}
+    with ${selectRepeated(table)}
     select count(*)::int as count from repeated
   `.execute(trx);
   const count = rows[0]?.count ?? 0;
   if (count === 0) return 0;
-  await refuseReferenced(trx);
+  await refuseReferenced(trx, table);
   await sql`
-    with ${REPEATED}
-    delete from casbin where ctid in (select repeated_place from repeated)
+    with ${selectRepeated(table)}
+    delete from ${sql.id(table.name)} where ctid in (select repeated_place from repeated)
   `.execute(trx);
   return count;
 }
@@ -125,12 +143,12 @@ async function removeDuplicates(trx: AnyTransaction): Promise<number> {
 interface ForeignKey {
   readonly name: string;
   readonly table: string;
-  /** Columns of that table, and those of `casbin` that they refer to. */
+  /** Columns of that table, and those of the rule table that they refer to. */
   readonly links: readonly { readonly from: string; readonly to: string }[];
 }
 
 /** What refers to a duplicate would be deleted with it, or lose the reference, or forbid it. */
-async function refuseReferenced(trx: AnyTransaction): Promise<void> {
+async function refuseReferenced(trx: AnyTransaction, repetitive: Repetitive): Promise<void> {
   const { rows } = await sql<ForeignKey>`
     select
       c.conname::text as name,
@@ -142,7 +160,7 @@ async function refuseReferenced(trx: AnyTransaction): Promise<void> {
         join pg_catalog.pg_attribute t on t.attrelid = c.confrelid and t.attnum = link.to_number
       ) as links
     from pg_catalog.pg_constraint c
-    where c.contype = 'f' and c.confrelid = 'casbin'::regclass and c.conparentid = 0
+    where c.contype = 'f' and c.confrelid = ${oidOf(repetitive.name)} and c.conparentid = 0
     order by 2, 1
   `.execute(trx);
   const referring: string[] = [];
@@ -150,7 +168,7 @@ async function refuseReferenced(trx: AnyTransaction): Promise<void> {
     const isSame = links.map(({ from, to }) => sql`${sql.id('referring', from)} = ${sql.id('repeated', to)}`);
     // The name of the table comes quoted.
     const { rows: found } = await sql<{ id: number }>`
-      with ${REPEATED}
+      with ${selectRepeated(repetitive)}
       select distinct repeated.id
       from repeated
       join ${sql.raw(table)} as referring on ${sql.join(isSame, sql` and `)}
@@ -163,26 +181,26 @@ async function refuseReferenced(trx: AnyTransaction): Promise<void> {
   if (referring.length === 0) return;
   throw new DatabaseError(
     'TABLE_SHAPE',
-    `Table "casbin" holds duplicate rules, and rows of other tables refer to those that would be removed: ${referring.join('; ')}. Nothing was changed. Let them refer to the row with the lowest id of the same rule, or delete them.`,
+    `Table "${repetitive.name}" holds duplicate rules, and rows of other tables refer to those that would be removed: ${referring.join('; ')}. Nothing was changed. Let them refer to the row with the lowest id of the same rule, or delete them.`,
   );
 }
 
-async function refuseAmbiguousIds(trx: AnyTransaction): Promise<void> {
+async function refuseAmbiguousIds(trx: AnyTransaction, name: string): Promise<void> {
   const { rows } = await sql<{ id: string }>`
-    select id from casbin group by id having count(*) > 1 order by id limit 5
+    select id from ${sql.id(name)} group by id having count(*) > 1 order by id limit 5
   `.execute(trx);
   if (rows.length === 0) return;
   throw new DatabaseError(
     'TABLE_SHAPE',
-    `Table "casbin" has ids that several rows share (${rows.map(({ id }) => id).join(', ')}), so it can't have a primary key. Give each row its own id: update casbin set id = default where …`,
+    `Table "${name}" has ids that several rows share (${rows.map(({ id }) => id).join(', ')}), so it can't have a primary key. Give each row its own id: update ${quoteIdentifier(name)} set id = default where …`,
   );
 }
 
-async function hasStockConstraint(trx: AnyTransaction): Promise<boolean> {
+async function hasStockConstraint(trx: AnyTransaction, name: string): Promise<boolean> {
   const { rows } = await sql`
     select
     from pg_catalog.pg_constraint
-    where conrelid = 'casbin'::regclass and conname = 'casbin_uniq_rule'
+    where conrelid = ${oidOf(name)} and conname = ${`${name}_uniq_rule`}
   `.execute(trx);
   return rows.length > 0;
 }

@@ -1,8 +1,13 @@
+import { casbinRule, MADE_VALUES } from '../../migrations/0001_casbin_rule.ts';
 import type { RuleRow } from '../casbin/rule-row.ts';
 import { quoteIdentifier, quoteTable } from '../database/catalog.ts';
+import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
+import type { Migrations } from '../migrator/migration.ts';
+import { removeDuplicates } from '../migrator/takeover.ts';
 import { formatRule, formatText, type Rule } from '../policy/rule.ts';
-import { type GivenRules, type RuleTable, readId } from './rule-table.ts';
+import type { RowId, TakeoverReport } from '../report.ts';
+import { type GivenRules, type RuleTable, readNumber, type SpelledRules } from './rule-table.ts';
 
 /** A column that holds a value of a rule, or its ptype. */
 export interface ValueColumn {
@@ -23,6 +28,8 @@ export interface ColumnsFacts {
   readonly values: readonly ValueColumn[];
   /** The columns of each index that serves for equality, in order; null for an expression. */
   readonly indexes: readonly TableIndex[];
+  /** Whether a first bootstrap removes rules that are stored more than once. */
+  readonly removesDuplicates: boolean;
 }
 
 /** An index of a table, over all of its rows. */
@@ -31,20 +38,7 @@ export interface TableIndex {
   readonly columns: readonly (string | null)[];
 }
 
-/** How many values a table has room for that is made here. */
-const MADE_VALUES = 7;
-
-/**
- * What makes the table: as typeorm-adapter 1.10 makes it, so that its `synchronize` finds nothing to change.
- *
- * @param sql the name, as SQL
- */
-export function createColumnsTable(sql: string): string {
-  const values = Array.from({ length: MADE_VALUES }, (_, position) => `v${position} varchar`);
-  return `create table if not exists ${sql} (id serial primary key, ptype varchar, ${values.join(', ')})`;
-}
-
-/** The same, before it is there. */
+/** A table that is not there yet, as our migration makes it. */
 export function futureColumnsTable(name: string, schema: string | undefined): ColumnsTable {
   const column = (columnName: string) => ({ name: columnName, limit: null, notNull: false });
   return new ColumnsTable({
@@ -55,6 +49,7 @@ export function futureColumnsTable(name: string, schema: string | undefined): Co
     ptype: column('ptype'),
     values: Array.from({ length: MADE_VALUES }, (_, position) => column(`v${position}`)),
     indexes: [{ unique: true, columns: ['id'] }],
+    removesDuplicates: false,
   });
 }
 
@@ -64,27 +59,42 @@ const SAMPLE = 100;
 /** That of most adapters: each value in a column of its own, NULL or `''` where a rule has none any more. */
 export class ColumnsTable implements RuleTable {
   readonly layout = 'columns';
+  readonly isUnique = false;
   readonly onConflict = 'on conflict do nothing';
   readonly name: string;
   readonly schema: string | undefined;
   readonly sql: string;
   readonly identity: 'id' | 'ctid';
-  readonly identityType: string;
   readonly written: string;
+  readonly #identityType: string;
   readonly #ptype: ValueColumn;
   readonly #values: readonly ValueColumn[];
   readonly #indexes: readonly TableIndex[];
+  readonly #removesDuplicates: boolean;
 
-  constructor({ name, schema, identity, identityType, ptype, values, indexes }: ColumnsFacts) {
+  constructor(facts: ColumnsFacts) {
+    const { name, schema, identity, identityType, ptype, values, indexes, removesDuplicates } = facts;
     this.name = name;
     this.schema = schema;
     this.sql = quoteTable(name, schema);
     this.identity = identity;
-    this.identityType = identityType;
+    this.#identityType = identityType;
     this.written = [ptype, ...values].map((column) => column.name).join(', ');
     this.#ptype = ptype;
     this.#values = values;
     this.#indexes = indexes;
+    this.#removesDuplicates = removesDuplicates;
+  }
+
+  get migrations(): Migrations {
+    return { [`0001_${this.name}`]: casbinRule(this.name) };
+  }
+
+  async takeOver(trx: AnyTransaction): Promise<TakeoverReport | null> {
+    if (!this.#removesDuplicates) return null;
+    const key = [this.#ptype, ...this.#values].map(({ name }) => `coalesce(${name}, '')`).join(', ');
+    const duplicatesRemoved = await removeDuplicates(trx, { name: this.name, key, order: this.identity });
+    return duplicatesRemoved > 0 ? { constraintReplaced: false, duplicatesRemoved } : null;
   }
 
   columns(row: string): string {
@@ -103,10 +113,15 @@ export class ColumnsTable implements RuleTable {
     values.length = length;
     const { id, ptype } = row;
     return {
-      id: readId(id, this.identityType),
+      id: this.#readId(id),
       ptype: typeof ptype === 'string' ? ptype : null,
       rule: values,
     };
+  }
+
+  #readId(id: unknown): RowId {
+    if (typeof id === 'number') return id;
+    return this.#identityType === 'bigint' ? readNumber(id) : String(id);
   }
 
   ptype(row: string): string {
@@ -138,6 +153,21 @@ export class ColumnsTable implements RuleTable {
               : `coalesce(${row}.${name}, '') = coalesce(given.${name}, '')`,
           ),
         ].join(' and '),
+    };
+  }
+
+  spell(rules: readonly Rule[]): SpelledRules {
+    const { arrays, names, values } = this.give(rules);
+    const all = [this.#ptype, ...this.#values].map(({ name }) => name);
+    const list = (expressions: string) => `format('(${all.map(() => '%L').join(', ')})', ${expressions})`;
+    const [ptype, ...rest] = all;
+    const compared = (row: string) => rest.map((name) => `coalesce(${row}${name}, '')`).join(', ');
+    return {
+      arrays,
+      names,
+      compared: `(${ptype}, ${compared('')})`,
+      comparedLiterals: list(`given.ptype, ${compared('given.')}`),
+      insertedLiterals: list(values),
     };
   }
 

@@ -1,33 +1,37 @@
+import { casbin } from '../../migrations/0001_casbin.ts';
 import type { RuleRow } from '../casbin/rule-row.ts';
 import { quoteTable } from '../database/catalog.ts';
+import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
+import type { Migrations } from '../migrator/migration.ts';
+import { takeOver } from '../migrator/takeover.ts';
 import type { Rule } from '../policy/rule.ts';
-import { type GivenRules, type RuleTable, readId } from './rule-table.ts';
-
-/** What is known of such a table without a look at it. */
-interface DocumentFacts {
-  readonly name: string;
-  readonly schema?: string | undefined;
-  readonly identityType?: string;
-}
+import { type GivenRules, type RuleTable, readNumber, type SpelledRules } from './rule-table.ts';
 
 /** casbin-pg-adapter's: a rule is an array of texts, and the stock schema has an index on each of its values. */
 export class DocumentTable implements RuleTable {
   readonly layout = 'document';
   readonly identity = 'id';
+  readonly isUnique = true;
   readonly written = 'ptype, rule';
   readonly onConflict = 'on conflict (ptype, rule) do nothing';
   readonly missingIndex = null;
   readonly name: string;
   readonly schema: string | undefined;
   readonly sql: string;
-  readonly identityType: string;
 
-  constructor({ name, schema, identityType = 'integer' }: DocumentFacts) {
+  constructor(name = 'casbin', schema?: string) {
     this.name = name;
     this.schema = schema;
     this.sql = quoteTable(name, schema);
-    this.identityType = identityType;
+  }
+
+  get migrations(): Migrations {
+    return { [`0001_${this.name}`]: casbin(this.name) };
+  }
+
+  takeOver(trx: AnyTransaction) {
+    return takeOver(trx, this.name);
   }
 
   columns(row: string): string {
@@ -35,7 +39,11 @@ export class DocumentTable implements RuleTable {
   }
 
   read({ id, ptype, rule }: Record<string, unknown>): RuleRow {
-    return { id: readId(id, this.identityType), ptype: typeof ptype === 'string' ? ptype : null, rule };
+    return {
+      id: typeof id === 'number' ? id : readNumber(id),
+      ptype: typeof ptype === 'string' ? ptype : null,
+      rule,
+    };
   }
 
   ptype(row: string): string {
@@ -55,6 +63,17 @@ export class DocumentTable implements RuleTable {
     };
   }
 
+  spell(rules: readonly Rule[]): SpelledRules {
+    const literals = `format('(%L, %L::jsonb)', given.ptype, given.document)`;
+    return {
+      arrays: [rules.map(({ ptype }) => ptype), rules.map(({ values }) => toVisibleJson(values))],
+      names: 'ptype, document',
+      compared: '(ptype, rule)',
+      comparedLiterals: literals,
+      insertedLiterals: literals,
+    };
+  }
+
   /** The `offset 0` keeps the planner from reading the whole table, as it does while its statistics are old. */
   rowsWith(position: 0 | 1, value: string): string {
     return `lateral (select * from ${this.sql} where rule ->> ${position} = ${value} offset 0)`;
@@ -71,4 +90,11 @@ export class DocumentTable implements RuleTable {
   stockLines({ ptype, values }: Rule): string[] {
     return [[ptype, ...values].join(', ')];
   }
+}
+
+/** As JSON that shows what it holds, whatever it is printed on. */
+function toVisibleJson(values: readonly string[]): string {
+  return JSON.stringify(values).replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (control) => {
+    return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
 }

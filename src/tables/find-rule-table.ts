@@ -36,9 +36,9 @@ export async function findRuleTable(
 ): Promise<FoundTable> {
   const names = choice.name === undefined ? USUAL_NAMES : [choice.name];
   const shapes = await readShapes(client, names, schema);
-  if (choice.name !== undefined) return findNamed(shapes[0], choice.name, schema, choice.layout);
+  if (choice.name !== undefined) return findNamed(shapes[0], choice.name, schema, choice);
   const recognised = shapes.flatMap((shape) => {
-    const table = recognise(shape, choice.layout);
+    const table = recognise(shape, choice);
     return table instanceof Misshapen ? [] : { table, isReadable: shape.isReadable };
   });
   // One that may not be read is somebody else's, unless there is no other.
@@ -61,13 +61,13 @@ function findNamed(
   shape: Shape | undefined,
   name: string,
   schema: string | undefined,
-  layout: Layout | undefined,
+  choice: TableChoice,
 ): FoundTable {
   if (shape === undefined) {
-    const made = layout ?? (name === 'casbin' ? 'document' : 'columns');
+    const made = choice.layout ?? (name === 'casbin' ? 'document' : 'columns');
     return { table: makeTable(name, schema, made), isMissing: true, doubt: null };
   }
-  const table = recognise(shape, layout);
+  const table = recognise(shape, choice);
   if (!(table instanceof Misshapen)) return { table, isMissing: false, doubt: null };
   throw new DatabaseError(
     'TABLE_SHAPE',
@@ -77,7 +77,7 @@ function findNamed(
 
 /** The table as this library makes it. */
 function makeTable(name: string, schema: string | undefined, layout: Layout): RuleTable {
-  return layout === 'document' ? new DocumentTable({ name, schema }) : futureColumnsTable(name, schema);
+  return layout === 'document' ? new DocumentTable(name, schema) : futureColumnsTable(name, schema);
 }
 
 /** Chooses the only one that holds rules. */
@@ -187,10 +187,10 @@ class Misshapen {
   }
 }
 
-/** The rule table that a shape is; by `layout`, only one of that. */
-function recognise(shape: Shape, layout: Layout | undefined): RuleTable | Misshapen {
+/** The rule table that a shape is; one of the layout that was chosen, if any was. */
+function recognise(shape: Shape, { layout, duplicates }: TableChoice): RuleTable | Misshapen {
   const document = layout === 'columns' ? null : recogniseDocument(shape);
-  const columns = layout === 'document' ? null : recogniseColumns(shape);
+  const columns = layout === 'document' ? null : recogniseColumns(shape, duplicates === 'remove');
   const found = [document, columns].find((one) => one !== null && !(one instanceof Misshapen));
   if (found instanceof DocumentTable || found instanceof ColumnsTable) return found;
   return new Misshapen(
@@ -207,13 +207,16 @@ function recogniseDocument({ name, schema, columns }: Shape): DocumentTable | Mi
     ...(rule === undefined || rule === 'jsonb' ? [] : [`column "rule" is ${rule}, not jsonb`]),
   ];
   if (faults.length > 0) return new Misshapen(`as (id, ptype, rule jsonb), ${faults.join(', ')}`);
-  return new DocumentTable({ name, schema, identityType: types.get('id') ?? '' });
+  return new DocumentTable(name, schema);
 }
 
 /** Fewer columns for values would not hold what models with domains have; nobody's table has fewer. */
 const FEWEST_VALUES = 4;
 
-function recogniseColumns({ name, schema, columns, indexes }: Shape): ColumnsTable | Misshapen {
+function recogniseColumns(
+  { name, schema, columns, indexes }: Shape,
+  removesDuplicates: boolean,
+): ColumnsTable | Misshapen {
   const byName = new Map(columns.map((column) => [column.name, column]));
   // Some of Go's adapters call it so.
   const ptype = byName.get('ptype') ?? byName.get('p_type');
@@ -246,6 +249,7 @@ function recogniseColumns({ name, schema, columns, indexes }: Shape): ColumnsTab
     ptype: toValueColumn(ptype),
     values: values.map(toValueColumn),
     indexes,
+    removesDuplicates,
   });
 }
 

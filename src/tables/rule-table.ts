@@ -1,7 +1,9 @@
 import type { RuleRow } from '../casbin/rule-row.ts';
+import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
+import type { Migrations } from '../migrator/migration.ts';
 import type { Rule } from '../policy/rule.ts';
-import type { RowId } from '../report.ts';
+import type { RowId, TakeoverReport } from '../report.ts';
 
 /** How a rule table keeps its rules: `ptype, rule jsonb`, or `ptype, v0 … vN`. */
 export type Layout = 'document' | 'columns';
@@ -24,8 +26,16 @@ export interface RuleTable {
   readonly sql: string;
   /** The column that tells rows apart, and orders them; `ctid` in a table without a unique `id`. */
   readonly identity: 'id' | 'ctid';
-  /** What PostgreSQL calls the type of that column. */
-  readonly identityType: string;
+  /** Whether the table itself refuses a rule that is stored already. */
+  readonly isUnique: boolean;
+  /** What makes the table, or completes one that is there. */
+  readonly migrations: Migrations;
+  /**
+   * Prepares a table that was there before the first bootstrap, in the first schema of the search_path.
+   *
+   * @returns what that changes, {@link migrations} included; null when there is nothing to do
+   */
+  takeOver(trx: AnyTransaction): Promise<TakeoverReport | null>;
 
   /** What to select of a row, for {@link read}. */
   columns(row: string): string;
@@ -37,6 +47,8 @@ export interface RuleTable {
 
   /** Rules as a relation `given`; see {@link givenRules}. */
   give(rules: readonly Rule[]): GivenRules;
+  /** Rules as a relation `given` too, for statements that are shown. */
+  spell(rules: readonly Rule[]): SpelledRules;
   /** The columns that a rule is written into. */
   readonly written: string;
   /** What an insert does about a rule that somebody else has just stored. */
@@ -66,8 +78,18 @@ export interface GivenRules {
   isSame(row: string): string;
 }
 
+/** Rules for statements that a person runs: the server writes the literals, as only it knows its settings. */
+export interface SpelledRules extends Pick<GivenRules, 'arrays' | 'names'> {
+  /** What tells rules apart in a row, as a list. */
+  readonly compared: string;
+  /** An expression for the list of literals to compare that with. */
+  readonly comparedLiterals: string;
+  /** An expression for the list of literals to insert into {@link RuleTable.written}. */
+  readonly insertedLiterals: string;
+}
+
 /** The rules as a FROM item `given`, with their position `n` from 1 on; its parameters begin with number `first`. */
-export function givenRules({ arrays, names }: GivenRules, first = 1): string {
+export function givenRules({ arrays, names }: Pick<GivenRules, 'arrays' | 'names'>, first = 1): string {
   const parameters = arrays.map((_, index) => `$${first + index}::text[]`);
   return `unnest(${parameters.join(', ')}) with ordinality as given (${names}, n)`;
 }
@@ -85,9 +107,8 @@ function literal(id: RowId): string {
   return typeof id === 'number' ? String(id) : `'${id.replaceAll("'", "''")}'`;
 }
 
-/** An id as it comes from the driver, which leaves large numbers as text. */
-export function readId(id: unknown, type: string): RowId {
-  if (typeof id === 'number') return id;
+/** A bigint as it comes from the driver, which leaves it as text. */
+export function readNumber(id: unknown): RowId {
   const number = Number(id);
-  return type === 'bigint' && Number.isSafeInteger(number) ? number : String(id);
+  return Number.isSafeInteger(number) ? number : String(id);
 }

@@ -1,7 +1,7 @@
 import type { Enforcer, Model } from 'casbin';
 import { buildEnforcer } from './casbin/enforcer.ts';
 import { ruleLengthsOf } from './casbin/model.ts';
-import type { StoredRule } from './casbin/rule-row.ts';
+import { FaultyRows, type StoredRule } from './casbin/rule-row.ts';
 import { quoteTable } from './database/catalog.ts';
 import { checkPool, type PoolLike } from './database/client.ts';
 import { InvalidOptionsError, StoredRuleError } from './errors.ts';
@@ -44,38 +44,27 @@ async function requireModel(pool: unknown, options: EnforcerOptions): Promise<Mo
   return model;
 }
 
-/** How many rows a message names; all of them are in `ids`. */
-const SHOWN_ROWS = 20;
-
 /** A check that throws a StoredRuleError for rules that the model has no place for. */
 function requireFit({ model: given, schema }: EnforcerOptions): CheckRules {
   return (model, rules) => {
     const lengths = ruleLengthsOf(model);
-    const misfits = rules.filter(({ ptype, values }) => lengths.get(ptype) !== values.length);
-    if (misfits.length === 0) return;
-    const shown = misfits.slice(0, SHOWN_ROWS);
-    const more = misfits.length > shown.length ? `; and ${misfits.length - shown.length} more` : '';
-    const verb = misfits.length === 1 ? 'does' : 'do';
+    const misfits = new FaultyRows();
+    for (const rule of rules) {
+      if (lengths.get(rule.ptype) === rule.values.length) continue;
+      misfits.add(rule.id, () => describeMisfit(rule, lengths));
+    }
+    if (misfits.ids.length === 0) return;
+    const verb = misfits.ids.length === 1 ? 'does' : 'do';
     const used = given === undefined ? 'the default model, because no model was given' : 'the model';
     throw new StoredRuleError(
-      `${misfits.length} of ${rules.length} stored rules ${verb} not fit ${used} (${describeMisfits(shown, lengths)}${more}). ` +
+      `${misfits.ids.length} of ${rules.length} stored rules ${verb} not fit ${used} (${misfits.describe()}). ` +
         'Nothing was loaded, because Casbin would not decide as these rules say. ' +
         'Give the model that the database was bootstrapped with: createEnforcer(pool, { model }). ' +
-        'If it is the right one, correct or delete these rows: ' +
-        `select id, ptype, rule from ${quoteTable('casbin', schema)} where id in (${shown.map(({ id }) => id).join(', ')})`,
-      misfits.map(({ id }) => id),
+        `If it is the right one, correct or delete these rows: ${misfits.select(quoteTable('casbin', schema))}`,
+      misfits.ids,
       'RULES_DO_NOT_FIT_MODEL',
     );
   };
-}
-
-function describeMisfits(misfits: readonly StoredRule[], lengths: ReadonlyMap<string, number>): string {
-  const idsByFault = new Map<string, number[]>();
-  for (const rule of misfits) {
-    const fault = describeMisfit(rule, lengths);
-    idsByFault.set(fault, [...(idsByFault.get(fault) ?? []), rule.id]);
-  }
-  return Array.from(idsByFault, ([fault, ids]) => `id ${ids.join(', ')}: ${fault}`).join('; ');
 }
 
 function describeMisfit({ ptype, values }: StoredRule, lengths: ReadonlyMap<string, number>): string {

@@ -121,9 +121,8 @@ export function policyQueries(options: ReadingOptions): PolicyQueries {
       const rows = chosen.kind === 'whole' ? results[0] : results[1];
       if (rows === undefined) return null;
       const reader = new RuleReader(defined);
-      reader.read(rows);
+      const rules = reader.read(rows);
       if (reader.hasUnreadable) return null;
-      const rules = reader.finish('casbin');
       if (isEmptied(chosen, rules)) return null;
       if (verify !== null) await refuseHangingPatterns(model, rules, nameTable);
       return { rules, scope: chosen.kind === 'whole' ? 'whole' : 'part' };

@@ -25,21 +25,23 @@ export async function readLivePolicy(
 ): Promise<StoredRule[]> {
   const query = scope.kind === 'whole' ? selectWhole() : selectReachable(scope);
   const reader = new RuleReader(known);
-  if (known.rules.length <= READ_PORTION) reader.read((await query.execute(trx)).rows);
+  let rules: StoredRule[] = [];
+  if (known.rules.length <= READ_PORTION) rules = reader.read((await query.execute(trx)).rows);
   else {
     let count = 0;
     for await (const rows of inPortions(trx, query)) {
-      count = reader.read(rows);
+      for (const rule of reader.read(rows)) rules.push(rule);
+      count += rows.length;
       // How many rules there are is not known; at least as many as are defined, most likely.
       report(count, Math.max(known.rules.length, count + 1));
     }
     report(count, count);
   }
-  const rules = await finish(trx, reader);
+  await requireReadable(trx, reader);
   if (!isEmptied(scope, rules)) return rules;
-  const other = new RuleReader();
-  other.read((await selectAnyOther().execute(trx)).rows);
-  return [...(await finish(trx, other)), ...rules];
+  const other = reader.read((await selectAnyOther().execute(trx)).rows);
+  await requireReadable(trx, reader);
+  return [...other, ...rules];
 }
 
 /** Whether what was read has no `p` rule although the table may have some: then Casbin would decide on empty values. */
@@ -47,8 +49,8 @@ export function isEmptied(scope: Scope, rules: readonly Rule[]): boolean {
   return scope.kind === 'reachable' && scope.bySubject && !rules.some(({ ptype }) => ptype === 'p');
 }
 
-async function finish(trx: AnyTransaction, reader: RuleReader): Promise<StoredRule[]> {
-  return reader.finish(reader.hasUnreadable ? await nameRuleTable(trx) : 'casbin');
+async function requireReadable(trx: AnyTransaction, reader: RuleReader): Promise<void> {
+  if (reader.hasUnreadable) reader.requireReadable(await nameRuleTable(trx));
 }
 
 /** The rule table that the search_path finds, with its schema, for a message. */

@@ -15,27 +15,12 @@ export interface StoredRule extends Rule {
   readonly id: number;
 }
 
-/** How many rows a message names; all of them are in `ids`. */
-const SHOWN_ROWS = 20;
-
 /**
- * The rules that the rows hold, in the order of the rows.
- *
- * Throws a StoredRuleError that names every row whose `rule` is not an array of strings: no enforcer can use
- * one, and leaving it out would decide differently from what somebody meant to store.
- *
- * @param table what the message calls the table that the rows come from, as SQL
+ * Reads rows that come in portions. Rules that no enforcer can use are remembered until {@link requireReadable}: to
+ * leave them out would decide differently from what somebody meant to store.
  */
-export function readStoredRules(rows: readonly RuleRow[], table: string): StoredRule[] {
-  const reader = new RuleReader();
-  reader.read(rows);
-  return reader.finish(table);
-}
-
-/** As {@link readStoredRules}, for rows that come in portions. */
 export class RuleReader {
-  readonly #rules: StoredRule[] = [];
-  readonly #unreadable: Unreadable[] = [];
+  readonly #unreadable = new FaultyRows();
   readonly #known: RuleSet | null;
 
   /** @param known rules whose values are shared, so that those that are stored too are not kept twice */
@@ -43,33 +28,34 @@ export class RuleReader {
     this.#known = known;
   }
 
-  /** Takes the next rows, and tells how many there were so far. */
-  read(rows: readonly RuleRow[]): number {
+  /** The rules that the next rows hold, in the order of the rows. */
+  read(rows: readonly RuleRow[]): StoredRule[] {
+    const rules: StoredRule[] = [];
     for (const { id, ptype, rule } of rows) {
-      if (typeof ptype === 'string' && isRuleValues(rule)) this.#keep({ id, ptype, values: rule });
-      else this.#unreadable.push({ id, fault: describeFault(ptype, rule) });
+      if (typeof ptype === 'string' && isRuleValues(rule)) {
+        rules.push(this.#share({ id, ptype, values: rule }));
+      } else this.#unreadable.add(id, () => describeFault(ptype, rule));
     }
-    return this.#rules.length + this.#unreadable.length;
+    return rules;
   }
 
   get hasUnreadable(): boolean {
-    return this.#unreadable.length > 0;
+    return this.#unreadable.ids.length > 0;
   }
 
-  finish(table: string): StoredRule[] {
+  /**
+   * Throws a StoredRuleError that names every row so far whose `rule` is not an array of strings.
+   *
+   * @param table what the message calls the table that the rows come from, as SQL
+   */
+  requireReadable(table: string): void {
     if (this.hasUnreadable) throw unreadableRules(this.#unreadable, table);
-    return this.#rules;
   }
 
-  #keep(rule: StoredRule): void {
+  #share(rule: StoredRule): StoredRule {
     const same = this.#known?.rules[this.#known.indexOf(rule)];
-    this.#rules.push(same === undefined ? rule : { ...rule, values: same.values });
+    return same === undefined ? rule : { ...rule, values: same.values };
   }
-}
-
-interface Unreadable {
-  readonly id: number;
-  readonly fault: string;
 }
 
 /** Whether the `rule` of a row is what an enforcer can load. */
@@ -77,17 +63,13 @@ export function isRuleValues(rule: unknown): rule is string[] {
   return Array.isArray(rule) && rule.length > 0 && rule.every((value) => typeof value === 'string');
 }
 
-function unreadableRules(rows: readonly Unreadable[], table: string): StoredRuleError {
-  const shown = rows.slice(0, SHOWN_ROWS);
-  const idsByFault = new Map<string, number[]>();
-  for (const { id, fault } of shown) idsByFault.set(fault, [...(idsByFault.get(fault) ?? []), id]);
-  const faults = Array.from(idsByFault, ([fault, ids]) => `id ${ids.join(', ')}: ${fault}`);
-  const more = rows.length > shown.length ? `; and ${rows.length - shown.length} more` : '';
+function unreadableRules(rows: FaultyRows, table: string): StoredRuleError {
+  const { length } = rows.ids;
   return new StoredRuleError(
     `Every rule in table ${table} must be an array of strings, or no enforcer can load it. ` +
-      `${rows.length === 1 ? 'One row is not' : `${rows.length} rows are not`} (${faults.join('; ')}${more}). ` +
-      `Correct or delete these rows: select id, ptype, rule from ${table} where id in (${shown.map(({ id }) => id).join(', ')})`,
-    rows.map(({ id }) => id),
+      `${length === 1 ? 'One row is not' : `${length} rows are not`} (${rows.describe()}). ` +
+      `Correct or delete these rows: ${rows.select(table)}`,
+    rows.ids,
   );
 }
 
@@ -103,4 +85,32 @@ function nameType(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+/** How many rows a message names. */
+export const SHOWN_ROWS = 20;
+
+/** Rows at fault: the ids of all, and what is wrong with those that a message names. */
+export class FaultyRows {
+  readonly ids: number[] = [];
+  readonly #shownByFault = new Map<string, number[]>();
+
+  add(id: number, describe: () => string): void {
+    this.ids.push(id);
+    if (this.ids.length > SHOWN_ROWS) return;
+    const fault = describe();
+    this.#shownByFault.set(fault, [...(this.#shownByFault.get(fault) ?? []), id]);
+  }
+
+  /** As in `id 1, 2: rule is null; id 3: rule has no values; and 4 more`. */
+  describe(): string {
+    const faults = Array.from(this.#shownByFault, ([fault, ids]) => `id ${ids.join(', ')}: ${fault}`);
+    const more = this.ids.length - SHOWN_ROWS;
+    return [...faults, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+  }
+
+  /** The query for the rows that are named. */
+  select(table: string): string {
+    return `select id, ptype, rule from ${table} where id in (${this.ids.slice(0, SHOWN_ROWS).join(', ')})`;
+  }
 }

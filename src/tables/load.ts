@@ -1,5 +1,5 @@
 import type { Model } from 'casbin';
-import { readStoredRules, type StoredRule } from '../casbin/rule-row.ts';
+import { RuleReader, type StoredRule } from '../casbin/rule-row.ts';
 import type { ClientLike } from '../database/client.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { onRuleTable } from './refusals.ts';
@@ -24,7 +24,9 @@ export async function loadRules(
   const { rows } = await onRuleTable(table, [], () =>
     client.query(`select id, ptype, rule from ${table} where ${sql} order by id`, [...parameters]),
   );
-  const rules = readStoredRules(rows, table);
+  const reader = new RuleReader();
+  const rules = reader.read(rows);
+  reader.requireReadable(table);
   check(model, rules);
   for (const { ptype, values } of rules) {
     // Nobody else has them.

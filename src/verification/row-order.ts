@@ -2,7 +2,7 @@ import type { Model } from 'casbin';
 import { sql } from 'kysely';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { tokensOf } from '../casbin/model.ts';
-import type { StoredRule } from '../casbin/rule-row.ts';
+import { SHOWN_ROWS, type StoredRule } from '../casbin/rule-row.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { formatRule, toRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
@@ -11,7 +11,6 @@ import { decideAll, decisionOf } from './decide.ts';
 
 /** For more rows no statements are written: they would have to be looked through before they are run. */
 const MOST_MOVED_ROWS = 1_000;
-const SHOWN_ROWS = 20;
 
 /**
  * Says which failures of a report are due to the order of the rows, and what to do about it. Statements are offered

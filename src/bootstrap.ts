@@ -5,9 +5,11 @@ import { askAfterwards, lookAtDatabase } from './bootstrap/look.ts';
 import { NOTHING_READ, readPolicy, refuseForgottenPolicy } from './bootstrap/read-policy.ts';
 import { resolveSchemas } from './bootstrap/schemas.ts';
 import { requireVerified } from './bootstrap/verify-live.ts';
+import { quoteTable } from './database/catalog.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { acquireBootstrapLock } from './database/lock.ts';
+import { asClient } from './database/own-queries.ts';
 import { requireAllRows } from './database/privileges.ts';
 import { answerTimeout, type Session, withGrace, withSession } from './database/session.ts';
 import {
@@ -20,12 +22,13 @@ import {
 } from './database/transaction.ts';
 import { explainFailure } from './failure/explain-failure.ts';
 import { findConflict, retryConflicts } from './failure/retry.ts';
-import { migrateDatabase } from './migrator/migrate.ts';
+import { type Migrated, migrateDatabase } from './migrator/migrate.ts';
 import { PACKAGE_LIST } from './migrator/migration.ts';
-import { type ResolvedOptions, resolveOptions } from './options/resolve.ts';
+import { type ResolvedOptions, requireFitting, resolveOptions, withRuleTable } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { BootstrapReport } from './report.ts';
 import { reportSeeded, runSeeders, shareContext } from './seeding/run.ts';
+import { findRuleTable } from './tables/find-rule-table.ts';
 
 type Outcome = Omit<BootstrapReport, 'dryRun' | 'durationMs'>;
 
@@ -66,10 +69,14 @@ export async function bootstrapResolved(
 
 async function bootstrapOnce(session: Session, options: ResolvedOptions): Promise<Outcome> {
   const db = createKysely(session, options);
+  let known = options;
+  const tell = (located: ResolvedOptions) => {
+    known = located;
+  };
   try {
-    return (await confirmComplete(session, db, options)) ?? (await complete(session, db, options));
+    return (await confirmComplete(session, db, options)) ?? (await complete(session, db, options, tell));
   } catch (error) {
-    throw findConflict(error, session) ?? (await explainFailure(error, options, session));
+    throw findConflict(error, session) ?? (await explainFailure(error, known, session));
   }
 }
 
@@ -77,21 +84,30 @@ async function bootstrapOnce(session: Session, options: ResolvedOptions): Promis
 async function confirmComplete(
   session: Session,
   db: AnyKysely,
-  options: ResolvedOptions,
+  given: ResolvedOptions,
 ): Promise<Outcome | null> {
   session.enter('the look at what is there');
-  const live = await lookAtDatabase(session, db, options);
-  if (live === null) return null;
+  const complete = await lookAtDatabase(session, db, given);
+  if (complete === null) return null;
+  const { options, live } = complete;
   const verification = await requireVerified(askAfterwards(db, options.schema), options, live);
   const seeders = reportSeeded(options.seeders, options);
   return { changed: false, migrations: [], takeover: null, seeders, verification };
 }
 
+/** Is told the options for the rule table that was found, for what has to be said of a failure. */
+type TellLocated = (options: ResolvedOptions) => void;
+
 /** Adds what is missing, verifies, and commits; under `dryRun`, rolls back instead. */
-async function complete(session: Session, db: AnyKysely, options: ResolvedOptions): Promise<Outcome> {
+async function complete(
+  session: Session,
+  db: AnyKysely,
+  options: ResolvedOptions,
+  tell: TellLocated,
+): Promise<Outcome> {
   try {
     return await inWriteTransaction(db, async (trx) => {
-      const outcome = await writeDatabase(session, db, trx, options);
+      const outcome = await writeDatabase(session, db, trx, options, tell);
       if (options.dryRun) throw new DryRunEnded(outcome);
       session.enter('the commit');
       return outcome;
@@ -120,25 +136,42 @@ async function writeDatabase(
   session: Session,
   db: AnyKysely,
   trx: AnyTransaction,
-  options: ResolvedOptions,
-): Promise<Omit<BootstrapReport, 'dryRun' | 'durationMs'>> {
-  const { logger, progress, dryRun } = options;
+  given: ResolvedOptions,
+  tell: TellLocated,
+): Promise<Outcome> {
   session.enter('the beginning of the write transaction');
-  const { schema, applicationSchema } = await resolveSchemas(trx, options);
+  const { schema, applicationSchema } = await resolveSchemas(trx, given);
   await setSearchPath(trx, schema);
   await markTransaction(trx);
   session.enter('the lock of the bootstrap');
-  await session.within(withGrace(options.lockTimeoutMs), () => acquireBootstrapLock(trx, schema));
+  await session.within(withGrace(given.lockTimeoutMs), () => acquireBootstrapLock(trx, schema));
   session.enter('the migrations');
-  await requireAllRows(trx, schema, ['casbin', PACKAGE_LIST.tableName]);
-  await refuseForgottenPolicy(trx, schema, options);
-
-  const { applied, takeover, firstRun } = await migrateDatabase(db, trx, {
+  const found = await findRuleTable(asClient(trx), schema, given.table);
+  const options = withRuleTable({ ...given, schema }, found.table);
+  tell(options);
+  requireFitting(options);
+  await requireAllRows(trx, [found.table.sql, quoteTable(PACKAGE_LIST.tableName, schema)]);
+  if (!found.isMissing) await refuseForgottenPolicy(trx, options);
+  const migrated = await migrateDatabase(db, trx, {
     ...options,
     schema,
     applicationSchema,
-    watch: () => watchPolicy(trx, schema, options),
+    isRuleTableMissing: found.isMissing,
+    watch: () => watchPolicy(trx, found.isMissing ? null : options),
   });
+  // A migration of the application may have changed it.
+  const { table } = await findRuleTable(asClient(trx), schema, { ...given.table, name: found.table.name });
+  return seedAndVerify(session, trx, withRuleTable(options, table), migrated);
+}
+
+/** The rest, on the rule table that is there by now. */
+async function seedAndVerify(
+  session: Session,
+  trx: AnyTransaction,
+  options: ResolvedOptions,
+  { applied, takeover, firstRun }: Migrated,
+): Promise<Outcome> {
+  const { logger, progress, dryRun, schema, ruleTable } = options;
   for (const name of applied) {
     logger.info(
       { event: 'migration_applied', name },
@@ -148,11 +181,11 @@ async function writeDatabase(
   if (takeover !== null) {
     logger.warn(
       { event: 'table_taken_over', ...takeover },
-      dryRun ? 'Would take over the existing casbin table' : 'Existing casbin table taken over',
+      dryRun ? 'Would take over the existing rule table' : 'Existing rule table taken over',
     );
   }
 
-  const context = shareContext({ db: trx, logger, schema, firstRun, dryRun });
+  const context = shareContext({ db: trx, logger, schema, firstRun, dryRun, ruleTable });
   const enter = (seeder: string) => session.enter(`seeder "${seeder}"`);
   const seeders = await runSeeders(options.seeders, context, progress, enter);
   session.enter('the verification');

@@ -1,15 +1,13 @@
 import type { Enforcer, Model } from 'casbin';
 import { buildEnforcer } from './casbin/enforcer.ts';
 import { ruleLengthsOf } from './casbin/model.ts';
-import type { StoredRule } from './casbin/rule-row.ts';
-import { quoteTable } from './database/catalog.ts';
+import { FaultyRows, type StoredRule } from './casbin/rule-row.ts';
 import { checkPool, type PoolLike } from './database/client.ts';
 import { InvalidOptionsError, StoredRuleError } from './errors.ts';
 import { withoutMisshapen } from './options/resolve.ts';
 import { resolveModel } from './options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from './options.ts';
 import { formatText } from './policy/rule.ts';
-import type { RowId } from './report.ts';
 import { type CheckRules, createCheckedAdapter } from './tables/adapter.ts';
 
 /**
@@ -31,8 +29,8 @@ export async function createEnforcer(
   options: EnforcerOptions | BootstrapOptions = {},
 ): Promise<Enforcer> {
   const model = await requireModel(pool, options);
-  const { schema, configureEnforcer } = options;
-  const adapter = createCheckedAdapter(pool, { schema }, requireFit(options));
+  const { schema, table, configureEnforcer } = options;
+  const adapter = createCheckedAdapter(pool, { schema, table }, requireFit(options));
   return buildEnforcer(model, adapter, configureEnforcer);
 }
 
@@ -45,38 +43,35 @@ async function requireModel(pool: unknown, options: EnforcerOptions): Promise<Mo
   return model;
 }
 
-/** How many rows a message names; all of them are in `ids`. */
-const SHOWN_ROWS = 20;
-
 /** A check that throws a StoredRuleError for rules that the model has no place for. */
-function requireFit({ model: given, schema }: EnforcerOptions): CheckRules {
-  return (model, rules) => {
+function requireFit({ model: given }: EnforcerOptions): CheckRules {
+  return (model, table) => {
     const lengths = ruleLengthsOf(model);
-    const misfits = rules.filter(({ ptype, values }) => lengths.get(ptype) !== values.length);
-    if (misfits.length === 0) return;
-    const shown = misfits.slice(0, SHOWN_ROWS);
-    const more = misfits.length > shown.length ? `; and ${misfits.length - shown.length} more` : '';
-    const verb = misfits.length === 1 ? 'does' : 'do';
-    const used = given === undefined ? 'the default model, because no model was given' : 'the model';
-    throw new StoredRuleError(
-      `${misfits.length} of ${rules.length} stored rules ${verb} not fit ${used} (${describeMisfits(shown, lengths)}${more}). ` +
-        'Nothing was loaded, because Casbin would not decide as these rules say. ' +
-        'Give the model that the database was bootstrapped with: createEnforcer(pool, { model }). ' +
-        'If it is the right one, correct or delete these rows: ' +
-        `select id, ptype, rule from ${quoteTable('casbin', schema)} where id in (${shown.map(({ id }) => id).join(', ')})`,
-      misfits.map(({ id }) => id),
-      'RULES_DO_NOT_FIT_MODEL',
-    );
+    const misfits = new FaultyRows();
+    let count = 0;
+    return {
+      read(rules) {
+        count += rules.length;
+        for (const rule of rules) {
+          if (lengths.get(rule.ptype) === rule.values.length) continue;
+          misfits.add(rule.id, () => describeMisfit(rule, lengths));
+        }
+      },
+      finish() {
+        if (misfits.ids.length === 0) return;
+        const verb = misfits.ids.length === 1 ? 'does' : 'do';
+        const used = given === undefined ? 'the default model, because no model was given' : 'the model';
+        throw new StoredRuleError(
+          `${misfits.ids.length} of ${count} stored rules ${verb} not fit ${used} (${misfits.describe()}). ` +
+            'Nothing was loaded, because Casbin would not decide as these rules say. ' +
+            'Give the model that the database was bootstrapped with: createEnforcer(pool, { model }). ' +
+            `If it is the right one, correct or delete these rows: ${table.selectRows(misfits.shownIds)}`,
+          misfits.ids,
+          'RULES_DO_NOT_FIT_MODEL',
+        );
+      },
+    };
   };
-}
-
-function describeMisfits(misfits: readonly StoredRule[], lengths: ReadonlyMap<string, number>): string {
-  const idsByFault = new Map<string, RowId[]>();
-  for (const rule of misfits) {
-    const fault = describeMisfit(rule, lengths);
-    idsByFault.set(fault, [...(idsByFault.get(fault) ?? []), rule.id]);
-  }
-  return Array.from(idsByFault, ([fault, ids]) => `id ${ids.join(', ')}: ${fault}`).join('; ');
 }
 
 function describeMisfit({ ptype, values }: StoredRule, lengths: ReadonlyMap<string, number>): string {

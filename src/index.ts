@@ -34,7 +34,6 @@ export type { Migration, MigrationProvider, MigrationSettings, Migrations } from
 export type {
   BootstrapOptions,
   EnforcerOptions,
-  RuleTableOptions,
   VerifyDatabaseOptions,
   VerifyOptions,
 } from './options.ts';
@@ -72,6 +71,7 @@ export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';
 export type { Seeder, SeederContext, SeederResult } from './seeding/seeder.ts';
 export { type AdapterOptions, type CasbinAdapter, createAdapter } from './tables/adapter.ts';
 export type { PolicyFilter } from './tables/load.ts';
+export type { RuleTableOptions } from './tables/rule-table.ts';
 export type { TenantReport, TenantsOptions, TenantsReport } from './tenants.ts';
 export { bootstrapTenants, TenantSourceError } from './tenants.ts';
 export type { OwnPool, Tenant } from './tenants-input.ts';

@@ -5,6 +5,7 @@ import type { MigrationProvider, MigrationSettings, Migrations } from './migrato
 import type { PolicyDefinition } from './policy/definition.ts';
 import type { OnProgress } from './progress.ts';
 import type { Seeder } from './seeding/seeder.ts';
+import type { RuleTableOptions } from './tables/rule-table.ts';
 
 /** How the live policy is verified. */
 export interface VerifyOptions {
@@ -23,21 +24,6 @@ export interface VerifyOptions {
    * applications read by that adapter. Reads every stored rule. Default: false, which makes it a warning.
    */
   readonly stockLoadable?: boolean;
-}
-
-/** Which table the rules are in, and how. */
-export interface RuleTableOptions {
-  readonly name: string;
-  /**
-   * `document` is `ptype, rule jsonb`, as of casbin-pg-adapter; `columns` is `ptype, v0 … vN`, as of most others.
-   * Default: what the table has. For one that is missing: `document` for the name `casbin`, `columns` for any other.
-   */
-  readonly layout?: 'document' | 'columns';
-  /**
-   * What a bootstrap does about a rule that is stored more than once in a table of columns: `report` warns of it,
-   * `remove` keeps the first row of each. Default: `report`. casbin-pg-adapter's table can't hold a rule twice.
-   */
-  readonly duplicates?: 'report' | 'remove';
 }
 
 /** What an application's own enforcer is made of. Give it the options of the bootstrap: it takes these from them. */

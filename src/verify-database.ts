@@ -3,6 +3,7 @@ import { chooseScope, readScope, refuseForeignRules, ruleCountExpression } from 
 import { verifyLive } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
+import { asClient } from './database/own-queries.ts';
 import { type HiddenRows, hiddenRowsColumns, refuseHiddenRows } from './database/privileges.ts';
 import { answerTimeout, type Session, withSession } from './database/session.ts';
 import {
@@ -13,9 +14,10 @@ import {
 } from './database/transaction.ts';
 import { explainFailure } from './failure/explain-failure.ts';
 import { findConflict, retryConflicts } from './failure/retry.ts';
-import { type ResolvedOptions, resolveVerifyOptions } from './options/resolve.ts';
+import { type ResolvedOptions, resolveVerifyOptions, withRuleTable } from './options/resolve.ts';
 import type { VerifyDatabaseOptions } from './options.ts';
 import type { VerificationReport } from './report.ts';
+import { findRuleTable } from './tables/find-rule-table.ts';
 
 /**
  * Holds the policy that a database has against the definition, by Casbin's enforcer. It only reads, so it works
@@ -40,10 +42,13 @@ export async function verifyDatabase(
   }
 }
 
-async function verifyOnce(session: Session, options: ResolvedOptions): Promise<VerificationReport> {
+async function verifyOnce(session: Session, given: ResolvedOptions): Promise<VerificationReport> {
+  let options = given;
   try {
     session.enter('the verification');
-    return await inReadOnlyTransaction(createKysely(session, options), async (trx) => {
+    return await inReadOnlyTransaction(createKysely(session, given), async (trx) => {
+      const { table } = await findRuleTable(asClient(trx), given.schema, given.table);
+      options = withRuleTable(given, table);
       const live = await readScope(trx, await prepare(trx, options), options);
       refuseForeignRules(options, live);
       return stayAwake(trx, options, () => verifyLive((ask) => ask(trx), options, live));
@@ -57,8 +62,8 @@ async function verifyOnce(session: Session, options: ResolvedOptions): Promise<V
 async function prepare(trx: AnyTransaction, options: ResolvedOptions) {
   const { rows } = await sql<{ count: number } & HiddenRows>`
     select
-      ${ruleCountExpression(options, options.schema)} as count,
-      ${hiddenRowsColumns(options.schema, ['casbin'])},
+      ${ruleCountExpression(options)} as count,
+      ${hiddenRowsColumns([options.ruleTable.sql])},
       ${searchPathExpression(options.schema)}
   `.execute(trx);
   if (rows[0] !== undefined) refuseHiddenRows(rows[0]);

@@ -1,5 +1,4 @@
 import type { StoredRule } from '../casbin/rule-row.ts';
-import { readColumns } from '../database/catalog.ts';
 import { type AnyTransaction, readAndReleaseLocks, stayAwake } from '../database/transaction.ts';
 import { MigrationBrokePolicyError, StoredRuleError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
@@ -20,13 +19,14 @@ export type PolicyWatch = (migration: string) => Promise<void>;
  * so that the one that breaks a permission is named. Cheap: decisions are made again only when rules changed.
  *
  * Watches nothing where there is no policy yet, or none that can be read, or verification is turned off.
+ *
+ * @param options null where there is no rule table yet
  */
 export async function watchPolicy(
   trx: AnyTransaction,
-  schema: string,
-  options: ResolvedOptions,
+  options: ResolvedOptions | null,
 ): Promise<PolicyWatch> {
-  if (options.verify === null || (await readColumns(trx, 'casbin', schema)) === null) return async () => {};
+  if (options === null || options.verify === null) return async () => {};
   const read = () => readAndReleaseLocks(trx, async () => (await readPolicy(trx, options)).rules);
   const initial = await read().catch((error: unknown) => {
     // A migration may be about to fix them.

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
-import { nameRuleTable } from '../casbin/live-policy.ts';
-import { tableIn } from '../database/catalog.ts';
+import { quoteTable, tableIn } from '../database/catalog.ts';
 import { askInOneMessage } from '../database/message.ts';
+import { asClient } from '../database/own-queries.ts';
 import { type HiddenRows, hiddenRowsColumns, refuseHiddenRows } from '../database/privileges.ts';
 import { isConnectionLoss, type Session } from '../database/session.ts';
 import { errorCode, isAbsence, SQLSTATE } from '../database/sqlstates.ts';
@@ -15,34 +15,45 @@ import {
 } from '../database/transaction.ts';
 import { isConflict } from '../failure/retry.ts';
 import { PACKAGE_LIST } from '../migrator/migration.ts';
-import type { ResolvedOptions } from '../options/resolve.ts';
+import { type ResolvedOptions, withRuleTable } from '../options/resolve.ts';
 import { bindContext, type SharedContext, shareContext } from '../seeding/run.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
+import { findRuleTable } from '../tables/find-rule-table.ts';
+import { USUAL_NAMES } from '../tables/rule-table.ts';
+import { findRepeated } from '../verification/integrity.ts';
 import { chooseScope, keepRuleCount, type LivePolicy, policyQueries, readScope } from './read-policy.ts';
+
+/** A database in which nothing is missing. */
+export interface Complete {
+  /** With the rule table that is there. */
+  readonly options: ResolvedOptions;
+  readonly live: LivePolicy;
+}
 
 /**
  * Looks whether anything is missing, without changing anything and without a lock that somebody could wait for: in
- * one round trip for up to 10,000 defined rules and as many rows of each row seeder. What does not fit into that, and
- * the seeders of the application, are asked in a read-only transaction afterwards.
+ * one round trip for up to 10,000 defined rules and as many rows of each row seeder, where the rules are in the table
+ * of casbin-pg-adapter. What does not fit into that, and the seeders of the application, are asked in a read-only
+ * transaction afterwards.
  *
- * @returns the live policy; null when anything is missing
+ * @returns null when anything is missing
  */
 export async function lookAtDatabase(
   session: Session,
   db: AnyKysely,
   options: ResolvedOptions,
-): Promise<LivePolicy | null> {
+): Promise<Complete | null> {
   try {
-    const seen = await lookInOneMessage(session, db, options);
+    const seen = await lookInOneMessage(session, options);
     if (seen === null) return null;
     const { state, live, unasked } = seen;
     const complete =
       state !== null && live !== null && unasked.length === 0
-        ? { state, live }
+        ? { state, live, options }
         : await askAfterwards(db, options.schema)((trx) => lookFurther(trx, options, seen));
     if (complete === null) return null;
-    logUnknown(options, complete.state);
-    return complete.live;
+    logUnknown(complete.options, complete.state);
+    return complete;
   } catch (error) {
     const isAbandoned = error instanceof StepFailure && error.cause instanceof LookAbandoned;
     if (isAbandoned || isAbsence(error)) return null;
@@ -52,6 +63,7 @@ export async function lookAtDatabase(
 
 /** What is known after the message; nothing of that is missing. */
 interface Seen {
+  /** Null where it is not known yet which rule table there is. */
   readonly state: State | null;
   readonly live: LivePolicy | null;
   /** The seeders that were not asked yet. */
@@ -61,10 +73,11 @@ interface Seen {
 /** What can be asked in one message; null when anything is missing. */
 async function lookInOneMessage(
   session: Session,
-  db: AnyKysely,
   options: ResolvedOptions,
 ): Promise<Seen | null> {
   const seeders = options.seeders.filter(({ isPolicy }) => !isPolicy);
+  const nothing = { state: null, live: null, unasked: seeders };
+  if (options.ruleTable.layout !== 'document') return nothing;
   const policy = policyQueries(options);
   const unasked: RunnableSeeder[] = [];
   const rowQueries = seeders.flatMap((seeder) => {
@@ -74,20 +87,26 @@ async function lookInOneMessage(
   });
   const queries = [stateQuery(options), ...policy.queries, ...rowQueries];
   const results = await askInOneMessage(session, options, queries).catch((error: unknown) => {
-    if (isClear(error, session)) throw error;
+    if (isClear(error, session, options)) throw error;
     return null;
   });
-  if (results === null) return { state: null, live: null, unasked: seeders };
+  if (results === null) return nothing;
 
   const [[found] = [], ...others] = results;
   const state = requireState(found);
+  if (state.otherTables > 0) return nothing;
   if (!isMigrated(options, state)) return null;
   const [rules, missing] = [others.slice(0, policy.queries.length), others.slice(policy.queries.length)];
-  const nameTable = () => askAfterwards(db, options.schema)(nameRuleTable);
-  const live = await policy.read(rules, state.rules, nameTable);
-  if (live !== null && options.defined.without(live.rules).length > 0) return null;
+  const live = await policy.read(rules, state.rules);
+  if (live !== null && isIncomplete(options, live)) return null;
   if (missing.some(({ length }) => length > 0)) return null;
   return { state, live, unasked };
+}
+
+/** Whether a bootstrap has something to do to the rules. */
+function isIncomplete({ defined, table }: ResolvedOptions, { rules }: LivePolicy): boolean {
+  const removesDuplicates = table.duplicates === 'remove' && findRepeated(rules).length > 0;
+  return removesDuplicates || defined.without(rules).length > 0;
 }
 
 /** Makes a function that asks what only some looks have to know, in a transaction of its own. */
@@ -100,30 +119,41 @@ export function askAfterwards(db: AnyKysely, schema: string | undefined) {
 }
 
 /** Whether an error needs no second look that asks one by one, to tell what it is about. */
-function isClear(error: unknown, session: Session): boolean {
+function isClear(error: unknown, session: Session, { table }: ResolvedOptions): boolean {
+  // Without a name, the rule table may be another one.
+  const isMissing = isAbsence(error) && table.name !== undefined;
   const code = errorCode(error);
   const isLate = code === SQLSTATE.LOCK_NOT_AVAILABLE || code === SQLSTATE.QUERY_CANCELED;
-  return (
-    session.broken !== null || isConnectionLoss(error) || isConflict(error) || isAbsence(error) || isLate
-  );
+  return session.broken !== null || isConnectionLoss(error) || isConflict(error) || isMissing || isLate;
 }
 
 /** The rest of a look, in a transaction of its own; null when anything is missing. */
 async function lookFurther(
   trx: AnyTransaction,
-  options: ResolvedOptions,
+  given: ResolvedOptions,
   seen: Seen,
-): Promise<{ state: State; live: LivePolicy } | null> {
+): Promise<(Complete & { state: State }) | null> {
+  const options = seen.state === null ? await locateRuleTable(trx, given) : given;
+  if (options === null) return null;
   const state = seen.state ?? (await readState(trx, options));
   if (!isMigrated(options, state)) return null;
   const live = seen.live ?? (await readScope(trx, chooseScope(options, state.rules), options));
-  if (options.defined.without(live.rules).length > 0) return null;
-  const { logger, schema, dryRun } = options;
-  const context = shareContext({ db: trx, logger, schema, firstRun: false, dryRun });
+  if (isIncomplete(options, live)) return null;
+  const { logger, schema, dryRun, ruleTable } = options;
+  const context = shareContext({ db: trx, logger, schema, firstRun: false, dryRun, ruleTable });
   for (const seeder of seen.unasked) {
     if (!(await isSeeded(seeder, context, options))) return null;
   }
-  return { state, live };
+  return { options, state, live };
+}
+
+/** The same options for the rule table that is there; null when there is none. */
+export async function locateRuleTable(
+  trx: AnyTransaction,
+  options: ResolvedOptions,
+): Promise<ResolvedOptions | null> {
+  const { table, isMissing } = await findRuleTable(asClient(trx), options.schema, options.table);
+  return isMissing ? null : withRuleTable(options, table);
 }
 
 async function isSeeded(
@@ -143,6 +173,8 @@ interface State extends HiddenRows {
   readonly packageNames: readonly string[];
   readonly applicationNames: readonly string[];
   readonly rules: number;
+  /** How many other tables there are that could hold the rules. */
+  readonly otherTables: number;
 }
 
 /** Sets the search_path, and reads which migrations are applied; tables are qualified, as the path is not set yet. */
@@ -155,9 +187,27 @@ function stateQuery(options: ResolvedOptions): RawBuilder<State> {
       ${options.packageMigrations === null ? none : names(PACKAGE_LIST.tableName)} as "packageNames",
       ${options.applicationMigrations === null ? none : names(options.applicationList.tableName)} as "applicationNames",
       ${keepRuleCount(options)} as rules,
-      ${hiddenRowsColumns(options.schema, ['casbin', PACKAGE_LIST.tableName])},
+      ${otherTablesExpression(options)} as "otherTables",
+      ${hiddenRowsColumns([options.ruleTable.sql, quoteTable(PACKAGE_LIST.tableName, options.schema)])},
       ${searchPathExpression(options.schema)}
   `;
+}
+
+/** Tables of the other usual names that look like rule tables; a named rule table is the only one. */
+function otherTablesExpression({ schema, table, ruleTable }: ResolvedOptions): RawBuilder<number> {
+  if (table.name !== undefined) return sql.lit(0);
+  const others = USUAL_NAMES.filter((name) => name !== ruleTable.name);
+  return sql`(
+    select count(*)::int
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname in ('ptype', 'p_type')
+    where c.relname = any(${others}::text[])
+    and ${
+      schema === undefined
+        ? sql`pg_table_is_visible(c.oid)`
+        : sql`c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = ${schema})`
+    }
+  )`;
 }
 
 async function readState(trx: AnyTransaction, options: ResolvedOptions): Promise<State> {

@@ -1,22 +1,22 @@
 import { type RawBuilder, sql } from 'kysely';
-import {
-  isEmptied,
-  nameRuleTable,
-  READ_PORTION,
-  readLivePolicy,
-  selectReachable,
-  selectWhole,
-} from '../casbin/live-policy.ts';
 import { refuseHangingPatterns } from '../casbin/patterns.ts';
-import { isRuleValues, RuleReader, type RuleRow, type StoredRule } from '../casbin/rule-row.ts';
+import { isRuleValues, RuleReader, type StoredRule } from '../casbin/rule-row.ts';
 import type { Scope } from '../casbin/scope.ts';
-import { readColumns, tableIn } from '../database/catalog.ts';
+import { asClient } from '../database/own-queries.ts';
 import { type AnyTransaction, readAndReleaseLocks } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
-import { toDocuments } from '../tables/insert.ts';
+import {
+  isEmptied,
+  READ_PORTION,
+  readLivePolicy,
+  type SelectedRow,
+  selectReachable,
+  selectWhole,
+} from '../tables/live-policy.ts';
+import { givenRules } from '../tables/rule-table.ts';
 
 /** What was read of the live policy, and whether that is all of it. */
 export interface LivePolicy {
@@ -32,7 +32,7 @@ const WHOLE_TABLE_SLACK = 1_000;
 /** What decides how much is read. */
 type ReadingOptions = { readonly defined: RuleSet } & Pick<
   ResolvedOptions,
-  'model' | 'configureEnforcer' | 'reach' | 'verify' | 'progress'
+  'model' | 'configureEnforcer' | 'reach' | 'verify' | 'progress' | 'ruleTable'
 >;
 
 /**
@@ -49,23 +49,19 @@ export function chooseScope(options: ReadingOptions, ruleCount: number, slack = 
 }
 
 /** Counts the stored rules, as far as it matters for {@link chooseScope}. */
-export function ruleCountExpression(
-  { defined }: ReadingOptions,
-  schema: string | undefined,
-  slack = WHOLE_TABLE_SLACK,
-) {
+export function ruleCountExpression({ defined, ruleTable }: ReadingOptions, slack = WHOLE_TABLE_SLACK) {
   const limit = defined.rules.length + slack + 1;
-  return sql`(select count(*)::int from (select from ${tableIn(schema, 'casbin')} limit ${limit}) counted)`;
+  return sql`(select count(*)::int from (select from ${sql.raw(ruleTable.sql)} limit ${limit}) counted)`;
 }
 
-/** Reads as much of the live policy as the options ask for, from the table that the search_path finds. */
+/** Reads as much of the live policy as the options ask for. */
 export async function readPolicy(
   trx: AnyTransaction,
   options: ReadingOptions,
   slack = WHOLE_TABLE_SLACK,
 ): Promise<LivePolicy> {
   const { rows } = await sql<{ count: number }>`
-    select ${ruleCountExpression(options, undefined, slack)} as count
+    select ${ruleCountExpression(options, slack)} as count
   `.execute(trx);
   return readScope(trx, chooseScope(options, rows[0]?.count ?? 0, slack), options);
 }
@@ -77,24 +73,19 @@ const FEW_NAMES = 1_000;
 const RULE_COUNT = 'casbin_bootstrap.rule_count';
 
 /** As {@link ruleCountExpression}, and keeps the number for {@link policyQueries} until the transaction ends. */
-export function keepRuleCount(options: ReadingOptions & Pick<ResolvedOptions, 'schema'>) {
-  return sql`set_config(${RULE_COUNT}, ${ruleCountExpression(options, options.schema)}::text, true)::int`;
+export function keepRuleCount(options: ReadingOptions) {
+  return sql`set_config(${RULE_COUNT}, ${ruleCountExpression(options)}::text, true)::int`;
 }
 
 /** Queries for the live policy that can be sent before it is known how many rules are stored. */
 export interface PolicyQueries {
-  readonly queries: readonly RawBuilder<RuleRow>[];
+  readonly queries: readonly RawBuilder<SelectedRow>[];
   /**
    * What they have read; null where {@link readScope} has to read it: in portions, or to name the rows at fault.
    *
    * @param results the rows of each query
-   * @param nameTable called for a message only
    */
-  read(
-    results: readonly RuleRow[][],
-    ruleCount: number,
-    nameTable: () => Promise<string>,
-  ): Promise<LivePolicy | null>;
+  read(results: readonly SelectedRow[][], ruleCount: number): Promise<LivePolicy | null>;
 }
 
 /**
@@ -102,30 +93,31 @@ export interface PolicyQueries {
  * all rules and the second one none; of a large one, the first reads none, and the second what the definition can reach.
  */
 export function policyQueries(options: ReadingOptions): PolicyQueries {
-  const { defined, model, verify } = options;
+  const { defined, model, verify, ruleTable } = options;
   if (defined.rules.length > READ_PORTION) return { queries: [], read: async () => null };
   const scope = chooseScope(options, Number.POSITIVE_INFINITY);
   const count = sql`current_setting(${RULE_COUNT})::int`;
   const limit = defined.rules.length + WHOLE_TABLE_SLACK;
   const queries =
     scope.kind === 'whole'
-      ? [selectWhole()]
+      ? [selectWhole(ruleTable)]
       : [
-          selectWhole(sql`${count} <= ${limit}`),
-          ...(scope.names.length > FEW_NAMES ? [] : [selectReachable(scope, sql`${count} > ${limit}`)]),
+          selectWhole(ruleTable, sql`${count} <= ${limit}`),
+          ...(scope.names.length > FEW_NAMES
+            ? []
+            : [selectReachable(ruleTable, scope, sql`${count} > ${limit}`)]),
         ];
   return {
     queries,
-    async read(results, ruleCount, nameTable) {
+    async read(results, ruleCount) {
       const chosen = chooseScope(options, ruleCount);
       const rows = chosen.kind === 'whole' ? results[0] : results[1];
       if (rows === undefined) return null;
-      const reader = new RuleReader(defined);
-      reader.read(rows);
+      const reader = new RuleReader(ruleTable, defined);
+      const rules = reader.read(rows);
       if (reader.hasUnreadable) return null;
-      const rules = reader.finish('casbin');
       if (isEmptied(chosen, rules)) return null;
-      if (verify !== null) await refuseHangingPatterns(model, rules, nameTable);
+      if (verify !== null) await refuseHangingPatterns(model, rules, ruleTable);
       return { rules, scope: chosen.kind === 'whole' ? 'whole' : 'part' };
     },
   };
@@ -135,10 +127,11 @@ export function policyQueries(options: ReadingOptions): PolicyQueries {
 export async function readScope(
   trx: AnyTransaction,
   scope: Scope,
-  { model, defined, progress, verify }: ReadingOptions,
+  { model, defined, progress, verify, ruleTable }: ReadingOptions,
 ): Promise<LivePolicy> {
-  const rules = await readLivePolicy(trx, scope, defined, progress.start('read', defined.rules.length));
-  if (verify !== null) await refuseHangingPatterns(model, rules, () => nameRuleTable(trx));
+  const report = progress.start('read', defined.rules.length);
+  const rules = await readLivePolicy(trx, ruleTable, scope, defined, report);
+  if (verify !== null) await refuseHangingPatterns(model, rules, ruleTable);
   return { rules, scope: scope.kind === 'whole' ? 'whole' : 'part' };
 }
 
@@ -154,63 +147,49 @@ const SHOWN_EXAMPLES = 3;
  *
  * @throws DatabaseError `POLICY_MISSING`
  */
-export async function refuseForgottenPolicy(
-  trx: AnyTransaction,
-  schema: string,
-  { policyGiven, defined }: ResolvedOptions,
-): Promise<void> {
-  if (policyGiven || !(await isRuleTable(trx, schema))) return;
+export async function refuseForgottenPolicy(trx: AnyTransaction, options: ResolvedOptions): Promise<void> {
+  if (options.policyGiven) return;
   // Its lock would be in the way of another bootstrap that alters the table, where no advisory lock is granted.
-  const examples = await readAndReleaseLocks(trx, () => readForeignRules(trx, schema, defined.rules));
-  if (examples !== null) throw policyMissing(examples);
+  const examples = await readAndReleaseLocks(trx, () => readForeignRules(trx, options));
+  if (examples !== null) throw policyMissing(examples, options);
 }
 
-async function isRuleTable(trx: AnyTransaction, schema: string): Promise<boolean> {
-  const columns = await readColumns(trx, 'casbin', schema);
-  const types = new Map(columns?.map(({ name, type }) => [name, type]));
-  return types.has('ptype') && types.get('rule') === 'jsonb';
-}
-
-/** Some of the stored rules; null where there are none, or a `known` one is among them. */
+/** Some of the stored rules; null where there are none, or a defined one is among them. */
 async function readForeignRules(
   trx: AnyTransaction,
-  schema: string,
-  known: readonly Rule[],
+  { ruleTable, defined }: ResolvedOptions,
 ): Promise<Rule[] | null> {
-  const [ptypes, documents] = toDocuments(known);
-  const table = sql.id(schema, 'casbin');
-  const { rows } = await sql<{ ptype: string | null; rule: unknown }>`
-    select ptype, rule
-    from ${table}
-    where not exists (
-      select
-      from unnest(${ptypes}::text[], ${documents}::text[]) as known (ptype, rule)
-      join ${table} stored on stored.ptype = known.ptype and stored.rule = known.rule::jsonb
-    )
-    limit ${SHOWN_EXAMPLES}
-  `.execute(trx);
-  if (rows.length === 0) return null;
-  return rows.flatMap(({ ptype, rule }) =>
-    ptype !== null && isRuleValues(rule) ? [{ ptype, values: rule }] : [],
+  const given = ruleTable.give(defined.rules);
+  const { rows } = await asClient(trx).query(
+    `select ${ruleTable.columns('example')}
+     from ${ruleTable.sql} example
+     where not exists (
+       select from ${givenRules(given)} join ${ruleTable.sql} stored on ${given.isSame('stored')}
+     )
+     limit ${SHOWN_EXAMPLES}`,
+    [...given.arrays],
   );
+  if (rows.length === 0) return null;
+  return rows.flatMap((row) => {
+    const { ptype, rule } = ruleTable.read(row);
+    return ptype !== null && isRuleValues(rule) ? [{ ptype, values: rule }] : [];
+  });
 }
 
 /** The same for rules that were read, by a scope that reaches the default ones wherever they are. */
-export function refuseForeignRules(
-  { policyGiven, defined }: ResolvedOptions,
-  { rules, scope }: LivePolicy,
-): void {
+export function refuseForeignRules(options: ResolvedOptions, { rules, scope }: LivePolicy): void {
+  const { policyGiven, defined } = options;
   // Of a table that was read in part, there may be rules although none was read.
   if (policyGiven || (scope === 'whole' && rules.length === 0)) return;
   if (defined.without(rules).length === defined.rules.length)
-    throw policyMissing(rules.slice(0, SHOWN_EXAMPLES));
+    throw policyMissing(rules.slice(0, SHOWN_EXAMPLES), options);
 }
 
-function policyMissing(examples: readonly Rule[]): DatabaseError {
+function policyMissing(examples: readonly Rule[], { ruleTable }: ResolvedOptions): DatabaseError {
   const list = examples.map((rule) => `"${formatRule(rule)}"`).join(', ');
   return new DatabaseError(
     'POLICY_MISSING',
-    `No policy was given, and the casbin table holds rules, none of them of the default policy${list && ` (for instance ${list})`}. ` +
+    `No policy was given, and table ${ruleTable.sql} holds rules, none of them of the default policy${list && ` (for instance ${list})`}. ` +
       'Nothing was changed. Give the policy of this database by the policy option. ' +
       'To add the default policy to these rules, give policy: defaultPolicy.',
   );

@@ -1,12 +1,14 @@
 import { sql } from 'kysely';
 import { foundSchemaExpression, homeSchemaExpression } from '../database/catalog.ts';
+import { asClient } from '../database/own-queries.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
+import { findRuleTable } from '../tables/find-rule-table.ts';
 
 /** Which schemas a bootstrap works in. */
 export interface Schemas {
-  /** Where the tables are, or are to be made: what an unqualified `casbin` means on this connection. */
+  /** Where the tables are, or are to be made: what the unqualified rule table means on this connection. */
   readonly schema: string;
   /** Where the application's own Migrator has its table; the same, unless it was run on another search_path. */
   readonly applicationSchema: string;
@@ -15,11 +17,14 @@ export interface Schemas {
 /** Finds the schemas: the one of the option, else those that the connection's search_path leads to. */
 export async function resolveSchemas(
   trx: AnyTransaction,
-  { schema: option, applicationList }: Pick<ResolvedOptions, 'schema' | 'applicationList'>,
+  { schema: option, applicationList, table }: Pick<ResolvedOptions, 'schema' | 'applicationList' | 'table'>,
 ): Promise<Schemas> {
+  // Where the search_path finds the rule table, the others are too.
+  const found = option === undefined ? await findRuleTable(asClient(trx), undefined, table) : null;
+  const home = option ?? (found?.isMissing ? undefined : found?.table.schema);
   const { rows } = await sql<{ schema: string | null; application: string | null }>`
     select
-      ${homeSchemaExpression(option)} as schema,
+      ${homeSchemaExpression(home)} as schema,
       coalesce(${option ?? null}::text, ${foundSchemaExpression(applicationList.tableName)}) as application
   `.execute(trx);
   const schema = rows[0]?.schema;

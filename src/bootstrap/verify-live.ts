@@ -3,6 +3,7 @@ import type { AnyTransaction } from '../database/transaction.ts';
 import { VerificationError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import type { VerificationReport } from '../report.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
 import {
   COUNTED_HOLDERS,
   type FindHolders,
@@ -26,11 +27,22 @@ export async function verifyLive(
   options: ResolvedOptions,
   { rules: live, scope }: LivePolicy,
 ): Promise<VerificationReport> {
-  const { model, configureEnforcer, defined, expectations, coverage, warnings, verify, logger } = options;
+  const { model, configureEnforcer, defined, expectations, coverage, warnings, verify, logger, ruleTable } =
+    options;
   if (verify === null) return NOT_VERIFIED;
   const { strict = false, stockLoadable = false } = verify;
-  const findHolders = scope === 'whole' ? holdersAmong(model, live) : holdersIn(askFurther);
-  const given = { model, configureEnforcer, defined, expectations, coverage, warnings, live, scope };
+  const findHolders = scope === 'whole' ? holdersAmong(model, live) : holdersIn(askFurther, ruleTable);
+  const given = {
+    model,
+    configureEnforcer,
+    defined,
+    expectations,
+    coverage,
+    warnings,
+    live,
+    scope,
+    ruleTable,
+  };
   const verified = await verifyPolicy(
     { ...given, findHolders, strict, stockLoadable },
     options.progress.start('verify', expectations.size),
@@ -62,9 +74,11 @@ function logIntegrity({ integrity }: VerificationReport, logger: ResolvedOptions
 }
 
 /** Asks the database who has roles, for a table that was read in part. */
-function holdersIn(askFurther: AskFurther): FindHolders {
+function holdersIn(askFurther: AskFurther, table: RuleTable): FindHolders {
   return async (roles, { ptypes, definedRoles }) => {
-    const links = sql`lateral (select * from casbin where rule ->> 1 = holder.name offset 0)`;
+    const links = sql.raw(table.rowsWith(1, 'holder.name'));
+    const ptype = sql.raw(table.ptype('link'));
+    const [child, , domain] = [0, 1, 2].map((position) => sql.raw(table.value('link', position)));
     const query = sql<{ names: string[]; count: number }>`
       select found.names, found.count
       from unnest(
@@ -75,17 +89,17 @@ function holdersIn(askFurther: AskFurther): FindHolders {
         with recursive holder (name) as (
           select role.name
           union
-          select link.rule ->> 0
+          select ${child}
           from holder
           cross join ${links} link
-          where link.ptype = any (${ptypes}::text[])
-          and (role.domain is null or link.rule ->> 2 = role.domain)
+          where ${ptype} = any (${ptypes}::text[])
+          and (role.domain is null or ${domain} = role.domain)
         ),
         last as (
           select name
           from holder
           where name <> all (${definedRoles}::text[])
-          and not exists (select from ${links} link where link.ptype = any (${ptypes}::text[]))
+          and not exists (select from ${links} link where ${ptype} = any (${ptypes}::text[]))
           limit ${COUNTED_HOLDERS + 1}
         )
         select coalesce(to_json((array_agg(name))[1:${NAMED_HOLDERS}]), '[]') as names, count(*)::int as count from last

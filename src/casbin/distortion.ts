@@ -17,11 +17,22 @@ export type StockReading =
 
 const SAME: StockReading = { kind: 'same' };
 
-/** Reads a rule as casbin-pg-adapter does: joined by `, `, then parsed as CSV by Casbin's own loader. */
-export function readAsStockAdapter({ ptype, values }: Rule): StockReading {
-  if (PLAIN_VALUE.test(ptype) && values.every((value) => PLAIN_VALUE.test(value))) return SAME;
+/** The lines that stock adapters make of a rule, and hand to Casbin's own loader. */
+export type StockLines = (rule: Rule) => readonly string[];
+
+/** casbin-pg-adapter's only line. */
+export const joinedLine: StockLines = ({ ptype, values }) => [[ptype, ...values].join(', ')];
+
+/** Reads a rule as stock adapters do: as lines of CSV, parsed by Casbin's own loader. The first that differs counts. */
+export function readAsStockAdapter(rule: Rule, linesOf: StockLines = joinedLine): StockReading {
+  if (PLAIN_VALUE.test(rule.ptype) && rule.values.every((value) => PLAIN_VALUE.test(value))) return SAME;
+  const readings = linesOf(rule).map((line) => readLine(rule, line));
+  return readings.find(({ kind }) => kind !== 'same') ?? SAME;
+}
+
+function readLine({ ptype, values }: Rule, line: string): StockReading {
   try {
-    const loaded = readCsvLine([ptype, ...values].join(', '));
+    const loaded = readCsvLine(line);
     if (loaded !== null && ruleKey(loaded) === ruleKey({ ptype, values })) return SAME;
     return { kind: 'distorted', values: loaded?.ptype === ptype ? loaded.values : null };
   } catch (error) {
@@ -30,15 +41,15 @@ export function readAsStockAdapter({ ptype, values }: Rule): StockReading {
 }
 
 /** Rules that an application with the stock adapter would read as other rules, or not at all. */
-export function findDistorted(rules: readonly DefinedRule[]): Problem[] {
+export function findDistorted(rules: readonly DefinedRule[], linesOf: StockLines = joinedLine): Problem[] {
   return rules.flatMap((rule): Problem[] => {
-    const reading = readAsStockAdapter(rule);
+    const reading = readAsStockAdapter(rule, linesOf);
     if (reading.kind === 'same') return [];
     const outcome =
       reading.kind === 'unloadable'
         ? 'makes every loadPolicy throw'
         : `is loaded as ${reading.values === null ? 'nothing' : `"${formatRule({ ptype: rule.ptype, values: reading.values })}"`}`;
-    const message = `Casbin's own loader can't read the rule "${formatRule(rule)}" as written: it ${outcome}. Avoid commas, quotes, line breaks, unmatched brackets and blanks at the ends of its values.`;
+    const message = `Casbin's own loader can't read the rule "${formatRule(rule)}" as written: it ${outcome}. Avoid commas, quotes, line breaks, unmatched brackets${rule.values.includes('') ? ', empty values' : ''} and blanks at the ends of its values.`;
     return [{ code: 'VALUE_DISTORTED', at: rule.at, message }];
   });
 }

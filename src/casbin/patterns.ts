@@ -3,7 +3,7 @@ import { type Problem, StoredRuleError } from '../errors.ts';
 import type { DefinedRule } from '../policy/compile.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
 import { identifier, isNode, parseMatcher, readCall, walk } from './matcher.ts';
-import type { StoredRule } from './rule-row.ts';
+import type { RowSource, StoredRule } from './rule-row.ts';
 
 /**
  * The regular expressions that Casbin makes of the second argument of its functions (casbin 5.51.1, builtinOperators),
@@ -50,7 +50,7 @@ export async function findHangingPatterns(model: Model, rules: readonly DefinedR
 export async function refuseHangingPatterns(
   model: Model,
   rules: readonly StoredRule[],
-  nameTable: () => Promise<string>,
+  source: RowSource,
 ): Promise<void> {
   const found = await hanging(patternsOf(model, rules));
   if (found.length === 0) return;
@@ -58,7 +58,7 @@ export async function refuseHangingPatterns(
   const list = found.slice(0, 10).map(({ text, rule }) => `id ${rule.id}: ${formatText(text)}`);
   const more = found.length > list.length ? `; and ${found.length - list.length} more` : '';
   throw new StoredRuleError(
-    `Stored patterns may take for ever to compare with a text that almost matches, so no decision was made with them (${list.join('; ')}${more}). Nothing was changed. Rewrite them so that a repeated part can match a text in one way only, or delete these rows: select id, ptype, rule from ${await nameTable()} where id in (${ids.slice(0, 10).join(', ')})`,
+    `Stored patterns may take for ever to compare with a text that almost matches, so no decision was made with them (${list.join('; ')}${more}). Nothing was changed. Rewrite them so that a repeated part can match a text in one way only, or delete these rows: ${source.selectRows(ids.slice(0, 10))}`,
     ids,
   );
 }

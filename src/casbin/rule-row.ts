@@ -16,61 +16,56 @@ export interface StoredRule extends Rule {
   readonly id: RowId;
 }
 
-/** How many rows a message names; all of them are in `ids`. */
-const SHOWN_ROWS = 20;
-
-/**
- * The rules that the rows hold, in the order of the rows.
- *
- * Throws a StoredRuleError that names every row whose `rule` is not an array of strings: no enforcer can use
- * one, and leaving it out would decide differently from what somebody meant to store.
- *
- * @param table what the message calls the table that the rows come from, as SQL
- */
-export function readStoredRules(rows: readonly RuleRow[], table: string): StoredRule[] {
-  const reader = new RuleReader();
-  reader.read(rows);
-  return reader.finish(table);
+/** A table that rules are read from. */
+export interface RowSource {
+  /** Its name as SQL, for messages. */
+  readonly sql: string;
+  /** A selected row in the common shape. */
+  read(row: Record<string, unknown>): RuleRow;
+  /** A statement that shows rows by their ids, for a message. */
+  selectRows(ids: readonly RowId[]): string;
 }
 
-/** As {@link readStoredRules}, for rows that come in portions. */
+/**
+ * Reads rows that come in portions. Rules that no enforcer can use are remembered until {@link requireReadable}: to
+ * leave them out would decide differently from what somebody meant to store.
+ */
 export class RuleReader {
-  readonly #rules: StoredRule[] = [];
-  readonly #unreadable: Unreadable[] = [];
+  readonly #source: RowSource;
+  readonly #unreadable = new FaultyRows();
   readonly #known: RuleSet | null;
 
   /** @param known rules whose values are shared, so that those that are stored too are not kept twice */
-  constructor(known: RuleSet | null = null) {
+  constructor(source: RowSource, known: RuleSet | null = null) {
+    this.#source = source;
     this.#known = known;
   }
 
-  /** Takes the next rows, and tells how many there were so far. */
-  read(rows: readonly RuleRow[]): number {
-    for (const { id, ptype, rule } of rows) {
-      if (typeof ptype === 'string' && isRuleValues(rule)) this.#keep({ id, ptype, values: rule });
-      else this.#unreadable.push({ id, fault: describeFault(ptype, rule) });
+  /** The rules that the next rows hold, in the order of the rows. */
+  read(rows: readonly Record<string, unknown>[]): StoredRule[] {
+    const rules: StoredRule[] = [];
+    for (const row of rows) {
+      const { id, ptype, rule } = this.#source.read(row);
+      if (typeof ptype === 'string' && isRuleValues(rule)) {
+        rules.push(this.#share({ id, ptype, values: rule }));
+      } else this.#unreadable.add(id, () => describeFault(ptype, rule));
     }
-    return this.#rules.length + this.#unreadable.length;
+    return rules;
   }
 
   get hasUnreadable(): boolean {
-    return this.#unreadable.length > 0;
+    return this.#unreadable.ids.length > 0;
   }
 
-  finish(table: string): StoredRule[] {
-    if (this.hasUnreadable) throw unreadableRules(this.#unreadable, table);
-    return this.#rules;
+  /** Throws a StoredRuleError that names every row so far whose `rule` is not an array of strings. */
+  requireReadable(): void {
+    if (this.hasUnreadable) throw unreadableRules(this.#unreadable, this.#source);
   }
 
-  #keep(rule: StoredRule): void {
+  #share(rule: StoredRule): StoredRule {
     const same = this.#known?.rules[this.#known.indexOf(rule)];
-    this.#rules.push(same === undefined ? rule : { ...rule, values: same.values });
+    return same === undefined ? rule : { ...rule, values: same.values };
   }
-}
-
-interface Unreadable {
-  readonly id: RowId;
-  readonly fault: string;
 }
 
 /** Whether the `rule` of a row is what an enforcer can load. */
@@ -78,17 +73,13 @@ export function isRuleValues(rule: unknown): rule is string[] {
   return Array.isArray(rule) && rule.length > 0 && rule.every((value) => typeof value === 'string');
 }
 
-function unreadableRules(rows: readonly Unreadable[], table: string): StoredRuleError {
-  const shown = rows.slice(0, SHOWN_ROWS);
-  const idsByFault = new Map<string, RowId[]>();
-  for (const { id, fault } of shown) idsByFault.set(fault, [...(idsByFault.get(fault) ?? []), id]);
-  const faults = Array.from(idsByFault, ([fault, ids]) => `id ${ids.join(', ')}: ${fault}`);
-  const more = rows.length > shown.length ? `; and ${rows.length - shown.length} more` : '';
+function unreadableRules(rows: FaultyRows, source: RowSource): StoredRuleError {
+  const { length } = rows.ids;
   return new StoredRuleError(
-    `Every rule in table ${table} must be an array of strings, or no enforcer can load it. ` +
-      `${rows.length === 1 ? 'One row is not' : `${rows.length} rows are not`} (${faults.join('; ')}${more}). ` +
-      `Correct or delete these rows: select id, ptype, rule from ${table} where id in (${shown.map(({ id }) => id).join(', ')})`,
-    rows.map(({ id }) => id),
+    `Every rule in table ${source.sql} must be an array of strings, or no enforcer can load it. ` +
+      `${length === 1 ? 'One row is not' : `${length} rows are not`} (${rows.describe()}). ` +
+      `Correct or delete these rows: ${source.selectRows(rows.shownIds)}`,
+    rows.ids,
   );
 }
 
@@ -104,4 +95,32 @@ function nameType(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+/** How many rows a message names. */
+export const SHOWN_ROWS = 20;
+
+/** Rows at fault: the ids of all, and what is wrong with those that a message names. */
+export class FaultyRows {
+  readonly ids: RowId[] = [];
+  readonly #shownByFault = new Map<string, RowId[]>();
+
+  add(id: RowId, describe: () => string): void {
+    this.ids.push(id);
+    if (this.ids.length > SHOWN_ROWS) return;
+    const fault = describe();
+    this.#shownByFault.set(fault, [...(this.#shownByFault.get(fault) ?? []), id]);
+  }
+
+  /** As in `id 1, 2: rule is null; id 3: rule has no values; and 4 more`. */
+  describe(): string {
+    const faults = Array.from(this.#shownByFault, ([fault, ids]) => `id ${ids.join(', ')}: ${fault}`);
+    const more = this.ids.length - SHOWN_ROWS;
+    return [...faults, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+  }
+
+  /** Those that are named. */
+  get shownIds(): RowId[] {
+    return this.ids.slice(0, SHOWN_ROWS);
+  }
 }

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import { PermissionError } from '../errors.ts';
-import { homeSchemaExpression, quoteTable } from './catalog.ts';
+import { homeSchemaExpression } from './catalog.ts';
 import type { AnyKysely } from './transaction.ts';
 
 /** What a role must be allowed to do. Tables that don't exist are passed over; names may be qualified. */
@@ -115,14 +115,17 @@ export interface HiddenRows {
   readonly hidden: string | null;
 }
 
-/** Columns to select, with HiddenRows in them; tables that don't exist are passed over. */
-export function hiddenRowsColumns(schema: string | undefined, tables: readonly string[]) {
-  const names = tables.map((table) => quoteTable(table, schema));
+/**
+ * Columns to select, with HiddenRows in them; tables that don't exist are passed over.
+ *
+ * @param tables names as SQL
+ */
+export function hiddenRowsColumns(tables: readonly string[]) {
   return sql`
     quote_ident(current_user) as role,
     (
       select string_agg(name, ' and ')
-      from unnest(${names}::text[]) as name
+      from unnest(${tables}::text[]) as name
       where row_security_active(to_regclass(name))
     ) as hidden
   `;
@@ -140,12 +143,8 @@ export function refuseHiddenRows({ role, hidden }: HiddenRows): void {
 }
 
 /** As both of the above, in a query of its own. */
-export async function requireAllRows(
-  db: AnyKysely,
-  schema: string | undefined,
-  tables: readonly string[],
-): Promise<void> {
-  const { rows } = await sql<HiddenRows>`select ${hiddenRowsColumns(schema, tables)}`.execute(db);
+export async function requireAllRows(db: AnyKysely, tables: readonly string[]): Promise<void> {
+  const { rows } = await sql<HiddenRows>`select ${hiddenRowsColumns(tables)}`.execute(db);
   for (const row of rows) refuseHiddenRows(row);
 }
 

@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import { casbinMigrations } from '../../migrations/index.ts';
 import { AdvisoryLockNotGranted, findAdvisoryLockHolders, findTableLockHolders } from '../database/lock.ts';
 import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
@@ -26,6 +25,7 @@ export async function explainSqlstate(
   session: Session | null,
 ): Promise<BootstrapError | null> {
   const { step, cause } = failure;
+  const table = options.ruleTable.sql;
   const refuse = (code: BootstrapErrorCode, remedy: string) =>
     new DatabaseError(code, `${describeFailure(failure)}. Nothing was changed. ${remedy}`, { cause });
   // What a migration's own SQL refers to is for the migration to know.
@@ -54,14 +54,14 @@ export async function explainSqlstate(
       return refuse(
         'UNIQUE_CONSTRAINT_MISSING',
         seeder?.isPolicy
-          ? 'The casbin table must be unique on (ptype, rule): alter table casbin drop constraint if exists casbin_uniq_rule, add unique (ptype, rule);'
+          ? `Table ${table} must be unique on (ptype, rule): alter table ${table} drop constraint if exists casbin_uniq_rule, add unique (ptype, rule);`
           : 'The key identifies a row, so the table needs a unique constraint on exactly these columns.',
       );
     case SQLSTATE.PROGRAM_LIMIT_EXCEEDED:
-      if (!inMigration || !Object.hasOwn(casbinMigrations, step.name ?? '')) return null;
+      if (!inMigration || !Object.hasOwn(options.ruleTable.migrations, step.name ?? '')) return null;
       return refuse(
         'RULE_TOO_LONG',
-        'A stored rule is too long for the indexes of casbin, which take about 2.7 kB. Find it and shorten its values: select id, ptype, rule from casbin order by length(rule::text) desc limit 1;',
+        `A stored rule is too long for the indexes of ${table}, which take about 2.7 kB. Find it and shorten its values: select id, ptype, rule from ${table} order by length(rule::text) desc limit 1;`,
       );
     default:
       return null;

@@ -8,9 +8,9 @@ import {
   searchPathExpression,
 } from '../database/transaction.ts';
 import type { TakeoverReport } from '../report.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
 import { loadMigrator } from './kysely-migrator.ts';
 import { type Migration, type MigrationList, type Migrations, PACKAGE_LIST } from './migration.ts';
-import { takeOver } from './takeover.ts';
 
 /** What is to be migrated; null where another tool does it, or there is nothing. */
 export interface MigrationPlan {
@@ -20,6 +20,10 @@ export interface MigrationPlan {
   readonly packageMigrations: Migrations | null;
   readonly applicationMigrations: Migrations | null;
   readonly applicationList: MigrationList;
+  readonly ruleTable: RuleTable;
+  readonly isRuleTableMissing: boolean;
+  /** Whether rules are removed that are stored more than once, at any run. */
+  readonly table: { readonly duplicates?: 'report' | 'remove' };
   /** Called before the first migration, if any is pending; what it returns is called after each. */
   readonly watch: () => Promise<(migration: string) => Promise<void>>;
 }
@@ -53,11 +57,13 @@ export async function migrateDatabase(
   };
   const applied: string[] = [];
   let takeover: TakeoverReport | null = null;
-  let firstRun = packageMigrations === null && !(await hasRules(trx, schema));
+  const { ruleTable, isRuleTableMissing } = plan;
+  let firstRun = packageMigrations === null && (isRuleTableMissing || !(await hasRules(trx, ruleTable)));
   if (packageMigrations !== null) {
     const known = await readApplied(trx, schema, PACKAGE_LIST.tableName);
     firstRun = known.length === 0;
-    if (firstRun) takeover = await takeOver(trx, schema);
+    const isTakenOver = firstRun || plan.table.duplicates === 'remove';
+    if (isTakenOver && !isRuleTableMissing) takeover = await ruleTable.takeOver(trx);
     // An older release meets names that a newer one has applied. Kysely insists on knowing each.
     const ignored = known.filter((name) => !Object.hasOwn(packageMigrations, name));
     await run({ list: PACKAGE_LIST, schema, migrations: packageMigrations, ignored }, known);
@@ -87,9 +93,8 @@ function isPending(migrations: Migrations, known: readonly string[]): boolean {
   return Object.keys(migrations).some((name) => !known.includes(name));
 }
 
-async function hasRules(trx: AnyTransaction, schema: string): Promise<boolean> {
-  if (!(await hasTable(trx, schema, 'casbin'))) return false;
-  const { rows } = await sql`select from ${sql.id(schema, 'casbin')} limit 1`.execute(trx);
+async function hasRules(trx: AnyTransaction, { sql: name }: RuleTable): Promise<boolean> {
+  const { rows } = await sql`select from ${sql.raw(name)} limit 1`.execute(trx);
   return rows.length > 0;
 }
 

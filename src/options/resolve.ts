@@ -1,5 +1,5 @@
 import type { Model } from 'casbin';
-import { casbinMigrations } from '../../migrations/index.ts';
+import { findDistorted } from '../casbin/distortion.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { findHangingPatterns } from '../casbin/patterns.ts';
 import type { Scope } from '../casbin/scope.ts';
@@ -15,14 +15,15 @@ import {
   type MigrationProvider,
   type Migrations,
 } from '../migrator/migration.ts';
-import type { BootstrapOptions, EnforcerOptions, VerifyDatabaseOptions, VerifyOptions } from '../options.ts';
+import type { BootstrapOptions, VerifyDatabaseOptions, VerifyOptions } from '../options.ts';
 import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { createProgressReporter, type ProgressReporter } from '../progress.ts';
 import type { Coverage, VerificationWarning } from '../report.ts';
 import { policySeeder } from '../seeding/policy-seeder.ts';
 import { checkSeeders, type RunnableSeeder } from '../seeding/seeder.ts';
-import type { TableChoice } from '../tables/find-rule-table.ts';
+import { expectTable, type TableChoice, toTableChoice } from '../tables/find-rule-table.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
 import { reasonOf } from '../text.ts';
 import type { Expectations } from '../verification/expectations.ts';
 import { checkPolicy, findEmptyPolicy, recallPromises, resolvePolicy, resolvePromises } from './policy.ts';
@@ -52,7 +53,10 @@ export interface ResolvedOptions {
   readonly applicationList: MigrationList;
   readonly verify: VerifyOptions | null;
   readonly schema: string | undefined;
+  /** Which rule table is meant, as far as it is said. */
   readonly table: TableChoice;
+  /** The one that is worked on; until a look at the database, the one that is expected there. */
+  readonly ruleTable: RuleTable;
   readonly lockTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly statementTimeoutMs: number | undefined;
@@ -100,7 +104,11 @@ export async function completeOptions(
   const { definition: loaded, problems: policyProblems } = await resolvePolicy(sound);
   const definition = loaded ?? defaultPolicy;
   const defined = new RuleSet(compilePolicy(definition));
-  const seeders: RunnableSeeder[] = [policySeeder(defined.rules), ...(sound.seeders ?? [providerSeeder()])];
+  const ruleTable = expectTable(toTableChoice(sound.table), sound.schema);
+  const seeders: RunnableSeeder[] = [
+    policySeeder(ruleTable, defined.rules),
+    ...(sound.seeders ?? [providerSeeder()]),
+  ];
   const { migrations, list, problems: migrationProblems } = await resolveMigrations(sound);
   // A default in the place of what is misshapen says nothing about what is given beside it.
   const fitting = sound.model === options?.model && sound.policy === options?.policy && loaded !== null;
@@ -117,7 +125,7 @@ export async function completeOptions(
     ...(isGivenInFull ? findEmptyPolicy(definition, defined) : []),
     ...(await checkPolicy(definition, defined, fitting ? model : null, sound.configureEnforcer)),
     ...(recalled === null && isReadable ? await findHangingPatterns(model, defined.rules) : []),
-    ...checkSeeders(sound.seeders ?? [], casbinMigrations),
+    ...checkSeeders(sound.seeders ?? [], ruleTable.migrations),
     ...migrationProblems,
   ];
   if (model === null || problems.length > 0) throw new InvalidOptionsError(problems);
@@ -139,13 +147,13 @@ export async function completeOptions(
     defined,
     ...promises,
     seeders,
-    packageMigrations:
-      options.migrations === false ? null : mergeMigrations(seeders.map(({ migrations = {} }) => migrations)),
+    packageMigrations: options.migrations === false ? null : migrationsOf(seeders),
     applicationMigrations: migrations,
     applicationList: list,
     verify: options.verify === false ? null : (options.verify ?? {}),
     schema: options.schema,
-    table: resolveTable(options.table),
+    table: toTableChoice(options.table),
+    ruleTable,
     lockTimeoutMs: options.lockTimeoutMs ?? 30_000,
     connectTimeoutMs: options.connectTimeoutMs ?? 60_000,
     statementTimeoutMs: options.statementTimeoutMs,
@@ -157,14 +165,29 @@ export async function completeOptions(
   };
 }
 
-/** Which rule table is meant, as far as it is said. */
-function resolveTable(given: EnforcerOptions['table']): TableChoice {
-  return typeof given === 'string' ? { name: given } : { ...given };
+/** The same options for the rule table that was found, in that schema. */
+export function withRuleTable(options: ResolvedOptions, ruleTable: RuleTable): ResolvedOptions {
+  const seeders = options.seeders.map((seeder) =>
+    seeder.isPolicy ? policySeeder(ruleTable, options.defined.rules) : seeder,
+  );
+  const packageMigrations = options.packageMigrations === null ? null : migrationsOf(seeders);
+  return { ...options, ruleTable, seeders, packageMigrations };
+}
+
+/**
+ * Refuses a definition that its rule table has no room for, or that the adapters on such a table would read otherwise.
+ *
+ * @throws InvalidOptionsError with all problems
+ */
+export function requireFitting({ ruleTable, defined: { rules } }: ResolvedOptions): void {
+  const unfit = ruleTable.findUnfit(rules);
+  const problems = [...unfit, ...findDistorted(rules, (rule) => ruleTable.stockLines(rule))];
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 
 /** By entries: an assignment of the name `__proto__` would leave that migration out. */
-function mergeMigrations(lists: readonly Migrations[]): Migrations {
-  return Object.fromEntries(lists.flatMap((migrations) => Object.entries(migrations)));
+function migrationsOf(seeders: readonly RunnableSeeder[]): Migrations {
+  return Object.fromEntries(seeders.flatMap(({ migrations = {} }) => Object.entries(migrations)));
 }
 
 /** The options with some of them replaced. What is no object stays as it is, for the check to tell what it is. */

@@ -1,20 +1,18 @@
-import { casbinMigrations } from '../../migrations/index.ts';
-import { quoteTable } from '../database/catalog.ts';
 import { asClient } from '../database/own-queries.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
 import { seedRules } from '../tables/insert.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
 import type { RunnableSeeder } from './seeder.ts';
 
 /** The seeder of the policy itself. */
-export function policySeeder(rules: readonly Rule[]): RunnableSeeder {
+export function policySeeder(table: RuleTable, rules: readonly Rule[]): RunnableSeeder {
   return {
     name: 'rbac',
-    table: 'casbin',
+    table: table.name,
     isPolicy: true,
-    migrations: casbinMigrations,
+    migrations: table.migrations,
     total: rules.length,
-    async seed({ db, schema, logger, firstRun, dryRun, progress }) {
-      const table = quoteTable('casbin', schema);
+    async seed({ db, logger, firstRun, dryRun, progress }) {
       const report = (done: number) => progress(done, rules.length);
       const inserted = await seedRules(asClient(db), table, rules, report);
       // On a database that was bootstrapped before, a rule is new in the definition, or somebody deleted it.

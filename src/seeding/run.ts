@@ -3,7 +3,8 @@ import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
 import { isSameTransaction } from '../database/transaction.ts';
 import type { ProgressReporter, ReportDone } from '../progress.ts';
 import type { SeederReport } from '../report.ts';
-import { type CasbinAdapter, createAdapter } from '../tables/adapter.ts';
+import { type CasbinAdapter, createAdapterOf } from '../tables/adapter.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
 import type { RunnableSeeder, SeederContext, SeederLog, SeederResult } from './seeder.ts';
 
 /**
@@ -105,7 +106,8 @@ export function shareContext({
   schema,
   firstRun,
   dryRun,
-}: Omit<SharedContext, 'adapter'>): SharedContext {
+  ruleTable,
+}: Omit<SharedContext, 'adapter'> & { readonly ruleTable: RuleTable }): SharedContext {
   let adapter: CasbinAdapter | undefined;
   return {
     db,
@@ -114,7 +116,7 @@ export function shareContext({
     firstRun,
     dryRun,
     get adapter() {
-      adapter ??= createAdapter(asClient(db), { schema });
+      adapter ??= createAdapterOf(asClient(db), ruleTable);
       return adapter;
     },
   };

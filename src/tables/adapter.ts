@@ -2,20 +2,23 @@ import { createRequire } from 'node:module';
 import type { BatchAdapter, FilteredAdapter, Model, UpdatableAdapter } from 'casbin';
 import type { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import type { PostgresAdapaterOptions } from 'casbin-pg-adapter/lib/model.js';
-import { quoteTable } from '../database/catalog.ts';
 import { type ClientLike, checkSource, type PoolLike } from '../database/client.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { type Connection, connectionOf } from './adapter-connection.ts';
 import { removeMatchingRules, removeRules, replaceRules, rulesOf, updateRule } from './change.ts';
+import { findRuleTable, type TableChoice, toTableChoice } from './find-rule-table.ts';
 import { insertRules } from './insert.ts';
 import { type CheckRules, loadRules, type PolicyFilter } from './load.ts';
+import type { RuleTable, RuleTableOptions } from './rule-table.ts';
 
 export type { CheckRules } from './load.ts';
 
 /** Where the adapter's table is. */
 export interface AdapterOptions {
-  /** The schema of the `casbin` table. Default: wherever the connection's `search_path` finds it. */
+  /** The schema of the rule table. Default: wherever the connection's `search_path` finds it. */
   readonly schema?: string | undefined;
+  /** The rule table, or its name, as for a bootstrap. Default: the one that is there under a usual name. */
+  readonly table?: string | RuleTableOptions | undefined;
 }
 
 /**
@@ -23,8 +26,10 @@ export interface AdapterOptions {
  *
  * It never migrates: the table must be there and unique on (ptype, rule), as bootstrapDatabase() leaves it. On
  * a pool, each call has a connection to itself. On a client, calls run one after the other, in the transaction
- * that is open there. A failing savePolicy or updatePolicy leaves that transaction usable; the others are one
- * statement each, and a failing statement aborts a transaction.
+ * that is open there. A failing savePolicy or updatePolicy leaves that transaction usable, and so does a
+ * StoredRuleError; the others begin with a single statement, and PostgreSQL aborts the transaction when it fails.
+ *
+ * A policy of 10,000 rules or more is loaded in portions, by a cursor in a transaction: all rules of one moment.
  *
  * @throws InvalidOptionsError for a source that is neither a pool nor a client
  *
@@ -35,20 +40,44 @@ export interface AdapterOptions {
  * applications with different models may share a table. The adapter of createEnforcer refuses them.
  */
 export function createAdapter(source: PoolLike | ClientLike, options: AdapterOptions = {}): CasbinAdapter {
-  return createCheckedAdapter(source, options, () => {});
+  return createCheckedAdapter(source, options, () => ({ read() {}, finish() {} }));
 }
 
-/** As {@link createAdapter}; `check` is shown all rules that are about to be loaded into a model, and may throw. */
+/** As {@link createAdapter}; the rules of each load have to pass `check` before they get into the model. */
 export function createCheckedAdapter(
   source: PoolLike | ClientLike,
-  { schema }: AdapterOptions,
+  { schema, table }: AdapterOptions,
   check: CheckRules,
 ): CasbinAdapter {
   const problems = checkSource(source);
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   const HardenedAdapter = loadHardenedAdapter();
-  return new HardenedAdapter(connectionOf(source), quoteTable('casbin', schema), check);
+  const connection = connectionOf(source);
+  return new HardenedAdapter(connection, tableFinder(connection, schema, toTableChoice(table)), check);
 }
+
+/** The adapter of a table that is known. */
+export function createAdapterOf(client: ClientLike, table: RuleTable): CasbinAdapter {
+  const HardenedAdapter = loadHardenedAdapter();
+  return new HardenedAdapter(
+    connectionOf(client),
+    async () => table,
+    () => ({ read() {}, finish() {} }),
+  );
+}
+
+/** Looks for the table at the first call, and again as long as it is missing. */
+function tableFinder(connection: Connection, schema: string | undefined, choice: TableChoice): FindTable {
+  let known: RuleTable | undefined;
+  return async () => {
+    if (known !== undefined) return known;
+    const { table, isMissing } = await connection.run((client) => findRuleTable(client, schema, choice));
+    if (!isMissing) known = table;
+    return table;
+  };
+}
+
+type FindTable = () => Promise<RuleTable>;
 
 /** An adapter with everything that a Casbin enforcer can ask for. */
 export interface CasbinAdapter extends BatchAdapter, UpdatableAdapter, FilteredAdapter {
@@ -60,7 +89,11 @@ export interface CasbinAdapter extends BatchAdapter, UpdatableAdapter, FilteredA
   enabledFiltered(enabled: boolean): void;
 }
 
-type HardenedAdapterClass = new (connection: Connection, table: string, check: CheckRules) => CasbinAdapter;
+type HardenedAdapterClass = new (
+  connection: Connection,
+  findTable: FindTable,
+  check: CheckRules,
+) => CasbinAdapter;
 
 let loaded: HardenedAdapterClass | undefined;
 
@@ -73,15 +106,15 @@ function loadHardenedAdapter(): HardenedAdapterClass {
 function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
   return class HardenedAdapter extends StockAdapter implements CasbinAdapter {
     readonly #connection: Connection;
-    readonly #table: string;
+    readonly #findTable: FindTable;
     readonly #check: CheckRules;
     #loadedPart = false;
     #alwaysFiltered = false;
 
-    constructor(connection: Connection, table: string, check: CheckRules) {
+    constructor(connection: Connection, findTable: FindTable, check: CheckRules) {
       super({ migrate: false, dbClient: (execute) => connection.run(execute) });
       this.#connection = connection;
-      this.#table = table;
+      this.#findTable = findTable;
       this.#check = check;
     }
 
@@ -98,7 +131,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     override async loadPolicy(model: Model): Promise<void> {
       // Until it has succeeded: the enforcer has cleared its model by now, and saving that would empty the table.
       this.#loadedPart = true;
-      await this.#connection.run((client) => loadRules(client, this.#table, model, this.#check));
+      await loadRules(this.#connection, await this.#findTable(), model, this.#check);
       this.#loadedPart = false;
     }
 
@@ -106,12 +139,13 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     override async loadFilteredPolicy(model: Model, filter?: PolicyFilter | null): Promise<void> {
       if (!filter) return this.loadPolicy(model);
       this.#loadedPart = true;
-      await this.#connection.run((client) => loadRules(client, this.#table, model, this.#check, filter));
+      await loadRules(this.#connection, await this.#findTable(), model, this.#check, filter);
     }
 
     /** Makes the table hold what the model holds, and nothing else; other writers wait meanwhile. Returns true. */
     override async savePolicy(model: Model): Promise<boolean> {
-      await this.#connection.atomically((client) => replaceRules(client, this.#table, rulesOf(model)));
+      const table = await this.#findTable();
+      await this.#connection.atomically((client) => replaceRules(client, table, rulesOf(model)));
       return true;
     }
 
@@ -122,7 +156,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     /** Adds the rules that are not stored yet, all or none. Safe beside others who add the same. */
     async addPolicies(_section: string, ptype: string, rules: string[][]): Promise<void> {
       const given = rules.map((values) => ({ ptype, values }));
-      await this.#connection.run((client) => insertRules(client, this.#table, given));
+      await insertRules(this.#connection, await this.#findTable(), given);
     }
 
     override removePolicy(section: string, ptype: string, rule: string[]): Promise<void> {
@@ -130,25 +164,22 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     }
 
     /** Removes exactly these rules: no value is a pattern, and an empty one is an empty one. */
-    removePolicies(_section: string, ptype: string, rules: string[][]): Promise<void> {
-      return this.#connection.run((client) =>
-        removeRules(
-          client,
-          this.#table,
-          rules.map((values) => ({ ptype, values })),
-        ),
-      );
+    async removePolicies(_section: string, ptype: string, rules: string[][]): Promise<void> {
+      const table = await this.#findTable();
+      const given = rules.map((values) => ({ ptype, values }));
+      await this.#connection.run((client) => removeRules(client, table, given));
     }
 
     /** Removes what Casbin removes from its model: rules with these values from `fieldIndex` on, `''` for any. */
-    override removeFilteredPolicy(
+    override async removeFilteredPolicy(
       _section: string,
       ptype: string,
       fieldIndex: number,
       ...fieldValues: string[]
     ): Promise<void> {
-      return this.#connection.run((client) =>
-        removeMatchingRules(client, this.#table, ptype, fieldIndex, fieldValues),
+      const table = await this.#findTable();
+      await this.#connection.run((client) =>
+        removeMatchingRules(client, table, ptype, fieldIndex, fieldValues),
       );
     }
 
@@ -156,13 +187,10 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
      * Puts a rule in the place of another. Throws a DatabaseError with code CONFLICT, and changes nothing, when
      * `oldRule` is not stored any more and `newRule` is not either.
      */
-    updatePolicy(_section: string, ptype: string, oldRule: string[], newRule: string[]): Promise<void> {
-      return updateRule(
-        this.#connection,
-        this.#table,
-        { ptype, values: oldRule },
-        { ptype, values: newRule },
-      );
+    async updatePolicy(_section: string, ptype: string, oldRule: string[], newRule: string[]): Promise<void> {
+      const previous = { ptype, values: oldRule };
+      const next = { ptype, values: newRule };
+      await updateRule(this.#connection, await this.#findTable(), previous, next);
     }
   };
 }

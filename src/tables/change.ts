@@ -4,50 +4,46 @@ import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { DatabaseError } from '../errors.ts';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
 import type { Connection } from './adapter-connection.ts';
-import { toParameters, withoutRepetitions, writeRules } from './insert.ts';
+import { lockRules, withoutRepetitions, writeRules } from './insert.ts';
 import { hasFields } from './load.ts';
-import { onRuleTable, requireStorable } from './refusals.ts';
+import { onRuleTable, requireFit, requireStorable } from './refusals.ts';
+import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
 
 /** Deletes exactly these rules; those that are not stored are passed over. */
-export async function removeRules(client: ClientLike, table: string, rules: readonly Rule[]): Promise<void> {
-  const parameters = toParameters(rules);
-  await onRuleTable(table, rules, () => client.query(removeGiven(table), parameters));
+export async function removeRules(
+  client: ClientLike,
+  table: RuleTable,
+  rules: readonly Rule[],
+): Promise<void> {
+  const given = table.give(withoutRepetitions(rules));
+  await onRuleTable(table.sql, rules, () => client.query(removeGiven(table, given), [...given.arrays]));
 }
 
 /** Deletes the rules of `ptype` that have these values from `fieldIndex` on; see {@link hasFields}. */
 export async function removeMatchingRules(
   client: ClientLike,
-  table: string,
+  table: RuleTable,
   ptype: string,
   fieldIndex: number,
   values: readonly string[],
 ): Promise<void> {
-  const condition = hasFields(ptype, fieldIndex, values);
+  const condition = hasFields(table, ptype, fieldIndex, values);
   if (condition === null) return;
   requireStorable([{ ptype, values }]);
-  await onRuleTable(table, [], () =>
-    client.query(remove(table, `select id from ${table} where ${condition.sql} order by id for update`), [
-      ...condition.parameters,
-    ]),
-  );
+  const matching = `from ${table.sql} stored where ${condition.sql}`;
+  await onRuleTable(table.sql, [], () => client.query(remove(table, matching), [...condition.parameters]));
 }
 
-function removeGiven(table: string): string {
-  const stored = `
-      select stored.id
-      from ${table} stored
-      join unnest($1::text[], $2::text[]) as given (ptype, document)
-      on stored.ptype = given.ptype
-      and stored.rule = given.document::jsonb
-      order by stored.id
-      for update of stored`;
-  return remove(table, stored);
+function removeGiven(table: RuleTable, given: GivenRules): string {
+  return remove(table, `from ${table.sql} stored join ${givenRules(given)} on ${given.isSame('stored')}`);
 }
 
 // Locked in one order, by their ids, by all who remove: else two of them would each wait for a row that the other
 // has locked.
-function remove(table: string, idsInOrder: string): string {
-  return `delete from ${table} where id in (${idsInOrder})`;
+function remove({ sql, identity }: RuleTable, stored: string): string {
+  return `
+    delete from ${sql}
+    where ${identity} in (select stored.${identity} ${stored} order by stored.${identity} for update of stored)`;
 }
 
 /**
@@ -59,11 +55,12 @@ function remove(table: string, idsInOrder: string): string {
  */
 export async function updateRule(
   connection: Connection,
-  table: string,
+  table: RuleTable,
   previous: Rule,
   next: Rule,
 ): Promise<void> {
   requireStorable([previous, next]);
+  requireFit(table, [next]);
   if (ruleKey(previous) === ruleKey(next)) return;
   const attempt = () => connection.atomically((client) => replaceRule(client, table, previous, next));
   // What somebody committed while the first attempt waited for them is visible to a second one only.
@@ -78,13 +75,11 @@ function isPossibleRace(error: unknown): boolean {
   return isConflict || errorCode(error) === SQLSTATE.UNIQUE_VIOLATION;
 }
 
-async function replaceRule(client: ClientLike, table: string, previous: Rule, next: Rule): Promise<void> {
-  const { rows } = await onRuleTable(table, [previous, next], () =>
-    client.query(moveOrDelete(table), [
-      previous.ptype,
-      JSON.stringify(previous.values),
-      JSON.stringify(next.values),
-    ]),
+async function replaceRule(client: ClientLike, table: RuleTable, previous: Rule, next: Rule): Promise<void> {
+  if (!table.isUnique) await lockRules(client, table, [previous, next]);
+  const given = table.give([previous, next]);
+  const { rows } = await onRuleTable(table.sql, [previous, next], () =>
+    client.query(moveOrDelete(table, given), [...given.arrays]),
   );
   if (rows[0].settled) return;
   throw new DatabaseError(
@@ -94,25 +89,27 @@ async function replaceRule(client: ClientLike, table: string, previous: Rule, ne
   );
 }
 
-function moveOrDelete(table: string): string {
+function moveOrDelete({ sql, written }: RuleTable, given: GivenRules): string {
+  const isPrevious = `given.n = 1 and ${given.isSame('stored')}`;
+  const isNext = `given.n = 2 and ${given.isSame('stored')}`;
   return `
-    with present as (
-      select from ${table}
-      where ptype = $1
-      and rule = $3::jsonb
+    with given as (
+      select * from ${givenRules(given)}
+    ), present as (
+      select from ${sql} stored join given on ${isNext}
     ), updated as (
-      update ${table}
-      set rule = $3::jsonb
-      where ptype = $1
-      and rule = $2::jsonb
+      update ${sql} stored
+      set (${written}) = (select ${given.values} from given where given.n = 2)
+      from given
+      where ${isPrevious}
       and not exists (select from present)
-      returning id
+      returning 1
     ), deleted as (
-      delete from ${table}
-      where ptype = $1
-      and rule = $2::jsonb
+      delete from ${sql} stored
+      using given
+      where ${isPrevious}
       and exists (select from present)
-      returning id
+      returning 1
     )
     select exists (select from present)
       or exists (select from updated)
@@ -133,12 +130,17 @@ export function rulesOf(model: Model): Rule[] {
  *
  * It takes several statements: the caller sees to a transaction.
  */
-export async function replaceRules(client: ClientLike, table: string, rules: readonly Rule[]): Promise<void> {
+export async function replaceRules(
+  client: ClientLike,
+  table: RuleTable,
+  rules: readonly Rule[],
+): Promise<void> {
   const distinct = withoutRepetitions(rules);
-  await onRuleTable(table, rules, async () => {
+  requireFit(table, distinct);
+  await onRuleTable(table.sql, rules, async () => {
     // Two savers at once would each delete what they see, and together leave a mixture.
-    await client.query(`lock table ${table} in share row exclusive mode`);
-    await client.query(`delete from ${table}`);
+    await client.query(`lock table ${table.sql} in share row exclusive mode`);
+    await client.query(`delete from ${table.sql}`);
   });
   await writeRules(client, table, distinct);
 }

@@ -7,7 +7,7 @@ import type { Migrations } from '../migrator/migration.ts';
 import { removeDuplicates } from '../migrator/takeover.ts';
 import { formatRule, formatText, type Rule } from '../policy/rule.ts';
 import type { RowId, TakeoverReport } from '../report.ts';
-import { type GivenRules, type RuleTable, readNumber, type SpelledRules } from './rule-table.ts';
+import { type GivenRules, type RuleTable, readNumber, type SpelledRules, selectById } from './rule-table.ts';
 
 /** A column that holds a value of a rule, or its ptype. */
 export interface ValueColumn {
@@ -124,6 +124,10 @@ export class ColumnsTable implements RuleTable {
     return this.#identityType === 'bigint' ? readNumber(id) : String(id);
   }
 
+  selectRows(ids: readonly RowId[]): string {
+    return selectById(this, ids);
+  }
+
   ptype(row: string): string {
     return `${row}.${this.#ptype.name}`;
   }
@@ -237,10 +241,10 @@ export class ColumnsTable implements RuleTable {
     return this.#indexes.some(({ columns }) => names.every((name, position) => columns[position] === name));
   }
 
-  findUnfit(rules: readonly Rule[]): Problem[] {
+  findUnfit(rules: readonly (Rule & { readonly at?: string })[]): Problem[] {
     return rules.flatMap((rule, index) =>
       this.#unfitnessOf(rule).map((message): Problem => {
-        return { code: 'RULE_DOES_NOT_FIT_TABLE', at: `rule ${index + 1}`, message };
+        return { code: 'RULE_DOES_NOT_FIT_TABLE', at: rule.at ?? `rule ${index + 1}`, message };
       }),
     );
   }

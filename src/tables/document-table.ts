@@ -1,4 +1,5 @@
 import { casbin } from '../../migrations/0001_casbin.ts';
+import { joinedLine } from '../casbin/distortion.ts';
 import type { RuleRow } from '../casbin/rule-row.ts';
 import { quoteTable } from '../database/catalog.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
@@ -6,7 +7,8 @@ import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migrator/migration.ts';
 import { takeOver } from '../migrator/takeover.ts';
 import type { Rule } from '../policy/rule.ts';
-import { type GivenRules, type RuleTable, readNumber, type SpelledRules } from './rule-table.ts';
+import type { RowId } from '../report.ts';
+import { type GivenRules, type RuleTable, readNumber, type SpelledRules, selectById } from './rule-table.ts';
 
 /** casbin-pg-adapter's: a rule is an array of texts, and the stock schema has an index on each of its values. */
 export class DocumentTable implements RuleTable {
@@ -44,6 +46,10 @@ export class DocumentTable implements RuleTable {
       ptype: typeof ptype === 'string' ? ptype : null,
       rule,
     };
+  }
+
+  selectRows(ids: readonly RowId[]): string {
+    return selectById(this, ids);
   }
 
   ptype(row: string): string {
@@ -87,8 +93,8 @@ export class DocumentTable implements RuleTable {
     return [];
   }
 
-  stockLines({ ptype, values }: Rule): string[] {
-    return [[ptype, ...values].join(', ')];
+  stockLines(rule: Rule): readonly string[] {
+    return joinedLine(rule);
   }
 }
 

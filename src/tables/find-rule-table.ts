@@ -3,14 +3,14 @@ import type { ClientLike } from '../database/client.ts';
 import { DatabaseError } from '../errors.ts';
 import { ColumnsTable, futureColumnsTable, type TableIndex, type ValueColumn } from './columns-table.ts';
 import { DocumentTable } from './document-table.ts';
-import { type Layout, type RuleTable, USUAL_NAMES } from './rule-table.ts';
+import { type RuleTable, type RuleTableOptions, USUAL_NAMES } from './rule-table.ts';
 
 /** Which rule table is meant; all of it may be left to a look at what is there. */
-export interface TableChoice {
-  readonly name?: string | undefined;
-  readonly layout?: Layout | undefined;
-  /** Whether a bootstrap removes rules that are stored more than once. */
-  readonly duplicates?: 'report' | 'remove' | undefined;
+export type TableChoice = Partial<RuleTableOptions>;
+
+/** The choice that an option makes. */
+export function toTableChoice(given: string | RuleTableOptions | undefined): TableChoice {
+  return typeof given === 'string' ? { name: given } : { ...given };
 }
 
 /** The rule table of an application. */
@@ -18,8 +18,6 @@ export interface FoundTable {
   /** Where it is missing, the one that a bootstrap makes. */
   readonly table: RuleTable;
   readonly isMissing: boolean;
-  /** What to tell about another table that rules could be in; null where there is none. */
-  readonly doubt: string | null;
 }
 
 /**
@@ -36,7 +34,7 @@ export async function findRuleTable(
 ): Promise<FoundTable> {
   const names = choice.name === undefined ? USUAL_NAMES : [choice.name];
   const shapes = await readShapes(client, names, schema);
-  if (choice.name !== undefined) return findNamed(shapes[0], choice.name, schema, choice);
+  if (choice.name !== undefined) return findNamed(shapes[0], schema, choice);
   const recognised = shapes.flatMap((shape) => {
     const table = recognise(shape, choice);
     return table instanceof Misshapen ? [] : { table, isReadable: shape.isReadable };
@@ -45,62 +43,47 @@ export async function findRuleTable(
   const readable = recognised.filter(({ isReadable }) => isReadable);
   const candidates = (readable.length > 0 ? readable : recognised).map(({ table }) => table);
   const [only] = candidates;
-  if (only !== undefined && candidates.length === 1) return { table: only, isMissing: false, doubt: null };
-  return candidates.length > 1 ? choose(client, candidates) : makeDefault(shapes, schema, choice.layout);
+  if (only !== undefined && candidates.length === 1) return { table: only, isMissing: false };
+  return candidates.length > 1 ? choose(client, candidates) : findNone(shapes, schema, choice);
 }
 
-/** Without a rule table, the one of the stock adapter is made; what else has its name is for others to refuse. */
-function makeDefault(shapes: readonly Shape[], schema: string | undefined, layout: Layout = 'document') {
-  const name = layout === 'document' ? 'casbin' : 'casbin_rule';
+/** Without a rule table, one is made; what else has its name is for others to refuse. */
+function findNone(shapes: readonly Shape[], schema: string | undefined, choice: TableChoice): FoundTable {
+  const { name } = expectTable(choice, schema);
   const present = shapes.find((shape) => shape.name === name);
-  const table = makeTable(name, present?.schema ?? schema, layout);
-  return { table, isMissing: present === undefined, doubt: null };
+  return { table: expectTable(choice, present?.schema ?? schema), isMissing: present === undefined };
 }
 
-function findNamed(
-  shape: Shape | undefined,
-  name: string,
-  schema: string | undefined,
-  choice: TableChoice,
-): FoundTable {
-  if (shape === undefined) {
-    const made = choice.layout ?? (name === 'casbin' ? 'document' : 'columns');
-    return { table: makeTable(name, schema, made), isMissing: true, doubt: null };
-  }
+function findNamed(shape: Shape | undefined, schema: string | undefined, choice: TableChoice): FoundTable {
+  if (shape === undefined) return { table: expectTable(choice, schema), isMissing: true };
   const table = recognise(shape, choice);
-  if (!(table instanceof Misshapen)) return { table, isMissing: false, doubt: null };
+  if (!(table instanceof Misshapen)) return { table, isMissing: false };
   throw new DatabaseError(
     'TABLE_SHAPE',
     `Table ${quoteTable(shape.name, shape.schema)} is not a rule table: ${table.reasons.join('; ')}. Nothing was changed. Name another one by the table option, or bring this one into that shape.`,
   );
 }
 
-/** The table as this library makes it. */
-function makeTable(name: string, schema: string | undefined, layout: Layout): RuleTable {
-  return layout === 'document' ? new DocumentTable(name, schema) : futureColumnsTable(name, schema);
+/** The table that is made where the database has none. */
+export function expectTable({ name, layout }: TableChoice, schema: string | undefined): RuleTable {
+  const chosen = layout ?? (name === undefined || name === 'casbin' ? 'document' : 'columns');
+  if (chosen === 'document') return new DocumentTable(name, schema);
+  return futureColumnsTable(name ?? 'casbin_rule', schema);
 }
 
-/** Chooses the only one that holds rules. */
+/**
+ * Chooses the only one that holds rules. An empty `casbin` beside it is refused too: it may be the one that the
+ * application reads by now, or one that an earlier release of this library made.
+ */
 async function choose(client: ClientLike, candidates: readonly RuleTable[]): Promise<FoundTable> {
   const { rows } = await client.query(
     `select array_to_json(array[${candidates.map(({ sql }) => `exists (select from ${sql})`).join(', ')}]) as filled`,
   );
   const filled: boolean[] = rows[0]?.filled ?? [];
-  const full = candidates.filter((_, index) => filled[index]);
-  const [table] = full;
-  if (table === undefined || full.length > 1)
-    throw await ambiguous(client, full.length > 1 ? full : candidates);
-  const empty = candidates.filter((candidate) => candidate !== table);
-  return { table, isMissing: false, doubt: describeDoubt(table, empty) };
-}
-
-function describeDoubt(table: RuleTable, empty: readonly RuleTable[]): string {
-  const list = empty.map(({ sql }) => sql).join(' and ');
-  const is = empty.length === 1 ? 'is' : 'are';
-  const trap = empty.some(({ name }) => name === 'casbin')
-    ? ` An earlier release of casbin-bootstrap may have made "casbin", as it knew no other table: if no application reads it, drop it.`
-    : '';
-  return `${table.sql} is used, as the rules are there; ${list} ${is} empty. Say which one the application reads, as in ${option(table)}.${trap}`;
+  const [table, ...others] = candidates.filter((_, index) => filled[index]);
+  const isClear = candidates.every(({ name }) => name !== 'casbin') || table?.name === 'casbin';
+  if (table !== undefined && others.length === 0 && isClear) return { table, isMissing: false };
+  throw await ambiguous(client, table !== undefined && others.length > 0 ? [table, ...others] : candidates);
 }
 
 async function ambiguous(client: ClientLike, tables: readonly RuleTable[]): Promise<DatabaseError> {
@@ -110,7 +93,7 @@ async function ambiguous(client: ClientLike, tables: readonly RuleTable[]): Prom
   const counts: number[] = rows[0]?.counts ?? [];
   const list = tables.map(({ sql }, index) => `${sql} (${describeCount(counts[index] ?? 0)})`).join(' and ');
   const trap = tables.some(({ name }) => name === 'casbin')
-    ? ' An earlier release of casbin-bootstrap wrote to "casbin", whichever table the application reads.'
+    ? ' Earlier releases of casbin-bootstrap made and filled "casbin", whichever table the application reads: if no application reads it, drop it.'
     : '';
   const options = tables.map(option).join(' or ');
   return new DatabaseError(

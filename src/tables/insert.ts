@@ -2,40 +2,61 @@ import { isRuleValues } from '../casbin/rule-row.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Rule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
+import type { Connection } from './adapter-connection.ts';
 import { withoutIndexes } from './indexes.ts';
-import { onRuleTable, requireStorable } from './refusals.ts';
+import { onRuleTable, requireFit, requireStorable } from './refusals.ts';
+import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
 
 /**
- * Inserts the rules that the table does not hold yet, with ids in the order given, in one statement. Others may
- * insert the same rules at the same moment, in any order: each is stored once, and nobody ends in a deadlock.
+ * Inserts the rules that the table does not hold yet, with ids in the order given. Others may insert the same rules at
+ * the same moment, in any order: each is stored once, and nobody ends in a deadlock. It is one statement where the
+ * table is unique; else the rules are locked before.
  *
- * `table` is the quoted name. Throws an InvalidOptionsError for a value that can't be stored, and a DatabaseError
- * for a rule too long for the index, or a table that is missing or not unique on (ptype, rule).
+ * Throws an InvalidOptionsError for a value that can't be stored, and a DatabaseError for a rule too long for the
+ * index, or a table that is missing or lacks the uniqueness that it should have.
  */
-export async function insertRules(client: ClientLike, table: string, rules: readonly Rule[]): Promise<void> {
-  const parameters = [...toParameters(rules), table];
-  await onRuleTable(table, rules, () => client.query(insertMissing(table), parameters));
+export async function insertRules(
+  connection: Connection,
+  table: RuleTable,
+  rules: readonly Rule[],
+): Promise<void> {
+  const distinct = withoutRepetitions(rules);
+  requireFit(table, distinct);
+  const given = table.give(distinct);
+  const insert = (client: ClientLike, locked: string) =>
+    onRuleTable(table.sql, distinct, () =>
+      client.query(
+        insertMissing(table, given, locked),
+        locked === '' ? [...given.arrays] : [...given.arrays, table.sql],
+      ),
+    );
+  if (table.isUnique) {
+    const locked = locksOfMissing(given, `$${given.arrays.length + 1}`, 2);
+    await connection.run((client) => insert(client, locked));
+  } else {
+    // In a statement of their own: a statement sees nothing that was committed while it waited.
+    await connection.atomically(async (client) => {
+      await onRuleTable(table.sql, distinct, () => lockRules(client, table, distinct));
+      await insert(client, '');
+    });
+  }
 }
 
 // The sort has read everything before the first rule is written, so each lock is held by then.
-function insertMissing(table: string): string {
+function insertMissing(table: RuleTable, given: GivenRules, locked: string): string {
   return `
     with missing as materialized (
-      select given.n, given.ptype, given.document
-      from unnest($1::text[], $2::text[]) with ordinality as given (ptype, document, n)
-      where not exists (
-        select from ${table} stored
-        where stored.ptype = given.ptype
-        and stored.rule = given.document::jsonb
-      )
-    ),
-    ${locksOfMissing('$3')}
-    insert into ${table} (ptype, rule)
-    select missing.ptype, missing.document::jsonb
-    from missing
-    cross join locked
-    order by missing.n
-    on conflict (ptype, rule) do nothing`;
+      select given.*
+      from ${givenRules(given)}
+      where not exists (select from ${table.sql} stored where ${given.isSame('stored')})
+    )
+    ${locked === '' ? '' : `, ${locked}`}
+    insert into ${table.sql} (${table.written})
+    select ${given.values}
+    from missing given
+    ${locked === '' ? '' : 'cross join locked'}
+    order by given.n
+    ${table.onConflict}`;
 }
 
 /** The first halves of the keys of our locks, so that nobody else's meet them: "csbr" and "csbt" in ASCII. */
@@ -55,10 +76,11 @@ const FEW = 64;
  * inserts a single rule holds nothing that others wait for while it waits.
  *
  * @param table the parameter with the quoted name
+ * @param least how many there must be for any lock: a single rule needs none in a table that is unique
  */
-function locksOfMissing(table: string): string {
+function locksOfMissing({ names }: GivenRules, table: string, least: 1 | 2): string {
   const id = `${table}::regclass::oid`;
-  const key = `hashtext(concat(${id}, ' ', ptype, ' ', document))`;
+  const key = `hashtext(concat_ws(' ', ${id}, ${names}))`;
   return `
     turn as materialized (
       select
@@ -68,7 +90,7 @@ function locksOfMissing(table: string): string {
         end,
         case when count(*) <= ${FEW} then array_agg(distinct ${key} order by ${key}) end as keys
       from missing
-      having count(*) > 1
+      having count(*) >= ${least}
     ),
     locked as materialized (
       select count(pg_advisory_xact_lock(${RULES}, key))
@@ -94,39 +116,48 @@ const MANY = 1_000;
  */
 export async function seedRules(
   client: ClientLike,
-  table: string,
+  table: RuleTable,
   rules: readonly Rule[],
   report: (done: number) => void = () => {},
 ): Promise<Rule[]> {
   requireStorable(rules);
-  const missing = await onRuleTable(table, rules, () => findMissing(client, table, rules));
+  const find = (given: readonly Rule[]) =>
+    onRuleTable(table.sql, rules, () => findMissing(client, table, given));
+  let missing = await find(rules);
   if (missing.length === 0) return [];
+  if (!table.isUnique) {
+    await client.query(`lock table ${table.sql} in share row exclusive mode`);
+    missing = await find(missing);
+  }
   const existing = rules.length - missing.length;
   const write = (onConflict: string) =>
     writePortions(client, table, missing, onConflict, (done) => report(existing + done));
   if (missing.length >= MANY) {
-    const written = await onRuleTable(table, rules, () => withoutIndexes(client, table, () => write('')));
+    const written = await onRuleTable(table.sql, rules, () =>
+      withoutIndexes(client, table.sql, () => write('')),
+    );
     if (written !== null) return written;
   }
-  await lockRules(client, table, missing);
-  return write(ON_CONFLICT);
+  if (table.isUnique) await lockRules(client, table, missing, 2);
+  return write(table.onConflict);
 }
 
 /** Reads what is stored, so that the server plans no join: on a table that was never analyzed it plans it badly. */
-async function findMissing(client: ClientLike, table: string, rules: readonly Rule[]): Promise<Rule[]> {
+async function findMissing(client: ClientLike, table: RuleTable, rules: readonly Rule[]): Promise<Rule[]> {
   const given = new RuleSet(rules);
   const isStored = new Uint8Array(rules.length);
   const names = new Set(rules.map(({ values }) => values[0]));
   await client.query(
     `declare casbin_bootstrap_stored no scroll cursor for
-     select ptype, rule from ${table} where rule ->> 0 = any ($1::text[])`,
+     select ${table.columns('stored')} from ${table.sql} stored where ${table.value('stored', 0)} = any ($1::text[])`,
     [[...names]],
   );
   for (let count = PORTION; count === PORTION; ) {
     const { rows } = await client.query(`fetch ${PORTION} from casbin_bootstrap_stored`);
-    for (const { ptype, rule } of rows) {
+    for (const row of rows) {
+      const { ptype, rule } = table.read(row);
       // A row that holds no rule is told of by whoever loads the policy.
-      if (isRuleValues(rule)) isStored[given.indexOf({ ptype, values: rule })] = 1;
+      if (ptype !== null && isRuleValues(rule)) isStored[given.indexOf({ ptype, values: rule })] = 1;
     }
     count = rows.length;
   }
@@ -135,17 +166,25 @@ async function findMissing(client: ClientLike, table: string, rules: readonly Ru
   return rules.filter((rule, position) => isStored[position] === 0 && given.indexOf(rule) === position);
 }
 
-/** Has others wait who insert the same rules by {@link insertRules}, and waits for those who did; see {@link locksOfMissing}. */
-async function lockRules(client: ClientLike, table: string, rules: readonly Rule[]): Promise<void> {
+/**
+ * Has others wait who insert the same rules by {@link insertRules}, and waits for those who did; see
+ * {@link locksOfMissing}.
+ */
+export async function lockRules(
+  client: ClientLike,
+  table: RuleTable,
+  rules: readonly Rule[],
+  least: 1 | 2 = 1,
+): Promise<void> {
   // One more than few stands for all.
-  const [ptypes, documents] = toDocuments(rules.slice(0, FEW + 1));
+  const given = table.give(rules.slice(0, FEW + 1));
   await client.query(
     `with missing as (
-      select * from unnest($1::text[], $2::text[]) as given (ptype, document)
+      select * from ${givenRules(given)}
     ),
-    ${locksOfMissing('$3')}
+    ${locksOfMissing(given, `$${given.arrays.length + 1}`, least)}
     select from locked`,
-    [ptypes, documents, table],
+    [...given.arrays, table.sql],
   );
 }
 
@@ -153,16 +192,17 @@ async function lockRules(client: ClientLike, table: string, rules: readonly Rule
  * Writes rules into a table that holds none of them, in their order. Nobody else can write it: the caller sees to
  * that, and to a transaction.
  */
-export async function writeRules(client: ClientLike, table: string, rules: readonly Rule[]): Promise<void> {
+export async function writeRules(
+  client: ClientLike,
+  table: RuleTable,
+  rules: readonly Rule[],
+): Promise<void> {
   await writePortions(client, table, rules);
 }
 
-/** Somebody else may insert one meanwhile. */
-const ON_CONFLICT = 'on conflict (ptype, rule) do nothing';
-
 async function writePortions(
   client: ClientLike,
-  table: string,
+  table: RuleTable,
   rules: readonly Rule[],
   onConflict = '',
   report: (done: number) => void = () => {},
@@ -170,7 +210,9 @@ async function writePortions(
   const written: Rule[] = [];
   for (let start = 0; start < rules.length; start += PORTION) {
     const portion = rules.slice(start, start + PORTION);
-    const added = await onRuleTable(table, portion, () => writePortion(client, table, portion, onConflict));
+    const added = await onRuleTable(table.sql, portion, () =>
+      writePortion(client, table, portion, onConflict),
+    );
     for (const rule of added) written.push(rule);
     report(start + portion.length);
   }
@@ -180,47 +222,38 @@ async function writePortions(
 /** Which of them it was only travels when it was not all of them: somebody else added one just now. */
 async function writePortion(
   client: ClientLike,
-  table: string,
+  table: RuleTable,
   rules: readonly Rule[],
   onConflict: string,
 ): Promise<readonly Rule[]> {
+  const given = table.give(rules);
   const { rows } = await client.query(
     `with inserted as (
-       insert into ${table} (ptype, rule)
-       select given.ptype, given.document::jsonb
-       from unnest($1::text[], $2::text[]) with ordinality as given (ptype, document, n)
+       insert into ${table.sql} as stored (${table.written})
+       select ${given.values}
+       from ${givenRules(given)}
        order by given.n
        ${onConflict}
-       returning ptype, rule
+       returning ${table.columns('stored')}
      )
-     select count(*)::int as count, case when count(*) < $3 then jsonb_agg(inserted) end as inserted
+     select
+       count(*)::int as count,
+       case when count(*) < $${given.arrays.length + 1} then jsonb_agg(inserted) end as inserted
      from inserted`,
-    [...toDocuments(rules), rules.length],
+    [...given.arrays, rules.length],
   );
   const { count, inserted } = rows[0] ?? { count: 0, inserted: null };
   if (count === rules.length) return rules;
-  return (inserted ?? []).map(({ ptype, rule }: { ptype: string; rule: string[] }) => ({
-    ptype,
-    values: rule,
-  }));
+  const added = new RuleSet(rules);
+  return (inserted ?? []).flatMap((row: Record<string, unknown>) => {
+    const { ptype, rule } = table.read(row);
+    return rules[added.indexOf({ ptype: ptype ?? '', values: rule as string[] })] ?? [];
+  });
 }
-
-/** Rules as parameters for `unnest($1::text[], $2::text[])`: two arrays, however many rules there are. */
-type Documents = [ptypes: string[], documents: string[]];
 
 /** The rules, each once, in their order. Throws an InvalidOptionsError for a value that can't be stored. */
-export function toParameters(rules: readonly Rule[]): Documents {
-  return toDocuments(withoutRepetitions(rules));
-}
-
-/** The same as rules. */
 export function withoutRepetitions(rules: readonly Rule[]): Rule[] {
   requireStorable(rules);
   const given = new RuleSet(rules);
   return rules.filter((rule, position) => given.indexOf(rule) === position);
-}
-
-/** The same for rules that are known to be storable, and none of them twice. */
-export function toDocuments(rules: readonly Rule[]): Documents {
-  return [rules.map(({ ptype }) => ptype), rules.map(({ values }) => JSON.stringify(values))];
 }

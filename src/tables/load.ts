@@ -1,11 +1,25 @@
-import type { Model } from 'casbin';
-import { readStoredRules, type StoredRule } from '../casbin/rule-row.ts';
+import type { Assertion, Model } from 'casbin';
+import { RuleReader, type StoredRule } from '../casbin/rule-row.ts';
+import { addTo } from '../collections.ts';
 import type { ClientLike } from '../database/client.ts';
 import { InvalidOptionsError } from '../errors.ts';
+import type { Connection } from './adapter-connection.ts';
+import type { SelectedRow } from './live-policy.ts';
 import { onRuleTable } from './refusals.ts';
+import type { RuleTable } from './rule-table.ts';
 
-/** Throws for rules that must not get into the model. */
-export type CheckRules = (model: Model, rules: readonly StoredRule[]) => void;
+/** Sees all rules that are about to get into a model, in portions. */
+export interface RuleCheck {
+  read(rules: readonly StoredRule[]): void;
+  /** After all rules. Throws when one of them must not get into the model. */
+  finish(): void;
+}
+
+/** Makes the check for one load. */
+export type CheckRules = (model: Model, table: RuleTable) => RuleCheck;
+
+/** A table with fewer rules is read by one statement; others are read in portions of so many. */
+const PORTION = 10_000;
 
 /**
  * Appends the stored rules to the model, by id, as arrays: they arrive as they were written.
@@ -14,24 +28,83 @@ export type CheckRules = (model: Model, rules: readonly StoredRule[]) => void;
  * before the model is touched when a row holds no rule, and whatever `check` throws.
  */
 export async function loadRules(
-  client: ClientLike,
-  table: string,
+  connection: Connection,
+  table: RuleTable,
   model: Model,
   check: CheckRules,
   filter: PolicyFilter = {},
 ): Promise<void> {
-  const { sql, parameters } = matchesFilter(filter);
-  const { rows } = await onRuleTable(table, [], () =>
-    client.query(`select id, ptype, rule from ${table} where ${sql} order by id`, [...parameters]),
-  );
-  const rules = readStoredRules(rows, table);
-  check(model, rules);
-  for (const { ptype, values } of rules) {
-    // Nobody else has them.
-    model.model
-      .get(ptype.charAt(0))
-      ?.get(ptype)
-      ?.policy.push(values as string[]);
+  const { sql, parameters } = matchesFilter(table, filter);
+  const columns = table.columns('stored');
+  const text = `select ${columns} from ${table.sql} stored where ${sql} order by stored.${table.identity}`;
+  const select = { text, parameters };
+  const loading = new Loading(table, model, check(model, table));
+  await onRuleTable(table.sql, [], async () => {
+    const add: AddRows = (rows) => loading.add(rows);
+    const isLoaded = await connection.run((client) => selectFew(client, select, add));
+    if (!isLoaded) await connection.atomically((client) => selectMany(client, select, add));
+  });
+  loading.finish();
+}
+
+interface Select {
+  readonly text: string;
+  readonly parameters: readonly string[];
+}
+
+type AddRows = (rows: readonly SelectedRow[]) => void;
+
+/** Adds all rows or none. False when there are too many: the next statement may see other rows than this one. */
+async function selectFew(client: ClientLike, { text, parameters }: Select, add: AddRows): Promise<boolean> {
+  const { rows } = await client.query(`${text} limit ${PORTION}`, [...parameters]);
+  if (rows.length === PORTION) return false;
+  add(rows);
+  return true;
+}
+
+/** In a transaction. At any isolation level, a cursor sees the rows of the moment in which it was declared. */
+async function selectMany(client: ClientLike, { text, parameters }: Select, add: AddRows): Promise<void> {
+  await client.query(`declare casbin_bootstrap_load no scroll cursor for ${text}`, [...parameters]);
+  for (let count = PORTION; count === PORTION; ) {
+    const { rows } = await client.query(`fetch ${PORTION} from casbin_bootstrap_load`);
+    add(rows);
+    count = rows.length;
+  }
+  await client.query('close casbin_bootstrap_load');
+}
+
+/** Rules on their way into a model, which stays as it is until all of them have been checked. */
+class Loading {
+  readonly #model: Model;
+  readonly #check: RuleCheck;
+  readonly #reader: RuleReader;
+  /** Joined at the end: an array that grows leaves copies behind, which are garbage of the size of the policy. */
+  readonly #portions = new Map<Assertion, string[][][]>();
+
+  constructor(table: RuleTable, model: Model, check: RuleCheck) {
+    this.#reader = new RuleReader(table);
+    this.#model = model;
+    this.#check = check;
+  }
+
+  add(rows: readonly SelectedRow[]): void {
+    const rules = this.#reader.read(rows);
+    this.#check.read(rules);
+    const portion = new Map<Assertion, string[][]>();
+    for (const { ptype, values } of rules) {
+      const assertion = this.#model.model.get(ptype.charAt(0))?.get(ptype);
+      // Nobody else has the values.
+      if (assertion !== undefined) addTo(portion, assertion, values as string[]);
+    }
+    for (const [assertion, policy] of portion) addTo(this.#portions, assertion, policy);
+  }
+
+  finish(): void {
+    this.#reader.requireReadable();
+    this.#check.finish();
+    for (const [assertion, portions] of this.#portions) {
+      assertion.policy = assertion.policy.concat(...portions);
+    }
   }
 }
 
@@ -43,22 +116,22 @@ export async function loadRules(
  */
 export type PolicyFilter = Readonly<Record<string, readonly (string | null | undefined)[]>>;
 
-/** A condition on the table's `ptype` and `rule`, with its parameters. */
+/** A condition on a row `stored` of the table, with its parameters. */
 export interface Condition {
   readonly sql: string;
   readonly parameters: readonly string[];
 }
 
 /** The rules that the filter lets in. Throws an InvalidOptionsError when it has another shape. */
-function matchesFilter(filter: PolicyFilter): Condition {
+function matchesFilter(table: RuleTable, filter: PolicyFilter): Condition {
   const parameters: string[] = [];
   const kinds = Object.entries(filter).map(([ptype, values]) => {
     requireValues(ptype, values);
-    const kind = `ptype = $${parameters.push(ptype)}`;
+    const kind = `${table.ptype('stored')} = $${parameters.push(ptype)}`;
     const tests = values.flatMap((value, position) => {
       if (isAny(value)) return [];
       const [operator, operand] = readPattern(value);
-      return `rule ->> ${position} ${operator} $${parameters.push(operand)}`;
+      return `${table.value('stored', position)} ${operator} $${parameters.push(operand)}`;
     });
     return `(${[kind, ...tests].join(' and ')})`;
   });
@@ -69,7 +142,12 @@ function matchesFilter(filter: PolicyFilter): Condition {
  * The rules of `ptype` with just these values from `fieldIndex` on, as Casbin's Model.removeFilteredPolicy has
  * it: an empty value stands for any, and nothing is a pattern. Null when no rule can be meant.
  */
-export function hasFields(ptype: string, fieldIndex: number, values: readonly string[]): Condition | null {
+export function hasFields(
+  table: RuleTable,
+  ptype: string,
+  fieldIndex: number,
+  values: readonly string[],
+): Condition | null {
   if (values.length === 0) return null;
   const parameters = [ptype];
   const tests: string[] = [];
@@ -78,9 +156,9 @@ export function hasFields(ptype: string, fieldIndex: number, values: readonly st
     const position = fieldIndex + offset;
     // Casbin asks for field -1 when the model has no such field; jsonb would count that from the end.
     if (!Number.isInteger(position) || position < 0) return null;
-    tests.push(`rule ->> ${position} = $${parameters.push(value)}`);
+    tests.push(`${table.value('stored', position)} = $${parameters.push(value)}`);
   }
-  return { sql: ['ptype = $1', ...tests].join(' and '), parameters };
+  return { sql: [`${table.ptype('stored')} = $1`, ...tests].join(' and '), parameters };
 }
 
 type Operator = '=' | '~' | 'like';

@@ -4,6 +4,7 @@ import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
 import { findUnstorable } from '../policy/check.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
 import { shorten } from '../text.ts';
+import type { RuleTable } from './rule-table.ts';
 
 /** The stock adapter's constraint, on `rule` alone: there `g2, a, b` collides with `g, a, b`. */
 const STOCK_CONSTRAINT = 'casbin_uniq_rule';
@@ -92,6 +93,12 @@ export function requireStorable(rules: readonly Rule[]): void {
   // Only strings can be looked into.
   const found = problems.length > 0 ? problems : findUnstorable(placed);
   if (found.length > 0) throw new InvalidOptionsError(found);
+}
+
+/** Throws an InvalidOptionsError with everything that the table has no room for. */
+export function requireFit(table: RuleTable, rules: readonly Rule[]): void {
+  const problems = table.findUnfit(rules);
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 
 /** Casbin's types say string, but JavaScript callers hand it numbers, and it takes them. */

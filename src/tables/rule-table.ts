@@ -1,4 +1,4 @@
-import type { RuleRow } from '../casbin/rule-row.ts';
+import type { RowSource } from '../casbin/rule-row.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migrator/migration.ts';
@@ -7,6 +7,21 @@ import type { RowId, TakeoverReport } from '../report.ts';
 
 /** How a rule table keeps its rules: `ptype, rule jsonb`, or `ptype, v0 … vN`. */
 export type Layout = 'document' | 'columns';
+
+/** Which table the rules are in, and how. */
+export interface RuleTableOptions {
+  readonly name: string;
+  /**
+   * `document` is `ptype, rule jsonb`, as of casbin-pg-adapter; `columns` is `ptype, v0 … vN`, as of most others.
+   * Default: what the table has. For one that is missing: `document` for the name `casbin`, `columns` for any other.
+   */
+  readonly layout?: 'document' | 'columns';
+  /**
+   * What a bootstrap does about a rule that is stored more than once in a table of columns: `report` warns of it,
+   * `remove` keeps the first row of each. Default: `report`. casbin-pg-adapter's table can't hold a rule twice.
+   */
+  readonly duplicates?: 'report' | 'remove';
+}
 
 /** The names that adapters give their tables; casbin-pg-adapter's comes first, as it is the one that we make. */
 export const USUAL_NAMES = ['casbin', 'casbin_rule', 'casbin_rules', 'policies'] as const;
@@ -17,13 +32,11 @@ export const USUAL_NAMES = ['casbin', 'casbin_rule', 'casbin_rules', 'policies']
  *
  * A `row` is the alias of a row of the table.
  */
-export interface RuleTable {
+export interface RuleTable extends RowSource {
   readonly layout: Layout;
   readonly name: string;
   /** Undefined where the connection's search_path finds it. */
   readonly schema: string | undefined;
-  /** Its name as SQL. */
-  readonly sql: string;
   /** The column that tells rows apart, and orders them; `ctid` in a table without a unique `id`. */
   readonly identity: 'id' | 'ctid';
   /** Whether the table itself refuses a rule that is stored already. */
@@ -37,10 +50,8 @@ export interface RuleTable {
    */
   takeOver(trx: AnyTransaction): Promise<TakeoverReport | null>;
 
-  /** What to select of a row, for {@link read}. */
+  /** What to select of a row, for `read`. */
   columns(row: string): string;
-  /** A selected row in the common shape. */
-  read(row: Record<string, unknown>): RuleRow;
   ptype(row: string): string;
   /** The value at a position; null, or `''`, where a rule has none. */
   value(row: string, position: number): string;
@@ -61,10 +72,10 @@ export interface RuleTable {
   /** An index that would make {@link rowsWith} quick for first values, as SQL; null where there is one. */
   readonly missingIndex: string | null;
 
-  /** What the table has no room for; `at` is the position in the list. */
-  findUnfit(rules: readonly Rule[]): Problem[];
+  /** What the table has no room for; `at` is the place of the rule, else its position in the list. */
+  findUnfit(rules: readonly (Rule & { readonly at?: string })[]): Problem[];
   /** The lines that stock adapters on such a table make of a rule, and hand to Casbin's own loader. */
-  stockLines(rule: Rule): string[];
+  stockLines(rule: Rule): readonly string[];
 }
 
 /** Rules as parameters: some arrays of texts, of one length, however many rules there are. */
@@ -94,13 +105,13 @@ export function givenRules({ arrays, names }: Pick<GivenRules, 'arrays' | 'names
   return `unnest(${parameters.join(', ')}) with ordinality as given (${names}, n)`;
 }
 
-/** How many rows a statement in a message names. */
-const SHOWN_ROWS = 20;
-
-/** A statement that shows the rows, at most 20 of them, for a message. */
-export function selectRows({ sql, identity }: RuleTable, ids: readonly RowId[]): string {
-  const shown = ids.slice(0, SHOWN_ROWS).map(literal).join(', ');
-  return `select ${identity === 'ctid' ? 'ctid, *' : '*'} from ${sql} where ${identity} in (${shown})`;
+/** A statement that shows rows by their ids, for a message. */
+export function selectById(
+  { sql, identity }: Pick<RuleTable, 'sql' | 'identity'>,
+  ids: readonly RowId[],
+): string {
+  const columns = identity === 'ctid' ? 'ctid, *' : '*';
+  return `select ${columns} from ${sql} where ${identity} in (${ids.map(literal).join(', ')})`;
 }
 
 function literal(id: RowId): string {

@@ -1,10 +1,12 @@
 import type { Model } from 'casbin';
-import { readAsStockAdapter } from '../casbin/distortion.ts';
+import { joinedLine, readAsStockAdapter } from '../casbin/distortion.ts';
 import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
+import { addTo } from '../collections.ts';
 import { formatRule } from '../policy/rule.ts';
-import type { RuleSet } from '../policy/rule-set.ts';
+import { RuleSet } from '../policy/rule-set.ts';
 import type { IntegrityFinding } from '../report.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
 
 /**
  * Whether each stored rule can be read back as written, by our adapter and by the stock one.
@@ -15,16 +17,25 @@ import type { IntegrityFinding } from '../report.ts';
 export function checkIntegrity(
   model: Model,
   live: readonly StoredRule[],
-  { defined, stockLoadable }: { readonly defined: RuleSet; readonly stockLoadable: boolean },
+  { defined, stockLoadable, ruleTable }: IntegrityOptions,
 ): IntegrityFinding[] {
   const lengths = ruleLengthsOf(model);
+  const linesOf = (rule: StoredRule) => ruleTable?.stockLines(rule) ?? joinedLine(rule);
   return [
     ...live.flatMap((rule) => [
       ...checkRuleShape(rule, lengths),
-      ...checkReading(rule, () => stockLoadable || defined.has(rule)),
+      ...checkReading(rule, linesOf, () => stockLoadable || defined.has(rule)),
     ]),
+    ...(ruleTable?.isUnique === false ? checkRepetition(live) : []),
     ...checkOrder(model, live),
   ];
+}
+
+interface IntegrityOptions {
+  readonly defined: RuleSet;
+  readonly stockLoadable: boolean;
+  /** Default: as of casbin-pg-adapter. */
+  readonly ruleTable?: Pick<RuleTable, 'stockLines' | 'isUnique'> | undefined;
 }
 
 function checkRuleShape(rule: StoredRule, lengths: ReadonlyMap<string, number>): IntegrityFinding[] {
@@ -39,8 +50,12 @@ function checkRuleShape(rule: StoredRule, lengths: ReadonlyMap<string, number>):
   return [finding('warning', rule, message)];
 }
 
-function checkReading(rule: StoredRule, mustLoad: () => boolean): IntegrityFinding[] {
-  const reading = readAsStockAdapter(rule);
+function checkReading(
+  rule: StoredRule,
+  linesOf: (rule: StoredRule) => readonly string[],
+  mustLoad: () => boolean,
+): IntegrityFinding[] {
+  const reading = readAsStockAdapter(rule, () => linesOf(rule));
   if (reading.kind === 'same') return [];
   if (reading.kind === 'unloadable') {
     const message = `Casbin's loader throws on "${formatRule(rule)}", so an application with the stock adapter can't start: ${reading.reason}. Delete the rule, or store other values.`;
@@ -50,6 +65,28 @@ function checkReading(rule: StoredRule, mustLoad: () => boolean): IntegrityFindi
   const read = values === null ? 'nothing' : `"${formatRule({ ptype: rule.ptype, values })}"`;
   const message = `"${formatRule(rule)}" is stored, and the stock adapter reads ${read} instead. Store other values.`;
   return [finding('warning', rule, message)];
+}
+
+/** Rules that are stored more than once, each with all of its rows. */
+export function findRepeated(live: readonly StoredRule[]): StoredRule[][] {
+  const stored = new RuleSet(live);
+  const rows = new Map<number, StoredRule[]>();
+  for (const [position, rule] of live.entries()) {
+    const first = stored.indexOf(rule);
+    if (first !== position) addTo(rows, first, rule);
+  }
+  return Array.from(rows, ([first, others]) => [...live.slice(first, first + 1), ...others]);
+}
+
+/** Casbin decides by each of them, and whoever deletes one row leaves the others. */
+function checkRepetition(live: readonly StoredRule[]): IntegrityFinding[] {
+  return findRepeated(live).flatMap((rows) => {
+    const [rule] = rows;
+    if (rule === undefined) return [];
+    const ids = rows.map(({ id }) => id);
+    const message = `"${formatRule(rule)}" is stored ${rows.length} times. Delete all rows but one, or have a bootstrap do it: table: { name, duplicates: 'remove' }.`;
+    return [{ ...finding('warning', rule, message), ids }];
+  });
 }
 
 /** Without a priority field, the order of the rows decides, and an update moves no row to where it was. */

@@ -1,17 +1,17 @@
 import type { Model } from 'casbin';
-import { sql } from 'kysely';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { tokensOf } from '../casbin/model.ts';
-import type { StoredRule } from '../casbin/rule-row.ts';
+import { SHOWN_ROWS, type StoredRule } from '../casbin/rule-row.ts';
+import { asClient } from '../database/own-queries.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { formatRule, toRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { RowId, VerificationFailure, VerificationReport } from '../report.ts';
+import { givenRules, type RuleTable } from '../tables/rule-table.ts';
 import { decideAll, decisionOf } from './decide.ts';
 
 /** For more rows no statements are written: they would have to be looked through before they are run. */
 const MOST_MOVED_ROWS = 1_000;
-const SHOWN_ROWS = 20;
 
 /**
  * Says which failures of a report are due to the order of the rows, and what to do about it. Statements are offered
@@ -19,7 +19,12 @@ const SHOWN_ROWS = 20;
  */
 export async function explainRowOrder(
   askFurther: <T>(ask: (trx: AnyTransaction) => Promise<T>) => Promise<T>,
-  { model, configureEnforcer, defined }: Omit<Verified, 'live'>,
+  {
+    model,
+    configureEnforcer,
+    defined,
+    ruleTable,
+  }: Omit<Verified, 'live'> & { readonly ruleTable: RuleTable },
   live: readonly StoredRule[],
   report: VerificationReport,
 ): Promise<VerificationReport> {
@@ -28,9 +33,9 @@ export async function explainRowOrder(
   const { misplaced } = found;
   const definedRows = live.filter((rule) => defined.has(rule));
   const [others, statements] = await askFurther(async (trx) => {
-    const behind = await findRowsBehind(trx, definedRows, misplaced);
+    const behind = await findRowsBehind(trx, ruleTable, definedRows, misplaced);
     const isOffered = behind.length === 0 && misplaced.length <= MOST_MOVED_ROWS;
-    return [behind, isOffered ? await writeStatements(trx, misplaced) : []];
+    return [behind, isOffered ? await writeStatements(trx, ruleTable, misplaced) : []];
   });
   const rowOrder = { advice: advise(found, others, statements), statements };
   return { ...report, failures: found.failures, rowOrder };
@@ -57,50 +62,50 @@ function advise(
 /** The ids of rows that are not defined, and that a defined row would follow if it was moved to the end. */
 async function findRowsBehind(
   trx: AnyTransaction,
+  table: RuleTable,
   definedRows: readonly StoredRule[],
   misplaced: readonly StoredRule[],
 ): Promise<RowId[]> {
   const idsOf = (rules: readonly StoredRule[]) => rules.map(({ id }) => String(id));
-  const { rows } = await sql<{ id: RowId }>`
-    select id
-    from casbin
-    where ptype = any(${[...new Set(misplaced.map(({ ptype }) => ptype))]}::text[])
-    and id > (select id from casbin where id::text = any(${idsOf(misplaced)}::text[]) order by id limit 1)
-    and id::text <> all(${idsOf(definedRows)}::text[])
-    order by id
-    limit ${SHOWN_ROWS + 1}
-  `.execute(trx);
-  return rows.map(({ id }) => id);
+  const [id, first] = [`stored.${table.identity}`, `other.${table.identity}`];
+  const { rows } = await asClient(trx).query(
+    `select ${table.columns('stored')}
+     from ${table.sql} stored
+     where ${table.ptype('stored')} = any($1::text[])
+     and ${id} > (
+       select ${first} from ${table.sql} other where ${first}::text = any($2::text[]) order by ${first} limit 1
+     )
+     and ${id}::text <> all($3::text[])
+     order by ${id}
+     limit ${SHOWN_ROWS + 1}`,
+    [[...new Set(misplaced.map(({ ptype }) => ptype))], idsOf(misplaced), idsOf(definedRows)],
+  );
+  return rows.map((row) => table.read(row).id);
 }
 
 /**
  * By what the rows hold, not by their ids: those that this transaction has inserted are gone when it is rolled back.
- * The server quotes names and values, as only it knows its settings.
+ * The server writes the literals, as only it knows its settings.
  */
-async function writeStatements(trx: AnyTransaction, misplaced: readonly StoredRule[]): Promise<string[]> {
-  const { rows } = await sql<{ remove: string; insert: string }>`
-    select
-      format('delete from %I.%I where (ptype, rule) in (%s);', n.nspname, c.relname, rules.list) as remove,
-      format('insert into %I.%I (ptype, rule) values %s;', n.nspname, c.relname, rules.list) as insert
-    from pg_catalog.pg_class c
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    cross join (
-      select string_agg(format('(%L, %L::jsonb)', ptype, rule), ', ' order by position) as list
-      from unnest(
-        ${misplaced.map(({ ptype }) => ptype)}::text[],
-        ${misplaced.map(({ values }) => toVisibleJson(values))}::text[]
-      ) with ordinality as given (ptype, rule, position)
-    ) rules
-    where c.oid = to_regclass('casbin')
-  `.execute(trx);
-  return rows.flatMap(({ remove, insert }) => ['begin;', remove, insert, 'commit;']);
-}
-
-/** As JSON that shows what it holds, whatever it is printed on. */
-function toVisibleJson(values: readonly string[]): string {
-  return JSON.stringify(values).replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (control) => {
-    return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
+async function writeStatements(
+  trx: AnyTransaction,
+  table: RuleTable,
+  misplaced: readonly StoredRule[],
+): Promise<string[]> {
+  const spelled = table.spell(misplaced);
+  const { rows } = await asClient(trx).query(
+    `select
+       string_agg(${spelled.comparedLiterals}, ', ' order by given.n) as compared,
+       string_agg(${spelled.insertedLiterals}, ', ' order by given.n) as inserted
+     from ${givenRules(spelled)}`,
+    [...spelled.arrays],
+  );
+  return rows.flatMap(({ compared, inserted }) => [
+    'begin;',
+    `delete from ${table.sql} where ${spelled.compared} in (${compared});`,
+    `insert into ${table.sql} (${table.written}) values ${inserted};`,
+    'commit;',
+  ]);
 }
 
 /** Failures that there would be none of, were the defined rules stored in the order in which they are defined. */

@@ -10,6 +10,7 @@ import type {
   VerificationScope,
   VerificationWarning,
 } from '../report.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
 import { compareDecisions, describeMissing, noDifferences } from './compare.ts';
 import { breathe } from './decide.ts';
 import { type FindHolders, findDrift } from './drift.ts';
@@ -33,6 +34,8 @@ export interface Verification {
   readonly strict: boolean;
   /** Whether the stock adapter must be able to load each stored rule. Default: each defined one. */
   readonly stockLoadable?: boolean;
+  /** What they are stored in. Default: a table as of casbin-pg-adapter. */
+  readonly ruleTable?: Pick<RuleTable, 'stockLines' | 'isUnique'>;
 }
 
 /** What is reported when verification is turned off. */
@@ -65,13 +68,13 @@ export async function verifyPolicy(
   const started = performance.now();
   const { model, configureEnforcer, defined, expectations, coverage, warnings, live, scope, strict } =
     verification;
-  const { findHolders, stockLoadable = false } = verification;
+  const { findHolders, stockLoadable = false, ruleTable } = verification;
   // Then the hierarchies are those of the definition, which was checked by itself, and nothing was added.
   const isAsDefined = configureEnforcer === undefined && isSamePolicy(live, defined.rules);
   const structure = isAsDefined
     ? []
     : await checkStructure(model, live, defined.rules, configureEnforcer).finally(breathe);
-  const integrity = [...checkIntegrity(model, live, { defined, stockLoadable }), ...structure];
+  const integrity = [...checkIntegrity(model, live, { defined, stockLoadable, ruleTable }), ...structure];
   const missing = isAsDefined ? [] : defined.without(live);
 
   const decisions =

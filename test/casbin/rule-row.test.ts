@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { findDistorted, readAsStockAdapter } from '../../src/casbin/distortion.ts';
-import { isRuleValues, RuleReader, readStoredRules } from '../../src/casbin/rule-row.ts';
+import { isRuleValues, RuleReader, type RuleRow } from '../../src/casbin/rule-row.ts';
 import { StoredRuleError } from '../../src/errors.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 
@@ -10,7 +10,7 @@ describe('rows', () => {
       { id: 3, ptype: 'p', rule: ['a', 'b'] },
       { id: 1, ptype: 'g', rule: [''] },
     ];
-    expect(readStoredRules(rows, 'casbin')).toEqual([
+    expect(new RuleReader().read(rows)).toEqual([
       { id: 3, ptype: 'p', values: ['a', 'b'] },
       { id: 1, ptype: 'g', values: [''] },
     ]);
@@ -28,21 +28,20 @@ describe('rows', () => {
     expect(isRuleValues(rule)).toBe(is);
   });
 
-  test('that come in portions are counted, those that hold no rule too', () => {
+  test('that come in portions are rules where they hold one, and the others are remembered', () => {
     const reader = new RuleReader();
-    expect(reader.read([{ id: 1, ptype: 'p', rule: ['a'] }])).toBe(1);
-    expect(reader.read([{ id: 2, ptype: 'p', rule: 5 }])).toBe(2);
-    expect(() => reader.finish('casbin')).toThrow(StoredRuleError);
+    expect(reader.read([{ id: 1, ptype: 'p', rule: 5 }])).toEqual([]);
+    expect(reader.read([{ id: 2, ptype: 'p', rule: ['a'] }])).toEqual([{ id: 2, ptype: 'p', values: ['a'] }]);
+    expect(() => reader.requireReadable('casbin')).toThrow(StoredRuleError);
   });
 
   test('share the values of rules that are known', () => {
     const known = { ptype: 'p', values: ['a', 'b'] };
     const reader = new RuleReader(new RuleSet([known]));
-    reader.read([
+    const [one, other] = reader.read([
       { id: 7, ptype: 'p', rule: ['a', 'b'] },
       { id: 8, ptype: 'p', rule: ['a', 'c'] },
     ]);
-    const [one, other] = reader.finish('casbin');
     expect(one).toEqual({ id: 7, ptype: 'p', values: ['a', 'b'] });
     expect(one?.values).toBe(known.values);
     expect(other).toEqual({ id: 8, ptype: 'p', values: ['a', 'c'] });
@@ -80,9 +79,11 @@ describe('rows', () => {
   });
 });
 
-function refusal(rows: Parameters<typeof readStoredRules>[0]): StoredRuleError {
+function refusal(rows: readonly RuleRow[]): StoredRuleError {
+  const reader = new RuleReader();
+  reader.read(rows);
   try {
-    readStoredRules(rows, 'tenant.casbin');
+    reader.requireReadable('tenant.casbin');
   } catch (error) {
     if (error instanceof StoredRuleError) return error;
   }

@@ -2,7 +2,7 @@ import { newModelFromString, Util } from 'casbin';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ConfigureEnforcer } from '../../src/casbin/enforcer.ts';
-import { readLivePolicy } from '../../src/casbin/live-policy.ts';
+import { readLivePolicy } from '../../src/tables/live-policy.ts';
 import { reachableScope, type Scope } from '../../src/casbin/scope.ts';
 import { bootstrapDatabase, definePolicy, verifyDatabase } from '../../src/index.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';

@@ -1,10 +1,11 @@
 import { type RawBuilder, sql } from 'kysely';
+import { RuleReader, type StoredRule } from '../casbin/rule-row.ts';
+import type { Scope } from '../casbin/scope.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
-import { RuleReader, type RuleRow, type StoredRule } from './rule-row.ts';
-import type { Scope } from './scope.ts';
+import type { RuleTable } from './rule-table.ts';
 
 /** How many rows are held at a time beside the rules that were made of those before; more are read in portions. */
 export const READ_PORTION = 10_000;
@@ -19,27 +20,30 @@ const NUL = '\0';
  */
 export async function readLivePolicy(
   trx: AnyTransaction,
+  table: RuleTable,
   scope: Scope,
   known: RuleSet,
   report: ReportDone,
 ): Promise<StoredRule[]> {
-  const query = scope.kind === 'whole' ? selectWhole() : selectReachable(scope);
-  const reader = new RuleReader(known);
-  if (known.rules.length <= READ_PORTION) reader.read((await query.execute(trx)).rows);
+  const query = scope.kind === 'whole' ? selectWhole(table) : selectReachable(table, scope);
+  const reader = new RuleReader(table, known);
+  let rules: StoredRule[] = [];
+  if (known.rules.length <= READ_PORTION) rules = reader.read((await query.execute(trx)).rows);
   else {
     let count = 0;
     for await (const rows of inPortions(trx, query)) {
-      count = reader.read(rows);
+      for (const rule of reader.read(rows)) rules.push(rule);
+      count += rows.length;
       // How many rules there are is not known; at least as many as are defined, most likely.
       report(count, Math.max(known.rules.length, count + 1));
     }
     report(count, count);
   }
-  const rules = await finish(trx, reader);
+  reader.requireReadable();
   if (!isEmptied(scope, rules)) return rules;
-  const other = new RuleReader();
-  other.read((await selectAnyOther().execute(trx)).rows);
-  return [...(await finish(trx, other)), ...rules];
+  const other = reader.read((await selectAnyOther(table).execute(trx)).rows);
+  reader.requireReadable();
+  return [...other, ...rules];
 }
 
 /** Whether what was read has no `p` rule although the table may have some: then Casbin would decide on empty values. */
@@ -47,30 +51,20 @@ export function isEmptied(scope: Scope, rules: readonly Rule[]): boolean {
   return scope.kind === 'reachable' && scope.bySubject && !rules.some(({ ptype }) => ptype === 'p');
 }
 
-async function finish(trx: AnyTransaction, reader: RuleReader): Promise<StoredRule[]> {
-  return reader.finish(reader.hasUnreadable ? await nameRuleTable(trx) : 'casbin');
-}
-
-/** The rule table that the search_path finds, with its schema, for a message. */
-export async function nameRuleTable(trx: AnyTransaction): Promise<string> {
-  const { rows } = await sql<{ name: string }>`
-    select format('%I.%I', n.nspname, c.relname) as name
-    from pg_catalog.pg_class c
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.oid = 'casbin'::regclass
-  `.execute(trx);
-  return rows[0]?.name ?? 'casbin';
-}
+/** A row as it is selected, for the table to read. */
+export type SelectedRow = Record<string, unknown>;
 
 /** A rule that no request can match, if there is one. */
-function selectAnyOther() {
-  return sql<RuleRow>`select id, ptype, rule from casbin where ptype = 'p' limit 1`;
+function selectAnyOther(table: RuleTable) {
+  return sql.raw<SelectedRow>(
+    `select ${table.columns('stored')} from ${table.sql} stored where ${table.ptype('stored')} = 'p' limit 1`,
+  );
 }
 
-async function* inPortions(trx: AnyTransaction, query: ReturnType<typeof selectWhole>) {
+async function* inPortions(trx: AnyTransaction, query: RawBuilder<SelectedRow>) {
   await sql`declare casbin_bootstrap_policy no scroll cursor for ${query}`.execute(trx);
   for (;;) {
-    const { rows } = await sql<RuleRow>`
+    const { rows } = await sql<SelectedRow>`
       fetch ${sql.lit(READ_PORTION)} from casbin_bootstrap_policy
     `.execute(trx);
     yield rows;
@@ -80,41 +74,48 @@ async function* inPortions(trx: AnyTransaction, query: ReturnType<typeof selectW
 }
 
 /** @param condition on the table as a whole: without it, no row is read */
-export function selectWhole(condition = ALWAYS): RawBuilder<RuleRow> {
-  return sql<RuleRow>`select id, ptype, rule from casbin where ${condition} order by id`;
+export function selectWhole(table: RuleTable, condition = ALWAYS): RawBuilder<SelectedRow> {
+  const [columns, name, order] = [table.columns('stored'), table.sql, `stored.${table.identity}`].map(
+    sql.raw,
+  );
+  return sql<SelectedRow>`select ${columns} from ${name} stored where ${condition} order by ${order}`;
 }
 
 const ALWAYS = sql<boolean>`true`;
 
 /**
- * Looks each name up by `rule ->> 0`, which the stock schema has an index on. The `offset 0` keeps the planner
- * from turning the look-ups into a join that reads the whole table, as it does while its statistics are old.
- * Rows without a first value are in the same index, and no enforcer can load them.
+ * Looks up the rules of each name, by an index where the table has one. Rows without a first value are read too, as no
+ * enforcer can load them.
  *
  * @param condition as for {@link selectWhole}
  */
 export function selectReachable(
+  table: RuleTable,
   { names, bySubject }: Extract<Scope, { kind: 'reachable' }>,
   condition = ALWAYS,
-): RawBuilder<RuleRow> {
-  const rulesOfName = sql`lateral (select * from casbin where rule ->> 0 = reached.name offset 0)`;
-  const policyRules = sql`select c.* from casbin c where c.ptype ^@ 'p' and c.rule ->> 0 is not null and ${condition}`;
-  return sql<RuleRow>`
+): RawBuilder<SelectedRow> {
+  const rulesOfName = sql.raw(table.rowsWith(0, 'reached.name'));
+  const [ptype, first, second] = [table.ptype('c'), table.value('c', 0), table.value('c', 1)].map((one) =>
+    sql.raw(one),
+  );
+  const all = sql.raw(table.identity === 'ctid' ? 'c.ctid, c.*' : 'c.*');
+  const policyRules = sql`select ${all} from ${sql.raw(table.sql)} c where ${ptype} ^@ 'p' and ${first} is not null and ${condition}`;
+  return sql<SelectedRow>`
     with recursive reached (name) as (
       select unnest(${names.filter((name) => !name.includes(NUL))}::text[])
       where ${condition}
       union
-      select c.rule ->> 1
+      select ${second}
       from reached
       cross join ${rulesOfName} c
-      where c.ptype ^@ 'g'
+      where ${ptype} ^@ 'g'
     ),
     found as (
-      select c.* from reached cross join ${rulesOfName} c where ${bySubject ? sql`true` : sql`not c.ptype ^@ 'p'`}
+      select c.* from reached cross join ${rulesOfName} c where ${bySubject ? sql`true` : sql`not ${ptype} ^@ 'p'`}
       union all
       ${bySubject ? sql`` : sql`${policyRules} union all`}
-      select c.* from casbin c where c.rule ->> 0 is null and ${condition}
+      select c.* from ${sql.raw(table.rowsWithoutFirst)} c where ${condition}
     )
-    select id, ptype, rule from found order by id
+    select ${sql.raw(table.columns('found'))} from found order by found.${sql.raw(table.identity)}
   `;
 }

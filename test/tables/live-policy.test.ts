@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { nameRuleTable, readLivePolicy } from '../../src/casbin/live-policy.ts';
+import { nameRuleTable, readLivePolicy } from '../../src/tables/live-policy.ts';
 import type { Scope } from '../../src/casbin/scope.ts';
 import { asClient } from '../../src/database/own-queries.ts';
 import type { AnyTransaction } from '../../src/database/transaction.ts';

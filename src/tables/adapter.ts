@@ -6,7 +6,7 @@ import { type ClientLike, checkSource, type PoolLike } from '../database/client.
 import { InvalidOptionsError } from '../errors.ts';
 import { type Connection, connectionOf } from './adapter-connection.ts';
 import { removeMatchingRules, removeRules, replaceRules, rulesOf, updateRule } from './change.ts';
-import { findRuleTable, type TableChoice, toTableChoice } from './find-rule-table.ts';
+import { expectTable, findRuleTable, type TableChoice, toTableChoice } from './find-rule-table.ts';
 import { insertRules } from './insert.ts';
 import { type CheckRules, loadRules, type PolicyFilter } from './load.ts';
 import type { RuleTable, RuleTableOptions } from './rule-table.ts';
@@ -66,9 +66,10 @@ export function createAdapterOf(client: ClientLike, table: RuleTable): CasbinAda
   );
 }
 
-/** Looks for the table at the first call, and again as long as it is missing. */
+/** Looks for the table at the first call, and again as long as it is missing; one that is said in full is known. */
 function tableFinder(connection: Connection, schema: string | undefined, choice: TableChoice): FindTable {
-  let known: RuleTable | undefined;
+  const isKnown = choice.name !== undefined && choice.layout === 'document';
+  let known = isKnown ? expectTable(choice, schema) : undefined;
   return async () => {
     if (known !== undefined) return known;
     const { table, isMissing } = await connection.run((client) => findRuleTable(client, schema, choice));

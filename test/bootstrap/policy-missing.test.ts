@@ -162,7 +162,7 @@ test('the look at the stored rules keeps no lock, which another bootstrap that a
 
   const locked = await withSession(pool, (session) =>
     inWriteTransaction(createKysely(session, options), async (trx) => {
-      await refuseForgottenPolicy(trx, 'public', options);
+      await refuseForgottenPolicy(trx, options);
       const { rows } = await sql`
         select from pg_locks where pid = pg_backend_pid() and relation = 'casbin'::regclass
       `.execute(trx);

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { findDistorted, readAsStockAdapter } from '../../src/casbin/distortion.ts';
-import { isRuleValues, RuleReader, type RuleRow } from '../../src/casbin/rule-row.ts';
+import { isRuleValues, RuleReader } from '../../src/casbin/rule-row.ts';
 import { StoredRuleError } from '../../src/errors.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
+import { DocumentTable } from '../../src/tables/document-table.ts';
+
+const TABLE = new DocumentTable('casbin', 'tenant');
 
 describe('rows', () => {
   test('are rules where they hold one, in their order', () => {
@@ -10,7 +13,7 @@ describe('rows', () => {
       { id: 3, ptype: 'p', rule: ['a', 'b'] },
       { id: 1, ptype: 'g', rule: [''] },
     ];
-    expect(new RuleReader().read(rows)).toEqual([
+    expect(new RuleReader(TABLE).read(rows)).toEqual([
       { id: 3, ptype: 'p', values: ['a', 'b'] },
       { id: 1, ptype: 'g', values: [''] },
     ]);
@@ -29,15 +32,15 @@ describe('rows', () => {
   });
 
   test('that come in portions are rules where they hold one, and the others are remembered', () => {
-    const reader = new RuleReader();
+    const reader = new RuleReader(TABLE);
     expect(reader.read([{ id: 1, ptype: 'p', rule: 5 }])).toEqual([]);
     expect(reader.read([{ id: 2, ptype: 'p', rule: ['a'] }])).toEqual([{ id: 2, ptype: 'p', values: ['a'] }]);
-    expect(() => reader.requireReadable('casbin')).toThrow(StoredRuleError);
+    expect(() => reader.requireReadable()).toThrow(StoredRuleError);
   });
 
   test('share the values of rules that are known', () => {
     const known = { ptype: 'p', values: ['a', 'b'] };
-    const reader = new RuleReader(new RuleSet([known]));
+    const reader = new RuleReader(TABLE, new RuleSet([known]));
     const [one, other] = reader.read([
       { id: 7, ptype: 'p', rule: ['a', 'b'] },
       { id: 8, ptype: 'p', rule: ['a', 'c'] },
@@ -79,11 +82,11 @@ describe('rows', () => {
   });
 });
 
-function refusal(rows: readonly RuleRow[]): StoredRuleError {
-  const reader = new RuleReader();
+function refusal(rows: readonly Record<string, unknown>[]): StoredRuleError {
+  const reader = new RuleReader(TABLE);
   reader.read(rows);
   try {
-    reader.requireReadable('tenant.casbin');
+    reader.requireReadable();
   } catch (error) {
     if (error instanceof StoredRuleError) return error;
   }

@@ -12,6 +12,7 @@ import type { DatabaseError, LockTimeoutError } from '../../src/errors.ts';
 import type { Rule } from '../../src/policy/rule.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
 import type { Seeder } from '../../src/seeding/seeder.ts';
+import { DocumentTable } from '../../src/tables/document-table.ts';
 import { seedRules } from '../../src/tables/insert.ts';
 import { bootstrapTenants } from '../../src/tenants.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
@@ -139,7 +140,7 @@ describe.each(settings)('parsers that an application has changed $where', ({ opt
     try {
       const db = createKysely(new Session(client)).withoutPlugins();
       const seed = (rules: Rule[]) =>
-        inWriteTransaction(db, (trx) => seedRules(asClient(trx), 'casbin', rules));
+        inWriteTransaction(db, (trx) => seedRules(asClient(trx), new DocumentTable(), rules));
       const many = Array.from({ length: 1_100 }, (_, n) => ({ ptype: 'g', values: [`u${n}`, 'user'] }));
       expect(await seed(many)).toEqual(many);
       expect(await seed(many.slice(0, 5))).toEqual([]);

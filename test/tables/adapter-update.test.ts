@@ -128,7 +128,7 @@ it('tries a second time after a race only', async () => {
   let updates = 0;
   const counting = createAdapter({
     query(text, values) {
-      if (text.includes('update "casbin"')) updates += 1;
+      if (text.includes('updated as (')) updates += 1;
       return client.query(text, values);
     },
   });

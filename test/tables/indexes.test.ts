@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Rule } from '../../src/index.ts';
+import { DocumentTable } from '../../src/tables/document-table.ts';
 import { seedRules } from '../../src/tables/insert.ts';
 import { useDatabase } from '../support/database.ts';
 import { createRuleTable, inTransaction, manyRules, unindexableValue } from './rule-table.fixture.ts';
@@ -34,7 +35,7 @@ async function seedAndWatch(client: pg.PoolClient, given: readonly Rule[]): Prom
       return client.query(text, values);
     },
   };
-  return { inserted: await seedRules(watched, 'casbin', given), present };
+  return { inserted: await seedRules(watched, new DocumentTable(), given), present };
 }
 
 async function listIndexes(client: pg.ClientBase | pg.Pool): Promise<string[]> {

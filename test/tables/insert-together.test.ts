@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Rule } from '../../src/index.ts';
 import { createAdapter } from '../../src/tables/adapter.ts';
+import { DocumentTable } from '../../src/tables/document-table.ts';
 import { seedRules } from '../../src/tables/insert.ts';
 import { rbacModel } from '../casbin/models.fixture.ts';
 import { useDatabase } from '../support/database.ts';
@@ -22,7 +23,7 @@ const add = (values: string[][]) => adapter.addPolicies('p', 'p', values);
 
 const seed = (values: string[][]) => {
   const rules = values.map((rule): Rule => ({ ptype: 'p', values: rule }));
-  return inTransaction(pool, (client) => seedRules(client, 'casbin', rules));
+  return inTransaction(pool, (client) => seedRules(client, new DocumentTable(), rules));
 };
 
 /** Runs `work` while somebody has a rule inserted that may not stay. */

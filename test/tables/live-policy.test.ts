@@ -1,14 +1,15 @@
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { Kysely, PostgresDialect } from 'kysely';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { nameRuleTable, readLivePolicy } from '../../src/tables/live-policy.ts';
 import type { Scope } from '../../src/casbin/scope.ts';
 import { asClient } from '../../src/database/own-queries.ts';
 import type { AnyTransaction } from '../../src/database/transaction.ts';
 import type { RowId, Rule } from '../../src/index.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
+import { DocumentTable } from '../../src/tables/document-table.ts';
 import { seedRules } from '../../src/tables/insert.ts';
+import { readLivePolicy } from '../../src/tables/live-policy.ts';
 import { useDatabase } from '../support/database.ts';
-import { createRuleTable } from '../tables/rule-table.fixture.ts';
+import { createRuleTable } from './rule-table.fixture.ts';
 
 const database = useDatabase();
 const pool = database.pool();
@@ -31,7 +32,9 @@ function reachable(names: readonly string[], { bySubject = true } = {}): Scope {
 }
 
 async function idsOf(scope: Scope): Promise<RowId[]> {
-  const rules = await inTransaction((trx) => readLivePolicy(trx, scope, new RuleSet([]), () => {}));
+  const rules = await inTransaction((trx) =>
+    readLivePolicy(trx, new DocumentTable(), scope, new RuleSet([]), () => {}),
+  );
   return rules.map(({ id }) => id);
 }
 
@@ -43,7 +46,9 @@ describe('the whole policy', () => {
   test('is every row by id, whatever its ptype', async () => {
     await store(['p', 'b', 'data'], ['g2', 'x', 'y'], ['p9', 'a']);
     await pool.query(`update casbin set ptype = ptype where id = 1`);
-    const rules = await inTransaction((trx) => readLivePolicy(trx, WHOLE, new RuleSet([]), () => {}));
+    const rules = await inTransaction((trx) =>
+      readLivePolicy(trx, new DocumentTable(), WHOLE, new RuleSet([]), () => {}),
+    );
     expect(rules).toEqual([
       { id: 1, ptype: 'p', values: ['b', 'data'] },
       { id: 2, ptype: 'g2', values: ['x', 'y'] },
@@ -58,15 +63,15 @@ describe('the whole policy', () => {
 
   test('is read in portions where many rules are defined, and each portion is reported', async () => {
     const stored = rulesOf(20_000);
-    await inTransaction((trx) => seedRules(asClient(trx), 'casbin', stored));
+    await inTransaction((trx) => seedRules(asClient(trx), new DocumentTable(), stored));
     const known = new RuleSet(stored.slice(0, 10_001));
     const reports: [done: number, total: number][] = [];
 
     const [first, second] = await inTransaction(async (trx) => {
       const report = (done: number, total = 0) => reports.push([done, total]);
       return [
-        await readLivePolicy(trx, WHOLE, known, report),
-        await readLivePolicy(trx, WHOLE, known, () => {}),
+        await readLivePolicy(trx, new DocumentTable(), WHOLE, known, report),
+        await readLivePolicy(trx, new DocumentTable(), WHOLE, known, () => {}),
       ];
     });
 
@@ -85,7 +90,9 @@ describe('the whole policy', () => {
     await store(['p', 'alice', 'data']);
     const reports: number[] = [];
     const known = new RuleSet([{ ptype: 'p', values: ['alice', 'data'] }]);
-    await inTransaction((trx) => readLivePolicy(trx, WHOLE, known, (done) => reports.push(done)));
+    await inTransaction((trx) =>
+      readLivePolicy(trx, new DocumentTable(), WHOLE, known, (done) => reports.push(done)),
+    );
     expect(reports).toEqual([]);
   });
 });
@@ -144,7 +151,7 @@ describe('rows that hold no rule', () => {
     await expect(idsOf(scope)).rejects.toMatchObject({
       code: 'STORED_RULE_INVALID',
       ids: scope.kind === 'whole' ? [2, 3, 4] : expect.toSatisfy(isListOf(2, 3, 4)),
-      message: expect.stringContaining('Every rule in table public.casbin must be'),
+      message: expect.stringContaining('Every rule in table "casbin" must be'),
     });
   });
 
@@ -160,15 +167,3 @@ describe('rows that hold no rule', () => {
 function isListOf(...ids: readonly number[]) {
   return (found: readonly number[]) => found.toSorted().join() === ids.join();
 }
-
-test('the rule table is named as SQL quotes it, in the schema where the search_path finds it', async () => {
-  await pool.query('create schema "Tenant 1"');
-  await createRuleTable(pool, 'Tenant 1');
-  const nameIn = (path: string) =>
-    inTransaction(async (trx) => {
-      await sql`select set_config('search_path', ${path}, true)`.execute(trx);
-      return nameRuleTable(trx);
-    });
-  expect(await nameIn('public')).toBe('public.casbin');
-  expect(await nameIn('"Tenant 1", public')).toBe('"Tenant 1".casbin');
-});

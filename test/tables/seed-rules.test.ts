@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import type { ClientLike, Rule } from '../../src/index.ts';
 import { createAdapter } from '../../src/tables/adapter.ts';
+import { DocumentTable } from '../../src/tables/document-table.ts';
 import { seedRules } from '../../src/tables/insert.ts';
 import { useDatabase } from '../support/database.ts';
 import { createRuleTable, inTransaction, storedRules, unindexableValue } from './rule-table.fixture.ts';
@@ -18,7 +19,7 @@ beforeAll(() => createRuleTable(pool));
 beforeEach(() => pool.query('truncate casbin restart identity'));
 
 function seed(given: readonly Rule[], report?: (done: number) => void): Promise<Rule[]> {
-  return inTransaction(pool, (client) => seedRules(client, 'casbin', given, report));
+  return inTransaction(pool, (client) => seedRules(client, new DocumentTable(), given, report));
 }
 
 it('adds many rules in the order given, and tells how far it has come', async () => {
@@ -78,7 +79,7 @@ it('ignores rows that hold no rule, which loading the policy reports', async () 
 it('does not claim a rule that somebody else adds meanwhile', async () => {
   const [theirs] = rules.slice(12_345);
   const added = await inTransaction(pool, (client) =>
-    seedRules(addingFirst(client, theirs), 'casbin', rules),
+    seedRules(addingFirst(client, theirs), new DocumentTable(), rules),
   );
   const others = rules.filter((rule) => rule !== theirs);
   expect(added.map(toLine).sort().join('\n')).toBe(others.map(toLine).sort().join('\n'));
@@ -104,7 +105,9 @@ function addingFirst(client: pg.PoolClient, rule: Rule | undefined): ClientLike 
 
 it('adds many rules twice in one transaction', async () => {
   await inTransaction(pool, async (client) => {
-    expect(await seedRules(client, 'casbin', rules.slice(0, 2_000))).toHaveLength(2_000);
-    expect(await seedRules(client, 'casbin', rules.slice(0, 3_000))).toEqual(rules.slice(2_000, 3_000));
+    expect(await seedRules(client, new DocumentTable(), rules.slice(0, 2_000))).toHaveLength(2_000);
+    expect(await seedRules(client, new DocumentTable(), rules.slice(0, 3_000))).toEqual(
+      rules.slice(2_000, 3_000),
+    );
   });
 });

@@ -14,6 +14,7 @@ import {
 } from '../../src/index.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { createProgressReporter } from '../../src/progress.ts';
+import { DocumentTable } from '../../src/tables/document-table.ts';
 import { holdersAmong } from '../../src/verification/drift.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
 import { verifyPolicy } from '../../src/verification/verify.ts';
@@ -67,7 +68,7 @@ export async function verifyTwice(
   if (problems.length > 0) throw new Error(`The definition is refused: ${problems[0]?.message}`);
   const valuesAt = (position: number) => promises.expectations.valuesAt(position);
   const reach = () => reachableScope(model, rules, valuesAt);
-  const options = { ...given, ...promises, reach, progress };
+  const options = { ...given, ...promises, reach, progress, ruleTable: new DocumentTable() };
   const [part, whole] = await db.transaction().execute(async (trx) => {
     await store(trx, stored);
     const read = (verify: VerifyOptions) => readPolicy(trx, { ...options, verify }, 0);

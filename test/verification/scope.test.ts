@@ -2,10 +2,11 @@ import { newModelFromString, Util } from 'casbin';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ConfigureEnforcer } from '../../src/casbin/enforcer.ts';
-import { readLivePolicy } from '../../src/tables/live-policy.ts';
 import { reachableScope, type Scope } from '../../src/casbin/scope.ts';
 import { bootstrapDatabase, definePolicy, verifyDatabase } from '../../src/index.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
+import { DocumentTable } from '../../src/tables/document-table.ts';
+import { readLivePolicy } from '../../src/tables/live-policy.ts';
 import { decideAll } from '../../src/verification/decide.ts';
 import { createDatabase } from '../support/database.ts';
 import { openDatabase, store } from './large-table.fixture.ts';
@@ -117,7 +118,8 @@ test('the rules that requests can reach decide them as all rules do', async () =
       const valuesAt = (position: number) => requests.map((request) => request[position] ?? '');
       const [whole, reached] = await db.transaction().execute(async (trx) => {
         await store(trx, [...rules, ...others]);
-        const read = (scope: Scope) => readLivePolicy(trx, scope, new RuleSet([]), () => {});
+        const read = (scope: Scope) =>
+          readLivePolicy(trx, new DocumentTable(), scope, new RuleSet([]), () => {});
         return [await read({ kind: 'whole' }), await read(reachableScope(model, [], valuesAt))] as const;
       });
       left += whole.length - reached.length;

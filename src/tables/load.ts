@@ -9,7 +9,7 @@ import { onRuleTable } from './refusals.ts';
 import type { RuleTable } from './rule-table.ts';
 
 /** Sees all rules that are about to get into a model, in portions. */
-export interface RuleCheck {
+interface RuleCheck {
   read(rules: readonly StoredRule[]): void;
   /** After all rules. Throws when one of them must not get into the model. */
   finish(): void;

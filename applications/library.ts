@@ -1,0 +1,6 @@
+/** The library as it is built, which is what an application gets. */
+const built: typeof import('../src/index.ts') = await import(
+  new URL('../dist/index.js', import.meta.url).href
+);
+
+export const { defaultModelPath } = built;

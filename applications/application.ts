@@ -18,7 +18,7 @@ interface AdapterModule {
 }
 
 /** A rule as a line of a policy: ptype first. */
-type Line = readonly [ptype: string, ...values: string[]];
+export type Line = readonly [ptype: string, ...values: string[]];
 
 /** An application that knows nothing of this library: an enforcer on somebody else's adapter. */
 export interface Application extends AsyncDisposable {

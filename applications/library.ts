@@ -3,4 +3,11 @@ const built: typeof import('../src/index.ts') = await import(
   new URL('../dist/index.js', import.meta.url).href
 );
 
-export const { defaultModelPath } = built;
+export const {
+  bootstrapDatabase,
+  createAdapter,
+  createEnforcer,
+  defaultModelPath,
+  definePolicy,
+  verifyDatabase,
+} = built;

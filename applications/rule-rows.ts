@@ -22,3 +22,18 @@ export async function readRows(pool: pg.Pool, table: string): Promise<(string | 
   const { rows } = await pool.query(`select * from ${table} order by id`);
   return rows.map(({ id: _, ...columns }) => Object.values(columns));
 }
+
+/** The stored rules without the nulls that fill their rows, in an order that does not depend on who was first. */
+export async function readStoredRules(pool: pg.Pool, table: string): Promise<string[][]> {
+  const rows = await readRows(pool, table);
+  const rules = rows.map((row) => row.filter((value) => value !== null));
+  return rules.toSorted((one, other) => (one.join('\n') < other.join('\n') ? -1 : 1));
+}
+
+/** The names of all tables but those in which migrations are recorded. */
+export async function listTables(pool: pg.Pool): Promise<string[]> {
+  const { rows } = await pool.query(
+    `select tablename from pg_tables where schemaname = 'public' and tablename !~ '_migration(_lock)?$' order by 1`,
+  );
+  return rows.map(({ tablename }) => tablename);
+}

@@ -3,7 +3,7 @@ import { checkPool, type PoolLike } from './database/client.ts';
 import { BootstrapError, ConnectionError, InvalidOptionsError } from './errors.ts';
 import { explainFailure } from './failure/explain-failure.ts';
 import { type LoggerLike, logError, withFields } from './logger.ts';
-import { completeOptions, type ResolvedOptions } from './options/resolve.ts';
+import { completeOptions, inSchema, type ResolvedOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { BootstrapReport } from './report.ts';
 import type { Arrival, OwnPool, Tenant } from './tenants-input.ts';
@@ -166,7 +166,7 @@ async function bootstrapTenant(
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   return withTenantPool(tenant, options.logger, async (pool) => {
     const started = performance.now();
-    const outcome = await bootstrapResolved(pool, { ...options, schema: tenant.schema });
+    const outcome = await bootstrapResolved(pool, inSchema(options, tenant.schema));
     return { ...outcome, durationMs: performance.now() - started };
   });
 }

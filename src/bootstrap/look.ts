@@ -71,10 +71,7 @@ interface Seen {
 }
 
 /** What can be asked in one message; null when anything is missing. */
-async function lookInOneMessage(
-  session: Session,
-  options: ResolvedOptions,
-): Promise<Seen | null> {
+async function lookInOneMessage(session: Session, options: ResolvedOptions): Promise<Seen | null> {
   const seeders = options.seeders.filter(({ isPolicy }) => !isPolicy);
   const nothing = { state: null, live: null, unasked: seeders };
   if (options.ruleTable.layout !== 'document') return nothing;
@@ -233,9 +230,11 @@ function isMigrated(options: ResolvedOptions, { packageNames, applicationNames }
 
 /** Logs migrations that a newer release has applied. They do not matter here, as no known one is pending. */
 function logUnknown(options: ResolvedOptions, { packageNames, applicationNames }: State): void {
-  const { packageMigrations, applicationMigrations, logger } = options;
+  const { packageMigrations, applicationMigrations, logger, ruleTable } = options;
   const unknown = [
-    ...packageNames.filter((name) => !Object.hasOwn(packageMigrations ?? {}, name)),
+    ...packageNames.filter(
+      (name) => !Object.hasOwn(packageMigrations ?? {}, name) && name !== ruleTable.migrationName,
+    ),
     ...applicationNames.filter((name) => !Object.hasOwn(applicationMigrations ?? {}, name)),
   ];
   if (unknown.length === 0) return;

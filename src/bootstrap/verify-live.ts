@@ -49,6 +49,12 @@ export async function verifyLive(
   );
   const report = verified.ok ? verified : await explainRowOrder(askFurther, options, live, verified);
   const { ok, checks, allowed } = report;
+  if (scope === 'part' && ruleTable.missingIndex !== null) {
+    logger.warn(
+      { event: 'index_missing', table: ruleTable.sql, statement: ruleTable.missingIndex },
+      'Without an index on the first values of the rules, each start reads the whole table',
+    );
+  }
   for (const warning of warnings) logger.warn({ event: 'verification_warning', ...warning }, warning.message);
   logIntegrity(report, logger);
   for (const finding of report.drift.slice(0, LOGGED))

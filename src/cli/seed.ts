@@ -10,6 +10,7 @@ const DEFAULT_DATA_DIR = '.data/pglite';
 
 interface SeedFlags {
   readonly schema?: string;
+  readonly table?: string;
   readonly dryRun?: true;
   readonly json?: true;
   readonly dataDir?: string;
@@ -23,6 +24,7 @@ export function addSeedCommand(program: Command, context: CommandContext): void 
       'Migrate, seed and verify a database: the server that DATABASE_URL names, else an embedded PostgreSQL.',
     )
     .option('--schema <name>', "the schema for the tables (default: the connection's search_path)")
+    .option('--table <name>', 'the rule table that the application reads (default: the one that is there)')
     .option('--dry-run', 'do everything, verify, roll back, and report what would change')
     .option('--json', 'print the report, or the error, as JSON')
     .option('--data-dir <path>', `the folder of the embedded database (default: ${DEFAULT_DATA_DIR})`)
@@ -35,10 +37,11 @@ export function addSeedCommand(program: Command, context: CommandContext): void 
 }
 
 async function seed(flags: SeedFlags, { databaseUrl, terminal, logger }: CommandContext): Promise<number> {
-  const { schema, dryRun = false, json = false, dataDir = DEFAULT_DATA_DIR } = flags;
+  const { schema, table, dryRun = false, json = false, dataDir = DEFAULT_DATA_DIR } = flags;
   const database = databaseUrl === undefined ? openEmbedded(dataDir) : openServer(databaseUrl);
   try {
-    const options = { dryRun, logger, ...(schema === undefined ? {} : { schema }) };
+    const place = { ...(schema === undefined ? {} : { schema }), ...(table === undefined ? {} : { table }) };
+    const options = { dryRun, logger, ...place };
     const report = await withProgressBar(
       (onProgress) => bootstrapDatabase(database.pool, { ...options, onProgress }),
       logger,

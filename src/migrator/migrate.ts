@@ -61,7 +61,9 @@ export async function migrateDatabase(
   let firstRun = packageMigrations === null && (isRuleTableMissing || !(await hasRules(trx, ruleTable)));
   if (packageMigrations !== null) {
     const known = await readApplied(trx, schema, PACKAGE_LIST.tableName);
-    firstRun = known.length === 0;
+    // What another adapter made, it may have filled, and an earlier run has recorded nothing about it.
+    const isForeign = !isRuleTableMissing && Object.keys(ruleTable.migrations).length === 0;
+    firstRun = known.length === 0 && !isForeign;
     const isTakenOver = firstRun || plan.table.duplicates === 'remove';
     if (isTakenOver && !isRuleTableMissing) takeover = await ruleTable.takeOver(trx);
     // An older release meets names that a newer one has applied. Kysely insists on knowing each.

@@ -165,7 +165,12 @@ export async function completeOptions(
   };
 }
 
-/** The same options for the rule table that was found, in that schema. */
+/** The same options for another schema. */
+export function inSchema(options: ResolvedOptions, schema: string | undefined): ResolvedOptions {
+  return withRuleTable({ ...options, schema }, expectTable(options.table, schema));
+}
+
+/** The same options for the rule table that was found. */
 export function withRuleTable(options: ResolvedOptions, ruleTable: RuleTable): ResolvedOptions {
   const seeders = options.seeders.map((seeder) =>
     seeder.isPolicy ? policySeeder(ruleTable, options.defined.rules) : seeder,

@@ -51,9 +51,7 @@ function renderMigrations({ migrations, dryRun }: BootstrapReport): string[] {
 
 function renderTakeover({ takeover, dryRun }: BootstrapReport): string[] {
   if (!takeover) return [];
-  const lines = [
-    dryRun ? 'Would take over the existing rule table:' : 'Took over the existing rule table:',
-  ];
+  const lines = [dryRun ? 'Would take over the existing rule table:' : 'Took over the existing rule table:'];
   if (takeover.constraintReplaced) {
     lines.push('  its unique constraint on (rule) is replaced by one on (ptype, rule)');
   }

@@ -15,14 +15,15 @@ export function policySeeder(table: RuleTable, rules: readonly Rule[]): Runnable
     async seed({ db, logger, firstRun, dryRun, progress }) {
       const report = (done: number) => progress(done, rules.length);
       const inserted = await seedRules(asClient(db), table, rules, report);
+      const existing = rules.length - inserted.length;
       // On a database that was bootstrapped before, a rule is new in the definition, or somebody deleted it.
-      for (const rule of firstRun ? [] : inserted) {
+      for (const rule of firstRun || existing === 0 ? [] : inserted) {
         logger.warn(
           { event: 'rule_inserted', rule: formatRule(rule) },
           dryRun ? 'Would insert a defined rule that is missing' : 'Defined rule was missing, inserted',
         );
       }
-      return { inserted: inserted.length, existing: rules.length - inserted.length };
+      return { inserted: inserted.length, existing };
     },
   };
 }

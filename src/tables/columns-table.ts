@@ -28,8 +28,9 @@ export interface ColumnsFacts {
   readonly values: readonly ValueColumn[];
   /** The columns of each index that serves for equality, in order; null for an expression. */
   readonly indexes: readonly TableIndex[];
-  /** Whether a first bootstrap removes rules that are stored more than once. */
+  /** Whether a bootstrap removes rules that are stored more than once. */
   readonly removesDuplicates: boolean;
+  readonly isMissing: boolean;
 }
 
 /** An index of a table, over all of its rows. */
@@ -50,6 +51,7 @@ export function futureColumnsTable(name: string, schema: string | undefined): Co
     values: Array.from({ length: MADE_VALUES }, (_, position) => column(`v${position}`)),
     indexes: [{ unique: true, columns: ['id'] }],
     removesDuplicates: false,
+    isMissing: true,
   });
 }
 
@@ -71,6 +73,7 @@ export class ColumnsTable implements RuleTable {
   readonly #values: readonly ValueColumn[];
   readonly #indexes: readonly TableIndex[];
   readonly #removesDuplicates: boolean;
+  readonly #isMissing: boolean;
 
   constructor(facts: ColumnsFacts) {
     const { name, schema, identity, identityType, ptype, values, indexes, removesDuplicates } = facts;
@@ -84,10 +87,15 @@ export class ColumnsTable implements RuleTable {
     this.#values = values;
     this.#indexes = indexes;
     this.#removesDuplicates = removesDuplicates;
+    this.#isMissing = facts.isMissing;
+  }
+
+  get migrationName(): string {
+    return `0001_${this.name}`;
   }
 
   get migrations(): Migrations {
-    return { [`0001_${this.name}`]: casbinRule(this.name) };
+    return this.#isMissing ? { [this.migrationName]: casbinRule(this.name) } : {};
   }
 
   async takeOver(trx: AnyTransaction): Promise<TakeoverReport | null> {

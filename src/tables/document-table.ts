@@ -28,8 +28,12 @@ export class DocumentTable implements RuleTable {
     this.sql = quoteTable(name, schema);
   }
 
+  get migrationName(): string {
+    return `0001_${this.name}`;
+  }
+
   get migrations(): Migrations {
-    return { [`0001_${this.name}`]: casbin(this.name) };
+    return { [this.migrationName]: casbin(this.name) };
   }
 
   takeOver(trx: AnyTransaction) {

@@ -233,6 +233,7 @@ function recogniseColumns(
     values: values.map(toValueColumn),
     indexes,
     removesDuplicates,
+    isMissing: false,
   });
 }
 

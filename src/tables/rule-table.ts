@@ -41,8 +41,10 @@ export interface RuleTable extends RowSource {
   readonly identity: 'id' | 'ctid';
   /** Whether the table itself refuses a rule that is stored already. */
   readonly isUnique: boolean;
-  /** What makes the table, or completes one that is there. */
+  /** What makes the table, or completes one that is there; none for one that is left as it is. */
   readonly migrations: Migrations;
+  /** The name that these are recorded by. */
+  readonly migrationName: string;
   /**
    * Prepares a table that was there before the first bootstrap, in the first schema of the search_path.
    *

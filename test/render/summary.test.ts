@@ -62,7 +62,7 @@ describe('the summary of a bootstrap', () => {
 
     expect(summary).toContain('Dry run: nothing was changed. A real run would do this (tried in 2.4 s):');
     expect(summary).toContain('Would apply 2 migrations:');
-    expect(summary).toContain('Would take over the existing casbin table:');
+    expect(summary).toContain('Would take over the existing rule table:');
     expect(summary).toContain('  seeder     would insert  already there  total\n');
     expect(summary).not.toMatch(/Done|Applied|Took/);
   });
@@ -75,7 +75,7 @@ describe('the summary of a bootstrap', () => {
     const takeover = { constraintReplaced: true, duplicatesRemoved: 1 };
     expect(renderSummary({ ...FIRST, takeover }, HERE)).toContain(
       [
-        'Took over the existing casbin table:',
+        'Took over the existing rule table:',
         '  its unique constraint on (rule) is replaced by one on (ptype, rule)',
         '  1 duplicate rule removed, the lowest id of each kept',
         '',

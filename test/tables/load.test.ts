@@ -249,7 +249,9 @@ describe('statements', () => {
 
     await load(createAdapter(database.pool({ connectionString: wire.url }), KNOWN_TABLE));
 
-    expect(wire.statements).toEqual([expect.stringMatching(/^select stored.id, stored.ptype, stored.rule from "casbin"/)]);
+    expect(wire.statements).toEqual([
+      expect.stringMatching(/^select stored.id, stored.ptype, stored.rule from "casbin"/),
+    ]);
     expect(wire.roundTrips).toBe(1);
   });
 

@@ -1,0 +1,219 @@
+import type { Model } from 'casbin';
+import { resolveSchemas } from './bootstrap/schemas.ts';
+import { readAsStockAdapter } from './casbin/distortion.ts';
+import type { ConfigureEnforcer } from './casbin/enforcer.ts';
+import type { StoredRule } from './casbin/rule-row.ts';
+import { checkPool, type PoolLike } from './database/client.ts';
+import { createKysely } from './database/dialect.ts';
+import { acquireBootstrapLock } from './database/lock.ts';
+import { asClient } from './database/own-queries.ts';
+import { answerTimeout, type Session, withGrace, withSession } from './database/session.ts';
+import {
+  type AnyKysely,
+  type AnyTransaction,
+  inReadOnlyTransaction,
+  inWriteTransaction,
+  setSearchPath,
+} from './database/transaction.ts';
+import {
+  DatabaseError,
+  InvalidOptionsError,
+  type Problem,
+  StoredRuleError,
+  VerificationError,
+} from './errors.ts';
+import { explainFailure } from './failure/explain-failure.ts';
+import { findConflict, retryConflicts } from './failure/retry.ts';
+import type { LoggerLike } from './logger.ts';
+import { type ResolvedOptions, resolveOptions } from './options/resolve.ts';
+import { formatRule } from './policy/rule.ts';
+import { RuleSet } from './policy/rule-set.ts';
+import type { VerificationReport } from './report.ts';
+import { findRuleTable } from './tables/find-rule-table.ts';
+import { seedRules } from './tables/insert.ts';
+import { readLivePolicy } from './tables/live-policy.ts';
+import type { RuleTable, RuleTableOptions } from './tables/rule-table.ts';
+import { holdersAmong } from './verification/drift.ts';
+import { collectPromises } from './verification/promises.ts';
+import { verifyPolicy } from './verification/verify.ts';
+
+/** Where rules are copied from, or to. */
+export interface RulePlace {
+  /** The same pool for both, where both are in one database. */
+  readonly pool: PoolLike;
+  /** Default: the connection's search_path. */
+  readonly schema?: string;
+  /** Default: the one that is there under a usual name. */
+  readonly table?: string | RuleTableOptions;
+}
+
+/** What is copied, and what by it is verified. */
+export interface CopyOptions {
+  /** Is only read. */
+  readonly from: RulePlace;
+  /** Is made where it is missing. What it holds already stays there. */
+  readonly to: RulePlace;
+  /** The model of these rules, as for a bootstrap. */
+  readonly model?: string | Model;
+  /** As for a bootstrap. */
+  readonly configureEnforcer?: ConfigureEnforcer;
+  /** As for a bootstrap. */
+  readonly logger?: LoggerLike;
+}
+
+/** What became of the rules. */
+export interface CopyReport {
+  /** How many rules were inserted. */
+  readonly copied: number;
+  /** How many were there already. */
+  readonly existing: number;
+  /** The rules in their new table, held against those in their old one. */
+  readonly verification: VerificationReport;
+}
+
+/**
+ * Copies a policy from one rule table to another, of either layout, in one transaction: for a team that changes its
+ * adapter. Every request that the rules speak of must be decided by the new table as by the old one, or nothing is
+ * kept. Writers of the old table have to be stopped meanwhile.
+ *
+ * @throws InvalidOptionsError for options that can't be used
+ * @throws StoredRuleError for rules, with their row ids, that do not fit the new table or that the adapters on it
+ *   would read otherwise
+ * @throws VerificationError where the new table decides otherwise, as by rules that it held before
+ * @throws BootstrapError as a bootstrap, for everything else
+ */
+export async function copyRules({ from, to, ...rest }: CopyOptions): Promise<CopyReport> {
+  const problems = [...placeProblems('from', from), ...placeProblems('to', to)];
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+  const options = await resolveOptions(to.pool, { ...rest, ...placeOf(to), policy: null, seeders: [] });
+  const source = await resolveOptions(from.pool, { ...rest, ...placeOf(from), policy: null, seeders: [] });
+  const limits = { ...options, answerTimeoutMs: answerTimeout(options) };
+  const attempt = () =>
+    withSession(
+      to.pool,
+      (session) => copyOnce(session, from.pool === to.pool ? null : from.pool, source, options),
+      limits,
+    );
+  return retryConflicts(attempt, options.logger).catch(async (error: unknown) => {
+    throw await explainFailure(error, options, null);
+  });
+}
+
+function placeProblems(name: 'from' | 'to', place: RulePlace | undefined): Problem[] {
+  return checkPool(place?.pool).map((problem) => ({ ...problem, at: `${name}.${problem.at}` }));
+}
+
+function placeOf({ schema, table }: RulePlace) {
+  return { ...(schema === undefined ? {} : { schema }), ...(table === undefined ? {} : { table }) };
+}
+
+/** @param other the pool of the old table, where that is another one */
+async function copyOnce(
+  session: Session,
+  other: PoolLike | null,
+  source: ResolvedOptions,
+  options: ResolvedOptions,
+): Promise<CopyReport> {
+  try {
+    session.enter('the copying of rules');
+    const db = createKysely(session, options);
+    if (other === null)
+      return await inWriteTransaction(db, (trx) => copyWithin(session, trx, trx, source, options));
+    return await withSession(other, (second) =>
+      inReadOnlyTransaction(createKysely(second, source), (reading) =>
+        inWriteTransaction(db, (trx) => copyWithin(session, reading, trx, source, options)),
+      ),
+    );
+  } catch (error) {
+    throw findConflict(error, session) ?? (await explainFailure(error, options, session));
+  }
+}
+
+async function copyWithin(
+  session: Session,
+  reading: AnyTransaction,
+  trx: AnyTransaction,
+  source: ResolvedOptions,
+  options: ResolvedOptions,
+): Promise<CopyReport> {
+  const old = await findRuleTable(asClient(reading), source.schema, source.table);
+  if (old.isMissing) {
+    const message = `There is no rule table to copy from: ${old.table.sql} does not exist. Name the one that the application reads: from: { pool, table }.`;
+    throw new DatabaseError('TABLE_MISSING', message);
+  }
+  const nothingKnown = new RuleSet([]);
+  const rules = await readLivePolicy(reading, old.table, { kind: 'whole' }, nothingKnown, () => {});
+
+  const { schema } = await resolveSchemas(trx, options);
+  await setSearchPath(trx, schema);
+  await session.within(withGrace(options.lockTimeoutMs), () => acquireBootstrapLock(trx, schema));
+  const table = await findOrMake(trx, schema, options);
+  if (reading === trx && table.sql === old.table.sql) {
+    const message = `is the same table as the one to copy from, ${table.sql}. Name another one: to: { pool, table }.`;
+    throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'to.table', message }]);
+  }
+  refuseUnfit(table, old.table, rules);
+  const inserted = await seedRules(asClient(trx), table, rules);
+  const live = await readLivePolicy(trx, table, { kind: 'whole' }, nothingKnown, () => {});
+  const verification = await verifyCopy(options, table, rules, live);
+  return { copied: inserted.length, existing: rules.length - inserted.length, verification };
+}
+
+async function findOrMake(trx: AnyTransaction, schema: string, options: ResolvedOptions): Promise<RuleTable> {
+  const found = await findRuleTable(asClient(trx), schema, options.table);
+  if (!found.isMissing) return found.table;
+  for (const { up } of Object.values(found.table.migrations)) await up(trx as AnyKysely);
+  return (await findRuleTable(asClient(trx), schema, { ...options.table, name: found.table.name })).table;
+}
+
+/** How many rules a message names; all of them are in `ids`. */
+const SHOWN_RULES = 20;
+
+/** Refuses rules that the new table has no room for, or that the adapters on it would read otherwise. */
+function refuseUnfit(table: RuleTable, old: RuleTable, rules: readonly StoredRule[]): void {
+  const placed = rules.map((rule) => ({ ...rule, at: String(rule.id) }));
+  const faults = table.findUnfit(placed).map(({ at, message }) => ({ at, message }));
+  for (const rule of placed) {
+    const reading = readAsStockAdapter(rule, (one) => table.stockLines(one));
+    if (reading.kind === 'same') continue;
+    const message = `"${formatRule(rule)}" would be read otherwise by the adapters on ${table.sql}, or not at all. Change its values: no commas, quotes, line breaks, unmatched brackets, empty values, or blanks at their ends`;
+    faults.push({ at: rule.at, message });
+  }
+  if (faults.length === 0) return;
+  const ids = [...new Set(faults.map(({ at }) => at))];
+  const idOf = new Map(placed.map(({ at, id }) => [at, id]));
+  const list = faults.slice(0, SHOWN_RULES).map(({ at, message }) => `  id ${at}: ${message}`);
+  const more = faults.length > list.length ? [`  … and ${faults.length - list.length} more`] : [];
+  throw new StoredRuleError(
+    [
+      `Not all rules of ${old.sql} can be kept in ${table.sql}, and nothing was copied.`,
+      ...list,
+      ...more,
+    ].join('\n'),
+    ids.flatMap((at) => idOf.get(at) ?? []),
+  );
+}
+
+/** Every request that the old rules speak of, decided by the new table. */
+async function verifyCopy(
+  { model, configureEnforcer }: ResolvedOptions,
+  ruleTable: RuleTable,
+  rules: readonly StoredRule[],
+  live: readonly StoredRule[],
+): Promise<VerificationReport> {
+  const defined = new RuleSet(rules);
+  const placeOfNone = () => 'rules';
+  const promises = await collectPromises(model, defined, {}, { configureEnforcer, placeOf: placeOfNone });
+  const findHolders = holdersAmong(model, live);
+  const verification = await verifyPolicy({
+    ...{ model, configureEnforcer, defined, live, ruleTable, findHolders },
+    ...promises,
+    ...{ scope: 'whole', strict: true },
+  });
+  if (verification.ok) return verification;
+  const { renderFailures } = await import('./render/findings.ts');
+  throw new VerificationError(
+    `The rules in ${ruleTable.sql} do not decide as those that were copied, so nothing was kept.\n\n${renderFailures(verification)}`,
+    verification,
+  );
+}

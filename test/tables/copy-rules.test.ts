@@ -1,0 +1,137 @@
+import type pg from 'pg';
+import { describe, expect, it } from 'vitest';
+import {
+  bootstrapDatabase,
+  copyRules,
+  createAdapter,
+  createEnforcer,
+  definePolicy,
+  verifyDatabase,
+} from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+
+const policy = definePolicy({
+  roles: {
+    viewer: { permissions: { invoices: ['read'] } },
+    clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
+  },
+});
+const DOCUMENT = { name: 'casbin', layout: 'document' } as const;
+const COLUMNS = { name: 'casbin_rule', layout: 'columns' } as const;
+
+/** A database in which somebody has worked on a bootstrapped policy. */
+async function createUsed(table: typeof DOCUMENT | typeof COLUMNS): Promise<pg.Pool> {
+  const pool = (await createDatabase()).pool({ max: 2 });
+  await bootstrapDatabase(pool, { policy, table, seeders: [] });
+  const adapter = createAdapter(pool, { table });
+  await adapter.addPolicy('g', 'g', ['alice', 'clerk']);
+  await adapter.addPolicy('p', 'p', ['bob', 'payroll', 'read']);
+  return pool;
+}
+
+async function rulesIn(pool: pg.Pool, table: string): Promise<string[][]> {
+  const { rows } = await pool.query(`select * from ${table} order by id`);
+  return rows.map(({ ptype, rule, v0, v1, v2 }) => [
+    ptype,
+    ...(rule ?? [v0, v1, v2].filter((v) => v !== null)),
+  ]);
+}
+
+async function hasTable(pool: pg.Pool, name: string): Promise<boolean> {
+  const { rows } = await pool.query('select to_regclass($1) is not null as found', [name]);
+  return rows[0].found;
+}
+
+describe.each([
+  { from: DOCUMENT, to: COLUMNS },
+  { from: COLUMNS, to: DOCUMENT },
+])('from a table of layout $from.layout to one of layout $to.layout', ({ from, to }) => {
+  it('all rules are copied in their order, and decide the same', async () => {
+    const pool = await createUsed(from);
+    const before = await rulesIn(pool, from.name);
+
+    const report = await copyRules({ from: { pool, table: from }, to: { pool, table: to } });
+
+    expect(report).toMatchObject({ copied: 5, existing: 0, verification: { ok: true } });
+    expect(report.verification.checks).toBeGreaterThan(10);
+    expect(await rulesIn(pool, to.name)).toEqual(before);
+    expect(await rulesIn(pool, from.name)).toEqual(before);
+    const enforcer = await createEnforcer(pool, { table: to });
+    expect(await enforcer.enforce('alice', 'invoices', 'read')).toBe(true);
+    expect(await enforcer.enforce('bob', 'invoices', 'read')).toBe(false);
+    expect(await bootstrapDatabase(pool, { policy, table: to, seeders: [] })).toMatchObject({
+      seeders: [{ inserted: 0 }],
+    });
+    expect(await verifyDatabase(pool, { policy, table: to })).toMatchObject({ ok: true });
+  });
+
+  it('only those are copied that are not there yet', async () => {
+    const pool = await createUsed(from);
+    await bootstrapDatabase(pool, { policy, table: to, seeders: [] });
+    const report = await copyRules({ from: { pool, table: from }, to: { pool, table: to } });
+    expect(report).toMatchObject({ copied: 2, existing: 3, verification: { ok: true } });
+    expect(await copyRules({ from: { pool, table: from }, to: { pool, table: to } })).toMatchObject({
+      copied: 0,
+      existing: 5,
+    });
+  });
+
+  it('nothing is kept where the new table grants more than the old one', async () => {
+    const pool = await createUsed(from);
+    await bootstrapDatabase(pool, { policy, table: to, seeders: [] });
+    await createAdapter(pool, { table: to }).addPolicy('p', 'p', ['mallory', 'payroll', 'read']);
+    const before = await rulesIn(pool, to.name);
+
+    const refused = copyRules({ from: { pool, table: from }, to: { pool, table: to } });
+
+    await expect(refused).rejects.toMatchObject({ code: 'VERIFICATION_FAILED' });
+    await expect(refused).rejects.toThrow(/mallory/);
+    expect(await rulesIn(pool, to.name)).toEqual(before);
+  });
+
+  it('values that the adapters on the new table would read otherwise are refused, all with their row ids', async () => {
+    const pool = await createUsed(from);
+    const adapter = createAdapter(pool, { table: from });
+    await adapter.addPolicy('p', 'p', ['a,b', 'payroll', 'read']);
+    await adapter.addPolicy('p', 'p', ['carol', 'f(x', 'read']);
+
+    const refused = copyRules({ from: { pool, table: from }, to: { pool, table: to } });
+
+    await expect(refused).rejects.toMatchObject({ code: 'STORED_RULE_INVALID', ids: [6, 7] });
+    await expect(refused).rejects.toThrow(/id 6: "p, a,b, payroll, read" .*\n.*id 7: "p, carol, f\(x, read"/);
+    expect(await hasTable(pool, to.name)).toBe(false);
+  });
+});
+
+it('rules are copied from one database to another', async () => {
+  const [old, pool] = [await createUsed(DOCUMENT), (await createDatabase()).pool({ max: 1 })];
+  const report = await copyRules({ from: { pool: old }, to: { pool, table: 'policies' } });
+  expect(report).toMatchObject({ copied: 5, existing: 0, verification: { ok: true } });
+  expect(await rulesIn(pool, 'policies')).toEqual(await rulesIn(old, 'casbin'));
+  expect(await hasTable(pool, 'casbin')).toBe(false);
+});
+
+it('a rule that is too long for its new column is refused with its row', async () => {
+  const pool = await createUsed(DOCUMENT);
+  await pool.query(`create table casbin_rule (id serial primary key, ptype varchar(100), v0 varchar(5), v1 varchar(5),
+    v2 varchar(100), v3 varchar(100), v4 varchar(100), v5 varchar(100))`);
+  const refused = copyRules({ from: { pool, table: DOCUMENT }, to: { pool, table: COLUMNS } });
+  await expect(refused).rejects.toMatchObject({ code: 'STORED_RULE_INVALID' });
+  await expect(refused).rejects.toThrow(
+    /column "v0" of "public"."casbin_rule" takes 5 characters, and "viewer"/,
+  );
+  expect(await rulesIn(pool, 'casbin_rule')).toEqual([]);
+});
+
+it('a table is not copied onto itself, nor from nowhere', async () => {
+  const pool = await createUsed(DOCUMENT);
+  await expect(copyRules({ from: { pool }, to: { pool } })).rejects.toMatchObject({
+    problems: [{ at: 'to.table', message: expect.stringContaining('is the same table') }],
+  });
+  await expect(
+    copyRules({ from: { pool, table: 'casbin_rule' }, to: { pool, table: DOCUMENT } }),
+  ).rejects.toMatchObject({ code: 'TABLE_MISSING' });
+  await expect(Reflect.apply(copyRules, null, [{ from: {}, to: { pool: 5 } }])).rejects.toMatchObject({
+    problems: [{ at: 'from.pool' }, { at: 'to.pool' }],
+  });
+});

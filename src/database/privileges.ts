@@ -12,13 +12,15 @@ export interface Needs {
   readonly select: readonly string[];
   /** Tables to insert into. */
   readonly insert: readonly string[];
+  /** Tables to keep other writers away from meanwhile, which takes the right to update them. */
+  readonly lock: readonly string[];
   /** Tables to alter, which only their owner may. */
   readonly own: readonly string[];
 }
 
 /** What the current role lacks of the needs, as statements that an administrator may run: together, they are enough. */
 export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promise<string[]> {
-  const { schema, create, select, insert, own } = needs;
+  const { schema, create, select, insert, lock, own } = needs;
   const { rows } = await sql<{ remedy: string }>`
     with home as (
       select wanted.name, n.oid
@@ -30,7 +32,8 @@ export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promis
         c.oid, c.relowner, n.oid as schema, format('%I.%I', n.nspname, c.relname) as name,
         ${isNamed(own)} and not pg_has_role(c.relowner, 'usage') as foreign,
         ${isNamed(select)} or ${isNamed(insert)} as "select",
-        ${isNamed(insert)} as "insert"
+        ${isNamed(insert)} as "insert",
+        ${isNamed(lock)} as "update"
       from pg_catalog.pg_class c
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       cross join home
@@ -64,8 +67,8 @@ export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promis
     where n.oid not in (select oid from home where oid is not null) and not has_schema_privilege(n.oid, 'usage')
     union all
     select format('grant %s on table %s to %I;', privilege, granted.name, current_user)
-    from granted, unnest(array['select', 'insert']) as privilege
-    where case privilege when 'select' then granted.select else granted.insert end
+    from granted, unnest(array['select', 'insert', 'update']) as privilege
+    where case privilege when 'select' then granted.select when 'insert' then granted.insert else granted.update end
     and not has_table_privilege(granted.oid, privilege)
     union all
     select format('grant usage on sequence %s to %I;', sequence.name, current_user)

@@ -51,6 +51,7 @@ async function needsOf(db: AnyKysely, { step }: Failure, options: ResolvedOption
     create,
     select: create ? recorded : recordTables(options),
     insert: create ? [...seeded, ...recorded] : seeded,
+    lock: options.ruleTable.isUnique ? [] : [options.ruleTable.name],
     own: alteredTables(options, (name) => firstRun || name === step?.name),
   };
 }

@@ -46,24 +46,32 @@ async function requireModel(pool: unknown, options: EnforcerOptions): Promise<Mo
 
 /** A check that throws a StoredRuleError for rules that the model has no place for. */
 function requireFit({ model: given, schema }: EnforcerOptions): CheckRules {
-  return (model, rules) => {
+  return (model) => {
     const lengths = ruleLengthsOf(model);
     const misfits = new FaultyRows();
-    for (const rule of rules) {
-      if (lengths.get(rule.ptype) === rule.values.length) continue;
-      misfits.add(rule.id, () => describeMisfit(rule, lengths));
-    }
-    if (misfits.ids.length === 0) return;
-    const verb = misfits.ids.length === 1 ? 'does' : 'do';
-    const used = given === undefined ? 'the default model, because no model was given' : 'the model';
-    throw new StoredRuleError(
-      `${misfits.ids.length} of ${rules.length} stored rules ${verb} not fit ${used} (${misfits.describe()}). ` +
-        'Nothing was loaded, because Casbin would not decide as these rules say. ' +
-        'Give the model that the database was bootstrapped with: createEnforcer(pool, { model }). ' +
-        `If it is the right one, correct or delete these rows: ${misfits.select(quoteTable('casbin', schema))}`,
-      misfits.ids,
-      'RULES_DO_NOT_FIT_MODEL',
-    );
+    let count = 0;
+    return {
+      read(rules) {
+        count += rules.length;
+        for (const rule of rules) {
+          if (lengths.get(rule.ptype) === rule.values.length) continue;
+          misfits.add(rule.id, () => describeMisfit(rule, lengths));
+        }
+      },
+      finish() {
+        if (misfits.ids.length === 0) return;
+        const verb = misfits.ids.length === 1 ? 'does' : 'do';
+        const used = given === undefined ? 'the default model, because no model was given' : 'the model';
+        throw new StoredRuleError(
+          `${misfits.ids.length} of ${count} stored rules ${verb} not fit ${used} (${misfits.describe()}). ` +
+            'Nothing was loaded, because Casbin would not decide as these rules say. ' +
+            'Give the model that the database was bootstrapped with: createEnforcer(pool, { model }). ' +
+            `If it is the right one, correct or delete these rows: ${misfits.select(quoteTable('casbin', schema))}`,
+          misfits.ids,
+          'RULES_DO_NOT_FIT_MODEL',
+        );
+      },
+    };
   };
 }
 

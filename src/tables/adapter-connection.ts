@@ -40,13 +40,18 @@ function withPooledSession<T>(pool: PoolLike, work: (session: Session) => Promis
   });
 }
 
+/** The last call on each client, whichever adapter it belongs to. */
+const lastTurns = new WeakMap<ClientLike, Promise<unknown>>();
+
 function callersConnection(client: ClientLike): Connection {
   const session = new Session(client);
-  let previous: Promise<unknown> = Promise.resolve();
   // Calls that overlap would put their statements between each other's savepoints.
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = previous.then(work);
-    previous = turn.catch(() => undefined);
+    const turn = (lastTurns.get(client) ?? Promise.resolve()).then(work);
+    lastTurns.set(
+      client,
+      turn.catch(() => undefined),
+    );
     return turn;
   };
   return {

@@ -23,8 +23,10 @@ export interface AdapterOptions {
  *
  * It never migrates: the table must be there and unique on (ptype, rule), as bootstrapDatabase() leaves it. On
  * a pool, each call has a connection to itself. On a client, calls run one after the other, in the transaction
- * that is open there. A failing savePolicy or updatePolicy leaves that transaction usable; the others are one
- * statement each, and a failing statement aborts a transaction.
+ * that is open there. A failing savePolicy or updatePolicy leaves that transaction usable, and so does a
+ * StoredRuleError; the others begin with a single statement, and PostgreSQL aborts the transaction when it fails.
+ *
+ * 2,000 rules or more are loaded in portions, by a cursor in a transaction: all rules of one moment.
  *
  * @throws InvalidOptionsError for a source that is neither a pool nor a client
  *
@@ -35,10 +37,10 @@ export interface AdapterOptions {
  * applications with different models may share a table. The adapter of createEnforcer refuses them.
  */
 export function createAdapter(source: PoolLike | ClientLike, options: AdapterOptions = {}): CasbinAdapter {
-  return createCheckedAdapter(source, options, () => {});
+  return createCheckedAdapter(source, options, () => ({ read() {}, finish() {} }));
 }
 
-/** As {@link createAdapter}; `check` is shown all rules that are about to be loaded into a model, and may throw. */
+/** As {@link createAdapter}; the rules of each load have to pass `check` before they get into the model. */
 export function createCheckedAdapter(
   source: PoolLike | ClientLike,
   { schema }: AdapterOptions,
@@ -98,7 +100,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     override async loadPolicy(model: Model): Promise<void> {
       // Until it has succeeded: the enforcer has cleared its model by now, and saving that would empty the table.
       this.#loadedPart = true;
-      await this.#connection.run((client) => loadRules(client, this.#table, model, this.#check));
+      await loadRules(this.#connection, this.#table, model, this.#check);
       this.#loadedPart = false;
     }
 
@@ -106,7 +108,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     override async loadFilteredPolicy(model: Model, filter?: PolicyFilter | null): Promise<void> {
       if (!filter) return this.loadPolicy(model);
       this.#loadedPart = true;
-      await this.#connection.run((client) => loadRules(client, this.#table, model, this.#check, filter));
+      await loadRules(this.#connection, this.#table, model, this.#check, filter);
     }
 
     /** Makes the table hold what the model holds, and nothing else; other writers wait meanwhile. Returns true. */

@@ -1,11 +1,25 @@
-import type { Model } from 'casbin';
-import { RuleReader, type StoredRule } from '../casbin/rule-row.ts';
+import type { Assertion, Model } from 'casbin';
+import { RuleReader, type RuleRow, type StoredRule } from '../casbin/rule-row.ts';
+import { addTo } from '../collections.ts';
 import type { ClientLike } from '../database/client.ts';
 import { InvalidOptionsError } from '../errors.ts';
+import type { Connection } from './adapter-connection.ts';
 import { onRuleTable } from './refusals.ts';
 
-/** Throws for rules that must not get into the model. */
-export type CheckRules = (model: Model, rules: readonly StoredRule[]) => void;
+/** Sees all rules that are about to get into a model, in portions. */
+interface RuleCheck {
+  read(rules: readonly StoredRule[]): void;
+  /** After all rules. Throws when one of them must not get into the model. */
+  finish(): void;
+}
+
+/** Makes the check for one load. */
+export type CheckRules = (model: Model) => RuleCheck;
+
+/** Fewer rules are read by one statement. More are read again, in portions: so many are read twice. */
+const FEW = 2_000;
+
+const PORTION = 10_000;
 
 /**
  * Appends the stored rules to the model, by id, as arrays: they arrive as they were written.
@@ -14,26 +28,80 @@ export type CheckRules = (model: Model, rules: readonly StoredRule[]) => void;
  * before the model is touched when a row holds no rule, and whatever `check` throws.
  */
 export async function loadRules(
-  client: ClientLike,
+  connection: Connection,
   table: string,
   model: Model,
   check: CheckRules,
   filter: PolicyFilter = {},
 ): Promise<void> {
   const { sql, parameters } = matchesFilter(filter);
-  const { rows } = await onRuleTable(table, [], () =>
-    client.query(`select id, ptype, rule from ${table} where ${sql} order by id`, [...parameters]),
-  );
-  const reader = new RuleReader();
-  const rules = reader.read(rows);
-  reader.requireReadable(table);
-  check(model, rules);
-  for (const { ptype, values } of rules) {
-    // Nobody else has them.
-    model.model
-      .get(ptype.charAt(0))
-      ?.get(ptype)
-      ?.policy.push(values as string[]);
+  const select = { text: `select id, ptype, rule from ${table} where ${sql} order by id`, parameters };
+  const loading = new Loading(model, check(model));
+  await onRuleTable(table, [], async () => {
+    const add: AddRows = (rows) => loading.add(rows);
+    const isLoaded = await connection.run((client) => selectFew(client, select, add));
+    if (!isLoaded) await connection.atomically((client) => selectMany(client, select, add));
+  });
+  loading.finish(table);
+}
+
+interface Select {
+  readonly text: string;
+  readonly parameters: readonly string[];
+}
+
+type AddRows = (rows: readonly RuleRow[]) => void;
+
+/** Adds all rows or none. False when there are too many: the next statement may see other rows than this one. */
+async function selectFew(client: ClientLike, { text, parameters }: Select, add: AddRows): Promise<boolean> {
+  const { rows } = await client.query(`${text} limit ${FEW}`, [...parameters]);
+  if (rows.length === FEW) return false;
+  add(rows);
+  return true;
+}
+
+/** In a transaction. At any isolation level, a cursor sees the rows of the moment in which it was declared. */
+async function selectMany(client: ClientLike, { text, parameters }: Select, add: AddRows): Promise<void> {
+  await client.query(`declare casbin_bootstrap_load no scroll cursor for ${text}`, [...parameters]);
+  for (let count = PORTION; count === PORTION; ) {
+    const { rows } = await client.query(`fetch ${PORTION} from casbin_bootstrap_load`);
+    add(rows);
+    count = rows.length;
+  }
+  await client.query('close casbin_bootstrap_load');
+}
+
+/** Rules on their way into a model, which stays as it is until all of them have been checked. */
+class Loading {
+  readonly #model: Model;
+  readonly #check: RuleCheck;
+  readonly #reader = new RuleReader();
+  /** Joined at the end: an array that grows leaves copies behind, which are garbage of the size of the policy. */
+  readonly #portions = new Map<Assertion, string[][][]>();
+
+  constructor(model: Model, check: RuleCheck) {
+    this.#model = model;
+    this.#check = check;
+  }
+
+  add(rows: readonly RuleRow[]): void {
+    const rules = this.#reader.read(rows);
+    this.#check.read(rules);
+    const portion = new Map<Assertion, string[][]>();
+    for (const { ptype, values } of rules) {
+      const assertion = this.#model.model.get(ptype.charAt(0))?.get(ptype);
+      // Nobody else has the values.
+      if (assertion !== undefined) addTo(portion, assertion, values as string[]);
+    }
+    for (const [assertion, policy] of portion) addTo(this.#portions, assertion, policy);
+  }
+
+  finish(table: string): void {
+    this.#reader.requireReadable(table);
+    this.#check.finish();
+    for (const [assertion, portions] of this.#portions) {
+      assertion.policy = assertion.policy.concat(...portions);
+    }
   }
 }
 

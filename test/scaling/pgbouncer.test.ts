@@ -130,6 +130,8 @@ describe.skipIf(pgBouncerProgram === undefined)('through PgBouncer in transactio
       changed: false,
       verification: { ok: true, allowed: 12_000 },
     });
+    const enforcer = await createEnforcer(through);
+    expect(await enforcer.getPolicy()).toHaveLength(12_000);
 
     expect((await through.query('select name from pg_cursors')).rows).toEqual([]);
     await expectNothingLeft(database, through);

@@ -79,13 +79,15 @@ describe('a streaming replica', () => {
     await pool.end();
   });
 
-  test('verifies a policy that is read in portions', async () => {
+  test('verifies and loads a policy that is read in portions', async () => {
     const options = { policy: policyOfManyRules(), seeders: [] };
     await bootstrapDatabase(writer, options);
     await caughtUp(primary, replica);
 
     await expect(bootstrapDatabase(reader, options)).resolves.toMatchObject({ changed: false });
     await expect(verifyDatabase(reader, options)).resolves.toMatchObject({ ok: true, allowed: 12_000 });
+    const enforcer = await createEnforcer(reader);
+    expect(await enforcer.getPolicy()).toHaveLength(12_000);
   });
 
   test('says where to run the bootstrap of a newer release, and starts after it was run there', async () => {

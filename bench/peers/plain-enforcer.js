@@ -17,3 +17,9 @@ export async function enforcerWith(model, rules) {
   await enforcer.buildRoleLinks();
   return enforcer;
 }
+
+/** How many rules an enforcer holds. Casbin's own getPolicy() has not enough stack for a million. */
+export function countLoaded(enforcer) {
+  const sections = enforcer.getModel().model;
+  return ['p', 'g'].reduce((sum, ptype) => sum + sections.get(ptype).get(ptype).policy.length, 0);
+}

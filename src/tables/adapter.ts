@@ -29,7 +29,7 @@ export interface AdapterOptions {
  * that is open there. A failing savePolicy or updatePolicy leaves that transaction usable, and so does a
  * StoredRuleError; the others begin with a single statement, and PostgreSQL aborts the transaction when it fails.
  *
- * A policy of 10,000 rules or more is loaded in portions, by a cursor in a transaction: all rules of one moment.
+ * 2,000 rules or more are loaded in portions, by a cursor in a transaction: all rules of one moment.
  *
  * @throws InvalidOptionsError for a source that is neither a pool nor a client
  *

@@ -18,7 +18,9 @@ interface RuleCheck {
 /** Makes the check for one load. */
 export type CheckRules = (model: Model, table: RuleTable) => RuleCheck;
 
-/** A table with fewer rules is read by one statement; others are read in portions of so many. */
+/** Fewer rules are read by one statement. More are read again, in portions: so many are read twice. */
+const FEW = 2_000;
+
 const PORTION = 10_000;
 
 /**
@@ -56,8 +58,8 @@ type AddRows = (rows: readonly SelectedRow[]) => void;
 
 /** Adds all rows or none. False when there are too many: the next statement may see other rows than this one. */
 async function selectFew(client: ClientLike, { text, parameters }: Select, add: AddRows): Promise<boolean> {
-  const { rows } = await client.query(`${text} limit ${PORTION}`, [...parameters]);
-  if (rows.length === PORTION) return false;
+  const { rows } = await client.query(`${text} limit ${FEW}`, [...parameters]);
+  if (rows.length === FEW) return false;
   add(rows);
   return true;
 }

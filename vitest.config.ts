@@ -33,6 +33,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'server',
+          isolate: false,
           include: ['test/**/*.test.ts'],
           exclude: FAST,
           globalSetup: ['test/support/server-setup.ts', 'test/support/build-setup.ts'],

@@ -27,11 +27,13 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
-      { extends: true, test: { name: 'fast', include: FAST } },
+      // not isolated: to load casbin and kysely takes longer than most files
+      { extends: true, test: { name: 'fast', include: FAST, isolate: false } },
       {
         extends: true,
         test: {
           name: 'server',
+          isolate: false,
           include: ['test/**/*.test.ts'],
           exclude: FAST,
           globalSetup: ['test/support/server-setup.ts', 'test/support/build-setup.ts'],

@@ -1,16 +1,21 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import timers from 'node:timers/promises';
 import { pino } from 'pino';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { retryConflicts } from '../../src/failure/retry.ts';
 import { captureLog, linesOf } from './log.fixture.ts';
 
-vi.mock('node:timers/promises', () => ({ setTimeout: vi.fn(async () => {}) }));
-
 const silent = pino({ level: 'silent' });
 
+// Not by vi.mock: a worker shares its modules among files, and the library may have been loaded by another one.
+beforeEach(() => {
+  vi.spyOn(timers, 'setTimeout').mockResolvedValue(undefined);
+  syncBuiltinESMExports();
+});
+
 afterEach(() => {
-  vi.mocked(sleep).mockClear();
   vi.restoreAllMocks();
+  syncBuiltinESMExports();
 });
 
 function conflict(code: string) {
@@ -22,7 +27,7 @@ async function pausesFor(code: string, drawn: number): Promise<unknown[]> {
   vi.spyOn(Math, 'random').mockReturnValue(drawn);
   const error = conflict(code);
   await expect(retryConflicts(() => Promise.reject(error), silent)).rejects.toBe(error);
-  return vi.mocked(sleep).mock.calls.map(([ms]) => ms);
+  return vi.mocked(timers.setTimeout).mock.calls.map(([ms]) => ms);
 }
 
 test.for(['23505', '42P07', '42710', '42P06', 'XX000'])('%s is tried five times', async (code) => {

@@ -43,6 +43,13 @@ const HARMLESS = [
   '^(a|a)b+$',
   '^(a)(b|c)*$',
   '([z-a])+',
+  // These have many ways to go on, and one way to match.
+  '^(ab?c?d?e?f?g?h?;)*$',
+  '^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)*$',
+  '^(/(?:users|groups|projects|teams)/[0-9]+)*$',
+  '^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12},?)*$',
+  '^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]+$',
+  '^((foo|bar)/([a-z]{1,63}/){1,10}end,)*$',
 ];
 
 describe('a pattern of the definition', () => {

@@ -39,7 +39,9 @@ export class TestDatabase {
 
   async create(): Promise<void> {
     // template0, since nobody can be connected to it: parallel clones don't disturb each other
-    await admin().query(`create database ${this.name} template template0 encoding 'UTF8'`);
+    await admin().query(
+      `create database ${this.name} template template0 encoding 'UTF8' ${inject('databaseOptions')}`,
+    );
   }
 
   /** A pool on this database, closed with it. Another `connectionString`: as a role, or through a wire. */

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, brotliDecompress, constants } from 'node:zlib';
-import { type Engine, startEngine } from '../embedded/engine.ts';
+import { type Engine, startInFolder, startInMemory } from './engine.ts';
 
 /** The files of a new cluster, which the build of this package makes: initdb takes five times what a start takes. */
 const PREPARED_FILE = join(
@@ -20,7 +20,7 @@ let snapshot: Promise<Blob> | undefined;
  * those of the first engine of this process.
  */
 export async function startFromSnapshot(file: string = PREPARED_FILE): Promise<Engine> {
-  if (snapshot !== undefined) return startEngine(undefined, await snapshot);
+  if (snapshot !== undefined) return startInMemory(await snapshot);
   const starting = startFirst(file);
   snapshot = starting.then(({ files }) => files);
   // The next start may do better.
@@ -33,18 +33,27 @@ export async function startFromSnapshot(file: string = PREPARED_FILE): Promise<E
 /** Another release of PGlite may have another PostgreSQL: that refuses files which are not its own. */
 async function startFirst(file: string): Promise<{ engine: Engine; files: Blob }> {
   try {
-    const files = new Blob([await promisify(brotliDecompress)(await readFile(file))]);
-    return { engine: await startEngine(undefined, files), files };
+    const files = await readPrepared(file);
+    return { engine: await startInMemory(files), files };
   } catch {
-    const engine = await startEngine(undefined);
+    const engine = await startInMemory();
     // Nobody may write to it before it is copied.
     return { engine, files: await engine.dump() };
   }
 }
 
+/** Starts an engine on a folder, and copies a new cluster's files to it if it has none. */
+export function startOnFolder(dataDir: string, file: string = PREPARED_FILE): Promise<Engine> {
+  return startInFolder(dataDir, () => readPrepared(file));
+}
+
+async function readPrepared(file: string): Promise<Blob> {
+  return new Blob([await promisify(brotliDecompress)(await readFile(file))]);
+}
+
 /** Writes the files of a new cluster for {@link startFromSnapshot}. A reader never finds a part of them. */
 export async function prepareSnapshot(file: string = PREPARED_FILE): Promise<void> {
-  const engine = await startEngine(undefined);
+  const engine = await startInMemory();
   const files = Buffer.from(await (await engine.dump()).arrayBuffer());
   await engine.close();
   const compressed = await promisify(brotliCompress)(files, {

@@ -3,26 +3,47 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import pg from 'pg';
-import { beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import type { Engine } from '../../src/embedded/engine.ts';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { type Engine, startInMemory } from '../../src/embedded/engine.ts';
+import { STARTS_PGLITE } from './timeout.ts';
 
-type Snapshot = typeof import('../../src/testing/snapshot.ts');
+type Snapshot = typeof import('../../src/embedded/snapshot.ts');
 
 /** What a process has that has started no engine yet. */
 let snapshot: Snapshot;
 let prepared: Buffer;
+let idOfPrepared: string;
+
+/** Creating a cluster takes seconds: after the first one, an engine that would do so starts from these files. */
+let created: Blob;
+let idOfCreated: string;
 
 async function load(): Promise<Snapshot> {
   vi.resetModules();
-  return import('../../src/testing/snapshot.ts');
+  return import('../../src/embedded/snapshot.ts');
 }
 
 beforeAll(async () => {
   const file = path.join(tmpdir(), `casbin-bootstrap-snapshot-${process.pid}`, 'new', 'cluster.tar.br');
-  const { prepareSnapshot } = await load();
+  const { prepareSnapshot, startFromSnapshot } = await load();
   await prepareSnapshot(file);
   prepared = await readFile(file);
+  idOfPrepared = await identify(await startFromSnapshot(file));
   await rm(path.join(file, '../..'), { recursive: true });
+
+  const engine = await startInMemory();
+  created = await engine.dump();
+  idOfCreated = await identify(engine);
+  vi.doMock('../../src/embedded/engine.ts', async (importOriginal) => ({
+    ...(await importOriginal<object>()),
+    startInMemory: (files = created) => startInMemory(files),
+  }));
+}, STARTS_PGLITE.timeout);
+
+afterAll(() => {
+  // Else the next file of this worker would get it.
+  vi.doUnmock('../../src/embedded/engine.ts');
+  vi.resetModules();
 });
 
 beforeEach(async () => {
@@ -33,10 +54,9 @@ test('the first engine of each process starts from the prepared files', async ()
   const file = path.join(await temporaryFolder(), 'cluster.tar.br');
   await writeFile(file, prepared);
 
-  const first = await identify(await snapshot.startFromSnapshot(file));
+  expect(await identify(await snapshot.startFromSnapshot(file))).toBe(idOfPrepared);
   const another = await load();
-
-  expect(await identify(await another.startFromSnapshot(file))).toBe(first);
+  expect(await identify(await another.startFromSnapshot(file))).toBe(idOfPrepared);
 });
 
 test('several processes may prepare the same file at once, and nothing unfinished stays', async () => {
@@ -45,7 +65,7 @@ test('several processes may prepare the same file at once, and nothing unfinishe
   await Promise.all([snapshot.prepareSnapshot(file), snapshot.prepareSnapshot(file)]);
 
   expect(await readdir(folder)).toEqual(['cluster.tar.br']);
-  await expect(identify(await snapshot.startFromSnapshot(file))).resolves.toMatch(/^\d+$/);
+  expect(await identify(await snapshot.startFromSnapshot(file))).toBe(idOfCreated);
 });
 
 test.each(['missing', 'not compressed', 'cut off', 'of another PostgreSQL'])(
@@ -54,10 +74,38 @@ test.each(['missing', 'not compressed', 'cut off', 'of another PostgreSQL'])(
     const file = path.join(await temporaryFolder(), 'cluster.tar.br');
     await spoil(file, fault);
 
-    const first = await identify(await snapshot.startFromSnapshot(file));
-    const second = await identify(await snapshot.startFromSnapshot(file));
+    expect(await identify(await snapshot.startFromSnapshot(file))).toBe(idOfCreated);
 
-    expect(second).toBe(first);
+    await writeFile(file, prepared);
+    expect(await identify(await snapshot.startFromSnapshot(file)), 'the file is not read again').toBe(
+      idOfCreated,
+    );
+  },
+);
+
+test('a folder gets a copy of the prepared files once', async () => {
+  const folder = await temporaryFolder();
+  const file = path.join(folder, 'cluster.tar.br');
+  await writeFile(file, prepared);
+  const dataDir = path.join(folder, 'data');
+
+  expect(await identify(await snapshot.startOnFolder(dataDir, file))).toBe(idOfPrepared);
+  await rm(file);
+  expect(await identify(await snapshot.startOnFolder(dataDir, file))).toBe(idOfPrepared);
+});
+
+test(
+  'a folder gets a cluster of its own where the files are of another PostgreSQL',
+  STARTS_PGLITE,
+  async () => {
+    const folder = await temporaryFolder();
+    const file = path.join(folder, 'cluster.tar.br');
+    await spoil(file, 'of another PostgreSQL');
+    const dataDir = path.join(folder, 'data');
+
+    const id = await identify(await snapshot.startOnFolder(dataDir, file));
+    expect(id).not.toBe(idOfPrepared);
+    expect(await identify(await snapshot.startOnFolder(dataDir, file))).toBe(id);
   },
 );
 

@@ -133,7 +133,8 @@ async function readShapes(
        has_table_privilege(c.oid, 'select') as "isReadable",
        (
          select coalesce(json_agg(json_build_object(
-           'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull
+           -- Under quote_all_identifiers, types come quoted.
+           'name', a.attname, 'type', replace(format_type(a.atttypid, a.atttypmod), '"', ''), 'notNull', a.attnotnull
          ) order by a.attnum), '[]')
          from pg_catalog.pg_attribute a
          where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped

@@ -120,7 +120,7 @@ test('its log tells a rule that would come back, and a table that would be taken
     insert into casbin (ptype, rule) values ('p', '["a", "b", "c"]'), ('p', '["a", "b", "c"]')`);
   const first = captureLog();
   await bootstrapDatabase(pool, { policy: defaultPolicy, dryRun: true, logger: first.logger });
-  expect(linesOf(first.lines, 'table_taken_over')[0]?.msg).toBe('Would take over the existing casbin table');
+  expect(linesOf(first.lines, 'table_taken_over')[0]?.msg).toBe('Would take over the existing rule table');
 
   await bootstrapDatabase(pool, { policy: defaultPolicy });
   await pool.query(`delete from casbin where rule = '["admin", "user"]'`);

@@ -13,14 +13,24 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-/** Starts PGlite in memory, from a dump if there is one, or on a folder that no other process has open meanwhile. */
-export async function startEngine(dataDir: string | undefined, dump?: Blob): Promise<Engine> {
-  if (dataDir === undefined) return startPglite(dump === undefined ? {} : { loadDataDir: dump });
+/** Starts PGlite in memory, from a dump if there is one. */
+export async function startInMemory(dump?: Blob): Promise<Engine> {
+  return startPglite(dump === undefined ? {} : { loadDataDir: dump });
+}
 
+/**
+ * Starts PGlite on a folder that no other process has open meanwhile. A new cluster is made from a dump where that
+ * can be read and used.
+ */
+export async function startInFolder(dataDir: string, readDump: () => Promise<Blob>): Promise<Engine> {
   await createDirectory(dataDir);
   const lock = await lockDirectory(dataDir);
   try {
-    const engine = await openDataDirectory(dataDir, () => startPglite({ dataDir }));
+    const engine = await openDataDirectory(
+      dataDir,
+      () => startPglite({ dataDir }),
+      () => createCluster(dataDir, readDump),
+    );
     return { ...engine, close: () => engine.close().finally(() => lock.release()) };
   } catch (error) {
     await lock.release();
@@ -39,7 +49,8 @@ async function startPglite({
     Promise.all([import('@electric-sql/pglite'), import('@electric-sql/pglite/node-postgres')]),
   );
   // The scheme keeps a folder whose name looks like another of PGlite's schemes a folder
-  const pglite = new PGlite(dataDir === undefined ? options : { dataDir: `file://${dataDir}` });
+  const place = dataDir === undefined ? {} : { dataDir: `file://${dataDir}` };
+  const pglite = new PGlite({ ...options, ...place });
   try {
     await pglite.waitReady;
   } catch (cause) {
@@ -80,14 +91,29 @@ async function createDirectory(directory: string): Promise<void> {
   }
 }
 
+/** Creates a cluster in an empty folder, by initdb where the dump does not serve. */
+async function createCluster(dataDir: string, readDump: () => Promise<Blob>): Promise<Engine> {
+  try {
+    return await startPglite({ dataDir, loadDataDir: await readDump() });
+  } catch {
+    await clear(dataDir, await contentOf(dataDir));
+    return startPglite({ dataDir });
+  }
+}
+
 /**
- * Runs `open` on a locked folder so that a creation which is cut short, by Ctrl-C say, is made up for by the
- * next one: half-written files of PostgreSQL could never be opened again.
+ * Runs `open` or, where there is no cluster yet, `create` on a locked folder so that a creation which is cut short,
+ * by Ctrl-C say, is made up for by the next one: half-written files of PostgreSQL could never be opened again.
  *
  * @throws ConnectionError when the folder has files in it and is not a PostgreSQL data directory.
  */
-async function openDataDirectory<T>(directory: string, open: () => Promise<T>): Promise<T> {
-  const found = (await readdir(directory)).filter((name) => name !== LOCK_FILE);
+async function openDataDirectory<T>(
+  directory: string,
+  open: () => Promise<T>,
+  create: () => Promise<T>,
+): Promise<T> {
+  const mark = join(directory, INCOMPLETE_MARK);
+  const found = await contentOf(directory);
   if (found.includes(INCOMPLETE_MARK)) {
     await clear(directory, found);
   } else if (found.includes(VERSION_FILE)) {
@@ -99,18 +125,21 @@ async function openDataDirectory<T>(directory: string, open: () => Promise<T>): 
         'Use an empty or a new folder for the embedded database.',
     );
   }
-  const mark = join(directory, INCOMPLETE_MARK);
   await writeFile(mark, '');
-  const opened = await open();
+  const created = await create();
   await rm(mark);
-  return opened;
+  return created;
 }
 
-/** The mark goes last: a removal that is cut short must be recognised too. */
+/** What is in the folder beside the lock. */
+async function contentOf(directory: string): Promise<string[]> {
+  return (await readdir(directory)).filter((name) => name !== LOCK_FILE);
+}
+
+/** The mark stays: a removal that is cut short must be recognised too. */
 async function clear(directory: string, names: string[]): Promise<void> {
   const content = names.filter((name) => name !== INCOMPLETE_MARK);
   await Promise.all(content.map((name) => rm(join(directory, name), { recursive: true })));
-  await rm(join(directory, INCOMPLETE_MARK));
 }
 
 /** Stays in the folder when it is unlocked: removing it could let two processes lock two different files. */

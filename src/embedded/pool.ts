@@ -3,7 +3,8 @@ import pg from 'pg';
 import type { ClientLike, PoolLike } from '../database/client.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { kindOf } from '../text.ts';
-import { type Engine, startEngine } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { startFromSnapshot, startOnFolder } from './snapshot.ts';
 
 /** Where the embedded database keeps its data. */
 export interface EmbeddedPoolOptions {
@@ -33,7 +34,7 @@ export function createEmbeddedPool(options: EmbeddedPoolOptions = {}): EmbeddedP
     throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'options', message }]);
   }
   const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir);
-  return createPool(() => startEngine(dataDir));
+  return createPool(() => (dataDir === undefined ? startFromSnapshot() : startOnFolder(dataDir)));
 }
 
 function explainUnfitOptions(options: unknown): string | null {
@@ -46,7 +47,7 @@ function explainUnfitOptions(options: unknown): string | null {
 }
 
 /** A pool on an engine that is started at the first `connect()`, and closed with the pool. */
-export function createPool(start: () => Promise<Engine>): EmbeddedPool {
+function createPool(start: () => Promise<Engine>): EmbeddedPool {
   const turns = new Turns();
   let engine: Engine | undefined;
   let ending: Promise<void> | undefined;

@@ -1,11 +1,10 @@
 import type { Enforcer } from 'casbin';
 import { bootstrapDatabase } from '../bootstrap.ts';
 import { createEnforcer } from '../create-enforcer.ts';
-import { createPool, type EmbeddedPool } from '../embedded/pool.ts';
+import { createEmbeddedPool, type EmbeddedPool } from '../embedded/pool.ts';
 import { replaceOptions } from '../options/resolve.ts';
 import type { BootstrapOptions } from '../options.ts';
 import type { BootstrapReport } from '../report.ts';
-import { startFromSnapshot } from './snapshot.ts';
 
 /** As for {@link bootstrapDatabase}; `dryRun` is ignored. */
 export type TestDatabaseOptions = BootstrapOptions;
@@ -29,7 +28,7 @@ export interface TestDatabase extends AsyncDisposable {
  * @throws as bootstrapDatabase and createEnforcer do; then nothing is left running
  */
 export async function createTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
-  const pool = createPool(startFromSnapshot);
+  const pool = createEmbeddedPool();
   const end = () => pool.end();
   try {
     const report = await bootstrapDatabase(pool, replaceOptions(options, { dryRun: false }));

@@ -32,13 +32,13 @@ test('several may be started at once', async () => {
   }
 });
 
-test('all but the first start from a copy of its files, which saves creating a cluster', async () => {
+test('all but the first start from a copy of its files, as any embedded database in memory', async () => {
   await using second = await createTestDatabase();
   const identify = 'select system_identifier from pg_control_system()';
   expect(await query(second, identify)).toEqual(await query(first, identify));
 
   const pool = createEmbeddedPool();
-  expect(await query({ pool }, identify)).not.toEqual(await query(first, identify));
+  expect(await query({ pool }, identify)).toEqual(await query(first, identify));
   await pool.end();
 });
 

@@ -4,10 +4,10 @@ import path from 'node:path';
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { type Engine, startEngine } from '../../src/embedded/engine.ts';
-import { STARTS_PGLITE } from '../embedded/timeout.ts';
+import { type Engine, startInMemory } from '../../src/embedded/engine.ts';
+import { STARTS_PGLITE } from './timeout.ts';
 
-type Snapshot = typeof import('../../src/testing/snapshot.ts');
+type Snapshot = typeof import('../../src/embedded/snapshot.ts');
 
 /** What a process has that has started no engine yet. */
 let snapshot: Snapshot;
@@ -20,7 +20,7 @@ let idOfCreated: string;
 
 async function load(): Promise<Snapshot> {
   vi.resetModules();
-  return import('../../src/testing/snapshot.ts');
+  return import('../../src/embedded/snapshot.ts');
 }
 
 beforeAll(async () => {
@@ -31,11 +31,12 @@ beforeAll(async () => {
   idOfPrepared = await identify(await startFromSnapshot(file));
   await rm(path.join(file, '../..'), { recursive: true });
 
-  const engine = await startEngine(undefined);
+  const engine = await startInMemory();
   created = await engine.dump();
   idOfCreated = await identify(engine);
-  vi.doMock('../../src/embedded/engine.ts', () => ({
-    startEngine: (dataDir: undefined, files = created) => startEngine(dataDir, files),
+  vi.doMock('../../src/embedded/engine.ts', async (importOriginal) => ({
+    ...(await importOriginal<object>()),
+    startInMemory: (files = created) => startInMemory(files),
   }));
 }, STARTS_PGLITE.timeout);
 
@@ -79,6 +80,32 @@ test.each(['missing', 'not compressed', 'cut off', 'of another PostgreSQL'])(
     expect(await identify(await snapshot.startFromSnapshot(file)), 'the file is not read again').toBe(
       idOfCreated,
     );
+  },
+);
+
+test('a folder gets a copy of the prepared files once', async () => {
+  const folder = await temporaryFolder();
+  const file = path.join(folder, 'cluster.tar.br');
+  await writeFile(file, prepared);
+  const dataDir = path.join(folder, 'data');
+
+  expect(await identify(await snapshot.startOnFolder(dataDir, file))).toBe(idOfPrepared);
+  await rm(file);
+  expect(await identify(await snapshot.startOnFolder(dataDir, file))).toBe(idOfPrepared);
+});
+
+test(
+  'a folder gets a cluster of its own where the files are of another PostgreSQL',
+  STARTS_PGLITE,
+  async () => {
+    const folder = await temporaryFolder();
+    const file = path.join(folder, 'cluster.tar.br');
+    await spoil(file, 'of another PostgreSQL');
+    const dataDir = path.join(folder, 'data');
+
+    const id = await identify(await snapshot.startOnFolder(dataDir, file));
+    expect(id).not.toBe(idOfPrepared);
+    expect(await identify(await snapshot.startOnFolder(dataDir, file))).toBe(id);
   },
 );
 

@@ -6,11 +6,14 @@ import { promisify } from 'node:util';
 import { brotliCompress, brotliDecompress, constants } from 'node:zlib';
 import { type Engine, startInFolder, startInMemory } from './engine.ts';
 
-/** The files of a new cluster, which the build of this package makes: initdb takes five times what a start takes. */
-const PREPARED_FILE = join(
-  dirname(createRequire(import.meta.url).resolve('casbin-bootstrap/package.json')),
-  'dist/new-cluster.tar.br',
-);
+/**
+ * The files of a new cluster, which the build of this package makes: initdb takes five times what a start takes.
+ * It throws where the package can't be found, as in an application that is bundled into one file.
+ */
+function preparedFile(): string {
+  const manifest = createRequire(import.meta.url).resolve('casbin-bootstrap/package.json');
+  return join(dirname(manifest), 'dist/new-cluster.tar.br');
+}
 
 /** The files that engines of this process start from. */
 let snapshot: Promise<Blob> | undefined;
@@ -19,7 +22,7 @@ let snapshot: Promise<Blob> | undefined;
  * Starts an engine in memory from a copy of a new cluster's files: those in `file` or, where these can't be used,
  * those of the first engine of this process.
  */
-export async function startFromSnapshot(file: string = PREPARED_FILE): Promise<Engine> {
+export async function startFromSnapshot(file?: string): Promise<Engine> {
   if (snapshot !== undefined) return startInMemory(await snapshot);
   const starting = startFirst(file);
   snapshot = starting.then(({ files }) => files);
@@ -31,7 +34,7 @@ export async function startFromSnapshot(file: string = PREPARED_FILE): Promise<E
 }
 
 /** Another release of PGlite may have another PostgreSQL: that refuses files which are not its own. */
-async function startFirst(file: string): Promise<{ engine: Engine; files: Blob }> {
+async function startFirst(file?: string): Promise<{ engine: Engine; files: Blob }> {
   try {
     const files = await readPrepared(file);
     return { engine: await startInMemory(files), files };
@@ -43,16 +46,16 @@ async function startFirst(file: string): Promise<{ engine: Engine; files: Blob }
 }
 
 /** Starts an engine on a folder, and copies a new cluster's files to it if it has none. */
-export function startOnFolder(dataDir: string, file: string = PREPARED_FILE): Promise<Engine> {
+export function startOnFolder(dataDir: string, file?: string): Promise<Engine> {
   return startInFolder(dataDir, () => readPrepared(file));
 }
 
-async function readPrepared(file: string): Promise<Blob> {
+async function readPrepared(file: string = preparedFile()): Promise<Blob> {
   return new Blob([await promisify(brotliDecompress)(await readFile(file))]);
 }
 
 /** Writes the files of a new cluster for {@link startFromSnapshot}. A reader never finds a part of them. */
-export async function prepareSnapshot(file: string = PREPARED_FILE): Promise<void> {
+export async function prepareSnapshot(file: string = preparedFile()): Promise<void> {
   const engine = await startInMemory();
   const files = Buffer.from(await (await engine.dump()).arrayBuffer());
   await engine.close();

@@ -65,7 +65,7 @@ export async function migrateDatabase(
     const isForeign = !isRuleTableMissing && Object.keys(ruleTable.migrations).length === 0;
     firstRun = known.length === 0 && !isForeign;
     const isTakenOver = firstRun || plan.table.duplicates === 'remove';
-    if (isTakenOver && !isRuleTableMissing) takeover = await ruleTable.takeOver(trx);
+    if (isTakenOver) takeover = await ruleTable.takeOver(trx);
     // An older release meets names that a newer one has applied. Kysely insists on knowing each.
     const ignored = known.filter((name) => !Object.hasOwn(packageMigrations, name));
     await run({ list: PACKAGE_LIST, schema, migrations: packageMigrations, ignored }, known);

@@ -44,14 +44,9 @@ export async function findRuleTable(
   const candidates = (readable.length > 0 ? readable : recognised).map(({ table }) => table);
   const [only] = candidates;
   if (only !== undefined && candidates.length === 1) return { table: only, isMissing: false };
-  return candidates.length > 1 ? choose(client, candidates) : findNone(shapes, schema, choice);
-}
-
-/** Without a rule table, one is made; what else has its name is for others to refuse. */
-function findNone(shapes: readonly Shape[], schema: string | undefined, choice: TableChoice): FoundTable {
-  const { name } = expectTable(choice, schema);
-  const present = shapes.find((shape) => shape.name === name);
-  return { table: expectTable(choice, present?.schema ?? schema), isMissing: present === undefined };
+  if (candidates.length > 1) return choose(client, candidates);
+  // Something else may have its name, which is for those to refuse who would make it.
+  return { table: expectTable(choice, schema), isMissing: true };
 }
 
 function findNamed(shape: Shape | undefined, schema: string | undefined, choice: TableChoice): FoundTable {

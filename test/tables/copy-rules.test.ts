@@ -98,7 +98,9 @@ describe.each([
     const refused = copyRules({ from: { pool, table: from }, to: { pool, table: to } });
 
     await expect(refused).rejects.toMatchObject({ code: 'STORED_RULE_INVALID', ids: [6, 7] });
-    await expect(refused).rejects.toThrow(/id 6: "p, "a,b", payroll, read" .*\n.*id 7: "p, carol, f\(x, read"/);
+    await expect(refused).rejects.toThrow(
+      /id 6: "p, "a,b", payroll, read" .*\n.*id 7: "p, carol, f\(x, read"/,
+    );
     expect(await hasTable(pool, to.name)).toBe(false);
   });
 });

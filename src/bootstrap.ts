@@ -160,7 +160,8 @@ async function writeDatabase(
     watch: () => watchPolicy(trx, found.isMissing ? null : options),
   });
   // A migration of the application may have changed it.
-  const { table } = await findRuleTable(asClient(trx), schema, { ...given.table, name: found.table.name });
+  const choice = found.isMissing ? given.table : { ...given.table, name: found.table.name };
+  const { table } = await findRuleTable(asClient(trx), schema, choice);
   return seedAndVerify(session, trx, withRuleTable(options, table), migrated);
 }
 

@@ -21,6 +21,7 @@ export interface ValueColumn {
 export interface ColumnsFacts {
   readonly name: string;
   readonly schema?: string | undefined;
+  readonly sql: string;
   readonly identity: 'id' | 'ctid';
   readonly identityType: string;
   readonly ptype: ValueColumn;
@@ -45,6 +46,7 @@ export function futureColumnsTable(name: string, schema: string | undefined): Co
   return new ColumnsTable({
     name,
     schema,
+    sql: quoteTable(name, schema),
     identity: 'id',
     identityType: 'integer',
     ptype: column('ptype'),
@@ -79,7 +81,7 @@ export class ColumnsTable implements RuleTable {
     const { name, schema, identity, identityType, ptype, values, indexes, removesDuplicates } = facts;
     this.name = name;
     this.schema = schema;
-    this.sql = quoteTable(name, schema);
+    this.sql = facts.sql;
     this.identity = identity;
     this.#identityType = identityType;
     this.written = [ptype, ...values].map((column) => column.name).join(', ');
@@ -133,7 +135,7 @@ export class ColumnsTable implements RuleTable {
   }
 
   selectRows(ids: readonly RowId[]): string {
-    return selectById(this, ids);
+    return selectById(this, this.#all, ids);
   }
 
   ptype(row: string): string {

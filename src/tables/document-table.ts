@@ -22,10 +22,11 @@ export class DocumentTable implements RuleTable {
   readonly schema: string | undefined;
   readonly sql: string;
 
-  constructor(name = 'casbin', schema?: string) {
+  /** @param sql the name as SQL, where the server has quoted it */
+  constructor(name = 'casbin', schema?: string, sql = quoteTable(name, schema)) {
     this.name = name;
     this.schema = schema;
-    this.sql = quoteTable(name, schema);
+    this.sql = sql;
   }
 
   get migrationName(): string {
@@ -53,7 +54,7 @@ export class DocumentTable implements RuleTable {
   }
 
   selectRows(ids: readonly RowId[]): string {
-    return selectById(this, ids);
+    return selectById(this, 'id, ptype, rule', ids);
   }
 
   ptype(row: string): string {

@@ -1,4 +1,3 @@
-import { quoteTable } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { DatabaseError } from '../errors.ts';
 import { ColumnsTable, futureColumnsTable, type TableIndex, type ValueColumn } from './columns-table.ts';
@@ -55,7 +54,7 @@ function findNamed(shape: Shape | undefined, schema: string | undefined, choice:
   if (!(table instanceof Misshapen)) return { table, isMissing: false };
   throw new DatabaseError(
     'TABLE_SHAPE',
-    `Table ${quoteTable(shape.name, shape.schema)} is not a rule table: ${table.reasons.join('; ')}. Nothing was changed. Name another one by the table option, or bring this one into that shape.`,
+    `Table ${shape.sql} is not a rule table: ${table.reasons.join('; ')}. Nothing was changed. Name another one by the table option, or bring this one into that shape.`,
   );
 }
 
@@ -110,6 +109,8 @@ function describeCount(count: number): string {
 interface Shape {
   readonly schema: string;
   readonly name: string;
+  /** Its name as SQL. */
+  readonly sql: string;
   readonly isReadable: boolean;
   readonly columns: readonly { readonly name: string; readonly type: string; readonly notNull: boolean }[];
   readonly indexes: readonly TableIndex[];
@@ -125,6 +126,7 @@ async function readShapes(
     `select
        n.nspname::text as schema,
        c.relname::text as name,
+       format('%I.%I', n.nspname, c.relname) as sql,
        has_table_privilege(c.oid, 'select') as "isReadable",
        (
          select coalesce(json_agg(json_build_object(
@@ -177,7 +179,7 @@ function recognise(shape: Shape, { layout, duplicates }: TableChoice): RuleTable
   );
 }
 
-function recogniseDocument({ name, schema, columns }: Shape): DocumentTable | Misshapen {
+function recogniseDocument({ name, schema, sql, columns }: Shape): DocumentTable | Misshapen {
   const types = new Map(columns.map((column) => [column.name, column.type]));
   const missing = ['id', 'ptype', 'rule'].filter((column) => !types.has(column));
   const rule = types.get('rule');
@@ -186,14 +188,14 @@ function recogniseDocument({ name, schema, columns }: Shape): DocumentTable | Mi
     ...(rule === undefined || rule === 'jsonb' ? [] : [`column "rule" is ${rule}, not jsonb`]),
   ];
   if (faults.length > 0) return new Misshapen(`as (id, ptype, rule jsonb), ${faults.join(', ')}`);
-  return new DocumentTable(name, schema);
+  return new DocumentTable(name, schema, sql);
 }
 
 /** Fewer columns for values would not hold what models with domains have; nobody's table has fewer. */
 const FEWEST_VALUES = 4;
 
 function recogniseColumns(
-  { name, schema, columns, indexes }: Shape,
+  { name, schema, sql, columns, indexes }: Shape,
   removesDuplicates: boolean,
 ): ColumnsTable | Misshapen {
   const byName = new Map(columns.map((column) => [column.name, column]));
@@ -223,6 +225,7 @@ function recogniseColumns(
   return new ColumnsTable({
     name,
     schema,
+    sql,
     identity: hasId ? 'id' : 'ctid',
     identityType: hasId ? (byName.get('id')?.type ?? '') : 'tid',
     ptype: toValueColumn(ptype),

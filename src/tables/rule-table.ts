@@ -110,9 +110,9 @@ export function givenRules({ arrays, names }: Pick<GivenRules, 'arrays' | 'names
 /** A statement that shows rows by their ids, for a message. */
 export function selectById(
   { sql, identity }: Pick<RuleTable, 'sql' | 'identity'>,
+  columns: string,
   ids: readonly RowId[],
 ): string {
-  const columns = identity === 'ctid' ? 'ctid, *' : '*';
   return `select ${columns} from ${sql} where ${identity} in (${ids.map(literal).join(', ')})`;
 }
 

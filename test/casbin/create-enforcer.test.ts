@@ -72,7 +72,7 @@ describe('stored rules that do not fit the model', () => {
     expect(error).toMatchObject({ code: 'RULES_DO_NOT_FIT_MODEL', ids: [id] });
     expect(error.message).toMatch(/^1 of 3 stored rules does not fit the model \(id 3: /);
     expect(error.message).toMatch(fault);
-    expect(error.message).toMatch(/select id, ptype, rule from "casbin" where id in \(3\)$/);
+    expect(error.message).toMatch(/select id, ptype, rule from public.casbin where id in \(3\)$/);
   });
 
   test('are all in the error, and the first twenty in the message', async () => {
@@ -118,6 +118,6 @@ describe('stored rules that do not fit the model', () => {
 
     const error = await failureOf(() => createEnforcer(pool, { schema: 'Auth' }));
 
-    expect(error.message).toContain('from "Auth"."casbin" where');
+    expect(error.message).toContain('from "Auth".casbin where');
   });
 });

@@ -41,7 +41,7 @@ describe('a rule that is too long for the index', () => {
     const { code, message, cause } = await refusalOf(adapter.addPolicy('p', 'p', [tooLong]));
     expect(code).toBe('RULE_TOO_LONG');
     expect(message).toContain(
-      'A rule is too long for the indexes of "public"."casbin", which take about 2.7 kB. It has 7203 characters:',
+      'A rule is too long for the indexes of public.casbin, which take about 2.7 kB. It has 7203 characters:',
     );
     expect(message).toContain(start);
     expect(cause).toMatchObject({ code: '54000' });
@@ -72,7 +72,7 @@ describe('a rule that another one stands in the way of', () => {
     await pool.query('alter table casbin drop constraint casbin_uniq_rule');
     expect(code).toBe('UNIQUE_CONSTRAINT_MISSING');
     expect(message).toBe(
-      'Table "public"."casbin" is not unique on (ptype, rule): casbin-pg-adapter makes it unique on rule alone. Run bootstrapDatabase() once, which takes such a table over, or: alter table "public"."casbin" drop constraint if exists casbin_uniq_rule, add unique (ptype, rule)',
+      'Table public.casbin is not unique on (ptype, rule): casbin-pg-adapter makes it unique on rule alone. Run bootstrapDatabase() once, which takes such a table over, or: alter table public.casbin drop constraint if exists casbin_uniq_rule, add unique (ptype, rule)',
     );
     expect(cause).toMatchObject({ code: '23505', constraint: 'casbin_uniq_rule' });
   });

@@ -185,22 +185,22 @@ describe('what a table has no room for', () => {
       [
         'rule 1',
         expect.stringContaining(
-          `column "v1" of "public"."casbin_rule" takes 100 characters, and "${long}" in`,
+          `column "v1" of public.casbin_rule takes 100 characters, and "${long}" in`,
         ),
       ],
-      ['rule 1', expect.stringContaining('column "v3" of "public"."casbin_rule" takes 100 characters')],
+      ['rule 1', expect.stringContaining('column "v3" of public.casbin_rule takes 100 characters')],
       [
         'rule 3',
-        '"p, a, b, c, d, e, f, g" has 7 values, and "public"."casbin_rule" has 6 columns for them (v0 to v5). Shorten it, or add columns: alter table "public"."casbin_rule" add column v6 varchar; the adapter that reads the table must know them too.',
+        '"p, a, b, c, d, e, f, g" has 7 values, and public.casbin_rule has 6 columns for them (v0 to v5). Shorten it, or add columns: alter table public.casbin_rule add column v6 varchar; the adapter that reads the table must know them too.',
       ],
       [
         'rule 4',
-        '"g, a, """ ends with an empty value, which in "public"."casbin_rule" is the same as none. Leave it out, or give another.',
+        '"g, a, """ ends with an empty value, which in public.casbin_rule is the same as none. Leave it out, or give another.',
       ],
       [
         'rule 5',
         expect.stringMatching(
-          /column "ptype" of .* has 101\. Shorten it, or widen the column: alter table "public"."casbin_rule" alter column "ptype" type text$/,
+          /column "ptype" of .* has 101\. Shorten it, or widen the column: alter table public.casbin_rule alter column "ptype" type text$/,
         ),
       ],
     ]);
@@ -235,8 +235,8 @@ test('a rule is handed to the loader of Casbin quoted, as by typeorm-adapter, an
 
 describe('an index for first values', () => {
   test.each([
-    ['casbin-basic-adapter', 'create index on "public"."casbin_rule" (ptype, v0);'],
-    ['pgx-adapter of Go', 'create index on "public"."casbin_rule" (p_type, v0);'],
+    ['casbin-basic-adapter', 'create index on public.casbin_rule (ptype, v0);'],
+    ['pgx-adapter of Go', 'create index on public.casbin_rule (p_type, v0);'],
     ['gorm-adapter of Go', null],
     ['xorm-adapter of Go', null],
   ] as const)('of %s is missing: %s', async (adapter, missing) => {

@@ -37,12 +37,12 @@ describe('without the option', () => {
     const name = adapter === 'casbin-pg-adapter' ? 'casbin' : 'casbin_rule';
     await createStockTable(pool, adapter, name);
     const layout = adapter === 'casbin-pg-adapter' ? document : columns;
-    expect(await find()).toMatchObject({ name: `"public"."${name}"`, ...layout });
+    expect(await find()).toMatchObject({ name: `public.${name}`, ...layout });
   });
 
   test.each(['casbin_rule', 'casbin_rules', 'policies', 'casbin'])('it may be called %s', async (name) => {
     await createStockTable(pool, 'typeorm-adapter', name);
-    expect(await find()).toMatchObject({ name: `"public"."${name}"`, ...columns });
+    expect(await find()).toMatchObject({ name: `public.${name}`, ...columns });
   });
 
   test('it is not one of a usual name and another shape', async () => {
@@ -50,7 +50,7 @@ describe('without the option', () => {
       create table casbin_rules (ptype text, v0 text, v1 text, v2 integer, v3 text)`);
     expect(await find()).toMatchObject({ name: '"casbin"', isMissing: true });
     await createStockTable(pool, 'casbin-basic-adapter');
-    expect(await find()).toMatchObject({ name: '"public"."casbin_rule"', ...columns });
+    expect(await find()).toMatchObject({ name: 'public.casbin_rule', ...columns });
   });
 
   test('it is no type of its name and shape', async () => {
@@ -60,22 +60,22 @@ describe('without the option', () => {
 
   test('what has the name of the default table is left to those who refuse its shape', async () => {
     await pool.query('create table casbin (name text)');
-    expect(await find()).toMatchObject({ name: '"public"."casbin"', ...document });
+    expect(await find()).toMatchObject({ name: '"casbin"', layout: 'document', isMissing: true });
   });
 
   test('it is the one in the schema that is given, whatever is elsewhere', async () => {
     await pool.query('create schema app');
     await createStockTable(pool, 'casbin-pg-adapter', 'casbin');
     await createStockTable(pool, 'typeorm-adapter', 'app.casbin_rule');
-    expect(await find({}, { schema: 'app' })).toMatchObject({ name: '"app"."casbin_rule"', ...columns });
-    expect(await find({}, { schema: 'public' })).toMatchObject({ name: '"public"."casbin"', ...document });
+    expect(await find({}, { schema: 'app' })).toMatchObject({ name: 'app.casbin_rule', ...columns });
+    expect(await find({}, { schema: 'public' })).toMatchObject({ name: 'public.casbin', ...document });
   });
 
   test('it is where the search_path finds it', async () => {
     await pool.query('create schema app');
     await createStockTable(pool, 'typeorm-adapter', 'app.casbin_rule');
     expect(await find()).toMatchObject({ name: '"casbin"', isMissing: true });
-    expect(await find({}, { path: 'public, app' })).toMatchObject({ name: '"app"."casbin_rule"' });
+    expect(await find({}, { path: 'public, app' })).toMatchObject({ name: 'app.casbin_rule' });
   });
 
   test('a table that may not be read does not count beside one that may', async () => {
@@ -86,7 +86,7 @@ describe('without the option', () => {
     await createStockTable(admin, 'typeorm-adapter');
     await admin.query(`grant select on casbin to ${role.name}`);
     pool = database.pool({ connectionString: role.url });
-    expect(await find()).toMatchObject({ name: '"public"."casbin"', ...document });
+    expect(await find()).toMatchObject({ name: 'public.casbin', ...document });
   });
 });
 
@@ -104,19 +104,19 @@ describe('two tables', () => {
     await fillColumns();
     await expect(find()).rejects.toMatchObject({
       code: 'RULE_TABLE_AMBIGUOUS',
-      message: `Rules could be in more than one table: "public"."casbin" (empty) and "public"."casbin_rule" (2 rows). Nothing was changed, as only one of them decides. Name the one that the application's adapter reads: table: 'casbin' or table: 'casbin_rule'. Earlier releases of casbin-bootstrap made and filled "casbin", whichever table the application reads: if no application reads it, drop it.`,
+      message: `Rules could be in more than one table: public.casbin (empty) and public.casbin_rule (2 rows). Nothing was changed, as only one of them decides. Name the one that the application's adapter reads: table: 'casbin' or table: 'casbin_rule'. Earlier releases of casbin-bootstrap made and filled "casbin", whichever table the application reads: if no application reads it, drop it.`,
     });
   });
 
   test('of which "casbin" holds rules, are told by that', async () => {
     await fillDocument();
-    expect(await find()).toMatchObject({ name: '"public"."casbin"', ...document });
+    expect(await find()).toMatchObject({ name: 'public.casbin', ...document });
   });
 
   test('of columns of which one holds rules, are told by that', async () => {
     await pool.query('drop table casbin; create table policies (like casbin_rule including all)');
     await fillColumns();
-    expect(await find()).toMatchObject({ name: '"public"."casbin_rule"', ...columns });
+    expect(await find()).toMatchObject({ name: 'public.casbin_rule', ...columns });
   });
 
   test('that both hold rules, are refused with their row counts and the option', async () => {
@@ -124,22 +124,22 @@ describe('two tables', () => {
     await fillDocument();
     await expect(find()).rejects.toMatchObject({
       code: 'RULE_TABLE_AMBIGUOUS',
-      message: `Rules could be in more than one table: "public"."casbin" (1 row) and "public"."casbin_rule" (2 rows). Nothing was changed, as only one of them decides. Name the one that the application's adapter reads: table: 'casbin' or table: 'casbin_rule'. Earlier releases of casbin-bootstrap made and filled "casbin", whichever table the application reads: if no application reads it, drop it.`,
+      message: `Rules could be in more than one table: public.casbin (1 row) and public.casbin_rule (2 rows). Nothing was changed, as only one of them decides. Name the one that the application's adapter reads: table: 'casbin' or table: 'casbin_rule'. Earlier releases of casbin-bootstrap made and filled "casbin", whichever table the application reads: if no application reads it, drop it.`,
     });
   });
 
   test('that hold no rules, are refused too', async () => {
     await expect(find()).rejects.toMatchObject({
       code: 'RULE_TABLE_AMBIGUOUS',
-      message: expect.stringContaining('"public"."casbin" (empty) and "public"."casbin_rule" (empty)'),
+      message: expect.stringContaining('public.casbin (empty) and public.casbin_rule (empty)'),
     });
   });
 
   test('are told by the option', async () => {
     await fillColumns();
     await fillDocument();
-    expect(await find({ name: 'casbin_rule' })).toMatchObject({ name: '"public"."casbin_rule"', ...columns });
-    expect(await find({ name: 'casbin' })).toMatchObject({ name: '"public"."casbin"', ...document });
+    expect(await find({ name: 'casbin_rule' })).toMatchObject({ name: 'public.casbin_rule', ...columns });
+    expect(await find({ name: 'casbin' })).toMatchObject({ name: 'public.casbin', ...document });
   });
 });
 
@@ -177,7 +177,7 @@ describe('a table that is named', () => {
     await pool.query(`create table "Rules" (${table})`);
     await expect(find({ name: 'Rules', ...choice })).rejects.toMatchObject({
       code: 'TABLE_SHAPE',
-      message: `Table "public"."Rules" is not a rule table: ${reasons}. Nothing was changed. Name another one by the table option, or bring this one into that shape.`,
+      message: `Table public."Rules" is not a rule table: ${reasons}. Nothing was changed. Name another one by the table option, or bring this one into that shape.`,
     });
   });
 });

@@ -139,7 +139,7 @@ describe('many rules', () => {
 });
 
 describe('rows at fault in several portions', () => {
-  const UNREADABLE = 'Every rule in table "public"."casbin" must be an array of strings';
+  const UNREADABLE = 'Every rule in table public.casbin must be an array of strings';
 
   async function spoil(...ids: number[]) {
     await pool.query(`update casbin set rule = to_jsonb(id) where id = any ($1)`, [ids]);

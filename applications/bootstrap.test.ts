@@ -151,8 +151,8 @@ describe.for(['typeorm', 'knex'] as const)('beside the stock adapter of %s, a bo
     const refused = bootstrapDatabase(pool, OPTIONS);
 
     await expect(refused).rejects.toMatchObject({ code: 'RULE_TABLE_AMBIGUOUS' });
-    await expect(refused).rejects.toThrow(/"casbin" \(4 rows\)/);
-    await expect(refused).rejects.toThrow(`"${tableName}" (3 rows)`);
+    await expect(refused).rejects.toThrow(/public\.casbin \(4 rows\)/);
+    await expect(refused).rejects.toThrow(`public.${tableName} (3 rows)`);
     await expect(refused).rejects.toThrow(`table: '${tableName}'`);
     expect([await readRows(pool, tableName), await readRows(pool, 'casbin')]).toEqual(before);
     expect(await bootstrapDatabase(pool, { ...OPTIONS, table: tableName })).toMatchObject({ changed: true });
@@ -166,8 +166,8 @@ describe.for(['typeorm', 'knex'] as const)('beside the stock adapter of %s, a bo
     const refused = bootstrapDatabase(pool, OPTIONS);
 
     await expect(refused).rejects.toMatchObject({ code: 'RULE_TABLE_AMBIGUOUS' });
-    await expect(refused).rejects.toThrow(/"casbin" \(empty\)/);
-    await expect(refused).rejects.toThrow(`"${tableName}" (3 rows)`);
+    await expect(refused).rejects.toThrow(/public\.casbin \(empty\)/);
+    await expect(refused).rejects.toThrow(`public.${tableName} (3 rows)`);
     await expect(refused).rejects.toThrow(`table: '${tableName}'`);
     expect(await readRows(pool, tableName)).toHaveLength(GRANTED.length);
     expect(await readRows(pool, 'casbin')).toEqual([]);

@@ -67,7 +67,7 @@ describe('rows', () => {
     const error = refusal(rows);
     expect(error.ids).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(error.message).toBe(
-      'Every rule in table "tenant"."casbin" must be an array of strings, or no enforcer can load it. 10 rows are not (id 0: ptype is null; id 1: ptype is a undefined; id 2, 9: rule is null; id 3: rule is a string; id 4: rule is an object; id 5: rule has no values; id 6: value 3 is a boolean; id 7: value 1 is an array; id 8: value 1 is an object). Correct or delete these rows: select id, ptype, rule from "tenant"."casbin" where id in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)',
+      'Every rule in table "tenant"."casbin" must be an array of strings, or no enforcer can load it. 10 rows are not (id 0, 1: ptype is null; id 2, 9: rule is null; id 3: rule is a string; id 4: rule is an object; id 5: rule has no values; id 6: value 3 is a boolean; id 7: value 1 is an array; id 8: value 1 is an object). Correct or delete these rows: select id, ptype, rule from "tenant"."casbin" where id in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)',
     );
   });
 

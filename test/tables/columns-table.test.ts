@@ -184,9 +184,7 @@ describe('what a table has no room for', () => {
     expect(problems.map(({ at, message }) => [at, message])).toEqual([
       [
         'rule 1',
-        expect.stringContaining(
-          `column "v1" of public.casbin_rule takes 100 characters, and "${long}" in`,
-        ),
+        expect.stringContaining(`column "v1" of public.casbin_rule takes 100 characters, and "${long}" in`),
       ],
       ['rule 1', expect.stringContaining('column "v3" of public.casbin_rule takes 100 characters')],
       [

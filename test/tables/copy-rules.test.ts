@@ -119,9 +119,7 @@ it('a rule that is too long for its new column is refused with its row', async (
     v2 varchar(100), v3 varchar(100), v4 varchar(100), v5 varchar(100))`);
   const refused = copyRules({ from: { pool, table: DOCUMENT }, to: { pool, table: COLUMNS } });
   await expect(refused).rejects.toMatchObject({ code: 'STORED_RULE_INVALID' });
-  await expect(refused).rejects.toThrow(
-    /column "v0" of public.casbin_rule takes 5 characters, and "viewer"/,
-  );
+  await expect(refused).rejects.toThrow(/column "v0" of public.casbin_rule takes 5 characters, and "viewer"/);
   expect(await rulesIn(pool, 'casbin_rule')).toEqual([]);
 });
 

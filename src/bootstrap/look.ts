@@ -14,7 +14,7 @@ import {
   setSearchPath,
 } from '../database/transaction.ts';
 import { isConflict } from '../failure/retry.ts';
-import { PACKAGE_LIST } from '../migrator/migration.ts';
+import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
 import { type ResolvedOptions, withRuleTable } from '../options/resolve.ts';
 import { bindContext, type SharedContext, shareContext } from '../seeding/run.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
@@ -74,7 +74,7 @@ interface Seen {
 async function lookInOneMessage(session: Session, options: ResolvedOptions): Promise<Seen | null> {
   const seeders = options.seeders.filter(({ isPolicy }) => !isPolicy);
   const nothing = { state: null, live: null, unasked: seeders };
-  if (options.ruleTable.layout !== 'document') return nothing;
+  if (!options.ruleTable.isKnownUnseen) return nothing;
   const policy = policyQueries(options);
   const unasked: RunnableSeeder[] = [];
   const rowQueries = seeders.flatMap((seeder) => {
@@ -145,7 +145,7 @@ async function lookFurther(
 }
 
 /** The same options for the rule table that is there; null when there is none. */
-export async function locateRuleTable(
+async function locateRuleTable(
   trx: AnyTransaction,
   options: ResolvedOptions,
 ): Promise<ResolvedOptions | null> {
@@ -176,13 +176,15 @@ interface State extends HiddenRows {
 
 /** Sets the search_path, and reads which migrations are applied; tables are qualified, as the path is not set yet. */
 function stateQuery(options: ResolvedOptions): RawBuilder<State> {
-  const names = (table: string) =>
-    sql`(select coalesce(json_agg(name), '[]') from ${tableIn(options.schema, table)})`;
-  const none = sql`'[]'::json`;
+  // Where there is nothing to migrate, there need be no record of it.
+  const namesIn = (table: string, migrations: Migrations | null) =>
+    Object.keys(migrations ?? {}).length === 0
+      ? sql`'[]'::json`
+      : sql`(select coalesce(json_agg(name), '[]') from ${tableIn(options.schema, table)})`;
   return sql<State>`
     select
-      ${options.packageMigrations === null ? none : names(PACKAGE_LIST.tableName)} as "packageNames",
-      ${options.applicationMigrations === null ? none : names(options.applicationList.tableName)} as "applicationNames",
+      ${namesIn(PACKAGE_LIST.tableName, options.packageMigrations)} as "packageNames",
+      ${namesIn(options.applicationList.tableName, options.applicationMigrations)} as "applicationNames",
       ${keepRuleCount(options)} as rules,
       ${otherTablesExpression(options)} as "otherTables",
       ${hiddenRowsColumns([options.ruleTable.sql, quoteTable(PACKAGE_LIST.tableName, options.schema)])},

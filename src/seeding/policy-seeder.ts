@@ -17,7 +17,9 @@ export function policySeeder(table: RuleTable, rules: readonly Rule[]): Runnable
       const inserted = await seedRules(asClient(db), table, rules, report);
       const existing = rules.length - inserted.length;
       // On a database that was bootstrapped before, a rule is new in the definition, or somebody deleted it.
-      for (const rule of firstRun || existing === 0 ? [] : inserted) {
+      // Of a table that another adapter made, nothing is recorded.
+      const isNew = firstRun || (existing === 0 && Object.keys(table.migrations).length === 0);
+      for (const rule of isNew ? [] : inserted) {
         logger.warn(
           { event: 'rule_inserted', rule: formatRule(rule) },
           dryRun ? 'Would insert a defined rule that is missing' : 'Defined rule was missing, inserted',

@@ -68,8 +68,9 @@ export function createAdapterOf(client: ClientLike, table: RuleTable): CasbinAda
 
 /** Looks for the table at the first call, and again as long as it is missing; one that is said in full is known. */
 function tableFinder(connection: Connection, schema: string | undefined, choice: TableChoice): FindTable {
-  const isKnown = choice.name !== undefined && choice.layout === 'document';
-  let known = isKnown ? expectTable(choice, schema) : undefined;
+  const expected = expectTable(choice, schema);
+  const isSaidInFull = choice.name !== undefined && choice.layout !== undefined;
+  let known: RuleTable | undefined = isSaidInFull && expected.isKnownUnseen ? expected : undefined;
   return async () => {
     if (known !== undefined) return known;
     const { table, isMissing } = await connection.run((client) => findRuleTable(client, schema, choice));

@@ -6,10 +6,11 @@ import type { Rule } from '../policy/rule.ts';
 import type { RowId, TakeoverReport } from '../report.ts';
 
 /** How a rule table keeps its rules: `ptype, rule jsonb`, or `ptype, v0 … vN`. */
-export type Layout = 'document' | 'columns';
+type Layout = 'document' | 'columns';
 
 /** Which table the rules are in, and how. */
 export interface RuleTableOptions {
+  /** Without its schema, which is an option of its own. */
   readonly name: string;
   /**
    * `document` is `ptype, rule jsonb`, as of casbin-pg-adapter; `columns` is `ptype, v0 … vN`, as of most others.
@@ -39,6 +40,8 @@ export interface RuleTable extends RowSource {
   readonly schema: string | undefined;
   /** The column that tells rows apart, and orders them; `ctid` in a table without a unique `id`. */
   readonly identity: 'id' | 'ctid';
+  /** Whether all that is needed of it is known without a look at it. */
+  readonly isKnownUnseen: boolean;
   /** Whether the table itself refuses a rule that is stored already. */
   readonly isUnique: boolean;
   /** What makes the table, or completes one that is there; none for one that is left as it is. */

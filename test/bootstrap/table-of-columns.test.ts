@@ -1,0 +1,275 @@
+import type pg from 'pg';
+import { describe, expect, test } from 'vitest';
+import {
+  type BootstrapReport,
+  bootstrapDatabase,
+  bootstrapTenants,
+  createEnforcer,
+  definePolicy,
+  verifyDatabase,
+} from '../../src/index.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { openWire } from '../support/wire.ts';
+import { createStockTable } from '../tables/stock-tables.fixture.ts';
+import { captureLog, linesOf } from './log.fixture.ts';
+
+const policy = definePolicy({
+  roles: {
+    viewer: { permissions: { invoices: ['read'] } },
+    clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
+  },
+});
+const OPTIONS = { policy, seeders: [] };
+const DEFINED = [
+  ['p', 'viewer', 'invoices', 'read'],
+  ['p', 'clerk', 'invoices', 'write'],
+  ['g', 'clerk', 'viewer', null],
+];
+
+async function createWithTable(): Promise<{ database: TestDatabase; pool: pg.Pool }> {
+  const database = await createDatabase();
+  const pool = database.pool();
+  await createStockTable(pool, 'typeorm-adapter');
+  return { database, pool };
+}
+
+async function insert(pool: pg.Pool, ...rules: readonly (readonly (string | null)[])[]) {
+  for (const rule of rules)
+    await pool.query('insert into casbin_rule (ptype, v0, v1, v2) values ($1, $2, $3, $4)', [...rule]);
+}
+
+async function idsOf(pool: pg.Pool): Promise<number[]> {
+  const { rows } = await pool.query('select id from casbin_rule order by id');
+  return rows.map(({ id }) => id);
+}
+
+describe('a rule that others have stored twice', () => {
+  const twice = [
+    ...DEFINED,
+    ...DEFINED.slice(0, 1),
+    ['g', 'alice', 'clerk', null],
+    ['g', 'alice', 'clerk', null],
+  ];
+
+  test('is reported with its rows, and left', async () => {
+    const { pool } = await createWithTable();
+    await insert(pool, ...twice);
+    const report = await bootstrapDatabase(pool, OPTIONS);
+    expect(report).toMatchObject({ changed: false, verification: { ok: true } });
+    expect(report.verification.integrity).toEqual([
+      {
+        severity: 'warning',
+        ids: [1, 4],
+        rule: DEFINED[0],
+        message: `"p, viewer, invoices, read" is stored 2 times. Delete all rows but one, or have a bootstrap do it: table: { name, duplicates: 'remove' }.`,
+      },
+      expect.objectContaining({ severity: 'warning', ids: [5, 6], rule: ['g', 'alice', 'clerk'] }),
+    ]);
+    expect(await idsOf(pool)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  test('is removed but for its first row where that is said, also after the first bootstrap', async () => {
+    const { pool } = await createWithTable();
+    const options = { ...OPTIONS, table: { name: 'casbin_rule', duplicates: 'remove' } } as const;
+    await insert(pool, ...twice);
+    expect(await bootstrapDatabase(pool, { ...options, dryRun: true })).toMatchObject({
+      changed: true,
+      takeover: { duplicatesRemoved: 2 },
+    });
+    expect(await idsOf(pool)).toHaveLength(6);
+    expect(await bootstrapDatabase(pool, options)).toMatchObject({
+      changed: true,
+      takeover: { constraintReplaced: false, duplicatesRemoved: 2 },
+      verification: { integrity: [] },
+    });
+    expect(await idsOf(pool)).toEqual([1, 2, 3, 5]);
+    expect(await bootstrapDatabase(pool, options)).toMatchObject({ changed: false });
+    await insert(pool, ['g', 'alice', 'clerk', null]);
+    expect(await bootstrapDatabase(pool, options)).toMatchObject({ takeover: { duplicatesRemoved: 1 } });
+    expect(await idsOf(pool)).toEqual([1, 2, 3, 5]);
+  });
+
+  test('is not removed where a row of another table refers to it', async () => {
+    const { pool } = await createWithTable();
+    await insert(pool, ...twice);
+    await pool.query(
+      'create table notes (rule integer references casbin_rule); insert into notes values (4)',
+    );
+    await expect(
+      bootstrapDatabase(pool, { ...OPTIONS, table: { name: 'casbin_rule', duplicates: 'remove' } }),
+    ).rejects.toMatchObject({ code: 'TABLE_SHAPE', message: expect.stringContaining('refers to id 4') });
+    expect(await idsOf(pool)).toHaveLength(6);
+  });
+});
+
+describe('a definition that does not fit', () => {
+  test('is refused before anything is written, all problems with their places', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(`create table casbin_rule (id serial primary key, ptype varchar(100), v0 varchar(6), v1 varchar(6),
+      v2 varchar(100), v3 varchar(100))`);
+    const rules = [
+      ['p', 'a', 'b', 'c'],
+      ['p', 'auditor', 'ledgers', 'read'],
+      ['p', 'a', '', 'read'],
+    ] as const;
+    await expect(bootstrapDatabase(pool, { policy: { rules }, seeders: [] })).rejects.toMatchObject({
+      code: 'INVALID_OPTIONS',
+      problems: [
+        {
+          code: 'RULE_DOES_NOT_FIT_TABLE',
+          at: 'policy.rules[1]',
+          message: expect.stringContaining('column "v0"'),
+        },
+        {
+          code: 'RULE_DOES_NOT_FIT_TABLE',
+          at: 'policy.rules[1]',
+          message: expect.stringContaining('column "v1"'),
+        },
+        { code: 'VALUE_DISTORTED', at: 'policy.rules[2]' },
+      ],
+    });
+    expect((await pool.query('select from casbin_rule')).rowCount).toBe(0);
+  });
+});
+
+describe('a role that may only', () => {
+  test('read, starts where nothing is missing', async () => {
+    const { database, pool } = await createWithTable();
+    await insert(pool, ...DEFINED);
+    const role = await database.createRole();
+    await pool.query(`grant select on casbin_rule to ${role.name}`);
+    expect(await bootstrapDatabase(database.pool({ connectionString: role.url }), OPTIONS)).toMatchObject({
+      changed: false,
+    });
+    expect(await verifyDatabase(database.pool({ connectionString: role.url }), OPTIONS)).toMatchObject({
+      ok: true,
+    });
+  });
+
+  test('insert, is told that it can keep others away only with the right to update', async () => {
+    const { database, pool } = await createWithTable();
+    const role = await database.createRole();
+    await pool.query(`
+      grant select, insert on casbin_rule to ${role.name};
+      grant usage on sequence casbin_rule_id_seq to ${role.name};
+      grant create on schema public to ${role.name}`);
+    await bootstrapDatabase(database.pool({ connectionString: role.url }), { ...OPTIONS, policy: null });
+    const error = await bootstrapDatabase(database.pool({ connectionString: role.url }), OPTIONS).catch(
+      (thrown) => thrown,
+    );
+    expect(error).toMatchObject({
+      name: 'PermissionError',
+      remedies: [`grant update on table public.casbin_rule to ${role.name};`],
+    });
+    for (const remedy of error.remedies) await pool.query(remedy);
+    expect(await bootstrapDatabase(database.pool({ connectionString: role.url }), OPTIONS)).toMatchObject({
+      changed: true,
+    });
+  });
+});
+
+describe('a large table', () => {
+  const statement = 'create index on public.casbin_rule (ptype, v0);';
+
+  async function bootstrapLarge(index: string): Promise<[BootstrapReport, unknown[]]> {
+    const { pool } = await createWithTable();
+    await bootstrapDatabase(pool, OPTIONS);
+    await pool.query(
+      `insert into casbin_rule (ptype, v0, v1) select 'g', 'user' || n, 'clerk' from generate_series(1, 3000) n`,
+    );
+    await pool.query(index);
+    const { logger, lines } = captureLog();
+    const report = await bootstrapDatabase(pool, { ...OPTIONS, logger });
+    return [report, linesOf(lines, 'index_missing')];
+  }
+
+  test('is read in part, and it is said once which index would help', async () => {
+    const [report, logs] = await bootstrapLarge('');
+    expect(report).toMatchObject({
+      changed: false,
+      verification: { ok: true, scope: { kind: 'part', rules: 3 } },
+    });
+    expect(logs).toEqual([expect.objectContaining({ table: 'public.casbin_rule', statement })]);
+  });
+
+  test('with that index is read in part without a word', async () => {
+    const [report, logs] = await bootstrapLarge(statement);
+    expect(report).toMatchObject({ verification: { ok: true, scope: { kind: 'part', rules: 3 } } });
+    expect(logs).toEqual([]);
+  });
+});
+
+test('other writers wait only for a bootstrap that inserts rules', async () => {
+  const { database, pool } = await createWithTable();
+  const locked = async () => {
+    const { rows } = await pool.query(
+      `select mode from pg_locks where relation = 'casbin_rule'::regclass and mode = 'ShareRowExclusiveLock'`,
+    );
+    return rows.length > 0;
+  };
+  let seen: boolean | undefined;
+  const looking = {
+    name: 'looking',
+    async seed() {
+      seen = await locked();
+      return { inserted: 0, existing: 0 };
+    },
+  };
+  await bootstrapDatabase(database.pool(), { ...OPTIONS, seeders: [looking] });
+  expect(seen).toBe(true);
+  await bootstrapDatabase(database.pool(), { ...OPTIONS, seeders: [looking] });
+  expect(seen).toBe(false);
+});
+
+test('a start with nothing to do begins no transaction that writes', async () => {
+  const { database, pool } = await createWithTable();
+  await bootstrapDatabase(pool, OPTIONS);
+  await using wire = await openWire(database.url);
+  const through = database.pool({ connectionString: wire.url, max: 1 });
+  await bootstrapDatabase(through, { ...OPTIONS, table: 'casbin_rule' });
+  expect(wire.statements.filter((statement) => /^begin/.test(statement))).toEqual([
+    expect.stringContaining('begin isolation level repeatable read read only'),
+  ]);
+});
+
+test('each tenant has the table that its application reads', async () => {
+  const database = await createDatabase();
+  const pool = database.pool();
+  await pool.query('create schema old; create schema fresh');
+  await createStockTable(pool, 'typeorm-adapter', 'old.casbin_rule');
+  const report = await bootstrapTenants(
+    [
+      { name: 'old', schema: 'old', pool },
+      { name: 'fresh', schema: 'fresh', pool },
+    ],
+    OPTIONS,
+  );
+  expect(report).toMatchObject({ ok: true, changed: 2 });
+  const { rows } = await pool.query(
+    `select schemaname, tablename from pg_tables where tablename ~ '^casbin(_rule)?$' order by 1, 2`,
+  );
+  expect(rows).toEqual([
+    { schemaname: 'fresh', tablename: 'casbin' },
+    { schemaname: 'old', tablename: 'casbin_rule' },
+  ]);
+  const again = await bootstrapTenants(
+    [
+      { name: 'old', schema: 'old', pool },
+      { name: 'fresh', schema: 'fresh', pool },
+    ],
+    OPTIONS,
+  );
+  expect(again).toMatchObject({ ok: true, changed: 0 });
+});
+
+test('an enforcer reads the table that is there, or the one that is named', async () => {
+  const { pool } = await createWithTable();
+  await bootstrapDatabase(pool, OPTIONS);
+  for (const options of [OPTIONS, { ...OPTIONS, table: 'casbin_rule' }]) {
+    const enforcer = await createEnforcer(pool, options);
+    expect(await enforcer.enforce('clerk', 'invoices', 'read')).toBe(true);
+  }
+  await expect(createEnforcer(pool, { ...OPTIONS, table: 'casbin' })).rejects.toMatchObject({
+    code: 'TABLE_MISSING',
+  });
+});

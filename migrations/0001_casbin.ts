@@ -32,7 +32,7 @@ export function casbin(name: string): Migration {
       if (!(await hasConstraint(db, oid, 'p', ['id']))) {
         await db.schema.alterTable(name).addPrimaryKeyConstraint(`${name}_pkey`, ['id']).execute();
       }
-      await advanceSequence(db, name);
+      await skipStoredIds(db, name);
       await db.schema.alterTable(name).dropConstraint(`${name}_uniq_rule`).ifExists().execute();
       if (!(await hasConstraint(db, oid, 'u', ['ptype', 'rule']))) {
         await db.schema
@@ -70,7 +70,7 @@ async function hasConstraint(
  * Has new rules get ids above those that are there: rows that came with their ids, as from a restore, leave the
  * sequence behind. Unlike setval, this is undone by a rollback.
  */
-async function advanceSequence(db: Kysely<unknown>, table: string): Promise<void> {
+async function skipStoredIds(db: Kysely<unknown>, table: string): Promise<void> {
   const { rows } = await sql<{ sequence: string; next: string }>`
     select format('%I.%I', n.nspname, c.relname) as sequence, (highest + 1)::text as next
     from (

@@ -26,7 +26,7 @@ export async function insertRules(
   const insert = (client: ClientLike, locked: string) =>
     onRuleTable(table.sql, distinct, () =>
       client.query(
-        insertMissing(table, given, locked),
+        insertNotStored(table, given, locked),
         locked === '' ? [...given.arrays] : [...given.arrays, table.sql],
       ),
     );
@@ -43,7 +43,7 @@ export async function insertRules(
 }
 
 // The sort has read everything before the first rule is written, so each lock is held by then.
-function insertMissing(table: RuleTable, given: GivenRules, locked: string): string {
+function insertNotStored(table: RuleTable, given: GivenRules, locked: string): string {
   return `
     with missing as materialized (
       select given.*

@@ -1,6 +1,7 @@
 // Those who seed rules: the library's seeding step, its floor, and what people write instead.
 import { bootstrapDatabase } from 'casbin-bootstrap';
 import { findDistorted } from '../dist/src/casbin/distortion.js';
+import { DocumentTable } from '../dist/src/tables/document-table.js';
 import { seedRules } from '../dist/src/tables/insert.js';
 import { copyRules, toCopyText } from './peers/copy.js';
 import { fillNewTable } from './peers/new-table.js';
@@ -93,7 +94,7 @@ function loops(pool, rules, model, prepare, check) {
 function checkAndSeed(client, rules) {
   const distorted = findDistorted(rules);
   if (distorted.length > 0) throw new Error(distorted[0].message);
-  return seedRules(client, 'casbin', rules);
+  return seedRules(client, new DocumentTable(), rules);
 }
 
 /** Throws unless the table holds so many rules, the same after every contender. */

@@ -1,6 +1,7 @@
 // In the order in which they are run and shown.
 import drift from './drift.js';
 import imports from './import.js';
+import layouts from './layouts.js';
 import load from './load.js';
 import memory from './memory.js';
 import migrations from './migrations.js';
@@ -25,6 +26,7 @@ export const comparisons = [
   restartDefined,
   restartForeign,
   load,
+  layouts,
   migrations,
   processes,
   memory,

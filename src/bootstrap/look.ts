@@ -1,7 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import { quoteTable, tableIn } from '../database/catalog.ts';
 import { askInOneMessage } from '../database/message.ts';
-import { asClient } from '../database/own-queries.ts';
 import { type HiddenRows, hiddenRowsColumns, refuseHiddenRows } from '../database/privileges.ts';
 import { isConnectionLoss, type Session } from '../database/session.ts';
 import { errorCode, isAbsence, SQLSTATE } from '../database/sqlstates.ts';
@@ -32,20 +31,21 @@ export interface Complete {
 
 /**
  * Looks whether anything is missing, without changing anything and without a lock that somebody could wait for: in
- * one round trip for up to 10,000 defined rules and as many rows of each row seeder, where the rules are in the table
- * of casbin-pg-adapter. What does not fit into that, and the seeders of the application, are asked in a read-only
- * transaction afterwards.
+ * one round trip for up to 10,000 defined rules and as many rows of each row seeder, where the rule table is the one
+ * that is expected; another one is looked for before. What does not fit into that, and the seeders of the application,
+ * are asked in a read-only transaction afterwards.
  *
  * @returns null when anything is missing
  */
 export async function lookAtDatabase(
   session: Session,
   db: AnyKysely,
-  options: ResolvedOptions,
+  given: ResolvedOptions,
 ): Promise<Complete | null> {
   try {
-    const seen = await lookInOneMessage(session, options);
-    if (seen === null) return null;
+    const looked = await lookAtOnce(session, given);
+    if (looked === null) return null;
+    const { options, seen } = looked;
     const { state, live, unasked } = seen;
     const complete =
       state !== null && live !== null && unasked.length === 0
@@ -61,9 +61,30 @@ export async function lookAtDatabase(
   }
 }
 
+/** The answer of a message about the rule table that was expected: there may be another one. */
+const ELSEWHERE = Symbol('elsewhere');
+
+/**
+ * Asks about the rule table that is expected; where that need not be the one, looks which one is there, and asks about
+ * that. Null when anything is missing.
+ */
+async function lookAtOnce(
+  session: Session,
+  given: ResolvedOptions,
+): Promise<{ options: ResolvedOptions; seen: Seen } | null> {
+  if (given.ruleTable.isKnownUnseen) {
+    const seen = await lookInOneMessage(session, given, 'expected');
+    if (seen !== ELSEWHERE) return seen && { options: given, seen };
+  }
+  const { table, isMissing } = await findRuleTable(session.client, given.schema, given.table);
+  if (isMissing) return null;
+  const options = withRuleTable(given, table);
+  const seen = await lookInOneMessage(session, options, 'found');
+  return seen === null || seen === ELSEWHERE ? null : { options, seen };
+}
+
 /** What is known after the message; nothing of that is missing. */
 interface Seen {
-  /** Null where it is not known yet which rule table there is. */
   readonly state: State | null;
   readonly live: LivePolicy | null;
   /** The seeders that were not asked yet. */
@@ -71,10 +92,13 @@ interface Seen {
 }
 
 /** What can be asked in one message; null when anything is missing. */
-async function lookInOneMessage(session: Session, options: ResolvedOptions): Promise<Seen | null> {
+async function lookInOneMessage(
+  session: Session,
+  options: ResolvedOptions,
+  ruleTable: 'expected' | 'found',
+): Promise<Seen | typeof ELSEWHERE | null> {
   const seeders = options.seeders.filter(({ isPolicy }) => !isPolicy);
-  const nothing = { state: null, live: null, unasked: seeders };
-  if (!options.ruleTable.isKnownUnseen) return nothing;
+  const isExpected = ruleTable === 'expected';
   const policy = policyQueries(options);
   const unasked: RunnableSeeder[] = [];
   const rowQueries = seeders.flatMap((seeder) => {
@@ -82,16 +106,18 @@ async function lookInOneMessage(session: Session, options: ResolvedOptions): Pro
     if (query === null) unasked.push(seeder);
     return query ?? [];
   });
-  const queries = [stateQuery(options), ...policy.queries, ...rowQueries];
+  const queries = [stateQuery(options, isExpected), ...policy.queries, ...rowQueries];
   const results = await askInOneMessage(session, options, queries).catch((error: unknown) => {
-    if (isClear(error, session, options)) throw error;
+    if (isExpected && isUnexpected(error, options)) return ELSEWHERE;
+    if (isClear(error, session)) throw error;
     return null;
   });
-  if (results === null) return nothing;
+  if (results === ELSEWHERE) return ELSEWHERE;
+  if (results === null) return { state: null, live: null, unasked: seeders };
 
   const [[found] = [], ...others] = results;
   const state = requireState(found);
-  if (state.otherTables > 0) return nothing;
+  if (state.otherTables > 0) return ELSEWHERE;
   if (!isMigrated(options, state)) return null;
   const [rules, missing] = [others.slice(0, policy.queries.length), others.slice(policy.queries.length)];
   const live = await policy.read(rules, state.rules);
@@ -115,23 +141,31 @@ export function askAfterwards(db: AnyKysely, schema: string | undefined) {
     });
 }
 
+/** Whether an error may mean that the rule table is another one than expected, or has other columns. */
+function isUnexpected(error: unknown, { table }: ResolvedOptions): boolean {
+  const isNotThere = table.name === undefined && isAbsence(error);
+  return (
+    isNotThere ||
+    errorCode(error) === SQLSTATE.UNDEFINED_COLUMN ||
+    errorCode(error) === SQLSTATE.UNDEFINED_FUNCTION
+  );
+}
+
 /** Whether an error needs no second look that asks one by one, to tell what it is about. */
-function isClear(error: unknown, session: Session, { table }: ResolvedOptions): boolean {
-  // Without a name, the rule table may be another one.
-  const isMissing = isAbsence(error) && table.name !== undefined;
+function isClear(error: unknown, session: Session): boolean {
   const code = errorCode(error);
   const isLate = code === SQLSTATE.LOCK_NOT_AVAILABLE || code === SQLSTATE.QUERY_CANCELED;
-  return session.broken !== null || isConnectionLoss(error) || isConflict(error) || isMissing || isLate;
+  return (
+    session.broken !== null || isConnectionLoss(error) || isConflict(error) || isAbsence(error) || isLate
+  );
 }
 
 /** The rest of a look, in a transaction of its own; null when anything is missing. */
 async function lookFurther(
   trx: AnyTransaction,
-  given: ResolvedOptions,
+  options: ResolvedOptions,
   seen: Seen,
 ): Promise<(Complete & { state: State }) | null> {
-  const options = seen.state === null ? await locateRuleTable(trx, given) : given;
-  if (options === null) return null;
   const state = seen.state ?? (await readState(trx, options));
   if (!isMigrated(options, state)) return null;
   const live = seen.live ?? (await readScope(trx, chooseScope(options, state.rules), options));
@@ -142,15 +176,6 @@ async function lookFurther(
     if (!(await isSeeded(seeder, context, options))) return null;
   }
   return { options, state, live };
-}
-
-/** The same options for the rule table that is there; null when there is none. */
-async function locateRuleTable(
-  trx: AnyTransaction,
-  options: ResolvedOptions,
-): Promise<ResolvedOptions | null> {
-  const { table, isMissing } = await findRuleTable(asClient(trx), options.schema, options.table);
-  return isMissing ? null : withRuleTable(options, table);
 }
 
 async function isSeeded(
@@ -175,7 +200,7 @@ interface State extends HiddenRows {
 }
 
 /** Sets the search_path, and reads which migrations are applied; tables are qualified, as the path is not set yet. */
-function stateQuery(options: ResolvedOptions): RawBuilder<State> {
+function stateQuery(options: ResolvedOptions, isExpected = false): RawBuilder<State> {
   // Where there is nothing to migrate, there need be no record of it.
   const namesIn = (table: string, migrations: Migrations | null) =>
     Object.keys(migrations ?? {}).length === 0
@@ -186,7 +211,7 @@ function stateQuery(options: ResolvedOptions): RawBuilder<State> {
       ${namesIn(PACKAGE_LIST.tableName, options.packageMigrations)} as "packageNames",
       ${namesIn(options.applicationList.tableName, options.applicationMigrations)} as "applicationNames",
       ${keepRuleCount(options)} as rules,
-      ${otherTablesExpression(options)} as "otherTables",
+      ${isExpected ? otherTablesExpression(options) : sql.lit(0)} as "otherTables",
       ${hiddenRowsColumns([options.ruleTable.sql, quoteTable(PACKAGE_LIST.tableName, options.schema)])},
       ${searchPathExpression(options.schema)}
   `;

@@ -273,3 +273,31 @@ test('an enforcer reads the table that is there, or the one that is named', asyn
     code: 'TABLE_MISSING',
   });
 });
+
+test('a table of columns that is called as the one of casbin-pg-adapter is used as it is', async () => {
+  const pool = (await createDatabase()).pool();
+  await createStockTable(pool, 'typeorm-adapter', 'casbin');
+  for (const options of [OPTIONS, { ...OPTIONS, table: 'casbin' }]) {
+    expect(await bootstrapDatabase(pool, options)).toMatchObject({ changed: options === OPTIONS });
+    expect(await bootstrapDatabase(pool, options)).toMatchObject({
+      changed: false,
+      verification: { ok: true },
+    });
+    expect(await verifyDatabase(pool, options)).toMatchObject({ ok: true });
+  }
+  const { rows } = await pool.query('select ptype, v0, v1, v2 from casbin order by id');
+  expect(rows.map(Object.values)).toEqual(expect.arrayContaining(DEFINED));
+});
+
+test('a start on the expected table beside an empty one of another adapter goes on with the first', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, OPTIONS);
+  await createStockTable(pool, 'typeorm-adapter');
+  expect(await bootstrapDatabase(pool, OPTIONS)).toMatchObject({
+    changed: false,
+    verification: { ok: true },
+  });
+  await insert(pool, ...DEFINED);
+  await expect(bootstrapDatabase(pool, OPTIONS)).rejects.toMatchObject({ code: 'RULE_TABLE_AMBIGUOUS' });
+  expect(await bootstrapDatabase(pool, { ...OPTIONS, table: 'casbin' })).toMatchObject({ changed: false });
+});

@@ -131,22 +131,25 @@ async function readShapes(
        (
          select coalesce(json_agg(json_build_object(
            -- Under quote_all_identifiers, types come quoted.
-           'name', a.attname, 'type', replace(format_type(a.atttypid, a.atttypmod), '"', ''), 'notNull', a.attnotnull
-         ) order by a.attnum), '[]')
+           'number', a.attnum,
+           'name', a.attname,
+           'type', replace(format_type(a.atttypid, a.atttypmod), '"', ''),
+           'notNull', a.attnotnull
+         )), '[]')
          from pg_catalog.pg_attribute a
          where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
        ) as columns,
        (
-         select coalesce(json_agg(json_build_object('unique', i.indisunique, 'columns', (
-           select json_agg(a.attname order by key.n)
-           from unnest(i.indkey) with ordinality as key (attnum, n)
-           left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = key.attnum
-           where key.n <= i.indnkeyatts
-         ))), '[]')
+         select coalesce(json_agg(json_build_object(
+           'unique', i.indisunique,
+           'numbers', i.indkey::int2[],
+           'length', i.indnkeyatts
+         )), '[]')
          from pg_catalog.pg_index i
-         join pg_catalog.pg_class x on x.oid = i.indexrelid
-         join pg_catalog.pg_am m on m.oid = x.relam and m.amname in ('btree', 'hash')
-         where i.indrelid = c.oid and i.indisvalid and i.indpred is null
+         where i.indrelid = c.oid
+         and i.indisvalid
+         and i.indpred is null
+         and (select x.relam from pg_catalog.pg_class x where x.oid = i.indexrelid) in (${BTREE}, ${HASH})
        ) as indexes
      from pg_catalog.pg_class c
      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -156,7 +159,25 @@ async function readShapes(
      order by array_position($1::text[], c.relname::text)`,
     [names, schema ?? null],
   );
-  return rows;
+  return rows.map((row): Shape => {
+    const columns: (Shape['columns'][number] & { number: number })[] = row.columns;
+    const nameOf = new Map(columns.map(({ number, name }) => [number, name]));
+    const indexes = row.indexes.map(({ unique, numbers, length }: CatalogIndex): TableIndex => {
+      return { unique, columns: numbers.slice(0, length).map((number) => nameOf.get(number) ?? null) };
+    });
+    return { ...row, columns: columns.toSorted((one, other) => one.number - other.number), indexes };
+  });
+}
+
+/** Access methods whose indexes serve for equality: the numbers of pg_am.dat, the same in every database. */
+const BTREE = 403;
+const HASH = 405;
+
+/** An index as the catalog has it: columns by number, 0 for an expression; those behind the length are only included. */
+interface CatalogIndex {
+  readonly unique: boolean;
+  readonly numbers: readonly number[];
+  readonly length: number;
 }
 
 /** Why a table is none for rules. */

@@ -31,7 +31,8 @@ export async function insertRules(
       ),
     );
   if (table.isUnique) {
-    const locked = locksOfMissing(given, `$${given.arrays.length + 1}`, 2);
+    // A single rule needs no lock.
+    const locked = distinct.length > 1 ? locksOfMissing(given, `$${given.arrays.length + 1}`, 2) : '';
     await connection.run((client) => insert(client, locked));
   } else {
     // In a statement of their own: a statement sees nothing that was committed while it waited.

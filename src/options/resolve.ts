@@ -67,13 +67,21 @@ export interface ResolvedOptions {
   readonly progress: ProgressReporter;
 }
 
+let shapes: Promise<typeof import('./shape.ts')> | undefined;
+
+/** Loaded once: to ask Node for a module that it has already takes a tenth of a start with nothing to do. */
+function loadShapes() {
+  shapes ??= import('./shape.ts');
+  return shapes;
+}
+
 /**
  * Checks and completes the options.
  *
  * @throws InvalidOptionsError with every problem of the pool, the options, the model, the policy and the seeders
  */
 export async function resolveOptions(pool: unknown, options: BootstrapOptions): Promise<ResolvedOptions> {
-  const { checkShape } = await import('./shape.ts');
+  const { checkShape } = await loadShapes();
   return completeOptions(options, [...checkPool(pool), ...checkShape(options)]);
 }
 
@@ -82,7 +90,7 @@ export async function resolveVerifyOptions(
   pool: unknown,
   options: VerifyDatabaseOptions,
 ): Promise<ResolvedOptions> {
-  const { checkVerifyShape } = await import('./shape.ts');
+  const { checkVerifyShape } = await loadShapes();
   const misshapen = [...checkPool(pool), ...checkVerifyShape(options)];
   const nested = options?.verify || {};
   const verify = {
@@ -248,7 +256,7 @@ async function readMigrations(
   if (typeof given.getMigrations !== 'function') return { migrations: given as Migrations, problems: [] };
   try {
     const migrations = await given.getMigrations();
-    const { checkMigrations } = await import('./shape.ts');
+    const { checkMigrations } = await loadShapes();
     const problems = checkMigrations(migrations);
     return { migrations: problems.length === 0 ? migrations : null, problems };
   } catch (error) {

@@ -51,6 +51,17 @@ describe('casbin-bootstrap seed, on a server', () => {
     expect(rows).toEqual([{ there: true, casbin: null }]);
   });
 
+  test('seeds the rule table that is named, as the application reads that one', async () => {
+    const { url, pool } = await freshDatabase();
+    const result = await runCli(['seed', '--table', 'casbin_rule'], { env: { DATABASE_URL: url } });
+    expect(result).toMatchObject({ code: 0 });
+    const { rows } = await pool().query(
+      `select to_regclass('casbin') as other, (select count(*)::int from casbin_rule) as count`,
+    );
+    expect(rows).toEqual([{ other: null, count: expect.any(Number) }]);
+    expect(rows[0].count).toBeGreaterThan(10);
+  });
+
   test('prints nothing but the report under --json', async () => {
     const { url } = await freshDatabase();
     const result = await runCli(['seed', '--json'], { env: { DATABASE_URL: url } });
@@ -332,7 +343,7 @@ describe('casbin-bootstrap', () => {
 
     const seed = await runCli(['help', 'seed']);
     expect(seed).toMatchObject({ code: 0, stderr: '' });
-    for (const option of ['--schema', '--dry-run', '--json', '--data-dir'])
+    for (const option of ['--schema', '--table', '--dry-run', '--json', '--data-dir'])
       expect(seed.stdout).toContain(option);
   });
 });

@@ -15,6 +15,16 @@ test('it is bootstrapped, as the options say, and its enforcer has the policy', 
   await expect(first.enforcer).toDeny('clerk', 'invoices', 'read');
 });
 
+test('it has the rule table that the application reads', async () => {
+  await using database = await createTestDatabase({ seeders: [], table: 'casbin_rule' });
+  await database.enforcer.addRoleForUser('alice', 'admin');
+  await expect(database.enforcer).toAllow('alice', 'accounts', 'read');
+  expect(await query(database, `select v0, v1 from casbin_rule where v0 = 'alice'`)).toEqual([
+    { v0: 'alice', v1: 'admin' },
+  ]);
+  expect(await query(database, `select to_regclass('casbin') as other`)).toEqual([{ other: null }]);
+});
+
 test('what one writes, no other sees', async () => {
   await first.enforcer.addRoleForUser('alice', 'admin');
   await using second = await createTestDatabase();

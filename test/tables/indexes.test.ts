@@ -63,7 +63,7 @@ describe('a table made in the same transaction', () => {
   it('gets its rows first, then its indexes as they were', async () => {
     const made = `
       create unique index "Of ""ours""" on casbin (id desc nulls last, (rule ->> 1) collate "C") where ptype <> 'p';
-      alter table casbin add constraint "Of ids" unique nulls not distinct (id, ptype) include (rule)`;
+      alter table casbin add constraint "Of ids" unique (id, ptype) include (rule)`;
     const client = await pool.connect();
     await client.query('begin');
     await createRuleTable(client);

@@ -12,6 +12,7 @@ import {
   createDecider,
   type Decider,
   decideAll,
+  decidePaced,
   decisionOf,
   PAST,
   paced,
@@ -167,13 +168,17 @@ export async function findDiffering(
 ): Promise<{ allowed: number; differing: Differing[] }> {
   const differing: Differing[] = [];
   let [count, allowed] = [0, 0];
-  for await (const [number, expectation] of paced(expectations.toDecide(decider))) {
-    const answer = await decider.decide(expectation.request);
-    if (!isAsExpected(expectation, answer)) differing.push({ number, expectation, answer });
-    if (answer.allowed) allowed += 1;
-    count += 1;
-    report(Math.min(number, expectations.size - 1), expectations.size);
-  }
+  await decidePaced(
+    decider,
+    expectations.toDecide(decider),
+    ([, { request }]) => request,
+    ([number, expectation], answer) => {
+      if (!isAsExpected(expectation, answer)) differing.push({ number, expectation, answer });
+      if (answer.allowed) allowed += 1;
+      count += 1;
+      report(Math.min(number, expectations.size - 1), expectations.size);
+    },
+  );
   report(expectations.size, expectations.size);
   return { allowed: allowed + expectations.countUnmatched(expectations.size - count), differing };
 }

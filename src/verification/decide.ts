@@ -113,3 +113,25 @@ export async function* paced<T>(items: Iterable<T>): AsyncGenerator<T, void> {
     yield item;
   }
 }
+
+/**
+ * Decides requests one after the other, paced. What can be answered at once is not waited for: a wait for each would
+ * take as long as a good part of the decisions.
+ */
+export async function decidePaced<T>(
+  { decide }: Decider,
+  items: Iterable<T>,
+  requestOf: (item: T) => Request,
+  see: (item: T, answer: Answer, request: Request) => void,
+): Promise<void> {
+  let since = performance.now();
+  for (const item of items) {
+    if (performance.now() - since > STRETCH_MS) {
+      await breathe();
+      since = performance.now();
+    }
+    const request = requestOf(item);
+    const answer = decide(request);
+    see(item, answer instanceof Promise ? await answer : answer, request);
+  }
+}

@@ -6,7 +6,15 @@ import type { RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
 import type { Coverage, Decision, VerificationWarning } from '../report.ts';
 import { CoverageMeter } from './coverage.ts';
-import { type Answer, breathe, createDecider, type Decider, decisionOf, paced } from './decide.ts';
+import {
+  type Answer,
+  breathe,
+  createDecider,
+  type Decider,
+  decidePaced,
+  decisionOf,
+  paced,
+} from './decide.ts';
 import { type DecidedMatrix, type Expectation, Expectations, mergeSorted } from './expectations.ts';
 import type { Matrix } from './matrix.ts';
 import { deriveMatrix } from './requests.ts';
@@ -93,19 +101,26 @@ async function decideMatrix(
   const excluded = new Set(named);
   const decided: number[] = [];
   const decisions: Decision[] = [];
-  for await (const number of paced(numbers)) {
-    if (named.has(number)) continue;
-    const request = matrix.requestAt(number);
-    const answer = await decider.decide(request);
-    if (answer.error !== null) {
-      excluded.add(number);
-      continue;
-    }
-    decided.push(number);
-    decisions.push(decisionOf(answer));
-    see(request, answer, number);
-  }
+  const requestAt = (number: number) => matrix.requestAt(number);
+  await decidePaced(
+    decider,
+    named.size === 0 ? numbers : without(numbers, named),
+    requestAt,
+    (number, answer, request) => {
+      if (answer.error !== null) {
+        excluded.add(number);
+        return;
+      }
+      decided.push(number);
+      decisions.push(decisionOf(answer));
+      see(request, answer, number);
+    },
+  );
   return { matrix, excluded, decided, decisions, unmatched: await decideUnmatched(matrix, decider) };
+}
+
+function* without(numbers: Iterable<number>, others: ReadonlySet<number>): Generator<number, void> {
+  for (const number of numbers) if (!others.has(number)) yield number;
 }
 
 function* sampleOf({ size }: Matrix, sampleSize: number): Generator<number, void> {

@@ -15,8 +15,13 @@ export async function removeRules(
   table: RuleTable,
   rules: readonly Rule[],
 ): Promise<void> {
-  const given = table.give(withoutRepetitions(rules));
+  const given = table.give(fitting(table, withoutRepetitions(rules)));
   await onRuleTable(table.sql, rules, () => client.query(removeGiven(table, given), [...given.arrays]));
+}
+
+/** Those that the table can hold. Any other one is not stored, although a stored rule may be a part of it. */
+function fitting(table: RuleTable, rules: readonly Rule[]): Rule[] {
+  return rules.filter((rule) => table.findUnfit([rule]).length === 0);
 }
 
 /** Deletes the rules of `ptype` that have these values from `fieldIndex` on; see {@link hasFields}. */
@@ -84,7 +89,8 @@ function isPossibleRace(error: unknown): boolean {
 
 async function replaceRule(client: ClientLike, table: RuleTable, previous: Rule, next: Rule): Promise<void> {
   if (!table.isUnique) await lockRules(client, table, [previous, next]);
-  const given = table.give([next, previous]);
+  // A previous rule that does not fit is not stored, so it is not looked for.
+  const given = table.give([next, ...fitting(table, [previous])]);
   const { rows } = await onRuleTable(table.sql, [previous, next], () =>
     client.query(moveOrDelete(table, given), [...given.arrays]),
   );

@@ -34,4 +34,25 @@ describe.each(ADAPTERS)('in the table of %s', (stock) => {
     await removing;
     expect(await storedRules(pool, 'casbin_rule', 'ctid')).toEqual([['p', 'bob', 'data1', 'read']]);
   });
+
+  test('a rule with more values than there are columns is not stored, so none is removed or replaced', async () => {
+    const longest = stock === 'typeorm-adapter' ? 7 : 6;
+    const stored = Array.from({ length: longest }, (_, n) => `value${n}`);
+    await adapter.addPolicy('p', 'p', stored);
+    await adapter.removePolicy('p', 'p', [...stored, 'more']);
+    await adapter.removePolicies('p', 'p', [['x'], [...stored, 'more']]);
+    await expect(adapter.updatePolicy('p', 'p', [...stored, 'more'], ['z'])).rejects.toMatchObject({
+      code: 'CONFLICT',
+    });
+    expect(await storedRules(pool, 'casbin_rule', 'ctid')).toEqual([['p', ...stored]]);
+  });
+
+  test('a rule that ends with an empty value is not stored, so the shorter one is not removed', async () => {
+    await adapter.addPolicy('p', 'p', ['alice', 'data1']);
+    await adapter.removePolicy('p', 'p', ['alice', 'data1', '']);
+    await expect(adapter.updatePolicy('p', 'p', ['alice', 'data1', ''], ['z'])).rejects.toMatchObject({
+      code: 'CONFLICT',
+    });
+    expect(await storedRules(pool, 'casbin_rule', 'ctid')).toEqual([['p', 'alice', 'data1']]);
+  });
 });

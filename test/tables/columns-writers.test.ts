@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
-import { useDatabase } from '../support/database.ts';
+import { createDatabase, useDatabase } from '../support/database.ts';
 import { storedRules, untilWaiting } from './rule-table.fixture.ts';
 import { createStockTable } from './stock-tables.fixture.ts';
 
@@ -55,4 +55,30 @@ describe.each(ADAPTERS)('in the table of %s', (stock) => {
     });
     expect(await storedRules(pool, 'casbin_rule', 'ctid')).toEqual([['p', 'alice', 'data1']]);
   });
+});
+
+test('a rule whose new id is taken is not passed over in silence', async () => {
+  const pool = (await createDatabase()).pool();
+  await createStockTable(pool, 'typeorm-adapter');
+  await pool.query(`insert into casbin_rule (id, ptype, v0) values (1, 'p', 'a')`);
+  await expect(createAdapter(pool).addPolicy('p', 'p', ['b'])).rejects.toMatchObject({ code: '23505' });
+});
+
+test('a unique index over whole rules lets those pass that somebody else has just stored', async () => {
+  const pool = (await createDatabase()).pool();
+  await createStockTable(pool, 'gorm-adapter of Go');
+  const other = await pool.connect();
+  await other.query('begin');
+  await other.query(
+    `insert into casbin_rule (ptype, v0, v1, v2, v3, v4, v5) values ('p', 'a', '', '', '', '', '')`,
+  );
+  const adding = createAdapter(pool).addPolicies('p', 'p', [['a'], ['b']]);
+  await untilWaiting(pool, 1);
+  await other.query('commit');
+  other.release();
+  await adding;
+  expect(await storedRules(pool, 'casbin_rule')).toEqual([
+    ['p', 'a'],
+    ['p', 'b'],
+  ]);
 });

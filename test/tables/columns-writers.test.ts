@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { bootstrapDatabase } from '../../src/index.ts';
 import { createAdapter } from '../../src/tables/adapter.ts';
 import { createDatabase, useDatabase } from '../support/database.ts';
 import { storedRules, untilWaiting } from './rule-table.fixture.ts';
@@ -62,6 +63,32 @@ test('a rule whose new id is taken is not passed over in silence', async () => {
   await createStockTable(pool, 'typeorm-adapter');
   await pool.query(`insert into casbin_rule (id, ptype, v0) values (1, 'p', 'a')`);
   await expect(createAdapter(pool).addPolicy('p', 'p', ['b'])).rejects.toMatchObject({ code: '23505' });
+});
+
+test('a bootstrap that removes duplicates locks no row before it has the table, else two would wait for each other', async () => {
+  const pool = (await createDatabase()).pool();
+  await createStockTable(pool, 'typeorm-adapter');
+  await pool.query(
+    `insert into casbin_rule (ptype, v0, v1, v2) values ('p', 'a', 'b', 'c'), ('p', 'a', 'b', 'c')`,
+  );
+  const other = await pool.connect();
+  await other.query('begin');
+  await createAdapter(other).addPolicy('p', 'p', ['x']);
+  const table = { name: 'casbin_rule', duplicates: 'remove' } as const;
+  const policy = { rules: [['p', 'd', 'e', 'f']] };
+  const bootstrapping = bootstrapDatabase(pool, { table, seeders: [], policy });
+  await untilWaiting(pool, 1);
+  const { rowCount } = await other.query(`select from casbin_rule where v0 = 'a' for update skip locked`);
+  await createAdapter(other).removePolicy('p', 'p', ['a', 'b', 'c']);
+  await other.query('commit');
+  other.release();
+  await bootstrapping;
+
+  expect(rowCount).toBe(2);
+  expect(await storedRules(pool, 'casbin_rule')).toEqual([
+    ['p', 'x'],
+    ['p', 'd', 'e', 'f'],
+  ]);
 });
 
 test('a unique index over whole rules lets those pass that somebody else has just stored', async () => {

@@ -52,9 +52,9 @@ export async function inTransaction<T>(
 }
 
 /** Changes with any id, ptype or value, and with their order. */
-export async function fingerprint(pool: pg.Pool): Promise<string> {
+export async function fingerprint(pool: pg.Pool, table = 'casbin'): Promise<string> {
   const { rows } = await pool.query(
-    `select md5(string_agg(id || ptype || rule::text, ',' order by id)) as fingerprint from casbin`,
+    `select md5(string_agg(stored::text, ',' order by id)) as fingerprint from ${table} stored`,
   );
   return rows[0].fingerprint;
 }

@@ -88,12 +88,12 @@ function isPossibleRace(error: unknown): boolean {
 }
 
 async function replaceRule(client: ClientLike, table: RuleTable, previous: Rule, next: Rule): Promise<void> {
-  if (!table.isUnique) await lockRules(client, table, [previous, next]);
   // A previous rule that does not fit is not stored, so it is not looked for.
   const given = table.give([next, ...fitting(table, [previous])]);
-  const { rows } = await onRuleTable(table.sql, [previous, next], () =>
-    client.query(moveOrDelete(table, given), [...given.arrays]),
-  );
+  const { rows } = await onRuleTable(table.sql, [previous, next], async () => {
+    if (!table.isUnique) await lockRules(client, table, [previous, next]);
+    return client.query(moveOrDelete(table, given), [...given.arrays]);
+  });
   if (rows[0].settled) return;
   throw new DatabaseError(
     'CONFLICT',

@@ -130,14 +130,15 @@ export async function removeDuplicates(trx: AnyTransaction, table: Repetitive): 
     with ${selectRepeated(table)}
     select count(*)::int as count from repeated
   `.execute(trx);
-  const count = rows[0]?.count ?? 0;
-  if (count === 0) return 0;
+  if (rows[0]?.count === 0) return 0;
+  // The rules are inserted under this lock: who waits for a row that is deleted here must not hold it up then.
+  await sql`lock table ${sql.id(table.name)} in share row exclusive mode`.execute(trx);
   await refuseReferenced(trx, table);
-  await sql`
+  const { numAffectedRows = 0n } = await sql`
     with ${selectRepeated(table)}
     delete from ${sql.id(table.name)} where ctid in (select repeated_place from repeated)
   `.execute(trx);
-  return count;
+  return Number(numAffectedRows);
 }
 
 interface ForeignKey {

@@ -15,8 +15,13 @@ export async function removeRules(
   table: RuleTable,
   rules: readonly Rule[],
 ): Promise<void> {
-  const given = table.give(withoutRepetitions(rules));
+  const given = table.give(fitting(table, withoutRepetitions(rules)));
   await onRuleTable(table.sql, rules, () => client.query(removeGiven(table, given), [...given.arrays]));
+}
+
+/** Those that the table can hold. Any other one is not stored, although a stored rule may be a part of it. */
+function fitting(table: RuleTable, rules: readonly Rule[]): Rule[] {
+  return rules.filter((rule) => table.findUnfit([rule]).length === 0);
 }
 
 /** Deletes the rules of `ptype` that have these values from `fieldIndex` on; see {@link hasFields}. */
@@ -30,20 +35,27 @@ export async function removeMatchingRules(
   const condition = hasFields(table, ptype, fieldIndex, values);
   if (condition === null) return;
   requireStorable([{ ptype, values }]);
-  const matching = `from ${table.sql} stored where ${condition.sql}`;
-  await onRuleTable(table.sql, [], () => client.query(remove(table, matching), [...condition.parameters]));
+  await onRuleTable(table.sql, [], () =>
+    client.query(remove(table, condition.sql), [...condition.parameters]),
+  );
 }
 
 function removeGiven(table: RuleTable, given: GivenRules): string {
-  return remove(table, `from ${table.sql} stored join ${givenRules(given)} on ${given.isSame('stored')}`);
+  return remove(table, given.isSame('stored'), givenRules(given));
 }
 
 // Locked in one order, by their ids, by all who remove: else two of them would each wait for a row that the other
-// has locked.
-function remove({ sql, identity }: RuleTable, stored: string): string {
+// has locked. They are then found a second time by the condition, not by what the lock has found: who waits for a row
+// that somebody changes gets its new place as `ctid`, where this statement sees no row.
+function remove({ sql, identity }: RuleTable, condition: string, given?: string): string {
+  const join = given === undefined ? '' : `cross join ${given}`;
+  const using = given === undefined ? '' : `using ${given}`;
   return `
-    delete from ${sql}
-    where ${identity} in (select stored.${identity} ${stored} order by stored.${identity} for update of stored)`;
+    with locked as materialized (
+      select from ${sql} stored ${join} where ${condition} order by stored.${identity} for update of stored
+    )
+    delete from ${sql} stored ${using}
+    where (select count(*) from locked) > 0 and ${condition}`;
 }
 
 /**
@@ -76,11 +88,12 @@ function isPossibleRace(error: unknown): boolean {
 }
 
 async function replaceRule(client: ClientLike, table: RuleTable, previous: Rule, next: Rule): Promise<void> {
-  if (!table.isUnique) await lockRules(client, table, [previous, next]);
-  const given = table.give([previous, next]);
-  const { rows } = await onRuleTable(table.sql, [previous, next], () =>
-    client.query(moveOrDelete(table, given), [...given.arrays]),
-  );
+  // A previous rule that does not fit is not stored, so it is not looked for.
+  const given = table.give([next, ...fitting(table, [previous])]);
+  const { rows } = await onRuleTable(table.sql, [previous, next], async () => {
+    if (!table.isUnique) await lockRules(client, table, [previous, next]);
+    return client.query(moveOrDelete(table, given), [...given.arrays]);
+  });
   if (rows[0].settled) return;
   throw new DatabaseError(
     'CONFLICT',
@@ -90,8 +103,8 @@ async function replaceRule(client: ClientLike, table: RuleTable, previous: Rule,
 }
 
 function moveOrDelete({ sql, written }: RuleTable, given: GivenRules): string {
-  const isPrevious = `given.n = 1 and ${given.isSame('stored')}`;
-  const isNext = `given.n = 2 and ${given.isSame('stored')}`;
+  const isPrevious = `given.n = 2 and ${given.isSame('stored')}`;
+  const isNext = `given.n = 1 and ${given.isSame('stored')}`;
   return `
     with given as (
       select * from ${givenRules(given)}
@@ -99,7 +112,7 @@ function moveOrDelete({ sql, written }: RuleTable, given: GivenRules): string {
       select from ${sql} stored join given on ${isNext}
     ), updated as (
       update ${sql} stored
-      set (${written}) = (select ${given.values} from given where given.n = 2)
+      set (${written}) = (select ${given.values} from given where given.n = 1)
       from given
       where ${isPrevious}
       and not exists (select from present)

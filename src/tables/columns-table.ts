@@ -65,7 +65,7 @@ export class ColumnsTable implements RuleTable {
   readonly layout = 'columns';
   readonly isKnownUnseen = false;
   readonly isUnique = false;
-  readonly onConflict = 'on conflict do nothing';
+  readonly onConflict: string;
   readonly name: string;
   readonly schema: string | undefined;
   readonly sql: string;
@@ -89,8 +89,19 @@ export class ColumnsTable implements RuleTable {
     this.#ptype = ptype;
     this.#values = values;
     this.#indexes = indexes;
+    this.onConflict = this.#describeConflict();
     this.#removesDuplicates = removesDuplicates;
     this.#isMissing = facts.isMissing;
+  }
+
+  /** Of the index that keeps whole rules unique, if there is one; any other conflict is an error, such as an id in use. */
+  #describeConflict(): string {
+    const all = new Set([this.#ptype, ...this.#values].map(({ name }) => name));
+    const index = this.#indexes.find(
+      ({ unique, columns }) =>
+        unique && columns.length === all.size && columns.every((name) => name !== null && all.has(name)),
+    );
+    return index === undefined ? '' : `on conflict (${index.columns.join(', ')}) do nothing`;
   }
 
   get migrationName(): string {

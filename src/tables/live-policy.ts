@@ -111,7 +111,7 @@ export function selectReachable(
       where ${ptype} ^@ 'g'
     ),
     found as (
-      select c.* from reached cross join ${rulesOfName} c where ${bySubject ? sql`true` : sql`not ${ptype} ^@ 'p'`}
+      select c.* from reached cross join ${rulesOfName} c where ${bySubject ? sql`true` : sql`(${ptype} ^@ 'p') is not true`}
       union all
       ${bySubject ? sql`` : sql`${policyRules} union all`}
       select c.* from ${sql.raw(table.rowsWithoutFirst)} c where ${condition}

@@ -67,7 +67,7 @@ export interface RuleTable extends RowSource {
   spell(rules: readonly Rule[]): SpelledRules;
   /** The columns that a rule is written into. */
   readonly written: string;
-  /** What an insert does about a rule that somebody else has just stored. */
+  /** What an insert does about a rule that somebody else has just stored; empty where the table lets them. */
   readonly onConflict: string;
 
   /** A FROM item of the rows whose value at the position, the first or the second, is `value`. */

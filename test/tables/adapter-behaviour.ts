@@ -3,28 +3,34 @@ import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import type pg from 'pg';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { rbacModel } from '../casbin/models.fixture.ts';
+import type { LayoutFixture } from './layouts.fixture.ts';
 import { storedRules } from './rule-table.fixture.ts';
 
 /** What the stock adapter offers, and with it ours. */
 type Adapter = FilteredAdapter & Pick<PostgresAdapter, 'enabledFiltered'>;
 
-/** What an adapter on the `casbin` table has always done right, and must go on doing. */
-export function behavesAsAdapter(name: string, pool: pg.Pool, open: () => Promise<Adapter>): void {
+/** What an adapter on a rule table has always done right, and must go on doing. */
+export function behavesAsAdapter(
+  name: string,
+  pool: pg.Pool,
+  layout: LayoutFixture,
+  open: () => Promise<Adapter>,
+): void {
   describe(name, () => {
     let adapter: Adapter;
 
     beforeEach(async () => {
       adapter = await open();
-      await pool.query('truncate casbin restart identity');
-      await pool.query(`
-        insert into casbin (ptype, rule)
-        values
-          ('p', '["reader", "data1", "read"]'),
-          ('p', '["writer", "data1", "write"]'),
-          ('p', '["writer", "data2", "write"]'),
-          ('g', '["alice", "writer"]'),
-          ('g', '["writer", "reader"]'),
-          ('p9', '["of", "another", "model"]')`);
+      await pool.query(`truncate ${layout.table} restart identity`);
+      await layout.insert(
+        pool,
+        ['p', 'reader', 'data1', 'read'],
+        ['p', 'writer', 'data1', 'write'],
+        ['p', 'writer', 'data2', 'write'],
+        ['g', 'alice', 'writer'],
+        ['g', 'writer', 'reader'],
+        ['p9', 'of', 'another', 'model'],
+      );
     });
 
     async function loadedWith(filter: unknown): Promise<string[][]> {
@@ -54,11 +60,11 @@ export function behavesAsAdapter(name: string, pool: pg.Pool, open: () => Promis
       expect(model.getPolicy('g', 'g')).toHaveLength(2);
     });
 
-    it('stores an added rule as its ptype and an array of its values', async () => {
+    it('stores an added rule as its ptype and its values, in their order', async () => {
       const enforcer = await newEnforcer(rbacModel(), adapter);
       await enforcer.addPolicy('bob', 'data1', 'read');
       await enforcer.addRoleForUser('carol', 'reader');
-      expect((await storedRules(pool)).slice(6)).toEqual([
+      expect((await storedRules(pool, layout.table)).slice(6)).toEqual([
         ['p', 'bob', 'data1', 'read'],
         ['g', 'carol', 'reader'],
       ]);
@@ -68,7 +74,7 @@ export function behavesAsAdapter(name: string, pool: pg.Pool, open: () => Promis
       const enforcer = await newEnforcer(rbacModel(), adapter);
       await enforcer.removePolicy('writer', 'data1', 'write');
       await enforcer.deleteRoleForUser('alice', 'writer');
-      expect(await storedRules(pool)).toEqual([
+      expect(await storedRules(pool, layout.table)).toEqual([
         ['p', 'reader', 'data1', 'read'],
         ['p', 'writer', 'data2', 'write'],
         ['g', 'writer', 'reader'],
@@ -81,7 +87,7 @@ export function behavesAsAdapter(name: string, pool: pg.Pool, open: () => Promis
       await enforcer.removeFilteredPolicy(0, 'writer', '', 'write');
       expect(await enforcer.getPolicy()).toEqual([['reader', 'data1', 'read']]);
       await enforcer.removeFilteredGroupingPolicy(1, 'reader');
-      expect(await storedRules(pool)).toEqual([
+      expect(await storedRules(pool, layout.table)).toEqual([
         ['p', 'reader', 'data1', 'read'],
         ['g', 'alice', 'writer'],
         ['p9', 'of', 'another', 'model'],
@@ -95,7 +101,7 @@ export function behavesAsAdapter(name: string, pool: pg.Pool, open: () => Promis
       await enforcer.removePolicy('reader', 'data1', 'read');
       await enforcer.addPolicy('reader', 'data3', 'read');
       expect(await enforcer.savePolicy()).toBe(true);
-      expect(await storedRules(pool)).toEqual([
+      expect(await storedRules(pool, layout.table)).toEqual([
         ['p', 'writer', 'data1', 'write'],
         ['p', 'writer', 'data2', 'write'],
         ['p', 'reader', 'data3', 'read'],

@@ -3,20 +3,13 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
 import { rbacModel } from '../casbin/models.fixture.ts';
 import { useDatabase } from '../support/database.ts';
-import {
-  countRules,
-  createRuleTable,
-  manyRules,
-  storedRules,
-  unindexableValue,
-  untilWaiting,
-} from './rule-table.fixture.ts';
+import { createLayouts, LAYOUTS } from './layouts.fixture.ts';
+import { countRules, manyRules, storedRules, unindexableValue, untilWaiting } from './rule-table.fixture.ts';
 
 const database = useDatabase();
 const pool = database.pool();
 
-beforeAll(() => createRuleTable(pool));
-beforeEach(() => pool.query('truncate casbin restart identity'));
+beforeAll(() => createLayouts(pool));
 
 const TOO_LONG = unindexableValue();
 
@@ -29,201 +22,213 @@ function modelOf(rules: string[][]) {
   return model;
 }
 
-describe('on a client of the caller', () => {
-  let client: pg.PoolClient;
+describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
+  beforeEach(() => pool.query(`truncate ${layout.table} restart identity`));
 
-  beforeEach(async () => {
-    client = await pool.connect();
-  });
-  afterEach(() => client.release());
+  describe('on a client of the caller', () => {
+    let client: pg.PoolClient;
 
-  it('writes and reads inside the transaction that is open there', async () => {
-    const adapter = createAdapter(client);
-    await createAdapter(pool).addPolicies('p', 'p', [['before'], ['old'], ['gone']]);
-    await client.query('begin');
-    await adapter.addPolicies('p', 'p', [['added']]);
-    await adapter.updatePolicy('p', 'p', ['old'], ['new']);
-    await adapter.removePolicy('p', 'p', ['gone']);
-    const model = rbacModel();
-    await adapter.loadPolicy(model);
-    expect(model.getPolicy('p', 'p')).toEqual([['before'], ['new'], ['added']]);
-    await adapter.savePolicy(modelOf([['saved']]));
-    expect(await storedRules(pool)).toEqual([
-      ['p', 'before'],
-      ['p', 'old'],
-      ['p', 'gone'],
-    ]);
-    await client.query('rollback');
-    expect(await countRules(pool)).toBe(3);
-  });
-
-  it('leaves the transaction usable when a save fails in it', async () => {
-    const adapter = createAdapter(client);
-    await client.query('begin');
-    await adapter.addPolicy('p', 'p', ['kept']);
-    await expect(adapter.savePolicy(modelOf([['a'], [TOO_LONG]]))).rejects.toMatchObject({
-      code: 'RULE_TOO_LONG',
+    beforeEach(async () => {
+      client = await pool.connect();
     });
-    await adapter.addPolicy('p', 'p', ['after']);
-    await client.query('commit');
-    expect(await storedRules(pool)).toEqual([
-      ['p', 'kept'],
-      ['p', 'after'],
-    ]);
-  });
+    afterEach(() => client.release());
 
-  it('leaves the transaction usable when an update fails in it', async () => {
-    const adapter = createAdapter(client);
-    await client.query('begin');
-    await expect(adapter.updatePolicy('p', 'p', ['missing'], ['new'])).rejects.toMatchObject({
-      code: 'CONFLICT',
+    it('writes and reads inside the transaction that is open there', async () => {
+      const adapter = createAdapter(client, layout.options);
+      await createAdapter(pool, layout.options).addPolicies('p', 'p', [['before'], ['old'], ['gone']]);
+      await client.query('begin');
+      await adapter.addPolicies('p', 'p', [['added']]);
+      await adapter.updatePolicy('p', 'p', ['old'], ['new']);
+      await adapter.removePolicy('p', 'p', ['gone']);
+      const model = rbacModel();
+      await adapter.loadPolicy(model);
+      expect(model.getPolicy('p', 'p')).toEqual([['before'], ['new'], ['added']]);
+      await adapter.savePolicy(modelOf([['saved']]));
+      expect(await storedRules(pool, layout.table)).toEqual([
+        ['p', 'before'],
+        ['p', 'old'],
+        ['p', 'gone'],
+      ]);
+      await client.query('rollback');
+      expect(await countRules(pool, layout.table)).toBe(3);
     });
-    await adapter.addPolicy('p', 'p', ['old']);
-    await expect(adapter.updatePolicy('p', 'p', ['old'], [TOO_LONG])).rejects.toMatchObject({
-      code: 'RULE_TOO_LONG',
+
+    it('leaves the transaction usable when a save fails in it', async () => {
+      const adapter = createAdapter(client, layout.options);
+      await client.query('begin');
+      await adapter.addPolicy('p', 'p', ['kept']);
+      await expect(adapter.savePolicy(modelOf([['a'], [TOO_LONG]]))).rejects.toMatchObject({
+        code: 'RULE_TOO_LONG',
+      });
+      await adapter.addPolicy('p', 'p', ['after']);
+      await client.query('commit');
+      expect(await storedRules(pool, layout.table)).toEqual([
+        ['p', 'kept'],
+        ['p', 'after'],
+      ]);
     });
-    await client.query('commit');
-    expect(await storedRules(pool)).toEqual([['p', 'old']]);
-  });
 
-  it('opens a transaction of its own when there is none, and ends it', async () => {
-    const adapter = createAdapter(client);
-    await adapter.savePolicy(modelOf([['saved']]));
-    await adapter.updatePolicy('p', 'p', ['saved'], ['updated']);
-    await expect(adapter.savePolicy(modelOf([['a'], [TOO_LONG]]))).rejects.toMatchObject({
-      code: 'RULE_TOO_LONG',
+    it('leaves the transaction usable when an update fails in it', async () => {
+      const adapter = createAdapter(client, layout.options);
+      await client.query('begin');
+      await expect(adapter.updatePolicy('p', 'p', ['missing'], ['new'])).rejects.toMatchObject({
+        code: 'CONFLICT',
+      });
+      await adapter.addPolicy('p', 'p', ['old']);
+      await expect(adapter.updatePolicy('p', 'p', ['old'], [TOO_LONG])).rejects.toMatchObject({
+        code: 'RULE_TOO_LONG',
+      });
+      await client.query('commit');
+      expect(await storedRules(pool, layout.table)).toEqual([['p', 'old']]);
     });
-    expect(await storedRules(pool)).toEqual([['p', 'updated']]);
-  });
 
-  it('lets calls that overlap take turns', async () => {
-    const adapter = createAdapter(client);
-    await client.query('begin');
-    const [, failed] = await Promise.allSettled([
-      adapter.savePolicy(modelOf([['a'], ['b']])),
-      adapter.savePolicy(modelOf([['c'], [TOO_LONG]])),
-      adapter.updatePolicy('p', 'p', ['b'], ['d']),
-      adapter.addPolicy('p', 'p', ['e']),
-    ]);
-    await client.query('commit');
-    expect(failed.status).toBe('rejected');
-    expect(await storedRules(pool)).toEqual([
-      ['p', 'a'],
-      ['p', 'd'],
-      ['p', 'e'],
-    ]);
-  });
-
-  it('needs nothing of it but a query method', async () => {
-    const adapter = createAdapter({ query: (text, values) => client.query(text, values) });
-    await adapter.savePolicy(modelOf([['saved']]));
-    expect(await storedRules(pool)).toEqual([['p', 'saved']]);
-  });
-
-  it('is not taken for a pool because it can connect', async () => {
-    const adapter = createAdapter({
-      query: (text, values) => client.query(text, values),
-      connect: () => Promise.reject(new Error('it is connected')),
-      release: () => undefined,
+    it('opens a transaction of its own when there is none, and ends it', async () => {
+      const adapter = createAdapter(client, layout.options);
+      await adapter.savePolicy(modelOf([['saved']]));
+      await adapter.updatePolicy('p', 'p', ['saved'], ['updated']);
+      await expect(adapter.savePolicy(modelOf([['a'], [TOO_LONG]]))).rejects.toMatchObject({
+        code: 'RULE_TOO_LONG',
+      });
+      expect(await storedRules(pool, layout.table)).toEqual([['p', 'updated']]);
     });
-    await adapter.addPolicy('p', 'p', ['added']);
-    expect(await storedRules(pool)).toEqual([['p', 'added']]);
-  });
 
-  it('leaves no savepoint behind in its transaction, whether a call succeeds or fails', async () => {
-    const adapter = createAdapter(client);
-    const savepoint = () => client.query('rollback to savepoint casbin_bootstrap_adapter');
-    await client.query('begin');
-    await adapter.savePolicy(modelOf([['saved']]));
-    await expect(savepoint()).rejects.toMatchObject({ code: '3B001' });
-    await client.query('rollback');
-    await client.query('begin');
-    await expect(adapter.savePolicy(modelOf([[TOO_LONG]]))).rejects.toMatchObject({ code: 'RULE_TOO_LONG' });
-    await expect(savepoint()).rejects.toMatchObject({ code: '3B001' });
-    await client.query('rollback');
-  });
-
-  it('says that an aborted transaction is aborted', async () => {
-    const adapter = createAdapter(client);
-    await client.query('begin');
-    await client.query('select 1 / 0').catch(() => undefined);
-    await expect(adapter.savePolicy(modelOf([['saved']]))).rejects.toMatchObject({ code: '25P02' });
-    await client.query('rollback');
-  });
-});
-
-describe('on a pool', () => {
-  it('needs one connection only, and nothing of the pool but a connect method', async () => {
-    const single = database.pool({ max: 1 });
-    const adapter = createAdapter({ connect: () => single.connect() });
-    await Promise.all([
-      adapter.addPolicies('p', 'p', manyRules(10)),
-      adapter.savePolicy(modelOf([['saved']])),
-      adapter.loadPolicy(rbacModel()),
-    ]);
-    expect(single.totalCount).toBe(1);
-    expect(single.idleCount).toBe(1);
-  });
-
-  it('returns the client, out of any transaction, when a call fails', async () => {
-    const single = database.pool({ max: 1 });
-    const adapter = createAdapter(single);
-    await expect(adapter.savePolicy(modelOf([['a'], [TOO_LONG]]))).rejects.toMatchObject({
-      code: 'RULE_TOO_LONG',
+    it('lets calls that overlap take turns', async () => {
+      const adapter = createAdapter(client, layout.options);
+      await client.query('begin');
+      const [, failed] = await Promise.allSettled([
+        adapter.savePolicy(modelOf([['a'], ['b']])),
+        adapter.savePolicy(modelOf([['c'], [TOO_LONG]])),
+        adapter.updatePolicy('p', 'p', ['b'], ['d']),
+        adapter.addPolicy('p', 'p', ['e']),
+      ]);
+      await client.query('commit');
+      expect(failed.status).toBe('rejected');
+      expect(await storedRules(pool, layout.table)).toEqual([
+        ['p', 'a'],
+        ['p', 'd'],
+        ['p', 'e'],
+      ]);
     });
-    await adapter.addPolicy('p', 'p', ['after']);
-    expect(await storedRules(pool)).toEqual([['p', 'after']]);
-    expect(single.totalCount).toBe(1);
+
+    it('needs nothing of it but a query method', async () => {
+      const adapter = createAdapter({ query: (text, values) => client.query(text, values) }, layout.options);
+      await adapter.savePolicy(modelOf([['saved']]));
+      expect(await storedRules(pool, layout.table)).toEqual([['p', 'saved']]);
+    });
+
+    it('is not taken for a pool because it can connect', async () => {
+      const adapter = createAdapter(
+        {
+          query: (text, values) => client.query(text, values),
+          connect: () => Promise.reject(new Error('it is connected')),
+          release: () => undefined,
+        },
+        layout.options,
+      );
+      await adapter.addPolicy('p', 'p', ['added']);
+      expect(await storedRules(pool, layout.table)).toEqual([['p', 'added']]);
+    });
+
+    it('leaves no savepoint behind in its transaction, whether a call succeeds or fails', async () => {
+      const adapter = createAdapter(client, layout.options);
+      const savepoint = () => client.query('rollback to savepoint casbin_bootstrap_adapter');
+      await client.query('begin');
+      await adapter.savePolicy(modelOf([['saved']]));
+      await expect(savepoint()).rejects.toMatchObject({ code: '3B001' });
+      await client.query('rollback');
+      await client.query('begin');
+      await expect(adapter.savePolicy(modelOf([[TOO_LONG]]))).rejects.toMatchObject({
+        code: 'RULE_TOO_LONG',
+      });
+      await expect(savepoint()).rejects.toMatchObject({ code: '3B001' });
+      await client.query('rollback');
+    });
+
+    it('says that an aborted transaction is aborted', async () => {
+      const adapter = createAdapter(client, layout.options);
+      await client.query('begin');
+      await client.query('select 1 / 0').catch(() => undefined);
+      await expect(adapter.savePolicy(modelOf([['saved']]))).rejects.toMatchObject({ code: '25P02' });
+      await client.query('rollback');
+    });
   });
 
-  it('has a client destroyed that it can not bring out of its transaction', async () => {
-    const single = database.pool({ max: 1 });
-    const adapter = createAdapter({
-      connect: async () => {
-        const client = await single.connect();
-        return {
-          query: (text, values) =>
-            text === 'rollback'
-              ? Promise.reject(new Error('Query read timeout'))
-              : client.query(text, values),
-          release: (error) => client.release(error),
-        };
-      },
+  describe('on a pool', () => {
+    it('needs one connection only, and nothing of the pool but a connect method', async () => {
+      const single = database.pool({ max: 1 });
+      const adapter = createAdapter({ connect: () => single.connect() }, layout.options);
+      await Promise.all([
+        adapter.addPolicies('p', 'p', manyRules(10)),
+        adapter.savePolicy(modelOf([['saved']])),
+        adapter.loadPolicy(rbacModel()),
+      ]);
+      expect(single.totalCount).toBe(1);
+      expect(single.idleCount).toBe(1);
     });
-    await expect(adapter.savePolicy(modelOf([['a'], [TOO_LONG]]))).rejects.toMatchObject({
-      code: 'RULE_TOO_LONG',
-    });
-    expect(single.totalCount).toBe(0);
-    expect(await countRules(pool)).toBe(0);
-  });
 
-  it('survives a backend that is killed in the middle, and gives the client back to nobody', async () => {
-    const single = database.pool({ max: 1 });
-    const adapter = createAdapter(single);
-    await adapter.addPolicy('p', 'p', ['kept']);
-    const { rows } = await single.query('select pg_backend_pid() as pid');
-    const blocker = await pool.connect();
-    await blocker.query('begin');
-    await blocker.query('lock table casbin in access exclusive mode');
-    const saving = adapter.savePolicy(modelOf([['lost']]));
-    const failure = expect(saving).rejects.toMatchObject({ code: '57P01' });
-    await untilWaiting(pool, 1);
-    await blocker.query('select pg_terminate_backend($1)', [rows[0].pid]);
-    await failure;
-    await blocker.query('rollback');
-    blocker.release();
-    await adapter.addPolicy('p', 'p', ['after']);
-    expect(await storedRules(pool)).toEqual([
-      ['p', 'kept'],
-      ['p', 'after'],
-    ]);
-  });
-
-  it('passes on why there is no connection in the words of the pool', async () => {
-    const nowhere = new pg.Pool({ host: '127.0.0.1', port: 1 });
-    await expect(createAdapter(nowhere).loadPolicy(rbacModel())).rejects.toMatchObject({
-      code: 'ECONNREFUSED',
+    it('returns the client, out of any transaction, when a call fails', async () => {
+      const single = database.pool({ max: 1 });
+      const adapter = createAdapter(single, layout.options);
+      await expect(adapter.savePolicy(modelOf([['a'], [TOO_LONG]]))).rejects.toMatchObject({
+        code: 'RULE_TOO_LONG',
+      });
+      await adapter.addPolicy('p', 'p', ['after']);
+      expect(await storedRules(pool, layout.table)).toEqual([['p', 'after']]);
+      expect(single.totalCount).toBe(1);
     });
-    await nowhere.end();
+
+    it('has a client destroyed that it can not bring out of its transaction', async () => {
+      const single = database.pool({ max: 1 });
+      const adapter = createAdapter(
+        {
+          connect: async () => {
+            const client = await single.connect();
+            return {
+              query: (text, values) =>
+                text === 'rollback'
+                  ? Promise.reject(new Error('Query read timeout'))
+                  : client.query(text, values),
+              release: (error) => client.release(error),
+            };
+          },
+        },
+        layout.options,
+      );
+      await expect(adapter.savePolicy(modelOf([['a'], [TOO_LONG]]))).rejects.toMatchObject({
+        code: 'RULE_TOO_LONG',
+      });
+      expect(single.totalCount).toBe(0);
+      expect(await countRules(pool, layout.table)).toBe(0);
+    });
+
+    it('survives a backend that is killed in the middle, and gives the client back to nobody', async () => {
+      const single = database.pool({ max: 1 });
+      const adapter = createAdapter(single, layout.options);
+      await adapter.addPolicy('p', 'p', ['kept']);
+      const { rows } = await single.query('select pg_backend_pid() as pid');
+      const blocker = await pool.connect();
+      await blocker.query('begin');
+      await blocker.query(`lock table ${layout.table} in access exclusive mode`);
+      const saving = adapter.savePolicy(modelOf([['lost']]));
+      const failure = expect(saving).rejects.toMatchObject({ code: '57P01' });
+      await untilWaiting(pool, 1);
+      await blocker.query('select pg_terminate_backend($1)', [rows[0].pid]);
+      await failure;
+      await blocker.query('rollback');
+      blocker.release();
+      await adapter.addPolicy('p', 'p', ['after']);
+      expect(await storedRules(pool, layout.table)).toEqual([
+        ['p', 'kept'],
+        ['p', 'after'],
+      ]);
+    });
+
+    it('passes on why there is no connection in the words of the pool', async () => {
+      const nowhere = new pg.Pool({ host: '127.0.0.1', port: 1 });
+      await expect(createAdapter(nowhere).loadPolicy(rbacModel())).rejects.toMatchObject({
+        code: 'ECONNREFUSED',
+      });
+      await nowhere.end();
+    });
   });
 });

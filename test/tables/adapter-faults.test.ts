@@ -3,14 +3,13 @@ import { InvalidOptionsError } from '../../src/errors.ts';
 import { createAdapter } from '../../src/tables/adapter.ts';
 import { rbacModel } from '../casbin/models.fixture.ts';
 import { useDatabase } from '../support/database.ts';
-import { createRuleTable, storedRules, unindexableValue } from './rule-table.fixture.ts';
+import { createLayouts, LAYOUTS } from './layouts.fixture.ts';
+import { storedRules, unindexableValue } from './rule-table.fixture.ts';
 
 const database = useDatabase();
 const pool = database.pool();
-const adapter = createAdapter(pool);
 
-beforeAll(() => createRuleTable(pool));
-beforeEach(() => pool.query('truncate casbin restart identity'));
+beforeAll(() => createLayouts(pool));
 
 async function refusalOf(call: Promise<unknown>): Promise<{ code: string; message: string; cause: unknown }> {
   return call.then(
@@ -23,64 +22,73 @@ it.each([{}, { connect: 'no' }, null])('refuses what is neither a pool nor a cli
   expect(() => createAdapter(Object(source))).toThrow(InvalidOptionsError);
 });
 
-it('tells what is missing, with the error of the server as its cause', async () => {
-  const elsewhere = createAdapter(pool, { schema: 'nowhere' });
-  expect(await refusalOf(elsewhere.loadPolicy(rbacModel()))).toMatchObject({
-    code: 'TABLE_MISSING',
-    message:
-      'Table "nowhere"."casbin" does not exist. Run bootstrapDatabase() first, or name the schema that holds it.',
-    cause: { code: '42P01' },
-  });
-});
+describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
+  const adapter = createAdapter(pool, layout.options);
 
-describe('a rule that is too long for the index', () => {
-  const tooLong = unindexableValue();
-  const start = `p, ${tooLong}`.slice(0, 60);
+  beforeEach(() => pool.query(`truncate ${layout.table} restart identity`));
 
-  it('is told by how long it is and how it begins', async () => {
-    const { code, message, cause } = await refusalOf(adapter.addPolicy('p', 'p', [tooLong]));
-    expect(code).toBe('RULE_TOO_LONG');
-    expect(message).toContain(
-      'A rule is too long for the indexes of public.casbin, which take about 2.7 kB. It has 7203 characters:',
-    );
-    expect(message).toContain(start);
-    expect(cause).toMatchObject({ code: '54000' });
+  it('tells what is missing, with the error of the server as its cause', async () => {
+    const elsewhere = createAdapter(pool, { ...layout.options, schema: 'nowhere' });
+    expect(await refusalOf(elsewhere.loadPolicy(rbacModel()))).toMatchObject({
+      code: 'TABLE_MISSING',
+      message: `Table "nowhere"."${layout.table}" does not exist. Run bootstrapDatabase() first, or name the schema that holds it.`,
+      cause: { code: '42P01' },
+    });
   });
 
-  it('is the longest of those given, wherever it stands', async () => {
-    for (const rules of [
-      [['a'], [tooLong], ['b']],
-      [[tooLong], ['a']],
-    ]) {
-      const { message } = await refusalOf(adapter.addPolicies('p', 'p', rules));
-      expect(message).toContain('The longest of those given has 7203 characters:');
+  describe('a rule that is too long for the index', () => {
+    const tooLong = unindexableValue();
+    const start = `p, ${tooLong}`.slice(0, 60);
+
+    it('is told by how long it is and how it begins', async () => {
+      const { code, message, cause } = await refusalOf(adapter.addPolicy('p', 'p', [tooLong]));
+      expect(code).toBe('RULE_TOO_LONG');
+      expect(message).toContain(
+        `A rule is too long for the indexes of public.${layout.table}, which take about 2.7 kB. It has 7203 characters:`,
+      );
       expect(message).toContain(start);
-    }
-    expect(await storedRules(pool)).toEqual([]);
+      expect(cause).toMatchObject({ code: '54000' });
+    });
+
+    it('is the longest of those given, wherever it stands', async () => {
+      for (const rules of [
+        [['a'], [tooLong], ['b']],
+        [[tooLong], ['a']],
+      ]) {
+        const { message } = await refusalOf(adapter.addPolicies('p', 'p', rules));
+        expect(message).toContain('The longest of those given has 7203 characters:');
+        expect(message).toContain(start);
+      }
+      expect(await storedRules(pool, layout.table)).toEqual([]);
+    });
+  });
+
+  describe('a rule that another one stands in the way of', () => {
+    beforeEach(async () => {
+      await adapter.addPolicy('p', 'p', ['a']);
+      await adapter.addPolicy('g', 'g', ['b']);
+    });
+
+    it('is refused in the words of the server, where it is a constraint of somebody else', async () => {
+      await pool.query(`create unique index one_value on ${layout.table} ((${layout.first}))`);
+      const refusal = await refusalOf(adapter.updatePolicy('p', 'p', ['a'], ['b']));
+      await pool.query('drop index one_value');
+      expect(refusal).toMatchObject({ code: '23505', constraint: 'one_value' });
+    });
   });
 });
 
-describe('a rule that another one stands in the way of', () => {
-  beforeEach(async () => {
-    await adapter.addPolicy('p', 'p', ['a']);
-    await adapter.addPolicy('g', 'g', ['b']);
-  });
-
-  it('is told how to make the table unique, where it is the constraint of the stock adapter', async () => {
-    await pool.query('alter table casbin add constraint casbin_uniq_rule unique (rule)');
-    const { code, message, cause } = await refusalOf(adapter.updatePolicy('p', 'p', ['a'], ['b']));
-    await pool.query('alter table casbin drop constraint casbin_uniq_rule');
-    expect(code).toBe('UNIQUE_CONSTRAINT_MISSING');
-    expect(message).toBe(
-      'Table public.casbin is not unique on (ptype, rule): casbin-pg-adapter makes it unique on rule alone. Run bootstrapDatabase() once, which takes such a table over, or: alter table public.casbin drop constraint if exists casbin_uniq_rule, add unique (ptype, rule)',
-    );
-    expect(cause).toMatchObject({ code: '23505', constraint: 'casbin_uniq_rule' });
-  });
-
-  it('is refused in the words of the server, where it is a constraint of somebody else', async () => {
-    await pool.query('create unique index one_value on casbin ((rule ->> 0))');
-    const refusal = await refusalOf(adapter.updatePolicy('p', 'p', ['a'], ['b']));
-    await pool.query('drop index one_value');
-    expect(refusal).toMatchObject({ code: '23505', constraint: 'one_value' });
-  });
+it('is told how to make the table unique, where the constraint of the stock adapter stands in the way', async () => {
+  const adapter = createAdapter(pool, { table: 'casbin' });
+  await pool.query('truncate casbin restart identity');
+  await adapter.addPolicy('p', 'p', ['a']);
+  await adapter.addPolicy('g', 'g', ['b']);
+  await pool.query('alter table casbin add constraint casbin_uniq_rule unique (rule)');
+  const { code, message, cause } = await refusalOf(adapter.updatePolicy('p', 'p', ['a'], ['b']));
+  await pool.query('alter table casbin drop constraint casbin_uniq_rule');
+  expect(code).toBe('UNIQUE_CONSTRAINT_MISSING');
+  expect(message).toBe(
+    'Table public.casbin is not unique on (ptype, rule): casbin-pg-adapter makes it unique on rule alone. Run bootstrapDatabase() once, which takes such a table over, or: alter table public.casbin drop constraint if exists casbin_uniq_rule, add unique (ptype, rule)',
+  );
+  expect(cause).toMatchObject({ code: '23505', constraint: 'casbin_uniq_rule' });
 });

@@ -3,13 +3,8 @@ import { expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
 import { rbacModel } from '../casbin/models.fixture.ts';
 import { useDatabase } from '../support/database.ts';
-import {
-  createRuleTable,
-  fingerprint,
-  manyRules,
-  storedRules,
-  unindexableValue,
-} from './rule-table.fixture.ts';
+import { LAYOUTS } from './layouts.fixture.ts';
+import { fingerprint, manyRules, storedRules, unindexableValue } from './rule-table.fixture.ts';
 
 const database = useDatabase();
 const pool = database.pool();
@@ -23,19 +18,23 @@ function modelOf(rules: string[][]) {
   return model;
 }
 
-it('saves 100,000 rules, and keeps them when the next save fails on its last rule', async () => {
-  await createRuleTable(pool);
-  const adapter = createAdapter(pool);
-  const rules = manyRules(100_000);
-  await adapter.savePolicy(modelOf(rules));
-  expect(
-    isDeepStrictEqual(
-      await storedRules(pool),
-      rules.map((rule) => ['p', ...rule]),
-    ),
-  ).toBe(true);
-  const saved = await fingerprint(pool);
-  const spoilt = [...rules.toReversed(), [unindexableValue()]];
-  await expect(adapter.savePolicy(modelOf(spoilt))).rejects.toMatchObject({ code: 'RULE_TOO_LONG' });
-  expect(await fingerprint(pool)).toBe(saved);
-}, 180_000);
+it.each(LAYOUTS)(
+  'saves 100,000 rules, and keeps them when the next save fails on its last rule, in a table of layout $name',
+  async (layout) => {
+    await layout.create(pool);
+    const adapter = createAdapter(pool, layout.options);
+    const rules = manyRules(100_000);
+    await adapter.savePolicy(modelOf(rules));
+    expect(
+      isDeepStrictEqual(
+        await storedRules(pool, layout.table),
+        rules.map((rule) => ['p', ...rule]),
+      ),
+    ).toBe(true);
+    const saved = await fingerprint(pool, layout.table);
+    const spoilt = [...rules.toReversed(), [unindexableValue()]];
+    await expect(adapter.savePolicy(modelOf(spoilt))).rejects.toMatchObject({ code: 'RULE_TOO_LONG' });
+    expect(await fingerprint(pool, layout.table)).toBe(saved);
+  },
+  180_000,
+);

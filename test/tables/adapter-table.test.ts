@@ -1,49 +1,85 @@
 import { newEnforcer } from 'casbin';
 import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
 import { rbacModel } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
-import { createRuleTable, storedRules, unindexableValue } from './rule-table.fixture.ts';
+import { LAYOUTS } from './layouts.fixture.ts';
+import { storedRules, unindexableValue } from './rule-table.fixture.ts';
 
-it('keeps to the schema that it is given, whatever its name', async () => {
-  const pool = (await createDatabase()).pool();
-  const schema = 'Tenant "A"; drop table casbin; --';
-  await pool.query(`create schema "${schema.replaceAll('"', '""')}"`);
-  await createRuleTable(pool);
-  await createRuleTable(pool, schema.replaceAll('"', '""'));
-  const adapter = createAdapter(pool, { schema });
-  const enforcer = await newEnforcer(rbacModel(), adapter);
-  await enforcer.addPolicies([['a'], ['b']]);
-  await enforcer.updatePolicy(['a'], ['c']);
-  await enforcer.removePolicy('b');
-  await enforcer.loadFilteredPolicy({ p: ['c'] });
-  await enforcer.removeFilteredPolicy(0, 'nobody');
-  await enforcer.loadPolicy();
-  await enforcer.savePolicy();
-  expect(await enforcer.getPolicy()).toEqual([['c']]);
-  expect(await storedRules(pool, `"${schema.replaceAll('"', '""')}".casbin`)).toEqual([['p', 'c']]);
-  expect(await storedRules(pool)).toEqual([]);
+describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
+  it('keeps to the schema that it is given, whatever its name', async () => {
+    const pool = (await createDatabase()).pool();
+    const schema = 'Tenant "A"; drop table casbin; --';
+    await pool.query(`create schema "${schema.replaceAll('"', '""')}"`);
+    await layout.create(pool);
+    await layout.create(pool, schema.replaceAll('"', '""'));
+    const adapter = createAdapter(pool, { ...layout.options, schema });
+    const enforcer = await newEnforcer(rbacModel(), adapter);
+    await enforcer.addPolicies([['a'], ['b']]);
+    await enforcer.updatePolicy(['a'], ['c']);
+    await enforcer.removePolicy('b');
+    await enforcer.loadFilteredPolicy({ p: ['c'] });
+    await enforcer.removeFilteredPolicy(0, 'nobody');
+    await enforcer.loadPolicy();
+    await enforcer.savePolicy();
+    expect(await enforcer.getPolicy()).toEqual([['c']]);
+    expect(await storedRules(pool, `"${schema.replaceAll('"', '""')}".${layout.table}`)).toEqual([
+      ['p', 'c'],
+    ]);
+    expect(await storedRules(pool, layout.table)).toEqual([]);
+  });
+
+  it('finds the table on the search path without one', async () => {
+    const database = await createDatabase();
+    await database.pool().query('create schema app');
+    const pool = database.pool({ options: '-c search_path=app' });
+    await layout.create(pool, 'app');
+    await createAdapter(pool, layout.options).addPolicy('p', 'p', ['a']);
+    expect(await storedRules(pool, `app.${layout.table}`)).toEqual([['p', 'a']]);
+  });
+
+  it.each([{}, { schema: 'nowhere' }])('says that the table is missing: %j', async (options) => {
+    const adapter = createAdapter((await createDatabase()).pool(), { ...layout.options, ...options });
+    const refusal = { code: 'TABLE_MISSING', message: expect.stringContaining('bootstrapDatabase()') };
+    await expect(adapter.loadPolicy(rbacModel())).rejects.toMatchObject(refusal);
+    await expect(adapter.addPolicy('p', 'p', ['a'])).rejects.toMatchObject(refusal);
+    await expect(adapter.removePolicy('p', 'p', ['a'])).rejects.toMatchObject(refusal);
+    await expect(adapter.removeFilteredPolicy('p', 'p', 0, 'a')).rejects.toMatchObject(refusal);
+    await expect(adapter.updatePolicy('p', 'p', ['a'], ['b'])).rejects.toMatchObject(refusal);
+    await expect(adapter.savePolicy(rbacModel())).rejects.toMatchObject(refusal);
+  });
+
+  it('says which rule is too long for the index, in short', async () => {
+    const pool = (await createDatabase()).pool();
+    await layout.create(pool);
+    const value = unindexableValue();
+    const error = await createAdapter(pool, layout.options)
+      .addPolicies('p', 'p', [[value, 'data1', 'read'], ['short']])
+      .catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'RULE_TOO_LONG', cause: { code: '54000' } });
+    expect(error.message).toContain(`p, ${value.slice(0, 40)}`);
+    expect(error.message).toContain('2.7 kB');
+    expect(error.message.length).toBeLessThan(400);
+  });
+
+  it('passes on other errors as they are', async () => {
+    const pool = (await createDatabase()).pool();
+    await layout.create(pool);
+    await pool.query(`alter table ${layout.table} add check (ptype <> 'p9')`);
+    await expect(createAdapter(pool, layout.options).addPolicy('p', 'p9', ['a'])).rejects.toMatchObject({
+      code: '23514',
+      constraint: `${layout.table}_ptype_check`,
+    });
+  });
 });
 
-it('finds the table on the search path without one', async () => {
-  const database = await createDatabase();
-  await database.pool().query('create schema app');
-  const pool = database.pool({ options: '-c search_path=app' });
-  await createRuleTable(pool, 'app');
-  await createAdapter(pool).addPolicy('p', 'p', ['a']);
-  expect(await storedRules(pool, 'app.casbin')).toEqual([['p', 'a']]);
-});
-
-it.each([{}, { schema: 'nowhere' }])('says that the table is missing: %j', async (options) => {
-  const adapter = createAdapter((await createDatabase()).pool(), options);
-  const refusal = { code: 'TABLE_MISSING', message: expect.stringContaining('bootstrapDatabase()') };
-  await expect(adapter.loadPolicy(rbacModel())).rejects.toMatchObject(refusal);
-  await expect(adapter.addPolicy('p', 'p', ['a'])).rejects.toMatchObject(refusal);
-  await expect(adapter.removePolicy('p', 'p', ['a'])).rejects.toMatchObject(refusal);
-  await expect(adapter.removeFilteredPolicy('p', 'p', 0, 'a')).rejects.toMatchObject(refusal);
-  await expect(adapter.updatePolicy('p', 'p', ['a'], ['b'])).rejects.toMatchObject(refusal);
-  await expect(adapter.savePolicy(rbacModel())).rejects.toMatchObject(refusal);
+it('says that casbin-pg-adapter’s table is missing where none is named', async () => {
+  const adapter = createAdapter((await createDatabase()).pool());
+  await expect(adapter.loadPolicy(rbacModel())).rejects.toMatchObject({
+    code: 'TABLE_MISSING',
+    message: expect.stringMatching(/^Table "casbin" /),
+  });
 });
 
 it('says how to make a table of the stock adapter unique, and that way helps', async () => {
@@ -66,27 +102,4 @@ it('says how to make a table of the stock adapter unique, and that way helps', a
     ['g2', 'a', 'b'],
     ['g2', 'c', 'd'],
   ]);
-});
-
-it('says which rule is too long for the index, in short', async () => {
-  const pool = (await createDatabase()).pool();
-  await createRuleTable(pool);
-  const value = unindexableValue();
-  const error = await createAdapter(pool)
-    .addPolicies('p', 'p', [['reader', value, 'read'], ['short']])
-    .catch((thrown) => thrown);
-  expect(error).toMatchObject({ code: 'RULE_TOO_LONG', cause: { code: '54000' } });
-  expect(error.message).toContain(`p, reader, ${value.slice(0, 40)}`);
-  expect(error.message).toContain('2.7 kB');
-  expect(error.message.length).toBeLessThan(400);
-});
-
-it('passes on other errors as they are', async () => {
-  const pool = (await createDatabase()).pool();
-  await createRuleTable(pool);
-  await pool.query(`alter table casbin add check (ptype <> 'p9')`);
-  await expect(createAdapter(pool).addPolicy('p', 'p9', ['a'])).rejects.toMatchObject({
-    code: '23514',
-    constraint: 'casbin_ptype_check',
-  });
 });

@@ -4,23 +4,30 @@ import { afterAll, beforeAll } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
 import { useDatabase } from '../support/database.ts';
 import { behavesAsAdapter } from './adapter-behaviour.ts';
-import { createRuleTable } from './rule-table.fixture.ts';
+import { createLayouts, LAYOUTS } from './layouts.fixture.ts';
 
 const database = useDatabase();
 const pool = database.pool();
 const client = new pg.Client(database.url);
 
 beforeAll(async () => {
-  await createRuleTable(pool);
+  await createLayouts(pool);
   await client.connect();
 });
 
 afterAll(() => client.end());
 
-behavesAsAdapter('the stock adapter', pool, () =>
+const [document] = LAYOUTS;
+behavesAsAdapter('the stock adapter', pool, document, () =>
   PostgresAdapter.newAdapter({ migrate: false, dbClient: (execute) => execute(client) }),
 );
 
-behavesAsAdapter('our adapter on a pool', pool, async () => createAdapter(pool));
-
-behavesAsAdapter('our adapter on a client', pool, async () => createAdapter(client));
+for (const layout of LAYOUTS) {
+  const { name, options } = layout;
+  behavesAsAdapter(`our adapter on a pool, in a table of layout ${name}`, pool, layout, async () =>
+    createAdapter(pool, options),
+  );
+  behavesAsAdapter(`our adapter on a client, in a table of layout ${name}`, pool, layout, async () =>
+    createAdapter(client, options),
+  );
+}

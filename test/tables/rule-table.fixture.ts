@@ -15,10 +15,17 @@ export async function createRuleTable(pool: pg.Pool | pg.ClientBase, schema = 'p
   `);
 }
 
-/** Every stored rule by id, ptype first. */
-export async function storedRules(pool: pg.Pool, table = 'casbin'): Promise<string[][]> {
-  const { rows } = await pool.query(`select ptype, rule from ${table} order by id`);
-  return rows.map(({ ptype, rule }) => [ptype, ...rule]);
+/** Every stored rule by id, ptype first. Of columns, those at the end without a value hold none. */
+export async function storedRules(pool: pg.Pool, table = 'casbin', order = 'id'): Promise<string[][]> {
+  const { rows } = await pool.query(`select * from ${table} order by ${order}`);
+  return rows.map(({ ptype, rule, ...row }) => [ptype, ...(rule ?? valuesOf(row))]);
+}
+
+function valuesOf(row: Record<string, unknown>): unknown[] {
+  const values = Object.keys(row)
+    .filter((name) => /^v\d$/.test(name))
+    .map((name) => row[name] ?? '');
+  return values.slice(0, values.findLastIndex((value) => value !== '') + 1);
 }
 
 export async function countRules(pool: pg.Pool, table = 'casbin'): Promise<number> {
@@ -45,9 +52,9 @@ export async function inTransaction<T>(
 }
 
 /** Changes with any id, ptype or value, and with their order. */
-export async function fingerprint(pool: pg.Pool): Promise<string> {
+export async function fingerprint(pool: pg.Pool, table = 'casbin'): Promise<string> {
   const { rows } = await pool.query(
-    `select md5(string_agg(id || ptype || rule::text, ',' order by id)) as fingerprint from casbin`,
+    `select md5(string_agg(stored::text, ',' order by id)) as fingerprint from ${table} stored`,
   );
   return rows[0].fingerprint;
 }

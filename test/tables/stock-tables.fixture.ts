@@ -30,7 +30,7 @@ export const COLUMNS_ADAPTERS = (Object.keys(STOCK_TABLES) as StockAdapter[]).fi
 
 /** Makes the table of an adapter; `name` as SQL. */
 export async function createStockTable(
-  pool: pg.Pool,
+  pool: pg.Pool | pg.ClientBase,
   adapter: StockAdapter,
   name = 'casbin_rule',
 ): Promise<void> {

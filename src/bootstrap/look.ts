@@ -145,7 +145,7 @@ async function lookFurther(
 }
 
 /** The same options for the rule table that is there; null when there is none. */
-export async function locateRuleTable(
+async function locateRuleTable(
   trx: AnyTransaction,
   options: ResolvedOptions,
 ): Promise<ResolvedOptions | null> {

@@ -29,6 +29,9 @@ export interface AdapterOptions {
  * that is open there. A failing savePolicy or updatePolicy leaves that transaction usable, and so does a
  * StoredRuleError; the others begin with a single statement, and PostgreSQL aborts the transaction when it fails.
  *
+ * In a table without uniqueness, that transaction must be `read committed`: at a stricter level it doesn't see a rule
+ * that somebody has stored since it began, and stores it a second time.
+ *
  * 2,000 rules or more are loaded in portions, by a cursor in a transaction: all rules of one moment.
  *
  * @throws InvalidOptionsError for a source that is neither a pool nor a client

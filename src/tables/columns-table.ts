@@ -233,6 +233,10 @@ export class ColumnsTable implements RuleTable {
     )`;
   }
 
+  hasFirst(row: string): string {
+    return `${row}.${this.#values[0]?.name} <> ''`;
+  }
+
   /** An index that begins with the ptype is used only for a ptype that is known, so each that is stored is. */
   #rowsOfEachPtype(condition: string): string {
     const ptype = this.#ptype.name;

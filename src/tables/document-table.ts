@@ -95,6 +95,10 @@ export class DocumentTable implements RuleTable {
     return `(select * from ${this.sql} where rule ->> 0 is null)`;
   }
 
+  hasFirst(row: string): string {
+    return `${row}.rule ->> 0 is not null`;
+  }
+
   findUnfit(): Problem[] {
     return [];
   }

@@ -95,11 +95,11 @@ export function selectReachable(
   condition = ALWAYS,
 ): RawBuilder<SelectedRow> {
   const rulesOfName = sql.raw(table.rowsWith(0, 'reached.name'));
-  const [ptype, first, second] = [table.ptype('c'), table.value('c', 0), table.value('c', 1)].map((one) =>
+  const [ptype, second, hasFirst] = [table.ptype('c'), table.value('c', 1), table.hasFirst('c')].map((one) =>
     sql.raw(one),
   );
   const all = sql.raw(table.identity === 'ctid' ? 'c.ctid, c.*' : 'c.*');
-  const policyRules = sql`select ${all} from ${sql.raw(table.sql)} c where ${ptype} ^@ 'p' and ${first} is not null and ${condition}`;
+  const policyRules = sql`select ${all} from ${sql.raw(table.sql)} c where ${ptype} ^@ 'p' and ${hasFirst} and ${condition}`;
   return sql<SelectedRow>`
     with recursive reached (name) as (
       select unnest(${names.filter((name) => !name.includes(NUL))}::text[])
@@ -111,7 +111,7 @@ export function selectReachable(
       where ${ptype} ^@ 'g'
     ),
     found as (
-      select c.* from reached cross join ${rulesOfName} c where ${bySubject ? sql`true` : sql`(${ptype} ^@ 'p') is not true`}
+      select c.* from reached cross join ${rulesOfName} c where ${hasFirst} and ${bySubject ? sql`true` : sql`(${ptype} ^@ 'p') is not true`}
       union all
       ${bySubject ? sql`` : sql`${policyRules} union all`}
       select c.* from ${sql.raw(table.rowsWithoutFirst)} c where ${condition}

@@ -74,6 +74,8 @@ export interface RuleTable extends RowSource {
   rowsWith(position: 0 | 1, value: string): string;
   /** A FROM item of the rows without a first value. */
   readonly rowsWithoutFirst: string;
+  /** Whether a row is none of those. */
+  hasFirst(row: string): string;
   /** An index that would make {@link rowsWith} quick for first values, as SQL; null where there is one. */
   readonly missingIndex: string | null;
 

@@ -1,11 +1,22 @@
+import type pg from 'pg';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/index.ts';
 import { createAdapter } from '../../src/tables/adapter.ts';
+import { rbacModel } from '../casbin/models.fixture.ts';
 import { createDatabase, useDatabase } from '../support/database.ts';
-import { storedRules, untilWaiting } from './rule-table.fixture.ts';
+import { manyRules, storedRules, untilWaiting } from './rule-table.fixture.ts';
 import { createStockTable } from './stock-tables.fixture.ts';
 
 const ADAPTERS = ['typeorm-adapter', 'gorm-adapter of Go', 'xorm-adapter of Go'] as const;
+
+async function sorted(pool: pg.Pool): Promise<string[][]> {
+  return (await storedRules(pool, 'casbin_rule', 'ctid')).toSorted();
+}
+
+/** As a stock adapter does, which does not look whether the rule is there. */
+async function insertRaw(client: pg.Pool | pg.PoolClient, rule: readonly string[]): Promise<void> {
+  await client.query(`insert into casbin_rule (ptype, v0, v1, v2) values ('p', $1, $2, $3)`, [...rule]);
+}
 
 describe.each(ADAPTERS)('in the table of %s', (stock) => {
   const database = useDatabase();
@@ -55,6 +66,108 @@ describe.each(ADAPTERS)('in the table of %s', (stock) => {
       code: 'CONFLICT',
     });
     expect(await storedRules(pool, 'casbin_rule', 'ctid')).toEqual([['p', 'alice', 'data1']]);
+  });
+
+  test('a rule that several instances add at once is one row, whichever order they add it in', async () => {
+    const rules = manyRules(20);
+    const instances = Array.from({ length: 12 }, (_, n) => (n % 2 === 0 ? rules : rules.toReversed()));
+    await Promise.all([
+      ...instances.map((given) => createAdapter(pool).addPolicies('p', 'p', given)),
+      ...rules.map((rule) => createAdapter(pool).addPolicy('p', 'p', rule)),
+    ]);
+    expect(await sorted(pool)).toEqual(rules.map((rule) => ['p', ...rule]).toSorted());
+  });
+
+  test('rules that are updated, added, removed and saved at once end as if one came after the other', async () => {
+    const model = rbacModel();
+    model.addPolicies('p', 'p', [['saved'], ['a']]);
+    for (let round = 0; round < 15; round++) {
+      await pool.query('truncate casbin_rule');
+      await adapter.addPolicies('p', 'p', [['a'], ['b'], ['c']]);
+      const outcomes = await Promise.allSettled([
+        adapter.updatePolicy('p', 'p', ['a'], ['new']),
+        adapter.addPolicies('p', 'p', [['new'], ['x'], ['a']]),
+        adapter.updatePolicy('p', 'p', ['b'], ['new']),
+        adapter.removePolicies('p', 'p', [['c'], ['b'], ['a']]),
+        adapter.addPolicies('p', 'p', [['x'], ['new']]),
+        ...(round % 3 === 0 ? [adapter.savePolicy(model)] : []),
+      ]);
+      for (const outcome of outcomes) {
+        if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'CONFLICT' });
+      }
+      const stored = (await sorted(pool)).map(([, value]) => value);
+      expect(stored).toEqual([...new Set(stored)]);
+      expect(stored).not.toContain('c');
+      if (round % 3 !== 0) expect(stored).toEqual(expect.arrayContaining(['new', 'x']));
+    }
+  });
+
+  test('a rule is removed for good while another instance replaces it', async () => {
+    for (let round = 0; round < 15; round++) {
+      await pool.query('truncate casbin_rule');
+      await adapter.addPolicies('p', 'p', [
+        ['alice', 'data', 'read'],
+        ['bob', 'data', 'read'],
+      ]);
+      await Promise.allSettled([
+        adapter.updatePolicy('p', 'p', ['alice', 'data', 'read'], ['alice', 'data', 'write']),
+        adapter.removeFilteredPolicy('p', 'p', 0, 'alice'),
+        adapter.removePolicies('p', 'p', [
+          ['alice', 'data', 'write'],
+          ['alice', 'data', 'read'],
+        ]),
+        adapter.removeFilteredPolicy('p', 'p', 0, 'alice'),
+      ]);
+      expect((await sorted(pool)).filter(([, name]) => name === 'bob')).toHaveLength(1);
+      await adapter.removeFilteredPolicy('p', 'p', 0, 'alice');
+      expect(await sorted(pool)).toEqual([['p', 'bob', 'data', 'read']]);
+    }
+  });
+
+  test('who saves a policy beside those who add leaves it whole, with what was added after it', async () => {
+    const saved = manyRules(200);
+    const model = rbacModel();
+    model.addPolicies('p', 'p', saved);
+    for (let round = 0; round < 5; round++) {
+      await pool.query('truncate casbin_rule');
+      await Promise.all([
+        adapter.savePolicy(model),
+        adapter.addPolicies('p', 'p', [...saved.slice(0, 20).toReversed(), ['added', 'data', 'read']]),
+        adapter.addPolicy('p', 'p', saved[7] ?? []),
+        adapter.savePolicy(model),
+      ]);
+      const stored = (await sorted(pool)).filter(([, name]) => name !== 'added');
+      expect(stored).toEqual(saved.map((rule) => ['p', ...rule]).toSorted());
+    }
+  });
+
+  test('of two bootstraps and a writer that asks for nothing, the bootstraps store no rule twice', async () => {
+    const rules = manyRules(30);
+    const options = {
+      table: 'casbin_rule',
+      seeders: [],
+      policy: { rules: rules.map((rule) => ['p', ...rule]) },
+    };
+    const writer = await pool.connect();
+    await writer.query('begin');
+    await insertRaw(writer, rules[3] ?? []);
+    const bootstraps = [bootstrapDatabase(pool, options), bootstrapDatabase(pool, options)];
+    await untilWaiting(pool, 2);
+    await writer.query('commit');
+    writer.release();
+    const reports = await Promise.all(bootstraps);
+
+    expect(reports.map(({ verification }) => verification.ok)).toEqual([true, true]);
+    expect(
+      reports.map(({ seeders }) => seeders.reduce((sum, { inserted }) => sum + inserted, 0)).sort(),
+    ).toEqual([0, 29]);
+    expect(await sorted(pool)).toEqual(rules.map((rule) => ['p', ...rule]).toSorted());
+    await insertRaw(pool, rules[3] ?? []);
+    const again = await bootstrapDatabase(pool, options);
+    expect(again).toMatchObject({ changed: false, verification: { ok: true } });
+    expect(again.verification.integrity).toContainEqual(
+      expect.objectContaining({ severity: 'warning', message: expect.stringContaining('is stored 2 times') }),
+    );
   });
 });
 

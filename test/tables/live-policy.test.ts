@@ -136,6 +136,13 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       expect(await idsOf(reachable(['bo\0ss', 'boss']))).toEqual([5, 8]);
     });
 
+    test('is each rule once, also of the empty name', async () => {
+      await pool.query(`truncate ${layout.table} restart identity`);
+      await store(['g', '', 'clerk'], ['p', '', 'data', 'read'], ['p', 'clerk', 'data', 'read']);
+      expect(await idsOf(reachable(['']))).toEqual([1, 2, 3]);
+      expect(await idsOf(reachable([''], { bySubject: false }))).toEqual([1, 2, 3]);
+    });
+
     test('has some other p rule where it has none: without any, Casbin decides on empty values', async () => {
       const [other, ...rest] = await idsOf(reachable(['staff2']));
       expect([1, 4, 8]).toContain(other);

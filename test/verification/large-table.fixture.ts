@@ -1,24 +1,22 @@
 import { type Model, newModelFromString } from 'casbin';
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { Kysely, PostgresDialect } from 'kysely';
 import { pino } from 'pino';
 import { type LivePolicy, readPolicy } from '../../src/bootstrap/read-policy.ts';
 import type { StoredRule } from '../../src/casbin/rule-row.ts';
 import { reachableScope } from '../../src/casbin/scope.ts';
+import { asClient } from '../../src/database/own-queries.ts';
 import type { AnyKysely, AnyTransaction } from '../../src/database/transaction.ts';
-import {
-  bootstrapDatabase,
-  type PolicyDefinition,
-  type Rule,
-  type VerificationReport,
-  type VerifyOptions,
-} from '../../src/index.ts';
+import type { PolicyDefinition, Rule, VerificationReport, VerifyOptions } from '../../src/index.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { createProgressReporter } from '../../src/progress.ts';
-import { DocumentTable } from '../../src/tables/document-table.ts';
+import { findRuleTable } from '../../src/tables/find-rule-table.ts';
+import { withoutRepetitions, writeRules } from '../../src/tables/insert.ts';
+import type { RuleTable } from '../../src/tables/rule-table.ts';
 import { holdersAmong } from '../../src/verification/drift.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
 import { verifyPolicy } from '../../src/verification/verify.ts';
 import { createDatabase } from '../support/database.ts';
+import { LAYOUTS, type LayoutFixture } from '../tables/layouts.fixture.ts';
 
 const progress = createProgressReporter(pino({ level: 'silent' }), undefined);
 
@@ -28,23 +26,20 @@ interface Reading {
   readonly report: VerificationReport;
 }
 
-/** A database with an empty `casbin` table. */
-export async function openDatabase(): Promise<AnyKysely> {
+/** A database with an empty rule table, and what a look at that finds. */
+export async function openDatabase(layout: LayoutFixture = LAYOUTS[0]): Promise<[AnyKysely, RuleTable]> {
   const pool = (await createDatabase()).pool();
-  await bootstrapDatabase(pool, { seeders: [] });
-  await pool.query('delete from casbin');
-  return new Kysely({ dialect: new PostgresDialect({ pool }) });
+  await layout.create(pool);
+  const { table } = await findRuleTable(pool, undefined, { name: layout.table });
+  return [new Kysely({ dialect: new PostgresDialect({ pool }) }), table];
 }
 
-/** Stores these rules in the place of all others. */
-export async function store(trx: AnyTransaction, rules: readonly Rule[]): Promise<void> {
-  const rows = JSON.stringify(rules.map(({ ptype, values }) => ({ ptype, rule: values })));
-  await sql`delete from casbin`.execute(trx);
-  await sql`
-    insert into casbin (ptype, rule)
-    select * from jsonb_to_recordset(${rows}) as row (ptype text, rule jsonb)
-    on conflict do nothing
-  `.execute(trx);
+/** Stores these rules in the place of all others, as far as the table can hold them. */
+export async function store(trx: AnyTransaction, table: RuleTable, rules: readonly Rule[]): Promise<void> {
+  const kept = rules.filter((rule) => table.findUnfit([rule]).length === 0);
+  const client = asClient(trx);
+  await client.query(`delete from ${table.sql}`);
+  await writeRules(client, table, withoutRepetitions(kept));
 }
 
 /**
@@ -53,6 +48,7 @@ export async function store(trx: AnyTransaction, rules: readonly Rule[]): Promis
  */
 export async function verifyTwice(
   db: AnyKysely,
+  ruleTable: RuleTable,
   modelText: string | Model,
   rules: readonly Rule[],
   written: PolicyDefinition,
@@ -68,9 +64,9 @@ export async function verifyTwice(
   if (problems.length > 0) throw new Error(`The definition is refused: ${problems[0]?.message}`);
   const valuesAt = (position: number) => promises.expectations.valuesAt(position);
   const reach = () => reachableScope(model, rules, valuesAt);
-  const options = { ...given, ...promises, reach, progress, ruleTable: new DocumentTable() };
+  const options = { ...given, ...promises, reach, progress, ruleTable };
   const [part, whole] = await db.transaction().execute(async (trx) => {
-    await store(trx, stored);
+    await store(trx, ruleTable, stored);
     const read = (verify: VerifyOptions) => readPolicy(trx, { ...options, verify }, 0);
     return [await read({}), await read({ full: true })] as const;
   });

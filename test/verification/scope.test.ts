@@ -1,14 +1,14 @@
 import { newModelFromString, Util } from 'casbin';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { ConfigureEnforcer } from '../../src/casbin/enforcer.ts';
 import { reachableScope, type Scope } from '../../src/casbin/scope.ts';
 import { bootstrapDatabase, definePolicy, verifyDatabase } from '../../src/index.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
-import { DocumentTable } from '../../src/tables/document-table.ts';
 import { readLivePolicy } from '../../src/tables/live-policy.ts';
 import { decideAll } from '../../src/verification/decide.ts';
 import { createDatabase } from '../support/database.ts';
+import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { openDatabase, store } from './large-table.fixture.ts';
 import { world } from './random-model.fixture.ts';
 import { modelText } from './verify.fixture.ts';
@@ -16,118 +16,118 @@ import { modelText } from './verify.fixture.ts';
 /** More rules than a bootstrap would read all of. */
 const MANY = 1_500;
 
-test('a bootstrap verifies the rules that it reads, and all of them under full', async () => {
-  const pool = (await createDatabase()).pool();
-  await bootstrapDatabase(pool);
-  await pool.query(
-    `insert into casbin (ptype, rule)
-     select 'g', jsonb_build_array('user' || n, 'team' || n) from generate_series(1, $1::int) n`,
-    [MANY],
-  );
-  await pool.query(
-    `insert into casbin (ptype, rule) values ('g', '["z(", "team1"]'), ('p9', '["user1", "x"]')`,
-  );
+/** So many role links of users, as an insert. */
+const LINKS = {
+  document: `insert into casbin (ptype, rule)
+    select 'g', jsonb_build_array('user' || n, 'team' || n) from generate_series(1, $1::int) n`,
+  columns: `insert into casbin_rule (ptype, v0, v1)
+    select 'g', 'user' || n, 'team' || n from generate_series(1, $1::int) n`,
+};
 
-  const report = await bootstrapDatabase(pool);
-  const full = await verifyDatabase(pool, { verify: { full: true } });
+/** A row that holds no rule, as an insert. */
+const FAULTY = {
+  document: `insert into casbin (ptype, rule) values ('p', '["zz", 5, "read"]')`,
+  columns: `insert into casbin_rule (ptype, v0, v1, v2) values (null, 'zz', 'data', 'read')`,
+};
 
-  expect(report.verification).toMatchObject({ ok: true, integrity: [] });
-  expect(full).toMatchObject({ ok: true, failures: [], drift: [] });
-  expect(full.integrity.map(({ severity, rule }) => [severity, rule])).toEqual([
-    ['warning', ['g', 'z(', 'team1']],
-    ['warning', ['p9', 'user1', 'x']],
-  ]);
-  await expect(bootstrapDatabase(pool, { verify: { stockLoadable: true } })).rejects.toMatchObject({
-    code: 'VERIFICATION_FAILED',
-    report: { integrity: [{ severity: 'failure', rule: ['g', 'z(', 'team1'] }, { severity: 'warning' }] },
+describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
+  test('a bootstrap verifies the rules that it reads, and all of them under full', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, layout.options);
+    await pool.query(LINKS[layout.name], [MANY]);
+    await layout.insert(pool, ['g', 'z(', 'team1'], ['p9', 'user1', 'x']);
+
+    const report = await bootstrapDatabase(pool, layout.options);
+    const full = await verifyDatabase(pool, { ...layout.options, verify: { full: true } });
+
+    expect(report.verification).toMatchObject({ ok: true, integrity: [] });
+    expect(full).toMatchObject({ ok: true, failures: [], drift: [] });
+    expect(full.integrity.map(({ severity, rule }) => [severity, rule])).toEqual([
+      ['warning', ['g', 'z(', 'team1']],
+      ['warning', ['p9', 'user1', 'x']],
+    ]);
+    await expect(
+      bootstrapDatabase(pool, { ...layout.options, verify: { stockLoadable: true } }),
+    ).rejects.toMatchObject({
+      code: 'VERIFICATION_FAILED',
+      report: { integrity: [{ severity: 'failure', rule: ['g', 'z(', 'team1'] }, { severity: 'warning' }] },
+    });
   });
+
+  test('a row that holds no rule, and that no request can reach, is found under full', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, layout.options);
+    await pool.query(LINKS[layout.name], [MANY]);
+    await pool.query(FAULTY[layout.name]);
+
+    await expect(bootstrapDatabase(pool, layout.options)).resolves.toMatchObject({ changed: false });
+    await expect(verifyDatabase(pool, { ...layout.options, verify: { full: true } })).rejects.toMatchObject({
+      code: 'STORED_RULE_INVALID',
+    });
+  });
+
+  test('with configureEnforcer a large table is read whole: its functions may link any names', async () => {
+    const pool = (await createDatabase()).pool();
+    const policy = definePolicy({
+      roles: { user: { permissions: { data: ['read'] } }, admin: { permissions: { data: ['write'] } } },
+      never: [['user', 'data', 'write']],
+    });
+    const configureEnforcer: ConfigureEnforcer = async (enforcer) => {
+      await enforcer.addNamedMatchingFunc('g', Util.keyMatchFunc);
+    };
+    const options = { ...layout.options, policy, seeders: [], configureEnforcer };
+    await bootstrapDatabase(pool, options);
+    await pool.query(LINKS[layout.name], [MANY]);
+    await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+    await layout.insert(pool, ['g', 'us*', 'admin']);
+
+    await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject({
+      code: 'VERIFICATION_FAILED',
+      report: { failures: [{ kind: 'never', request: ['user', 'data', 'write'], actual: 'allow' }] },
+    });
+  });
+
+  test('a role link that begins at a literal counts in a large table too', async () => {
+    const pool = (await createDatabase()).pool();
+    const text = modelText({
+      m: '(g(r.sub, p.sub) || g("everyone", p.sub)) && r.obj == p.obj && r.act == p.act',
+    });
+    const policy = definePolicy({
+      roles: { user: { permissions: { data: ['read'] } }, admin: { permissions: { data: ['write'] } } },
+      never: [['user', 'data', 'write']],
+    });
+    const options = { ...layout.options, model: newModelFromString(text), policy, seeders: [] };
+    await bootstrapDatabase(pool, options);
+    await pool.query(LINKS[layout.name], [MANY]);
+    await layout.insert(pool, ['g', 'everyone', 'admin']);
+
+    await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject({
+      code: 'VERIFICATION_FAILED',
+      report: { failures: [{ kind: 'never', request: ['user', 'data', 'write'], actual: 'allow' }] },
+    });
+  });
+
+  // Each layout has a part of the runs.
+  test('the rules that requests can reach decide them as all rules do', async () => {
+    const [db, table] = await openDatabase(layout);
+    let left = 0;
+
+    await fc.assert(
+      fc.asyncProperty(world, async ({ modelText, rules, others, requests }) => {
+        const model = newModelFromString(modelText);
+        const valuesAt = (position: number) => requests.map((request) => request[position] ?? '');
+        const [whole, reached] = await db.transaction().execute(async (trx) => {
+          await store(trx, table, [...rules, ...others]);
+          const read = (scope: Scope) => readLivePolicy(trx, table, scope, new RuleSet([]), () => {});
+          return [await read({ kind: 'whole' }), await read(reachableScope(model, [], valuesAt))] as const;
+        });
+        left += whole.length - reached.length;
+
+        expect(await decideAll(model, reached, requests)).toEqual(await decideAll(model, whole, requests));
+      }),
+      { numRuns: 150 },
+    );
+
+    expect(left, 'nothing was left out').toBeGreaterThan(0);
+  }, 120_000);
 });
-
-test('a row that holds no rule, and that no request can reach, is found under full', async () => {
-  const pool = (await createDatabase()).pool();
-  await bootstrapDatabase(pool);
-  await pool.query(
-    `insert into casbin (ptype, rule)
-     select 'g', jsonb_build_array('user' || n, 'team' || n) from generate_series(1, $1::int) n`,
-    [MANY],
-  );
-  await pool.query(`insert into casbin (ptype, rule) values ('p', '["zz", 5, "read"]')`);
-
-  await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: false });
-  await expect(verifyDatabase(pool, { verify: { full: true } })).rejects.toMatchObject({
-    code: 'STORED_RULE_INVALID',
-  });
-});
-
-test('with configureEnforcer a large table is read whole: its functions may link any names', async () => {
-  const pool = (await createDatabase()).pool();
-  const policy = definePolicy({
-    roles: { user: { permissions: { data: ['read'] } }, admin: { permissions: { data: ['write'] } } },
-    never: [['user', 'data', 'write']],
-  });
-  const configureEnforcer: ConfigureEnforcer = async (enforcer) => {
-    await enforcer.addNamedMatchingFunc('g', Util.keyMatchFunc);
-  };
-  const options = { policy, seeders: [], configureEnforcer };
-  await bootstrapDatabase(pool, options);
-  await pool.query(
-    `insert into casbin (ptype, rule)
-     select 'g', jsonb_build_array('person' || n, 'team' || n) from generate_series(1, $1::int) n`,
-    [MANY],
-  );
-  await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
-  await pool.query(`insert into casbin (ptype, rule) values ('g', '["us*", "admin"]')`);
-
-  await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject({
-    code: 'VERIFICATION_FAILED',
-    report: { failures: [{ kind: 'never', request: ['user', 'data', 'write'], actual: 'allow' }] },
-  });
-});
-
-test('a role link that begins at a literal counts in a large table too', async () => {
-  const pool = (await createDatabase()).pool();
-  const text = modelText({
-    m: '(g(r.sub, p.sub) || g("everyone", p.sub)) && r.obj == p.obj && r.act == p.act',
-  });
-  const policy = definePolicy({
-    roles: { user: { permissions: { data: ['read'] } }, admin: { permissions: { data: ['write'] } } },
-    never: [['user', 'data', 'write']],
-  });
-  const options = { model: newModelFromString(text), policy, seeders: [] };
-  await bootstrapDatabase(pool, options);
-  await pool.query(
-    `insert into casbin (ptype, rule)
-     select 'g', jsonb_build_array('user' || n, 'team' || n) from generate_series(1, $1::int) n`,
-    [MANY],
-  );
-  await pool.query(`insert into casbin (ptype, rule) values ('g', '["everyone", "admin"]')`);
-
-  await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject({
-    code: 'VERIFICATION_FAILED',
-    report: { failures: [{ kind: 'never', request: ['user', 'data', 'write'], actual: 'allow' }] },
-  });
-});
-
-test('the rules that requests can reach decide them as all rules do', async () => {
-  const db = await openDatabase();
-  let left = 0;
-
-  await fc.assert(
-    fc.asyncProperty(world, async ({ modelText, rules, others, requests }) => {
-      const model = newModelFromString(modelText);
-      const valuesAt = (position: number) => requests.map((request) => request[position] ?? '');
-      const [whole, reached] = await db.transaction().execute(async (trx) => {
-        await store(trx, [...rules, ...others]);
-        const read = (scope: Scope) =>
-          readLivePolicy(trx, new DocumentTable(), scope, new RuleSet([]), () => {});
-        return [await read({ kind: 'whole' }), await read(reachableScope(model, [], valuesAt))] as const;
-      });
-      left += whole.length - reached.length;
-
-      expect(await decideAll(model, reached, requests)).toEqual(await decideAll(model, whole, requests));
-    }),
-    { numRuns: 300 },
-  );
-
-  expect(left, 'nothing was left out').toBeGreaterThan(0);
-}, 120_000);

@@ -1,5 +1,5 @@
 import { newModelFromString } from 'casbin';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { bootstrapDatabase, verifyDatabase } from '../../../src/index.ts';
 import { compilePolicy } from '../../../src/policy/compile.ts';
 import { RuleSet } from '../../../src/policy/rule-set.ts';
@@ -7,6 +7,8 @@ import { holdersAmong } from '../../../src/verification/drift.ts';
 import { collectPromises } from '../../../src/verification/promises.ts';
 import { verifyPolicy } from '../../../src/verification/verify.ts';
 import { useDatabase } from '../../support/database.ts';
+import { LAYOUTS, type LayoutFixture } from '../../tables/layouts.fixture.ts';
+import { storedRules } from '../../tables/rule-table.fixture.ts';
 import {
   byDefault,
   type Subject,
@@ -20,47 +22,65 @@ import { makeComparison } from './outcome.fixture.ts';
 
 const database = useDatabase();
 const SUBJECTS = [byDefault, withDomains, withResourceRoles, withDenyOverride, withPriorities];
+/** What is stored of a row, in an insert. */
+const STORED = {
+  document: '(id, ptype, rule) select id, ptype, rule',
+  columns:
+    '(id, ptype, v0, v1, v2, v3, v4, v5) select id, ptype, rule ->> 0, rule ->> 1, rule ->> 2, rule ->> 3, rule ->> 4, rule ->> 5',
+};
 const totals = { caught: 0, harmless: 0 };
 
-test.for(SUBJECTS)(
-  'every mutation of $name is reported, or changes no decision',
-  { timeout: 240_000 },
-  async (subject) => {
-    const rows = await bootstrap(subject);
-    const verify = subject === byDefault ? verifyStored(subject) : await verifyInMemory(subject);
-    const compare = await makeComparison(subject);
-    expect(await verify(rows)).toMatchObject({ ok: true, failures: [], integrity: [], drift: [] });
+describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
+  test.for(SUBJECTS)(
+    'every mutation of $name is reported, or changes no decision',
+    { timeout: 240_000 },
+    async (subject) => {
+      const rows = await bootstrap(subject, layout);
+      const verify = await verifyInMemory(subject, layout);
+      // To store them takes long, so each layout has its part of them.
+      const share = { document: 0, columns: 1 }[layout.name];
+      const isStored = (index: number) => subject === byDefault && index % 2 === share;
+      const store = verifyStored(subject, layout);
+      const compare = await makeComparison(subject, layout.name);
+      expect(await store(rows)).toMatchObject({ ok: true, failures: [], integrity: [], drift: [] });
 
-    for (const mutation of mutate(rows)) {
-      totals[await compare(mutation, await verify(mutation.rows))] += 1;
+      for (const [index, mutation] of mutate(rows).entries()) {
+        const report = await (isStored(index) ? store : verify)(mutation.rows);
+        totals[await compare(mutation, report)] += 1;
+      }
+    },
+  );
+
+  test.for(SUBJECTS)('a user who is given a role of $name is nobody’s business', async (subject) => {
+    const rows = await bootstrap(subject, layout);
+    const verify = verifyStored(subject, layout);
+
+    for (const { what, rows: assigned } of assignments(rows)) {
+      expect(await verify(assigned), what).toMatchObject({
+        ok: true,
+        failures: [],
+        integrity: [],
+        drift: [],
+      });
     }
-  },
-);
+  });
 
-test.for(SUBJECTS)('a user who is given a role of $name is nobody’s business', async (subject) => {
-  const rows = await bootstrap(subject);
-  const verify = verifyStored(subject);
+  test.for(SUBJECTS)(
+    'strict makes a failure of whatever drifts in $name, and of nothing else',
+    async (subject) => {
+      const rows = await bootstrap(subject, layout);
+      const verify = await verifyInMemory(subject, layout);
+      const additions = mutate(rows).filter((mutation) => isAddition(mutation, rows));
 
-  for (const { what, rows: assigned } of assignments(rows)) {
-    expect(await verify(assigned), what).toMatchObject({ ok: true, failures: [], integrity: [], drift: [] });
-  }
+      for (const { what, rows: mutated } of additions) {
+        const loose = await verify(mutated);
+        const strict = await verify(mutated, true);
+        expect(strict.ok, what).toBe(loose.ok && loose.drift.length === 0);
+        expect(strict.failures, what).toHaveLength(loose.failures.length + loose.drift.length);
+      }
+    },
+  );
 });
-
-test.for(SUBJECTS)(
-  'strict makes a failure of whatever drifts in $name, and of nothing else',
-  async (subject) => {
-    const rows = await bootstrap(subject);
-    const verify = await verifyInMemory(subject);
-    const additions = mutate(rows).filter((mutation) => isAddition(mutation, rows));
-
-    for (const { what, rows: mutated } of additions) {
-      const loose = await verify(mutated);
-      const strict = await verify(mutated, true);
-      expect(strict.ok, what).toBe(loose.ok && loose.drift.length === 0);
-      expect(strict.failures, what).toHaveLength(loose.failures.length + loose.drift.length);
-    }
-  },
-);
 
 afterAll(() => {
   const { caught, harmless } = totals;
@@ -68,34 +88,32 @@ afterAll(() => {
 });
 
 /** Bootstraps a schema of its own, and reads what that has stored. */
-async function bootstrap(subject: Subject): Promise<Row[]> {
+async function bootstrap(subject: Subject, layout: LayoutFixture): Promise<Row[]> {
   const pool = database.pool({ max: 1 });
   const options = optionsOf(subject);
   await pool.query(`drop schema if exists ${options.schema} cascade`);
-  await bootstrapDatabase(pool, options);
-  const { rows } = await pool.query(
-    `select id, ptype, rule as values from ${options.schema}.casbin order by id`,
-  );
-  return rows;
+  await bootstrapDatabase(pool, { ...options, ...layout.options });
+  const { rows } = await pool.query(`select id from ${options.schema}.${layout.table} order by id`);
+  const rules = await storedRules(pool, `${options.schema}.${layout.table}`);
+  return rules.map(([ptype = '', ...values], index) => ({ id: rows[index].id, ptype, values }));
 }
 
 /** Verifies the database with other rows in the place of those that a bootstrap has stored. */
-function verifyStored(subject: Subject) {
+function verifyStored(subject: Subject, { name, options, table }: LayoutFixture) {
   const pool = database.pool({ max: 1 });
   const { schema } = optionsOf(subject);
   return async (rows: readonly Row[], strict = false) => {
-    await pool.query(`delete from ${schema}.casbin`);
+    await pool.query(`delete from ${schema}.${table}`);
     await pool.query(
-      `insert into ${schema}.casbin (id, ptype, rule)
-       select * from jsonb_to_recordset($1) as row (id int, ptype text, rule jsonb)`,
+      `insert into ${schema}.${table} ${STORED[name]} from jsonb_to_recordset($1) as row (id int, ptype text, rule jsonb)`,
       [JSON.stringify(rows.map(({ id, ptype, values }) => ({ id, ptype, rule: values })))],
     );
-    return verifyDatabase(pool, { ...optionsOf(subject), verify: { strict } });
+    return verifyDatabase(pool, { ...optionsOf(subject), ...options, verify: { strict } });
   };
 }
 
 /** The same of rows that are stored nowhere. */
-async function verifyInMemory(subject: Subject) {
+async function verifyInMemory(subject: Subject, { ruleTable }: LayoutFixture) {
   const { policy, model } = optionsOf(subject);
   const defined = new RuleSet(compilePolicy(policy));
   const { expectations, coverage, warnings } = await collectPromises(model, defined, policy, {
@@ -109,6 +127,7 @@ async function verifyInMemory(subject: Subject) {
     expectations,
     coverage,
     warnings,
+    ruleTable,
   };
   return (rows: readonly Row[], strict = false) => {
     const live = rows.map((row) => ({ ...row, values: [...row.values] }));

@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import { compilePolicy } from '../../../src/policy/compile.ts';
 import { RuleSet } from '../../../src/policy/rule-set.ts';
 import type { VerificationReport } from '../../../src/report.ts';
+import type { Layout } from '../../../src/tables/rule-table.ts';
 import { collectPromises } from '../../../src/verification/promises.ts';
 import type { Subject } from './definitions.fixture.ts';
 import { keyOf, type Mutation, type Row } from './mutations.fixture.ts';
@@ -15,7 +16,7 @@ export type Outcome = 'caught' | 'harmless';
  * Makes a function that compares what was reported of a mutation with what is the case, by plain enforcers and
  * Casbin's own loader. It fails the test where the two differ.
  */
-export async function makeComparison({ modelText, policy }: Subject) {
+export async function makeComparison({ modelText, policy }: Subject, layout: Layout) {
   const rules = compilePolicy(policy);
   const defined = new Set(rules.map(keyOf));
   const grid = gridOf(modelText, rules);
@@ -33,7 +34,7 @@ export async function makeComparison({ modelText, policy }: Subject) {
     const missing = [...defined].filter((key) => !live.has(key));
     const added = rows.filter((row) => !defined.has(keyOf(row))).map(keyOf);
     expect(missingIn(report), what).toEqual(missing);
-    expectReadings(what, modelText, rows, report);
+    expectReadings(what, modelText, layout, rows, report);
     if (missing.length > 0) expect(report.ok, what).toBe(false);
     if (hasCircle(modelText, rows)) {
       expect(report, what).toMatchObject({ ok: false, checks: 0 });
@@ -97,6 +98,7 @@ function expectNamed(
 function expectReadings(
   what: string,
   modelText: string,
+  layout: Layout,
   rows: readonly Row[],
   { integrity }: VerificationReport,
 ): void {
@@ -105,7 +107,7 @@ function expectReadings(
     const severities = integrity
       .filter(({ message, ids }) => ids.includes(row.id) && /loader|stock adapter/.test(message))
       .map(({ severity }) => severity);
-    const reading = readStock(modelText, row);
+    const reading = readStock(modelText, row, layout);
     const severity = { same: [], other: ['warning'], throws: ['warning'] }[reading];
     expect(severities, `${what}: ${keyOf(row)}`).toEqual(severity);
   }

@@ -1,4 +1,5 @@
 import { type Adapter, type Enforcer, Helper, type Model, newEnforcer, newModelFromString } from 'casbin';
+import type { Layout } from '../../../src/tables/rule-table.ts';
 import type { Row } from './mutations.fixture.ts';
 
 type Rule = Omit<Row, 'id'>;
@@ -63,11 +64,21 @@ export function gridOf(modelText: string, rules: readonly Rule[], subject = 'sub
     .reduce<string[][]>((all, some) => all.flatMap((one) => some.map((value) => [...one, value])), [[]]);
 }
 
-/** What the loader of the stock adapter makes of a row that this model has a place for. */
-export function readStock(modelText: string, { ptype, values }: Rule): 'same' | 'other' | 'throws' {
+/** What the loader of a stock adapter on a table of this layout makes of a row that this model has a place for. */
+export function readStock(modelText: string, rule: Rule, layout: Layout): 'same' | 'other' | 'throws' {
+  const { ptype, values } = rule;
+  const plain = `${ptype}, ${values.join(', ')}`;
+  // typeorm-adapter quotes the values, all others join them.
+  const quoted = `${ptype}, ${values.map((value) => `"${value}"`).join(', ')}`;
+  const lines = layout === 'columns' ? [plain, quoted] : [plain];
+  const readings = lines.map((line) => readLine(modelText, line, rule));
+  return readings.find((reading) => reading !== 'same') ?? 'same';
+}
+
+function readLine(modelText: string, line: string, { ptype, values }: Rule): 'same' | 'other' | 'throws' {
   const model = newModelFromString(modelText);
   try {
-    Helper.loadPolicyLine(`${ptype}, ${values.join(', ')}`, model);
+    Helper.loadPolicyLine(line, model);
   } catch {
     return 'throws';
   }

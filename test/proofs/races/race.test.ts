@@ -1,66 +1,80 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../../src/index.ts';
+import { createAdapter } from '../../../src/tables/adapter.ts';
 import { createDatabase, type TestDatabase } from '../../support/database.ts';
 import { runProcesses } from '../../support/processes.ts';
+import { LAYOUTS } from '../../tables/layouts.fixture.ts';
 
 // Many processes on few cores.
 const PATIENCE_MS = 180_000;
 const BOOTSTRAP = new URL('./children/bootstrap.mjs', import.meta.url);
 
-async function race(database: TestDatabase) {
-  const results = await runProcesses(16, BOOTSTRAP, { env: { DATABASE_URL: database.url } });
-  expect(results.filter(({ code }) => code !== 0).map(({ code, stderr }) => ({ code, stderr }))).toEqual([]);
-  return results.map(({ stdout }) => JSON.parse(stdout));
-}
+// On columns, nothing in the table keeps a rule from being stored twice.
+describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
+  async function race(database: TestDatabase) {
+    const results = await runProcesses(16, BOOTSTRAP, {
+      args: [layout.table],
+      env: { DATABASE_URL: database.url },
+    });
+    expect(results.filter(({ code }) => code !== 0).map(({ code, stderr }) => ({ code, stderr }))).toEqual(
+      [],
+    );
+    return results.map(({ stdout }) => JSON.parse(stdout));
+  }
 
-async function count(database: TestDatabase) {
-  const { rows } = await database.pool().query(`
+  async function count(database: TestDatabase) {
+    const { rows } = await database.pool().query(`
     select
-      (select count(*)::int from casbin) as rules,
+      (select count(*)::int from ${layout.table}) as rules,
       (select count(*)::int from providers) as providers,
       (select array_agg(name order by name) from casbin_bootstrap_migration) as migrations
   `);
-  return rows[0];
-}
+    return rows[0];
+  }
 
-const COMPLETE = { rules: 16, providers: 3, migrations: ['0001_casbin', '0002_providers'] };
-const NOTHING = { changed: false, migrations: [], inserted: 0 };
+  const COMPLETE = { rules: 16, providers: 3, migrations: [`0001_${layout.table}`, '0002_providers'] };
+  const NOTHING = { changed: false, migrations: [], inserted: 0 };
 
-test('lets 16 processes bootstrap an empty database at the same time, and one of them does the work', {
-  timeout: PATIENCE_MS,
-}, async () => {
-  const database = await createDatabase();
+  test('lets 16 processes bootstrap an empty database at the same time, and one of them does the work', {
+    timeout: PATIENCE_MS,
+  }, async () => {
+    const database = await createDatabase();
 
-  const reports = await race(database);
+    const reports = await race(database);
 
-  expect(reports.filter(({ changed }) => changed)).toEqual([
-    { changed: true, migrations: COMPLETE.migrations, inserted: 19 },
-  ]);
-  expect(reports.filter(({ changed }) => !changed)).toEqual(Array(15).fill(NOTHING));
-  expect(await count(database)).toEqual(COMPLETE);
-});
+    expect(reports.filter(({ changed }) => changed)).toEqual([
+      { changed: true, migrations: COMPLETE.migrations, inserted: 19 },
+    ]);
+    expect(reports.filter(({ changed }) => !changed)).toEqual(Array(15).fill(NOTHING));
+    expect(await count(database)).toEqual(COMPLETE);
+  });
 
-test('lets 16 processes start on a bootstrapped database, and none of them writes', {
-  timeout: PATIENCE_MS,
-}, async () => {
-  const database = await createDatabase();
-  await bootstrapDatabase(database.pool());
+  test('lets 16 processes start on a bootstrapped database, and none of them writes', {
+    timeout: PATIENCE_MS,
+  }, async () => {
+    const database = await createDatabase();
+    await bootstrapDatabase(database.pool(), layout.options);
 
-  const reports = await race(database);
+    const reports = await race(database);
 
-  expect(reports).toEqual(Array(16).fill(NOTHING));
-  expect(await count(database)).toEqual(COMPLETE);
-});
+    expect(reports).toEqual(Array(16).fill(NOTHING));
+    expect(await count(database)).toEqual(COMPLETE);
+  });
 
-test('lets 16 instances put back a rule that was deleted, once', { timeout: PATIENCE_MS }, async () => {
-  const database = await createDatabase();
-  await bootstrapDatabase(database.pool());
-  await database.pool().query(`delete from casbin where rule = '["readonly", "accounts", "read"]'`);
-  const pools = Array.from({ length: 16 }, () => database.pool({ max: 1 }));
+  test('lets 16 instances put back a rule that was deleted, once', { timeout: PATIENCE_MS }, async () => {
+    const database = await createDatabase();
+    await bootstrapDatabase(database.pool(), layout.options);
+    await createAdapter(database.pool(), layout.options).removePolicy('p', 'p', [
+      'readonly',
+      'accounts',
+      'read',
+    ]);
+    const pools = Array.from({ length: 16 }, () => database.pool({ max: 1 }));
 
-  const reports = await Promise.all(pools.map((pool) => bootstrapDatabase(pool)));
+    const reports = await Promise.all(pools.map((pool) => bootstrapDatabase(pool, layout.options)));
 
-  expect(reports.filter(({ changed }) => changed)).toHaveLength(1);
-  expect(reports.reduce((sum, { seeders }) => sum + (seeders[0]?.inserted ?? 0), 0)).toBe(1);
-  expect(await count(database)).toEqual(COMPLETE);
+    expect(reports.filter(({ changed }) => changed)).toHaveLength(1);
+    expect(reports.reduce((sum, { seeders }) => sum + (seeders[0]?.inserted ?? 0), 0)).toBe(1);
+    expect(await count(database)).toEqual(COMPLETE);
+  });
 });

@@ -1,7 +1,7 @@
 import type { Assertion, Model } from 'casbin';
 import { RuleReader, type StoredRule } from '../casbin/rule-row.ts';
 import { addTo } from '../collections.ts';
-import type { ClientLike } from '../database/client.ts';
+import type { ClientLike, QueryResultLike } from '../database/client.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import type { Connection } from './adapter-connection.ts';
 import type { SelectedRow } from './live-policy.ts';
@@ -67,10 +67,13 @@ async function selectFew(client: ClientLike, { text, parameters }: Select, add: 
 /** In a transaction. At any isolation level, a cursor sees the rows of the moment in which it was declared. */
 async function selectMany(client: ClientLike, { text, parameters }: Select, add: AddRows): Promise<void> {
   await client.query(`declare casbin_bootstrap_load no scroll cursor for ${text}`, [...parameters]);
-  for (let count = PORTION; count === PORTION; ) {
-    const { rows } = await client.query(`fetch ${PORTION} from casbin_bootstrap_load`);
+  // The server makes the next portion while this one is handled.
+  const fetch = () => client.query(`fetch ${PORTION} from casbin_bootstrap_load`);
+  let next: ReturnType<typeof fetch> | null = fetch();
+  while (next !== null) {
+    const { rows }: QueryResultLike = await next;
+    next = rows.length === PORTION ? fetch() : null;
     add(rows);
-    count = rows.length;
   }
   await client.query('close casbin_bootstrap_load');
 }

@@ -6,7 +6,7 @@ import type { Rule } from '../policy/rule.ts';
 import type { RowId, TakeoverReport } from '../report.ts';
 
 /** How a rule table keeps its rules: `ptype, rule jsonb`, or `ptype, v0 … vN`. */
-type Layout = 'document' | 'columns';
+export type Layout = 'document' | 'columns';
 
 /** Which table the rules are in, and how. */
 export interface RuleTableOptions {

@@ -131,11 +131,11 @@ export async function seedRules(
     missing = await find(missing);
   }
   const existing = rules.length - missing.length;
-  const write = (onConflict: string) =>
+  const write = (onConflict: string | null) =>
     writePortions(client, table, missing, onConflict, (done) => report(existing + done));
   if (missing.length >= MANY) {
     const written = await onRuleTable(table.sql, rules, () =>
-      withoutIndexes(client, table.sql, () => write('')),
+      withoutIndexes(client, table.sql, () => write(null)),
     );
     if (written !== null) return written;
   }
@@ -205,7 +205,7 @@ async function writePortions(
   client: ClientLike,
   table: RuleTable,
   rules: readonly Rule[],
-  onConflict = '',
+  onConflict: string | null = null,
   report: (done: number) => void = () => {},
 ): Promise<Rule[]> {
   const written: Rule[] = [];
@@ -220,20 +220,30 @@ async function writePortions(
   return written;
 }
 
-/** Which of them it was only travels when it was not all of them: somebody else added one just now. */
+/**
+ * Which of them it was only travels when it was not all of them: somebody else added one just now.
+ *
+ * @param onConflict null where nothing can come in between, so that nobody has to ask what was inserted
+ */
 async function writePortion(
   client: ClientLike,
   table: RuleTable,
   rules: readonly Rule[],
-  onConflict: string,
+  onConflict: string | null,
 ): Promise<readonly Rule[]> {
   const given = table.give(rules);
+  const insert = `
+    insert into ${table.sql} as stored (${table.written})
+    select ${given.values}
+    from ${givenRules(given)}
+    order by given.n`;
+  if (onConflict === null) {
+    await client.query(insert, [...given.arrays]);
+    return rules;
+  }
   const { rows } = await client.query(
     `with inserted as (
-       insert into ${table.sql} as stored (${table.written})
-       select ${given.values}
-       from ${givenRules(given)}
-       order by given.n
+       ${insert}
        ${onConflict}
        returning ${table.columns('stored')}
      )

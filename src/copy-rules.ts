@@ -82,11 +82,12 @@ export interface CopyReport {
  * @throws VerificationError where the new table decides otherwise, as by rules that it held before
  * @throws BootstrapError as a bootstrap, for everything else
  */
-export async function copyRules({ from, to, ...rest }: CopyOptions): Promise<CopyReport> {
+export async function copyRules(given: CopyOptions): Promise<CopyReport> {
+  const { from, to, ...rest } = given ?? {};
   const problems = [...placeProblems('from', from), ...placeProblems('to', to)];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
-  const options = await resolveOptions(to.pool, { ...rest, ...placeOf(to), policy: null, seeders: [] });
-  const source = await resolveOptions(from.pool, { ...rest, ...placeOf(from), policy: null, seeders: [] });
+  const options = await resolvePlace('to', to, rest);
+  const source = await resolvePlace('from', from, rest);
   const limits = { ...options, answerTimeoutMs: answerTimeout(options) };
   const attempt = () =>
     withSession(
@@ -103,8 +104,24 @@ function placeProblems(name: 'from' | 'to', place: RulePlace | undefined): Probl
   return checkPool(place?.pool).map((problem) => ({ ...problem, at: `${name}.${problem.at}` }));
 }
 
-function placeOf({ schema, table }: RulePlace) {
-  return { ...(schema === undefined ? {} : { schema }), ...(table === undefined ? {} : { table }) };
+/** The options of a bootstrap there; what is wrong with the place is told as a part of it. */
+async function resolvePlace(
+  name: 'from' | 'to',
+  { pool, schema, table }: RulePlace,
+  rest: Omit<CopyOptions, 'from' | 'to'>,
+): Promise<ResolvedOptions> {
+  const place = { ...(schema === undefined ? {} : { schema }), ...(table === undefined ? {} : { table }) };
+  try {
+    return await resolveOptions(pool, { ...rest, ...place, policy: null, seeders: [] });
+  } catch (error) {
+    if (!(error instanceof InvalidOptionsError)) throw error;
+    const ofPlace = ({ at }: Problem) => at.startsWith('schema') || at.startsWith('table');
+    throw new InvalidOptionsError(
+      error.problems.map((problem) =>
+        ofPlace(problem) ? { ...problem, at: `${name}.${problem.at}` } : problem,
+      ),
+    );
+  }
 }
 
 /** @param other the pool of the old table, where that is another one */

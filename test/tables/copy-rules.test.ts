@@ -134,4 +134,8 @@ it('a table is not copied onto itself, nor from nowhere', async () => {
   await expect(Reflect.apply(copyRules, null, [{ from: {}, to: { pool: 5 } }])).rejects.toMatchObject({
     problems: [{ at: 'from.pool' }, { at: 'to.pool' }],
   });
+  await expect(Reflect.apply(copyRules, null, [])).rejects.toMatchObject({ code: 'INVALID_OPTIONS' });
+  await expect(copyRules({ from: { pool, table: '' }, to: { pool, table: 'other' } })).rejects.toMatchObject({
+    problems: [{ at: 'from.table' }],
+  });
 });

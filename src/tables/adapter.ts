@@ -6,7 +6,13 @@ import { type ClientLike, checkSource, type PoolLike } from '../database/client.
 import { InvalidOptionsError } from '../errors.ts';
 import { type Connection, connectionOf } from './adapter-connection.ts';
 import { removeMatchingRules, removeRules, replaceRules, rulesOf, updateRule } from './change.ts';
-import { expectTable, findRuleTable, type TableChoice, toTableChoice } from './find-rule-table.ts';
+import {
+  checkTable,
+  expectTable,
+  findRuleTable,
+  type TableChoice,
+  toTableChoice,
+} from './find-rule-table.ts';
 import { insertRules } from './insert.ts';
 import { type CheckRules, loadRules, type PolicyFilter } from './load.ts';
 import type { RuleTable, RuleTableOptions } from './rule-table.ts';
@@ -34,7 +40,7 @@ export interface AdapterOptions {
  *
  * 2,000 rules or more are loaded in portions, by a cursor in a transaction: all rules of one moment.
  *
- * @throws InvalidOptionsError for a source that is neither a pool nor a client
+ * @throws InvalidOptionsError for a source that is neither a pool nor a client, or a table without a name
  *
  * Its methods throw InvalidOptionsError for a value that PostgreSQL can't store, StoredRuleError for rows that
  * hold no rule, and DatabaseError for a table that is missing or not unique and for a rule too long to index.
@@ -52,7 +58,7 @@ export function createCheckedAdapter(
   { schema, table }: AdapterOptions,
   check: CheckRules,
 ): CasbinAdapter {
-  const problems = checkSource(source);
+  const problems = [...checkSource(source), ...checkTable(table)];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   const HardenedAdapter = loadHardenedAdapter();
   const connection = connectionOf(source);

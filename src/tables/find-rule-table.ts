@@ -1,11 +1,19 @@
 import type { ClientLike } from '../database/client.ts';
-import { DatabaseError } from '../errors.ts';
+import { DatabaseError, type Problem } from '../errors.ts';
 import { ColumnsTable, futureColumnsTable, type TableIndex, type ValueColumn } from './columns-table.ts';
 import { DocumentTable } from './document-table.ts';
 import { type RuleTable, type RuleTableOptions, USUAL_NAMES } from './rule-table.ts';
 
 /** Which rule table is meant; all of it may be left to a look at what is there. */
 export type TableChoice = Partial<RuleTableOptions>;
+
+/** What is wrong with the option, where nothing else has checked it. */
+export function checkTable(given: unknown): Problem[] {
+  const name: unknown = typeof given === 'object' && given !== null ? Reflect.get(given, 'name') : given;
+  if (given === undefined || (typeof name === 'string' && name !== '')) return [];
+  const message = 'must be the name of a table, or an object with a name';
+  return [{ code: 'OPTION_INVALID', at: 'table', message }];
+}
 
 /** The choice that an option makes. */
 export function toTableChoice(given: string | RuleTableOptions | undefined): TableChoice {

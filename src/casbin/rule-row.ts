@@ -20,6 +20,8 @@ export interface StoredRule extends Rule {
 export interface RowSource {
   /** Its name as SQL, for messages. */
   readonly sql: string;
+  /** What a rule must be there, for messages. */
+  readonly ruleShape: string;
   /** A selected row in the common shape. */
   read(row: Record<string, unknown>): RuleRow;
   /** A statement that shows rows by their ids, for a message. */
@@ -76,7 +78,7 @@ export function isRuleValues(rule: unknown): rule is string[] {
 function unreadableRules(rows: FaultyRows, source: RowSource): StoredRuleError {
   const { length } = rows.ids;
   return new StoredRuleError(
-    `Every rule in table ${source.sql} must be an array of strings, or no enforcer can load it. ` +
+    `Every rule in table ${source.sql} must be ${source.ruleShape}, or no enforcer can load it. ` +
       `${length === 1 ? 'One row is not' : `${length} rows are not`} (${rows.describe()}). ` +
       `Correct or delete these rows: ${source.selectRows(rows.shownIds)}`,
     rows.ids,

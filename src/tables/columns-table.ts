@@ -63,6 +63,7 @@ const SAMPLE = 100;
 /** That of most adapters: each value in a column of its own, NULL or `''` where a rule has none any more. */
 export class ColumnsTable implements RuleTable {
   readonly layout = 'columns';
+  readonly ruleShape = 'a ptype with at least one value';
   readonly isKnownUnseen = false;
   readonly isUnique = false;
   readonly onConflict: string;

@@ -14,6 +14,7 @@ import { type GivenRules, type RuleTable, readNumber, type SpelledRules, selectB
 export class DocumentTable implements RuleTable {
   readonly layout = 'document';
   readonly identity = 'id';
+  readonly ruleShape = 'an array of strings';
   readonly isKnownUnseen = true;
   readonly isUnique = true;
   readonly written = 'ptype, rule';

@@ -4,6 +4,7 @@ import {
   type BootstrapReport,
   bootstrapDatabase,
   bootstrapTenants,
+  createAdapter,
   createEnforcer,
   definePolicy,
   verifyDatabase,
@@ -100,6 +101,26 @@ describe('a rule that others have stored twice', () => {
     ).rejects.toMatchObject({ code: 'TABLE_SHAPE', message: expect.stringContaining('refers to id 4') });
     expect(await idsOf(pool)).toHaveLength(6);
   });
+});
+
+test('a row that holds no rule is told with what a rule is there', async () => {
+  const { pool } = await createWithTable();
+  await insert(pool, ...DEFINED, ['p', null, null, null]);
+  await expect(bootstrapDatabase(pool, OPTIONS)).rejects.toMatchObject({
+    code: 'STORED_RULE_INVALID',
+    ids: [4],
+    message: expect.stringContaining(
+      'Every rule in table public.casbin_rule must be a ptype with at least one value, or no enforcer can load it.',
+    ),
+  });
+});
+
+test('an adapter refuses a table without a name', async () => {
+  const { pool } = await createWithTable();
+  for (const table of ['', 5, null, {}, { layout: 'columns' }])
+    expect(() => Reflect.apply(createAdapter, null, [pool, { table }])).toThrow(
+      /table: must be the name of a table/,
+    );
 });
 
 describe('a definition that does not fit', () => {

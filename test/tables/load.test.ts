@@ -151,7 +151,8 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   });
 
   describe('rows at fault in several portions', () => {
-    const UNREADABLE = `Every rule in table public.${layout.table} must be an array of strings`;
+    const shape = layout.table === 'casbin' ? 'an array of strings' : 'a ptype with at least one value';
+    const UNREADABLE = `Every rule in table public.${layout.table} must be ${shape}`;
 
     async function spoil(...ids: number[]) {
       await pool.query(`update ${layout.table} set ${layout.spoil} where id = any ($1)`, [ids]);

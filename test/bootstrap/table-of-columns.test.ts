@@ -6,20 +6,14 @@ import {
   bootstrapTenants,
   createAdapter,
   createEnforcer,
-  definePolicy,
   verifyDatabase,
 } from '../../src/index.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { openWire } from '../support/wire.ts';
+import { invoices as policy } from '../tables/invoices.fixture.ts';
 import { createStockTable } from '../tables/stock-tables.fixture.ts';
 import { captureLog, linesOf } from './log.fixture.ts';
 
-const policy = definePolicy({
-  roles: {
-    viewer: { permissions: { invoices: ['read'] } },
-    clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
-  },
-});
 const OPTIONS = { policy, seeders: [] };
 const DEFINED = [
   ['p', 'viewer', 'invoices', 'read'],

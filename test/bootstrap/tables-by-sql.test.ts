@@ -1,15 +1,10 @@
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, createEnforcer, definePolicy, verifyDatabase } from '../../src/index.ts';
+import { bootstrapDatabase, createEnforcer, verifyDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { invoices as policy } from '../tables/invoices.fixture.ts';
 import { createStockTable } from '../tables/stock-tables.fixture.ts';
 
-const policy = definePolicy({
-  roles: {
-    viewer: { permissions: { invoices: ['read'] } },
-    clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
-  },
-});
 const OPTIONS = { policy, seeders: [] };
 
 /** The rules of the policy, and two that somebody has granted. */

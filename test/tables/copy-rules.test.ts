@@ -5,17 +5,11 @@ import {
   copyRules,
   createAdapter,
   createEnforcer,
-  definePolicy,
   verifyDatabase,
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { invoices as policy } from './invoices.fixture.ts';
 
-const policy = definePolicy({
-  roles: {
-    viewer: { permissions: { invoices: ['read'] } },
-    clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
-  },
-});
 const DOCUMENT = { name: 'casbin', layout: 'document' } as const;
 const COLUMNS = { name: 'casbin_rule', layout: 'columns' } as const;
 

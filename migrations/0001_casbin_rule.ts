@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { engineBehind } from '../src/database/dialect.ts';
 import type { Migration } from '../src/migrator/migration.ts';
 
 /** How many values a table has room for that is made here. */
@@ -17,7 +18,9 @@ export function casbinRule(name: string): Migration {
         (_, position) => sql`${sql.id(`v${position}`)} varchar`,
       );
       await sql`
-        create table if not exists ${sql.id(name)} (id serial primary key, ptype varchar, ${sql.join(values)})
+        create table if not exists ${sql.id(name)} (
+          id ${sql.raw(engineBehind(db).idColumn)} primary key, ptype varchar, ${sql.join(values)}
+        )
       `.execute(db);
     },
   };

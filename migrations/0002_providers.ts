@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { refuseAnotherShape } from '../src/database/catalog.ts';
+import { engineBehind } from '../src/database/dialect.ts';
 import type { Migration } from '../src/migrator/migration.ts';
 
 /** A version 7 UUID (RFC 9562): milliseconds since 1970, then random bits. PostgreSQL has its own from 18 on. */
@@ -57,10 +58,13 @@ const COMMENTS = {
 export const providers: Migration = {
   async up(db: Kysely<unknown>) {
     await refuseAnotherShape(db, 'providers', PROVIDER_COLUMNS, WITHOUT_PROVIDERS);
+    const { commitsDdl, makesIndexesLater } = engineBehind(db);
     await db.schema
       .createTable('providers')
       .ifNotExists()
-      .addColumn('id', 'uuid', (column) => column.primaryKey().defaultTo(UUID_V7))
+      .addColumn('id', 'uuid', (column) =>
+        column.primaryKey().defaultTo(commitsDdl ? sql`gen_random_uuid()` : UUID_V7),
+      )
       .addColumn('slug', 'varchar(50)', (column) => column.notNull().unique())
       .addColumn('name', 'varchar(100)', (column) => column.notNull())
       .addColumn('category', 'varchar(20)', (column) => column.notNull().defaultTo('other'))
@@ -84,13 +88,14 @@ export const providers: Migration = {
       .on('providers')
       .column('category')
       .execute();
-    await db.schema
+    const activeSlug = db.schema
       .createIndex('idx_providers_active_slug')
       .ifNotExists()
       .on('providers')
-      .columns(['is_active', 'slug'])
-      .where(sql<boolean>`is_active`)
-      .execute();
+      .columns(['is_active', 'slug']);
+    await (makesIndexesLater ? activeSlug : activeSlug.where(sql<boolean>`is_active`)).execute();
+    // Nothing reads them but people, and each would be a step of its own.
+    if (commitsDdl) return;
     for (const [column, comment] of Object.entries(COMMENTS)) {
       await sql`comment on column providers.${sql.ref(column)} is ${sql.lit(comment)}`.execute(db);
     }

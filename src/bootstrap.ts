@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { watchPolicy } from './bootstrap/after-migration.ts';
+import { inSteps } from './bootstrap/in-steps.ts';
 import { askAfterwards, lookAtDatabase } from './bootstrap/look.ts';
+import { findEngine, onRightEngine } from './bootstrap/on-right-engine.ts';
 import { NOTHING_READ, readPolicy, refuseForgottenPolicy } from './bootstrap/read-policy.ts';
 import { resolveSchemas } from './bootstrap/schemas.ts';
 import { requireVerified } from './bootstrap/verify-live.ts';
@@ -26,7 +28,7 @@ import { type Migrated, migrateDatabase } from './migrator/migrate.ts';
 import { PACKAGE_LIST } from './migrator/migration.ts';
 import { type ResolvedOptions, requireFitting, resolveOptions, withRuleTable } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
-import type { BootstrapReport } from './report.ts';
+import type { BootstrapReport, EngineReport } from './report.ts';
 import { reportSeeded, runSeeders, shareContext } from './seeding/run.ts';
 import { findRuleTable } from './tables/find-rule-table.ts';
 
@@ -68,47 +70,62 @@ export async function bootstrapResolved(
 }
 
 async function bootstrapOnce(session: Session, options: ResolvedOptions): Promise<Outcome> {
-  const db = createKysely(session, options);
   let known = options;
   const tell = (located: ResolvedOptions) => {
     known = located;
   };
   try {
-    return (await confirmComplete(session, db, options)) ?? (await complete(session, db, options, tell));
+    const confirmed = await onRightEngine(session, options, (on) => confirmComplete(session, on));
+    return confirmed ?? (await complete(session, await findEngine(session, options), tell));
   } catch (error) {
     throw findConflict(error, session) ?? (await explainFailure(error, known, session));
   }
 }
 
 /** Verifies a database in which nothing is missing, without a lock and without writing; null for any other. */
-async function confirmComplete(
-  session: Session,
-  db: AnyKysely,
-  given: ResolvedOptions,
-): Promise<Outcome | null> {
+async function confirmComplete(session: Session, given: ResolvedOptions): Promise<Outcome | null> {
   session.enter('the look at what is there');
+  const db = createKysely(session, given);
   const complete = await lookAtDatabase(session, db, given);
   if (complete === null) return null;
   const { options, live } = complete;
   const verification = await requireVerified(askAfterwards(db, options.schema), options, live);
   const seeders = reportSeeded(options.seeders, options);
-  return { changed: false, migrations: [], takeover: null, seeders, verification };
+  const engine = reportEngine(options);
+  return { changed: false, migrations: [], takeover: null, seeders, verification, engine };
 }
 
 /** Is told the options for the rule table that was found, for what has to be said of a failure. */
 type TellLocated = (options: ResolvedOptions) => void;
 
-/** Adds what is missing, verifies, and commits; under `dryRun`, rolls back instead. */
-async function complete(
+/** Adds what is missing, and verifies it. */
+function complete(session: Session, options: ResolvedOptions, tell: TellLocated): Promise<Outcome> {
+  tell(options);
+  const db = createKysely(session, options);
+  const write = (work: (trx: AnyTransaction) => Promise<Outcome>) => commit(session, db, options, work);
+  if (!options.engine.commitsDdl) return write((trx) => writeDatabase(session, db, trx, options, tell));
+  return inSteps(session, db, options, tell, ({ options: located, migrated, keepLock }) =>
+    write(async (trx) => {
+      await setSearchPath(trx, located.schema);
+      await markTransaction(trx);
+      await keepLock(trx);
+      return seedAndVerify(session, trx, located, migrated);
+    }),
+  );
+}
+
+/** Runs `work` in a transaction, and commits it; under `dryRun`, rolls back instead. */
+async function commit(
   session: Session,
   db: AnyKysely,
-  options: ResolvedOptions,
-  tell: TellLocated,
+  { dryRun }: ResolvedOptions,
+  work: (trx: AnyTransaction) => Promise<Outcome>,
 ): Promise<Outcome> {
   try {
     return await inWriteTransaction(db, async (trx) => {
-      const outcome = await writeDatabase(session, db, trx, options, tell);
-      if (options.dryRun) throw new DryRunEnded(outcome);
+      session.enter('the beginning of the write transaction');
+      const outcome = await work(trx);
+      if (dryRun) throw new DryRunEnded(outcome);
       session.enter('the commit');
       return outcome;
     });
@@ -139,14 +156,13 @@ async function writeDatabase(
   given: ResolvedOptions,
   tell: TellLocated,
 ): Promise<Outcome> {
-  session.enter('the beginning of the write transaction');
   const { schema, applicationSchema } = await resolveSchemas(trx, given);
   await setSearchPath(trx, schema);
   await markTransaction(trx);
   session.enter('the lock of the bootstrap');
   await session.within(withGrace(given.lockTimeoutMs), () => acquireBootstrapLock(trx, schema));
   session.enter('the migrations');
-  const found = await findRuleTable(asClient(trx), schema, given.table);
+  const found = await findRuleTable(asClient(trx), schema, given.table, given.engine);
   const options = withRuleTable({ ...given, schema }, found.table);
   tell(options);
   requireFitting(options);
@@ -161,7 +177,7 @@ async function writeDatabase(
   });
   // A migration of the application may have changed it.
   const choice = found.isMissing ? given.table : { ...given.table, name: found.table.name };
-  const { table } = await findRuleTable(asClient(trx), schema, choice);
+  const { table } = await findRuleTable(asClient(trx), schema, choice, given.engine);
   return seedAndVerify(session, trx, withRuleTable(options, table), migrated);
 }
 
@@ -191,14 +207,18 @@ async function seedAndVerify(
   const seeders = await runSeeders(options.seeders, context, progress, enter);
   session.enter('the verification');
   // What a deferred trigger does, it does now: at the commit, nobody would verify it.
-  await sql`set constraints all immediate`.execute(trx);
+  if (!options.engine.commitsDdl) await sql`set constraints all immediate`.execute(trx);
   const live = options.verify === null ? NOTHING_READ : await readPolicy(trx, options);
   const verification = await stayAwake(trx, options, () => requireVerified((ask) => ask(trx), options, live));
 
   const changed = applied.length > 0 || takeover !== null || seeders.some(({ inserted }) => inserted > 0);
-  if (changed) await announceChange(trx, options.notifyChannel);
+  if (changed && !options.engine.commitsDdl) await announceChange(trx, options.notifyChannel);
   const migrations = applied.map((name) => ({ name, status: 'applied' as const }));
-  return { changed, migrations, takeover, seeders, verification };
+  return { changed, migrations, takeover, seeders, verification, engine: reportEngine(options) };
+}
+
+function reportEngine({ engine: { name, limits } }: ResolvedOptions): EngineReport {
+  return { name, limits };
 }
 
 /**

@@ -29,8 +29,8 @@ export async function createEnforcer(
   options: EnforcerOptions | BootstrapOptions = {},
 ): Promise<Enforcer> {
   const model = await requireModel(pool, options);
-  const { schema, table, configureEnforcer } = options;
-  const adapter = createCheckedAdapter(pool, { schema, table }, requireFit(options));
+  const { schema, table, engine, configureEnforcer } = options;
+  const adapter = createCheckedAdapter(pool, { schema, table, engine }, requireFit(options));
   return buildEnforcer(model, adapter, configureEnforcer);
 }
 

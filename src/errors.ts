@@ -81,6 +81,11 @@ export type BootstrapErrorCode =
   | 'RULES_DO_NOT_FIT_MODEL'
   /** The table holds another policy, and none was given. Give it by the `policy` option. */
   | 'POLICY_MISSING'
+  /**
+   * On this engine, what makes a table can't be tried and rolled back. Run without `dryRun`, or try it on a
+   * copy of the database.
+   */
+  | 'DRY_RUN_IMPOSSIBLE'
   /** A migration threw; its own error is the `cause`. Correct the migration. */
   | 'MIGRATION_FAILED'
   /**
@@ -243,11 +248,11 @@ export class ConnectionError extends BootstrapError {}
 
 /** A session that holds a lock which a bootstrap waits for. */
 export interface LockHolder {
-  /** The process id of its backend, as in `pg_stat_activity`. */
-  readonly pid: number;
-  /** Its `application_name`; empty where it has none. */
+  /** The process id of its backend, as in `pg_stat_activity`; null for the holder of a lock row. */
+  readonly pid: number | null;
+  /** Its `application_name`, empty where it has none; of the holder of a lock row, its process and host. */
   readonly applicationName: string;
-  /** When its transaction began; null where the role may not see it. */
+  /** When its transaction began, or the row was taken; null where the role may not see it. */
   readonly since: Date | null;
 }
 

@@ -55,6 +55,8 @@ export type {
   Coverage,
   Decision,
   DriftFinding,
+  EngineName,
+  EngineReport,
   Explanation,
   Holders,
   IntegrityFinding,

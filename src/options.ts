@@ -4,6 +4,7 @@ import type { LoggerLike } from './logger.ts';
 import type { MigrationProvider, MigrationSettings, Migrations } from './migrator/migration.ts';
 import type { PolicyDefinition } from './policy/definition.ts';
 import type { OnProgress } from './progress.ts';
+import type { EngineName } from './report.ts';
 import type { Seeder } from './seeding/seeder.ts';
 import type { RuleTableOptions } from './tables/rule-table.ts';
 
@@ -43,6 +44,11 @@ export interface EnforcerOptions {
    * are there, the only one that holds rules; else they are refused with `RULE_TABLE_AMBIGUOUS`.
    */
   readonly table?: string | RuleTableOptions;
+  /**
+   * Which server it is that speaks PostgreSQL's protocol: on some, a bootstrap has to be made in steps
+   * (docs/scaling.md). Default: what the server says.
+   */
+  readonly engine?: EngineName;
 }
 
 /**

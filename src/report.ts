@@ -34,6 +34,17 @@ export interface AppliedMigration {
   readonly status: 'applied';
 }
 
+/** A server that speaks PostgreSQL's protocol. */
+export type EngineName = 'postgresql' | 'citus' | 'neon' | 'cockroachdb' | 'yugabytedb' | 'aurora-dsql';
+
+/** The server that a bootstrap worked on. */
+export interface EngineReport {
+  /** What it is: said by the option, or by itself. */
+  readonly name: EngineName;
+  /** What a bootstrap promises on PostgreSQL and can't promise there, a sentence each. */
+  readonly limits: readonly string[];
+}
+
 /** What a bootstrap did, or under `dryRun` would do. */
 export interface BootstrapReport {
   /** Whether this tells what would be done: everything was rolled back. */
@@ -48,6 +59,8 @@ export interface BootstrapReport {
   readonly seeders: readonly SeederReport[];
   /** How the policy decides as it was committed. */
   readonly verification: VerificationReport;
+  /** What the server is, and what that means. */
+  readonly engine: EngineReport;
   /** From the call to the commit, in milliseconds; waiting for a lock counts. */
   readonly durationMs: number;
 }

@@ -1,10 +1,16 @@
 import { sql } from 'kysely';
+import { onRightEngine } from './bootstrap/on-right-engine.ts';
 import { chooseScope, readScope, refuseForeignRules, ruleCountExpression } from './bootstrap/read-policy.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { asClient } from './database/own-queries.ts';
-import { type HiddenRows, hiddenRowsColumns, refuseHiddenRows } from './database/privileges.ts';
+import {
+  type HiddenRows,
+  hiddenRowsColumns,
+  NOTHING_HIDDEN,
+  refuseHiddenRows,
+} from './database/privileges.ts';
 import { answerTimeout, type Session, withSession } from './database/session.ts';
 import {
   type AnyTransaction,
@@ -35,7 +41,12 @@ export async function verifyDatabase(
   const resolved = await resolveVerifyOptions(pool, options);
   try {
     const limits = { ...resolved, answerTimeoutMs: answerTimeout(resolved) };
-    const attempt = () => withSession(pool, (session) => verifyOnce(session, resolved), limits);
+    const attempt = () =>
+      withSession(
+        pool,
+        (session) => onRightEngine(session, resolved, (options) => verifyOnce(session, options)),
+        limits,
+      );
     return await retryConflicts(attempt, resolved.logger);
   } catch (error) {
     throw await explainFailure(error, resolved, null);
@@ -47,7 +58,7 @@ async function verifyOnce(session: Session, given: ResolvedOptions): Promise<Ver
   try {
     session.enter('the verification');
     return await inReadOnlyTransaction(createKysely(session, given), async (trx) => {
-      const { table } = await findRuleTable(asClient(trx), given.schema, given.table);
+      const { table } = await findRuleTable(asClient(trx), given.schema, given.table, given.engine);
       options = withRuleTable(given, table);
       const live = await readScope(trx, await prepare(trx, options), options);
       refuseForeignRules(options, live);
@@ -63,7 +74,7 @@ async function prepare(trx: AnyTransaction, options: ResolvedOptions) {
   const { rows } = await sql<{ count: number } & HiddenRows>`
     select
       ${ruleCountExpression(options)} as count,
-      ${hiddenRowsColumns([options.ruleTable.sql])},
+      ${options.engine.commitsDdl ? NOTHING_HIDDEN : hiddenRowsColumns([options.ruleTable.sql])},
       ${searchPathExpression(options.schema)}
   `.execute(trx);
   if (rows[0] !== undefined) refuseHiddenRows(rows[0]);

@@ -1,7 +1,13 @@
 import { type RawBuilder, sql } from 'kysely';
 import { quoteTable, tableIn } from '../database/catalog.ts';
+import { ENGINE_EXPRESSION, engineOf } from '../database/engine.ts';
 import { askInOneMessage } from '../database/message.ts';
-import { type HiddenRows, hiddenRowsColumns, refuseHiddenRows } from '../database/privileges.ts';
+import {
+  type HiddenRows,
+  hiddenRowsColumns,
+  NOTHING_HIDDEN,
+  refuseHiddenRows,
+} from '../database/privileges.ts';
 import { isConnectionLoss, type Session } from '../database/session.ts';
 import { errorCode, isAbsence, SQLSTATE } from '../database/sqlstates.ts';
 import { LookAbandoned, StepFailure } from '../database/step-failure.ts';
@@ -14,7 +20,7 @@ import {
 } from '../database/transaction.ts';
 import { isConflict } from '../failure/retry.ts';
 import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
-import { type ResolvedOptions, withRuleTable } from '../options/resolve.ts';
+import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolve.ts';
 import { bindContext, type SharedContext, shareContext } from '../seeding/run.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
@@ -53,7 +59,7 @@ export async function lookAtDatabase(
         : await askAfterwards(db, options.schema)((trx) => lookFurther(trx, options, seen));
     if (complete === null) return null;
     logUnknown(complete.options, complete.state);
-    return complete;
+    return { ...complete, options: onEngine(complete.options, engineOf(complete.state.engine)) };
   } catch (error) {
     const isAbandoned = error instanceof StepFailure && error.cause instanceof LookAbandoned;
     if (isAbandoned || isAbsence(error)) return null;
@@ -76,7 +82,7 @@ async function lookAtOnce(
     const seen = await lookInOneMessage(session, given, 'expected');
     if (seen !== ELSEWHERE) return seen && { options: given, seen };
   }
-  const { table, isMissing } = await findRuleTable(session.client, given.schema, given.table);
+  const { table, isMissing } = await findRuleTable(session.client, given.schema, given.table, given.engine);
   if (isMissing) return null;
   const options = withRuleTable(given, table);
   const seen = await lookInOneMessage(session, options, 'found');
@@ -195,6 +201,8 @@ interface State extends HiddenRows {
   readonly packageNames: readonly string[];
   readonly applicationNames: readonly string[];
   readonly rules: number;
+  /** What the server says that it is. */
+  readonly engine: string;
   /** How many other tables there are that could hold the rules. */
   readonly otherTables: number;
 }
@@ -211,8 +219,9 @@ function stateQuery(options: ResolvedOptions, isExpected = false): RawBuilder<St
       ${namesIn(PACKAGE_LIST.tableName, options.packageMigrations)} as "packageNames",
       ${namesIn(options.applicationList.tableName, options.applicationMigrations)} as "applicationNames",
       ${keepRuleCount(options)} as rules,
+      ${options.isEngineKnown ? sql.lit('') : sql.raw(ENGINE_EXPRESSION)} as engine,
       ${isExpected ? otherTablesExpression(options) : sql.lit(0)} as "otherTables",
-      ${hiddenRowsColumns([options.ruleTable.sql, quoteTable(PACKAGE_LIST.tableName, options.schema)])},
+      ${options.engine.commitsDdl ? NOTHING_HIDDEN : hiddenRowsColumns([options.ruleTable.sql, quoteTable(PACKAGE_LIST.tableName, options.schema)])},
       ${searchPathExpression(options.schema)}
   `;
 }

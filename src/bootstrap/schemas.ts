@@ -17,10 +17,15 @@ export interface Schemas {
 /** Finds the schemas: the one of the option, else those that the connection's search_path leads to. */
 export async function resolveSchemas(
   trx: AnyTransaction,
-  { schema: option, applicationList, table }: Pick<ResolvedOptions, 'schema' | 'applicationList' | 'table'>,
+  {
+    schema: option,
+    applicationList,
+    table,
+    engine,
+  }: Pick<ResolvedOptions, 'schema' | 'applicationList' | 'table' | 'engine'>,
 ): Promise<Schemas> {
   // Where the search_path finds the rule table, the others are too.
-  const found = option === undefined ? await findRuleTable(asClient(trx), undefined, table) : null;
+  const found = option === undefined ? await findRuleTable(asClient(trx), undefined, table, engine) : null;
   const home = option ?? (found?.isMissing ? undefined : found?.table.schema);
   const { rows } = await sql<{ schema: string | null; application: string | null }>`
     select

@@ -10,6 +10,7 @@ import {
   type QueryResult,
   type TransactionSettings,
 } from 'kysely';
+import { type Engine, POSTGRESQL } from './engine.ts';
 import { isOwnQuery, OWN_QUERIES } from './own-queries.ts';
 import { isConnectionLoss, type Session } from './session.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
@@ -27,6 +28,8 @@ export interface TransactionLimits {
   readonly statementTimeoutMs?: number | undefined;
   /** Default: the connection's own setting, and {@link DEFAULT_IDLE_MS} where it has none. */
   readonly idleInTransactionTimeoutMs?: number | undefined;
+  /** Default: PostgreSQL itself. */
+  readonly engine?: Engine;
 }
 
 /**
@@ -47,7 +50,7 @@ export const DEFAULT_IDLE_MS = 20_000;
 export function createKysely(session: Session, limits?: TransactionLimits): Kysely<any> {
   const dialect: Dialect = {
     createDriver: () => new SingleClientDriver(session, limits),
-    createAdapter: () => new LocklessAdapter(),
+    createAdapter: () => new LocklessAdapter(limits?.engine),
     createQueryCompiler: () => new PostgresQueryCompiler(),
     // Kysely gives it a database without plugins.
     createIntrospector: (db) => new PostgresIntrospector(db.withPlugin(OWN_QUERIES)),
@@ -55,9 +58,22 @@ export function createKysely(session: Session, limits?: TransactionLimits): Kyse
   return new Kysely({ dialect, plugins: [OWN_QUERIES] });
 }
 
-class LocklessAdapter extends PostgresAdapter {
+export class LocklessAdapter extends PostgresAdapter {
+  readonly engine: Engine;
+
+  constructor(engine: Engine = POSTGRESQL) {
+    super();
+    this.engine = engine;
+  }
+
   override async acquireMigrationLock(): Promise<void> {}
   override async releaseMigrationLock(): Promise<void> {}
+}
+
+/** The engine that a migration or a seeder works on; PostgreSQL for a Kysely that is none of ours. */
+export function engineBehind(db: Pick<Kysely<unknown>, 'getExecutor'>): Engine {
+  const { adapter } = db.getExecutor();
+  return adapter instanceof LocklessAdapter ? adapter.engine : POSTGRESQL;
 }
 
 class SingleClientDriver implements Driver {
@@ -131,7 +147,7 @@ export function beginReading(limits: TransactionLimits): string[] {
  */
 function beginStatements(mode: string, limits: TransactionLimits | undefined): string[] {
   const begin = `begin ${mode}`;
-  if (limits === undefined) return [begin];
+  if (limits === undefined || limits.engine?.hasSettings === false) return [begin];
   const { lockTimeoutMs, statementTimeoutMs, idleInTransactionTimeoutMs: idleMs } = limits;
   return [
     begin,

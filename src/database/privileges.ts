@@ -134,6 +134,9 @@ export function hiddenRowsColumns(tables: readonly string[]) {
   `;
 }
 
+/** The same where nobody can tell. */
+export const NOTHING_HIDDEN = sql`'' as role, null::text as hidden`;
+
 /**
  * Refuses to decide on a part of the rows as if it were all of them.
  *

@@ -1,5 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { DEFAULT_IDLE_MS } from './dialect.ts';
+import { DEFAULT_IDLE_MS, engineBehind } from './dialect.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the tables in it belong to seeders and migrations too
 export type AnyTransaction = Transaction<any>;
@@ -22,7 +22,8 @@ export function inReadOnlyTransaction<T>(
  * one who held it has committed; named, so that no default of the server's decides.
  */
 export function inWriteTransaction<T>(db: AnyKysely, work: (trx: AnyTransaction) => Promise<T>): Promise<T> {
-  return db.transaction().setIsolationLevel('read committed').setAccessMode('read write').execute(work);
+  const { writeIsolation } = engineBehind(db);
+  return db.transaction().setIsolationLevel(writeIsolation).setAccessMode('read write').execute(work);
 }
 
 /**
@@ -43,6 +44,7 @@ export async function setSearchPath(trx: AnyTransaction, schema: string | undefi
 
 /** Marks the transaction, so that {@link isSameTransaction} can tell whether it is still open. */
 export async function markTransaction(trx: AnyTransaction): Promise<void> {
+  if (!engineBehind(trx).hasSettings) return;
   await sql`select set_config(${MARKER}, 'open', true)`.execute(trx);
 }
 
@@ -51,6 +53,7 @@ export async function markTransaction(trx: AnyTransaction): Promise<void> {
  * it. Throws 25P02 when an error was swallowed and left it aborted.
  */
 export async function isSameTransaction(db: AnyKysely): Promise<boolean> {
+  if (!engineBehind(db).hasSettings) return true;
   const { rows } = await sql<{ marker: string | null }>`
     select current_setting(${MARKER}, true) as marker
   `.execute(db);
@@ -96,6 +99,8 @@ export async function stayAwake<T>(
  * end: two transactions that have read a table, and then both alter it, would wait for each other.
  */
 export async function readAndReleaseLocks<T>(trx: AnyTransaction, read: () => Promise<T>): Promise<T> {
+  // Where each statement commits, none of them keeps a lock.
+  if (engineBehind(trx).commitsDdl) return read();
   await sql`savepoint casbin_bootstrap_read`.execute(trx);
   const releaseLocks = async () => {
     await sql`rollback to savepoint casbin_bootstrap_read`.execute(trx);

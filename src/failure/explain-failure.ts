@@ -1,4 +1,6 @@
 import { CommitOutcomeUnknown, CommittedNothing, TransactionAborted } from '../database/dialect.ts';
+import type { Engine } from '../database/engine.ts';
+import { LockRowNotGranted } from '../database/lock-row.ts';
 import { findHiddenSchemaRemedies } from '../database/privileges.ts';
 import {
   ConnectFailure,
@@ -14,6 +16,7 @@ import {
   BootstrapError,
   ConnectionError,
   DatabaseError,
+  LockTimeoutError,
   MigrationBrokePolicyError,
   PermissionError,
   StoredRuleError,
@@ -39,12 +42,31 @@ export async function explainFailure(
   options: ResolvedOptions,
   session: Session | null,
 ): Promise<BootstrapError> {
+  const explained = await explainAsOneTransaction(error, options, session);
+  return options.engine.commitsDdl ? tellWhatStays(explained, options.engine) : explained;
+}
+
+/** Where steps are committed one by one, those before the failing one stay. */
+function tellWhatStays(error: BootstrapError, { title }: Engine): BootstrapError {
+  error.message = error.message.replace(
+    'Nothing was changed.',
+    `On ${title} each step is committed by itself: those before this one stay, and the next run goes on from there.`,
+  );
+  return error;
+}
+
+async function explainAsOneTransaction(
+  error: unknown,
+  options: ResolvedOptions,
+  session: Session | null,
+): Promise<BootstrapError> {
   if (error instanceof BootstrapError) {
     return error.code === 'SCHEMA_MISSING' ? await explainMissingSchema(error, session) : error;
   }
   if (error instanceof ConnectFailure) return explainConnectFailure(error.cause);
   if (error instanceof CommitOutcomeUnknown) return explainUnknownOutcome(error);
   if (error instanceof WorkAbandoned) return explainLoss({ step: null, cause: error.cause }, null);
+  if (error instanceof LockRowNotGranted) return explainLockRow(error, options);
   const failure = readFailure(error, options);
   if (isSelfExplaining(failure.cause)) return failure.cause;
   if (session?.broken || isConnectionLoss(failure.cause))
@@ -80,6 +102,12 @@ function isSelfExplaining(cause: unknown): cause is BootstrapError {
     cause instanceof StoredRuleError ||
     cause instanceof MigrationBrokePolicyError
   );
+}
+
+function explainLockRow(cause: LockRowNotGranted, { lockTimeoutMs }: ResolvedOptions): LockTimeoutError {
+  const { holder, since } = cause;
+  const message = `The lock of another bootstrap was not granted within ${lockTimeoutMs} ms. Nothing was changed. It is held by ${holder}, since ${since.toISOString()}. Wait for it and run again, or raise lockTimeoutMs: of a process that is gone, the lock is free 20 seconds after its last step.`;
+  return new LockTimeoutError(message, [{ pid: null, applicationName: holder, since }], { cause });
 }
 
 function explainUnknownOutcome(error: Error): ConnectionError {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { hasTable } from '../database/catalog.ts';
+import { engineBehind } from '../database/dialect.ts';
 import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
 import {
   type AnyKysely,
@@ -82,6 +83,30 @@ export async function migrateDatabase(
   return { applied, takeover, firstRun };
 }
 
+/** The names of the migrations that {@link migrateDatabase} would run. */
+export async function listPending(
+  db: AnyKysely,
+  {
+    schema,
+    applicationSchema,
+    packageMigrations,
+    applicationMigrations,
+    applicationList,
+  }: Omit<MigrationPlan, 'watch' | 'isRuleTableMissing' | 'ruleTable' | 'table'>,
+): Promise<string[]> {
+  const lists = [
+    [packageMigrations, schema, PACKAGE_LIST.tableName],
+    [applicationMigrations, applicationSchema, applicationList.tableName],
+  ] as const;
+  const pending: string[] = [];
+  for (const [migrations, home, table] of lists) {
+    if (migrations === null) continue;
+    const known = await readApplied(db, home, table);
+    pending.push(...Object.keys(migrations).filter((name) => !known.includes(name)));
+  }
+  return pending;
+}
+
 /** Runs what makes the application's tables with its schema first on the search_path, where that is another one. */
 async function withSchemaFirst(trx: AnyTransaction, plan: MigrationPlan, work: () => Promise<void>) {
   const { schema, applicationSchema } = plan;
@@ -100,7 +125,7 @@ async function hasRules(trx: AnyTransaction, { sql: name }: RuleTable): Promise<
   return rows.length > 0;
 }
 
-async function readApplied(trx: AnyTransaction, schema: string, table: string): Promise<string[]> {
+async function readApplied(trx: AnyKysely, schema: string, table: string): Promise<string[]> {
   if (!(await hasTable(trx, schema, table))) return [];
   const { rows } = await sql<{ name: string }>`
     select name from ${sql.id(schema, table)} order by name
@@ -158,7 +183,7 @@ function guard(migration: Migration, after: () => Promise<void>): Migration {
   return {
     async up(db) {
       await migration.up(db.withoutPlugins());
-      if (!(await isSameTransaction(db))) {
+      if (!engineBehind(db).commitsDdl && !(await isSameTransaction(db))) {
         throw new TransactionEnded('It ended the transaction that it runs in');
       }
       await after();

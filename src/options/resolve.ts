@@ -4,6 +4,7 @@ import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { findHangingPatterns } from '../casbin/patterns.ts';
 import type { Scope } from '../casbin/scope.ts';
 import { checkPool } from '../database/client.ts';
+import { type Engine, engineNamed, POSTGRESQL } from '../database/engine.ts';
 import { defaultPolicy } from '../defaults/default-policy.ts';
 import { providerSeeder } from '../defaults/provider-seeder.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
@@ -52,6 +53,9 @@ export interface ResolvedOptions {
   /** How the application's own are recorded. */
   readonly applicationList: MigrationList;
   readonly verify: VerifyOptions | null;
+  /** What the server is; as long as nobody has said or asked, PostgreSQL. */
+  readonly engine: Engine;
+  readonly isEngineKnown: boolean;
   readonly schema: string | undefined;
   /** Which rule table is meant, as far as it is said. */
   readonly table: TableChoice;
@@ -112,7 +116,8 @@ export async function completeOptions(
   const { definition: loaded, problems: policyProblems } = await resolvePolicy(sound);
   const definition = loaded ?? defaultPolicy;
   const defined = new RuleSet(compilePolicy(definition));
-  const ruleTable = expectTable(toTableChoice(sound.table), sound.schema);
+  const engine = sound.engine === undefined ? POSTGRESQL : engineNamed(sound.engine);
+  const ruleTable = expectTable(toTableChoice(sound.table), sound.schema, engine);
   const seeders: RunnableSeeder[] = [
     policySeeder(ruleTable, defined.rules),
     ...(sound.seeders ?? [providerSeeder()]),
@@ -159,6 +164,8 @@ export async function completeOptions(
     applicationMigrations: migrations,
     applicationList: list,
     verify: options.verify === false ? null : (options.verify ?? {}),
+    engine,
+    isEngineKnown: options.engine !== undefined,
     schema: options.schema,
     table: toTableChoice(options.table),
     ruleTable,
@@ -175,7 +182,16 @@ export async function completeOptions(
 
 /** The same options for another schema. */
 export function inSchema(options: ResolvedOptions, schema: string | undefined): ResolvedOptions {
-  return withRuleTable({ ...options, schema }, expectTable(options.table, schema));
+  return withRuleTable({ ...options, schema }, expectTable(options.table, schema, options.engine));
+}
+
+/** The same options for the engine that the server was found to be. */
+export function onEngine(options: ResolvedOptions, engine: Engine): ResolvedOptions {
+  if (options.isEngineKnown) return options;
+  const known = { ...options, engine, isEngineKnown: true };
+  return engine === options.engine
+    ? known
+    : withRuleTable(known, expectTable(options.table, options.schema, engine));
 }
 
 /** The same options for the rule table that was found. */

@@ -1,4 +1,6 @@
 import * as v from 'valibot';
+import { ENGINE_NAMES } from '../database/engine.ts';
+import { LOCK_TABLE } from '../database/lock-row.ts';
 import type { Problem } from '../errors.ts';
 import { APPLICATION_LIST, isMigrationSettings, PACKAGE_LIST } from '../migrator/migration.ts';
 import { definitionShape } from '../policy/definition-shape.ts';
@@ -50,7 +52,7 @@ const provider = v.looseObject(
 );
 
 /** What is recorded there must be recorded nowhere else. */
-const ownTables = Object.values(PACKAGE_LIST);
+const ownTables = [PACKAGE_LIST.tableName, PACKAGE_LIST.lockTableName, LOCK_TABLE];
 
 const migrationSettings = v.pipe(
   fields(
@@ -128,6 +130,7 @@ const enforcerEntries = {
   configureEnforcer: v.optional(callable),
   schema: v.optional(schema),
   table: optionalBy((input) => (typeof input === 'string' ? ruleTableName : ruleTable)),
+  engine: v.optional(v.picklist(ENGINE_NAMES, `must be one of ${ENGINE_NAMES.join(', ')}`)),
 };
 
 const verifyEntries = { strict: flag, full: flag, stockLoadable: flag };

@@ -12,6 +12,7 @@ export function policySeeder(table: RuleTable, rules: readonly Rule[]): Runnable
     isPolicy: true,
     migrations: table.migrations,
     total: rules.length,
+    portion: (start, end) => policySeeder(table, rules.slice(start, end)),
     async seed({ db, logger, firstRun, dryRun, progress }) {
       const report = (done: number) => progress(done, rules.length);
       const inserted = await seedRules(asClient(db), table, rules, report);

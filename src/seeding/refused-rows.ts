@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { engineBehind } from '../database/dialect.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { reasonOf, shorten } from '../text.ts';
@@ -44,6 +45,12 @@ export async function insertOrExplain<T>(
   rows: readonly Row[],
   insert: (rows: readonly Row[]) => Promise<T>,
 ): Promise<T> {
+  // Not every such engine has savepoints, and the rows are asked for one by one behind one.
+  if (engineBehind(db).commitsDdl) {
+    return insert(rows).catch((error: unknown) => {
+      throw isRefusal(error) ? describeOutright(target, error) : error;
+    });
+  }
   await sql`savepoint casbin_bootstrap_rows`.execute(db);
   try {
     const result = await insert(rows);
@@ -54,6 +61,10 @@ export async function insertOrExplain<T>(
     await undo(db);
     throw await explainRefusal(db, target, rows, { error, insert });
   }
+}
+
+function describeOutright({ schema, name }: TargetTable, error: unknown): RowsRefused {
+  return new RowsRefused(`table "${schema}.${name}" refused a row: ${reasonOf(error)}`, error);
 }
 
 async function undo(db: AnyTransaction): Promise<void> {

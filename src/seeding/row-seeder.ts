@@ -77,6 +77,7 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
       }
       return true;
     },
+    portion: (start, end) => rowSeeder({ ...options, rows: options.rows.slice(start, end) }),
     logExisting(log) {
       logRows(log, logName, key, rows, new Set());
     },

@@ -75,6 +75,8 @@ export interface RunnableSeeder extends Seeder {
    * Null where there are too many rows for that.
    */
   selectMissing?(): RawBuilder<unknown> | null;
+  /** A seeder of some of its rows, by their positions, for an engine that takes only so many in a transaction. */
+  portion?(start: number, end: number): RunnableSeeder;
   /** Logs the rows that are there. Called in place of `seed` on a start that has nothing to do. */
   logExisting?(log: SeederLog): void;
 }

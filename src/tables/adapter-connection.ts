@@ -1,4 +1,5 @@
 import type { ClientLike, PoolLike } from '../database/client.ts';
+import type { Engine } from '../database/engine.ts';
 import { ConnectFailure, Session, withSession } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 
@@ -8,8 +9,8 @@ type Work<T> = (client: ClientLike) => Promise<T>;
 export interface Connection {
   /** Runs work of one statement. */
   run<T>(work: Work<T>): Promise<T>;
-  /** Runs work of several statements that take effect together or not at all. */
-  atomically<T>(work: Work<T>): Promise<T>;
+  /** Runs work of several statements that take effect together or not at all, on the engine that a table is on. */
+  atomically<T>(work: Work<T>, engine: Engine): Promise<T>;
 }
 
 /**
@@ -28,8 +29,8 @@ function isPool(source: PoolLike | ClientLike): source is PoolLike {
 function pooledConnection(pool: PoolLike): Connection {
   return {
     run: (work) => withPooledSession(pool, ({ client }) => work(client)),
-    atomically: (work) =>
-      withPooledSession(pool, (session) => inTransaction(session, () => work(session.client))),
+    atomically: (work, engine) =>
+      withPooledSession(pool, (session) => inTransaction(session, () => work(session.client), engine)),
   };
 }
 
@@ -56,16 +57,20 @@ function callersConnection(client: ClientLike): Connection {
   };
   return {
     run: (work) => inTurn(() => work(session.client)),
-    atomically: (work) => inTurn(() => inSavepoint(session, () => work(session.client))),
+    atomically: (work, engine) => inTurn(() => inSavepoint(session, () => work(session.client), engine)),
   };
 }
 
 const SAVEPOINT = 'casbin_bootstrap_adapter';
 
 /** Runs `work` in a transaction of its own. The client must not be in one. */
-async function inTransaction<T>(session: Session, work: () => Promise<T>): Promise<T> {
+async function inTransaction<T>(
+  session: Session,
+  work: () => Promise<T>,
+  { writeIsolation }: Engine,
+): Promise<T> {
   // Under a stricter default, a statement that waited for somebody else's lock would not see what they did.
-  await session.client.query('begin isolation level read committed');
+  await session.client.query(`begin isolation level ${writeIsolation}`);
   return settle(session, work, { keep: 'commit', undo: ['rollback'] });
 }
 
@@ -73,8 +78,8 @@ async function inTransaction<T>(session: Session, work: () => Promise<T>): Promi
  * Runs `work` as a part of the transaction that the client is in, which stays usable when `work` fails; on a
  * client that is in none, in a transaction of its own.
  */
-async function inSavepoint<T>(session: Session, work: () => Promise<T>): Promise<T> {
-  if (!(await setSavepoint(session.client))) return inTransaction(session, work);
+async function inSavepoint<T>(session: Session, work: () => Promise<T>, engine: Engine): Promise<T> {
+  if (!(await setSavepoint(session.client))) return inTransaction(session, work, engine);
   return settle(session, work, {
     keep: `release savepoint ${SAVEPOINT}`,
     undo: [`rollback to savepoint ${SAVEPOINT}`, `release savepoint ${SAVEPOINT}`],

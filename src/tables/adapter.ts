@@ -3,7 +3,9 @@ import type { BatchAdapter, FilteredAdapter, Model, UpdatableAdapter } from 'cas
 import type { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import type { PostgresAdapaterOptions } from 'casbin-pg-adapter/lib/model.js';
 import { type ClientLike, checkSource, type PoolLike } from '../database/client.ts';
+import { detectEngine, type Engine, engineNamed } from '../database/engine.ts';
 import { InvalidOptionsError } from '../errors.ts';
+import type { EngineName } from '../report.ts';
 import { type Connection, connectionOf } from './adapter-connection.ts';
 import { removeMatchingRules, removeRules, replaceRules, rulesOf, updateRule } from './change.ts';
 import {
@@ -25,6 +27,8 @@ export interface AdapterOptions {
   readonly schema?: string | undefined;
   /** The rule table, or its name, as for a bootstrap. Default: the one that is there under a usual name. */
   readonly table?: string | RuleTableOptions | undefined;
+  /** Which server it is, as for a bootstrap. Default: what the server says. */
+  readonly engine?: EngineName | undefined;
 }
 
 /**
@@ -55,14 +59,15 @@ export function createAdapter(source: PoolLike | ClientLike, options: AdapterOpt
 /** As {@link createAdapter}; the rules of each load have to pass `check` before they get into the model. */
 export function createCheckedAdapter(
   source: PoolLike | ClientLike,
-  { schema, table }: AdapterOptions,
+  { schema, table, engine }: AdapterOptions,
   check: CheckRules,
 ): CasbinAdapter {
   const problems = [...checkSource(source), ...checkTable(table)];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   const HardenedAdapter = loadHardenedAdapter();
   const connection = connectionOf(source);
-  return new HardenedAdapter(connection, tableFinder(connection, schema, toTableChoice(table)), check);
+  const given = engine === undefined ? undefined : engineNamed(engine);
+  return new HardenedAdapter(connection, tableFinder(connection, schema, toTableChoice(table), given), check);
 }
 
 /** The adapter of a table that is known. */
@@ -76,13 +81,20 @@ export function createAdapterOf(client: ClientLike, table: RuleTable): CasbinAda
 }
 
 /** Looks for the table at the first call, and again as long as it is missing; one that is said in full is known. */
-function tableFinder(connection: Connection, schema: string | undefined, choice: TableChoice): FindTable {
-  const expected = expectTable(choice, schema);
+function tableFinder(
+  connection: Connection,
+  schema: string | undefined,
+  choice: TableChoice,
+  engine: Engine | undefined,
+): FindTable {
+  const expected = expectTable(choice, schema, engine);
   const isSaidInFull = choice.name !== undefined && choice.layout !== undefined;
   let known: RuleTable | undefined = isSaidInFull && expected.isKnownUnseen ? expected : undefined;
   return async () => {
     if (known !== undefined) return known;
-    const { table, isMissing } = await connection.run((client) => findRuleTable(client, schema, choice));
+    const { table, isMissing } = await connection.run(async (client) =>
+      findRuleTable(client, schema, choice, engine ?? (await detectEngine(client))),
+    );
     if (!isMissing) known = table;
     return table;
   };
@@ -156,7 +168,10 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     /** Makes the table hold what the model holds, and nothing else; other writers wait meanwhile. Returns true. */
     override async savePolicy(model: Model): Promise<boolean> {
       const table = await this.#findTable();
-      await this.#connection.atomically((client) => replaceRules(client, table, rulesOf(model)));
+      await this.#connection.atomically(
+        (client) => replaceRules(client, table, rulesOf(model)),
+        table.engine,
+      );
       return true;
     }
 

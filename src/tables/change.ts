@@ -4,7 +4,7 @@ import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { DatabaseError } from '../errors.ts';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
 import type { Connection } from './adapter-connection.ts';
-import { lockRules, withoutRepetitions, writeRules } from './insert.ts';
+import { lockRules, lockTable, withoutRepetitions, writeRules } from './insert.ts';
 import { hasFields } from './load.ts';
 import { onRuleTable, requireFit, requireStorable } from './refusals.ts';
 import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
@@ -74,7 +74,8 @@ export async function updateRule(
   requireStorable([previous, next]);
   requireFit(table, [next]);
   if (ruleKey(previous) === ruleKey(next)) return;
-  const attempt = () => connection.atomically((client) => replaceRule(client, table, previous, next));
+  const attempt = () =>
+    connection.atomically((client) => replaceRule(client, table, previous, next), table.engine);
   // What somebody committed while the first attempt waited for them is visible to a second one only.
   await attempt().catch((error: unknown) => {
     if (!isPossibleRace(error)) throw error;
@@ -152,7 +153,7 @@ export async function replaceRules(
   requireFit(table, distinct);
   await onRuleTable(table.sql, rules, async () => {
     // Two savers at once would each delete what they see, and together leave a mixture.
-    await client.query(`lock table ${table.sql} in share row exclusive mode`);
+    await lockTable(client, table);
     await client.query(`delete from ${table.sql}`);
   });
   await writeRules(client, table, distinct);

@@ -1,6 +1,7 @@
 import { casbinRule, MADE_VALUES } from '../../migrations/0001_casbin_rule.ts';
 import type { RuleRow } from '../casbin/rule-row.ts';
 import { quoteIdentifier, quoteTable } from '../database/catalog.ts';
+import { type Engine, POSTGRESQL } from '../database/engine.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migrator/migration.ts';
@@ -19,6 +20,7 @@ export interface ValueColumn {
 
 /** What the catalog tells of such a table. */
 export interface ColumnsFacts {
+  readonly engine: Engine;
   readonly name: string;
   readonly schema?: string | undefined;
   readonly sql: string;
@@ -41,14 +43,19 @@ export interface TableIndex {
 }
 
 /** A table that is not there yet, as our migration makes it. */
-export function futureColumnsTable(name: string, schema: string | undefined): ColumnsTable {
+export function futureColumnsTable(
+  name: string,
+  schema: string | undefined,
+  engine: Engine = POSTGRESQL,
+): ColumnsTable {
   const column = (columnName: string) => ({ name: columnName, limit: null, notNull: false });
   return new ColumnsTable({
+    engine,
     name,
     schema,
     sql: quoteTable(name, schema),
     identity: 'id',
-    identityType: 'integer',
+    identityType: engine.idColumn === 'serial' ? 'integer' : 'bigint',
     ptype: column('ptype'),
     values: Array.from({ length: MADE_VALUES }, (_, position) => column(`v${position}`)),
     indexes: [{ unique: true, columns: ['id'] }],
@@ -67,6 +74,7 @@ export class ColumnsTable implements RuleTable {
   readonly isKnownUnseen = false;
   readonly isUnique = false;
   readonly onConflict: string;
+  readonly engine: Engine;
   readonly name: string;
   readonly schema: string | undefined;
   readonly sql: string;
@@ -81,6 +89,7 @@ export class ColumnsTable implements RuleTable {
 
   constructor(facts: ColumnsFacts) {
     const { name, schema, identity, identityType, ptype, values, indexes, removesDuplicates } = facts;
+    this.engine = facts.engine;
     this.name = name;
     this.schema = schema;
     this.sql = facts.sql;

@@ -2,6 +2,7 @@ import { casbin } from '../../migrations/0001_casbin.ts';
 import { joinedLine } from '../casbin/distortion.ts';
 import type { RuleRow } from '../casbin/rule-row.ts';
 import { quoteTable } from '../database/catalog.ts';
+import { type Engine, POSTGRESQL } from '../database/engine.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migrator/migration.ts';
@@ -23,12 +24,14 @@ export class DocumentTable implements RuleTable {
   readonly name: string;
   readonly schema: string | undefined;
   readonly sql: string;
+  readonly engine: Engine;
 
   /** @param sql the name as SQL, where the server has quoted it */
-  constructor(name = 'casbin', schema?: string, sql = quoteTable(name, schema)) {
+  constructor(name = 'casbin', schema?: string, sql = quoteTable(name, schema), engine = POSTGRESQL) {
     this.name = name;
     this.schema = schema;
     this.sql = sql;
+    this.engine = engine;
   }
 
   get migrationName(): string {

@@ -1,4 +1,5 @@
 import type { ClientLike } from '../database/client.ts';
+import { type Engine, POSTGRESQL } from '../database/engine.ts';
 import { DatabaseError, type Problem } from '../errors.ts';
 import { ColumnsTable, futureColumnsTable, type TableIndex, type ValueColumn } from './columns-table.ts';
 import { DocumentTable } from './document-table.ts';
@@ -38,12 +39,13 @@ export async function findRuleTable(
   client: ClientLike,
   schema: string | undefined,
   choice: TableChoice,
+  engine: Engine = POSTGRESQL,
 ): Promise<FoundTable> {
   const names = choice.name === undefined ? USUAL_NAMES : [choice.name];
   const shapes = await readShapes(client, names, schema);
-  if (choice.name !== undefined) return findNamed(shapes[0], schema, choice);
+  if (choice.name !== undefined) return findNamed(shapes[0], schema, choice, engine);
   const recognised = shapes.flatMap((shape) => {
-    const table = recognise(shape, choice);
+    const table = recognise(shape, choice, engine);
     return table instanceof Misshapen ? [] : { table, isReadable: shape.isReadable };
   });
   // One that may not be read is somebody else's, unless there is no other.
@@ -53,12 +55,17 @@ export async function findRuleTable(
   if (only !== undefined && candidates.length === 1) return { table: only, isMissing: false };
   if (candidates.length > 1) return choose(client, candidates);
   // Something else may have its name, which is for those to refuse who would make it.
-  return { table: expectTable(choice, schema), isMissing: true };
+  return { table: expectTable(choice, schema, engine), isMissing: true };
 }
 
-function findNamed(shape: Shape | undefined, schema: string | undefined, choice: TableChoice): FoundTable {
-  if (shape === undefined) return { table: expectTable(choice, schema), isMissing: true };
-  const table = recognise(shape, choice);
+function findNamed(
+  shape: Shape | undefined,
+  schema: string | undefined,
+  choice: TableChoice,
+  engine: Engine,
+): FoundTable {
+  if (shape === undefined) return { table: expectTable(choice, schema, engine), isMissing: true };
+  const table = recognise(shape, choice, engine);
   if (!(table instanceof Misshapen)) return { table, isMissing: false };
   throw new DatabaseError(
     'TABLE_SHAPE',
@@ -67,10 +74,15 @@ function findNamed(shape: Shape | undefined, schema: string | undefined, choice:
 }
 
 /** The table that is made where the database has none. */
-export function expectTable({ name, layout }: TableChoice, schema: string | undefined): RuleTable {
-  const chosen = layout ?? (name === undefined || name === 'casbin' ? 'document' : 'columns');
-  if (chosen === 'document') return new DocumentTable(name, schema);
-  return futureColumnsTable(name ?? 'casbin_rule', schema);
+export function expectTable(
+  { name, layout }: TableChoice,
+  schema: string | undefined,
+  engine: Engine = POSTGRESQL,
+): RuleTable {
+  // Not every engine has columns of jsonb, and uniqueness over them.
+  const usual = !engine.commitsDdl && (name === undefined || name === 'casbin') ? 'document' : 'columns';
+  if ((layout ?? usual) === 'document') return new DocumentTable(name, schema, undefined, engine);
+  return futureColumnsTable(name ?? 'casbin_rule', schema, engine);
 }
 
 /**
@@ -198,9 +210,9 @@ class Misshapen {
 }
 
 /** The rule table that a shape is; one of the layout that was chosen, if any was. */
-function recognise(shape: Shape, { layout, duplicates }: TableChoice): RuleTable | Misshapen {
-  const document = layout === 'columns' ? null : recogniseDocument(shape);
-  const columns = layout === 'document' ? null : recogniseColumns(shape, duplicates === 'remove');
+function recognise(shape: Shape, { layout, duplicates }: TableChoice, engine: Engine): RuleTable | Misshapen {
+  const document = layout === 'columns' ? null : recogniseDocument(shape, engine);
+  const columns = layout === 'document' ? null : recogniseColumns(shape, duplicates === 'remove', engine);
   const found = [document, columns].find((one) => one !== null && !(one instanceof Misshapen));
   if (found instanceof DocumentTable || found instanceof ColumnsTable) return found;
   return new Misshapen(
@@ -208,7 +220,7 @@ function recognise(shape: Shape, { layout, duplicates }: TableChoice): RuleTable
   );
 }
 
-function recogniseDocument({ name, schema, sql, columns }: Shape): DocumentTable | Misshapen {
+function recogniseDocument({ name, schema, sql, columns }: Shape, engine: Engine): DocumentTable | Misshapen {
   const types = new Map(columns.map((column) => [column.name, column.type]));
   const missing = ['id', 'ptype', 'rule'].filter((column) => !types.has(column));
   const rule = types.get('rule');
@@ -217,7 +229,7 @@ function recogniseDocument({ name, schema, sql, columns }: Shape): DocumentTable
     ...(rule === undefined || rule === 'jsonb' ? [] : [`column "rule" is ${rule}, not jsonb`]),
   ];
   if (faults.length > 0) return new Misshapen(`as (id, ptype, rule jsonb), ${faults.join(', ')}`);
-  return new DocumentTable(name, schema, sql);
+  return new DocumentTable(name, schema, sql, engine);
 }
 
 /** Fewer columns for values would not hold what models with domains have; nobody's table has fewer. */
@@ -226,6 +238,7 @@ const FEWEST_VALUES = 4;
 function recogniseColumns(
   { name, schema, sql, columns, indexes }: Shape,
   removesDuplicates: boolean,
+  engine: Engine,
 ): ColumnsTable | Misshapen {
   const byName = new Map(columns.map((column) => [column.name, column]));
   // Some of Go's adapters call it so.
@@ -252,6 +265,7 @@ function recogniseColumns(
   });
   const hasId = indexes.some((index) => index.unique && index.columns.join() === 'id');
   return new ColumnsTable({
+    engine,
     name,
     schema,
     sql,

@@ -1,9 +1,14 @@
 import { isRuleValues } from '../casbin/rule-row.ts';
+import { quoteTable } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
+import { LOCK_TABLE, lockRulesRow } from '../database/lock-row.ts';
+import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
+import { DatabaseError } from '../errors.ts';
 import type { Rule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { Connection } from './adapter-connection.ts';
 import { withoutIndexes } from './indexes.ts';
+import { readPortions } from './portions.ts';
 import { onRuleTable, requireFit, requireStorable } from './refusals.ts';
 import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
 
@@ -30,7 +35,7 @@ export async function insertRules(
         locked === '' ? [...given.arrays] : [...given.arrays, table.sql],
       ),
     );
-  if (table.isUnique) {
+  if (table.isUnique && !table.engine.commitsDdl) {
     // A single rule needs no lock.
     const locked = distinct.length > 1 ? locksOfMissing(given, `$${given.arrays.length + 1}`, 2) : '';
     await connection.run((client) => insert(client, locked));
@@ -39,7 +44,7 @@ export async function insertRules(
     await connection.atomically(async (client) => {
       await onRuleTable(table.sql, distinct, () => lockRules(client, table, distinct));
       await insert(client, '');
-    });
+    }, table.engine);
   }
 }
 
@@ -127,13 +132,13 @@ export async function seedRules(
   let missing = await find(rules);
   if (missing.length === 0) return [];
   if (!table.isUnique) {
-    await client.query(`lock table ${table.sql} in share row exclusive mode`);
+    await lockTable(client, table);
     missing = await find(missing);
   }
   const existing = rules.length - missing.length;
   const write = (onConflict: string | null) =>
     writePortions(client, table, missing, onConflict, (done) => report(existing + done));
-  if (missing.length >= MANY) {
+  if (missing.length >= MANY && !table.engine.commitsDdl) {
     const written = await onRuleTable(table.sql, rules, () =>
       withoutIndexes(client, table.sql, () => write(null)),
     );
@@ -148,21 +153,14 @@ async function findMissing(client: ClientLike, table: RuleTable, rules: readonly
   const given = new RuleSet(rules);
   const isStored = new Uint8Array(rules.length);
   const names = new Set(rules.map(({ values }) => values[0]));
-  await client.query(
-    `declare casbin_bootstrap_stored no scroll cursor for
-     select ${table.columns('stored')} from ${table.sql} stored where ${table.value('stored', 0)} = any ($1::text[])`,
-    [[...names]],
-  );
-  for (let count = PORTION; count === PORTION; ) {
-    const { rows } = await client.query(`fetch ${PORTION} from casbin_bootstrap_stored`);
+  const select = `select ${table.columns('stored')} from ${table.sql} stored where ${table.value('stored', 0)} = any ($1::text[])`;
+  await readPortions(client, table, { text: select, values: [[...names]], size: PORTION }, (rows) => {
     for (const row of rows) {
       const { ptype, rule } = table.read(row);
       // A row that holds no rule is told of by whoever loads the policy.
       if (ptype !== null && isRuleValues(rule)) isStored[given.indexOf({ ptype, values: rule })] = 1;
     }
-    count = rows.length;
-  }
-  await client.query('close casbin_bootstrap_stored');
+  });
   // Of rules that are given more than once, the first.
   return rules.filter((rule, position) => isStored[position] === 0 && given.indexOf(rule) === position);
 }
@@ -177,6 +175,7 @@ export async function lockRules(
   rules: readonly Rule[],
   least: 1 | 2 = 1,
 ): Promise<void> {
+  if (table.engine.commitsDdl) return lockRow(client, table);
   // One more than few stands for all.
   const given = table.give(rules.slice(0, FEW + 1));
   await client.query(
@@ -187,6 +186,21 @@ export async function lockRules(
     select from locked`,
     [...given.arrays, table.sql],
   );
+}
+
+/** Has all others wait who write the table, whoever they are; where no table can be locked, those who write by this library. */
+export async function lockTable(client: ClientLike, table: RuleTable): Promise<void> {
+  if (table.engine.commitsDdl) return lockRow(client, table);
+  await client.query(`lock table ${table.sql} in share row exclusive mode`);
+}
+
+async function lockRow(client: ClientLike, { schema }: RuleTable): Promise<void> {
+  const row = quoteTable(LOCK_TABLE, schema);
+  await lockRulesRow(client, row).catch((error: unknown) => {
+    if (errorCode(error) !== SQLSTATE.UNDEFINED_TABLE) throw error;
+    const message = `Table ${row} does not exist, and its rows are what writers wait for on this engine. Run bootstrapDatabase() once.`;
+    throw new DatabaseError('TABLE_MISSING', message, { cause: error });
+  });
 }
 
 /**

@@ -1,10 +1,12 @@
 import { type RawBuilder, sql } from 'kysely';
 import { RuleReader, type StoredRule } from '../casbin/rule-row.ts';
 import type { Scope } from '../casbin/scope.ts';
+import { asClient } from '../database/own-queries.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
+import { readPortions } from './portions.ts';
 import type { RuleTable } from './rule-table.ts';
 
 /** How many rows are held at a time beside the rules that were made of those before; more are read in portions. */
@@ -31,12 +33,18 @@ export async function readLivePolicy(
   if (known.rules.length <= READ_PORTION) rules = reader.read((await query.execute(trx)).rows);
   else {
     let count = 0;
-    for await (const rows of inPortions(trx, query)) {
-      for (const rule of reader.read(rows)) rules.push(rule);
-      count += rows.length;
-      // How many rules there are is not known; at least as many as are defined, most likely.
-      report(count, Math.max(known.rules.length, count + 1));
-    }
+    const { sql: text, parameters } = query.compile(trx);
+    await readPortions(
+      asClient(trx),
+      table,
+      { text, values: [...parameters], size: READ_PORTION },
+      (rows) => {
+        for (const rule of reader.read(rows)) rules.push(rule);
+        count += rows.length;
+        // How many rules there are is not known; at least as many as are defined, most likely.
+        report(count, Math.max(known.rules.length, count + 1));
+      },
+    );
     report(count, count);
   }
   reader.requireReadable();
@@ -59,18 +67,6 @@ function selectAnyOther(table: RuleTable) {
   return sql.raw<SelectedRow>(
     `select ${table.columns('stored')} from ${table.sql} stored where ${table.ptype('stored')} = 'p' limit 1`,
   );
-}
-
-async function* inPortions(trx: AnyTransaction, query: RawBuilder<SelectedRow>) {
-  await sql`declare casbin_bootstrap_policy no scroll cursor for ${query}`.execute(trx);
-  for (;;) {
-    const { rows } = await sql<SelectedRow>`
-      fetch ${sql.lit(READ_PORTION)} from casbin_bootstrap_policy
-    `.execute(trx);
-    yield rows;
-    if (rows.length < READ_PORTION) break;
-  }
-  await sql`close casbin_bootstrap_policy`.execute(trx);
 }
 
 /** @param condition on the table as a whole: without it, no row is read */

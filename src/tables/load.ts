@@ -1,10 +1,11 @@
 import type { Assertion, Model } from 'casbin';
 import { RuleReader, type StoredRule } from '../casbin/rule-row.ts';
 import { addTo } from '../collections.ts';
-import type { ClientLike, QueryResultLike } from '../database/client.ts';
+import type { ClientLike } from '../database/client.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import type { Connection } from './adapter-connection.ts';
 import type { SelectedRow } from './live-policy.ts';
+import { readPortions } from './portions.ts';
 import { onRuleTable } from './refusals.ts';
 import type { RuleTable } from './rule-table.ts';
 
@@ -44,7 +45,8 @@ export async function loadRules(
   await onRuleTable(table.sql, [], async () => {
     const add: AddRows = (rows) => loading.add(rows);
     const isLoaded = await connection.run((client) => selectFew(client, select, add));
-    if (!isLoaded) await connection.atomically((client) => selectMany(client, select, add));
+    if (!isLoaded)
+      await connection.atomically((client) => selectMany(client, table, select, add), table.engine);
   });
   loading.finish();
 }
@@ -64,18 +66,13 @@ async function selectFew(client: ClientLike, { text, parameters }: Select, add: 
   return true;
 }
 
-/** In a transaction. At any isolation level, a cursor sees the rows of the moment in which it was declared. */
-async function selectMany(client: ClientLike, { text, parameters }: Select, add: AddRows): Promise<void> {
-  await client.query(`declare casbin_bootstrap_load no scroll cursor for ${text}`, [...parameters]);
-  // The server makes the next portion while this one is handled.
-  const fetch = () => client.query(`fetch ${PORTION} from casbin_bootstrap_load`);
-  let next: ReturnType<typeof fetch> | null = fetch();
-  while (next !== null) {
-    const { rows }: QueryResultLike = await next;
-    next = rows.length === PORTION ? fetch() : null;
-    add(rows);
-  }
-  await client.query('close casbin_bootstrap_load');
+function selectMany(
+  client: ClientLike,
+  table: RuleTable,
+  { text, parameters }: Select,
+  add: AddRows,
+): Promise<void> {
+  return readPortions(client, table, { text, values: [...parameters], size: PORTION }, add);
 }
 
 /** Rules on their way into a model, which stays as it is until all of them have been checked. */

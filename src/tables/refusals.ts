@@ -25,7 +25,7 @@ export async function onRuleTable<T>(
   try {
     return await work();
   } catch (error) {
-    throw explainFault(table, rules, error) ?? error;
+    throw error instanceof DatabaseError ? error : (explainFault(table, rules, error) ?? error);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { RowSource } from '../casbin/rule-row.ts';
+import type { Engine } from '../database/engine.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migrator/migration.ts';
@@ -35,6 +36,8 @@ export const USUAL_NAMES = ['casbin', 'casbin_rule', 'casbin_rules', 'policies']
  */
 export interface RuleTable extends RowSource {
   readonly layout: Layout;
+  /** What it is on. */
+  readonly engine: Engine;
   readonly name: string;
   /** Undefined where the connection's search_path finds it. */
   readonly schema: string | undefined;

@@ -62,6 +62,7 @@ export function bootstrap(parts: Partial<BootstrapReport> = {}): BootstrapReport
       { name: 'providers', inserted: 0, existing: 3, total: 3, durationMs: 2 },
     ],
     verification: verification(),
+    engine: { name: 'postgresql', limits: [] },
     durationMs: 85.4,
     ...parts,
   };

@@ -1,0 +1,166 @@
+import { sql } from 'kysely';
+import { hasTable } from '../database/catalog.ts';
+import { type HeldRow, LOCK_TABLE, makeLockTable, withLockRow } from '../database/lock-row.ts';
+import { asClient } from '../database/own-queries.ts';
+import type { Session } from '../database/session.ts';
+import { createStepwise } from '../database/stepwise.ts';
+import {
+  type AnyKysely,
+  type AnyTransaction,
+  inReadOnlyTransaction,
+  inWriteTransaction,
+  setSearchPath,
+} from '../database/transaction.ts';
+import { DatabaseError } from '../errors.ts';
+import { listPending, type Migrated, migrateDatabase } from '../migrator/migrate.ts';
+import { type ResolvedOptions, requireFitting, withRuleTable } from '../options/resolve.ts';
+import { bindContext, type SharedContext, shareContext } from '../seeding/run.ts';
+import type { RunnableSeeder } from '../seeding/seeder.ts';
+import { findRuleTable } from '../tables/find-rule-table.ts';
+import { watchPolicy } from './after-migration.ts';
+import { refuseForgottenPolicy } from './read-policy.ts';
+import { resolveSchemas } from './schemas.ts';
+
+/** A database whose tables are there, committed step by step. */
+export interface Prepared {
+  /** For the schema and the rule table; the seeders count what their portions have inserted. */
+  readonly options: ResolvedOptions & { readonly schema: string };
+  readonly migrated: Migrated;
+  /** To be called in the transaction of the rest, before anything else. */
+  keepLock(trx: AnyTransaction): Promise<void>;
+}
+
+/**
+ * Does what can't share a transaction with the rest, for an engine on which making a table commits: schema and tables,
+ * each statement committed by itself, and of a definition that is too large for one transaction all portions of rows.
+ * An attempt after one that failed goes on where that one ended. Then calls `finish`, which seeds and verifies in one
+ * transaction. All of it as the only bootstrap of the schema, by a row.
+ *
+ * @throws DatabaseError `DRY_RUN_IMPOSSIBLE` under `dryRun`, unless all tables are there
+ */
+export async function inSteps<T>(
+  session: Session,
+  db: AnyKysely,
+  given: ResolvedOptions,
+  tell: (options: ResolvedOptions) => void,
+  finish: (prepared: Prepared) => Promise<T>,
+): Promise<T> {
+  session.enter('the schema');
+  const schemas = await inReadOnlyTransaction(db, (trx) => resolveSchemas(trx, given));
+  const { schema } = schemas;
+  const steps = createStepwise(db, given.engine, schema);
+  const prepare = (row: HeldRow | null) => prepareTables(session, steps, { ...given, ...schemas }, row, tell);
+  if (given.dryRun) return finish({ ...(await prepare(null)), keepLock: async () => {} });
+  if (!(await hasTable(steps, schema, LOCK_TABLE))) {
+    await sql`create schema if not exists ${sql.id(schema)}`.execute(steps);
+    await makeLockTable(steps, schema);
+  }
+  session.enter('the lock of the bootstrap');
+  return withLockRow(steps, schema, given.lockTimeoutMs, async (row) => {
+    const { options, migrated } = await prepare(row);
+    const seeders = await seedPortions(session, db, options, migrated, row);
+    return finish({ options: { ...options, seeders }, migrated, keepLock: row.keep });
+  });
+}
+
+interface Located extends ResolvedOptions {
+  readonly schema: string;
+  readonly applicationSchema: string;
+}
+
+async function prepareTables(
+  session: Session,
+  steps: AnyKysely,
+  given: Located,
+  row: HeldRow | null,
+  tell: (options: ResolvedOptions) => void,
+): Promise<Pick<Prepared, 'options' | 'migrated'>> {
+  session.enter('the migrations');
+  const { schema, engine } = given;
+  const found = await findRuleTable(asClient(steps), schema, given.table, engine);
+  const options = { ...withRuleTable(given, found.table), schema };
+  tell(options);
+  requireFitting(options);
+  // It only asks, each statement in a transaction of its own.
+  const asking = steps as AnyTransaction;
+  if (!found.isMissing) await refuseForgottenPolicy(asking, options);
+  const plan = {
+    ...options,
+    applicationSchema: given.applicationSchema,
+    isRuleTableMissing: found.isMissing,
+    watch: async () => {
+      const verify = await watchPolicy(asking, found.isMissing ? null : options);
+      return async (migration: string) => {
+        await row?.extend();
+        await verify(migration);
+      };
+    },
+  };
+  const pending = await listPending(steps, plan);
+  if (row === null && pending.length > 0) throw triesTables(options, pending);
+  refuseDocument(options, pending);
+  const migrated = await migrateDatabase(steps, asking, plan);
+  const { table } = await findRuleTable(
+    asClient(steps),
+    schema,
+    { ...given.table, name: found.table.name },
+    engine,
+  );
+  return { options: { ...withRuleTable(options, table), schema }, migrated };
+}
+
+function triesTables({ engine }: ResolvedOptions, pending: readonly string[]): DatabaseError {
+  return new DatabaseError(
+    'DRY_RUN_IMPOSSIBLE',
+    `On ${engine.title}, what makes a table can't be tried and rolled back, and migrations are pending: ${pending.join(', ')}. Nothing was changed. Run it without dryRun, or try it on a copy.`,
+  );
+}
+
+function refuseDocument({ ruleTable, engine }: ResolvedOptions, pending: readonly string[]): void {
+  if (ruleTable.layout === 'columns' || !pending.includes(ruleTable.migrationName)) return;
+  throw new DatabaseError(
+    'TABLE_SHAPE',
+    `On ${engine.title}, a table of the document layout can be neither made nor completed: ${ruleTable.sql}. Nothing was changed. Give one of columns, as by table: 'casbin_rule', or bring it into shape yourself and give migrations: false.`,
+  );
+}
+
+/** Commits the rows of a large definition in portions; the seeders that are returned find them, and count them as theirs. */
+async function seedPortions(
+  session: Session,
+  db: AnyKysely,
+  options: Prepared['options'],
+  { firstRun }: Migrated,
+  row: HeldRow,
+): Promise<readonly RunnableSeeder[]> {
+  const { seeders, engine, logger, schema, dryRun, ruleTable, progress } = options;
+  const size = engine.rowsPerTransaction;
+  const total = seeders.reduce((sum, seeder) => sum + (seeder.total ?? 0), 0);
+  if (size === null || total <= size) return seeders;
+  const seed = (portion: RunnableSeeder) =>
+    inWriteTransaction(db, async (trx) => {
+      await setSearchPath(trx, schema);
+      await row.keep(trx);
+      const context: SharedContext = shareContext({ db: trx, logger, schema, firstRun, dryRun, ruleTable });
+      return portion.seed(bindContext(context, progress.start('seed', portion.total ?? 0, portion.name)));
+    });
+  const counting: RunnableSeeder[] = [];
+  for (const seeder of seeders) {
+    session.enter(`seeder "${seeder.name}"`);
+    let before = 0;
+    for (let start = 0; seeder.portion !== undefined && start < (seeder.total ?? 0); start += size) {
+      before += (await seed(seeder.portion(start, start + size))).inserted;
+    }
+    counting.push(before === 0 ? seeder : counted(seeder, before));
+  }
+  return counting;
+}
+
+function counted(seeder: RunnableSeeder, before: number): RunnableSeeder {
+  return {
+    ...seeder,
+    async seed(context) {
+      const { inserted, existing } = await seeder.seed(context);
+      return { inserted: inserted + before, existing: existing - before };
+    },
+  };
+}

@@ -1,0 +1,38 @@
+import type { ClientLike, QueryResultLike } from '../database/client.ts';
+import type { RuleTable } from './rule-table.ts';
+
+/** A query whose result is read in portions. */
+interface Portions {
+  readonly text: string;
+  readonly values: unknown[];
+  /** How many rows a portion has. */
+  readonly size: number;
+}
+
+/**
+ * Reads the rows of a query in portions, by a cursor, so that neither side holds all of them as text. To be called in a
+ * transaction; at any isolation level, a cursor sees the rows of the moment in which it was declared. On an engine
+ * without cursors, all rows are one portion.
+ */
+export async function readPortions(
+  client: ClientLike,
+  { engine }: RuleTable,
+  { text, values, size }: Portions,
+  // biome-ignore lint/suspicious/noExplicitAny: rows are as wide as SQL; each caller names the columns it asked for
+  add: (rows: any[]) => void,
+): Promise<void> {
+  if (!engine.hasCursors) {
+    const { rows } = await client.query(text, values);
+    return add(rows);
+  }
+  await client.query(`declare casbin_bootstrap_rows no scroll cursor for ${text}`, values);
+  // The server makes the next portion while this one is handled.
+  const fetch = () => client.query(`fetch ${size} from casbin_bootstrap_rows`);
+  let next: ReturnType<typeof fetch> | null = fetch();
+  while (next !== null) {
+    const { rows }: QueryResultLike = await next;
+    next = rows.length === size ? fetch() : null;
+    add(rows);
+  }
+  await client.query('close casbin_bootstrap_rows');
+}

@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+import { bootstrapDatabase, rowSeeder } from '../../src/index.ts';
+import { simulate } from './engines.fixture.ts';
+
+const RULES = Array.from({ length: 6_000 }, (_, index) => ['p', `role ${index}`, 'data', 'read']);
+const ROWS = Array.from({ length: 4_000 }, (_, code) => ({ code }));
+const MIGRATIONS = {
+  '2026_codes': {
+    async up(db: import('kysely').Kysely<unknown>) {
+      await db.schema
+        .createTable('codes')
+        .ifNotExists()
+        .addColumn('code', 'integer', (column) => column.primaryKey())
+        .execute();
+    },
+  },
+};
+const CODES = rowSeeder({ name: 'codes', table: 'codes', key: 'code', rows: ROWS });
+const GIVEN = { policy: { rules: RULES } as never, seeders: [CODES], migrations: MIGRATIONS };
+
+test('a definition that is too large for one transaction is committed in portions', async () => {
+  await using simulation = await simulate('aurora-dsql');
+  const { pool, options, database, engine } = simulation;
+
+  const report = await bootstrapDatabase(pool, { ...options, ...GIVEN });
+
+  expect(report.seeders).toMatchObject([
+    { name: 'rbac', inserted: 6_000, existing: 0, total: 6_000 },
+    { name: 'codes', inserted: 4_000, existing: 0, total: 4_000 },
+  ]);
+  expect(engine.refusals).toEqual([]);
+  const { rows } = await database.pool().query(`
+    select (select count(*)::int from casbin_rule) as rules, (select count(*)::int from codes) as codes,
+      (select array_agg(v0 order by id) = array_agg(v0 order by substr(v0, 6)::int) from casbin_rule) as ordered
+  `);
+  expect(rows).toEqual([{ rules: 6_000, codes: 4_000, ordered: true }]);
+});
+
+test('one that ended between two portions is taken up where it ended', async () => {
+  await using simulation = await simulate('aurora-dsql');
+  const { pool, options, database } = simulation;
+  await bootstrapDatabase(pool, { ...options, ...GIVEN });
+  await database.pool().query(`delete from casbin_rule where id > 2500; delete from codes`);
+
+  const report = await bootstrapDatabase(pool, { ...options, ...GIVEN });
+
+  expect(report.seeders).toMatchObject([
+    { name: 'rbac', inserted: 3_500, existing: 2_500 },
+    { name: 'codes', inserted: 4_000, existing: 0 },
+  ]);
+});
+
+test('indexes that are made in the background are waited for', async () => {
+  await using simulation = await simulate('aurora-dsql');
+  const { pool, options, database } = simulation;
+
+  await bootstrapDatabase(pool, options);
+
+  const { rows } = await database.pool().query('select count(*)::int as waited from sys.waited');
+  expect(rows).toEqual([{ waited: 3 }]);
+});
+
+test('one that fails in the background ends the bootstrap', async () => {
+  await using simulation = await simulate('aurora-dsql');
+  const { pool, options, database } = simulation;
+  await database
+    .pool()
+    .query(
+      `create or replace function sys.wait_for_job(job text) returns boolean language sql as 'select false'`,
+    );
+  await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject({
+    code: 'MIGRATION_FAILED',
+    message: expect.stringContaining('the job job-1 that makes an index failed'),
+  });
+});

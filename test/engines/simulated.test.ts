@@ -1,0 +1,281 @@
+import { describe, expect, test } from 'vitest';
+import {
+  bootstrapDatabase,
+  createAdapter,
+  createEnforcer,
+  rowSeeder,
+  type SeederContext,
+  verifyDatabase,
+} from '../../src/index.ts';
+import { COMPLETE, readAll, SIMULATED, simulate } from './engines.fixture.ts';
+
+const RBAC = { name: 'rbac', inserted: 16, existing: 0 };
+
+describe.each(SIMULATED)('on %s', (name) => {
+  test('an empty database is bootstrapped, and the report names the engine and what it can not promise', async () => {
+    await using simulation = await simulate(name);
+    const { pool, database, engine } = simulation;
+
+    const report = await bootstrapDatabase(pool);
+
+    expect(report).toMatchObject({ changed: true, engine: { name }, verification: { ok: true } });
+    expect(report.engine.limits.join(' ')).toContain('committed one by one');
+    expect(report.seeders[0]).toMatchObject(RBAC);
+    expect(await readAll(database)).toEqual(COMPLETE);
+    expect(engine.refusals.length, 'it was asked as PostgreSQL at first').toBeGreaterThan(0);
+  });
+
+  test('nothing is refused where the engine is named, and a second start finds nothing to do', async () => {
+    await using simulation = await simulate(name);
+    const { pool, options, engine, database } = simulation;
+
+    const first = await bootstrapDatabase(pool, options);
+    const started = engine.statements.length;
+    const second = await bootstrapDatabase(pool, options);
+
+    expect(engine.refusals).toEqual([]);
+    expect([first.changed, second.changed]).toEqual([true, false]);
+    expect(second.engine).toEqual(first.engine);
+    expect(engine.statements.slice(started).join('\n')).not.toMatch(/\b(insert|update|create)\b/i);
+    expect(await readAll(database)).toEqual(COMPLETE);
+  });
+
+  test('a second start finds the engine by itself too', async () => {
+    await using simulation = await simulate(name);
+    await bootstrapDatabase(simulation.pool);
+    expect(await bootstrapDatabase(simulation.pool)).toMatchObject({ changed: false, engine: { name } });
+  });
+
+  test('a schema of its own is made, and everything in it', async () => {
+    await using simulation = await simulate(name);
+    const { pool, options, database } = simulation;
+
+    await bootstrapDatabase(pool, { ...options, schema: 'Apart' });
+
+    const { rows } = await database
+      .pool()
+      .query(
+        `select table_name as name from information_schema.tables where table_schema = 'Apart' order by 1`,
+      );
+    expect(rows.map((row) => row.name)).toEqual([
+      'casbin_bootstrap_lock',
+      'casbin_bootstrap_migration',
+      'casbin_bootstrap_migration_lock',
+      'casbin_rule',
+      'providers',
+    ]);
+    const { rows: paths } = await pool.query('show search_path');
+    expect(paths[0].search_path).not.toContain('Apart');
+  });
+
+  test("the application's migrations and rows are there, made step by step", async () => {
+    await using simulation = await simulate(name);
+    const { pool, options, database, engine } = simulation;
+    const migrations = {
+      '2026_plans': {
+        async up(db: import('kysely').Kysely<unknown>) {
+          await db.schema
+            .createTable('plans')
+            .ifNotExists()
+            .addColumn('code', 'varchar(20)', (column) => column.primaryKey())
+            .addColumn('price', 'integer')
+            .execute();
+          await db.schema.createIndex('plans_price').ifNotExists().on('plans').column('price').execute();
+        },
+      },
+    };
+    const plans = rowSeeder({
+      name: 'plans',
+      table: 'plans',
+      key: 'code',
+      rows: [{ code: 'free', price: 0 }],
+    });
+
+    const report = await bootstrapDatabase(pool, { ...options, migrations, seeders: [plans] });
+
+    expect(engine.refusals).toEqual([]);
+    expect(report.migrations.map((migration) => migration.name)).toEqual(['0001_casbin_rule', '2026_plans']);
+    expect((await database.pool().query('select * from plans')).rows).toEqual([{ code: 'free', price: 0 }]);
+    const { rows } = await database.pool().query(`select to_regclass('plans_price') is not null as indexed`);
+    expect(rows).toEqual([{ indexed: true }]);
+  });
+
+  test('a migration that fails leaves what was made before it, says so, and the next run goes on', async () => {
+    await using simulation = await simulate(name);
+    const { pool, options, database } = simulation;
+    let works = false;
+    const migrations = {
+      '2026_plans': {
+        async up(db: import('kysely').Kysely<unknown>) {
+          await db.schema.createTable('plans').ifNotExists().addColumn('code', 'text').execute();
+          if (!works) throw new Error('not yet');
+        },
+      },
+    };
+
+    await expect(bootstrapDatabase(pool, { ...options, migrations })).rejects.toMatchObject({
+      code: 'MIGRATION_FAILED',
+      message: expect.stringMatching(
+        /"2026_plans" failed: not yet\. On .* each step is committed by itself: those before/,
+      ),
+    });
+    expect(await readAll(database)).toEqual({ ...COMPLETE, rules: 0, distinct: 0, providers: 0 });
+
+    works = true;
+    const report = await bootstrapDatabase(pool, { ...options, migrations });
+    expect(report.migrations.map((migration) => migration.name)).toEqual(['2026_plans']);
+    expect(await readAll(database)).toEqual(COMPLETE);
+  });
+
+  test('rules and rows that are not decided as defined are not committed', async () => {
+    await using simulation = await simulate(name);
+    const { pool, options, database } = simulation;
+    const revoking = {
+      name: 'revoking',
+      async seed({ adapter }: SeederContext) {
+        await adapter.removePolicy('g', 'g', ['admin', 'user']);
+        return { inserted: 0, existing: 0 };
+      },
+    };
+
+    await expect(bootstrapDatabase(pool, { ...options, seeders: [revoking] })).rejects.toMatchObject({
+      code: 'VERIFICATION_FAILED',
+    });
+    const { rows } = await database.pool().query('select count(*)::int as rules from casbin_rule');
+    expect(rows).toEqual([{ rules: 0 }]);
+  });
+
+  test('a conflict at the commit (40001) is tried again', async () => {
+    await using simulation = await simulate(name);
+    const { pool, options, database, engine } = simulation;
+    engine.failCommits(2);
+
+    const report = await bootstrapDatabase(pool, options);
+
+    expect(report.verification.ok).toBe(true);
+    expect(await readAll(database)).toEqual(COMPLETE);
+  });
+
+  test('conflicts without end are told, with what stays', async () => {
+    await using simulation = await simulate(name);
+    const { pool, options, database, engine } = simulation;
+    await bootstrapDatabase(pool, options);
+    await database.pool().query('delete from casbin_rule');
+    engine.failCommits(1_000);
+
+    await expect(bootstrapDatabase(pool, { ...options, lockTimeoutMs: 500 })).rejects.toMatchObject({
+      code: expect.stringMatching(/CONFLICT|LOCK_TIMEOUT/),
+    });
+    engine.failCommits(0);
+    await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: true });
+    expect(await readAll(database)).toEqual(COMPLETE);
+  });
+
+  test('a dry run needs the tables, and then changes nothing', async () => {
+    await using simulation = await simulate(name);
+    const { pool, options, database } = simulation;
+
+    await expect(bootstrapDatabase(pool, { ...options, dryRun: true })).rejects.toMatchObject({
+      code: 'DRY_RUN_IMPOSSIBLE',
+      message: expect.stringContaining('0001_casbin_rule, 0002_providers'),
+    });
+    const { rows } = await database
+      .pool()
+      .query(`select count(*)::int as tables from pg_catalog.pg_tables where schemaname = 'public'`);
+    expect(rows).toEqual([{ tables: 0 }]);
+
+    await bootstrapDatabase(pool, options);
+    await database.pool().query(`delete from casbin_rule where v0 = 'readonly'`);
+    const left = await readAll(database);
+    const tried = await bootstrapDatabase(pool, { ...options, dryRun: true });
+    expect(tried.changed).toBe(true);
+    expect(await readAll(database)).toEqual(left);
+  });
+
+  test('a table of documents is not made', async () => {
+    await using simulation = await simulate(name);
+    await expect(
+      bootstrapDatabase(simulation.pool, {
+        ...simulation.options,
+        table: { name: 'casbin', layout: 'document' },
+      }),
+    ).rejects.toMatchObject({
+      code: 'TABLE_SHAPE',
+      message: expect.stringContaining("table: 'casbin_rule'"),
+    });
+  });
+
+  test('a table of documents that is there is filled, where another tool has made it', async () => {
+    await using simulation = await simulate(name);
+    const { pool, options, database, engine } = simulation;
+    await database.pool().query(`
+      create table casbin (id serial primary key, ptype text not null, rule jsonb not null, unique (ptype, rule))
+    `);
+    const given = { ...options, migrations: false, seeders: [] } as const;
+
+    const report = await bootstrapDatabase(pool, given);
+    await createAdapter(pool, options).addPolicies('p', 'p', [
+      ['user', 'reports', 'read'],
+      ['user', 'reports', 'write'],
+    ]);
+
+    expect(report.seeders).toMatchObject([{ inserted: 16 }]);
+    expect(await bootstrapDatabase(pool, given)).toMatchObject({ changed: false });
+    expect(engine.refusals).toEqual([]);
+    const { rows } = await database.pool().query('select count(*)::int as rules from casbin');
+    expect(rows).toEqual([{ rules: 18 }]);
+  });
+
+  test('verifyDatabase, createEnforcer and createAdapter find the engine by themselves', async () => {
+    await using simulation = await simulate(name);
+    const { pool, options, database } = simulation;
+    await bootstrapDatabase(pool, options);
+
+    await expect(verifyDatabase(pool)).resolves.toMatchObject({ ok: true, checks: 56 });
+    const enforcer = await createEnforcer(pool);
+    expect(await enforcer.enforce('admin', 'accounts', 'read')).toBe(true);
+    await enforcer.addPolicy('user', 'reports', 'read');
+    await enforcer.updatePolicy(['user', 'reports', 'read'], ['user', 'reports', 'write']);
+    expect((await readAll(database)).rules).toBe(17);
+    await enforcer.savePolicy();
+    await enforcer.removePolicy('user', 'reports', 'write');
+    expect(await readAll(database)).toEqual(COMPLETE);
+  });
+
+  test('a rule that several adapters add at once is stored once', async () => {
+    await using simulation = await simulate(name);
+    const { options, database, engine } = simulation;
+    await bootstrapDatabase(simulation.pool, options);
+    const pool = database.pool({ connectionString: engine.url, max: 8 });
+    const add = async () => {
+      // Two who meet at the commit are told so, as by the engine: the caller tries again.
+      for (;;) {
+        try {
+          return await createAdapter(pool, options).addPolicy('p', 'p', ['user', 'reports', 'read']);
+        } catch (error) {
+          if (Reflect.get(Object(error), 'code') !== '40001') throw error;
+        }
+      }
+    };
+
+    await Promise.all(Array.from({ length: 8 }, add));
+
+    expect(await readAll(database)).toEqual({ ...COMPLETE, rules: 17, distinct: 17 });
+    await pool.end();
+  });
+
+  test('many rules are loaded as they were seeded', async () => {
+    await using simulation = await simulate(name);
+    const { pool, options, engine } = simulation;
+    const rules = Array.from(
+      { length: 2_100 },
+      (_, index) => ['p', `role ${index}`, 'data', 'read'] as const,
+    );
+    await bootstrapDatabase(pool, { ...options, policy: { rules } as never, seeders: [] });
+
+    const enforcer = await createEnforcer(pool, options);
+
+    expect(await enforcer.getPolicy()).toEqual(rules.map(([, ...values]) => values));
+    expect(engine.refusals).toEqual([]);
+  });
+});

@@ -50,6 +50,36 @@ test('one that ended between two portions is taken up where it ended', async () 
   ]);
 });
 
+test('a lock row that was taken between two portions ends the attempt', async () => {
+  await using simulation = await simulate('aurora-dsql');
+  const { pool, options, database } = simulation;
+  // Connected already: it has to be quicker than the commit of the portion.
+  const robber = await database.pool().connect();
+  let robbing: Promise<unknown> | undefined;
+  let counting: Promise<{ rows: unknown[] }> | undefined;
+  const logger = {
+    debug() {},
+    info({ event }: { event: string }) {
+      if (event !== 'codes_seeded') return;
+      // It waits for the portion that is being written.
+      robbing ??= robber.query(
+        `update casbin_bootstrap_lock set holder = 'me', expires = now() where name = 'bootstrap'`,
+      );
+    },
+    warn({ event }: { event: string }) {
+      if (event === 'conflict_retried')
+        counting ??= database.pool().query('select count(*)::int as codes from codes');
+    },
+  };
+
+  const report = await bootstrapDatabase(pool, { ...options, ...GIVEN, logger });
+
+  await robbing;
+  robber.release();
+  expect((await counting)?.rows, 'as the attempt ended').toEqual([{ codes: 2_500 }]);
+  expect(report.verification.ok).toBe(true);
+});
+
 test('indexes that are made in the background are waited for', async () => {
   await using simulation = await simulate('aurora-dsql');
   const { pool, options, database } = simulation;

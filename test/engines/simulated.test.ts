@@ -127,6 +127,24 @@ describe.each(SIMULATED)('on %s', (name) => {
     expect(await readAll(database)).toEqual(COMPLETE);
   });
 
+  test.for([/create table.*providers/is, /create index.*idx_providers_category/is])(
+    'a step that was answered and not done is found out (%s)',
+    async (step) => {
+      await using simulation = await simulate(name);
+      const { pool, options, database, engine } = simulation;
+      engine.lose(step);
+
+      await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject({
+        code: 'MIGRATION_FAILED',
+        message: expect.stringMatching(
+          /"0002_providers" failed: "\w*providers\w*" was made, but is not there/,
+        ),
+      });
+      await bootstrapDatabase(pool, options);
+      expect(await readAll(database)).toEqual(COMPLETE);
+    },
+  );
+
   test('rules and rows that are not decided as defined are not committed', async () => {
     await using simulation = await simulate(name);
     const { pool, options, database } = simulation;

@@ -65,6 +65,8 @@ export interface Engine extends AsyncDisposable {
   readonly refusals: string[];
   /** Has the next transactions that write fail with 40001 as they commit. */
   failCommits(count: number): void;
+  /** Has the next statement that makes something like this be answered, and not done. */
+  lose(pattern: RegExp): void;
   /** The statements that were sent, in order. */
   readonly statements: string[];
 }
@@ -90,6 +92,9 @@ export async function openEngine(url: string, name: SimulatedEngine): Promise<En
     url: through.href,
     refusals: state.refusals,
     statements: state.statements,
+    lose(pattern) {
+      state.losing = pattern;
+    },
     failCommits(count) {
       state.failing = count;
     },
@@ -106,6 +111,7 @@ class State {
   readonly refusals: string[] = [];
   readonly statements: string[] = [];
   failing = 0;
+  losing: RegExp | null = null;
 
   constructor(manner: Manner) {
     this.manner = manner;
@@ -195,6 +201,10 @@ class Conversation {
 
   #make(sql: string): readonly (readonly [sql: string, answer: Answer])[] {
     const { ddl } = this.#state.manner;
+    if (this.#state.losing?.test(sql)) {
+      this.#state.losing = null;
+      return [['select', PASS]];
+    }
     this.#hasDdl = true;
     const commitsBefore = this.#inTransaction && ddl === 'commits' && !this.#keepsTransaction;
     const isLater = /\bindex\s+async\b/i.test(sql);

@@ -32,7 +32,7 @@ export class LockRowNotGranted extends Error {
 }
 
 /** Somebody else has taken the row, as its holder had given no sign of life: another attempt waits for them. */
-export class LockRowLost extends Error {
+class LockRowLost extends Error {
   readonly code = SQLSTATE.SERIALIZATION_FAILURE;
 }
 

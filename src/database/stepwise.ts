@@ -15,7 +15,7 @@ import { OWN_QUERIES } from './own-queries.ts';
 import { type AnyKysely, inWriteTransaction, setSearchPath } from './transaction.ts';
 
 /** A step was committed, and what it should have made is not there. */
-export class StepUndone extends Error {}
+class StepUndone extends Error {}
 
 /**
  * A Kysely that commits each statement by itself, with the schema first on the search_path, for an engine on which

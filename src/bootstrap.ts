@@ -29,6 +29,7 @@ import { PACKAGE_LIST } from './migrator/migration.ts';
 import { type ResolvedOptions, requireFitting, resolveOptions, withRuleTable } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { BootstrapReport, EngineReport } from './report.ts';
+import { setChangeContext } from './running/change-context.ts';
 import { reportSeeded, runSeeders, shareContext } from './seeding/run.ts';
 import { findRuleTable } from './tables/find-rule-table.ts';
 
@@ -202,6 +203,7 @@ async function seedAndVerify(
     );
   }
 
+  if (options.engine.hasSettings) await setChangeContext(asClient(trx), { actor: 'casbin-bootstrap' });
   const context = shareContext({ db: trx, logger, schema, firstRun, dryRun, ruleTable });
   const enter = (seeder: string) => session.enter(`seeder "${seeder}"`);
   const seeders = await runSeeders(options.seeders, context, progress, enter);

@@ -1,4 +1,4 @@
-import type { RowId, VerificationFailure, VerificationReport } from './report.ts';
+import type { Explanation, RowId, VerificationFailure, VerificationReport } from './report.ts';
 
 /** What kind of failure an error is; stable, for `switch` and for logs. */
 export type BootstrapErrorCode =
@@ -86,6 +86,13 @@ export type BootstrapErrorCode =
    * copy of the database.
    */
   | 'DRY_RUN_IMPOSSIBLE'
+  /** On this engine there are no triggers that a journal could be written by. Leave out the `journal` option. */
+  | 'JOURNAL_IMPOSSIBLE'
+  /**
+   * A change would allow what must never be allowed. Change something else, or give `force` with a reason; see
+   * `violations`.
+   */
+  | 'CHANGE_REFUSED'
   /** A migration threw; its own error is the `cause`. Correct the migration. */
   | 'MIGRATION_FAILED'
   /**
@@ -269,6 +276,23 @@ export class LockTimeoutError extends BootstrapError {
 
 /** The database can't be used as it is: privileges, read-only server, a missing or foreign table, a conflict. */
 export class DatabaseError extends BootstrapError {}
+
+/** A request that must never be allowed, and would be. */
+export interface Violation extends Explanation {
+  /** Its values, in the order of the model's request definition. */
+  readonly request: readonly string[];
+}
+
+/** A change of the policy by which something would be allowed that must never be. Nothing was changed. */
+export class PolicyChangeError extends BootstrapError {
+  /** What would be allowed, and why. */
+  readonly violations: readonly Violation[];
+
+  constructor(message: string, violations: readonly Violation[]) {
+    super('CHANGE_REFUSED', message);
+    this.violations = violations;
+  }
+}
 
 /** The role lacks a privilege, or the ownership of a table. */
 export class PermissionError extends DatabaseError {

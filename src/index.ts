@@ -24,11 +24,13 @@ export {
   MigrationBrokePolicyError,
   MigrationError,
   PermissionError,
+  PolicyChangeError,
   type Problem,
   type ProblemCode,
   SeederError,
   StoredRuleError,
   VerificationError,
+  type Violation,
 } from './errors.ts';
 export type { LoggerLike } from './logger.ts';
 export type { Migration, MigrationProvider, MigrationSettings, Migrations } from './migrator/migration.ts';
@@ -70,6 +72,20 @@ export type {
   VerificationScope,
   VerificationWarning,
 } from './report.ts';
+export {
+  type ChangeOptions,
+  type ChangeReport,
+  changePolicy,
+  type PolicyChanges,
+  type RoleAssignment,
+} from './running/change-policy.ts';
+export {
+  type JournalEntry,
+  type JournalFilter,
+  type JournalPruning,
+  pruneJournal,
+  readJournal,
+} from './running/journal.ts';
 export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';
 export type { Seeder, SeederContext, SeederResult } from './seeding/seeder.ts';
 export { type AdapterOptions, type CasbinAdapter, createAdapter } from './tables/adapter.ts';

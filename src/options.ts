@@ -90,6 +90,11 @@ export interface BootstrapOptions extends EnforcerOptions {
    * `false`: another tool has run all of them, this package's too. Default: none of its own.
    */
   readonly migrations?: Migrations | MigrationProvider | MigrationSettings | false;
+  /**
+   * Record every change of the rule table, whoever makes it, in the table `casbin_bootstrap_journal`: by triggers, which
+   * are made once and stay when the option is left out later. Default: false.
+   */
+  readonly journal?: boolean;
   /** `false` verifies nothing. Default: `{}`. */
   readonly verify?: VerifyOptions | false;
   /** How long to wait for any lock, in milliseconds; 0 waits without end. Default: 30 000. */

@@ -21,6 +21,7 @@ import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { createProgressReporter, type ProgressReporter } from '../progress.ts';
 import type { Coverage, VerificationWarning } from '../report.ts';
+import { journalMigrations } from '../running/journal-migrations.ts';
 import { policySeeder } from '../seeding/policy-seeder.ts';
 import { checkSeeders, type RunnableSeeder } from '../seeding/seeder.ts';
 import { expectTable, type TableChoice, toTableChoice } from '../tables/find-rule-table.ts';
@@ -56,6 +57,8 @@ export interface ResolvedOptions {
   /** What the server is; as long as nobody has said or asked, PostgreSQL. */
   readonly engine: Engine;
   readonly isEngineKnown: boolean;
+  /** Whether changes of the rule table are recorded. */
+  readonly journal: boolean;
   readonly schema: string | undefined;
   /** Which rule table is meant, as far as it is said. */
   readonly table: TableChoice;
@@ -119,7 +122,7 @@ export async function completeOptions(
   const engine = sound.engine === undefined ? POSTGRESQL : engineNamed(sound.engine);
   const ruleTable = expectTable(toTableChoice(sound.table), sound.schema, engine);
   const seeders: RunnableSeeder[] = [
-    policySeeder(ruleTable, defined.rules),
+    policySeeder(ruleTable, defined.rules, policyMigrations(ruleTable, sound.journal)),
     ...(sound.seeders ?? [providerSeeder()]),
   ];
   const { migrations, list, problems: migrationProblems } = await resolveMigrations(sound);
@@ -165,6 +168,7 @@ export async function completeOptions(
     applicationList: list,
     verify: options.verify === false ? null : (options.verify ?? {}),
     engine,
+    journal: options.journal ?? false,
     isEngineKnown: options.engine !== undefined,
     schema: options.schema,
     table: toTableChoice(options.table),
@@ -197,7 +201,9 @@ export function onEngine(options: ResolvedOptions, engine: Engine): ResolvedOpti
 /** The same options for the rule table that was found. */
 export function withRuleTable(options: ResolvedOptions, ruleTable: RuleTable): ResolvedOptions {
   const seeders = options.seeders.map((seeder) =>
-    seeder.isPolicy ? policySeeder(ruleTable, options.defined.rules) : seeder,
+    seeder.isPolicy
+      ? policySeeder(ruleTable, options.defined.rules, policyMigrations(ruleTable, options.journal))
+      : seeder,
   );
   const packageMigrations = options.packageMigrations === null ? null : migrationsOf(seeders);
   return { ...options, ruleTable, seeders, packageMigrations };
@@ -212,6 +218,11 @@ export function requireFitting({ ruleTable, defined: { rules } }: ResolvedOption
   const unfit = ruleTable.findUnfit(rules);
   const problems = [...unfit, ...findDistorted(rules, (rule) => ruleTable.stockLines(rule))];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
+}
+
+/** What makes the rule table, and records its changes. */
+function policyMigrations(table: RuleTable, records = false): Migrations {
+  return records ? { ...table.migrations, ...journalMigrations(table) } : table.migrations;
 }
 
 /** By entries: an assignment of the name `__proto__` would leave that migration out. */

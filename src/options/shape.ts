@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { JOURNAL } from '../../migrations/0003_journal.ts';
 import { ENGINE_NAMES } from '../database/engine.ts';
 import { LOCK_TABLE } from '../database/lock-row.ts';
 import type { Problem } from '../errors.ts';
@@ -52,7 +53,7 @@ const provider = v.looseObject(
 );
 
 /** What is recorded there must be recorded nowhere else. */
-const ownTables = [PACKAGE_LIST.tableName, PACKAGE_LIST.lockTableName, LOCK_TABLE];
+const ownTables = [PACKAGE_LIST.tableName, PACKAGE_LIST.lockTableName, LOCK_TABLE, JOURNAL];
 
 const migrationSettings = v.pipe(
   fields(
@@ -125,7 +126,7 @@ function optionalBy(choose: (input: unknown) => v.GenericSchema) {
 }
 
 /** The options of an enforcer. */
-const enforcerEntries = {
+export const enforcerEntries = {
   model: v.optional(model),
   configureEnforcer: v.optional(callable),
   schema: v.optional(schema),
@@ -141,14 +142,17 @@ const misplacedVerifyEntries = v.entriesFromList(
   v.optional(v.custom(() => false, 'belongs in verify here, as in verify: { strict: true }')),
 );
 
+/** The definition, or the path of one. */
+export const policyEntry = optionalBy((input) => {
+  if (input === null) return v.any();
+  return typeof input === 'string' ? name : definitionShape;
+});
+
 /** The options of a bootstrap. */
 export const bootstrapEntries = {
   ...enforcerEntries,
   ...misplacedVerifyEntries,
-  policy: optionalBy((input) => {
-    if (input === null) return v.any();
-    return typeof input === 'string' ? name : definitionShape;
-  }),
+  policy: policyEntry,
   seeders: v.optional(v.array(seeder, 'must be a list of seeders')),
   migrations: optionalBy((input) => {
     if (input === false) return v.any();
@@ -160,6 +164,7 @@ export const bootstrapEntries = {
       ? v.any()
       : fields(verifyEntries, 'must be false, or an object with strict, full and stockLoadable'),
   ),
+  journal: flag,
   lockTimeoutMs: v.optional(milliseconds),
   connectTimeoutMs: v.optional(milliseconds),
   statementTimeoutMs: v.optional(milliseconds),
@@ -184,7 +189,10 @@ export const bootstrapEntries = {
 
 /** Every option that any function takes, as one object may serve them all. */
 const known = Object.fromEntries(
-  [...Object.keys(bootstrapEntries), 'concurrency', 'target'].map((name) => [name, v.optional(v.any())]),
+  [...Object.keys(bootstrapEntries), 'concurrency', 'target', 'actor', 'reason', 'force'].map((name) => [
+    name,
+    v.optional(v.any()),
+  ]),
 );
 
 /** The options of one function: its own are checked, those of the others are accepted as they are. */
@@ -211,6 +219,40 @@ export function checkVerifyShape(input: unknown): Problem[] {
 /** The same for the options of an enforcer. */
 export function checkEnforcerShape(input: unknown): Problem[] {
   return v.safeParse(enforcerOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
+}
+
+const moment = v.pipe(
+  v.date('must be a Date'),
+  v.check((given) => !Number.isNaN(given.getTime()), 'must be a valid Date'),
+);
+const journalFilter = fields(
+  {
+    schema: v.optional(schema),
+    table: v.optional(identifierName),
+    since: v.optional(moment),
+    until: v.optional(moment),
+    actor: v.optional(name),
+    value: v.optional(name),
+    limit: v.optional(
+      v.pipe(
+        v.number('must be a number'),
+        v.integer('must be a whole number'),
+        v.minValue(1, 'must be 1 at least'),
+      ),
+    ),
+  },
+  'must be an object',
+);
+const pruning = fields({ olderThan: moment, schema: v.optional(schema) }, 'must be an object with olderThan');
+
+/** Everything about the shape of a filter of the journal that is wrong. */
+export function checkJournalFilter(input: unknown): Problem[] {
+  return v.safeParse(journalFilter, input).issues?.map((issue) => describeIssue(issue, 'filter')) ?? [];
+}
+
+/** The same for what to remove of a journal. */
+export function checkPruning(input: unknown): Problem[] {
+  return v.safeParse(pruning, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
 }
 
 /** The same for what a MigrationProvider gives. */

@@ -1,16 +1,21 @@
 import { asClient } from '../database/own-queries.ts';
+import type { Migrations } from '../migrator/migration.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
 import { seedRules } from '../tables/insert.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import type { RunnableSeeder } from './seeder.ts';
 
 /** The seeder of the policy itself. */
-export function policySeeder(table: RuleTable, rules: readonly Rule[]): RunnableSeeder {
+export function policySeeder(
+  table: RuleTable,
+  rules: readonly Rule[],
+  migrations: Migrations = table.migrations,
+): RunnableSeeder {
   return {
     name: 'rbac',
     table: table.name,
     isPolicy: true,
-    migrations: table.migrations,
+    migrations,
     total: rules.length,
     portion: (start, end) => policySeeder(table, rules.slice(start, end)),
     async seed({ db, logger, firstRun, dryRun, progress }) {

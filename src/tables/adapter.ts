@@ -3,7 +3,7 @@ import type { BatchAdapter, FilteredAdapter, Model, UpdatableAdapter } from 'cas
 import type { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import type { PostgresAdapaterOptions } from 'casbin-pg-adapter/lib/model.js';
 import { type ClientLike, checkSource, type PoolLike } from '../database/client.ts';
-import { detectEngine, type Engine, engineNamed } from '../database/engine.ts';
+import { type Engine, engineNamed } from '../database/engine.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import type { EngineName } from '../report.ts';
 import { type Connection, connectionOf } from './adapter-connection.ts';
@@ -92,8 +92,8 @@ function tableFinder(
   let known: RuleTable | undefined = isSaidInFull && expected.isKnownUnseen ? expected : undefined;
   return async () => {
     if (known !== undefined) return known;
-    const { table, isMissing } = await connection.run(async (client) =>
-      findRuleTable(client, schema, choice, engine ?? (await detectEngine(client))),
+    const { table, isMissing } = await connection.run((client) =>
+      findRuleTable(client, schema, choice, engine),
     );
     if (!isMissing) known = table;
     return table;

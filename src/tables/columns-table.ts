@@ -169,6 +169,10 @@ export class ColumnsTable implements RuleTable {
     return column === undefined ? 'null' : `${row}.${column.name}`;
   }
 
+  valuesAsJson(row: string): string {
+    return `to_jsonb(array[${this.#values.map(({ name }) => `${row}.${name}`).join(', ')}]::text[])`;
+  }
+
   give(rules: readonly Rule[]): GivenRules {
     const names = this.#values.map(({ name }) => name);
     const isFilled = rules.every(({ values }) => values[0] !== '');

@@ -70,6 +70,10 @@ export class DocumentTable implements RuleTable {
     return `${row}.rule ->> ${position}`;
   }
 
+  valuesAsJson(row: string): string {
+    return `${row}.rule`;
+  }
+
   give(rules: readonly Rule[]): GivenRules {
     return {
       arrays: [rules.map(({ ptype }) => ptype), rules.map(({ values }) => JSON.stringify(values))],

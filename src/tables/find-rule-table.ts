@@ -1,5 +1,5 @@
 import type { ClientLike } from '../database/client.ts';
-import { type Engine, POSTGRESQL } from '../database/engine.ts';
+import { ENGINE_EXPRESSION, type Engine, engineOf, POSTGRESQL } from '../database/engine.ts';
 import { DatabaseError, type Problem } from '../errors.ts';
 import { ColumnsTable, futureColumnsTable, type TableIndex, type ValueColumn } from './columns-table.ts';
 import { DocumentTable } from './document-table.ts';
@@ -32,6 +32,7 @@ export interface FoundTable {
  * Finds the rule table: the one that is named, else the one that is there under one of the usual names.
  *
  * @param schema where to look; by default, wherever the connection's search_path finds it
+ * @param given what the server is; by default, what it says with the shapes of its tables
  * @throws DatabaseError `TABLE_SHAPE` for a named table that is none for rules, `RULE_TABLE_AMBIGUOUS` where two could
  *   be meant
  */
@@ -39,10 +40,10 @@ export async function findRuleTable(
   client: ClientLike,
   schema: string | undefined,
   choice: TableChoice,
-  engine: Engine = POSTGRESQL,
+  given?: Engine,
 ): Promise<FoundTable> {
   const names = choice.name === undefined ? USUAL_NAMES : [choice.name];
-  const shapes = await readShapes(client, names, schema);
+  const { shapes, engine } = await readShapes(client, names, schema, given);
   if (choice.name !== undefined) return findNamed(shapes[0], schema, choice, engine);
   const recognised = shapes.flatMap((shape) => {
     const table = recognise(shape, choice, engine);
@@ -136,18 +137,20 @@ interface Shape {
   readonly indexes: readonly TableIndex[];
 }
 
-/** The shapes of what has one of the names, in the order of these. */
+/** The shapes of what has one of the names, in the order of these, and what they are on. */
 async function readShapes(
   client: ClientLike,
   names: readonly string[],
   schema: string | undefined,
-): Promise<Shape[]> {
+  engine: Engine | undefined,
+): Promise<{ shapes: Shape[]; engine: Engine }> {
   const { rows } = await client.query(
     `select
        n.nspname::text as schema,
        c.relname::text as name,
        format('%I.%I', n.nspname, c.relname) as sql,
        has_table_privilege(c.oid, 'select') as "isReadable",
+       ${engine === undefined ? ENGINE_EXPRESSION : "''"} as engine,
        (
          select coalesce(json_agg(json_build_object(
            -- Under quote_all_identifiers, types come quoted.
@@ -179,7 +182,7 @@ async function readShapes(
      order by array_position($1::text[], c.relname::text)`,
     [names, schema ?? null],
   );
-  return rows.map((row): Shape => {
+  const shapes = rows.map((row): Shape => {
     const columns: (Shape['columns'][number] & { number: number })[] = row.columns;
     const nameOf = new Map(columns.map(({ number, name }) => [number, name]));
     const indexes = row.indexes.map(({ unique, numbers, length }: CatalogIndex): TableIndex => {
@@ -187,6 +190,7 @@ async function readShapes(
     });
     return { ...row, columns: columns.toSorted((one, other) => one.number - other.number), indexes };
   });
+  return { shapes, engine: engine ?? engineOf(rows[0]?.engine ?? '') };
 }
 
 /** Access methods whose indexes serve for equality: the numbers of pg_am.dat, the same in every database. */

@@ -64,6 +64,9 @@ export interface RuleTable extends RowSource {
   /** The value at a position; null, or `''`, where a rule has none. */
   value(row: string, position: number): string;
 
+  /** The values as a jsonb array of texts; where a rule has none any more, null or `''`. */
+  valuesAsJson(row: string): string;
+
   /** Rules as a relation `given`; see {@link givenRules}. */
   give(rules: readonly Rule[]): GivenRules;
   /** Rules as a relation `given` too, for statements that are shown. */

@@ -31,11 +31,12 @@ export class Expectations {
   /** How many there are. */
   readonly size: number;
   readonly #derived: DecidedMatrix;
-  readonly #listed: readonly Expectation[];
+  /** Those that the definition lists itself: `allow`, `deny`, `never` and `samples`. */
+  readonly listed: readonly Expectation[];
 
   constructor(derived: DecidedMatrix, listed: readonly Expectation[]) {
     this.#derived = derived;
-    this.#listed = listed;
+    this.listed = listed;
     this.size = derived.matrix.size - derived.excluded.size + listed.length;
   }
 
@@ -57,9 +58,9 @@ export class Expectations {
   /** How many requests must be allowed. */
   countAllowed(): number {
     const { decided, decisions } = this.#derived;
-    const listed = this.#listed.filter(({ expected }) => expected === 'allow').length;
+    const listed = this.listed.filter(({ expected }) => expected === 'allow').length;
     const derived = decisions.filter((decision) => decision === 'allow').length;
-    return listed + derived + this.countUnmatched(this.size - this.#listed.length - decided.length);
+    return listed + derived + this.countUnmatched(this.size - this.listed.length - decided.length);
   }
 
   /** How many of so many requests that no rule can match are allowed: all of them, or none. */
@@ -70,7 +71,7 @@ export class Expectations {
   /** The distinct values that the requests have at a position. */
   valuesAt(position: number): Set<string> {
     const values = this.#derived.matrix.valuesAt(position);
-    for (const { request } of this.#listed) values.add(request[position] ?? '');
+    for (const { request } of this.listed) values.add(request[position] ?? '');
     return values;
   }
 
@@ -82,7 +83,7 @@ export class Expectations {
       if (excluded.has(number)) continue;
       yield [number, { kind: 'derived', request: matrix.requestAt(number), expected }];
     }
-    for (const [index, expectation] of this.#listed.entries()) yield [matrix.size + index, expectation];
+    for (const [index, expectation] of this.listed.entries()) yield [matrix.size + index, expectation];
   }
 }
 

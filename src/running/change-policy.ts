@@ -1,0 +1,205 @@
+import { ruleLengthsOf } from '../casbin/model.ts';
+import { type ClientLike, checkSource } from '../database/client.ts';
+import { detectEngine } from '../database/engine.ts';
+import { InvalidOptionsError, type Problem } from '../errors.ts';
+import { checkChangeShape } from '../options/change-shape.ts';
+import { completeOptions, onEngine, type ResolvedOptions, withRuleTable } from '../options/resolve.ts';
+import type { EnforcerOptions } from '../options.ts';
+import { findMisfits } from '../policy/check.ts';
+import type { PolicyDefinition, PolicyRequest } from '../policy/definition.ts';
+import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
+import { type Connection, connectionOf } from '../tables/adapter-connection.ts';
+import { removeRules } from '../tables/change.ts';
+import { findRuleTable } from '../tables/find-rule-table.ts';
+import { insertRules, lockRules } from '../tables/insert.ts';
+import { givenRules, type RuleTable } from '../tables/rule-table.ts';
+import { readChangeContext, setChangeContext } from './change-context.ts';
+import { guardPromises } from './guard-promises.ts';
+import { findUnknownRoles } from './known-roles.ts';
+
+/** Changes of a policy; together, or none of them. */
+export interface PolicyChanges<
+  Role extends string = string,
+  Resource extends string = string,
+  Action extends string = string,
+> {
+  /** Rules of `p` to add: `['clerk', 'invoices', 'write']`. Those that are stored already stay. */
+  readonly grant?: readonly PolicyRequest<Role, Resource, Action>[];
+  /** Rules of `p` to remove. */
+  readonly revoke?: readonly PolicyRequest<Role, Resource, Action>[];
+  /** Who gets which role, in a domain where the model has some: `['carol', 'clerk']`. */
+  readonly assign?: readonly RoleAssignment<Role>[];
+  /** Who loses which role. */
+  readonly unassign?: readonly RoleAssignment<Role>[];
+}
+
+/** A user, a role, and a domain where the model has some. */
+export type RoleAssignment<Role extends string = string> = readonly [
+  user: string,
+  role: Role,
+  domain?: string,
+];
+
+/** Who changes a policy, why, and which one. */
+export interface ChangeOptions<
+  Role extends string = string,
+  Resource extends string = string,
+  Action extends string = string,
+> extends EnforcerOptions {
+  /** Who makes the change, in the application's own words; the journal has it. */
+  readonly actor: string;
+  /** Why; the journal has it. */
+  readonly reason?: string;
+  /**
+   * The definition that the database was bootstrapped with: its roles are known, and what must `never` be allowed is
+   * refused. Default: none.
+   */
+  readonly policy?: PolicyDefinition<Role, Resource, Action> | string;
+  /** Make a change that violates a `never` all the same. It needs a reason, which is recorded as `forced: …`. */
+  readonly force?: boolean;
+}
+
+/** What was changed, ptype first; what was so already is left out. */
+export interface ChangeReport {
+  readonly added: readonly (readonly string[])[];
+  readonly removed: readonly (readonly string[])[];
+}
+
+/**
+ * Changes the policy on the caller's client, in the transaction that is open there: it is rolled back with that one, and
+ * others see it after its commit. Without an open transaction it makes one of its own. When it throws, the transaction
+ * stays usable, and nothing was changed.
+ *
+ * @throws InvalidOptionsError for a change that does not fit the model or the table, or names a role that nobody knows
+ * @throws PolicyChangeError `CHANGE_REFUSED` for one by which something is allowed that must never be
+ * @throws DatabaseError as the adapter
+ */
+export async function changePolicy<
+  Role extends string = string,
+  Resource extends string = string,
+  Action extends string = string,
+>(
+  client: ClientLike,
+  changes: PolicyChanges<NoInfer<Role>, NoInfer<Resource>, NoInfer<Action>>,
+  options: ChangeOptions<Role, Resource, Action>,
+): Promise<ChangeReport> {
+  const misshapen = [...checkClient(client), ...checkChangeShape(changes, options)];
+  if (misshapen.length > 0) throw new InvalidOptionsError(misshapen);
+  const { actor, reason, force = false, ...rest } = options;
+  const resolved = await completeOptions({ ...rest, policy: rest.policy ?? null, seeders: [] }, []);
+  const { grant, revoke, assign, unassign } = changes;
+  const added = [...toRules('p', 'grant', grant), ...toRules('g', 'assign', assign)];
+  const removed = [...toRules('p', 'revoke', revoke), ...toRules('g', 'unassign', unassign)];
+  requireSound(resolved, [...added, ...removed]);
+  const given = onEngine(
+    resolved,
+    options.engine === undefined ? await detectEngine(client) : resolved.engine,
+  );
+  const connection = connectionOf(client);
+  return connection.atomically(async (inside) => {
+    const { table } = await findRuleTable(inside, given.schema, given.table, given.engine);
+    const located = withRuleTable(given, table);
+    requireRoom(table, added);
+    await requireKnownRoles(inside, located, added);
+    const before = await readChangeContext(inside);
+    await setChangeContext(inside, { actor, reason: force && reason ? `forced: ${reason}` : reason });
+    const change = () => apply(inside, table, added, removed);
+    const report = force ? await change() : await guardPromises(inside, located, change);
+    // What the application's own statements change afterwards is not this change.
+    await setChangeContext(inside, before);
+    return report;
+  }, given.engine);
+}
+
+function checkClient(client: unknown): Problem[] {
+  const problems = checkSource(client);
+  const isPool = problems.length === 0 && typeof Object(client).query !== 'function';
+  const isPgPool = 'totalCount' in Object(client);
+  if (!isPool && !isPgPool) return problems;
+  const message =
+    'must be a client, in whose transaction the change is made, not a pool. Give what pool.connect() gives.';
+  return [{ code: 'OPTION_INVALID', at: 'client', message }];
+}
+
+interface PlacedRule extends Rule {
+  readonly at: string;
+}
+
+function toRules(
+  ptype: 'p' | 'g',
+  name: keyof PolicyChanges,
+  given: readonly (readonly (string | undefined)[])[] = [],
+): PlacedRule[] {
+  return given.map((rule, index) => ({
+    ptype,
+    values: rule.flatMap((value) => value ?? []),
+    at: `${name}[${index}]`,
+  }));
+}
+
+/** Refuses what the model has no place for, and what is to be added and removed at once. */
+function requireSound({ model }: ResolvedOptions, rules: readonly PlacedRule[]): void {
+  const problems = findMisfits(rules, ruleLengthsOf(model));
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+  const seen = new Map<string, PlacedRule>();
+  for (const rule of rules) {
+    const other = seen.get(ruleKey(rule));
+    if (other === undefined) seen.set(ruleKey(rule), rule);
+    else {
+      const message = `rule "${formatRule(rule)}" is at ${other.at} too. Give it once, to be added or to be removed.`;
+      problems.push({ code: 'RULE_DUPLICATE', at: rule.at, message });
+    }
+  }
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+}
+
+function requireRoom(table: RuleTable, rules: readonly PlacedRule[]): void {
+  const problems = table.findUnfit(rules);
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+}
+
+async function requireKnownRoles(
+  client: ClientLike,
+  options: ResolvedOptions,
+  rules: readonly PlacedRule[],
+): Promise<void> {
+  const problems = await findUnknownRoles(client, options, rules);
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+}
+
+/** Adds and removes, and tells which of it was not so before. Others who write the same rules wait meanwhile. */
+async function apply(
+  client: ClientLike,
+  table: RuleTable,
+  added: readonly Rule[],
+  removed: readonly Rule[],
+): Promise<ChangeReport> {
+  const inside: Connection = { run: (work) => work(client), atomically: (work) => work(client) };
+  await lockRules(client, table, [...added, ...removed]);
+  const [present, leaving] = [
+    await findStored(client, table, added),
+    await findStored(client, table, removed),
+  ];
+  if (removed.length > 0) await removeRules(client, table, removed);
+  if (added.length > 0) await insertRules(inside, table, added);
+  const toArray = ({ ptype, values }: Rule) => [ptype, ...values];
+  return {
+    added: added.filter((rule) => !present.has(rule)).map(toArray),
+    removed: removed.filter((rule) => leaving.has(rule)).map(toArray),
+  };
+}
+
+async function findStored(
+  client: ClientLike,
+  table: RuleTable,
+  rules: readonly Rule[],
+): Promise<ReadonlySet<Rule>> {
+  if (rules.length === 0) return new Set();
+  const given = table.give(rules);
+  const { rows } = await client.query(
+    `select given.n::int as n from ${givenRules(given)}
+     where exists (select from ${table.sql} stored where ${given.isSame('stored')})`,
+    [...given.arrays],
+  );
+  return new Set(rows.flatMap(({ n }) => rules[Number(n) - 1] ?? []));
+}

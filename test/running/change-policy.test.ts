@@ -1,0 +1,221 @@
+import type pg from 'pg';
+import { describe, expect, expectTypeOf, test } from 'vitest';
+import {
+  bootstrapDatabase,
+  changePolicy,
+  createEnforcer,
+  definePolicy,
+  type PolicyChanges,
+  readJournal,
+} from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { LAYOUTS } from '../tables/layouts.fixture.ts';
+
+const policy = definePolicy({
+  roles: {
+    clerk: { permissions: { invoices: ['read'] } },
+    accountant: { inherits: ['clerk'], permissions: { invoices: ['write', 'delete'] } },
+  },
+  never: [['clerk', 'invoices', 'delete']],
+});
+
+const BY = { actor: 'root', reason: 'ticket 7' } as const;
+
+describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
+  async function open() {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const given = { ...layout.options, policy };
+    await bootstrapDatabase(pool, { ...given, seeders: [], journal: true });
+    const client = await pool.connect();
+    const stored = async (on: pg.Pool | pg.ClientBase = client) => {
+      const { rows } = await on.query(`select ${layout.first} as first from ${layout.table} order by id`);
+      return rows.map(({ first }) => first);
+    };
+    return {
+      pool,
+      client,
+      options: { ...given, ...BY },
+      stored,
+      [Symbol.asyncDispose]: async () => client.release(),
+    };
+  }
+
+  test('adds and removes rules, and tells which of them were not so before', async () => {
+    await using opened = await open();
+    const { pool, client, options } = opened;
+    const changes = {
+      grant: [
+        ['accountant', 'invoices', 'read'],
+        ['clerk', 'invoices', 'read'],
+      ],
+      revoke: [['accountant', 'invoices', 'write']],
+      assign: [['carol', 'clerk']],
+      unassign: [['dave', 'clerk']],
+    } as const;
+
+    const report = await changePolicy(client, changes, options);
+
+    expect(report).toEqual({
+      added: [
+        ['p', 'accountant', 'invoices', 'read'],
+        ['g', 'carol', 'clerk'],
+      ],
+      removed: [['p', 'accountant', 'invoices', 'write']],
+    });
+    const enforcer = await createEnforcer(pool, options);
+    expect(await enforcer.enforce('carol', 'invoices', 'read')).toBe(true);
+    expect(await enforcer.enforce('accountant', 'invoices', 'write')).toBe(false);
+    expect(await changePolicy(client, changes, options)).toEqual({ added: [], removed: [] });
+  });
+
+  test("is rolled back with the caller's transaction, and seen by others after its commit", async () => {
+    await using opened = await open();
+    const { pool, client, options, stored } = opened;
+    const before = await stored();
+
+    await client.query('begin');
+    await changePolicy(client, { assign: [['carol', 'clerk']] }, options);
+    expect(await stored(pool)).toEqual(before);
+    await client.query('rollback');
+    expect(await stored()).toEqual(before);
+
+    await client.query('begin');
+    await changePolicy(client, { assign: [['carol', 'clerk']] }, options);
+    await client.query('commit');
+    expect(await stored(pool)).toEqual([...before, 'carol']);
+  });
+
+  test('is in the journal with its actor and its reason, and what comes after it in the transaction is not', async () => {
+    await using opened = await open();
+    const { pool, client, options } = opened;
+    await client.query('begin');
+    await changePolicy(client, { assign: [['carol', 'clerk']] }, options);
+    await layout.insert(client, ['g', 'dave', 'clerk']);
+    await client.query('commit');
+
+    const entries = await readJournal(pool, { value: 'clerk' });
+    expect(entries.slice(-2)).toMatchObject([
+      { operation: 'added', values: ['carol', 'clerk'], actor: 'root', reason: 'ticket 7' },
+      { operation: 'added', values: ['dave', 'clerk'], actor: null, reason: null },
+    ]);
+  });
+
+  test('refuses what must never be allowed, says why, and leaves the transaction usable', async () => {
+    await using opened = await open();
+    const { pool, client, options, stored } = opened;
+    const before = await stored();
+    await client.query('begin');
+
+    const refused = changePolicy(
+      client,
+      { grant: [['clerk', 'invoices', 'delete']], assign: [['carol', 'clerk']] },
+      options,
+    );
+
+    await expect(refused).rejects.toMatchObject({
+      code: 'CHANGE_REFUSED',
+      message: expect.stringContaining('"clerk, invoices, delete" would be by "p, clerk, invoices, delete"'),
+      violations: [{ request: ['clerk', 'invoices', 'delete'], rule: ['p', 'clerk', 'invoices', 'delete'] }],
+    });
+    expect(await stored()).toEqual(before);
+    await changePolicy(client, { assign: [['carol', 'clerk']] }, options);
+    await client.query('commit');
+    expect((await readJournal(pool, { value: 'carol' })).map(({ actor }) => actor)).toEqual(['root']);
+  });
+
+  test('refuses it by a role as well', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    await layout.insert(client, ['p', 'manager', 'invoices', 'delete']);
+    await expect(
+      changePolicy(client, { assign: [['clerk', 'manager' as never]] }, options),
+    ).rejects.toMatchObject({ violations: [{ rolePath: ['clerk', 'manager'] }] });
+  });
+
+  test('does it by force, and the journal says so', async () => {
+    await using opened = await open();
+    const { pool, client, options } = opened;
+    const grant = [['clerk', 'invoices', 'delete']] as const;
+    await changePolicy(client, { grant }, { ...options, force: true });
+    const [entry] = await readJournal(pool, { limit: 1 });
+    expect(entry).toMatchObject({ values: ['clerk', 'invoices', 'delete'], reason: 'forced: ticket 7' });
+    // What is so already is not the fault of another change.
+    await changePolicy(client, { assign: [['carol', 'clerk']] }, options);
+  });
+
+  test('by two who make the same change at once is made once', async () => {
+    await using opened = await open();
+    const { pool, options, stored } = opened;
+    const reports = await Promise.all(
+      Array.from({ length: 6 }, async () => {
+        const client = await pool.connect();
+        try {
+          return await changePolicy(client, { assign: [['carol', 'clerk']] }, options);
+        } finally {
+          client.release();
+        }
+      }),
+    );
+    expect(reports.flatMap(({ added }) => added)).toEqual([['g', 'carol', 'clerk']]);
+    expect((await stored()).filter((first) => first === 'carol')).toHaveLength(1);
+  });
+
+  test('names a role that nobody knows, and the nearest', async () => {
+    await using opened = await open();
+    const { client, options, stored } = opened;
+    const before = await stored();
+    const assign = [
+      ['carol', 'clrek'],
+      ['dave', 'zzzzzzzz'],
+    ] as never;
+    await expect(changePolicy(client, { assign }, options)).rejects.toMatchObject({
+      problems: [
+        {
+          code: 'ROLE_UNDEFINED',
+          at: 'assign[0]',
+          message: expect.stringContaining('Did you mean "clerk"?'),
+        },
+        { code: 'ROLE_UNDEFINED', at: 'assign[1]', message: expect.not.stringContaining('mean') },
+      ],
+    });
+    expect(await stored()).toEqual(before);
+    await layout.insert(client, ['p', 'auditor', 'invoices', 'read']);
+    await changePolicy(client, { assign: [['carol', 'auditor' as never]] }, options);
+  });
+});
+
+test('everything that is wrong is told at once', async () => {
+  const pool = (await createDatabase()).pool();
+  const client = await pool.connect();
+  const refused = (changes: object, options: object) => changePolicy(client, changes, options as never);
+  await expect(refused({ grant: ['a'], give: [] }, { force: true, policcy: 1 })).rejects.toMatchObject({
+    problems: expect.arrayContaining(
+      ['grant[0]', 'give', 'actor', 'policcy'].map((at) => expect.objectContaining({ at })),
+    ),
+  });
+  await expect(refused({}, { actor: 'root', force: true })).rejects.toThrow('reason beside force');
+  await expect(refused({ grant: [['a', 'b']], assign: [['a', 'b', 'c']] }, BY)).rejects.toMatchObject({
+    problems: [
+      { code: 'RULE_WRONG_LENGTH', at: 'grant[0]' },
+      { code: 'RULE_WRONG_LENGTH', at: 'assign[0]' },
+    ],
+  });
+  await expect(refused({ assign: [['a', 'b']], unassign: [['a', 'b']] }, BY)).rejects.toMatchObject({
+    problems: [{ code: 'RULE_DUPLICATE', at: 'unassign[0]', message: expect.stringContaining('assign[0]') }],
+  });
+  await expect(changePolicy(pool as never, {}, BY)).rejects.toMatchObject({
+    problems: [{ at: 'client', message: expect.stringContaining('not a pool') }],
+  });
+  client.release();
+});
+
+test('the names of a definition are types', () => {
+  type Changes = PolicyChanges<'clerk' | 'accountant', 'invoices', 'read' | 'write'>;
+  expectTypeOf<readonly ['carol', 'clerk']>().toExtend<NonNullable<Changes['assign']>[number]>();
+  expectTypeOf<readonly ['carol', 'clrek']>().not.toExtend<NonNullable<Changes['assign']>[number]>();
+  const misspelt = (client: pg.Client) =>
+    // @ts-expect-error: there is no such role
+    changePolicy(client, { assign: [['carol', 'clrek']] }, { policy, actor: 'root' });
+  expect(misspelt).toBeTypeOf('function');
+});

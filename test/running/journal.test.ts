@@ -1,0 +1,225 @@
+import { describe, expect, test } from 'vitest';
+import {
+  bootstrapDatabase,
+  createAdapter,
+  InvalidOptionsError,
+  type JournalEntry,
+  pruneJournal,
+  readJournal,
+} from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { LAYOUTS } from '../tables/layouts.fixture.ts';
+
+const NO_PROVIDERS = { seeders: [], journal: true } as const;
+
+function lines(entries: readonly JournalEntry[]): string[] {
+  return entries.map(({ operation, ptype, values }) => [operation, ptype, ...values].join(' '));
+}
+
+describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
+  async function recorded() {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const options = { ...layout.options, ...NO_PROVIDERS };
+    const report = await bootstrapDatabase(pool, options);
+    return { database, pool, options, report };
+  }
+
+  /** What is recorded from now on. */
+  async function since(pool: Parameters<typeof readJournal>[0]) {
+    const known = (await readJournal(pool)).length;
+    return async () => (await readJournal(pool)).slice(known);
+  }
+
+  test('is made by a migration of its own, and has what the bootstrap inserted', async () => {
+    const { pool, report } = await recorded();
+    expect(report.migrations.map(({ name }) => name)).toEqual([
+      `0001_${layout.table}`,
+      `0003_journal_${layout.table}`,
+    ]);
+    const entries = await readJournal(pool);
+    expect(entries).toHaveLength(16);
+    expect(lines(entries)).toContain('added g user readonly');
+    expect(new Set(entries.map(({ transaction }) => transaction)).size).toBe(1);
+    expect(entries[0]).toMatchObject({
+      table: layout.table,
+      actor: 'casbin-bootstrap',
+      reason: null,
+      role: expect.any(String),
+      at: expect.any(Date),
+    });
+  });
+
+  test('is there for a start with nothing to do, which writes nothing into it', async () => {
+    const { pool, options } = await recorded();
+    await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+    expect(await readJournal(pool)).toHaveLength(16);
+  });
+
+  test('is added to a table that was bootstrapped without', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { ...layout.options, seeders: [] });
+    const report = await bootstrapDatabase(pool, { ...layout.options, ...NO_PROVIDERS });
+    expect(report.migrations).toEqual([{ name: `0003_journal_${layout.table}`, status: 'applied' }]);
+    expect(await readJournal(pool)).toEqual([]);
+  });
+
+  test('has what any writer does: inserts, updates, deletes and a truncate', async () => {
+    const { pool, options } = await recorded();
+    const read = await since(pool);
+
+    await createAdapter(pool, options).addPolicies('p', 'p', [
+      ['user', 'reports', 'read'],
+      ['user', 'reports', 'write'],
+    ]);
+    await createAdapter(pool, options).updatePolicy(
+      'p',
+      'p',
+      ['user', 'reports', 'write'],
+      ['user', 'reports', 'delete'],
+    );
+    await pool.query(`delete from ${layout.table} where ${layout.first} = 'admin'`);
+    await layout.insert(pool, ['g', "o'hara, $1\\", 'user']);
+    await pool.query(`truncate ${layout.table}`);
+
+    const entries = await read();
+    expect(lines(entries)).toEqual([
+      'added p user reports read',
+      'added p user reports write',
+      'removed p user reports write',
+      'added p user reports delete',
+      ...lines(entries).filter((line) => line.includes(' admin ')),
+      "added g o'hara, $1\\ user",
+      'truncated ',
+    ]);
+    expect(lines(entries).filter((line) => line.startsWith('removed p admin'))).not.toEqual([]);
+    expect(entries.map(({ actor }) => actor)).toEqual(entries.map(() => null));
+    expect(entries.at(-1)).toMatchObject({ ptype: null, values: [] });
+  });
+
+  test('has nothing of a statement that changes no row, nor of one that is rolled back', async () => {
+    const { pool } = await recorded();
+    const read = await since(pool);
+    await pool.query(`delete from ${layout.table} where ${layout.first} = 'nobody'`);
+    const client = await pool.connect();
+    await client.query('begin');
+    await layout.insert(client, ['g', 'alice', 'user']);
+    await client.query('rollback');
+    client.release();
+    expect(await read()).toEqual([]);
+  });
+
+  test('notifies once a statement, whatever its size', async () => {
+    const { database, pool } = await recorded();
+    const listener = await database.pool().connect();
+    const heard: (string | undefined)[] = [];
+    listener.on('notification', ({ channel, payload }) => heard.push(`${channel} ${payload}`));
+    await listener.query('listen casbin_bootstrap_journal');
+    const rules = Array.from({ length: 5_000 }, (_, index) => [`user ${index} ${'x'.repeat(100)}`, 'user']);
+
+    await createAdapter(pool, layout.options).addPolicies('g', 'g', rules);
+    await pool.query(`delete from ${layout.table} where ${layout.first} = 'nobody'`);
+
+    await expect.poll(() => heard).toEqual([`casbin_bootstrap_journal public.${layout.table}`]);
+    listener.release(true);
+  });
+
+  test('is written for a role that may not write it, and that role can change nothing in it', async () => {
+    const { database } = await recorded();
+    const role = await database.createRole();
+    await database.pool().query(`
+      grant usage on schema public to ${role.name};
+      grant select, insert, update, delete on ${layout.table} to ${role.name};
+      grant select on casbin_bootstrap_journal to ${role.name};
+      grant usage on sequence ${layout.table}_id_seq to ${role.name}
+    `);
+    const pool = database.pool({ connectionString: role.url });
+
+    await createAdapter(pool, layout.options).addPolicy('p', 'p', ['user', 'reports', 'read']);
+
+    const [entry] = await readJournal(pool, { limit: 1 });
+    expect(entry).toMatchObject({ operation: 'added', role: role.name });
+    for (const statement of ['delete from', 'truncate', 'insert into']) {
+      const end = statement === 'insert into' ? ' default values' : '';
+      await expect(pool.query(`${statement} casbin_bootstrap_journal${end}`)).rejects.toMatchObject({
+        code: '42501',
+      });
+    }
+  });
+
+  test('can not be written elsewhere by a search_path of the writer', async () => {
+    const { database, pool } = await recorded();
+    await database.pool().query(`create schema evil; create table evil.casbin_bootstrap_journal (note text)`);
+    const client = await pool.connect();
+    await client.query('set search_path = evil, public');
+    await layout.insert(client, ['g', 'alice', 'user']);
+    client.release(true);
+    expect(lines(await readJournal(pool, { schema: 'public', value: 'alice' }))).toEqual([
+      'added g alice user',
+    ]);
+  });
+
+  test('is read by time, actor, value and table', async () => {
+    const { pool } = await recorded();
+    const { rows } = await pool.query(`select clock_timestamp() as now`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await layout.insert(pool, ['g', 'alice', 'user'], ['g', 'bob', 'user']);
+
+    expect(lines(await readJournal(pool, { since: rows[0].now }))).toEqual([
+      'added g alice user',
+      'added g bob user',
+    ]);
+    expect(await readJournal(pool, { until: rows[0].now })).toHaveLength(16);
+    expect(lines(await readJournal(pool, { value: 'bob' }))).toEqual(['added g bob user']);
+    expect(await readJournal(pool, { actor: 'casbin-bootstrap' })).toHaveLength(16);
+    expect(await readJournal(pool, { table: 'another' })).toEqual([]);
+    expect(lines(await readJournal(pool, { limit: 1 }))).toEqual(['added g bob user']);
+  });
+});
+
+test('a table of any name is recorded, and its name is never code', async () => {
+  const database = await createDatabase();
+  const pool = database.pool();
+  const names = [`it's "a" $$ table; drop table x --`, 'z'.repeat(63)];
+  for (const name of names) {
+    await bootstrapDatabase(pool, { ...NO_PROVIDERS, table: { name, layout: 'columns' } });
+    await createAdapter(pool, { table: name }).addPolicy('p', 'p', ['user', 'reports', 'read']);
+    expect(await readJournal(pool, { table: name })).toHaveLength(17);
+  }
+});
+
+test('what is old is pruned, but for the newest of it', async () => {
+  const database = await createDatabase();
+  const pool = database.pool();
+  await bootstrapDatabase(pool, NO_PROVIDERS);
+  await pool.query(`update casbin_bootstrap_journal set at = at - interval '2 days' where id <= 10`);
+  const olderThan = new Date(Date.now() - 24 * 60 * 60 * 1_000);
+
+  expect(await pruneJournal(pool, { olderThan })).toBe(9);
+  expect((await readJournal(pool)).map(({ id }) => id)).toEqual(
+    Array.from({ length: 7 }, (_, index) => String(index + 10)),
+  );
+  expect(await pruneJournal(pool, { olderThan })).toBe(0);
+});
+
+test('the last hour is not pruned', async () => {
+  const database = await createDatabase();
+  await expect(pruneJournal(database.pool(), { olderThan: new Date() })).rejects.toMatchObject({
+    problems: [{ at: 'olderThan', message: expect.stringContaining('more than an hour ago') }],
+  });
+});
+
+test('wrong filters are told at once, and a journal that is not there', async () => {
+  const pool = (await createDatabase()).pool();
+  const wrong = { since: new Date(Number.NaN), limit: 0, user: 'alice' };
+  const refused = readJournal(pool, wrong as never);
+  await expect(refused).rejects.toBeInstanceOf(InvalidOptionsError);
+  await expect(refused).rejects.toMatchObject({
+    problems: expect.arrayContaining(['since', 'limit', 'user'].map((at) => expect.objectContaining({ at }))),
+  });
+  await expect(readJournal(pool)).rejects.toMatchObject({
+    code: 'TABLE_MISSING',
+    message: expect.stringContaining('journal: true'),
+  });
+});

@@ -8,7 +8,7 @@ import type { Migration } from '../src/migrator/migration.ts';
 export const JOURNAL = 'casbin_bootstrap_journal';
 
 /** What listeners of the journal listen to. */
-export const JOURNAL_CHANNEL = 'casbin_bootstrap_journal';
+const JOURNAL_CHANNEL = 'casbin_bootstrap_journal';
 
 /** What of a rule table's row is recorded, as SQL for a row `changed`. */
 export interface Recorded {

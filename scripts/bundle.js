@@ -6,6 +6,9 @@ const ENTRIES = {
   index: 'src/index.ts',
   embedded: 'src/embedded/index.ts',
   testing: 'src/testing/index.ts',
+  'testing/vitest': 'src/testing/vitest.ts',
+  'testing/jest': 'src/testing/jest.ts',
+  'testing/node-test': 'src/testing/node-test.ts',
 };
 
 /** Where tsc has put the declarations of `src/`, one for each file. */

@@ -7,6 +7,7 @@ const SHIPPED = ['package.json', 'dist', 'model'];
 
 /** Folders of programs that import the library by its name, and what else only they have. */
 const FOLDERS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'migration-tools': { knex: 'knex-3', '.bin/knex': 'knex-3/bin/cli.js' },
   runners: { vitest: 'vitest-3' },
 };
 
@@ -17,7 +18,8 @@ export default async function installLibrary(): Promise<void> {
     await rm(modules, { recursive: true, force: true });
     await copyLibrary(join(modules, 'casbin-bootstrap'));
     for (const [name, alias] of Object.entries(aliases)) {
-      await symlink(join('../../node_modules', alias), join(modules, name));
+      await mkdir(dirname(join(modules, name)), { recursive: true });
+      await symlink(fileURLToPath(new URL(`node_modules/${alias}`, import.meta.url)), join(modules, name));
     }
   }
 }

@@ -5,6 +5,7 @@ import { build } from 'rolldown';
 const ENTRIES = {
   index: 'src/index.ts',
   embedded: 'src/embedded/index.ts',
+  kysely: 'src/kysely/index.ts',
   testing: 'src/testing/index.ts',
   'testing/vitest': 'src/testing/vitest.ts',
   'testing/jest': 'src/testing/jest.ts',

@@ -1,0 +1,12 @@
+/**
+ * For applications that run Kysely's Migrator themselves: a bootstrap after each run.
+ *
+ * @module casbin-bootstrap/kysely
+ */
+
+export {
+  type MigrationResults,
+  type MigratorClass,
+  type MigratorLike,
+  withBootstrap,
+} from './with-bootstrap.ts';

@@ -6,6 +6,7 @@
 
 export {
   type MigrationResults,
+  type MigratorArguments,
   type MigratorClass,
   type MigratorLike,
   withBootstrap,

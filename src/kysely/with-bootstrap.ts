@@ -17,17 +17,20 @@ export interface MigrationResults {
 
 /** As much of Kysely's Migrator as is used. Structural, as the class moved between Kysely 0.28 and 0.29. */
 export interface MigratorLike {
-  // biome-ignore lint/suspicious/noExplicitAny: a version may take options that another one does not know
-  migrateToLatest(...given: any[]): Promise<MigrationResults>;
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  migrateTo(...given: any[]): Promise<MigrationResults>;
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  migrateUp(...given: any[]): Promise<MigrationResults>;
+  /** Runs all that are pending. */
+  migrateToLatest(...given: MigratorArguments): Promise<MigrationResults>;
+  /** Goes up or down to a migration. */
+  migrateTo(...given: MigratorArguments): Promise<MigrationResults>;
+  /** Runs the next one. */
+  migrateUp(...given: MigratorArguments): Promise<MigrationResults>;
 }
 
+/** Whatever the version takes; the compiler asks for `any` where a function extends a class. */
+// biome-ignore lint/suspicious/noExplicitAny: as said
+export type MigratorArguments = any[];
+
 /** A class of Migrators: Kysely's own, or one that extends it. */
-// biome-ignore lint/suspicious/noExplicitAny: what the compiler asks of a class that is extended by a function
-export type MigratorClass = new (...given: any[]) => MigratorLike;
+export type MigratorClass = new (...given: MigratorArguments) => MigratorLike;
 
 /**
  * A subclass of Kysely's Migrator that bootstraps the database when it has migrated, also when nothing was pending.

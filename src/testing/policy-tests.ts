@@ -42,7 +42,7 @@ const DECIDED_BY_DEFINITION: readonly Expectation['kind'][] = ['derived', 'sampl
 export interface PolicyTest {
   /** Where it comes from: `derived from the rules`, `samples`, `allow`, `deny` or `never`. */
   readonly group: string;
-  /** As a sentence: `readonly may not write accounts`. Unique in its group. */
+  /** As a sentence: `readonly may not write accounts`. */
   readonly name: string;
   /** Rejects, with an explanation, when the policy is decided otherwise. */
   run(): Promise<void>;

@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import type pg from 'pg';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, expectTypeOf, test } from 'vitest';
 import { type BootstrapOptions, definePolicy, type Migration } from '../../src/index.ts';
 import { withBootstrap } from '../../src/kysely/index.ts';
 import { Migrator, NO_MIGRATIONS } from '../migrator/kysely-migrator.fixture.ts';
@@ -45,8 +45,9 @@ async function countRules(pool: pg.Pool): Promise<number | null> {
 
 describe('a Migrator with a bootstrap', () => {
   test('is one of the given class, and migrates as it does', async () => {
-    const { migrator } = await createMigrator();
+    const { pool, migrator } = await createMigrator();
     expect(migrator).toBeInstanceOf(Migrator);
+    expectTypeOf(withBootstrap(Migrator, pool)).toEqualTypeOf<typeof Migrator>();
 
     const { error, results } = await migrator.migrateToLatest();
 

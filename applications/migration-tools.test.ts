@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createDatabase, type TestDatabase } from '../test/support/database.ts';
+import { OPTIONS } from './defined.fixture.ts';
 import { bootstrapDatabase } from './library.ts';
+import { readTable } from './rule-rows.ts';
 
 const FOLDER = 'applications/migration-tools';
 
@@ -56,7 +58,7 @@ async function createProject() {
   const modules = resolve(FOLDER, 'node_modules');
   await cp(FOLDER, folder, { recursive: true, filter: (path) => resolve(path) !== modules });
   await symlink(modules, join(folder, 'node_modules'));
-  return { pool: database.pool(), run: (command: string) => runIn(folder, database, command) };
+  return { folder, pool: database.pool(), run: (command: string) => runIn(folder, database, command) };
 }
 
 /** What a command prints, and its exit code. */
@@ -161,6 +163,22 @@ test('TypeORM synchronizes before the bootstrap, at each start, and leaves what 
   await expect(pool.query('select extra from invoices')).rejects.toThrow('does not exist');
 });
 
+test('TypeORM leaves our tables alone in its own schema as well', async () => {
+  const { folder, pool, run } = await createProject();
+  await bootstrapDatabase(pool, OPTIONS);
+  const before = await readTable(pool, 'casbin');
+
+  await run('typeorm migration:generate next -d typeorm/data-source.js --outputJs --esm');
+  const [generated = ''] = (await readdir(folder)).filter((name) => name.endsWith('-next.js'));
+  const migration = await readFile(join(folder, generated), 'utf8');
+  expect(migration).toContain('invoices');
+  expect(migration).not.toContain('casbin');
+
+  expect(await run('node typeorm/synchronize.js')).toMatchObject({ code: 0 });
+  expect(await readTable(pool, 'casbin')).toEqual(before);
+  expect((await pool.query('select from casbin')).rowCount).toBe(4);
+});
+
 test('Knex does not call afterAll when nothing was pending, and calls it when it goes down', async () => {
   const { run } = await createProject();
   const knex = (command: string) => run(`knex ${command} --knexfile knex/after-all.knexfile.js`);
@@ -173,7 +191,6 @@ test('Knex does not call afterAll when nothing was pending, and calls it when it
 
 describe('drizzle-kit push', () => {
   const push = (config: string) => `drizzle-kit push --force --verbose --config drizzle/${config}.config.js`;
-  const IN_PUBLIC = { policy: 'applications/policy.yaml', seeders: [] };
 
   test('leaves a bootstrap in a schema of its own alone', async () => {
     const { pool, run } = await createProject();
@@ -188,7 +205,7 @@ describe('drizzle-kit push', () => {
 
   test('drops our tables in the schema that it pushes to', async () => {
     const { pool, run } = await createProject();
-    await bootstrapDatabase(pool, IN_PUBLIC);
+    await bootstrapDatabase(pool, OPTIONS);
     const { output: asked } = await run(push('drizzle'));
     expect(asked, 'is a new table one of ours, renamed?').toContain('Interactive prompts require a TTY');
     await pool.query('create table invoices (id serial primary key)');
@@ -201,7 +218,7 @@ describe('drizzle-kit push', () => {
 
   test('keeps them with a tablesFilter, and stops at their sequences, which no filter keeps from it', async () => {
     const { pool, run } = await createProject();
-    await bootstrapDatabase(pool, IN_PUBLIC);
+    await bootstrapDatabase(pool, OPTIONS);
 
     const { code, output } = await run(push('tables-filter'));
 

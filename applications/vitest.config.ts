@@ -3,7 +3,11 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['applications/*.test.ts'],
-    globalSetup: ['test/support/server-setup.ts', 'test/support/build-setup.ts'],
+    globalSetup: [
+      'test/support/server-setup.ts',
+      'test/support/build-setup.ts',
+      'applications/install-setup.ts',
+    ],
     // By Node, as in an application: modules of CommonJS look otherwise to Vite.
     server: { deps: { external: [/applications\/adapters\//] } },
     maxWorkers: 2,

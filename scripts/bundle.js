@@ -5,7 +5,11 @@ import { build } from 'rolldown';
 const ENTRIES = {
   index: 'src/index.ts',
   embedded: 'src/embedded/index.ts',
+  kysely: 'src/kysely/index.ts',
   testing: 'src/testing/index.ts',
+  'testing/vitest': 'src/testing/vitest.ts',
+  'testing/jest': 'src/testing/jest.ts',
+  'testing/node-test': 'src/testing/node-test.ts',
 };
 
 /** Where tsc has put the declarations of `src/`, one for each file. */

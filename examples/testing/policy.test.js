@@ -1,4 +1,5 @@
-import { createTestDatabase, policyTests } from 'casbin-bootstrap/testing';
+import { createTestDatabase } from 'casbin-bootstrap/testing';
+import { policyTests } from 'casbin-bootstrap/testing/vitest';
 import { afterAll, describe, expect, test } from 'vitest';
 import { policy } from './policy.js';
 

@@ -1,12 +1,17 @@
 /**
- * What an application's own tests import: matchers of Vitest, tests of a policy, and a database in memory.
+ * What an application's own tests import, whatever runs them: assertions, the tests of a policy, and a database in
+ * memory. What belongs to a runner is in `casbin-bootstrap/testing/vitest`, `/jest` and `/node`.
  *
  * @module casbin-bootstrap/testing
  */
 
-import './matchers.ts';
-
+export { assertAllowed, assertDenied } from './assertions.ts';
 export type { EnforcerSource } from './enforcer-source.ts';
-export type { Register, RegisteredSubject, RequestArguments } from './matchers.ts';
-export { type PolicyTestOptions, policyTests } from './policy-tests.ts';
+export {
+  collectPolicyTests,
+  type PolicyTest,
+  type PolicyTestOptions,
+  type PolicyTestPlan,
+} from './policy-tests.ts';
+export type { Register, RegisteredSubject, RequestArguments } from './request-arguments.ts';
 export { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from './test-database.ts';

@@ -1,5 +1,4 @@
 import type { Enforcer, Model } from 'casbin';
-import { beforeAll, describe, expect, test } from 'vitest';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
 import { tokensOf } from '../casbin/model.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
@@ -9,11 +8,12 @@ import { resolveModel } from '../options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from '../options.ts';
 import { compilePolicy } from '../policy/compile.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
-import { formatValue } from '../policy/rule.ts';
+import { formatValue, type Rule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { Expectation } from '../verification/expectations.ts';
 import { collectPromises } from '../verification/promises.ts';
 import { NO_ROLE } from '../verification/requests.ts';
+import { assertDecision } from './assertions.ts';
 import { type EnforcerSource, enforcerOf, isEnforcer } from './enforcer-source.ts';
 
 /** What a policy is tested on. */
@@ -38,45 +38,100 @@ const GROUPS: Readonly<Record<Expectation['kind'], string>> = {
 /** Those that are decided the same on the definition itself, by what they are, so that no test of them can fail there. */
 const DECIDED_BY_DEFINITION: readonly Expectation['kind'][] = ['derived', 'sample'];
 
+/** One expectation of a policy, as a test. */
+export interface PolicyTest {
+  /** Where it comes from: `derived from the rules`, `samples`, `allow`, `deny` or `never`. */
+  readonly group: string;
+  /** As a sentence: `readonly may not write accounts`. */
+  readonly name: string;
+  /** Rejects, with an explanation, when the policy is decided otherwise. */
+  run(): Promise<void>;
+}
+
+/** The tests of a policy, to be registered with any runner. */
+export interface PolicyTestPlan {
+  /** In the order of their groups. */
+  readonly tests: readonly PolicyTest[];
+  /** Makes the enforcer ready, once, however often it is called; a test that finds none ready calls it. */
+  prepare(): Promise<void>;
+}
+
 /**
- * Registers one test for each expectation of a definition: every subject × every permission, then the requests of
- * `samples`, `allow`, `deny` and `never`; without a target, only those of the last three. Call it where `describe` may
- * be called.
- *
- * A definition or a model that can't be used makes the file fail, with every problem; so does a definition that
- * has nothing to test.
+ * The tests of a policy, one for each expectation: every subject × every permission, then the requests of
+ * `samples`, `allow`, `deny` and `never`; without a target, only those of the last three. For runners that have no
+ * `policyTests` of their own here.
  *
  * @param definition a definition, or the path of a file with one
  * @param options may be those of the bootstrap, which it takes its own from
+ * @throws InvalidOptionsError for a definition or a model that can't be used, with every problem, and for a
+ *   definition that has nothing to test
+ *
+ * @example
+ * const { tests } = await collectPolicyTests(policy);
+ * for (const { group, name, run } of tests) it(`${group}: ${name}`, run);
  */
-export function policyTests(
+export async function collectPolicyTests(
   definition: PolicyDefinition | string,
   options: PolicyTestOptions & BootstrapOptions = {},
+): Promise<PolicyTestPlan> {
+  const { model, rules, expectations: all } = await resolveTested(definition, options);
+  const expectations =
+    options.target === undefined ? all.filter(({ kind }) => !DECIDED_BY_DEFINITION.includes(kind)) : all;
+  if (expectations.length === 0) throw new InvalidOptionsError([nothingToTest(options)]);
+  let enforcer: Promise<Enforcer> | undefined;
+  const ready = () => {
+    enforcer ??= prepareEnforcer(model, rules, options);
+    return enforcer;
+  };
+  const tests = Object.entries(GROUPS).flatMap(([kind, group]) =>
+    expectations
+      .filter((expectation) => expectation.kind === kind)
+      .map((expectation) => ({
+        group,
+        name: titleOf(model, expectation),
+        run: async () => assertDecision(await ready(), expectation.request, expectation.expected),
+      })),
+  );
+  return {
+    tests,
+    async prepare() {
+      await ready();
+    },
+  };
+}
+
+async function prepareEnforcer(
+  model: Model,
+  rules: readonly Rule[],
+  options: PolicyTestOptions & BootstrapOptions,
+): Promise<Enforcer> {
+  const { target, configureEnforcer } = options;
+  const given = typeof target === 'function' ? await target() : target;
+  return given === undefined
+    ? buildInMemoryEnforcer(model, rules, configureEnforcer)
+    : enforcerOf(given, { ...options, model });
+}
+
+/** What is used of a runner that waits for the promise of a `describe`. */
+export interface TestRunner {
+  describe(name: string, body: () => void | Promise<void>): unknown;
+  test(name: string, body: () => Promise<void>): unknown;
+  beforeAll(hook: () => Promise<void>): unknown;
+}
+
+/** Registers the tests of a policy, each by its name, in a group for each of theirs. */
+export function registerPolicyTests(
+  { describe, test, beforeAll }: TestRunner,
+  definition: PolicyDefinition | string,
+  options: PolicyTestOptions & BootstrapOptions,
 ): void {
   describe('policy', async () => {
-    const { model, rules, expectations: all } = await resolveTested(definition, options);
-    const expectations =
-      options.target === undefined ? all.filter(({ kind }) => !DECIDED_BY_DEFINITION.includes(kind)) : all;
-    if (expectations.length === 0) throw new InvalidOptionsError([nothingToTest(options)]);
-    let enforcer: Enforcer;
-    beforeAll(async () => {
-      const { target, configureEnforcer } = options;
-      const given = typeof target === 'function' ? await target() : target;
-      enforcer =
-        given === undefined
-          ? await buildInMemoryEnforcer(model, rules, configureEnforcer)
-          : await enforcerOf(given, { ...options, model });
-    });
-    for (const [kind, group] of Object.entries(GROUPS)) {
-      const members = expectations.filter((expectation) => expectation.kind === kind);
-      if (members.length > 0) describe(group, () => members.forEach(register));
-    }
-
-    function register(expectation: Expectation): void {
-      const { request, expected } = expectation;
-      test(titleOf(model, expectation), () =>
-        expected === 'allow' ? expect(enforcer).toAllow(...request) : expect(enforcer).toDeny(...request),
-      );
+    const { tests, prepare } = await collectPolicyTests(definition, options);
+    beforeAll(prepare);
+    for (const group of new Set(tests.map((one) => one.group))) {
+      describe(group, () => {
+        for (const one of tests) if (one.group === group) test(one.name, one.run);
+      });
     }
   });
 }

@@ -9,7 +9,8 @@ import {
   type VerifyDatabaseOptions,
   verifyDatabase,
 } from '../../src/index.ts';
-import { createTestDatabase, policyTests } from '../../src/testing/index.ts';
+import { createTestDatabase } from '../../src/testing/index.ts';
+import { policyTests } from '../../src/testing/vitest.ts';
 import { failureOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 

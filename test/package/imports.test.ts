@@ -39,6 +39,17 @@ describe('loads beside casbin and kysely', () => {
     expect(await packagesBeyondPeers(`import 'casbin-bootstrap';`)).toEqual([]);
   });
 
+  test('what the embedded database needs, and no test runner, when its testing is imported', async () => {
+    const script = `
+      import { assertAllowed, assertDenied, collectPolicyTests } from 'casbin-bootstrap/testing';
+      if ([assertAllowed, assertDenied, collectPolicyTests].includes(undefined)) throw new Error('missing');
+    `;
+    const embedded = await packagesBeyondPeers(
+      `import 'casbin-bootstrap'; import 'casbin-bootstrap/embedded';`,
+    );
+    expect(await packagesBeyondPeers(script)).toEqual(embedded);
+  });
+
   test('nothing, when it compiles a policy', async () => {
     const script = `
       import { definePolicy, policyToCsv } from 'casbin-bootstrap';

@@ -1,6 +1,6 @@
 import { type Enforcer, newEnforcer } from 'casbin';
 import { expect, test } from 'vitest';
-import '../../src/testing/index.ts';
+import '../../src/testing/vitest.ts';
 import { DENY_OVERRIDE, DOMAINS, enforcerOf, model, RULES } from './enforcers.fixture.ts';
 
 /** What stands below the first line of the message with which the opposite expectation fails. */

@@ -1,6 +1,6 @@
 import { newCachedEnforcer, newEnforcer, StringAdapter } from 'casbin';
 import { describe, expect, test } from 'vitest';
-import '../../src/testing/index.ts';
+import '../../src/testing/vitest.ts';
 import { builds, enforcerOf, model, RULES } from './enforcers.fixture.ts';
 
 describe.each(builds)('an enforcer of the $build build', ({ casbin }) => {

@@ -1,7 +1,7 @@
 import { newEnforcer } from 'casbin';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { bootstrapDatabase, defaultPolicy, definePolicy } from '../../src/index.ts';
-import { policyTests } from '../../src/testing/index.ts';
+import { policyTests } from '../../src/testing/vitest.ts';
 import { useDatabase } from '../support/database.ts';
 import { DOMAINS, model, RULES } from './enforcers.fixture.ts';
 import { runVitest } from './run-vitest.ts';
@@ -141,6 +141,10 @@ describe('a project in which they fail', () => {
 
   test('with a target has a file fail whose model allows nothing to be derived', () => {
     expect(files.get('underivable.fails.js')?.message).toContain('no request can be derived from its rules');
+  });
+
+  test('has no test run when the target can not be had', () => {
+    expect(testsOf('unreachable.fails.js').map(({ status }) => status)).toEqual(['skipped', 'skipped']);
   });
 
   test('has a file fail whose definition is unsound, with every problem', () => {

@@ -2,6 +2,7 @@ import { afterAll, expect, test } from 'vitest';
 import { createEmbeddedPool } from '../../src/embedded/index.ts';
 import { BootstrapError, definePolicy } from '../../src/index.ts';
 import { createTestDatabase } from '../../src/testing/index.ts';
+import '../../src/testing/vitest.ts';
 
 const first = await createTestDatabase();
 afterAll(() => first.end());

@@ -1,4 +1,4 @@
-import { policyTests } from 'casbin-bootstrap/testing';
+import { policyTests } from 'casbin-bootstrap/testing/vitest';
 
 policyTests({
   roles: { user: { permissions: { accounts: ['read'] } } },

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { newEnforcer, newModelFromString, StringAdapter } from 'casbin';
 import { defaultModelPath, definePolicy } from 'casbin-bootstrap';
-import { policyTests } from 'casbin-bootstrap/testing';
+import { policyTests } from 'casbin-bootstrap/testing/vitest';
 
 const policy = definePolicy({
   roles: {

@@ -1,5 +1,5 @@
 import { newEnforcer } from 'casbin';
 import { defaultModelPath } from 'casbin-bootstrap';
-import { policyTests } from 'casbin-bootstrap/testing';
+import { policyTests } from 'casbin-bootstrap/testing/vitest';
 
 policyTests({}, { target: () => newEnforcer(defaultModelPath) });

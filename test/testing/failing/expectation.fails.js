@@ -1,4 +1,5 @@
 import { createTestDatabase } from 'casbin-bootstrap/testing';
+import 'casbin-bootstrap/testing/vitest';
 import { expect, test } from 'vitest';
 
 const { enforcer } = await createTestDatabase();

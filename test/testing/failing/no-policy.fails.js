@@ -1,3 +1,3 @@
-import { policyTests } from 'casbin-bootstrap/testing';
+import { policyTests } from 'casbin-bootstrap/testing/vitest';
 
 policyTests(undefined);

@@ -1,5 +1,5 @@
 import { newEnforcer, newModelFromString } from 'casbin';
-import { policyTests } from 'casbin-bootstrap/testing';
+import { policyTests } from 'casbin-bootstrap/testing/vitest';
 
 const model = newModelFromString(`
 [request_definition]

@@ -1,0 +1,3 @@
+import { pgTable, serial } from 'drizzle-orm/pg-core';
+
+export const invoices = pgTable('invoices', { id: serial('id').primaryKey() });

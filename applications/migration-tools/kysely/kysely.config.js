@@ -1,0 +1,22 @@
+import { withBootstrap } from 'casbin-bootstrap/kysely';
+import { Kysely, Migrator, PostgresDialect } from 'kysely';
+import { defineConfig, TSFileMigrationProvider } from 'kysely-ctl';
+import pg from 'pg';
+import { options } from '../options.js';
+
+const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL });
+const BootstrapMigrator = withBootstrap(Migrator, pool, options);
+
+export default defineConfig({
+  kysely: new Kysely({ dialect: new PostgresDialect({ pool }) }),
+  migrations: {
+    migrator: (db) =>
+      new BootstrapMigrator({
+        db,
+        provider: new TSFileMigrationProvider({
+          migrationFolder: `${import.meta.dirname}/migrations`,
+          allowJS: true,
+        }),
+      }),
+  },
+});

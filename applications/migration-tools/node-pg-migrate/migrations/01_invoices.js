@@ -1,0 +1,3 @@
+export const up = (pgm) => pgm.createTable('invoices', { id: 'id' });
+
+export const down = (pgm) => pgm.dropTable('invoices');

@@ -1,0 +1,3 @@
+import { policyTests } from 'casbin-bootstrap/testing/jest';
+
+policyTests({ roles: { viewer: { permissions: { invoices: ['read'] } } } });

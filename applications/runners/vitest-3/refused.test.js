@@ -1,0 +1,3 @@
+import { policyTests } from 'casbin-bootstrap/testing/vitest';
+
+policyTests({ roles: { viewer: { permissions: { invoices: ['read'] } } } });

@@ -1,0 +1,30 @@
+/**
+ * For tests by `node:test`, which has no matchers: assertions are in `casbin-bootstrap/testing`.
+ *
+ * @module casbin-bootstrap/testing/node
+ */
+
+import { before, describe, test } from 'node:test';
+import type { BootstrapOptions } from '../options.ts';
+import type { PolicyDefinition } from '../policy/definition.ts';
+import { type PolicyTestOptions, registerPolicyTests } from './policy-tests.ts';
+
+export type { PolicyTestOptions } from './policy-tests.ts';
+
+/**
+ * Registers one test for each expectation of a policy: every subject × every permission, then the requests of
+ * `samples`, `allow`, `deny` and `never`; without a target, only those of the last three. Call it where `describe` may
+ * be called.
+ *
+ * A definition or a model that can't be used makes the file fail, with every problem; so does a definition that
+ * has nothing to test.
+ *
+ * @param definition a definition, or the path of a file with one
+ * @param options may be those of the bootstrap, which it takes its own from
+ */
+export function policyTests(
+  definition: PolicyDefinition | string,
+  options: PolicyTestOptions & BootstrapOptions = {},
+): void {
+  registerPolicyTests({ describe, test, beforeAll: before }, definition, options);
+}

@@ -1,0 +1,64 @@
+import { AssertionError } from 'node:assert';
+import { expect, test, vi } from 'vitest';
+import { definePolicy } from '../../src/index.ts';
+import { collectPolicyTests } from '../../src/testing/index.ts';
+import { enforcerOf } from './enforcers.fixture.ts';
+
+const policy = definePolicy({
+  roles: {
+    readonly: { permissions: { accounts: ['read'] } },
+    user: { inherits: ['readonly'], permissions: { accounts: ['write'] } },
+  },
+  allow: [['user', 'accounts', 'read']],
+  never: [['readonly', 'accounts', 'write']],
+});
+
+/** One rule is gone. */
+const drifted = () => enforcerOf(['p, readonly, accounts, read', 'g, user, readonly']);
+
+test('there is a test for each expectation, with its group, for any runner', async () => {
+  const { tests } = await collectPolicyTests(policy, { target: drifted });
+
+  expect(tests.map(({ group, name }) => `${group}: ${name}`)).toEqual([
+    'derived from the rules: readonly may read accounts',
+    'derived from the rules: user may write accounts',
+    'derived from the rules: a subject without any role may not read accounts',
+    'derived from the rules: a subject without any role may not write accounts',
+    'allow: user may read accounts',
+    'never: readonly may never write accounts',
+  ]);
+});
+
+test('each rejects as assertAllowed and assertDenied do, without any preparation', async () => {
+  const { tests } = await collectPolicyTests(policy, { target: drifted });
+
+  const results = await Promise.allSettled(tests.map(({ run }) => run()));
+
+  expect(results.map(({ status }) => status)).toEqual([
+    'fulfilled',
+    'rejected',
+    ...Array(4).fill('fulfilled'),
+  ]);
+  expect(results[1]).toMatchObject({ reason: expect.any(AssertionError) });
+  await expect(tests[1]?.run()).rejects.toThrow('"user, accounts, write" is denied\n\n  request  sub = user');
+});
+
+test('a target is called once, and not while tests are being collected', async () => {
+  const target = vi.fn(drifted);
+  const { tests, prepare } = await collectPolicyTests(policy, { target });
+  expect(target).not.toHaveBeenCalled();
+
+  await prepare();
+  expect(target).toHaveBeenCalledTimes(1);
+
+  await prepare();
+  for (const { run } of tests) await run().catch(() => {});
+  expect(target).toHaveBeenCalledTimes(1);
+});
+
+test('a definition that has nothing to test rejects', async () => {
+  await expect(collectPolicyTests({ roles: policy.roles ?? {} })).rejects.toMatchObject({
+    code: 'INVALID_OPTIONS',
+    message: expect.stringContaining('it has no allow, deny or never'),
+  });
+});

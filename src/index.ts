@@ -80,12 +80,18 @@ export {
   type RoleAssignment,
 } from './running/change-policy.ts';
 export {
+  createLiveEnforcer,
+  type LiveEnforcerOptions,
+  type PolicyChange,
+} from './running/create-live-enforcer.ts';
+export {
   type JournalEntry,
   type JournalFilter,
   type JournalPruning,
   pruneJournal,
   readJournal,
 } from './running/journal.ts';
+export type { LiveEnforcer, LiveState } from './running/live-enforcer.ts';
 export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';
 export type { Seeder, SeederContext, SeederResult } from './seeding/seeder.ts';
 export { type AdapterOptions, type CasbinAdapter, createAdapter } from './tables/adapter.ts';

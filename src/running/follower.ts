@@ -45,6 +45,7 @@ export class Follower {
       connection.close();
       throw error;
     }
+    connection.hold(false);
     this.#ended = this.#run(connection);
   }
 

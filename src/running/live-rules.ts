@@ -21,6 +21,9 @@ export interface RuleChange extends Rule {
 /** What is stored is not what changes speak of; all rules have to be read again. */
 export class OutOfStep extends Error {}
 
+/** Of so many names it is remembered what they inherit from. */
+const REMEMBERED = 10_000;
+
 /** Effects by which the order of the rules decides nothing. */
 const UNORDERED = [
   'some(where (p_eft == allow))',
@@ -68,6 +71,7 @@ export class LiveRules {
   readonly #links = new Map<string, Map<string, Map<string, Entry>>>();
   /** Of the role definition that subjects inherit by: parents in any domain. */
   readonly #parents = new Map<string, Map<string, number>>();
+  readonly #reached = new Map<string, ReadonlySet<string>>();
   readonly #lists = new Map<string, string[][]>();
   #next = 0;
 
@@ -93,8 +97,21 @@ export class LiveRules {
     const name = request[at] ?? '';
     if (roles === null) return valuesOf(bySubject.get(name) ?? []);
     const found: Entry[] = [];
-    for (const one of collectAncestors(this.#parentNames, name)) found.push(...(bySubject.get(one) ?? []));
+    for (const one of this.#reach(name)) {
+      const entries = bySubject.get(one);
+      if (entries !== undefined) found.push(...entries);
+    }
     return valuesOf(found.length > 1 ? found.sort((a, b) => a.order - b.order) : found);
+  }
+
+  /** The name, and those that it inherits from; remembered until a role link changes. */
+  #reach(name: string): ReadonlySet<string> {
+    const known = this.#reached.get(name);
+    if (known !== undefined) return known;
+    const names = collectAncestors(this.#parentNames, name);
+    if (this.#reached.size >= REMEMBERED) this.#reached.clear();
+    this.#reached.set(name, names);
+    return names;
   }
 
   /** All rules of a ptype, in their order. */
@@ -200,6 +217,7 @@ export class LiveRules {
   }
 
   #countParent(child: string, parent: string, more: 1 | -1): void {
+    this.#reached.clear();
     const parents = this.#parents.get(child) ?? new Map<string, number>();
     const count = (parents.get(parent) ?? 0) + more;
     if (count > 0) parents.set(parent, count);

@@ -22,7 +22,7 @@ import { readLivePolicy } from '../tables/live-policy.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { followJournal, isJournaled, type Position, readPosition } from './follow-journal.ts';
 import { Follower } from './follower.ts';
-import { LiveEnforcer, type Motor } from './live-enforcer.ts';
+import { type LiveEnforcer, type Motor, MovedEnforcer } from './live-enforcer.ts';
 import { canChangeInPlace, LiveRules, OutOfStep, type RuleChange } from './live-rules.ts';
 
 /** How a live enforcer follows its database; all of it has a default. */
@@ -48,7 +48,9 @@ export interface LiveEnforcerOptions extends EnforcerOptions {
 export interface PolicyChange {
   /** Whether all rules were read anew. Then `added` and `removed` are empty. */
   readonly reloaded: boolean;
+  /** The rules that were not there before. */
   readonly added: readonly Rule[];
+  /** The rules that are not there any more. */
   readonly removed: readonly Rule[];
 }
 
@@ -85,7 +87,7 @@ export async function createLiveEnforcer(
     },
   };
   const store = createAdapter(pool, { schema, table, engine });
-  const live = new LiveEnforcer(motor, { maxStalenessMs, whenStale }, store);
+  const live = new MovedEnforcer(motor, { maxStalenessMs, whenStale }, store);
   live.setAdapter(store);
   const looking = new Looking(model, given, live, motor);
   const follower: Follower = new Follower({
@@ -121,7 +123,7 @@ async function resolveOptions(
 class Looking {
   readonly #model: Model;
   readonly #options: LiveEnforcerOptions;
-  readonly #live: LiveEnforcer;
+  readonly #live: MovedEnforcer;
   readonly #motor: Motor;
   readonly #changesInPlace: boolean;
   #table: RuleTable | null = null;
@@ -130,7 +132,7 @@ class Looking {
   /** The rules that were read last, to tell whether others are there; not kept where there is a journal. */
   #rules: readonly Rule[] | null = null;
 
-  constructor(model: Model, options: LiveEnforcerOptions, live: LiveEnforcer, motor: Motor) {
+  constructor(model: Model, options: LiveEnforcerOptions, live: MovedEnforcer, motor: Motor) {
     this.#model = model;
     this.#options = options;
     this.#live = live;

@@ -36,12 +36,27 @@ export interface Staleness {
 }
 
 /**
- * A Casbin enforcer whose decisions follow the database. It is made by createLiveEnforcer.
+ * A Casbin enforcer whose decisions follow the database, made by createLiveEnforcer.
  *
  * A decision is made on the policy as it was before a transaction or as it is after it, never in between. What is
  * written through it goes to the database, and is decided on when the promise resolves.
  */
-export class LiveEnforcer extends Enforcer {
+export interface LiveEnforcer extends Enforcer, AsyncDisposable {
+  /** How up to date it is. */
+  readonly state: LiveState;
+  /**
+   * Resolves when it decides on everything that was committed before the call: for tests, and for who reads what they
+   * have just written.
+   *
+   * @throws when the database can't be asked, or the enforcer is closed
+   */
+  caughtUp(): Promise<void>;
+  /** Follows no more, and gives its connection back. It still decides, on what it has. */
+  close(): Promise<void>;
+}
+
+/** The enforcer behind that interface, and how it is moved. */
+export class MovedEnforcer extends Enforcer implements LiveEnforcer {
   readonly #motor: Motor;
   readonly #staleness: Staleness;
   readonly #store: CasbinAdapter;
@@ -50,7 +65,6 @@ export class LiveEnforcer extends Enforcer {
   /** The `p` rules for the decision that is being made. */
   #slice: string[][] | null = null;
 
-  /** @internal */
   constructor(motor: Motor, staleness: Staleness, store: CasbinAdapter) {
     super();
     this.#motor = motor;
@@ -58,24 +72,16 @@ export class LiveEnforcer extends Enforcer {
     this.#store = store;
   }
 
-  /** How up to date it is. */
   get state(): LiveState {
     const { confirmedMs, by, error, isClosed } = this.#motor;
     const status = isClosed ? 'closed' : this.#isStale ? 'stale' : 'current';
     return { status, confirmedAt: new Date(performance.timeOrigin + confirmedMs), by, error };
   }
 
-  /**
-   * Resolves when it decides on everything that was committed before the call: for tests, and for who reads what they
-   * have just written.
-   *
-   * @throws when the database can't be asked, or the enforcer is closed
-   */
   caughtUp(): Promise<void> {
     return this.#motor.lookNow();
   }
 
-  /** Follows no more, and gives its connection back. It still decides, on what it has. */
   close(): Promise<void> {
     return this.#motor.close();
   }
@@ -84,11 +90,7 @@ export class LiveEnforcer extends Enforcer {
     return this.close();
   }
 
-  /**
-   * Takes the place of the policy by another one, at once.
-   *
-   * @internal
-   */
+  /** Puts another policy in the place of the one that there is, at once. */
   swap(from: Enforcer, rules: LiveRules | null): void {
     const model = from.getModel();
     if (rules !== null) this.#serveFrom(model, rules);
@@ -99,11 +101,7 @@ export class LiveEnforcer extends Enforcer {
     }
   }
 
-  /**
-   * Changes some rules, at once.
-   *
-   * @internal
-   */
+  /** Changes some rules, at once. */
   change(changes: readonly RuleChange[]): void {
     this.#rules?.apply(changes);
   }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { buildInMemoryEnforcer } from '../../../src/casbin/enforcer.ts';
 import type { Rule } from '../../../src/index.ts';
-import { LiveEnforcer, type Motor } from '../../../src/running/live-enforcer.ts';
+import { type Motor, MovedEnforcer } from '../../../src/running/live-enforcer.ts';
 import { canChangeInPlace, LiveRules } from '../../../src/running/live-rules.ts';
 import { world } from '../../verification/random-model.fixture.ts';
 import { plainEnforcer } from '../mutation/truth.fixture.ts';
@@ -20,9 +20,9 @@ const MOTOR: Motor = {
 };
 
 /** A live enforcer without a database. */
-async function liveOf(modelText: string, rules: readonly Rule[]): Promise<LiveEnforcer> {
+async function liveOf(modelText: string, rules: readonly Rule[]): Promise<MovedEnforcer> {
   const staleness = { maxStalenessMs: Number.POSITIVE_INFINITY, whenStale: 'decide' } as const;
-  const live = new LiveEnforcer(MOTOR, staleness, undefined as never);
+  const live = new MovedEnforcer(MOTOR, staleness, undefined as never);
   const empty = await buildInMemoryEnforcer(newModelFromString(modelText), []);
   const own = new LiveRules(empty.getModel());
   live.swap(empty, own);
@@ -30,7 +30,7 @@ async function liveOf(modelText: string, rules: readonly Rule[]): Promise<LiveEn
   return live;
 }
 
-function answerOf(enforcer: Pick<LiveEnforcer, 'enforceExSync'>, request: readonly string[]) {
+function answerOf(enforcer: Pick<MovedEnforcer, 'enforceExSync'>, request: readonly string[]) {
   try {
     return enforcer.enforceExSync(...request);
   } catch (error) {

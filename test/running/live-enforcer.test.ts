@@ -68,6 +68,7 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
 
     test('has what anybody committed before caughtUp was called', async () => {
       const { live, pool } = await open();
+      expect(await live.enforce('alice', 'accounts', 'read')).toBe(false);
       await insert(pool, ['p', 'user', 'reports', 'read'], ['g', 'alice', 'user']);
       await live.caughtUp();
       expect(await live.enforce('alice', 'reports', 'read')).toBe(true);
@@ -154,7 +155,7 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
     const database = await createDatabase();
     const pool = database.pool();
     await bootstrapDatabase(pool, { ...layout.options, seeders: [], journal: true });
-    const { live } = await follow(database, layout.options);
+    const { live, changes } = await follow(database, layout.options);
     const early = await pool.connect();
     await early.query('begin');
     await layout.insert(early, ['g', 'early', 'user']);
@@ -171,6 +172,14 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
     await live.caughtUp();
     expect(live.enforceSync('early', 'accounts', 'read')).toBe(true);
     expect(live.state.by).toBe('journal');
+    // Each once, although those behind the early one were read again.
+    expect(changes.map(({ reloaded, added }) => [reloaded, ...added.map(({ values }) => values[0])])).toEqual(
+      [
+        [false, 'late'],
+        [false, 'later'],
+        [false, 'early'],
+      ],
+    );
   });
 
   test('is notified, without asking', async () => {
@@ -248,6 +257,23 @@ describe('a live enforcer', () => {
     blocker.release();
     await expect.poll(() => live.state.status).toBe('current');
     expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
+  });
+
+  test('has confirmed what was there when a look began, however long it took', async () => {
+    const seen: string[] = [];
+    const { live, database } = await open({
+      maxStalenessMs: 300,
+      pollIntervalMs: 100,
+      onChange: () => seen.push(live.state.status),
+    });
+    const blocker = await database.pool().connect();
+    await blocker.query('begin; lock table casbin_bootstrap_journal in access exclusive mode');
+    await blocker.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+    await expect.poll(() => live.state.status).toBe('stale');
+    await blocker.query('commit');
+    blocker.release();
+    await expect.poll(() => live.enforceSync('alice', 'accounts', 'read')).toBe(true);
+    expect(seen).toEqual(['stale']);
   });
 
   test('still decides after it was closed, and says so; where it shall deny, it denies', async () => {

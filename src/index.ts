@@ -8,6 +8,7 @@
 export { bootstrapDatabase } from './bootstrap.ts';
 export type { ConfigureEnforcer } from './casbin/enforcer.ts';
 export { defaultModelPath } from './casbin/model-file.ts';
+export { type CommandConfig, defineConfig } from './config.ts';
 export { type CopyOptions, type CopyReport, copyRules, type RulePlace } from './copy-rules.ts';
 export { createEnforcer } from './create-enforcer.ts';
 export type { ClientLike, PoolLike, QueryResultLike } from './database/client.ts';

@@ -1,0 +1,107 @@
+import type { Command } from 'commander';
+import type { Logger } from 'pino';
+import type { CommandConfig } from '../config.ts';
+import { InvalidOptionsError, type Problem } from '../errors.ts';
+import type { BootstrapOptions } from '../options.ts';
+import { loadConfigFile } from './config-file.ts';
+import { openNamedDatabase } from './connection.ts';
+import type { Database } from './database.ts';
+import type { ExitCode } from './exit-code.ts';
+import type { DatabaseFlags, DefinitionFlags, FormatFlags, GlobalFlags } from './flags.ts';
+import { createLogger, type Terminal } from './terminal.ts';
+
+/** What a command works with. */
+export interface CommandContext<Flags> {
+  readonly flags: Flags;
+  /** Those of the configuration, with what the arguments say instead, and the command's logger. */
+  readonly options: BootstrapOptions;
+  readonly logger: Logger;
+  /** Opens the database, and closes it whatever happens. */
+  withDatabase<T>(work: (database: Database) => Promise<T>): Promise<T>;
+}
+
+/** What came of a command. */
+export interface Outcome {
+  readonly exitCode: ExitCode;
+  /** What is printed as JSON. */
+  readonly document: unknown;
+  /** What a person reads. */
+  pretty(look: Look): string;
+}
+
+interface Look {
+  readonly color: boolean;
+}
+
+type Work<Flags> = (context: CommandContext<Flags>) => Promise<Outcome>;
+
+/** Runs the work of one command: reads the configuration before, and prints what came of it. */
+export type RunCommand = <Flags>(command: Command, work: Work<Flags>) => Promise<void>;
+
+type AllFlags = GlobalFlags & Partial<FormatFlags> & DefinitionFlags & DatabaseFlags;
+
+/** Makes {@link RunCommand} for a terminal. */
+export function commandRunner(
+  terminal: Terminal,
+  env: NodeJS.ProcessEnv,
+  finish: (exitCode: ExitCode) => void,
+): RunCommand {
+  return async <Flags>(command: Command, work: Work<Flags>) => {
+    const all = command.optsWithGlobals<AllFlags>();
+    const logger = createLogger(env.LOG_LEVEL, terminal.redact);
+    const { databaseUrl, ...configured } = await loadConfig(all, terminal);
+    const outcome = await work({
+      flags: command.opts<Flags & object>(),
+      options: { ...configured, ...definitionOf(all), ...placeOf(all), logger },
+      logger,
+      async withDatabase(use) {
+        const config = databaseUrl === undefined ? {} : { databaseUrl };
+        const database = openNamedDatabase({ flags: all, env, config, hidePassword: terminal.hidePassword });
+        try {
+          return await use(database);
+        } finally {
+          await database.close();
+        }
+      },
+    });
+    if (wantsJson(all)) terminal.printJson(outcome.document);
+    else terminal.print(outcome.pretty(terminal));
+    finish(outcome.exitCode);
+  };
+}
+
+function wantsJson({ format, json }: Partial<FormatFlags>): boolean {
+  return json === true || format === 'json';
+}
+
+/** Whether arguments ask for JSON, also those that can't be understood as a whole. */
+export function asksForJson(argv: readonly string[]): boolean {
+  return argv.some(
+    (argument, index) =>
+      argument === '--json' ||
+      argument === '--format=json' ||
+      (argument === '--format' && argv[index + 1] === 'json'),
+  );
+}
+
+async function loadConfig(flags: AllFlags, terminal: Terminal): Promise<CommandConfig> {
+  const config = await loadConfigFile(flags.config);
+  if (config.databaseUrl !== undefined) terminal.hidePassword(config.databaseUrl);
+  // What is left empty would be taken for what is not given, as by a variable that is not set.
+  const empty = (['policy', 'model', 'schema', 'table'] as const).filter((name) => flags[name] === '');
+  if (empty.length === 0) return config;
+  throw new InvalidOptionsError(
+    empty.map(
+      (name): Problem => ({ code: 'OPTION_INVALID', at: `--${name}`, message: 'it is empty. Give a value.' }),
+    ),
+  );
+}
+
+/** Without those that are not given, which would replace what the configuration has. */
+function definitionOf({ policy, model }: DefinitionFlags): BootstrapOptions {
+  return { ...(policy === undefined ? {} : { policy }), ...(model === undefined ? {} : { model }) };
+}
+
+function placeOf({ schema, table }: DatabaseFlags): BootstrapOptions {
+  return { ...(schema === undefined ? {} : { schema }), ...(table === undefined ? {} : { table }) };
+}

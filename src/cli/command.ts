@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import type { CommandConfig } from '../config.ts';
-import { InvalidOptionsError, type Problem } from '../errors.ts';
+import { BootstrapError, InvalidOptionsError, type Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
 import { loadConfigFile } from './config-file.ts';
 import { openNamedDatabase } from './connection.ts';
@@ -63,11 +63,20 @@ export function commandRunner(
           await database.close();
         }
       },
+    }).catch((error: unknown) => {
+      throw explainMissingPolicy(error) ?? error;
     });
     if (wantsJson(all)) terminal.printJson(outcome.document);
     else terminal.print(outcome.pretty(terminal));
     finish(outcome.exitCode);
   };
+}
+
+/** The library advises an option of its own; the command has another one. */
+function explainMissingPolicy(error: unknown): BootstrapError | null {
+  if (!(error instanceof BootstrapError) || error.code !== 'POLICY_MISSING') return null;
+  const message = `${error.message} For this command: give --policy, or policy in casbin-bootstrap.config.`;
+  return new BootstrapError(error.code, message, { cause: error });
 }
 
 function wantsJson({ format, json }: Partial<FormatFlags>): boolean {

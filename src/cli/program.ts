@@ -10,6 +10,7 @@ import { addGlobalOptions } from './flags.ts';
 import { findUrls } from './redact.ts';
 import { addSeedCommand } from './seed.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
+import { addVerifyCommand } from './verify.ts';
 
 /** Runs `casbin-bootstrap` with the process's arguments and environment; resolves to the exit code. */
 export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<ExitCode> {
@@ -33,6 +34,9 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
   }
 }
 
+/** In the order in which the help lists them. */
+const COMMANDS = [addSeedCommand, addVerifyCommand];
+
 function createProgram(terminal: Terminal, runCommand: RunCommand): Command {
   const program = new Command('casbin-bootstrap')
     .description(
@@ -47,7 +51,7 @@ function createProgram(terminal: Terminal, runCommand: RunCommand): Command {
     })
     .addHelpText('after', EXIT_CODES);
   addGlobalOptions(program);
-  addSeedCommand(program, runCommand);
+  for (const addCommand of COMMANDS) addCommand(program, runCommand);
   addCompletion(program);
   return program;
 }

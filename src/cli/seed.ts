@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { bootstrapDatabase } from '../bootstrap.ts';
-import { BootstrapError } from '../errors.ts';
 import { renderSummary } from '../render/summary.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
@@ -34,20 +33,11 @@ function seed({ flags, options, logger, withDatabase }: CommandContext<SeedFlags
     const report = await withProgressBar(
       (onProgress) => bootstrapDatabase(pool, { ...options, dryRun, onProgress }),
       logger,
-    ).catch((error: unknown) => {
-      throw explainMissingPolicy(error) ?? error;
-    });
+    );
     return {
       exitCode: EXIT.SUCCESS,
       document: report,
       pretty: ({ color }) => renderSummary(report, { where, color }),
     };
   });
-}
-
-/** The library advises an option of its own; the command has another one. */
-function explainMissingPolicy(error: unknown): BootstrapError | null {
-  if (!(error instanceof BootstrapError) || error.code !== 'POLICY_MISSING') return null;
-  const message = `${error.message} For this command: give --policy, or policy in casbin-bootstrap.config.`;
-  return new BootstrapError(error.code, message, { cause: error });
 }

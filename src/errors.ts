@@ -199,6 +199,8 @@ export type ProblemCode =
   | 'REQUEST_NAME_UNKNOWN'
   /** The definition itself decides a request differently than it says. Correct the request or the rules. */
   | 'EXPECTATION_CONTRADICTED'
+  /** Fewer rules decide a request than required. Write requests for the others, or remove those rules. */
+  | 'COVERAGE_TOO_LOW'
   /** Two seeders have the same name. Rename one. */
   | 'SEEDER_DUPLICATE'
   /** Two migrations have the same name. Rename one. */

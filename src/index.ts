@@ -31,6 +31,8 @@ export {
   StoredRuleError,
   VerificationError,
 } from './errors.ts';
+export { explainDecision } from './explain-decision.ts';
+export { type LintReport, type LintRequirements, lintPolicy } from './lint-policy.ts';
 export type { LoggerLike } from './logger.ts';
 export type { Migration, MigrationProvider, MigrationSettings, Migrations } from './migrator/migration.ts';
 export type {
@@ -77,4 +79,5 @@ export type { RuleTableOptions } from './tables/rule-table.ts';
 export type { TenantReport, TenantsOptions, TenantsReport } from './tenants.ts';
 export { bootstrapTenants, TenantSourceError } from './tenants.ts';
 export type { OwnPool, Tenant } from './tenants-input.ts';
+export type { ClosestRule, DecisionExplanation, HeldRoles } from './verification/decision-explanation.ts';
 export { verifyDatabase } from './verify-database.ts';

@@ -4,7 +4,7 @@ import type { CommandConfig } from '../config.ts';
 import { BootstrapError, InvalidOptionsError, type Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
 import { loadConfigFile } from './config-file.ts';
-import { openNamedDatabase } from './connection.ts';
+import { namesDatabase, openNamedDatabase } from './connection.ts';
 import type { Database } from './database.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { DatabaseFlags, DefinitionFlags, FormatFlags, GlobalFlags } from './flags.ts';
@@ -16,6 +16,8 @@ export interface CommandContext<Flags> {
   /** Those of the configuration, with what the arguments say instead, and the command's logger. */
   readonly options: BootstrapOptions;
   readonly logger: Logger;
+  /** Whether a database is named, for commands that do without. */
+  readonly hasDatabase: boolean;
   /** Opens the database, and closes it whatever happens. */
   withDatabase<T>(work: (database: Database) => Promise<T>): Promise<T>;
 }
@@ -50,13 +52,14 @@ export function commandRunner(
     const all = command.optsWithGlobals<AllFlags>();
     const logger = createLogger(env.LOG_LEVEL, terminal.redact);
     const { databaseUrl, ...configured } = await loadConfig(all, terminal);
+    const sources = { flags: all, env, config: databaseUrl === undefined ? {} : { databaseUrl } };
     const outcome = await work({
       flags: command.opts<Flags & object>(),
       options: { ...configured, ...definitionOf(all), ...placeOf(all), logger },
       logger,
+      hasDatabase: namesDatabase(sources),
       async withDatabase(use) {
-        const config = databaseUrl === undefined ? {} : { databaseUrl };
-        const database = openNamedDatabase({ flags: all, env, config, hidePassword: terminal.hidePassword });
+        const database = openNamedDatabase({ ...sources, hidePassword: terminal.hidePassword });
         try {
           return await use(database);
         } finally {

@@ -47,8 +47,18 @@ export function openNamedDatabase({ flags, env, config, hidePassword }: Connecti
     hidePassword(url);
     return openServer(url, at);
   }
-  if (!LIBPQ_VARIABLES.some((name) => isGiven(env[name]))) throw unnamed();
+  if (!isNamedByLibpq(env)) throw unnamed();
   return openByVariables(env, hidePassword);
+}
+
+/** Whether a database is named at all, for commands that do without. */
+export function namesDatabase({ flags, env, config }: Omit<ConnectionSources, 'hidePassword'>): boolean {
+  const named = [flags.embedded, flags.databaseUrl, env.DATABASE_URL, config.databaseUrl];
+  return named.some((one) => one !== undefined) || isNamedByLibpq(env);
+}
+
+function isNamedByLibpq(env: NodeJS.ProcessEnv): boolean {
+  return LIBPQ_VARIABLES.some((name) => isGiven(env[name]));
 }
 
 /** Those of libpq that name a server, a database or a role; others, such as PGSSLMODE, don't mean any one database. */

@@ -6,7 +6,9 @@ import { reasonOf } from '../text.ts';
 import { asksForJson, commandRunner, type RunCommand } from './command.ts';
 import { addCompletion } from './completion.ts';
 import { EXIT, type ExitCode, exitCodeOf } from './exit-code.ts';
+import { addExplainCommand } from './explain.ts';
 import { addGlobalOptions } from './flags.ts';
+import { addLintCommand } from './lint.ts';
 import { findUrls } from './redact.ts';
 import { addSeedCommand } from './seed.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
@@ -35,7 +37,7 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
 }
 
 /** In the order in which the help lists them. */
-const COMMANDS = [addSeedCommand, addVerifyCommand];
+const COMMANDS = [addSeedCommand, addVerifyCommand, addLintCommand, addExplainCommand];
 
 function createProgram(terminal: Terminal, runCommand: RunCommand): Command {
   const program = new Command('casbin-bootstrap')

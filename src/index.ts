@@ -41,6 +41,7 @@ export type {
   VerifyDatabaseOptions,
   VerifyOptions,
 } from './options.ts';
+export { type BootstrapPlan, planBootstrap } from './plan-bootstrap.ts';
 export { policyToCsv } from './policy/csv.ts';
 export {
   definePolicy,
@@ -52,6 +53,13 @@ export {
 export { loadPolicyFile } from './policy/policy-file.ts';
 export type { Rule } from './policy/rule.ts';
 export type { OnProgress, Progress } from './progress.ts';
+export {
+  type DatabaseStatus,
+  type MigrationStatus,
+  type RuleCounts,
+  readStatus,
+  type TableStatus,
+} from './read-status.ts';
 export type {
   AppliedMigration,
   BootstrapReport,

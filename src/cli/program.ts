@@ -9,8 +9,10 @@ import { EXIT, type ExitCode, exitCodeOf } from './exit-code.ts';
 import { addExplainCommand } from './explain.ts';
 import { addGlobalOptions } from './flags.ts';
 import { addLintCommand } from './lint.ts';
+import { addPlanCommand } from './plan.ts';
 import { findUrls } from './redact.ts';
 import { addSeedCommand } from './seed.ts';
+import { addStatusCommand } from './status.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { addVerifyCommand } from './verify.ts';
 
@@ -37,7 +39,14 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
 }
 
 /** In the order in which the help lists them. */
-const COMMANDS = [addSeedCommand, addVerifyCommand, addLintCommand, addExplainCommand];
+const COMMANDS = [
+  addSeedCommand,
+  addPlanCommand,
+  addStatusCommand,
+  addVerifyCommand,
+  addLintCommand,
+  addExplainCommand,
+];
 
 function createProgram(terminal: Terminal, runCommand: RunCommand): Command {
   const program = new Command('casbin-bootstrap')

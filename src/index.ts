@@ -14,6 +14,7 @@ export { createEnforcer } from './create-enforcer.ts';
 export type { ClientLike, PoolLike, QueryResultLike } from './database/client.ts';
 export { defaultPolicy } from './defaults/default-policy.ts';
 export { defaultProviders, type Provider, providerSeeder } from './defaults/provider-seeder.ts';
+export { diffPolicies, type PolicyDiff, type RuleChanges } from './diff-policies.ts';
 export {
   BootstrapError,
   type BootstrapErrorCode,
@@ -52,6 +53,7 @@ export {
 } from './policy/definition.ts';
 export { loadPolicyFile } from './policy/policy-file.ts';
 export type { Rule } from './policy/rule.ts';
+export type { PolicySource } from './policy-source.ts';
 export type { OnProgress, Progress } from './progress.ts';
 export {
   type DatabaseStatus,
@@ -87,5 +89,10 @@ export type { RuleTableOptions } from './tables/rule-table.ts';
 export type { TenantReport, TenantsOptions, TenantsReport } from './tenants.ts';
 export { bootstrapTenants, TenantSourceError } from './tenants.ts';
 export type { OwnPool, Tenant } from './tenants-input.ts';
+export type {
+  DecisionChange,
+  DecisionChanges,
+  ExplainedDecision,
+} from './verification/compare-policies.ts';
 export type { ClosestRule, DecisionExplanation, HeldRoles } from './verification/decision-explanation.ts';
 export { verifyDatabase } from './verify-database.ts';

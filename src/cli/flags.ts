@@ -46,11 +46,14 @@ export function addFormatOptions(command: Command): void {
 }
 
 export function addDefinitionOptions(command: Command): void {
-  const options = [
-    new Option('--policy <file>', 'the policy: a .yaml, .json or .csv file (default: the default policy)'),
-    new Option('--model <file>', "the model: a .conf file (default: the package's RBAC model)"),
-  ];
-  for (const option of options) command.addOption(option.helpGroup(DEFINITION_GROUP));
+  const policy = 'the policy: a .yaml, .json or .csv file (default: the default policy)';
+  command.addOption(new Option('--policy <file>', policy).helpGroup(DEFINITION_GROUP));
+  addModelOption(command);
+}
+
+export function addModelOption(command: Command): void {
+  const model = "the model: a .conf file (default: the package's RBAC model)";
+  command.addOption(new Option('--model <file>', model).helpGroup(DEFINITION_GROUP));
 }
 
 export function addDatabaseOptions(command: Command): void {

@@ -5,6 +5,7 @@ import { BootstrapError } from '../errors.ts';
 import { reasonOf } from '../text.ts';
 import { asksForJson, commandRunner, type RunCommand } from './command.ts';
 import { addCompletion } from './completion.ts';
+import { addDiffCommand } from './diff.ts';
 import { EXIT, type ExitCode, exitCodeOf } from './exit-code.ts';
 import { addExplainCommand } from './explain.ts';
 import { addGlobalOptions } from './flags.ts';
@@ -46,6 +47,7 @@ const COMMANDS = [
   addVerifyCommand,
   addLintCommand,
   addExplainCommand,
+  addDiffCommand,
 ];
 
 function createProgram(terminal: Terminal, runCommand: RunCommand): Command {

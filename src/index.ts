@@ -53,8 +53,11 @@ export {
 } from './policy/definition.ts';
 export { loadPolicyFile } from './policy/policy-file.ts';
 export type { Rule } from './policy/rule.ts';
+export { policyToTypeScript } from './policy/to-typescript.ts';
+export { policyToYaml } from './policy/to-yaml.ts';
 export type { PolicySource } from './policy-source.ts';
 export type { OnProgress, Progress } from './progress.ts';
+export { type PulledPolicy, pullPolicy } from './pull-policy.ts';
 export {
   type DatabaseStatus,
   type MigrationStatus,

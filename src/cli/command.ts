@@ -27,6 +27,8 @@ export interface Outcome {
   readonly exitCode: ExitCode;
   /** What is printed as JSON. */
   readonly document: unknown;
+  /** Whether it is data to be stored: it is printed as it is, since a name that is hidden would be another name. */
+  readonly isData?: boolean;
   /** What a person reads. */
   pretty(look: Look): string;
 }
@@ -69,7 +71,8 @@ export function commandRunner(
     }).catch((error: unknown) => {
       throw explainMissingPolicy(error) ?? error;
     });
-    if (wantsJson(all)) terminal.printJson(outcome.document);
+    if (outcome.isData) terminal.printData(outcome.pretty(terminal));
+    else if (wantsJson(all)) terminal.printJson(outcome.document);
     else terminal.print(outcome.pretty(terminal));
     finish(outcome.exitCode);
   };

@@ -8,6 +8,7 @@ import { addCompletion } from './completion.ts';
 import { addDiffCommand } from './diff.ts';
 import { EXIT, type ExitCode, exitCodeOf } from './exit-code.ts';
 import { addExplainCommand } from './explain.ts';
+import { addExportCommand } from './export.ts';
 import { addGlobalOptions } from './flags.ts';
 import { addLintCommand } from './lint.ts';
 import { addPlanCommand } from './plan.ts';
@@ -48,6 +49,7 @@ const COMMANDS = [
   addLintCommand,
   addExplainCommand,
   addDiffCommand,
+  addExportCommand,
 ];
 
 function createProgram(terminal: Terminal, runCommand: RunCommand): Command {

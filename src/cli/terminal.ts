@@ -13,6 +13,8 @@ export interface Terminal {
   print(text: string): void;
   /** Writes a result to stdout as JSON. Only its texts are redacted: a password may be what JSON itself is written with. */
   printJson(value: unknown): void;
+  /** Writes data to stdout as it is. */
+  printData(text: string): void;
   /** Writes a message to stderr. */
   complain(text: string): void;
 }
@@ -28,6 +30,7 @@ export function openTerminal(): Terminal {
     color: process.stdout.isTTY && process.stdout.hasColors(),
     print: (text) => process.stdout.write(`${redact(text)}\n`),
     printJson: (value) => process.stdout.write(`${stringifyRedacted(value, redact, 2)}\n`),
+    printData: (text) => process.stdout.write(`${text}\n`),
     complain: (text) => process.stderr.write(`${redact(text)}\n`),
   };
 }

@@ -84,6 +84,7 @@ export type {
   VerificationScope,
   VerificationWarning,
 } from './report.ts';
+export { type BootstrapSqlOptions, writeBootstrapSql } from './script/bootstrap-sql.ts';
 export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';
 export type { Seeder, SeederContext, SeederResult } from './seeding/seeder.ts';
 export { type AdapterOptions, type CasbinAdapter, createAdapter } from './tables/adapter.ts';

@@ -71,8 +71,8 @@ export function commandRunner(
     }).catch((error: unknown) => {
       throw explainMissingPolicy(error) ?? error;
     });
-    if (outcome.isData) terminal.printData(outcome.pretty(terminal));
-    else if (wantsJson(all)) terminal.printJson(outcome.document);
+    if (wantsJson(all)) terminal.printJson(outcome.document);
+    else if (outcome.isData) terminal.printData(outcome.pretty(terminal));
     else terminal.print(outcome.pretty(terminal));
     finish(outcome.exitCode);
   };

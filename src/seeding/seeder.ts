@@ -1,4 +1,5 @@
 import type { RawBuilder, Transaction } from 'kysely';
+import type { AnyKysely } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import type { LoggerLike } from '../logger.ts';
 import type { Migration, Migrations } from '../migrator/migration.ts';
@@ -75,6 +76,8 @@ export interface RunnableSeeder extends Seeder {
    * Null where there are too many rows for that.
    */
   selectMissing?(): RawBuilder<unknown> | null;
+  /** Inserts the rows without looking at the table first, for statements that are written down. */
+  insertUnseen?(db: AnyKysely): Promise<void>;
   /** Logs the rows that are there. Called in place of `seed` on a start that has nothing to do. */
   logExisting?(log: SeederLog): void;
 }

@@ -22,3 +22,12 @@ test('casbin-bootstrap plan and status end with 3 while there is something to do
   expect(JSON.parse(planned.stdout)).toMatchObject({ changed: false, rules: [] });
   expect(await run('status')).toMatchObject({ code: 0, stdout: expect.stringContaining('is in place') });
 });
+
+test('casbin-bootstrap plan --sql needs no database', async () => {
+  const all = await runCli(['plan', '--sql']);
+  expect(all).toMatchObject({ code: 0, stderr: '' });
+  expect(all.stdout).toMatch(/^-- Written by casbin-bootstrap\. .*"readonly","accounts","read"/s);
+  const tables = await runCli(['plan', '--schema-only']);
+  expect(tables).toMatchObject({ code: 0, stderr: '' });
+  expect(tables.stdout).not.toContain('readonly');
+});

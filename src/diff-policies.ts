@@ -3,7 +3,7 @@ import type { Rule } from './policy/rule.ts';
 import { RuleSet } from './policy/rule-set.ts';
 import { type PolicySource, readPolicies } from './policy-source.ts';
 import { comparePolicies, type DecisionChanges } from './verification/compare-policies.ts';
-import { splitUserLinks } from './verification/user-links.ts';
+import { linkedNames, splitUserLinks } from './verification/user-links.ts';
 
 /** How two policies differ. */
 export interface PolicyDiff {
@@ -35,7 +35,7 @@ export async function diffPolicies(
   options: BootstrapOptions = {},
 ): Promise<PolicyDiff> {
   const { model, policies } = await readPolicies([before, after], options);
-  const named = policies.flatMap(({ rules, isLive }) => (isLive ? [] : namesOf(rules)));
+  const named = policies.flatMap(({ rules, isLive }) => (isLive ? [] : linkedNames(rules)));
   const split = policies.map((policy) =>
     policy.isLive ? splitUserLinks(model, policy.rules, named) : { rules: policy.rules, userLinks: [] },
   );
@@ -55,10 +55,6 @@ export async function diffPolicies(
     decisions,
     userLinks: split.reduce((sum, { userLinks }) => sum + userLinks.length, 0),
   };
-}
-
-function namesOf(rules: readonly Rule[]): string[] {
-  return rules.flatMap(({ ptype, values }) => (ptype.startsWith('g') ? values.slice(0, 2) : []));
 }
 
 function toArrays(rules: readonly Rule[]): string[][] {

@@ -56,8 +56,10 @@ export type { Rule } from './policy/rule.ts';
 export { policyToTypeScript } from './policy/to-typescript.ts';
 export { policyToYaml } from './policy/to-yaml.ts';
 export type { PolicySource } from './policy-source.ts';
+export { policyToMermaid } from './policy-to-mermaid.ts';
 export type { OnProgress, Progress } from './progress.ts';
 export { type PulledPolicy, pullPolicy } from './pull-policy.ts';
+export { type AllowedRequest, type PolicyMatrix, readMatrix, type WithUsers } from './read-matrix.ts';
 export {
   type DatabaseStatus,
   type MigrationStatus,

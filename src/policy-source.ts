@@ -15,6 +15,7 @@ import type { Rule } from './policy/rule.ts';
 import { RuleSet } from './policy/rule-set.ts';
 import type { RowId } from './report.ts';
 import { readLivePolicy } from './tables/live-policy.ts';
+import { linkedNames, type SplitPolicy, splitUserLinks } from './verification/user-links.ts';
 
 /**
  * Where a policy is: a definition; the path of a file with one, `policy.yaml`, or of one in a git revision,
@@ -68,6 +69,26 @@ export async function readPolicies(
     ),
   );
   return { model, policies };
+}
+
+/** A policy by itself, and who has it. */
+export interface RolesAndUsers extends SplitPolicy<SourcedPolicy['rules'][number]> {
+  readonly model: Model;
+}
+
+/**
+ * Reads one policy, and tells links of users from the rest where it is that of a database. A name that the given
+ * `policy` links to others is no user, whatever it looks like.
+ *
+ * @throws as readPolicies
+ */
+export async function readRoles(source: PolicySource, options: BootstrapOptions): Promise<RolesAndUsers> {
+  const { policy } = options ?? {};
+  const definitions = policy == null || policy === source ? [] : [policy];
+  const { model, policies } = await readPolicies([source, ...definitions], options);
+  const [{ rules = [], isLive = false } = {}, defined] = policies;
+  const known = linkedNames(defined?.rules ?? []);
+  return { model, ...(isLive ? splitUserLinks(model, rules, known) : { rules, userLinks: [] }) };
 }
 
 /** Either a definition or a pool, or what is wrong with what was given. */

@@ -4,8 +4,7 @@ import type { PoolLike } from './database/client.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { PolicyDefinition } from './policy/definition.ts';
 import { type RoleForm, toDefinition } from './policy/to-definition.ts';
-import { readPolicies } from './policy-source.ts';
-import { splitUserLinks } from './verification/user-links.ts';
+import { readRoles } from './policy-source.ts';
 
 /** The policy of a database, written as a definition. */
 export interface PulledPolicy {
@@ -17,15 +16,13 @@ export interface PulledPolicy {
 
 /**
  * Writes down the policy that a database has, so that it can be reviewed, versioned and given to a bootstrap as its
- * `policy`. Roles are told from users: a user is a name that has a role and is none itself.
- *
- * Of the options it takes `model`, `schema`, `table` and the time limits.
+ * `policy`. Roles are told from users: a user is a name that has a role and is none itself, unless a `policy` is given
+ * that names it.
  *
  * @throws as verifyDatabase
  */
 export async function pullPolicy(pool: PoolLike, options: BootstrapOptions = {}): Promise<PulledPolicy> {
-  const { model, policies } = await readPolicies([pool], options);
-  const { rules, userLinks } = splitUserLinks(model, policies[0]?.rules ?? []);
+  const { model, rules, userLinks } = await readRoles(pool, options);
   return {
     definition: toDefinition(rules, roleFormOf(model)),
     userLinks: userLinks.map(({ ptype, values }) => [ptype, ...values]),

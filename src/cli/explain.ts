@@ -5,10 +5,7 @@ import { renderExplanation } from '../render/explanation.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
-
-interface ExplainFlags {
-  readonly offline?: true;
-}
+import { isOffline, OFFLINE_OPTION, type OfflineFlags } from './policy-of.ts';
 
 /** Adds `casbin-bootstrap explain`: why a request is allowed or denied. */
 export function addExplainCommand(program: Command, run: RunCommand): void {
@@ -17,10 +14,7 @@ export function addExplainCommand(program: Command, run: RunCommand): void {
     .description('Explain why a request is allowed or denied, and what would be needed.')
     .usage('[options] <subject> <object> <action>')
     .argument('<values...>', "the values of the request, in the order of the model's request definition")
-    .option(
-      '--offline',
-      'decide on the policy as it is defined; so it is too where a policy is given and no database',
-    );
+    .option(...OFFLINE_OPTION);
   addFormatOptions(command);
   addDefinitionOptions(command);
   addDatabaseOptions(command);
@@ -29,14 +23,11 @@ export function addExplainCommand(program: Command, run: RunCommand): void {
     'explain clerk invoices delete --offline --policy policy.yaml',
     'explain alice tenant1 invoices read --model domains.conf --policy policy.csv',
   ]);
-  command.action((request: string[]) => run<ExplainFlags>(command, (context) => explain(request, context)));
+  command.action((request: string[]) => run<OfflineFlags>(command, (context) => explain(request, context)));
 }
 
-async function explain(
-  request: readonly string[],
-  { flags, options, hasDatabase, withDatabase }: CommandContext<ExplainFlags>,
-): Promise<Outcome> {
-  const isOffline = flags.offline || (!hasDatabase && options.policy !== undefined);
+async function explain(request: readonly string[], context: CommandContext<OfflineFlags>): Promise<Outcome> {
+  const { options, withDatabase } = context;
   const explainOn = async (pool: PoolLike | null, where: string): Promise<Outcome> => {
     const explanation = await explainDecision(pool, request, options);
     return {
@@ -45,6 +36,6 @@ async function explain(
       pretty: ({ color }) => `${where}\n\n${renderExplanation(explanation, { color })}`,
     };
   };
-  if (isOffline) return explainOn(null, 'Policy: as it is defined, without a database');
+  if (isOffline(context)) return explainOn(null, 'Policy: as it is defined, without a database');
   return withDatabase(({ pool, where }) => explainOn(pool, `Database: ${where}`));
 }

@@ -10,7 +10,9 @@ import { EXIT, type ExitCode, exitCodeOf } from './exit-code.ts';
 import { addExplainCommand } from './explain.ts';
 import { addExportCommand } from './export.ts';
 import { addGlobalOptions } from './flags.ts';
+import { addGraphCommand } from './graph.ts';
 import { addLintCommand } from './lint.ts';
+import { addMatrixCommand } from './matrix.ts';
 import { addPlanCommand } from './plan.ts';
 import { findUrls } from './redact.ts';
 import { addSeedCommand } from './seed.ts';
@@ -49,6 +51,8 @@ const COMMANDS = [
   addLintCommand,
   addExplainCommand,
   addDiffCommand,
+  addMatrixCommand,
+  addGraphCommand,
   addExportCommand,
 ];
 

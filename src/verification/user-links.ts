@@ -35,3 +35,8 @@ export function splitUserLinks<R extends Rule>(
     userLinks: rules.filter(isUserLink),
   };
 }
+
+/** The names that rules link to each other. */
+export function linkedNames(rules: readonly Rule[]): string[] {
+  return rules.flatMap(({ ptype, values }) => (ptype.startsWith('g') ? values.slice(0, 2) : []));
+}

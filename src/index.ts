@@ -95,6 +95,12 @@ export type { RuleTableOptions } from './tables/rule-table.ts';
 export type { TenantReport, TenantsOptions, TenantsReport } from './tenants.ts';
 export { bootstrapTenants, TenantSourceError } from './tenants.ts';
 export type { OwnPool, Tenant } from './tenants-input.ts';
+export {
+  type PolicyTestFilter,
+  type PolicyTestReport,
+  type PolicyTestResult,
+  testPolicy,
+} from './test-policy.ts';
 export type {
   DecisionChange,
   DecisionChanges,

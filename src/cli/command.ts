@@ -7,7 +7,7 @@ import { loadConfigFile } from './config-file.ts';
 import { namesDatabase, openNamedDatabase } from './connection.ts';
 import type { Database } from './database.ts';
 import type { ExitCode } from './exit-code.ts';
-import type { DatabaseFlags, DefinitionFlags, FormatFlags, GlobalFlags } from './flags.ts';
+import type { DatabaseFlags, DefinitionFlags, Format, FormatFlags, GlobalFlags } from './flags.ts';
 import { createLogger, type Terminal } from './terminal.ts';
 
 /** What a command works with. */
@@ -30,7 +30,13 @@ export interface Outcome {
   /** Whether it is data to be stored: it is printed as it is, since a name that is hidden would be another name. */
   readonly isData?: boolean;
   /** What a person reads. */
-  pretty(look: Look): string;
+  readonly pretty: (look: Look) => string;
+  /** Annotations of GitHub Actions. */
+  readonly github?: () => string;
+  /** XML of JUnit. */
+  readonly junit?: () => string;
+  /** A log of SARIF, to be printed as JSON. */
+  readonly sarif?: () => object;
 }
 
 interface Look {
@@ -71,9 +77,7 @@ export function commandRunner(
     }).catch((error: unknown) => {
       throw explainMissingPolicy(error) ?? error;
     });
-    if (wantsJson(all)) terminal.printJson(outcome.document);
-    else if (outcome.isData) terminal.printData(outcome.pretty(terminal));
-    else terminal.print(outcome.pretty(terminal));
+    print(outcome, all.json ? 'json' : (all.format ?? 'pretty'), terminal);
     finish(outcome.exitCode);
   };
 }
@@ -85,8 +89,15 @@ function explainMissingPolicy(error: unknown): BootstrapError | null {
   return new BootstrapError(error.code, message, { cause: error });
 }
 
-function wantsJson({ format, json }: Partial<FormatFlags>): boolean {
-  return json === true || format === 'json';
+/** Which formats a command has, its option says. */
+function print(outcome: Outcome, format: Format, terminal: Terminal): void {
+  const { document, isData, pretty, github, junit, sarif } = outcome;
+  if (format === 'json') terminal.printJson(document);
+  else if (format === 'sarif') terminal.printJson(sarif?.() ?? {});
+  else if (format === 'github') terminal.print(github?.() ?? '');
+  else if (format === 'junit') terminal.print(junit?.() ?? '');
+  else if (isData) terminal.printData(pretty(terminal));
+  else terminal.print(pretty(terminal));
 }
 
 /** Whether arguments ask for JSON, also those that can't be understood as a whole. */

@@ -1,9 +1,12 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { lintPolicy } from '../lint-policy.ts';
-import { renderLint } from '../render/lint.ts';
+import { renderAnnotations } from '../render/github.ts';
+import { annotateLint, renderLint } from '../render/lint.ts';
+import { toSarif } from '../render/sarif.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
+import { readVersion } from './version.ts';
 
 interface LintFlags {
   readonly coverage?: number;
@@ -15,11 +18,12 @@ export function addLintCommand(program: Command, run: RunCommand): void {
     .command('lint')
     .description('Check model and policy without a database; every problem with file, line and column.')
     .option('--coverage <percent>', 'how many of the rules must decide a request', readPercent);
-  addFormatOptions(command);
+  addFormatOptions(command, ['github', 'sarif']);
   addDefinitionOptions(command);
   addExamples(command, [
     'lint --policy policy.yaml',
     'lint --coverage 100 --model model.conf --policy policy.csv',
+    'lint --format github',
   ]);
   command.action(() => run<LintFlags>(command, lint));
 }
@@ -36,5 +40,7 @@ async function lint({ flags, options }: CommandContext<LintFlags>): Promise<Outc
     exitCode: report.ok ? EXIT.SUCCESS : EXIT.FAILURE,
     document: report,
     pretty: (look) => renderLint(report, look),
+    github: () => renderAnnotations(annotateLint(report)),
+    sarif: () => toSarif(report, readVersion()),
   };
 }

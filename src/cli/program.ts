@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { BootstrapError } from '../errors.ts';
@@ -18,7 +17,9 @@ import { findUrls } from './redact.ts';
 import { addSeedCommand } from './seed.ts';
 import { addStatusCommand } from './status.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
+import { addTestCommand } from './test.ts';
 import { addVerifyCommand } from './verify.ts';
+import { readVersion } from './version.ts';
 
 /** Runs `casbin-bootstrap` with the process's arguments and environment; resolves to the exit code. */
 export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<ExitCode> {
@@ -49,6 +50,7 @@ const COMMANDS = [
   addStatusCommand,
   addVerifyCommand,
   addLintCommand,
+  addTestCommand,
   addExplainCommand,
   addDiffCommand,
   addMatrixCommand,
@@ -82,11 +84,6 @@ Exit codes:
   2  wrong arguments, configuration, model or policy
   3  drift, or a bootstrap would change the database
   4  the database can't be reached`;
-
-function readVersion(): string {
-  const { version }: { version: string } = createRequire(import.meta.url)('casbin-bootstrap/package.json');
-  return version;
-}
 
 /** Says what went wrong in one message; a stack only where it is asked for. */
 export function describeError(error: unknown, verbose = false): string {

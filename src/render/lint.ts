@@ -1,6 +1,7 @@
 import type { LintReport } from '../lint-policy.ts';
 import { type Colors, paint } from './colors.ts';
 import { count } from './findings.ts';
+import type { Annotation } from './github.ts';
 import { escapeControls } from './table.ts';
 
 /** Renders what is wrong with a policy: a problem a line, as compilers print them, then warnings and the verdict. */
@@ -19,4 +20,14 @@ export function renderLint({ problems, warnings, coverage, ok }: LintReport, loo
     ...cautions,
     `${paint(['bold', ok ? 'green' : 'red'], verdict, look)}${measured}`,
   ].join('\n\n');
+}
+
+/** The same as remarks on the lines of a pull request. */
+export function annotateLint({ problems, warnings }: LintReport): Annotation[] {
+  return [
+    ...problems.map(({ at, code, message }): Annotation => ({ level: 'error', at, title: code, message })),
+    ...warnings.map(
+      ({ code, message }): Annotation => ({ level: 'warning', at: 'policy', title: code, message }),
+    ),
+  ];
 }

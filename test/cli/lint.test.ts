@@ -40,3 +40,20 @@ test('casbin-bootstrap explain decides on the policy where there is no database'
   );
   expect(await runCli(['explain', 'b', 'data', 'read'], { cwd })).toMatchObject({ code: 2, stdout: '' });
 });
+
+test('casbin-bootstrap test and lint print what other tools read', async () => {
+  const cwd = await createFolder();
+  await writeFile(join(cwd, 'policy.yaml'), 'roles: { a: { permissions: { data: [read] } } }\n');
+  await writeFile(join(cwd, 'tests.yaml'), 'allow: [[a, data, read]]\ndeny: [[a, data, read]]\n');
+  const run = (...args: string[]) => runCli([...args, '--policy', 'policy.yaml'], { cwd });
+  const failing = await run('test', 'tests.yaml');
+  expect(failing).toMatchObject({ code: 1, stderr: '' });
+  expect(failing.stdout).toMatch(/^tests\.yaml:2:8: a, data, read must be denied\n/);
+  expect((await run('test', 'tests.yaml', '--format', 'junit')).stdout).toMatch(/^<\?xml.*failures="1"/s);
+  expect((await run('test', 'tests.yaml', '--format', 'github')).stdout).toMatch(
+    /^::error file=tests\.yaml,line=2,col=8/,
+  );
+  const sarif = await run('lint', '--format', 'sarif');
+  expect(sarif).toMatchObject({ code: 0, stderr: '' });
+  expect(JSON.parse(sarif.stdout)).toMatchObject({ version: '2.1.0', runs: [{ results: [] }] });
+});

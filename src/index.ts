@@ -32,6 +32,12 @@ export {
   StoredRuleError,
   VerificationError,
 } from './errors.ts';
+export {
+  type DatabaseCheck,
+  type DatabaseFinding,
+  type Diagnosis,
+  examineDatabase,
+} from './examine-database.ts';
 export { explainDecision } from './explain-decision.ts';
 export { type LintReport, type LintRequirements, lintPolicy } from './lint-policy.ts';
 export type { LoggerLike } from './logger.ts';

@@ -73,7 +73,8 @@ export async function readStatus(pool: PoolLike, options: BootstrapOptions = {})
   });
 }
 
-async function readMigrationStatus({ trx, options }: Inspected) {
+/** Which migrations of this package and of the application are applied. */
+export async function readMigrationStatus({ trx, options }: Inspected) {
   const { schema, applicationSchema } = await resolveSchemas(trx, options);
   const { packageMigrations, applicationMigrations, applicationList } = options;
   return {

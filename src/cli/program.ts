@@ -5,6 +5,7 @@ import { reasonOf } from '../text.ts';
 import { asksForJson, commandRunner, type RunCommand } from './command.ts';
 import { addCompletion } from './completion.ts';
 import { addDiffCommand } from './diff.ts';
+import { addDoctorCommand } from './doctor.ts';
 import { EXIT, type ExitCode, exitCodeOf } from './exit-code.ts';
 import { addExplainCommand } from './explain.ts';
 import { addExportCommand } from './export.ts';
@@ -56,6 +57,7 @@ const COMMANDS = [
   addMatrixCommand,
   addGraphCommand,
   addExportCommand,
+  addDoctorCommand,
 ];
 
 function createProgram(terminal: Terminal, runCommand: RunCommand): Command {

@@ -7,7 +7,9 @@ import { linkedNames, splitUserLinks } from './verification/user-links.ts';
 
 /** How two policies differ. */
 export interface PolicyDiff {
+  /** Which rules only one of them has. */
   readonly rules: RuleChanges;
+  /** Which requests they decide differently. */
   readonly decisions: DecisionChanges;
   /** Links of users to roles in a database, which are left out: no definition has them. */
   readonly userLinks: number;
@@ -15,7 +17,9 @@ export interface PolicyDiff {
 
 /** Rules of one policy and not of the other, ptype first. */
 export interface RuleChanges {
+  /** What only the later one has. */
   readonly added: readonly (readonly string[])[];
+  /** What only the earlier one has. */
   readonly removed: readonly (readonly string[])[];
 }
 

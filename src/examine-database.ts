@@ -19,11 +19,13 @@ import { checkStructure } from './verification/structure.ts';
 export interface Diagnosis {
   /** Whether there is no failure. */
   readonly ok: boolean;
+  /** What was examined, in the order in which it was. */
   readonly findings: readonly DatabaseFinding[];
 }
 
 /** One thing that was examined. */
 export interface DatabaseFinding {
+  /** What was examined. */
   readonly check: DatabaseCheck;
   /** `failure`: a bootstrap or an application fails on it. `warning`: somebody should look at it. */
   readonly status: 'fine' | 'warning' | 'failure';

@@ -31,7 +31,7 @@ import {
  */
 export async function explainDecision(
   pool: PoolLike | null,
-  request: Request,
+  request: readonly string[],
   options: BootstrapOptions = {},
 ): Promise<DecisionExplanation> {
   const { checkShape } = await import('./options/shape.ts');

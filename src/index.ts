@@ -111,6 +111,7 @@ export type {
   DecisionChange,
   DecisionChanges,
   ExplainedDecision,
+  OmittedChanges,
 } from './verification/compare-policies.ts';
 export type { ClosestRule, DecisionExplanation, HeldRoles } from './verification/decision-explanation.ts';
 export { verifyDatabase } from './verify-database.ts';

@@ -16,7 +16,7 @@ export interface PolicyMatrix {
   readonly tokens: readonly string[];
   /** Roles, and other names that rules permit something. */
   readonly subjects: readonly string[];
-  /** The values of a request beside its subject, in the order of {@link tokens}. */
+  /** The values of a request beside its subject, in the order of `tokens`. */
   readonly permissions: readonly (readonly string[])[];
   /** What is allowed; all else is denied. */
   readonly allowed: readonly AllowedRequest[];
@@ -26,7 +26,9 @@ export interface PolicyMatrix {
 
 /** A permission that a subject has. */
 export interface AllowedRequest {
+  /** Who has it. */
   readonly subject: string;
+  /** What it is: one of the permissions of the matrix. */
   readonly permission: readonly string[];
   /** The `p` rule that allows it, ptype first; null where none decided. */
   readonly rule: readonly string[] | null;

@@ -13,11 +13,13 @@ import type { VerificationReport } from './report.ts';
 
 /** What is installed in a database, and how it compares to the definition. */
 export interface DatabaseStatus {
+  /** Where the rules are. */
   readonly table: TableStatus;
   /** This package's migrations and those of seeders; null where another tool runs all migrations. */
   readonly packageMigrations: MigrationStatus | null;
   /** The application's own; null where the options have none. */
   readonly applicationMigrations: MigrationStatus | null;
+  /** How many rules are defined and stored. */
   readonly rules: RuleCounts;
   /** How the policy decides; null where there is no rule table. */
   readonly verification: VerificationReport | null;
@@ -37,13 +39,17 @@ export interface TableStatus {
 
 /** Migrations by name, each list in order. */
 export interface MigrationStatus {
+  /** Those that are recorded, also of another release. */
   readonly applied: readonly string[];
+  /** Those that a bootstrap would run. */
   readonly pending: readonly string[];
 }
 
 /** How many rules there are. */
 export interface RuleCounts {
+  /** Rules of the definition. */
   readonly defined: number;
+  /** Rows of the table. */
   readonly stored: number;
   /** Defined and not stored. */
   readonly missing: number;

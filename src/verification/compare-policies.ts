@@ -14,12 +14,15 @@ import { deriveMatrix } from './requests.ts';
 export interface DecisionChange {
   /** The values of the request, in the order of the model's request definition. */
   readonly request: readonly string[];
+  /** How the earlier policy decides it. */
   readonly before: ExplainedDecision;
+  /** How the later policy decides it. */
   readonly after: ExplainedDecision;
 }
 
 /** A decision of one policy, and why; `added` are those of the rules involved that the other policy lacks. */
 export interface ExplainedDecision extends Explanation {
+  /** What the enforcer answers. */
   readonly decision: Decision;
 }
 
@@ -32,7 +35,15 @@ export interface DecisionChanges {
   /** What was allowed before, and is not after. */
   readonly less: readonly DecisionChange[];
   /** How many more changes of each kind there are than are listed. */
-  readonly omitted: { readonly more: number; readonly less: number };
+  readonly omitted: OmittedChanges;
+}
+
+/** Changes that are counted and not listed. */
+export interface OmittedChanges {
+  /** How many more requests are allowed after. */
+  readonly more: number;
+  /** How many more requests are not allowed any more. */
+  readonly less: number;
 }
 
 /** More would fill the memory; what comes first shows the kind of it. */

@@ -16,6 +16,7 @@ export interface DecisionExplanation {
   readonly request: readonly string[];
   /** What the model calls them: `sub`, `obj`, `act`. */
   readonly tokens: readonly string[];
+  /** What the enforcer answers. */
   readonly decision: Decision;
   /** The decision and its reason as text: `allowed by the rule "p, user, accounts, write"`. */
   readonly answer: string;
@@ -47,6 +48,7 @@ export interface ClosestRule {
 export interface HeldRoles {
   /** The role definition: `g`, `g2` … */
   readonly ptype: string;
+  /** The value of the request. */
   readonly name: string;
   /** Null where the role definition has no domain. */
   readonly domain: string | null;

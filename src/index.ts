@@ -39,6 +39,7 @@ export {
   examineDatabase,
 } from './examine-database.ts';
 export { explainDecision } from './explain-decision.ts';
+export { type InitOptions, type InitReport, initProject, type ProjectChange } from './init-project.ts';
 export { type LintReport, type LintRequirements, lintPolicy } from './lint-policy.ts';
 export type { LoggerLike } from './logger.ts';
 export type { Migration, MigrationProvider, MigrationSettings, Migrations } from './migrator/migration.ts';

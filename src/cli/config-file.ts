@@ -40,7 +40,9 @@ export async function loadConfigFile(path: string | undefined, cwd = process.cwd
 function explainUnloadable(path: string, error: unknown): Problem[] {
   const problems: unknown = error instanceof Error && 'problems' in error ? error.problems : null;
   if (Array.isArray(problems) && problems.length > 0) return problems;
-  const message = `it can't be loaded: ${reasonOf(error)}. Correct it.`;
+  // Node goes on with the modules that have required it.
+  const [reason] = reasonOf(error).split('\n');
+  const message = `it can't be loaded: ${reason}. Correct it.`;
   return [{ code: 'CONFIG_INVALID', at: path, message }];
 }
 

@@ -11,6 +11,7 @@ import { addExplainCommand } from './explain.ts';
 import { addExportCommand } from './export.ts';
 import { addGlobalOptions } from './flags.ts';
 import { addGraphCommand } from './graph.ts';
+import { addInitCommand } from './init.ts';
 import { addLintCommand } from './lint.ts';
 import { addMatrixCommand } from './matrix.ts';
 import { addPlanCommand } from './plan.ts';
@@ -46,6 +47,7 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
 
 /** In the order in which the help lists them. */
 const COMMANDS = [
+  addInitCommand,
   addSeedCommand,
   addPlanCommand,
   addStatusCommand,

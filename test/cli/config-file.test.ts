@@ -78,6 +78,14 @@ test.each([
     /no secret/,
   ],
   ['a syntax error', { 'a.ts': 'export default {' }, 'a.ts', 'CONFIG_INVALID', 'a.ts', /can't be loaded/],
+  [
+    'a module that is missing',
+    { 'a.mjs': `import 'none-such';` },
+    'a.mjs',
+    'CONFIG_INVALID',
+    'a.mjs',
+    /Cannot find module 'none-such'\. Correct it\.$/,
+  ],
   ['a list', { 'a.json': '[]' }, 'a.json', 'CONFIG_INVALID', /a\.json$/, /it is a list/],
   [
     'a text',

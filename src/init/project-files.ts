@@ -8,7 +8,7 @@ import { policyToYaml } from '../policy/to-yaml.ts';
 import type { Project } from './project.ts';
 
 /** How a policy is written: in a file, or as a module of the project. */
-export type PolicyForm = 'yaml' | 'csv' | 'module';
+type PolicyForm = 'yaml' | 'csv' | 'module';
 
 /** A file of a project, by its path from the folder of the project. */
 export interface ProjectFile {

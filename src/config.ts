@@ -18,9 +18,8 @@ export interface CommandConfig extends BootstrapOptions {
  * @example
  * // casbin-bootstrap.config.ts
  * import { defineConfig } from 'casbin-bootstrap';
- * import { policy } from './policy.js';
  *
- * export default defineConfig({ policy, schema: 'auth', seeders: [] });
+ * export default defineConfig({ policy: 'policy.yaml', schema: 'auth', seeders: [] });
  */
 export function defineConfig(config: CommandConfig): CommandConfig {
   return config;

@@ -116,6 +116,9 @@ m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act
       more: [],
       less: [{ after: { rule: ['p', 'a', 'x', 'read', 'deny'] } }],
     });
+    const denied = ['p', 'a', 'y', 'read', 'deny'];
+    const { decisions: same } = await diffPolicies({ rules: [allow] }, { rules: [allow, denied] }, { model });
+    expect(same).toMatchObject({ compared: 2, more: [], less: [] });
   });
 
   test('is the same whether an index may be used or not', async () => {

@@ -62,7 +62,8 @@ const COMMANDS = [
   addDoctorCommand,
 ];
 
-function createProgram(terminal: Terminal, runCommand: RunCommand): Command {
+/** Everything that `casbin-bootstrap` understands. */
+export function createProgram(terminal: Terminal, runCommand: RunCommand): Command {
   const program = new Command('casbin-bootstrap')
     .description(
       'Bring a PostgreSQL database to the state in which a Casbin application may start, and look at it.',
@@ -74,14 +75,19 @@ function createProgram(terminal: Terminal, runCommand: RunCommand): Command {
       writeOut: (text) => terminal.print(text.trimEnd()),
       writeErr: (text) => terminal.complain(text.trimEnd()),
     })
-    .addHelpText('after', EXIT_CODES);
+    .addHelpText('after', EXAMPLES_AND_EXIT_CODES);
   addGlobalOptions(program);
   for (const addCommand of COMMANDS) addCommand(program, runCommand);
   addCompletion(program);
   return program;
 }
 
-const EXIT_CODES = `
+const EXAMPLES_AND_EXIT_CODES = `
+Examples:
+  casbin-bootstrap init
+  casbin-bootstrap plan --policy policy.yaml
+  casbin-bootstrap seed --policy policy.yaml --database-url postgres://app@localhost/shop
+
 Exit codes:
   0  fine
   1  failed

@@ -145,6 +145,10 @@ describe('the result', () => {
     expect(xml).toContain('<failure message="denied: no rule allows it">  request  sub = alice');
     expect(xml).toContain('bo\\u0001b');
     expect(xml).not.toContain(String.fromCharCode(1));
+    const [half] = report.tests.map((one) => ({ ...one, name: 'half \ud800' }));
+    expect(
+      renderJunit({ ok: true, tests: half === undefined ? [] : [half], durationMs: 0 }).isWellFormed(),
+    ).toBe(true);
   });
 
   test('is annotations of GitHub', async () => {

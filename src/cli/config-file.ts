@@ -28,6 +28,8 @@ export async function loadConfigFile(path: string | undefined, cwd = process.cwd
     extend: false,
     giget: false,
     envName: false,
+    // No file of compiled code in the project.
+    jitiOptions: { fsCache: false },
     // What it exports, as it is: a copy of a policy would not know the places in its file.
     merger: (...sources) => sources.find((source) => source != null) ?? {},
   }).catch((error: unknown) => {

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadConfigFile } from '../../src/cli/config-file.ts';
@@ -49,6 +49,16 @@ test('reads nothing else: no .env, no rc file, no package.json, no part for an e
   await expect(loadConfigFile(undefined, folder)).resolves.toMatchObject({ table: 'rules' });
   await expect(loadConfigFile(undefined, folder)).resolves.not.toHaveProperty('schema');
   expect(process.env.CASBIN_BOOTSTRAP_TEST).toBeUndefined();
+});
+
+test('leaves no file behind', async () => {
+  const folder = await folderWith({
+    'casbin-bootstrap.config.ts': `export default { schema: 'auth' satisfies string };`,
+    'node_modules/.cache/other/file': '',
+  });
+  const before = await readdir(folder, { recursive: true });
+  await loadConfigFile(undefined, folder);
+  expect(await readdir(folder, { recursive: true })).toEqual(before);
 });
 
 test('keeps what it exports as it is, so that a policy knows its places', async () => {

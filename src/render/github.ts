@@ -1,8 +1,8 @@
 /** A remark on a place in a file, for a pull request. */
 export interface Annotation {
   readonly level: 'error' | 'warning';
-  /** `file`, `file:line` or `file:line:column`; anything else is part of the message. */
-  readonly at: string;
+  /** `file`, `file:line` or `file:line:column`; anything else is part of the message. Null where it is about no place. */
+  readonly at: string | null;
   readonly title: string;
   readonly message: string;
 }
@@ -13,14 +13,15 @@ export function renderAnnotations(annotations: readonly Annotation[]): string {
 }
 
 function renderAnnotation({ level, at, title, message }: Annotation): string {
-  const { file, line, column } = readPlace(at);
+  const { file, line, column } = readPlace(at ?? '');
+  const told = file === null && at !== null ? `${at}: ${message}` : message;
   const properties = [
     ...(file === null ? [] : [`file=${escapeProperty(file)}`]),
     ...(line === null ? [] : [`line=${line}`]),
     ...(column === null ? [] : [`col=${column}`]),
     `title=${escapeProperty(title)}`,
   ];
-  return `::${level} ${properties.join(',')}::${escapeData(file === null ? `${at}: ${message}` : message)}`;
+  return `::${level} ${properties.join(',')}::${escapeData(told)}`;
 }
 
 /** Where a problem is, in parts. */

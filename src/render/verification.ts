@@ -9,6 +9,7 @@ import {
   renderIntegrity,
   renderOmitted,
 } from './findings.ts';
+import type { Annotation } from './github.ts';
 import { escapeControls } from './table.ts';
 
 export interface VerificationLook extends Colors {
@@ -81,5 +82,28 @@ function renderWarnings({ integrity, warnings }: VerificationReport): string[] {
       integrity.filter((finding) => finding.severity === 'warning'),
       (total) => `${count(total, 'warning')} about stored rules:`,
     ),
+  ];
+}
+
+/** What a verification found, as remarks on a pull request. */
+export function annotateVerification({
+  failures,
+  integrity,
+  drift,
+  warnings,
+}: VerificationReport): Annotation[] {
+  const remark = (level: Annotation['level'], title: string) => (finding: { readonly message: string }) => ({
+    level,
+    at: null,
+    title,
+    message: finding.message,
+  });
+  return [
+    ...failures.map(remark('error', 'Not decided as defined')),
+    ...integrity.map((finding) =>
+      remark(finding.severity === 'failure' ? 'error' : 'warning', 'Stored rule')(finding),
+    ),
+    ...drift.map(remark('warning', 'Drift')),
+    ...warnings.map(remark('warning', 'Not verified')),
   ];
 }

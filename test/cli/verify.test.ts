@@ -29,7 +29,8 @@ describe('casbin-bootstrap verify', () => {
       ok: true,
       drift: [{ rule: ['p', 'user', 'accounts', 'delete'] }],
     });
-    expect(await verify('--fail-on', 'none')).toMatchObject({ code: 0 });
+    const github = await verify('--fail-on', 'none', '--format', 'github');
+    expect(github).toMatchObject({ code: 0, stdout: expect.stringMatching(/^::warning title=Drift::/) });
     const strict = await verify('--strict', '--format', 'json');
     expect(strict.code).toBe(1);
     expect(JSON.parse(strict.stdout)).toMatchObject({ ok: false, failures: [{ kind: 'drift' }] });

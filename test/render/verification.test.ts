@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { renderVerification } from '../../src/render/verification.ts';
+import { renderAnnotations } from '../../src/render/github.ts';
+import { annotateVerification, renderVerification } from '../../src/render/verification.ts';
 import { ADDED_RULE, decision, verification } from './reports.fixture.ts';
 
 const HERE = { where: 'PostgreSQL at localhost:5432/app, as app' };
@@ -35,5 +36,27 @@ describe('a verification', () => {
       '\u001b[31mThe database does not',
     );
     expect(renderVerification(verification(), HERE)).not.toContain('\u001b');
+  });
+
+  test('is annotations of GitHub, the failures first', () => {
+    const report = verification({
+      ok: false,
+      failures: [decision({ message: 'user, accounts, read is denied' })],
+      integrity: [
+        { severity: 'failure', ids: [1], rule: [], message: 'a circle' },
+        { severity: 'warning', ids: [2], rule: [], message: 'a comma' },
+      ],
+      drift: [{ ...ADDED_RULE, message: 'one more rule' }],
+      warnings: [{ code: 'NOTHING_VERIFIED', count: 0, rules: [], message: 'no decision' }],
+    });
+    expect(renderAnnotations(annotateVerification(report))).toBe(
+      [
+        '::error title=Not decided as defined::user, accounts, read is denied',
+        '::error title=Stored rule::a circle',
+        '::warning title=Stored rule::a comma',
+        '::warning title=Drift::one more rule',
+        '::warning title=Not verified::no decision',
+      ].join('\n'),
+    );
   });
 });

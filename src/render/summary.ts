@@ -17,6 +17,7 @@ export function renderSummary(report: BootstrapReport, options: SummaryOptions):
     ...renderMigrations(report),
     ...renderTakeover(report),
     ...renderSeeders(report),
+    ...renderEngine(report),
     ...renderFound(report.verification),
   ].join('\n\n');
 }
@@ -26,6 +27,11 @@ function renderOutcome(report: BootstrapReport): string {
   if (!report.changed) return `Nothing to do: everything is in place (checked in ${took}).`;
   if (report.dryRun) return `Dry run: nothing was changed. A real run would do this (tried in ${took}):`;
   return `Done in ${took}.`;
+}
+
+/** What PostgreSQL would promise, and this server can't. */
+function renderEngine({ engine: { name, limits } }: BootstrapReport): string[] {
+  return limits.length === 0 ? [] : [[`On ${name}:`, ...limits.map((limit) => `  ${limit}`)].join('\n')];
 }
 
 function renderMigrations({ migrations, dryRun }: BootstrapReport): string[] {

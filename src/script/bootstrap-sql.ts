@@ -52,7 +52,8 @@ async function writeMigrations(migrations: Migrations, schema: string | undefine
   for (const [name, migration] of Object.entries(migrations).sort(([a], [b]) => (a < b ? -1 : 1))) {
     const statements = await recordStatements(
       (db) => migration.up(db),
-      (question) => (question.includes(`'casbin'::regclass`) ? [{ schema: schema ?? 'public' }] : []),
+      (question) =>
+        /'casbin'::regclass|^select current_schema\(\)/.test(question) ? [{ schema: schema ?? 'public' }] : [],
     );
     const record = `insert into ${recorded} (name, timestamp)\nvalues (${literal(name)}, to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));`;
     const body = [...statements.map(unlessThere), record].map((statement) => indent(statement, 4));

@@ -4,6 +4,7 @@ import {
   bootstrapDatabase,
   defaultProviders,
   definePolicy,
+  readJournal,
   rowSeeder,
   writeBootstrapSql,
 } from '../../src/index.ts';
@@ -37,6 +38,11 @@ describe('the SQL of a bootstrap', () => {
       { policy: POLICY, table: { name: 'rules', layout: 'document' }, schema: 'auth' },
     ],
     ['a database without a policy', { policy: null }],
+    ['a journal', { policy: POLICY, journal: true, seeders: [] }],
+    [
+      'a journal in a schema of its own',
+      { policy: POLICY, journal: true, schema: 'au"th', table: 'casbin_rule', seeders: [] },
+    ],
   ])('makes all that a bootstrap would make, and may be run again: %s', async (_, options) => {
     const pool = (await createDatabase()).pool({ max: 1 });
     const sql = await writeBootstrapSql(options);
@@ -45,6 +51,14 @@ describe('the SQL of a bootstrap', () => {
     await expectComplete(pool, options);
     const { rows } = await pool.query('show search_path');
     expect(rows).toEqual([{ search_path: '"$user", public' }]);
+  });
+
+  test('makes a journal that records, in the schema of the table', async () => {
+    const pool = (await createDatabase()).pool();
+    const options: BootstrapOptions = { policy: POLICY, journal: true, schema: 'auth', seeders: [] };
+    expect(await writeBootstrapSql(options), 'the same each time').toBe(await writeBootstrapSql(options));
+    await pool.query(await writeBootstrapSql(options));
+    expect(await readJournal(pool, { schema: 'auth' })).toHaveLength(3);
   });
 
   test('may be run statement by statement, without a transaction', async () => {

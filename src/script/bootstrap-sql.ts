@@ -53,7 +53,9 @@ async function writeMigrations(migrations: Migrations, schema: string | undefine
     const statements = await recordStatements(
       (db) => migration.up(db),
       (question) =>
-        /'casbin'::regclass|^select current_schema\(\)/.test(question) ? [{ schema: schema ?? 'public' }] : [],
+        /'casbin'::regclass|^select current_schema\(\)/.test(question)
+          ? [{ schema: schema ?? 'public' }]
+          : [],
     );
     const record = `insert into ${recorded} (name, timestamp)\nvalues (${literal(name)}, to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));`;
     const body = [...statements.map(unlessThere), record].map((statement) => indent(statement, 4));

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -85,6 +85,56 @@ test('the command runs in an empty project', async () => {
   });
   expect(again.stdout).toContain('Nothing to do');
 });
+
+const FIRST_SESSION = new URL('../../docs/first-session.md', import.meta.url).pathname;
+
+test('docs/first-session.md is what a first session prints; vitest --update writes it', async () => {
+  const shop = join(folder, 'shop');
+  await mkdir(shop);
+  await writeFile(join(shop, 'package.json'), '{ "name": "shop", "private": true, "type": "module" }');
+  const { DATABASE_URL: _, ...env } = process.env;
+  const blocks: string[] = [];
+  const type = async (command: string) => {
+    // What npx would run, without its own time.
+    const given = [join(folder, 'node_modules/casbin-bootstrap/dist/cli.js'), ...command.split(' ').slice(2)];
+    const ran: { stdout: string; stderr: string; code?: number } = await run(process.execPath, given, {
+      cwd: shop,
+      env: { ...env, PGSERVICE: undefined },
+    }).catch((error) => error);
+    const { stdout, stderr, code } = ran;
+    const output = `${stdout}${stderr}`
+      .replaceAll(shop, '/shop')
+      .replace(/(in|after) [\d.]+ m?s\b/g, '$1 … ms');
+    const end = code === undefined ? '' : `\n$ echo $?\n${code}`;
+    blocks.push(`\`\`\`console\n$ ${command}\n${output.trimEnd()}${end}\n\`\`\``);
+  };
+  const say = (text: string) => blocks.push(text);
+
+  say('# A first session');
+  say(
+    'In an empty project, after `npm install casbin-bootstrap casbin pg kysely`. The database is a PostgreSQL inside the process; for a server, set `DATABASE_URL` and leave `--embedded` out.',
+  );
+  await type('npx casbin-bootstrap init');
+  say('The policy to begin with has a viewer and an editor, and something that must never be:');
+  blocks.push(`\`\`\`yaml\n${(await readFile(join(shop, 'policy.yaml'), 'utf8')).trimEnd()}\n\`\`\``);
+  await type('npx casbin-bootstrap lint');
+  await type('npx casbin-bootstrap plan --embedded');
+  say('Exit code 3 says that something would be done.');
+  await type('npx casbin-bootstrap seed --embedded');
+  await type('npx casbin-bootstrap verify --embedded');
+  say(
+    'Now editors shall delete documents too. In `policy.yaml`, `documents: [write]` becomes `documents: [write, delete]`.',
+  );
+  const edited = (await readFile(join(shop, 'policy.yaml'), 'utf8')).replace('[write]', '[write, delete]');
+  await writeFile(join(shop, 'policy.yaml'), edited);
+  await type('npx casbin-bootstrap diff database policy.yaml --embedded');
+  say('The database does not know it yet, and says why not:');
+  await type('npx casbin-bootstrap explain editor documents delete --embedded');
+  await type('npx casbin-bootstrap seed --embedded');
+  await type('npx casbin-bootstrap explain editor documents delete --embedded');
+
+  await expect(`${blocks.join('\n\n')}\n`).toMatchFileSnapshot(FIRST_SESSION);
+}, 240_000);
 
 test('a CommonJS project in strict TypeScript compiles against it, and runs', async () => {
   const program = `

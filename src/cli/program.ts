@@ -12,6 +12,7 @@ import { addGlobalOptions } from './flags.ts';
 import { addLintCommand } from './lint.ts';
 import { addPlanCommand } from './plan.ts';
 import { findUrls } from './redact.ts';
+import { addReportCommand } from './report.ts';
 import { addSeedCommand } from './seed.ts';
 import { addStatusCommand } from './status.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
@@ -48,6 +49,7 @@ const COMMANDS = [
   addLintCommand,
   addExplainCommand,
   addDiffCommand,
+  addReportCommand,
 ];
 
 function createProgram(terminal: Terminal, runCommand: RunCommand): Command {

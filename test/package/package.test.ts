@@ -30,7 +30,7 @@ test('the tarball holds model, migrations, src, dist, README and LICENSE, and no
   expect(files).toContain('model/rbac_model.conf');
   expect(files).toContain('migrations/0001_casbin.ts');
   expect(files).toContain('model/policy.schema.json');
-  const built = ['chunks', 'index', 'cli', 'embedded', 'testing', 'types', 'new-cluster'];
+  const built = ['chunks', 'index', 'cli', 'embedded', 'testing', 'types', 'page', 'new-cluster'];
   expect(files.flatMap((path) => /^dist\/(\w+(?:-\w+)?)/.exec(path)?.[1] ?? [])).toSatisfy(
     (names: string[]) => names.every((name) => built.includes(name)),
   );

@@ -38,7 +38,10 @@ function Explanation({
         <bdi>{shownRole === undefined ? '' : roleLabel(shownRole)}</bdi>
         <span class="values">
           {values.map((value, position) => (
-            <bdi key={position}>{value}</bdi>
+            <span key={position}>
+              {position > 0 && ' · '}
+              <bdi>{value}</bdi>
+            </span>
           ))}
         </span>
       </h3>
@@ -60,7 +63,10 @@ function Explanation({
             <dt>Path of roles</dt>
             <dd class="path">
               {path.map((name, position) => (
-                <bdi key={position}>{name}</bdi>
+                <span key={position}>
+                  {position > 0 && ' → '}
+                  <bdi>{name}</bdi>
+                </span>
               ))}
             </dd>
           </>

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { PageMatrix } from '../src/page/page-data.ts';
 import { CHOSEN_FROM, distinctValues, type Filters, findUsers } from './selection.ts';
@@ -21,10 +22,19 @@ export function FilterForm({ matrix, filters, onChange, onReset }: FilterFormPro
     onChange({ ...filters, values: filters.values.with(position, value) });
   return (
     <form class="filters" aria-label="Filters" onSubmit={(event) => event.preventDefault()}>
-      <SearchField label="Role" value={filters.role} onInput={(role) => onChange({ ...filters, role })} />
+      <SearchField
+        id="role"
+        label="Role"
+        value={filters.role}
+        onInput={(role) => onChange({ ...filters, role })}
+      />
       {matrix.tokens.map((token, position) => {
         const values = distinct[position] ?? [];
-        const props = { label: nameOf(token), value: filters.values[position] ?? '' };
+        const props = {
+          id: `value-${position}`,
+          label: nameOf(token),
+          value: filters.values[position] ?? '',
+        };
         return values.length <= CHOSEN_FROM ? (
           <ChoiceField key={token} {...props} values={values} onInput={setValue(position)} />
         ) : (
@@ -34,9 +44,9 @@ export function FilterForm({ matrix, filters, onChange, onReset }: FilterFormPro
       {matrix.users.length > 0 && (
         <UserField matrix={matrix} value={filters.user} onInput={(user) => onChange({ ...filters, user })} />
       )}
-      <label class="field">
-        <span>Show</span>
+      <Field id="show" label="Show">
         <select
+          id="show"
           value={filters.show}
           onInput={({ currentTarget: { value } }) =>
             onChange({ ...filters, show: value === 'allowed' || value === 'differences' ? value : 'all' })
@@ -46,7 +56,7 @@ export function FilterForm({ matrix, filters, onChange, onReset }: FilterFormPro
           <option value="allowed">what is allowed</option>
           {matrix.isCompared && <option value="differences">differences only</option>}
         </select>
-      </label>
+      </Field>
       <button type="button" class="reset" onClick={onReset}>
         Reset
       </button>
@@ -60,17 +70,31 @@ function nameOf(token: string): string {
   return NAMES[token] ?? token;
 }
 
+function Field({
+  id,
+  label,
+  children,
+}: Pick<FieldProps, 'id' | 'label'> & { readonly children: ComponentChildren }) {
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      {children}
+    </div>
+  );
+}
+
 interface FieldProps {
+  readonly id: string;
   readonly label: string;
   readonly value: string;
   onInput(value: string): void;
 }
 
-function SearchField({ label, value, onInput }: FieldProps) {
+function SearchField({ id, label, value, onInput }: FieldProps) {
   return (
-    <label class="field">
-      <span>{label}</span>
+    <Field id={id} label={label}>
       <input
+        id={id}
         type="search"
         value={value}
         placeholder="any"
@@ -78,15 +102,20 @@ function SearchField({ label, value, onInput }: FieldProps) {
         spellcheck={false}
         onInput={({ currentTarget }) => onInput(currentTarget.value)}
       />
-    </label>
+    </Field>
   );
 }
 
-function ChoiceField({ label, value, values, onInput }: FieldProps & { readonly values: readonly string[] }) {
+function ChoiceField({
+  id,
+  label,
+  value,
+  values,
+  onInput,
+}: FieldProps & { readonly values: readonly string[] }) {
   return (
-    <label class="field">
-      <span>{label}</span>
-      <select value={value} onInput={({ currentTarget }) => onInput(currentTarget.value)}>
+    <Field id={id} label={label}>
+      <select id={id} value={value} onInput={({ currentTarget }) => onInput(currentTarget.value)}>
         <option value="">any</option>
         {values
           .filter((one) => one !== '')
@@ -96,15 +125,19 @@ function ChoiceField({ label, value, values, onInput }: FieldProps & { readonly 
             </option>
           ))}
       </select>
-    </label>
+    </Field>
   );
 }
 
-function UserField({ matrix, value, onInput }: Omit<FieldProps, 'label'> & { readonly matrix: PageMatrix }) {
+function UserField({
+  matrix,
+  value,
+  onInput,
+}: Pick<FieldProps, 'value' | 'onInput'> & { readonly matrix: PageMatrix }) {
   return (
-    <label class="field">
-      <span>User</span>
+    <Field id="user" label="User">
       <input
+        id="user"
         type="search"
         list="users"
         value={value}
@@ -118,6 +151,6 @@ function UserField({ matrix, value, onInput }: Omit<FieldProps, 'label'> & { rea
           <option key={name} value={name} />
         ))}
       </datalist>
-    </label>
+    </Field>
   );
 }

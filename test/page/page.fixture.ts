@@ -6,7 +6,8 @@ import { collectPage } from '../../src/page/collect-page.ts';
 import { CELL_STATES, type PageData, type PageMatrix } from '../../src/page/page-data.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { toRule } from '../../src/policy/rule.ts';
-import { NOT_VERIFIED } from '../../src/verification/verify.ts';
+import { holdersAmong } from '../../src/verification/drift.ts';
+import { verifyPolicy } from '../../src/verification/verify.ts';
 
 export const INVOICES = definePolicy({
   roles: {
@@ -29,7 +30,9 @@ export async function pageOf(options: BootstrapOptions, live: StoredRule[] | nul
   const resolved = await completeOptions(options, []);
   if (live === null) return collectPage(resolved, { kind: 'definition', rules: 0 }, null);
   const source = { kind: 'database', database: 'shop', table: 'casbin', rules: live.length } as const;
-  return collectPage(resolved, source, { rules: live, verification: NOT_VERIFIED });
+  const findHolders = holdersAmong(resolved.model, live);
+  const verification = await verifyPolicy({ ...resolved, live, scope: 'whole', findHolders, strict: false });
+  return collectPage(resolved, source, { rules: live, verification });
 }
 
 /** Each listed cell as a line: `clerk, invoices, read: inherited by "p, viewer, invoices, read" (1) via clerk → viewer (3)`. */

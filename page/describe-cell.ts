@@ -50,9 +50,9 @@ function reasonOf(matrix: PageMatrix, state: Cell['state'], route: PageRoute | u
     case 'denied':
       return isInherited ? `by a rule for ${source}` : 'by a rule';
     case 'added':
-      return `the definition denies it${isInherited ? `; inherited from ${source}` : ''}`;
+      return `unlike the definition, which denies it${isInherited ? `; inherited from ${source}` : ''}`;
     case 'missing':
-      return `the definition allows it${isInherited ? `, through ${source}` : ''}`;
+      return `unlike the definition, which allows it${isInherited ? ` through ${source}` : ''}`;
     case 'error':
       return `Casbin throws: ${route?.error ?? 'no reason was given'}`;
     default:

@@ -32,12 +32,12 @@ ${renderOmissions(data)}
 ${renderDifferences(data)}
 <section aria-labelledby="matrix" class="matrix"><h2 id="matrix">Roles × permissions</h2>
 <div id="explorer"><noscript><p class="note">The matrix with its filters needs JavaScript. The same permissions are listed below, role by role.</p></noscript></div></section>
+${scriptElement('type="application/json" id="data"', jsonForScript(matrix))}
+${scriptElement('', script)}
 <section aria-labelledby="hierarchy"><h2 id="hierarchy">Hierarchy</h2>
 ${hierarchies.length === 0 ? html`<p class="empty">No role inherits from another.</p>` : hierarchies.map(drawHierarchy)}</section>
 ${renderRoles(data)}
 </main>
-${scriptElement('type="application/json" id="data"', jsonForScript(matrix))}
-${scriptElement('', script)}
 </body>
 </html>
 `;

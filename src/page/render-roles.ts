@@ -4,7 +4,7 @@ import { html, type Markup } from './markup.ts';
 import { CELL_STATES, type CellState, type PageData, type PageMatrix, type PageRole } from './page-data.ts';
 
 /** So many permissions are listed role by role; more would make the page slow, and nobody reads them. */
-const LISTED = 5_000;
+const LISTED = 2_500;
 
 /** Renders each role with its permissions, for readers without JavaScript, and for print. */
 export function renderRoles(data: PageData): Markup {

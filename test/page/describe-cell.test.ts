@@ -37,7 +37,7 @@ test('a cell that was granted since names what is not defined', async () => {
   ];
   expect(await explain('temp', 'ledger', 'read', added)).toMatchObject({
     decision: 'Allowed',
-    reason: 'the definition denies it; inherited from viewer',
+    reason: 'unlike the definition, which denies it; inherited from viewer',
     rows: [4, 5],
     added: ['p, viewer, ledger, read', 'g, temp, viewer'],
   });
@@ -47,7 +47,7 @@ test('a cell whose rule is missing is explained by the definition', async () => 
   const page = await pageOf({ policy: INVOICES }, stored([['p', 'clerk', 'invoices', 'write']]));
   expect(describe(page.matrix, 'viewer', 'invoices', 'read')).toMatchObject({
     decision: 'Denied',
-    reason: 'the definition allows it',
+    reason: 'unlike the definition, which allows it',
     rule: { text: 'p, viewer, invoices, read', id: null, state: 'missing' },
     rows: [],
     added: [],

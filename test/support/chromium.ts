@@ -20,7 +20,10 @@ if (chromiumProgram === undefined) {
 }
 
 /** Opens HTML in a page of its own, which is closed when the test ends. */
-export type OpenPage = (html: string, options?: BrowserContextOptions) => Promise<OpenedPage>;
+export type OpenPage = (
+  html: string,
+  options?: BrowserContextOptions & { readonly initScript?: string },
+) => Promise<OpenedPage>;
 
 export interface OpenedPage {
   readonly page: Page;
@@ -37,12 +40,13 @@ export function useChromium(): OpenPage {
     browser = await chromium.launch({ executablePath: whereIs(chromiumProgram), args: ['--no-sandbox'] });
   });
   afterAll(() => browser?.close());
-  return async (html, options) => {
+  return async (html, { initScript = '', ...options } = {}) => {
     if (browser === undefined) throw new Error('Chromium is not installed.');
     const file = join(await createFolder(), 'page.html');
     await writeFile(file, html);
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
     onTestFinished(() => context.close());
+    await context.addInitScript(initScript);
     const page = await context.newPage();
     const complaints: string[] = [];
     page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));

@@ -25,7 +25,7 @@ export type OpenPage = (
   options?: BrowserContextOptions & { readonly initScript?: string },
 ) => Promise<OpenedPage>;
 
-export interface OpenedPage {
+interface OpenedPage {
   readonly page: Page;
   /** What the browser has complained about, and what the page has asked of the network. */
   readonly complaints: string[];

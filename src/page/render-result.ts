@@ -98,7 +98,7 @@ function group(mood: Mood, title: string, items: readonly Markup[]): Markup | nu
   if (items.length === 0) return null;
   const more = items.length - SHOWN;
   return html`<div class="finding ${mood}"><h3>${title} <span class="count">${items.length}</span></h3>
-<ul>${items.slice(0, SHOWN)}${more > 0 ? html`<li>${count(more, 'more')} not shown here.</li>` : null}</ul></div>`;
+<ul>${items.slice(0, SHOWN)}${more > 0 ? html`<li>${more.toLocaleString('en-US')} more, not shown here.</li>` : null}</ul></div>`;
 }
 
 function omittedItem(amount: number): Markup[] {

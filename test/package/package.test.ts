@@ -59,17 +59,19 @@ test('what maps and declarations name is in the tarball', async () => {
 
 test('the library runs in an empty project', async () => {
   const script = `
-    import { bootstrapDatabase, createEnforcer, defaultModelPath } from 'casbin-bootstrap';
+    import { bootstrapDatabase, createEnforcer, createPage, defaultModelPath } from 'casbin-bootstrap';
     import { createEmbeddedPool } from 'casbin-bootstrap/embedded';
     const pool = createEmbeddedPool();
     const { changed, verification } = await bootstrapDatabase(pool, { model: defaultModelPath });
     const enforcer = await createEnforcer(pool);
+    const page = await createPage(pool);
     console.log(changed, verification.checks, await enforcer.enforce('admin', 'accounts', 'read'));
+    console.log(page.slice(0, 15), page.includes('The database decides as defined'));
     await pool.end();
   `;
   await writeFile(join(folder, 'app.js'), script);
   const { stdout } = await run(process.execPath, ['app.js'], { cwd: folder });
-  expect(stdout).toBe('true 56 true\n');
+  expect(stdout).toBe('true 56 true\n<!doctype html> true\n');
 });
 
 test('the command runs in an empty project', async () => {
@@ -89,7 +91,7 @@ test('the command runs in an empty project', async () => {
 test('a CommonJS project in strict TypeScript compiles against it, and runs', async () => {
   const program = `
     import { Enforcer } from 'casbin';
-    import { BootstrapError, bootstrapDatabase, createEnforcer, definePolicy, InvalidOptionsError } from 'casbin-bootstrap';
+    import { BootstrapError, bootstrapDatabase, createEnforcer, createPage, definePolicy, InvalidOptionsError } from 'casbin-bootstrap';
     import { createEmbeddedPool } from 'casbin-bootstrap/embedded';
 
     const policy = definePolicy({ roles: { viewer: { permissions: { invoices: ['read'] } } } });
@@ -109,6 +111,8 @@ test('a CommonJS project in strict TypeScript compiles against it, and runs', as
       }
       console.log(changed, verification.ok, allowed, enforcer instanceof Enforcer);
       console.log(error instanceof InvalidOptionsError && error.code, other instanceof BootstrapError);
+      const page: string = await createPage(null, { policy });
+      console.log(page.slice(0, 15));
     }
     void main();
   `;
@@ -129,5 +133,5 @@ test('a CommonJS project in strict TypeScript compiles against it, and runs', as
   if (!version.startsWith('0.28.')) compiler.push('--skipLibCheck');
   await run(join(process.cwd(), 'node_modules/.bin/tsc'), [...compiler, 'app.cts'], { cwd: folder });
   const { stdout } = await run(process.execPath, ['app.cjs'], { cwd: folder });
-  expect(stdout).toBe('true true true true\nINVALID_OPTIONS true\n');
+  expect(stdout).toBe('true true true true\nINVALID_OPTIONS true\n<!doctype html>\n');
 });

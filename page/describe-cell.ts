@@ -28,7 +28,7 @@ export function describeCell(
   const path = route?.path ?? [];
   return {
     decision: isAllowed(state, matrix) ? 'Allowed' : 'Denied',
-    reason: reasonOf(matrix, state, route),
+    reason: describeReason(matrix, state, route),
     rule,
     path: path.length > 1 ? path : [],
     rows: [rule?.id ?? null, ...(route?.ids ?? [])].filter((id) => id !== null),
@@ -37,7 +37,7 @@ export function describeCell(
   };
 }
 
-function reasonOf(matrix: PageMatrix, state: Cell['state'], route: PageRoute | undefined): string {
+function describeReason(matrix: PageMatrix, state: Cell['state'], route: PageRoute | undefined): string {
   const source = route?.path.at(-1) ?? '';
   const isInherited = (route?.path.length ?? 0) > 1;
   switch (state) {

@@ -90,7 +90,7 @@ function drawNode(node: HierarchyNode, { x, y }: Point, width: number): Markup {
   const remark = remarkOf(node);
   return html`<g class="node ${node.state}"><title>${node.name}${remark === '' ? null : `: ${remark}`}</title>
 <rect x="${x}" y="${y}" width="${width}" height="${NODE.height}" rx="9"/>
-<text x="${middle}" y="${y + (remark === '' ? 27 : 20)}">${labelOf(node)}</text>
+<text x="${middle}" y="${y + (remark === '' ? 27 : 20)}">${shownName(node)}</text>
 ${remark === '' ? null : html`<text class="remark" x="${middle}" y="${y + 35}">${remark}</text>`}</g>`;
 }
 
@@ -101,10 +101,10 @@ function remarkOf({ users, state }: HierarchyNode): string {
 
 /** Nothing is measured here: a width is that of an average character, times their number. */
 function widthOf(node: HierarchyNode): number {
-  const text = Math.max(labelOf(node).length * 8.2, remarkOf(node).length * 6.6);
+  const text = Math.max(shownName(node).length * 8.2, remarkOf(node).length * 6.6);
   return text + 2 * NODE.padding;
 }
 
-function labelOf({ name }: HierarchyNode): string {
+function shownName({ name }: HierarchyNode): string {
   return shorten(name, SHOWN_CHARACTERS);
 }

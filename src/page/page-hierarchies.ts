@@ -52,14 +52,14 @@ function chooseState(isStored: boolean, isDefined: boolean): RuleState {
   return isDefined ? 'defined' : 'added';
 }
 
-/** How many users have a role themselves, by role definition, role and domain. */
+/** How many users have a role themselves, by role definition, role and domain; a link may be stored twice. */
 function countUsers(links: readonly Link<Rule>[]): (hierarchy: Hierarchy, role: string) => number {
-  const counts = new Map<string, number>();
+  const users = new Map<string, Set<string>>();
   for (const { ptype, values } of links) {
     const key = linkKey(ptype, values.slice(1));
-    counts.set(key, (counts.get(key) ?? 0) + 1);
+    users.set(key, (users.get(key) ?? new Set()).add(values[0] ?? ''));
   }
-  return ({ ptype, domains }, role) => counts.get(linkKey(ptype, [role, ...domains])) ?? 0;
+  return ({ ptype, domains }, role) => users.get(linkKey(ptype, [role, ...domains]))?.size ?? 0;
 }
 
 function linkKey(ptype: string, values: readonly string[]): string {

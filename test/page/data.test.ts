@@ -106,6 +106,7 @@ describe('the matrix of a page', () => {
     const model = modelOf(MATCHER, '!some(where (p.eft == deny))', 'sub, obj, act, eft');
     const rules = [
       ['p', 'a', 'x', 'read', 'deny'],
+      ['p', 'c', 'x', 'read', 'allow'],
       ['g', 'b', 'a'],
     ];
     const { matrix } = await pageOf({ model, policy: { rules } }, null);
@@ -164,6 +165,7 @@ describe('who has the roles of a page', () => {
   test('is each user with the roles that come with the own ones', async () => {
     const live = [
       ...linesOf(INVOICES),
+      ['g', 'bob', 'clerk'],
       ['g', 'bob', 'clerk'],
       ['g', 'alice', 'viewer'],
       ['g', 'alice', 'clerk'],

@@ -29,8 +29,13 @@ describe('a page of a large policy', () => {
 
   test('has no role without all of its cells, whichever of the two policies has more', async () => {
     const policy = await policyOf(grid(6, 4));
-    for (const defined of [grid(1, 1), grid(6, 4)]) {
-      const compared = { ...policy, defined: new RuleSet(defined.map(toRule)) };
+    const [few, many] = [grid(1, 1).map(toRule), grid(6, 4).map(toRule)];
+    for (const [defined, rules] of [
+      [few, many],
+      [many, few],
+      [many, many],
+    ] as const) {
+      const compared = { ...policy, rules, defined: new RuleSet(defined) };
       const { matrix } = await decidePageMatrix(compared, { ...GENEROUS, cells: 10 });
       expect(matrix.roles.map(({ cells }) => cells.at.length)).toEqual([4, 4]);
     }

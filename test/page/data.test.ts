@@ -229,6 +229,7 @@ describe('the hierarchies of a page', () => {
       ['p', 'a', 'x', 'read'],
       ['g', 'b', 'a'],
       ['g', 'd', 'b'],
+      ['g', 'd', 'b'],
       ['g', 'u', 'd'],
     ]);
     const { hierarchies } = await pageOf({ policy }, live);

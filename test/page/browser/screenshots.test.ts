@@ -17,7 +17,7 @@ const FONT = 'DejaVu Sans';
 const LOOK = { deviceScaleFactor: 1, bypassCSP: true, viewport: { width: 1320, height: 1600 } };
 
 /** Of the pixels that may differ, beside those that are smoothed otherwise: in a hundred. */
-const TOLERATED = 0.1;
+const TOLERATED = 0.05;
 
 /** The README shows these pictures. To renew one, delete it and run the test, which writes it, twice. */
 describe.skipIf(chromiumProgram === undefined)('the page looks as it did', () => {

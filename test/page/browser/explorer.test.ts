@@ -118,6 +118,18 @@ describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
     expect(await page.getByRole('heading', { name: /^manager/ }).isVisible()).toBe(true);
   });
 
+  test('shows an action in full beside a resource that has no room', async () => {
+    const policy = { rules: [['p', 'clerk', 'a resource with a name that is much too long', 'approve']] };
+    const { page } = await open(await renderPage(await pageOf({ policy }, null)));
+    const isCut = (element: string) => `(() => {
+      const { scrollWidth, clientWidth } = document.querySelector('${element}');
+      return scrollWidth > clientWidth;
+    })()`;
+    await page.getByRole('grid').waitFor();
+    expect(await page.evaluate(isCut('.permission .resource'))).toBe(true);
+    expect(await page.evaluate(isCut('.permission .action'))).toBe(false);
+  });
+
   test('says so where there is nothing to show', async () => {
     const { page } = await open(await renderPage(await pageOf({ policy: null }, stored([]))));
     expect(await page.locator('#explorer').textContent()).toContain('There is nothing to show');

@@ -11,6 +11,7 @@ const FAST = [
   'test/database/{sqlstates,transaction-control}.test.ts',
   'test/embedded/{directory-lock,optional-import}.test.ts',
   'test/options/promises.test.ts',
+  'test/page/*.test.ts',
   'test/progress/{reporter,steps}.test.ts',
   'test/tables/storable.test.ts',
   'test/testing/{collect-policy-tests,explanations,matchers}.test.ts',

@@ -23,6 +23,29 @@ await build([
   { ...bundle('cjs', 'cjs'), input: ENTRIES },
 ]);
 
+await buildPage();
+
+/** The script and the style that `createPage` puts into its page. */
+async function buildPage() {
+  const { output } = await build({
+    input: 'page/main.tsx',
+    platform: 'browser',
+    tsconfig: 'page/tsconfig.json',
+    transform: { target: 'es2022' },
+    write: false,
+    output: { format: 'iife', minify: true },
+  });
+  mkdirSync('dist/page', { recursive: true });
+  writePart('page.js', output[0].code, /<\/script|<!--/i);
+  writePart('page.css', readFileSync('page/page.css', 'utf8'), /<\/style/i);
+}
+
+/** A part of the page must not end the element that it is put into. */
+function writePart(name, text, end) {
+  if (end.test(text)) throw new Error(`${name} has ${end}, which would end its element.`);
+  writeFileSync(join('dist/page', name), text.trim());
+}
+
 function bundle(format, extension) {
   return {
     platform: 'node',

@@ -11,6 +11,7 @@ export { defaultModelPath } from './casbin/model-file.ts';
 export { type CommandConfig, defineConfig } from './config.ts';
 export { type CopyOptions, type CopyReport, copyRules, type RulePlace } from './copy-rules.ts';
 export { createEnforcer } from './create-enforcer.ts';
+export { createPage } from './create-page.ts';
 export type { ClientLike, PoolLike, QueryResultLike } from './database/client.ts';
 export { defaultPolicy } from './defaults/default-policy.ts';
 export { defaultProviders, type Provider, providerSeeder } from './defaults/provider-seeder.ts';

@@ -16,6 +16,7 @@ import { addLintCommand } from './lint.ts';
 import { addMatrixCommand } from './matrix.ts';
 import { addPlanCommand } from './plan.ts';
 import { findUrls } from './redact.ts';
+import { addReportCommand } from './report.ts';
 import { addSeedCommand } from './seed.ts';
 import { addStatusCommand } from './status.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
@@ -60,6 +61,7 @@ const COMMANDS = [
   addGraphCommand,
   addExportCommand,
   addDoctorCommand,
+  addReportCommand,
 ];
 
 /** Everything that `casbin-bootstrap` understands. */

@@ -79,3 +79,11 @@ function withForeign(domains: readonly Block[]): Block[] {
   }
   return blocks.reverse();
 }
+
+/** Every permission that the policy names, each once, as requests; the subject in them does not matter. */
+export function derivePermissions(model: Model, rules: readonly Rule[]): Request[] {
+  const parts = readParts(model);
+  if (parts === null) return [];
+  const all = [...collectDomains(rules, parts).values()].flatMap(({ permissions }) => permissions);
+  return withoutRepetition(all, parts.requestTokens.indexOf(parts.subject));
+}

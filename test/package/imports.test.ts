@@ -8,8 +8,8 @@ import { describe, expect, test } from 'vitest';
 import { writeTemporary } from '../policy/temporary-file.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-/** The packages that a process has loaded a file of, by what V8 counts as covered: of either module system. */
-async function packagesLoadedBy(script: string): Promise<Set<string>> {
+/** The files that a process has loaded, by what V8 counts as covered: of either module system. */
+async function filesLoadedBy(script: string): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), 'casbin-bootstrap-imports-'));
   try {
     const env = { ...process.env, NODE_V8_COVERAGE: folder };
@@ -18,11 +18,17 @@ async function packagesLoadedBy(script: string): Promise<Set<string>> {
       (await readdir(folder)).map((file) => readFile(join(folder, file), 'utf8')),
     );
     const scripts: { url: string }[] = files.flatMap((file) => JSON.parse(file).result);
-    const names = scripts.map(({ url }) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1]);
-    return new Set(names.filter((name) => name !== undefined));
+    return scripts.map(({ url }) => url);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function packagesLoadedBy(script: string): Promise<Set<string>> {
+  const names = (await filesLoadedBy(script)).map(
+    (url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1],
+  );
+  return new Set(names.filter((name) => name !== undefined));
 }
 
 async function packagesBeyondPeers(script: string): Promise<string[]> {
@@ -78,4 +84,15 @@ describe('loads beside casbin and kysely', () => {
     `;
     expect(await packagesBeyondPeers(script)).toEqual(expect.arrayContaining(['casbin-pg-adapter', 'pg']));
   });
+});
+
+test('what makes a page is loaded when a page is made, and not before', async () => {
+  const isOfPage = (url: string) => /dist\/chunks\/(render|collect)-page/.test(url);
+  const atImport = await filesLoadedBy(`import 'casbin-bootstrap';`);
+  const atCall = await filesLoadedBy(`
+    import { createPage } from 'casbin-bootstrap';
+    await createPage(null);
+  `);
+  expect(atImport.filter(isOfPage)).toEqual([]);
+  expect(atCall.filter(isOfPage)).toHaveLength(2);
 });

@@ -30,7 +30,7 @@ test('the tarball holds model, migrations, src, dist, README and LICENSE, and no
   expect(files).toContain('model/rbac_model.conf');
   expect(files).toContain('migrations/0001_casbin.ts');
   expect(files).toContain('model/policy.schema.json');
-  const built = ['chunks', 'index', 'cli', 'embedded', 'kysely', 'testing', 'types', 'new-cluster'];
+  const built = ['chunks', 'index', 'cli', 'embedded', 'kysely', 'testing', 'types', 'page', 'new-cluster'];
   expect(files.flatMap((path) => /^dist\/(\w+(?:-\w+)?)/.exec(path)?.[1] ?? [])).toSatisfy(
     (names: string[]) => names.every((name) => built.includes(name)),
   );
@@ -59,17 +59,19 @@ test('what maps and declarations name is in the tarball', async () => {
 
 test('the library runs in an empty project', async () => {
   const script = `
-    import { bootstrapDatabase, createEnforcer, defaultModelPath } from 'casbin-bootstrap';
+    import { bootstrapDatabase, createEnforcer, createPage, defaultModelPath } from 'casbin-bootstrap';
     import { createEmbeddedPool } from 'casbin-bootstrap/embedded';
     const pool = createEmbeddedPool();
     const { changed, verification } = await bootstrapDatabase(pool, { model: defaultModelPath });
     const enforcer = await createEnforcer(pool);
+    const page = await createPage(pool);
     console.log(changed, verification.checks, await enforcer.enforce('admin', 'accounts', 'read'));
+    console.log(page.slice(0, 15), page.includes('The database decides as defined'));
     await pool.end();
   `;
   await writeFile(join(folder, 'app.js'), script);
   const { stdout } = await run(process.execPath, ['app.js'], { cwd: folder });
-  expect(stdout).toBe('true 56 true\n');
+  expect(stdout).toBe('true 56 true\n<!doctype html> true\n');
 });
 
 test('the command runs in an empty project', async () => {
@@ -139,7 +141,7 @@ test('docs/first-session.md is what a first session prints; vitest --update writ
 test('a CommonJS project in strict TypeScript compiles against it, and runs', async () => {
   const program = `
     import { Enforcer } from 'casbin';
-    import { BootstrapError, bootstrapDatabase, createEnforcer, definePolicy, InvalidOptionsError } from 'casbin-bootstrap';
+    import { BootstrapError, bootstrapDatabase, createEnforcer, createPage, definePolicy, InvalidOptionsError } from 'casbin-bootstrap';
     import { createEmbeddedPool } from 'casbin-bootstrap/embedded';
 
     const policy = definePolicy({ roles: { viewer: { permissions: { invoices: ['read'] } } } });
@@ -159,6 +161,8 @@ test('a CommonJS project in strict TypeScript compiles against it, and runs', as
       }
       console.log(changed, verification.ok, allowed, enforcer instanceof Enforcer);
       console.log(error instanceof InvalidOptionsError && error.code, other instanceof BootstrapError);
+      const page: string = await createPage(null, { policy });
+      console.log(page.slice(0, 15));
     }
     void main();
   `;
@@ -179,5 +183,5 @@ test('a CommonJS project in strict TypeScript compiles against it, and runs', as
   if (!version.startsWith('0.28.')) compiler.push('--skipLibCheck');
   await run(join(process.cwd(), 'node_modules/.bin/tsc'), [...compiler, 'app.cts'], { cwd: folder });
   const { stdout } = await run(process.execPath, ['app.cjs'], { cwd: folder });
-  expect(stdout).toBe('true true true true\nINVALID_OPTIONS true\n');
+  expect(stdout).toBe('true true true true\nINVALID_OPTIONS true\n<!doctype html>\n');
 });

@@ -1,0 +1,87 @@
+import {
+  CELL_STATES,
+  type CellState,
+  type PageCells,
+  type PageMatrix,
+  type PageRole,
+} from '../src/page/page-data.ts';
+
+/** What a cell shows. */
+export interface Cell {
+  /** Null for a cell that is decided as all that are not listed. */
+  readonly state: CellState | null;
+  /** Numbers of the rule and the route; -1 where there is none. */
+  readonly rule: number;
+  readonly route: number;
+}
+
+/** A cell that was asked about, by the numbers of its role and permission. */
+export interface ChosenCell {
+  readonly role: number;
+  readonly permission: number;
+}
+
+const UNLISTED: Cell = { state: null, rule: -1, route: -1 };
+
+/** Finds the cells of a matrix. A role's are looked through when one is asked for, and remembered. */
+export function cellFinder({ roles, permissions }: PageMatrix): (role: number, permission: number) => Cell {
+  const positions: (Int32Array | undefined)[] = [];
+  return (role, permission) => {
+    const cells = roles[role]?.cells;
+    if (cells === undefined) return UNLISTED;
+    positions[role] ??= positionsOf(cells.at, permissions.length);
+    const position = positions[role][permission] ?? -1;
+    if (position === -1) return UNLISTED;
+    return {
+      state: stateAt(cells, position),
+      rule: cells.rules[position] ?? -1,
+      route: cells.routes[position] ?? -1,
+    };
+  };
+}
+
+/** The state of a listed cell. */
+export function stateAt({ states }: Pick<PageCells, 'states'>, position: number): CellState {
+  return CELL_STATES[states[position] as keyof typeof CELL_STATES];
+}
+
+/** Where each permission is among those of a role; -1 where it is not. */
+function positionsOf(at: readonly number[], count: number): Int32Array {
+  const positions = new Int32Array(count).fill(-1);
+  for (const [position, permission] of at.entries()) positions[permission] = position;
+  return positions;
+}
+
+const ALLOWED: readonly (CellState | null)[] = ['direct', 'inherited', 'open', 'added'];
+
+/** Whether a state means that the request is allowed. */
+export function isAllowed(state: CellState | null, { unlisted }: Pick<PageMatrix, 'unlisted'>): boolean {
+  return state === null ? unlisted === 'allow' : ALLOWED.includes(state);
+}
+
+/** Whether a state is a difference from the definition. */
+export function isDifference(state: CellState | null): boolean {
+  return state === 'added' || state === 'missing';
+}
+
+/** What each state is called. */
+export const STATE_LABELS: Readonly<Record<CellState, string>> = {
+  direct: 'allowed by its own rule',
+  inherited: 'allowed, inherited',
+  open: 'allowed, as no rule denies it',
+  denied: 'denied by a rule',
+  added: 'allowed, but not by the definition',
+  missing: 'denied, but allowed by the definition',
+  error: 'Casbin throws',
+};
+
+/** The same for a cell, whatever it is. */
+export function labelOf(state: CellState | null, { unlisted }: Pick<PageMatrix, 'unlisted'>): string {
+  if (state !== null) return STATE_LABELS[state];
+  return unlisted === 'allow' ? STATE_LABELS.open : 'denied';
+}
+
+/** What a role is called on the page. */
+export function roleLabel({ name, kind }: Pick<PageRole, 'name' | 'kind'>): string {
+  return kind === 'everybody' ? 'anybody' : name;
+}

@@ -1,0 +1,59 @@
+import { useCallback, useMemo, useState } from 'preact/hooks';
+import type { PageMatrix } from '../src/page/page-data.ts';
+import { type ChosenCell, cellFinder } from './cells.ts';
+import { ExplanationPanel } from './explanation-panel.tsx';
+import { FilterForm } from './filter-form.tsx';
+import { Grid } from './grid.tsx';
+import { Legend } from './legend.tsx';
+import { type Filters, noFilters, select } from './selection.ts';
+
+/** The matrix with its filters, and why the chosen cell is as it is. */
+export function Explorer({ matrix }: { readonly matrix: PageMatrix }) {
+  const [filters, setFilters] = useState<Filters>(() => noFilters(matrix));
+  const [chosen, choose] = useState<ChosenCell | null>(null);
+  const findCell = useMemo(() => cellFinder(matrix), [matrix]);
+  const selection = useMemo(() => select(matrix, filters), [matrix, filters]);
+  const reset = useCallback(() => setFilters(noFilters(matrix)), [matrix]);
+  const isEmpty = matrix.roles.length === 0 || matrix.permissions.length === 0;
+  if (isEmpty) return <p class="empty">There is nothing to show: no role has a permission.</p>;
+  const isNothing = selection.roles.length === 0 || selection.permissions.length === 0;
+  return (
+    <div class="explorer">
+      <FilterForm matrix={matrix} filters={filters} onChange={setFilters} onReset={reset} />
+      <p class="shown" role="status">
+        {describeShown(matrix, selection.roles.length, selection.permissions.length)}
+      </p>
+      <div class="panes">
+        {isNothing ? (
+          <p class="empty pane">
+            {describeNothing(matrix, filters)}{' '}
+            <button type="button" onClick={reset}>
+              Show everything
+            </button>
+          </p>
+        ) : (
+          <Grid matrix={matrix} findCell={findCell} selection={selection} chosen={chosen} onChoose={choose} />
+        )}
+        <ExplanationPanel matrix={matrix} findCell={findCell} chosen={chosen} />
+      </div>
+      <Legend matrix={matrix} />
+    </div>
+  );
+}
+
+function describeShown(
+  { roles, permissions }: PageMatrix,
+  shownRoles: number,
+  shownPermissions: number,
+): string {
+  const of = (shown: number, all: number, noun: string) =>
+    `${shown === all ? all.toLocaleString('en-US') : `${shown.toLocaleString('en-US')} of ${all.toLocaleString('en-US')}`} ${noun}${all === 1 ? '' : 's'}`;
+  return `${of(shownRoles, roles.length, 'role')} × ${of(shownPermissions, permissions.length, 'permission')}`;
+}
+
+function describeNothing({ users, isCompared }: PageMatrix, { user, show }: Filters): string {
+  if (user !== '' && !users.some(({ name }) => name === user)) return 'No user has this name and a role.';
+  if (show === 'differences' && !isCompared) return 'There is no definition to differ from.';
+  if (show === 'differences') return 'Nothing here differs from the definition.';
+  return 'No permission matches these filters.';
+}

@@ -1,0 +1,63 @@
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { createPage } from '../create-page.ts';
+import type { PoolLike } from '../database/client.ts';
+import { InvalidOptionsError } from '../errors.ts';
+import { reasonOf } from '../text.ts';
+import type { CommandContext, Outcome, RunCommand } from './command.ts';
+import { EXIT } from './exit-code.ts';
+import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
+
+interface ReportFlags {
+  readonly html: string;
+  readonly offline?: true;
+  readonly strict?: true;
+}
+
+/** Adds `casbin-bootstrap report`: a page that shows the policy to people. */
+export function addReportCommand(program: Command, run: RunCommand): void {
+  const command = program
+    .command('report')
+    .description(
+      'Write a page with roles × permissions, the reason of each, the hierarchy and the differences.',
+    )
+    .requiredOption('--html <file>', 'the file to write: one HTML page that loads nothing')
+    .option('--strict', 'drift is a failure')
+    .option(
+      '--offline',
+      'show the policy as it is defined; so it is too where a policy is given and no database',
+    );
+  addFormatOptions(command);
+  addDefinitionOptions(command);
+  addDatabaseOptions(command);
+  addExamples(command, [
+    'report --html policy.html --policy policy.yaml',
+    'report --html policy.html --policy policy.yaml --offline',
+  ]);
+  command.action(() => run<ReportFlags>(command, report));
+}
+
+async function report({
+  flags,
+  options,
+  hasDatabase,
+  withDatabase,
+}: CommandContext<ReportFlags>): Promise<Outcome> {
+  const isOffline = flags.offline || (!hasDatabase && options.policy !== undefined);
+  const writePage = async (pool: PoolLike | null, where: string): Promise<Outcome> => {
+    const page = await createPage(pool, { ...options, ...(flags.strict && { strict: true }) });
+    await writeFile(flags.html, page).catch((error: unknown) => {
+      const message = `the page can't be written: ${reasonOf(error)}. Give a file in a folder that is there.`;
+      throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: '--html', message }]);
+    });
+    const bytes = Buffer.byteLength(page);
+    return {
+      exitCode: EXIT.SUCCESS,
+      document: { file: flags.html, bytes },
+      pretty: () =>
+        `${where}\n\nWrote ${flags.html} (${Math.ceil(bytes / 1000).toLocaleString('en-US')} kB).`,
+    };
+  };
+  if (isOffline) return writePage(null, 'Policy: as it is defined, without a database');
+  return withDatabase(({ pool, where }) => writePage(pool, `Database: ${where}`));
+}

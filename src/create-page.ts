@@ -1,0 +1,68 @@
+import { sql } from 'kysely';
+import { readScope, refuseForeignRules } from './bootstrap/read-policy.ts';
+import { verifyLive } from './bootstrap/verify-live.ts';
+import type { PoolLike } from './database/client.ts';
+import { stayAwake } from './database/transaction.ts';
+import { type Inspected, inspectDatabase } from './inspect-database.ts';
+import {
+  completeOptions,
+  type ResolvedOptions,
+  replaceOptions,
+  resolveVerifyOptions,
+} from './options/resolve.ts';
+import type { VerifyDatabaseOptions } from './options.ts';
+import type { PageData } from './page/page-data.ts';
+
+/**
+ * Makes a page that shows a policy to people: roles × permissions, each decision with its rule, path of roles and rows;
+ * the hierarchy; the verification's result; and what the database has beyond the definition, or lacks of it.
+ *
+ * The page is one HTML file that loads nothing. It names roles and users, and has no passwords. All stored rules are
+ * read, however many there are.
+ *
+ * @param pool the database whose policy is shown; null for the definition alone
+ * @throws as verifyDatabase
+ *
+ * @example
+ * await writeFile('policy.html', await createPage(pool, { policy: 'policy.yaml' }));
+ */
+export async function createPage(
+  pool: PoolLike | null,
+  options: VerifyDatabaseOptions = {},
+): Promise<string> {
+  const { renderPage } = await import('./page/render-page.ts');
+  return renderPage(pool === null ? await readDefinition(options) : await readDatabase(pool, options));
+}
+
+async function readDefinition(options: VerifyDatabaseOptions): Promise<PageData> {
+  const { checkVerifyShape } = await import('./options/shape.ts');
+  const resolved = await completeOptions(replaceOptions(options, { verify: {} }), checkVerifyShape(options));
+  const { collectPage } = await import('./page/collect-page.ts');
+  return collectPage(resolved, { kind: 'definition', rules: resolved.defined.rules.length }, null);
+}
+
+async function readDatabase(pool: PoolLike, options: VerifyDatabaseOptions): Promise<PageData> {
+  const resolved = await resolveVerifyOptions(pool, options);
+  return inspectDatabase(pool, resolved, 'the look at the policy', async (inspected) =>
+    stayAwake(inspected.trx, resolved, () => readLivePage(inspected)),
+  );
+}
+
+async function readLivePage({ trx, options }: Inspected): Promise<PageData> {
+  const whole: ResolvedOptions = { ...options, verify: { ...options.verify, full: true } };
+  const live = await readScope(trx, { kind: 'whole' }, whole);
+  refuseForeignRules(whole, live);
+  const verification = await verifyLive((ask) => ask(trx), whole, live);
+  const { rows } = await sql<{ database: string }>`select current_database() as database`.execute(trx);
+  const { collectPage } = await import('./page/collect-page.ts');
+  return collectPage(
+    whole,
+    {
+      kind: 'database',
+      database: rows[0]?.database ?? '',
+      table: whole.ruleTable.sql,
+      rules: live.rules.length,
+    },
+    { rules: live.rules, verification },
+  );
+}

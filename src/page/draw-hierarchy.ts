@@ -1,0 +1,110 @@
+import { count } from '../render/findings.ts';
+import { shorten } from '../text.ts';
+import { layOutHierarchy, type Place } from './layout-hierarchy.ts';
+import { html, type Markup } from './markup.ts';
+import type { HierarchyEdge, HierarchyNode, PageHierarchy } from './page-data.ts';
+
+const NODE = { height: 44, gap: 14, columnGap: 72, padding: 12 } as const;
+/** Longer names are cut. */
+const SHOWN_CHARACTERS = 28;
+const MIN_WIDTH = 96;
+
+/** A hierarchy of more names is no picture any more. */
+const DRAWN_NODES = 400;
+
+/** Draws who inherits from whom as SVG; as a list only, where there are too many. */
+export function drawHierarchy(hierarchy: PageHierarchy, number: number): Markup {
+  const { nodes, edges } = hierarchy;
+  const names = nodes.map(({ name }) => name);
+  const list = html`<ul class="links">${edges.map((edge) => describeEdge(edge, names))}</ul>`;
+  const title = titleOf(hierarchy);
+  if (nodes.length > DRAWN_NODES) {
+    return html`<section class="hierarchy"><h3>${title}</h3>
+<p>${count(nodes.length, 'name')}: too many for a picture.</p>${list}</section>`;
+  }
+  return html`<section class="hierarchy"><h3>${title}</h3>
+<div class="picture" tabindex="0" role="group" aria-label="${title}, picture">${draw(hierarchy, `arrow-${number}`)}</div>
+<details><summary>The same as text</summary>${list}</details></section>`;
+}
+
+function titleOf({ ptype, domain }: PageHierarchy): string {
+  const what = ptype === 'g' ? 'Roles' : `Role definition ${ptype}`;
+  return domain === '' ? what : `${what} in ${domain}`;
+}
+
+const STATE_TEXT = { defined: '', added: ' (not defined)', missing: ' (missing)' } as const;
+
+function describeEdge({ child, parent, state }: HierarchyEdge, names: readonly string[]): Markup {
+  return html`<li><bdi>${names[child] ?? ''}</bdi> inherits from <bdi>${names[parent] ?? ''}</bdi>${STATE_TEXT[state]}</li>`;
+}
+
+/** @param arrow an id that no other picture of the page has */
+function draw(hierarchy: PageHierarchy, arrow: string): Markup {
+  const { nodes, edges } = hierarchy;
+  const { places, bends, columns, rows } = layOutHierarchy(hierarchy);
+  const width = Math.ceil(nodes.reduce((most, node) => Math.max(most, widthOf(node)), MIN_WIDTH));
+  const toPoint = ({ column, row }: Place): Point => ({
+    x: Math.round(column * (width + NODE.columnGap)),
+    y: Math.round(row * (NODE.height + NODE.gap)),
+  });
+  const at = (node: number) => toPoint(places[node] ?? { column: 0, row: 0 });
+  const size = {
+    width: columns * (width + NODE.columnGap) - NODE.columnGap + 2,
+    height: rows * (NODE.height + NODE.gap) - NODE.gap + 2,
+  };
+  return html`<svg role="img" aria-label="${`${count(nodes.length, 'name')}, ${count(edges.length, 'link')}`}" viewBox="-1 -1 ${size.width} ${size.height}" width="${size.width}" height="${size.height}">
+<defs><marker id="${arrow}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0 0.5 7.5 4 0 7.5z" class="arrow"/></marker></defs>
+${edges.map(({ child, parent, state }, number) => {
+  const path = tracePath(at(child), (bends[number] ?? []).map(toPoint), at(parent), width);
+  return html`<path class="edge ${state}" marker-end="${`url(#${arrow})`}" d="${path}"/>`;
+})}
+${nodes.map((node, number) => drawNode(node, at(number), width))}
+</svg>`;
+}
+
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** A line from the right of one node to the left of another; it passes a column straight, beside the nodes there. */
+function tracePath(from: Point, between: readonly Point[], to: Point, width: number): string {
+  const middle = NODE.height / 2;
+  const start = { x: from.x + width, y: from.y + middle };
+  const stops = between.flatMap(({ x, y }) => [
+    { x, y: y + middle },
+    { x: x + width, y: y + middle },
+  ]);
+  const end = { x: to.x - 2, y: to.y + middle };
+  const steps = [...stops, end].map((point, index, points) => {
+    const before = points[index - 1] ?? start;
+    if (index % 2 === 1) return `L${point.x} ${point.y}`;
+    const bend = Math.max(NODE.columnGap, point.x - before.x) / 2;
+    return `C${before.x + bend} ${before.y} ${point.x - bend} ${point.y} ${point.x} ${point.y}`;
+  });
+  return `M${start.x} ${start.y}${steps.join('')}`;
+}
+
+function drawNode(node: HierarchyNode, { x, y }: Point, width: number): Markup {
+  const middle = x + width / 2;
+  const remark = remarkOf(node);
+  return html`<g class="node ${node.state}"><title>${node.name}${remark === '' ? null : `: ${remark}`}</title>
+<rect x="${x}" y="${y}" width="${width}" height="${NODE.height}" rx="9"/>
+<text x="${middle}" y="${y + (remark === '' ? 27 : 20)}">${shownName(node)}</text>
+${remark === '' ? null : html`<text class="remark" x="${middle}" y="${y + 35}">${remark}</text>`}</g>`;
+}
+
+function remarkOf({ users, state }: HierarchyNode): string {
+  const ofState = { defined: '', added: 'not defined', missing: 'missing' }[state];
+  return [users === 0 ? '' : count(users, 'user'), ofState].filter((part) => part !== '').join(', ');
+}
+
+/** Nothing is measured here: a width is that of an average character, times their number. */
+function widthOf(node: HierarchyNode): number {
+  const text = Math.max(shownName(node).length * 8.2, remarkOf(node).length * 6.6);
+  return text + 2 * NODE.padding;
+}
+
+function shownName({ name }: HierarchyNode): string {
+  return shorten(name, SHOWN_CHARACTERS);
+}

@@ -1,0 +1,108 @@
+import { addTo } from '../collections.ts';
+import type { PageHierarchy } from './page-data.ts';
+
+/** Where each node of a hierarchy stands: from left to right, whoever inherits before what it inherits from. */
+export interface HierarchyLayout {
+  /** By the number of the node. */
+  readonly places: readonly Place[];
+  /** By the number of the edge: what it passes through between its ends, one place for each column. */
+  readonly bends: readonly (readonly Place[])[];
+  readonly columns: number;
+  /** Of the longest column. */
+  readonly rows: number;
+}
+
+export interface Place {
+  readonly column: number;
+  /** Fractions, as a short column is centred beside a long one. */
+  readonly row: number;
+}
+
+/** How often each column is put into the order of the one before, and back. */
+const SWEEPS = 6;
+
+/**
+ * Lays out in columns, with few crossings; a long edge has a place in each column that it passes, so that it leads
+ * behind no node. Circles are laid out too, as if one of their links were not there.
+ */
+export function layOutHierarchy({ nodes, edges }: PageHierarchy): HierarchyLayout {
+  const columnOf = chooseColumns(nodes.length, edges);
+  const columns: number[][] = [];
+  const enter = (item: number, column: number) => {
+    while (columns.length <= column) columns.push([]);
+    columns[column]?.push(item);
+  };
+  for (const [node, column] of columnOf.entries()) enter(node, column);
+  // Items are nodes, and behind their numbers the bends of edges.
+  let items = nodes.length;
+  const [left, right] = [new Map<number, number[]>(), new Map<number, number[]>()];
+  const bends = edges.map(({ child, parent }) => {
+    const passed: number[] = [];
+    for (let column = (columnOf[child] ?? 0) + 1; column < (columnOf[parent] ?? 0); column++) {
+      enter(items, column);
+      passed.push(items++);
+    }
+    for (const [index, item] of [...passed, parent].entries()) {
+      const before = index === 0 ? child : (passed[index - 1] ?? child);
+      addTo(right, before, item);
+      addTo(left, item, before);
+    }
+    return passed;
+  });
+  for (let sweep = 0; sweep < SWEEPS; sweep++) {
+    for (const column of columns) sortByNeighbours(column, columns, left);
+    for (const column of columns.toReversed()) sortByNeighbours(column, columns, right);
+  }
+  const rows = columns.reduce((most, { length }) => Math.max(most, length), 0);
+  const places: Place[] = [];
+  for (const [column, own] of columns.entries()) {
+    for (const [index, item] of own.entries()) {
+      places[item] = { column, row: index + (rows - own.length) / 2 };
+    }
+  }
+  const placesOf = (some: readonly number[]) => some.flatMap((item) => places[item] ?? []);
+  return {
+    places: places.slice(0, nodes.length),
+    bends: bends.map(placesOf),
+    columns: columns.length,
+    rows,
+  };
+}
+
+/** The longest way from a name that nobody inherits from. */
+function chooseColumns(count: number, edges: PageHierarchy['edges']): number[] {
+  const children = new Map<number, number[]>();
+  for (const { child, parent } of edges) if (child !== parent) addTo(children, parent, child);
+  const columns: (number | undefined)[] = Array.from({ length: count });
+  const open = new Set<number>();
+  const columnOf = (node: number): number => {
+    const known = columns[node];
+    if (known !== undefined) return known;
+    open.add(node);
+    const own = (children.get(node) ?? []).filter((child) => !open.has(child));
+    const column = own.reduce((most, child) => Math.max(most, columnOf(child) + 1), 0);
+    open.delete(node);
+    columns[node] = column;
+    return column;
+  };
+  return Array.from({ length: count }, (_, node) => columnOf(node));
+}
+
+/** By the mean of where an item's neighbours stand; one without any stays where it is. */
+function sortByNeighbours(
+  column: number[],
+  columns: readonly (readonly number[])[],
+  neighbours: ReadonlyMap<number, readonly number[]>,
+): void {
+  const height = new Map(
+    columns.flatMap((own) => own.map((item, index) => [item, (index + 0.5) / own.length] as const)),
+  );
+  const wish = new Map(
+    column.map((item) => {
+      const near = neighbours.get(item) ?? [];
+      const sum = near.reduce((total, other) => total + (height.get(other) ?? 0), 0);
+      return [item, near.length === 0 ? (height.get(item) ?? 0) : sum / near.length];
+    }),
+  );
+  column.sort((one, other) => (wish.get(one) ?? 0) - (wish.get(other) ?? 0));
+}

@@ -1,0 +1,161 @@
+import type { Decision, RowId, VerificationReport, VerificationWarning } from '../report.ts';
+
+/** What a page shows, as plain data. */
+export interface PageData {
+  /** When it was read, as ISO 8601. */
+  readonly readAt: string;
+  readonly source: PageSource;
+  /** How the live policy compares to the definition; null without a database. */
+  readonly verification: VerificationReport | null;
+  /** What is not proved, although nothing is wrong. */
+  readonly warnings: readonly VerificationWarning[];
+  readonly matrix: PageMatrix;
+  readonly hierarchies: readonly PageHierarchy[];
+  /** How much there is beyond what the page holds. */
+  readonly omitted: OmittedFromPage;
+  /** What the page can't show, and why, as sentences. */
+  readonly notes: readonly string[];
+}
+
+/** Where the policy of a page is from. */
+export type PageSource =
+  | {
+      readonly kind: 'database';
+      readonly database: string;
+      /** The rule table, as SQL. */
+      readonly table: string;
+      /** How many rules are stored, those of users included. */
+      readonly rules: number;
+    }
+  | { readonly kind: 'definition'; readonly rules: number };
+
+export interface OmittedFromPage {
+  readonly roles: number;
+  readonly permissions: number;
+  readonly users: number;
+  readonly hierarchies: number;
+}
+
+/** Roles × permissions, and who has the roles. It is what the script of the page gets. */
+export interface PageMatrix {
+  /** What the model calls the subject of a request: `sub`. */
+  readonly subject: string;
+  /** Where the subject is among the values of a request. */
+  readonly subjectAt: number;
+  /** What it calls the other values, in their order: `obj`, `act`. */
+  readonly tokens: readonly string[];
+  /** Where the domain is among these; -1 where there is none. */
+  readonly domainAt: number;
+  /** Each as the values of a request without its subject. */
+  readonly permissions: readonly (readonly string[])[];
+  readonly roles: readonly PageRole[];
+  /** The rules that decide cells. */
+  readonly rules: readonly PageRule[];
+  /** How roles come to the rules of others. */
+  readonly routes: readonly PageRoute[];
+  /** The decision of every cell that is not listed. */
+  readonly unlisted: Decision;
+  /** Whether there are a definition and a database to compare. */
+  readonly isCompared: boolean;
+  readonly users: readonly PageUser[];
+  /** What users have. */
+  readonly grants: readonly PageGrant[];
+}
+
+/** A role, or whatever else rules permit something. */
+export interface PageRole {
+  readonly name: string;
+  /** `everybody`: a subject that no rule names. */
+  readonly kind: 'defined' | 'added' | 'everybody';
+  readonly cells: PageCells;
+}
+
+/** The cells of a role that are not as all others are; the lists are parallel. */
+export interface PageCells {
+  /** Which permissions, ascending. */
+  readonly at: readonly number[];
+  /** One character each: a key of {@link CELL_STATES}. */
+  readonly states: string;
+  /** The rule that decides; -1 where none does. For what is missing, the rule that would. */
+  readonly rules: readonly number[];
+  /** How the role comes to it; -1 where no rule decides. */
+  readonly routes: readonly number[];
+}
+
+/** The states of cells. */
+export const CELL_STATES = {
+  d: 'direct',
+  i: 'inherited',
+  o: 'open',
+  x: 'denied',
+  a: 'added',
+  m: 'missing',
+  e: 'error',
+} as const;
+
+/**
+ * `direct`: allowed by a rule of the role itself. `inherited`: allowed by a rule of another one. `open`: allowed, as no
+ * rule denies it. `denied`: by a rule. `added`: allowed, and the definition denies it. `missing`: denied, and the
+ * definition allows it. `error`: Casbin throws.
+ */
+export type CellState = (typeof CELL_STATES)[keyof typeof CELL_STATES];
+
+export interface PageRule {
+  /** The whole line: `p, viewer, invoices, read`. */
+  readonly text: string;
+  /** Its row; null where it is not stored. */
+  readonly id: RowId | null;
+  readonly state: RuleState;
+}
+
+/** `added`: stored, not defined. `missing`: defined, not stored. */
+export type RuleState = 'defined' | 'added' | 'missing';
+
+export interface PageRoute {
+  /** From the role to the one that has the rule; empty where no roles are involved. */
+  readonly path: readonly string[];
+  /** The rows of the links. */
+  readonly ids: readonly RowId[];
+  /** The links that are not defined, as lines. */
+  readonly added: readonly string[];
+  /** Why Casbin can't decide; null where it can. */
+  readonly error: string | null;
+}
+
+export interface PageUser {
+  readonly name: string;
+  /** Which of the grants. */
+  readonly grants: readonly number[];
+}
+
+/** A role that users have, in a domain or everywhere. */
+export interface PageGrant {
+  readonly role: string;
+  /** Null where the role definition has no domain. */
+  readonly domain: string | null;
+  /** The roles that come with it, itself included, as numbers of {@link PageMatrix.roles}. */
+  readonly roles: readonly number[];
+}
+
+/** Who inherits from whom, in one role definition and one domain. */
+export interface PageHierarchy {
+  readonly ptype: string;
+  /** Empty where there is none. */
+  readonly domain: string;
+  readonly nodes: readonly HierarchyNode[];
+  readonly edges: readonly HierarchyEdge[];
+}
+
+export interface HierarchyNode {
+  readonly name: string;
+  readonly state: RuleState;
+  /** How many users have it themselves. */
+  readonly users: number;
+}
+
+export interface HierarchyEdge {
+  /** Numbers of {@link PageHierarchy.nodes}: the one that inherits, and the one that it inherits from. */
+  readonly child: number;
+  readonly parent: number;
+  readonly state: RuleState;
+}

@@ -1,0 +1,154 @@
+import { tokensOf } from '../casbin/model.ts';
+import { addTo } from '../collections.ts';
+import type { Request } from '../policy/definition.ts';
+import { type Answer, createDecider, type Decider, decidePaced, decisionOf } from '../verification/decide.ts';
+import { mergeSorted } from '../verification/expectations.ts';
+import { Matrix, withoutRepetition } from '../verification/matrix.ts';
+import { readParts, subjectOf } from '../verification/parts.ts';
+import { derivePermissions, NO_ROLE } from '../verification/requests.ts';
+import { CellCollector } from './page-cells.ts';
+import type { OmittedFromPage, PageMatrix, PageRole } from './page-data.ts';
+import { type PagePolicy, subjectNames } from './page-policy.ts';
+
+/** How much a page holds. More would keep a browser from being usable. */
+interface PageLimits {
+  readonly roles: number;
+  readonly permissions: number;
+  readonly cells: number;
+}
+
+const LIMITS: PageLimits = { roles: 1_000, permissions: 5_000, cells: 250_000 };
+
+/** The matrix without its users, and what of it is left out. */
+export interface DecidedPage {
+  readonly matrix: Omit<PageMatrix, 'users' | 'grants'>;
+  readonly omitted: Pick<OmittedFromPage, 'roles' | 'permissions'>;
+}
+
+/**
+ * Decides roles × permissions by Casbin's enforcer: on the definition, where there is one to compare with, then on the
+ * policy itself. Of the requests that no rule can match, one is decided for all.
+ */
+export async function decidePageMatrix(
+  policy: PagePolicy,
+  limits: PageLimits = LIMITS,
+): Promise<DecidedPage> {
+  const { model, configureEnforcer, rules, defined } = policy;
+  const tokens = tokensOf(model, 'r');
+  const subjectAt = Math.max(0, tokens.indexOf(subjectOf(model) ?? ''));
+  const [names, permissions] = [collectNames(policy, subjectAt), listPermissions(policy, subjectAt)];
+  const matrix = new Matrix(subjectAt, [
+    { subjects: names.slice(0, limits.roles), permissions: permissions.slice(0, limits.permissions) },
+  ]);
+
+  // One enforcer after the other: an application may give all of them the same role manager.
+  const before =
+    defined === null
+      ? null
+      : await decideRows(matrix, await createDecider(model, defined.rules, configureEnforcer), limits, []);
+  const decider = await createDecider(model, rules, configureEnforcer);
+  const now = await decideRows(matrix, decider, limits, before?.answers.keys() ?? []);
+
+  const columns = Math.min(permissions.length, limits.permissions);
+  const rowCount = columns === 0 ? 0 : Math.floor(Math.min(now.end, before?.end ?? now.end) / columns);
+  const collector = new CellCollector(policy, now.unmatched);
+  const cells = Array.from({ length: rowCount }, () => collector.createRow());
+  for (const [number, answer] of now.answers) {
+    const row = cells[Math.floor(number / columns)];
+    if (row === undefined) break;
+    const expected = before === null ? answer : (before.answers.get(number) ?? before.unmatched);
+    collector.add(row, number % columns, matrix.requestAt(number), answer, expected);
+  }
+  const roles = describeRoles(policy, names, cells);
+  return {
+    matrix: {
+      subject: tokens[subjectAt] ?? '',
+      subjectAt,
+      tokens: tokens.toSpliced(subjectAt, 1),
+      domainAt: tokens.toSpliced(subjectAt, 1).indexOf(readParts(model)?.domain ?? ''),
+      permissions: permissions.slice(0, columns).map((permission) => permission.toSpliced(subjectAt, 1)),
+      roles,
+      ...collector.finish(),
+      unlisted: decisionOf(now.unmatched),
+      isCompared: defined !== null,
+    },
+    omitted: {
+      // The subject without a role is no role.
+      roles: columns === 0 ? 0 : Math.max(0, names.length - 1 - rowCount),
+      permissions: permissions.length - columns,
+    },
+  };
+}
+
+/** Decisions by number, up to a number; all requests before it that are not among them have one answer. */
+interface DecidedRows {
+  readonly answers: ReadonlyMap<number, Answer>;
+  readonly end: number;
+  readonly unmatched: Answer;
+}
+
+const UNMATCHED: Answer = { allowed: false, rule: [], error: null };
+
+/** @param others numbers of requests that are to be decided too, ascending */
+async function decideRows(
+  matrix: Matrix,
+  decider: Decider,
+  { cells }: PageLimits,
+  others: Iterable<number>,
+): Promise<DecidedRows> {
+  const answers = new Map<number, Answer>();
+  let end = matrix.size;
+  const numbers = function* () {
+    for (const number of mergeSorted(others, matrix.matchable(decider.index))) {
+      if (answers.size === cells) {
+        end = number;
+        return;
+      }
+      yield number;
+    }
+  };
+  await decidePaced(
+    decider,
+    numbers(),
+    (number) => matrix.requestAt(number),
+    (number, answer) => answers.set(number, answer),
+  );
+  // Without an index all of them are decided, one by one.
+  const asked = matrix.size === 0 ? [] : matrix.requestAt(0).map(() => NO_ROLE);
+  const unmatched = decider.index === null || asked.length === 0 ? UNMATCHED : await decider.decide(asked);
+  return { answers, end, unmatched };
+}
+
+/** Those of the definition first; the last one is that of a subject without a role. */
+function collectNames({ model, defined, roleRules, listed }: PagePolicy, subjectAt: number): string[] {
+  const parts = readParts(model);
+  const ofRequests = parts === null ? listed.map((request) => request[subjectAt] ?? '') : [];
+  const named = defined === null ? [] : subjectNames(model, defined.rules);
+  const all = new Set([...named, ...subjectNames(model, roleRules), ...ofRequests]);
+  all.delete(NO_ROLE);
+  return [...all, NO_ROLE];
+}
+
+/** Those of one resource next to each other. */
+function listPermissions({ model, roleRules, listed }: PagePolicy, subjectAt: number): Request[] {
+  const permissions =
+    readParts(model) === null ? withoutRepetition(listed, subjectAt) : derivePermissions(model, roleRules);
+  const resourceOf = (permission: Request) => JSON.stringify(permission.toSpliced(subjectAt, 1).slice(0, -1));
+  const groups = new Map<string, Request[]>();
+  for (const permission of permissions) addTo(groups, resourceOf(permission), permission);
+  return [...groups.values()].flat();
+}
+
+function describeRoles(
+  { model, defined }: PagePolicy,
+  names: readonly string[],
+  rows: readonly PageRole['cells'][],
+): PageRole[] {
+  const known = defined === null ? null : new Set(subjectNames(model, defined.rules));
+  return rows.flatMap((cells, index): PageRole[] => {
+    const name = names[index] ?? '';
+    if (name !== NO_ROLE) return [{ name, kind: known?.has(name) === false ? 'added' : 'defined', cells }];
+    // Worth a row only where somebody without any role may do something.
+    return /[^xe]/.test(cells.states) ? [{ name, kind: 'everybody', cells }] : [];
+  });
+}

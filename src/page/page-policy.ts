@@ -1,0 +1,32 @@
+import type { Model } from 'casbin';
+import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
+import { tokensOf } from '../casbin/model.ts';
+import type { Request } from '../policy/definition.ts';
+import type { Rule } from '../policy/rule.ts';
+import type { RuleSet } from '../policy/rule-set.ts';
+import type { RowId } from '../report.ts';
+import { readParts, subjectOf } from '../verification/parts.ts';
+
+/** The policy that a page is about. */
+export interface PagePolicy {
+  readonly model: Model;
+  readonly configureEnforcer: ConfigureEnforcer | undefined;
+  /** What decides; with the ids of the rows, where it is stored. */
+  readonly rules: readonly (Rule & { readonly id?: RowId })[];
+  /** The definition that it is compared with; null where there is none, or nothing else. */
+  readonly defined: RuleSet | null;
+  /** The rules of both, without the links of users to roles. */
+  readonly roleRules: readonly Rule[];
+  /** Requests that the definition lists, for models whose rules do not say what to ask for. */
+  readonly listed: readonly Request[];
+}
+
+/** The names that rules permit something, or that are linked to others. */
+export function subjectNames(model: Model, rules: readonly Rule[]): string[] {
+  const links = readParts(model)?.roles ?? new Map([['g', 'everywhere']]);
+  const subject = Math.max(0, tokensOf(model, 'p').indexOf(subjectOf(model) ?? ''));
+  return rules.flatMap(({ ptype, values }) => {
+    if (ptype === 'p') return [values[subject] ?? ''];
+    return links.has(ptype) ? values.slice(0, 2) : [];
+  });
+}

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { drawHierarchy } from './draw-hierarchy.ts';
+import { html, jsonForScript, Markup } from './markup.ts';
+import type { PageData, PageSource } from './page-data.ts';
+import { renderDifferences, renderOmissions, renderResult } from './render-result.ts';
+import { renderRoles } from './render-roles.ts';
+
+/** Renders a page as one HTML document that loads nothing: a policy of its own lets only its own script and style in. */
+export async function renderPage(data: PageData): Promise<string> {
+  const { script, style } = await readAssets();
+  const { matrix, hierarchies } = data;
+  const csp = `default-src 'none'; script-src '${hashOf(script)}'; style-src '${hashOf(style)}'; base-uri 'none'; form-action 'none'`;
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${csp}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>${titleOf(data.source)}</title>
+<style>${new Markup(style)}</style>
+</head>
+<body>
+<header><p class="product">casbin-bootstrap</p><h1>${titleOf(data.source)}</h1><p class="source">${describeSource(data)}</p></header>
+<main>
+${renderResult(data)}
+${renderOmissions(data)}
+${renderDifferences(data)}
+<section aria-labelledby="matrix" class="matrix"><h2 id="matrix">Roles × permissions</h2>
+<div id="explorer"><noscript><p class="note">The matrix with its filters needs JavaScript. The same permissions are listed below, role by role.</p></noscript></div></section>
+${scriptElement('type="application/json" id="data"', jsonForScript(matrix))}
+${scriptElement('', script)}
+<section aria-labelledby="hierarchy"><h2 id="hierarchy">Hierarchy</h2>
+${hierarchies.length === 0 ? html`<p class="empty">No role inherits from another.</p>` : hierarchies.map(drawHierarchy)}</section>
+${renderRoles(data)}
+</main>
+</body>
+</html>
+`;
+  return page.text;
+}
+
+/** Not by the template: the compiler of the bundle takes a tagged one apart that would end a script. */
+function scriptElement(attributes: string, text: string): Markup {
+  return new Markup(`<script ${attributes}>${text}</script>`);
+}
+
+/** The built script and style of the page: without what would end their elements. */
+async function readAssets(): Promise<{ script: string; style: string }> {
+  const folder = join(
+    dirname(createRequire(import.meta.url).resolve('casbin-bootstrap/package.json')),
+    'dist/page',
+  );
+  const [script, style] = await Promise.all(
+    ['page.js', 'page.css'].map((name) => readFile(join(folder, name), 'utf8')),
+  );
+  return { script: script ?? '', style: style ?? '' };
+}
+
+function hashOf(text: string): string {
+  return `sha256-${createHash('sha256').update(text).digest('base64')}`;
+}
+
+function titleOf(source: PageSource): string {
+  return source.kind === 'database' ? `Access policy of ${source.database}` : 'Access policy';
+}
+
+function describeSource({ source, readAt }: PageData): string {
+  const when = `${readAt.slice(0, 10)} ${readAt.slice(11, 16)} UTC`;
+  if (source.kind === 'definition') return `The definition, read on ${when}`;
+  return `Database ${source.database}, table ${source.table}, read on ${when}`;
+}

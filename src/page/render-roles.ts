@@ -1,0 +1,115 @@
+import { addTo } from '../collections.ts';
+import { count } from '../render/findings.ts';
+import { html, type Markup } from './markup.ts';
+import { CELL_STATES, type CellState, type PageData, type PageMatrix, type PageRole } from './page-data.ts';
+
+/** So many permissions are listed role by role; more would make the page slow, and nobody reads them. */
+const LISTED = 2_500;
+
+/** Renders each role with its permissions, for readers without JavaScript, and for print. */
+export function renderRoles(data: PageData): Markup {
+  const { matrix } = data;
+  const parents = listParents(data);
+  const holders = countHolders(matrix);
+  const isAll = matrix.roles.reduce((sum, { cells }) => sum + cells.at.length, 0) <= LISTED;
+  let left = LISTED;
+  const roles = matrix.roles.map((role) => {
+    const entries = listEntries(matrix, role).filter(({ state }) => isAll || state !== 'inherited');
+    const shown = entries.slice(0, left);
+    left -= shown.length;
+    return renderRole(role, {
+      parents: parents.get(role.name) ?? [],
+      users: holders.get(role.name) ?? 0,
+      entries: shown,
+      more: entries.length - shown.length,
+    });
+  });
+  const remark = isAll
+    ? null
+    : html`<p class="note">There are many: what a role inherits is left out of this list, and more than ${LISTED.toLocaleString('en-US')} permissions are. The matrix has them.</p>`;
+  return html`<section aria-labelledby="roles" class="roles"><h2 id="roles">Role by role</h2>${remark}
+${roles.length === 0 ? html`<p class="empty">The policy has no roles.</p>` : roles}</section>`;
+}
+
+function listParents({ hierarchies }: PageData): ReadonlyMap<string, string[]> {
+  const parents = new Map<string, string[]>();
+  for (const { nodes, edges, domain } of hierarchies) {
+    for (const { child, parent, state } of edges) {
+      const where = domain === '' ? '' : ` in ${domain}`;
+      const remark = { defined: '', added: ' (not defined)', missing: ' (missing)' }[state];
+      addTo(parents, nodes[child]?.name ?? '', `${nodes[parent]?.name ?? ''}${where}${remark}`);
+    }
+  }
+  return parents;
+}
+
+/** How many users have a role themselves. */
+function countHolders({ users, grants }: PageMatrix): ReadonlyMap<string, number> {
+  const holders = new Map<string, number>();
+  for (const user of users) {
+    for (const name of new Set(user.grants.map((grant) => grants[grant]?.role ?? ''))) {
+      holders.set(name, (holders.get(name) ?? 0) + 1);
+    }
+  }
+  return holders;
+}
+
+interface Entry {
+  readonly resource: string;
+  readonly action: string;
+  readonly state: CellState;
+  /** The role that an inherited permission is from. */
+  readonly from: string;
+}
+
+function listEntries({ permissions, routes }: PageMatrix, { cells }: PageRole): Entry[] {
+  return cells.at.map((column, index) => {
+    const permission = permissions[column] ?? [];
+    const key = cells.states[index] as keyof typeof CELL_STATES;
+    return {
+      resource: permission.slice(0, -1).join(', '),
+      action: permission.at(-1) ?? '',
+      state: CELL_STATES[key],
+      from: routes[cells.routes[index] ?? -1]?.path.at(-1) ?? '',
+    };
+  });
+}
+
+interface RoleDetails {
+  readonly parents: readonly string[];
+  readonly users: number;
+  readonly entries: readonly Entry[];
+  readonly more: number;
+}
+
+function renderRole({ name, kind }: PageRole, { parents, users, entries, more }: RoleDetails): Markup {
+  const byResource = new Map<string, Entry[]>();
+  for (const entry of entries) addTo(byResource, entry.resource, entry);
+  const title = kind === 'everybody' ? 'Anybody, without any role' : name;
+  const remarks = [
+    ...(kind === 'added' ? [html`<span class="badge odd">not defined</span>`] : []),
+    ...(users > 0 ? [html`<span class="badge">${count(users, 'user')}</span>`] : []),
+  ];
+  const rows = [...byResource].map(
+    ([resource, own]) =>
+      html`<tr><th scope="row"><bdi>${resource}</bdi></th><td>${own.map(renderEntry)}</td></tr>`,
+  );
+  return html`<section class="role"><h3><bdi>${title}</bdi> ${remarks}</h3>
+${parents.length === 0 ? null : html`<p>Inherits from ${parents.map((parent, index) => html`${index === 0 ? '' : ', '}<bdi>${parent}</bdi>`)}.</p>`}
+${rows.length === 0 ? null : html`<table>${rows}</table>`}
+${rows.length === 0 && more === 0 ? html`<p class="empty">No permissions of its own.</p>` : null}
+${more > 0 ? html`<p class="empty">${count(more, 'permission')} not listed here.</p>` : null}</section>`;
+}
+
+function renderEntry({ action, state, from }: Entry): Markup {
+  const remark = {
+    direct: null,
+    inherited: html` <small>${from === '' ? 'by a rule for others too' : html`from <bdi>${from}</bdi>`}</small>`,
+    open: html` <small>no rule denies it</small>`,
+    denied: html` <small>denied by a rule</small>`,
+    added: html` <small>not defined</small>`,
+    missing: html` <small>missing</small>`,
+    error: html` <small>Casbin throws</small>`,
+  }[state];
+  return html`<span class="entry ${state}"><i class="mark ${state}" aria-hidden="true"></i><bdi>${action}</bdi>${remark}</span> `;
+}

@@ -1,0 +1,37 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { bootstrapDatabase } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { createFolder } from '../support/folder.ts';
+import { runCli } from './run-cli.ts';
+
+test('casbin-bootstrap report writes a page of a database', async () => {
+  const database = await createDatabase();
+  await bootstrapDatabase(database.pool());
+  const cwd = await createFolder();
+  const result = await runCli(['report', '--html', 'page.html'], {
+    cwd,
+    env: { DATABASE_URL: database.url },
+  });
+  expect(result).toMatchObject({ code: 0, stderr: '' });
+  expect(result.stdout).toMatch(/^Database: PostgreSQL at .*\n\nWrote page\.html \(\d+ kB\)\.\n$/);
+  expect(await readFile(join(cwd, 'page.html'), 'utf8')).toContain('The database decides as defined');
+});
+
+test('casbin-bootstrap report writes a page of a policy file without a database', async () => {
+  const cwd = await createFolder();
+  await writeFile(join(cwd, 'policy.json'), '{ "rules": [["p", "a", "x", "read"]] }');
+  const report = (...args: string[]) => runCli(['report', '--policy', 'policy.json', ...args], { cwd });
+  const result = await report('--html', 'page.html', '--json');
+  expect(result).toMatchObject({ code: 0, stderr: '' });
+  const html = await readFile(join(cwd, 'page.html'), 'utf8');
+  expect(JSON.parse(result.stdout)).toEqual({ file: 'page.html', bytes: Buffer.byteLength(html) });
+  expect(html).toContain('The policy as it is defined');
+  expect(await report()).toMatchObject({ code: 2, stderr: expect.stringContaining('--html <file>') });
+  const lost = await report('--html', 'no/such/folder/page.html');
+  expect(lost).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("--html: the page can't be written"),
+  });
+});

@@ -1,0 +1,60 @@
+import axe from 'axe-core';
+import type { Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
+import { renderPage } from '../../../src/page/render-page.ts';
+import { chromiumProgram, useChromium } from '../../support/chromium.ts';
+import { shopPage, untouchedShopPage } from '../shop.fixture.ts';
+
+const open = useChromium();
+
+describe.skipIf(chromiumProgram === undefined)('axe finds nothing wrong', () => {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test(`with the page in ${colorScheme} colours`, async () => {
+      const { page } = await open(await renderPage(await shopPage()), { colorScheme, bypassCSP: true });
+      await page.getByRole('gridcell', { name: 'clerk, invoices delete:' }).click();
+      await page.locator('summary').click();
+      expect(await findViolations(page)).toEqual([]);
+    });
+
+    test(`with the page of an unchanged database in ${colorScheme} colours`, async () => {
+      const { page } = await open(await renderPage(await untouchedShopPage()), {
+        colorScheme,
+        bypassCSP: true,
+      });
+      await page.getByLabel('Role', { exact: true }).fill('nobody has this name');
+      expect(await findViolations(page)).toEqual([]);
+    });
+
+    test(`with the page on a narrow screen in ${colorScheme} colours`, async () => {
+      const viewport = { width: 360, height: 700 };
+      const { page } = await open(await renderPage(await shopPage()), {
+        colorScheme,
+        viewport,
+        bypassCSP: true,
+      });
+      await page.getByRole('gridcell').first().click();
+      expect(await findViolations(page)).toEqual([]);
+    });
+  }
+});
+
+test.skipIf(chromiumProgram === undefined)(
+  'a narrow screen is not scrolled sideways, but the grid',
+  async () => {
+    const { page } = await open(await renderPage(await shopPage()), {
+      viewport: { width: 360, height: 700 },
+    });
+    await page.getByRole('grid').waitFor();
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+  },
+);
+
+/** Each violation with the elements concerned, for a failure to tell them. */
+async function findViolations(page: Page): Promise<string[]> {
+  // By the driver: the page's own policy would not let it in.
+  await page.evaluate(axe.source);
+  return page.evaluate(`
+    axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
+      violations.flatMap(({ id, nodes }) => nodes.map(({ html, any }) => id + ': ' + html + ' ' + any.map((one) => one.message))))
+  `);
+}

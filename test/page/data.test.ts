@@ -1,0 +1,263 @@
+import { newModel } from 'casbin';
+import { describe, expect, test } from 'vitest';
+import { cellLines, INVOICES, linesOf, pageOf, stored } from './page.fixture.ts';
+
+describe('the matrix of a page', () => {
+  test('tells what a role may do by its own rules from what it inherits, with rows and the path', async () => {
+    const { matrix } = await pageOf({ policy: INVOICES }, stored(linesOf(INVOICES)));
+    expect(cellLines(matrix)).toEqual([
+      'viewer, invoices, read: direct by "p, viewer, invoices, read" (1)',
+      'clerk, invoices, read: inherited by "p, viewer, invoices, read" (1) via clerk → viewer (3)',
+      'clerk, invoices, write: direct by "p, clerk, invoices, write" (2)',
+    ]);
+    expect(matrix).toMatchObject({
+      unlisted: 'deny',
+      isCompared: true,
+      subject: 'sub',
+      tokens: ['obj', 'act'],
+    });
+  });
+
+  test('tells what was granted since, and by which rules and links', async () => {
+    const live = [
+      ...linesOf(INVOICES),
+      ['p', 'viewer', 'ledger', 'read'],
+      ['g', 'temp', 'clerk'],
+      ['g', 'x', 'temp'],
+    ];
+    const { matrix } = await pageOf({ policy: INVOICES }, stored(live));
+    expect(cellLines(matrix)).toEqual(
+      expect.arrayContaining([
+        'viewer, ledger, read: added by "p, viewer, ledger, read" (4)',
+        'clerk, ledger, read: added by "p, viewer, ledger, read" (4) via clerk → viewer (3)',
+        'temp, invoices, read: added by "p, viewer, invoices, read" (1) via temp → clerk → viewer (5,3)',
+      ]),
+    );
+    expect(matrix.roles.map(({ name, kind }) => [name, kind])).toEqual([
+      ['viewer', 'defined'],
+      ['clerk', 'defined'],
+      ['temp', 'added'],
+    ]);
+    expect(matrix.rules.find(({ id }) => id === 4)).toMatchObject({ state: 'added' });
+    expect(matrix.routes.find(({ path }) => path[0] === 'temp')?.added).toEqual(['g, temp, clerk']);
+  });
+
+  test('tells what is missing, by the rule that would allow it', async () => {
+    const { matrix } = await pageOf({ policy: INVOICES }, stored([['p', 'clerk', 'invoices', 'write']]));
+    expect(cellLines(matrix)).toEqual([
+      'viewer, invoices, read: missing by "p, viewer, invoices, read" (null)',
+      'clerk, invoices, read: missing by "p, viewer, invoices, read" (null) via clerk → viewer ()',
+      'clerk, invoices, write: direct by "p, clerk, invoices, write" (1)',
+    ]);
+    expect(matrix.rules.map(({ state }) => state)).toEqual(['missing', 'defined']);
+  });
+
+  test('shows the definition alone without a database, and compares nothing', async () => {
+    const { matrix, verification } = await pageOf({ policy: INVOICES }, null);
+    expect(cellLines(matrix)).toContain(
+      'viewer, invoices, read: direct by "p, viewer, invoices, read" (null)',
+    );
+    expect(matrix).toMatchObject({ isCompared: false, users: [] });
+    expect(matrix.rules.map(({ state }) => state)).toEqual(['defined', 'defined']);
+    expect(verification).toBeNull();
+  });
+
+  test('calls nothing added where no policy is defined', async () => {
+    const { matrix, notes } = await pageOf({ policy: null }, stored(linesOf(INVOICES)));
+    expect(cellLines(matrix)).toContain('clerk, invoices, write: direct by "p, clerk, invoices, write" (2)');
+    expect(matrix.rules.every(({ state }) => state === 'defined')).toBe(true);
+    expect(notes).toEqual([expect.stringContaining('nothing to compare')]);
+  });
+
+  test('keeps the permissions of one resource next to each other', async () => {
+    const policy = {
+      rules: [
+        ['p', 'a', 'x', 'read'],
+        ['p', 'a', 'y', 'read'],
+        ['p', 'a', 'x', 'write'],
+      ],
+    };
+    const { matrix } = await pageOf({ policy }, null);
+    expect(matrix.permissions).toEqual([
+      ['x', 'read'],
+      ['x', 'write'],
+      ['y', 'read'],
+    ]);
+  });
+
+  test('has a row for a subject without any role where that may do something', async () => {
+    const model = modelOf('r.act == "ping" || g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act');
+    const { matrix } = await pageOf(
+      {
+        model,
+        policy: {
+          rules: [
+            ['p', 'a', 'x', 'ping'],
+            ['p', 'a', 'x', 'read'],
+          ],
+        },
+      },
+      null,
+    );
+    expect(matrix.roles.map(({ kind }) => kind)).toEqual(['defined', 'everybody']);
+  });
+
+  test('shows rules that deny, and what is allowed because none does', async () => {
+    const model = modelOf(MATCHER, '!some(where (p.eft == deny))', 'sub, obj, act, eft');
+    const rules = [
+      ['p', 'a', 'x', 'read', 'deny'],
+      ['p', 'c', 'x', 'read', 'allow'],
+      ['g', 'b', 'a'],
+    ];
+    const { matrix } = await pageOf({ model, policy: { rules } }, null);
+    expect(matrix.unlisted).toBe('allow');
+    expect(cellLines(matrix)).toEqual([
+      'a, x, read: denied by "p, a, x, read, deny" (null)',
+      'b, x, read: denied by "p, a, x, read, deny" (null) via b → a ()',
+    ]);
+  });
+
+  test('shows the requests that a definition lists, where its rules are patterns', async () => {
+    const model = modelOf('g(r.sub, p.sub) && keyMatch(r.obj, p.obj) && r.act == p.act');
+    const policy = {
+      rules: [['p', 'a', '/x/*', 'read']],
+      samples: [['a', '/x/1', 'read']],
+      deny: [['b', '/x/1', 'read']],
+    };
+    const { matrix, notes } = await pageOf({ model, policy }, null);
+    expect(matrix.permissions).toEqual([['/x/1', 'read']]);
+    expect(matrix.roles.map(({ name }) => name)).toEqual(['a', 'b']);
+    expect(cellLines(matrix)).toEqual(['a, /x/1, read: direct by "p, a, /x/*, read" (null)']);
+    expect(notes).toEqual([expect.stringContaining('patterns')]);
+  });
+
+  test('decides nothing on a stored hierarchy with a circle, and says so', async () => {
+    const live = stored([...linesOf(INVOICES), ['g', 'viewer', 'clerk']]);
+    const { matrix, notes, hierarchies } = await pageOf({ policy: INVOICES }, live);
+    expect(notes).toEqual([expect.stringContaining('hierarchy is broken')]);
+    expect(cellLines(matrix)).toHaveLength(3);
+    expect(hierarchies[0]?.edges).toHaveLength(2);
+  });
+
+  test('has a role manager of the application decide', async () => {
+    const { matrix } = await pageOf(
+      {
+        policy: {
+          rules: [
+            ['p', 'boss', 'x', 'read'],
+            ['p', 'team-1', 'y', 'read'],
+            ['g', 'team-*', 'boss'],
+          ],
+        },
+        configureEnforcer: (enforcer) => {
+          enforcer.addNamedMatchingFunc('g', (name: string, pattern: string) =>
+            pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern,
+          );
+        },
+      },
+      null,
+    );
+    expect(cellLines(matrix)).toContain('team-1, x, read: inherited by "p, boss, x, read" (null)');
+  });
+});
+
+describe('who has the roles of a page', () => {
+  test('is each user with the roles that come with the own ones', async () => {
+    const live = [
+      ...linesOf(INVOICES),
+      ['g', 'bob', 'clerk'],
+      ['g', 'bob', 'clerk'],
+      ['g', 'alice', 'viewer'],
+      ['g', 'alice', 'clerk'],
+    ];
+    const { matrix, hierarchies } = await pageOf({ policy: INVOICES }, stored(live));
+    expect(matrix.users).toEqual([
+      { name: 'alice', grants: [1, 0] },
+      { name: 'bob', grants: [0] },
+    ]);
+    expect(matrix.grants).toEqual([
+      { role: 'clerk', domain: null, roles: [1, 0] },
+      { role: 'viewer', domain: null, roles: [0] },
+    ]);
+    expect(matrix.roles.map(({ name }) => name)).not.toContain('bob');
+    expect(hierarchies[0]?.nodes).toEqual([
+      { name: 'clerk', state: 'defined', users: 2 },
+      { name: 'viewer', state: 'defined', users: 1 },
+    ]);
+  });
+
+  test('is told by domain', async () => {
+    const model = newModel();
+    model.loadModelFromText(`
+[request_definition]
+r = sub, dom, obj, act
+[policy_definition]
+p = sub, dom, obj, act
+[role_definition]
+g = _, _, _
+[policy_effect]
+e = some(where (p.eft == allow))
+[matchers]
+m = g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj && r.act == p.act
+`);
+    const rules = [
+      ['p', 'clerk', 't1', 'x', 'read'],
+      ['p', 'clerk', 't2', 'x', 'read'],
+      ['g', 'boss', 'clerk', 't1'],
+    ];
+    const live = stored([...rules, ['g', 'alice', 'boss', 't1'], ['g', 'alice', 'clerk', 't2']]);
+    const { matrix, hierarchies } = await pageOf({ model, policy: { rules } }, live);
+    expect(matrix.domainAt).toBe(0);
+    expect(matrix.grants).toEqual([
+      { role: 'boss', domain: 't1', roles: [1, 0] },
+      { role: 'clerk', domain: 't2', roles: [0] },
+    ]);
+    expect(hierarchies.map(({ domain }) => domain)).toEqual(['t1']);
+  });
+});
+
+describe('the hierarchies of a page', () => {
+  test('tell links and names that were added, and those that are missing', async () => {
+    const policy = {
+      rules: [
+        ['p', 'a', 'x', 'read'],
+        ['g', 'b', 'a'],
+        ['g', 'c', 'a'],
+      ],
+    };
+    const live = stored([
+      ['p', 'a', 'x', 'read'],
+      ['g', 'b', 'a'],
+      ['g', 'd', 'b'],
+      ['g', 'd', 'b'],
+      ['g', 'u', 'd'],
+    ]);
+    const { hierarchies } = await pageOf({ policy }, live);
+    expect(hierarchies[0]?.nodes).toEqual([
+      { name: 'b', state: 'defined', users: 0 },
+      { name: 'a', state: 'defined', users: 0 },
+      { name: 'c', state: 'missing', users: 0 },
+      { name: 'd', state: 'added', users: 1 },
+    ]);
+    expect(hierarchies[0]?.edges.map(({ state }) => state)).toEqual(['defined', 'missing', 'added']);
+  });
+});
+
+const MATCHER = 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act';
+
+function modelOf(matcher: string, effect = 'some(where (p.eft == allow))', rule = 'sub, obj, act') {
+  const model = newModel();
+  model.loadModelFromText(`
+[request_definition]
+r = sub, obj, act
+[policy_definition]
+p = ${rule}
+[role_definition]
+g = _, _
+[policy_effect]
+e = ${effect}
+[matchers]
+m = ${matcher}
+`);
+  return model;
+}

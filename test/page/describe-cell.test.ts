@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { cellFinder } from '../../page/cells.ts';
+import { describeCell } from '../../page/describe-cell.ts';
+import type { PageMatrix } from '../../src/page/page-data.ts';
+import { INVOICES, linesOf, pageOf, stored } from './page.fixture.ts';
+
+test('a cell is explained by the rule, the path of roles and their rows', async () => {
+  expect(await explain('clerk', 'invoices', 'read')).toEqual({
+    decision: 'Allowed',
+    reason: 'inherited from viewer',
+    rule: { text: 'p, viewer, invoices, read', id: 1, state: 'defined' },
+    path: ['clerk', 'viewer'],
+    rows: [1, 3],
+    added: [],
+    command: 'casbin-bootstrap explain clerk invoices read',
+  });
+  expect(await explain('clerk', 'invoices', 'write')).toMatchObject({
+    reason: 'by a rule for the role itself',
+    path: [],
+  });
+});
+
+test('a cell that no rule is for is explained by that', async () => {
+  expect(await explain('viewer', 'invoices', 'write')).toMatchObject({
+    decision: 'Denied',
+    reason: 'no rule allows it',
+    rule: null,
+    rows: [],
+  });
+});
+
+test('a cell that was granted since names what is not defined', async () => {
+  const added = [
+    ['p', 'viewer', 'ledger', 'read'],
+    ['g', 'temp', 'viewer'],
+    ['g', 'a', 'temp'],
+  ];
+  expect(await explain('temp', 'ledger', 'read', added)).toMatchObject({
+    decision: 'Allowed',
+    reason: 'unlike the definition, which denies it; inherited from viewer',
+    rows: [4, 5],
+    added: ['p, viewer, ledger, read', 'g, temp, viewer'],
+  });
+});
+
+test('a cell whose rule is missing is explained by the definition', async () => {
+  const page = await pageOf({ policy: INVOICES }, stored([['p', 'clerk', 'invoices', 'write']]));
+  expect(describe(page.matrix, 'viewer', 'invoices', 'read')).toMatchObject({
+    decision: 'Denied',
+    reason: 'unlike the definition, which allows it',
+    rule: { text: 'p, viewer, invoices, read', id: null, state: 'missing' },
+    rows: [],
+    added: [],
+  });
+});
+
+test('the command that tells more takes each value for one word', async () => {
+  const line = ['p', "it's", '$(reboot)', '-x'];
+  expect(await explain("it's", '$(reboot)', '-x', [line])).toMatchObject({
+    command: `casbin-bootstrap explain -- 'it'\\''s' '$(reboot)' -x`,
+  });
+});
+
+async function explain(role: string, resource: string, action: string, added: string[][] = []) {
+  const { matrix } = await pageOf({ policy: INVOICES }, stored([...linesOf(INVOICES), ...added]));
+  return describe(matrix, role, resource, action);
+}
+
+function describe(matrix: PageMatrix, role: string, resource: string, action: string) {
+  const roleAt = matrix.roles.findIndex(({ name }) => name === role);
+  const at = matrix.permissions.findIndex(([one, other]) => one === resource && other === action);
+  return describeCell(matrix, cellFinder(matrix)(roleAt, at), roleAt, at);
+}

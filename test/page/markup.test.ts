@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { html, jsonForScript } from '../../src/page/markup.ts';
+
+test('whatever a template is given is text', () => {
+  const name = `</script><img src=x onerror="alert('1')">&amp;`;
+  expect(html`<b title="${name}">${[name, null, 1, html`<i>${'<'}</i>`]}</b>`.text).toBe(
+    '<b title="&lt;/script&gt;&lt;img src=x onerror=&quot;alert(&#39;1&#39;)&quot;&gt;&amp;amp;">' +
+      '&lt;/script&gt;&lt;img src=x onerror=&quot;alert(&#39;1&#39;)&quot;&gt;&amp;amp;1<i>&lt;</i></b>',
+  );
+});
+
+test('what can not be seen is made visible', () => {
+  expect(html`${'a\0b\u202ec\ud800'}`.text).toBe('a\\u0000b\\u202ec\ufffd');
+});
+
+test('JSON in a script ends no element, and reads back', () => {
+  const value = { name: '</script><!--', list: ['a\u202eb'] };
+  const json = jsonForScript(value);
+  expect(json).not.toContain('<');
+  expect(JSON.parse(json)).toEqual({ name: '</script><!--', list: ['a\\u202eb'] });
+});

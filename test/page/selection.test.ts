@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest';
+import { type Filters, findUsers, noFilters, select } from '../../page/selection.ts';
+import type { PageMatrix } from '../../src/page/page-data.ts';
+
+const MATRIX: PageMatrix = {
+  subject: 'sub',
+  subjectAt: 0,
+  tokens: ['obj', 'act'],
+  domainAt: -1,
+  permissions: [
+    ['invoices', 'read'],
+    ['invoices', 'write'],
+    ['ledger', 'read'],
+  ],
+  roles: [
+    { name: 'viewer', kind: 'defined', cells: cells([0], 'd') },
+    { name: 'clerk', kind: 'defined', cells: cells([0, 1], 'im') },
+    { name: 'Auditor', kind: 'added', cells: cells([2], 'a') },
+  ],
+  rules: [],
+  routes: [],
+  unlisted: 'deny',
+  isCompared: true,
+  users: [
+    { name: 'alice', grants: [0] },
+    { name: 'alicia', grants: [1] },
+  ],
+  grants: [
+    { role: 'clerk', domain: null, roles: [1, 0] },
+    { role: 'Auditor', domain: null, roles: [2] },
+  ],
+};
+
+describe('a filter', () => {
+  test('leaves everything where nothing is asked for', () => {
+    expect(shown({})).toEqual({ roles: [0, 1, 2], permissions: [0, 1, 2] });
+  });
+
+  test('by role takes part of a name in any case', () => {
+    expect(shown({ role: ' aud' })).toMatchObject({ roles: [2] });
+  });
+
+  test('by resource and action takes what has both', () => {
+    expect(shown({ values: ['invoices', ''] })).toMatchObject({ permissions: [0, 1] });
+    expect(shown({ values: ['invoices', 'read'] })).toMatchObject({ permissions: [0] });
+  });
+
+  test('by a value of which there are many takes part of it', () => {
+    const permissions = Array.from({ length: 20 }, (_, n) => [`resource ${n}`, 'read']);
+    const many = { ...MATRIX, permissions };
+    expect(select(many, { ...noFilters(many), values: ['E 1', ''] }).permissions).toEqual([
+      1, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
+    ]);
+  });
+
+  test('by user leaves the roles that the user has, inherited ones included', () => {
+    expect(shown({ user: 'alice' })).toMatchObject({ roles: [0, 1] });
+    expect(shown({ user: 'alicia' })).toMatchObject({ roles: [2] });
+    expect(shown({ user: 'ali' })).toMatchObject({ roles: [] });
+  });
+
+  test('by user keeps the roles of one domain out of another', () => {
+    const matrix: PageMatrix = {
+      ...MATRIX,
+      tokens: ['dom', 'act'],
+      domainAt: 0,
+      grants: [{ role: 'clerk', domain: 'invoices', roles: [1] }],
+      users: [{ name: 'alice', grants: [0] }],
+    };
+    const { roles, isHeld } = select(matrix, { ...noFilters(matrix), user: 'alice' });
+    expect(roles).toEqual([1]);
+    expect([isHeld(1, 0), isHeld(1, 2), isHeld(0, 0)]).toEqual([true, false, false]);
+  });
+
+  test('for what is allowed leaves permissions that a shown role has', () => {
+    expect(shown({ show: 'allowed' })).toEqual({ roles: [0, 1, 2], permissions: [0, 2] });
+    expect(shown({ show: 'allowed', role: 'clerk' })).toEqual({ roles: [1], permissions: [0] });
+  });
+
+  test('for what is allowed leaves all where only a rule denies', () => {
+    const open: PageMatrix = { ...MATRIX, unlisted: 'allow' };
+    expect(select(open, { ...noFilters(open), show: 'allowed' }).permissions).toEqual([0, 1, 2]);
+  });
+
+  test('for differences leaves what was added or is missing, and the roles concerned', () => {
+    expect(shown({ show: 'differences' })).toEqual({ roles: [1, 2], permissions: [1, 2] });
+  });
+});
+
+test('users are proposed by part of their names, a few at a time', () => {
+  expect(findUsers(MATRIX, 'LIC', 10)).toEqual(['alice', 'alicia']);
+  expect(findUsers(MATRIX, '', 1)).toEqual(['alice']);
+});
+
+function shown(filters: Partial<Filters>) {
+  const { roles, permissions } = select(MATRIX, { ...noFilters(MATRIX), ...filters });
+  return { roles, permissions };
+}
+
+function cells(at: number[], states: string) {
+  return { at, states, rules: at.map(() => -1), routes: at.map(() => -1) };
+}

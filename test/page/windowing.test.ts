@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { moveBy, numbersIn, scrollTo, spanAt } from '../../page/windowing.ts';
+
+describe('of a long list', () => {
+  test('only what is on the screen is shown, and a little beyond', () => {
+    expect(spanAt(3200, 640, 32, 1000)).toEqual({ first: 96, end: 124 });
+    expect(spanAt(0, 640, 32, 5)).toEqual({ first: 0, end: 5 });
+    expect(spanAt(99_999, 640, 32, 10)).toEqual({ first: 9, end: 10 });
+  });
+
+  test('and the item with the focus, wherever it is', () => {
+    expect(numbersIn({ first: 2, end: 4 }, 3)).toEqual([2, 3]);
+    expect(numbersIn({ first: 2, end: 4 }, 0)).toEqual([0, 2, 3]);
+    expect(numbersIn({ first: 2, end: 4 }, 9)).toEqual([2, 3, 9]);
+  });
+
+  test('an item is scrolled to as far as it has to be, below the header', () => {
+    const view = { scrolled: 320, visible: 200, header: 40 };
+    expect(scrollTo(9, 32, view)).toBe(288);
+    expect(scrollTo(12, 32, view)).toBe(320);
+    expect(scrollTo(15, 32, view)).toBe(352);
+  });
+});
+
+describe('a key', () => {
+  const size = { rows: 10, columns: 4, page: 5 };
+  test.each([
+    ['ArrowUp', false, { row: 1, column: 1 }],
+    ['ArrowDown', false, { row: 3, column: 1 }],
+    ['ArrowLeft', false, { row: 2, column: 0 }],
+    ['ArrowRight', false, { row: 2, column: 2 }],
+    ['PageUp', false, { row: 0, column: 1 }],
+    ['PageDown', false, { row: 7, column: 1 }],
+    ['Home', false, { row: 2, column: 0 }],
+    ['End', false, { row: 2, column: 3 }],
+    ['Home', true, { row: 0, column: 0 }],
+    ['End', true, { row: 9, column: 3 }],
+    ['x', false, null],
+  ])('%s (Ctrl: %s) leads to %o', (key, ctrlKey, place) => {
+    expect(moveBy({ key, ctrlKey }, { row: 2, column: 1 }, size)).toEqual(place);
+  });
+
+  test('leads no further than to the edge', () => {
+    expect(moveBy({ key: 'ArrowRight', ctrlKey: false }, { row: 9, column: 3 }, size)).toEqual({
+      row: 9,
+      column: 3,
+    });
+  });
+});

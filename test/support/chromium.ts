@@ -1,0 +1,66 @@
+import { spawnSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
+import { createFolder } from './folder.ts';
+
+const PLACES = ['chromium', '/usr/bin/chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+
+/** The program; undefined where it is not installed. */
+export const chromiumProgram = [process.env.CHROMIUM_PATH ?? '', ...PLACES].find(
+  (place) => place !== '' && spawnSync(place, ['--version'], { stdio: 'ignore' }).status === 0,
+);
+
+if (chromiumProgram === undefined) {
+  console.warn(
+    'Tests of the page are skipped: there is no Chromium. Install it, or name it by CHROMIUM_PATH.',
+  );
+}
+
+/** Opens HTML in a page of its own, which is closed when the test ends. */
+export type OpenPage = (
+  html: string,
+  options?: BrowserContextOptions & { readonly initScript?: string },
+) => Promise<OpenedPage>;
+
+interface OpenedPage {
+  readonly page: Page;
+  /** What the browser has complained about, and what the page has asked of the network. */
+  readonly complaints: string[];
+}
+
+/** A browser for the tests of a file: call it at the top. */
+export function useChromium(): OpenPage {
+  let browser: Browser | undefined;
+  beforeAll(async () => {
+    if (chromiumProgram === undefined) return;
+    // Without its sandbox, which a container does not let it make; the pages are our own.
+    browser = await chromium.launch({ executablePath: whereIs(chromiumProgram), args: ['--no-sandbox'] });
+  });
+  afterAll(() => browser?.close());
+  return async (html, { initScript = '', ...options } = {}) => {
+    if (browser === undefined) throw new Error('Chromium is not installed.');
+    const file = join(await createFolder(), 'page.html');
+    await writeFile(file, html);
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    onTestFinished(() => context.close());
+    await context.addInitScript(initScript);
+    const page = await context.newPage();
+    const complaints: string[] = [];
+    page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('request', (request) => {
+      if (request.url() !== pathToFileURL(file).href) complaints.push(`request: ${request.url()}`);
+    });
+    await page.goto(pathToFileURL(file).href);
+    return { page, complaints };
+  };
+}
+
+/** The driver wants a path. */
+function whereIs(program: string): string {
+  if (program.includes('/')) return program;
+  return spawnSync('sh', ['-c', 'command -v "$1"', 'sh', program], { encoding: 'utf8' }).stdout.trim();
+}

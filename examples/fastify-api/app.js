@@ -1,5 +1,5 @@
 import Fastify from 'fastify';
-import { requirePermissions } from './permissions.js';
+import { requirePermissions, subjectOf } from './permissions.js';
 import { policy } from './policy.js';
 
 const needs = (resource, action) => ({ config: { permission: [resource, action] } });
@@ -38,7 +38,7 @@ export function buildApp({ pool, enforcer, logger = false, onRoute = () => {} })
   app.put('/members/:name/roles/:role', needs('members', 'write'), async (request, reply) => {
     const { name, role } = request.params;
     if (!Object.hasOwn(policy.roles, role)) return reply.code(400).send({ error: `no role ${role}` });
-    await enforcer.addRoleForUser(name, role);
+    await enforcer.addRoleForUser(subjectOf(name), role);
     return reply.code(204).send();
   });
 

@@ -3,6 +3,11 @@
 //   app.get('/invoices', { config: { permission: ['invoices', 'read'] } }, handler)
 //   app.get('/health', { config: { public: true } }, handler)
 
+/** Users and roles are subjects alike: with a prefix, a user who is called "manager" is not taken for the role. */
+export function subjectOf(user) {
+  return `user:${user}`;
+}
+
 /** Call it on the root instance, before any route is registered: Fastify's hooks hold for what comes after them. */
 export function requirePermissions(app, enforcer) {
   app.decorateRequest('user', null);
@@ -19,7 +24,7 @@ export function requirePermissions(app, enforcer) {
     if (request.is404 || isPublic === true) return;
     request.user = readUser(request);
     if (request.user === null) return reply.code(401).send({ error: 'Who are you?' });
-    if (await enforcer.enforce(request.user, ...permission)) return;
+    if (await enforcer.enforce(subjectOf(request.user), ...permission)) return;
     const [resource, action] = permission;
     request.log.info({ user: request.user, resource, action }, 'denied');
     return reply.code(403).send({ error: `${request.user} may not ${action} ${resource}` });

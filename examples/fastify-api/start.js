@@ -1,6 +1,7 @@
 import { bootstrapDatabase, createEnforcer } from 'casbin-bootstrap';
 import pg from 'pg';
 import { buildApp } from './app.js';
+import { subjectOf } from './permissions.js';
 import { options } from './policy.js';
 
 const { DATABASE_URL, PORT = '3000', FIRST_MANAGER } = process.env;
@@ -14,7 +15,7 @@ console.log(`${changed ? 'seeded' : 'nothing to do'}: ${verification.checks} dec
 
 // It keeps what it has loaded; ../follow-policy.js follows what other instances change.
 const enforcer = await createEnforcer(pool, options);
-if (FIRST_MANAGER) await enforcer.addRoleForUser(FIRST_MANAGER, 'manager');
+if (FIRST_MANAGER) await enforcer.addRoleForUser(subjectOf(FIRST_MANAGER), 'manager');
 
 const app = buildApp({ pool, enforcer });
 await app.listen({ port: Number(PORT) });

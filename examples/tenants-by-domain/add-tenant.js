@@ -3,7 +3,7 @@
 //   DATABASE_URL=postgres://… node examples/tenants-by-domain/add-tenant.js acme alice
 import { bootstrapDatabase, changePolicy } from 'casbin-bootstrap';
 import pg from 'pg';
-import { optionsFor, readTenants } from './policy.js';
+import { optionsFor, readTenants, subjectOf } from './policy.js';
 
 const [tenant, owner] = process.argv.slice(2);
 if (!tenant || !owner) throw new Error('Give the name of the tenant, and the user who owns it.');
@@ -14,7 +14,8 @@ const options = optionsFor([...tenants]);
 const { seeders, verification } = await bootstrapDatabase(pool, options);
 
 const client = await pool.connect();
-await changePolicy(client, { assign: [[owner, 'owner', tenant]] }, { ...options, actor: 'add-tenant' });
+const assign = [[subjectOf(owner), 'owner', tenant]];
+await changePolicy(client, { assign }, { ...options, actor: 'add-tenant', reason: `${tenant} is new` });
 client.release();
 
 console.log(

@@ -4,7 +4,7 @@
 import { createServer } from 'node:http';
 import { bootstrapDatabase, createEnforcer } from 'casbin-bootstrap';
 import pg from 'pg';
-import { optionsFor, readTenants } from './policy.js';
+import { optionsFor, readTenants, subjectOf } from './policy.js';
 
 const { DATABASE_URL, PORT = '3000' } = process.env;
 const pool = new pg.Pool({ connectionString: DATABASE_URL });
@@ -22,7 +22,7 @@ const server = createServer(async (request, response) => {
   const user = String(request.headers['x-user'] ?? 'anonymous');
   const [, tenant = '', resource = ''] = String(request.url).split('/');
   const action = ACTIONS[request.method] ?? 'unknown';
-  response.statusCode = (await enforcer.enforce(user, tenant, resource, action)) ? 200 : 403;
+  response.statusCode = (await enforcer.enforce(subjectOf(user), tenant, resource, action)) ? 200 : 403;
   const answer = response.statusCode === 200 ? 'allowed' : 'denied';
   response.end(`${user} ${action} ${resource} of ${tenant}: ${answer}\n`);
 });

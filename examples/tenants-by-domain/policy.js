@@ -31,6 +31,11 @@ export function optionsFor(tenants) {
   return { policy, model: domainsModelPath, migrations, seeders };
 }
 
+/** Users and roles are subjects alike: with a prefix, a user who is called "owner" is not taken for the role. */
+export function subjectOf(user) {
+  return `user:${user}`;
+}
+
 /** The names of all tenants; none before the first bootstrap. */
 export async function readTenants(pool) {
   const { rows: found } = await pool.query("select to_regclass('tenant') is not null as exists");

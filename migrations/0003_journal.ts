@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { engineBehind } from '../src/database/dialect.ts';
 import { DatabaseError } from '../src/errors.ts';
@@ -41,25 +41,31 @@ export function journal({ name, ptype, values }: Recorded): Migration {
       const notify = sql`perform pg_notify(${sql.lit(JOURNAL_CHANNEL)}, tg_table_schema || '.' || tg_table_name)`;
       await sql`
         create or replace function ${trigger}() returns trigger
-        language plpgsql security definer set search_path = pg_catalog, pg_temp as ${quoted(sql`
+        language plpgsql security definer set search_path = pg_catalog, pg_temp as ${quoted(
+          db,
+          sql`
           begin
             if tg_op <> 'INSERT' then ${record('-', 'old_rows')}; end if;
             if tg_op <> 'DELETE' then ${record('+', 'new_rows')}; end if;
             if found then ${notify}; end if;
             return null;
           end
-        `)}
+        `,
+        )}
       `.execute(db);
       await sql`
         create or replace function ${truncated}() returns trigger
-        language plpgsql security definer set search_path = pg_catalog, pg_temp as ${quoted(sql`
+        language plpgsql security definer set search_path = pg_catalog, pg_temp as ${quoted(
+          db,
+          sql`
           begin
             insert into ${into} (source, operation, actor, reason, release, role, application)
             values (${sql.lit(name)}, '0', ${CONTEXT});
             ${notify};
             return null;
           end
-        `)}
+        `,
+        )}
       `.execute(db);
       for (const [event, referencing] of EVENTS) {
         await sql`
@@ -72,10 +78,11 @@ export function journal({ name, ptype, values }: Recorded): Migration {
   };
 }
 
-/** By a tag that nobody can guess: a table may have any name. */
-function quoted(body: RawBuilder<unknown>): RawBuilder<unknown> {
-  const tag = sql.raw(`$b${randomUUID().replaceAll('-', '')}$`);
-  return sql`${tag}${body}${tag}`;
+/** By a tag that does not stand in it: it is made of all of it, and a table may have any name. */
+function quoted(db: Kysely<unknown>, body: RawBuilder<unknown>): RawBuilder<unknown> {
+  const text = body.compile(db).sql;
+  const tag = `$casbin_bootstrap_${createHash('sha256').update(text).digest('hex').slice(0, 16)}$`;
+  return sql.raw(`${tag}${text}${tag}`);
 }
 
 const EVENTS = [

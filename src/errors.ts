@@ -143,6 +143,12 @@ export type ProblemCode =
   | 'OPTION_UNKNOWN'
   /** An option has a value that it can't have. Give what the message asks for. */
   | 'OPTION_INVALID'
+  /** The command has no database to work on. Name one in one of the ways that the message lists. */
+  | 'DATABASE_UNNAMED'
+  /** There is no configuration file at the path that was given. Correct the path. */
+  | 'CONFIG_NOT_FOUND'
+  /** A configuration file can't be loaded, or does not export an object of options. Correct it. */
+  | 'CONFIG_INVALID'
   /** There is no such policy file, or it can't be read. Correct the path or its ending. */
   | 'POLICY_NOT_FOUND'
   /** A policy file is not well-formed. Correct it at the line and column in `at`. */
@@ -210,6 +216,8 @@ export type ProblemCode =
   | 'REQUEST_NAME_UNKNOWN'
   /** The definition itself decides a request differently than it says. Correct the request or the rules. */
   | 'EXPECTATION_CONTRADICTED'
+  /** Fewer rules decide a request than required. Write requests for the others, or remove those rules. */
+  | 'COVERAGE_TOO_LOW'
   /** Two seeders have the same name. Rename one. */
   | 'SEEDER_DUPLICATE'
   /** Two migrations have the same name. Rename one. */

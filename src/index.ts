@@ -8,11 +8,13 @@
 export { bootstrapDatabase } from './bootstrap.ts';
 export type { ConfigureEnforcer } from './casbin/enforcer.ts';
 export { defaultModelPath, domainsModelPath } from './casbin/model-file.ts';
+export { type CommandConfig, defineConfig } from './config.ts';
 export { type CopyOptions, type CopyReport, copyRules, type RulePlace } from './copy-rules.ts';
 export { createEnforcer } from './create-enforcer.ts';
 export type { ClientLike, PoolLike, QueryResultLike } from './database/client.ts';
 export { defaultPolicy } from './defaults/default-policy.ts';
 export { defaultProviders, type Provider, providerSeeder } from './defaults/provider-seeder.ts';
+export { diffPolicies, type PolicyDiff, type RuleChanges } from './diff-policies.ts';
 export {
   BootstrapError,
   type BootstrapErrorCode,
@@ -32,6 +34,15 @@ export {
   VerificationError,
   type Violation,
 } from './errors.ts';
+export {
+  type DatabaseCheck,
+  type DatabaseFinding,
+  type Diagnosis,
+  examineDatabase,
+} from './examine-database.ts';
+export { explainDecision } from './explain-decision.ts';
+export { type InitOptions, type InitReport, initProject, type ProjectChange } from './init-project.ts';
+export { type LintReport, type LintRequirements, lintPolicy } from './lint-policy.ts';
 export type { LoggerLike } from './logger.ts';
 export type { Migration, MigrationProvider, MigrationSettings, Migrations } from './migrator/migration.ts';
 export type {
@@ -40,6 +51,7 @@ export type {
   VerifyDatabaseOptions,
   VerifyOptions,
 } from './options.ts';
+export { type BootstrapPlan, planBootstrap } from './plan-bootstrap.ts';
 export { policyToCsv } from './policy/csv.ts';
 export {
   type DefinedPolicy,
@@ -55,7 +67,20 @@ export {
 } from './policy/definition.ts';
 export { loadPolicyFile } from './policy/policy-file.ts';
 export type { Rule } from './policy/rule.ts';
+export { policyToTypeScript } from './policy/to-typescript.ts';
+export { policyToYaml } from './policy/to-yaml.ts';
+export type { PolicySource } from './policy-source.ts';
+export { policyToMermaid } from './policy-to-mermaid.ts';
 export type { OnProgress, Progress } from './progress.ts';
+export { type PulledPolicy, pullPolicy } from './pull-policy.ts';
+export { type AllowedRequest, type PolicyMatrix, readMatrix, type WithUsers } from './read-matrix.ts';
+export {
+  type DatabaseStatus,
+  type MigrationStatus,
+  type RuleCounts,
+  readStatus,
+  type TableStatus,
+} from './read-status.ts';
 export type {
   AppliedMigration,
   BootstrapReport,
@@ -85,12 +110,19 @@ export {
   type RoleAssignment,
 } from './running/change-policy.ts';
 export {
+  createLiveEnforcer,
+  type LiveEnforcerOptions,
+  type PolicyChange,
+} from './running/create-live-enforcer.ts';
+export {
   type JournalEntry,
   type JournalFilter,
   type JournalPruning,
   pruneJournal,
   readJournal,
 } from './running/journal.ts';
+export type { LiveEnforcer, LiveState } from './running/live-enforcer.ts';
+export { type BootstrapSqlOptions, writeBootstrapSql } from './script/bootstrap-sql.ts';
 export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';
 export type { Seeder, SeederContext, SeederResult } from './seeding/seeder.ts';
 export { type AdapterOptions, type CasbinAdapter, createAdapter } from './tables/adapter.ts';
@@ -99,4 +131,17 @@ export type { RuleTableOptions } from './tables/rule-table.ts';
 export type { TenantReport, TenantsOptions, TenantsReport } from './tenants.ts';
 export { bootstrapTenants, TenantSourceError } from './tenants.ts';
 export type { OwnPool, Tenant } from './tenants-input.ts';
+export {
+  type PolicyTestFilter,
+  type PolicyTestReport,
+  type PolicyTestResult,
+  testPolicy,
+} from './test-policy.ts';
+export type {
+  DecisionChange,
+  DecisionChanges,
+  ExplainedDecision,
+  OmittedChanges,
+} from './verification/compare-policies.ts';
+export type { ClosestRule, DecisionExplanation, HeldRoles } from './verification/decision-explanation.ts';
 export { verifyDatabase } from './verify-database.ts';

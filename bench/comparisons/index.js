@@ -2,6 +2,7 @@
 import drift from './drift.js';
 import imports from './import.js';
 import layouts from './layouts.js';
+import live from './live.js';
 import load from './load.js';
 import memory from './memory.js';
 import migrations from './migrations.js';
@@ -26,6 +27,7 @@ export const comparisons = [
   restartDefined,
   restartForeign,
   load,
+  live,
   layouts,
   migrations,
   processes,

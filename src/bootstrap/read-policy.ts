@@ -49,7 +49,7 @@ export function chooseScope(options: ReadingOptions, ruleCount: number, slack = 
 }
 
 /** Counts the stored rules, as far as it matters for {@link chooseScope}. */
-export function ruleCountExpression({ defined, ruleTable }: ReadingOptions, slack = WHOLE_TABLE_SLACK) {
+function ruleCountExpression({ defined, ruleTable }: ReadingOptions, slack = WHOLE_TABLE_SLACK) {
   const limit = defined.rules.length + slack + 1;
   return sql`(select count(*)::int from (select from ${sql.raw(ruleTable.sql)} limit ${limit}) counted)`;
 }

@@ -22,16 +22,22 @@ const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
 /** How long the server may take to say goodbye. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
-/** Opens the server's database that a URL names, with at most one connection. */
-export function openServer(databaseUrl: string): Database {
+/**
+ * Opens a database of a server, with at most one connection.
+ *
+ * @param databaseUrl its URL; null for what the PG… variables of the environment say
+ * @param at where the URL was given, for a message
+ * @throws InvalidOptionsError when it is not a URL that pg can use
+ */
+export function openServer(databaseUrl: string | null, at = 'DATABASE_URL'): Database {
   const config = {
-    connectionString: databaseUrl,
+    ...(databaseUrl === null ? {} : { connectionString: databaseUrl }),
     application_name: 'casbin-bootstrap',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     max: 1,
     ...KEEP_ALIVE,
   };
-  const { host, port, database, user } = parseServer(databaseUrl, config);
+  const { host, port, database, user } = parseServer(databaseUrl, at, config);
   const sockets: Socket[] = [];
   const open = () => {
     const socket = new Socket();
@@ -66,24 +72,24 @@ export function openEmbedded(dataDir: string): Database {
 }
 
 /** Has `pg` itself read the URL: its defaults and the PG… variables of the environment count too. */
-function parseServer(databaseUrl: string, config: pg.ClientConfig): pg.Client {
-  if (!/^postgres(ql)?:\/\//.test(databaseUrl)) throw invalidUrl(NOT_A_URL);
+function parseServer(databaseUrl: string | null, at: string, config: pg.ClientConfig): pg.Client {
+  if (databaseUrl !== null && !/^postgres(ql)?:\/\//.test(databaseUrl)) throw invalidUrl(at, NOT_A_URL);
   try {
     return new pg.Client(config);
   } catch (error) {
-    if (error instanceof URIError || hasCode(error, 'ERR_INVALID_URL')) throw invalidUrl(NOT_A_URL);
-    throw invalidUrl(`It can't be used: ${error instanceof Error ? error.message : error}`);
+    if (error instanceof URIError || hasCode(error, 'ERR_INVALID_URL')) throw invalidUrl(at, NOT_A_URL);
+    throw invalidUrl(at, `It can't be used: ${error instanceof Error ? error.message : error}`);
   }
 }
 
 const NOT_A_URL =
   'It is not the URL of a PostgreSQL database. Write postgres://user:password@host:port/database, and in the ' +
   'password percent-encode the special characters of URLs (@ as %40, / as %2F, # as %23, % as %25). ' +
-  'Leave the variable unset to use the embedded database.';
+  'For a database without a server, give --embedded.';
 
 /** Has no cause on purpose: errors about URLs carry the whole input, password included. */
-function invalidUrl(message: string): InvalidOptionsError {
-  return new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'DATABASE_URL', message }]);
+function invalidUrl(at: string, message: string): InvalidOptionsError {
+  return new InvalidOptionsError([{ code: 'OPTION_INVALID', at, message }]);
 }
 
 function hasCode(error: unknown, code: string): boolean {

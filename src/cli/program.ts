@@ -1,65 +1,105 @@
-import { createRequire } from 'node:module';
+import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
-import type { Logger } from 'pino';
 import { BootstrapError } from '../errors.ts';
 import { reasonOf } from '../text.ts';
-import { type CommandContext, createLogger, openTerminal, type Terminal } from './output.ts';
+import { asksForJson, commandRunner, type RunCommand } from './command.ts';
+import { addCompletion } from './completion.ts';
+import { addDiffCommand } from './diff.ts';
+import { addDoctorCommand } from './doctor.ts';
+import { EXIT, type ExitCode, exitCodeOf } from './exit-code.ts';
+import { addExplainCommand } from './explain.ts';
+import { addExportCommand } from './export.ts';
+import { addGlobalOptions } from './flags.ts';
+import { addGraphCommand } from './graph.ts';
+import { addInitCommand } from './init.ts';
+import { addLintCommand } from './lint.ts';
+import { addMatrixCommand } from './matrix.ts';
+import { addPlanCommand } from './plan.ts';
+import { findUrls } from './redact.ts';
 import { addSeedCommand } from './seed.ts';
-
-const SUCCESS = 0;
-const FAILURE = 1;
-const WRONG_USAGE = 2;
+import { addStatusCommand } from './status.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
+import { addTestCommand } from './test.ts';
+import { addVerifyCommand } from './verify.ts';
+import { readVersion } from './version.ts';
 
 /** Runs `casbin-bootstrap` with the process's arguments and environment; resolves to the exit code. */
-export async function run(argv: readonly string[]): Promise<number> {
-  const databaseUrl = process.env.DATABASE_URL;
-  const terminal = openTerminal(databaseUrl);
-  let logger: Logger | undefined;
-  let exitCode = SUCCESS;
+export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<ExitCode> {
+  const terminal = openTerminal();
+  for (const url of findUrls(argv, env)) terminal.hidePassword(url);
+  let exitCode: ExitCode = EXIT.SUCCESS;
   try {
-    logger = createLogger(process.env.LOG_LEVEL, terminal.redact);
-    const finish = (code: number) => {
+    const runCommand = commandRunner(terminal, env, (code) => {
       exitCode = code;
-    };
-    await createProgram({ databaseUrl, terminal, logger, finish }).parseAsync(argv);
+    });
+    await createProgram(terminal, runCommand).parseAsync(argv);
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return SUCCESS;
-    // Whoever reads JSON gets some whatever happens; the flag counts also where the rest is not understood.
-    if (argv.includes('--json')) terminal.printJson({ error: errorToJson(error) });
-    if (error instanceof CommanderError) return WRONG_USAGE;
-    logger?.debug({ event: 'command_failed', err: error });
-    terminal.complain(describeError(error));
-    return FAILURE;
+    const code = exitCodeOf(error);
+    if (code === EXIT.SUCCESS) return code;
+    // Whoever reads JSON gets some whatever happens.
+    if (asksForJson(argv)) terminal.printJson({ error: errorToJson(error) });
+    if (!(error instanceof CommanderError))
+      terminal.complain(describeError(error, argv.includes('--verbose')));
+    return code;
   }
 }
 
-function createProgram(context: CommandContext): Command {
+/** In the order in which the help lists them. */
+const COMMANDS = [
+  addInitCommand,
+  addSeedCommand,
+  addPlanCommand,
+  addStatusCommand,
+  addVerifyCommand,
+  addLintCommand,
+  addTestCommand,
+  addExplainCommand,
+  addDiffCommand,
+  addMatrixCommand,
+  addGraphCommand,
+  addExportCommand,
+  addDoctorCommand,
+];
+
+/** Everything that `casbin-bootstrap` understands. */
+export function createProgram(terminal: Terminal, runCommand: RunCommand): Command {
   const program = new Command('casbin-bootstrap')
-    .description('Bring a PostgreSQL database to the state in which a Casbin application may start.')
+    .description(
+      'Bring a PostgreSQL database to the state in which a Casbin application may start, and look at it.',
+    )
     .version(readVersion())
     .exitOverride()
-    .configureOutput(writeTo(context.terminal));
-  addSeedCommand(program, context);
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => terminal.print(text.trimEnd()),
+      writeErr: (text) => terminal.complain(text.trimEnd()),
+    })
+    .addHelpText('after', EXAMPLES_AND_EXIT_CODES);
+  addGlobalOptions(program);
+  for (const addCommand of COMMANDS) addCommand(program, runCommand);
+  addCompletion(program);
   return program;
 }
 
-function writeTo(terminal: Terminal) {
-  return {
-    writeOut: (text: string) => terminal.print(text.trimEnd()),
-    writeErr: (text: string) => terminal.complain(text.trimEnd()),
-  };
-}
+const EXAMPLES_AND_EXIT_CODES = `
+Examples:
+  casbin-bootstrap init
+  casbin-bootstrap plan --policy policy.yaml
+  casbin-bootstrap seed --policy policy.yaml --database-url postgres://app@localhost/shop
 
-function readVersion(): string {
-  const { version }: { version: string } = createRequire(import.meta.url)('casbin-bootstrap/package.json');
-  return version;
-}
+Exit codes:
+  0  fine
+  1  failed
+  2  wrong arguments, configuration, model or policy
+  3  drift, or a bootstrap would change the database
+  4  the database can't be reached`;
 
-/** Says what went wrong in one message, never a stack; what nobody foresaw comes with a hint. */
-export function describeError(error: unknown): string {
-  if (error instanceof BootstrapError) return `casbin-bootstrap: ${error.message}`;
-  return `casbin-bootstrap: ${reasonOf(error)}. Set LOG_LEVEL=debug for the details.`;
+/** Says what went wrong in one message; a stack only where it is asked for. */
+export function describeError(error: unknown, verbose = false): string {
+  const stack = verbose ? `\n\n${inspect(error)}` : '';
+  if (error instanceof BootstrapError) return `casbin-bootstrap: ${error.message}${stack}`;
+  return `casbin-bootstrap: ${reasonOf(error)}.${verbose ? stack : ' Add --verbose for the details.'}`;
 }
 
 /** An error with its code, its message and what it carries: problems, a report, holders of a lock. */

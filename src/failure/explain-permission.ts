@@ -39,6 +39,11 @@ async function explainRowSecurity(failure: Failure, session: Session | null): Pr
   return new PermissionError(message, remedies, { cause: failure.cause });
 }
 
+/** What the role of a connection lacks to bootstrap it, as statements that an administrator may run. */
+export async function findMissingPrivileges(db: AnyKysely, options: ResolvedOptions): Promise<string[]> {
+  return findPrivilegeRemedies(db, await needsOf(db, { step: null, cause: null }, options));
+}
+
 /** Least privilege: a role that only seeds need not be able to alter or to create anything. */
 async function needsOf(db: AnyKysely, { step }: Failure, options: ResolvedOptions): Promise<Needs> {
   const { schema, packageMigrations } = options;

@@ -187,12 +187,14 @@ export const bootstrapEntries = {
   onProgress: v.optional(callable),
 };
 
+/** The options of a live enforcer alone. */
+const LIVE = ['maxStalenessMs', 'whenStale', 'pollIntervalMs', 'onChange', 'onError'];
+
 /** Every option that any function takes, as one object may serve them all. */
 const known = Object.fromEntries(
-  [...Object.keys(bootstrapEntries), 'concurrency', 'target', 'actor', 'reason', 'force'].map((name) => [
-    name,
-    v.optional(v.any()),
-  ]),
+  [...Object.keys(bootstrapEntries), 'concurrency', 'target', ...['actor', 'reason', 'force'], ...LIVE].map(
+    (name) => [name, v.optional(v.any())],
+  ),
 );
 
 /** The options of one function: its own are checked, those of the others are accepted as they are. */
@@ -200,6 +202,14 @@ export function optionsOf(own: v.ObjectEntries) {
   return fields({ ...known, ...own }, 'must be an object of options');
 }
 
+const liveOptions = optionsOf({
+  ...enforcerEntries,
+  maxStalenessMs: v.optional(milliseconds),
+  whenStale: v.optional(v.picklist(['decide', 'deny'], 'must be decide or deny')),
+  pollIntervalMs: v.optional(milliseconds),
+  onChange: v.optional(callable),
+  onError: v.optional(callable),
+});
 const bootstrapOptions = optionsOf(bootstrapEntries);
 const verifyDatabaseOptions = optionsOf({ ...bootstrapEntries, ...verifyEntries });
 const enforcerOptions = optionsOf(enforcerEntries);
@@ -219,6 +229,11 @@ export function checkVerifyShape(input: unknown): Problem[] {
 /** The same for the options of an enforcer. */
 export function checkEnforcerShape(input: unknown): Problem[] {
   return v.safeParse(enforcerOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
+}
+
+/** The same for the options of a live enforcer. */
+export function checkLiveShape(input: unknown): Problem[] {
+  return v.safeParse(liveOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
 }
 
 const moment = v.pipe(

@@ -60,7 +60,20 @@ function findPolicyFaults(definition: PolicyDefinition): Problem[] {
 }
 
 /** Reads a policy file and checks its shape, not yet what it says. Never throws: what is wrong is in `problems`. */
-export async function readPolicyFile(path: string): Promise<LoadedPolicy> {
+export function readPolicyFile(path: string): Promise<LoadedPolicy> {
+  return readPolicyBy(path, () => readFile(path), describeUnreadablePolicy);
+}
+
+/**
+ * The same for a policy that is kept elsewhere.
+ *
+ * @param path names it in messages, and tells its form by its ending
+ */
+export async function readPolicyBy(
+  path: string,
+  read: () => Promise<Uint8Array>,
+  describeUnreadable: (path: string, error: unknown) => Problem,
+): Promise<LoadedPolicy> {
   const load = parsers[extname(path).toLowerCase()];
   if (load === undefined) {
     const message = `this file ending is not known. Use one of ${KNOWN_ENDINGS}.`;
@@ -68,9 +81,15 @@ export async function readPolicyFile(path: string): Promise<LoadedPolicy> {
   }
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(await read());
   } catch (error) {
-    return { definition: null, problems: [describeUnreadablePolicy(path, error)] };
+    const isNoText =
+      error instanceof Error && 'code' in error && error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA';
+    const message = 'this is not text in UTF-8. Save it as UTF-8.';
+    const problem: Problem = isNoText
+      ? { code: 'POLICY_SYNTAX', at: path, message }
+      : describeUnreadable(path, error);
+    return { definition: null, problems: [problem] };
   }
   const parse = await load();
   const { value, problems } = parse(path, text);
@@ -89,9 +108,6 @@ function toDefinition(content: unknown): PolicyDefinition {
 
 function describeUnreadablePolicy(path: string, error: unknown): Problem {
   const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-  if (reason === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
-    return { code: 'POLICY_SYNTAX', at: path, message: 'this is not text in UTF-8. Save it as UTF-8.' };
-  }
   const message = `the policy file ${resolve(path)} can't be read (${reason}). Give the path of a ${KNOWN_ENDINGS} file.`;
   return { code: 'POLICY_NOT_FOUND', at: path, message };
 }

@@ -1,37 +1,24 @@
-import { styleText } from 'node:util';
-import type { BootstrapReport, VerificationReport } from '../report.ts';
-import {
-  count,
-  duration,
-  renderAddedRules,
-  renderDecisions,
-  renderFailures,
-  renderIntegrity,
-  renderOmitted,
-} from './findings.ts';
+import type { BootstrapReport } from '../report.ts';
+import { type Colors, paint } from './colors.ts';
+import { count, duration } from './findings.ts';
 import { escapeControls, renderTable } from './table.ts';
+import { renderFound } from './verification.ts';
 
-export interface SummaryOptions {
+export interface SummaryOptions extends Colors {
   /** The database, without its password. */
   readonly where: string;
-  /** Whether to use terminal colours. Default: false. */
-  readonly color?: boolean;
 }
 
 /** Renders what a bootstrap did, for a person. No line break at the end. */
 export function renderSummary(report: BootstrapReport, options: SummaryOptions): string {
-  const bold = (text: string) => (options.color ? styleText('bold', text, { validateStream: false }) : text);
-
   return [
     `Database: ${options.where}`,
-    bold(renderOutcome(report)),
+    paint('bold', renderOutcome(report), options),
     ...renderMigrations(report),
     ...renderTakeover(report),
     ...renderSeeders(report),
-    ...renderVerification(report.verification),
-    ...renderScope(report.verification),
-    ...renderDrift(report.verification),
-    ...renderWarnings(report.verification),
+    ...renderEngine(report),
+    ...renderFound(report.verification),
   ].join('\n\n');
 }
 
@@ -40,6 +27,11 @@ function renderOutcome(report: BootstrapReport): string {
   if (!report.changed) return `Nothing to do: everything is in place (checked in ${took}).`;
   if (report.dryRun) return `Dry run: nothing was changed. A real run would do this (tried in ${took}):`;
   return `Done in ${took}.`;
+}
+
+/** What PostgreSQL would promise, and this server can't. */
+function renderEngine({ engine: { name, limits } }: BootstrapReport): string[] {
+  return limits.length === 0 ? [] : [[`On ${name}:`, ...limits.map((limit) => `  ${limit}`)].join('\n')];
 }
 
 function renderMigrations({ migrations, dryRun }: BootstrapReport): string[] {
@@ -76,46 +68,4 @@ function renderSeeders({ seeders, dryRun }: BootstrapReport): string[] {
     ...amounts([seeder.inserted, seeder.existing, seeder.total]),
   ]);
   return [renderTable(columns, rows)];
-}
-
-function renderVerification(verification: VerificationReport): string[] {
-  const failures = renderFailures(verification);
-  if (failures !== '') return [failures];
-  const { checks, allowed } = verification;
-  if (checks === 0) return ['No decisions were verified.'];
-  return [
-    `${count(checks, 'decision')} verified: ${count(allowed, 'allow', 'allow')}, ${count(checks - allowed, 'deny', 'deny')}.`,
-  ];
-}
-
-function renderScope({ scope }: VerificationReport): string[] {
-  if (scope.kind !== 'part') return [];
-  return [
-    `The table is large: ${count(scope.rules, 'rule was', 'rules were')} read, those that the definition and its requests can reach. Other rows may hold drift, or rules that no enforcer can load; verify: { full: true } reads all rows.`,
-  ];
-}
-
-function renderDrift({ drift, omitted }: VerificationReport): string[] {
-  return [
-    ...renderDecisions(
-      drift,
-      (total) => `Drift: ${count(total, 'request is', 'requests are')} decided differently than defined:`,
-    ),
-    ...renderAddedRules(
-      drift,
-      (total) => `Drift: ${count(total, 'stored rule is', 'stored rules are')} not defined:`,
-    ),
-    ...renderOmitted(omitted.drift, 'finding of drift is', 'findings of drift are'),
-  ];
-}
-
-function renderWarnings({ integrity, warnings }: VerificationReport): string[] {
-  const messages = warnings.map(({ message }) => `Warning: ${escapeControls(message)}`);
-  return [
-    ...messages,
-    ...renderIntegrity(
-      integrity.filter((finding) => finding.severity === 'warning'),
-      (total) => `${count(total, 'warning')} about stored rules:`,
-    ),
-  ];
 }

@@ -61,7 +61,9 @@ export interface ChangeOptions<
 
 /** What was changed, ptype first; what was so already is left out. */
 export interface ChangeReport {
+  /** The rules that were not there before. */
   readonly added: readonly (readonly string[])[];
+  /** The rules that are not there any more. */
   readonly removed: readonly (readonly string[])[];
 }
 

@@ -104,7 +104,7 @@ function toEntry({ source, at, operation, rule, ...rest }: JournalRow): JournalE
 }
 
 /** In a table of columns, those behind the last value are null or empty. */
-function valuesOf(rule: unknown): string[] {
+export function valuesOf(rule: unknown): string[] {
   if (!Array.isArray(rule)) return [];
   const values = rule.map((value) => (typeof value === 'string' ? value : ''));
   return values.slice(0, values.findLastIndex((_, index) => rule[index] !== null && rule[index] !== '') + 1);

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { AnyTransaction } from '../database/transaction.ts';
-import { encode, type Row, toRecordset } from './rows.ts';
+import { encode, type Group, type Row, toRecordset } from './rows.ts';
 import type { TargetColumn } from './target-table.ts';
 
 /** A query that gives a row where the table lacks one with the key of one of these. */
@@ -15,6 +15,23 @@ export function selectMissing(
     from json_populate_recordset(null::${sql.table(table)}, ${toRecordset(rows, key)}) as wanted
     where not exists (select from ${sql.table(table)} as present where ${sql.join(equalities, sql` and `)})
     limit 1
+  `;
+}
+
+/** Inserts the rows whose key is not in the table, whatever the types of its columns are. */
+export function insertUnseen(
+  table: string,
+  key: readonly string[],
+  { columns, rows }: Group,
+): RawBuilder<unknown> {
+  const equalities = key.map((column) => sql`${sql.id('present', column)} = ${sql.id('wanted', column)}`);
+  const [given, keyColumns] = [columns, key].map((names) => sql.join(names.map((name) => sql.id(name))));
+  return sql`
+    insert into ${sql.table(table)} (${given})
+    select ${sql.join(columns.map((column) => sql.id('wanted', column)))}
+    from json_populate_recordset(null::${sql.table(table)}, ${toRecordset(rows, columns)}) as wanted
+    where not exists (select from ${sql.table(table)} as present where ${sql.join(equalities, sql` and `)})
+    on conflict (${keyColumns}) do nothing
   `;
 }
 

@@ -5,7 +5,7 @@ import type { Problem } from '../errors.ts';
 import { isLevelEnabled } from '../logger.ts';
 import type { Migrations } from '../migrator/migration.ts';
 import { insertOrExplain, isRefusal } from './refused-rows.ts';
-import { insertMissing, selectMissing, type Target } from './row-queries.ts';
+import { insertMissing, insertUnseen, selectMissing, type Target } from './row-queries.ts';
 import { checkRows, type Group, groupByColumns, pickKey, type Row } from './rows.ts';
 import type { RunnableSeeder, Seeder, SeederLog, SeederResult } from './seeder.ts';
 import { advanceSequence, explainLook, requireTarget } from './target-table.ts';
@@ -78,6 +78,9 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
       return true;
     },
     portion: (start, end) => rowSeeder({ ...options, rows: options.rows.slice(start, end) }),
+    async insertUnseen(db) {
+      for (const group of groupByColumns(rows)) await insertUnseen(table, key, group).execute(db);
+    },
     logExisting(log) {
       logRows(log, logName, key, rows, new Set());
     },

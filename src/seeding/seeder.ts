@@ -1,4 +1,5 @@
 import type { RawBuilder, Transaction } from 'kysely';
+import type { AnyKysely } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import type { LoggerLike } from '../logger.ts';
 import type { Migration, Migrations } from '../migrator/migration.ts';
@@ -77,6 +78,8 @@ export interface RunnableSeeder extends Seeder {
   selectMissing?(): RawBuilder<unknown> | null;
   /** A seeder of some of its rows, by their positions, for an engine that takes only so many in a transaction. */
   portion?(start: number, end: number): RunnableSeeder;
+  /** Inserts the rows without looking at the table first, for statements that are written down. */
+  insertUnseen?(db: AnyKysely): Promise<void>;
   /** Logs the rows that are there. Called in place of `seed` on a start that has nothing to do. */
   logExisting?(log: SeederLog): void;
 }

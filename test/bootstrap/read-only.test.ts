@@ -1,6 +1,12 @@
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import { bootstrapDatabase, providerSeeder, rowSeeder, verifyDatabase } from '../../src/index.ts';
+import {
+  bootstrapDatabase,
+  examineDatabase,
+  providerSeeder,
+  rowSeeder,
+  verifyDatabase,
+} from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { startServer } from '../support/server.ts';
 import { startStandby } from '../support/standby.ts';
@@ -18,6 +24,12 @@ test('a hot standby of a bootstrapped primary starts, and can be verified', asyn
     verification: { ok: true },
   });
   await expect(verifyDatabase(pool)).resolves.toMatchObject({ ok: true, checks: 56 });
+  await expect(examineDatabase(pool)).resolves.toMatchObject({
+    ok: true,
+    findings: expect.arrayContaining([
+      { check: 'server', status: 'warning', message: expect.stringContaining('a standby'), remedies: [] },
+    ]),
+  });
   const more = rowSeeder({ name: 'more', table: 'providers', key: 'slug', rows: [{ slug: 'new' }] });
   await expect(bootstrapDatabase(pool, { seeders: [providerSeeder(), more] })).rejects.toMatchObject({
     code: 'READ_ONLY_DATABASE',

@@ -29,5 +29,12 @@ test.each([
     message: 'refused on ::1; refused on 127.0.0.1',
   },
 ])('what nobody foresaw is told without a stack, with a hint: $message', ({ thrown, message }) => {
-  expect(describeError(thrown)).toBe(`casbin-bootstrap: ${message}. Set LOG_LEVEL=debug for the details.`);
+  expect(describeError(thrown)).toBe(`casbin-bootstrap: ${message}. Add --verbose for the details.`);
+});
+
+test('the stack, and that of the cause, is told where it is asked for', () => {
+  const error = new BootstrapError('CONNECTION_FAILED', 'No server there.', { cause: new Error('refused') });
+  const told = describeError(error, true);
+  expect(told).toMatch(/^casbin-bootstrap: No server there\.\n\nBootstrapError: No server there\.\n {4}at /);
+  expect(told).toContain('[cause]: Error: refused');
 });

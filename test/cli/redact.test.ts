@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createRedact, stringifyRedacted } from '../../src/cli/output.ts';
+import { createRedact, stringifyRedacted } from '../../src/cli/redact.ts';
 
 describe('redaction', () => {
   test('hides the password as written, decoded, and as other encoders write it', () => {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const BIN = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
 export interface CliOptions {
-  /** Added to the environment, which has no DATABASE_URL and no LOG_LEVEL of its own. */
+  /** Added to the environment, which names no database and has no LOG_LEVEL of its own. */
   env?: Record<string, string>;
   cwd?: string;
 }
@@ -19,7 +19,10 @@ export interface CliResult {
 
 /** Runs the built `casbin-bootstrap` in a process of its own. */
 export async function runCli(args: string[], { env = {}, cwd }: CliOptions = {}): Promise<CliResult> {
-  const { DATABASE_URL: _url, LOG_LEVEL: _level, ...inherited } = process.env;
+  const own = Object.entries(process.env).filter(
+    ([name]) => !/^(DATABASE_URL|LOG_LEVEL|PG[A-Z]+)$/.test(name),
+  );
+  const inherited = Object.fromEntries(own);
   const child = spawn(process.execPath, [BIN, ...args], { env: { ...inherited, ...env }, cwd });
   child.stdin.end();
   const [[code], stdout, stderr] = await Promise.all([

@@ -74,9 +74,15 @@ test('the library runs in an empty project', async () => {
 
 test('the command runs in an empty project', async () => {
   const { DATABASE_URL: _, ...env } = process.env;
-  const { stdout } = await run('npx', ['--no-install', 'casbin-bootstrap', 'seed'], { cwd: folder, env });
+  const { stdout } = await run('npx', ['--no-install', 'casbin-bootstrap', 'seed', '--embedded'], {
+    cwd: folder,
+    env,
+  });
   expect(stdout).toContain('56 decisions verified: 26 allow, 30 deny');
-  const again = await run('npx', ['--no-install', 'casbin-bootstrap', 'seed'], { cwd: folder, env });
+  const again = await run('npx', ['--no-install', 'casbin-bootstrap', 'seed', '--embedded'], {
+    cwd: folder,
+    env,
+  });
   expect(again.stdout).toContain('Nothing to do');
 });
 

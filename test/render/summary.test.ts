@@ -18,6 +18,14 @@ const FIRST = bootstrap({
 });
 
 describe('the summary of a bootstrap', () => {
+  test('says what the engine can not promise', () => {
+    const engine = { name: 'neon', limits: ['Nobody can listen.', 'Or so.'] } as const;
+    expect(renderSummary(bootstrap({ engine }), HERE)).toContain(
+      '\n\nOn neon:\n  Nobody can listen.\n  Or so.\n\n',
+    );
+    expect(renderSummary(bootstrap(), HERE)).not.toContain('On ');
+  });
+
   test('reads from the place to the decisions', () => {
     expect(renderSummary(FIRST, HERE)).toBe(
       [

@@ -2,10 +2,10 @@ import type { Model } from 'casbin';
 import { leadingConjuncts } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
 import type { Request } from '../policy/definition.ts';
-import { formatRule, formatValue, type Rule } from '../policy/rule.ts';
+import { formatValue, type Rule } from '../policy/rule.ts';
 
 /** A rule that would have allowed a request without these differences. */
-export interface NearMiss {
+interface NearMiss {
   readonly rule: Rule;
   readonly differences: readonly string[];
 }
@@ -45,11 +45,6 @@ export async function findClosestRules(
     .filter(({ differences }) => differences.length === fewest)
     .sort((a, b) => a.distance - b.distance)
     .slice(0, SHOWN_MISSES);
-}
-
-/** One line: `p, user, accounts, write — readonly is not user`. */
-export function describeMiss({ rule, differences }: NearMiss): string {
-  return `${formatRule(rule)} — ${differences.join('; ')}`;
 }
 
 function sum(comparisons: readonly ValueComparison[]): number {

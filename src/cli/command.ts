@@ -1,0 +1,133 @@
+import type { Command } from 'commander';
+import type { Logger } from 'pino';
+import type { CommandConfig } from '../config.ts';
+import { BootstrapError, InvalidOptionsError, type Problem } from '../errors.ts';
+import type { BootstrapOptions } from '../options.ts';
+import { loadConfigFile } from './config-file.ts';
+import { namesDatabase, openNamedDatabase } from './connection.ts';
+import type { Database } from './database.ts';
+import type { ExitCode } from './exit-code.ts';
+import type { DatabaseFlags, DefinitionFlags, Format, FormatFlags, GlobalFlags } from './flags.ts';
+import { createLogger, type Terminal } from './terminal.ts';
+
+/** What a command works with. */
+export interface CommandContext<Flags> {
+  readonly flags: Flags;
+  /** Those of the configuration, with what the arguments say instead, and the command's logger. */
+  readonly options: BootstrapOptions;
+  readonly logger: Logger;
+  /** Whether a database is named, for commands that do without. */
+  readonly hasDatabase: boolean;
+  /** Opens the database, and closes it whatever happens. */
+  withDatabase<T>(work: (database: Database) => Promise<T>): Promise<T>;
+}
+
+/** What came of a command. */
+export interface Outcome {
+  readonly exitCode: ExitCode;
+  /** What is printed as JSON. */
+  readonly document: unknown;
+  /** Whether it is data to be stored: it is printed as it is, since a name that is hidden would be another name. */
+  readonly isData?: boolean;
+  /** What a person reads. */
+  readonly pretty: (look: Look) => string;
+  /** Annotations of GitHub Actions. */
+  readonly github?: () => string;
+  /** XML of JUnit. */
+  readonly junit?: () => string;
+  /** A log of SARIF, to be printed as JSON. */
+  readonly sarif?: () => object;
+}
+
+interface Look {
+  readonly color: boolean;
+}
+
+type Work<Flags> = (context: CommandContext<Flags>) => Promise<Outcome>;
+
+/** Runs the work of one command: reads the configuration before, and prints what came of it. */
+export type RunCommand = <Flags>(command: Command, work: Work<Flags>) => Promise<void>;
+
+type AllFlags = GlobalFlags & Partial<FormatFlags> & DefinitionFlags & DatabaseFlags;
+
+/** Makes {@link RunCommand} for a terminal. */
+export function commandRunner(
+  terminal: Terminal,
+  env: NodeJS.ProcessEnv,
+  finish: (exitCode: ExitCode) => void,
+): RunCommand {
+  return async <Flags>(command: Command, work: Work<Flags>) => {
+    const all = command.optsWithGlobals<AllFlags>();
+    const logger = createLogger(env.LOG_LEVEL, terminal.redact);
+    const { databaseUrl, ...configured } = await loadConfig(all, terminal);
+    const sources = { flags: all, env, config: databaseUrl === undefined ? {} : { databaseUrl } };
+    const outcome = await work({
+      flags: command.opts<Flags & object>(),
+      options: { ...configured, ...definitionOf(all), ...placeOf(all), logger },
+      logger,
+      hasDatabase: namesDatabase(sources),
+      async withDatabase(use) {
+        const database = openNamedDatabase({ ...sources, hidePassword: terminal.hidePassword });
+        try {
+          return await use(database);
+        } finally {
+          await database.close();
+        }
+      },
+    }).catch((error: unknown) => {
+      throw explainMissingPolicy(error) ?? error;
+    });
+    print(outcome, all.json ? 'json' : (all.format ?? 'pretty'), terminal);
+    finish(outcome.exitCode);
+  };
+}
+
+/** The library advises an option of its own; the command has another one. */
+function explainMissingPolicy(error: unknown): BootstrapError | null {
+  if (!(error instanceof BootstrapError) || error.code !== 'POLICY_MISSING') return null;
+  const message = `${error.message} For this command: give --policy, or policy in casbin-bootstrap.config.`;
+  return new BootstrapError(error.code, message, { cause: error });
+}
+
+/** Which formats a command has, its option says. */
+function print(outcome: Outcome, format: Format, terminal: Terminal): void {
+  const { document, isData, pretty, github, junit, sarif } = outcome;
+  if (format === 'json') terminal.printJson(document);
+  else if (format === 'sarif') terminal.printJson(sarif?.() ?? {});
+  else if (format === 'github') terminal.print(github?.() ?? '');
+  else if (format === 'junit') terminal.print(junit?.() ?? '');
+  else if (isData) terminal.printData(pretty(terminal));
+  else terminal.print(pretty(terminal));
+}
+
+/** Whether arguments ask for JSON, also those that can't be understood as a whole. */
+export function asksForJson(argv: readonly string[]): boolean {
+  return argv.some(
+    (argument, index) =>
+      argument === '--json' ||
+      argument === '--format=json' ||
+      (argument === '--format' && argv[index + 1] === 'json'),
+  );
+}
+
+async function loadConfig(flags: AllFlags, terminal: Terminal): Promise<CommandConfig> {
+  const config = await loadConfigFile(flags.config);
+  if (config.databaseUrl !== undefined) terminal.hidePassword(config.databaseUrl);
+  // What is left empty would be taken for what is not given, as by a variable that is not set.
+  const empty = (['policy', 'model', 'schema', 'table'] as const).filter((name) => flags[name] === '');
+  if (empty.length === 0) return config;
+  throw new InvalidOptionsError(
+    empty.map(
+      (name): Problem => ({ code: 'OPTION_INVALID', at: `--${name}`, message: 'it is empty. Give a value.' }),
+    ),
+  );
+}
+
+/** Without those that are not given, which would replace what the configuration has. */
+function definitionOf({ policy, model }: DefinitionFlags): BootstrapOptions {
+  return { ...(policy === undefined ? {} : { policy }), ...(model === undefined ? {} : { model }) };
+}
+
+function placeOf({ schema, table }: DatabaseFlags): BootstrapOptions {
+  return { ...(schema === undefined ? {} : { schema }), ...(table === undefined ? {} : { table }) };
+}

@@ -1,0 +1,24 @@
+import tab from '@bomb.sh/tab/commander';
+import type { Command } from 'commander';
+import { addExamples } from './flags.ts';
+
+/** Adds `casbin-bootstrap completion <shell>`, which prints a script, and what that script calls at each Tab. */
+export function addCompletion(program: Command): void {
+  const completion = tab(program, { completionCommandName: 'completion' });
+  // Options of the program may be given to each command too, which tab does not know.
+  for (const { long, description, required } of program.options) {
+    if (!long || long === '--version') continue;
+    for (const command of completion.commands.values()) {
+      if (required) command.option(long.slice(2), description, () => {});
+      else command.option(long.slice(2), description);
+    }
+  }
+  const command = program.commands.find((one) => one.name() === 'completion');
+  if (command === undefined) return;
+  command.description('Print a script that completes commands and options in a shell.');
+  addExamples(command, [
+    'completion zsh > ~/.zfunc/_casbin-bootstrap',
+    'completion bash > ~/.local/share/bash-completion/completions/casbin-bootstrap',
+    'completion fish > ~/.config/fish/completions/casbin-bootstrap.fish',
+  ]);
+}

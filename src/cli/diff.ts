@@ -1,0 +1,63 @@
+import { type Command, Option } from 'commander';
+import { diffPolicies, type PolicyDiff } from '../diff-policies.ts';
+import { renderDiff } from '../render/diff.ts';
+import type { CommandContext, Outcome, RunCommand } from './command.ts';
+import { EXIT, type ExitCode } from './exit-code.ts';
+import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
+
+interface DiffFlags {
+  readonly failOn: 'more' | 'change' | 'none';
+}
+
+/** What stands for the policy that a database has. */
+const DATABASE = 'database';
+
+/** Adds `casbin-bootstrap diff`: how two policies differ, in rules and decisions. */
+export function addDiffCommand(program: Command, run: RunCommand): void {
+  const sources = `a policy file, one of a git revision as HEAD~1:policy.yaml, or "${DATABASE}"`;
+  const command = program
+    .command('diff')
+    .description('Compare two policies: rules, and who may now do what they could not, and the reverse.')
+    .argument('<before>', sources)
+    .argument('<after>', 'the same')
+    .addOption(
+      new Option('--fail-on <what>', 'end with exit code 3 where more is allowed, on any change, or never')
+        .choices(['more', 'change', 'none'])
+        .default('none'),
+    );
+  addFormatOptions(command);
+  addModelOption(command);
+  addDatabaseOptions(command);
+  addExamples(command, [
+    'diff HEAD~1:policy.yaml policy.yaml',
+    'diff origin/main:policy.yaml policy.yaml --fail-on more',
+    'diff policy.yaml database',
+  ]);
+  command.action((before: string, after: string) =>
+    run<DiffFlags>(command, (context) => diff([before, after], context)),
+  );
+}
+
+async function diff(
+  [before, after]: readonly [string, string],
+  { flags, options, withDatabase }: CommandContext<DiffFlags>,
+): Promise<Outcome> {
+  const difference =
+    before === DATABASE || after === DATABASE
+      ? await withDatabase(({ pool }) => {
+          const [one, other] = [before, after].map((name) => (name === DATABASE ? pool : name));
+          return diffPolicies(one ?? pool, other ?? pool, options);
+        })
+      : await diffPolicies(before, after, options);
+  return {
+    exitCode: exitCodeOfDiff(difference, flags),
+    document: difference,
+    pretty: (look) => renderDiff(difference, look),
+  };
+}
+
+function exitCodeOfDiff({ rules, decisions }: PolicyDiff, { failOn }: DiffFlags): ExitCode {
+  const { more, less } = decisions;
+  const changes = { none: [], more: [more], change: [rules.added, rules.removed, more, less] }[failOn];
+  return changes.some(({ length }) => length > 0) ? EXIT.DIFFERENCE : EXIT.SUCCESS;
+}

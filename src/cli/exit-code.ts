@@ -1,0 +1,24 @@
+import { CommanderError } from 'commander';
+import { ConnectionError, InvalidOptionsError } from '../errors.ts';
+
+/** What the process ends with. */
+export const EXIT = {
+  SUCCESS: 0,
+  FAILURE: 1,
+  /** Wrong arguments, options, configuration, model or policy. */
+  WRONG_INPUT: 2,
+  /** The database has more than the definition, or a bootstrap would change it. */
+  DIFFERENCE: 3,
+  /** The database can't be reached, or the connection to it was lost. */
+  UNREACHABLE: 4,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** The exit code of a command that an error has ended. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.SUCCESS : EXIT.WRONG_INPUT;
+  if (error instanceof InvalidOptionsError) return EXIT.WRONG_INPUT;
+  if (error instanceof ConnectionError) return EXIT.UNREACHABLE;
+  return EXIT.FAILURE;
+}

@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import type { PoolLike } from '../database/client.ts';
+import { explainDecision } from '../explain-decision.ts';
+import { renderExplanation } from '../render/explanation.ts';
+import type { CommandContext, Outcome, RunCommand } from './command.ts';
+import { EXIT } from './exit-code.ts';
+import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
+import { isOffline, OFFLINE_OPTION, type OfflineFlags } from './policy-of.ts';
+
+/** Adds `casbin-bootstrap explain`: why a request is allowed or denied. */
+export function addExplainCommand(program: Command, run: RunCommand): void {
+  const command = program
+    .command('explain')
+    .description('Explain why a request is allowed or denied, and what would be needed.')
+    .usage('[options] <subject> <object> <action>')
+    .argument('<values...>', "the values of the request, in the order of the model's request definition")
+    .option(...OFFLINE_OPTION);
+  addFormatOptions(command);
+  addDefinitionOptions(command);
+  addDatabaseOptions(command);
+  addExamples(command, [
+    'explain alice invoices write',
+    'explain clerk invoices delete --offline --policy policy.yaml',
+    'explain alice tenant1 invoices read --model domains.conf --policy policy.csv',
+  ]);
+  command.action((request: string[]) => run<OfflineFlags>(command, (context) => explain(request, context)));
+}
+
+async function explain(request: readonly string[], context: CommandContext<OfflineFlags>): Promise<Outcome> {
+  const { options, withDatabase } = context;
+  const explainOn = async (pool: PoolLike | null, where: string): Promise<Outcome> => {
+    const explanation = await explainDecision(pool, request, options);
+    return {
+      exitCode: EXIT.SUCCESS,
+      document: explanation,
+      pretty: ({ color }) => `${where}\n\n${renderExplanation(explanation, { color })}`,
+    };
+  };
+  if (isOffline(context)) return explainOn(null, 'Policy: as it is defined, without a database');
+  return withDatabase(({ pool, where }) => explainOn(pool, `Database: ${where}`));
+}

@@ -1,0 +1,50 @@
+import { type Command, Option } from 'commander';
+import { policyToCsv } from '../policy/csv.ts';
+import type { PolicyDefinition } from '../policy/definition.ts';
+import { policyToTypeScript } from '../policy/to-typescript.ts';
+import { policyToYaml } from '../policy/to-yaml.ts';
+import { type PulledPolicy, pullPolicy } from '../pull-policy.ts';
+import type { CommandContext, Outcome, RunCommand } from './command.ts';
+import { EXIT } from './exit-code.ts';
+import { addDatabaseOptions, addExamples, addModelOption } from './flags.ts';
+
+interface ExportFlags {
+  readonly as: keyof typeof WRITERS;
+  readonly users?: true;
+}
+
+const WRITERS = {
+  yaml: policyToYaml,
+  json: (definition: PolicyDefinition) => `${JSON.stringify(definition, null, 2)}\n`,
+  csv: policyToCsv,
+  typescript: policyToTypeScript,
+} as const satisfies Record<string, (definition: PolicyDefinition) => string | Promise<string>>;
+
+/** Adds `casbin-bootstrap export`: the policy of a database as a definition. */
+export function addExportCommand(program: Command, run: RunCommand): void {
+  const command = program
+    .command('export')
+    .alias('pull')
+    .description('Write the policy of a database as a definition: what roles may do and inherit.')
+    .addOption(new Option('--as <form>', 'what to write').choices(Object.keys(WRITERS)).default('yaml'))
+    .option('--users', 'write the links of users to roles too, as rules');
+  addModelOption(command);
+  addDatabaseOptions(command);
+  addExamples(command, [
+    'export > policy.yaml',
+    'export --as typescript > src/policy.ts',
+    'export --as csv --users --table casbin_rule > policy.csv',
+  ]);
+  command.action(() => run<ExportFlags>(command, exportPolicy));
+}
+
+async function exportPolicy({ flags, options, withDatabase }: CommandContext<ExportFlags>): Promise<Outcome> {
+  const pulled = await withDatabase(({ pool }) => pullPolicy(pool, options));
+  const definition = flags.users ? withUsers(pulled) : pulled.definition;
+  const written = await WRITERS[flags.as](definition);
+  return { exitCode: EXIT.SUCCESS, document: definition, isData: true, pretty: () => written.trimEnd() };
+}
+
+function withUsers({ definition, userLinks }: PulledPolicy): PolicyDefinition {
+  return { ...definition, rules: [...(definition.rules ?? []), ...userLinks] };
+}

@@ -1,0 +1,80 @@
+import { type Command, Option } from 'commander';
+import { type ConnectionFlags, EMBEDDED_DIR } from './connection.ts';
+
+/** What every command may be given. */
+export interface GlobalFlags {
+  readonly config?: string;
+  readonly verbose?: true;
+}
+
+/** What a command prints its result as. */
+export interface FormatFlags {
+  readonly format: Format;
+  readonly json?: true;
+}
+
+export type Format = 'pretty' | 'json' | 'github' | 'junit' | 'sarif';
+
+/** What a command is to work with, instead of what the configuration says. */
+export interface DefinitionFlags {
+  readonly policy?: string;
+  readonly model?: string;
+}
+
+export interface DatabaseFlags extends ConnectionFlags {
+  readonly schema?: string;
+  readonly table?: string;
+}
+
+const DATABASE_GROUP = 'Database:';
+const DEFINITION_GROUP = 'Definition:';
+
+export function addGlobalOptions(command: Command): void {
+  command
+    .option('--config <file>', 'the configuration file (default: casbin-bootstrap.config.{ts,js,mjs,json})')
+    .option('--verbose', 'print the stack of an error too');
+}
+
+/** @param others what this command can print beside texts for people, and JSON */
+export function addFormatOptions(command: Command, others: readonly Format[] = []): void {
+  command
+    .addOption(
+      new Option('--format <format>', 'how to print the result')
+        .choices(['pretty', 'json', ...others])
+        .default('pretty'),
+    )
+    .addOption(new Option('--json', 'the same as --format json'));
+}
+
+export function addDefinitionOptions(command: Command): void {
+  const policy = 'the policy: a .yaml, .json or .csv file (default: the default policy)';
+  command.addOption(new Option('--policy <file>', policy).helpGroup(DEFINITION_GROUP));
+  addModelOption(command);
+}
+
+export function addModelOption(command: Command): void {
+  const model = "the model: a .conf file (default: the package's RBAC model)";
+  command.addOption(new Option('--model <file>', model).helpGroup(DEFINITION_GROUP));
+}
+
+export function addDatabaseOptions(command: Command): void {
+  const options = [
+    new Option('--database-url <url>', 'the database of a server (default: DATABASE_URL)'),
+    new Option(
+      '--embedded [dir]',
+      `a PostgreSQL in this process, with its data in a folder (${EMBEDDED_DIR})`,
+    ),
+    new Option('--schema <name>', "the schema of the tables (default: the connection's search_path)"),
+    new Option(
+      '--table <name>',
+      'the rule table that the application reads (default: the one that is there)',
+    ),
+  ];
+  for (const option of options) command.addOption(option.helpGroup(DATABASE_GROUP));
+}
+
+/** Shows examples below the help of a command, each a line as it is typed. */
+export function addExamples(command: Command, examples: readonly string[]): void {
+  const lines = examples.map((example) => `  casbin-bootstrap ${example}`);
+  command.addHelpText('after', ['', 'Examples:', ...lines].join('\n'));
+}

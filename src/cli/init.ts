@@ -1,0 +1,59 @@
+import { createInterface } from 'node:readline/promises';
+import { type Command, Option } from 'commander';
+import { type InitOptions, initProject, type ProjectChange } from '../init-project.ts';
+import { renderInit } from '../render/init.ts';
+import type { CommandContext, Outcome, RunCommand } from './command.ts';
+import { EXIT } from './exit-code.ts';
+import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
+
+interface InitFlags {
+  readonly form: NonNullable<InitOptions['form']>;
+  readonly yes?: true;
+}
+
+/** Adds `casbin-bootstrap init`: prepares a project. */
+export function addInitCommand(program: Command, run: RunCommand): void {
+  const command = program
+    .command('init')
+    .description('Prepare this project: model, policy, tests of it, configuration, scripts of package.json.')
+    .addOption(
+      new Option('--form <form>', 'how the policy is written')
+        .choices(['yaml', 'csv', 'module'])
+        .default('yaml'),
+    )
+    .option('--yes', 'change files that are there without asking');
+  addFormatOptions(command);
+  addModelOption(command);
+  addDatabaseOptions(command);
+  addExamples(command, [
+    'init',
+    'init --form module --yes',
+    'init --database-url postgres://app@localhost/shop',
+  ]);
+  command.action(() => run<InitFlags>(command, init));
+}
+
+async function init({
+  flags,
+  options,
+  hasDatabase,
+  withDatabase,
+}: CommandContext<InitFlags>): Promise<Outcome> {
+  const wanted = { form: flags.form, confirm: flags.yes ? () => true : ask };
+  const report = hasDatabase
+    ? await withDatabase(({ pool }) => initProject(process.cwd(), pool, wanted, options))
+    : await initProject(process.cwd(), null, wanted, options);
+  return { exitCode: EXIT.SUCCESS, document: report, pretty: () => renderInit(report) };
+}
+
+/** Nobody is asked where nobody can answer; then the file stays as it is. */
+async function ask({ path }: ProjectChange): Promise<boolean> {
+  if (!process.stdin.isTTY) return false;
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(`${path} is there. Change it? [y/N] `);
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}

@@ -1,0 +1,46 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { lintPolicy } from '../lint-policy.ts';
+import { renderAnnotations } from '../render/github.ts';
+import { annotateLint, renderLint } from '../render/lint.ts';
+import { toSarif } from '../render/sarif.ts';
+import type { CommandContext, Outcome, RunCommand } from './command.ts';
+import { EXIT } from './exit-code.ts';
+import { addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
+import { readVersion } from './version.ts';
+
+interface LintFlags {
+  readonly coverage?: number;
+}
+
+/** Adds `casbin-bootstrap lint`: what is wrong with model and policy, without a database. */
+export function addLintCommand(program: Command, run: RunCommand): void {
+  const command = program
+    .command('lint')
+    .description('Check model and policy without a database; every problem with file, line and column.')
+    .option('--coverage <percent>', 'how many of the rules must decide a request', readPercent);
+  addFormatOptions(command, ['github', 'sarif']);
+  addDefinitionOptions(command);
+  addExamples(command, [
+    'lint --policy policy.yaml',
+    'lint --coverage 100 --model model.conf --policy policy.csv',
+    'lint --format github',
+  ]);
+  command.action(() => run<LintFlags>(command, lint));
+}
+
+function readPercent(text: string): number {
+  const percent = Number(text);
+  if (text.trim() !== '' && percent >= 0 && percent <= 100) return percent;
+  throw new InvalidArgumentError('Give a number from 0 to 100.');
+}
+
+async function lint({ flags, options }: CommandContext<LintFlags>): Promise<Outcome> {
+  const report = await lintPolicy(options, flags);
+  return {
+    exitCode: report.ok ? EXIT.SUCCESS : EXIT.FAILURE,
+    document: report,
+    pretty: (look) => renderLint(report, look),
+    github: () => renderAnnotations(annotateLint(report)),
+    sarif: () => toSarif(report, readVersion()),
+  };
+}

@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { readMatrix } from '../read-matrix.ts';
+import { renderMatrix } from '../render/matrix.ts';
+import type { CommandContext, Outcome, RunCommand } from './command.ts';
+import { EXIT } from './exit-code.ts';
+import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
+import { OFFLINE_OPTION, type OfflineFlags, withPolicy } from './policy-of.ts';
+
+interface MatrixFlags extends OfflineFlags {
+  readonly users?: true;
+}
+
+/** Adds `casbin-bootstrap matrix`: roles × permissions. */
+export function addMatrixCommand(program: Command, run: RunCommand): void {
+  const command = program
+    .command('matrix')
+    .description('Show who may do what: roles × permissions, their own and inherited ones.')
+    .option(...OFFLINE_OPTION)
+    .option('--users', 'users of the database too');
+  addFormatOptions(command);
+  addDefinitionOptions(command);
+  addDatabaseOptions(command);
+  addExamples(command, ['matrix', 'matrix --offline --policy policy.yaml', 'matrix --users --format json']);
+  command.action(() => run<MatrixFlags>(command, showMatrix));
+}
+
+async function showMatrix(context: CommandContext<MatrixFlags>): Promise<Outcome> {
+  const { users = false } = context.flags;
+  const matrix = await withPolicy(context, (source) => readMatrix(source, context.options, { users }));
+  return {
+    exitCode: EXIT.SUCCESS,
+    document: matrix,
+    pretty: () => renderMatrix(matrix, process.stdout.columns),
+  };
+}

@@ -1,0 +1,56 @@
+import { type Command, Option } from 'commander';
+import { planBootstrap } from '../plan-bootstrap.ts';
+import { renderPlan } from '../render/plan.ts';
+import { writeBootstrapSql } from '../script/bootstrap-sql.ts';
+import type { CommandContext, Outcome, RunCommand } from './command.ts';
+import { EXIT } from './exit-code.ts';
+import { addFailOnOption, exitCodeFor, type FailOnFlags } from './fail-on.ts';
+import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
+import { withProgressBar } from './progress-bar.ts';
+
+interface PlanFlags extends FailOnFlags {
+  readonly sql?: true;
+  readonly schemaOnly?: true;
+}
+
+/** Adds `casbin-bootstrap plan`: what a bootstrap would do. */
+export function addPlanCommand(program: Command, run: RunCommand): void {
+  const command = program
+    .command('plan')
+    .description('Tell what seed would do: migrations, rules, rows. It is tried and rolled back.')
+    .option('--sql', 'print all of it as SQL that can be run any number of times; needs no database')
+    .addOption(new Option('--schema-only', 'of the SQL, print the tables only').implies({ sql: true }));
+  addFailOnOption(command, 'anything to do, and on drift');
+  addFormatOptions(command);
+  addDefinitionOptions(command);
+  addDatabaseOptions(command);
+  addExamples(command, [
+    'plan --policy policy.yaml',
+    'plan --fail-on none --format json',
+    'plan --sql --schema auth > V2__policy.sql',
+    'plan --sql --schema-only',
+  ]);
+  command.action(() =>
+    run<PlanFlags>(command, (context) => (context.flags.sql ? printSql(context) : plan(context))),
+  );
+}
+
+async function printSql({ flags, options }: CommandContext<PlanFlags>): Promise<Outcome> {
+  const sql = await writeBootstrapSql(options, { schemaOnly: flags.schemaOnly ?? false });
+  return { exitCode: EXIT.SUCCESS, document: { sql }, isData: true, pretty: () => sql.trimEnd() };
+}
+
+function plan({ flags, options, logger, withDatabase }: CommandContext<PlanFlags>): Promise<Outcome> {
+  return withDatabase(async ({ pool, where }) => {
+    const planned = await withProgressBar(
+      (onProgress) => planBootstrap(pool, { ...options, onProgress }),
+      logger,
+    );
+    const wouldChange = planned.changed && flags.failOn !== 'none';
+    return {
+      exitCode: wouldChange ? EXIT.DIFFERENCE : exitCodeFor(planned.verification, flags),
+      document: planned,
+      pretty: ({ color }) => renderPlan(planned, { where, color }),
+    };
+  });
+}

@@ -1,0 +1,27 @@
+import { defaultPolicy } from '../defaults/default-policy.ts';
+import type { PolicySource } from '../policy-source.ts';
+import type { CommandContext } from './command.ts';
+
+/** Whether a command is to look at the policy as it is defined. */
+export interface OfflineFlags {
+  readonly offline?: true;
+}
+
+export const OFFLINE_OPTION = [
+  '--offline',
+  'the policy as it is defined; so it is too where a policy is given and no database',
+] as const;
+
+/** Whether there is no database to look at, or nobody wants it. */
+export function isOffline({ flags, options, hasDatabase }: CommandContext<OfflineFlags>): boolean {
+  return flags.offline === true || (!hasDatabase && options.policy !== undefined);
+}
+
+/** Works on the policy of the database, or on the one that is defined. */
+export function withPolicy<T>(
+  context: CommandContext<OfflineFlags>,
+  work: (source: PolicySource) => Promise<T>,
+): Promise<T> {
+  const { policy = defaultPolicy } = context.options;
+  return isOffline(context) ? work(policy ?? {}) : context.withDatabase(({ pool }) => work(pool));
+}

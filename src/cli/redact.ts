@@ -1,0 +1,71 @@
+/** Takes secrets out of a text. */
+export type Redact = (text: string) => string;
+
+const HIDDEN = '***';
+
+/**
+ * Returns a function that hides the password of a connection URL, as it is written there and decoded.
+ *
+ * A password that is also the user's, the host's or the database's name is hidden inside of URLs only: those
+ * names are printed on purpose, and hiding them would tell what the password is.
+ */
+export function createRedact(databaseUrl: string | undefined): Redact {
+  if (!databaseUrl) return (text) => text;
+
+  const names = findNames(databaseUrl);
+  const patterns = findPasswords(databaseUrl)
+    .toSorted((a, b) => b.length - a.length)
+    .flatMap((password) => {
+      const inUrl = { find: `:${password}@`, replace: `:${HIDDEN}@` };
+      return names.includes(password) ? [inUrl] : [inUrl, { find: password, replace: HIDDEN }];
+    });
+  return (text) => patterns.reduce((left, { find, replace }) => left.replaceAll(find, replace), text);
+}
+
+/** What arguments and environment may hold passwords in, as connection URLs; also in an argument that is misspelt. */
+export function findUrls(argv: readonly string[], env: NodeJS.ProcessEnv): string[] {
+  const inArguments = argv.flatMap((argument) => /[a-z]+:\/\/.*/s.exec(argument) ?? []);
+  const given = env.DATABASE_URL === undefined ? [] : [env.DATABASE_URL];
+  if (!env.PGPASSWORD) return [...inArguments, ...given];
+  const [user, host, database, password] = [env.PGUSER, env.PGHOST, env.PGDATABASE, env.PGPASSWORD].map(
+    (value = '') => encodeURIComponent(value),
+  );
+  return [...inArguments, ...given, `postgres:///${database}?user=${user}&host=${host}&password=${password}`];
+}
+
+/** Serialises a value as JSON with every text in it redacted; the JSON stays valid whatever the secret is. */
+export function stringifyRedacted(value: unknown, redact: Redact, indent?: number): string {
+  return JSON.stringify(value, (_key, item) => (typeof item === 'string' ? redact(item) : item), indent);
+}
+
+/** Finds the password in all its spellings, also in a text that no URL parser accepts. */
+function findPasswords(databaseUrl: string): string[] {
+  const inAuthority = /^[^:]+:\/\/[^:@]*:(.+)@/s.exec(databaseUrl)?.[1];
+  const inQuery = /[?&]password=([^&#]*)/.exec(databaseUrl)?.[1];
+  const written = [inAuthority, inQuery, parseUrl(databaseUrl)?.password];
+  const spellings = written.flatMap((password) => {
+    if (!password) return [];
+    const decoded = decode(password);
+    return [password, decoded, encodeURIComponent(decoded)];
+  });
+  return [...new Set(spellings)];
+}
+
+function findNames(databaseUrl: string): string[] {
+  const url = parseUrl(databaseUrl);
+  if (!url) return [];
+  const inQuery = ['user', 'host'].map((name) => url.searchParams.get(name) ?? '');
+  return [...[url.username, url.hostname, url.pathname.slice(1)].map(decode), ...inQuery];
+}
+
+function parseUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+import { type DatabaseStatus, readStatus } from '../read-status.ts';
+import { renderStatus } from '../render/status.ts';
+import type { CommandContext, Outcome, RunCommand } from './command.ts';
+import { EXIT, type ExitCode } from './exit-code.ts';
+import { addFailOnOption, exitCodeFor, type FailOnFlags } from './fail-on.ts';
+import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
+
+/** Adds `casbin-bootstrap status`: what is installed, in a few lines. */
+export function addStatusCommand(program: Command, run: RunCommand): void {
+  const command = program
+    .command('status')
+    .description('Tell what is installed: table, migrations, rules, drift; changes nothing.');
+  addFailOnOption(command, 'anything to do, and on drift');
+  addFormatOptions(command);
+  addDefinitionOptions(command);
+  addDatabaseOptions(command);
+  addExamples(command, ['status --policy policy.yaml', 'status --format json --fail-on none']);
+  command.action(() => run<FailOnFlags>(command, tellStatus));
+}
+
+function tellStatus({ flags, options, withDatabase }: CommandContext<FailOnFlags>): Promise<Outcome> {
+  return withDatabase(async ({ pool, where }) => {
+    const status = await readStatus(pool, options);
+    return {
+      exitCode: exitCodeOfStatus(status, flags),
+      document: status,
+      pretty: ({ color }) => renderStatus(status, { where, color }),
+    };
+  });
+}
+
+/** What a bootstrap would mend is a difference, although verification calls a missing rule a failure. */
+function exitCodeOfStatus({ isComplete, verification }: DatabaseStatus, flags: FailOnFlags): ExitCode {
+  if (isComplete && verification !== null) return exitCodeFor(verification, flags);
+  return flags.failOn === 'none' ? EXIT.SUCCESS : EXIT.DIFFERENCE;
+}

@@ -1,0 +1,53 @@
+import { type Logger, levels, pino } from 'pino';
+import { InvalidOptionsError } from '../errors.ts';
+import { createRedact, type Redact, stringifyRedacted } from './redact.ts';
+
+/** Where a command writes; secrets are taken out on the way. */
+export interface Terminal {
+  /** Whether a person's terminal with colours reads what is printed. */
+  readonly color: boolean;
+  /** Hides the password of a connection URL from now on. */
+  hidePassword(databaseUrl: string): void;
+  redact: Redact;
+  /** Writes a result to stdout. */
+  print(text: string): void;
+  /** Writes a result to stdout as JSON. Only its texts are redacted: a password may be what JSON itself is written with. */
+  printJson(value: unknown): void;
+  /** Writes data to stdout as it is. */
+  printData(text: string): void;
+  /** Writes a message to stderr. */
+  complain(text: string): void;
+}
+
+/** Opens stdout and stderr for a command. */
+export function openTerminal(): Terminal {
+  const redacts: Redact[] = [];
+  const redact: Redact = (text) => redacts.reduce((left, hide) => hide(left), text);
+  return {
+    redact,
+    hidePassword: (databaseUrl) => redacts.push(createRedact(databaseUrl)),
+    // Node looks at NO_COLOR and FORCE_COLOR for it.
+    color: process.stdout.isTTY && process.stdout.hasColors(),
+    print: (text) => process.stdout.write(`${redact(text)}\n`),
+    printJson: (value) => process.stdout.write(`${stringifyRedacted(value, redact, 2)}\n`),
+    printData: (text) => process.stdout.write(`${text}\n`),
+    complain: (text) => process.stderr.write(`${redact(text)}\n`),
+  };
+}
+
+/**
+ * Returns a logger that writes JSON lines to stderr from the given level on; silent without one.
+ *
+ * @throws InvalidOptionsError when pino has no such level.
+ */
+export function createLogger(level: string | undefined, redact: Redact): Logger {
+  const known = [...Object.values(levels.labels), 'silent'];
+  if (level && !known.includes(level)) {
+    const message = `There is no log level "${level}". Use one of ${known.join(', ')}.`;
+    throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'LOG_LEVEL', message }]);
+  }
+  return pino(
+    { level: level || 'silent' },
+    { write: (line) => process.stderr.write(`${stringifyRedacted(JSON.parse(line), redact)}\n`) },
+  );
+}

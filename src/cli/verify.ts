@@ -1,0 +1,49 @@
+import type { Command } from 'commander';
+import { renderAnnotations } from '../render/github.ts';
+import { annotateVerification, renderVerification } from '../render/verification.ts';
+import { verifyDatabase } from '../verify-database.ts';
+import type { CommandContext, Outcome, RunCommand } from './command.ts';
+import { addFailOnOption, exitCodeFor, type FailOnFlags } from './fail-on.ts';
+import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
+import { withProgressBar } from './progress-bar.ts';
+
+interface VerifyFlags extends FailOnFlags {
+  readonly strict?: true;
+  readonly full?: true;
+}
+
+/** Adds `casbin-bootstrap verify`: holds a database against the definition, and changes nothing. */
+export function addVerifyCommand(program: Command, run: RunCommand): void {
+  const command = program
+    .command('verify')
+    .description('Verify that a database decides as the policy is defined; changes nothing.')
+    .option('--strict', 'drift is a failure')
+    .option('--full', 'read every stored rule, however many there are');
+  addFailOnOption(command, 'drift');
+  addFormatOptions(command, ['github']);
+  addDefinitionOptions(command);
+  addDatabaseOptions(command);
+  addExamples(command, [
+    'verify --policy policy.yaml',
+    'verify --full --strict --format json',
+    'verify --fail-on none --database-url postgres://reader@localhost/shop',
+  ]);
+  command.action(() => run<VerifyFlags>(command, verify));
+}
+
+function verify({ flags, options, logger, withDatabase }: CommandContext<VerifyFlags>): Promise<Outcome> {
+  const { strict, full } = flags;
+  const asked = { ...(strict && { strict }), ...(full && { full }) };
+  return withDatabase(async ({ pool, where }) => {
+    const report = await withProgressBar(
+      (onProgress) => verifyDatabase(pool, { ...options, ...asked, onProgress }),
+      logger,
+    );
+    return {
+      exitCode: exitCodeFor(report, flags),
+      document: report,
+      pretty: ({ color }) => renderVerification(report, { where, color }),
+      github: () => renderAnnotations(annotateVerification(report)),
+    };
+  });
+}

@@ -1,0 +1,246 @@
+import { sql } from 'kysely';
+import type { StoredRule } from './casbin/rule-row.ts';
+import type { ClientLike, PoolLike } from './database/client.ts';
+import { answerTimeout, withSession } from './database/session.ts';
+import { BootstrapError, PermissionError } from './errors.ts';
+import { explainFailure } from './failure/explain-failure.ts';
+import { findMissingPrivileges } from './failure/explain-permission.ts';
+import { type Inspected, inspectDatabase } from './inspect-database.ts';
+import { type ResolvedOptions, replaceOptions, resolveOptions } from './options/resolve.ts';
+import type { BootstrapOptions } from './options.ts';
+import { RuleSet } from './policy/rule-set.ts';
+import { readMigrationStatus } from './read-status.ts';
+import { readLivePolicy } from './tables/live-policy.ts';
+import { USUAL_NAMES } from './tables/rule-table.ts';
+import { checkIntegrity } from './verification/integrity.ts';
+import { checkStructure } from './verification/structure.ts';
+
+/** What was examined of a database, and what was found. */
+export interface Diagnosis {
+  /** Whether there is no failure. */
+  readonly ok: boolean;
+  /** What was examined, in the order in which it was. */
+  readonly findings: readonly DatabaseFinding[];
+}
+
+/** One thing that was examined. */
+export interface DatabaseFinding {
+  /** What was examined. */
+  readonly check: DatabaseCheck;
+  /** `failure`: a bootstrap or an application fails on it. `warning`: somebody should look at it. */
+  readonly status: 'fine' | 'warning' | 'failure';
+  /** What was found, and what to do. */
+  readonly message: string;
+  /** Statements that mend it, for an administrator to run; empty where the message says it all. */
+  readonly remedies: readonly string[];
+}
+
+/** What is examined, in this order. */
+export type DatabaseCheck =
+  | 'server'
+  | 'connection'
+  | 'table'
+  | 'other tables'
+  | 'migrations'
+  | 'privileges'
+  | 'index'
+  | 'rules';
+
+/**
+ * Examines a database without changing anything: the server, the way to it, privileges, the rule table, every stored
+ * rule, pending migrations. Each finding comes with what to do. A policy is not needed; how it decides is for
+ * verifyDatabase.
+ *
+ * @throws InvalidOptionsError for anything wrong with the options
+ * @throws ConnectionError where there is no connection to examine
+ */
+export async function examineDatabase(pool: PoolLike, options: BootstrapOptions = {}): Promise<Diagnosis> {
+  const policy = options?.policy === undefined ? { policy: null } : {};
+  const resolved = await resolveOptions(pool, replaceOptions(options, { verify: false, ...policy }));
+  const findings = [...(await examineServer(pool, resolved)), ...(await examineContent(pool, resolved))];
+  return { ok: findings.every(({ status }) => status !== 'failure'), findings };
+}
+
+function fine(check: DatabaseCheck, message: string): DatabaseFinding {
+  return { check, status: 'fine', message, remedies: [] };
+}
+
+function warning(check: DatabaseCheck, message: string, remedies: readonly string[] = []): DatabaseFinding {
+  return { check, status: 'warning', message, remedies };
+}
+
+function failure(check: DatabaseCheck, message: string, remedies: readonly string[] = []): DatabaseFinding {
+  return { check, status: 'failure', message, remedies };
+}
+
+/** What the server says of itself and of the connection. */
+interface ServerFacts {
+  readonly version: string;
+  readonly major: number;
+  readonly standby: boolean;
+  readonly pid: number;
+  readonly role: string;
+  readonly database: string;
+}
+
+/** The oldest version of PostgreSQL that this library is tested on. */
+const OLDEST_TESTED = 15;
+
+async function examineServer(pool: PoolLike, resolved: ResolvedOptions): Promise<DatabaseFinding[]> {
+  let processId: unknown;
+  const noticing = noticeClients(pool, (client) => {
+    processId = Reflect.get(client, 'processID');
+  });
+  try {
+    const limits = { ...resolved, answerTimeoutMs: answerTimeout(resolved) };
+    return await withSession(
+      noticing,
+      async ({ client }) => {
+        const { rows } = await client.query(
+          `select
+             current_setting('server_version') as version,
+             current_setting('server_version_num')::int / 10000 as major,
+             pg_is_in_recovery() as standby,
+             pg_backend_pid() as pid,
+             current_user::text as role,
+             current_database()::text as database`,
+        );
+        const [facts] = rows as ServerFacts[];
+        if (facts === undefined) throw new Error('the database gave no answer');
+        return [describeServer(facts), describeConnection(facts, processId)];
+      },
+      limits,
+    );
+  } catch (error) {
+    throw await explainFailure(error, resolved, null);
+  }
+}
+
+/** The same pool, all of it, that tells which client it gives. */
+function noticeClients(pool: PoolLike, notice: (client: ClientLike) => void): PoolLike {
+  return new Proxy(pool, {
+    get(target, key) {
+      if (key === 'connect') {
+        return async () => {
+          const client = await target.connect();
+          notice(client);
+          return client;
+        };
+      }
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+function describeServer({ version, major, standby }: ServerFacts): DatabaseFinding {
+  const name = `PostgreSQL ${version}`;
+  if (standby) {
+    return warning(
+      'server',
+      `${name}, a standby: it can be verified, and a start with nothing to do succeeds. Bootstrap the primary.`,
+    );
+  }
+  if (major >= OLDEST_TESTED) return fine('server', `${name}.`);
+  return warning('server', `${name}: this library is tested on ${OLDEST_TESTED} and newer. Upgrade it.`);
+}
+
+/** A pooler tells clients a process id of its own. */
+function describeConnection({ pid, role, database }: ServerFacts, processId: unknown): DatabaseFinding {
+  const as = `Connected to ${database} as ${role}`;
+  if (typeof processId !== 'number' || processId === pid) return fine('connection', `${as}.`);
+  return fine(
+    'connection',
+    `${as}, through a pooler. It needs pool_mode = transaction or session: a bootstrap is one transaction.`,
+  );
+}
+
+/** Without a table, or where it may not be read, the rest can't be told. */
+async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promise<DatabaseFinding[]> {
+  try {
+    return await inspectDatabase(pool, resolved, 'the examination', async (inspected) => [
+      describeTable(inspected),
+      ...(await findOtherTables(inspected)),
+      ...(await examineMigrations(inspected)),
+      ...(await examinePrivileges(inspected)),
+      ...describeIndex(inspected),
+      ...(inspected.isMissing ? [] : await examineRules(inspected)),
+    ]);
+  } catch (error) {
+    if (error instanceof PermissionError) return [failure('privileges', error.message, error.remedies)];
+    if (error instanceof BootstrapError) return [failure('table', error.message)];
+    throw error;
+  }
+}
+
+function describeTable({ options: { ruleTable }, isMissing }: Inspected): DatabaseFinding {
+  if (isMissing) {
+    return warning('table', `There is no rule table ${ruleTable.sql}. Run casbin-bootstrap seed to make it.`);
+  }
+  return fine('table', `Rules are in ${ruleTable.sql}, layout ${ruleTable.layout}.`);
+}
+
+/** Tables with the name and the column of a rule table: an application may read one, and somebody fill the other. */
+async function findOtherTables({ trx, options, isMissing }: Inspected): Promise<DatabaseFinding[]> {
+  const own = isMissing ? null : options.ruleTable.sql;
+  const { rows } = await sql<{ name: string }>`
+    select format('%I.%I', n.nspname, c.relname) as name
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname in ('ptype', 'p_type')
+    where c.relname = any(${[...USUAL_NAMES]}::text[])
+    and c.relkind in ('r', 'p')
+    and c.oid is distinct from to_regclass(${own})
+    and n.nspname !~ '^pg_'
+    order by 1
+  `.execute(trx);
+  if (rows.length === 0) return [];
+  const names = rows.map(({ name }) => name).join(', ');
+  const message = `There are other tables like a rule table: ${names}. Only one decides: name the one that the application reads by the table and schema options, and drop those that nobody reads.`;
+  return [warning('other tables', message)];
+}
+
+async function examineMigrations(inspected: Inspected): Promise<DatabaseFinding[]> {
+  const { packageMigrations, applicationMigrations } = await readMigrationStatus(inspected);
+  const pending = [packageMigrations, applicationMigrations].flatMap((status) => status?.pending ?? []);
+  if (pending.length === 0) return [fine('migrations', 'No migration is pending.')];
+  const message = `Pending: ${pending.join(', ')}. Run casbin-bootstrap seed, or another tool with what casbin-bootstrap plan --sql prints.`;
+  return [warning('migrations', message)];
+}
+
+async function examinePrivileges({ trx, options }: Inspected): Promise<DatabaseFinding[]> {
+  const remedies = await findMissingPrivileges(trx, options);
+  if (remedies.length === 0) return [fine('privileges', 'The role may do all that a bootstrap does.')];
+  const message =
+    'The role lacks privileges for a bootstrap; a start with nothing to do needs to read only. An administrator can run:';
+  return [warning('privileges', message, remedies)];
+}
+
+function describeIndex({ options: { ruleTable }, isMissing }: Inspected): DatabaseFinding[] {
+  if (isMissing || ruleTable.missingIndex === null) return [];
+  const message =
+    'No index on the first values of the rules: where there are many, each start reads the whole table.';
+  return [warning('index', message, [ruleTable.missingIndex])];
+}
+
+async function examineRules({ trx, options }: Inspected): Promise<DatabaseFinding[]> {
+  const { model, configureEnforcer, defined, ruleTable } = options;
+  const nothing = new RuleSet<StoredRule>([]);
+  const live = await readLivePolicy(trx, ruleTable, { kind: 'whole' }, nothing, () => {}).catch(
+    (error: unknown) => {
+      if (error instanceof BootstrapError) return error;
+      throw error;
+    },
+  );
+  if (live instanceof BootstrapError) return [failure('rules', live.message)];
+  const found = [
+    ...checkIntegrity(model, live, { defined, stockLoadable: false, ruleTable }),
+    ...(await checkStructure(model, live, defined.rules, configureEnforcer)),
+  ];
+  if (found.length === 0)
+    return [fine('rules', `Stored rules: ${live.length}. All of them read back as written.`)];
+  return found.map(({ severity, ids, message }): DatabaseFinding => {
+    const rows = ids.length === 1 ? `Row ${ids[0]}` : `Rows ${ids.join(', ')}`;
+    return { check: 'rules', status: severity, message: `${rows}: ${message}`, remedies: [] };
+  });
+}

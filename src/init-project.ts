@@ -1,0 +1,157 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { PoolLike } from './database/client.ts';
+import { InvalidOptionsError } from './errors.ts';
+import { readProject } from './init/project.ts';
+import type { ProjectFile } from './init/project-files.ts';
+import type { BootstrapOptions } from './options.ts';
+import type { PolicyDefinition } from './policy/definition.ts';
+import { pullPolicy } from './pull-policy.ts';
+import { readStatus } from './read-status.ts';
+
+/** What a project is to begin with. */
+export interface InitOptions {
+  /** How the policy is written: in a file of YAML or Casbin's CSV, or as a module. Default: `yaml`. */
+  readonly form?: 'yaml' | 'csv' | 'module';
+  /** Asked before a file that is there is changed. Default: it stays as it is. */
+  readonly confirm?: (change: ProjectChange) => boolean | Promise<boolean>;
+}
+
+/** A change of a file that is there. */
+export interface ProjectChange {
+  /** From the folder of the project. */
+  readonly path: string;
+  /** What the file would hold. */
+  readonly text: string;
+}
+
+/** What was done to a project. */
+export interface InitReport {
+  /** Files that were made, by their paths from the folder of the project. */
+  readonly created: readonly string[];
+  /** Files that were there and were changed. */
+  readonly changed: readonly string[];
+  /** Files that were there and stay as they were. */
+  readonly kept: readonly string[];
+  /** What was found, and what follows from it. */
+  readonly notes: readonly string[];
+  /** What to run next, each a command of the shell. */
+  readonly next: readonly string[];
+}
+
+/**
+ * Prepares a project that exists: model, policy, tests of it, configuration, and scripts in package.json. The policy is
+ * the one that the database has already, or one to begin with. A file that is there is changed only after it was asked.
+ *
+ * @param pool the database of the project; null where there is none yet
+ * @param options of the bootstrap, for the database: `schema`, `table`, `model`
+ * @throws InvalidOptionsError when the folder has no package.json, or `form` is unknown
+ */
+export async function initProject(
+  folder: string,
+  pool: PoolLike | null,
+  { form = 'yaml', confirm = () => false }: InitOptions = {},
+  options: BootstrapOptions = {},
+): Promise<InitReport> {
+  requireForm(form);
+  const project = readProject(folder);
+  const found = pool === null ? null : await readDatabase(pool, options);
+  const table = found?.table ?? (typeof options.table === 'string' ? options.table : project.table);
+  const { addScripts, writeProjectFiles } = await import('./init/project-files.ts');
+  const files = await writeProjectFiles(project, { form, policy: found?.policy ?? null, table });
+  const manifest = addScripts(project);
+  const written = await writeAll(folder, files, manifest, confirm);
+  return {
+    ...written,
+    notes: [
+      ...describeDatabase(found),
+      ...describeTool(project.migrationTool),
+      ...describeManifest(manifest, written.kept),
+    ],
+    next: [...(project.isInstalled ? [] : [INSTALL]), ...NEXT],
+  };
+}
+
+const INSTALL = 'npm install casbin-bootstrap casbin pg kysely';
+
+const NEXT = [
+  'npx casbin-bootstrap lint',
+  'npx casbin-bootstrap test policy.test.yaml',
+  'npx casbin-bootstrap plan',
+  'npx casbin-bootstrap seed',
+];
+
+function requireForm(form: unknown): void {
+  if (form === 'yaml' || form === 'csv' || form === 'module') return;
+  const message = 'must be yaml, csv or module.';
+  throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'form', message }]);
+}
+
+/** What a database has already. */
+interface FoundPolicy {
+  /** Null where there is no rule. */
+  readonly policy: PolicyDefinition | null;
+  readonly users: number;
+  /** The name of the rule table, where that is not the usual one. */
+  readonly table: string | null;
+}
+
+async function readDatabase(pool: PoolLike, options: BootstrapOptions): Promise<FoundPolicy> {
+  const given = { ...options, policy: null };
+  const { table, rules } = await readStatus(pool, given);
+  if (table.isMissing) return { policy: null, users: 0, table: null };
+  const name = unquote(table.name);
+  const { definition, userLinks } = await pullPolicy(pool, given);
+  return {
+    policy: rules.stored === 0 ? null : definition,
+    users: userLinks.length,
+    table: name === 'casbin' ? null : name,
+  };
+}
+
+/** The name alone, of one that is qualified and quoted where it has to be. */
+function unquote(name: string): string {
+  const last = /(?:^|\.)("(?:[^"]|"")*"|[^".]+)$/.exec(name)?.[1] ?? name;
+  return last.startsWith('"') ? last.slice(1, -1).replaceAll('""', '"') : last;
+}
+
+async function writeAll(
+  folder: string,
+  files: readonly ProjectFile[],
+  manifest: string | null,
+  confirm: NonNullable<InitOptions['confirm']>,
+): Promise<Pick<InitReport, 'created' | 'changed' | 'kept'>> {
+  const report = { created: [] as string[], changed: [] as string[], kept: [] as string[] };
+  const all = manifest === null ? files : [...files, { path: 'package.json', text: manifest }];
+  for (const { path, text } of all) {
+    const full = join(folder, path);
+    if (!existsSync(full)) {
+      mkdirSync(dirname(full), { recursive: true });
+      writeFileSync(full, text);
+      report.created.push(path);
+    } else if (readFileSync(full, 'utf8') !== text && (await confirm({ path, text }))) {
+      writeFileSync(full, text);
+      report.changed.push(path);
+    } else report.kept.push(path);
+  }
+  return report;
+}
+
+function describeDatabase(found: FoundPolicy | null): string[] {
+  if (found === null) return ['No database was looked at: the policy is one to begin with.'];
+  if (found.policy === null) return ['The database holds no rules: the policy is one to begin with.'];
+  const users = found.users === 1 ? '1 link of a user' : `${found.users} links of users`;
+  return [`The policy is the one that the database has; ${users} to roles stay where they are.`];
+}
+
+function describeTool(tool: string | null): string[] {
+  if (tool === null) return [];
+  return [
+    `${tool} runs the migrations of this project. Let it make the tables too: put what casbin-bootstrap plan --sql --schema-only prints into one of its migrations, and set migrations: false. Otherwise seed makes them.`,
+  ];
+}
+
+function describeManifest(manifest: string | null, kept: readonly string[]): string[] {
+  if (manifest === null || !kept.includes('package.json')) return [];
+  return ['package.json has no scripts for these commands: casbin-bootstrap init --yes adds them.'];
+}

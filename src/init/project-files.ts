@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs';
+import { applyEdits, modify } from 'jsonc-parser';
+import { defaultModelPath } from '../casbin/model-file.ts';
+import { policyToCsv } from '../policy/csv.ts';
+import { definePolicy, type PolicyDefinition } from '../policy/definition.ts';
+import { policyToTypeScript } from '../policy/to-typescript.ts';
+import { policyToYaml } from '../policy/to-yaml.ts';
+import type { Project } from './project.ts';
+
+/** How a policy is written: in a file, or as a module of the project. */
+type PolicyForm = 'yaml' | 'csv' | 'module';
+
+/** A file of a project, by its path from the folder of the project. */
+export interface ProjectFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** What a project begins with that has no policy yet. */
+const STARTER = definePolicy({
+  roles: {
+    viewer: { permissions: { documents: ['read'] } },
+    editor: { inherits: ['viewer'], permissions: { documents: ['write'] } },
+  },
+  never: [['viewer', 'documents', 'write']],
+});
+
+const STARTER_TESTS = `tests:
+  - name: an editor reads and writes documents
+    given:
+      - [g, alice, editor]
+    allow:
+      - [alice, documents, read]
+      - [alice, documents, write]
+  - name: a viewer only reads them
+    given:
+      - [g, bob, viewer]
+    allow:
+      - [bob, documents, read]
+    deny:
+      - [bob, documents, write]
+`;
+
+const TESTS = 'policy.test.yaml';
+const MODEL = 'model.conf';
+const EDITOR_HINT =
+  '# yaml-language-server: $schema=./node_modules/casbin-bootstrap/model/policy.schema.json\n';
+
+/** What a project is to get. */
+export interface ProjectContent {
+  readonly form: PolicyForm;
+  /** The policy of its database; null for one to begin with. */
+  readonly policy: PolicyDefinition | null;
+  /** The rule table, where it is not the usual one. */
+  readonly table: string | null;
+}
+
+/** The files that a project is to have, package.json apart. */
+export async function writeProjectFiles(project: Project, content: ProjectContent): Promise<ProjectFile[]> {
+  const { form, policy } = content;
+  const definition = policy ?? STARTER;
+  return [
+    { path: MODEL, text: readFileSync(defaultModelPath, 'utf8') },
+    { path: policyPath(project, form), text: await writePolicy(definition, form) },
+    { path: TESTS, text: policy === null ? STARTER_TESTS : await writeTests(policy) },
+    { path: `casbin-bootstrap.config${project.ending}`, text: writeConfig(project, content) },
+  ];
+}
+
+function policyPath({ ending }: Project, form: PolicyForm): string {
+  return form === 'module' ? `policy${ending}` : `policy.${form}`;
+}
+
+async function writePolicy(definition: PolicyDefinition, form: PolicyForm): Promise<string> {
+  if (form === 'csv') return policyToCsv(definition);
+  return form === 'module' ? policyToTypeScript(definition) : EDITOR_HINT + (await policyToYaml(definition));
+}
+
+/** One permission of each role, as it is: what a change of the policy would break first. */
+async function writeTests({ roles = {}, rules = [] }: PolicyDefinition): Promise<string> {
+  const ofRoles = Object.entries(roles).flatMap(([role, { permissions = {} }]) =>
+    Object.entries(permissions)
+      .slice(0, 1)
+      .flatMap(([resource, actions = []]) => actions.slice(0, 1).map((action) => [role, resource, action])),
+  );
+  const raw = rules.filter(([ptype]) => ptype === 'p').map((rule) => rule.slice(1));
+  return policyToYaml({ allow: [...ofRoles, ...(ofRoles.length === 0 ? raw.slice(0, 5) : [])] });
+}
+
+function writeConfig(project: Project, { form, table }: ProjectContent): string {
+  const path = policyPath(project, form);
+  const imported = form === 'module' ? `import { policy } from './${path.replace(/\.ts$/, '.js')}';\n` : '';
+  return `import { defineConfig } from 'casbin-bootstrap';
+${imported}
+export default defineConfig({
+  model: '${MODEL}',
+  ${form === 'module' ? 'policy' : `policy: '${path}'`},${table === null ? '' : `\n  table: ${JSON.stringify(table).replaceAll('"', "'")},`}
+  // Reference data of the application, as rowSeeder({ name, table, key, rows })
+  seeders: [],
+});
+`;
+}
+
+/** The scripts that a project is to have. */
+const SCRIPTS: Readonly<Record<string, string>> = {
+  'policy:lint': 'casbin-bootstrap lint',
+  'policy:test': `casbin-bootstrap test ${TESTS}`,
+  'policy:plan': 'casbin-bootstrap plan',
+  'policy:seed': 'casbin-bootstrap seed',
+};
+
+/** package.json with the scripts that it lacks, indented as it is; null where it lacks none. */
+export function addScripts({ manifest, scripts }: Project): string | null {
+  const missing = Object.entries(SCRIPTS).filter(([name]) => !Object.hasOwn(scripts, name));
+  if (missing.length === 0) return null;
+  const indent = /^([ \t]+)"/m.exec(manifest)?.[1] ?? '  ';
+  const formattingOptions = { insertSpaces: !indent.includes('\t'), tabSize: indent.length };
+  return missing.reduce(
+    (text, [name, command]) =>
+      applyEdits(text, modify(text, ['scripts', name], command, { formattingOptions })),
+    manifest,
+  );
+}

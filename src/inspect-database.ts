@@ -1,0 +1,87 @@
+import { sql } from 'kysely';
+import { onRightEngine } from './bootstrap/on-right-engine.ts';
+import type { PoolLike } from './database/client.ts';
+import { createKysely } from './database/dialect.ts';
+import { asClient } from './database/own-queries.ts';
+import {
+  type HiddenRows,
+  hiddenRowsColumns,
+  NOTHING_HIDDEN,
+  refuseHiddenRows,
+} from './database/privileges.ts';
+import { answerTimeout, type Session, withSession } from './database/session.ts';
+import { type AnyTransaction, inReadOnlyTransaction, searchPathExpression } from './database/transaction.ts';
+import { explainFailure } from './failure/explain-failure.ts';
+import { findConflict, retryConflicts } from './failure/retry.ts';
+import { type ResolvedOptions, withRuleTable } from './options/resolve.ts';
+import { findRuleTable } from './tables/find-rule-table.ts';
+
+/** A database that is looked at. */
+export interface Inspected {
+  /** Read-only, and of one moment. */
+  readonly trx: AnyTransaction;
+  /** With the rule table that was found, or the one that a bootstrap would make. */
+  readonly options: ResolvedOptions;
+  /** Whether there is no rule table. */
+  readonly isMissing: boolean;
+}
+
+/**
+ * Looks at a database in one read-only transaction, so it works on a standby and for a role that may only select.
+ * Conflicts are retried, and failures explained as those of a bootstrap.
+ *
+ * @param activity what a message calls the work
+ */
+export async function inspectDatabase<T>(
+  pool: PoolLike,
+  resolved: ResolvedOptions,
+  activity: string,
+  inspect: (inspected: Inspected) => Promise<T>,
+): Promise<T> {
+  try {
+    const limits = { ...resolved, answerTimeoutMs: answerTimeout(resolved) };
+    const attempt = () =>
+      withSession(
+        pool,
+        (session) => onRightEngine(session, resolved, (on) => inspectOnce(session, on, activity, inspect)),
+        limits,
+      );
+    return await retryConflicts(attempt, resolved.logger);
+  } catch (error) {
+    throw await explainFailure(error, resolved, null);
+  }
+}
+
+async function inspectOnce<T>(
+  session: Session,
+  given: ResolvedOptions,
+  activity: string,
+  inspect: (inspected: Inspected) => Promise<T>,
+): Promise<T> {
+  let options = given;
+  try {
+    session.enter(activity);
+    return await inReadOnlyTransaction(createKysely(session, given), async (trx) => {
+      const { table, isMissing } = await findRuleTable(
+        asClient(trx),
+        given.schema,
+        given.table,
+        given.engine,
+      );
+      options = withRuleTable(given, table);
+      await prepare(trx, options, isMissing);
+      return inspect({ trx, options, isMissing });
+    });
+  } catch (error) {
+    throw findConflict(error, session) ?? (await explainFailure(error, options, session));
+  }
+}
+
+/** Sets the search_path, and refuses a table of which the role sees some rows only. */
+async function prepare(trx: AnyTransaction, options: ResolvedOptions, isMissing: boolean): Promise<void> {
+  const tables = isMissing ? [] : [options.ruleTable.sql];
+  const { rows } = await sql<HiddenRows>`
+    select ${options.engine.commitsDdl ? NOTHING_HIDDEN : hiddenRowsColumns(tables)}, ${searchPathExpression(options.schema)}
+  `.execute(trx);
+  if (rows[0] !== undefined) refuseHiddenRows(rows[0]);
+}

@@ -1,0 +1,41 @@
+import { readPolicy } from './bootstrap/read-policy.ts';
+import { bootstrapResolved } from './bootstrap.ts';
+import type { PoolLike } from './database/client.ts';
+import { inspectDatabase } from './inspect-database.ts';
+import { type ResolvedOptions, replaceOptions, resolveOptions } from './options/resolve.ts';
+import type { BootstrapOptions } from './options.ts';
+import type { BootstrapReport } from './report.ts';
+
+/** What a bootstrap would do. */
+export interface BootstrapPlan extends BootstrapReport {
+  /** The defined rules that are not stored and would be inserted, ptype first. */
+  readonly rules: readonly (readonly string[])[];
+}
+
+/**
+ * Tells what a bootstrap with these options would do: migrations, rules, rows of seeders, and how the policy would
+ * decide afterwards. All of it is done in a transaction that is rolled back, so it needs the privileges of a bootstrap
+ * and waits for others; a bootstrap that would fail fails here too.
+ *
+ * @throws as bootstrapDatabase
+ */
+export async function planBootstrap(pool: PoolLike, options: BootstrapOptions = {}): Promise<BootstrapPlan> {
+  const started = performance.now();
+  const resolved = await resolveOptions(pool, replaceOptions(options, { dryRun: true }));
+  const missing = await findMissing(pool, resolved);
+  const report = await bootstrapResolved(pool, resolved);
+  return { ...report, rules: missing, durationMs: performance.now() - started };
+}
+
+async function findMissing(
+  pool: PoolLike,
+  resolved: ResolvedOptions,
+): Promise<readonly (readonly string[])[]> {
+  const { defined } = resolved;
+  const missing = await inspectDatabase(pool, resolved, 'the look at the rules', async (inspected) => {
+    if (inspected.isMissing) return defined.rules;
+    const { rules } = await readPolicy(inspected.trx, inspected.options);
+    return defined.without(rules);
+  });
+  return missing.map(({ ptype, values }) => [ptype, ...values]);
+}

@@ -1,0 +1,149 @@
+import type { Model } from 'casbin';
+import { findHangingPatterns, refuseHangingPatterns } from './casbin/patterns.ts';
+import { checkPool, type PoolLike } from './database/client.ts';
+import { InvalidOptionsError, type Problem } from './errors.ts';
+import { inspectDatabase } from './inspect-database.ts';
+import { checkPolicy } from './options/policy.ts';
+import { completeOptions, replaceOptions, withoutMisshapen } from './options/resolve.ts';
+import { resolveModel } from './options/resolve-model.ts';
+import type { BootstrapOptions } from './options.ts';
+import { compilePolicy } from './policy/compile.ts';
+import type { PolicyDefinition, Request } from './policy/definition.ts';
+import { type LoadedPolicy, readPolicyFile } from './policy/policy-file.ts';
+import { isRevision, readPolicyRevision } from './policy/policy-revision.ts';
+import type { Rule } from './policy/rule.ts';
+import { RuleSet } from './policy/rule-set.ts';
+import type { RowId } from './report.ts';
+import { readLivePolicy } from './tables/live-policy.ts';
+import { linkedNames, type SplitPolicy, splitUserLinks } from './verification/user-links.ts';
+
+/**
+ * Where a policy is: a definition; the path of a file with one, `policy.yaml`, or of one in a git revision,
+ * `HEAD~1:policy.yaml`; or the pool of a database.
+ */
+export type PolicySource = PolicyDefinition | string | PoolLike;
+
+/** A policy that was read from its source. */
+interface SourcedPolicy {
+  /** With the ids of their rows, where they are stored. */
+  readonly rules: readonly (Rule & { readonly id?: RowId })[];
+  /** Requests that a definition lists. */
+  readonly requests: readonly Request[];
+  readonly isLive: boolean;
+}
+
+/** Some policies, and the model that they are in. */
+export interface SourcedPolicies {
+  readonly model: Model;
+  readonly policies: readonly SourcedPolicy[];
+}
+
+/**
+ * Reads policies from their sources, in one model.
+ *
+ * @throws InvalidOptionsError with every problem of the options, the model and all of the policies
+ */
+export async function readPolicies(
+  sources: readonly PolicySource[],
+  options: BootstrapOptions,
+): Promise<SourcedPolicies> {
+  const { checkShape } = await import('./options/shape.ts');
+  const given = replaceOptions(options, { policy: null, verify: false });
+  const misshapen = checkShape(given);
+  const sound = withoutMisshapen(given, misshapen);
+  const { model, problems: modelProblems } = await resolveModel(sound);
+  const loaded = await Promise.all(sources.map((source) => loadSource(source)));
+  const faults = await Promise.all(
+    loaded.map((one) => (one.definition === null ? [] : checkDefinition(one.definition, model, sound))),
+  );
+  const problems = [
+    ...misshapen,
+    ...modelProblems,
+    ...loaded.flatMap((one) => one.problems),
+    ...faults.flat(),
+  ];
+  if (model === null || problems.length > 0) throw new InvalidOptionsError(problems);
+  const policies = await Promise.all(
+    loaded.map(({ definition, pool }) =>
+      pool === null ? toPolicy(definition ?? {}) : readStored(pool, given),
+    ),
+  );
+  return { model, policies };
+}
+
+/** A policy by itself, and who has it. */
+export interface RolesAndUsers extends SplitPolicy<SourcedPolicy['rules'][number]> {
+  readonly model: Model;
+}
+
+/**
+ * Reads one policy, and tells links of users from the rest where it is that of a database. A name that the given
+ * `policy` links to others is no user, whatever it looks like.
+ *
+ * @throws as readPolicies
+ */
+export async function readRoles(source: PolicySource, options: BootstrapOptions): Promise<RolesAndUsers> {
+  const { policy } = options ?? {};
+  const definitions = policy == null || policy === source ? [] : [policy];
+  const { model, policies } = await readPolicies([source, ...definitions], options);
+  const [{ rules = [], isLive = false } = {}, defined] = policies;
+  const known = linkedNames(defined?.rules ?? []);
+  return { model, ...(isLive ? splitUserLinks(model, rules, known) : { rules, userLinks: [] }) };
+}
+
+/** Either a definition or a pool, or what is wrong with what was given. */
+interface LoadedSource extends LoadedPolicy {
+  readonly pool: PoolLike | null;
+}
+
+async function loadSource(source: PolicySource): Promise<LoadedSource> {
+  if (typeof source === 'string') {
+    const read = isRevision(source) ? readPolicyRevision : readPolicyFile;
+    return { pool: null, ...(await read(source)) };
+  }
+  if (isPool(source)) return { pool: source, definition: null, problems: checkPool(source) };
+  const { checkShape } = await import('./options/shape.ts');
+  const problems = source == null ? [describeNoSource(source)] : checkShape({ policy: source });
+  return { pool: null, definition: problems.length === 0 ? source : null, problems };
+}
+
+function isPool(source: PolicySource): source is PoolLike {
+  return typeof source === 'object' && source !== null && 'connect' in source;
+}
+
+function describeNoSource(given: null | undefined): Problem {
+  const message = `must be a policy definition, the path of a file with one, or a pool (it is ${given}).`;
+  return { code: 'OPTION_INVALID', at: 'policy', message };
+}
+
+async function checkDefinition(
+  definition: PolicyDefinition,
+  model: Model | null,
+  { configureEnforcer }: BootstrapOptions,
+): Promise<Problem[]> {
+  const defined = new RuleSet(compilePolicy(definition));
+  return [
+    ...(await checkPolicy(definition, defined, model, configureEnforcer)),
+    ...(model === null ? [] : await findHangingPatterns(model, defined.rules)),
+  ];
+}
+
+function toPolicy(definition: PolicyDefinition): SourcedPolicy {
+  const { samples = [], allow = [], deny = [], never = [] } = definition;
+  return {
+    rules: compilePolicy(definition),
+    requests: [...samples, ...allow, ...deny, ...never],
+    isLive: false,
+  };
+}
+
+/** All of it: what is compared, or written down, must not lack a part. */
+async function readStored(pool: PoolLike, options: BootstrapOptions): Promise<SourcedPolicy> {
+  const resolved = await completeOptions(options, []);
+  return inspectDatabase(pool, resolved, 'the look at the policy', async ({ trx, options: located }) => {
+    const nothing = new RuleSet([]);
+    const rules = await readLivePolicy(trx, located.ruleTable, { kind: 'whole' }, nothing, () => {});
+    await refuseHangingPatterns(located.model, rules, located.ruleTable);
+    return { rules, requests: [], isLive: true };
+  });
+}

@@ -1,0 +1,132 @@
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+import * as v from 'valibot';
+import type { Problem } from '../errors.ts';
+import { reasonOf } from '../text.ts';
+import type { Request } from './definition.ts';
+import { describeIssue, fields } from './issues.ts';
+import { findPlace } from './place.ts';
+import { type Rule, toRule } from './rule.ts';
+
+/** Requests that are decided together, on the policy and the rules that are given for them. */
+export interface ExpectationGroup {
+  /** The file that it is written in. */
+  readonly file: string;
+  /** What the test is called; null where the file has requests beside its tests. */
+  readonly name: string | null;
+  /** Rules for this test alone, such as roles of a user. */
+  readonly given: readonly PlacedRule[];
+  readonly requests: readonly PlacedRequest[];
+}
+
+/** A rule, and where it is written. */
+interface PlacedRule extends Rule {
+  readonly at: string;
+}
+
+/** A request, what is expected of it, and where it is written. */
+export interface PlacedRequest {
+  readonly request: Request;
+  readonly expected: 'allow' | 'deny';
+  readonly at: string;
+}
+
+/** What is in a file, and what is wrong with it. */
+export interface LoadedExpectations {
+  readonly groups: readonly ExpectationGroup[];
+  readonly problems: readonly Problem[];
+}
+
+const text = v.string('must be a string: quote it');
+const requests = v.optional(
+  v.array(
+    v.pipe(v.array(text, 'must be a list of strings'), v.minLength(1, 'must be the values of a request')),
+    'must be a list of requests',
+  ),
+);
+const rules = v.optional(
+  v.array(
+    v.pipe(v.array(text, 'must be a list of strings'), v.minLength(2, 'must be a ptype and its values')),
+    'must be a list of rules',
+  ),
+);
+const entries = { given: rules, allow: requests, deny: requests };
+const fileShape = fields(
+  {
+    ...entries,
+    $schema: v.optional(text),
+    tests: v.optional(
+      v.array(
+        fields({ ...entries, name: text }, 'must be an object with a name, given, allow and deny'),
+        'must be a list of tests',
+      ),
+    ),
+  },
+  'must be an object with tests, or with given, allow and deny',
+);
+
+interface Test {
+  readonly name?: string;
+  readonly given?: readonly (readonly string[])[];
+  readonly allow?: readonly Request[];
+  readonly deny?: readonly Request[];
+}
+
+/** Reads a `.yaml` or `.json` file of expectations. Never throws: what is wrong is in `problems`. */
+export async function readExpectationFile(file: string): Promise<LoadedExpectations> {
+  const refuse = (code: Problem['code'], message: string) => ({
+    groups: [],
+    problems: [{ code, at: file, message }],
+  });
+  const ending = extname(file).toLowerCase();
+  if (!['.yaml', '.yml', '.json'].includes(ending)) {
+    return refuse('POLICY_NOT_FOUND', 'this file ending is not known. Use one of .yaml, .yml, .json.');
+  }
+  let content: string;
+  try {
+    content = await readFile(file, 'utf8');
+  } catch (error) {
+    return refuse('POLICY_NOT_FOUND', `it can't be read: ${reasonOf(error)}. Correct the path.`);
+  }
+  const parse =
+    ending === '.json' ? (await import('./json.ts')).parseJson : (await import('./yaml.ts')).parseYaml;
+  const { value, problems } = parse(file, content);
+  if (value === undefined) return { groups: [], problems };
+  const { issues = [] } = v.safeParse(fileShape, value);
+  const misshapen = issues.map((issue) => describePlaced(file, value, issue));
+  const isUsable = misshapen.length === 0;
+  return { groups: isUsable ? toGroups(file, value as object) : [], problems: [...problems, ...misshapen] };
+}
+
+function describePlaced(file: string, value: unknown, issue: v.BaseIssue<unknown>): Problem {
+  const { code, at: path, message } = describeIssue(issue, '');
+  const keys = issue.path?.map(({ key }) => String(key)) ?? [];
+  return { code, at: findPlace(value, keys) ?? file, message: path === '' ? message : `${path}: ${message}` };
+}
+
+/** What is given for the file is given for each of its tests. */
+function toGroups(file: string, value: Test & { readonly tests?: readonly Test[] }): ExpectationGroup[] {
+  const shared = placeRules(file, value, ['given'], value.given);
+  const own = { file, name: null, given: shared, requests: placeRequests(file, value, [], value) };
+  const tests = (value.tests ?? []).map((test, index): ExpectationGroup => {
+    const path = ['tests', index];
+    const given = [...shared, ...placeRules(file, value, [...path, 'given'], test.given)];
+    return { file, name: test.name ?? null, given, requests: placeRequests(file, value, path, test) };
+  });
+  return [...(own.requests.length > 0 ? [own] : []), ...tests];
+}
+
+type Path = readonly (string | number)[];
+
+function placeRules(file: string, root: object, path: Path, given: Test['given'] = []): PlacedRule[] {
+  return given.map((rule, index) => ({ ...toRule(rule), at: findPlace(root, [...path, index]) ?? file }));
+}
+
+function placeRequests(file: string, root: object, path: Path, test: Test): PlacedRequest[] {
+  return (['allow', 'deny'] as const).flatMap((expected) =>
+    (test[expected] ?? []).map((request, index) => {
+      const at = findPlace(root, [...path, expected, index]) ?? file;
+      return { request, expected, at };
+    }),
+  );
+}

@@ -1,0 +1,128 @@
+import { sql } from 'kysely';
+import { readPolicy, refuseForeignRules } from './bootstrap/read-policy.ts';
+import { resolveSchemas } from './bootstrap/schemas.ts';
+import { verifyLive } from './bootstrap/verify-live.ts';
+import { hasTable } from './database/catalog.ts';
+import type { PoolLike } from './database/client.ts';
+import { type AnyTransaction, stayAwake } from './database/transaction.ts';
+import { type Inspected, inspectDatabase } from './inspect-database.ts';
+import { type Migrations, PACKAGE_LIST } from './migrator/migration.ts';
+import { resolveVerifyOptions } from './options/resolve.ts';
+import type { BootstrapOptions } from './options.ts';
+import type { VerificationReport } from './report.ts';
+
+/** What is installed in a database, and how it compares to the definition. */
+export interface DatabaseStatus {
+  /** Where the rules are. */
+  readonly table: TableStatus;
+  /** This package's migrations and those of seeders; null where another tool runs all migrations. */
+  readonly packageMigrations: MigrationStatus | null;
+  /** The application's own; null where the options have none. */
+  readonly applicationMigrations: MigrationStatus | null;
+  /** How many rules are defined and stored. */
+  readonly rules: RuleCounts;
+  /** How the policy decides; null where there is no rule table. */
+  readonly verification: VerificationReport | null;
+  /** Whether a bootstrap would have something to do to migrations or rules. Rows of seeders are not looked at. */
+  readonly isComplete: boolean;
+}
+
+/** The rule table. */
+export interface TableStatus {
+  /** Its name as SQL. */
+  readonly name: string;
+  /** `document`: `ptype, rule jsonb`; `columns`: `ptype, v0 … vN`. */
+  readonly layout: 'document' | 'columns';
+  /** Whether it is missing, so that a bootstrap would make it. */
+  readonly isMissing: boolean;
+}
+
+/** Migrations by name, each list in order. */
+export interface MigrationStatus {
+  /** Those that are recorded, also of another release. */
+  readonly applied: readonly string[];
+  /** Those that a bootstrap would run. */
+  readonly pending: readonly string[];
+}
+
+/** How many rules there are. */
+export interface RuleCounts {
+  /** Rules of the definition. */
+  readonly defined: number;
+  /** Rows of the table. */
+  readonly stored: number;
+  /** Defined and not stored. */
+  readonly missing: number;
+  /** Stored and not defined, roles of users included. */
+  readonly extra: number;
+}
+
+/**
+ * Tells what is installed in a database: table, migrations, rules, and how the policy decides. It only reads.
+ *
+ * @throws as verifyDatabase, but not for a rule table that is missing
+ */
+export async function readStatus(pool: PoolLike, options: BootstrapOptions = {}): Promise<DatabaseStatus> {
+  const resolved = await resolveVerifyOptions(pool, options);
+  return inspectDatabase(pool, resolved, 'the look at the status', async (inspected) => {
+    const migrations = await readMigrationStatus(inspected);
+    const { rules, verification } = await readRules(inspected);
+    const { ruleTable } = inspected.options;
+    const pending = Object.values(migrations).flatMap((status) => status?.pending ?? []);
+    return {
+      table: { name: ruleTable.sql, layout: ruleTable.layout, isMissing: inspected.isMissing },
+      ...migrations,
+      rules,
+      verification,
+      isComplete: !inspected.isMissing && pending.length === 0 && rules.missing === 0,
+    };
+  });
+}
+
+/** Which migrations of this package and of the application are applied. */
+export async function readMigrationStatus({ trx, options }: Inspected) {
+  const { schema, applicationSchema } = await resolveSchemas(trx, options);
+  const { packageMigrations, applicationMigrations, applicationList } = options;
+  return {
+    packageMigrations: await compareMigrations(trx, schema, PACKAGE_LIST.tableName, packageMigrations),
+    applicationMigrations: await compareMigrations(
+      trx,
+      applicationSchema,
+      applicationList.tableName,
+      applicationMigrations,
+    ),
+  };
+}
+
+async function compareMigrations(
+  trx: AnyTransaction,
+  schema: string,
+  table: string,
+  migrations: Migrations | null,
+): Promise<MigrationStatus | null> {
+  if (migrations === null) return null;
+  const { rows } = (await hasTable(trx, schema, table))
+    ? await sql<{ name: string }>`select name from ${sql.id(schema, table)} order by name`.execute(trx)
+    : { rows: [] };
+  const applied = rows.map(({ name }) => name);
+  const pending = Object.keys(migrations).filter((name) => !applied.includes(name));
+  return { applied, pending: pending.sort() };
+}
+
+async function readRules({ trx, options, isMissing }: Inspected) {
+  const { defined, ruleTable } = options;
+  const total = defined.rules.length;
+  if (isMissing) {
+    return { rules: { defined: total, stored: 0, missing: total, extra: 0 }, verification: null };
+  }
+  const { rows } = await sql<{ stored: number }>`
+    select count(*)::int as stored from ${sql.raw(ruleTable.sql)}
+  `.execute(trx);
+  const stored = rows[0]?.stored ?? 0;
+  const live = await readPolicy(trx, options);
+  refuseForeignRules(options, live);
+  const missing = defined.without(live.rules).length;
+  const rules = { defined: total, stored, missing, extra: stored - (total - missing) };
+  const verification = await stayAwake(trx, options, () => verifyLive((ask) => ask(trx), options, live));
+  return { rules, verification };
+}

@@ -1,0 +1,45 @@
+import type { DatabaseFinding, Diagnosis } from '../examine-database.ts';
+import { type Colors, paint } from './colors.ts';
+import { count } from './findings.ts';
+import { escapeControls } from './table.ts';
+
+interface DiagnosisLook extends Colors {
+  /** The database, without its password. */
+  readonly where: string;
+}
+
+const SIGNS = {
+  fine: ['✓', 'green'],
+  warning: ['!', 'yellow'],
+  failure: ['✗', 'red'],
+} as const;
+
+/** Of each check and status; more would bury the rest, and the diagnosis itself has all of them. */
+const SHOWN = 20;
+
+/** Renders what was found in a database, a finding a line, with the statements that mend it. No line break at the end. */
+export function renderDiagnosis({ findings }: Diagnosis, look: DiagnosisLook): string {
+  const of = (status: DatabaseFinding['status']) => findings.filter((finding) => finding.status === status);
+  const shown = findings.filter((finding) => {
+    const alike = findings.filter(
+      ({ check, status }) => check === finding.check && status === finding.status,
+    );
+    return alike.indexOf(finding) < SHOWN;
+  });
+  const hidden = findings.length - shown.length;
+  return [
+    `Database: ${look.where}`,
+    shown.map((finding) => renderFinding(finding, look)).join('\n'),
+    ...(hidden > 0 ? [`${count(hidden, 'more finding')} of these kinds.`] : []),
+    `${count(of('failure').length, 'failure')}, ${count(of('warning').length, 'warning')}.`,
+  ].join('\n\n');
+}
+
+function renderFinding({ check, status, message, remedies }: DatabaseFinding, look: Colors): string {
+  const [sign, color] = SIGNS[status];
+  // The message of an error may have lines of its own.
+  const lines = [...message.split('\n'), ...remedies.filter((remedy) => !message.includes(remedy))];
+  const [first = '', ...others] = lines.map(escapeControls);
+  const rest = others.map((line) => `\n      ${line.trimStart()}`).join('');
+  return `  ${paint(color, sign, look)} ${check}: ${first}${rest}`;
+}

@@ -1,0 +1,67 @@
+import type { PolicyDiff } from '../diff-policies.ts';
+import { formatValue } from '../policy/rule.ts';
+import type { DecisionChange, DecisionChanges, ExplainedDecision } from '../verification/compare-policies.ts';
+import { NO_ROLE } from '../verification/requests.ts';
+import { type Colors, paint } from './colors.ts';
+import { count } from './findings.ts';
+import { escapeControls } from './table.ts';
+
+/** More would bury the rest; the diff itself has all of them. */
+const SHOWN = 100;
+
+/** Renders how two policies differ: rules first, then what that means. No line break at the end. */
+export function renderDiff({ rules, decisions, userLinks }: PolicyDiff, look: Colors = {}): string {
+  const { more, less } = decisions;
+  const isSame = rules.added.length + rules.removed.length === 0;
+  return [
+    ...renderList('Rules added', '+', rules.added.map(ruleLine), look),
+    ...renderList('Rules removed', '-', rules.removed.map(ruleLine), look),
+    ...(isSame ? ['The rules are the same.'] : []),
+    ...renderList('Allowed now', '+', more.map(moreLine), look),
+    ...renderList('No longer allowed', '-', less.map(lessLine), look),
+    summarize(decisions),
+    ...(userLinks > 0 ? [`${count(userLinks, 'link')} of users to roles left out.`] : []),
+  ].join('\n\n');
+}
+
+function summarize({ compared, more, less, omitted }: DecisionChanges): string {
+  const [allowed, denied] = [more.length + omitted.more, less.length + omitted.less];
+  const requests = count(compared, 'request');
+  if (allowed + denied === 0) return `No decision changes (${requests} compared).`;
+  return `Of ${requests}, ${count(allowed, 'is', 'are')} allowed now, and ${denied.toLocaleString('en-US')} no longer.`;
+}
+
+function renderList(title: string, sign: '+' | '-', lines: readonly string[], look: Colors): string[] {
+  if (lines.length === 0) return [];
+  const color = sign === '+' ? 'green' : 'red';
+  const shown = lines.slice(0, SHOWN).map((line) => paint(color, `  ${sign} ${escapeControls(line)}`, look));
+  const hidden = lines.length - SHOWN;
+  return [
+    [`${title}:`, ...shown, ...(hidden > 0 ? [`  … and ${count(hidden, 'more', 'more')}`] : [])].join('\n'),
+  ];
+}
+
+function moreLine(change: DecisionChange): string {
+  return `${requestLine(change)} — ${change.after.reason}${differing('new', change.after)}`;
+}
+
+/** A rule that denies says more than the one that has allowed. */
+function lessLine(change: DecisionChange): string {
+  const { before, after } = change;
+  if (after.rule !== null) return `${requestLine(change)} — ${after.reason}${differing('new', after)}`;
+  return `${requestLine(change)} — was allowed ${before.reason}${differing('gone', before)}`;
+}
+
+/** The role links that differ; of the rule itself, the list of rules tells. */
+function differing(what: 'new' | 'gone', { added, rule }: ExplainedDecision): string {
+  const others = added.filter((one) => one.join() !== rule?.join());
+  return others.length === 0 ? '' : ` (${what}: ${others.map(ruleLine).join('; ')})`;
+}
+
+function ruleLine(rule: readonly string[]): string {
+  return rule.map(formatValue).join(', ');
+}
+
+function requestLine({ request }: DecisionChange): string {
+  return request.map((value) => (value === NO_ROLE ? 'anybody' : formatValue(value))).join(', ');
+}

@@ -1,0 +1,52 @@
+import { formatValue } from '../policy/rule.ts';
+import type { ClosestRule, DecisionExplanation, HeldRoles } from '../verification/decision-explanation.ts';
+import { type Colors, paint } from './colors.ts';
+
+/** A label and the lines beside it. */
+type Section = readonly [label: string, lines: readonly string[]];
+
+interface ExplanationLook extends Colors {
+  /** The values of the request as they are to be shown, where they are no texts. */
+  readonly shown?: readonly string[];
+}
+
+/** Renders why a request is allowed or denied: the request in the first line, the reasons below it. */
+export function renderExplanation(explanation: DecisionExplanation, look: ExplanationLook = {}): string {
+  const { request, tokens, decision, answer, rolePath, ids, added, roles, closest, unknown } = explanation;
+  const shown = look.shown ?? request.map(formatValue);
+  const named = tokens.map((token, index) => `${token} = ${shown[index] ?? ''}`);
+  const verdict = decision === 'allow' ? paint('green', 'allowed', look) : paint('red', 'denied', look);
+  const sections: Section[] = [
+    ['request', [named.join(', ')]],
+    ['answer', [answer]],
+    ['roles', rolePath.length > 1 ? [rolePath.map(formatValue).join(' → ')] : roles.flatMap(rolesLines)],
+    ['rows', ids.length > 0 ? [ids.join(', ')] : []],
+    ['added', added.map((rule) => `${ruleLine(rule)} — not in the definition`)],
+    ['closest', closest.map(closestLine)],
+    ['unknown', unknown],
+  ];
+  return `"${shown.join(', ')}" is ${verdict}\n\n${renderSections(sections)}`;
+}
+
+function renderSections(sections: readonly Section[]): string {
+  return sections
+    .flatMap(([label, lines]) =>
+      lines.map((line, index) => `  ${(index === 0 ? label : '').padEnd(9)}${line}`),
+    )
+    .join('\n');
+}
+
+function rolesLines({ ptype, name, domain, paths, more }: HeldRoles): string[] {
+  const within = domain === null || domain === '' ? '' : ` in ${formatValue(domain)}`;
+  if (paths.length === 0) return [`no "${ptype}" rule gives ${formatValue(name)} a role${within}`];
+  const shown = paths.map((path) => path.map(formatValue).join(' → ') + within);
+  return more ? [...shown, '…'] : shown;
+}
+
+function closestLine({ rule, differences }: ClosestRule): string {
+  return `${ruleLine(rule)} — ${differences.join('; ')}`;
+}
+
+function ruleLine(rule: readonly string[]): string {
+  return rule.map(formatValue).join(', ');
+}

@@ -1,0 +1,61 @@
+import { formatValue } from '../policy/rule.ts';
+import type { PolicyMatrix } from '../read-matrix.ts';
+import { count } from './findings.ts';
+import { renderTable } from './table.ts';
+
+const OWN = '●';
+const INHERITED = '○';
+
+/** How wide a table may be where nobody says. */
+const WIDTH = 100;
+
+/**
+ * Renders who may do what: a permission a line, a subject a column, in as many tables as the width needs. No line
+ * break at the end.
+ */
+export function renderMatrix(matrix: PolicyMatrix, width = WIDTH): string {
+  const { subjects, permissions, allowed, isOpen } = matrix;
+  if (subjects.length === 0 || permissions.length === 0) {
+    return 'No permissions follow from the rules: there are none, or they hold patterns.';
+  }
+  const cells = new Map(
+    allowed.map(({ subject, permission, rolePath }) => [
+      cellKey(subject, permission),
+      rolePath.length > 1 ? INHERITED : OWN,
+    ]),
+  );
+  const labels = permissions.map((permission) => permission.map(formatValue).join(' '));
+  const room = width - Math.max(...labels.map(({ length }) => length)) - 4;
+  const tables = chunk(subjects, room).map((names) =>
+    renderTable(
+      [{ title: matrix.tokens.join(' ') }, ...names.map((name) => ({ title: formatValue(name) }))],
+      permissions.map((permission, row) => [
+        labels[row] ?? '',
+        ...names.map((name) => cells.get(cellKey(name, permission)) ?? ''),
+      ]),
+    ),
+  );
+  const legend = `${OWN} its own  ${INHERITED} inherited. ${count(allowed.length, 'permission')} of ${count(subjects.length, 'subject')}.`;
+  const open = 'Something is allowed to everybody, also without any role.';
+  return [...tables, legend, ...(isOpen ? [open] : [])].join('\n\n');
+}
+
+function cellKey(subject: string, permission: readonly string[]): string {
+  return JSON.stringify([subject, permission]);
+}
+
+/** As many names side by side as there is room for, and at least one. */
+function chunk(names: readonly string[], room: number): string[][] {
+  const chunks: string[][] = [];
+  let left = 0;
+  for (const name of names) {
+    const needed = formatValue(name).length + 2;
+    if (needed > left || chunks.length === 0) {
+      chunks.push([]);
+      left = room;
+    }
+    chunks.at(-1)?.push(name);
+    left -= needed;
+  }
+  return chunks;
+}

@@ -1,0 +1,47 @@
+import type { BootstrapPlan } from '../plan-bootstrap.ts';
+import { type Colors, paint } from './colors.ts';
+import { count, duration } from './findings.ts';
+import { escapeControls } from './table.ts';
+import { renderFound } from './verification.ts';
+
+export interface PlanLook extends Colors {
+  /** The database, without its password. */
+  readonly where: string;
+}
+
+/** More would bury the rest; the plan itself has all of them. */
+const SHOWN_RULES = 200;
+
+/** Renders what a bootstrap would do, as a diff. No line break at the end. */
+export function renderPlan(plan: BootstrapPlan, look: PlanLook): string {
+  const took = `tried in ${duration(plan.durationMs)}`;
+  const verdict = plan.changed
+    ? `A bootstrap would change this database (${took}):`
+    : `A bootstrap would find nothing to do (${took}).`;
+  const changes = listChanges(plan).map((line) => paint('green', `  ${escapeControls(line)}`, look));
+  return [
+    `Database: ${look.where}`,
+    [paint('bold', verdict, look), ...changes].join('\n'),
+    ...renderFound(plan.verification),
+  ].join('\n\n');
+}
+
+function listChanges({ migrations, takeover, rules, seeders }: BootstrapPlan): string[] {
+  const hidden = rules.length - SHOWN_RULES;
+  return [
+    ...migrations.map(({ name }) => `+ migration ${name}`),
+    ...(takeover?.constraintReplaced
+      ? ['~ the unique constraint on (rule) becomes one on (ptype, rule)']
+      : []),
+    ...(takeover && takeover.duplicatesRemoved > 0
+      ? [`- ${count(takeover.duplicatesRemoved, 'duplicate rule')}, the lowest id of each kept`]
+      : []),
+    ...rules.slice(0, SHOWN_RULES).map((rule) => `+ ${rule.join(', ')}`),
+    ...(hidden > 0 ? [`+ ${count(hidden, 'more rule')}`] : []),
+    ...seeders
+      .filter(({ name, inserted }) => name !== 'rbac' && inserted > 0)
+      .map(
+        ({ name, inserted, existing }) => `+ ${count(inserted, 'row')} by ${name}, beside ${existing} there`,
+      ),
+  ];
+}

@@ -1,0 +1,58 @@
+import type { DatabaseStatus, MigrationStatus } from '../read-status.ts';
+import type { VerificationReport } from '../report.ts';
+import { type Colors, paint } from './colors.ts';
+import { count } from './findings.ts';
+import { escapeControls } from './table.ts';
+
+export interface StatusLook extends Colors {
+  /** The database, without its password. */
+  readonly where: string;
+}
+
+/** Renders what is installed, a fact a line. No line break at the end. */
+export function renderStatus(status: DatabaseStatus, look: StatusLook): string {
+  const { table, packageMigrations, applicationMigrations, rules, verification, isComplete } = status;
+  const lines: [string, string][] = [
+    ['database', look.where],
+    ['table', table.isMissing ? `${table.name} is missing` : `${table.name}, layout ${table.layout}`],
+    ['migrations', describeMigrations(packageMigrations)],
+    ...(applicationMigrations === null
+      ? []
+      : [['application', describeMigrations(applicationMigrations)] as [string, string]]),
+    [
+      'rules',
+      `${rules.defined} defined, ${rules.stored} stored: ${rules.missing} missing, ${rules.extra} extra`,
+    ],
+    ['decisions', describeDecisions(verification)],
+    ['drift', describeDrift(verification)],
+  ];
+  const verdict = isComplete
+    ? paint('green', 'Everything that is defined is in place.', look)
+    : paint('yellow', 'A bootstrap would have something to do: casbin-bootstrap plan tells what.', look);
+  const shown = lines.map(([label, text]) => `  ${label.padEnd(13)}${escapeControls(text)}`);
+  return [...shown, '', verdict].join('\n');
+}
+
+function describeMigrations(status: MigrationStatus | null): string {
+  if (status === null) return 'run by another tool';
+  const { applied, pending } = status;
+  const waiting = pending.length === 0 ? 'none pending' : `${pending.length} pending: ${pending.join(', ')}`;
+  return `${applied.length} applied, ${waiting}`;
+}
+
+function describeDecisions(verification: VerificationReport | null): string {
+  if (verification === null) return 'not verified';
+  const { ok, checks, failures, integrity, omitted } = verification;
+  const faults =
+    failures.length + omitted.failures + integrity.filter(({ severity }) => severity === 'failure').length;
+  return ok
+    ? `${count(checks, 'decision')} as defined`
+    : `${count(faults, 'failure')}: casbin-bootstrap verify tells them`;
+}
+
+function describeDrift(verification: VerificationReport | null): string {
+  if (verification === null) return 'not verified';
+  const findings = verification.drift.length + verification.omitted.drift;
+  const read = verification.scope.kind === 'part' ? ', of the part that was read' : '';
+  return findings === 0 ? `none${read}` : `${count(findings, 'finding')}${read}`;
+}

@@ -1,0 +1,263 @@
+import type { Enforcer, Model } from 'casbin';
+import { JOURNAL } from '../../migrations/0003_journal.ts';
+import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
+import { ruleLengthsOf } from '../casbin/model.ts';
+import type { StoredRule } from '../casbin/rule-row.ts';
+import { isSameList } from '../collections.ts';
+import { type ClientLike, checkPool, type PoolLike } from '../database/client.ts';
+import { createKysely } from '../database/dialect.ts';
+import { engineNamed } from '../database/engine.ts';
+import { asClient } from '../database/own-queries.ts';
+import { Session } from '../database/session.ts';
+import { inReadOnlyTransaction } from '../database/transaction.ts';
+import { DatabaseError, InvalidOptionsError, StoredRuleError } from '../errors.ts';
+import { withoutMisshapen } from '../options/resolve.ts';
+import { resolveModel } from '../options/resolve-model.ts';
+import type { BootstrapOptions, EnforcerOptions } from '../options.ts';
+import { formatRule, type Rule } from '../policy/rule.ts';
+import { RuleSet } from '../policy/rule-set.ts';
+import { createAdapter } from '../tables/adapter.ts';
+import { findRuleTable, toTableChoice } from '../tables/find-rule-table.ts';
+import { readLivePolicy } from '../tables/live-policy.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
+import { followJournal, isJournaled, type Position, readPosition } from './follow-journal.ts';
+import { Follower } from './follower.ts';
+import { type LiveEnforcer, type Motor, MovedEnforcer } from './live-enforcer.ts';
+import { canChangeInPlace, LiveRules, OutOfStep, type RuleChange } from './live-rules.ts';
+
+/** How a live enforcer follows its database; all of it has a default. */
+export interface LiveEnforcerOptions extends EnforcerOptions {
+  /**
+   * For how long it may not have confirmed that it is up to date, in milliseconds, before it is `stale`. Default: without
+   * end.
+   */
+  readonly maxStalenessMs?: number;
+  /** What a stale enforcer, or a closed one, answers: what it has, or no. Default: `decide`. */
+  readonly whenStale?: 'decide' | 'deny';
+  /** How often it looks without being notified, in milliseconds. Default: 5,000, or half of `maxStalenessMs`. */
+  readonly pollIntervalMs?: number;
+  /** Where a bootstrap or another writer notifies of a change, as for a bootstrap. Default: `casbin`. */
+  readonly notifyChannel?: string | false;
+  /** Is told of each change of the policy, when it is decided on; by a reload, without the rules. */
+  readonly onChange?: (change: PolicyChange) => void;
+  /** Is told why it could not look, each time, and what `onChange` throws. It goes on by itself. */
+  readonly onError?: (error: Error) => void;
+}
+
+/** A change of the policy that a live enforcer decides on. */
+export interface PolicyChange {
+  /** Whether all rules were read anew. Then `added` and `removed` are empty. */
+  readonly reloaded: boolean;
+  /** The rules that were not there before. */
+  readonly added: readonly Rule[];
+  /** The rules that are not there any more. */
+  readonly removed: readonly Rule[];
+}
+
+/**
+ * An enforcer whose decisions follow the database, without a moment of wrong answers: a request is decided on the policy
+ * before a transaction or after it. It keeps one connection of the pool to itself.
+ *
+ * Where the rule table has a journal, only what has changed is read, and decisions are made on the few rules that a
+ * request can match. Without a journal, or with a model whose rules can't be told apart like that (an effect of order or
+ * priority, a matcher that begins otherwise, `configureEnforcer`), every change has all rules read aside and swapped in.
+ *
+ * @throws InvalidOptionsError for options that can't be used
+ * @throws StoredRuleError for stored rules that do not fit the model (`RULES_DO_NOT_FIT_MODEL`), and as createEnforcer
+ * @throws DatabaseError `TABLE_MISSING` where there is no rule table
+ */
+export async function createLiveEnforcer(
+  pool: PoolLike,
+  options: LiveEnforcerOptions | BootstrapOptions = {},
+): Promise<LiveEnforcer> {
+  const { model, given } = await resolveOptions(pool, options);
+  const { maxStalenessMs = Number.POSITIVE_INFINITY, whenStale = 'decide' } = given;
+  const { pollIntervalMs = Math.max(50, Math.min(5_000, maxStalenessMs / 2)), notifyChannel = 'casbin' } =
+    given;
+  const { schema, table, engine } = given;
+  const motor: Motor = {
+    confirmedMs: performance.now(),
+    error: null,
+    by: 'reload',
+    isClosed: false,
+    lookNow: () => follower.lookNow(),
+    async close() {
+      motor.isClosed = true;
+      await follower.close();
+    },
+  };
+  const store = createAdapter(pool, { schema, table, engine });
+  const live = new MovedEnforcer(motor, { maxStalenessMs, whenStale }, store);
+  live.setAdapter(store);
+  const looking = new Looking(model, given, live, motor);
+  const follower: Follower = new Follower({
+    pool,
+    channels: [JOURNAL, ...(notifyChannel === false ? [] : [notifyChannel])],
+    pollIntervalMs,
+    look: (client) => looking.look(client),
+    onError(error) {
+      motor.error = error;
+      tell(
+        () => given.onError?.(error),
+        () => {},
+      );
+    },
+  });
+  await follower.start();
+  return live;
+}
+
+async function resolveOptions(
+  pool: unknown,
+  options: LiveEnforcerOptions | BootstrapOptions,
+): Promise<{ model: Model; given: LiveEnforcerOptions }> {
+  const { checkLiveShape } = await import('../options/shape.ts');
+  const misshapen = [...checkPool(pool), ...checkLiveShape(options)];
+  const { model, problems } = await resolveModel(withoutMisshapen(options as BootstrapOptions, misshapen));
+  const all = [...misshapen, ...problems];
+  if (model === null || all.length > 0) throw new InvalidOptionsError(all);
+  return { model, given: options as LiveEnforcerOptions };
+}
+
+/** What a live enforcer knows between two looks. */
+class Looking {
+  readonly #model: Model;
+  readonly #options: LiveEnforcerOptions;
+  readonly #live: MovedEnforcer;
+  readonly #motor: Motor;
+  readonly #changesInPlace: boolean;
+  #table: RuleTable | null = null;
+  /** Null where there is no journal, or it is of no use. */
+  #position: Position | null = null;
+  /** The rules that were read last, to tell whether others are there; not kept where there is a journal. */
+  #rules: readonly Rule[] | null = null;
+
+  constructor(model: Model, options: LiveEnforcerOptions, live: MovedEnforcer, motor: Motor) {
+    this.#model = model;
+    this.#options = options;
+    this.#live = live;
+    this.#motor = motor;
+    this.#changesInPlace = options.configureEnforcer === undefined && canChangeInPlace(model);
+  }
+
+  async look(client: ClientLike): Promise<void> {
+    const began = performance.now();
+    const isFirst = this.#table === null;
+    const change = await this.#follow(client).catch((error: unknown) => {
+      if (error instanceof OutOfStep) return null;
+      throw error;
+    });
+    const told = change ?? (await this.#reload(client));
+    this.#motor.confirmedMs = began;
+    this.#motor.error = null;
+    if (told !== 'unchanged' && !isFirst) this.#tell(told);
+  }
+
+  #tell(change: PolicyChange): void {
+    const { onChange, onError } = this.#options;
+    const refer = (error: Error) =>
+      tell(
+        () => onError?.(error),
+        () => {},
+      );
+    tell(() => onChange?.(change), refer);
+  }
+
+  /** Reads and makes the difference; null where everything has to be read. */
+  async #follow(client: ClientLike): Promise<PolicyChange | 'unchanged' | null> {
+    if (this.#table === null || this.#position === null) return null;
+    const { changes, position } = await followJournal(client, this.#table, this.#position);
+    if (changes.length > 0) {
+      if (!this.#changesInPlace) return null;
+      requireFit(this.#model, changes);
+      this.#live.change(changes);
+    }
+    this.#position = position;
+    if (changes.length === 0) return 'unchanged';
+    const of = (isAdded: boolean) => changes.filter(({ rows }) => rows > 0 === isAdded).map(toRule);
+    return { reloaded: false, added: of(true), removed: of(false) };
+  }
+
+  /** Reads everything, in one moment of the database, and puts it in the place of what was there. */
+  async #reload(client: ClientLike): Promise<PolicyChange | 'unchanged'> {
+    const { schema, table: choice, engine } = this.#options;
+    const read = await inReadOnlyTransaction(createKysely(new Session(client)), async (trx) => {
+      const found = await findRuleTable(
+        asClient(trx),
+        schema,
+        toTableChoice(choice),
+        engine === undefined ? undefined : engineNamed(engine),
+      );
+      if (found.isMissing) throw tableMissing(found.table);
+      const isRecorded = await isJournaled(asClient(trx), found.table);
+      const position = isRecorded ? await readPosition(asClient(trx), found.table) : null;
+      const rules = await readLivePolicy(trx, found.table, { kind: 'whole' }, new RuleSet([]), () => {});
+      return { table: found.table, position, rules };
+    });
+    requireFit(this.#model, read.rules, read.table);
+    const isSame = this.#rules !== null && isSameRules(this.#rules, read.rules);
+    if (!isSame) await this.#swap(read.rules);
+    this.#table = read.table;
+    this.#position = read.position;
+    this.#rules = read.position === null ? read.rules : null;
+    this.#motor.by = read.position === null || !this.#changesInPlace ? 'reload' : 'journal';
+    return isSame ? 'unchanged' : { reloaded: true, added: [], removed: [] };
+  }
+
+  async #swap(stored: readonly StoredRule[]): Promise<void> {
+    if (!this.#changesInPlace) {
+      const next = await buildInMemoryEnforcer(this.#model, stored, this.#options.configureEnforcer);
+      this.#live.swap(next, null);
+      return;
+    }
+    const empty: Enforcer = await buildInMemoryEnforcer(this.#model, []);
+    const rules = new LiveRules(empty.getModel());
+    rules.apply(stored.map(({ ptype, values }) => ({ ptype, values, rows: 1 })));
+    this.#live.swap(empty, rules);
+  }
+}
+
+/** Without these rules, or with them cut to length, it would decide something else. */
+function requireFit(model: Model, rules: readonly (Rule & Partial<StoredRule>)[], table?: RuleTable): void {
+  const lengths = ruleLengthsOf(model);
+  const misfits = rules.filter(({ ptype, values }) => lengths.get(ptype) !== values.length);
+  if (misfits.length === 0) return;
+  const ids = misfits.flatMap(({ id }) => id ?? []);
+  const shown = misfits.slice(0, 3).map((rule) => `"${formatRule(rule)}"`);
+  const remedy = table === undefined || ids.length === 0 ? '' : ` ${table.selectRows(ids.slice(0, 10))}`;
+  throw new StoredRuleError(
+    `${misfits.length} of ${rules.length} stored rules do not fit the model (${shown.join(', ')}), so it would not decide as they say. Give the model that the database was bootstrapped with, or correct or delete these rows.${remedy}`,
+    ids,
+    'RULES_DO_NOT_FIT_MODEL',
+  );
+}
+
+function isSameRules(one: readonly Rule[], other: readonly Rule[]): boolean {
+  return (
+    one.length === other.length &&
+    one.every(({ ptype, values }, index) => {
+      const rule = other[index];
+      return rule?.ptype === ptype && isSameList(rule.values, values);
+    })
+  );
+}
+
+function toRule({ ptype, values }: RuleChange): Rule {
+  return { ptype, values };
+}
+
+function tableMissing({ sql }: RuleTable): DatabaseError {
+  return new DatabaseError(
+    'TABLE_MISSING',
+    `Table ${sql} does not exist. Run bootstrapDatabase() first, or name the table and the schema that the application uses.`,
+  );
+}
+
+/** What a listener throws is its own fault, and must not stop the enforcer. */
+function tell(listener: () => void, refer: (error: Error) => void): void {
+  try {
+    listener();
+  } catch (error) {
+    refer(error instanceof Error ? error : new Error(String(error)));
+  }
+}

@@ -1,0 +1,115 @@
+import { JOURNAL } from '../../migrations/0003_journal.ts';
+import { quoteTable } from '../database/catalog.ts';
+import type { ClientLike } from '../database/client.ts';
+import { ruleKey } from '../policy/rule.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
+import { valuesOf } from './journal.ts';
+import { OutOfStep, type RuleChange } from './live-rules.ts';
+
+/**
+ * How far a journal has been read. An entry that was drawn early may commit after later ones, so no number says it
+ * alone: everything of transactions before `floor` was seen, and of the others those in `seen`.
+ */
+export interface Position {
+  /** The oldest transaction that was open when it was read last. */
+  readonly floor: string;
+  readonly seen: ReadonlySet<string>;
+  /** The number of the newest entry that was there; 0 for none. */
+  readonly newest: bigint;
+}
+
+/** What a journal has to say of a rule table since a position. */
+export interface Followed {
+  readonly changes: readonly RuleChange[];
+  readonly position: Position;
+}
+
+/** Whether every change of the table is written to a journal, as SQL: a trigger for each way to change it. */
+const IS_JOURNALED = `(
+  select count(*) = 4
+  from pg_catalog.pg_trigger
+  where tgrelid = to_regclass($1)
+  and tgname like 'casbin_bootstrap_journal%'
+  and tgenabled in ('O', 'A')
+)`;
+
+/** Whether every change of the table is written to a journal. */
+export async function isJournaled(client: ClientLike, { sql }: RuleTable): Promise<boolean> {
+  const { rows } = await client.query(`select ${IS_JOURNALED} as journaled`, [sql]);
+  return rows[0]?.journaled === true;
+}
+
+/** Where a journal stands for the transaction that the client is in: what it sees, it has seen. */
+export async function readPosition(client: ClientLike, table: RuleTable): Promise<Position> {
+  const { rows } = await client.query(
+    `select
+      pg_snapshot_xmin(pg_current_snapshot())::text as floor,
+      (select max(id)::text from ${journalOf(table)}) as newest,
+      (
+        select coalesce(json_agg(id::text), '[]')
+        from ${journalOf(table)}
+        where transaction >= pg_snapshot_xmin(pg_current_snapshot()) and source = $1
+      ) as seen`,
+    [table.name],
+  );
+  const { floor, newest, seen } = rows[0];
+  return { floor, seen: new Set(seen), newest: BigInt(newest ?? 0) };
+}
+
+/**
+ * Reads on from a position, in one statement: whole transactions, as it sees one moment of the database.
+ *
+ * @throws OutOfStep where entries may be gone that were not read, or the table was truncated or has no journal any more
+ */
+export async function followJournal(
+  client: ClientLike,
+  table: RuleTable,
+  { floor, seen, newest }: Position,
+): Promise<Followed> {
+  const { rows } = await client.query(
+    `select
+      moment.floor, moment.newest, moment.oldest, moment.journaled,
+      entry.id::text as id, entry.transaction >= moment.floor::xid8 as "isRecent",
+      entry.operation::text as operation, entry.ptype, entry.rule
+    from (
+      select
+        ${IS_JOURNALED} as journaled,
+        pg_snapshot_xmin(pg_current_snapshot())::text as floor,
+        (select max(id)::text from ${journalOf(table)}) as newest,
+        (select min(id)::text from ${journalOf(table)}) as oldest
+    ) moment
+    left join ${journalOf(table)} entry on entry.transaction >= $2::xid8 and entry.source = $3
+    order by entry.id`,
+    [table.sql, floor, table.name],
+  );
+  const [moment] = rows;
+  if (!moment.journaled) throw new OutOfStep('the table has no journal any more');
+  // The newest of what is pruned stays.
+  if (newest > 0n && (moment.oldest === null || BigInt(moment.oldest) > newest))
+    throw new OutOfStep('entries of the journal were pruned');
+  const entries = rows.filter(({ id }) => id !== null);
+  const unread = entries.filter(({ id }) => !seen.has(id));
+  if (unread.some(({ operation }) => operation === '0')) throw new OutOfStep('the table was truncated');
+  const recent = entries.filter(({ isRecent }) => isRecent).map(({ id }) => id);
+  return {
+    changes: sumUp(unread),
+    position: { floor: moment.floor, seen: new Set(recent), newest: BigInt(moment.newest ?? 0) },
+  };
+}
+
+/** Each rule once: what came and went meanwhile is no change. */
+function sumUp(entries: readonly { operation: string; ptype: string | null; rule: unknown }[]): RuleChange[] {
+  const changes = new Map<string, RuleChange>();
+  for (const { operation, ptype, rule } of entries) {
+    if (ptype === null) throw new OutOfStep('a row without a ptype was changed');
+    const values = valuesOf(rule);
+    const key = ruleKey({ ptype, values });
+    const rows = (changes.get(key)?.rows ?? 0) + (operation === '+' ? 1 : -1);
+    changes.set(key, { ptype, values, rows });
+  }
+  return [...changes.values()].filter(({ rows }) => rows !== 0);
+}
+
+function journalOf({ schema }: RuleTable): string {
+  return quoteTable(JOURNAL, schema);
+}

@@ -1,0 +1,262 @@
+import { type Assertion, Enforcer, type Model } from 'casbin';
+import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
+import type { CasbinAdapter } from '../tables/adapter.ts';
+import type { LiveRules, RuleChange } from './live-rules.ts';
+
+/** How up to date a live enforcer is. */
+export interface LiveState {
+  /**
+   * `current`: it has confirmed within `maxStalenessMs` that it has everything that was committed. `stale`: it has not.
+   * `closed`: it follows no more.
+   */
+  readonly status: 'current' | 'stale' | 'closed';
+  /** When it last began to look and then found out. */
+  readonly confirmedAt: Date;
+  /** Whether it reads differences from a journal, or all rules anew. */
+  readonly by: 'journal' | 'reload';
+  /** Why it could not look the last time; null when it could. */
+  readonly error: Error | null;
+}
+
+/** What moves a live enforcer. */
+export interface Motor {
+  /** When the last look that succeeded began, by `performance.now()`. */
+  confirmedMs: number;
+  error: Error | null;
+  by: LiveState['by'];
+  isClosed: boolean;
+  lookNow(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** How a live enforcer behaves when it is not up to date. */
+export interface Staleness {
+  readonly maxStalenessMs: number;
+  readonly whenStale: 'decide' | 'deny';
+}
+
+/**
+ * A Casbin enforcer whose decisions follow the database, made by createLiveEnforcer.
+ *
+ * A decision is made on the policy as it was before a transaction or as it is after it, never in between. What is
+ * written through it goes to the database, and is decided on when the promise resolves.
+ */
+export interface LiveEnforcer extends Enforcer, AsyncDisposable {
+  /** How up to date it is. */
+  readonly state: LiveState;
+  /**
+   * Resolves when it decides on everything that was committed before the call: for tests, and for who reads what they
+   * have just written.
+   *
+   * @throws when the database can't be asked, or the enforcer is closed
+   */
+  caughtUp(): Promise<void>;
+  /** Follows no more, and gives its connection back. It still decides, on what it has. */
+  close(): Promise<void>;
+}
+
+/** The enforcer behind that interface, and how it is moved. */
+export class MovedEnforcer extends Enforcer implements LiveEnforcer {
+  readonly #motor: Motor;
+  readonly #staleness: Staleness;
+  readonly #store: CasbinAdapter;
+  /** Null where rules can't be changed one by one: then each policy is a model of its own. */
+  #rules: LiveRules | null = null;
+  /** The `p` rules for the decision that is being made. */
+  #slice: string[][] | null = null;
+
+  constructor(motor: Motor, staleness: Staleness, store: CasbinAdapter) {
+    super();
+    this.#motor = motor;
+    this.#staleness = staleness;
+    this.#store = store;
+  }
+
+  get state(): LiveState {
+    const { confirmedMs, by, error, isClosed } = this.#motor;
+    const status = isClosed ? 'closed' : this.#isStale ? 'stale' : 'current';
+    return { status, confirmedAt: new Date(performance.timeOrigin + confirmedMs), by, error };
+  }
+
+  caughtUp(): Promise<void> {
+    return this.#motor.lookNow();
+  }
+
+  close(): Promise<void> {
+    return this.#motor.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Puts another policy in the place of the one that there is, at once. */
+  swap(from: Enforcer, rules: LiveRules | null): void {
+    const model = from.getModel();
+    if (rules !== null) this.#serveFrom(model, rules);
+    this.#rules = rules;
+    // Casbin keeps them protected, and offers no way to exchange all of them at once.
+    for (const field of ['model', 'fm', 'eft', 'rmMap'] as const) {
+      Reflect.set(this, field, Reflect.get(from, field));
+    }
+  }
+
+  /** Changes some rules, at once. */
+  change(changes: readonly RuleChange[]): void {
+    this.#rules?.apply(changes);
+  }
+
+  /** Whoever asks the model for its rules gets all of them; while a decision is made, those that it can match. */
+  #serveFrom(model: Model, rules: LiveRules): void {
+    const assertions: [string, Assertion][] = ['p', 'g'].flatMap((section) => [
+      ...(model.model.get(section) ?? []),
+    ]);
+    for (const [ptype, assertion] of assertions) {
+      const get = () => (ptype === 'p' && this.#slice !== null ? this.#slice : rules.list(ptype));
+      Object.defineProperty(assertion, 'policy', { get, set() {}, configurable: true, enumerable: true });
+    }
+  }
+
+  override async enforce(...request: unknown[]): Promise<boolean> {
+    if (this.#isRefused) return false;
+    return this.#rules === null ? super.enforce(...request) : this.enforceSync(...request);
+  }
+
+  override enforceSync(...request: unknown[]): boolean {
+    if (this.#isRefused) return false;
+    return this.#sliced(request, () => super.enforceSync(...request));
+  }
+
+  override async enforceEx(...request: unknown[]): Promise<[boolean, string[]]> {
+    if (this.#isRefused) return [false, []];
+    return this.#rules === null ? super.enforceEx(...request) : this.enforceExSync(...request);
+  }
+
+  override enforceExSync(...request: unknown[]): [boolean, string[]] {
+    if (this.#isRefused) return [false, []];
+    return this.#sliced(request, () => super.enforceExSync(...request));
+  }
+
+  /** Decides all of them on one policy. */
+  override async batchEnforce(requests: unknown[]): Promise<boolean[]> {
+    if (this.#isRefused) return requests.map(() => false);
+    if (this.#rules === null) return super.batchEnforce(requests);
+    return (requests as unknown[][]).map((request) => this.enforceSync(...request));
+  }
+
+  override async enforceWithMatcher(matcher: string, ...request: unknown[]): Promise<boolean> {
+    if (this.#isRefused) return false;
+    if (this.#rules === null) return super.enforceWithMatcher(matcher, ...request);
+    return (await this.#pin()).enforceWithMatcher(matcher, ...request);
+  }
+
+  override async enforceExWithMatcher(matcher: string, ...request: unknown[]): Promise<[boolean, string[]]> {
+    if (this.#isRefused) return [false, []];
+    if (this.#rules === null) return super.enforceExWithMatcher(matcher, ...request);
+    return (await this.#pin()).enforceExWithMatcher(matcher, ...request);
+  }
+
+  /** An enforcer with the rules of this moment: Casbin evaluates a given matcher step by step, on all of them. */
+  #pin(): Promise<Enforcer> {
+    const rules = [...(this.model.model.get('p') ?? []), ...(this.model.model.get('g') ?? [])].flatMap(
+      ([ptype, { policy }]) => policy.map((values) => ({ ptype, values })),
+    );
+    return buildInMemoryEnforcer(this.model, rules);
+  }
+
+  #sliced<T>(request: readonly unknown[], decide: () => T): T {
+    const rules = this.#rules;
+    // What else a request may be, such as an object with attributes, says nothing about the rules that it can match.
+    if (rules === null || !request.every((value) => typeof value === 'string')) return decide();
+    const found = rules.find(request);
+    // Never an empty list where there are rules: Casbin evaluates the matcher once then, with empty values. Any rule
+    // will do, since none of them matches.
+    if (found.length === 0 && rules.any !== null) found.push(rules.any);
+    this.#slice = found;
+    try {
+      return decide();
+    } finally {
+      this.#slice = null;
+    }
+  }
+
+  get #isStale(): boolean {
+    return performance.now() - this.#motor.confirmedMs > this.#staleness.maxStalenessMs;
+  }
+
+  get #isRefused(): boolean {
+    return this.#staleness.whenStale === 'deny' && (this.#motor.isClosed || this.#isStale);
+  }
+
+  /** The policy is always the one of the database. */
+  override loadPolicy(): Promise<void> {
+    return this.caughtUp();
+  }
+
+  // What Casbin's management and RBAC functions write: into the database first, and from there into the policy.
+
+  protected override addPolicyInternal(sec: string, ptype: string, rule: string[]): Promise<boolean> {
+    return this.addPoliciesInternal(sec, ptype, [rule]);
+  }
+
+  protected override async addPoliciesInternal(
+    sec: string,
+    ptype: string,
+    rules: string[][],
+  ): Promise<boolean> {
+    if (rules.some((rule) => this.#has(sec, ptype, rule))) return false;
+    return this.#write(() => this.#store.addPolicies(sec, ptype, rules));
+  }
+
+  protected override async addPoliciesInternalEx(
+    sec: string,
+    ptype: string,
+    rules: string[][],
+  ): Promise<boolean> {
+    const added = rules.filter((rule) => !this.#has(sec, ptype, rule));
+    return added.length > 0 && this.#write(() => this.#store.addPolicies(sec, ptype, added));
+  }
+
+  protected override removePolicyInternal(sec: string, ptype: string, rule: string[]): Promise<boolean> {
+    return this.removePoliciesInternal(sec, ptype, [rule]);
+  }
+
+  protected override async removePoliciesInternal(
+    sec: string,
+    ptype: string,
+    rules: string[][],
+  ): Promise<boolean> {
+    if (rules.some((rule) => !this.#has(sec, ptype, rule))) return false;
+    return this.#write(() => this.#store.removePolicies(sec, ptype, rules));
+  }
+
+  protected override async removeFilteredPolicyInternal(
+    sec: string,
+    ptype: string,
+    fieldIndex: number,
+    fieldValues: string[],
+  ): Promise<boolean> {
+    if (this.model.getFilteredPolicy(sec, ptype, fieldIndex, ...fieldValues).length === 0) return false;
+    return this.#write(() => this.#store.removeFilteredPolicy(sec, ptype, fieldIndex, ...fieldValues));
+  }
+
+  protected override async updatePolicyInternal(
+    sec: string,
+    ptype: string,
+    oldRule: string[],
+    newRule: string[],
+  ): Promise<boolean> {
+    if (!this.#has(sec, ptype, oldRule)) return false;
+    return this.#write(() => this.#store.updatePolicy(sec, ptype, oldRule, newRule));
+  }
+
+  #has(sec: string, ptype: string, values: string[]): boolean {
+    return this.#rules?.has({ ptype, values }) ?? this.model.hasPolicy(sec, ptype, values);
+  }
+
+  async #write(write: () => Promise<void>): Promise<true> {
+    await write();
+    await this.caughtUp();
+    return true;
+  }
+}

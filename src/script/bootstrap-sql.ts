@@ -1,0 +1,151 @@
+import { quoteIdentifier, quoteTable } from '../database/catalog.ts';
+import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
+import { type ResolvedOptions, requireFitting, resolveOptions } from '../options/resolve.ts';
+import type { BootstrapOptions } from '../options.ts';
+import type { Rule } from '../policy/rule.ts';
+import type { RunnableSeeder } from '../seeding/seeder.ts';
+import { literal } from './literal.ts';
+import { recordStatements } from './record-statements.ts';
+
+/** How much is written. */
+export interface BootstrapSqlOptions {
+  /** Only the tables, without rules and rows. Default: false. */
+  readonly schemaOnly?: boolean;
+}
+
+/**
+ * Writes what a bootstrap does as SQL, for an administrator or another migration tool to run: tables, rules, and the
+ * rows of row seeders. It can be run any number of times, in a transaction or without, and a bootstrap afterwards finds
+ * nothing left to do. No database is looked at, so name the rule table by `table` where it is not `casbin`.
+ *
+ * Not in it are the application's own migrations, and seeders that are programs; a comment names them.
+ *
+ * @throws InvalidOptionsError for anything wrong with the options
+ */
+export async function writeBootstrapSql(
+  options: BootstrapOptions = {},
+  { schemaOnly = false }: BootstrapSqlOptions = {},
+): Promise<string> {
+  const resolved = await resolveOptions(NO_POOL, options);
+  requireFitting(resolved);
+  const { schema, defined, packageMigrations } = resolved;
+  const parts = [
+    HEADING,
+    ...(schema === undefined ? [] : [`create schema if not exists ${quoteIdentifier(schema)};`]),
+    ...(packageMigrations === null ? [] : await writeMigrations(packageMigrations, schema)),
+    ...(schemaOnly ? [] : [writeRules(resolved), ...(await writeSeeders(resolved))]),
+    ...describeMigrations(resolved),
+  ];
+  return `${parts.filter((part) => part !== '' || defined.rules.length > 0).join('\n\n')}\n`;
+}
+
+/** Nothing connects: it only has the shape that options are checked for. */
+const NO_POOL = { connect: () => Promise.reject(new Error('there is no database here')) };
+
+const HEADING = '-- Written by casbin-bootstrap. It can be run any number of times.';
+
+/** One block for each migration, which is passed over where it is recorded. */
+async function writeMigrations(migrations: Migrations, schema: string | undefined): Promise<string[]> {
+  const recorded = quoteTable(PACKAGE_LIST.tableName, schema);
+  const made = `create table if not exists ${recorded} (\n  name varchar(255) not null primary key,\n  timestamp varchar(255) not null\n);`;
+  const blocks: string[] = [];
+  for (const [name, migration] of Object.entries(migrations).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const statements = await recordStatements(
+      (db) => migration.up(db),
+      (question) =>
+        /'casbin'::regclass|^select current_schema\(\)/.test(question)
+          ? [{ schema: schema ?? 'public' }]
+          : [],
+    );
+    const record = `insert into ${recorded} (name, timestamp)\nvalues (${literal(name)}, to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));`;
+    const body = [...statements.map(unlessThere), record].map((statement) => indent(statement, 4));
+    const condition = `if not exists (select from ${recorded} where name = ${literal(name)}) then`;
+    blocks.push(
+      `-- Migration ${inComment(name)}\n${block([`  ${condition}`, ...body, '  end if;'], schema)}`,
+    );
+  }
+  return [made, ...blocks];
+}
+
+/** A table that another tool has made may have the constraint already, under whatever name. */
+function unlessThere(statement: string): string {
+  if (!/^alter table .* add constraint /s.test(statement)) return `${statement};`;
+  return `begin\n  ${statement};\nexception when duplicate_table or duplicate_object or invalid_table_definition then null;\nend;`;
+}
+
+/** A block whose unqualified names are those of the schema, and which leaves the search_path as it was. */
+function block(lines: readonly string[], schema: string | undefined): string {
+  const before =
+    schema === undefined
+      ? []
+      : [
+          `  perform set_config('search_path', ${literal(`${quoteIdentifier(schema)}, `)} || found_path, true);`,
+        ];
+  const after = schema === undefined ? [] : [`  perform set_config('search_path', found_path, true);`];
+  const declared = schema === undefined ? '' : `declare found_path text := current_setting('search_path');\n`;
+  const body = [...before, ...lines, ...after].join('\n');
+  const tag = body.includes('$casbin_bootstrap$')
+    ? `$casbin_bootstrap_${body.length}$`
+    : '$casbin_bootstrap$';
+  return `do ${tag}\n${declared}begin\n${body}\nend\n${tag};`;
+}
+
+function writeRules({ defined: { rules }, ruleTable }: ResolvedOptions): string {
+  if (rules.length === 0) return '';
+  const { arrays, names, values, isSame } = ruleTable.give(rules);
+  const rows = rules.map((_, position) => {
+    const written = arrays.map((array) => writeValue(array[position] ?? null));
+    return `  (${[position + 1, ...written].join(', ')})`;
+  });
+  return `-- ${describeCount(rules)}
+insert into ${ruleTable.sql} (${ruleTable.written})
+select ${values}
+from (values
+${rows.join(',\n')}
+) as given (n, ${names})
+where not exists (select from ${ruleTable.sql} stored where ${isSame('stored')})
+order by given.n${ruleTable.onConflict === '' ? '' : `\n${ruleTable.onConflict}`};`;
+}
+
+function describeCount({ length }: readonly Rule[]): string {
+  return length === 1 ? 'The rule of the policy' : `The ${length} rules of the policy`;
+}
+
+/** A list of nulls only would have no type. */
+function writeValue(text: string | null): string {
+  return text === null ? 'null::text' : literal(text);
+}
+
+async function writeSeeders({ seeders, schema }: ResolvedOptions): Promise<string[]> {
+  const written: string[] = [];
+  for (const seeder of seeders) if (!seeder.isPolicy) written.push(await writeSeeder(seeder, schema));
+  return written;
+}
+
+async function writeSeeder(
+  { name, insertUnseen }: RunnableSeeder,
+  schema: string | undefined,
+): Promise<string> {
+  if (insertUnseen === undefined) {
+    return `-- Seeder ${inComment(name)} is a program of the application: it is run by a bootstrap only.`;
+  }
+  const statements = await recordStatements((db) => insertUnseen(db));
+  const body = statements.map((statement) => indent(`${statement};`, 2));
+  return body.length === 0 ? '' : `-- Seeder ${inComment(name)}\n${block(body, schema)}`;
+}
+
+function describeMigrations({ applicationMigrations }: ResolvedOptions): string[] {
+  const names = Object.keys(applicationMigrations ?? {});
+  if (names.length === 0) return [];
+  return [`-- Not in here are the application's own migrations: ${names.map(inComment).join(', ')}`];
+}
+
+function inComment(name: string): string {
+  return name.replace(/\s+/g, ' ');
+}
+
+/** Not lines within a text of several, which would become another text. */
+function indent(statement: string, blanks: number): string {
+  const pad = ' '.repeat(blanks);
+  return /'[^']*\n[^']*'/.test(statement) ? pad + statement : statement.replace(/^(?=.)/gm, pad);
+}

@@ -1,0 +1,75 @@
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type QueryResult,
+} from 'kysely';
+import type { AnyKysely } from '../database/transaction.ts';
+import { arrayLiteral, literal } from './literal.ts';
+
+/** What a question of a migration is answered with, where there is no database: rows, or none. */
+export type AnswerQuestion = (question: string) => readonly object[];
+
+/**
+ * Runs work on a Kysely without a database, and returns the statements that it would have changed one by, with their
+ * parameters written into them. What it asks for is answered as by an empty database, but for `answer`.
+ */
+export async function recordStatements(
+  work: (db: AnyKysely) => Promise<void>,
+  answer: AnswerQuestion = () => [],
+): Promise<string[]> {
+  const statements: string[] = [];
+  const connection: DatabaseConnection = {
+    async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+      if (isQuestion(query.sql)) return { rows: answer(query.sql) as R[] };
+      statements.push(inline(query));
+      return { rows: [] };
+    },
+    async *streamQuery() {},
+  };
+  class RecordingDriver extends DummyDriver {
+    override async acquireConnection(): Promise<DatabaseConnection> {
+      return connection;
+    }
+  }
+  const db = new Kysely({
+    dialect: {
+      createDriver: () => new RecordingDriver(),
+      createAdapter: () => new PostgresAdapter(),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+      createIntrospector: (given) => new PostgresIntrospector(given),
+    },
+  });
+  await work(db);
+  return statements;
+}
+
+function isQuestion(sql: string): boolean {
+  return /^\s*(select|with|show)\b/i.test(sql);
+}
+
+function inline({ sql, parameters }: CompiledQuery): string {
+  // Before the values are in it: one of several lines keeps its blanks.
+  const statement = unindent(sql);
+  if (parameters.length === 0) return statement;
+  return statement.replace(/\$(\d+)/g, (_, number) => write(parameters[Number(number) - 1]));
+}
+
+function write(parameter: unknown): string {
+  if (parameter === null || parameter === undefined) return 'null';
+  if (Array.isArray(parameter)) return arrayLiteral(parameter.map(String));
+  if (typeof parameter === 'number' || typeof parameter === 'boolean') return String(parameter);
+  return literal(String(parameter));
+}
+
+/** Statements are written in the indentation of the code that has them. */
+function unindent(sql: string): string {
+  const lines = sql.replace(/^\s*\n|\s+$/g, '').split('\n');
+  const indents = lines.flatMap((line) => /^( *)\S/.exec(line)?.[1]?.length ?? []);
+  const least = Math.min(...indents);
+  return lines.map((line) => line.slice(Number.isFinite(least) ? least : 0).trimEnd()).join('\n');
+}

@@ -1,0 +1,164 @@
+import type { Enforcer, Model } from 'casbin';
+import { leadingConjuncts } from '../casbin/matcher.ts';
+import { tokensOf } from '../casbin/model.ts';
+import type { Request } from '../policy/definition.ts';
+import { buildHierarchies, type Hierarchy, MAX_INHERITANCE_LINKS } from '../policy/hierarchy.ts';
+import { formatRule, type Rule } from '../policy/rule.ts';
+import { RuleSet } from '../policy/rule-set.ts';
+import type { Decision, RowId } from '../report.ts';
+import { findClosestRules, findUnknownValues } from './closest-rules.ts';
+import { PAST } from './decide.ts';
+import { explainer } from './explain.ts';
+
+/** Why a request is allowed or denied, and for a denial by no rule what comes closest to allowing it. */
+export interface DecisionExplanation {
+  /** The values of the request, in the order of the model's request definition. */
+  readonly request: readonly string[];
+  /** What the model calls them: `sub`, `obj`, `act`. */
+  readonly tokens: readonly string[];
+  /** What the enforcer answers. */
+  readonly decision: Decision;
+  /** The decision and its reason as text: `allowed by the rule "p, user, accounts, write"`. */
+  readonly answer: string;
+  /** The `p` rule that decided, ptype first; null when none did. */
+  readonly rule: readonly string[] | null;
+  /** From the request's subject to the rule's; empty where no roles are involved. */
+  readonly rolePath: readonly string[];
+  /** The ids of the rows of the rule and the role links; empty for a policy that is not stored. */
+  readonly ids: readonly RowId[];
+  /** Those of the rule and the role links that are not in the definition, ptype first. */
+  readonly added: readonly (readonly string[])[];
+  /** For a denial by no rule: the roles of the subject, and of whatever else inherits in this model. */
+  readonly roles: readonly HeldRoles[];
+  /** For a denial by no rule: the rules that differ least from the request, and by what. */
+  readonly closest: readonly ClosestRule[];
+  /** For a denial by no rule: values that no rule has, so most likely misspelt. */
+  readonly unknown: readonly string[];
+}
+
+/** A rule that would have allowed a request without these differences. */
+export interface ClosestRule {
+  /** Ptype first. */
+  readonly rule: readonly string[];
+  /** Each as text: `readonly is not user`. */
+  readonly differences: readonly string[];
+}
+
+/** What one value of a request inherits from. */
+export interface HeldRoles {
+  /** The role definition: `g`, `g2` … */
+  readonly ptype: string;
+  /** The value of the request. */
+  readonly name: string;
+  /** Null where the role definition has no domain. */
+  readonly domain: string | null;
+  /** The ways up from the name, as far as Casbin follows them; the first four. */
+  readonly paths: readonly (readonly string[])[];
+  /** Whether there are more. */
+  readonly more: boolean;
+}
+
+/** What the rules are explained with, beside what the enforcer holds. */
+export interface ExplanationSource {
+  /** The policy; with the ids of the rows, where it is stored. Default: what the enforcer holds. */
+  readonly rules?: readonly (Rule & { readonly id?: RowId })[];
+  /** Tells which rules were added. Default: none was. */
+  readonly defined?: RuleSet;
+}
+
+/**
+ * Explains how an enforcer answers a request.
+ *
+ * @param given the request, whose values may be objects with attributes
+ * @param request the same as texts
+ * @param decision what its `enforce` answers
+ */
+export async function explainByEnforcer(
+  enforcer: Enforcer,
+  given: readonly unknown[],
+  request: Request,
+  decision: Decision,
+  source: ExplanationSource = {},
+): Promise<DecisionExplanation> {
+  const model = enforcer.getModel();
+  const tokens = tokensOf(model, 'r');
+  const base = { ...NOTHING, request, tokens, decision };
+  const matcher = model.model.get('m')?.get('m')?.value ?? '';
+  const explained: unknown = await enforcer.enforceEx(...given);
+  // A disabled enforcer answers with true alone.
+  if (!Array.isArray(explained)) return { ...base, answer: 'allowed: the enforcer is disabled' };
+  const [allowed, values]: [boolean, string[]] = [explained[0], explained[1]];
+  if (allowed !== (decision === 'allow')) {
+    const answer = `${PAST[decision]} by enforce(), unlike enforceEx(): it is cached, or overridden`;
+    return { ...base, answer };
+  }
+  // Casbin names the first rule then, although it did not decide.
+  if (!matcher.includes('p_')) {
+    return { ...base, answer: `${PAST[decision]} by the matcher alone, which uses no rule` };
+  }
+  const rules = source.rules ?? readRules(model);
+  if (values.length > 0) {
+    const explain = explainer(model, rules, source.defined ?? new RuleSet(rules));
+    const { rule, rolePath, ids, added } = explain(request, { allowed, rule: values, error: null });
+    const answer = `${PAST[decision]} by the rule "${formatRule({ ptype: 'p', values })}"`;
+    return { ...base, answer, rule, rolePath, ids, added };
+  }
+  if (allowed) return { ...base, answer: 'allowed: no rule denies it' };
+  return {
+    ...base,
+    answer: 'denied: no rule allows it',
+    ...(await findWhatIsMissing(model, rules, request)),
+  };
+}
+
+const NOTHING = { rule: null, rolePath: [], ids: [], added: [], roles: [], closest: [], unknown: [] };
+
+async function findWhatIsMissing(model: Model, rules: readonly Rule[], request: Request) {
+  const closest = await findClosestRules(model, rules, request);
+  return {
+    roles: listRoles(model, rules, request),
+    closest: closest.map(({ rule, differences }) => ({ rule: [rule.ptype, ...rule.values], differences })),
+    unknown: findUnknownValues(model, rules, request),
+  };
+}
+
+function readRules(model: Model): Rule[] {
+  return ['p', 'g'].flatMap((section) =>
+    [...(model.model.get(section) ?? [])].flatMap(([ptype, { policy }]) =>
+      policy.map((values) => ({ ptype, values })),
+    ),
+  );
+}
+
+const SHOWN_PATHS = 4;
+
+function listRoles(model: Model, rules: readonly Rule[], request: Request): HeldRoles[] {
+  const tokens = tokensOf(model, 'r');
+  const take = (token: string) => request[tokens.indexOf(token)] ?? '';
+  const hierarchies = buildHierarchies(rules);
+  return leadingConjuncts(model.model.get('m')?.get('m')?.value ?? '').flatMap((conjunct) => {
+    if (conjunct.kind !== 'inherits') return [];
+    const { ptype } = conjunct;
+    const domain = conjunct.domain === null ? null : take(conjunct.domain);
+    const name = take(conjunct.request);
+    const hierarchy = hierarchies.find((one) => one.ptype === ptype && one.domain === (domain ?? ''));
+    const paths = hierarchy === undefined ? [] : listPaths(hierarchy, name);
+    return [{ ptype, name, domain, paths: paths.slice(0, SHOWN_PATHS), more: paths.length > SHOWN_PATHS }];
+  });
+}
+
+/** Every way up from a name, as far as Casbin follows it; one more than is shown, at most. */
+function listPaths({ parents }: Hierarchy, name: string): string[][] {
+  const paths: string[][] = [];
+  const climb = (path: string[]) => {
+    if (paths.length > SHOWN_PATHS) return;
+    const next = (parents.get(path.at(-1) ?? '') ?? []).filter((parent) => !path.includes(parent));
+    if (next.length > 0 && path.length <= MAX_INHERITANCE_LINKS) {
+      for (const parent of next) climb([...path, parent]);
+    } else if (path.length > 1) {
+      paths.push(path);
+    }
+  };
+  climb([name]);
+  return paths;
+}

@@ -1,0 +1,190 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import {
+  type BootstrapOptions,
+  bootstrapDatabase,
+  type DatabaseFinding,
+  definePolicy,
+  examineDatabase,
+  type PoolLike,
+} from '../../src/index.ts';
+import { renderDiagnosis } from '../../src/render/diagnosis.ts';
+import { createDatabase } from '../support/database.ts';
+import { pgBouncerProgram, startPgBouncer } from '../support/pgbouncer.ts';
+
+const POLICY = definePolicy({
+  roles: {
+    viewer: { permissions: { invoices: ['read'] } },
+    clerk: { inherits: ['viewer'] },
+  },
+});
+const OPTIONS = { policy: POLICY, seeders: [] };
+
+async function bootstrapped(options: BootstrapOptions = OPTIONS) {
+  const database = await createDatabase();
+  const pool = database.pool();
+  await bootstrapDatabase(pool, options);
+  return { database, pool };
+}
+
+/** What is not fine. */
+async function faults(pool: PoolLike, options: BootstrapOptions = OPTIONS): Promise<DatabaseFinding[]> {
+  const { findings } = await examineDatabase(pool, options);
+  return findings.filter(({ status }) => status !== 'fine');
+}
+
+const fault = (check: string, status: string, message: RegExp, remedies: unknown[] = []) => ({
+  check,
+  status,
+  message: expect.stringMatching(message),
+  remedies,
+});
+
+describe('an examination', () => {
+  test('finds nothing wrong with a bootstrapped database, and needs no policy for that', async () => {
+    const { pool } = await bootstrapped();
+    const { ok, findings } = await examineDatabase(pool, { seeders: [] });
+    expect(ok).toBe(true);
+    expect(findings).toEqual([
+      fault('server', 'fine', /^PostgreSQL \d+/),
+      fault('connection', 'fine', /^Connected to \w+ as \w+\.$/),
+      fault('table', 'fine', /^Rules are in public\.casbin, layout document\.$/),
+      fault('migrations', 'fine', /^No migration is pending\.$/),
+      fault('privileges', 'fine', /may do all/),
+      fault('rules', 'fine', /^Stored rules: 2\./),
+    ]);
+  });
+
+  test('finds a table that is missing, and migrations that are pending', async () => {
+    const pool = (await createDatabase()).pool();
+    expect(await faults(pool)).toEqual([
+      fault('table', 'warning', /no rule table "casbin"\. Run casbin-bootstrap seed/),
+      fault('migrations', 'warning', /^Pending: 0001_casbin\. Run casbin-bootstrap seed/),
+    ]);
+  });
+
+  test('finds tables that could be meant too', async () => {
+    const { pool } = await bootstrapped();
+    await pool.query('create schema other; create table other.casbin_rule (id serial, ptype text, v0 text)');
+    expect(await faults(pool)).toEqual([
+      fault('other tables', 'warning', /: other\.casbin_rule\. Only one decides/),
+    ]);
+    await pool.query(
+      `create table casbin_rule (id serial primary key, ptype text, v0 text, v1 text, v2 text, v3 text, v4 text, v5 text);
+       insert into casbin_rule (ptype, v0, v1, v2) values ('p', 'a', 'b', 'c')`,
+    );
+    expect(await faults(pool)).toEqual([fault('table', 'failure', /more than one table.*Name the one/)]);
+  });
+
+  test('finds a named table that is none for rules', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query('create table rules (name text)');
+    const { ok } = await examineDatabase(pool, { ...OPTIONS, table: 'rules' });
+    expect(ok).toBe(false);
+    expect(await faults(pool, { ...OPTIONS, table: 'rules' })).toEqual([
+      fault('table', 'failure', /rules is not a rule table/),
+    ]);
+  });
+
+  test('finds privileges that a role lacks, with the statements that give them', async () => {
+    const { database, pool } = await bootstrapped();
+    const role = await database.createRole();
+    await pool.query(`grant select on casbin, casbin_bootstrap_migration to ${role.name}`);
+    const reader = database.pool({ connectionString: role.url });
+    expect(await faults(reader)).toEqual([
+      fault('privileges', 'warning', /lacks privileges/, [
+        expect.stringContaining('grant insert on table public.casbin to'),
+        expect.stringContaining('grant usage on sequence public.casbin_id_seq to'),
+      ]),
+    ]);
+    await pool.query(`revoke select on casbin from ${role.name}`);
+    expect(await faults(reader)).toMatchObject([
+      {
+        check: 'privileges',
+        status: 'failure',
+        remedies: expect.arrayContaining([expect.stringContaining('select')]),
+      },
+    ]);
+  });
+
+  test('finds a table of columns without an index', async () => {
+    const { pool } = await bootstrapped({ ...OPTIONS, table: 'casbin_rule' });
+    expect(await faults(pool)).toEqual([
+      fault('index', 'warning', /^No index/, [expect.stringMatching(/^create index /)]),
+    ]);
+  });
+
+  test('finds every rule that does not read back as written, or does not fit the model', async () => {
+    const { pool } = await bootstrapped();
+    await pool.query(`insert into casbin (ptype, rule) values
+      ('p', '["a", "b,c", "read"]'), ('p', '["a", "b"]'), ('p2', '["a", "b", "c"]'), ('g', '["viewer", "clerk"]')`);
+    expect(await faults(pool, { seeders: [] })).toEqual([
+      fault('rules', 'warning', /^Row 3: .*the stock adapter reads/),
+      fault('rules', 'warning', /^Row 4: It has 2 values/),
+      fault('rules', 'warning', /^Row 5: The model has no "p2"/),
+      fault('rules', 'failure', /^Rows 2, 6: .*circle/),
+    ]);
+    await pool.query(`insert into casbin (ptype, rule) values ('p', '{}')`);
+    expect(await faults(pool)).toEqual([fault('rules', 'failure', /must be an array of strings.*id 7/)]);
+  });
+
+  test.skipIf(pgBouncerProgram === undefined)(
+    'finds a pooler between the client and the server',
+    async () => {
+      const { database } = await bootstrapped();
+      const bouncer = await startPgBouncer(database.url, 2);
+      onTestFinished(() => bouncer[Symbol.asyncDispose]());
+      const { findings } = await examineDatabase(database.pool({ connectionString: bouncer.url }), OPTIONS);
+      expect(findings[1]).toEqual(fault('connection', 'fine', /through a pooler\. It needs pool_mode/));
+    },
+  );
+
+  test('is not possible without a connection, or with wrong options', async () => {
+    const nobody: PoolLike = { connect: () => Promise.reject(new Error('connect ECONNREFUSED 127.0.0.1:1')) };
+    await expect(examineDatabase(nobody, OPTIONS)).rejects.toMatchObject({ code: 'CONNECTION_FAILED' });
+    await expect(examineDatabase(nobody, { schema: '' })).rejects.toMatchObject({ code: 'INVALID_OPTIONS' });
+  });
+});
+
+describe('a diagnosis', () => {
+  test('is told with the statements that mend it, each once', () => {
+    const findings: DatabaseFinding[] = [
+      { check: 'server', status: 'fine', message: 'PostgreSQL 18.', remedies: [] },
+      { check: 'index', status: 'warning', message: 'No index.', remedies: ['create index x on y (z)'] },
+      {
+        check: 'privileges',
+        status: 'failure',
+        message: 'Run:\n  grant a to b;',
+        remedies: ['grant a to b;'],
+      },
+    ];
+    expect(renderDiagnosis({ ok: false, findings }, { where: 'PostgreSQL at h:5432/d, as a' })).toBe(
+      [
+        'Database: PostgreSQL at h:5432/d, as a',
+        '',
+        '  ✓ server: PostgreSQL 18.',
+        '  ! index: No index.',
+        '      create index x on y (z)',
+        '  ✗ privileges: Run:',
+        '      grant a to b;',
+        '',
+        '1 failure, 1 warning.',
+      ].join('\n'),
+    );
+  });
+
+  test('shows the first of many findings of one kind', () => {
+    const findings = Array.from(
+      { length: 25 },
+      (_, n): DatabaseFinding => ({
+        check: 'rules',
+        status: 'warning',
+        message: `Row ${n}\u001b`,
+        remedies: [],
+      }),
+    );
+    const told = renderDiagnosis({ ok: true, findings }, { where: 'x', color: true });
+    expect(told).toContain('Row 19\\u001b');
+    expect(told).not.toContain('Row 20');
+    expect(told).toContain('5 more findings of these kinds.');
+  });
+});

@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest';
+import { bootstrapDatabase, definePolicy, readStatus } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+
+const POLICY = definePolicy({
+  roles: {
+    viewer: { permissions: { invoices: ['read'] } },
+    clerk: { inherits: ['viewer'] },
+  },
+});
+
+describe('the status', () => {
+  test('of an empty database says what is missing', async () => {
+    const pool = (await createDatabase()).pool();
+    await expect(readStatus(pool, { policy: POLICY })).resolves.toEqual({
+      table: { name: '"casbin"', layout: 'document', isMissing: true },
+      packageMigrations: { applied: [], pending: ['0001_casbin', '0002_providers'] },
+      applicationMigrations: null,
+      rules: { defined: 2, stored: 0, missing: 2, extra: 0 },
+      verification: null,
+      isComplete: false,
+    });
+  });
+
+  test('of a bootstrapped one counts rules, and tells drift', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { policy: POLICY });
+    await pool.query(
+      `insert into casbin (ptype, rule) values ('p', '["viewer", "invoices", "delete"]'), ('g', '["a", "clerk"]')`,
+    );
+    await expect(readStatus(pool, { policy: POLICY })).resolves.toMatchObject({
+      table: { name: 'public.casbin', layout: 'document', isMissing: false },
+      packageMigrations: { applied: ['0001_casbin', '0002_providers'], pending: [] },
+      rules: { defined: 2, stored: 4, missing: 0, extra: 2 },
+      verification: { ok: true, drift: [{ rule: ['p', 'viewer', 'invoices', 'delete'] }] },
+      isComplete: true,
+    });
+  });
+
+  test('tells a rule, and a migration of the application, that is missing', async () => {
+    const pool = (await createDatabase()).pool();
+    const migrations = { '001_a': { up: async () => {} } };
+    await bootstrapDatabase(pool, { policy: POLICY, seeders: [], migrations });
+    await pool.query(`delete from casbin where ptype = 'g'`);
+    const newer = { ...migrations, '002_b': { up: async () => {} } };
+    await expect(readStatus(pool, { policy: POLICY, migrations: newer, seeders: [] })).resolves.toMatchObject(
+      {
+        packageMigrations: { pending: [] },
+        applicationMigrations: { applied: ['001_a'], pending: ['002_b'] },
+        rules: { defined: 2, stored: 1, missing: 1, extra: 0 },
+        isComplete: false,
+      },
+    );
+  });
+
+  test('is complete where another tool runs the migrations, and in a table of columns', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(
+      'create table casbin_rule (id serial primary key, ptype text, v0 text, v1 text, v2 text, v3 text, v4 text, v5 text)',
+    );
+    await bootstrapDatabase(pool, { policy: POLICY, seeders: [], migrations: false });
+    await expect(readStatus(pool, { policy: POLICY, migrations: false })).resolves.toMatchObject({
+      table: { name: 'public.casbin_rule', layout: 'columns' },
+      packageMigrations: null,
+      isComplete: true,
+    });
+  });
+
+  test('needs the policy of the database', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, { policy: POLICY, seeders: [] });
+    await expect(readStatus(pool)).rejects.toMatchObject({ code: 'POLICY_MISSING' });
+  });
+});

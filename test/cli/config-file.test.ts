@@ -1,0 +1,135 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { loadConfigFile } from '../../src/cli/config-file.ts';
+import { createFolder } from '../support/folder.ts';
+
+async function folderWith(files: Record<string, string>): Promise<string> {
+  const folder = await createFolder();
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), text);
+  }
+  return folder;
+}
+
+test.each([
+  ['casbin-bootstrap.config.ts', `export default { schema: 'auth' satisfies string };`],
+  ['casbin-bootstrap.config.js', `module.exports = { schema: 'auth' };`],
+  ['casbin-bootstrap.config.mjs', `export default { schema: 'auth' };`],
+  ['casbin-bootstrap.config.json', `{ "schema": "auth" }`],
+  ['.config/casbin-bootstrap.config.ts', `export default { schema: 'auth' satisfies string };`],
+])('reads %s', async (path, text) => {
+  await expect(loadConfigFile(undefined, await folderWith({ [path]: text }))).resolves.toEqual({
+    schema: 'auth',
+  });
+});
+
+test('reads the file that is named, and only that', async () => {
+  const folder = await folderWith({
+    'casbin-bootstrap.config.json': '{ "schema": "other" }',
+    'deploy/production.json': '{ "schema": "auth" }',
+  });
+  await expect(loadConfigFile('deploy/production.json', folder)).resolves.toEqual({ schema: 'auth' });
+});
+
+test('is empty where there is no file', async () => {
+  await expect(loadConfigFile(undefined, await createFolder())).resolves.toEqual({});
+});
+
+test('reads nothing else: no .env, no rc file, no package.json, no part for an environment, nothing to extend', async () => {
+  const folder = await folderWith({
+    '.env': 'CASBIN_BOOTSTRAP_TEST=leaked',
+    '.casbin-bootstraprc': 'schema=from_rc',
+    'package.json': '{ "casbin-bootstrap": { "schema": "from_package" } }',
+    'base.json': '{ "schema": "from_base" }',
+    'casbin-bootstrap.config.json':
+      '{ "extends": "./base.json", "$test": { "schema": "from_env" }, "table": "rules" }',
+  });
+  await expect(loadConfigFile(undefined, folder)).resolves.toMatchObject({ table: 'rules' });
+  await expect(loadConfigFile(undefined, folder)).resolves.not.toHaveProperty('schema');
+  expect(process.env.CASBIN_BOOTSTRAP_TEST).toBeUndefined();
+});
+
+test('leaves no file behind', async () => {
+  const folder = await folderWith({
+    'casbin-bootstrap.config.ts': `export default { schema: 'auth' satisfies string };`,
+    'node_modules/.cache/other/file': '',
+  });
+  const before = await readdir(folder, { recursive: true });
+  await loadConfigFile(undefined, folder);
+  expect(await readdir(folder, { recursive: true })).toEqual(before);
+});
+
+test('keeps what it exports as it is, so that a policy knows its places', async () => {
+  const folder = await folderWith({
+    'casbin-bootstrap.config.mjs': `globalThis.exported = { policy: { roles: {} } }; export default exported;`,
+  });
+  const config = await loadConfigFile(undefined, folder);
+  expect(config).toBe(Reflect.get(globalThis, 'exported'));
+  Reflect.deleteProperty(globalThis, 'exported');
+});
+
+test.each([
+  [
+    'a named file that is missing',
+    {},
+    'none.json',
+    'CONFIG_NOT_FOUND',
+    'none.json',
+    /no such configuration file/,
+  ],
+  [
+    'a file that throws',
+    { 'a.mjs': `throw new Error('no secret');` },
+    'a.mjs',
+    'CONFIG_INVALID',
+    'a.mjs',
+    /no secret/,
+  ],
+  ['a syntax error', { 'a.ts': 'export default {' }, 'a.ts', 'CONFIG_INVALID', 'a.ts', /can't be loaded/],
+  [
+    'a module that is missing',
+    { 'a.mjs': `import 'none-such';` },
+    'a.mjs',
+    'CONFIG_INVALID',
+    'a.mjs',
+    /Cannot find module 'none-such'\. Correct it\.$/,
+  ],
+  ['a list', { 'a.json': '[]' }, 'a.json', 'CONFIG_INVALID', /a\.json$/, /it is a list/],
+  [
+    'a text',
+    { 'a.mjs': `export default 'policy.yaml';` },
+    'a.mjs',
+    'CONFIG_INVALID',
+    /a\.mjs$/,
+    /it is a string/,
+  ],
+  [
+    'a URL that is a number',
+    { 'a.json': '{"databaseUrl": 1}' },
+    'a.json',
+    'CONFIG_INVALID',
+    /a\.json$/,
+    /databaseUrl/,
+  ],
+])('refuses %s', async (_, files, path, code, at, message) => {
+  await expect(loadConfigFile(path, await folderWith(files))).rejects.toMatchObject({
+    code: 'INVALID_OPTIONS',
+    problems: [
+      {
+        code,
+        at: typeof at === 'string' ? at : expect.stringMatching(at),
+        message: expect.stringMatching(message),
+      },
+    ],
+  });
+});
+
+test('passes on the problems that the file itself was told of', async () => {
+  const problems = [{ code: 'POLICY_NOT_FOUND', at: 'p.yaml', message: 'no such file' }];
+  const folder = await folderWith({
+    'casbin-bootstrap.config.mjs': `throw Object.assign(new Error('x'), { problems: ${JSON.stringify(problems)} });`,
+  });
+  await expect(loadConfigFile(undefined, folder)).rejects.toMatchObject({ problems });
+});

@@ -1,0 +1,147 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type ConnectionFlags, openNamedDatabase } from '../../src/cli/connection.ts';
+import type { CommandConfig } from '../../src/index.ts';
+import { createFolder } from '../support/folder.ts';
+
+interface Given {
+  flags?: ConnectionFlags;
+  env?: Record<string, string>;
+  config?: CommandConfig;
+}
+
+/** pg itself reads its variables from the process. */
+function open({ flags = {}, env = {}, config = {} }: Given) {
+  for (const name of Object.keys(process.env)) if (name.startsWith('PG')) vi.stubEnv(name, undefined);
+  for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  const hidden: string[] = [];
+  const database = openNamedDatabase({ flags, env, config, hidePassword: (url) => hidden.push(url) });
+  onTestFinished(() => database.close());
+  return { where: database.where, hidden };
+}
+
+const URLS = {
+  flag: 'postgres://app@flag.example/d',
+  env: 'postgres://app@env.example/d',
+  config: 'postgres://app:s3cret@config.example/d',
+};
+
+describe('the database of a command', () => {
+  test('is the one of the arguments, then of the environment, then of the configuration, then of libpq', () => {
+    const config = { databaseUrl: URLS.config };
+    const env = { DATABASE_URL: URLS.env, PGHOST: 'libpq.example', PGUSER: 'app' };
+    const { DATABASE_URL: _, ...libpq } = env;
+    expect(open({ flags: { databaseUrl: URLS.flag }, env, config }).where).toContain('flag.example');
+    expect(open({ env, config }).where).toContain('env.example');
+    expect(open({ env: libpq, config }).where).toContain('config.example');
+    expect(open({ env: libpq }).where).toBe('PostgreSQL at libpq.example:5432/app, as app');
+  });
+
+  test.each([
+    [{ PGHOST: 'h', PGUSER: 'app' }, 'PostgreSQL at h:5432/app, as app'],
+    [{ PGDATABASE: 'shop', PGUSER: 'app' }, 'PostgreSQL at localhost:5432/shop, as app'],
+  ])('is what libpq would take: %o', (env, where) => {
+    expect(open({ env }).where).toBe(where);
+  });
+
+  test('is an embedded one only where that is asked for, whatever else is there', () => {
+    expect(open({ flags: { embedded: true }, env: { DATABASE_URL: URLS.env } }).where).toBe(
+      `embedded PostgreSQL in ${process.cwd()}/.data/pglite`,
+    );
+    expect(open({ flags: { embedded: 'some/folder' } }).where).toBe(
+      `embedded PostgreSQL in ${process.cwd()}/some/folder`,
+    );
+  });
+
+  test.each([
+    ['nothing', {}],
+    ['variables that name no database', { PGSSLMODE: 'require', PGPASSWORD: 'x', PGHOST: '' }],
+  ])('is not made up from %s', (_, env) => {
+    const error = thrownBy(() => open({ env }));
+    expect(error).toMatchObject({ code: 'INVALID_OPTIONS', problems: [{ code: 'DATABASE_UNNAMED' }] });
+    for (const way of [
+      '--database-url',
+      'DATABASE_URL',
+      'PGHOST',
+      'PGSERVICE',
+      '--embedded [DIR]',
+      'databaseUrl',
+    ])
+      expect(String(error)).toContain(way);
+  });
+
+  test('is not two at once', () => {
+    const flags = { databaseUrl: URLS.flag, embedded: true } as const;
+    expect(thrownBy(() => open({ flags }))).toMatchObject({ problems: [{ at: '--embedded' }] });
+  });
+
+  test.each([
+    ['--database-url', { flags: { databaseUrl: '' }, env: { DATABASE_URL: URLS.env } }],
+    ['DATABASE_URL', { env: { DATABASE_URL: '' }, config: { databaseUrl: URLS.config } }],
+    ['databaseUrl', { config: { databaseUrl: 'mysql://h/d' }, env: { PGHOST: 'h' } }],
+  ] satisfies [string, Given][])('is refused at %s, rather than taken from elsewhere', (at, given) => {
+    expect(thrownBy(() => open(given))).toMatchObject({ problems: [{ at }] });
+  });
+
+  test('has its password hidden, from wherever it comes', () => {
+    expect(open({ config: { databaseUrl: URLS.config } }).hidden).toEqual([URLS.config]);
+  });
+});
+
+describe('a service of libpq', () => {
+  const FILE = `# services
+[other]
+host=other.example
+
+[shop]
+host=db.example
+host=second.example
+port = 6432
+dbname=shop
+user=app
+password=p@ss word
+sslmode=disable
+[last]
+host=last.example
+`;
+
+  async function serviceFile(): Promise<string> {
+    const file = join(await createFolder(), 'services.conf');
+    await writeFile(file, FILE);
+    return file;
+  }
+
+  test('is read from its file, which pg does not do', async () => {
+    const env = { PGSERVICE: 'shop', PGSERVICEFILE: await serviceFile(), PGHOST: 'not.example' };
+    const { where, hidden } = open({ env });
+    expect(where).toBe('PostgreSQL at db.example:6432/shop, as app');
+    expect(hidden).toEqual([expect.stringContaining('password=p%40ss%20word')]);
+  });
+
+  test('is looked for in the file of the system too', async () => {
+    const folder = await createFolder();
+    await writeFile(join(folder, 'pg_service.conf'), FILE);
+    const env = { PGSERVICE: 'last', PGSERVICEFILE: `${folder}/none`, PGSYSCONFDIR: folder, PGUSER: 'app' };
+    expect(open({ env }).where).toBe('PostgreSQL at last.example:5432/app, as app');
+  });
+
+  test('that no file has is an error that names the files', async () => {
+    const env = { PGSERVICE: 'none', PGSERVICEFILE: await serviceFile() };
+    expect(thrownBy(() => open({ env }))).toMatchObject({
+      problems: [{ at: 'PGSERVICE', message: expect.stringContaining(env.PGSERVICEFILE) }],
+    });
+  });
+});
+
+function thrownBy(work: () => unknown): unknown {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('Nothing was thrown');
+}

@@ -1,0 +1,36 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { bootstrapDatabase } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { createFolder } from '../support/folder.ts';
+import { runCli } from './run-cli.ts';
+
+test('casbin-bootstrap diff compares files and the database, and fails where it is told to', async () => {
+  const { url, pool } = await bootstrapped();
+  const cwd = await createFolder();
+  const roles = { readonly: { permissions: { accounts: ['read'] } } };
+  await writeFile(join(cwd, 'old.json'), JSON.stringify({ roles }));
+  await writeFile(join(cwd, 'new.json'), JSON.stringify({ roles: {}, rules: [['p', 'x', 'y', 'z']] }));
+  const diff = (...args: string[]) => runCli(['diff', ...args], { cwd, env: { DATABASE_URL: url } });
+
+  const files = await diff('old.json', 'new.json');
+  expect(files).toMatchObject({ code: 0, stderr: '' });
+  expect(files.stdout).toMatch(/^Rules added:\n {2}\+ p, x, y, z\n\n.*\nAllowed now:\n {2}\+ x, y, z — by /s);
+  expect(await diff('old.json', 'new.json', '--fail-on', 'more')).toMatchObject({ code: 3 });
+  expect(await diff('old.json', 'old.json', '--fail-on', 'change')).toMatchObject({ code: 0 });
+  await pool.query(`delete from casbin where rule ->> 0 <> 'readonly' or rule ->> 1 <> 'accounts'`);
+  const live = await diff('old.json', 'database', '--json', '--fail-on', 'change');
+  expect(live).toMatchObject({ code: 0, stderr: '' });
+  expect(JSON.parse(live.stdout)).toMatchObject({
+    rules: { added: [], removed: [] },
+    decisions: { more: [], less: [] },
+  });
+});
+
+async function bootstrapped() {
+  const database = await createDatabase();
+  const pool = database.pool();
+  await bootstrapDatabase(pool);
+  return { url: database.url, pool };
+}

@@ -1,0 +1,27 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { bootstrapDatabase } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { createFolder } from '../support/folder.ts';
+import { runCli } from './run-cli.ts';
+
+test('casbin-bootstrap export writes what seed reads back, whatever the password is', async () => {
+  const database = await createDatabase();
+  await bootstrapDatabase(database.pool());
+  const role = await database.createRole('superuser');
+  await database.pool().query(`alter role ${role.name} password 'readonly'`);
+  const url = Object.assign(new URL(role.url), { password: 'readonly' }).href;
+  const cwd = await createFolder();
+  const run = (...args: string[]) => runCli(args, { cwd, env: { DATABASE_URL: url } });
+
+  const yaml = await run('export');
+  expect(yaml).toMatchObject({ code: 0, stderr: '' });
+  expect(yaml.stdout).toMatch(/^roles:\n {2}readonly:\n/);
+  await writeFile(join(cwd, 'policy.yaml'), yaml.stdout);
+  expect(await run('verify', '--strict', '--policy', 'policy.yaml')).toMatchObject({ code: 0 });
+
+  await database.pool().query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+  expect((await run('pull', '--as', 'csv')).stdout).not.toContain('alice');
+  expect((await run('pull', '--as', 'csv', '--users')).stdout).toMatch(/\ng, alice, user\n$/);
+});

@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { createProgram } from '../../src/cli/program.ts';
+import type { Terminal } from '../../src/cli/terminal.ts';
+
+/** What each command prints as its help, by its name. */
+function readHelp(): Map<string, string> {
+  let printed = '';
+  const terminal: Terminal = {
+    color: false,
+    redact: (text) => text,
+    hidePassword: () => {},
+    print: (text) => {
+      printed += `${text}\n`;
+    },
+    printData: () => {},
+    printJson: () => {},
+    complain: () => {},
+  };
+  const program = createProgram(terminal, async () => {});
+  return new Map(
+    [program, ...program.commands.filter((command) => command.name() !== 'complete')].map((command) => {
+      printed = '';
+      command.outputHelp();
+      return [command.name(), printed];
+    }),
+  );
+}
+
+test('every command explains itself, with examples and the options of all', () => {
+  const help = readHelp();
+  expect([...help.keys()]).toEqual([
+    'casbin-bootstrap',
+    'init',
+    'seed',
+    'plan',
+    'status',
+    'verify',
+    'lint',
+    'test',
+    'explain',
+    'diff',
+    'matrix',
+    'graph',
+    'export',
+    'doctor',
+    'completion',
+  ]);
+  for (const [name, text] of help) {
+    expect(text, name).toMatch(/\nExamples:\n {2}casbin-bootstrap /);
+    expect(text, name).toContain('--config <file>');
+    expect(text, name).toContain('--verbose');
+  }
+});
+
+test('an example begins with the command that it is shown for', () => {
+  for (const [name, text] of readHelp()) {
+    if (name === 'casbin-bootstrap') continue;
+    const [, examples = ''] = text.split('\nExamples:\n');
+    for (const line of examples.trim().split('\n')) {
+      expect(line).toMatch(new RegExp(`^ *casbin-bootstrap (${name}|pull)\\b`));
+    }
+  }
+});
+
+test('docs/cli.md has every command, and every exit code', async () => {
+  const docs = await readFile('docs/cli.md', 'utf8');
+  for (const name of readHelp().keys())
+    if (name !== 'casbin-bootstrap') expect(docs).toContain(`| \`${name}`);
+  for (const code of [0, 1, 2, 3, 4]) expect(docs).toContain(`\n| ${code} | `);
+});

@@ -1,0 +1,59 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createFolder } from '../support/folder.ts';
+import { runCli } from './run-cli.ts';
+
+test('casbin-bootstrap lint tells problems with their places, and fails', async () => {
+  const cwd = await createFolder();
+  await writeFile(join(cwd, 'policy.yaml'), 'roles:\n  a: { inherits: [b] }\n');
+  const result = await runCli(['lint', '--policy', 'policy.yaml'], { cwd });
+  expect(result).toMatchObject({ code: 1, stderr: '' });
+  expect(result.stdout).toMatch(
+    /^policy\.yaml:2:19: role "a" inherits from "b".*\[ROLE_UNDEFINED\]\n\n1 problem\.\n$/,
+  );
+});
+
+test('casbin-bootstrap lint needs no database, and asks for coverage where it is told to', async () => {
+  const cwd = await createFolder();
+  await writeFile(
+    join(cwd, 'policy.yaml'),
+    'roles: { a: {}, b: { inherits: [a] } }\nrules: [[p, c, data, read]]\n',
+  );
+  const sound = await runCli(['lint', '--policy', 'policy.yaml'], { cwd });
+  expect(sound).toMatchObject({ code: 0, stderr: '' });
+  const covered = await runCli(['lint', '--policy', 'policy.yaml', '--coverage', '100', '--json'], { cwd });
+  expect(covered.code).toBe(1);
+  expect(JSON.parse(covered.stdout)).toMatchObject({ problems: [{ code: 'COVERAGE_TOO_LOW' }] });
+});
+
+test('casbin-bootstrap explain decides on the policy where there is no database', async () => {
+  const cwd = await createFolder();
+  await writeFile(
+    join(cwd, 'policy.yaml'),
+    'roles: { a: { permissions: { data: [read] } }, b: { inherits: [a] } }\n',
+  );
+  const result = await runCli(['explain', 'b', 'data', 'read', '--policy', 'policy.yaml'], { cwd });
+  expect(result).toMatchObject({ code: 0, stderr: '' });
+  expect(result.stdout).toMatch(
+    /^Policy: as it is defined, without a database\n\n"b, data, read" is allowed\n/,
+  );
+  expect(await runCli(['explain', 'b', 'data', 'read'], { cwd })).toMatchObject({ code: 2, stdout: '' });
+});
+
+test('casbin-bootstrap test and lint print what other tools read', async () => {
+  const cwd = await createFolder();
+  await writeFile(join(cwd, 'policy.yaml'), 'roles: { a: { permissions: { data: [read] } } }\n');
+  await writeFile(join(cwd, 'tests.yaml'), 'allow: [[a, data, read]]\ndeny: [[a, data, read]]\n');
+  const run = (...args: string[]) => runCli([...args, '--policy', 'policy.yaml'], { cwd });
+  const failing = await run('test', 'tests.yaml');
+  expect(failing).toMatchObject({ code: 1, stderr: '' });
+  expect(failing.stdout).toMatch(/^tests\.yaml:2:8: a, data, read must be denied\n/);
+  expect((await run('test', 'tests.yaml', '--format', 'junit')).stdout).toMatch(/^<\?xml.*failures="1"/s);
+  expect((await run('test', 'tests.yaml', '--format', 'github')).stdout).toMatch(
+    /^::error file=tests\.yaml,line=2,col=8/,
+  );
+  const sarif = await run('lint', '--format', 'sarif');
+  expect(sarif).toMatchObject({ code: 0, stderr: '' });
+  expect(JSON.parse(sarif.stdout)).toMatchObject({ version: '2.1.0', runs: [{ results: [] }] });
+});

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { createDatabase } from '../support/database.ts';
+import { runCli } from './run-cli.ts';
+
+test('casbin-bootstrap plan and status end with 3 while there is something to do, and with 0 afterwards', async () => {
+  const database = await createDatabase();
+  const run = (...args: string[]) => runCli(args, { env: { DATABASE_URL: database.url } });
+  const plan = await run('plan');
+  expect(plan).toMatchObject({ code: 3, stderr: '' });
+  expect(plan.stdout).toMatch(
+    /would change this database .*:\n {2}\+ migration 0001_casbin\n.*\+ p, readonly, /s,
+  );
+  const status = await run('status', '--json');
+  expect(status).toMatchObject({ code: 3, stderr: '' });
+  expect(JSON.parse(status.stdout)).toMatchObject({ isComplete: false, rules: { missing: 16 } });
+  expect(await run('plan', '--fail-on', 'none')).toMatchObject({ code: 0 });
+  expect(await run('status', '--fail-on', 'none')).toMatchObject({ code: 0 });
+
+  expect(await run('seed')).toMatchObject({ code: 0 });
+  const planned = await run('plan', '--json');
+  expect(planned).toMatchObject({ code: 0, stderr: '' });
+  expect(JSON.parse(planned.stdout)).toMatchObject({ changed: false, rules: [] });
+  expect(await run('status')).toMatchObject({ code: 0, stdout: expect.stringContaining('is in place') });
+});
+
+test('casbin-bootstrap plan --sql needs no database', async () => {
+  const all = await runCli(['plan', '--sql']);
+  expect(all).toMatchObject({ code: 0, stderr: '' });
+  expect(all.stdout).toMatch(/^-- Written by casbin-bootstrap\. .*"readonly","accounts","read"/s);
+  const tables = await runCli(['plan', '--schema-only']);
+  expect(tables).toMatchObject({ code: 0, stderr: '' });
+  expect(tables.stdout).not.toContain('readonly');
+});

@@ -1,0 +1,59 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { createDatabase } from '../support/database.ts';
+import { createFolder } from '../support/folder.ts';
+import { runCli } from './run-cli.ts';
+
+const POLICY = 'roles: { clerk: { permissions: { invoices: [read] } } }';
+
+describe('casbin-bootstrap', () => {
+  test('takes options and database from its configuration, and arguments before those', async () => {
+    const database = await createDatabase();
+    const cwd = await createFolder();
+    await writeFile(join(cwd, 'policy.yaml'), POLICY);
+    await writeFile(
+      join(cwd, 'casbin-bootstrap.config.ts'),
+      `const seeders: object[] = [];
+      export default { policy: 'policy.yaml', seeders, schema: 'other', databaseUrl: '${database.url}' };`,
+    );
+    const result = await runCli(['seed', '--json', '--schema', 'auth'], { cwd });
+
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(result.stdout)).toMatchObject({ seeders: [{ name: 'rbac', inserted: 1 }] });
+    const { rows } = await database.pool().query('select rule from auth.casbin');
+    expect(rows).toEqual([{ rule: ['clerk', 'invoices', 'read'] }]);
+  });
+
+  test('refuses to run where no database is named, and makes none', async () => {
+    const result = await runCli(['seed', '--format', 'json'], { cwd: await createFolder() });
+    expect(result.code).toBe(2);
+    expect(JSON.parse(result.stdout)).toMatchObject({ error: { problems: [{ code: 'DATABASE_UNNAMED' }] } });
+    expect(result.stderr).toContain('--embedded [DIR]');
+  });
+
+  test('tells all arguments at once that are empty', async () => {
+    const result = await runCli(['seed', '--schema', '', '--policy', ''], { cwd: await createFolder() });
+    expect(result).toMatchObject({ code: 2, stdout: '' });
+    expect(result.stderr).toMatch(/--policy: it is empty.*--schema: it is empty/s);
+  });
+
+  test('shows no password that stands in an argument which it does not know', async () => {
+    const result = await runCli(['seed', '--databse-url=postgres://app:hunter2@h/d']);
+    expect(result).toMatchObject({ code: 2, stdout: '' });
+    expect(result.stderr).toContain('postgres://app:***@h/d');
+  });
+
+  test('completes commands, options of the command and of the program, and their values', async () => {
+    const complete = async (...args: string[]) => (await runCli(['complete', '--', ...args])).stdout;
+    expect(await complete('')).toMatch(/^seed\t/m);
+    expect(await complete('seed', '--')).toMatch(/^--embedded\t.*^--config\t/ms);
+    expect(await complete('seed', '--format', '')).toMatch(/^pretty\s+json\s+/);
+  });
+
+  test('prints a completion script that is a program of its shell', async () => {
+    const { code, stdout } = await runCli(['completion', 'bash']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('complete -F');
+  });
+});

@@ -1,0 +1,54 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { bootstrapDatabase } from '../../src/index.ts';
+import { useDatabase } from '../support/database.ts';
+import { runCli } from './run-cli.ts';
+
+describe('casbin-bootstrap verify', () => {
+  const database = useDatabase();
+  const verify = (...args: string[]) => runCli(['verify', ...args], { env: { DATABASE_URL: database.url } });
+
+  beforeAll(async () => {
+    await bootstrapDatabase(database.pool());
+  });
+
+  test('confirms a database that decides as defined', async () => {
+    const result = await verify();
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    expect(result.stdout).toMatch(
+      /^Database: PostgreSQL at .*\n\nThe database decides as defined \(16 rules read/,
+    );
+  });
+
+  test('tells drift by its exit code, unless it is told not to, and fails on it when strict', async () => {
+    await database
+      .pool()
+      .query(`insert into casbin (ptype, rule) values ('p', '["user", "accounts", "delete"]')`);
+    const json = await verify('--json');
+    expect(json.code).toBe(3);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      ok: true,
+      drift: [{ rule: ['p', 'user', 'accounts', 'delete'] }],
+    });
+    const github = await verify('--fail-on', 'none', '--format', 'github');
+    expect(github).toMatchObject({ code: 0, stdout: expect.stringMatching(/^::warning title=Drift::/) });
+    const strict = await verify('--strict', '--format', 'json');
+    expect(strict.code).toBe(1);
+    expect(JSON.parse(strict.stdout)).toMatchObject({ ok: false, failures: [{ kind: 'drift' }] });
+  });
+
+  test('reads all of a large table when it is told to', async () => {
+    await database.pool().query(`
+      insert into casbin (ptype, rule)
+      select 'g', jsonb_build_array('user ' || n, 'readonly') from generate_series(1, 1500) n`);
+    const part = await verify('--json', '--fail-on', 'none');
+    expect(JSON.parse(part.stdout)).toMatchObject({ scope: { kind: 'part' } });
+    const full = await verify('--json', '--full', '--fail-on', 'none');
+    expect(JSON.parse(full.stdout)).toMatchObject({ scope: { kind: 'whole', rules: 1517 } });
+  });
+
+  test('changes nothing, and fails where nothing was seeded', async () => {
+    const result = await verify('--schema', 'nowhere');
+    expect(result).toMatchObject({ code: 1, stdout: '' });
+    expect(result.stderr).toMatch(/^casbin-bootstrap: /);
+  });
+});

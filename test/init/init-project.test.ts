@@ -1,0 +1,153 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { loadConfigFile } from '../../src/cli/config-file.ts';
+import {
+  bootstrapDatabase,
+  definePolicy,
+  initProject,
+  lintPolicy,
+  loadPolicyFile,
+  type ProjectChange,
+  testPolicy,
+} from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { createFolder } from '../support/folder.ts';
+
+async function createProject(manifest: object = { name: 'shop' }, files: Record<string, string> = {}) {
+  const folder = await createFolder();
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 4)}\n`);
+  for (const [path, text] of Object.entries(files)) writeFileSync(join(folder, path), text);
+  return { folder, read: (path: string) => readFileSync(join(folder, path), 'utf8') };
+}
+
+describe('a project without a database', () => {
+  test('gets a model, a policy, tests that pass, a configuration, and scripts', async () => {
+    const { folder, read } = await createProject({
+      name: 'shop',
+      scripts: { test: 'vitest', 'policy:lint': 'mine' },
+    });
+    const asked: ProjectChange[] = [];
+    const confirm = (change: ProjectChange) => asked.push(change) > 0;
+    const report = await initProject(folder, null, { confirm });
+
+    expect(report).toMatchObject({
+      created: ['model.conf', 'policy.yaml', 'policy.test.yaml', 'casbin-bootstrap.config.mjs'],
+      changed: ['package.json'],
+      kept: [],
+      notes: ['No database was looked at: the policy is one to begin with.'],
+      next: expect.arrayContaining([
+        'npm install casbin-bootstrap casbin pg kysely',
+        'npx casbin-bootstrap seed',
+      ]),
+    });
+    expect(asked.map(({ path }) => path)).toEqual(['package.json']);
+    expect(read('package.json')).toMatch(
+      /^\{\n {4}"name": "shop",\n {4}"scripts": \{\n {8}"test": "vitest",/,
+    );
+    expect(JSON.parse(read('package.json')).scripts).toMatchObject({
+      test: 'vitest',
+      'policy:lint': 'mine',
+      'policy:test': 'casbin-bootstrap test policy.test.yaml',
+      'policy:seed': 'casbin-bootstrap seed',
+    });
+    const options = { model: join(folder, 'model.conf'), policy: join(folder, 'policy.yaml') };
+    await expect(lintPolicy(options, { coverage: 100 })).resolves.toMatchObject({ ok: true });
+    await expect(testPolicy([join(folder, 'policy.test.yaml')], options)).resolves.toMatchObject({
+      ok: true,
+    });
+  });
+
+  test('keeps what it has, where nobody says otherwise', async () => {
+    const { folder, read } = await createProject(undefined, {
+      'policy.yaml': 'mine',
+      'model.conf': 'mine too',
+    });
+    const report = await initProject(folder, null);
+    expect(report.kept).toEqual(['model.conf', 'policy.yaml', 'package.json']);
+    expect(report.notes.at(-1)).toMatch(/^package\.json has no scripts/);
+    expect([read('policy.yaml'), read('model.conf'), JSON.parse(read('package.json'))]).toEqual([
+      'mine',
+      'mine too',
+      { name: 'shop' },
+    ]);
+    await expect(initProject(folder, null)).resolves.toMatchObject({ created: [], changed: [] });
+  });
+
+  test.each([
+    [{}, undefined, '.mjs'],
+    [{ type: 'module' }, undefined, '.js'],
+    [{ type: 'module' }, 'tsconfig.json', '.ts'],
+  ])('gets modules that it can load: %o, %s', async (manifest, file, ending) => {
+    const { folder, read } = await createProject(manifest, file === undefined ? {} : { [file]: '{}' });
+    mkdirSync(join(folder, 'node_modules'));
+    const { created } = await initProject(folder, null, { form: 'module' });
+    expect(created).toEqual(expect.arrayContaining([`policy${ending}`, `casbin-bootstrap.config${ending}`]));
+    for (const path of created.filter((one) => one.endsWith(ending))) {
+      // The package itself is not installed there.
+      const text = read(path).replace(
+        /import .* from 'casbin-bootstrap';/,
+        'const [defineConfig, definePolicy] = [(x) => x, (x) => x];',
+      );
+      writeFileSync(join(folder, path), ending === '.ts' ? text.replaceAll('(x)', '(x: object)') : text);
+    }
+    const { policy } = await loadConfigFile(undefined, folder);
+    expect(policy).toMatchObject({ roles: { viewer: { permissions: { documents: ['read'] } } } });
+  });
+
+  test('is told of its migration tool, and gets the table of its adapter', async () => {
+    const devDependencies = { prisma: '7', 'casbin-knex-adapter': '1', 'casbin-bootstrap': '0' };
+    const { folder, read } = await createProject({ devDependencies });
+    const { notes, next } = await initProject(folder, null);
+    expect(next[0]).toBe('npx casbin-bootstrap lint');
+    expect(notes).toContainEqual(expect.stringMatching(/^Prisma runs the migrations .*--sql --schema-only/));
+    expect(read('casbin-bootstrap.config.mjs')).toContain(`\n  table: 'policies',\n`);
+  });
+
+  test('is refused where there is no project, or no such form', async () => {
+    await expect(initProject(await createFolder(), null)).rejects.toMatchObject({
+      problems: [{ message: expect.stringContaining('npm init') }],
+    });
+    const { folder } = await createProject();
+    await expect(initProject(folder, null, { form: 'xml' as never })).rejects.toMatchObject({
+      problems: [{ at: 'form' }],
+    });
+    writeFileSync(join(folder, 'package.json'), '[');
+    await expect(initProject(folder, null)).rejects.toMatchObject({ code: 'INVALID_OPTIONS' });
+  });
+});
+
+describe('a project with a database', () => {
+  const policy = definePolicy({
+    roles: {
+      viewer: { permissions: { invoices: ['read'] } },
+      clerk: { inherits: ['viewer'], permissions: { invoices: ['write', 'delete'] } },
+    },
+  });
+
+  test('gets the policy that is there, and the table', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, { policy, seeders: [], table: 'casbin_rule' });
+    await pool.query(`insert into casbin_rule (ptype, v0, v1) values ('g', 'alice', 'clerk')`);
+    const { folder, read } = await createProject();
+    const { notes } = await initProject(folder, pool);
+    expect(notes[0]).toBe(
+      'The policy is the one that the database has; 1 link of a user to roles stay where they are.',
+    );
+    await expect(loadPolicyFile(join(folder, 'policy.yaml'))).resolves.toEqual(policy);
+    expect(read('casbin-bootstrap.config.mjs')).toContain(`\n  table: 'casbin_rule',\n`);
+    const tests = join(folder, 'policy.test.yaml');
+    await expect(testPolicy([tests], { policy })).resolves.toMatchObject({ ok: true, tests: { length: 2 } });
+  });
+
+  test('gets one to begin with where the database has none', async () => {
+    const pool = (await createDatabase()).pool();
+    const { folder, read } = await createProject();
+    const { notes } = await initProject(folder, pool, { form: 'csv' });
+    expect(notes).toContain('The database holds no rules: the policy is one to begin with.');
+    expect(read('policy.csv')).toBe(
+      'p, viewer, documents, read\np, editor, documents, write\ng, editor, viewer\n',
+    );
+    expect(read('casbin-bootstrap.config.mjs')).not.toContain('table:');
+  });
+});

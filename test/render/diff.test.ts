@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest';
+import { renderDiff } from '../../src/render/diff.ts';
+import { NO_ROLE } from '../../src/verification/requests.ts';
+
+const DENIED = {
+  decision: 'deny',
+  rule: null,
+  rolePath: [],
+  ids: [],
+  added: [],
+  reason: 'no rule allows it',
+} as const;
+const ALLOWED = {
+  decision: 'allow',
+  rule: ['p', 'viewer', 'invoices', 'read'],
+  rolePath: ['clerk', 'viewer'],
+  ids: [],
+  added: [
+    ['p', 'viewer', 'invoices', 'read'],
+    ['g', 'clerk', 'viewer'],
+  ],
+  reason: 'by "p, viewer, invoices, read", through clerk → viewer',
+} as const;
+const REQUEST = ['clerk', 'invoices', 'read\u001b[2J'];
+
+test('a diff shows rules, then decisions with their reasons, then what was compared', () => {
+  const diff = {
+    rules: { added: [['p', 'viewer', 'invoices', 'read']], removed: [['g', 'a', 'b']] },
+    decisions: {
+      compared: 1_234,
+      more: [{ request: REQUEST, before: DENIED, after: ALLOWED }],
+      less: [
+        { request: [NO_ROLE, 'invoices', 'read'], before: ALLOWED, after: DENIED },
+        {
+          request: ['clerk', 'invoices', 'write'],
+          before: ALLOWED,
+          after: { ...DENIED, rule: ['p', 'x'], reason: 'by "p, x"' },
+        },
+      ],
+      omitted: { more: 0, less: 2 },
+    },
+    userLinks: 1,
+  };
+  expect(renderDiff(diff)).toBe(
+    [
+      'Rules added:',
+      '  + p, viewer, invoices, read',
+      '',
+      'Rules removed:',
+      '  - g, a, b',
+      '',
+      'Allowed now:',
+      '  + clerk, invoices, "read\\u001b[2J" — by "p, viewer, invoices, read", through clerk → viewer (new: g, clerk, viewer)',
+      '',
+      'No longer allowed:',
+      '  - anybody, invoices, read — was allowed by "p, viewer, invoices, read", through clerk → viewer (gone: g, clerk, viewer)',
+      '  - clerk, invoices, write — by "p, x"',
+      '',
+      'Of 1,234 requests, 1 is allowed now, and 4 no longer.',
+      '',
+      '1 link of users to roles left out.',
+    ].join('\n'),
+  );
+});
+
+test('no difference is told in two lines', () => {
+  const decisions = { compared: 4, more: [], less: [], omitted: { more: 0, less: 0 } };
+  expect(renderDiff({ rules: { added: [], removed: [] }, decisions, userLinks: 0 })).toBe(
+    'The rules are the same.\n\nNo decision changes (4 requests compared).',
+  );
+});
+
+test('a long list is cut, and lines have the colours of a diff', () => {
+  const rules = {
+    added: Array.from({ length: 103 }, (_, n) => ['p', `${n}`, 'x', 'y']),
+    removed: [['g', 'a', 'b']],
+  };
+  const decisions = { compared: 4, more: [], less: [], omitted: { more: 0, less: 0 } };
+  const told = renderDiff({ rules, decisions, userLinks: 0 }, { color: true });
+  expect(told).toContain('\n  … and 3 more\n');
+  expect(told).toContain('\u001b[32m  + p, 0, x, y');
+  expect(told).toContain('\u001b[31m  - g, a, b');
+});

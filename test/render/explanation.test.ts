@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { renderExplanation } from '../../src/render/explanation.ts';
+
+const EXPLANATION = {
+  request: ['alice', 'in,voices', 're\u001bad'],
+  tokens: ['sub', 'obj', 'act'],
+  decision: 'allow',
+  answer: 'allowed by the rule "p, clerk, invoices, read"',
+  rule: ['p', 'clerk', 'invoices', 'read'],
+  rolePath: ['alice', 'clerk'],
+  ids: [1, 17],
+  added: [['g', 'alice', 'clerk']],
+  roles: [],
+  closest: [],
+  unknown: [],
+} as const;
+
+test('rows and what was added are told beside the rule and the roles', () => {
+  expect(renderExplanation(EXPLANATION)).toBe(
+    [
+      '"alice, "in,voices", "re\\u001bad"" is allowed',
+      '',
+      '  request  sub = alice, obj = "in,voices", act = "re\\u001bad"',
+      '  answer   allowed by the rule "p, clerk, invoices, read"',
+      '  roles    alice → clerk',
+      '  rows     1, 17',
+      '  added    g, alice, clerk — not in the definition',
+    ].join('\n'),
+  );
+});
+
+test('the decision is in green or red where colours are wanted', () => {
+  expect(renderExplanation(EXPLANATION, { color: true })).toContain('is \u001b[32mallowed');
+  expect(renderExplanation({ ...EXPLANATION, decision: 'deny' }, { color: true })).toContain(
+    'is \u001b[31mdenied',
+  );
+});

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { renderLint } from '../../src/render/lint.ts';
+
+const PROBLEM = {
+  code: 'ROLE_UNDEFINED',
+  at: 'policy.yaml:3:5',
+  message: 'role "a\u001b[2J" is new.',
+} as const;
+
+test('a policy without problems is told in a line', () => {
+  const coverage = { covered: 15, total: 16, uncovered: [['p', 'a', 'b', 'c']] };
+  expect(renderLint({ ok: true, problems: [], warnings: [], coverage })).toBe(
+    'No problems. 15 of 16 rules decide at least one request.',
+  );
+});
+
+test('each problem is a line that begins with its place, and can not change the terminal', () => {
+  expect(renderLint({ ok: false, problems: [PROBLEM, PROBLEM], warnings: [], coverage: null })).toBe(
+    [
+      'policy.yaml:3:5: role "a\\u001b[2J" is new. [ROLE_UNDEFINED]',
+      'policy.yaml:3:5: role "a\\u001b[2J" is new. [ROLE_UNDEFINED]',
+      '',
+      '2 problems.',
+    ].join('\n'),
+  );
+});
+
+test('warnings stand between the problems and the verdict', () => {
+  const warnings = [{ code: 'NOTHING_VERIFIED', count: 0, rules: [], message: 'No decision.' }] as const;
+  expect(renderLint({ ok: true, problems: [], warnings, coverage: null })).toBe(
+    'Warning: No decision.\n\nNo problems.',
+  );
+});

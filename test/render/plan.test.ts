@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'vitest';
+import { renderPlan } from '../../src/render/plan.ts';
+import { renderStatus } from '../../src/render/status.ts';
+import { ADDED_RULE, bootstrap, decision, verification } from './reports.fixture.ts';
+
+const HERE = { where: 'PostgreSQL at localhost:5432/app, as app' };
+const RULE = ['p', 'viewer', 'invoices', 'read\u001b[2J'];
+
+describe('a plan', () => {
+  test('is told as a diff', () => {
+    const plan = {
+      ...bootstrap({ dryRun: true, changed: true, migrations: [{ name: '0001_casbin', status: 'applied' }] }),
+      takeover: { constraintReplaced: true, duplicatesRemoved: 2 },
+      seeders: [
+        { name: 'rbac', inserted: 1, existing: 2, total: 3, durationMs: 3 },
+        { name: 'providers', inserted: 1, existing: 2, total: 3, durationMs: 2 },
+        { name: 'settings', inserted: 0, existing: 1, total: 1, durationMs: 2 },
+      ],
+      rules: [RULE],
+    };
+    expect(renderPlan(plan, HERE)).toBe(
+      [
+        'Database: PostgreSQL at localhost:5432/app, as app',
+        '',
+        'A bootstrap would change this database (tried in 85 ms):',
+        '  + migration 0001_casbin',
+        '  ~ the unique constraint on (rule) becomes one on (ptype, rule)',
+        '  - 2 duplicate rules, the lowest id of each kept',
+        '  + p, viewer, invoices, read\\u001b[2J',
+        '  + 1 row by providers, beside 2 there',
+        '',
+        '56 decisions verified: 26 allow, 30 deny.',
+      ].join('\n'),
+    );
+  });
+
+  test('of many rules shows the first of them', () => {
+    const plan = { ...bootstrap({ changed: true }), rules: Array.from({ length: 1_203 }, () => RULE) };
+    expect(renderPlan(plan, HERE)).toContain('\n  + 1,003 more rules\n');
+  });
+
+  test('without anything says so', () => {
+    expect(renderPlan({ ...bootstrap(), rules: [] }, HERE)).toContain(
+      '\n\nA bootstrap would find nothing to do (tried in 85 ms).\n\n56 decisions',
+    );
+  });
+});
+
+describe('a status', () => {
+  const status = {
+    table: { name: 'public.casbin', layout: 'document', isMissing: false },
+    packageMigrations: { applied: ['0001_casbin'], pending: [] },
+    applicationMigrations: { applied: [], pending: ['001_a'] },
+    rules: { defined: 16, stored: 18, missing: 0, extra: 2 },
+    verification: verification({ drift: [ADDED_RULE], omitted: { failures: 0, drift: 2 } }),
+    isComplete: false,
+  } as const;
+
+  test('has a fact in each line', () => {
+    expect(renderStatus(status, HERE)).toBe(
+      [
+        '  database     PostgreSQL at localhost:5432/app, as app',
+        '  table        public.casbin, layout document',
+        '  migrations   1 applied, none pending',
+        '  application  0 applied, 1 pending: 001_a',
+        '  rules        16 defined, 18 stored: 0 missing, 2 extra',
+        '  decisions    56 decisions as defined',
+        '  drift        3 findings',
+        '',
+        'A bootstrap would have something to do: casbin-bootstrap plan tells what.',
+      ].join('\n'),
+    );
+  });
+
+  test('of a database that does not decide as defined counts the failures', () => {
+    const failing = verification({
+      ok: false,
+      failures: [decision()],
+      omitted: { failures: 3, drift: 0 },
+      scope: { kind: 'part', rules: 16 },
+    });
+    const told = renderStatus({ ...status, verification: failing, isComplete: true }, HERE);
+    expect(told).toContain('decisions    4 failures: casbin-bootstrap verify tells them');
+    expect(told).toContain('drift        none, of the part that was read');
+    expect(told).toContain('\n\nEverything that is defined is in place.');
+  });
+
+  test('without a table, or with migrations of another tool, says so', () => {
+    const empty = {
+      ...status,
+      table: { ...status.table, isMissing: true },
+      packageMigrations: null,
+      verification: null,
+    };
+    expect(renderStatus(empty, HERE)).toMatch(
+      /table {8}public\.casbin is missing\n {2}migrations {3}run by another tool\n.*decisions {4}not verified/s,
+    );
+  });
+});

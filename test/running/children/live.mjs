@@ -1,0 +1,8 @@
+import { createLiveEnforcer } from 'casbin-bootstrap';
+import pg from 'pg';
+
+console.log('ready');
+const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, allowExitOnIdle: true });
+const live = await createLiveEnforcer(pool, { pollIntervalMs: 50 });
+await live.caughtUp();
+console.log(JSON.stringify({ allowed: live.enforceSync('admin', 'accounts', 'read') }));

@@ -1,0 +1,419 @@
+import { setTimeout } from 'node:timers/promises';
+import { newModel } from 'casbin';
+import type pg from 'pg';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import {
+  bootstrapDatabase,
+  changePolicy,
+  createAdapter,
+  createLiveEnforcer,
+  type LiveEnforcer,
+  type LiveEnforcerOptions,
+  type PolicyChange,
+} from '../../src/index.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { runProcesses } from '../support/processes.ts';
+import { LAYOUTS } from '../tables/layouts.fixture.ts';
+
+/** So rarely that nothing is found by it. */
+const NEVER_MS = 2_000_000;
+
+async function follow(
+  database: TestDatabase,
+  options: LiveEnforcerOptions = {},
+  pool = database.pool(),
+): Promise<{ live: LiveEnforcer; changes: PolicyChange[]; errors: Error[] }> {
+  const changes: PolicyChange[] = [];
+  const errors: Error[] = [];
+  const live = await createLiveEnforcer(pool, {
+    pollIntervalMs: NEVER_MS,
+    onChange: (change) => changes.push(change),
+    onError: (error) => errors.push(error),
+    ...options,
+  });
+  onTestFinished(() => live.close());
+  return { live, changes, errors };
+}
+
+/** How late an answer comes. */
+const LATE_MS = 500;
+
+/** The same pool, whose answers come late when they shall. */
+function answeringLate(pool: pg.Pool, late: { isLate: boolean }) {
+  return {
+    async connect() {
+      const client = await pool.connect();
+      const query = client.query.bind(client) as (...given: unknown[]) => Promise<unknown>;
+      return Object.assign(client, {
+        async query(...given: unknown[]) {
+          const answer = await query(...given);
+          if (late.isLate) await setTimeout(LATE_MS);
+          return answer;
+        },
+      });
+    },
+  };
+}
+
+describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) => {
+  describe.each([true, false])('with a journal: %s', (journal) => {
+    async function open(options: LiveEnforcerOptions = {}) {
+      const database = await createDatabase();
+      const pool = database.pool();
+      await bootstrapDatabase(pool, { ...layout.options, seeders: [], journal });
+      return { database, pool, ...(await follow(database, { ...layout.options, ...options }, pool)) };
+    }
+
+    const insert = (pool: pg.Pool, ...rules: string[][]) => layout.insert(pool, ...rules);
+
+    test('decides as the policy of the database, and says how it follows it', async () => {
+      const { live } = await open();
+      expect(await live.enforce('admin', 'accounts', 'read')).toBe(true);
+      expect(live.enforceSync('readonly', 'accounts', 'write')).toBe(false);
+      expect(await live.enforceEx('user', 'accounts', 'read')).toEqual([
+        true,
+        ['readonly', 'accounts', 'read'],
+      ]);
+      expect(
+        await live.batchEnforce([
+          ['admin', 'users', 'read'],
+          ['nobody', 'users', 'read'],
+        ]),
+      ).toEqual([true, false]);
+      expect(live.state).toMatchObject({
+        status: 'current',
+        by: journal ? 'journal' : 'reload',
+        error: null,
+      });
+    });
+
+    test('has what anybody committed before caughtUp was called', async () => {
+      const { live, pool } = await open();
+      expect(await live.enforce('alice', 'accounts', 'read')).toBe(false);
+      await insert(pool, ['p', 'user', 'reports', 'read'], ['g', 'alice', 'user']);
+      await live.caughtUp();
+      expect(await live.enforce('alice', 'reports', 'read')).toBe(true);
+      expect(await live.enforce('alice', 'accounts', 'read')).toBe(true);
+      await pool.query(`delete from ${layout.table} where ${layout.first} = 'alice'`);
+      await live.caughtUp();
+      expect(await live.enforce('alice', 'reports', 'read')).toBe(false);
+      await pool.query(`truncate ${layout.table}`);
+      await live.caughtUp();
+      expect(await live.enforce('admin', 'accounts', 'read')).toBe(false);
+    });
+
+    test('tells what has changed', async () => {
+      const { live, pool, changes } = await open();
+      const client = await pool.connect();
+      await client.query('begin');
+      const adapter = createAdapter(client, layout.options);
+      await adapter.addPolicy('p', 'p', ['user', 'reports', 'read']);
+      await adapter.updatePolicy('p', 'p', ['user', 'reports', 'read'], ['user', 'reports', 'write']);
+      await client.query('commit');
+      client.release();
+      await live.caughtUp();
+      await live.caughtUp();
+      const rule = { ptype: 'p', values: ['user', 'reports', 'write'] };
+      expect(changes).toEqual([
+        journal
+          ? { reloaded: false, added: [rule], removed: [] }
+          : { reloaded: true, added: [], removed: [] },
+      ]);
+    });
+
+    test('decides on what is written through it when the promise resolves, and others too', async () => {
+      const { live, database } = await open();
+      const { live: other } = await follow(database, layout.options);
+
+      expect(await live.addPolicy('user', 'reports', 'read')).toBe(true);
+      expect(await live.addPolicy('user', 'reports', 'read')).toBe(false);
+      expect(await live.addRoleForUser('alice', 'user')).toBe(true);
+      expect(await live.enforce('alice', 'reports', 'read')).toBe(true);
+      expect(await live.getRolesForUser('alice')).toEqual(['user']);
+      expect(await live.updatePolicy(['user', 'reports', 'read'], ['user', 'reports', 'write'])).toBe(true);
+      expect(await live.enforce('alice', 'reports', 'read')).toBe(false);
+      expect(await live.hasPolicy('user', 'reports', 'write')).toBe(true);
+      expect(await live.removePolicy('user', 'reports', 'read')).toBe(false);
+      expect(await live.removeFilteredPolicy(1, 'reports')).toBe(true);
+      expect(await live.getFilteredPolicy(1, 'reports')).toEqual([]);
+      expect(await live.deleteUser('alice')).toBe(true);
+
+      await other.caughtUp();
+      expect(await other.getPolicy()).toEqual(await live.getPolicy());
+      expect(await other.getGroupingPolicy()).toEqual(await live.getGroupingPolicy());
+    });
+
+    test('refuses stored rules that do not fit its model, at its beginning and later', async () => {
+      const { live, pool, database, errors } = await open();
+      await insert(pool, ['p', 'user', 'reports', 'read', 'deny']);
+      await expect(live.caughtUp()).rejects.toMatchObject({ code: 'RULES_DO_NOT_FIT_MODEL' });
+      expect(errors[0]).toMatchObject({ code: 'RULES_DO_NOT_FIT_MODEL' });
+      expect(live.state.error).toMatchObject({ code: 'RULES_DO_NOT_FIT_MODEL' });
+      expect(await live.enforce('user', 'reports', 'read')).toBe(false);
+      await expect(follow(database, layout.options)).rejects.toMatchObject({
+        code: 'RULES_DO_NOT_FIT_MODEL',
+      });
+
+      await pool.query(`delete from ${layout.table} where id = (select max(id) from ${layout.table})`);
+      await expect.poll(() => live.caughtUp().then(() => live.state.error)).toBe(null);
+    });
+
+    test('sees changes of a transaction together', async () => {
+      const { live, pool } = await open();
+      const client = await pool.connect();
+      await client.query('begin');
+      await layout.insert(client, ['g', 'alice', 'user']);
+      await live.caughtUp();
+      expect(await live.enforce('alice', 'accounts', 'read')).toBe(false);
+      await client.query('commit');
+      client.release();
+      await live.caughtUp();
+      expect(await live.enforce('alice', 'accounts', 'read')).toBe(true);
+    });
+  });
+
+  test('has what was drawn early and commits late', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { ...layout.options, seeders: [], journal: true });
+    const { live, changes } = await follow(database, layout.options);
+    const early = await pool.connect();
+    await early.query('begin');
+    await layout.insert(early, ['g', 'early', 'user']);
+    await layout.insert(pool, ['g', 'late', 'user']);
+    await live.caughtUp();
+    await layout.insert(pool, ['g', 'later', 'user']);
+    await live.caughtUp();
+    expect([
+      live.enforceSync('late', 'accounts', 'read'),
+      live.enforceSync('early', 'accounts', 'read'),
+    ]).toEqual([true, false]);
+    await early.query('commit');
+    early.release();
+    await live.caughtUp();
+    expect(live.enforceSync('early', 'accounts', 'read')).toBe(true);
+    expect(live.state.by).toBe('journal');
+    // Each once, although those behind the early one were read again.
+    expect(changes.map(({ reloaded, added }) => [reloaded, ...added.map(({ values }) => values[0])])).toEqual(
+      [
+        [false, 'late'],
+        [false, 'later'],
+        [false, 'early'],
+      ],
+    );
+  });
+
+  test('is notified, without asking', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { ...layout.options, seeders: [], journal: true });
+    const { live } = await follow(database, layout.options);
+    const client = await pool.connect();
+    await changePolicy(client, { assign: [['alice', 'user']] }, { ...layout.options, actor: 'root' });
+    client.release();
+    await expect.poll(() => live.enforceSync('alice', 'accounts', 'read')).toBe(true);
+  });
+
+  test('reads everything again where the journal does not have it', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { ...layout.options, seeders: [], journal: true });
+    const { live, changes } = await follow(database, layout.options);
+
+    // As after a pruning that took what was not read yet.
+    await layout.insert(pool, ['g', 'alice', 'user']);
+    await pool.query('delete from casbin_bootstrap_journal');
+    await layout.insert(pool, ['g', 'bob', 'user']);
+    await live.caughtUp();
+    expect(['alice', 'bob'].map((name) => live.enforceSync(name, 'accounts', 'read'))).toEqual([true, true]);
+
+    // As after somebody has turned the triggers off.
+    await pool.query(`alter table ${layout.table} disable trigger user`);
+    await layout.insert(pool, ['g', 'carol', 'user']);
+    await live.caughtUp();
+    expect(live.enforceSync('carol', 'accounts', 'read')).toBe(true);
+    expect(live.state.by).toBe('reload');
+    expect(changes.at(-1)).toMatchObject({ reloaded: true });
+  });
+});
+
+describe('a live enforcer', () => {
+  async function open(options: LiveEnforcerOptions = {}, pool?: pg.Pool) {
+    const database = await createDatabase();
+    await bootstrapDatabase(database.pool(), { seeders: [], journal: true });
+    return { database, ...(await follow(database, options, pool)) };
+  }
+
+  test('connects again when its connection is lost, and has what happened meanwhile', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { seeders: [], journal: true });
+    const { live, errors } = await follow(database, {}, database.pool({ application_name: 'live' }));
+
+    const { rows } = await pool.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'live'`,
+    );
+    await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+
+    expect(rows).toHaveLength(1);
+    await expect.poll(() => live.enforceSync('alice', 'accounts', 'read')).toBe(true);
+    expect(errors.length).toBeGreaterThan(0);
+    await live.caughtUp();
+    expect(live.state).toMatchObject({ status: 'current', error: null });
+  });
+
+  test('is stale when it can not confirm, and then denies if it is told to', async () => {
+    const { live, database } = await open({ maxStalenessMs: 400, whenStale: 'deny', pollIntervalMs: 100 });
+    expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
+    const blocker = await database.pool().connect();
+    await blocker.query('begin; lock table casbin_bootstrap_journal in access exclusive mode');
+    await expect.poll(() => live.state.status).toBe('stale');
+    expect([
+      live.enforceSync('admin', 'accounts', 'read'),
+      await live.enforce('admin', 'accounts', 'read'),
+      await live.enforceEx('admin', 'accounts', 'read'),
+      await live.batchEnforce([['admin', 'accounts', 'read']]),
+    ]).toEqual([false, false, [false, []], [false]]);
+    await blocker.query('rollback');
+    blocker.release();
+    await expect.poll(() => live.state.status).toBe('current');
+    expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
+  });
+
+  test('has confirmed what was there when a look began, however long it took', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { seeders: [], journal: true });
+    const late = { isLate: false };
+    const { live } = await follow(database, {}, answeringLate(pool, late) as pg.Pool);
+
+    late.isLate = true;
+    await live.caughtUp();
+
+    expect(Date.now() - live.state.confirmedAt.getTime()).toBeGreaterThan(LATE_MS / 2);
+  });
+
+  test('still decides after it was closed, and says so; where it shall deny, it denies', async () => {
+    const { live } = await open();
+    const { live: strict } = await open({ whenStale: 'deny' });
+    await live.close();
+    await strict.close();
+    expect(live.state.status).toBe('closed');
+    expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
+    expect(strict.enforceSync('admin', 'accounts', 'read')).toBe(false);
+    await expect(live.caughtUp()).rejects.toThrow('closed');
+    await live.close();
+  });
+
+  test('looks without being notified, too', async () => {
+    const { live, database } = await open({ pollIntervalMs: 50, notifyChannel: false });
+    const pool = database.pool();
+    await pool.query('alter table casbin disable trigger user');
+    await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+    await expect.poll(() => live.enforceSync('alice', 'accounts', 'read')).toBe(true);
+  });
+
+  test('what a listener throws does not stop it', async () => {
+    const { live, database, errors } = await open({
+      onChange() {
+        throw new Error('of the application');
+      },
+    });
+    await database.pool().query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+    await live.caughtUp();
+    expect(errors).toMatchObject([{ message: 'of the application' }]);
+    expect(live.enforceSync('alice', 'accounts', 'read')).toBe(true);
+    expect(live.state.error).toBe(null);
+  });
+
+  test('of a model that a journal does not help swaps whole policies in', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const model = newModel(
+      `
+      [request_definition]
+      r = sub, obj, act
+      [policy_definition]
+      p = sub, obj, act, eft
+      [role_definition]
+      g = _, _
+      [policy_effect]
+      e = priority(p.eft) || deny
+      [matchers]
+      m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act
+    `.replace(/^ +/gm, ''),
+    );
+    const policy = {
+      rules: [
+        ['p', 'clerk', 'data', 'read', 'allow'],
+        ['g', 'alice', 'clerk'],
+      ],
+    };
+    await bootstrapDatabase(pool, { model, policy, seeders: [], journal: true });
+    const { live } = await follow(database, { model }, pool);
+    expect(live.state.by).toBe('reload');
+    await pool.query(`update casbin set rule = '["clerk", "data", "read", "deny"]' where ptype = 'p'`);
+    await pool.query(`insert into casbin (ptype, rule) values ('p', '["clerk", "data", "read", "allow"]')`);
+    await live.caughtUp();
+    expect(await live.enforce('alice', 'data', 'read')).toBe(false);
+  });
+
+  test('uses what configureEnforcer adds, after each change too', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const model = newModel(
+      `
+      [request_definition]
+      r = sub, obj, act
+      [policy_definition]
+      p = sub, obj, act
+      [policy_effect]
+      e = some(where (p.eft == allow))
+      [matchers]
+      m = r.sub == p.sub && isOpen(r.obj) && r.act == p.act
+    `.replace(/^ +/gm, ''),
+    );
+    const configureEnforcer = (enforcer: {
+      addFunction(name: string, fn: (text: string) => Promise<boolean>): unknown;
+    }) => {
+      enforcer.addFunction('isOpen', async (text) => text.startsWith('open'));
+    };
+    const given = { model, configureEnforcer: configureEnforcer as never };
+    await bootstrapDatabase(pool, { ...given, policy: { rules: [['p', 'a', 'x', 'read']] }, seeders: [] });
+    const { live } = await follow(database, given, pool);
+    expect([await live.enforce('a', 'open 1', 'read'), await live.enforce('b', 'open 1', 'read')]).toEqual([
+      true,
+      false,
+    ]);
+    await live.addPolicy('b', 'x', 'read');
+    expect([await live.enforce('b', 'open 1', 'read'), await live.enforce('b', 'shut', 'read')]).toEqual([
+      true,
+      false,
+    ]);
+  });
+
+  test('takes a matcher of its own for a request', async () => {
+    const { live } = await open();
+    expect(await live.enforceWithMatcher('r.obj == p.obj', 'nobody', 'accounts', 'x')).toBe(true);
+    expect(await live.enforceExWithMatcher('r.obj == p.obj', 'nobody', 'nothing', 'x')).toEqual([false, []]);
+  });
+
+  test('does not keep a process alive', async () => {
+    const { database } = await open();
+    const script = new URL('./children/live.mjs', import.meta.url);
+    const [result] = await runProcesses(1, script, { env: { DATABASE_URL: database.url } });
+    expect(result).toMatchObject({ code: 0, stdout: '{"allowed":true}\n', stderr: '' });
+  });
+
+  test('wrong options are told at once', async () => {
+    const pool = (await createDatabase()).pool();
+    await expect(
+      createLiveEnforcer(pool, { whenStale: 'maybe', maxStalenessMs: -1, polIntervalMs: 3 } as never),
+    ).rejects.toMatchObject({
+      problems: expect.arrayContaining(
+        ['whenStale', 'maxStalenessMs', 'polIntervalMs'].map((at) => expect.objectContaining({ at })),
+      ),
+    });
+    await expect(createLiveEnforcer(pool)).rejects.toMatchObject({ code: 'TABLE_MISSING' });
+  });
+});

@@ -1,0 +1,144 @@
+import { describe, expect, test } from 'vitest';
+import {
+  type BootstrapOptions,
+  bootstrapDatabase,
+  defaultProviders,
+  definePolicy,
+  readJournal,
+  rowSeeder,
+  writeBootstrapSql,
+} from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+
+const POLICY = definePolicy({
+  roles: {
+    viewer: { permissions: { invoices: ['read'] } },
+    clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
+  },
+});
+
+/** The SQL run by itself must leave nothing for a bootstrap. */
+async function expectComplete(pool: Parameters<typeof bootstrapDatabase>[0], options: BootstrapOptions) {
+  const report = await bootstrapDatabase(pool, options);
+  expect(report).toMatchObject({
+    changed: false,
+    migrations: [],
+    takeover: null,
+    verification: { ok: true },
+  });
+}
+
+describe('the SQL of a bootstrap', () => {
+  test.each<[string, BootstrapOptions]>([
+    ['the default policy and the providers', {}],
+    ['a table of columns', { policy: POLICY, table: 'casbin_rule', seeders: [] }],
+    ['a schema of its own', { policy: POLICY, schema: 'au"th' }],
+    [
+      'a named table of documents',
+      { policy: POLICY, table: { name: 'rules', layout: 'document' }, schema: 'auth' },
+    ],
+    ['a database without a policy', { policy: null }],
+    ['a journal', { policy: POLICY, journal: true, seeders: [] }],
+    [
+      'a journal in a schema of its own',
+      { policy: POLICY, journal: true, schema: 'au"th', table: 'casbin_rule', seeders: [] },
+    ],
+  ])('makes all that a bootstrap would make, and may be run again: %s', async (_, options) => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+    const sql = await writeBootstrapSql(options);
+    await pool.query(sql);
+    await pool.query(sql);
+    await expectComplete(pool, options);
+    const { rows } = await pool.query('show search_path');
+    expect(rows).toEqual([{ search_path: '"$user", public' }]);
+  });
+
+  test('makes a journal that records, in the schema of the table', async () => {
+    const pool = (await createDatabase()).pool();
+    const options: BootstrapOptions = { policy: POLICY, journal: true, schema: 'auth', seeders: [] };
+    expect(await writeBootstrapSql(options), 'the same each time').toBe(await writeBootstrapSql(options));
+    await pool.query(await writeBootstrapSql(options));
+    expect(await readJournal(pool, { schema: 'auth' })).toHaveLength(3);
+  });
+
+  test('may be run statement by statement, without a transaction', async () => {
+    const pool = (await createDatabase()).pool();
+    const options = { policy: POLICY, schema: 'auth' };
+    for (const statement of (await writeBootstrapSql(options)).split('\n\n')) await pool.query(statement);
+    await expectComplete(pool, options);
+    const { rows } = await pool.query(
+      `select to_regclass('public.providers') as other, (select count(*)::int from auth.providers) as rows`,
+    );
+    expect(rows).toEqual([{ other: null, rows: defaultProviders.length }]);
+  });
+
+  test('records for casbin-pg-adapter what it would run itself', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(await writeBootstrapSql({ policy: POLICY }));
+    const { rows } = await pool.query('select name from casbin_migrations order by id');
+    expect(rows.map(({ name }) => name)).toEqual(['1587132340023_initial', '1591572942519_pkey-and-uniq']);
+  });
+
+  test('adds what is missing to a database that was bootstrapped, or made by another tool', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, { policy: POLICY, seeders: [] });
+    await pool.query(`delete from casbin where ptype = 'g'; update casbin set id = id + 100`);
+    await pool.query(`drop table casbin_bootstrap_migration`);
+    await pool.query(await writeBootstrapSql({ policy: POLICY, seeders: [] }));
+    await expectComplete(pool, { policy: POLICY, seeders: [] });
+    const { rows } = await pool.query('select count(*)::int as count from casbin');
+    expect(rows).toEqual([{ count: 3 }]);
+  });
+
+  test.each(['on', 'off'])('writes any value, with standard_conforming_strings %s', async (setting) => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+    const policy = { rules: [['p', "o'neil\\", 'a$casbin_bootstrap$b', '\\n$1']] };
+    const settings = rowSeeder({
+      name: 'set\ntings',
+      table: 'settings',
+      key: 'id',
+      rows: [{ id: 1, text: "a'\\\n$1" }],
+    });
+    await pool.query('create table settings (id int primary key, text text)');
+    const options = { policy, seeders: [settings] };
+    const sql = await writeBootstrapSql(options);
+    await pool.query(`set standard_conforming_strings = ${setting}`);
+    await pool.query(sql);
+    await pool.query('set standard_conforming_strings = on');
+    await expectComplete(pool, options);
+    const { rows } = await pool.query('select * from settings');
+    expect(rows).toEqual([{ id: 1, text: "a'\\\n$1" }]);
+  });
+
+  test('has the tables alone where only these are asked for', async () => {
+    const sql = await writeBootstrapSql({ policy: POLICY }, { schemaOnly: true });
+    expect(sql).toContain('create table if not exists "casbin"');
+    expect(sql).toContain('create table if not exists "providers"');
+    expect(sql).not.toContain('viewer');
+    expect(sql).not.toContain('schwab');
+  });
+
+  test('has no tables where another tool runs the migrations', async () => {
+    const sql = await writeBootstrapSql({ policy: POLICY, migrations: false });
+    expect(sql).not.toContain('create table');
+    expect(sql).toContain('viewer');
+  });
+
+  test('names what it can not have', async () => {
+    const sql = await writeBootstrapSql({
+      policy: POLICY,
+      seeders: [{ name: 'admin\nuser', seed: async () => ({ inserted: 0, existing: 0 }) }],
+      migrations: { '001_a': { up: async () => {} } },
+    });
+    expect(sql).toContain(
+      '\n-- Seeder admin user is a program of the application: it is run by a bootstrap only.\n',
+    );
+    expect(sql).toMatch(/\n-- Not in here are the application's own migrations: 001_a\n$/);
+  });
+
+  test('is not written for options that are wrong', async () => {
+    await expect(writeBootstrapSql({ policy: 'none.yaml', schema: '' })).rejects.toMatchObject({
+      problems: [{ at: 'schema' }, { code: 'POLICY_NOT_FOUND' }],
+    });
+  });
+});

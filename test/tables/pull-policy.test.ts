@@ -1,0 +1,69 @@
+import { newModel } from 'casbin';
+import { expect, test } from 'vitest';
+import { bootstrapDatabase, definePolicy, pullPolicy, verifyDatabase } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+
+const POLICY = definePolicy({
+  roles: {
+    viewer: { permissions: { invoices: ['read'] } },
+    clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
+  },
+});
+const DOMAINS = `
+[request_definition]
+r = sub, dom, obj, act
+[policy_definition]
+p = sub, dom, obj, act
+[role_definition]
+g = _, _, _
+g2 = _, _
+[policy_effect]
+e = some(where (p.eft == allow))
+[matchers]
+m = g(r.sub, p.sub, r.dom) && r.dom == p.dom && g2(r.obj, p.obj) && r.act == p.act
+`;
+
+test('the policy of a database is written down as it was defined, without its users', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, { policy: POLICY, seeders: [] });
+  await pool.query(
+    `insert into casbin (ptype, rule) values ('g', '["alice", "clerk"]'), ('g', '["bob", "viewer"]')`,
+  );
+  const pulled = await pullPolicy(pool);
+  expect(pulled).toEqual({
+    definition: POLICY,
+    userLinks: [
+      ['g', 'alice', 'clerk'],
+      ['g', 'bob', 'viewer'],
+    ],
+  });
+  await expect(verifyDatabase(pool, { policy: pulled.definition, strict: true })).resolves.toMatchObject({
+    ok: true,
+  });
+});
+
+test('with domains and resource roles it is written as rules, in any table', async () => {
+  const pool = (await createDatabase()).pool();
+  const policy = {
+    rules: [
+      ['p', 'clerk', 'one', 'books', 'read'],
+      ['g', 'chief', 'clerk', 'one'],
+      ['p', 'chief', 'one', 'books', 'close'],
+      ['g2', 'ledger', 'books'],
+    ],
+  };
+  const options = { model: newModel(DOMAINS), policy, seeders: [], table: 'casbin_rule' };
+  await bootstrapDatabase(pool, options);
+  await pool.query(`insert into casbin_rule (ptype, v0, v1, v2) values ('g', 'alice', 'clerk', 'one')`);
+  await expect(pullPolicy(pool, options)).resolves.toEqual({
+    definition: policy,
+    userLinks: [['g', 'alice', 'clerk', 'one']],
+  });
+});
+
+test('what no enforcer can load is not written down', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, { policy: POLICY, seeders: [] });
+  await pool.query(`insert into casbin (ptype, rule) values ('p', '{}')`);
+  await expect(pullPolicy(pool)).rejects.toMatchObject({ code: 'STORED_RULE_INVALID' });
+});

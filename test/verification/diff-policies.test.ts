@@ -1,0 +1,199 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { newModel } from 'casbin';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { bootstrapDatabase, definePolicy, diffPolicies } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { createFolder } from '../support/folder.ts';
+
+const OLD = definePolicy({
+  roles: {
+    viewer: { permissions: { invoices: ['read'] } },
+    clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
+  },
+});
+const NEW = definePolicy({
+  roles: {
+    viewer: { permissions: { invoices: ['read'] } },
+    clerk: { permissions: { invoices: ['write', 'delete'] } },
+  },
+});
+
+const requests = (changes: readonly { readonly request: readonly string[] }[]) =>
+  changes.map(({ request }) => request.join(' '));
+
+describe('the difference of two definitions', () => {
+  test('is in their rules and in their decisions, each with its reason', async () => {
+    const { rules, decisions, userLinks } = await diffPolicies(OLD, NEW);
+    expect(rules).toEqual({
+      added: [['p', 'clerk', 'invoices', 'delete']],
+      removed: [['g', 'clerk', 'viewer']],
+    });
+    expect(decisions).toEqual({
+      compared: 4,
+      more: [
+        {
+          request: ['clerk', 'invoices', 'delete'],
+          before: expect.objectContaining({ decision: 'deny', rule: null, reason: 'no rule allows it' }),
+          after: {
+            decision: 'allow',
+            rule: ['p', 'clerk', 'invoices', 'delete'],
+            rolePath: ['clerk'],
+            ids: [],
+            added: [['p', 'clerk', 'invoices', 'delete']],
+            reason: 'by "p, clerk, invoices, delete"',
+          },
+        },
+      ],
+      less: [
+        {
+          request: ['clerk', 'invoices', 'read'],
+          before: expect.objectContaining({
+            reason: 'by "p, viewer, invoices, read", through clerk → viewer',
+            added: [['g', 'clerk', 'viewer']],
+          }),
+          after: expect.objectContaining({ decision: 'deny' }),
+        },
+      ],
+      omitted: { more: 0, less: 0 },
+    });
+    expect(userLinks).toBe(0);
+  });
+
+  test('may be in the rules alone', async () => {
+    const other = { rules: [['p', 'clerk', 'invoices', 'read']], roles: OLD.roles ?? {} };
+    await expect(diffPolicies(OLD, other)).resolves.toMatchObject({
+      rules: { added: [['p', 'clerk', 'invoices', 'read']], removed: [] },
+      decisions: { more: [], less: [] },
+    });
+  });
+
+  test('is found by the requests that a definition lists too, where rules hold patterns', async () => {
+    const model = newModel(`
+[request_definition]
+r = sub, obj, act
+[policy_definition]
+p = sub, obj, act
+[policy_effect]
+e = some(where (p.eft == allow))
+[matchers]
+m = r.sub == p.sub && keyMatch(r.obj, p.obj) && r.act == p.act
+`);
+    const before = { rules: [['p', 'a', '/x/*', 'read']] };
+    const after = {
+      rules: [['p', 'a', '/*', 'read']],
+      samples: [
+        ['a', '/y', 'read'],
+        ['a', '/y', 'read'],
+      ],
+    };
+    const { decisions } = await diffPolicies(before, after, { model });
+    expect(requests(decisions.more)).toEqual(['a /y read']);
+    expect(decisions.compared).toBe(1);
+  });
+
+  test('counts a rule that denies', async () => {
+    const model = newModel(`
+[request_definition]
+r = sub, obj, act
+[policy_definition]
+p = sub, obj, act, eft
+[role_definition]
+g = _, _
+[policy_effect]
+e = some(where (p.eft == allow)) && !some(where (p.eft == deny))
+[matchers]
+m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act
+`);
+    const allow = ['p', 'a', 'x', 'read', 'allow'];
+    const { decisions } = await diffPolicies(
+      { rules: [allow] },
+      { rules: [allow, ['p', 'a', 'x', 'read', 'deny']] },
+      { model },
+    );
+    expect(decisions).toMatchObject({
+      more: [],
+      less: [{ after: { rule: ['p', 'a', 'x', 'read', 'deny'] } }],
+    });
+    const denied = ['p', 'a', 'y', 'read', 'deny'];
+    const { decisions: same } = await diffPolicies({ rules: [allow] }, { rules: [allow, denied] }, { model });
+    expect(same).toMatchObject({ compared: 2, more: [], less: [] });
+  });
+
+  test('is the same whether an index may be used or not', async () => {
+    const plain = await diffPolicies(OLD, NEW);
+    const whole = await diffPolicies(OLD, NEW, { configureEnforcer: () => {} });
+    const both = [plain, whole].map(({ decisions }) => [requests(decisions.more), requests(decisions.less)]);
+    expect(both[0]).toEqual(both[1]);
+    expect(whole.decisions.compared).toBeGreaterThan(plain.decisions.compared);
+  });
+});
+
+describe('the difference to a database', () => {
+  test('leaves out who has which role, and has what administrators changed', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, { policy: OLD, seeders: [] });
+    await pool.query(`insert into casbin (ptype, rule) values
+      ('g', '["alice", "clerk"]'), ('g', '["bob", "viewer"]'), ('p', '["viewer", "invoices", "delete"]')`);
+    const { rules, decisions, userLinks } = await diffPolicies(OLD, pool);
+    expect(rules).toEqual({ added: [['p', 'viewer', 'invoices', 'delete']], removed: [] });
+    expect(requests(decisions.more)).toEqual(['viewer invoices delete', 'clerk invoices delete']);
+    expect(decisions.more[0]?.after.ids).toEqual([6]);
+    expect(userLinks).toBe(2);
+  });
+
+  test('has a link of somebody whom the definition names', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, { policy: OLD, seeders: [] });
+    await pool.query(`insert into casbin (ptype, rule) values ('g', '["root", "viewer"]')`);
+    const policy = { roles: OLD.roles ?? {}, rules: [['g', 'root', 'clerk']] };
+    await expect(diffPolicies(pool, policy)).resolves.toMatchObject({
+      rules: { added: [['g', 'root', 'clerk']], removed: [['g', 'root', 'viewer']] },
+      userLinks: 0,
+    });
+  });
+});
+
+describe('a policy of a git revision', () => {
+  test('is compared with the file of today', async () => {
+    const folder = await createFolder();
+    const git = (...args: string[]) =>
+      execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.example', ...args], { cwd: folder });
+    git('init', '--quiet');
+    writeFileSync(join(folder, 'policy.json'), JSON.stringify(OLD));
+    git('add', '.');
+    git('commit', '--quiet', '-m', 'Add a policy');
+    writeFileSync(join(folder, 'policy.json'), JSON.stringify(NEW));
+    const before = process.cwd();
+    process.chdir(folder);
+    onTestFinished(() => process.chdir(before));
+
+    const { decisions } = await diffPolicies('HEAD:policy.json', 'policy.json');
+    expect(requests(decisions.more)).toEqual(['clerk invoices delete']);
+    await expect(diffPolicies('HEAD:other.json', 'policy.json')).rejects.toMatchObject({
+      problems: [
+        {
+          code: 'POLICY_NOT_FOUND',
+          at: 'HEAD:other.json',
+          message: expect.stringContaining('does not exist'),
+        },
+      ],
+    });
+    await expect(diffPolicies('--output=x:policy.json', NEW)).rejects.toMatchObject({
+      problems: [{ code: 'POLICY_NOT_FOUND' }],
+    });
+  });
+});
+
+test('all that is wrong with both policies and the options is told at once', async () => {
+  const wrong = { roles: { a: { inherits: ['nobody'] } } };
+  const error = await diffPolicies('none.yaml', wrong, { schema: '' }).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({
+    problems: [{ at: 'schema' }, { code: 'POLICY_NOT_FOUND' }, { code: 'ROLE_UNDEFINED' }],
+  });
+  await expect(diffPolicies(undefined as never, OLD)).rejects.toMatchObject({ problems: [{ at: 'policy' }] });
+  await expect(diffPolicies({ rule: [] } as never, OLD)).rejects.toMatchObject({
+    problems: [{ code: 'OPTION_UNKNOWN' }],
+  });
+});

@@ -1,0 +1,122 @@
+import { describe, expect, test } from 'vitest';
+import { bootstrapDatabase, definePolicy, explainDecision } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+
+const POLICY = definePolicy({
+  roles: {
+    viewer: { permissions: { invoices: ['read'] } },
+    clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
+  },
+});
+const OPTIONS = { policy: POLICY, seeders: [] };
+
+describe('a decision is explained', () => {
+  test('on a database, by the rule, the path of roles, the rows of both, and what was added', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, OPTIONS);
+    await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "clerk"]')`);
+
+    await expect(explainDecision(pool, ['alice', 'invoices', 'read'], OPTIONS)).resolves.toEqual({
+      request: ['alice', 'invoices', 'read'],
+      tokens: ['sub', 'obj', 'act'],
+      decision: 'allow',
+      answer: 'allowed by the rule "p, viewer, invoices, read"',
+      rule: ['p', 'viewer', 'invoices', 'read'],
+      rolePath: ['alice', 'clerk', 'viewer'],
+      ids: [1, 4, 3],
+      added: [['g', 'alice', 'clerk']],
+      roles: [],
+      closest: [],
+      unknown: [],
+    });
+    await expect(explainDecision(pool, ['alice', 'invoices', 'read'])).resolves.toMatchObject({ added: [] });
+    await expect(explainDecision(pool, ['bob', 'invoices', 'raed'], OPTIONS)).resolves.toMatchObject({
+      decision: 'deny',
+      answer: 'denied: no rule allows it',
+      roles: [{ ptype: 'g', name: 'bob', domain: null, paths: [], more: false }],
+      closest: [
+        { rule: ['p', 'viewer', 'invoices', 'read'], differences: ['bob is not viewer', 'act is read'] },
+        { rule: ['p', 'clerk', 'invoices', 'write'], differences: ['bob is not clerk', 'act is write'] },
+      ],
+      unknown: ['no rule has act = raed, only read, write'],
+    });
+  });
+
+  test('on a database, by what is stored there and not by the definition', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, OPTIONS);
+    await pool.query(`delete from casbin where rule->>0 = 'viewer'`);
+    await expect(explainDecision(pool, ['viewer', 'invoices', 'read'], OPTIONS)).resolves.toMatchObject({
+      decision: 'deny',
+    });
+    await expect(explainDecision(null, ['viewer', 'invoices', 'read'], OPTIONS)).resolves.toMatchObject({
+      decision: 'allow',
+      ids: [],
+      added: [],
+    });
+  });
+
+  test('of a user among many, without reading the roles of the others', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, OPTIONS);
+    await pool.query(`
+      insert into casbin (ptype, rule)
+      select 'g', jsonb_build_array('user ' || n, 'clerk') from generate_series(1, 5000) n;
+      insert into casbin (ptype, rule) values ('g', '["last", "user 17"]')`);
+    await expect(explainDecision(pool, ['last', 'invoices', 'write'], OPTIONS)).resolves.toMatchObject({
+      rolePath: ['last', 'user 17', 'clerk'],
+    });
+  });
+});
+
+describe('what can not be explained is refused', () => {
+  test.each([
+    ['no list', 'alice' as never, /must be a list of texts \(it is a string\)/],
+    ['no texts', ['alice', 1, 'read'] as never, /must be a list of texts/],
+    [
+      'too few values',
+      ['alice', 'invoices'],
+      /has 2 values, but requests of the model have 3: sub, obj, act/,
+    ],
+  ])('%s', async (_, request, message) => {
+    await expect(explainDecision(null, request, OPTIONS)).rejects.toMatchObject({
+      code: 'INVALID_OPTIONS',
+      problems: [{ at: 'request', message: expect.stringMatching(message) }],
+    });
+  });
+
+  test('a database without a rule table', async () => {
+    const database = await createDatabase();
+    await expect(explainDecision(database.pool(), ['a', 'b', 'c'], OPTIONS)).rejects.toMatchObject({
+      code: 'TABLE_MISSING',
+    });
+  });
+
+  test('a stored pattern that may take for ever', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const model = await regexModel();
+    await bootstrapDatabase(pool, { model, policy: { rules: [['p', 'a', 'b+', 'read']] }, seeders: [] });
+    await pool.query(`insert into casbin (ptype, rule) values ('p', '["a", "(b+)+$", "read"]')`);
+    await expect(explainDecision(pool, ['a', 'b', 'read'], { model })).rejects.toMatchObject({
+      code: 'STORED_RULE_INVALID',
+    });
+  });
+});
+
+async function regexModel() {
+  const { newModel } = await import('casbin');
+  return newModel(`
+[request_definition]
+r = sub, obj, act
+[policy_definition]
+p = sub, obj, act
+[policy_effect]
+e = some(where (p.eft == allow))
+[matchers]
+m = r.sub == p.sub && regexMatch(r.obj, p.obj) && r.act == p.act
+`);
+}

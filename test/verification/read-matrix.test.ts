@@ -1,0 +1,134 @@
+import { newModel } from 'casbin';
+import { describe, expect, test } from 'vitest';
+import { bootstrapDatabase, definePolicy, policyToMermaid, readMatrix } from '../../src/index.ts';
+import { renderMatrix } from '../../src/render/matrix.ts';
+import { createDatabase } from '../support/database.ts';
+
+const POLICY = definePolicy({
+  roles: {
+    viewer: { permissions: { invoices: ['read'] } },
+    clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
+    chief: { inherits: ['clerk'] },
+  },
+});
+const model = (matcher: string, tokens = 'sub, obj, act') =>
+  newModel(`
+[request_definition]
+r = ${tokens}
+[policy_definition]
+p = ${tokens}
+[role_definition]
+g = _, _, _
+[policy_effect]
+e = some(where (p.eft == allow))
+[matchers]
+m = ${matcher}
+`);
+const DOMAINS = model('g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj', 'sub, dom, obj');
+
+describe('a matrix', () => {
+  test('has each permission of each role, and where it comes from', async () => {
+    await expect(readMatrix(POLICY)).resolves.toEqual({
+      tokens: ['obj', 'act'],
+      subjects: ['viewer', 'clerk', 'chief'],
+      permissions: [
+        ['invoices', 'read'],
+        ['invoices', 'write'],
+      ],
+      allowed: [
+        allowed('viewer', 'read', ['viewer']),
+        allowed('clerk', 'read', ['clerk', 'viewer']),
+        allowed('clerk', 'write', ['clerk']),
+        allowed('chief', 'read', ['chief', 'clerk', 'viewer']),
+        allowed('chief', 'write', ['chief', 'clerk']),
+      ],
+      isOpen: false,
+    });
+  });
+
+  test('of a database leaves users out, unless they are asked for, and knows the roles of a policy', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, { policy: POLICY, seeders: [] });
+    await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "clerk"]')`);
+    const subjects = async (...rest: [object?, object?]) => (await readMatrix(pool, ...rest)).subjects;
+    expect(await subjects()).toEqual(['viewer', 'clerk']);
+    expect(await subjects({ policy: POLICY })).toEqual(['viewer', 'clerk', 'chief']);
+    expect(await subjects({}, { users: true })).toEqual(['viewer', 'clerk', 'chief', 'alice']);
+  });
+
+  test('has the domain among the values of a permission', async () => {
+    const rules = [
+      ['p', 'admin', 'one', 'data'],
+      ['g', 'chief', 'admin', 'one'],
+    ];
+    const matrix = await readMatrix({ rules }, { model: DOMAINS });
+    expect(matrix).toMatchObject({ tokens: ['dom', 'obj'], permissions: [['one', 'data']] });
+    expect(matrix.allowed.map(({ subject }) => subject).sort()).toEqual(['admin', 'chief']);
+  });
+
+  test('says that something is allowed to everybody', async () => {
+    const open = model('(r.sub == p.sub || p.sub == "*") && r.obj == p.obj && r.act == p.act');
+    const matrix = await readMatrix({ rules: [['p', '*', 'news', 'read']] }, { model: open });
+    expect(matrix).toMatchObject({ isOpen: true, subjects: ['*'] });
+    expect(renderMatrix(matrix)).toContain('allowed to everybody');
+  });
+
+  test('is empty where rules hold patterns', async () => {
+    const patterns = model('r.sub == p.sub && keyMatch(r.obj, p.obj) && r.act == p.act');
+    const matrix = await readMatrix({ rules: [['p', 'a', '/x/*', 'read']] }, { model: patterns });
+    expect(matrix).toMatchObject({ permissions: [], allowed: [] });
+    expect(renderMatrix(matrix)).toMatch(/^No permissions follow from the rules/);
+  });
+
+  test('is shown with a permission a line, in as many tables as the width needs', async () => {
+    const matrix = await readMatrix(POLICY);
+    expect(renderMatrix(matrix)).toBe(
+      [
+        '  obj act         viewer  clerk  chief',
+        '  invoices read   ●       ○      ○',
+        '  invoices write          ●      ○',
+        '',
+        '● its own  ○ inherited. 5 permissions of 3 subjects.',
+      ].join('\n'),
+    );
+    expect(renderMatrix(matrix, 30).split('\n\n')).toHaveLength(4);
+  });
+});
+
+describe('a graph', () => {
+  test('has roles with their permissions, and arrows to what they inherit from', async () => {
+    expect(await policyToMermaid(POLICY)).toBe(
+      [
+        'flowchart BT',
+        '  n0["<b>viewer</b><br/>invoices read"]',
+        '  n1["<b>clerk</b><br/>invoices write"]',
+        '  n2["<b>chief</b>"]',
+        '  n1 --> n0',
+        '  n2 --> n1',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('takes names for text, and cuts what is long', async () => {
+    const actions = Array.from({ length: 10 }, (_, n) => `a${n}`);
+    const rules = [...actions.map((action) => ['p', '<i>`#;', 'x', action]), ['g', 'é', '<i>`#;']];
+    const graph = await policyToMermaid({ rules });
+    expect(graph).toContain('<b>#60;i#62;#96;#35;#59;</b><br/>x a0<br/>');
+    expect(graph).toContain('x a7<br/>… and 2 more"]');
+    expect(graph).toContain('<b>é</b>');
+  });
+
+  test('has the domain on the arrow', async () => {
+    const rules = [
+      ['p', 'admin', 'one', 'data'],
+      ['g', 'chief', 'admin', 'one'],
+    ];
+    expect(await policyToMermaid({ rules }, { model: DOMAINS })).toContain('\n  n1 -->|"one"| n0\n');
+  });
+});
+
+function allowed(subject: string, act: string, rolePath: string[]) {
+  const rule = ['p', rolePath.at(-1), 'invoices', act];
+  return { subject, permission: ['invoices', act], rule, rolePath };
+}

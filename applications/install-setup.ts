@@ -25,7 +25,7 @@ export default async function installLibrary(): Promise<void> {
 }
 
 /** With its own dependencies as links: some applications have others of the same name. */
-async function copyLibrary(target: string): Promise<void> {
+export async function copyLibrary(target: string): Promise<void> {
   const isShipped = (path: string) => path !== join(PROJECT, 'dist/src');
   for (const name of SHIPPED) {
     await cp(join(PROJECT, name), join(target, name), { recursive: true, filter: isShipped });

@@ -162,6 +162,11 @@ export type ProblemCode =
    * place in `at`.
    */
   | 'MODEL_INVALID'
+  /**
+   * The model has no room for the rules of `domains`, or another order of their values. Give a model of RBAC with
+   * domains, such as `domainsModelPath`.
+   */
+  | 'MODEL_WITHOUT_DOMAINS'
   /** The model lacks a section. Add it. */
   | 'MODEL_SECTION_MISSING'
   /**
@@ -223,7 +228,7 @@ export type ProblemCode =
   | 'ROW_KEY_MISSING'
   /** Two rows have the same key. Remove one of them. */
   | 'ROW_DUPLICATE'
-  /** Two tenants have the same name, or the same pool and schema. Change one of them. */
+  /** Two tenants have the same name, or the same pool and schema. Change or remove one of them. */
   | 'TENANT_DUPLICATE';
 
 /** One thing that is wrong with the input: fact and remedy in `message`, the place in `at`. */

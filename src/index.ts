@@ -7,7 +7,7 @@
 
 export { bootstrapDatabase } from './bootstrap.ts';
 export type { ConfigureEnforcer } from './casbin/enforcer.ts';
-export { defaultModelPath } from './casbin/model-file.ts';
+export { defaultModelPath, domainsModelPath } from './casbin/model-file.ts';
 export { type CommandConfig, defineConfig } from './config.ts';
 export { type CopyOptions, type CopyReport, copyRules, type RulePlace } from './copy-rules.ts';
 export { createEnforcer } from './create-enforcer.ts';
@@ -55,6 +55,11 @@ export type {
 export { type BootstrapPlan, planBootstrap } from './plan-bootstrap.ts';
 export { policyToCsv } from './policy/csv.ts';
 export {
+  type DefinedPolicy,
+  type DefinedRequest,
+  type DomainPolicyDefinition,
+  type DomainRequest,
+  type DomainsDefinition,
   definePolicy,
   type PolicyDefinition,
   type PolicyRequest,

@@ -1,5 +1,5 @@
 import type { Problem } from '../errors.ts';
-import type { DefinedRule } from '../policy/compile.ts';
+import { type DefinedRule, isRepeated } from '../policy/compile.ts';
 import { readCsvLine } from '../policy/csv.ts';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
 
@@ -43,6 +43,7 @@ function readLine({ ptype, values }: Rule, line: string): StockReading {
 /** Rules that an application with the stock adapter would read as other rules, or not at all. */
 export function findDistorted(rules: readonly DefinedRule[], linesOf: StockLines = joinedLine): Problem[] {
   return rules.flatMap((rule): Problem[] => {
+    if (isRepeated(rule)) return [];
     const reading = readAsStockAdapter(rule, linesOf);
     if (reading.kind === 'same') return [];
     const outcome =

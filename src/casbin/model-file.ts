@@ -18,6 +18,11 @@ export const defaultModelPath: string = createRequire(import.meta.url).resolve(
   'casbin-bootstrap/model/rbac_model.conf',
 );
 
+/** Where the model of RBAC with domains lies: `model/rbac_with_domains_model.conf` of this package. */
+export const domainsModelPath: string = createRequire(import.meta.url).resolve(
+  'casbin-bootstrap/model/rbac_with_domains_model.conf',
+);
+
 /** A model, and the places of its definitions; or why there is no model. */
 export type LoadedModel =
   | { readonly model: Model; readonly locate: (key: string) => string }

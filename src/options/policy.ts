@@ -1,5 +1,6 @@
 import type { Model } from 'casbin';
 import { findDistorted } from '../casbin/distortion.ts';
+import { findUnfitDomains } from '../casbin/domains.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { isPlainConjunction } from '../casbin/matcher.ts';
 import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
@@ -23,6 +24,7 @@ import { isFollowedByDefault } from '../policy/hierarchy.ts';
 import { findPlace, placeIn } from '../policy/place.ts';
 import { type LoadedPolicy, readPolicyFile } from '../policy/policy-file.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
+import { checkTenantNames } from '../policy/tenant-names.ts';
 import type { ProgressReporter } from '../progress.ts';
 import { NO_EXPECTATIONS } from '../verification/expectations.ts';
 import { collectPromises, type Promises } from '../verification/promises.ts';
@@ -37,7 +39,8 @@ export async function resolvePolicy({ policy = defaultPolicy }: BootstrapOptions
 /** A definition without any rule: a file that was emptied, most likely, and every proof of it would be one of nothing. */
 export function findEmptyPolicy(definition: PolicyDefinition, { rules }: RuleSet<DefinedRule>): Problem[] {
   if (rules.length > 0) return [];
-  const at = findPlace(definition, ['rules']) ?? findPlace(definition, ['roles']) ?? 'policy';
+  const parts = (['rules', 'roles', 'domains'] as const).map((part) => findPlace(definition, [part]));
+  const at = parts.find((place) => place !== null) ?? 'policy';
   const message =
     'the policy has no rules. Define some, or give policy: null for a database whose policy is not defined here.';
   return [{ code: 'POLICY_EMPTY', at, message }];
@@ -50,16 +53,25 @@ export async function checkPolicy(
   model: Model | null,
   configureEnforcer: ConfigureEnforcer | undefined,
 ): Promise<Problem[]> {
-  const { rules } = defined;
+  const { problems, sound } = checkTenantNames(definition, defined, (names) => checkValues(names, []));
+  const { rules } = sound;
   const broken = findBrokenHierarchies(rules);
-  const misfits = model === null ? [] : findMisfits(rules, ruleLengthsOf(model));
+  const misfits =
+    model === null
+      ? []
+      : findMisfits(
+          rules.filter(({ tenant }) => tenant === undefined),
+          ruleLengthsOf(model),
+        );
   return [
+    ...problems,
+    ...(model === null ? [] : findUnfitDomains(model, definition)),
     ...misfits,
     ...findUndefinedRoles(definition),
-    ...(model !== null && comparesOnly(model) ? findUnknownNames(definition) : []),
+    ...(model !== null && comparesOnly(model, definition) ? findUnknownNames(definition) : []),
     ...broken,
     ...(await checkDepth(rules, broken.length === 0 ? model : null, configureEnforcer)),
-    ...findDuplicates(defined),
+    ...findDuplicates(sound),
     ...checkValues(rules, misfits),
   ];
 }
@@ -79,11 +91,12 @@ async function checkDepth(
   }
 }
 
-/** Whether requests are made of the names that rules have, role, resource and action: no patterns, no domains. */
-function comparesOnly(model: Model): boolean {
+/** Whether requests are made of the names that rules have, role, resource and action: no patterns, no other domains. */
+function comparesOnly(model: Model, { domains }: PolicyDefinition): boolean {
   const matchers = [...(model.model.get('m')?.values() ?? [])];
   try {
-    return tokensOf(model, 'r').length === 3 && matchers.every(({ value }) => isPlainConjunction(value));
+    const values = domains === undefined ? 3 : 4;
+    return tokensOf(model, 'r').length === values && matchers.every(({ value }) => isPlainConjunction(value));
   } catch {
     return false; // a matcher that can't be parsed is a problem of the model, and found there
   }

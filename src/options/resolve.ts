@@ -17,7 +17,7 @@ import {
   type Migrations,
 } from '../migrator/migration.ts';
 import type { BootstrapOptions, VerifyDatabaseOptions, VerifyOptions } from '../options.ts';
-import { compilePolicy, type DefinedRule } from '../policy/compile.ts';
+import { compilePolicy, type DefinedRule, isRepeated } from '../policy/compile.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { createProgressReporter, type ProgressReporter } from '../progress.ts';
 import type { Coverage, VerificationWarning } from '../report.ts';
@@ -215,8 +215,15 @@ export function withRuleTable(options: ResolvedOptions, ruleTable: RuleTable): R
  * @throws InvalidOptionsError with all problems
  */
 export function requireFitting({ ruleTable, defined: { rules } }: ResolvedOptions): void {
-  const unfit = ruleTable.findUnfit(rules);
-  const problems = [...unfit, ...findDistorted(rules, (rule) => ruleTable.stockLines(rule))];
+  const unfit = ruleTable.findUnfit(rules.filter((rule) => !isRepeated(rule)));
+  // The names of the other tenants may be longer: each part of the definition that is too long with one is told once.
+  const longer = unfit.length > 0 ? [] : ruleTable.findUnfit(rules.filter(isRepeated));
+  const once = new Map(longer.map((problem) => [problem.at, problem]));
+  const problems = [
+    ...unfit,
+    ...once.values(),
+    ...findDistorted(rules, (rule) => ruleTable.stockLines(rule)),
+  ];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 

@@ -1,5 +1,5 @@
 import type { Problem } from '../errors.ts';
-import type { DefinedRule } from './compile.ts';
+import { type DefinedRule, isRepeated } from './compile.ts';
 import type { PolicyDefinition } from './definition.ts';
 import { buildHierarchies, findCycles, findTooDeep, type Hierarchy, type IsFollowed } from './hierarchy.ts';
 import { placeIn } from './place.ts';
@@ -29,6 +29,7 @@ export function findMisfits(rules: readonly DefinedRule[], lengths: RuleLengths)
 /** Rules that the definition has more than once. */
 export function findDuplicates(defined: RuleSet<DefinedRule>): Problem[] {
   return defined.rules.flatMap((rule): Problem[] => {
+    if (isRepeated(rule)) return [];
     const first = defined.rules[defined.indexOf(rule)];
     if (first === undefined || first === rule) return [];
     const message = `rule "${formatRule(rule)}" is already defined at ${first.at}. Remove one of them.`;
@@ -39,6 +40,7 @@ export function findDuplicates(defined: RuleSet<DefinedRule>): Problem[] {
 /** Values that PostgreSQL's jsonb can't hold: NUL, and half of a surrogate pair. */
 export function findUnstorable(rules: readonly DefinedRule[]): Problem[] {
   return rules.flatMap((rule): Problem[] => {
+    if (isRepeated(rule)) return [];
     const value = isUnstorable(rule.ptype) ? rule.ptype : rule.values.find(isUnstorable);
     if (value === undefined) return [];
     const what = value.includes('\0') ? 'a NUL character' : 'half of a surrogate pair';
@@ -51,14 +53,24 @@ function isUnstorable(text: string): boolean {
   return text.includes('\0') || !text.isWellFormed();
 }
 
-/** Roles named in `inherits` that are not under `roles`. */
+/** Roles named in `inherits` that are not defined beside the role. */
 export function findUndefinedRoles(definition: PolicyDefinition): Problem[] {
-  const roles = definition.roles ?? {};
+  return [
+    ...findUndefinedAmong(definition.roles, definition, ['roles']),
+    ...findUndefinedAmong(definition.domains?.roles, definition, ['domains', 'roles']),
+  ];
+}
+
+function findUndefinedAmong(
+  roles: NonNullable<PolicyDefinition['roles']> = {},
+  definition: PolicyDefinition,
+  path: readonly string[],
+): Problem[] {
   return Object.entries(roles).flatMap(([role, { inherits = [] }]) =>
     inherits.flatMap((parent, index): Problem[] => {
       if (Object.hasOwn(roles, parent)) return [];
-      const at = placeIn(definition, 'roles', role, 'inherits', index);
-      const message = `role ${formatText(role)} inherits from ${formatText(parent)}, which is not defined. Add it under roles, or remove the inheritance.`;
+      const at = placeIn(definition, ...path, role, 'inherits', index);
+      const message = `role ${formatText(role)} inherits from ${formatText(parent)}, which is not defined. Add it under ${path.join('.')}, or remove the inheritance.`;
       return [{ code: 'ROLE_UNDEFINED', at, message }];
     }),
   );
@@ -67,7 +79,8 @@ export function findUndefinedRoles(definition: PolicyDefinition): Problem[] {
 /** Inheritance that can't mean what it says: from itself, or in a circle. */
 export function findBrokenHierarchies(rules: readonly DefinedRule[]): Problem[] {
   const fromItself = rules
-    .filter(({ ptype, values }) => ptype.startsWith('g') && values.length > 1 && values[0] === values[1])
+    .filter((rule) => rule.ptype.startsWith('g') && !isRepeated(rule))
+    .filter(({ values }) => values.length > 1 && values[0] === values[1])
     .map(
       ({ at, values }): Problem => ({
         code: 'ROLE_INHERITS_ITSELF',
@@ -77,15 +90,16 @@ export function findBrokenHierarchies(rules: readonly DefinedRule[]): Problem[] 
     );
   const placeOfLink = linkFinder(rules);
   const cycles = buildHierarchies(rules).flatMap((hierarchy) =>
-    findCycles(hierarchy).map(
-      (path): Problem => ({
-        code: 'ROLE_CYCLE',
-        at: placeOfLink(hierarchy, path),
-        message: `roles inherit from each other in a circle${formatDomain(hierarchy)}: ${formatPath(path)}. Remove one of the links.`,
-      }),
-    ),
+    findCycles(hierarchy).map((path) => ({ hierarchy, path, at: placeOfLink(hierarchy, path) })),
   );
-  return [...fromItself, ...cycles];
+  const circular = withoutRepeated(cycles).map(
+    ({ hierarchy, path, at }): Problem => ({
+      code: 'ROLE_CYCLE',
+      at,
+      message: `roles inherit from each other in a circle${formatDomain(hierarchy)}: ${formatPath(path)}. Remove one of the links.`,
+    }),
+  );
+  return [...fromItself, ...circular];
 }
 
 /** Inheritance over more links than the enforcer's role managers follow. */
@@ -94,15 +108,34 @@ export async function findUnfollowed(
   isFollowedIn: (hierarchy: Hierarchy) => IsFollowed,
 ): Promise<Problem[]> {
   const placeOfLink = linkFinder(rules);
-  const problems: Problem[] = [];
+  const unfollowed: FoundPath[] = [];
   for (const hierarchy of buildHierarchies(rules)) {
     for (const path of await findTooDeep(hierarchy, isFollowedIn(hierarchy))) {
-      const links = path.length - 1;
-      const message = `role ${formatText(path[0] ?? '')} inherits over ${links} links${formatDomain(hierarchy)}, and Casbin silently stops at ${links - 1}: ${formatPath(path)}. Flatten the hierarchy.`;
-      problems.push({ code: 'ROLE_TOO_DEEP', at: placeOfLink(hierarchy, path), message });
+      unfollowed.push({ hierarchy, path, at: placeOfLink(hierarchy, path) });
     }
   }
-  return problems;
+  return withoutRepeated(unfollowed).map(({ hierarchy, path, at }): Problem => {
+    const links = path.length - 1;
+    const message = `role ${formatText(path[0] ?? '')} inherits over ${links} links${formatDomain(hierarchy)}, and Casbin silently stops at ${links - 1}: ${formatPath(path)}. Flatten the hierarchy.`;
+    return { code: 'ROLE_TOO_DEEP', at, message };
+  });
+}
+
+/** A path of roles, and where its first link is written. */
+interface FoundPath {
+  readonly hierarchy: Hierarchy;
+  readonly path: readonly string[];
+  readonly at: string;
+}
+
+/** Each once: the same path from the same place is in every tenant, when it is in one. */
+function withoutRepeated(found: readonly FoundPath[]): FoundPath[] {
+  const byKey = new Map<string, FoundPath>();
+  for (const one of found) {
+    const key = JSON.stringify([one.at, one.path]);
+    if (!byKey.has(key)) byKey.set(key, one);
+  }
+  return [...byKey.values()];
 }
 
 function formatDomain({ domain }: Hierarchy): string {
@@ -113,11 +146,22 @@ function formatDomain({ domain }: Hierarchy): string {
 function linkFinder(
   rules: readonly DefinedRule[],
 ): (hierarchy: Hierarchy, path: readonly string[]) => string {
+  const key = (ptype: string, child = '', parent = '', domain = '') =>
+    JSON.stringify([ptype, child, parent, domain]);
+  let links: Map<string, DefinedRule> | undefined;
+  const collectLinks = () => {
+    const collected = new Map<string, DefinedRule>();
+    for (const rule of rules) {
+      const [child, parent, ...domains] = rule.values;
+      const own = key(rule.ptype, child, parent, domains.join(', '));
+      if (rule.ptype.startsWith('g') && !collected.has(own)) collected.set(own, rule);
+    }
+    return collected;
+  };
   return ({ ptype, domain }, [from, to]) => {
-    const link = rules.find(({ ptype: own, values: [child, parent, ...domains] }) => {
-      return own === ptype && child === from && parent === to && domains.join(', ') === domain;
-    });
-    return link?.at ?? 'policy';
+    // Only when something is wrong: then it may be so in thousands of domains.
+    links ??= collectLinks();
+    return links.get(key(ptype, from, to, domain))?.at ?? 'policy';
   };
 }
 
@@ -140,11 +184,13 @@ function formatPath(path: readonly string[]): string {
  * argument of `definePolicy`, for files. A misspelt request would be denied, so `never` would hold for nothing.
  */
 export function findUnknownNames(definition: PolicyDefinition): Problem[] {
-  const { roles, rules } = definition;
+  const { domains, rules } = definition;
+  const roles = definition.roles ?? domains?.roles;
   if (roles === undefined || rules !== undefined) return [];
   const permissions = Object.values(roles).flatMap((role) => Object.entries(role.permissions ?? {}));
   const known = [
     { what: 'role', names: new Set(Object.keys(roles)) },
+    ...(domains === undefined ? [] : [{ what: 'tenant', names: new Set(domains.tenants) }]),
     { what: 'resource', names: new Set(permissions.map(([resource]) => resource)) },
     { what: 'action', names: new Set(permissions.flatMap(([, actions = []]) => actions)) },
   ];

@@ -6,31 +6,84 @@ import type { Rule } from './rule.ts';
 export interface DefinedRule extends Rule {
   /** `policy.yaml:12:9` for what was read from a file, else a path: `policy.roles.user.permissions.accounts[0]`. */
   readonly at: string;
+  /** Which tenant of `domains` it was made for, by its index; undefined for every other rule. */
+  readonly tenant?: number | undefined;
 }
 
-/** Turns a definition into rules: permissions role by role, then inheritance, then the raw rules as given. */
+/**
+ * Whether the same part of the definition has made a rule for another tenant before. What is wrong with that part is
+ * told once, not ten thousand times.
+ */
+export function isRepeated({ tenant = 0 }: DefinedRule): boolean {
+  return tenant > 0;
+}
+
+/**
+ * Turns a definition into rules: permissions role by role, then inheritance, for one tenant after the other where there
+ * are domains; then the raw rules as given.
+ */
 export function compilePolicy(definition: PolicyDefinition): DefinedRule[] {
-  const roles = Object.entries(definition.roles ?? {});
-  const placePermission: Place = ([role = '', resource = ''], index) =>
-    placeIn(definition, 'roles', role, 'permissions', resource, index);
-  const permissions = roles.flatMap(([role, { permissions = {} }]) =>
-    Object.entries(permissions).flatMap(([resource, actions = []]) =>
-      actions.map((action, index) => new PlacedRule('p', [role, resource, action], placePermission, index)),
-    ),
-  );
-  const placeParent: Place = ([role = ''], index) => placeIn(definition, 'roles', role, 'inherits', index);
-  const inheritance = roles.flatMap(([role, { inherits = [] }]) =>
-    inherits.map((parent, index) => new PlacedRule('g', [role, parent], placeParent, index)),
-  );
-  const placeRaw: Place = (_values, index) => placeIn(definition, 'rules', index);
+  const rules = [...compileRoles(definition), ...compileDomains(definition)];
+  const place: Place = { at: (_values, index) => placeIn(definition, 'rules', index) };
   const raw = (definition.rules ?? []).map(
     // Not `[ptype, ...values]`, which leaves room for more values in each of them.
-    (rule, index) => new PlacedRule(rule[0] ?? '', rule.slice(1), placeRaw, index),
+    (rule, index) => new PlacedRule(rule[0] ?? '', rule.slice(1), place, index),
   );
-  return permissions.concat(inheritance, raw);
+  return rules.concat(raw);
 }
 
-type Place = (values: readonly string[], index: number) => string;
+function compileRoles(definition: PolicyDefinition): DefinedRule[] {
+  const permission: Place = {
+    at: ([role = '', resource = ''], index) =>
+      placeIn(definition, 'roles', role, 'permissions', resource, index),
+  };
+  const parent: Place = { at: ([role = ''], index) => placeIn(definition, 'roles', role, 'inherits', index) };
+  const { permissions, parents } = listRules(definition.roles ?? {});
+  return [
+    ...permissions.map(({ values, index }) => new PlacedRule('p', values, permission, index)),
+    ...parents.map(({ values, index }) => new PlacedRule('g', values, parent, index)),
+  ];
+}
+
+function* compileDomains(definition: PolicyDefinition): Generator<DefinedRule, void> {
+  const { roles, tenants } = definition.domains ?? { roles: {}, tenants: [] };
+  const { permissions, parents } = listRules(roles);
+  const placePermission: Place['at'] = ([role = '', , resource = ''], index) =>
+    placeIn(definition, 'domains', 'roles', role, 'permissions', resource, index);
+  const placeParent: Place['at'] = ([role = ''], index) =>
+    placeIn(definition, 'domains', 'roles', role, 'inherits', index);
+  for (const [tenant, domain] of tenants.entries()) {
+    const permission: Place = { at: placePermission, tenant };
+    const parent: Place = { at: placeParent, tenant };
+    for (const { values, index } of permissions) {
+      const [role, resource, action] = values;
+      yield new PlacedRule('p', [role, domain, resource, action], permission, index);
+    }
+    for (const { values, index } of parents) {
+      yield new PlacedRule('g', [...values, domain], parent, index);
+    }
+  }
+}
+
+/** The values of the rules that roles make, apart from a domain, each with its index in the list where it is written. */
+function listRules(roles: NonNullable<PolicyDefinition['roles']>) {
+  const entries = Object.entries(roles);
+  const permissions = entries.flatMap(([role, { permissions = {} }]) =>
+    Object.entries(permissions).flatMap(([resource, actions = []]) =>
+      actions.map((action, index) => ({ values: [role, resource, action] as const, index })),
+    ),
+  );
+  const parents = entries.flatMap(([role, { inherits = [] }]) =>
+    inherits.map((parent, index) => ({ values: [role, parent] as const, index })),
+  );
+  return { permissions, parents };
+}
+
+/** Where rules come from that share it. */
+interface Place {
+  at(values: readonly string[], index: number): string;
+  readonly tenant?: number;
+}
 
 /** A place is asked for when something is wrong there, so it is not kept as a text: a million would need much room. */
 class PlacedRule implements DefinedRule {
@@ -47,6 +100,10 @@ class PlacedRule implements DefinedRule {
   }
 
   get at(): string {
-    return this.#place(this.values, this.#index);
+    return this.#place.at(this.values, this.#index);
+  }
+
+  get tenant(): number | undefined {
+    return this.#place.tenant;
   }
 }

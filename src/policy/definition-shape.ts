@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
-import { describeIssue, dictionary, fields } from './issues.ts';
+import { AS_TOLD, describeIssue, dictionary, fields } from './issues.ts';
 import { findPlace } from './place.ts';
 
 /** YAML reads `1` and `true` as what they look like. */
@@ -22,8 +22,11 @@ const requests = v.array(
   'must be a list of requests',
 );
 
+const roles = dictionary(role, 'must be an object of role → definition');
+
 const entries = {
-  roles: v.optional(dictionary(role, 'must be an object of role → definition')),
+  roles: v.optional(roles),
+  domains: v.optional(fields({ roles, tenants: nameList }, 'must be an object with roles and tenants')),
   rules: v.optional(unlessFine(isRuleList, v.array(rule, 'must be a list of rules'))),
   allow: v.optional(requests),
   deny: v.optional(requests),
@@ -33,9 +36,9 @@ const entries = {
 const message = 'must be a policy definition: an object with roles and rules';
 
 /** The shape of a definition, in code. `model/policy.schema.json` says the same of one in a file. */
-export const definitionShape = fields(entries, message);
+export const definitionShape = oneKindOfRoles(fields(entries, message));
 
-const fileShape = fields({ ...entries, $schema: v.optional(text) }, message);
+const fileShape = oneKindOfRoles(fields({ ...entries, $schema: v.optional(text) }, message));
 
 /** Everything about the shape of a file's content that is wrong. */
 export function checkFileShape(file: string, content: unknown): Problem[] {
@@ -46,6 +49,25 @@ export function checkFileShape(file: string, content: unknown): Problem[] {
     const what = path === '' ? message : `${path}: ${message}`;
     return { code, at: findPlace(content, keys) ?? file, message: what };
   });
+}
+
+/** Rules of `roles` have no domain, those of `domains` have one, and a model has room for one of both. */
+function oneKindOfRoles(schema: v.GenericSchema) {
+  const both =
+    'it stands beside roles, whose rules have no domain, and no model has room for both. Move those roles into domains, or remove one of the two';
+  return v.pipe(
+    v.unknown(),
+    v.rawCheck(({ dataset: { value }, addIssue }) => {
+      const { roles, domains } = Object(value);
+      if (roles === undefined || domains === undefined) return;
+      addIssue({
+        expected: AS_TOLD,
+        message: both,
+        path: [{ type: 'object', origin: 'key', input: Object(value), key: 'domains', value: domains }],
+      });
+    }),
+    schema,
+  );
 }
 
 /** The schema for what a plain look finds fault with: valibot copies what it goes through, and this may be much. */

@@ -17,6 +17,7 @@ export function describeIssue(issue: v.BaseIssue<unknown>, root: string): Proble
   const keys = (issue.path ?? []).map(({ key }) => String(key));
   const at = keys.length === 0 ? root : pathOf(...keys);
   if (issue.expected === NOTHING) return { code: 'OPTION_UNKNOWN', at, message: `${issue.message}.` };
+  if (issue.expected === AS_TOLD) return { code: 'OPTION_INVALID', at, message: `${issue.message}.` };
   if (isMissingKey(issue)) {
     const parent = keys.length === 1 ? root : pathOf(...keys.slice(0, -1));
     const message = `it is missing: ${parent} ${issue.message}.`;
@@ -40,6 +41,9 @@ function isMissingKey(issue: v.BaseIssue<unknown>): boolean {
 
 /** What {@link fields} expects of a key that it does not know; no other issue expects it. */
 const NOTHING = 'no such option';
+
+/** What an issue expects whose message says all that there is to say. */
+export const AS_TOLD = 'what the message says';
 
 /** An object literal or a module: an array, a Map or a Date would pass as an empty object else. */
 function plainObject(message: string) {

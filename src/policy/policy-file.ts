@@ -8,6 +8,7 @@ import { parseCsv } from './csv.ts';
 import type { PolicyDefinition } from './definition.ts';
 import type { Parsed } from './parsed.ts';
 import { RuleSet } from './rule-set.ts';
+import { checkTenantNames } from './tenant-names.ts';
 
 type Parse = (file: string, text: string) => Parsed;
 
@@ -47,12 +48,14 @@ export async function loadPolicyFile(path: string): Promise<PolicyDefinition> {
 
 /** What is wrong with a definition whatever the model. */
 function findPolicyFaults(definition: PolicyDefinition): Problem[] {
-  const rules = compilePolicy(definition);
+  const defined = new RuleSet(compilePolicy(definition));
+  const { problems, sound } = checkTenantNames(definition, defined, findUnstorable);
   return [
+    ...problems,
     ...findUndefinedRoles(definition),
-    ...findBrokenHierarchies(rules),
-    ...findDuplicates(new RuleSet(rules)),
-    ...findUnstorable(rules),
+    ...findBrokenHierarchies(sound.rules),
+    ...findDuplicates(sound),
+    ...findUnstorable(sound.rules),
   ];
 }
 

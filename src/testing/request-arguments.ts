@@ -1,4 +1,9 @@
-import type { PolicyDefinition, PolicyRequest } from '../policy/definition.ts';
+import type {
+  DomainPolicyDefinition,
+  DomainRequest,
+  PolicyDefinition,
+  PolicyRequest,
+} from '../policy/definition.ts';
 
 /**
  * For an application to name its policy in, once, so that a misspelt name in a test does not compile. Otherwise
@@ -21,12 +26,17 @@ export interface Register {}
 /** The values of a request: those of the policy in {@link Register}, or any strings, and objects for attributes. */
 export type RequestArguments = Register extends {
   /** The type of the application's policy. */
-  policy: PolicyDefinition<infer Role, infer Resource, infer Action>;
+  policy: DomainPolicyDefinition<infer Role, infer Resource, infer Action, infer Domain>;
 }
-  ? string extends Role
-    ? (string | object)[]
-    : [...PolicyRequest<Role | RegisteredSubject, Resource, Action>]
-  : (string | object)[];
+  ? [...DomainRequest<Role | RegisteredSubject, Resource, Action, Domain>]
+  : Register extends {
+        /** The type of the application's policy. */
+        policy: PolicyDefinition<infer Role, infer Resource, infer Action>;
+      }
+    ? string extends Role
+      ? (string | object)[]
+      : [...PolicyRequest<Role | RegisteredSubject, Resource, Action>]
+    : (string | object)[];
 
 /** The names that {@link Register} adds to the roles of the policy: its `subject`, or none. */
 export type RegisteredSubject = Register extends {

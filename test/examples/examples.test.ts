@@ -25,23 +25,13 @@ test('the example in the README is the one that lies in examples/', async () => 
 });
 
 test('the recipe for the first administrator is the one that lies in examples/', async () => {
-  const example = 'examples/first-administrator.js';
+  const example = 'examples/smallest/first-administrator.js';
   expect(await shownOf('docs/seeding-guide.md', example)).toBe(await readFile(example, 'utf8'));
 });
 
 test('the example in the README prints what the README says', async () => {
   const { stdout } = await run(process.execPath, ['examples/quick-start.js']);
   expect(stdout).toBe((await readmeBlocks()).output);
-});
-
-test('the example of seeders seeds at the first start and finds nothing to do at the second', async () => {
-  const { stdout } = await run(process.execPath, ['examples/seeders.js']);
-  const [first = '', second = ''] = stdout.split('second start');
-  expect(first).toContain('settings: 2 inserted, 0 existing');
-  expect(first).toContain('checklist: 3 inserted, 0 existing');
-  expect(second).toContain('found nothing to do');
-  expect(second).toContain('currencies: 0 inserted, 2 existing');
-  expect(second).toContain('checklist: 0 inserted, 3 existing');
 });
 
 test('the example of tenants bootstraps all but the one that fails, and finds them in place afterwards', async () => {
@@ -61,7 +51,7 @@ test('the smallest application answers by the policy that it bootstrapped', asyn
   const database = await createDatabase();
   const pool = () => database.pool({ max: 1 });
   const { url } = database;
-  const application = spawn(process.execPath, ['examples/application.js'], {
+  const application = spawn(process.execPath, ['examples/smallest/application.js'], {
     env: { ...process.env, DATABASE_URL: url, PORT: '0' },
     stdio: ['ignore', 'pipe', 'ignore'],
   });

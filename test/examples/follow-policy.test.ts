@@ -219,7 +219,7 @@ test('the first administrator reaches running instances, watchers among them', a
   const watcher = await listen(database, 'casbin');
   expect(await following.enforcer.enforce('alice', 'users', 'write')).toBe(false);
 
-  await promisify(execFile)(process.execPath, ['examples/first-administrator.js', 'alice'], {
+  await promisify(execFile)(process.execPath, ['examples/smallest/first-administrator.js', 'alice'], {
     env: { ...process.env, DATABASE_URL: database.url },
   });
 

@@ -1,5 +1,11 @@
 import { expect, expectTypeOf, test } from 'vitest';
-import { defaultPolicy, definePolicy, type PolicyDefinition, type PolicyRequest } from '../../src/index.ts';
+import {
+  type DomainPolicyDefinition,
+  defaultPolicy,
+  definePolicy,
+  type PolicyDefinition,
+  type PolicyRequest,
+} from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { formatRule } from '../../src/policy/rule.ts';
 
@@ -95,5 +101,79 @@ test('a definition compiles to permissions, then inheritance, then raw rules, ea
     'p, team lead, a.b, write @ policy.roles["team lead"].permissions["a.b"][1]',
     'g, team lead, viewer @ policy.roles["team lead"].inherits[0]',
     'g2, data1, documents @ policy.rules[0]',
+  ]);
+});
+
+const ofTenants = definePolicy({
+  domains: {
+    roles: {
+      viewer: { permissions: { invoices: ['read'] } },
+      clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
+    },
+    tenants: ['acme', 'globex'],
+  },
+  allow: [['clerk', 'acme', 'invoices', 'read']],
+  never: [['viewer', 'globex', 'invoices', 'write']],
+});
+
+test('the names of domains are inferred beside those of their roles', () => {
+  expectTypeOf(ofTenants).toEqualTypeOf<
+    DomainPolicyDefinition<'viewer' | 'clerk', 'invoices', 'read' | 'write', 'acme' | 'globex'>
+  >();
+  expectTypeOf(ofTenants).toExtend<PolicyDefinition>();
+});
+
+test('a misspelt role, domain, resource or action of domains does not compile', () => {
+  const roles = { viewer: { permissions: { invoices: ['read'] } } } as const;
+  const domains = { roles, tenants: ['acme', 'globex'] } as const;
+  definePolicy({
+    domains,
+    // @ts-expect-error: did you mean "acme"?
+    allow: [['viewer', 'acm', 'invoices', 'read']],
+    // @ts-expect-error: did you mean "viewer"?
+    deny: [['viewr', 'acme', 'invoices', 'read']],
+    // @ts-expect-error: a request has a domain
+    never: [['viewer', 'invoices', 'read']],
+  });
+  definePolicy({
+    domains: {
+      roles: {
+        viewer: {},
+        // @ts-expect-error: did you mean "viewer"?
+        clerk: { inherits: ['viewr'] },
+      },
+      tenants: ['acme'],
+    },
+  });
+});
+
+test('tenants whose names are known only when the program runs may be any strings', () => {
+  const tenants: string[] = ['acme'];
+  const policy = definePolicy({
+    domains: { roles: { viewer: { permissions: { invoices: ['read'] } } }, tenants },
+    allow: [['viewer', 'anybody', 'invoices', 'read']],
+  });
+  expectTypeOf(policy).toEqualTypeOf<DomainPolicyDefinition<'viewer', 'invoices', 'read', string>>();
+});
+
+test('with raw rules beside domains a request may be any list of strings', () => {
+  const policy = definePolicy({
+    domains: { roles: { viewer: {} }, tenants: ['acme'] },
+    rules: [['g', 'alice', 'viewer', 'acme']],
+    allow: [['alice', 'acme', 'invoices', 'read']],
+  });
+  expectTypeOf(policy).toEqualTypeOf<PolicyDefinition>();
+});
+
+test('domains compile to the rules of each tenant, with the place in the roles, then raw rules', () => {
+  const rules = compilePolicy({ ...ofTenants, rules: [['g', 'alice', 'clerk', 'acme']] });
+  expect(rules.map(({ at, tenant, ...rule }) => `${formatRule(rule)} @ ${at} #${tenant}`)).toEqual([
+    'p, viewer, acme, invoices, read @ policy.domains.roles.viewer.permissions.invoices[0] #0',
+    'p, clerk, acme, invoices, write @ policy.domains.roles.clerk.permissions.invoices[0] #0',
+    'g, clerk, viewer, acme @ policy.domains.roles.clerk.inherits[0] #0',
+    'p, viewer, globex, invoices, read @ policy.domains.roles.viewer.permissions.invoices[0] #1',
+    'p, clerk, globex, invoices, write @ policy.domains.roles.clerk.permissions.invoices[0] #1',
+    'g, clerk, viewer, globex @ policy.domains.roles.clerk.inherits[0] #1',
+    'g, alice, clerk, acme @ policy.rules[0] #undefined',
   ]);
 });

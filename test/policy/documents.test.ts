@@ -1,6 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { definePolicy, InvalidOptionsError, loadPolicyFile, type PolicyDefinition } from '../../src/index.ts';
+import {
+  definePolicy,
+  domainsModelPath,
+  InvalidOptionsError,
+  loadPolicyFile,
+  type PolicyDefinition,
+} from '../../src/index.ts';
 import { resolveOptions } from '../../src/options/resolve.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { ruleKey } from '../../src/policy/rule.ts';
@@ -36,6 +42,22 @@ test('the four forms in the documents compile to the same rules', async () => {
     expect(compilePolicy(loaded).map(ruleKey), ending).toEqual(expected);
     if (ending !== 'csv') expect(loaded, ending).toEqual(inCode);
   }
+});
+
+test('the tenants in the documents compile to the rules that are shown, and keep their promises', async () => {
+  const forms = sections.get('Tenants') ?? new Map<string, string>();
+  const [code = ''] = forms.get('js')?.split('await bootstrapDatabase') ?? [];
+  const inCode: PolicyDefinition = new Function('definePolicy', `${code}; return policy;`)(definePolicy);
+  const policy = await writeTemporary('policy.yaml', forms.get('yaml') ?? '');
+  const shown = await loadPolicyFile(await writeTemporary('policy.csv', forms.get('csv') ?? ''));
+  expect(await loadPolicyFile(policy)).toEqual(inCode);
+  expect(compilePolicy(inCode).map(ruleKey)).toEqual(compilePolicy(shown).map(ruleKey));
+
+  const options = { policy, model: domainsModelPath, seeders: [] };
+  const { expectations } = await resolveOptions(pool, options);
+  expect([...expectations].filter(({ kind }) => kind === 'never')).toHaveLength(1);
+  const contrary = { ...options, policy: { ...inCode, allow: inCode.never ?? [] } };
+  await expect(resolveOptions(pool, contrary)).rejects.toThrow(InvalidOptionsError);
 });
 
 test('the documents have an example for every kind of model', () => {

@@ -35,7 +35,7 @@ extra: 1
     '12:5 OPTION_INVALID rules[0]: must be two strings or more: a ptype and its values (it has 1).',
     '14:5 OPTION_INVALID allow[0]: must be a list of strings (it is "viewer").',
     expect.stringMatching(
-      /^15:1 OPTION_UNKNOWN extra: .* Known are roles, rules, allow, deny, never, samples/,
+      /^15:1 OPTION_UNKNOWN extra: .* Known are roles, domains, rules, allow, deny, never, samples/,
     ),
   ]);
 });

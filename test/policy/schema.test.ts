@@ -21,6 +21,7 @@ const key = fc.constantFrom(
   'toString',
   '__proto__',
   'roles',
+  'tenants',
   '$schema',
 );
 
@@ -37,17 +38,20 @@ const lists = mostly(fc.array(names, { maxLength: 3 }));
 const role = mostly(
   fc.record({ inherits: names, permissions: mostly(fc.dictionary(key, names)) }, { requiredKeys: [] }),
 );
-const known = fc.record(
-  {
-    roles: mostly(fc.dictionary(key, role, { maxKeys: 2 })),
-    rules: lists,
-    allow: lists,
-    deny: lists,
-    never: lists,
-    samples: lists,
-    $schema: mostly(fc.constant('policy.schema.json')),
-  },
-  { requiredKeys: [] },
+const roles = mostly(fc.dictionary(key, role, { maxKeys: 2 }));
+const domains = mostly(fc.record({ roles, tenants: names }));
+const others = {
+  rules: lists,
+  allow: lists,
+  deny: lists,
+  never: lists,
+  samples: lists,
+  $schema: mostly(fc.constant('policy.schema.json')),
+};
+const known = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ roles, ...others }, { requiredKeys: [] }) },
+  { weight: 8, arbitrary: fc.record({ domains, ...others }, { requiredKeys: ['domains'] }) },
+  { weight: 1, arbitrary: fc.record({ roles, domains, ...others }, { requiredKeys: ['roles', 'domains'] }) },
 );
 const document = mostly(
   fc
@@ -77,7 +81,8 @@ test('the JSON Schema accepts the files that are loaded, and no other', () => {
 
 test('everything in the JSON Schema has a description for the editor to show', async () => {
   const schema = JSON.parse(await readFile('model/policy.schema.json', 'utf8'));
-  const properties = [schema, schema.definitions.role].flatMap(({ properties: all }) => Object.entries(all));
-  expect(properties.length).toBeGreaterThan(8);
+  const objects = [schema, schema.definitions.role, schema.properties.domains];
+  const properties = objects.flatMap(({ properties: all }) => Object.entries(all));
+  expect(properties.length).toBeGreaterThan(11);
   for (const [name, property] of properties) expect(property, name).toHaveProperty('description');
 });

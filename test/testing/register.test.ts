@@ -5,10 +5,13 @@ import type { RequestArguments } from '../../src/testing/index.ts';
 
 const run = promisify(execFile);
 
-test('in a program that registers its policy, a misspelt name does not compile', async () => {
-  const compiled = run('node_modules/.bin/tsc', ['-p', 'test/testing/registered']);
-  await expect(compiled.catch(({ stdout }) => ({ stdout }))).resolves.toMatchObject({ stdout: '' });
-});
+test.for(['registered', 'registered-domains'])(
+  'in a program that registers its policy, a misspelt name does not compile: %s',
+  async (folder) => {
+    const compiled = run('node_modules/.bin/tsc', ['-p', `test/testing/${folder}`]);
+    await expect(compiled.catch(({ stdout }) => ({ stdout }))).resolves.toMatchObject({ stdout: '' });
+  },
+);
 
 test('in any other program, requests are of any strings and objects', () => {
   expectTypeOf<RequestArguments>().toEqualTypeOf<(string | object)[]>();

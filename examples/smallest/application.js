@@ -1,7 +1,7 @@
 // The smallest application: bootstrap, then serve. `GET /accounts` as the role in the header `x-role`.
 //
-//   node examples/application.js                       embedded database, in memory
-//   DATABASE_URL=postgres://… node examples/application.js
+//   node examples/smallest/application.js                       embedded database, in memory
+//   DATABASE_URL=postgres://… node examples/smallest/application.js
 import { createServer } from 'node:http';
 import { bootstrapDatabase, createEnforcer } from 'casbin-bootstrap';
 import { createEmbeddedPool } from 'casbin-bootstrap/embedded';
@@ -13,7 +13,7 @@ const pool = DATABASE_URL ? openPool(DATABASE_URL) : createEmbeddedPool();
 
 // Before anything listens: an instance whose permissions are not what they should be never takes a request.
 await bootstrapDatabase(pool, options);
-// The same options: what was verified is what decides. It keeps what it has loaded; follow-policy.js follows changes.
+// The same options: what was verified is what decides. It keeps what it has loaded; ../follow-policy.js follows changes.
 const enforcer = await createEnforcer(pool, options);
 
 const ACTIONS = { GET: 'read', POST: 'write' };

@@ -1,6 +1,6 @@
 // Appoints the first administrator, once, by hand; running instances hear of it.
 //
-//   DATABASE_URL=postgres://… node examples/first-administrator.js alice
+//   DATABASE_URL=postgres://… node examples/smallest/first-administrator.js alice
 import { createEnforcer } from 'casbin-bootstrap';
 import pg from 'pg';
 import { options } from './options.js';

@@ -2,7 +2,6 @@ import { ruleLengthsOf } from '../casbin/model.ts';
 import { type ClientLike, checkSource } from '../database/client.ts';
 import { detectEngine } from '../database/engine.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
-import { checkChangeShape } from '../options/change-shape.ts';
 import { completeOptions, onEngine, type ResolvedOptions, withRuleTable } from '../options/resolve.ts';
 import type { EnforcerOptions } from '../options.ts';
 import { findMisfits } from '../policy/check.ts';
@@ -15,7 +14,6 @@ import { insertRules, lockRules } from '../tables/insert.ts';
 import { givenRules, type RuleTable } from '../tables/rule-table.ts';
 import { readChangeContext, setChangeContext } from './change-context.ts';
 import { guardPromises } from './guard-promises.ts';
-import { findUnknownRoles } from './known-roles.ts';
 
 /** Changes of a policy; together, or none of them. */
 export interface PolicyChanges<
@@ -85,6 +83,7 @@ export async function changePolicy<
   changes: PolicyChanges<NoInfer<Role>, NoInfer<Resource>, NoInfer<Action>>,
   options: ChangeOptions<Role, Resource, Action>,
 ): Promise<ChangeReport> {
+  const { checkChangeShape } = await import('../options/change-shape.ts');
   const misshapen = [...checkClient(client), ...checkChangeShape(changes, options)];
   if (misshapen.length > 0) throw new InvalidOptionsError(misshapen);
   const { actor, reason, force = false, ...rest } = options;
@@ -165,6 +164,7 @@ async function requireKnownRoles(
   options: ResolvedOptions,
   rules: readonly PlacedRule[],
 ): Promise<void> {
+  const { findUnknownRoles } = await import('./known-roles.ts');
   const problems = await findUnknownRoles(client, options, rules);
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }

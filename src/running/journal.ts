@@ -4,7 +4,6 @@ import { checkPool, type PoolLike, type QueryResultLike } from '../database/clie
 import { withSession } from '../database/session.ts';
 import { isAbsence } from '../database/sqlstates.ts';
 import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
-import { checkJournalFilter, checkPruning } from '../options/shape.ts';
 
 /** Which entries of a journal to read; all that is given must hold. */
 export interface JournalFilter {
@@ -60,6 +59,7 @@ export interface JournalEntry {
  * @throws DatabaseError `TABLE_MISSING` where there is no journal
  */
 export async function readJournal(pool: PoolLike, filter: JournalFilter = {}): Promise<JournalEntry[]> {
+  const { checkJournalFilter } = await import('../options/shape.ts');
   refuse([...checkPool(pool), ...checkJournalFilter(filter)]);
   const { schema, table, since, until, actor, value, limit = 1_000 } = filter;
   const text = `
@@ -130,6 +130,7 @@ const YOUNGEST_MS = 60 * 60 * 1_000;
  * @throws DatabaseError `TABLE_MISSING` where there is no journal
  */
 export async function pruneJournal(pool: PoolLike, given: JournalPruning): Promise<number> {
+  const { checkPruning } = await import('../options/shape.ts');
   refuse([...checkPool(pool), ...checkPruning(given), ...checkAge(given)]);
   const { olderThan, schema } = given;
   const journal = quoteTable(JOURNAL, schema);

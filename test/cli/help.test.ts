@@ -44,6 +44,7 @@ test('every command explains itself, with examples and the options of all', () =
     'graph',
     'export',
     'doctor',
+    'report',
     'completion',
   ]);
   for (const [name, text] of help) {

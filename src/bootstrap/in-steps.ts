@@ -9,12 +9,13 @@ import {
   type AnyTransaction,
   inReadOnlyTransaction,
   inWriteTransaction,
+  markTransaction,
   setSearchPath,
 } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
 import { listPending, type Migrated, migrateDatabase } from '../migrator/migrate.ts';
 import { type ResolvedOptions, requireFitting, withRuleTable } from '../options/resolve.ts';
-import { bindContext, type SharedContext, shareContext } from '../seeding/run.ts';
+import { runSeeder, shareContext } from '../seeding/run.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
 import { watchPolicy } from './after-migration.ts';
@@ -139,9 +140,10 @@ async function seedPortions(
   const seed = (portion: RunnableSeeder) =>
     inWriteTransaction(db, async (trx) => {
       await setSearchPath(trx, schema);
+      await markTransaction(trx);
       await row.keep(trx);
-      const context: SharedContext = shareContext({ db: trx, logger, schema, firstRun, dryRun, ruleTable });
-      return portion.seed(bindContext(context, progress.start('seed', portion.total ?? 0, portion.name)));
+      const context = shareContext({ db: trx, logger, schema, firstRun, dryRun, ruleTable });
+      return runSeeder(portion, context, progress);
     });
   const counting: RunnableSeeder[] = [];
   for (const seeder of seeders) {

@@ -44,7 +44,12 @@ export function reportSeeded(seeders: readonly RunnableSeeder[], log: SeederLog)
   return reports;
 }
 
-async function runSeeder(
+/**
+ * Runs one seeder.
+ *
+ * @throws StepFailure as {@link runSeeders}
+ */
+export async function runSeeder(
   seeder: RunnableSeeder,
   context: SharedContext,
   progress: ProgressReporter,

@@ -83,6 +83,20 @@ test('a lock row that was taken between two portions ends the attempt', async ()
   expect(report.verification.ok).toBe(true);
 });
 
+test('a portion that fails is told by its seeder, and those before it stay', async () => {
+  await using simulation = await simulate('aurora-dsql');
+  const { pool, options, database } = simulation;
+  const rows = [...ROWS.slice(0, -1), { code: 'many' }];
+  const wrong = rowSeeder({ name: 'codes', table: 'codes', key: 'code', rows });
+
+  await expect(bootstrapDatabase(pool, { ...options, ...GIVEN, seeders: [wrong] })).rejects.toMatchObject({
+    code: 'SEEDER_FAILED',
+    message: expect.stringMatching(/^Seeder "codes" failed: table "public\.codes" refused a row: .*"many"/),
+  });
+  const { rows: stored } = await database.pool().query('select count(*)::int as codes from codes');
+  expect(stored).toEqual([{ codes: 2_500 }]);
+});
+
 test('indexes that are made in the background are waited for', async () => {
   await using simulation = await simulate('aurora-dsql');
   const { pool, options, database } = simulation;

@@ -7,10 +7,10 @@ import { reasonOf } from '../text.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
+import { isOffline, OFFLINE_OPTION, type OfflineFlags } from './policy-of.ts';
 
-interface ReportFlags {
+interface ReportFlags extends OfflineFlags {
   readonly html: string;
-  readonly offline?: true;
   readonly strict?: true;
 }
 
@@ -23,10 +23,7 @@ export function addReportCommand(program: Command, run: RunCommand): void {
     )
     .requiredOption('--html <file>', 'the file to write: one HTML page that loads nothing')
     .option('--strict', 'drift is a failure')
-    .option(
-      '--offline',
-      'show the policy as it is defined; so it is too where a policy is given and no database',
-    );
+    .option(...OFFLINE_OPTION);
   addFormatOptions(command);
   addDefinitionOptions(command);
   addDatabaseOptions(command);
@@ -37,13 +34,8 @@ export function addReportCommand(program: Command, run: RunCommand): void {
   command.action(() => run<ReportFlags>(command, report));
 }
 
-async function report({
-  flags,
-  options,
-  hasDatabase,
-  withDatabase,
-}: CommandContext<ReportFlags>): Promise<Outcome> {
-  const isOffline = flags.offline || (!hasDatabase && options.policy !== undefined);
+async function report(context: CommandContext<ReportFlags>): Promise<Outcome> {
+  const { flags, options, withDatabase } = context;
   const writePage = async (pool: PoolLike | null, where: string): Promise<Outcome> => {
     const page = await createPage(pool, { ...options, ...(flags.strict && { strict: true }) });
     await writeFile(flags.html, page).catch((error: unknown) => {
@@ -58,6 +50,6 @@ async function report({
         `${where}\n\nWrote ${flags.html} (${Math.ceil(bytes / 1000).toLocaleString('en-US')} kB).`,
     };
   };
-  if (isOffline) return writePage(null, 'Policy: as it is defined, without a database');
+  if (isOffline(context)) return writePage(null, 'Policy: as it is defined, without a database');
   return withDatabase(({ pool, where }) => writePage(pool, `Database: ${where}`));
 }

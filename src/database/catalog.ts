@@ -21,6 +21,12 @@ export function tableIn(schema: string | undefined, table: string): RawBuilder<u
   return schema === undefined ? sql.id(table) : sql.id(schema, table);
 }
 
+/** A text as an SQL literal that is read the same under any setting of `standard_conforming_strings`. */
+export function quoteText(text: string): string {
+  const quoted = text.replaceAll("'", "''");
+  return text.includes('\\') ? `E'${quoted.replaceAll('\\', '\\\\')}'` : `'${quoted}'`;
+}
+
 /** Whether the schema, by default the one that a bootstrap works in, has a table of that name: told to any role. */
 export async function hasTable(db: AnyKysely, schema: string | undefined, table: string): Promise<boolean> {
   const { rows } = await sql`

@@ -6,6 +6,7 @@ import {
   PostgresQueryCompiler,
   type RawBuilder,
 } from 'kysely';
+import { quoteText } from './catalog.ts';
 import type { QueryResultLike } from './client.ts';
 import { beginReading, refuseNul, type TransactionLimits } from './dialect.ts';
 import type { Session } from './session.ts';
@@ -76,7 +77,7 @@ function toLiteral(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   switch (typeof value) {
     case 'string':
-      return quoteText(value);
+      return toText(value);
     case 'number':
     case 'bigint':
       // In brackets, since behind an operator a minus would be a part of it.
@@ -84,15 +85,14 @@ function toLiteral(value: unknown): string {
     case 'boolean':
       return String(value);
     default:
-      if (Array.isArray(value)) return quoteText(`{${value.map(toElement).join(',')}}`);
+      if (Array.isArray(value)) return toText(`{${value.map(toElement).join(',')}}`);
       throw new TypeError(`a query has a value that it can't have: ${typeof value}`);
   }
 }
 
-/** As an escape string where there is a backslash: what that means in others is for a setting of the server to say. */
-function quoteText(text: string): string {
-  const quoted = text.replaceAll("'", "''");
-  return text.includes('\\') ? ` E'${quoted.replaceAll('\\', '\\\\')}'` : `'${quoted}'`;
+/** Behind a letter, the E of an escape string would be a part of that word. */
+function toText(text: string): string {
+  return quoteText(text).replace(/^E/, ' E');
 }
 
 /** An element of an array, as PostgreSQL reads it in a text. */

@@ -1,10 +1,9 @@
-import { quoteIdentifier, quoteTable } from '../database/catalog.ts';
+import { quoteIdentifier, quoteTable, quoteText } from '../database/catalog.ts';
 import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
 import { type ResolvedOptions, requireFitting, resolveOptions } from '../options/resolve.ts';
 import type { BootstrapOptions } from '../options.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
-import { literal } from './literal.ts';
 import { recordStatements } from './record-statements.ts';
 
 /** How much is written. */
@@ -57,9 +56,9 @@ async function writeMigrations(migrations: Migrations, schema: string | undefine
           ? [{ schema: schema ?? 'public' }]
           : [],
     );
-    const record = `insert into ${recorded} (name, timestamp)\nvalues (${literal(name)}, to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));`;
+    const record = `insert into ${recorded} (name, timestamp)\nvalues (${quoteText(name)}, to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));`;
     const body = [...statements.map(unlessThere), record].map((statement) => indent(statement, 4));
-    const condition = `if not exists (select from ${recorded} where name = ${literal(name)}) then`;
+    const condition = `if not exists (select from ${recorded} where name = ${quoteText(name)}) then`;
     blocks.push(
       `-- Migration ${inComment(name)}\n${block([`  ${condition}`, ...body, '  end if;'], schema)}`,
     );
@@ -79,7 +78,7 @@ function block(lines: readonly string[], schema: string | undefined): string {
     schema === undefined
       ? []
       : [
-          `  perform set_config('search_path', ${literal(`${quoteIdentifier(schema)}, `)} || found_path, true);`,
+          `  perform set_config('search_path', ${quoteText(`${quoteIdentifier(schema)}, `)} || found_path, true);`,
         ];
   const after = schema === undefined ? [] : [`  perform set_config('search_path', found_path, true);`];
   const declared = schema === undefined ? '' : `declare found_path text := current_setting('search_path');\n`;
@@ -113,7 +112,7 @@ function describeCount({ length }: readonly Rule[]): string {
 
 /** A list of nulls only would have no type. */
 function writeValue(text: string | null): string {
-  return text === null ? 'null::text' : literal(text);
+  return text === null ? 'null::text' : quoteText(text);
 }
 
 async function writeSeeders({ seeders, schema }: ResolvedOptions): Promise<string[]> {

@@ -8,8 +8,8 @@ import {
   PostgresQueryCompiler,
   type QueryResult,
 } from 'kysely';
+import { quoteText } from '../database/catalog.ts';
 import type { AnyKysely } from '../database/transaction.ts';
-import { arrayLiteral, literal } from './literal.ts';
 
 /** What a question of a migration is answered with, where there is no database: rows, or none. */
 export type AnswerQuestion = (question: string) => readonly object[];
@@ -61,9 +61,9 @@ function inline({ sql, parameters }: CompiledQuery): string {
 
 function write(parameter: unknown): string {
   if (parameter === null || parameter === undefined) return 'null';
-  if (Array.isArray(parameter)) return arrayLiteral(parameter.map(String));
+  if (Array.isArray(parameter)) return `array[${parameter.map((one) => quoteText(String(one))).join(', ')}]`;
   if (typeof parameter === 'number' || typeof parameter === 'boolean') return String(parameter);
-  return literal(String(parameter));
+  return quoteText(String(parameter));
 }
 
 /** Statements are written in the indentation of the code that has them. */

@@ -21,7 +21,6 @@ import { compilePolicy, type DefinedRule, isRepeated } from '../policy/compile.t
 import { RuleSet } from '../policy/rule-set.ts';
 import { createProgressReporter, type ProgressReporter } from '../progress.ts';
 import type { Coverage, VerificationWarning } from '../report.ts';
-import { journalMigrations } from '../running/journal-migrations.ts';
 import { policySeeder } from '../seeding/policy-seeder.ts';
 import { checkSeeders, type RunnableSeeder } from '../seeding/seeder.ts';
 import { expectTable, type TableChoice, toTableChoice } from '../tables/find-rule-table.ts';
@@ -122,7 +121,7 @@ export async function completeOptions(
   const engine = sound.engine === undefined ? POSTGRESQL : engineNamed(sound.engine);
   const ruleTable = expectTable(toTableChoice(sound.table), sound.schema, engine);
   const seeders: RunnableSeeder[] = [
-    policySeeder(ruleTable, defined.rules, policyMigrations(ruleTable, sound.journal)),
+    policySeeder(ruleTable, defined.rules, sound.journal),
     ...(sound.seeders ?? [providerSeeder()]),
   ];
   const { migrations, list, problems: migrationProblems } = await resolveMigrations(sound);
@@ -201,9 +200,7 @@ export function onEngine(options: ResolvedOptions, engine: Engine): ResolvedOpti
 /** The same options for the rule table that was found. */
 export function withRuleTable(options: ResolvedOptions, ruleTable: RuleTable): ResolvedOptions {
   const seeders = options.seeders.map((seeder) =>
-    seeder.isPolicy
-      ? policySeeder(ruleTable, options.defined.rules, policyMigrations(ruleTable, options.journal))
-      : seeder,
+    seeder.isPolicy ? policySeeder(ruleTable, options.defined.rules, options.journal) : seeder,
   );
   const packageMigrations = options.packageMigrations === null ? null : migrationsOf(seeders);
   return { ...options, ruleTable, seeders, packageMigrations };
@@ -225,11 +222,6 @@ export function requireFitting({ ruleTable, defined: { rules } }: ResolvedOption
     ...findDistorted(rules, (rule) => ruleTable.stockLines(rule)),
   ];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
-}
-
-/** What makes the rule table, and records its changes. */
-function policyMigrations(table: RuleTable, records = false): Migrations {
-  return records ? { ...table.migrations, ...journalMigrations(table) } : table.migrations;
 }
 
 /** By entries: an assignment of the name `__proto__` would leave that migration out. */

@@ -1,3 +1,4 @@
+import { journal as journalOf } from '../../migrations/0003_journal.ts';
 import { asClient } from '../database/own-queries.ts';
 import type { Migrations } from '../migrator/migration.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
@@ -5,17 +6,17 @@ import { seedRules } from '../tables/insert.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import type { RunnableSeeder } from './seeder.ts';
 
-/** The seeder of the policy itself. */
-export function policySeeder(
-  table: RuleTable,
-  rules: readonly Rule[],
-  migrations: Migrations = table.migrations,
-): RunnableSeeder {
+/**
+ * The seeder of the policy itself.
+ *
+ * @param journal whether changes of the table are recorded
+ */
+export function policySeeder(table: RuleTable, rules: readonly Rule[], journal = false): RunnableSeeder {
   return {
     name: 'rbac',
     table: table.name,
     isPolicy: true,
-    migrations,
+    migrations: journal ? { ...table.migrations, ...journalMigrations(table) } : table.migrations,
     total: rules.length,
     portion: (start, end) => policySeeder(table, rules.slice(start, end)),
     async seed({ db, logger, firstRun, dryRun, progress }) {
@@ -34,4 +35,13 @@ export function policySeeder(
       return { inserted: inserted.length, existing };
     },
   };
+}
+
+function journalMigrations(table: RuleTable): Migrations {
+  const recorded = {
+    name: table.name,
+    ptype: table.ptype('changed'),
+    values: table.valuesAsJson('changed'),
+  };
+  return { [`0003_journal_${table.name}`]: journalOf(recorded) };
 }

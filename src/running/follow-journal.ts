@@ -24,6 +24,12 @@ export interface Followed {
   readonly position: Position;
 }
 
+/**
+ * So many entries are read at a time; where there are more, to read all rules takes less. The limit also has the server
+ * use the index, however old its statistics are.
+ */
+const MOST = 10_000;
+
 /** Whether every change of the table is written to a journal, as SQL: a trigger for each way to change it. */
 const IS_JOURNALED = `(
   select count(*) = 4
@@ -59,7 +65,8 @@ export async function readPosition(client: ClientLike, table: RuleTable): Promis
 /**
  * Reads on from a position, in one statement: whole transactions, as it sees one moment of the database.
  *
- * @throws OutOfStep where entries may be gone that were not read, or the table was truncated or has no journal any more
+ * @throws OutOfStep where entries may be gone that were not read or are too many, or the table was truncated or has no
+ *   journal any more
  */
 export async function followJournal(
   client: ClientLike,
@@ -78,7 +85,9 @@ export async function followJournal(
         (select max(id)::text from ${journalOf(table)}) as newest,
         (select min(id)::text from ${journalOf(table)}) as oldest
     ) moment
-    left join ${journalOf(table)} entry on entry.transaction >= $2::xid8 and entry.source = $3
+    left join (
+      select * from ${journalOf(table)} where transaction >= $2::xid8 order by transaction limit ${MOST + 1}
+    ) entry on entry.source = $3
     order by entry.id`,
     [table.sql, floor, table.name],
   );
@@ -87,6 +96,7 @@ export async function followJournal(
   // The newest of what is pruned stays.
   if (newest > 0n && (moment.oldest === null || BigInt(moment.oldest) > newest))
     throw new OutOfStep('entries of the journal were pruned');
+  if (rows.length > MOST) throw new OutOfStep('there are too many entries to go through them one by one');
   const entries = rows.filter(({ id }) => id !== null);
   const unread = entries.filter(({ id }) => !seen.has(id));
   if (unread.some(({ operation }) => operation === '0')) throw new OutOfStep('the table was truncated');

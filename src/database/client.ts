@@ -51,6 +51,13 @@ export function checkSource(source: unknown): Problem[] {
   ];
 }
 
+/** What is wrong with a client, where its transaction matters: a pool has none. */
+export function checkClient(client: unknown): Problem[] {
+  const problems = checkSource(client);
+  if (problems.length > 0 || isClient(client)) return problems;
+  return [{ ...poolProblem('must be a client, not a pool. Give what pool.connect() gives.'), at: 'client' }];
+}
+
 function poolProblem(message: string): Problem {
   return { code: 'OPTION_INVALID', at: 'pool', message };
 }

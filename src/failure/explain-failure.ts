@@ -171,7 +171,8 @@ async function explainMissingSchema(error: BootstrapError, session: Session | nu
 }
 
 /** Why no connection could be had, and what to do. pg's messages name the user or the address, never the password. */
-function explainConnectFailure(cause: unknown): BootstrapError {
+/** Why no client could be had; the cause of a ConnectFailure. */
+export function explainConnectFailure(cause: unknown): BootstrapError {
   if (cause instanceof BootstrapError) return cause;
   const reason = reasonOf(cause);
   if (cause instanceof NoClientInTime) return failed(reason, remedyForWait(cause), cause);

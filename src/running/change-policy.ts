@@ -1,7 +1,7 @@
 import { ruleLengthsOf } from '../casbin/model.ts';
-import { type ClientLike, checkSource } from '../database/client.ts';
+import { type ClientLike, checkClient } from '../database/client.ts';
 import { detectEngine } from '../database/engine.ts';
-import { InvalidOptionsError, type Problem } from '../errors.ts';
+import { InvalidOptionsError } from '../errors.ts';
 import { completeOptions, onEngine, type ResolvedOptions, withRuleTable } from '../options/resolve.ts';
 import type { EnforcerOptions } from '../options.ts';
 import { findMisfits } from '../policy/check.ts';
@@ -110,16 +110,6 @@ export async function changePolicy<
     await setChangeContext(inside, before);
     return report;
   }, given.engine);
-}
-
-function checkClient(client: unknown): Problem[] {
-  const problems = checkSource(client);
-  const isPool = problems.length === 0 && typeof Object(client).query !== 'function';
-  const isPgPool = 'totalCount' in Object(client);
-  if (!isPool && !isPgPool) return problems;
-  const message =
-    'must be a client, in whose transaction the change is made, not a pool. Give what pool.connect() gives.';
-  return [{ code: 'OPTION_INVALID', at: 'client', message }];
 }
 
 interface PlacedRule extends Rule {

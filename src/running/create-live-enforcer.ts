@@ -65,6 +65,7 @@ export interface PolicyChange {
  * @throws InvalidOptionsError for options that can't be used
  * @throws StoredRuleError for stored rules that do not fit the model (`RULES_DO_NOT_FIT_MODEL`), and as createEnforcer
  * @throws DatabaseError `TABLE_MISSING` where there is no rule table
+ * @throws ConnectionError where there is no connection
  */
 export async function createLiveEnforcer(
   pool: PoolLike,

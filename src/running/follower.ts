@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientLike, PoolLike } from '../database/client.ts';
 import { Session } from '../database/session.ts';
+import { explainConnectFailure } from '../failure/explain-failure.ts';
 
 /** What a follower is told. */
 export interface FollowerOptions {
@@ -131,7 +132,7 @@ export class Follower {
   }
 
   async #connect(): Promise<Connection> {
-    const client = await this.#options.pool.connect();
+    const client = await connect(this.#options.pool);
     const session = new Session(client, ANSWER_MS);
     let lose: (error: Error) => void = () => {};
     const lost = new Promise<never>((_, reject) => {
@@ -162,6 +163,14 @@ export class Follower {
       throw error;
     }
     return { session, lost, hold, close };
+  }
+}
+
+async function connect(pool: PoolLike): Promise<ClientLike> {
+  try {
+    return await pool.connect();
+  } catch (error) {
+    throw explainConnectFailure(error);
   }
 }
 

@@ -1,9 +1,10 @@
 import { JOURNAL } from '../../migrations/0003_journal.ts';
 import { quoteTable } from '../database/catalog.ts';
 import { checkPool, type PoolLike, type QueryResultLike } from '../database/client.ts';
-import { withSession } from '../database/session.ts';
+import { ConnectFailure, withSession } from '../database/session.ts';
 import { isAbsence } from '../database/sqlstates.ts';
 import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
+import { explainConnectFailure } from '../failure/explain-failure.ts';
 
 /** Which entries of a journal to read; all that is given must hold. */
 export interface JournalFilter {
@@ -57,6 +58,7 @@ export interface JournalEntry {
  *
  * @throws InvalidOptionsError for a filter that can't be used
  * @throws DatabaseError `TABLE_MISSING` where there is no journal
+ * @throws ConnectionError where there is no connection
  */
 export async function readJournal(pool: PoolLike, filter: JournalFilter = {}): Promise<JournalEntry[]> {
   const { checkJournalFilter } = await import('../options/shape.ts');
@@ -128,6 +130,7 @@ const YOUNGEST_MS = 60 * 60 * 1_000;
  * @returns how many entries were removed
  * @throws InvalidOptionsError for a time within the last hour: somebody may not have read what was changed then
  * @throws DatabaseError `TABLE_MISSING` where there is no journal
+ * @throws ConnectionError where there is no connection
  */
 export async function pruneJournal(pool: PoolLike, given: JournalPruning): Promise<number> {
   const { checkPruning } = await import('../options/shape.ts');
@@ -169,6 +172,7 @@ async function onJournal(
   try {
     return await withSession(pool, ({ client }) => client.query(text, values));
   } catch (error) {
+    if (error instanceof ConnectFailure) throw explainConnectFailure(error.cause);
     if (!isAbsence(error)) throw error;
     const message = `There is no journal ${quoteTable(JOURNAL, schema)}. Run a bootstrap with journal: true, or name the schema that holds it.`;
     throw new DatabaseError('TABLE_MISSING', message, { cause: error });

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import {
   bootstrapDatabase,
@@ -218,6 +219,8 @@ test('wrong filters are told at once, and a journal that is not there', async ()
   await expect(refused).rejects.toMatchObject({
     problems: expect.arrayContaining(['since', 'limit', 'user'].map((at) => expect.objectContaining({ at }))),
   });
+  const unreachable = new pg.Pool({ connectionString: 'postgres://127.0.0.1:1/none' });
+  await expect(readJournal(unreachable)).rejects.toMatchObject({ code: 'CONNECTION_FAILED' });
   await expect(readJournal(pool)).rejects.toMatchObject({
     code: 'TABLE_MISSING',
     message: expect.stringContaining('journal: true'),

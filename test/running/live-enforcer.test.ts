@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { newModel } from 'casbin';
-import type pg from 'pg';
+import pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   bootstrapDatabase,
@@ -398,6 +398,21 @@ describe('a live enforcer', () => {
     expect(await live.enforceExWithMatcher('r.obj == p.obj', 'nobody', 'nothing', 'x')).toEqual([false, []]);
   });
 
+  test('reads everything anew after more changes than are worth going through', async () => {
+    const { live, database, changes } = await open();
+    await database.pool().query(`
+      insert into casbin (ptype, rule)
+      select 'g', jsonb_build_array('user ' || n, 'user') from generate_series(1, 10001) n
+    `);
+    await live.caughtUp();
+    expect(changes).toEqual([{ reloaded: true, added: [], removed: [] }]);
+    expect(live.enforceSync('user 10001', 'accounts', 'read')).toBe(true);
+    expect(live.state.by).toBe('journal');
+    await database.pool().query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+    await live.caughtUp();
+    expect(changes.at(-1)).toMatchObject({ reloaded: false, added: [{ values: ['alice', 'user'] }] });
+  });
+
   test('does not keep a process alive', async () => {
     const { database } = await open();
     const script = new URL('./children/live.mjs', import.meta.url);
@@ -415,5 +430,10 @@ describe('a live enforcer', () => {
       ),
     });
     await expect(createLiveEnforcer(pool)).rejects.toMatchObject({ code: 'TABLE_MISSING' });
+    const unreachable = new pg.Pool({ connectionString: 'postgres://127.0.0.1:1/none' });
+    await expect(createLiveEnforcer(unreachable)).rejects.toMatchObject({
+      code: 'CONNECTION_FAILED',
+      message: expect.stringContaining('127.0.0.1:1'),
+    });
   });
 });

@@ -193,6 +193,33 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     return this.caughtUp();
   }
 
+  /** The database has it already: to write it again would take back what others have written since. */
+  override async savePolicy(): Promise<boolean> {
+    await this.caughtUp();
+    return true;
+  }
+
+  /** They follow the policy. */
+  override async buildRoleLinks(): Promise<void> {}
+
+  // What would leave it with another policy than the database has.
+
+  override clearPolicy(): never {
+    throw refusal('clearPolicy', 'remove the rules, as by removePolicies');
+  }
+
+  override async loadFilteredPolicy(): Promise<never> {
+    throw refusal('loadFilteredPolicy', 'use createEnforcer for a part');
+  }
+
+  override async loadIncrementalFilteredPolicy(): Promise<never> {
+    throw refusal('loadIncrementalFilteredPolicy', 'use createEnforcer for a part');
+  }
+
+  override setModel(): never {
+    throw refusal('setModel', 'make another one, with that model');
+  }
+
   // What Casbin's management and RBAC functions write: into the database first, and from there into the policy.
 
   protected override addPolicyInternal(sec: string, ptype: string, rule: string[]): Promise<boolean> {
@@ -259,4 +286,10 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     await this.caughtUp();
     return true;
   }
+}
+
+function refusal(name: string, remedy: string): Error {
+  return new Error(
+    `a live enforcer has the policy of the database and no other, so ${name} is refused; ${remedy}`,
+  );
 }

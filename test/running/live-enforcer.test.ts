@@ -14,6 +14,7 @@ import {
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { runProcesses } from '../support/processes.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 
 /** So rarely that nothing is found by it. */
 const NEVER_MS = 2_000_000;
@@ -329,20 +330,7 @@ describe('a live enforcer', () => {
   test('of a model that a journal does not help swaps whole policies in', async () => {
     const database = await createDatabase();
     const pool = database.pool();
-    const model = newModel(
-      `
-      [request_definition]
-      r = sub, obj, act
-      [policy_definition]
-      p = sub, obj, act, eft
-      [role_definition]
-      g = _, _
-      [policy_effect]
-      e = priority(p.eft) || deny
-      [matchers]
-      m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act
-    `.replace(/^ +/gm, ''),
-    );
+    const model = newModel(modelText({ p: 'sub, obj, act, eft', e: 'priority(p.eft) || deny' }));
     const policy = {
       rules: [
         ['p', 'clerk', 'data', 'read', 'allow'],
@@ -361,18 +349,7 @@ describe('a live enforcer', () => {
   test('uses what configureEnforcer adds, after each change too', async () => {
     const database = await createDatabase();
     const pool = database.pool();
-    const model = newModel(
-      `
-      [request_definition]
-      r = sub, obj, act
-      [policy_definition]
-      p = sub, obj, act
-      [policy_effect]
-      e = some(where (p.eft == allow))
-      [matchers]
-      m = r.sub == p.sub && isOpen(r.obj) && r.act == p.act
-    `.replace(/^ +/gm, ''),
-    );
+    const model = newModel(modelText({ m: 'r.sub == p.sub && isOpen(r.obj) && r.act == p.act' }));
     const configureEnforcer = (enforcer: {
       addFunction(name: string, fn: (text: string) => Promise<boolean>): unknown;
     }) => {
@@ -411,6 +388,27 @@ describe('a live enforcer', () => {
     await database.pool().query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
     await live.caughtUp();
     expect(changes.at(-1)).toMatchObject({ reloaded: false, added: [{ values: ['alice', 'user'] }] });
+  });
+
+  test('saves nothing over what others have written since', async () => {
+    const { live, database } = await open();
+    const pool = database.pool();
+    await pool.query('alter table casbin disable trigger user');
+    await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+    expect(await live.savePolicy()).toBe(true);
+    const { rows } = await pool.query(`select count(*)::int as links from casbin where rule ->> 0 = 'alice'`);
+    expect(rows).toEqual([{ links: 1 }]);
+    expect(live.enforceSync('alice', 'accounts', 'read')).toBe(true);
+  });
+
+  test('refuses what would leave it with another policy', async () => {
+    const { live } = await open();
+    expect(() => live.clearPolicy()).toThrow('removePolicies');
+    expect(() => live.setModel(live.getModel())).toThrow('with that model');
+    await expect(live.loadFilteredPolicy({})).rejects.toThrow('createEnforcer');
+    await expect(live.loadIncrementalFilteredPolicy({})).rejects.toThrow('createEnforcer');
+    await live.buildRoleLinks();
+    expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
   });
 
   test('does not keep a process alive', async () => {

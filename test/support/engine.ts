@@ -1,7 +1,13 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import type { EngineName } from '../../src/index.ts';
-import { isEncryptionRequest, MessageReader, sqlOf, type WireMessage } from './wire-messages.ts';
+import {
+  isEncryptionRequest,
+  type MessageReader,
+  readBoth,
+  sqlOf,
+  type WireMessage,
+} from './wire-messages.ts';
 
 /** How an engine differs from PostgreSQL, as its documents say it. */
 interface Manner {
@@ -148,13 +154,9 @@ class Conversation {
     this.#client = client;
     this.#upstream = upstream;
     this.#state = state;
-    const asked = new MessageReader({ startsUntyped: true });
-    const answered = new MessageReader({ startsUntyped: false });
-    client.on('data', (chunk: Buffer) => {
-      for (const message of asked.read(chunk)) this.#ask(message, asked);
-    });
-    upstream.on('data', (chunk: Buffer) => {
-      for (const message of answered.read(chunk)) this.#answer(message);
+    readBoth(client, upstream, {
+      ask: (message, asked) => this.#ask(message, asked),
+      answer: (message) => this.#answer(message),
     });
     for (const [one, other] of [
       [client, upstream],

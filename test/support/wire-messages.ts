@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net';
+
 /** One message of PostgreSQL's protocol: `type` is its letter, empty for the first one of a client. */
 export interface WireMessage {
   readonly type: string;
@@ -52,6 +54,25 @@ export class MessageReader {
     this.#size = rest.length;
     this.#needed = needed;
   }
+}
+
+/** Reads what two sockets say, a client's and its server's, message by message. */
+export function readBoth(
+  client: Socket,
+  server: Socket,
+  on: {
+    ask(message: WireMessage, asked: MessageReader): void;
+    answer(message: WireMessage): void;
+  },
+): void {
+  const asked = new MessageReader({ startsUntyped: true });
+  const answered = new MessageReader({ startsUntyped: false });
+  client.on('data', (chunk: Buffer) => {
+    for (const message of asked.read(chunk)) on.ask(message, asked);
+  });
+  server.on('data', (chunk: Buffer) => {
+    for (const message of answered.read(chunk)) on.answer(message);
+  });
 }
 
 /** The SQL in a Query or Parse message. */

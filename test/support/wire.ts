@@ -1,6 +1,12 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
-import { isEncryptionRequest, MessageReader, sqlOf, type WireMessage } from './wire-messages.ts';
+import {
+  isEncryptionRequest,
+  type MessageReader,
+  readBoth,
+  sqlOf,
+  type WireMessage,
+} from './wire-messages.ts';
 
 /** Cut before the server sees the statement, or after it answered but before the client hears of it. */
 type CutMoment = 'before' | 'after';
@@ -101,13 +107,9 @@ class Connection implements WireConnection {
     this.#upstream = upstream;
     this.#scissors = scissors;
     this.#hold = hold;
-    const asked = new MessageReader({ startsUntyped: true });
-    const answered = new MessageReader({ startsUntyped: false });
-    client.on('data', (chunk: Buffer) => {
-      for (const message of asked.read(chunk)) this.#ask(message, asked);
-    });
-    upstream.on('data', (chunk: Buffer) => {
-      for (const message of answered.read(chunk)) this.#answer(message);
+    readBoth(client, upstream, {
+      ask: (message, asked) => this.#ask(message, asked),
+      answer: (message) => this.#answer(message),
     });
     for (const [one, other] of [
       [client, upstream],

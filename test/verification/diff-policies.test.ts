@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase, definePolicy, diffPolicies } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { createFolder } from '../support/folder.ts';
+import { modelText } from './verify.fixture.ts';
 
 const OLD = definePolicy({
   roles: {
@@ -70,16 +71,7 @@ describe('the difference of two definitions', () => {
   });
 
   test('is found by the requests that a definition lists too, where rules hold patterns', async () => {
-    const model = newModel(`
-[request_definition]
-r = sub, obj, act
-[policy_definition]
-p = sub, obj, act
-[policy_effect]
-e = some(where (p.eft == allow))
-[matchers]
-m = r.sub == p.sub && keyMatch(r.obj, p.obj) && r.act == p.act
-`);
+    const model = newModel(modelText({ m: 'r.sub == p.sub && keyMatch(r.obj, p.obj) && r.act == p.act' }));
     const before = { rules: [['p', 'a', '/x/*', 'read']] };
     const after = {
       rules: [['p', 'a', '/*', 'read']],

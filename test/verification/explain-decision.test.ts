@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, definePolicy, explainDecision } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { modelText } from './verify.fixture.ts';
 
 const POLICY = definePolicy({
   roles: {
@@ -109,14 +110,5 @@ describe('what can not be explained is refused', () => {
 
 async function regexModel() {
   const { newModel } = await import('casbin');
-  return newModel(`
-[request_definition]
-r = sub, obj, act
-[policy_definition]
-p = sub, obj, act
-[policy_effect]
-e = some(where (p.eft == allow))
-[matchers]
-m = r.sub == p.sub && regexMatch(r.obj, p.obj) && r.act == p.act
-`);
+  return newModel(modelText({ m: 'r.sub == p.sub && regexMatch(r.obj, p.obj) && r.act == p.act' }));
 }

@@ -4,6 +4,7 @@ import { watchPolicy } from './bootstrap/after-migration.ts';
 import { inSteps } from './bootstrap/in-steps.ts';
 import { askAfterwards, lookAtDatabase } from './bootstrap/look.ts';
 import { findEngine, onRightEngine } from './bootstrap/on-right-engine.ts';
+import { hasChanged, logOwnership, settleOwnership } from './bootstrap/ownership.ts';
 import { NOTHING_READ, readPolicy, refuseForgottenPolicy } from './bootstrap/read-policy.ts';
 import { resolveSchemas } from './bootstrap/schemas.ts';
 import { requireVerified } from './bootstrap/verify-live.ts';
@@ -89,11 +90,12 @@ async function confirmComplete(session: Session, given: ResolvedOptions): Promis
   const db = createKysely(session, given);
   const complete = await lookAtDatabase(session, db, given);
   if (complete === null) return null;
-  const { options, live } = complete;
+  const { options, live, ownership } = complete;
+  if (ownership !== null) logOwnership(ownership, options);
   const verification = await requireVerified(askAfterwards(db, options.schema), options, live);
   const seeders = reportSeeded(options.seeders, options);
   const engine = reportEngine(options);
-  return { changed: false, migrations: [], takeover: null, seeders, verification, engine };
+  return { changed: false, migrations: [], takeover: null, ownership, seeders, verification, engine };
 }
 
 /** Is told the options for the rule table that was found, for what has to be said of a failure. */
@@ -186,10 +188,11 @@ async function writeDatabase(
 async function seedAndVerify(
   session: Session,
   trx: AnyTransaction,
-  options: ResolvedOptions,
-  { applied, takeover, firstRun }: Migrated,
+  given: ResolvedOptions,
+  migrated: Migrated,
 ): Promise<Outcome> {
-  const { logger, progress, dryRun, schema, ruleTable } = options;
+  const { applied, takeover, firstRun } = migrated;
+  const { logger, progress, dryRun, schema, ruleTable } = given;
   for (const name of applied) {
     logger.info(
       { event: 'migration_applied', name },
@@ -203,7 +206,12 @@ async function seedAndVerify(
     );
   }
 
-  if (options.engine.hasSettings) await setChangeContext(asClient(trx), { actor: 'casbin-bootstrap' });
+  if (given.engine.hasSettings) {
+    const release = given.ownership?.version.toString();
+    await setChangeContext(asClient(trx), { actor: 'casbin-bootstrap', release });
+  }
+  session.enter('what the policy retires and renames');
+  const { options, report: ownership } = await settleOwnership(trx, given, migrated);
   const context = shareContext({ db: trx, logger, schema, firstRun, dryRun, ruleTable });
   const enter = (seeder: string) => session.enter(`seeder "${seeder}"`);
   const seeders = await runSeeders(options.seeders, context, progress, enter);
@@ -213,10 +221,14 @@ async function seedAndVerify(
   const live = options.verify === null ? NOTHING_READ : await readPolicy(trx, options);
   const verification = await stayAwake(trx, options, () => requireVerified((ask) => ask(trx), options, live));
 
-  const changed = applied.length > 0 || takeover !== null || seeders.some(({ inserted }) => inserted > 0);
+  const changed =
+    applied.length > 0 ||
+    takeover !== null ||
+    (ownership !== null && hasChanged(ownership)) ||
+    seeders.some(({ inserted }) => inserted > 0);
   if (changed && !options.engine.commitsDdl) await announceChange(trx, options.notifyChannel);
   const migrations = applied.map((name) => ({ name, status: 'applied' as const }));
-  return { changed, migrations, takeover, seeders, verification, engine: reportEngine(options) };
+  return { changed, migrations, takeover, ownership, seeders, verification, engine: reportEngine(options) };
 }
 
 function reportEngine({ engine: { name, limits } }: ResolvedOptions): EngineReport {

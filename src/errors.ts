@@ -88,6 +88,8 @@ export type BootstrapErrorCode =
   | 'DRY_RUN_IMPOSSIBLE'
   /** On this engine there are no triggers that a journal could be written by. Leave out the `journal` option. */
   | 'JOURNAL_IMPOSSIBLE'
+  /** The engine can't keep the record that a `version` needs in one transaction with the rules. Remove it there. */
+  | 'RECORD_IMPOSSIBLE'
   /**
    * A change would allow what must never be allowed. Change something else, or give `force` with a reason; see
    * `violations`.
@@ -216,6 +218,10 @@ export type ProblemCode =
   | 'REQUEST_NAME_UNKNOWN'
   /** The definition itself decides a request differently than it says. Correct the request or the rules. */
   | 'EXPECTATION_CONTRADICTED'
+  /** A definition says something about earlier versions and has no `version`. Add one. */
+  | 'VERSION_MISSING'
+  /** A role or rule is retired or renamed and defined as well, or moves to a role that is not. Correct one of them. */
+  | 'OWNERSHIP_CONTRADICTED'
   /** Fewer rules decide a request than required. Write requests for the others, or remove those rules. */
   | 'COVERAGE_TOO_LOW'
   /** Two seeders have the same name. Rename one. */

@@ -61,9 +61,13 @@ export {
   type DomainRequest,
   type DomainsDefinition,
   definePolicy,
+  type OnRevoked,
   type PolicyDefinition,
   type PolicyRequest,
+  type RenamedParts,
   type RequestName,
+  type RetiredParts,
+  type RetiredRole,
   type RoleDefinition,
 } from './policy/definition.ts';
 export { loadPolicyFile } from './policy/policy-file.ts';
@@ -81,6 +85,7 @@ export {
   type RuleCounts,
   readStatus,
   type TableStatus,
+  type VersionStatus,
 } from './read-status.ts';
 export type {
   AppliedMigration,
@@ -93,7 +98,10 @@ export type {
   Explanation,
   Holders,
   IntegrityFinding,
+  KeptAwayRule,
   OmittedFindings,
+  OwnershipReport,
+  RenamedRole,
   RowId,
   RowOrder,
   SeederReport,

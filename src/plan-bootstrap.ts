@@ -1,3 +1,4 @@
+import { withoutKeptAway, withRenamed } from './bootstrap/ownership.ts';
 import { readPolicy } from './bootstrap/read-policy.ts';
 import { bootstrapResolved } from './bootstrap.ts';
 import type { PoolLike } from './database/client.ts';
@@ -33,9 +34,11 @@ async function findMissing(
 ): Promise<readonly (readonly string[])[]> {
   const { defined } = resolved;
   const missing = await inspectDatabase(pool, resolved, 'the look at the rules', async (inspected) => {
-    if (inspected.isMissing) return defined.rules;
-    const { rules } = await readPolicy(inspected.trx, inspected.options);
-    return defined.without(rules);
+    const { trx, options, isMissing } = inspected;
+    if (isMissing) return defined.rules;
+    const live = await readPolicy(trx, options);
+    const kept = await withoutKeptAway(trx, options, live);
+    return kept.defined.without(withRenamed(live.rules, options));
   });
   return missing.map(({ ptype, values }) => [ptype, ...values]);
 }

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { findNewestVersion, isSettled, withoutKeptAway } from './bootstrap/ownership.ts';
 import { readPolicy, refuseForeignRules } from './bootstrap/read-policy.ts';
 import { resolveSchemas } from './bootstrap/schemas.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
@@ -19,6 +20,8 @@ export interface DatabaseStatus {
   readonly packageMigrations: MigrationStatus | null;
   /** The application's own; null where the options have none. */
   readonly applicationMigrations: MigrationStatus | null;
+  /** Which versions of the definition; null for one without a version. */
+  readonly version: VersionStatus | null;
   /** How many rules are defined and stored. */
   readonly rules: RuleCounts;
   /** How the policy decides; null where there is no rule table. */
@@ -45,16 +48,26 @@ export interface MigrationStatus {
   readonly pending: readonly string[];
 }
 
+/** Versions of the definition. */
+export interface VersionStatus {
+  /** That of the one that was given. */
+  readonly defined: number;
+  /** The newest one that the database was bootstrapped with; null for none. */
+  readonly newest: number | null;
+}
+
 /** How many rules there are. */
 export interface RuleCounts {
   /** Rules of the definition. */
   readonly defined: number;
   /** Rows of the table. */
   readonly stored: number;
-  /** Defined and not stored. */
+  /** Defined and not stored, so that a bootstrap would insert them. */
   readonly missing: number;
   /** Stored and not defined, roles of users included. */
   readonly extra: number;
+  /** Defined and not stored, and to stay away: the verification lists them. */
+  readonly keptAway: number;
 }
 
 /**
@@ -66,15 +79,20 @@ export async function readStatus(pool: PoolLike, options: BootstrapOptions = {})
   const resolved = await resolveVerifyOptions(pool, options);
   return inspectDatabase(pool, resolved, 'the look at the status', async (inspected) => {
     const migrations = await readMigrationStatus(inspected);
-    const { rules, verification } = await readRules(inspected);
-    const { ruleTable } = inspected.options;
+    const { rules, verification, newestVersion } = await readRules(inspected);
+    const { ruleTable, ownership } = inspected.options;
     const pending = Object.values(migrations).flatMap((status) => status?.pending ?? []);
     return {
       table: { name: ruleTable.sql, layout: ruleTable.layout, isMissing: inspected.isMissing },
       ...migrations,
+      version: ownership && { defined: ownership.version, newest: newestVersion?.version ?? null },
       rules,
       verification,
-      isComplete: !inspected.isMissing && pending.length === 0 && rules.missing === 0,
+      isComplete:
+        !inspected.isMissing &&
+        pending.length === 0 &&
+        rules.missing === 0 &&
+        (ownership === null || isSettled(ownership, newestVersion)),
     };
   });
 }
@@ -113,7 +131,8 @@ async function readRules({ trx, options, isMissing }: Inspected) {
   const { defined, ruleTable } = options;
   const total = defined.rules.length;
   if (isMissing) {
-    return { rules: { defined: total, stored: 0, missing: total, extra: 0 }, verification: null };
+    const rules = { defined: total, stored: 0, missing: total, extra: 0, keptAway: 0 };
+    return { rules, verification: null, newestVersion: null };
   }
   const { rows } = await sql<{ stored: number }>`
     select count(*)::int as stored from ${sql.raw(ruleTable.sql)}
@@ -122,7 +141,10 @@ async function readRules({ trx, options, isMissing }: Inspected) {
   const live = await readPolicy(trx, options);
   refuseForeignRules(options, live);
   const missing = defined.without(live.rules).length;
-  const rules = { defined: total, stored, missing, extra: stored - (total - missing) };
-  const verification = await stayAwake(trx, options, () => verifyLive((ask) => ask(trx), options, live));
-  return { rules, verification };
+  const kept = await withoutKeptAway(trx, options, live);
+  const keptAway = kept.keptAway.length;
+  const extra = stored - (total - missing);
+  const rules = { defined: total, stored, missing: missing - keptAway, extra, keptAway };
+  const verification = await stayAwake(trx, kept, () => verifyLive((ask) => ask(trx), kept, live));
+  return { rules, verification, newestVersion: await findNewestVersion(trx, options) };
 }

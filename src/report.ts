@@ -57,6 +57,8 @@ export interface BootstrapReport {
   readonly takeover: TakeoverReport | null;
   /** What each seeder did, in the order in which they ran; the policy's comes first. */
   readonly seeders: readonly SeederReport[];
+  /** What was done about earlier versions of the definition; null for one without a `version`. */
+  readonly ownership: OwnershipReport | null;
   /** How the policy decides as it was committed. */
   readonly verification: VerificationReport;
   /** What the server is, and what that means. */
@@ -189,6 +191,54 @@ export interface OmittedFindings {
   readonly drift: number;
 }
 
+/** A defined rule that is not stored, and that a bootstrap does not bring back. */
+export interface KeptAwayRule {
+  /** The rule, ptype first. */
+  readonly rule: readonly string[];
+  /**
+   * `revoked`: changePolicy has revoked it with a reason. `vanished`: it was stored and is not any more, and the definition
+   * says `onRevoked: 'keep'`; that counts as drift. `newer version`: the database was bootstrapped with a newer version
+   * of the definition.
+   */
+  readonly because: 'revoked' | 'vanished' | 'newer version';
+  /** Who has revoked it; null where that is not on record. */
+  readonly actor: string | null;
+  /** Why. */
+  readonly reason: string | null;
+  /** When. */
+  readonly at: Date | null;
+}
+
+/** What a bootstrap did about earlier versions of the definition. */
+export interface OwnershipReport {
+  /** The version of the definition that was given. */
+  readonly version: number;
+  /** The newest version that the database was bootstrapped with before; null for none. */
+  readonly before: number | null;
+  /** Whether that is newer than the one given: then nothing was done to the policy. */
+  readonly isOlder: boolean;
+  /** The roles that were renamed, and how many stored rules that has changed. */
+  readonly renamed: readonly RenamedRole[];
+  /** The rules that were removed since they are retired, ptype first. */
+  readonly removed: readonly (readonly string[])[];
+  /** How many links of users to retired roles now lead to another role. */
+  readonly reassigned: number;
+  /** Rules of administrators that are retired or name a retired role: they stay, ptype first; up to 10,000. */
+  readonly left: readonly (readonly string[])[];
+  /** How many more of these there are. */
+  readonly leftOmitted: number;
+}
+
+/** A role that has another name now. */
+export interface RenamedRole {
+  /** Its earlier name. */
+  readonly from: string;
+  /** Its name now. */
+  readonly to: string;
+  /** How many stored rules named it. */
+  readonly rules: number;
+}
+
 /** How the live policy compares to the definition. */
 export interface VerificationReport {
   /** Whether there is no failure: neither in `failures` nor among the integrity findings. */
@@ -203,6 +253,8 @@ export interface VerificationReport {
   readonly integrity: readonly IntegrityFinding[];
   /** What the live policy has beyond the definition. */
   readonly drift: readonly DriftFinding[];
+  /** Defined rules that are not stored and stay away; it is verified without them. */
+  readonly keptAway: readonly KeptAwayRule[];
   /** How many more findings there are than are listed. */
   readonly omitted: OmittedFindings;
   /** How much of the rule table was read. */

@@ -1,3 +1,4 @@
+import { withoutKeptAway } from './bootstrap/ownership.ts';
 import { readPolicy, refuseForeignRules } from './bootstrap/read-policy.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';
@@ -21,9 +22,10 @@ export async function verifyDatabase(
   options: VerifyDatabaseOptions = {},
 ): Promise<VerificationReport> {
   const resolved = await resolveVerifyOptions(pool, options);
-  return inspectDatabase(pool, resolved, 'the verification', async ({ trx, options: located }) => {
-    const live = await readPolicy(trx, located);
-    refuseForeignRules(located, live);
+  return inspectDatabase(pool, resolved, 'the verification', async ({ trx, options }) => {
+    const live = await readPolicy(trx, options);
+    refuseForeignRules(options, live);
+    const located = await withoutKeptAway(trx, options, live);
     return stayAwake(trx, located, () => verifyLive((ask) => ask(trx), located, live));
   });
 }

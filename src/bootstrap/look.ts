@@ -21,11 +21,14 @@ import {
 import { isConflict } from '../failure/retry.ts';
 import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
 import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolve.ts';
+import type { OwnershipReport } from '../report.ts';
 import { bindContext, type SharedContext, shareContext } from '../seeding/run.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
+import { newestVersionExpression, type RecordedVersion } from '../tables/rule-record.ts';
 import { USUAL_NAMES } from '../tables/rule-table.ts';
 import { findRepeated } from '../verification/integrity.ts';
+import { isSettled, reportUnchanged, withoutKeptAway } from './ownership.ts';
 import { chooseScope, keepRuleCount, type LivePolicy, policyQueries, readScope } from './read-policy.ts';
 
 /** A database in which nothing is missing. */
@@ -33,6 +36,7 @@ export interface Complete {
   /** With the rule table that is there. */
   readonly options: ResolvedOptions;
   readonly live: LivePolicy;
+  readonly ownership: OwnershipReport | null;
 }
 
 /**
@@ -58,13 +62,25 @@ export async function lookAtDatabase(
         ? { state, live, options }
         : await askAfterwards(db, options.schema)((trx) => lookFurther(trx, options, seen));
     if (complete === null) return null;
-    logUnknown(complete.options, complete.state);
-    return { ...complete, options: onEngine(complete.options, engineOf(complete.state.engine)) };
+    const kept = await leaveAway(db, complete);
+    if (kept === null) return null;
+    const { newestVersion, engine } = complete.state;
+    logUnknown(kept, complete.state);
+    const ownership = kept.ownership && reportUnchanged(kept.ownership, newestVersion);
+    return { live: complete.live, ownership, options: onEngine(kept, engineOf(engine)) };
   } catch (error) {
     const isAbandoned = error instanceof StepFailure && error.cause instanceof LookAbandoned;
     if (isAbandoned || isAbsence(error)) return null;
     throw error;
   }
+}
+
+/** The options without the missing rules, where all of them stay away; else null. */
+async function leaveAway(db: AnyKysely, { options, live }: Looked): Promise<ResolvedOptions | null> {
+  const { ownership, defined, schema } = options;
+  if (ownership === null || defined.without(live.rules).length === 0) return options;
+  const kept = await askAfterwards(db, schema)((trx) => withoutKeptAway(trx, options, live));
+  return kept.defined.without(live.rules).length === 0 ? kept : null;
 }
 
 /** The answer of a message about the rule table that was expected: there may be another one. */
@@ -87,6 +103,12 @@ async function lookAtOnce(
   const options = withRuleTable(given, table);
   const seen = await lookInOneMessage(session, options, 'found');
   return seen === null || seen === ELSEWHERE ? null : { options, seen };
+}
+
+interface Looked {
+  readonly options: ResolvedOptions;
+  readonly state: State;
+  readonly live: LivePolicy;
 }
 
 /** What is known after the message; nothing of that is missing. */
@@ -127,15 +149,19 @@ async function lookInOneMessage(
   if (!isMigrated(options, state)) return null;
   const [rules, missing] = [others.slice(0, policy.queries.length), others.slice(policy.queries.length)];
   const live = await policy.read(rules, state.rules);
-  if (live !== null && isIncomplete(options, live)) return null;
+  if (live !== null && isIncomplete(options, state, live)) return null;
   if (missing.some(({ length }) => length > 0)) return null;
   return { state, live, unasked };
 }
 
-/** Whether a bootstrap has something to do to the rules. */
-function isIncomplete({ defined, table }: ResolvedOptions, { rules }: LivePolicy): boolean {
-  const removesDuplicates = table.duplicates === 'remove' && findRepeated(rules).length > 0;
-  return removesDuplicates || defined.without(rules).length > 0;
+/** Whether a bootstrap has something to do to the rules; which missing ones may stay away is asked afterwards. */
+function isIncomplete(
+  { defined, table, ownership }: ResolvedOptions,
+  { newestVersion }: State,
+  { rules }: LivePolicy,
+): boolean {
+  if (table.duplicates === 'remove' && findRepeated(rules).length > 0) return true;
+  return ownership === null ? defined.without(rules).length > 0 : !isSettled(ownership, newestVersion);
 }
 
 /** Makes a function that asks what only some looks have to know, in a transaction of its own. */
@@ -171,11 +197,11 @@ async function lookFurther(
   trx: AnyTransaction,
   options: ResolvedOptions,
   seen: Seen,
-): Promise<(Complete & { state: State }) | null> {
+): Promise<Looked | null> {
   const state = seen.state ?? (await readState(trx, options));
   if (!isMigrated(options, state)) return null;
   const live = seen.live ?? (await readScope(trx, chooseScope(options, state.rules), options));
-  if (isIncomplete(options, live)) return null;
+  if (isIncomplete(options, state, live)) return null;
   const { logger, schema, dryRun, ruleTable } = options;
   const context = shareContext({ db: trx, logger, schema, firstRun: false, dryRun, ruleTable });
   for (const seeder of seen.unasked) {
@@ -205,6 +231,8 @@ interface State extends HiddenRows {
   readonly engine: string;
   /** How many other tables there are that could hold the rules. */
   readonly otherTables: number;
+  /** Of the definition; null where none is recorded, or the definition has none. */
+  readonly newestVersion: RecordedVersion | null;
 }
 
 /** Sets the search_path, and reads which migrations are applied; tables are qualified, as the path is not set yet. */
@@ -221,6 +249,7 @@ function stateQuery(options: ResolvedOptions, isExpected = false): RawBuilder<St
       ${keepRuleCount(options)} as rules,
       ${options.isEngineKnown ? sql.lit('') : sql.raw(ENGINE_EXPRESSION)} as engine,
       ${isExpected ? otherTablesExpression(options) : sql.lit(0)} as "otherTables",
+      ${options.ownership === null ? sql`null` : sql.raw(newestVersionExpression(options.ruleTable))} as "newestVersion",
       ${options.engine.commitsDdl ? NOTHING_HIDDEN : hiddenRowsColumns([options.ruleTable.sql, quoteTable(PACKAGE_LIST.tableName, options.schema)])},
       ${searchPathExpression(options.schema)}
   `;

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { VerificationError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
+import { formatRule, toRule } from '../policy/rule.ts';
 import type { VerificationReport } from '../report.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import {
@@ -15,7 +16,7 @@ import { explainRowOrder } from '../verification/row-order.ts';
 import { NOT_VERIFIED, verifyPolicy } from '../verification/verify.ts';
 import type { LivePolicy } from './read-policy.ts';
 
-/** So many findings of drift are logged one by one. */
+/** So many findings of a kind are logged one by one. */
 const LOGGED = 100;
 
 /** Runs what has to ask the database something more; only some reports need that. */
@@ -29,6 +30,7 @@ export async function verifyLive(
 ): Promise<VerificationReport> {
   const { model, configureEnforcer, defined, expectations, coverage, warnings, verify, logger, ruleTable } =
     options;
+  logKeptAway(options);
   if (verify === null) return NOT_VERIFIED;
   const { strict = false, stockLoadable = false } = verify;
   const findHolders = scope === 'whole' ? holdersAmong(model, live) : holdersIn(askFurther, ruleTable);
@@ -42,6 +44,7 @@ export async function verifyLive(
     live,
     scope,
     ruleTable,
+    keptAway: options.keptAway,
   };
   const verified = await verifyPolicy(
     { ...given, findHolders, strict, stockLoadable },
@@ -66,6 +69,14 @@ export async function verifyLive(
     'Verification completed',
   );
   return report;
+}
+
+function logKeptAway({ keptAway, logger }: ResolvedOptions): void {
+  for (const { rule, ...why } of keptAway.slice(0, LOGGED))
+    logger.warn(
+      { event: 'rule_kept_away', rule: formatRule(toRule(rule)), ...why },
+      'Defined rule is not stored, and stays away',
+    );
 }
 
 /** More warnings about stored rules are counted; all of them are in the report. */

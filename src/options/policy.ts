@@ -8,7 +8,7 @@ import { reachableScope, type Scope } from '../casbin/scope.ts';
 import { rememberLast } from '../collections.ts';
 import { defaultPolicy } from '../defaults/default-policy.ts';
 import type { Problem } from '../errors.ts';
-import type { BootstrapOptions } from '../options.ts';
+import type { BootstrapOptions, VerifyOptions } from '../options.ts';
 import {
   findBrokenHierarchies,
   findDuplicates,
@@ -21,6 +21,7 @@ import {
 import type { DefinedRule } from '../policy/compile.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { isFollowedByDefault } from '../policy/hierarchy.ts';
+import { compileOwnership, findOwnershipProblems } from '../policy/ownership.ts';
 import { findPlace, placeIn } from '../policy/place.ts';
 import { type LoadedPolicy, readPolicyFile } from '../policy/policy-file.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
@@ -56,17 +57,17 @@ export async function checkPolicy(
   const { problems, sound } = checkTenantNames(definition, defined, (names) => checkValues(names, []));
   const { rules } = sound;
   const broken = findBrokenHierarchies(rules);
-  const misfits =
-    model === null
-      ? []
-      : findMisfits(
-          rules.filter(({ tenant }) => tenant === undefined),
-          ruleLengthsOf(model),
-        );
+  const retired = compileOwnership(definition)?.retiredRules ?? [];
+  const findMisfitsOf = (some: readonly DefinedRule[]) =>
+    model === null ? [] : findMisfits(some, ruleLengthsOf(model));
+  const misfits = findMisfitsOf(rules.filter(({ tenant }) => tenant === undefined));
   return [
     ...problems,
     ...(model === null ? [] : findUnfitDomains(model, definition)),
     ...misfits,
+    ...findMisfitsOf(retired),
+    ...findUnstorable(retired),
+    ...findOwnershipProblems(definition, defined),
     ...findUndefinedRoles(definition),
     ...(model !== null && comparesOnly(model, definition) ? findUnknownNames(definition) : []),
     ...broken,
@@ -168,6 +169,33 @@ export async function resolvePromises(
   const key = promisesKey(model, definition, defined, options);
   if (key !== null && promises.problems.length === 0) last = { key, promises: copyOf(promises) };
   return promises;
+}
+
+/**
+ * What a definition promises without some of its rules, which stay away: of `allow`, `deny` and `samples`, what the others
+ * still keep. What must never be allowed must not be allowed then either.
+ */
+export async function resolveWithout(
+  { model, definition, verify, configureEnforcer, progress }: KeptPart,
+  defined: RuleSet<DefinedRule>,
+): Promise<ResolvedPromises> {
+  if (verify === null) return withReach(model, defined, NO_PROMISES);
+  const collected = await collectPromises(model, defined, definition, {
+    configureEnforcer,
+    placeOf: (kind, index) => placeIn(definition, kind, index),
+    report: progress.start('check', defined.rules.length),
+    contradicted: 'dropped',
+  });
+  return withReach(model, defined, collected);
+}
+
+/** Of resolved options, what it takes to find out what is expected. */
+interface KeptPart {
+  readonly model: Model;
+  readonly definition: PolicyDefinition;
+  readonly verify: VerifyOptions | null;
+  readonly configureEnforcer: ConfigureEnforcer | undefined;
+  readonly progress: ProgressReporter;
 }
 
 /** With a coverage and warnings of its own, as the report that the caller gets holds them. */

@@ -18,16 +18,26 @@ import {
 } from '../migrator/migration.ts';
 import type { BootstrapOptions, VerifyDatabaseOptions, VerifyOptions } from '../options.ts';
 import { compilePolicy, type DefinedRule, isRepeated } from '../policy/compile.ts';
+import type { PolicyDefinition } from '../policy/definition.ts';
+import { compileOwnership, type Ownership } from '../policy/ownership.ts';
+import { toRule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { createProgressReporter, type ProgressReporter } from '../progress.ts';
-import type { Coverage, VerificationWarning } from '../report.ts';
-import { policySeeder } from '../seeding/policy-seeder.ts';
+import type { Coverage, KeptAwayRule, VerificationWarning } from '../report.ts';
+import { type PolicyRecords, policySeeder } from '../seeding/policy-seeder.ts';
 import { checkSeeders, type RunnableSeeder } from '../seeding/seeder.ts';
 import { expectTable, type TableChoice, toTableChoice } from '../tables/find-rule-table.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { reasonOf } from '../text.ts';
 import type { Expectations } from '../verification/expectations.ts';
-import { checkPolicy, findEmptyPolicy, recallPromises, resolvePolicy, resolvePromises } from './policy.ts';
+import {
+  checkPolicy,
+  findEmptyPolicy,
+  recallPromises,
+  resolvePolicy,
+  resolvePromises,
+  resolveWithout,
+} from './policy.ts';
 import { resolveModel } from './resolve-model.ts';
 
 /** Options that are complete and valid; nothing behind them checks again. */
@@ -36,8 +46,13 @@ export interface ResolvedOptions {
   readonly configureEnforcer: ConfigureEnforcer | undefined;
   /** Whether a policy was given; else the definition is the default one. */
   readonly policyGiven: boolean;
-  /** The rules of the definition. */
+  readonly definition: PolicyDefinition;
+  /** Its rules, without those that stay away. */
   readonly defined: RuleSet<DefinedRule>;
+  /** What it says of earlier versions; null for a definition without a version. */
+  readonly ownership: Ownership | null;
+  /** What stays away; until a look at the database, nothing. */
+  readonly keptAway: readonly KeptAwayRule[];
   /** None when verification is turned off. */
   readonly expectations: Expectations;
   readonly coverage: Coverage;
@@ -118,10 +133,11 @@ export async function completeOptions(
   const { definition: loaded, problems: policyProblems } = await resolvePolicy(sound);
   const definition = loaded ?? defaultPolicy;
   const defined = new RuleSet(compilePolicy(definition));
+  const ownership = compileOwnership(definition);
   const engine = sound.engine === undefined ? POSTGRESQL : engineNamed(sound.engine);
   const ruleTable = expectTable(toTableChoice(sound.table), sound.schema, engine);
   const seeders: RunnableSeeder[] = [
-    policySeeder(ruleTable, defined.rules, sound.journal),
+    policySeeder(ruleTable, defined.rules, recordsOf(sound.journal, ownership)),
     ...(sound.seeders ?? [providerSeeder()]),
   ];
   const { migrations, list, problems: migrationProblems } = await resolveMigrations(sound);
@@ -159,7 +175,10 @@ export async function completeOptions(
     model,
     configureEnforcer: options.configureEnforcer,
     policyGiven: options.policy !== undefined,
+    definition,
     defined,
+    ownership,
+    keptAway: [],
     ...promises,
     seeders,
     packageMigrations: options.migrations === false ? null : migrationsOf(seeders),
@@ -200,10 +219,28 @@ export function onEngine(options: ResolvedOptions, engine: Engine): ResolvedOpti
 /** The same options for the rule table that was found. */
 export function withRuleTable(options: ResolvedOptions, ruleTable: RuleTable): ResolvedOptions {
   const seeders = options.seeders.map((seeder) =>
-    seeder.isPolicy ? policySeeder(ruleTable, options.defined.rules, options.journal) : seeder,
+    seeder.isPolicy
+      ? policySeeder(ruleTable, options.defined.rules, recordsOf(options.journal, options.ownership))
+      : seeder,
   );
   const packageMigrations = options.packageMigrations === null ? null : migrationsOf(seeders);
   return { ...options, ruleTable, seeders, packageMigrations };
+}
+
+function recordsOf(journal: boolean | undefined, ownership: Ownership | null): PolicyRecords {
+  return { journal: journal ?? false, ownership: ownership !== null };
+}
+
+/** The same options for a policy without some of the defined rules, which stay away. */
+export async function withKeptAway(
+  options: ResolvedOptions,
+  keptAway: readonly KeptAwayRule[],
+): Promise<ResolvedOptions> {
+  if (keptAway.length === 0) return options;
+  const away = new RuleSet(keptAway.map(({ rule }) => toRule(rule)));
+  const defined = new RuleSet(options.defined.rules.filter((rule) => !away.has(rule)));
+  const promises = await resolveWithout(options, defined);
+  return withRuleTable({ ...options, ...promises, defined, keptAway }, options.ruleTable);
 }
 
 /**

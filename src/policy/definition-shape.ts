@@ -9,10 +9,12 @@ const text = v.string(({ input }) =>
 );
 const list = v.array(text, 'must be a list of strings');
 const nameList = unlessFine(isTextList, list);
+const onRevoked = v.picklist(['restore', 'keep'], "must be 'restore' or 'keep'");
 const role = fields(
   {
     inherits: v.optional(nameList),
     permissions: v.optional(dictionary(nameList, 'must be an object of resource → actions')),
+    onRevoked: v.optional(onRevoked),
   },
   'must be an object with inherits and permissions',
 );
@@ -24,14 +26,43 @@ const requests = v.array(
 
 const roles = dictionary(role, 'must be an object of role → definition');
 
+const ruleList = unlessFine(isRuleList, v.array(rule, 'must be a list of rules'));
+const retiredRole = fields(
+  { reassign: v.optional(text) },
+  'must be an object: {}, or one with reassign and a role',
+);
+const wholeNumber = v.pipe(
+  v.number('must be a whole number'),
+  v.integer('must be a whole number'),
+  v.minValue(1, 'must be 1 or more'),
+  v.maxValue(2_147_483_647, 'must be less than 2,147,483,648'),
+);
+
 const entries = {
   roles: v.optional(roles),
   domains: v.optional(fields({ roles, tenants: nameList }, 'must be an object with roles and tenants')),
-  rules: v.optional(unlessFine(isRuleList, v.array(rule, 'must be a list of rules'))),
+  rules: v.optional(ruleList),
   allow: v.optional(requests),
   deny: v.optional(requests),
   never: v.optional(requests),
   samples: v.optional(requests),
+  version: v.optional(wholeNumber),
+  retired: v.optional(
+    fields(
+      {
+        roles: v.optional(dictionary(retiredRole, 'must be an object of role → {}, or { reassign: role }')),
+        rules: v.optional(ruleList),
+      },
+      'must be an object with roles and rules',
+    ),
+  ),
+  renamed: v.optional(
+    fields(
+      { roles: dictionary(text, 'must be an object of old name → new name') },
+      'must be an object with roles',
+    ),
+  ),
+  onRevoked: v.optional(onRevoked),
 };
 const message = 'must be a policy definition: an object with roles and rules';
 

@@ -8,6 +8,31 @@ export interface RoleDefinition<
   readonly inherits?: readonly Role[];
   /** Resource → actions. */
   readonly permissions?: { readonly [Name in Resource]?: readonly Action[] };
+  /** As {@link PolicyDefinition.onRevoked}, for the rules of this role. Default: that of the definition. */
+  readonly onRevoked?: OnRevoked;
+}
+
+/** What a bootstrap does about a defined rule that was there and is not any more. */
+export type OnRevoked = 'restore' | 'keep';
+
+/** What earlier versions of a definition had, and this one has no more. */
+export interface RetiredParts<Role extends string = string> {
+  /** Each role by its name, and what becomes of those who have it. */
+  readonly roles?: { readonly [name: string]: RetiredRole<Role> };
+  /** Rules, ptype first: `['p', 'clerk', 'invoices', 'delete']`. */
+  readonly rules?: readonly (readonly string[])[];
+}
+
+/** A role that is no longer. */
+export interface RetiredRole<Role extends string = string> {
+  /** The role that its users get instead. Default: they keep a link to a role that gives nothing. */
+  readonly reassign?: Role;
+}
+
+/** What this version of a definition calls otherwise than earlier ones. */
+export interface RenamedParts<Role extends string = string> {
+  /** The earlier name of a role → its name now. */
+  readonly roles: { readonly [from: string]: Role };
 }
 
 /**
@@ -53,6 +78,21 @@ export interface PolicyDefinition<
   readonly never?: readonly NoInfer<PolicyRequest<Role, Resource, Action>>[];
   /** Requests to be decided the same on the database as on the definition: for rules whose values are patterns. */
   readonly samples?: readonly (readonly string[])[];
+  /**
+   * Which release of the definition this is: a whole number that is raised with each one. With it, a bootstrap keeps
+   * a record of the rules that it has inserted, which `retired`, `renamed` and `onRevoked` need, and a database that a newer version
+   * was bootstrapped with is left as it is. Default: no record.
+   */
+  readonly version?: number;
+  /** What earlier versions had: it is removed where a bootstrap had inserted it; what administrators made stays. */
+  readonly retired?: RetiredParts<NoInfer<Role>>;
+  /** What earlier versions called otherwise: all rules and links of a role are renamed, administrators' too. */
+  readonly renamed?: RenamedParts<NoInfer<Role>>;
+  /**
+   * What happens to a defined rule that was stored and is not any more: `restore` inserts it, `keep` leaves it away and
+   * reports it. One that `changePolicy` revoked with a reason stays away in both. Default: `restore`.
+   */
+  readonly onRevoked?: OnRevoked;
 }
 
 /** The values of one request in a domain: role, domain, resource, action. */
@@ -140,6 +180,10 @@ export function definePolicy<
   readonly deny?: readonly NoInfer<DefinedRequest<Role, Resource, Action, Domain, Rules>>[];
   readonly never?: readonly NoInfer<DefinedRequest<Role, Resource, Action, Domain, Rules>>[];
   readonly samples?: PolicyDefinition['samples'];
+  readonly version?: number;
+  readonly retired?: RetiredParts<NoInfer<Role>>;
+  readonly renamed?: RenamedParts<NoInfer<Role>>;
+  readonly onRevoked?: OnRevoked;
 }): DefinedPolicy<Role, Resource, Action, Domain, Rules>;
 export function definePolicy(definition: object): object {
   return definition;

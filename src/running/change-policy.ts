@@ -1,4 +1,6 @@
+import { RECORDED_RULES } from '../../migrations/0004_ownership.ts';
 import { ruleLengthsOf } from '../casbin/model.ts';
+import { quoteTable } from '../database/catalog.ts';
 import { type ClientLike, checkClient } from '../database/client.ts';
 import { detectEngine } from '../database/engine.ts';
 import { InvalidOptionsError } from '../errors.ts';
@@ -11,6 +13,7 @@ import { type Connection, connectionOf } from '../tables/adapter-connection.ts';
 import { removeRules } from '../tables/change.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
 import { insertRules, lockRules } from '../tables/insert.ts';
+import { recordGranted, recordRevoked } from '../tables/rule-record.ts';
 import { givenRules, type RuleTable } from '../tables/rule-table.ts';
 import { readChangeContext, setChangeContext } from './change-context.ts';
 import { guardPromises } from './guard-promises.ts';
@@ -46,7 +49,7 @@ export interface ChangeOptions<
 > extends EnforcerOptions {
   /** Who makes the change, in the application's own words; the journal has it. */
   readonly actor: string;
-  /** Why; the journal has it. */
+  /** Why; the journal has it. A defined rule that is revoked with a reason is not brought back by a bootstrap. */
   readonly reason?: string;
   /**
    * The definition that the database was bootstrapped with: its roles are known, and what must `never` be allowed is
@@ -106,6 +109,7 @@ export async function changePolicy<
     await setChangeContext(inside, { actor, reason: force && reason ? `forced: ${reason}` : reason });
     const change = () => apply(inside, table, added, removed);
     const report = force ? await change() : await guardPromises(inside, located, change);
+    await recordWhoChanged(inside, table, { added, removed, actor, reason });
     // What the application's own statements change afterwards is not this change.
     await setChangeContext(inside, before);
     return report;
@@ -179,6 +183,29 @@ async function apply(
     added: added.filter((rule) => !present.has(rule)).map(toArray),
     removed: removed.filter((rule) => leaving.has(rule)).map(toArray),
   };
+}
+
+/**
+ * Where bootstraps keep a record of defined rules: those that are revoked with a reason stay away, and those that are
+ * granted are as defined again.
+ */
+async function recordWhoChanged(
+  client: ClientLike,
+  table: RuleTable,
+  change: {
+    readonly added: readonly Rule[];
+    readonly removed: readonly Rule[];
+    readonly actor: string;
+    readonly reason: string | undefined;
+  },
+): Promise<void> {
+  const { rows } = await client.query('select to_regclass($1) is not null as "isThere"', [
+    quoteTable(RECORDED_RULES, table.schema),
+  ]);
+  if (!rows[0].isThere) return;
+  const { added, removed, actor, reason } = change;
+  await recordGranted(client, table, added);
+  if (reason !== undefined) await recordRevoked(client, table, removed, { actor, reason });
 }
 
 async function findStored(

@@ -1,7 +1,9 @@
 import { quoteIdentifier, quoteTable, quoteText } from '../database/catalog.ts';
+import { InvalidOptionsError } from '../errors.ts';
 import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
 import { type ResolvedOptions, requireFitting, resolveOptions } from '../options/resolve.ts';
 import type { BootstrapOptions } from '../options.ts';
+import { placeIn } from '../policy/place.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
 import { recordStatements } from './record-statements.ts';
@@ -27,6 +29,7 @@ export async function writeBootstrapSql(
 ): Promise<string> {
   const resolved = await resolveOptions(NO_POOL, options);
   requireFitting(resolved);
+  if (!schemaOnly) refuseVersion(resolved);
   const { schema, defined, packageMigrations } = resolved;
   const parts = [
     HEADING,
@@ -36,6 +39,14 @@ export async function writeBootstrapSql(
     ...describeMigrations(resolved),
   ];
   return `${parts.filter((part) => part !== '' || defined.rules.length > 0).join('\n\n')}\n`;
+}
+
+/** What is retired and stays away depends on the record that a database has. */
+function refuseVersion({ ownership, definition }: ResolvedOptions): void {
+  if (ownership === null) return;
+  const message =
+    'a policy with a version can not be written as SQL: what it retires, and which rules stay away, depends on the record of the database. Give schemaOnly (--schema-only) for the tables, and run a bootstrap for the rules.';
+  throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: placeIn(definition, 'version'), message }]);
 }
 
 /** Nothing connects: it only has the shape that options are checked for. */

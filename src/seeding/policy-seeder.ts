@@ -1,4 +1,5 @@
 import { journal as journalOf } from '../../migrations/0003_journal.ts';
+import { ownership } from '../../migrations/0004_ownership.ts';
 import { asClient } from '../database/own-queries.ts';
 import type { Migrations } from '../migrator/migration.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
@@ -6,19 +7,31 @@ import { seedRules } from '../tables/insert.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import type { RunnableSeeder } from './seeder.ts';
 
-/**
- * The seeder of the policy itself.
- *
- * @param journal whether changes of the table are recorded
- */
-export function policySeeder(table: RuleTable, rules: readonly Rule[], journal = false): RunnableSeeder {
+/** What is recorded beside the rules; each needs tables of its own. */
+export interface PolicyRecords {
+  /** Every change of the table. */
+  readonly journal: boolean;
+  /** Which rules bootstraps have inserted. */
+  readonly ownership: boolean;
+}
+
+/** The seeder of the policy itself. */
+export function policySeeder(
+  table: RuleTable,
+  rules: readonly Rule[],
+  records: PolicyRecords = { journal: false, ownership: false },
+): RunnableSeeder {
   return {
     name: 'rbac',
     table: table.name,
     isPolicy: true,
-    migrations: journal ? { ...table.migrations, ...journalMigrations(table) } : table.migrations,
+    migrations: {
+      ...table.migrations,
+      ...(records.journal ? journalMigrations(table) : {}),
+      ...(records.ownership ? { [OWNERSHIP_MIGRATION]: ownership } : {}),
+    },
     total: rules.length,
-    portion: (start, end) => policySeeder(table, rules.slice(start, end)),
+    portion: (start, end) => policySeeder(table, rules.slice(start, end), records),
     async seed({ db, logger, firstRun, dryRun, progress }) {
       const report = (done: number) => progress(done, rules.length);
       const inserted = await seedRules(asClient(db), table, rules, report);
@@ -36,6 +49,9 @@ export function policySeeder(table: RuleTable, rules: readonly Rule[], journal =
     },
   };
 }
+
+/** The name that the migration of the record is recorded by. */
+export const OWNERSHIP_MIGRATION = '0004_ownership';
 
 function journalMigrations(table: RuleTable): Migrations {
   const recorded = {

@@ -148,8 +148,15 @@ export async function seedRules(
   return write(table.onConflict);
 }
 
-/** Reads what is stored, so that the server plans no join: on a table that was never analyzed it plans it badly. */
-async function findMissing(client: ClientLike, table: RuleTable, rules: readonly Rule[]): Promise<Rule[]> {
+/**
+ * Those of the rules that are not stored, each once. It reads what is stored, so that the server plans no join: on a
+ * table that was never analyzed it plans it badly.
+ */
+export async function findMissing(
+  client: ClientLike,
+  table: RuleTable,
+  rules: readonly Rule[],
+): Promise<Rule[]> {
   const given = new RuleSet(rules);
   const isStored = new Uint8Array(rules.length);
   const names = new Set(rules.map(({ values }) => values[0]));

@@ -46,6 +46,8 @@ export interface PromiseOptions {
   readonly placeOf: (kind: keyof WrittenExpectations, index: number) => string;
   readonly report?: ReportDone;
   readonly sampleSize?: number;
+  /** What becomes of a listed request that the rules decide otherwise: a problem, or nothing is expected of it. */
+  readonly contradicted?: 'told' | 'dropped';
 }
 
 /** Collects the expectations of a definition and checks it against them, by a plain enforcer in memory. */
@@ -53,7 +55,13 @@ export async function collectPromises(
   model: Model,
   defined: RuleSet,
   written: PolicyDefinition & WrittenExpectations,
-  { configureEnforcer, placeOf, report = () => {}, sampleSize = SAMPLE_SIZE }: PromiseOptions,
+  {
+    configureEnforcer,
+    placeOf,
+    report = () => {},
+    sampleSize = SAMPLE_SIZE,
+    contradicted = 'told',
+  }: PromiseOptions,
 ): Promise<Promises> {
   const { rules } = defined;
   await breathe();
@@ -80,9 +88,11 @@ export async function collectPromises(
   for await (const { kind, request, at } of paced(listed)) {
     const answer = await decider.decide(request);
     const expected = expectedOf(kind, answer);
+    const contradiction = contradict(at, kind, request, expected, answer);
+    if (contradicted === 'dropped' && kind !== 'never' && contradiction.length > 0) continue;
     meter.add(request, answer);
     listedExpectations.push({ kind: kind === 'samples' ? 'sample' : kind, request, expected });
-    problems.push(...contradict(at, kind, request, expected, answer));
+    problems.push(...contradiction);
   }
   const expectations = new Expectations(derived, listedExpectations);
   const coverage = await meter.measure();

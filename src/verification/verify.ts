@@ -1,10 +1,13 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
+import { formatRule, toRule } from '../policy/rule.ts';
 import { isSamePolicy, type RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
 import type {
   Coverage,
+  DriftFinding,
+  KeptAwayRule,
   VerificationFailure,
   VerificationReport,
   VerificationScope,
@@ -32,6 +35,8 @@ export interface Verification {
   readonly scope: VerificationScope['kind'];
   readonly findHolders: FindHolders;
   readonly strict: boolean;
+  /** Rules of the definition that stay away, and are not among `defined`. Default: none. */
+  readonly keptAway?: readonly KeptAwayRule[];
   /** Whether the stock adapter must be able to load each stored rule. Default: each defined one. */
   readonly stockLoadable?: boolean;
   /** What they are stored in. Default: a table as of casbin-pg-adapter. */
@@ -46,6 +51,7 @@ export const NOT_VERIFIED: VerificationReport = {
   failures: [],
   integrity: [],
   drift: [],
+  keptAway: [],
   omitted: { failures: 0, drift: 0 },
   scope: { kind: 'none', rules: 0 },
   coverage: { covered: 0, total: 0, uncovered: [] },
@@ -68,7 +74,7 @@ export async function verifyPolicy(
   const started = performance.now();
   const { model, configureEnforcer, defined, expectations, coverage, warnings, live, scope, strict } =
     verification;
-  const { findHolders, stockLoadable = false, ruleTable } = verification;
+  const { findHolders, stockLoadable = false, ruleTable, keptAway = [] } = verification;
   // Then the hierarchies are those of the definition, which was checked by itself, and nothing was added.
   const isAsDefined = configureEnforcer === undefined && isSamePolicy(live, defined.rules);
   const structure = isAsDefined
@@ -80,10 +86,11 @@ export async function verifyPolicy(
   const decisions =
     structure.length > 0 ? noDifferences(0) : await compareDecisions({ ...verification, missing }, report);
   // Where no policy is defined, on purpose, there is nothing that stored rules could differ from.
-  const { drift, omitted } =
+  const { drift: added, omitted } =
     isAsDefined || defined.rules.length === 0
       ? { drift: [], omitted: 0 }
       : await findDrift(model, live, defined, decisions.drift, findHolders);
+  const drift = [...added, ...keptAway.flatMap(describeVanished)];
   const strictly = strict ? drift.map((finding): VerificationFailure => ({ ...finding, kind: 'drift' })) : [];
   const failures = [...missing.map(describeMissing), ...decisions.failures, ...strictly];
   const omittedDrift = decisions.omitted.drift + omitted;
@@ -94,6 +101,7 @@ export async function verifyPolicy(
     failures,
     integrity,
     drift,
+    keptAway,
     omitted: {
       failures: decisions.omitted.failures + (strict ? omittedDrift : 0),
       drift: omittedDrift,
@@ -104,4 +112,24 @@ export async function verifyPolicy(
     rowOrder: null,
     durationMs: performance.now() - started,
   };
+}
+
+/** What was defined and has vanished takes a permission, as other drift may. */
+function describeVanished({ rule, because }: KeptAwayRule): DriftFinding[] {
+  if (because !== 'vanished') return [];
+  const reason = "it was stored, and somebody has removed it; onRevoked: 'keep' leaves it away";
+  return [
+    {
+      request: [],
+      expected: null,
+      actual: null,
+      rule,
+      rolePath: [],
+      ids: [],
+      added: [],
+      holders: null,
+      reason,
+      message: `Rule "${formatRule(toRule(rule))}" is defined, and not stored: ${reason}.`,
+    },
+  ];
 }

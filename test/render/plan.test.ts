@@ -51,7 +51,8 @@ describe('a status', () => {
     table: { name: 'public.casbin', layout: 'document', isMissing: false },
     packageMigrations: { applied: ['0001_casbin'], pending: [] },
     applicationMigrations: { applied: [], pending: ['001_a'] },
-    rules: { defined: 16, stored: 18, missing: 0, extra: 2 },
+    version: null,
+    rules: { defined: 16, stored: 18, missing: 0, extra: 2, keptAway: 0 },
     verification: verification({ drift: [ADDED_RULE], omitted: { failures: 0, drift: 2 } }),
     isComplete: false,
   } as const;

@@ -1,0 +1,292 @@
+import { sql } from 'kysely';
+import { VERSIONS } from '../../migrations/0004_ownership.ts';
+import { hasTable } from '../database/catalog.ts';
+import type { ClientLike } from '../database/client.ts';
+import { asClient } from '../database/own-queries.ts';
+import type { AnyTransaction } from '../database/transaction.ts';
+import type { Migrated } from '../migrator/migrate.ts';
+import { PACKAGE_LIST } from '../migrator/migration.ts';
+import { type ResolvedOptions, withKeptAway } from '../options/resolve.ts';
+import type { Ownership } from '../policy/ownership.ts';
+import { type Rule, ruleKey } from '../policy/rule.ts';
+import type { KeptAwayRule, OwnershipReport } from '../report.ts';
+import { OWNERSHIP_MIGRATION } from '../seeding/policy-seeder.ts';
+import { removeRules } from '../tables/change.ts';
+import { findMissing, lockTable } from '../tables/insert.ts';
+import { moveRules, type RuleMove, readRulesOfRoles } from '../tables/move-rules.ts';
+import {
+  forgetRules,
+  type RecordedVersion,
+  readNewestVersion,
+  readRecordedRules,
+  recordRules,
+  recordVersion,
+  renameRecorded,
+} from '../tables/rule-record.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
+import type { LivePolicy } from './read-policy.ts';
+
+/** Options without what stays away, and what was done. */
+interface Settled {
+  readonly options: ResolvedOptions;
+  readonly report: OwnershipReport | null;
+}
+
+/**
+ * Renames and retires what the definition says, once for each version; finds out which defined rules stay away; and
+ * records the others, just before the missing ones of them are inserted. Of a database that was bootstrapped with a newer
+ * version, all that is missing stays away, and nothing is written.
+ */
+export async function settleOwnership(
+  trx: AnyTransaction,
+  options: ResolvedOptions,
+  migrated: Migrated,
+): Promise<Settled> {
+  const { ownership, ruleTable } = options;
+  if (ownership === null) return { options, report: null };
+  const client = asClient(trx);
+  const newest = await readNewestVersion(client, ruleTable);
+  const isOlder = newest !== null && newest.version > ownership.version;
+  const changes = isSettled(ownership, newest)
+    ? NO_CHANGES
+    : await changeOwned(client, ruleTable, ownership, newest);
+  const missing = await findMissing(client, ruleTable, options.defined.rules);
+  const effective = await withKeptAway(options, await findKeptAway(client, options, newest, missing));
+  if (!isOlder) {
+    const areOurs = await wasBootstrapped(trx, options, migrated);
+    await recordRules(client, ruleTable, effective.defined.rules, ownership.version, areOurs);
+  }
+  const report = { ...reportUnchanged(ownership, newest), ...changes };
+  logOwnership(report, options);
+  return { options: effective, report };
+}
+
+/** Whether a database has seen this version, or a newer one; what it retires and renames is done then. */
+export function isSettled({ version, changes }: Ownership, newest: RecordedVersion | null): boolean {
+  if (newest === null || newest.version < version) return false;
+  return newest.version > version || newest.changes === changes;
+}
+
+const NO_CHANGES = { renamed: [], removed: [], reassigned: 0, left: [], leftOmitted: 0 };
+
+/** What is reported where nothing was renamed or retired. */
+export function reportUnchanged(ownership: Ownership, newest: RecordedVersion | null): OwnershipReport {
+  const { version } = ownership;
+  const before = newest?.version ?? null;
+  return { version, before, isOlder: before !== null && before > version, ...NO_CHANGES };
+}
+
+/** Whether anything of the policy or its record was written. */
+export function hasChanged({
+  version,
+  before,
+  isOlder,
+  renamed,
+  removed,
+  reassigned,
+}: OwnershipReport): boolean {
+  return (!isOlder && version !== before) || renamed.length + removed.length + reassigned > 0;
+}
+
+/** What the log says of it; of a start that has nothing to do, only that its version is an older one. */
+export function logOwnership(report: OwnershipReport, { logger, dryRun }: ResolvedOptions): void {
+  const { version, before, isOlder, renamed, removed, reassigned, left, leftOmitted } = report;
+  if (isOlder) {
+    logger.warn(
+      { event: 'older_version', version, newest: before },
+      'The database was bootstrapped with a newer version of the policy, which stays as it is',
+    );
+  }
+  if (renamed.length + removed.length + reassigned > 0) {
+    logger.warn(
+      { event: 'policy_retired', version, renamed, removed: removed.length, reassigned },
+      dryRun ? 'Would rename and retire parts of the policy' : 'Parts of the policy renamed and retired',
+    );
+  }
+  if (left.length > 0) {
+    logger.warn(
+      { event: 'retired_left', rules: left.length + leftOmitted },
+      'Rules that administrators made name retired roles, or are retired: they stay',
+    );
+  }
+}
+
+/**
+ * The options without the defined rules that stay away, for a policy that was read; as they are where the definition has
+ * no version, or the database no record.
+ */
+export async function withoutKeptAway(
+  trx: AnyTransaction,
+  options: ResolvedOptions,
+  live: LivePolicy,
+): Promise<ResolvedOptions> {
+  const { ownership, defined } = options;
+  const missing = ownership === null ? [] : defined.without(live.rules);
+  if (missing.length === 0) return options;
+  const newest = await findNewestVersion(trx, options);
+  return withKeptAway(options, await findKeptAway(asClient(trx), options, newest, missing));
+}
+
+/** The newest version that is recorded; null where there is none, or no record. */
+export async function findNewestVersion(
+  trx: AnyTransaction,
+  { ownership, ruleTable }: ResolvedOptions,
+): Promise<RecordedVersion | null> {
+  if (ownership === null || !(await hasTable(trx, ruleTable.schema, VERSIONS))) return null;
+  return readNewestVersion(asClient(trx), ruleTable);
+}
+
+/** Those of the missing rules that a bootstrap does not bring back. */
+async function findKeptAway(
+  client: ClientLike,
+  { ownership, ruleTable }: ResolvedOptions,
+  newest: RecordedVersion | null,
+  missing: readonly Rule[],
+): Promise<KeptAwayRule[]> {
+  if (ownership === null || newest === null || missing.length === 0) return [];
+  const recorded = new Map(
+    (await readRecordedRules(client, ruleTable, ownership.keepsSome ? 'all' : 'revoked')).map(
+      (one) => [ruleKey(one), one] as const,
+    ),
+  );
+  const unknown = { actor: null, reason: null, at: null };
+  return missing.flatMap((rule): KeptAwayRule[] => {
+    const { ptype, values } = rule;
+    const known = recorded.get(ruleKey(rule));
+    const away = { rule: [ptype, ...values], ...unknown };
+    if (known !== undefined && known.revoked !== null)
+      return [{ ...away, because: 'revoked', ...known.revoked }];
+    if (newest.version > ownership.version) return [{ ...away, because: 'newer version' }];
+    return known !== undefined && ownership.keeps(rule) ? [{ ...away, because: 'vanished' }] : [];
+  });
+}
+
+/** Whether an earlier run has made the table and this one the record: then the stored rules of it are a bootstrap's. */
+async function wasBootstrapped(
+  trx: AnyTransaction,
+  { ruleTable, schema }: ResolvedOptions,
+  { applied }: Migrated,
+): Promise<boolean> {
+  if (!applied.includes(OWNERSHIP_MIGRATION) || applied.includes(ruleTable.migrationName)) return false;
+  const list = schema === undefined ? sql.id(PACKAGE_LIST.tableName) : sql.id(schema, PACKAGE_LIST.tableName);
+  const { rows } = await sql`select from ${list} where name = ${ruleTable.migrationName}`.execute(trx);
+  return rows.length > 0;
+}
+
+type Changes = Pick<OwnershipReport, 'renamed' | 'removed' | 'reassigned' | 'left' | 'leftOmitted'>;
+
+/** So many rules that stay are listed; the rest is counted. */
+const LISTED = 10_000;
+
+async function changeOwned(
+  client: ClientLike,
+  table: RuleTable,
+  ownership: Ownership,
+  newest: RecordedVersion | null,
+): Promise<Changes> {
+  const { version, changes, renamedRoles, retiredRoles, retiredRules } = ownership;
+  await recordVersion(client, table, { version, changes });
+  if (renamedRoles.size + retiredRoles.size + retiredRules.length === 0) return NO_CHANGES;
+  // Who writes meanwhile would write the earlier names.
+  await lockTable(client, table);
+  const renamed = await renameRoles(client, table, renamedRoles);
+  return { renamed, ...(await retire(client, table, ownership, newest !== null)) };
+}
+
+async function renameRoles(
+  client: ClientLike,
+  table: RuleTable,
+  names: ReadonlyMap<string, string>,
+): Promise<Changes['renamed']> {
+  const stored = await readRulesOfRoles(client, table, [...names.keys()]);
+  const rename = (rule: Rule) => renameIn(rule, names);
+  await moveRules(client, table, planMoves(stored, rename));
+  const recorded = (await readRecordedRules(client, table, 'all')).filter((rule) => rename(rule) !== rule);
+  await renameRecorded(client, table, planMoves(recorded, rename));
+  return [...names].map(([from, to]) => ({
+    from,
+    to,
+    rules: stored.filter((rule) => namesRole(rule, new Set([from]))).length,
+  }));
+}
+
+/** The rules beside what those of renamed roles become: a bootstrap does not insert these. */
+export function withRenamed(rules: readonly Rule[], { ownership }: ResolvedOptions): readonly Rule[] {
+  const names = ownership?.renamedRoles ?? new Map();
+  return names.size === 0 ? rules : [...rules, ...rules.map((rule) => renameIn(rule, names))];
+}
+
+/** What each rule becomes. One that comes to say what another does, or links a role to itself, goes. */
+function planMoves(rules: readonly Rule[], change: (rule: Rule) => Rule): RuleMove[] {
+  const taken = new Set<string>();
+  return rules.map((from) => {
+    const to = change(from);
+    const isLinkToItself = to.ptype === 'g' && to.values[0] === to.values[1];
+    if (isLinkToItself || taken.has(ruleKey(to))) return { from, to: null };
+    taken.add(ruleKey(to));
+    return { from, to };
+  });
+}
+
+/** The same rule where it names none of them. */
+function renameIn(rule: Rule, names: ReadonlyMap<string, string>): Rule {
+  if (!namesRole(rule, names)) return rule;
+  const values = rule.values.map((value, position) =>
+    isRoleAt(rule, position) ? (names.get(value) ?? value) : value,
+  );
+  return { ptype: rule.ptype, values };
+}
+
+/** Whether a rule says something of one of the roles, rather than of a resource of that name. */
+function namesRole(rule: Rule, roles: { has(name: string): boolean }): boolean {
+  return rule.values.some((value, position) => isRoleAt(rule, position) && roles.has(value));
+}
+
+function isRoleAt({ ptype }: Rule, position: number): boolean {
+  return (ptype === 'p' && position === 0) || (ptype === 'g' && position < 2);
+}
+
+/** Removes what bootstraps have inserted of the retired roles and rules, and gives users another role. */
+async function retire(
+  client: ClientLike,
+  table: RuleTable,
+  { retiredRoles, retiredRules }: Ownership,
+  hasRecord: boolean,
+): Promise<Omit<Changes, 'renamed'>> {
+  const isRetired = retiredTest(retiredRoles, retiredRules);
+  const recorded = hasRecord ? (await readRecordedRules(client, table, 'all')).filter(isRetired) : [];
+  const ours = new Set(recorded.filter(({ inserted }) => inserted).map(ruleKey));
+  const absent = new Set((await findMissing(client, table, retiredRules)).map(ruleKey));
+  const ofRoles = await readRulesOfRoles(client, table, [...retiredRoles.keys()]);
+  const byKey = new Map(
+    [...ofRoles, ...retiredRules.filter((rule) => !absent.has(ruleKey(rule)))].map(
+      (rule) => [ruleKey(rule), rule] as const,
+    ),
+  );
+  const stored = [...byKey.values()];
+  const removed = stored.filter((rule) => ours.has(ruleKey(rule)));
+  const others = stored.filter((rule) => !ours.has(ruleKey(rule)));
+  const newRoleOf = ({ ptype, values: [, parent = ''] }: Rule) =>
+    ptype === 'g' ? (retiredRoles.get(parent) ?? null) : null;
+  const moved = others.filter((rule) => newRoleOf(rule) !== null);
+  const left = others.filter((rule) => newRoleOf(rule) === null);
+  if (removed.length > 0) await removeRules(client, table, removed);
+  await moveRules(
+    client,
+    table,
+    planMoves(moved, (rule) => ({ ...rule, values: rule.values.with(1, newRoleOf(rule) ?? '') })),
+  );
+  await forgetRules(client, table, recorded);
+  const toArray = ({ ptype, values }: Rule) => [ptype, ...values];
+  return {
+    removed: removed.map(toArray),
+    reassigned: moved.length,
+    left: left.slice(0, LISTED).map(toArray),
+    leftOmitted: Math.max(0, left.length - LISTED),
+  };
+}
+
+function retiredTest(roles: ReadonlyMap<string, unknown>, rules: readonly Rule[]): (rule: Rule) => boolean {
+  const keys = new Set(rules.map(ruleKey));
+  return (rule) => keys.has(ruleKey(rule)) || namesRole(rule, roles);
+}

@@ -1,0 +1,179 @@
+import type { Problem } from '../errors.ts';
+import type { OnRevoked, PolicyDefinition, RoleDefinition } from './definition.ts';
+import { placeIn } from './place.ts';
+import { formatRule, formatText, type Rule, ruleKey, toRule } from './rule.ts';
+import type { RuleSet } from './rule-set.ts';
+
+/** What a definition says of the rules that it and its earlier versions have brought into a database. */
+export interface Ownership {
+  readonly version: number;
+  /** What it retires and renames, as one text, by which a database knows whether that was done. */
+  readonly changes: string;
+  /** Earlier name → name. */
+  readonly renamedRoles: ReadonlyMap<string, string>;
+  /** Role → the one that its users get instead, null for none. */
+  readonly retiredRoles: ReadonlyMap<string, string | null>;
+  readonly retiredRules: readonly PlacedRule[];
+  /** Whether a defined rule stays away that was stored and is not any more, for whatever reason. */
+  keeps(rule: Rule): boolean;
+  /** Whether that holds for any. */
+  readonly keepsSome: boolean;
+}
+
+interface PlacedRule extends Rule {
+  readonly at: string;
+}
+
+/** Null for a definition without a version, of which a database has no record. */
+export function compileOwnership(definition: PolicyDefinition): Ownership | null {
+  const { version, retired, renamed, onRevoked = 'restore' } = definition;
+  if (version === undefined) return null;
+  const renamedRoles = new Map(Object.entries(renamed?.roles ?? {}));
+  const retiredRoles = new Map(
+    Object.entries(retired?.roles ?? {}).map(([role, { reassign = null }]) => [role, reassign]),
+  );
+  const retiredRules = placeRetiredRules(definition);
+  const ofRoles = collectOnRevoked(definition);
+  return {
+    version,
+    changes: JSON.stringify([
+      [...renamedRoles].sort(),
+      [...retiredRoles].sort(),
+      retiredRules.map(ruleKey).sort(),
+    ]),
+    renamedRoles,
+    retiredRoles,
+    retiredRules,
+    keeps: ({ ptype, values: [name = ''] }) =>
+      (['p', 'g'].includes(ptype) ? (ofRoles.get(name) ?? onRevoked) : onRevoked) === 'keep',
+    keepsSome: [onRevoked, ...ofRoles.values()].includes('keep'),
+  };
+}
+
+function placeRetiredRules(definition: PolicyDefinition): PlacedRule[] {
+  return (definition.retired?.rules ?? []).map((rule, index) => ({
+    ...toRule(rule),
+    at: placeIn(definition, 'retired', 'rules', index),
+  }));
+}
+
+function collectOnRevoked(definition: PolicyDefinition): ReadonlyMap<string, OnRevoked> {
+  return new Map(
+    listRoles(definition).flatMap(({ name, role: { onRevoked } }) =>
+      onRevoked === undefined ? [] : [[name, onRevoked] as const],
+    ),
+  );
+}
+
+interface ListedRole {
+  readonly name: string;
+  readonly role: RoleDefinition;
+  readonly path: readonly string[];
+}
+
+function listRoles({ roles = {}, domains }: PolicyDefinition): ListedRole[] {
+  const list = (some: NonNullable<PolicyDefinition['roles']>, ...path: string[]) =>
+    Object.entries(some).map(([name, role]) => ({ name, role, path: [...path, name] }));
+  return [...list(roles, 'roles'), ...list(domains?.roles ?? {}, 'domains', 'roles')];
+}
+
+/** What a definition says of earlier versions that can't be done, or that contradicts what it defines. */
+export function findOwnershipProblems(definition: PolicyDefinition, defined: RuleSet): Problem[] {
+  return [
+    ...findUnversioned(definition),
+    ...findContradictedRoles(definition, defined),
+    ...findRetiredAndDefined(definition, defined),
+  ];
+}
+
+/** Without a version, a database has no record of what a bootstrap has inserted. */
+function findUnversioned(definition: PolicyDefinition): Problem[] {
+  if (definition.version !== undefined) return [];
+  const own = (['retired', 'renamed', 'onRevoked'] as const)
+    .filter((key) => definition[key] !== undefined)
+    .map((key) => [key]);
+  const ofRoles = listRoles(definition)
+    .filter(({ role }) => role.onRevoked !== undefined)
+    .map(({ path }) => [...path, 'onRevoked']);
+  return [...own, ...ofRoles].map((path) => ({
+    code: 'VERSION_MISSING',
+    at: placeIn(definition, ...path),
+    message: `${path.at(-1)} needs a version of the definition. Add version: 1, and raise it with each release.`,
+  }));
+}
+
+function findContradictedRoles(definition: PolicyDefinition, defined: RuleSet): Problem[] {
+  const { retired = {}, renamed = { roles: {} } } = definition;
+  const known = collectNames(definition, defined);
+  const problem = (message: string, ...path: string[]): Problem => ({
+    code: 'OWNERSHIP_CONTRADICTED',
+    at: placeIn(definition, ...path),
+    message,
+  });
+  const gone = Object.entries(retired.roles ?? {}).flatMap(([role, { reassign }]) => {
+    const path = ['retired', 'roles', role];
+    return [
+      ...(known.has(role)
+        ? [
+            problem(
+              `role ${formatText(role)} is retired, and defined as well. Remove one of the two.`,
+              ...path,
+            ),
+          ]
+        : []),
+      ...(reassign !== undefined && !known.has(reassign)
+        ? [
+            problem(
+              `users of ${formatText(role)} would get the role ${formatText(reassign)}, which is not defined. Name a defined role.`,
+              ...path,
+              'reassign',
+            ),
+          ]
+        : []),
+    ];
+  });
+  const moved = Object.entries(renamed.roles).flatMap(([from, to]) => {
+    const path = ['renamed', 'roles', from];
+    return [
+      ...(known.has(from)
+        ? [
+            problem(
+              `role ${formatText(from)} is renamed, and still defined under its earlier name. Define it as ${formatText(to)} alone.`,
+              ...path,
+            ),
+          ]
+        : []),
+      ...(known.has(to)
+        ? []
+        : [problem(`the role is renamed to ${formatText(to)}, which is not defined. Define it.`, ...path)]),
+      ...(Object.hasOwn(retired.roles ?? {}, from)
+        ? [
+            problem(
+              `role ${formatText(from)} is renamed, and retired as well. Remove one of the two.`,
+              ...path,
+            ),
+          ]
+        : []),
+    ];
+  });
+  return [...gone, ...moved];
+}
+
+/** The roles of the definition, and the names that its rules give something to or take it from. */
+function collectNames(definition: PolicyDefinition, { rules }: RuleSet): ReadonlySet<string> {
+  const names = new Set(listRoles(definition).map(({ name }) => name));
+  for (const { ptype, values } of rules) {
+    for (const name of values.slice(0, ptype.startsWith('g') ? 2 : 1)) names.add(name);
+  }
+  return names;
+}
+
+function findRetiredAndDefined(definition: PolicyDefinition, defined: RuleSet): Problem[] {
+  return placeRetiredRules(definition)
+    .filter((rule) => defined.has(rule))
+    .map((rule) => ({
+      code: 'OWNERSHIP_CONTRADICTED',
+      at: rule.at,
+      message: `rule "${formatRule(rule)}" is retired, and defined as well. Remove one of the two.`,
+    }));
+}

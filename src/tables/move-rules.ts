@@ -1,0 +1,84 @@
+import { isRuleValues } from '../casbin/rule-row.ts';
+import type { ClientLike } from '../database/client.ts';
+import type { Rule } from '../policy/rule.ts';
+import { removeRules } from './change.ts';
+import { readPortions } from './portions.ts';
+import { onRuleTable, requireFit } from './refusals.ts';
+import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
+
+/** A rule, and what it becomes; null for one that goes. */
+export interface RuleMove {
+  readonly from: Rule;
+  readonly to: Rule | null;
+}
+
+/** How many rules one statement takes. */
+const PORTION = 10_000;
+
+/** The stored rules that name one of the roles: as their subject, or on either side of a role link. */
+export async function readRulesOfRoles(
+  client: ClientLike,
+  table: RuleTable,
+  roles: readonly string[],
+): Promise<Rule[]> {
+  if (roles.length === 0) return [];
+  const [ptype, first, second] = [table.ptype('stored'), table.value('stored', 0), table.value('stored', 1)];
+  const text = `
+    select ${table.columns('stored')}
+    from ${table.sql} stored
+    where (${ptype} in ('p', 'g') and ${first} = any ($1::text[]))
+    or (${ptype} = 'g' and ${second} = any ($1::text[]))
+    order by stored.${table.identity}`;
+  const found: Rule[] = [];
+  await onRuleTable(table.sql, [], () =>
+    readPortions(client, table, { text, values: [[...roles]], size: PORTION }, (rows) => {
+      for (const row of rows) {
+        const { ptype: own, rule } = table.read(row);
+        if (own !== null && isRuleValues(rule)) found.push({ ptype: own, values: rule });
+      }
+    }),
+  );
+  return found;
+}
+
+/**
+ * Has stored rules say something else, each in its row, so that ids and their order stay; one whose new text is stored
+ * already is removed. The caller sees to it that nobody else writes the table meanwhile.
+ */
+export async function moveRules(
+  client: ClientLike,
+  table: RuleTable,
+  moves: readonly RuleMove[],
+): Promise<void> {
+  const pairs = moves.flatMap(({ from, to }) => (to === null ? [] : [{ from, to }]));
+  requireFit(
+    table,
+    pairs.map(({ to }) => to),
+  );
+  for (let start = 0; start < pairs.length; start += PORTION) {
+    const portion = pairs.slice(start, start + PORTION).flatMap(({ from, to }) => [to, from]);
+    const given = table.give(portion);
+    await onRuleTable(table.sql, portion, () => client.query(moveGiven(table, given), [...given.arrays]));
+  }
+  for (let start = 0; start < moves.length; start += PORTION) {
+    const left = moves.slice(start, start + PORTION).map(({ from }) => from);
+    await removeRules(client, table, left);
+  }
+}
+
+/** What is given is each new rule, and right after it the one that it takes the place of. */
+function moveGiven({ sql, written }: RuleTable, given: GivenRules): string {
+  return `
+    with given as materialized (
+      select * from ${givenRules(given)}
+    ), present as (
+      select given.n from given where exists (select from ${sql} stored where ${given.isSame('stored')})
+    )
+    update ${sql} stored
+    set (${written}) = (select ${given.values} from given where given.n = next.n)
+    from given
+    cross join lateral (select given.n - 1) as next (n)
+    where given.n % 2 = 0
+    and ${given.isSame('stored')}
+    and next.n not in (select n from present)`;
+}

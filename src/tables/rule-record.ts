@@ -1,0 +1,242 @@
+import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
+import { quoteTable, quoteText } from '../database/catalog.ts';
+import type { ClientLike } from '../database/client.ts';
+import type { Rule } from '../policy/rule.ts';
+import { givenRules, type RuleTable } from './rule-table.ts';
+
+/** The newest version of a definition that a rule table was bootstrapped with. */
+export interface RecordedVersion {
+  readonly version: number;
+  /** What that version retired and renamed. */
+  readonly changes: string;
+}
+
+/** A defined rule that a bootstrap has inserted or found. */
+export interface RecordedRule extends Rule {
+  /** Whether a bootstrap has inserted it; else somebody else had. */
+  readonly inserted: boolean;
+  /** Null unless `changePolicy` has revoked it with a reason. */
+  readonly revoked: Revocation | null;
+}
+
+/** Who has revoked a defined rule, why and when. */
+export interface Revocation {
+  readonly actor: string;
+  readonly reason: string;
+  readonly at: Date;
+}
+
+/** An SQL expression for the newest version, as JSON; null where none is recorded. */
+export function newestVersionExpression(table: RuleTable): string {
+  return `(
+    select json_build_object('version', version, 'changes', changes)
+    from ${quoteTable(VERSIONS, table.schema)}
+    where source = ${quoteText(table.name)}
+    order by version desc
+    limit 1
+  )`;
+}
+
+/** Null where none is recorded. */
+export async function readNewestVersion(
+  client: ClientLike,
+  table: RuleTable,
+): Promise<RecordedVersion | null> {
+  const { rows } = await client.query(`select ${newestVersionExpression(table)} as newest`);
+  return rows[0].newest;
+}
+
+/** Records that the table was bootstrapped with this version. */
+export async function recordVersion(
+  client: ClientLike,
+  table: RuleTable,
+  { version, changes }: RecordedVersion,
+): Promise<void> {
+  await client.query(
+    `insert into ${quoteTable(VERSIONS, table.schema)} (source, version, changes)
+     values ($1, $2, $3)
+     on conflict (source, version) do update set changes = excluded.changes, at = excluded.at`,
+    [table.name, version, changes],
+  );
+}
+
+/** Which rules of the record to read. */
+export type RecordSelection = 'all' | 'revoked' | 'inserted';
+
+const SELECTED = { all: 'true', revoked: 'revoked_at is not null', inserted: 'inserted' } as const;
+
+/** Reads rules of the record. */
+export async function readRecordedRules(
+  client: ClientLike,
+  table: RuleTable,
+  selection: RecordSelection,
+): Promise<RecordedRule[]> {
+  const { rows } = await client.query(
+    `select
+       ptype, rule, inserted, revoked_by, revoked_reason,
+       (extract(epoch from revoked_at) * 1000)::text as revoked_at
+     from ${quoteTable(RECORDED_RULES, table.schema)}
+     where source = $1 and ${SELECTED[selection]}`,
+    [table.name],
+  );
+  return rows.map(({ ptype, rule, inserted, revoked_at, revoked_by, revoked_reason }) => ({
+    ptype,
+    values: JSON.parse(rule),
+    inserted,
+    revoked:
+      revoked_at === null
+        ? null
+        : { actor: revoked_by, reason: revoked_reason, at: new Date(Number(revoked_at)) },
+  }));
+}
+
+/** How many rules one statement takes. */
+const PORTION = 10_000;
+
+/**
+ * Records the rules of a definition, just before the missing ones of them are inserted: those are the bootstrap's.
+ *
+ * @param areOurs whether those that are stored already are taken for a bootstrap's too
+ */
+export async function recordRules(
+  client: ClientLike,
+  table: RuleTable,
+  rules: readonly Rule[],
+  version: number,
+  areOurs: boolean,
+): Promise<void> {
+  const record = quoteTable(RECORDED_RULES, table.schema);
+  for (let start = 0; start < rules.length; start += PORTION) {
+    const portion = rules.slice(start, start + PORTION);
+    const { arrays, names, isSame } = table.give(portion);
+    const given = givenRules({
+      arrays: [...arrays, portion.map(toText)],
+      names: `${names}, recorded`,
+    });
+    const [source, current, ours] = [1, 2, 3].map((more) => `$${arrays.length + 1 + more}`);
+    await client.query(
+      `with given as materialized (
+         select given.*, not exists (select from ${table.sql} stored where ${isSame('stored')}) as missing
+         from ${given}
+       ), known as (
+         update ${record} record
+         set inserted = record.inserted or given.missing,
+           last_version = ${current}::int,
+           revoked_at = null,
+           revoked_by = null,
+           revoked_reason = null
+         from given
+         where record.source = ${source} and record.ptype = given.ptype and record.rule = given.recorded
+         returning given.n
+       )
+       insert into ${record} (source, ptype, rule, inserted, first_version, last_version)
+       select ${source}, given.ptype, given.recorded, given.missing or ${ours}::boolean, ${current}::int, ${current}::int
+       from given
+       where given.n not in (select n from known)`,
+      [...arrays, portion.map(toText), table.name, version, areOurs],
+    );
+  }
+}
+
+/** Takes rules out of the record. */
+export async function forgetRules(
+  client: ClientLike,
+  table: RuleTable,
+  rules: readonly Rule[],
+): Promise<void> {
+  await onRecorded(client, table, rules, (record) => `delete from ${record} record using given`);
+}
+
+/** Records that rules were revoked, of those that are on record. */
+export async function recordRevoked(
+  client: ClientLike,
+  table: RuleTable,
+  rules: readonly Rule[],
+  { actor, reason }: Omit<Revocation, 'at'>,
+): Promise<void> {
+  await onRecorded(
+    client,
+    table,
+    rules,
+    (record) => `
+      update ${record} record
+      set revoked_at = clock_timestamp(), revoked_by = $4, revoked_reason = $5
+      from given`,
+    [actor, reason],
+  );
+}
+
+/** Records that rules were granted again. */
+export async function recordGranted(
+  client: ClientLike,
+  table: RuleTable,
+  rules: readonly Rule[],
+): Promise<void> {
+  await onRecorded(
+    client,
+    table,
+    rules,
+    (record) => `
+      update ${record} record
+      set revoked_at = null, revoked_by = null, revoked_reason = null
+      from given`,
+    [],
+    'and record.revoked_at is not null',
+  );
+}
+
+async function onRecorded(
+  client: ClientLike,
+  table: RuleTable,
+  rules: readonly Rule[],
+  change: (record: string) => string,
+  parameters: readonly unknown[] = [],
+  condition = '',
+): Promise<void> {
+  if (rules.length === 0) return;
+  await client.query(
+    `with given as materialized (
+       select * from unnest($2::text[], $3::text[]) as given (ptype, recorded)
+     )
+     ${change(quoteTable(RECORDED_RULES, table.schema))}
+     where record.source = $1 and record.ptype = given.ptype and record.rule = given.recorded ${condition}`,
+    [table.name, rules.map(({ ptype }) => ptype), rules.map(toText), ...parameters],
+  );
+}
+
+/** Records rules by other names; one that is on record by its new name already is only forgotten. */
+export async function renameRecorded(
+  client: ClientLike,
+  table: RuleTable,
+  moves: readonly { readonly from: Rule; readonly to: Rule | null }[],
+): Promise<void> {
+  const record = quoteTable(RECORDED_RULES, table.schema);
+  const pairs = moves.flatMap(({ from, to }) => (to === null ? [] : [{ from, to }]));
+  if (pairs.length > 0) {
+    await client.query(
+      `update ${record} record
+       set rule = given.next
+       from unnest($2::text[], $3::text[], $4::text[]) as given (ptype, recorded, next)
+       where record.source = $1 and record.ptype = given.ptype and record.rule = given.recorded
+       and not exists (
+         select from ${record} other
+         where other.source = $1 and other.ptype = given.ptype and other.rule = given.next
+       )`,
+      [
+        table.name,
+        pairs.map(({ from }) => from.ptype),
+        pairs.map(({ from }) => toText(from)),
+        pairs.map(({ to }) => toText(to)),
+      ],
+    );
+  }
+  await forgetRules(
+    client,
+    table,
+    moves.map(({ from }) => from),
+  );
+}
+
+function toText({ values }: Rule): string {
+  return JSON.stringify(values);
+}

@@ -1,0 +1,355 @@
+import { describe, expect, test } from 'vitest';
+import {
+  bootstrapDatabase,
+  changePolicy,
+  type PolicyDefinition,
+  planBootstrap,
+  readJournal,
+  readStatus,
+  VerificationError,
+  verifyDatabase,
+} from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { LAYOUTS } from '../tables/layouts.fixture.ts';
+
+const FIRST = {
+  version: 1,
+  roles: {
+    viewer: { permissions: { invoices: ['read'] } },
+    clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
+    intern: { inherits: ['viewer'], permissions: { notes: ['write'] } },
+  },
+} satisfies PolicyDefinition;
+
+const [VIEWER, CLERK] = [FIRST.roles.viewer, FIRST.roles.clerk];
+
+describe.each(LAYOUTS)('a definition with a version, on a table of layout $name', (layout) => {
+  async function open() {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const bootstrap = (policy: PolicyDefinition, more: object = {}) =>
+      bootstrapDatabase(pool, { ...layout.options, policy, seeders: [], ...more });
+    const change = async (changes: Parameters<typeof changePolicy>[1], reason?: string) => {
+      const client = await pool.connect();
+      const by = { actor: 'root', ...(reason === undefined ? {} : { reason }) };
+      await changePolicy(client, changes, { ...layout.options, ...by }).finally(() => client.release());
+    };
+    const stored = async () => {
+      const { rows } = await pool.query(`select * from ${layout.table} order by id`);
+      return rows.map(({ id, ptype, rule, ...columns }) =>
+        [ptype, ...(rule ?? Object.values(columns).filter((value) => value !== null))].join(' '),
+      );
+    };
+    return { pool, bootstrap, change, stored, options: { ...layout.options, seeders: [] } };
+  }
+
+  test('removes what is retired where a bootstrap had inserted it, and leaves what administrators made', async () => {
+    const { bootstrap, change, stored } = await open();
+    await bootstrap(FIRST);
+    await change({ grant: [['intern', 'invoices', 'read']], assign: [['ann', 'intern']] });
+    const retired = { roles: { intern: {} }, rules: [['p', 'clerk', 'invoices', 'write']] };
+    const clerk = { inherits: ['viewer'], permissions: { invoices: ['approve'] } };
+
+    const report = await bootstrap({ version: 2, roles: { viewer: VIEWER, clerk }, retired });
+
+    expect(await stored()).toEqual([
+      'p viewer invoices read',
+      'g clerk viewer',
+      'p intern invoices read',
+      'g ann intern',
+      'p clerk invoices approve',
+    ]);
+    expect(report).toMatchObject({
+      changed: true,
+      ownership: {
+        version: 2,
+        before: 1,
+        isOlder: false,
+        removed: [
+          ['p', 'intern', 'notes', 'write'],
+          ['g', 'intern', 'viewer'],
+          ['p', 'clerk', 'invoices', 'write'],
+        ],
+        left: [
+          ['p', 'intern', 'invoices', 'read'],
+          ['g', 'ann', 'intern'],
+        ],
+        leftOmitted: 0,
+      },
+    });
+  });
+
+  test('leaves a retired rule that an administrator had made before a bootstrap defined it', async () => {
+    const { bootstrap, change, stored } = await open();
+    await bootstrap({ version: 1, roles: { viewer: VIEWER } });
+    await change({ grant: [['viewer', 'notes', 'read']] });
+    const viewer = { permissions: { invoices: ['read'], notes: ['read'] } };
+    await bootstrap({ version: 2, roles: { viewer } });
+
+    const rules = [['p', 'viewer', 'notes', 'read']];
+    const report = await bootstrap({ version: 3, roles: { viewer: VIEWER }, retired: { rules } });
+
+    expect(report.ownership).toMatchObject({ removed: [], left: rules });
+    expect(await stored()).toEqual(['p viewer invoices read', 'p viewer notes read']);
+  });
+
+  test('gives users of a retired role another one, each link once', async () => {
+    const { bootstrap, change, stored } = await open();
+    await bootstrap(FIRST);
+    await change({
+      assign: [
+        ['ann', 'intern'],
+        ['bob', 'intern'],
+        ['bob', 'viewer'],
+      ],
+    });
+    const retired = { roles: { intern: { reassign: 'viewer' } } } as const;
+
+    const report = await bootstrap({ version: 2, roles: { viewer: VIEWER, clerk: CLERK }, retired });
+
+    expect(report.ownership).toMatchObject({ reassigned: 2, left: [] });
+    expect(await stored()).toEqual([
+      'p viewer invoices read',
+      'p clerk invoices write',
+      'g clerk viewer',
+      'g ann viewer',
+      'g bob viewer',
+    ]);
+  });
+
+  test('renames a role in all rules and links, in their rows', async () => {
+    const { bootstrap, change, stored } = await open();
+    await bootstrap(FIRST);
+    await change({
+      grant: [
+        ['clerk', 'notes', 'read'],
+        ['viewer', 'clerk', 'read'],
+      ],
+      assign: [
+        ['carol', 'clerk'],
+        ['accountant', 'clerk'],
+      ],
+    });
+    const roles = { viewer: VIEWER, accountant: CLERK, intern: FIRST.roles.intern };
+
+    const report = await bootstrap({ version: 2, roles, renamed: { roles: { clerk: 'accountant' } } });
+
+    expect(await stored()).toEqual([
+      'p viewer invoices read',
+      'p accountant invoices write',
+      'p intern notes write',
+      'g accountant viewer',
+      'g intern viewer',
+      'p accountant notes read',
+      'p viewer clerk read',
+      'g carol accountant',
+    ]);
+    expect(report.ownership?.renamed).toEqual([{ from: 'clerk', to: 'accountant', rules: 5 }]);
+    expect(report.seeders[0]).toMatchObject({ inserted: 0, existing: 5 });
+    // They are a bootstrap's by their new names too.
+    const rules = [['p', 'accountant', 'invoices', 'write']];
+    const clerkless = { viewer: VIEWER, intern: FIRST.roles.intern, accountant: { inherits: ['viewer'] } };
+    const later = await bootstrap({ version: 3, roles: clerkless as never, retired: { rules } });
+    expect(later.ownership).toMatchObject({ removed: rules, left: [] });
+  });
+
+  test('merges two roles into one that has some of their rules already', async () => {
+    const { bootstrap, change, stored } = await open();
+    await bootstrap({
+      version: 1,
+      roles: { a: { permissions: { x: ['r'] } }, b: { permissions: { x: ['r'] } } },
+    });
+    await change({
+      grant: [['a', 'x', 'w']],
+      assign: [
+        ['ann', 'a'],
+        ['ann', 'b'],
+      ],
+    });
+
+    await bootstrap({
+      version: 2,
+      roles: { c: { permissions: { x: ['r'] } } },
+      renamed: { roles: { a: 'c', b: 'c' } },
+    });
+
+    expect(await stored()).toEqual(['p c x r', 'p c x w', 'g ann c']);
+  });
+
+  test('does nothing to a policy that a newer version was bootstrapped with, and says so', async () => {
+    const { pool, bootstrap, stored, options } = await open();
+    await bootstrap(FIRST);
+    await bootstrap({
+      version: 2,
+      roles: { viewer: VIEWER, clerk: CLERK },
+      retired: { roles: { intern: {} } },
+    });
+    const before = await stored();
+    const withExpectation = { ...FIRST, allow: [['intern', 'notes', 'write']] } as const;
+
+    const report = await bootstrap(withExpectation);
+
+    expect(report).toMatchObject({ changed: false, ownership: { version: 1, before: 2, isOlder: true } });
+    expect(report.verification).toMatchObject({
+      ok: true,
+      keptAway: [
+        { rule: ['p', 'intern', 'notes', 'write'], because: 'newer version', actor: null },
+        { rule: ['g', 'intern', 'viewer'], because: 'newer version' },
+      ],
+    });
+    expect(await stored()).toEqual(before);
+    expect(await verifyDatabase(pool, { ...options, policy: withExpectation })).toMatchObject({ ok: true });
+    expect(await readStatus(pool, { ...options, policy: FIRST })).toMatchObject({
+      version: { defined: 1, newest: 2 },
+      rules: { defined: 5, stored: 3, missing: 0, extra: 0, keptAway: 2 },
+      isComplete: true,
+    });
+  });
+
+  test('does nothing to the policy either when it has something else to do', async () => {
+    const { pool, bootstrap, stored } = await open();
+    await bootstrap({ version: 2, roles: { viewer: VIEWER } });
+    const before = await stored();
+    const migrations = { '001_notes': { up: async () => {} } };
+
+    const report = await bootstrap(FIRST, { migrations });
+
+    expect(report).toMatchObject({ changed: true, ownership: { isOlder: true } });
+    expect(await stored()).toEqual(before);
+    const { rows } = await pool.query('select version from casbin_bootstrap_version');
+    expect(rows).toEqual([{ version: 2 }]);
+  });
+
+  test('does not bring back what changePolicy has revoked with a reason, until it is granted again', async () => {
+    const { pool, bootstrap, change, stored, options } = await open();
+    await bootstrap(FIRST);
+    const policy = { ...FIRST, allow: [['clerk', 'invoices', 'write']] } as const;
+    await change({ revoke: [['clerk', 'invoices', 'write']] }, 'audit finding 12');
+
+    const [report, verified] = [
+      await bootstrap(policy),
+      await verifyDatabase(pool, { ...options, policy, strict: true }),
+    ];
+
+    const keptAway = [
+      {
+        rule: ['p', 'clerk', 'invoices', 'write'],
+        because: 'revoked',
+        actor: 'root',
+        reason: 'audit finding 12',
+        at: expect.any(Date),
+      },
+    ];
+    expect(report).toMatchObject({ changed: false, verification: { ok: true, keptAway, drift: [] } });
+    expect(verified).toMatchObject({ ok: true, keptAway });
+    expect(await planBootstrap(pool, { ...options, policy })).toMatchObject({ changed: false, rules: [] });
+    expect((await bootstrap({ ...policy, version: 2 })).verification).toMatchObject({ keptAway });
+    expect(await stored()).not.toContain('p clerk invoices write');
+
+    await change({ grant: [['clerk', 'invoices', 'write']] });
+    await pool.query(`delete from ${layout.table} where ${layout.first} = 'clerk' and ptype = 'p'`);
+    expect((await bootstrap({ ...policy, version: 2 })).changed).toBe(true);
+    expect(await stored()).toContain('p clerk invoices write');
+  });
+
+  test('brings back what vanished otherwise, and under keep reports it as drift', async () => {
+    const { pool, bootstrap, change, stored, options } = await open();
+    const clerk = { ...CLERK, onRevoked: 'keep' } as const;
+    const policy = { ...FIRST, roles: { ...FIRST.roles, clerk } } as const;
+    await bootstrap(policy);
+    await change({ revoke: [['intern', 'notes', 'write']] });
+    await pool.query(`delete from ${layout.table} where ${layout.first} = 'clerk'`);
+
+    const report = await bootstrap(policy);
+
+    expect(await stored()).toEqual(['p viewer invoices read', 'g intern viewer', 'p intern notes write']);
+    const because = 'vanished';
+    expect(report.verification).toMatchObject({
+      ok: true,
+      keptAway: [
+        { rule: ['p', 'clerk', 'invoices', 'write'], because },
+        { rule: ['g', 'clerk', 'viewer'], because },
+      ],
+      drift: [
+        { rule: ['p', 'clerk', 'invoices', 'write'], added: [], holders: null },
+        { rule: ['g', 'clerk', 'viewer'] },
+      ],
+    });
+    expect((await bootstrap(policy)).changed).toBe(false);
+    expect((await verifyDatabase(pool, { ...options, policy, strict: true })).ok).toBe(false);
+    // A rule that is new in the definition has not vanished.
+    const more = { ...clerk, permissions: { invoices: ['write', 'approve'] } };
+    await bootstrap({ ...policy, roles: { ...policy.roles, clerk: more } });
+    expect(await stored()).toContain('p clerk invoices approve');
+    expect(await stored()).not.toContain('p clerk invoices write');
+  });
+
+  test('still refuses what must never be allowed where a rule stays away', async () => {
+    const { bootstrap, change } = await open();
+    const policy = { ...FIRST, never: [['intern', 'invoices', 'write']] } as const;
+    await bootstrap(policy);
+    await change(
+      { revoke: [['viewer', 'invoices', 'read']], grant: [['intern', 'invoices', 'write']] },
+      'test',
+    );
+
+    await expect(bootstrap(policy)).rejects.toThrow(VerificationError);
+  });
+
+  test('takes the rules of a database that was bootstrapped before for its own', async () => {
+    const { bootstrap, stored } = await open();
+    const { version: _, ...unversioned } = FIRST;
+    await bootstrap(unversioned);
+    await bootstrap(FIRST);
+
+    await bootstrap({
+      version: 2,
+      roles: { viewer: VIEWER, clerk: CLERK },
+      retired: { roles: { intern: {} } },
+    });
+
+    expect(await stored()).toEqual(['p viewer invoices read', 'p clerk invoices write', 'g clerk viewer']);
+  });
+
+  test('does all of it or nothing', async () => {
+    const { pool, bootstrap, stored } = await open();
+    await bootstrap(FIRST);
+    const before = await stored();
+    const failing = {
+      name: 'failing',
+      seed: async () => {
+        throw new Error('not today');
+      },
+    };
+
+    const later = { version: 2, roles: { viewer: VIEWER, clerk: CLERK }, retired: { roles: { intern: {} } } };
+    await expect(bootstrap(later, { seeders: [failing] })).rejects.toThrow('not today');
+    const tried = await bootstrap(later, { dryRun: true });
+
+    expect(tried).toMatchObject({
+      changed: true,
+      ownership: {
+        removed: [
+          ['p', 'intern', 'notes', 'write'],
+          ['g', 'intern', 'viewer'],
+        ],
+      },
+    });
+    expect(await stored()).toEqual(before);
+    const { rows } = await pool.query('select version from casbin_bootstrap_version');
+    expect(rows).toEqual([{ version: 1 }]);
+  });
+
+  test('is in the journal, with the version as release', async () => {
+    const { pool, bootstrap } = await open();
+    await bootstrap(FIRST, { journal: true });
+    await bootstrap(
+      { version: 2, roles: { viewer: VIEWER, clerk: CLERK }, retired: { roles: { intern: {} } } },
+      { journal: true },
+    );
+
+    const removed = (await readJournal(pool)).filter(({ operation }) => operation === 'removed');
+    expect(removed).toHaveLength(2);
+    expect(removed[0]).toMatchObject({ actor: 'casbin-bootstrap', release: '2' });
+  });
+});

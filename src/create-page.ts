@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { withoutKeptAway } from './bootstrap/ownership.ts';
 import { readScope, refuseForeignRules } from './bootstrap/read-policy.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';
@@ -49,9 +50,10 @@ async function readDatabase(pool: PoolLike, options: VerifyDatabaseOptions): Pro
 }
 
 async function readLivePage({ trx, options }: Inspected): Promise<PageData> {
-  const whole: ResolvedOptions = { ...options, verify: { ...options.verify, full: true } };
-  const live = await readScope(trx, { kind: 'whole' }, whole);
-  refuseForeignRules(whole, live);
+  const given: ResolvedOptions = { ...options, verify: { ...options.verify, full: true } };
+  const live = await readScope(trx, { kind: 'whole' }, given);
+  refuseForeignRules(given, live);
+  const whole = await withoutKeptAway(trx, given, live);
   const verification = await verifyLive((ask) => ask(trx), whole, live);
   const { rows } = await sql<{ database: string }>`select current_database() as database`.execute(trx);
   const { collectPage } = await import('./page/collect-page.ts');

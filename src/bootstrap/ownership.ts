@@ -53,8 +53,11 @@ export async function settleOwnership(
   const missing = await findMissing(client, ruleTable, options.defined.rules);
   const effective = await withKeptAway(options, await findKeptAway(client, options, newest, missing));
   if (!isOlder) {
-    const areOurs = await wasBootstrapped(trx, options, migrated);
-    await recordRules(client, ruleTable, effective.defined.rules, ownership.version, areOurs);
+    await recordRules(client, ruleTable, options.defined.rules, {
+      version: ownership.version,
+      staysAway: (rule) => !effective.defined.has(rule),
+      areOurs: await wasBootstrapped(trx, options, migrated),
+    });
   }
   const report = { ...reportUnchanged(ownership, newest), ...changes };
   logOwnership(report, options);
@@ -157,7 +160,9 @@ async function findKeptAway(
     if (known !== undefined && known.revoked !== null)
       return [{ ...away, because: 'revoked', ...known.revoked }];
     if (newest.version > ownership.version) return [{ ...away, because: 'newer version' }];
-    return known !== undefined && ownership.keeps(rule) ? [{ ...away, because: 'vanished' }] : [];
+    // One that the newest version did not define is new now, and has not vanished.
+    const hasVanished = known !== undefined && known.lastVersion === newest.version;
+    return hasVanished && ownership.keeps(rule) ? [{ ...away, because: 'vanished' }] : [];
   });
 }
 

@@ -1,6 +1,7 @@
 import { formatRule, toRule } from '../policy/rule.ts';
 import { count } from '../render/findings.ts';
-import type { DriftFinding, VerificationFailure, VerificationReport } from '../report.ts';
+import { explainAway } from '../render/ownership.ts';
+import type { DriftFinding, KeptAwayRule, VerificationFailure, VerificationReport } from '../report.ts';
 import { type Content, html, type Markup } from './markup.ts';
 import type { OmittedFromPage, PageData } from './page-data.ts';
 
@@ -68,9 +69,11 @@ const SHOWN = 200;
 /** Renders where the database differs from the definition; nothing where it does not, or there is nothing to compare. */
 export function renderDifferences({ verification }: PageData): Markup | null {
   if (verification === null) return null;
-  const { failures, drift, integrity, omitted } = verification;
+  const { failures, drift, integrity, keptAway, omitted } = verification;
   const ofKind = (kind: VerificationFailure['kind']) => failures.filter((failure) => failure.kind === kind);
-  const addedRules = drift.filter(({ request }) => request.length === 0);
+  // A rule that vanished is among those that stay away.
+  const additions = drift.filter(({ added }) => added.length > 0);
+  const addedRules = additions.filter(({ request }) => request.length === 0);
   const groups = [
     group('bad', 'Defined, and not stored', ofKind('missing-rule').map(ruleItem)),
     group('bad', 'Not decided as defined', ofKind('decision').map(messageItem)),
@@ -80,10 +83,11 @@ export function renderDifferences({ verification }: PageData): Markup | null {
     group(
       'odd',
       'Decided differently than defined, by rules that are not defined',
-      drift.filter((one) => !addedRules.includes(one)).map(messageItem),
+      additions.filter((one) => !addedRules.includes(one)).map(messageItem),
     ),
     group('odd', 'Stored, and not defined', addedRules.map(driftItem)),
     group('odd', 'More drift', omittedItem(omitted.drift)),
+    group('odd', 'Defined, and kept away', keptAway.map(keptAwayItem)),
     group('odd', 'Warnings about stored rules', integrity.filter((one) => !isFailure(one)).map(messageItem)),
   ];
   if (groups.every((one) => one === null)) return null;
@@ -107,6 +111,10 @@ function omittedItem(amount: number): Markup[] {
 
 function ruleItem({ rule, message }: VerificationFailure): Markup {
   return rule === null ? messageItem({ message }) : html`<li>${renderRule(rule)}</li>`;
+}
+
+function keptAwayItem(away: KeptAwayRule): Markup {
+  return html`<li>${renderRule(away.rule)} — <bdi>${explainAway(away)}</bdi></li>`;
 }
 
 function driftItem({ rule, ids, holders, message }: DriftFinding): Markup {

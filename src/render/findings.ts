@@ -96,10 +96,10 @@ export function renderDecisions(findings: readonly RequestFinding[], headline: H
   );
 }
 
-/** Renders those findings that are about a stored rule which no request shows. */
+/** Renders those findings that are about a stored rule which no request shows; a rule that vanished is none. */
 export function renderAddedRules(findings: readonly RequestFinding[], headline: Headline): string[] {
   return renderFindings(
-    findings.filter(({ request }) => request.length === 0),
+    findings.filter(({ request, added }) => request.length === 0 && added.length > 0),
     headline,
     [{ title: 'row', align: 'right' }, { title: 'rule' }, WHO],
     ({ ids, rule, holders }) => [ids.join(', '), policyLine(rule ?? []), holdersLine(holders)],
@@ -148,7 +148,7 @@ export function count(amount: number, noun: string, plural = `${noun}s`): string
 }
 
 /** Values as a policy line has them: `p, user, accounts, read`. */
-function policyLine(values: readonly string[]): string {
+export function policyLine(values: readonly string[]): string {
   return values.join(', ');
 }
 

@@ -1,6 +1,7 @@
 import type { BootstrapPlan } from '../plan-bootstrap.ts';
 import { type Colors, paint } from './colors.ts';
 import { count, duration } from './findings.ts';
+import { listOwnershipChanges } from './ownership.ts';
 import { escapeControls } from './table.ts';
 import { renderFound } from './verification.ts';
 
@@ -26,7 +27,7 @@ export function renderPlan(plan: BootstrapPlan, look: PlanLook): string {
   ].join('\n\n');
 }
 
-function listChanges({ migrations, takeover, rules, seeders }: BootstrapPlan): string[] {
+function listChanges({ migrations, takeover, ownership, rules, seeders }: BootstrapPlan): string[] {
   const hidden = rules.length - SHOWN_RULES;
   return [
     ...migrations.map(({ name }) => `+ migration ${name}`),
@@ -36,6 +37,7 @@ function listChanges({ migrations, takeover, rules, seeders }: BootstrapPlan): s
     ...(takeover && takeover.duplicatesRemoved > 0
       ? [`- ${count(takeover.duplicatesRemoved, 'duplicate rule')}, the lowest id of each kept`]
       : []),
+    ...(ownership === null ? [] : listOwnershipChanges(ownership)),
     ...rules.slice(0, SHOWN_RULES).map((rule) => `+ ${rule.join(', ')}`),
     ...(hidden > 0 ? [`+ ${count(hidden, 'more rule')}`] : []),
     ...seeders

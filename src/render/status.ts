@@ -1,4 +1,4 @@
-import type { DatabaseStatus, MigrationStatus } from '../read-status.ts';
+import type { DatabaseStatus, MigrationStatus, RuleCounts, VersionStatus } from '../read-status.ts';
 import type { VerificationReport } from '../report.ts';
 import { type Colors, paint } from './colors.ts';
 import { count } from './findings.ts';
@@ -11,7 +11,8 @@ export interface StatusLook extends Colors {
 
 /** Renders what is installed, a fact a line. No line break at the end. */
 export function renderStatus(status: DatabaseStatus, look: StatusLook): string {
-  const { table, packageMigrations, applicationMigrations, rules, verification, isComplete } = status;
+  const { table, packageMigrations, applicationMigrations, version, rules, verification, isComplete } =
+    status;
   const lines: [string, string][] = [
     ['database', look.where],
     ['table', table.isMissing ? `${table.name} is missing` : `${table.name}, layout ${table.layout}`],
@@ -19,10 +20,8 @@ export function renderStatus(status: DatabaseStatus, look: StatusLook): string {
     ...(applicationMigrations === null
       ? []
       : [['application', describeMigrations(applicationMigrations)] as [string, string]]),
-    [
-      'rules',
-      `${rules.defined} defined, ${rules.stored} stored: ${rules.missing} missing, ${rules.extra} extra`,
-    ],
+    ...(version === null ? [] : [['version', describeVersion(version)] as [string, string]]),
+    ['rules', describeRules(rules)],
     ['decisions', describeDecisions(verification)],
     ['drift', describeDrift(verification)],
   ];
@@ -31,6 +30,16 @@ export function renderStatus(status: DatabaseStatus, look: StatusLook): string {
     : paint('yellow', 'A bootstrap would have something to do: casbin-bootstrap plan tells what.', look);
   const shown = lines.map(([label, text]) => `  ${label.padEnd(13)}${escapeControls(text)}`);
   return [...shown, '', verdict].join('\n');
+}
+
+function describeVersion({ defined, newest }: VersionStatus): string {
+  const here = newest === null ? 'none' : newest === defined ? 'the same' : String(newest);
+  return `${defined} of the definition, ${here} in the database`;
+}
+
+function describeRules({ defined, stored, missing, extra, keptAway }: RuleCounts): string {
+  const away = keptAway === 0 ? '' : `, ${keptAway} kept away`;
+  return `${defined} defined, ${stored} stored: ${missing} missing, ${extra} extra${away}`;
 }
 
 function describeMigrations(status: MigrationStatus | null): string {

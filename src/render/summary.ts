@@ -1,6 +1,7 @@
 import type { BootstrapReport } from '../report.ts';
 import { type Colors, paint } from './colors.ts';
 import { count, duration } from './findings.ts';
+import { renderOwnership } from './ownership.ts';
 import { escapeControls, renderTable } from './table.ts';
 import { renderFound } from './verification.ts';
 
@@ -16,6 +17,7 @@ export function renderSummary(report: BootstrapReport, options: SummaryOptions):
     paint('bold', renderOutcome(report), options),
     ...renderMigrations(report),
     ...renderTakeover(report),
+    ...renderOwnership(report),
     ...renderSeeders(report),
     ...renderEngine(report),
     ...renderFound(report.verification),

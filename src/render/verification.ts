@@ -10,6 +10,7 @@ import {
   renderOmitted,
 } from './findings.ts';
 import type { Annotation } from './github.ts';
+import { renderKeptAway } from './ownership.ts';
 import { escapeControls } from './table.ts';
 
 export interface VerificationLook extends Colors {
@@ -39,6 +40,7 @@ export function renderFound(verification: VerificationReport): string[] {
     ...renderOutcome(verification),
     ...renderScope(verification),
     ...renderDrift(verification),
+    ...renderKeptAway(verification),
     ...renderWarnings(verification),
   ];
 }

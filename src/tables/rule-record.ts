@@ -15,6 +15,8 @@ export interface RecordedVersion {
 export interface RecordedRule extends Rule {
   /** Whether a bootstrap has inserted it; else somebody else had. */
   readonly inserted: boolean;
+  /** The newest version that has defined it. */
+  readonly lastVersion: number;
   /** Null unless `changePolicy` has revoked it with a reason. */
   readonly revoked: Revocation | null;
 }
@@ -73,16 +75,17 @@ export async function readRecordedRules(
 ): Promise<RecordedRule[]> {
   const { rows } = await client.query(
     `select
-       ptype, rule, inserted, revoked_by, revoked_reason,
+       ptype, rule, inserted, last_version, revoked_by, revoked_reason,
        (extract(epoch from revoked_at) * 1000)::text as revoked_at
      from ${quoteTable(RECORDED_RULES, table.schema)}
      where source = $1 and ${SELECTED[selection]}`,
     [table.name],
   );
-  return rows.map(({ ptype, rule, inserted, revoked_at, revoked_by, revoked_reason }) => ({
+  return rows.map(({ ptype, rule, inserted, last_version, revoked_at, revoked_by, revoked_reason }) => ({
     ptype,
     values: JSON.parse(rule),
     inserted,
+    lastVersion: last_version,
     revoked:
       revoked_at === null
         ? null
@@ -93,47 +96,48 @@ export async function readRecordedRules(
 /** How many rules one statement takes. */
 const PORTION = 10_000;
 
-/**
- * Records the rules of a definition, just before the missing ones of them are inserted: those are the bootstrap's.
- *
- * @param areOurs whether those that are stored already are taken for a bootstrap's too
- */
+/** What is recorded of the rules of a definition. */
+export interface Recording {
+  readonly version: number;
+  /** Whether a rule will not be inserted, although it is not stored. */
+  staysAway(rule: Rule): boolean;
+  /** Whether rules that are stored already are taken for a bootstrap's. */
+  readonly areOurs: boolean;
+}
+
+/** Records the rules of a definition, just before the missing ones of them are inserted: those are the bootstrap's. */
 export async function recordRules(
   client: ClientLike,
   table: RuleTable,
   rules: readonly Rule[],
-  version: number,
-  areOurs: boolean,
+  { version, staysAway, areOurs }: Recording,
 ): Promise<void> {
   const record = quoteTable(RECORDED_RULES, table.schema);
   for (let start = 0; start < rules.length; start += PORTION) {
     const portion = rules.slice(start, start + PORTION);
     const { arrays, names, isSame } = table.give(portion);
-    const given = givenRules({
-      arrays: [...arrays, portion.map(toText)],
-      names: `${names}, recorded`,
-    });
-    const [source, current, ours] = [1, 2, 3].map((more) => `$${arrays.length + 1 + more}`);
+    const all = [...arrays, portion.map(toText), portion.map((rule) => String(!staysAway(rule)))];
+    const given = givenRules({ arrays: all, names: `${names}, recorded, comes` });
+    const [source, current, ours] = [1, 2, 3].map((more) => `$${all.length + more}`);
     await client.query(
       `with given as materialized (
-         select given.*, not exists (select from ${table.sql} stored where ${isSame('stored')}) as missing
+         select
+           given.*,
+           given.comes::boolean
+             and not exists (select from ${table.sql} stored where ${isSame('stored')}) as inserted
          from ${given}
        ), known as (
          update ${record} record
-         set inserted = record.inserted or given.missing,
-           last_version = ${current}::int,
-           revoked_at = null,
-           revoked_by = null,
-           revoked_reason = null
+         set inserted = record.inserted or given.inserted, last_version = ${current}::int
          from given
          where record.source = ${source} and record.ptype = given.ptype and record.rule = given.recorded
          returning given.n
        )
        insert into ${record} (source, ptype, rule, inserted, first_version, last_version)
-       select ${source}, given.ptype, given.recorded, given.missing or ${ours}::boolean, ${current}::int, ${current}::int
+       select ${source}, given.ptype, given.recorded, given.inserted or ${ours}::boolean, ${current}::int, ${current}::int
        from given
        where given.n not in (select n from known)`,
-      [...arrays, portion.map(toText), table.name, version, areOurs],
+      [...all, table.name, version, areOurs],
     );
   }
 }

@@ -39,6 +39,23 @@ describe('the differences of a page', () => {
     expect(text).toContain('Stored, and not defined 2 p, contractor, reports, read row 22 — who has it: eve');
   });
 
+  test('name the rules that stay away, with who revoked them', async () => {
+    const page = await shopPage();
+    if (page.verification === null) throw new Error('it was verified');
+    const away = {
+      rule: ['p', 'clerk', '<b>invoices</b>', 'send'],
+      because: 'revoked',
+      actor: 'root',
+      reason: 'ticket <7>',
+      at: new Date('2026-03-01T10:00:00Z'),
+    } as const;
+    const verification = { ...page.verification, keptAway: [away] };
+    const { text = '' } = renderDifferences({ ...page, verification }) ?? {};
+    expect(textOf(text)).toContain('Defined, and kept away 1 p, clerk, ');
+    expect(text).toContain('revoked by root on 2026-03-01: ticket &lt;7&gt;');
+    expect(text).not.toContain('<b>');
+  });
+
   test('are left out where there are none', async () => {
     expect(renderDifferences(await pageOf({ policy: INVOICES }, stored(linesOf(INVOICES))))).toBeNull();
     expect(renderDifferences(await pageOf({ policy: INVOICES }, null))).toBeNull();

@@ -28,15 +28,30 @@ const key = fc.constantFrom(
 /** Mostly `right`, with something else in its place now and then. */
 function mostly(right: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
   return fc.oneof(
-    { weight: 40, arbitrary: right },
+    { weight: 80, arbitrary: right },
     { weight: 1, arbitrary: fc.oneof(scalar, strings, fc.object()) },
+  );
+}
+
+/** One of the right values, and now and then one of the wrong ones. */
+function rarely(right: readonly unknown[], wrong: readonly unknown[]): fc.Arbitrary<unknown> {
+  return fc.oneof(
+    { weight: 40, arbitrary: fc.constantFrom(...right) },
+    { weight: 1, arbitrary: fc.constantFrom(...wrong) },
   );
 }
 
 const names = mostly(fc.array(mostly(fc.constantFrom('a', 'b')), { maxLength: 3 }));
 const lists = mostly(fc.array(names, { maxLength: 3 }));
 const role = mostly(
-  fc.record({ inherits: names, permissions: mostly(fc.dictionary(key, names)) }, { requiredKeys: [] }),
+  fc.record(
+    {
+      inherits: names,
+      permissions: mostly(fc.dictionary(key, names)),
+      onRevoked: rarely(['keep', 'restore'], ['no']),
+    },
+    { requiredKeys: [] },
+  ),
 );
 const roles = mostly(fc.dictionary(key, role, { maxKeys: 2 }));
 const domains = mostly(fc.record({ roles, tenants: names }));
@@ -46,6 +61,29 @@ const others = {
   deny: lists,
   never: lists,
   samples: lists,
+  version: rarely([1, 2], [0, 1.5, -1, '1', 2 ** 31, null]),
+  retired: mostly(
+    fc.record(
+      {
+        roles: mostly(
+          fc.dictionary(
+            key,
+            mostly(fc.record({ reassign: mostly(fc.constantFrom('a', '')) }, { requiredKeys: [] })),
+            { maxKeys: 2 },
+          ),
+        ),
+        rules: lists,
+      },
+      { requiredKeys: [] },
+    ),
+  ),
+  renamed: mostly(
+    fc.record(
+      { roles: mostly(fc.dictionary(key, mostly(fc.constantFrom('a', '')), { maxKeys: 2 })) },
+      { requiredKeys: [] },
+    ),
+  ),
+  onRevoked: rarely(['keep', 'restore'], ['Keep', null]),
   $schema: mostly(fc.constant('policy.schema.json')),
 };
 const known = fc.oneof(

@@ -9,7 +9,7 @@ export function verification(parts: Partial<VerificationReport> = {}): Verificat
     failures: [],
     integrity: [],
     drift: [],
-  keptAway: [],
+    keptAway: [],
     omitted: { failures: 0, drift: 0 },
     scope: { kind: 'whole', rules: 16 },
     coverage: { covered: 16, total: 16, uncovered: [] },
@@ -58,7 +58,7 @@ export function bootstrap(parts: Partial<BootstrapReport> = {}): BootstrapReport
     changed: false,
     migrations: [],
     takeover: null,
-  ownership: null,
+    ownership: null,
     seeders: [
       { name: 'rbac', inserted: 0, existing: 16, total: 16, durationMs: 3 },
       { name: 'providers', inserted: 0, existing: 3, total: 3, durationMs: 2 },

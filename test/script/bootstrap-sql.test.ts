@@ -142,3 +142,17 @@ describe('the SQL of a bootstrap', () => {
     });
   });
 });
+
+test('a policy with a version is refused, but for its tables', async () => {
+  const policy = { ...POLICY, version: 2 };
+  await expect(writeBootstrapSql({ policy })).rejects.toMatchObject({
+    problems: [{ at: 'policy.version', message: expect.stringContaining('Give schemaOnly (--schema-only)') }],
+  });
+  const database = await createDatabase();
+  const pool = database.pool();
+  await pool.query(await writeBootstrapSql({ policy, seeders: [] }, { schemaOnly: true }));
+
+  const report = await bootstrapDatabase(pool, { policy, seeders: [], migrations: false });
+
+  expect(report).toMatchObject({ changed: true, ownership: { version: 2, before: null } });
+});

@@ -1,0 +1,71 @@
+import { formatRule, toRule } from '../policy/rule.ts';
+import type { BootstrapReport, KeptAwayRule, OwnershipReport, VerificationReport } from '../report.ts';
+import { count, policyLine } from './findings.ts';
+import { escapeControls, renderTable } from './table.ts';
+
+/** More would bury the rest; the report itself has all of them. */
+const SHOWN = 50;
+
+/** Renders what a bootstrap did about earlier versions of the definition; nothing where it did nothing. */
+export function renderOwnership({ ownership, dryRun }: BootstrapReport): string[] {
+  if (ownership === null) return [];
+  const { version, before, isOlder, left, leftOmitted } = ownership;
+  if (isOlder) {
+    return [
+      `The database was bootstrapped with version ${before} of the policy, and this is version ${version}: the policy stays as it is.`,
+    ];
+  }
+  const changes = listOwnershipChanges(ownership);
+  const done = dryRun ? 'Would rename and retire:' : 'Renamed and retired:';
+  const staying = listShown(left, leftOmitted);
+  return [
+    ...(changes.length === 0
+      ? []
+      : [[done, ...changes.map((line) => `  ${escapeControls(line)}`)].join('\n')]),
+    ...(staying.length === 0
+      ? []
+      : [
+          [
+            'These name a retired role, or are retired. Administrators made them, so they stay:',
+            ...staying.map((line) => `  ${escapeControls(line)}`),
+          ].join('\n'),
+        ]),
+  ];
+}
+
+/** The same as lines of a diff. */
+export function listOwnershipChanges({ renamed, removed, reassigned }: OwnershipReport): string[] {
+  return [
+    ...renamed.map(({ from, to, rules }) => `~ role ${from} becomes ${to} in ${count(rules, 'rule')}`),
+    ...(reassigned > 0 ? [`~ ${count(reassigned, 'link')} of users to retired roles`] : []),
+    ...listShown(removed, 0).map((line) => `- ${line}`),
+  ];
+}
+
+function listShown(rules: readonly (readonly string[])[], omitted: number): string[] {
+  const hidden = Math.max(0, rules.length - SHOWN) + omitted;
+  return [
+    ...rules.slice(0, SHOWN).map((rule) => formatRule(toRule(rule))),
+    ...(hidden > 0 ? [count(hidden, 'more rule')] : []),
+  ];
+}
+
+/** Renders the defined rules that stay away, with who revoked them and why. */
+export function renderKeptAway({ keptAway }: VerificationReport): string[] {
+  if (keptAway.length === 0) return [];
+  const headline = `${count(keptAway.length, 'defined rule is', 'defined rules are')} not stored and ${keptAway.length === 1 ? 'stays' : 'stay'} away:`;
+  const hidden = keptAway.length - SHOWN;
+  const rest = hidden > 0 ? `\n  … and ${count(hidden, 'more', 'more')}` : '';
+  const table = renderTable(
+    [{ title: 'rule' }, { title: 'why' }],
+    keptAway.slice(0, SHOWN).map((away) => [policyLine(away.rule), explainAway(away)]),
+  );
+  return [`${headline}\n${table}${rest}`];
+}
+
+/** Why a rule stays away, in one sentence. */
+export function explainAway({ because, actor, reason, at }: KeptAwayRule): string {
+  if (because === 'newer version') return 'the database has a newer version of the policy';
+  if (because === 'vanished') return "somebody removed it; onRevoked: 'keep'";
+  return `revoked by ${actor}${at === null ? '' : ` on ${at.toISOString().slice(0, 10)}`}: ${reason}`;
+}

@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest';
+import { definePolicy, InvalidOptionsError, loadPolicyFile, type PolicyDefinition } from '../../src/index.ts';
+import { resolveOptions } from '../../src/options/resolve.ts';
+import { writeTemporary } from './temporary-file.ts';
+
+const pool = { connect: () => Promise.reject(new Error('no database is needed')) };
+
+async function problemsIn(policy: PolicyDefinition | string): Promise<string[]> {
+  const error = await resolveOptions(pool, { policy, seeders: [] }).catch((thrown: unknown) => thrown);
+  if (!(error instanceof InvalidOptionsError)) return [];
+  return error.problems.map(({ at, code, message }) => `${at.replace(/^.*\//, '')} ${code} ${message}`);
+}
+
+test('what a file says of earlier versions is told with line and column where it can not be done', async () => {
+  const path = await writeTemporary(
+    'policy.yaml',
+    `version: 2
+roles:
+  viewer: { permissions: { invoices: [read] } }
+  clerk: { inherits: [viewer], permissions: { invoices: [write] } }
+retired:
+  roles:
+    clerk: {}
+    intern: { reassign: viewr }
+    old: {}
+  rules:
+    - [p, viewer, invoices, read]
+    - [p, viewer]
+renamed:
+  roles:
+    viewer: clerk
+    old: accountant
+`,
+  );
+  expect(await problemsIn(path)).toEqual([
+    'policy.yaml:12:7 RULE_WRONG_LENGTH rule "p, viewer" has 1 value, but the model defines 3 for "p". Make them agree.',
+    'policy.yaml:7:5 OWNERSHIP_CONTRADICTED role "clerk" is retired, and defined as well. Remove one of the two.',
+    'policy.yaml:8:15 OWNERSHIP_CONTRADICTED users of "intern" would get the role "viewr", which is not defined. Name a defined role.',
+    'policy.yaml:15:5 OWNERSHIP_CONTRADICTED role "viewer" is renamed, and still defined under its earlier name. Define it as "clerk" alone.',
+    'policy.yaml:16:5 OWNERSHIP_CONTRADICTED the role is renamed to "accountant", which is not defined. Define it.',
+    'policy.yaml:16:5 OWNERSHIP_CONTRADICTED role "old" is renamed, and retired as well. Remove one of the two.',
+    'policy.yaml:11:7 OWNERSHIP_CONTRADICTED rule "p, viewer, invoices, read" is retired, and defined as well. Remove one of the two.',
+  ]);
+});
+
+test('names of raw rules count as defined roles', async () => {
+  const rules = [
+    ['p', 'viewer', 'invoices', 'read'],
+    ['g', 'clerk', 'viewer'],
+  ];
+  expect(await problemsIn({ version: 1, rules, renamed: { roles: { old: 'clerk' } } })).toEqual([]);
+  expect(await problemsIn({ version: 1, rules, retired: { roles: { viewer: {} } } })).toHaveLength(1);
+  expect(await problemsIn({ version: 1, rules, retired: { roles: { invoices: {} } } })).toEqual([]);
+});
+
+test('without a version, each part that needs one is told', async () => {
+  const viewer = { permissions: { invoices: ['read'] }, onRevoked: 'keep' } as const;
+  const policy = { roles: { viewer }, retired: {}, renamed: { roles: {} }, onRevoked: 'restore' } as const;
+  const told = await problemsIn(policy);
+  expect(told.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual([
+    'policy.retired VERSION_MISSING',
+    'policy.renamed VERSION_MISSING',
+    'policy.onRevoked VERSION_MISSING',
+    'policy.roles.viewer.onRevoked VERSION_MISSING',
+  ]);
+  expect(told[0]).toContain('retired needs a version of the definition. Add version: 1');
+  expect(await problemsIn({ ...policy, version: 1 })).toEqual([]);
+});
+
+test('a version is a whole number from 1 on', async () => {
+  const roles = { viewer: { permissions: { invoices: ['read'] } } };
+  for (const version of [0, 1.5, -1, '1', 2 ** 31]) {
+    const [problem = ''] = await problemsIn({ version, roles } as PolicyDefinition);
+    expect(problem, String(version)).toMatch(/^policy\.version OPTION_INVALID must be /);
+  }
+});
+
+test('a file and code say the same of earlier versions', async () => {
+  const policy = definePolicy({
+    version: 4,
+    onRevoked: 'keep',
+    roles: {
+      viewer: { permissions: { invoices: ['read'] } },
+      accountant: { inherits: ['viewer'], onRevoked: 'restore' },
+    },
+    retired: { roles: { intern: { reassign: 'viewer' } }, rules: [['p', 'viewer', 'notes', 'read']] },
+    renamed: { roles: { clerk: 'accountant' } },
+  });
+  const text = `
+version: 4
+onRevoked: keep
+roles:
+  viewer: { permissions: { invoices: [read] } }
+  accountant: { inherits: [viewer], onRevoked: restore }
+retired:
+  roles: { intern: { reassign: viewer } }
+  rules: [[p, viewer, notes, read]]
+renamed:
+  roles: { clerk: accountant }
+`;
+  expect(await loadPolicyFile(await writeTemporary('policy.yaml', text))).toEqual(policy);
+  expect(await problemsIn(policy)).toEqual([]);
+});
+
+test('the compiler knows the roles that users may get and roles may become', () => {
+  const roles = { viewer: { permissions: { invoices: ['read'] } } } as const;
+  // @ts-expect-error: did you mean "viewer"?
+  definePolicy({ version: 2, roles, retired: { roles: { intern: { reassign: 'viewr' } } } });
+  // @ts-expect-error: did you mean "viewer"?
+  definePolicy({ version: 2, roles, renamed: { roles: { clerk: 'viewr' } } });
+  // @ts-expect-error: "restore" or "keep"
+  definePolicy({ version: 2, roles, onRevoked: 'forget' });
+  definePolicy({ version: 2, roles, renamed: { roles: { clerk: 'viewer' } } });
+});

@@ -1,0 +1,106 @@
+import type { PolicyDefinition } from '../../src/index.ts';
+
+/** What a release changes of the definition before it. */
+export interface ReleaseStep {
+  readonly kind:
+    | 'retire role'
+    | 'reassign role'
+    | 'leave role out'
+    | 'rename role'
+    | 'retire rule'
+    | 'leave rule out'
+    | 'add rule'
+    | 'add role'
+    | 'toggle keep'
+    | 'inherit';
+  /** Of what. */
+  readonly pick: number;
+}
+
+interface Role {
+  name: string;
+  permissions: Set<string>;
+  inherits: Role[];
+  keeps: boolean;
+}
+
+const NAMES = ['d', 'e', 'f', 'h', 'i', 'j'];
+const PERMISSIONS = ['x read', 'x write', 'y read', 'y write'];
+
+/** A definition for each release, versions from 1 on. */
+export function releasesOf(steps: readonly ReleaseStep[]): PolicyDefinition[] {
+  const names = [...NAMES];
+  const role = (name: string, ...permissions: string[]): Role => ({
+    name,
+    permissions: new Set(permissions),
+    inherits: [],
+    keeps: false,
+  });
+  let roles = [role('a', 'x read'), role('b', 'x read', 'x write'), role('c', 'y write')];
+  roles[1]?.inherits.push(roles[0] as Role);
+  const releases = [toDefinition(1, roles, {})];
+  for (const [index, { kind, pick }] of steps.entries()) {
+    const chosen = roles[pick % roles.length] as Role;
+    const permissions = [...chosen.permissions];
+    const permission = permissions[pick % permissions.length];
+    const line = ['p', chosen.name, ...(permission ?? '').split(' ')];
+    const more: Pick<PolicyDefinition, 'retired' | 'renamed'> = {};
+    const leaveOut = () => {
+      roles = roles.filter((one) => one !== chosen);
+      for (const one of roles) one.inherits = one.inherits.filter((parent) => parent !== chosen);
+    };
+    const mayGo = roles.some((one) => one !== chosen && one.permissions.size > 0);
+    if (kind === 'leave role out' && mayGo) leaveOut();
+    else if (kind === 'retire role' && mayGo) {
+      leaveOut();
+      Object.assign(more, { retired: { roles: { [chosen.name]: {} } } });
+    } else if (kind === 'reassign role' && mayGo) {
+      leaveOut();
+      const reassign = roles[pick % roles.length]?.name;
+      Object.assign(more, { retired: { roles: { [chosen.name]: { reassign } } } });
+    } else if (kind === 'rename role' && names.length > 0) {
+      const [from, to] = [chosen.name, names.shift() as string];
+      chosen.name = to;
+      Object.assign(more, { renamed: { roles: { [from]: to } } });
+    } else if (kind === 'retire rule' && permission !== undefined && (mayGo || permissions.length > 1)) {
+      chosen.permissions.delete(permission);
+      Object.assign(more, { retired: { rules: [line] } });
+    } else if (kind === 'leave rule out' && permission !== undefined && (mayGo || permissions.length > 1)) {
+      chosen.permissions.delete(permission);
+    } else if (kind === 'add rule') {
+      chosen.permissions.add(PERMISSIONS[pick % PERMISSIONS.length] as string);
+    } else if (kind === 'add role' && names.length > 0) {
+      roles.push(role(names.shift() as string, 'x write'));
+    } else if (kind === 'toggle keep') {
+      chosen.keeps = !chosen.keeps;
+    } else if (kind === 'inherit') {
+      const parents = roles.slice(0, roles.indexOf(chosen));
+      const parent = parents[pick % Math.max(1, parents.length)];
+      if (parent !== undefined && !chosen.inherits.includes(parent)) chosen.inherits.push(parent);
+    }
+    releases.push(toDefinition(index + 2, roles, more));
+  }
+  return releases;
+}
+
+function toDefinition(
+  version: number,
+  roles: readonly Role[],
+  more: Pick<PolicyDefinition, 'retired' | 'renamed'>,
+): PolicyDefinition {
+  const entries = roles.map(({ name, permissions, inherits, keeps }) => {
+    const byResource: Record<string, string[]> = {};
+    for (const [resource = '', action = ''] of [...permissions].map((one) => one.split(' '))) {
+      byResource[resource] = [...(byResource[resource] ?? []), action];
+    }
+    return [
+      name,
+      {
+        permissions: byResource,
+        inherits: inherits.map((parent) => parent.name),
+        ...(keeps ? { onRevoked: 'keep' as const } : {}),
+      },
+    ] as const;
+  });
+  return { version, roles: Object.fromEntries(entries), ...more };
+}

@@ -1,0 +1,152 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { bootstrapDatabase, changePolicy, type PolicyDefinition } from '../../src/index.ts';
+import { compilePolicy } from '../../src/policy/compile.ts';
+import { createDatabase } from '../support/database.ts';
+import { LAYOUTS } from '../tables/layouts.fixture.ts';
+import { type ReleaseStep, releasesOf } from './releases.fixture.ts';
+import { PolicyModel } from './releases.model.ts';
+
+const rule = fc.oneof(
+  fc.tuple(
+    fc.constant('p'),
+    fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
+    fc.constantFrom('x', 'y'),
+    fc.constantFrom('read', 'write'),
+  ),
+  fc.tuple(fc.constant('g'), fc.constantFrom('ann', 'bob'), fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f')),
+);
+
+const releaseStep: fc.Arbitrary<ReleaseStep> = fc.record({
+  kind: fc.constantFrom(
+    'retire role',
+    'reassign role',
+    'leave role out',
+    'rename role',
+    'retire rule',
+    'leave rule out',
+    'add rule',
+    'add role',
+    'toggle keep',
+    'inherit',
+  ),
+  pick: fc.nat(),
+});
+
+const event = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('start' as const), release: fc.nat() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash' as const), release: fc.nat() }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('revoke with a reason', 'revoke', 'grant', 'delete by SQL', 'insert by SQL'),
+      rule: fc.oneof({ weight: 1, arbitrary: rule }, { weight: 3, arbitrary: fc.nat() }),
+    }),
+  },
+);
+
+const counts: Record<string, number> = {};
+
+describe.each(LAYOUTS)('on a table of layout $name', (layout) => {
+  test('after any releases, changes, crashes and restarts, the policy is what a model of the rules says', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(releaseStep, { minLength: 2, maxLength: 5 }),
+        fc.array(event, { minLength: 4, maxLength: 14 }),
+        async (steps, events) => {
+          const releases = releasesOf(steps);
+          const database = await createDatabase();
+          const pool = database.pool();
+          const model = new PolicyModel();
+          const stored = async () => {
+            const { rows } = await pool.query(`select * from ${layout.table}`);
+            return rows
+              .map(({ id, ptype, rule: document, ...columns }) =>
+                [ptype, ...(document ?? Object.values(columns).filter((value) => value !== null))].join(' '),
+              )
+              .sort();
+          };
+          const start = (policy: PolicyDefinition, seeders: object[] = []) =>
+            bootstrapDatabase(pool, { ...layout.options, policy, seeders: seeders as never });
+
+          const all = [{ kind: 'start' as const, release: 0 }, ...events];
+          for (const one of all) {
+            counts[one.kind] = (counts[one.kind] ?? 0) + 1;
+            if ('release' in one) {
+              const policy = releases[one.release % releases.length] as PolicyDefinition;
+              if (one.kind === 'crash') {
+                await expect(start(policy, [KILLER])).rejects.toMatchObject({ name: 'ConnectionError' });
+              } else {
+                const { keptAway } = model.start(policy);
+                const report = await start(policy);
+                expect(report.verification).toMatchObject({ ok: true });
+                const told = report.verification.keptAway.map((away) => [away.rule.join(' '), away.because]);
+                expect(told.sort()).toEqual(keptAway);
+                for (const [, because] of keptAway) counts[because] = (counts[because] ?? 0) + 1;
+                const { removed = [], reassigned = 0, renamed = [] } = report.ownership ?? {};
+                count('removed', removed.length);
+                count('reassigned', reassigned);
+                count('renamed', renamed.length);
+              }
+            } else {
+              const known = [
+                ...new Set(releases.flatMap(compilePolicy).map(({ ptype, values }) => [ptype, ...values])),
+              ];
+              const picked = typeof one.rule === 'number' ? known[one.rule % known.length] : one.rule;
+              const [ptype = '', ...values] = picked ?? [];
+              await administer(one.kind, ptype, values);
+              model.administer(one.kind, [ptype, ...values].join(' '));
+            }
+            expect(await stored(), JSON.stringify(one)).toEqual(model.rules());
+          }
+
+          async function administer(kind: string, ptype: string, values: string[]) {
+            if (kind === 'insert by SQL') {
+              if (!model.has([ptype, ...values].join(' '))) await layout.insert(pool, [ptype, ...values]);
+              return;
+            }
+            if (kind === 'delete by SQL') {
+              const { ruleTable } = layout;
+              const given = ruleTable.give([{ ptype, values }]);
+              const names = given.arrays.map((_, index) => `$${index + 1}::text[]`).join(', ');
+              await pool.query(
+                `delete from ${layout.table} stored using unnest(${names}) given (${given.names}) where ${given.isSame('stored')}`,
+                [...given.arrays],
+              );
+              return;
+            }
+            const [added, removed] = ptype === 'p' ? ['grant', 'revoke'] : ['assign', 'unassign'];
+            const name = kind === 'grant' ? added : removed;
+            const reason = kind === 'revoke with a reason' ? { reason: 'audit' } : {};
+            const client = await pool.connect();
+            await changePolicy(
+              client,
+              { [name as 'grant']: [values] },
+              { ...layout.options, actor: 'root', ...reason },
+            ).finally(() => client.release());
+          }
+        },
+      ),
+      { numRuns: Number(process.env.RELEASE_ROUNDS ?? 12), endOnFailure: true },
+    );
+  });
+});
+
+test('each kind of event and of outcome took place', () => {
+  for (const kind of ['start', 'crash', 'revoke', 'revoked', 'newer version', 'removed', 'renamed'])
+    expect(counts[kind], kind).toBeGreaterThan(0);
+});
+
+function count(what: string, amount: number): void {
+  counts[what] = (counts[what] ?? 0) + amount;
+}
+
+/** Ends the connection in the middle of a bootstrap, as the end of the process does. */
+const KILLER = {
+  name: 'killer',
+  seed: async ({ db }: { db: { executeQuery(query: object): Promise<unknown> } }) => {
+    const { sql } = await import('kysely');
+    await sql`select pg_terminate_backend(pg_backend_pid())`.execute(db as never);
+    return { inserted: 0, existing: 0 };
+  },
+};

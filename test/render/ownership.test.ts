@@ -1,0 +1,128 @@
+import { describe, expect, test } from 'vitest';
+import type { KeptAwayRule, OwnershipReport } from '../../src/index.ts';
+import { renderPlan } from '../../src/render/plan.ts';
+import { renderStatus } from '../../src/render/status.ts';
+import { renderSummary } from '../../src/render/summary.ts';
+import { bootstrap, verification } from './reports.fixture.ts';
+
+const HERE = { where: 'PostgreSQL at localhost:5432/app, as app' };
+
+const NOTHING: OwnershipReport = {
+  version: 3,
+  before: 3,
+  isOlder: false,
+  renamed: [],
+  removed: [],
+  reassigned: 0,
+  left: [],
+  leftOmitted: 0,
+};
+
+const CHANGED: OwnershipReport = {
+  ...NOTHING,
+  before: 2,
+  renamed: [{ from: 'clerk', to: 'accountant', rules: 1_204 }],
+  removed: [['p', 'intern', 'notes', 'write\u001b[2J']],
+  reassigned: 1,
+  left: [['g', 'ann', 'intern']],
+  leftOmitted: 20,
+};
+
+describe('what a bootstrap did about earlier versions', () => {
+  test('is told in the summary', () => {
+    expect(renderSummary(bootstrap({ changed: true, ownership: CHANGED }), HERE)).toContain(
+      [
+        'Renamed and retired:',
+        '  ~ role clerk becomes accountant in 1,204 rules',
+        '  ~ 1 link of users to retired roles',
+        '  - p, intern, notes, "write\\u001b[2J"',
+        '',
+        'These name a retired role, or are retired. Administrators made them, so they stay:',
+        '  g, ann, intern',
+        '  20 more rules',
+      ].join('\n'),
+    );
+    expect(renderSummary(bootstrap({ dryRun: true, changed: true, ownership: CHANGED }), HERE)).toContain(
+      'Would rename and retire:\n',
+    );
+    expect(renderSummary(bootstrap({ ownership: NOTHING }), HERE)).not.toContain('etire');
+  });
+
+  test('is a part of the plan', () => {
+    const plan = {
+      ...bootstrap({ dryRun: true, changed: true, ownership: CHANGED }),
+      rules: [['p', 'a', 'b', 'c']],
+    };
+    expect(renderPlan(plan, HERE)).toContain(
+      [
+        '  ~ role clerk becomes accountant in 1,204 rules',
+        '  ~ 1 link of users to retired roles',
+        '  - p, intern, notes, "write\\u001b[2J"',
+        '  + p, a, b, c',
+      ].join('\n'),
+    );
+  });
+
+  test('is nothing for an older version, which is said', () => {
+    const older = { ...NOTHING, version: 2, before: 3, isOlder: true };
+    expect(renderSummary(bootstrap({ ownership: older }), HERE)).toContain(
+      'The database was bootstrapped with version 3 of the policy, and this is version 2: the policy stays as it is.',
+    );
+  });
+});
+
+const UNKNOWN = { actor: null, reason: null, at: null };
+const AWAY: readonly KeptAwayRule[] = [
+  {
+    rule: ['p', 'clerk', 'invoices', 'write'],
+    because: 'revoked',
+    actor: 'root',
+    reason: 'audit finding 12',
+    at: new Date('2026-03-01T10:00:00Z'),
+  },
+  { rule: ['p', 'clerk', 'invoices', 'send'], because: 'vanished', ...UNKNOWN },
+  { rule: ['g', 'clerk', 'viewer'], because: 'newer version', ...UNKNOWN },
+];
+
+test('rules that stay away are listed with the reason, and one that vanished is no rule that was added', () => {
+  const vanished = {
+    request: [],
+    expected: null,
+    actual: null,
+    rule: ['p', 'clerk', 'invoices', 'send'],
+    rolePath: [],
+    ids: [],
+    added: [],
+    holders: null,
+    reason: 'it vanished',
+    message: 'It vanished.',
+  };
+  const found = verification({ keptAway: AWAY, drift: [vanished] });
+  const text = renderSummary(bootstrap({ verification: found }), HERE);
+  expect(text).toContain('3 defined rules are not stored and stay away:');
+  expect(text).toMatch(/p, clerk, invoices, write +│? *revoked by root on 2026-03-01: audit finding 12/);
+  expect(text).toMatch(/p, clerk, invoices, send +│? *somebody removed it; onRevoked: 'keep'/);
+  expect(text).toMatch(/g, clerk, viewer +│? *the database has a newer version of the policy/);
+  expect(text).not.toContain('not defined');
+});
+
+test('a status names the versions and counts what stays away', () => {
+  const status = {
+    table: { name: 'public.casbin', layout: 'document', isMissing: false },
+    packageMigrations: null,
+    applicationMigrations: null,
+    version: { defined: 2, newest: 3 },
+    rules: { defined: 16, stored: 14, missing: 0, extra: 0, keptAway: 2 },
+    verification: verification(),
+    isComplete: true,
+  } as const;
+  const text = renderStatus(status, HERE);
+  expect(text).toContain('  version      2 of the definition, 3 in the database\n');
+  expect(text).toContain('  rules        16 defined, 14 stored: 0 missing, 0 extra, 2 kept away\n');
+  expect(renderStatus({ ...status, version: { defined: 2, newest: null } }, HERE)).toContain(
+    'none in the database',
+  );
+  expect(renderStatus({ ...status, version: { defined: 2, newest: 2 } }, HERE)).toContain(
+    'the same in the database',
+  );
+});

@@ -311,6 +311,19 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(await stored()).toEqual(['p viewer invoices read', 'p clerk invoices write', 'g clerk viewer']);
   });
 
+  test('applies what is retired again where it changes under the same version', async () => {
+    const { bootstrap, stored } = await open();
+    await bootstrap(FIRST);
+    const roles = { viewer: VIEWER, clerk: CLERK };
+    await bootstrap({ version: 2, roles });
+    expect(await stored()).toContain('p intern notes write');
+
+    const report = await bootstrap({ version: 2, roles, retired: { roles: { intern: {} } } });
+
+    expect(report).toMatchObject({ changed: true, ownership: { version: 2, before: 2 } });
+    expect(await stored()).toEqual(['p viewer invoices read', 'p clerk invoices write', 'g clerk viewer']);
+  });
+
   test('does all of it or nothing', async () => {
     const { pool, bootstrap, stored } = await open();
     await bootstrap(FIRST);

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { definePolicy, InvalidOptionsError, loadPolicyFile, type PolicyDefinition } from '../../src/index.ts';
 import { resolveOptions } from '../../src/options/resolve.ts';
@@ -111,4 +112,11 @@ test('the compiler knows the roles that users may get and roles may become', () 
   // @ts-expect-error: "restore" or "keep"
   definePolicy({ version: 2, roles, onRevoked: 'forget' });
   definePolicy({ version: 2, roles, renamed: { roles: { clerk: 'viewer' } } });
+});
+
+test('the definition in the documents can be used', async () => {
+  const page = await readFile('docs/versions.md', 'utf8');
+  const [, text = ''] = /```yaml\n(.*?)```/s.exec(page) ?? [];
+  expect(text).toContain('version: 4');
+  expect(await problemsIn(await writeTemporary('policy.yaml', text))).toEqual([]);
 });

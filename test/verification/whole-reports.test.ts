@@ -15,7 +15,7 @@ function report(changes: Partial<VerificationReport>): VerificationReport {
     failures: [],
     integrity: [],
     drift: [],
-  keptAway: [],
+    keptAway: [],
     omitted: { failures: 0, drift: 0 },
     scope: { kind: 'whole', rules: 4 },
     coverage: { covered: 4, total: 4, uncovered: [] },

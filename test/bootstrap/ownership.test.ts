@@ -210,12 +210,15 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     const { pool, bootstrap, stored } = await open();
     await bootstrap({ version: 2, roles: { viewer: VIEWER } });
     const before = await stored();
+    const recorded = async () => (await pool.query('select * from casbin_bootstrap_rule')).rows;
+    const recordedBefore = await recorded();
     const migrations = { '001_notes': { up: async () => {} } };
 
     const report = await bootstrap(FIRST, { migrations });
 
     expect(report).toMatchObject({ changed: true, ownership: { isOlder: true } });
     expect(await stored()).toEqual(before);
+    expect(await recorded()).toEqual(recordedBefore);
     const { rows } = await pool.query('select version from casbin_bootstrap_version');
     expect(rows).toEqual([{ version: 2 }]);
   });

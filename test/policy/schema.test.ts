@@ -61,6 +61,9 @@ const others = {
   deny: lists,
   never: lists,
   samples: lists,
+  $schema: mostly(fc.constant('policy.schema.json')),
+};
+const versions = {
   version: rarely([1, 2], [0, 1.5, -1, '1', 2 ** 31, null]),
   retired: mostly(
     fc.record(
@@ -84,9 +87,9 @@ const others = {
     ),
   ),
   onRevoked: rarely(['keep', 'restore'], ['Keep', null]),
-  $schema: mostly(fc.constant('policy.schema.json')),
 };
 const known = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ roles, ...versions }, { requiredKeys: [] }) },
   { weight: 8, arbitrary: fc.record({ roles, ...others }, { requiredKeys: [] }) },
   { weight: 8, arbitrary: fc.record({ domains, ...others }, { requiredKeys: ['domains'] }) },
   { weight: 1, arbitrary: fc.record({ roles, domains, ...others }, { requiredKeys: ['roles', 'domains'] }) },

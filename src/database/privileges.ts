@@ -14,13 +14,16 @@ export interface Needs {
   readonly insert: readonly string[];
   /** Tables to keep other writers away from meanwhile, which takes the right to update them. */
   readonly lock: readonly string[];
+  /** Tables to insert into, and to change and delete rows of. */
+  readonly change: readonly string[];
   /** Tables to alter, which only their owner may. */
   readonly own: readonly string[];
 }
 
 /** What the current role lacks of the needs, as statements that an administrator may run: together, they are enough. */
 export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promise<string[]> {
-  const { schema, create, select, insert, lock, own } = needs;
+  const { schema, create, select, change, lock, own } = needs;
+  const insert = [...needs.insert, ...change];
   const { rows } = await sql<{ remedy: string }>`
     with home as (
       select wanted.name, n.oid
@@ -33,7 +36,8 @@ export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promis
         ${isNamed(own)} and not pg_has_role(c.relowner, 'usage') as foreign,
         ${isNamed(select)} or ${isNamed(insert)} as "select",
         ${isNamed(insert)} as "insert",
-        ${isNamed(lock)} as "update"
+        ${isNamed([...lock, ...change])} as "update",
+        ${isNamed(change)} as "delete"
       from pg_catalog.pg_class c
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       cross join home
@@ -67,8 +71,13 @@ export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promis
     where n.oid not in (select oid from home where oid is not null) and not has_schema_privilege(n.oid, 'usage')
     union all
     select format('grant %s on table %s to %I;', privilege, granted.name, current_user)
-    from granted, unnest(array['select', 'insert', 'update']) as privilege
-    where case privilege when 'select' then granted.select when 'insert' then granted.insert else granted.update end
+    from granted, unnest(array['select', 'insert', 'update', 'delete']) as privilege
+    where case privilege
+      when 'select' then granted.select
+      when 'insert' then granted.insert
+      when 'update' then granted.update
+      else granted.delete
+    end
     and not has_table_privilege(granted.oid, privilege)
     union all
     select format('grant usage on sequence %s to %I;', sequence.name, current_user)

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
 import { hasTable } from '../database/catalog.ts';
 import { bypass, findPrivilegeRemedies, isRowSecurityViolation, type Needs } from '../database/privileges.ts';
 import type { Session } from '../database/session.ts';
@@ -56,6 +57,7 @@ async function needsOf(db: AnyKysely, { step }: Failure, options: ResolvedOption
     create,
     select: create ? recorded : recordTables(options),
     insert: create ? [...seeded, ...recorded] : seeded,
+    change: options.ownership === null ? [] : [options.ruleTable.name, VERSIONS, RECORDED_RULES],
     lock: options.ruleTable.isUnique ? [] : [options.ruleTable.name],
     own: alteredTables(options, (name) => firstRun || name === step?.name),
   };

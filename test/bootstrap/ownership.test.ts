@@ -11,6 +11,7 @@ import {
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
+import { untilWaiting } from '../tables/rule-table.fixture.ts';
 
 const FIRST = {
   version: 1,
@@ -312,6 +313,27 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     });
 
     expect(await stored()).toEqual(['p viewer invoices read', 'p clerk invoices write', 'g clerk viewer']);
+  });
+
+  test('has who writes a rule of a renamed role meanwhile finish first', async () => {
+    const { pool, bootstrap, stored } = await open();
+    await bootstrap(FIRST);
+    const writer = await pool.connect();
+    await writer.query('begin');
+    await layout.insert(writer, ['p', 'intern', 'invoices', 'read']);
+    const { viewer, clerk, intern: trainee } = FIRST.roles;
+
+    const renaming = bootstrap({
+      version: 2,
+      roles: { viewer, clerk, trainee },
+      renamed: { roles: { intern: 'trainee' } },
+    });
+    await untilWaiting(pool, 1);
+    await writer.query('commit');
+    writer.release();
+
+    expect((await renaming).ownership?.renamed).toEqual([{ from: 'intern', to: 'trainee', rules: 3 }]);
+    expect(await stored()).toContain('p trainee invoices read');
   });
 
   test('applies what is retired again where it changes under the same version', async () => {

@@ -260,3 +260,34 @@ describe('row-level security', () => {
     expect(error).toMatchObject({ remedies: [`alter role ${role.name} bypassrls;`] });
   });
 });
+
+test('a role that may only insert is given the statements to retire rules, after which it succeeds', async () => {
+  const database = await createDatabase();
+  const owner = database.pool();
+  const roles = { viewer: { permissions: { invoices: ['read'] } } };
+  const clerk = { permissions: { invoices: ['write'] } };
+  await bootstrapDatabase(owner, { policy: { version: 1, roles: { ...roles, clerk } }, seeders: [] });
+  const role = await database.createRole();
+  await owner.query(
+    `grant select, insert on all tables in schema public to ${role.name}; grant usage on all sequences in schema public to ${role.name}`,
+  );
+  const options = { policy: { version: 2, roles, retired: { roles: { clerk: {} } } }, seeders: [] };
+  const pool = database.pool({ connectionString: role.url });
+
+  const error = await bootstrapDatabase(pool, options).catch((thrown: unknown) => thrown);
+
+  expect(error).toBeInstanceOf(PermissionError);
+  const remedies: string[] = Reflect.get(error as object, 'remedies');
+  expect(remedies.map((remedy) => remedy.replaceAll(role.name, 'ROLE')).sort()).toEqual(
+    ['casbin', 'casbin_bootstrap_rule', 'casbin_bootstrap_version']
+      .flatMap((table) => [
+        `grant delete on table public.${table} to ROLE;`,
+        `grant update on table public.${table} to ROLE;`,
+      ])
+      .sort(),
+  );
+  for (const remedy of remedies) await owner.query(remedy);
+  expect((await bootstrapDatabase(pool, options)).ownership?.removed).toEqual([
+    ['p', 'clerk', 'invoices', 'write'],
+  ]);
+});

@@ -249,7 +249,7 @@ export interface Problem {
 
 /** The input is wrong. Thrown before the database is touched, with every problem at once. */
 export class InvalidOptionsError extends BootstrapError {
-  /** Everything that is wrong; at least one. */
+  /** Everything that is wrong; at least one problem. */
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
@@ -269,14 +269,14 @@ function describeProblems(problems: readonly Problem[]): string {
   return [`${count} found before the database was touched:`, ...lines].join('\n');
 }
 
-/** The server could not be reached, refused the login, or went away. Which of them is in `code`. */
+/** The server could not be reached, refused the login, or ended the connection. `code` says which. */
 export class ConnectionError extends BootstrapError {}
 
 /** A session that holds a lock which a bootstrap waits for. */
 export interface LockHolder {
   /** The process id of its backend, as in `pg_stat_activity`; null for the holder of a lock row. */
   readonly pid: number | null;
-  /** Its `application_name`, empty where it has none; of the holder of a lock row, its process and host. */
+  /** Its `application_name`, empty if it has none; for the holder of a lock row, its process and host. */
   readonly applicationName: string;
   /** When its transaction began, or the row was taken; null where the role may not see it. */
   readonly since: Date | null;
@@ -302,7 +302,7 @@ export interface Violation extends Explanation {
   readonly request: readonly string[];
 }
 
-/** A change of the policy by which something would be allowed that must never be. Nothing was changed. */
+/** A change of the policy would allow a request that must never be allowed. Nothing was changed. */
 export class PolicyChangeError extends BootstrapError {
   /** What would be allowed, and why. */
   readonly violations: readonly Violation[];
@@ -346,9 +346,9 @@ export class MigrationError extends BootstrapError {
   }
 }
 
-/** What held before a migration does not hold after it. */
+/** Decisions that were right before a migration are wrong after it. */
 export class MigrationBrokePolicyError extends MigrationError {
-  /** The decisions that held before the first pending migration, and not after this one. */
+  /** The decisions that were right before the first pending migration, and are wrong after this one. */
   readonly failures: readonly VerificationFailure[];
 
   constructor(migration: string, message: string, failures: readonly VerificationFailure[]) {

@@ -6,7 +6,7 @@ import { describeIssue, fields } from './policy/issues.ts';
 import { formatText } from './policy/rule.ts';
 import { reasonOf } from './text.ts';
 
-/** A pool that is made for one tenant, and ended after it: a `pg.Pool`, or the embedded pool. */
+/** A pool that is made for one tenant and ended when it is done: a `pg.Pool`, or the embedded pool. */
 export interface OwnPool extends PoolLike {
   /** Closes the pool; a promise is awaited. */
   end?(): unknown;
@@ -14,9 +14,9 @@ export interface OwnPool extends PoolLike {
   on?(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** One of many that are bootstrapped alike: a schema of a database, or a database of its own. */
+/** One of many tenants that are bootstrapped alike: a schema of a database, or a database of its own. */
 export interface Tenant {
-  /** Unique among the tenants; what the report and the log call it. */
+  /** Unique among the tenants; the report and the log use it. */
   readonly name: string;
   /** Where its tables live; created when missing. Default: the connection's search_path. */
   readonly schema?: string;

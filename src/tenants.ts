@@ -9,39 +9,39 @@ import type { BootstrapReport } from './report.ts';
 import type { Arrival, OwnPool, Tenant } from './tenants-input.ts';
 import { reasonOf } from './text.ts';
 
-/** The same for all tenants. The schema is each one's own: what is given here for all of them is not used. */
+/** The options for all tenants. Each tenant has its own schema: a schema that is given here is not used. */
 export interface TenantsOptions extends Omit<BootstrapOptions, 'schema'> {
   /**
-   * How many tenants are bootstrapped at a time, each on one connection. More than a shared pool has only wait for
-   * it. Default: 4.
+   * How many tenants are bootstrapped at a time, each on one connection. If a shared pool has fewer, tenants wait for it.
+   * Default: 4.
    */
   readonly concurrency?: number;
 }
 
-/** What became of one tenant. */
+/** The result for one tenant. */
 export type TenantReport =
   | {
-      /** The tenant's. */
+      /** The name of the tenant. */
       readonly name: string;
       /** Its bootstrap was committed, or had nothing to do. */
       readonly status: 'bootstrapped';
-      /** What was done. */
+      /** The report of its bootstrap. */
       readonly report: BootstrapReport;
-      /** From its turn to its end in milliseconds, with the making and ending of its pool. */
+      /** From its turn to its end in milliseconds, including the making and ending of its pool. */
       readonly durationMs: number;
     }
   | {
-      /** The tenant's. */
+      /** The name of the tenant. */
       readonly name: string;
       /** Nothing of it was changed, unless `error` says otherwise. */
       readonly status: 'failed';
-      /** What bootstrapDatabase would have thrown for it alone. */
+      /** The error that bootstrapDatabase throws for this tenant alone. */
       readonly error: BootstrapError;
-      /** From its turn to its end in milliseconds, with the making and ending of its pool. */
+      /** From its turn to its end in milliseconds, including the making and ending of its pool. */
       readonly durationMs: number;
     };
 
-/** What became of all of them. */
+/** The result for all tenants. */
 export interface TenantsReport {
   /** Whether none has failed. */
   readonly ok: boolean;
@@ -51,7 +51,7 @@ export interface TenantsReport {
   readonly succeeded: number;
   /** How many of them failed. */
   readonly failed: number;
-  /** In how many anything was written; under `dryRun`, would be. */
+  /** How many tenants were changed; with `dryRun`, would be changed. */
   readonly changed: number;
   /** In the order in which they were given. */
   readonly tenants: readonly TenantReport[];
@@ -59,9 +59,9 @@ export interface TenantsReport {
   readonly durationMs: number;
 }
 
-/** The async iterable of tenants threw; those that it gave before were bootstrapped, and `report` says how. */
+/** The async iterable of tenants threw. The tenants before that were bootstrapped; `report` has their results. */
 export class TenantSourceError extends BootstrapError {
-  /** What became of the tenants that were read. */
+  /** The results of the tenants that were read. */
   readonly report: TenantsReport;
 
   constructor(cause: unknown, report: TenantsReport) {
@@ -78,13 +78,12 @@ export class TenantSourceError extends BootstrapError {
 const DEFAULT_CONCURRENCY = 4;
 
 /**
- * Bootstraps many tenants alike, as bootstrapDatabase does each, so many at a time: a schema for each in one
- * database, or a database for each. Each is all or nothing by itself, and one that fails leaves the others alone:
- * what became of it is in the report, whose `ok` says whether none has failed.
+ * Bootstraps many tenants, each as bootstrapDatabase does, several at a time: a schema for each in one database, or a
+ * database for each. Each tenant is all or nothing by itself. A tenant that fails does not affect the others; the report
+ * has its error, and `ok` says whether none has failed.
  *
- * The options are checked, and the policy is checked by itself, once. A list is checked as a whole before any database
- * is touched. An async iterable is read when there is room for another tenant; one that is misshapen, or comes
- * twice, fails by itself.
+ * The options and the policy are checked once. A list is checked as a whole before any database is touched. An async
+ * iterable is read when there is room for another tenant; a tenant in it that is not valid, or comes twice, fails alone.
  *
  * @example
  * const report = await bootstrapTenants(schemas.map((schema) => ({ name: schema, schema, pool })), { policy });
@@ -98,7 +97,7 @@ export async function bootstrapTenants(
   options: TenantsOptions = {},
 ): Promise<TenantsReport> {
   const started = performance.now();
-  // Loaded by the applications that have tenants.
+  // Loaded only by applications with tenants.
   const [{ default: pMap }, { checkTenantsOptions, TenantSource }] = await Promise.all([
     import('p-map'),
     import('./tenants-input.ts'),
@@ -118,7 +117,7 @@ export async function bootstrapTenants(
   return report;
 }
 
-/** Counts what became of the tenants. */
+/** Counts the results of the tenants. */
 function summarizeTenants(tenants: readonly TenantReport[], durationMs: number): TenantsReport {
   const failed = tenants.filter(({ status }) => status === 'failed').length;
   return {
@@ -132,7 +131,7 @@ function summarizeTenants(tenants: readonly TenantReport[], durationMs: number):
   };
 }
 
-/** Bootstraps one tenant with the options of all of them. Never rejects: a failure is what it reports. */
+/** Bootstraps one tenant with the options of all. Never rejects: a failure is in the result. */
 async function runTenant(arrival: Arrival, shared: ResolvedOptions): Promise<TenantReport> {
   const { name } = arrival;
   const logger = withFields(shared.logger, { tenant: name });
@@ -171,7 +170,7 @@ async function bootstrapTenant(
   });
 }
 
-/** Runs `work` with the pool of a tenant; one that is made for it is ended afterwards, whatever happened. */
+/** Runs `work` with the pool of a tenant. A pool that was made for the tenant is always ended afterwards. */
 async function withTenantPool<T>(
   tenant: Tenant,
   logger: LoggerLike,
@@ -179,7 +178,7 @@ async function withTenantPool<T>(
 ): Promise<T> {
   if (typeof tenant.pool !== 'function') return work(tenant.pool);
   const pool = await makeTenantPool(tenant.pool);
-  // Without a listener, an idle client that the server ends would end the process.
+  // Without a listener, the process would end when the server ends an idle client.
   pool.on?.('error', () => {});
   try {
     return await work(pool);
@@ -201,7 +200,7 @@ async function makeTenantPool(make: () => OwnPool | Promise<OwnPool>): Promise<O
   return pool;
 }
 
-/** By now the tenant is bootstrapped, or not: a pool that can't be ended changes nothing about that. */
+/** The bootstrap of the tenant is over: a pool that can't be ended does not change its result. */
 async function endTenantPool(pool: OwnPool, logger: LoggerLike): Promise<void> {
   try {
     await pool.end?.();

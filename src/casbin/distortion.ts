@@ -4,12 +4,12 @@ import { readCsvLine } from '../policy/csv.ts';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
 
 /**
- * Values that certainly survive: nothing that CSV, Casbin's bracket matching or trimming looks at. Only these
- * skip the round trip; a property test holds the two against each other.
+ * Values that are certainly safe: they hold nothing that CSV, Casbin's bracket matching or trimming looks at. Only
+ * these skip the round trip; a property test compares the two.
  */
 const PLAIN_VALUE = /^[A-Za-z0-9_./:@*-]+$/;
 
-/** What the stock adapter makes of a stored rule: its values as loaded, or why it can't load it. */
+/** How the stock adapter loads a stored rule: the loaded values, or why it can't load it. */
 export type StockReading =
   | { readonly kind: 'same' }
   | { readonly kind: 'distorted'; readonly values: readonly string[] | null }
@@ -23,7 +23,7 @@ export type StockLines = (rule: Rule) => readonly string[];
 /** casbin-pg-adapter's only line. */
 export const joinedLine: StockLines = ({ ptype, values }) => [[ptype, ...values].join(', ')];
 
-/** Reads a rule as stock adapters do: as lines of CSV, parsed by Casbin's own loader. The first that differs counts. */
+/** Reads a rule as stock adapters do: as lines of CSV, with Casbin's own loader. Returns the first that differs. */
 export function readAsStockAdapter(rule: Rule, linesOf: StockLines = joinedLine): StockReading {
   if (PLAIN_VALUE.test(rule.ptype) && rule.values.every((value) => PLAIN_VALUE.test(value))) return SAME;
   const readings = linesOf(rule).map((line) => readLine(rule, line));

@@ -11,13 +11,13 @@ const FORMS = [
   { ptype: 'g', values: ['role', 'parent', 'domain'], part: 'inherits' },
 ] as const;
 
-/** Where the domain stands in a rule of `p`, and in a request. */
+/** The position of the domain in a rule of `p`, and in a request. */
 const DOMAIN_POSITION = 1;
 
 const REMEDY =
   'Give the model of RBAC with domains, model: domainsModelPath, or one like it; or write the policy as rules.';
 
-/** Whether a model has room for the rules of `domains`. Told once, not for each rule of each tenant. */
+/** Whether a model has room for the rules of `domains`. Reported once, not for each rule of each tenant. */
 export function findUnfitDomains(model: Model, definition: PolicyDefinition): Problem[] {
   const { domains } = definition;
   if (domains === undefined) return [];
@@ -38,7 +38,7 @@ export function findUnfitDomains(model: Model, definition: PolicyDefinition): Pr
   return messages.map((message) => ({ code: 'MODEL_WITHOUT_DOMAINS', at, message }));
 }
 
-/** Lengths may fit where the order does not: then another value would be taken for the domain. */
+/** The number of values may fit although the order does not: another value would be used as the domain. */
 function findMisplacedDomain(model: Model): string[] {
   const names = readDomainNames(model);
   if (names === null) return [];
@@ -53,7 +53,7 @@ function findMisplacedDomain(model: Model): string[] {
   });
 }
 
-/** What requests and rules call the domain: the value that `g` is called with last, and what that is compared with. */
+/** The names of the domain in requests and rules: the last argument of `g`, and the value that it is compared with. */
 function readDomainNames(model: Model): { readonly r: string; readonly p: string } | null {
   const matcher = model.model.get('m')?.get('m')?.value ?? '';
   try {

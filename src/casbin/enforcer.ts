@@ -18,7 +18,7 @@ export async function buildEnforcer(
   return enforcer;
 }
 
-/** An enforcer that holds just `rules`, in their order; rules of a ptype that the model lacks are left out. */
+/** An enforcer that holds only `rules`, in their order; rules of a ptype that the model lacks are left out. */
 export function buildInMemoryEnforcer(
   model: Model,
   rules: readonly Rule[],
@@ -36,8 +36,8 @@ export interface RoleQuestion {
 }
 
 /**
- * Makes a function that asks the role managers of an enforcer which has the role links of `rules`; the enforcer is
- * made for the first question. The application may give all of its enforcers the same role manager, so ask before
+ * Makes a function that asks the role managers of an enforcer with the role links of `rules`. The enforcer is made at
+ * the first call. The application may give all of its enforcers the same role manager, so call the function before
  * another enforcer is made.
  */
 export function roleAsker(
@@ -57,7 +57,7 @@ export function roleAsker(
   };
 }
 
-/** The functions of Casbin's own that a matcher may call. */
+/** Casbin's own functions that a matcher may call. */
 const BUILT_IN: ReadonlySet<string> = new Set(FunctionMap.loadFunctionMap().getFunctions().keys());
 
 /** The functions that a matcher may call once `configureEnforcer` has run: Casbin's own and those it added. */
@@ -68,7 +68,7 @@ export async function listFunctions(
   if (configureEnforcer === undefined) return BUILT_IN;
   const enforcer = await newEnforcer(copyModel(model));
   await configureEnforcer(enforcer);
-  // Casbin keeps the map protected and offers no way to ask for it.
+  // Casbin keeps the map protected, and has no method to read it.
   const functions: unknown = Reflect.get(enforcer, 'fm');
   return functions instanceof FunctionMap ? new Set(functions.getFunctions().keys()) : BUILT_IN;
 }
@@ -82,7 +82,7 @@ class InMemoryAdapter implements Adapter {
 
   async loadPolicy(model: Model): Promise<void> {
     for (const { ptype, values } of this.#rules) {
-      // The very arrays: Casbin orders them, and never writes into one.
+      // The same arrays, not copies: Casbin changes their order, but never writes into one.
       model.model
         .get(ptype.charAt(0))
         ?.get(ptype)

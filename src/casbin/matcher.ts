@@ -20,7 +20,7 @@ export type Conjunct =
 
 /**
  * The conjuncts that every matching rule must satisfy: those at the top level of the matcher, from the left up
- * to the first one of another kind. What comes after that one may never be reached, as it may throw before.
+ * to the first one of another kind. That one may throw, so the conjuncts after it may never be evaluated.
  */
 export function leadingConjuncts(matcher: string): Conjunct[] {
   const conjuncts: Conjunct[] = [];
@@ -62,8 +62,8 @@ export function otherRoleCalls(matcher: string): Pick<RoleCall, 'ptype' | 'reque
 /**
  * The leading conjuncts that limit which rules can take part at all.
  *
- * None where the matcher evaluates rule texts, which may hold anything, errors too. Nor from a role definition on
- * that is called more than once, unless its calls can't be confused.
+ * None if the matcher evaluates texts of rules, which may hold anything, also errors. If a role definition is called
+ * more than once and its calls can be confused, the conjuncts from its first call on don't count.
  *
  * @param isWithoutCommas asked where a role definition is called more than once: whether no request, or no rule,
  *   has a value with a comma
@@ -78,16 +78,16 @@ export function limitingConjuncts(matcher: string, isWithoutCommas: () => boolea
 }
 
 /**
- * Whether Casbin makes the text of each rule a part of the matcher. It looks for `eval(…)` in the text of the
- * matcher, so that a string may hold it as well.
+ * Whether Casbin makes the text of each rule a part of the matcher. Casbin looks for `eval(…)` in the text of the
+ * matcher, also inside of a string.
  */
 export function evaluatesRules(matcher: string): boolean {
   return Util.hasEval(matcher) || collectCalls(matcher).some(({ name }) => name === 'eval');
 }
 
 /**
- * Casbin remembers what a role definition has confirmed by its arguments joined by commas. Called more than once,
- * for another rule too, it may confirm `g("a", "b,c")` and take that for `g("a,b", "c")`.
+ * Casbin remembers the answers of a role definition by its arguments, joined with commas. When it is called more than
+ * once, also for another rule, Casbin may use the answer to `g("a", "b,c")` for `g("a,b", "c")`.
  */
 function mayConfuse(matcher: string, { ptype, domain }: RoleCall, isWithoutCommas: () => boolean): boolean {
   const count = collectCalls(matcher).filter(({ name }) => name === ptype).length;
@@ -97,7 +97,7 @@ function mayConfuse(matcher: string, { ptype, domain }: RoleCall, isWithoutComma
   return alike.length < count || !isWithoutCommas();
 }
 
-/** The policy values that a matcher hands to a function other than a role definition: patterns, most likely. */
+/** The policy values that a matcher gives to a function that is not a role definition: probably patterns. */
 export function patternTokens(matcher: string): string[] {
   return collectCalls(matcher)
     .filter(({ name }) => !isRoleDefinition(name))
@@ -139,7 +139,7 @@ export function readConjunct(node: Node): Conjunct | null {
   return null;
 }
 
-/** A node of the syntax tree; what else it has depends on its `type`. */
+/** A node of the syntax tree; its other properties depend on its `type`. */
 export interface Node {
   readonly type: string;
   readonly [property: string]: unknown;
@@ -147,12 +147,12 @@ export interface Node {
 
 /** Parses a matcher as Casbin stores it: `.` after r and p replaced by `_`. */
 export const parseMatcher = rememberLast((matcher: string): Node => {
-  // As Casbin does before it compiles a matcher (5.51.1, CoreEnforcer.getExpression), and not any earlier.
+  // Casbin does the same just before it compiles a matcher (5.51.1, CoreEnforcer.getExpression).
   expressionEval.addBinaryOp('in', 1, Util.customIn);
   return { ...expressionEval.parse(Util.bracketCompatible(matcher)) };
 });
 
-/** A node and all below it that stand for values: not the names of functions and properties. */
+/** A node and all nodes below it that are values: not the names of functions and properties. */
 export function walk(node: unknown): Node[] {
   const found: Node[] = [];
   collect(node, found);
@@ -212,7 +212,7 @@ export function collectCalls(matcher: string): Call[] {
   return walk(parseMatcher(matcher)).flatMap((node) => readCall(node) ?? []);
 }
 
-/** What Casbin's parser lets pass and its evaluator can't use; null when there is nothing of that. */
+/** What Casbin's parser accepts although its evaluator can't use it; null if there is nothing. */
 export function findParseFault(matcher: string): string | null {
   for (const node of walk(parseMatcher(matcher))) {
     if (node.type === 'Compound') return 'two expressions follow each other without an operator';

@@ -13,12 +13,12 @@ import {
   REQUIRED_DEFINITIONS,
 } from './model.ts';
 
-/** Where the default RBAC model lies: `model/rbac_model.conf` of this package. */
+/** The path of the default RBAC model: `model/rbac_model.conf` of this package. */
 export const defaultModelPath: string = createRequire(import.meta.url).resolve(
   'casbin-bootstrap/model/rbac_model.conf',
 );
 
-/** Where the model of RBAC with domains lies: `model/rbac_with_domains_model.conf` of this package. */
+/** The path of the model for RBAC with domains: `model/rbac_with_domains_model.conf` of this package. */
 export const domainsModelPath: string = createRequire(import.meta.url).resolve(
   'casbin-bootstrap/model/rbac_with_domains_model.conf',
 );
@@ -39,15 +39,15 @@ export function loadModelFile(path: string): LoadedModel {
   return readModelText(path, text);
 }
 
-/** A few hundred bytes, once: reading them here takes less time than four calls of the thread pool. */
+/** Reads a few hundred bytes, once: that takes less time than four calls of the thread pool. */
 function readModelFile(path: string): string {
   return readFileSync(path, 'utf8');
 }
 
-/** Nobody changes the file of this package while a process runs. */
+/** Kept, because the file of this package does not change while a process runs. */
 const readDefaultModel = rememberLast(() => readModelFile(defaultModelPath));
 
-/** The last one is remembered, for who starts often: nobody changes a model, and enforcers get copies of it. */
+/** The last model is remembered, for processes that bootstrap often: it never changes, and enforcers get copies. */
 const readModelText = rememberLast((path: string, text: string): LoadedModel => {
   const problems = checkModelText(path, text);
   if (problems.length > 0) return { model: null, problems };
@@ -57,7 +57,7 @@ const readModelText = rememberLast((path: string, text: string): LoadedModel => 
   }));
 });
 
-/** Copies a Casbin Model. Never throws, as what is given may only look like one. */
+/** Copies a Casbin Model. Never throws: what is given may only look like a model. */
 export function adoptModel(given: Model): LoadedModel {
   return make('model', () => {
     const model = copyModel(given);
@@ -89,7 +89,7 @@ function explainUnreadable(path: string, error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   switch (code) {
     case 'ENOENT':
-      // A relative path is looked up where the process was started, which may surprise.
+      // A relative path is resolved from the folder where the process was started, which may be a surprise.
       return `there is no such model file (${resolve(path)})`;
     case 'EISDIR':
       return 'it is a directory, not a model file';
@@ -140,7 +140,7 @@ function checkModelText(path: string, text: string): Problem[] {
   ];
 }
 
-/** Casbin takes the last one of them. */
+/** Casbin uses the last definition of a name. */
 function findRepeated(path: string, lines: readonly Line[]): Problem[] {
   let section = '';
   const first = new Map<string, number>();
@@ -179,7 +179,7 @@ function locateDefinition(path: string, text: string, key: string): string {
   return line === undefined ? path : `${path}:${line.number}`;
 }
 
-/** The name before the `=`; undefined for a line that defines nothing, as one with nothing after it. */
+/** The name before the `=`; undefined for a line that defines nothing, such as one with nothing after the `=`. */
 function definedBy(line: string): string | undefined {
   return /^([^=]*)=\s*\S/.exec(line)?.[1]?.trim();
 }

@@ -13,11 +13,11 @@ const KNOWN_EFFECTS = new Set([
 ]);
 
 /**
- * What Casbin would not complain about: fields that can't be told apart, names in a matcher that nothing defines (they are silently false),
- * functions that don't exist, `g` with the wrong number of arguments, effects that it can't evaluate.
+ * Faults that Casbin does not report: fields that can't be told apart, undefined names in a matcher (they are silently
+ * false), functions that don't exist, `g` with the wrong number of arguments, effects that it can't evaluate.
  *
  * @param functions the functions that a matcher may call, beside those that role definitions bring
- * @param locate tells where a definition (`m`, `e2` …) stands
+ * @param locate gives the place of a definition (`m`, `e2` …)
  */
 export function lintModel(
   model: Model,
@@ -32,7 +32,7 @@ export function lintModel(
   ];
 }
 
-/** Of two fields with one name Casbin sees the last only, and one without a name can't be asked for. */
+/** Casbin sees only the last of two fields with one name, and a field without a name can't be used. */
 function lintFields(model: Model, locate: (key: string) => string): Problem[] {
   const definitions = ['r', 'p'].flatMap((section) => [...(model.model.get(section) ?? [])]);
   return definitions.flatMap(([key, { tokens }]) => {
@@ -51,7 +51,7 @@ function lintFields(model: Model, locate: (key: string) => string): Problem[] {
   });
 }
 
-/** Casbin finds this out when it links roles, so not before a rule is loaded. */
+/** Casbin finds this out only when it links roles, after rules are loaded. */
 function lintRoleDefinitions(model: Model, locate: (key: string) => string): Problem[] {
   return [...(model.model.get('g') ?? [])]
     .filter(([, { value }]) => value.split('_').length < 3)
@@ -83,7 +83,7 @@ function lintMatchers(model: Model, functions: ReadonlySet<string>, locate: (key
   });
 }
 
-/** The names, or why there are none to be had. */
+/** The names, or why they can't be read. */
 function readNames(matcher: string): MatcherNames | string {
   try {
     return findParseFault(matcher) ?? collectNames(matcher);

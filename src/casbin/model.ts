@@ -36,7 +36,7 @@ export function copyModel(model: Model): Model {
   return copy;
 }
 
-/** Not by addDef, which reads what a file says: a `$$` that it has left in a matcher would become a `$`. */
+/** Does not use addDef, which reads the text of a file: it would turn a `$$` in a matcher into a `$`. */
 function copyDefinition(key: string, { value, tokens }: Assertion): Assertion {
   if (typeof value !== 'string') throw new Error(`the definition "${key}" has no text`);
   const copy = new Assertion();
@@ -46,7 +46,7 @@ function copyDefinition(key: string, { value, tokens }: Assertion): Assertion {
   return copy;
 }
 
-/** Definitions without which no request can be decided; a section may be there, and empty. */
+/** Missing definitions without which no request can be decided. A section may be there and be empty. */
 export function findMissingDefinitions(model: Model): Problem[] {
   return REQUIRED_DEFINITIONS.filter(({ key }) => !model.model.get(key)?.has(key)).map(
     ({ key, section }) => ({

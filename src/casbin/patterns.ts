@@ -17,7 +17,7 @@ const EXPRESSIONS = new Map<string, (pattern: string) => string>([
   ),
 ]);
 
-/** Of a glob only `+(…)` and `*(…)` repeat what may match in several ways. */
+/** In a glob, only `+(…)` and `*(…)` repeat a part that may match in several ways. */
 function expandGlob(pattern: string): string {
   return pattern.replace(
     /([+*])\(([^()]*)\)/g,
@@ -43,7 +43,7 @@ export async function findHangingPatterns(model: Model, rules: readonly DefinedR
 }
 
 /**
- * Refuses stored patterns of that kind before anything is decided by them: nothing could interrupt it.
+ * Refuses stored patterns of that kind before any decision is made with them: nothing could interrupt that decision.
  *
  * @throws StoredRuleError
  */
@@ -69,7 +69,7 @@ interface Pattern<R> {
   readonly rule: R;
 }
 
-/** The values of rules that a matcher hands to a function as a pattern. */
+/** The values of rules that a matcher gives to a function as a pattern. */
 function patternsOf<R extends Rule>(model: Model, rules: readonly R[]): Pattern<R>[] {
   const places = calls(model).flatMap(({ name, pattern }) => {
     const value = identifier(pattern);
@@ -90,7 +90,7 @@ function patternsOf<R extends Rule>(model: Model, rules: readonly R[]): Pattern<
   );
 }
 
-/** Those that a matcher itself has. */
+/** The patterns in a matcher itself. */
 function literalPatterns(model: Model): Pattern<null>[] {
   return calls(model).flatMap(({ name, pattern }) => {
     const text = isNode(pattern) && pattern.type === 'Literal' ? pattern.value : null;
@@ -106,7 +106,7 @@ function calls(model: Model): { name: string; pattern: unknown }[] {
     .map(({ name, given }) => ({ name, pattern: given[1] }));
 }
 
-/** Those that may hang. The checker is loaded for a pattern that repeats a group: no other takes exponential time. */
+/** The patterns that may hang. Only a pattern that repeats a group can take exponential time: only then the checker is loaded. */
 async function hanging<P extends Pattern<unknown>>(patterns: readonly P[]): Promise<P[]> {
   const repeating = patterns.filter(({ name, text }) => repeatedGroups(expressionOf(name, text)).length > 0);
   if (repeating.length === 0) return [];
@@ -119,7 +119,7 @@ async function hanging<P extends Pattern<unknown>>(patterns: readonly P[]): Prom
     return hangs;
   });
 
-  /** Each group by itself: what is beside it makes the search slower by a power at most, and such patterns are common. */
+  /** Checks each group alone: the rest of the pattern adds no exponential time, and such patterns are common. */
   function isSafe(group: string): boolean {
     try {
       return isSafePattern(`^${group}$`, { maxScore: 200, maxSteps: 5_000, downgradePattern: true }).safe;

@@ -29,8 +29,8 @@ export interface RowSource {
 }
 
 /**
- * Reads rows that come in portions. Rules that no enforcer can use are remembered until {@link requireReadable}: to
- * leave them out would decide differently from what somebody meant to store.
+ * Reads rows that come in portions. Rules that no enforcer can use are remembered until {@link requireReadable}:
+ * without them, other decisions would be made than somebody meant to store.
  */
 export class RuleReader {
   readonly #source: RowSource;
@@ -102,7 +102,7 @@ function nameType(value: unknown): string {
 /** How many rows a message names. */
 export const SHOWN_ROWS = 20;
 
-/** Rows at fault: the ids of all, and what is wrong with those that a message names. */
+/** Invalid rows: the ids of all, and the faults of those that a message names. */
 export class FaultyRows {
   readonly ids: RowId[] = [];
   readonly #shownByFault = new Map<string, RowId[]>();
@@ -121,7 +121,7 @@ export class FaultyRows {
     return [...faults, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
   }
 
-  /** Those that are named. */
+  /** The ids of the rows that a message names. */
   get shownIds(): RowId[] {
     return this.ids.slice(0, SHOWN_ROWS);
   }

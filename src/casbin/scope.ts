@@ -6,7 +6,7 @@ import { ruleLengthsOf, tokensOf } from './model.ts';
 /** Which of the stored rules to read. */
 export type Scope =
   | { readonly kind: 'whole' }
-  /** What decisions about these names can depend on; `bySubject`: only `p` rules whose first value is one. */
+  /** The rules that decisions about these names can depend on; `bySubject`: only `p` rules that begin with such a name. */
   | { readonly kind: 'reachable'; readonly names: readonly string[]; readonly bySubject: boolean };
 
 const WHOLE: Scope = { kind: 'whole' };
@@ -34,15 +34,15 @@ export function reachableScope(model: Model, rules: readonly Rule[], valuesAt: V
   );
   const sources = [...linked, ...limits.flat().map(({ request }) => request)];
   const names = new Set([...rules.map(({ values }) => values[0] ?? ''), ...valuesOf(sources)]);
-  // Where one priority is no number, Casbin's sort by them mixes up the others too.
+  // If one priority is not a number, Casbin sorts the others wrongly too.
   const bySubject = limits.every(({ length }) => length > 0) && !tokensOf(model, 'p').includes('priority');
   return { kind: 'reachable', names: [...names], bySubject };
 }
 
 /**
- * The request values that role links are followed from. Null where that can't be told: a matcher begins with a
- * literal, or a rule's value, or rule texts call what they like. Nor where the links that others have matter too:
- * under `subjectPriority`, and with more places than Casbin's own role manager can load.
+ * The request values that role links are followed from. Null if these are unknown: a role definition is called for a
+ * literal or for a value of a rule, or the texts of rules call it. Null also if the links of others matter: under
+ * `subjectPriority`, and with more places than Casbin's own role manager can load.
  */
 export function linkedTokens(model: Model): string[] | null {
   if (model.model.get('e')?.get('e')?.value.startsWith('subjectPriority')) return null;

@@ -3,8 +3,8 @@ import { DatabaseError } from '../errors.ts';
 import type { AnyKysely } from './transaction.ts';
 
 /**
- * A table's name as SQL: quoted, and qualified when the schema is given; else the connection's `search_path`
- * decides where it is looked for.
+ * A table's name as SQL: quoted, and qualified if the schema is given; otherwise PostgreSQL looks for it by the
+ * connection's `search_path`.
  */
 export function quoteTable(table: string, schema?: string): string {
   return schema === undefined
@@ -27,7 +27,7 @@ export function quoteText(text: string): string {
   return text.includes('\\') ? `E'${quoted.replaceAll('\\', '\\\\')}'` : `'${quoted}'`;
 }
 
-/** Whether the schema, by default the one that a bootstrap works in, has a table of that name: told to any role. */
+/** Whether the schema, by default the one that a bootstrap works in, has a table of that name. Works for any role. */
 export async function hasTable(db: AnyKysely, schema: string | undefined, table: string): Promise<boolean> {
   const { rows } = await sql`
     select
@@ -40,7 +40,8 @@ export async function hasTable(db: AnyKysely, schema: string | undefined, table:
 
 /**
  * An expression for the schema that a bootstrap works in: the one given; else where an unqualified `casbin` is
- * found on this connection; else the first one on the search_path that is not PostgreSQL's own. Null when there is none that the role may use.
+ * found on this connection; else the first one on the search_path that is not PostgreSQL's own. Null if the role may use
+ * none of them.
  */
 export function homeSchemaExpression(schema: string | undefined) {
   return sql<
@@ -58,7 +59,7 @@ export function foundSchemaExpression(table: string) {
   )`;
 }
 
-/** `current_schema()` may be a temporary schema, or pg_catalog, where somebody put it first for safety. */
+/** `current_schema()` may be a temporary schema, or pg_catalog, if somebody put it first for safety. */
 const FIRST_OF_USERS = sql`(
   select path.name::text
   from unnest(current_schemas(false)) with ordinality as path (name, position)
@@ -93,8 +94,8 @@ export async function readColumns(
 }
 
 /**
- * Refuses a table that was there before and is not what its name promises. `expected` gives for each column the
- * types that will do; further columns are the owner's business. `wayOut` is one more remedy, for the end of the message.
+ * Refuses a table that was there before and has another shape. `expected` has the accepted types of each column; other
+ * columns are allowed. `wayOut` is one more remedy, for the end of the message.
  *
  * @throws DatabaseError `TABLE_SHAPE`, naming every column that is missing or of another type
  */
@@ -120,7 +121,7 @@ export async function refuseAnotherShape(
   );
 }
 
-/** What else can have the name of a table, by PostgreSQL's letters. */
+/** What can have a name other than a table, by PostgreSQL's letters. */
 const RELATION_KINDS: Readonly<Record<string, string>> = {
   v: 'a view',
   m: 'a materialized view',
@@ -147,10 +148,10 @@ async function refuseAnotherKind(db: AnyKysely, table: string, wayOut: string): 
 }
 
 /**
- * An SQL expression for the sequence that fills a column, as a regclass: an identity column's, or that of a default
- * which is a call of nextval and nothing else; its owner does not matter. Null where values come from elsewhere.
+ * An SQL expression for the sequence that fills a column, as a regclass: the one of an identity column, or of a default
+ * that is only a call of nextval; its owner does not matter. Null if values come from elsewhere.
  *
- * Not pg_get_serial_sequence: it knows only a sequence that the column owns, whether its default draws from it or not.
+ * Not pg_get_serial_sequence: it knows only a sequence that the column owns, also if the default does not use it.
  *
  * @param column the alias of a row of `pg_attribute` in the query around it
  */

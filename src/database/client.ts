@@ -20,7 +20,7 @@ export interface ClientLike {
   release?(error?: Error | boolean): void;
   /** Calls the listener with an error that belongs to no statement, such as the end of the connection. */
   on?(event: 'error', listener: (error: Error) => void): unknown;
-  /** Takes such a listener off again. */
+  /** Removes such a listener. */
   removeListener?(event: 'error', listener: (error: Error) => void): unknown;
 }
 
@@ -30,7 +30,7 @@ export interface PoolLike {
   connect(): Promise<ClientLike>;
 }
 
-/** What is wrong with the pool; nothing that it holds is shown, as that may be a password. */
+/** What is wrong with the pool. Nothing that it holds is shown: that may be a password. */
 export function checkPool(pool: unknown): Problem[] {
   // A client has a connect method too, which gives no client.
   return isClient(pool)
@@ -38,7 +38,7 @@ export function checkPool(pool: unknown): Problem[] {
     : checkSource(pool);
 }
 
-/** The same where a client will do. */
+/** The same for a pool or a client. */
 export function checkSource(source: unknown): Problem[] {
   const known = explainKnown(source);
   if (known !== null) return [poolProblem(known)];
@@ -51,7 +51,7 @@ export function checkSource(source: unknown): Problem[] {
   ];
 }
 
-/** What is wrong with a client, where its transaction matters: a pool has none. */
+/** What is wrong with a client whose transaction matters: a pool has no transaction. */
 export function checkClient(client: unknown): Problem[] {
   const problems = checkSource(client);
   if (problems.length > 0 || isClient(client)) return problems;
@@ -62,12 +62,12 @@ function poolProblem(message: string): Problem {
   return { code: 'OPTION_INVALID', at: 'pool', message };
 }
 
-/** `pg.Client`, a client of a pool, or what queries like one and gives no clients. */
+/** `pg.Client`, a client of a pool, or an object that queries like one and gives no clients. */
 function isClient(given: unknown): boolean {
   return hasMethod(given, 'query') && (hasKey(given, 'escapeIdentifier') || !hasMethod(given, 'connect'));
 }
 
-/** What is often given in place of a pool, and what to give. */
+/** What is often given instead of a pool, and what to give. */
 function explainKnown(given: unknown): string | null {
   if (typeof given === 'string' || given instanceof URL) {
     return 'must be a pool, not a connection string. Make one: new pg.Pool({ connectionString }).';

@@ -18,10 +18,10 @@ import { errorCode, SQLSTATE } from './sqlstates.ts';
 /** A commit whose answer never came: it may have happened or not. */
 export class CommitOutcomeUnknown extends Error {}
 
-/** The transaction was aborted by an error that somebody swallowed, so the commit was a rollback. */
+/** An error that somebody ignored had aborted the transaction, so the commit was a rollback. */
 export class CommittedNothing extends Error {}
 
-/** What is set for the length of each transaction, from its first statement on. */
+/** The settings of each transaction, from its first statement on. */
 export interface TransactionLimits {
   readonly lockTimeoutMs: number;
   /** Default: the connection's own setting. */
@@ -33,18 +33,18 @@ export interface TransactionLimits {
 }
 
 /**
- * How long a transaction may wait for its client where nobody has said: less than others wait for its lock, since a
- * client that is gone without a word keeps that lock until then.
+ * How long a transaction may wait for its client by default: shorter than others wait for its lock, because a client that
+ * disappears without a message keeps that lock for so long.
  */
 export const DEFAULT_IDLE_MS = 20_000;
 
 /**
- * A Kysely over one client: whatever runs on it, runs on that connection.
+ * A Kysely over one client: everything that runs on it runs on that connection.
  *
- * It holds at most one transaction and refuses to begin a second. Kysely's Migrator takes no lock of its own
- * through it, as that one is session-level: it outlives the transaction, and strands behind a pooler.
+ * It has at most one transaction and refuses to begin a second. Kysely's Migrator takes no lock of its own through it:
+ * that lock is session-level, so it would stay after the transaction, and get lost behind a pooler.
  *
- * What runs on it is a query of ours; on `withoutPlugins()` of it, one of the application's.
+ * Queries on it are the library's own; queries on its `withoutPlugins()` are the application's.
  */
 // biome-ignore lint/suspicious/noExplicitAny: seeders and migrations bring their own tables
 export function createKysely(session: Session, limits?: TransactionLimits): Kysely<any> {
@@ -70,7 +70,7 @@ export class LocklessAdapter extends PostgresAdapter {
   override async releaseMigrationLock(): Promise<void> {}
 }
 
-/** The engine that a migration or a seeder works on; PostgreSQL for a Kysely that is none of ours. */
+/** The engine that a migration or a seeder works on; PostgreSQL for a Kysely of somebody else. */
 export function engineBehind(db: Pick<Kysely<unknown>, 'getExecutor'>): Engine {
   const { adapter } = db.getExecutor();
   return adapter instanceof LocklessAdapter ? adapter.engine : POSTGRESQL;
@@ -104,7 +104,7 @@ class SingleClientDriver implements Driver {
     const { isolationLevel, accessMode } = settings;
     const begin = beginStatements(`isolation level ${isolationLevel} ${accessMode}`, this.#limits);
     await this.#session.client.query(begin.join('; ')).catch(async (error: unknown) => {
-      // What stands behind the begin may have failed, and left a transaction open.
+      // A statement after the begin may have failed, and left the transaction open.
       await this.rollbackTransaction();
       throw error;
     });
@@ -113,7 +113,7 @@ class SingleClientDriver implements Driver {
   }
 
   async commitTransaction(): Promise<void> {
-    // Then the commit is not even sent.
+    // In that case the commit is not sent.
     if (this.#session.broken !== null) throw this.#session.broken;
     const { command } = await this.#session.client.query('commit').catch((cause: unknown) => {
       if (this.#session.broken === null && !isConnectionLoss(cause) && hasSqlstate(cause)) throw cause;
@@ -131,18 +131,18 @@ class SingleClientDriver implements Driver {
   async rollbackTransaction(): Promise<void> {
     this.#inTransaction = false;
     if (this.#session.broken !== null) return;
-    // What made the rollback necessary matters more than why it failed: the server rolls back by itself.
+    // The error that made the rollback necessary matters more than its failure: the server rolls back by itself.
     await this.#session.client.query('rollback').catch((error: unknown) => this.#session.markBroken(error));
   }
 }
 
-/** The statements that begin a transaction which only reads, and sees one moment of the database. */
+/** The statements that begin a transaction that only reads, and sees one moment of the database. */
 export function beginReading(limits: TransactionLimits): string[] {
   return beginStatements('isolation level repeatable read read only', limits);
 }
 
 /**
- * To be sent in one round trip, and before any other statement: a table's lock is waited for before its query sets
+ * Send them in one round trip, before any other statement: a query waits for the lock of its table before it sets
  * anything.
  */
 function beginStatements(mode: string, limits: TransactionLimits | undefined): string[] {
@@ -153,9 +153,9 @@ function beginStatements(mode: string, limits: TransactionLimits | undefined): s
     begin,
     `set local lock_timeout = ${lockTimeoutMs}`,
     idleMs === undefined ? LIMIT_IDLENESS : `set local idle_in_transaction_session_timeout = ${idleMs}`,
-    // Off, it stores what is null in a list of values as the text NULL.
+    // When it is off, a null in a list of values is stored as the text NULL.
     'set local array_nulls = on',
-    // Compiling a query takes longer than any of ours runs, and old statistics can make it look worth it.
+    // Compiling takes longer than any of these queries, but with old statistics the server may do it.
     'set local jit = off',
     ...(statementTimeoutMs === undefined ? [] : [`set local statement_timeout = ${statementTimeoutMs}`]),
   ];
@@ -169,12 +169,12 @@ function hasSqlstate(error: unknown): boolean {
 }
 
 /**
- * A statement was refused, as an earlier one had failed and somebody went on all the same; Kysely's Migrator does.
- * The `cause` is that earlier error: PostgreSQL's own 25P02 says nothing of it.
+ * A statement was refused because an earlier one had failed and its error was ignored, as Kysely's Migrator does. The
+ * `cause` is that earlier error: PostgreSQL's own 25P02 does not say it.
  */
 export class TransactionAborted extends Error {}
 
-/** PostgreSQL's protocol ends a statement at the first NUL, and can't read what is behind it. */
+/** PostgreSQL's protocol ends a statement at the first NUL, and can't read what comes after it. */
 export function refuseNul(sql: string): void {
   const nul = sql.indexOf('\0');
   if (nul === -1) return;
@@ -204,7 +204,7 @@ class ClientConnection implements DatabaseConnection {
     return affects ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows };
   }
 
-  /** What the last failing statement failed with, refusals in an aborted transaction left out. */
+  /** The error of the last failing statement, without refusals in an aborted transaction. */
   get lastError(): unknown {
     return this.#lastError;
   }
@@ -224,18 +224,18 @@ class ClientConnection implements DatabaseConnection {
   }
 }
 
-/** Something inside the transaction tried to begin or to end one, which would have ended ours. */
+/** Code inside the transaction tried to begin or end a transaction, which would have ended ours. */
 export class NestedTransactionRefused extends Error {}
 
 const COMMENT = /--[^\n]*|\/\*[\s\S]*?\*\//g;
 
-/** Savepoints are the transaction's own business; whatever else begins with these words begins or ends one. */
+/** Savepoints are allowed; every other statement that begins with these words begins or ends a transaction. */
 const CONTROL =
   /^\s*(begin|start\s+transaction|commit|end|abort|rollback|prepare\s+transaction)\b(?!(\s+(work|transaction))?\s+to\b)/i;
 
 /**
- * Throws NestedTransactionRefused for a statement that begins or ends a transaction, before the server has done
- * it. One that hides behind another in the same text is found out afterwards, by the transaction being gone.
+ * Throws NestedTransactionRefused for a statement that begins or ends a transaction, before the server runs it. If the
+ * statement is behind another one in the same text, it is noticed afterwards, because the transaction is gone.
  */
 export function refuseTransactionControl(sql: string): void {
   const control = CONTROL.exec(sql.replace(COMMENT, ' '))?.[1];

@@ -6,16 +6,16 @@ export interface HandedOver {
   readonly loss: Error | undefined;
 }
 
-/** How many wait for a client of each pool. */
+/** How many callers wait for a client of each pool. */
 const waiting = new WeakMap<EventEmitter, number>();
 const listened = new WeakSet<EventEmitter>();
-/** What the connections of clients ended with that nobody had got yet. */
+/** The errors that ended connections of clients before a caller got them. */
 const losses = new WeakMap<object, Error>();
 
 /**
- * Runs `connect`, and keeps what a connection ends with on its way from the pool to the caller that waits for it. pg's pool
- * takes its own listener off a client and settles the promise later: an error that comes in the same packet as the
- * server's "ready" would find no listener, and end the process.
+ * Runs `connect`, and keeps an error that ends the connection on its way from the pool to the waiting caller. pg's pool
+ * removes its own listener from a client and settles the promise later: an error in the same packet as the server's
+ * "ready" would have no listener, and end the process.
  */
 export async function handOver(pool: PoolLike, connect: () => Promise<ClientLike>): Promise<HandedOver> {
   // Other pools have no such event.
@@ -29,7 +29,7 @@ export async function handOver(pool: PoolLike, connect: () => Promise<ClientLike
   }
 }
 
-/** One listener for a pool, however many wait, as Node warns of more than ten. It stays, for the next. */
+/** One listener for a pool, for any number of callers, because Node warns about more than ten. It stays for the next. */
 function startWaiting(pool: EventEmitter): void {
   if (!waiting.has(pool)) {
     pool.on('acquire', (client) => {
@@ -49,7 +49,7 @@ function keepLoss(client: EventEmitter): void {
   const onError = (error: Error) => losses.set(client, error);
   client.on('error', onError);
   listened.add(client);
-  // By then, the caller that waited for the client has it.
+  // By then, the waiting caller has the client.
   setImmediate(() => {
     client.removeListener('error', onError);
     listened.delete(client);

@@ -7,14 +7,14 @@ import type { ClientLike } from './client.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
 import type { AnyKysely } from './transaction.ts';
 
-/** Where an engine without advisory locks has rows to take their place. */
+/** The table whose rows are used as locks on an engine without advisory locks. */
 export const LOCK_TABLE = 'casbin_bootstrap_lock';
 
-/** The row that a bootstrap holds from its first step to its last, and the one that each writer of rules changes. */
+/** The row that a bootstrap holds from its first step to its last, and the row that each writer of rules changes. */
 const BOOTSTRAP = 'bootstrap';
 const RULES = 'rules';
 
-/** How long a bootstrap holds the row without a sign of life: less than others wait for it by default. */
+/** How long a bootstrap holds the row without a sign of life: shorter than others wait for it by default. */
 const LEASE = sql.lit('20 seconds');
 
 const PAUSE_MS = 200;
@@ -31,7 +31,7 @@ export class LockRowNotGranted extends Error {
   }
 }
 
-/** Somebody else has taken the row, as its holder had given no sign of life: another attempt waits for them. */
+/** Somebody else has taken the row, because its holder gave no sign of life. Another attempt then waits for them. */
 class LockRowLost extends Error {
   readonly code = SQLSTATE.SERIALIZATION_FAILURE;
 }
@@ -56,8 +56,8 @@ export async function makeLockTable(steps: AnyKysely, schema: string): Promise<v
 }
 
 /**
- * Does `work` as the only bootstrap of the schema. The row is free again afterwards; that of a process that died, 20
- * seconds after its last sign of life.
+ * Does `work` as the only bootstrap of the schema. The row is free again afterwards; if the process dies, 20 seconds
+ * after its last sign of life.
  *
  * @param steps commits each statement by itself
  * @throws LockRowNotGranted
@@ -80,7 +80,7 @@ export async function withLockRow<T>(
   try {
     return await work({ extend: () => renew(steps), keep: renew });
   } finally {
-    // It expires by itself where this fails, which says less than what came before.
+    // If this fails, the row expires by itself. The earlier error matters more.
     await sql`update ${table} set holder = null where name = ${BOOTSTRAP} and holder = ${me}`
       .execute(steps)
       .catch(() => {});
@@ -120,7 +120,7 @@ async function readHolder(steps: AnyKysely, schema: string): Promise<LockRowNotG
   return row?.holder ? new LockRowNotGranted(row.holder, new Date(Number(row.since))) : null;
 }
 
-/** Has all who write rules wait for each other until the transaction ends, or meet at its commit. */
+/** Makes all writers of rules wait for each other until the transaction ends, or fail at its commit. */
 export async function lockRulesRow(client: ClientLike, table: string): Promise<void> {
   await client.query(`update ${table} set since = now() where name = $1`, [RULES]);
 }

@@ -4,15 +4,15 @@ import { homeSchemaExpression } from './catalog.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
 import type { AnyKysely, AnyTransaction } from './transaction.ts';
 
-/** The first half of our lock's key, so that nobody else's two-number locks meet ours: "csbn" in ASCII. */
+/** The first half of the key of our lock, which nobody else uses: "csbn" in ASCII. */
 const NAMESPACE = 0x6373626e;
 
-/** What Kysely's own Migrator locks (kysely 0.28.18 and 0.29.9, PostgresAdapter). */
+/** The lock of Kysely's own Migrator (kysely 0.28.18 and 0.29.9, PostgresAdapter). */
 const KYSELY_MIGRATION_LOCK = '3853314791062309107';
 
 /** One of the two advisory locks was not granted in time. */
 export class AdvisoryLockNotGranted extends Error {
-  /** Whose it is, as a message names it. */
+  /** Its owner, as a message names it. */
   readonly owner: string;
 
   constructor(owner: string, cause: unknown) {
@@ -26,13 +26,13 @@ export class AdvisoryLockNotGranted extends Error {
  * locks end with the transaction. Bounded by the transaction's lock_timeout: throws AdvisoryLockNotGranted.
  */
 export async function acquireBootstrapLock(trx: AnyTransaction, schema: string): Promise<void> {
-  // A statement_timeout of the role's own, shorter than the wait, would end it with 57014.
+  // A statement_timeout of the role that is shorter than the wait would end it with 57014.
   const { rows } = await sql<{ timeout: string }>`
     select current_setting('statement_timeout') as timeout, set_config('statement_timeout', '0', true)
   `.execute(trx);
   const ours = sql`select pg_advisory_xact_lock(${NAMESPACE}::int, hashtext(${schema}))`;
   await acquire(trx, 'another bootstrap', ours);
-  // Shared: two schemas need not wait for each other, and a Migrator, which asks for all of it, waits for both.
+  // Shared: two schemas need not wait for each other, and a Migrator, which takes it exclusively, waits for both.
   const kyselys = sql`select pg_advisory_xact_lock_shared(${KYSELY_MIGRATION_LOCK}::bigint)`;
   await acquire(trx, "Kysely's Migrator", kyselys);
   await sql`select set_config('statement_timeout', ${rows[0]?.timeout ?? '0'}, true)`.execute(trx);
@@ -62,9 +62,9 @@ export function findAdvisoryLockHolders(db: AnyKysely, schema: string | undefine
 }
 
 /**
- * Who holds locks on the tables: of those that conflict with most, if anybody has one; else any lock at all, since
- * to alter a table is to wait for its readers too. A migration may wait for tables that nobody named, so without
- * such holders it is those of a strong lock on any table.
+ * Who holds locks on the tables: the holders of locks that conflict with most others; if there are none, of any lock,
+ * because to alter a table also waits for its readers. A migration may wait for tables that are not known here, so if
+ * there are still none, the holders of a strong lock on any table.
  */
 export async function findTableLockHolders(
   db: AnyKysely,
@@ -87,7 +87,7 @@ export async function findTableLockHolders(
       )
     )
   `;
-  // Sixteen thousand is where PostgreSQL's own catalogs end and the tables of users begin.
+  // PostgreSQL's own catalogs have lower numbers, tables of users higher ones.
   const isOnAny = sql`l.locktype = 'relation' and l.relation >= 16384`;
   const searches = [
     sql`${isOnOurs} and ${isStrong}`,
@@ -116,7 +116,7 @@ async function findHolders(db: AnyKysely, condition: RawBuilder<unknown>): Promi
   return rows.map(({ pid, application_name, since }) => ({
     pid,
     applicationName: application_name ?? '',
-    // Neither the server's DateStyle nor the application's parsers of timestamps have a say in it.
+    // So it depends neither on the server's DateStyle nor on the application's parsers of timestamps.
     since: since === null ? null : new Date(Number(since)),
   }));
 }

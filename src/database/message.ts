@@ -80,7 +80,7 @@ function toLiteral(value: unknown): string {
       return toText(value);
     case 'number':
     case 'bigint':
-      // In brackets, since behind an operator a minus would be a part of it.
+      // In brackets, because a minus after an operator would become a part of it.
       return value < 0 ? `(${value})` : String(value);
     case 'boolean':
       return String(value);
@@ -90,7 +90,7 @@ function toLiteral(value: unknown): string {
   }
 }
 
-/** Behind a letter, the E of an escape string would be a part of that word. */
+/** After a letter, the E of an escape string would become a part of that word. */
 function toText(text: string): string {
   return quoteText(text).replace(/^E/, ' E');
 }

@@ -10,8 +10,8 @@ const PARSERS: ReadonlyMap<number, (text: string) => unknown> = new Map([
 ]);
 
 /**
- * What the values of our statements are read by, as an application may have changed pg's own parsers: as pg does
- * when nobody has, for the types that we ask for. Everything else stays text.
+ * The parsers for values of our statements, because an application may have changed pg's own: they are pg's defaults,
+ * for the types that we select. Everything else stays text.
  *
  * The numbers are those of pg_type.dat, the same in every database. It is an empty list as well, since pg
  * also takes `types` for the list of the types of the parameters.
@@ -42,7 +42,7 @@ export function isOwnQuery(queryId: QueryId): boolean {
   return own.has(queryId);
 }
 
-/** What a Kysely runs on, as a client for statements of ours. */
+/** The connection of a Kysely, as a client for statements of ours. */
 export function asClient(db: Pick<Kysely<unknown>, 'executeQuery'>): ClientLike {
   return {
     async query(text, values = []) {

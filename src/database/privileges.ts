@@ -3,7 +3,7 @@ import { PermissionError } from '../errors.ts';
 import { homeSchemaExpression } from './catalog.ts';
 import type { AnyKysely } from './transaction.ts';
 
-/** What a role must be allowed to do. Tables that don't exist are passed over; names may be qualified. */
+/** What a role must be allowed to do. Tables that don't exist are ignored; names may be qualified. */
 export interface Needs {
   readonly schema: string | undefined;
   /** To make tables, and the schema if it is missing. */
@@ -20,7 +20,7 @@ export interface Needs {
   readonly own: readonly string[];
 }
 
-/** What the current role lacks of the needs, as statements that an administrator may run: together, they are enough. */
+/** What the current role lacks, as statements that an administrator may run: together, they are enough. */
 export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promise<string[]> {
   const { schema, create, select, change, lock, own } = needs;
   const insert = [...needs.insert, ...change];
@@ -143,7 +143,7 @@ export function hiddenRowsColumns(tables: readonly string[]) {
   `;
 }
 
-/** The same where nobody can tell. */
+/** The same for an engine that can't tell. */
 export const NOTHING_HIDDEN = sql`'' as role, null::text as hidden`;
 
 /**

@@ -3,7 +3,7 @@ import { type HandedOver, handOver } from './hand-over.ts';
 import { OWN_TYPES } from './own-queries.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
 
-/** Node's codes for a connection that is gone, and PostgreSQL's for one that it ended. */
+/** Node's codes for a lost connection, and PostgreSQL's for one that it ended. */
 const LOSS_CODES: ReadonlySet<string> = new Set([
   'ECONNRESET',
   'EPIPE',
@@ -15,21 +15,21 @@ const LOSS_CODES: ReadonlySet<string> = new Set([
   SQLSTATE.TRANSACTION_TIMEOUT,
 ]);
 
-/** How long the server may take for a statement where nobody has said: a migration may build an index. */
+/** How long the server may take for a statement by default: a migration may build an index. */
 const DEFAULT_ANSWER_MS = 600_000;
 
 /** How long work may go on after its connection was lost: normally its next statement ends it. */
 const END_OF_WORK_MS = 1_000;
 
-/** What bounds the waiting of a session; all of it has a default. */
+/** The limits of a session's waits; all of them have a default. */
 export interface SessionLimits {
-  /** How long to wait for a client of the pool; 0 or none: without end. */
+  /** How long to wait for a client of the pool; 0 or none: no limit. */
   readonly connectTimeoutMs?: number;
-  /** How long to wait for the answer to a statement; null: without end. */
+  /** How long to wait for the answer to a statement; null: no limit. */
   readonly answerTimeoutMs?: number | null;
 }
 
-/** What a session has to wait for a statement whose time and whose waiting for locks the server bounds itself. */
+/** How long a session waits for a statement whose time and whose wait for locks the server limits itself. */
 export function answerTimeout({
   statementTimeoutMs,
   lockTimeoutMs,
@@ -41,12 +41,12 @@ export function answerTimeout({
   return lockTimeoutMs === 0 ? null : withGrace(Math.max(DEFAULT_ANSWER_MS, lockTimeoutMs));
 }
 
-/** The server is to find out first, since it says more; 0 is without end, there as here. */
+/** Longer than the server's limit, because the server's error says more; 0 means no limit, for both. */
 export function withGrace(timeoutMs: number): number | null {
   return timeoutMs === 0 ? null : timeoutMs + Math.min(Math.max(timeoutMs, 1_000), 10_000);
 }
 
-/** The server did not answer in time, so that its connection is given up. */
+/** The server did not answer in time, so its connection is given up. */
 export class NoAnswer extends Error {
   constructor(activity: string, timeoutMs: number) {
     super(`the server did not answer within ${timeoutMs} ms (${activity})`);
@@ -56,11 +56,11 @@ export class NoAnswer extends Error {
 /** Work did not end though its connection was lost, which is the `cause`. */
 export class WorkAbandoned extends Error {}
 
-/** A checked-out client, and whether it is still any good. */
+/** A checked-out client, and whether it still works. */
 export class Session {
-  /** For statements of ours. Answers within the limit of the session, or fails. */
+  /** For our own statements. Answers within the limit of the session, or fails. */
   readonly client: ClientLike;
-  /** The same for statements of the application's, with the values that it has elsewhere. */
+  /** The same for statements of the application, whose values are read by its own parsers. */
   readonly applicationClient: ClientLike;
   #answerTimeoutMs: number | null;
   #activity = 'a statement';
@@ -85,14 +85,14 @@ export class Session {
     return this.#broken;
   }
 
-  /** Has the client destroyed instead of returned. */
+  /** The pool then destroys the client instead of keeping it. */
   markBroken(error: unknown): void {
     if (this.#broken !== null) return;
     this.#broken = error instanceof Error ? error : new Error(String(error));
     this.#reportLoss(this.#broken);
   }
 
-  /** Says what the statements that follow belong to, for the message of one that is not answered. */
+  /** Says what the next statements belong to, for the message when one is not answered. */
   enter(activity: string): void {
     this.#activity = activity;
   }
@@ -109,8 +109,8 @@ export class Session {
   }
 
   /**
-   * The result of work that uses this session. When the connection is lost, work that does not notice, as it waits
-   * for something else, is left alone after a while: a seeder may wait for a client of the same pool.
+   * The result of work that uses this session. If the connection is lost, work that does not notice it is given up after
+   * a while: a seeder may wait for something else, such as a client of the same pool.
    */
   async resultOf<T>(work: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
@@ -143,7 +143,7 @@ export class Session {
     try {
       return await Promise.race([ask(), unanswered]);
     } catch (error) {
-      // At once, as what comes after it says less.
+      // At once, because later errors say less.
       if (isConnectionLoss(error)) this.markBroken(error);
       throw error;
     } finally {
@@ -158,7 +158,7 @@ interface Statement {
   readonly types?: typeof OWN_TYPES;
 }
 
-/** A client of pg, which takes more than text and values. */
+/** A client of pg, which accepts more than text and values. */
 interface PgClient {
   query(config: Statement & { readonly query_timeout?: number }): Promise<QueryResultLike>;
 }
@@ -187,7 +187,7 @@ export async function withSession<T>(
   const { client, loss } = await checkOut(pool, connectTimeoutMs);
   const session = new Session(client, answerTimeoutMs);
   if (loss !== undefined) session.markBroken(loss);
-  // Without a listener, a backend that is killed between two statements would end the process.
+  // Without a listener, the process would end when a backend is killed between two statements.
   const onError = (error: Error) => session.markBroken(error);
   client.on?.('error', onError);
   try {
@@ -208,10 +208,10 @@ export function isConnectionLoss(error: unknown): boolean {
   return code !== undefined && (LOSS_CODES.has(code) || /^08...$/.test(code));
 }
 
-/** What Node's timers can count. */
+/** The longest time of Node's timers. */
 const LONGEST_TIMER_MS = 2_147_483_647;
 
-/** Thrown when no client could be had. The `cause` is the pool's own error, or NoClientInTime. */
+/** Thrown when the pool gives no client. The `cause` is the pool's own error, or NoClientInTime. */
 export class ConnectFailure extends Error {}
 
 /** The pool gave no client within the time that it was given. */
@@ -228,7 +228,7 @@ export class NoClientInTime extends Error {
 }
 
 /**
- * Takes a client from the pool. One that comes after `timeoutMs` is returned at once; 0 waits without end.
+ * Takes a client from the pool. A client that comes after `timeoutMs` is returned at once; 0 means no limit.
  *
  * @throws ConnectFailure
  */

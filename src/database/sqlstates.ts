@@ -44,9 +44,9 @@ export const SQLSTATE = {
 export function errorCode(error: unknown): string | undefined {
   const seen = new Set<unknown>();
   for (let current = error; current instanceof Error && !seen.has(current); current = current.cause) {
-    // Somebody's errors may be each other's cause.
+    // Two errors may be each other's cause.
     seen.add(current);
-    // Our own codes are another vocabulary.
+    // The codes of this library are not SQLSTATEs.
     if (current instanceof BootstrapError) continue;
     if ('code' in current && typeof current.code === 'string') return current.code;
   }

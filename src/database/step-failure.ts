@@ -1,11 +1,11 @@
-/** The part of a bootstrap that code from outside was running in. */
+/** The part of a bootstrap in which code of the application was running. */
 export interface Step {
   readonly kind: 'migration' | 'seeder';
   /** Null when a migration run failed outside any one migration. */
   readonly name: string | null;
 }
 
-/** What somebody's migration or seeder threw, with whose it is. Inside the library only. */
+/** What a migration or a seeder threw, with its name. Used only inside the library. */
 export class StepFailure extends Error {
   readonly step: Step;
 
@@ -18,5 +18,5 @@ export class StepFailure extends Error {
 /** The step's own transaction check failed: it committed or rolled back the transaction that it ran in. */
 export class TransactionEnded extends Error {}
 
-/** A look could not go on, and it is clear that something is missing; what that is shows when it is inserted. */
+/** A look could not go on, and something is certainly missing; inserting it will show what. */
 export class LookAbandoned extends Error {}

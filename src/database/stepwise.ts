@@ -14,14 +14,14 @@ import type { Engine } from './engine.ts';
 import { OWN_QUERIES } from './own-queries.ts';
 import { type AnyKysely, inWriteTransaction, setSearchPath } from './transaction.ts';
 
-/** A step was committed, and what it should have made is not there. */
+/** A step was committed, but what it should have made is not there. */
 class StepUndone extends Error {}
 
 /**
  * A Kysely that commits each statement by itself, with the schema first on the search_path, for an engine on which
  * making a table commits. What a builder of Kysely's makes, a table or an index, is looked for afterwards.
  *
- * Its migrations can't have a transaction either: they would not know what is undone with it.
+ * Migrations on it can't open a transaction either: they would not know what a rollback undoes.
  *
  * @param db what the transactions are opened on
  */
@@ -86,7 +86,7 @@ class Steps implements DatabaseConnection {
   #commit<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     if (!this.#engine.hasSettings) return this.#commitAlone(query);
     return inWriteTransaction(this.#db, async (trx) => {
-      // Since CockroachDB 25.1, on: the search_path would be gone with the transaction.
+      // It is on since CockroachDB 25.1, and the search_path would end with the transaction.
       await sql`select set_config(name, 'off', true) from pg_catalog.pg_settings where name = 'autocommit_before_ddl'`.execute(
         trx,
       );
@@ -95,7 +95,7 @@ class Steps implements DatabaseConnection {
     });
   }
 
-  /** Where what makes a table must be alone in its transaction: the search_path is set around it, for the session. */
+  /** For an engine on which a statement that makes a table must be alone in its transaction: sets the search_path for the session. */
   async #commitAlone<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const before = await sql<{ path: string }>`select current_setting('search_path') as path`.execute(
       this.#db,
@@ -110,7 +110,7 @@ class Steps implements DatabaseConnection {
     }
   }
 
-  /** One that is there already has no job. */
+  /** An index that is there already has no job. */
   async #waitForIndex(row: unknown): Promise<void> {
     const job: unknown = Reflect.get(Object(row), 'job_id');
     if (typeof job !== 'string') return;

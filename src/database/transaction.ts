@@ -6,7 +6,7 @@ export type AnyTransaction = Transaction<any>;
 // biome-ignore lint/suspicious/noExplicitAny: as above
 export type AnyKysely = Kysely<any>;
 
-/** A setting of this library's own, alive exactly as long as the transaction that set it. */
+/** A setting of this library, which exists exactly as long as the transaction that set it. */
 const MARKER = 'casbin_bootstrap.transaction';
 
 /** Opens a transaction that only reads, and sees one moment of the database. */
@@ -18,8 +18,8 @@ export function inReadOnlyTransaction<T>(
 }
 
 /**
- * Opens a transaction that writes. Read committed, so that what is read after waiting for the lock is what the
- * one who held it has committed; named, so that no default of the server's decides.
+ * Opens a transaction that writes. It is read committed, so that after waiting for the lock it sees what the holder has
+ * committed. The level is named, so that no default of the server decides.
  */
 export function inWriteTransaction<T>(db: AnyKysely, work: (trx: AnyTransaction) => Promise<T>): Promise<T> {
   const { writeIsolation } = engineBehind(db);
@@ -27,10 +27,9 @@ export function inWriteTransaction<T>(db: AnyKysely, work: (trx: AnyTransaction)
 }
 
 /**
- * An expression that puts the schema first on the search_path, to be selected: so it fits into a query that is
- * sent anyway. It takes effect after that query. The caller's own path stays behind it, so that types of
- * extensions remain visible; but for a pg_catalog at its beginning, which is found before all others as soon as it
- * is not named.
+ * An expression to select that puts the schema first on the search_path, so that no query of its own is needed. It takes
+ * effect after that query. The caller's own path stays after it, so that types of extensions remain visible. Only a
+ * pg_catalog at its beginning is removed: PostgreSQL looks there first if it is not named.
  */
 export function searchPathExpression(schema: string | undefined) {
   if (schema === undefined) return sql`null`;
@@ -60,12 +59,12 @@ export async function isSameTransaction(db: AnyKysely): Promise<boolean> {
   return rows[0]?.marker === 'open';
 }
 
-/** Nor does an operator set a shorter limit on idleness than this, as every transaction would meet it. */
+/** An operator does not set a shorter idle limit than this: every transaction would exceed it. */
 const LONGEST_SILENCE_MS = 2_000;
 
 /**
- * Runs long work that needs no statements, with an empty one every now and then: a server that ends idle
- * transactions would take the client for gone. One that is blocked by a single computation is silent, and ended.
+ * Runs long work without statements, and sends an empty statement from time to time, so that a server that ends idle
+ * transactions does not end this one. A process that is blocked by one computation sends none, and is ended.
  */
 export async function stayAwake<T>(
   trx: AnyTransaction,
@@ -80,7 +79,7 @@ export async function stayAwake<T>(
       () => {
         pending = null;
       },
-      // The connection is lost, which the next statement tells.
+      // The connection is lost; the next statement reports that.
       () => {},
     );
   };
@@ -95,11 +94,11 @@ export async function stayAwake<T>(
 }
 
 /**
- * Runs work that only reads, and releases the locks that its reading took. The transaction would keep them to its
- * end: two transactions that have read a table, and then both alter it, would wait for each other.
+ * Runs work that only reads, and releases the locks of its reads. Otherwise the transaction would keep them to its end:
+ * two transactions that have read a table, and then both alter it, would wait for each other.
  */
 export async function readAndReleaseLocks<T>(trx: AnyTransaction, read: () => Promise<T>): Promise<T> {
-  // Where each statement commits, none of them keeps a lock.
+  // If each statement commits, none of them keeps a lock.
   if (engineBehind(trx).commitsDdl) return read();
   await sql`savepoint casbin_bootstrap_read`.execute(trx);
   const releaseLocks = async () => {
@@ -107,7 +106,7 @@ export async function readAndReleaseLocks<T>(trx: AnyTransaction, read: () => Pr
     await sql`release savepoint casbin_bootstrap_read`.execute(trx);
   };
   const result = await read().catch(async (error: unknown) => {
-    // It matters more than an error of the rollback, which fails too when the connection is lost.
+    // It matters more than an error of the rollback, which also fails when the connection is lost.
     await releaseLocks().catch(() => {});
     throw error;
   });

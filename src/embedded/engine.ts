@@ -6,9 +6,9 @@ import { ConnectionError } from '../errors.ts';
 
 /** A running PGlite. */
 export interface Engine {
-  /** What a `pg.Client` needs to talk to it; a new one for each client. */
+  /** The stream that a `pg.Client` needs to talk to it; a new one for each client. */
   createClientConfig(): ClientConfig;
-  /** A copy of all its files, for another engine to start from; uncompressed, tens of megabytes. */
+  /** A copy of all its files, from which another engine can start; uncompressed, tens of megabytes. */
   dump(): Promise<Blob>;
   close(): Promise<void>;
 }
@@ -19,8 +19,8 @@ export async function startInMemory(dump?: Blob): Promise<Engine> {
 }
 
 /**
- * Starts PGlite on a folder that no other process has open meanwhile. A new cluster is made from a dump where that
- * can be read and used.
+ * Starts PGlite on a folder that no other process has open meanwhile. A new cluster is made from a dump, if that can be
+ * read and used.
  */
 export async function startInFolder(dataDir: string, readDump: () => Promise<Blob>): Promise<Engine> {
   await createDirectory(dataDir);
@@ -72,7 +72,7 @@ function describeStartFailure(dataDir: string | undefined, cause: unknown): stri
   );
 }
 
-/** Stands in the folder while PostgreSQL's files are written there for the first time. */
+/** A file that is in the folder while PostgreSQL's files are written there for the first time. */
 const INCOMPLETE_MARK = 'casbin-bootstrap.incomplete';
 
 /** PostgreSQL's own mark of a data directory. */
@@ -91,7 +91,7 @@ async function createDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Creates a cluster in an empty folder, by initdb where the dump does not serve. */
+/** Creates a cluster in an empty folder; by initdb if the dump can't be used. */
 async function createCluster(dataDir: string, readDump: () => Promise<Blob>): Promise<Engine> {
   try {
     return await startPglite({ dataDir, loadDataDir: await readDump() });
@@ -102,8 +102,8 @@ async function createCluster(dataDir: string, readDump: () => Promise<Blob>): Pr
 }
 
 /**
- * Runs `open` or, where there is no cluster yet, `create` on a locked folder so that a creation which is cut short,
- * by Ctrl-C say, is made up for by the next one: half-written files of PostgreSQL could never be opened again.
+ * Runs `open` or, if there is no cluster yet, `create` on a locked folder. If a creation is interrupted, for instance by
+ * Ctrl-C, the next one starts anew: half-written files of PostgreSQL could never be opened again.
  *
  * @throws ConnectionError when the folder has files in it and is not a PostgreSQL data directory.
  */
@@ -131,12 +131,12 @@ async function openDataDirectory<T>(
   return created;
 }
 
-/** What is in the folder beside the lock. */
+/** The files in the folder except the lock. */
 async function contentOf(directory: string): Promise<string[]> {
   return (await readdir(directory)).filter((name) => name !== LOCK_FILE);
 }
 
-/** The mark stays: a removal that is cut short must be recognised too. */
+/** The mark stays, so that an interrupted removal is recognised too. */
 async function clear(directory: string, names: string[]): Promise<void> {
   const content = names.filter((name) => name !== INCOMPLETE_MARK);
   await Promise.all(content.map((name) => rm(join(directory, name), { recursive: true })));
@@ -145,7 +145,7 @@ async function clear(directory: string, names: string[]): Promise<void> {
 /** Stays in the folder when it is unlocked: removing it could let two processes lock two different files. */
 const LOCK_FILE = 'casbin-bootstrap.lock';
 
-/** Less than a bootstrap waits for a client, so that the error says which process uses the folder. */
+/** Shorter than a bootstrap waits for a client, so that the error says which process uses the folder. */
 const WAIT_MS = 50_000;
 const POLL_MS = 50;
 
@@ -157,8 +157,8 @@ export interface DirectoryLock {
 /**
  * Locks an existing folder, waiting up to `waitMs` for the process that has locked it.
  *
- * The lock is the operating system's own, so a process that crashes leaves nothing behind. A heartbeat file
- * would not do: PGlite blocks the event loop for seconds, and a live database would look abandoned.
+ * The lock is the operating system's own, so a process that crashes leaves no lock behind. A heartbeat file would not
+ * work: PGlite blocks the event loop for seconds, and a database in use would look abandoned.
  */
 export async function lockDirectory(directory: string, waitMs = WAIT_MS): Promise<DirectoryLock> {
   const { tryLock } = await importOptional('fs-native-extensions', () => import('fs-native-extensions'));

@@ -6,7 +6,7 @@ import { kindOf } from '../text.ts';
 import type { Engine } from './engine.ts';
 import { startFromSnapshot, startOnFolder } from './snapshot.ts';
 
-/** Where the embedded database keeps its data. */
+/** The place of the embedded database's data. */
 export interface EmbeddedPoolOptions {
   /** The folder that keeps the data; created if it is not there. Default: none, the data is in memory. */
   dataDir?: string;
@@ -109,7 +109,7 @@ async function openSession(engine: Engine, onReleased: () => void): Promise<Embe
 }
 
 /**
- * Ends the client and all that it left behind: a transaction, settings, temporary tables, advisory locks.
+ * Ends the client, and removes everything that it left: a transaction, settings, temporary tables, advisory locks.
  *
  * Rolls back in any case: a `begin` that nobody awaited is not yet seen in the transaction status.
  */
@@ -122,7 +122,7 @@ async function resetSession(client: pg.Client): Promise<void> {
   }
 }
 
-/** Lets one caller at a time go on, in the order in which they asked. */
+/** Lets one caller at a time continue, in the order in which they asked. */
 class Turns {
   #last: Promise<void> = Promise.resolve();
 

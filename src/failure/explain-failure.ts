@@ -34,8 +34,8 @@ import { inquire } from './inquire.ts';
 import { attemptsFor, isConflict } from './retry.ts';
 
 /**
- * Turns whatever ended an attempt into an error of this library: what happened, where, and what to do. The
- * transaction is over by now; the session, where it still works, is asked for what the message needs.
+ * Turns any error that ended an attempt into an error of this library: what happened, where, and what to do. The
+ * transaction is over by now. If the session still works, it is asked for the facts of the message.
  */
 export async function explainFailure(
   error: unknown,
@@ -46,7 +46,7 @@ export async function explainFailure(
   return options.engine.commitsDdl ? tellWhatStays(explained, options.engine) : explained;
 }
 
-/** Where steps are committed one by one, those before the failing one stay. */
+/** If steps are committed one by one, the steps before the failing one stay. */
 function tellWhatStays(error: BootstrapError, { title }: Engine): BootstrapError {
   error.message = error.message.replace(
     'Nothing was changed.',
@@ -82,10 +82,10 @@ async function explainAsOneTransaction(
 function readFailure(error: unknown, { seeders }: ResolvedOptions): Failure {
   const step = error instanceof StepFailure ? error.step : null;
   const cause = error instanceof StepFailure ? error.cause : error;
-  // Kysely's Migrator passes over errors when it makes its tables; a commit that was none has an earlier reason.
+  // Kysely's Migrator ignores errors when it makes its tables; a commit that became a rollback has an earlier reason.
   const passedOver = cause instanceof TransactionAborted && step?.kind === 'migration' && step.name === null;
   const reason = passedOver || cause instanceof CommittedNothing ? (cause.cause ?? cause) : cause;
-  // The adapter does not know that it is part of a bootstrap, so its remedy would be to run one.
+  // The adapter does not know that it is part of a bootstrap, so its own remedy would be to run one.
   const seedsPolicy = seeders.some(({ name, isPolicy }) => isPolicy && name === step?.name);
   const unaware = seedsPolicy && reason instanceof DatabaseError && isAboutTable(reason);
   return { step, cause: unaware ? reason.cause : reason };
@@ -95,7 +95,7 @@ function isAboutTable({ code }: DatabaseError): boolean {
   return code === 'TABLE_MISSING' || code === 'UNIQUE_CONSTRAINT_MISSING';
 }
 
-/** Errors of the library's own steps; what somebody's seeder got from its own call of the library is its failure. */
+/** Errors of the library's own steps. An error that a seeder got from its own call of the library is a failure of the seeder. */
 function isSelfExplaining(cause: unknown): cause is BootstrapError {
   return (
     cause instanceof DatabaseError ||
@@ -119,14 +119,14 @@ function explainUnknownOutcome(error: Error): ConnectionError {
 }
 
 function explainLoss(failure: Failure, broken: Error | null): ConnectionError {
-  // What came after the loss says only that there is no connection any more.
+  // Errors after the loss say only that there is no connection any more.
   const told = broken !== null && errorCode(failure.cause) === undefined ? broken : failure.cause;
   const lost = { ...failure, cause: told };
   const message = `The connection was lost: ${describeFailure(lost)}. Nothing was changed. ${remedyForLoss(told)}`;
   return new ConnectionError('CONNECTION_LOST', message, { cause: told });
 }
 
-/** To run it again helps only where the connection was lost by chance. */
+/** Running it again helps only if the connection was lost by chance. */
 function remedyForLoss(cause: unknown): string {
   if (cause instanceof NoAnswer) {
     return 'Run it again; if it fails again, check the network and the server. If a statement needs longer, raise statementTimeoutMs.';
@@ -158,7 +158,7 @@ function explainRest({ cause }: Failure): BootstrapError {
   return new BootstrapError('UNEXPECTED', message, { cause });
 }
 
-/** To PostgreSQL, a schema that the role may not use is not on the search_path: then a grant is what is missing. */
+/** PostgreSQL ignores a schema on the search_path that the role may not use: in that case a grant is missing. */
 async function explainMissingSchema(error: BootstrapError, session: Session | null): Promise<BootstrapError> {
   const remedies = await inquire(session, [], findHiddenSchemaRemedies);
   if (remedies.length === 0) return error;
@@ -170,8 +170,7 @@ async function explainMissingSchema(error: BootstrapError, session: Session | nu
   );
 }
 
-/** Why no connection could be had, and what to do. pg's messages name the user or the address, never the password. */
-/** Why no client could be had; the cause of a ConnectFailure. */
+/** Explains the cause of a ConnectFailure. pg's messages name the user or the address, never the password. */
 export function explainConnectFailure(cause: unknown): BootstrapError {
   if (cause instanceof BootstrapError) return cause;
   const reason = reasonOf(cause);
@@ -197,7 +196,7 @@ export function explainConnectFailure(cause: unknown): BootstrapError {
     case SQLSTATE.CANNOT_CONNECT_NOW:
       return failed(reason, 'Run it again when the server is ready.', cause);
     default:
-      // A password that is no string never gets to the server, and pg has no code for that.
+      // A password that is not a string is never sent to the server, and pg has no code for that.
       if (reason.includes('password must be')) return loginRefused(reason, cause);
       return failed(reason, remedyFor(reason), cause);
   }
@@ -225,7 +224,7 @@ function failed(reason: string, remedy: string, cause: unknown): ConnectionError
   });
 }
 
-/** What pg says without a code. */
+/** Messages of pg without a code. */
 function remedyFor(reason: string): string {
   if (reason.includes('after calling end')) return 'Call it before the pool is ended.';
   if (reason.includes('Invalid URL'))

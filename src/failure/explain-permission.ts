@@ -29,7 +29,7 @@ export async function explainPermission(
   return new PermissionError(message, remedies, { cause: failure.cause });
 }
 
-/** A grant would change nothing: the role may write to the table, but not this row. */
+/** A grant would not help: the role may write to the table, but not this row. */
 async function explainRowSecurity(failure: Failure, session: Session | null): Promise<PermissionError> {
   const remedies = await inquire(session, [], async (db) => {
     const { rows } = await sql<{ role: string }>`select quote_ident(current_user) as role`.execute(db);
@@ -45,7 +45,7 @@ export async function findMissingPrivileges(db: AnyKysely, options: ResolvedOpti
   return findPrivilegeRemedies(db, await needsOf(db, { step: null, cause: null }, options));
 }
 
-/** Least privilege: a role that only seeds need not be able to alter or to create anything. */
+/** Least privilege: a role that only seeds need not alter or create anything. */
 async function needsOf(db: AnyKysely, { step }: Failure, options: ResolvedOptions): Promise<Needs> {
   const { schema, packageMigrations } = options;
   const firstRun = packageMigrations !== null && !(await hasTable(db, schema, PACKAGE_LIST.tableName));
@@ -63,7 +63,7 @@ async function needsOf(db: AnyKysely, { step }: Failure, options: ResolvedOption
   };
 }
 
-/** The tables that those migrations make, or complete when they are there already. */
+/** The tables that those migrations make, or complete if they are there already. */
 function alteredTables({ seeders }: ResolvedOptions, isPending: (migration: string) => boolean): string[] {
   return seeders
     .filter(({ migrations }) => Object.keys(migrations ?? {}).some(isPending))
@@ -75,12 +75,12 @@ export function involvedTables(options: ResolvedOptions): string[] {
   return [...seededTables(options), ...migrationTables(options)];
 }
 
-/** Those that seeders fill. */
+/** The tables that seeders fill. */
 function seededTables({ seeders }: ResolvedOptions): string[] {
   return [...new Set(seeders.flatMap(({ table }) => table ?? []))];
 }
 
-/** Those that a bootstrap reads to learn which migrations are applied. */
+/** The tables that a bootstrap reads to find out which migrations are applied. */
 function recordTables(options: ResolvedOptions): string[] {
   const { packageMigrations, applicationMigrations, applicationList } = options;
   return [
@@ -89,7 +89,7 @@ function recordTables(options: ResolvedOptions): string[] {
   ];
 }
 
-/** All that migrations are recorded in, the stock adapter's among them: ours records for it. */
+/** All tables in which migrations are recorded, also the stock adapter's: our migration writes to it. */
 function migrationTables(options: ResolvedOptions): string[] {
   const { packageMigrations, applicationMigrations, applicationList } = options;
   return [

@@ -18,7 +18,7 @@ import { explainPermission, involvedTables } from './explain-permission.ts';
 import { describeFailure, type Failure } from './explain-step.ts';
 import { inquire } from './inquire.ts';
 
-/** Faults that PostgreSQL has a code for, and we a remedy; null for any other. */
+/** Faults with a code of PostgreSQL and a known remedy; null for others. */
 export async function explainSqlstate(
   failure: Failure,
   options: ResolvedOptions,
@@ -28,7 +28,7 @@ export async function explainSqlstate(
   const table = options.ruleTable.sql;
   const refuse = (code: BootstrapErrorCode, remedy: string) =>
     new DatabaseError(code, `${describeFailure(failure)}. Nothing was changed. ${remedy}`, { cause });
-  // What a migration's own SQL refers to is for the migration to know.
+  // Only the migration knows what its own SQL refers to.
   const inMigration = step?.kind === 'migration';
   const seeder = step?.kind === 'seeder' ? options.seeders.find(({ name }) => name === step.name) : undefined;
   switch (errorCode(cause)) {
@@ -68,7 +68,7 @@ export async function explainSqlstate(
   }
 }
 
-/** A table that is not there, and who was to make it. */
+/** A table that is missing, and what should have made it. */
 function explainMissingTable(
   failure: Failure,
   options: ResolvedOptions,
@@ -144,7 +144,7 @@ async function explainReadOnly(
   );
 }
 
-/** The write transaction is opened as one, so a read-only one is that of the look. */
+/** The write transaction is opened to write, so a read-only transaction belongs to the look. */
 function wroteWhileLooking(seeder: string, cause: unknown): BootstrapError | null {
   if (errorCode(cause) !== SQLSTATE.READ_ONLY_SQL_TRANSACTION) return null;
   const message = `Seeder "${seeder}" failed: its isSeeded must only read, but it wrote (${reasonOf(cause)}). Nothing was changed. Write in seed.`;

@@ -19,7 +19,7 @@ export function describeFailure({ step, cause }: Failure): string {
   return `${nameStep(step)} failed: ${reasonOf(cause)}`;
 }
 
-/** What only a migration or a seeder can do wrong: to end the transaction, to leave it aborted, to need another. */
+/** Faults that only a migration or a seeder can have: it ends the transaction, leaves it aborted, or needs another one. */
 export function explainTransactionMisuse({ step, cause }: Failure): BootstrapError | null {
   if (step === null) return null;
   const fail = (code: BootstrapErrorCode, message: string) => stepError(step, code, message, cause);
@@ -61,7 +61,7 @@ export function explainStepFailure(failure: Failure): BootstrapError | null {
   return stepError(step, 'MIGRATION_FAILED', message, cause);
 }
 
-/** That somebody was met each time is unlikely where it could be the step's own fault. */
+/** A conflict at each attempt is probably the step's own fault, if it can be. */
 function remedyForConflict(cause: unknown): string {
   return isPassing(cause)
     ? 'Run it again.'

@@ -3,8 +3,8 @@ import type { Session } from '../database/session.ts';
 import type { AnyKysely } from '../database/transaction.ts';
 
 /**
- * Asks the session for what a message needs, once its transaction is over. `unknown` is the answer where there is
- * no session, or none that still works: what is to be explained matters more than why it can't be explained better.
+ * Asks the session for the facts of a message, after its transaction is over. The answer is `unknown` if there is no
+ * session, or it does not work any more: the first error matters more than one of this question.
  */
 export async function inquire<T>(
   session: Session | null,

@@ -3,7 +3,7 @@ import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import type { LoggerLike } from '../logger.ts';
 
-/** Somebody else wrote the same at the same moment. A new attempt sees what they have committed. */
+/** Another session wrote the same at the same moment. A new attempt sees what it has committed. */
 const CONFLICTS: ReadonlySet<string> = new Set([
   SQLSTATE.UNIQUE_VIOLATION,
   SQLSTATE.DUPLICATE_TABLE,
@@ -15,7 +15,7 @@ const CONFLICTS: ReadonlySet<string> = new Set([
   SQLSTATE.INTERNAL_ERROR,
 ]);
 
-/** Chance, and a new attempt is the remedy; the other conflicts may be somebody's own fault each time. */
+/** These conflicts happen by chance, and a new attempt helps. The others may be a fault of the caller, at each attempt. */
 const PASSING: ReadonlySet<string> = new Set([SQLSTATE.SERIALIZATION_FAILURE, SQLSTATE.DEADLOCK_DETECTED]);
 
 const ATTEMPTS = 5;
@@ -30,26 +30,26 @@ export function isConflict(error: unknown): boolean {
 }
 
 /**
- * The conflict that ended an attempt, if it was one. On a standby, what the primary has done may end a transaction
- * that only reads; between two of its statements, the server ends the connection for it.
+ * The conflict that ended an attempt, if it was one. On a standby, a change of the primary may end a transaction that only
+ * reads; between two of its statements, the server ends the connection instead.
  */
 export function findConflict(error: unknown, session: Session): unknown {
   return [error, session.broken].find(isConflict);
 }
 
-/** Whether a conflict was sheer chance. */
+/** Whether a conflict happened by chance. */
 export function isPassing(conflict: unknown): boolean {
   return PASSING.has(errorCode(conflict) ?? '');
 }
 
-/** How many times an attempt is made that ends with this conflict, the first included. */
+/** How many attempts are made if they end with this conflict, including the first. */
 export function attemptsFor(conflict: unknown): number {
   return isPassing(conflict) ? ATTEMPTS_IF_PASSING : ATTEMPTS;
 }
 
 /**
- * Runs an attempt again, a few times, while it ends with a conflict. The pauses double up to two seconds, and are
- * drawn at random up to that, so that two who met do not meet again.
+ * Runs an attempt again, a few times, while it ends with a conflict. The pauses are random. Their upper limit doubles up to
+ * two seconds, so that two sessions with a conflict do not have it again.
  */
 export async function retryConflicts<T>(attempt: () => Promise<T>, logger: LoggerLike): Promise<T> {
   for (let number = 1; ; number++) {

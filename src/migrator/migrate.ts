@@ -13,17 +13,17 @@ import type { RuleTable } from '../tables/rule-table.ts';
 import { loadMigrator } from './kysely-migrator.ts';
 import { type Migration, type MigrationList, type Migrations, PACKAGE_LIST } from './migration.ts';
 
-/** What is to be migrated; null where another tool does it, or there is nothing. */
+/** What to migrate; null if another tool does it, or there is nothing. */
 export interface MigrationPlan {
   readonly schema: string;
-  /** Where the application's own are recorded and run. */
+  /** Where the application's own migrations are recorded, and how they run. */
   readonly applicationSchema: string;
   readonly packageMigrations: Migrations | null;
   readonly applicationMigrations: Migrations | null;
   readonly applicationList: MigrationList;
   readonly ruleTable: RuleTable;
   readonly isRuleTableMissing: boolean;
-  /** Whether rules are removed that are stored more than once, at any run. */
+  /** Whether each run removes rules that are stored more than once. */
   readonly table: { readonly duplicates?: 'report' | 'remove' };
   /** Called before the first migration, if any is pending; what it returns is called after each. */
   readonly watch: () => Promise<(migration: string) => Promise<void>>;
@@ -33,14 +33,14 @@ export interface MigrationPlan {
 export interface Migrated {
   readonly applied: readonly string[];
   readonly takeover: TakeoverReport | null;
-  /** Whether this library had never migrated the schema before; where another tool does, whether no rule is stored. */
+  /** Whether this library had never migrated the schema before; if another tool does, whether no rule is stored. */
   readonly firstRun: boolean;
 }
 
 /**
- * Runs what is pending of this package's and the seeders' migrations, then of the application's: two runs, each
- * with a table of its own. In one list their names would interleave, which Kysely calls corrupted, and the
- * application would no longer be free to run a Migrator itself.
+ * Runs the pending migrations of this package and the seeders, then those of the application: two runs, each with a table
+ * of its own. In one list, names of both would mix, which Kysely reports as corrupted, and the application could no
+ * longer run a Migrator itself.
  *
  * @param db what `trx` was opened on
  */
@@ -62,12 +62,12 @@ export async function migrateDatabase(
   let firstRun = packageMigrations === null && (isRuleTableMissing || !(await hasRules(trx, ruleTable)));
   if (packageMigrations !== null) {
     const known = await readApplied(trx, schema, PACKAGE_LIST.tableName);
-    // What another adapter made, it may have filled, and an earlier run has recorded nothing about it.
+    // Another adapter may have made and filled the table; no earlier run has recorded anything about it.
     const isForeign = !isRuleTableMissing && Object.keys(ruleTable.migrations).length === 0;
     firstRun = known.length === 0 && !isForeign;
     const isTakenOver = firstRun || plan.table.duplicates === 'remove';
     if (isTakenOver) takeover = await ruleTable.takeOver(trx);
-    // An older release meets names that a newer one has applied. Kysely insists on knowing each.
+    // An older release finds names that a newer one has applied. Kysely must be given a migration for each.
     const ignored = known.filter((name) => !Object.hasOwn(packageMigrations, name));
     await run({ list: PACKAGE_LIST, schema, migrations: packageMigrations, ignored }, known);
   }
@@ -107,7 +107,7 @@ export async function listPending(
   return pending;
 }
 
-/** Runs what makes the application's tables with its schema first on the search_path, where that is another one. */
+/** Runs the application's migrations with its schema first on the search_path, if that is another one. */
 async function withSchemaFirst(trx: AnyTransaction, plan: MigrationPlan, work: () => Promise<void>) {
   const { schema, applicationSchema } = plan;
   if (schema === applicationSchema) return work();
@@ -138,7 +138,7 @@ interface MigrationRun {
   readonly list: MigrationList;
   readonly schema: string;
   readonly migrations: Migrations;
-  /** Names that the table has and `migrations` lacks, which are to be ignored; Kysely would refuse them. */
+  /** Names that the table has and `migrations` lacks. They are ignored; Kysely would refuse them. */
   readonly ignored?: readonly string[];
   /** Called after each migration, with its name; what it throws fails that migration. */
   readonly afterEach: (migration: string) => Promise<void>;
@@ -164,7 +164,7 @@ async function runMigrations(db: AnyKysely, run: MigrationRun): Promise<string[]
   });
   const { error, results = [] } = await migrator.migrateToLatest();
   const failed = results.find(({ status }) => status === 'Error');
-  // A migration may throw undefined: then there is a failure without an error.
+  // A migration may throw undefined; there is then a failure without an error.
   if (error !== undefined || failed !== undefined) {
     throw new StepFailure({ kind: 'migration', name: failed?.migrationName ?? null }, error);
   }
@@ -178,7 +178,7 @@ function guardAll({ migrations, afterEach }: MigrationRun): Record<string, Migra
   return Object.fromEntries(entries);
 }
 
-/** The migration, followed by a look at whether the transaction that it was given is still open. */
+/** The migration, and then a check that the transaction that it was given is still open. */
 function guard(migration: Migration, after: () => Promise<void>): Migration {
   return {
     async up(db) {
@@ -201,9 +201,9 @@ interface Named {
 }
 
 /**
- * The same Kysely for a Migrator, which looks by it for its own tables in one schema only. Kysely's introspection
- * reads each column of each schema, so with a schema for each of many tenants every one would take longer than
- * the one before. Migrations are given the real one.
+ * The same Kysely for a Migrator, with an introspection of one schema only. Kysely's own introspection reads each column
+ * of each schema, so with a schema for each of many tenants, each tenant would take longer than the one before.
+ * Migrations get the real Kysely.
  */
 function inOneSchema(db: AnyKysely, schema: string): AnyKysely {
   const introspection = {
@@ -224,7 +224,7 @@ function inOneSchema(db: AnyKysely, schema: string): AnyKysely {
     get(target, key) {
       if (key === 'introspection') return introspection;
       const value: unknown = Reflect.get(target, key, target);
-      // A Kysely keeps what it has in private fields, which the proxy has not.
+      // A Kysely uses private fields, which the proxy does not have.
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });

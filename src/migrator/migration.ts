@@ -16,7 +16,7 @@ export interface MigrationProvider {
   getMigrations(): Promise<Record<string, Migration>>;
 }
 
-/** The application's migrations, where they are recorded, and in which order they run: as of Kysely's Migrator. */
+/** The application's migrations, where they are recorded, and in which order they run, as for Kysely's Migrator. */
 export interface MigrationSettings {
   /** Where the migrations come from. */
   readonly provider: MigrationProvider;
@@ -24,7 +24,7 @@ export interface MigrationSettings {
   readonly tableName?: string;
   /** Default: `kysely_migration_lock`. */
   readonly lockTableName?: string;
-  /** Whether one whose name sorts before an applied one may run. Default: false. */
+  /** Whether a migration may run whose name sorts before an applied one. Default: false. */
   readonly allowUnorderedMigrations?: boolean;
 }
 
@@ -35,14 +35,14 @@ export interface MigrationList {
   readonly allowUnorderedMigrations: boolean;
 }
 
-/** What Kysely's Migrator uses when it is told nothing. */
+/** The defaults of Kysely's Migrator. */
 export const APPLICATION_LIST: MigrationList = {
   tableName: 'kysely_migration',
   lockTableName: 'kysely_migration_lock',
   allowUnorderedMigrations: false,
 };
 
-/** This package's and the seeders'. Seeders come and go, and with them their migrations, so any order will do. */
+/** The list of this package and the seeders. Seeders are added and removed with their migrations, so any order is allowed. */
 export const PACKAGE_LIST: MigrationList = {
   tableName: 'casbin_bootstrap_migration',
   lockTableName: 'casbin_bootstrap_migration_lock',

@@ -13,24 +13,24 @@ const RULE_COLUMNS = {
 /** A table in the first schema of the search_path, in which rules may be stored more than once. */
 export interface Repetitive {
   readonly name: string;
-  /** What makes a rule the same as another, as SQL. */
+  /** The columns that make two rules equal, as SQL. */
   readonly key: string;
-  /** What tells which row of the same rule is the first, as SQL. */
+  /** The column by which the first row of a rule is found, as SQL. */
   readonly order: string;
 }
 
 /**
- * Prepares a table of casbin-pg-adapter's that was there before the first bootstrap: of rules that it holds more than
- * once, only the row with the lowest id is kept, so that it can become unique on (ptype, rule).
+ * Prepares a table of casbin-pg-adapter that was there before the first bootstrap: of a rule that is stored more than
+ * once, only the row with the lowest id is kept, so that the table can become unique on (ptype, rule).
  *
- * @returns what the takeover does, the migration that follows included; null when there is no such table, or
- *   nothing to do to it
+ * @returns what the takeover does, including the migration that follows; null if there is no such table, or nothing to
+ *   do
  */
 export async function takeOver(trx: AnyTransaction, name: string): Promise<TakeoverReport | null> {
   if ((await readColumns(trx, name)) === null) return null;
   await refuseAnotherShape(trx, name, RULE_COLUMNS);
   await refuseDivided(trx, name);
-  // The constraint needs this lock anyway; taken now, no duplicate can come in between.
+  // The constraint needs this lock anyway. Taken now, it keeps out new duplicates.
   await sql`lock table ${sql.id(name)} in access exclusive mode`.execute(trx);
   const duplicatesRemoved = await removeDuplicates(trx, { name, key: 'ptype, rule', order: 'id, ctid' });
   await refuseAmbiguousIds(trx, name);
@@ -43,7 +43,7 @@ function oidOf(name: string): RawBuilder<unknown> {
   return sql`${quoteIdentifier(name)}::regclass`;
 }
 
-/** A constraint, and a row's place, count within one table only. */
+/** A constraint, and the place of a row, are valid within one table only. */
 async function refuseDivided(trx: AnyTransaction, name: string): Promise<void> {
   const { rows } = await sql<{ partitioned: boolean; child: string | null }>`
     select c.relkind = 'p' as partitioned, i.inhrelid::regclass::text as child
@@ -66,7 +66,7 @@ async function refuseDivided(trx: AnyTransaction, name: string): Promise<void> {
   );
 }
 
-/** Else the bootstrap of a complete table would succeed, and each rule that is added afterwards would fail. */
+/** Otherwise the bootstrap of a complete table would succeed, but adding a rule afterwards would fail. */
 async function refuseUnfilled(trx: AnyTransaction, table: string): Promise<void> {
   const { rows } = await sql<{ name: string; constant: string | null }>`
     select a.attname::text as name, pg_get_expr(d.adbin, d.adrelid) as constant
@@ -109,7 +109,7 @@ async function refuseUnfilled(trx: AnyTransaction, table: string): Promise<void>
   );
 }
 
-/** A row whose rule an earlier row has too. */
+/** A row whose rule is in an earlier row too. */
 function selectRepeated({ name, key, order }: Repetitive) {
   return sql`
   repeated as materialized (
@@ -124,14 +124,14 @@ function selectRepeated({ name, key, order }: Repetitive) {
   )`;
 }
 
-/** Removes all rows but the first of each rule, and tells how many. Refuses where other tables refer to them. */
+/** Removes all rows but the first of each rule, and returns how many. Refuses if other tables refer to them. */
 export async function removeDuplicates(trx: AnyTransaction, table: Repetitive): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     with ${selectRepeated(table)}
     select count(*)::int as count from repeated
   `.execute(trx);
   if (rows[0]?.count === 0) return 0;
-  // The rules are inserted under this lock: who waits for a row that is deleted here must not hold it up then.
+  // The lock is taken first: a session that waits for a deleted row must not block the insertion that follows.
   await sql`lock table ${sql.id(table.name)} in share row exclusive mode`.execute(trx);
   await refuseReferenced(trx, table);
   const { numAffectedRows = 0n } = await sql`
@@ -148,7 +148,7 @@ interface ForeignKey {
   readonly links: readonly { readonly from: string; readonly to: string }[];
 }
 
-/** What refers to a duplicate would be deleted with it, or lose the reference, or forbid it. */
+/** A row that refers to a duplicate would be deleted too, would lose its reference, or would forbid the removal. */
 async function refuseReferenced(trx: AnyTransaction, repetitive: Repetitive): Promise<void> {
   const { rows } = await sql<ForeignKey>`
     select
@@ -167,7 +167,7 @@ async function refuseReferenced(trx: AnyTransaction, repetitive: Repetitive): Pr
   const referring: string[] = [];
   for (const { name, table, links } of rows) {
     const isSame = links.map(({ from, to }) => sql`${sql.id('referring', from)} = ${sql.id('repeated', to)}`);
-    // The name of the table comes quoted.
+    // The name of the table is quoted already.
     const { rows: found } = await sql<{ id: number }>`
       with ${selectRepeated(repetitive)}
       select distinct repeated.id

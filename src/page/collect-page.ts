@@ -28,7 +28,7 @@ export async function collectPage(
 ): Promise<PageData> {
   const { model, configureEnforcer, defined, expectations } = options;
   const rules: PagePolicy['rules'] = live?.rules ?? defined.rules;
-  // What is defined is no user, whoever has it.
+  // A name that the definition has is not a user.
   const { rules: stored, userLinks } = splitUserLinks(
     model,
     live?.rules ?? [],
@@ -40,7 +40,7 @@ export async function collectPage(
     rules,
     defined: live === null || defined.rules.length === 0 ? null : defined,
     roleRules: [...defined.rules, ...new RuleSet(stored).without(defined.rules)],
-    // A matrix that does not follow from the rules is empty, so what is iterated is what the definition lists.
+    // If no matrix follows from the rules, only the requests that the definition lists are iterated.
     listed: readParts(model) === null ? Array.from(expectations, ({ request }) => request) : [],
   };
   const isBroken =

@@ -9,10 +9,10 @@ const NODE = { height: 44, gap: 14, columnGap: 72, padding: 12 } as const;
 const SHOWN_CHARACTERS = 28;
 const MIN_WIDTH = 96;
 
-/** A hierarchy of more names is no picture any more. */
+/** A hierarchy with more names is not drawn. */
 const DRAWN_NODES = 400;
 
-/** Draws who inherits from whom as SVG; as a list only, where there are too many. */
+/** Draws who inherits from whom as SVG; if there are too many names, only as a list. */
 export function drawHierarchy(hierarchy: PageHierarchy, number: number): Markup {
   const { nodes, edges } = hierarchy;
   const names = nodes.map(({ name }) => name);
@@ -99,7 +99,7 @@ function remarkOf({ users, state }: HierarchyNode): string {
   return [users === 0 ? '' : count(users, 'user'), ofState].filter((part) => part !== '').join(', ');
 }
 
-/** Nothing is measured here: a width is that of an average character, times their number. */
+/** Text is not measured: the width is that of an average character, times the number of characters. */
 function widthOf(node: HierarchyNode): number {
   const text = Math.max(shownName(node).length * 8.2, remarkOf(node).length * 6.6);
   return text + 2 * NODE.padding;

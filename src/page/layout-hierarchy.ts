@@ -1,29 +1,29 @@
 import { addTo } from '../collections.ts';
 import type { PageHierarchy } from './page-data.ts';
 
-/** Where each node of a hierarchy stands: from left to right, whoever inherits before what it inherits from. */
+/** The place of each node of a hierarchy: from left to right, a role before the roles that it inherits from. */
 export interface HierarchyLayout {
   /** By the number of the node. */
   readonly places: readonly Place[];
   /** By the number of the edge: what it passes through between its ends, one place for each column. */
   readonly bends: readonly (readonly Place[])[];
   readonly columns: number;
-  /** Of the longest column. */
+  /** The number of nodes in the longest column. */
   readonly rows: number;
 }
 
 export interface Place {
   readonly column: number;
-  /** Fractions, as a short column is centred beside a long one. */
+  /** Fractions, because a short column is centred beside a long one. */
   readonly row: number;
 }
 
-/** How often each column is put into the order of the one before, and back. */
+/** How many times each column is ordered by the one before it, and by the one after it. */
 const SWEEPS = 6;
 
 /**
- * Lays out in columns, with few crossings; a long edge has a place in each column that it passes, so that it leads
- * behind no node. Circles are laid out too, as if one of their links were not there.
+ * Lays out in columns, with few crossings. A long edge has a place in each column that it passes, so that it does not run
+ * behind a node. A circle is laid out as if one of its links were missing.
  */
 export function layOutHierarchy({ nodes, edges }: PageHierarchy): HierarchyLayout {
   const columnOf = chooseColumns(nodes.length, edges);
@@ -33,7 +33,7 @@ export function layOutHierarchy({ nodes, edges }: PageHierarchy): HierarchyLayou
     columns[column]?.push(item);
   };
   for (const [node, column] of columnOf.entries()) enter(node, column);
-  // Items are nodes, and behind their numbers the bends of edges.
+  // Items are the nodes, and after their numbers the bends of edges.
   let items = nodes.length;
   const [left, right] = [new Map<number, number[]>(), new Map<number, number[]>()];
   const bends = edges.map(({ child, parent }) => {
@@ -88,7 +88,7 @@ function chooseColumns(count: number, edges: PageHierarchy['edges']): number[] {
   return Array.from({ length: count }, (_, node) => columnOf(node));
 }
 
-/** By the mean of where an item's neighbours stand; one without any stays where it is. */
+/** Orders items by the mean position of their neighbours; an item without neighbours keeps its position. */
 function sortByNeighbours(
   column: number[],
   columns: readonly (readonly number[])[],

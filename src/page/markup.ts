@@ -9,10 +9,10 @@ export class Markup {
   }
 }
 
-/** What may stand in a template: texts and numbers are escaped, null is left out. */
+/** What a template may hold: texts and numbers are escaped, null is left out. */
 export type Content = Markup | string | number | null | readonly Content[];
 
-/** Makes HTML of a template. Names are data: whatever they hold is shown as text. */
+/** Makes HTML of a template. Names are data: their content is always shown as text. */
 export function html(strings: TemplateStringsArray, ...contents: readonly Content[]): Markup {
   return new Markup(strings.map((part, index) => part + toText(contents[index] ?? null)).join(''));
 }
@@ -37,8 +37,8 @@ function escapeText(text: string): string {
 }
 
 /**
- * JSON for a script element, in which nothing can end the element. Control characters are made visible, as in the rest
- * of the page.
+ * JSON for a script element: nothing in it can end the element. Control characters are visible, as in the rest of the
+ * page.
  */
 export function jsonForScript(value: unknown): string {
   const json = JSON.stringify(value, (_, one) =>

@@ -21,7 +21,7 @@ interface Row {
 
 /**
  * Collects explained decisions. Many cells share a rule, or the path of roles to it, so each of those is kept once and
- * known by its number.
+ * has a number.
  */
 export class CellCollector {
   readonly #policy: PagePolicy;
@@ -30,12 +30,12 @@ export class CellCollector {
   /** As the definition decides. */
   readonly #explainDefined: Explain;
   readonly #stored: ReadonlyMap<string, RowId | undefined>;
-  /** Where requests and rules have their subject. */
+  /** The position of the subject in requests and rules. */
   readonly #subjectAt: { readonly request: number; readonly policy: number };
   readonly #rules = new Numbered<PageRule>();
   readonly #routes = new Numbered<PageRoute>();
 
-  /** @param unlisted the answer to all requests that no rule can match: cells with the same are left out */
+  /** @param unlisted the answer to all requests that no rule can match: cells with the same answer are left out */
   constructor(policy: PagePolicy, unlisted: Answer) {
     const { model, rules, defined } = policy;
     this.#policy = policy;
@@ -82,7 +82,7 @@ export class CellCollector {
     if (!answer.allowed) return rule === null ? null : 'x';
     if (rule === null) return 'o';
     if (rolePath.length > 0) return rolePath.length > 1 ? 'i' : 'd';
-    // No path of links: by a role manager's or a matcher's patterns, or for the role itself.
+    // There is no path of links: patterns of a role manager or a matcher decide, or the rule is for the role itself.
     const { request: inRequest, policy: inRule } = this.#subjectAt;
     return inRule === -1 || rule[inRule + 1] === request[inRequest] ? 'd' : 'i';
   }
@@ -100,7 +100,7 @@ export class CellCollector {
     return this.#policy.defined?.has(rule) === false ? 'added' : 'defined';
   }
 
-  /** Nothing where no rule decides: the reason is always the same then. */
+  /** Empty if no rule decides, because the reason is then always the same. */
   #numberRoute({ rule, rolePath: path, ids, added }: Explanation, error: string | null): number {
     if (rule === null && error === null) return -1;
     const own = rule === null ? null : toRule(rule);
@@ -116,7 +116,7 @@ export class CellCollector {
   }
 }
 
-/** Things by the order in which they were met first. */
+/** Values with their numbers, in the order in which they were found. */
 class Numbered<T> {
   readonly all: T[] = [];
   readonly #numbers = new Map<string, number>();

@@ -13,7 +13,7 @@ import type {
 } from './page-data.ts';
 import type { PagePolicy } from './page-policy.ts';
 
-/** So many pictures, and users, a page holds. */
+/** How many pictures and users a page holds. */
 const LISTED_HIERARCHIES = 24;
 const LISTED_USERS = 20_000;
 

@@ -10,7 +10,7 @@ import { CellCollector } from './page-cells.ts';
 import type { OmittedFromPage, PageMatrix, PageRole } from './page-data.ts';
 import { type PagePolicy, subjectNames } from './page-policy.ts';
 
-/** How much a page holds. More would keep a browser from being usable. */
+/** How much a page holds. With more, a browser would be too slow. */
 interface PageLimits {
   readonly roles: number;
   readonly permissions: number;
@@ -19,7 +19,7 @@ interface PageLimits {
 
 const LIMITS: PageLimits = { roles: 1_000, permissions: 5_000, cells: 250_000 };
 
-/** The matrix without its users, and what of it is left out. */
+/** The matrix without its users, and what is left out of it. */
 export interface DecidedPage {
   readonly matrix: Omit<PageMatrix, 'users' | 'grants'>;
   readonly omitted: Pick<OmittedFromPage, 'roles' | 'permissions'>;
@@ -27,7 +27,7 @@ export interface DecidedPage {
 
 /**
  * Decides roles × permissions by Casbin's enforcer: on the definition, where there is one to compare with, then on the
- * policy itself. Of the requests that no rule can match, one is decided for all.
+ * policy itself. Requests that no rule can match all have the same answer, so one of them is decided.
  */
 export async function decidePageMatrix(
   policy: PagePolicy,
@@ -73,14 +73,14 @@ export async function decidePageMatrix(
       isCompared: defined !== null,
     },
     omitted: {
-      // The subject without a role is no role.
+      // The subject without a role is not a role.
       roles: columns === 0 ? 0 : Math.max(0, names.length - 1 - rowCount),
       permissions: permissions.length - columns,
     },
   };
 }
 
-/** Decisions by number, up to a number; all requests before it that are not among them have one answer. */
+/** Decisions by number, up to a number. All other requests before that number have one and the same answer. */
 interface DecidedRows {
   readonly answers: ReadonlyMap<number, Answer>;
   readonly end: number;
@@ -113,13 +113,13 @@ async function decideRows(
     (number) => matrix.requestAt(number),
     (number, answer) => answers.set(number, answer),
   );
-  // Without an index all of them are decided, one by one.
+  // Without an index, all requests are decided one by one.
   const asked = matrix.size === 0 ? [] : matrix.requestAt(0).map(() => NO_ROLE);
   const unmatched = decider.index === null || asked.length === 0 ? UNMATCHED : await decider.decide(asked);
   return { answers, end, unmatched };
 }
 
-/** Those of the definition first; the last one is that of a subject without a role. */
+/** The subjects of the definition first; the last one is a subject without a role. */
 function collectNames({ model, defined, roleRules, listed }: PagePolicy, subjectAt: number): string[] {
   const parts = readParts(model);
   const ofRequests = parts === null ? listed.map((request) => request[subjectAt] ?? '') : [];
@@ -129,7 +129,7 @@ function collectNames({ model, defined, roleRules, listed }: PagePolicy, subject
   return [...all, NO_ROLE];
 }
 
-/** Those of one resource next to each other. */
+/** The permissions of one resource are next to each other. */
 function listPermissions({ model, roleRules, listed }: PagePolicy, subjectAt: number): Request[] {
   const permissions =
     readParts(model) === null ? withoutRepetition(listed, subjectAt) : derivePermissions(model, roleRules);
@@ -148,7 +148,7 @@ function describeRoles(
   return rows.flatMap((cells, index): PageRole[] => {
     const name = names[index] ?? '';
     if (name !== NO_ROLE) return [{ name, kind: known?.has(name) === false ? 'added' : 'defined', cells }];
-    // Worth a row only where somebody without any role may do something.
+    // It gets a row only if somebody without any role may do something.
     return /[^xe]/.test(cells.states) ? [{ name, kind: 'everybody', cells }] : [];
   });
 }

@@ -13,11 +13,11 @@ export interface PagePolicy {
   readonly configureEnforcer: ConfigureEnforcer | undefined;
   /** What decides; with the ids of the rows, where it is stored. */
   readonly rules: readonly (Rule & { readonly id?: RowId })[];
-  /** The definition that it is compared with; null where there is none, or nothing else. */
+  /** The definition that it is compared with; null if there is none, or if the page is about the definition alone. */
   readonly defined: RuleSet | null;
   /** The rules of both, without the links of users to roles. */
   readonly roleRules: readonly Rule[];
-  /** Requests that the definition lists, for models whose rules do not say what to ask for. */
+  /** Requests that the definition lists, for models whose rules do not tell which requests there are. */
   readonly listed: readonly Request[];
 }
 

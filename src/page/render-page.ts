@@ -8,7 +8,7 @@ import type { PageData, PageSource } from './page-data.ts';
 import { renderDifferences, renderOmissions, renderResult } from './render-result.ts';
 import { renderRoles } from './render-roles.ts';
 
-/** Renders a page as one HTML document that loads nothing: a policy of its own lets only its own script and style in. */
+/** Renders a page as one HTML document that loads nothing: its Content-Security-Policy allows only its own script and style. */
 export async function renderPage(data: PageData): Promise<string> {
   const { script, style } = await readAssets();
   const { matrix, hierarchies } = data;
@@ -44,12 +44,12 @@ ${renderRoles(data)}
   return page.text;
 }
 
-/** Not by the template: the compiler of the bundle takes a tagged one apart that would end a script. */
+/** Not with the template tag: the bundler changes a tagged template that would end a script element. */
 function scriptElement(attributes: string, text: string): Markup {
   return new Markup(`<script ${attributes}>${text}</script>`);
 }
 
-/** The built script and style of the page: without what would end their elements. */
+/** The built script and style of the page; nothing in them can end their elements. */
 async function readAssets(): Promise<{ script: string; style: string }> {
   const folder = join(
     dirname(createRequire(import.meta.url).resolve('casbin-bootstrap/package.json')),

@@ -63,10 +63,10 @@ function tile(amount: number, label: string, more: string | null = null, mood: M
   return html`<li class="tile ${mood}"><strong>${amount.toLocaleString('en-US')}</strong> ${label}${more === null ? null : html` <small>${more}</small>`}</li>`;
 }
 
-/** So many findings of each kind are shown; a report on the command line has all. */
+/** How many findings of each kind are shown; the report of the command line has all. */
 const SHOWN = 200;
 
-/** Renders where the database differs from the definition; nothing where it does not, or there is nothing to compare. */
+/** Renders where the database differs from the definition; nothing if it does not, or if there is nothing to compare. */
 export function renderDifferences({ verification }: PageData): Markup | null {
   if (verification === null) return null;
   const { failures, drift, integrity, keptAway, omitted } = verification;
@@ -139,7 +139,7 @@ function renderRule(rule: readonly string[]): Markup {
   return html`<code><bdi>${formatRule(toRule(rule))}</bdi></code>`;
 }
 
-/** Renders what the page lacks; nothing where it has everything. */
+/** Renders what the page leaves out; nothing if it has everything. */
 export function renderOmissions({ omitted, notes }: PageData): Markup | null {
   const sentences = [...notes, ...describeOmitted(omitted)];
   return sentences.length === 0 ? null : html`${sentences.map((text) => html`<p class="note">${text}</p>`)}`;

@@ -3,7 +3,7 @@ import { count } from '../render/findings.ts';
 import { html, type Markup } from './markup.ts';
 import { CELL_STATES, type CellState, type PageData, type PageMatrix, type PageRole } from './page-data.ts';
 
-/** So many permissions are listed role by role; more would make the page slow, and nobody reads them. */
+/** How many permissions are listed role by role; more would make the page slow. */
 const LISTED = 2_500;
 
 /** Renders each role with its permissions, for readers without JavaScript, and for print. */

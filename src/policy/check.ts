@@ -76,7 +76,7 @@ function findUndefinedAmong(
   );
 }
 
-/** Inheritance that can't mean what it says: from itself, or in a circle. */
+/** Inheritance that makes no sense: from the role itself, or in a circle. */
 export function findBrokenHierarchies(rules: readonly DefinedRule[]): Problem[] {
   const fromItself = rules
     .filter((rule) => rule.ptype.startsWith('g') && !isRepeated(rule))
@@ -128,7 +128,7 @@ interface FoundPath {
   readonly at: string;
 }
 
-/** Each once: the same path from the same place is in every tenant, when it is in one. */
+/** Each path once: a path that one tenant has, every tenant has, from the same place. */
 function withoutRepeated(found: readonly FoundPath[]): FoundPath[] {
   const byKey = new Map<string, FoundPath>();
   for (const one of found) {
@@ -159,7 +159,7 @@ function linkFinder(
     return collected;
   };
   return ({ ptype, domain }, [from, to]) => {
-    // Only when something is wrong: then it may be so in thousands of domains.
+    // Made only when something is wrong, which may then be so in thousands of domains.
     links ??= collectLinks();
     return links.get(key(ptype, from, to, domain))?.at ?? 'policy';
   };
@@ -169,7 +169,7 @@ function countValues(values: number): string {
   return values === 1 ? '1 value' : `${values} values`;
 }
 
-/** How many roles of a path are shown at each of its ends; twelve are what is too deep at least. */
+/** How many roles of a path are shown at each of its ends; a path that is too deep has at least twelve. */
 const SHOWN_ROLES = 8;
 
 function formatPath(path: readonly string[]): string {
@@ -180,8 +180,8 @@ function formatPath(path: readonly string[]): string {
 }
 
 /**
- * Names in `allow`, `deny` and `never` that the roles of a definition don't have: what the compiler finds in the
- * argument of `definePolicy`, for files. A misspelt request would be denied, so `never` would hold for nothing.
+ * Names in `allow`, `deny` and `never` that the roles of a definition don't have. The compiler finds them in the
+ * argument of `definePolicy`; this finds them in files. A misspelt request is denied, so its `never` proves nothing.
  */
 export function findUnknownNames(definition: PolicyDefinition): Problem[] {
   const { domains, rules } = definition;

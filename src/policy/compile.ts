@@ -11,8 +11,8 @@ export interface DefinedRule extends Rule {
 }
 
 /**
- * Whether the same part of the definition has made a rule for another tenant before. What is wrong with that part is
- * told once, not ten thousand times.
+ * Whether the same part of the definition has made a rule for an earlier tenant. A problem of that part is reported
+ * once, not ten thousand times.
  */
 export function isRepeated({ tenant = 0 }: DefinedRule): boolean {
   return tenant > 0;
@@ -26,7 +26,7 @@ export function compilePolicy(definition: PolicyDefinition): DefinedRule[] {
   const rules = [...compileRoles(definition), ...compileDomains(definition)];
   const place: Place = { at: (_values, index) => placeIn(definition, 'rules', index) };
   const raw = (definition.rules ?? []).map(
-    // Not `[ptype, ...values]`, which leaves room for more values in each of them.
+    // Not `[ptype, ...values]`: such an array keeps room for more values.
     (rule, index) => new PlacedRule(rule[0] ?? '', rule.slice(1), place, index),
   );
   return rules.concat(raw);
@@ -79,13 +79,13 @@ function listRules(roles: NonNullable<PolicyDefinition['roles']>) {
   return { permissions, parents };
 }
 
-/** Where rules come from that share it. */
+/** Where the rules that share it come from. */
 interface Place {
   at(values: readonly string[], index: number): string;
   readonly tenant?: number;
 }
 
-/** A place is asked for when something is wrong there, so it is not kept as a text: a million would need much room. */
+/** The text of a place is made only when there is a problem: a million of them would need much memory. */
 class PlacedRule implements DefinedRule {
   readonly ptype: string;
   readonly values: readonly string[];

@@ -30,7 +30,7 @@ export function parseCsv(file: string, text: string): Parsed {
   return { value: { rules }, problems };
 }
 
-/** Casbin ends a line at a line feed only, and of what it takes for one line it keeps the first record. */
+/** Casbin ends a line only at a line feed, and reads only the first record of a line. */
 function findLostRules(at: string, line: string): Problem[] {
   if (!line.trimEnd().includes('\r') || (new BasicCsvParser().parse(line)?.length ?? 0) < 2) return [];
   const message =
@@ -39,11 +39,11 @@ function findLostRules(at: string, line: string): Problem[] {
 }
 
 /**
- * Writes the rules of a definition, whichever its form, as Casbin's CSV: Casbin's loader and `loadPolicyFile`
+ * Writes the rules of a definition, in whatever form it was written, as Casbin's CSV: Casbin's loader and `loadPolicyFile`
  * read the same rules back. Expectations are not in it.
  *
  * @throws InvalidOptionsError naming every rule that CSV can't carry: line breaks, blanks at the ends of a value,
- * unmatched brackets; or saying what was given that is no definition
+ * unmatched brackets; or for a value that is not a definition
  */
 export function policyToCsv(definition: PolicyDefinition): string {
   const written = compileGiven(definition).map((rule) => ({ rule, line: writeCsvLine(rule) }));
@@ -57,7 +57,7 @@ export function policyToCsv(definition: PolicyDefinition): string {
   return written.map(({ line }) => `${line}\n`).join('');
 }
 
-/** Not by the schema of a definition: who only writes CSV need not wait for its library to load. */
+/** Does not use the schema of a definition, so that writing CSV does not load valibot. */
 function compileGiven(definition: PolicyDefinition): DefinedRule[] {
   const message = explainNoDefinition(definition);
   if (message !== null) throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'policy', message }]);
@@ -91,14 +91,14 @@ function explainNoDefinition(given: unknown): string | null {
 }
 
 /**
- * Reads one line of a policy file as Casbin's own loader does, by that loader: null for a comment or a blank line.
+ * Reads one line of a policy file with Casbin's own loader: null for a comment or a blank line.
  * Throws what Casbin throws: a quote that is not closed, unmatched brackets.
  */
 export function readCsvLine(line: string): Rule | null {
   const csv = new BracketAwareCsvParser();
   const model = newModel();
   let ptype: string | undefined;
-  // Casbin drops rules of a ptype that the model lacks, so the model learns the line's just in time.
+  // Casbin drops rules of a ptype that the model lacks, so the ptype of the line is added to the model first.
   const loader = new PolicyLoader({
     parse(text) {
       const tokens = csv.parse(text);
@@ -120,7 +120,7 @@ function writeCsvLine({ ptype, values }: Rule): string | null {
   return readsAs(line, { ptype, values }) ? line : null;
 }
 
-/** Casbin takes quotes off twice, the second time without regard to CSV: what it would, it gets once more. */
+/** Casbin removes quotes twice, the second time without looking at CSV. So a value in quotes gets another pair. */
 function writeValue(value: string): string {
   const writings = [value, quoteField(value), quoteField(quoteField(value))];
   return writings.find((writing) => readsAs(`p, ${writing}`, { ptype: 'p', values: [value] })) ?? value;
@@ -131,7 +131,7 @@ function quoteField(value: string): string {
 }
 
 function readsAs(line: string, rule: Rule): boolean {
-  // Casbin takes a file apart at line breaks before it looks at quotes.
+  // Casbin splits a file at line breaks before it looks at quotes.
   if (line.includes('\n')) return false;
   try {
     const read = readCsvLine(line);

@@ -3,7 +3,7 @@ import type { Problem } from '../errors.ts';
 import { AS_TOLD, describeIssue, dictionary, fields } from './issues.ts';
 import { findPlace } from './place.ts';
 
-/** YAML reads `1` and `true` as what they look like. */
+/** YAML reads `1` as a number and `true` as a boolean. */
 const text = v.string(({ input }) =>
   ['number', 'boolean'].includes(typeof input) ? 'must be a string: quote it' : 'must be a string',
 );
@@ -82,10 +82,10 @@ export function checkFileShape(file: string, content: unknown): Problem[] {
   });
 }
 
-/** Rules of `roles` have no domain, those of `domains` have one, and a model has room for one of both. */
+/** Rules of `roles` have no domain and rules of `domains` have one; a model has room for only one of the two. */
 function oneKindOfRoles(schema: v.GenericSchema) {
   const both =
-    'it stands beside roles, whose rules have no domain, and no model has room for both. Move those roles into domains, or remove one of the two';
+    'it is beside roles, whose rules have no domain, and no model has room for both. Move those roles into domains, or remove one of the two';
   return v.pipe(
     v.unknown(),
     v.rawCheck(({ dataset: { value }, addIssue }) => {
@@ -101,7 +101,7 @@ function oneKindOfRoles(schema: v.GenericSchema) {
   );
 }
 
-/** The schema for what a plain look finds fault with: valibot copies what it goes through, and this may be much. */
+/** Uses the schema only where a quick check finds a fault: valibot copies what it checks, which may be large. */
 function unlessFine(isFine: (input: unknown) => boolean, schema: v.GenericSchema): v.GenericSchema {
   return v.lazy((input) => (isFine(input) ? v.any() : schema));
 }
@@ -114,7 +114,7 @@ function isTextList(input: unknown): boolean {
   return isListOf(input, (text) => typeof text === 'string');
 }
 
-/** Not `every`, which passes over the holes of a list. */
+/** Not `every`, which skips the holes of a list. */
 function isListOf(input: unknown, isFine: (element: unknown) => boolean): boolean {
   if (!Array.isArray(input)) return false;
   for (const element of input) if (!isFine(element)) return false;

@@ -12,7 +12,7 @@ import { type Rule, toRule } from './rule.ts';
 export interface ExpectationGroup {
   /** The file that it is written in. */
   readonly file: string;
-  /** What the test is called; null where the file has requests beside its tests. */
+  /** The name of the test; null for requests that the file has beside its tests. */
   readonly name: string | null;
   /** Rules for this test alone, such as roles of a user. */
   readonly given: readonly PlacedRule[];
@@ -104,7 +104,7 @@ function describePlaced(file: string, value: unknown, issue: v.BaseIssue<unknown
   return { code, at: findPlace(value, keys) ?? file, message: path === '' ? message : `${path}: ${message}` };
 }
 
-/** What is given for the file is given for each of its tests. */
+/** The rules that are given for the file are given for each of its tests. */
 function toGroups(file: string, value: Test & { readonly tests?: readonly Test[] }): ExpectationGroup[] {
   const shared = placeRules(file, value, ['given'], value.given);
   const own = { file, name: null, given: shared, requests: placeRequests(file, value, [], value) };

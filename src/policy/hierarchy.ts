@@ -1,14 +1,14 @@
 import { addTo } from '../collections.ts';
 import type { Rule } from './rule.ts';
 
-/** Casbin's role manager follows at most this many links; what lies deeper is silently not inherited. */
+/** Casbin's role manager follows at most this many links. It silently ignores deeper inheritance. */
 export const MAX_INHERITANCE_LINKS = 10;
 
 /** Who inherits directly from whom, in one role definition (`g`, `g2` …) and one domain. */
 export interface Hierarchy {
   readonly ptype: string;
   readonly domain: string;
-  /** The values behind the two roles, as the links have them: the domain, if there is one. */
+  /** The values after the two roles in the links: the domain, if there is one. */
   readonly domains: readonly string[];
   readonly parents: ReadonlyMap<string, readonly string[]>;
 }
@@ -28,7 +28,7 @@ export function buildHierarchies(rules: readonly Rule[]): Hierarchy[] {
   return [...hierarchies.values()];
 }
 
-/** Circles of two roles or more, each as a path that ends where it began. One path a circle, not every rotation. */
+/** Circles of two roles or more, each as a path that ends where it began. Each circle is there once. */
 export function findCycles({ parents }: Hierarchy): string[][] {
   const cycles: string[][] = [];
   const finished = new Set<string>();
@@ -79,7 +79,7 @@ export function findRolePath(
   return null;
 }
 
-/** A role, and those that it inherits from as far as Casbin follows. */
+/** A role, and the roles that it inherits from, as far as Casbin follows. */
 export function collectInherited({ parents }: Hierarchy, role: string): string[] {
   const cameFrom = new Map<string, string | null>([[role, null]]);
   let level = [role];
@@ -99,7 +99,7 @@ export const isFollowedByDefault: IsFollowed = (_from, _to, links) => links <= M
  * Inheritance that is not followed: for each role that has some, a path to one of the nearest roles that it does
  * not inherit from.
  *
- * A limit of depth is the same for all roles, so a number of links that was followed once is not asked about again.
+ * The limit of depth is the same for all roles, so the role manager is asked once for each number of links.
  */
 export async function findTooDeep(
   { parents }: Hierarchy,

@@ -4,7 +4,7 @@ import { shorten } from '../text.ts';
 import { pathOf } from './place.ts';
 import { formatText } from './rule.ts';
 
-/** The type's name where valibot has it from a constructor. */
+/** The names of types that valibot names after a constructor. */
 const RECEIVED_TYPES: Readonly<Record<string, string>> = {
   Object: 'an object',
   Array: 'a list',
@@ -42,10 +42,10 @@ function isMissingKey(issue: v.BaseIssue<unknown>): boolean {
 /** What {@link fields} expects of a key that it does not know; no other issue expects it. */
 const NOTHING = 'no such option';
 
-/** What an issue expects whose message says all that there is to say. */
+/** Marks an issue whose message is complete: what was received is not added to it. */
 export const AS_TOLD = 'what the message says';
 
-/** An object literal or a module: an array, a Map or a Date would pass as an empty object else. */
+/** An object literal or a module: otherwise an array, a Map or a Date would pass as an empty object. */
 function plainObject(message: string) {
   return v.custom<object>(
     (value) => ['[object Object]', '[object Module]'].includes(Object.prototype.toString.call(value)),
@@ -53,9 +53,9 @@ function plainObject(message: string) {
   );
 }
 
-/** An object with these keys and no other; a message about another names those that there are. */
+/** An object with these keys and no other. The message about an unknown key lists the known ones. */
 export function fields<const Entries extends v.ObjectEntries>(entries: Entries, message: string) {
-  // Lazy for the sake of the input: valibot's copy of it lacks keys such as `constructor`.
+  // Lazy, because it needs the input itself: valibot's copy lacks keys such as `constructor`.
   return v.lazy((input) =>
     v.pipe(
       plainObject(message),
@@ -76,7 +76,7 @@ export function fields<const Entries extends v.ObjectEntries>(entries: Entries, 
 }
 
 /**
- * An object of any keys, with values of one kind. Through a Map, as valibot's record passes over keys such as
+ * An object of any keys, with values of one kind. It uses a Map, because valibot's record skips keys such as
  * `constructor`, which may be the name of a role.
  */
 export function dictionary<Value extends v.GenericSchema>(value: Value, message: string) {
@@ -94,7 +94,7 @@ export function dictionary<Value extends v.GenericSchema>(value: Value, message:
   );
 }
 
-/** Keys that reading the entries of an object leaves out, as where `__proto__: {…}` in a literal gave it a prototype. */
+/** Keys that are not among the entries of an object: `__proto__: {…}` in a literal sets its prototype. */
 function inheritedKeys(input: object): string[] {
   const keys: string[] = [];
   for (const key in input) if (!Object.hasOwn(input, key)) keys.push(key);

@@ -30,7 +30,7 @@ export function parseJson(file: string, text: string): Parsed {
   }
 }
 
-/** By the library's numbers, as its enum is one for the compiler only. */
+/** By the numbers of the library: its enum exists for the compiler only. */
 const TOKEN = {
   openBrace: 1,
   closeBrace: 2,
@@ -39,7 +39,7 @@ const TOKEN = {
   endOfFile: 17,
 } satisfies Record<string, SyntaxKind>;
 
-/** Where the first value begins that is nested too deep; the parser calls itself for each level. */
+/** The place of the first value that is nested too deep; the parser calls itself for each level. */
 function findDeepValue(text: string): number | null {
   const scanner = createScanner(text, true);
   let depth = 0;
@@ -51,7 +51,7 @@ function findDeepValue(text: string): number | null {
   return null;
 }
 
-/** Records the places below a node, beside the value that it stands for; returns the keys that stand twice. */
+/** Records the places of everything below a node; returns the keys that are there twice. */
 function recordNode(node: Node, value: unknown, locate: Locate): Problem[] {
   if (typeof value !== 'object' || value === null) return [];
   const places = new Map<string, string>();

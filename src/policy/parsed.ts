@@ -1,16 +1,16 @@
 import type { Problem } from '../errors.ts';
 
-/** What a reader makes of a file: plain data, whose places are recorded, and what is wrong with the text. */
+/** The result of reading a file: plain data, whose places are recorded, and what is wrong with the text. */
 export interface Parsed {
   /** Undefined when the text can't be read at all. */
   readonly value: unknown;
   readonly problems: readonly Problem[];
 }
 
-/** How deep a file may be nested. A definition has five levels; what reads it may call itself for each of them. */
+/** How deep a file may be nested. A definition has five levels; a reader may call itself for each level. */
 export const MAX_DEPTH = 100;
 
-/** What is made of a file that is nested deeper, at the place where it is. */
+/** The result for a file that is nested deeper, with the place. */
 export function refuseTooDeep(at: string): Parsed {
   const message = `this is nested over ${MAX_DEPTH} levels deep.`;
   return { value: undefined, problems: [syntaxProblem(at, message)] };

@@ -1,4 +1,4 @@
-/** Where an object or list that was read from a file stands there, and each of its entries. */
+/** The places in a file of an object or a list that was read from it, and of each of its entries. */
 interface Places {
   readonly self: string;
   readonly entries: ReadonlyMap<string, string>;
@@ -13,8 +13,8 @@ export function recordPlaces(container: object, self: string, entries: ReadonlyM
 }
 
 /**
- * Where that stands which is reached from `root` by `keys`: `file:line:column` where it was read from a file,
- * or of the nearest thing around it that was; null where nothing was.
+ * The place of the value that `keys` lead to from `root`, as `file:line:column`; if that value was not read from a
+ * file, the place of the nearest thing around it that was. Null if there is none.
  */
 export function findPlace(root: unknown, keys: readonly (string | number)[]): string | null {
   let place: string | null = null;
@@ -29,12 +29,12 @@ export function findPlace(root: unknown, keys: readonly (string | number)[]): st
   return place;
 }
 
-/** The same for a policy definition; where nothing was read from a file, a path: `policy.roles.user.inherits[0]`. */
+/** The same for a policy definition; if nothing was read from a file, a path: `policy.roles.user.inherits[0]`. */
 export function placeIn(definition: object, ...keys: readonly (string | number)[]): string {
   return findPlace(definition, keys) ?? pathOf('policy', ...keys);
 }
 
-/** A path such as `policy.roles.admin`; what would be misread between dots is in brackets and quotes. */
+/** A path such as `policy.roles.admin`. A key that would be misread between dots is in brackets and quotes. */
 export function pathOf(...keys: readonly (string | number)[]): string {
   return keys.map((key, index) => segment(String(key), index === 0)).join('');
 }

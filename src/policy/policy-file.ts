@@ -12,7 +12,7 @@ import { checkTenantNames } from './tenant-names.ts';
 
 type Parse = (file: string, text: string) => Parsed;
 
-/** Imported when such a file is read: who has none shall not wait for a YAML parser. */
+/** The parsers are imported only when a file of that kind is read. */
 const parsers: Readonly<Record<string, () => Promise<Parse>>> = {
   '.yaml': async () => (await import('./yaml.ts')).parseYaml,
   '.yml': async () => (await import('./yaml.ts')).parseYaml,
@@ -21,7 +21,7 @@ const parsers: Readonly<Record<string, () => Promise<Parse>>> = {
 };
 const KNOWN_ENDINGS = Object.keys(parsers).join(', ');
 
-/** A definition of the right shape, and what else is wrong with the file; or why there is none. */
+/** A definition of the right shape, and other problems of the file; or why there is no definition. */
 export interface LoadedPolicy {
   readonly definition: PolicyDefinition | null;
   readonly problems: readonly Problem[];
@@ -46,7 +46,7 @@ export async function loadPolicyFile(path: string): Promise<PolicyDefinition> {
   return definition;
 }
 
-/** What is wrong with a definition whatever the model. */
+/** What is wrong with a definition under any model. */
 function findPolicyFaults(definition: PolicyDefinition): Problem[] {
   const defined = new RuleSet(compilePolicy(definition));
   const { problems, sound } = checkTenantNames(definition, defined, findUnstorable);
@@ -59,7 +59,7 @@ function findPolicyFaults(definition: PolicyDefinition): Problem[] {
   ];
 }
 
-/** Reads a policy file and checks its shape, not yet what it says. Never throws: what is wrong is in `problems`. */
+/** Reads a policy file and checks its shape, not its content. Never throws: what is wrong is in `problems`. */
 export function readPolicyFile(path: string): Promise<LoadedPolicy> {
   return readPolicyBy(path, () => readFile(path), describeUnreadablePolicy);
 }
@@ -95,12 +95,12 @@ export async function readPolicyBy(
   const { value, problems } = parse(path, text);
   const { checkFileShape } = await import('./definition-shape.ts');
   const misshapen = value === undefined ? [] : checkFileShape(path, value);
-  // An unknown key does not keep the rest from being checked.
+  // The rest is checked also when there is an unknown key.
   const usable = value !== undefined && misshapen.every(({ code }) => code === 'OPTION_UNKNOWN');
   return { definition: usable ? toDefinition(value) : null, problems: [...problems, ...misshapen] };
 }
 
-/** `$schema` is for editors. The rest has been found to be of a definition's shape. */
+/** Removes `$schema`, which is for editors. The rest was checked: it has the shape of a definition. */
 function toDefinition(content: unknown): PolicyDefinition {
   const { $schema: _, ...definition } = content as PolicyDefinition & { $schema?: string };
   return definition;

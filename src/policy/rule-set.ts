@@ -1,7 +1,7 @@
 import { HashTable, hashAll, hashText, isSameList } from '../collections.ts';
 import type { Rule } from './rule.ts';
 
-/** Finds rules by what they say, among as many as a million. */
+/** Finds rules by their ptype and values, among as many as a million. */
 export class RuleSet<R extends Rule = Rule> {
   readonly rules: readonly R[];
   readonly #table: HashTable;
@@ -11,7 +11,7 @@ export class RuleSet<R extends Rule = Rule> {
     this.#table = new HashTable(hashAll(rules.length, (position) => hashRule(rules[position])));
   }
 
-  /** The position of the first rule that says the same, -1 when there is none. */
+  /** The position of the first equal rule, -1 when there is none. */
   indexOf(rule: Rule): number {
     for (const position of this.#table.find(hashRule(rule))) {
       const other = this.rules[position];
@@ -24,7 +24,7 @@ export class RuleSet<R extends Rule = Rule> {
     return this.indexOf(rule) !== -1;
   }
 
-  /** Those of the rules that are not among others. */
+  /** The rules that are not among the others. */
   without(others: readonly Rule[]): R[] {
     const found = new Uint8Array(this.rules.length);
     for (const other of others) {
@@ -46,7 +46,7 @@ export function isSamePolicy(one: readonly Rule[], other: readonly Rule[]): bool
   );
 }
 
-/** Whether two rules say the same. */
+/** Whether two rules are equal: the same ptype and the same values. */
 function isSameRule(one: Rule, other: Rule): boolean {
   return one.ptype === other.ptype && (one.values === other.values || isSameList(one.values, other.values));
 }

@@ -13,7 +13,7 @@ export function toRule([ptype = '', ...values]: readonly string[]): Rule {
   return { ptype, values };
 }
 
-/** A text that two rules share only when they are equal, for sets and maps. */
+/** A text for sets and maps: two rules have the same one only when they are equal. */
 export function ruleKey(rule: Rule): string {
   return JSON.stringify([rule.ptype, ...rule.values]);
 }
@@ -23,12 +23,12 @@ export function formatRule(rule: Rule): string {
   return [rule.ptype, ...rule.values].map(formatValue).join(', ');
 }
 
-/** One value of a rule; in quotes where it would be misread without. */
+/** One value of a rule; in quotes if it would be misread without them. */
 export function formatValue(value: string): string {
   return isPlain(value) ? value : JSON.stringify(value);
 }
 
-/** A name or a line in quotes, as a message shows it: what can't be seen is escaped, what is endless is cut. */
+/** A name or a line in quotes, for a message: invisible characters are escaped, and a long text is cut. */
 export function formatText(text: string): string {
   return JSON.stringify(shorten(text, 200));
 }

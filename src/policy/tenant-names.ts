@@ -6,8 +6,8 @@ import { formatText } from './rule.ts';
 import { RuleSet } from './rule-set.ts';
 
 /**
- * What is wrong with the names of tenants, each told once where it is listed, and the rules of the definition without
- * those of such tenants: what these have wrong comes from the name.
+ * The problems of the names of tenants, each reported once, where the name is listed; and the rules of the definition
+ * without those of such tenants, whose problems come from the name.
  *
  * @param findFaults what is wrong with the values of rules
  */
@@ -25,7 +25,7 @@ export function checkTenantNames(
   return { problems, sound: new RuleSet(compilePolicy({ ...definition, domains: { ...domains, tenants } })) };
 }
 
-/** Tenants that are listed before: all of their rules would be defined twice. */
+/** Tenants that are listed a second time: all of their rules would be defined twice. */
 function findRepeatedTenants(definition: PolicyDefinition): Problem[] {
   const indexes = new Map<string, number>();
   return (definition.domains?.tenants ?? []).flatMap((tenant, index): Problem[] => {
@@ -39,7 +39,7 @@ function findRepeatedTenants(definition: PolicyDefinition): Problem[] {
   });
 }
 
-/** A rule for each tenant that has its name, and besides nothing that could be wrong. */
+/** A rule for each tenant that holds its name, and nothing else that could be wrong. */
 function namingRules(definition: PolicyDefinition): DefinedRule[] {
   return (definition.domains?.tenants ?? []).map((tenant, index) => ({
     ptype: 'p',

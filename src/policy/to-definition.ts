@@ -14,8 +14,8 @@ interface RoleParts {
 }
 
 /**
- * Writes rules as a definition that compiles to them: roles as far as they can be said so, the others as raw rules. A
- * rule that is there twice is there once.
+ * Writes rules as a definition that compiles to them: as roles if possible, the others as raw rules. A rule that is
+ * given twice is written once.
  */
 export function toDefinition(rules: readonly Rule[], form: RoleForm): PolicyDefinition {
   const all = new RuleSet(rules);
@@ -40,7 +40,7 @@ export function toDefinition(rules: readonly Rule[], form: RoleForm): PolicyDefi
     } else raw.push([rule.ptype, ...rule.values]);
   }
   return {
-    // Not by assignment, as a role may be called __proto__.
+    // Not by assignment: a role may be called __proto__.
     ...(roles.size > 0 && {
       roles: Object.fromEntries([...roles].map(([name, role]) => [name, toRole(role)])),
     }),

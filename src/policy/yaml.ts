@@ -27,7 +27,7 @@ export function parseYaml(file: string, text: string): Parsed {
   // The composer calls itself for each level.
   const tooDeep = findDeepNode(tokens);
   if (tooDeep !== null) return refuseTooDeep(locate(tooDeep));
-  // Its own search for duplicate keys compares each with each.
+  // Its own search for duplicate keys compares each key with each other key.
   const [document, second] = [
     ...new Composer({ merge: true, uniqueKeys: false }).compose(tokens, true, text.length),
   ];
@@ -49,7 +49,7 @@ export function parseYaml(file: string, text: string): Parsed {
   return { value, problems: [...problems, ...inKeys] };
 }
 
-/** Where the first node stands that is nested too deep. */
+/** The place of the first node that is nested too deep. */
 function findDeepNode(tokens: readonly CST.Token[]): number | null {
   const pending = tokens.map((token) => ({ token, depth: 0 }));
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -187,18 +187,18 @@ function isMerge({ key }: Pair): boolean {
   return isScalar(key) && typeof key.value === 'symbol';
 }
 
-/** How many nodes the aliases of a file may stand for, together. */
+/** How many nodes all aliases of a file together may expand to. */
 const MAX_EXPANSION = 1_000_000;
 
-/** How much a node is with its aliases replaced by what they stand for. */
+/** The number of nodes in a node when its aliases are expanded. */
 interface Extent {
   readonly nodes: number;
   readonly depth: number;
 }
 
 /**
- * What each alias of a document stands for, found in one pass. Where an alias stands for nothing or for a node
- * around it, or the aliases together for more than anybody writes, the reasons are in `problems`.
+ * The value of each alias of a document, found in one pass. `problems` has an alias without a value, an alias of a node
+ * around it, and aliases that together expand to too much.
  */
 export function resolveAliases(
   document: Document,
@@ -251,7 +251,7 @@ class AliasResolver {
       return this.#refuse(alias, `this alias is inside its own anchor "&${alias.source}".`);
     const before = this.#expansion;
     this.#expansion += extent.nodes;
-    // Once is enough: each further alias only adds to it.
+    // One problem is enough: each further alias only adds to it.
     if (before <= MAX_EXPANSION && this.#expansion > MAX_EXPANSION) {
       const limit = MAX_EXPANSION.toLocaleString('en-US');
       return this.#refuse(

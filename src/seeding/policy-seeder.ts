@@ -37,7 +37,7 @@ export function policySeeder(
       const inserted = await seedRules(asClient(db), table, rules, report);
       const existing = rules.length - inserted.length;
       // On a database that was bootstrapped before, a rule is new in the definition, or somebody deleted it.
-      // Of a table that another adapter made, nothing is recorded.
+      // Nothing is recorded about a table that another adapter made.
       const isNew = firstRun || (existing === 0 && Object.keys(table.migrations).length === 0);
       for (const rule of isNew ? [] : inserted) {
         logger.warn(

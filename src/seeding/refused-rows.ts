@@ -9,10 +9,10 @@ import type { TargetColumn, TargetTable } from './target-table.ts';
 /** How many rows or values a message names. The first value of a column is named in any case. */
 const NAMED = 10;
 
-/** How many values are tried in one statement. */
+/** How many values one statement tries. */
 const TRIED_AT_ONCE = 25_000;
 
-/** PostgreSQL refused rows; the message says which, as far as that can be found out. */
+/** PostgreSQL refused rows; the message says which, if that can be found out. */
 class RowsRefused extends Error {
   /** PostgreSQL's own. */
   readonly code: string | undefined;
@@ -24,20 +24,20 @@ class RowsRefused extends Error {
 }
 
 /**
- * Whether PostgreSQL refused what a row holds: a value that its type can't have, a constraint, or what a trigger
- * thinks of it. Not a duplicate key, which may be somebody else's row and is worth another attempt.
+ * Whether PostgreSQL refused the content of a row: a value that its type can't have, or by a constraint or a trigger. Not
+ * a duplicate key: another session may have inserted that row, so another attempt is made.
  */
 export function isRefusal(error: unknown): boolean {
   const code = errorCode(error) ?? '';
   if (code === SQLSTATE.UNIQUE_VIOLATION) return false;
-  // The types of full text search and JSON paths call a value that they can't read a syntax error.
+  // The types of full text search and JSON paths report a value that they can't read as a syntax error.
   return /^(22|23|P0)...$/.test(code) || code === SQLSTATE.SYNTAX_ERROR;
 }
 
 /**
  * Inserts rows of a row seeder.
  *
- * @throws RowsRefused naming the table, and each row and column at fault; any error but a refusal as it is
+ * @throws RowsRefused naming the table, and each refused row and column; other errors unchanged
  */
 export async function insertOrExplain<T>(
   db: AnyTransaction,
@@ -45,7 +45,7 @@ export async function insertOrExplain<T>(
   rows: readonly Row[],
   insert: (rows: readonly Row[]) => Promise<T>,
 ): Promise<T> {
-  // Not every such engine has savepoints, and the rows are asked for one by one behind one.
+  // The search for the refused rows needs savepoints, which not every such engine has.
   if (engineBehind(db).commitsDdl) {
     return insert(rows).catch((error: unknown) => {
       throw isRefusal(error) ? describeOutright(target, error) : error;
@@ -71,7 +71,7 @@ async function undo(db: AnyTransaction): Promise<void> {
   await sql`rollback to savepoint casbin_bootstrap_rows`.execute(db);
 }
 
-/** A row as it was given, and where. */
+/** A row as it was given, and its position. */
 interface Placed {
   readonly row: Row;
   readonly index: number;
@@ -90,7 +90,7 @@ async function explainRefusal(
 ): Promise<RowsRefused> {
   const placed = rows.map((row, index) => ({ row, index }));
   const values = await findValues(db, target.columns, placed);
-  // A trigger may have failed for a reason of its own, beside a value that was not even inserted.
+  // A trigger may have failed for another reason than the values.
   const found = values.some((value) => errorCode(value.error) === errorCode(error))
     ? values
     : await findRows(db, target, placed, { error, insert });
@@ -119,7 +119,7 @@ async function findValues(
   const found: Refusal[] = [];
   for (const { name: column, type } of columns) {
     const given = placed.filter(({ row }) => row[column] !== undefined && row[column] !== null);
-    // As the column of a record: only there has a type's length the effect that it has in a table, not that of a cast.
+    // Read as the column of a record: a cast would cut a text that is too long, and a table refuses it.
     const read = (some: readonly Placed[]) =>
       sql`
         select count(value)
@@ -140,8 +140,8 @@ async function findValues(
 }
 
 /**
- * The rows that break a constraint of their own, by inserting them once more. Constraints and triggers that look at
- * other rows could be misled by that, so of those there are none.
+ * The rows that break a constraint on their own values, found by inserting them again. Constraints and triggers that look
+ * at other rows are not examined: they could answer differently for a part of the rows.
  */
 async function findRows(
   db: AnyTransaction,
@@ -160,7 +160,7 @@ async function findRows(
   });
 }
 
-/** The first rows, `limit` at most, with which alone the attempt is refused. */
+/** The first rows, at most `limit`, each of which alone makes the attempt fail. */
 async function bisect(
   db: AnyTransaction,
   placed: readonly Placed[],
@@ -177,7 +177,7 @@ async function bisect(
   return [...found, ...(await bisect(db, placed.slice(middle), attempt, limit - found.length))];
 }
 
-/** What an attempt is refused with, null when it is not; it leaves nothing behind. */
+/** The error of an attempt, null if it succeeds; the attempt is undone. */
 async function refusalOf(db: AnyTransaction, attempt: () => Promise<unknown>): Promise<unknown> {
   const error = await attempt().then(
     () => null,

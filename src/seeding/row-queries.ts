@@ -3,7 +3,7 @@ import type { AnyTransaction } from '../database/transaction.ts';
 import { encode, type Group, type Row, toRecordset } from './rows.ts';
 import type { TargetColumn } from './target-table.ts';
 
-/** A query that gives a row where the table lacks one with the key of one of these. */
+/** A query that returns a row if the table lacks one with the key of one of these. */
 export function selectMissing(
   table: string,
   key: readonly string[],
@@ -18,7 +18,7 @@ export function selectMissing(
   `;
 }
 
-/** Inserts the rows whose key is not in the table, whatever the types of its columns are. */
+/** Inserts the rows whose key is not in the table. The types of its columns need not be known. */
 export function insertUnseen(
   table: string,
   key: readonly string[],
@@ -45,8 +45,8 @@ export interface Target {
 }
 
 /**
- * Inserts the rows whose key is not in the table, in the order given, and returns those. Rows that are there are
- * left out first, so that they use up no sequence values.
+ * Inserts the rows whose key is not in the table, in the order given, and returns those. Rows that are there are left out
+ * first, so that they use no values of a sequence.
  */
 export async function insertMissing(
   db: AnyTransaction,
@@ -66,7 +66,7 @@ export async function insertMissing(
     missing as materialized (
       select * from candidate where not exists (select from ${sql.table(table)} as present where ${isSame('present')})
     )`;
-  // Mostly the numbers tell which rows were inserted. Else only PostgreSQL can: 1.50 is 1.5 to it, and a date has
+  // Usually the positions tell which rows were inserted. Otherwise only PostgreSQL can: for it, 1.50 is 1.5, and a date has
   // many forms.
   const { rows: results } = await sql<{ count: number; positions: number[] }>`
     with ${candidates(table, columns, rows)},
@@ -111,7 +111,7 @@ function candidates(
     : fromDocuments(table, columns, rows);
 }
 
-/** Where the values of the column at `index` stand in {@link candidates}. */
+/** The name of the column at `index` in {@link candidates}. */
 function nameOf(index: number): string {
   return `c${index}`;
 }
@@ -128,7 +128,7 @@ function fromArrays(columns: readonly TargetColumn[], rows: readonly Row[]) {
     )`;
 }
 
-/** Takes any type: composite ones, domains, arrays, those with a modifier such as `varchar(3)` in the key. */
+/** For any type: composite types, domains, arrays, and types with a modifier such as `varchar(3)` in the key. */
 function fromDocuments(table: string, columns: readonly TargetColumn[], rows: readonly Row[]) {
   const given = toRecordset(
     rows,
@@ -147,7 +147,7 @@ function names(columns: readonly TargetColumn[]) {
   return sql.join(columns.map((_, index) => sql.id(nameOf(index))));
 }
 
-/** What the input function of a column's type reads: for an object its JSON, for a Date what that gives. */
+/** The text that the input function of a column's type reads: for an object its JSON, for a Date its text in JSON. */
 function toText(value: unknown): string | null {
   if (value === null || value === undefined) return null;
   if (typeof value !== 'object') return String(value);
@@ -155,7 +155,7 @@ function toText(value: unknown): string | null {
   return document?.startsWith('"') ? String(JSON.parse(document)) : document;
 }
 
-/** A JSON null is no value, whatever the type. */
+/** A JSON null is no value, for any type. */
 function toDocument(value: unknown): string | null {
   const document = JSON.stringify(encode(value)) ?? 'null';
   return document === 'null' ? null : document;

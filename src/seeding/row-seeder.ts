@@ -10,13 +10,13 @@ import { checkRows, type Group, groupByColumns, pickKey, type Row } from './rows
 import type { RunnableSeeder, Seeder, SeederLog, SeederResult } from './seeder.ts';
 import { advanceSequence, explainLook, requireTarget } from './target-table.ts';
 
-/** How many rows one statement takes. */
+/** How many rows one statement inserts. */
 const BATCH_SIZE = 25_000;
 
-/** How many rows a look has in its one message. */
+/** How many rows the one message of a look may have. */
 const FEW_ROWS = 10_000;
 
-/** Rows that must be there, and what tells them from others. */
+/** Rows that must be there, and the columns that identify them. */
 export interface RowSeederOptions<R extends object> {
   /** The seeder's name, unique within a bootstrap. */
   readonly name: string;
@@ -26,7 +26,7 @@ export interface RowSeederOptions<R extends object> {
   readonly key: (keyof R & string) | readonly (keyof R & string)[];
   /** Values, not SQL expressions. A column that a row leaves out gets its default. */
   readonly rows: readonly R[];
-  /** The migrations that make the table, if this seeder brings it along. */
+  /** The migrations that make the table, if it belongs to this seeder. */
   readonly migrations?: Migrations;
   /** What its log events begin with. Default: the name. */
   readonly logName?: string;
@@ -38,10 +38,11 @@ const OPTIONS = ['name', 'table', 'key', 'rows', 'migrations', 'logName'];
  * A seeder of reference data, default settings, lookup values or required single rows: it inserts the rows whose
  * key is not in the table, and leaves the others exactly as they are.
  *
- * Values take the type of their column as their text would, so an object fits a jsonb column and a list an
- * array column. Where rows give values that a sequence would have, the sequence is set past them. It logs `<logName>_seeded` for each inserted row, `<logName>_exists` (debug) for each other.
+ * Values take the type of their column, so an object fits a jsonb column and a list an array column. If rows give values
+ * to a column with a sequence, the sequence is set past them. It logs `<logName>_seeded` for each inserted row, and
+ * `<logName>_exists` (debug) for each other row.
  *
- * It never throws: what is wrong with it is told by the bootstrap, together with what else is.
+ * It never throws: the bootstrap reports its problems, together with all others.
  *
  * @example
  * rowSeeder({ name: 'settings', table: 'settings', key: 'id', rows: [{ id: 1, currency: 'EUR' }] })
@@ -49,7 +50,7 @@ const OPTIONS = ['name', 'table', 'key', 'rows', 'migrations', 'logName'];
 export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder {
   const options: RowSeederOptions<R> = Object(given);
   const { name, table, migrations, logName = name } = options;
-  // An application's interface has no index signature, but it is a row all the same.
+  // The type of a row may be an interface of the application, which has no index signature.
   const rows = options.rows as readonly Row[];
   const key: readonly string[] = typeof options.key === 'string' ? [options.key] : options.key;
   const seeder: RunnableSeeder = {
@@ -71,7 +72,7 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
           context.progress(done, rows.length);
         }
       } catch (error) {
-        // A key that its column can't have is not in the table.
+        // If a column can't have the value of a key, that key is not in the table.
         if (isRefusal(error)) throw new LookAbandoned('a key can not be read', { cause: error });
         throw explainLook(name, table, key, error);
       }

@@ -11,7 +11,7 @@ function isRow(value: unknown): value is Row {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What identifies a row, as one string: the same for rows that are given with equal keys. */
+/** The key of a row as one string: equal for rows with equal keys. */
 function identityOf(row: Row, key: readonly string[]): string {
   const [only = '', ...others] = key;
   return others.length === 0 ? keyText(row[only]) : JSON.stringify(key.map((column) => keyText(row[column])));
@@ -22,21 +22,21 @@ function keyText(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-/** The columns that the log names a row by. */
+/** The columns by which the log names a row. */
 export function pickKey(row: Row, key: readonly string[]): Row {
   return Object.fromEntries(key.map((column) => [column, row[column]]));
 }
 
-/** Rows that give the same columns. */
+/** Rows with the same columns. */
 export interface Group {
   readonly columns: readonly string[];
   readonly rows: Row[];
 }
 
-/** Rows by the columns that they give, so that each group leaves the same ones to their defaults. */
+/** Rows grouped by their columns, so that each group leaves the same columns to their defaults. */
 export function groupByColumns(rows: readonly Row[]): readonly Group[] {
   const groups = new Map<string, Group>();
-  // Mostly a row gives the same columns as the one before.
+  // Usually a row has the same columns as the one before.
   let previous: readonly string[] | null = null;
   let group: Group = { columns: [], rows: [] };
   for (const row of rows) {
@@ -52,14 +52,14 @@ export function groupByColumns(rows: readonly Row[]): readonly Group[] {
   return [...groups.values()];
 }
 
-/** Rows as the JSON that `json_populate_recordset` reads: every type by its text form, bytes as bytea has them. */
+/** Rows as JSON for `json_populate_recordset`: every type by its text, bytes as the text of a bytea. */
 export function toRecordset(rows: readonly Row[], columns: readonly string[]): string {
   return JSON.stringify(
     rows.map((row) => Object.fromEntries(columns.map((column) => [column, encode(row[column])]))),
   );
 }
 
-/** What JSON has no form for, as PostgreSQL reads it; in lists too, which fill array columns. */
+/** Values that JSON can't hold, as texts that PostgreSQL reads; also in lists, which fill array columns. */
 export function encode(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(encode);
   if (typeof value === 'bigint') return value.toString();
@@ -68,7 +68,7 @@ export function encode(value: unknown): unknown {
   return value;
 }
 
-/** What is wrong with rows that can be seen without a database; `at` is relative to the seeder. */
+/** The problems of rows that can be found without a database; `at` is relative to the seeder. */
 export function checkRows(rows: unknown, key: unknown): Problem[] {
   const problems = checkKey(key);
   if (!Array.isArray(rows)) {
@@ -77,7 +77,7 @@ export function checkRows(rows: unknown, key: unknown): Problem[] {
   }
   const columns = problems.length > 0 || !Array.isArray(key) ? [] : key;
   const first = new Map<string, number>();
-  // By index: other ways pass over the holes of a list.
+  // By index, because other loops skip the holes of a list.
   for (let index = 0; index < rows.length; index++) {
     const found = checkRow(rows[index], index, columns, first);
     if (found.length > 0) problems.push(...found);
@@ -141,7 +141,7 @@ function findDuplicate(
   return [{ code: 'ROW_DUPLICATE', at: `rows[${index}]`, message }];
 }
 
-/** Why a value can't be stored in any column; null when it may be. */
+/** Why a value can't be stored in any column; null if it can be. */
 function explainUnfitValue(value: unknown): string | null {
   switch (typeof value) {
     case 'function':
@@ -183,7 +183,7 @@ function explainText(text: string): string | null {
   return null;
 }
 
-/** V8 draws circular structures over several lines. */
+/** V8 describes circular structures in several lines. */
 function firstLine(text: string): string {
   return text.split('\n', 1)[0] ?? '';
 }

@@ -10,8 +10,8 @@ import type { RunnableSeeder, SeederContext, SeederLog, SeederResult } from './s
 /**
  * Runs the seeders one after the other, in the order given.
  *
- * @param enter is told the name of each before it runs
- * @throws StepFailure naming the seeder that threw, or that left the transaction ended or aborted
+ * @param enter called with the name of each seeder before it runs
+ * @throws StepFailure naming the seeder that threw, or that ended or aborted the transaction
  */
 export async function runSeeders(
   seeders: readonly RunnableSeeder[],
@@ -32,7 +32,7 @@ export async function runSeeders(
   return reports;
 }
 
-/** What is reported of seeders that had nothing to do. */
+/** The report about seeders that had nothing to do. */
 export function reportSeeded(seeders: readonly RunnableSeeder[], log: SeederLog): SeederReport[] {
   log.logger.info({ event: 'seeding_started', seeders: seeders.map(({ name }) => name) }, 'Seeding started');
   const reports = seeders.map((seeder) => {
@@ -66,7 +66,7 @@ export async function runSeeder(
   }
 }
 
-/** JavaScript callers forget to return them. */
+/** In JavaScript, a seeder may forget to return them. */
 function requireCounts(result: SeederResult | undefined): SeederResult {
   const counts = [result?.inserted, result?.existing];
   if (result !== undefined && counts.every((count) => Number.isInteger(count) && Number(count) >= 0))
@@ -102,8 +102,8 @@ function logCompletion(reports: readonly SeederReport[], { logger, dryRun }: See
 export type SharedContext = Omit<SeederContext, 'progress'>;
 
 /**
- * The context of a transaction. Its adapter is made when a seeder asks for it: what that takes to load is more than
- * all the rest of a start with nothing to do.
+ * The context of a transaction. Its adapter is made when a seeder uses it: loading it takes longer than all the rest of a
+ * start with nothing to do.
  */
 export function shareContext({
   db,
@@ -127,7 +127,7 @@ export function shareContext({
   };
 }
 
-/** The context of one seeder, which tells its progress under its own name. */
+/** The context of one seeder, which reports progress under its own name. */
 export function bindContext(shared: SharedContext, progress: ReportDone): SeederContext {
   const { db, logger, schema, firstRun, dryRun } = shared;
   return {

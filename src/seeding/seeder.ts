@@ -19,15 +19,15 @@ export interface SeederContext {
   readonly logger: LoggerLike;
   /** The hardened Casbin adapter, on the same transaction. */
   readonly adapter: CasbinAdapter;
-  /** Where the tables live. Undefined in `isSeeded` when the connection's search_path decides. */
+  /** The schema of the tables. Undefined in `isSeeded` if the connection's search_path decides. */
   readonly schema: string | undefined;
-  /** Whether the tables of this library are made by this very run, so that nobody can have changed anything yet. */
+  /** Whether this run makes the tables of this library, so that nobody can have changed anything yet. */
   readonly firstRun: boolean;
-  /** Whether the transaction will be rolled back: for a seeder that does something beyond the database. */
+  /** Whether the transaction will be rolled back, for a seeder that also does something outside of the database. */
   readonly dryRun: boolean;
   /**
-   * Tells how many of how many rows are done. As often as one likes: it reaches the log and `onProgress` only when
-   * the work takes long.
+   * Reports how many of how many rows are done. Call it as often as you like: it reaches the log and `onProgress` only
+   * when the work takes long.
    */
   progress(done: number, total: number): void;
 }
@@ -43,54 +43,54 @@ export interface SeederResult {
 /**
  * A named, idempotent step that inserts what is missing and leaves what is there as it is.
  *
- * Whatever it throws rolls the whole bootstrap back and reaches the caller as the `cause` of a SeederError.
+ * If it throws, the whole bootstrap is rolled back, and the caller gets the error as the `cause` of a SeederError.
  */
 export interface Seeder {
   /** Unique among the seeders of a bootstrap. */
   readonly name: string;
-  /** How many rows it stands for, when that is known beforehand: what `existing` is reported as when all are there. */
+  /** How many rows it has, if that is known beforehand: reported as `existing` when all are there. */
   readonly total?: number;
   /** The table it fills, for messages about privileges and locks. */
   readonly table?: string;
-  /** The tables it needs. They run before any seeder, in the package's own migration table. */
+  /** Migrations for the tables that it needs. They run before any seeder, and are recorded in the package's own table. */
   readonly migrations?: Readonly<Record<string, Migration>>;
   /** What is wrong with it, found before the database is touched. `at` is relative to the seeder. */
   check?(): readonly Problem[];
   /**
-   * Whether nothing is missing. It must only read. A start on which every seeder answers true takes no lock and
-   * writes nothing; a seeder without it is asked to seed at every start.
+   * Whether nothing is missing. It must only read. A start at which every seeder answers true takes no lock and writes
+   * nothing. The `seed` of a seeder without it is called at every start.
    */
   isSeeded?(context: SeederContext): Promise<boolean>;
-  /** Inserts what is missing, and tells how much that was. */
+  /** Inserts what is missing, and returns how much that was. */
   seed(context: SeederContext): Promise<SeederResult>;
 }
 
-/** A seeder as the runner sees it: those of this package have more than one of an application. */
+/** A seeder as the runner sees it: the seeders of this package have more than those of an application. */
 export interface RunnableSeeder extends Seeder {
-  /** What its log events begin with: `provider` gives `provider_seeding_complete`. Default: the name. */
+  /** The beginning of its log events: `provider` gives `provider_seeding_complete`. Default: the name. */
   readonly logName?: string;
-  /** Whether it seeds the policy: a start sees in the live policy whether a rule is missing, so it has no `isSeeded`. */
+  /** Whether it seeds the policy. A start sees in the stored policy whether a rule is missing, so it has no `isSeeded`. */
   readonly isPolicy?: boolean;
   /**
-   * A query that gives a row where anything is missing, to be asked in one message with others in place of `isSeeded`.
-   * Null where there are too many rows for that.
+   * A query that returns a row if anything is missing. It is sent in one message with others, instead of `isSeeded`. Null
+   * if there are too many rows for that.
    */
   selectMissing?(): RawBuilder<unknown> | null;
-  /** A seeder of some of its rows, by their positions, for an engine that takes only so many in a transaction. */
+  /** A seeder of some of its rows, by their positions, for an engine that limits the rows of a transaction. */
   portion?(start: number, end: number): RunnableSeeder;
-  /** Inserts the rows without looking at the table first, for statements that are written down. */
+  /** Inserts the rows without looking at the table first, for a script of SQL. */
   insertUnseen?(db: AnyKysely): Promise<void>;
-  /** Logs the rows that are there. Called in place of `seed` on a start that has nothing to do. */
+  /** Logs the rows that are there. Called instead of `seed` on a start with nothing to do. */
   logExisting?(log: SeederLog): void;
 }
 
-/** What a seeder needs to log what it did. */
+/** What a seeder uses to log its work. */
 export type SeederLog = Pick<SeederContext, 'logger' | 'dryRun'>;
 
-/** The seeder that is always there. */
+/** The name of the seeder that is always there. */
 const RBAC = 'rbac';
 
-/** What is wrong with the given seeders, by themselves and beside each other. */
+/** What is wrong with the given seeders, each alone and all together. */
 export function checkSeeders(seeders: readonly Seeder[], packageMigrations: Migrations): Problem[] {
   const names = new Set([RBAC]);
   const migrations = new Map<string, unknown>(Object.entries(packageMigrations));

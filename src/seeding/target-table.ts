@@ -5,23 +5,23 @@ import type { AnyTransaction } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
 import type { SeederContext } from './seeder.ts';
 
-/** A column of the table that rows go to. */
+/** A column of the table that is filled. */
 export interface TargetColumn {
   readonly name: string;
   /** As SQL, with its modifier: `character varying(3)`. */
   readonly type: string;
-  /** Schema and name of the type that an array of its values has; null where values can't be read by way of one. */
+  /** Schema and name of its array type; null if values can't be read through an array. */
   readonly arrayType: readonly [string, string] | null;
   readonly isJson: boolean;
   readonly sequence: ColumnSequence | null;
 }
 
-/** The table that rows go to. */
+/** The table that is filled. */
 export interface TargetTable {
   readonly schema: string;
   readonly name: string;
   readonly columns: readonly TargetColumn[];
-  /** Whether no row can be met in it. */
+  /** Whether it certainly holds no row. */
   readonly empty: boolean;
 }
 
@@ -57,7 +57,7 @@ export async function requireTarget(
   );
 }
 
-/** What PostgreSQL says of a table, but of the type that goes with it where that is asked for first. */
+/** PostgreSQL's error for a missing table, also for a query that looks up the row type of the table first. */
 class TableMissing extends Error {
   readonly code = SQLSTATE.UNDEFINED_TABLE;
 
@@ -66,7 +66,7 @@ class TableMissing extends Error {
   }
 }
 
-/** As a look asks for the key only, PostgreSQL's own error can only be about that, or the table. */
+/** A look asks for the key only, so PostgreSQL's error is about the key or the table. */
 export function explainLook(seeder: string, table: string, key: readonly string[], error: unknown): unknown {
   if (errorCode(error) === SQLSTATE.UNDEFINED_OBJECT) return new TableMissing(table);
   if (errorCode(error) !== SQLSTATE.UNDEFINED_COLUMN || !(error instanceof Error)) return error;
@@ -89,8 +89,8 @@ async function isEmpty(db: AnyTransaction, table: string): Promise<boolean> {
 }
 
 /**
- * Not by way of an array: arrays, domains and composites; elements that are not set apart by commas; and modifiers,
- * which take effect on the insert only, so that a key would not be found by what it was given as.
+ * Not through an array: arrays, domains and composites; types whose elements are not separated by commas; and types with
+ * modifiers, which take effect only at the insert, so that a key would not be found by the given value.
  */
 async function describeTable(
   db: AnyTransaction,
@@ -157,15 +157,15 @@ async function describeTable(
   return rows[0] ?? null;
 }
 
-/** A sequence that fills a column of the table that rows go to. */
+/** A sequence that fills a column of the table. */
 interface ColumnSequence {
   readonly schema: string;
   readonly name: string;
-  /** Whether this role may read where it stands and set it. */
+  /** Whether this role may read and set it. */
   readonly settable: boolean;
 }
 
-/** Values that were given to a column, instead of being drawn from its sequence. */
+/** Values that were given to a column instead of coming from its sequence. */
 export interface GivenValues {
   readonly table: string;
   readonly column: string;
@@ -173,10 +173,10 @@ export interface GivenValues {
 }
 
 /**
- * Sets a sequence past the values of its column, never back: else the application's next insert would draw a value
- * that is taken. Where the role may not set it, a warning says what to run.
+ * Sets a sequence past the values of its column, never back: otherwise the application's next insert would get a value
+ * that is in use. If the role may not set it, a warning says what to run.
  *
- * A sequence does not follow a rollback, so that after a failure some values are skipped.
+ * A rollback does not reset a sequence, so some values are skipped after a failure.
  */
 export async function advanceSequence(
   { db, logger }: Pick<SeederContext, 'db' | 'logger'>,

@@ -14,14 +14,14 @@ export interface Connection {
 }
 
 /**
- * The connection that `source` stands for: of a pool, a client of its own for each piece of work; of a client,
- * that client, one piece of work after the other.
+ * The connection of a `source`: a pool gives each piece of work a client of its own; a client does one piece of work
+ * after the other.
  */
 export function connectionOf(source: PoolLike | ClientLike): Connection {
   return isPool(source) ? pooledConnection(source) : callersConnection(source);
 }
 
-/** `connect` alone does not tell: `pg.Client` and a checked-out client have it too, beside what no pool has. */
+/** Not by `connect` alone: `pg.Client` and a checked-out client have it too, with methods that a pool does not have. */
 function isPool(source: PoolLike | ClientLike): source is PoolLike {
   return 'connect' in source && !('release' in source) && !('escapeIdentifier' in source);
 }
@@ -34,19 +34,19 @@ function pooledConnection(pool: PoolLike): Connection {
   };
 }
 
-/** As withSession; when no client can be had, the application's own pool tells it so in its own words. */
+/** As withSession; if the pool gives no client, the error is the pool's own. */
 function withPooledSession<T>(pool: PoolLike, work: (session: Session) => Promise<T>): Promise<T> {
   return withSession(pool, work).catch((error: unknown) => {
     throw error instanceof ConnectFailure ? error.cause : error;
   });
 }
 
-/** The last call on each client, whichever adapter it belongs to. */
+/** The last call on each client, of any adapter. */
 const lastTurns = new WeakMap<ClientLike, Promise<unknown>>();
 
 function callersConnection(client: ClientLike): Connection {
   const session = new Session(client);
-  // Calls that overlap would put their statements between each other's savepoints.
+  // Calls that overlap would mix their statements and savepoints.
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const turn = (lastTurns.get(client) ?? Promise.resolve()).then(work);
     lastTurns.set(
@@ -69,14 +69,14 @@ async function inTransaction<T>(
   work: () => Promise<T>,
   { writeIsolation }: Engine,
 ): Promise<T> {
-  // Under a stricter default, a statement that waited for somebody else's lock would not see what they did.
+  // At a stricter default level, a statement that waited for a lock would not see what its holder has done.
   await session.client.query(`begin isolation level ${writeIsolation}`);
   return settle(session, work, { keep: 'commit', undo: ['rollback'] });
 }
 
 /**
- * Runs `work` as a part of the transaction that the client is in, which stays usable when `work` fails; on a
- * client that is in none, in a transaction of its own.
+ * Runs `work` as a part of the transaction that is open on the client, which stays usable when `work` fails. If none is
+ * open, `work` runs in a transaction of its own.
  */
 async function inSavepoint<T>(session: Session, work: () => Promise<T>, engine: Engine): Promise<T> {
   if (!(await setSavepoint(session.client))) return inTransaction(session, work, engine);
@@ -86,7 +86,7 @@ async function inSavepoint<T>(session: Session, work: () => Promise<T>, engine: 
   });
 }
 
-/** False when no transaction is open: PostgreSQL has no question for that, but refuses a savepoint then. */
+/** False if no transaction is open: PostgreSQL can't be asked for that, but then refuses a savepoint. */
 async function setSavepoint(client: ClientLike): Promise<boolean> {
   try {
     await client.query(`savepoint ${SAVEPOINT}`);
@@ -113,7 +113,7 @@ async function settle<T>(session: Session, work: () => Promise<T>, { keep, undo 
   }
 }
 
-/** What made it necessary matters more than why it failed: it only does on a connection that is lost or stuck. */
+/** Its own error is ignored: it fails only on a connection that is lost or stuck, and the first error matters more. */
 async function undoAll(session: Session, statements: readonly string[]): Promise<void> {
   try {
     for (const statement of statements) await session.client.query(statement);

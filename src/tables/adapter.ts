@@ -27,22 +27,22 @@ export interface AdapterOptions {
   readonly schema?: string | undefined;
   /** The rule table, or its name, as for a bootstrap. Default: the one that is there under a usual name. */
   readonly table?: string | RuleTableOptions | undefined;
-  /** Which server it is, as for a bootstrap. Default: what the server says. */
+  /** Which engine the server is, as for a bootstrap. Default: what the server says. */
   readonly engine?: EngineName | undefined;
 }
 
 /**
- * A casbin-pg-adapter that keeps what it is given: on the same table, for any Casbin enforcer.
+ * A casbin-pg-adapter that stores and loads values unchanged: on the same table, for any Casbin enforcer.
  *
  * It never migrates: the table must be there and unique on (ptype, rule), as bootstrapDatabase() leaves it. On
  * a pool, each call has a connection to itself. On a client, calls run one after the other, in the transaction
- * that is open there. A failing savePolicy or updatePolicy leaves that transaction usable, and so does a
- * StoredRuleError; the others begin with a single statement, and PostgreSQL aborts the transaction when it fails.
+ * that is open there. That transaction stays usable after a failing savePolicy or updatePolicy, and after a
+ * StoredRuleError. The other methods run a single statement, and PostgreSQL aborts the transaction when it fails.
  *
  * In a table without uniqueness, that transaction must be `read committed`: at a stricter level it doesn't see a rule
  * that somebody has stored since it began, and stores it a second time.
  *
- * 2,000 rules or more are loaded in portions, by a cursor in a transaction: all rules of one moment.
+ * 2,000 rules or more are loaded in portions, by a cursor in a transaction, as they are at one moment.
  *
  * @throws InvalidOptionsError for a source that is neither a pool nor a client, or a table without a name
  *
@@ -56,7 +56,7 @@ export function createAdapter(source: PoolLike | ClientLike, options: AdapterOpt
   return createCheckedAdapter(source, options, () => ({ read() {}, finish() {} }));
 }
 
-/** As {@link createAdapter}; the rules of each load have to pass `check` before they get into the model. */
+/** As {@link createAdapter}; the rules of each load must pass `check` before they get into the model. */
 export function createCheckedAdapter(
   source: PoolLike | ClientLike,
   { schema, table, engine }: AdapterOptions,
@@ -80,7 +80,7 @@ export function createAdapterOf(client: ClientLike, table: RuleTable): CasbinAda
   );
 }
 
-/** Looks for the table at the first call, and again as long as it is missing; one that is said in full is known. */
+/** Looks for the table at the first call, and again while it is missing. A table that is given in full is not looked for. */
 function tableFinder(
   connection: Connection,
   schema: string | undefined,
@@ -106,7 +106,7 @@ type FindTable = () => Promise<RuleTable>;
 export interface CasbinAdapter extends BatchAdapter, UpdatableAdapter, FilteredAdapter {
   /** Loads the rules that the filter lets in; all of them without a filter. */
   loadFilteredPolicy(model: Model, filter?: PolicyFilter | null): Promise<void>;
-  /** Whether what was loaded last may be a part of the policy only: the enforcer then refuses to save. */
+  /** Whether the last load may have loaded only a part of the policy: the enforcer then refuses to save. */
   isFiltered(): boolean;
   /** With true, isFiltered() stays true; with false, it is false until the next load of a part. */
   enabledFiltered(enabled: boolean): void;
@@ -120,7 +120,7 @@ type HardenedAdapterClass = new (
 
 let loaded: HardenedAdapterClass | undefined;
 
-/** casbin-pg-adapter's class with safe methods; it is made at the first use, as that class is loaded then. */
+/** casbin-pg-adapter's class with safe methods. It is made at the first use, because that class is loaded then. */
 function loadHardenedAdapter(): HardenedAdapterClass {
   loaded ??= harden(loadStockAdapter());
   return loaded;
@@ -152,7 +152,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
 
     /** Loads every rule of a ptype that the model has, by id. */
     override async loadPolicy(model: Model): Promise<void> {
-      // Until it has succeeded: the enforcer has cleared its model by now, and saving that would empty the table.
+      // True until it has succeeded: the enforcer has cleared its model, and saving that would empty the table.
       this.#loadedPart = true;
       await loadRules(this.#connection, await this.#findTable(), model, this.#check);
       this.#loadedPart = false;
@@ -179,7 +179,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
       return this.addPolicies(section, ptype, [rule]);
     }
 
-    /** Adds the rules that are not stored yet, all or none. Safe beside others who add the same. */
+    /** Adds the rules that are not stored yet, all or none. Others may add the same rules at the same time. */
     async addPolicies(_section: string, ptype: string, rules: string[][]): Promise<void> {
       const given = rules.map((values) => ({ ptype, values }));
       await insertRules(this.#connection, await this.#findTable(), given);
@@ -189,7 +189,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
       return this.removePolicies(section, ptype, [rule]);
     }
 
-    /** Removes exactly these rules: no value is a pattern, and an empty one is an empty one. */
+    /** Removes exactly these rules: no value is a pattern, and an empty value matches only an empty one. */
     async removePolicies(_section: string, ptype: string, rules: string[][]): Promise<void> {
       const table = await this.#findTable();
       const given = rules.map((values) => ({ ptype, values }));
@@ -210,7 +210,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     }
 
     /**
-     * Puts a rule in the place of another. Throws a DatabaseError with code CONFLICT, and changes nothing, when
+     * Replaces a rule. Throws a DatabaseError with code CONFLICT, and changes nothing, when
      * `oldRule` is not stored any more and `newRule` is not either.
      */
     async updatePolicy(_section: string, ptype: string, oldRule: string[], newRule: string[]): Promise<void> {

@@ -9,7 +9,7 @@ import { hasFields } from './load.ts';
 import { onRuleTable, requireFit, requireStorable } from './refusals.ts';
 import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
 
-/** Deletes exactly these rules; those that are not stored are passed over. */
+/** Deletes exactly these rules; those that are not stored are ignored. */
 export async function removeRules(
   client: ClientLike,
   table: RuleTable,
@@ -19,7 +19,7 @@ export async function removeRules(
   await onRuleTable(table.sql, rules, () => client.query(removeGiven(table, given), [...given.arrays]));
 }
 
-/** Those that the table can hold. Any other one is not stored, although a stored rule may be a part of it. */
+/** The rules that the table can hold. Others are not stored, although a stored rule may be the beginning of one. */
 function fitting(table: RuleTable, rules: readonly Rule[]): Rule[] {
   return rules.filter((rule) => table.findUnfit([rule]).length === 0);
 }
@@ -59,8 +59,8 @@ function remove({ sql, identity }: RuleTable, condition: string, given?: string)
 }
 
 /**
- * Puts `next` in the place of `previous`, in the row with the same id; when `next` is stored already, deletes
- * `previous`. Both have the same ptype.
+ * Replaces `previous` by `next`, in the row with the same id; if `next` is stored already, deletes `previous`. Both
+ * have the same ptype.
  *
  * When neither is stored, somebody removed or changed `previous`, and writing `next` would bring back what they
  * took away: throws a DatabaseError with code CONFLICT. When only `next` is, there is nothing to do.
@@ -76,7 +76,7 @@ export async function updateRule(
   if (ruleKey(previous) === ruleKey(next)) return;
   const attempt = () =>
     connection.atomically((client) => replaceRule(client, table, previous, next), table.engine);
-  // What somebody committed while the first attempt waited for them is visible to a second one only.
+  // What others committed while the first attempt waited for them is visible only to a second attempt.
   await attempt().catch((error: unknown) => {
     if (!isPossibleRace(error)) throw error;
     return attempt();
@@ -142,7 +142,7 @@ export function rulesOf(model: Model): Rule[] {
 /**
  * Makes the table hold exactly these rules, with ids in their order. Other writers wait meanwhile, readers don't.
  *
- * It takes several statements: the caller sees to a transaction.
+ * It takes several statements: the caller must open a transaction.
  */
 export async function replaceRules(
   client: ClientLike,
@@ -152,7 +152,7 @@ export async function replaceRules(
   const distinct = withoutRepetitions(rules);
   requireFit(table, distinct);
   await onRuleTable(table.sql, rules, async () => {
-    // Two savers at once would each delete what they see, and together leave a mixture.
+    // Two who save at once would each delete what they see, and together leave a mixture.
     await lockTable(client, table);
     await client.query(`delete from ${table.sql}`);
   });

@@ -13,12 +13,12 @@ import { type GivenRules, type RuleTable, readNumber, type SpelledRules, selectB
 /** A column that holds a value of a rule, or its ptype. */
 export interface ValueColumn {
   readonly name: string;
-  /** How many characters it takes; null for as many as one likes. */
+  /** How many characters it takes; null for no limit. */
   readonly limit: number | null;
   readonly notNull: boolean;
 }
 
-/** What the catalog tells of such a table. */
+/** What the catalog says about such a table. */
 export interface ColumnsFacts {
   readonly engine: Engine;
   readonly name: string;
@@ -27,9 +27,9 @@ export interface ColumnsFacts {
   readonly identity: 'id' | 'ctid';
   readonly identityType: string;
   readonly ptype: ValueColumn;
-  /** Those of the values, in order. */
+  /** The columns of the values, in order. */
   readonly values: readonly ValueColumn[];
-  /** The columns of each index that serves for equality, in order; null for an expression. */
+  /** The columns of each index that can find equal values, in order; null for an expression. */
   readonly indexes: readonly TableIndex[];
   /** Whether a bootstrap removes rules that are stored more than once. */
   readonly removesDuplicates: boolean;
@@ -104,7 +104,7 @@ export class ColumnsTable implements RuleTable {
     this.#isMissing = facts.isMissing;
   }
 
-  /** Of the index that keeps whole rules unique, if there is one; any other conflict is an error, such as an id in use. */
+  /** For the index that keeps whole rules unique, if there is one. Any other conflict is an error, such as an id in use. */
   #describeConflict(): string {
     const all = new Set([this.#ptype, ...this.#values].map(({ name }) => name));
     const index = this.#indexes.find(
@@ -220,7 +220,7 @@ export class ColumnsTable implements RuleTable {
     return `coalesce(given.${name}, (select '' from (${sample}) sample where last = '' limit 1))`;
   }
 
-  /** What a row is, for a query around: `*` leaves its place out. */
+  /** The columns of a row for an outer query: `*` does not include `ctid`. */
   get #all(): string {
     return this.identity === 'ctid' ? 'ctid, *' : '*';
   }
@@ -251,7 +251,7 @@ export class ColumnsTable implements RuleTable {
     return `${row}.${this.#values[0]?.name} <> ''`;
   }
 
-  /** An index that begins with the ptype is used only for a ptype that is known, so each that is stored is. */
+  /** PostgreSQL uses an index that begins with the ptype only for known ptypes, so the query names those that are stored. */
   #rowsOfEachPtype(condition: string): string {
     const ptype = this.#ptype.name;
     return `lateral (
@@ -305,7 +305,7 @@ export class ColumnsTable implements RuleTable {
       return isLonger(text, column.limit) ? [this.#describeTooLong(rule, column, text)] : [];
     });
     if (values.at(-1) !== '') return tooLong;
-    const message = `"${formatRule(rule)}" ends with an empty value, which in ${this.sql} is the same as none. Leave it out, or give another.`;
+    const message = `"${formatRule(rule)}" ends with an empty value, which ${this.sql} stores as no value. Leave it out, or give another.`;
     return [...tooLong, message];
   }
 
@@ -317,14 +317,14 @@ export class ColumnsTable implements RuleTable {
     );
   }
 
-  /** typeorm-adapter quotes the values, all others join them as they are; and all of them leave out empty ones. */
+  /** typeorm-adapter quotes the values, the others join them unquoted; all of them leave out empty values. */
   stockLines({ ptype, values }: Rule): string[] {
     const kept = values.filter((value) => value !== '');
     return [[ptype, ...kept].join(', '), [ptype, ...kept.map((value) => `"${value}"`)].join(', ')];
   }
 }
 
-/** PostgreSQL counts code points; most texts are short enough however they are counted. */
+/** PostgreSQL counts code points. Most texts are short enough by their number of code units, so that is tried first. */
 function isLonger(text: string, limit: number | null): boolean {
   return limit !== null && text.length > limit && [...text].length > limit;
 }

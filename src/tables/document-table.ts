@@ -11,7 +11,7 @@ import type { Rule } from '../policy/rule.ts';
 import type { RowId } from '../report.ts';
 import { type GivenRules, type RuleTable, readNumber, type SpelledRules, selectById } from './rule-table.ts';
 
-/** casbin-pg-adapter's: a rule is an array of texts, and the stock schema has an index on each of its values. */
+/** The table of casbin-pg-adapter: a rule is an array of texts, and the stock schema has an index on each value. */
 export class DocumentTable implements RuleTable {
   readonly layout = 'document';
   readonly identity = 'id';
@@ -94,7 +94,7 @@ export class DocumentTable implements RuleTable {
     };
   }
 
-  /** The `offset 0` keeps the planner from reading the whole table, as it does while its statistics are old. */
+  /** Without `offset 0`, the planner reads the whole table while its statistics are old. */
   rowsWith(position: 0 | 1, value: string): string {
     return `lateral (select * from ${this.sql} where rule ->> ${position} = ${value} offset 0)`;
   }
@@ -116,7 +116,7 @@ export class DocumentTable implements RuleTable {
   }
 }
 
-/** As JSON that shows what it holds, whatever it is printed on. */
+/** As JSON in which every control character is visible. */
 function toVisibleJson(values: readonly string[]): string {
   return JSON.stringify(values).replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (control) => {
     return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;

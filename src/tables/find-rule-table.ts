@@ -5,7 +5,7 @@ import { ColumnsTable, futureColumnsTable, type TableIndex, type ValueColumn } f
 import { DocumentTable } from './document-table.ts';
 import { type RuleTable, type RuleTableOptions, USUAL_NAMES } from './rule-table.ts';
 
-/** Which rule table is meant; all of it may be left to a look at what is there. */
+/** Which rule table is meant. What is not given is found by looking at the tables that are there. */
 export type TableChoice = Partial<RuleTableOptions>;
 
 /** What is wrong with the option, where nothing else has checked it. */
@@ -23,13 +23,13 @@ export function toTableChoice(given: string | RuleTableOptions | undefined): Tab
 
 /** The rule table of an application. */
 export interface FoundTable {
-  /** Where it is missing, the one that a bootstrap makes. */
+  /** If it is missing, the table that a bootstrap makes. */
   readonly table: RuleTable;
   readonly isMissing: boolean;
 }
 
 /**
- * Finds the rule table: the one that is named, else the one that is there under one of the usual names.
+ * Finds the rule table: the one that is named, else the one that has one of the usual names.
  *
  * @param schema where to look; by default, wherever the connection's search_path finds it
  * @param given what the server is; by default, what it says with the shapes of its tables
@@ -49,13 +49,13 @@ export async function findRuleTable(
     const table = recognise(shape, choice, engine);
     return table instanceof Misshapen ? [] : { table, isReadable: shape.isReadable };
   });
-  // One that may not be read is somebody else's, unless there is no other.
+  // A table that this role may not read belongs to somebody else, unless there is no other table.
   const readable = recognised.filter(({ isReadable }) => isReadable);
   const candidates = (readable.length > 0 ? readable : recognised).map(({ table }) => table);
   const [only] = candidates;
   if (only !== undefined && candidates.length === 1) return { table: only, isMissing: false };
   if (candidates.length > 1) return choose(client, candidates);
-  // Something else may have its name, which is for those to refuse who would make it.
+  // Something that is not a table may have its name. The migration that makes the table refuses that.
   return { table: expectTable(choice, schema, engine), isMissing: true };
 }
 
@@ -80,15 +80,15 @@ export function expectTable(
   schema: string | undefined,
   engine: Engine = POSTGRESQL,
 ): RuleTable {
-  // Not every engine has columns of jsonb, and uniqueness over them.
+  // Not every engine has jsonb columns and unique constraints on them.
   const usual = !engine.commitsDdl && (name === undefined || name === 'casbin') ? 'document' : 'columns';
   if ((layout ?? usual) === 'document') return new DocumentTable(name, schema, undefined, engine);
   return futureColumnsTable(name ?? 'casbin_rule', schema, engine);
 }
 
 /**
- * Chooses the only one that holds rules. An empty `casbin` beside it is refused too: it may be the one that the
- * application reads by now, or one that an earlier release of this library made.
+ * Chooses the only table that holds rules. An empty `casbin` beside it is refused too: the application may read it by
+ * now, or an earlier release of this library may have made it.
  */
 async function choose(client: ClientLike, candidates: readonly RuleTable[]): Promise<FoundTable> {
   const { rows } = await client.query(
@@ -137,7 +137,7 @@ interface Shape {
   readonly indexes: readonly TableIndex[];
 }
 
-/** The shapes of what has one of the names, in the order of these, and what they are on. */
+/** The shapes of the relations with one of the names, in the order of the names, and the engine. */
 async function readShapes(
   client: ClientLike,
   names: readonly string[],
@@ -193,18 +193,18 @@ async function readShapes(
   return { shapes, engine: engine ?? engineOf(rows[0]?.engine ?? '') };
 }
 
-/** Access methods whose indexes serve for equality: the numbers of pg_am.dat, the same in every database. */
+/** Access methods whose indexes can find equal values: the numbers of pg_am.dat, the same in every database. */
 const BTREE = 403;
 const HASH = 405;
 
-/** An index as the catalog has it: columns by number, 0 for an expression; those behind the length are only included. */
+/** An index as the catalog has it: columns by number, 0 for an expression; columns after the length are only included. */
 interface CatalogIndex {
   readonly unique: boolean;
   readonly numbers: readonly number[];
   readonly length: number;
 }
 
-/** Why a table is none for rules. */
+/** Why a table is not a rule table. */
 class Misshapen {
   readonly reasons: readonly string[];
 
@@ -213,7 +213,7 @@ class Misshapen {
   }
 }
 
-/** The rule table that a shape is; one of the layout that was chosen, if any was. */
+/** The rule table of this shape; with the layout that was chosen, if one was. */
 function recognise(shape: Shape, { layout, duplicates }: TableChoice, engine: Engine): RuleTable | Misshapen {
   const document = layout === 'columns' ? null : recogniseDocument(shape, engine);
   const columns = layout === 'document' ? null : recogniseColumns(shape, duplicates === 'remove', engine);
@@ -236,7 +236,7 @@ function recogniseDocument({ name, schema, sql, columns }: Shape, engine: Engine
   return new DocumentTable(name, schema, sql, engine);
 }
 
-/** Fewer columns for values would not hold what models with domains have; nobody's table has fewer. */
+/** Rules of models with domains need so many columns for values; no adapter makes a table with fewer. */
 const FEWEST_VALUES = 4;
 
 function recogniseColumns(
@@ -245,7 +245,7 @@ function recogniseColumns(
   engine: Engine,
 ): ColumnsTable | Misshapen {
   const byName = new Map(columns.map((column) => [column.name, column]));
-  // Some of Go's adapters call it so.
+  // Some adapters for Go use this name.
   const ptype = byName.get('ptype') ?? byName.get('p_type');
   const last = Math.max(
     FEWEST_VALUES - 1,
@@ -283,7 +283,7 @@ function recogniseColumns(
   });
 }
 
-/** How many characters a type takes, null for any number; undefined for a type that would change what is written. */
+/** How many characters a type takes, null for any number; undefined for a type that changes what is written. */
 function limitOf(type: string): number | null | undefined {
   if (type === 'text' || type === 'character varying') return null;
   const limit = /^character varying\((\d+)\)$/.exec(type)?.[1];

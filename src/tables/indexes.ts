@@ -8,8 +8,8 @@ interface Index {
 
 /**
  * Does `write` while the table has no indexes, and makes them again afterwards as they were: for many rows that takes
- * a third of the time. It returns null, and does nothing, unless the table is empty and this transaction keeps
- * everybody else away from it already, as one that has just made it does.
+ * a third of the time. It returns null and does nothing, unless the table is empty and this transaction already keeps
+ * everybody else away from it, for instance because it has just made the table.
  *
  * @param table its quoted name
  */
@@ -28,7 +28,7 @@ export async function withoutIndexes<T>(
 
 /**
  * The indexes that can be dropped and made again without a trace, in the order of their making. An index is left
- * alone when something depends on it, as a foreign key does, or when it has what its definition does not say.
+ * alone if something depends on it, such as a foreign key, or if it has something that its definition does not show.
  * None is returned where a trigger or a rule of the table may need them.
  */
 async function readIndexes(client: ClientLike, table: string): Promise<Index[]> {

@@ -40,7 +40,7 @@ export async function insertRules(
     const locked = distinct.length > 1 ? locksOfMissing(given, `$${given.arrays.length + 1}`, 2) : '';
     await connection.run((client) => insert(client, locked));
   } else {
-    // In a statement of their own: a statement sees nothing that was committed while it waited.
+    // The locks have a statement of their own: a statement does not see what was committed while it waited.
     await connection.atomically(async (client) => {
       await onRuleTable(table.sql, distinct, () => lockRules(client, table, distinct));
       await insert(client, '');
@@ -48,7 +48,7 @@ export async function insertRules(
   }
 }
 
-// The sort has read everything before the first rule is written, so each lock is held by then.
+// The sort reads everything before the first rule is written, so all locks are held by then.
 function insertNotStored(table: RuleTable, given: GivenRules, locked: string): string {
   return `
     with missing as materialized (
@@ -65,21 +65,21 @@ function insertNotStored(table: RuleTable, given: GivenRules, locked: string): s
     ${table.onConflict}`;
 }
 
-/** The first halves of the keys of our locks, so that nobody else's meet them: "csbr" and "csbt" in ASCII. */
+/** The first halves of the keys of our locks, which nobody else uses: "csbr" and "csbt" in ASCII. */
 const RULES = 0x63736272;
 const TABLES = 0x63736274;
 
-/** So many locks PostgreSQL has room for in each transaction, unless max_locks_per_transaction says otherwise. */
+/** How many locks PostgreSQL has room for in each transaction, by the default of max_locks_per_transaction. */
 const FEW = 64;
 
 /**
  * The common table expressions that lock the rules of another one, `missing`, until the transaction ends; the last
  * of them is `locked`, one row.
  *
- * Ids come in the order of writing, which is the order given, whatever makes them. So two who insert several of the
- * same rules in different orders would each wait for a rule of the other's. Therefore all who insert several lock
- * them before, in one order: each rule by itself, or, where there are many, all rules of the table at once. Who
- * inserts a single rule holds nothing that others wait for while it waits.
+ * Rules are written in the order given, so that their ids ascend in it. So two writers that insert several of the same
+ * rules in different orders would each wait for a rule of the other. Therefore every writer of several rules first locks
+ * them, in one order: each rule by itself or, if there are many, all rules of the table at once. A writer of a single
+ * rule holds nothing that others wait for while it waits.
  *
  * @param table the parameter with the quoted name
  * @param least how many there must be for any lock: a single rule needs none in a table that is unique
@@ -108,17 +108,17 @@ function locksOfMissing({ names }: GivenRules, table: string, least: 1 | 2): str
 /** How many rules one statement takes. */
 const PORTION = 10_000;
 
-/** From so many rules on, a new table is faster to fill without its indexes. */
+/** From this number of rules on, a new table is filled faster without its indexes. */
 const MANY = 1_000;
 
 /**
  * Inserts the rules that the table does not hold yet, and returns those. Ids come in the order given, and the rows
  * lie in it too, as a stock adapter reads them. Errors are those of {@link insertRules}.
  *
- * It works in portions, so that neither side ever holds all rules as text. The caller sees to a transaction, and
- * that nobody else seeds this table meanwhile; others may insert the same rules, as by {@link insertRules}.
+ * It works in portions, so that neither side ever holds all rules as text. The caller must open a transaction, and make
+ * sure that nobody else seeds this table meanwhile. Others may insert the same rules with {@link insertRules}.
  *
- * @param report is told how many of the rules are seen to
+ * @param report called with the number of rules that are done
  */
 export async function seedRules(
   client: ClientLike,
@@ -149,8 +149,8 @@ export async function seedRules(
 }
 
 /**
- * Those of the rules that are not stored, each once. It reads what is stored, so that the server plans no join: on a
- * table that was never analyzed it plans it badly.
+ * Those of the rules that are not stored, each once. The stored rules are read and compared here: the server plans a
+ * join badly on a table that was never analyzed.
  */
 export async function findMissing(
   client: ClientLike,
@@ -164,7 +164,7 @@ export async function findMissing(
   await readPortions(client, table, { text: select, values: [[...names]], size: PORTION }, (rows) => {
     for (const row of rows) {
       const { ptype, rule } = table.read(row);
-      // A row that holds no rule is told of by whoever loads the policy.
+      // A row that holds no rule is reported when the policy is loaded.
       if (ptype !== null && isRuleValues(rule)) isStored[given.indexOf({ ptype, values: rule })] = 1;
     }
   });
@@ -173,7 +173,7 @@ export async function findMissing(
 }
 
 /**
- * Has others wait who insert the same rules by {@link insertRules}, and waits for those who did; see
+ * Makes others that insert the same rules with {@link insertRules} wait, and waits for those that have begun; see
  * {@link locksOfMissing}.
  */
 export async function lockRules(
@@ -183,7 +183,7 @@ export async function lockRules(
   least: 1 | 2 = 1,
 ): Promise<void> {
   if (table.engine.commitsDdl) return lockRow(client, table);
-  // One more than few stands for all.
+  // One more than FEW is enough to lock the whole table.
   const given = table.give(rules.slice(0, FEW + 1));
   await client.query(
     `with missing as (
@@ -195,7 +195,7 @@ export async function lockRules(
   );
 }
 
-/** Has all others wait who write the table, whoever they are; where no table can be locked, those who write by this library. */
+/** Makes all other writers of the table wait; on an engine without table locks, only the writers of this library. */
 export async function lockTable(client: ClientLike, table: RuleTable): Promise<void> {
   if (table.engine.commitsDdl) return lockRow(client, table);
   await client.query(`lock table ${table.sql} in share row exclusive mode`);
@@ -211,8 +211,8 @@ async function lockRow(client: ClientLike, { schema }: RuleTable): Promise<void>
 }
 
 /**
- * Writes rules into a table that holds none of them, in their order. Nobody else can write it: the caller sees to
- * that, and to a transaction.
+ * Writes rules into a table that holds none of them, in their order. The caller must open a transaction, and make sure
+ * that nobody else can write to the table.
  */
 export async function writeRules(
   client: ClientLike,
@@ -242,7 +242,7 @@ async function writePortions(
 }
 
 /**
- * Which of them it was only travels when it was not all of them: somebody else added one just now.
+ * The server sends the inserted rules only if they are not all: somebody else has just added one.
  *
  * @param onConflict null where nothing can come in between, so that nobody has to ask what was inserted
  */

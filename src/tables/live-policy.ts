@@ -9,7 +9,7 @@ import type { ReportDone } from '../progress.ts';
 import { readPortions } from './portions.ts';
 import type { RuleTable } from './rule-table.ts';
 
-/** How many rows are held at a time beside the rules that were made of those before; more are read in portions. */
+/** How many rows one portion has: rows that are read but not yet rules. */
 export const READ_PORTION = 10_000;
 
 /** PostgreSQL stores no text with this character, and refuses to look for one. */
@@ -41,7 +41,7 @@ export async function readLivePolicy(
       (rows) => {
         for (const rule of reader.read(rows)) rules.push(rule);
         count += rows.length;
-        // How many rules there are is not known; at least as many as are defined, most likely.
+        // The number of rules is not known; there are probably at least as many as are defined.
         report(count, Math.max(known.rules.length, count + 1));
       },
     );
@@ -54,7 +54,7 @@ export async function readLivePolicy(
   return [...other, ...rules];
 }
 
-/** Whether what was read has no `p` rule although the table may have some: then Casbin would decide on empty values. */
+/** Whether no `p` rule was read although the table may have some: Casbin would then decide on empty values. */
 export function isEmptied(scope: Scope, rules: readonly Rule[]): boolean {
   return scope.kind === 'reachable' && scope.bySubject && !rules.some(({ ptype }) => ptype === 'p');
 }

@@ -9,23 +9,23 @@ import { readPortions } from './portions.ts';
 import { onRuleTable } from './refusals.ts';
 import type { RuleTable } from './rule-table.ts';
 
-/** Sees all rules that are about to get into a model, in portions. */
+/** Checks all rules before they get into a model, in portions. */
 interface RuleCheck {
   read(rules: readonly StoredRule[]): void;
-  /** After all rules. Throws when one of them must not get into the model. */
+  /** Called after all rules. Throws if one of them must not get into the model. */
   finish(): void;
 }
 
 /** Makes the check for one load. */
 export type CheckRules = (model: Model, table: RuleTable) => RuleCheck;
 
-/** Fewer rules are read by one statement. More are read again, in portions: so many are read twice. */
+/** Fewer rules are read by one statement. If there are more, they are read again, in portions. */
 const FEW = 2_000;
 
 const PORTION = 10_000;
 
 /**
- * Appends the stored rules to the model, by id, as arrays: they arrive as they were written.
+ * Appends the stored rules to the model, by id, as arrays, so that their values are unchanged.
  *
  * Rules of a ptype that the model lacks are left out, as Casbin's own loader does. Throws a StoredRuleError
  * before the model is touched when a row holds no rule, and whatever `check` throws.
@@ -80,7 +80,7 @@ class Loading {
   readonly #model: Model;
   readonly #check: RuleCheck;
   readonly #reader: RuleReader;
-  /** Joined at the end: an array that grows leaves copies behind, which are garbage of the size of the policy. */
+  /** Joined at the end: an array that grows leaves copies behind, as large as the policy. */
   readonly #portions = new Map<Assertion, string[][][]>();
 
   constructor(table: RuleTable, model: Model, check: RuleCheck) {
@@ -95,7 +95,7 @@ class Loading {
     const portion = new Map<Assertion, string[][]>();
     for (const { ptype, values } of rules) {
       const assertion = this.#model.model.get(ptype.charAt(0))?.get(ptype);
-      // Nobody else has the values.
+      // Nobody else uses these arrays.
       if (assertion !== undefined) addTo(portion, assertion, values as string[]);
     }
     for (const [assertion, policy] of portion) addTo(this.#portions, assertion, policy);
@@ -142,7 +142,7 @@ function matchesFilter(table: RuleTable, filter: PolicyFilter): Condition {
 
 /**
  * The rules of `ptype` with just these values from `fieldIndex` on, as Casbin's Model.removeFilteredPolicy has
- * it: an empty value stands for any, and nothing is a pattern. Null when no rule can be meant.
+ * it: an empty value matches any, and no value is a pattern. Null if no rule can match.
  */
 export function hasFields(
   table: RuleTable,
@@ -156,7 +156,7 @@ export function hasFields(
   for (const [offset, value] of values.entries()) {
     if (value === '') continue;
     const position = fieldIndex + offset;
-    // Casbin asks for field -1 when the model has no such field; jsonb would count that from the end.
+    // Casbin asks for field -1 if the model has no such field; jsonb would count that from the end.
     if (!Number.isInteger(position) || position < 0) return null;
     tests.push(`${table.value('stored', position)} = $${parameters.push(value)}`);
   }

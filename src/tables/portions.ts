@@ -10,9 +10,9 @@ interface Portions {
 }
 
 /**
- * Reads the rows of a query in portions, by a cursor, so that neither side holds all of them as text. To be called in a
- * transaction; at any isolation level, a cursor sees the rows of the moment in which it was declared. On an engine
- * without cursors, all rows are one portion.
+ * Reads the rows of a query in portions, by a cursor, so that neither side holds all of them as text. Call it in a
+ * transaction; at any isolation level, a cursor sees the rows of the moment when it was declared. On an engine without
+ * cursors, all rows are one portion.
  */
 export async function readPortions(
   client: ClientLike,

@@ -14,8 +14,8 @@ const SHOWN_RULE_LENGTH = 100;
 /**
  * Runs a statement that reads or writes `rules` on the `casbin` table; its quoted name is `table`.
  *
- * What the server reports about that table in terms of SQL becomes a DatabaseError in terms of rules: a missing
- * table, missing uniqueness, a rule too long. Other errors pass as they are.
+ * Some errors of the server become a DatabaseError that speaks of rules: a missing table, missing uniqueness, a rule
+ * that is too long. Other errors are thrown unchanged.
  */
 export async function onRuleTable<T>(
   table: string,
@@ -68,7 +68,7 @@ function isOnStockConstraint(error: unknown): boolean {
 }
 
 function ruleTooLong(table: string, rules: readonly Rule[], cause: unknown): DatabaseError {
-  // The server does not say which of them it was.
+  // The server does not say which rule it was.
   const longest = rules.map(formatRule).reduce((a, b) => (b.length > a.length ? b : a), '');
   const which = rules.length > 1 ? 'The longest of those given' : 'It';
   return new DatabaseError(
@@ -80,8 +80,8 @@ function ruleTooLong(table: string, rules: readonly Rule[], cause: unknown): Dat
 }
 
 /**
- * Throws an InvalidOptionsError with every rule that would not come back as it went in: without values, with one
- * that is not a string, or with NUL or half of a surrogate pair in one.
+ * Throws an InvalidOptionsError with every rule that could not be read back unchanged: one without values, one with a
+ * value that is not a string, or one with NUL or half of a surrogate pair in a value.
  */
 export function requireStorable(rules: readonly Rule[]): void {
   const placed = rules.map((rule, index) => ({
@@ -90,18 +90,18 @@ export function requireStorable(rules: readonly Rule[]): void {
     values: rule?.values,
   }));
   const problems = placed.flatMap(({ at, ptype, values }) => findRuleFaults(at, ptype, values));
-  // Only strings can be looked into.
+  // Only the content of strings can be checked.
   const found = problems.length > 0 ? problems : findUnstorable(placed);
   if (found.length > 0) throw new InvalidOptionsError(found);
 }
 
-/** Throws an InvalidOptionsError with everything that the table has no room for. */
+/** Throws an InvalidOptionsError with every rule that the table has no room for. */
 export function requireFit(table: RuleTable, rules: readonly Rule[]): void {
   const problems = table.findUnfit(rules);
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 
-/** Casbin's types say string, but JavaScript callers hand it numbers, and it takes them. */
+/** Casbin's types say string, but callers in JavaScript also give numbers, and Casbin accepts them. */
 function findRuleFaults(at: string, ptype: unknown, values: unknown): Problem[] {
   if (typeof ptype !== 'string') {
     return [{ code: 'RULE_INVALID', at, message: `its ptype is ${show(ptype)}, not a string. Give one.` }];

@@ -25,36 +25,36 @@ export interface RuleTableOptions {
   readonly duplicates?: 'report' | 'remove';
 }
 
-/** The names that adapters give their tables; casbin-pg-adapter's comes first, as it is the one that we make. */
+/** The names that adapters give their tables. casbin-pg-adapter's is the first, because a bootstrap makes that one. */
 export const USUAL_NAMES = ['casbin', 'casbin_rule', 'casbin_rules', 'policies'] as const;
 
 /**
- * A table that rules are stored in: SQL for a common shape of rows, and a reader of them. Whatever is done with
- * stored rules is one query, written with these fragments, for each layout there is.
+ * A table that rules are stored in: SQL for a common shape of rows, and a reader of them. Each operation on stored
+ * rules is one query, written with these fragments, for all layouts.
  *
  * A `row` is the alias of a row of the table.
  */
 export interface RuleTable extends RowSource {
   readonly layout: Layout;
-  /** What it is on. */
+  /** The engine that it is on. */
   readonly engine: Engine;
   readonly name: string;
   /** Undefined where the connection's search_path finds it. */
   readonly schema: string | undefined;
   /** The column that tells rows apart, and orders them; `ctid` in a table without a unique `id`. */
   readonly identity: 'id' | 'ctid';
-  /** Whether all that is needed of it is known without a look at it. */
+  /** Whether everything about it is known without looking at it. */
   readonly isKnownUnseen: boolean;
   /** Whether the table itself refuses a rule that is stored already. */
   readonly isUnique: boolean;
-  /** What makes the table, or completes one that is there; none for one that is left as it is. */
+  /** Makes the table, or completes one that is there; empty for a table that stays as it is. */
   readonly migrations: Migrations;
-  /** The name that these are recorded by. */
+  /** The name under which these are recorded. */
   readonly migrationName: string;
   /**
    * Prepares a table that was there before the first bootstrap, in the first schema of the search_path.
    *
-   * @returns what that changes, {@link migrations} included; null when there is nothing to do
+   * @returns what it changes, {@link migrations} included; null if there is nothing to do
    */
   takeOver(trx: AnyTransaction): Promise<TakeoverReport | null>;
 
@@ -69,7 +69,7 @@ export interface RuleTable extends RowSource {
 
   /** Rules as a relation `given`; see {@link givenRules}. */
   give(rules: readonly Rule[]): GivenRules;
-  /** Rules as a relation `given` too, for statements that are shown. */
+  /** Also rules as a relation `given`, for statements that are shown to people. */
   spell(rules: readonly Rule[]): SpelledRules;
   /** The columns that a rule is written into. */
   readonly written: string;
@@ -80,21 +80,21 @@ export interface RuleTable extends RowSource {
   rowsWith(position: 0 | 1, value: string): string;
   /** A FROM item of the rows without a first value. */
   readonly rowsWithoutFirst: string;
-  /** Whether a row is none of those. */
+  /** Whether a row has a first value. */
   hasFirst(row: string): string;
   /** An index that would make {@link rowsWith} quick for first values, as SQL; null where there is one. */
   readonly missingIndex: string | null;
 
-  /** What the table has no room for; `at` is the place of the rule, else its position in the list. */
+  /** The rules that the table has no room for; `at` is the place of the rule, else its position in the list. */
   findUnfit(rules: readonly (Rule & { readonly at?: string })[]): Problem[];
-  /** The lines that stock adapters on such a table make of a rule, and hand to Casbin's own loader. */
+  /** The lines that stock adapters on such a table make of a rule, and give to Casbin's own loader. */
   stockLines(rule: Rule): readonly string[];
 }
 
-/** Rules as parameters: some arrays of texts, of one length, however many rules there are. */
+/** Rules as parameters: a fixed number of arrays of texts, all of one length. */
 export interface GivenRules {
   readonly arrays: readonly (readonly (string | null)[])[];
-  /** What the arrays are called as columns, after `unnest`. */
+  /** The names of the arrays as columns, after `unnest`. */
   readonly names: string;
   /** The values to write into {@link RuleTable.written}. */
   readonly values: string;
@@ -102,9 +102,9 @@ export interface GivenRules {
   isSame(row: string): string;
 }
 
-/** Rules for statements that a person runs: the server writes the literals, as only it knows its settings. */
+/** Rules for statements that a person runs. The server writes the literals: only it knows its settings. */
 export interface SpelledRules extends Pick<GivenRules, 'arrays' | 'names'> {
-  /** What tells rules apart in a row, as a list. */
+  /** The columns that tell rules apart, as a list. */
   readonly compared: string;
   /** An expression for the list of literals to compare that with. */
   readonly comparedLiterals: string;

@@ -4,7 +4,7 @@ import type { Decision } from '../report.ts';
 import { reasonOf } from '../text.ts';
 import { formatRequest } from './explain-answer.ts';
 
-/** A request as a test gives it, before anything is known of the model. */
+/** A request as a test gives it, before the model is known. */
 export type GivenRequest = readonly (string | object)[];
 
 /**

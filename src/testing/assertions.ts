@@ -11,7 +11,7 @@ import type { RequestArguments } from './request-arguments.ts';
  * Resolves when the enforcer allows the request.
  *
  * @param source an enforcer; or a pool, whose policy is then loaded at each call, and decided by the default model.
- *   Where the application has another model, give `await createEnforcer(pool, options)`
+ *   If the application has another model, give `await createEnforcer(pool, options)`
  * @throws AssertionError of node:assert when it is denied; the message explains why
  * @throws Error when the enforcer can't decide, and what createEnforcer throws
  */
@@ -30,7 +30,7 @@ export async function assertDenied(source: EnforcerSource, ...request: RequestAr
   await assertDecision(source, request, 'deny');
 }
 
-/** What both do, for whichever decision. */
+/** What both do, for either decision. */
 export async function assertDecision(
   source: EnforcerSource,
   request: GivenRequest,

@@ -1,6 +1,6 @@
 /**
- * What an application's own tests import, whatever runs them: assertions, the tests of a policy, and a database in
- * memory. What belongs to a runner is in `casbin-bootstrap/testing/vitest`, `/jest` and `/node`.
+ * For an application's own tests, with any runner: assertions, the tests of a policy, and a database in memory. Each
+ * runner has an entry of its own: `casbin-bootstrap/testing/vitest`, `/jest` and `/node`.
  *
  * @module casbin-bootstrap/testing
  */

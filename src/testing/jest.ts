@@ -1,5 +1,5 @@
 /**
- * For tests by Jest: importing it adds the matchers `toAllow` and `toDeny`.
+ * For tests with Jest: importing it adds the matchers `toAllow` and `toDeny`.
  *
  * @module casbin-bootstrap/testing/jest
  */
@@ -35,16 +35,16 @@ expect.extend({ toAllow, toDeny });
 export type { PolicyTestOptions } from './policy-tests.ts';
 
 /**
- * Registers one test for all expectations of a policy, as Jest does not wait for what is not there at once: every
+ * Registers one test for all expectations of a policy, because Jest must know all tests at once: every
  * subject × every permission, then the requests of `samples`, `allow`, `deny` and `never`; without a target, only those
- * of the last three. When it fails, it lists and explains each that does not hold. For a test for each, in an ES
- * module, there is `collectPolicyTests`.
+ * of the last three. If it fails, it lists and explains each expectation that does not hold. In an ES module,
+ * `collectPolicyTests` gives a test for each.
  *
  * A definition or a model that can't be used makes the test fail, with every problem; so does a definition that
  * has nothing to test.
  *
  * @param definition a definition, or the path of a file with one
- * @param options may be those of the bootstrap, which it takes its own from
+ * @param options may be the options of the bootstrap; it takes its own from them
  */
 export function policyTests(
   definition: PolicyDefinition | string,
@@ -69,7 +69,7 @@ function describeFailures(failures: readonly string[], total: number): string {
   return `${failures.length} of ${total} requests are not decided as defined:\n\n${failures.join('\n\n')}`;
 }
 
-/** Not by instanceof: in Jest, errors of Node's own modules are of another Error. */
+/** Not by instanceof: in Jest, errors of Node's own modules have another class Error. */
 function messageOf(error: unknown): string {
   return String(Object(error).message ?? error);
 }

@@ -3,12 +3,12 @@ import { askEnforcer, type GivenRequest } from './ask-enforcer.ts';
 import { isEnforcer } from './enforcer-source.ts';
 import { explainAnswer } from './explain-answer.ts';
 
-/** What the `expect` of Vitest and of Jest calls a matcher with, as far as ours look at it. */
+/** The `this` of a matcher in Vitest and Jest, as far as ours use it. */
 interface MatcherContext {
   readonly isNot?: boolean;
 }
 
-/** What a matcher tells its runner. */
+/** What a matcher returns to its runner. */
 interface MatcherResult {
   readonly pass: boolean;
   readonly message: () => string;
@@ -43,7 +43,7 @@ async function checkDecision(
   }
   const answer = await askEnforcer(received, request);
   const pass = answer === hoped;
-  // It is undefined where there is no `not`, whatever the runners' types say.
+  // It is undefined without `not`, although the types of the runners say otherwise.
   const explained = pass === Boolean(isNot) ? await explainAnswer(received, request, answer) : '';
   return { pass, message: () => explained };
 }

@@ -19,14 +19,14 @@ import { type EnforcerSource, enforcerOf, isEnforcer } from './enforcer-source.t
 /** What a policy is tested on. */
 export interface PolicyTestOptions extends EnforcerOptions {
   /**
-   * An enforcer, or a pool of the database to make one on. A function is called once, before the first test, as
-   * what it returns may not be there while tests are being collected. Default: an enforcer in memory, on the
-   * definition alone, which is asked only the requests of `allow`, `deny` and `never`.
+   * An enforcer, or a pool of the database to make one on. A function is called once, before the first test: what it
+   * returns may not exist yet while tests are collected. Default: an enforcer in memory, on the definition alone, which
+   * decides only the requests of `allow`, `deny` and `never`.
    */
   readonly target?: EnforcerSource | (() => EnforcerSource | Promise<EnforcerSource>);
 }
 
-/** Groups, in order, and what they are called. */
+/** The groups, in order, with their names. */
 const GROUPS: Readonly<Record<Expectation['kind'], string>> = {
   derived: 'derived from the rules',
   sample: 'samples',
@@ -35,7 +35,7 @@ const GROUPS: Readonly<Record<Expectation['kind'], string>> = {
   never: 'never',
 };
 
-/** Those that are decided the same on the definition itself, by what they are, so that no test of them can fail there. */
+/** The groups whose answers come from the definition itself, so that no test of them can fail there. */
 const DECIDED_BY_DEFINITION: readonly Expectation['kind'][] = ['derived', 'sample'];
 
 /** One expectation of a policy, as a test. */
@@ -44,7 +44,7 @@ export interface PolicyTest {
   readonly group: string;
   /** As a sentence: `readonly may not write accounts`. */
   readonly name: string;
-  /** Rejects, with an explanation, when the policy is decided otherwise. */
+  /** Rejects with an explanation if the request is decided differently. */
   run(): Promise<void>;
 }
 
@@ -52,17 +52,17 @@ export interface PolicyTest {
 export interface PolicyTestPlan {
   /** In the order of their groups. */
   readonly tests: readonly PolicyTest[];
-  /** Makes the enforcer ready, once, however often it is called; a test that finds none ready calls it. */
+  /** Makes the enforcer ready, once; further calls do nothing more. A test that finds none ready calls it. */
   prepare(): Promise<void>;
 }
 
 /**
  * The tests of a policy, one for each expectation: every subject × every permission, then the requests of
- * `samples`, `allow`, `deny` and `never`; without a target, only those of the last three. For runners that have no
- * `policyTests` of their own here.
+ * `samples`, `allow`, `deny` and `never`; without a target, only those of the last three. For runners without an entry
+ * with `policyTests`.
  *
  * @param definition a definition, or the path of a file with one
- * @param options may be those of the bootstrap, which it takes its own from
+ * @param options may be the options of the bootstrap; it takes its own from them
  * @throws InvalidOptionsError for a definition or a model that can't be used, with every problem, and for a
  *   definition that has nothing to test
  *
@@ -112,14 +112,14 @@ async function prepareEnforcer(
     : enforcerOf(given, { ...options, model });
 }
 
-/** What is used of a runner that waits for the promise of a `describe`. */
+/** The used part of a runner that waits for the promise of a `describe`. */
 export interface TestRunner {
   describe(name: string, body: () => void | Promise<void>): unknown;
   test(name: string, body: () => Promise<void>): unknown;
   beforeAll(hook: () => Promise<void>): unknown;
 }
 
-/** Registers the tests of a policy, each by its name, in a group for each of theirs. */
+/** Registers the tests of a policy, each by its name, in their groups. */
 export function registerPolicyTests(
   { describe, test, beforeAll }: TestRunner,
   definition: PolicyDefinition | string,
@@ -163,7 +163,7 @@ async function resolveTested(policy: PolicyDefinition | string, options: PolicyT
   const empty = policyProblems.length === 0 ? findEmptyPolicy(definition ?? {}, defined) : [];
   const all = [...misshapen, ...problems, ...policyProblems, ...empty, ...policyFaults];
   if (model === null || definition === null || all.length > 0) throw new InvalidOptionsError(all);
-  // A contradiction of the definition with itself is a test that fails, so there is no need to report it here.
+  // If the definition contradicts itself, a test fails, so it need not be reported here.
   const { expectations } = await collectPromises(model, defined, definition, {
     configureEnforcer,
     placeOf: () => 'policy',
@@ -171,7 +171,7 @@ async function resolveTested(policy: PolicyDefinition | string, options: PolicyT
   return { model, rules: defined.rules, expectations: [...expectations] };
 }
 
-/** JavaScript callers may forget it, and the default one is for databases. */
+/** In JavaScript, it may be forgotten, and the default definition is for databases. */
 function describeNoPolicy(given: null | undefined): Problem {
   const message = `must be a policy definition, or the path of a file with one (it is ${given}).`;
   return { code: 'OPTION_INVALID', at: 'policy', message };
@@ -179,7 +179,7 @@ function describeNoPolicy(given: null | undefined): Problem {
 
 /**
  * An expectation as a sentence: `readonly may not write accounts`, `alice may read data1 in tenant1`. For models
- * whose requests are something else than sub, obj, act and dom: `"alice, 18" is allowed`.
+ * whose requests have other values than sub, obj, act and dom: `"alice, 18" is allowed`.
  */
 function titleOf(model: Model, { request, expected, kind }: Expectation): string {
   const tokens = tokensOf(model, 'r');

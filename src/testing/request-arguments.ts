@@ -6,11 +6,11 @@ import type {
 } from '../policy/definition.ts';
 
 /**
- * For an application to name its policy in, once, so that a misspelt name in a test does not compile. Otherwise
- * a denial passes for the wrong reason.
+ * An application names its policy here, once, so that a misspelt name in a test does not compile. Otherwise a test of a
+ * denial passes for the wrong reason.
  *
- * `policy` is what the arguments of assertions and matchers are taken from; `subject`, if there is one, adds names
- * of users to those of its roles.
+ * `policy` gives the names for the arguments of assertions and matchers; `subject`, if there is one, adds names of users
+ * to the names of roles.
  *
  * @example
  * declare module 'casbin-bootstrap/testing' {

@@ -9,11 +9,11 @@ import type { BootstrapReport } from '../report.ts';
 /** As for {@link bootstrapDatabase}; `dryRun` is ignored. */
 export type TestDatabaseOptions = BootstrapOptions;
 
-/** A bootstrapped database of one's own, in memory. `await using` ends it. */
+/** A bootstrapped database for a test, in memory. `await using` ends it. */
 export interface TestDatabase extends AsyncDisposable {
-  /** To be used like a `pg.Pool` of size 1. */
+  /** Use it like a `pg.Pool` of size 1. */
   readonly pool: EmbeddedPool;
-  /** Has the policy loaded, and saves to the database. */
+  /** An enforcer that has loaded the policy, and saves to the database. */
   readonly enforcer: Enforcer;
   /** What the bootstrap did. */
   readonly report: BootstrapReport;
@@ -22,8 +22,8 @@ export interface TestDatabase extends AsyncDisposable {
 }
 
 /**
- * Starts an empty PostgreSQL inside this process, from the files of a new cluster that this package brings along,
- * and bootstraps it: one to two seconds.
+ * Starts an empty PostgreSQL inside this process, from prepared files of this package, and bootstraps it: that takes one to
+ * two seconds.
  *
  * @throws as bootstrapDatabase and createEnforcer do; then nothing is left running
  */

@@ -4,11 +4,15 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createDatabase } from '../support/database.ts';
+import { freePort } from '../support/server.ts';
+import { replay } from './session.fixture.ts';
 
 const run = promisify(execFile);
 
 let folder: string;
 let files: string[];
+let tarball: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'casbin-bootstrap-package-'));
@@ -17,7 +21,8 @@ beforeAll(async () => {
   const packed: { filename: string; files: { path: string }[] }[] = Object.values(JSON.parse(stdout));
   files = packed.flatMap((tarball) => tarball.files.map(({ path }) => path));
   await writeFile(join(folder, 'package.json'), '{ "name": "empty", "private": true, "type": "module" }');
-  const packages = [`./${packed[0]?.filename}`, '@types/node@20', '@types/pg'];
+  tarball = join(folder, `${packed[0]?.filename}`);
+  const packages = [tarball, '@types/node@20', '@types/pg'];
   await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...packages], { cwd: folder });
 }, 240_000);
 
@@ -88,55 +93,35 @@ test('the command runs in an empty project', async () => {
   expect(again.stdout).toContain('Nothing to do');
 });
 
-const FIRST_SESSION = new URL('../../docs/first-session.md', import.meta.url).pathname;
+const GETTING_STARTED = new URL('../../docs/getting-started.md', import.meta.url).pathname;
 
-test('docs/first-session.md is what a first session prints; vitest --update writes it', async () => {
+test('docs/getting-started.md can be followed from top to bottom; vitest --update writes what is printed', async () => {
+  const database = await createDatabase();
+  const { host, username } = new URL(database.url);
   const shop = join(folder, 'shop');
   await mkdir(shop);
-  await writeFile(join(shop, 'package.json'), '{ "name": "shop", "private": true, "type": "module" }');
-  const { DATABASE_URL: _, ...env } = process.env;
-  const blocks: string[] = [];
-  const type = async (command: string) => {
-    // What npx would run, without its own time.
-    const given = [join(folder, 'node_modules/casbin-bootstrap/dist/cli.js'), ...command.split(' ').slice(2)];
-    const ran: { stdout: string; stderr: string; code?: number } = await run(process.execPath, given, {
-      cwd: shop,
-      env: { ...env, PGSERVICE: undefined },
-    }).catch((error) => error);
-    const { stdout, stderr, code } = ran;
-    const output = `${stdout}${stderr}`
-      .replaceAll(shop, '/shop')
-      .replace(/(in|after) [\d.]+ m?s\b/g, '$1 … ms');
-    const end = code === undefined ? '' : `\n$ echo $?\n${code}`;
-    blocks.push(`\`\`\`console\n$ ${command}\n${output.trimEnd()}${end}\n\`\`\``);
-  };
-  const say = (text: string) => blocks.push(text);
-
-  say('# A first session');
-  say(
-    'In an empty project, after `npm install casbin-bootstrap casbin pg kysely`. The database is a PostgreSQL inside the process; for a server, set `DATABASE_URL` and leave `--embedded` out.',
-  );
-  await type('npx casbin-bootstrap init');
-  say('The policy to begin with has a viewer and an editor, and something that must never be:');
-  blocks.push(`\`\`\`yaml\n${(await readFile(join(shop, 'policy.yaml'), 'utf8')).trimEnd()}\n\`\`\``);
-  await type('npx casbin-bootstrap lint');
-  await type('npx casbin-bootstrap plan --embedded');
-  say('Exit code 3 says that something would be done.');
-  await type('npx casbin-bootstrap seed --embedded');
-  await type('npx casbin-bootstrap verify --embedded');
-  say(
-    'Now editors shall delete documents too. In `policy.yaml`, `documents: [write]` becomes `documents: [write, delete]`.',
-  );
-  const edited = (await readFile(join(shop, 'policy.yaml'), 'utf8')).replace('[write]', '[write, delete]');
-  await writeFile(join(shop, 'policy.yaml'), edited);
-  await type('npx casbin-bootstrap diff database policy.yaml --embedded');
-  say('The database does not know it yet, and says why not:');
-  await type('npx casbin-bootstrap explain editor documents delete --embedded');
-  await type('npx casbin-bootstrap seed --embedded');
-  await type('npx casbin-bootstrap explain editor documents delete --embedded');
-
-  await expect(`${blocks.join('\n\n')}\n`).toMatchFileSnapshot(FIRST_SESSION);
+  const port = String(await freePort());
+  const replayed = await replay(GETTING_STARTED, {
+    folder: shop,
+    env: { ...withoutRunner(), NO_COLOR: '1', npm_config_prefer_offline: 'true' },
+    replaced: [
+      ['install casbin-bootstrap ', `install ${tarball} `],
+      ['postgres://shop@localhost/shop', database.url],
+      [`localhost:5432/shop, as shop`, `${host}/${database.name}, as ${username}`],
+      ['localhost:3000', `localhost:${port}`],
+      ['PORT=3000', `PORT=${port}`],
+    ],
+  });
+  await expect(replayed).toMatchFileSnapshot(GETTING_STARTED);
 }, 240_000);
+
+/** A runner of tests that is started by another one takes itself for a worker of it. */
+function withoutRunner(): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(
+    ([name]) => !/^(VITEST|NODE_|TEST$|PORT$|PG|DATABASE_URL$)/.test(name),
+  );
+  return Object.fromEntries(own);
+}
 
 test('a CommonJS project in strict TypeScript compiles against it, and runs', async () => {
   const program = `

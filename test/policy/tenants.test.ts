@@ -181,7 +181,7 @@ test.each([
   ],
   [
     'roles: {}\ndomains: { roles: {}, tenants: [] }',
-    '2:1 OPTION_INVALID domains: it stands beside roles, whose rules have no domain, and no model has room for both. Move those roles into domains, or remove one of the two.',
+    '2:1 OPTION_INVALID domains: it is beside roles, whose rules have no domain, and no model has room for both. Move those roles into domains, or remove one of the two.',
   ],
   [
     'domains: { roles: { a: {} }, tenants: [] }',
@@ -193,7 +193,7 @@ test.each([
 
 test('in code, domains beside roles are refused as well', async () => {
   expect(await problemsOf({ roles: ROLES, domains: { roles: ROLES, tenants: ['acme'] } })).toEqual([
-    expect.stringMatching(/^policy\.domains OPTION_INVALID it stands beside roles/),
+    expect.stringMatching(/^policy\.domains OPTION_INVALID it is beside roles/),
   ]);
 });
 

@@ -59,6 +59,14 @@ export class TestDatabase {
     return { ...role, url: urlTo(this.name, role) };
   }
 
+  /** The same for a role that the test has made itself: it gets a password, and is dropped with the database. */
+  async claimRole(name: string): Promise<Role> {
+    const role = { name, password: crypto.randomUUID() };
+    this.#roles.push(name);
+    await admin().query(`alter role ${name} password '${role.password}'`);
+    return { ...role, url: urlTo(this.name, role) };
+  }
+
   /** Throws when a client was not returned, a transaction is open or an advisory lock is held; then ends those. */
   async checkLeaks(): Promise<void> {
     report(await this.#reclaim());

@@ -193,7 +193,7 @@ describe('what a table has no room for', () => {
       ],
       [
         'rule 4',
-        '"g, a, """ ends with an empty value, which in public.casbin_rule is the same as none. Leave it out, or give another.',
+        '"g, a, """ ends with an empty value, which public.casbin_rule stores as no value. Leave it out, or give another.',
       ],
       [
         'rule 5',

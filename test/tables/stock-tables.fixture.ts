@@ -12,6 +12,8 @@ export const STOCK_TABLES = {
     'create table %s (id serial, ptype varchar(255), v0 varchar(255), v1 varchar(255), v2 varchar(255), v3 varchar(255), v4 varchar(255), v5 varchar(255), primary key (id))',
   'casbin-basic-adapter':
     'create table %s (id serial primary key, ptype varchar(255) not null, v0 varchar(255), v1 varchar(255), v2 varchar(255), v3 varchar(255), v4 varchar(255), v5 varchar(255))',
+  'casbin-drizzle-adapter':
+    'create table %s (id serial primary key not null, ptype varchar(255), v0 varchar(255), v1 varchar(255), v2 varchar(255), v3 varchar(255), v4 varchar(255), v5 varchar(255))',
   'gorm-adapter of Go':
     'create table %s (id bigserial, ptype varchar(100), v0 varchar(100), v1 varchar(100), v2 varchar(100), v3 varchar(100), v4 varchar(100), v5 varchar(100), primary key (id)); create unique index idx_gorm on %s (ptype, v0, v1, v2, v3, v4, v5)',
   'xorm-adapter of Go': `create table %s (${['ptype', 'v0', 'v1', 'v2', 'v3', 'v4', 'v5'].map((name) => `${name} varchar(100) not null default ''`).join(', ')}); ${['ptype', 'v0', 'v1', 'v2', 'v3', 'v4', 'v5'].map((name) => `create index on %s (${name})`).join('; ')}`,

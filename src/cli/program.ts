@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { BootstrapError } from '../errors.ts';
 import { reasonOf } from '../text.ts';
+import { addAssignCommand, addGrantCommand, addRevokeCommand, addUnassignCommand } from './change.ts';
 import { asksForJson, commandRunner, type RunCommand } from './command.ts';
 import { addCompletion } from './completion.ts';
 import { addDiffCommand } from './diff.ts';
@@ -11,6 +12,7 @@ import { addExplainCommand } from './explain.ts';
 import { addExportCommand } from './export.ts';
 import { addGlobalOptions } from './flags.ts';
 import { addGraphCommand } from './graph.ts';
+import { addHistoryCommand } from './history.ts';
 import { addInitCommand } from './init.ts';
 import { addLintCommand } from './lint.ts';
 import { addMatrixCommand } from './matrix.ts';
@@ -60,6 +62,11 @@ const COMMANDS = [
   addMatrixCommand,
   addGraphCommand,
   addExportCommand,
+  addGrantCommand,
+  addRevokeCommand,
+  addAssignCommand,
+  addUnassignCommand,
+  addHistoryCommand,
   addDoctorCommand,
   addReportCommand,
 ];

@@ -247,7 +247,7 @@ const journalFilter = fields(
     since: v.optional(moment),
     until: v.optional(moment),
     actor: v.optional(name),
-    value: v.optional(name),
+    value: optionalBy((input) => (Array.isArray(input) ? v.array(name) : name)),
     limit: v.optional(
       v.pipe(
         v.number('must be a number'),

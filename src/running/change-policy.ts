@@ -13,6 +13,7 @@ import { findRuleTable } from '../tables/find-rule-table.ts';
 import { insertRules, lockRules } from '../tables/insert.ts';
 import { givenRules, type RuleTable } from '../tables/rule-table.ts';
 import { readChangeContext, setChangeContext } from './change-context.ts';
+import { isJournaled } from './follow-journal.ts';
 import { guardPromises } from './guard-promises.ts';
 
 /** Changes of a policy; together, or none of them. */
@@ -55,6 +56,8 @@ export interface ChangeOptions<
   readonly policy?: PolicyDefinition<Role, Resource, Action> | string;
   /** Make a change that violates a `never` all the same. It needs a reason, which is recorded as `forced: …`. */
   readonly force?: boolean;
+  /** Try the change, take it back, and report what it would do. Default: false. */
+  readonly dryRun?: boolean;
 }
 
 /** What was changed, ptype first; what was so already is left out. */
@@ -63,6 +66,8 @@ export interface ChangeReport {
   readonly added: readonly (readonly string[])[];
   /** The rules that are not there any more. */
   readonly removed: readonly (readonly string[])[];
+  /** Whether the table has a journal, which keeps actor and reason. */
+  readonly journaled: boolean;
 }
 
 /**
@@ -86,7 +91,7 @@ export async function changePolicy<
   const { checkChangeShape } = await import('../options/change-shape.ts');
   const misshapen = [...checkClient(client), ...checkChangeShape(changes, options)];
   if (misshapen.length > 0) throw new InvalidOptionsError(misshapen);
-  const { actor, reason, force = false, ...rest } = options;
+  const { actor, reason, force = false, dryRun = false, ...rest } = options;
   const resolved = await completeOptions({ ...rest, policy: rest.policy ?? null, seeders: [] }, []);
   const { grant, revoke, assign, unassign } = changes;
   const added = [...toRules('p', 'grant', grant), ...toRules('g', 'assign', assign)];
@@ -97,7 +102,7 @@ export async function changePolicy<
     options.engine === undefined ? await detectEngine(client) : resolved.engine,
   );
   const connection = connectionOf(client);
-  return connection.atomically(async (inside) => {
+  const makeChange = async (inside: ClientLike) => {
     const { table } = await findRuleTable(inside, given.schema, given.table, given.engine);
     const located = withRuleTable(given, table);
     requireRoom(table, added);
@@ -105,11 +110,29 @@ export async function changePolicy<
     const before = await readChangeContext(inside);
     await setChangeContext(inside, { actor, reason: force && reason ? `forced: ${reason}` : reason });
     const change = () => apply(inside, table, added, removed);
-    const report = force ? await change() : await guardPromises(inside, located, change);
+    const changed = force ? await change() : await guardPromises(inside, located, change);
     // What the application's own statements change afterwards is not this change.
     await setChangeContext(inside, before);
-    return report;
-  }, given.engine);
+    return { ...changed, journaled: !given.engine.commitsDdl && (await isJournaled(inside, table)) };
+  };
+  if (!dryRun) return connection.atomically(makeChange, given.engine);
+  const trial = async (inside: ClientLike) => {
+    throw new TakenBack(await makeChange(inside));
+  };
+  return connection.atomically(trial, given.engine).catch((error: unknown) => {
+    if (error instanceof TakenBack) return error.report;
+    throw error;
+  });
+}
+
+/** Has a change that was only tried taken back. */
+class TakenBack extends Error {
+  readonly report: ChangeReport;
+
+  constructor(report: ChangeReport) {
+    super();
+    this.report = report;
+  }
 }
 
 interface PlacedRule extends Rule {
@@ -165,7 +188,7 @@ async function apply(
   table: RuleTable,
   added: readonly Rule[],
   removed: readonly Rule[],
-): Promise<ChangeReport> {
+): Promise<Omit<ChangeReport, 'journaled'>> {
   const inside: Connection = { run: (work) => work(client), atomically: (work) => work(client) };
   await lockRules(client, table, [...added, ...removed]);
   const [present, leaving] = [

@@ -62,11 +62,36 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
         ['g', 'carol', 'clerk'],
       ],
       removed: [['p', 'accountant', 'invoices', 'write']],
+      journaled: true,
     });
     const enforcer = await createEnforcer(pool, options);
     expect(await enforcer.enforce('carol', 'invoices', 'read')).toBe(true);
     expect(await enforcer.enforce('accountant', 'invoices', 'write')).toBe(false);
-    expect(await changePolicy(client, changes, options)).toEqual({ added: [], removed: [] });
+    expect(await changePolicy(client, changes, options)).toMatchObject({ added: [], removed: [] });
+  });
+
+  test('tries a change and takes it back, in a transaction of its own or of the caller', async () => {
+    await using opened = await open();
+    const { client, options, stored } = opened;
+    const before = await stored();
+    const tryIt = () => changePolicy(client, { assign: [['carol', 'clerk']] }, { ...options, dryRun: true });
+
+    expect(await tryIt()).toMatchObject({ added: [['g', 'carol', 'clerk']] });
+    expect(await stored()).toEqual(before);
+
+    await client.query('begin');
+    await layout.insert(client, ['g', 'dave', 'clerk']);
+    expect(await tryIt()).toMatchObject({ added: [['g', 'carol', 'clerk']] });
+    await client.query('commit');
+    expect(await stored()).toEqual([...before, 'dave']);
+  });
+
+  test('tells whether there is a journal that keeps who made it', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    await client.query(`alter table ${layout.table} disable trigger user`);
+    const report = await changePolicy(client, { assign: [['carol', 'clerk']] }, options);
+    expect(report.journaled).toBe(false);
   });
 
   test("is rolled back with the caller's transaction, and seen by others after its commit", async () => {

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { readScope, refuseForeignRules } from './bootstrap/read-policy.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';
+import { asClient } from './database/own-queries.ts';
 import { stayAwake } from './database/transaction.ts';
 import { type Inspected, inspectDatabase } from './inspect-database.ts';
 import {
@@ -12,6 +13,7 @@ import {
 } from './options/resolve.ts';
 import type { VerifyDatabaseOptions } from './options.ts';
 import type { PageData } from './page/page-data.ts';
+import { readOrigins } from './running/rule-origins.ts';
 
 /**
  * Makes a page that shows a policy to people: roles × permissions, each decision with its rule, path of roles and rows;
@@ -54,6 +56,9 @@ async function readLivePage({ trx, options }: Inspected): Promise<PageData> {
   refuseForeignRules(whole, live);
   const verification = await verifyLive((ask) => ask(trx), whole, live);
   const { rows } = await sql<{ database: string }>`select current_database() as database`.execute(trx);
+  const findOrigin = whole.engine.commitsDdl
+    ? () => null
+    : await readOrigins(asClient(trx), whole.ruleTable, null);
   const { collectPage } = await import('./page/collect-page.ts');
   return collectPage(
     whole,
@@ -63,6 +68,6 @@ async function readLivePage({ trx, options }: Inspected): Promise<PageData> {
       table: whole.ruleTable.sql,
       rules: live.rules.length,
     },
-    { rules: live.rules, verification },
+    { rules: live.rules, verification, findOrigin },
   );
 }

@@ -96,6 +96,7 @@ export type {
   OmittedFindings,
   RowId,
   RowOrder,
+  RuleOrigin,
   SeederReport,
   TakeoverReport,
   VerificationFailure,

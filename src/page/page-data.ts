@@ -53,6 +53,8 @@ export interface PageMatrix {
   readonly rules: readonly PageRule[];
   /** How roles come to the rules of others. */
   readonly routes: readonly PageRoute[];
+  /** Who added rules and links, by the ids of their rows, where a journal knows. */
+  readonly granted: { readonly [row: string]: string };
   /** The decision of every cell that is not listed. */
   readonly unlisted: Decision;
   /** Whether there are a definition and a database to compare. */

@@ -114,6 +114,7 @@ function largeMatrix(): PageMatrix {
       { path: [name], ids: [], added: [], error: null },
       { path: [name, `role ${Math.max(0, n - 1)}`], ids: [n], added: [], error: null },
     ]),
+    granted: {},
     unlisted: 'deny',
     isCompared: true,
     users: Array.from({ length: USERS }, (_, n) => ({ name: `user ${n}`, grants: [(n * 31) % ROLES] })),

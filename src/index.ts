@@ -11,7 +11,7 @@ export { defaultModelPath, domainsModelPath } from './casbin/model-file.ts';
 export { type CommandConfig, defineConfig } from './config.ts';
 export { type CopyOptions, type CopyReport, copyRules, type RulePlace } from './copy-rules.ts';
 export { createEnforcer } from './create-enforcer.ts';
-export { createPage } from './create-page.ts';
+export { createPage, type PageOptions } from './create-page.ts';
 export type { ClientLike, PoolLike, QueryResultLike } from './database/client.ts';
 export { defaultPolicy } from './defaults/default-policy.ts';
 export { defaultProviders, type Provider, providerSeeder } from './defaults/provider-seeder.ts';
@@ -107,7 +107,10 @@ export type {
 export {
   type ChangeOptions,
   type ChangeReport,
+  type ChangesFor,
   changePolicy,
+  type DomainPolicyChanges,
+  type DomainRoleAssignment,
   type PolicyChanges,
   type RoleAssignment,
 } from './running/change-policy.ts';
@@ -124,9 +127,11 @@ export {
   readJournal,
 } from './running/journal.ts';
 export type { LiveEnforcer, LiveState } from './running/live-enforcer.ts';
+export { createPolicyEditor, type PolicyEditor } from './running/policy-editor.ts';
 export { type BootstrapSqlOptions, writeBootstrapSql } from './script/bootstrap-sql.ts';
 export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';
 export type { Seeder, SeederContext, SeederResult } from './seeding/seeder.ts';
+export { type PageServer, type ServePageOptions, servePage } from './serve-page.ts';
 export { type AdapterOptions, type CasbinAdapter, createAdapter } from './tables/adapter.ts';
 export type { PolicyFilter } from './tables/load.ts';
 export type { RuleTableOptions } from './tables/rule-table.ts';

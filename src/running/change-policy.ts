@@ -5,7 +5,12 @@ import { InvalidOptionsError } from '../errors.ts';
 import { completeOptions, onEngine, type ResolvedOptions, withRuleTable } from '../options/resolve.ts';
 import type { EnforcerOptions } from '../options.ts';
 import { findMisfits } from '../policy/check.ts';
-import type { PolicyDefinition, PolicyRequest } from '../policy/definition.ts';
+import type {
+  DomainPolicyDefinition,
+  DomainRequest,
+  PolicyDefinition,
+  PolicyRequest,
+} from '../policy/definition.ts';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
 import { type Connection, connectionOf } from '../tables/adapter-connection.ts';
 import { removeRules } from '../tables/change.ts';
@@ -39,12 +44,41 @@ export type RoleAssignment<Role extends string = string> = readonly [
   domain?: string,
 ];
 
-/** Who changes a policy, why, and which one. */
-export interface ChangeOptions<
+/** The same for a definition with `domains`, whose names it has: every rule and every assignment is of one domain. */
+export interface DomainPolicyChanges<
   Role extends string = string,
   Resource extends string = string,
   Action extends string = string,
-> extends EnforcerOptions {
+  Domain extends string = string,
+> {
+  /** Rules of `p` to add: `['clerk', 'tenant1', 'invoices', 'write']`. Those that are stored already stay. */
+  readonly grant?: readonly DomainRequest<Role, Resource, Action, Domain>[];
+  /** Rules of `p` to remove. */
+  readonly revoke?: readonly DomainRequest<Role, Resource, Action, Domain>[];
+  /** Who gets which role where: `['carol', 'clerk', 'tenant1']`. */
+  readonly assign?: readonly DomainRoleAssignment<Role, Domain>[];
+  /** Who loses which role where. */
+  readonly unassign?: readonly DomainRoleAssignment<Role, Domain>[];
+}
+
+/** A user, a role, and the domain in which the user has it. */
+export type DomainRoleAssignment<Role extends string = string, Domain extends string = string> = readonly [
+  user: string,
+  role: Role,
+  domain: Domain,
+];
+
+/** The changes that a definition allows, by its names; any, where it is the path of a file, or there is none. */
+export type ChangesFor<Policy> =
+  Policy extends DomainPolicyDefinition<infer Role, infer Resource, infer Action, infer Domain>
+    ? DomainPolicyChanges<Role, Resource, Action, Domain>
+    : Policy extends PolicyDefinition<infer Role, infer Resource, infer Action>
+      ? PolicyChanges<Role, Resource, Action>
+      : PolicyChanges;
+
+/** Who changes a policy, why, and which one. */
+export interface ChangeOptions<Policy extends PolicyDefinition | string = PolicyDefinition | string>
+  extends EnforcerOptions {
   /** Who makes the change, in the application's own words; the journal has it. */
   readonly actor: string;
   /** Why; the journal has it. */
@@ -53,7 +87,7 @@ export interface ChangeOptions<
    * The definition that the database was bootstrapped with: its roles are known, and what must `never` be allowed is
    * refused. Default: none.
    */
-  readonly policy?: PolicyDefinition<Role, Resource, Action> | string;
+  readonly policy?: Policy;
   /** Make a change that violates a `never` all the same. It needs a reason, which is recorded as `forced: …`. */
   readonly force?: boolean;
   /** Try the change, take it back, and report what it would do. Default: false. */
@@ -79,14 +113,15 @@ export interface ChangeReport {
  * @throws PolicyChangeError `CHANGE_REFUSED` for one by which something is allowed that must never be
  * @throws DatabaseError as the adapter
  */
-export async function changePolicy<
-  Role extends string = string,
-  Resource extends string = string,
-  Action extends string = string,
->(
+export function changePolicy<Policy extends PolicyDefinition | string = string>(
   client: ClientLike,
-  changes: PolicyChanges<NoInfer<Role>, NoInfer<Resource>, NoInfer<Action>>,
-  options: ChangeOptions<Role, Resource, Action>,
+  changes: ChangesFor<NoInfer<Policy>>,
+  options: ChangeOptions<Policy>,
+): Promise<ChangeReport>;
+export async function changePolicy(
+  client: ClientLike,
+  changes: PolicyChanges,
+  options: ChangeOptions,
 ): Promise<ChangeReport> {
   const { checkChangeShape } = await import('../options/change-shape.ts');
   const misshapen = [...checkClient(client), ...checkChangeShape(changes, options)];

@@ -20,6 +20,7 @@ import { addPlanCommand } from './plan.ts';
 import { findUrls } from './redact.ts';
 import { addReportCommand } from './report.ts';
 import { addSeedCommand } from './seed.ts';
+import { addServeCommand } from './serve.ts';
 import { addStatusCommand } from './status.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { addTestCommand } from './test.ts';
@@ -69,6 +70,7 @@ const COMMANDS = [
   addHistoryCommand,
   addDoctorCommand,
   addReportCommand,
+  addServeCommand,
 ];
 
 /** Everything that `casbin-bootstrap` understands. */

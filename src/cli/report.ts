@@ -12,6 +12,7 @@ import { isOffline, OFFLINE_OPTION, type OfflineFlags } from './policy-of.ts';
 interface ReportFlags extends OfflineFlags {
   readonly html: string;
   readonly strict?: true;
+  readonly users: boolean;
 }
 
 /** Adds `casbin-bootstrap report`: a page that shows the policy to people. */
@@ -23,6 +24,7 @@ export function addReportCommand(program: Command, run: RunCommand): void {
     )
     .requiredOption('--html <file>', 'the file to write: one HTML page that loads nothing')
     .option('--strict', 'drift is a failure')
+    .option('--no-users', 'leave out the names of users')
     .option(...OFFLINE_OPTION);
   addFormatOptions(command);
   addDefinitionOptions(command);
@@ -30,6 +32,7 @@ export function addReportCommand(program: Command, run: RunCommand): void {
   addExamples(command, [
     'report --html policy.html --policy policy.yaml',
     'report --html policy.html --policy policy.yaml --offline',
+    'report --html policy.html --policy policy.yaml --no-users',
   ]);
   command.action(() => run<ReportFlags>(command, report));
 }
@@ -37,7 +40,11 @@ export function addReportCommand(program: Command, run: RunCommand): void {
 async function report(context: CommandContext<ReportFlags>): Promise<Outcome> {
   const { flags, options, withDatabase } = context;
   const writePage = async (pool: PoolLike | null, where: string): Promise<Outcome> => {
-    const page = await createPage(pool, { ...options, ...(flags.strict && { strict: true }) });
+    const page = await createPage(pool, {
+      ...options,
+      users: flags.users,
+      ...(flags.strict && { strict: true }),
+    });
     await writeFile(flags.html, page).catch((error: unknown) => {
       const message = `the page can't be written: ${reasonOf(error)}. Give a file in a folder that is there.`;
       throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: '--html', message }]);

@@ -4,6 +4,7 @@ import { RuleSet } from '../policy/rule-set.ts';
 import { describeOrigin } from '../render/origin.ts';
 import type { VerificationReport } from '../report.ts';
 import type { FindOrigin } from '../running/rule-origins.ts';
+import { withoutNames } from '../verification/drift.ts';
 import { readParts } from '../verification/parts.ts';
 import { checkStructure } from '../verification/structure.ts';
 import { splitUserLinks } from '../verification/user-links.ts';
@@ -51,13 +52,14 @@ export async function collectPage(
   const decided = await decidePageMatrix(isBroken ? definitionAlone(policy, options) : policy);
   const hierarchies = collectHierarchies(policy, userLinks);
   const roles = decided.matrix.roles.map(({ name }) => name);
-  const { users, grants, omitted } = collectUsers(policy, userLinks, roles);
+  const { users, grants, holders, omitted } = collectUsers(policy, userLinks, roles);
   return {
     readAt: new Date().toISOString(),
     source,
     verification: live?.verification ?? null,
     warnings: options.warnings,
     matrix: { ...decided.matrix, users, grants, granted: describeOrigins(decided.matrix, live) },
+    holders,
     hierarchies: hierarchies.hierarchies,
     omitted: { ...decided.omitted, users: omitted, hierarchies: hierarchies.omitted },
     notes: [
@@ -65,6 +67,19 @@ export async function collectPage(
       ...(readParts(model) === null ? [NOT_DERIVED] : []),
       ...(live !== null && defined.rules.length === 0 ? [NOT_COMPARED] : []),
     ],
+  };
+}
+
+/** The same without the names of users and of who granted something. */
+export function withoutUsers(data: PageData): PageData {
+  const { verification, matrix } = data;
+  const drift = verification?.drift.map(withoutNames) ?? [];
+  return {
+    ...data,
+    matrix: { ...matrix, users: [], grants: [], granted: {} },
+    verification: verification === null ? null : { ...verification, drift },
+    omitted: { ...data.omitted, users: 0 },
+    notes: [...data.notes, 'Users are not named on this page.'],
   };
 }
 

@@ -10,6 +10,8 @@ export interface PageData {
   /** What is not proved, although nothing is wrong. */
   readonly warnings: readonly VerificationWarning[];
   readonly matrix: PageMatrix;
+  /** How many users have a role themselves, by its name. */
+  readonly holders: ReadonlyMap<string, number>;
   readonly hierarchies: readonly PageHierarchy[];
   /** How much there is beyond what the page holds. */
   readonly omitted: OmittedFromPage;

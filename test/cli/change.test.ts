@@ -125,12 +125,12 @@ describe('casbin-bootstrap', () => {
   });
 
   test.each([
-    [2, 'history', '--since', '2026-13-01'],
-    [2, 'history', '--until', 'yesterday'],
-    [2, 'history', '--limit', '0'],
-    [2, 'assign', 'carol'],
-    [4, 'assign', 'carol', 'clerk'],
-  ])('ends with %i for %s %s %s', async (code, ...args) => {
+    { code: 2, args: ['history', '--since', '2026-13-01'] },
+    { code: 2, args: ['history', '--until', 'yesterday'] },
+    { code: 2, args: ['history', '--limit', '0'] },
+    { code: 2, args: ['assign', 'carol'] },
+    { code: 4, args: ['assign', 'carol', 'clerk'] },
+  ])('ends with $code for $args', async ({ code, args }) => {
     expect(await runCli([...args, '--database-url', 'postgres://x@127.0.0.1:1/x'])).toMatchObject({ code });
   });
 });

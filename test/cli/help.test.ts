@@ -50,6 +50,7 @@ test('every command explains itself, with examples and the options of all', () =
     'history',
     'doctor',
     'report',
+    'serve',
     'completion',
   ]);
   for (const [name, text] of help) {

@@ -76,6 +76,7 @@ function largePage(): Promise<string> {
     verification: null,
     warnings: [],
     matrix: largeMatrix(),
+    holders: new Map(),
     hierarchies: [largeHierarchy()],
     omitted: { roles: 0, permissions: 0, users: 0, hierarchies: 0 },
     notes: [],

@@ -38,6 +38,33 @@ describe('a page', () => {
     ]);
   });
 
+  test('leaves out the names of users where it is asked to, and says how many have what', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { ...OPTIONS, journal: true });
+    const client = await pool.connect();
+    const by = { ...OPTIONS, actor: 'jane' };
+    await changePolicy(
+      client,
+      {
+        grant: [['viewer', 'ledger' as never, 'read']],
+        assign: [
+          ['alice', 'clerk'],
+          ['bob', 'clerk'],
+        ],
+      },
+      by,
+    );
+    client.release();
+    const named = await createPage(pool, OPTIONS);
+    for (const name of ['alice', 'bob', 'jane']) expect(named).toContain(name);
+    const html = await createPage(pool, { ...OPTIONS, users: false });
+    for (const name of ['alice', 'bob', 'jane']) expect(html).not.toContain(name);
+    expect(html).toContain('p, viewer, ledger, read</bdi></code> <small>row 4</small> — 2 users with it');
+    expect(html).toContain('<bdi>clerk</bdi> <span class="badge">2 users</span>');
+    expect(html).toContain('Users are not named on this page.');
+  });
+
   test('calls drift a failure where it is asked to', async () => {
     const { pool } = await bootstrapped();
     await pool.query(`insert into casbin (ptype, rule) values ('p', '["viewer", "ledger", "read"]')`);

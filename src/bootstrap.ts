@@ -203,7 +203,7 @@ async function seedAndVerify(
     );
   }
 
-  if (options.engine.hasSettings) await setChangeContext(asClient(trx), { actor: 'casbin-bootstrap' });
+  if (options.engine.hasSettings) await setChangeContext(asClient(trx), options.changedBy);
   const context = shareContext({ db: trx, logger, schema, firstRun, dryRun, ruleTable });
   const enter = (seeder: string) => session.enter(`seeder "${seeder}"`);
   const seeders = await runSeeders(options.seeders, context, progress, enter);

@@ -42,6 +42,7 @@ export {
   examineDatabase,
 } from './examine-database.ts';
 export { explainDecision } from './explain-decision.ts';
+export { type ImportOptions, importPolicy } from './import-policy.ts';
 export { type InitOptions, type InitReport, initProject, type ProjectChange } from './init-project.ts';
 export { type LintReport, type LintRequirements, lintPolicy } from './lint-policy.ts';
 export type { LoggerLike } from './logger.ts';
@@ -72,6 +73,7 @@ export { policyToTypeScript } from './policy/to-typescript.ts';
 export { policyToYaml } from './policy/to-yaml.ts';
 export type { PolicySource } from './policy-source.ts';
 export { policyToMermaid } from './policy-to-mermaid.ts';
+export { policyToSvg } from './policy-to-svg.ts';
 export type { OnProgress, Progress } from './progress.ts';
 export { type PulledPolicy, pullPolicy } from './pull-policy.ts';
 export { type AllowedRequest, type PolicyMatrix, readMatrix, type WithUsers } from './read-matrix.ts';

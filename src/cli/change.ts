@@ -136,7 +136,7 @@ async function changeDatabase(
 }
 
 /** A container may run as a user that has no name. */
-function readUserName(): string {
+export function readUserName(): string {
   try {
     return userInfo().username;
   } catch {

@@ -13,6 +13,7 @@ import { addExportCommand } from './export.ts';
 import { addGlobalOptions } from './flags.ts';
 import { addGraphCommand } from './graph.ts';
 import { addHistoryCommand } from './history.ts';
+import { addImportCommand } from './import.ts';
 import { addInitCommand } from './init.ts';
 import { addLintCommand } from './lint.ts';
 import { addMatrixCommand } from './matrix.ts';
@@ -63,6 +64,7 @@ const COMMANDS = [
   addMatrixCommand,
   addGraphCommand,
   addExportCommand,
+  addImportCommand,
   addGrantCommand,
   addRevokeCommand,
   addAssignCommand,

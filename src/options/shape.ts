@@ -226,6 +226,11 @@ const serveOptions = optionsOf({
   ),
   pollIntervalMs: v.optional(milliseconds),
 });
+const importOptions = optionsOf({
+  ...bootstrapEntries,
+  actor: v.optional(name),
+  reason: v.optional(name),
+});
 const bootstrapOptions = optionsOf(bootstrapEntries);
 const verifyDatabaseOptions = optionsOf({ ...bootstrapEntries, ...verifyEntries });
 const enforcerOptions = optionsOf(enforcerEntries);
@@ -250,6 +255,11 @@ export function checkPageShape(input: unknown): Problem[] {
 /** The same for the options of a page that is served. */
 export function checkServeShape(input: unknown): Problem[] {
   return v.safeParse(serveOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
+}
+
+/** The same for the options of an import. */
+export function checkImportShape(input: unknown): Problem[] {
+  return v.safeParse(importOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
 }
 
 /** The same for the options of an enforcer. */

@@ -43,6 +43,7 @@ test('every command explains itself, with examples and the options of all', () =
     'matrix',
     'graph',
     'export',
+    'import',
     'grant',
     'revoke',
     'assign',

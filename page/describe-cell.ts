@@ -12,6 +12,8 @@ export interface CellExplanation {
   readonly rows: readonly (string | number)[];
   /** What of it is not defined, as lines. */
   readonly added: readonly string[];
+  /** Who added the rule and the links, where it is known, as lines. */
+  readonly granted: readonly string[];
   /** The command that tells more. */
   readonly command: string;
 }
@@ -26,13 +28,16 @@ export function describeCell(
   const rule = matrix.rules[ruleNumber] ?? null;
   const route = matrix.routes[routeNumber];
   const path = route?.path ?? [];
+  const rows = [rule?.id ?? null, ...(route?.ids ?? [])].filter((id) => id !== null);
+  const { granted } = matrix;
   return {
     decision: isAllowed(state, matrix) ? 'Allowed' : 'Denied',
     reason: describeReason(matrix, state, route),
     rule,
     path: path.length > 1 ? path : [],
-    rows: [rule?.id ?? null, ...(route?.ids ?? [])].filter((id) => id !== null),
+    rows,
     added: [...(rule?.state === 'added' ? [rule.text] : []), ...(route?.added ?? [])],
+    granted: rows.flatMap((id) => (Object.hasOwn(granted, id) ? (granted[id] ?? []) : [])),
     command: commandFor(requestOf(matrix, role, permission)),
   };
 }

@@ -29,7 +29,12 @@ function Explanation({
   chosen: { role, permission },
 }: ExplanationPanelProps & { readonly chosen: ChosenCell }) {
   const cell = findCell(role, permission);
-  const { decision, reason, rule, path, rows, added, command } = describeCell(matrix, cell, role, permission);
+  const { decision, reason, rule, path, rows, added, granted, command } = describeCell(
+    matrix,
+    cell,
+    role,
+    permission,
+  );
   const values = matrix.permissions[permission] ?? [];
   const shownRole = matrix.roles[role];
   return (
@@ -83,6 +88,16 @@ function Explanation({
             {added.map((line) => (
               <dd key={line}>
                 <code>{line}</code>
+              </dd>
+            ))}
+          </>
+        )}
+        {granted.length > 0 && (
+          <>
+            <dt>Added by</dt>
+            {granted.map((line) => (
+              <dd key={line}>
+                <bdi>{line}</bdi>
               </dd>
             ))}
           </>

@@ -25,18 +25,23 @@ await build([
 
 await buildPage();
 
-/** The script and the style that `createPage` puts into its page. */
+/** The scripts and the style that `createPage` and `servePage` put into their pages. */
 async function buildPage() {
-  const { output } = await build({
-    input: 'page/main.tsx',
-    platform: 'browser',
-    tsconfig: 'page/tsconfig.json',
-    transform: { target: 'es2022' },
-    write: false,
-    output: { format: 'iife', minify: true },
-  });
   mkdirSync('dist/page', { recursive: true });
-  writePart('page.js', output[0].code, /<\/script|<!--/i);
+  for (const [name, input] of [
+    ['page.js', 'page/main.tsx'],
+    ['live.js', 'page/live.ts'],
+  ]) {
+    const { output } = await build({
+      input,
+      platform: 'browser',
+      tsconfig: 'page/tsconfig.json',
+      transform: { target: 'es2022' },
+      write: false,
+      output: { format: 'iife', minify: true },
+    });
+    writePart(name, output[0].code, /<\/script|<!--/i);
+  }
   writePart('page.css', readFileSync('page/page.css', 'utf8'), /<\/style/i);
 }
 

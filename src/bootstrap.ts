@@ -208,7 +208,7 @@ async function seedAndVerify(
 
   if (given.engine.hasSettings) {
     const release = given.ownership?.version.toString();
-    await setChangeContext(asClient(trx), { actor: 'casbin-bootstrap', release });
+    await setChangeContext(asClient(trx), { ...given.changedBy, release });
   }
   session.enter('what the policy retires and renames');
   const { options, report: ownership } = await settleOwnership(trx, given, migrated);

@@ -3,6 +3,7 @@ import { withoutKeptAway } from './bootstrap/ownership.ts';
 import { readScope, refuseForeignRules } from './bootstrap/read-policy.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';
+import { asClient } from './database/own-queries.ts';
 import { stayAwake } from './database/transaction.ts';
 import { type Inspected, inspectDatabase } from './inspect-database.ts';
 import {
@@ -13,6 +14,16 @@ import {
 } from './options/resolve.ts';
 import type { VerifyDatabaseOptions } from './options.ts';
 import type { PageData } from './page/page-data.ts';
+import { readOrigins } from './running/rule-origins.ts';
+
+/** What a page shows; all of it has a default. */
+export interface PageOptions extends VerifyDatabaseOptions {
+  /**
+   * Whether the page names users, who has been granted what, and by whom. Without them it says how many have a role. A
+   * name that rules permit something themselves is shown all the same. Default: true.
+   */
+  readonly users?: boolean;
+}
 
 /**
  * Makes a page that shows a policy to people: roles × permissions, each decision with its rule, path of roles and rows;
@@ -27,22 +38,27 @@ import type { PageData } from './page/page-data.ts';
  * @example
  * await writeFile('policy.html', await createPage(pool, { policy: 'policy.yaml' }));
  */
-export async function createPage(
-  pool: PoolLike | null,
-  options: VerifyDatabaseOptions = {},
-): Promise<string> {
+export async function createPage(pool: PoolLike | null, options: PageOptions = {}): Promise<string> {
   const { renderPage } = await import('./page/render-page.ts');
-  return renderPage(pool === null ? await readDefinition(options) : await readDatabase(pool, options));
+  return renderPage(await readPage(pool, options));
 }
 
-async function readDefinition(options: VerifyDatabaseOptions): Promise<PageData> {
-  const { checkVerifyShape } = await import('./options/shape.ts');
-  const resolved = await completeOptions(replaceOptions(options, { verify: {} }), checkVerifyShape(options));
+/** Reads what a page shows. */
+export async function readPage(pool: PoolLike | null, options: PageOptions): Promise<PageData> {
+  const data = pool === null ? await readDefinition(options) : await readDatabase(pool, options);
+  if (options.users !== false) return data;
+  const { withoutUsers } = await import('./page/collect-page.ts');
+  return withoutUsers(data);
+}
+
+async function readDefinition(options: PageOptions): Promise<PageData> {
+  const { checkPageShape } = await import('./options/shape.ts');
+  const resolved = await completeOptions(replaceOptions(options, { verify: {} }), checkPageShape(options));
   const { collectPage } = await import('./page/collect-page.ts');
   return collectPage(resolved, { kind: 'definition', rules: resolved.defined.rules.length }, null);
 }
 
-async function readDatabase(pool: PoolLike, options: VerifyDatabaseOptions): Promise<PageData> {
+async function readDatabase(pool: PoolLike, options: PageOptions): Promise<PageData> {
   const resolved = await resolveVerifyOptions(pool, options);
   return inspectDatabase(pool, resolved, 'the look at the policy', async (inspected) =>
     stayAwake(inspected.trx, resolved, () => readLivePage(inspected)),
@@ -56,6 +72,9 @@ async function readLivePage({ trx, options }: Inspected): Promise<PageData> {
   const whole = await withoutKeptAway(trx, given, live);
   const verification = await verifyLive((ask) => ask(trx), whole, live);
   const { rows } = await sql<{ database: string }>`select current_database() as database`.execute(trx);
+  const findOrigin = whole.engine.commitsDdl
+    ? () => null
+    : await readOrigins(asClient(trx), whole.ruleTable, null);
   const { collectPage } = await import('./page/collect-page.ts');
   return collectPage(
     whole,
@@ -65,6 +84,6 @@ async function readLivePage({ trx, options }: Inspected): Promise<PageData> {
       table: whole.ruleTable.sql,
       rules: live.rules.length,
     },
-    { rules: live.rules, verification },
+    { rules: live.rules, verification, findOrigin },
   );
 }

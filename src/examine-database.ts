@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { StoredRule } from './casbin/rule-row.ts';
 import type { ClientLike, PoolLike } from './database/client.ts';
-import { answerTimeout, withSession } from './database/session.ts';
+import { answerTimeout, ConnectFailure, type Session, withSession } from './database/session.ts';
 import { BootstrapError, PermissionError } from './errors.ts';
 import { explainFailure } from './failure/explain-failure.ts';
 import { findMissingPrivileges } from './failure/explain-permission.ts';
@@ -57,7 +57,9 @@ export type DatabaseCheck =
 export async function examineDatabase(pool: PoolLike, options: BootstrapOptions = {}): Promise<Diagnosis> {
   const policy = options?.policy === undefined ? { policy: null } : {};
   const resolved = await resolveOptions(pool, replaceOptions(options, { verify: false, ...policy }));
-  const findings = [...(await examineServer(pool, resolved)), ...(await examineContent(pool, resolved))];
+  const ofServer = await examineServer(pool, resolved);
+  const isUsable = ofServer.every(({ status }) => status !== 'failure');
+  const findings = [...ofServer, ...(isUsable ? await examineContent(pool, resolved) : [])];
   return { ok: findings.every(({ status }) => status !== 'failure'), findings };
 }
 
@@ -87,6 +89,7 @@ interface ServerFacts {
 const OLDEST_TESTED = 15;
 
 async function examineServer(pool: PoolLike, resolved: ResolvedOptions): Promise<DatabaseFinding[]> {
+  // A pooler tells clients a process id of its own.
   let processId: unknown;
   const noticing = noticeClients(pool, (client) => {
     processId = Reflect.get(client, 'processID');
@@ -107,7 +110,9 @@ async function examineServer(pool: PoolLike, resolved: ResolvedOptions): Promise
         );
         const [facts] = rows as ServerFacts[];
         if (facts === undefined) throw new Error('the database gave no answer');
-        return [describeServer(facts), describeConnection(facts, processId)];
+        const isPooled = typeof processId === 'number' && processId !== facts.pid;
+        const mode = isPooled ? await findPoolMode(pool, facts.pid) : null;
+        return [describeServer(facts), describeConnection(facts, isPooled, mode)];
       },
       limits,
     );
@@ -145,14 +150,71 @@ function describeServer({ version, major, standby }: ServerFacts): DatabaseFindi
   return warning('server', `${name}: this library is tested on ${OLDEST_TESTED} and newer. Upgrade it.`);
 }
 
-/** A pooler tells clients a process id of its own. */
-function describeConnection({ pid, role, database }: ServerFacts, processId: unknown): DatabaseFinding {
+/** How long a connection has its process of the server for itself. Null where that can't be told. */
+type PoolMode = 'statement' | 'transaction' | 'session' | null;
+
+/** The pooler may have others to serve, and give another process by chance. */
+const TRIES = 5;
+
+/** How long to wait for a second client: the pool may have a single one. */
+const SECOND_CLIENT_MS = 2_000;
+
+/**
+ * Finds out by a second connection: whether it may have a transaction at all, and whether it gets the process that the
+ * first one had before, which is idle and still connected.
+ *
+ * @param pid of the process that the first one had
+ */
+async function findPoolMode(pool: PoolLike, pid: number): Promise<PoolMode> {
+  const limits = { connectTimeoutMs: SECOND_CLIENT_MS };
+  const look = async ({ client }: Session): Promise<PoolMode> => {
+    for (let tries = 0; tries < TRIES; tries++) {
+      try {
+        await client.query('begin');
+      } catch {
+        return 'statement';
+      }
+      const { rows } = await client.query('select pg_backend_pid() as pid');
+      await client.query('rollback');
+      if (rows[0]?.pid === pid) return 'transaction';
+    }
+    return 'session';
+  };
+  return withSession(pool, look, limits).catch((error: unknown) => {
+    if (error instanceof ConnectFailure) return null;
+    throw error;
+  });
+}
+
+function describeConnection(
+  { role, database }: ServerFacts,
+  isPooled: boolean,
+  mode: PoolMode,
+): DatabaseFinding {
   const as = `Connected to ${database} as ${role}`;
-  if (typeof processId !== 'number' || processId === pid) return fine('connection', `${as}.`);
-  return fine(
-    'connection',
-    `${as}, through a pooler. It needs pool_mode = transaction or session: a bootstrap is one transaction.`,
-  );
+  if (!isPooled) return fine('connection', `${as}.`);
+  switch (mode) {
+    case 'statement':
+      return failure(
+        'connection',
+        `${as}, through a pooler in statement mode, which has no transactions. Set pool_mode = transaction for this database, or connect to the server itself.`,
+      );
+    case 'transaction':
+      return fine(
+        'connection',
+        `${as}, through a pooler in transaction mode. A bootstrap works there. A live enforcer is not notified, and looks every pollIntervalMs: give it a pool that connects to the server itself where that is too late.`,
+      );
+    case 'session':
+      return fine(
+        'connection',
+        `${as}, through a pooler in session mode, as far as can be told: two connections had a process of the server each.`,
+      );
+    default:
+      return fine(
+        'connection',
+        `${as}, through a pooler. It needs pool_mode = transaction or session: a bootstrap is one transaction. Which one it has takes a pool of two connections to tell.`,
+      );
+  }
 }
 
 /** Without a table, or where it may not be read, the rest can't be told. */

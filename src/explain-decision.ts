@@ -3,13 +3,16 @@ import { tokensOf } from './casbin/model.ts';
 import { refuseHangingPatterns } from './casbin/patterns.ts';
 import type { StoredRule } from './casbin/rule-row.ts';
 import { linkedTokens, type Scope } from './casbin/scope.ts';
-import { checkPool, type PoolLike } from './database/client.ts';
+import { type ClientLike, checkPool, type PoolLike } from './database/client.ts';
+import { asClient } from './database/own-queries.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
 import { inspectDatabase } from './inspect-database.ts';
 import { completeOptions, type ResolvedOptions, replaceOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { Request } from './policy/definition.ts';
 import { RuleSet } from './policy/rule-set.ts';
+import type { RowId, RuleOrigin } from './report.ts';
+import { readOrigins } from './running/rule-origins.ts';
 import { readLivePolicy } from './tables/live-policy.ts';
 import { kindOf, reasonOf } from './text.ts';
 import {
@@ -20,7 +23,7 @@ import {
 
 /**
  * Explains why a request is allowed or denied: the rule that decides and the path of roles to it, with the ids of
- * their rows; for a denial, the rules that come closest to allowing it.
+ * their rows, and who added them, where the table has a journal; for a denial, the rules that come closest to allowing it.
  *
  * Which of the rules are not in the definition is told where a `policy` is given.
  *
@@ -51,11 +54,26 @@ export async function explainDecision(
       () => {},
     );
     await refuseHangingPatterns(located.model, rules, located.ruleTable);
-    return explain(located, request, {
+    const explanation = await explain(located, request, {
       rules,
       defined: options?.policy == null ? new RuleSet(rules) : located.defined,
     });
+    return { ...explanation, granted: await findGranted(asClient(trx), located, rules, explanation.ids) };
   });
+}
+
+/** Who added the rules of these rows. */
+async function findGranted(
+  client: ClientLike,
+  { ruleTable, engine }: ResolvedOptions,
+  rules: readonly StoredRule[],
+  ids: readonly RowId[],
+): Promise<RuleOrigin[]> {
+  if (ids.length === 0 || engine.commitsDdl) return [];
+  const byId = new Map(rules.map((rule) => [rule.id, rule]));
+  const involved = ids.flatMap((id) => byId.get(id) ?? []);
+  const findOrigin = await readOrigins(client, ruleTable, involved);
+  return involved.flatMap((rule) => findOrigin(rule) ?? []);
 }
 
 function checkRequest(request: unknown, tokens: readonly string[]): Problem[] {

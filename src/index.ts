@@ -11,7 +11,7 @@ export { defaultModelPath, domainsModelPath } from './casbin/model-file.ts';
 export { type CommandConfig, defineConfig } from './config.ts';
 export { type CopyOptions, type CopyReport, copyRules, type RulePlace } from './copy-rules.ts';
 export { createEnforcer } from './create-enforcer.ts';
-export { createPage } from './create-page.ts';
+export { createPage, type PageOptions } from './create-page.ts';
 export type { ClientLike, PoolLike, QueryResultLike } from './database/client.ts';
 export { defaultPolicy } from './defaults/default-policy.ts';
 export { defaultProviders, type Provider, providerSeeder } from './defaults/provider-seeder.ts';
@@ -42,6 +42,7 @@ export {
   examineDatabase,
 } from './examine-database.ts';
 export { explainDecision } from './explain-decision.ts';
+export { type ImportOptions, importPolicy } from './import-policy.ts';
 export { type InitOptions, type InitReport, initProject, type ProjectChange } from './init-project.ts';
 export { type LintReport, type LintRequirements, lintPolicy } from './lint-policy.ts';
 export type { LoggerLike } from './logger.ts';
@@ -76,6 +77,7 @@ export { policyToTypeScript } from './policy/to-typescript.ts';
 export { policyToYaml } from './policy/to-yaml.ts';
 export type { PolicySource } from './policy-source.ts';
 export { policyToMermaid } from './policy-to-mermaid.ts';
+export { policyToSvg } from './policy-to-svg.ts';
 export type { OnProgress, Progress } from './progress.ts';
 export { type PulledPolicy, pullPolicy } from './pull-policy.ts';
 export { type AllowedRequest, type PolicyMatrix, readMatrix, type WithUsers } from './read-matrix.ts';
@@ -104,6 +106,7 @@ export type {
   RenamedRole,
   RowId,
   RowOrder,
+  RuleOrigin,
   SeederReport,
   TakeoverReport,
   VerificationFailure,
@@ -114,7 +117,10 @@ export type {
 export {
   type ChangeOptions,
   type ChangeReport,
+  type ChangesFor,
   changePolicy,
+  type DomainPolicyChanges,
+  type DomainRoleAssignment,
   type PolicyChanges,
   type RoleAssignment,
 } from './running/change-policy.ts';
@@ -131,9 +137,11 @@ export {
   readJournal,
 } from './running/journal.ts';
 export type { LiveEnforcer, LiveState } from './running/live-enforcer.ts';
+export { createPolicyEditor, type PolicyEditor } from './running/policy-editor.ts';
 export { type BootstrapSqlOptions, writeBootstrapSql } from './script/bootstrap-sql.ts';
 export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';
 export type { Seeder, SeederContext, SeederResult } from './seeding/seeder.ts';
+export { type PageServer, type ServePageOptions, servePage } from './serve-page.ts';
 export { type AdapterOptions, type CasbinAdapter, createAdapter } from './tables/adapter.ts';
 export type { PolicyFilter } from './tables/load.ts';
 export type { RuleTableOptions } from './tables/rule-table.ts';

@@ -4,6 +4,22 @@
  */
 export type RowId = number | string;
 
+/** Who added a stored rule, when and why, by the journal. */
+export interface RuleOrigin {
+  /** Ptype first. */
+  readonly rule: readonly string[];
+  /** When the statement ran. */
+  readonly at: Date;
+  /** Who added it, as changePolicy was told; `casbin-bootstrap` for a bootstrap, null for other writers. */
+  readonly actor: string | null;
+  /** Why, as changePolicy was told. */
+  readonly reason: string | null;
+  /** The role that the session had logged in as. */
+  readonly role: string;
+  /** The session's `application_name`. */
+  readonly application: string | null;
+}
+
 /** What was done to a `casbin` table that was there before the first bootstrap. */
 export interface TakeoverReport {
   /** The stock adapter's constraint on `rule` alone gave way to uniqueness on (ptype, rule). */

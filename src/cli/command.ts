@@ -20,6 +20,8 @@ export interface CommandContext<Flags> {
   readonly hasDatabase: boolean;
   /** Opens the database, and closes it whatever happens. */
   withDatabase<T>(work: (database: Database) => Promise<T>): Promise<T>;
+  /** Prints what came of a command that goes on afterwards; it returns an exit code alone. */
+  print(outcome: Outcome): void;
 }
 
 /** What came of a command. */
@@ -43,7 +45,7 @@ interface Look {
   readonly color: boolean;
 }
 
-type Work<Flags> = (context: CommandContext<Flags>) => Promise<Outcome>;
+type Work<Flags> = (context: CommandContext<Flags>) => Promise<Outcome | ExitCode>;
 
 /** Runs the work of one command: reads the configuration before, and prints what came of it. */
 export type RunCommand = <Flags>(command: Command, work: Work<Flags>) => Promise<void>;
@@ -61,6 +63,8 @@ export function commandRunner(
     const logger = createLogger(env.LOG_LEVEL, terminal.redact);
     const { databaseUrl, ...configured } = await loadConfig(all, terminal);
     const sources = { flags: all, env, config: databaseUrl === undefined ? {} : { databaseUrl } };
+    const printOutcome = (outcome: Outcome) =>
+      print(outcome, all.json ? 'json' : (all.format ?? 'pretty'), terminal);
     const outcome = await work({
       flags: command.opts<Flags & object>(),
       options: { ...configured, ...definitionOf(all), ...placeOf(all), logger },
@@ -74,10 +78,12 @@ export function commandRunner(
           await database.close();
         }
       },
+      print: printOutcome,
     }).catch((error: unknown) => {
       throw explainMissingPolicy(error) ?? error;
     });
-    print(outcome, all.json ? 'json' : (all.format ?? 'pretty'), terminal);
+    if (typeof outcome === 'number') return finish(outcome);
+    printOutcome(outcome);
     finish(outcome.exitCode);
   };
 }

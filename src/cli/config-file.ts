@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { CommandConfig } from '../config.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
+import type { PolicyDefinition } from '../policy/definition.ts';
 import { kindOf, reasonOf } from '../text.ts';
 
 /**
@@ -15,8 +16,38 @@ export async function loadConfigFile(path: string | undefined, cwd = process.cwd
     const message = 'there is no such configuration file. Correct the path that --config gives.';
     throw new InvalidOptionsError([{ code: 'CONFIG_NOT_FOUND', at: path, message }]);
   }
+  const found = await loadModule(path, cwd);
+  return found._configFile === undefined ? {} : requireConfig(found._configFile, found.config);
+}
+
+/**
+ * Reads the definition that a module exports, by default or as `policy`.
+ *
+ * @throws InvalidOptionsError when there is no such file, or it can't be loaded or exports something else
+ */
+export async function loadPolicyModule(path: string, cwd = process.cwd()): Promise<PolicyDefinition> {
+  const refuse = (code: 'POLICY_NOT_FOUND' | 'OPTION_INVALID', message: string) =>
+    new InvalidOptionsError([{ code, at: path, message }]);
+  if (!existsSync(resolve(cwd, path))) {
+    throw refuse('POLICY_NOT_FOUND', 'there is no such file. Correct its path.');
+  }
+  const { config } = await loadModule(path, cwd);
+  const exported: unknown =
+    typeof config === 'object' && config !== null && 'policy' in config ? config.policy : config;
+  if (typeof exported === 'object' && exported !== null && !Array.isArray(exported)) return exported;
+  throw refuse(
+    'OPTION_INVALID',
+    `it must export a definition by default or as policy (it is ${kindOf(exported)}).`,
+  );
+}
+
+/** The module that is named, or the configuration of a folder. */
+async function loadModule(
+  path: string | undefined,
+  cwd: string,
+): Promise<{ readonly config: unknown; readonly _configFile?: string | undefined }> {
   const { loadConfig } = await import('c12');
-  const found: { config: unknown; _configFile?: string | undefined } = await loadConfig({
+  return loadConfig({
     name: 'casbin-bootstrap',
     cwd,
     ...(path === undefined ? {} : { configFile: resolve(cwd, path) }),
@@ -35,7 +66,6 @@ export async function loadConfigFile(path: string | undefined, cwd = process.cwd
   }).catch((error: unknown) => {
     throw new InvalidOptionsError(explainUnloadable(path ?? 'casbin-bootstrap.config', error));
   });
-  return found._configFile === undefined ? {} : requireConfig(found._configFile, found.config);
 }
 
 /** A file may load this library a second time, so its errors are told by what they hold. */

@@ -23,7 +23,7 @@ const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /**
- * Opens a database of a server, with at most one connection.
+ * Opens a database of a server, with one connection; a second one is for an examination of it.
  *
  * @param databaseUrl its URL; null for what the PG… variables of the environment say
  * @param at where the URL was given, for a message
@@ -34,7 +34,7 @@ export function openServer(databaseUrl: string | null, at = 'DATABASE_URL'): Dat
     ...(databaseUrl === null ? {} : { connectionString: databaseUrl }),
     application_name: 'casbin-bootstrap',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    max: 1,
+    max: 2,
     ...KEEP_ALIVE,
   };
   const { host, port, database, user } = parseServer(databaseUrl, at, config);

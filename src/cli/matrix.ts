@@ -5,9 +5,11 @@ import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
 import { OFFLINE_OPTION, type OfflineFlags, withPolicy } from './policy-of.ts';
+import { HTML_OPTION, writePageOf } from './report.ts';
 
 interface MatrixFlags extends OfflineFlags {
   readonly users?: true;
+  readonly html?: string;
 }
 
 /** Adds `casbin-bootstrap matrix`: roles × permissions. */
@@ -16,7 +18,8 @@ export function addMatrixCommand(program: Command, run: RunCommand): void {
     .command('matrix')
     .description('Show who may do what: roles × permissions, their own and inherited ones.')
     .option(...OFFLINE_OPTION)
-    .option('--users', 'users of the database too');
+    .option('--users', 'users of the database too')
+    .option(...HTML_OPTION);
   addFormatOptions(command);
   addDefinitionOptions(command);
   addDatabaseOptions(command);
@@ -25,7 +28,8 @@ export function addMatrixCommand(program: Command, run: RunCommand): void {
 }
 
 async function showMatrix(context: CommandContext<MatrixFlags>): Promise<Outcome> {
-  const { users = false } = context.flags;
+  const { html, users = false } = context.flags;
+  if (html !== undefined) return writePageOf(context, html);
   const matrix = await withPolicy(context, (source) => readMatrix(source, context.options, { users }));
   return {
     exitCode: EXIT.SUCCESS,

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { BootstrapError } from '../errors.ts';
 import { reasonOf } from '../text.ts';
+import { addAssignCommand, addGrantCommand, addRevokeCommand, addUnassignCommand } from './change.ts';
 import { asksForJson, commandRunner, type RunCommand } from './command.ts';
 import { addCompletion } from './completion.ts';
 import { addDiffCommand } from './diff.ts';
@@ -11,6 +12,8 @@ import { addExplainCommand } from './explain.ts';
 import { addExportCommand } from './export.ts';
 import { addGlobalOptions } from './flags.ts';
 import { addGraphCommand } from './graph.ts';
+import { addHistoryCommand } from './history.ts';
+import { addImportCommand } from './import.ts';
 import { addInitCommand } from './init.ts';
 import { addLintCommand } from './lint.ts';
 import { addMatrixCommand } from './matrix.ts';
@@ -18,6 +21,7 @@ import { addPlanCommand } from './plan.ts';
 import { findUrls } from './redact.ts';
 import { addReportCommand } from './report.ts';
 import { addSeedCommand } from './seed.ts';
+import { addServeCommand } from './serve.ts';
 import { addStatusCommand } from './status.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { addTestCommand } from './test.ts';
@@ -60,8 +64,15 @@ const COMMANDS = [
   addMatrixCommand,
   addGraphCommand,
   addExportCommand,
+  addImportCommand,
+  addGrantCommand,
+  addRevokeCommand,
+  addAssignCommand,
+  addUnassignCommand,
+  addHistoryCommand,
   addDoctorCommand,
   addReportCommand,
+  addServeCommand,
 ];
 
 /** Everything that `casbin-bootstrap` understands. */

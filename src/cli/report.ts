@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { createPage } from '../create-page.ts';
+import { createPage, type PageOptions } from '../create-page.ts';
 import type { PoolLike } from '../database/client.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { reasonOf } from '../text.ts';
@@ -12,6 +12,7 @@ import { isOffline, OFFLINE_OPTION, type OfflineFlags } from './policy-of.ts';
 interface ReportFlags extends OfflineFlags {
   readonly html: string;
   readonly strict?: true;
+  readonly users: boolean;
 }
 
 /** Adds `casbin-bootstrap report`: a page that shows the policy to people. */
@@ -23,6 +24,7 @@ export function addReportCommand(program: Command, run: RunCommand): void {
     )
     .requiredOption('--html <file>', 'the file to write: one HTML page that loads nothing')
     .option('--strict', 'drift is a failure')
+    .option('--no-users', 'leave out the names of users')
     .option(...OFFLINE_OPTION);
   addFormatOptions(command);
   addDefinitionOptions(command);
@@ -30,26 +32,48 @@ export function addReportCommand(program: Command, run: RunCommand): void {
   addExamples(command, [
     'report --html policy.html --policy policy.yaml',
     'report --html policy.html --policy policy.yaml --offline',
+    'report --html policy.html --policy policy.yaml --no-users',
   ]);
   command.action(() => run<ReportFlags>(command, report));
 }
 
-async function report(context: CommandContext<ReportFlags>): Promise<Outcome> {
-  const { flags, options, withDatabase } = context;
-  const writePage = async (pool: PoolLike | null, where: string): Promise<Outcome> => {
-    const page = await createPage(pool, { ...options, ...(flags.strict && { strict: true }) });
-    await writeFile(flags.html, page).catch((error: unknown) => {
+function report(context: CommandContext<ReportFlags>): Promise<Outcome> {
+  const { html, users, strict } = context.flags;
+  return writePage(context, html, { ...context.options, users, ...(strict && { strict: true }) });
+}
+
+/** Writes the page of the database, or of the policy as it is defined, to a file. */
+export function writePage(
+  context: CommandContext<OfflineFlags>,
+  file: string,
+  options: PageOptions,
+): Promise<Outcome> {
+  const writeFrom = async (pool: PoolLike | null, where: string): Promise<Outcome> => {
+    const page = await createPage(pool, options);
+    await writeFile(file, page).catch((error: unknown) => {
       const message = `the page can't be written: ${reasonOf(error)}. Give a file in a folder that is there.`;
       throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: '--html', message }]);
     });
     const bytes = Buffer.byteLength(page);
     return {
       exitCode: EXIT.SUCCESS,
-      document: { file: flags.html, bytes },
-      pretty: () =>
-        `${where}\n\nWrote ${flags.html} (${Math.ceil(bytes / 1000).toLocaleString('en-US')} kB).`,
+      document: { file, bytes },
+      pretty: () => `${where}\n\nWrote ${file} (${Math.ceil(bytes / 1000).toLocaleString('en-US')} kB).`,
     };
   };
-  if (isOffline(context)) return writePage(null, 'Policy: as it is defined, without a database');
-  return withDatabase(({ pool, where }) => writePage(pool, `Database: ${where}`));
+  if (isOffline(context)) return writeFrom(null, 'Policy: as it is defined, without a database');
+  return context.withDatabase(({ pool, where }) => writeFrom(pool, `Database: ${where}`));
+}
+
+/** As an option of commands that show a part of it. */
+export const HTML_OPTION = ['--html <file>', 'write the page of report instead, with all of it'] as const;
+
+/** The page of a command that shows the policy as it is, and compares it with one only where one is given. */
+export function writePageOf(
+  context: CommandContext<OfflineFlags & { readonly users?: true }>,
+  file: string,
+): Promise<Outcome> {
+  const { flags, options } = context;
+  const policy = isOffline(context) || options.policy !== undefined ? {} : { policy: null };
+  return writePage(context, file, { ...options, ...policy, users: flags.users ?? false });
 }

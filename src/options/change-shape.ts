@@ -29,6 +29,7 @@ const changeOptions = v.pipe(
     actor: v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty')),
     reason: v.optional(name),
     force: v.optional(v.boolean('must be true or false')),
+    dryRun: v.optional(v.boolean('must be true or false')),
   }),
   v.check(
     (given) => Reflect.get(given, 'force') !== true || Reflect.get(given, 'reason') !== undefined,

@@ -24,6 +24,7 @@ import { toRule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { createProgressReporter, type ProgressReporter } from '../progress.ts';
 import type { Coverage, KeptAwayRule, VerificationWarning } from '../report.ts';
+import type { ChangeContext } from '../running/change-context.ts';
 import { type PolicyRecords, policySeeder } from '../seeding/policy-seeder.ts';
 import { checkSeeders, type RunnableSeeder } from '../seeding/seeder.ts';
 import { expectTable, type TableChoice, toTableChoice } from '../tables/find-rule-table.ts';
@@ -71,6 +72,8 @@ export interface ResolvedOptions {
   /** What the server is; as long as nobody has said or asked, PostgreSQL. */
   readonly engine: Engine;
   readonly isEngineKnown: boolean;
+  /** Who adds the rules of the definition, and why, for the journal. */
+  readonly changedBy: ChangeContext;
   /** Whether changes of the rule table are recorded. */
   readonly journal: boolean;
   readonly schema: string | undefined;
@@ -186,6 +189,7 @@ export async function completeOptions(
     applicationList: list,
     verify: options.verify === false ? null : (options.verify ?? {}),
     engine,
+    changedBy: { actor: 'casbin-bootstrap' },
     journal: options.journal ?? false,
     isEngineKnown: options.engine !== undefined,
     schema: options.schema,

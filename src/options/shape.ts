@@ -192,9 +192,11 @@ const LIVE = ['maxStalenessMs', 'whenStale', 'pollIntervalMs', 'onChange', 'onEr
 
 /** Every option that any function takes, as one object may serve them all. */
 const known = Object.fromEntries(
-  [...Object.keys(bootstrapEntries), 'concurrency', 'target', ...['actor', 'reason', 'force'], ...LIVE].map(
-    (name) => [name, v.optional(v.any())],
-  ),
+  [
+    ...[...Object.keys(bootstrapEntries), 'concurrency', 'target'],
+    ...['actor', 'reason', 'force', 'users', 'port'],
+    ...LIVE,
+  ].map((name) => [name, v.optional(v.any())]),
 );
 
 /** The options of one function: its own are checked, those of the others are accepted as they are. */
@@ -210,6 +212,25 @@ const liveOptions = optionsOf({
   onChange: v.optional(callable),
   onError: v.optional(callable),
 });
+const pageEntries = { ...bootstrapEntries, ...verifyEntries, users: flag };
+const pageOptions = optionsOf(pageEntries);
+const serveOptions = optionsOf({
+  ...pageEntries,
+  port: v.optional(
+    v.pipe(
+      v.number('must be a number'),
+      v.integer('must be a whole number'),
+      v.minValue(0, 'must not be negative'),
+      v.maxValue(65_535, 'must not exceed 65535'),
+    ),
+  ),
+  pollIntervalMs: v.optional(milliseconds),
+});
+const importOptions = optionsOf({
+  ...bootstrapEntries,
+  actor: v.optional(name),
+  reason: v.optional(name),
+});
 const bootstrapOptions = optionsOf(bootstrapEntries);
 const verifyDatabaseOptions = optionsOf({ ...bootstrapEntries, ...verifyEntries });
 const enforcerOptions = optionsOf(enforcerEntries);
@@ -224,6 +245,21 @@ export function checkVerifyShape(input: unknown): Problem[] {
   return (
     v.safeParse(verifyDatabaseOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? []
   );
+}
+
+/** The same for the options of a page. */
+export function checkPageShape(input: unknown): Problem[] {
+  return v.safeParse(pageOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
+}
+
+/** The same for the options of a page that is served. */
+export function checkServeShape(input: unknown): Problem[] {
+  return v.safeParse(serveOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
+}
+
+/** The same for the options of an import. */
+export function checkImportShape(input: unknown): Problem[] {
+  return v.safeParse(importOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
 }
 
 /** The same for the options of an enforcer. */
@@ -247,7 +283,7 @@ const journalFilter = fields(
     since: v.optional(moment),
     until: v.optional(moment),
     actor: v.optional(name),
-    value: v.optional(name),
+    value: optionalBy((input) => (Array.isArray(input) ? v.array(name) : name)),
     limit: v.optional(
       v.pipe(
         v.number('must be a number'),

@@ -1,11 +1,14 @@
 import type { StoredRule } from '../casbin/rule-row.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import { RuleSet } from '../policy/rule-set.ts';
+import { describeOrigin } from '../render/origin.ts';
 import type { VerificationReport } from '../report.ts';
+import type { FindOrigin } from '../running/rule-origins.ts';
+import { withoutNames } from '../verification/drift.ts';
 import { readParts } from '../verification/parts.ts';
 import { checkStructure } from '../verification/structure.ts';
 import { splitUserLinks } from '../verification/user-links.ts';
-import type { PageData, PageSource } from './page-data.ts';
+import type { PageData, PageMatrix, PageSource } from './page-data.ts';
 import { collectHierarchies, collectUsers } from './page-hierarchies.ts';
 import { decidePageMatrix } from './page-matrix.ts';
 import { type PagePolicy, subjectNames } from './page-policy.ts';
@@ -14,6 +17,7 @@ import { type PagePolicy, subjectNames } from './page-policy.ts';
 export interface LivePage {
   readonly rules: readonly StoredRule[];
   readonly verification: VerificationReport;
+  readonly findOrigin: FindOrigin;
 }
 
 /**
@@ -48,13 +52,14 @@ export async function collectPage(
   const decided = await decidePageMatrix(isBroken ? definitionAlone(policy, options) : policy);
   const hierarchies = collectHierarchies(policy, userLinks);
   const roles = decided.matrix.roles.map(({ name }) => name);
-  const { users, grants, omitted } = collectUsers(policy, userLinks, roles);
+  const { users, grants, holders, omitted } = collectUsers(policy, userLinks, roles);
   return {
     readAt: new Date().toISOString(),
     source,
     verification: live?.verification ?? null,
     warnings: options.warnings,
-    matrix: { ...decided.matrix, users, grants },
+    matrix: { ...decided.matrix, users, grants, granted: describeOrigins(decided.matrix, live) },
+    holders,
     hierarchies: hierarchies.hierarchies,
     omitted: { ...decided.omitted, users: omitted, hierarchies: hierarchies.omitted },
     notes: [
@@ -63,6 +68,33 @@ export async function collectPage(
       ...(live !== null && defined.rules.length === 0 ? [NOT_COMPARED] : []),
     ],
   };
+}
+
+/** The same without the names of users and of who granted something. */
+export function withoutUsers(data: PageData): PageData {
+  const { verification, matrix } = data;
+  const drift = verification?.drift.map(withoutNames) ?? [];
+  return {
+    ...data,
+    matrix: { ...matrix, users: [], grants: [], granted: {} },
+    verification: verification === null ? null : { ...verification, drift },
+    omitted: { ...data.omitted, users: 0 },
+    notes: [...data.notes, 'Users are not named on this page.'],
+  };
+}
+
+/** Of the rows that the explanations of cells name. */
+function describeOrigins(
+  { rules, routes }: Pick<PageMatrix, 'rules' | 'routes'>,
+  live: LivePage | null,
+): PageMatrix['granted'] {
+  if (live === null) return {};
+  const named = new Set([...rules.map(({ id }) => id), ...routes.flatMap(({ ids }) => ids)]);
+  const origins = live.rules.flatMap((rule): [string, string][] => {
+    const origin = named.has(rule.id) ? live.findOrigin(rule) : null;
+    return origin === null ? [] : [[String(rule.id), describeOrigin(origin)]];
+  });
+  return Object.fromEntries(origins);
 }
 
 const BROKEN =

@@ -10,7 +10,7 @@ const SHOWN_CHARACTERS = 28;
 const MIN_WIDTH = 96;
 
 /** A hierarchy with more names is not drawn. */
-const DRAWN_NODES = 400;
+export const DRAWN_NODES = 400;
 
 /** Draws who inherits from whom as SVG; if there are too many names, only as a list. */
 export function drawHierarchy(hierarchy: PageHierarchy, number: number): Markup {
@@ -23,11 +23,12 @@ export function drawHierarchy(hierarchy: PageHierarchy, number: number): Markup 
 <p>${count(nodes.length, 'name')}: too many for a picture.</p>${list}</section>`;
   }
   return html`<section class="hierarchy"><h3>${title}</h3>
-<div class="picture" tabindex="0" role="group" aria-label="${title}, picture">${draw(hierarchy, `arrow-${number}`)}</div>
+<div class="picture" tabindex="0" role="group" aria-label="${title}, picture">${drawPicture(hierarchy, `arrow-${number}`).markup}</div>
 <details><summary>The same as text</summary>${list}</details></section>`;
 }
 
-function titleOf({ ptype, domain }: PageHierarchy): string {
+export function titleOf({ ptype, domain }: PageHierarchy): string {
+  if (ptype === '') return 'Without inheritance';
   const what = ptype === 'g' ? 'Roles' : `Role definition ${ptype}`;
   return domain === '' ? what : `${what} in ${domain}`;
 }
@@ -38,8 +39,15 @@ function describeEdge({ child, parent, state }: HierarchyEdge, names: readonly s
   return html`<li><bdi>${names[child] ?? ''}</bdi> inherits from <bdi>${names[parent] ?? ''}</bdi>${STATE_TEXT[state]}</li>`;
 }
 
+/** An SVG, and how large it is. */
+interface Picture {
+  readonly markup: Markup;
+  readonly width: number;
+  readonly height: number;
+}
+
 /** @param arrow an id that no other picture of the page has */
-function draw(hierarchy: PageHierarchy, arrow: string): Markup {
+export function drawPicture(hierarchy: PageHierarchy, arrow: string): Picture {
   const { nodes, edges } = hierarchy;
   const { places, bends, columns, rows } = layOutHierarchy(hierarchy);
   const width = Math.ceil(nodes.reduce((most, node) => Math.max(most, widthOf(node)), MIN_WIDTH));
@@ -52,7 +60,7 @@ function draw(hierarchy: PageHierarchy, arrow: string): Markup {
     width: columns * (width + NODE.columnGap) - NODE.columnGap + 2,
     height: rows * (NODE.height + NODE.gap) - NODE.gap + 2,
   };
-  return html`<svg role="img" aria-label="${`${count(nodes.length, 'name')}, ${count(edges.length, 'link')}`}" viewBox="-1 -1 ${size.width} ${size.height}" width="${size.width}" height="${size.height}">
+  const markup = html`<svg role="img" aria-label="${`${count(nodes.length, 'name')}, ${count(edges.length, 'link')}`}" viewBox="-1 -1 ${size.width} ${size.height}" width="${size.width}" height="${size.height}">
 <defs><marker id="${arrow}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0 0.5 7.5 4 0 7.5z" class="arrow"/></marker></defs>
 ${edges.map(({ child, parent, state }, number) => {
   const path = tracePath(at(child), (bends[number] ?? []).map(toPoint), at(parent), width);
@@ -60,6 +68,7 @@ ${edges.map(({ child, parent, state }, number) => {
 })}
 ${nodes.map((node, number) => drawNode(node, at(number), width))}
 </svg>`;
+  return { markup, ...size };
 }
 
 interface Point {

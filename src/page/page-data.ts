@@ -10,6 +10,8 @@ export interface PageData {
   /** What is not proved, although nothing is wrong. */
   readonly warnings: readonly VerificationWarning[];
   readonly matrix: PageMatrix;
+  /** How many users have a role themselves, by its name. */
+  readonly holders: ReadonlyMap<string, number>;
   readonly hierarchies: readonly PageHierarchy[];
   /** How much there is beyond what the page holds. */
   readonly omitted: OmittedFromPage;
@@ -53,6 +55,8 @@ export interface PageMatrix {
   readonly rules: readonly PageRule[];
   /** How roles come to the rules of others. */
   readonly routes: readonly PageRoute[];
+  /** Who added rules and links, by the ids of their rows, where a journal knows. */
+  readonly granted: { readonly [row: string]: string };
   /** The decision of every cell that is not listed. */
   readonly unlisted: Decision;
   /** Whether there are a definition and a database to compare. */

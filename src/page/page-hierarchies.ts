@@ -98,6 +98,8 @@ function describeHierarchy(
 export interface PageUsers {
   readonly users: readonly PageUser[];
   readonly grants: readonly PageGrant[];
+  /** How many users have a role themselves, by its name. */
+  readonly holders: ReadonlyMap<string, number>;
   readonly omitted: number;
 }
 
@@ -129,5 +131,20 @@ export function collectUsers(
   }
   const users = [...grantsOf].map(([name, own]): PageUser => ({ name, grants: [...new Set(own)] }));
   users.sort((one, other) => one.name.localeCompare(other.name, 'en', { numeric: true }));
-  return { users: users.slice(0, LISTED_USERS), grants, omitted: Math.max(0, users.length - LISTED_USERS) };
+  return {
+    users: users.slice(0, LISTED_USERS),
+    grants,
+    holders: countHolders(users, grants),
+    omitted: Math.max(0, users.length - LISTED_USERS),
+  };
+}
+
+function countHolders(users: readonly PageUser[], grants: readonly PageGrant[]): ReadonlyMap<string, number> {
+  const holders = new Map<string, number>();
+  for (const user of users) {
+    for (const name of new Set(user.grants.map((grant) => grants[grant]?.role ?? ''))) {
+      holders.set(name, (holders.get(name) ?? 0) + 1);
+    }
+  }
+  return holders;
 }

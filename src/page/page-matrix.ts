@@ -21,7 +21,7 @@ const LIMITS: PageLimits = { roles: 1_000, permissions: 5_000, cells: 250_000 };
 
 /** The matrix without its users, and what is left out of it. */
 export interface DecidedPage {
-  readonly matrix: Omit<PageMatrix, 'users' | 'grants'>;
+  readonly matrix: Omit<PageMatrix, 'users' | 'grants' | 'granted'>;
   readonly omitted: Pick<OmittedFromPage, 'roles' | 'permissions'>;
 }
 

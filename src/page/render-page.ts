@@ -10,10 +10,36 @@ import { renderRoles } from './render-roles.ts';
 
 /** Renders a page as one HTML document that loads nothing: its Content-Security-Policy allows only its own script and style. */
 export async function renderPage(data: PageData): Promise<string> {
-  const { script, style } = await readAssets();
+  const assets = await readAssets();
+  const csp = `default-src 'none'; script-src '${hashOf(assets.script)}'; ${cspOf(assets)}`;
+  return renderDocument(data, assets, csp, null).text;
+}
+
+/** The same for a server: beside its own script and style it loads whether it is still up to date, from `changes`. */
+export async function renderServedPage(
+  data: PageData,
+  version: string,
+): Promise<{ html: string; csp: string }> {
+  const assets = await readAssets();
+  const { script, live } = assets;
+  const csp = `default-src 'none'; script-src '${hashOf(script)}' '${hashOf(live)}'; connect-src 'self'; ${cspOf(assets)}`;
+  const status = html`<p id="live" class="live" role="status" data-version="${version}">This is the policy as it was then.</p>
+${scriptElement('', live)}`;
+  return { html: renderDocument(data, assets, csp, status).text, csp };
+}
+
+function cspOf({ style }: Assets): string {
+  return `style-src '${hashOf(style)}'; base-uri 'none'; form-action 'none'`;
+}
+
+function renderDocument(
+  data: PageData,
+  { script, style }: Assets,
+  csp: string,
+  status: Markup | null,
+): Markup {
   const { matrix, hierarchies } = data;
-  const csp = `default-src 'none'; script-src '${hashOf(script)}'; style-src '${hashOf(style)}'; base-uri 'none'; form-action 'none'`;
-  const page = html`<!doctype html>
+  return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -25,7 +51,7 @@ export async function renderPage(data: PageData): Promise<string> {
 <style>${new Markup(style)}</style>
 </head>
 <body>
-<header><p class="product">casbin-bootstrap</p><h1>${titleOf(data.source)}</h1><p class="source">${describeSource(data)}</p></header>
+<header><p class="product">casbin-bootstrap</p><h1>${titleOf(data.source)}</h1><p class="source">${describeSource(data)}</p>${status}</header>
 <main>
 ${renderResult(data)}
 ${renderOmissions(data)}
@@ -41,7 +67,6 @@ ${renderRoles(data)}
 </body>
 </html>
 `;
-  return page.text;
 }
 
 /** Not with the template tag: the bundler changes a tagged template that would end a script element. */
@@ -49,16 +74,22 @@ function scriptElement(attributes: string, text: string): Markup {
   return new Markup(`<script ${attributes}>${text}</script>`);
 }
 
-/** The built script and style of the page; nothing in them can end their elements. */
-async function readAssets(): Promise<{ script: string; style: string }> {
+/** The built scripts and the style of the page; nothing in them can end their elements. */
+interface Assets {
+  readonly script: string;
+  readonly live: string;
+  readonly style: string;
+}
+
+async function readAssets(): Promise<Assets> {
   const folder = join(
     dirname(createRequire(import.meta.url).resolve('casbin-bootstrap/package.json')),
     'dist/page',
   );
-  const [script, style] = await Promise.all(
-    ['page.js', 'page.css'].map((name) => readFile(join(folder, name), 'utf8')),
+  const [script = '', live = '', style = ''] = await Promise.all(
+    ['page.js', 'live.js', 'page.css'].map((name) => readFile(join(folder, name), 'utf8')),
   );
-  return { script: script ?? '', style: style ?? '' };
+  return { script, live, style };
 }
 
 function hashOf(text: string): string {

@@ -125,6 +125,7 @@ function driftItem({ rule, ids, holders, message }: DriftFinding): Markup {
 }
 
 function describeHolders({ names, count: amount, more }: NonNullable<DriftFinding['holders']>): Content {
+  if (names.length === 0) return html`${more ? 'at least ' : ''}${count(amount, 'user')} with it`;
   const shown = names.map((name, index) => html`${index === 0 ? '' : ', '}<bdi>${name}</bdi>`);
   const rest = amount - names.length;
   const others = rest > 0 ? ` and ${more ? 'at least ' : ''}${rest.toLocaleString('en-US')} more` : '';

@@ -8,9 +8,8 @@ const LISTED = 2_500;
 
 /** Renders each role with its permissions, for readers without JavaScript, and for print. */
 export function renderRoles(data: PageData): Markup {
-  const { matrix } = data;
+  const { matrix, holders } = data;
   const parents = listParents(data);
-  const holders = countHolders(matrix);
   const isAll = matrix.roles.reduce((sum, { cells }) => sum + cells.at.length, 0) <= LISTED;
   let left = LISTED;
   const roles = matrix.roles.map((role) => {
@@ -41,17 +40,6 @@ function listParents({ hierarchies }: PageData): ReadonlyMap<string, string[]> {
     }
   }
   return parents;
-}
-
-/** How many users have a role themselves. */
-function countHolders({ users, grants }: PageMatrix): ReadonlyMap<string, number> {
-  const holders = new Map<string, number>();
-  for (const user of users) {
-    for (const name of new Set(user.grants.map((grant) => grants[grant]?.role ?? ''))) {
-      holders.set(name, (holders.get(name) ?? 0) + 1);
-    }
-  }
-  return holders;
 }
 
 interface Entry {

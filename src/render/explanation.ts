@@ -1,6 +1,8 @@
 import { formatValue } from '../policy/rule.ts';
 import type { ClosestRule, DecisionExplanation, HeldRoles } from '../verification/decision-explanation.ts';
 import { type Colors, paint } from './colors.ts';
+import { describeOrigin } from './origin.ts';
+import { escapeControls } from './table.ts';
 
 /** A label and the lines beside it. */
 type Section = readonly [label: string, lines: readonly string[]];
@@ -12,7 +14,8 @@ interface ExplanationLook extends Colors {
 
 /** Renders why a request is allowed or denied: the request in the first line, the reasons below it. */
 export function renderExplanation(explanation: DecisionExplanation, look: ExplanationLook = {}): string {
-  const { request, tokens, decision, answer, rolePath, ids, added, roles, closest, unknown } = explanation;
+  const { request, tokens, decision, answer, rolePath, ids, added, granted, roles, closest, unknown } =
+    explanation;
   const shown = look.shown ?? request.map(formatValue);
   const named = tokens.map((token, index) => `${token} = ${shown[index] ?? ''}`);
   const verdict = decision === 'allow' ? paint('green', 'allowed', look) : paint('red', 'denied', look);
@@ -22,6 +25,7 @@ export function renderExplanation(explanation: DecisionExplanation, look: Explan
     ['roles', rolePath.length > 1 ? [rolePath.map(formatValue).join(' → ')] : roles.flatMap(rolesLines)],
     ['rows', ids.length > 0 ? [ids.join(', ')] : []],
     ['added', added.map((rule) => `${ruleLine(rule)} — not in the definition`)],
+    ['granted', granted.map((origin) => escapeControls(describeOrigin(origin)))],
     ['closest', closest.map(closestLine)],
     ['unknown', unknown],
   ];

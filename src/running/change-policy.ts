@@ -7,7 +7,12 @@ import { InvalidOptionsError } from '../errors.ts';
 import { completeOptions, onEngine, type ResolvedOptions, withRuleTable } from '../options/resolve.ts';
 import type { EnforcerOptions } from '../options.ts';
 import { findMisfits } from '../policy/check.ts';
-import type { PolicyDefinition, PolicyRequest } from '../policy/definition.ts';
+import type {
+  DomainPolicyDefinition,
+  DomainRequest,
+  PolicyDefinition,
+  PolicyRequest,
+} from '../policy/definition.ts';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
 import { type Connection, connectionOf } from '../tables/adapter-connection.ts';
 import { removeRules } from '../tables/change.ts';
@@ -16,6 +21,7 @@ import { insertRules, lockRules } from '../tables/insert.ts';
 import { recordGranted, recordRevoked } from '../tables/rule-record.ts';
 import { givenRules, type RuleTable } from '../tables/rule-table.ts';
 import { readChangeContext, setChangeContext } from './change-context.ts';
+import { isJournaled } from './follow-journal.ts';
 import { guardPromises } from './guard-promises.ts';
 
 /** Changes of a policy; together, or none of them. */
@@ -41,12 +47,41 @@ export type RoleAssignment<Role extends string = string> = readonly [
   domain?: string,
 ];
 
-/** Who changes a policy, why, and which one. */
-export interface ChangeOptions<
+/** The same for a definition with `domains`, whose names it has: every rule and every assignment is of one domain. */
+export interface DomainPolicyChanges<
   Role extends string = string,
   Resource extends string = string,
   Action extends string = string,
-> extends EnforcerOptions {
+  Domain extends string = string,
+> {
+  /** Rules of `p` to add: `['clerk', 'tenant1', 'invoices', 'write']`. Those that are stored already stay. */
+  readonly grant?: readonly DomainRequest<Role, Resource, Action, Domain>[];
+  /** Rules of `p` to remove. */
+  readonly revoke?: readonly DomainRequest<Role, Resource, Action, Domain>[];
+  /** Who gets which role where: `['carol', 'clerk', 'tenant1']`. */
+  readonly assign?: readonly DomainRoleAssignment<Role, Domain>[];
+  /** Who loses which role where. */
+  readonly unassign?: readonly DomainRoleAssignment<Role, Domain>[];
+}
+
+/** A user, a role, and the domain in which the user has it. */
+export type DomainRoleAssignment<Role extends string = string, Domain extends string = string> = readonly [
+  user: string,
+  role: Role,
+  domain: Domain,
+];
+
+/** The changes that a definition allows, by its names; any, where it is the path of a file, or there is none. */
+export type ChangesFor<Policy> =
+  Policy extends DomainPolicyDefinition<infer Role, infer Resource, infer Action, infer Domain>
+    ? DomainPolicyChanges<Role, Resource, Action, Domain>
+    : Policy extends PolicyDefinition<infer Role, infer Resource, infer Action>
+      ? PolicyChanges<Role, Resource, Action>
+      : PolicyChanges;
+
+/** Who changes a policy, why, and which one. */
+export interface ChangeOptions<Policy extends PolicyDefinition | string = PolicyDefinition | string>
+  extends EnforcerOptions {
   /** Who makes the change, in the application's own words; the journal has it. */
   readonly actor: string;
   /** Why; the journal has it. A defined rule that is revoked with a reason is not brought back by a bootstrap. */
@@ -55,9 +90,11 @@ export interface ChangeOptions<
    * The definition that the database was bootstrapped with: its roles are known, and what must `never` be allowed is
    * refused. Default: none.
    */
-  readonly policy?: PolicyDefinition<Role, Resource, Action> | string;
+  readonly policy?: Policy;
   /** Make a change that violates a `never` all the same. It needs a reason, which is recorded as `forced: …`. */
   readonly force?: boolean;
+  /** Try the change, take it back, and report what it would do. Default: false. */
+  readonly dryRun?: boolean;
 }
 
 /** What was changed, ptype first; what was so already is left out. */
@@ -66,6 +103,8 @@ export interface ChangeReport {
   readonly added: readonly (readonly string[])[];
   /** The rules that are not there any more. */
   readonly removed: readonly (readonly string[])[];
+  /** Whether the table has a journal, which keeps actor and reason. */
+  readonly journaled: boolean;
 }
 
 /**
@@ -77,19 +116,20 @@ export interface ChangeReport {
  * @throws PolicyChangeError `CHANGE_REFUSED` for one by which something is allowed that must never be
  * @throws DatabaseError as the adapter
  */
-export async function changePolicy<
-  Role extends string = string,
-  Resource extends string = string,
-  Action extends string = string,
->(
+export function changePolicy<Policy extends PolicyDefinition | string = string>(
   client: ClientLike,
-  changes: PolicyChanges<NoInfer<Role>, NoInfer<Resource>, NoInfer<Action>>,
-  options: ChangeOptions<Role, Resource, Action>,
+  changes: ChangesFor<NoInfer<Policy>>,
+  options: ChangeOptions<Policy>,
+): Promise<ChangeReport>;
+export async function changePolicy(
+  client: ClientLike,
+  changes: PolicyChanges,
+  options: ChangeOptions,
 ): Promise<ChangeReport> {
   const { checkChangeShape } = await import('../options/change-shape.ts');
   const misshapen = [...checkClient(client), ...checkChangeShape(changes, options)];
   if (misshapen.length > 0) throw new InvalidOptionsError(misshapen);
-  const { actor, reason, force = false, ...rest } = options;
+  const { actor, reason, force = false, dryRun = false, ...rest } = options;
   const resolved = await completeOptions({ ...rest, policy: rest.policy ?? null, seeders: [] }, []);
   const { grant, revoke, assign, unassign } = changes;
   const added = [...toRules('p', 'grant', grant), ...toRules('g', 'assign', assign)];
@@ -100,7 +140,7 @@ export async function changePolicy<
     options.engine === undefined ? await detectEngine(client) : resolved.engine,
   );
   const connection = connectionOf(client);
-  return connection.atomically(async (inside) => {
+  const makeChange = async (inside: ClientLike) => {
     const { table } = await findRuleTable(inside, given.schema, given.table, given.engine);
     const located = withRuleTable(given, table);
     requireRoom(table, added);
@@ -108,12 +148,30 @@ export async function changePolicy<
     const before = await readChangeContext(inside);
     await setChangeContext(inside, { actor, reason: force && reason ? `forced: ${reason}` : reason });
     const change = () => apply(inside, table, added, removed);
-    const report = force ? await change() : await guardPromises(inside, located, change);
+    const changed = force ? await change() : await guardPromises(inside, located, change);
     await recordWhoChanged(inside, table, { added, removed, actor, reason });
     // What the application's own statements change afterwards is not this change.
     await setChangeContext(inside, before);
-    return report;
-  }, given.engine);
+    return { ...changed, journaled: !given.engine.commitsDdl && (await isJournaled(inside, table)) };
+  };
+  if (!dryRun) return connection.atomically(makeChange, given.engine);
+  const trial = async (inside: ClientLike) => {
+    throw new TakenBack(await makeChange(inside));
+  };
+  return connection.atomically(trial, given.engine).catch((error: unknown) => {
+    if (error instanceof TakenBack) return error.report;
+    throw error;
+  });
+}
+
+/** Has a change that was only tried taken back. */
+class TakenBack extends Error {
+  readonly report: ChangeReport;
+
+  constructor(report: ChangeReport) {
+    super();
+    this.report = report;
+  }
 }
 
 interface PlacedRule extends Rule {
@@ -169,7 +227,7 @@ async function apply(
   table: RuleTable,
   added: readonly Rule[],
   removed: readonly Rule[],
-): Promise<ChangeReport> {
+): Promise<Omit<ChangeReport, 'journaled'>> {
   const inside: Connection = { run: (work) => work(client), atomically: (work) => work(client) };
   await lockRules(client, table, [...added, ...removed]);
   const [present, leaving] = [

@@ -18,8 +18,8 @@ export interface JournalFilter {
   readonly until?: Date;
   /** Who made the change. */
   readonly actor?: string;
-  /** One of the rule's values, such as a user or a role. */
-  readonly value?: string;
+  /** One of the rule's values, such as a user or a role, or several, all of which it has. */
+  readonly value?: string | readonly string[];
   /** How many entries, of the newest. Default: 1,000. */
   readonly limit?: number;
 }
@@ -74,12 +74,13 @@ export async function readJournal(pool: PoolLike, filter: JournalFilter = {}): P
       and ($2::timestamptz is null or at >= $2)
       and ($3::timestamptz is null or at < $3)
       and ($4::text is null or actor = $4)
-      and ($5::text is null or rule ? $5)
+      and ($5::text[] is null or rule ?& $5)
       order by id desc
       limit $6
     ) newest
     order by id`;
-  const given = [table, since?.toISOString(), until?.toISOString(), actor, value, limit];
+  const having = typeof value === 'string' ? [value] : value;
+  const given = [table, since?.toISOString(), until?.toISOString(), actor, having, limit];
   const values = given.map((one) => one ?? null);
   const { rows } = await onJournal(pool, schema, text, values);
   return rows.map(toEntry);

@@ -5,7 +5,7 @@ import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, type Hierarchy, MAX_INHERITANCE_LINKS } from '../policy/hierarchy.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
-import type { Decision, RowId } from '../report.ts';
+import type { Decision, RowId, RuleOrigin } from '../report.ts';
 import { findClosestRules, findUnknownValues } from './closest-rules.ts';
 import { PAST } from './decide.ts';
 import { explainer } from './explain.ts';
@@ -28,6 +28,8 @@ export interface DecisionExplanation {
   readonly ids: readonly RowId[];
   /** Those of the rule and the role links that are not in the definition, ptype first. */
   readonly added: readonly (readonly string[])[];
+  /** Who added the rule and the role links, as far as a journal of the rule table knows. */
+  readonly granted: readonly RuleOrigin[];
   /** For a denial by no rule: the roles of the subject, and of whatever else inherits in this model. */
   readonly roles: readonly HeldRoles[];
   /** For a denial by no rule: the rules that differ least from the request, and by what. */
@@ -111,7 +113,16 @@ export async function explainByEnforcer(
   };
 }
 
-const NOTHING = { rule: null, rolePath: [], ids: [], added: [], roles: [], closest: [], unknown: [] };
+const NOTHING = {
+  rule: null,
+  rolePath: [],
+  ids: [],
+  added: [],
+  granted: [],
+  roles: [],
+  closest: [],
+  unknown: [],
+};
 
 async function findWhatIsMissing(model: Model, rules: readonly Rule[], request: Request) {
   const closest = await findClosestRules(model, rules, request);

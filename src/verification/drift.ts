@@ -146,6 +146,15 @@ function describeUndefined(rule: StoredRule, holders: Holders | null): DriftFind
   };
 }
 
+/** The finding without the names of who has it now; how many they are stays. */
+export function withoutNames(finding: DriftFinding): DriftFinding {
+  const { holders, message } = finding;
+  if (holders === null) return finding;
+  const unnamed = { ...holders, names: [] };
+  const told = withHolders('', holders).length;
+  return { ...finding, holders: unnamed, message: withHolders(message.slice(0, -told), unnamed) };
+}
+
 function withHolders(message: string, holders: Holders | null): string {
   if (holders === null) return message;
   return `${message} Who has it now: ${listNames(holders.names.map(formatValue), holders)}.`;

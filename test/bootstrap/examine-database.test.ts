@@ -127,16 +127,37 @@ describe('an examination', () => {
     expect(await faults(pool)).toEqual([fault('rules', 'failure', /must be an array of strings.*id 7/)]);
   });
 
-  test.skipIf(pgBouncerProgram === undefined)(
-    'finds a pooler between the client and the server',
-    async () => {
+  describe.skipIf(pgBouncerProgram === undefined)('finds a pooler between the client and the server', () => {
+    async function examineBehind(poolMode: 'session' | 'transaction' | 'statement', max: number) {
       const { database } = await bootstrapped();
-      const bouncer = await startPgBouncer(database.url, 2);
+      const bouncer = await startPgBouncer(database.url, 3, poolMode);
       onTestFinished(() => bouncer[Symbol.asyncDispose]());
-      const { findings } = await examineDatabase(database.pool({ connectionString: bouncer.url }), OPTIONS);
+      return examineDatabase(database.pool({ connectionString: bouncer.url, max }), OPTIONS);
+    }
+
+    test.each([
+      ['transaction', /through a pooler in transaction mode\. .* pollIntervalMs/],
+      ['session', /through a pooler in session mode, as far as can be told/],
+    ] as const)('in %s mode, which is fine', async (mode, message) => {
+      const { ok, findings } = await examineBehind(mode, 2);
+      expect(findings[1]).toEqual(fault('connection', 'fine', message));
+      expect(ok).toBe(true);
+    });
+
+    test('in statement mode, which is not, with the remedy and nothing after it', async () => {
+      const { ok, findings } = await examineBehind('statement', 2);
+      expect(findings[1]).toEqual(
+        fault('connection', 'failure', /statement mode, .*Set pool_mode = transaction/),
+      );
+      expect(findings).toHaveLength(2);
+      expect(ok).toBe(false);
+    });
+
+    test('in a mode that a pool of one connection can not tell', async () => {
+      const { findings } = await examineBehind('transaction', 1);
       expect(findings[1]).toEqual(fault('connection', 'fine', /through a pooler\. It needs pool_mode/));
-    },
-  );
+    });
+  });
 
   test('is not possible without a connection, or with wrong options', async () => {
     const nobody: PoolLike = { connect: () => Promise.reject(new Error('connect ECONNREFUSED 127.0.0.1:1')) };

@@ -1,5 +1,7 @@
+import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, definePolicy, planBootstrap, rowSeeder } from '../../src/index.ts';
+import { bootstrapDatabase, definePolicy, planBootstrap, rowSeeder, type Seeder } from '../../src/index.ts';
+import { renderPlan } from '../../src/render/plan.ts';
 import { createDatabase } from '../support/database.ts';
 
 const POLICY = definePolicy({
@@ -52,6 +54,33 @@ describe('a plan', () => {
         { name: 'settings', inserted: 1, existing: 1 },
       ],
     });
+  });
+
+  test('counts what seeders that are programs insert, and leaves nothing of it', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query('create table employees (name text primary key)');
+    await bootstrapDatabase(pool, { policy: POLICY, seeders: [] });
+    const firstAdmin: Seeder = {
+      name: 'first admin',
+      async seed({ db, adapter }) {
+        await sql`insert into employees values ('root'), ('jane')`.execute(db);
+        await adapter.addPolicy('g', 'g', ['root', 'clerk']);
+        return { inserted: 3, existing: 0 };
+      },
+    };
+    const plan = await planBootstrap(pool, { policy: POLICY, seeders: [firstAdmin] });
+    expect(plan).toMatchObject({
+      changed: true,
+      seeders: [
+        { name: 'rbac', inserted: 0 },
+        { name: 'first admin', inserted: 3 },
+      ],
+    });
+    expect(renderPlan(plan, { where: 'here' })).toContain('\n  + 3 rows by first admin, beside 0 there\n');
+    const { rows } = await pool.query(
+      'select (select count(*) from employees) + (select count(*) from casbin) as n',
+    );
+    expect(rows).toEqual([{ n: '3' }]);
   });
 
   test('is empty where there is nothing to do', async () => {

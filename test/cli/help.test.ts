@@ -43,8 +43,15 @@ test('every command explains itself, with examples and the options of all', () =
     'matrix',
     'graph',
     'export',
+    'import',
+    'grant',
+    'revoke',
+    'assign',
+    'unassign',
+    'history',
     'doctor',
     'report',
+    'serve',
     'completion',
   ]);
   for (const [name, text] of help) {

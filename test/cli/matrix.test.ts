@@ -1,20 +1,44 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { createFolder } from '../support/folder.ts';
 import { runCli } from './run-cli.ts';
 
-test('casbin-bootstrap matrix and graph show a definition, or a database with its users', async () => {
+test('casbin-bootstrap matrix shows a definition, or a database with its users', async () => {
   const matrix = await runCli(['matrix', '--offline']);
   expect(matrix).toMatchObject({ code: 0, stderr: '' });
   expect(matrix.stdout).toMatch(/^ {2}obj act +readonly +user +admin\n {2}accounts read +● +○ +○\n/);
-
-  const database = await createDatabase();
-  await bootstrapDatabase(database.pool());
-  await database.pool().query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
-  const env = { DATABASE_URL: database.url };
+  const env = await envOfDatabase();
   const json = await runCli(['matrix', '--users', '--json'], { env });
   expect(JSON.parse(json.stdout).subjects).toEqual(['readonly', 'user', 'admin', 'alice']);
+});
+
+test('casbin-bootstrap graph draws a database as Mermaid or as SVG', async () => {
+  const env = await envOfDatabase();
   const graph = await runCli(['graph', '--users'], { env });
   expect(graph).toMatchObject({ code: 0, stderr: '' });
   expect(graph.stdout).toMatch(/^flowchart BT\n.*<b>alice<\/b>/s);
+  const svg = await runCli(['graph', '--as', 'svg'], { env });
+  expect(svg).toMatchObject({ code: 0, stderr: '' });
+  expect(svg.stdout).toMatch(/^<svg xmlns=.*<title>user: 1 user<\/title>.*<\/svg>\n$/s);
 });
+
+test('casbin-bootstrap matrix and graph write the page too, with users where they are asked for', async () => {
+  const env = await envOfDatabase();
+  const file = join(await createFolder(), 'matrix.html');
+  expect(await runCli(['matrix', '--html', file], { env })).toMatchObject({ code: 0, stderr: '' });
+  const page = await readFile(file, 'utf8');
+  expect(page).toContain('"name":"readonly"');
+  expect(page).not.toContain('alice');
+  expect(await runCli(['graph', '--html', file, '--users'], { env })).toMatchObject({ code: 0 });
+  expect(await readFile(file, 'utf8')).toContain('alice');
+});
+
+async function envOfDatabase() {
+  const database = await createDatabase();
+  await bootstrapDatabase(database.pool());
+  await database.pool().query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+  return { DATABASE_URL: database.url };
+}

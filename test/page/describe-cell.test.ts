@@ -12,6 +12,7 @@ test('a cell is explained by the rule, the path of roles and their rows', async 
     path: ['clerk', 'viewer'],
     rows: [1, 3],
     added: [],
+    granted: [],
     command: 'casbin-bootstrap explain clerk invoices read',
   });
   expect(await explain('clerk', 'invoices', 'write')).toMatchObject({
@@ -41,6 +42,23 @@ test('a cell that was granted since names what is not defined', async () => {
     rows: [4, 5],
     added: ['p, viewer, ledger, read', 'g, temp, viewer'],
   });
+});
+
+test('a cell is explained by who added its rule and the links to it, where that is known', async () => {
+  const lines = [...linesOf(INVOICES), ['p', 'viewer', 'ledger', 'read']];
+  const page = await pageOf({ policy: INVOICES }, stored(lines), ({ ptype, values }) =>
+    values.includes('ledger')
+      ? {
+          rule: [ptype, ...values],
+          at: new Date('2026-11-27T15:37:01Z'),
+          ...{ actor: 'jane', reason: 'ticket 7', role: 'app', application: null },
+        }
+      : null,
+  );
+  expect(describe(page.matrix, 'clerk', 'ledger', 'read').granted).toEqual([
+    'p, viewer, ledger, read — by jane, 2026-11-27 15:37 UTC: ticket 7',
+  ]);
+  expect(describe(page.matrix, 'clerk', 'invoices', 'write').granted).toEqual([]);
 });
 
 test('a cell whose rule is missing is explained by the definition', async () => {

@@ -6,6 +6,7 @@ import { collectPage } from '../../src/page/collect-page.ts';
 import { CELL_STATES, type PageData, type PageMatrix } from '../../src/page/page-data.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { toRule } from '../../src/policy/rule.ts';
+import type { FindOrigin } from '../../src/running/rule-origins.ts';
 import { holdersAmong } from '../../src/verification/drift.ts';
 import { verifyPolicy } from '../../src/verification/verify.ts';
 
@@ -26,13 +27,17 @@ export function linesOf(policy: Parameters<typeof compilePolicy>[0]): string[][]
 }
 
 /** What a page shows of a definition, and of what is stored; without the latter, of the definition alone. */
-export async function pageOf(options: BootstrapOptions, live: StoredRule[] | null): Promise<PageData> {
+export async function pageOf(
+  options: BootstrapOptions,
+  live: StoredRule[] | null,
+  findOrigin: FindOrigin = () => null,
+): Promise<PageData> {
   const resolved = await completeOptions(options, []);
   if (live === null) return collectPage(resolved, { kind: 'definition', rules: 0 }, null);
   const source = { kind: 'database', database: 'shop', table: 'casbin', rules: live.length } as const;
   const findHolders = holdersAmong(resolved.model, live);
   const verification = await verifyPolicy({ ...resolved, live, scope: 'whole', findHolders, strict: false });
-  return collectPage(resolved, source, { rules: live, verification });
+  return collectPage(resolved, source, { rules: live, verification, findOrigin });
 }
 
 /** Each listed cell as a line: `clerk, invoices, read: inherited by "p, viewer, invoices, read" (1) via clerk → viewer (3)`. */

@@ -19,6 +19,7 @@ const MATRIX: PageMatrix = {
   ],
   rules: [],
   routes: [],
+  granted: {},
   unlisted: 'deny',
   isCompared: true,
   users: [

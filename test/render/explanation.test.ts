@@ -10,6 +10,18 @@ const EXPLANATION = {
   rolePath: ['alice', 'clerk'],
   ids: [1, 17],
   added: [['g', 'alice', 'clerk']],
+  granted: [
+    {
+      rule: ['g', 'alice', 'clerk'],
+      at: new Date('2026-11-27T15:37:01Z'),
+      ...{ actor: 'ja\u001bne', reason: 'ticket 7', role: 'app', application: 'shop' },
+    },
+    {
+      rule: ['p', 'clerk', 'invoices', 'read'],
+      at: new Date('2026-11-26T15:37:01Z'),
+      ...{ actor: null, reason: null, role: 'app', application: 'psql' },
+    },
+  ],
   roles: [],
   closest: [],
   unknown: [],
@@ -25,6 +37,8 @@ test('rows and what was added are told beside the rule and the roles', () => {
       '  roles    alice → clerk',
       '  rows     1, 17',
       '  added    g, alice, clerk — not in the definition',
+      '  granted  g, alice, clerk — by ja\\u001bne, 2026-11-27 15:37 UTC: ticket 7',
+      '           p, clerk, invoices, read — by role app (psql), 2026-11-26 15:37 UTC',
     ].join('\n'),
   );
 });

@@ -2,10 +2,15 @@ import type pg from 'pg';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import {
   bootstrapDatabase,
+  type ChangesFor,
   changePolicy,
   createEnforcer,
+  createPolicyEditor,
+  type DomainPolicyChanges,
   definePolicy,
+  domainsModelPath,
   type PolicyChanges,
+  type PolicyEditor,
   readJournal,
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
@@ -62,11 +67,36 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
         ['g', 'carol', 'clerk'],
       ],
       removed: [['p', 'accountant', 'invoices', 'write']],
+      journaled: true,
     });
     const enforcer = await createEnforcer(pool, options);
     expect(await enforcer.enforce('carol', 'invoices', 'read')).toBe(true);
     expect(await enforcer.enforce('accountant', 'invoices', 'write')).toBe(false);
-    expect(await changePolicy(client, changes, options)).toEqual({ added: [], removed: [] });
+    expect(await changePolicy(client, changes, options)).toMatchObject({ added: [], removed: [] });
+  });
+
+  test('tries a change and takes it back, in a transaction of its own or of the caller', async () => {
+    await using opened = await open();
+    const { client, options, stored } = opened;
+    const before = await stored();
+    const tryIt = () => changePolicy(client, { assign: [['carol', 'clerk']] }, { ...options, dryRun: true });
+
+    expect(await tryIt()).toMatchObject({ added: [['g', 'carol', 'clerk']] });
+    expect(await stored()).toEqual(before);
+
+    await client.query('begin');
+    await layout.insert(client, ['g', 'dave', 'clerk']);
+    expect(await tryIt()).toMatchObject({ added: [['g', 'carol', 'clerk']] });
+    await client.query('commit');
+    expect(await stored()).toEqual([...before, 'dave']);
+  });
+
+  test('tells whether there is a journal that keeps who made it', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    await client.query(`alter table ${layout.table} disable trigger user`);
+    const report = await changePolicy(client, { assign: [['carol', 'clerk']] }, options);
+    expect(report.journaled).toBe(false);
   });
 
   test("is rolled back with the caller's transaction, and seen by others after its commit", async () => {
@@ -208,6 +238,97 @@ test('everything that is wrong is told at once', async () => {
     problems: [{ at: 'client', message: expect.stringContaining('not a pool') }],
   });
   client.release();
+});
+
+describe('a policy editor', () => {
+  test('makes each change by itself, in the open transaction, with its actor and reason', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, { policy, seeders: [], journal: true });
+    const client = await pool.connect();
+    await client.query('begin');
+    const policies = createPolicyEditor(client, { policy, ...BY });
+    expect(await policies.grant('accountant', 'invoices', 'read')).toMatchObject({
+      added: [['p', 'accountant', 'invoices', 'read']],
+    });
+    await policies.revoke('accountant', 'invoices', 'delete');
+    await policies.assign('carol', 'clerk');
+    expect(await policies.unassign('carol', 'clerk')).toMatchObject({ removed: [['g', 'carol', 'clerk']] });
+    await expect(policies.assign('carol', 'clrek' as never)).rejects.toMatchObject({
+      problems: [{ code: 'ROLE_UNDEFINED' }],
+    });
+    await client.query('commit');
+    client.release();
+    const entries = await readJournal(pool, { actor: 'root' });
+    expect(entries.map(({ operation, values }) => [operation, ...values].join(' '))).toEqual([
+      'added accountant invoices read',
+      'removed accountant invoices delete',
+      'added carol clerk',
+      'removed carol clerk',
+    ]);
+    expect(new Set(entries.map(({ reason, transaction }) => `${reason} ${transaction}`)).size).toBe(1);
+  });
+
+  test('knows the names of a definition as types', () => {
+    type Editor = PolicyEditor<typeof policy>;
+    expectTypeOf<Parameters<Editor['grant']>>().toEqualTypeOf<
+      ['clerk' | 'accountant', 'invoices', 'read' | 'write' | 'delete']
+    >();
+    expectTypeOf<['carol', 'clerk']>().toExtend<Parameters<Editor['assign']>>();
+    expectTypeOf<['carol', 'clrek']>().not.toExtend<Parameters<Editor['assign']>>();
+    expectTypeOf<['carol', 'clerk', 'tenant1']>().toExtend<Parameters<PolicyEditor<string>['assign']>>();
+  });
+});
+
+describe('of a definition with domains', () => {
+  const tenants = definePolicy({
+    domains: {
+      roles: { clerk: { permissions: { invoices: ['read'] } } },
+      tenants: ['tenant1', 'tenant2'],
+    },
+  });
+
+  test('rules and assignments are changed in one domain', async () => {
+    const pool = (await createDatabase()).pool();
+    const options = { model: domainsModelPath, policy: tenants };
+    await bootstrapDatabase(pool, { ...options, seeders: [] });
+    const client = await pool.connect();
+    const report = await changePolicy(
+      client,
+      { revoke: [['clerk', 'tenant1', 'invoices', 'read']], assign: [['carol', 'clerk', 'tenant1']] },
+      { ...options, ...BY },
+    );
+    const policies = createPolicyEditor(client, { ...options, ...BY });
+    await policies.assign('carol', 'clerk', 'tenant2');
+    client.release();
+    expect(report).toMatchObject({
+      added: [['g', 'carol', 'clerk', 'tenant1']],
+      removed: [['p', 'clerk', 'tenant1', 'invoices', 'read']],
+    });
+    const enforcer = await createEnforcer(pool, options);
+    expect(await enforcer.enforce('carol', 'tenant1', 'invoices', 'read')).toBe(false);
+    expect(await enforcer.enforce('carol', 'tenant2', 'invoices', 'read')).toBe(true);
+  });
+
+  test('its names are types', () => {
+    type Changes = ChangesFor<typeof tenants>;
+    expectTypeOf<Changes>().toEqualTypeOf<
+      DomainPolicyChanges<'clerk', 'invoices', 'read', 'tenant1' | 'tenant2'>
+    >();
+    expectTypeOf<Parameters<PolicyEditor<typeof tenants>['assign']>>().toEqualTypeOf<
+      [user: string, role: 'clerk', domain: 'tenant1' | 'tenant2']
+    >();
+    const options = { policy: tenants, actor: 'root' };
+    const misspelt = (client: pg.Client) => [
+      // @ts-expect-error: there is no such tenant
+      changePolicy(client, { assign: [['carol', 'clerk', 'tenant3']] }, options),
+      // @ts-expect-error: an assignment is of a domain
+      changePolicy(client, { assign: [['carol', 'clerk']] }, options),
+      // @ts-expect-error: there is no such role
+      changePolicy(client, { grant: [['clrek', 'tenant1', 'invoices', 'read']] }, options),
+      changePolicy(client, { grant: [['clerk', 'tenant1', 'invoices', 'read']] }, options),
+    ];
+    expect(misspelt).toBeTypeOf('function');
+  });
 });
 
 test('the names of a definition are types', () => {

@@ -173,6 +173,8 @@ describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
     ]);
     expect(await readJournal(pool, { until: rows[0].now })).toHaveLength(16);
     expect(lines(await readJournal(pool, { value: 'bob' }))).toEqual(['added g bob user']);
+    expect(lines(await readJournal(pool, { value: ['user', 'bob'] }))).toEqual(['added g bob user']);
+    expect(await readJournal(pool, { value: ['bob', 'accounts'] })).toEqual([]);
     expect(await readJournal(pool, { actor: 'casbin-bootstrap' })).toHaveLength(16);
     expect(await readJournal(pool, { table: 'another' })).toEqual([]);
     expect(lines(await readJournal(pool, { limit: 1 }))).toEqual(['added g bob user']);

@@ -8,7 +8,7 @@ import { handOver, serverAccount } from './account.ts';
 import { createScratch } from './scratch.ts';
 import { freePort } from './server.ts';
 
-/** A PgBouncer in transaction mode before the server. `await using` stops it, and with it its connections. */
+/** A PgBouncer before the server. `await using` stops it, and with it its connections. */
 export interface PgBouncer extends AsyncDisposable {
   /** The given URL, through the bouncer. */
   readonly url: string;
@@ -32,14 +32,18 @@ const GUARD = `
 `;
 
 /** Starts one that keeps at most `poolSize` connections to the server for a database and a role. */
-export async function startPgBouncer(serverUrl: string, poolSize: number): Promise<PgBouncer> {
+export async function startPgBouncer(
+  serverUrl: string,
+  poolSize: number,
+  poolMode: 'session' | 'transaction' | 'statement' = 'transaction',
+): Promise<PgBouncer> {
   const program = pgBouncerProgram;
   if (program === undefined) throw new Error('PgBouncer is not installed.');
   const account = serverAccount();
   const home = await createScratch();
   const url = new URL(serverUrl);
   const port = await freePort();
-  await writeFile(join(home, 'pgbouncer.ini'), configure(url, home, port, poolSize));
+  await writeFile(join(home, 'pgbouncer.ini'), configure(url, home, { port, poolSize, poolMode }));
   await writeFile(join(home, 'users'), `"${decode(url.username)}" "${decode(url.password)}"\n`, {
     mode: 0o600,
   });
@@ -64,20 +68,26 @@ export async function startPgBouncer(serverUrl: string, poolSize: number): Promi
   return { url: url.href, [Symbol.asyncDispose]: stop };
 }
 
-function configure({ hostname, port }: URL, home: string, listenPort: number, poolSize: number): string {
+interface PgBouncerSettings {
+  readonly port: number;
+  readonly poolSize: number;
+  readonly poolMode: string;
+}
+
+function configure({ hostname, port }: URL, home: string, settings: PgBouncerSettings): string {
   return `
 [databases]
 * = host=${hostname} port=${port || 5432}
 
 [pgbouncer]
 listen_addr = 127.0.0.1
-listen_port = ${listenPort}
+listen_port = ${settings.port}
 unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = ${join(home, 'users')}
 logfile = ${join(home, 'log')}
-pool_mode = transaction
-default_pool_size = ${poolSize}
+pool_mode = ${settings.poolMode}
+default_pool_size = ${settings.poolSize}
 max_client_conn = 500
 `;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, definePolicy, explainDecision } from '../../src/index.ts';
+import { bootstrapDatabase, changePolicy, definePolicy, explainDecision } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { modelText } from './verify.fixture.ts';
 
 const POLICY = definePolicy({
@@ -27,6 +28,7 @@ describe('a decision is explained', () => {
       rolePath: ['alice', 'clerk', 'viewer'],
       ids: [1, 4, 3],
       added: [['g', 'alice', 'clerk']],
+      granted: [],
       roles: [],
       closest: [],
       unknown: [],
@@ -58,6 +60,43 @@ describe('a decision is explained', () => {
       added: [],
     });
   });
+
+  test.each(LAYOUTS)(
+    'by who added each rule, where a table of layout $name has a journal',
+    async (layout) => {
+      const database = await createDatabase();
+      const pool = database.pool();
+      const options = { ...OPTIONS, ...layout.options };
+      await bootstrapDatabase(pool, { ...options, journal: true });
+      const client = await pool.connect();
+      const change = { assign: [['alice', 'clerk']] } as const;
+      await changePolicy(client, change, { ...options, actor: 'jane', reason: 'ticket 6' });
+      await changePolicy(client, { unassign: change.assign }, { ...options, actor: 'jane' });
+      await changePolicy(client, change, { ...options, actor: 'root', reason: 'ticket 7' });
+      client.release();
+
+      const { granted } = await explainDecision(pool, ['alice', 'invoices', 'read'], options);
+      expect(granted).toEqual([
+        {
+          rule: ['p', 'viewer', 'invoices', 'read'],
+          at: expect.any(Date),
+          ...{ actor: 'casbin-bootstrap', reason: null, role: 'postgres', application: null },
+        },
+        expect.objectContaining({ rule: ['g', 'alice', 'clerk'], actor: 'root', reason: 'ticket 7' }),
+        expect.objectContaining({ rule: ['g', 'clerk', 'viewer'], actor: 'casbin-bootstrap' }),
+      ]);
+      const [{ at } = { at: new Date(0) }] = granted;
+      expect(Math.abs(Date.now() - at.getTime())).toBeLessThan(600_000);
+
+      const role = await database.createRole();
+      await pool.query(`grant select on ${layout.table} to ${role.name}`);
+      const reader = database.pool({ connectionString: role.url });
+      await expect(explainDecision(reader, ['alice', 'invoices', 'read'], options)).resolves.toMatchObject({
+        decision: 'allow',
+        granted: [],
+      });
+    },
+  );
 
   test('of a user among many, without reading the roles of the others', async () => {
     const database = await createDatabase();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, createPage } from '../../../src/index.ts';
+import { bootstrapDatabase, changePolicy, createPage } from '../../../src/index.ts';
 import type { PageMatrix } from '../../../src/page/page-data.ts';
 import { createDatabase } from '../../support/database.ts';
 import { cellLines, INVOICES } from '../page.fixture.ts';
@@ -19,6 +19,50 @@ describe('a page', () => {
     const matrix = matrixOf(html);
     expect(matrix.users).toHaveLength(5000);
     expect(cellLines(matrix)).toContain('viewer, ledger, read: added by "p, viewer, ledger, read" (5004)');
+  });
+
+  test('tells who added rules and links, where there is a journal that may be read', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { ...OPTIONS, journal: true });
+    const client = await pool.connect();
+    const by = { ...OPTIONS, actor: 'jane', reason: 'ticket 7' };
+    await changePolicy(client, { grant: [['clerk', 'invoices', 'delete' as never]] }, by);
+    client.release();
+    const { granted } = matrixOf(await createPage(pool, OPTIONS));
+    expect(Object.values(granted)).toEqual([
+      expect.stringMatching(/^p, viewer, invoices, read — by casbin-bootstrap, \d/),
+      expect.stringContaining('p, clerk, invoices, write'),
+      expect.stringContaining('g, clerk, viewer'),
+      expect.stringMatching(/^p, clerk, invoices, delete — by jane, .* UTC: ticket 7$/),
+    ]);
+  });
+
+  test('leaves out the names of users where it is asked to, and says how many have what', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { ...OPTIONS, journal: true });
+    const client = await pool.connect();
+    const by = { ...OPTIONS, actor: 'jane' };
+    await changePolicy(
+      client,
+      {
+        grant: [['viewer', 'ledger' as never, 'read']],
+        assign: [
+          ['alice', 'clerk'],
+          ['bob', 'clerk'],
+        ],
+      },
+      by,
+    );
+    client.release();
+    const named = await createPage(pool, OPTIONS);
+    for (const name of ['alice', 'bob', 'jane']) expect(named).toContain(name);
+    const html = await createPage(pool, { ...OPTIONS, users: false });
+    for (const name of ['alice', 'bob', 'jane']) expect(html).not.toContain(name);
+    expect(html).toContain('p, viewer, ledger, read</bdi></code> <small>row 4</small> — 2 users with it');
+    expect(html).toContain('<bdi>clerk</bdi> <span class="badge">2 users</span>');
+    expect(html).toContain('Users are not named on this page.');
   });
 
   test('calls drift a failure where it is asked to', async () => {

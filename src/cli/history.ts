@@ -1,0 +1,82 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { renderHistory } from '../render/history.ts';
+import { type JournalFilter, readJournal } from '../running/journal.ts';
+import type { CommandContext, Outcome, RunCommand } from './command.ts';
+import { EXIT } from './exit-code.ts';
+import { addDatabaseOptions, addExamples, addFormatOptions } from './flags.ts';
+
+interface HistoryFlags {
+  readonly actor?: string;
+  readonly since?: Date;
+  readonly until?: Date;
+  readonly limit: number;
+}
+
+/** Adds `casbin-bootstrap history`: who changed what, when and why. */
+export function addHistoryCommand(program: Command, run: RunCommand): void {
+  const command = program
+    .command('history')
+    .description('Show who changed the policy, when and why, by the journal of the rule table.')
+    .argument('[values...]', 'only rules with all of these values: a user, a role, a resource')
+    .option('--actor <name>', 'only what this one has changed')
+    .option('--since <time>', 'not before: 2026-11-01, 2026-11-01T12:00Z, 90m, 24h or 7d ago', parseMoment)
+    .option('--until <time>', 'before that time', parseMoment)
+    .option('--limit <number>', 'how many, of the newest', parseLimit, 100);
+  addFormatOptions(command);
+  addDatabaseOptions(command);
+  addExamples(command, [
+    'history',
+    'history carol --since 7d',
+    'history clerk invoices write --format json',
+    'history --actor jane --since 2026-11-01 --limit 1000',
+  ]);
+  command.action((values: string[]) => run<HistoryFlags>(command, (context) => showHistory(values, context)));
+}
+
+function showHistory(
+  values: readonly string[],
+  { flags, options, withDatabase }: CommandContext<HistoryFlags>,
+): Promise<Outcome> {
+  const { schema, table } = options;
+  const name = typeof table === 'object' ? table.name : table;
+  const { actor, since, until, limit } = flags;
+  const filter: JournalFilter = {
+    limit,
+    ...(actor === undefined ? {} : { actor }),
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+    ...(schema === undefined ? {} : { schema }),
+    ...(name === undefined ? {} : { table: name }),
+    ...(values.length === 0 ? {} : { value: values }),
+  };
+  return withDatabase(async ({ pool, where }) => {
+    const entries = await readJournal(pool, filter);
+    return {
+      exitCode: EXIT.SUCCESS,
+      document: entries,
+      pretty: ({ color }) => renderHistory(entries, { where, color, limit }),
+    };
+  });
+}
+
+const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A date, a time with its offset, or how long ago. */
+function parseMoment(text: string): Date {
+  const [, amount, unit] = /^(\d+)([mhd])$/.exec(text) ?? [];
+  if (amount !== undefined) {
+    return new Date(Date.now() - Number(amount) * UNITS_MS[unit as keyof typeof UNITS_MS]);
+  }
+  const moment = new Date(
+    /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text) ? text : Number.NaN,
+  );
+  if (!Number.isNaN(moment.getTime())) return moment;
+  throw new InvalidArgumentError(
+    'Give a date, as 2026-11-01, a time, as 2026-11-01T12:00Z, or 90m, 24h or 7d.',
+  );
+}
+
+function parseLimit(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Give a whole number from 1 on.');
+}

@@ -1,0 +1,62 @@
+import { once } from 'node:events';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { PoolLike } from '../database/client.ts';
+import { servePage } from '../serve-page.ts';
+import type { CommandContext, RunCommand } from './command.ts';
+import { EXIT, type ExitCode } from './exit-code.ts';
+import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
+import { isOffline, OFFLINE_OPTION, type OfflineFlags } from './policy-of.ts';
+
+interface ServeFlags extends OfflineFlags {
+  readonly port?: number;
+  readonly strict?: true;
+  readonly users: boolean;
+}
+
+/** Adds `casbin-bootstrap serve`: the page in a browser, live. */
+export function addServeCommand(program: Command, run: RunCommand): void {
+  const command = program
+    .command('serve')
+    .description('Show the page of report in a browser on this machine, read-only and live, until Ctrl+C.')
+    .option('--port <number>', 'the port on 127.0.0.1 (default: a free one)', parsePort)
+    .option('--strict', 'drift is a failure')
+    .option('--no-users', 'leave out the names of users')
+    .option(...OFFLINE_OPTION);
+  addFormatOptions(command);
+  addDefinitionOptions(command);
+  addDatabaseOptions(command);
+  addExamples(command, [
+    'serve --policy policy.yaml',
+    'serve --port 8080 --no-users',
+    'serve --offline --policy policy.yaml',
+  ]);
+  command.action(() => run<ServeFlags>(command, serve));
+}
+
+async function serve(context: CommandContext<ServeFlags>): Promise<ExitCode> {
+  const { flags, options, print, withDatabase } = context;
+  const serveFrom = async (pool: PoolLike | null, where: string): Promise<ExitCode> => {
+    const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+    const server = await servePage(pool, {
+      ...options,
+      users: flags.users,
+      ...(flags.strict && { strict: true }),
+      ...(flags.port === undefined ? {} : { port: flags.port }),
+    });
+    print({
+      exitCode: EXIT.SUCCESS,
+      document: { url: server.url },
+      pretty: () => `${where}\n\nThe page is at ${server.url} until Ctrl+C.`,
+    });
+    await stopped;
+    await server.close();
+    return EXIT.SUCCESS;
+  };
+  if (isOffline(context)) return serveFrom(null, 'Policy: as it is defined, without a database');
+  return withDatabase(({ pool, where }) => serveFrom(pool, `Database: ${where}`));
+}
+
+function parsePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new InvalidArgumentError('Give a number from 0, which is a free one, to 65535.');
+}

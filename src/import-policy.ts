@@ -1,0 +1,42 @@
+import { bootstrapResolved } from './bootstrap.ts';
+import { checkPool, type PoolLike } from './database/client.ts';
+import { completeOptions, replaceOptions } from './options/resolve.ts';
+import type { BootstrapOptions } from './options.ts';
+import type { PolicyDefinition } from './policy/definition.ts';
+import type { BootstrapReport } from './report.ts';
+
+/** How rules are imported; of a bootstrap's options, all but the policy, seeders and the application's migrations. */
+export interface ImportOptions extends Omit<BootstrapOptions, 'policy' | 'seeders'> {
+  /** Who imports them, for the journal. Default: `casbin-bootstrap`. */
+  readonly actor?: string;
+  /** Why, for the journal. */
+  readonly reason?: string;
+}
+
+/**
+ * Adds the rules of a definition to the rule table of a database, which is made where it is missing: the reverse of
+ * pullPolicy. It is a bootstrap with this definition, and without seeders and migrations of the application: it only
+ * adds, in one transaction, and every rule must be read back and every decision be made as the definition says, or
+ * nothing is kept.
+ *
+ * @param policy a definition, or the path of a .yaml, .json or .csv file with one; links of users to roles count too
+ * @throws as bootstrapDatabase
+ */
+export async function importPolicy(
+  pool: PoolLike,
+  policy: PolicyDefinition | string,
+  options: ImportOptions = {},
+): Promise<BootstrapReport> {
+  const started = performance.now();
+  const { checkImportShape } = await import('./options/shape.ts');
+  const given = replaceOptions(options, { policy, seeders: [] });
+  const { migrations, ...rest } = given ?? {};
+  const resolved = await completeOptions(
+    // Where another tool runs migrations, it runs this package's too.
+    migrations === false ? { ...rest, migrations } : rest,
+    [...checkPool(pool), ...checkImportShape(given)],
+  );
+  const { actor = 'casbin-bootstrap', reason } = options;
+  const outcome = await bootstrapResolved(pool, { ...resolved, changedBy: { actor, reason } });
+  return { ...outcome, durationMs: performance.now() - started };
+}

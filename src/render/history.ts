@@ -1,0 +1,37 @@
+import { formatRule } from '../policy/rule.ts';
+import type { JournalEntry } from '../running/journal.ts';
+import { type Colors, paint } from './colors.ts';
+import { count } from './findings.ts';
+import { describeWriter } from './origin.ts';
+import { renderTable } from './table.ts';
+
+interface HistoryLook extends Colors {
+  /** The database, without its password. */
+  readonly where: string;
+  /** How many entries were asked for at most. */
+  readonly limit: number;
+}
+
+const COLUMNS = [{ title: 'at (UTC)' }, { title: 'change' }, { title: 'by' }, { title: 'reason' }] as const;
+
+/** Renders entries of a journal as a table, the newest last. No line break at the end. */
+export function renderHistory(entries: readonly JournalEntry[], look: HistoryLook): string {
+  const database = `Database: ${look.where}`;
+  if (entries.length === 0) return `${database}\n\nThe journal has no such change.`;
+  const several = new Set(entries.map(({ table }) => table)).size > 1;
+  const rows = entries.map((entry) => [
+    `${entry.at.toISOString().slice(0, 19).replace('T', ' ')}`,
+    `${describeChange(entry)}${several ? ` (${entry.table})` : ''}`,
+    describeWriter(entry),
+    entry.reason ?? '',
+  ]);
+  const more =
+    entries.length < look.limit ? '' : ' There may be older ones: give a higher --limit, or --until.';
+  const total = `${count(entries.length, 'change')}, the newest last.${more}`;
+  return [database, renderTable(COLUMNS, rows), paint('dim', total, look)].join('\n\n');
+}
+
+function describeChange({ operation, ptype, values }: JournalEntry): string {
+  if (operation === 'truncated') return '- all rules';
+  return `${operation === 'added' ? '+' : '-'} ${formatRule({ ptype: ptype ?? '', values })}`;
+}

@@ -1,0 +1,56 @@
+import { JOURNAL } from '../../migrations/0003_journal.ts';
+import { quoteTable } from '../database/catalog.ts';
+import type { ClientLike } from '../database/client.ts';
+import { type Rule, ruleKey } from '../policy/rule.ts';
+import type { RuleOrigin } from '../report.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
+import { valuesOf } from './journal.ts';
+
+/** Who added a rule, as far as it is known. */
+export type FindOrigin = (rule: Rule) => RuleOrigin | null;
+
+/**
+ * Finds who added the rules of a table, by the newest entry of its journal for each. Nothing is known where there is no
+ * journal, where the role may not read it, and of rules that were there before it.
+ *
+ * @param rules whose origins are asked for; null for all
+ */
+export async function readOrigins(
+  client: ClientLike,
+  table: RuleTable,
+  rules: readonly Rule[] | null,
+): Promise<FindOrigin> {
+  const journal = quoteTable(JOURNAL, table.schema);
+  // Not in one statement: the journal may not be there, and a failed statement would end the transaction.
+  const { rows: found } = await client.query(
+    `select coalesce(has_table_privilege(to_regclass($1), 'select'), false) as readable`,
+    [journal],
+  );
+  if (found[0]?.readable !== true || rules?.length === 0) return () => null;
+  const { rows } = await client.query(
+    `select
+      ptype, rule, actor, reason, role, application,
+      (extract(epoch from at) * 1000)::text as at
+    from (
+      select distinct on (ptype, rule) *
+      from ${journal}
+      where source = $1
+      and operation = '+'
+      and ($2::text[] is null or rule ->> 0 = any ($2))
+      order by ptype, rule, id desc
+    ) newest`,
+    [table.name, rules?.map(({ values }) => values[0] ?? '') ?? null],
+  );
+  const origins = new Map(
+    rows.map(({ ptype, rule, at, actor, reason, role, application }) => {
+      const values = valuesOf(rule);
+      const origin: RuleOrigin = {
+        rule: [ptype ?? '', ...values],
+        at: new Date(Number(at)),
+        ...{ actor, reason, role, application },
+      };
+      return [ruleKey({ ptype: ptype ?? '', values }), origin];
+    }),
+  );
+  return (rule) => origins.get(ruleKey(rule)) ?? null;
+}

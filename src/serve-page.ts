@@ -1,0 +1,250 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { sql } from 'kysely';
+import { type PageOptions, readPage } from './create-page.ts';
+import { checkPool, type PoolLike } from './database/client.ts';
+import { InvalidOptionsError } from './errors.ts';
+import { inspectDatabase } from './inspect-database.ts';
+import { completeOptions, type ResolvedOptions } from './options/resolve.ts';
+
+import { reasonOf } from './text.ts';
+
+/** What is served, and where; all of it has a default. */
+export interface ServePageOptions extends PageOptions {
+  /** The port on 127.0.0.1. Default: a free one. */
+  readonly port?: number;
+  /**
+   * How often it looks whether the policy has changed, while a browser shows the page, in milliseconds. A look reads the
+   * rule table; the pause is at least ten times as long as the look before. Default: 2 000.
+   */
+  readonly pollIntervalMs?: number;
+}
+
+/** A page that is served. */
+export interface PageServer extends AsyncDisposable {
+  /** Where it is: `http://127.0.0.1:41234/`. */
+  readonly url: string;
+  /** Ends it. The pool stays open. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the page of {@link createPage} to browsers on this machine: at 127.0.0.1, read-only. It is made anew when the
+ * rules, or the files of policy and model, have changed, and a browser that shows an older one says so.
+ *
+ * Everybody who has an account on this machine can read it.
+ *
+ * @param pool the database whose policy is shown; null for the definition alone. It stays the caller's
+ * @throws InvalidOptionsError for options that can't be used, and a port that is in use
+ * @throws as createPage, which makes the first page before this resolves
+ */
+export async function servePage(pool: PoolLike | null, options: ServePageOptions = {}): Promise<PageServer> {
+  const { checkServeShape } = await import('./options/shape.ts');
+  const problems = [...(pool === null ? [] : checkPool(pool)), ...checkServeShape(options)];
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+  const { port = 0, pollIntervalMs = 2_000, ...rest } = options;
+  const pages = new Pages(pool, rest);
+  await pages.current();
+  const watchers = new Watchers(() => pages.version(), pollIntervalMs);
+  const server = createServer((request, response) => {
+    answer(request, response, server, pages, watchers).catch((error: unknown) => {
+      if (response.headersSent) response.destroy();
+      else sendText(response, 503, `The page can't be made: ${reasonOf(error)}.`);
+    });
+  });
+  await listen(server, port);
+  const close = async () => {
+    watchers.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    await pages.settled();
+  };
+  return { url: `http://127.0.0.1:${portOf(server)}/`, close, [Symbol.asyncDispose]: close };
+}
+
+async function listen(server: Server, port: number): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, '127.0.0.1', resolve);
+    });
+  } catch (error) {
+    const message = `can't be listened on: ${reasonOf(error)}. Give another one, or none for a free one.`;
+    throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'port', message }]);
+  }
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}
+
+interface MadePage {
+  readonly version: string;
+  readonly html: string;
+  readonly csp: string;
+}
+
+/** The newest page, and whether it still is. One look after the other: a pool may have a single connection. */
+class Pages {
+  readonly #pool: PoolLike | null;
+  readonly #options: PageOptions;
+  #page: MadePage | null = null;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(pool: PoolLike | null, options: PageOptions) {
+    this.#pool = pool;
+    this.#options = options;
+  }
+
+  version(): Promise<string> {
+    return this.#inTurn(() => readVersion(this.#pool, this.#options));
+  }
+
+  current(): Promise<MadePage> {
+    return this.#inTurn(async () => {
+      // Read before the page: what changes in between makes it too old, never too new.
+      const version = await readVersion(this.#pool, this.#options);
+      if (this.#page?.version !== version) {
+        const data = await readPage(this.#pool, this.#options);
+        const { renderServedPage } = await import('./page/render-page.ts');
+        this.#page = { version, ...(await renderServedPage(data, version)) };
+      }
+      return this.#page;
+    });
+  }
+
+  async settled(): Promise<void> {
+    await this.#turn;
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+}
+
+/** A text that is another one when the page would be: of the stored rules with their rows, and of the given files. */
+async function readVersion(pool: PoolLike | null, options: PageOptions): Promise<string> {
+  const hash = createHash('sha256');
+  for (const path of [options.policy, options.model]) {
+    if (typeof path === 'string') hash.update(await readFile(path));
+  }
+  if (pool !== null) hash.update(await readTableVersion(pool, options));
+  return hash.digest('base64url');
+}
+
+async function readTableVersion(pool: PoolLike, options: PageOptions): Promise<string> {
+  const { policy: _, model: _model, configureEnforcer: _configure, ...place } = options;
+  const resolved: ResolvedOptions = await completeOptions(
+    { ...place, policy: null, verify: false, seeders: [] },
+    [],
+  );
+  return inspectDatabase(pool, resolved, 'the look for changes', async ({ trx, options: located }) => {
+    const { rows } = await sql<{ version: string }>`
+      select concat_ws(' ', count(*), sum(hashtextextended(stored::text, 0))) as version
+      from ${sql.raw(located.ruleTable.sql)} stored
+    `.execute(trx);
+    return rows[0]?.version ?? '';
+  });
+}
+
+/** What a browser is told of the page that it shows. */
+type PageState = 'current' | 'changed' | 'unknown';
+
+/** Browsers that show a page, and wait to be told that it has changed. */
+class Watchers {
+  readonly #readVersion: () => Promise<string>;
+  readonly #pauseMs: number;
+  /** Each with the version that it shows, and what it was told last. */
+  readonly #watchers = new Map<ServerResponse, { readonly version: string; told: PageState | null }>();
+  #timer: NodeJS.Timeout | undefined;
+  #isLooking = false;
+  #isClosed = false;
+
+  constructor(readVersion: () => Promise<string>, pauseMs: number) {
+    this.#readVersion = readVersion;
+    this.#pauseMs = pauseMs;
+  }
+
+  add(response: ServerResponse, version: string): void {
+    this.#watchers.set(response, { version, told: null });
+    response.once('close', () => this.#watchers.delete(response));
+    void this.#look();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isLooking || this.#isClosed || this.#watchers.size === 0) return;
+    this.#isLooking = true;
+    clearTimeout(this.#timer);
+    const began = performance.now();
+    const version = await this.#readVersion().catch(() => null);
+    this.#isLooking = false;
+    for (const [response, watcher] of this.#watchers) {
+      const state = version === null ? 'unknown' : version === watcher.version ? 'current' : 'changed';
+      if (watcher.told === state) continue;
+      watcher.told = state;
+      response.write(`data: ${state}\n\n`);
+    }
+    if (this.#isClosed) return;
+    const pauseMs = Math.max(this.#pauseMs, 10 * (performance.now() - began));
+    this.#timer = setTimeout(() => void this.#look(), pauseMs);
+  }
+}
+
+async function answer(
+  { url = '', method = '', headers }: IncomingMessage,
+  response: ServerResponse,
+  server: Server,
+  pages: Pages,
+  watchers: Watchers,
+): Promise<void> {
+  for (const [name, value] of HEADERS) response.setHeader(name, value);
+  // A page of another site, whose name resolves to this machine all of a sudden, asks by that name.
+  const port = portOf(server);
+  if (headers.host !== `127.0.0.1:${port}` && headers.host !== `localhost:${port}`) {
+    sendText(response, 421, `This is served as http://127.0.0.1:${port}/ only.`);
+    return;
+  }
+  if (method !== 'GET' && method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD');
+    sendText(response, 405, 'This page can only be read.');
+    return;
+  }
+  const [path, query] = url.split('?', 2);
+  if (path === '/') {
+    const { html, csp } = await pages.current();
+    response.setHeader('content-security-policy', `${csp}; frame-ancestors 'none'`);
+    send(response, 200, 'text/html; charset=utf-8', html);
+  } else if (path === '/changes') {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    if (method === 'HEAD') response.end();
+    else watchers.add(response, new URLSearchParams(query).get('version') ?? '');
+  } else {
+    sendText(response, 404, 'There is one page only, at /.');
+  }
+}
+
+const HEADERS = [
+  ['cache-control', 'no-store'],
+  ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
+  ['cross-origin-resource-policy', 'same-origin'],
+  ['referrer-policy', 'no-referrer'],
+  ['x-content-type-options', 'nosniff'],
+] as const;
+
+function sendText(response: ServerResponse, status: number, text: string): void {
+  send(response, status, 'text/plain; charset=utf-8', `${text}\n`);
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}

@@ -1,0 +1,136 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { bootstrapDatabase, changePolicy, loadPolicyFile, readJournal } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { createFolder } from '../support/folder.ts';
+import { runCli } from './run-cli.ts';
+
+const POLICY = `roles:
+  clerk:
+    permissions: { invoices: [read] }
+  accountant:
+    inherits: [clerk]
+    permissions: { invoices: [delete] }
+never:
+  - [clerk, invoices, delete]
+`;
+
+async function openShop({ journal = true } = {}) {
+  const database = await createDatabase();
+  const pool = database.pool();
+  const cwd = await createFolder();
+  await writeFile(join(cwd, 'policy.yaml'), POLICY);
+  const policy = await loadPolicyFile(join(cwd, 'policy.yaml'));
+  await bootstrapDatabase(pool, { policy, seeders: [], journal });
+  const run = (...args: string[]) => runCli(args, { cwd, env: { DATABASE_URL: database.url } });
+  return { pool, run };
+}
+
+const BY_JANE = ['--actor', 'jane', '--policy', 'policy.yaml'];
+
+describe('casbin-bootstrap', () => {
+  test('grant and revoke add and remove a rule of p, and explain says who did', async () => {
+    const { run } = await openShop();
+    const granted = await run('grant', 'clerk', 'invoices', 'write', '--reason', 'ticket 7', ...BY_JANE);
+    expect(granted).toMatchObject({ code: 0, stderr: '' });
+    expect(granted.stdout).toMatch(/\n\n\+ p, clerk, invoices, write\n\nIn the journal: jane, ticket 7\.\n$/);
+    const explained = await run('explain', 'clerk', 'invoices', 'write');
+    expect(explained.stdout).toMatch(
+      /\n {2}granted {2}p, clerk, invoices, write — by jane, .* UTC: ticket 7\n/,
+    );
+    const revoked = await run('revoke', 'clerk', 'invoices', 'write', ...BY_JANE);
+    expect(revoked.stdout).toMatch(/\n\n- p, clerk, invoices, write\n\nIn the journal: jane\.\n$/);
+  });
+
+  test('assign and unassign give a user a role and take it, and say when it is so already', async () => {
+    const { pool, run } = await openShop();
+    const assigned = await run('assign', 'carol', 'clerk', '--json', ...BY_JANE);
+    expect(JSON.parse(assigned.stdout)).toEqual({
+      added: [['g', 'carol', 'clerk']],
+      removed: [],
+      journaled: true,
+      actor: 'jane',
+      reason: null,
+      dryRun: false,
+    });
+    expect(await run('assign', 'carol', 'clerk')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('Nothing to change'),
+    });
+    expect(await run('unassign', 'carol', 'clerk')).toMatchObject({ code: 0 });
+    const [, removed] = await readJournal(pool, { value: 'carol' });
+    expect(removed).toMatchObject({ operation: 'removed', actor: expect.stringMatching(/./) });
+    expect(removed?.actor).not.toBe('jane');
+  });
+
+  test('grant refuses what breaks a promise, unless it is forced with a reason', async () => {
+    const { pool, run } = await openShop();
+    const grant = (...args: string[]) => run('grant', 'clerk', 'invoices', 'delete', ...BY_JANE, ...args);
+    const refused = await grant('--json');
+    expect(refused.code).toBe(1);
+    expect(JSON.parse(refused.stdout)).toMatchObject({ error: { code: 'CHANGE_REFUSED' } });
+    expect(await grant('--force')).toMatchObject({ code: 2 });
+    expect(await readJournal(pool, { actor: 'jane' })).toEqual([]);
+    expect((await grant('--force', '--reason', 'audit')).stdout).toContain('jane, forced: audit.');
+    expect(await readJournal(pool, { actor: 'jane' })).toMatchObject([{ reason: 'forced: audit' }]);
+  });
+
+  test('assign tries a change only, and says where no journal keeps it; history says so too', async () => {
+    const { pool, run } = await openShop({ journal: false });
+    const isStored = async () => (await pool.query(`select from casbin where rule ? 'carol'`)).rowCount === 1;
+    const tried = await run('assign', 'carol', 'clerk', '--dry-run');
+    expect(tried).toMatchObject({ code: 0, stderr: '' });
+    expect(tried.stdout).toMatch(/\+ g, carol, clerk\n\nDry run: nothing was changed\.\n$/);
+    expect(await isStored()).toBe(false);
+    const made = await run('assign', 'carol', 'clerk');
+    expect(made.stdout).toContain('Not recorded: the table has no journal.');
+    expect(await isStored()).toBe(true);
+    const history = await run('history');
+    expect(history).toMatchObject({ code: 1, stdout: '' });
+    expect(history.stderr).toContain('Run a bootstrap with journal: true');
+  });
+
+  test('history shows who changed what, when and why, and filters', async () => {
+    const { pool, run } = await openShop();
+    const client = await pool.connect();
+    const clerk = [['carol', 'clerk']] as const;
+    await changePolicy(client, { assign: clerk }, { actor: 'root' });
+    await changePolicy(client, { unassign: clerk }, { actor: 'jane', reason: 'ticket\u001b 7' });
+    client.release();
+    const shown = await run('history', 'carol', '--since', '1d');
+    expect(shown).toMatchObject({ code: 0, stderr: '' });
+    expect(shown.stdout.split('\n').slice(2)).toEqual([
+      expect.stringMatching(/^ {2}at \(UTC\) +change +by +reason$/),
+      expect.stringMatching(/^ {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\+ g, carol, clerk +root$/),
+      expect.stringMatching(/- g, carol, clerk +jane +ticket\\u001b 7$/),
+      '',
+      '2 changes, the newest last.',
+      '',
+    ]);
+    const one = await run('history', 'clerk', 'carol', '--limit', '1', '--json');
+    expect(JSON.parse(one.stdout)).toMatchObject([{ operation: 'removed', actor: 'jane' }]);
+    const others = await run('history', 'carol', 'invoices');
+    expect(others.stdout).toContain('The journal has no such change.');
+    expect(JSON.parse((await run('history', '--until', '1d', '--json')).stdout)).toEqual([]);
+  });
+
+  test('assign ends with 2 for a role that nobody knows, and names the nearest', async () => {
+    const { run } = await openShop();
+    expect(await run('assign', 'carol', 'clrek', ...BY_JANE)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Did you mean "clerk"?'),
+    });
+    expect(await run('grant', 'clerk', 'invoices', ...BY_JANE)).toMatchObject({ code: 2 });
+  });
+
+  test.each([
+    { code: 2, args: ['history', '--since', '2026-13-01'] },
+    { code: 2, args: ['history', '--until', 'yesterday'] },
+    { code: 2, args: ['history', '--limit', '0'] },
+    { code: 2, args: ['assign', 'carol'] },
+    { code: 4, args: ['assign', 'carol', 'clerk'] },
+  ])('ends with $code for $args', async ({ code, args }) => {
+    expect(await runCli([...args, '--database-url', 'postgres://x@127.0.0.1:1/x'])).toMatchObject({ code });
+  });
+});

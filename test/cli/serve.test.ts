@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { bootstrapDatabase } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { runCli } from './run-cli.ts';
+
+const BIN = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  'casbin-bootstrap serve prints where the page is, shows it, and ends with 0 at %s',
+  async (signal) => {
+    const database = await createDatabase();
+    await bootstrapDatabase(database.pool());
+    await database.pool().query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+    const child = spawn(process.execPath, [BIN, 'serve', '--json', '--no-users'], {
+      env: { PATH: process.env.PATH, DATABASE_URL: database.url },
+    });
+    const complaints = text(child.stderr);
+    let printed = '';
+    for await (const chunk of child.stdout.setEncoding('utf8')) {
+      printed += chunk;
+      if (printed.includes('}')) break;
+    }
+    const { url } = JSON.parse(printed);
+    const page = await (await fetch(url)).text();
+    expect(page).toContain(`Access policy of ${database.name}`);
+    expect(page).toContain('id="live"');
+    expect(page).not.toContain('alice');
+    const watching = await fetch(`${url}changes`);
+    child.kill(signal);
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(await complaints).toBe('');
+    await watching.text().catch(() => {});
+  },
+);
+
+test('casbin-bootstrap serve ends with 2 for a port that is none, and with 4 without the database', async () => {
+  expect(await runCli(['serve', '--port', '65536', '--offline'])).toMatchObject({ code: 2 });
+  const url = 'postgres://x@127.0.0.1:1/x';
+  expect(await runCli(['serve', '--database-url', url])).toMatchObject({ code: 4, stdout: '' });
+});

@@ -1,0 +1,30 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { bootstrapDatabase, servePage } from '../../../src/index.ts';
+import { chromiumProgram, useChromium } from '../../support/chromium.ts';
+import { createDatabase } from '../../support/database.ts';
+import { INVOICES } from '../page.fixture.ts';
+
+const open = useChromium();
+
+describe.skipIf(chromiumProgram === undefined)('a served page in a browser', () => {
+  test('says that it is live, that the policy has changed since, and shows it then', async () => {
+    const database = await createDatabase();
+    const options = { policy: INVOICES, seeders: [] };
+    await bootstrapDatabase(database.pool(), options);
+    const server = await servePage(database.pool(), { ...options, pollIntervalMs: 50 });
+    onTestFinished(() => server.close().catch(() => {}));
+    const { page, complaints } = await open('<!doctype html>');
+    await page.goto(server.url);
+    await page.getByText('Live: this is the policy as it is now.').waitFor();
+    await database
+      .pool()
+      .query(`insert into casbin (ptype, rule) values ('p', '["viewer", "ledger", "read"]')`);
+    await page.getByText('The policy has changed since').waitFor();
+    await page.getByRole('link', { name: 'Show it as it is now' }).click();
+    await page.getByText('p, viewer, ledger, read').first().waitFor();
+    await page.getByText('Live: this is the policy as it is now.').waitFor();
+    expect(complaints.filter((line) => !line.startsWith(`request: ${server.url}`))).toEqual([]);
+    await server.close();
+    await page.getByText('serve does not answer').waitFor();
+  });
+});

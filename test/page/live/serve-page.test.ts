@@ -1,0 +1,166 @@
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type RequestOptions, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type pg from 'pg';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { bootstrapDatabase, type PageServer, type ServePageOptions, servePage } from '../../../src/index.ts';
+import { createDatabase } from '../../support/database.ts';
+import { createFolder } from '../../support/folder.ts';
+import { INVOICES } from '../page.fixture.ts';
+
+const OPTIONS = { policy: INVOICES, seeders: [] };
+const NEW_RULE = `insert into casbin (ptype, rule) values ('p', '["viewer", "ledger", "read"]')`;
+
+describe('a page that is served', () => {
+  test('is made anew when a rule has changed, and by nothing else', async () => {
+    const { pool, server } = await openServer();
+    const first = await get(server);
+    expect(first).toMatchObject({ status: 200, type: 'text/html; charset=utf-8' });
+    expect(first.body).toContain('The database decides as defined');
+    expect(first.body).not.toContain('ledger');
+    expect((await get(server)).body).toBe(first.body);
+
+    await pool.query(NEW_RULE);
+    expect((await get(server)).body).toContain('p, viewer, ledger, read');
+    await pool.query(`delete from casbin where rule ->> 1 = 'ledger'`);
+    expect(versionIn((await get(server)).body)).toBe(versionIn(first.body));
+  });
+
+  test('of a definition is made anew when its file has changed; what is wrong with that is told', async () => {
+    const policy = join(await createFolder(), 'policy.yaml');
+    await writeFile(policy, 'roles:\n  viewer:\n    permissions: { invoices: [read] }\n');
+    const server = await serve(null, { policy });
+    await writeFile(policy, 'roles:\n  viewer:\n    permissions: { ledger: [read] }\n');
+    expect((await get(server)).body).toContain('ledger');
+    await writeFile(policy, 'roles:\n  viewer:\n    inherits: [nobody]\n');
+    expect(await get(server)).toMatchObject({
+      status: 503,
+      type: 'text/plain; charset=utf-8',
+      body: expect.stringContaining('"nobody"'),
+    });
+  });
+
+  test('tells a browser whether what it shows is still the policy', async () => {
+    const { pool, server } = await openServer({ pollIntervalMs: 20 });
+    const { body } = await get(server);
+    const stale = await watch(server, 'of another time');
+    expect(await stale.next()).toBe('data: changed\n\n');
+    const current = await watch(server, versionIn(body));
+    expect(await current.next()).toBe('data: current\n\n');
+    await pool.query(NEW_RULE);
+    expect(await current.next()).toBe('data: changed\n\n');
+    await pool.query('alter table casbin rename to elsewhere');
+    expect(await current.next()).toBe('data: unknown\n\n');
+    await pool.query('alter table elsewhere rename to casbin');
+    expect(await current.next()).toBe('data: changed\n\n');
+  });
+
+  test('is refused to whoever asks by another name, or wants more than to read', async () => {
+    const { server } = await openServer();
+    const { port } = new URL(server.url);
+    expect(await get(server, { headers: { host: `localhost:${port}` } })).toMatchObject({ status: 200 });
+    for (const host of ['evil.example', `evil.example:${port}`, 'localhost', '127.0.0.1:1']) {
+      const refused = await get(server, { headers: { host } });
+      expect(refused.status).toBe(421);
+      expect(refused.body).not.toContain('viewer');
+    }
+    for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
+      expect(await get(server, { method })).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } });
+    }
+    for (const path of ['/etc/passwd', '//', '/changes/..', '/index.html']) {
+      expect(await get(server, { path })).toMatchObject({ status: 404 });
+    }
+    expect(await get(server, { method: 'HEAD' })).toMatchObject({ status: 200, body: '' });
+    expect(await get(server, { method: 'HEAD', path: '/changes' })).toMatchObject({ status: 200, body: '' });
+  });
+
+  test('is kept by nobody, framed by nobody, and lets only its own scripts in', async () => {
+    const { server } = await openServer();
+    const { headers, body } = await get(server);
+    expect(headers).toMatchObject({
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'cross-origin-resource-policy': 'same-origin',
+    });
+    const [, inPage] = /Content-Security-Policy" content="([^"]*)"/.exec(body) ?? [];
+    expect(headers['content-security-policy']).toBe(
+      `${inPage?.replaceAll('&#39;', "'")}; frame-ancestors 'none'`,
+    );
+    expect(headers['content-security-policy']).toMatch(
+      /^default-src 'none'; script-src 'sha256-[^']+' 'sha256-[^']+'; connect-src 'self'; style-src 'sha256-/,
+    );
+    expect(headers).not.toHaveProperty('access-control-allow-origin');
+    expect((await get(server, { path: '/nothing' })).headers['content-security-policy']).toContain(
+      "default-src 'none'",
+    );
+  });
+
+  test('is at 127.0.0.1 alone, and gone when it is closed, with whoever watches', async () => {
+    const { server } = await openServer();
+    expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
+    const watching = await watch(server, '');
+    await watching.next();
+    await server.close();
+    await expect(watching.ended).resolves.toBeUndefined();
+    await expect(get(server)).rejects.toThrow('ECONNREFUSED');
+  });
+
+  test('is refused for a port that is in use, options that nobody knows, and what createPage refuses', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void other.close());
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const refusal = (at: string) => ({ code: 'INVALID_OPTIONS', problems: [{ at }] });
+    await expect(servePage(null, { ...OPTIONS, port })).rejects.toMatchObject(refusal('port'));
+    await expect(servePage(null, { ...OPTIONS, port: 1.5 })).rejects.toMatchObject(refusal('port'));
+    await expect(servePage(null, { prot: 1 } as object)).rejects.toMatchObject(refusal('prot'));
+    await expect(servePage({} as never, OPTIONS)).rejects.toMatchObject({ code: 'INVALID_OPTIONS' });
+    const database = await createDatabase();
+    await expect(servePage(database.pool(), OPTIONS)).rejects.toMatchObject({ code: 'TABLE_MISSING' });
+  });
+});
+
+async function openServer(options: ServePageOptions = {}): Promise<{ pool: pg.Pool; server: PageServer }> {
+  const database = await createDatabase();
+  await bootstrapDatabase(database.pool(), OPTIONS);
+  // A single connection serves pages and looks.
+  const server = await serve(database.pool({ max: 1 }), { ...OPTIONS, ...options });
+  return { pool: database.pool(), server };
+}
+
+async function serve(pool: pg.Pool | null, options: ServePageOptions): Promise<PageServer> {
+  const server = await servePage(pool, options);
+  onTestFinished(() => server.close().catch(() => {}));
+  return server;
+}
+
+function versionIn(body: string): string {
+  return /data-version="([^"]*)"/.exec(body)?.[1] ?? '';
+}
+
+async function get({ url }: PageServer, { path = '/', ...options }: RequestOptions = {}) {
+  const response = await ask(new URL(url), { path, ...options });
+  const { statusCode: status, headers } = response;
+  return { status, headers, type: headers['content-type'], body: await text(response) };
+}
+
+async function ask({ hostname, port }: URL, options: RequestOptions): Promise<IncomingMessage> {
+  const sent = request({ hostname, port, agent: false, ...options }).end();
+  const [response] = await once(sent, 'response');
+  return response;
+}
+
+/** What a browser is told, one event after the other. */
+async function watch({ url }: PageServer, version: string) {
+  const path = `/changes?version=${encodeURIComponent(version)}`;
+  const response = await ask(new URL(url), { path });
+  const chunks = response.setEncoding('utf8')[Symbol.asyncIterator]();
+  return {
+    next: async () => (await chunks.next()).value,
+    ended: new Promise<void>((resolve) => response.once('close', () => resolve())),
+  };
+}

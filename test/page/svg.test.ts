@@ -1,0 +1,72 @@
+import { newModel } from 'casbin';
+import { describe, expect, test } from 'vitest';
+import { definePolicy, domainsModelPath, policyToSvg } from '../../src/index.ts';
+
+describe('an SVG of a policy', () => {
+  test('has each role once, an arrow for each link, and roles that inherit nothing', async () => {
+    const svg = await policyToSvg(
+      definePolicy({
+        roles: {
+          viewer: { permissions: { invoices: ['read'] } },
+          clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
+          auditor: { permissions: { ledger: ['read'] } },
+        },
+      }),
+    );
+    expect(svg).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" width="\d+" height="\d+" viewBox=/);
+    expect([...svg.matchAll(/<text x="[\d.]+" y="[\d.]+">(.*?)<\/text>/g)].map(([, name]) => name)).toEqual([
+      'clerk',
+      'viewer',
+      'auditor',
+    ]);
+    expect(titles(svg)).toEqual(['Roles', 'Without inheritance']);
+    expect(svg.match(/class="edge /g)).toHaveLength(1);
+    expect(svg).not.toMatch(/href|@import|url\((?!#)/);
+  });
+
+  test('takes names for text', async () => {
+    const svg = await policyToSvg({
+      rules: [
+        ['g', '</style><script>', 'a&b\u0001'],
+        ['p', 'a&b\u0001', 'x', 'y'],
+      ],
+    });
+    expect(svg).not.toContain('<script');
+    expect(svg).toContain('&lt;/style&gt;&lt;script&gt;');
+    expect(svg).toContain('a&amp;b\\u0001');
+  });
+
+  test('has a picture for each domain and role definition, below each other, up to 24', async () => {
+    const tenants = Array.from({ length: 30 }, (_, n) => `tenant${n}`);
+    const roles = {
+      viewer: {},
+      clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
+    } as const;
+    const svg = await policyToSvg({ domains: { roles, tenants } }, { model: domainsModelPath });
+    expect(titles(svg)).toEqual(tenants.slice(0, 24).map((tenant) => `Roles in ${tenant}`));
+    expect(svg).toContain('6 more hierarchies not drawn.');
+    const tops = [...svg.matchAll(/translate\(20 (\d+)\)/g)].map(([, y]) => Number(y));
+    expect(tops).toEqual([...new Set(tops)].sort((one, other) => one - other));
+    expect(Number(/height="(\d+)"/.exec(svg)?.[1])).toBeGreaterThan(tops.at(-1) ?? 0);
+  });
+
+  test('says where there are too many names, or none', async () => {
+    const rules = Array.from({ length: 401 }, (_, n) => ['g', `role${n}`, 'base']);
+    expect(await policyToSvg({ rules })).toContain('402 names: too many for a picture.');
+    const model = newModel(`
+[request_definition]
+r = sub
+[policy_definition]
+p = sub
+[policy_effect]
+e = some(where (p.eft == allow))
+[matchers]
+m = r.sub == p.sub
+`);
+    expect(await policyToSvg({ rules: [] }, { model })).toContain('The policy has no roles.');
+  });
+});
+
+function titles(svg: string): string[] {
+  return [...svg.matchAll(/<text class="title"[^>]*>(.*?)<\/text>/g)].map(([, title = '']) => title);
+}

@@ -9,6 +9,7 @@ import { NOTHING_READ, readPolicy, refuseForgottenPolicy } from './bootstrap/rea
 import { resolveSchemas } from './bootstrap/schemas.ts';
 import { requireVerified } from './bootstrap/verify-live.ts';
 import { quoteTable } from './database/catalog.ts';
+import { setChangeContext } from './database/change-context.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { acquireBootstrapLock } from './database/lock.ts';
@@ -30,7 +31,6 @@ import { PACKAGE_LIST } from './migrator/migration.ts';
 import { type ResolvedOptions, requireFitting, resolveOptions, withRuleTable } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { BootstrapReport, EngineReport } from './report.ts';
-import { setChangeContext } from './running/change-context.ts';
 import { reportSeeded, runSeeders, shareContext } from './seeding/run.ts';
 import { findRuleTable } from './tables/find-rule-table.ts';
 

@@ -1,6 +1,7 @@
 import { RECORDED_RULES } from '../../migrations/0004_ownership.ts';
 import { ruleLengthsOf } from '../casbin/model.ts';
 import { quoteTable } from '../database/catalog.ts';
+import { readChangeContext, setChangeContext } from '../database/change-context.ts';
 import { type ClientLike, checkClient } from '../database/client.ts';
 import { detectEngine } from '../database/engine.ts';
 import { InvalidOptionsError } from '../errors.ts';
@@ -20,7 +21,6 @@ import { findRuleTable } from '../tables/find-rule-table.ts';
 import { insertRules, lockRules } from '../tables/insert.ts';
 import { recordGranted, recordRevoked } from '../tables/rule-record.ts';
 import { givenRules, type RuleTable } from '../tables/rule-table.ts';
-import { readChangeContext, setChangeContext } from './change-context.ts';
 import { isJournaled } from './follow-journal.ts';
 import { guardPromises } from './guard-promises.ts';
 

@@ -1,4 +1,4 @@
-import type { ClientLike } from '../database/client.ts';
+import type { ClientLike } from './client.ts';
 
 /** What the journal says of a change beside the change; empty for nothing. */
 export interface ChangeContext {

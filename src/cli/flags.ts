@@ -13,7 +13,7 @@ export interface FormatFlags {
   readonly json?: true;
 }
 
-export type Format = 'pretty' | 'json' | 'github' | 'junit' | 'sarif';
+export type Format = 'pretty' | 'compact' | 'json' | 'github' | 'junit' | 'sarif';
 
 /** What a command is to work with, instead of what the configuration says. */
 export interface DefinitionFlags {
@@ -35,12 +35,14 @@ export function addGlobalOptions(command: Command): void {
     .option('--verbose', 'print the stack of an error too');
 }
 
+const FORMATS: readonly Format[] = ['pretty', 'compact', 'json', 'github', 'junit', 'sarif'];
+
 /** @param others what this command can print beside texts for people, and JSON */
 export function addFormatOptions(command: Command, others: readonly Format[] = []): void {
   command
     .addOption(
       new Option('--format <format>', 'how to print the result')
-        .choices(['pretty', 'json', ...others])
+        .choices(FORMATS.filter((one) => one === 'pretty' || one === 'json' || others.includes(one)))
         .default('pretty'),
     )
     .addOption(new Option('--json', 'the same as --format json'));

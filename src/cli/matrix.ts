@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { readMatrix } from '../read-matrix.ts';
-import { renderMatrix } from '../render/matrix.ts';
+import { listMatrixRemarks, renderMatrix } from '../render/matrix.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -17,7 +17,7 @@ export function addMatrixCommand(program: Command, run: RunCommand): void {
     .description('Show who may do what: roles × permissions, their own and inherited ones.')
     .option(...OFFLINE_OPTION)
     .option('--users', 'users of the database too');
-  addFormatOptions(command);
+  addFormatOptions(command, ['compact']);
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, ['matrix', 'matrix --offline --policy policy.yaml', 'matrix --users --format json']);
@@ -31,5 +31,6 @@ async function showMatrix(context: CommandContext<MatrixFlags>): Promise<Outcome
     exitCode: EXIT.SUCCESS,
     document: matrix,
     pretty: () => renderMatrix(matrix, process.stdout.columns),
+    remarks: () => listMatrixRemarks(matrix),
   };
 }

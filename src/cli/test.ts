@@ -1,7 +1,5 @@
 import type { Command } from 'commander';
-import { renderAnnotations } from '../render/github.ts';
-import { renderJunit } from '../render/junit.ts';
-import { annotateTests, renderTests } from '../render/tests.ts';
+import { listTestRemarks, renderTests } from '../render/tests.ts';
 import { type PolicyTestFilter, testPolicy } from '../test-policy.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
@@ -15,7 +13,7 @@ export function addTestCommand(program: Command, run: RunCommand): void {
     .argument('<files...>', 'YAML or JSON: allow, deny, and rules that are given beside the policy')
     .option('--subject <name>', 'only requests of this subject')
     .option('--name <text>', 'only tests whose name has this in it');
-  addFormatOptions(command, ['github', 'junit']);
+  addFormatOptions(command, ['compact', 'github', 'junit', 'sarif']);
   addDefinitionOptions(command);
   addExamples(command, [
     'test policy.test.yaml --policy policy.yaml',
@@ -34,7 +32,6 @@ async function test(
     exitCode: report.ok ? EXIT.SUCCESS : EXIT.FAILURE,
     document: report,
     pretty: (look) => renderTests(report, look),
-    github: () => renderAnnotations(annotateTests(report)),
-    junit: () => renderJunit(report),
+    remarks: () => listTestRemarks(report),
   };
 }

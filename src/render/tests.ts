@@ -3,7 +3,7 @@ import type { PolicyTestReport, PolicyTestResult } from '../test-policy.ts';
 import { type Colors, paint } from './colors.ts';
 import { renderExplanation } from './explanation.ts';
 import { count, duration } from './findings.ts';
-import type { Annotation } from './github.ts';
+import type { Remark } from './remark.ts';
 import { escapeControls } from './table.ts';
 
 /** Renders what came of the tests of a policy: each failure with its reason, then the count. No line break at the end. */
@@ -24,23 +24,24 @@ function titleOf(test: PolicyTestResult): string {
 }
 
 /** A test in one line, without its place. */
-export function describeTest({ name, request, expected }: PolicyTestResult): string {
+function describeTest({ name, request, expected }: PolicyTestResult): string {
   const must = expected === 'allow' ? 'must be allowed' : 'must be denied';
   return `${name === null ? '' : `${name}: `}${request.map(formatValue).join(', ')} ${must}`;
 }
 
 /** Why a test has failed, without colours. */
-export function reasonOfFailure({ error, explanation }: PolicyTestResult): string {
+function reasonOfFailure({ error, explanation }: PolicyTestResult): string {
   if (explanation !== null) return renderExplanation(explanation).split('\n').slice(2).join('\n');
   return `  Casbin can't decide it: ${escapeControls(error ?? '')}`;
 }
 
-/** The failures as remarks on the lines of a pull request. */
-export function annotateTests({ tests }: PolicyTestReport): Annotation[] {
-  return tests
-    .filter(({ ok }) => !ok)
-    .map((test): Annotation => {
-      const message = `${describeTest(test)}\n${reasonOfFailure(test)}`;
-      return { level: 'error', at: test.at, title: 'Not decided as expected', message };
-    });
+/** Each test as a remark. */
+export function listTestRemarks({ tests }: PolicyTestReport): Remark[] {
+  return tests.map((test): Remark => {
+    const { at, ok, explanation, error } = test;
+    const about = { code: 'DECISION_UNEXPECTED', at, subject: describeTest(test) };
+    if (ok) return { level: 'pass', ...about, message: '' };
+    const message = explanation?.answer ?? error ?? '';
+    return { level: 'error', ...about, message, details: reasonOfFailure(test) };
+  });
 }

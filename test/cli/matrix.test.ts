@@ -7,6 +7,10 @@ test('casbin-bootstrap matrix and graph show a definition, or a database with it
   const matrix = await runCli(['matrix', '--offline']);
   expect(matrix).toMatchObject({ code: 0, stderr: '' });
   expect(matrix.stdout).toMatch(/^ {2}obj act +readonly +user +admin\n {2}accounts read +● +○ +○\n/);
+  const compact = await runCli(['matrix', '--offline', '--format', 'compact']);
+  expect(compact.stdout.split('\n')).toEqual(
+    expect.arrayContaining(['readonly: accounts, read', 'user: accounts, read (user → readonly)']),
+  );
 
   const database = await createDatabase();
   await bootstrapDatabase(database.pool());

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { definePolicy, type PolicyTestFilter, testPolicy } from '../../src/index.ts';
+import { renderCompact } from '../../src/render/compact.ts';
 import { renderAnnotations } from '../../src/render/github.ts';
 import { renderJunit } from '../../src/render/junit.ts';
-import { annotateTests, renderTests } from '../../src/render/tests.ts';
+import { listTestRemarks, renderTests } from '../../src/render/tests.ts';
 import { writeTemporary } from './temporary-file.ts';
 
 const POLICY = definePolicy({
@@ -138,24 +139,36 @@ describe('the result', () => {
 
   test('is JUnit', async () => {
     const { path, report } = await run(TESTS.replace('bob, invoices, read', '"bo\\u0001b", invoices, read'));
-    const xml = renderJunit({ ...report, durationMs: 4 });
+    const xml = renderJunit(listTestRemarks(report), { name: 'test', durationMs: 4 });
     expect(xml).toContain('<testsuites name="casbin-bootstrap" tests="4" failures="2" time="0.004">');
     expect(xml).toContain(`<testsuite name="${path}" tests="4" failures="2">`);
     expect(xml).toContain('name="nobody else &#60;&#38;&#34;: alice, invoices, write must be allowed"');
-    expect(xml).toContain('<failure message="denied: no rule allows it">  request  sub = alice');
+    expect(xml).toContain(
+      '<failure type="DECISION_UNEXPECTED" message="denied: no rule allows it">  request  sub = alice',
+    );
     expect(xml).toContain('bo\\u0001b');
     expect(xml).not.toContain(String.fromCharCode(1));
     const [half] = report.tests.map((one) => ({ ...one, name: 'half \ud800' }));
-    expect(
-      renderJunit({ ok: true, tests: half === undefined ? [] : [half], durationMs: 0 }).isWellFormed(),
-    ).toBe(true);
+    const remarks = listTestRemarks({ ...report, tests: half === undefined ? [] : [half] });
+    expect(remarks).toHaveLength(1);
+    expect(renderJunit(remarks, { name: 'test', durationMs: 0 }).isWellFormed()).toBe(true);
+  });
+
+  test('is a line for each request, with its place', async () => {
+    const { path, report } = await run(TESTS);
+    expect(renderCompact(listTestRemarks(report)).split('\n')).toEqual([
+      `${path}:5:5: bob, invoices, read must be allowed: ok`,
+      `${path}:11:9: clerks write: alice, invoices, write must be allowed: ok`,
+      `${path}:13:9: clerks write: bob, invoices, write must be denied: ok`,
+      `${path}:16:9: nobody else <&": alice, invoices, write must be allowed: failed, denied: no rule allows it [DECISION_UNEXPECTED]`,
+    ]);
   });
 
   test('is annotations of GitHub', async () => {
     const { path, report } = await run(TESTS);
-    expect(renderAnnotations(annotateTests(report))).toMatch(
+    expect(renderAnnotations(listTestRemarks(report))).toMatch(
       new RegExp(
-        `^::error file=${path},line=16,col=9,title=Not decided as expected::nobody else .*%0A {2}request`,
+        `^::error file=${path},line=16,col=9,title=DECISION_UNEXPECTED::nobody else .*%0A {2}request`,
       ),
     );
   });

@@ -235,7 +235,7 @@ export type ProblemCode =
 export interface Problem {
   /** What kind of problem it is; stable. */
   readonly code: ProblemCode;
-  /** Where: an option's path (`policy.roles.user`), or a file with its line (`model.conf:11`). */
+  /** Where: an option's path (`policy.roles.user`), or a file with line and column (`model.conf:11:5`). */
   readonly at: string;
   /** What is wrong there, and what to do. */
   readonly message: string;

@@ -214,6 +214,8 @@ export type ProblemCode =
   | 'ROLE_TOO_DEEP'
   /** A request of `allow`, `deny`, `never` or `samples` uses a name that no rule has. Correct the name. */
   | 'REQUEST_NAME_UNKNOWN'
+  /** A request must be allowed, and must be denied. Remove it from one of the lists. */
+  | 'EXPECTATION_CONFLICT'
   /** The definition itself decides a request differently than it says. Correct the request or the rules. */
   | 'EXPECTATION_CONTRADICTED'
   /** Fewer rules decide a request than required. Write requests for the others, or remove those rules. */

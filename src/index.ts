@@ -43,7 +43,7 @@ export {
 } from './examine-database.ts';
 export { explainDecision } from './explain-decision.ts';
 export { type InitOptions, type InitReport, initProject, type ProjectChange } from './init-project.ts';
-export { type LintReport, type LintRequirements, lintPolicy } from './lint-policy.ts';
+export { type LintReport, type LintRequirements, type LintWarning, lintPolicy } from './lint-policy.ts';
 export type { LoggerLike } from './logger.ts';
 export type { Migration, MigrationProvider, MigrationSettings, Migrations } from './migrator/migration.ts';
 export type {

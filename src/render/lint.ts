@@ -4,17 +4,18 @@ import { count } from './findings.ts';
 import type { Remark } from './remark.ts';
 import { escapeControls } from './table.ts';
 
-/** Renders what is wrong with a policy: a problem a line, as compilers print them, then warnings and the verdict. */
+/** Renders what is wrong with a policy: a problem or a warning a line, as compilers print them, then the verdict. */
 export function renderLint({ problems, warnings, coverage, ok }: LintReport, look: Colors = {}): string {
-  const lines = problems.map(
-    ({ at, code, message }) => `${escapeControls(`${at}: ${message}`)} ${paint('dim', `[${code}]`, look)}`,
-  );
-  const cautions = warnings.map(({ message }) => `Warning: ${escapeControls(message)}`);
+  const line = (place: string, code: string, message: string) =>
+    `${escapeControls(`${place}: ${message}`)} ${paint('dim', `[${code}]`, look)}`;
+  const lines = [
+    ...problems.map(({ at, code, message }) => line(at, code, message)),
+    ...warnings.map(({ at, code, message }) => line(at, code, `warning: ${message}`)),
+  ];
   const verdict = ok ? 'No problems.' : `${count(problems.length, 'problem')}.`;
   const measured = describeCoverage(coverage);
   return [
     ...(lines.length > 0 ? [lines.join('\n')] : []),
-    ...cautions,
     `${paint(['bold', ok ? 'green' : 'red'], verdict, look)}${measured === '' ? '' : ` ${measured}.`}`,
   ].join('\n\n');
 }
@@ -29,7 +30,7 @@ function describeCoverage(coverage: LintReport['coverage']): string {
 export function listLintRemarks({ problems, warnings, coverage, ok }: LintReport): Remark[] {
   return [
     ...problems.map(({ at, code, message }): Remark => ({ level: 'error', code, at, message })),
-    ...warnings.map(({ code, message }): Remark => ({ level: 'warning', code, at: 'policy', message })),
+    ...warnings.map(({ code, at, message }): Remark => ({ level: 'warning', code, at, message })),
     ...(ok ? [passOf(coverage)] : []),
   ];
 }

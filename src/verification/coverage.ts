@@ -61,7 +61,9 @@ export class CoverageMeter {
   }
 
   #listUncovered(): Rule[] {
-    return this.#defined.rules.filter((_, position) => this.#covered[position] === 0);
+    const isCovered = (rule: Rule) => this.#covered[this.#defined.indexOf(rule)] !== 0;
+    // A rule that is there twice is covered as a whole.
+    return this.#defined.rules.filter((rule, position) => this.#covered[position] === 0 && !isCovered(rule));
   }
 
   /**

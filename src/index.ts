@@ -82,6 +82,7 @@ export {
   readStatus,
   type TableStatus,
 } from './read-status.ts';
+export { coverageToLcov } from './render/lcov.ts';
 export type {
   AppliedMigration,
   BootstrapReport,
@@ -133,9 +134,13 @@ export type { TenantReport, TenantsOptions, TenantsReport } from './tenants.ts';
 export { bootstrapTenants, TenantSourceError } from './tenants.ts';
 export type { OwnPool, Tenant } from './tenants-input.ts';
 export {
+  type PolicyCoverage,
   type PolicyTestFilter,
   type PolicyTestReport,
+  type PolicyTestRequirements,
   type PolicyTestResult,
+  type PolicyTestWarning,
+  type RuleCoverage,
   testPolicy,
 } from './test-policy.ts';
 export type {

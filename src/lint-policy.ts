@@ -98,7 +98,7 @@ export function describeUncovered(
   }
   return [...places].map(([at, { rule, others }]): Problem => {
     const what = `"${formatRule(rule)}"${others === 0 ? '' : ` and ${others} more from here`}`;
-    const message = `no request depends on ${what}. ${covered} of ${total} rules decide one, and ${required} % must. Write a request under allow, deny, never or samples, or remove the rule.`;
+    const message = `no request depends on ${what}. ${covered} of ${total} rules decide one, and ${required} % must. Write a request that depends on it, or remove the rule.`;
     return { code: 'COVERAGE_TOO_LOW', at, message };
   });
 }

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ConnectionFlags, EMBEDDED_DIR } from './connection.ts';
 
 /** What every command may be given. */
@@ -79,4 +79,11 @@ export function addDatabaseOptions(command: Command): void {
 export function addExamples(command: Command, examples: readonly string[]): void {
   const lines = examples.map((example) => `  casbin-bootstrap ${example}`);
   command.addHelpText('after', ['', 'Examples:', ...lines].join('\n'));
+}
+
+/** Reads an argument that is a percentage. */
+export function readPercent(text: string): number {
+  const percent = Number(text);
+  if (text.trim() !== '' && percent >= 0 && percent <= 100) return percent;
+  throw new InvalidArgumentError('Give a number from 0 to 100.');
 }

@@ -1,9 +1,9 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { lintPolicy } from '../lint-policy.ts';
 import { listLintRemarks, renderLint } from '../render/lint.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
-import { addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
+import { addDefinitionOptions, addExamples, addFormatOptions, readPercent } from './flags.ts';
 
 interface LintFlags {
   readonly coverage?: number;
@@ -24,12 +24,6 @@ export function addLintCommand(program: Command, run: RunCommand): void {
     'lint --format sarif > lint.sarif',
   ]);
   command.action(() => run<LintFlags>(command, lint));
-}
-
-function readPercent(text: string): number {
-  const percent = Number(text);
-  if (text.trim() !== '' && percent >= 0 && percent <= 100) return percent;
-  throw new InvalidArgumentError('Give a number from 0 to 100.');
 }
 
 async function lint({ flags, options }: CommandContext<LintFlags>): Promise<Outcome> {

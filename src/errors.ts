@@ -216,6 +216,8 @@ export type ProblemCode =
   | 'ROLE_TOO_DEEP'
   /** A request of `allow`, `deny`, `never` or `samples` uses a name that no rule has. Correct the name. */
   | 'REQUEST_NAME_UNKNOWN'
+  /** A request must be allowed, and must be denied. Remove it from one of the lists. */
+  | 'EXPECTATION_CONFLICT'
   /** The definition itself decides a request differently than it says. Correct the request or the rules. */
   | 'EXPECTATION_CONTRADICTED'
   /** A definition says something about earlier versions and has no `version`. Add one. */
@@ -241,7 +243,7 @@ export type ProblemCode =
 export interface Problem {
   /** What kind of problem it is; stable. */
   readonly code: ProblemCode;
-  /** Where: an option's path (`policy.roles.user`), or a file with its line (`model.conf:11`). */
+  /** Where: an option's path (`policy.roles.user`), or a file with line and column (`model.conf:11:5`). */
   readonly at: string;
   /** What is wrong there, and what to do. */
   readonly message: string;

@@ -44,7 +44,7 @@ export {
 export { explainDecision } from './explain-decision.ts';
 export { type ImportOptions, importPolicy } from './import-policy.ts';
 export { type InitOptions, type InitReport, initProject, type ProjectChange } from './init-project.ts';
-export { type LintReport, type LintRequirements, lintPolicy } from './lint-policy.ts';
+export { type LintReport, type LintRequirements, type LintWarning, lintPolicy } from './lint-policy.ts';
 export type { LoggerLike } from './logger.ts';
 export type { Migration, MigrationProvider, MigrationSettings, Migrations } from './migrator/migration.ts';
 export type {
@@ -89,6 +89,7 @@ export {
   type TableStatus,
   type VersionStatus,
 } from './read-status.ts';
+export { coverageToLcov } from './render/lcov.ts';
 export type {
   AppliedMigration,
   BootstrapReport,
@@ -149,9 +150,13 @@ export type { TenantReport, TenantsOptions, TenantsReport } from './tenants.ts';
 export { bootstrapTenants, TenantSourceError } from './tenants.ts';
 export type { OwnPool, Tenant } from './tenants-input.ts';
 export {
+  type PolicyCoverage,
   type PolicyTestFilter,
   type PolicyTestReport,
+  type PolicyTestRequirements,
   type PolicyTestResult,
+  type PolicyTestWarning,
+  type RuleCoverage,
   testPolicy,
 } from './test-policy.ts';
 export type {

@@ -1,6 +1,9 @@
 import { InvalidOptionsError, type Problem, type ProblemCode } from './errors.ts';
-import { completeOptions, replaceOptions } from './options/resolve.ts';
+import { checkOptions, replaceOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
+import type { DefinedRule } from './policy/compile.ts';
+import { formatRule, type Rule, toRule } from './policy/rule.ts';
+import type { RuleSet } from './policy/rule-set.ts';
 import type { Coverage, VerificationWarning } from './report.ts';
 
 /** What is wrong with a model and a policy, and what of it is proved. */
@@ -10,9 +13,15 @@ export interface LintReport {
   /** Everything that is wrong, in the order of its places: with file, line and column for what was read from a file. */
   readonly problems: readonly Problem[];
   /** What is not proved, although nothing is wrong. */
-  readonly warnings: readonly VerificationWarning[];
+  readonly warnings: readonly LintWarning[];
   /** How many of the rules decide at least one request; null where problems keep it from being measured. */
   readonly coverage: Coverage | null;
+}
+
+/** What is not proved, and where it is defined. */
+export interface LintWarning extends VerificationWarning {
+  /** Where the first of the rules is defined; `policy` for a warning about none. */
+  readonly at: string;
 }
 
 /** What a policy must have beyond being right. */
@@ -24,7 +33,8 @@ export interface LintRequirements {
 /**
  * Checks model and policy without a database, as a bootstrap does before it touches one: their form, names that are
  * not defined, values that can't be stored or loaded, inheritance that can't be followed, and whether the policy decides
- * as its own `allow`, `deny` and `never` say. Decided requests are counted only for a policy without other problems.
+ * as its own `allow`, `deny` and `never` say. Decided requests are counted unless a problem keeps the policy from being
+ * decided on, such as a circle of roles.
  *
  * @throws InvalidOptionsError when there is nothing to check: a file is missing, or `required` is no percentage
  */
@@ -32,21 +42,22 @@ export async function lintPolicy(
   options: BootstrapOptions = {},
   required: LintRequirements = {},
 ): Promise<LintReport> {
-  requirePercentage(required);
+  requirePercentage(required.coverage);
   const { checkShape } = await import('./options/shape.ts');
   const verified = options?.verify === false ? replaceOptions(options, { verify: {} }) : options;
-  try {
-    const { coverage, warnings } = await completeOptions(verified, checkShape(verified));
-    const problems = findUncovered(coverage, required);
-    return { ok: problems.length === 0, problems, warnings, coverage };
-  } catch (error) {
-    if (!(error instanceof InvalidOptionsError) || error.problems.some(isUnreadable)) throw error;
-    const problems = error.problems.toSorted(comparePlaces);
-    return { ok: false, problems, warnings: [], coverage: null };
-  }
+  const { problems: found, promises, defined } = await checkOptions(verified, checkShape(verified));
+  if (found.some(isUnreadable)) throw new InvalidOptionsError(found);
+  const { coverage, warnings } = promises ?? { coverage: null, warnings: [] };
+  const uncovered = coverage === null ? [] : findUncovered(coverage, required, defined);
+  const problems = [...found, ...uncovered].sort(comparePlaces);
+  // What is a problem already is not told as a warning too.
+  const others = warnings.filter(({ code }) => code !== 'RULES_NOT_COVERED' || uncovered.length === 0);
+  const placed = others.map((warning) => ({ ...warning, at: placeOf(warning.rules, defined) }));
+  return { ok: problems.length === 0, problems, warnings: placed, coverage };
 }
 
-function requirePercentage({ coverage = 0 }: LintRequirements): void {
+/** @throws InvalidOptionsError */
+export function requirePercentage(coverage = 0): void {
   if (typeof coverage === 'number' && coverage >= 0 && coverage <= 100) return;
   const message = 'must be a number of percent from 0 to 100.';
   throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'coverage', message }]);
@@ -58,17 +69,46 @@ function isUnreadable({ code }: Problem): boolean {
   return UNREADABLE.includes(code);
 }
 
-const SHOWN_RULES = 10;
-
+/** Each rule that decides no request, at its place, where too few of them do. */
 function findUncovered(
   { covered, total, uncovered }: Coverage,
   { coverage = 0 }: LintRequirements,
+  defined: RuleSet<DefinedRule>,
 ): Problem[] {
-  if (total === 0 || covered * 100 >= coverage * total) return [];
-  const shown = uncovered.slice(0, SHOWN_RULES).map((rule) => `"${rule.join(', ')}"`);
-  const more = uncovered.length > SHOWN_RULES ? ` and ${uncovered.length - SHOWN_RULES} more` : '';
-  const message = `${covered} of ${total} rules decide a request, and ${coverage} % must. Write requests for the others under samples, allow, deny or never: ${shown.join('; ')}${more}.`;
-  return [{ code: 'COVERAGE_TOO_LOW', at: 'policy', message }];
+  if (covered * 100 >= coverage * total) return [];
+  return describeUncovered(
+    uncovered.map(toRule).map((rule) => ({ ...rule, at: placeOfRule(rule, defined) })),
+    { covered, total, required: coverage },
+  );
+}
+
+/**
+ * A problem for each place where rules are defined that decide no request. A part of a definition may make a rule for
+ * each of many tenants.
+ */
+export function describeUncovered(
+  uncovered: readonly (Rule & { readonly at: string })[],
+  { covered, total, required }: { covered: number; total: number; required: number },
+): Problem[] {
+  const places = new Map<string, { readonly rule: Rule; others: number }>();
+  for (const rule of uncovered) {
+    const known = places.get(rule.at);
+    if (known === undefined) places.set(rule.at, { rule, others: 0 });
+    else known.others += 1;
+  }
+  return [...places].map(([at, { rule, others }]): Problem => {
+    const what = `"${formatRule(rule)}"${others === 0 ? '' : ` and ${others} more from here`}`;
+    const message = `no request depends on ${what}. ${covered} of ${total} rules decide one, and ${required} % must. Write a request that depends on it, or remove the rule.`;
+    return { code: 'COVERAGE_TOO_LOW', at, message };
+  });
+}
+
+function placeOf([first]: VerificationWarning['rules'], defined: RuleSet<DefinedRule>): string {
+  return first === undefined ? 'policy' : placeOfRule(toRule(first), defined);
+}
+
+function placeOfRule(rule: Rule, defined: RuleSet<DefinedRule>): string {
+  return defined.rules[defined.indexOf(rule)]?.at ?? 'policy';
 }
 
 /** By file, then by line and column as numbers. */

@@ -29,6 +29,8 @@ interface SourcedPolicy {
   readonly rules: readonly (Rule & { readonly id?: RowId })[];
   /** Requests that a definition lists. */
   readonly requests: readonly Request[];
+  /** Null for one that is stored. */
+  readonly definition: PolicyDefinition | null;
   readonly isLive: boolean;
 }
 
@@ -133,6 +135,7 @@ function toPolicy(definition: PolicyDefinition): SourcedPolicy {
   return {
     rules: compilePolicy(definition),
     requests: [...samples, ...allow, ...deny, ...never],
+    definition,
     isLive: false,
   };
 }
@@ -144,6 +147,6 @@ async function readStored(pool: PoolLike, options: BootstrapOptions): Promise<So
     const nothing = new RuleSet([]);
     const rules = await readLivePolicy(trx, located.ruleTable, { kind: 'whole' }, nothing, () => {});
     await refuseHangingPatterns(located.model, rules, located.ruleTable);
-    return { rules, requests: [], isLive: true };
+    return { rules, requests: [], definition: null, isLive: true };
   });
 }

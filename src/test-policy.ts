@@ -1,38 +1,53 @@
 import type { Model } from 'casbin';
-import { buildInMemoryEnforcer } from './casbin/enforcer.ts';
+import { buildInMemoryEnforcer, type ConfigureEnforcer } from './casbin/enforcer.ts';
 import { ruleLengthsOf, tokensOf } from './casbin/model.ts';
 import { defaultPolicy } from './defaults/default-policy.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
+import { describeUncovered, requirePercentage } from './lint-policy.ts';
 import type { BootstrapOptions } from './options.ts';
 import { findMisfits } from './policy/check.ts';
+import { compilePolicy, type DefinedRule } from './policy/compile.ts';
+import type { PolicyDefinition } from './policy/definition.ts';
 import type { ExpectationGroup, PlacedRequest } from './policy/expectation-file.ts';
-import type { Rule } from './policy/rule.ts';
+import { findPlace, placeIn } from './policy/place.ts';
+import { type Rule, toRule } from './policy/rule.ts';
+import { RuleSet } from './policy/rule-set.ts';
 import { readPolicies } from './policy-source.ts';
 import type { Decision } from './report.ts';
 import { reasonOf } from './text.ts';
+import { CoverageMeter } from './verification/coverage.ts';
 import { type DecisionExplanation, explainByEnforcer } from './verification/decision-explanation.ts';
+import { type FindUnknownNames, unknownNameFinder } from './verification/unknown-names.ts';
 
 /** What came of the tests of a policy. */
 export interface PolicyTestReport {
-  /** Whether every test has passed. */
+  /** Whether every test has passed, and nothing else is wrong. */
   readonly ok: boolean;
-  /** Each request, in the order of the files. */
+  /** Each request: those that the policy lists itself, then those of the files, in their order. */
   readonly tests: readonly PolicyTestResult[];
+  /** Names in the files that no rule has, so that their requests prove nothing. */
+  readonly warnings: readonly PolicyTestWarning[];
+  /** Which rules of the policy the tests depend on. */
+  readonly coverage: PolicyCoverage;
+  /** What is wrong beside failed tests: rules that no request depends on, where more of them must be covered. */
+  readonly problems: readonly Problem[];
   /** How long it took, in milliseconds. */
   readonly durationMs: number;
 }
 
 /** A request that was decided. */
 export interface PolicyTestResult {
-  /** The file that it is written in. */
+  /** The file that it is written in; `policy` for one that the policy lists itself, unless that is given by its path. */
   readonly file: string;
-  /** Where: file, line and column. */
+  /** Where: file, line and column; of a policy in code, a path such as `policy.never[0]`. */
   readonly at: string;
-  /** What its test is called; null where the file has requests beside its tests. */
+  /** What its test is called; null where a file has requests beside its tests, or the policy lists it. */
   readonly name: string | null;
+  /** The list that it is in; a file has no `never`. */
+  readonly kind: 'allow' | 'deny' | 'never';
   /** The values of the request, in the order of the model's request definition. */
   readonly request: readonly string[];
-  /** What the file says. */
+  /** What must be answered. */
   readonly expected: Decision;
   /** What Casbin answers; null where it can't decide, which `error` says. */
   readonly actual: Decision | null;
@@ -44,6 +59,36 @@ export interface PolicyTestResult {
   readonly explanation: DecisionExplanation | null;
 }
 
+/** A name in a test that neither the policy nor what is given for the test has. */
+export interface PolicyTestWarning {
+  /** What kind of warning it is; stable. */
+  readonly code: 'NAME_UNKNOWN';
+  /** Where: file, line and column. */
+  readonly at: string;
+  /** What is not known, and what may have been meant. */
+  readonly message: string;
+}
+
+/** How many rules of a policy its tests depend on. */
+export interface PolicyCoverage {
+  /** How many decided a request, or are links of roles on the way to one that did. */
+  readonly covered: number;
+  /** How many the policy has. */
+  readonly total: number;
+  /** Each of them, in the order of the policy. */
+  readonly rules: readonly RuleCoverage[];
+}
+
+/** One rule of a policy, and how much it is tested. */
+export interface RuleCoverage {
+  /** Ptype first. */
+  readonly rule: readonly string[];
+  /** Where it is defined: file, line and column, or a path such as `policy.rules[0]`. */
+  readonly at: string;
+  /** How many requests depended on it. */
+  readonly requests: number;
+}
+
 /** Which of the tests are run; all, without any of these. */
 export interface PolicyTestFilter {
   /** Only requests of this subject. */
@@ -52,11 +97,18 @@ export interface PolicyTestFilter {
   readonly name?: string;
 }
 
+/** What the tests must do beyond passing. */
+export interface PolicyTestRequirements {
+  /** How many of the policy's rules must decide a request of the tests, in percent. Default: 0. */
+  readonly coverage?: number;
+}
+
 /**
- * Runs tests of a policy, without a database. A file of tests is YAML or JSON: requests under `allow` and `deny`, rules
- * under `given` that count beside the policy, and `tests`, each with a `name` and the same.
+ * Tests a policy without a database: by the requests that it lists itself under `allow`, `deny` and `never`, and by those
+ * of files. A file of tests is YAML or JSON: requests under `allow` and `deny`, rules under `given` that count beside
+ * the policy, and `tests`, each with a `name` and the same.
  *
- * @param files the paths of the files
+ * @param files the paths of the files; none, for the policy's own requests alone
  * @throws InvalidOptionsError with everything that is wrong with the options, the policy or the files; and where there
  *   is nothing to test
  */
@@ -64,29 +116,99 @@ export async function testPolicy(
   files: readonly string[],
   options: BootstrapOptions = {},
   filter: PolicyTestFilter = {},
+  required: PolicyTestRequirements = {},
 ): Promise<PolicyTestReport> {
   const started = performance.now();
+  requirePercentage(required.coverage);
+  const { model, definition, groups } = await readTests(files, options, filter);
+  const { configureEnforcer } = options;
+  const defined = new RuleSet(compilePolicy(definition));
+  const meter = new CoverageMeter(model, defined, configureEnforcer);
+  const findUnknownNames = unknownNameFinder(model, defined.rules, configureEnforcer);
+  const tests: PolicyTestResult[] = [];
+  const warnings: PolicyTestWarning[] = [];
+  for (const group of groups) {
+    const own = group.given.length === 0 ? meter : meter.beside(group.given);
+    tests.push(...(await runGroup(model, defined.rules, group, configureEnforcer, own)));
+    await own.askRoleManagers();
+    if (group.isOfFile) warnings.push(...(await warnOfNames(group, findUnknownNames)));
+  }
+  const coverage = describeCoverage(defined, meter.requests);
+  const problems = findUncovered(coverage, required);
+  const ok = tests.every((test) => test.ok) && problems.length === 0;
+  return { ok, tests, warnings, coverage, problems, durationMs: performance.now() - started };
+}
+
+/** A group, and whether it is of a file: the names that a policy lists itself are checked with the policy. */
+interface TestGroup extends ExpectationGroup {
+  readonly isOfFile: boolean;
+}
+
+/** Reads and checks everything, so that all problems are told at once. */
+async function readTests(files: readonly string[], options: BootstrapOptions, filter: PolicyTestFilter) {
   // Who runs no tests need not wait for the library that checks their files.
   const { readExpectationFile } = await import('./policy/expectation-file.ts');
   const loaded = await Promise.all(files.map(readExpectationFile));
   const problems = loaded.flatMap((one) => one.problems);
-  const { model, policies } = await readPolicies([options.policy ?? defaultPolicy], options).catch(
-    (error: unknown) => {
-      if (!(error instanceof InvalidOptionsError)) throw error;
-      throw new InvalidOptionsError([...error.problems, ...problems]);
-    },
-  );
-  const all = loaded.flatMap(({ groups }) => groups);
+  const policy = options.policy ?? defaultPolicy;
+  const { model, policies } = await readPolicies([policy], options).catch((error: unknown) => {
+    if (!(error instanceof InvalidOptionsError)) throw error;
+    throw new InvalidOptionsError([...error.problems, ...problems]);
+  });
+  const definition = policies[0]?.definition ?? {};
+  const ofFiles = loaded.flatMap((one) => one.groups).map((group) => ({ ...group, isOfFile: true }));
+  const listed = listOwn(definition, typeof policy === 'string' ? policy : 'policy');
+  const all = [...(listed.requests.length > 0 ? [listed] : []), ...ofFiles];
   const misfits = all.flatMap((group) => checkGroup(model, group));
   const groups = applyFilter(model, all, filter);
   const nothing = groups.length === 0 && problems.length === 0 ? [nothingToTest(files)] : [];
   const wrong = [...problems, ...misfits, ...nothing];
   if (wrong.length > 0) throw new InvalidOptionsError(wrong);
-  const tests: PolicyTestResult[] = [];
-  for (const group of groups) {
-    tests.push(...(await runGroup(model, policies[0]?.rules ?? [], group, options)));
+  return { model, definition, groups };
+}
+
+/** The requests that a policy lists itself. */
+function listOwn(definition: PolicyDefinition, file: string): TestGroup {
+  const requests = (['allow', 'deny', 'never'] as const).flatMap((kind) =>
+    (definition[kind] ?? []).map((request, index): PlacedRequest => {
+      return { request, kind, at: placeIn(definition, kind, index) };
+    }),
+  );
+  return { file, name: null, given: [], requests, isOfFile: false };
+}
+
+async function warnOfNames(
+  { requests, given }: TestGroup,
+  findUnknownNames: FindUnknownNames,
+): Promise<PolicyTestWarning[]> {
+  const warnings: PolicyTestWarning[] = [];
+  for (const { request, at } of requests) {
+    for (const { position, message } of await findUnknownNames(request, given)) {
+      warnings.push({ code: 'NAME_UNKNOWN', at: findPlace(request, [position]) ?? at, message });
+    }
   }
-  return { ok: tests.every(({ ok }) => ok), tests, durationMs: performance.now() - started };
+  return warnings;
+}
+
+function describeCoverage({ rules }: RuleSet<DefinedRule>, requests: readonly number[]): PolicyCoverage {
+  return {
+    covered: requests.filter((amount) => amount > 0).length,
+    total: rules.length,
+    rules: rules.map(({ ptype, values, at }, position) => {
+      return { rule: [ptype, ...values], at, requests: requests[position] ?? 0 };
+    }),
+  };
+}
+
+function findUncovered(
+  { covered, total, rules }: PolicyCoverage,
+  { coverage = 0 }: PolicyTestRequirements,
+): Problem[] {
+  if (covered * 100 >= coverage * total) return [];
+  return describeUncovered(
+    rules.filter(({ requests }) => requests === 0).map(({ rule, at }) => ({ ...toRule(rule), at })),
+    { covered, total, required: coverage },
+  );
 }
 
 function checkGroup(model: Model, { given, requests }: ExpectationGroup): Problem[] {
@@ -104,9 +226,9 @@ function checkGroup(model: Model, { given, requests }: ExpectationGroup): Proble
 
 function applyFilter(
   model: Model,
-  groups: readonly ExpectationGroup[],
+  groups: readonly TestGroup[],
   { subject, name }: PolicyTestFilter,
-): ExpectationGroup[] {
+): TestGroup[] {
   const position = Math.max(0, tokensOf(model, 'r').indexOf('sub'));
   return groups
     .filter((group) => name === undefined || group.name?.includes(name))
@@ -123,7 +245,7 @@ function applyFilter(
 function nothingToTest(files: readonly string[]): Problem {
   const message =
     files.length === 0
-      ? 'no file of tests is given. Name one or more.'
+      ? 'the policy lists no such request under allow, deny or never, and no file of tests is given. Write some, or correct the filter.'
       : 'no request is left to test. Write some under allow or deny, or correct the filter.';
   return { code: 'OPTION_INVALID', at: 'files', message };
 }
@@ -132,13 +254,21 @@ async function runGroup(
   model: Model,
   rules: readonly Rule[],
   { file, name, given, requests }: ExpectationGroup,
-  { configureEnforcer }: BootstrapOptions,
+  configureEnforcer: ConfigureEnforcer | undefined,
+  meter: CoverageMeter,
 ): Promise<PolicyTestResult[]> {
   const enforcer = await buildInMemoryEnforcer(model, [...rules, ...given], configureEnforcer);
-  const run = async ({ request, expected, at }: PlacedRequest): Promise<PolicyTestResult> => {
-    const test = { file, at, name, request, expected };
+  const run = async ({ request, kind, at }: PlacedRequest): Promise<PolicyTestResult> => {
+    const expected: Decision = kind === 'allow' ? 'allow' : 'deny';
+    const test = { file, at, name, kind, request, expected };
     try {
-      const actual: Decision = (await enforcer.enforce(...request)) ? 'allow' : 'deny';
+      const answer: unknown = await enforcer.enforceEx(...request);
+      // A disabled enforcer answers with true alone.
+      const [allowed, rule]: [boolean, string[]] = Array.isArray(answer)
+        ? [answer[0], answer[1]]
+        : [true, []];
+      meter.add(request, { allowed, rule, error: null });
+      const actual: Decision = allowed ? 'allow' : 'deny';
       const ok = actual === expected;
       const explanation = ok ? null : await explainByEnforcer(enforcer, request, request, actual);
       return { ...test, actual, ok, error: null, explanation };

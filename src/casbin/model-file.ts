@@ -23,9 +23,12 @@ export const domainsModelPath: string = createRequire(import.meta.url).resolve(
   'casbin-bootstrap/model/rbac_with_domains_model.conf',
 );
 
+/** Tells where a definition (`m`, `e2` …) stands, or in it a name that it uses: `p.subb`, `keyMatch`. */
+export type LocateDefinition = (key: string, name?: string) => string;
+
 /** A model, and the places of its definitions; or why there is no model. */
 export type LoadedModel =
-  | { readonly model: Model; readonly locate: (key: string) => string }
+  | { readonly model: Model; readonly locate: LocateDefinition }
   | { readonly model: null; readonly problems: readonly Problem[] };
 
 /** Reads a model file. Never throws: what is wrong is in `problems`. */
@@ -53,7 +56,7 @@ const readModelText = rememberLast((path: string, text: string): LoadedModel => 
   if (problems.length > 0) return { model: null, problems };
   return make(path, () => ({
     model: newModelFromString(text),
-    locate: (key) => locateDefinition(path, text, key),
+    locate: (key, name) => locateDefinition(path, text, key, name),
   }));
 });
 
@@ -103,6 +106,9 @@ function explainUnreadable(path: string, error: unknown): string {
 interface Line {
   text: string;
   readonly number: number;
+  readonly column: number;
+  /** The lines of the file that it is made of. */
+  readonly parts: { readonly text: string; readonly number: number }[];
 }
 
 const SECTION = /^\[(.*)\]$/;
@@ -113,9 +119,9 @@ const SECTION = /^\[(.*)\]$/;
  */
 function checkModelText(path: string, text: string): Problem[] {
   const lines = readLines(text);
-  const sections = lines.flatMap(({ text: line, number }) => {
-    const name = SECTION.exec(line)?.[1];
-    return name === undefined ? [] : [{ name, number }];
+  const sections = lines.flatMap((line) => {
+    const name = SECTION.exec(line.text)?.[1];
+    return name === undefined ? [] : [{ name, line }];
   });
   if (!sections.some(({ name }) => REQUIRED_DEFINITIONS.some(({ section }) => section === name))) {
     const message =
@@ -128,14 +134,14 @@ function checkModelText(path: string, text: string): Problem[] {
   const strayLines = lines.filter(({ text: line }) => !SECTION.test(line) && !line.includes('='));
   return [
     ...findMissingSections(path, lines),
-    ...repeated.map(({ name, number }): Problem => {
+    ...repeated.map(({ name, line }): Problem => {
       const message = `section [${name}] appears twice. Merge the two.`;
-      return { code: 'MODEL_INVALID', at: `${path}:${number}`, message };
+      return { code: 'MODEL_INVALID', at: placeOf(path, line), message };
     }),
     ...findRepeated(path, lines),
-    ...strayLines.map(({ text: line, number }): Problem => {
-      const message = `line ${formatText(line)} is neither a [section] nor a definition such as "m = …". Correct or remove it.`;
-      return { code: 'MODEL_INVALID', at: `${path}:${number}`, message };
+    ...strayLines.map((line): Problem => {
+      const message = `line ${formatText(line.text)} is neither a [section] nor a definition such as "m = …". Correct or remove it.`;
+      return { code: 'MODEL_INVALID', at: placeOf(path, line), message };
     }),
   ];
 }
@@ -144,7 +150,8 @@ function checkModelText(path: string, text: string): Problem[] {
 function findRepeated(path: string, lines: readonly Line[]): Problem[] {
   let section = '';
   const first = new Map<string, number>();
-  return lines.flatMap(({ text, number }): Problem[] => {
+  return lines.flatMap((line): Problem[] => {
+    const { text, number } = line;
     section = SECTION.exec(text)?.[1] ?? section;
     const key = SECTION.test(text) ? undefined : definedBy(text);
     if (key === undefined) return [];
@@ -152,14 +159,15 @@ function findRepeated(path: string, lines: readonly Line[]): Problem[] {
     first.set(`${section}::${key}`, before ?? number);
     if (before === undefined) return [];
     const message = `"${key}" is defined in line ${before} already, and Casbin uses the last definition only. Remove one of them.`;
-    return [{ code: 'MODEL_INVALID', at: `${path}:${number}`, message }];
+    return [{ code: 'MODEL_INVALID', at: placeOf(path, line), message }];
   });
 }
 
 function findMissingSections(path: string, lines: readonly Line[]): Problem[] {
   return REQUIRED_DEFINITIONS.flatMap(({ section, key }): Problem[] => {
     const start = lines.findIndex(({ text }) => text === `[${section}]`);
-    if (start === -1) {
+    const opening = lines[start];
+    if (opening === undefined) {
       const message = `section [${section}] is missing. Casbin needs it: add it.`;
       return [{ code: 'MODEL_SECTION_MISSING', at: path, message }];
     }
@@ -168,15 +176,32 @@ function findMissingSections(path: string, lines: readonly Line[]): Problem[] {
     const definitions = end === -1 ? rest : rest.slice(0, end);
     const names = definitions.flatMap(({ text }) => definedBy(text) ?? []);
     if (names.includes(key)) return [];
-    const at = `${path}:${lines[start]?.number}`;
-    return [{ code: 'MODEL_SECTION_MISSING', at, message: describeMissingDefinition(section, key, names) }];
+    const message = describeMissingDefinition(section, key, names);
+    return [{ code: 'MODEL_SECTION_MISSING', at: placeOf(path, opening), message }];
   });
 }
 
-/** The place of a definition (`m`, `e2` …), as `path:line`. */
-function locateDefinition(path: string, text: string, key: string): string {
+function locateDefinition(path: string, text: string, key: string, name: string | undefined): string {
   const line = readLines(text).find((candidate) => definedBy(candidate.text) === key);
-  return line === undefined ? path : `${path}:${line.number}`;
+  if (line === undefined) return path;
+  return placeOf(path, (name === undefined ? null : findName(line, name)) ?? line);
+}
+
+function placeOf(path: string, { number, column }: Pick<Line, 'number' | 'column'>): string {
+  return `${path}:${number}:${column}`;
+}
+
+/** Where a definition first uses a name, outside of strings; null where it is written otherwise, as with blanks in it. */
+function findName({ parts }: Line, name: string): Pick<Line, 'number' | 'column'> | null {
+  for (const [index, { text, number }] of parts.entries()) {
+    const code = withoutComment(text).replace(/"[^"]*"|'[^']*'/g, (string) => ' '.repeat(string.length));
+    const start = index === 0 ? code.indexOf('=') + 1 : 0;
+    for (let at = code.indexOf(name, start); at !== -1; at = code.indexOf(name, at + 1)) {
+      const isWhole = !/[\w.]$/.test(code.slice(0, at)) && !/^\w/.test(code.slice(at + name.length));
+      if (isWhole) return { number, column: at + 1 };
+    }
+  }
+  return null;
 }
 
 /** The name before the `=`; undefined for a line that defines nothing, such as one with nothing after the `=`. */
@@ -190,12 +215,20 @@ function readLines(text: string): Line[] {
   let continued = false;
   for (const [index, raw] of text.split('\n').entries()) {
     // Trimming removes a byte order mark too.
-    const line = raw.replace(/[#;].*$/s, '').trim();
+    const line = withoutComment(raw).trim();
     if (line === '') continue;
     const previous = lines.at(-1);
-    if (continued && previous !== undefined) previous.text += line.replace(/\\$/, '').trim();
-    else lines.push({ text: line.replace(/\\$/, '').trim(), number: index + 1 });
+    const part = { text: raw, number: index + 1 };
+    const text = line.replace(/\\$/, '').trim();
+    if (continued && previous !== undefined) {
+      previous.text += text;
+      previous.parts.push(part);
+    } else lines.push({ text, number: part.number, column: raw.search(/\S/) + 1, parts: [part] });
     continued = line.endsWith('\\');
   }
   return lines;
+}
+
+function withoutComment(line: string): string {
+  return line.replace(/[#;].*$/s, '');
 }

@@ -2,6 +2,7 @@ import type { Model } from 'casbin';
 import type { Problem } from '../errors.ts';
 import { reasonOf, shorten } from '../text.ts';
 import { collectNames, findParseFault, type MatcherNames } from './matcher.ts';
+import type { LocateDefinition } from './model-file.ts';
 
 /** The effects that Casbin's DefaultEffectorStream knows (casbin 5.51.1), as the model stores them. */
 const KNOWN_EFFECTS = new Set([
@@ -17,13 +18,8 @@ const KNOWN_EFFECTS = new Set([
  * false), functions that don't exist, `g` with the wrong number of arguments, effects that it can't evaluate.
  *
  * @param functions the functions that a matcher may call, beside those that role definitions bring
- * @param locate gives the place of a definition (`m`, `e2` …)
  */
-export function lintModel(
-  model: Model,
-  functions: ReadonlySet<string>,
-  locate: (key: string) => string,
-): Problem[] {
+export function lintModel(model: Model, functions: ReadonlySet<string>, locate: LocateDefinition): Problem[] {
   return [
     ...lintFields(model, locate),
     ...lintRoleDefinitions(model, locate),
@@ -33,7 +29,7 @@ export function lintModel(
 }
 
 /** Casbin sees only the last of two fields with one name, and a field without a name can't be used. */
-function lintFields(model: Model, locate: (key: string) => string): Problem[] {
+function lintFields(model: Model, locate: LocateDefinition): Problem[] {
   const definitions = ['r', 'p'].flatMap((section) => [...(model.model.get(section) ?? [])]);
   return definitions.flatMap(([key, { tokens }]) => {
     const names = tokens.map((token) => token.slice(key.length + 1));
@@ -52,7 +48,7 @@ function lintFields(model: Model, locate: (key: string) => string): Problem[] {
 }
 
 /** Casbin finds this out only when it links roles, after rules are loaded. */
-function lintRoleDefinitions(model: Model, locate: (key: string) => string): Problem[] {
+function lintRoleDefinitions(model: Model, locate: LocateDefinition): Problem[] {
   return [...(model.model.get('g') ?? [])]
     .filter(([, { value }]) => value.split('_').length < 3)
     .map(([key, { value }]) => ({
@@ -62,7 +58,7 @@ function lintRoleDefinitions(model: Model, locate: (key: string) => string): Pro
     }));
 }
 
-function lintMatchers(model: Model, functions: ReadonlySet<string>, locate: (key: string) => string) {
+function lintMatchers(model: Model, functions: ReadonlySet<string>, locate: LocateDefinition) {
   const tokens = new Set(['r', 'p'].flatMap((section) => sectionTokens(model, section)));
   return [...(model.model.get('m') ?? [])].flatMap(([key, { value }]): Problem[] => {
     const at = locate(key);
@@ -77,9 +73,12 @@ function lintMatchers(model: Model, functions: ReadonlySet<string>, locate: (key
         const shown = name.replace(/^([rp]\d*)_/, '$1.');
         const known = [...tokens].map((token) => token.replace('_', '.')).join(', ');
         const message = `matcher "${key}" uses "${shown}", which is not defined: Casbin would silently deny. Use one of ${known}, or define it.`;
-        return { code: 'MODEL_NAME_UNDEFINED', at, message };
+        return { code: 'MODEL_NAME_UNDEFINED', at: locate(key, shown), message };
       });
-    return [...undefinedValues, ...names.calls.flatMap((call) => lintCall(model, functions, key, at, call))];
+    return [
+      ...undefinedValues,
+      ...names.calls.flatMap((call) => lintCall(model, functions, key, locate(key, call.name), call)),
+    ];
   });
 }
 
@@ -111,7 +110,7 @@ function lintCall(
   return [{ code: 'MODEL_NAME_UNDEFINED', at, message }];
 }
 
-function lintEffects(model: Model, locate: (key: string) => string): Problem[] {
+function lintEffects(model: Model, locate: LocateDefinition): Problem[] {
   return [...(model.model.get('e') ?? [])]
     .filter(([, { value }]) => !KNOWN_EFFECTS.has(value))
     .map(([key, { value }]) => ({

@@ -3,11 +3,14 @@ import type { Logger } from 'pino';
 import type { CommandConfig } from '../config.ts';
 import { BootstrapError, InvalidOptionsError, type Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
+import { listErrorRemarks } from '../render/error-remarks.ts';
+import type { Remark } from '../render/remark.ts';
 import { loadConfigFile } from './config-file.ts';
 import { namesDatabase, openNamedDatabase } from './connection.ts';
 import type { Database } from './database.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { DatabaseFlags, DefinitionFlags, Format, FormatFlags, GlobalFlags } from './flags.ts';
+import { printRemarks, type RemarkRun } from './print-remarks.ts';
 import { createLogger, type Terminal } from './terminal.ts';
 
 /** What a command works with. */
@@ -33,12 +36,8 @@ export interface Outcome {
   readonly isData?: boolean;
   /** What a person reads. */
   readonly pretty: (look: Look) => string;
-  /** Annotations of GitHub Actions. */
-  readonly github?: () => string;
-  /** XML of JUnit. */
-  readonly junit?: () => string;
-  /** A log of SARIF, to be printed as JSON. */
-  readonly sarif?: () => object;
+  /** What there is to tell, for the formats that are made of it. */
+  readonly remarks?: () => readonly Remark[];
 }
 
 interface Look {
@@ -59,13 +58,34 @@ export function commandRunner(
   finish: (exitCode: ExitCode) => void,
 ): RunCommand {
   return async <Flags>(command: Command, work: Work<Flags>) => {
+    const started = performance.now();
     const all = command.optsWithGlobals<AllFlags>();
+    const format = all.json ? 'json' : (all.format ?? 'pretty');
+    const run = { command: command.name(), started };
+    const printOutcome = (outcome: Outcome) => print(outcome, format, terminal, run);
+    try {
+      const context = await createContext<Flags>(command, all);
+      const outcome = await work({ ...context, print: printOutcome });
+      if (typeof outcome === 'number') return finish(outcome);
+      printOutcome(outcome);
+      finish(outcome.exitCode);
+    } catch (error) {
+      const told = explainMissingPolicy(error) ?? error;
+      // JSON is printed where arguments that can't be understood end a command too.
+      if (format !== 'pretty' && format !== 'json')
+        printRemarks(listErrorRemarks(told), format, terminal, run);
+      throw told;
+    }
+  };
+
+  async function createContext<Flags>(
+    command: Command,
+    all: AllFlags,
+  ): Promise<Omit<CommandContext<Flags>, 'print'>> {
     const logger = createLogger(env.LOG_LEVEL, terminal.redact);
     const { databaseUrl, ...configured } = await loadConfig(all, terminal);
     const sources = { flags: all, env, config: databaseUrl === undefined ? {} : { databaseUrl } };
-    const printOutcome = (outcome: Outcome) =>
-      print(outcome, all.json ? 'json' : (all.format ?? 'pretty'), terminal);
-    const outcome = await work({
+    return {
       flags: command.opts<Flags & object>(),
       options: { ...configured, ...definitionOf(all), ...placeOf(all), logger },
       logger,
@@ -78,14 +98,8 @@ export function commandRunner(
           await database.close();
         }
       },
-      print: printOutcome,
-    }).catch((error: unknown) => {
-      throw explainMissingPolicy(error) ?? error;
-    });
-    if (typeof outcome === 'number') return finish(outcome);
-    printOutcome(outcome);
-    finish(outcome.exitCode);
-  };
+    };
+  }
 }
 
 /** The library advises an option of its own; the command has another one. */
@@ -96,12 +110,10 @@ function explainMissingPolicy(error: unknown): BootstrapError | null {
 }
 
 /** Which formats a command has, its option says. */
-function print(outcome: Outcome, format: Format, terminal: Terminal): void {
-  const { document, isData, pretty, github, junit, sarif } = outcome;
+function print(outcome: Outcome, format: Format, terminal: Terminal, run: RemarkRun): void {
+  const { document, isData, pretty, remarks } = outcome;
   if (format === 'json') terminal.printJson(document);
-  else if (format === 'sarif') terminal.printJson(sarif?.() ?? {});
-  else if (format === 'github') terminal.print(github?.() ?? '');
-  else if (format === 'junit') terminal.print(junit?.() ?? '');
+  else if (format !== 'pretty') printRemarks(remarks?.() ?? [], format, terminal, run);
   else if (isData) terminal.printData(pretty(terminal));
   else terminal.print(pretty(terminal));
 }

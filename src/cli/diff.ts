@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { diffPolicies, type PolicyDiff } from '../diff-policies.ts';
-import { renderDiff } from '../render/diff.ts';
+import { listDiffRemarks, renderDiff } from '../render/diff.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
@@ -25,7 +25,7 @@ export function addDiffCommand(program: Command, run: RunCommand): void {
         .choices(['more', 'change', 'none'])
         .default('none'),
     );
-  addFormatOptions(command);
+  addFormatOptions(command, ['compact', 'github']);
   addModelOption(command);
   addDatabaseOptions(command);
   addExamples(command, [
@@ -53,6 +53,7 @@ async function diff(
     exitCode: exitCodeOfDiff(difference, flags),
     document: difference,
     pretty: (look) => renderDiff(difference, look),
+    remarks: () => listDiffRemarks(difference),
   };
 }
 

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ConnectionFlags, EMBEDDED_DIR } from './connection.ts';
 
 /** What every command may be given. */
@@ -13,7 +13,7 @@ export interface FormatFlags {
   readonly json?: true;
 }
 
-export type Format = 'pretty' | 'json' | 'github' | 'junit' | 'sarif';
+export type Format = 'pretty' | 'compact' | 'json' | 'github' | 'junit' | 'sarif';
 
 /** What a command is to work with, instead of what the configuration says. */
 export interface DefinitionFlags {
@@ -35,12 +35,14 @@ export function addGlobalOptions(command: Command): void {
     .option('--verbose', 'print the stack of an error too');
 }
 
+const FORMATS: readonly Format[] = ['pretty', 'compact', 'json', 'github', 'junit', 'sarif'];
+
 /** @param others what this command can print beside texts for people, and JSON */
 export function addFormatOptions(command: Command, others: readonly Format[] = []): void {
   command
     .addOption(
       new Option('--format <format>', 'how to print the result')
-        .choices(['pretty', 'json', ...others])
+        .choices(FORMATS.filter((one) => one === 'pretty' || one === 'json' || others.includes(one)))
         .default('pretty'),
     )
     .addOption(new Option('--json', 'the same as --format json'));
@@ -77,4 +79,11 @@ export function addDatabaseOptions(command: Command): void {
 export function addExamples(command: Command, examples: readonly string[]): void {
   const lines = examples.map((example) => `  casbin-bootstrap ${example}`);
   command.addHelpText('after', ['', 'Examples:', ...lines].join('\n'));
+}
+
+/** Reads an argument that is a percentage. */
+export function readPercent(text: string): number {
+  const percent = Number(text);
+  if (text.trim() !== '' && percent >= 0 && percent <= 100) return percent;
+  throw new InvalidArgumentError('Give a number from 0 to 100.');
 }

@@ -1,12 +1,9 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { lintPolicy } from '../lint-policy.ts';
-import { renderAnnotations } from '../render/github.ts';
-import { annotateLint, renderLint } from '../render/lint.ts';
-import { toSarif } from '../render/sarif.ts';
+import { listLintRemarks, renderLint } from '../render/lint.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
-import { addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
-import { readVersion } from './version.ts';
+import { addDefinitionOptions, addExamples, addFormatOptions, readPercent } from './flags.ts';
 
 interface LintFlags {
   readonly coverage?: number;
@@ -18,20 +15,15 @@ export function addLintCommand(program: Command, run: RunCommand): void {
     .command('lint')
     .description('Check model and policy without a database; every problem with file, line and column.')
     .option('--coverage <percent>', 'how many of the rules must decide a request', readPercent);
-  addFormatOptions(command, ['github', 'sarif']);
+  addFormatOptions(command, ['compact', 'github', 'junit', 'sarif']);
   addDefinitionOptions(command);
   addExamples(command, [
     'lint --policy policy.yaml',
     'lint --coverage 100 --model model.conf --policy policy.csv',
     'lint --format github',
+    'lint --format sarif > lint.sarif',
   ]);
   command.action(() => run<LintFlags>(command, lint));
-}
-
-function readPercent(text: string): number {
-  const percent = Number(text);
-  if (text.trim() !== '' && percent >= 0 && percent <= 100) return percent;
-  throw new InvalidArgumentError('Give a number from 0 to 100.');
 }
 
 async function lint({ flags, options }: CommandContext<LintFlags>): Promise<Outcome> {
@@ -40,7 +32,6 @@ async function lint({ flags, options }: CommandContext<LintFlags>): Promise<Outc
     exitCode: report.ok ? EXIT.SUCCESS : EXIT.FAILURE,
     document: report,
     pretty: (look) => renderLint(report, look),
-    github: () => renderAnnotations(annotateLint(report)),
-    sarif: () => toSarif(report, readVersion()),
+    remarks: () => listLintRemarks(report),
   };
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { readMatrix } from '../read-matrix.ts';
-import { renderMatrix } from '../render/matrix.ts';
+import { listMatrixRemarks, renderMatrix } from '../render/matrix.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -20,7 +20,7 @@ export function addMatrixCommand(program: Command, run: RunCommand): void {
     .option(...OFFLINE_OPTION)
     .option('--users', 'users of the database too')
     .option(...HTML_OPTION);
-  addFormatOptions(command);
+  addFormatOptions(command, ['compact']);
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, ['matrix', 'matrix --offline --policy policy.yaml', 'matrix --users --format json']);
@@ -35,5 +35,6 @@ async function showMatrix(context: CommandContext<MatrixFlags>): Promise<Outcome
     exitCode: EXIT.SUCCESS,
     document: matrix,
     pretty: () => renderMatrix(matrix, process.stdout.columns),
+    remarks: () => listMatrixRemarks(matrix),
   };
 }

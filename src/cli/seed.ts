@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { bootstrapDatabase } from '../bootstrap.ts';
-import { renderSummary } from '../render/summary.ts';
+import { listSummaryRemarks, renderSummary } from '../render/summary.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -16,7 +16,7 @@ export function addSeedCommand(program: Command, run: RunCommand): void {
     .command('seed')
     .description('Migrate, seed and verify a database, all of it or nothing.')
     .option('--dry-run', 'do everything, verify, roll back, and report what would change');
-  addFormatOptions(command);
+  addFormatOptions(command, ['compact', 'github']);
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, [
@@ -38,6 +38,7 @@ function seed({ flags, options, logger, withDatabase }: CommandContext<SeedFlags
       exitCode: EXIT.SUCCESS,
       document: report,
       pretty: ({ color }) => renderSummary(report, { where, color }),
+      remarks: () => listSummaryRemarks(report),
     };
   });
 }

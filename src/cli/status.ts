@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type DatabaseStatus, readStatus } from '../read-status.ts';
-import { renderStatus } from '../render/status.ts';
+import { listStatusRemarks, renderStatus } from '../render/status.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { addFailOnOption, exitCodeFor, type FailOnFlags } from './fail-on.ts';
@@ -12,7 +12,7 @@ export function addStatusCommand(program: Command, run: RunCommand): void {
     .command('status')
     .description('Tell what is installed: table, migrations, rules, drift; changes nothing.');
   addFailOnOption(command, 'anything to do, and on drift');
-  addFormatOptions(command);
+  addFormatOptions(command, ['compact']);
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, ['status --policy policy.yaml', 'status --format json --fail-on none']);
@@ -26,6 +26,7 @@ function tellStatus({ flags, options, withDatabase }: CommandContext<FailOnFlags
       exitCode: exitCodeOfStatus(status, flags),
       document: status,
       pretty: ({ color }) => renderStatus(status, { where, color }),
+      remarks: () => listStatusRemarks(status),
     };
   });
 }

@@ -1,40 +1,83 @@
-import type { Command } from 'commander';
-import { renderAnnotations } from '../render/github.ts';
-import { renderJunit } from '../render/junit.ts';
-import { annotateTests, renderTests } from '../render/tests.ts';
-import { type PolicyTestFilter, testPolicy } from '../test-policy.ts';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type Command, Option } from 'commander';
+import { InvalidOptionsError } from '../errors.ts';
+import { coverageToLcov } from '../render/lcov.ts';
+import { listTestRemarks, renderTests } from '../render/tests.ts';
+import {
+  type PolicyTestFilter,
+  type PolicyTestReport,
+  type PolicyTestRequirements,
+  testPolicy,
+} from '../test-policy.ts';
+import { reasonOf } from '../text.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
-import { addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
+import { EXIT, type ExitCode } from './exit-code.ts';
+import { addDefinitionOptions, addExamples, addFormatOptions, readPercent } from './flags.ts';
 
-/** Adds `casbin-bootstrap test`: files of expectations against the policy. */
+interface TestFlags extends PolicyTestFilter, PolicyTestRequirements {
+  readonly lcov?: string;
+  readonly failOn: 'warning' | 'none';
+}
+
+/** Adds `casbin-bootstrap test`: the expectations of the policy and of files. */
 export function addTestCommand(program: Command, run: RunCommand): void {
   const command = program
     .command('test')
-    .description('Test the policy by files of requests that must be allowed or denied; needs no database.')
-    .argument('<files...>', 'YAML or JSON: allow, deny, and rules that are given beside the policy')
+    .description(
+      'Test the policy without a database: by its own allow, deny and never, and by files of requests.',
+    )
+    .argument('[files...]', 'YAML or JSON: allow, deny, and rules that are given beside the policy')
     .option('--subject <name>', 'only requests of this subject')
-    .option('--name <text>', 'only tests whose name has this in it');
-  addFormatOptions(command, ['github', 'junit']);
+    .option('--name <text>', 'only tests whose name has this in it')
+    .option('--coverage <percent>', 'list the rules; so many of them must decide a request', readPercent)
+    .option('--lcov <file>', 'write which lines of the policy file are tested, as LCOV')
+    .addOption(
+      new Option('--fail-on <what>', 'end with exit code 3 on warnings, or never')
+        .choices(['warning', 'none'])
+        .default('none'),
+    );
+  addFormatOptions(command, ['compact', 'github', 'junit', 'sarif']);
   addDefinitionOptions(command);
   addExamples(command, [
-    'test policy.test.yaml --policy policy.yaml',
+    'test --policy policy.yaml',
     'test tests/*.yaml --subject alice',
     'test tests/*.yaml --format junit > junit.xml',
+    'test policy.test.yaml --coverage 100 --lcov coverage/lcov.info',
   ]);
-  command.action((files: string[]) => run<PolicyTestFilter>(command, (context) => test(files, context)));
+  command.action((files: string[]) => run<TestFlags>(command, (context) => test(files, context)));
 }
 
 async function test(
   files: readonly string[],
-  { flags, options }: CommandContext<PolicyTestFilter>,
+  { flags, options }: CommandContext<TestFlags>,
 ): Promise<Outcome> {
-  const report = await testPolicy(files, options, flags);
+  const report = await testPolicy(files, options, flags, flags);
+  if (flags.lcov !== undefined) await writeLcov(flags.lcov, report);
   return {
-    exitCode: report.ok ? EXIT.SUCCESS : EXIT.FAILURE,
+    exitCode: exitCodeOfTests(report, flags),
     document: report,
-    pretty: (look) => renderTests(report, look),
-    github: () => renderAnnotations(annotateTests(report)),
-    junit: () => renderJunit(report),
+    pretty: (look) => renderTests(report, { ...look, coverage: flags.coverage !== undefined }),
+    remarks: () => listTestRemarks(report),
   };
+}
+
+function exitCodeOfTests({ ok, warnings }: PolicyTestReport, { failOn }: TestFlags): ExitCode {
+  if (!ok) return EXIT.FAILURE;
+  return failOn === 'warning' && warnings.length > 0 ? EXIT.DIFFERENCE : EXIT.SUCCESS;
+}
+
+async function writeLcov(file: string, { coverage }: PolicyTestReport): Promise<void> {
+  const refuse = (message: string) => {
+    throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: '--lcov', message }]);
+  };
+  const lcov = coverageToLcov(coverage);
+  if (lcov === '')
+    refuse('no rule of the policy was read from a file, so there are no lines. Give --policy.');
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, lcov);
+  } catch (error) {
+    refuse(`it can't be written: ${reasonOf(error)}. Give a file that this process may write.`);
+  }
 }

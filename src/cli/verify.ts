@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { renderAnnotations } from '../render/github.ts';
-import { annotateVerification, renderVerification } from '../render/verification.ts';
+import { listVerificationRemarks, renderVerification } from '../render/verification.ts';
 import { verifyDatabase } from '../verify-database.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { addFailOnOption, exitCodeFor, type FailOnFlags } from './fail-on.ts';
@@ -20,7 +19,7 @@ export function addVerifyCommand(program: Command, run: RunCommand): void {
     .option('--strict', 'drift is a failure')
     .option('--full', 'read every stored rule, however many there are');
   addFailOnOption(command, 'drift');
-  addFormatOptions(command, ['github']);
+  addFormatOptions(command, ['compact', 'github', 'junit']);
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, [
@@ -43,7 +42,7 @@ function verify({ flags, options, logger, withDatabase }: CommandContext<VerifyF
       exitCode: exitCodeFor(report, flags),
       document: report,
       pretty: ({ color }) => renderVerification(report, { where, color }),
-      github: () => renderAnnotations(annotateVerification(report)),
+      remarks: () => listVerificationRemarks(report),
     };
   });
 }

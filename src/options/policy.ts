@@ -11,6 +11,7 @@ import type { Problem } from '../errors.ts';
 import type { BootstrapOptions, VerifyOptions } from '../options.ts';
 import {
   findBrokenHierarchies,
+  findConflicts,
   findDuplicates,
   findMisfits,
   findUndefinedRoles,
@@ -69,6 +70,7 @@ export async function checkPolicy(
     ...findUnstorable(retired),
     ...findOwnershipProblems(definition, defined),
     ...findUndefinedRoles(definition),
+    ...findConflicts(definition),
     ...(model !== null && comparesOnly(model, definition) ? findUnknownNames(definition) : []),
     ...broken,
     ...(await checkDepth(rules, broken.length === 0 ? model : null, configureEnforcer)),
@@ -110,6 +112,25 @@ function checkValues(rules: readonly DefinedRule[], misfits: readonly Problem[])
   const places = new Set([...unstorable, ...unknown].map(({ at }) => at));
   const readable = places.size === 0 ? rules : rules.filter(({ at }) => !places.has(at));
   return [...unstorable, ...findDistorted(readable)];
+}
+
+/** Contradictions without those of requests that have another problem: a misspelt name is one, not two. */
+export function withoutExplained(
+  contradictions: readonly Problem[],
+  problems: readonly Problem[],
+  definition: PolicyDefinition,
+): Problem[] {
+  const told = new Set(problems.map(({ at }) => at));
+  const explained = new Set(
+    (['allow', 'deny', 'never'] as const).flatMap((kind) =>
+      (definition[kind] ?? []).flatMap((request, index) => {
+        const place = placeIn(definition, kind, index);
+        const inside = request.map((_, position) => placeIn(definition, kind, index, position));
+        return [place, ...inside].some((one) => told.has(one)) ? [place] : [];
+      }),
+    ),
+  );
+  return contradictions.filter(({ at }) => !explained.has(at));
 }
 
 /** What a definition promises, and which stored rules that can depend on. */
@@ -163,6 +184,7 @@ export async function resolvePromises(
   const collected = await collectPromises(model, defined, definition, {
     configureEnforcer: options.configureEnforcer,
     placeOf: (kind, index) => placeIn(definition, kind, index),
+    placeOfRule: (rule) => defined.rules[defined.indexOf(rule)]?.at,
     report: progress.start('check', defined.rules.length),
   });
   const promises = withReach(model, defined, collected);

@@ -8,7 +8,7 @@ import { checkPool } from '../database/client.ts';
 import { type Engine, engineNamed, POSTGRESQL } from '../database/engine.ts';
 import { defaultPolicy } from '../defaults/default-policy.ts';
 import { providerSeeder } from '../defaults/provider-seeder.ts';
-import { InvalidOptionsError, type Problem } from '../errors.ts';
+import { InvalidOptionsError, type Problem, type ProblemCode } from '../errors.ts';
 import { type LoggerLike, withFields } from '../logger.ts';
 import {
   APPLICATION_LIST,
@@ -34,10 +34,12 @@ import type { Expectations } from '../verification/expectations.ts';
 import {
   checkPolicy,
   findEmptyPolicy,
+  type ResolvedPromises,
   recallPromises,
   resolvePolicy,
   resolvePromises,
   resolveWithout,
+  withoutExplained,
 } from './policy.ts';
 import { resolveModel } from './resolve-model.ts';
 
@@ -125,11 +127,30 @@ export async function resolveVerifyOptions(
   return completeOptions(replaceOptions(options, { verify }), misshapen);
 }
 
-/** The same for options whose shape was checked, together with what was given beside them. */
-export async function completeOptions(
+/** What there is to say of options, right or wrong. */
+export interface CheckedOptions {
+  /** Everything that is wrong. */
+  readonly problems: readonly Problem[];
+  readonly model: Model | null;
+  readonly definition: PolicyDefinition;
+  readonly ownership: Ownership | null;
+  /** The rules of the definition. */
+  readonly defined: RuleSet<DefinedRule>;
+  /** Null where problems keep the definition from being decided on. */
+  readonly promises: ResolvedPromises | null;
+  readonly seeders: readonly RunnableSeeder[];
+  readonly migrations: ResolvedMigrations;
+  readonly ruleTable: RuleTable;
+  readonly engine: Engine;
+  readonly logger: LoggerLike;
+  readonly progress: ProgressReporter;
+}
+
+/** Checks options whose shape was checked, together with what was given beside them. */
+export async function checkOptions(
   options: BootstrapOptions,
   misshapen: readonly Problem[],
-): Promise<ResolvedOptions> {
+): Promise<CheckedOptions> {
   const sound = withoutMisshapen(options, misshapen);
 
   const { model, problems: modelProblems } = await resolveModel(sound);
@@ -143,14 +164,15 @@ export async function completeOptions(
     policySeeder(ruleTable, defined.rules, recordsOf(sound.journal, ownership)),
     ...(sound.seeders ?? [providerSeeder()]),
   ];
-  const { migrations, list, problems: migrationProblems } = await resolveMigrations(sound);
+  const migrations = await resolveMigrations(sound);
   // A default in the place of what is misshapen says nothing about what is given beside it.
   const fitting = sound.model === options?.model && sound.policy === options?.policy && loaded !== null;
   const isGivenInFull =
     sound.policy !== null &&
     policyProblems.length === 0 &&
     misshapen.every(({ at }) => !at.startsWith('policy'));
-  const isReadable = fitting && model !== null && modelProblems.length === 0;
+  const isConfigured = sound.configureEnforcer === options?.configureEnforcer;
+  const isReadable = fitting && isConfigured && model !== null && modelProblems.length === 0;
   const recalled = isReadable ? recallPromises(model, definition, defined, sound) : null;
   const problems = [
     ...misshapen,
@@ -160,33 +182,75 @@ export async function completeOptions(
     ...(await checkPolicy(definition, defined, fitting ? model : null, sound.configureEnforcer)),
     ...(recalled === null && isReadable ? await findHangingPatterns(model, defined.rules) : []),
     ...checkSeeders(sound.seeders ?? [], ruleTable.migrations),
-    ...migrationProblems,
+    ...migrations.problems,
   ];
-  if (model === null || problems.length > 0) throw new InvalidOptionsError(problems);
-  const given = options.logger ?? (await getSilentLogger());
-  const logger = options.dryRun === true ? withFields(given, { dryRun: true }) : given;
-  const progress = createProgressReporter(logger, options.onProgress);
-  const promises =
-    recalled ??
-    (await resolvePromises(model, definition, defined, options, progress).catch((error: unknown) => {
-      const message = `Casbin can't make an enforcer from this model and policy: ${reasonOf(error)}. Fix the model, or configureEnforcer.`;
-      throw new InvalidOptionsError([{ code: 'MODEL_INVALID', at: 'model', message }]);
-    }));
-  if (promises.problems.length > 0) throw new InvalidOptionsError(promises.problems);
+  const given = sound.logger ?? (await getSilentLogger());
+  const logger = sound.dryRun === true ? withFields(given, { dryRun: true }) : given;
+  const progress = createProgressReporter(logger, sound.onProgress);
+  const checked = {
+    model,
+    definition,
+    ownership,
+    defined,
+    seeders,
+    migrations,
+    ruleTable,
+    engine,
+    logger,
+    progress,
+  };
+  if (!isReadable || problems.some(keepsFromDeciding)) return { ...checked, problems, promises: null };
+  try {
+    const promises = recalled ?? (await resolvePromises(model, definition, defined, sound, progress));
+    const contradictions = withoutExplained(promises.problems, problems, definition);
+    return { ...checked, problems: [...problems, ...contradictions], promises };
+  } catch (error) {
+    if (problems.length > 0) return { ...checked, problems, promises: null };
+    const message = `Casbin can't make an enforcer from this model and policy: ${reasonOf(error)}. Fix the model, or configureEnforcer.`;
+    return { ...checked, problems: [{ code: 'MODEL_INVALID', at: 'model', message }], promises: null };
+  }
+}
 
+/** Of a definition with one of these, answers would say nothing, or none would come. */
+const UNDECIDABLE: readonly ProblemCode[] = [
+  'POLICY_SYNTAX',
+  'POLICY_EMPTY',
+  'MODEL_WITHOUT_DOMAINS',
+  'RULE_UNKNOWN_PTYPE',
+  'RULE_WRONG_LENGTH',
+  'ROLE_CYCLE',
+  'PATTERN_BACKTRACKS',
+];
+
+function keepsFromDeciding({ code }: Problem): boolean {
+  return UNDECIDABLE.includes(code);
+}
+
+/**
+ * The same, completed, for options that are right.
+ *
+ * @throws InvalidOptionsError with all problems
+ */
+export async function completeOptions(
+  options: BootstrapOptions,
+  misshapen: readonly Problem[],
+): Promise<ResolvedOptions> {
+  const checked = await checkOptions(options, misshapen);
+  const { model, promises, problems, defined, seeders, migrations, engine, ruleTable } = checked;
+  if (model === null || promises === null || problems.length > 0) throw new InvalidOptionsError(problems);
   return {
     model,
     configureEnforcer: options.configureEnforcer,
     policyGiven: options.policy !== undefined,
-    definition,
+    definition: checked.definition,
     defined,
-    ownership,
+    ownership: checked.ownership,
     keptAway: [],
     ...promises,
     seeders,
     packageMigrations: options.migrations === false ? null : migrationsOf(seeders),
-    applicationMigrations: migrations,
-    applicationList: list,
+    applicationMigrations: migrations.migrations,
+    applicationList: migrations.list,
     verify: options.verify === false ? null : (options.verify ?? {}),
     engine,
     changedBy: { actor: 'casbin-bootstrap' },
@@ -201,8 +265,8 @@ export async function completeOptions(
     idleInTransactionTimeoutMs: options.idleInTransactionTimeoutMs,
     dryRun: options.dryRun ?? false,
     notifyChannel: options.notifyChannel === false ? null : (options.notifyChannel ?? 'casbin'),
-    logger,
-    progress,
+    logger: checked.logger,
+    progress: checked.progress,
   };
 }
 

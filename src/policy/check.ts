@@ -179,6 +179,21 @@ function formatPath(path: readonly string[]): string {
   return roles.join(' → ');
 }
 
+/** Requests that must be allowed, and must be denied. */
+export function findConflicts(definition: PolicyDefinition): Problem[] {
+  const { allow = [] } = definition;
+  const allowed = new Map(allow.map((request, index) => [JSON.stringify(request), index]));
+  return (['deny', 'never'] as const).flatMap((kind) =>
+    (definition[kind] ?? []).flatMap((request, index): Problem[] => {
+      const other = allowed.get(JSON.stringify(request));
+      if (other === undefined) return [];
+      const at = placeIn(definition, kind, index);
+      const message = `"${request.map(formatValue).join(', ')}" is listed under ${kind}, and under allow at ${placeIn(definition, 'allow', other)}. Remove it from one of them.`;
+      return [{ code: 'EXPECTATION_CONFLICT', at, message }];
+    }),
+  );
+}
+
 /**
  * Names in `allow`, `deny` and `never` that the roles of a definition don't have. The compiler finds them in the
  * argument of `definePolicy`; this finds them in files. A misspelt request is denied, so its `never` proves nothing.

@@ -27,7 +27,7 @@ interface PlacedRule extends Rule {
 /** A request, what is expected of it, and where it is written. */
 export interface PlacedRequest {
   readonly request: Request;
-  readonly expected: 'allow' | 'deny';
+  readonly kind: 'allow' | 'deny' | 'never';
   readonly at: string;
 }
 
@@ -123,10 +123,10 @@ function placeRules(file: string, root: object, path: Path, given: Test['given']
 }
 
 function placeRequests(file: string, root: object, path: Path, test: Test): PlacedRequest[] {
-  return (['allow', 'deny'] as const).flatMap((expected) =>
-    (test[expected] ?? []).map((request, index) => {
-      const at = findPlace(root, [...path, expected, index]) ?? file;
-      return { request, expected, at };
+  return (['allow', 'deny'] as const).flatMap((kind) =>
+    (test[kind] ?? []).map((request, index) => {
+      const at = findPlace(root, [...path, kind, index]) ?? file;
+      return { request, kind, at };
     }),
   );
 }

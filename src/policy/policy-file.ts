@@ -2,7 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { kindOf } from '../text.ts';
-import { findBrokenHierarchies, findDuplicates, findUndefinedRoles, findUnstorable } from './check.ts';
+import {
+  findBrokenHierarchies,
+  findConflicts,
+  findDuplicates,
+  findUndefinedRoles,
+  findUnstorable,
+} from './check.ts';
 import { compilePolicy } from './compile.ts';
 import { parseCsv } from './csv.ts';
 import type { PolicyDefinition } from './definition.ts';
@@ -53,6 +59,7 @@ function findPolicyFaults(definition: PolicyDefinition): Problem[] {
   return [
     ...problems,
     ...findUndefinedRoles(definition),
+    ...findConflicts(definition),
     ...findBrokenHierarchies(sound.rules),
     ...findDuplicates(sound),
     ...findUnstorable(sound.rules),

@@ -4,6 +4,7 @@ import type { DecisionChange, DecisionChanges, ExplainedDecision } from '../veri
 import { NO_ROLE } from '../verification/requests.ts';
 import { type Colors, paint } from './colors.ts';
 import { count } from './findings.ts';
+import type { Remark } from './remark.ts';
 import { escapeControls } from './table.ts';
 
 /** More would bury the rest; the diff itself has all of them. */
@@ -22,6 +23,25 @@ export function renderDiff({ rules, decisions, userLinks }: PolicyDiff, look: Co
     summarize(decisions),
     ...(userLinks > 0 ? [`${count(userLinks, 'link')} of users to roles left out.`] : []),
   ].join('\n\n');
+}
+
+/** The same as remarks, all of them. */
+export function listDiffRemarks({ rules, decisions }: PolicyDiff): Remark[] {
+  const { more, less } = decisions;
+  const about = (level: Remark['level'], code: string, subject: string, message: string): Remark => ({
+    level,
+    code,
+    at: null,
+    subject,
+    message,
+  });
+  return [
+    ...rules.added.map((rule) => about('note', 'RULE_ADDED', 'rule added', ruleLine(rule))),
+    ...rules.removed.map((rule) => about('note', 'RULE_REMOVED', 'rule removed', ruleLine(rule))),
+    ...more.map((change) => about('note', 'ALLOWED_NOW', 'allowed now', moreLine(change))),
+    ...less.map((change) => about('note', 'NO_LONGER_ALLOWED', 'no longer allowed', lessLine(change))),
+    about('note', 'DECISIONS', 'decisions', summarize(decisions)),
+  ];
 }
 
 function summarize({ compared, more, less, omitted }: DecisionChanges): string {

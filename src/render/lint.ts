@@ -1,33 +1,41 @@
 import type { LintReport } from '../lint-policy.ts';
 import { type Colors, paint } from './colors.ts';
 import { count } from './findings.ts';
-import type { Annotation } from './github.ts';
+import type { Remark } from './remark.ts';
 import { escapeControls } from './table.ts';
 
-/** Renders what is wrong with a policy: a problem a line, as compilers print them, then warnings and the verdict. */
+/** Renders what is wrong with a policy: a problem or a warning a line, as compilers print them, then the verdict. */
 export function renderLint({ problems, warnings, coverage, ok }: LintReport, look: Colors = {}): string {
-  const lines = problems.map(
-    ({ at, code, message }) => `${escapeControls(`${at}: ${message}`)} ${paint('dim', `[${code}]`, look)}`,
-  );
-  const cautions = warnings.map(({ message }) => `Warning: ${escapeControls(message)}`);
+  const line = (place: string, code: string, message: string) =>
+    `${escapeControls(`${place}: ${message}`)} ${paint('dim', `[${code}]`, look)}`;
+  const lines = [
+    ...problems.map(({ at, code, message }) => line(at, code, message)),
+    ...warnings.map(({ at, code, message }) => line(at, code, `warning: ${message}`)),
+  ];
   const verdict = ok ? 'No problems.' : `${count(problems.length, 'problem')}.`;
-  const measured =
-    coverage === null || coverage.total === 0
-      ? ''
-      : ` ${coverage.covered} of ${count(coverage.total, 'rule')} decide at least one request.`;
+  const measured = describeCoverage(coverage);
   return [
     ...(lines.length > 0 ? [lines.join('\n')] : []),
-    ...cautions,
-    `${paint(['bold', ok ? 'green' : 'red'], verdict, look)}${measured}`,
+    `${paint(['bold', ok ? 'green' : 'red'], verdict, look)}${measured === '' ? '' : ` ${measured}.`}`,
   ].join('\n\n');
 }
 
-/** The same as remarks on the lines of a pull request. */
-export function annotateLint({ problems, warnings }: LintReport): Annotation[] {
+/** Empty where there is nothing to measure. */
+function describeCoverage(coverage: LintReport['coverage']): string {
+  if (coverage === null || coverage.total === 0) return '';
+  return `${coverage.covered} of ${count(coverage.total, 'rule')} decide at least one request`;
+}
+
+/** The same as remarks. */
+export function listLintRemarks({ problems, warnings, coverage, ok }: LintReport): Remark[] {
   return [
-    ...problems.map(({ at, code, message }): Annotation => ({ level: 'error', at, title: code, message })),
-    ...warnings.map(
-      ({ code, message }): Annotation => ({ level: 'warning', at: 'policy', title: code, message }),
-    ),
+    ...problems.map(({ at, code, message }): Remark => ({ level: 'error', code, at, message })),
+    ...warnings.map(({ code, at, message }): Remark => ({ level: 'warning', code, at, message })),
+    ...(ok ? [passOf(coverage)] : []),
   ];
+}
+
+function passOf(coverage: LintReport['coverage']): Remark {
+  const message = describeCoverage(coverage);
+  return { level: 'pass', code: 'NO_PROBLEM', at: null, subject: 'model and policy', message };
 }

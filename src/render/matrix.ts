@@ -1,6 +1,7 @@
 import { formatValue } from '../policy/rule.ts';
 import type { PolicyMatrix } from '../read-matrix.ts';
 import { count } from './findings.ts';
+import type { Remark } from './remark.ts';
 import { renderTable } from './table.ts';
 
 const OWN = '●';
@@ -38,6 +39,15 @@ export function renderMatrix(matrix: PolicyMatrix, width = WIDTH): string {
   const legend = `${OWN} its own  ${INHERITED} inherited. ${count(allowed.length, 'permission')} of ${count(subjects.length, 'subject')}.`;
   const open = 'Something is allowed to everybody, also without any role.';
   return [...tables, legend, ...(isOpen ? [open] : [])].join('\n\n');
+}
+
+/** What is allowed as remarks, a permission of a subject each. */
+export function listMatrixRemarks({ allowed }: PolicyMatrix): Remark[] {
+  return allowed.map(({ subject, permission, rolePath }): Remark => {
+    const through = rolePath.length > 1 ? ` (${rolePath.map(formatValue).join(' → ')})` : '';
+    const message = `${permission.map(formatValue).join(', ')}${through}`;
+    return { level: 'note', code: 'ALLOWED', at: null, subject: formatValue(subject), message };
+  });
 }
 
 function cellKey(subject: string, permission: readonly string[]): string {

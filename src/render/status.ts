@@ -2,6 +2,7 @@ import type { DatabaseStatus, MigrationStatus, RuleCounts, VersionStatus } from 
 import type { VerificationReport } from '../report.ts';
 import { type Colors, paint } from './colors.ts';
 import { count } from './findings.ts';
+import type { Remark } from './remark.ts';
 import { escapeControls } from './table.ts';
 
 export interface StatusLook extends Colors {
@@ -11,25 +12,38 @@ export interface StatusLook extends Colors {
 
 /** Renders what is installed, a fact a line. No line break at the end. */
 export function renderStatus(status: DatabaseStatus, look: StatusLook): string {
-  const { table, packageMigrations, applicationMigrations, version, rules, verification, isComplete } =
-    status;
-  const lines: [string, string][] = [
-    ['database', look.where],
+  const lines = [['database', look.where] as const, ...listFacts(status)];
+  const verdict = status.isComplete
+    ? paint('green', 'Everything that is defined is in place.', look)
+    : paint('yellow', TO_DO, look);
+  const shown = lines.map(([label, text]) => `  ${label.padEnd(13)}${escapeControls(text)}`);
+  return [...shown, '', verdict].join('\n');
+}
+
+const TO_DO = 'A bootstrap would have something to do: casbin-bootstrap plan tells what.';
+
+/** The same as remarks. */
+export function listStatusRemarks(status: DatabaseStatus): Remark[] {
+  const facts = listFacts(status).map(
+    ([subject, message]): Remark => ({ level: 'note', code: 'STATUS', at: null, subject, message }),
+  );
+  const toDo: Remark = { level: 'warning', code: 'BOOTSTRAP_NEEDED', at: null, message: TO_DO };
+  return status.isComplete ? facts : [...facts, toDo];
+}
+
+function listFacts(status: DatabaseStatus): (readonly [label: string, text: string])[] {
+  const { table, packageMigrations, applicationMigrations, version, rules, verification } = status;
+  return [
     ['table', table.isMissing ? `${table.name} is missing` : `${table.name}, layout ${table.layout}`],
     ['migrations', describeMigrations(packageMigrations)],
     ...(applicationMigrations === null
       ? []
-      : [['application', describeMigrations(applicationMigrations)] as [string, string]]),
-    ...(version === null ? [] : [['version', describeVersion(version)] as [string, string]]),
+      : [['application', describeMigrations(applicationMigrations)] as const]),
+    ...(version === null ? [] : [['version', describeVersion(version)] as const]),
     ['rules', describeRules(rules)],
     ['decisions', describeDecisions(verification)],
     ['drift', describeDrift(verification)],
   ];
-  const verdict = isComplete
-    ? paint('green', 'Everything that is defined is in place.', look)
-    : paint('yellow', 'A bootstrap would have something to do: casbin-bootstrap plan tells what.', look);
-  const shown = lines.map(([label, text]) => `  ${label.padEnd(13)}${escapeControls(text)}`);
-  return [...shown, '', verdict].join('\n');
 }
 
 function describeVersion({ defined, newest }: VersionStatus): string {

@@ -2,8 +2,9 @@ import type { BootstrapReport } from '../report.ts';
 import { type Colors, paint } from './colors.ts';
 import { count, duration } from './findings.ts';
 import { renderOwnership } from './ownership.ts';
+import type { Remark } from './remark.ts';
 import { escapeControls, renderTable } from './table.ts';
-import { renderFound } from './verification.ts';
+import { listVerificationRemarks, renderFound } from './verification.ts';
 
 export interface SummaryOptions extends Colors {
   /** The database, without its password. */
@@ -70,4 +71,26 @@ function renderSeeders({ seeders, dryRun }: BootstrapReport): string[] {
     ...amounts([seeder.inserted, seeder.existing, seeder.total]),
   ]);
   return [renderTable(columns, rows)];
+}
+
+/** The same as remarks. */
+export function listSummaryRemarks(report: BootstrapReport): Remark[] {
+  const { migrations, seeders, engine, dryRun, verification } = report;
+  const note = (code: string, subject: string, message: string): Remark => ({
+    level: 'note',
+    code,
+    at: null,
+    subject,
+    message,
+  });
+  const would = dryRun ? 'would be ' : '';
+  return [
+    ...migrations.map(({ name }) => note('MIGRATION', `migration ${name}`, `${would}applied`)),
+    ...renderTakeover(report).map((lines) => note('TAKEOVER', 'table', lines)),
+    ...seeders.map(({ name, inserted, existing }) =>
+      note('SEEDER', `seeder ${name}`, `${inserted} ${would}inserted, ${existing} already there`),
+    ),
+    ...engine.limits.map((limit) => note('ENGINE_LIMIT', engine.name, limit)),
+    ...listVerificationRemarks(verification),
+  ];
 }

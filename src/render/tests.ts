@@ -1,21 +1,62 @@
 import { formatValue } from '../policy/rule.ts';
-import type { PolicyTestReport, PolicyTestResult } from '../test-policy.ts';
+import type { PolicyCoverage, PolicyTestReport, PolicyTestResult } from '../test-policy.ts';
 import { type Colors, paint } from './colors.ts';
 import { renderExplanation } from './explanation.ts';
 import { count, duration } from './findings.ts';
-import type { Annotation } from './github.ts';
-import { escapeControls } from './table.ts';
+import type { Remark } from './remark.ts';
+import { escapeControls, renderTable } from './table.ts';
 
-/** Renders what came of the tests of a policy: each failure with its reason, then the count. No line break at the end. */
-export function renderTests({ tests, ok, durationMs }: PolicyTestReport, look: Colors = {}): string {
+interface TestsLook extends Colors {
+  /** Whether the rules are listed with the number of their requests. */
+  readonly coverage?: boolean;
+}
+
+/**
+ * Renders what came of the tests of a policy: each failure with its reason, what else is wrong, and the count. No line
+ * break at the end.
+ */
+export function renderTests(report: PolicyTestReport, look: TestsLook = {}): string {
+  const { tests, warnings, problems, durationMs } = report;
   const failed = tests.filter((test) => !test.ok);
-  const verdict = ok
-    ? `${count(tests.length, 'request')} decided as expected`
-    : `${count(failed.length, 'request')} of ${tests.length} not decided as expected`;
+  const verdict =
+    failed.length === 0
+      ? `${count(tests.length, 'request')} decided as expected`
+      : `${count(failed.length, 'request')} of ${tests.length} not decided as expected`;
+  const lines = [
+    ...warnings.map(({ at, message }) => `${at}: warning: ${message}`),
+    ...problems.map(({ at, message }) => `${at}: ${message}`),
+  ].map(escapeControls);
+  const color = failed.length === 0 ? 'green' : 'red';
   return [
     ...failed.map((test) => `${paint('red', escapeControls(titleOf(test)), look)}\n${reasonOfFailure(test)}`),
-    `${paint(['bold', ok ? 'green' : 'red'], verdict, look)} (${duration(durationMs)}).`,
+    ...(lines.length > 0 ? [lines.join('\n')] : []),
+    ...(look.coverage ? [renderCoverageTable(report.coverage)] : []),
+    `${paint(['bold', color], verdict, look)} (${duration(durationMs)}). ${describeCoverage(report.coverage)}.`,
   ].join('\n\n');
+}
+
+/** More would bury the rest; the report itself has all of them. */
+const SHOWN_RULES = 200;
+
+function renderCoverageTable({ rules }: PolicyCoverage): string {
+  const hidden = rules.length - SHOWN_RULES;
+  const table = renderTable(
+    [{ title: 'requests', align: 'right' }, { title: 'rule' }, { title: 'place' }],
+    rules
+      .slice(0, SHOWN_RULES)
+      .map(({ rule, at, requests }) => [
+        requests.toLocaleString('en-US'),
+        rule.map(formatValue).join(', '),
+        at,
+      ]),
+  );
+  return hidden > 0 ? `${table}\n  … and ${count(hidden, 'more', 'more')}` : table;
+}
+
+/** `7 of 9 rules tested (78 %)` */
+function describeCoverage({ covered, total }: PolicyCoverage): string {
+  if (total === 0) return 'The policy has no rules';
+  return `${covered} of ${count(total, 'rule')} tested (${Math.floor((covered / total) * 100)} %)`;
 }
 
 /** The place, the name of the test and what is expected: `policy.test.yaml:5:7: clerks: alice, invoices, write must be allowed`. */
@@ -24,23 +65,29 @@ function titleOf(test: PolicyTestResult): string {
 }
 
 /** A test in one line, without its place. */
-export function describeTest({ name, request, expected }: PolicyTestResult): string {
-  const must = expected === 'allow' ? 'must be allowed' : 'must be denied';
+function describeTest({ name, request, kind }: PolicyTestResult): string {
+  const must = { allow: 'must be allowed', deny: 'must be denied', never: 'must never be allowed' }[kind];
   return `${name === null ? '' : `${name}: `}${request.map(formatValue).join(', ')} ${must}`;
 }
 
 /** Why a test has failed, without colours. */
-export function reasonOfFailure({ error, explanation }: PolicyTestResult): string {
+function reasonOfFailure({ error, explanation }: PolicyTestResult): string {
   if (explanation !== null) return renderExplanation(explanation).split('\n').slice(2).join('\n');
   return `  Casbin can't decide it: ${escapeControls(error ?? '')}`;
 }
 
-/** The failures as remarks on the lines of a pull request. */
-export function annotateTests({ tests }: PolicyTestReport): Annotation[] {
-  return tests
-    .filter(({ ok }) => !ok)
-    .map((test): Annotation => {
-      const message = `${describeTest(test)}\n${reasonOfFailure(test)}`;
-      return { level: 'error', at: test.at, title: 'Not decided as expected', message };
-    });
+/** Each test as a remark, and what else is wrong. */
+export function listTestRemarks({ tests, warnings, problems }: PolicyTestReport): Remark[] {
+  const decided = tests.map((test): Remark => {
+    const { at, ok, explanation, error } = test;
+    const about = { code: 'DECISION_UNEXPECTED', at, subject: describeTest(test) };
+    if (ok) return { level: 'pass', ...about, message: '' };
+    const message = explanation?.answer ?? error ?? '';
+    return { level: 'error', ...about, message, details: reasonOfFailure(test) };
+  });
+  return [
+    ...decided,
+    ...warnings.map((warning): Remark => ({ level: 'warning', ...warning })),
+    ...problems.map((problem): Remark => ({ level: 'error', ...problem })),
+  ];
 }

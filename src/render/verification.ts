@@ -1,4 +1,4 @@
-import type { VerificationReport } from '../report.ts';
+import type { VerificationFailure, VerificationReport } from '../report.ts';
 import { type Colors, paint } from './colors.ts';
 import {
   count,
@@ -9,8 +9,8 @@ import {
   renderIntegrity,
   renderOmitted,
 } from './findings.ts';
-import type { Annotation } from './github.ts';
 import { renderKeptAway } from './ownership.ts';
+import type { Remark } from './remark.ts';
 import { escapeControls } from './table.ts';
 
 export interface VerificationLook extends Colors {
@@ -87,25 +87,43 @@ function renderWarnings({ integrity, warnings }: VerificationReport): string[] {
   ];
 }
 
-/** What a verification found, as remarks on a pull request. */
-export function annotateVerification({
-  failures,
-  integrity,
-  drift,
-  warnings,
-}: VerificationReport): Annotation[] {
-  const remark = (level: Annotation['level'], title: string) => (finding: { readonly message: string }) => ({
+const FAILURE_CODES = {
+  'missing-rule': 'RULE_MISSING',
+  decision: 'DECISION_UNEXPECTED',
+  never: 'NEVER_ALLOWED',
+  drift: 'DRIFT',
+  structure: 'HIERARCHY_BROKEN',
+} as const satisfies Record<VerificationFailure['kind'], string>;
+
+/** What a verification found, as remarks. */
+export function listVerificationRemarks(verification: VerificationReport): Remark[] {
+  const { failures, integrity, drift, warnings, omitted, ok, checks } = verification;
+  const about = (level: Remark['level'], code: string, message: string): Remark => ({
     level,
+    code,
     at: null,
-    title,
-    message: finding.message,
+    message,
   });
   return [
-    ...failures.map(remark('error', 'Not decided as defined')),
-    ...integrity.map((finding) =>
-      remark(finding.severity === 'failure' ? 'error' : 'warning', 'Stored rule')(finding),
+    ...failures.map(({ kind, message }) => about('error', FAILURE_CODES[kind], message)),
+    ...integrity.map(({ severity, message }) =>
+      about(severity === 'failure' ? 'error' : 'warning', 'STORED_RULE', message),
     ),
-    ...drift.map(remark('warning', 'Drift')),
-    ...warnings.map(remark('warning', 'Not verified')),
+    ...drift.map(({ message }) => about('warning', 'DRIFT', message)),
+    ...warnings.map(({ code, message }) => about('warning', code, message)),
+    ...listOmitted(omitted),
+    ...(ok ? [{ ...about('pass', 'DECISIONS', `${checks} verified`), subject: 'decisions' }] : []),
+  ];
+}
+
+function listOmitted({ failures, drift }: VerificationReport['omitted']): Remark[] {
+  const about = { code: 'NOT_LISTED', at: null };
+  return [
+    ...renderOmitted(failures, 'failure is', 'failures are').map(
+      (message): Remark => ({ level: 'error', ...about, message }),
+    ),
+    ...renderOmitted(drift, 'finding of drift is', 'findings of drift are').map(
+      (message): Remark => ({ level: 'warning', ...about, message }),
+    ),
   ];
 }

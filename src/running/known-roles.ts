@@ -1,6 +1,6 @@
-import { distance } from 'fastest-levenshtein';
 import type { ClientLike } from '../database/client.ts';
 import type { Problem } from '../errors.ts';
+import { findNearest } from '../nearest-name.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
 
@@ -35,20 +35,4 @@ export async function findUnknownRoles(
     const message = `there is no role ${formatText(role)}: no rule, defined or stored, gives it anything.${hint}`;
     return [{ code: 'ROLE_UNDEFINED', at, message }];
   });
-}
-
-/** How many letters a name may be away from one that was meant. */
-const FEW_EDITS = 3;
-
-/** The known name that takes the fewest edits to come to, if that is few. */
-function findNearest(name: string, known: Iterable<string>): string | null {
-  let nearest: string | null = null;
-  let fewest = Math.min(FEW_EDITS, name.length - 1) + 1;
-  for (const candidate of known) {
-    const edits = distance(name.toLowerCase(), candidate.toLowerCase());
-    if (edits >= fewest) continue;
-    fewest = edits;
-    nearest = candidate;
-  }
-  return nearest;
 }

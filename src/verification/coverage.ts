@@ -17,17 +17,36 @@ export class CoverageMeter {
   readonly #defined: RuleSet;
   readonly #configureEnforcer: ConfigureEnforcer | undefined;
   readonly #findRoute: ReturnType<typeof roleRoutes>;
-  /** Whether each of the rules is covered. */
-  readonly #covered: Uint8Array;
+  /** Links that count beside the defined ones, and are not measured. */
+  readonly #given: readonly Rule[];
+  /** How many requests depended on each of the rules. */
+  readonly #requests: Uint32Array;
   /** What only a role manager can answer, each question once. */
   readonly #open = new Map<string, RoleQuestion>();
 
-  constructor(model: Model, defined: RuleSet, configureEnforcer: ConfigureEnforcer | undefined) {
+  constructor(
+    model: Model,
+    defined: RuleSet,
+    configureEnforcer: ConfigureEnforcer | undefined,
+    given: readonly Rule[] = [],
+    requests: Uint32Array = new Uint32Array(defined.rules.length),
+  ) {
     this.#model = model;
     this.#defined = defined;
     this.#configureEnforcer = configureEnforcer;
-    this.#findRoute = roleRoutes(model, defined.rules);
-    this.#covered = new Uint8Array(defined.rules.length);
+    this.#given = given.filter(({ ptype }) => ptype.startsWith('g'));
+    this.#findRoute = roleRoutes(model, [...defined.rules, ...this.#given]);
+    this.#requests = requests;
+  }
+
+  /** A meter for decisions that are made on other rules too. What it has measured counts for this one. */
+  beside(given: readonly Rule[]): CoverageMeter {
+    return new CoverageMeter(this.#model, this.#defined, this.#configureEnforcer, given, this.#requests);
+  }
+
+  /** How many requests depended on each of the defined rules; complete when all has been measured. */
+  get requests(): readonly number[] {
+    return [...this.#requests];
   }
 
   /** Takes a decision that was made on the defined rules into account. */
@@ -46,7 +65,7 @@ export class CoverageMeter {
   /** Makes enforcers of its own: to be called when the one that made the decisions is not used any more. */
   async measure(): Promise<Coverage> {
     const { rules } = this.#defined;
-    for (const link of await this.#findMatchedLinks()) this.#cover(link);
+    await this.askRoleManagers();
     const uncovered = this.#listUncovered();
     return {
       covered: rules.length - uncovered.length,
@@ -55,13 +74,21 @@ export class CoverageMeter {
     };
   }
 
+  /** Finds the links that only a role manager can tell; a part of measuring. */
+  async askRoleManagers(): Promise<void> {
+    if (this.#open.size === 0) return;
+    for (const link of await this.#findMatchedLinks()) this.#cover(link);
+  }
+
   #cover(rule: Rule): void {
     const position = this.#defined.indexOf(rule);
-    if (position !== -1) this.#covered[position] = 1;
+    if (position !== -1) this.#requests[position] = (this.#requests[position] ?? 0) + 1;
   }
 
   #listUncovered(): Rule[] {
-    return this.#defined.rules.filter((_, position) => this.#covered[position] === 0);
+    const isCovered = (rule: Rule) => this.#requests[this.#defined.indexOf(rule)] !== 0;
+    // A rule that is there twice is covered as a whole.
+    return this.#defined.rules.filter((rule, position) => this.#requests[position] === 0 && !isCovered(rule));
   }
 
   /**
@@ -70,14 +97,15 @@ export class CoverageMeter {
    */
   async #findMatchedLinks(): Promise<Rule[]> {
     const candidates = this.#listUncovered().filter(({ ptype }) => ptype.startsWith('g'));
-    if (this.#open.size === 0 || candidates.length === 0) return [];
+    if (candidates.length === 0) return [];
     const left = new Set(candidates);
     const known = this.#defined.rules
       .filter(({ ptype }) => ptype.startsWith('g'))
       .filter((rule) => !left.has(rule));
     const found: Rule[] = [];
     const holdsWith = (more: readonly Rule[]) => {
-      const links = [...known, ...found, ...more];
+      // In the order of the enforcer, as matching functions may depend on it.
+      const links = [...known, ...found, ...more, ...this.#given];
       return roleAsker(this.#model, links, this.#configureEnforcer);
     };
     let questions = await keep([...this.#open.values()], holdsWith(candidates), true);

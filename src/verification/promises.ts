@@ -2,6 +2,7 @@ import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { Problem } from '../errors.ts';
 import type { PolicyDefinition, Request } from '../policy/definition.ts';
+import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
 import type { Coverage, Decision, VerificationWarning } from '../report.ts';
@@ -16,6 +17,7 @@ import {
   paced,
 } from './decide.ts';
 import { type DecidedMatrix, type Expectation, Expectations, mergeSorted } from './expectations.ts';
+import { type Explain, explainer, roleRoutes } from './explain.ts';
 import type { Matrix } from './matrix.ts';
 import { deriveMatrix } from './requests.ts';
 import { findWarnings } from './warnings.ts';
@@ -44,6 +46,8 @@ export interface PromiseOptions {
   readonly configureEnforcer: ConfigureEnforcer | undefined;
   /** Tells where a written expectation stands. */
   readonly placeOf: (kind: keyof WrittenExpectations, index: number) => string;
+  /** Tells where a rule is defined. */
+  readonly placeOfRule?: (rule: Rule) => string | undefined;
   readonly report?: ReportDone;
   readonly sampleSize?: number;
   /** What becomes of a listed request that the rules decide otherwise: a problem, or nothing is expected of it. */
@@ -58,12 +62,14 @@ export async function collectPromises(
   {
     configureEnforcer,
     placeOf,
+    placeOfRule,
     report = () => {},
     sampleSize = SAMPLE_SIZE,
     contradicted = 'told',
   }: PromiseOptions,
 ): Promise<Promises> {
   const { rules } = defined;
+  const explain = becauseOf(model, defined, placeOfRule);
   await breathe();
   const decider = await createDecider(model, rules, configureEnforcer);
   await breathe();
@@ -88,7 +94,7 @@ export async function collectPromises(
   for await (const { kind, request, at } of paced(listed)) {
     const answer = await decider.decide(request);
     const expected = expectedOf(kind, answer);
-    const contradiction = contradict(at, kind, request, expected, answer);
+    const contradiction = contradict(at, kind, request, expected, answer, explain);
     if (contradicted === 'dropped' && kind !== 'never' && contradiction.length > 0) continue;
     meter.add(request, answer);
     listedExpectations.push({ kind: kind === 'samples' ? 'sample' : kind, request, expected });
@@ -160,6 +166,7 @@ function contradict(
   request: Request,
   expected: Decision,
   answer: Answer,
+  explain: (request: Request, answer: Answer) => string,
 ): Problem[] {
   const shown = request.join(', ');
   if (answer.error) {
@@ -167,7 +174,25 @@ function contradict(
     return [{ code: 'EXPECTATION_CONTRADICTED', at, message }];
   }
   if (decisionOf(answer) === expected) return [];
-  const because = answer.rule.length ? ` (by the rule "p, ${answer.rule.join(', ')}")` : '';
-  const message = `"${shown}" is listed under ${kind}, but the definition itself makes it ${decisionOf(answer)}${because}. Correct one of them.`;
+  const message = `"${shown}" is listed under ${kind}, but the definition itself makes it ${decisionOf(answer)}: ${explain(request, answer)}. Correct one of them.`;
   return [{ code: 'EXPECTATION_CONTRADICTED', at, message }];
+}
+
+/** Makes a function that tells the rule and the path of roles behind an answer, and where they are defined. */
+function becauseOf(
+  model: Model,
+  defined: RuleSet,
+  placeOfRule: PromiseOptions['placeOfRule'],
+): (request: Request, answer: Answer) => string {
+  // Made when it is needed, as it takes time for a large definition, and few contradict themselves.
+  let explain: Explain | undefined;
+  let findRoute: ReturnType<typeof roleRoutes> | undefined;
+  return (request, answer) => {
+    explain ??= explainer(model, defined.rules, defined);
+    findRoute ??= roleRoutes(model, defined.rules);
+    const rule = { ptype: 'p', values: answer.rule };
+    const involved = answer.rule.length === 0 ? [] : [rule, ...findRoute(request, rule).links];
+    const places = involved.flatMap((one) => placeOfRule?.(one) ?? []);
+    return `${explain(request, answer).reason}${places.length === 0 ? '' : ` (${places.join(', ')})`}`;
+  };
 }

@@ -9,7 +9,7 @@ import {
   walk,
 } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
-import { formatRule, type Rule } from '../policy/rule.ts';
+import { formatRule, type Rule, ruleKey, toRule } from '../policy/rule.ts';
 import type { Coverage, VerificationWarning } from '../report.ts';
 
 /** What a verification by these expectations does not prove, and a reader may believe that it does. */
@@ -19,8 +19,10 @@ export function findWarnings(
   { checks, coverage, configureEnforcer }: Proof,
 ): VerificationWarning[] {
   if (rules.length === 0) return [];
+  const opposed = findOpposed(model, rules);
   return [
-    ...(checks === 0 ? [warnOfNothing(rules)] : warnOfUncovered(coverage)),
+    ...(checks === 0 ? [warnOfNothing(rules)] : warnOfUncovered(coverage, opposed)),
+    ...warnOfOpposed(opposed),
     ...warnOfContexts(model, rules),
     ...warnOfWildcards(model, rules, configureEnforcer),
   ];
@@ -39,14 +41,34 @@ function warnOfNothing(rules: readonly Rule[]): VerificationWarning {
   return warning('NOTHING_VERIFIED', rules, `${what} Write some under samples, allow, deny or never.`);
 }
 
-/** Rules of another ptype than `p` have a warning of their own. */
-function warnOfUncovered({ uncovered }: Coverage): VerificationWarning[] {
-  const rules = uncovered
-    .map(([ptype = '', ...values]): Rule => ({ ptype, values }))
-    .filter(({ ptype }) => !isOfContext(ptype));
+/** Rules of another ptype than `p`, and those that oppose each other, have a warning of their own. */
+function warnOfUncovered({ uncovered }: Coverage, opposed: readonly Rule[]): VerificationWarning[] {
+  const told = new Set(opposed.map(ruleKey));
+  const rules = uncovered.map(toRule).filter((rule) => !isOfContext(rule.ptype) && !told.has(ruleKey(rule)));
   if (rules.length === 0) return [];
   const message = `${countRules(rules, 'decided')} no request, so nothing was proved about ${rules.length === 1 ? 'it' : 'them'}: ${listRules(rules)}. Write requests that depend on ${rules.length === 1 ? 'it' : 'them'} under samples, allow, deny or never.`;
   return [warning('RULES_NOT_COVERED', rules, message)];
+}
+
+/** Rules with the same values and another effect, pair by pair. */
+function findOpposed(model: Model, rules: readonly Rule[]): Rule[] {
+  const effect = tokensOf(model, 'p').indexOf('eft');
+  if (effect === -1) return [];
+  const opposite = { allow: 'deny', deny: 'allow' } as const;
+  const first = new Map<string, Rule>();
+  return rules.flatMap((rule) => {
+    const own = rule.values[effect];
+    if (rule.ptype !== 'p' || (own !== 'allow' && own !== 'deny')) return [];
+    first.set(ruleKey(rule), rule);
+    const other = first.get(ruleKey({ ptype: 'p', values: rule.values.with(effect, opposite[own]) }));
+    return other === undefined ? [] : [other, rule];
+  });
+}
+
+function warnOfOpposed(rules: readonly Rule[]): VerificationWarning[] {
+  if (rules.length === 0) return [];
+  const message = `${countRules(rules, 'has', 'have')} the same values and the opposite effect, so one of each two decides nothing: ${listRules(rules)}. Remove that one.`;
+  return [warning('RULES_OPPOSED', rules, message)];
 }
 
 /** Definitions that only requests with an EnforceContext use. */

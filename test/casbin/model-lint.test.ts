@@ -83,7 +83,7 @@ describe('a model file', () => {
   test('is read again each time, and tells the place of a definition', async () => {
     const path = await createFile();
     const first = loadModelFile(path);
-    expect(first.model !== null && first.locate('m')).toBe(`${path}:11`);
+    expect(first.model !== null && first.locate('m')).toBe(`${path}:11:1`);
     await writeFile(path, modelText({ m: 'true' }));
     expect(loadModelFile(path).model?.model.get('m')?.get('m')?.value).toBe('true');
   });

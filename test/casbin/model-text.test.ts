@@ -26,7 +26,7 @@ async function load(text: string) {
 
 function strayLine(number: number, text: string) {
   return [
-    `model.conf:${number}`,
+    `model.conf:${number}:1`,
     `line ${JSON.stringify(text)} is neither a [section] nor a definition such as "m = …". Correct or remove it.`,
   ];
 }
@@ -44,14 +44,14 @@ describe('a section', () => {
   test('lacks what only a later section defines', async () => {
     const text = modelText().replace('[matchers]', '[matchers]\n[later]');
     expect(await problemsOf(text)).toEqual([
-      ['model.conf:10', 'section [matchers] defines no "m". Casbin needs it: add m = …'],
+      ['model.conf:10:1', 'section [matchers] defines no "m". Casbin needs it: add m = …'],
     ]);
   });
 });
 
 test('a definition with nothing after its = defines nothing', async () => {
   expect(await problemsOf(modelText({ m: '' }))).toEqual([
-    ['model.conf:10', 'section [matchers] defines no "m". Casbin needs it: add m = …'],
+    ['model.conf:10:1', 'section [matchers] defines no "m". Casbin needs it: add m = …'],
   ]);
 });
 
@@ -81,11 +81,22 @@ describe('a line that ends with a backslash', () => {
   });
 });
 
-test('a definition is located by its line, and by the file where it is not found', async () => {
+test('a definition is located by line and column, and by the file where it is not found', async () => {
   const { path, loaded } = await load(modelText());
   const locate = loaded.model === null ? expect.fail() : loaded.locate;
-  expect(locate('g')).toBe(`${path}:7`);
+  expect(locate('g')).toBe(`${path}:7:1`);
   expect(locate('g2')).toBe(path);
+});
+
+test('a name is located in its definition, over lines, and not where a string or another name has it', async () => {
+  const { path, loaded } = await load(
+    `${modelText()}  m2 = r.p.subb == "p.subb" && xp.subb && p.subbed && \\\n    p.sub == p.subb # p.subb\n`,
+  );
+  const locate = loaded.model === null ? expect.fail() : loaded.locate;
+  expect(locate('m2')).toBe(`${path}:12:3`);
+  expect(locate('m2', 'p.subb')).toBe(`${path}:13:14`);
+  expect(locate('m2', 'p.sub')).toBe(`${path}:13:5`);
+  expect(locate('m2', 'm2')).toBe(`${path}:12:3`);
 });
 
 test('a byte order mark and blank lines before the first section are passed over', async () => {

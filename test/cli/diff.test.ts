@@ -17,6 +17,9 @@ test('casbin-bootstrap diff compares files and the database, and fails where it 
   const files = await diff('old.json', 'new.json');
   expect(files).toMatchObject({ code: 0, stderr: '' });
   expect(files.stdout).toMatch(/^Rules added:\n {2}\+ p, x, y, z\n\n.*\nAllowed now:\n {2}\+ x, y, z — by /s);
+  expect((await diff('old.json', 'new.json', '--format', 'compact')).stdout).toMatch(
+    /^rule added: p, x, y, z\nrule removed: .*\nallowed now: x, y, z — by .*\nno longer allowed: readonly.*\ndecisions: /,
+  );
   expect(await diff('old.json', 'new.json', '--fail-on', 'more')).toMatchObject({ code: 3 });
   expect(await diff('old.json', 'old.json', '--fail-on', 'change')).toMatchObject({ code: 0 });
   await pool.query(`delete from casbin where rule ->> 0 <> 'readonly' or rule ->> 1 <> 'accounts'`);

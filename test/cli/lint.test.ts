@@ -53,7 +53,21 @@ test('casbin-bootstrap test and lint print what other tools read', async () => {
   expect((await run('test', 'tests.yaml', '--format', 'github')).stdout).toMatch(
     /^::error file=tests\.yaml,line=2,col=8/,
   );
+  expect((await run('test', 'tests.yaml', '--format', 'compact')).stdout).toMatch(
+    /^tests\.yaml:1:9: a, data, read must be allowed: ok\ntests\.yaml:2:8: .*: failed, allowed by .*\]\n$/,
+  );
   const sarif = await run('lint', '--format', 'sarif');
   expect(sarif).toMatchObject({ code: 0, stderr: '' });
   expect(JSON.parse(sarif.stdout)).toMatchObject({ version: '2.1.0', runs: [{ results: [] }] });
+});
+
+test('casbin-bootstrap prints an error in the format that was asked for, and tells it on stderr', async () => {
+  const lint = (format: string) => runCli(['lint', '--policy', 'none.yaml', '--format', format]);
+  const compact = await lint('compact');
+  expect(compact).toMatchObject({ code: 2, stderr: expect.stringMatching(/^casbin-bootstrap: One problem/) });
+  expect(compact.stdout).toMatch(/^none\.yaml: the policy file .* \[POLICY_NOT_FOUND\]\n$/);
+  expect((await lint('junit')).stdout).toContain('<failure type="POLICY_NOT_FOUND"');
+  expect(JSON.parse((await lint('sarif')).stdout)).toMatchObject({
+    runs: [{ results: [{ ruleId: 'POLICY_NOT_FOUND' }] }],
+  });
 });

@@ -10,6 +10,10 @@ test('casbin-bootstrap matrix shows a definition, or a database with its users',
   const matrix = await runCli(['matrix', '--offline']);
   expect(matrix).toMatchObject({ code: 0, stderr: '' });
   expect(matrix.stdout).toMatch(/^ {2}obj act +readonly +user +admin\n {2}accounts read +● +○ +○\n/);
+  const compact = await runCli(['matrix', '--offline', '--format', 'compact']);
+  expect(compact.stdout.split('\n')).toEqual(
+    expect.arrayContaining(['readonly: accounts, read', 'user: accounts, read (user → readonly)']),
+  );
   const env = await envOfDatabase();
   const json = await runCli(['matrix', '--users', '--json'], { env });
   expect(JSON.parse(json.stdout).subjects).toEqual(['readonly', 'user', 'admin', 'alice']);

@@ -14,9 +14,19 @@ test('casbin-bootstrap plan and status end with 3 while there is something to do
   expect(status).toMatchObject({ code: 3, stderr: '' });
   expect(JSON.parse(status.stdout)).toMatchObject({ isComplete: false, rules: { missing: 16 } });
   expect(await run('plan', '--fail-on', 'none')).toMatchObject({ code: 0 });
-  expect(await run('status', '--fail-on', 'none')).toMatchObject({ code: 0 });
+  expect(await run('status', '--fail-on', 'none', '--format', 'compact')).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(
+      /^table: .*\nrules: 16 defined, 0 stored: .*\nwarning: .* \[BOOTSTRAP_NEEDED\]\n$/s,
+    ),
+  });
 
-  expect(await run('seed')).toMatchObject({ code: 0 });
+  expect(await run('seed', '--format', 'compact')).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(
+      /^migration 0001_casbin: applied\n.*\nseeder rbac: 16 inserted, 0 already there\n.*\ndecisions: ok, \d+ verified\n$/s,
+    ),
+  });
   const planned = await run('plan', '--json');
   expect(planned).toMatchObject({ code: 0, stderr: '' });
   expect(JSON.parse(planned.stdout)).toMatchObject({ changed: false, rules: [] });

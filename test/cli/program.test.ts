@@ -48,7 +48,7 @@ describe('casbin-bootstrap', () => {
     const complete = async (...args: string[]) => (await runCli(['complete', '--', ...args])).stdout;
     expect(await complete('')).toMatch(/^seed\t/m);
     expect(await complete('seed', '--')).toMatch(/^--embedded\t.*^--config\t/ms);
-    expect(await complete('seed', '--format', '')).toMatch(/^pretty\s+json\s+/);
+    expect(await complete('seed', '--format', '')).toMatch(/^pretty\s+compact\s+json\s+/);
   });
 
   test('prints a completion script that is a program of its shell', async () => {

@@ -30,7 +30,12 @@ describe('casbin-bootstrap verify', () => {
       drift: [{ rule: ['p', 'user', 'accounts', 'delete'] }],
     });
     const github = await verify('--fail-on', 'none', '--format', 'github');
-    expect(github).toMatchObject({ code: 0, stdout: expect.stringMatching(/^::warning title=Drift::/) });
+    expect(github).toMatchObject({ code: 0, stdout: expect.stringMatching(/^::warning title=DRIFT::/) });
+    const junit = await verify('--strict', '--format', 'junit');
+    expect(junit).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/failures="1".*<failure type="DRIFT"/s),
+    });
     const strict = await verify('--strict', '--format', 'json');
     expect(strict.code).toBe(1);
     expect(JSON.parse(strict.stdout)).toMatchObject({ ok: false, failures: [{ kind: 'drift' }] });
@@ -50,5 +55,7 @@ describe('casbin-bootstrap verify', () => {
     const result = await verify('--schema', 'nowhere');
     expect(result).toMatchObject({ code: 1, stdout: '' });
     expect(result.stderr).toMatch(/^casbin-bootstrap: /);
+    const compact = await verify('--schema', 'nowhere', '--format', 'compact');
+    expect(compact).toMatchObject({ code: 1, stdout: expect.stringMatching(/^.* \[TABLE_MISSING\]\n$/) });
   });
 });

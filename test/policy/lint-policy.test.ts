@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { definePolicy, lintPolicy } from '../../src/index.ts';
+import { definePolicy, domainsModelPath, lintPolicy } from '../../src/index.ts';
 import { writeTemporary } from './temporary-file.ts';
 
 const POLICY = definePolicy({
@@ -30,7 +30,7 @@ describe('linting a policy', () => {
     ];
     const path = await writeTemporary('policy.yaml', lines.join('\n'));
     const { ok, problems, coverage } = await lintPolicy({ policy: path });
-    expect({ ok, coverage }).toEqual({ ok: false, coverage: null });
+    expect({ ok, coverage }).toMatchObject({ ok: false, coverage: { uncovered: [['g', 'c', 'nobody']] } });
     expect(problems.map(({ at, code }) => [at.replace(path, ''), code])).toEqual([
       [':3:30', 'RULE_DUPLICATE'],
       [':13:19', 'ROLE_UNDEFINED'],
@@ -55,19 +55,114 @@ describe('linting a policy', () => {
     });
   });
 
-  test('requires that so much of the rules decides a request', async () => {
+  test('requires that so much of the rules decides a request, and tells each other one at its place', async () => {
+    const path = await writeTemporary(
+      'policy.yaml',
+      'roles:\n  viewer: {}\n  clerk:\n    inherits: [viewer]\n  boss: { inherits: [clerk] }\nrules:\n  - [p, a, data, read]\n',
+    );
+    const report = await lintPolicy({ policy: path }, { coverage: 33 });
+    expect(report).toMatchObject({
+      ok: true,
+      coverage: { covered: 1, total: 3 },
+      warnings: [{ code: 'RULES_NOT_COVERED', at: `${path}:4:16` }],
+    });
+    const strict = await lintPolicy({ policy: path }, { coverage: 34 });
+    expect(strict).toMatchObject({ ok: false, warnings: [] });
+    expect(strict.problems.map(({ code, at }) => [code, at.replace(path, '')])).toEqual([
+      ['COVERAGE_TOO_LOW', ':4:16'],
+      ['COVERAGE_TOO_LOW', ':5:22'],
+    ]);
+    expect(strict.problems[0]?.message).toMatch(
+      /^no request depends on "g, clerk, viewer"\. 1 of 3 rules decide one, and 34 % must\. /,
+    );
+  });
+
+  test('tells once what the same part of a definition leaves uncovered for many tenants', async () => {
+    const tenants = { roles: { clerk: { inherits: ['viewer'] }, viewer: {} }, tenants: ['a', 'b', 'c'] };
+    const { problems } = await lintPolicy(
+      { model: domainsModelPath, policy: { domains: tenants } },
+      { coverage: 100 },
+    );
+    expect(problems).toMatchObject([
+      {
+        code: 'COVERAGE_TOO_LOW',
+        at: 'policy.domains.roles.clerk.inherits[0]',
+        message: expect.stringContaining('"g, clerk, viewer, a" and 2 more from here.'),
+      },
+    ]);
+  });
+
+  test('tells contradictions together with everything else, each with rule, roles and their places', async () => {
+    const path = await writeTemporary(
+      'policy.yaml',
+      [
+        'roles:',
+        '  manager: { permissions: { invoices: [approve, approve] } }',
+        '  clerk: { inherits: [manager, nobody] }',
+        'rules: []',
+        'allow: [[clerk, invoices, read], [clerk, invoices, delete]]',
+        'deny: [[clerk, invoices, delete]]',
+        'never: [[clerk, invoices, approve]]',
+      ].join('\n'),
+    );
+    const { problems, coverage } = await lintPolicy({ policy: path });
+    expect(problems.map(({ at, code, message }) => [at.replace(path, ''), code, message])).toEqual([
+      [':2:49', 'RULE_DUPLICATE', expect.anything()],
+      [':3:32', 'ROLE_UNDEFINED', expect.anything()],
+      [
+        ':5:9',
+        'EXPECTATION_CONTRADICTED',
+        '"clerk, invoices, read" is listed under allow, but the definition itself makes it deny: no rule allows it. Correct one of them.',
+      ],
+      [':5:34', 'EXPECTATION_CONTRADICTED', expect.stringContaining('under allow, but')],
+      [
+        ':6:8',
+        'EXPECTATION_CONFLICT',
+        `"clerk, invoices, delete" is listed under deny, and under allow at ${path}:5:34. Remove it from one of them.`,
+      ],
+      [
+        ':7:9',
+        'EXPECTATION_CONTRADICTED',
+        `"clerk, invoices, approve" is listed under never, but the definition itself makes it allow: by "p, manager, invoices, approve", through clerk → manager (${path}:2:40, ${path}:3:23). Correct one of them.`,
+      ],
+    ]);
+    expect(coverage).toMatchObject({ total: 4 });
+  });
+
+  test('tells a request with a misspelt name by that alone', async () => {
     const policy = {
-      rules: [
-        ['p', 'a', 'data', 'read'],
-        ['p', 'a', 'data', 'read', 'x'],
-      ].slice(0, 1),
-      roles: { clerk: { inherits: ['viewer'] }, viewer: {} },
+      ...POLICY,
+      allow: [['clrk', 'invoices', 'read']],
+      deny: [['clerk', 'invoices', 'reed']],
     };
-    const report = await lintPolicy({ policy }, { coverage: 50 });
-    expect(report).toMatchObject({ ok: true, coverage: { covered: 1, total: 2 } });
-    const strict = await lintPolicy({ policy }, { coverage: 51 });
-    expect(strict).toMatchObject({ ok: false, problems: [{ code: 'COVERAGE_TOO_LOW' }] });
-    expect(strict.problems[0]?.message).toContain('"g, clerk, viewer"');
+    const { problems } = await lintPolicy({ policy });
+    expect(problems.map(({ code, at }) => [code, at])).toEqual([
+      ['REQUEST_NAME_UNKNOWN', 'policy.allow[0][0]'],
+      ['REQUEST_NAME_UNKNOWN', 'policy.deny[0][2]'],
+    ]);
+  });
+
+  test.each([
+    [
+      'a circle of roles',
+      { roles: { a: { inherits: ['b'], permissions: { x: ['read'] } }, b: { inherits: ['a'] } } },
+      'ROLE_CYCLE',
+    ],
+    [
+      'a rule of another length',
+      {
+        rules: [
+          ['p', 'a', 'x', 'read'],
+          ['p', 'a', 'x'],
+        ],
+      },
+      'RULE_WRONG_LENGTH',
+    ],
+    ['no rule', { rules: [] }, 'POLICY_EMPTY'],
+  ])('does not decide on a policy with %s', async (_, policy, code) => {
+    const contradicted = code === 'POLICY_EMPTY' ? 'allow' : 'deny';
+    const report = await lintPolicy({ policy: { ...policy, [contradicted]: [['a', 'x', 'read']] } });
+    expect(report).toMatchObject({ ok: false, problems: [{ code }], warnings: [], coverage: null });
   });
 
   test.each([-1, 101, Number.NaN, '50' as never])('refuses %s as a percentage', async (coverage) => {

@@ -1,8 +1,11 @@
+import { type Enforcer, Util } from 'casbin';
 import { describe, expect, test } from 'vitest';
-import { definePolicy, type PolicyTestFilter, testPolicy } from '../../src/index.ts';
+import { coverageToLcov, definePolicy, type PolicyTestFilter, testPolicy } from '../../src/index.ts';
+import { renderCompact } from '../../src/render/compact.ts';
 import { renderAnnotations } from '../../src/render/github.ts';
 import { renderJunit } from '../../src/render/junit.ts';
-import { annotateTests, renderTests } from '../../src/render/tests.ts';
+import { listTestRemarks, renderTests } from '../../src/render/tests.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 import { writeTemporary } from './temporary-file.ts';
 
 const POLICY = definePolicy({
@@ -106,6 +109,88 @@ describe('tests of a policy', () => {
     });
   });
 
+  test('are those that the policy lists itself, where no file is given, and before those of files', async () => {
+    const policy = {
+      ...POLICY,
+      allow: [['clerk', 'invoices', 'read']],
+      deny: [['viewer', 'invoices', 'write']],
+      never: [['clerk', 'invoices', 'write']],
+    };
+    const report = await testPolicy([], { policy });
+    expect(report.ok).toBe(false);
+    expect(report.tests.map((one) => [one.file, one.at, one.kind, one.expected, one.ok])).toEqual([
+      ['policy', 'policy.allow[0]', 'allow', 'allow', true],
+      ['policy', 'policy.deny[0]', 'deny', 'deny', true],
+      ['policy', 'policy.never[0]', 'never', 'deny', false],
+    ]);
+    expect(renderCompact(listTestRemarks(report))).toContain(
+      'policy.never[0]: clerk, invoices, write must never be allowed: failed, allowed by the rule',
+    );
+    const file = await writeTemporary('tests.json', '{ "allow": [["clerk", "invoices", "read"]] }');
+    const both = await testPolicy([file], { policy });
+    expect(both.tests.map((one) => one.file)).toEqual(['policy', 'policy', 'policy', file]);
+    const chosen = await testPolicy([file], { policy }, { subject: 'viewer' });
+    expect(chosen.tests.map((one) => one.at)).toEqual(['policy.deny[0]']);
+  });
+
+  test('have places of the policy file for what that lists itself', async () => {
+    const path = await writeTemporary(
+      'policy.yaml',
+      'roles: { a: { permissions: { x: [read] } } }\nallow:\n  - [a, x, read]\n',
+    );
+    const { tests } = await testPolicy([], { policy: path });
+    expect(tests).toMatchObject([{ file: path, at: `${path}:3:5`, ok: true }]);
+  });
+
+  test('tell names that no rule has: misspelt subjects, any resource or action', async () => {
+    const { path, report } = await run(`
+given: [[g, bob, viewer]]
+allow: [[bob, invoices, read]]
+deny:
+  - [clrk, invoices, write]
+  - [stranger, invoices, read]
+  - [bob, invoice, read]
+  - [bob, invoices, shred]
+  - [bbo, invoices, read]
+`);
+    expect(report.ok).toBe(true);
+    expect(report.warnings.map(({ at, message }) => [at.replace(path, ''), message])).toEqual([
+      [':5:6', 'no rule has sub = "clrk". Did you mean "clerk"?'],
+      [':7:11', 'no rule has obj = "invoice". Did you mean "invoices"?'],
+      [':8:21', 'no rule has act = "shred". Did you mean "read"?'],
+      [':9:6', 'no rule has sub = "bbo". Did you mean "bob"?'],
+    ]);
+    expect(renderTests({ ...report, durationMs: 4 })).toMatch(
+      /^.*:5:6: warning: no rule has sub = "clrk"\. Did you mean "clerk"\?\n.*\n.*\n.*\n\n6 requests decided as expected/,
+    );
+    expect(renderCompact(listTestRemarks(report))).toContain(
+      `${path}:7:11: warning: no rule has obj = "invoice". Did you mean "invoices"? [NAME_UNKNOWN]`,
+    );
+  });
+
+  test('do not tell names that a pattern or a function may match', async () => {
+    const model = await writeTemporary(
+      'model.conf',
+      modelText({ m: '(g(r.sub, p.sub) || r.sub == "root") && keyMatch(r.obj, p.obj) && r.act == p.act' }),
+    );
+    const policy = { rules: [['p', 'clerk', '/invoices/*', 'read']] };
+    const file = await writeTemporary(
+      'tests.yaml',
+      'allow: [[clerk, /invoices/1, read]]\ndeny: [[clrk, /invoices/1, read], [clerk, /invoices/1, delete]]\n',
+    );
+    const { warnings } = await testPolicy([file], { model, policy });
+    expect(warnings).toEqual([
+      {
+        code: 'NAME_UNKNOWN',
+        at: `${file}:2:56`,
+        message: 'no rule has act = "delete". Correct the name, or remove the request.',
+      },
+    ]);
+    const plain = await writeTemporary('tests.yaml', 'deny: [[clrk, invoices, read]]');
+    const configured = await testPolicy([plain], { policy: POLICY, configureEnforcer: () => {} });
+    expect(configured.warnings).toEqual([]);
+  });
+
   test('are refused together with what is wrong with the policy, and without any file', async () => {
     await expect(testPolicy(['none.yaml', 'x.txt'], { policy: 'none.json' })).rejects.toMatchObject({
       problems: [{ at: 'none.json' }, { at: 'none.yaml' }, { at: 'x.txt' }],
@@ -115,6 +200,130 @@ describe('tests of a policy', () => {
     await expect(testPolicy([path], { policy: POLICY }, { name: 'x' })).rejects.toMatchObject({
       problems: [{ at: 'files' }],
     });
+  });
+});
+
+describe('coverage of the policy by its tests', () => {
+  const TEXT = `roles:
+  viewer:
+    permissions:
+      invoices: [read, print]
+  clerk:
+    inherits: [viewer]
+    permissions:
+      invoices:
+        - write
+        - delete
+`;
+
+  async function measure(required = {}) {
+    const policy = await writeTemporary('policy.yaml', TEXT);
+    const file = await writeTemporary(
+      'tests.yaml',
+      `
+tests:
+  - name: by a role that is given
+    given: [[g, alice, clerk], [p, alice, invoices, sign]]
+    allow: [[alice, invoices, read], [alice, invoices, sign]]
+  - name: as it is
+    allow: [[clerk, invoices, write], [viewer, invoices, read]]
+    deny: [[viewer, invoices, write]]
+`,
+    );
+    return { policy, report: await testPolicy([file], { policy }, {}, required) };
+  }
+
+  test('counts the requests that depended on each rule, also by way of roles that are given', async () => {
+    const { policy, report } = await measure();
+    expect(report.coverage).toMatchObject({ covered: 3, total: 5 });
+    expect(
+      report.coverage.rules.map(({ rule, at, requests }) => [
+        at.replace(policy, ''),
+        rule.join(' '),
+        requests,
+      ]),
+    ).toEqual([
+      [':4:18', 'p viewer invoices read', 2],
+      [':4:24', 'p viewer invoices print', 0],
+      [':9:11', 'p clerk invoices write', 1],
+      [':10:11', 'p clerk invoices delete', 0],
+      [':6:16', 'g clerk viewer', 1],
+    ]);
+  });
+
+  test('counts a link that only a role manager can tell, also beside a role that is given', async () => {
+    const configureEnforcer = (enforcer: Enforcer) =>
+      enforcer.addNamedMatchingFunc('g', Util.keyMatchFunc).then(() => {});
+    const policy = {
+      rules: [
+        ['p', 'clerk', 'invoices', 'read'],
+        ['g', 'staff-*', 'clerk'],
+      ],
+    };
+    const file = await writeTemporary(
+      'tests.yaml',
+      'given: [[g, alice, staff-1]]\nallow: [[alice, invoices, read]]',
+    );
+    const { coverage } = await testPolicy([file], { policy, configureEnforcer });
+    expect(coverage).toMatchObject({ covered: 2, total: 2 });
+  });
+
+  test('may be required, and each other rule is then told at its place', async () => {
+    expect((await measure({ coverage: 60 })).report).toMatchObject({ ok: true, problems: [] });
+    const { policy, report } = await measure({ coverage: 61 });
+    expect(report.ok).toBe(false);
+    expect(report.problems).toEqual([
+      {
+        code: 'COVERAGE_TOO_LOW',
+        at: `${policy}:4:24`,
+        message:
+          'no request depends on "p, viewer, invoices, print". 3 of 5 rules decide one, and 61 % must. Write a request that depends on it, or remove the rule.',
+      },
+      { code: 'COVERAGE_TOO_LOW', at: `${policy}:10:11`, message: expect.anything() },
+    ]);
+    expect(renderCompact(listTestRemarks(report))).toContain(`${policy}:10:11: no request depends on`);
+    await expect(measure({ coverage: 101 })).rejects.toMatchObject({ problems: [{ at: 'coverage' }] });
+  });
+
+  test('is text, with each rule where that is wanted', async () => {
+    const { policy, report } = await measure();
+    const shorter = {
+      ...report.coverage,
+      rules: report.coverage.rules.map((one) => ({ ...one, at: one.at.replace(policy, 'policy.yaml') })),
+    };
+    const text = renderTests({ ...report, coverage: shorter, durationMs: 4 }, { coverage: true });
+    expect(text.split('\n')).toEqual([
+      '  requests  rule                        place',
+      '         2  p, viewer, invoices, read   policy.yaml:4:18',
+      '         0  p, viewer, invoices, print  policy.yaml:4:24',
+      '         1  p, clerk, invoices, write   policy.yaml:9:11',
+      '         0  p, clerk, invoices, delete  policy.yaml:10:11',
+      '         1  g, clerk, viewer            policy.yaml:6:16',
+      '',
+      '5 requests decided as expected (4 ms). 3 of 5 rules tested (60 %).',
+    ]);
+  });
+
+  test('is LCOV, with the lines in order and a branch for each rule of a line', async () => {
+    const { policy, report } = await measure();
+    expect(coverageToLcov(report.coverage).split('\n')).toEqual([
+      'TN:',
+      `SF:${policy}`,
+      'BRDA:4,0,0,2',
+      'BRDA:4,0,1,0',
+      'BRF:2',
+      'BRH:1',
+      'DA:4,2',
+      'DA:6,1',
+      'DA:9,1',
+      'DA:10,0',
+      'LF:4',
+      'LH:3',
+      'end_of_record',
+      '',
+    ]);
+    const inCode = { ...POLICY, allow: [['clerk', 'invoices', 'read']] };
+    expect(coverageToLcov((await testPolicy([], { policy: inCode })).coverage)).toBe('');
   });
 });
 
@@ -129,33 +338,47 @@ describe('the result', () => {
         '  roles    no "g" rule gives alice a role',
         '  closest  p, clerk, invoices, write — alice is not clerk',
         '',
-        '1 request of 4 not decided as expected (4 ms).',
+        '1 request of 4 not decided as expected (4 ms). 2 of 3 rules tested (66 %).',
       ].join('\n'),
     );
     const { report: passed } = await run(TESTS, { subject: 'bob' });
-    expect(renderTests({ ...passed, durationMs: 4 })).toBe('2 requests decided as expected (4 ms).');
+    expect(renderTests({ ...passed, durationMs: 4 })).toBe(
+      '2 requests decided as expected (4 ms). 1 of 3 rules tested (33 %).',
+    );
   });
 
   test('is JUnit', async () => {
     const { path, report } = await run(TESTS.replace('bob, invoices, read', '"bo\\u0001b", invoices, read'));
-    const xml = renderJunit({ ...report, durationMs: 4 });
-    expect(xml).toContain('<testsuites name="casbin-bootstrap" tests="4" failures="2" time="0.004">');
-    expect(xml).toContain(`<testsuite name="${path}" tests="4" failures="2">`);
+    const xml = renderJunit(listTestRemarks(report), { name: 'test', durationMs: 4 });
+    expect(xml).toContain('<testsuites name="casbin-bootstrap" tests="5" failures="2" time="0.004">');
+    expect(xml).toContain(`<testsuite name="${path}" tests="5" failures="2">`);
     expect(xml).toContain('name="nobody else &#60;&#38;&#34;: alice, invoices, write must be allowed"');
-    expect(xml).toContain('<failure message="denied: no rule allows it">  request  sub = alice');
+    expect(xml).toContain(
+      '<failure type="DECISION_UNEXPECTED" message="denied: no rule allows it">  request  sub = alice',
+    );
     expect(xml).toContain('bo\\u0001b');
     expect(xml).not.toContain(String.fromCharCode(1));
     const [half] = report.tests.map((one) => ({ ...one, name: 'half \ud800' }));
-    expect(
-      renderJunit({ ok: true, tests: half === undefined ? [] : [half], durationMs: 0 }).isWellFormed(),
-    ).toBe(true);
+    const remarks = listTestRemarks({ ...report, warnings: [], tests: half === undefined ? [] : [half] });
+    expect(remarks).toHaveLength(1);
+    expect(renderJunit(remarks, { name: 'test', durationMs: 0 }).isWellFormed()).toBe(true);
+  });
+
+  test('is a line for each request, with its place', async () => {
+    const { path, report } = await run(TESTS);
+    expect(renderCompact(listTestRemarks(report)).split('\n')).toEqual([
+      `${path}:5:5: bob, invoices, read must be allowed: ok`,
+      `${path}:11:9: clerks write: alice, invoices, write must be allowed: ok`,
+      `${path}:13:9: clerks write: bob, invoices, write must be denied: ok`,
+      `${path}:16:9: nobody else <&": alice, invoices, write must be allowed: failed, denied: no rule allows it [DECISION_UNEXPECTED]`,
+    ]);
   });
 
   test('is annotations of GitHub', async () => {
     const { path, report } = await run(TESTS);
-    expect(renderAnnotations(annotateTests(report))).toMatch(
+    expect(renderAnnotations(listTestRemarks(report))).toMatch(
       new RegExp(
-        `^::error file=${path},line=16,col=9,title=Not decided as expected::nobody else .*%0A {2}request`,
+        `^::error file=${path},line=16,col=9,title=DECISION_UNEXPECTED::nobody else .*%0A {2}request`,
       ),
     );
   });

@@ -142,7 +142,7 @@ m2 = r2.sub == p2.sub && r2.obj == p2.obj && r2.act == p2.act
   test('without role definitions can not call one, nor hold rules of one', async () => {
     const problems = await problemsOfText(conf({ roles: [] }));
     expect(problems.map(({ code, at }) => [code, at])).toEqual([
-      ['MODEL_NAME_UNDEFINED', 'model.conf:8'],
+      ['MODEL_NAME_UNDEFINED', 'model.conf:8:5'],
       ['RULE_UNKNOWN_PTYPE', 'policy.roles.user.inherits[0]'],
       ['RULE_UNKNOWN_PTYPE', 'policy.roles.admin.inherits[0]'],
     ]);
@@ -152,7 +152,7 @@ m2 = r2.sub == p2.sub && r2.obj == p2.obj && r2.act == p2.act
     expect(await problemsOfText(`# a comment\n\n${conf()}\nsome words\n`)).toEqual([
       {
         code: 'MODEL_INVALID',
-        at: 'model.conf:13',
+        at: 'model.conf:13:1',
         message:
           'line "some words" is neither a [section] nor a definition such as "m = …". Correct or remove it.',
       },
@@ -163,7 +163,7 @@ m2 = r2.sub == p2.sub && r2.obj == p2.obj && r2.act == p2.act
     expect(await problemsOfText(`${conf()}\n[matchers]\nm2 = true`)).toMatchObject([
       {
         code: 'MODEL_INVALID',
-        at: 'model.conf:11',
+        at: 'model.conf:11:1',
         message: expect.stringContaining('[matchers] appears twice'),
       },
     ]);
@@ -174,7 +174,7 @@ m2 = r2.sub == p2.sub && r2.obj == p2.obj && r2.act == p2.act
     expect(problems).toEqual([
       {
         code: 'MODEL_INVALID',
-        at: 'model.conf:12',
+        at: 'model.conf:12:1',
         message:
           '"m" is defined in line 10 already, and Casbin uses the last definition only. Remove one of them.',
       },
@@ -189,7 +189,7 @@ m2 = r2.sub == p2.sub && r2.obj == p2.obj && r2.act == p2.act
       beginning + matcher('g(r.sub, p.sub) && \\\n r.obj == p.objj').replaceAll('\n', '\r\n'),
     );
     const error = await refusalOf(database, { model: path });
-    expect(error).toMatchObject({ problems: [{ code: 'MODEL_NAME_UNDEFINED', at: `${path}:10` }] });
+    expect(error).toMatchObject({ problems: [{ code: 'MODEL_NAME_UNDEFINED', at: `${path}:11:11` }] });
   });
 });
 
@@ -210,7 +210,7 @@ describe('a matcher', () => {
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatchObject({
       code: 'MODEL_INVALID',
-      at: expect.stringMatching(/^model\.conf(:10)?$/),
+      at: expect.stringMatching(/^model\.conf(:10:1)?$/),
     });
   });
 
@@ -229,7 +229,7 @@ describe('a matcher', () => {
     expect(await problemsOfText(matcher(text))).toEqual([
       {
         code: 'MODEL_NAME_UNDEFINED',
-        at: 'model.conf:10',
+        at: `model.conf:10:${`m = ${text}`.indexOf(name) + 1}`,
         message: `matcher "m" uses "${name}", which is not defined: Casbin would silently deny. Use one of r.sub, r.obj, r.act, p.sub, p.obj, p.act, or define it.`,
       },
     ]);
@@ -239,7 +239,7 @@ describe('a matcher', () => {
     'with a function that nobody defines is refused: %s',
     async (call) => {
       const problems = await problemsOfText(matcher(`r.act == p.act && ${call}`));
-      expect(problems).toMatchObject([{ code: 'MODEL_NAME_UNDEFINED', at: 'model.conf:10' }]);
+      expect(problems).toMatchObject([{ code: 'MODEL_NAME_UNDEFINED', at: 'model.conf:10:23' }]);
       expect(problems[0]?.message).toContain(`calls "${call.split('(')[0]}"`);
     },
   );
@@ -248,7 +248,11 @@ describe('a matcher', () => {
     'that calls a role definition wrongly is refused: %s',
     async (call) => {
       expect(await problemsOfText(matcher(call))).toMatchObject([
-        { code: 'MODEL_INVALID', at: 'model.conf:10', message: expect.stringContaining('Make them agree.') },
+        {
+          code: 'MODEL_INVALID',
+          at: 'model.conf:10:5',
+          message: expect.stringContaining('Make them agree.'),
+        },
       ]);
     },
   );
@@ -270,7 +274,7 @@ describe('fields', () => {
     const problems = await problemsOfText(conf({ [part]: [LINES[part][0], line] }));
     expect(problems).toContainEqual({
       code: 'MODEL_INVALID',
-      at: `model.conf:${part === 'request' ? 2 : 4}`,
+      at: `model.conf:${part === 'request' ? 2 : 4}:1`,
       message: `"${key}" has the field "${name}" 2 times, and Casbin uses the last one only. Give each field its own name.`,
     });
   });
@@ -283,8 +287,8 @@ describe('fields', () => {
       }),
     );
     expect(problems.map(({ at, message }) => [at, message.split(',')[0]])).toEqual([
-      ['model.conf:3', '"r2" has the field "sub" 3 times'],
-      ['model.conf:6', '"p2" has the field "act" 2 times'],
+      ['model.conf:3:1', '"r2" has the field "sub" 3 times'],
+      ['model.conf:6:1', '"p2" has the field "act" 2 times'],
     ]);
   });
 
@@ -296,7 +300,7 @@ describe('fields', () => {
     expect(problems).toEqual([
       {
         code: 'MODEL_INVALID',
-        at: 'model.conf:2',
+        at: 'model.conf:2:1',
         message: `field ${position} of "r" has no name. Name it, or remove the extra comma.`,
       },
     ]);
@@ -308,7 +312,11 @@ describe('other definitions', () => {
     'of an effect that Casbin does not know are refused: %s',
     async (effect) => {
       expect(await problemsOfText(conf({ effect: ['[policy_effect]', `e = ${effect}`] }))).toMatchObject([
-        { code: 'MODEL_INVALID', at: 'model.conf:8', message: expect.stringContaining(`effect "${effect}"`) },
+        {
+          code: 'MODEL_INVALID',
+          at: 'model.conf:8:1',
+          message: expect.stringContaining(`effect "${effect}"`),
+        },
       ]);
     },
   );
@@ -318,7 +326,7 @@ describe('other definitions', () => {
     expect(problems).toContainEqual(
       expect.objectContaining({
         code: 'MODEL_INVALID',
-        at: 'model.conf:6',
+        at: 'model.conf:6:1',
         message: expect.stringContaining('Write g = _, _'),
       }),
     );

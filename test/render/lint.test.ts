@@ -26,8 +26,10 @@ test('each problem is a line that begins with its place, and can not change the 
 });
 
 test('warnings stand between the problems and the verdict', () => {
-  const warnings = [{ code: 'NOTHING_VERIFIED', count: 0, rules: [], message: 'No decision.' }] as const;
+  const warnings = [
+    { code: 'NOTHING_VERIFIED', at: 'policy', count: 0, rules: [], message: 'No decision.' },
+  ] as const;
   expect(renderLint({ ok: true, problems: [], warnings, coverage: null })).toBe(
-    'Warning: No decision.\n\nNo problems.',
+    'policy: warning: No decision. [NOTHING_VERIFIED]\n\nNo problems.',
   );
 });

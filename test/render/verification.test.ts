@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { renderAnnotations } from '../../src/render/github.ts';
-import { annotateVerification, renderVerification } from '../../src/render/verification.ts';
+import { renderCompact } from '../../src/render/compact.ts';
+import { listVerificationRemarks, renderVerification } from '../../src/render/verification.ts';
 import { ADDED_RULE, decision, verification } from './reports.fixture.ts';
 
 const HERE = { where: 'PostgreSQL at localhost:5432/app, as app' };
@@ -49,14 +49,23 @@ describe('a verification', () => {
       drift: [{ ...ADDED_RULE, message: 'one more rule' }],
       warnings: [{ code: 'NOTHING_VERIFIED', count: 0, rules: [], message: 'no decision' }],
     });
-    expect(renderAnnotations(annotateVerification(report))).toBe(
+    expect(listVerificationRemarks(report).map(({ level, code, message }) => [level, code, message])).toEqual(
       [
-        '::error title=Not decided as defined::user, accounts, read is denied',
-        '::error title=Stored rule::a circle',
-        '::warning title=Stored rule::a comma',
-        '::warning title=Drift::one more rule',
-        '::warning title=Not verified::no decision',
-      ].join('\n'),
+        ['error', 'DECISION_UNEXPECTED', 'user, accounts, read is denied'],
+        ['error', 'STORED_RULE', 'a circle'],
+        ['warning', 'STORED_RULE', 'a comma'],
+        ['warning', 'DRIFT', 'one more rule'],
+        ['warning', 'NOTHING_VERIFIED', 'no decision'],
+      ],
     );
+  });
+
+  test('tells in remarks what is not listed, and how much is right', () => {
+    const report = verification({ omitted: { failures: 1, drift: 2 } });
+    expect(renderCompact(listVerificationRemarks(report)).split('\n')).toEqual([
+      '1 more failure is not listed. [NOT_LISTED]',
+      'warning: 2 more findings of drift are not listed. [NOT_LISTED]',
+      'decisions: ok, 56 verified',
+    ]);
   });
 });

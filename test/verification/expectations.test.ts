@@ -182,11 +182,12 @@ describe('what a definition writes down', () => {
     await expect(bootstrapDatabase(untouchable, { policy: contradictory })).rejects.toMatchObject({
       code: 'INVALID_OPTIONS',
       problems: [
+        { code: 'EXPECTATION_CONFLICT', at: 'policy.never[0]' },
         { code: 'EXPECTATION_CONTRADICTED', at: 'policy.allow[0]' },
         {
           code: 'EXPECTATION_CONTRADICTED',
           at: 'policy.deny[0]',
-          message: expect.stringContaining('makes it allow (by the rule "p, readonly, accounts, read")'),
+          message: expect.stringContaining('makes it allow: by "p, readonly, accounts, read"'),
         },
         { code: 'EXPECTATION_CONTRADICTED', at: 'policy.never[1]' },
       ],

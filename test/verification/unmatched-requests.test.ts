@@ -200,15 +200,15 @@ describe('what a definition lists against its own rules', () => {
   test.each([
     [
       { allow: [['ann', 'data', 'write']] },
-      '"ann, data, write" is listed under allow, but the definition itself makes it deny. Correct one of them.',
+      '"ann, data, write" is listed under allow, but the definition itself makes it deny: no rule allows it. Correct one of them.',
     ],
     [
       { never: [['ann', 'data', 'read']] },
-      '"ann, data, read" is listed under never, but the definition itself makes it allow (by the rule "p, ann, data, read"). Correct one of them.',
+      '"ann, data, read" is listed under never, but the definition itself makes it allow: by "p, ann, data, read". Correct one of them.',
     ],
     [
       { deny: [['ann', 'data', 'read']] },
-      '"ann, data, read" is listed under deny, but the definition itself makes it allow (by the rule "p, ann, data, read"). Correct one of them.',
+      '"ann, data, read" is listed under deny, but the definition itself makes it allow: by "p, ann, data, read". Correct one of them.',
     ],
   ])('is told with its place: %j', async (listed, message) => {
     const { problems } = await promisesOf(RBAC, { rules: [rule('p, ann, data, read')], ...listed });

@@ -178,3 +178,30 @@ describe('a * that the model compares as it is written', () => {
     expect(await summaryOf(RBAC, ['p, *, data, read'], { configure })).toEqual([]);
   });
 });
+
+describe('rules with the same values and the opposite effect', () => {
+  const withEffect = (e: string) => modelText({ p: 'sub, obj, act, eft', e });
+  const lines = ['p, user, data, read, allow', 'p, user, data, write, allow', 'p, user, data, read, deny'];
+
+  test.each(['some(where (p.eft == allow)) && !some(where (p.eft == deny))', 'some(where (p.eft == allow))'])(
+    'are told instead of the one that decides nothing: %s',
+    async (effect) => {
+      expect(await warningsOf(withEffect(effect), lines)).toEqual([
+        {
+          code: 'RULES_OPPOSED',
+          count: 2,
+          rules: [lines[0], lines[2]].map((line) => rule(line ?? '')),
+          message:
+            '2 defined rules have the same values and the opposite effect, so one of each two decides nothing: "p, user, data, read, allow"; "p, user, data, read, deny". Remove that one.',
+        },
+      ]);
+    },
+  );
+
+  test('are others where a value differs, or the model has no effect of a rule', async () => {
+    const effect = 'some(where (p.eft == allow)) && !some(where (p.eft == deny))';
+    expect(await summaryOf(withEffect(effect), [lines[1] ?? '', lines[2] ?? ''])).toEqual([]);
+    const text = modelText({ r: 'sub, obj', p: 'sub, obj', m: 'r.sub == p.sub && r.obj == p.obj' });
+    expect(await summaryOf(text, ['p, user, allow', 'p, user, deny'])).toEqual([]);
+  });
+});

@@ -1,0 +1,17 @@
+import { distance } from 'fastest-levenshtein';
+
+/** How many letters a name may be away from one that was meant. */
+const FEW_EDITS = 3;
+
+/** The known name that takes the fewest edits to come to, if that is few. */
+export function findNearest(name: string, known: Iterable<string>): string | null {
+  let nearest: string | null = null;
+  let fewest = Math.min(FEW_EDITS, name.length - 1) + 1;
+  for (const candidate of known) {
+    const edits = distance(name.toLowerCase(), candidate.toLowerCase());
+    if (edits >= fewest) continue;
+    fewest = edits;
+    nearest = candidate;
+  }
+  return nearest;
+}

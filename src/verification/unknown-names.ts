@@ -1,0 +1,91 @@
+import type { Model } from 'casbin';
+import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
+import { identifier, parseMatcher, readCall, readConjunct, walk } from '../casbin/matcher.ts';
+import { tokensOf } from '../casbin/model.ts';
+import type { Request } from '../policy/definition.ts';
+import { formatText, type Rule } from '../policy/rule.ts';
+import { subjectOf } from './parts.ts';
+
+/** A value of a request that no rule has, so that the request is denied whatever the rules say. */
+export interface UnknownName {
+  /** Where in the request. */
+  readonly position: number;
+  /** What it is, and what may have been meant. */
+  readonly message: string;
+}
+
+/** Finds the unknown names of a request; `given` are rules that count beside the policy. */
+export type FindUnknownNames = (request: Request, given: readonly Rule[]) => Promise<UnknownName[]>;
+
+/**
+ * Makes a function that finds names which no rule has, where the model compares values as they are written: not where
+ * a pattern or a function may match them. Subjects may well have no rule, so of those it finds only names that are
+ * nearly the one of a rule.
+ */
+export function unknownNameFinder(
+  model: Model,
+  rules: readonly Rule[],
+  configureEnforcer: ConfigureEnforcer | undefined,
+): FindUnknownNames {
+  const tokens = tokensOf(model, 'r');
+  const subject = tokens.indexOf(subjectOf(model) ?? '');
+  const places = listPlaces(model, configureEnforcer === undefined);
+  const known = places.map(({ sources }) => new Set(namesIn(rules, sources)));
+  return async (request, given) => {
+    const found: UnknownName[] = [];
+    for (const [index, { position, sources }] of places.entries()) {
+      const name = request[position];
+      const names = known[index] ?? new Set();
+      const more = namesIn(given, sources);
+      if (name === undefined || names.size + more.length === 0 || names.has(name) || more.includes(name))
+        continue;
+      const { findNearest } = await import('../nearest-name.ts');
+      const near = findNearest(name, [...names, ...more]);
+      if (position === subject && near === null) continue;
+      const advice =
+        near === null ? 'Correct the name, or remove the request.' : `Did you mean ${formatText(near)}?`;
+      const message = `no rule has ${tokens[position]} = ${formatText(name)}. ${advice}`;
+      found.push({ position, message });
+    }
+    return found;
+  };
+}
+
+/** A value of requests that is compared as it is written, and the values of rules that it is compared with. */
+interface NamePlace {
+  readonly position: number;
+  readonly sources: readonly { readonly ptype: string; readonly position: number }[];
+}
+
+function listPlaces(model: Model, linksAreLiteral: boolean): NamePlace[] {
+  const nodes = walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''));
+  if (nodes.some((node) => readCall(node)?.name === 'eval')) return [];
+  const used = nodes.flatMap((node) => identifier(node) ?? []);
+  const policyTokens = tokensOf(model, 'p');
+  const comparisons = nodes.flatMap((node) => {
+    const conjunct = readConjunct(node);
+    if (conjunct === null) return [];
+    const own = { ptype: 'p', position: policyTokens.indexOf(conjunct.policy) };
+    if (conjunct.kind === 'equal') return [{ token: conjunct.request, sources: [own] }];
+    if (!linksAreLiteral) return [];
+    const { ptype, domain } = conjunct;
+    const linked = [0, 1].map((position) => ({ ptype, position }));
+    return [
+      { token: conjunct.request, sources: [own, ...linked] },
+      ...(domain === null ? [] : [{ token: domain, sources: [{ ptype, position: 2 }] }]),
+    ];
+  });
+  return [...tokensOf(model, 'r').entries()].flatMap(([position, token]) => {
+    const own = comparisons.filter((one) => one.token === token);
+    const uses = used.filter((name) => name === `r_${token}`).length;
+    return own.length > 0 && own.length === uses
+      ? [{ position, sources: own.flatMap(({ sources }) => sources) }]
+      : [];
+  });
+}
+
+function namesIn(rules: readonly Rule[], sources: NamePlace['sources']): string[] {
+  return rules.flatMap(({ ptype, values }) =>
+    sources.filter((source) => source.ptype === ptype).flatMap(({ position }) => values[position] ?? []),
+  );
+}

@@ -1,0 +1,141 @@
+import { expect, test } from 'vitest';
+import { BootstrapError, InvalidOptionsError, VerificationError } from '../../src/errors.ts';
+import { renderCompact } from '../../src/render/compact.ts';
+import { listErrorRemarks } from '../../src/render/error-remarks.ts';
+import { renderAnnotations } from '../../src/render/github.ts';
+import { renderJunit } from '../../src/render/junit.ts';
+import { type Remark, readPlace } from '../../src/render/remark.ts';
+import { toSarif } from '../../src/render/sarif.ts';
+import { verification } from './reports.fixture.ts';
+
+const REMARKS: readonly Remark[] = [
+  {
+    level: 'error',
+    code: 'ROLE_UNDEFINED',
+    at: 'dir a/policy.yaml:3:5',
+    message: '100 %\n  of it',
+    details: 'more\nof it',
+  },
+  { level: 'error', code: 'OPTION_INVALID', at: 'policy.roles.a', message: 'must be a string' },
+  { level: 'warning', code: 'NOTHING_VERIFIED', at: null, message: 'No decision.' },
+  { level: 'note', code: 'SEEDER', at: null, subject: 'seeder rbac', message: '3 inserted' },
+  { level: 'warning', code: 'INDEX', at: null, subject: 'index', message: 'none' },
+  { level: 'pass', code: 'DECISIONS', at: null, subject: 'decisions', message: '45 verified' },
+  { level: 'pass', code: 'DECISIONS', at: 'a.yaml:1:1', subject: 'a, b\u001b[2J', message: '' },
+];
+
+test.each([
+  ['policy.yaml:12:3', { file: 'policy.yaml', line: 12, column: 3 }],
+  ['model.conf:11', { file: 'model.conf', line: 11, column: null }],
+  ['C:\\a\\policy.json', { file: 'C:\\a\\policy.json', line: null, column: null }],
+  ['HEAD~1:policy.csv:2:1', { file: 'HEAD~1:policy.csv', line: 2, column: 1 }],
+  ['policy.roles.user', { file: null, line: null, column: null }],
+  [null, { file: null, line: null, column: null }],
+])('the place %s is taken apart', (at, parts) => {
+  expect(readPlace(at)).toEqual(parts);
+});
+
+test('compact is a line for each remark, as compilers print it, which can not change the terminal', () => {
+  expect(renderCompact(REMARKS).split('\n')).toEqual([
+    'dir a/policy.yaml:3:5: 100 % of it [ROLE_UNDEFINED]',
+    'policy.roles.a: must be a string [OPTION_INVALID]',
+    'warning: No decision. [NOTHING_VERIFIED]',
+    'seeder rbac: 3 inserted',
+    'index: warning, none [INDEX]',
+    'decisions: ok, 45 verified',
+    'a.yaml:1:1: a, b\\u001b[2J: ok',
+  ]);
+});
+
+test('annotations of GitHub escape what would end them, and leave out what is right', () => {
+  expect(renderAnnotations(REMARKS).split('\n')).toEqual([
+    '::error file=dir a/policy.yaml,line=3,col=5,title=ROLE_UNDEFINED::100 %25%0A  of it%0Amore%0Aof it',
+    '::error title=OPTION_INVALID::policy.roles.a: must be a string',
+    '::warning title=NOTHING_VERIFIED::No decision.',
+    '::notice title=SEEDER::seeder rbac: 3 inserted',
+    '::warning title=INDEX::index: none',
+  ]);
+});
+
+test('JUnit has a case for each remark, in the suite of its file, and those with an error fail', () => {
+  const xml = renderJunit(REMARKS, { name: 'casbin-bootstrap verify', durationMs: 4 });
+  expect(xml.split('\n').map((line) => line.trim())).toEqual([
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<testsuites name="casbin-bootstrap" tests="7" failures="2" time="0.004">',
+    '<testsuite name="dir a/policy.yaml" tests="1" failures="1">',
+    '<testcase classname="dir a/policy.yaml" name="100 %&#10;  of it" file="dir a/policy.yaml:3:5">',
+    '<failure type="ROLE_UNDEFINED" message="100 %&#10;  of it">more&#10;of it</failure>',
+    '</testcase>',
+    '</testsuite>',
+    '<testsuite name="casbin-bootstrap verify" tests="5" failures="1">',
+    '<testcase classname="casbin-bootstrap verify" name="policy.roles.a: must be a string">',
+    '<failure type="OPTION_INVALID" message="must be a string">must be a string</failure>',
+    '</testcase>',
+    '<testcase classname="casbin-bootstrap verify" name="No decision.">',
+    '<system-out>warning: No decision.</system-out>',
+    '</testcase>',
+    '<testcase classname="casbin-bootstrap verify" name="seeder rbac">',
+    '<system-out>3 inserted</system-out>',
+    '</testcase>',
+    '<testcase classname="casbin-bootstrap verify" name="index">',
+    '<system-out>warning: none</system-out>',
+    '</testcase>',
+    '<testcase classname="casbin-bootstrap verify" name="decisions"/>',
+    '</testsuite>',
+    '<testsuite name="a.yaml" tests="1" failures="0">',
+    '<testcase classname="a.yaml" name="a, b\\u001b[2J" file="a.yaml:1:1"/>',
+    '</testsuite>',
+    '</testsuites>',
+  ]);
+});
+
+test('SARIF has a result for each remark that is about something wrong, with its place', () => {
+  expect(toSarif(REMARKS, '1.2.3')).toMatchObject({
+    version: '2.1.0',
+    runs: [
+      {
+        tool: {
+          driver: {
+            name: 'casbin-bootstrap',
+            version: '1.2.3',
+            rules: ['ROLE_UNDEFINED', 'OPTION_INVALID', 'NOTHING_VERIFIED', 'SEEDER', 'INDEX'].map((id) => ({
+              id,
+            })),
+          },
+        },
+        results: [
+          {
+            ruleId: 'ROLE_UNDEFINED',
+            level: 'error',
+            message: { text: '100 %\n  of it\nmore\nof it' },
+            locations: [
+              {
+                physicalLocation: {
+                  artifactLocation: { uri: 'dir%20a/policy.yaml' },
+                  region: { startLine: 3, startColumn: 5 },
+                },
+              },
+            ],
+          },
+          { level: 'error', message: { text: 'policy.roles.a: must be a string' }, locations: [] },
+          { level: 'warning', locations: [] },
+          { level: 'note', message: { text: 'seeder rbac: 3 inserted' } },
+          { level: 'warning' },
+        ],
+      },
+    ],
+  });
+});
+
+test('an error is a remark for each of its problems or findings, or one', () => {
+  const problem = { code: 'ROLE_UNDEFINED', at: 'policy.yaml:1:2', message: 'it is not there' } as const;
+  expect(listErrorRemarks(new InvalidOptionsError([problem]))).toEqual([{ level: 'error', ...problem }]);
+  const report = verification({ ok: false });
+  expect(listErrorRemarks(new VerificationError('no', report))).toEqual([]);
+  expect(listErrorRemarks(new BootstrapError('CONFLICT', 'it changed'))).toEqual([
+    { level: 'error', code: 'CONFLICT', at: null, message: 'it changed' },
+  ]);
+  expect(listErrorRemarks('lost')).toEqual([
+    { level: 'error', code: 'UNEXPECTED', at: null, message: 'lost' },
+  ]);
+});

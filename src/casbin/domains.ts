@@ -53,6 +53,11 @@ function findMisplacedDomain(model: Model): string[] {
   });
 }
 
+/** What requests call the domain; null for a model that has none, or does not tell. */
+export function readDomainName(model: Model): string | null {
+  return readDomainNames(model)?.r ?? null;
+}
+
 /** What requests and rules call the domain: the value that `g` is called with last, and what that is compared with. */
 function readDomainNames(model: Model): { readonly r: string; readonly p: string } | null {
   const matcher = model.model.get('m')?.get('m')?.value ?? '';

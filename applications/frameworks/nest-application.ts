@@ -88,8 +88,12 @@ function tenantsModule(start: Start): object {
   const POOL = 'the pool';
   @Module({ providers: [{ provide: POOL, useValue: start.pool }], exports: [POOL] })
   class DatabaseModule {}
+  // The guard is injected here too, without an import.
+  @Module({ controllers: [InvoicesController] })
+  class InvoicesModule {}
   @Module({
     imports: [
+      InvoicesModule,
       CasbinBootstrapModule.forRootAsync({
         imports: [DatabaseModule],
         inject: [POOL],
@@ -101,7 +105,7 @@ function tenantsModule(start: Start): object {
         }),
       }),
     ],
-    controllers: [InvoicesController, OpenController],
+    controllers: [OpenController],
   })
   class TenantsModule {}
   return TenantsModule;

@@ -1,11 +1,11 @@
 import {
   ConfigurableModuleBuilder,
   type ConfigurableModuleCls,
+  Global,
   Inject,
   Logger,
   Module,
   type OnApplicationShutdown,
-  type OnModuleInit,
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import type { PoolLike } from '../database/client.ts';
@@ -56,46 +56,43 @@ const logger = new Logger('casbin-bootstrap');
  * @example
  * CasbinBootstrapModule.forRoot({ pool, ...options, subject: (request) => request.user?.name })
  */
-export class CasbinBootstrapModule extends Configurable implements OnModuleInit, OnApplicationShutdown {
+export class CasbinBootstrapModule extends Configurable implements OnApplicationShutdown {
   readonly #live: LiveEnforcer;
-  readonly #options: ModuleOptions;
-  readonly #discovery: DiscoveryService;
 
-  constructor(live: LiveEnforcer, options: ModuleOptions, discovery: DiscoveryService) {
+  constructor(live: LiveEnforcer) {
     super();
     this.#live = live;
-    this.#options = options;
-    this.#discovery = discovery;
-  }
-
-  onModuleInit(): void {
-    requireKnownRoutes(this.#discovery, this.#options.policy);
   }
 
   /** Not before: until then, requests are served. */
   async onApplicationShutdown(): Promise<void> {
-    await this.#live.close?.();
+    await this.#live.close();
   }
 }
 
+Global()(CasbinBootstrapModule);
 Module({
   imports: [DiscoveryModule],
   providers: [
-    { provide: LIVE_ENFORCER, inject: [MODULE_OPTIONS_TOKEN], useFactory: makeLiveEnforcer },
+    {
+      provide: LIVE_ENFORCER,
+      inject: [MODULE_OPTIONS_TOKEN, DiscoveryService],
+      useFactory: makeLiveEnforcer,
+    },
     { provide: ACCESS_CHECK, inject: [LIVE_ENFORCER, MODULE_OPTIONS_TOKEN], useFactory: createAccessCheck },
     RequiresGuard,
   ],
   exports: [LIVE_ENFORCER, ACCESS_CHECK, RequiresGuard],
 })(CasbinBootstrapModule);
 Inject(LIVE_ENFORCER)(CasbinBootstrapModule, undefined, 0);
-Inject(MODULE_OPTIONS_TOKEN)(CasbinBootstrapModule, undefined, 1);
-Inject(DiscoveryService)(CasbinBootstrapModule, undefined, 2);
 
-function makeLiveEnforcer(options: ModuleOptions): Promise<LiveEnforcer> {
+async function makeLiveEnforcer(options: ModuleOptions, discovery: DiscoveryService): Promise<LiveEnforcer> {
   const { pool, subject, domain, challenge, ...rest } = options;
   const { policy } = rest;
   requireShape({ subject, domain, challenge, policy }, {});
+  // Nest knows all routes by now, and a connection that is taken after this check need not be given back.
+  requireKnownRoutes(discovery, policy);
   const onError = (error: Error) =>
     logger.error(`The policy could not be read: ${error.message}`, error.stack);
-  return createLiveEnforcer(pool, { onError, ...rest } as LiveEnforcerOptions);
+  return createLiveEnforcer(pool, { onError, ...rest });
 }

@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config';
 const FAST = [
   'test/*.test.ts',
   'test/{policy,proofs/property,render}/*.test.ts',
+  'test/http/access-check.test.ts',
   'test/bootstrap/retry.test.ts',
   'test/casbin/{enforcer,matcher,model,model-lint,model-text,role-calls,rule-row,scope}.test.ts',
   'test/cli/{config-file,connection,describe-error,fail-on,redact}.test.ts',

@@ -8,6 +8,7 @@ const SHIPPED = ['package.json', 'dist', 'model'];
 /** Folders of programs that import the library by its name, and what else only they have. */
 const FOLDERS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'migration-tools': { knex: 'knex-3', '.bin/knex': 'knex-3/bin/cli.js' },
+  frameworks: {},
   runners: { vitest: 'vitest-3' },
 };
 

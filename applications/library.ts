@@ -5,6 +5,7 @@ const built: typeof import('../src/index.ts') = await import(
 
 export const {
   bootstrapDatabase,
+  changePolicy,
   createAdapter,
   createEnforcer,
   defaultModelPath,

@@ -1,6 +1,6 @@
 import Fastify from 'fastify';
-import { requirePermissions, subjectOf } from './permissions.js';
-import { policy } from './policy.js';
+import { addMembers } from './members.js';
+import { readUser, requirePermissions } from './permissions.js';
 
 const needs = (resource, action) => ({ config: { permission: [resource, action] } });
 
@@ -8,12 +8,16 @@ const needs = (resource, action) => ({ config: { permission: [resource, action] 
  * The API on a database and an enforcer. It does not listen yet, so a test can ask it in its own process; `onRoute` is
  * told of every route.
  */
-export function buildApp({ pool, enforcer, logger = false, onRoute = () => {} }) {
+export async function buildApp({ pool, enforcer, logger = false, onRoute = () => {} }) {
   const app = Fastify({ logger });
   app.addHook('onRoute', onRoute);
-  requirePermissions(app, enforcer);
+  await requirePermissions(app, enforcer);
 
-  app.get('/health', { config: { public: true } }, async () => ({ ok: true }));
+  // Healthy is an instance that can ask the database, and decides on what it holds by now.
+  app.get('/health', { config: { public: true } }, async () => {
+    await enforcer.caughtUp();
+    return { ok: true };
+  });
 
   app.get('/invoices', needs('invoices', 'read'), async () => {
     const { rows } = await pool.query('select id, customer, approved_by from invoice order by id');
@@ -29,18 +33,12 @@ export function buildApp({ pool, enforcer, logger = false, onRoute = () => {} })
 
   app.post('/invoices/:id/approval', needs('invoices', 'approve'), async (request, reply) => {
     const { rowCount } = await pool.query('update invoice set approved_by = $1 where id::text = $2', [
-      request.user,
+      readUser(request),
       request.params.id,
     ]);
     return reply.code(rowCount === 0 ? 404 : 204).send();
   });
 
-  app.put('/members/:name/roles/:role', needs('members', 'write'), async (request, reply) => {
-    const { name, role } = request.params;
-    if (!Object.hasOwn(policy.roles, role)) return reply.code(400).send({ error: `no role ${role}` });
-    await enforcer.addRoleForUser(subjectOf(name), role);
-    return reply.code(204).send();
-  });
-
+  addMembers(app, { pool, enforcer });
   return app;
 }

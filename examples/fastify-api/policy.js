@@ -5,7 +5,7 @@ export const policy = definePolicy({
   roles: {
     viewer: { permissions: { invoices: ['read'] } },
     clerk: { inherits: ['viewer'], permissions: { invoices: ['write'] } },
-    manager: { inherits: ['clerk'], permissions: { invoices: ['approve'], members: ['write'] } },
+    manager: { inherits: ['clerk'], permissions: { invoices: ['approve'], members: ['read', 'write'] } },
   },
   deny: [['clerk', 'invoices', 'approve']],
   never: [['viewer', 'invoices', 'write']],
@@ -22,7 +22,18 @@ const migrations = {
         .execute();
     },
   },
+  '2026_02_member': {
+    async up(db) {
+      await db.schema
+        .createTable('member')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .execute();
+    },
+  },
 };
 
-/** What the database must hold, and how it decides: for the bootstrap, the enforcer and the tests. */
-export const options = { policy, migrations, seeders: [] };
+/**
+ * What the database must hold, and how instances decide by it: for the bootstrap, the live enforcer and the tests. The
+ * journal records each change of the policy; an instance that can't follow for ten seconds lets nobody in.
+ */
+export const options = { policy, migrations, seeders: [], journal: true, maxStalenessMs: 10_000 };

@@ -9,7 +9,7 @@ import { describeIssue, dictionary, fields } from '../policy/issues.ts';
 
 export const name = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'));
 const flag = v.optional(v.boolean('must be true or false'));
-const callable = v.custom<(...args: never[]) => unknown>(
+export const callable = v.custom<(...args: never[]) => unknown>(
   (value) => typeof value === 'function',
   'must be a function',
 );
@@ -148,6 +148,21 @@ export const policyEntry = optionalBy((input) => {
   return typeof input === 'string' ? name : definitionShape;
 });
 
+/** What is logged goes there. */
+export const loggerEntry = v.optional(
+  v.looseObject(
+    {
+      debug: callable,
+      info: callable,
+      warn: callable,
+      error: v.optional(callable),
+      child: v.optional(callable),
+      isLevelEnabled: v.optional(callable),
+    },
+    'must be a logger with the methods debug, info and warn, such as a pino logger',
+  ),
+);
+
 /** The options of a bootstrap. */
 export const bootstrapEntries = {
   ...enforcerEntries,
@@ -171,19 +186,7 @@ export const bootstrapEntries = {
   idleInTransactionTimeoutMs: v.optional(milliseconds),
   dryRun: flag,
   notifyChannel: optionalBy((input) => (input === false ? v.any() : identifierName)),
-  logger: v.optional(
-    v.looseObject(
-      {
-        debug: callable,
-        info: callable,
-        warn: callable,
-        error: v.optional(callable),
-        child: v.optional(callable),
-        isLevelEnabled: v.optional(callable),
-      },
-      'must be a logger with the methods debug, info and warn, such as a pino logger',
-    ),
-  ),
+  logger: loggerEntry,
   onProgress: v.optional(callable),
 };
 

@@ -5,6 +5,7 @@
  * @module casbin-bootstrap/testing
  */
 
+export type { Register } from '../policy/register.ts';
 export { assertAllowed, assertDenied } from './assertions.ts';
 export type { EnforcerSource } from './enforcer-source.ts';
 export {
@@ -13,5 +14,5 @@ export {
   type PolicyTestOptions,
   type PolicyTestPlan,
 } from './policy-tests.ts';
-export type { Register, RegisteredSubject, RequestArguments } from './request-arguments.ts';
+export type { RegisteredSubject, RequestArguments } from './request-arguments.ts';
 export { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from './test-database.ts';

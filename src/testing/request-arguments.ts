@@ -4,24 +4,7 @@ import type {
   PolicyDefinition,
   PolicyRequest,
 } from '../policy/definition.ts';
-
-/**
- * An application names its policy here, once, so that a misspelt name in a test does not compile. Otherwise a test of a
- * denial passes for the wrong reason.
- *
- * `policy` gives the names for the arguments of assertions and matchers; `subject`, if there is one, adds names of users
- * to the names of roles.
- *
- * @example
- * declare module 'casbin-bootstrap/testing' {
- *   interface Register {
- *     policy: typeof policy;
- *     subject: 'alice' | 'bob';
- *   }
- * }
- */
-// biome-ignore lint/suspicious/noEmptyInterface: filled by applications
-export interface Register {}
+import type { Register } from '../policy/register.ts';
 
 /** The values of a request: those of the policy in {@link Register}, or any strings, and objects for attributes. */
 export type RequestArguments = Register extends {

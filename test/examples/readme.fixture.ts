@@ -24,14 +24,17 @@ trap 'for job in $(jobs -p); do kill -9 $job; done 2>/dev/null || true' EXIT`;
 
 /**
  * Runs the commands of a README one after the other in one shell, as a reader does in a terminal, on a database and
- * port of the test's. What each block prints, and below it what the README shows.
+ * ports of the test's. What each block prints, and below it what the README shows.
  */
 export async function runBlocks(
   blocks: readonly ReadmeBlock[],
   { databaseUrl, folder = '.' }: { databaseUrl: string; folder?: string },
 ): Promise<{ readonly printed: string; readonly shown: string | null }[]> {
-  const port = String(await findFreePort());
-  const here = (text: string) => text.replaceAll('3000', port);
+  const ports = new Map([
+    ['3000', String(await findFreePort())],
+    ['3001', String(await findFreePort())],
+  ]);
+  const here = (text: string) => text.replaceAll(/\b300[01]\b/g, (port) => ports.get(port) ?? port);
   const commands = blocks.map(({ commands }) =>
     here(commands).replaceAll(/^export DATABASE_URL=.*$/gm, `export DATABASE_URL='${databaseUrl}'`),
   );

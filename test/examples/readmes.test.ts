@@ -10,7 +10,7 @@ const FOLDERS = [
   ['tenants-by-domain', 3],
   ['testing', 1],
 ] as const;
-const ELSEWHERE = ['fastify-api', 'policy-in-ci'];
+const ELSEWHERE = ['fastify-api', 'nest-api', 'policy-in-ci'];
 
 test('every folder of examples is run', async () => {
   const entries = await readdir('examples', { withFileTypes: true });

@@ -77,6 +77,13 @@ describe('loads beside casbin and kysely', () => {
     expect(loaded).not.toContain('jsonc-parser');
   });
 
+  test.for([
+    ['express', ['valibot']],
+    ['fastify', ['fastify-plugin', 'valibot']],
+  ] as const)('no framework, when what is for %s is imported', async ([name, expected]) => {
+    expect(await packagesBeyondPeers(`import 'casbin-bootstrap/${name}';`)).toEqual(expected);
+  });
+
   test('casbin-pg-adapter, with pg, when an adapter is made', async () => {
     const script = `
       import { createAdapter } from 'casbin-bootstrap';

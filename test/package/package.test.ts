@@ -35,7 +35,8 @@ test('the tarball holds model, migrations, src, dist, README and LICENSE, and no
   expect(files).toContain('model/rbac_model.conf');
   expect(files).toContain('migrations/0001_casbin.ts');
   expect(files).toContain('model/policy.schema.json');
-  const built = ['chunks', 'index', 'cli', 'embedded', 'kysely', 'testing', 'types', 'page', 'new-cluster'];
+  const entries = ['index', 'cli', 'embedded', 'express', 'fastify', 'kysely', 'nestjs', 'testing'];
+  const built = [...entries, 'chunks', 'types', 'page', 'new-cluster'];
   expect(files.flatMap((path) => /^dist\/(\w+(?:-\w+)?)/.exec(path)?.[1] ?? [])).toSatisfy(
     (names: string[]) => names.every((name) => built.includes(name)),
   );
@@ -128,6 +129,7 @@ test('a CommonJS project in strict TypeScript compiles against it, and runs', as
     import { Enforcer } from 'casbin';
     import { BootstrapError, bootstrapDatabase, createEnforcer, createPage, definePolicy, InvalidOptionsError } from 'casbin-bootstrap';
     import { createEmbeddedPool } from 'casbin-bootstrap/embedded';
+    import { createRequires } from 'casbin-bootstrap/express';
 
     const policy = definePolicy({ roles: { viewer: { permissions: { invoices: ['read'] } } } });
 
@@ -148,6 +150,8 @@ test('a CommonJS project in strict TypeScript compiles against it, and runs', as
       console.log(error instanceof InvalidOptionsError && error.code, other instanceof BootstrapError);
       const page: string = await createPage(null, { policy });
       console.log(page.slice(0, 15));
+      const requires = createRequires({ enforcer, policy, subject: () => 'viewer' });
+      console.log(typeof requires('invoices', 'read'));
     }
     void main();
   `;
@@ -168,5 +172,5 @@ test('a CommonJS project in strict TypeScript compiles against it, and runs', as
   if (!version.startsWith('0.28.')) compiler.push('--skipLibCheck');
   await run(join(process.cwd(), 'node_modules/.bin/tsc'), [...compiler, 'app.cts'], { cwd: folder });
   const { stdout } = await run(process.execPath, ['app.cjs'], { cwd: folder });
-  expect(stdout).toBe('true true true true\nINVALID_OPTIONS true\n<!doctype html>\n');
+  expect(stdout).toBe('true true true true\nINVALID_OPTIONS true\n<!doctype html>\nfunction\n');
 });

@@ -1,0 +1,72 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createAccessCheck, type Refusal } from '../http/access-check.ts';
+import type { DecidingEnforcer, RequestParts, WithDomain } from '../http/access-options.ts';
+import { enforcerEntry, requireKnownPermission, requireShape } from '../http/access-shape.ts';
+import { type LoggerLike, logError } from '../logger.ts';
+import { loggerEntry } from '../options/shape.ts';
+import type { PolicyDefinition } from '../policy/definition.ts';
+import type { PermissionNames } from '../policy/register.ts';
+
+/** What decides, and what it is asked. */
+export interface MiddlewareOptions<Request, Policy = PolicyDefinition> extends RequestParts<Request, Policy> {
+  /** A live enforcer; whoever has made it closes it. */
+  readonly enforcer: DecidingEnforcer;
+  /** Is told of what was denied (`info`) and what could not be decided (`error`, else `warn`). Default: silent. */
+  readonly logger?: LoggerLike;
+}
+
+/** A middleware of Express. */
+export type Middleware<Request> = (
+  request: Request,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => Promise<void>;
+
+/**
+ * Gives a function that makes a middleware for each permission: `requires('accounts', 'write')`. With the `policy` that
+ * `definePolicy` has returned, a misspelt resource or action does not compile, and in JavaScript throws when the route
+ * is made.
+ *
+ * Who is not let in is answered with a problem document of RFC 9457: 401 without a subject, 403, or 503 while the
+ * enforcer is not known to be up to date, or fails.
+ *
+ * @throws InvalidOptionsError for options that can't be used, and for a model that does not fit them
+ *
+ * @example
+ * const requires = createRequires({ enforcer: live, policy, subject: (request: Request) => request.user?.name });
+ * app.post('/accounts', requires('accounts', 'write'), createAccount);
+ */
+export function createRequires<
+  Policy extends PolicyDefinition = PolicyDefinition,
+  Request extends IncomingMessage = IncomingMessage,
+>(
+  options: MiddlewareOptions<Request, Policy> & WithDomain<NoInfer<Request>, NoInfer<Policy>>,
+): (...permission: PermissionNames<Policy>) => Middleware<Request> {
+  requireShape(options, { enforcer: enforcerEntry, logger: loggerEntry });
+  const check = createAccessCheck(options.enforcer, options);
+  const log = toLog(options.logger);
+  return (...permission) => {
+    requireKnownPermission(options, permission);
+    return async (request, response, next) => {
+      try {
+        const refusal = await check(request, permission, log);
+        if (refusal !== null) return answer(response, refusal);
+      } catch (error) {
+        return next(error);
+      }
+      next();
+    };
+  };
+}
+
+function toLog(logger: LoggerLike | undefined) {
+  return {
+    info: (fields: object, message: string) => logger?.info(fields, message),
+    error: (fields: object, message: string) => logger && logError(logger, fields, message),
+  };
+}
+
+function answer(response: ServerResponse, { document, headers }: Refusal): void {
+  const body = JSON.stringify(document);
+  response.writeHead(document.status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body);
+}

@@ -1,0 +1,80 @@
+import { formatText } from '../policy/rule.ts';
+import { reasonOf } from '../text.ts';
+import type { DecidingEnforcer, RequestParts } from './access-options.ts';
+import { requireFittingModel } from './access-shape.ts';
+import type { Permission } from './permission.ts';
+import { PROBLEM_TYPE, type ProblemDocument, problemDocument } from './problem-document.ts';
+
+/** A response to somebody who is not let in. */
+export interface Refusal {
+  readonly document: ProblemDocument;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Where it is told why a request was refused, as the response does not say it. */
+export interface RefusalLog {
+  info(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** Null for a request that is let in. It throws what the application's own functions throw. */
+export type AccessCheck<Request> = (
+  request: Request,
+  permission: Permission,
+  log: RefusalLog,
+) => Promise<Refusal | null>;
+
+/**
+ * Who is let in, whatever the framework: a subject whom the enforcer allows it, while that is sure to be up to date.
+ *
+ * @throws InvalidOptionsError for a model that needs something else to decide than what is known of a request here
+ */
+export function createAccessCheck<Request>(
+  enforcer: DecidingEnforcer,
+  parts: RequestParts<Request>,
+): AccessCheck<Request> {
+  requireFittingModel(enforcer, parts);
+  return async (request, permission, log) => {
+    const subject = await parts.subject(request);
+    if (isNobody(subject)) return refuse(401, parts.challenge);
+    const domain = parts.domain === undefined ? [] : [await parts.domain(request)];
+    const [resource, action] = permission;
+    const told = { subject, ...(domain.length > 0 && { domain: domain[0] }), resource, action };
+    try {
+      requireCurrent(enforcer);
+      const values = [subject, ...domain, resource, action];
+      if (!domain.some(isNobody) && (await enforcer.enforce(...requireNames(values)))) return null;
+    } catch (error) {
+      const message = `A request was refused because it could not be decided: ${reasonOf(error)}`;
+      log.error({ event: 'request_undecided', ...told, err: error }, message);
+      return refuse(503);
+    }
+    log.info(
+      { event: 'request_denied', ...told },
+      `${formatText(subject)} may not ${formatText(action)} ${formatText(resource)}`,
+    );
+    return refuse(403);
+  };
+}
+
+/** Casbin compares an empty name with an empty value of a rule, so it is taken for none. */
+function isNobody(found: string | null | undefined): found is '' | null | undefined {
+  return found === undefined || found === null || found === '';
+}
+
+function requireCurrent({ state }: DecidingEnforcer): void {
+  if (state === undefined || state.status === 'current') return;
+  throw new Error(`the live enforcer is ${state.status}`, { cause: state.error });
+}
+
+/** JavaScript's `==`, which matchers are made of, takes 7 for "7", and [7] as well. */
+function requireNames(values: readonly unknown[]): unknown[] {
+  const other = values.find((value) => typeof value !== 'string');
+  if (other === undefined) return [...values];
+  throw new TypeError(`subject and domain must be texts, and one of them is a ${typeof other}`);
+}
+
+function refuse(status: ProblemDocument['status'], challenge?: string): Refusal {
+  const headers = { 'content-type': PROBLEM_TYPE, ...(challenge && { 'www-authenticate': challenge }) };
+  return { document: problemDocument(status), headers };
+}

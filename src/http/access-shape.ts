@@ -1,0 +1,61 @@
+import * as v from 'valibot';
+import { readDomainName } from '../casbin/domains.ts';
+import { tokensOf } from '../casbin/model.ts';
+import { InvalidOptionsError } from '../errors.ts';
+import { callable, name, policyEntry } from '../options/shape.ts';
+import { describeIssue, fields } from '../policy/issues.ts';
+import { formatText } from '../policy/rule.ts';
+import type { DecidingEnforcer, RequestParts } from './access-options.ts';
+import { checkPermission, type Permission } from './permission.ts';
+
+/** What an application tells about its requests, in every framework. */
+const requestEntries = {
+  subject: callable,
+  domain: v.optional(callable),
+  challenge: v.optional(
+    v.pipe(
+      name,
+      v.check((value) => !/[^\t\x20-\x7e]/.test(value), 'must be the value of a header, in ASCII'),
+    ),
+  ),
+  policy: policyEntry,
+};
+
+/** What decides. */
+export const enforcerEntry = v.custom<object>(
+  (value) => typeof Object(value).enforce === 'function' && typeof Object(value).getModel === 'function',
+  'must be what createLiveEnforcer gives',
+);
+
+/** Refuses options that are not these, with every problem at once. */
+export function requireShape(input: unknown, entries: v.ObjectEntries): void {
+  const shape = fields({ ...requestEntries, ...entries }, 'must be an object of options');
+  const issues = v.safeParse(shape, input).issues ?? [];
+  if (issues.length > 0)
+    throw new InvalidOptionsError(issues.map((issue) => describeIssue(issue, 'options')));
+}
+
+/** Refuses a model whose requests are not made of what is known of one here: all of them would be denied. */
+export function requireFittingModel<Request>(
+  enforcer: DecidingEnforcer,
+  { domain }: RequestParts<Request>,
+): void {
+  const model = enforcer.getModel();
+  const tokens = tokensOf(model, 'r');
+  const domainName = readDomainName(model);
+  const values = ['subject', ...(domain === undefined ? [] : ['domain']), 'resource', 'action'];
+  const isInPlace = domain === undefined || domainName === null || tokens[1] === domainName;
+  if (tokens.length === values.length && isInPlace) return;
+  const message = `a request is decided by its ${values.join(', ')}, in this order, but the model says r = ${tokens.join(', ')}. Give domain for a model with domains, and for no other.`;
+  throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'domain', message }]);
+}
+
+/** Refuses a permission whose names the policy does not have. */
+export function requireKnownPermission<Request>(
+  { policy }: RequestParts<Request>,
+  permission: Permission,
+): void {
+  const at = `requires(${permission.map((name) => formatText(String(name))).join(', ')})`;
+  const problems = checkPermission(policy, permission, at);
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+}

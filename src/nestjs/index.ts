@@ -1,0 +1,11 @@
+/**
+ * For Nest, on Express and on Fastify: a module, a guard, and routes that require a permission.
+ *
+ * @module casbin-bootstrap/nestjs
+ */
+
+export type { DecidingEnforcer, Found, RequestParts, WithDomain } from '../http/access-options.ts';
+export type { PermissionNames, Register, RegisteredPolicy } from '../policy/register.ts';
+export { CasbinBootstrapModule, LIVE_ENFORCER, type ModuleOptions, type PlatformRequest } from './module.ts';
+export { Requires } from './requires.ts';
+export { RequiresGuard } from './requires-guard.ts';

@@ -27,8 +27,7 @@ export async function readRulesOfRoles(
     select ${table.columns('stored')}
     from ${table.sql} stored
     where (${ptype} in ('p', 'g') and ${first} = any ($1::text[]))
-    or (${ptype} = 'g' and ${second} = any ($1::text[]))
-    order by stored.${table.identity}`;
+    or (${ptype} = 'g' and ${second} = any ($1::text[]))`;
   const found: Rule[] = [];
   await onRuleTable(table.sql, [], () =>
     readPortions(client, table, { text, values: [[...roles]], size: PORTION }, (rows) => {

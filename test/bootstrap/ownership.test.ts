@@ -125,6 +125,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
       grant: [
         ['clerk', 'notes', 'read'],
         ['viewer', 'clerk', 'read'],
+        ['clerk', 'clerk', 'read'],
       ],
       assign: [
         ['carol', 'clerk'],
@@ -143,9 +144,10 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
       'g intern viewer',
       'p accountant notes read',
       'p viewer clerk read',
+      'p accountant clerk read',
       'g carol accountant',
     ]);
-    expect(report.ownership?.renamed).toEqual([{ from: 'clerk', to: 'accountant', rules: 5 }]);
+    expect(report.ownership?.renamed).toEqual([{ from: 'clerk', to: 'accountant', rules: 6 }]);
     expect(report.seeders[0]).toMatchObject({ inserted: 0, existing: 5 });
     // They are a bootstrap's by their new names too.
     const rules = [['p', 'accountant', 'invoices', 'write']];
@@ -154,8 +156,64 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(later.ownership).toMatchObject({ removed: rules, left: [] });
   });
 
-  test('merges two roles into one that has some of their rules already', async () => {
+  test('leaves a retired rule that an administrator makes again, while it is listed in later versions', async () => {
     const { bootstrap, change, stored } = await open();
+    await bootstrap(FIRST);
+    const later = { roles: { viewer: VIEWER, clerk: CLERK }, retired: { roles: { intern: {} } } };
+    await bootstrap({ version: 2, ...later });
+    await change({ grant: [['intern', 'notes', 'write']] });
+
+    const report = await bootstrap({ version: 3, ...later });
+
+    expect(report.ownership).toMatchObject({ removed: [], left: [['p', 'intern', 'notes', 'write']] });
+    expect(await stored()).toContain('p intern notes write');
+  });
+
+  test("takes a rule that an administrator had made for a bootstrap's, once a bootstrap has restored it", async () => {
+    const { pool, bootstrap, stored } = await open();
+    await bootstrap({ version: 1, roles: { viewer: VIEWER } });
+    await layout.insert(pool, ['p', 'viewer', 'notes', 'read']);
+    const viewer = { permissions: { invoices: ['read'], notes: ['read'] } };
+    await bootstrap({ version: 2, roles: { viewer } });
+    await pool.query(`delete from ${layout.table}`);
+    await bootstrap({ version: 2, roles: { viewer } });
+
+    const rules = [['p', 'viewer', 'notes', 'read']];
+    const report = await bootstrap({ version: 3, roles: { viewer: VIEWER }, retired: { rules } });
+
+    expect(report.ownership).toMatchObject({ removed: rules, left: [] });
+    expect(await stored()).toEqual(['p viewer invoices read']);
+  });
+
+  test('inserts a rule that is defined again after a version without it, under keep too', async () => {
+    const { pool, bootstrap, stored } = await open();
+    const { viewer, clerk } = { viewer: VIEWER, clerk: CLERK };
+    await bootstrap({ version: 1, onRevoked: 'keep', roles: { viewer, clerk } });
+    await bootstrap({ version: 2, onRevoked: 'keep', roles: { viewer } });
+    await pool.query(`delete from ${layout.table} where ${layout.first} = 'clerk'`);
+
+    const report = await bootstrap({ version: 3, onRevoked: 'keep', roles: { viewer, clerk } });
+
+    expect(report.verification.keptAway).toEqual([]);
+    expect(await stored()).toContain('p clerk invoices write');
+  });
+
+  test('takes nothing of a table that was there before for its own', async () => {
+    const { pool, bootstrap, stored } = await open();
+    await layout.create(pool);
+    await layout.insert(pool, ['p', 'viewer', 'notes', 'read']);
+    const viewer = { permissions: { invoices: ['read'], notes: ['read'] } };
+    await bootstrap({ version: 1, roles: { viewer } });
+
+    const rules = [['p', 'viewer', 'notes', 'read']];
+    const report = await bootstrap({ version: 2, roles: { viewer: VIEWER }, retired: { rules } });
+
+    expect(report.ownership).toMatchObject({ removed: [], left: rules });
+    expect(await stored()).toContain('p viewer notes read');
+  });
+
+  test('merges two roles into one that has some of their rules already', async () => {
+    const { pool, bootstrap, change, stored } = await open();
     await bootstrap({
       version: 1,
       roles: { a: { permissions: { x: ['r'] } }, b: { permissions: { x: ['r'] } } },
@@ -175,6 +233,8 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     });
 
     expect(await stored()).toEqual(['p c x r', 'p c x w', 'g ann c']);
+    const { rows } = await pool.query('select rule from casbin_bootstrap_rule');
+    expect(rows).toEqual([{ rule: '["c","x","r"]' }]);
   });
 
   test('does nothing to a policy that a newer version was bootstrapped with, and says so', async () => {

@@ -130,7 +130,8 @@ class Pages {
 async function readVersion(pool: PoolLike | null, options: PageOptions): Promise<string> {
   const hash = createHash('sha256');
   for (const path of [options.policy, options.model]) {
-    if (typeof path === 'string') hash.update(await readFile(path));
+    // What is wrong with a file, the making of the page tells.
+    if (typeof path === 'string') hash.update(await readFile(path).catch(() => '')).update('\0');
   }
   if (pool !== null) hash.update(await readTableVersion(pool, options));
   return hash.digest('base64url');

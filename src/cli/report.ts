@@ -43,7 +43,7 @@ function report(context: CommandContext<ReportFlags>): Promise<Outcome> {
 }
 
 /** Writes the page of the database, or of the policy as it is defined, to a file. */
-export function writePage(
+function writePage(
   context: CommandContext<OfflineFlags>,
   file: string,
   options: PageOptions,

@@ -1,7 +1,7 @@
 import { formatRule, toRule } from '../policy/rule.ts';
 import type { ChangeOptions, ChangeReport } from '../running/change-policy.ts';
 import { type Colors, paint } from './colors.ts';
-import { escapeControls } from './table.ts';
+import { escapeControls } from './escape-controls.ts';
 
 interface ChangeLook extends Colors, Pick<ChangeOptions, 'actor' | 'reason' | 'force' | 'dryRun'> {
   /** The database, without its password. */

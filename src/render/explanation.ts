@@ -1,8 +1,8 @@
 import { formatValue } from '../policy/rule.ts';
 import type { ClosestRule, DecisionExplanation, HeldRoles } from '../verification/decision-explanation.ts';
 import { type Colors, paint } from './colors.ts';
+import { escapeControls } from './escape-controls.ts';
 import { describeOrigin } from './origin.ts';
-import { escapeControls } from './table.ts';
 
 /** A label and the lines beside it. */
 type Section = readonly [label: string, lines: readonly string[]];

@@ -1,4 +1,7 @@
 import Table from 'cli-table3';
+import { escapeControls } from './escape-controls.ts';
+
+export { escapeControls };
 
 /** One column: its heading, and where its cells stand. */
 export interface TableColumn {
@@ -38,11 +41,4 @@ export function renderTable(columns: readonly TableColumn[], rows: readonly (rea
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n');
-}
-
-/** Stored values can hold anything: an escape sequence must not reach the terminal, nor a line break the table. */
-export function escapeControls(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (control) => {
-    return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
 }

@@ -85,6 +85,14 @@ describe('a decision is explained', () => {
         expect.objectContaining({ rule: ['g', 'alice', 'clerk'], actor: 'root', reason: 'ticket 7' }),
         expect.objectContaining({ rule: ['g', 'clerk', 'viewer'], actor: 'casbin-bootstrap' }),
       ]);
+      // Who wrote another table of the same journal is nobody here.
+      const other = { ...OPTIONS, table: 'policies' };
+      await bootstrapDatabase(pool, { ...other, journal: true });
+      const second = await pool.connect();
+      await changePolicy(second, change, { ...other, actor: 'somebody' });
+      second.release();
+      expect((await explainDecision(pool, ['alice', 'invoices', 'read'], options)).granted).toEqual(granted);
+
       const [{ at } = { at: new Date(0) }] = granted;
       expect(Math.abs(Date.now() - at.getTime())).toBeLessThan(600_000);
 

@@ -16,12 +16,18 @@ const NEW_RULE = `insert into casbin (ptype, rule) values ('p', '["viewer", "led
 
 describe('a page that is served', () => {
   test('is made anew when a rule has changed, and by nothing else', async () => {
-    const { pool, server } = await openServer();
+    const { pool, served, server } = await openServer();
     const first = await get(server);
     expect(first).toMatchObject({ status: 200, type: 'text/html; charset=utf-8' });
     expect(first.body).toContain('The database decides as defined');
     expect(first.body).not.toContain('ledger');
+    let looks = 0;
+    served.on('acquire', () => {
+      looks++;
+    });
     expect((await get(server)).body).toBe(first.body);
+    // It looked, and did not read the policy again.
+    expect(looks).toBe(1);
 
     await pool.query(NEW_RULE);
     expect((await get(server)).body).toContain('p, viewer, ledger, read');
@@ -44,12 +50,14 @@ describe('a page that is served', () => {
   });
 
   test('tells a browser whether what it shows is still the policy', async () => {
-    const { pool, server } = await openServer({ pollIntervalMs: 20 });
+    const { pool, served, server } = await openServer({ pollIntervalMs: 20 });
     const { body } = await get(server);
     const stale = await watch(server, 'of another time');
     expect(await stale.next()).toBe('data: changed\n\n');
     const current = await watch(server, versionIn(body));
     expect(await current.next()).toBe('data: current\n\n');
+    // What a browser knows already is not told again.
+    for (let looks = 0; looks < 3; looks++) await once(served, 'release');
     await pool.query(NEW_RULE);
     expect(await current.next()).toBe('data: changed\n\n');
     await pool.query('alter table casbin rename to elsewhere');
@@ -119,17 +127,19 @@ describe('a page that is served', () => {
     await expect(servePage(null, { ...OPTIONS, port: 1.5 })).rejects.toMatchObject(refusal('port'));
     await expect(servePage(null, { prot: 1 } as object)).rejects.toMatchObject(refusal('prot'));
     await expect(servePage({} as never, OPTIONS)).rejects.toMatchObject({ code: 'INVALID_OPTIONS' });
+    await expect(servePage(null, { policy: 'none.yaml' })).rejects.toMatchObject(refusal('none.yaml'));
     const database = await createDatabase();
     await expect(servePage(database.pool(), OPTIONS)).rejects.toMatchObject({ code: 'TABLE_MISSING' });
   });
 });
 
-async function openServer(options: ServePageOptions = {}): Promise<{ pool: pg.Pool; server: PageServer }> {
+async function openServer(options: ServePageOptions = {}) {
   const database = await createDatabase();
   await bootstrapDatabase(database.pool(), OPTIONS);
   // A single connection serves pages and looks.
-  const server = await serve(database.pool({ max: 1 }), { ...OPTIONS, ...options });
-  return { pool: database.pool(), server };
+  const served = database.pool({ max: 1 });
+  const server = await serve(served, { ...OPTIONS, ...options });
+  return { pool: database.pool(), served, server };
 }
 
 async function serve(pool: pg.Pool | null, options: ServePageOptions): Promise<PageServer> {

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import type { JournalEntry } from '../../src/index.ts';
+import { renderHistory } from '../../src/render/history.ts';
+
+const ENTRY: JournalEntry = {
+  id: '1',
+  at: new Date('2026-11-27T15:37:01.500Z'),
+  transaction: '7',
+  table: 'casbin',
+  operation: 'added',
+  ptype: 'g',
+  values: ['carol', 'cle,rk'],
+  actor: 'jane',
+  reason: 'ticket\n7',
+  release: null,
+  role: 'app',
+  application: 'psql',
+};
+
+test('a history has a line for each change, with what the server knows of writers that say nothing', () => {
+  const entries: JournalEntry[] = [
+    ENTRY,
+    { ...ENTRY, operation: 'removed', actor: null, reason: null },
+    {
+      ...ENTRY,
+      operation: 'truncated',
+      ptype: null,
+      values: [],
+      actor: null,
+      reason: null,
+      application: null,
+    },
+  ];
+  expect(renderHistory(entries, { where: 'PostgreSQL at h:5432/d, as a', limit: 100 })).toBe(
+    [
+      'Database: PostgreSQL at h:5432/d, as a',
+      '',
+      '  at (UTC)             change                by               reason',
+      '  2026-11-27 15:37:01  + g, carol, "cle,rk"  jane             ticket\\u000a7',
+      '  2026-11-27 15:37:01  - g, carol, "cle,rk"  role app (psql)',
+      '  2026-11-27 15:37:01  - all rules           role app',
+      '',
+      '3 changes, the newest last.',
+    ].join('\n'),
+  );
+});
+
+test('a history of several tables names them, and says that there may be older changes', () => {
+  const told = renderHistory([ENTRY, { ...ENTRY, table: 'other' }], { where: 'x', limit: 2 });
+  expect(told).toContain('+ g, carol, "cle,rk" (casbin)');
+  expect(told).toContain('+ g, carol, "cle,rk" (other)');
+  expect(told).toContain('There may be older ones: give a higher --limit, or --until.');
+  expect(renderHistory([], { where: 'x', limit: 2 })).toBe('Database: x\n\nThe journal has no such change.');
+});

@@ -9,7 +9,7 @@ async function problemsIn(name: string, text: string): Promise<string[]> {
   return loadProblems(loadPolicyFile(path), path);
 }
 
-test('what is misshapen in YAML is told all at once, each with its line and column', async () => {
+test('every wrong shape in YAML is reported at once, each with line and column', async () => {
   const text = `
 roles:
   viewer:
@@ -69,7 +69,7 @@ test('names that YAML reads as something else must be quoted', async () => {
   ]);
 });
 
-test('every error of YAML syntax is told', async () => {
+test('every error of YAML syntax is reported', async () => {
   expect(await problemsIn('policy.yaml', 'roles:\n  a: [1\n  b: "x\n')).toEqual([
     expect.stringMatching(/^3:3 POLICY_SYNTAX /),
     expect.stringMatching(/^4:1 POLICY_SYNTAX /),
@@ -160,7 +160,7 @@ test.each([
   ]);
 });
 
-test('aliases of aliases are told where they go too deep', async () => {
+test('aliases of aliases are reported at the place where they are too deep', async () => {
   const levels = Array.from({ length: 150 }, (_, n) => `r${n + 1}: &r${n + 1} [*r${n}]`);
   expect(await problemsIn('policy.yaml', `r0: &r0 [x]\n${levels.join('\n')}`)).toEqual([
     '101:14 POLICY_SYNTAX the value of this alias is nested over 100 levels deep.',
@@ -232,7 +232,7 @@ test('JSON is JSON, and what is wrong has its line and column', async () => {
   expect(await problemsIn('policy.json', '')).toEqual([expect.stringMatching(/^1:1 POLICY_SYNTAX /)]);
 });
 
-test('lines of a CSV that Casbin can not read, or would read in part, are told with their numbers', async () => {
+test('lines of a CSV that Casbin can not read, or would read in part, are reported with their numbers', async () => {
   const text = 'p, a, f(b\n  p\n# fine\np, "x\np, a, b\rp, c, d\n\ng, x, y\ng, y, x\n';
   expect(await problemsIn('policy.csv', text)).toEqual([
     expect.stringMatching(/^1:1 POLICY_SYNTAX Casbin can't read this line: Unmatched brackets/),

@@ -41,7 +41,7 @@ describe('a row seeder', () => {
     expect(error.message).toContain('"shop.settings" does not exist');
   });
 
-  test('whose table was dropped after its migration is told how to have it back', async () => {
+  test('whose table was dropped after its migration fails with how to get the table back', async () => {
     const up = async (db: Kysely<unknown>) => {
       await sql`create table settings (id int primary key, currency text)`.execute(db);
     };
@@ -247,7 +247,7 @@ describe('a table that is there already', () => {
 });
 
 describe('a table that is gone', () => {
-  test('as "casbin" after the first bootstrap is told how to have it back', async () => {
+  test('such as "casbin" after the first bootstrap is reported with how to get it back', async () => {
     const database = await databaseWith('drop table casbin');
     const error = await refusalOf(database);
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_MISSING' });
@@ -267,7 +267,7 @@ describe('a table that is gone', () => {
     expect(error.message).toContain(`${statement === '' ? 'casbin' : 'providers'}" does not exist`);
   });
 
-  test.each([{}, { schema: 'nowhere' }])('is told to a verification too: %j', async (options) => {
+  test.each([{}, { schema: 'nowhere' }])('is reported by a verification too: %j', async (options) => {
     const database = await databaseWith('', { bare: true });
     const error = await failureOf(() => verifyDatabase(database.pool(), options));
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_MISSING' });

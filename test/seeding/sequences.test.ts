@@ -45,7 +45,7 @@ test.each([
   expect(await insert()).toBe(9);
 });
 
-test('a sequence that was told where to go on is not set back before it has been used', async () => {
+test('a sequence that was set and not used yet is not set back', async () => {
   const { pool, insert } = await openWith('serial');
   await pool.query(`alter sequence plans_id_seq restart with 1000`);
 

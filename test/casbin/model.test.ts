@@ -26,7 +26,7 @@ describe('a model without definitions', () => {
   });
 
   test.each([['mx'], ['mx2'], ['m2x'], ['am2'], ['m'.repeat(2)], ['2']])(
-    'is not told to rename one that is called %s',
+    'does not get the advice to rename a definition that is called %s',
     (other) => {
       expect(describeMissingDefinition('matchers', 'm', [other])).toBe(
         'section [matchers] defines no "m". Casbin needs it: add m = …',

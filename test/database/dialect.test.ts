@@ -269,7 +269,7 @@ describe('a commit', () => {
   });
 
   test.each(['before', 'after'] as const)(
-    'that gets no answer is told: cut %s the server',
+    'that gets no answer is reported: cut %s the server',
     async (moment) => {
       await using wire = await openWire(database.url);
       const through = database.pool({ connectionString: wire.url, max: 1 });

@@ -115,7 +115,7 @@ describe('a pool that gives no client', () => {
       async () => ({ query: 'select' }),
       /the pool's connect\(\) did not give a client that can query/,
     ],
-  ])('is told apart from what fails later: it %s', async (_, connect, reason) => {
+  ])('is not confused with later failures: it %s', async (_, connect, reason) => {
     const pool = Object.assign(Object.create(null), { connect });
     const error: unknown = await withSession(pool, async () => 'done').catch((thrown: unknown) => thrown);
 

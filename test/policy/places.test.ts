@@ -131,7 +131,7 @@ test.each([
     'roles:\n  a: &a 1\n  b: { <<: *a }\n',
     '3:12 POLICY_SYNTAX only a map can be merged. Give a map, or an alias of a map.',
   ],
-])('an alias of %s that can stand for nothing is told with its place: %j', async (name, text, problem) => {
+])('an alias of %s without a value is reported with its place: %j', async (name, text, problem) => {
   expect(await problemsIn(name, text)).toContain(problem);
 });
 
@@ -154,7 +154,7 @@ test.each([
   ['policy.json', '{"a":'.repeat(20_000), '1:501'],
   ['policy.yaml', `${'['.repeat(20_000)}${']'.repeat(20_000)}`, '1:102'],
   ['policy.yaml', `${'- '.repeat(20_000)}x`, '1:203'],
-])('a %s that is nested without end is told where it goes too deep: %#', async (name, text, place) => {
+])('a %s that is nested too deep is reported with the place: %#', async (name, text, place) => {
   expect(await problemsIn(name, text)).toEqual([
     `${place} POLICY_SYNTAX this is nested over 100 levels deep.`,
   ]);

@@ -71,7 +71,7 @@ describe('a server that can not be reached', () => {
       { connectionString: `postgres://me:${PASSWORD}@[/db` },
       /Invalid URL\. Correct the connection string/,
     ],
-  ])('is told: it %s', async (_, options, message) => {
+  ])('is reported: it %s', async (_, options, message) => {
     const error = await failureWith(options);
     expect(error.code).toBe('CONNECTION_FAILED');
     expect(error.message).toMatch(/^No connection to the database: /);
@@ -86,7 +86,7 @@ describe('a server that can not be reached', () => {
   test.each<[string, string | null]>([
     ['hangs up', null],
     ['speaks HTTP', 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'],
-  ])('is told when what answers is no PostgreSQL: it %s', async (_, answer) => {
+  ])('is reported when what answers is not PostgreSQL: it %s', async (_, answer) => {
     const server = createServer((socket) => {
       socket.on('error', () => {});
       socket.end(answer ?? '');
@@ -310,7 +310,7 @@ describe('a connection that is lost', () => {
     /create table .*casbin/,
     /insert into .*casbin/,
     /insert into "providers"/,
-  ])('by a cut wire is told: at %s', async (statement) => {
+  ])('by a cut wire is reported: at %s', async (statement) => {
     const database = await createDatabase();
     for (const moment of ['before', 'after'] as const) {
       await using wire = await openWire(database.url);
@@ -410,7 +410,7 @@ describe('a connection that is lost', () => {
       'query_wait_timeout',
       /query_wait_timeout\. Nothing was changed\. Run it again; if it fails again, connect to the/,
     ],
-  ])('by a pooler is told with its own reason: %s', async (reason, message) => {
+  ])('by a pooler is reported with its own reason: %s', async (reason, message) => {
     await using pooler = await startRefusingPooler(reason);
     const pool = new pg.Pool({ host: '127.0.0.1', port: pooler.port, user: 'me', database: 'db' });
     const error = await failureOf(() => bootstrapDatabase(pool));

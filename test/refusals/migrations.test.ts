@@ -54,7 +54,7 @@ describe('a migration', () => {
     'create database other',
     'drop index concurrently written_pkey',
     "alter system set work_mem = '8MB'",
-  ])('that can not run in a transaction is told so: %s', async (statement) => {
+  ])('that can not run in a transaction is refused with that reason: %s', async (statement) => {
     const error = await migrationRefusal('MIGRATION_NOT_TRANSACTIONAL', (db) =>
       sql.raw(statement).execute(db),
     );

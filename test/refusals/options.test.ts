@@ -236,7 +236,7 @@ describe('something that is not a pool', () => {
       },
     ],
     ['rejects with no reason', () => Promise.reject()],
-  ])('is told as a failure to connect when its connect %s', async (_, connect) => {
+  ])('is reported as a failure to connect when its connect %s', async (_, connect) => {
     const error = await failureOf(() => Reflect.apply(bootstrapDatabase, undefined, [{ connect }]));
     expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_FAILED' });
   });

@@ -259,7 +259,7 @@ describe('a table that is gone', () => {
   test.each([
     '',
     'create table casbin (id serial primary key, ptype text, rule jsonb, unique (ptype, rule))',
-  ])('under migrations: false is told who was to make it: %j', async (statement) => {
+  ])('under migrations: false is reported with what should have made it: %j', async (statement) => {
     const database = await databaseWith(statement, { bare: true });
     const error = await refusalOf(database, { migrations: false });
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_MISSING' });
@@ -284,7 +284,7 @@ describe('a search_path without any schema', () => {
       'SCHEMA_MISSING',
       'apart from those of PostgreSQL itself. Create one, or name one by the schema option.',
     ],
-  ])('is told: %j', async (path, code, message) => {
+  ])('is reported: %j', async (path, code, message) => {
     const database = await createDatabase();
     const pool = database.pool({ options: `-c search_path=${path}` });
     const error = await refusalOf(database, {}, pool);

@@ -50,7 +50,7 @@ export async function explainFailure(
 function tellWhatStays(error: BootstrapError, { title }: Engine): BootstrapError {
   error.message = error.message.replace(
     'Nothing was changed.',
-    `On ${title} each step is committed by itself: those before this one stay, and the next run goes on from there.`,
+    `On ${title} each step is committed by itself: the steps before this one stay, and the next run continues from there.`,
   );
   return error;
 }
@@ -106,7 +106,7 @@ function isSelfExplaining(cause: unknown): cause is BootstrapError {
 
 function explainLockRow(cause: LockRowNotGranted, { lockTimeoutMs }: ResolvedOptions): LockTimeoutError {
   const { holder, since } = cause;
-  const message = `The lock of another bootstrap was not granted within ${lockTimeoutMs} ms. Nothing was changed. It is held by ${holder}, since ${since.toISOString()}. Wait for it and run again, or raise lockTimeoutMs: of a process that is gone, the lock is free 20 seconds after its last step.`;
+  const message = `The lock of another bootstrap was not granted within ${lockTimeoutMs} ms. Nothing was changed. It is held by ${holder}, since ${since.toISOString()}. Wait for it and run again, or raise lockTimeoutMs. If that process is gone, the lock is free 20 seconds after its last step.`;
   return new LockTimeoutError(message, [{ pid: null, applicationName: holder, since }], { cause });
 }
 
@@ -188,7 +188,7 @@ export function explainConnectFailure(cause: unknown): BootstrapError {
     case SQLSTATE.INSUFFICIENT_PRIVILEGE:
       return new ConnectionError(
         'PERMISSION_DENIED',
-        `The role may not connect: ${reason}. As the owner of the database: grant connect on database … to …;`,
+        `The role may not connect: ${reason}. The owner of the database can run: grant connect on database … to …;`,
         { cause },
       );
     case SQLSTATE.TOO_MANY_CONNECTIONS:

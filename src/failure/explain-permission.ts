@@ -36,7 +36,7 @@ async function explainRowSecurity(failure: Failure, session: Session | null): Pr
     return rows.map(({ role }) => bypass(role));
   });
   const list = remedies.map((remedy) => `, or let an administrator run:\n  ${remedy}`).join('');
-  const message = `Row-level security refuses it: ${describeFailure(failure)}. Nothing was changed. Add a policy that lets the role write this, run it as the owner of the table${list === '' ? '.' : list}`;
+  const message = `Row-level security refused a row: ${describeFailure(failure)}. Nothing was changed. Add a policy that lets the role write this, run it as the owner of the table${list === '' ? '.' : list}`;
   return new PermissionError(message, remedies, { cause: failure.cause });
 }
 

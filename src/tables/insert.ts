@@ -205,7 +205,7 @@ async function lockRow(client: ClientLike, { schema }: RuleTable): Promise<void>
   const row = quoteTable(LOCK_TABLE, schema);
   await lockRulesRow(client, row).catch((error: unknown) => {
     if (errorCode(error) !== SQLSTATE.UNDEFINED_TABLE) throw error;
-    const message = `Table ${row} does not exist, and its rows are what writers wait for on this engine. Run bootstrapDatabase() once.`;
+    const message = `Table ${row} does not exist. On this engine, writers use its rows as locks. Run bootstrapDatabase() once.`;
     throw new DatabaseError('TABLE_MISSING', message, { cause: error });
   });
 }

@@ -25,26 +25,26 @@ describe('an effect', () => {
     expect(messagesOf({ p, e })).toEqual([]);
   });
 
-  test('of another kind is told which there are, as one writes them', () => {
+  test('that Casbin does not support is refused with the list of supported ones', () => {
     expect(messagesOf({ p, e: 'some(where (p.eft == maybe))' })).toEqual([
       'Casbin does not support the effect "some(where (p.eft == maybe))". Use one of "some(where (p.eft == allow))", "!some(where (p.eft == deny))", "some(where (p.eft == allow)) && !some(where (p.eft == deny))", "priority(p.eft) || deny", "subjectPriority(p.eft) || deny".',
     ]);
   });
 });
 
-test('fields without a name are told once, and not as fields of one name', () => {
+test('fields without a name are reported once, and not as fields with the same name', () => {
   expect(messagesOf({ r: 'sub, obj, act,,' })).toEqual([
     'field 4 of "r" has no name. Name it, or remove the extra comma.',
   ]);
 });
 
-test('a role definition has two places, whatever else stands in it', () => {
+test('a role definition needs at least two places', () => {
   expect(messagesOf({ g: ['g = _, _', 'g2 = _, parent'] })).toEqual([
     'role definition "g2 = _, parent" has fewer than two places. Write g2 = _, _.',
   ]);
 });
 
-test('a name is told as the matcher has it', () => {
+test('a message has a name as it is in the matcher', () => {
   expect(messagesOf({ m: 'tr_sub == p.sub' })).toEqual([
     'matcher "m" uses "tr_sub", which is not defined: Casbin would silently deny. Use one of r.sub, r.obj, r.act, p.sub, p.obj, p.act, or define it.',
   ]);
@@ -62,7 +62,7 @@ describe('a model file', () => {
     return join(folder, 'model.conf');
   }
 
-  test('that can not be read is told by the code of the system', async () => {
+  test('that can not be read is reported with the code of the system', async () => {
     const path = join(await createFile(), 'inner.conf');
     expect(loadModelFile(path)).toEqual({
       model: null,

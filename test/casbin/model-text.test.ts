@@ -73,7 +73,7 @@ describe('a line that ends with a backslash', () => {
     expect(await problemsAfter('m2 = g(r.sub, p.sub) && \\ # and', '  keyMatch(r.obj, p.obj)')).toEqual([]);
   });
 
-  test('is told with all that follows, at the place where it begins', async () => {
+  test('is reported as one line, at the place where it begins', async () => {
     expect(await problemsAfter('so\\me \\', 'wo\\rds \\', 'here', 'and there')).toEqual([
       strayLine(12, 'so\\mewo\\rdshere'),
       strayLine(15, 'and there'),
@@ -99,6 +99,6 @@ test('a name is located in its definition, over lines, and not where a string or
   expect(locate('m2', 'm2')).toBe(`${path}:12:3`);
 });
 
-test('a byte order mark and blank lines before the first section are passed over', async () => {
+test('a byte order mark and blank lines before the first section are ignored', async () => {
   expect(await problemsOf(`\uFEFF${modelText().trimStart()}`)).toEqual([]);
 });

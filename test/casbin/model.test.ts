@@ -10,7 +10,7 @@ import {
 import { modelText } from '../verification/verify.fixture.ts';
 
 describe('a model without definitions', () => {
-  test('is told each that it lacks, by the name of its section', () => {
+  test('is reported with each definition that it lacks, by the name of its section', () => {
     expect(findMissingDefinitions(newModel())).toEqual(
       [
         ['request_definition', 'r'],
@@ -26,7 +26,7 @@ describe('a model without definitions', () => {
   });
 
   test.each([['mx'], ['mx2'], ['m2x'], ['am2'], ['m'.repeat(2)], ['2']])(
-    'is not told to rename one that is called %s',
+    'does not get the advice to rename a definition that is called %s',
     (other) => {
       expect(describeMissingDefinition('matchers', 'm', [other])).toBe(
         'section [matchers] defines no "m". Casbin needs it: add m = …',
@@ -34,7 +34,7 @@ describe('a model without definitions', () => {
     },
   );
 
-  test('is told to rename one that an EnforceContext uses', () => {
+  test('gets the advice to rename a definition that only an EnforceContext uses', () => {
     expect(describeMissingDefinition('matchers', 'm', ['mx', 'm12'])).toBe(
       'section [matchers] defines "m12" and no "m". Casbin uses "m12" only for requests with an EnforceContext. An enforcer needs "m" too, and decisions are verified by r, p, e and m: rename "m12" to "m", or add m = …',
     );

@@ -80,6 +80,6 @@ test.each<[string, string | null]>([
   ['r_sub == p_sub && !', '"!" lacks an operand'],
   ['r_sub == -', '"-" lacks an operand'],
   ['!g(r_sub, p_sub) && -r_age < p_age', null],
-])('an operator without an operand is told: %s', (matcher, fault) => {
+])('an operator without an operand is reported: %s', (matcher, fault) => {
   expect(findParseFault(matcher)).toBe(fault);
 });

@@ -50,7 +50,7 @@ describe('rows', () => {
     expect(other).toEqual({ id: 8, ptype: 'p', values: ['a', 'c'] });
   });
 
-  test('that hold none are told, what is wrong with them together', () => {
+  test('that hold no rule are all in one error, with what is wrong with each', () => {
     const faults: [unknown, unknown][] = [
       [null, ['a']],
       [undefined, ['a']],
@@ -110,7 +110,7 @@ describe('the stock adapter', () => {
     expect(readAsStockAdapter({ ptype: 'p,g', values: ['a'] })).toEqual({ kind: 'distorted', values: null });
   });
 
-  test('is said to read otherwise what it does, with the place', () => {
+  test('is reported, with the place, if it reads a rule differently', () => {
     const advice =
       'Avoid commas, quotes, line breaks, unmatched brackets and blanks at the ends of its values.';
     const rules = [

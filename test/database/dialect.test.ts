@@ -197,8 +197,8 @@ describe('a transaction', () => {
   });
 });
 
-describe('an error that somebody passed over', () => {
-  test('is told in the place of the refusals that follow', async () => {
+describe('an error that was ignored', () => {
+  test('is thrown instead of the refusals that follow it', async () => {
     const error = await failureOf(
       onKysely((db) =>
         inWriteTransaction(db, async (trx) => {
@@ -228,7 +228,7 @@ describe('an error that somebody passed over', () => {
     expect(error.cause).toMatchObject({ code: '42P01' });
   });
 
-  test('on the client itself leaves the refusal as it is', async () => {
+  test('on the client itself does not change the refusal', async () => {
     const error = await failureOf(
       onKysely((db, { client }) =>
         inWriteTransaction(db, async (trx) => {
@@ -240,7 +240,7 @@ describe('an error that somebody passed over', () => {
     expect(error).toMatchObject({ code: '25P02' });
   });
 
-  test('makes the commit a rollback, which is told', async () => {
+  test('makes the commit a rollback, which is an error', async () => {
     const error = await failureOf(
       onKysely((db) =>
         inWriteTransaction(db, async (trx) => {
@@ -269,7 +269,7 @@ describe('a commit', () => {
   });
 
   test.each(['before', 'after'] as const)(
-    'that gets no answer is told: cut %s the server',
+    'that gets no answer is reported: cut %s the server',
     async (moment) => {
       await using wire = await openWire(database.url);
       const through = database.pool({ connectionString: wire.url, max: 1 });
@@ -290,7 +290,7 @@ describe('a commit', () => {
     },
   );
 
-  test('of what only reads is no matter of doubt', async () => {
+  test('of a transaction that only reads is never in doubt', async () => {
     await using wire = await openWire(database.url);
     const through = database.pool({ connectionString: wire.url, max: 1 });
     const error = await failureOf(
@@ -329,7 +329,7 @@ describe('a commit', () => {
     }
   });
 
-  test('of what writes is in doubt even after one that only read', async () => {
+  test('of a transaction that writes is in doubt, also after one that only read', async () => {
     await using wire = await openWire(database.url);
     const through = database.pool({ connectionString: wire.url, max: 1 });
     const error = await failureOf(
@@ -384,7 +384,7 @@ describe('a rollback', () => {
     expect(wire.statements).not.toContain('rollback');
   });
 
-  test('that gets no answer leaves the error as it is, and the client is not used again', async () => {
+  test('that gets no answer does not change the error, and the client is not used again', async () => {
     await using wire = await openWire(database.url);
     const through = database.pool({ connectionString: wire.url, max: 1 });
     const broken = await onKysely(

@@ -3,7 +3,7 @@ import { detectEngine, ENGINE_NAMES, engineNamed, engineOf } from '../../src/dat
 import { bootstrapDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 
-describe('an engine is known by what it says of itself', () => {
+describe('an engine is recognised by what the server says', () => {
   test.for([
     ['PostgreSQL 18.4 on x86_64-pc-linux-gnu, compiled by gcc', 'postgresql'],
     ['PostgreSQL 16.9 (Citus)', 'citus'],
@@ -16,7 +16,7 @@ describe('an engine is known by what it says of itself', () => {
     expect(engineOf(said).name).toBe(name);
   });
 
-  test('each has the name that it is found by', () => {
+  test('each engine is found by its name', () => {
     expect(ENGINE_NAMES.map((name) => engineNamed(name).name)).toEqual(ENGINE_NAMES);
   });
 
@@ -28,7 +28,7 @@ describe('an engine is known by what it says of itself', () => {
     });
   });
 
-  test('Neon is told by a setting of its own, and bootstrapped as PostgreSQL', async () => {
+  test('Neon is recognised by a setting of its own, and bootstrapped as PostgreSQL', async () => {
     const database = await createDatabase();
     await database.pool().query(`alter database ${database.name} set neon.timeline_id = 'a'`);
     const pool = database.pool({ max: 1 });

@@ -42,7 +42,7 @@ test('leaves no listener on a client that the pool gives to somebody else meanwh
   client.release();
 });
 
-test('leaves the clients of a pool alone that nobody waits for', async () => {
+test('does not touch clients of a pool that nobody waits for', async () => {
   const pool = (await createDatabase()).pool({ max: 1 });
   await withSession(pool, async () => {});
   let listeners: number | undefined;

@@ -94,7 +94,7 @@ describe('the lock of a bootstrap', () => {
     expect(after).toBe('30ms');
   });
 
-  test('fails by what else goes wrong as that is', async () => {
+  test('does not change other errors', async () => {
     const aborted = hurried(async (trx) => {
       await sql`select 1 / 0`.execute(trx).catch(() => {});
       await acquireBootstrapLock(trx, 'one');
@@ -102,7 +102,7 @@ describe('the lock of a bootstrap', () => {
     await expect(aborted).rejects.not.toBeInstanceOf(AdvisoryLockNotGranted);
   });
 
-  test('fails by the end of a wait that somebody else has canceled as that is', async () => {
+  test('does not change the error when somebody else cancels the wait', async () => {
     await whileHeld(`select pg_advisory_xact_lock(${OUR_NAMESPACE}, hashtext('one'))`, () =>
       withSession(pool, (session) =>
         inWriteTransaction(createKysely(session), async (trx) => {
@@ -120,7 +120,7 @@ describe('the lock of a bootstrap', () => {
   });
 });
 
-describe('who holds an advisory lock', () => {
+describe('the holder of an advisory lock', () => {
   const find = (schema?: string) =>
     withSession(pool, (session) => findAdvisoryLockHolders(createKysely(session), schema));
 
@@ -158,7 +158,7 @@ describe('who holds an advisory lock', () => {
   });
 });
 
-describe('who holds locks on tables', () => {
+describe('the holders of locks on tables', () => {
   const find = (schema?: string) =>
     withSession(pool, (session) =>
       findTableLockHolders(createKysely(session), schema, ['casbin', 'app.settings']),
@@ -203,7 +203,7 @@ describe('who holds locks on tables', () => {
     );
   });
 
-  test('are all who have one of that strength, by their pids', async () => {
+  test('are all sessions with a lock of that strength, by their pids', async () => {
     await pool.query(make);
     await whileHeld('select from casbin', (first) =>
       whileHeld('select from app.settings', async (second) => {

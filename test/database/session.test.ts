@@ -15,7 +15,7 @@ describe('a session', () => {
     expect(pool.totalCount).toBe(1);
   });
 
-  test('gives its client back after a failure that says nothing of the connection', async () => {
+  test('gives its client back after a failure that is not about the connection', async () => {
     const pool = (await createDatabase()).pool({ max: 1 });
     const first = await withSession(pool, ({ client }) => backendOf(client));
 
@@ -67,7 +67,7 @@ describe('a session', () => {
     expect(pool.totalCount).toBe(0);
   });
 
-  test("keeps the server's reason of a loss that somebody passed over", async () => {
+  test("keeps the server's reason of a lost connection whose error was ignored", async () => {
     const pool = (await createDatabase()).pool({ max: 1 });
 
     const broken = await withSession(pool, async (session) => {
@@ -88,7 +88,7 @@ describe('a session', () => {
     expect(client.listenerCount('error')).toBe(0);
   });
 
-  test('asks no more of a client than that it can query', async () => {
+  test('needs nothing of a client but query', async () => {
     const client: ClientLike = {
       query: async () => ({ rows: [{ one: 1 }], rowCount: 1, command: 'SELECT' }),
     };
@@ -115,7 +115,7 @@ describe('a pool that gives no client', () => {
       async () => ({ query: 'select' }),
       /the pool's connect\(\) did not give a client that can query/,
     ],
-  ])('is told apart from what fails later: it %s', async (_, connect, reason) => {
+  ])('is not confused with later failures: it %s', async (_, connect, reason) => {
     const pool = Object.assign(Object.create(null), { connect });
     const error: unknown = await withSession(pool, async () => 'done').catch((thrown: unknown) => thrown);
 

@@ -28,7 +28,7 @@ describe('the code of an error', () => {
     expect(errorCode(coded(42, coded('23505')))).toBe('23505');
   });
 
-  test('is none where nothing carries one', () => {
+  test('is undefined if no error in the chain has one', () => {
     for (const error of [undefined, null, 'text', { code: '23505' }, new Error('failed')]) {
       expect(errorCode(error)).toBeUndefined();
     }

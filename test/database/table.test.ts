@@ -103,7 +103,7 @@ describe('the columns of a table', () => {
     expect(await onPath('app', (db) => readColumns(db, 'casbin'))).toEqual(columns);
   });
 
-  test('are none for a table without any, and null for one that is not there', async () => {
+  test('are an empty list for a table without columns, and null for a missing table', async () => {
     expect(await onPath('app', (db) => readColumns(db, 'nothing'))).toEqual([]);
     expect(await onPath('public', (db) => readColumns(db, 'nothing'))).toBeNull();
     expect(await onPath('app,public', (db) => readColumns(db, 'elsewhere'))).toBeNull();

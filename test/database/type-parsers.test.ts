@@ -164,7 +164,7 @@ describe.each(settings)('parsers that an application has changed $where', ({ opt
     expect(takeover).toMatchObject({ duplicatesRemoved: 2 });
   });
 
-  test('leave errors as they are: who holds a lock, rows that are invalid, privileges', async () => {
+  test('do not change errors about lock holders, invalid rows and privileges', async () => {
     const { database, pool, control } = await createOddDatabase(options);
     await bootstrapDatabase(pool);
     await control.query(`delete from casbin where id = (select max(id) from casbin)`);

@@ -66,7 +66,7 @@ test(
   },
 );
 
-test('a creation that was cut short is made up for by the next one', STARTS_PGLITE, async () => {
+test('a creation that was interrupted is repeated by the next one', STARTS_PGLITE, async () => {
   const dataDir = await createFolder();
   const creator = start(DIE_CREATING, dataDir);
   await expect(once(creator, 'close')).resolves.toEqual([null, 'SIGKILL']);
@@ -77,7 +77,7 @@ test('a creation that was cut short is made up for by the next one', STARTS_PGLI
   await expect(query(dataDir, 'select n from t'), 'and stays').resolves.toEqual([{ n: 1 }]);
 });
 
-test('a folder with other files in it is refused and left as it is', async () => {
+test('a folder with other files in it is refused and not changed', async () => {
   const dataDir = await createFolder();
   await writeFile(join(dataDir, 'thesis.txt'), 'do not lose');
 

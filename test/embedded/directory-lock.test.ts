@@ -13,7 +13,7 @@ test('a locked folder can be locked again only after its release', async () => {
   await second.release();
 });
 
-test('who waits for a folder gets it when it is released', async () => {
+test('a process that waits for a folder gets it when it is released', async () => {
   const folder = await createFolder();
   const first = await lockDirectory(folder);
   const waiting = lockDirectory(folder);
@@ -23,7 +23,7 @@ test('who waits for a folder gets it when it is released', async () => {
   await second.release();
 });
 
-test('who waited in vain learns the folder, the process that has it and what to do', async () => {
+test('a process that waited in vain gets the folder, the process that uses it, and what to do', async () => {
   const folder = await createFolder();
   const lock = await lockDirectory(folder);
 
@@ -44,7 +44,7 @@ test('two folders are locked independently', async () => {
   for (const lock of locks) await lock.release();
 });
 
-test.runIf(process.platform === 'linux')('who waited in vain keeps no file open', async () => {
+test.runIf(process.platform === 'linux')('a process that waited in vain keeps no file open', async () => {
   const folder = await createFolder();
   const lock = await lockDirectory(folder);
   const open = async () => {

@@ -146,7 +146,7 @@ describe('two releases of an application', () => {
     });
   });
 
-  test('can not both be right when each has a migration that the other lacks', async () => {
+  test('fail when each has a migration that the other lacks', async () => {
     const database = await createDatabase();
     const pool = database.pool();
     await bootstrapDatabase(pool, { migrations: tables('a', 'c').migrations });

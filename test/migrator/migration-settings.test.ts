@@ -59,7 +59,7 @@ describe('migrations given with settings', () => {
     });
   });
 
-  test('are those that a Kysely Migrator of the same names has applied before', async () => {
+  test('include those that a Kysely Migrator with the same table names has applied before', async () => {
     const pool = (await createDatabase()).pool();
     await applicationMigrator(pool, tables('a'), KYSELY_NAMES).migrateToLatest();
 

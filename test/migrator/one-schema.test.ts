@@ -23,7 +23,7 @@ async function countRows(pool: pg.Pool, schema: string): Promise<number> {
   return count;
 }
 
-test('a bootstrap reads no more because of the schemas that are there beside its own', async () => {
+test('a bootstrap does not read more when there are other schemas', async () => {
   const pool = (await createDatabase()).pool();
   const alone = await countRows(pool, 'first');
   for (let index = 0; index < 10; index++) {

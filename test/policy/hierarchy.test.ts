@@ -63,11 +63,11 @@ describe('the hierarchies of a policy', () => {
 });
 
 describe('circles', () => {
-  test('are none where roles only meet again', () => {
+  test('are not found if two paths only lead to the same role', () => {
     expect(findCycles(hierarchyOf('a b', 'a c', 'b d', 'c d', 'd e'))).toEqual([]);
   });
 
-  test('are not of one role, which is told otherwise', () => {
+  test('do not include a role that inherits from itself, which is another problem', () => {
     expect(findCycles(hierarchyOf('a a', 'a b', 'b b'))).toEqual([]);
   });
 
@@ -82,7 +82,7 @@ describe('circles', () => {
     ]);
   });
 
-  test('are each told where a role is in two of them', () => {
+  test('are each reported if a role is in two of them', () => {
     expect(findCycles(hierarchyOf('a b', 'b a', 'b c', 'c b'))).toEqual([
       ['a', 'b', 'a'],
       ['b', 'c', 'b'],
@@ -113,7 +113,7 @@ describe('the path between two roles', () => {
     expect(findRolePath(hierarchyOf('a b'), 'z', 'z')).toEqual(['z']);
   });
 
-  test('is null where there is none, also in a circle', () => {
+  test('is null if there is none, also in a circle', () => {
     expect(findRolePath(hierarchyOf('a b', 'c d'), 'a', 'd')).toBeNull();
     expect(findRolePath(hierarchyOf('a b'), 'b', 'a')).toBeNull();
     expect(findRolePath(hierarchyOf('a b', 'b a'), 'a', 'c')).toBeNull();
@@ -147,7 +147,7 @@ describe('what a role inherits', () => {
     expect(collectInherited(hierarchyOf('a b'), 'z')).toEqual(['z']);
   });
 
-  test('at any depth is more than Casbin follows', () => {
+  test('at any depth is found, also beyond what Casbin follows', () => {
     const { parents } = hierarchyOf(...chain(12), 'r12 r0');
     expect([...collectAncestors(parents, 'r0')]).toEqual(Array.from({ length: 13 }, (_, n) => `r${n}`));
     expect([...collectAncestors(parents, 'z')]).toEqual(['z']);
@@ -155,11 +155,11 @@ describe('what a role inherits', () => {
 });
 
 describe('inheritance that is too deep', () => {
-  test('is none over ten links', async () => {
+  test('is not found for ten links', async () => {
     expect(await findTooDeep(hierarchyOf(...chain(10)))).toEqual([]);
   });
 
-  test('is told by its first eleven links, for each role that has some', async () => {
+  test('is reported by its first eleven links, for each role that has some', async () => {
     const paths = await findTooDeep(hierarchyOf(...chain(13)));
     expect(paths.map((path) => [path[0], path.at(-1), path.length])).toEqual([
       ['r0', 'r11', 12],
@@ -169,7 +169,7 @@ describe('inheritance that is too deep', () => {
     expect(paths[0]).toEqual(Array.from({ length: 12 }, (_, n) => `r${n}`));
   });
 
-  test('is none where a shorter way leads there, nor in a circle', async () => {
+  test('is not found if a shorter way leads there, nor in a circle', async () => {
     expect(await findTooDeep(hierarchyOf(...chain(11), 'r0 r2'))).toEqual([]);
     expect(await findTooDeep(hierarchyOf(...chain(9), 'r9 r0'))).toEqual([]);
   });

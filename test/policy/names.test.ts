@@ -23,7 +23,7 @@ describe('names in requests', () => {
     expect(findUnknownNames(definition)).toEqual([]);
   });
 
-  test('that are not are told, each with its place', () => {
+  test('that no rule has are reported, each with its place', () => {
     const problems = findUnknownNames({
       roles,
       allow: [

@@ -59,7 +59,7 @@ describe('the place of a part', () => {
   );
   recordPlaces(actions, 'file:4:7', new Map([['0', 'file:4:8']]));
 
-  test('is where its key stands', () => {
+  test('is the place of its key', () => {
     expect(findPlace(role, ['permissions'])).toBe('file:3:5');
     expect(findPlace(role, ['inherits'])).toBe('file:9:5');
   });

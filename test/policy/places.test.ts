@@ -9,7 +9,7 @@ async function problemsIn(name: string, text: string): Promise<string[]> {
   return loadProblems(loadPolicyFile(path), path);
 }
 
-test('what is misshapen in YAML is told all at once, each with its line and column', async () => {
+test('every wrong shape in YAML is reported at once, each with line and column', async () => {
   const text = `
 roles:
   viewer:
@@ -69,7 +69,7 @@ test('names that YAML reads as something else must be quoted', async () => {
   ]);
 });
 
-test('every error of YAML syntax is told', async () => {
+test('every error of YAML syntax is reported', async () => {
   expect(await problemsIn('policy.yaml', 'roles:\n  a: [1\n  b: "x\n')).toEqual([
     expect.stringMatching(/^3:3 POLICY_SYNTAX /),
     expect.stringMatching(/^4:1 POLICY_SYNTAX /),
@@ -131,7 +131,7 @@ test.each([
     'roles:\n  a: &a 1\n  b: { <<: *a }\n',
     '3:12 POLICY_SYNTAX only a map can be merged. Give a map, or an alias of a map.',
   ],
-])('an alias of %s that can stand for nothing is told with its place: %j', async (name, text, problem) => {
+])('an alias of %s without a value is reported with its place: %j', async (name, text, problem) => {
   expect(await problemsIn(name, text)).toContain(problem);
 });
 
@@ -154,13 +154,13 @@ test.each([
   ['policy.json', '{"a":'.repeat(20_000), '1:501'],
   ['policy.yaml', `${'['.repeat(20_000)}${']'.repeat(20_000)}`, '1:102'],
   ['policy.yaml', `${'- '.repeat(20_000)}x`, '1:203'],
-])('a %s that is nested without end is told where it goes too deep: %#', async (name, text, place) => {
+])('a %s that is nested too deep is reported with the place: %#', async (name, text, place) => {
   expect(await problemsIn(name, text)).toEqual([
     `${place} POLICY_SYNTAX this is nested over 100 levels deep.`,
   ]);
 });
 
-test('aliases of aliases are told where they go too deep', async () => {
+test('aliases of aliases are reported at the place where they are too deep', async () => {
   const levels = Array.from({ length: 150 }, (_, n) => `r${n + 1}: &r${n + 1} [*r${n}]`);
   expect(await problemsIn('policy.yaml', `r0: &r0 [x]\n${levels.join('\n')}`)).toEqual([
     '101:14 POLICY_SYNTAX the value of this alias is nested over 100 levels deep.',
@@ -232,7 +232,7 @@ test('JSON is JSON, and what is wrong has its line and column', async () => {
   expect(await problemsIn('policy.json', '')).toEqual([expect.stringMatching(/^1:1 POLICY_SYNTAX /)]);
 });
 
-test('lines of a CSV that Casbin can not read, or would read in part, are told with their numbers', async () => {
+test('lines of a CSV that Casbin can not read, or would read in part, are reported with their numbers', async () => {
   const text = 'p, a, f(b\n  p\n# fine\np, "x\np, a, b\rp, c, d\n\ng, x, y\ng, y, x\n';
   expect(await problemsIn('policy.csv', text)).toEqual([
     expect.stringMatching(/^1:1 POLICY_SYNTAX Casbin can't read this line: Unmatched brackets/),

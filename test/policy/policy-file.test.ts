@@ -89,7 +89,7 @@ test('a bootstrap reports a file that can not be read', async () => {
   ]);
 });
 
-test('a missing file, a folder, an unknown ending and another encoding are told apart', async () => {
+test('a missing file, a folder, an unknown ending and another encoding have messages of their own', async () => {
   const file = await writeTemporary('policy.csv', Buffer.from('p, a, b, c', 'utf16le').fill(0xff, 0, 1));
   const failure = async (path: string) => (await loadProblems(loadPolicyFile(path), path))[0];
 

@@ -12,7 +12,7 @@ const rule = fc.record({
 });
 const rules = fc.array(rule, { maxLength: 40 });
 
-test('a rule is found where it stands first, and nothing else is', () => {
+test('a rule is found at its first position, and nothing else is found', () => {
   fc.assert(
     fc.property(rules, rules, (given, asked) => {
       const keys = given.map(ruleKey);
@@ -77,7 +77,7 @@ test('rules are the same by ptype, number and each of their values', () => {
   expect(isSamePolicy(ALIKE, [])).toBe(false);
 });
 
-test('texts that share a hash are told apart', () => {
+test('texts with the same hash are distinguished', () => {
   const [one, other] = collision();
   const set = new RuleSet([
     { ptype: 'p', values: [one] },

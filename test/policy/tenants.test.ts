@@ -72,7 +72,7 @@ test('JSON has the same tenants, and CSV their rules', async () => {
   expect(lines(inCsv)).toContain('g, clerk, viewer, globex');
 });
 
-test('everything that is wrong with tenants and their roles is told once, with its place', async () => {
+test('everything that is wrong with tenants and their roles is reported once, with its place', async () => {
   const text = `
 domains:
   roles:
@@ -99,7 +99,7 @@ rules:
   ]);
 });
 
-test("a name that can't be used is told once, also of the first tenant", async () => {
+test("a name that can't be used is reported once, also of the first tenant", async () => {
   expect(await problemsOf({ domains: { roles: ROLES, tenants: ['in(itech', 'acme'] } })).toEqual([
     expect.stringMatching(
       /^policy\.domains\.tenants\[0\] VALUE_DISTORTED .*"p, role, in\(itech, resource, action"/,
@@ -134,7 +134,7 @@ test('tenants that are known later are spread into a file of roles, and its plac
   ]);
 });
 
-test('inheritance that is too deep is told once for all tenants', async () => {
+test('inheritance that is too deep is reported once for all tenants', async () => {
   const names = Array.from({ length: 12 }, (_, n) => `r${n}`);
   const roles = Object.fromEntries(
     names.map((name, n) => [name, n === 0 ? {} : { inherits: [`r${n - 1}`] }]),
@@ -145,7 +145,7 @@ test('inheritance that is too deep is told once for all tenants', async () => {
   ]);
 });
 
-test('a circle of roles is told once for ten thousand tenants', async () => {
+test('a circle of roles is reported once for ten thousand tenants', async () => {
   const tenants = Array.from({ length: 10_000 }, (_, n) => `tenant${n}`);
   const roles = { ...ROLES, viewer: { inherits: ['clerk'] } };
   expect(await problemsOf({ domains: { roles, tenants } })).toEqual([
@@ -153,7 +153,7 @@ test('a circle of roles is told once for ten thousand tenants', async () => {
   ]);
 });
 
-test('a raw link that makes a circle in one tenant is told for that tenant', async () => {
+test('a raw link that makes a circle in one tenant is reported for that tenant', async () => {
   const problems = await problemsOf({
     domains: { roles: ROLES, tenants: ['acme', 'globex'] },
     rules: [['g', 'viewer', 'clerk', 'globex']],
@@ -197,7 +197,7 @@ test('in code, domains beside roles are refused as well', async () => {
   ]);
 });
 
-test('a misspelt name in a request per domain is told, with what it was taken for', async () => {
+test('a misspelt name in a request per domain is reported, with what it should be: role, domain, resource or action', async () => {
   const never = [
     ['viewr', 'acme', 'invoices', 'write'],
     ['viewer', 'acm', 'invoice', 'wriet'],
@@ -213,7 +213,7 @@ test('a misspelt name in a request per domain is told, with what it was taken fo
   await expect(resolveOptions(pool, { policy: withUsers, model: domainsModelPath })).resolves.toBeDefined();
 });
 
-test('a request per domain that the definition decides otherwise is told', async () => {
+test('a request per domain that the definition decides differently is reported', async () => {
   const domains = { roles: ROLES, tenants: ['acme', 'globex'] };
   expect(await problemsOf({ domains, deny: [['clerk', 'globex', 'invoices', 'read']] })).toEqual([
     expect.stringMatching(

@@ -328,7 +328,7 @@ tests:
 });
 
 describe('the result', () => {
-  test('is told with the reason of each failure', async () => {
+  test('has the reason of each failure', async () => {
     const { path, report } = await run(TESTS);
     expect(renderTests({ ...report, durationMs: 4 })).toBe(
       [

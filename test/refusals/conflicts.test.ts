@@ -50,7 +50,7 @@ describe.each(CONFLICTS)('a conflict that does not go away (%s)', (code, limit, 
     );
   });
 
-  test('is called one when it belongs to the commit', async () => {
+  test('at the commit is reported as a conflict', async () => {
     const database = await createDatabase();
     await database.pool().query(`
       create table stock (id int);

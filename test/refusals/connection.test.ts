@@ -71,14 +71,14 @@ describe('a server that can not be reached', () => {
       { connectionString: `postgres://me:${PASSWORD}@[/db` },
       /Invalid URL\. Correct the connection string/,
     ],
-  ])('is told: it %s', async (_, options, message) => {
+  ])('is reported: it %s', async (_, options, message) => {
     const error = await failureWith(options);
     expect(error.code).toBe('CONNECTION_FAILED');
     expect(error.message).toMatch(/^No connection to the database: /);
     expect(error.message).toMatch(message);
   });
 
-  test('is told to a verification too', async () => {
+  test('is reported by a verification too', async () => {
     const error = await failureWith({ host: '127.0.0.1', port: 1 }, verifyDatabase);
     expect(error.code).toBe('CONNECTION_FAILED');
   });
@@ -86,7 +86,7 @@ describe('a server that can not be reached', () => {
   test.each<[string, string | null]>([
     ['hangs up', null],
     ['speaks HTTP', 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'],
-  ])('is told when what answers is no PostgreSQL: it %s', async (_, answer) => {
+  ])('is reported when what answers is not PostgreSQL: it %s', async (_, answer) => {
     const server = createServer((socket) => {
       socket.on('error', () => {});
       socket.end(answer ?? '');
@@ -100,7 +100,7 @@ describe('a server that can not be reached', () => {
     expect(error.code).toBe('CONNECTION_FAILED');
   });
 
-  test('is told when it never answers and the pool has a limit', async () => {
+  test('is reported when it never answers and the pool has a limit', async () => {
     const server = createServer(() => {}).listen(0, '127.0.0.1');
     onTestFinished(() => void server.close());
     await once(server, 'listening');
@@ -110,7 +110,7 @@ describe('a server that can not be reached', () => {
     expect(error.message).toContain('Check that the server can be reached');
   });
 
-  test('is told when the pool has no client left', async () => {
+  test('is reported when the pool has no client left', async () => {
     const database = await createDatabase();
     const pool = database.pool({ max: 1, connectionTimeoutMillis: 1_000 });
     const client = await pool.connect();
@@ -120,7 +120,7 @@ describe('a server that can not be reached', () => {
     expect(error.message).toContain('clients of the pool are released');
   });
 
-  test('is told when it does not encrypt', async () => {
+  test('is reported when it does not encrypt', async () => {
     const database = await createDatabase();
     const error = await failureWith({ connectionString: database.url, ssl: true });
     expect(error.code).toBe('CONNECTION_FAILED');
@@ -151,7 +151,7 @@ function seederOf(statement: string): Seeder {
 }
 
 describe('a login that is refused', () => {
-  test('for a wrong password is told without it', async () => {
+  test('for a wrong password is reported without the password', async () => {
     const database = await createDatabase();
     const role = await database.createRole();
     const error = await failureWith({ connectionString: withUrl(role.url, { password: PASSWORD }) });
@@ -160,7 +160,7 @@ describe('a login that is refused', () => {
     expect(showsAnywhere(error, role.password)).toBe(false);
   });
 
-  test('for a password that is none, or a role that there is not, is told', async () => {
+  test('for a password that is not a string, or a missing role, is reported', async () => {
     // A server of its own: pg leaves such a login half done, and until the server gives up on it, no database of
     // that server can be dropped.
     await using server = await startServer();
@@ -175,7 +175,7 @@ describe('a login that is refused', () => {
     }
   });
 
-  test('for a role that may not log in is told', async () => {
+  test('for a role that may not log in is reported', async () => {
     const database = await createDatabase();
     const role = await database.createRole();
     await database.pool().query(`alter role ${role.name} nologin`);
@@ -184,7 +184,7 @@ describe('a login that is refused', () => {
     expect(showsAnywhere(error, role.password)).toBe(false);
   });
 
-  test('for a role that may not connect to the database is told', async () => {
+  test('for a role that may not connect to the database is reported', async () => {
     const database = await createDatabase();
     const role = await database.createRole();
     await database.pool().query(`revoke connect on database ${database.name} from public`);
@@ -193,7 +193,7 @@ describe('a login that is refused', () => {
     expect(error.message).toContain(`permission denied for database "${database.name}"`);
   });
 
-  test('for a role that has used up its connections is told', async () => {
+  test('for a role that has used up its connections is reported', async () => {
     const database = await createDatabase();
     const role = await database.createRole('connection limit 0');
     const error = await failureWith({ connectionString: role.url });
@@ -201,7 +201,7 @@ describe('a login that is refused', () => {
     expect(error.message).toContain('too many connections for role');
   });
 
-  test('for a database that there is not is told', async () => {
+  test('for a missing database is reported', async () => {
     const database = await createDatabase();
     const error = await failureWith({
       connectionString: withUrl(database.url, { pathname: '/no_such_database' }),
@@ -226,7 +226,7 @@ describe('a connection that is lost', () => {
     expect(rows).toEqual([{ rules: 16 }]);
   }
 
-  test('as a seeder has its backend terminated is told, with the seeder', async () => {
+  test('because the backend of a seeder was terminated is reported, with the seeder', async () => {
     const database = await createDatabase();
     const pool = database.pool();
     const error = await refusalOf(database, { seeders: [killing] }, pool);
@@ -237,7 +237,7 @@ describe('a connection that is lost', () => {
     await expectSound(database, pool);
   });
 
-  test('as a seeder waits for something else is told', async () => {
+  test('while a seeder waits for something else is reported', async () => {
     const database = await createDatabase();
     const pool = database.pool();
     const observer = database.pool();
@@ -310,7 +310,7 @@ describe('a connection that is lost', () => {
     /create table .*casbin/,
     /insert into .*casbin/,
     /insert into "providers"/,
-  ])('by a cut wire is told: at %s', async (statement) => {
+  ])('by a cut wire is reported: at %s', async (statement) => {
     const database = await createDatabase();
     for (const moment of ['before', 'after'] as const) {
       await using wire = await openWire(database.url);
@@ -382,7 +382,7 @@ describe('a connection that is lost', () => {
     },
   );
 
-  test('by a transaction_timeout is told with the way to raise it', async ({ skip }) => {
+  test('by a transaction_timeout is reported, with how to raise it', async ({ skip }) => {
     const database = await createDatabase();
     const { rows } = await database.pool().query('show server_version_num');
     skip(Number(rows[0].server_version_num) < 170_000, 'PostgreSQL 17 is the first to have this setting');
@@ -410,7 +410,7 @@ describe('a connection that is lost', () => {
       'query_wait_timeout',
       /query_wait_timeout\. Nothing was changed\. Run it again; if it fails again, connect to the/,
     ],
-  ])('by a pooler is told with its own reason: %s', async (reason, message) => {
+  ])('by a pooler is reported with its own reason: %s', async (reason, message) => {
     await using pooler = await startRefusingPooler(reason);
     const pool = new pg.Pool({ host: '127.0.0.1', port: pooler.port, user: 'me', database: 'db' });
     const error = await failureOf(() => bootstrapDatabase(pool));
@@ -419,7 +419,7 @@ describe('a connection that is lost', () => {
     expect(error.message).toMatch(message);
   });
 
-  test('between two statements is told with what the server said', async () => {
+  test("between two statements is reported, with the server's own reason", async () => {
     const database = await createDatabase();
     const pool = database.pool();
     const observer = database.pool();

@@ -153,7 +153,7 @@ test('a holder without a name and without rights to see more of it is named by i
   expect(error.message).toContain(`It is held by pid ${rows[0].pid} (no application_name). Wait`);
 });
 
-test('a holder is told with the time since when, whatever the DateStyle is', async () => {
+test('a holder is reported with the time since when, under any DateStyle', async () => {
   const database = await createDatabase();
   const pid = await hold(database, `select pg_advisory_xact_lock(${0x6373626e}, hashtext('public'))`);
   const pool = database.pool({ options: '-c DateStyle=SQL,DMY' });
@@ -167,7 +167,7 @@ test('a lock wait is not ended by a shorter statement_timeout of the role', asyn
   await expectHeldBy(pid, refusalOf(database, SHORT, pool));
 });
 
-test('a statement that takes too long is told, with whose it is', async () => {
+test('a statement that takes too long is reported, with the migration or seeder that ran it', async () => {
   const database = await createDatabase();
   const seeder: Seeder = {
     name: 'slow',

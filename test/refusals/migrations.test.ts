@@ -54,7 +54,7 @@ describe('a migration', () => {
     'create database other',
     'drop index concurrently written_pkey',
     "alter system set work_mem = '8MB'",
-  ])('that can not run in a transaction is told so: %s', async (statement) => {
+  ])('that can not run in a transaction is refused with that reason: %s', async (statement) => {
     const error = await migrationRefusal('MIGRATION_NOT_TRANSACTIONAL', (db) =>
       sql.raw(statement).execute(db),
     );
@@ -62,7 +62,7 @@ describe('a migration', () => {
     expect(error.message).toContain('give migrations: false');
   });
 
-  test('that uses an enum value of its own transaction is told so, as is a seeder', async () => {
+  test('that uses an enum value of its own transaction is refused with that reason, and so is a seeder', async () => {
     const database = await createDatabase();
     await database.pool().query("create type mood as enum ('sad')");
     const add: Migration = {
@@ -105,7 +105,7 @@ describe('a migration', () => {
     await migrationRefusal('MIGRATION_ENDED_TRANSACTION', (db) => db.transaction().execute(async () => {}));
   });
 
-  test('that hides a commit behind another statement is told that a part may be committed', async () => {
+  test('that hides a commit behind another statement fails, and the message says that a part may be committed', async () => {
     const database = await createDatabase();
     const up = async (db: Kysely<unknown>) => void (await sql.raw('create table t (); commit').execute(db));
     const error = await bootstrapDatabase(database.pool(), { migrations: { odd: { up } } }).catch((e) => e);
@@ -118,7 +118,7 @@ describe('a migration', () => {
     expect(error.message).not.toContain('Nothing was changed');
   });
 
-  test('that passes over an SQL error is told of it', async () => {
+  test('that ignores an SQL error fails with that error', async () => {
     const error = await migrationRefusal('MIGRATION_FAILED', (db) =>
       sql`select 1 / 0`.execute(db).catch(() => {}),
     );
@@ -126,7 +126,7 @@ describe('a migration', () => {
     expect(error.message).toContain('division by zero');
   });
 
-  test('that was applied and is gone is told', async () => {
+  test('that was applied and is missing now is reported', async () => {
     const database = await createDatabase();
     const up = async () => {};
     await bootstrapDatabase(database.pool(), { migrations: { '1_a': { up }, '3_c': { up } } });

@@ -72,7 +72,7 @@ describe('a model file', () => {
     },
   );
 
-  test('given as its text is told how to be given', async () => {
+  test('given as its text is refused with how to give it', async () => {
     const [problem] = await problemsOf({ model: conf() });
     expect(problem).toMatchObject({
       code: 'MODEL_NOT_FOUND',
@@ -134,7 +134,7 @@ m2 = r2.sub == p2.sub && r2.obj == p2.obj && r2.act == p2.act
     }
   });
 
-  test('without several sections is told all of them', async () => {
+  test('without several sections is reported with all of them', async () => {
     const problems = await problemsOfText(conf({ request: [], effect: [] }));
     expect(problems.map(({ code }) => code)).toEqual(['MODEL_SECTION_MISSING', 'MODEL_SECTION_MISSING']);
   });
@@ -148,7 +148,7 @@ m2 = r2.sub == p2.sub && r2.obj == p2.obj && r2.act == p2.act
     ]);
   });
 
-  test('with a line that is none is told which', async () => {
+  test('with an invalid line is reported with that line', async () => {
     expect(await problemsOfText(`# a comment\n\n${conf()}\nsome words\n`)).toEqual([
       {
         code: 'MODEL_INVALID',
@@ -159,7 +159,7 @@ m2 = r2.sub == p2.sub && r2.obj == p2.obj && r2.act == p2.act
     ]);
   });
 
-  test('with a section twice is told where', async () => {
+  test('with a section twice is reported with the place', async () => {
     expect(await problemsOfText(`${conf()}\n[matchers]\nm2 = true`)).toMatchObject([
       {
         code: 'MODEL_INVALID',
@@ -169,7 +169,7 @@ m2 = r2.sub == p2.sub && r2.obj == p2.obj && r2.act == p2.act
     ]);
   });
 
-  test('with a definition twice is told where', async () => {
+  test('with a definition twice is reported with the place', async () => {
     const problems = await problemsOfText(conf({ matchers: [...LINES.matchers, 'm2 = true', 'm = true'] }));
     expect(problems).toEqual([
       {
@@ -332,7 +332,7 @@ describe('other definitions', () => {
     );
   });
 
-  test('that are wrong are all told at once', async () => {
+  test('that are wrong are all reported at once', async () => {
     const problems = await problemsOfText(
       conf({ effect: ['[policy_effect]', 'e = no'], matchers: ['[matchers]', 'm = p.x == r.y && f(z)'] }),
     );

@@ -236,12 +236,12 @@ describe('something that is not a pool', () => {
       },
     ],
     ['rejects with no reason', () => Promise.reject()],
-  ])('is told as a failure to connect when its connect %s', async (_, connect) => {
+  ])('is reported as a failure to connect when its connect %s', async (_, connect) => {
     const error = await failureOf(() => Reflect.apply(bootstrapDatabase, undefined, [{ connect }]));
     expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_FAILED' });
   });
 
-  test('is told to be ended when it is', async () => {
+  test('is refused when it is a pool that was ended', async () => {
     const database = await createDatabase();
     const pool = database.pool();
     await pool.end();
@@ -251,13 +251,13 @@ describe('something that is not a pool', () => {
   });
 });
 
-test('options that are fine but odd are taken', async () => {
+test('unusual but valid options are accepted', async () => {
   const database = await createDatabase();
   const error = await refusalOf(database, { policy: { roles: { constructor: { inherits: ['toString'] } } } });
   expect(error.message).toContain('role "constructor" inherits from "toString", which is not defined');
 });
 
-test('nothing is said of the default policy in the place of one that is misshapen', async () => {
+test('a policy of the wrong shape is not replaced by the default policy', async () => {
   const model = newModelFromString(`
 [request_definition]
 r = sub, obj

@@ -116,7 +116,7 @@ describe('a role', () => {
     ]);
   });
 
-  test('that inherits in two circles is told both', async () => {
+  test('that inherits in two circles is reported with both', async () => {
     const roles = { a: { inherits: ['b', 'c'] }, b: { inherits: ['a'] }, c: { inherits: ['a'] } };
     expect(await codesOf({ roles })).toEqual([
       'policy.roles.a.inherits[0] ROLE_CYCLE',
@@ -124,7 +124,7 @@ describe('a role', () => {
     ]);
   });
 
-  test('that inherits in a circle of thousands is told its beginning and its end', async () => {
+  test('that inherits in a circle of thousands is reported with the beginning and the end of the circle', async () => {
     const roles = { ...chain(5000), 'role-5000': { inherits: ['role-0'] } };
     const problems = await problemsOf({ policy: { roles } });
     const cycle = problems.find(({ code }) => code === 'ROLE_CYCLE');
@@ -260,7 +260,7 @@ describe('a value', () => {
   });
 });
 
-test('everything that is wrong is told at once, and nothing is done', async () => {
+test('everything that is wrong is reported at once, and nothing is done', async () => {
   const database = await createDatabase();
   const error = await refusalOf(database, {
     policy: {

@@ -144,7 +144,7 @@ describe('a role without the privileges', () => {
     },
   );
 
-  test('is told the owner of what it would have to alter', async () => {
+  test('gets the owner of the table that it would have to alter', async () => {
     const database = await createDatabase();
     const role = await database.createRole();
     await database.pool().query(`${STOCK} grant create on schema public to ${role.name}`);
@@ -155,7 +155,7 @@ describe('a role without the privileges', () => {
     );
   });
 
-  test('of its own migration is told by its name', async () => {
+  test('for its own migration gets the name of that migration', async () => {
     const database = await createDatabase();
     await database.pool().query('create table stock (id int)');
     const role = await database.createRole();
@@ -177,7 +177,7 @@ describe('a role without the privileges', () => {
     );
   });
 
-  test('to use any schema of its search_path is told by which grant it could', async () => {
+  test('to use any schema of its search_path gets the grant for one', async () => {
     const database = await createDatabase();
     await database.pool().query('create schema "Hidden"');
     const role = await database.createRole();
@@ -233,7 +233,7 @@ describe('row-level security', () => {
     expect(error.message).toContain('Row-level security is active');
   });
 
-  test('that refuses a row of a seeder is not told as a missing grant', async () => {
+  test('that refuses a row of a seeder is not reported as a missing grant', async () => {
     const database = await createDatabase();
     const role = await database.createRole();
     const owner = database.pool();
@@ -254,7 +254,7 @@ describe('row-level security', () => {
 
     expect(error).toBeInstanceOf(PermissionError);
     expect(error.message).toMatch(
-      /^Row-level security refuses it: Seeder "settings" failed: new row violates row-level/,
+      /^Row-level security refused a row: Seeder "settings" failed: new row violates row-level/,
     );
     expect(error.message).not.toContain('grant');
     expect(error).toMatchObject({ remedies: [`alter role ${role.name} bypassrls;`] });

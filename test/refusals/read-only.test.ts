@@ -10,7 +10,7 @@ import { failureOf, refusalOf } from './refusal.fixture.ts';
 const MORE = { policy: { rules: [['p', 'one', 'more', 'rule']] } };
 
 describe('a server that only reads', () => {
-  test('as a standby is reported while changes are needed, and bootstraps when there are none', async () => {
+  test('because it is a standby is reported while changes are needed, and works when there are none', async () => {
     await using primary = await startServer();
     await using empty = await startStandby(primary);
     const emptyPool = poolOf(empty.url());
@@ -39,7 +39,7 @@ describe('a server that only reads', () => {
     await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: true });
   });
 
-  test('for the role is reported while changes are needed, and bootstraps when there are none', async () => {
+  test('for this role is reported while changes are needed, and works when there are none', async () => {
     const database = await createDatabase();
     const owner = database.pool();
     const role = await database.createRole();

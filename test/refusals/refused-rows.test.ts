@@ -23,7 +23,7 @@ async function refusalWith(ddl: string, rows: Rows, where: { table?: string; key
 
 const REMEDY = 'Correct the rows, or change the table by a migration. Nothing was changed.';
 
-describe('a value that its column can not have is told by seeder, table, row and column', () => {
+describe('a value that its column can not have is reported with seeder, table, row and column', () => {
   test.each<[string, unknown, unknown, string]>([
     ['int', 1, 'abc', 'invalid input syntax for type integer: "abc"'],
     ['smallint', 1, 40_000, 'value "40000" is out of range for type smallint'],
@@ -124,7 +124,7 @@ describe('a value that its column can not have is told by seeder, table, row and
   });
 });
 
-describe('a row that breaks a constraint of its own is told', () => {
+describe('a row that breaks a constraint on its own values is reported', () => {
   test('that leaves out, or gives null for, what must not be null', async () => {
     const error = await refusalWith(
       `create table plans (id int primary key, name text not null, seats int not null default 1)`,
@@ -154,7 +154,7 @@ describe('a row that breaks a constraint of its own is told', () => {
   });
 });
 
-describe('what is not the fault of a value is told as it is, with seeder and table', () => {
+describe('an error that no value causes is reported unchanged, with seeder and table', () => {
   test.each([
     [
       'a generated column',

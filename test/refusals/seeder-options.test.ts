@@ -172,7 +172,7 @@ describe('rows', () => {
     expect(problems.map(({ at }) => at.replace('seeders[0].', ''))).toContain('table');
   });
 
-  test('of a seeder with an option that there is not are refused', async () => {
+  test('of a seeder with an unknown option are refused', async () => {
     expect(await problemsOfSeeder({ row: [], keys: 'id' })).toMatchObject([
       {
         code: 'OPTION_UNKNOWN',

@@ -71,7 +71,7 @@ describe('a seeder', () => {
     expect(error.message).toContain('its seed must return { inserted, existing }');
   });
 
-  test('that passes over an SQL error is told of it', async () => {
+  test('that ignores an SQL error fails with that error', async () => {
     for (const statement of ['select 1 / 0', 'select * from nowhere', 'insert into casbin values (1)']) {
       const error = await seederRefusal(({ db }) =>
         sql
@@ -85,7 +85,7 @@ describe('a seeder', () => {
     }
   });
 
-  test('that passes over an SQL error and throws another is told both', async () => {
+  test('that ignores an SQL error and throws another fails with both', async () => {
     const error = await seederRefusal(async ({ db }) => {
       await sql`select 1 / 0`.execute(db).catch(() => {});
       await sql`select 2`.execute(db);
@@ -136,7 +136,7 @@ describe('a seeder', () => {
     });
   });
 
-  test('that hides a commit behind another statement is told that a part may be committed', async () => {
+  test('that hides a commit behind another statement fails, and the message says that a part may be committed', async () => {
     const database = await createDatabase();
     const seed = async ({ db }: SeederContext) => {
       await sql.raw('select 1; commit').execute(db);

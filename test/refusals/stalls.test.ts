@@ -212,7 +212,7 @@ describe.concurrent('a wait for another bootstrap', () => {
 });
 
 describe.concurrent('a pool whose clients are all in use', () => {
-  test('is told, and its client is returned when it comes at last', async () => {
+  test('is reported, and a client that comes later is returned', async () => {
     const database = await createDatabase();
     const pool = database.pool({ max: 1 });
     const client = await pool.connect();
@@ -226,7 +226,7 @@ describe.concurrent('a pool whose clients are all in use', () => {
     expect(pool.idleCount).toBe(1);
   });
 
-  test('is told of a pool that does not tell how many wait', async () => {
+  test('is reported also for a pool that does not say how many wait', async () => {
     const stuck = { connect: () => new Promise<never>(() => {}) };
     const error = await failureOf(() => bootstrapDatabase(stuck, { connectTimeoutMs: 50 }));
     expect(error.message).toContain('All of its clients may be in use, or the server may not answer.');
@@ -256,7 +256,7 @@ describe.concurrent('a pool whose clients are all in use', () => {
 });
 
 describe.concurrent('a transaction that waits for its client', () => {
-  test('and is cut off meanwhile is told as a lost connection', async () => {
+  test('and is cut off meanwhile is reported as a lost connection', async () => {
     const database = await createDatabase();
     await throughWire(database, async (pool, wire) => {
       const waiting: Seeder = {

@@ -41,7 +41,7 @@ describe('a row seeder', () => {
     expect(error.message).toContain('"shop.settings" does not exist');
   });
 
-  test('whose table was dropped after its migration is told how to have it back', async () => {
+  test('whose table was dropped after its migration fails with how to get the table back', async () => {
     const up = async (db: Kysely<unknown>) => {
       await sql`create table settings (id int primary key, currency text)`.execute(db);
     };
@@ -247,7 +247,7 @@ describe('a table that is there already', () => {
 });
 
 describe('a table that is gone', () => {
-  test('as "casbin" after the first bootstrap is told how to have it back', async () => {
+  test('such as "casbin" after the first bootstrap is reported with how to get it back', async () => {
     const database = await databaseWith('drop table casbin');
     const error = await refusalOf(database);
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_MISSING' });
@@ -259,7 +259,7 @@ describe('a table that is gone', () => {
   test.each([
     '',
     'create table casbin (id serial primary key, ptype text, rule jsonb, unique (ptype, rule))',
-  ])('under migrations: false is told who was to make it: %j', async (statement) => {
+  ])('under migrations: false is reported with what should have made it: %j', async (statement) => {
     const database = await databaseWith(statement, { bare: true });
     const error = await refusalOf(database, { migrations: false });
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_MISSING' });
@@ -267,7 +267,7 @@ describe('a table that is gone', () => {
     expect(error.message).toContain(`${statement === '' ? 'casbin' : 'providers'}" does not exist`);
   });
 
-  test.each([{}, { schema: 'nowhere' }])('is told to a verification too: %j', async (options) => {
+  test.each([{}, { schema: 'nowhere' }])('is reported by a verification too: %j', async (options) => {
     const database = await databaseWith('', { bare: true });
     const error = await failureOf(() => verifyDatabase(database.pool(), options));
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_MISSING' });
@@ -284,7 +284,7 @@ describe('a search_path without any schema', () => {
       'SCHEMA_MISSING',
       'apart from those of PostgreSQL itself. Create one, or name one by the schema option.',
     ],
-  ])('is told: %j', async (path, code, message) => {
+  ])('is reported: %j', async (path, code, message) => {
     const database = await createDatabase();
     const pool = database.pool({ options: `-c search_path=${path}` });
     const error = await refusalOf(database, {}, pool);

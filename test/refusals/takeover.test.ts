@@ -13,7 +13,7 @@ async function databaseWith(statements: string): Promise<TestDatabase> {
   return database;
 }
 
-describe('a table "casbin" is refused as it is', () => {
+describe('a table "casbin" is refused and not changed', () => {
   test.each([
     [
       'with tables that inherit from it',

@@ -19,7 +19,7 @@ test('seeders run after the policy, in the order given', async () => {
   expect(report.seeders.map(({ name }) => name)).toEqual(['rbac', 'z', 'a', 'm']);
 });
 
-test('a seeder that says it is seeded is not run; one that can not say is asked at every start', async () => {
+test('a seeder whose isSeeded is true is not run; a seeder without isSeeded is run at every start', async () => {
   const database = await createDatabase();
   const runs: string[] = [];
   const seeder = (name: string, isSeeded?: () => Promise<boolean>): Seeder => ({

@@ -104,7 +104,7 @@ describe('a value of a row takes the type of its column', () => {
   });
 });
 
-describe('rows are told apart by a key', () => {
+describe('rows are distinguished by a key', () => {
   test.for([
     ['boolean', [true, false]],
 

@@ -45,7 +45,7 @@ test.each([
   expect(await insert()).toBe(9);
 });
 
-test('a sequence that was told where to go on is not set back before it has been used', async () => {
+test('a sequence that was set and not used yet is not set back', async () => {
   const { pool, insert } = await openWith('serial');
   await pool.query(`alter sequence plans_id_seq restart with 1000`);
 
@@ -92,7 +92,7 @@ test.each([
   ['may not even draw from it', '', ROWS, '7'],
   ['may read it too', 'usage, select', ROWS, '7'],
   ['may draw from it only, before anybody did', 'usage', ROWS.slice(0, 1), '1'],
-])('a role that may not set the sequence is told what to run: it %s', async (_, privileges, rows, value) => {
+])('a role that may not set the sequence gets a warning with what to run: it %s', async (_, privileges, rows, value) => {
   const database = await createDatabase();
   const pool = database.pool();
   await pool.query('create table plans (id serial primary key, name text not null unique)');

@@ -62,7 +62,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     expect(await storedRules(pool, layout.table)).toEqual(rules.map((rule) => ['p', ...rule]));
   });
 
-  it('lets two who remove the same rules in different orders not wait for each other', async () => {
+  it('does not deadlock when two remove the same rules in different orders', async () => {
     // what PostgreSQL plans for a large table: rule after rule, by the index
     const planned = createAdapter(
       database.pool({ options: '-c enable_hashjoin=off -c enable_mergejoin=off' }),

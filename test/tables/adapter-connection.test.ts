@@ -223,7 +223,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       ]);
     });
 
-    it('passes on why there is no connection in the words of the pool', async () => {
+    it("throws the pool's own error when there is no connection", async () => {
       const nowhere = new pg.Pool({ host: '127.0.0.1', port: 1 });
       await expect(createAdapter(nowhere).loadPolicy(rbacModel())).rejects.toMatchObject({
         code: 'ECONNREFUSED',

@@ -40,7 +40,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     const tooLong = unindexableValue();
     const start = `p, ${tooLong}`.slice(0, 60);
 
-    it('is told by how long it is and how it begins', async () => {
+    it('is reported with its length and its beginning', async () => {
       const { code, message, cause } = await refusalOf(adapter.addPolicy('p', 'p', [tooLong]));
       expect(code).toBe('RULE_TOO_LONG');
       expect(message).toContain(
@@ -50,7 +50,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       expect(cause).toMatchObject({ code: '54000' });
     });
 
-    it('is the longest of those given, wherever it stands', async () => {
+    it('is the longest of the given rules, at any position', async () => {
       for (const rules of [
         [['a'], [tooLong], ['b']],
         [[tooLong], ['a']],
@@ -63,13 +63,13 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     });
   });
 
-  describe('a rule that another one stands in the way of', () => {
+  describe('a rule that conflicts with another one', () => {
     beforeEach(async () => {
       await adapter.addPolicy('p', 'p', ['a']);
       await adapter.addPolicy('g', 'g', ['b']);
     });
 
-    it('is refused in the words of the server, where it is a constraint of somebody else', async () => {
+    it("is refused with the server's own error, if the constraint is somebody else's", async () => {
       await pool.query(`create unique index one_value on ${layout.table} ((${layout.first}))`);
       const refusal = await refusalOf(adapter.updatePolicy('p', 'p', ['a'], ['b']));
       await pool.query('drop index one_value');
@@ -78,7 +78,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   });
 });
 
-it('is told how to make the table unique, where the constraint of the stock adapter stands in the way', async () => {
+it("is refused with the statement that makes the table unique, if the stock adapter's constraint is the cause", async () => {
   const adapter = createAdapter(pool, { table: 'casbin' });
   await pool.query('truncate casbin restart identity');
   await adapter.addPolicy('p', 'p', ['a']);

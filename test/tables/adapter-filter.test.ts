@@ -36,7 +36,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     },
   );
 
-  it('has loaded a part until everything is loaded, or somebody says otherwise', async () => {
+  it('counts as filtered until everything is loaded, or enabledFiltered is called', async () => {
     const adapter = createAdapter(pool, layout.options);
     expect(adapter.isFiltered()).toBe(false);
     await adapter.loadFilteredPolicy(rbacModel(), { p: ['a'] });

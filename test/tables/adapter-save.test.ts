@@ -22,7 +22,7 @@ function modelOf(rules: string[][]) {
 describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   beforeEach(() => pool.query(`truncate ${layout.table} restart identity`));
 
-  it('saves a full policy without having to be told that it is one', async () => {
+  it('saves a full policy without enabledFiltered(false)', async () => {
     const adapter = createAdapter(pool, layout.options);
     await adapter.addPolicy('p', 'p', ['reader', 'data1', 'read']);
     const enforcer = await newEnforcer(rbacModel(), adapter);
@@ -91,7 +91,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     expect(await countRules(pool, layout.table)).toBe(0);
   });
 
-  it('leaves the policy of one of two who save at the same moment, never a mixture', async () => {
+  it('leaves one of two policies that are saved at the same moment, never a mixture', async () => {
     const adapter = createAdapter(pool, layout.options);
     const policies = ['x', 'y'].map((name) => manyRules(500).map((rule) => [...rule, name]));
     for (let round = 0; round < 5; round++) {

@@ -69,7 +69,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     expect(await storedRules(pool, layout.table)).toContainEqual(['p', 'z']);
   });
 
-  it('succeeds for all of 16 who make the same update at the same moment', async () => {
+  it('succeeds for all of 16 writers that make the same update at the same moment', async () => {
     await Promise.all(Array.from({ length: 16 }, () => adapter.updatePolicy('p', 'p', ['a'], ['z'])));
     expect(await storedRules(pool, layout.table)).toEqual([
       ['p', 'z'],

@@ -169,7 +169,7 @@ test('rules of the table of pgx are read, under the name that it has for the pty
 });
 
 describe('what a table has no room for', () => {
-  test('is told with column and limit, all of it at once', async () => {
+  test('is reported with column and limit, all of it at once', async () => {
     const pool = (await createDatabase()).pool();
     await createStockTable(pool, 'gorm-adapter of Go');
     const table = await tableOf(pool);
@@ -205,7 +205,7 @@ describe('what a table has no room for', () => {
     expect(new Set(problems.map(({ code }) => code))).toEqual(new Set(['RULE_DOES_NOT_FIT_TABLE']));
   });
 
-  test('is nothing that the server would have taken', async () => {
+  test('would be refused by the server too', async () => {
     const pool = (await createDatabase()).pool();
     await createStockTable(pool, 'gorm-adapter of Go');
     const table = await tableOf(pool);
@@ -215,7 +215,7 @@ describe('what a table has no room for', () => {
   });
 });
 
-test('a rule is handed to the loader of Casbin quoted, as by typeorm-adapter, and as it is, as by others', async () => {
+test("a rule is tried in Casbin's loader with quotes, as typeorm-adapter does, and without, as others do", async () => {
   const pool = (await createDatabase()).pool();
   await createStockTable(pool, 'typeorm-adapter');
   const table = await tableOf(pool);

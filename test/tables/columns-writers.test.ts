@@ -68,7 +68,7 @@ describe.each(ADAPTERS)('in the table of %s', (stock) => {
     expect(await storedRules(pool, 'casbin_rule', 'ctid')).toEqual([['p', 'alice', 'data1']]);
   });
 
-  test('a rule that several instances add at once is one row, whichever order they add it in', async () => {
+  test('a rule that several instances add at once is one row, in any order of adding', async () => {
     const rules = manyRules(20);
     const instances = Array.from({ length: 12 }, (_, n) => (n % 2 === 0 ? rules : rules.toReversed()));
     await Promise.all([
@@ -124,7 +124,7 @@ describe.each(ADAPTERS)('in the table of %s', (stock) => {
     }
   });
 
-  test('who saves a policy beside those who add leaves it whole, with what was added after it', async () => {
+  test('a policy that is saved beside writers that add is whole, with what they add after it', async () => {
     const saved = manyRules(200);
     const model = rbacModel();
     model.addPolicies('p', 'p', saved);
@@ -171,7 +171,7 @@ describe.each(ADAPTERS)('in the table of %s', (stock) => {
   });
 });
 
-test('a rule whose new id is taken is not passed over in silence', async () => {
+test('a rule whose new id is in use is an error', async () => {
   const pool = (await createDatabase()).pool();
   await createStockTable(pool, 'typeorm-adapter');
   await pool.query(`insert into casbin_rule (id, ptype, v0) values (1, 'p', 'a')`);

@@ -59,7 +59,7 @@ describe.each([
     expect(await verifyDatabase(pool, { policy, table: to })).toMatchObject({ ok: true });
   });
 
-  it('only those are copied that are not there yet', async () => {
+  it('only rules that are missing are copied', async () => {
     const pool = await createUsed(from);
     await bootstrapDatabase(pool, { policy, table: to, seeders: [] });
     const report = await copyRules({ from: { pool, table: from }, to: { pool, table: to } });
@@ -70,7 +70,7 @@ describe.each([
     });
   });
 
-  it('nothing is kept where the new table grants more than the old one', async () => {
+  it('nothing is copied if the new table grants more than the old one', async () => {
     const pool = await createUsed(from);
     await bootstrapDatabase(pool, { policy, table: to, seeders: [] });
     await createAdapter(pool, { table: to }).addPolicy('p', 'p', ['mallory', 'payroll', 'read']);
@@ -83,7 +83,7 @@ describe.each([
     expect(await rulesIn(pool, to.name)).toEqual(before);
   });
 
-  it('values that the adapters on the new table would read otherwise are refused, all with their row ids', async () => {
+  it('values that the adapters on the new table would read differently are refused, all with their row ids', async () => {
     const pool = await createUsed(from);
     const adapter = createAdapter(pool, { table: from });
     await adapter.addPolicy('p', 'p', ['a,b', 'payroll', 'read']);

@@ -28,7 +28,7 @@ const document = { layout: 'document', isMissing: false };
 const columns = { layout: 'columns', isMissing: false };
 
 describe('without the option', () => {
-  test('the table of casbin-pg-adapter is to be made where there is none', async () => {
+  test('the table of casbin-pg-adapter is made if there is none', async () => {
     expect(await find()).toMatchObject({ name: '"casbin"', ...document, isMissing: true });
     expect(await find({}, { schema: 'app' })).toMatchObject({ name: '"app"."casbin"', isMissing: true });
   });
@@ -45,7 +45,7 @@ describe('without the option', () => {
     expect(await find()).toMatchObject({ name: `public.${name}`, ...columns });
   });
 
-  test('it is not one of a usual name and another shape', async () => {
+  test('it is not a table with a usual name and another shape', async () => {
     await pool.query(`create table policies (id serial primary key, title text);
       create table casbin_rules (ptype text, v0 text, v1 text, v2 integer, v3 text)`);
     expect(await find()).toMatchObject({ name: '"casbin"', isMissing: true });
@@ -53,12 +53,12 @@ describe('without the option', () => {
     expect(await find()).toMatchObject({ name: 'public.casbin_rule', ...columns });
   });
 
-  test('it is no type of its name and shape', async () => {
+  test('it is not a type with its name and shape', async () => {
     await pool.query('create type policies as (ptype text, v0 text, v1 text, v2 text, v3 text)');
     expect(await find()).toMatchObject({ name: '"casbin"', isMissing: true });
   });
 
-  test('what has the name of the default table is left to those who refuse its shape', async () => {
+  test('a relation with the default name and another shape is refused later, by the takeover', async () => {
     await pool.query('create table casbin (name text)');
     expect(await find()).toMatchObject({ name: '"casbin"', layout: 'document', isMissing: true });
   });
@@ -78,7 +78,7 @@ describe('without the option', () => {
     expect(await find({}, { path: 'public, app' })).toMatchObject({ name: 'app.casbin_rule' });
   });
 
-  test('a table that may not be read does not count beside one that may', async () => {
+  test('a table that this role may not read is ignored beside one that it may read', async () => {
     const database = await createDatabase();
     const role = await database.createRole();
     const admin = database.pool();
@@ -108,12 +108,12 @@ describe('two tables', () => {
     });
   });
 
-  test('of which "casbin" holds rules, are told by that', async () => {
+  test('of which "casbin" holds rules: that one is chosen', async () => {
     await fillDocument();
     expect(await find()).toMatchObject({ name: 'public.casbin', ...document });
   });
 
-  test('of columns of which one holds rules, are told by that', async () => {
+  test('with columns, of which one holds rules: that one is chosen', async () => {
     await pool.query('drop table casbin; create table policies (like casbin_rule including all)');
     await fillColumns();
     expect(await find()).toMatchObject({ name: 'public.casbin_rule', ...columns });
@@ -135,7 +135,7 @@ describe('two tables', () => {
     });
   });
 
-  test('are told by the option', async () => {
+  test('of which the option names one: that one is chosen', async () => {
     await fillColumns();
     await fillDocument();
     expect(await find({ name: 'casbin_rule' })).toMatchObject({ name: 'public.casbin_rule', ...columns });
@@ -182,7 +182,7 @@ describe('a table that is named', () => {
   });
 });
 
-describe('what tells rows apart', () => {
+describe('the identity of rows', () => {
   test.each<[StockAdapter, string, string]>([
     ['casbin-pg-adapter', 'id', 'integer'],
     ['typeorm-adapter', 'id', 'integer'],
@@ -198,7 +198,7 @@ describe('what tells rows apart', () => {
     expect(table.read({ id: given, ptype: 'g' })).toMatchObject({ id: read });
   });
 
-  test('is not an id that several rows may have', async () => {
+  test('is not an id that is not unique', async () => {
     await pool.query(`create table casbin_rule (id integer, ptype text, v0 text, v1 text, v2 text, v3 text);
       create unique index on casbin_rule (id) where id > 10; create unique index on casbin_rule (id, ptype);
       create index on casbin_rule (id)`);

@@ -66,29 +66,29 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
         ? layout.insert(obstacle, ['p', ...middle])
         : createAdapter(obstacle, layout.options).addPolicy('p', 'p', middle);
 
-    test('two who add them', async () => {
+    test('two writers that add them', async () => {
       await besides(strange, () => [add(rules), add(rules.toReversed())]);
       expect(await countRules(pool, layout.table)).toBe(count);
     });
 
-    test('two who add them while a third has just added one of them', async () => {
+    test('two writers that add them while a third has just added one of them', async () => {
       const alike = (obstacle: pg.PoolClient) =>
         createAdapter(obstacle, layout.options).addPolicies('p', 'p', [middle, ['x']]);
       await besides(alike, () => [add(rules), add(rules.toReversed())]);
       expect(await countRules(pool, layout.table)).toBe(count);
     });
 
-    test('one who adds and one who seeds them', async () => {
+    test('a writer that adds them and one that seeds them', async () => {
       await besides(strange, () => [add(rules), seed(rules.toReversed())]);
       expect(await countRules(pool, layout.table)).toBe(count);
     });
 
-    test('one who adds a few of them, and one who seeds them all', async () => {
+    test('a writer that adds a few of them and one that seeds all', async () => {
       await besides(strange, () => [add([rules.at(-1) ?? [], middle, rules[half - 1] ?? []]), seed(rules)]);
       expect(await countRules(pool, layout.table)).toBe(count);
     });
 
-    test('one who adds and one who saves them', async () => {
+    test('a writer that adds them and one that saves them', async () => {
       const model = rbacModel();
       model.addPolicies('p', 'p', rules.toReversed());
       await besides(strange, () => [add(rules), adapter.savePolicy(model)]);
@@ -96,7 +96,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     });
   });
 
-  test('who adds many rules takes few locks', async () => {
+  test('adding many rules takes few locks', async () => {
     await inTransaction(pool, async (client) => {
       await createAdapter(client, layout.options).addPolicies('p', 'p', manyRules(1_000));
       expect(await countLocks(client)).toBe(1);
@@ -121,7 +121,7 @@ describe('in a table of layout document', () => {
 
   beforeEach(() => pool.query('truncate casbin restart identity'));
 
-  test('who adds a rule, or nothing new, takes no lock that others wait for', async () => {
+  test('adding one rule, or nothing new, takes no lock that others wait for', async () => {
     await createAdapter(pool, options).addPolicies('p', 'p', [['a'], ['b']]);
     await inTransaction(pool, async (client) => {
       const own = createAdapter(client, options);
@@ -149,7 +149,7 @@ describe('in a table of layout columns', () => {
 
   beforeEach(() => pool.query('truncate casbin_rule restart identity'));
 
-  test('who adds a rule keeps those waiting who add the same, and nobody who adds another', async () => {
+  test('adding a rule makes writers of the same rule wait, and no writers of others', async () => {
     let waiting: Promise<void> | undefined;
     await inTransaction(pool, async (client) => {
       await createAdapter(client, options).addPolicy('p', 'p', ['a']);
@@ -161,7 +161,7 @@ describe('in a table of layout columns', () => {
     expect(await countRules(pool, 'casbin_rule')).toBe(3);
   });
 
-  test('who seeds a rule waits for those who have added any, and they add after it', async () => {
+  test('seeding a rule waits for writers that have added any, and these add others after it', async () => {
     let seeding: Promise<Rule[]> | undefined;
     await inTransaction(pool, async (client) => {
       await createAdapter(client, options).addPolicy('p', 'p', ['e']);
@@ -172,7 +172,7 @@ describe('in a table of layout columns', () => {
     expect(await countRules(pool, 'casbin_rule')).toBe(1);
   });
 
-  test('who seeds what is stored waits for nobody', async () => {
+  test('seeding stored rules waits for nobody', async () => {
     await createAdapter(pool, options).addPolicy('p', 'p', ['e']);
     await inTransaction(pool, async (client) => {
       await createAdapter(client, options).addPolicy('p', 'p', ['a']);

@@ -170,7 +170,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   });
 });
 
-test('a document without a rule is refused where it is the only p row, and stands for others', async () => {
+test('a document without a rule is refused, also if it is the only p row', async () => {
   const { ruleTable } = LAYOUTS[0];
   await pool.query('truncate casbin restart identity');
   await pool.query(`insert into casbin (ptype, rule) values ('p', '["zoe", 5]')`);

@@ -99,7 +99,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       ]);
     });
 
-    it('decide together, whichever portions they are in', async () => {
+    it('decide together, in whatever portions they are', async () => {
       await fill();
 
       const enforcer = await createEnforcer(pool, layout.options);
@@ -139,7 +139,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       expect(await countRules(pool, layout.table)).toBe(MANY - 1);
     });
 
-    it('are those of one moment, whoever writes before they are read in portions', async () => {
+    it('are the rules of one moment, also if somebody writes before they are read in portions', async () => {
       await fill();
       const write = () => pool.query(`delete from ${layout.table} where id in (1, 24999)`);
 
@@ -150,7 +150,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     });
   });
 
-  describe('rows at fault in several portions', () => {
+  describe('invalid rows in several portions', () => {
     const shape = layout.table === 'casbin' ? 'an array of strings' : 'a ptype with at least one value';
     const UNREADABLE = `Every rule in table public.${layout.table} must be ${shape}`;
 
@@ -188,7 +188,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       expect(policyOf(enforcer.getModel())).toEqual([]);
     });
 
-    it('are told first where they hold no rule', async () => {
+    it('are reported first if they hold no rule', async () => {
       await fill();
       await spoil(25_000);
       await pool.query(`update ${layout.table} set ptype = 'p2' where id = 5`);
@@ -220,7 +220,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       expect(await countRules(pool, layout.table)).toBe(MANY + 1);
     });
 
-    it('leaves its transaction usable when rows are at fault', async () => {
+    it('leaves its transaction usable when rows are invalid', async () => {
       await fill();
       await inTransaction(pool, async (client) => {
         await client.query(`update ${layout.table} set ${layout.spoil} where id = 24999`);

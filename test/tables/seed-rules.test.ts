@@ -135,7 +135,7 @@ function addingFirst(client: pg.PoolClient, rule: Rule | undefined): ClientLike 
   };
 }
 
-test('in a table of layout columns, who adds a rule meanwhile waits, and finds it stored', async () => {
+test('in a table of layout columns, a writer that adds a rule meanwhile waits, and finds it stored', async () => {
   const [, layout] = LAYOUTS;
   await pool.query('truncate casbin_rule restart identity');
   const { values = [] } = rules[12_345] ?? {};

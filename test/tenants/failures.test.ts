@@ -56,7 +56,7 @@ test('tenants that fail are reported, each by its own error, and leave the other
   expect(rows).toEqual([{ providers: null }]);
 });
 
-test('a pool function that throws is told with its reason, and its error as the cause', async () => {
+test('a pool function that throws is reported with its reason, and its error is the cause', async () => {
   const cause = new Error('the vault is sealed.');
 
   const report = await bootstrapTenants([

@@ -57,7 +57,7 @@ describe('a list of tenants that is wrong', () => {
     ]);
   });
 
-  test('shows nothing of a connection string that stands where a pool must', async () => {
+  test('shows nothing of a connection string that was given instead of a pool', async () => {
     const error = await failureOf(() =>
       Reflect.apply(bootstrapTenants, undefined, [
         [{ name: 'a', pool: 'postgres://me:correct-horse@host/db' }],

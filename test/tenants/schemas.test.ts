@@ -107,7 +107,7 @@ test('a tenant without a schema lives where the search_path says', async () => {
   expect(rows).toEqual([{ schemaname: 'other' }, { schemaname: 'public' }]);
 });
 
-test('no tenants are none', async () => {
+test('an empty list of tenants succeeds', async () => {
   await expect(bootstrapTenants([])).resolves.toEqual({
     ok: true,
     total: 0,

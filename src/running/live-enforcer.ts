@@ -1,7 +1,8 @@
-import { type Assertion, Enforcer, type Model } from 'casbin';
+import { type Assertion, EnforceContext, Enforcer, type Model } from 'casbin';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
 import type { CasbinAdapter } from '../tables/adapter.ts';
 import type { LiveRules, RuleChange } from './live-rules.ts';
+import type { Slice } from './slice.ts';
 
 /** How up to date a live enforcer is. */
 export interface LiveState {
@@ -62,14 +63,17 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
   readonly #store: CasbinAdapter;
   /** Null where rules can't be changed one by one: then each policy is a model of its own. */
   #rules: LiveRules | null = null;
+  /** Null for the whole policy. */
+  readonly #slice: Slice | null;
   /** The `p` rules for the decision that is being made. */
-  #slice: string[][] | null = null;
+  #found: string[][] | null = null;
 
-  constructor(motor: Motor, staleness: Staleness, store: CasbinAdapter) {
+  constructor(motor: Motor, staleness: Staleness, store: CasbinAdapter, slice: Slice | null = null) {
     super();
     this.#motor = motor;
     this.#staleness = staleness;
     this.#store = store;
+    this.#slice = slice;
   }
 
   get state(): LiveState {
@@ -112,45 +116,52 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
       ...(model.model.get(section) ?? []),
     ]);
     for (const [ptype, assertion] of assertions) {
-      const get = () => (ptype === 'p' && this.#slice !== null ? this.#slice : rules.list(ptype));
+      const get = () => (ptype === 'p' && this.#found !== null ? this.#found : rules.list(ptype));
       Object.defineProperty(assertion, 'policy', { get, set() {}, configurable: true, enumerable: true });
     }
   }
 
   override async enforce(...request: unknown[]): Promise<boolean> {
+    this.#requireInside(request);
     if (this.#isRefused) return false;
     return this.#rules === null ? super.enforce(...request) : this.enforceSync(...request);
   }
 
   override enforceSync(...request: unknown[]): boolean {
+    this.#requireInside(request);
     if (this.#isRefused) return false;
     return this.#sliced(request, () => super.enforceSync(...request));
   }
 
   override async enforceEx(...request: unknown[]): Promise<[boolean, string[]]> {
+    this.#requireInside(request);
     if (this.#isRefused) return [false, []];
     return this.#rules === null ? super.enforceEx(...request) : this.enforceExSync(...request);
   }
 
   override enforceExSync(...request: unknown[]): [boolean, string[]] {
+    this.#requireInside(request);
     if (this.#isRefused) return [false, []];
     return this.#sliced(request, () => super.enforceExSync(...request));
   }
 
   /** Decides all of them on one policy. */
   override async batchEnforce(requests: unknown[]): Promise<boolean[]> {
+    for (const request of requests as unknown[][]) this.#requireInside(request);
     if (this.#isRefused) return requests.map(() => false);
     if (this.#rules === null) return super.batchEnforce(requests);
     return (requests as unknown[][]).map((request) => this.enforceSync(...request));
   }
 
   override async enforceWithMatcher(matcher: string, ...request: unknown[]): Promise<boolean> {
+    this.#slice?.refuseMatcher();
     if (this.#isRefused) return false;
     if (this.#rules === null) return super.enforceWithMatcher(matcher, ...request);
     return (await this.#pin()).enforceWithMatcher(matcher, ...request);
   }
 
   override async enforceExWithMatcher(matcher: string, ...request: unknown[]): Promise<[boolean, string[]]> {
+    this.#slice?.refuseMatcher();
     if (this.#isRefused) return [false, []];
     if (this.#rules === null) return super.enforceExWithMatcher(matcher, ...request);
     return (await this.#pin()).enforceExWithMatcher(matcher, ...request);
@@ -172,12 +183,19 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     // Never an empty list where there are rules: Casbin evaluates the matcher once then, with empty values. Any rule
     // will do, since none of them matches.
     if (found.length === 0 && rules.any !== null) found.push(rules.any);
-    this.#slice = found;
+    this.#found = found;
     try {
       return decide();
     } finally {
-      this.#slice = null;
+      this.#found = null;
     }
+  }
+
+  #requireInside(request: readonly unknown[]): void {
+    if (this.#slice === null) return;
+    const [context] = request;
+    if (context instanceof EnforceContext) this.#slice.requireInside(request.slice(1), context.rType);
+    else this.#slice.requireInside(request);
   }
 
   get #isStale(): boolean {
@@ -231,6 +249,7 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     ptype: string,
     rules: string[][],
   ): Promise<boolean> {
+    this.#requireHeld(ptype, rules);
     if (rules.some((rule) => this.#has(sec, ptype, rule))) return false;
     return this.#write(() => this.#store.addPolicies(sec, ptype, rules));
   }
@@ -240,6 +259,7 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     ptype: string,
     rules: string[][],
   ): Promise<boolean> {
+    this.#requireHeld(ptype, rules);
     const added = rules.filter((rule) => !this.#has(sec, ptype, rule));
     return added.length > 0 && this.#write(() => this.#store.addPolicies(sec, ptype, added));
   }
@@ -253,6 +273,7 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     ptype: string,
     rules: string[][],
   ): Promise<boolean> {
+    this.#requireHeld(ptype, rules);
     if (rules.some((rule) => !this.#has(sec, ptype, rule))) return false;
     return this.#write(() => this.#store.removePolicies(sec, ptype, rules));
   }
@@ -263,6 +284,7 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     fieldIndex: number,
     fieldValues: string[],
   ): Promise<boolean> {
+    this.#slice?.requireWithin(ptype, fieldIndex, fieldValues);
     if (this.model.getFilteredPolicy(sec, ptype, fieldIndex, ...fieldValues).length === 0) return false;
     return this.#write(() => this.#store.removeFilteredPolicy(sec, ptype, fieldIndex, ...fieldValues));
   }
@@ -273,8 +295,13 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     oldRule: string[],
     newRule: string[],
   ): Promise<boolean> {
+    this.#requireHeld(ptype, [oldRule, newRule]);
     if (!this.#has(sec, ptype, oldRule)) return false;
     return this.#write(() => this.#store.updatePolicy(sec, ptype, oldRule, newRule));
+  }
+
+  #requireHeld(ptype: string, rules: readonly string[][]): void {
+    this.#slice?.requireHeld(rules.map((values) => ({ ptype, values })));
   }
 
   #has(sec: string, ptype: string, values: string[]): boolean {

@@ -1,4 +1,4 @@
-import { type Assertion, EnforceContext, Enforcer, type Model } from 'casbin';
+import { type Assertion, EnforceContext, Enforcer, getLogger, type Model } from 'casbin';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
 import type { CasbinAdapter } from '../tables/adapter.ts';
 import type { LiveRules, RuleChange } from './live-rules.ts';
@@ -130,7 +130,8 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
   override enforceSync(...request: unknown[]): boolean {
     this.#requireInside(request);
     if (this.#isRefused) return false;
-    return this.#sliced(request, () => super.enforceSync(...request));
+    const rule = this.#decide(request);
+    return rule === undefined ? this.#sliced(request, () => super.enforceSync(...request)) : rule !== null;
   }
 
   override async enforceEx(...request: unknown[]): Promise<[boolean, string[]]> {
@@ -142,7 +143,9 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
   override enforceExSync(...request: unknown[]): [boolean, string[]] {
     this.#requireInside(request);
     if (this.#isRefused) return [false, []];
-    return this.#sliced(request, () => super.enforceExSync(...request));
+    const rule = this.#decide(request);
+    if (rule === undefined) return this.#sliced(request, () => super.enforceExSync(...request));
+    return rule === null ? [false, []] : [true, rule];
   }
 
   /** Decides all of them on one policy. */
@@ -175,10 +178,17 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     return buildInMemoryEnforcer(this.model, rules);
   }
 
+  /** By the rules alone, where that is what Casbin would say; see {@link LiveRules.decide}. */
+  #decide(request: readonly unknown[]): string[] | null | undefined {
+    if (this.#rules === null || !this.enabled || this.acceptJsonRequest || getLogger().isEnable())
+      return undefined;
+    return isTexts(request) ? this.#rules.decide(request) : undefined;
+  }
+
   #sliced<T>(request: readonly unknown[], decide: () => T): T {
     const rules = this.#rules;
     // What else a request may be, such as an object with attributes, says nothing about the rules that it can match.
-    if (rules === null || !request.every((value) => typeof value === 'string')) return decide();
+    if (rules === null || this.acceptJsonRequest || !isTexts(request)) return decide();
     const found = rules.find(request);
     // Never an empty list where there are rules: Casbin evaluates the matcher once then, with empty values. Any rule
     // will do, since none of them matches.
@@ -313,6 +323,11 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     await this.caughtUp();
     return true;
   }
+}
+
+function isTexts(request: readonly unknown[]): request is readonly string[] {
+  for (const value of request) if (typeof value !== 'string') return false;
+  return true;
 }
 
 function refusal(name: string, remedy: string): Error {

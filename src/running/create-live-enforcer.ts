@@ -23,7 +23,7 @@ import type { RuleTable } from '../tables/rule-table.ts';
 import { domainOf } from '../verification/parts.ts';
 import { followJournal, isJournaled, type Position, readPosition } from './follow-journal.ts';
 import { Follower } from './follower.ts';
-import { type LiveEnforcer, type Motor, MovedEnforcer } from './live-enforcer.ts';
+import { type LiveEnforcer, type Motor, MovedEnforcer, type PolicyChange } from './live-enforcer.ts';
 import { canChangeInPlace, LiveRules, OutOfStep, type RuleChange } from './live-rules.ts';
 import { Slice } from './slice.ts';
 
@@ -53,16 +53,6 @@ export interface LiveEnforcerOptions extends EnforcerOptions {
   readonly onError?: (error: Error) => void;
 }
 
-/** A change of the policy that a live enforcer decides on. */
-export interface PolicyChange {
-  /** Whether all rules were read anew. Then `added` and `removed` are empty. */
-  readonly reloaded: boolean;
-  /** The rules that were not there before. */
-  readonly added: readonly Rule[];
-  /** The rules that are not there any more. */
-  readonly removed: readonly Rule[];
-}
-
 /**
  * An enforcer whose decisions follow the database, without a moment of wrong answers: a request is decided on the policy
  * before a transaction or after it. It keeps one connection of the pool to itself.
@@ -90,6 +80,11 @@ export async function createLiveEnforcer(
     error: null,
     by: 'reload',
     isClosed: false,
+    report: (error) =>
+      tell(
+        () => given.onError?.(error),
+        () => {},
+      ),
     lookNow: () => follower.lookNow(),
     async close() {
       motor.isClosed = true;
@@ -107,10 +102,7 @@ export async function createLiveEnforcer(
     look: (client) => looking.look(client),
     onError(error) {
       motor.error = error;
-      tell(
-        () => given.onError?.(error),
-        () => {},
-      );
+      motor.report(error);
     },
   });
   await follower.start();
@@ -189,13 +181,11 @@ class Looking {
   }
 
   #tell(change: PolicyChange): void {
-    const { onChange, onError } = this.#options;
-    const refer = (error: Error) =>
-      tell(
-        () => onError?.(error),
-        () => {},
-      );
-    tell(() => onChange?.(change), refer);
+    this.#live.announce(change);
+    tell(
+      () => this.#options.onChange?.(change),
+      (error) => this.#motor.report(error),
+    );
   }
 
   /** Reads and makes the difference; null where everything has to be read. */

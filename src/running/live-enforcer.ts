@@ -1,5 +1,6 @@
 import { type Assertion, EnforceContext, Enforcer, getLogger, type Model } from 'casbin';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
+import type { Rule } from '../policy/rule.ts';
 import type { CasbinAdapter } from '../tables/adapter.ts';
 import type { LiveRules, RuleChange } from './live-rules.ts';
 import type { Slice } from './slice.ts';
@@ -19,6 +20,16 @@ export interface LiveState {
   readonly error: Error | null;
 }
 
+/** A change of the policy that a live enforcer decides on. */
+export interface PolicyChange {
+  /** Whether all rules were read anew. Then `added` and `removed` are empty. */
+  readonly reloaded: boolean;
+  /** The rules that were not there before. */
+  readonly added: readonly Rule[];
+  /** The rules that are not there any more. */
+  readonly removed: readonly Rule[];
+}
+
 /** What moves a live enforcer. */
 export interface Motor {
   /** When the last look that succeeded began, by `performance.now()`. */
@@ -26,6 +37,7 @@ export interface Motor {
   error: Error | null;
   by: LiveState['by'];
   isClosed: boolean;
+  report(error: Error): void;
   lookNow(): Promise<void>;
   close(): Promise<void>;
 }
@@ -65,6 +77,7 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
   #rules: LiveRules | null = null;
   /** Null for the whole policy. */
   readonly #slice: Slice | null;
+  readonly #listeners = new Set<(change: PolicyChange) => void>();
   /** The `p` rules for the decision that is being made. */
   #found: string[][] | null = null;
 
@@ -92,6 +105,27 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Tells a listener of each change that is decided on; returns how to stop it. */
+  listen(listener: (change: PolicyChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** A change is decided on from now on. */
+  announce(change: PolicyChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+
+  /** Tells the application of an error that belongs to nobody's call. */
+  report(error: unknown): void {
+    this.#motor.report(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  /** Whether it has a rule. */
+  holds({ ptype, values }: Rule): boolean {
+    return this.#has(ptype.charAt(0), ptype, [...values]);
   }
 
   /** Puts another policy in the place of the one that there is, at once. */
@@ -229,6 +263,7 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
 
   /** They follow the policy. */
   override async buildRoleLinks(): Promise<void> {}
+  override async buildIncrementalRoleLinks(): Promise<void> {}
 
   // What would leave it with another policy than the database has.
 
@@ -246,6 +281,36 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
 
   override setModel(): never {
     throw refusal('setModel', 'make another one, with that model');
+  }
+
+  override loadModel(): never {
+    throw refusal('loadModel', 'make another one, with that model');
+  }
+
+  // What decides otherwise than the model says: it would be lost with the next policy that is swapped in.
+
+  override setEffector(): never {
+    throw refusal('setEffector', CONFIGURE);
+  }
+
+  override setRoleManager(): never {
+    throw refusal('setRoleManager', CONFIGURE);
+  }
+
+  override setNamedRoleManager(): never {
+    throw refusal('setNamedRoleManager', CONFIGURE);
+  }
+
+  override async addNamedMatchingFunc(): Promise<never> {
+    throw refusal('addNamedMatchingFunc', CONFIGURE);
+  }
+
+  override async addNamedDomainMatchingFunc(): Promise<never> {
+    throw refusal('addNamedDomainMatchingFunc', CONFIGURE);
+  }
+
+  override async addFunction(): Promise<never> {
+    throw refusal('addFunction', CONFIGURE);
   }
 
   // What Casbin's management and RBAC functions write: into the database first, and from there into the policy.
@@ -324,6 +389,8 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     return true;
   }
 }
+
+const CONFIGURE = 'give createLiveEnforcer a configureEnforcer that does it';
 
 function isTexts(request: readonly unknown[]): request is readonly string[] {
   for (const value of request) if (typeof value !== 'string') return false;

@@ -15,6 +15,7 @@ const MOTOR: Motor = {
   error: null,
   by: 'journal',
   isClosed: false,
+  report() {},
   lookNow: async () => {},
   close: async () => {},
 };

@@ -79,6 +79,11 @@ export type BootstrapErrorCode =
    * policy.
    */
   | 'RULES_DO_NOT_FIT_MODEL'
+  /**
+   * A live enforcer for some subjects or domains was asked about another. Make it with that one too, or without
+   * `subject` and `domain`.
+   */
+  | 'OUT_OF_SLICE'
   /** The table holds another policy, and none was given. Give it by the `policy` option. */
   | 'POLICY_MISSING'
   /**

@@ -125,11 +125,8 @@ export {
   type PolicyChanges,
   type RoleAssignment,
 } from './running/change-policy.ts';
-export {
-  createLiveEnforcer,
-  type LiveEnforcerOptions,
-  type PolicyChange,
-} from './running/create-live-enforcer.ts';
+export { createLiveEnforcer, type LiveEnforcerOptions } from './running/create-live-enforcer.ts';
+export { createWatcher, type LiveWatcher } from './running/create-watcher.ts';
 export {
   type JournalEntry,
   type JournalFilter,
@@ -137,7 +134,7 @@ export {
   pruneJournal,
   readJournal,
 } from './running/journal.ts';
-export type { LiveEnforcer, LiveState } from './running/live-enforcer.ts';
+export type { LiveEnforcer, LiveState, PolicyChange } from './running/live-enforcer.ts';
 export { createPolicyEditor, type PolicyEditor } from './running/policy-editor.ts';
 export { type BootstrapSqlOptions, writeBootstrapSql } from './script/bootstrap-sql.ts';
 export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';

@@ -9,7 +9,31 @@ export type Scope =
   /** The rules that decisions about these names can depend on; `bySubject`: only `p` rules that begin with such a name. */
   | { readonly kind: 'reachable'; readonly names: readonly string[]; readonly bySubject: boolean };
 
-const WHOLE: Scope = { kind: 'whole' };
+const WHOLE = { kind: 'whole' } as const;
+
+/** What decisions about some subjects, in some domains, can depend on, whatever else they ask for. */
+export interface SliceScope {
+  readonly kind: 'slice';
+  /** Empty where the subjects are not limited; so are the domains. */
+  readonly subjects: readonly string[];
+  readonly domains: readonly string[];
+  /** Which rules of each ptype of the model. */
+  readonly limits: ReadonlyMap<string, SliceLimit>;
+}
+
+/** Which rules of a ptype a slice needs. */
+export interface SliceLimit {
+  /** Whether the first value must be one of the subjects, or a name that they inherit from. */
+  readonly bySubject: boolean;
+  /** Where a value must be one of the domains; null where any may be. */
+  readonly domainAt: number | null;
+}
+
+/** Names that a value of the request must be one of. */
+export interface Sliced {
+  readonly token: string;
+  readonly names: readonly string[];
+}
 
 /** Values of the requests that are to be decided, by their position. */
 type ValuesAt = (position: number) => Iterable<string>;
@@ -37,6 +61,46 @@ export function reachableScope(model: Model, rules: readonly Rule[], valuesAt: V
   // If one priority is not a number, Casbin sorts the others wrongly too.
   const bySubject = limits.every(({ length }) => length > 0) && !tokensOf(model, 'p').includes('priority');
   return { kind: 'reachable', names: [...names], bySubject };
+}
+
+/**
+ * Which rules can take part in deciding about some subjects, or in some domains, whatever the rest of the request is:
+ * by the same reachability as of {@link reachableScope}.
+ */
+export function sliceScope(
+  model: Model,
+  subject: Sliced | null,
+  domain: Sliced | null,
+): SliceScope | { readonly kind: 'whole' } {
+  const isSingle = ['r', 'p', 'm'].every((section) => model.model.get(section)?.size === 1);
+  const [tokens, lengths] = [tokensOf(model, 'p'), ruleLengthsOf(model)];
+  if (!isSingle || linkedTokens(model) === null) return WHOLE;
+  const matcher = matchersOf(model)[0] ?? '';
+  // As if values had commas, as later ones may. Under a priority every rule matters, as for any part.
+  const leading = tokens.includes('priority') ? [] : limitingConjuncts(matcher, () => false);
+  const inDomain = leading.find(({ kind, request }) => kind === 'equal' && request === domain?.token);
+  const p: SliceLimit = {
+    bySubject: leading.some(({ request, policy }) => request === subject?.token && policy === tokens[0]),
+    domainAt: inDomain === undefined ? null : tokens.indexOf(inDomain.policy),
+  };
+  const calls = collectCalls(matcher);
+  const limitOfLinks = (ptype: string): SliceLimit => {
+    const own = calls.filter(({ name }) => name === ptype).map(({ given }) => given.map(identifier));
+    const hasDomain = own.length > 0 && lengths.get(ptype) === 3;
+    return {
+      bySubject: subject !== null && own.every(([from]) => from === `r_${subject.token}`),
+      domainAt: hasDomain && own.every((given) => given[2] === `r_${domain?.token}`) ? 2 : null,
+    };
+  };
+  const links = [...(model.model.get('g')?.keys() ?? [])].map(
+    (ptype) => [ptype, limitOfLinks(ptype)] as const,
+  );
+  return {
+    kind: 'slice',
+    subjects: subject?.names ?? [],
+    domains: domain?.names ?? [],
+    limits: new Map([['p', p], ...links]),
+  };
 }
 
 /**

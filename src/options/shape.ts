@@ -191,7 +191,7 @@ export const bootstrapEntries = {
 };
 
 /** The options of a live enforcer alone. */
-const LIVE = ['maxStalenessMs', 'whenStale', 'pollIntervalMs', 'onChange', 'onError'];
+const LIVE = ['subject', 'domain', 'maxStalenessMs', 'whenStale', 'pollIntervalMs', 'onChange', 'onError'];
 
 /** Every option that any function takes, as one object may serve them all. */
 const known = Object.fromEntries(
@@ -207,8 +207,20 @@ export function optionsOf(own: v.ObjectEntries) {
   return fields({ ...known, ...own }, 'must be an object of options');
 }
 
+/** One name, or several. */
+const oneOrMore = optionalBy((input) =>
+  typeof input === 'string'
+    ? name
+    : v.pipe(
+        v.array(name, 'must be a name, or a list of names'),
+        v.nonEmpty('must not be an empty list; leave it out for all'),
+      ),
+);
+
 const liveOptions = optionsOf({
   ...enforcerEntries,
+  subject: oneOrMore,
+  domain: oneOrMore,
   maxStalenessMs: v.optional(milliseconds),
   whenStale: v.optional(v.picklist(['decide', 'deny'], 'must be decide or deny')),
   pollIntervalMs: v.optional(milliseconds),

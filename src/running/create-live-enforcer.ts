@@ -10,7 +10,7 @@ import { engineNamed } from '../database/engine.ts';
 import { asClient } from '../database/own-queries.ts';
 import { Session } from '../database/session.ts';
 import { inReadOnlyTransaction } from '../database/transaction.ts';
-import { DatabaseError, InvalidOptionsError, StoredRuleError } from '../errors.ts';
+import { DatabaseError, InvalidOptionsError, type Problem, StoredRuleError } from '../errors.ts';
 import { withoutMisshapen } from '../options/resolve.ts';
 import { resolveModel } from '../options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from '../options.ts';
@@ -20,13 +20,22 @@ import { createAdapter } from '../tables/adapter.ts';
 import { findRuleTable, toTableChoice } from '../tables/find-rule-table.ts';
 import { readLivePolicy } from '../tables/live-policy.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
+import { domainOf } from '../verification/parts.ts';
 import { followJournal, isJournaled, type Position, readPosition } from './follow-journal.ts';
 import { Follower } from './follower.ts';
-import { type LiveEnforcer, type Motor, MovedEnforcer } from './live-enforcer.ts';
+import { type LiveEnforcer, type Motor, MovedEnforcer, type PolicyChange } from './live-enforcer.ts';
 import { canChangeInPlace, LiveRules, OutOfStep, type RuleChange } from './live-rules.ts';
+import { Slice } from './slice.ts';
 
 /** How a live enforcer follows its database; all of it has a default. */
 export interface LiveEnforcerOptions extends EnforcerOptions {
+  /**
+   * Whom it is asked about, one or several: it then loads and follows only the rules that decisions about them can
+   * depend on, and requests about others throw `OUT_OF_SLICE`. Default: anybody.
+   */
+  readonly subject?: string | readonly string[];
+  /** In which domains it is asked, one or several, likewise; for models with domains. Default: any. */
+  readonly domain?: string | readonly string[];
   /**
    * For how long it may not have confirmed that it is up to date, in milliseconds, before it is `stale`. Default: without
    * end.
@@ -42,16 +51,6 @@ export interface LiveEnforcerOptions extends EnforcerOptions {
   readonly onChange?: (change: PolicyChange) => void;
   /** Is told why it could not look, each time, and what `onChange` throws. It goes on by itself. */
   readonly onError?: (error: Error) => void;
-}
-
-/** A change of the policy that a live enforcer decides on. */
-export interface PolicyChange {
-  /** Whether all rules were read anew. Then `added` and `removed` are empty. */
-  readonly reloaded: boolean;
-  /** The rules that were not there before. */
-  readonly added: readonly Rule[];
-  /** The rules that are not there any more. */
-  readonly removed: readonly Rule[];
 }
 
 /**
@@ -71,7 +70,7 @@ export async function createLiveEnforcer(
   pool: PoolLike,
   options: LiveEnforcerOptions | BootstrapOptions = {},
 ): Promise<LiveEnforcer> {
-  const { model, given } = await resolveOptions(pool, options);
+  const { model, given, slice } = await resolveOptions(pool, options);
   const { maxStalenessMs = Number.POSITIVE_INFINITY, whenStale = 'decide' } = given;
   const { pollIntervalMs = Math.max(50, Math.min(5_000, maxStalenessMs / 2)), notifyChannel = 'casbin' } =
     given;
@@ -81,6 +80,11 @@ export async function createLiveEnforcer(
     error: null,
     by: 'reload',
     isClosed: false,
+    report: (error) =>
+      tell(
+        () => given.onError?.(error),
+        () => {},
+      ),
     lookNow: () => follower.lookNow(),
     async close() {
       motor.isClosed = true;
@@ -88,9 +92,9 @@ export async function createLiveEnforcer(
     },
   };
   const store = createAdapter(pool, { schema, table, engine });
-  const live = new MovedEnforcer(motor, { maxStalenessMs, whenStale }, store);
+  const live = new MovedEnforcer(motor, { maxStalenessMs, whenStale }, store, slice);
   live.setAdapter(store);
-  const looking = new Looking(model, given, live, motor);
+  const looking = new Looking(model, given, live, motor, slice);
   const follower: Follower = new Follower({
     pool,
     channels: [JOURNAL, ...(notifyChannel === false ? [] : [notifyChannel])],
@@ -98,10 +102,7 @@ export async function createLiveEnforcer(
     look: (client) => looking.look(client),
     onError(error) {
       motor.error = error;
-      tell(
-        () => given.onError?.(error),
-        () => {},
-      );
+      motor.report(error);
     },
   });
   await follower.start();
@@ -111,13 +112,30 @@ export async function createLiveEnforcer(
 async function resolveOptions(
   pool: unknown,
   options: LiveEnforcerOptions | BootstrapOptions,
-): Promise<{ model: Model; given: LiveEnforcerOptions }> {
+): Promise<{ model: Model; given: LiveEnforcerOptions; slice: Slice | null }> {
   const { checkLiveShape } = await import('../options/shape.ts');
   const misshapen = [...checkPool(pool), ...checkLiveShape(options)];
   const { model, problems } = await resolveModel(withoutMisshapen(options as BootstrapOptions, misshapen));
-  const all = [...misshapen, ...problems];
+  const given = options as LiveEnforcerOptions;
+  const all = [...misshapen, ...problems, ...(model === null ? [] : findMissingDomain(model, given))];
   if (model === null || all.length > 0) throw new InvalidOptionsError(all);
-  return { model, given: options as LiveEnforcerOptions };
+  return { model, given, slice: toSlice(model, given) };
+}
+
+function findMissingDomain(model: Model, { domain }: LiveEnforcerOptions): Problem[] {
+  if (domain === undefined || domainOf(model) !== null) return [];
+  const message =
+    'the requests of the model have no domain: no value that g is called with last, and none that is called dom. Leave it out, or give a model with domains.';
+  return [{ code: 'OPTION_INVALID', at: 'domain', message }];
+}
+
+function toSlice(model: Model, { subject, domain, configureEnforcer }: LiveEnforcerOptions): Slice | null {
+  if (subject === undefined && domain === undefined) return null;
+  const namesOf = (given: string | readonly string[] | undefined) =>
+    given === undefined ? null : [given].flat();
+  const of = { subjects: namesOf(subject), domains: namesOf(domain) };
+  // A role manager or a function of the application's may follow links as it likes.
+  return new Slice(model, of, configureEnforcer !== undefined);
 }
 
 /** What a live enforcer knows between two looks. */
@@ -126,6 +144,7 @@ class Looking {
   readonly #options: LiveEnforcerOptions;
   readonly #live: MovedEnforcer;
   readonly #motor: Motor;
+  readonly #slice: Slice | null;
   readonly #changesInPlace: boolean;
   #table: RuleTable | null = null;
   /** Null where there is no journal, or it is of no use. */
@@ -133,11 +152,18 @@ class Looking {
   /** The rules that were read last, to tell whether others are there; not kept where there is a journal. */
   #rules: readonly Rule[] | null = null;
 
-  constructor(model: Model, options: LiveEnforcerOptions, live: MovedEnforcer, motor: Motor) {
+  constructor(
+    model: Model,
+    options: LiveEnforcerOptions,
+    live: MovedEnforcer,
+    motor: Motor,
+    slice: Slice | null,
+  ) {
     this.#model = model;
     this.#options = options;
     this.#live = live;
     this.#motor = motor;
+    this.#slice = slice;
     this.#changesInPlace = options.configureEnforcer === undefined && canChangeInPlace(model);
   }
 
@@ -155,19 +181,19 @@ class Looking {
   }
 
   #tell(change: PolicyChange): void {
-    const { onChange, onError } = this.#options;
-    const refer = (error: Error) =>
-      tell(
-        () => onError?.(error),
-        () => {},
-      );
-    tell(() => onChange?.(change), refer);
+    this.#live.announce(change);
+    tell(
+      () => this.#options.onChange?.(change),
+      (error) => this.#motor.report(error),
+    );
   }
 
   /** Reads and makes the difference; null where everything has to be read. */
   async #follow(client: ClientLike): Promise<PolicyChange | 'unchanged' | null> {
     if (this.#table === null || this.#position === null) return null;
-    const { changes, position } = await followJournal(client, this.#table, this.#position);
+    const { changes: all, position } = await followJournal(client, this.#table, this.#position);
+    const changes = this.#slice === null ? all : this.#slice.select(all);
+    if (changes === null) return null;
     if (changes.length > 0) {
       if (!this.#changesInPlace) return null;
       requireFit(this.#model, changes);
@@ -192,12 +218,14 @@ class Looking {
       if (found.isMissing) throw tableMissing(found.table);
       const isRecorded = await isJournaled(asClient(trx), found.table);
       const position = isRecorded ? await readPosition(asClient(trx), found.table) : null;
-      const rules = await readLivePolicy(trx, found.table, { kind: 'whole' }, new RuleSet([]), () => {});
+      const scope = this.#slice?.scope ?? { kind: 'whole' };
+      const rules = await readLivePolicy(trx, found.table, scope, new RuleSet([]), () => {});
       return { table: found.table, position, rules };
     });
     requireFit(this.#model, read.rules, read.table);
     const isSame = this.#rules !== null && isSameRules(this.#rules, read.rules);
     if (!isSame) await this.#swap(read.rules);
+    this.#slice?.take(read.rules);
     this.#table = read.table;
     this.#position = read.position;
     this.#rules = read.position === null ? read.rules : null;

@@ -1,7 +1,9 @@
-import { type Assertion, Enforcer, type Model } from 'casbin';
+import { type Assertion, EnforceContext, Enforcer, getLogger, type Model } from 'casbin';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
+import type { Rule } from '../policy/rule.ts';
 import type { CasbinAdapter } from '../tables/adapter.ts';
 import type { LiveRules, RuleChange } from './live-rules.ts';
+import type { Slice } from './slice.ts';
 
 /** How up to date a live enforcer is. */
 export interface LiveState {
@@ -18,6 +20,16 @@ export interface LiveState {
   readonly error: Error | null;
 }
 
+/** A change of the policy that a live enforcer decides on. */
+export interface PolicyChange {
+  /** Whether all rules were read anew. Then `added` and `removed` are empty. */
+  readonly reloaded: boolean;
+  /** The rules that were not there before. */
+  readonly added: readonly Rule[];
+  /** The rules that are not there any more. */
+  readonly removed: readonly Rule[];
+}
+
 /** What moves a live enforcer. */
 export interface Motor {
   /** When the last look that succeeded began, by `performance.now()`. */
@@ -25,6 +37,7 @@ export interface Motor {
   error: Error | null;
   by: LiveState['by'];
   isClosed: boolean;
+  report(error: Error): void;
   lookNow(): Promise<void>;
   close(): Promise<void>;
 }
@@ -62,14 +75,18 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
   readonly #store: CasbinAdapter;
   /** Null where rules can't be changed one by one: then each policy is a model of its own. */
   #rules: LiveRules | null = null;
+  /** Null for the whole policy. */
+  readonly #slice: Slice | null;
+  readonly #listeners = new Set<(change: PolicyChange) => void>();
   /** The `p` rules for the decision that is being made. */
-  #slice: string[][] | null = null;
+  #found: string[][] | null = null;
 
-  constructor(motor: Motor, staleness: Staleness, store: CasbinAdapter) {
+  constructor(motor: Motor, staleness: Staleness, store: CasbinAdapter, slice: Slice | null = null) {
     super();
     this.#motor = motor;
     this.#staleness = staleness;
     this.#store = store;
+    this.#slice = slice;
   }
 
   get state(): LiveState {
@@ -88,6 +105,27 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Tells a listener of each change that is decided on; returns how to stop it. */
+  listen(listener: (change: PolicyChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** A change is decided on from now on. */
+  announce(change: PolicyChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+
+  /** Tells the application of an error that belongs to nobody's call. */
+  report(error: unknown): void {
+    this.#motor.report(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  /** Whether it has a rule. */
+  holds({ ptype, values }: Rule): boolean {
+    return this.#has(ptype.charAt(0), ptype, [...values]);
   }
 
   /** Puts another policy in the place of the one that there is, at once. */
@@ -112,45 +150,55 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
       ...(model.model.get(section) ?? []),
     ]);
     for (const [ptype, assertion] of assertions) {
-      const get = () => (ptype === 'p' && this.#slice !== null ? this.#slice : rules.list(ptype));
+      const get = () => (ptype === 'p' && this.#found !== null ? this.#found : rules.list(ptype));
       Object.defineProperty(assertion, 'policy', { get, set() {}, configurable: true, enumerable: true });
     }
   }
 
   override async enforce(...request: unknown[]): Promise<boolean> {
+    this.#requireInside(request);
     if (this.#isRefused) return false;
     return this.#rules === null ? super.enforce(...request) : this.enforceSync(...request);
   }
 
   override enforceSync(...request: unknown[]): boolean {
+    this.#requireInside(request);
     if (this.#isRefused) return false;
-    return this.#sliced(request, () => super.enforceSync(...request));
+    const rule = this.#decide(request);
+    return rule === undefined ? this.#sliced(request, () => super.enforceSync(...request)) : rule !== null;
   }
 
   override async enforceEx(...request: unknown[]): Promise<[boolean, string[]]> {
+    this.#requireInside(request);
     if (this.#isRefused) return [false, []];
     return this.#rules === null ? super.enforceEx(...request) : this.enforceExSync(...request);
   }
 
   override enforceExSync(...request: unknown[]): [boolean, string[]] {
+    this.#requireInside(request);
     if (this.#isRefused) return [false, []];
-    return this.#sliced(request, () => super.enforceExSync(...request));
+    const rule = this.#decide(request);
+    if (rule === undefined) return this.#sliced(request, () => super.enforceExSync(...request));
+    return rule === null ? [false, []] : [true, rule];
   }
 
   /** Decides all of them on one policy. */
   override async batchEnforce(requests: unknown[]): Promise<boolean[]> {
+    for (const request of requests as unknown[][]) this.#requireInside(request);
     if (this.#isRefused) return requests.map(() => false);
     if (this.#rules === null) return super.batchEnforce(requests);
     return (requests as unknown[][]).map((request) => this.enforceSync(...request));
   }
 
   override async enforceWithMatcher(matcher: string, ...request: unknown[]): Promise<boolean> {
+    this.#slice?.refuseMatcher();
     if (this.#isRefused) return false;
     if (this.#rules === null) return super.enforceWithMatcher(matcher, ...request);
     return (await this.#pin()).enforceWithMatcher(matcher, ...request);
   }
 
   override async enforceExWithMatcher(matcher: string, ...request: unknown[]): Promise<[boolean, string[]]> {
+    this.#slice?.refuseMatcher();
     if (this.#isRefused) return [false, []];
     if (this.#rules === null) return super.enforceExWithMatcher(matcher, ...request);
     return (await this.#pin()).enforceExWithMatcher(matcher, ...request);
@@ -164,20 +212,34 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     return buildInMemoryEnforcer(this.model, rules);
   }
 
+  /** By the rules alone, where that is what Casbin would say; see {@link LiveRules.decide}. */
+  #decide(request: readonly unknown[]): string[] | null | undefined {
+    if (this.#rules === null || !this.enabled || this.acceptJsonRequest || getLogger().isEnable())
+      return undefined;
+    return isTexts(request) ? this.#rules.decide(request) : undefined;
+  }
+
   #sliced<T>(request: readonly unknown[], decide: () => T): T {
     const rules = this.#rules;
     // What else a request may be, such as an object with attributes, says nothing about the rules that it can match.
-    if (rules === null || !request.every((value) => typeof value === 'string')) return decide();
+    if (rules === null || this.acceptJsonRequest || !isTexts(request)) return decide();
     const found = rules.find(request);
     // Never an empty list where there are rules: Casbin evaluates the matcher once then, with empty values. Any rule
     // will do, since none of them matches.
     if (found.length === 0 && rules.any !== null) found.push(rules.any);
-    this.#slice = found;
+    this.#found = found;
     try {
       return decide();
     } finally {
-      this.#slice = null;
+      this.#found = null;
     }
+  }
+
+  #requireInside(request: readonly unknown[]): void {
+    if (this.#slice === null) return;
+    const [context] = request;
+    if (context instanceof EnforceContext) this.#slice.requireInside(request.slice(1), context.rType);
+    else this.#slice.requireInside(request);
   }
 
   get #isStale(): boolean {
@@ -201,6 +263,7 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
 
   /** They follow the policy. */
   override async buildRoleLinks(): Promise<void> {}
+  override async buildIncrementalRoleLinks(): Promise<void> {}
 
   // What would leave it with another policy than the database has.
 
@@ -220,6 +283,36 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     throw refusal('setModel', 'make another one, with that model');
   }
 
+  override loadModel(): never {
+    throw refusal('loadModel', 'make another one, with that model');
+  }
+
+  // What decides otherwise than the model says: it would be lost with the next policy that is swapped in.
+
+  override setEffector(): never {
+    throw refusal('setEffector', CONFIGURE);
+  }
+
+  override setRoleManager(): never {
+    throw refusal('setRoleManager', CONFIGURE);
+  }
+
+  override setNamedRoleManager(): never {
+    throw refusal('setNamedRoleManager', CONFIGURE);
+  }
+
+  override async addNamedMatchingFunc(): Promise<never> {
+    throw refusal('addNamedMatchingFunc', CONFIGURE);
+  }
+
+  override async addNamedDomainMatchingFunc(): Promise<never> {
+    throw refusal('addNamedDomainMatchingFunc', CONFIGURE);
+  }
+
+  override async addFunction(): Promise<never> {
+    throw refusal('addFunction', CONFIGURE);
+  }
+
   // What Casbin's management and RBAC functions write: into the database first, and from there into the policy.
 
   protected override addPolicyInternal(sec: string, ptype: string, rule: string[]): Promise<boolean> {
@@ -231,6 +324,7 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     ptype: string,
     rules: string[][],
   ): Promise<boolean> {
+    this.#requireHeld(ptype, rules);
     if (rules.some((rule) => this.#has(sec, ptype, rule))) return false;
     return this.#write(() => this.#store.addPolicies(sec, ptype, rules));
   }
@@ -240,6 +334,7 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     ptype: string,
     rules: string[][],
   ): Promise<boolean> {
+    this.#requireHeld(ptype, rules);
     const added = rules.filter((rule) => !this.#has(sec, ptype, rule));
     return added.length > 0 && this.#write(() => this.#store.addPolicies(sec, ptype, added));
   }
@@ -253,6 +348,7 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     ptype: string,
     rules: string[][],
   ): Promise<boolean> {
+    this.#requireHeld(ptype, rules);
     if (rules.some((rule) => !this.#has(sec, ptype, rule))) return false;
     return this.#write(() => this.#store.removePolicies(sec, ptype, rules));
   }
@@ -263,6 +359,7 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     fieldIndex: number,
     fieldValues: string[],
   ): Promise<boolean> {
+    this.#slice?.requireWithin(ptype, fieldIndex, fieldValues);
     if (this.model.getFilteredPolicy(sec, ptype, fieldIndex, ...fieldValues).length === 0) return false;
     return this.#write(() => this.#store.removeFilteredPolicy(sec, ptype, fieldIndex, ...fieldValues));
   }
@@ -273,8 +370,13 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     oldRule: string[],
     newRule: string[],
   ): Promise<boolean> {
+    this.#requireHeld(ptype, [oldRule, newRule]);
     if (!this.#has(sec, ptype, oldRule)) return false;
     return this.#write(() => this.#store.updatePolicy(sec, ptype, oldRule, newRule));
+  }
+
+  #requireHeld(ptype: string, rules: readonly string[][]): void {
+    this.#slice?.requireHeld(rules.map((values) => ({ ptype, values })));
   }
 
   #has(sec: string, ptype: string, values: string[]): boolean {
@@ -286,6 +388,13 @@ export class MovedEnforcer extends Enforcer implements LiveEnforcer {
     await this.caughtUp();
     return true;
   }
+}
+
+const CONFIGURE = 'give createLiveEnforcer a configureEnforcer that does it';
+
+function isTexts(request: readonly unknown[]): request is readonly string[] {
+  for (const value of request) if (typeof value !== 'string') return false;
+  return true;
 }
 
 function refusal(name: string, remedy: string): Error {

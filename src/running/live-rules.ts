@@ -1,7 +1,13 @@
-import type { Assertion, Model } from 'casbin';
-import { type Conjunct, limitingConjuncts } from '../casbin/matcher.ts';
+import type { Assertion, DefaultRoleManager, Model } from 'casbin';
+import {
+  type Conjunct,
+  isPlainConjunction,
+  leadingConjuncts,
+  limitingConjuncts,
+  type RoleCall,
+} from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
-import { collectAncestors, isSameList } from '../collections.ts';
+import { addTo, collectAncestors, isSameList } from '../collections.ts';
 import type { Rule } from '../policy/rule.ts';
 import { subjectOf } from '../verification/parts.ts';
 
@@ -11,6 +17,16 @@ interface Entry {
   /** Ascends as rules are added. */
   readonly order: number;
   rows: number;
+}
+
+/** Where the values of a conjunct stand. */
+interface ConjunctAt {
+  readonly request: number;
+  readonly policy: number;
+  /** The role definition; null where the values must be equal. */
+  readonly roles: string | null;
+  /** In which domain of the request roles are inherited; null for none. */
+  readonly domain: number | null;
 }
 
 /** A change of one rule: how many rows more, or less. */
@@ -23,6 +39,22 @@ export class OutOfStep extends Error {}
 
 /** Of so many names it is remembered what they inherit from. */
 const REMEMBERED = 10_000;
+
+/** The `p` rules with the same values, but for the subject: all, or by subject where they are many. */
+type Bucket = readonly Entry[] | Map<string, Entry[]>;
+
+/** What is known of a name, until a role link changes. */
+interface Reach {
+  /** The name, and all that it inherits from, in any domain and at any depth. */
+  readonly names: ReadonlySet<string>;
+  /** What the role manager has said, by the other name and the domain. */
+  readonly links: Map<string, boolean>;
+}
+
+/** More rules with the same values are found by subject, rather than looked through. */
+const LOOKED_THROUGH = 16;
+
+const NONE: readonly Entry[] = [];
 
 /** Effects by which the order of the rules decides nothing. */
 const UNORDERED = [
@@ -53,65 +85,154 @@ function conjunctsOf(model: Model): Conjunct[] {
 }
 
 /**
+ * Whether the rules that a request is found to match by their names alone are those that Casbin would find: the matcher
+ * is nothing but `r.x == p.y` and `g(r.x, p.y)`, and one of them that allows is enough.
+ */
+function canDecideAlone(model: Model): boolean {
+  const matcher = model.model.get('m')?.get('m')?.value ?? '';
+  const conjuncts = conjunctsOf(model);
+  const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
+  const isOnce = (names: readonly string[]) => new Set(names).size === names.length;
+  return (
+    model.model.get('e')?.get('e')?.value === UNORDERED[0] &&
+    isPlainConjunction(matcher) &&
+    conjuncts.length === leadingConjuncts(matcher).length &&
+    isOnce(requestTokens) &&
+    isOnce(policyTokens) &&
+    conjuncts.every(
+      (conjunct) =>
+        requestTokens.includes(conjunct.request) &&
+        policyTokens.includes(conjunct.policy) &&
+        (conjunct.kind === 'equal' || isCallable(model, requestTokens, conjunct)),
+    )
+  );
+}
+
+function isCallable(model: Model, requestTokens: readonly string[], { ptype, domain }: RoleCall): boolean {
+  return model.model.get('g')?.has(ptype) === true && (domain === null || requestTokens.includes(domain));
+}
+
+/**
  * The rules of a model, to be changed while requests are decided on them. Each change is made at once, between two
  * requests, in the model's role managers too.
  */
 export class LiveRules {
   readonly #model: Model;
   /** Where the values stand that must be equal, in requests and in rules; the subject's apart. */
-  readonly #equal: readonly { readonly request: number; readonly policy: number }[];
-  readonly #subject: {
-    readonly request: number;
-    readonly policy: number;
-    readonly roles: string | null;
-  } | null;
-  /** By those values, then by subject. */
-  readonly #permissions = new Map<string, Map<string, Entry[]>>();
+  readonly #equal: readonly ConjunctAt[];
+  readonly #subject: ConjunctAt | null;
+  /** By those values; where they are many, then by subject. */
+  readonly #permissions = new Map<string, Bucket>();
   /** Of each role definition: by the first value, then by the others. */
   readonly #links = new Map<string, Map<string, Map<string, Entry>>>();
   /** Of the role definition that subjects inherit by: parents in any domain. */
   readonly #parents = new Map<string, Map<string, number>>();
-  readonly #reached = new Map<string, ReadonlySet<string>>();
+  readonly #reached = new Map<string, Reach>();
   readonly #lists = new Map<string, string[][]>();
+  /** All conjuncts; null where they are not all that Casbin decides by. */
+  readonly #decisive: readonly ConjunctAt[] | null;
+  readonly #requestLength: number;
+  /** Where a rule says whether it allows; -1 where all do. */
+  readonly #effect: number;
   #next = 0;
 
   constructor(model: Model) {
     this.#model = model;
     const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
-    const conjuncts = conjunctsOf(model).map((conjunct) => ({
-      request: requestTokens.indexOf(conjunct.request),
-      policy: policyTokens.indexOf(conjunct.policy),
-      roles: conjunct.kind === 'inherits' ? conjunct.ptype : null,
-    }));
+    const conjuncts = conjunctsOf(model).map(
+      (conjunct): ConjunctAt => ({
+        request: requestTokens.indexOf(conjunct.request),
+        policy: policyTokens.indexOf(conjunct.policy),
+        roles: conjunct.kind === 'inherits' ? conjunct.ptype : null,
+        domain:
+          conjunct.kind === 'equal' || conjunct.domain === null
+            ? null
+            : requestTokens.indexOf(conjunct.domain),
+      }),
+    );
+    this.#decisive = canDecideAlone(model) ? conjuncts : null;
+    this.#requestLength = requestTokens.length;
+    this.#effect = policyTokens.indexOf('eft');
     const subject = requestTokens.indexOf(subjectOf(model) ?? '');
     this.#subject = conjuncts.find(({ request }) => request === subject) ?? null;
     this.#equal = conjuncts.filter((one) => one !== this.#subject && one.roles === null);
   }
 
-  /** The `p` rules that a request can match, in their order. What is found may be more than that, never less. */
-  find(request: readonly string[]): string[][] {
-    const bySubject = this.#permissions.get(this.#equal.map(({ request: at }) => request[at]).join('\0'));
-    if (bySubject === undefined) return [];
-    if (this.#subject === null) return valuesOf(bySubject.get('') ?? []);
-    const { request: at, roles } = this.#subject;
-    const name = request[at] ?? '';
-    if (roles === null) return valuesOf(bySubject.get(name) ?? []);
-    const found: Entry[] = [];
-    for (const one of this.#reach(name)) {
-      const entries = bySubject.get(one);
-      if (entries !== undefined) found.push(...entries);
-    }
-    return valuesOf(found.length > 1 ? found.sort((a, b) => a.order - b.order) : found);
+  /**
+   * The rule by which a request is allowed, null where none does; undefined where only Casbin can tell. What it takes
+   * does not depend on how many rules there are.
+   */
+  decide(request: readonly string[]): string[] | null | undefined {
+    // Without any rule Casbin evaluates the matcher with empty values; and it knows what to say of a wrong length.
+    if (this.#decisive === null || request.length !== this.#requestLength || this.#permissions.size === 0)
+      return undefined;
+    const bucket = this.#permissions.get(this.#keyOf(request, 'request')) ?? NONE;
+    const found = bucket instanceof Map ? this.#inBucket(bucket, request) : bucket;
+    for (const { values } of found) if (this.#allows(values, request)) return values;
+    return null;
   }
 
-  /** The name, and those that it inherits from; remembered until a role link changes. */
-  #reach(name: string): ReadonlySet<string> {
+  #allows(values: readonly string[], request: readonly string[]): boolean {
+    const effect = values[this.#effect] ?? '';
+    if (effect !== '' && effect !== 'allow') return false;
+    for (const conjunct of this.#decisive ?? [])
+      if (!this.#satisfies(conjunct, values, request)) return false;
+    return true;
+  }
+
+  #satisfies(
+    { request: at, policy, roles, domain }: ConjunctAt,
+    values: readonly string[],
+    request: readonly string[],
+  ): boolean {
+    const [asked = '', given = ''] = [request[at], values[policy]];
+    if (asked === given) return true;
+    if (roles === null) return false;
+    const inDomain = domain === null ? null : (request[domain] ?? '');
+    if (roles !== this.#subject?.roles) return this.#hasLink(roles, asked, given, inDomain);
+    const { links } = this.#reach(asked);
+    const key = inDomain === null ? given : `${given}\0${inDomain}`;
+    const known = links.get(key);
+    if (known !== undefined) return known;
+    const isLinked = this.#hasLink(roles, asked, given, inDomain);
+    if (links.size >= REMEMBERED) links.clear();
+    links.set(key, isLinked);
+    return isLinked;
+  }
+
+  /** As Casbin follows links: in one domain, and ten at most. */
+  #hasLink(ptype: string, from: string, to: string, domain: string | null): boolean {
+    const manager = this.#model.model.get('g')?.get(ptype)?.rm as DefaultRoleManager;
+    return domain === null ? manager.syncedHasLink(from, to) : manager.syncedHasLink(from, to, domain);
+  }
+
+  /** The `p` rules that a request can match, in their order. What is found may be more than that, never less. */
+  find(request: readonly string[]): string[][] {
+    const bucket = this.#permissions.get(this.#keyOf(request, 'request')) ?? NONE;
+    return this.#inBucket(bucket, request).map(({ values }) => values);
+  }
+
+  #inBucket(bucket: Bucket, request: readonly string[]): readonly Entry[] {
+    if (this.#subject === null) return bucket instanceof Map ? (bucket.get('') ?? NONE) : bucket;
+    const { request: at, roles } = this.#subject;
+    const name = request[at] ?? '';
+    const names = roles === null ? [name] : this.#reach(name).names;
+    const found: Entry[] = [];
+    if (bucket instanceof Map) {
+      for (const one of names) found.push(...(bucket.get(one) ?? NONE));
+      return found.sort((a, b) => a.order - b.order);
+    }
+    const isMeant = names instanceof Set ? (one: string) => names.has(one) : (one: string) => one === name;
+    return bucket.filter(({ values }) => isMeant(this.#subjectOf(values)));
+  }
+
+  #reach(name: string): Reach {
     const known = this.#reached.get(name);
     if (known !== undefined) return known;
-    const names = collectAncestors(this.#parentNames, name);
+    const reach = { names: collectAncestors(this.#parentNames, name), links: new Map<string, boolean>() };
     if (this.#reached.size >= REMEMBERED) this.#reached.clear();
-    this.#reached.set(name, names);
-    return names;
+    this.#reached.set(name, reach);
+    return reach;
   }
 
   /** All rules of a ptype, in their order. */
@@ -120,7 +241,7 @@ export class LiveRules {
     if (known !== undefined) return known;
     const entries =
       ptype === 'p'
-        ? [...this.#permissions.values()].flatMap((bySubject) => [...bySubject.values()].flat())
+        ? [...this.#permissions.values()].flatMap((bucket) => [...allIn(bucket)])
         : [...(this.#links.get(ptype)?.values() ?? [])].flatMap((byRest) => [...byRest.values()]);
     const list = valuesOf(entries.sort((a, b) => a.order - b.order));
     this.#lists.set(ptype, list);
@@ -134,8 +255,8 @@ export class LiveRules {
 
   /** Any one `p` rule; null where there is none. */
   get any(): string[] | null {
-    for (const bySubject of this.#permissions.values()) {
-      for (const [entry] of bySubject.values()) if (entry !== undefined) return entry.values;
+    for (const bucket of this.#permissions.values()) {
+      for (const { values } of allIn(bucket)) return values;
     }
     return null;
   }
@@ -166,31 +287,53 @@ export class LiveRules {
         .get(ptype)
         ?.get(values[0] ?? '')
         ?.get(restOf(values));
-    const entries = this.#permissions.get(this.#keyOf(values))?.get(this.#subjectOf(values));
+    const bucket = this.#permissions.get(this.#keyOf(values, 'policy'));
+    const entries = bucket instanceof Map ? bucket.get(this.#subjectOf(values)) : bucket;
     return entries?.find((entry) => isSameList(entry.values, values));
   }
 
-  #keyOf(values: readonly string[]): string {
-    return this.#equal.map(({ policy }) => values[policy]).join('\0');
+  /** No rule has a NUL character, as PostgreSQL stores none. */
+  #keyOf(values: readonly string[], side: 'request' | 'policy'): string {
+    let key = '';
+    for (const at of this.#equal) key += `${values[at[side]]}\0`;
+    return key;
   }
 
   #subjectOf(values: readonly string[]): string {
     return this.#subject === null ? '' : (values[this.#subject.policy] ?? '');
   }
 
-  #changePermission(change: RuleChange): void {
-    const { values, rows } = change;
-    const [key, subject] = [this.#keyOf(values), this.#subjectOf(values)];
-    const bySubject = this.#permissions.get(key) ?? new Map<string, Entry[]>();
-    const entries = bySubject.get(subject) ?? [];
-    const entry = entries.find((one) => isSameList(one.values, values));
-    if (entry !== undefined) entry.rows += rows;
-    else entries.push({ values: [...values], order: this.#next++, rows });
-    const left = entries.filter((one) => one.rows > 0);
-    if (left.length > 0) bySubject.set(subject, left);
-    else bySubject.delete(subject);
-    if (bySubject.size > 0) this.#permissions.set(key, bySubject);
-    else this.#permissions.delete(key);
+  #changePermission({ values, rows }: RuleChange): void {
+    const key = this.#keyOf(values, 'policy');
+    const bucket = this.#permissions.get(key);
+    const entry = this.#findEntry({ ptype: 'p', values });
+    if (entry !== undefined) {
+      entry.rows += rows;
+      if (entry.rows <= 0 && bucket !== undefined) this.#remove(key, bucket, entry);
+      return;
+    }
+    const added: Entry = { values: [...values], order: this.#next++, rows };
+    if (bucket === undefined) this.#permissions.set(key, [added]);
+    else if (bucket instanceof Map) addTo(bucket, this.#subjectOf(values), added);
+    else if (bucket.length < LOOKED_THROUGH) this.#permissions.set(key, [...bucket, added]);
+    else this.#permissions.set(key, this.#bySubject([...bucket, added]));
+  }
+
+  #remove(key: string, bucket: Bucket, gone: Entry): void {
+    const subject = this.#subjectOf(gone.values);
+    const entries = bucket instanceof Map ? (bucket.get(subject) ?? []) : bucket;
+    const left = entries.filter((entry) => entry !== gone);
+    if (bucket instanceof Map) {
+      if (left.length > 0) bucket.set(subject, left);
+      else bucket.delete(subject);
+    } else if (left.length > 0) this.#permissions.set(key, left);
+    if (bucket instanceof Map ? bucket.size === 0 : left.length === 0) this.#permissions.delete(key);
+  }
+
+  #bySubject(entries: readonly Entry[]): Map<string, Entry[]> {
+    const bySubject = new Map<string, Entry[]>();
+    for (const entry of entries) addTo(bySubject, this.#subjectOf(entry.values), entry);
+    return bySubject;
   }
 
   #changeLink({ ptype, values, rows }: RuleChange): void {
@@ -233,6 +376,11 @@ export class LiveRules {
 
 function restOf(values: readonly string[]): string {
   return values.slice(1).join('\0');
+}
+
+function* allIn(bucket: Bucket): Generator<Entry, void> {
+  if (!(bucket instanceof Map)) yield* bucket;
+  else for (const entries of bucket.values()) yield* entries;
 }
 
 function valuesOf(entries: readonly Entry[]): string[][] {

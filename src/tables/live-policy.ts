@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import { RuleReader, type StoredRule } from '../casbin/rule-row.ts';
-import type { Scope } from '../casbin/scope.ts';
+import type { Scope, SliceLimit, SliceScope } from '../casbin/scope.ts';
 import { asClient } from '../database/own-queries.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Rule } from '../policy/rule.ts';
@@ -23,11 +23,11 @@ const NUL = '\0';
 export async function readLivePolicy(
   trx: AnyTransaction,
   table: RuleTable,
-  scope: Scope,
+  scope: Scope | SliceScope,
   known: RuleSet,
   report: ReportDone,
 ): Promise<StoredRule[]> {
-  const query = scope.kind === 'whole' ? selectWhole(table) : selectReachable(table, scope);
+  const query = selectScope(table, scope);
   const reader = new RuleReader(table, known);
   let rules: StoredRule[] = [];
   if (known.rules.length <= READ_PORTION) rules = reader.read((await query.execute(trx)).rows);
@@ -54,8 +54,13 @@ export async function readLivePolicy(
   return [...other, ...rules];
 }
 
+function selectScope(table: RuleTable, scope: Scope | SliceScope): RawBuilder<SelectedRow> {
+  if (scope.kind === 'whole') return selectWhole(table);
+  return scope.kind === 'reachable' ? selectReachable(table, scope) : selectSlice(table, scope);
+}
+
 /** Whether no `p` rule was read although the table may have some: Casbin would then decide on empty values. */
-export function isEmptied(scope: Scope, rules: readonly Rule[]): boolean {
+export function isEmptied(scope: Scope | SliceScope, rules: readonly Rule[]): boolean {
   return scope.kind === 'reachable' && scope.bySubject && !rules.some(({ ptype }) => ptype === 'p');
 }
 
@@ -113,5 +118,49 @@ export function selectReachable(
       select c.* from ${sql.raw(table.rowsWithoutFirst)} c where ${condition}
     )
     select ${sql.raw(table.columns('found'))} from found order by found.${sql.raw(table.identity)}
+  `;
+}
+
+/**
+ * Looks up the rules of a slice. Where a rule lacks its domain, it is read too: it does not fit the model, which has to
+ * be told. So are rows without a first value.
+ */
+function selectSlice(table: RuleTable, { subjects, domains, limits }: SliceScope): RawBuilder<SelectedRow> {
+  const raw = (text: string) => sql.raw(text);
+  const ptype = raw(table.ptype('c'));
+  const storable = (names: readonly string[]) => names.filter((name) => !name.includes(NUL));
+  const isInDomain = ({ domainAt }: SliceLimit) => {
+    if (domainAt === null) return ALWAYS;
+    const value = raw(table.value('c', domainAt));
+    return sql<boolean>`(${value} = any(${['', ...storable(domains)]}::text[]) or ${value} is null)`;
+  };
+  const inDomains = [...limits]
+    .filter(([, { domainAt }]) => domainAt !== null)
+    .map(([name, limit]) => sql`(${ptype} is distinct from ${name} or ${isInDomain(limit)})`);
+  const inAnyDomain = sql.join([ALWAYS, ...inDomains], raw(' and '));
+  const unlimited = [...limits].filter(([, { bySubject }]) => !bySubject);
+  const rulesOfName = raw(table.rowsWith(0, 'reached.name'));
+  const hasFirst = raw(table.hasFirst('c'));
+  const all = raw(table.identity === 'ctid' ? 'c.ctid, c.*' : 'c.*');
+  const ofPtypes = unlimited.map(
+    ([name, limit]) =>
+      sql`select ${all} from ${raw(table.sql)} c where ${ptype} = ${name} and ${hasFirst} and ${isInDomain(limit)}`,
+  );
+  const ofNames = sql`
+    select c.* from reached cross join ${rulesOfName} c
+    where ${hasFirst} and ${inAnyDomain} and (${ptype} = any(${unlimited.map(([name]) => name)}::text[])) is not true
+  `;
+  const withoutFirst = sql`select c.* from ${raw(table.rowsWithoutFirst)} c`;
+  return sql<SelectedRow>`
+    with recursive reached (name) as (
+      select unnest(${storable(subjects)}::text[])
+      union
+      select ${raw(table.value('c', 1))}
+      from reached
+      cross join ${rulesOfName} c
+      where ${ptype} ^@ 'g' and ${inAnyDomain}
+    ),
+    found as (${sql.join([ofNames, ...ofPtypes, withoutFirst], raw(' union all '))})
+    select ${raw(table.columns('found'))} from found order by found.${raw(table.identity)}
   `;
 }

@@ -32,6 +32,14 @@ export function subjectOf(model: Model): string | undefined {
   return inheriting?.request ?? tokens.find((token) => !domains.includes(token)) ?? tokens[0];
 }
 
+/** What a model's requests call the domain: what subjects inherit in, else `dom`; null where they have none. */
+export function domainOf(model: Model): string | null {
+  const subject = subjectOf(model);
+  const ofSubject = roleCalls(matcherOf(model)).filter(({ request }) => request === subject);
+  const named = ofSubject.find(({ domain }) => domain !== null)?.domain ?? DOMAIN;
+  return tokensOf(model, 'r').includes(named) ? named : null;
+}
+
 /**
  * Reads the parts of a model; null where its policy does not say what to ask for: requests have values that rules
  * have none of the same name for (attributes, a time), or rules hold patterns, which say nothing about themselves.
@@ -44,9 +52,7 @@ export function readParts(model: Model): Parts | null {
   if (subject === undefined || requestTokens.some((token) => !policyTokens.includes(token))) return null;
   if (patternTokens(matcher).some((token) => requestTokens.includes(token))) return null;
   const calls = roleCalls(matcher);
-  const ofSubject = calls.filter(({ request }) => request === subject);
-  const named = ofSubject.find(({ domain }) => domain !== null)?.domain ?? DOMAIN;
-  const domain = requestTokens.includes(named) ? named : null;
+  const domain = domainOf(model);
   const inheriting = [
     ...calls.map(({ request: token, ptype }) => ({ token, ptype, from: 'below' as const })),
     ...otherRoleCalls(matcher).map(({ request: token, ptype }) => ({

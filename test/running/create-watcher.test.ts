@@ -1,0 +1,180 @@
+import { setImmediate } from 'node:timers/promises';
+import { type Enforcer, newEnforcer } from 'casbin';
+import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import {
+  bootstrapDatabase,
+  createAdapter,
+  createLiveEnforcer,
+  createWatcher,
+  defaultModelPath,
+  type LiveEnforcerOptions,
+} from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+
+/** So rarely that nothing is found by it. */
+const NEVER_MS = 2_000_000;
+
+/** Casbin's own enforcer on the stock adapter, with a watcher, and how often that had it load. */
+async function open({ journal = true, isEx = true } = {}, options: LiveEnforcerOptions = {}) {
+  const database = await createDatabase();
+  const pool = database.pool();
+  await bootstrapDatabase(pool, { seeders: [], journal });
+  const errors: Error[] = [];
+  const live = await createLiveEnforcer(pool, {
+    pollIntervalMs: NEVER_MS,
+    onError: (error) => errors.push(error),
+    ...options,
+  });
+  onTestFinished(() => live.close());
+  const watcher = createWatcher(live);
+  const stock = await PostgresAdapter.newAdapter({ connectionString: database.url, migrate: false });
+  onTestFinished(() => stock.close());
+  const own = await newEnforcer(defaultModelPath, stock);
+  const loads = { count: 0 };
+  const load = own.loadPolicy.bind(own);
+  own.loadPolicy = async () => {
+    await load();
+    loads.count += 1;
+  };
+  own.setWatcher(watcher);
+  if (isEx) own.setWatcherEx(watcher);
+  return { pool, live, watcher, own, loads, errors };
+}
+
+/** What the watcher heard of before, it has called back for. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await setImmediate();
+}
+
+const insert = "insert into casbin (ptype, rule) values ('g', $1)";
+
+describe('a watcher', () => {
+  test('has an enforcer load what others have changed', async () => {
+    const { pool, live, own, loads } = await open();
+    await pool.query(insert, ['["alice", "user"]']);
+    await live.caughtUp();
+    await expect.poll(() => loads.count).toBe(1);
+    expect(await own.enforce('alice', 'accounts', 'write')).toBe(true);
+    await pool.query(`delete from casbin where rule ->> 0 = 'alice'`);
+    await live.caughtUp();
+    await expect.poll(() => loads.count).toBe(2);
+    expect(await own.enforce('alice', 'accounts', 'write')).toBe(false);
+  });
+
+  test('does not have it load what it has written itself', async () => {
+    const { live, own, loads } = await open();
+    await own.addPolicy('user', 'reports', 'read');
+    await own.addRoleForUser('alice', 'user');
+    await own.removePolicy('user', 'reports', 'read');
+    await own.deleteRoleForUser('alice', 'user');
+    await live.caughtUp();
+    await settle();
+    expect(loads.count).toBe(0);
+    expect(live.enforceSync('alice', 'accounts', 'read')).toBe(false);
+    expect((await own.getPolicy()).toSorted()).toEqual((await live.getPolicy()).toSorted());
+    expect((await own.getGroupingPolicy()).toSorted()).toEqual((await live.getGroupingPolicy()).toSorted());
+  });
+
+  test('has it load what others do about the same rule later', async () => {
+    const { pool, live, own, loads } = await open();
+    await own.addRoleForUser('alice', 'user');
+    await live.caughtUp();
+    await settle();
+    for (const [count, statement] of [
+      [1, `delete from casbin where rule ->> 0 = 'alice'`],
+      [2, `insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`],
+    ] as const) {
+      await pool.query(statement);
+      await live.caughtUp();
+      await expect.poll(() => loads.count).toBe(count);
+    }
+    expect((await own.getGroupingPolicy()).filter(([user]) => user === 'alice')).toHaveLength(1);
+  });
+
+  test('has it load where somebody else has undone at once what it wrote', async () => {
+    const { pool, live, watcher, own, loads } = await open();
+    // What it writes and what undoes it are read by one look, so that the live enforcer sees no change.
+    await createAdapter(pool).addPolicy('g', 'g', ['alice', 'user']);
+    await pool.query(`delete from casbin where rule ->> 0 = 'alice'`);
+    await live.caughtUp();
+    own.getModel().addPolicy('g', 'g', ['alice', 'user']);
+    await watcher.updateForAddPolicy('g', 'g', 'alice', 'user');
+    await expect.poll(() => loads.count).toBe(1);
+    expect((await own.getGroupingPolicy()).filter(([user]) => user === 'alice')).toEqual([]);
+  });
+
+  test('has it load after each change without a journal, which does not say whose it is', async () => {
+    const { live, own, loads } = await open({ journal: false });
+    await own.addPolicy('user', 'reports', 'read');
+    await live.caughtUp();
+    await expect.poll(() => loads.count).toBe(1);
+    expect((await own.getPolicy()).filter(([, object]) => object === 'reports')).toHaveLength(1);
+  });
+
+  test('serves an enforcer that knows no WatcherEx', async () => {
+    const { live, own, loads } = await open({ isEx: false });
+    await own.addPolicy('user', 'reports', 'read');
+    await live.caughtUp();
+    await expect.poll(() => loads.count).toBe(1);
+    await own.removeFilteredPolicy(1, 'reports');
+    await live.caughtUp();
+    await expect.poll(() => loads.count).toBe(2);
+    expect((await own.getPolicy()).toSorted()).toEqual((await live.getPolicy()).toSorted());
+  });
+
+  test('never has it load twice at a time', async () => {
+    const { pool, live, watcher } = await open();
+    let [running, most, calls] = [0, 0, 0];
+    watcher.setUpdateCallback(async () => {
+      running += 1;
+      calls += 1;
+      most = Math.max(most, running);
+      await pool.query('select pg_sleep(0.05)');
+      running -= 1;
+    });
+    for (const user of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      await pool.query(insert, [JSON.stringify([user, 'user'])]);
+      await live.caughtUp();
+    }
+    await expect.poll(() => [running, calls > 1]).toEqual([0, true]);
+    expect(most).toBe(1);
+  });
+
+  test('hands over what has changed, and tells the live enforcer of what the callback throws', async () => {
+    const { pool, live, watcher, errors } = await open();
+    const heard: unknown[] = [];
+    watcher.setUpdateCallback((change) => {
+      heard.push(change);
+      throw new Error('of the application');
+    });
+    await pool.query(insert, ['["alice", "user"]']);
+    await live.caughtUp();
+    await expect.poll(() => errors).toMatchObject([{ message: 'of the application' }]);
+    expect(heard).toEqual([
+      { reloaded: false, added: [{ ptype: 'g', values: ['alice', 'user'] }], removed: [] },
+    ]);
+  });
+
+  test('calls nobody back once it is closed, and its methods end', async () => {
+    const { pool, live, watcher, own, loads } = await open();
+    {
+      using _closed = watcher;
+    }
+    await pool.query(insert, ['["alice", "user"]']);
+    await live.caughtUp();
+    await settle();
+    expect(loads.count).toBe(0);
+    await live.close();
+    expect(await watcher.update()).toBe(false);
+    expect(await watcher.updateForSavePolicy(own.getModel())).toBe(false);
+    await watcher.updateForRemoveFilteredPolicy('g', 'g', 0, 'alice');
+    await watcher.updateForAddPolicies('g', 'g', ['bob', 'user']);
+    await watcher.updateForRemovePolicies('g', 'g', ['bob', 'user']);
+  });
+
+  test('needs a live enforcer', async () => {
+    const plain: Enforcer = await newEnforcer();
+    expect(() => createWatcher(plain as never)).toThrow('must be a live enforcer');
+  });
+});

@@ -1,0 +1,96 @@
+import { type Enforcer, newModelFromString } from 'casbin';
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import {
+  BootstrapError,
+  bootstrapDatabase,
+  createAdapter,
+  createLiveEnforcer,
+  type Rule,
+} from '../../src/index.ts';
+import { ruleKey } from '../../src/policy/rule.ts';
+import { plainEnforcer } from '../proofs/mutation/truth.fixture.ts';
+import { createDatabase } from '../support/database.ts';
+import { LAYOUTS } from '../tables/layouts.fixture.ts';
+import { isInside, sliceWorld } from './slice-world.fixture.ts';
+
+/** So rarely that nothing is found by it. */
+const NEVER_MS = 2_000_000;
+const RUNS = Number(process.env.SLICE_RUNS ?? 30);
+
+const counts = { slices: 0, changes: 0, allowed: 0, denied: 0, outside: 0 };
+
+function answerOf(enforcer: Pick<Enforcer, 'enforceExSync'>, request: readonly string[]) {
+  try {
+    return enforcer.enforceExSync(...request);
+  } catch (error) {
+    if (error instanceof BootstrapError) return error.code;
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+describe.each(LAYOUTS)('a slice of a policy in layout $name', (layout) => {
+  describe.each([true, false])('with a journal: %s', (journal) => {
+    test('decides as the whole, after changes too, and throws for what is outside of it', async () => {
+      const pool = (await createDatabase()).pool();
+      await bootstrapDatabase(pool, { ...layout.options, seeders: [], journal });
+      const store = createAdapter(pool, layout.options);
+      await fc.assert(
+        fc.asyncProperty(sliceWorld, fc.array(fc.nat(), { maxLength: 5 }), async (given, picks) => {
+          const held = unique(given.rules);
+          await pool.query(`truncate ${layout.table}`);
+          for (const rule of held) await store.addPolicy(...toGiven(rule));
+          await using live = await createLiveEnforcer(pool, {
+            ...layout.options,
+            ...given.of,
+            model: newModelFromString(given.modelText),
+            pollIntervalMs: NEVER_MS,
+          });
+          counts.slices += 1;
+          const compare = async () => {
+            const whole = await plainEnforcer(given.modelText, held);
+            for (const request of given.requests) {
+              const expected = isInside(given, request) ? answerOf(whole, request) : 'OUT_OF_SLICE';
+              counts[typeof expected === 'string' ? 'outside' : expected[0] ? 'allowed' : 'denied'] += 1;
+              expect({ request, answer: answerOf(live, request) }).toEqual({ request, answer: expected });
+            }
+          };
+          await compare();
+          for (const pick of picks) {
+            const added = given.others[pick % given.others.length];
+            if (pick % 2 === 0 && added !== undefined && !isAmong(held, added)) {
+              held.push(added);
+              await store.addPolicy(...toGiven(added));
+            } else {
+              const [removed] = held.splice(pick % (held.length || 1), 1);
+              if (removed !== undefined) await store.removePolicy(...toGiven(removed));
+            }
+            counts.changes += 1;
+            await live.caughtUp();
+            await compare();
+          }
+        }),
+        { numRuns: RUNS },
+      );
+    }, 240_000);
+  });
+});
+
+function isAmong(rules: readonly Rule[], one: Rule): boolean {
+  return rules.some((rule) => ruleKey(rule) === ruleKey(one));
+}
+
+function toGiven({ ptype, values }: Rule): [string, string, string[]] {
+  return [ptype.charAt(0), ptype, [...values]];
+}
+
+function unique(rules: readonly Rule[]): Rule[] {
+  return [...new Map(rules.map((rule) => [ruleKey(rule), rule])).values()];
+}
+
+afterAll(() => {
+  const { slices, changes, allowed, denied, outside } = counts;
+  console.log(
+    `${slices} slices, ${changes} changes, decisions agree: ${allowed} allowed, ${denied} denied, ${outside} outside`,
+  );
+});

@@ -204,6 +204,8 @@ async function seedAndVerify(
   }
 
   if (options.engine.hasSettings) await setChangeContext(asClient(trx), { actor: 'casbin-bootstrap' });
+  // Decided while the server works; what goes wrong is told by who asks for it next, in the verification.
+  options.promises.decide().catch(() => {});
   const context = shareContext({ db: trx, logger, schema, firstRun, dryRun, ruleTable });
   const enter = (seeder: string) => session.enter(`seeder "${seeder}"`);
   const seeders = await runSeeders(options.seeders, context, progress, enter);

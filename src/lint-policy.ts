@@ -36,7 +36,8 @@ export async function lintPolicy(
   const { checkShape } = await import('./options/shape.ts');
   const verified = options?.verify === false ? replaceOptions(options, { verify: {} }) : options;
   try {
-    const { coverage, warnings } = await completeOptions(verified, checkShape(verified));
+    const { promises } = await completeOptions(verified, checkShape(verified));
+    const { coverage, warnings } = await promises.decide();
     const problems = findUncovered(coverage, required);
     return { ok: problems.length === 0, problems, warnings, coverage };
   } catch (error) {

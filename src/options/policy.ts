@@ -27,7 +27,7 @@ import type { RuleSet } from '../policy/rule-set.ts';
 import { checkTenantNames } from '../policy/tenant-names.ts';
 import type { ProgressReporter } from '../progress.ts';
 import { NO_EXPECTATIONS } from '../verification/expectations.ts';
-import { collectPromises, type Promises } from '../verification/promises.ts';
+import { type DecidedPromises, type Promises, readPromises } from '../verification/promises.ts';
 import { followedBy } from '../verification/structure.ts';
 import { NOT_VERIFIED } from '../verification/verify.ts';
 
@@ -112,22 +112,23 @@ function checkValues(rules: readonly DefinedRule[], misfits: readonly Problem[])
 }
 
 /** What a definition promises, and which stored rules that can depend on. */
-export interface ResolvedPromises extends Promises {
+export interface ResolvedPromises extends Pick<Promises, 'listed' | 'problems'> {
   /** What to read of a large table. Found out when it is asked for. */
   reach(): Scope;
-}
-
-function withReach(model: Model, { rules }: RuleSet, promises: Promises): ResolvedPromises {
-  const valuesAt = (position: number) => promises.expectations.valuesAt(position);
-  return { ...promises, reach: rememberLast(() => reachableScope(model, rules, valuesAt)) };
+  /** How the definition decides. Found out when it is first asked for, and once. */
+  decide(): Promise<DecidedPromises>;
 }
 
 /** Deciding them takes as long as verifying them. */
 const NO_PROMISES: Promises = {
-  expectations: NO_EXPECTATIONS,
-  coverage: NOT_VERIFIED.coverage,
-  warnings: [],
+  listed: [],
   problems: [],
+  valuesAt: () => new Set(),
+  decide: async () => ({
+    expectations: NO_EXPECTATIONS,
+    coverage: NOT_VERIFIED.coverage,
+    warnings: [],
+  }),
 };
 
 /** What is longer, as text, is not remembered, for the room it takes. */
@@ -158,24 +159,39 @@ export async function resolvePromises(
   options: BootstrapOptions,
   progress: ProgressReporter,
 ): Promise<ResolvedPromises> {
-  if (options.verify === false) return withReach(model, defined, NO_PROMISES);
-  const collected = await collectPromises(model, defined, definition, {
-    configureEnforcer: options.configureEnforcer,
-    placeOf: (kind, index) => placeIn(definition, kind, index),
-    report: progress.start('check', defined.rules.length),
-  });
-  const promises = withReach(model, defined, collected);
+  const { verify, configureEnforcer } = options;
+  const { rules } = defined;
+  const placeOf = (kind: 'samples' | 'allow' | 'deny' | 'never', index: number) =>
+    placeIn(definition, kind, index);
+  const read =
+    verify === false
+      ? NO_PROMISES
+      : await readPromises(model, defined, definition, { configureEnforcer, placeOf });
+  let decided: Promise<DecidedPromises> | undefined;
+  const promises: ResolvedPromises = {
+    ...read,
+    reach: rememberLast(() => reachableScope(model, rules, read.valuesAt)),
+    decide() {
+      decided ??= read.decide(progress.start('check', rules.length));
+      return decided;
+    },
+  };
+  // What the application brings may fail, and its enforcers may share what they were given: not beside other work.
+  if (configureEnforcer !== undefined) await promises.decide();
   const key = promisesKey(model, definition, defined, options);
-  if (key !== null && promises.problems.length === 0) last = { key, promises: copyOf(promises) };
-  return promises;
+  if (key === null || promises.problems.length > 0) return promises;
+  last = { key, promises };
+  return copyOf(promises);
 }
 
 /** With a coverage and warnings of its own, as the report that the caller gets holds them. */
 function copyOf(promises: ResolvedPromises): ResolvedPromises {
   return {
     ...promises,
-    coverage: structuredClone(promises.coverage),
-    warnings: structuredClone(promises.warnings),
+    async decide() {
+      const { expectations, coverage, warnings } = await promises.decide();
+      return { expectations, coverage: structuredClone(coverage), warnings: structuredClone(warnings) };
+    },
   };
 }
 

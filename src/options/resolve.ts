@@ -2,7 +2,6 @@ import type { Model } from 'casbin';
 import { findDistorted } from '../casbin/distortion.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { findHangingPatterns } from '../casbin/patterns.ts';
-import type { Scope } from '../casbin/scope.ts';
 import { checkPool } from '../database/client.ts';
 import { type Engine, engineNamed, POSTGRESQL } from '../database/engine.ts';
 import { defaultPolicy } from '../defaults/default-policy.ts';
@@ -20,14 +19,19 @@ import type { BootstrapOptions, VerifyDatabaseOptions, VerifyOptions } from '../
 import { compilePolicy, type DefinedRule, isRepeated } from '../policy/compile.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { createProgressReporter, type ProgressReporter } from '../progress.ts';
-import type { Coverage, VerificationWarning } from '../report.ts';
 import { policySeeder } from '../seeding/policy-seeder.ts';
 import { checkSeeders, type RunnableSeeder } from '../seeding/seeder.ts';
 import { expectTable, type TableChoice, toTableChoice } from '../tables/find-rule-table.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { reasonOf } from '../text.ts';
-import type { Expectations } from '../verification/expectations.ts';
-import { checkPolicy, findEmptyPolicy, recallPromises, resolvePolicy, resolvePromises } from './policy.ts';
+import {
+  checkPolicy,
+  findEmptyPolicy,
+  type ResolvedPromises,
+  recallPromises,
+  resolvePolicy,
+  resolvePromises,
+} from './policy.ts';
 import { resolveModel } from './resolve-model.ts';
 
 /** Options that are complete and valid; nothing behind them checks again. */
@@ -39,11 +43,7 @@ export interface ResolvedOptions {
   /** The rules of the definition. */
   readonly defined: RuleSet<DefinedRule>;
   /** None when verification is turned off. */
-  readonly expectations: Expectations;
-  readonly coverage: Coverage;
-  readonly warnings: readonly VerificationWarning[];
-  /** What to read of a large table. */
-  reach(): Scope;
+  readonly promises: ResolvedPromises;
   /** That of the policy, then the given ones. */
   readonly seeders: readonly RunnableSeeder[];
   /** This package's and the seeders'; null when another tool runs migrations. */
@@ -160,7 +160,7 @@ export async function completeOptions(
     configureEnforcer: options.configureEnforcer,
     policyGiven: options.policy !== undefined,
     defined,
-    ...promises,
+    promises,
     seeders,
     packageMigrations: options.migrations === false ? null : migrationsOf(seeders),
     applicationMigrations: migrations,

@@ -26,7 +26,8 @@ export async function collectPage(
   source: PageSource,
   live: LivePage | null,
 ): Promise<PageData> {
-  const { model, configureEnforcer, defined, expectations } = options;
+  const { model, configureEnforcer, defined, promises } = options;
+  const { warnings } = await promises.decide();
   const rules: PagePolicy['rules'] = live?.rules ?? defined.rules;
   // What is defined is no user, whoever has it.
   const { rules: stored, userLinks } = splitUserLinks(
@@ -41,7 +42,7 @@ export async function collectPage(
     defined: live === null || defined.rules.length === 0 ? null : defined,
     roleRules: [...defined.rules, ...new RuleSet(stored).without(defined.rules)],
     // A matrix that does not follow from the rules is empty, so what is iterated is what the definition lists.
-    listed: readParts(model) === null ? Array.from(expectations, ({ request }) => request) : [],
+    listed: readParts(model) === null ? promises.listed.map(({ request }) => request) : [],
   };
   const isBroken =
     live !== null && (await checkStructure(model, live.rules, defined.rules, configureEnforcer)).length > 0;
@@ -53,7 +54,7 @@ export async function collectPage(
     readAt: new Date().toISOString(),
     source,
     verification: live?.verification ?? null,
-    warnings: options.warnings,
+    warnings,
     matrix: { ...decided.matrix, users, grants },
     hierarchies: hierarchies.hierarchies,
     omitted: { ...decided.omitted, users: omitted, hierarchies: hierarchies.omitted },

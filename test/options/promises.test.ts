@@ -6,7 +6,7 @@ import { modelText } from '../verification/verify.fixture.ts';
 
 const pool = { connect: () => Promise.reject(new Error('Not needed.')) };
 const expectationsOf = async (options: BootstrapOptions) =>
-  (await resolveOptions(pool, options)).expectations;
+  (await (await resolveOptions(pool, options)).promises.decide()).expectations;
 
 function definition(never: string[][] = []) {
   return { rules: [['p', 'clerk', 'invoices', 'read']], never };
@@ -55,10 +55,11 @@ test('definitions that show nothing of themselves as JSON are told apart', async
 
 test('what the caller does to its own lists afterwards changes nothing that is remembered', async () => {
   const policy = definition([['x', 'y', 'z']]);
-  const { coverage } = await resolveOptions(pool, { policy });
+  const { coverage } = await (await resolveOptions(pool, { policy })).promises.decide();
   policy.never[0]?.fill('changed');
   Object.assign(coverage, { covered: -1 });
-  const again = await resolveOptions(pool, { policy: definition([['x', 'y', 'z']]) });
+  const resolved = await resolveOptions(pool, { policy: definition([['x', 'y', 'z']]) });
+  const again = await resolved.promises.decide();
   expect([...again.expectations].at(-1)?.request).toEqual(['x', 'y', 'z']);
   expect(again.coverage.covered).toBe(1);
 });

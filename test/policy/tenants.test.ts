@@ -54,7 +54,8 @@ test('tenants in YAML have the rules and the places of their roles, and keep wha
     'g, clerk, viewer, globex @ 5:25',
     'g, alice, clerk, acme @ 8:5',
   ]);
-  const { expectations } = await resolveOptions(pool, { policy, model: domainsModelPath, seeders: [] });
+  const { promises } = await resolveOptions(pool, { policy, model: domainsModelPath, seeders: [] });
+  const { expectations } = await promises.decide();
   const requests = [...expectations].filter(({ expected }) => expected === 'allow');
   const allowed = new Set(requests.map(({ request }) => request.join(' ')));
   expect(allowed).toContain('clerk globex invoices read');

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Enforcer, Model } from 'casbin';
-import { buildInMemoryEnforcer, type ConfigureEnforcer } from '../casbin/enforcer.ts';
+import { buildInMemoryEnforcer, type ConfigureEnforcer, limitFunctions } from '../casbin/enforcer.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { Decision } from '../report.ts';
@@ -55,6 +55,7 @@ export async function decideAll(
 }
 
 function createSlicingDecider(enforcer: Enforcer): Decider {
+  limitFunctions(enforcer);
   const index = indexRules(enforcer.getModel());
   const assertion = enforcer.getModel().model.get('p')?.get('p');
   const rules = assertion?.policy ?? [];

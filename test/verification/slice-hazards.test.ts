@@ -25,7 +25,7 @@ const HAZARDS = [
   {
     what: 'a rule that becomes a part of the matcher and calls a function',
     m: 'r.obj == p.obj && eval(p.act)',
-    rules: [p('ben', 'data', 'false'), p('ann', 'data', 'keyMatch(r_obj, "da*")')],
+    rules: [p('ben', 'logs', 'false'), p('ann', 'logs', 'keyMatch(r_obj, "lo*")')],
     answer: true,
   },
   {
@@ -69,7 +69,7 @@ const HAZARDS = [
   {
     what: 'a rule that becomes a part of the matcher and calls a function',
     m: 'r.obj == p.obj && eval(p.act)',
-    rules: [p('ben', 'data', 'false'), p('ann', 'data', 'keyMatch(r_obj, "da*")')],
+    rules: [p('ben', 'logs', 'false'), p('ann', 'logs', 'keyMatch(r_obj, "lo*")')],
     answer: true,
   },
   {

@@ -53,8 +53,41 @@ export async function checkPolicy(
   model: Model | null,
   configureEnforcer: ConfigureEnforcer | undefined,
 ): Promise<Problem[]> {
-  const { problems, sound } = checkTenantNames(definition, defined, (names) => checkValues(names, []));
-  const { rules } = sound;
+  const { problems, sound } = checkTenants(definition, defined);
+  return [
+    ...problems,
+    ...checkNames(model, definition),
+    ...(await checkRules(sound, model, configureEnforcer)),
+  ];
+}
+
+/** The same where the rules were found sound in this model before: what else the definition holds may be new. */
+export function checkBesideRules(
+  definition: PolicyDefinition,
+  defined: RuleSet<DefinedRule>,
+  model: Model,
+): Problem[] {
+  return [...checkTenants(definition, defined).problems, ...checkNames(model, definition)];
+}
+
+function checkTenants(definition: PolicyDefinition, defined: RuleSet<DefinedRule>) {
+  return checkTenantNames(definition, defined, (names) => checkValues(names, []));
+}
+
+function checkNames(model: Model | null, definition: PolicyDefinition): Problem[] {
+  return [
+    ...(model === null ? [] : findUnfitDomains(model, definition)),
+    ...findUndefinedRoles(definition),
+    ...(model !== null && comparesOnly(model, definition) ? findUnknownNames(definition) : []),
+  ];
+}
+
+async function checkRules(
+  defined: RuleSet<DefinedRule>,
+  model: Model | null,
+  configureEnforcer: ConfigureEnforcer | undefined,
+): Promise<Problem[]> {
+  const { rules } = defined;
   const broken = findBrokenHierarchies(rules);
   const misfits =
     model === null
@@ -64,14 +97,10 @@ export async function checkPolicy(
           ruleLengthsOf(model),
         );
   return [
-    ...problems,
-    ...(model === null ? [] : findUnfitDomains(model, definition)),
     ...misfits,
-    ...findUndefinedRoles(definition),
-    ...(model !== null && comparesOnly(model, definition) ? findUnknownNames(definition) : []),
     ...broken,
     ...(await checkDepth(rules, broken.length === 0 ? model : null, configureEnforcer)),
-    ...findDuplicates(sound),
+    ...findDuplicates(defined),
     ...checkValues(rules, misfits),
   ];
 }

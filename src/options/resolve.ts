@@ -25,6 +25,7 @@ import { expectTable, type TableChoice, toTableChoice } from '../tables/find-rul
 import type { RuleTable } from '../tables/rule-table.ts';
 import { reasonOf } from '../text.ts';
 import {
+  checkBesideRules,
   checkPolicy,
   findEmptyPolicy,
   type ResolvedPromises,
@@ -138,8 +139,10 @@ export async function completeOptions(
     ...modelProblems,
     ...policyProblems,
     ...(isGivenInFull ? findEmptyPolicy(definition, defined) : []),
-    ...(await checkPolicy(definition, defined, fitting ? model : null, sound.configureEnforcer)),
-    ...(recalled === null && isReadable ? await findHangingPatterns(model, defined.rules) : []),
+    ...(isReadable && recalled !== null
+      ? checkBesideRules(definition, defined, model)
+      : await checkPolicy(definition, defined, fitting ? model : null, sound.configureEnforcer)),
+    ...(isReadable && recalled === null ? await findHangingPatterns(model, defined.rules) : []),
     ...checkSeeders(sound.seeders ?? [], ruleTable.migrations),
     ...migrationProblems,
   ];

@@ -1,5 +1,5 @@
-import { newModelFromString } from 'casbin';
-import { expect, test } from 'vitest';
+import { Enforcer, newModelFromString } from 'casbin';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { type BootstrapOptions, InvalidOptionsError } from '../../src/index.ts';
 import { resolveOptions } from '../../src/options/resolve.ts';
 import { modelText } from '../verification/verify.fixture.ts';
@@ -16,6 +16,26 @@ test('a definition that is given again is not checked again', async () => {
   const first = await expectationsOf({ policy: definition() });
   expect(await expectationsOf({ policy: definition() })).toBe(first);
   expect(await expectationsOf({ policy: definition([['x', 'y', 'z']]) })).not.toBe(first);
+});
+
+test('how a definition decides is found out when it is first asked for, and once', async () => {
+  const decided = vi.spyOn(Enforcer.prototype, 'enforceExSync');
+  onTestFinished(() => void vi.restoreAllMocks());
+  const policy = { rules: [['p', 'auditor', 'ledger', 'read']], never: [['auditor', 'ledger', 'write']] };
+  const { promises } = await resolveOptions(pool, { policy });
+  expect(decided.mock.calls, 'what is listed may be wrong').toEqual([['auditor', 'ledger', 'write']]);
+
+  const [first, second] = await Promise.all([promises.decide(), promises.decide()]);
+
+  expect(second.expectations).toBe(first.expectations);
+  expect(decided.mock.calls.filter((given) => given[0] === 'auditor')).toHaveLength(2);
+});
+
+test('with configureEnforcer it is found out at once', async () => {
+  const decided = vi.spyOn(Enforcer.prototype, 'enforceEx');
+  onTestFinished(() => void vi.restoreAllMocks());
+  await resolveOptions(pool, { policy: definition(), configureEnforcer() {} });
+  expect(decided.mock.calls).toContainEqual(['clerk', 'invoices', 'read']);
 });
 
 test('a definition that was changed in between is checked again', async () => {

@@ -1,5 +1,6 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
+import { rememberLast } from '../collections.ts';
 import type { Problem } from '../errors.ts';
 import type { PolicyDefinition, Request } from '../policy/definition.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
@@ -79,22 +80,26 @@ export async function readPromises(
   await breathe();
   const decider = await createDecider(model, rules, configureEnforcer);
   await breathe();
-  const meter = new CoverageMeter(model, defined, configureEnforcer);
-  const matrix = deriveMatrix(model, rules);
+  const readMatrix = rememberLast(() => deriveMatrix(model, rules));
   const problems: Problem[] = [];
   const listed: Expectation[] = [];
+  const answers: Answer[] = [];
   for await (const { kind, request, at } of paced(listRequests(written, placeOf))) {
     const answer = await decider.decide(request);
     const expected = expectedOf(kind, answer);
-    meter.add(request, answer);
+    answers.push(answer);
     listed.push({ kind: kind === 'samples' ? 'sample' : kind, request, expected });
     problems.push(...contradict(at, kind, request, expected, answer));
   }
   return {
     listed,
     problems,
-    valuesAt: (position) => valuesAt(matrix, listed, position),
+    valuesAt: (position) => valuesAt(readMatrix(), listed, position),
     async decide(report = () => {}) {
+      const matrix = readMatrix();
+      await breathe();
+      const meter = new CoverageMeter(model, defined, configureEnforcer);
+      for (const [index, answer] of answers.entries()) meter.add(listed[index]?.request ?? [], answer);
       const named = matrix.numbersOf(listed.map(({ request }) => request));
       const numbers = mergeSorted(matrix.matchable(decider.index), sampleOf(matrix, sampleSize));
       const derived = await decideMatrix(matrix, numbers, named, decider, (request, answer, number) => {

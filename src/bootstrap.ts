@@ -212,6 +212,8 @@ async function seedAndVerify(
   }
   session.enter('what the policy retires and renames');
   const { options, report: ownership } = await settleOwnership(trx, given, migrated);
+  // Decided while the server works; what goes wrong is told by who asks for it next, in the verification.
+  options.promises.decide().catch(() => {});
   const context = shareContext({ db: trx, logger, schema, firstRun, dryRun, ruleTable });
   const enter = (seeder: string) => session.enter(`seeder "${seeder}"`);
   const seeders = await runSeeders(options.seeders, context, progress, enter);

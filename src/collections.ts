@@ -26,15 +26,20 @@ export class HashTable {
     }
   }
 
-  /** The positions with this hash, ascending. */
-  *find(hash: number): Generator<number, void> {
-    for (
-      let position = this.#first[this.#slotOf(hash)] ?? NONE;
-      position !== NONE;
-      position = this.#next[position] ?? NONE
-    ) {
-      if (this.#hashes[position] === hash) yield position;
+  /** The positions with this hash, ascending; the first ones, where there are more than `limit`. */
+  find(hash: number, limit = Number.POSITIVE_INFINITY): number[] {
+    const found: number[] = [];
+    this.findFirst(hash, (position) => found.push(position) >= limit);
+    return found;
+  }
+
+  /** The first position with this hash that `isWanted`; -1 when there is none. */
+  findFirst(hash: number, isWanted: (position: number) => boolean): number {
+    let position = this.#first[this.#slotOf(hash)] ?? NONE;
+    while (position !== NONE && !(this.#hashes[position] === hash && isWanted(position))) {
+      position = this.#next[position] ?? NONE;
     }
+    return position;
   }
 
   #slotOf(hash: number): number {

@@ -47,7 +47,7 @@ export async function lintPolicy(
   const verified = options?.verify === false ? replaceOptions(options, { verify: {} }) : options;
   const { problems: found, promises, defined } = await checkOptions(verified, checkShape(verified));
   if (found.some(isUnreadable)) throw new InvalidOptionsError(found);
-  const { coverage, warnings } = promises ?? { coverage: null, warnings: [] };
+  const { coverage, warnings } = (await promises?.decide()) ?? { coverage: null, warnings: [] };
   const uncovered = coverage === null ? [] : findUncovered(coverage, required, defined);
   const problems = [...found, ...uncovered].sort(comparePlaces);
   // What is a problem already is not told as a warning too.

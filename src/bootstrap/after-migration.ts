@@ -56,7 +56,8 @@ export async function watchPolicy(
 }
 
 async function findUnkept(options: ResolvedOptions, live: readonly StoredRule[]): Promise<Differing[]> {
-  const { model, configureEnforcer, expectations } = options;
+  const { model, configureEnforcer, promises } = options;
+  const { expectations } = await promises.decide();
   const { differing } = await findDiffering(
     await createDecider(model, live, configureEnforcer),
     expectations,

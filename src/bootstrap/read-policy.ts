@@ -30,10 +30,10 @@ export const NOTHING_READ: LivePolicy = { rules: [], scope: 'part' };
 const WHOLE_TABLE_SLACK = 1_000;
 
 /** What decides how much is read. */
-type ReadingOptions = { readonly defined: RuleSet } & Pick<
-  ResolvedOptions,
-  'model' | 'configureEnforcer' | 'reach' | 'verify' | 'progress' | 'ruleTable'
->;
+type ReadingOptions = {
+  readonly defined: RuleSet;
+  readonly promises: Pick<ResolvedOptions['promises'], 'reach'>;
+} & Pick<ResolvedOptions, 'model' | 'configureEnforcer' | 'verify' | 'progress' | 'ruleTable'>;
 
 /**
  * Small tables are read whole; of large ones, what the definition can reach.
@@ -45,7 +45,7 @@ export function chooseScope(options: ReadingOptions, ruleCount: number, slack = 
   // Custom functions and role managers may link any names; drift may be in any row; a stock adapter loads each.
   const everything = full || strict || stockLoadable || options.configureEnforcer !== undefined;
   if (everything || ruleCount <= options.defined.rules.length + slack) return { kind: 'whole' };
-  return options.reach();
+  return options.promises.reach();
 }
 
 /** Counts the stored rules, as far as it matters for {@link chooseScope}. */

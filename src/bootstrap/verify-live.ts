@@ -28,10 +28,10 @@ export async function verifyLive(
   options: ResolvedOptions,
   { rules: live, scope }: LivePolicy,
 ): Promise<VerificationReport> {
-  const { model, configureEnforcer, defined, expectations, coverage, warnings, verify, logger, ruleTable } =
-    options;
+  const { model, configureEnforcer, defined, promises, verify, logger, ruleTable } = options;
   logKeptAway(options);
   if (verify === null) return NOT_VERIFIED;
+  const { expectations, coverage, warnings } = await promises.decide();
   const { strict = false, stockLoadable = false } = verify;
   const findHolders = scope === 'whole' ? holdersAmong(model, live) : holdersIn(askFurther, ruleTable);
   const given = {

@@ -29,7 +29,7 @@ import type { RuleSet } from '../policy/rule-set.ts';
 import { checkTenantNames } from '../policy/tenant-names.ts';
 import type { ProgressReporter } from '../progress.ts';
 import { NO_EXPECTATIONS } from '../verification/expectations.ts';
-import { collectPromises, type Promises } from '../verification/promises.ts';
+import { type DecidedPromises, type Promises, readPromises } from '../verification/promises.ts';
 import { followedBy } from '../verification/structure.ts';
 import { NOT_VERIFIED } from '../verification/verify.ts';
 
@@ -55,28 +55,66 @@ export async function checkPolicy(
   model: Model | null,
   configureEnforcer: ConfigureEnforcer | undefined,
 ): Promise<Problem[]> {
-  const { problems, sound } = checkTenantNames(definition, defined, (names) => checkValues(names, []));
-  const { rules } = sound;
-  const broken = findBrokenHierarchies(rules);
-  const retired = compileOwnership(definition)?.retiredRules ?? [];
-  const findMisfitsOf = (some: readonly DefinedRule[]) =>
-    model === null ? [] : findMisfits(some, ruleLengthsOf(model));
-  const misfits = findMisfitsOf(rules.filter(({ tenant }) => tenant === undefined));
+  const { problems, sound } = checkTenants(definition, defined);
   return [
     ...problems,
+    ...checkNames(model, definition, defined),
+    ...(await checkRules(sound, model, configureEnforcer)),
+  ];
+}
+
+/** The same where the rules were found sound in this model before: what else the definition holds may be new. */
+export function checkBesideRules(
+  definition: PolicyDefinition,
+  defined: RuleSet<DefinedRule>,
+  model: Model,
+): Problem[] {
+  return [...checkTenants(definition, defined).problems, ...checkNames(model, definition, defined)];
+}
+
+function checkTenants(definition: PolicyDefinition, defined: RuleSet<DefinedRule>) {
+  return checkTenantNames(definition, defined, (names) => checkValues(names, []));
+}
+
+function checkNames(
+  model: Model | null,
+  definition: PolicyDefinition,
+  defined: RuleSet<DefinedRule>,
+): Problem[] {
+  const retired = compileOwnership(definition)?.retiredRules ?? [];
+  return [
     ...(model === null ? [] : findUnfitDomains(model, definition)),
-    ...misfits,
-    ...findMisfitsOf(retired),
+    ...findMisfitsIn(model, retired),
     ...findUnstorable(retired),
     ...findOwnershipProblems(definition, defined),
     ...findUndefinedRoles(definition),
     ...findConflicts(definition),
     ...(model !== null && comparesOnly(model, definition) ? findUnknownNames(definition) : []),
+  ];
+}
+
+async function checkRules(
+  defined: RuleSet<DefinedRule>,
+  model: Model | null,
+  configureEnforcer: ConfigureEnforcer | undefined,
+): Promise<Problem[]> {
+  const { rules } = defined;
+  const broken = findBrokenHierarchies(rules);
+  const misfits = findMisfitsIn(
+    model,
+    rules.filter(({ tenant }) => tenant === undefined),
+  );
+  return [
+    ...misfits,
     ...broken,
     ...(await checkDepth(rules, broken.length === 0 ? model : null, configureEnforcer)),
-    ...findDuplicates(sound),
+    ...findDuplicates(defined),
     ...checkValues(rules, misfits),
   ];
+}
+
+function findMisfitsIn(model: Model | null, rules: readonly DefinedRule[]): Problem[] {
+  return model === null ? [] : findMisfits(rules, ruleLengthsOf(model));
 }
 
 /** Nothing where there is no enforcer to ask: that is another problem, and is reported as one. */
@@ -134,23 +172,41 @@ export function withoutExplained(
 }
 
 /** What a definition promises, and which stored rules that can depend on. */
-export interface ResolvedPromises extends Promises {
+export interface ResolvedPromises extends Pick<Promises, 'listed' | 'problems'> {
   /** What to read of a large table. Found out when it is asked for. */
   reach(): Scope;
-}
-
-function withReach(model: Model, { rules }: RuleSet, promises: Promises): ResolvedPromises {
-  const valuesAt = (position: number) => promises.expectations.valuesAt(position);
-  return { ...promises, reach: rememberLast(() => reachableScope(model, rules, valuesAt)) };
+  /** How the definition decides. Found out when it is first asked for, and once. */
+  decide(): Promise<DecidedPromises>;
 }
 
 /** Deciding them takes as long as verifying them. */
 const NO_PROMISES: Promises = {
-  expectations: NO_EXPECTATIONS,
-  coverage: NOT_VERIFIED.coverage,
-  warnings: [],
+  listed: [],
   problems: [],
+  valuesAt: () => new Set(),
+  decide: async () => ({
+    expectations: NO_EXPECTATIONS,
+    coverage: NOT_VERIFIED.coverage,
+    warnings: [],
+  }),
 };
+
+function withReach(
+  model: Model,
+  { rules }: RuleSet,
+  read: Promises,
+  progress: ProgressReporter,
+): ResolvedPromises {
+  let decided: Promise<DecidedPromises> | undefined;
+  return {
+    ...read,
+    reach: rememberLast(() => reachableScope(model, rules, read.valuesAt)),
+    decide() {
+      decided ??= read.decide(progress.start('check', rules.length));
+      return decided;
+    },
+  };
+}
 
 /** What is longer, as text, is not remembered, for the room it takes. */
 const SHORT = 100_000;
@@ -180,17 +236,35 @@ export async function resolvePromises(
   options: BootstrapOptions,
   progress: ProgressReporter,
 ): Promise<ResolvedPromises> {
-  if (options.verify === false) return withReach(model, defined, NO_PROMISES);
-  const collected = await collectPromises(model, defined, definition, {
-    configureEnforcer: options.configureEnforcer,
+  const { verify, configureEnforcer } = options;
+  if (verify === false) return withReach(model, defined, NO_PROMISES, progress);
+  const read = await readPromises(model, defined, definition, {
+    configureEnforcer,
     placeOf: (kind, index) => placeIn(definition, kind, index),
     placeOfRule: (rule) => defined.rules[defined.indexOf(rule)]?.at,
-    report: progress.start('check', defined.rules.length),
   });
-  const promises = withReach(model, defined, collected);
-  const key = promisesKey(model, definition, defined, options);
-  if (key !== null && promises.problems.length === 0) last = { key, promises: copyOf(promises) };
+  const promises = withReach(model, defined, read, progress);
+  // What the application brings may fail, and its enforcers may share what they were given: not beside other work.
+  if (configureEnforcer !== undefined) await promises.decide();
   return promises;
+}
+
+/**
+ * Remembers what a definition promises in which nothing is wrong, for {@link recallPromises}.
+ *
+ * @returns the same for the caller, who may change what is in it
+ */
+export function rememberPromises(
+  promises: ResolvedPromises,
+  model: Model,
+  definition: PolicyDefinition,
+  defined: RuleSet<DefinedRule>,
+  options: BootstrapOptions,
+): ResolvedPromises {
+  const key = promisesKey(model, definition, defined, options);
+  if (key === null) return promises;
+  last = { key, promises };
+  return copyOf(promises);
 }
 
 /**
@@ -201,14 +275,13 @@ export async function resolveWithout(
   { model, definition, verify, configureEnforcer, progress }: KeptPart,
   defined: RuleSet<DefinedRule>,
 ): Promise<ResolvedPromises> {
-  if (verify === null) return withReach(model, defined, NO_PROMISES);
-  const collected = await collectPromises(model, defined, definition, {
+  if (verify === null) return withReach(model, defined, NO_PROMISES, progress);
+  const read = await readPromises(model, defined, definition, {
     configureEnforcer,
     placeOf: (kind, index) => placeIn(definition, kind, index),
-    report: progress.start('check', defined.rules.length),
     contradicted: 'dropped',
   });
-  return withReach(model, defined, collected);
+  return withReach(model, defined, read, progress);
 }
 
 /** Of resolved options, what it takes to find out what is expected. */
@@ -224,8 +297,10 @@ interface KeptPart {
 function copyOf(promises: ResolvedPromises): ResolvedPromises {
   return {
     ...promises,
-    coverage: structuredClone(promises.coverage),
-    warnings: structuredClone(promises.warnings),
+    async decide() {
+      const { expectations, coverage, warnings } = await promises.decide();
+      return { expectations, coverage: structuredClone(coverage), warnings: structuredClone(warnings) };
+    },
   };
 }
 

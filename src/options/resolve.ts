@@ -2,7 +2,6 @@ import type { Model } from 'casbin';
 import { findDistorted } from '../casbin/distortion.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { findHangingPatterns } from '../casbin/patterns.ts';
-import type { Scope } from '../casbin/scope.ts';
 import type { ChangeContext } from '../database/change-context.ts';
 import { checkPool } from '../database/client.ts';
 import { type Engine, engineNamed, POSTGRESQL } from '../database/engine.ts';
@@ -24,18 +23,19 @@ import { compileOwnership, type Ownership } from '../policy/ownership.ts';
 import { toRule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { createProgressReporter, type ProgressReporter } from '../progress.ts';
-import type { Coverage, KeptAwayRule, VerificationWarning } from '../report.ts';
+import type { KeptAwayRule } from '../report.ts';
 import { type PolicyRecords, policySeeder } from '../seeding/policy-seeder.ts';
 import { checkSeeders, type RunnableSeeder } from '../seeding/seeder.ts';
 import { expectTable, type TableChoice, toTableChoice } from '../tables/find-rule-table.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { reasonOf } from '../text.ts';
-import type { Expectations } from '../verification/expectations.ts';
 import {
+  checkBesideRules,
   checkPolicy,
   findEmptyPolicy,
   type ResolvedPromises,
   recallPromises,
+  rememberPromises,
   resolvePolicy,
   resolvePromises,
   resolveWithout,
@@ -57,11 +57,7 @@ export interface ResolvedOptions {
   /** What stays away; until a look at the database, nothing. */
   readonly keptAway: readonly KeptAwayRule[];
   /** None when verification is turned off. */
-  readonly expectations: Expectations;
-  readonly coverage: Coverage;
-  readonly warnings: readonly VerificationWarning[];
-  /** What to read of a large table. */
-  reach(): Scope;
+  readonly promises: ResolvedPromises;
   /** That of the policy, then the given ones. */
   readonly seeders: readonly RunnableSeeder[];
   /** This package's and the seeders'; null when another tool runs migrations. */
@@ -179,8 +175,10 @@ export async function checkOptions(
     ...modelProblems,
     ...policyProblems,
     ...(isGivenInFull ? findEmptyPolicy(definition, defined) : []),
-    ...(await checkPolicy(definition, defined, fitting ? model : null, sound.configureEnforcer)),
-    ...(recalled === null && isReadable ? await findHangingPatterns(model, defined.rules) : []),
+    ...(isReadable && recalled !== null
+      ? checkBesideRules(definition, defined, model)
+      : await checkPolicy(definition, defined, fitting ? model : null, sound.configureEnforcer)),
+    ...(isReadable && recalled === null ? await findHangingPatterns(model, defined.rules) : []),
     ...checkSeeders(sound.seeders ?? [], ruleTable.migrations),
     ...migrations.problems,
   ];
@@ -203,7 +201,10 @@ export async function checkOptions(
   try {
     const promises = recalled ?? (await resolvePromises(model, definition, defined, sound, progress));
     const contradictions = withoutExplained(promises.problems, problems, definition);
-    return { ...checked, problems: [...problems, ...contradictions], promises };
+    if (problems.length > 0 || contradictions.length > 0)
+      return { ...checked, problems: [...problems, ...contradictions], promises };
+    const own = recalled ?? rememberPromises(promises, model, definition, defined, sound);
+    return { ...checked, problems, promises: own };
   } catch (error) {
     if (problems.length > 0) return { ...checked, problems, promises: null };
     const message = `Casbin can't make an enforcer from this model and policy: ${reasonOf(error)}. Fix the model, or configureEnforcer.`;
@@ -246,7 +247,7 @@ export async function completeOptions(
     defined,
     ownership: checked.ownership,
     keptAway: [],
-    ...promises,
+    promises,
     seeders,
     packageMigrations: options.migrations === false ? null : migrationsOf(seeders),
     applicationMigrations: migrations.migrations,

@@ -30,7 +30,8 @@ export async function collectPage(
   source: PageSource,
   live: LivePage | null,
 ): Promise<PageData> {
-  const { model, configureEnforcer, defined, expectations } = options;
+  const { model, configureEnforcer, defined, promises } = options;
+  const { warnings } = await promises.decide();
   const rules: PagePolicy['rules'] = live?.rules ?? defined.rules;
   // A name that the definition has is not a user.
   const { rules: stored, userLinks } = splitUserLinks(
@@ -45,7 +46,7 @@ export async function collectPage(
     defined: live === null || defined.rules.length === 0 ? null : defined,
     roleRules: [...defined.rules, ...new RuleSet(stored).without(defined.rules)],
     // If no matrix follows from the rules, only the requests that the definition lists are iterated.
-    listed: readParts(model) === null ? Array.from(expectations, ({ request }) => request) : [],
+    listed: readParts(model) === null ? promises.listed.map(({ request }) => request) : [],
   };
   const isBroken =
     live !== null && (await checkStructure(model, live.rules, defined.rules, configureEnforcer)).length > 0;
@@ -57,7 +58,7 @@ export async function collectPage(
     readAt: new Date().toISOString(),
     source,
     verification: live?.verification ?? null,
-    warnings: options.warnings,
+    warnings,
     matrix: { ...decided.matrix, users, grants, granted: describeOrigins(decided.matrix, live) },
     holders,
     hierarchies: hierarchies.hierarchies,

@@ -13,11 +13,10 @@ export class RuleSet<R extends Rule = Rule> {
 
   /** The position of the first equal rule, -1 when there is none. */
   indexOf(rule: Rule): number {
-    for (const position of this.#table.find(hashRule(rule))) {
+    return this.#table.findFirst(hashRule(rule), (position) => {
       const other = this.rules[position];
-      if (other !== undefined && isSameRule(other, rule)) return position;
-    }
-    return -1;
+      return other !== undefined && isSameRule(other, rule);
+    });
   }
 
   has(rule: Rule): boolean {

@@ -20,9 +20,7 @@ export async function guardPromises<T>(
   options: ResolvedOptions,
   change: () => Promise<T>,
 ): Promise<T> {
-  const never = options.expectations.listed
-    .filter(({ kind }) => kind === 'never')
-    .map(({ request }) => request);
+  const never = options.promises.listed.filter(({ kind }) => kind === 'never').map(({ request }) => request);
   if (never.length === 0) return change();
   const before = new Set((await findViolations(client, options, never)).map(({ request }) => request));
   const result = await change();

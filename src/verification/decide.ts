@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Enforcer, Model } from 'casbin';
-import { buildInMemoryEnforcer, type ConfigureEnforcer } from '../casbin/enforcer.ts';
+import { buildInMemoryEnforcer, type ConfigureEnforcer, limitFunctions } from '../casbin/enforcer.ts';
+import { rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { Decision } from '../report.ts';
@@ -55,12 +56,17 @@ export async function decideAll(
 }
 
 function createSlicingDecider(enforcer: Enforcer): Decider {
-  const index = indexRules(enforcer.getModel());
+  limitFunctions(enforcer);
+  // Made when it is needed: of many rules it takes long.
+  const readIndex = rememberLast(() => indexRules(enforcer.getModel()));
   const assertion = enforcer.getModel().model.get('p')?.get('p');
   const rules = assertion?.policy ?? [];
   return {
-    index,
+    get index() {
+      return readIndex();
+    },
     decide(request) {
+      const index = readIndex();
       if (assertion !== undefined && index !== null && rules.length > 0) {
         const matching = index.find(request);
         // Casbin reads the list again at each call. Never an empty one, for which it evaluates the matcher once with

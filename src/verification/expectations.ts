@@ -68,13 +68,6 @@ export class Expectations {
     return this.#derived.unmatched === 'allow' ? requests : 0;
   }
 
-  /** The distinct values that the requests have at a position. */
-  valuesAt(position: number): Set<string> {
-    const values = this.#derived.matrix.valuesAt(position);
-    for (const { request } of this.listed) values.add(request[position] ?? '');
-    return values;
-  }
-
   *#withNumbers(numbers: Iterable<number>): Generator<readonly [number, Expectation], void> {
     const { matrix, excluded, decided, decisions, unmatched } = this.#derived;
     let next = 0;

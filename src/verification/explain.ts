@@ -95,17 +95,27 @@ export function roleRoutes(
     return { askFor, find };
   });
   return (request, rule) => {
-    const steps = finders.map(({ askFor, find }) => {
+    let path: RoleRoute['path'] | null = null;
+    const links: Rule[] = [];
+    const open: RoleQuestion[] = [];
+    // Loops, as this is asked for each of a million requests.
+    for (const { askFor, find } of finders) {
       const question = askFor(request, rule);
-      return { question, route: find.map((one) => one(question)).find((route) => route !== null) ?? null };
-    });
-    const routes = steps.flatMap(({ route }) => route ?? []);
-    return {
-      path: routes[0]?.path ?? [],
-      links: routes.flatMap(({ links }) => links),
-      open: steps.flatMap(({ question, route }) => (route === null ? question : [])),
-    };
+      const route = firstRoute(find, question);
+      path ??= route?.path ?? null;
+      if (route === null) open.push(question);
+      else for (const link of route.links) links.push(link);
+    }
+    return { path: path ?? [], links, open };
   };
+}
+
+function firstRoute(find: readonly FindPath[], question: RoleQuestion): ReturnType<FindPath> {
+  for (const one of find) {
+    const route = one(question);
+    if (route !== null) return route;
+  }
+  return null;
 }
 
 /** A call of a role definition: what it asks for a request and a rule. */

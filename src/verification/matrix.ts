@@ -128,9 +128,7 @@ export function withoutRepetition(permissions: readonly Request[], subject: numb
   );
   const table = new HashTable(hashes);
   return permissions.filter((permission, position) => {
-    for (const other of table.find(hashes[position] ?? 0)) {
-      if (isSamePermission(permissions[other] ?? [], permission, subject)) return other === position;
-    }
-    return true;
+    const isSame = (other: number) => isSamePermission(permissions[other] ?? [], permission, subject);
+    return table.findFirst(hashes[position] ?? 0, isSame) === position;
   });
 }

@@ -1,5 +1,6 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
+import { rememberLast } from '../collections.ts';
 import type { Problem } from '../errors.ts';
 import type { PolicyDefinition, Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
@@ -31,12 +32,22 @@ export interface WrittenExpectations {
   readonly samples?: readonly Request[] | undefined;
 }
 
-/** What a definition promises, and whether it keeps its own promises. */
-export interface Promises {
+/** How a definition decides its requests, and what that proves of its rules. */
+export interface DecidedPromises {
   readonly expectations: Expectations;
   readonly coverage: Coverage;
   readonly warnings: readonly VerificationWarning[];
+}
+
+/** What a definition promises, and whether it keeps its own promises. */
+export interface Promises {
+  /** What it lists itself. */
+  readonly listed: readonly Expectation[];
   readonly problems: readonly Problem[];
+  /** The distinct values that the requests have at a position. */
+  valuesAt(position: number): Set<string>;
+  /** Decides the requests that follow from the rules. For a large definition that takes most of the time of a check. */
+  decide(report?: ReportDone): Promise<DecidedPromises>;
 }
 
 /** Beside what rules can match, so many requests are decided of a matrix; a smaller one is decided as a whole. */
@@ -48,7 +59,6 @@ export interface PromiseOptions {
   readonly placeOf: (kind: keyof WrittenExpectations, index: number) => string;
   /** Tells where a rule is defined. */
   readonly placeOfRule?: (rule: Rule) => string | undefined;
-  readonly report?: ReportDone;
   readonly sampleSize?: number;
   /** What becomes of a listed request that the rules decide otherwise: a problem, or nothing is expected of it. */
   readonly contradicted?: 'told' | 'dropped';
@@ -59,11 +69,21 @@ export async function collectPromises(
   model: Model,
   defined: RuleSet,
   written: PolicyDefinition & WrittenExpectations,
+  { report, ...options }: PromiseOptions & { readonly report?: ReportDone },
+): Promise<Promises & DecidedPromises> {
+  const promises = await readPromises(model, defined, written, options);
+  return { ...promises, ...(await promises.decide(report)) };
+}
+
+/** The same, with the requests that follow from the rules left for later: nothing can be wrong with those. */
+export async function readPromises(
+  model: Model,
+  defined: RuleSet,
+  written: PolicyDefinition & WrittenExpectations,
   {
     configureEnforcer,
     placeOf,
     placeOfRule,
-    report = () => {},
     sampleSize = SAMPLE_SIZE,
     contradicted = 'told',
   }: PromiseOptions,
@@ -73,37 +93,58 @@ export async function collectPromises(
   await breathe();
   const decider = await createDecider(model, rules, configureEnforcer);
   await breathe();
-  const meter = new CoverageMeter(model, defined, configureEnforcer);
-  const listed = (['samples', 'allow', 'deny', 'never'] as const).flatMap((kind) =>
+  const readMatrix = rememberLast(() => deriveMatrix(model, rules));
+  const problems: Problem[] = [];
+  const listed: Expectation[] = [];
+  const answers: Answer[] = [];
+  for await (const { kind, request, at } of paced(listRequests(written, placeOf))) {
+    const answer = await decider.decide(request);
+    const expected = expectedOf(kind, answer);
+    const contradiction = contradict(at, kind, request, expected, answer, explain);
+    if (contradicted === 'dropped' && kind !== 'never' && contradiction.length > 0) continue;
+    answers.push(answer);
+    listed.push({ kind: kind === 'samples' ? 'sample' : kind, request, expected });
+    problems.push(...contradiction);
+  }
+  return {
+    listed,
+    problems,
+    valuesAt: (position) => valuesAt(readMatrix(), listed, position),
+    async decide(report = () => {}) {
+      const matrix = readMatrix();
+      await breathe();
+      const meter = new CoverageMeter(model, defined, configureEnforcer);
+      for (const [index, answer] of answers.entries()) meter.add(listed[index]?.request ?? [], answer);
+      const named = matrix.numbersOf(listed.map(({ request }) => request));
+      const numbers = mergeSorted(matrix.matchable(decider.index), sampleOf(matrix, sampleSize));
+      const derived = await decideMatrix(matrix, numbers, named, decider, (request, answer, number) => {
+        meter.add(request, answer);
+        report(number, matrix.size);
+      });
+      report(matrix.size, matrix.size);
+      const expectations = new Expectations(derived, listed);
+      const coverage = await meter.measure();
+      const checks = expectations.size;
+      const warnings = findWarnings(model, rules, { checks, coverage, configureEnforcer });
+      return { expectations, coverage, warnings };
+    },
+  };
+}
+
+function listRequests(written: WrittenExpectations, placeOf: PromiseOptions['placeOf']) {
+  return (['samples', 'allow', 'deny', 'never'] as const).flatMap((kind) =>
     (written[kind] ?? []).map((request, index) => ({
       kind,
       request: [...request],
       at: placeOf(kind, index),
     })),
   );
-  const matrix = deriveMatrix(model, rules);
-  const named = matrix.numbersOf(listed.map(({ request }) => request));
-  const problems: Problem[] = [];
-  const numbers = mergeSorted(matrix.matchable(decider.index), sampleOf(matrix, sampleSize));
-  const derived = await decideMatrix(matrix, numbers, named, decider, (request, answer, number) => {
-    meter.add(request, answer);
-    report(number, matrix.size);
-  });
-  report(matrix.size, matrix.size);
-  const listedExpectations: Expectation[] = [];
-  for await (const { kind, request, at } of paced(listed)) {
-    const answer = await decider.decide(request);
-    const expected = expectedOf(kind, answer);
-    const contradiction = contradict(at, kind, request, expected, answer, explain);
-    if (contradicted === 'dropped' && kind !== 'never' && contradiction.length > 0) continue;
-    meter.add(request, answer);
-    listedExpectations.push({ kind: kind === 'samples' ? 'sample' : kind, request, expected });
-    problems.push(...contradiction);
-  }
-  const expectations = new Expectations(derived, listedExpectations);
-  const coverage = await meter.measure();
-  const warnings = findWarnings(model, rules, { checks: expectations.size, coverage, configureEnforcer });
-  return { expectations, coverage, warnings, problems };
+}
+
+function valuesAt(matrix: Matrix, listed: readonly Expectation[], position: number): Set<string> {
+  const values = matrix.valuesAt(position);
+  for (const { request } of listed) values.add(request[position] ?? '');
+  return values;
 }
 
 /** Decides these requests of a matrix; what the definition itself can't decide says nothing. */

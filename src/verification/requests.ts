@@ -16,7 +16,7 @@ interface Domain {
 
 /**
  * Every subject of the policy, and one without any role × every permission that it names; with domains, each
- * domain's subjects × its own permissions and those of one other domain.
+ * domain's subjects × its own permissions and those of one other domain, each request once.
  *
  * A permission is what a rule says beside its subject, for the resource that it names and for those that inherit
  * from it. The matrix is empty for a model whose policy does not say what to ask for.
@@ -67,14 +67,21 @@ function collectDomains(rules: readonly Rule[], parts: Parts): Map<string, Domai
   return domains;
 }
 
-/** Adds to each domain's own permissions those of the next one that has some; after the last comes the first. */
+/**
+ * Adds to each domain's own requests those for the permissions of the next one that has some; after the last comes the
+ * first. Subjects that the other domain has too ask for these there.
+ */
 function withForeign(domains: readonly Block[]): Block[] {
   const grants = ({ permissions }: Block) => permissions.length > 0;
   let next = domains.find(grants);
   const blocks: Block[] = [];
   for (const domain of domains.toReversed()) {
-    const foreign = next === undefined || next === domain ? [] : next.permissions;
-    blocks.push({ ...domain, permissions: [...domain.permissions, ...foreign] });
+    if (next !== undefined && next !== domain) {
+      const known = new Set(next.subjects);
+      const subjects = domain.subjects.filter((subject) => !known.has(subject));
+      if (subjects.length > 0) blocks.push({ subjects, permissions: next.permissions });
+    }
+    blocks.push(domain);
     if (grants(domain)) next = domain;
   }
   return blocks.reverse();

@@ -65,9 +65,8 @@ export class RuleIndex {
   }
 
   #collectSubjects(hash: number): ReadonlySet<string> | null {
-    const positions = this.#byValues.find(hash);
-    if (this.#subject === null) return positions.next().done ? new Set() : null;
-    return new Set([...positions].map((position) => this.#subjectAt(position)));
+    if (this.#subject === null) return this.#byValues.find(hash, 1).length === 0 ? new Set() : null;
+    return new Set(this.#byValues.find(hash).map((position) => this.#subjectAt(position)));
   }
 
   /** The names that a rule for this subject may have: its own, and those that it inherits from. */
@@ -77,11 +76,12 @@ export class RuleIndex {
 
   #findPositions(request: Request): number[] {
     const hash = this.#hashRequest(request);
-    if (this.#subject === null) return [...this.#byValues.find(hash)];
+    if (this.#subject === null) return this.#byValues.find(hash);
     const names = this.reach(request[this.#subject.request] ?? '');
-    const few = takeFew(this.#byValues.find(hash), Math.max(LOOKED_THROUGH, names.size));
-    if (few !== null) return few.filter((position) => names.has(this.#subjectAt(position)));
-    const positions = [...names].flatMap((name) => [...this.#bySubject.find(hashText(name, hash))]);
+    const few = Math.max(LOOKED_THROUGH, names.size);
+    const found = this.#byValues.find(hash, few + 1);
+    if (found.length <= few) return found.filter((position) => names.has(this.#subjectAt(position)));
+    const positions = [...names].flatMap((name) => this.#bySubject.find(hashText(name, hash)));
     return [...new Set(positions)].sort((a, b) => a - b);
   }
 
@@ -138,14 +138,4 @@ export function indexRules(model: Model): RuleIndex | null {
   if (conjuncts.length === 0) return null;
   // Without any rule, Casbin evaluates the matcher once, with empty values.
   return new RuleIndex(model, policy.length > 0 ? policy : [tokens.map(() => '')], conjuncts);
-}
-
-/** All that an iterator gives, when that is not more than `limit`; else null. */
-function takeFew(positions: Iterator<number, void>, limit: number): number[] | null {
-  const taken: number[] = [];
-  for (let next = positions.next(); !next.done; next = positions.next()) {
-    if (taken.length === limit) return null;
-    taken.push(next.value);
-  }
-  return taken;
 }

@@ -103,4 +103,7 @@ test('a bootstrap of many rules tells how far it has come, step by step', async 
     // The table is read before and after.
     if (step !== 'read') expect(done, step).toEqual(done.toSorted((one, other) => one - other));
   }
+  // The definition is decided while the server works.
+  const steps = told.map(({ step }) => step);
+  expect(steps.indexOf('check')).toBeLessThan(steps.lastIndexOf('seed'));
 });

@@ -1,12 +1,12 @@
-import { newModelFromString } from 'casbin';
-import { expect, test } from 'vitest';
+import { Enforcer, newModelFromString } from 'casbin';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { type BootstrapOptions, InvalidOptionsError } from '../../src/index.ts';
 import { resolveOptions } from '../../src/options/resolve.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 
 const pool = { connect: () => Promise.reject(new Error('Not needed.')) };
 const expectationsOf = async (options: BootstrapOptions) =>
-  (await resolveOptions(pool, options)).expectations;
+  (await (await resolveOptions(pool, options)).promises.decide()).expectations;
 
 function definition(never: string[][] = []) {
   return { rules: [['p', 'clerk', 'invoices', 'read']], never };
@@ -16,6 +16,26 @@ test('a definition that is given again is not checked again', async () => {
   const first = await expectationsOf({ policy: definition() });
   expect(await expectationsOf({ policy: definition() })).toBe(first);
   expect(await expectationsOf({ policy: definition([['x', 'y', 'z']]) })).not.toBe(first);
+});
+
+test('how a definition decides is found out when it is first asked for, and once', async () => {
+  const decided = vi.spyOn(Enforcer.prototype, 'enforceExSync');
+  onTestFinished(() => void vi.restoreAllMocks());
+  const policy = { rules: [['p', 'auditor', 'ledger', 'read']], never: [['auditor', 'ledger', 'write']] };
+  const { promises } = await resolveOptions(pool, { policy });
+  expect(decided.mock.calls, 'what is listed may be wrong').toEqual([['auditor', 'ledger', 'write']]);
+
+  const [first, second] = await Promise.all([promises.decide(), promises.decide()]);
+
+  expect(second.expectations).toBe(first.expectations);
+  expect(decided.mock.calls.filter((given) => given[0] === 'auditor')).toHaveLength(2);
+});
+
+test('with configureEnforcer it is found out at once', async () => {
+  const decided = vi.spyOn(Enforcer.prototype, 'enforceEx');
+  onTestFinished(() => void vi.restoreAllMocks());
+  await resolveOptions(pool, { policy: definition(), configureEnforcer() {} });
+  expect(decided.mock.calls).toContainEqual(['clerk', 'invoices', 'read']);
 });
 
 test('a definition that was changed in between is checked again', async () => {
@@ -55,10 +75,11 @@ test('definitions that show nothing of themselves as JSON are told apart', async
 
 test('what the caller does to its own lists afterwards changes nothing that is remembered', async () => {
   const policy = definition([['x', 'y', 'z']]);
-  const { coverage } = await resolveOptions(pool, { policy });
+  const { coverage } = await (await resolveOptions(pool, { policy })).promises.decide();
   policy.never[0]?.fill('changed');
   Object.assign(coverage, { covered: -1 });
-  const again = await resolveOptions(pool, { policy: definition([['x', 'y', 'z']]) });
+  const resolved = await resolveOptions(pool, { policy: definition([['x', 'y', 'z']]) });
+  const again = await resolved.promises.decide();
   expect([...again.expectations].at(-1)?.request).toEqual(['x', 'y', 'z']);
   expect(again.coverage.covered).toBe(1);
 });

@@ -36,7 +36,9 @@ export async function pageOf(
   if (live === null) return collectPage(resolved, { kind: 'definition', rules: 0 }, null);
   const source = { kind: 'database', database: 'shop', table: 'casbin', rules: live.length } as const;
   const findHolders = holdersAmong(resolved.model, live);
-  const verification = await verifyPolicy({ ...resolved, live, scope: 'whole', findHolders, strict: false });
+  const promises = await resolved.promises.decide();
+  const given = { ...resolved, ...promises, live, findHolders };
+  const verification = await verifyPolicy({ ...given, scope: 'whole', strict: false });
   return collectPage(resolved, source, { rules: live, verification, findOrigin });
 }
 

@@ -54,8 +54,8 @@ test('the tenants in the documents compile to the rules that are shown, and keep
   expect(compilePolicy(inCode).map(ruleKey)).toEqual(compilePolicy(shown).map(ruleKey));
 
   const options = { policy, model: domainsModelPath, seeders: [] };
-  const { expectations } = await resolveOptions(pool, options);
-  expect([...expectations].filter(({ kind }) => kind === 'never')).toHaveLength(1);
+  const { promises } = await resolveOptions(pool, options);
+  expect(promises.listed.filter(({ kind }) => kind === 'never')).toHaveLength(1);
   const contrary = { ...options, policy: { ...inCode, allow: inCode.never ?? [] } };
   await expect(resolveOptions(pool, contrary)).rejects.toThrow(InvalidOptionsError);
 });
@@ -75,7 +75,7 @@ test.each(models)('%s: the example keeps its own promises', async (_, blocks) =>
   const model = await writeTemporary('model.conf', blocks.get('ini') ?? '');
   const policy = await writeTemporary('policy.yaml', blocks.get('yaml') ?? '');
   const resolved = await resolveOptions(pool, { model, policy, seeders: [] });
-  const written = [...resolved.expectations].filter(
+  const written = resolved.promises.listed.filter(
     ({ kind }) => kind === 'allow' || kind === 'deny' || kind === 'never',
   );
   expect(written.length).toBeGreaterThan(0);

@@ -33,7 +33,7 @@ describe('what a definition promises by itself', () => {
     ]);
   });
 
-  test('is, with domains, what each has within itself and against one other', async () => {
+  test('is, with domains, what each has within itself and against one other, each request once', async () => {
     const matrix = await matrixOf(DOMAINS, [
       'p, admin, one, data, write',
       'p, admin, two, data, read',
@@ -43,19 +43,13 @@ describe('what a definition promises by itself', () => {
 
     expect(matrix).toEqual([
       'admin one data write: allow',
-      'admin two data read: allow',
       'owner one data write: allow',
+      `${NO_ROLE} one data write: deny`,
       'owner two data read: deny',
-      `${NO_ROLE} one data write: deny`,
-      `${NO_ROLE} two data read: deny`,
       'admin two data read: allow',
-      'admin three logs read: allow',
       `${NO_ROLE} two data read: deny`,
-      `${NO_ROLE} three logs read: deny`,
       'admin three logs read: allow',
-      'admin one data write: allow',
       `${NO_ROLE} three logs read: deny`,
-      `${NO_ROLE} one data write: deny`,
     ]);
   });
 

@@ -57,14 +57,14 @@ export async function verifyTwice(
   const model = typeof modelText === 'string' ? newModelFromString(modelText) : modelText;
   const defined = new RuleSet(rules);
   const given = { model, configureEnforcer: undefined, defined };
-  const { problems, ...promises } = await collectPromises(model, defined, written, {
+  const promises = await collectPromises(model, defined, written, {
     ...given,
     placeOf: () => '',
   });
-  if (problems.length > 0) throw new Error(`The definition is refused: ${problems[0]?.message}`);
-  const valuesAt = (position: number) => promises.expectations.valuesAt(position);
-  const reach = () => reachableScope(model, rules, valuesAt);
-  const options = { ...given, ...promises, reach, progress, ruleTable };
+  const [problem] = promises.problems;
+  if (problem !== undefined) throw new Error(`The definition is refused: ${problem.message}`);
+  const reach = () => reachableScope(model, rules, promises.valuesAt);
+  const options = { ...given, ...promises, promises: { reach }, progress, ruleTable };
   const [part, whole] = await db.transaction().execute(async (trx) => {
     await store(trx, ruleTable, stored);
     const read = (verify: VerifyOptions) => readPolicy(trx, { ...options, verify }, 0);

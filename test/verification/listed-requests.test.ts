@@ -34,15 +34,15 @@ describe('the requests that a definition lists', () => {
   });
 
   test('have numbers behind those that follow from its rules, and values of their own', async () => {
-    const { expectations } = await promiseOf(modelText(), definition);
+    const { expectations, valuesAt } = await promiseOf(modelText(), definition);
     const { index } = await createDecider(newModelFromString(modelText()), []);
     const numbers = [...expectations.toDecide({ index, decide: () => expect.fail() })].map(
       ([number]) => number,
     );
     expect(numbers).toEqual([1, 2, 3, 4, 5, 6]);
-    expect([...expectations.valuesAt(0)]).toEqual(['ann', 'bob', 'casbin-bootstrap:no-role', 'eve', 'cid']);
-    expect([...expectations.valuesAt(2)]).toEqual(['read', 'write']);
-    expect([...expectations.valuesAt(3)]).toEqual(['']);
+    expect([...valuesAt(0)]).toEqual(['ann', 'bob', 'casbin-bootstrap:no-role', 'eve', 'cid']);
+    expect([...valuesAt(2)]).toEqual(['read', 'write']);
+    expect([...valuesAt(3)]).toEqual(['']);
   });
 });
 

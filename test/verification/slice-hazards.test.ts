@@ -23,6 +23,12 @@ const HAZARDS = [
     answer: 'throws',
   },
   {
+    what: 'a rule that becomes a part of the matcher and calls a function',
+    m: 'r.obj == p.obj && eval(p.act)',
+    rules: [p('ben', 'logs', 'false'), p('ann', 'logs', 'keyMatch(r_obj, "lo*")')],
+    answer: true,
+  },
+  {
     what: 'a role definition that is called twice, and remembers its arguments joined by commas',
     m: 'g(r.sub, p.sub) && g(r.obj, p.obj)',
     rules: [p('x', 'y', ''), p('b,c', 'c', ''), g('a', 'b,c')],
@@ -59,6 +65,12 @@ const HAZARDS = [
     m: 'r.obj == p.obj && r.act != "eval(p.obj)"',
     rules: [p('ann', 'data', 'read')],
     answer: 'throws',
+  },
+  {
+    what: 'a rule that becomes a part of the matcher and calls a function',
+    m: 'r.obj == p.obj && eval(p.act)',
+    rules: [p('ben', 'logs', 'false'), p('ann', 'logs', 'keyMatch(r_obj, "lo*")')],
+    answer: true,
   },
   {
     what: 'a role definition that is called twice, and remembers what it said of a rule that can’t match',

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { NODE_FLAGS } from './test/support/node-flags.ts';
 
 /** Tests that need no server and no build; every other one belongs to the project `server`. */
 const FAST = [
@@ -25,6 +26,7 @@ export default defineConfig({
   test: {
     // a worker waits for the server most of the time
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    execArgv: [...NODE_FLAGS],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { NODE_FLAGS } from './node-flags.ts';
 
 export interface ProcessOptions {
   args?: string[];
@@ -35,7 +36,10 @@ export async function runProcesses(
 }
 
 function startChild(args: string[], env: Record<string, string>) {
-  const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, timeout: 120_000 });
+  const child = spawn(process.execPath, [...NODE_FLAGS, ...args], {
+    env: { ...process.env, ...env },
+    timeout: 120_000,
+  });
   const closed = once(child, 'close');
   const output = { stdout: '', stderr: '' };
   const ready = new Promise<void>((resolve) => {

@@ -1,13 +1,19 @@
 import { setImmediate } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bootstrapDatabase, createEnforcer, createLiveEnforcer } from '../../../src/index.ts';
 import { createDatabase } from '../../support/database.ts';
-import { runProcesses } from '../../support/processes.ts';
+import { type Processes, startProcesses } from '../../support/processes.ts';
 import { LAYOUTS } from '../../tables/layouts.fixture.ts';
 
 const SWAP = new URL('./children/swap-roles.mjs', import.meta.url);
 const PROCESSES = 3;
 const TURNS = 200;
+
+let processes: Processes;
+beforeAll(() => {
+  processes = startProcesses(PROCESSES, SWAP);
+});
+afterAll(() => processes[Symbol.asyncDispose]());
 
 test.for(
   LAYOUTS.flatMap((layout) => [true, false].map((journal) => ({ layout, journal, name: layout.name }))),
@@ -34,10 +40,7 @@ test.for(
     const allows = (name: string) => live.enforceSync(name, 'accounts', 'read');
 
     let isOver = false;
-    const writing = runProcesses(PROCESSES, SWAP, {
-      args: [layout.table, String(TURNS)],
-      env: { DATABASE_URL: database.url },
-    }).finally(() => {
+    const writing = processes.round({ url: database.url, table: layout.table, turns: TURNS }).finally(() => {
       isOver = true;
     });
     const wrong: string[] = [];
@@ -51,9 +54,7 @@ test.for(
       await setImmediate();
     }
 
-    expect((await writing).map(({ code, stderr }) => ({ code, stderr }))).toEqual(
-      Array(PROCESSES).fill({ code: 0, stderr: '' }),
-    );
+    expect(await writing).toEqual(Array(PROCESSES).fill('done'));
     expect(wrong).toEqual([]);
     expect([checks > 1_000, changes > 20]).toEqual([true, true]);
     await live.caughtUp();

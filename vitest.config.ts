@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { NODE_FLAGS } from './test/support/node-flags.ts';
 
 /** Tests that need no server and no build; every other one belongs to the project `server`. */
 const FAST = [
@@ -22,10 +24,43 @@ const FAST = [
   'test/verification/{warning-texts,whole-reports}.test.ts',
 ];
 
+/** The files that take longest, none of them the largest. Begun last, one would leave the other workers idle. */
+const LONGEST = [
+  'package/package.test.ts',
+  'scaling/replica.test.ts',
+  'proofs/mutation/mutation.test.ts',
+  'cli/seed.test.ts',
+  'embedded/snapshot.test.ts',
+  'verification/scope.test.ts',
+  'embedded/data-directory.test.ts',
+  'testing/example.test.ts',
+  'scaling/pgbouncer.test.ts',
+  'proofs/races/race-with-others.test.ts',
+  'proofs/races/race.test.ts',
+  'proofs/races/race-on-engines.test.ts',
+  'proofs/races/race-without-locks.test.ts',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const index = LONGEST.findIndex((name) => moduleId.endsWith(`/test/${name}`));
+      return index === -1 ? LONGEST.length : index;
+    };
+    // A worker that gets a file of another project is replaced.
+    const project = ({ project: { name } }: TestSpecification) => name;
+    return (await super.sort(files)).toSorted(
+      (one, other) => project(one).localeCompare(project(other)) || place(one) - place(other),
+    );
+  }
+}
+
 export default defineConfig({
   test: {
     // a worker waits for the server most of the time
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: LongestFirst },
+    execArgv: [...NODE_FLAGS],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { createFolder } from '../support/folder.ts';
-import { runCli } from './run-cli.ts';
+import { runCli, spawnCli } from './run-cli.ts';
 
 test('casbin-bootstrap init prepares a project, asks nobody where nobody can answer, and its commands work', async () => {
   const cwd = await createFolder();
@@ -18,6 +18,6 @@ test('casbin-bootstrap init prepares a project, asks nobody where nobody can ans
   expect(readFileSync(join(cwd, 'package.json'), 'utf8')).toBe('{}');
   expect(await runCli(['init', '--yes', '--json'], { cwd })).toMatchObject({ code: 0, stderr: '' });
   expect(readFileSync(join(cwd, 'package.json'), 'utf8')).toContain('casbin-bootstrap seed');
-  expect(await runCli(['lint', '--coverage', '100'], { cwd })).toMatchObject({ code: 0, stderr: '' });
-  expect(await runCli(['test', 'policy.test.yaml'], { cwd })).toMatchObject({ code: 0, stderr: '' });
+  expect(await spawnCli(['lint', '--coverage', '100'], { cwd })).toMatchObject({ code: 0, stderr: '' });
+  expect(await spawnCli(['test', 'policy.test.yaml'], { cwd })).toMatchObject({ code: 0, stderr: '' });
 });

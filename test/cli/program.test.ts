@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createDatabase } from '../support/database.ts';
 import { createFolder } from '../support/folder.ts';
-import { runCli } from './run-cli.ts';
+import { runCli, spawnCli } from './run-cli.ts';
 
 const POLICY = 'roles: { clerk: { permissions: { invoices: [read] } } }';
 
@@ -45,14 +45,14 @@ describe('casbin-bootstrap', () => {
   });
 
   test('completes commands, options of the command and of the program, and their values', async () => {
-    const complete = async (...args: string[]) => (await runCli(['complete', '--', ...args])).stdout;
+    const complete = async (...args: string[]) => (await spawnCli(['complete', '--', ...args])).stdout;
     expect(await complete('')).toMatch(/^seed\t/m);
     expect(await complete('seed', '--')).toMatch(/^--embedded\t.*^--config\t/ms);
     expect(await complete('seed', '--format', '')).toMatch(/^pretty\s+compact\s+json\s+/);
   });
 
   test('prints a completion script that is a program of its shell', async () => {
-    const { code, stdout } = await runCli(['completion', 'bash']);
+    const { code, stdout } = await spawnCli(['completion', 'bash']);
     expect(code).toBe(0);
     expect(stdout).toContain('complete -F');
   });

@@ -2,6 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { vi } from 'vitest';
+import { run } from '../../src/cli/program.ts';
+import { NODE_FLAGS } from '../support/node-flags.ts';
 
 const BIN = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
@@ -17,13 +20,30 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** Runs the built `casbin-bootstrap` in a process of its own. */
+/** Runs `casbin-bootstrap` in this process, one at a time: a process of its own takes most of a second to start. */
 export async function runCli(args: string[], { env = {}, cwd }: CliOptions = {}): Promise<CliResult> {
-  const own = Object.entries(process.env).filter(
-    ([name]) => !/^(DATABASE_URL|LOG_LEVEL|PG[A-Z]+)$/.test(name),
-  );
-  const inherited = Object.fromEntries(own);
-  const child = spawn(process.execPath, [BIN, ...args], { env: { ...inherited, ...env }, cwd });
+  const before = { env: process.env, cwd: process.cwd() };
+  const stdout = capture(process.stdout);
+  const stderr = capture(process.stderr);
+  try {
+    process.env = { ...environment(), ...env };
+    if (cwd !== undefined) process.chdir(cwd);
+    const code = await run([process.execPath, BIN, ...args], process.env);
+    return { code, stdout: stdout.written(), stderr: stderr.written() };
+  } finally {
+    stdout.release();
+    stderr.release();
+    process.env = before.env;
+    process.chdir(before.cwd);
+  }
+}
+
+/** Runs the built `casbin-bootstrap` in a process of its own, and waits until that has ended. */
+export async function spawnCli(args: string[], { env = {}, cwd }: CliOptions = {}): Promise<CliResult> {
+  const child = spawn(process.execPath, [...NODE_FLAGS, BIN, ...args], {
+    env: { ...environment(), ...env },
+    cwd,
+  });
   child.stdin.end();
   const [[code], stdout, stderr] = await Promise.all([
     once(child, 'close'),
@@ -31,4 +51,22 @@ export async function runCli(args: string[], { env = {}, cwd }: CliOptions = {})
     text(child.stderr),
   ]);
   return { code, stdout, stderr };
+}
+
+function environment(): Record<string, string | undefined> {
+  const own = Object.entries(process.env).filter(
+    ([name]) => !/^(DATABASE_URL|LOG_LEVEL|PG[A-Z]+)$/.test(name),
+  );
+  return Object.fromEntries(own);
+}
+
+function capture(stream: NodeJS.WriteStream) {
+  if (vi.isMockFunction(stream.write)) throw new Error('Two commands at once need a process each: spawnCli.');
+  let written = '';
+  const write = vi.spyOn(stream, 'write').mockImplementation((chunk, ...rest) => {
+    written += String(chunk);
+    for (const callback of rest) if (typeof callback === 'function') callback(null);
+    return true;
+  });
+  return { written: () => written, release: () => write.mockRestore() };
 }

@@ -6,14 +6,14 @@ import { bootstrapDatabase, definePolicy } from '../../src/index.ts';
 import { STARTS_PGLITE } from '../embedded/timeout.ts';
 import { createDatabase } from '../support/database.ts';
 import { createFolder } from '../support/folder.ts';
-import { runCli } from './run-cli.ts';
+import { runCli, spawnCli } from './run-cli.ts';
 
 describe('casbin-bootstrap seed, on a server', () => {
   test('bootstraps the database, tells what it did, and the second time that there is nothing to do', async () => {
     const { name, url, pool } = await freshDatabase();
     const env = { DATABASE_URL: url };
 
-    const first = await runCli(['seed'], { env });
+    const first = await spawnCli(['seed'], { env });
     expect(first).toMatchObject({ code: 0, stderr: '' });
     expect(first.stdout).toMatch(
       new RegExp(`^Database: PostgreSQL at \\S+:\\d+/${name}, as \\S+\n\nDone in `),
@@ -168,7 +168,7 @@ describe('casbin-bootstrap seed, on a server', () => {
 describe('casbin-bootstrap seed, without a server', STARTS_PGLITE, () => {
   test('bootstraps an embedded database in a folder that it names, and finds it the next time', async () => {
     const cwd = await createFolder();
-    const first = await runCli(['seed', '--embedded'], { cwd });
+    const first = await spawnCli(['seed', '--embedded'], { cwd });
     expect(first).toMatchObject({ code: 0, stderr: '' });
     expect(first.stdout).toMatch(
       new RegExp(`^Database: embedded PostgreSQL in ${cwd}/\\.data/pglite\n\nDone in `),
@@ -182,7 +182,7 @@ describe('casbin-bootstrap seed, without a server', STARTS_PGLITE, () => {
 
   test('succeeds in two processes at once, of which one finds nothing to do', async () => {
     const cwd = await createFolder();
-    const seed = () => runCli(['seed', '--embedded'], { cwd });
+    const seed = () => spawnCli(['seed', '--embedded'], { cwd });
     const results = await Promise.all([seed(), seed()]);
 
     expect(results).toMatchObject([
@@ -198,7 +198,7 @@ describe('casbin-bootstrap seed fails with one message on stderr', () => {
     const server = await listen();
     const { port } = server;
     await server.close();
-    const result = await runCli(['seed'], {
+    const result = await spawnCli(['seed'], {
       env: { DATABASE_URL: `postgres://app:s3cret@127.0.0.1:${port}/d` },
     });
 
@@ -210,7 +210,7 @@ describe('casbin-bootstrap seed fails with one message on stderr', () => {
   test('when the server never answers', async () => {
     const server = await listen();
     onTestFinished(() => server.close());
-    const result = await runCli(['seed'], {
+    const result = await spawnCli(['seed'], {
       env: { DATABASE_URL: `postgres://app:s3cret@127.0.0.1:${server.port}/d` },
     });
 
@@ -326,7 +326,7 @@ describe('casbin-bootstrap', () => {
 
   test('tells its version', async () => {
     const { version } = JSON.parse(await readFile('package.json', 'utf8'));
-    await expect(runCli(['--version'])).resolves.toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+    await expect(spawnCli(['--version'])).resolves.toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
   test('explains its commands and their options', async () => {

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { lockDirectory } from '../../src/embedded/engine.ts';
 import { createEmbeddedPool, type EmbeddedPool } from '../../src/embedded/index.ts';
 import { createFolder } from '../support/folder.ts';
+import { NODE_FLAGS } from '../support/node-flags.ts';
 import { runProcesses } from '../support/processes.ts';
 import { STARTS_PGLITE } from './timeout.ts';
 
@@ -139,7 +140,7 @@ async function query(dataDir: string, sql: string): Promise<unknown[]> {
 }
 
 function start(script: URL, dataDir: string) {
-  const child = spawn(process.execPath, [fileURLToPath(script), dataDir], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, fileURLToPath(script), dataDir], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   onTestFinished(() => {

@@ -5,10 +5,14 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDatabase } from '../support/database.ts';
+import { NODE_FLAGS } from '../support/node-flags.ts';
 import { freePort } from '../support/server.ts';
 import { replay } from './session.fixture.ts';
 
 const run = promisify(execFile);
+
+/** What npx runs. */
+const COMMAND = 'node_modules/casbin-bootstrap/dist/cli.js';
 
 let folder: string;
 let files: string[];
@@ -76,7 +80,7 @@ test('the library runs in an empty project', async () => {
     await pool.end();
   `;
   await writeFile(join(folder, 'app.js'), script);
-  const { stdout } = await run(process.execPath, ['app.js'], { cwd: folder });
+  const { stdout } = await run(process.execPath, [...NODE_FLAGS, 'app.js'], { cwd: folder });
   expect(stdout).toBe('true 56 true\n<!doctype html> true\n');
 });
 
@@ -87,7 +91,7 @@ test('the command runs in an empty project', async () => {
     env,
   });
   expect(stdout).toContain('56 decisions verified: 26 allow, 30 deny');
-  const again = await run('npx', ['--no-install', 'casbin-bootstrap', 'seed', '--embedded'], {
+  const again = await run(process.execPath, [...NODE_FLAGS, COMMAND, 'seed', '--embedded'], {
     cwd: folder,
     env,
   });
@@ -171,6 +175,6 @@ test('a CommonJS project in strict TypeScript compiles against it, and runs', as
   // From 0.29 on, Kysely is a module only, which the compiler does not let CommonJS declarations import.
   if (!version.startsWith('0.28.')) compiler.push('--skipLibCheck');
   await run(join(process.cwd(), 'node_modules/.bin/tsc'), [...compiler, 'app.cts'], { cwd: folder });
-  const { stdout } = await run(process.execPath, ['app.cjs'], { cwd: folder });
+  const { stdout } = await run(process.execPath, [...NODE_FLAGS, 'app.cjs'], { cwd: folder });
   expect(stdout).toBe('true true true true\nINVALID_OPTIONS true\n<!doctype html>\nfunction\n');
 });

@@ -13,7 +13,7 @@ import { readRules } from '../bootstrap/database-state.fixture.ts';
 import { policyOfManyRules } from '../bootstrap/many-rules.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { pgBouncerProgram, startPgBouncer } from '../support/pgbouncer.ts';
-import { runProcesses } from '../support/processes.ts';
+import { startProcesses } from '../support/processes.ts';
 import { openWire } from '../support/wire.ts';
 
 // Many processes on few cores.
@@ -163,10 +163,10 @@ describe.skipIf(pgBouncerProgram === undefined)('through PgBouncer in transactio
   }, async () => {
     const { database, url, pool } = await openBouncer();
 
-    const results = await runProcesses(12, BOOTSTRAP, { env: { DATABASE_URL: url } });
+    await using processes = startProcesses(12, BOOTSTRAP);
 
-    expect(results.filter(({ code }) => code !== 0)).toEqual([]);
-    const reports = results.map(({ stdout }) => JSON.parse(stdout));
+    const reports = await processes.round<{ changed: boolean }>({ url });
+
     expect(reports.filter(({ changed }) => changed)).toMatchObject([{ inserted: 19 }]);
     expect(new Set(await readRules(database.pool())).size).toBe(16);
     await expectNothingLeft(database, pool());

@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { NODE_FLAGS } from './node-flags.ts';
 
 export interface ProcessOptions {
   args?: string[];
@@ -12,6 +15,15 @@ export interface ProcessResult {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+/** Node processes that do the same at the same moment, as often as they are asked. `await using` ends them. */
+export interface Processes extends AsyncDisposable {
+  /**
+   * Gives something to each process, has them go on together when the slowest is ready, and resolves to what each
+   * answers. Rejects with what a process wrote to stderr when one ends.
+   */
+  round<Answer>(given: object): Promise<Answer[]>;
 }
 
 const READY = 'ready\n';
@@ -35,7 +47,7 @@ export async function runProcesses(
 }
 
 function startChild(args: string[], env: Record<string, string>) {
-  const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, timeout: 120_000 });
+  const child = spawnNode(args, env);
   const closed = once(child, 'close');
   const output = { stdout: '', stderr: '' };
   const ready = new Promise<void>((resolve) => {
@@ -57,4 +69,49 @@ function startChild(args: string[], env: Record<string, string>) {
       return { code, stdout: output.stdout.replace(READY, ''), stderr: output.stderr };
     },
   };
+}
+
+/** Starts several Node processes on a script that calls `serveRounds`. To start one takes longer than most rounds. */
+export function startProcesses(count: number, script: URL): Processes {
+  const path = fileURLToPath(script);
+  const members = Array.from({ length: count }, (_, index) => startMember(path, String(index)));
+  return {
+    async round<Answer>(given: object) {
+      const line = `${JSON.stringify(given)}\n`;
+      await Promise.all(members.map(({ ask }) => ask(line)));
+      const answers = await Promise.all(members.map(({ ask }) => ask('go\n')));
+      return answers.map((answer): Answer => JSON.parse(answer));
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(members.map(({ end }) => end()));
+    },
+  };
+}
+
+function startMember(path: string, index: string) {
+  const child = spawnNode([path], { PROCESS_INDEX: index });
+  const closed = once(child, 'close');
+  const complaint = text(child.stderr);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  child.stdin.on('error', () => {});
+  return {
+    /** Resolves to the next line that it writes. */
+    async ask(line: string): Promise<string> {
+      child.stdin.write(line);
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`A process ended with ${(await closed)[0]}:\n${await complaint}`);
+      return value;
+    },
+    async end(): Promise<void> {
+      child.stdin.end();
+      await closed;
+    },
+  };
+}
+
+function spawnNode(args: string[], env: Record<string, string>) {
+  return spawn(process.execPath, [...NODE_FLAGS, ...args], {
+    env: { ...process.env, ...env },
+    timeout: 600_000,
+  });
 }

@@ -20,14 +20,24 @@ export default async function provideServer(project: TestProject): Promise<() =>
   const given = process.env.TEST_DATABASE_URL;
   if (given) {
     project.provide('adminUrl', given);
-    project.provide('databaseOptions', '');
+    project.provide('databaseOptions', await databaseOptions(given));
     return () => dropLeftovers(given, runName);
   }
   const server = await startServer();
   project.provide('adminUrl', server.url());
-  // It takes half of the CPU of wal_log; its two checkpoints cost nothing without fsync.
-  project.provide('databaseOptions', 'strategy file_copy');
+  project.provide('databaseOptions', await databaseOptions(server.url()));
   return () => server.stop();
+}
+
+/** Copying files takes half of the CPU of writing them to the log; its two checkpoints cost nothing without fsync. */
+async function databaseOptions(url: string): Promise<string> {
+  const admin = new pg.Client(url);
+  await admin.connect();
+  const { rows } = await admin.query(
+    `select current_setting('fsync') = 'off' and current_setting('server_version_num')::int >= 150000 as cheap`,
+  );
+  await admin.end();
+  return rows[0].cheap ? 'strategy file_copy' : '';
 }
 
 /** What interrupted tests left on a server that is not ours. */

@@ -1,9 +1,9 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { addTo } from '../../../src/collections.ts';
 import { bootstrapDatabase, createEnforcer, createLiveEnforcer } from '../../../src/index.ts';
 import { createDatabase } from '../../support/database.ts';
-import { runProcesses } from '../../support/processes.ts';
+import { type Processes, runProcesses, startProcesses } from '../../support/processes.ts';
 import { LAYOUTS } from '../../tables/layouts.fixture.ts';
 
 const SWAP = new URL('./children/swap-roles.mjs', import.meta.url);
@@ -15,6 +15,12 @@ const TOGGLE = new URL('./children/toggle-users.mjs', import.meta.url);
 const LASTS_MS = Number(process.env.LIVE_RACE_MS ?? 0);
 const CHANGES = 250;
 const USERS = 8;
+
+let processes: Processes;
+beforeAll(() => {
+  processes = startProcesses(PROCESSES, SWAP);
+});
+afterAll(() => processes[Symbol.asyncDispose]());
 
 test.for(
   LAYOUTS.flatMap((layout) => [true, false].map((journal) => ({ layout, journal, name: layout.name }))),
@@ -41,10 +47,7 @@ test.for(
     const allows = (name: string) => live.enforceSync(name, 'accounts', 'read');
 
     let isOver = false;
-    const writing = runProcesses(PROCESSES, SWAP, {
-      args: [layout.table, String(TURNS)],
-      env: { DATABASE_URL: database.url },
-    }).finally(() => {
+    const writing = processes.round({ url: database.url, table: layout.table, turns: TURNS }).finally(() => {
       isOver = true;
     });
     const wrong: string[] = [];
@@ -58,9 +61,7 @@ test.for(
       await setImmediate();
     }
 
-    expect((await writing).map(({ code, stderr }) => ({ code, stderr }))).toEqual(
-      Array(PROCESSES).fill({ code: 0, stderr: '' }),
-    );
+    expect(await writing).toEqual(Array(PROCESSES).fill('done'));
     expect(wrong).toEqual([]);
     expect([checks > 1_000, changes > 20]).toEqual([true, true]);
     await live.caughtUp();

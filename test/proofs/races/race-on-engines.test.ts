@@ -1,10 +1,16 @@
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { COMPLETE, readAll, SIMULATED, simulate } from '../../engines/engines.fixture.ts';
-import { runProcesses } from '../../support/processes.ts';
+import { type Processes, startProcesses } from '../../support/processes.ts';
 
 // Many processes on few cores.
 const PATIENCE_MS = 180_000;
 const BOOTSTRAP = new URL('./children/bootstrap.mjs', import.meta.url);
+
+let processes: Processes;
+beforeAll(() => {
+  processes = startProcesses(16, BOOTSTRAP);
+});
+afterAll(() => processes[Symbol.asyncDispose]());
 
 test.for(SIMULATED)(
   'on %s, 16 processes bootstrap an empty database at once, and all succeed',
@@ -15,13 +21,9 @@ test.for(SIMULATED)(
     await using simulation = await simulate(name);
     const { database, engine } = simulation;
 
-    const results = await runProcesses(16, BOOTSTRAP, {
-      args: ['casbin_rule'],
-      env: { DATABASE_URL: engine.url },
-    });
+    const reports = await processes.round<{ inserted: number }>({ url: engine.url, table: 'casbin_rule' });
 
-    expect(results.filter(({ code }) => code !== 0).map(({ stderr }) => stderr)).toEqual([]);
-    const inserted = results.map(({ stdout }) => Number(JSON.parse(stdout).inserted));
+    const inserted = reports.map((report) => report.inserted);
     expect(inserted.toSorted((one, other) => other - one)).toEqual([19, ...Array(15).fill(0)]);
     expect(await readAll(database)).toEqual(COMPLETE);
   },

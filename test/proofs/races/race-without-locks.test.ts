@@ -1,9 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bootstrapDatabase, verifyDatabase } from '../../../src/index.ts';
 import { readRules, readUniqueness } from '../../bootstrap/database-state.fixture.ts';
 import { migrateByStockAdapter } from '../../bootstrap/stock-adapter.fixture.ts';
 import { createDatabase, type TestDatabase } from '../../support/database.ts';
-import { runProcesses } from '../../support/processes.ts';
+import { type Processes, startProcesses } from '../../support/processes.ts';
 
 // Many processes on few cores.
 const PATIENCE_MS = 300_000;
@@ -24,6 +24,12 @@ interface Race {
   readonly outcomes: readonly Outcome[];
 }
 
+let processes: Processes;
+beforeAll(() => {
+  processes = startProcesses(PROCESSES, RACE);
+});
+afterAll(() => processes[Symbol.asyncDispose]());
+
 /** Starts that many instances, none of which gets an advisory lock, and checks that all succeed without. */
 async function race(
   instances: number,
@@ -32,12 +38,12 @@ async function race(
 ): Promise<Race> {
   const database = await createDatabase();
   await prepare(database);
-  const results = await runProcesses(PROCESSES, RACE, {
-    args: [release, String(instances / PROCESSES)],
-    env: { DATABASE_URL: database.url },
+  const answers = await processes.round<Outcome[]>({
+    url: database.url,
+    release,
+    count: instances / PROCESSES,
   });
-  expect(results.filter(({ code }) => code !== 0)).toEqual([]);
-  const outcomes: Outcome[] = results.flatMap(({ stdout }) => JSON.parse(stdout));
+  const outcomes = answers.flat();
   expect(outcomes.map(({ ok }) => ok)).toEqual(Array(instances).fill(true));
   const held = outcomes.flatMap(({ locksHeld }) => locksHeld);
   expect(held.length, 'somebody asked for the locks').toBeGreaterThan(0);

@@ -1,26 +1,29 @@
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../../src/index.ts';
 import { createAdapter } from '../../../src/tables/adapter.ts';
 import { createDatabase, type TestDatabase } from '../../support/database.ts';
-import { runProcesses } from '../../support/processes.ts';
+import { type Processes, startProcesses } from '../../support/processes.ts';
 import { LAYOUTS } from '../../tables/layouts.fixture.ts';
 
 // Many processes on few cores.
 const PATIENCE_MS = 180_000;
 const BOOTSTRAP = new URL('./children/bootstrap.mjs', import.meta.url);
 
+interface Report {
+  readonly changed: boolean;
+  readonly migrations: readonly string[];
+  readonly inserted: number;
+}
+
+let processes: Processes;
+beforeAll(() => {
+  processes = startProcesses(16, BOOTSTRAP);
+});
+afterAll(() => processes[Symbol.asyncDispose]());
+
 // On columns, nothing in the table keeps a rule from being stored twice.
 describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
-  async function race(database: TestDatabase) {
-    const results = await runProcesses(16, BOOTSTRAP, {
-      args: [layout.table],
-      env: { DATABASE_URL: database.url },
-    });
-    expect(results.filter(({ code }) => code !== 0).map(({ code, stderr }) => ({ code, stderr }))).toEqual(
-      [],
-    );
-    return results.map(({ stdout }) => JSON.parse(stdout));
-  }
+  const race = ({ url }: TestDatabase) => processes.round<Report>({ url, table: layout.table });
 
   async function count(database: TestDatabase) {
     const { rows } = await database.pool().query(`

@@ -1,12 +1,14 @@
 import { bootstrapDatabase } from 'casbin-bootstrap';
 import pg from 'pg';
-import { whenAllReady } from '../../../support/children/barrier.mjs';
+import { serveRounds } from '../../../support/children/rounds.mjs';
 
-const [table] = process.argv.slice(2);
-const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 1 });
-await pool.query('select 1');
-await whenAllReady();
-const { changed, migrations, seeders } = await bootstrapDatabase(pool, { table });
-await pool.end();
-const inserted = seeders.reduce((sum, seeder) => sum + seeder.inserted, 0);
-console.log(JSON.stringify({ changed, migrations: migrations.map(({ name }) => name), inserted }));
+await serveRounds(async ({ url, table }) => {
+  const pool = new pg.Pool({ connectionString: url, max: 1 });
+  await pool.query('select 1');
+  return async () => {
+    const { changed, migrations, seeders } = await bootstrapDatabase(pool, { table });
+    await pool.end();
+    const inserted = seeders.reduce((sum, seeder) => sum + seeder.inserted, 0);
+    return { changed, migrations: migrations.map(({ name }) => name), inserted };
+  };
+});

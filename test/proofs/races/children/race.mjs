@@ -1,6 +1,6 @@
 import { bootstrapDatabase } from 'casbin-bootstrap';
 import { pino } from 'pino';
-import { whenAllReady } from '../../../support/children/barrier.mjs';
+import { serveRounds } from '../../../support/children/rounds.mjs';
 import { locklessPool } from './lockless-pool.mjs';
 
 const RULES = Array.from({ length: 50 }, (_, index) => ['p', `role ${index}`, 'data', 'read']);
@@ -18,14 +18,15 @@ const RELEASES = {
   'two orders': [RULES, RULES.toReversed()].map((rules) => ({ policy: { rules }, seeders: [] })),
 };
 
-const [release, count] = process.argv.slice(2);
-const instances = Array.from({ length: Number(count) }, (_, index) => ({
-  pool: locklessPool(process.env.DATABASE_URL),
-  options: RELEASES[release][(index + Number(process.env.PROCESS_INDEX)) % RELEASES[release].length],
-}));
-for (const { pool } of instances) await pool.open();
-await whenAllReady();
-console.log(JSON.stringify(await Promise.all(instances.map(start))));
+await serveRounds(async ({ url, release, count }) => {
+  const choices = RELEASES[release];
+  const instances = Array.from({ length: count }, (_, index) => ({
+    pool: locklessPool(url),
+    options: choices[(index + Number(process.env.PROCESS_INDEX)) % choices.length],
+  }));
+  for (const { pool } of instances) await pool.open();
+  return () => Promise.all(instances.map(start));
+});
 
 async function start({ pool, options }) {
   const conflicts = [];

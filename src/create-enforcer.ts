@@ -17,6 +17,9 @@ import { type CheckRules, createCheckedAdapter } from './tables/adapter.ts';
  * It loads all stored rules or none. Rules that the model does not define, or with another number of values, are
  * an error, also when it is told to load again: without them, or cut to length, it would decide something else.
  *
+ * It is for what decides on one state of the policy: a script, a test, a job. In an application that runs on while others
+ * change the policy, use createLiveEnforcer.
+ *
  * To reload, make another one and swap it in: Casbin's own `loadPolicy()` clears the live model first, so that
  * requests in between are decided on an empty policy.
  *

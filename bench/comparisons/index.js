@@ -1,6 +1,7 @@
 // In the order in which they are run and shown.
 import drift from './drift.js';
 import imports from './import.js';
+import journal from './journal.js';
 import layouts from './layouts.js';
 import live from './live.js';
 import load from './load.js';
@@ -28,6 +29,7 @@ export const comparisons = [
   restartForeign,
   load,
   live,
+  journal,
   layouts,
   migrations,
   processes,

@@ -1,13 +1,23 @@
 import { createMongoAbility } from '@casl/ability';
 import { bootstrapDatabase, createAdapter, createLiveEnforcer } from 'casbin-bootstrap';
 import { race } from '../measure.js';
-import { enforcerWith } from '../peers/plain-enforcer.js';
+import { cedarWith } from '../peers/cedar.js';
+import { cachedEnforcerWith, enforcerWith } from '../peers/plain-enforcer.js';
+import { openWatched } from '../peers/watched-enforcer.js';
 import { compile, RBAC, rolePolicy } from '../policies.js';
 import { toGrowth, toRatio, toRows } from '../result.js';
 
 const LIVE = 'live enforcer';
 const PLAIN = 'enforceSync';
+const CACHED = 'newCachedEnforcer, asked before';
+const BATCH = 'batchEnforce';
 const CASL = '@casl/ability';
+const CEDAR = 'Cedar (wasm)';
+/** Whoever goes through all rules. */
+const SLOW_DECISIONS = 40;
+const FEW_DECISIONS = 10;
+/** Changes whose time until they are decided on is measured, in each round. */
+const CHANGES = 100;
 const DECISIONS = 20_000;
 const FIRST = 1_000;
 
@@ -15,7 +25,7 @@ export default {
   name: 'live',
   title: 'Decide in a running application',
   about:
-    'One decision of createLiveEnforcer(), whose database has a journal, over roles that inherit from each other in a chain of ten: half of the requests are allowed. Beside it, a plain enforcer with the same rules in memory, and an ability of @casl/ability made of the rules of one role, which knows no roles. Then the time from the call of addPolicy() by somebody else to the moment in which the live enforcer decides on it.',
+    'One decision of createLiveEnforcer(), whose database has a journal, over roles that inherit from each other in a chain of ten: half of the requests are allowed. Beside it, a plain enforcer with the same rules in memory, and an ability of @casl/ability made of the rules of one role, which knows no roles, and Cedar with a policy for each rule, parsed before. Then the time from the call of addPolicy() by somebody else to the moment in which the live enforcer decides on it, and in which a stock enforcer that casbin-pg-watcher has load all rules does: the median, and the 99th percentile.',
   chart: 'lines',
   counted: 'rules',
   async run({ server, scale, progress }) {
@@ -28,18 +38,28 @@ export default {
       const contenders = [decider(LIVE, requests, (request) => live.enforceSync(...request), DECISIONS)];
       if (size <= 10_000) {
         const plain = await enforcerWith(RBAC, compile(rolePolicy(size)));
-        contenders.push(decider(PLAIN, requests, (request) => plain.enforceSync(...request), 40));
+        const cached = await cachedEnforcerWith(RBAC, compile(rolePolicy(size)));
+        for (const request of requests) await cached.enforce(...request);
+        contenders.push(
+          decider(PLAIN, requests, (request) => plain.enforceSync(...request), SLOW_DECISIONS),
+          decider(CACHED, requests, (request) => cached.enforce(...request), DECISIONS, true),
+          batchDecider(BATCH, requests.slice(0, SLOW_DECISIONS), plain),
+        );
+        // It takes a tenth of a second for one over 1,000 rules.
+        if (size <= FIRST)
+          contenders.push(decider(CEDAR, requests, cedarWith(rolePolicy(size).rules), FEW_DECISIONS));
       }
       const ability = abilityOf(size);
       contenders.push(
         decider(CASL, requests, ([, object, action]) => ability.can(action, object), DECISIONS),
       );
       const times = await race(contenders, { rounds: scale.rounds(FIRST) });
-      const seen = await race([{ name: 'seen after', run: write }], { rounds: scale.rounds(FIRST) });
+      const visible = await raceToBeSeen({ server, size, write, rounds: scale.full ? CHANGES : 5 });
       await close();
       result.rows.push(
         ...toRows({ work: 'decision', size, unit: 'µs' }, times),
-        ...toRows({ work: 'addPolicy until it is decided on', size, beside: true }, seen),
+        ...toRows({ work: 'addPolicy until it is decided on', size, beside: true }, visible),
+        ...toRows({ work: 'the same, 99th percentile', size, beside: true }, p99Of(visible)),
       );
       first ??= { size: 1, samples: times[LIVE] };
       if (times[PLAIN] !== undefined)
@@ -51,6 +71,12 @@ export default {
           }),
         );
       result.ratios.push(
+        toRatio({
+          what: `${size.toLocaleString('en-US')} rules: live to @casl/ability`,
+          part: times[LIVE],
+          whole: times[CASL],
+          atMost: 5,
+        }),
         toGrowth({
           what: `${size.toLocaleString('en-US')} rules: a decision to one over ${FIRST.toLocaleString('en-US')}`,
           from: first,
@@ -94,19 +120,61 @@ function requestsOf(size) {
 }
 
 /** A contender whose time is that of one decision, in microseconds. */
-function decider(name, requests, decide, decisions) {
+function decider(name, requests, decide, decisions, isAsync = false) {
   return {
     name,
     run: async () => {
       let allowed = 0;
       const started = performance.now();
-      for (let n = 0; n < decisions; n++) if (decide(requests[n % requests.length])) allowed += 1;
+      if (isAsync)
+        for (let n = 0; n < decisions; n++) allowed += (await decide(requests[n % requests.length])) ? 1 : 0;
+      else for (let n = 0; n < decisions; n++) if (decide(requests[n % requests.length])) allowed += 1;
       const overriddenDuration = ((performance.now() - started) / decisions) * 1_000;
       if (allowed * 2 !== decisions)
         throw new Error(`${allowed} of ${decisions} were allowed, and half should be.`);
       return { overriddenDuration };
     },
   };
+}
+
+/** A contender that decides all requests in one call. */
+function batchDecider(name, requests, enforcer) {
+  return {
+    name,
+    run: async () => {
+      const started = performance.now();
+      const answers = await enforcer.batchEnforce(requests);
+      const overriddenDuration = ((performance.now() - started) / requests.length) * 1_000;
+      if (answers.filter(Boolean).length * 2 !== requests.length)
+        throw new Error('Half of the requests should be allowed.');
+      return { overriddenDuration };
+    },
+  };
+}
+
+/** Change by change: one that the live enforcer decides on, and one that a watched enforcer loads. */
+async function raceToBeSeen({ server, size, write, rounds }) {
+  const contenders = [{ name: LIVE, run: write }];
+  // At each change it loads all rules.
+  const watched = size <= 10_000 ? await openWatched(server, rolePolicy(size)) : null;
+  if (watched !== null)
+    contenders.push({
+      name: 'casbin-pg-watcher, loadPolicy',
+      run: watched.write,
+      rounds: Math.min(rounds, 20),
+    });
+  const times = await race(contenders, { rounds });
+  await watched?.close();
+  return times;
+}
+
+function p99Of(times) {
+  return Object.fromEntries(
+    Object.entries(times).map(([name, samples]) => [
+      name,
+      [samples.toSorted((a, b) => a - b)[Math.ceil(samples.length * 0.99) - 1]],
+    ]),
+  );
 }
 
 function abilityOf(size) {

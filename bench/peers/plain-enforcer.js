@@ -1,4 +1,4 @@
-import { newEnforcer, newModelFromString } from 'casbin';
+import { newCachedEnforcer, newEnforcer, newModelFromString } from 'casbin';
 
 /** The floor of loading: the rows by id, pushed into a model as they come, and the role links built. */
 export async function loadByHand(pool, model) {
@@ -11,7 +11,15 @@ export async function loadByHand(pool, model) {
 
 /** Casbin's own enforcer, with nothing of ours. */
 export async function enforcerWith(model, rules) {
-  const enforcer = await newEnforcer(newModelFromString(model));
+  return fill(await newEnforcer(newModelFromString(model)), rules);
+}
+
+/** The one that remembers its answers, until the policy changes. */
+export async function cachedEnforcerWith(model, rules) {
+  return fill(await newCachedEnforcer(newModelFromString(model)), rules);
+}
+
+async function fill(enforcer, rules) {
   const sections = enforcer.getModel().model;
   for (const { ptype, values } of rules) sections.get(ptype[0]).get(ptype).policy.push(values);
   await enforcer.buildRoleLinks();

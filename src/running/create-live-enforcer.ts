@@ -57,8 +57,10 @@ export interface LiveEnforcerOptions extends EnforcerOptions {
  * An enforcer whose decisions follow the database, without a moment of wrong answers: a request is decided on the policy
  * before a transaction or after it. It keeps one connection of the pool to itself.
  *
+ * It is for an application that runs on; createEnforcer is for what loads once, decides and ends.
+ *
  * Where the rule table has a journal, only what has changed is read, and decisions are made on the few rules that a
- * request can match. Without a journal, or with a model whose rules can't be told apart like that (an effect of order or
+ * request can match, or by these alone where Casbin would say the same. Without a journal, or with a model whose rules can't be told apart like that (an effect of order or
  * priority, a matcher that begins otherwise, `configureEnforcer`), every change has all rules read aside and swapped in.
  *
  * @throws InvalidOptionsError for options that can't be used

@@ -6,6 +6,12 @@
 
 export type { DecidingEnforcer, Found, RequestParts, WithDomain } from '../http/access-options.ts';
 export type { PermissionNames, Register, RegisteredPolicy } from '../policy/register.ts';
-export { CasbinBootstrapModule, LIVE_ENFORCER, type ModuleOptions, type PlatformRequest } from './module.ts';
+export {
+  type AsyncModuleOptions,
+  CasbinBootstrapModule,
+  LIVE_ENFORCER,
+  type ModuleOptions,
+  type PlatformRequest,
+} from './module.ts';
 export { Requires } from './requires.ts';
 export { RequiresGuard } from './requires-guard.ts';

@@ -1,6 +1,8 @@
 import {
+  type ConfigurableModuleAsyncOptions,
   ConfigurableModuleBuilder,
   type ConfigurableModuleCls,
+  type DynamicModule,
   Global,
   Inject,
   Logger,
@@ -45,6 +47,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
 /** What `forRoot` and `forRootAsync` are made by. */
 const Configurable: ConfigurableModuleCls<ModuleOptions, 'forRoot'> = ConfigurableModuleClass;
 
+/** Options that depend on other modules: `imports`, `inject` and `useFactory`, or `useClass` and `useExisting`. */
+export type AsyncModuleOptions = ConfigurableModuleAsyncOptions<ModuleOptions>;
+
 const logger = new Logger('casbin-bootstrap');
 
 /**
@@ -57,6 +62,16 @@ const logger = new Logger('casbin-bootstrap');
  * CasbinBootstrapModule.forRoot({ pool, ...options, subject: (request) => request.user?.name })
  */
 export class CasbinBootstrapModule extends Configurable implements OnApplicationShutdown {
+  /** With options that are known. */
+  static override forRoot(options: ModuleOptions): DynamicModule {
+    return { ...Configurable.forRoot(options), module: CasbinBootstrapModule };
+  }
+
+  /** With options that depend on other modules, such as the one that has the pool. */
+  static override forRootAsync(options: AsyncModuleOptions): DynamicModule {
+    return { ...Configurable.forRootAsync(options), module: CasbinBootstrapModule };
+  }
+
   readonly #live: LiveEnforcer;
 
   constructor(live: LiveEnforcer) {

@@ -25,6 +25,7 @@ export class RequiresGuard implements CanActivate {
   readonly #adapterHost: HttpAdapterHost;
   readonly #check: AccessCheck<unknown>;
 
+  /** @hidden */
   constructor(adapterHost: HttpAdapterHost, check: AccessCheck<unknown>) {
     this.#adapterHost = adapterHost;
     this.#check = check;

@@ -135,7 +135,7 @@ export {
   readJournal,
 } from './running/journal.ts';
 export type { LiveEnforcer, LiveState, PolicyChange } from './running/live-enforcer.ts';
-export { createPolicyEditor, type PolicyEditor } from './running/policy-editor.ts';
+export { type ChangeValues, createPolicyEditor, type PolicyEditor } from './running/policy-editor.ts';
 export { type BootstrapSqlOptions, writeBootstrapSql } from './script/bootstrap-sql.ts';
 export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';
 export type { Seeder, SeederContext, SeederResult } from './seeding/seeder.ts';

@@ -3,7 +3,7 @@ import type { PolicyDefinition } from '../policy/definition.ts';
 import { type ChangeOptions, type ChangeReport, type ChangesFor, changePolicy } from './change-policy.ts';
 
 /** The values of one change: those of the lists that {@link changePolicy} takes. */
-type ValuesOf<Policy, Kind extends keyof ChangesFor<Policy>> =
+export type ChangeValues<Policy, Kind extends keyof ChangesFor<Policy>> =
   NonNullable<ChangesFor<Policy>[Kind]> extends readonly (infer Values extends readonly unknown[])[]
     ? Values
     : never;
@@ -11,13 +11,13 @@ type ValuesOf<Policy, Kind extends keyof ChangesFor<Policy>> =
 /** Changes a policy rule by rule, as {@link changePolicy}: each change by itself, in the transaction that is open. */
 export interface PolicyEditor<Policy> {
   /** Adds a rule of `p`: `grant('clerk', 'invoices', 'write')`. */
-  grant(...rule: ValuesOf<Policy, 'grant'>): Promise<ChangeReport>;
+  grant(...rule: ChangeValues<Policy, 'grant'>): Promise<ChangeReport>;
   /** Removes a rule of `p`. */
-  revoke(...rule: ValuesOf<Policy, 'revoke'>): Promise<ChangeReport>;
+  revoke(...rule: ChangeValues<Policy, 'revoke'>): Promise<ChangeReport>;
   /** Gives a user a role: `assign('carol', 'clerk')`, and in a domain `assign('carol', 'clerk', 'tenant1')`. */
-  assign(...assignment: ValuesOf<Policy, 'assign'>): Promise<ChangeReport>;
+  assign(...assignment: ChangeValues<Policy, 'assign'>): Promise<ChangeReport>;
   /** Takes a role from a user. */
-  unassign(...assignment: ValuesOf<Policy, 'unassign'>): Promise<ChangeReport>;
+  unassign(...assignment: ChangeValues<Policy, 'unassign'>): Promise<ChangeReport>;
 }
 
 /**

@@ -91,7 +91,7 @@ describe('casbin-bootstrap', () => {
     expect(history.stderr).toContain('Run a bootstrap with journal: true');
   });
 
-  test('history shows who changed what, when and why, and filters', async () => {
+  test('history shows who changed what, when and why', async () => {
     const { pool, run } = await openShop();
     const client = await pool.connect();
     const clerk = [['carol', 'clerk']] as const;
@@ -108,8 +108,16 @@ describe('casbin-bootstrap', () => {
       '2 changes, the newest last.',
       '',
     ]);
-    const one = await run('history', 'clerk', 'carol', '--limit', '1', '--json');
-    expect(JSON.parse(one.stdout)).toMatchObject([{ operation: 'removed', actor: 'jane' }]);
+  });
+
+  test('history prints JSON, of as many changes as are asked for', async () => {
+    const { pool, run } = await openShop();
+    const client = await pool.connect();
+    await changePolicy(client, { assign: [['carol', 'clerk']] }, { actor: 'root' });
+    await changePolicy(client, { assign: [['dave', 'clerk']] }, { actor: 'jane' });
+    client.release();
+    const one = await run('history', 'clerk', '--limit', '1', '--json');
+    expect(JSON.parse(one.stdout)).toMatchObject([{ values: ['dave', 'clerk'], actor: 'jane' }]);
     const others = await run('history', 'carol', 'invoices');
     expect(others.stdout).toContain('The journal has no such change.');
     expect(JSON.parse((await run('history', '--until', '1d', '--json')).stdout)).toEqual([]);

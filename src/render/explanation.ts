@@ -1,6 +1,7 @@
 import { formatValue } from '../policy/rule.ts';
 import type { ClosestRule, DecisionExplanation, HeldRoles } from '../verification/decision-explanation.ts';
 import { type Colors, paint } from './colors.ts';
+import type { Remark } from './remark.ts';
 
 /** A label and the lines beside it. */
 type Section = readonly [label: string, lines: readonly string[]];
@@ -26,6 +27,20 @@ export function renderExplanation(explanation: DecisionExplanation, look: Explan
     ['unknown', unknown],
   ];
   return `"${shown.join(', ')}" is ${verdict}\n\n${renderSections(sections)}`;
+}
+
+/** The same in one remark. */
+export function listExplanationRemarks({
+  request,
+  answer,
+  rolePath,
+  closest,
+}: DecisionExplanation): Remark[] {
+  const through = rolePath.length > 1 ? [`through ${rolePath.map(formatValue).join(' → ')}`] : [];
+  const nearest = closest.slice(0, 1).map((one) => `closest ${closestLine(one)}`);
+  const message = [answer, ...through, ...nearest].join(', ');
+  const subject = request.map(formatValue).join(', ');
+  return [{ level: 'note', code: 'DECISION', at: null, subject, message }];
 }
 
 function renderSections(sections: readonly Section[]): string {

@@ -50,11 +50,14 @@ export async function lintPolicy(
   const { coverage, warnings } = (await promises?.decide()) ?? { coverage: null, warnings: [] };
   const uncovered = coverage === null ? [] : findUncovered(coverage, required, defined);
   const problems = [...found, ...uncovered].sort(comparePlaces);
-  // What is a problem already is not told as a warning too.
-  const others = warnings.filter(({ code }) => code !== 'RULES_NOT_COVERED' || uncovered.length === 0);
+  // What no request decides may follow from a problem, or is one already.
+  const others =
+    problems.length === 0 ? warnings : warnings.filter(({ code }) => !OF_COVERAGE.includes(code));
   const placed = others.map((warning) => ({ ...warning, at: placeOf(warning.rules, defined) }));
   return { ok: problems.length === 0, problems, warnings: placed, coverage };
 }
+
+const OF_COVERAGE: readonly VerificationWarning['code'][] = ['NOTHING_VERIFIED', 'RULES_NOT_COVERED'];
 
 /** @throws InvalidOptionsError */
 export function requirePercentage(coverage = 0): void {

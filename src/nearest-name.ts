@@ -4,9 +4,9 @@ import { distance } from 'fastest-levenshtein';
 const FEW_EDITS = 3;
 
 /** The known name that takes the fewest edits to come to, if that is few. */
-export function findNearest(name: string, known: Iterable<string>): string | null {
+export function findNearest(name: string, known: Iterable<string>, few = FEW_EDITS): string | null {
   let nearest: string | null = null;
-  let fewest = Math.min(FEW_EDITS, name.length - 1) + 1;
+  let fewest = Math.min(few, name.length - 1) + 1;
   for (const candidate of known) {
     const edits = distance(name.toLowerCase(), candidate.toLowerCase());
     if (edits >= fewest) continue;

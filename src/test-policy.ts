@@ -17,7 +17,7 @@ import type { Decision } from './report.ts';
 import { reasonOf } from './text.ts';
 import { CoverageMeter } from './verification/coverage.ts';
 import { type DecisionExplanation, explainByEnforcer } from './verification/decision-explanation.ts';
-import { type FindUnknownNames, unknownNameFinder } from './verification/unknown-names.ts';
+import { type FindMisspeltNames, misspeltNameFinder } from './verification/misspelt-names.ts';
 
 /** What came of the tests of a policy. */
 export interface PolicyTestReport {
@@ -25,7 +25,7 @@ export interface PolicyTestReport {
   readonly ok: boolean;
   /** Each request: those that the policy lists itself, then those of the files, in their order. */
   readonly tests: readonly PolicyTestResult[];
-  /** Names in the files that no rule has, so that their requests prove nothing. */
+  /** Names in the files that are likely misspelt, so that their requests prove nothing. */
   readonly warnings: readonly PolicyTestWarning[];
   /** Which rules of the policy the tests depend on. */
   readonly coverage: PolicyCoverage;
@@ -59,13 +59,13 @@ export interface PolicyTestResult {
   readonly explanation: DecisionExplanation | null;
 }
 
-/** A name in a test that neither the policy nor what is given for the test has. */
+/** A name in a test that neither the policy nor what is given for the test has, and that is nearly one of theirs. */
 export interface PolicyTestWarning {
   /** What kind of warning it is; stable. */
-  readonly code: 'NAME_UNKNOWN';
+  readonly code: 'NAME_MISSPELT';
   /** Where: file, line and column. */
   readonly at: string;
-  /** What is not known, and what may have been meant. */
+  /** What is not known, and what was likely meant. */
   readonly message: string;
 }
 
@@ -124,14 +124,14 @@ export async function testPolicy(
   const { configureEnforcer } = options;
   const defined = new RuleSet(compilePolicy(definition));
   const meter = new CoverageMeter(model, defined, configureEnforcer);
-  const findUnknownNames = unknownNameFinder(model, defined.rules, configureEnforcer);
+  const findMisspeltNames = misspeltNameFinder(model, defined.rules, configureEnforcer);
   const tests: PolicyTestResult[] = [];
   const warnings: PolicyTestWarning[] = [];
   for (const group of groups) {
     const own = group.given.length === 0 ? meter : meter.beside(group.given);
     tests.push(...(await runGroup(model, defined.rules, group, configureEnforcer, own)));
     await own.askRoleManagers();
-    if (group.isOfFile) warnings.push(...(await warnOfNames(group, findUnknownNames)));
+    if (group.isOfFile) warnings.push(...(await warnOfNames(group, findMisspeltNames)));
   }
   const coverage = describeCoverage(defined, meter.requests);
   const problems = findUncovered(coverage, required);
@@ -179,12 +179,12 @@ function listOwn(definition: PolicyDefinition, file: string): TestGroup {
 
 async function warnOfNames(
   { requests, given }: TestGroup,
-  findUnknownNames: FindUnknownNames,
+  findMisspeltNames: FindMisspeltNames,
 ): Promise<PolicyTestWarning[]> {
   const warnings: PolicyTestWarning[] = [];
   for (const { request, at } of requests) {
-    for (const { position, message } of await findUnknownNames(request, given)) {
-      warnings.push({ code: 'NAME_UNKNOWN', at: findPlace(request, [position]) ?? at, message });
+    for (const { position, message } of await findMisspeltNames(request, given)) {
+      warnings.push({ code: 'NAME_MISSPELT', at: findPlace(request, [position]) ?? at, message });
     }
   }
   return warnings;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { examineDatabase } from '../examine-database.ts';
-import { renderDiagnosis } from '../render/diagnosis.ts';
+import { listDiagnosisRemarks, renderDiagnosis } from '../render/diagnosis.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -10,7 +10,7 @@ export function addDoctorCommand(program: Command, run: RunCommand): void {
   const command = program
     .command('doctor')
     .description('Examine a database: server, privileges, rule table, every stored rule, migrations.');
-  addFormatOptions(command);
+  addFormatOptions(command, ['compact', 'github', 'junit']);
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, ['doctor', 'doctor --database-url postgres://app@localhost/shop --format json']);
@@ -24,6 +24,7 @@ function examine({ options, withDatabase }: CommandContext<object>): Promise<Out
       exitCode: diagnosis.ok ? EXIT.SUCCESS : EXIT.FAILURE,
       document: diagnosis,
       pretty: ({ color }) => renderDiagnosis(diagnosis, { where, color }),
+      remarks: () => listDiagnosisRemarks(diagnosis),
     };
   });
 }

@@ -15,6 +15,15 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+/** What each of them says. */
+export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
+  [EXIT.SUCCESS]: 'fine',
+  [EXIT.FAILURE]: 'failed',
+  [EXIT.WRONG_INPUT]: 'wrong arguments, configuration, model or policy',
+  [EXIT.DIFFERENCE]: 'drift, a warning, or a bootstrap would change the database',
+  [EXIT.UNREACHABLE]: "the database can't be reached",
+};
+
 /** The exit code of a command that an error has ended. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.SUCCESS : EXIT.WRONG_INPUT;

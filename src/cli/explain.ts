@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { PoolLike } from '../database/client.ts';
 import { explainDecision } from '../explain-decision.ts';
-import { renderExplanation } from '../render/explanation.ts';
+import { listExplanationRemarks, renderExplanation } from '../render/explanation.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -15,7 +15,7 @@ export function addExplainCommand(program: Command, run: RunCommand): void {
     .usage('[options] <subject> <object> <action>')
     .argument('<values...>', "the values of the request, in the order of the model's request definition")
     .option(...OFFLINE_OPTION);
-  addFormatOptions(command);
+  addFormatOptions(command, ['compact']);
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, [
@@ -34,6 +34,7 @@ async function explain(request: readonly string[], context: CommandContext<Offli
       exitCode: EXIT.SUCCESS,
       document: explanation,
       pretty: ({ color }) => `${where}\n\n${renderExplanation(explanation, { color })}`,
+      remarks: () => listExplanationRemarks(explanation),
     };
   };
   if (isOffline(context)) return explainOn(null, 'Policy: as it is defined, without a database');

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { planBootstrap } from '../plan-bootstrap.ts';
-import { renderPlan } from '../render/plan.ts';
+import { listPlanRemarks, renderPlan } from '../render/plan.ts';
 import { writeBootstrapSql } from '../script/bootstrap-sql.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
@@ -21,7 +21,7 @@ export function addPlanCommand(program: Command, run: RunCommand): void {
     .option('--sql', 'print all of it as SQL that can be run any number of times; needs no database')
     .addOption(new Option('--schema-only', 'of the SQL, print the tables only').implies({ sql: true }));
   addFailOnOption(command, 'anything to do, and on drift');
-  addFormatOptions(command);
+  addFormatOptions(command, ['compact', 'github']);
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, [
@@ -51,6 +51,7 @@ function plan({ flags, options, logger, withDatabase }: CommandContext<PlanFlags
       exitCode: wouldChange ? EXIT.DIFFERENCE : exitCodeFor(planned.verification, flags),
       document: planned,
       pretty: ({ color }) => renderPlan(planned, { where, color }),
+      remarks: () => listPlanRemarks(planned),
     };
   });
 }

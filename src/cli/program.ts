@@ -7,7 +7,7 @@ import { asksForJson, commandRunner, type RunCommand } from './command.ts';
 import { addCompletion } from './completion.ts';
 import { addDiffCommand } from './diff.ts';
 import { addDoctorCommand } from './doctor.ts';
-import { EXIT, type ExitCode, exitCodeOf } from './exit-code.ts';
+import { EXIT, EXIT_MEANINGS, type ExitCode, exitCodeOf } from './exit-code.ts';
 import { addExplainCommand } from './explain.ts';
 import { addExportCommand } from './export.ts';
 import { addGlobalOptions } from './flags.ts';
@@ -102,11 +102,9 @@ Examples:
   casbin-bootstrap seed --policy policy.yaml --database-url postgres://app@localhost/shop
 
 Exit codes:
-  0  fine
-  1  failed
-  2  wrong arguments, configuration, model or policy
-  3  drift, or a bootstrap would change the database
-  4  the database can't be reached`;
+${Object.entries(EXIT_MEANINGS)
+  .map(([code, meaning]) => `  ${code}  ${meaning}`)
+  .join('\n')}`;
 
 /** Says what went wrong in one message; a stack only where it is asked for. */
 export function describeError(error: unknown, verbose = false): string {

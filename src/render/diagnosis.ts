@@ -1,6 +1,7 @@
 import type { DatabaseFinding, Diagnosis } from '../examine-database.ts';
 import { type Colors, paint } from './colors.ts';
 import { count } from './findings.ts';
+import type { Remark } from './remark.ts';
 import { escapeControls } from './table.ts';
 
 interface DiagnosisLook extends Colors {
@@ -33,6 +34,23 @@ export function renderDiagnosis({ findings }: Diagnosis, look: DiagnosisLook): s
     ...(hidden > 0 ? [`${count(hidden, 'more finding')} of these kinds.`] : []),
     `${count(of('failure').length, 'failure')}, ${count(of('warning').length, 'warning')}.`,
   ].join('\n\n');
+}
+
+const LEVELS = { fine: 'pass', warning: 'warning', failure: 'error' } as const;
+
+/** The same as remarks, all of them. */
+export function listDiagnosisRemarks({ findings }: Diagnosis): Remark[] {
+  return findings.map(({ check, status, message, remedies }): Remark => {
+    const others = remedies.filter((remedy) => !message.includes(remedy));
+    const code = check.toUpperCase().replaceAll(' ', '_');
+    return {
+      level: LEVELS[status],
+      code,
+      at: null,
+      subject: check,
+      message: [message, ...others].join('\n'),
+    };
+  });
 }
 
 function renderFinding({ check, status, message, remedies }: DatabaseFinding, look: Colors): string {

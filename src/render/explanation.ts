@@ -3,6 +3,7 @@ import type { ClosestRule, DecisionExplanation, HeldRoles } from '../verificatio
 import { type Colors, paint } from './colors.ts';
 import { escapeControls } from './escape-controls.ts';
 import { describeOrigin } from './origin.ts';
+import type { Remark } from './remark.ts';
 
 /** A label and the lines beside it. */
 type Section = readonly [label: string, lines: readonly string[]];
@@ -30,6 +31,20 @@ export function renderExplanation(explanation: DecisionExplanation, look: Explan
     ['unknown', unknown],
   ];
   return `"${shown.join(', ')}" is ${verdict}\n\n${renderSections(sections)}`;
+}
+
+/** The same in one remark. */
+export function listExplanationRemarks({
+  request,
+  answer,
+  rolePath,
+  closest,
+}: DecisionExplanation): Remark[] {
+  const through = rolePath.length > 1 ? [`through ${rolePath.map(formatValue).join(' → ')}`] : [];
+  const nearest = closest.slice(0, 1).map((one) => `closest ${closestLine(one)}`);
+  const message = [answer, ...through, ...nearest].join(', ');
+  const subject = request.map(formatValue).join(', ');
+  return [{ level: 'note', code: 'DECISION', at: null, subject, message }];
 }
 
 function renderSections(sections: readonly Section[]): string {

@@ -13,7 +13,7 @@ export function renderLint({ problems, warnings, coverage, ok }: LintReport, loo
     ...warnings.map(({ at, code, message }) => line(at, code, `warning: ${message}`)),
   ];
   const verdict = ok ? 'No problems.' : `${count(problems.length, 'problem')}.`;
-  const measured = describeCoverage(coverage);
+  const measured = ok ? describeCoverage(coverage) : '';
   return [
     ...(lines.length > 0 ? [lines.join('\n')] : []),
     `${paint(['bold', ok ? 'green' : 'red'], verdict, look)}${measured === '' ? '' : ` ${measured}.`}`,

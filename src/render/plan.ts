@@ -2,8 +2,9 @@ import type { BootstrapPlan } from '../plan-bootstrap.ts';
 import { type Colors, paint } from './colors.ts';
 import { count, duration } from './findings.ts';
 import { listOwnershipChanges } from './ownership.ts';
+import type { Remark } from './remark.ts';
 import { escapeControls } from './table.ts';
-import { renderFound } from './verification.ts';
+import { listVerificationRemarks, renderFound } from './verification.ts';
 
 export interface PlanLook extends Colors {
   /** The database, without its password. */
@@ -27,8 +28,19 @@ export function renderPlan(plan: BootstrapPlan, look: PlanLook): string {
   ].join('\n\n');
 }
 
-function listChanges({ migrations, takeover, ownership, rules, seeders }: BootstrapPlan): string[] {
-  const hidden = rules.length - SHOWN_RULES;
+/** The same as remarks, with every rule. */
+export function listPlanRemarks(plan: BootstrapPlan): Remark[] {
+  const changes = listChanges(plan, plan.rules.length).map(
+    (message): Remark => ({ level: 'note', code: 'WOULD_CHANGE', at: null, message }),
+  );
+  return [...changes, ...listVerificationRemarks(plan.verification)];
+}
+
+function listChanges(
+  { migrations, takeover, ownership, rules, seeders }: BootstrapPlan,
+  shownRules = SHOWN_RULES,
+): string[] {
+  const hidden = rules.length - shownRules;
   return [
     ...migrations.map(({ name }) => `+ migration ${name}`),
     ...(takeover?.constraintReplaced
@@ -38,7 +50,7 @@ function listChanges({ migrations, takeover, ownership, rules, seeders }: Bootst
       ? [`- ${count(takeover.duplicatesRemoved, 'duplicate rule')}, the lowest id of each kept`]
       : []),
     ...(ownership === null ? [] : listOwnershipChanges(ownership)),
-    ...rules.slice(0, SHOWN_RULES).map((rule) => `+ ${rule.join(', ')}`),
+    ...rules.slice(0, shownRules).map((rule) => `+ ${rule.join(', ')}`),
     ...(hidden > 0 ? [`+ ${count(hidden, 'more rule')}`] : []),
     ...seeders
       .filter(({ name, inserted }) => name !== 'rbac' && inserted > 0)

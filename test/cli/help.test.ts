@@ -1,30 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { createProgram } from '../../src/cli/program.ts';
-import type { Terminal } from '../../src/cli/terminal.ts';
+import { EXIT_MEANINGS } from '../../src/cli/exit-code.ts';
+import { readProgram } from './program.fixture.ts';
 
 /** What each command prints as its help, by its name. */
 function readHelp(): Map<string, string> {
-  let printed = '';
-  const terminal: Terminal = {
-    color: false,
-    redact: (text) => text,
-    hidePassword: () => {},
-    print: (text) => {
-      printed += `${text}\n`;
-    },
-    printData: () => {},
-    printJson: () => {},
-    complain: () => {},
-  };
-  const program = createProgram(terminal, async () => {});
-  return new Map(
-    [program, ...program.commands.filter((command) => command.name() !== 'complete')].map((command) => {
-      printed = '';
-      command.outputHelp();
-      return [command.name(), printed];
-    }),
-  );
+  const { program, commands, helpOf } = readProgram();
+  return new Map([program, ...commands].map((command) => [command.name(), helpOf(command)]));
 }
 
 test('every command explains itself, with examples and the options of all', () => {
@@ -75,5 +57,8 @@ test('docs/cli.md has every command, and every exit code', async () => {
   const docs = await readFile('docs/cli.md', 'utf8');
   for (const name of readHelp().keys())
     if (name !== 'casbin-bootstrap') expect(docs).toContain(`| \`${name}`);
-  for (const code of [0, 1, 2, 3, 4]) expect(docs).toContain(`\n| ${code} | `);
+  for (const [code, meaning] of Object.entries(EXIT_MEANINGS)) {
+    expect(docs).toContain(`\n| ${code} | `);
+    expect(readHelp().get('casbin-bootstrap')).toContain(`\n  ${code}  ${meaning}`);
+  }
 });

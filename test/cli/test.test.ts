@@ -39,7 +39,7 @@ test('casbin-bootstrap test tells a misspelt name, and ends with 3 on it where i
   expect(lax).toMatchObject({ code: 0, stderr: '' });
   expect(JSON.parse(lax.stdout)).toMatchObject({
     ok: true,
-    warnings: [{ code: 'NAME_UNKNOWN', at: 'tests.yaml:1:9' }],
+    warnings: [{ code: 'NAME_MISSPELT', at: 'tests.yaml:1:9' }],
   });
   expect(await run('tests.yaml', '--fail-on', 'warning')).toMatchObject({
     code: 3,

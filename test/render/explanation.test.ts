@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { renderExplanation } from '../../src/render/explanation.ts';
+import { renderCompact } from '../../src/render/compact.ts';
+import { listExplanationRemarks, renderExplanation } from '../../src/render/explanation.ts';
 
 const EXPLANATION = {
   request: ['alice', 'in,voices', 're\u001bad'],
@@ -47,5 +48,20 @@ test('the decision is in green or red where colours are wanted', () => {
   expect(renderExplanation(EXPLANATION, { color: true })).toContain('is \u001b[32mallowed');
   expect(renderExplanation({ ...EXPLANATION, decision: 'deny' }, { color: true })).toContain(
     'is \u001b[31mdenied',
+  );
+});
+
+test('an explanation in one line has the rule and the roles, or what comes closest', () => {
+  expect(renderCompact(listExplanationRemarks(EXPLANATION))).toBe(
+    'alice, "in,voices", "re\\u001bad": allowed by the rule "p, clerk, invoices, read", through alice → clerk',
+  );
+  const denied = {
+    ...EXPLANATION,
+    answer: 'denied: no rule allows it',
+    rolePath: [],
+    closest: [{ rule: ['p', 'clerk', 'invoices', 'read'], differences: ['act is read'] }],
+  };
+  expect(renderCompact(listExplanationRemarks(denied))).toMatch(
+    /: denied: no rule allows it, closest p, clerk, invoices, read — act is read$/,
   );
 });

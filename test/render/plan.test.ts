@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { renderPlan } from '../../src/render/plan.ts';
+import { renderCompact } from '../../src/render/compact.ts';
+import { listPlanRemarks, renderPlan } from '../../src/render/plan.ts';
 import { renderStatus } from '../../src/render/status.ts';
 import { ADDED_RULE, bootstrap, decision, verification } from './reports.fixture.ts';
 
@@ -18,6 +19,14 @@ describe('a plan', () => {
       ],
       rules: [RULE],
     };
+    expect(renderCompact(listPlanRemarks(plan)).split('\n')).toEqual([
+      '+ migration 0001_casbin',
+      '~ the unique constraint on (rule) becomes one on (ptype, rule)',
+      '- 2 duplicate rules, the lowest id of each kept',
+      '+ p, viewer, invoices, read\\u001b[2J',
+      '+ 1 row by providers, beside 2 there',
+      'decisions: ok, 56 verified',
+    ]);
     expect(renderPlan(plan, HERE)).toBe(
       [
         'Database: PostgreSQL at localhost:5432/app, as app',

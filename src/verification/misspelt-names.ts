@@ -4,35 +4,33 @@ import { identifier, parseMatcher, readCall, readConjunct, walk } from '../casbi
 import { tokensOf } from '../casbin/model.ts';
 import type { Request } from '../policy/definition.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
-import { subjectOf } from './parts.ts';
 
-/** A value of a request that no rule has, so that the request is denied whatever the rules say. */
-export interface UnknownName {
+/** A value of a request that no rule has, and that is nearly one which a rule has. */
+interface MisspeltName {
   /** Where in the request. */
   readonly position: number;
   /** What it is, and what may have been meant. */
   readonly message: string;
 }
 
-/** Finds the unknown names of a request; `given` are rules that count beside the policy. */
-export type FindUnknownNames = (request: Request, given: readonly Rule[]) => Promise<UnknownName[]>;
+/** Finds the misspelt names of a request; `given` are rules that count beside the policy. */
+export type FindMisspeltNames = (request: Request, given: readonly Rule[]) => Promise<MisspeltName[]>;
 
 /**
- * Makes a function that finds names which no rule has, where the model compares values as they are written: not where
- * a pattern or a function may match them. Subjects may well have no rule, so of those it finds only names that are
- * nearly the one of a rule.
+ * Makes a function that finds misspelt names, where the model compares values as they are written: not where a pattern
+ * or a function may match them. A name that is like none of the rules may be meant as it is: a stranger, or what nobody
+ * may do.
  */
-export function unknownNameFinder(
+export function misspeltNameFinder(
   model: Model,
   rules: readonly Rule[],
   configureEnforcer: ConfigureEnforcer | undefined,
-): FindUnknownNames {
+): FindMisspeltNames {
   const tokens = tokensOf(model, 'r');
-  const subject = tokens.indexOf(subjectOf(model) ?? '');
   const places = listPlaces(model, configureEnforcer === undefined);
   const known = places.map(({ sources }) => new Set(namesIn(rules, sources)));
   return async (request, given) => {
-    const found: UnknownName[] = [];
+    const found: MisspeltName[] = [];
     for (const [index, { position, sources }] of places.entries()) {
       const name = request[position];
       const names = known[index] ?? new Set();
@@ -40,11 +38,10 @@ export function unknownNameFinder(
       if (name === undefined || names.size + more.length === 0 || names.has(name) || more.includes(name))
         continue;
       const { findNearest } = await import('../nearest-name.ts');
-      const near = findNearest(name, [...names, ...more]);
-      if (position === subject && near === null) continue;
-      const advice =
-        near === null ? 'Correct the name, or remove the request.' : `Did you mean ${formatText(near)}?`;
-      const message = `no rule has ${tokens[position]} = ${formatText(name)}. ${advice}`;
+      const candidates = [...names, ...more].filter((other) => withoutDigits(other) !== withoutDigits(name));
+      const near = findNearest(name, candidates, Math.max(1, Math.floor(name.length / 3)));
+      if (near === null) continue;
+      const message = `no rule has ${tokens[position]} = ${formatText(name)}. Did you mean ${formatText(near)}?`;
       found.push({ position, message });
     }
     return found;
@@ -88,4 +85,9 @@ function namesIn(rules: readonly Rule[], sources: NamePlace['sources']): string[
   return rules.flatMap(({ ptype, values }) =>
     sources.filter((source) => source.ptype === ptype).flatMap(({ position }) => values[position] ?? []),
   );
+}
+
+/** One of `user1` and `user2` is no misspelling of the other. */
+function withoutDigits(name: string): string {
+  return name.replaceAll(/\d+/g, '');
 }

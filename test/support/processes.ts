@@ -21,7 +21,7 @@ export interface ProcessResult {
 export interface Processes extends AsyncDisposable {
   /**
    * Gives something to each process, has them go on together when the slowest is ready, and resolves to what each
-   * answers. Rejects with what a process wrote to stderr when one ends.
+   * answers. Rejects with the failure of one, or with what it wrote to stderr when it ended.
    */
   round<Answer>(given: object): Promise<Answer[]>;
 }
@@ -79,8 +79,13 @@ export function startProcesses(count: number, script: URL): Processes {
     async round<Answer>(given: object) {
       const line = `${JSON.stringify(given)}\n`;
       await Promise.all(members.map(({ ask }) => ask(line)));
-      const answers = await Promise.all(members.map(({ ask }) => ask('go\n')));
-      return answers.map((answer): Answer => JSON.parse(answer));
+      const results = (await Promise.all(members.map(({ ask }) => ask('go\n')))).map((line) =>
+        JSON.parse(line),
+      );
+      const failures = results.flatMap(({ failure = [] }) => failure);
+      if (failures.length > 0)
+        throw new Error(`${failures.length} processes failed:\n${failures.join('\n')}`);
+      return results.map(({ answer }): Answer => answer);
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(members.map(({ end }) => end()));

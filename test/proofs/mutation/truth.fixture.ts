@@ -64,18 +64,32 @@ export function gridOf(modelText: string, rules: readonly Rule[], subject = 'sub
     .reduce<string[][]>((all, some) => all.flatMap((one) => some.map((value) => [...one, value])), [[]]);
 }
 
+type Reading = 'same' | 'other' | 'throws';
+
+/** Almost all rows of a mutation are those of the one before. */
+const readings = new Map<string, Reading>();
+
 /** What the loader of a stock adapter on a table of this layout makes of a row that this model has a place for. */
-export function readStock(modelText: string, rule: Rule, layout: Layout): 'same' | 'other' | 'throws' {
+export function readStock(modelText: string, rule: Rule, layout: Layout): Reading {
+  const key = JSON.stringify([modelText, layout, rule.ptype, rule.values]);
+  const known = readings.get(key);
+  if (known !== undefined) return known;
+  const reading = readAnew(modelText, rule, layout);
+  readings.set(key, reading);
+  return reading;
+}
+
+function readAnew(modelText: string, rule: Rule, layout: Layout): Reading {
   const { ptype, values } = rule;
   const plain = `${ptype}, ${values.join(', ')}`;
   // typeorm-adapter quotes the values, all others join them.
   const quoted = `${ptype}, ${values.map((value) => `"${value}"`).join(', ')}`;
   const lines = layout === 'columns' ? [plain, quoted] : [plain];
-  const readings = lines.map((line) => readLine(modelText, line, rule));
-  return readings.find((reading) => reading !== 'same') ?? 'same';
+  const read = lines.map((line) => readLine(modelText, line, rule));
+  return read.find((reading) => reading !== 'same') ?? 'same';
 }
 
-function readLine(modelText: string, line: string, { ptype, values }: Rule): 'same' | 'other' | 'throws' {
+function readLine(modelText: string, line: string, { ptype, values }: Rule): Reading {
   const model = newModelFromString(modelText);
   try {
     Helper.loadPolicyLine(line, model);

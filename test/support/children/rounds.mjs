@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline';
+import { inspect } from 'node:util';
 
 /**
  * Serves the `round`s of a `startProcesses`. `prepare` gets what the round was given, and returns what is to be done
@@ -12,6 +13,10 @@ export async function serveRounds(prepare) {
     const start = await prepare(JSON.parse(given.value));
     process.stdout.write('ready\n');
     await lines.next();
-    process.stdout.write(`${JSON.stringify(await start())}\n`);
+    const result = await start().then(
+      (answer) => ({ answer }),
+      (error) => ({ failure: inspect(error) }),
+    );
+    process.stdout.write(`${JSON.stringify(result)}\n`);
   }
 }

@@ -11,7 +11,7 @@ export async function openWatched(server, policy) {
   const { pool, url } = database;
   await bootstrapDatabase(pool, { policy, seeders: [], verify: false });
   const adapter = createAdapter(pool);
-  const [enforcer, writer] = [await newEnforcer(newModelFromString(RBAC), adapter), adapter];
+  const enforcer = await newEnforcer(newModelFromString(RBAC), adapter);
   const [watcher, other] = [
     await newWatcher({ connectionString: url }),
     await newWatcher({ connectionString: url }),

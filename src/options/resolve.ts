@@ -309,7 +309,7 @@ export async function withKeptAway(
   const away = new RuleSet(keptAway.map(({ rule }) => toRule(rule)));
   const defined = new RuleSet(options.defined.rules.filter((rule) => !away.has(rule)));
   const promises = await resolveWithout(options, defined);
-  return withRuleTable({ ...options, ...promises, defined, keptAway }, options.ruleTable);
+  return withRuleTable({ ...options, promises, defined, keptAway }, options.ruleTable);
 }
 
 /**

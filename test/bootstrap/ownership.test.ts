@@ -1,3 +1,4 @@
+import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import {
   bootstrapDatabase,
@@ -12,6 +13,12 @@ import {
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { untilWaiting } from '../tables/rule-table.fixture.ts';
+
+type AnyChanges = {
+  readonly [Kind in 'grant' | 'revoke']?: readonly (readonly string[])[];
+} & {
+  readonly [Kind in 'assign' | 'unassign']?: readonly (readonly [string, string])[];
+};
 
 const FIRST = {
   version: 1,
@@ -30,10 +37,12 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     const pool = database.pool();
     const bootstrap = (policy: PolicyDefinition, more: object = {}) =>
       bootstrapDatabase(pool, { ...layout.options, policy, seeders: [], ...more });
-    const change = async (changes: Parameters<typeof changePolicy>[1], reason?: string) => {
+    const change = async (changes: AnyChanges, reason?: string, more: object = {}) => {
       const client = await pool.connect();
       const by = { actor: 'root', ...(reason === undefined ? {} : { reason }) };
-      await changePolicy(client, changes, { ...layout.options, ...by }).finally(() => client.release());
+      await changePolicy(client, changes, { ...layout.options, ...by, ...more }).finally(() =>
+        client.release(),
+      );
     };
     const stored = async () => {
       const { rows } = await pool.query(`select * from ${layout.table} order by id`);
@@ -358,6 +367,37 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     );
 
     await expect(bootstrap(policy)).rejects.toThrow(VerificationError);
+  });
+
+  test('refuses a policy in which something is allowed that must never be, as its denying rule stays away', async () => {
+    const { bootstrap, change } = await open();
+    const model = newModelFromString(`
+      [request_definition]
+      r = sub, obj, act
+      [policy_definition]
+      p = sub, obj, act, eft
+      [role_definition]
+      g = _, _
+      [policy_effect]
+      e = some(where (p.eft == allow)) && !some(where (p.eft == deny))
+      [matchers]
+      m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act
+    `);
+    const rules = [
+      ['p', 'viewer', 'invoices', 'read', 'allow'],
+      ['p', 'viewer', 'invoices', 'write', 'allow'],
+      ['p', 'intern', 'invoices', 'write', 'deny'],
+      ['g', 'intern', 'viewer'],
+    ];
+    const policy = { version: 1, rules, deny: [['intern', 'invoices', 'write']] };
+    await bootstrap(policy, { model });
+    await change({ revoke: [['intern', 'invoices', 'write', 'deny']] }, 'they may now', { model });
+
+    expect((await bootstrap(policy, { model })).verification).toMatchObject({ ok: true, drift: [] });
+    const strict = { ...policy, never: policy.deny, deny: [] };
+    await expect(bootstrap(strict, { model })).rejects.toMatchObject({
+      report: { failures: [{ kind: 'never', request: ['intern', 'invoices', 'write'] }] },
+    });
   });
 
   test('takes the rules of a database that was bootstrapped before for its own', async () => {

@@ -92,26 +92,29 @@ test.each([
   ['may not even draw from it', '', ROWS, '7'],
   ['may read it too', 'usage, select', ROWS, '7'],
   ['may draw from it only, before anybody did', 'usage', ROWS.slice(0, 1), '1'],
-])('a role that may not set the sequence gets a warning with what to run: it %s', async (_, privileges, rows, value) => {
-  const database = await createDatabase();
-  const pool = database.pool();
-  await pool.query('create table plans (id serial primary key, name text not null unique)');
-  await bootstrapDatabase(pool, plans([]));
-  const role = await database.createRole();
-  await pool.query(`grant select, insert on all tables in schema public to ${role.name}`);
-  if (privileges !== '') await pool.query(`grant ${privileges} on sequence plans_id_seq to ${role.name}`);
-  const warnings: unknown[] = [];
-  const logger = pino({ level: 'warn' }, { write: (line: string) => warnings.push(JSON.parse(line)) });
+])(
+  'a role that may not set the sequence gets a warning with what to run: it %s',
+  async (_, privileges, rows, value) => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await pool.query('create table plans (id serial primary key, name text not null unique)');
+    await bootstrapDatabase(pool, plans([]));
+    const role = await database.createRole();
+    await pool.query(`grant select, insert on all tables in schema public to ${role.name}`);
+    if (privileges !== '') await pool.query(`grant ${privileges} on sequence plans_id_seq to ${role.name}`);
+    const warnings: unknown[] = [];
+    const logger = pino({ level: 'warn' }, { write: (line: string) => warnings.push(JSON.parse(line)) });
 
-  await bootstrapDatabase(database.pool({ connectionString: role.url }), { ...plans(rows), logger });
+    await bootstrapDatabase(database.pool({ connectionString: role.url }), { ...plans(rows), logger });
 
-  expect(warnings).toMatchObject([
-    {
-      event: 'sequence_behind',
-      table: 'plans',
-      column: 'id',
-      value,
-      statement: `select setval('plans_id_seq', ${value});`,
-    },
-  ]);
-});
+    expect(warnings).toMatchObject([
+      {
+        event: 'sequence_behind',
+        table: 'plans',
+        column: 'id',
+        value,
+        statement: `select setval('plans_id_seq', ${value});`,
+      },
+    ]);
+  },
+);

@@ -75,10 +75,11 @@ export async function collectPage(
 export function withoutUsers(data: PageData): PageData {
   const { verification, matrix } = data;
   const drift = verification?.drift.map(withoutNames) ?? [];
+  const keptAway = verification?.keptAway.map((away) => ({ ...away, actor: null, reason: null })) ?? [];
   return {
     ...data,
     matrix: { ...matrix, users: [], grants: [], granted: {} },
-    verification: verification === null ? null : { ...verification, drift },
+    verification: verification === null ? null : { ...verification, drift, keptAway },
     omitted: { ...data.omitted, users: 0 },
     notes: [...data.notes, 'Users are not named on this page.'],
   };

@@ -67,5 +67,7 @@ export function renderKeptAway({ keptAway }: VerificationReport): string[] {
 export function explainAway({ because, actor, reason, at }: KeptAwayRule): string {
   if (because === 'newer version') return 'the database has a newer version of the policy';
   if (because === 'vanished') return "somebody removed it; onRevoked: 'keep'";
-  return `revoked by ${actor}${at === null ? '' : ` on ${at.toISOString().slice(0, 10)}`}: ${reason}`;
+  const who = actor === null ? '' : ` by ${actor}`;
+  const when = at === null ? '' : ` on ${at.toISOString().slice(0, 10)}`;
+  return `revoked${who}${when}${reason === null ? '' : `: ${reason}`}`;
 }

@@ -1,3 +1,4 @@
+import { formatRule, toRule } from '../policy/rule.ts';
 import type { VerificationFailure, VerificationReport } from '../report.ts';
 import { type Colors, paint } from './colors.ts';
 import {
@@ -9,7 +10,7 @@ import {
   renderIntegrity,
   renderOmitted,
 } from './findings.ts';
-import { renderKeptAway } from './ownership.ts';
+import { explainAway, renderKeptAway } from './ownership.ts';
 import type { Remark } from './remark.ts';
 import { escapeControls } from './table.ts';
 
@@ -97,7 +98,7 @@ const FAILURE_CODES = {
 
 /** What a verification found, as remarks. */
 export function listVerificationRemarks(verification: VerificationReport): Remark[] {
-  const { failures, integrity, drift, warnings, omitted, ok, checks } = verification;
+  const { failures, integrity, drift, keptAway, warnings, omitted, ok, checks } = verification;
   const about = (level: Remark['level'], code: string, message: string): Remark => ({
     level,
     code,
@@ -110,6 +111,9 @@ export function listVerificationRemarks(verification: VerificationReport): Remar
       about(severity === 'failure' ? 'error' : 'warning', 'STORED_RULE', message),
     ),
     ...drift.map(({ message }) => about('warning', 'DRIFT', message)),
+    ...keptAway.map((away) =>
+      about('note', 'RULE_KEPT_AWAY', `${formatRule(toRule(away.rule))}: ${explainAway(away)}`),
+    ),
     ...warnings.map(({ code, message }) => about('warning', code, message)),
     ...listOmitted(omitted),
     ...(ok ? [{ ...about('pass', 'DECISIONS', `${checks} verified`), subject: 'decisions' }] : []),

@@ -14,7 +14,7 @@ import {
 import { createDatabase } from '../support/database.ts';
 
 const page = await readFile('docs/security.md', 'utf8');
-const [rolesAndSchema = '', grants = ''] = Array.from(
+const [rolesAndSchema = '', grants = '', grantsWithVersion = ''] = Array.from(
   page.matchAll(/^```sql\n(.*?)^```$/gms),
   ([, sql]) => sql,
 );
@@ -26,7 +26,7 @@ const OPTIONS = { policy: defaultPolicy, seeders: [], schema: 'auth', journal: t
 const LARGER = { ...OPTIONS, policy: { ...defaultPolicy, rules: [['p', 'one', 'more', 'rule']] } };
 
 /** A database with the roles and the grants of the page, and a pool as each role. */
-async function followPage() {
+async function followPage(options = OPTIONS, allGrants = grants) {
   const database = await createDatabase();
   const prefix = `${database.name}_`;
   // Roles belong to the whole server, where other tests have theirs.
@@ -38,8 +38,8 @@ async function followPage() {
     pools.set(role, database.pool({ connectionString: url }));
   }
   const as = (role: RoleName): pg.Pool => pools.get(role) ?? database.pool();
-  await bootstrapDatabase(as('owner'), OPTIONS);
-  await as('owner').query(own(grants));
+  await bootstrapDatabase(as('owner'), options);
+  await as('owner').query(own(allGrants));
   return { database, as, nameOf: (role: RoleName) => `${prefix}${role}` };
 }
 
@@ -176,4 +176,20 @@ test('who changes rules by SQL chooses the actor that the journal has, and not t
 test('the package runs nothing when it is installed', async () => {
   const { scripts } = JSON.parse(await readFile('package.json', 'utf8'));
   expect(Object.keys(scripts).filter((name) => /install/.test(name))).toEqual([]);
+});
+
+test('with a version of the policy, the further grants are enough for what stays away', async () => {
+  const options = { ...OPTIONS, policy: { ...defaultPolicy, version: 1 } };
+  const { as } = await followPage(options, grants + grantsWithVersion);
+  const revoke = [['readonly', 'accounts', 'read']] as const;
+  await onClient(as('admin'), (client) =>
+    changePolicy(client, { revoke }, { ...options, actor: 'root', reason: 'audit' }),
+  );
+
+  const keptAway = [{ rule: ['p', 'readonly', 'accounts', 'read'], actor: 'root', reason: 'audit' }];
+  expect(await verifyDatabase(as('monitor'), options)).toMatchObject({ ok: true, keptAway });
+  expect(await bootstrapDatabase(as('app'), options)).toMatchObject({
+    changed: false,
+    verification: { keptAway },
+  });
 });

@@ -47,6 +47,9 @@ describe('a verification', () => {
         { severity: 'warning', ids: [2], rule: [], message: 'a comma' },
       ],
       drift: [{ ...ADDED_RULE, message: 'one more rule' }],
+      keptAway: [
+        { rule: ['p', 'a', 'b', 'c'], because: 'revoked', actor: 'root', reason: 'audit', at: null },
+      ],
       warnings: [{ code: 'NOTHING_VERIFIED', count: 0, rules: [], message: 'no decision' }],
     });
     expect(listVerificationRemarks(report).map(({ level, code, message }) => [level, code, message])).toEqual(
@@ -55,6 +58,7 @@ describe('a verification', () => {
         ['error', 'STORED_RULE', 'a circle'],
         ['warning', 'STORED_RULE', 'a comma'],
         ['warning', 'DRIFT', 'one more rule'],
+        ['note', 'RULE_KEPT_AWAY', 'p, a, b, c: revoked by root: audit'],
         ['warning', 'NOTHING_VERIFIED', 'no decision'],
       ],
     );

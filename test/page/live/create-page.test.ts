@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, changePolicy, createPage } from '../../../src/index.ts';
 import type { PageMatrix } from '../../../src/page/page-data.ts';
+import { compilePolicy } from '../../../src/policy/compile.ts';
 import { createDatabase } from '../../support/database.ts';
 import { cellLines, INVOICES } from '../page.fixture.ts';
 
@@ -63,6 +64,22 @@ describe('a page', () => {
     expect(html).toContain('p, viewer, ledger, read</bdi></code> <small>row 4</small> — 2 users with it');
     expect(html).toContain('<bdi>clerk</bdi> <span class="badge">2 users</span>');
     expect(html).toContain('Users are not named on this page.');
+  });
+
+  test('names rules that stay away, and without users not who revoked them', async () => {
+    const { pool } = await bootstrapped();
+    const policy = { ...OPTIONS.policy, version: 1 };
+    await bootstrapDatabase(pool, { ...OPTIONS, policy });
+    const client = await pool.connect();
+    const [rule] = compilePolicy(policy);
+    const by = { ...OPTIONS, policy, actor: 'jane', reason: 'ticket 7' };
+    await changePolicy(client, { revoke: [rule?.values as never] }, by).finally(() => client.release());
+    const page = await createPage(pool, { ...OPTIONS, policy });
+    expect(page).toMatch(/revoked by jane on [\d-]+: ticket 7/);
+    const unnamed = await createPage(pool, { ...OPTIONS, policy, users: false });
+    expect(unnamed).toMatch(/Defined, and kept away.*revoked on [\d-]+</s);
+    expect(unnamed).not.toContain('jane');
+    expect(unnamed).not.toContain('ticket 7');
   });
 
   test('calls drift a failure where it is asked to', async () => {

@@ -33,7 +33,7 @@ export type PlatformRequest = any;
  * bootstrapped with may be among them.
  */
 export type ModuleOptions = Omit<BootstrapOptions, 'policy'> &
-  LiveEnforcerOptions &
+  Omit<LiveEnforcerOptions, 'subject' | 'domain'> &
   RequestParts<PlatformRequest> &
   WithDomain<PlatformRequest, RegisteredPolicy> & {
     /** The pool that the live enforcer takes one connection of. The application ends it, after this module has closed. */

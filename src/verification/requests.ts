@@ -16,7 +16,7 @@ interface Domain {
 
 /**
  * Every subject of the policy, and one without any role × every permission that it names; with domains, each
- * domain's subjects × its own permissions and those of one other domain, each request once.
+ * domain's subjects × its own permissions and those of one other domain; a subject of both is asked once.
  *
  * A permission is what a rule says beside its subject, for the resource that it names and for those that inherit
  * from it. The matrix is empty for a model whose policy does not say what to ask for.

@@ -16,7 +16,8 @@ describe('the status', () => {
       table: { name: '"casbin"', layout: 'document', isMissing: true },
       packageMigrations: { applied: [], pending: ['0001_casbin', '0002_providers'] },
       applicationMigrations: null,
-      rules: { defined: 2, stored: 0, missing: 2, extra: 0 },
+      version: null,
+      rules: { defined: 2, stored: 0, missing: 2, extra: 0, keptAway: 0 },
       verification: null,
       isComplete: false,
     });

@@ -116,7 +116,7 @@ describe.each(SIMULATED)('on %s', (name) => {
     await expect(bootstrapDatabase(pool, { ...options, migrations })).rejects.toMatchObject({
       code: 'MIGRATION_FAILED',
       message: expect.stringMatching(
-        /"2026_plans" failed: not yet\. On .* each step is committed by itself: those before/,
+        /"2026_plans" failed: not yet\. On .* each step is committed by itself: the steps before this one stay/,
       ),
     });
     expect(await readAll(database)).toEqual({ ...COMPLETE, rules: 0, distinct: 0, providers: 0 });

@@ -27,7 +27,8 @@ export async function replay(path: string, { folder, env, replaced }: SessionOpt
     replaced
       .reduce((all, [shown, real]) => all.replaceAll(real, shown), text)
       .replace(/\b(in|after) [\d.]+ m?s\b/g, '$1 … ms')
-      .replace(/\([\d.]+ m?s\)/g, '(… ms)');
+      .replace(/\([\d.]+ m?s\)/g, '(… ms)')
+      .replace(/\d{4}-\d\d-\d\d \d\d:\d\d UTC/g, '2026-12-01 09:30 UTC');
   const terminal = new Terminal(folder, env);
   try {
     let [replayed, end] = ['', 0];

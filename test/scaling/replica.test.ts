@@ -170,8 +170,10 @@ async function expectSecondLook(disturb: (context: SeederContext) => Promise<unk
     changed: false,
   });
 
-  expect(looks).toBe(2);
-  expect(linesOf(lines, 'conflict_retried').map(({ code }) => code)).toEqual(['40001']);
+  // On a busy machine the replay may end a second look too.
+  expect(looks).toBeGreaterThan(1);
+  const codes = linesOf(lines, 'conflict_retried').map(({ code }) => code);
+  expect(codes).toEqual(Array(looks - 1).fill('40001'));
 }
 
 async function alterOnPrimary() {

@@ -118,7 +118,7 @@ describe('a project in which they fail', () => {
     expect(testsOf('in-memory.fails.js').map(({ name }) => name)).toEqual([
       'policy › allow › user may read accounts',
       'policy › deny › user may not write accounts',
-      'policy › never › user may never read accounts',
+      'policy › never › auditor may never write accounts',
     ]);
     expect(failuresOf('in-memory.fails.js')).toHaveLength(1);
   });

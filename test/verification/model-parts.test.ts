@@ -236,10 +236,13 @@ describe('the requests that a policy says to decide', () => {
       'g, ann, boss, one',
       'g, ben, chef, three',
     ]);
+    // Who belongs to the next one as well is asked there.
     expect(requests).toEqual([
-      ...['boss', 'ann', NO_ROLE].flatMap((name) => [`${name} one data read`, `${name} two food cook`]),
-      ...['chef', NO_ROLE].flatMap((name) => [`${name} two food cook`, `${name} one data read`]),
-      ...['ben', 'chef', NO_ROLE].map((name) => `${name} one data read`),
+      ...['boss', 'ann', NO_ROLE].map((name) => `${name} one data read`),
+      ...['boss', 'ann'].map((name) => `${name} two food cook`),
+      ...['chef', NO_ROLE].map((name) => `${name} two food cook`),
+      'chef one data read',
+      ...['ben', 'chef'].map((name) => `${name} one data read`),
     ]);
   });
 
@@ -256,6 +259,6 @@ describe('the requests that a policy says to decide', () => {
     ]);
     const subjects = requests.map((request) => request.split(' ')[0]);
     expect(new Set(subjects)).toEqual(new Set(['boss', 'root', NO_ROLE, 'chef']));
-    expect(requests).toHaveLength(3 * 2 + 4 * 2);
+    expect(requests).toHaveLength(3 + 4 + 1);
   });
 });

@@ -44,7 +44,7 @@ const MODELS: readonly [string, Model, string[][], { checks: number; allowed: nu
       ['g', 'owner', 'admin', 'one'],
     ],
     // In each domain its subjects and one without a role, on its permissions and on those of the other.
-    { checks: 10, allowed: 5 },
+    { checks: 6, allowed: 3 },
   ],
   [
     'deny-override',

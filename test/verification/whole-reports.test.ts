@@ -289,7 +289,7 @@ describe('a whole report', () => {
     };
     expect(await verifyRules(text, { rules: lines.map(rule) }, [...lines, ...added])).toEqual(
       report({
-        checks: 20,
+        checks: 16,
         allowed: 8,
         drift: [
           allowed('data', [2, 10]),

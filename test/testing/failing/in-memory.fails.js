@@ -4,6 +4,6 @@ policyTests({
   roles: { user: { permissions: { accounts: ['read'] } }, auditor: { permissions: { accounts: ['write'] } } },
   allow: [['user', 'accounts', 'read']],
   deny: [['user', 'accounts', 'write']],
-  never: [['user', 'accounts', 'read']],
+  never: [['auditor', 'accounts', 'write']],
   samples: [['user', 'accounts', 'write']],
 });

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { withoutKeptAway } from './bootstrap/ownership.ts';
+import { findNewestVersion, withoutKeptAway } from './bootstrap/ownership.ts';
 import { readScope, refuseForeignRules } from './bootstrap/read-policy.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';
@@ -75,6 +75,7 @@ async function readLivePage({ trx, options }: Inspected): Promise<PageData> {
   const findOrigin = whole.engine.commitsDdl
     ? () => null
     : await readOrigins(asClient(trx), whole.ruleTable, null);
+  const newest = await findNewestVersion(trx, whole);
   const { collectPage } = await import('./page/collect-page.ts');
   return collectPage(
     whole,
@@ -84,6 +85,6 @@ async function readLivePage({ trx, options }: Inspected): Promise<PageData> {
       table: whole.ruleTable.sql,
       rules: live.rules.length,
     },
-    { rules: live.rules, verification, findOrigin },
+    { rules: live.rules, verification, findOrigin, newestVersion: newest?.version ?? null },
   );
 }

@@ -72,11 +72,13 @@ export async function verifyLive(
 }
 
 function logKeptAway({ keptAway, logger }: ResolvedOptions): void {
-  for (const { rule, ...why } of keptAway.slice(0, LOGGED))
-    logger.warn(
-      { event: 'rule_kept_away', rule: formatRule(toRule(rule)), ...why },
-      'Defined rule is not stored, and stays away',
-    );
+  for (const { rule, ...why } of keptAway.slice(0, LOGGED)) {
+    const fields = { event: 'rule_kept_away', rule: formatRule(toRule(rule)), ...why };
+    const message = 'Defined rule is not stored, and stays away';
+    // Somebody has said why of the others, or will look at the version.
+    if (why.because === 'vanished') logger.warn(fields, message);
+    else logger.info(fields, message);
+  }
 }
 
 /** More warnings about stored rules are counted; all of them are in the report. */

@@ -8,7 +8,7 @@ import { withoutNames } from '../verification/drift.ts';
 import { readParts } from '../verification/parts.ts';
 import { checkStructure } from '../verification/structure.ts';
 import { splitUserLinks } from '../verification/user-links.ts';
-import type { PageData, PageMatrix, PageSource } from './page-data.ts';
+import type { PageData, PageMatrix, PageSource, PageVersions } from './page-data.ts';
 import { collectHierarchies, collectUsers } from './page-hierarchies.ts';
 import { decidePageMatrix } from './page-matrix.ts';
 import { type PagePolicy, subjectNames } from './page-policy.ts';
@@ -18,6 +18,8 @@ export interface LivePage {
   readonly rules: readonly StoredRule[];
   readonly verification: VerificationReport;
   readonly findOrigin: FindOrigin;
+  /** The newest version of the definition that it was bootstrapped with; null for none. */
+  readonly newestVersion: number | null;
 }
 
 /**
@@ -57,6 +59,7 @@ export async function collectPage(
   return {
     readAt: new Date().toISOString(),
     source,
+    versions: describeVersions(options, live),
     verification: live?.verification ?? null,
     warnings,
     matrix: { ...decided.matrix, users, grants, granted: describeOrigins(decided.matrix, live) },
@@ -68,6 +71,18 @@ export async function collectPage(
       ...(readParts(model) === null ? [NOT_DERIVED] : []),
       ...(live !== null && defined.rules.length === 0 ? [NOT_COMPARED] : []),
     ],
+  };
+}
+
+function describeVersions({ ownership }: ResolvedOptions, live: LivePage | null): PageVersions | null {
+  if (ownership === null) return null;
+  const { version, renamedRoles, retiredRoles, retiredRules } = ownership;
+  return {
+    defined: version,
+    newest: live?.newestVersion ?? null,
+    renamed: [...renamedRoles],
+    retiredRoles: [...retiredRoles],
+    retiredRules: retiredRules.map(({ ptype, values }) => [ptype, ...values]),
   };
 }
 

@@ -5,6 +5,8 @@ export interface PageData {
   /** When it was read, as ISO 8601. */
   readonly readAt: string;
   readonly source: PageSource;
+  /** What the definition says of its versions; null for one without. */
+  readonly versions: PageVersions | null;
   /** How the live policy compares to the definition; null without a database. */
   readonly verification: VerificationReport | null;
   /** What is not proved, although nothing is wrong. */
@@ -17,6 +19,19 @@ export interface PageData {
   readonly omitted: OmittedFromPage;
   /** What the page can't show, and why, as sentences. */
   readonly notes: readonly string[];
+}
+
+/** The version of a definition, and what it says of earlier ones. */
+export interface PageVersions {
+  readonly defined: number;
+  /** The newest one that the database was bootstrapped with; null for none, and without a database. */
+  readonly newest: number | null;
+  /** Earlier name and name. */
+  readonly renamed: readonly (readonly [from: string, to: string])[];
+  /** Each with the role that its users get, null for none. */
+  readonly retiredRoles: readonly (readonly [role: string, reassign: string | null])[];
+  /** Each with its ptype first. */
+  readonly retiredRules: readonly (readonly string[])[];
 }
 
 /** Where the policy of a page is from. */

@@ -7,6 +7,7 @@ import { html, jsonForScript, Markup } from './markup.ts';
 import type { PageData, PageSource } from './page-data.ts';
 import { renderDifferences, renderOmissions, renderResult } from './render-result.ts';
 import { renderRoles } from './render-roles.ts';
+import { renderVersions } from './render-versions.ts';
 
 /** Renders a page as one HTML document that loads nothing: its Content-Security-Policy allows only its own script and style. */
 export async function renderPage(data: PageData): Promise<string> {
@@ -56,6 +57,7 @@ function renderDocument(
 ${renderResult(data)}
 ${renderOmissions(data)}
 ${renderDifferences(data)}
+${renderVersions(data)}
 <section aria-labelledby="matrix" class="matrix"><h2 id="matrix">Roles × permissions</h2>
 <div id="explorer"><noscript><p class="note">The matrix with its filters needs JavaScript. The same permissions are listed below, role by role.</p></noscript></div></section>
 ${scriptElement('type="application/json" id="data"', jsonForScript(matrix))}

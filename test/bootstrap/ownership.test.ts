@@ -13,6 +13,7 @@ import {
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { untilWaiting } from '../tables/rule-table.fixture.ts';
+import { captureLog, linesOf } from './log.fixture.ts';
 
 type AnyChanges = {
   readonly [Kind in 'grant' | 'revoke']?: readonly (readonly string[])[];
@@ -299,8 +300,9 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     const policy = { ...FIRST, allow: [['clerk', 'invoices', 'write']] } as const;
     await change({ revoke: [['clerk', 'invoices', 'write']] }, 'audit finding 12');
 
+    const { logger, lines } = captureLog();
     const [report, verified] = [
-      await bootstrap(policy),
+      await bootstrap(policy, { logger }),
       await verifyDatabase(pool, { ...options, policy, strict: true }),
     ];
 
@@ -315,6 +317,9 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     ];
     expect(report).toMatchObject({ changed: false, verification: { ok: true, keptAway, drift: [] } });
     expect(verified).toMatchObject({ ok: true, keptAway });
+    expect(linesOf(lines, 'rule_kept_away')).toMatchObject([
+      { level: 30, rule: 'p, clerk, invoices, write', because: 'revoked', actor: 'root' },
+    ]);
     expect(await planBootstrap(pool, { ...options, policy })).toMatchObject({ changed: false, rules: [] });
     expect((await bootstrap({ ...policy, version: 2 })).verification).toMatchObject({ keptAway });
     expect(await stored()).not.toContain('p clerk invoices write');
@@ -333,9 +338,11 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     await change({ revoke: [['intern', 'notes', 'write']] });
     await pool.query(`delete from ${layout.table} where ${layout.first} = 'clerk'`);
 
-    const report = await bootstrap(policy);
+    const { logger, lines } = captureLog();
+    const report = await bootstrap(policy, { logger });
 
     expect(await stored()).toEqual(['p viewer invoices read', 'g intern viewer', 'p intern notes write']);
+    expect(linesOf(lines, 'rule_kept_away').map(({ level }) => level)).toEqual([40, 40]);
     const because = 'vanished';
     expect(report.verification).toMatchObject({
       ok: true,

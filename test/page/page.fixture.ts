@@ -31,6 +31,7 @@ export async function pageOf(
   options: BootstrapOptions,
   live: StoredRule[] | null,
   findOrigin: FindOrigin = () => null,
+  newestVersion: number | null = null,
 ): Promise<PageData> {
   const resolved = await completeOptions(options, []);
   if (live === null) return collectPage(resolved, { kind: 'definition', rules: 0 }, null);
@@ -39,7 +40,7 @@ export async function pageOf(
   const promises = await resolved.promises.decide();
   const given = { ...resolved, ...promises, live, findHolders };
   const verification = await verifyPolicy({ ...given, scope: 'whole', strict: false });
-  return collectPage(resolved, source, { rules: live, verification, findOrigin });
+  return collectPage(resolved, source, { rules: live, verification, findOrigin, newestVersion });
 }
 
 /** Each listed cell as a line: `clerk, invoices, read: inherited by "p, viewer, invoices, read" (1) via clerk → viewer (3)`. */

@@ -73,6 +73,7 @@ function largePage(): Promise<string> {
   made ??= renderPage({
     readAt: '2026-05-04T09:30:00.000Z',
     source: { kind: 'database', database: 'large', table: 'casbin', rules: ROLES * 500 + USERS },
+    versions: null,
     verification: null,
     warnings: [],
     matrix: largeMatrix(),

@@ -76,6 +76,7 @@ describe('a page', () => {
     await changePolicy(client, { revoke: [rule?.values as never] }, by).finally(() => client.release());
     const page = await createPage(pool, { ...OPTIONS, policy });
     expect(page).toMatch(/revoked by jane on [\d-]+: ticket 7/);
+    expect(page).toContain('Version 1 of the definition; the database was bootstrapped with it.');
     const unnamed = await createPage(pool, { ...OPTIONS, policy, users: false });
     expect(unnamed).toMatch(/Defined, and kept away.*revoked on [\d-]+</s);
     expect(unnamed).not.toContain('jane');

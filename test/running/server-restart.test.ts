@@ -1,0 +1,41 @@
+import pg from 'pg';
+import { expect, onTestFinished, test } from 'vitest';
+import { bootstrapDatabase, createLiveEnforcer } from '../../src/index.ts';
+import { startServer } from '../support/server.ts';
+
+test('a live enforcer goes on when its server is killed and starts again, and denies meanwhile if told to', async () => {
+  await using server = await startServer();
+  const newPool = () => {
+    const pool = new pg.Pool({ connectionString: server.url() });
+    onTestFinished(() => pool.end());
+    return pool;
+  };
+  const writer = newPool();
+  writer.on('error', () => {}); // its idle connection breaks off
+  await bootstrapDatabase(writer, { seeders: [], journal: true });
+  const errors: Error[] = [];
+  const live = await createLiveEnforcer(newPool(), {
+    maxStalenessMs: 200,
+    whenStale: 'deny',
+    pollIntervalMs: 50,
+    onError: (error) => errors.push(error),
+  });
+  onTestFinished(() => live.close());
+  const allows = (name: string) => live.enforceSync(name, 'accounts', 'read');
+  expect(allows('admin')).toBe(true);
+
+  await server.kill();
+
+  await expect
+    .poll(() => live.state, { timeout: 30_000 })
+    .toMatchObject({ status: 'stale', error: expect.any(Error) });
+  expect(allows('admin')).toBe(false);
+  expect(errors.length).toBeGreaterThan(0);
+
+  await server.start();
+  await writer.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+
+  await expect.poll(() => allows('alice'), { timeout: 30_000 }).toBe(true);
+  expect(live.state).toMatchObject({ status: 'current', error: null, by: 'journal' });
+  expect(allows('admin')).toBe(true);
+});

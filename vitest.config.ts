@@ -63,6 +63,8 @@ export default defineConfig({
     execArgv: [...NODE_FLAGS],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // what is waited for comes late on a busy machine
+    expect: { poll: { timeout: 30_000 } },
     projects: [
       // not isolated: to load casbin and kysely takes longer than most files
       { extends: true, test: { name: 'fast', include: FAST, isolate: false } },

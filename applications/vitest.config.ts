@@ -13,5 +13,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // what is waited for comes late on a busy machine
+    expect: { poll: { timeout: 30_000 } },
   },
 });

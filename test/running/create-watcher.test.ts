@@ -94,9 +94,13 @@ describe('a watcher', () => {
 
   test('has it load where somebody else has undone at once what it wrote', async () => {
     const { pool, live, watcher, own, loads } = await open();
-    // What it writes and what undoes it are read by one look, so that the live enforcer sees no change.
-    await createAdapter(pool).addPolicy('g', 'g', ['alice', 'user']);
-    await pool.query(`delete from casbin where rule ->> 0 = 'alice'`);
+    // What it writes and what undoes it are committed together, so that the live enforcer sees no change.
+    const client = await pool.connect();
+    await client.query('begin');
+    await createAdapter(client).addPolicy('g', 'g', ['alice', 'user']);
+    await client.query(`delete from casbin where rule ->> 0 = 'alice'`);
+    await client.query('commit');
+    client.release();
     await live.caughtUp();
     own.getModel().addPolicy('g', 'g', ['alice', 'user']);
     await watcher.updateForAddPolicy('g', 'g', 'alice', 'user');

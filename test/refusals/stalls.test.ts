@@ -48,42 +48,48 @@ describe.concurrent('a server that stops answering', () => {
     [/insert into "providers"/, 'seeder "providers"'],
     [/set constraints all immediate/, 'the verification'],
     [/pg_notify/, 'the verification'],
-  ] as const)('is given up, and its lock is free again: at %s', async ([statement, activity]) => {
-    const database = await createDatabase();
-    for (const moment of ['before', 'after'] as const) {
+  ] as const)(
+    'is given up, and its lock is free again: at %s',
+    async ([statement, activity], { onTestFinished }) => {
+      const database = await createDatabase(onTestFinished);
+      for (const moment of ['before', 'after'] as const) {
+        await throughWire(database, async (pool, wire) => {
+          wire.stallOn(statement, moment);
+          const error = await failureOf(() => bootstrapDatabase(pool, SHORT));
+          expect(wire.stalls).toBe(1);
+          expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_LOST' });
+          expect(error.message).toContain(`the server did not answer within 1300 ms (${activity}`);
+          expect(error.message).toContain('Nothing was changed. Run it again; if it fails again');
+          expect(pool.totalCount, 'the client is not kept').toBe(0);
+        });
+        const { rows } = await database.pool().query("select to_regclass('casbin') as casbin");
+        expect(rows).toEqual([{ casbin: null }]);
+      }
+      await expectFree(database);
+    },
+  );
+
+  test.for(['before', 'after'] as const)(
+    '%s the commit leaves the outcome unknown',
+    async (moment, { onTestFinished }) => {
+      const database = await createDatabase(onTestFinished);
       await throughWire(database, async (pool, wire) => {
-        wire.stallOn(statement, moment);
-        const error = await failureOf(() => bootstrapDatabase(pool, SHORT));
-        expect(wire.stalls).toBe(1);
-        expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_LOST' });
-        expect(error.message).toContain(`the server did not answer within 1300 ms (${activity}`);
-        expect(error.message).toContain('Nothing was changed. Run it again; if it fails again');
-        expect(pool.totalCount, 'the client is not kept').toBe(0);
+        const seed: Seeder['seed'] = async () => {
+          wire.stallOn(/^commit/, moment);
+          return { inserted: 0, existing: 0 };
+        };
+        const error = await failureOf(() =>
+          bootstrapDatabase(pool, { ...SHORT, seeders: [{ name: 'stalling', seed }] }),
+        );
+        expect(error).toMatchObject({ name: 'ConnectionError', code: 'OUTCOME_UNKNOWN' });
+        expect(error.message).toContain('did not answer within 1300 ms (the commit)');
       });
-      const { rows } = await database.pool().query("select to_regclass('casbin') as casbin");
-      expect(rows).toEqual([{ casbin: null }]);
-    }
-    await expectFree(database);
-  });
+      await expectFree(database);
+    },
+  );
 
-  test.for(['before', 'after'] as const)('%s the commit leaves the outcome unknown', async (moment) => {
-    const database = await createDatabase();
-    await throughWire(database, async (pool, wire) => {
-      const seed: Seeder['seed'] = async () => {
-        wire.stallOn(/^commit/, moment);
-        return { inserted: 0, existing: 0 };
-      };
-      const error = await failureOf(() =>
-        bootstrapDatabase(pool, { ...SHORT, seeders: [{ name: 'stalling', seed }] }),
-      );
-      expect(error).toMatchObject({ name: 'ConnectionError', code: 'OUTCOME_UNKNOWN' });
-      expect(error.message).toContain('did not answer within 1300 ms (the commit)');
-    });
-    await expectFree(database);
-  });
-
-  test('is given up by a verification', async () => {
-    const database = await createDatabase();
+  test('is given up by a verification', async ({ onTestFinished }) => {
+    const database = await createDatabase(onTestFinished);
     await bootstrapDatabase(database.pool());
     await throughWire(database, async (pool, wire) => {
       wire.stallOn(/from .*casbin/, 'after');
@@ -93,8 +99,10 @@ describe.concurrent('a server that stops answering', () => {
     });
   });
 
-  test('while a lock is waited for is given up a while after the lock timeout', async () => {
-    const database = await createDatabase();
+  test('while a lock is waited for is given up a while after the lock timeout', async ({
+    onTestFinished,
+  }) => {
+    const database = await createDatabase(onTestFinished);
     await throughWire(database, async (pool, wire) => {
       wire.stallOn(/pg_advisory_xact_lock\(/, 'after');
       const error = await failureOf(() =>
@@ -106,7 +114,7 @@ describe.concurrent('a server that stops answering', () => {
 });
 
 test('no timer outlives a bootstrap or a verification, and no client is kept', async () => {
-  const database = await createDatabase();
+  const database = await createDatabase(onTestFinished);
   const pool = database.pool({ max: 1, idleTimeoutMillis: 0 });
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
   onTestFinished(() => void vi.useRealTimers());
@@ -133,8 +141,8 @@ describe('without statementTimeoutMs', () => {
     while (wire.stalls === 0) await setImmediate();
   }
 
-  test('a server that stops answering is given up after ten minutes', async () => {
-    const database = await createDatabase();
+  test('a server that stops answering is given up after ten minutes', async ({ onTestFinished }) => {
+    const database = await createDatabase(onTestFinished);
     await throughWire(database, async (pool, wire) => {
       wire.stallOn(/set constraints/, 'before');
       const error = await failureOf(() =>
@@ -148,8 +156,8 @@ describe('without statementTimeoutMs', () => {
     });
   });
 
-  test('an adapter on a pool gives it up too', async () => {
-    const database = await createDatabase();
+  test('an adapter on a pool gives it up too', async ({ onTestFinished }) => {
+    const database = await createDatabase(onTestFinished);
     await bootstrapDatabase(database.pool());
     await throughWire(database, async (pool, wire) => {
       wire.stallOn(/insert into/, 'after');
@@ -162,7 +170,9 @@ describe('without statementTimeoutMs', () => {
     });
   });
 
-  test('a commit that waits for a synchronous standby leaves the outcome unknown', async () => {
+  test('a commit that waits for a synchronous standby leaves the outcome unknown', async ({
+    onTestFinished,
+  }) => {
     await using server = await startServer();
     const { default: pg } = await import('pg');
     const pool = new pg.Pool({ connectionString: server.url() });
@@ -183,8 +193,8 @@ describe('without statementTimeoutMs', () => {
 });
 
 describe.concurrent('a wait for another bootstrap', () => {
-  test("is not ended by the pool's query_timeout", async () => {
-    const database = await createDatabase();
+  test("is not ended by the pool's query_timeout", async ({ onTestFinished }) => {
+    const database = await createDatabase(onTestFinished);
     const holder = await database.pool().connect();
     await holder.query('begin');
     await holder.query(`select pg_advisory_xact_lock(${0x6373626e}, hashtext('public'))`);
@@ -196,8 +206,8 @@ describe.concurrent('a wait for another bootstrap', () => {
     await expect(bootstrap).resolves.toMatchObject({ changed: true });
   });
 
-  test('outlasts statementTimeoutMs, and has no end with lockTimeoutMs: 0', async () => {
-    const database = await createDatabase();
+  test('outlasts statementTimeoutMs, and has no end with lockTimeoutMs: 0', async ({ onTestFinished }) => {
+    const database = await createDatabase(onTestFinished);
     const holder = await database.pool().connect();
     await holder.query('begin');
     await holder.query(`select pg_advisory_xact_lock(${0x6373626e}, hashtext('public'))`);
@@ -212,8 +222,8 @@ describe.concurrent('a wait for another bootstrap', () => {
 });
 
 describe.concurrent('a pool whose clients are all in use', () => {
-  test('is reported, and a client that comes later is returned', async () => {
-    const database = await createDatabase();
+  test('is reported, and a client that comes later is returned', async ({ onTestFinished }) => {
+    const database = await createDatabase(onTestFinished);
     const pool = database.pool({ max: 1 });
     const client = await pool.connect();
     const error = await failureOf(() => bootstrapDatabase(pool, { connectTimeoutMs: 100 }));
@@ -234,8 +244,8 @@ describe.concurrent('a pool whose clients are all in use', () => {
     expect(verifying).toMatchObject({ code: 'CONNECTION_FAILED' });
   });
 
-  test('by a seeder that waits for another client of it ends in an error', async () => {
-    const database = await createDatabase();
+  test('by a seeder that waits for another client of it ends in an error', async ({ onTestFinished }) => {
+    const database = await createDatabase(onTestFinished);
     const pool = database.pool({ max: 1 });
     let later: Promise<unknown> = Promise.resolve();
     const selfish: Seeder = {
@@ -256,8 +266,8 @@ describe.concurrent('a pool whose clients are all in use', () => {
 });
 
 describe.concurrent('a transaction that waits for its client', () => {
-  test('and is cut off meanwhile is reported as a lost connection', async () => {
-    const database = await createDatabase();
+  test('and is cut off meanwhile is reported as a lost connection', async ({ onTestFinished }) => {
+    const database = await createDatabase(onTestFinished);
     await throughWire(database, async (pool, wire) => {
       const waiting: Seeder = {
         name: 'waiting',
@@ -273,8 +283,8 @@ describe.concurrent('a transaction that waits for its client', () => {
     });
   });
 
-  test('is ended, so that the next bootstrap gets its lock', async () => {
-    const database = await createDatabase();
+  test('is ended, so that the next bootstrap gets its lock', async ({ onTestFinished }) => {
+    const database = await createDatabase(onTestFinished);
     let inSeeder: () => void = () => {};
     const entered = new Promise<void>((resolve) => {
       inSeeder = resolve;
@@ -295,8 +305,8 @@ describe.concurrent('a transaction that waits for its client', () => {
     expect(error.message).toContain('Raise idleInTransactionTimeoutMs');
   });
 
-  test('is not ended while a long verification computes', async () => {
-    const database = await createDatabase();
+  test('is not ended while a long verification computes', async ({ onTestFinished }) => {
+    const database = await createDatabase(onTestFinished);
     const report = await bootstrapDatabase(database.pool(), {
       idleInTransactionTimeoutMs: 1_500,
       configureEnforcer: (enforcer) => {

@@ -13,10 +13,15 @@ export interface Role {
   readonly url: string;
 }
 
-/** An empty database of its own for the running test: dropped, and checked for leaks, when the test ends. */
-export async function createDatabase(): Promise<TestDatabase> {
+/**
+ * An empty database of its own for the running test: dropped, and checked for leaks, when the test ends.
+ *
+ * @param whenFinished that of the test's own context, where tests run at the same time: the imported one is of whichever
+ *   test began last
+ */
+export async function createDatabase(whenFinished = onTestFinished): Promise<TestDatabase> {
   const database = new TestDatabase();
-  onTestFinished(() => database.drop());
+  whenFinished(() => database.drop());
   await database.create();
   return database;
 }

@@ -8,7 +8,6 @@ import { checkPool, type PoolLike } from './database/client.ts';
 import { InvalidOptionsError } from './errors.ts';
 import { inspectDatabase } from './inspect-database.ts';
 import { completeOptions, type ResolvedOptions } from './options/resolve.ts';
-
 import { reasonOf } from './text.ts';
 
 /** What is served, and where; all of it has a default. */

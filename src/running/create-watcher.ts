@@ -1,7 +1,6 @@
 import type { Model, Watcher, WatcherEx } from 'casbin';
-import { isSameList } from '../collections.ts';
 import { InvalidOptionsError } from '../errors.ts';
-import type { Rule } from '../policy/rule.ts';
+import { type Rule, ruleKey } from '../policy/rule.ts';
 import { type LiveEnforcer, MovedEnforcer, type PolicyChange } from './live-enforcer.ts';
 
 /** A watcher of Casbin's, made by createWatcher. */
@@ -20,8 +19,9 @@ export interface LiveWatcher extends Watcher, WatcherEx, Disposable {
  * enforcer has it.
  *
  * Give it to both: `enforcer.setWatcher(watcher)` to be called back, and `enforcer.setWatcherEx(watcher)` so that
- * Casbin tells it what the enforcer has written itself, which then is no reason to load again. Without the latter, and
- * without a journal, the enforcer's own changes have it load again too.
+ * Casbin tells it what the enforcer has written itself, which then is no reason to load again. Without the latter,
+ * without a journal, and where the live enforcer sees a change before the enforcer has the answer to it, the enforcer's
+ * own changes have it load again too.
  *
  * @throws InvalidOptionsError for what is no live enforcer
  */
@@ -31,15 +31,14 @@ export function createWatcher(live: LiveEnforcer): LiveWatcher {
   throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'live', message }]);
 }
 
-/** A rule that the enforcer has written itself. */
-interface OwnChange extends Rule {
-  readonly isAdded: boolean;
-}
-
 class WatcherOfChanges implements LiveWatcher {
   readonly #live: MovedEnforcer;
   readonly #stop: () => void;
-  readonly #own = new Set<OwnChange>();
+  /**
+   * What the enforcer itself did about a rule and the live enforcer may not have yet: whether it added or removed it, in
+   * the order of its writing.
+   */
+  readonly #own = new Map<string, boolean[]>();
   #callback: (change: PolicyChange) => void | Promise<void> = () => {};
   /** Settles when nobody has to be called back any more. */
   #calling: Promise<void> = Promise.resolve();
@@ -67,8 +66,7 @@ class WatcherOfChanges implements LiveWatcher {
 
   #hear(change: PolicyChange): void {
     const { reloaded, added, removed } = change;
-    const isOwn = (rule: Rule, isAdded: boolean) =>
-      [...this.#own].some((one) => one.isAdded === isAdded && isSameRule(one, rule));
+    const isOwn = (rule: Rule, isAdded: boolean) => this.#own.get(ruleKey(rule))?.includes(isAdded) ?? false;
     const isAllOwn =
       !reloaded && added.every((rule) => isOwn(rule, true)) && removed.every((rule) => isOwn(rule, false));
     if (!isAllOwn) this.#callBack(change);
@@ -94,16 +92,29 @@ class WatcherOfChanges implements LiveWatcher {
 
   /** Until the live enforcer has it, what is the enforcer's own is no news to it. */
   async #wrote(ptype: string, rules: readonly string[][], isAdded: boolean): Promise<void> {
-    const own = rules.map((values): OwnChange => ({ ptype, values, isAdded }));
-    for (const change of own) this.#own.add(change);
+    const own = rules.map((values): Rule => ({ ptype, values }));
+    for (const rule of own) {
+      const key = ruleKey(rule);
+      this.#own.set(key, [...(this.#own.get(key) ?? []), isAdded]);
+    }
     const isKnown = await this.#catchUp();
     // Heard before this, by the same detour.
     setImmediate(() => {
-      for (const change of own) this.#own.delete(change);
-      // Somebody else took it back at the same time, so that the live enforcer has seen no change at all.
-      const isUndone = ({ isAdded: isThere, ...rule }: OwnChange) => this.#live.holds(rule) !== isThere;
-      if (isKnown && own.some(isUndone)) this.#callBack(EVERYTHING);
+      const isUndone = own.map((rule) => this.#settle(rule)).includes(true);
+      if (isKnown && isUndone) this.#callBack(EVERYTHING);
     });
+  }
+
+  /**
+   * Forgets the oldest of what the enforcer did about a rule. Whether somebody else took it back at the same time, so
+   * that the live enforcer has seen no change at all; where the enforcer has written it again since, that is not known.
+   */
+  #settle(rule: Rule): boolean {
+    const key = ruleKey(rule);
+    const [isAdded, ...later] = this.#own.get(key) ?? [];
+    if (later.length > 0) this.#own.set(key, later);
+    else this.#own.delete(key);
+    return later.length === 0 && this.#live.holds(rule) !== isAdded;
   }
 
   /** Casbin does not wait for the methods below, so that they must not reject; the live enforcer says what is wrong. */
@@ -150,7 +161,3 @@ class WatcherOfChanges implements LiveWatcher {
 }
 
 const EVERYTHING: PolicyChange = { reloaded: true, added: [], removed: [] };
-
-function isSameRule(one: Rule, other: Rule): boolean {
-  return one.ptype === other.ptype && isSameList(one.values, other.values);
-}

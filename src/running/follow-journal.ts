@@ -8,12 +8,12 @@ import { OutOfStep, type RuleChange } from './live-rules.ts';
 
 /**
  * How far a journal has been read. An entry that was drawn early may commit after later ones, so no number says it
- * alone: everything of transactions before `floor` was seen, and of the others those in `seen`.
+ * alone: the transactions before `floor` were seen, and of the others those in `seen`, each with all of its entries.
  */
 export interface Position {
   /** The oldest transaction that was open when it was read last. */
   readonly floor: string;
-  readonly seen: ReadonlySet<string>;
+  readonly seen: readonly string[];
   /** The number of the newest entry that was there; 0 for none. */
   readonly newest: bigint;
 }
@@ -45,21 +45,21 @@ export async function isJournaled(client: ClientLike, { sql }: RuleTable): Promi
   return rows[0]?.journaled === true;
 }
 
-/** Where a journal stands for the transaction that the client is in: what it sees, it has seen. */
+/** Where a journal stands for a transaction that only reads: what it sees, it has seen. */
 export async function readPosition(client: ClientLike, table: RuleTable): Promise<Position> {
   const { rows } = await client.query(
     `select
       pg_snapshot_xmin(pg_current_snapshot())::text as floor,
       (select max(id)::text from ${journalOf(table)}) as newest,
       (
-        select coalesce(json_agg(id::text), '[]')
+        select coalesce(json_agg(distinct transaction::text), '[]')
         from ${journalOf(table)}
         where transaction >= pg_snapshot_xmin(pg_current_snapshot()) and source = $1
       ) as seen`,
     [table.name],
   );
   const { floor, newest, seen } = rows[0];
-  return { floor, seen: new Set(seen), newest: BigInt(newest ?? 0) };
+  return { floor, seen, newest: BigInt(newest ?? 0) };
 }
 
 /**
@@ -76,8 +76,7 @@ export async function followJournal(
   const { rows } = await client.query(
     `select
       moment.floor, moment.newest, moment.oldest, moment.journaled,
-      entry.id::text as id, entry.transaction >= moment.floor::xid8 as "isRecent",
-      entry.operation::text as operation, entry.ptype, entry.rule
+      entry.transaction::text as transaction, entry.operation::text as operation, entry.ptype, entry.rule
     from (
       select
         ${IS_JOURNALED} as journaled,
@@ -86,10 +85,13 @@ export async function followJournal(
         (select min(id)::text from ${journalOf(table)}) as oldest
     ) moment
     left join (
-      select * from ${journalOf(table)} where transaction >= $2::xid8 order by transaction limit ${MOST + 1}
-    ) entry on entry.source = $3
+      select * from ${journalOf(table)}
+      where transaction >= $2::xid8 and transaction <> all ($3::xid8[]) and source = $4
+      order by transaction
+      limit ${MOST + 1}
+    ) entry on true
     order by entry.id`,
-    [table.sql, floor, table.name],
+    [table.sql, floor, seen, table.name],
   );
   const [moment] = rows;
   if (!moment.journaled) throw new OutOfStep('the table has no journal any more');
@@ -97,13 +99,16 @@ export async function followJournal(
   if (newest > 0n && (moment.oldest === null || BigInt(moment.oldest) > newest))
     throw new OutOfStep('entries of the journal were pruned');
   if (rows.length > MOST) throw new OutOfStep('there are too many entries to go through them one by one');
-  const entries = rows.filter(({ id }) => id !== null);
-  const unread = entries.filter(({ id }) => !seen.has(id));
-  if (unread.some(({ operation }) => operation === '0')) throw new OutOfStep('the table was truncated');
-  const recent = entries.filter(({ isRecent }) => isRecent).map(({ id }) => id);
+  const entries = rows.filter(({ transaction }) => transaction !== null);
+  if (entries.some(({ operation }) => operation === '0')) throw new OutOfStep('the table was truncated');
+  const transactions = new Set([...seen, ...entries.map(({ transaction }) => transaction)]);
   return {
-    changes: sumUp(unread),
-    position: { floor: moment.floor, seen: new Set(recent), newest: BigInt(moment.newest ?? 0) },
+    changes: sumUp(entries),
+    position: {
+      floor: moment.floor,
+      seen: [...transactions].filter((transaction) => BigInt(transaction) >= BigInt(moment.floor)),
+      newest: BigInt(moment.newest ?? 0),
+    },
   };
 }
 

@@ -406,7 +406,11 @@ describe('a live enforcer', () => {
   test('misses nothing beside many changes of another table with the same journal', async () => {
     const { live, database, changes } = await open();
     const pool = database.pool();
-    await bootstrapDatabase(pool, { table: { name: 'others', layout: 'document' }, seeders: [], journal: true });
+    await bootstrapDatabase(pool, {
+      table: { name: 'others', layout: 'document' },
+      seeders: [],
+      journal: true,
+    });
     const client = await pool.connect();
     await client.query('begin');
     await client.query(`

@@ -14,8 +14,8 @@ export interface Position {
   /** The oldest transaction that was open when it was read last. */
   readonly floor: string;
   readonly seen: readonly string[];
-  /** The number of the newest entry that was there; 0 for none. */
-  readonly newest: bigint;
+  /** The number of the oldest entry that was there; null for none. It changes when the journal is pruned. */
+  readonly oldest: string | null;
 }
 
 /** What a journal has to say of a rule table since a position. */
@@ -50,7 +50,7 @@ export async function readPosition(client: ClientLike, table: RuleTable): Promis
   const { rows } = await client.query(
     `select
       pg_snapshot_xmin(pg_current_snapshot())::text as floor,
-      (select max(id)::text from ${journalOf(table)}) as newest,
+      (select min(id)::text from ${journalOf(table)}) as oldest,
       (
         select coalesce(json_agg(distinct transaction::text), '[]')
         from ${journalOf(table)}
@@ -58,8 +58,8 @@ export async function readPosition(client: ClientLike, table: RuleTable): Promis
       ) as seen`,
     [table.name],
   );
-  const { floor, newest, seen } = rows[0];
-  return { floor, seen, newest: BigInt(newest ?? 0) };
+  const { floor, seen, oldest } = rows[0];
+  return { floor, seen, oldest };
 }
 
 /**
@@ -71,17 +71,16 @@ export async function readPosition(client: ClientLike, table: RuleTable): Promis
 export async function followJournal(
   client: ClientLike,
   table: RuleTable,
-  { floor, seen, newest }: Position,
+  { floor, seen, oldest }: Position,
 ): Promise<Followed> {
   const { rows } = await client.query(
     `select
-      moment.floor, moment.newest, moment.oldest, moment.journaled,
+      moment.floor, moment.oldest, moment.journaled,
       entry.transaction::text as transaction, entry.operation::text as operation, entry.ptype, entry.rule
     from (
       select
         ${IS_JOURNALED} as journaled,
         pg_snapshot_xmin(pg_current_snapshot())::text as floor,
-        (select max(id)::text from ${journalOf(table)}) as newest,
         (select min(id)::text from ${journalOf(table)}) as oldest
     ) moment
     left join (
@@ -95,9 +94,8 @@ export async function followJournal(
   );
   const [moment] = rows;
   if (!moment.journaled) throw new OutOfStep('the table has no journal any more');
-  // The newest of what is pruned stays.
-  if (newest > 0n && (moment.oldest === null || BigInt(moment.oldest) > newest))
-    throw new OutOfStep('entries of the journal were pruned');
+  // What was pruned may have been committed since, however old it was. Of an empty journal nobody knows either.
+  if (moment.oldest !== oldest) throw new OutOfStep('the journal begins elsewhere');
   if (rows.length > MOST) throw new OutOfStep('there are too many entries to go through them one by one');
   const entries = rows.filter(({ transaction }) => transaction !== null);
   if (entries.some(({ operation }) => operation === '0')) throw new OutOfStep('the table was truncated');
@@ -107,7 +105,7 @@ export async function followJournal(
     position: {
       floor: moment.floor,
       seen: [...transactions].filter((transaction) => BigInt(transaction) >= BigInt(moment.floor)),
-      newest: BigInt(moment.newest ?? 0),
+      oldest,
     },
   };
 }

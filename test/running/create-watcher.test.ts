@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Enforcer, newEnforcer } from 'casbin';
 import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
-import type { Pool } from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   bootstrapDatabase,
@@ -12,6 +11,7 @@ import {
   type LiveEnforcerOptions,
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { gateOf } from './gate.fixture.ts';
 
 /** So rarely that nothing is found by it. */
 const NEVER_MS = 2_000_000;
@@ -52,22 +52,6 @@ async function open({ journal = true, isEx = true } = {}, options: LiveEnforcerO
     await settle();
   };
   return { pool, live, watcher, own, loads, errors, write };
-}
-
-/** What a pool's clients ask waits while its gate is closed. */
-function gateOf(pool: Pool) {
-  let opened: Promise<void> = Promise.resolve();
-  let open = () => {};
-  pool.on('connect', (client) => {
-    const query = client.query.bind(client) as (...given: unknown[]) => Promise<unknown>;
-    Object.assign(client, { query: (...given: unknown[]) => opened.then(() => query(...given)) });
-  });
-  const close = () => {
-    opened = new Promise((resolve) => {
-      open = resolve;
-    });
-  };
-  return { close, open: () => open() };
 }
 
 /** What the watcher heard of before, it has called back for. */

@@ -10,11 +10,13 @@ import {
   type LiveEnforcer,
   type LiveEnforcerOptions,
   type PolicyChange,
+  pruneJournal,
 } from '../../src/index.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { runProcesses } from '../support/processes.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { modelText } from '../verification/verify.fixture.ts';
+import { gateOf } from './gate.fixture.ts';
 
 /** So rarely that nothing is found by it. */
 const NEVER_MS = 2_000_000;
@@ -401,6 +403,30 @@ describe('a live enforcer', () => {
       { reloaded: false, added: [alice], removed: [] },
       { reloaded: false, added: [], removed: [alice] },
     ]);
+  });
+
+  test('misses nothing that was pruned before it could read it, however old its number is', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { seeders: [], journal: true });
+    const gated = database.pool();
+    const gate = gateOf(gated);
+    const { live } = await follow(database, {}, gated);
+    const link = `insert into casbin (ptype, rule) values ('g', jsonb_build_array($1::text, 'user'))`;
+    const late = await pool.connect();
+    await late.query('begin');
+    await late.query(link, ['late']);
+    await pool.query(link, ['early']);
+    await live.caughtUp();
+    gate.close();
+    await late.query('commit');
+    late.release();
+    await pool.query(`update casbin_bootstrap_journal set at = at - interval '1 day'`);
+    await pruneJournal(pool, { olderThan: new Date(Date.now() - 2 * 3_600_000) });
+    gate.open();
+    await live.caughtUp();
+    expect(live.enforceSync('early', 'accounts', 'read')).toBe(true);
+    expect(live.enforceSync('late', 'accounts', 'read')).toBe(true);
   });
 
   test('misses nothing beside many changes of another table with the same journal', async () => {

@@ -6,12 +6,18 @@ import type { AnyTransaction } from '../database/transaction.ts';
 import { PolicyChangeError, type Violation } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import { formatValue } from '../policy/rule.ts';
+import { lockTable } from '../tables/insert.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
 import { decideAll } from '../verification/decide.ts';
 import { explainer } from '../verification/explain.ts';
 
+/** The first half of the key of our lock, which nobody else uses: "csbg" in ASCII. */
+const CHANGES = 0x63736267;
+
 /**
  * Makes a change in the transaction that is open on the client, and refuses it when something is allowed afterwards that
- * must never be. What was so before is not this change's fault.
+ * must never be. What was so before is not this change's fault. Such changes take turns until their transactions end:
+ * two of them may each be right, and wrong together.
  *
  * @throws PolicyChangeError
  */
@@ -22,6 +28,7 @@ export async function guardPromises<T>(
 ): Promise<T> {
   const never = options.promises.listed.filter(({ kind }) => kind === 'never').map(({ request }) => request);
   if (never.length === 0) return change();
+  await takeTurn(client, options.ruleTable);
   const before = new Set((await findViolations(client, options, never)).map(({ request }) => request));
   const result = await change();
   const violated = (await findViolations(client, options, never)).filter(
@@ -39,6 +46,11 @@ export async function guardPromises<T>(
     ].join('\n'),
     violated,
   );
+}
+
+async function takeTurn(client: ClientLike, table: RuleTable): Promise<void> {
+  if (table.engine.commitsDdl) return lockTable(client, table);
+  await client.query('select pg_advisory_xact_lock($1::int, $2::regclass::oid::int)', [CHANGES, table.sql]);
 }
 
 async function findViolations(

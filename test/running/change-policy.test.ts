@@ -13,6 +13,7 @@ import {
   type PolicyEditor,
   readJournal,
 } from '../../src/index.ts';
+import { untilBlocked } from '../bootstrap/database-state.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 
@@ -161,6 +162,27 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     await expect(
       changePolicy(client, { assign: [['clerk', 'manager' as never]] }, options),
     ).rejects.toMatchObject({ violations: [{ rolePath: ['clerk', 'manager'] }] });
+  });
+
+  test('refuses it also where two changes allow it only together', async () => {
+    await using opened = await open();
+    const { pool, client, options } = opened;
+    await layout.insert(client, ['p', 'manager', 'invoices', 'approve']);
+    await client.query('begin');
+    await changePolicy(client, { assign: [['clerk', 'manager' as never]] }, options);
+    const other = await pool.connect();
+    const settled = changePolicy(
+      other,
+      { grant: [['manager' as never, 'invoices', 'delete']] },
+      options,
+    ).then(
+      () => 'made',
+      ({ code }) => code,
+    );
+    await Promise.race([settled, untilBlocked(pool)]);
+    await client.query('commit');
+    expect(await settled).toBe('CHANGE_REFUSED');
+    other.release();
   });
 
   test('does it by force, and the journal says so', async () => {

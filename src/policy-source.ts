@@ -3,9 +3,9 @@ import { findHangingPatterns, refuseHangingPatterns } from './casbin/patterns.ts
 import { checkPool, type PoolLike } from './database/client.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
 import { inspectDatabase } from './inspect-database.ts';
-import { checkPolicy } from './options/policy.ts';
 import { completeOptions, replaceOptions, withoutMisshapen } from './options/resolve.ts';
 import { resolveModel } from './options/resolve-model.ts';
+import { checkPolicy } from './options/resolve-policy.ts';
 import type { BootstrapOptions } from './options.ts';
 import { compilePolicy } from './policy/compile.ts';
 import type { PolicyDefinition, Request } from './policy/definition.ts';

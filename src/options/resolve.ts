@@ -29,19 +29,21 @@ import { checkSeeders, type RunnableSeeder } from '../seeding/seeder.ts';
 import { expectTable, type TableChoice, toTableChoice } from '../tables/find-rule-table.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { reasonOf } from '../text.ts';
+import { resolveModel } from './resolve-model.ts';
 import {
   checkBesideRules,
   checkPolicy,
   findEmptyPolicy,
+  resolvePolicy,
+  withoutExplained,
+} from './resolve-policy.ts';
+import {
   type ResolvedPromises,
   recallPromises,
   rememberPromises,
-  resolvePolicy,
   resolvePromises,
   resolveWithout,
-  withoutExplained,
-} from './policy.ts';
-import { resolveModel } from './resolve-model.ts';
+} from './resolve-promises.ts';
 
 /** Options that are complete and valid; nothing behind them checks again. */
 export interface ResolvedOptions {

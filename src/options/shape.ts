@@ -8,12 +8,12 @@ import { definitionShape } from '../policy/definition-shape.ts';
 import { describeIssue, dictionary, fields } from '../policy/issues.ts';
 
 export const name = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'));
-const flag = v.optional(v.boolean('must be true or false'));
+export const flag = v.optional(v.boolean('must be true or false'));
 export const callable = v.custom<(...args: never[]) => unknown>(
   (value) => typeof value === 'function',
   'must be a function',
 );
-const milliseconds = v.pipe(
+export const milliseconds = v.pipe(
   v.number('must be a number of milliseconds'),
   v.integer('must be a whole number of milliseconds'),
   v.minValue(0, 'must not be negative'),
@@ -21,7 +21,7 @@ const milliseconds = v.pipe(
 );
 
 /** PostgreSQL cuts longer identifiers off, silently. */
-const identifierName = v.pipe(
+export const identifierName = v.pipe(
   name,
   v.maxBytes(63, 'must not be longer than 63 bytes'),
   withoutNul(),
@@ -121,7 +121,7 @@ function withoutNul() {
 }
 
 /** Chosen by what is given, so that the message is about what was meant. */
-function optionalBy(choose: (input: unknown) => v.GenericSchema) {
+export function optionalBy(choose: (input: unknown) => v.GenericSchema) {
   return v.optional(v.lazy(choose));
 }
 
@@ -207,26 +207,6 @@ export function optionsOf(own: v.ObjectEntries) {
   return fields({ ...known, ...own }, 'must be an object of options');
 }
 
-/** One name, or several. */
-const oneOrMore = optionalBy((input) =>
-  typeof input === 'string'
-    ? name
-    : v.pipe(
-        v.array(name, 'must be a name, or a list of names'),
-        v.nonEmpty('must not be an empty list; leave it out for all'),
-      ),
-);
-
-const liveOptions = optionsOf({
-  ...enforcerEntries,
-  subject: oneOrMore,
-  domain: oneOrMore,
-  maxStalenessMs: v.optional(milliseconds),
-  whenStale: v.optional(v.picklist(['decide', 'deny'], 'must be decide or deny')),
-  pollIntervalMs: v.optional(milliseconds),
-  onChange: v.optional(callable),
-  onError: v.optional(callable),
-});
 const pageEntries = { ...bootstrapEntries, ...verifyEntries, users: flag };
 const pageOptions = optionsOf(pageEntries);
 const serveOptions = optionsOf({
@@ -250,80 +230,44 @@ const bootstrapOptions = optionsOf(bootstrapEntries);
 const verifyDatabaseOptions = optionsOf({ ...bootstrapEntries, ...verifyEntries });
 const enforcerOptions = optionsOf(enforcerEntries);
 
+/** Everything about what was given that is wrong. */
+export function findMisshapen(expected: v.GenericSchema, input: unknown, at = 'options'): Problem[] {
+  return v.safeParse(expected, input).issues?.map((issue) => describeIssue(issue, at)) ?? [];
+}
+
 /** Everything about the shape of a bootstrap's options that is wrong. */
 export function checkShape(input: unknown): Problem[] {
-  return v.safeParse(bootstrapOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
+  return findMisshapen(bootstrapOptions, input);
 }
 
 /** The same for the options of a verification. */
 export function checkVerifyShape(input: unknown): Problem[] {
-  return (
-    v.safeParse(verifyDatabaseOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? []
-  );
+  return findMisshapen(verifyDatabaseOptions, input);
 }
 
 /** The same for the options of a page. */
 export function checkPageShape(input: unknown): Problem[] {
-  return v.safeParse(pageOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
+  return findMisshapen(pageOptions, input);
 }
 
 /** The same for the options of a page that is served. */
 export function checkServeShape(input: unknown): Problem[] {
-  return v.safeParse(serveOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
+  return findMisshapen(serveOptions, input);
 }
 
 /** The same for the options of an import. */
 export function checkImportShape(input: unknown): Problem[] {
-  return v.safeParse(importOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
+  return findMisshapen(importOptions, input);
 }
 
 /** The same for the options of an enforcer. */
 export function checkEnforcerShape(input: unknown): Problem[] {
-  return v.safeParse(enforcerOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
-}
-
-/** The same for the options of a live enforcer. */
-export function checkLiveShape(input: unknown): Problem[] {
-  return v.safeParse(liveOptions, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
-}
-
-const moment = v.pipe(
-  v.date('must be a Date'),
-  v.check((given) => !Number.isNaN(given.getTime()), 'must be a valid Date'),
-);
-const journalFilter = fields(
-  {
-    schema: v.optional(schema),
-    table: v.optional(identifierName),
-    since: v.optional(moment),
-    until: v.optional(moment),
-    actor: v.optional(name),
-    value: optionalBy((input) => (Array.isArray(input) ? v.array(name) : name)),
-    limit: v.optional(
-      v.pipe(
-        v.number('must be a number'),
-        v.integer('must be a whole number'),
-        v.minValue(1, 'must be 1 at least'),
-      ),
-    ),
-  },
-  'must be an object',
-);
-const pruning = fields({ olderThan: moment, schema: v.optional(schema) }, 'must be an object with olderThan');
-
-/** Everything about the shape of a filter of the journal that is wrong. */
-export function checkJournalFilter(input: unknown): Problem[] {
-  return v.safeParse(journalFilter, input).issues?.map((issue) => describeIssue(issue, 'filter')) ?? [];
-}
-
-/** The same for what to remove of a journal. */
-export function checkPruning(input: unknown): Problem[] {
-  return v.safeParse(pruning, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
+  return findMisshapen(enforcerOptions, input);
 }
 
 /** The same for what a MigrationProvider gives. */
 export function checkMigrations(input: unknown): Problem[] {
-  return v.safeParse(migrations, input).issues?.map((issue) => describeIssue(issue, 'migrations')) ?? [];
+  return findMisshapen(migrations, input, 'migrations');
 }
 
 function isProvider(input: unknown): boolean {

@@ -126,7 +126,7 @@ export async function changePolicy(
   changes: PolicyChanges,
   options: ChangeOptions,
 ): Promise<ChangeReport> {
-  const { checkChangeShape } = await import('../options/change-shape.ts');
+  const { checkChangeShape } = await import('../options/running-shape.ts');
   const misshapen = [...checkClient(client), ...checkChangeShape(changes, options)];
   if (misshapen.length > 0) throw new InvalidOptionsError(misshapen);
   const { actor, reason, force = false, dryRun = false, ...rest } = options;

@@ -115,7 +115,7 @@ async function resolveOptions(
   pool: unknown,
   options: LiveEnforcerOptions | BootstrapOptions,
 ): Promise<{ model: Model; given: LiveEnforcerOptions; slice: Slice | null }> {
-  const { checkLiveShape } = await import('../options/shape.ts');
+  const { checkLiveShape } = await import('../options/running-shape.ts');
   const misshapen = [...checkPool(pool), ...checkLiveShape(options)];
   const { model, problems } = await resolveModel(withoutMisshapen(options as BootstrapOptions, misshapen));
   const given = options as LiveEnforcerOptions;

@@ -61,7 +61,7 @@ export interface JournalEntry {
  * @throws ConnectionError where there is no connection
  */
 export async function readJournal(pool: PoolLike, filter: JournalFilter = {}): Promise<JournalEntry[]> {
-  const { checkJournalFilter } = await import('../options/shape.ts');
+  const { checkJournalFilter } = await import('../options/running-shape.ts');
   refuse([...checkPool(pool), ...checkJournalFilter(filter)]);
   const { schema, table, since, until, actor, value, limit = 1_000 } = filter;
   const text = `
@@ -134,7 +134,7 @@ const YOUNGEST_MS = 60 * 60 * 1_000;
  * @throws ConnectionError where there is no connection
  */
 export async function pruneJournal(pool: PoolLike, given: JournalPruning): Promise<number> {
-  const { checkPruning } = await import('../options/shape.ts');
+  const { checkPruning } = await import('../options/running-shape.ts');
   refuse([...checkPool(pool), ...checkPruning(given), ...checkAge(given)]);
   const { olderThan, schema } = given;
   const journal = quoteTable(JOURNAL, schema);

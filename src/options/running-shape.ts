@@ -1,0 +1,114 @@
+import * as v from 'valibot';
+import type { Problem } from '../errors.ts';
+import { fields } from '../policy/issues.ts';
+import {
+  callable,
+  enforcerEntries,
+  findMisshapen,
+  flag,
+  identifierName,
+  milliseconds,
+  name,
+  optionalBy,
+  optionsOf,
+  policyEntry,
+  schema,
+} from './shape.ts';
+
+/** One name, or several. */
+const oneOrMore = optionalBy((input) =>
+  typeof input === 'string'
+    ? name
+    : v.pipe(
+        v.array(name, 'must be a name, or a list of names'),
+        v.nonEmpty('must not be an empty list; leave it out for all'),
+      ),
+);
+
+const liveOptions = optionsOf({
+  ...enforcerEntries,
+  subject: oneOrMore,
+  domain: oneOrMore,
+  maxStalenessMs: v.optional(milliseconds),
+  whenStale: v.optional(v.picklist(['decide', 'deny'], 'must be decide or deny')),
+  pollIntervalMs: v.optional(milliseconds),
+  onChange: v.optional(callable),
+  onError: v.optional(callable),
+});
+
+/** Everything about the shape of a live enforcer's options that is wrong. */
+export function checkLiveShape(input: unknown): Problem[] {
+  return findMisshapen(liveOptions, input);
+}
+
+const rules = v.optional(
+  v.array(v.array(name, 'must be a list of values'), 'must be a list of rules, each a list of values'),
+);
+const assignments = v.optional(
+  v.array(
+    v.pipe(
+      v.array(v.optional(name), 'must be a list: user, role, and a domain where the model has some'),
+      v.minLength(2, 'must have a user and a role'),
+    ),
+    'must be a list of assignments, each a list: user, role, and a domain where the model has some',
+  ),
+);
+
+const policyChanges = fields(
+  { grant: rules, revoke: rules, assign: assignments, unassign: assignments },
+  'must be an object with grant, revoke, assign and unassign',
+);
+
+const changeOptions = v.pipe(
+  optionsOf({
+    ...enforcerEntries,
+    policy: policyEntry,
+    actor: name,
+    reason: v.optional(name),
+    force: flag,
+    dryRun: flag,
+  }),
+  v.check(
+    (given) => Reflect.get(given, 'force') !== true || Reflect.get(given, 'reason') !== undefined,
+    'must have a reason beside force: true, for the journal',
+  ),
+);
+
+/** Everything about the shape of a change of a policy that is wrong. */
+export function checkChangeShape(changes: unknown, options: unknown): Problem[] {
+  return [...findMisshapen(policyChanges, changes, 'changes'), ...findMisshapen(changeOptions, options)];
+}
+
+const moment = v.pipe(
+  v.date('must be a Date'),
+  v.check((given) => !Number.isNaN(given.getTime()), 'must be a valid Date'),
+);
+const journalFilter = fields(
+  {
+    schema: v.optional(schema),
+    table: v.optional(identifierName),
+    since: v.optional(moment),
+    until: v.optional(moment),
+    actor: v.optional(name),
+    value: optionalBy((input) => (Array.isArray(input) ? v.array(name) : name)),
+    limit: v.optional(
+      v.pipe(
+        v.number('must be a number'),
+        v.integer('must be a whole number'),
+        v.minValue(1, 'must be 1 at least'),
+      ),
+    ),
+  },
+  'must be an object',
+);
+const pruning = fields({ olderThan: moment, schema: v.optional(schema) }, 'must be an object with olderThan');
+
+/** Everything about the shape of a filter of the journal that is wrong. */
+export function checkJournalFilter(input: unknown): Problem[] {
+  return findMisshapen(journalFilter, input, 'filter');
+}
+
+/** The same for what to remove of a journal. */
+export function checkPruning(input: unknown): Problem[] {
+  return findMisshapen(pruning, input);
+}

@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { PoolLike } from './database/client.ts';
 import { InvalidOptionsError } from './errors.ts';
-import { readProject } from './init/project.ts';
+import { type MigrationTool, type Project, readProject } from './init/project.ts';
 import type { ProjectFile } from './init/project-files.ts';
+import { lintPolicy } from './lint-policy.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { PolicyDefinition } from './policy/definition.ts';
 import { pullPolicy } from './pull-policy.ts';
@@ -42,6 +43,7 @@ export interface InitReport {
 /**
  * Prepares a project that exists: model, policy, tests of it, configuration, and scripts in package.json. The policy is
  * the one that the database has already, or one to begin with. A file that is there is changed only after it was asked.
+ * A configuration that is there under another name stays, and no second one is made.
  *
  * @param pool the database of the project; null where there is none yet
  * @param options of the bootstrap, for the database: `schema`, `table`, `model`
@@ -57,15 +59,27 @@ export async function initProject(
   const project = readProject(folder);
   const found = pool === null ? null : await readDatabase(pool, options);
   const table = found?.table ?? (typeof options.table === 'string' ? options.table : project.table);
-  const { addScripts, writeProjectFiles } = await import('./init/project-files.ts');
-  const files = await writeProjectFiles(project, { form, policy: found?.policy ?? null, table });
+  const { addScripts, configPath, STARTER, writeProjectFiles } = await import('./init/project-files.ts');
+  const model = typeof options.model === 'string' ? relative(folder, resolve(options.model)) : null;
+  const policy = found?.policy ?? null;
+  const { schema = null } = options;
+  const files = await writeProjectFiles(project, { form, policy, table, schema, model });
+  const hasOtherConfig = project.config !== null && project.config !== configPath(project);
+  const wanted = files.filter(({ path }) => !hasOtherConfig || path !== configPath(project));
   const manifest = addScripts(project);
-  const written = await writeAll(folder, files, manifest, confirm);
+  const fits =
+    policy !== null ||
+    model === null ||
+    (await lintPolicy({ model: resolve(folder, model), policy: STARTER })).ok;
+  const written = await writeAll(folder, wanted, manifest, confirm);
   return {
     ...written,
+    kept: [...written.kept, ...(hasOtherConfig ? [project.config] : [])],
     notes: [
       ...describeDatabase(found),
-      ...describeTool(project.migrationTool),
+      ...(fits ? [] : [`It does not fit the model ${model}: lint tells where. Write your own.`]),
+      ...describeConfig(hasOtherConfig, project, files),
+      ...describeTool(project.migrationTool, table),
       ...describeManifest(manifest, written.kept),
     ],
     next: [...(project.isInstalled ? [] : [INSTALL]), ...NEXT],
@@ -140,15 +154,32 @@ async function writeAll(
 function describeDatabase(found: FoundPolicy | null): string[] {
   if (found === null) return ['No database was looked at: the policy is one to begin with.'];
   if (found.policy === null) return ['The database holds no rules: the policy is one to begin with.'];
-  const users = found.users === 1 ? '1 link of a user' : `${found.users} links of users`;
-  return [`The policy is the one that the database has; ${users} to roles stay where they are.`];
+  const users =
+    found.users === 1 ? '1 link of a user to a role stays' : `${found.users} links of users to roles stay`;
+  return [`The policy is the one that the database has; ${users} in the database alone.`];
 }
 
-function describeTool(tool: string | null): string[] {
+function describeConfig(hasOther: boolean, { config }: Project, files: readonly ProjectFile[]): string[] {
+  if (!hasOther) return [];
+  const policy = files.find(({ path }) => /^policy\.(?!test)/.test(path))?.path;
+  return [`${config} is the configuration. See that it names the policy (${policy}) and the model.`];
+}
+
+/** What docs/migration-tools.md advises. */
+function describeTool(tool: MigrationTool | null, table: string | null): string[] {
   if (tool === null) return [];
-  return [
-    `${tool} runs the migrations of this project. Let it make the tables too: put what casbin-bootstrap plan --sql --schema-only prints into one of its migrations, and set migrations: false. Otherwise seed makes them.`,
+  const { name, command, dropsUnknown } = tool;
+  const how = command === null ? '' : `: ${command} && casbin-bootstrap seed`;
+  const lines = [
+    `${name} runs the migrations of this project. Run seed after it, also when nothing was pending${how}.`,
   ];
+  if (name === 'Kysely') lines.push('Or let its Migrator do that: withBootstrap of casbin-bootstrap/kysely.');
+  if (dropsUnknown && table === null) {
+    lines.push(
+      `${name} may drop tables that it does not know. Give those of this library a schema of their own: schema: 'auth' in the configuration.`,
+    );
+  }
+  return [lines.join(' ')];
 }
 
 function describeManifest(manifest: string | null, kept: readonly string[]): string[] {

@@ -36,7 +36,8 @@ export interface LintRequirements {
  * as its own `allow`, `deny` and `never` say. Decided requests are counted unless a problem keeps the policy from being
  * decided on, such as a circle of roles.
  *
- * @throws InvalidOptionsError when there is nothing to check: a file is missing, or `required` is no percentage
+ * @throws InvalidOptionsError when there is nothing to check: a file is missing, `required` is no percentage, or another
+ *   option than model and policy is wrong
  */
 export async function lintPolicy(
   options: BootstrapOptions = {},
@@ -45,8 +46,9 @@ export async function lintPolicy(
   requirePercentage(required.coverage);
   const { checkShape } = await import('./options/shape.ts');
   const verified = options?.verify === false ? replaceOptions(options, { verify: {} }) : options;
-  const { problems: found, promises, defined } = await checkOptions(verified, checkShape(verified));
-  if (found.some(isUnreadable)) throw new InvalidOptionsError(found);
+  const misshapen = checkShape(verified);
+  const { problems: found, promises, defined } = await checkOptions(verified, misshapen);
+  if (found.some(isUnreadable) || misshapen.some(isOfOtherOption)) throw new InvalidOptionsError(found);
   const { coverage, warnings } = (await promises?.decide()) ?? { coverage: null, warnings: [] };
   const uncovered = coverage === null ? [] : findUncovered(coverage, required, defined);
   const problems = [...found, ...uncovered].sort(comparePlaces);
@@ -70,6 +72,11 @@ const UNREADABLE: readonly ProblemCode[] = ['POLICY_NOT_FOUND', 'MODEL_NOT_FOUND
 
 function isUnreadable({ code }: Problem): boolean {
   return UNREADABLE.includes(code);
+}
+
+/** Places in files end with a line. */
+function isOfOtherOption({ at }: Problem): boolean {
+  return !/^(policy|model)\b|:\d+$/.test(at);
 }
 
 /** Each rule that decides no request, at its place, where too few of them do. */

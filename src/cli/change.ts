@@ -4,7 +4,7 @@ import type { PoolLike } from '../database/client.ts';
 import { ConnectFailure, isConnectionLoss, withSession } from '../database/session.ts';
 import { ConnectionError, InvalidOptionsError } from '../errors.ts';
 import { explainConnectFailure } from '../failure/explain-failure.ts';
-import { renderChange } from '../render/change.ts';
+import { listChangeRemarks, renderChange } from '../render/change.ts';
 import {
   type ChangeOptions,
   type ChangeReport,
@@ -90,7 +90,7 @@ function addChangeOptions(command: Command, examples: readonly string[]): void {
     .option('--actor <name>', "who makes the change, for the journal (default: the operating system's user)")
     .option('--force', 'make it although it allows what must never be allowed; needs a reason')
     .option('--dry-run', 'try it, take it back, and report what would change');
-  addFormatOptions(command);
+  addFormatOptions(command, 'news');
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, examples);
@@ -115,6 +115,7 @@ function change(
       exitCode: EXIT.SUCCESS,
       document: { ...report, actor: given.actor, reason: given.reason ?? null, dryRun: given.dryRun },
       pretty: ({ color }) => renderChange(report, { ...given, where, color }),
+      remarks: () => listChangeRemarks(report, given),
     };
   });
 }

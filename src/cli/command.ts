@@ -9,7 +9,14 @@ import { loadConfigFile } from './config-file.ts';
 import { namesDatabase, openNamedDatabase } from './connection.ts';
 import type { Database } from './database.ts';
 import type { ExitCode } from './exit-code.ts';
-import type { DatabaseFlags, DefinitionFlags, Format, FormatFlags, GlobalFlags } from './flags.ts';
+import {
+  type DatabaseFlags,
+  type DefinitionFlags,
+  FORMATS,
+  type Format,
+  type FormatFlags,
+  type GlobalFlags,
+} from './flags.ts';
 import { printRemarks, type RemarkRun } from './print-remarks.ts';
 import { createLogger, type Terminal } from './terminal.ts';
 
@@ -112,20 +119,20 @@ function explainMissingPolicy(error: unknown): BootstrapError | null {
 /** Which formats a command has, its option says. */
 function print(outcome: Outcome, format: Format, terminal: Terminal, run: RemarkRun): void {
   const { document, isData, pretty, remarks } = outcome;
-  if (format === 'json') terminal.printJson(document);
+  if (format === 'json' && isData) terminal.printData(JSON.stringify(document, null, 2));
+  else if (format === 'json') terminal.printJson(document);
   else if (format !== 'pretty') printRemarks(remarks?.() ?? [], format, terminal, run);
   else if (isData) terminal.printData(pretty(terminal));
   else terminal.print(pretty(terminal));
 }
 
-/** Whether arguments ask for JSON, also those that can't be understood as a whole. */
-export function asksForJson(argv: readonly string[]): boolean {
-  return argv.some(
-    (argument, index) =>
-      argument === '--json' ||
-      argument === '--format=json' ||
-      (argument === '--format' && argv[index + 1] === 'json'),
+/** The format that arguments ask for, also those that can't be understood as a whole. */
+export function readAskedFormat(argv: readonly string[]): Format {
+  if (argv.includes('--json')) return 'json';
+  const asked = argv.map((argument, index) =>
+    argument === '--format' ? argv[index + 1] : /^--format=(.*)$/.exec(argument)?.[1],
   );
+  return FORMATS.places.find((format) => asked.includes(format)) ?? 'pretty';
 }
 
 async function loadConfig(flags: AllFlags, terminal: Terminal): Promise<CommandConfig> {

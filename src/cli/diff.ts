@@ -25,7 +25,7 @@ export function addDiffCommand(program: Command, run: RunCommand): void {
         .choices(['more', 'change', 'none'])
         .default('none'),
     );
-  addFormatOptions(command, ['compact', 'github']);
+  addFormatOptions(command, 'news');
   addModelOption(command);
   addDatabaseOptions(command);
   addExamples(command, [

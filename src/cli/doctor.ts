@@ -10,7 +10,7 @@ export function addDoctorCommand(program: Command, run: RunCommand): void {
   const command = program
     .command('doctor')
     .description('Examine a database: server, privileges, rule table, every stored rule, migrations.');
-  addFormatOptions(command, ['compact', 'github', 'junit']);
+  addFormatOptions(command, 'checks');
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, ['doctor', 'doctor --database-url postgres://app@localhost/shop --format json']);

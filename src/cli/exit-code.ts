@@ -5,7 +5,7 @@ import { ConnectionError, InvalidOptionsError } from '../errors.ts';
 export const EXIT = {
   SUCCESS: 0,
   FAILURE: 1,
-  /** Wrong arguments, options, configuration, model or policy. */
+  /** Wrong arguments, options, configuration, model or policy; `lint` reports problems of the last two. */
   WRONG_INPUT: 2,
   /** The database has more than the definition, or a bootstrap would change it. */
   DIFFERENCE: 3,
@@ -18,7 +18,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 /** What each of them says. */
 export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   [EXIT.SUCCESS]: 'fine',
-  [EXIT.FAILURE]: 'failed',
+  [EXIT.FAILURE]: 'failed; a problem that lint found',
   [EXIT.WRONG_INPUT]: 'wrong arguments, configuration, model or policy',
   [EXIT.DIFFERENCE]: 'drift, a warning, or a bootstrap would change the database',
   [EXIT.UNREACHABLE]: "the database can't be reached",

@@ -15,7 +15,7 @@ export function addExplainCommand(program: Command, run: RunCommand): void {
     .usage('[options] <subject> <object> <action>')
     .argument('<values...>', "the values of the request, in the order of the model's request definition")
     .option(...OFFLINE_OPTION);
-  addFormatOptions(command, ['compact']);
+  addFormatOptions(command, 'news');
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, [

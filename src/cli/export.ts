@@ -6,7 +6,7 @@ import { policyToYaml } from '../policy/to-yaml.ts';
 import { type PulledPolicy, pullPolicy } from '../pull-policy.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
-import { addDatabaseOptions, addExamples, addModelOption } from './flags.ts';
+import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
 
 interface ExportFlags {
   readonly as: keyof typeof WRITERS;
@@ -28,6 +28,7 @@ export function addExportCommand(program: Command, run: RunCommand): void {
     .description('Write the policy of a database as a definition: what roles may do and inherit.')
     .addOption(new Option('--as <form>', 'what to write').choices(Object.keys(WRITERS)).default('yaml'))
     .option('--users', 'write the links of users to roles too, as rules');
+  addFormatOptions(command, 'data');
   addModelOption(command);
   addDatabaseOptions(command);
   addExamples(command, [
@@ -42,7 +43,7 @@ async function exportPolicy({ flags, options, withDatabase }: CommandContext<Exp
   const pulled = await withDatabase(({ pool }) => pullPolicy(pool, options));
   const definition = flags.users ? withUsers(pulled) : pulled.definition;
   const written = await WRITERS[flags.as](definition);
-  return { exitCode: EXIT.SUCCESS, document: definition, isData: true, pretty: () => written.trimEnd() };
+  return { exitCode: EXIT.SUCCESS, document: pulled, isData: true, pretty: () => written.trimEnd() };
 }
 
 function withUsers({ definition, userLinks }: PulledPolicy): PolicyDefinition {

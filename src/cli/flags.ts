@@ -35,15 +35,22 @@ export function addGlobalOptions(command: Command): void {
     .option('--verbose', 'print the stack of an error too');
 }
 
-const FORMATS: readonly Format[] = ['pretty', 'compact', 'json', 'github', 'junit', 'sarif'];
+/** What a result can be printed as, by what kind of result it is. */
+export const FORMATS = {
+  /** Data, which is printed as it is. */
+  data: ['pretty', 'json'],
+  /** What was done, or what there is. */
+  news: ['pretty', 'compact', 'json', 'github'],
+  /** What was checked, each with its outcome. */
+  checks: ['pretty', 'compact', 'json', 'github', 'junit'],
+  /** What was checked, with places in files. */
+  places: ['pretty', 'compact', 'json', 'github', 'junit', 'sarif'],
+} as const satisfies Record<string, readonly Format[]>;
 
-/** @param others what this command can print beside texts for people, and JSON */
-export function addFormatOptions(command: Command, others: readonly Format[] = []): void {
+export function addFormatOptions(command: Command, result: keyof typeof FORMATS): void {
   command
     .addOption(
-      new Option('--format <format>', 'how to print the result')
-        .choices(FORMATS.filter((one) => one === 'pretty' || one === 'json' || others.includes(one)))
-        .default('pretty'),
+      new Option('--format <format>', 'how to print the result').choices(FORMATS[result]).default('pretty'),
     )
     .addOption(new Option('--json', 'the same as --format json'));
 }

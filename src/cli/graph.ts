@@ -3,7 +3,7 @@ import { policyToMermaid } from '../policy-to-mermaid.ts';
 import { policyToSvg } from '../policy-to-svg.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
-import { addDatabaseOptions, addDefinitionOptions, addExamples } from './flags.ts';
+import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
 import { OFFLINE_OPTION, type OfflineFlags, withPolicy } from './policy-of.ts';
 import { HTML_OPTION, writePageOf } from './report.ts';
 
@@ -24,6 +24,7 @@ export function addGraphCommand(program: Command, run: RunCommand): void {
     .option(...OFFLINE_OPTION)
     .option('--users', 'users of the database too')
     .option(...HTML_OPTION);
+  addFormatOptions(command, 'data');
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, ['graph > roles.mmd', 'graph --as svg --offline --policy policy.yaml > roles.svg']);

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { renderHistory } from '../render/history.ts';
+import { listHistoryRemarks, renderHistory } from '../render/history.ts';
 import { type JournalFilter, readJournal } from '../running/journal.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
@@ -22,7 +22,7 @@ export function addHistoryCommand(program: Command, run: RunCommand): void {
     .option('--since <time>', 'not before: 2026-11-01, 2026-11-01T12:00Z, 90m, 24h or 7d ago', parseMoment)
     .option('--until <time>', 'before that time', parseMoment)
     .option('--limit <number>', 'how many, of the newest', parseLimit, 100);
-  addFormatOptions(command);
+  addFormatOptions(command, 'news');
   addDatabaseOptions(command);
   addExamples(command, [
     'history',
@@ -55,6 +55,7 @@ function showHistory(
       exitCode: EXIT.SUCCESS,
       document: entries,
       pretty: ({ color }) => renderHistory(entries, { where, color, limit }),
+      remarks: () => listHistoryRemarks(entries),
     };
   });
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { importPolicy } from '../import-policy.ts';
-import { renderSummary } from '../render/summary.ts';
+import { listSummaryRemarks, renderSummary } from '../render/summary.ts';
 import type { BootstrapReport } from '../report.ts';
 import { readUserName } from './change.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
@@ -24,7 +24,7 @@ export function addImportCommand(program: Command, run: RunCommand): void {
     .option('--reason <text>', 'why, for the journal')
     .option('--actor <name>', "who imports it, for the journal (default: the operating system's user)")
     .option('--dry-run', 'do everything, verify, roll back, and report what would change');
-  addFormatOptions(command);
+  addFormatOptions(command, 'news');
   addModelOption(command);
   addDatabaseOptions(command);
   addExamples(command, [
@@ -51,10 +51,12 @@ async function importFile(
       (onProgress) => importPolicy(pool, policy, { ...given, onProgress }),
       logger,
     );
+    const told = withoutDrift(report);
     return {
       exitCode: EXIT.SUCCESS,
       document: report,
-      pretty: ({ color }) => renderSummary(withoutDrift(report), { where, color }),
+      pretty: ({ color }) => renderSummary(told, { where, color }),
+      remarks: () => listSummaryRemarks(told),
     };
   });
 }

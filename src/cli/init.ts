@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { type Command, Option } from 'commander';
 import { type InitOptions, initProject, type ProjectChange } from '../init-project.ts';
-import { renderInit } from '../render/init.ts';
+import { listInitRemarks, renderInit } from '../render/init.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
@@ -22,7 +22,7 @@ export function addInitCommand(program: Command, run: RunCommand): void {
         .default('yaml'),
     )
     .option('--yes', 'change files that are there without asking');
-  addFormatOptions(command);
+  addFormatOptions(command, 'news');
   addModelOption(command);
   addDatabaseOptions(command);
   addExamples(command, [
@@ -43,7 +43,12 @@ async function init({
   const report = hasDatabase
     ? await withDatabase(({ pool }) => initProject(process.cwd(), pool, wanted, options))
     : await initProject(process.cwd(), null, wanted, options);
-  return { exitCode: EXIT.SUCCESS, document: report, pretty: () => renderInit(report) };
+  return {
+    exitCode: EXIT.SUCCESS,
+    document: report,
+    pretty: () => renderInit(report),
+    remarks: () => listInitRemarks(report),
+  };
 }
 
 /** Nobody is asked where nobody can answer; then the file stays as it is. */

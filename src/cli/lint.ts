@@ -15,7 +15,7 @@ export function addLintCommand(program: Command, run: RunCommand): void {
     .command('lint')
     .description('Check model and policy without a database; every problem with file, line and column.')
     .option('--coverage <percent>', 'how many of the rules must decide a request', readPercent);
-  addFormatOptions(command, ['compact', 'github', 'junit', 'sarif']);
+  addFormatOptions(command, 'places');
   addDefinitionOptions(command);
   addExamples(command, [
     'lint --policy policy.yaml',

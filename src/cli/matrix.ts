@@ -20,7 +20,7 @@ export function addMatrixCommand(program: Command, run: RunCommand): void {
     .option(...OFFLINE_OPTION)
     .option('--users', 'users of the database too')
     .option(...HTML_OPTION);
-  addFormatOptions(command, ['compact']);
+  addFormatOptions(command, 'news');
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, ['matrix', 'matrix --offline --policy policy.yaml', 'matrix --users --format json']);

@@ -1,14 +1,21 @@
 import { type Command, Option } from 'commander';
+import { InvalidOptionsError } from '../errors.ts';
 import { planBootstrap } from '../plan-bootstrap.ts';
 import { listPlanRemarks, renderPlan } from '../render/plan.ts';
 import { writeBootstrapSql } from '../script/bootstrap-sql.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addFailOnOption, exitCodeFor, type FailOnFlags } from './fail-on.ts';
-import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
+import {
+  addDatabaseOptions,
+  addDefinitionOptions,
+  addExamples,
+  addFormatOptions,
+  type FormatFlags,
+} from './flags.ts';
 import { withProgressBar } from './progress-bar.ts';
 
-interface PlanFlags extends FailOnFlags {
+interface PlanFlags extends FailOnFlags, FormatFlags {
   readonly sql?: true;
   readonly schemaOnly?: true;
 }
@@ -21,7 +28,7 @@ export function addPlanCommand(program: Command, run: RunCommand): void {
     .option('--sql', 'print all of it as SQL that can be run any number of times; needs no database')
     .addOption(new Option('--schema-only', 'of the SQL, print the tables only').implies({ sql: true }));
   addFailOnOption(command, 'anything to do, and on drift');
-  addFormatOptions(command, ['compact', 'github']);
+  addFormatOptions(command, 'news');
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, [
@@ -36,6 +43,10 @@ export function addPlanCommand(program: Command, run: RunCommand): void {
 }
 
 async function printSql({ flags, options }: CommandContext<PlanFlags>): Promise<Outcome> {
+  if (flags.format !== 'pretty' && flags.format !== 'json') {
+    const message = `there is no ${flags.format} for --sql, which prints data. Use pretty or json.`;
+    throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: '--format', message }]);
+  }
   const sql = await writeBootstrapSql(options, { schemaOnly: flags.schemaOnly ?? false });
   return { exitCode: EXIT.SUCCESS, document: { sql }, isData: true, pretty: () => sql.trimEnd() };
 }

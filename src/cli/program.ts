@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { BootstrapError } from '../errors.ts';
 import { reasonOf } from '../text.ts';
 import { addAssignCommand, addGrantCommand, addRevokeCommand, addUnassignCommand } from './change.ts';
-import { asksForJson, commandRunner, type RunCommand } from './command.ts';
+import { commandRunner, type RunCommand, readAskedFormat } from './command.ts';
 import { addCompletion } from './completion.ts';
 import { addDiffCommand } from './diff.ts';
 import { addDoctorCommand } from './doctor.ts';
@@ -18,6 +18,7 @@ import { addInitCommand } from './init.ts';
 import { addLintCommand } from './lint.ts';
 import { addMatrixCommand } from './matrix.ts';
 import { addPlanCommand } from './plan.ts';
+import { printRemarks } from './print-remarks.ts';
 import { findUrls } from './redact.ts';
 import { addReportCommand } from './report.ts';
 import { addSeedCommand } from './seed.ts';
@@ -30,6 +31,7 @@ import { readVersion } from './version.ts';
 
 /** Runs `casbin-bootstrap` with the process's arguments and environment; resolves to the exit code. */
 export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<ExitCode> {
+  const started = performance.now();
   const terminal = openTerminal();
   for (const url of findUrls(argv, env)) terminal.hidePassword(url);
   let exitCode: ExitCode = EXIT.SUCCESS;
@@ -42,8 +44,18 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
   } catch (error) {
     const code = exitCodeOf(error);
     if (code === EXIT.SUCCESS) return code;
-    // Whoever reads JSON gets some whatever happens.
-    if (asksForJson(argv)) terminal.printJson({ error: errorToJson(error) });
+    // Whoever reads what a format promises gets it whatever happens.
+    const format = readAskedFormat(argv);
+    if (format === 'json') terminal.printJson({ error: errorToJson(error) });
+    else if (format !== 'pretty' && error instanceof CommanderError) {
+      const remark = {
+        level: 'error',
+        code: 'WRONG_USAGE',
+        at: null,
+        message: describeUsage(error),
+      } as const;
+      printRemarks([remark], format, terminal, { command: 'arguments', started });
+    }
     if (!(error instanceof CommanderError))
       terminal.complain(describeError(error, argv.includes('--verbose')));
     return code;
@@ -83,6 +95,7 @@ export function createProgram(terminal: Terminal, runCommand: RunCommand): Comma
     )
     .version(readVersion())
     .exitOverride()
+    .showHelpAfterError('--help lists the commands, and after a command its options.')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => terminal.print(text.trimEnd()),
@@ -120,7 +133,14 @@ function errorToJson(error: unknown): object {
     return { name, code, message, ...details };
   }
   if (error instanceof CommanderError) {
-    return { name: error.name, code: 'WRONG_USAGE', message: error.message.replace(/^error: /, '') };
+    return { name: 'UsageError', code: 'WRONG_USAGE', message: describeUsage(error) };
   }
   return { name: 'Error', code: 'UNEXPECTED', message: reasonOf(error) };
+}
+
+/** Commander has no message of its own where it prints the help instead. */
+function describeUsage({ code, message }: CommanderError): string {
+  if (code === 'commander.help')
+    return 'no command is given, or none that exists. --help lists the commands.';
+  return message.replace(/^error: /, '');
 }

@@ -26,7 +26,7 @@ export function addReportCommand(program: Command, run: RunCommand): void {
     .option('--strict', 'drift is a failure')
     .option('--no-users', 'leave out the names of users')
     .option(...OFFLINE_OPTION);
-  addFormatOptions(command);
+  addFormatOptions(command, 'news');
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, [
@@ -55,10 +55,12 @@ function writePage(
       throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: '--html', message }]);
     });
     const bytes = Buffer.byteLength(page);
+    const message = `Wrote ${file} (${Math.ceil(bytes / 1000).toLocaleString('en-US')} kB).`;
     return {
       exitCode: EXIT.SUCCESS,
       document: { file, bytes },
-      pretty: () => `${where}\n\nWrote ${file} (${Math.ceil(bytes / 1000).toLocaleString('en-US')} kB).`,
+      pretty: () => `${where}\n\n${message}`,
+      remarks: () => [{ level: 'note', code: 'PAGE_WRITTEN', at: null, message }],
     };
   };
   if (isOffline(context)) return writeFrom(null, 'Policy: as it is defined, without a database');

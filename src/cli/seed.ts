@@ -16,7 +16,7 @@ export function addSeedCommand(program: Command, run: RunCommand): void {
     .command('seed')
     .description('Migrate, seed and verify a database, all of it or nothing.')
     .option('--dry-run', 'do everything, verify, roll back, and report what would change');
-  addFormatOptions(command, ['compact', 'github']);
+  addFormatOptions(command, 'news');
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, [

@@ -22,7 +22,7 @@ export function addServeCommand(program: Command, run: RunCommand): void {
     .option('--strict', 'drift is a failure')
     .option('--no-users', 'leave out the names of users')
     .option(...OFFLINE_OPTION);
-  addFormatOptions(command);
+  addFormatOptions(command, 'news');
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, [
@@ -43,10 +43,12 @@ async function serve(context: CommandContext<ServeFlags>): Promise<ExitCode> {
       ...(flags.strict && { strict: true }),
       ...(flags.port === undefined ? {} : { port: flags.port }),
     });
+    const message = `The page is at ${server.url} until Ctrl+C.`;
     print({
       exitCode: EXIT.SUCCESS,
       document: { url: server.url },
-      pretty: () => `${where}\n\nThe page is at ${server.url} until Ctrl+C.`,
+      pretty: () => `${where}\n\n${message}`,
+      remarks: () => [{ level: 'note', code: 'PAGE_SERVED', at: null, message }],
     });
     await stopped;
     await server.close();

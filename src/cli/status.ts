@@ -12,7 +12,7 @@ export function addStatusCommand(program: Command, run: RunCommand): void {
     .command('status')
     .description('Tell what is installed: table, migrations, rules, drift; changes nothing.');
   addFailOnOption(command, 'anything to do, and on drift');
-  addFormatOptions(command, ['compact']);
+  addFormatOptions(command, 'news');
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, ['status --policy policy.yaml', 'status --format json --fail-on none']);

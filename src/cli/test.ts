@@ -37,7 +37,7 @@ export function addTestCommand(program: Command, run: RunCommand): void {
         .choices(['warning', 'none'])
         .default('none'),
     );
-  addFormatOptions(command, ['compact', 'github', 'junit', 'sarif']);
+  addFormatOptions(command, 'places');
   addDefinitionOptions(command);
   addExamples(command, [
     'test --policy policy.yaml',

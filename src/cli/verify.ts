@@ -19,7 +19,7 @@ export function addVerifyCommand(program: Command, run: RunCommand): void {
     .option('--strict', 'drift is a failure')
     .option('--full', 'read every stored rule, however many there are');
   addFailOnOption(command, 'drift');
-  addFormatOptions(command, ['compact', 'github', 'junit']);
+  addFormatOptions(command, 'checks');
   addDefinitionOptions(command);
   addDatabaseOptions(command);
   addExamples(command, [

@@ -17,7 +17,7 @@ export interface ProjectFile {
 }
 
 /** What a project begins with that has no policy yet. */
-const STARTER = definePolicy({
+export const STARTER = definePolicy({
   roles: {
     viewer: { permissions: { documents: ['read'] } },
     editor: { inherits: ['viewer'], permissions: { documents: ['write'] } },
@@ -53,18 +53,27 @@ export interface ProjectContent {
   readonly policy: PolicyDefinition | null;
   /** The rule table, where it is not the usual one. */
   readonly table: string | null;
+  /** The schema of the tables, where one is given. */
+  readonly schema: string | null;
+  /** The model that is there, by its path from the folder of the project; null for one to begin with. */
+  readonly model: string | null;
 }
 
 /** The files that a project is to have, package.json apart. */
 export async function writeProjectFiles(project: Project, content: ProjectContent): Promise<ProjectFile[]> {
-  const { form, policy } = content;
+  const { form, policy, model } = content;
   const definition = policy ?? STARTER;
   return [
-    { path: MODEL, text: readFileSync(defaultModelPath, 'utf8') },
+    ...(model === null ? [{ path: MODEL, text: readFileSync(defaultModelPath, 'utf8') }] : []),
     { path: policyPath(project, form), text: await writePolicy(definition, form) },
     { path: TESTS, text: policy === null ? STARTER_TESTS : await writeTests(policy) },
-    { path: `casbin-bootstrap.config${project.ending}`, text: writeConfig(project, content) },
+    { path: configPath(project), text: writeConfig(project, content) },
   ];
+}
+
+/** Where the configuration is to be. */
+export function configPath({ ending }: Project): string {
+  return `casbin-bootstrap.config${ending}`;
 }
 
 function policyPath({ ending }: Project, form: PolicyForm): string {
@@ -87,18 +96,26 @@ async function writeTests({ roles = {}, rules = [] }: PolicyDefinition): Promise
   return policyToYaml({ allow: [...ofRoles, ...(ofRoles.length === 0 ? raw.slice(0, 5) : [])] });
 }
 
-function writeConfig(project: Project, { form, table }: ProjectContent): string {
+function writeConfig(project: Project, { form, table, schema, model }: ProjectContent): string {
   const path = policyPath(project, form);
   const imported = form === 'module' ? `import { policy } from './${path.replace(/\.ts$/, '.js')}';\n` : '';
   return `import { defineConfig } from 'casbin-bootstrap';
 ${imported}
 export default defineConfig({
-  model: '${MODEL}',
-  ${form === 'module' ? 'policy' : `policy: '${path}'`},${table === null ? '' : `\n  table: ${JSON.stringify(table).replaceAll('"', "'")},`}
+  model: ${quote(model ?? MODEL)},
+  ${form === 'module' ? 'policy' : `policy: '${path}'`},${optionLine('schema', schema)}${optionLine('table', table)}
   // Reference data of the application, as rowSeeder({ name, table, key, rows })
   seeders: [],
 });
 `;
+}
+
+function optionLine(name: string, value: string | null): string {
+  return value === null ? '' : `\n  ${name}: ${quote(value)},`;
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll(/[\\']/g, '\\$&')}'`;
 }
 
 /** The scripts that a project is to have. */

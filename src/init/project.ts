@@ -17,7 +17,9 @@ export interface Project {
   /** The table that the adapter in use reads; null where none is known to be in use. */
   readonly table: string | null;
   /** The migration tool in use; null where none is known to be. */
-  readonly migrationTool: string | null;
+  readonly migrationTool: MigrationTool | null;
+  /** The configuration that it has, by its path from the folder; null where there is none. */
+  readonly config: string | null;
 }
 
 /** The rule tables of adapters, by package; casbin-pg-adapter's is the usual one. */
@@ -30,17 +32,34 @@ const ADAPTERS: Readonly<Record<string, string>> = {
   'casbin-drizzle-adapter': 'casbin_rule',
 };
 
+/** What migrates the other tables of a project. */
+export interface MigrationTool {
+  readonly name: string;
+  /** What migrates up; null where that is a program of the project. */
+  readonly command: string | null;
+  /** Whether it may drop tables that it does not know, in the schemas that it looks at. */
+  readonly dropsUnknown?: true;
+}
+
 /** Migration tools by package; the first that is found is meant. */
-const MIGRATION_TOOLS: Readonly<Record<string, string>> = {
-  'kysely-ctl': 'Kysely',
-  prisma: 'Prisma',
-  'drizzle-kit': 'Drizzle',
-  typeorm: 'TypeORM',
-  knex: 'Knex',
-  'node-pg-migrate': 'node-pg-migrate',
-  'graphile-migrate': 'graphile-migrate',
-  umzug: 'Umzug',
+const MIGRATION_TOOLS: Readonly<Record<string, MigrationTool>> = {
+  'kysely-ctl': { name: 'Kysely', command: 'kysely migrate:latest' },
+  prisma: { name: 'Prisma', command: 'prisma migrate deploy', dropsUnknown: true },
+  'drizzle-kit': { name: 'Drizzle', command: 'drizzle-kit migrate', dropsUnknown: true },
+  typeorm: { name: 'TypeORM', command: 'typeorm migration:run' },
+  knex: { name: 'Knex', command: 'knex migrate:latest' },
+  'node-pg-migrate': { name: 'node-pg-migrate', command: 'node-pg-migrate up' },
+  'graphile-migrate': { name: 'graphile-migrate', command: 'graphile-migrate migrate' },
+  umzug: { name: 'Umzug', command: null },
 };
+
+/** Where a configuration may be, and how its file may end. */
+const CONFIG_NAMES = [
+  'casbin-bootstrap.config',
+  '.config/casbin-bootstrap.config',
+  '.config/casbin-bootstrap',
+];
+const CONFIG_ENDINGS = ['.ts', '.js', '.mjs', '.json', '.mts', '.cjs', '.cts'];
 
 /**
  * Looks at a project.
@@ -53,8 +72,9 @@ export function readProject(folder: string): Project {
   const packages = ['dependencies', 'devDependencies', 'peerDependencies'].flatMap((key) =>
     Object.keys(Object(parsed[key])),
   );
-  const find = (known: Readonly<Record<string, string>>) =>
+  const find = <T>(known: Readonly<Record<string, T>>): T | null =>
     Object.entries(known).find(([name]) => packages.includes(name))?.[1] ?? null;
+  const configs = CONFIG_NAMES.flatMap((name) => CONFIG_ENDINGS.map((ending) => `${name}${ending}`));
   const isTypeScript = existsSync(join(folder, 'tsconfig.json'));
   return {
     folder,
@@ -64,6 +84,7 @@ export function readProject(folder: string): Project {
     isInstalled: packages.includes('casbin-bootstrap'),
     table: find(ADAPTERS),
     migrationTool: find(MIGRATION_TOOLS),
+    config: configs.find((path) => existsSync(join(folder, path))) ?? null,
   };
 }
 

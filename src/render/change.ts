@@ -2,8 +2,11 @@ import { formatRule, toRule } from '../policy/rule.ts';
 import type { ChangeOptions, ChangeReport } from '../running/change-policy.ts';
 import { type Colors, paint } from './colors.ts';
 import { escapeControls } from './escape-controls.ts';
+import type { Remark } from './remark.ts';
 
-interface ChangeLook extends Colors, Pick<ChangeOptions, 'actor' | 'reason' | 'force' | 'dryRun'> {
+type ChangeRecord = Pick<ChangeOptions, 'actor' | 'reason' | 'force' | 'dryRun'>;
+
+interface ChangeLook extends Colors, ChangeRecord {
   /** The database, without its password. */
   readonly where: string;
 }
@@ -16,12 +19,34 @@ export function renderChange(report: ChangeReport, look: ChangeLook): string {
     ...report.added.map((rule) => paint('green', line('+', rule), look)),
     ...report.removed.map((rule) => paint('red', line('-', rule), look)),
   ];
-  const shown = changes.length === 0 ? 'Nothing to change: it is so already.' : changes.join('\n');
-  return [`Database: ${look.where}`, shown, ...renderRecord(report, look, changes.length > 0)].join('\n\n');
+  const shown = changes.length === 0 ? NOTHING_TO_CHANGE : changes.join('\n');
+  return [`Database: ${look.where}`, shown, ...renderRecord(report, look)].join('\n\n');
 }
 
-function renderRecord({ journaled }: ChangeReport, look: ChangeLook, isChange: boolean): string[] {
-  if (!isChange) return [];
+const NOTHING_TO_CHANGE = 'Nothing to change: it is so already.';
+
+/** The same as remarks. */
+export function listChangeRemarks(report: ChangeReport, record: ChangeRecord): Remark[] {
+  const would = record.dryRun ? 'would be ' : '';
+  const note = (code: string, message: string, subject?: string): Remark => ({
+    level: 'note',
+    code,
+    at: null,
+    message,
+    ...(subject === undefined ? {} : { subject }),
+  });
+  const tell = (code: string, what: string, rules: readonly (readonly string[])[]) =>
+    rules.map((rule) => note(code, formatRule(toRule(rule)), `rule ${would}${what}`));
+  const changes = [
+    ...tell('RULE_ADDED', 'added', report.added),
+    ...tell('RULE_REMOVED', 'removed', report.removed),
+  ];
+  if (changes.length === 0) return [note('NOTHING_TO_CHANGE', NOTHING_TO_CHANGE)];
+  return [...changes, ...renderRecord(report, record).map((line) => note('JOURNAL', line))];
+}
+
+function renderRecord({ added, removed, journaled }: ChangeReport, look: ChangeRecord): string[] {
+  if (added.length + removed.length === 0) return [];
   if (look.dryRun) return ['Dry run: nothing was changed.'];
   if (!journaled)
     return ['Not recorded: the table has no journal. A bootstrap with journal: true makes one.'];

@@ -3,6 +3,7 @@ import type { JournalEntry } from '../running/journal.ts';
 import { type Colors, paint } from './colors.ts';
 import { count } from './findings.ts';
 import { describeWriter } from './origin.ts';
+import type { Remark } from './remark.ts';
 import { renderTable } from './table.ts';
 
 interface HistoryLook extends Colors {
@@ -18,10 +19,10 @@ const COLUMNS = [{ title: 'at (UTC)' }, { title: 'change' }, { title: 'by' }, { 
 export function renderHistory(entries: readonly JournalEntry[], look: HistoryLook): string {
   const database = `Database: ${look.where}`;
   if (entries.length === 0) return `${database}\n\nThe journal has no such change.`;
-  const several = new Set(entries.map(({ table }) => table)).size > 1;
+  const describe = describerOf(entries);
   const rows = entries.map((entry) => [
     `${entry.at.toISOString().slice(0, 19).replace('T', ' ')}`,
-    `${describeChange(entry)}${several ? ` (${entry.table})` : ''}`,
+    describe(entry),
     describeWriter(entry),
     entry.reason ?? '',
   ]);
@@ -29,6 +30,27 @@ export function renderHistory(entries: readonly JournalEntry[], look: HistoryLoo
     entries.length < look.limit ? '' : ' There may be older ones: give a higher --limit, or --until.';
   const total = `${count(entries.length, 'change')}, the newest last.${more}`;
   return [database, renderTable(COLUMNS, rows), paint('dim', total, look)].join('\n\n');
+}
+
+/** The same as remarks. */
+export function listHistoryRemarks(entries: readonly JournalEntry[]): Remark[] {
+  const describe = describerOf(entries);
+  return entries.map((entry): Remark => {
+    const reason = entry.reason === null ? '' : `, ${entry.reason}`;
+    return {
+      level: 'note',
+      code: 'CHANGE',
+      at: null,
+      subject: entry.at.toISOString(),
+      message: `${describe(entry)}, by ${describeWriter(entry)}${reason}`,
+    };
+  });
+}
+
+/** Tells the table of a change too, where the journal has several. */
+function describerOf(entries: readonly JournalEntry[]): (entry: JournalEntry) => string {
+  const several = new Set(entries.map(({ table }) => table)).size > 1;
+  return (entry) => `${describeChange(entry)}${several ? ` (${entry.table})` : ''}`;
 }
 
 function describeChange({ operation, ptype, values }: JournalEntry): string {

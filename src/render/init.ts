@@ -1,4 +1,5 @@
 import type { InitReport } from '../init-project.ts';
+import type { Remark } from './remark.ts';
 import { escapeControls } from './table.ts';
 
 /** Renders what was done to a project, and what to run next. No line break at the end. */
@@ -12,4 +13,17 @@ export function renderInit({ created, changed, kept, notes, next }: InitReport):
     ...notes.map(escapeControls),
     ...list('Next:', next),
   ].join('\n\n');
+}
+
+/** The same as remarks, each file at its place. */
+export function listInitRemarks({ created, changed, kept, notes, next }: InitReport): Remark[] {
+  const tell = (code: string, message: string, files: readonly string[]) =>
+    files.map((at): Remark => ({ level: 'note', code, at, message }));
+  return [
+    ...tell('FILE_CREATED', 'created', created),
+    ...tell('FILE_CHANGED', 'changed', changed),
+    ...tell('FILE_KEPT', 'left as it is', kept),
+    ...notes.map((message): Remark => ({ level: 'note', code: 'NOTE', at: null, message })),
+    ...next.map((message): Remark => ({ level: 'note', code: 'NEXT', at: null, subject: 'next', message })),
+  ];
 }

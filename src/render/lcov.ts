@@ -1,19 +1,22 @@
+import { relative } from 'node:path';
 import { addTo } from '../collections.ts';
 import type { PolicyCoverage, RuleCoverage } from '../test-policy.ts';
 import { readPlace } from './remark.ts';
 
 /**
  * Writes which rules of a policy its tests depend on as LCOV, which editors and coverage services read: a record for
- * each policy file, and in it the lines that define rules. A line with several rules has a branch for each. Rules that
- * were not read from a file are left out; where all are, the text is empty.
+ * each policy file, and in it the lines that define rules. A line with several rules has a branch for each. Paths are
+ * relative to the working directory, as other coverage tools write them. Rules that were not read from a file are left
+ * out; where all are, the text is empty.
  */
 export function coverageToLcov({ rules }: PolicyCoverage): string {
   const files = new Map<string, Map<number, RuleCoverage[]>>();
   for (const rule of rules) {
     const { file, line } = readPlace(rule.at);
     if (file === null || line === null) continue;
-    const lines = files.get(file) ?? new Map<number, RuleCoverage[]>();
-    files.set(file, lines);
+    const path = relative('', file);
+    const lines = files.get(path) ?? new Map<number, RuleCoverage[]>();
+    files.set(path, lines);
     addTo(lines, line, rule);
   }
   return [...files].map(([file, lines]) => writeRecord(file, lines)).join('');

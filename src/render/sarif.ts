@@ -1,7 +1,9 @@
+import { relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type Remark, readPlace, tellRemark } from './remark.ts';
 
 const SCHEMA = 'https://json.schemastore.org/sarif-2.1.0.json';
-const HELP = 'https://github.com/casbin-bootstrap/casbin-bootstrap/blob/main/docs/cli.md#findings';
+const HELP = 'https://github.com/casbin-bootstrap/casbin-bootstrap/blob/main/docs/cli.md#formats';
 
 /** Writes remarks as SARIF 2.1.0, which code scanning reads. What is right is not in it. */
 export function toSarif(remarks: readonly Remark[], version: string): object {
@@ -16,7 +18,13 @@ function toResult(remark: Remark) {
   const { file, line, column } = readPlace(at);
   const text = details === undefined ? tellRemark(remark) : `${tellRemark(remark)}\n${details}`;
   const region = line === null ? {} : { region: { startLine: line, ...(column && { startColumn: column }) } };
-  const artifactLocation = { uri: encodeURI((file ?? '').replaceAll('\\', '/')) };
-  const locations = file === null ? [] : [{ physicalLocation: { artifactLocation, ...region } }];
+  const locations =
+    file === null ? [] : [{ physicalLocation: { artifactLocation: { uri: toUri(file) }, ...region } }];
   return { ruleId: code, level, message: { text }, locations };
+}
+
+/** Relative to the working directory, where code scanning looks for it; a URL of its own for a file elsewhere. */
+function toUri(file: string): string {
+  const path = relative('', file);
+  return path.startsWith('..') ? pathToFileURL(file).href : encodeURI(path.replaceAll('\\', '/'));
 }

@@ -5,6 +5,7 @@ import { loadConfigFile } from '../../src/cli/config-file.ts';
 import {
   bootstrapDatabase,
   definePolicy,
+  domainsModelPath,
   initProject,
   lintPolicy,
   loadPolicyFile,
@@ -100,8 +101,49 @@ describe('a project without a database', () => {
     const { folder, read } = await createProject({ devDependencies });
     const { notes, next } = await initProject(folder, null);
     expect(next[0]).toBe('npx casbin-bootstrap lint');
-    expect(notes).toContainEqual(expect.stringMatching(/^Prisma runs the migrations .*--sql --schema-only/));
+    expect(notes).toContainEqual(
+      'Prisma runs the migrations of this project. Run seed after it, also when nothing was pending: prisma migrate deploy && casbin-bootstrap seed.',
+    );
     expect(read('casbin-bootstrap.config.mjs')).toContain(`\n  table: 'policies',\n`);
+  });
+
+  test.each([
+    ['drizzle-kit', /drizzle-kit migrate && casbin-bootstrap seed\. Drizzle may drop .*schema: 'auth'/],
+    ['kysely-ctl', /kysely migrate:latest && casbin-bootstrap seed\. .*withBootstrap/],
+    ['umzug', /^Umzug runs .*when nothing was pending\.$/],
+  ])('is told what its migration tool needs: %s', async (tool, expected) => {
+    const { folder } = await createProject({ devDependencies: { [tool]: '1' } });
+    const { notes } = await initProject(folder, null);
+    expect(notes).toContainEqual(expect.stringMatching(expected));
+  });
+
+  test.each(['casbin-bootstrap.config.json', '.config/casbin-bootstrap.config.ts'])(
+    'keeps its configuration, and gets no second one: %s',
+    async (path) => {
+      const { folder } = await createProject();
+      mkdirSync(join(folder, '.config'));
+      writeFileSync(join(folder, path), '{}');
+      const report = await initProject(folder, null, { confirm: () => true });
+      expect(report.created).toEqual(['model.conf', 'policy.yaml', 'policy.test.yaml']);
+      expect(report.kept).toEqual([path]);
+      expect(report.notes).toContain(
+        `${path} is the configuration. See that it names the policy (policy.yaml) and the model.`,
+      );
+    },
+  );
+
+  test('goes on with the model, the schema and the table that are given', async () => {
+    const domains = readFileSync(domainsModelPath, 'utf8');
+    const { folder, read } = await createProject(undefined, { "it's.conf": domains });
+    const options = { model: join(folder, "it's.conf"), schema: 'auth', table: "o'brien" };
+    const { created, notes } = await initProject(folder, null, {}, options);
+    expect(created).not.toContain('model.conf');
+    expect(read('casbin-bootstrap.config.mjs')).toContain(
+      "  model: 'it\\'s.conf',\n  policy: 'policy.yaml',\n  schema: 'auth',\n  table: 'o\\'brien',\n",
+    );
+    expect(notes).toContain("It does not fit the model it's.conf: lint tells where. Write your own.");
+    const policy = join(folder, 'policy.yaml');
+    await expect(lintPolicy({ model: options.model, policy })).resolves.toMatchObject({ ok: false });
   });
 
   test('is refused where there is no project, or no such form', async () => {
@@ -132,7 +174,7 @@ describe('a project with a database', () => {
     const { folder, read } = await createProject();
     const { notes } = await initProject(folder, pool);
     expect(notes[0]).toBe(
-      'The policy is the one that the database has; 1 link of a user to roles stay where they are.',
+      'The policy is the one that the database has; 1 link of a user to a role stays in the database alone.',
     );
     await expect(loadPolicyFile(join(folder, 'policy.yaml'))).resolves.toEqual(policy);
     expect(read('casbin-bootstrap.config.mjs')).toContain(`\n  table: 'casbin_rule',\n`);

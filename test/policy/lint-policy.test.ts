@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { definePolicy, domainsModelPath, lintPolicy } from '../../src/index.ts';
+import { type BootstrapOptions, definePolicy, domainsModelPath, lintPolicy } from '../../src/index.ts';
 import { writeTemporary } from './temporary-file.ts';
 
 const POLICY = definePolicy({
@@ -169,6 +169,27 @@ describe('linting a policy', () => {
   test.each([-1, 101, Number.NaN, '50' as never])('refuses %s as a percentage', async (coverage) => {
     await expect(lintPolicy({ policy: POLICY }, { coverage })).rejects.toMatchObject({
       problems: [{ code: 'OPTION_INVALID', at: 'coverage' }],
+    });
+  });
+
+  test.each([
+    ['polcy', { polcy: 'policy.yaml' }, 'OPTION_UNKNOWN'],
+    ['schema', { schema: 7 }, 'OPTION_INVALID'],
+    ['seeders[0].name', { seeders: [{ seed: () => ({ inserted: 0, existing: 0 }) }] }, 'OPTION_INVALID'],
+  ])('refuses what is wrong with an option other than model and policy: %s', async (at, option, code) => {
+    const given = { policy: { roles: { a: { inherits: ['b'] } } }, ...option } as BootstrapOptions;
+    await expect(lintPolicy(given)).rejects.toMatchObject({
+      problems: expect.arrayContaining([
+        expect.objectContaining({ at, code }),
+        expect.objectContaining({ code: 'ROLE_UNDEFINED' }),
+      ]),
+    });
+  });
+
+  test('reports what is wrong with the form of a policy', async () => {
+    const policy = { roles: { a: { permisions: {} } } } as never;
+    expect(await lintPolicy({ policy })).toMatchObject({
+      problems: [{ at: 'policy.roles.a.permisions', code: 'OPTION_UNKNOWN' }],
     });
   });
 

@@ -1,3 +1,4 @@
+import { isAbsolute, relative } from 'node:path';
 import { type Enforcer, Util } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { coverageToLcov, definePolicy, type PolicyTestFilter, testPolicy } from '../../src/index.ts';
@@ -309,7 +310,7 @@ tests:
     const { policy, report } = await measure();
     expect(coverageToLcov(report.coverage).split('\n')).toEqual([
       'TN:',
-      `SF:${policy}`,
+      `SF:${relative('', policy)}`,
       'BRDA:4,0,0,2',
       'BRDA:4,0,1,0',
       'BRF:2',
@@ -323,6 +324,7 @@ tests:
       'end_of_record',
       '',
     ]);
+    expect(isAbsolute(policy)).toBe(true);
     const inCode = { ...POLICY, allow: [['clerk', 'invoices', 'read']] };
     expect(coverageToLcov((await testPolicy([], { policy: inCode })).coverage)).toBe('');
   });

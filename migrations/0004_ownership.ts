@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely';
 import { engineBehind } from '../src/database/dialect.ts';
-import { DatabaseError } from '../src/errors.ts';
 import type { Migration } from '../src/migrator/migration.ts';
 
 /** The versions of definitions that a rule table was bootstrapped with. */
@@ -12,7 +11,6 @@ export const RECORDED_RULES = 'casbin_bootstrap_rule';
 /** The record of what bootstraps have inserted into the rule tables of a schema; `source` is the name of one. */
 export const ownership: Migration = {
   async up(db: Kysely<unknown>) {
-    refuseEngine(db);
     await sql`
       create table if not exists ${sql.id(VERSIONS)} (
         source text not null,
@@ -35,18 +33,20 @@ export const ownership: Migration = {
         revoked_reason text
       )
     `.execute(db);
-    // By hash, as a rule may be longer than what any other index takes. Only bootstraps insert, one after the other.
-    await sql`
-      create index if not exists ${sql.id(`${RECORDED_RULES}_rule`)} on ${sql.id(RECORDED_RULES)} using hash (rule)
-    `.execute(db);
+    await indexRules(db);
   },
 };
 
-function refuseEngine(db: Kysely<unknown>): void {
-  const { commitsDdl, title } = engineBehind(db);
-  if (!commitsDdl) return;
-  throw new DatabaseError(
-    'RECORD_IMPOSSIBLE',
-    `A definition with a version is not supported on ${title}: what it retires would be committed bit by bit. Nothing was changed. Remove version, retired, renamed and onRevoked from the definition.`,
-  );
+/** Only bootstraps insert, one after the other, so it need not be unique. */
+async function indexRules(db: Kysely<unknown>): Promise<void> {
+  const { commitsDdl, makesIndexesLater } = engineBehind(db);
+  // Aurora DSQL takes no key of more than 1 KiB, and the record of a policy that fits it is small.
+  if (makesIndexesLater) return;
+  const index = db.schema
+    .createIndex(`${RECORDED_RULES}_rule`)
+    .ifNotExists()
+    .on(RECORDED_RULES)
+    .column('rule');
+  // By hash, as a rule may be longer than what any other index of PostgreSQL takes.
+  await (commitsDdl ? index : index.using('hash')).execute();
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { watchPolicy } from './bootstrap/after-migration.ts';
-import { inSteps } from './bootstrap/in-steps.ts';
+import { inSteps, type StepsTaken } from './bootstrap/in-steps.ts';
 import { askAfterwards, lookAtDatabase } from './bootstrap/look.ts';
 import { findEngine, onRightEngine } from './bootstrap/on-right-engine.ts';
 import { hasChanged, logOwnership, settleOwnership } from './bootstrap/ownership.ts';
@@ -64,21 +64,26 @@ export async function bootstrapResolved(
 ): Promise<Omit<BootstrapReport, 'durationMs'>> {
   try {
     const limits = { ...options, answerTimeoutMs: answerTimeout(options) };
-    const attempt = () => withSession(pool, (session) => bootstrapOnce(session, options), limits);
+    const steps: StepsTaken = { migrated: null };
+    const attempt = () => withSession(pool, (session) => bootstrapOnce(session, options, steps), limits);
     return { dryRun: options.dryRun, ...(await retryConflicts(attempt, options.logger)) };
   } catch (error) {
     throw await explainFailure(error, options, null);
   }
 }
 
-async function bootstrapOnce(session: Session, options: ResolvedOptions): Promise<Outcome> {
+async function bootstrapOnce(
+  session: Session,
+  options: ResolvedOptions,
+  steps: StepsTaken,
+): Promise<Outcome> {
   let known = options;
   const tell = (located: ResolvedOptions) => {
     known = located;
   };
   try {
     const confirmed = await onRightEngine(session, options, (on) => confirmComplete(session, on));
-    return confirmed ?? (await complete(session, await findEngine(session, options), tell));
+    return confirmed ?? (await complete(session, await findEngine(session, options), steps, tell));
   } catch (error) {
     throw findConflict(error, session) ?? (await explainFailure(error, known, session));
   }
@@ -102,12 +107,17 @@ async function confirmComplete(session: Session, given: ResolvedOptions): Promis
 type TellLocated = (options: ResolvedOptions) => void;
 
 /** Adds what is missing, and verifies it. */
-function complete(session: Session, options: ResolvedOptions, tell: TellLocated): Promise<Outcome> {
+function complete(
+  session: Session,
+  options: ResolvedOptions,
+  steps: StepsTaken,
+  tell: TellLocated,
+): Promise<Outcome> {
   tell(options);
   const db = createKysely(session, options);
   const write = (work: (trx: AnyTransaction) => Promise<Outcome>) => commit(session, db, options, work);
   if (!options.engine.commitsDdl) return write((trx) => writeDatabase(session, db, trx, options, tell));
-  return inSteps(session, db, options, tell, ({ options: located, migrated, keepLock }) =>
+  return inSteps(session, db, options, steps, tell, ({ options: located, migrated, keepLock }) =>
     write(async (trx) => {
       await setSearchPath(trx, located.schema);
       await markTransaction(trx);

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { findNewestVersion, withoutKeptAway } from './bootstrap/ownership.ts';
+import { findNewestVersion, withOwnership } from './bootstrap/ownership.ts';
 import { readScope, refuseForeignRules } from './bootstrap/read-policy.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';
@@ -69,13 +69,13 @@ async function readLivePage({ trx, options }: Inspected): Promise<PageData> {
   const given: ResolvedOptions = { ...options, verify: { ...options.verify, full: true } };
   const live = await readScope(trx, { kind: 'whole' }, given);
   refuseForeignRules(given, live);
-  const whole = await withoutKeptAway(trx, given, live);
+  const newest = await findNewestVersion(trx, given);
+  const whole = await withOwnership((ask) => ask(trx), given, live, newest);
   const verification = await verifyLive((ask) => ask(trx), whole, live);
   const { rows } = await sql<{ database: string }>`select current_database() as database`.execute(trx);
   const findOrigin = whole.engine.commitsDdl
     ? () => null
     : await readOrigins(asClient(trx), whole.ruleTable, null);
-  const newest = await findNewestVersion(trx, whole);
   const { collectPage } = await import('./page/collect-page.ts');
   return collectPage(
     whole,

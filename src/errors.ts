@@ -93,7 +93,10 @@ export type BootstrapErrorCode =
   | 'DRY_RUN_IMPOSSIBLE'
   /** On this engine there are no triggers that a journal could be written by. Leave out the `journal` option. */
   | 'JOURNAL_IMPOSSIBLE'
-  /** The engine can't keep the record that a `version` needs in one transaction with the rules. Remove it there. */
+  /**
+   * The engine does not take all rules of a definition with a `version`, and their record, in one transaction. Remove
+   * `version` there.
+   */
   | 'RECORD_IMPOSSIBLE'
   /**
    * A change would allow what must never be allowed. Change something else, or give `force` with a reason; see

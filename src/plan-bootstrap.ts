@@ -1,4 +1,4 @@
-import { withoutKeptAway, withRenamed } from './bootstrap/ownership.ts';
+import { findNewestVersion, withOwnership, withRenamed } from './bootstrap/ownership.ts';
 import { readPolicy } from './bootstrap/read-policy.ts';
 import { bootstrapResolved } from './bootstrap.ts';
 import type { PoolLike } from './database/client.ts';
@@ -37,7 +37,8 @@ async function findMissing(
     const { trx, options, isMissing } = inspected;
     if (isMissing) return defined.rules;
     const live = await readPolicy(trx, options);
-    const kept = await withoutKeptAway(trx, options, live);
+    const newest = await findNewestVersion(trx, options);
+    const kept = await withOwnership((ask) => ask(trx), options, live, newest);
     return kept.defined.without(withRenamed(live.rules, options));
   });
   return missing.map(({ ptype, values }) => [ptype, ...values]);

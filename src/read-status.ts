@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { findNewestVersion, isSettled, withoutKeptAway } from './bootstrap/ownership.ts';
+import { findNewestVersion, isSettled, withOwnership } from './bootstrap/ownership.ts';
 import { readPolicy, refuseForeignRules } from './bootstrap/read-policy.ts';
 import { resolveSchemas } from './bootstrap/schemas.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
@@ -79,7 +79,7 @@ export async function readStatus(pool: PoolLike, options: BootstrapOptions = {})
   const resolved = await resolveVerifyOptions(pool, options);
   return inspectDatabase(pool, resolved, 'the look at the status', async (inspected) => {
     const migrations = await readMigrationStatus(inspected);
-    const { rules, verification, newestVersion } = await readRules(inspected);
+    const { rules, verification, newestVersion, isToMove } = await readRules(inspected);
     const { ruleTable, ownership } = inspected.options;
     const pending = Object.values(migrations).flatMap((status) => status?.pending ?? []);
     return {
@@ -92,6 +92,7 @@ export async function readStatus(pool: PoolLike, options: BootstrapOptions = {})
         !inspected.isMissing &&
         pending.length === 0 &&
         rules.missing === 0 &&
+        !isToMove &&
         (ownership === null || isSettled(ownership, newestVersion)),
     };
   });
@@ -132,7 +133,7 @@ async function readRules({ trx, options, isMissing }: Inspected) {
   const total = defined.rules.length;
   if (isMissing) {
     const rules = { defined: total, stored: 0, missing: total, extra: 0, keptAway: 0 };
-    return { rules, verification: null, newestVersion: null };
+    return { rules, verification: null, newestVersion: null, isToMove: false };
   }
   const { rows } = await sql<{ stored: number }>`
     select count(*)::int as stored from ${sql.raw(ruleTable.sql)}
@@ -141,10 +142,11 @@ async function readRules({ trx, options, isMissing }: Inspected) {
   const live = await readPolicy(trx, options);
   refuseForeignRules(options, live);
   const missing = defined.without(live.rules).length;
-  const kept = await withoutKeptAway(trx, options, live);
+  const newestVersion = await findNewestVersion(trx, options);
+  const kept = await withOwnership((ask) => ask(trx), options, live, newestVersion);
   const keptAway = kept.keptAway.length;
   const extra = stored - (total - missing);
   const rules = { defined: total, stored, missing: missing - keptAway, extra, keptAway };
   const verification = await stayAwake(trx, kept, () => verifyLive((ask) => ask(trx), kept, live));
-  return { rules, verification, newestVersion: await findNewestVersion(trx, options) };
+  return { rules, verification, newestVersion, isToMove: kept.left.isToMove };
 }

@@ -244,7 +244,10 @@ export interface OwnershipReport {
   readonly removed: readonly (readonly string[])[];
   /** How many links of users to retired roles now lead to another role. */
   readonly reassigned: number;
-  /** Rules of administrators that are retired or name a retired role: they stay, ptype first; up to 10,000. */
+  /**
+   * Rules of administrators that are retired or name a retired role: they stay, ptype first; up to 10,000. Each bootstrap
+   * lists them, until they are gone.
+   */
   readonly left: readonly (readonly string[])[];
   /** How many more of these there are. */
   readonly leftOmitted: number;
@@ -276,6 +279,13 @@ export interface VerificationReport {
   readonly drift: readonly DriftFinding[];
   /** Defined rules that are not stored and stay away; it is verified without them. */
   readonly keptAway: readonly KeptAwayRule[];
+  /**
+   * Stored rules that the definition has retired, or that name a retired role, such as links of users to it, ptype first;
+   * up to 10,000. Empty where the database was not bootstrapped with this version.
+   */
+  readonly left: readonly (readonly string[])[];
+  /** How many more of these there are. */
+  readonly leftOmitted: number;
   /** How many more findings there are than are listed. */
   readonly omitted: OmittedFindings;
   /** How much of the rule table was read. */

@@ -1,4 +1,4 @@
-import { withoutKeptAway } from './bootstrap/ownership.ts';
+import { findNewestVersion, withOwnership } from './bootstrap/ownership.ts';
 import { readPolicy, refuseForeignRules } from './bootstrap/read-policy.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';
@@ -25,7 +25,8 @@ export async function verifyDatabase(
   return inspectDatabase(pool, resolved, 'the verification', async ({ trx, options }) => {
     const live = await readPolicy(trx, options);
     refuseForeignRules(options, live);
-    const located = await withoutKeptAway(trx, options, live);
+    const newest = await findNewestVersion(trx, options);
+    const located = await withOwnership((ask) => ask(trx), options, live, newest);
     return stayAwake(trx, located, () => verifyLive((ask) => ask(trx), located, live));
   });
 }

@@ -31,37 +31,67 @@ export interface Prepared {
   keepLock(trx: AnyTransaction): Promise<void>;
 }
 
+/** What the attempts of one bootstrap have migrated; that stays when an attempt fails. */
+export interface StepsTaken {
+  migrated: Migrated | null;
+}
+
 /**
  * Does what can't share a transaction with the rest, for an engine on which making a table commits: schema and tables,
  * each statement committed by itself, and of a definition that is too large for one transaction all portions of rows.
  * An attempt after one that failed goes on where that one ended. Then calls `finish`, which seeds and verifies in one
  * transaction. All of it as the only bootstrap of the schema, by a row.
  *
- * @throws DatabaseError `DRY_RUN_IMPOSSIBLE` under `dryRun`, unless all tables are there
+ * @throws DatabaseError `DRY_RUN_IMPOSSIBLE` under `dryRun`, unless all tables are there; `RECORD_IMPOSSIBLE` for a
+ *   definition with a version that the engine does not take in one transaction
  */
 export async function inSteps<T>(
   session: Session,
   db: AnyKysely,
   given: ResolvedOptions,
+  steps: StepsTaken,
   tell: (options: ResolvedOptions) => void,
   finish: (prepared: Prepared) => Promise<T>,
 ): Promise<T> {
   session.enter('the schema');
   const schemas = await inReadOnlyTransaction(db, (trx) => resolveSchemas(trx, given));
   const { schema } = schemas;
-  const steps = createStepwise(db, given.engine, schema);
-  const prepare = (row: HeldRow | null) => prepareTables(session, steps, { ...given, ...schemas }, row, tell);
+  const stepwise = createStepwise(db, given.engine, schema);
+  const prepare = (row: HeldRow | null) =>
+    prepareTables(session, stepwise, { ...given, ...schemas }, row, tell);
+  refuseTooManyRecords(given);
   if (given.dryRun) return finish({ ...(await prepare(null)), keepLock: async () => {} });
-  if (!(await hasTable(steps, schema, LOCK_TABLE))) {
-    await sql`create schema if not exists ${sql.id(schema)}`.execute(steps);
-    await makeLockTable(steps, schema);
+  if (!(await hasTable(stepwise, schema, LOCK_TABLE))) {
+    await sql`create schema if not exists ${sql.id(schema)}`.execute(stepwise);
+    await makeLockTable(stepwise, schema);
   }
   session.enter('the lock of the bootstrap');
-  return withLockRow(steps, schema, given.lockTimeoutMs, async (row) => {
-    const { options, migrated } = await prepare(row);
+  return withLockRow(stepwise, schema, given.lockTimeoutMs, async (row) => {
+    const { options, migrated: now } = await prepare(row);
+    const migrated = withEarlier(steps.migrated, now);
+    steps.migrated = migrated;
     const seeders = await seedPortions(session, db, options, migrated, row);
     return finish({ options: { ...options, seeders }, migrated, keepLock: row.keep });
   });
+}
+
+function withEarlier(before: Migrated | null, now: Migrated): Migrated {
+  if (before === null) return now;
+  return {
+    applied: [...before.applied, ...now.applied],
+    takeover: before.takeover ?? now.takeover,
+    firstRun: before.firstRun || now.firstRun,
+  };
+}
+
+/** What is retired, renamed and recorded is one transaction with the rules, or an end in its middle would be wrong. */
+function refuseTooManyRecords({ ownership, engine, defined: { rules } }: ResolvedOptions): void {
+  const room = engine.rowsPerTransaction;
+  if (ownership === null || room === null || 2 * rules.length <= room) return;
+  throw new DatabaseError(
+    'RECORD_IMPOSSIBLE',
+    `The definition has a version and ${rules.length} rules. On ${engine.title}, one transaction has to write the rules and a record of each, and takes ${room} rows. Nothing was changed. Remove version, retired, renamed and onRevoked from the definition.`,
+  );
 }
 
 interface Located extends ResolvedOptions {
@@ -133,9 +163,10 @@ async function seedPortions(
   { firstRun }: Migrated,
   row: HeldRow,
 ): Promise<readonly RunnableSeeder[]> {
-  const { seeders, engine, logger, schema, dryRun, ruleTable, progress } = options;
+  const { seeders, engine, logger, schema, dryRun, ruleTable, progress, ownership } = options;
   const size = engine.rowsPerTransaction;
-  const total = seeders.reduce((sum, seeder) => sum + (seeder.total ?? 0), 0);
+  const rows = seeders.reduce((sum, seeder) => sum + (seeder.total ?? 0), 0);
+  const total = rows + (ownership === null ? 0 : options.defined.rules.length);
   if (size === null || total <= size) return seeders;
   const seed = (portion: RunnableSeeder) =>
     inWriteTransaction(db, async (trx) => {
@@ -147,6 +178,10 @@ async function seedPortions(
     });
   const counting: RunnableSeeder[] = [];
   for (const seeder of seeders) {
+    if (seeder.isPolicy && ownership !== null) {
+      counting.push(seeder);
+      continue;
+    }
     session.enter(`seeder "${seeder.name}"`);
     let before = 0;
     for (let start = 0; seeder.portion !== undefined && start < (seeder.total ?? 0); start += size) {

@@ -28,7 +28,7 @@ import { findRuleTable } from '../tables/find-rule-table.ts';
 import { newestVersionExpression, type RecordedVersion } from '../tables/rule-record.ts';
 import { USUAL_NAMES } from '../tables/rule-table.ts';
 import { findRepeated } from '../verification/integrity.ts';
-import { isSettled, reportUnchanged, withoutKeptAway } from './ownership.ts';
+import { isSettled, reportUnchanged, withOwnership } from './ownership.ts';
 import { chooseScope, keepRuleCount, type LivePolicy, policyQueries, readScope } from './read-policy.ts';
 
 /** A database in which nothing is missing. */
@@ -62,25 +62,18 @@ export async function lookAtDatabase(
         ? { state, live, options }
         : await askAfterwards(db, options.schema)((trx) => lookFurther(trx, options, seen));
     if (complete === null) return null;
-    const kept = await leaveAway(db, complete);
-    if (kept === null) return null;
     const { newestVersion, engine } = complete.state;
+    const ask = askAfterwards(db, complete.options.schema);
+    const kept = await withOwnership(ask, complete.options, complete.live, newestVersion);
+    if (kept.defined.without(complete.live.rules).length > 0 || kept.left.isToMove) return null;
     logUnknown(kept, complete.state);
-    const ownership = kept.ownership && reportUnchanged(kept.ownership, newestVersion);
+    const ownership = kept.ownership && reportUnchanged(kept.ownership, newestVersion, kept.left);
     return { live: complete.live, ownership, options: onEngine(kept, engineOf(engine)) };
   } catch (error) {
     const isAbandoned = error instanceof StepFailure && error.cause instanceof LookAbandoned;
     if (isAbandoned || isAbsence(error)) return null;
     throw error;
   }
-}
-
-/** The options without the missing rules, where all of them stay away; else null. */
-async function leaveAway(db: AnyKysely, { options, live }: Looked): Promise<ResolvedOptions | null> {
-  const { ownership, defined, schema } = options;
-  if (ownership === null || defined.without(live.rules).length === 0) return options;
-  const kept = await askAfterwards(db, schema)((trx) => withoutKeptAway(trx, options, live));
-  return kept.defined.without(live.rules).length === 0 ? kept : null;
 }
 
 /** The answer of a message about the rule table that was expected: there may be another one. */

@@ -6,11 +6,11 @@ import { asClient } from '../database/own-queries.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Migrated } from '../migrator/migrate.ts';
 import { PACKAGE_LIST } from '../migrator/migration.ts';
-import { type ResolvedOptions, withKeptAway } from '../options/resolve.ts';
+import { type LeftRules, NOTHING_LEFT, type ResolvedOptions, withKeptAway } from '../options/resolve.ts';
 import type { Ownership } from '../policy/ownership.ts';
 import { type Rule, ruleKey } from '../policy/rule.ts';
+import { RuleSet } from '../policy/rule-set.ts';
 import type { KeptAwayRule, OwnershipReport } from '../report.ts';
-import { OWNERSHIP_MIGRATION } from '../seeding/policy-seeder.ts';
 import { removeRules } from '../tables/change.ts';
 import { findMissing, lockTable } from '../tables/insert.ts';
 import { moveRules, type RuleMove, readRulesOfRoles } from '../tables/move-rules.ts';
@@ -25,6 +25,7 @@ import {
 } from '../tables/rule-record.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import type { LivePolicy } from './read-policy.ts';
+import type { AskFurther } from './verify-live.ts';
 
 /** Options without what stays away, and what was done. */
 interface Settled {
@@ -46,17 +47,18 @@ export async function settleOwnership(
   if (ownership === null) return { options, report: null };
   const client = asClient(trx);
   const newest = await readNewestVersion(client, ruleTable);
-  const isOlder = newest !== null && newest.version > ownership.version;
   const changes = isSettled(ownership, newest)
-    ? NO_CHANGES
+    ? await retireLate(client, options, newest)
     : await changeOwned(client, ruleTable, ownership, newest);
   const missing = await findMissing(client, ruleTable, options.defined.rules);
-  const effective = await withKeptAway(options, await findKeptAway(client, options, newest, missing));
-  if (!isOlder) {
+  const kept = await withKeptAway(options, await findKeptAway(client, options, newest, missing));
+  const effective = { ...kept, left: { rules: changes.left, omitted: changes.leftOmitted, isToMove: false } };
+  if (!isOlder(ownership, newest)) {
+    const absent = new RuleSet(missing);
     await recordRules(client, ruleTable, options.defined.rules, {
       version: ownership.version,
-      staysAway: (rule) => !effective.defined.has(rule),
-      areOurs: await wasBootstrapped(trx, options, migrated),
+      isInserted: (rule) => absent.has(rule) && effective.defined.has(rule),
+      areOurs: newest === null && (await wasBootstrapped(trx, options, migrated)),
     });
   }
   const report = { ...reportUnchanged(ownership, newest), ...changes };
@@ -73,28 +75,36 @@ export function isSettled({ version, changes }: Ownership, newest: RecordedVersi
 const NO_CHANGES = { renamed: [], removed: [], reassigned: 0, left: [], leftOmitted: 0 };
 
 /** What is reported where nothing was renamed or retired. */
-export function reportUnchanged(ownership: Ownership, newest: RecordedVersion | null): OwnershipReport {
+export function reportUnchanged(
+  ownership: Ownership,
+  newest: RecordedVersion | null,
+  { rules: left, omitted: leftOmitted }: LeftRules = NOTHING_LEFT,
+): OwnershipReport {
   const { version } = ownership;
   const before = newest?.version ?? null;
-  return { version, before, isOlder: before !== null && before > version, ...NO_CHANGES };
+  return { version, before, isOlder: isOlder(ownership, newest), ...NO_CHANGES, left, leftOmitted };
+}
+
+function isOlder({ version }: Ownership, newest: RecordedVersion | null): boolean {
+  return newest !== null && newest.version > version;
 }
 
 /** Whether anything of the policy or its record was written. */
 export function hasChanged({
   version,
   before,
-  isOlder,
+  isOlder: wasOlder,
   renamed,
   removed,
   reassigned,
 }: OwnershipReport): boolean {
-  return (!isOlder && version !== before) || renamed.length + removed.length + reassigned > 0;
+  return (!wasOlder && version !== before) || renamed.length + removed.length + reassigned > 0;
 }
 
-/** What the log says of it; of a start that has nothing to do, only that its version is an older one. */
+/** What the log says of it. */
 export function logOwnership(report: OwnershipReport, { logger, dryRun }: ResolvedOptions): void {
-  const { version, before, isOlder, renamed, removed, reassigned, left, leftOmitted } = report;
-  if (isOlder) {
+  const { version, before, renamed, removed, reassigned, left, leftOmitted } = report;
+  if (report.isOlder) {
     logger.warn(
       { event: 'older_version', version, newest: before },
       'The database was bootstrapped with a newer version of the policy, which stays as it is',
@@ -109,25 +119,65 @@ export function logOwnership(report: OwnershipReport, { logger, dryRun }: Resolv
   if (left.length > 0) {
     logger.warn(
       { event: 'retired_left', rules: left.length + leftOmitted },
-      'Rules that administrators made name retired roles, or are retired: they stay',
+      'Rules of administrators name retired roles, or are retired: they stay',
     );
   }
 }
 
 /**
- * The options without the defined rules that stay away, for a policy that was read; as they are where the definition has
- * no version, or the database no record.
+ * The options for a policy that was read: without the defined rules that stay away, and with what is retired and still
+ * stored; as they are where the definition has no version.
+ *
+ * @param ask runs what has to be asked of the database; called only where something has to be
  */
-export async function withoutKeptAway(
-  trx: AnyTransaction,
+export async function withOwnership(
+  ask: AskFurther,
   options: ResolvedOptions,
   live: LivePolicy,
+  newest: RecordedVersion | null,
 ): Promise<ResolvedOptions> {
   const { ownership, defined } = options;
-  const missing = ownership === null ? [] : defined.without(live.rules);
-  if (missing.length === 0) return options;
-  const newest = await findNewestVersion(trx, options);
-  return withKeptAway(options, await findKeptAway(asClient(trx), options, newest, missing));
+  if (ownership === null) return options;
+  const missing = defined.without(live.rules);
+  const kept =
+    missing.length === 0
+      ? options
+      : await withKeptAway(
+          options,
+          await ask((trx) => findKeptAway(asClient(trx), options, newest, missing)),
+        );
+  if (!isSettled(ownership, newest) || isOlder(ownership, newest) || !retiresSome(ownership)) return kept;
+  const left =
+    live.scope === 'whole'
+      ? chooseLeft(live.rules, ownership)
+      : await ask((trx) => findLeft(asClient(trx), options));
+  return { ...kept, left };
+}
+
+function retiresSome({ retiredRoles, retiredRules }: Ownership): boolean {
+  return retiredRoles.size + retiredRules.length > 0;
+}
+
+/** What is retired, and stored all the same, since an administrator has made it. */
+function chooseLeft(stored: readonly Rule[], ownership: Ownership): LeftRules {
+  const left = stored.filter(retiredTest(ownership.retiredRoles, ownership.retiredRules));
+  return {
+    rules: left.slice(0, LISTED).map(toArray),
+    omitted: Math.max(0, left.length - LISTED),
+    isToMove: left.some((rule) => newRoleOf(rule, ownership) !== null),
+  };
+}
+
+/** The same where the policy was not read, or in part. */
+async function findLeft(client: ClientLike, { ownership, ruleTable }: ResolvedOptions): Promise<LeftRules> {
+  if (ownership === null || !retiresSome(ownership)) return NOTHING_LEFT;
+  const { retiredRoles, retiredRules } = ownership;
+  const ofRoles = await readRulesOfRoles(client, ruleTable, [...retiredRoles.keys()]);
+  const absent = retiredRules.length === 0 ? [] : await findMissing(client, ruleTable, retiredRules);
+  const byKey = new Map(
+    [...ofRoles, ...new RuleSet(retiredRules).without(absent)].map((rule) => [ruleKey(rule), rule] as const),
+  );
+  return chooseLeft([...byKey.values()], ownership);
 }
 
 /** The newest version that is recorded; null where there is none, or no record. */
@@ -166,16 +216,30 @@ async function findKeptAway(
   });
 }
 
-/** Whether an earlier run has made the table and this one the record: then the stored rules of it are a bootstrap's. */
+/** Whether an earlier run has made or taken over the table: what it stores of a definition is then a bootstrap's. */
 async function wasBootstrapped(
   trx: AnyTransaction,
-  { ruleTable, schema }: ResolvedOptions,
+  { ruleTable, schema, packageMigrations }: ResolvedOptions,
   { applied }: Migrated,
 ): Promise<boolean> {
-  if (!applied.includes(OWNERSHIP_MIGRATION) || applied.includes(ruleTable.migrationName)) return false;
+  if (packageMigrations === null || applied.includes(ruleTable.migrationName)) return false;
   const list = schema === undefined ? sql.id(PACKAGE_LIST.tableName) : sql.id(schema, PACKAGE_LIST.tableName);
   const { rows } = await sql`select from ${list} where name = ${ruleTable.migrationName}`.execute(trx);
   return rows.length > 0;
+}
+
+/** Where a version was retired before: gives those another role who got a retired one since. */
+async function retireLate(
+  client: ClientLike,
+  options: ResolvedOptions,
+  newest: RecordedVersion | null,
+): Promise<Changes> {
+  const { ownership, ruleTable } = options;
+  if (ownership === null || isOlder(ownership, newest)) return NO_CHANGES;
+  const { rules: left, omitted: leftOmitted, isToMove } = await findLeft(client, options);
+  if (!isToMove) return { ...NO_CHANGES, left, leftOmitted };
+  await lockTable(client, ruleTable);
+  return { renamed: [], ...(await retire(client, ruleTable, ownership, true)) };
 }
 
 type Changes = Pick<OwnershipReport, 'renamed' | 'removed' | 'reassigned' | 'left' | 'leftOmitted'>;
@@ -255,9 +319,10 @@ function isRoleAt({ ptype }: Rule, position: number): boolean {
 async function retire(
   client: ClientLike,
   table: RuleTable,
-  { retiredRoles, retiredRules }: Ownership,
+  ownership: Ownership,
   hasRecord: boolean,
 ): Promise<Omit<Changes, 'renamed'>> {
+  const { retiredRoles, retiredRules } = ownership;
   const isRetired = retiredTest(retiredRoles, retiredRules);
   const recorded = hasRecord ? (await readRecordedRules(client, table, 'all')).filter(isRetired) : [];
   const ours = new Set(recorded.filter(({ inserted }) => inserted).map(ruleKey));
@@ -271,24 +336,30 @@ async function retire(
   const stored = [...byKey.values()];
   const removed = stored.filter((rule) => ours.has(ruleKey(rule)));
   const others = stored.filter((rule) => !ours.has(ruleKey(rule)));
-  const newRoleOf = ({ ptype, values: [, parent = ''] }: Rule) =>
-    ptype === 'g' ? (retiredRoles.get(parent) ?? null) : null;
-  const moved = others.filter((rule) => newRoleOf(rule) !== null);
-  const left = others.filter((rule) => newRoleOf(rule) === null);
+  const moved = others.filter((rule) => newRoleOf(rule, ownership) !== null);
+  const left = others.filter((rule) => newRoleOf(rule, ownership) === null);
   if (removed.length > 0) await removeRules(client, table, removed);
   await moveRules(
     client,
     table,
-    planMoves(moved, (rule) => ({ ...rule, values: rule.values.with(1, newRoleOf(rule) ?? '') })),
+    planMoves(moved, (rule) => ({ ...rule, values: rule.values.with(1, newRoleOf(rule, ownership) ?? '') })),
   );
   await forgetRules(client, table, recorded);
-  const toArray = ({ ptype, values }: Rule) => [ptype, ...values];
   return {
     removed: removed.map(toArray),
     reassigned: moved.length,
     left: left.slice(0, LISTED).map(toArray),
     leftOmitted: Math.max(0, left.length - LISTED),
   };
+}
+
+/** The role that a link to a retired one is to lead to; null for none. */
+function newRoleOf({ ptype, values: [, parent = ''] }: Rule, { retiredRoles }: Ownership): string | null {
+  return ptype === 'g' ? (retiredRoles.get(parent) ?? null) : null;
+}
+
+function toArray({ ptype, values }: Rule): string[] {
+  return [ptype, ...values];
 }
 
 function retiredTest(roles: ReadonlyMap<string, unknown>, rules: readonly Rule[]): (rule: Rule) => boolean {

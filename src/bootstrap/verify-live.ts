@@ -20,7 +20,7 @@ import type { LivePolicy } from './read-policy.ts';
 const LOGGED = 100;
 
 /** Runs what has to ask the database something more; only some reports need that. */
-type AskFurther = <T>(ask: (trx: AnyTransaction) => Promise<T>) => Promise<T>;
+export type AskFurther = <T>(ask: (trx: AnyTransaction) => Promise<T>) => Promise<T>;
 
 /** Compares the live policy with the definition, and logs the outcome. */
 export async function verifyLive(
@@ -30,7 +30,9 @@ export async function verifyLive(
 ): Promise<VerificationReport> {
   const { model, configureEnforcer, defined, promises, verify, logger, ruleTable } = options;
   logKeptAway(options);
-  if (verify === null) return NOT_VERIFIED;
+  const { keptAway } = options;
+  const left = { left: options.left.rules, leftOmitted: options.left.omitted };
+  if (verify === null) return { ...NOT_VERIFIED, keptAway, ...left };
   const { expectations, coverage, warnings } = await promises.decide();
   const { strict = false, stockLoadable = false } = verify;
   const findHolders = scope === 'whole' ? holdersAmong(model, live) : holdersIn(askFurther, ruleTable);
@@ -44,13 +46,14 @@ export async function verifyLive(
     live,
     scope,
     ruleTable,
-    keptAway: options.keptAway,
+    keptAway,
   };
   const verified = await verifyPolicy(
     { ...given, findHolders, strict, stockLoadable },
     options.progress.start('verify', expectations.size),
   );
-  const report = verified.ok ? verified : await explainRowOrder(askFurther, options, live, verified);
+  const explained = verified.ok ? verified : await explainRowOrder(askFurther, options, live, verified);
+  const report = { ...explained, ...left };
   const { ok, checks, allowed } = report;
   if (scope === 'part' && ruleTable.missingIndex !== null) {
     logger.warn(

@@ -45,6 +45,18 @@ import {
   resolveWithout,
 } from './resolve-promises.ts';
 
+/** Stored rules that are retired or name a retired role. */
+export interface LeftRules {
+  /** Ptype first; up to 10,000. */
+  readonly rules: readonly (readonly string[])[];
+  /** How many more there are. */
+  readonly omitted: number;
+  /** Whether a bootstrap would give some users another role. */
+  readonly isToMove: boolean;
+}
+
+export const NOTHING_LEFT: LeftRules = { rules: [], omitted: 0, isToMove: false };
+
 /** Options that are complete and valid; nothing behind them checks again. */
 export interface ResolvedOptions {
   readonly model: Model;
@@ -58,6 +70,8 @@ export interface ResolvedOptions {
   readonly ownership: Ownership | null;
   /** What stays away; until a look at the database, nothing. */
   readonly keptAway: readonly KeptAwayRule[];
+  /** What is retired and still stored; until a look at the database, nothing. */
+  readonly left: LeftRules;
   /** None when verification is turned off. */
   readonly promises: ResolvedPromises;
   /** That of the policy, then the given ones. */
@@ -249,6 +263,7 @@ export async function completeOptions(
     defined,
     ownership: checked.ownership,
     keptAway: [],
+    left: NOTHING_LEFT,
     promises,
     seeders,
     packageMigrations: options.migrations === false ? null : migrationsOf(seeders),

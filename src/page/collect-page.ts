@@ -91,10 +91,16 @@ export function withoutUsers(data: PageData): PageData {
   const { verification, matrix } = data;
   const drift = verification?.drift.map(withoutNames) ?? [];
   const keptAway = verification?.keptAway.map((away) => ({ ...away, actor: null, reason: null })) ?? [];
+  // A link to a retired role is one of a user.
+  const left = verification?.left.filter(([ptype = '']) => !ptype.startsWith('g')) ?? [];
+  const links = (verification?.left.length ?? 0) - left.length;
   return {
     ...data,
     matrix: { ...matrix, users: [], grants: [], granted: {} },
-    verification: verification === null ? null : { ...verification, drift, keptAway },
+    verification:
+      verification === null
+        ? null
+        : { ...verification, drift, keptAway, left, leftOmitted: verification.leftOmitted + links },
     omitted: { ...data.omitted, users: 0 },
     notes: [...data.notes, 'Users are not named on this page.'],
   };

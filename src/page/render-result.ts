@@ -69,7 +69,7 @@ const SHOWN = 200;
 /** Renders where the database differs from the definition; nothing if it does not, or if there is nothing to compare. */
 export function renderDifferences({ verification }: PageData): Markup | null {
   if (verification === null) return null;
-  const { failures, drift, integrity, keptAway, omitted } = verification;
+  const { failures, drift, integrity, keptAway, left, leftOmitted, omitted } = verification;
   const ofKind = (kind: VerificationFailure['kind']) => failures.filter((failure) => failure.kind === kind);
   // A rule that vanished is among those that stay away.
   const additions = drift.filter(({ added }) => added.length > 0);
@@ -88,6 +88,10 @@ export function renderDifferences({ verification }: PageData): Markup | null {
     group('odd', 'Stored, and not defined', addedRules.map(driftItem)),
     group('odd', 'More drift', omittedItem(omitted.drift)),
     group('odd', 'Defined, and kept away', keptAway.map(keptAwayItem)),
+    group('odd', 'Retired, and still stored', [
+      ...left.map((rule) => html`<li>${renderRule(rule)}</li>`),
+      ...omittedItem(leftOmitted),
+    ]),
     group('odd', 'Warnings about stored rules', integrity.filter((one) => !isFailure(one)).map(messageItem)),
   ];
   if (groups.every((one) => one === null)) return null;

@@ -9,7 +9,7 @@ const SHOWN = 50;
 /** Renders what a bootstrap did about earlier versions of the definition; nothing where it did nothing. */
 export function renderOwnership({ ownership, dryRun }: BootstrapReport): string[] {
   if (ownership === null) return [];
-  const { version, before, isOlder, left, leftOmitted } = ownership;
+  const { version, before, isOlder } = ownership;
   if (isOlder) {
     return [
       `The database was bootstrapped with version ${before} of the policy, and this is version ${version}: the policy stays as it is.`,
@@ -17,20 +17,17 @@ export function renderOwnership({ ownership, dryRun }: BootstrapReport): string[
   }
   const changes = listOwnershipChanges(ownership);
   const done = dryRun ? 'Would rename and retire:' : 'Renamed and retired:';
+  if (changes.length === 0) return [];
+  return [[done, ...changes.map((line) => `  ${escapeControls(line)}`)].join('\n')];
+}
+
+/** Renders what is retired and still stored. */
+export function renderLeft({ left, leftOmitted }: VerificationReport): string[] {
   const staying = listShown(left, leftOmitted);
-  return [
-    ...(changes.length === 0
-      ? []
-      : [[done, ...changes.map((line) => `  ${escapeControls(line)}`)].join('\n')]),
-    ...(staying.length === 0
-      ? []
-      : [
-          [
-            'These name a retired role, or are retired. Administrators made them, so they stay:',
-            ...staying.map((line) => `  ${escapeControls(line)}`),
-          ].join('\n'),
-        ]),
-  ];
+  if (staying.length === 0) return [];
+  const headline =
+    'These are retired or name a retired role, and are still stored. Administrators made them:';
+  return [[headline, ...staying.map((line) => `  ${escapeControls(line)}`)].join('\n')];
 }
 
 /** The same as lines of a diff. */

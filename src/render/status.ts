@@ -41,6 +41,7 @@ function listFacts(status: DatabaseStatus): (readonly [label: string, text: stri
       : [['application', describeMigrations(applicationMigrations)] as const]),
     ...(version === null ? [] : [['version', describeVersion(version)] as const]),
     ['rules', describeRules(rules)],
+    ...describeLeft(verification),
     ['decisions', describeDecisions(verification)],
     ['drift', describeDrift(verification)],
   ];
@@ -49,6 +50,13 @@ function listFacts(status: DatabaseStatus): (readonly [label: string, text: stri
 function describeVersion({ defined, newest }: VersionStatus): string {
   const here = newest === null ? 'none' : newest === defined ? 'the same' : String(newest);
   return `${defined} of the definition, ${here} in the database`;
+}
+
+function describeLeft(verification: VerificationReport | null): (readonly [string, string])[] {
+  const left = (verification?.left.length ?? 0) + (verification?.leftOmitted ?? 0);
+  return left === 0
+    ? []
+    : [['retired', `${count(left, 'rule')} still there: casbin-bootstrap verify lists them`]];
 }
 
 function describeRules({ defined, stored, missing, extra, keptAway }: RuleCounts): string {

@@ -10,7 +10,7 @@ import {
   renderIntegrity,
   renderOmitted,
 } from './findings.ts';
-import { explainAway, renderKeptAway } from './ownership.ts';
+import { explainAway, renderKeptAway, renderLeft } from './ownership.ts';
 import type { Remark } from './remark.ts';
 import { escapeControls } from './table.ts';
 
@@ -42,6 +42,7 @@ export function renderFound(verification: VerificationReport): string[] {
     ...renderScope(verification),
     ...renderDrift(verification),
     ...renderKeptAway(verification),
+    ...renderLeft(verification),
     ...renderWarnings(verification),
   ];
 }
@@ -98,7 +99,7 @@ const FAILURE_CODES = {
 
 /** What a verification found, as remarks. */
 export function listVerificationRemarks(verification: VerificationReport): Remark[] {
-  const { failures, integrity, drift, keptAway, warnings, omitted, ok, checks } = verification;
+  const { failures, integrity, drift, keptAway, left, warnings, omitted, ok, checks } = verification;
   const about = (level: Remark['level'], code: string, message: string): Remark => ({
     level,
     code,
@@ -113,6 +114,9 @@ export function listVerificationRemarks(verification: VerificationReport): Remar
     ...drift.map(({ message }) => about('warning', 'DRIFT', message)),
     ...keptAway.map((away) =>
       about('note', 'RULE_KEPT_AWAY', `${formatRule(toRule(away.rule))}: ${explainAway(away)}`),
+    ),
+    ...left.map((rule) =>
+      about('warning', 'RETIRED_LEFT', `${formatRule(toRule(rule))}: it is retired, or names a retired role`),
     ),
     ...warnings.map(({ code, message }) => about('warning', code, message)),
     ...listOmitted(omitted),

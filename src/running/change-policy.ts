@@ -145,13 +145,14 @@ export async function changePolicy(
     const located = withRuleTable(given, table);
     requireRoom(table, added);
     await requireKnownRoles(inside, located, added);
-    const before = await readChangeContext(inside);
-    await setChangeContext(inside, { actor, reason: force && reason ? `forced: ${reason}` : reason });
+    const told = { actor, reason: force && reason ? `forced: ${reason}` : reason };
+    const before = given.engine.hasSettings ? await readChangeContext(inside) : null;
+    if (before !== null) await setChangeContext(inside, told);
     const change = () => apply(inside, table, added, removed);
     const changed = force ? await change() : await guardPromises(inside, located, change);
     await recordWhoChanged(inside, table, { added, removed, actor, reason });
     // What the application's own statements change afterwards is not this change.
-    await setChangeContext(inside, before);
+    if (before !== null) await setChangeContext(inside, before);
     return { ...changed, journaled: !given.engine.commitsDdl && (await isJournaled(inside, table)) };
   };
   if (!dryRun) return connection.atomically(makeChange, given.engine);

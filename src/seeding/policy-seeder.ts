@@ -50,8 +50,7 @@ export function policySeeder(
   };
 }
 
-/** The name that the migration of the record is recorded by. */
-export const OWNERSHIP_MIGRATION = '0004_ownership';
+const OWNERSHIP_MIGRATION = '0004_ownership';
 
 function journalMigrations(table: RuleTable): Migrations {
   const recorded = {

@@ -79,11 +79,31 @@ async function inTransaction<T>(
  * open, `work` runs in a transaction of its own.
  */
 async function inSavepoint<T>(session: Session, work: () => Promise<T>, engine: Engine): Promise<T> {
+  if (!engine.hasSavepoints) return withoutSavepoint(session, work, engine);
   if (!(await setSavepoint(session.client))) return inTransaction(session, work, engine);
   return settle(session, work, {
     keep: `release savepoint ${SAVEPOINT}`,
     undo: [`rollback to savepoint ${SAVEPOINT}`, `release savepoint ${SAVEPOINT}`],
   });
+}
+
+/** As {@link inSavepoint}; a transaction in which `work` fails is aborted, and can then only be rolled back. */
+async function withoutSavepoint<T>(session: Session, work: () => Promise<T>, engine: Engine): Promise<T> {
+  const { client } = session;
+  if (!(await isInTransaction(client))) return inTransaction(session, work, engine);
+  try {
+    return await work();
+  } catch (error) {
+    await client.query('select 1 / 0').catch(() => {});
+    throw error;
+  }
+}
+
+/** In a transaction, `now()` is the time at which it began. */
+async function isInTransaction(client: ClientLike): Promise<boolean> {
+  const readNow = async () => (await client.query('select now()::text as now')).rows[0].now;
+  const first = await readNow();
+  return first === (await readNow());
 }
 
 /** False if no transaction is open: PostgreSQL can't be asked for that, but then refuses a savepoint. */

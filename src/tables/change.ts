@@ -47,9 +47,10 @@ function removeGiven(table: RuleTable, given: GivenRules): string {
 // Locked in one order, by their ids, by all who remove: else two of them would each wait for a row that the other
 // has locked. They are then found a second time by the condition, not by what the lock has found: who waits for a row
 // that somebody changes gets its new place as `ctid`, where this statement sees no row.
-function remove({ sql, identity }: RuleTable, condition: string, given?: string): string {
+function remove({ sql, identity, engine }: RuleTable, condition: string, given?: string): string {
   const join = given === undefined ? '' : `cross join ${given}`;
   const using = given === undefined ? '' : `using ${given}`;
+  if (!engine.hasRowLocks) return `delete from ${sql} stored ${using} where ${condition}`;
   return `
     with locked as materialized (
       select from ${sql} stored ${join} where ${condition} order by stored.${identity} for update of stored
@@ -91,11 +92,15 @@ function isPossibleRace(error: unknown): boolean {
 async function replaceRule(client: ClientLike, table: RuleTable, previous: Rule, next: Rule): Promise<void> {
   // A previous rule that does not fit is not stored, so it is not looked for.
   const given = table.give([next, ...fitting(table, [previous])]);
-  const { rows } = await onRuleTable(table.sql, [previous, next], async () => {
+  const isSettled = await onRuleTable(table.sql, [previous, next], async () => {
     if (!table.isUnique) await lockRules(client, table, [previous, next]);
-    return client.query(moveOrDelete(table, given), [...given.arrays]);
+    for (const statement of [movePrevious(table, given), deletePrevious(table, given)]) {
+      const { rows } = await client.query(statement, [...given.arrays]);
+      if (rows[0].settled) return true;
+    }
+    return false;
   });
-  if (rows[0].settled) return;
+  if (isSettled) return;
   throw new DatabaseError(
     'CONFLICT',
     `Rule ${formatRule(previous)} is not stored: somebody removed or changed it since it was loaded. ` +
@@ -103,31 +108,41 @@ async function replaceRule(client: ClientLike, table: RuleTable, previous: Rule,
   );
 }
 
-function moveOrDelete({ sql, written }: RuleTable, given: GivenRules): string {
-  const isPrevious = `given.n = 2 and ${given.isSame('stored')}`;
-  const isNext = `given.n = 1 and ${given.isSame('stored')}`;
+/**
+ * Of the given rules, the next one is the first and the previous one the second. These are two statements, as CockroachDB
+ * does not change a table twice in one.
+ */
+function movePrevious({ sql, written }: RuleTable, given: GivenRules): string {
   return `
     with given as (
       select * from ${givenRules(given)}
-    ), present as (
-      select from ${sql} stored join given on ${isNext}
     ), updated as (
       update ${sql} stored
       set (${written}) = (select ${given.values} from given where given.n = 1)
       from given
-      where ${isPrevious}
-      and not exists (select from present)
+      where given.n = 2 and ${given.isSame('stored')}
+      and not exists (${selectNext(sql, given)})
       returning 1
+    )
+    select exists (select from updated) as settled`;
+}
+
+function deletePrevious({ sql }: RuleTable, given: GivenRules): string {
+  return `
+    with given as (
+      select * from ${givenRules(given)}
     ), deleted as (
       delete from ${sql} stored
       using given
-      where ${isPrevious}
-      and exists (select from present)
+      where given.n = 2 and ${given.isSame('stored')}
+      and exists (${selectNext(sql, given)})
       returning 1
     )
-    select exists (select from present)
-      or exists (select from updated)
-      or exists (select from deleted) as settled`;
+    select exists (${selectNext(sql, given)}) or exists (select from deleted) as settled`;
+}
+
+function selectNext(table: string, given: GivenRules): string {
+  return `select from ${table} stored join given on given.n = 1 and ${given.isSame('stored')}`;
 }
 
 /** The rules that a model holds, in its order: policy first, then role definitions. */

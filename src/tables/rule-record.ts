@@ -2,7 +2,7 @@ import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
 import { quoteTable, quoteText } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Rule } from '../policy/rule.ts';
-import { givenRules, type RuleTable } from './rule-table.ts';
+import type { RuleTable } from './rule-table.ts';
 
 /** The newest version of a definition that a rule table was bootstrapped with. */
 export interface RecordedVersion {
@@ -99,45 +99,48 @@ const PORTION = 10_000;
 /** What is recorded of the rules of a definition. */
 export interface Recording {
   readonly version: number;
-  /** Whether a rule will not be inserted, although it is not stored. */
-  staysAway(rule: Rule): boolean;
+  /** Whether the bootstrap is about to insert it. */
+  isInserted(rule: Rule): boolean;
   /** Whether rules that are stored already are taken for a bootstrap's. */
   readonly areOurs: boolean;
 }
 
-/** Records the rules of a definition, just before the missing ones of them are inserted: those are the bootstrap's. */
+/**
+ * Records the rules of a definition, just before the missing ones of them are inserted: those are the bootstrap's. Two
+ * statements, as CockroachDB does not change a table twice in one.
+ */
 export async function recordRules(
   client: ClientLike,
   table: RuleTable,
   rules: readonly Rule[],
-  { version, staysAway, areOurs }: Recording,
+  { version, isInserted, areOurs }: Recording,
 ): Promise<void> {
   const record = quoteTable(RECORDED_RULES, table.schema);
   for (let start = 0; start < rules.length; start += PORTION) {
     const portion = rules.slice(start, start + PORTION);
-    const { arrays, names, isSame } = table.give(portion);
-    const all = [...arrays, portion.map(toText), portion.map((rule) => String(!staysAway(rule)))];
-    const given = givenRules({ arrays: all, names: `${names}, recorded, comes` });
-    const [source, current, ours] = [1, 2, 3].map((more) => `$${all.length + more}`);
+    const given = `unnest($1::text[], $2::text[], $3::text[]) as given (ptype, recorded, inserted)`;
+    const isSame = 'record.source = $4 and record.ptype = given.ptype and record.rule = given.recorded';
+    const parameters = [
+      portion.map(({ ptype }) => ptype),
+      portion.map(toText),
+      portion.map((rule) => String(isInserted(rule))),
+      table.name,
+      version,
+    ];
     await client.query(
-      `with given as materialized (
-         select
-           given.*,
-           given.comes::boolean
-             and not exists (select from ${table.sql} stored where ${isSame('stored')}) as inserted
-         from ${given}
-       ), known as (
-         update ${record} record
-         set inserted = record.inserted or given.inserted, last_version = ${current}::int
-         from given
-         where record.source = ${source} and record.ptype = given.ptype and record.rule = given.recorded
-         returning given.n
-       )
-       insert into ${record} (source, ptype, rule, inserted, first_version, last_version)
-       select ${source}, given.ptype, given.recorded, given.inserted or ${ours}::boolean, ${current}::int, ${current}::int
-       from given
-       where given.n not in (select n from known)`,
-      [...all, table.name, version, areOurs],
+      `update ${record} record
+       set inserted = record.inserted or given.inserted::boolean, last_version = $5::int
+       from ${given}
+       where ${isSame}
+       and (record.last_version <> $5::int or (given.inserted::boolean and not record.inserted))`,
+      parameters,
+    );
+    await client.query(
+      `insert into ${record} (source, ptype, rule, inserted, first_version, last_version)
+       select $4, given.ptype, given.recorded, given.inserted::boolean or $6::boolean, $5::int, $5::int
+       from ${given}
+       where not exists (select from ${record} record where ${isSame})`,
+      [...parameters, areOurs],
     );
   }
 }

@@ -52,6 +52,8 @@ export const NOT_VERIFIED: VerificationReport = {
   integrity: [],
   drift: [],
   keptAway: [],
+  left: [],
+  leftOmitted: 0,
   omitted: { failures: 0, drift: 0 },
   scope: { kind: 'none', rules: 0 },
   coverage: { covered: 0, total: 0, uncovered: [] },
@@ -108,6 +110,8 @@ export async function verifyPolicy(
     integrity,
     drift,
     keptAway,
+    left: [],
+    leftOmitted: 0,
     omitted: {
       failures: decisions.omitted.failures + (strict ? omittedDrift : 0),
       drift: omittedDrift,

@@ -90,6 +90,86 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     });
   });
 
+  test('lists what is left of retired roles and rules until it is gone, whoever looks', async () => {
+    const { pool, bootstrap, change, stored, options } = await open();
+    await bootstrap(FIRST);
+    await change({ assign: [['ann', 'intern']] });
+    const policy: PolicyDefinition = {
+      version: 2,
+      roles: { viewer: VIEWER, clerk: CLERK },
+      retired: { roles: { intern: {} }, rules: [['p', 'clerk', 'notes', 'read']] },
+    };
+    await bootstrap(policy);
+    await change({ assign: [['bob', 'intern']] });
+    await change({ grant: [['clerk', 'notes', 'read']] });
+    const before = await stored();
+
+    const { logger, lines } = captureLog();
+    const left = [
+      ['g', 'ann', 'intern'],
+      ['g', 'bob', 'intern'],
+      ['p', 'clerk', 'notes', 'read'],
+    ];
+    const found = { ok: true, left, leftOmitted: 0 };
+    const report = { changed: false, ownership: { version: 2, before: 2, left }, verification: found };
+    expect(await bootstrap(policy, { logger })).toMatchObject(report);
+    expect(linesOf(lines, 'retired_left')).toMatchObject([{ level: 40, rules: 3 }]);
+    expect(await planBootstrap(pool, { ...options, policy })).toMatchObject(report);
+    expect(await verifyDatabase(pool, { ...options, policy })).toMatchObject(found);
+    const without = { ...options, policy, verify: false } as const;
+    expect(await bootstrapDatabase(pool, without)).toMatchObject({ verification: { left } });
+    expect(await readStatus(pool, { ...options, policy })).toMatchObject({
+      verification: found,
+      isComplete: true,
+    });
+    // Also with something else to do, and in a table that is read in part.
+    const migrations = { '001_notes': { up: async () => {} } };
+    expect(await bootstrap(policy, { migrations })).toMatchObject({ ...report, changed: true });
+    await pool.query(
+      layout.name === 'document'
+        ? `insert into casbin (ptype, rule) select 'g', jsonb_build_array('user ' || n, 'viewer') from generate_series(1, 1100) n`
+        : `insert into casbin_rule (ptype, v0, v1) select 'g', 'user ' || n, 'viewer' from generate_series(1, 1100) n`,
+    );
+    const partly = await bootstrap(policy);
+    expect(partly.verification.scope.kind).toBe('part');
+    expect([...partly.verification.left].sort()).toEqual(left);
+    await pool.query(`delete from ${layout.table} where ${layout.first} like 'user %'`);
+    expect(await stored()).toEqual(before);
+
+    await change({ unassign: [['ann', 'intern']], revoke: [['clerk', 'notes', 'read']] });
+    await pool.query(`delete from ${layout.table} where ${layout.first} = 'bob'`);
+    expect(await bootstrap(policy)).toMatchObject({ verification: { left: [] }, ownership: { left: [] } });
+    expect((await bootstrap(FIRST)).verification.left).toEqual([]);
+  });
+
+  test('reassigns users too who got a retired role after it was retired', async () => {
+    const { pool, bootstrap, change, stored, options } = await open();
+    await bootstrap(FIRST);
+    const policy: PolicyDefinition = {
+      version: 2,
+      roles: { viewer: VIEWER, clerk: CLERK },
+      retired: { roles: { intern: { reassign: 'viewer' } } },
+    };
+    await bootstrap(policy);
+    await change({ assign: [['ann', 'intern']], grant: [['intern', 'notes', 'read']] });
+
+    expect(await readStatus(pool, { ...options, policy })).toMatchObject({ isComplete: false });
+    expect(await planBootstrap(pool, { ...options, policy })).toMatchObject({
+      changed: true,
+      ownership: { reassigned: 1 },
+    });
+    expect(await bootstrap(policy)).toMatchObject({
+      changed: true,
+      ownership: { reassigned: 1, left: [['p', 'intern', 'notes', 'read']] },
+    });
+    expect(await stored()).toContain('g ann viewer');
+    expect(await stored()).not.toContain('g ann intern');
+    expect(await bootstrap(policy)).toMatchObject({
+      changed: false,
+      ownership: { reassigned: 0, left: [['p', 'intern', 'notes', 'read']] },
+    });
+  });
+
   test('leaves a retired rule that an administrator had made before a bootstrap defined it', async () => {
     const { bootstrap, change, stored } = await open();
     await bootstrap({ version: 1, roles: { viewer: VIEWER } });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { withoutUsers } from '../../src/page/collect-page.ts';
 import type { PageData } from '../../src/page/page-data.ts';
 import { renderDifferences, renderOmissions, renderResult } from '../../src/page/render-result.ts';
 import { renderRoles } from '../../src/page/render-roles.ts';
@@ -54,6 +55,24 @@ describe('the differences of a page', () => {
     expect(textOf(text)).toContain('Defined, and kept away 1 p, clerk, ');
     expect(text).toContain('revoked by root on 2026-03-01: ticket &lt;7&gt;');
     expect(text).not.toContain('<b>');
+  });
+
+  test('list what is retired and still stored', async () => {
+    const page = await pageOf({ policy: INVOICES }, stored(linesOf(INVOICES)));
+    if (page.verification === null) throw new Error('nothing was verified');
+    const left = [
+      ['g', 'ann', 'in<b>tern'],
+      ['p', 'intern', 'notes', 'read'],
+    ];
+    const data = { ...page, verification: { ...page.verification, left, leftOmitted: 3 } };
+    const { text = '' } = renderDifferences(data) ?? {};
+    expect(textOf(text)).toContain('Retired, and still stored 3 g, ann, ');
+    expect(textOf(text)).toContain('p, intern, notes, read 3 findings more, not listed.');
+    expect(text).not.toContain('<b>');
+    expect(withoutUsers(data).verification).toMatchObject({
+      left: [['p', 'intern', 'notes', 'read']],
+      leftOmitted: 4,
+    });
   });
 
   test('are left out where there are none', async () => {

@@ -24,9 +24,10 @@ export class PolicyModel {
     if (kind === 'revoke with a reason') recorded.revoked = true;
   }
 
-  start(policy: PolicyDefinition): { keptAway: (readonly [string, string])[] } {
+  start(policy: PolicyDefinition): { keptAway: (readonly [string, string])[]; left: string[] } {
     const { version = 0 } = policy;
     const newest = this.#version;
+    if (newest === version) this.#retire(policy.retired);
     if (newest === null || newest < version) {
       this.#rename(new Map(Object.entries(policy.renamed?.roles ?? {})));
       this.#retire(policy.retired);
@@ -54,7 +55,7 @@ export class PolicyModel {
         });
       }
     }
-    return { keptAway: keptAway.sort() };
+    return { keptAway: keptAway.sort(), left: isOlder ? [] : this.#listRetired(policy.retired) };
   }
 
   #defined(policy: PolicyDefinition): string[] {
@@ -87,12 +88,7 @@ export class PolicyModel {
 
   #retire(retired: PolicyDefinition['retired']): void {
     const roles = new Map(Object.entries(retired?.roles ?? {}));
-    const rules = new Set((retired?.rules ?? []).map((rule) => rule.join(' ')));
-    const isRetired = (rule: string) => {
-      const [ptype, first = '', second = ''] = rule.split(' ');
-      return rules.has(rule) || roles.has(first) || (ptype === 'g' && roles.has(second));
-    };
-    for (const rule of [...this.#stored].filter(isRetired)) {
+    for (const rule of this.#listRetired(retired)) {
       const [ptype, first, second = ''] = rule.split(' ');
       const reassign = ptype === 'g' ? roles.get(second)?.reassign : undefined;
       if (this.#record.get(rule)?.ours) this.#stored.delete(rule);
@@ -101,6 +97,19 @@ export class PolicyModel {
         this.#stored.add(`g ${first} ${reassign}`);
       }
     }
-    for (const rule of [...this.#record.keys()].filter(isRetired)) this.#record.delete(rule);
+    for (const rule of [...this.#record.keys()].filter(retiredTest(retired))) this.#record.delete(rule);
   }
+
+  #listRetired(retired: PolicyDefinition['retired']): string[] {
+    return [...this.#stored].filter(retiredTest(retired)).sort();
+  }
+}
+
+function retiredTest(retired: PolicyDefinition['retired']): (rule: string) => boolean {
+  const roles = new Set(Object.keys(retired?.roles ?? {}));
+  const rules = new Set((retired?.rules ?? []).map((rule) => rule.join(' ')));
+  return (rule) => {
+    const [ptype, first = '', second = ''] = rule.split(' ');
+    return rules.has(rule) || roles.has(first) || (ptype === 'g' && roles.has(second));
+  };
 }

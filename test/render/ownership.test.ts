@@ -3,6 +3,7 @@ import type { KeptAwayRule, OwnershipReport } from '../../src/index.ts';
 import { renderPlan } from '../../src/render/plan.ts';
 import { renderStatus } from '../../src/render/status.ts';
 import { renderSummary } from '../../src/render/summary.ts';
+import { listVerificationRemarks } from '../../src/render/verification.ts';
 import { bootstrap, verification } from './reports.fixture.ts';
 
 const HERE = { where: 'PostgreSQL at localhost:5432/app, as app' };
@@ -36,16 +37,29 @@ describe('what a bootstrap did about earlier versions', () => {
         '  ~ role clerk becomes accountant in 1,204 rules',
         '  ~ 1 link of users to retired roles',
         '  - p, intern, notes, "write\\u001b[2J"',
-        '',
-        'These name a retired role, or are retired. Administrators made them, so they stay:',
-        '  g, ann, intern',
-        '  20 more rules',
       ].join('\n'),
     );
     expect(renderSummary(bootstrap({ dryRun: true, changed: true, ownership: CHANGED }), HERE)).toContain(
       'Would rename and retire:\n',
     );
     expect(renderSummary(bootstrap({ ownership: NOTHING }), HERE)).not.toContain('etire');
+  });
+
+  test('is told of each look, where something of it is left', () => {
+    const found = verification({ left: [['g', 'ann', 'in\u001btern']], leftOmitted: 20 });
+    expect(renderSummary(bootstrap({ verification: found }), HERE)).toContain(
+      [
+        'These are retired or name a retired role, and are still stored. Administrators made them:',
+        '  g, ann, "in\\u001btern"',
+        '  20 more rules',
+      ].join('\n'),
+    );
+    expect(listVerificationRemarks(found)).toContainEqual({
+      level: 'warning',
+      code: 'RETIRED_LEFT',
+      at: null,
+      message: 'g, ann, "in\\u001btern": it is retired, or names a retired role',
+    });
   });
 
   test('is a part of the plan', () => {

@@ -10,6 +10,8 @@ export function verification(parts: Partial<VerificationReport> = {}): Verificat
     integrity: [],
     drift: [],
     keptAway: [],
+    left: [],
+    leftOmitted: 0,
     omitted: { failures: 0, drift: 0 },
     scope: { kind: 'whole', rules: 16 },
     coverage: { covered: 16, total: 16, uncovered: [] },

@@ -16,6 +16,8 @@ function report(changes: Partial<VerificationReport>): VerificationReport {
     integrity: [],
     drift: [],
     keptAway: [],
+    left: [],
+    leftOmitted: 0,
     omitted: { failures: 0, drift: 0 },
     scope: { kind: 'whole', rules: 4 },
     coverage: { covered: 4, total: 4, uncovered: [] },

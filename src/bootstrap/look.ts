@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
-import { quoteTable, tableIn } from '../database/catalog.ts';
+import { quoteTable, quoteText } from '../database/catalog.ts';
 import { ENGINE_EXPRESSION, engineOf } from '../database/engine.ts';
-import { askInOneMessage } from '../database/message.ts';
+import { askInOneMessage, toLiteral } from '../database/message.ts';
 import {
   type HiddenRows,
   hiddenRowsColumns,
@@ -26,10 +26,20 @@ import { bindContext, type SharedContext, shareContext } from '../seeding/run.ts
 import type { RunnableSeeder } from '../seeding/seeder.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
 import { newestVersionExpression, type RecordedVersion } from '../tables/rule-record.ts';
-import { USUAL_NAMES } from '../tables/rule-table.ts';
+import { isOwnSchema, Misshapen, recognise, toTableShape } from '../tables/table-shape.ts';
 import { findRepeated } from '../verification/integrity.ts';
+import { FETCH_RULES, FOUND_TABLE, type Located, lookBlock, selectFound } from './look-block.ts';
 import { isSettled, reportUnchanged, withOwnership } from './ownership.ts';
-import { chooseScope, keepRuleCount, type LivePolicy, policyQueries, readScope } from './read-policy.ts';
+import {
+  chooseScope,
+  keepRuleCount,
+  type LivePolicy,
+  planPolicy,
+  policyQueries,
+  readScope,
+  takePolicy,
+  WHOLE,
+} from './read-policy.ts';
 
 /** A database in which nothing is missing. */
 export interface Complete {
@@ -53,14 +63,13 @@ export async function lookAtDatabase(
   given: ResolvedOptions,
 ): Promise<Complete | null> {
   try {
-    const looked = await lookAtOnce(session, given);
-    if (looked === null) return null;
-    const { options, seen } = looked;
-    const { state, live, unasked } = seen;
+    const seen = await lookAtOnce(session, given);
+    if (seen === null) return null;
+    const { options, state, live, unasked } = seen;
     const complete =
       state !== null && live !== null && unasked.length === 0
         ? { state, live, options }
-        : await askAfterwards(db, options.schema)((trx) => lookFurther(trx, options, seen));
+        : await askAfterwards(db, options.schema)((trx) => lookFurther(trx, seen));
     if (complete === null) return null;
     const { newestVersion, engine } = complete.state;
     const ask = askAfterwards(db, complete.options.schema);
@@ -76,26 +85,28 @@ export async function lookAtDatabase(
   }
 }
 
-/** The answer of a message about the rule table that was expected: there may be another one. */
-const ELSEWHERE = Symbol('elsewhere');
+/** What a message can't tell: which table the rules are in, or what keeps it from being read. */
+const UNCLEAR = Symbol('unclear');
+
+/** What is known after the message; nothing of that is missing. */
+interface Seen {
+  readonly options: ResolvedOptions;
+  readonly state: State | null;
+  readonly live: LivePolicy | null;
+  /** The seeders that were not asked yet. */
+  readonly unasked: readonly RunnableSeeder[];
+}
 
 /**
- * Asks about the rule table that is expected; where that need not be the one, looks which one is there, and asks about
+ * Asks in one message that finds the rule table as well; where it does not, looks which table is there, and asks about
  * that. Null when anything is missing.
  */
-async function lookAtOnce(
-  session: Session,
-  given: ResolvedOptions,
-): Promise<{ options: ResolvedOptions; seen: Seen } | null> {
-  if (given.ruleTable.isKnownUnseen) {
-    const seen = await lookInOneMessage(session, given, 'expected');
-    if (seen !== ELSEWHERE) return seen && { options: given, seen };
-  }
+async function lookAtOnce(session: Session, given: ResolvedOptions): Promise<Seen | null> {
+  // Only PostgreSQL itself is relied on to run such a block.
+  const seen = given.engine.commitsDdl ? UNCLEAR : await lookForTable(session, given);
+  if (seen !== UNCLEAR) return seen;
   const { table, isMissing } = await findRuleTable(session.client, given.schema, given.table, given.engine);
-  if (isMissing) return null;
-  const options = withRuleTable(given, table);
-  const seen = await lookInOneMessage(session, options, 'found');
-  return seen === null || seen === ELSEWHERE ? null : { options, seen };
+  return isMissing ? null : lookAtTable(session, withRuleTable(given, table));
 }
 
 interface Looked {
@@ -104,47 +115,79 @@ interface Looked {
   readonly live: LivePolicy;
 }
 
-/** What is known after the message; nothing of that is missing. */
-interface Seen {
-  readonly state: State | null;
-  readonly live: LivePolicy | null;
-  /** The seeders that were not asked yet. */
-  readonly unasked: readonly RunnableSeeder[];
+/** Asks about the rule table, whichever one is there, in one message. */
+async function lookForTable(session: Session, given: ResolvedOptions): Promise<Seen | typeof UNCLEAR | null> {
+  const plan = planPolicy(given);
+  const { queries: rowQueries, unasked } = queryRows(given);
+  const block = lookBlock(given, plan, listsOf(given), stateInBlock(given));
+  const queries = [block, selectFound(given.schema), FETCH_RULES, ...rowQueries];
+  const results = await askInOneMessage(session, given, queries).catch((error: unknown): typeof UNCLEAR => {
+    if (isFinal(error, session)) throw error;
+    return UNCLEAR;
+  });
+  if (results === UNCLEAR) return UNCLEAR;
+  const [, [answer] = [], rows = [], ...missing] = results;
+  const found: Located & State = answer.found;
+  if (found.candidates === 0) return null;
+  const options = locate(given, found);
+  if (options === null) return UNCLEAR;
+  refuseHiddenRows(found);
+  if (!isMigrated(options, found)) return null;
+  const part = plan?.part ?? null;
+  if (found.fetched === 'nothing' && part !== null) return lookAtTable(session, options);
+  const scope = found.fetched === 'reachable' && part !== null ? part : WHOLE;
+  const live = found.fetched === 'nothing' ? null : await takePolicy(options, rows, scope);
+  return judge({ options, state: found, live, unasked }, missing);
 }
 
-/** What can be asked in one message; null when anything is missing. */
-async function lookInOneMessage(
-  session: Session,
-  options: ResolvedOptions,
-  ruleTable: 'expected' | 'found',
-): Promise<Seen | typeof ELSEWHERE | null> {
-  const seeders = options.seeders.filter(({ isPolicy }) => !isPolicy);
-  const isExpected = ruleTable === 'expected';
+/** The options for the table that a block has found; null where it is no rule table, or was not read as one. */
+function locate(given: ResolvedOptions, { candidates, fetched, shape }: Located): ResolvedOptions | null {
+  if (candidates > 1) return null;
+  if (shape === null) return given;
+  const table = recognise(toTableShape(shape), given.table, given.engine);
+  if (table instanceof Misshapen || isOwnSchema(shape.schema)) return null;
+  return fetched === 'nothing' || fetched === table.identity ? withRuleTable(given, table) : null;
+}
+
+/** Asks about the rule table that was found, in one message. */
+async function lookAtTable(session: Session, options: ResolvedOptions): Promise<Seen | null> {
   const policy = policyQueries(options);
+  const { queries: rowQueries, unasked } = queryRows(options);
+  const queries = [stateQuery(options), ...policy.queries, ...rowQueries];
+  const results = await askInOneMessage(session, options, queries).catch((error: unknown) => {
+    if (isFinal(error, session) || isAbsence(error)) throw error;
+    return null;
+  });
+  if (results === null) return { options, state: null, live: null, unasked: others(options) };
+
+  const [[answer] = [], ...rest] = results;
+  const state = requireState(answer);
+  if (!isMigrated(options, state)) return null;
+  const live = await policy.read(rest.slice(0, policy.queries.length), state.rules);
+  return judge({ options, state, live, unasked }, rest.slice(policy.queries.length));
+}
+
+/** What was seen, or null where it lacks something; `missing` are the rows that each row seeder would insert. */
+function judge(seen: Seen & { readonly state: State }, missing: readonly unknown[][]): Seen | null {
+  const { options, state, live } = seen;
+  if (live !== null && isIncomplete(options, state, live)) return null;
+  return missing.some(({ length }) => length > 0) ? null : seen;
+}
+
+/** The queries of the row seeders, and the seeders that have none. */
+function queryRows(options: ResolvedOptions) {
   const unasked: RunnableSeeder[] = [];
-  const rowQueries = seeders.flatMap((seeder) => {
+  const queries = others(options).flatMap((seeder) => {
     const query = seeder.selectMissing?.() ?? null;
     if (query === null) unasked.push(seeder);
     return query ?? [];
   });
-  const queries = [stateQuery(options, isExpected), ...policy.queries, ...rowQueries];
-  const results = await askInOneMessage(session, options, queries).catch((error: unknown) => {
-    if (isExpected && isUnexpected(error, options)) return ELSEWHERE;
-    if (isClear(error, session)) throw error;
-    return null;
-  });
-  if (results === ELSEWHERE) return ELSEWHERE;
-  if (results === null) return { state: null, live: null, unasked: seeders };
+  return { queries, unasked };
+}
 
-  const [[found] = [], ...others] = results;
-  const state = requireState(found);
-  if (state.otherTables > 0) return ELSEWHERE;
-  if (!isMigrated(options, state)) return null;
-  const [rules, missing] = [others.slice(0, policy.queries.length), others.slice(policy.queries.length)];
-  const live = await policy.read(rules, state.rules);
-  if (live !== null && isIncomplete(options, state, live)) return null;
-  if (missing.some(({ length }) => length > 0)) return null;
-  return { state, live, unasked };
+/** The seeders but that of the policy. */
+function others({ seeders }: ResolvedOptions): RunnableSeeder[] {
+  return seeders.filter(({ isPolicy }) => !isPolicy);
 }
 
 /** Whether a bootstrap has something to do to the rules; which missing ones may stay away is asked afterwards. */
@@ -166,31 +209,16 @@ export function askAfterwards(db: AnyKysely, schema: string | undefined) {
     });
 }
 
-/** Whether an error may mean that the rule table is another one than expected, or has other columns. */
-function isUnexpected(error: unknown, { table }: ResolvedOptions): boolean {
-  const isNotThere = table.name === undefined && isAbsence(error);
-  return (
-    isNotThere ||
-    errorCode(error) === SQLSTATE.UNDEFINED_COLUMN ||
-    errorCode(error) === SQLSTATE.UNDEFINED_FUNCTION
-  );
-}
-
 /** Whether an error needs no second look that asks one by one, to tell what it is about. */
-function isClear(error: unknown, session: Session): boolean {
+function isFinal(error: unknown, session: Session): boolean {
   const code = errorCode(error);
   const isLate = code === SQLSTATE.LOCK_NOT_AVAILABLE || code === SQLSTATE.QUERY_CANCELED;
-  return (
-    session.broken !== null || isConnectionLoss(error) || isConflict(error) || isAbsence(error) || isLate
-  );
+  return session.broken !== null || isConnectionLoss(error) || isConflict(error) || isLate;
 }
 
 /** The rest of a look, in a transaction of its own; null when anything is missing. */
-async function lookFurther(
-  trx: AnyTransaction,
-  options: ResolvedOptions,
-  seen: Seen,
-): Promise<Looked | null> {
+async function lookFurther(trx: AnyTransaction, seen: Seen): Promise<Looked | null> {
+  const { options } = seen;
   const state = seen.state ?? (await readState(trx, options));
   if (!isMigrated(options, state)) return null;
   const live = seen.live ?? (await readScope(trx, chooseScope(options, state.rules), options));
@@ -222,47 +250,57 @@ interface State extends HiddenRows {
   readonly rules: number;
   /** What the server says that it is. */
   readonly engine: string;
-  /** How many other tables there are that could hold the rules. */
-  readonly otherTables: number;
   /** Of the definition; null where none is recorded, or the definition has none. */
   readonly newestVersion: RecordedVersion | null;
 }
 
 /** Sets the search_path, and reads which migrations are applied; tables are qualified, as the path is not set yet. */
-function stateQuery(options: ResolvedOptions, isExpected = false): RawBuilder<State> {
-  // Where there is nothing to migrate, there need be no record of it.
-  const namesIn = (table: string, migrations: Migrations | null) =>
-    Object.keys(migrations ?? {}).length === 0
-      ? sql`'[]'::json`
-      : sql`(select coalesce(json_agg(name), '[]') from ${tableIn(options.schema, table)})`;
+function stateQuery(options: ResolvedOptions): RawBuilder<State> {
+  const { packageNames, applicationNames } = listsOf(options);
+  const namesIn = (list: string | null) =>
+    list === null ? sql`'[]'::json` : sql`(select coalesce(json_agg(name), '[]') from ${sql.raw(list)})`;
+  const { ruleTable } = options;
   return sql<State>`
     select
-      ${namesIn(PACKAGE_LIST.tableName, options.packageMigrations)} as "packageNames",
-      ${namesIn(options.applicationList.tableName, options.applicationMigrations)} as "applicationNames",
+      ${namesIn(packageNames)} as "packageNames",
+      ${namesIn(applicationNames)} as "applicationNames",
       ${keepRuleCount(options)} as rules,
-      ${options.isEngineKnown ? sql.lit('') : sql.raw(ENGINE_EXPRESSION)} as engine,
-      ${isExpected ? otherTablesExpression(options) : sql.lit(0)} as "otherTables",
-      ${options.ownership === null ? sql`null` : sql.raw(newestVersionExpression(options.ruleTable))} as "newestVersion",
-      ${options.engine.commitsDdl ? NOTHING_HIDDEN : hiddenRowsColumns([options.ruleTable.sql, quoteTable(PACKAGE_LIST.tableName, options.schema)])},
+      ${sql.raw(engineExpression(options))} as engine,
+      ${options.ownership === null ? sql`null` : sql.raw(newestVersionExpression(quoteText(ruleTable.name), ruleTable.schema))} as "newestVersion",
+      ${options.engine.commitsDdl ? NOTHING_HIDDEN : hiddenRowsColumns([ruleTable.sql, quoteTable(PACKAGE_LIST.tableName, options.schema)])},
       ${searchPathExpression(options.schema)}
   `;
 }
 
-/** Tables of the other usual names that look like rule tables; a named rule table is the only one. */
-function otherTablesExpression({ schema, table, ruleTable }: ResolvedOptions): RawBuilder<number> {
-  if (table.name !== undefined) return sql.lit(0);
-  const others = USUAL_NAMES.filter((name) => name !== ruleTable.name);
-  return sql`(
-    select count(*)::int
-    from pg_catalog.pg_class c
-    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname in ('ptype', 'p_type')
-    where c.relname = any(${others}::text[])
-    and ${
-      schema === undefined
-        ? sql`pg_table_is_visible(c.oid)`
-        : sql`c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = ${schema})`
-    }
-  )`;
+/** The tables that record what is applied. Where there is nothing to migrate, there need be no record of it. */
+function listsOf(options: ResolvedOptions) {
+  const { schema, packageMigrations, applicationMigrations, applicationList } = options;
+  const listOf = (migrations: Migrations | null, table: string) =>
+    Object.keys(migrations ?? {}).length === 0 ? null : quoteTable(table, schema);
+  return {
+    packageNames: listOf(packageMigrations, PACKAGE_LIST.tableName),
+    applicationNames: listOf(applicationMigrations, applicationList.tableName),
+  };
+}
+
+/** The rest of the state, of the rule table that a block has found. */
+function stateInBlock(options: ResolvedOptions): Readonly<Record<string, string>> {
+  const { schema, ruleTable, ownership } = options;
+  const record = toLiteral(quoteTable(PACKAGE_LIST.tableName, schema));
+  const source = `(select relname from pg_catalog.pg_class where oid = ${FOUND_TABLE})`;
+  return {
+    engine: engineExpression(options),
+    newestVersion: ownership === null ? 'null' : newestVersionExpression(source, schema),
+    role: 'quote_ident(current_user)',
+    hidden: `nullif(concat_ws(' and ',
+      case when row_security_active(${FOUND_TABLE}) then coalesce(shape ->> 'sql', ${toLiteral(ruleTable.sql)}) end,
+      case when row_security_active(to_regclass(${record})) then ${record} end
+    ), '')`,
+  };
+}
+
+function engineExpression({ isEngineKnown }: ResolvedOptions): string {
+  return isEngineKnown ? "''" : ENGINE_EXPRESSION;
 }
 
 async function readState(trx: AnyTransaction, options: ResolvedOptions): Promise<State> {

@@ -14,7 +14,7 @@ import {
   readLivePolicy,
   type SelectedRow,
   selectReachable,
-  selectWhole,
+  wholeText,
 } from '../tables/live-policy.ts';
 import { givenRules } from '../tables/rule-table.ts';
 
@@ -48,9 +48,14 @@ export function chooseScope(options: ReadingOptions, ruleCount: number, slack = 
   return options.promises.reach();
 }
 
+/** How far stored rules are counted, as the exact number of more matters nothing to {@link chooseScope}. */
+export function countLimit({ defined }: Pick<ReadingOptions, 'defined'>, slack = WHOLE_TABLE_SLACK): number {
+  return defined.rules.length + slack + 1;
+}
+
 /** Counts the stored rules, as far as it matters for {@link chooseScope}. */
 function ruleCountExpression({ defined, ruleTable }: ReadingOptions, slack = WHOLE_TABLE_SLACK) {
-  const limit = defined.rules.length + slack + 1;
+  const limit = countLimit({ defined }, slack);
   return sql`(select count(*)::int from (select from ${sql.raw(ruleTable.sql)} limit ${limit}) counted)`;
 }
 
@@ -81,11 +86,30 @@ export function keepRuleCount(options: ReadingOptions) {
 export interface PolicyQueries {
   readonly queries: readonly RawBuilder<SelectedRow>[];
   /**
-   * What they have read; null where {@link readScope} has to read it: in portions, or to name the rows at fault.
+   * What they have read; null where {@link readScope} has to read it.
    *
    * @param results the rows of each query
    */
   read(results: readonly SelectedRow[][], ruleCount: number): Promise<LivePolicy | null>;
+}
+
+/** How a message reads the live policy, depending on how many rules are stored. */
+export interface PolicyPlan {
+  /** Up to that many stored rules, the whole table is read. */
+  readonly wholeUpTo: number;
+  /** What is read of a larger table; null where one message can't. */
+  readonly part: Extract<Scope, { kind: 'reachable' }> | null;
+}
+
+export const WHOLE: Scope = { kind: 'whole' };
+
+/** Null where the rules are too many for one message. */
+export function planPolicy(options: ReadingOptions): PolicyPlan | null {
+  const { length } = options.defined.rules;
+  if (length > READ_PORTION) return null;
+  const scope = chooseScope(options, Number.POSITIVE_INFINITY);
+  if (scope.kind === 'whole') return { wholeUpTo: Number.POSITIVE_INFINITY, part: null };
+  return { wholeUpTo: length + WHOLE_TABLE_SLACK, part: scope.names.length > FEW_NAMES ? null : scope };
 }
 
 /**
@@ -93,34 +117,36 @@ export interface PolicyQueries {
  * all rules and the second one none; of a large one, the first reads none, and the second what the definition can reach.
  */
 export function policyQueries(options: ReadingOptions): PolicyQueries {
-  const { defined, model, verify, ruleTable } = options;
-  if (defined.rules.length > READ_PORTION) return { queries: [], read: async () => null };
-  const scope = chooseScope(options, Number.POSITIVE_INFINITY);
-  const count = sql`current_setting(${RULE_COUNT})::int`;
-  const limit = defined.rules.length + WHOLE_TABLE_SLACK;
-  const queries =
-    scope.kind === 'whole'
-      ? [selectWhole(ruleTable)]
-      : [
-          selectWhole(ruleTable, sql`${count} <= ${limit}`),
-          ...(scope.names.length > FEW_NAMES
-            ? []
-            : [selectReachable(ruleTable, scope, sql`${count} > ${limit}`)]),
-        ];
+  const plan = planPolicy(options);
+  if (plan === null) return { queries: [], read: async () => null };
+  const { ruleTable } = options;
+  const { wholeUpTo, part } = plan;
+  const count = `current_setting('${RULE_COUNT}')::int`;
+  const isSmall = wholeUpTo === Number.POSITIVE_INFINITY ? undefined : `${count} <= ${wholeUpTo}`;
   return {
-    queries,
-    async read(results, ruleCount) {
-      const chosen = chooseScope(options, ruleCount);
-      const rows = chosen.kind === 'whole' ? results[0] : results[1];
-      if (rows === undefined) return null;
-      const reader = new RuleReader(ruleTable, defined);
-      const rules = reader.read(rows);
-      if (reader.hasUnreadable) return null;
-      if (isEmptied(chosen, rules)) return null;
-      if (verify !== null) await refuseHangingPatterns(model, rules, ruleTable);
-      return { rules, scope: chosen.kind === 'whole' ? 'whole' : 'part' };
+    queries: [
+      sql.raw(wholeText(ruleTable, isSmall)),
+      ...(part === null ? [] : [selectReachable(ruleTable, part, `${count} > ${wholeUpTo}`)]),
+    ],
+    async read([whole, reachable], ruleCount) {
+      const scope = ruleCount <= wholeUpTo ? WHOLE : part;
+      const rows = scope === WHOLE ? whole : reachable;
+      return scope === null || rows === undefined ? null : takePolicy(options, rows, scope);
     },
   };
+}
+
+/** The policy that was read; null where {@link readScope} has to, to read more, or to name the rows at fault. */
+export async function takePolicy(
+  { model, defined, verify, ruleTable }: ReadingOptions,
+  rows: readonly SelectedRow[],
+  scope: Scope,
+): Promise<LivePolicy | null> {
+  const reader = new RuleReader(ruleTable, defined);
+  const rules = reader.read(rows);
+  if (reader.hasUnreadable || isEmptied(scope, rules)) return null;
+  if (verify !== null) await refuseHangingPatterns(model, rules, ruleTable);
+  return { rules, scope: scope.kind === 'whole' ? 'whole' : 'part' };
 }
 
 /** Reads that much of it. */

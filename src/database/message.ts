@@ -5,6 +5,7 @@ import {
   PostgresIntrospector,
   PostgresQueryCompiler,
   type RawBuilder,
+  sql,
 } from 'kysely';
 import { quoteText } from './catalog.ts';
 import type { QueryResultLike } from './client.ts';
@@ -36,11 +37,21 @@ export async function askInOneMessage(
     .map(({ rows }) => rows);
 }
 
+/**
+ * An anonymous block, which decides on the server what is asked: a statement in it is planned only when it is reached,
+ * so it may be about a table that is not there.
+ *
+ * @param body in PL/pgSQL, with its values as {@link toLiteral} writes them: a block can't have parameters
+ */
+export function anonymousBlock(body: string): RawBuilder<unknown> {
+  return sql.raw(`do ${toLiteral(body)}`);
+}
+
 /** The query as text without parameters. */
 function writeStatement(query: RawBuilder<unknown>): string {
-  const { sql } = query.compile(COMPILER);
-  refuseNul(sql);
-  return sql;
+  const { sql: text } = query.compile(COMPILER);
+  refuseNul(text);
+  return text;
 }
 
 /** A statement after the begin has failed, and left the transaction open. */
@@ -73,7 +84,8 @@ const COMPILER = new Kysely<never>({
   },
 });
 
-function toLiteral(value: unknown): string {
+/** A value as SQL that is read the same under any settings of the server. */
+export function toLiteral(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   switch (typeof value) {
     case 'string':

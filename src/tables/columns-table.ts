@@ -131,7 +131,7 @@ export class ColumnsTable implements RuleTable {
 
   columns(row: string): string {
     const values = this.#values.map(({ name }) => `${row}.${name}`);
-    return [`${row}.${this.identity} as id`, `${this.ptype(row)} as ptype`, ...values].join(', ');
+    return [`${row}.${this.identity}`, this.ptype(row), ...values].join(', ');
   }
 
   read(row: Record<string, unknown>): RuleRow {
@@ -143,9 +143,9 @@ export class ColumnsTable implements RuleTable {
       else values.push('');
     }
     values.length = length;
-    const { id, ptype } = row;
+    const ptype = row[this.#ptype.name];
     return {
-      id: this.#readId(id),
+      id: this.#readId(row[this.identity]),
       ptype: typeof ptype === 'string' ? ptype : null,
       rule: values,
     };

@@ -74,36 +74,41 @@ function selectAnyOther(table: RuleTable) {
   );
 }
 
+/** As {@link wholeText}. */
+function selectWhole(table: RuleTable, condition?: string): RawBuilder<SelectedRow> {
+  return sql.raw(wholeText(table, condition));
+}
+
 /** @param condition on the table as a whole: without it, no row is read */
-export function selectWhole(table: RuleTable, condition = ALWAYS): RawBuilder<SelectedRow> {
-  const [columns, name, order] = [table.columns('stored'), table.sql, `stored.${table.identity}`].map(
-    sql.raw,
-  );
-  return sql<SelectedRow>`select ${columns} from ${name} stored where ${condition} order by ${order}`;
+export function wholeText(table: RuleTable, condition = 'true'): string {
+  return `select ${table.columns('stored')} from ${table.sql} stored where ${condition} order by stored.${table.identity}`;
 }
 
 const ALWAYS = sql<boolean>`true`;
+
+/** As {@link reachableText}, by a scope. */
+export function selectReachable(
+  table: RuleTable,
+  { names, bySubject }: Extract<Scope, { kind: 'reachable' }>,
+  condition?: string,
+): RawBuilder<SelectedRow> {
+  const [before, after] = reachableText(table, bySubject, condition);
+  return sql`${sql.raw(before)}${storable(names)}::text[]${sql.raw(after)}`;
+}
 
 /**
  * Looks up the rules of each name, by an index where the table has one. Rows without a first value are read too, as no
  * enforcer can load them.
  *
- * @param condition as for {@link selectWhole}
+ * @param condition as for {@link wholeText}
+ * @returns the SQL before an expression for the names, and behind it
  */
-export function selectReachable(
-  table: RuleTable,
-  { names, bySubject }: Extract<Scope, { kind: 'reachable' }>,
-  condition = ALWAYS,
-): RawBuilder<SelectedRow> {
-  const rulesOfName = sql.raw(table.rowsWith(0, 'reached.name'));
-  const [ptype, second, hasFirst] = [table.ptype('c'), table.value('c', 1), table.hasFirst('c')].map((one) =>
-    sql.raw(one),
-  );
-  const all = sql.raw(table.identity === 'ctid' ? 'c.ctid, c.*' : 'c.*');
-  const policyRules = sql`select ${all} from ${sql.raw(table.sql)} c where ${ptype} ^@ 'p' and ${hasFirst} and ${condition}`;
-  return sql<SelectedRow>`
-    with recursive reached (name) as (
-      select unnest(${names.filter((name) => !name.includes(NUL))}::text[])
+export function reachableText(table: RuleTable, bySubject: boolean, condition = 'true'): [string, string] {
+  const rulesOfName = table.rowsWith(0, 'reached.name');
+  const [ptype, second, hasFirst] = [table.ptype('c'), table.value('c', 1), table.hasFirst('c')];
+  const all = table.identity === 'ctid' ? 'c.ctid, c.*' : 'c.*';
+  const policyRules = `select ${all} from ${table.sql} c where ${ptype} ^@ 'p' and ${hasFirst} and ${condition} union all`;
+  const after = `)
       where ${condition}
       union
       select ${second}
@@ -112,13 +117,18 @@ export function selectReachable(
       where ${ptype} ^@ 'g'
     ),
     found as (
-      select c.* from reached cross join ${rulesOfName} c where ${hasFirst} and ${bySubject ? sql`true` : sql`(${ptype} ^@ 'p') is not true`}
+      select c.* from reached cross join ${rulesOfName} c where ${hasFirst} and ${bySubject ? 'true' : `(${ptype} ^@ 'p') is not true`}
       union all
-      ${bySubject ? sql`` : sql`${policyRules} union all`}
-      select c.* from ${sql.raw(table.rowsWithoutFirst)} c where ${condition}
+      ${bySubject ? '' : policyRules}
+      select c.* from ${table.rowsWithoutFirst} c where ${condition}
     )
-    select ${sql.raw(table.columns('found'))} from found order by found.${sql.raw(table.identity)}
-  `;
+    select ${table.columns('found')} from found order by found.${table.identity}`;
+  return ['with recursive reached (name) as (select unnest(', after];
+}
+
+/** Those of the names that may be stored. */
+export function storable(names: readonly string[]): string[] {
+  return names.filter((name) => !name.includes(NUL));
 }
 
 /**
@@ -128,7 +138,6 @@ export function selectReachable(
 function selectSlice(table: RuleTable, { subjects, domains, limits }: SliceScope): RawBuilder<SelectedRow> {
   const raw = (text: string) => sql.raw(text);
   const ptype = raw(table.ptype('c'));
-  const storable = (names: readonly string[]) => names.filter((name) => !name.includes(NUL));
   const isInDomain = ({ domainAt }: SliceLimit) => {
     if (domainAt === null) return ALWAYS;
     const value = raw(table.value('c', domainAt));

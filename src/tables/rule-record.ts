@@ -28,12 +28,16 @@ export interface Revocation {
   readonly at: Date;
 }
 
-/** An SQL expression for the newest version, as JSON; null where none is recorded. */
-export function newestVersionExpression(table: RuleTable): string {
+/**
+ * An SQL expression for the newest version, as JSON; null where none is recorded.
+ *
+ * @param source an expression for the name of the rule table
+ */
+export function newestVersionExpression(source: string, schema: string | undefined): string {
   return `(
     select json_build_object('version', version, 'changes', changes)
-    from ${quoteTable(VERSIONS, table.schema)}
-    where source = ${quoteText(table.name)}
+    from ${quoteTable(VERSIONS, schema)}
+    where source = ${source}
     order by version desc
     limit 1
   )`;
@@ -44,7 +48,9 @@ export async function readNewestVersion(
   client: ClientLike,
   table: RuleTable,
 ): Promise<RecordedVersion | null> {
-  const { rows } = await client.query(`select ${newestVersionExpression(table)} as newest`);
+  const { rows } = await client.query(
+    `select ${newestVersionExpression(quoteText(table.name), table.schema)} as newest`,
+  );
   return rows[0].newest;
 }
 

@@ -1,9 +1,19 @@
 import { sql } from 'kysely';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createEmbeddedPool } from '../../src/embedded/index.ts';
-import { bootstrapDatabase, type PoolLike, providerSeeder, rowSeeder, type Seeder } from '../../src/index.ts';
+import {
+  type BootstrapOptions,
+  bootstrapDatabase,
+  defaultPolicy,
+  definePolicy,
+  type PoolLike,
+  providerSeeder,
+  rowSeeder,
+  type Seeder,
+} from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { openWire } from '../support/wire.ts';
+import { COLUMNS_ADAPTERS, createStockTable } from '../tables/stock-tables.fixture.ts';
 
 describe('a start with nothing to do', () => {
   test('takes one round trip', async () => {
@@ -25,9 +35,137 @@ describe('a start with nothing to do', () => {
     ]);
   });
 
-  test('takes one round trip in a schema with an application that has migrations', async () => {
+  test.each<[string, BootstrapOptions, BootstrapOptions]>([
+    ['a named table of columns', { table: 'casbin_rule' }, { table: 'casbin_rule' }],
+    ['a table of columns that it finds', { table: 'casbin_rule' }, {}],
+    ['a table of columns in a schema', { table: 'casbin_rule', schema: 'App %s' }, { schema: 'App %s' }],
+    ['a table of columns alone', { table: 'policies', seeders: [] }, { seeders: [] }],
+    [
+      'a document table by another name',
+      { table: { name: '%I"\'', layout: 'document' } },
+      { table: '%I"\'' },
+    ],
+    [
+      'a definition with a version',
+      { policy: { ...defaultPolicy, version: 2 } },
+      { policy: { ...defaultPolicy, version: 2 } },
+    ],
+  ])('takes one round trip on %s', async (_, made, options) => {
+    const database = await createDatabase();
+    await bootstrapDatabase(database.pool(), made);
+    await using wire = await openWire(database.url);
+
+    await expect(
+      bootstrapDatabase(database.pool({ connectionString: wire.url }), options),
+    ).resolves.toMatchObject({ changed: false, verification: { ok: true, checks: 56, allowed: 26 } });
+    expect(wire.roundTrips).toBe(1);
+  });
+
+  test.each(COLUMNS_ADAPTERS)('takes one round trip on the table of %s', async (adapter) => {
+    const database = await createDatabase();
+    await createStockTable(database.pool(), adapter);
+    const options = { seeders: [] };
+    await bootstrapDatabase(database.pool(), options);
+    await using wire = await openWire(database.url);
+
+    await expect(
+      bootstrapDatabase(database.pool({ connectionString: wire.url }), options),
+    ).resolves.toMatchObject({ changed: false, verification: { ok: true, checks: 56 } });
+    expect(wire.roundTrips).toBe(1);
+  });
+
+  test('takes one round trip on the table of pgx, which calls the ptype otherwise and has ids of its own', async () => {
+    const database = await createDatabase();
+    await createStockTable(database.pool(), 'pgx-adapter of Go');
+    await database.pool().query(`
+      insert into casbin_rule (id, p_type, v0, v1, v2) values ('b', 'p', 'clerk', 'invoices', 'write'), ('a', 'g', 'clerk', 'viewer', null)
+    `);
+    const policy = definePolicy({
+      rules: [
+        ['p', 'clerk', 'invoices', 'write'],
+        ['g', 'clerk', 'viewer'],
+      ],
+    });
+    await using wire = await openWire(database.url);
+
+    await expect(
+      bootstrapDatabase(database.pool({ connectionString: wire.url }), { policy, seeders: [] }),
+    ).resolves.toMatchObject({ changed: false, verification: { ok: true } });
+    expect(wire.roundTrips).toBe(1);
+  });
+
+  test('reads rows by ctid where ids are not unique', async () => {
+    const database = await createDatabase();
+    await database
+      .pool()
+      .query('create table casbin_rule (id int default 7, ptype text, v0 text, v1 text, v2 text, v3 text)');
+    const options = { policy: { ...defaultPolicy }, seeders: [] };
+    await bootstrapDatabase(database.pool(), options);
+    await database
+      .pool()
+      .query(`insert into casbin_rule (ptype, v0, v1, v2) select ptype, v0, v1, v2 from casbin_rule limit 1`);
+
+    const report = await bootstrapDatabase(database.pool(), options);
+
+    expect(report).toMatchObject({ changed: false, verification: { ok: true } });
+    expect(report.verification.integrity).toEqual([
+      expect.objectContaining({ ids: ['(0,1)', expect.stringMatching(/^\(0,\d+\)$/)] }),
+    ]);
+  });
+
+  test('takes one round trip on a large document table, and two on a large one of columns', async () => {
+    for (const [table, values, trips] of [
+      ['casbin', `(ptype, rule) select 'g', jsonb_build_array('user' || n, 'user')`, 1],
+      ['casbin_rule', `(ptype, v0, v1) select 'g', 'user' || n, 'user'`, 2],
+    ] as const) {
+      const database = await createDatabase();
+      await bootstrapDatabase(database.pool(), { table });
+      await database.pool().query(`insert into ${table} ${values} from generate_series(1, 2000) n`);
+      await using wire = await openWire(database.url);
+
+      await expect(bootstrapDatabase(database.pool({ connectionString: wire.url }))).resolves.toMatchObject({
+        changed: false,
+        verification: { ok: true, checks: 56, allowed: 26 },
+      });
+      expect([table, wire.roundTrips]).toEqual([table, trips]);
+    }
+  });
+
+  test('passes over a table of a usual name that has no rules', async () => {
+    const database = await createDatabase();
+    await bootstrapDatabase(database.pool());
+    await database
+      .pool()
+      .query('create table policies (id serial primary key, insured text); create sequence casbin_rules');
+    await using wire = await openWire(database.url);
+
+    await expect(bootstrapDatabase(database.pool({ connectionString: wire.url }))).resolves.toMatchObject({
+      changed: false,
+    });
+    expect(wire.roundTrips).toBe(1);
+  });
+
+  test.each([{}, { table: 'casbin_rule' }])('needs no PL/pgSQL: %o', async (options) => {
+    const database = await createDatabase();
+    await bootstrapDatabase(database.pool(), options);
+    const role = await database.createRole('nosuperuser');
+    await database.pool().query(`
+      revoke usage on language plpgsql from public;
+      grant select on all tables in schema public to ${role.name}
+    `);
+
+    await expect(
+      bootstrapDatabase(database.pool({ connectionString: role.url }), options),
+    ).resolves.toMatchObject({ changed: false, verification: { ok: true, checks: 56 } });
+  });
+
+  test.each<[string, BootstrapOptions]>([
+    ['', {}],
+    [', on a table of columns', { table: 'casbin_rule' }],
+  ])('takes one round trip in a schema with an application that has migrations%s', async (_, given) => {
     const database = await createDatabase();
     const options = {
+      ...given,
       schema: 'app',
       migrations: { '2026_notes': { up: async () => {} } },
       statementTimeoutMs: 60_000,
@@ -106,31 +244,34 @@ describe('a start with nothing to do', () => {
     });
   });
 
-  test('on an embedded database takes one round trip', async () => {
-    const pool = createEmbeddedPool();
-    onTestFinished(() => pool.end());
-    await bootstrapDatabase(pool);
-    const texts: string[] = [];
-    const counting: PoolLike = {
-      async connect() {
-        const client = await pool.connect();
-        return {
-          ...client,
-          query(query: string | { text: string }, values?: unknown[]) {
-            texts.push(typeof query === 'string' ? query : query.text);
-            return client.query(query as string, values);
-          },
-        };
-      },
-    };
+  test.each([{}, { table: 'casbin_rule' }])(
+    'on an embedded database takes one round trip: %o',
+    async (options) => {
+      const pool = createEmbeddedPool();
+      onTestFinished(() => pool.end());
+      await bootstrapDatabase(pool, options);
+      const texts: string[] = [];
+      const counting: PoolLike = {
+        async connect() {
+          const client = await pool.connect();
+          return {
+            ...client,
+            query(query: string | { text: string }, values?: unknown[]) {
+              texts.push(typeof query === 'string' ? query : query.text);
+              return client.query(query as string, values);
+            },
+          };
+        },
+      };
 
-    await expect(bootstrapDatabase(counting)).resolves.toMatchObject({
-      changed: false,
-      verification: { ok: true, checks: 56 },
-    });
+      await expect(bootstrapDatabase(counting, options)).resolves.toMatchObject({
+        changed: false,
+        verification: { ok: true, checks: 56 },
+      });
 
-    expect(texts).toEqual([expect.stringMatching(/^begin [\s\S]*commit$/)]);
-  });
+      expect(texts).toEqual([expect.stringMatching(/^begin [\s\S]*commit$/)]);
+    },
+  );
 
   test('is assigned no transaction id', async () => {
     const database = await createDatabase();

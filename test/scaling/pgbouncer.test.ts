@@ -29,6 +29,7 @@ const SETTINGS = [
   'default_transaction_isolation',
   'default_transaction_read_only',
   'casbin_bootstrap.transaction',
+  'casbin_bootstrap.found',
   'casbin_bootstrap.rule_count',
 ];
 
@@ -108,17 +109,21 @@ describe.skipIf(pgBouncerProgram === undefined)('through PgBouncer in transactio
     },
   );
 
-  test('a start with nothing to do takes one round trip', async () => {
-    const { database, url, pool } = await openBouncer();
-    await bootstrapDatabase(database.pool());
-    await using wire = await openWire(url);
+  test.each([{}, { table: 'casbin_rule' }])(
+    'a start with nothing to do takes one round trip: %o',
+    async (options) => {
+      const { database, url, pool } = await openBouncer();
+      await bootstrapDatabase(database.pool(), options);
+      await using wire = await openWire(url);
 
-    await expect(bootstrapDatabase(pool({ connectionString: wire.url }))).resolves.toMatchObject({
-      changed: false,
-    });
+      await expect(bootstrapDatabase(pool({ connectionString: wire.url }), options)).resolves.toMatchObject({
+        changed: false,
+      });
 
-    expect(wire.roundTrips).toBe(1);
-  });
+      expect(wire.roundTrips).toBe(1);
+      await expectNothingLeft(database, pool());
+    },
+  );
 
   test('writes and reads a policy in portions, and leaves no cursor behind', async () => {
     const { database, pool } = await openBouncer();

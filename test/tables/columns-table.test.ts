@@ -158,7 +158,7 @@ test('rules of the table of pgx are read, under the name that it has for the pty
   await createStockTable(pool, 'pgx-adapter of Go');
   await pool.query(`insert into casbin_rule (id, p_type, v0, v1) values ('00ff', 'g', 'alice', 'reader')`);
   const table = await tableOf(pool);
-  expect(table.read({ id: '17', ptype: 'g', v0: 'alice' })).toEqual({
+  expect(table.read({ id: '17', p_type: 'g', v0: 'alice' })).toEqual({
     id: '17',
     ptype: 'g',
     rule: ['alice'],

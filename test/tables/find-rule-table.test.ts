@@ -195,7 +195,7 @@ describe('the identity of rows', () => {
     expect(table).toMatchObject({ identity });
     const given = { integer: 7, bigint: '7', text: '7', tid: '(0,7)' }[identityType];
     const read = { integer: 7, bigint: 7, text: '7', tid: '(0,7)' }[identityType];
-    expect(table.read({ id: given, ptype: 'g' })).toMatchObject({ id: read });
+    expect(table.read({ [identity]: given, ptype: 'g' })).toMatchObject({ id: read });
   });
 
   test('is not an id that is not unique', async () => {

@@ -1,0 +1,151 @@
+import { type RawBuilder, sql } from 'kysely';
+import { quoteIdentifier, quoteTable } from '../database/catalog.ts';
+import { anonymousBlock, toLiteral } from '../database/message.ts';
+import { searchPathExpression } from '../database/transaction.ts';
+import type { ResolvedOptions } from '../options/resolve.ts';
+import { reachableText, storable, wholeText } from '../tables/live-policy.ts';
+import { type RuleTable, USUAL_NAMES } from '../tables/rule-table.ts';
+import { columnsExpression, indexesExpression, type SelectedShape } from '../tables/table-shape.ts';
+import { countLimit, type PolicyPlan } from './read-policy.ts';
+
+/** What a block has found out about the rule table. */
+export interface Located {
+  /** How many tables it may be. */
+  readonly candidates: number;
+  /**
+   * What there is to fetch. Of the table that is expected: `all` rules, or those that the definition can reach. Of
+   * another one: all rows, in the order of their `id` or `ctid`. Nothing where there is not one table, or it is too large.
+   */
+  readonly fetched: 'all' | 'reachable' | 'id' | 'ctid' | 'nothing';
+  /** Of another table than the one that is expected. */
+  readonly shape: SelectedShape | null;
+  readonly rules: number;
+}
+
+const CURSOR = 'casbin_bootstrap_rules';
+
+/** A setting of this library's own, in which a message keeps what the block has found until the transaction ends. */
+const FOUND = 'casbin_bootstrap.found';
+
+/** The rule table in the block, as a regclass; null where there is none. */
+export const FOUND_TABLE = 'tables[1]';
+
+/**
+ * A block that finds the rule table, whatever its layout and its columns are, and opens a cursor on its rules, so that
+ * one message can read a table of which nothing is known.
+ *
+ * Names of tables in it are those of the options, or come from the catalog, quoted by the server. What it finds is only
+ * taken if the code that finds a rule table everywhere else says so too.
+ *
+ * @param plan what to read; null for nothing
+ * @param lists tables with the names of what was applied, which need not be there; null for one that is not asked
+ * @param expressions what else to find out, as SQL
+ */
+export function lookBlock(
+  options: ResolvedOptions,
+  plan: PolicyPlan | null,
+  lists: Readonly<Record<string, string | null>>,
+  expressions: Readonly<Record<string, string>>,
+): RawBuilder<unknown> {
+  const { schema, table, ruleTable } = options;
+  const names = table.name === undefined ? USUAL_NAMES : [table.name];
+  const tables = names.map((name) => `to_regclass(${toLiteral(quoteTable(name, schema))})`);
+  const own = { candidates: 'cardinality(tables)', fetched: 'fetched', shape: 'shape', rules: 'stored' };
+  const variables = Object.keys(lists).map((name) => [name, quoteIdentifier(name)] as const);
+  const found = [...variables, ...Object.entries({ ...expressions, ...own })];
+  return anonymousBlock(`
+declare
+  rules refcursor := '${CURSOR}';
+  tables regclass[] := array_remove(array[${tables.join(', ')}], null);
+  stored int := 0;
+  fetched text := 'nothing';
+  shape json;
+  ${variables.map(([, variable]) => `${variable} json := '[]';`).join('\n  ')}
+begin
+  ${Object.entries(lists)
+    .map(([name, list]) => readList(name, list))
+    .join('')}
+  if cardinality(tables) > 1 then
+    tables := array(
+      select distinct a.attrelid
+      from pg_catalog.pg_attribute a
+      where a.attrelid = any(tables) and a.attname in ('ptype', 'p_type') and not a.attisdropped
+    );
+  end if;
+  if cardinality(tables) = 1 then
+    execute format('select count(*) from (select from %s limit ${countLimit(options)}) counted', ${FOUND_TABLE}) into stored;
+    ${ruleTable.layout === 'document' && plan !== null ? openExpected(ruleTable, plan) : ''}
+    if fetched = 'nothing' then
+      execute ${SHAPE} into shape using ${FOUND_TABLE};
+      if ${isWhole(plan)} then
+        begin
+          open rules for execute format('select * from %s order by id', ${FOUND_TABLE});
+          fetched := 'id';
+        exception when undefined_column then
+          open rules for execute format('select ctid, * from %s order by ctid', ${FOUND_TABLE});
+          fetched := 'ctid';
+        end;
+      end if;
+    end if;
+  end if;
+  if fetched = 'nothing' then
+    open rules for select;
+  end if;
+  perform set_config('${FOUND}', json_build_object(${found.map(([name, value]) => `'${name}', ${value}`).join(', ')})::text, true);
+end`);
+}
+
+/** What the block has found. Only now the search_path is set, as for all messages. */
+export function selectFound(schema: string | undefined): RawBuilder<unknown> {
+  return sql`select current_setting(${FOUND})::json as found, ${searchPathExpression(schema)}`;
+}
+
+/** The rows that the block has opened the cursor on. */
+export const FETCH_RULES = sql`fetch all from ${sql.id(CURSOR)}`;
+
+function readList(name: string, list: string | null): string {
+  if (list === null) return '';
+  return `
+  if to_regclass(${toLiteral(list)}) is not null then
+    ${quoteIdentifier(name)} := (select coalesce(json_agg(name), '[]') from ${list});
+  end if;`;
+}
+
+function isWhole(plan: PolicyPlan | null): string {
+  if (plan === null) return 'false';
+  return plan.wholeUpTo === Number.POSITIVE_INFINITY ? 'true' : `stored <= ${plan.wholeUpTo}`;
+}
+
+/** Tries the layout that is expected, with what the definition can reach of a large table. */
+function openExpected(table: RuleTable, plan: PolicyPlan): string {
+  const { part } = plan;
+  const reachable =
+    part &&
+    `
+        else
+          open rules for execute ${toLiteral(reachableText(table, part.bySubject).join('$1'))} using ${toLiteral(storable(part.names))}::text[];
+          fetched := 'reachable';`;
+  return `
+    if ${FOUND_TABLE} = to_regclass(${toLiteral(table.sql)}) then
+      begin
+        if ${isWhole(plan)} then
+          open rules for execute ${toLiteral(wholeText(table))};
+          fetched := 'all';${reachable ?? ''}
+        end if;
+      exception when undefined_column or undefined_function then
+        fetched := 'nothing';
+      end;
+    end if;`;
+}
+
+/** The shape of the relation $1. */
+const SHAPE = toLiteral(`
+  select json_build_object(
+    'schema', (parse_ident(identity))[1],
+    'name', (parse_ident(identity))[2],
+    'sql', identity,
+    'isReadable', true,
+    'columns', ${columnsExpression('$1')},
+    'indexes', ${indexesExpression('$1')}
+  )
+  from pg_identify_object('pg_catalog.pg_class'::regclass, $1, 0)`);

@@ -27,7 +27,6 @@ const FAST = [
 /** The files that take longest, none of them the largest. Begun last, one would leave the other workers idle. */
 const LONGEST = [
   'package/package.test.ts',
-  'scaling/replica.test.ts',
   'proofs/mutation/mutation.test.ts',
   'cli/seed.test.ts',
   'embedded/snapshot.test.ts',
@@ -37,7 +36,6 @@ const LONGEST = [
   'scaling/pgbouncer.test.ts',
   'proofs/races/race-with-others.test.ts',
   'proofs/races/race.test.ts',
-  'proofs/races/race-on-engines.test.ts',
   'proofs/races/race-without-locks.test.ts',
 ];
 

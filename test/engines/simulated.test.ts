@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   bootstrapDatabase,
   createAdapter,
@@ -180,6 +180,9 @@ describe.each(SIMULATED)('on %s', (name) => {
     await bootstrapDatabase(pool, options);
     await database.pool().query('delete from casbin_rule');
     engine.failCommits(1_000);
+    // Short pauses between the attempts.
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0.05);
+    onTestFinished(() => random.mockRestore());
 
     await expect(bootstrapDatabase(pool, { ...options, lockTimeoutMs: 500 })).rejects.toMatchObject({
       code: expect.stringMatching(/CONFLICT|LOCK_TIMEOUT/),

@@ -43,10 +43,7 @@ export class TestDatabase {
   #dropped = false;
 
   async create(): Promise<void> {
-    // template0, since nobody can be connected to it: parallel clones don't disturb each other
-    await admin().query(
-      `create database ${this.name} template template0 encoding 'UTF8' ${inject('databaseOptions')}`,
-    );
+    await admin().query(`create database ${this.name} ${inject('databaseOptions')}`);
   }
 
   /** A pool on this database, closed with it. Another `connectionString`: as a role, or through a wire. */

@@ -8,7 +8,7 @@ declare module 'vitest' {
     adminUrl: string;
     /** What the names of this run's databases and roles begin with. */
     runName: string;
-    /** Options of each `create database`. */
+    /** What each database is made from, as options of `create database`. */
     databaseOptions: string;
   }
 }
@@ -20,24 +20,49 @@ export default async function provideServer(project: TestProject): Promise<() =>
   const given = process.env.TEST_DATABASE_URL;
   if (given) {
     project.provide('adminUrl', given);
-    project.provide('databaseOptions', await databaseOptions(given));
+    project.provide('databaseOptions', await createTemplate(given, runName));
     return () => dropLeftovers(given, runName);
   }
   const server = await startServer();
+  await makeLoginCheap(server.url());
   project.provide('adminUrl', server.url());
-  project.provide('databaseOptions', await databaseOptions(server.url()));
+  project.provide('databaseOptions', await createTemplate(server.url(), runName));
   return () => server.stop();
 }
 
-/** Copying files takes half of the CPU of writing them to the log; its two checkpoints cost nothing without fsync. */
-async function databaseOptions(url: string): Promise<string> {
-  const admin = new pg.Client(url);
+/** Else a client hashes its password 4,096 times, as often as it connects. */
+async function makeLoginCheap(adminUrl: string): Promise<void> {
+  const admin = new pg.Client(adminUrl);
   await admin.connect();
+  await admin.query('alter system set scram_iterations = 1');
+  await admin.query('select pg_reload_conf()');
+  const { username, password } = new URL(adminUrl);
+  await admin.query(`set scram_iterations = 1; alter role ${username} password '${password}'`);
+  await admin.end();
+}
+
+/**
+ * Makes an empty database that all others are copied from. Somebody was connected to it, so that its copies have the
+ * file of the catalogs' descriptors, which the first backend of a database makes otherwise; now nobody can be, so that
+ * clones at the same time don't disturb each other.
+ */
+async function createTemplate(adminUrl: string, runName: string): Promise<string> {
+  const name = `${runName}_template`;
+  const admin = new pg.Client(adminUrl);
+  await admin.connect();
+  await admin.query(`create database ${name} template template0 encoding 'UTF8'`);
+  const url = new URL(adminUrl);
+  url.pathname = `/${name}`;
+  const first = new pg.Client(url.href);
+  await first.connect();
+  await first.end();
+  await admin.query(`alter database ${name} allow_connections false`);
+  // Copying files takes half of the CPU of writing them to the log; its two checkpoints cost nothing without fsync.
   const { rows } = await admin.query(
     `select current_setting('fsync') = 'off' and current_setting('server_version_num')::int >= 150000 as cheap`,
   );
   await admin.end();
-  return rows[0].cheap ? 'strategy file_copy' : '';
+  return `template ${name} ${rows[0].cheap ? 'strategy file_copy' : ''}`;
 }
 
 /** What interrupted tests left on a server that is not ours. */

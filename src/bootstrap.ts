@@ -226,7 +226,7 @@ async function seedAndVerify(
   options.promises.decide().catch(() => {});
   const context = shareContext({ db: trx, logger, schema, firstRun, dryRun, ruleTable });
   const enter = (seeder: string) => session.enter(`seeder "${seeder}"`);
-  const seeders = await runSeeders(options.seeders, context, progress, enter);
+  const seeders = await runSeeders(options.seeders, context, progress, enter, options.insertedRows);
   session.enter('the verification');
   // What a deferred trigger does, it does now: at the commit, nobody would verify it.
   if (!options.engine.commitsDdl) await sql`set constraints all immediate`.execute(trx);

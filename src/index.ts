@@ -137,6 +137,7 @@ export {
 export type { LiveEnforcer, LiveState, PolicyChange } from './running/live-enforcer.ts';
 export { type ChangeValues, createPolicyEditor, type PolicyEditor } from './running/policy-editor.ts';
 export { type BootstrapSqlOptions, writeBootstrapSql } from './script/bootstrap-sql.ts';
+export type { InsertedRow } from './seeding/inserted-rows.ts';
 export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';
 export type { Seeder, SeederContext, SeederResult } from './seeding/seeder.ts';
 export { type PageServer, type ServePageOptions, servePage } from './serve-page.ts';

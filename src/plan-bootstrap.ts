@@ -6,11 +6,17 @@ import { inspectDatabase } from './inspect-database.ts';
 import { type ResolvedOptions, replaceOptions, resolveOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { BootstrapReport } from './report.ts';
+import { type InsertedRow, InsertedRows } from './seeding/inserted-rows.ts';
 
 /** What a bootstrap would do. */
 export interface BootstrapPlan extends BootstrapReport {
   /** The defined rules that are not stored and would be inserted, ptype first. */
   readonly rules: readonly (readonly string[])[];
+  /**
+   * The rows that seeders would insert, also into the rule table: at most 1,000 of each table and seeder. None of a
+   * table that is larger than 64 MB or that the role may not read, nor on a server that is not PostgreSQL itself.
+   */
+  readonly rows: readonly InsertedRow[];
 }
 
 /**
@@ -24,8 +30,9 @@ export async function planBootstrap(pool: PoolLike, options: BootstrapOptions = 
   const started = performance.now();
   const resolved = await resolveOptions(pool, replaceOptions(options, { dryRun: true }));
   const missing = await findMissing(pool, resolved);
-  const report = await bootstrapResolved(pool, resolved);
-  return { ...report, rules: missing, durationMs: performance.now() - started };
+  const insertedRows = new InsertedRows();
+  const report = await bootstrapResolved(pool, { ...resolved, insertedRows });
+  return { ...report, rules: missing, rows: insertedRows.found, durationMs: performance.now() - started };
 }
 
 async function findMissing(

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import type { CommandConfig } from '../config.ts';
-import { BootstrapError, InvalidOptionsError, type Problem } from '../errors.ts';
+import { BootstrapError, type BootstrapErrorCode, InvalidOptionsError, type Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
 import { listErrorRemarks } from '../render/error-remarks.ts';
 import type { Remark } from '../render/remark.ts';
-import { loadConfigFile } from './config-file.ts';
+import { loadConfigFile, readPolicyArgument } from './config-file.ts';
 import { namesDatabase, openNamedDatabase } from './connection.ts';
 import type { Database } from './database.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -77,7 +77,7 @@ export function commandRunner(
       printOutcome(outcome);
       finish(outcome.exitCode);
     } catch (error) {
-      const told = explainMissingPolicy(error) ?? error;
+      const told = adviseCommand(error) ?? error;
       // JSON is printed where arguments that can't be understood end a command too.
       if (format !== 'pretty' && format !== 'json')
         printRemarks(listErrorRemarks(told), format, terminal, run);
@@ -94,7 +94,7 @@ export function commandRunner(
     const sources = { flags: all, env, config: databaseUrl === undefined ? {} : { databaseUrl } };
     return {
       flags: command.opts<Flags & object>(),
-      options: { ...configured, ...definitionOf(all), ...placeOf(all), logger },
+      options: { ...configured, ...(await definitionOf(all)), ...placeOf(all), logger },
       logger,
       hasDatabase: namesDatabase(sources),
       async withDatabase(use) {
@@ -109,11 +109,23 @@ export function commandRunner(
   }
 }
 
-/** The library advises an option of its own; the command has another one. */
-function explainMissingPolicy(error: unknown): BootstrapError | null {
-  if (!(error instanceof BootstrapError) || error.code !== 'POLICY_MISSING') return null;
-  const message = `${error.message} For this command: give --policy, or policy in casbin-bootstrap.config.`;
-  return new BootstrapError(error.code, message, { cause: error });
+/** Where the library advises a function or an option of its own, and the command has another one. */
+const ADVICE: { readonly [Code in BootstrapErrorCode]?: string } = {
+  POLICY_MISSING: 'For this command: give --policy, or policy in casbin-bootstrap.config.',
+  CHANGE_REFUSED: 'For this command: --force with --reason.',
+  TABLE_MISSING: 'On the command line: casbin-bootstrap seed.',
+};
+
+function adviseCommand(error: unknown): BootstrapError | null {
+  if (!(error instanceof BootstrapError)) return null;
+  const advice = ADVICE[error.code];
+  if (advice === undefined) return null;
+  const { message, ...details } = { ...error, message: error.message };
+  const separator = message.includes('\n') ? '\n' : ' ';
+  return Object.assign(
+    new BootstrapError(error.code, `${message}${separator}${advice}`, { cause: error }),
+    details,
+  );
 }
 
 /** Which formats a command has, its option says. */
@@ -149,8 +161,11 @@ async function loadConfig(flags: AllFlags, terminal: Terminal): Promise<CommandC
 }
 
 /** Without those that are not given, which would replace what the configuration has. */
-function definitionOf({ policy, model }: DefinitionFlags): BootstrapOptions {
-  return { ...(policy === undefined ? {} : { policy }), ...(model === undefined ? {} : { model }) };
+async function definitionOf({ policy, model }: DefinitionFlags): Promise<BootstrapOptions> {
+  return {
+    ...(policy === undefined ? {} : { policy: await readPolicyArgument(policy) }),
+    ...(model === undefined ? {} : { model }),
+  };
 }
 
 function placeOf({ schema, table }: DatabaseFlags): BootstrapOptions {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import type { CommandConfig } from '../config.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
@@ -18,6 +18,20 @@ export async function loadConfigFile(path: string | undefined, cwd = process.cwd
   }
   const found = await loadModule(path, cwd);
   return found._configFile === undefined ? {} : requireConfig(found._configFile, found.config);
+}
+
+/**
+ * The policy that an argument names, for the library: the path of a file, or the definition that a module exports.
+ *
+ * @throws InvalidOptionsError as {@link loadPolicyModule}
+ */
+export async function readPolicyArgument(path: string): Promise<string | PolicyDefinition> {
+  return /\.[cm]?[jt]s$/.test(path) && !isOfRevision(path) ? loadPolicyModule(path) : path;
+}
+
+/** `HEAD~1:policy.ts`; what a module of a revision imports is not there. */
+function isOfRevision(path: string): boolean {
+  return path.includes(':') && !existsSync(path);
 }
 
 /**
@@ -73,9 +87,10 @@ function explainUnloadable(path: string, error: unknown): Problem[] {
   const problems: unknown = error instanceof Error && 'problems' in error ? error.problems : null;
   if (Array.isArray(problems) && problems.length > 0) return problems;
   // Node goes on with the modules that have required it.
-  const [reason] = reasonOf(error).split('\n');
-  const message = `it can't be loaded: ${reason}. Correct it.`;
-  return [{ code: 'CONFIG_INVALID', at: path, message }];
+  const [reason = '', ...rest] = reasonOf(error).split('\n');
+  const place = rest.map((line) => line.trim()).find((line) => /^\S.*:\d+:\d+$/.test(line));
+  const message = `it can't be loaded: ${reason.trim()}. Correct it.`;
+  return [{ code: 'CONFIG_INVALID', at: place === undefined ? path : relative('', place), message }];
 }
 
 function requireConfig(path: string, config: unknown): CommandConfig {

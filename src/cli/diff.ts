@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { diffPolicies, type PolicyDiff } from '../diff-policies.ts';
 import { listDiffRemarks, renderDiff } from '../render/diff.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
+import { readPolicyArgument } from './config-file.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
 
@@ -14,7 +15,7 @@ const DATABASE = 'database';
 
 /** Adds `casbin-bootstrap diff`: how two policies differ, in rules and decisions. */
 export function addDiffCommand(program: Command, run: RunCommand): void {
-  const sources = `a policy file, one of a git revision as HEAD~1:policy.yaml, or "${DATABASE}"`;
+  const sources = `a policy file or module, a file of a git revision as HEAD~1:policy.yaml, or "${DATABASE}"`;
   const command = program
     .command('diff')
     .description('Compare two policies: rules, and who may now do what they could not, and the reverse.')
@@ -42,13 +43,13 @@ async function diff(
   [before, after]: readonly [string, string],
   { flags, options, withDatabase }: CommandContext<DiffFlags>,
 ): Promise<Outcome> {
+  const [one, other] = [await readPolicyArgument(before), await readPolicyArgument(after)];
   const difference =
-    before === DATABASE || after === DATABASE
-      ? await withDatabase(({ pool }) => {
-          const [one, other] = [before, after].map((name) => (name === DATABASE ? pool : name));
-          return diffPolicies(one ?? pool, other ?? pool, options);
-        })
-      : await diffPolicies(before, after, options);
+    one === DATABASE || other === DATABASE
+      ? await withDatabase(({ pool }) =>
+          diffPolicies(one === DATABASE ? pool : one, other === DATABASE ? pool : other, options),
+        )
+      : await diffPolicies(one, other, options);
   return {
     exitCode: exitCodeOfDiff(difference, flags),
     document: difference,

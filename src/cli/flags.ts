@@ -56,7 +56,7 @@ export function addFormatOptions(command: Command, result: keyof typeof FORMATS)
 }
 
 export function addDefinitionOptions(command: Command): void {
-  const policy = 'the policy: a .yaml, .json or .csv file (default: the default policy)';
+  const policy = 'the policy: .yaml, .json, .csv, or a module that exports it (default: the default policy)';
   command.addOption(new Option('--policy <file>', policy).helpGroup(DEFINITION_GROUP));
   addModelOption(command);
 }

@@ -4,7 +4,7 @@ import { listSummaryRemarks, renderSummary } from '../render/summary.ts';
 import type { BootstrapReport } from '../report.ts';
 import { readUserName } from './change.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { loadPolicyModule } from './config-file.ts';
+import { readPolicyArgument } from './config-file.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
 import { withProgressBar } from './progress-bar.ts';
@@ -39,7 +39,7 @@ async function importFile(
   { flags, options, logger, withDatabase }: CommandContext<ImportFlags>,
 ): Promise<Outcome> {
   const { policy: _, ...rest } = options;
-  const policy = /\.[cm]?[jt]s$/.test(file) ? await loadPolicyModule(file) : file;
+  const policy = await readPolicyArgument(file);
   const given = {
     ...rest,
     actor: flags.actor ?? readUserName(),

@@ -24,6 +24,7 @@ import { toRule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { createProgressReporter, type ProgressReporter } from '../progress.ts';
 import type { KeptAwayRule } from '../report.ts';
+import type { InsertedRows } from '../seeding/inserted-rows.ts';
 import { type PolicyRecords, policySeeder } from '../seeding/policy-seeder.ts';
 import { checkSeeders, type RunnableSeeder } from '../seeding/seeder.ts';
 import { expectTable, type TableChoice, toTableChoice } from '../tables/find-rule-table.ts';
@@ -100,6 +101,8 @@ export interface ResolvedOptions {
   readonly statementTimeoutMs: number | undefined;
   readonly idleInTransactionTimeoutMs: number | undefined;
   readonly dryRun: boolean;
+  /** Where rows are kept that seeders insert; null unless they are asked for. */
+  readonly insertedRows: InsertedRows | null;
   readonly notifyChannel: string | null;
   readonly logger: LoggerLike;
   readonly progress: ProgressReporter;
@@ -282,6 +285,7 @@ export async function completeOptions(
     statementTimeoutMs: options.statementTimeoutMs,
     idleInTransactionTimeoutMs: options.idleInTransactionTimeoutMs,
     dryRun: options.dryRun ?? false,
+    insertedRows: null,
     notifyChannel: options.notifyChannel === false ? null : (options.notifyChannel ?? 'casbin'),
     logger: checked.logger,
     progress: checked.progress,

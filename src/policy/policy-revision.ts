@@ -30,7 +30,7 @@ async function readBlob(revision: string): Promise<Uint8Array> {
 function describeUnknownRevision(revision: string, error: unknown): Problem {
   const stderr: unknown = error instanceof Error ? Reflect.get(error, 'stderr') : undefined;
   const said = stderr instanceof Uint8Array ? new TextDecoder().decode(stderr).trim() : '';
-  const reason = (said.split('\n')[0] || reasonOf(error)).replace(/^fatal: /, '');
+  const reason = (said.split('\n')[0] || reasonOf(error)).replace(/^fatal: |\.$/g, '');
   const message = `git does not have it: ${reason}. Write REVISION:PATH, with the path from the root of the repository.`;
   return { code: 'POLICY_NOT_FOUND', at: revision, message };
 }

@@ -1,4 +1,8 @@
 import type { BootstrapPlan } from '../plan-bootstrap.ts';
+import { formatValue } from '../policy/rule.ts';
+import type { SeederReport } from '../report.ts';
+import type { InsertedRow } from '../seeding/inserted-rows.ts';
+import { shorten } from '../text.ts';
 import { type Colors, paint } from './colors.ts';
 import { count, duration } from './findings.ts';
 import { listOwnershipChanges } from './ownership.ts';
@@ -11,8 +15,10 @@ export interface PlanLook extends Colors {
   readonly where: string;
 }
 
-/** More would bury the rest; the plan itself has all of them. */
+/** More would bury the rest; the plan itself has more of them. */
 const SHOWN_RULES = 200;
+const SHOWN_ROWS = 50;
+const SHOWN_CHARACTERS = 80;
 
 /** Renders what a bootstrap would do, as a diff. No line break at the end. */
 export function renderPlan(plan: BootstrapPlan, look: PlanLook): string {
@@ -37,7 +43,7 @@ export function listPlanRemarks(plan: BootstrapPlan): Remark[] {
 }
 
 function listChanges(
-  { migrations, takeover, ownership, rules, seeders }: BootstrapPlan,
+  { migrations, takeover, ownership, rules, seeders, rows }: BootstrapPlan,
   shownRules = SHOWN_RULES,
 ): string[] {
   const hidden = rules.length - shownRules;
@@ -54,8 +60,32 @@ function listChanges(
     ...(hidden > 0 ? [`+ ${count(hidden, 'more rule')}`] : []),
     ...seeders
       .filter(({ name, inserted }) => name !== 'rbac' && inserted > 0)
-      .map(
-        ({ name, inserted, existing }) => `+ ${count(inserted, 'row')} by ${name}, beside ${existing} there`,
+      .flatMap((seeder) =>
+        listSeeder(
+          seeder,
+          rows.filter((row) => row.seeder === seeder.name),
+        ),
       ),
   ];
+}
+
+function listSeeder({ name, inserted, existing }: SeederReport, rows: readonly InsertedRow[]): string[] {
+  const total = `+ ${count(inserted, 'row')} by ${name}, beside ${existing} there`;
+  if (rows.length === 0) return [`${total} (not listed)`];
+  const hidden = Math.max(rows.length, inserted) - SHOWN_ROWS;
+  return [
+    total,
+    ...rows.slice(0, SHOWN_ROWS).map(rowLine),
+    ...(hidden > 0 ? [`+ ${count(hidden, 'more row')} by ${name}`] : []),
+  ];
+}
+
+function rowLine({ table, values }: InsertedRow): string {
+  const shown = Object.entries(values).map(([column, value]) => `${column} = ${showValue(value)}`);
+  return `+ ${table}: ${shown.join(', ')}`;
+}
+
+function showValue(value: unknown): string {
+  const text = typeof value === 'string' ? formatValue(value) : JSON.stringify(value);
+  return shorten(text, SHOWN_CHARACTERS);
 }

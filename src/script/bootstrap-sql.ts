@@ -6,6 +6,8 @@ import type { BootstrapOptions } from '../options.ts';
 import { placeIn } from '../policy/place.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
+import { futureColumnsTable } from '../tables/columns-table.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
 import { recordStatements } from './record-statements.ts';
 
 /** How much is written. */
@@ -100,8 +102,9 @@ function block(lines: readonly string[], schema: string | undefined): string {
   return `do ${tag}\n${declared}begin\n${body}\nend\n${tag};`;
 }
 
-function writeRules({ defined: { rules }, ruleTable }: ResolvedOptions): string {
+function writeRules({ defined: { rules }, ruleTable: resolved }: ResolvedOptions): string {
   if (rules.length === 0) return '';
+  const ruleTable = withCommonColumns(resolved, rules);
   const { arrays, names, values, isSame } = ruleTable.give(rules);
   const rows = rules.map((_, position) => {
     const written = arrays.map((array) => writeValue(array[position] ?? null));
@@ -115,6 +118,16 @@ ${rows.join(',\n')}
 ) as given (n, ${names})
 where not exists (select from ${ruleTable.sql} stored where ${isSame('stored')})
 order by given.n${ruleTable.onConflict === '' ? '' : `\n${ruleTable.onConflict}`};`;
+}
+
+/** The columns of values that the tables of all adapters have. */
+const COMMON_VALUES = 6;
+
+/** The table may be another tool's, and have fewer columns than ours: no more are named than all have, or rules need. */
+function withCommonColumns(table: RuleTable, rules: readonly Rule[]): RuleTable {
+  if (table.layout !== 'columns') return table;
+  const width = rules.reduce((most, { values }) => Math.max(most, values.length), COMMON_VALUES);
+  return futureColumnsTable(table.name, table.schema, table.engine, width);
 }
 
 function describeCount({ length }: readonly Rule[]): string {

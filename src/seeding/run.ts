@@ -5,12 +5,14 @@ import type { ProgressReporter, ReportDone } from '../progress.ts';
 import type { SeederReport } from '../report.ts';
 import { type CasbinAdapter, createAdapterOf } from '../tables/adapter.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
+import type { InsertedRows } from './inserted-rows.ts';
 import type { RunnableSeeder, SeederContext, SeederLog, SeederResult } from './seeder.ts';
 
 /**
  * Runs the seeders one after the other, in the order given.
  *
  * @param enter called with the name of each seeder before it runs
+ * @param inserted where rows are kept that seeders other than the policy's insert; null if nobody asks
  * @throws StepFailure naming the seeder that threw, or that ended or aborted the transaction
  */
 export async function runSeeders(
@@ -18,6 +20,7 @@ export async function runSeeders(
   context: SharedContext,
   progress: ProgressReporter,
   enter: (seeder: string) => void,
+  inserted: InsertedRows | null,
 ): Promise<SeederReport[]> {
   const { logger } = context;
   logger.info({ event: 'seeding_started', seeders: seeders.map(({ name }) => name) }, 'Seeding started');
@@ -25,7 +28,9 @@ export async function runSeeders(
   for (const seeder of seeders) {
     const started = performance.now();
     enter(seeder.name);
-    const result = await runSeeder(seeder, context, progress);
+    const run = () => runSeeder(seeder, context, progress);
+    const isWatched = inserted !== null && !seeder.isPolicy;
+    const result = await (isWatched ? inserted.watch(seeder.name, context.db, run) : run());
     reports.push(report(seeder, result, started, context));
   }
   logCompletion(reports, context);

@@ -42,11 +42,12 @@ export interface TableIndex {
   readonly columns: readonly (string | null)[];
 }
 
-/** A table that is not there yet, as our migration makes it. */
+/** A table that is not there yet, as our migration makes it, or one that nobody looks at, with some of its columns. */
 export function futureColumnsTable(
   name: string,
   schema: string | undefined,
   engine: Engine = POSTGRESQL,
+  width = MADE_VALUES,
 ): ColumnsTable {
   const column = (columnName: string) => ({ name: columnName, limit: null, notNull: false });
   return new ColumnsTable({
@@ -57,7 +58,7 @@ export function futureColumnsTable(
     identity: 'id',
     identityType: engine.idColumn === 'serial' ? 'integer' : 'bigint',
     ptype: column('ptype'),
-    values: Array.from({ length: MADE_VALUES }, (_, position) => column(`v${position}`)),
+    values: Array.from({ length: width }, (_, position) => column(`v${position}`)),
     indexes: [{ unique: true, columns: ['id'] }],
     removesDuplicates: false,
     isMissing: true,

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, definePolicy, planBootstrap, rowSeeder, type Seeder } from '../../src/index.ts';
 import { renderPlan } from '../../src/render/plan.ts';
@@ -56,7 +56,7 @@ describe('a plan', () => {
     });
   });
 
-  test('counts what seeders that are programs insert, and leaves nothing of it', async () => {
+  test('lists what seeders that are programs insert, and leaves nothing of it', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query('create table employees (name text primary key)');
     await bootstrapDatabase(pool, { policy: POLICY, seeders: [] });
@@ -76,11 +76,87 @@ describe('a plan', () => {
         { name: 'first admin', inserted: 3 },
       ],
     });
-    expect(renderPlan(plan, { where: 'here' })).toContain('\n  + 3 rows by first admin, beside 0 there\n');
+    expect(plan.rows).toEqual([
+      {
+        seeder: 'first admin',
+        table: 'public.casbin',
+        values: { id: expect.any(Number), ptype: 'g', rule: ['root', 'clerk'] },
+      },
+      { seeder: 'first admin', table: 'public.employees', values: { name: 'root' } },
+      { seeder: 'first admin', table: 'public.employees', values: { name: 'jane' } },
+    ]);
+    expect(renderPlan(plan, { where: 'here' })).toContain(
+      '\n  + 3 rows by first admin, beside 0 there\n  + public.casbin: id = ',
+    );
     const { rows } = await pool.query(
       'select (select count(*) from employees) + (select count(*) from casbin) as n',
     );
     expect(rows).toEqual([{ n: '3' }]);
+  });
+
+  test('lists rows of each seeder by itself, of savepoints and functions too, and of no other transaction', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const setUp = {
+      async up(db: Kysely<unknown>) {
+        await sql`insert into notes values ('migration')`.execute(db);
+      },
+    };
+    await pool.query('create table notes (text text); create table secrets (text text)');
+    const one: Seeder = {
+      name: 'one',
+      async seed({ db }) {
+        await sql`savepoint mine`.execute(db);
+        await sql`insert into notes values ('kept')`.execute(db);
+        await sql`release savepoint mine`.execute(db);
+        await sql`savepoint mine`.execute(db);
+        await sql`insert into notes values ('taken back')`.execute(db);
+        await sql`rollback to savepoint mine`.execute(db);
+        await pool.query(`insert into notes values ('of another')`);
+        return { inserted: 1, existing: 0 };
+      },
+    };
+    const two: Seeder = {
+      name: 'two',
+      async seed({ db }) {
+        await sql`do $$ begin
+          begin insert into notes values ('function'); exception when others then null; end;
+        end $$`.execute(db);
+        return { inserted: 1, existing: 0 };
+      },
+    };
+    const plan = await planBootstrap(pool, {
+      policy: POLICY,
+      migrations: { '1': setUp },
+      seeders: [one, two],
+      journal: true,
+    });
+    expect(plan.rows).toEqual([
+      { seeder: 'one', table: 'public.notes', values: { text: 'kept' } },
+      { seeder: 'two', table: 'public.notes', values: { text: 'function' } },
+    ]);
+  });
+
+  test('lists no rows of a table that the role may not read', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { policy: POLICY, seeders: [] });
+    const role = await database.createRole();
+    await pool.query(`create table secrets (text text);
+      grant insert on secrets to ${role.name}; grant select, insert, update on all tables in schema public to ${role.name};
+      revoke select on secrets from ${role.name}; grant usage on all sequences in schema public to ${role.name}`);
+    const secret: Seeder = {
+      name: 'secret',
+      async seed({ db }) {
+        await sql`insert into secrets values ('hidden')`.execute(db);
+        return { inserted: 1, existing: 0 };
+      },
+    };
+    const plan = await planBootstrap(database.pool({ connectionString: role.url }), {
+      policy: POLICY,
+      seeders: [secret],
+    });
+    expect(plan).toMatchObject({ seeders: [{ name: 'rbac' }, { name: 'secret', inserted: 1 }], rows: [] });
   });
 
   test('is empty where there is nothing to do', async () => {

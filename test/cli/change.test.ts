@@ -69,7 +69,10 @@ describe('casbin-bootstrap', () => {
     const grant = (...args: string[]) => run('grant', 'clerk', 'invoices', 'delete', ...BY_JANE, ...args);
     const refused = await grant('--json');
     expect(refused.code).toBe(1);
-    expect(JSON.parse(refused.stdout)).toMatchObject({ error: { code: 'CHANGE_REFUSED' } });
+    expect(JSON.parse(refused.stdout)).toMatchObject({
+      error: { code: 'CHANGE_REFUSED', violations: [expect.any(Object)] },
+    });
+    expect(refused.stderr).toMatch(/\nFor this command: --force with --reason\.\n$/);
     expect(await grant('--force')).toMatchObject({ code: 2 });
     expect(await readJournal(pool, { actor: 'jane' })).toEqual([]);
     expect((await grant('--force', '--reason', 'audit')).stdout).toContain('jane, forced: audit.');

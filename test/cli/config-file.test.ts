@@ -87,7 +87,14 @@ test.each([
     'a.mjs',
     /no secret/,
   ],
-  ['a syntax error', { 'a.ts': 'export default {' }, 'a.ts', 'CONFIG_INVALID', 'a.ts', /can't be loaded/],
+  [
+    'a syntax error, at its place',
+    { 'a.ts': 'export default {\n' },
+    'a.ts',
+    'CONFIG_INVALID',
+    /a\.ts:2:\d+$/,
+    /^it can't be loaded: ParseError: Unexpected token\. Correct it\.$/,
+  ],
   [
     'a module that is missing',
     { 'a.mjs': `import 'none-such';` },

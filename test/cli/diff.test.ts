@@ -31,6 +31,27 @@ test('casbin-bootstrap diff compares files and the database, and fails where it 
   });
 });
 
+test('casbin-bootstrap takes a module as a policy, in every place where one is named', async () => {
+  const cwd = await createFolder();
+  const roles = { clerk: { permissions: { invoices: ['read'] } } };
+  await writeFile(join(cwd, 'policy.ts'), `export const policy: object = ${JSON.stringify({ roles })};`);
+  await writeFile(join(cwd, 'empty.yaml'), 'rules: [[p, x, y, z]]');
+  const diff = await runCli(['diff', 'policy.ts', 'empty.yaml', '--fail-on', 'more'], { cwd });
+  expect(diff).toMatchObject({ code: 3, stderr: '' });
+  expect(diff.stdout).toContain('No longer allowed:\n  - clerk, invoices, read');
+  const matrix = await runCli(['matrix', '--policy', 'policy.ts', '--format', 'compact'], { cwd });
+  expect(matrix).toMatchObject({ code: 0, stdout: 'clerk: invoices, read\n' });
+  const revision = await runCli(['diff', 'HEAD:policy.ts', 'empty.yaml'], { cwd });
+  expect(revision).toMatchObject({ code: 2, stderr: expect.stringMatching(/ending is not known/) });
+});
+
+test('casbin-bootstrap advises its own commands and options', async () => {
+  const { url } = await createDatabase();
+  const missing = await runCli(['diff', 'database', 'database'], { env: { DATABASE_URL: url } });
+  expect(missing.code).toBe(1);
+  expect(missing.stderr).toMatch(/On the command line: casbin-bootstrap seed\.\n$/);
+});
+
 async function bootstrapped() {
   const database = await createDatabase();
   const pool = database.pool();

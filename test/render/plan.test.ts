@@ -18,6 +18,13 @@ describe('a plan', () => {
         { name: 'settings', inserted: 0, existing: 1, total: 1, durationMs: 2 },
       ],
       rules: [RULE],
+      rows: [
+        {
+          seeder: 'providers',
+          table: 'public.providers',
+          values: { name: 'Mail, Inc.', info: { a: [1] }, at: null, note: 'x'.repeat(90) },
+        },
+      ],
     };
     expect(renderCompact(listPlanRemarks(plan)).split('\n')).toEqual([
       '+ migration 0001_casbin',
@@ -25,6 +32,7 @@ describe('a plan', () => {
       '- 2 duplicate rules, the lowest id of each kept',
       '+ p, viewer, invoices, read\\u001b[2J',
       '+ 1 row by providers, beside 2 there',
+      `+ public.providers: name = "Mail, Inc.", info = {"a":[1]}, at = null, note = ${'x'.repeat(80)}…`,
       'decisions: ok, 56 verified',
     ]);
     expect(renderPlan(plan, HERE)).toBe(
@@ -37,6 +45,7 @@ describe('a plan', () => {
         '  - 2 duplicate rules, the lowest id of each kept',
         '  + p, viewer, invoices, read\\u001b[2J',
         '  + 1 row by providers, beside 2 there',
+        `  + public.providers: name = "Mail, Inc.", info = {"a":[1]}, at = null, note = ${'x'.repeat(80)}…`,
         '',
         '56 decisions verified: 26 allow, 30 deny.',
       ].join('\n'),
@@ -44,12 +53,34 @@ describe('a plan', () => {
   });
 
   test('of many rules shows the first of them', () => {
-    const plan = { ...bootstrap({ changed: true }), rules: Array.from({ length: 1_203 }, () => RULE) };
+    const plan = {
+      ...bootstrap({ changed: true }),
+      rules: Array.from({ length: 1_203 }, () => RULE),
+      rows: [],
+    };
     expect(renderPlan(plan, HERE)).toContain('\n  + 1,003 more rules\n');
   });
 
+  test('of many rows shows the first of each seeder, and says what it does not list', () => {
+    const seeder = { existing: 0, total: 70, durationMs: 1 };
+    const plan = {
+      ...bootstrap({ changed: true }),
+      seeders: [
+        { ...seeder, name: 'many', inserted: 70 },
+        { ...seeder, name: 'other', inserted: 2 },
+      ],
+      rules: [],
+      rows: Array.from({ length: 60 }, (_, id) => ({ seeder: 'many', table: 'a.b', values: { id } })),
+    };
+    const text = renderPlan(plan, HERE);
+    expect(text).toContain(
+      '\n  + a.b: id = 49\n  + 20 more rows by many\n  + 2 rows by other, beside 0 there (not listed)\n',
+    );
+    expect(text).not.toContain('id = 50');
+  });
+
   test('without anything says so', () => {
-    expect(renderPlan({ ...bootstrap(), rules: [] }, HERE)).toContain(
+    expect(renderPlan({ ...bootstrap(), rules: [], rows: [] }, HERE)).toContain(
       '\n\nA bootstrap would find nothing to do (tried in 85 ms).\n\n56 decisions',
     );
   });

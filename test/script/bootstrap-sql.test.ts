@@ -1,3 +1,4 @@
+import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import {
   type BootstrapOptions,
@@ -9,6 +10,7 @@ import {
   writeBootstrapSql,
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 
 const POLICY = definePolicy({
   roles: {
@@ -88,6 +90,29 @@ describe('the SQL of a bootstrap', () => {
     await expectComplete(pool, { policy: POLICY, seeders: [] });
     const { rows } = await pool.query('select count(*)::int as count from casbin');
     expect(rows).toEqual([{ count: 3 }]);
+  });
+
+  test('adds rules to the table of an adapter that has fewer columns than ours', async () => {
+    const pool = (await createDatabase()).pool();
+    const columns = [0, 1, 2, 3, 4, 5].map((position) => `v${position} varchar(255)`).join(', ');
+    await pool.query(`create table casbin_rule (id serial primary key, ptype varchar(255), ${columns})`);
+    const options = { policy: POLICY, table: 'casbin_rule', seeders: [] };
+    const sql = await writeBootstrapSql(options);
+    await pool.query(sql);
+    await pool.query(sql);
+    await expectComplete(pool, options);
+    const { rows } = await pool.query('select count(*)::int as count from casbin_rule');
+    expect(rows).toEqual([{ count: 3 }]);
+  });
+
+  test('names as many columns as its longest rule needs', async () => {
+    const fields = ['sub', 'obj', 'act', 'a', 'b', 'c', 'd'];
+    const model = newModelFromString(
+      modelText({ r: fields.join(', '), p: fields.join(', '), g: [], m: 'r.sub == p.sub' }),
+    );
+    const policy = { rules: [['p', ...fields]] };
+    const sql = await writeBootstrapSql({ model, policy, table: 'casbin_rule', seeders: [] });
+    expect(sql).toContain('(ptype, v0, v1, v2, v3, v4, v5, v6)\nselect');
   });
 
   test.each(['on', 'off'])('writes any value, with standard_conforming_strings %s', async (setting) => {

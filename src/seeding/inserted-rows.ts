@@ -1,0 +1,105 @@
+import { type SqlBool, sql } from 'kysely';
+import { engineBehind } from '../database/dialect.ts';
+import { type AnyTransaction, readAndReleaseLocks } from '../database/transaction.ts';
+
+/** A row that a seeder inserts. */
+export interface InsertedRow {
+  /** The name of the seeder. */
+  readonly seeder: string;
+  /** The table, after its schema: `public.settings`. */
+  readonly table: string;
+  /** The values of its columns, as PostgreSQL writes them as JSON. */
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/** How many rows of a table are read, for each seeder. */
+const READ_ROWS = 1_000;
+
+/** The whole table is read to find them, so of a larger one none are. */
+const READ_BYTES = 64 * 1024 * 1024;
+
+/** Finds the rows that seeders insert, whatever they do: those that are new in the open transaction. */
+export class InsertedRows {
+  readonly #rows = new Map<string, readonly InsertedRow[]>();
+
+  /** In the order of the seeders; of an attempt that was repeated, those of the last one. */
+  get found(): readonly InsertedRow[] {
+    return [...this.#rows.values()].flat();
+  }
+
+  /** Runs a seeder, and reads what it has inserted. A failure to read leaves its rows out. */
+  async watch<T>(seeder: string, trx: AnyTransaction, seed: () => Promise<T>): Promise<T> {
+    // There a failure to read would end the transaction.
+    if (engineBehind(trx).commitsDdl) return seed();
+    const read = <R>(work: () => Promise<R>, none: R) => readAndReleaseLocks(trx, work).catch(() => none);
+    const before = await read(() => findLastCommands(trx), new Map<string, number>());
+    const result = await seed();
+    this.#rows.set(seeder, await read(() => readRows(seeder, trx, before), []));
+    return result;
+  }
+}
+
+interface ChangedTable {
+  readonly schema: string;
+  readonly name: string;
+}
+
+/** The tables with new rows; not those that record what this library does. */
+async function findChangedTables(trx: AnyTransaction): Promise<readonly ChangedTable[]> {
+  const { rows } = await sql<ChangedTable>`
+    select schemaname as schema, relname as name
+    from pg_catalog.pg_stat_xact_user_tables
+    where n_tup_ins > 0
+      and left(relname, 17) <> 'casbin_bootstrap_'
+      and pg_relation_size(relid) <= ${READ_BYTES}
+      and has_table_privilege(relid, 'select')
+    order by schemaname, relname
+  `.execute(trx);
+  return rows;
+}
+
+/** The command of the transaction that has inserted the last row of each table, by the table. */
+async function findLastCommands(trx: AnyTransaction): Promise<Map<string, number>> {
+  const last = new Map<string, number>();
+  for (const table of await findChangedTables(trx)) {
+    const { rows } = await sql<{ command: string | null }>`
+      select max(cmin::text::bigint)::text as command from ${sql.id(table.schema, table.name)} where ${IS_OWN}
+    `.execute(trx);
+    last.set(nameOf(table), Number(rows[0]?.command ?? -1));
+  }
+  return last;
+}
+
+async function readRows(
+  seeder: string,
+  trx: AnyTransaction,
+  before: ReadonlyMap<string, number>,
+): Promise<InsertedRow[]> {
+  const found: InsertedRow[] = [];
+  for (const table of await findChangedTables(trx)) {
+    const { rows } = await sql<{ json: string }>`
+      select to_jsonb(inserted)::text as json
+      from ${sql.id(table.schema, table.name)} as inserted
+      where ${IS_OWN} and cmin::text::bigint > ${before.get(nameOf(table)) ?? -1}
+      order by cmin::text::bigint, ctid
+      limit ${READ_ROWS}
+    `.execute(trx);
+    for (const { json } of rows) found.push({ seeder, table: nameOf(table), values: JSON.parse(json) });
+  }
+  return found;
+}
+
+/**
+ * Whether a row was written by the open transaction, or by a savepoint in it, whose number is higher. A row of another
+ * transaction that is visible is committed. `age` would count from a number that may be older than the transaction's.
+ */
+const IS_OWN = sql<SqlBool>`exists (
+  select
+  from (select pg_current_xact_id()::text::numeric as number) own
+  cross join lateral (select mod(xmin::text::numeric - own.number + 18446744073709551616, 4294967296) as later) row
+  where later < 1000000 and pg_xact_status((own.number + later)::text::xid8) = 'in progress'
+)`;
+
+function nameOf({ schema, name }: ChangedTable): string {
+  return `${schema}.${name}`;
+}

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { LockHolder } from '../errors.ts';
-import { homeSchemaExpression } from './catalog.ts';
+import { homeSchemaExpression, quoteText } from './catalog.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
 import type { AnyKysely, AnyTransaction } from './transaction.ts';
 
@@ -36,6 +36,11 @@ export async function acquireBootstrapLock(trx: AnyTransaction, schema: string):
   const kyselys = sql`select pg_advisory_xact_lock_shared(${KYSELY_MIGRATION_LOCK}::bigint)`;
   await acquire(trx, "Kysely's Migrator", kyselys);
   await sql`select set_config('statement_timeout', ${rows[0]?.timeout ?? '0'}, true)`.execute(trx);
+}
+
+/** The call that takes the lock of a bootstrap, for a script; the schema is undefined where the search_path finds it. */
+export function lockStatement(schema: string | undefined): string {
+  return `pg_advisory_xact_lock(${NAMESPACE}, hashtext(${schema === undefined ? 'current_schema()' : quoteText(schema)}))`;
 }
 
 async function acquire(trx: AnyTransaction, owner: string, lock: RawBuilder<unknown>): Promise<void> {

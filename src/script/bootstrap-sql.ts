@@ -1,13 +1,12 @@
 import { quoteIdentifier, quoteTable, quoteText } from '../database/catalog.ts';
-import { InvalidOptionsError } from '../errors.ts';
 import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
 import { type ResolvedOptions, requireFitting, resolveOptions } from '../options/resolve.ts';
 import type { BootstrapOptions } from '../options.ts';
-import { placeIn } from '../policy/place.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
 import { futureColumnsTable } from '../tables/columns-table.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
+import { OWNED_DECLARATIONS, rememberWhatWasMade, writeOwned } from './ownership-sql.ts';
 import { recordStatements } from './record-statements.ts';
 
 /** How much is written. */
@@ -17,8 +16,8 @@ export interface BootstrapSqlOptions {
 }
 
 /**
- * Writes what a bootstrap does as SQL, for an administrator or another migration tool to run: tables, rules, and the
- * rows of row seeders. It can be run any number of times, in a transaction or without, and a bootstrap afterwards finds
+ * Writes what a bootstrap does as SQL, for an administrator or another migration tool to run: tables, rules, what a
+ * definition with a version renames, retires and records, and the rows of row seeders. It can be run any number of times, in a transaction or without, and a bootstrap afterwards finds
  * nothing left to do. No database is looked at, so name the rule table by `table` where it is not `casbin`.
  *
  * Not in it are the application's own migrations, and seeders that are programs; a comment names them.
@@ -31,24 +30,15 @@ export async function writeBootstrapSql(
 ): Promise<string> {
   const resolved = await resolveOptions(NO_POOL, options);
   requireFitting(resolved);
-  if (!schemaOnly) refuseVersion(resolved);
   const { schema, defined, packageMigrations } = resolved;
   const parts = [
     HEADING,
     ...(schema === undefined ? [] : [`create schema if not exists ${quoteIdentifier(schema)};`]),
-    ...(packageMigrations === null ? [] : await writeMigrations(packageMigrations, schema)),
+    ...(packageMigrations === null ? [] : await writeMigrations(packageMigrations, resolved)),
     ...(schemaOnly ? [] : [writeRules(resolved), ...(await writeSeeders(resolved))]),
     ...describeMigrations(resolved),
   ];
   return `${parts.filter((part) => part !== '' || defined.rules.length > 0).join('\n\n')}\n`;
-}
-
-/** What is retired and stays away depends on the record that a database has. */
-function refuseVersion({ ownership, definition }: ResolvedOptions): void {
-  if (ownership === null) return;
-  const message =
-    'a policy with a version can not be written as SQL: what it retires, and which rules stay away, depends on the record of the database. Give schemaOnly (--schema-only) for the tables, and run a bootstrap for the rules.';
-  throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: placeIn(definition, 'version'), message }]);
 }
 
 /** Nothing connects: it only has the shape that options are checked for. */
@@ -57,7 +47,10 @@ const NO_POOL = { connect: () => Promise.reject(new Error('there is no database 
 const HEADING = '-- Written by casbin-bootstrap. It can be run any number of times.';
 
 /** One block for each migration, which is passed over where it is recorded. */
-async function writeMigrations(migrations: Migrations, schema: string | undefined): Promise<string[]> {
+async function writeMigrations(
+  migrations: Migrations,
+  { schema, ruleTable, ownership }: ResolvedOptions,
+): Promise<string[]> {
   const recorded = quoteTable(PACKAGE_LIST.tableName, schema);
   const made = `create table if not exists ${recorded} (\n  name varchar(255) not null primary key,\n  timestamp varchar(255) not null\n);`;
   const blocks: string[] = [];
@@ -76,7 +69,9 @@ async function writeMigrations(migrations: Migrations, schema: string | undefine
       `-- Migration ${inComment(name)}\n${block([`  ${condition}`, ...body, '  end if;'], schema)}`,
     );
   }
-  return [made, ...blocks];
+  const before =
+    ownership === null ? [] : [block([`  ${rememberWhatWasMade(recorded, ruleTable)}`], undefined)];
+  return [made, ...before, ...blocks];
 }
 
 /** A table that another tool has made may have the constraint already, under whatever name. */
@@ -86,7 +81,7 @@ function unlessThere(statement: string): string {
 }
 
 /** A block whose unqualified names are those of the schema, and which leaves the search_path as it was. */
-function block(lines: readonly string[], schema: string | undefined): string {
+function block(lines: readonly string[], schema: string | undefined, declarations = ''): string {
   const before =
     schema === undefined
       ? []
@@ -94,7 +89,9 @@ function block(lines: readonly string[], schema: string | undefined): string {
           `  perform set_config('search_path', ${quoteText(`${quoteIdentifier(schema)}, `)} || found_path, true);`,
         ];
   const after = schema === undefined ? [] : [`  perform set_config('search_path', found_path, true);`];
-  const declared = schema === undefined ? '' : `declare found_path text := current_setting('search_path');\n`;
+  const path = schema === undefined ? '' : `found_path text := current_setting('search_path');`;
+  const variables = [path, declarations].filter((part) => part !== '').join(' ');
+  const declared = variables === '' ? '' : `declare ${variables}\n`;
   const body = [...before, ...lines, ...after].join('\n');
   const tag = body.includes('$casbin_bootstrap$')
     ? `$casbin_bootstrap_${body.length}$`
@@ -102,9 +99,18 @@ function block(lines: readonly string[], schema: string | undefined): string {
   return `do ${tag}\n${declared}begin\n${body}\nend\n${tag};`;
 }
 
-function writeRules({ defined: { rules }, ruleTable: resolved }: ResolvedOptions): string {
+function writeRules(options: ResolvedOptions): string {
+  const {
+    defined: { rules },
+    ownership,
+    schema,
+  } = options;
+  const ruleTable = withCommonColumns(options.ruleTable, [...rules, ...(ownership?.retiredRules ?? [])]);
+  if (ownership !== null) {
+    const statements = writeOwned({ ...options, ruleTable }, ownership).map((statement) => `  ${statement}`);
+    return `-- Version ${ownership.version} of the policy\n${block(statements, schema, OWNED_DECLARATIONS)}`;
+  }
   if (rules.length === 0) return '';
-  const ruleTable = withCommonColumns(resolved, rules);
   const { arrays, names, values, isSame } = ruleTable.give(rules);
   const rows = rules.map((_, position) => {
     const written = arrays.map((array) => writeValue(array[position] ?? null));

@@ -197,6 +197,11 @@ export class ColumnsTable implements RuleTable {
     };
   }
 
+  replacing(first: string, second: string): string {
+    const [one, other] = this.#values;
+    return `${one?.name} = ${first}, ${other?.name} = ${second}`;
+  }
+
   spell(rules: readonly Rule[]): SpelledRules {
     const { arrays, names, values } = this.give(rules);
     const all = [this.#ptype, ...this.#values].map(({ name }) => name);

@@ -83,6 +83,10 @@ export class DocumentTable implements RuleTable {
     };
   }
 
+  replacing(first: string, second: string): string {
+    return `rule = jsonb_set(jsonb_set(stored.rule, '{0}', to_jsonb((${first})::text)), '{1}', to_jsonb((${second})::text))`;
+  }
+
   spell(rules: readonly Rule[]): SpelledRules {
     const literals = `format('(%L, %L::jsonb)', given.ptype, given.document)`;
     return {

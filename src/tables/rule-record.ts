@@ -128,7 +128,7 @@ export async function recordRules(
     const isSame = 'record.source = $4 and record.ptype = given.ptype and record.rule = given.recorded';
     const parameters = [
       portion.map(({ ptype }) => ptype),
-      portion.map(toText),
+      portion.map(toRecordText),
       portion.map((rule) => String(isInserted(rule))),
       table.name,
       version,
@@ -213,7 +213,7 @@ async function onRecorded(
      )
      ${change(quoteTable(RECORDED_RULES, table.schema))}
      where record.source = $1 and record.ptype = given.ptype and record.rule = given.recorded ${condition}`,
-    [table.name, rules.map(({ ptype }) => ptype), rules.map(toText), ...parameters],
+    [table.name, rules.map(({ ptype }) => ptype), rules.map(toRecordText), ...parameters],
   );
 }
 
@@ -238,8 +238,8 @@ export async function renameRecorded(
       [
         table.name,
         pairs.map(({ from }) => from.ptype),
-        pairs.map(({ from }) => toText(from)),
-        pairs.map(({ to }) => toText(to)),
+        pairs.map(({ from }) => toRecordText(from)),
+        pairs.map(({ to }) => toRecordText(to)),
       ],
     );
   }
@@ -250,6 +250,7 @@ export async function renameRecorded(
   );
 }
 
-function toText({ values }: Rule): string {
+/** How the record has the values of a rule. */
+export function toRecordText({ values }: Rule): string {
   return JSON.stringify(values);
 }

@@ -73,6 +73,8 @@ export interface RuleTable extends RowSource {
   spell(rules: readonly Rule[]): SpelledRules;
   /** The columns that a rule is written into. */
   readonly written: string;
+  /** The assignments of an update that replace the first and the second value by these expressions; `stored` is the row. */
+  replacing(first: string, second: string): string;
   /** What an insert does about a rule that somebody else has just stored; empty where the table lets them. */
   readonly onConflict: string;
 

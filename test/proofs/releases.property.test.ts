@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, changePolicy, type PolicyDefinition } from '../../src/index.ts';
+import {
+  bootstrapDatabase,
+  changePolicy,
+  type PolicyDefinition,
+  writeBootstrapSql,
+} from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
@@ -39,6 +44,7 @@ const release = fc.oneof(fc.nat(), fc.constant('last' as const));
 const event = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('start' as const), release }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('crash' as const), release }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('script' as const), release }) },
   {
     weight: 6,
     arbitrary: fc.record({
@@ -55,6 +61,8 @@ const LATE_LINK: [ReleaseStep[], (typeof event extends fc.Arbitrary<infer E> ? E
     { kind: 'start', release: 'last' },
     { kind: 'insert by SQL', rule: ['g', 'ann', 'c'] },
     { kind: 'start', release: 'last' },
+    { kind: 'insert by SQL', rule: ['g', 'bob', 'c'] },
+    { kind: 'script', release: 'last' },
   ],
 ];
 
@@ -89,7 +97,11 @@ describe.each(LAYOUTS)('on a table of layout $name', (layout) => {
               const policy = releases.at(
                 one.release === 'last' ? -1 : one.release % releases.length,
               ) as PolicyDefinition;
-              if (one.kind === 'crash') {
+              if (one.kind === 'script') {
+                model.start(policy);
+                const given = { ...layout.options, policy, seeders: [] };
+                await pool.query(await writeBootstrapSql(given));
+              } else if (one.kind === 'crash') {
                 await expect(start(policy, [KILLER])).rejects.toMatchObject({ name: 'ConnectionError' });
               } else {
                 const { keptAway, left } = model.start(policy);
@@ -166,6 +178,7 @@ describe.each(LAYOUTS)('on a table of layout $name', (layout) => {
 test('each kind of event and of outcome took place', () => {
   for (const kind of [
     'start',
+    'script',
     'crash',
     'revoke',
     'revoked',

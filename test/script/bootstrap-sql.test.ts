@@ -1,15 +1,19 @@
 import { newModelFromString } from 'casbin';
+import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import {
   type BootstrapOptions,
   bootstrapDatabase,
+  changePolicy,
   defaultProviders,
   definePolicy,
+  type PolicyDefinition,
   readJournal,
   rowSeeder,
   writeBootstrapSql,
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 
 const POLICY = definePolicy({
@@ -168,16 +172,95 @@ describe('the SQL of a bootstrap', () => {
   });
 });
 
-test('a policy with a version is refused, but for its tables', async () => {
-  const policy = { ...POLICY, version: 2 };
-  await expect(writeBootstrapSql({ policy })).rejects.toMatchObject({
-    problems: [{ at: 'policy.version', message: expect.stringContaining('Give schemaOnly (--schema-only)') }],
+describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of layout $name', (layout) => {
+  const viewer = { permissions: { invoices: ['read'] } };
+  const clerk = { inherits: ['viewer'], permissions: { invoices: ['write'], "o'neil\\ $1": ['r'] } };
+  const intern = { inherits: ['viewer'], permissions: { notes: ['write'] } };
+  const FIRST: PolicyDefinition = { version: 1, onRevoked: 'keep', roles: { viewer, clerk, intern } };
+  const SECOND: PolicyDefinition = {
+    version: 2,
+    onRevoked: 'keep',
+    roles: { viewer: { permissions: { invoices: ['read', 'list'] } }, accountant: clerk },
+    renamed: { roles: { clerk: 'accountant' } },
+    retired: { roles: { intern: { reassign: 'viewer' } }, rules: [['p', 'viewer', 'notes', 'read']] },
+  };
+
+  /** What happens to a database before version 2 comes. */
+  const HISTORIES: Record<string, (pool: pg.Pool, options: BootstrapOptions) => Promise<unknown>> = {
+    nothing: async () => {},
+    'a bootstrap without a version': (pool, options) =>
+      bootstrapDatabase(pool, { ...options, policy: { roles: { viewer, clerk } } }),
+    'version 1, and changes of administrators': async (pool, options) => {
+      await bootstrapDatabase(pool, { ...options, policy: FIRST });
+      const client = await pool.connect();
+      const { schema = 'public' } = options;
+      const by = { ...layout.options, schema, actor: 'root', reason: 'ticket 7' };
+      await changePolicy(
+        client,
+        {
+          grant: [
+            ['clerk', 'notes', 'read'],
+            ['viewer', 'notes', 'read'],
+            ['intern', 'invoices', 'read'],
+          ],
+          assign: [
+            ['ann', 'intern'],
+            ['bob', 'intern'],
+            ['bob', 'viewer'],
+            ['carol', 'clerk'],
+          ],
+          revoke: [['clerk', 'invoices', 'write']],
+        },
+        by,
+      ).finally(() => client.release());
+      await pool.query(
+        `delete from "${schema}".${layout.table} where ${layout.first} = 'viewer' and ptype = 'p'`,
+      );
+    },
+    'a newer version': (pool, options) =>
+      bootstrapDatabase(pool, { ...options, policy: { version: 3, roles: { viewer } } }),
+  };
+
+  async function readAll(pool: pg.Pool, schema: string) {
+    const tables = [
+      `select to_jsonb(rule) - 'id' as row from "${schema}".${layout.table} rule order by id`,
+      `select source, version, changes from "${schema}".casbin_bootstrap_version order by version`,
+      `select ptype, rule, inserted, first_version, last_version, revoked_by, revoked_reason
+       from "${schema}".casbin_bootstrap_rule order by ptype, rule`,
+    ];
+    return Promise.all(tables.map(async (query) => (await pool.query(query)).rows));
+  }
+
+  test.each(Object.keys(HISTORIES))('leaves what a bootstrap leaves, after %s', async (history) => {
+    const schema = 'Auth';
+    const options = { ...layout.options, schema, seeders: [] };
+    const pools = await Promise.all([1, 2].map(async () => (await createDatabase()).pool({ max: 1 })));
+    const [one, other] = pools as [pg.Pool, pg.Pool];
+    for (const pool of pools) await HISTORIES[history]?.(pool, options);
+    const sql = await writeBootstrapSql({ ...options, policy: SECOND });
+
+    await bootstrapDatabase(one, { ...options, policy: SECOND });
+    await other.query(sql);
+    expect(await readAll(other, schema)).toEqual(await readAll(one, schema));
+    await other.query(sql);
+
+    expect(await readAll(other, schema)).toEqual(await readAll(one, schema));
+    await expectComplete(other, { ...options, policy: SECOND });
+    const { rows } = await other.query('show search_path');
+    expect(rows).toEqual([{ search_path: '"$user", public' }]);
   });
-  const database = await createDatabase();
-  const pool = database.pool();
-  await pool.query(await writeBootstrapSql({ policy, seeders: [] }, { schemaOnly: true }));
 
-  const report = await bootstrapDatabase(pool, { policy, seeders: [], migrations: false });
+  test('may be run statement by statement, and the journal has the version as release', async () => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+    const options = { ...layout.options, policy: FIRST, seeders: [], journal: true };
+    const statements = (await writeBootstrapSql(options)).split(/\n\n(?=--|create|do )/);
+    for (const statement of statements) await pool.query(statement);
+    await expectComplete(pool, options);
+    await pool.query(`delete from ${layout.table} where ${layout.first} = 'intern'`);
 
-  expect(report).toMatchObject({ changed: true, ownership: { version: 2, before: null } });
+    const [entry] = await readJournal(pool, { limit: 1, value: 'clerk' });
+    expect(entry).toMatchObject({ actor: 'casbin-bootstrap', release: '1' });
+    const [last] = await readJournal(pool, { limit: 1 });
+    expect(last).toMatchObject({ operation: 'removed', actor: null, release: null });
+  });
 });

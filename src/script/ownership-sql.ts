@@ -1,0 +1,243 @@
+import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
+import { quoteTable, quoteText } from '../database/catalog.ts';
+import { lockStatement } from '../database/lock.ts';
+import type { ResolvedOptions } from '../options/resolve.ts';
+import type { Ownership } from '../policy/ownership.ts';
+import type { Rule } from '../policy/rule.ts';
+import { toRecordText } from '../tables/rule-record.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
+
+/** A setting of the session that says whether the rule table was there before the script. */
+const MADE_BEFORE = 'casbin_bootstrap.made_before';
+
+/** A statement to stand before those that make the tables. */
+export function rememberWhatWasMade(list: string, { migrationName }: RuleTable): string {
+  return `perform set_config('${MADE_BEFORE}', (exists (select from ${list} where name = ${quoteText(migrationName)}))::text, false);`;
+}
+
+/** The statements of {@link writeOwned} use these. */
+export const OWNED_DECLARATIONS = 'newest_version integer; newest_changes text; is_ours boolean;';
+
+/** The rules as a table, for as long as the statements run. */
+const GIVEN = 'casbin_bootstrap_given';
+
+/**
+ * What a bootstrap does by a definition with a version, as the statements of a block: renames and retires, records, and
+ * inserts what is missing and does not stay away. What there is to do, they find out from the record that the database
+ * has, so they can be run on any, and any number of times.
+ */
+export function writeOwned(options: ResolvedOptions, ownership: Ownership): string[] {
+  const { ruleTable, defined, changedBy, schema } = options;
+  const { version, changes, renamedRoles } = ownership;
+  const source = quoteText(ruleTable.name);
+  const versions = quoteTable(VERSIONS, schema);
+  const context = [
+    ['actor', changedBy.actor],
+    ['reason', changedBy.reason ?? ''],
+    ['release', String(version)],
+  ] as const;
+  const tell = ([name, text]: readonly [string, string]) =>
+    `perform set_config('casbin_bootstrap.${name}', ${quoteText(text)}, true);`;
+  const isNew = `newest_version is distinct from ${version} or newest_changes <> ${quoteText(changes)}`;
+  const renames = renamedRoles.size === 0 ? [] : renameRoles(ruleTable, renamedRoles, source);
+  const record = `insert into ${versions} (source, version, changes) values (${source}, ${version}, ${quoteText(changes)}) on conflict (source, version) do update set changes = excluded.changes, at = excluded.at where ${VERSIONS}.changes <> excluded.changes;`;
+  return [
+    `perform ${lockStatement(schema)};`,
+    `lock table ${ruleTable.sql} in share row exclusive mode;`,
+    `select version, changes into newest_version, newest_changes from ${versions} where source = ${source} order by version desc limit 1;`,
+    `if newest_version > ${version} then`,
+    `  raise warning 'The database was bootstrapped with version % of the policy, and this is version ${version}: the policy stays as it is', newest_version;`,
+    'else',
+    ...indentAll([
+      `is_ours := newest_version is null and coalesce(current_setting('${MADE_BEFORE}', true), '') = 'true';`,
+      ...context.map(tell),
+      ...(renames.length === 0 ? [] : [`if ${isNew} then`, ...indentAll(renames), 'end if;']),
+      ...retire(ruleTable, ownership, source),
+      ...(defined.rules.length === 0 ? [] : insertAndRecord(ruleTable, defined.rules, ownership, source)),
+      record,
+      ...context.map(([name]) => tell([name, ''])),
+    ]),
+    'end if;',
+  ];
+}
+
+function indentAll(statements: readonly string[]): string[] {
+  return statements.map((statement) => `  ${statement}`);
+}
+
+/** Rows that are to say something else: of the rule table, or of the record. */
+interface Movable {
+  /** The table, as SQL. */
+  readonly sql: string;
+  /** What tells its rows apart. */
+  readonly identity: string;
+  readonly ptype: string;
+  /** The values of a row as a jsonb array of texts, `stored` being the row. */
+  readonly values: string;
+  readonly first: string;
+  readonly second: string;
+  /** The assignments that give a row other values. */
+  replace(first: string, second: string): string;
+  /** What holds for all rows that are meant. */
+  readonly condition: string;
+}
+
+function movableRules(table: RuleTable): Movable {
+  return {
+    sql: table.sql,
+    identity: table.identity,
+    ptype: table.ptype('stored'),
+    values: `(select jsonb_agg(coalesce(value, '') order by n) from jsonb_array_elements_text(${table.valuesAsJson('stored')}) with ordinality as one (value, n))`,
+    first: table.value('stored', 0),
+    second: table.value('stored', 1),
+    replace: (first, second) => table.replacing(first, second),
+    condition: 'true',
+  };
+}
+
+function movableRecord({ schema }: RuleTable, source: string): Movable {
+  return {
+    sql: quoteTable(RECORDED_RULES, schema),
+    identity: 'ctid',
+    ptype: 'stored.ptype',
+    values: 'stored.rule::jsonb',
+    first: 'stored.rule::jsonb ->> 0',
+    second: 'stored.rule::jsonb ->> 1',
+    replace: (first, second) => `rule = ${recordTextOf(replaceInJson('stored.rule::jsonb', first, second))}`,
+    condition: `stored.source = ${source}`,
+  };
+}
+
+function renameRoles(table: RuleTable, names: ReadonlyMap<string, string>, source: string): string[] {
+  const [from, to] = [[...names.keys()], [...names.values()]];
+  return [movableRules(table), movableRecord(table, source)].flatMap((rows) =>
+    move(rows, {
+      condition: namesRole(rows, from),
+      first: replaceName(rows.first, names),
+      second: `case when ${rows.ptype} = 'g' then ${replaceName(rows.second, names)} else ${rows.second} end`,
+      reached: namesRole(rows, to),
+    }),
+  );
+}
+
+/** Removes what bootstraps have inserted of the retired roles and rules, and gives users another role. */
+function retire(table: RuleTable, ownership: Ownership, source: string): string[] {
+  const { retiredRoles, retiredRules } = ownership;
+  if (retiredRoles.size + retiredRules.length === 0) return [];
+  const [rules, record] = [movableRules(table), movableRecord(table, source)];
+  const isRetired = (rows: Movable, isListed: string) =>
+    [namesRole(rows, [...retiredRoles.keys()]), ...(retiredRules.length === 0 ? [] : [isListed])].join(
+      ' or ',
+    );
+  const { names, isSame } = table.give(retiredRules);
+  const listed = `exists (select from (values ${listRows(table, retiredRules)}) as given (n, ${names}, recorded) where ${isSame('stored')})`;
+  const texts = retiredRules.map((rule) => `(${quoteText(rule.ptype)}, ${quoteText(toRecordText(rule))})`);
+  const recorded = `(stored.ptype, stored.rule) in (${texts.join(', ')})`;
+  const newRoles = new Map(
+    [...retiredRoles].flatMap(([role, next]) => (next === null ? [] : [[role, next]])),
+  );
+  const moved = `${rules.ptype} = 'g' and ${rules.second} = any (${list([...newRoles.keys()])})`;
+  const newRole = replaceName(rules.second, newRoles);
+  return [
+    `delete from ${table.sql} stored using ${record.sql} record where (${isRetired(rules, listed)}) and record.source = ${source} and record.inserted and record.ptype = ${rules.ptype} and record.rule = ${recordTextOf(withoutEmptyEnd(table))};`,
+    ...(newRoles.size === 0
+      ? []
+      : move(rules, {
+          condition: moved,
+          first: rules.first,
+          second: newRole,
+          reached: `${rules.ptype} = 'g' and ${rules.second} = any (${list([...newRoles.values()])})`,
+        })),
+    `delete from ${record.sql} stored where ${record.condition} and (${isRetired(record, recorded)});`,
+  ];
+}
+
+/** What rows become, and which of those there are already. */
+interface Move {
+  readonly condition: string;
+  readonly first: string;
+  readonly second: string;
+  readonly reached: string;
+}
+
+/** One that comes to say what another does, or links a role to itself, goes. */
+function move(rows: Movable, { condition, first, second, reached }: Move): string[] {
+  const { sql, identity, ptype, values, replace } = rows;
+  const chosen = `${rows.condition} and (${condition})`;
+  return [
+    `with moving as materialized (select stored.${identity} as place, ${ptype} as ptype, ${values} as before, ${replaceInJson(values, first, second)} as after from ${sql} stored where ${chosen}), ` +
+      `present as materialized (select ${ptype} as ptype, ${values} as after from ${sql} stored where ${rows.condition} and (${reached})), ` +
+      'ranked as (select moving.*, first_value(before) over (partition by ptype, after order by place) as kept from moving) ' +
+      `delete from ${sql} stored using ranked where stored.${identity} = ranked.place and ((ranked.ptype = 'g' and ranked.after ->> 0 = ranked.after ->> 1) or ranked.before <> ranked.kept or (ranked.ptype, ranked.after) in (select ptype, after from present));`,
+    `update ${sql} stored set ${replace(first, second)} where ${chosen};`,
+  ];
+}
+
+function namesRole({ ptype, first, second }: Movable, roles: readonly string[]): string {
+  const names = list(roles);
+  return `(${ptype} in ('p', 'g') and ${first} = any (${names})) or (${ptype} = 'g' and ${second} = any (${names}))`;
+}
+
+function replaceName(name: string, names: ReadonlyMap<string, string>): string {
+  const cases = [...names].map(([from, to]) => `when ${quoteText(from)} then ${quoteText(to)}`);
+  return `case ${name} ${cases.join(' ')} else ${name} end`;
+}
+
+function replaceInJson(values: string, first: string, second: string): string {
+  return `jsonb_set(jsonb_set(${values}, '{0}', to_jsonb((${first})::text)), '{1}', to_jsonb((${second})::text), false)`;
+}
+
+function list(names: readonly string[]): string {
+  return `array[${names.map(quoteText).join(', ')}]::text[]`;
+}
+
+/** The values of a stored row, without columns that it does not fill. */
+function withoutEmptyEnd(table: RuleTable): string {
+  const values = table.valuesAsJson('stored');
+  if (table.layout === 'document') return values;
+  const all = `select value, n, max(n) filter (where value <> '') over () as last from jsonb_array_elements_text(${values}) with ordinality as one (value, n)`;
+  return `(select jsonb_agg(coalesce(value, '') order by n) from (${all}) filled where n <= last)`;
+}
+
+/** As {@link toRecordText} writes it: jsonb has blanks after commas. */
+function recordTextOf(values: string): string {
+  return `(select '[' || string_agg(to_json(value)::text, ',' order by n) || ']' from jsonb_array_elements_text(${values}) with ordinality as one (value, n))`;
+}
+
+function insertAndRecord(
+  table: RuleTable,
+  rules: readonly Rule[],
+  { version, keeps }: Ownership,
+  source: string,
+): string[] {
+  const record = quoteTable(RECORDED_RULES, table.schema);
+  const { names, values, isSame } = table.give(rules);
+  const isRecorded = `record.source = ${source} and record.ptype = given.ptype and record.rule = given.recorded`;
+  const kept = rules.flatMap((rule, index) => (keeps(rule) ? [index + 1] : []));
+  const vanished =
+    kept.length === 0
+      ? ''
+      : ` or (given.n = any (array[${kept.join(', ')}]) and record.last_version = newest_version)`;
+  return [
+    `create temporary table ${GIVEN} as select given.*, not exists (select from ${table.sql} stored where ${isSame('stored')}) and (newest_version is null or not exists (select from ${record} record where ${isRecorded} and (record.revoked_at is not null${vanished}))) as comes from (values`,
+    listRows(table, rules, '\n    '),
+    `  ) as given (n, ${names}, recorded);`,
+    `update ${record} record set inserted = record.inserted or given.comes, last_version = ${version} from ${GIVEN} given where ${isRecorded} and (record.last_version <> ${version} or (given.comes and not record.inserted));`,
+    `insert into ${record} (source, ptype, rule, inserted, first_version, last_version) select ${source}, given.ptype, given.recorded, given.comes or is_ours, ${version}, ${version} from ${GIVEN} given where not exists (select from ${record} record where ${isRecorded});`,
+    `insert into ${table.sql} (${table.written}) select ${values} from ${GIVEN} given where given.comes order by given.n ${table.onConflict};`,
+    `drop table ${GIVEN};`,
+  ];
+}
+
+/** The rules as rows of `n`, what the table takes, and the text of the record. */
+function listRows(table: RuleTable, rules: readonly Rule[], separator = ' '): string {
+  const { arrays } = table.give(rules);
+  const rows = rules.map((rule, position) => {
+    const written = arrays.map((array) => {
+      const text = array[position] ?? null;
+      return text === null ? 'null::text' : quoteText(text);
+    });
+    return `(${[position + 1, ...written, quoteText(toRecordText(rule))].join(', ')})`;
+  });
+  return `${separator.slice(1)}${rows.join(`,${separator}`)}`;
+}

@@ -19,6 +19,7 @@ export interface Located {
   readonly fetched: 'all' | 'reachable' | 'id' | 'ctid' | 'nothing';
   /** Of another table than the one that is expected. */
   readonly shape: SelectedShape | null;
+  /** How many rules are stored, as far as they were counted; 0 for few. */
   readonly rules: number;
 }
 
@@ -26,6 +27,12 @@ const CURSOR = 'casbin_bootstrap_rules';
 
 /** A setting of this library's own, in which a message keeps what the block has found until the transaction ends. */
 const FOUND = 'casbin_bootstrap.found';
+
+/**
+ * A table of so many bytes has at most 873 rows, of which 291 fit into a page of 8 kB: fewer than what is read whole, so
+ * they are not counted. Size 0 says nothing: it is that of a view, and of a table with partitions.
+ */
+const FEW_BYTES = 3 * 8_192;
 
 /** The rule table in the block, as a regclass; null where there is none. */
 export const FOUND_TABLE = 'tables[1]';
@@ -73,7 +80,9 @@ begin
     );
   end if;
   if cardinality(tables) = 1 then
-    execute format('select count(*) from (select from %s limit ${countLimit(options)}) counted', ${FOUND_TABLE}) into stored;
+    if coalesce(pg_relation_size(${FOUND_TABLE}), 0) not between 1 and ${FEW_BYTES} then
+      execute format('select count(*) from (select from %s limit ${countLimit(options)}) counted', ${FOUND_TABLE}) into stored;
+    end if;
     ${ruleTable.layout === 'document' && plan !== null ? openExpected(ruleTable, plan) : ''}
     if fetched = 'nothing' then
       execute ${SHAPE} into shape using ${FOUND_TABLE};

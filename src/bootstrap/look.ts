@@ -85,8 +85,15 @@ export async function lookAtDatabase(
   }
 }
 
-/** What a message can't tell: which table the rules are in, or what keeps it from being read. */
-const UNCLEAR = Symbol('unclear');
+/** A message has not told which table the rules are in, or could not be asked. */
+class Unclear {
+  /** Why it could not be asked; null where it was. */
+  readonly error: unknown;
+
+  constructor(error: unknown = null) {
+    this.error = error;
+  }
+}
 
 /** What is known after the message; nothing of that is missing. */
 interface Seen {
@@ -102,11 +109,15 @@ interface Seen {
  * that. Null when anything is missing.
  */
 async function lookAtOnce(session: Session, given: ResolvedOptions): Promise<Seen | null> {
-  // Only PostgreSQL itself is relied on to run such a block.
-  const seen = given.engine.commitsDdl ? UNCLEAR : await lookForTable(session, given);
-  if (seen !== UNCLEAR) return seen;
+  // Other engines may not know such a block.
+  const seen = given.engine.commitsDdl ? new Unclear() : await lookForTable(session, given);
+  if (!(seen instanceof Unclear)) return seen;
   const { table, isMissing } = await findRuleTable(session.client, given.schema, given.table, given.engine);
-  return isMissing ? null : lookAtTable(session, withRuleTable(given, table));
+  const options = withRuleTable(given, table);
+  if (!isMissing) return lookAtTable(session, options);
+  // Nobody has to know why nothing could be asked about what is not there; any other error is met again step by step.
+  if (seen.error === null || isAbsence(seen.error)) return null;
+  return { options, state: null, live: null, unasked: others(options) };
 }
 
 interface Looked {
@@ -116,21 +127,21 @@ interface Looked {
 }
 
 /** Asks about the rule table, whichever one is there, in one message. */
-async function lookForTable(session: Session, given: ResolvedOptions): Promise<Seen | typeof UNCLEAR | null> {
+async function lookForTable(session: Session, given: ResolvedOptions): Promise<Seen | Unclear | null> {
   const plan = planPolicy(given);
   const { queries: rowQueries, unasked } = queryRows(given);
   const block = lookBlock(given, plan, listsOf(given), stateInBlock(given));
   const queries = [block, selectFound(given.schema), FETCH_RULES, ...rowQueries];
-  const results = await askInOneMessage(session, given, queries).catch((error: unknown): typeof UNCLEAR => {
+  const results = await askInOneMessage(session, given, queries).catch((error: unknown) => {
     if (isFinal(error, session)) throw error;
-    return UNCLEAR;
+    return new Unclear(error);
   });
-  if (results === UNCLEAR) return UNCLEAR;
+  if (results instanceof Unclear) return results;
   const [, [answer] = [], rows = [], ...missing] = results;
   const found: Located & State = answer.found;
   if (found.candidates === 0) return null;
   const options = locate(given, found);
-  if (options === null) return UNCLEAR;
+  if (options === null) return new Unclear();
   refuseHiddenRows(found);
   if (!isMigrated(options, found)) return null;
   const part = plan?.part ?? null;

@@ -1,4 +1,5 @@
 import type { Model } from 'casbin';
+import { rememberLast } from '../collections.ts';
 import { type Problem, StoredRuleError } from '../errors.ts';
 import type { DefinedRule } from '../policy/compile.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
@@ -99,12 +100,16 @@ function literalPatterns(model: Model): Pattern<null>[] {
 }
 
 function calls(model: Model): { name: string; pattern: unknown }[] {
-  return [...(model.model.get('m')?.values() ?? [])]
-    .flatMap(({ value }) => walk(parseMatcher(value)))
+  return [...(model.model.get('m')?.values() ?? [])].flatMap(({ value }) => callsIn(value));
+}
+
+/** The last matcher is remembered: it is asked for its calls before a start, and again for what is stored. */
+const callsIn = rememberLast((matcher: string) =>
+  walk(parseMatcher(matcher))
     .flatMap((node) => readCall(node) ?? [])
     .filter(({ name }) => EXPRESSIONS.has(name))
-    .map(({ name, given }) => ({ name, pattern: given[1] }));
-}
+    .map(({ name, given }) => ({ name, pattern: given[1] })),
+);
 
 /** The patterns that may hang. Only a pattern that repeats a group can take exponential time: only then the checker is loaded. */
 async function hanging<P extends Pattern<unknown>>(patterns: readonly P[]): Promise<P[]> {

@@ -106,7 +106,7 @@ export const ENGINE_EXPRESSION = `concat_ws(' ',
   version(),
   case when current_setting('neon.timeline_id', true) is not null then '(Neon)' end,
   case when to_regproc('sys.wait_for_job') is not null and to_regclass('sys.jobs') is not null then '(Aurora DSQL)' end,
-  case when exists (select from pg_catalog.pg_extension where extname = 'citus') then '(Citus)' end
+  case when to_regproc('pg_catalog.citus_version') is not null then '(Citus)' end
 )`;
 
 /** The engine that says this about itself. */

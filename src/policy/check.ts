@@ -202,6 +202,10 @@ export function findUnknownNames(definition: PolicyDefinition): Problem[] {
   const { domains, rules } = definition;
   const roles = definition.roles ?? domains?.roles;
   if (roles === undefined || rules !== undefined) return [];
+  const requests = (['allow', 'deny', 'never'] as const).flatMap((kind) =>
+    (definition[kind] ?? []).map((request, index) => ({ kind, index, request })),
+  );
+  if (requests.length === 0) return [];
   const permissions = Object.values(roles).flatMap((role) => Object.entries(role.permissions ?? {}));
   const known = [
     { what: 'role', names: new Set(Object.keys(roles)) },
@@ -209,9 +213,6 @@ export function findUnknownNames(definition: PolicyDefinition): Problem[] {
     { what: 'resource', names: new Set(permissions.map(([resource]) => resource)) },
     { what: 'action', names: new Set(permissions.flatMap(([, actions = []]) => actions)) },
   ];
-  const requests = (['allow', 'deny', 'never'] as const).flatMap((kind) =>
-    (definition[kind] ?? []).map((request, index) => ({ kind, index, request })),
-  );
   return requests.flatMap(({ kind, index, request }) =>
     known.flatMap(({ what, names }, position): Problem[] => {
       const name = request[position];

@@ -103,6 +103,7 @@ function findUnversioned(definition: PolicyDefinition): Problem[] {
 }
 
 function findContradictedRoles(definition: PolicyDefinition, defined: RuleSet): Problem[] {
+  if (definition.retired === undefined && definition.renamed === undefined) return [];
   const { retired = {}, renamed = { roles: {} } } = definition;
   const known = collectNames(definition, defined);
   const problem = (message: string, ...path: string[]): Problem => ({

@@ -13,6 +13,7 @@ import {
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { openWire } from '../support/wire.ts';
+import { storedRules } from '../tables/rule-table.fixture.ts';
 import { COLUMNS_ADAPTERS, createStockTable } from '../tables/stock-tables.fixture.ts';
 
 describe('a start with nothing to do', () => {
@@ -143,6 +144,18 @@ describe('a start with nothing to do', () => {
       changed: false,
     });
     expect(wire.roundTrips).toBe(1);
+  });
+
+  test('takes no temporary table for the rule table', async () => {
+    const database = await createDatabase();
+    const pool = database.pool({ max: 1 });
+    await pool.query(
+      `create temporary table casbin_rule as select 1 as id, 'p' as ptype, 'clerk' as v0, 'invoices' as v1, 'read' as v2, '' as v3; alter table casbin_rule add primary key (id)`,
+    );
+    const policy = definePolicy({ rules: [['p', 'clerk', 'invoices', 'read']] });
+
+    await expect(bootstrapDatabase(pool, { policy, seeders: [] })).resolves.toMatchObject({ changed: true });
+    expect(await storedRules(pool, 'public.casbin')).toEqual([['p', 'clerk', 'invoices', 'read']]);
   });
 
   test.each([{}, { table: 'casbin_rule' }])('needs no PL/pgSQL: %o', async (options) => {

@@ -27,16 +27,20 @@ const FAST = [
 /** The files that take longest, none of them the largest. Begun last, one would leave the other workers idle. */
 const LONGEST = [
   'package/package.test.ts',
-  'proofs/mutation/mutation.test.ts',
-  'cli/seed.test.ts',
-  'embedded/snapshot.test.ts',
-  'verification/scope.test.ts',
-  'embedded/data-directory.test.ts',
-  'testing/example.test.ts',
-  'scaling/pgbouncer.test.ts',
-  'proofs/races/race-with-others.test.ts',
   'proofs/races/race.test.ts',
+  'embedded/snapshot.test.ts',
+  'proofs/races/race-with-others.test.ts',
+  'proofs/mutation/mutation.test.ts',
+  'engines/simulated.test.ts',
+  'cli/seed.test.ts',
+  'scaling/pgbouncer.test.ts',
+  'embedded/data-directory.test.ts',
+  'proofs/races/live.test.ts',
+  'tables/load.test.ts',
+  'examples/policy-in-ci.test.ts',
+  'verification/scope.test.ts',
   'proofs/races/race-without-locks.test.ts',
+  'testing/example.test.ts',
 ];
 
 class LongestFirst extends BaseSequencer {

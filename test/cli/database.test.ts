@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openEmbedded, openServer } from '../../src/cli/database.ts';
 import { createDatabase } from '../support/database.ts';
@@ -78,8 +79,13 @@ test('a connection without an answer is still closed', async () => {
   const client = await database.pool.connect();
   client.release?.();
   wire.stallOn(/goodbye/, 'before');
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
 
-  await database.close();
+  const closing = database.close();
+  while (wire.stalls === 0 || vi.getTimerCount() === 0) await setImmediate();
+  await vi.advanceTimersByTimeAsync(5_000);
+  await closing;
 
   expect(wire.stalls).toBe(1);
 });

@@ -40,7 +40,13 @@ export class TestDatabase {
   readonly url = urlTo(this.name);
   readonly #pools: PoolWatch[] = [];
   readonly #roles: string[] = [];
+  readonly #settleMs: number | undefined;
   #dropped = false;
+
+  /** @param settleMs how long what is about to end may take before it counts as left behind */
+  constructor(settleMs?: number) {
+    this.#settleMs = settleMs;
+  }
 
   async create(): Promise<void> {
     await admin().query(`create database ${this.name} ${inject('databaseOptions')}`);
@@ -79,7 +85,7 @@ export class TestDatabase {
     this.#dropped = true;
     const leaks = await this.#reclaim();
     await Promise.all(this.#pools.map((watch) => watch.end()));
-    const left = leaks.length > 0 ? [] : await settled(() => sessions(admin(), this.name));
+    const left = leaks.length > 0 ? [] : await settled(() => sessions(admin(), this.name), this.#settleMs);
     await admin().query(`drop database if exists ${this.name} with (force)`);
     for (const role of this.#roles) await admin().query(`drop role ${role}`);
     report([...leaks, ...left.map((session) => session.description)]);
@@ -88,7 +94,7 @@ export class TestDatabase {
   async #reclaim(): Promise<string[]> {
     const clients = this.#pools.reduce((sum, watch) => sum + watch.checkedOut, 0);
     const look = () => busySessions(admin(), this.name);
-    const busy = clients > 0 ? await look() : await settled(look);
+    const busy = clients > 0 ? await look() : await settled(look, this.#settleMs);
     for (const watch of this.#pools) watch.reclaim();
     for (const { pid } of busy) await admin().query('select pg_terminate_backend($1)', [pid]);
     const leaks = busy.map((session) => session.description);

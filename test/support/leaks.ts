@@ -36,8 +36,8 @@ export async function sessions(admin: pg.Pool, database: string): Promise<Sessio
 }
 
 /** What is left when what was about to end has ended. */
-export async function settled(look: () => Promise<Session[]>): Promise<Session[]> {
-  const deadline = Date.now() + SETTLE_MS;
+export async function settled(look: () => Promise<Session[]>, settleMs = SETTLE_MS): Promise<Session[]> {
+  const deadline = Date.now() + settleMs;
   for (;;) {
     const left = await look();
     if (left.length === 0 || Date.now() > deadline) return left;

@@ -66,8 +66,11 @@ describe('a database for a file', () => {
 });
 
 describe.concurrent('the leak check', () => {
-  async function openDatabase(): Promise<TestDatabase> {
-    const database = new TestDatabase();
+  /** What a leak is waited for here: it does not end. */
+  const LEFT_MS = 100;
+
+  async function openDatabase(settleMs?: number): Promise<TestDatabase> {
+    const database = new TestDatabase(settleMs);
     await database.create();
     return database;
   }
@@ -85,14 +88,14 @@ describe.concurrent('the leak check', () => {
   });
 
   test('finds a transaction left open in a client that went back to its pool', async () => {
-    const database = await openDatabase();
+    const database = await openDatabase(LEFT_MS);
     await database.pool().query('begin');
 
     await expect(database.drop()).rejects.toThrow(/idle in transaction/);
   });
 
   test('finds an advisory lock left in a client that went back to its pool', async () => {
-    const database = await openDatabase();
+    const database = await openDatabase(LEFT_MS);
     await database.pool().query('select pg_advisory_lock(1)');
 
     await expect(database.drop()).rejects.toThrow(/holds 1 advisory lock/);
@@ -100,7 +103,7 @@ describe.concurrent('the leak check', () => {
   });
 
   test('finds a connection of which no pool knows', async () => {
-    const database = await openDatabase();
+    const database = await openDatabase(LEFT_MS);
     const client = new pg.Client({ connectionString: database.url, application_name: 'stray' });
     client.on('error', () => {});
     await client.connect();

@@ -1,4 +1,5 @@
 import { newModelFromString } from 'casbin';
+import pg from 'pg';
 import { afterAll, describe, expect, test } from 'vitest';
 import { bootstrapDatabase, verifyDatabase } from '../../../src/index.ts';
 import { compilePolicy } from '../../../src/policy/compile.ts';
@@ -103,11 +104,12 @@ function verifyStored(subject: Subject, { name, options, table }: LayoutFixture)
   const pool = database.pool({ max: 1 });
   const { schema } = optionsOf(subject);
   return async (rows: readonly Row[], strict = false) => {
-    await pool.query(`delete from ${schema}.${table}`);
-    await pool.query(
-      `insert into ${schema}.${table} ${STORED[name]} from jsonb_to_recordset($1) as row (id int, ptype text, rule jsonb)`,
-      [JSON.stringify(rows.map(({ id, ptype, values }) => ({ id, ptype, rule: values })))],
-    );
+    const stored = JSON.stringify(rows.map(({ id, ptype, values }) => ({ id, ptype, rule: values })));
+    await pool.query(`
+      delete from ${schema}.${table};
+      insert into ${schema}.${table} ${STORED[name]}
+      from jsonb_to_recordset(${pg.escapeLiteral(stored)}) as row (id int, ptype text, rule jsonb)
+    `);
     return verifyDatabase(pool, { ...optionsOf(subject), ...options, verify: { strict } });
   };
 }

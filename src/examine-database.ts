@@ -220,14 +220,22 @@ function describeConnection(
 /** Without a table, or where it may not be read, the rest can't be told. */
 async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promise<DatabaseFinding[]> {
   try {
-    return await inspectDatabase(pool, resolved, 'the examination', async (inspected) => [
-      describeTable(inspected),
-      ...(await findOtherTables(inspected)),
-      ...(await examineMigrations(inspected)),
-      ...(await examinePrivileges(inspected)),
-      ...describeIndex(inspected),
-      ...(inspected.isMissing ? [] : await examineRules(inspected)),
-    ]);
+    return await inspectDatabase(pool, resolved, 'the examination', async (inspected) => {
+      const table = await examineTable(inspected);
+      const others = await findOtherTables(inspected);
+      const migrations = await examineMigrations(inspected);
+      const isPending = migrations.some(({ status }) => status !== 'fine');
+      return [
+        table,
+        ...others,
+        ...migrations,
+        ...(await examinePrivileges(inspected)),
+        ...describeIndex(inspected),
+        // What a pending migration makes is not missing yet.
+        ...(isPending ? [] : await examineDocumentIndexes(inspected)),
+        ...(inspected.isMissing ? [] : await examineRules(inspected)),
+      ];
+    });
   } catch (error) {
     if (error instanceof PermissionError) return [failure('privileges', error.message, error.remedies)];
     if (error instanceof BootstrapError) return [failure('table', error.message)];
@@ -235,8 +243,15 @@ async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promis
   }
 }
 
-function describeTable({ options: { ruleTable }, isMissing }: Inspected): DatabaseFinding {
+async function examineTable({ trx, options: { ruleTable }, isMissing }: Inspected): Promise<DatabaseFinding> {
   if (isMissing) {
+    const { rows } = await sql<{ found: boolean }>`
+      select to_regclass(${ruleTable.sql}) is not null as found
+    `.execute(trx);
+    if (rows[0]?.found) {
+      const message = `${ruleTable.sql} is there, but not with the columns of a rule table: a bootstrap refuses it. Rename it, or name another table or schema.`;
+      return failure('table', message);
+    }
     return warning('table', `There is no rule table ${ruleTable.sql}. Run casbin-bootstrap seed to make it.`);
   }
   return fine('table', `Rules are in ${ruleTable.sql}, layout ${ruleTable.layout}.`);
@@ -280,9 +295,45 @@ async function examinePrivileges({ trx, options }: Inspected): Promise<DatabaseF
 
 function describeIndex({ options: { ruleTable }, isMissing }: Inspected): DatabaseFinding[] {
   if (isMissing || ruleTable.missingIndex === null) return [];
-  const message =
-    'No index on the first values of the rules: where there are many, each start reads the whole table.';
-  return [warning('index', message, [ruleTable.missingIndex])];
+  return [warning('index', INDEX_MISSING, [ruleTable.missingIndex])];
+}
+
+const INDEX_MISSING =
+  'No index on the first values of the rules: where there are many, each start reads the whole table.';
+
+/** Those that a table of documents is made with, and that somebody may have dropped. */
+async function examineDocumentIndexes({
+  trx,
+  options: { ruleTable },
+  isMissing,
+}: Inspected): Promise<DatabaseFinding[]> {
+  if (isMissing || ruleTable.layout !== 'document') return [];
+  const { rows } = await sql<{ unique: boolean; first: boolean }>`
+    select
+      coalesce(bool_or(
+        i.indisunique and i.indnkeyatts = 2
+        and array['ptype', 'rule'] = (
+          select array_agg(a.attname::text order by a.attname)
+          from pg_catalog.pg_attribute a
+          where a.attrelid = i.indrelid and a.attnum = any(i.indkey::int2[])
+        )
+      ), false) as "unique",
+      coalesce(bool_or(pg_get_indexdef(i.indexrelid, 1, false) ~ 'rule ->> 0'), false) as "first"
+    from pg_catalog.pg_index i
+    where i.indrelid = to_regclass(${ruleTable.sql}) and i.indisvalid and i.indpred is null
+  `.execute(trx);
+  const { unique = true, first = true } = rows[0] ?? {};
+  const name = ruleTable.sql;
+  return [
+    ...(unique
+      ? []
+      : [
+          failure('index', 'No unique constraint on (ptype, rule): a bootstrap can not add a rule.', [
+            `alter table ${name} add constraint casbin_uniq_ptype_rule unique (ptype, rule);`,
+          ]),
+        ]),
+    ...(first ? [] : [warning('index', INDEX_MISSING, [`create index on ${name} ((rule ->> 0));`])]),
+  ];
 }
 
 async function examineRules({ trx, options }: Inspected): Promise<DatabaseFinding[]> {

@@ -81,9 +81,8 @@ function checkRequest(request: unknown, tokens: readonly string[]): Problem[] {
   if (!Array.isArray(request)) return refuse(`must be a list of texts (it is ${kindOf(request)}).`);
   if (!request.every((value) => typeof value === 'string')) return refuse('must be a list of texts.');
   if (request.length === tokens.length) return [];
-  return refuse(
-    `has ${request.length} values, but requests of the model have ${tokens.length}: ${tokens.join(', ')}.`,
-  );
+  const values = request.length === 1 ? '1 value' : `${request.length} values`;
+  return refuse(`has ${values}, but requests of the model have ${tokens.length}: ${tokens.join(', ')}.`);
 }
 
 /** All `p` rules, since one that nobody reaches may come closest; of the links, those that the request can follow. */

@@ -218,7 +218,8 @@ function checkGroup(model: Model, { given, requests }: ExpectationGroup): Proble
   return [
     ...misfits,
     ...wrong.map(({ at, request }): Problem => {
-      const message = `the request has ${request.length} values, but requests of the model have ${tokens.length}: ${tokens.join(', ')}.`;
+      const values = request.length === 1 ? '1 value' : `${request.length} values`;
+      const message = `the request has ${values}, but requests of the model have ${tokens.length}: ${tokens.join(', ')}.`;
       return { code: 'OPTION_INVALID', at, message };
     }),
   ];

@@ -39,7 +39,7 @@ function isOfRevision(path: string): boolean {
  *
  * @throws InvalidOptionsError when there is no such file, or it can't be loaded or exports something else
  */
-export async function loadPolicyModule(path: string, cwd = process.cwd()): Promise<PolicyDefinition> {
+async function loadPolicyModule(path: string, cwd = process.cwd()): Promise<PolicyDefinition> {
   const refuse = (code: 'POLICY_NOT_FOUND' | 'OPTION_INVALID', message: string) =>
     new InvalidOptionsError([{ code, at: path, message }]);
   if (!existsSync(resolve(cwd, path))) {

@@ -113,6 +113,27 @@ describe('an examination', () => {
     ]);
   });
 
+  test('finds what somebody has dropped from a table of documents', async () => {
+    const { pool } = await bootstrapped();
+    await pool.query(
+      'alter table casbin drop constraint casbin_uniq_ptype_rule; drop index idx_casbin_rule_v0',
+    );
+    const found = await faults(pool);
+    expect(found).toEqual([
+      fault('index', 'failure', /^No unique constraint on \(ptype, rule\)/, [expect.any(String)]),
+      fault('index', 'warning', /^No index on the first values/, [expect.any(String)]),
+    ]);
+    for (const { remedies } of found) for (const remedy of remedies) await pool.query(remedy);
+    expect(await faults(pool)).toEqual([]);
+  });
+
+  test('finds a table of that name with other columns, which a bootstrap refuses', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query('create table casbin (id serial, foo text)');
+    expect((await faults(pool))[0]).toEqual(fault('table', 'failure', /^"casbin" is there, but not/));
+    await expect(bootstrapDatabase(pool, OPTIONS)).rejects.toMatchObject({ code: 'TABLE_SHAPE' });
+  });
+
   test('finds every rule that does not read back as written, or does not fit the model', async () => {
     const { pool } = await bootstrapped();
     await pool.query(`insert into casbin (ptype, rule) values

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
@@ -43,6 +45,14 @@ test('casbin-bootstrap takes a module as a policy, in every place where one is n
   expect(matrix).toMatchObject({ code: 0, stdout: 'clerk: invoices, read\n' });
   const revision = await runCli(['diff', 'HEAD:policy.ts', 'empty.yaml'], { cwd });
   expect(revision).toMatchObject({ code: 2, stderr: expect.stringMatching(/ending is not known/) });
+});
+
+test('casbin-bootstrap diff tells what git says about a revision, in one sentence', async () => {
+  const cwd = await createFolder();
+  await promisify(execFile)('git', ['init', '--quiet'], { cwd });
+  const { code, stderr } = await runCli(['diff', 'HEAD:policy.yaml', 'policy.yaml'], { cwd });
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/git does not have it: invalid object name 'HEAD'\. Write REVISION:PATH/);
 });
 
 test('casbin-bootstrap advises its own commands and options', async () => {

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { BootstrapError, InvalidOptionsError, VerificationError } from '../../src/errors.ts';
 import { renderCompact } from '../../src/render/compact.ts';
@@ -138,4 +140,15 @@ test('an error is a remark for each of its problems or findings, or one', () => 
   expect(listErrorRemarks('lost')).toEqual([
     { level: 'error', code: 'UNEXPECTED', at: null, message: 'lost' },
   ]);
+});
+
+test('SARIF names files from the working directory on, and others by their URL', () => {
+  const uriOf = (at: string) => {
+    const remark: Remark = { level: 'error', code: 'ROLE_UNDEFINED', at, message: 'm' };
+    const { runs } = toSarif([remark], '1') as { runs: { results: { locations: unknown[] }[] }[] };
+    return runs[0]?.results[0]?.locations[0];
+  };
+  const artifact = (uri: string) => ({ physicalLocation: { artifactLocation: { uri } } });
+  expect(uriOf(join(process.cwd(), 'a b', 'policy.yaml'))).toEqual(artifact('a%20b/policy.yaml'));
+  expect(uriOf('../policy.yaml')).toEqual(artifact(pathToFileURL('../policy.yaml').href));
 });

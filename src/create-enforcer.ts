@@ -3,12 +3,17 @@ import { buildEnforcer } from './casbin/enforcer.ts';
 import { ruleLengthsOf } from './casbin/model.ts';
 import { FaultyRows, type StoredRule } from './casbin/rule-row.ts';
 import { checkPool, type PoolLike } from './database/client.ts';
+import { withSession } from './database/session.ts';
+import { errorCode, SQLSTATE } from './database/sqlstates.ts';
 import { InvalidOptionsError, StoredRuleError } from './errors.ts';
+import { explainPrivileges } from './failure/explain-privileges.ts';
 import { withoutMisshapen } from './options/resolve.ts';
 import { resolveModel } from './options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from './options.ts';
 import { formatText } from './policy/rule.ts';
 import { type CheckRules, createCheckedAdapter } from './tables/adapter.ts';
+import { toTableChoice } from './tables/find-rule-table.ts';
+import { USUAL_NAMES } from './tables/rule-table.ts';
 
 /**
  * An enforcer on the hardened adapter, with the policy loaded. Give it the options that the database was
@@ -25,6 +30,7 @@ import { type CheckRules, createCheckedAdapter } from './tables/adapter.ts';
  *
  * @throws InvalidOptionsError for options that can't be used, all problems at once, before the database is touched
  * @throws StoredRuleError for rules that do not fit the model (`RULES_DO_NOT_FIT_MODEL`), and as the adapter
+ * @throws PermissionError with what has to be granted
  * @throws DatabaseError as the adapter
  */
 export async function createEnforcer(
@@ -34,7 +40,12 @@ export async function createEnforcer(
   const model = await requireModel(pool, options);
   const { schema, table, engine, configureEnforcer } = options;
   const adapter = createCheckedAdapter(pool, { schema, table, engine }, requireFit(options));
-  return buildEnforcer(model, adapter, configureEnforcer);
+  return buildEnforcer(model, adapter, configureEnforcer).catch(async (error: unknown) => {
+    if (errorCode(error) !== SQLSTATE.INSUFFICIENT_PRIVILEGE) throw error;
+    const { name } = toTableChoice(table);
+    const needs = { schema, select: name === undefined ? USUAL_NAMES : [name] };
+    throw await withSession(pool, ({ client }) => explainPrivileges(error, client, 'load the policy', needs));
+  });
 }
 
 async function requireModel(pool: unknown, options: EnforcerOptions): Promise<Model> {

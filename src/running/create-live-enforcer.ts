@@ -10,7 +10,8 @@ import { engineNamed } from '../database/engine.ts';
 import { asClient } from '../database/own-queries.ts';
 import { Session } from '../database/session.ts';
 import { inReadOnlyTransaction } from '../database/transaction.ts';
-import { DatabaseError, InvalidOptionsError, type Problem, StoredRuleError } from '../errors.ts';
+import { ConnectionError, InvalidOptionsError, type Problem, StoredRuleError } from '../errors.ts';
+import { explainPrivileges } from '../failure/explain-privileges.ts';
 import { withoutMisshapen } from '../options/resolve.ts';
 import { resolveModel } from '../options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from '../options.ts';
@@ -19,7 +20,9 @@ import { RuleSet } from '../policy/rule-set.ts';
 import { createAdapter } from '../tables/adapter.ts';
 import { findRuleTable, toTableChoice } from '../tables/find-rule-table.ts';
 import { readLivePolicy } from '../tables/live-policy.ts';
-import type { RuleTable } from '../tables/rule-table.ts';
+import { tableMissing } from '../tables/refusals.ts';
+import { type RuleTable, USUAL_NAMES } from '../tables/rule-table.ts';
+import { reasonOf } from '../text.ts';
 import { domainOf } from '../verification/parts.ts';
 import { followJournal, isJournaled, type Position, readPosition } from './follow-journal.ts';
 import { Follower } from './follower.ts';
@@ -38,18 +41,26 @@ export interface LiveEnforcerOptions extends EnforcerOptions {
   readonly domain?: string | readonly string[];
   /**
    * For how long it may not have confirmed that it is up to date, in milliseconds, before it is `stale`. Default: without
-   * end.
+   * end: it is `current` then, and only `error` and `confirmedAt` of its `state` tell that it can't confirm.
    */
   readonly maxStalenessMs?: number;
   /** What a stale enforcer, or a closed one, answers: what it has, or no. Default: `decide`. */
   readonly whenStale?: 'decide' | 'deny';
   /** How often it looks without being notified, in milliseconds. Default: 5,000, or half of `maxStalenessMs`. */
   readonly pollIntervalMs?: number;
+  /**
+   * How long to wait for a client of the pool, in milliseconds; 0 waits without end. Default: 30,000. Later attempts to
+   * connect again have the same limit, so that `onError` is told of each.
+   */
+  readonly connectTimeoutMs?: number;
   /** Where a bootstrap or another writer notifies of a change, as for a bootstrap. Default: `casbin`. */
   readonly notifyChannel?: string | false;
   /** Is told of each change of the policy, when it is decided on; by a reload, without the rules. */
   readonly onChange?: (change: PolicyChange) => void;
-  /** Is told why it could not look, each time, and what `onChange` throws. It goes on by itself. */
+  /**
+   * Is told why it could not look, each time; once that it is stale (`ENFORCER_STALE`), each time when it becomes so; and
+   * what `onChange` throws. It goes on by itself.
+   */
   readonly onError?: (error: Error) => void;
 }
 
@@ -66,6 +77,7 @@ export interface LiveEnforcerOptions extends EnforcerOptions {
  * @throws InvalidOptionsError for options that can't be used
  * @throws StoredRuleError for stored rules that do not fit the model (`RULES_DO_NOT_FIT_MODEL`), and as createEnforcer
  * @throws DatabaseError `TABLE_MISSING` where there is no rule table
+ * @throws PermissionError with what has to be granted
  * @throws ConnectionError where there is no connection
  */
 export async function createLiveEnforcer(
@@ -90,6 +102,7 @@ export async function createLiveEnforcer(
     lookNow: () => follower.lookNow(),
     async close() {
       motor.isClosed = true;
+      clearTimeout(alarm);
       await follower.close();
     },
   };
@@ -101,15 +114,41 @@ export async function createLiveEnforcer(
     pool,
     channels: [JOURNAL, ...(notifyChannel === false ? [] : [notifyChannel])],
     pollIntervalMs,
-    look: (client) => looking.look(client),
+    connectTimeoutMs: given.connectTimeoutMs ?? CONNECT_MS,
+    async look(client) {
+      await looking.look(client);
+      alarm?.refresh();
+    },
     onError(error) {
       motor.error = error;
       motor.report(error);
     },
   });
-  await follower.start();
+  const alarm = startAlarm(motor, maxStalenessMs);
+  await follower.start().catch((error: unknown) => {
+    clearTimeout(alarm);
+    throw error;
+  });
   return live;
 }
+
+/** The longest time of Node's timers. */
+const LONGEST_TIMER_MS = 2_147_483_647;
+
+/** Reports once that it is stale, each time when it becomes so; `refresh` it when it has confirmed that it is not. */
+function startAlarm(motor: Motor, maxStalenessMs: number): NodeJS.Timeout | undefined {
+  if (maxStalenessMs > LONGEST_TIMER_MS) return undefined;
+  const tell = () => {
+    const since = new Date(performance.timeOrigin + motor.confirmedMs).toISOString();
+    const reason = motor.error === null ? 'the database has not answered yet' : reasonOf(motor.error);
+    const message = `The live enforcer could not confirm since ${since} that it is up to date, which is longer than maxStalenessMs (${maxStalenessMs}): ${reason}. It goes on by itself.`;
+    motor.report(new ConnectionError('ENFORCER_STALE', message, { cause: motor.error }));
+  };
+  return setTimeout(tell, maxStalenessMs).unref();
+}
+
+/** So long it waits for a connection, unless it is told. */
+const CONNECT_MS = 30_000;
 
 async function resolveOptions(
   pool: unknown,
@@ -174,12 +213,19 @@ class Looking {
     const isFirst = this.#table === null;
     const change = await this.#follow(client).catch((error: unknown) => {
       if (error instanceof OutOfStep) return null;
-      throw error;
+      return this.#explain(error, client);
     });
-    const told = change ?? (await this.#reload(client));
+    const told = change ?? (await this.#reload(client).catch((error) => this.#explain(error, client)));
     this.#motor.confirmedMs = began;
     this.#motor.error = null;
     if (told !== 'unchanged' && !isFirst) this.#tell(told);
+  }
+
+  async #explain(error: unknown, client: ClientLike): Promise<never> {
+    const { schema, table } = this.#options;
+    const { name } = toTableChoice(table);
+    const select = [...(name === undefined ? USUAL_NAMES : [name]), JOURNAL];
+    throw await explainPrivileges(error, client, 'follow the policy', { schema, select });
   }
 
   #tell(change: PolicyChange): void {
@@ -217,7 +263,7 @@ class Looking {
         toTableChoice(choice),
         engine === undefined ? undefined : engineNamed(engine),
       );
-      if (found.isMissing) throw tableMissing(found.table);
+      if (found.isMissing) throw tableMissing(found.table.sql);
       const isRecorded = await isJournaled(asClient(trx), found.table);
       const position = isRecorded ? await readPosition(asClient(trx), found.table) : null;
       const scope = this.#slice?.scope ?? { kind: 'whole' };
@@ -275,13 +321,6 @@ function isSameRules(one: readonly Rule[], other: readonly Rule[]): boolean {
 
 function toRule({ ptype, values }: RuleChange): Rule {
   return { ptype, values };
-}
-
-function tableMissing({ sql }: RuleTable): DatabaseError {
-  return new DatabaseError(
-    'TABLE_MISSING',
-    `Table ${sql} does not exist. Run bootstrapDatabase() first, or name the table and the schema that the application uses.`,
-  );
 }
 
 /** What a listener throws is its own fault, and must not stop the enforcer. */

@@ -1,6 +1,7 @@
 import type { Enforcer, Model } from 'casbin';
 import { buildEnforcer } from './casbin/enforcer.ts';
 import { ruleLengthsOf } from './casbin/model.ts';
+import { patternCheck } from './casbin/patterns.ts';
 import { FaultyRows, type StoredRule } from './casbin/rule-row.ts';
 import { checkPool, type PoolLike } from './database/client.ts';
 import { withSession } from './database/session.ts';
@@ -19,8 +20,8 @@ import { USUAL_NAMES } from './tables/rule-table.ts';
  * An enforcer on the hardened adapter, with the policy loaded. Give it the options that the database was
  * bootstrapped with: what was verified is then what decides.
  *
- * It loads all stored rules or none. Rules that the model does not define, or with another number of values, are
- * an error, also when it is told to load again: without them, or cut to length, it would decide something else.
+ * It loads all stored rules or none. Rules that the model does not define, or with another number of values, or with a
+ * pattern that the matcher's function does not take, are an error, also when it is told to load again: without them, or cut to length, it would decide something else.
  *
  * It is for what decides on one state of the policy: a script, a test, a job. In an application that runs on while others
  * change the policy, use createLiveEnforcer.
@@ -61,14 +62,16 @@ async function requireModel(pool: unknown, options: EnforcerOptions): Promise<Mo
 function requireFit({ model: given }: EnforcerOptions): CheckRules {
   return (model, table) => {
     const lengths = ruleLengthsOf(model);
+    const findFault = patternCheck(model);
     const misfits = new FaultyRows();
     let count = 0;
     return {
       read(rules) {
         count += rules.length;
         for (const rule of rules) {
-          if (lengths.get(rule.ptype) === rule.values.length) continue;
-          misfits.add(rule.id, () => describeMisfit(rule, lengths));
+          const fault =
+            lengths.get(rule.ptype) === rule.values.length ? findFault(rule) : describeMisfit(rule, lengths);
+          if (fault !== null) misfits.add(rule.id, () => fault);
         }
       },
       finish() {

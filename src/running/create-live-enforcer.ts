@@ -2,6 +2,7 @@ import type { Enforcer, Model } from 'casbin';
 import { JOURNAL } from '../../migrations/0003_journal.ts';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
 import { ruleLengthsOf } from '../casbin/model.ts';
+import { patternCheck, refuseHangingPatterns } from '../casbin/patterns.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { isSameList } from '../collections.ts';
 import { type ClientLike, checkPool, type PoolLike } from '../database/client.ts';
@@ -244,7 +245,7 @@ class Looking {
     if (changes === null) return null;
     if (changes.length > 0) {
       if (!this.#changesInPlace) return null;
-      requireFit(this.#model, changes);
+      await requireFit(this.#model, changes);
       this.#live.change(changes);
     }
     this.#position = position;
@@ -270,7 +271,7 @@ class Looking {
       const rules = await readLivePolicy(trx, found.table, scope, new RuleSet([]), () => {});
       return { table: found.table, position, rules };
     });
-    requireFit(this.#model, read.rules, read.table);
+    await requireFit(this.#model, read.rules, read.table);
     const isSame = this.#rules !== null && isSameRules(this.#rules, read.rules);
     if (!isSame) await this.#swap(read.rules);
     this.#slice?.take(read.rules);
@@ -294,13 +295,22 @@ class Looking {
   }
 }
 
-/** Without these rules, or with them cut to length, it would decide something else. */
-function requireFit(model: Model, rules: readonly (Rule & Partial<StoredRule>)[], table?: RuleTable): void {
+/** Without these rules, or with them cut to length, it would decide something else; with others, it would throw or hang. */
+async function requireFit(
+  model: Model,
+  rules: readonly (Rule & Partial<StoredRule>)[],
+  table?: RuleTable,
+): Promise<void> {
   const lengths = ruleLengthsOf(model);
-  const misfits = rules.filter(({ ptype, values }) => lengths.get(ptype) !== values.length);
-  if (misfits.length === 0) return;
+  const findFault = patternCheck(model);
+  const isFit = (rule: Rule) => lengths.get(rule.ptype) === rule.values.length && findFault(rule) === null;
+  const misfits = rules.filter((rule) => !isFit(rule));
+  if (misfits.length === 0) return refuseHangingPatterns(model, rules, table);
   const ids = misfits.flatMap(({ id }) => id ?? []);
-  const shown = misfits.slice(0, 3).map((rule) => `"${formatRule(rule)}"`);
+  const shown = misfits.slice(0, 3).map((rule) => {
+    const fault = findFault(rule);
+    return `"${formatRule(rule)}"${fault === null ? '' : `: ${fault}`}`;
+  });
   const remedy = table === undefined || ids.length === 0 ? '' : ` ${table.selectRows(ids.slice(0, 10))}`;
   throw new StoredRuleError(
     `${misfits.length} of ${rules.length} stored rules do not fit the model (${shown.join(', ')}), so it would not decide as they say. Give the model that the database was bootstrapped with, or correct or delete these rows.${remedy}`,

@@ -15,29 +15,30 @@ import { Bench } from 'tinybench';
 
 /**
  * @param {readonly Contender[]} contenders
- * @param {{ rounds: number, warmUp?: boolean }} options
+ * @param {{ rounds: number, warmUp?: boolean, collect?: boolean }} options  `collect: false` where there is hardly any
+ *   garbage, and so much in memory that each collection takes longer than all rounds
  * @returns {Promise<Times>}
  */
-export async function race(contenders, { rounds, warmUp = rounds > 3 }) {
+export async function race(contenders, { rounds, warmUp = rounds > 3, collect = true }) {
   /** @type {Times} */
   const times = Object.fromEntries(contenders.map(({ name }) => [name, []]));
   for (const contender of contenders) {
-    if (warmUp && contender.rounds === undefined) await timeOnce(contender);
+    if (warmUp && contender.rounds === undefined) await timeOnce(contender, collect);
   }
   for (let round = 0; round < rounds; round++) {
     const running = contenders.filter((contender) => round < (contender.rounds ?? rounds));
     for (const contender of round % 2 === 0 ? running : running.reverse()) {
-      times[contender.name].push(await timeOnce(contender));
+      times[contender.name].push(await timeOnce(contender, collect));
     }
   }
   return times;
 }
 
 /** A Bench of one iteration, since tinybench runs all iterations of a task before those of the next. */
-async function timeOnce({ name, prepare, run, check }) {
+async function timeOnce({ name, prepare, run, check }, collect) {
   await prepare?.();
   // the garbage of one must not be collected on the time of the next
-  globalThis.gc?.();
+  if (collect) globalThis.gc?.();
   const bench = new Bench({ iterations: 1, time: 0, warmup: false, retainSamples: true, throws: true });
   let result;
   const task = async () => {

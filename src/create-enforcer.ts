@@ -1,21 +1,27 @@
 import type { Enforcer, Model } from 'casbin';
 import { buildEnforcer } from './casbin/enforcer.ts';
 import { ruleLengthsOf } from './casbin/model.ts';
+import { patternCheck } from './casbin/patterns.ts';
 import { FaultyRows, type StoredRule } from './casbin/rule-row.ts';
 import { checkPool, type PoolLike } from './database/client.ts';
+import { withSession } from './database/session.ts';
+import { errorCode, SQLSTATE } from './database/sqlstates.ts';
 import { InvalidOptionsError, StoredRuleError } from './errors.ts';
+import { explainPrivileges } from './failure/explain-privileges.ts';
 import { withoutMisshapen } from './options/resolve.ts';
 import { resolveModel } from './options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from './options.ts';
 import { formatText } from './policy/rule.ts';
 import { type CheckRules, createCheckedAdapter } from './tables/adapter.ts';
+import { toTableChoice } from './tables/find-rule-table.ts';
+import { USUAL_NAMES } from './tables/rule-table.ts';
 
 /**
  * An enforcer on the hardened adapter, with the policy loaded. Give it the options that the database was
  * bootstrapped with: what was verified is then what decides.
  *
- * It loads all stored rules or none. Rules that the model does not define, or with another number of values, are
- * an error, also when it is told to load again: without them, or cut to length, it would decide something else.
+ * It loads all stored rules or none. Rules that the model does not define, or with another number of values, or with a
+ * pattern that the matcher's function does not take, are an error, also when it is told to load again: without them, or cut to length, it would decide something else.
  *
  * It is for what decides on one state of the policy: a script, a test, a job. In an application that runs on while others
  * change the policy, use createLiveEnforcer.
@@ -25,6 +31,7 @@ import { type CheckRules, createCheckedAdapter } from './tables/adapter.ts';
  *
  * @throws InvalidOptionsError for options that can't be used, all problems at once, before the database is touched
  * @throws StoredRuleError for rules that do not fit the model (`RULES_DO_NOT_FIT_MODEL`), and as the adapter
+ * @throws PermissionError with what has to be granted
  * @throws DatabaseError as the adapter
  */
 export async function createEnforcer(
@@ -34,7 +41,12 @@ export async function createEnforcer(
   const model = await requireModel(pool, options);
   const { schema, table, engine, configureEnforcer } = options;
   const adapter = createCheckedAdapter(pool, { schema, table, engine }, requireFit(options));
-  return buildEnforcer(model, adapter, configureEnforcer);
+  return buildEnforcer(model, adapter, configureEnforcer).catch(async (error: unknown) => {
+    if (errorCode(error) !== SQLSTATE.INSUFFICIENT_PRIVILEGE) throw error;
+    const { name } = toTableChoice(table);
+    const needs = { schema, select: name === undefined ? USUAL_NAMES : [name] };
+    throw await withSession(pool, ({ client }) => explainPrivileges(error, client, 'load the policy', needs));
+  });
 }
 
 async function requireModel(pool: unknown, options: EnforcerOptions): Promise<Model> {
@@ -50,14 +62,16 @@ async function requireModel(pool: unknown, options: EnforcerOptions): Promise<Mo
 function requireFit({ model: given }: EnforcerOptions): CheckRules {
   return (model, table) => {
     const lengths = ruleLengthsOf(model);
+    const findFault = patternCheck(model);
     const misfits = new FaultyRows();
     let count = 0;
     return {
       read(rules) {
         count += rules.length;
         for (const rule of rules) {
-          if (lengths.get(rule.ptype) === rule.values.length) continue;
-          misfits.add(rule.id, () => describeMisfit(rule, lengths));
+          const fault =
+            lengths.get(rule.ptype) === rule.values.length ? findFault(rule) : describeMisfit(rule, lengths);
+          if (fault !== null) misfits.add(rule.id, () => fault);
         }
       },
       finish() {

@@ -84,6 +84,11 @@ export type BootstrapErrorCode =
    * `subject` and `domain`.
    */
   | 'OUT_OF_SLICE'
+  /**
+   * A live enforcer could not confirm within `maxStalenessMs` that it is up to date. Read its `state.error`; it goes
+   * on by itself.
+   */
+  | 'ENFORCER_STALE'
   /** The table holds another policy, and none was given. Give it by the `policy` option. */
   | 'POLICY_MISSING'
   /**

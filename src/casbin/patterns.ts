@@ -1,8 +1,9 @@
-import type { Model } from 'casbin';
+import { FunctionMap, type Model } from 'casbin';
 import { rememberLast } from '../collections.ts';
 import { type Problem, StoredRuleError } from '../errors.ts';
 import type { DefinedRule } from '../policy/compile.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
+import { reasonOf } from '../text.ts';
 import { identifier, isNode, parseMatcher, readCall, walk } from './matcher.ts';
 import type { RowSource, StoredRule } from './rule-row.ts';
 
@@ -50,18 +51,57 @@ export async function findHangingPatterns(model: Model, rules: readonly DefinedR
  */
 export async function refuseHangingPatterns(
   model: Model,
-  rules: readonly StoredRule[],
-  source: RowSource,
+  rules: readonly (Rule & Partial<StoredRule>)[],
+  source?: RowSource,
 ): Promise<void> {
   const found = await hanging(patternsOf(model, rules));
   if (found.length === 0) return;
-  const ids = [...new Set(found.map(({ rule }) => rule.id))];
-  const list = found.slice(0, 10).map(({ text, rule }) => `id ${rule.id}: ${formatText(text)}`);
+  const ids = [...new Set(found.flatMap(({ rule }) => rule.id ?? []))];
+  const list = found
+    .slice(0, 10)
+    .map(({ text, rule }) => `${rule.id === undefined ? '' : `id ${rule.id}: `}${formatText(text)}`);
+  const rows = source === undefined ? '.' : `: ${source.selectRows(ids.slice(0, 10))}`;
   const more = found.length > list.length ? `; and ${found.length - list.length} more` : '';
   throw new StoredRuleError(
-    `Stored patterns may take for ever to compare with a text that almost matches, so no decision was made with them (${list.join('; ')}${more}). Nothing was changed. Rewrite them so that a repeated part can match a text in one way only, or delete these rows: ${source.selectRows(ids.slice(0, 10))}`,
+    `Stored patterns may take for ever to compare with a text that almost matches, so no decision was made with them (${list.join('; ')}${more}). Nothing was changed. Rewrite them so that a repeated part can match a text in one way only, or delete these rows${rows}`,
     ids,
   );
+}
+
+/**
+ * Makes a function that says why Casbin could not decide on a rule, as it has a pattern that a function of the matcher
+ * does not take, such as an invalid regular expression: every decision on it would throw. Null for a rule without.
+ */
+export function patternCheck(model: Model): (rule: Rule) => string | null {
+  const places = placesOf(model, (name) => EXPRESSIONS.has(name) || name === 'ipMatch');
+  if (places.length === 0) return () => null;
+  const known = new Map<string, string | null>();
+  return ({ ptype, values }) => {
+    for (const { name, ptype: own, position } of places) {
+      const text = values[position];
+      if (own !== ptype || text === undefined) continue;
+      const key = `${name} ${text}`;
+      const fault = known.get(key) ?? tryPattern(name, text);
+      known.set(key, fault);
+      if (fault !== null) return fault;
+    }
+    return null;
+  };
+}
+
+const FUNCTIONS = FunctionMap.loadFunctionMap().getFunctions();
+
+function tryPattern(name: string, pattern: string): string | null {
+  // Casbin would print it.
+  const isAddress = name === 'ipMatch' && !pattern.includes('/');
+  if (isAddress && !/[^0-9a-f.:]/i.test(pattern)) return null;
+  try {
+    if (isAddress) throw new Error('it is not an IP address');
+    FUNCTIONS.get(name)?.(name === 'ipMatch' ? '0.0.0.0' : '', pattern, '');
+    return null;
+  } catch (error) {
+    return `${name} does not take the pattern ${formatText(pattern)}: ${reasonOf(error)}`;
+  }
 }
 
 interface Pattern<R> {
@@ -72,16 +112,7 @@ interface Pattern<R> {
 
 /** The values of rules that a matcher gives to a function as a pattern. */
 function patternsOf<R extends Rule>(model: Model, rules: readonly R[]): Pattern<R>[] {
-  const places = calls(model).flatMap(({ name, pattern }) => {
-    const value = identifier(pattern);
-    const ptype = value?.split('_', 1)[0] ?? '';
-    const position =
-      model.model
-        .get('p')
-        ?.get(ptype)
-        ?.tokens.indexOf(value ?? '') ?? -1;
-    return position === -1 ? [] : [{ name, ptype, position }];
-  });
+  const places = placesOf(model, (name) => EXPRESSIONS.has(name));
   if (places.length === 0) return [];
   return rules.flatMap((rule) =>
     places.flatMap(({ name, ptype, position }) => {
@@ -91,23 +122,41 @@ function patternsOf<R extends Rule>(model: Model, rules: readonly R[]): Pattern<
   );
 }
 
+/** Where rules have the patterns of such functions. */
+function placesOf(
+  model: Model,
+  isMeant: (name: string) => boolean,
+): { name: string; ptype: string; position: number }[] {
+  return calls(model, isMeant).flatMap(({ name, pattern }) => {
+    const value = identifier(pattern);
+    const ptype = value?.split('_', 1)[0] ?? '';
+    const position =
+      model.model
+        .get('p')
+        ?.get(ptype)
+        ?.tokens.indexOf(value ?? '') ?? -1;
+    return position === -1 ? [] : [{ name, ptype, position }];
+  });
+}
+
 /** The patterns in a matcher itself. */
 function literalPatterns(model: Model): Pattern<null>[] {
-  return calls(model).flatMap(({ name, pattern }) => {
+  return calls(model, (name) => EXPRESSIONS.has(name)).flatMap(({ name, pattern }) => {
     const text = isNode(pattern) && pattern.type === 'Literal' ? pattern.value : null;
     return typeof text === 'string' ? [{ name, text, rule: null }] : [];
   });
 }
 
-function calls(model: Model): { name: string; pattern: unknown }[] {
-  return [...(model.model.get('m')?.values() ?? [])].flatMap(({ value }) => callsIn(value));
+function calls(model: Model, isMeant: (name: string) => boolean): { name: string; pattern: unknown }[] {
+  return [...(model.model.get('m')?.values() ?? [])]
+    .flatMap(({ value }) => callsIn(value))
+    .filter(({ name }) => isMeant(name));
 }
 
 /** The last matcher is remembered: it is asked for its calls before a start, and again for what is stored. */
 const callsIn = rememberLast((matcher: string) =>
   walk(parseMatcher(matcher))
     .flatMap((node) => readCall(node) ?? [])
-    .filter(({ name }) => EXPRESSIONS.has(name))
     .map(({ name, given }) => ({ name, pattern: given[1] })),
 );
 

@@ -16,13 +16,15 @@ export interface Needs {
   readonly lock: readonly string[];
   /** Tables to insert into, and to change and delete rows of. */
   readonly change: readonly string[];
+  /** Tables to delete rows of. */
+  readonly remove: readonly string[];
   /** Tables to alter, which only their owner may. */
   readonly own: readonly string[];
 }
 
 /** What the current role lacks, as statements that an administrator may run: together, they are enough. */
 export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promise<string[]> {
-  const { schema, create, select, change, lock, own } = needs;
+  const { schema, create, select, change, remove, lock, own } = needs;
   const insert = [...needs.insert, ...change];
   const { rows } = await sql<{ remedy: string }>`
     with home as (
@@ -34,15 +36,15 @@ export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promis
       select
         c.oid, c.relowner, n.oid as schema, format('%I.%I', n.nspname, c.relname) as name,
         ${isNamed(own)} and not pg_has_role(c.relowner, 'usage') as foreign,
-        ${isNamed(select)} or ${isNamed(insert)} as "select",
+        ${isNamed([...select, ...remove])} or ${isNamed(insert)} as "select",
         ${isNamed(insert)} as "insert",
         ${isNamed([...lock, ...change])} as "update",
-        ${isNamed(change)} as "delete"
+        ${isNamed([...change, ...remove])} as "delete"
       from pg_catalog.pg_class c
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       cross join home
       where c.relkind in ('r', 'p', 'v', 'f')
-      and (${isNamed([...select, ...insert, ...own])})
+      and (${isNamed([...select, ...insert, ...remove, ...own])})
     ),
     -- What an owner may do needs no grant.
     granted as (

@@ -58,6 +58,7 @@ async function needsOf(db: AnyKysely, { step }: Failure, options: ResolvedOption
     select: create ? recorded : recordTables(options),
     insert: create ? [...seeded, ...recorded] : seeded,
     change: options.ownership === null ? [] : [options.ruleTable.name, VERSIONS, RECORDED_RULES],
+    remove: [],
     lock: options.ruleTable.isUnique ? [] : [options.ruleTable.name],
     own: alteredTables(options, (name) => firstRun || name === step?.name),
   };

@@ -31,6 +31,7 @@ const liveOptions = optionsOf({
   domain: oneOrMore,
   maxStalenessMs: v.optional(milliseconds),
   whenStale: v.optional(v.picklist(['decide', 'deny'], 'must be decide or deny')),
+  connectTimeoutMs: v.optional(milliseconds),
   pollIntervalMs: v.optional(milliseconds),
   onChange: v.optional(callable),
   onError: v.optional(callable),

@@ -4,7 +4,9 @@ import { quoteTable } from '../database/catalog.ts';
 import { readChangeContext, setChangeContext } from '../database/change-context.ts';
 import { type ClientLike, checkClient } from '../database/client.ts';
 import { detectEngine } from '../database/engine.ts';
+import type { Needs } from '../database/privileges.ts';
 import { InvalidOptionsError } from '../errors.ts';
+import { explainPrivileges } from '../failure/explain-privileges.ts';
 import { completeOptions, onEngine, type ResolvedOptions, withRuleTable } from '../options/resolve.ts';
 import type { EnforcerOptions } from '../options.ts';
 import { findMisfits } from '../policy/check.ts';
@@ -19,6 +21,7 @@ import { type Connection, connectionOf } from '../tables/adapter-connection.ts';
 import { removeRules } from '../tables/change.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
 import { insertRules, lockRules } from '../tables/insert.ts';
+import { tableMissing } from '../tables/refusals.ts';
 import { recordGranted, recordRevoked } from '../tables/rule-record.ts';
 import { givenRules, type RuleTable } from '../tables/rule-table.ts';
 import { isJournaled } from './follow-journal.ts';
@@ -114,7 +117,8 @@ export interface ChangeReport {
  *
  * @throws InvalidOptionsError for a change that does not fit the model or the table, or names a role that nobody knows
  * @throws PolicyChangeError `CHANGE_REFUSED` for one by which something is allowed that must never be
- * @throws DatabaseError as the adapter
+ * @throws PermissionError with what has to be granted
+ * @throws DatabaseError `TABLE_MISSING` where there is no rule table, and as the adapter
  */
 export function changePolicy<Policy extends PolicyDefinition | string = string>(
   client: ClientLike,
@@ -141,7 +145,8 @@ export async function changePolicy(
   );
   const connection = connectionOf(client);
   const makeChange = async (inside: ClientLike) => {
-    const { table } = await findRuleTable(inside, given.schema, given.table, given.engine);
+    const { table, isMissing } = await findRuleTable(inside, given.schema, given.table, given.engine);
+    if (isMissing) throw tableMissing(table.sql);
     const located = withRuleTable(given, table);
     requireRoom(table, added);
     await requireKnownRoles(inside, located, added);
@@ -155,14 +160,22 @@ export async function changePolicy(
     if (before !== null) await setChangeContext(inside, before);
     return { ...changed, journaled: !given.engine.commitsDdl && (await isJournaled(inside, table)) };
   };
-  if (!dryRun) return connection.atomically(makeChange, given.engine);
+  const explain = async (error: unknown) => {
+    throw await explainPrivileges(error, client, 'change the policy', needsOf(given, removed.length > 0));
+  };
+  if (!dryRun) return connection.atomically(makeChange, given.engine).catch(explain);
   const trial = async (inside: ClientLike) => {
     throw new TakenBack(await makeChange(inside));
   };
   return connection.atomically(trial, given.engine).catch((error: unknown) => {
-    if (error instanceof TakenBack) return error.report;
-    throw error;
+    return error instanceof TakenBack ? error.report : explain(error);
   });
+}
+
+function needsOf({ schema, ruleTable }: ResolvedOptions, removes: boolean): Partial<Needs> {
+  const table = [ruleTable.name];
+  const change = removes ? { change: table } : { insert: table };
+  return { schema, ...change, select: [RECORDED_RULES], lock: [RECORDED_RULES] };
 }
 
 /** Has a change that was only tried taken back. */

@@ -2,6 +2,7 @@ import type { Enforcer, Model } from 'casbin';
 import { JOURNAL } from '../../migrations/0003_journal.ts';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
 import { ruleLengthsOf } from '../casbin/model.ts';
+import { patternCheck, refuseHangingPatterns } from '../casbin/patterns.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { isSameList } from '../collections.ts';
 import { type ClientLike, checkPool, type PoolLike } from '../database/client.ts';
@@ -10,7 +11,8 @@ import { engineNamed } from '../database/engine.ts';
 import { asClient } from '../database/own-queries.ts';
 import { Session } from '../database/session.ts';
 import { inReadOnlyTransaction } from '../database/transaction.ts';
-import { DatabaseError, InvalidOptionsError, type Problem, StoredRuleError } from '../errors.ts';
+import { ConnectionError, InvalidOptionsError, type Problem, StoredRuleError } from '../errors.ts';
+import { explainPrivileges } from '../failure/explain-privileges.ts';
 import { withoutMisshapen } from '../options/resolve.ts';
 import { resolveModel } from '../options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from '../options.ts';
@@ -19,7 +21,9 @@ import { RuleSet } from '../policy/rule-set.ts';
 import { createAdapter } from '../tables/adapter.ts';
 import { findRuleTable, toTableChoice } from '../tables/find-rule-table.ts';
 import { readLivePolicy } from '../tables/live-policy.ts';
-import type { RuleTable } from '../tables/rule-table.ts';
+import { tableMissing } from '../tables/refusals.ts';
+import { type RuleTable, USUAL_NAMES } from '../tables/rule-table.ts';
+import { reasonOf } from '../text.ts';
 import { domainOf } from '../verification/parts.ts';
 import { followJournal, isJournaled, type Position, readPosition } from './follow-journal.ts';
 import { Follower } from './follower.ts';
@@ -38,18 +42,26 @@ export interface LiveEnforcerOptions extends EnforcerOptions {
   readonly domain?: string | readonly string[];
   /**
    * For how long it may not have confirmed that it is up to date, in milliseconds, before it is `stale`. Default: without
-   * end.
+   * end: it is `current` then, and only `error` and `confirmedAt` of its `state` tell that it can't confirm.
    */
   readonly maxStalenessMs?: number;
   /** What a stale enforcer, or a closed one, answers: what it has, or no. Default: `decide`. */
   readonly whenStale?: 'decide' | 'deny';
   /** How often it looks without being notified, in milliseconds. Default: 5,000, or half of `maxStalenessMs`. */
   readonly pollIntervalMs?: number;
+  /**
+   * How long to wait for a client of the pool, in milliseconds; 0 waits without end. Default: 30,000. Later attempts to
+   * connect again have the same limit, so that `onError` is told of each.
+   */
+  readonly connectTimeoutMs?: number;
   /** Where a bootstrap or another writer notifies of a change, as for a bootstrap. Default: `casbin`. */
   readonly notifyChannel?: string | false;
   /** Is told of each change of the policy, when it is decided on; by a reload, without the rules. */
   readonly onChange?: (change: PolicyChange) => void;
-  /** Is told why it could not look, each time, and what `onChange` throws. It goes on by itself. */
+  /**
+   * Is told why it could not look, each time; once that it is stale (`ENFORCER_STALE`), each time when it becomes so; and
+   * what `onChange` throws. It goes on by itself.
+   */
   readonly onError?: (error: Error) => void;
 }
 
@@ -66,6 +78,7 @@ export interface LiveEnforcerOptions extends EnforcerOptions {
  * @throws InvalidOptionsError for options that can't be used
  * @throws StoredRuleError for stored rules that do not fit the model (`RULES_DO_NOT_FIT_MODEL`), and as createEnforcer
  * @throws DatabaseError `TABLE_MISSING` where there is no rule table
+ * @throws PermissionError with what has to be granted
  * @throws ConnectionError where there is no connection
  */
 export async function createLiveEnforcer(
@@ -90,6 +103,7 @@ export async function createLiveEnforcer(
     lookNow: () => follower.lookNow(),
     async close() {
       motor.isClosed = true;
+      clearTimeout(alarm);
       await follower.close();
     },
   };
@@ -101,15 +115,41 @@ export async function createLiveEnforcer(
     pool,
     channels: [JOURNAL, ...(notifyChannel === false ? [] : [notifyChannel])],
     pollIntervalMs,
-    look: (client) => looking.look(client),
+    connectTimeoutMs: given.connectTimeoutMs ?? CONNECT_MS,
+    async look(client) {
+      await looking.look(client);
+      alarm?.refresh();
+    },
     onError(error) {
       motor.error = error;
       motor.report(error);
     },
   });
-  await follower.start();
+  const alarm = startAlarm(motor, maxStalenessMs);
+  await follower.start().catch((error: unknown) => {
+    clearTimeout(alarm);
+    throw error;
+  });
   return live;
 }
+
+/** The longest time of Node's timers. */
+const LONGEST_TIMER_MS = 2_147_483_647;
+
+/** Reports once that it is stale, each time when it becomes so; `refresh` it when it has confirmed that it is not. */
+function startAlarm(motor: Motor, maxStalenessMs: number): NodeJS.Timeout | undefined {
+  if (maxStalenessMs > LONGEST_TIMER_MS) return undefined;
+  const tell = () => {
+    const since = new Date(performance.timeOrigin + motor.confirmedMs).toISOString();
+    const reason = motor.error === null ? 'the database has not answered yet' : reasonOf(motor.error);
+    const message = `The live enforcer could not confirm since ${since} that it is up to date, which is longer than maxStalenessMs (${maxStalenessMs}): ${reason}. It goes on by itself.`;
+    motor.report(new ConnectionError('ENFORCER_STALE', message, { cause: motor.error }));
+  };
+  return setTimeout(tell, maxStalenessMs).unref();
+}
+
+/** So long it waits for a connection, unless it is told. */
+const CONNECT_MS = 30_000;
 
 async function resolveOptions(
   pool: unknown,
@@ -174,12 +214,19 @@ class Looking {
     const isFirst = this.#table === null;
     const change = await this.#follow(client).catch((error: unknown) => {
       if (error instanceof OutOfStep) return null;
-      throw error;
+      return this.#explain(error, client);
     });
-    const told = change ?? (await this.#reload(client));
+    const told = change ?? (await this.#reload(client).catch((error) => this.#explain(error, client)));
     this.#motor.confirmedMs = began;
     this.#motor.error = null;
     if (told !== 'unchanged' && !isFirst) this.#tell(told);
+  }
+
+  async #explain(error: unknown, client: ClientLike): Promise<never> {
+    const { schema, table } = this.#options;
+    const { name } = toTableChoice(table);
+    const select = [...(name === undefined ? USUAL_NAMES : [name]), JOURNAL];
+    throw await explainPrivileges(error, client, 'follow the policy', { schema, select });
   }
 
   #tell(change: PolicyChange): void {
@@ -198,7 +245,7 @@ class Looking {
     if (changes === null) return null;
     if (changes.length > 0) {
       if (!this.#changesInPlace) return null;
-      requireFit(this.#model, changes);
+      await requireFit(this.#model, changes);
       this.#live.change(changes);
     }
     this.#position = position;
@@ -217,14 +264,14 @@ class Looking {
         toTableChoice(choice),
         engine === undefined ? undefined : engineNamed(engine),
       );
-      if (found.isMissing) throw tableMissing(found.table);
+      if (found.isMissing) throw tableMissing(found.table.sql);
       const isRecorded = await isJournaled(asClient(trx), found.table);
       const position = isRecorded ? await readPosition(asClient(trx), found.table) : null;
       const scope = this.#slice?.scope ?? { kind: 'whole' };
       const rules = await readLivePolicy(trx, found.table, scope, new RuleSet([]), () => {});
       return { table: found.table, position, rules };
     });
-    requireFit(this.#model, read.rules, read.table);
+    await requireFit(this.#model, read.rules, read.table);
     const isSame = this.#rules !== null && isSameRules(this.#rules, read.rules);
     if (!isSame) await this.#swap(read.rules);
     this.#slice?.take(read.rules);
@@ -248,13 +295,22 @@ class Looking {
   }
 }
 
-/** Without these rules, or with them cut to length, it would decide something else. */
-function requireFit(model: Model, rules: readonly (Rule & Partial<StoredRule>)[], table?: RuleTable): void {
+/** Without these rules, or with them cut to length, it would decide something else; with others, it would throw or hang. */
+async function requireFit(
+  model: Model,
+  rules: readonly (Rule & Partial<StoredRule>)[],
+  table?: RuleTable,
+): Promise<void> {
   const lengths = ruleLengthsOf(model);
-  const misfits = rules.filter(({ ptype, values }) => lengths.get(ptype) !== values.length);
-  if (misfits.length === 0) return;
+  const findFault = patternCheck(model);
+  const isFit = (rule: Rule) => lengths.get(rule.ptype) === rule.values.length && findFault(rule) === null;
+  const misfits = rules.filter((rule) => !isFit(rule));
+  if (misfits.length === 0) return refuseHangingPatterns(model, rules, table);
   const ids = misfits.flatMap(({ id }) => id ?? []);
-  const shown = misfits.slice(0, 3).map((rule) => `"${formatRule(rule)}"`);
+  const shown = misfits.slice(0, 3).map((rule) => {
+    const fault = findFault(rule);
+    return `"${formatRule(rule)}"${fault === null ? '' : `: ${fault}`}`;
+  });
   const remedy = table === undefined || ids.length === 0 ? '' : ` ${table.selectRows(ids.slice(0, 10))}`;
   throw new StoredRuleError(
     `${misfits.length} of ${rules.length} stored rules do not fit the model (${shown.join(', ')}), so it would not decide as they say. Give the model that the database was bootstrapped with, or correct or delete these rows.${remedy}`,
@@ -275,13 +331,6 @@ function isSameRules(one: readonly Rule[], other: readonly Rule[]): boolean {
 
 function toRule({ ptype, values }: RuleChange): Rule {
   return { ptype, values };
-}
-
-function tableMissing({ sql }: RuleTable): DatabaseError {
-  return new DatabaseError(
-    'TABLE_MISSING',
-    `Table ${sql} does not exist. Run bootstrapDatabase() first, or name the table and the schema that the application uses.`,
-  );
 }
 
 /** What a listener throws is its own fault, and must not stop the enforcer. */

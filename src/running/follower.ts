@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientLike, PoolLike } from '../database/client.ts';
-import { Session } from '../database/session.ts';
+import { NoClientInTime, Session } from '../database/session.ts';
 import { explainConnectFailure } from '../failure/explain-failure.ts';
 
 /** What a follower is told. */
@@ -10,6 +10,8 @@ export interface FollowerOptions {
   readonly channels: readonly string[];
   /** It looks after that time in any case: a notification may not arrive, as through a pooler. */
   readonly pollIntervalMs: number;
+  /** How long it waits for a client of the pool; 0 for without end. */
+  readonly connectTimeoutMs: number;
   /** Looks. What it throws is reported, and it looks again on another connection. */
   look(client: ClientLike): Promise<void>;
   onError(error: Error): void;
@@ -132,7 +134,7 @@ export class Follower {
   }
 
   async #connect(): Promise<Connection> {
-    const client = await connect(this.#options.pool);
+    const client = await connect(this.#options, this.#stopped.signal);
     const session = new Session(client, ANSWER_MS);
     let lose: (error: Error) => void = () => {};
     const lost = new Promise<never>((_, reject) => {
@@ -166,11 +168,28 @@ export class Follower {
   }
 }
 
-async function connect(pool: PoolLike): Promise<ClientLike> {
+/** A client that comes too late is returned at once. */
+async function connect(
+  { pool, connectTimeoutMs }: FollowerOptions,
+  stopped: AbortSignal,
+): Promise<ClientLike> {
+  const ended = new AbortController();
+  const signal = AbortSignal.any([ended.signal, stopped]);
+  const connecting = (async () => pool.connect())();
+  const late = sleep(connectTimeoutMs, undefined, { ref: false, signal }).then(() => {
+    throw new NoClientInTime(pool, connectTimeoutMs);
+  });
+  late.catch(() => {});
   try {
-    return await pool.connect();
+    return await (connectTimeoutMs === 0 ? connecting : Promise.race([connecting, late]));
   } catch (error) {
+    connecting.then(
+      (client) => client.release?.(),
+      () => {},
+    );
     throw explainConnectFailure(error);
+  } finally {
+    ended.abort();
   }
 }
 

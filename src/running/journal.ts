@@ -1,10 +1,12 @@
 import { JOURNAL } from '../../migrations/0003_journal.ts';
 import { quoteTable } from '../database/catalog.ts';
-import { checkPool, type PoolLike, type QueryResultLike } from '../database/client.ts';
+import { type ClientLike, checkPool, type PoolLike, type QueryResultLike } from '../database/client.ts';
+import type { Needs } from '../database/privileges.ts';
 import { ConnectFailure, withSession } from '../database/session.ts';
 import { isAbsence } from '../database/sqlstates.ts';
 import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
 import { explainConnectFailure } from '../failure/explain-failure.ts';
+import { explainPrivileges } from '../failure/explain-privileges.ts';
 
 /** Which entries of a journal to read; all that is given must hold. */
 export interface JournalFilter {
@@ -58,6 +60,7 @@ export interface JournalEntry {
  *
  * @throws InvalidOptionsError for a filter that can't be used
  * @throws DatabaseError `TABLE_MISSING` where there is no journal
+ * @throws PermissionError with what has to be granted
  * @throws ConnectionError where there is no connection
  */
 export async function readJournal(pool: PoolLike, filter: JournalFilter = {}): Promise<JournalEntry[]> {
@@ -82,7 +85,7 @@ export async function readJournal(pool: PoolLike, filter: JournalFilter = {}): P
   const having = typeof value === 'string' ? [value] : value;
   const given = [table, since?.toISOString(), until?.toISOString(), actor, having, limit];
   const values = given.map((one) => one ?? null);
-  const { rows } = await onJournal(pool, schema, text, values);
+  const { rows } = await onJournal(pool, { schema, select: [JOURNAL] }, text, values);
   return rows.map(toEntry);
 }
 
@@ -126,11 +129,12 @@ const YOUNGEST_MS = 60 * 60 * 1_000;
 
 /**
  * Removes the old entries of a journal, but for the newest of these: a follower sees by it that something it has not
- * read is gone. Only the owner of the journal may.
+ * read is gone. Only the owner of the journal may, and roles that were granted `select, delete` on it.
  *
  * @returns how many entries were removed
  * @throws InvalidOptionsError for a time within the last hour: somebody may not have read what was changed then
  * @throws DatabaseError `TABLE_MISSING` where there is no journal
+ * @throws PermissionError with what has to be granted
  * @throws ConnectionError where there is no connection
  */
 export async function pruneJournal(pool: PoolLike, given: JournalPruning): Promise<number> {
@@ -140,7 +144,7 @@ export async function pruneJournal(pool: PoolLike, given: JournalPruning): Promi
   const journal = quoteTable(JOURNAL, schema);
   const { rows } = await onJournal(
     pool,
-    schema,
+    { schema, remove: [JOURNAL] },
     `with pruned as (
       delete from ${journal}
       where at < $1::timestamptz
@@ -166,16 +170,21 @@ function refuse(problems: readonly Problem[]): void {
 
 async function onJournal(
   pool: PoolLike,
-  schema: string | undefined,
+  needs: Partial<Needs>,
   text: string,
   values: unknown[],
 ): Promise<QueryResultLike> {
+  const what = needs.remove === undefined ? 'read the journal' : 'prune the journal';
+  const ask = (client: ClientLike) =>
+    client.query(text, values).catch(async (error: unknown) => {
+      throw await explainPrivileges(error, client, what, needs);
+    });
   try {
-    return await withSession(pool, ({ client }) => client.query(text, values));
+    return await withSession(pool, ({ client }) => ask(client));
   } catch (error) {
     if (error instanceof ConnectFailure) throw explainConnectFailure(error.cause);
     if (!isAbsence(error)) throw error;
-    const message = `There is no journal ${quoteTable(JOURNAL, schema)}. Run a bootstrap with journal: true, or name the schema that holds it.`;
+    const message = `There is no journal ${quoteTable(JOURNAL, needs.schema)}. Run a bootstrap with journal: true, or name the schema that holds it.`;
     throw new DatabaseError('TABLE_MISSING', message, { cause: error });
   }
 }

@@ -9,10 +9,10 @@ import type { Slice } from './slice.ts';
 export interface LiveState {
   /**
    * `current`: it has confirmed within `maxStalenessMs` that it has everything that was committed. `stale`: it has not.
-   * `closed`: it follows no more.
+   * `closed`: it follows no more. Without `maxStalenessMs` it is never `stale`.
    */
   readonly status: 'current' | 'stale' | 'closed';
-  /** When it last began to look and then found out. */
+  /** When it last began to look and then found out: what was committed before, it has. While it can't look, this stays. */
   readonly confirmedAt: Date;
   /** Whether it reads differences from a journal, or all rules anew. */
   readonly by: 'journal' | 'reload';

@@ -14,6 +14,8 @@ import { subjectOf } from '../verification/parts.ts';
 /** A stored rule, and in how many rows: a table without uniqueness may have it more than once. */
 interface Entry {
   readonly values: string[];
+  /** Of a `p` rule: the value that the subject of a request is compared with. */
+  readonly subject: string;
   /** Ascends as rules are added. */
   readonly order: number;
   rows: number;
@@ -129,8 +131,13 @@ export class LiveRules {
   readonly #parents = new Map<string, Map<string, number>>();
   readonly #reached = new Map<string, Reach>();
   readonly #lists = new Map<string, string[][]>();
-  /** All conjuncts; null where they are not all that Casbin decides by. */
+  /**
+   * The conjuncts that rules which were found by a request's values may still not satisfy; null where conjuncts are not all
+   * that Casbin decides by.
+   */
   readonly #decisive: readonly ConjunctAt[] | null;
+  /** The subjects of rules, each once: many rules share one, and a decision touches less memory. */
+  readonly #subjects = new Map<string, string>();
   readonly #requestLength: number;
   /** Where a rule says whether it allows; -1 where all do. */
   readonly #effect: number;
@@ -150,12 +157,12 @@ export class LiveRules {
             : requestTokens.indexOf(conjunct.domain),
       }),
     );
-    this.#decisive = canDecideAlone(model) ? conjuncts : null;
     this.#requestLength = requestTokens.length;
     this.#effect = policyTokens.indexOf('eft');
     const subject = requestTokens.indexOf(subjectOf(model) ?? '');
     this.#subject = conjuncts.find(({ request }) => request === subject) ?? null;
     this.#equal = conjuncts.filter((one) => one !== this.#subject && one.roles === null);
+    this.#decisive = canDecideAlone(model) ? conjuncts.filter((one) => !this.#equal.includes(one)) : null;
   }
 
   /**
@@ -168,24 +175,21 @@ export class LiveRules {
       return undefined;
     const bucket = this.#permissions.get(this.#keyOf(request, 'request')) ?? NONE;
     const found = bucket instanceof Map ? this.#inBucket(bucket, request) : bucket;
-    for (const { values } of found) if (this.#allows(values, request)) return values;
+    for (const entry of found) if (this.#allows(entry, request)) return entry.values;
     return null;
   }
 
-  #allows(values: readonly string[], request: readonly string[]): boolean {
-    const effect = values[this.#effect] ?? '';
+  #allows(entry: Entry, request: readonly string[]): boolean {
+    const effect = this.#effect === -1 ? '' : (entry.values[this.#effect] ?? '');
     if (effect !== '' && effect !== 'allow') return false;
-    for (const conjunct of this.#decisive ?? [])
-      if (!this.#satisfies(conjunct, values, request)) return false;
+    for (const conjunct of this.#decisive ?? []) if (!this.#satisfies(conjunct, entry, request)) return false;
     return true;
   }
 
-  #satisfies(
-    { request: at, policy, roles, domain }: ConjunctAt,
-    values: readonly string[],
-    request: readonly string[],
-  ): boolean {
-    const [asked = '', given = ''] = [request[at], values[policy]];
+  #satisfies(conjunct: ConjunctAt, { values, subject }: Entry, request: readonly string[]): boolean {
+    const { request: at, policy, roles, domain } = conjunct;
+    const asked = request[at] ?? '';
+    const given = conjunct === this.#subject ? subject : (values[policy] ?? '');
     if (asked === given) return true;
     if (roles === null) return false;
     const inDomain = domain === null ? null : (request[domain] ?? '');
@@ -223,7 +227,7 @@ export class LiveRules {
       return found.sort((a, b) => a.order - b.order);
     }
     const isMeant = names instanceof Set ? (one: string) => names.has(one) : (one: string) => one === name;
-    return bucket.filter(({ values }) => isMeant(this.#subjectOf(values)));
+    return bucket.filter(({ subject }) => isMeant(subject));
   }
 
   #reach(name: string): Reach {
@@ -303,6 +307,13 @@ export class LiveRules {
     return this.#subject === null ? '' : (values[this.#subject.policy] ?? '');
   }
 
+  #once(name: string): string {
+    const known = this.#subjects.get(name);
+    if (known !== undefined) return known;
+    if (this.#subjects.size < REMEMBERED) this.#subjects.set(name, name);
+    return name;
+  }
+
   #changePermission({ values, rows }: RuleChange): void {
     const key = this.#keyOf(values, 'policy');
     const bucket = this.#permissions.get(key);
@@ -312,15 +323,16 @@ export class LiveRules {
       if (entry.rows <= 0 && bucket !== undefined) this.#remove(key, bucket, entry);
       return;
     }
-    const added: Entry = { values: [...values], order: this.#next++, rows };
+    const subject = this.#once(this.#subjectOf(values));
+    const added: Entry = { values: [...values], subject, order: this.#next++, rows };
     if (bucket === undefined) this.#permissions.set(key, [added]);
-    else if (bucket instanceof Map) addTo(bucket, this.#subjectOf(values), added);
+    else if (bucket instanceof Map) addTo(bucket, subject, added);
     else if (bucket.length < LOOKED_THROUGH) this.#permissions.set(key, [...bucket, added]);
     else this.#permissions.set(key, this.#bySubject([...bucket, added]));
   }
 
   #remove(key: string, bucket: Bucket, gone: Entry): void {
-    const subject = this.#subjectOf(gone.values);
+    const { subject } = gone;
     const entries = bucket instanceof Map ? (bucket.get(subject) ?? []) : bucket;
     const left = entries.filter((entry) => entry !== gone);
     if (bucket instanceof Map) {
@@ -332,7 +344,7 @@ export class LiveRules {
 
   #bySubject(entries: readonly Entry[]): Map<string, Entry[]> {
     const bySubject = new Map<string, Entry[]>();
-    for (const entry of entries) addTo(bySubject, this.#subjectOf(entry.values), entry);
+    for (const entry of entries) addTo(bySubject, entry.subject, entry);
     return bySubject;
   }
 
@@ -341,7 +353,12 @@ export class LiveRules {
     this.#links.set(ptype, ofType);
     const [child = '', parent = '', ...domains] = values;
     const byRest = ofType.get(child) ?? new Map<string, Entry>();
-    const entry = byRest.get(restOf(values)) ?? { values: [...values], order: this.#next++, rows: 0 };
+    const entry = byRest.get(restOf(values)) ?? {
+      values: [...values],
+      subject: '',
+      order: this.#next++,
+      rows: 0,
+    };
     const before = entry.rows;
     entry.rows += rows;
     if (entry.rows > 0) byRest.set(restOf(values), entry);

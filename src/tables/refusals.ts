@@ -45,10 +45,10 @@ function explainFault(table: string, rules: readonly Rule[], cause: unknown): Da
   }
 }
 
-function tableMissing(table: string, cause: unknown): DatabaseError {
+export function tableMissing(table: string, cause?: unknown): DatabaseError {
   return new DatabaseError(
     'TABLE_MISSING',
-    `Table ${table} does not exist. Run bootstrapDatabase() first, or name the schema that holds it.`,
+    `Table ${table} does not exist. Run bootstrapDatabase() first, or name the table and the schema that the application uses.`,
     { cause },
   );
 }

@@ -266,7 +266,11 @@ describe('a live enforcer', () => {
   });
 
   test('is stale when it can not confirm, and then denies if it is told to', async () => {
-    const { live, database } = await open({ maxStalenessMs: 400, whenStale: 'deny', pollIntervalMs: 100 });
+    const { live, database, errors } = await open({
+      maxStalenessMs: 400,
+      whenStale: 'deny',
+      pollIntervalMs: 100,
+    });
     expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
     const blocker = await database.pool().connect();
     await blocker.query('begin; lock table casbin_bootstrap_journal in access exclusive mode');
@@ -277,10 +281,49 @@ describe('a live enforcer', () => {
       await live.enforceEx('admin', 'accounts', 'read'),
       await live.batchEnforce([['admin', 'accounts', 'read']]),
     ]).toEqual([false, false, [false, []], [false]]);
+    await expect.poll(() => errors).toMatchObject([{ code: 'ENFORCER_STALE' }]);
+    await blocker.query('rollback');
+    await expect.poll(() => live.state.status).toBe('current');
+    expect(errors, 'once').toHaveLength(1);
+    await blocker.query('begin; lock table casbin_bootstrap_journal in access exclusive mode');
+    await expect.poll(() => errors).toHaveLength(2);
     await blocker.query('rollback');
     blocker.release();
     await expect.poll(() => live.state.status).toBe('current');
     expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
+  });
+
+  test('that is given no connection reports it, tells since when, and goes on when there is one', async () => {
+    const database = await createDatabase();
+    const pool = database.pool({ application_name: 'live' });
+    await bootstrapDatabase(pool, { seeders: [], journal: true });
+    const gate = { isOpen: true };
+    const hanging = { connect: () => (gate.isOpen ? pool.connect() : new Promise(() => {})) };
+    const given = { connectTimeoutMs: 100, pollIntervalMs: 50 };
+    const { live, errors } = await follow(database, given, hanging as pg.Pool);
+
+    gate.isOpen = false;
+    await database
+      .pool()
+      .query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'live'`);
+    await expect
+      .poll(() => errors)
+      .toContainEqual(
+        expect.objectContaining({ code: 'CONNECTION_FAILED', message: expect.stringContaining('100 ms') }),
+      );
+    const { status, confirmedAt, error } = live.state;
+    expect([status, error?.message]).toEqual(['current', expect.any(String)]);
+    expect(live.state.confirmedAt).toEqual(confirmedAt);
+    gate.isOpen = true;
+    await expect.poll(() => live.state.error).toBeNull();
+    expect(live.state.confirmedAt.getTime()).toBeGreaterThan(confirmedAt.getTime());
+  });
+
+  test('that is made while the pool gives no client is refused in time', async () => {
+    const pool = { connect: () => new Promise<never>(() => {}) };
+    await expect(createLiveEnforcer(pool, { connectTimeoutMs: 50 })).rejects.toMatchObject({
+      code: 'CONNECTION_FAILED',
+    });
   });
 
   test('has confirmed what was there when a look began, however long it took', async () => {

@@ -31,7 +31,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     const elsewhere = createAdapter(pool, { ...layout.options, schema: 'nowhere' });
     expect(await refusalOf(elsewhere.loadPolicy(rbacModel()))).toMatchObject({
       code: 'TABLE_MISSING',
-      message: `Table "nowhere"."${layout.table}" does not exist. Run bootstrapDatabase() first, or name the schema that holds it.`,
+      message: `Table "nowhere"."${layout.table}" does not exist. Run bootstrapDatabase() first, or name the table and the schema that the application uses.`,
       cause: { code: '42P01' },
     });
   });

@@ -1,0 +1,131 @@
+import type pg from 'pg';
+import { expect, test } from 'vitest';
+import {
+  bootstrapDatabase,
+  changePolicy,
+  createEnforcer,
+  createLiveEnforcer,
+  PermissionError,
+  type PolicyDefinition,
+  pruneJournal,
+  readJournal,
+} from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { LAYOUTS } from '../tables/layouts.fixture.ts';
+
+const POLICY: PolicyDefinition = { version: 1, roles: { clerk: { permissions: { invoices: ['write'] } } } };
+
+/** A bootstrapped database, and a pool of a role that may do nothing in it. */
+async function open(options: object) {
+  const database = await createDatabase();
+  const owner = database.pool();
+  await bootstrapDatabase(owner, { policy: POLICY, seeders: [], journal: true, ...options });
+  const { name, url } = await database.createRole();
+  return { owner, name, pool: database.pool({ connectionString: url }) };
+}
+
+/** What it is told to have granted, which is granted then, until it succeeds. */
+async function grantWhatIsTold(owner: pg.Pool, work: () => Promise<unknown>): Promise<string[]> {
+  const granted: string[] = [];
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const error = await work().then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    if (error === null) return granted;
+    expect(error).toBeInstanceOf(PermissionError);
+    const { message, remedies } = error as PermissionError;
+    for (const remedy of remedies) {
+      expect(message).toContain(remedy);
+      await owner.query(remedy);
+    }
+    granted.push(...remedies);
+  }
+  throw new Error(`not enough: ${granted.join(' ')}`);
+}
+
+async function change({ pool }: { readonly pool: pg.Pool }, changes: object, options: object) {
+  const client = await pool.connect();
+  await client.query('begin');
+  try {
+    return await changePolicy(client, changes, { ...options, actor: 'root', reason: 'ticket 7' });
+  } finally {
+    await client.query('commit');
+    client.release();
+  }
+}
+
+test('what reading and pruning a journal lacks is told as SQL, and is enough', async () => {
+  const { owner, name, pool } = await open({});
+  const journal = `public.casbin_bootstrap_journal to ${name};`;
+
+  expect(await grantWhatIsTold(owner, () => readJournal(pool))).toEqual([`grant select on table ${journal}`]);
+  expect(await grantWhatIsTold(owner, () => pruneJournal(pool, { olderThan: new Date(0) }))).toEqual([
+    `grant delete on table ${journal}`,
+  ]);
+});
+
+test('so it is in a schema that the role may not use', async () => {
+  const { owner, name, pool } = await open({ schema: 'auth' });
+
+  expect(await grantWhatIsTold(owner, () => readJournal(pool, { schema: 'auth' }))).toEqual([
+    `grant usage on schema auth to ${name};`,
+    `grant select on table auth.casbin_bootstrap_journal to ${name};`,
+  ]);
+});
+
+test.each(LAYOUTS)(
+  'so is what a live enforcer, an enforcer and a change lack, on a table of layout $name',
+  async (layout) => {
+    const opened = await open(layout.options);
+    const { owner, name, pool } = opened;
+    const table = `public.${layout.table} to ${name};`;
+    const record = `public.casbin_bootstrap_rule to ${name};`;
+
+    expect(await grantWhatIsTold(owner, async () => createEnforcer(pool, layout.options))).toEqual([
+      `grant select on table ${table}`,
+    ]);
+    const follow = async () => (await createLiveEnforcer(pool, layout.options)).close();
+    expect(await grantWhatIsTold(owner, follow)).toEqual([
+      `grant select on table public.casbin_bootstrap_journal to ${name};`,
+    ]);
+    const grant = () => change(opened, { grant: [['clerk', 'notes', 'read']] }, layout.options);
+    expect((await grantWhatIsTold(owner, grant)).sort()).toEqual([
+      `grant insert on table ${table}`,
+      `grant select on table ${record}`,
+      `grant update on table ${record}`,
+      `grant usage on sequence public.${layout.table}_id_seq to ${name};`,
+    ]);
+    const revoke = () => change(opened, { revoke: [['clerk', 'notes', 'read']] }, layout.options);
+    expect((await grantWhatIsTold(owner, revoke)).sort()).toEqual([
+      `grant delete on table ${table}`,
+      `grant update on table ${table}`,
+    ]);
+  },
+);
+
+test('a live enforcer whose privilege is taken away tells what it lacks, and goes on when it is back', async () => {
+  const { owner, name, pool } = await open({});
+  await owner.query(`grant select on casbin, casbin_bootstrap_journal to ${name}`);
+  const errors: Error[] = [];
+  await using live = await createLiveEnforcer(pool, {
+    pollIntervalMs: 50,
+    onError: (error) => errors.push(error),
+  });
+
+  await owner.query(`revoke select on casbin_bootstrap_journal from ${name}`);
+  await expect.poll(() => live.state.error).toBeInstanceOf(PermissionError);
+  expect(errors[0]?.message).toContain(`grant select on table public.casbin_bootstrap_journal to ${name};`);
+  await owner.query(`grant select on casbin_bootstrap_journal to ${name}`);
+  await expect.poll(() => live.state.error).toBeNull();
+});
+
+test('a change of a database without a rule table says so', async () => {
+  const pool = (await createDatabase()).pool();
+  const client = await pool.connect();
+  await expect(changePolicy(client, { grant: [['a', 'b', 'c']] }, { actor: 'root' })).rejects.toMatchObject({
+    code: 'TABLE_MISSING',
+    message: expect.stringContaining('Run bootstrapDatabase() first'),
+  });
+  client.release();
+});

@@ -1,12 +1,6 @@
-import type { Assertion, DefaultRoleManager, Model } from 'casbin';
-import {
-  type Conjunct,
-  isPlainConjunction,
-  leadingConjuncts,
-  limitingConjuncts,
-  type RoleCall,
-} from '../casbin/matcher.ts';
+import type { Assertion, Model } from 'casbin';
 import { tokensOf } from '../casbin/model.ts';
+import { type ConjunctAt, conjunctsOf, hasLink, plainConjunctsOf } from '../casbin/plain-conjunction.ts';
 import { addTo, collectAncestors, isSameList } from '../collections.ts';
 import type { Rule } from '../policy/rule.ts';
 import { subjectOf } from '../verification/parts.ts';
@@ -17,16 +11,6 @@ interface Entry {
   /** Ascends as rules are added. */
   readonly order: number;
   rows: number;
-}
-
-/** Where the values of a conjunct stand. */
-interface ConjunctAt {
-  readonly request: number;
-  readonly policy: number;
-  /** The role definition; null where the values must be equal. */
-  readonly roles: string | null;
-  /** In which domain of the request roles are inherited; null for none. */
-  readonly domain: number | null;
 }
 
 /** A change of one rule: how many rows more, or less. */
@@ -79,37 +63,9 @@ export function canChangeInPlace(model: Model): boolean {
   );
 }
 
-/** As if values had commas, since one that comes later may. */
-function conjunctsOf(model: Model): Conjunct[] {
-  return limitingConjuncts(model.model.get('m')?.get('m')?.value ?? '', () => false);
-}
-
-/**
- * Whether the rules that a request is found to match by their names alone are those that Casbin would find: the matcher
- * is nothing but `r.x == p.y` and `g(r.x, p.y)`, and one of them that allows is enough.
- */
-function canDecideAlone(model: Model): boolean {
-  const matcher = model.model.get('m')?.get('m')?.value ?? '';
-  const conjuncts = conjunctsOf(model);
-  const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
-  const isOnce = (names: readonly string[]) => new Set(names).size === names.length;
-  return (
-    model.model.get('e')?.get('e')?.value === UNORDERED[0] &&
-    isPlainConjunction(matcher) &&
-    conjuncts.length === leadingConjuncts(matcher).length &&
-    isOnce(requestTokens) &&
-    isOnce(policyTokens) &&
-    conjuncts.every(
-      (conjunct) =>
-        requestTokens.includes(conjunct.request) &&
-        policyTokens.includes(conjunct.policy) &&
-        (conjunct.kind === 'equal' || isCallable(model, requestTokens, conjunct)),
-    )
-  );
-}
-
-function isCallable(model: Model, requestTokens: readonly string[], { ptype, domain }: RoleCall): boolean {
-  return model.model.get('g')?.has(ptype) === true && (domain === null || requestTokens.includes(domain));
+/** The conjuncts that Casbin decides by, where one rule that satisfies them all and allows is enough; null elsewhere. */
+function decisiveConjuncts(model: Model): ConjunctAt[] | null {
+  return model.model.get('e')?.get('e')?.value === UNORDERED[0] ? plainConjunctsOf(model) : null;
 }
 
 /**
@@ -139,18 +95,8 @@ export class LiveRules {
   constructor(model: Model) {
     this.#model = model;
     const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
-    const conjuncts = conjunctsOf(model).map(
-      (conjunct): ConjunctAt => ({
-        request: requestTokens.indexOf(conjunct.request),
-        policy: policyTokens.indexOf(conjunct.policy),
-        roles: conjunct.kind === 'inherits' ? conjunct.ptype : null,
-        domain:
-          conjunct.kind === 'equal' || conjunct.domain === null
-            ? null
-            : requestTokens.indexOf(conjunct.domain),
-      }),
-    );
-    this.#decisive = canDecideAlone(model) ? conjuncts : null;
+    const conjuncts = conjunctsOf(model);
+    this.#decisive = decisiveConjuncts(model);
     this.#requestLength = requestTokens.length;
     this.#effect = policyTokens.indexOf('eft');
     const subject = requestTokens.indexOf(subjectOf(model) ?? '');
@@ -189,21 +135,15 @@ export class LiveRules {
     if (asked === given) return true;
     if (roles === null) return false;
     const inDomain = domain === null ? null : (request[domain] ?? '');
-    if (roles !== this.#subject?.roles) return this.#hasLink(roles, asked, given, inDomain);
+    if (roles !== this.#subject?.roles) return hasLink(this.#model, roles, asked, given, inDomain);
     const { links } = this.#reach(asked);
     const key = inDomain === null ? given : `${given}\0${inDomain}`;
     const known = links.get(key);
     if (known !== undefined) return known;
-    const isLinked = this.#hasLink(roles, asked, given, inDomain);
+    const isLinked = hasLink(this.#model, roles, asked, given, inDomain);
     if (links.size >= REMEMBERED) links.clear();
     links.set(key, isLinked);
     return isLinked;
-  }
-
-  /** As Casbin follows links: in one domain, and ten at most. */
-  #hasLink(ptype: string, from: string, to: string, domain: string | null): boolean {
-    const manager = this.#model.model.get('g')?.get(ptype)?.rm as DefaultRoleManager;
-    return domain === null ? manager.syncedHasLink(from, to) : manager.syncedHasLink(from, to, domain);
   }
 
   /** The `p` rules that a request can match, in their order. What is found may be more than that, never less. */

@@ -5,6 +5,7 @@ import { rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { Decision } from '../report.ts';
+import { requestKinds } from './request-kinds.ts';
 import { indexRules, type RuleIndex } from './rule-index.ts';
 
 /** An answer of the enforcer, and the values of the `p` rule that decided it, if one did. */
@@ -57,29 +58,56 @@ export async function decideAll(
 
 function createSlicingDecider(enforcer: Enforcer): Decider {
   limitFunctions(enforcer);
-  // Made when it is needed: of many rules it takes long.
+  // Made when they are needed: of many rules an index takes long.
   const readIndex = rememberLast(() => indexRules(enforcer.getModel()));
+  const readKinds = rememberLast(() => requestKinds(enforcer.getModel()));
   const assertion = enforcer.getModel().model.get('p')?.get('p');
   const rules = assertion?.policy ?? [];
+  const ask = (request: Request): Answer => {
+    try {
+      return toAnswer(enforcer.enforceExSync(...request));
+    } catch (error) {
+      return toError(error);
+    }
+  };
+  const known = new KnownAnswers();
   return {
     get index() {
       return readIndex();
     },
     decide(request) {
       const index = readIndex();
-      if (assertion !== undefined && index !== null && rules.length > 0) {
-        const matching = index.find(request);
-        // Casbin reads the list again at each call. Never an empty one, for which it evaluates the matcher once with
-        // empty values, and '' == '' allows. Any rule will do, since none of the rules matches.
-        assertion.policy = matching.length > 0 ? matching : rules.slice(0, 1);
-      }
-      try {
-        return toAnswer(enforcer.enforceExSync(...request));
-      } catch (error) {
-        return toError(error);
-      }
+      if (assertion === undefined || index === null || rules.length === 0) return ask(request);
+      const matching = index.find(request);
+      const kind = readKinds()?.kindOf(request, matching) ?? null;
+      const answer = known.recall(kind, matching);
+      if (answer !== null) return answer;
+      // Casbin reads the list again at each call. Never an empty one, for which it evaluates the matcher once with
+      // empty values, and '' == '' allows. Any rule will do, since none of the rules matches.
+      assertion.policy = matching.length > 0 ? matching : rules.slice(0, 1);
+      return known.remember(kind, matching, ask(request));
     },
   };
+}
+
+/** What Casbin has answered to one request of each kind. */
+class KnownAnswers {
+  readonly #byKind = new Map<string, { readonly allowed: boolean; readonly position: number }>();
+
+  /** With the rule of `matching` that is where the deciding one was; null for a kind that Casbin was not asked of. */
+  recall(kind: string | null, matching: readonly (readonly string[])[]): Answer | null {
+    const known = kind === null ? undefined : this.#byKind.get(kind);
+    if (known === undefined) return null;
+    return { allowed: known.allowed, rule: matching[known.position] ?? [], error: null };
+  }
+
+  remember(kind: string | null, matching: readonly (readonly string[])[], answer: Answer): Answer {
+    const { allowed, rule, error } = answer;
+    const position = matching.indexOf(rule);
+    if (kind !== null && error === null && (position !== -1) === rule.length > 0)
+      this.#byKind.set(kind, { allowed, position });
+    return answer;
+  }
 }
 
 /** How a message tells a decision that was made. */

@@ -29,7 +29,7 @@ import { newestVersionExpression, type RecordedVersion } from '../tables/rule-re
 import { USUAL_NAMES } from '../tables/rule-table.ts';
 import { findRepeated } from '../verification/integrity.ts';
 import { isSettled, reportUnchanged, withoutKeptAway } from './ownership.ts';
-import { chooseScope, keepRuleCount, type LivePolicy, policyQueries, readScope } from './read-policy.ts';
+import { keepRuleCount, type LivePolicy, policyQueries, readCounted } from './read-policy.ts';
 
 /** A database in which nothing is missing. */
 export interface Complete {
@@ -200,7 +200,7 @@ async function lookFurther(
 ): Promise<Looked | null> {
   const state = seen.state ?? (await readState(trx, options));
   if (!isMigrated(options, state)) return null;
-  const live = seen.live ?? (await readScope(trx, chooseScope(options, state.rules), options));
+  const live = seen.live ?? (await readCounted(trx, options, state.rules));
   if (isIncomplete(options, state, live)) return null;
   const { logger, schema, dryRun, ruleTable } = options;
   const context = shareContext({ db: trx, logger, schema, firstRun: false, dryRun, ruleTable });

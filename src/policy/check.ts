@@ -28,9 +28,9 @@ export function findMisfits(rules: readonly DefinedRule[], lengths: RuleLengths)
 
 /** Rules that the definition has more than once. */
 export function findDuplicates(defined: RuleSet<DefinedRule>): Problem[] {
-  return defined.rules.flatMap((rule): Problem[] => {
+  return defined.rules.flatMap((rule, position): Problem[] => {
     if (isRepeated(rule)) return [];
-    const first = defined.rules[defined.indexOf(rule)];
+    const first = defined.rules[defined.firstOf(position)];
     if (first === undefined || first === rule) return [];
     const message = `rule "${formatRule(rule)}" is already defined at ${first.at}. Remove one of them.`;
     return [{ code: 'RULE_DUPLICATE', at: rule.at, message }];
@@ -49,7 +49,8 @@ export function findUnstorable(rules: readonly DefinedRule[]): Problem[] {
   });
 }
 
-function isUnstorable(text: string): boolean {
+/** Whether PostgreSQL's jsonb can't hold a text. */
+export function isUnstorable(text: string): boolean {
   return text.includes('\0') || !text.isWellFormed();
 }
 

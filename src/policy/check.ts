@@ -78,7 +78,10 @@ function findUndefinedAmong(
 }
 
 /** Inheritance that makes no sense: from the role itself, or in a circle. */
-export function findBrokenHierarchies(rules: readonly DefinedRule[]): Problem[] {
+export function findBrokenHierarchies(
+  rules: readonly DefinedRule[],
+  hierarchies: readonly Hierarchy[] = buildHierarchies(rules),
+): Problem[] {
   const fromItself = rules
     .filter((rule) => rule.ptype.startsWith('g') && !isRepeated(rule))
     .filter(({ values }) => values.length > 1 && values[0] === values[1])
@@ -90,7 +93,7 @@ export function findBrokenHierarchies(rules: readonly DefinedRule[]): Problem[] 
       }),
     );
   const placeOfLink = linkFinder(rules);
-  const cycles = buildHierarchies(rules).flatMap((hierarchy) =>
+  const cycles = hierarchies.flatMap((hierarchy) =>
     findCycles(hierarchy).map((path) => ({ hierarchy, path, at: placeOfLink(hierarchy, path) })),
   );
   const circular = withoutRepeated(cycles).map(
@@ -106,11 +109,12 @@ export function findBrokenHierarchies(rules: readonly DefinedRule[]): Problem[] 
 /** Inheritance over more links than the enforcer's role managers follow. */
 export async function findUnfollowed(
   rules: readonly DefinedRule[],
+  hierarchies: readonly Hierarchy[],
   isFollowedIn: (hierarchy: Hierarchy) => IsFollowed,
 ): Promise<Problem[]> {
   const placeOfLink = linkFinder(rules);
   const unfollowed: FoundPath[] = [];
-  for (const hierarchy of buildHierarchies(rules)) {
+  for (const hierarchy of hierarchies) {
     for (const path of await findTooDeep(hierarchy, isFollowedIn(hierarchy))) {
       unfollowed.push({ hierarchy, path, at: placeOfLink(hierarchy, path) });
     }

@@ -90,7 +90,10 @@ export class RuleIndex {
 
   #collectSubjects(hash: number): ReadonlySet<string> | null {
     if (this.#subject === null) return this.#byValues.first(hash) === -1 ? new Set() : null;
-    return new Set(this.#byValues.find(hash).map((position) => this.#subjectAt(position)));
+    const subjects = new Set<string>();
+    for (let at = this.#byValues.first(hash); at !== -1; at = this.#byValues.after(at))
+      subjects.add(this.#subjectAt(at));
+    return subjects;
   }
 
   /** The names that a rule for this subject may have: its own, and those that it inherits from. */

@@ -41,7 +41,7 @@ type ReadingOptions = {
  *
  * @param slack how many rules more than are defined a small table has at most, here and below
  */
-export function chooseScope(options: ReadingOptions, ruleCount: number, slack = WHOLE_TABLE_SLACK): Scope {
+function chooseScope(options: ReadingOptions, ruleCount: number, slack = WHOLE_TABLE_SLACK): Scope {
   const { full = false, strict = false, stockLoadable = false } = options.verify ?? {};
   // Custom functions and role managers may link any names; drift may be in any row; a stock adapter loads each.
   const everything = full || strict || stockLoadable || options.configureEnforcer !== undefined;

@@ -69,7 +69,7 @@ function toArray({ ptype, values }: Rule): readonly string[] {
 }
 
 /** How a request's values come to a rule's. */
-export interface RoleRoute {
+interface RoleRoute {
   /** From subject to subject: `['alice', 'admin', 'user']`; empty where the matcher involves no roles. */
   readonly path: readonly string[];
   /** The `g` rules along it, and those along the paths of resource roles. */

@@ -26,19 +26,38 @@ export class HashTable {
     }
   }
 
-  /** The positions with this hash, ascending; the first ones, where there are more than `limit`. */
-  find(hash: number, limit = Number.POSITIVE_INFINITY): number[] {
+  /** The positions with this hash, ascending. */
+  find(hash: number): number[] {
     const found: number[] = [];
-    this.findFirst(hash, (position) => found.push(position) >= limit);
+    for (let position = this.first(hash); position !== NONE; position = this.after(position))
+      found.push(position);
     return found;
   }
 
   /** The first position with this hash that `isWanted`; -1 when there is none. */
   findFirst(hash: number, isWanted: (position: number) => boolean): number {
-    let position = this.#first[this.#slotOf(hash)] ?? NONE;
-    while (position !== NONE && !(this.#hashes[position] === hash && isWanted(position))) {
-      position = this.#next[position] ?? NONE;
-    }
+    let position = this.first(hash);
+    while (position !== NONE && !isWanted(position)) position = this.after(position);
+    return position;
+  }
+
+  /** The first position with this hash; -1 when there is none. */
+  first(hash: number): number {
+    return this.#skipOthers(this.#first[this.#slotOf(hash)] ?? NONE, hash);
+  }
+
+  /** The next position with the same hash as this one; -1 when there is none. */
+  after(position: number): number {
+    return this.#skipOthers(this.#next[position] ?? NONE, this.hashAt(position));
+  }
+
+  hashAt(position: number): number {
+    return this.#hashes[position] ?? 0;
+  }
+
+  #skipOthers(from: number, hash: number): number {
+    let position = from;
+    while (position !== NONE && this.#hashes[position] !== hash) position = this.#next[position] ?? NONE;
     return position;
   }
 

@@ -31,12 +31,11 @@ import { findRepeated } from '../verification/integrity.ts';
 import { FETCH_RULES, FOUND_TABLE, type Located, lookBlock, selectFound } from './look-block.ts';
 import { isSettled, reportUnchanged, withOwnership } from './ownership.ts';
 import {
-  chooseScope,
   keepRuleCount,
   type LivePolicy,
   planPolicy,
   policyQueries,
-  readScope,
+  readCounted,
   takePolicy,
   WHOLE,
 } from './read-policy.ts';
@@ -232,7 +231,7 @@ async function lookFurther(trx: AnyTransaction, seen: Seen): Promise<Looked | nu
   const { options } = seen;
   const state = seen.state ?? (await readState(trx, options));
   if (!isMigrated(options, state)) return null;
-  const live = seen.live ?? (await readScope(trx, chooseScope(options, state.rules), options));
+  const live = seen.live ?? (await readCounted(trx, options, state.rules));
   if (isIncomplete(options, state, live)) return null;
   const { logger, schema, dryRun, ruleTable } = options;
   const context = shareContext({ db: trx, logger, schema, firstRun: false, dryRun, ruleTable });

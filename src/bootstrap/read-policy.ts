@@ -16,6 +16,7 @@ import {
   selectReachable,
   wholeText,
 } from '../tables/live-policy.ts';
+import { readAsDefined } from '../tables/read-as-defined.ts';
 import { givenRules } from '../tables/rule-table.ts';
 
 /** What was read of the live policy, and whether that is all of it. */
@@ -40,7 +41,7 @@ type ReadingOptions = {
  *
  * @param slack how many rules more than are defined a small table has at most, here and below
  */
-export function chooseScope(options: ReadingOptions, ruleCount: number, slack = WHOLE_TABLE_SLACK): Scope {
+function chooseScope(options: ReadingOptions, ruleCount: number, slack = WHOLE_TABLE_SLACK): Scope {
   const { full = false, strict = false, stockLoadable = false } = options.verify ?? {};
   // Custom functions and role managers may link any names; drift may be in any row; a stock adapter loads each.
   const everything = full || strict || stockLoadable || options.configureEnforcer !== undefined;
@@ -68,7 +69,21 @@ export async function readPolicy(
   const { rows } = await sql<{ count: number }>`
     select ${ruleCountExpression(options, slack)} as count
   `.execute(trx);
-  return readScope(trx, chooseScope(options, rows[0]?.count ?? 0, slack), options);
+  return readCounted(trx, options, rows[0]?.count ?? 0, slack);
+}
+
+/** The same for a table that holds so many rules, as far as they are counted. */
+export async function readCounted(
+  trx: AnyTransaction,
+  options: ReadingOptions,
+  ruleCount: number,
+  slack = WHOLE_TABLE_SLACK,
+): Promise<LivePolicy> {
+  const { defined, ruleTable } = options;
+  const rules =
+    ruleCount === defined.rules.length ? await readAsDefined(trx, ruleTable, defined.rules) : null;
+  if (rules !== null) return { rules, scope: 'whole' };
+  return readScope(trx, chooseScope(options, ruleCount, slack), options);
 }
 
 /** How many names a query may hold that is sent whether it is needed or not. */
@@ -150,7 +165,7 @@ export async function takePolicy(
 }
 
 /** Reads that much of it. */
-export async function readScope(
+async function readScope(
   trx: AnyTransaction,
   scope: Scope,
   { model, defined, progress, verify, ruleTable }: ReadingOptions,

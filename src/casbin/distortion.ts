@@ -42,15 +42,20 @@ function readLine({ ptype, values }: Rule, line: string): StockReading {
 
 /** Rules that an application with the stock adapter would read as other rules, or not at all. */
 export function findDistorted(rules: readonly DefinedRule[], linesOf: StockLines = joinedLine): Problem[] {
-  return rules.flatMap((rule): Problem[] => {
-    if (isRepeated(rule)) return [];
+  const problems: Problem[] = [];
+  for (const rule of rules) {
+    if (isRepeated(rule)) continue;
     const reading = readAsStockAdapter(rule, linesOf);
-    if (reading.kind === 'same') return [];
-    const outcome =
-      reading.kind === 'unloadable'
-        ? 'makes every loadPolicy throw'
-        : `is loaded as ${reading.values === null ? 'nothing' : `"${formatRule({ ptype: rule.ptype, values: reading.values })}"`}`;
-    const message = `Casbin's own loader can't read the rule "${formatRule(rule)}" as written: it ${outcome}. Avoid commas, quotes, line breaks, unmatched brackets${rule.values.includes('') ? ', empty values' : ''} and blanks at the ends of its values.`;
-    return [{ code: 'VALUE_DISTORTED', at: rule.at, message }];
-  });
+    if (reading.kind !== 'same') problems.push(describeDistortion(rule, reading));
+  }
+  return problems;
+}
+
+function describeDistortion(rule: DefinedRule, reading: Exclude<StockReading, { kind: 'same' }>): Problem {
+  const outcome =
+    reading.kind === 'unloadable'
+      ? 'makes every loadPolicy throw'
+      : `is loaded as ${reading.values === null ? 'nothing' : `"${formatRule({ ptype: rule.ptype, values: reading.values })}"`}`;
+  const message = `Casbin's own loader can't read the rule "${formatRule(rule)}" as written: it ${outcome}. Avoid commas, quotes, line breaks, unmatched brackets${rule.values.includes('') ? ', empty values' : ''} and blanks at the ends of its values.`;
+  return { code: 'VALUE_DISTORTED', at: rule.at, message };
 }

@@ -19,7 +19,7 @@ import {
 } from '../policy/check.ts';
 import type { DefinedRule } from '../policy/compile.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
-import { isFollowedByDefault } from '../policy/hierarchy.ts';
+import { buildHierarchies, type Hierarchy, isFollowedByDefault } from '../policy/hierarchy.ts';
 import { compileOwnership, findOwnershipProblems } from '../policy/ownership.ts';
 import { findPlace, placeIn } from '../policy/place.ts';
 import { type LoadedPolicy, readPolicyFile } from '../policy/policy-file.ts';
@@ -95,7 +95,8 @@ async function checkRules(
   configureEnforcer: ConfigureEnforcer | undefined,
 ): Promise<Problem[]> {
   const { rules } = defined;
-  const broken = findBrokenHierarchies(rules);
+  const hierarchies = buildHierarchies(rules);
+  const broken = findBrokenHierarchies(rules, hierarchies);
   const misfits = findMisfitsIn(
     model,
     rules.filter(({ tenant }) => tenant === undefined),
@@ -103,7 +104,7 @@ async function checkRules(
   return [
     ...misfits,
     ...broken,
-    ...(await checkDepth(rules, broken.length === 0 ? model : null, configureEnforcer)),
+    ...(await checkDepth(rules, hierarchies, broken.length === 0 ? model : null, configureEnforcer)),
     ...findDuplicates(defined),
     ...checkValues(rules, misfits),
   ];
@@ -116,13 +117,14 @@ function findMisfitsIn(model: Model | null, rules: readonly DefinedRule[]): Prob
 /** Nothing where there is no enforcer to ask: that is another problem, and is reported as one. */
 async function checkDepth(
   rules: readonly DefinedRule[],
+  hierarchies: readonly Hierarchy[],
   model: Model | null,
   configureEnforcer: ConfigureEnforcer | undefined,
 ): Promise<Problem[]> {
-  if (configureEnforcer === undefined) return findUnfollowed(rules, () => isFollowedByDefault);
+  if (configureEnforcer === undefined) return findUnfollowed(rules, hierarchies, () => isFollowedByDefault);
   if (model === null) return [];
   try {
-    return await findUnfollowed(rules, followedBy(model, rules, configureEnforcer));
+    return await findUnfollowed(rules, hierarchies, followedBy(model, rules, configureEnforcer));
   } catch {
     return [];
   }

@@ -28,9 +28,9 @@ export function findMisfits(rules: readonly DefinedRule[], lengths: RuleLengths)
 
 /** Rules that the definition has more than once. */
 export function findDuplicates(defined: RuleSet<DefinedRule>): Problem[] {
-  return defined.rules.flatMap((rule): Problem[] => {
+  return defined.rules.flatMap((rule, position): Problem[] => {
     if (isRepeated(rule)) return [];
-    const first = defined.rules[defined.indexOf(rule)];
+    const first = defined.rules[defined.firstOf(position)];
     if (first === undefined || first === rule) return [];
     const message = `rule "${formatRule(rule)}" is already defined at ${first.at}. Remove one of them.`;
     return [{ code: 'RULE_DUPLICATE', at: rule.at, message }];
@@ -49,7 +49,8 @@ export function findUnstorable(rules: readonly DefinedRule[]): Problem[] {
   });
 }
 
-function isUnstorable(text: string): boolean {
+/** Whether PostgreSQL's jsonb can't hold a text. */
+export function isUnstorable(text: string): boolean {
   return text.includes('\0') || !text.isWellFormed();
 }
 
@@ -77,7 +78,10 @@ function findUndefinedAmong(
 }
 
 /** Inheritance that makes no sense: from the role itself, or in a circle. */
-export function findBrokenHierarchies(rules: readonly DefinedRule[]): Problem[] {
+export function findBrokenHierarchies(
+  rules: readonly DefinedRule[],
+  hierarchies: readonly Hierarchy[] = buildHierarchies(rules),
+): Problem[] {
   const fromItself = rules
     .filter((rule) => rule.ptype.startsWith('g') && !isRepeated(rule))
     .filter(({ values }) => values.length > 1 && values[0] === values[1])
@@ -89,7 +93,7 @@ export function findBrokenHierarchies(rules: readonly DefinedRule[]): Problem[] 
       }),
     );
   const placeOfLink = linkFinder(rules);
-  const cycles = buildHierarchies(rules).flatMap((hierarchy) =>
+  const cycles = hierarchies.flatMap((hierarchy) =>
     findCycles(hierarchy).map((path) => ({ hierarchy, path, at: placeOfLink(hierarchy, path) })),
   );
   const circular = withoutRepeated(cycles).map(
@@ -105,11 +109,12 @@ export function findBrokenHierarchies(rules: readonly DefinedRule[]): Problem[] 
 /** Inheritance over more links than the enforcer's role managers follow. */
 export async function findUnfollowed(
   rules: readonly DefinedRule[],
+  hierarchies: readonly Hierarchy[],
   isFollowedIn: (hierarchy: Hierarchy) => IsFollowed,
 ): Promise<Problem[]> {
   const placeOfLink = linkFinder(rules);
   const unfollowed: FoundPath[] = [];
-  for (const hierarchy of buildHierarchies(rules)) {
+  for (const hierarchy of hierarchies) {
     for (const path of await findTooDeep(hierarchy, isFollowedIn(hierarchy))) {
       unfollowed.push({ hierarchy, path, at: placeOfLink(hierarchy, path) });
     }

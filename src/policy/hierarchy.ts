@@ -20,9 +20,15 @@ export function buildHierarchies(rules: readonly Rule[]): Hierarchy[] {
     const [child, parent, ...domains] = values;
     if (!ptype.startsWith('g') || child === undefined || parent === undefined) continue;
     const domain = domains.join(', ');
-    const key = JSON.stringify([ptype, domains]);
-    const hierarchy = hierarchies.get(key) ?? { ptype, domain, domains, parents: new Map() };
-    hierarchies.set(key, hierarchy);
+    const key =
+      domains.length > 1
+        ? JSON.stringify([ptype, domains])
+        : `${domains.length}, ${ptype.length}, ${ptype}${domain}`;
+    let hierarchy = hierarchies.get(key);
+    if (hierarchy === undefined) {
+      hierarchy = { ptype, domain, domains, parents: new Map() };
+      hierarchies.set(key, hierarchy);
+    }
     addTo(hierarchy.parents, child, parent);
   }
   return [...hierarchies.values()];

@@ -19,6 +19,16 @@ export class RuleSet<R extends Rule = Rule> {
     });
   }
 
+  /** The first position of the rule at this one. */
+  firstOf(position: number): number {
+    const rule = this.rules[position];
+    if (rule === undefined) return -1;
+    return this.#table.findFirst(this.#table.hashAt(position), (other) => {
+      const earlier = this.rules[other];
+      return other === position || (earlier !== undefined && isSameRule(earlier, rule));
+    });
+  }
+
   has(rule: Rule): boolean {
     return this.indexOf(rule) !== -1;
   }

@@ -169,7 +169,7 @@ export async function findMissing(
     }
   });
   // Of rules that are given more than once, the first.
-  return rules.filter((rule, position) => isStored[position] === 0 && given.indexOf(rule) === position);
+  return rules.filter((_, position) => isStored[position] === 0 && given.firstOf(position) === position);
 }
 
 /**
@@ -258,8 +258,9 @@ async function writePortion(
     select ${given.values}
     from ${givenRules(given)}
     order by given.n`;
+  const arrays = given.arrays.map(toArrayParameter);
   if (onConflict === null) {
-    await client.query(insert, [...given.arrays]);
+    await client.query(insert, arrays);
     return rules;
   }
   const { rows } = await client.query(
@@ -272,7 +273,7 @@ async function writePortion(
        count(*)::int as count,
        case when count(*) < $${given.arrays.length + 1} then jsonb_agg(inserted) end as inserted
      from inserted`,
-    [...given.arrays, rules.length],
+    [...arrays, rules.length],
   );
   const { count, inserted } = rows[0] ?? { count: 0, inserted: null };
   if (count === rules.length) return rules;
@@ -283,9 +284,18 @@ async function writePortion(
   });
 }
 
+/** What JSON writes as an escape that means nothing in an array of PostgreSQL. */
+const ESCAPED = /[\p{Cc}\p{Surrogate}]/u;
+
+/** Texts as an array of PostgreSQL, which is written as JSON is: ten times as fast as the driver does it, one by one. */
+function toArrayParameter(texts: readonly (string | null)[]): unknown {
+  if (texts.some((text) => text !== null && ESCAPED.test(text))) return texts;
+  return `{${JSON.stringify(texts).slice(1, -1)}}`;
+}
+
 /** The rules, each once, in their order. Throws an InvalidOptionsError for a value that can't be stored. */
 export function withoutRepetitions(rules: readonly Rule[]): Rule[] {
   requireStorable(rules);
   const given = new RuleSet(rules);
-  return rules.filter((rule, position) => given.indexOf(rule) === position);
+  return rules.filter((_, position) => given.firstOf(position) === position);
 }

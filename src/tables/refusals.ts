@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
-import { findUnstorable } from '../policy/check.ts';
+import { findUnstorable, isUnstorable } from '../policy/check.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
 import { shorten } from '../text.ts';
 import type { RuleTable } from './rule-table.ts';
@@ -84,6 +84,7 @@ function ruleTooLong(table: string, rules: readonly Rule[], cause: unknown): Dat
  * value that is not a string, or one with NUL or half of a surrogate pair in a value.
  */
 export function requireStorable(rules: readonly Rule[]): void {
+  if (rules.every(isStorable)) return;
   const placed = rules.map((rule, index) => ({
     at: `rule ${index + 1}`,
     ptype: rule?.ptype,
@@ -93,6 +94,15 @@ export function requireStorable(rules: readonly Rule[]): void {
   // Only the content of strings can be checked.
   const found = problems.length > 0 ? problems : findUnstorable(placed);
   if (found.length > 0) throw new InvalidOptionsError(found);
+}
+
+function isStorable(rule: Rule): boolean {
+  const { ptype, values }: { ptype?: unknown; values?: unknown } = rule ?? {};
+  return isStorableText(ptype) && Array.isArray(values) && values.length > 0 && values.every(isStorableText);
+}
+
+function isStorableText(text: unknown): boolean {
+  return typeof text === 'string' && !isUnstorable(text);
 }
 
 /** Throws an InvalidOptionsError with every rule that the table has no room for. */

@@ -21,6 +21,7 @@ export class CoverageMeter {
   readonly #given: readonly Rule[];
   /** How many requests depended on each of the rules. */
   readonly #requests: Uint32Array;
+  readonly #positions = new WeakMap<readonly Rule[], readonly number[]>();
   /** What only a role manager can answer, each question once. */
   readonly #open = new Map<string, RoleQuestion>();
 
@@ -54,7 +55,8 @@ export class CoverageMeter {
     if (values.length === 0) return;
     const rule = { ptype: 'p', values };
     const { links, open } = this.#findRoute(request, rule);
-    for (const one of [rule, ...links]) this.#cover(one);
+    this.#coverAt(this.#defined.indexOf(rule));
+    for (const position of this.#positionsOf(links)) this.#coverAt(position);
     if (this.#configureEnforcer === undefined) return;
     for (const question of open) {
       const { ptype, from, to, domains } = question;
@@ -77,11 +79,21 @@ export class CoverageMeter {
   /** Finds the links that only a role manager can tell; a part of measuring. */
   async askRoleManagers(): Promise<void> {
     if (this.#open.size === 0) return;
-    for (const link of await this.#findMatchedLinks()) this.#cover(link);
+    for (const link of await this.#findMatchedLinks()) this.#coverAt(this.#defined.indexOf(link));
   }
 
-  #cover(rule: Rule): void {
-    const position = this.#defined.indexOf(rule);
+  /** Many requests have the very same route. */
+  #positionsOf(links: readonly Rule[]): readonly number[] {
+    if (links.length === 0) return [];
+    let positions = this.#positions.get(links);
+    if (positions === undefined) {
+      positions = links.map((link) => this.#defined.indexOf(link));
+      this.#positions.set(links, positions);
+    }
+    return positions;
+  }
+
+  #coverAt(position: number): void {
     if (position !== -1) this.#requests[position] = (this.#requests[position] ?? 0) + 1;
   }
 

@@ -2,7 +2,6 @@ import type { Model } from 'casbin';
 import type { RoleQuestion } from '../casbin/enforcer.ts';
 import { identifier, isNode, isRoleDefinition, parseMatcher, readCall, walk } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
-import { rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, findRolePath, type Hierarchy } from '../policy/hierarchy.ts';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
@@ -70,7 +69,7 @@ function toArray({ ptype, values }: Rule): readonly string[] {
 }
 
 /** How a request's values come to a rule's. */
-export interface RoleRoute {
+interface RoleRoute {
   /** From subject to subject: `['alice', 'admin', 'user']`; empty where the matcher involves no roles. */
   readonly path: readonly string[];
   /** The `g` rules along it, and those along the paths of resource roles. */
@@ -89,39 +88,59 @@ export function roleRoutes(
   model: Model,
   rules: readonly Rule[],
   preferred: readonly Rule[] = rules,
-): (request: Request, rule: Rule) => RoleRoute {
-  const finders = readQuestions(model).map(({ ptype, askFor }) => {
-    const find = [...new Set([preferred, rules])].map((some) => pathFinder(model, some, ptype));
-    return { askFor, find };
+): FindRoute {
+  const finders = readQuestions(model).map((reader) => {
+    const find = [...new Set([preferred, rules])].map((some) => pathFinder(model, some, reader.ptype));
+    return routeFinder(reader, find);
   });
+  const [only] = finders;
+  if (only !== undefined && finders.length === 1) return only;
   return (request, rule) => {
-    let path: RoleRoute['path'] | null = null;
-    const links: Rule[] = [];
-    const open: RoleQuestion[] = [];
-    // Loops, as this is asked for each of a million requests.
-    for (const { askFor, find } of finders) {
-      const question = askFor(request, rule);
-      const route = firstRoute(find, question);
-      path ??= route?.path ?? null;
-      if (route === null) open.push(question);
-      else for (const link of route.links) links.push(link);
-    }
-    return { path: path ?? [], links, open };
+    const routes = finders.map((find) => find(request, rule));
+    return {
+      path: routes.find(({ open }) => open.length === 0)?.path ?? [],
+      links: routes.flatMap(({ links }) => links),
+      open: routes.flatMap(({ open }) => open),
+    };
   };
 }
 
-function firstRoute(find: readonly FindPath[], question: RoleQuestion): ReturnType<FindPath> {
-  for (const one of find) {
-    const route = one(question);
-    if (route !== null) return route;
-  }
-  return null;
+/** Finds the route by one call of a role definition. */
+function routeFinder({ ptype, readers }: RoleQuestionReader, find: readonly FindPath[]): FindRoute {
+  const routeOf = (question: RoleQuestion): RoleRoute => {
+    for (const one of find) {
+      const route = one(question);
+      if (route !== null) return { ...route, open: [] };
+    }
+    return { path: [], links: [], open: [question] };
+  };
+  const [readFrom = NO_VALUE, readTo = NO_VALUE, ...readDomains] = readers;
+  // Requests come subject by subject, and each has as many as there are permissions, by way of a few roles.
+  let last: {
+    readonly from: string;
+    readonly domain: string;
+    readonly routes: Map<string, RoleRoute>;
+  } | null = null;
+  return (request, rule) => {
+    const [from, to] = [readFrom(request, rule), readTo(request, rule)];
+    const domains = readDomains.map((read) => read(request, rule));
+    const domain = domains.join(', ');
+    if (last === null || last.from !== from || last.domain !== domain)
+      last = { from, domain, routes: new Map() };
+    const known = last.routes.get(to);
+    if (known !== undefined) return known;
+    const route = routeOf({ ptype, from, to, domains });
+    last.routes.set(to, route);
+    return route;
+  };
 }
 
-/** A call of a role definition: what it asks for a request and a rule. */
+type FindRoute = (request: Request, rule: Rule) => RoleRoute;
+
+/** A call of a role definition: what its arguments are for a request and a rule. */
 interface RoleQuestionReader {
   readonly ptype: string;
-  readonly askFor: (request: Request, rule: Rule) => RoleQuestion;
+  readonly readers: readonly ReadArgument[];
 }
 
 /** The calls of role definitions in a matcher whose arguments are values of the request, of the rule, or literals. */
@@ -131,16 +150,13 @@ function readQuestions(model: Model): RoleQuestionReader[] {
     const call = readCall(node);
     if (call === null || !isRoleDefinition(call.name)) return [];
     const readers = call.given.flatMap((argument) => readArgument(model, argument) ?? []);
-    if (readers.length < Math.max(2, call.given.length)) return [];
-    const askFor = (request: Request, rule: Rule): RoleQuestion => {
-      const [from = '', to = '', ...domains] = readers.map((read) => read(request, rule));
-      return { ptype: call.name, from, to, domains };
-    };
-    return [{ ptype: call.name, askFor }];
+    return readers.length < Math.max(2, call.given.length) ? [] : [{ ptype: call.name, readers }];
   });
 }
 
 type ReadArgument = (request: Request, rule: Rule) => string;
+
+const NO_VALUE: ReadArgument = () => '';
 
 /** Null for an argument that depends on more than values of the request and the rule. */
 function readArgument(model: Model, argument: unknown): ReadArgument | null {
@@ -163,22 +179,12 @@ function pathFinder(model: Model, rules: readonly Rule[], ptype: string): FindPa
   const links = loadLinks(model, rules).filter((link) => link.ptype === ptype);
   const hierarchies = new Map<string, Hierarchy>(buildHierarchies(links).map((one) => [one.domain, one]));
   const stored = new Map(links.map((link) => [JSON.stringify(link.values), link.stored]));
-  const find: FindPath = ({ from, to, domains }) => {
+  return ({ from, to, domains }) => {
     if (from === to) return { path: [from], links: [] };
     const hierarchy = hierarchies.get(domains.join(', '));
     const path = hierarchy === undefined ? null : findRolePath(hierarchy, from, to, Number.POSITIVE_INFINITY);
     if (path === null) return null;
     const steps = path.slice(1).map((parent, index) => [path[index] ?? '', parent, ...domains]);
     return { path, links: steps.flatMap((step) => stored.get(JSON.stringify(step)) ?? []) };
-  };
-  // Requests come subject by subject, and each has as many as there are permissions, by way of a few roles.
-  const pathsOf = rememberLast((_from: string, _domain: string) => new Map<string, ReturnType<FindPath>>());
-  return (question) => {
-    const paths = pathsOf(question.from, question.domains.join(', '));
-    const known = paths.get(question.to);
-    if (known !== undefined) return known;
-    const path = find(question);
-    paths.set(question.to, path);
-    return path;
   };
 }

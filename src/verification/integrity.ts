@@ -1,9 +1,9 @@
 import type { Model } from 'casbin';
-import { joinedLine, readAsStockAdapter } from '../casbin/distortion.ts';
+import { joinedLine, readAsStockAdapter, type StockLines } from '../casbin/distortion.ts';
 import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { addTo } from '../collections.ts';
-import { formatRule } from '../policy/rule.ts';
+import { formatRule, type Rule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { IntegrityFinding } from '../report.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
@@ -20,12 +20,16 @@ export function checkIntegrity(
   { defined, stockLoadable, ruleTable }: IntegrityOptions,
 ): IntegrityFinding[] {
   const lengths = ruleLengthsOf(model);
-  const linesOf = (rule: StoredRule) => ruleTable?.stockLines(rule) ?? joinedLine(rule);
+  const linesOf = ruleTable === undefined ? joinedLine : (rule: Rule) => ruleTable.stockLines(rule);
+  const findings: IntegrityFinding[] = [];
+  for (const rule of live) {
+    const misshapen = checkRuleShape(rule, lengths);
+    const misread = checkReading(rule, linesOf, () => stockLoadable || defined.has(rule));
+    if (misshapen !== null) findings.push(misshapen);
+    if (misread !== null) findings.push(misread);
+  }
   return [
-    ...live.flatMap((rule) => [
-      ...checkRuleShape(rule, lengths),
-      ...checkReading(rule, linesOf, () => stockLoadable || defined.has(rule)),
-    ]),
+    ...findings,
     ...(ruleTable?.isUnique === false ? checkRepetition(live) : []),
     ...checkOrder(model, live),
   ];
@@ -38,33 +42,33 @@ interface IntegrityOptions {
   readonly ruleTable?: Pick<RuleTable, 'stockLines' | 'isUnique'> | undefined;
 }
 
-function checkRuleShape(rule: StoredRule, lengths: ReadonlyMap<string, number>): IntegrityFinding[] {
+function checkRuleShape(rule: StoredRule, lengths: ReadonlyMap<string, number>): IntegrityFinding | null {
   const length = lengths.get(rule.ptype);
   if (length === undefined) {
     const message = `The model has no "${rule.ptype}": createEnforcer refuses this rule, and Casbin's own loaders leave it out silently. Define it in the model, or delete the rule.`;
-    return [finding('warning', rule, message)];
+    return finding('warning', rule, message);
   }
-  if (rule.values.length === length) return [];
+  if (rule.values.length === length) return null;
   const values = rule.values.length === 1 ? '1 value' : `${rule.values.length} values`;
   const message = `It has ${values}, and the model defines ${length}: createEnforcer refuses it. Correct or delete it.`;
-  return [finding('warning', rule, message)];
+  return finding('warning', rule, message);
 }
 
 function checkReading(
   rule: StoredRule,
-  linesOf: (rule: StoredRule) => readonly string[],
+  linesOf: StockLines,
   mustLoad: () => boolean,
-): IntegrityFinding[] {
-  const reading = readAsStockAdapter(rule, () => linesOf(rule));
-  if (reading.kind === 'same') return [];
+): IntegrityFinding | null {
+  const reading = readAsStockAdapter(rule, linesOf);
+  if (reading.kind === 'same') return null;
   if (reading.kind === 'unloadable') {
     const message = `Casbin's loader throws on "${formatRule(rule)}", so an application with the stock adapter can't start: ${reading.reason}. Delete the rule, or store other values.`;
-    return [finding(mustLoad() ? 'failure' : 'warning', rule, message)];
+    return finding(mustLoad() ? 'failure' : 'warning', rule, message);
   }
   const { values } = reading;
   const read = values === null ? 'nothing' : `"${formatRule({ ptype: rule.ptype, values })}"`;
   const message = `"${formatRule(rule)}" is stored, and the stock adapter reads ${read} instead. Store other values.`;
-  return [finding('warning', rule, message)];
+  return finding('warning', rule, message);
 }
 
 /** Rules that are stored more than once, each with all of its rows. */
@@ -72,7 +76,7 @@ export function findRepeated(live: readonly StoredRule[]): StoredRule[][] {
   const stored = new RuleSet(live);
   const rows = new Map<number, StoredRule[]>();
   for (const [position, rule] of live.entries()) {
-    const first = stored.indexOf(rule);
+    const first = stored.firstOf(position);
     if (first !== position) addTo(rows, first, rule);
   }
   return Array.from(rows, ([first, others]) => [...live.slice(first, first + 1), ...others]);

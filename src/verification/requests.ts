@@ -43,18 +43,21 @@ function collectSubjects(rules: readonly Rule[], { roles }: Parts): string[] {
 function collectDomains(rules: readonly Rule[], parts: Parts): Map<string, Domain> {
   const domains = new Map<string, Domain>();
   const domainCalled = (name: string): Domain => {
-    const domain = domains.get(name) ?? { subjects: new Set(), permissions: [] };
+    const known = domains.get(name);
+    if (known !== undefined) return known;
+    const domain = { subjects: new Set<string>(), permissions: [] };
     domains.set(name, domain);
     return domain;
   };
   const positions = parts.requestTokens.map((token) => parts.policyTokens.indexOf(token));
   const isSameOrder = positions.every((position, index) => position === index);
   const expand = permissionExpander(rules, parts);
+  const subjectAt = parts.policyTokens.indexOf(parts.subject);
+  const domainAt = parts.domain === null ? null : parts.policyTokens.indexOf(parts.domain);
   for (const { ptype, values } of rules) {
-    const take = (token: string) => values[parts.policyTokens.indexOf(token)] ?? '';
     if (ptype === 'p') {
-      const domain = domainCalled(parts.domain === null ? '' : take(parts.domain));
-      domain.subjects.add(take(parts.subject));
+      const domain = domainCalled(domainAt === null ? '' : (values[domainAt] ?? ''));
+      domain.subjects.add(values[subjectAt] ?? '');
       // The rule's own values where they will do: a million rules are not copied.
       const fits = isSameOrder && values.length === positions.length;
       const permission = fits ? values : positions.map((position) => values[position] ?? '');

@@ -23,9 +23,11 @@ export class RuleIndex {
   readonly #subject: ConjunctPositions | null;
   readonly #others: readonly ConjunctPositions[];
   readonly #byValues: HashTable;
-  readonly #bySubject: HashTable;
+  /** By those values and the subject; null as long as no request needs it. */
+  #bySubject: HashTable | null = null;
   /** What was asked for last. */
   #last: { readonly hash: number; readonly subjects: ReadonlySet<string> | null } | null = null;
+  #reached: { readonly subject: string; readonly names: ReadonlySet<string> } | null = null;
 
   constructor(model: Model, rules: string[][], conjuncts: readonly Conjunct[]) {
     const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
@@ -41,60 +43,76 @@ export class RuleIndex {
     this.#subject = all.find(({ request }) => request === subject) ?? null;
     this.#equal = all.filter(({ request, namesFor }) => request !== subject && namesFor === null);
     this.#others = all.filter((one) => one !== this.#subject && !this.#equal.includes(one));
-    const hashes = hashAll(rules.length, (position) => this.#hashRule(rules[position] ?? []));
-    this.#byValues = new HashTable(hashes);
-    this.#bySubject = new HashTable(
-      hashAll(rules.length, (position) => hashText(this.#subjectAt(position), hashes[position])),
+    this.#byValues = new HashTable(
+      hashAll(rules.length, (position) => this.#hashOf(rules[position] ?? [], 'policy')),
     );
   }
 
   /** The rules, in their order. */
   find(request: Request): string[][] {
-    return this.#findPositions(request).flatMap((position) => {
-      const rule = this.#rules[position] ?? [];
-      return this.#others.every((one) => isMatch(one, request, rule)) ? [rule] : [];
-    });
+    // Loops, as this is asked for each of a million requests.
+    const names = this.#subject === null ? null : this.reach(request[this.#subject.request] ?? '');
+    const few = names === null ? Number.POSITIVE_INFINITY : Math.max(LOOKED_THROUGH, names.size);
+    const found: string[][] = [];
+    const hash = this.#hashOf(request, 'request');
+    let seen = 0;
+    for (let at = this.#byValues.first(hash); at !== -1; at = this.#byValues.after(at)) {
+      if (++seen > few) return this.#findBySubject(request, hash, names ?? new Set());
+      if (names !== null && !names.has(this.#subjectAt(at))) continue;
+      this.#addMatching(request, at, found);
+    }
+    return found;
+  }
+
+  #findBySubject(request: Request, hash: number, names: ReadonlySet<string>): string[][] {
+    this.#bySubject ??= new HashTable(
+      hashAll(this.#rules.length, (at) => hashText(this.#subjectAt(at), this.#byValues.hashAt(at))),
+    );
+    const positions = [...names].flatMap((name) => this.#bySubject?.find(hashText(name, hash)) ?? []);
+    const found: string[][] = [];
+    for (const at of [...new Set(positions)].sort((a, b) => a - b)) this.#addMatching(request, at, found);
+    return found;
+  }
+
+  #addMatching(request: Request, position: number, found: string[][]): void {
+    const rule = this.#rules[position] ?? [];
+    for (const other of this.#others) if (!isMatch(other, request, rule)) return;
+    found.push(rule);
   }
 
   /** The subjects of the rules that any subject's request for the same could match; null where none is asked for. */
   subjectsFor(request: Request): ReadonlySet<string> | null {
-    const hash = this.#hashRequest(request);
+    const hash = this.#hashOf(request, 'request');
     // Where nothing has to be equal, they are the same for all requests, and many.
     if (hash !== this.#last?.hash) this.#last = { hash, subjects: this.#collectSubjects(hash) };
     return this.#last.subjects;
   }
 
   #collectSubjects(hash: number): ReadonlySet<string> | null {
-    if (this.#subject === null) return this.#byValues.find(hash, 1).length === 0 ? new Set() : null;
-    return new Set(this.#byValues.find(hash).map((position) => this.#subjectAt(position)));
+    if (this.#subject === null) return this.#byValues.first(hash) === -1 ? new Set() : null;
+    const subjects = new Set<string>();
+    for (let at = this.#byValues.first(hash); at !== -1; at = this.#byValues.after(at))
+      subjects.add(this.#subjectAt(at));
+    return subjects;
   }
 
   /** The names that a rule for this subject may have: its own, and those that it inherits from. */
   reach(subject: string): ReadonlySet<string> {
-    return this.#subject?.namesFor?.(subject) ?? new Set([subject]);
-  }
-
-  #findPositions(request: Request): number[] {
-    const hash = this.#hashRequest(request);
-    if (this.#subject === null) return this.#byValues.find(hash);
-    const names = this.reach(request[this.#subject.request] ?? '');
-    const few = Math.max(LOOKED_THROUGH, names.size);
-    const found = this.#byValues.find(hash, few + 1);
-    if (found.length <= few) return found.filter((position) => names.has(this.#subjectAt(position)));
-    const positions = [...names].flatMap((name) => this.#bySubject.find(hashText(name, hash)));
-    return [...new Set(positions)].sort((a, b) => a - b);
+    // Requests come subject by subject.
+    if (this.#reached?.subject !== subject) {
+      this.#reached = { subject, names: this.#subject?.namesFor?.(subject) ?? new Set([subject]) };
+    }
+    return this.#reached.names;
   }
 
   #subjectAt(position: number): string {
     return this.#rules[position]?.[this.#subject?.policy ?? -1] ?? '';
   }
 
-  #hashRequest(request: Request): number {
-    return this.#equal.reduce((hash, { request: position }) => hashText(request[position] ?? '', hash), 0);
-  }
-
-  #hashRule(rule: readonly string[]): number {
-    return this.#equal.reduce((hash, { policy: position }) => hashText(rule[position] ?? '', hash), 0);
+  #hashOf(values: readonly string[], side: 'request' | 'policy'): number {
+    let hash = 0;
+    for (const at of this.#equal) hash = hashText(values[at[side]] ?? '', hash);
+    return hash;
   }
 }
 

@@ -33,6 +33,34 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     return inTransaction(pool, (client) => seedRules(client, layout.ruleTable, given, report));
   }
 
+  it('adds values as they are, whatever characters they hold', async () => {
+    const values = [
+      '"',
+      '\\',
+      '\\n',
+      'a\nb',
+      '\t',
+      '\u0001',
+      '\u007f',
+      '\u2028',
+      '{}',
+      'NULL',
+      'null',
+      "it's",
+      ' é𝄞 ',
+      ',',
+    ];
+    const unusual = values.map((value): Rule => ({ ptype: 'p', values: [value, `x${value}`, 'read'] }));
+    expect(await seed(unusual)).toEqual(unusual);
+    expect(await storedRules(pool, layout.table)).toEqual(unusual.map(({ values }) => ['p', ...values]));
+    expect(await seed(unusual)).toEqual([]);
+
+    const escaped = unusual.filter(({ values: [first = ''] }) => /^[^\p{Cc}]+$/u.test(first));
+    await pool.query(`truncate ${layout.table} restart identity`);
+    expect(await seed(escaped)).toEqual(escaped);
+    expect(await storedRules(pool, layout.table)).toEqual(escaped.map(({ values }) => ['p', ...values]));
+  });
+
   it('adds many rules in the order given, and tells how far it has come', async () => {
     const reports: number[] = [];
     expect(await seed(rules, (done) => reports.push(done))).toEqual(rules);

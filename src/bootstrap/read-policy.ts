@@ -165,7 +165,7 @@ export async function takePolicy(
 }
 
 /** Reads that much of it. */
-async function readScope(
+export async function readScope(
   trx: AnyTransaction,
   scope: Scope,
   { model, defined, progress, verify, ruleTable }: ReadingOptions,

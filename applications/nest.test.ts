@@ -31,6 +31,23 @@ test.for([
   expect(await statuses(url, ['reader', 'writer', 'keeper'])).toEqual([403, 403, 200]);
 });
 
+test('where routes that say nothing are refused, each must say that it requires something or is public', async () => {
+  const { pool } = await createBootstrapped();
+  const { app, url, errors } = await cases.startClosed(pool);
+  onTestFinished(() => app.close());
+  const asked = async (path: string) => (await statuses(`${url}/${path}`, ['reader', 'keeper'])).join(' ');
+
+  expect(await asked('forgotten')).toBe('403 403');
+  expect(errors[0]).toContain('ClosedController.forgotten has neither @Requires nor @Public()');
+  expect(await asked('health')).toBe('200 200');
+  expect(await asked('accounts')).toBe('200 200');
+  expect(await asked('open')).toBe('200 200');
+  expect(await asked('open/accounts')).toBe('403 200');
+  const refused = await fetch(`${url}/forgotten`);
+  expect(refused.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+  expect(await refused.json()).toEqual({ type: 'about:blank', title: 'Forbidden', status: 403 });
+});
+
 test('an application does not start whose routes require names that the policy does not have', async () => {
   const { pool } = await createBootstrapped();
   await expect(cases.startMisspelt(pool)).rejects.toMatchObject({

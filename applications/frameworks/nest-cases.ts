@@ -6,6 +6,7 @@ import {
   CasbinBootstrapModule,
   LIVE_ENFORCER,
   type ModuleOptions,
+  Public,
   Requires,
   RequiresGuard,
 } from 'casbin-bootstrap/nestjs';
@@ -26,11 +27,16 @@ const options = (pool: PoolLike): ModuleOptions => ({
   subject: (request) => request.headers['x-user'],
 });
 
-/** An application with that controller, whose guard is for all routes. */
-async function start(pool: PoolLike, controller: new () => object, providers: object[] = []) {
+/** An application with these controllers, whose guard is for all routes. */
+async function start(
+  pool: PoolLike,
+  controllers: (new () => object) | (new () => object)[],
+  providers: object[] = [],
+  more: Partial<ModuleOptions> = {},
+) {
   @Module({
-    imports: [CasbinBootstrapModule.forRoot(options(pool))],
-    controllers: [controller],
+    imports: [CasbinBootstrapModule.forRoot({ ...options(pool), ...more })],
+    controllers: [controllers].flat(),
     providers: [{ provide: APP_GUARD, useClass: RequiresGuard }, ...(providers as [])],
   })
   class AppModule {}
@@ -68,6 +74,45 @@ export function startTwice(pool: PoolLike) {
     }
   }
   return start(pool, TwiceController);
+}
+
+/** One that refuses routes which say nothing. */
+export async function startClosed(pool: PoolLike) {
+  @Controller()
+  class ClosedController {
+    @Get('forgotten')
+    forgotten() {
+      return {};
+    }
+
+    @Get('health')
+    @Public()
+    health() {
+      return {};
+    }
+
+    @Get('accounts')
+    @Requires('accounts', 'read')
+    accounts() {
+      return {};
+    }
+  }
+
+  @Public()
+  @Controller('open')
+  class OpenController {
+    @Get()
+    show() {
+      return {};
+    }
+
+    @Get('accounts')
+    @Requires('accounts', 'delete')
+    accounts() {
+      return {};
+    }
+  }
+  return start(pool, [ClosedController, OpenController], [], { unmarkedRoutes: 'deny' });
 }
 
 /** One whose routes require what the policy has no name for. */

@@ -74,7 +74,8 @@ function requireNames(values: readonly unknown[]): unknown[] {
   throw new TypeError(`subject and domain must be texts, and one of them is a ${typeof other}`);
 }
 
-function refuse(status: ProblemDocument['status'], challenge?: string): Refusal {
+/** Refuses a request with that status. */
+export function refuse(status: ProblemDocument['status'], challenge?: string): Refusal {
   const headers = { 'content-type': PROBLEM_TYPE, ...(challenge && { 'www-authenticate': challenge }) };
   return { document: problemDocument(status), headers };
 }

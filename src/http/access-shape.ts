@@ -27,6 +27,9 @@ export const enforcerEntry = v.custom<object>(
   'must be what createLiveEnforcer gives',
 );
 
+/** What is done about a route that says nothing. */
+export const unmarkedEntry = v.optional(v.picklist(['allow', 'deny'], 'must be allow or deny'));
+
 /** Refuses options that are not these, with every problem at once. */
 export function requireShape(input: unknown, entries: v.ObjectEntries): void {
   const shape = fields({ ...requestEntries, ...entries }, 'must be an object of options');

@@ -13,5 +13,6 @@ export {
   type ModuleOptions,
   type PlatformRequest,
 } from './module.ts';
+export { Public } from './public.ts';
 export { Requires } from './requires.ts';
-export { RequiresGuard } from './requires-guard.ts';
+export { RequiresGuard, type UnmarkedRoutes } from './requires-guard.ts';

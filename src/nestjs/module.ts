@@ -13,13 +13,13 @@ import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import type { PoolLike } from '../database/client.ts';
 import { createAccessCheck } from '../http/access-check.ts';
 import type { RequestParts, WithDomain } from '../http/access-options.ts';
-import { requireShape } from '../http/access-shape.ts';
+import { requireShape, unmarkedEntry } from '../http/access-shape.ts';
 import type { BootstrapOptions } from '../options.ts';
 import type { RegisteredPolicy } from '../policy/register.ts';
 import { createLiveEnforcer, type LiveEnforcerOptions } from '../running/create-live-enforcer.ts';
 import type { LiveEnforcer } from '../running/live-enforcer.ts';
 import { requireKnownRoutes } from './known-routes.ts';
-import { ACCESS_CHECK, RequiresGuard } from './requires-guard.ts';
+import { ACCESS_CHECK, RequiresGuard, UNMARKED_ROUTES, type UnmarkedRoutes } from './requires-guard.ts';
 
 /** The live enforcer of the application, for `@Inject(LIVE_ENFORCER)`. */
 export const LIVE_ENFORCER = Symbol('casbin-bootstrap:live-enforcer');
@@ -38,6 +38,11 @@ export type ModuleOptions = Omit<BootstrapOptions, 'policy'> &
   WithDomain<PlatformRequest, RegisteredPolicy> & {
     /** The pool that the live enforcer takes one connection of. The application ends it, after this module has closed. */
     readonly pool: PoolLike;
+    /**
+     * What the guard does about a route that has neither {@link Requires} nor {@link Public}: `allow` leaves it alone,
+     * `deny` refuses each request. Default: `allow`.
+     */
+    readonly unmarkedRoutes?: UnmarkedRoutes;
   };
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<ModuleOptions>()
@@ -95,16 +100,21 @@ Module({
       useFactory: makeLiveEnforcer,
     },
     { provide: ACCESS_CHECK, inject: [LIVE_ENFORCER, MODULE_OPTIONS_TOKEN], useFactory: createAccessCheck },
+    {
+      provide: UNMARKED_ROUTES,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: ({ unmarkedRoutes = 'allow' }: ModuleOptions) => unmarkedRoutes,
+    },
     RequiresGuard,
   ],
-  exports: [LIVE_ENFORCER, ACCESS_CHECK, RequiresGuard],
+  exports: [LIVE_ENFORCER, ACCESS_CHECK, UNMARKED_ROUTES, RequiresGuard],
 })(CasbinBootstrapModule);
 Inject(LIVE_ENFORCER)(CasbinBootstrapModule, undefined, 0);
 
 async function makeLiveEnforcer(options: ModuleOptions, discovery: DiscoveryService): Promise<LiveEnforcer> {
-  const { pool, subject, domain, challenge, ...rest } = options;
+  const { pool, subject, domain, challenge, unmarkedRoutes, ...rest } = options;
   const { policy } = rest;
-  requireShape({ subject, domain, challenge, policy }, {});
+  requireShape({ subject, domain, challenge, policy, unmarkedRoutes }, { unmarkedRoutes: unmarkedEntry });
   // Nest knows all routes by now, and a connection that is taken after this check need not be given back.
   requireKnownRoutes(discovery, policy);
   const onError = (error: Error) =>

@@ -7,37 +7,59 @@ import {
   Logger,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import type { AccessCheck, Refusal, RefusalLog } from '../http/access-check.ts';
+import { type AccessCheck, type Refusal, type RefusalLog, refuse } from '../http/access-check.ts';
+import { isPublic } from './public.ts';
 import { permissionsOf } from './requires.ts';
 
 /** The check that the module makes for the guard. */
 export const ACCESS_CHECK = Symbol('casbin-bootstrap:access-check');
 
+/** What the guard does about a route of which nothing is said. */
+export type UnmarkedRoutes = 'allow' | 'deny';
+
+/** The option of that name, for the guard. */
+export const UNMARKED_ROUTES = Symbol('casbin-bootstrap:unmarked-routes');
+
 /**
- * Lets in who has the permissions that {@link Requires} says of the controller and of the route; a route of which nothing
- * is said it leaves alone. For `@UseGuards(RequiresGuard)`, or for all routes by
+ * Lets in who has the permissions that {@link Requires} says of the controller and of the route. A route of which nothing
+ * is said it leaves alone, or refuses where `unmarkedRoutes` is `deny` and it is not {@link Public}. For `@UseGuards(RequiresGuard)`, or for all routes by
  * `{ provide: APP_GUARD, useClass: RequiresGuard }`.
  *
  * Who is not let in is answered with a problem document of RFC 9457, thrown as an `HttpException`: 401 without a
  * subject, 403, or 503 while the enforcer is not known to be up to date, or fails. Nest's logger is told why.
+ *
+ * It is for HTTP: a handler of anything else, such as a message or an event of a WebSocket, is refused by an error, if it
+ * requires something, or says nothing where that is to be refused.
  */
 export class RequiresGuard implements CanActivate {
   readonly #adapterHost: HttpAdapterHost;
   readonly #check: AccessCheck<unknown>;
+  readonly #unmarked: UnmarkedRoutes;
 
   /** @hidden */
-  constructor(adapterHost: HttpAdapterHost, check: AccessCheck<unknown>) {
+  constructor(adapterHost: HttpAdapterHost, check: AccessCheck<unknown>, unmarked: UnmarkedRoutes) {
     this.#adapterHost = adapterHost;
     this.#check = check;
+    this.#unmarked = unmarked;
   }
 
   /** Asks for each permission, that of the controller first. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const permissions = [...permissionsOf(context.getClass()), ...permissionsOf(context.getHandler())];
-    if (permissions.length > 0 && context.getType() !== 'http') {
-      throw new Error(`@Requires is for routes of HTTP; this is a handler of ${context.getType()}.`);
+    const [controller, handler] = [context.getClass(), context.getHandler()];
+    const permissions = [...permissionsOf(controller), ...permissionsOf(handler)];
+    const isRefused = permissions.length === 0 && this.#unmarked === 'deny' && !isPublic(controller, handler);
+    if (permissions.length === 0 && !isRefused) return true;
+    const place = `${controller.name}.${handler.name}`;
+    if (context.getType() !== 'http') {
+      throw new Error(
+        `RequiresGuard decides on requests of HTTP, and ${place} is a handler of ${context.getType()}. Use a guard of your own there, which asks LIVE_ENFORCER, and mark the handler with @Public().`,
+      );
     }
     const http = context.switchToHttp();
+    if (isRefused) {
+      LOG.error({}, `A request was refused because ${place} has neither @Requires nor @Public()`);
+      throw this.#toException(refuse(403), http.getResponse());
+    }
     for (const permission of permissions) {
       const refusal = await this.#check(http.getRequest(), permission, LOG);
       if (refusal !== null) throw this.#toException(refusal, http.getResponse());
@@ -58,6 +80,7 @@ export class RequiresGuard implements CanActivate {
 Injectable()(RequiresGuard);
 Inject(HttpAdapterHost)(RequiresGuard, undefined, 0);
 Inject(ACCESS_CHECK)(RequiresGuard, undefined, 1);
+Inject(UNMARKED_ROUTES)(RequiresGuard, undefined, 2);
 
 const logger = new Logger('casbin-bootstrap');
 

@@ -54,12 +54,13 @@ const event = fc.oneof(
   },
 );
 
-/** A user who gets a role after it was retired. */
+/** A user who gets a role after it was retired, and a rule that is given to it. */
 const LATE_LINK: [ReleaseStep[], (typeof event extends fc.Arbitrary<infer E> ? E : never)[]] = [
   [{ kind: 'reassign role', pick: 2 }],
   [
     { kind: 'start', release: 'last' },
     { kind: 'insert by SQL', rule: ['g', 'ann', 'c'] },
+    { kind: 'insert by SQL', rule: ['p', 'c', 'x', 'write'] },
     { kind: 'start', release: 'last' },
     { kind: 'insert by SQL', rule: ['g', 'bob', 'c'] },
     { kind: 'script', release: 'last' },

@@ -115,7 +115,8 @@ export interface ChangeReport {
  * others see it after its commit. Without an open transaction it makes one of its own. When it throws, the transaction
  * stays usable, and nothing was changed.
  *
- * @throws InvalidOptionsError for a change that does not fit the model or the table, or names a role that nobody knows
+ * @throws InvalidOptionsError for a change that does not fit the model or the table, names a role that nobody knows, or
+ *   has roles inherit in a circle
  * @throws PolicyChangeError `CHANGE_REFUSED` for one by which something is allowed that must never be
  * @throws PermissionError with what has to be granted
  * @throws DatabaseError `TABLE_MISSING` where there is no rule table, and as the adapter
@@ -149,7 +150,7 @@ export async function changePolicy(
     if (isMissing) throw tableMissing(table.sql);
     const located = withRuleTable(given, table);
     requireRoom(table, added);
-    await requireKnownRoles(inside, located, added);
+    await requireSoundRoles(inside, located, added, removed);
     const told = { actor, reason: force && reason ? `forced: ${reason}` : reason };
     const before = given.engine.hasSettings ? await readChangeContext(inside) : null;
     if (before !== null) await setChangeContext(inside, told);
@@ -225,13 +226,18 @@ function requireRoom(table: RuleTable, rules: readonly PlacedRule[]): void {
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 
-async function requireKnownRoles(
+/** Refuses roles that nobody knows, and circles of roles. */
+async function requireSoundRoles(
   client: ClientLike,
   options: ResolvedOptions,
-  rules: readonly PlacedRule[],
+  added: readonly PlacedRule[],
+  removed: readonly PlacedRule[],
 ): Promise<void> {
-  const { findUnknownRoles } = await import('./known-roles.ts');
-  const problems = await findUnknownRoles(client, options, rules);
+  const { findCircles, findUnknownRoles } = await import('./assigned-roles.ts');
+  const problems = [
+    ...(await findUnknownRoles(client, options, added)),
+    ...(await findCircles(client, options.ruleTable, added, removed)),
+  ];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 

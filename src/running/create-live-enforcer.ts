@@ -72,8 +72,9 @@ export interface LiveEnforcerOptions extends EnforcerOptions {
  * It is for an application that runs on; createEnforcer is for what loads once, decides and ends.
  *
  * Where the rule table has a journal, only what has changed is read, and decisions are made on the few rules that a
- * request can match, or by these alone where Casbin would say the same. Without a journal, or with a model whose rules can't be told apart like that (an effect of order or
- * priority, a matcher that begins otherwise, `configureEnforcer`), every change has all rules read aside and swapped in.
+ * request can match, or by these alone where Casbin would say the same. Without a journal, or with a model whose rules
+ * can't be told apart like that (an effect of order or priority, a matcher that begins otherwise, `configureEnforcer`),
+ * every change has all rules read aside and swapped in.
  *
  * @throws InvalidOptionsError for options that can't be used
  * @throws StoredRuleError for stored rules that do not fit the model (`RULES_DO_NOT_FIT_MODEL`), and as createEnforcer

@@ -213,6 +213,38 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     expect((await stored()).filter((first) => first === 'carol')).toHaveLength(1);
   });
 
+  test('refuses a circle of roles, which no bootstrap could verify', async () => {
+    await using opened = await open();
+    const { pool, client, options, stored } = opened;
+    await changePolicy(client, { assign: [['carol', 'clerk']] }, options);
+    await layout.insert(client, ['p', 'carol', 'invoices', 'approve']);
+    const before = await stored();
+    const assign = [
+      ['clerk', 'carol'],
+      ['dave', 'clerk'],
+      ['dave', 'dave'],
+    ] as never;
+    await expect(changePolicy(client, { assign }, options)).rejects.toMatchObject({
+      problems: [
+        { code: 'ROLE_UNDEFINED', at: 'assign[2]' },
+        {
+          code: 'ROLE_CYCLE',
+          at: 'assign[0]',
+          message: expect.stringContaining('"clerk" → "carol" → "clerk"'),
+        },
+        { code: 'ROLE_INHERITS_ITSELF', at: 'assign[2]' },
+      ],
+    });
+    expect(await stored()).toEqual(before);
+    // Turned round at once, it is none.
+    await changePolicy(
+      client,
+      { assign: [['clerk', 'carol' as never]], unassign: [['carol', 'clerk']] },
+      options,
+    );
+    await bootstrapDatabase(pool, { ...options, seeders: [], journal: true });
+  });
+
   test('names a role that nobody knows, and the nearest', async () => {
     await using opened = await open();
     const { client, options, stored } = opened;

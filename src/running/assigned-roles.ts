@@ -1,0 +1,95 @@
+import { isRuleValues } from '../casbin/rule-row.ts';
+import type { ClientLike } from '../database/client.ts';
+import type { Problem } from '../errors.ts';
+import { findNearest } from '../nearest-name.ts';
+import type { ResolvedOptions } from '../options/resolve.ts';
+import { buildHierarchies, findRolePath } from '../policy/hierarchy.ts';
+import { formatText, type Rule, ruleKey } from '../policy/rule.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
+
+/**
+ * Roles that are assigned and that nobody knows: no rule of the definition speaks of them, and no stored one gives them
+ * a permission or another role. A misspelt role would be stored, and give nothing. Without a definition, none is told.
+ */
+export async function findUnknownRoles(
+  client: ClientLike,
+  { defined, ruleTable }: ResolvedOptions,
+  rules: readonly (Rule & { readonly at: string })[],
+): Promise<Problem[]> {
+  if (defined.rules.length === 0) return [];
+  const known = new Set(
+    defined.rules.flatMap(({ ptype, values }) =>
+      ptype.startsWith('g') ? values.slice(0, 2) : values.slice(0, 1),
+    ),
+  );
+  const assigned = rules.filter(({ ptype, values }) => ptype === 'g' && !known.has(values[1] ?? ''));
+  if (assigned.length === 0) return [];
+  const { rows } = await client.query(
+    `select distinct ${ruleTable.value('stored', 0)} as name
+     from ${ruleTable.sql} stored
+     where ${ruleTable.value('stored', 0)} = any ($1::text[])`,
+    [assigned.map(({ values }) => values[1])],
+  );
+  const stored = new Set(rows.map(({ name }) => name));
+  return assigned.flatMap(({ values: [, role = ''], at }): Problem[] => {
+    if (stored.has(role)) return [];
+    const nearest = findNearest(role, known);
+    const hint = nearest === null ? '' : ` Did you mean ${formatText(nearest)}?`;
+    const message = `there is no role ${formatText(role)}: no rule, defined or stored, gives it anything.${hint}`;
+    return [{ code: 'ROLE_UNDEFINED', at, message }];
+  });
+}
+
+/**
+ * Assignments by which roles would inherit from each other in a circle, with what is stored and given beside them: no
+ * bootstrap could verify such a policy.
+ */
+export async function findCircles(
+  client: ClientLike,
+  table: RuleTable,
+  added: readonly (Rule & { readonly at: string })[],
+  removed: readonly Rule[],
+): Promise<Problem[]> {
+  const links = added.filter(({ ptype }) => ptype === 'g');
+  if (links.length === 0) return [];
+  const gone = new Set(removed.map(ruleKey));
+  const roles = links.map(({ values: [, role = ''] }) => role);
+  const stored = (await readLinksFrom(client, table, roles)).filter((link) => !gone.has(ruleKey(link)));
+  const hierarchies = new Map(
+    buildHierarchies([...stored, ...links]).map((one) => [JSON.stringify(one.domains), one] as const),
+  );
+  return links.flatMap(({ values: [user = '', role = '', ...domains], at }): Problem[] => {
+    if (user === role) {
+      const message = `role ${formatText(role)} would inherit from itself. Leave it out.`;
+      return [{ code: 'ROLE_INHERITS_ITSELF', at, message }];
+    }
+    const hierarchy = hierarchies.get(JSON.stringify(domains));
+    const path = hierarchy && findRolePath(hierarchy, role, user, Number.POSITIVE_INFINITY);
+    if (!path) return [];
+    const circle = [user, ...path].map(formatText).join(' → ');
+    const message = `roles would inherit from each other in a circle: ${circle}. Leave it out, or unassign one of these.`;
+    return [{ code: 'ROLE_CYCLE', at, message }];
+  });
+}
+
+/** The stored role links of some names, and of all that they inherit from. */
+async function readLinksFrom(
+  client: ClientLike,
+  table: RuleTable,
+  names: readonly string[],
+): Promise<Rule[]> {
+  const links = `reached cross join ${table.rowsWith(0, 'reached.name')} link`;
+  const { rows } = await client.query(
+    `with recursive reached (name) as (
+       select unnest($1::text[])
+       union
+       select ${table.value('link', 1)} from ${links} where ${table.ptype('link')} = 'g'
+     )
+     select ${table.columns('link')} from ${links} where ${table.ptype('link')} = 'g'`,
+    [names],
+  );
+  return rows.flatMap((row) => {
+    const { ptype, rule } = table.read(row);
+    return ptype !== null && isRuleValues(rule) ? [{ ptype, values: rule }] : [];
+  });
+}

@@ -25,7 +25,8 @@ import {
 import { explainFailure } from './failure/explain-failure.ts';
 import { findConflict, retryConflicts } from './failure/retry.ts';
 import type { LoggerLike } from './logger.ts';
-import { type ResolvedOptions, resolveOptions } from './options/resolve.ts';
+import { resolveOptions } from './options/resolve.ts';
+import type { ResolvedOptions } from './options/resolved-options.ts';
 import { formatRule } from './policy/rule.ts';
 import { RuleSet } from './policy/rule-set.ts';
 import type { VerificationReport } from './report.ts';

@@ -6,12 +6,8 @@ import type { PoolLike } from './database/client.ts';
 import { asClient } from './database/own-queries.ts';
 import { stayAwake } from './database/transaction.ts';
 import { type Inspected, inspectDatabase } from './inspect-database.ts';
-import {
-  completeOptions,
-  type ResolvedOptions,
-  replaceOptions,
-  resolveVerifyOptions,
-} from './options/resolve.ts';
+import { completeOptions, replaceOptions, resolveVerifyOptions } from './options/resolve.ts';
+import type { ResolvedOptions } from './options/resolved-options.ts';
 import type { VerifyDatabaseOptions } from './options.ts';
 import type { PageData } from './page/page-data.ts';
 import { readOrigins } from './running/rule-origins.ts';

@@ -7,7 +7,8 @@ import { type ClientLike, checkPool, type PoolLike } from './database/client.ts'
 import { asClient } from './database/own-queries.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
 import { inspectDatabase } from './inspect-database.ts';
-import { completeOptions, type ResolvedOptions, replaceOptions } from './options/resolve.ts';
+import { completeOptions, replaceOptions } from './options/resolve.ts';
+import type { ResolvedOptions } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { Request } from './policy/definition.ts';
 import { RuleSet } from './policy/rule-set.ts';

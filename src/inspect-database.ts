@@ -13,7 +13,7 @@ import { answerTimeout, type Session, withSession } from './database/session.ts'
 import { type AnyTransaction, inReadOnlyTransaction, searchPathExpression } from './database/transaction.ts';
 import { explainFailure } from './failure/explain-failure.ts';
 import { findConflict, retryConflicts } from './failure/retry.ts';
-import { type ResolvedOptions, withRuleTable } from './options/resolve.ts';
+import { type ResolvedOptions, withRuleTable } from './options/resolved-options.ts';
 import { findRuleTable } from './tables/find-rule-table.ts';
 
 /** A database that is looked at. */

@@ -1,9 +1,11 @@
-import { findNewestVersion, withOwnership, withRenamed } from './bootstrap/ownership.ts';
+import { findNewestVersion, withOwnership } from './bootstrap/ownership.ts';
 import { readPolicy } from './bootstrap/read-policy.ts';
+import { withRenamed } from './bootstrap/retire.ts';
 import { bootstrapResolved } from './bootstrap.ts';
 import type { PoolLike } from './database/client.ts';
 import { inspectDatabase } from './inspect-database.ts';
-import { type ResolvedOptions, replaceOptions, resolveOptions } from './options/resolve.ts';
+import { replaceOptions, resolveOptions } from './options/resolve.ts';
+import type { ResolvedOptions } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { BootstrapReport } from './report.ts';
 import { type InsertedRow, InsertedRows } from './seeding/inserted-rows.ts';

@@ -7,7 +7,8 @@ import { type PageOptions, readPage } from './create-page.ts';
 import { checkPool, type PoolLike } from './database/client.ts';
 import { InvalidOptionsError } from './errors.ts';
 import { inspectDatabase } from './inspect-database.ts';
-import { completeOptions, type ResolvedOptions } from './options/resolve.ts';
+import { completeOptions } from './options/resolve.ts';
+import type { ResolvedOptions } from './options/resolved-options.ts';
 import { reasonOf } from './text.ts';
 
 /** What is served, and where; all of it has a default. */

@@ -1,7 +1,7 @@
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { type AnyTransaction, readAndReleaseLocks, stayAwake } from '../database/transaction.ts';
 import { MigrationBrokePolicyError, StoredRuleError } from '../errors.ts';
-import type { ResolvedOptions } from '../options/resolve.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { formatRule, ruleKey } from '../policy/rule.ts';
 import { isSamePolicy } from '../policy/rule-set.ts';
 import type { VerificationFailure } from '../report.ts';

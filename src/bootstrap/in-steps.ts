@@ -14,7 +14,7 @@ import {
 } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
 import { listPending, type Migrated, migrateDatabase } from '../migrator/migrate.ts';
-import { type ResolvedOptions, requireFitting, withRuleTable } from '../options/resolve.ts';
+import { type ResolvedOptions, requireFitting, withRuleTable } from '../options/resolved-options.ts';
 import { runSeeder, shareContext } from '../seeding/run.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';

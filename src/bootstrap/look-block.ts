@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import { quoteIdentifier, quoteTable } from '../database/catalog.ts';
 import { anonymousBlock, toLiteral } from '../database/message.ts';
 import { searchPathExpression } from '../database/transaction.ts';
-import type { ResolvedOptions } from '../options/resolve.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { reachableText, storable, wholeText } from '../tables/live-policy.ts';
 import { type RuleTable, USUAL_NAMES } from '../tables/rule-table.ts';
 import { columnsExpression, indexesExpression, type SelectedShape } from '../tables/table-shape.ts';

@@ -1,13 +1,6 @@
-import { type RawBuilder, sql } from 'kysely';
-import { quoteTable, quoteText } from '../database/catalog.ts';
-import { ENGINE_EXPRESSION, engineOf } from '../database/engine.ts';
-import { askInOneMessage, toLiteral } from '../database/message.ts';
-import {
-  type HiddenRows,
-  hiddenRowsColumns,
-  NOTHING_HIDDEN,
-  refuseHiddenRows,
-} from '../database/privileges.ts';
+import { engineOf } from '../database/engine.ts';
+import { askInOneMessage } from '../database/message.ts';
+import { refuseHiddenRows } from '../database/privileges.ts';
 import { isConnectionLoss, type Session } from '../database/session.ts';
 import { errorCode, isAbsence, SQLSTATE } from '../database/sqlstates.ts';
 import { LookAbandoned, StepFailure } from '../database/step-failure.ts';
@@ -15,30 +8,29 @@ import {
   type AnyKysely,
   type AnyTransaction,
   inReadOnlyTransaction,
-  searchPathExpression,
   setSearchPath,
 } from '../database/transaction.ts';
 import { isConflict } from '../failure/retry.ts';
-import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
-import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolve.ts';
+import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolved-options.ts';
 import type { OwnershipReport } from '../report.ts';
 import { bindContext, type SharedContext, shareContext } from '../seeding/run.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
-import { newestVersionExpression, type RecordedVersion } from '../tables/rule-record.ts';
 import { isOwnSchema, Misshapen, recognise, toTableShape } from '../tables/table-shape.ts';
 import { findRepeated } from '../verification/integrity.ts';
-import { FETCH_RULES, FOUND_TABLE, type Located, lookBlock, selectFound } from './look-block.ts';
-import { isSettled, reportUnchanged, withOwnership } from './ownership.ts';
+import { FETCH_RULES, type Located, lookBlock, selectFound } from './look-block.ts';
 import {
-  keepRuleCount,
-  type LivePolicy,
-  planPolicy,
-  policyQueries,
-  readCounted,
-  takePolicy,
-  WHOLE,
-} from './read-policy.ts';
+  isMigrated,
+  listsOf,
+  logUnknown,
+  readState,
+  requireState,
+  type State,
+  stateInBlock,
+  stateQuery,
+} from './look-state.ts';
+import { isSettled, reportUnchanged, withOwnership } from './ownership.ts';
+import { type LivePolicy, planPolicy, policyQueries, readCounted, takePolicy, WHOLE } from './read-policy.ts';
 
 /** A database in which nothing is missing. */
 export interface Complete {
@@ -252,97 +244,4 @@ async function isSeeded(
   } catch (error) {
     throw new StepFailure({ kind: 'seeder', name }, error);
   }
-}
-
-interface State extends HiddenRows {
-  readonly packageNames: readonly string[];
-  readonly applicationNames: readonly string[];
-  readonly rules: number;
-  /** What the server says that it is. */
-  readonly engine: string;
-  /** Of the definition; null where none is recorded, or the definition has none. */
-  readonly newestVersion: RecordedVersion | null;
-}
-
-/** Sets the search_path, and reads which migrations are applied; tables are qualified, as the path is not set yet. */
-function stateQuery(options: ResolvedOptions): RawBuilder<State> {
-  const { packageNames, applicationNames } = listsOf(options);
-  const namesIn = (list: string | null) =>
-    list === null ? sql`'[]'::json` : sql`(select coalesce(json_agg(name), '[]') from ${sql.raw(list)})`;
-  const { ruleTable } = options;
-  return sql<State>`
-    select
-      ${namesIn(packageNames)} as "packageNames",
-      ${namesIn(applicationNames)} as "applicationNames",
-      ${keepRuleCount(options)} as rules,
-      ${sql.raw(engineExpression(options))} as engine,
-      ${options.ownership === null ? sql`null` : sql.raw(newestVersionExpression(quoteText(ruleTable.name), ruleTable.schema))} as "newestVersion",
-      ${options.engine.commitsDdl ? NOTHING_HIDDEN : hiddenRowsColumns([ruleTable.sql, quoteTable(PACKAGE_LIST.tableName, options.schema)])},
-      ${searchPathExpression(options.schema)}
-  `;
-}
-
-/** The tables that record what is applied. Where there is nothing to migrate, there need be no record of it. */
-function listsOf(options: ResolvedOptions) {
-  const { schema, packageMigrations, applicationMigrations, applicationList } = options;
-  const listOf = (migrations: Migrations | null, table: string) =>
-    Object.keys(migrations ?? {}).length === 0 ? null : quoteTable(table, schema);
-  return {
-    packageNames: listOf(packageMigrations, PACKAGE_LIST.tableName),
-    applicationNames: listOf(applicationMigrations, applicationList.tableName),
-  };
-}
-
-/** The rest of the state, of the rule table that a block has found. */
-function stateInBlock(options: ResolvedOptions): Readonly<Record<string, string>> {
-  const { schema, ruleTable, ownership } = options;
-  const record = toLiteral(quoteTable(PACKAGE_LIST.tableName, schema));
-  const source = `(select relname from pg_catalog.pg_class where oid = ${FOUND_TABLE})`;
-  return {
-    engine: engineExpression(options),
-    newestVersion: ownership === null ? 'null' : newestVersionExpression(source, schema),
-    role: 'quote_ident(current_user)',
-    hidden: `nullif(concat_ws(' and ',
-      case when row_security_active(${FOUND_TABLE}) then coalesce(shape ->> 'sql', ${toLiteral(ruleTable.sql)}) end,
-      case when row_security_active(to_regclass(${record})) then ${record} end
-    ), '')`,
-  };
-}
-
-function engineExpression({ isEngineKnown }: ResolvedOptions): string {
-  return isEngineKnown ? "''" : ENGINE_EXPRESSION;
-}
-
-async function readState(trx: AnyTransaction, options: ResolvedOptions): Promise<State> {
-  const { rows } = await stateQuery(options).execute(trx);
-  return requireState(rows[0]);
-}
-
-function requireState(state: State | undefined): State {
-  if (state === undefined) throw new Error('the database gave no answer');
-  refuseHiddenRows(state);
-  return state;
-}
-
-function isMigrated(options: ResolvedOptions, { packageNames, applicationNames }: State): boolean {
-  const lists = [
-    [options.packageMigrations, packageNames],
-    [options.applicationMigrations, applicationNames],
-  ] as const;
-  return lists.every(([migrations, applied]) =>
-    Object.keys(migrations ?? {}).every((name) => applied.includes(name)),
-  );
-}
-
-/** Logs migrations that a newer release has applied. They do not matter here, as no known one is pending. */
-function logUnknown(options: ResolvedOptions, { packageNames, applicationNames }: State): void {
-  const { packageMigrations, applicationMigrations, logger, ruleTable } = options;
-  const unknown = [
-    ...packageNames.filter(
-      (name) => !Object.hasOwn(packageMigrations ?? {}, name) && name !== ruleTable.migrationName,
-    ),
-    ...applicationNames.filter((name) => !Object.hasOwn(applicationMigrations ?? {}, name)),
-  ];
-  if (unknown.length === 0) return;
-  logger.info({ event: 'unknown_migrations', names: unknown }, 'Migrations of another release are applied');
 }

@@ -1,7 +1,7 @@
 import { detectEngine } from '../database/engine.ts';
 import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
-import { onEngine, type ResolvedOptions } from '../options/resolve.ts';
+import { onEngine, type ResolvedOptions } from '../options/resolved-options.ts';
 
 /** What a server says to a statement that is PostgreSQL's and not its own. */
 const FOREIGN: ReadonlySet<string> = new Set([

@@ -6,25 +6,33 @@ import { asClient } from '../database/own-queries.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Migrated } from '../migrator/migrate.ts';
 import { PACKAGE_LIST } from '../migrator/migration.ts';
-import { type LeftRules, NOTHING_LEFT, type ResolvedOptions, withKeptAway } from '../options/resolve.ts';
+import {
+  type LeftRules,
+  NOTHING_LEFT,
+  type ResolvedOptions,
+  withKeptAway,
+} from '../options/resolved-options.ts';
 import type { Ownership } from '../policy/ownership.ts';
 import { type Rule, ruleKey } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { KeptAwayRule, OwnershipReport } from '../report.ts';
-import { removeRules } from '../tables/change.ts';
 import { findMissing, lockTable } from '../tables/insert.ts';
-import { moveRules, type RuleMove, readRulesOfRoles } from '../tables/move-rules.ts';
 import {
-  forgetRules,
   type RecordedVersion,
   readNewestVersion,
   readRecordedRules,
   recordRules,
-  recordVersion,
-  renameRecorded,
 } from '../tables/rule-record.ts';
-import type { RuleTable } from '../tables/rule-table.ts';
 import type { LivePolicy } from './read-policy.ts';
+import {
+  type Changes,
+  changeOwned,
+  chooseLeft,
+  findLeft,
+  NO_CHANGES,
+  retire,
+  retiresSome,
+} from './retire.ts';
 import type { AskFurther } from './verify-live.ts';
 
 /** Options without what stays away, and what was done. */
@@ -71,8 +79,6 @@ export function isSettled({ version, changes }: Ownership, newest: RecordedVersi
   if (newest === null || newest.version < version) return false;
   return newest.version > version || newest.changes === changes;
 }
-
-const NO_CHANGES = { renamed: [], removed: [], reassigned: 0, left: [], leftOmitted: 0 };
 
 /** What is reported where nothing was renamed or retired. */
 export function reportUnchanged(
@@ -154,32 +160,6 @@ export async function withOwnership(
   return { ...kept, left };
 }
 
-function retiresSome({ retiredRoles, retiredRules }: Ownership): boolean {
-  return retiredRoles.size + retiredRules.length > 0;
-}
-
-/** What is retired, and stored all the same, since an administrator has made it. */
-function chooseLeft(stored: readonly Rule[], ownership: Ownership): LeftRules {
-  const left = stored.filter(retiredTest(ownership.retiredRoles, ownership.retiredRules));
-  return {
-    rules: left.slice(0, LISTED).map(toArray),
-    omitted: Math.max(0, left.length - LISTED),
-    isToMove: left.some((rule) => newRoleOf(rule, ownership) !== null),
-  };
-}
-
-/** The same where the policy was not read, or in part. */
-async function findLeft(client: ClientLike, { ownership, ruleTable }: ResolvedOptions): Promise<LeftRules> {
-  if (ownership === null || !retiresSome(ownership)) return NOTHING_LEFT;
-  const { retiredRoles, retiredRules } = ownership;
-  const ofRoles = await readRulesOfRoles(client, ruleTable, [...retiredRoles.keys()]);
-  const absent = retiredRules.length === 0 ? [] : await findMissing(client, ruleTable, retiredRules);
-  const byKey = new Map(
-    [...ofRoles, ...new RuleSet(retiredRules).without(absent)].map((rule) => [ruleKey(rule), rule] as const),
-  );
-  return chooseLeft([...byKey.values()], ownership);
-}
-
 /** The newest version that is recorded; null where there is none, or no record. */
 export async function findNewestVersion(
   trx: AnyTransaction,
@@ -240,129 +220,4 @@ async function retireLate(
   if (!isToMove) return { ...NO_CHANGES, left, leftOmitted };
   await lockTable(client, ruleTable);
   return { renamed: [], ...(await retire(client, ruleTable, ownership, true)) };
-}
-
-type Changes = Pick<OwnershipReport, 'renamed' | 'removed' | 'reassigned' | 'left' | 'leftOmitted'>;
-
-/** So many rules that stay are listed; the rest is counted. */
-const LISTED = 10_000;
-
-async function changeOwned(
-  client: ClientLike,
-  table: RuleTable,
-  ownership: Ownership,
-  newest: RecordedVersion | null,
-): Promise<Changes> {
-  const { version, changes, renamedRoles, retiredRoles, retiredRules } = ownership;
-  await recordVersion(client, table, { version, changes });
-  if (renamedRoles.size + retiredRoles.size + retiredRules.length === 0) return NO_CHANGES;
-  // Who writes meanwhile would write the earlier names.
-  await lockTable(client, table);
-  const renamed = await renameRoles(client, table, renamedRoles);
-  return { renamed, ...(await retire(client, table, ownership, newest !== null)) };
-}
-
-async function renameRoles(
-  client: ClientLike,
-  table: RuleTable,
-  names: ReadonlyMap<string, string>,
-): Promise<Changes['renamed']> {
-  const stored = await readRulesOfRoles(client, table, [...names.keys()]);
-  const rename = (rule: Rule) => renameIn(rule, names);
-  await moveRules(client, table, planMoves(stored, rename));
-  const recorded = (await readRecordedRules(client, table, 'all')).filter((rule) => rename(rule) !== rule);
-  await renameRecorded(client, table, planMoves(recorded, rename));
-  return [...names].map(([from, to]) => ({
-    from,
-    to,
-    rules: stored.filter((rule) => namesRole(rule, new Set([from]))).length,
-  }));
-}
-
-/** The rules beside what those of renamed roles become: a bootstrap does not insert these. */
-export function withRenamed(rules: readonly Rule[], { ownership }: ResolvedOptions): readonly Rule[] {
-  const names = ownership?.renamedRoles ?? new Map();
-  return names.size === 0 ? rules : [...rules, ...rules.map((rule) => renameIn(rule, names))];
-}
-
-/** What each rule becomes. One that comes to say what another does, or links a role to itself, goes. */
-function planMoves(rules: readonly Rule[], change: (rule: Rule) => Rule): RuleMove[] {
-  const taken = new Set<string>();
-  return rules.map((from) => {
-    const to = change(from);
-    const isLinkToItself = to.ptype === 'g' && to.values[0] === to.values[1];
-    if (isLinkToItself || taken.has(ruleKey(to))) return { from, to: null };
-    taken.add(ruleKey(to));
-    return { from, to };
-  });
-}
-
-/** The same rule where it names none of them. */
-function renameIn(rule: Rule, names: ReadonlyMap<string, string>): Rule {
-  if (!namesRole(rule, names)) return rule;
-  const values = rule.values.map((value, position) =>
-    isRoleAt(rule, position) ? (names.get(value) ?? value) : value,
-  );
-  return { ptype: rule.ptype, values };
-}
-
-/** Whether a rule says something of one of the roles, rather than of a resource of that name. */
-function namesRole(rule: Rule, roles: { has(name: string): boolean }): boolean {
-  return rule.values.some((value, position) => isRoleAt(rule, position) && roles.has(value));
-}
-
-function isRoleAt({ ptype }: Rule, position: number): boolean {
-  return (ptype === 'p' && position === 0) || (ptype === 'g' && position < 2);
-}
-
-/** Removes what bootstraps have inserted of the retired roles and rules, and gives users another role. */
-async function retire(
-  client: ClientLike,
-  table: RuleTable,
-  ownership: Ownership,
-  hasRecord: boolean,
-): Promise<Omit<Changes, 'renamed'>> {
-  const { retiredRoles, retiredRules } = ownership;
-  const isRetired = retiredTest(retiredRoles, retiredRules);
-  const recorded = hasRecord ? (await readRecordedRules(client, table, 'all')).filter(isRetired) : [];
-  const ours = new Set(recorded.filter(({ inserted }) => inserted).map(ruleKey));
-  const absent = new Set((await findMissing(client, table, retiredRules)).map(ruleKey));
-  const ofRoles = await readRulesOfRoles(client, table, [...retiredRoles.keys()]);
-  const byKey = new Map(
-    [...ofRoles, ...retiredRules.filter((rule) => !absent.has(ruleKey(rule)))].map(
-      (rule) => [ruleKey(rule), rule] as const,
-    ),
-  );
-  const stored = [...byKey.values()];
-  const removed = stored.filter((rule) => ours.has(ruleKey(rule)));
-  const others = stored.filter((rule) => !ours.has(ruleKey(rule)));
-  const moved = others.filter((rule) => newRoleOf(rule, ownership) !== null);
-  const left = others.filter((rule) => newRoleOf(rule, ownership) === null);
-  if (removed.length > 0) await removeRules(client, table, removed);
-  await moveRules(
-    client,
-    table,
-    planMoves(moved, (rule) => ({ ...rule, values: rule.values.with(1, newRoleOf(rule, ownership) ?? '') })),
-  );
-  await forgetRules(client, table, recorded);
-  return {
-    removed: removed.map(toArray),
-    reassigned: moved.length,
-    left: left.slice(0, LISTED).map(toArray),
-    leftOmitted: Math.max(0, left.length - LISTED),
-  };
-}
-
-/** The role that a link to a retired one is to lead to; null for none. */
-function newRoleOf({ ptype, values: [, parent = ''] }: Rule, { retiredRoles }: Ownership): string | null {
-  return ptype === 'g' ? (retiredRoles.get(parent) ?? null) : null;
-}
-
-function toArray({ ptype, values }: Rule): string[] {
-  return [ptype, ...values];
-}
-
-function retiredTest(roles: ReadonlyMap<string, unknown>, rules: readonly Rule[]): (rule: Rule) => boolean {
-  const keys = new Set(rules.map(ruleKey));
-  return (rule) => keys.has(ruleKey(rule)) || namesRole(rule, roles);
 }

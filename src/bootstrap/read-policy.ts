@@ -5,7 +5,7 @@ import type { Scope } from '../casbin/scope.ts';
 import { asClient } from '../database/own-queries.ts';
 import { type AnyTransaction, readAndReleaseLocks } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
-import type { ResolvedOptions } from '../options/resolve.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import {

@@ -3,7 +3,7 @@ import { foundSchemaExpression, homeSchemaExpression } from '../database/catalog
 import { asClient } from '../database/own-queries.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
-import type { ResolvedOptions } from '../options/resolve.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
 
 /** Which schemas a bootstrap works in. */

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { VerificationError } from '../errors.ts';
-import type { ResolvedOptions } from '../options/resolve.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { formatRule, toRule } from '../policy/rule.ts';
 import type { VerificationReport } from '../report.ts';
 import type { RuleTable } from '../tables/rule-table.ts';

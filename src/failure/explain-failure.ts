@@ -21,7 +21,7 @@ import {
   PermissionError,
   StoredRuleError,
 } from '../errors.ts';
-import type { ResolvedOptions } from '../options/resolve.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { reasonOf } from '../text.ts';
 import { explainSqlstate } from './explain-sqlstate.ts';
 import {

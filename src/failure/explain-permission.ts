@@ -6,7 +6,7 @@ import type { Session } from '../database/session.ts';
 import type { AnyKysely } from '../database/transaction.ts';
 import { PermissionError } from '../errors.ts';
 import { PACKAGE_LIST } from '../migrator/migration.ts';
-import type { ResolvedOptions } from '../options/resolve.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { describeFailure, type Failure } from './explain-step.ts';
 import { inquire } from './inquire.ts';
 

@@ -11,7 +11,7 @@ import {
   SeederError,
 } from '../errors.ts';
 import { PACKAGE_LIST } from '../migrator/migration.ts';
-import type { ResolvedOptions } from '../options/resolve.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
 import type { Seeder } from '../seeding/seeder.ts';
 import { reasonOf } from '../text.ts';
 import { explainPermission, involvedTables } from './explain-permission.ts';

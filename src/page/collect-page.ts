@@ -1,5 +1,5 @@
 import type { StoredRule } from '../casbin/rule-row.ts';
-import type { ResolvedOptions } from '../options/resolve.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { describeOrigin } from '../render/origin.ts';
 import type { VerificationReport } from '../report.ts';

@@ -2,7 +2,7 @@ import { isRuleValues } from '../casbin/rule-row.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Problem } from '../errors.ts';
 import { findNearest } from '../nearest-name.ts';
-import type { ResolvedOptions } from '../options/resolve.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { buildHierarchies, findRolePath } from '../policy/hierarchy.ts';
 import { formatText, type Rule, ruleKey } from '../policy/rule.ts';
 import type { RuleTable } from '../tables/rule-table.ts';

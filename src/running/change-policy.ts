@@ -7,7 +7,8 @@ import { detectEngine } from '../database/engine.ts';
 import type { Needs } from '../database/privileges.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { explainPrivileges } from '../failure/explain-privileges.ts';
-import { completeOptions, onEngine, type ResolvedOptions, withRuleTable } from '../options/resolve.ts';
+import { completeOptions } from '../options/resolve.ts';
+import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolved-options.ts';
 import type { EnforcerOptions } from '../options.ts';
 import { findMisfits } from '../policy/check.ts';
 import type {

@@ -4,7 +4,7 @@ import { createKysely } from '../database/dialect.ts';
 import { Session } from '../database/session.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { PolicyChangeError, type Violation } from '../errors.ts';
-import type { ResolvedOptions } from '../options/resolve.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { formatValue } from '../policy/rule.ts';
 import { lockTable } from '../tables/insert.ts';
 import type { RuleTable } from '../tables/rule-table.ts';

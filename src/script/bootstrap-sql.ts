@@ -1,6 +1,7 @@
 import { quoteIdentifier, quoteTable, quoteText } from '../database/catalog.ts';
 import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
-import { type ResolvedOptions, requireFitting, resolveOptions } from '../options/resolve.ts';
+import { resolveOptions } from '../options/resolve.ts';
+import { type ResolvedOptions, requireFitting } from '../options/resolved-options.ts';
 import type { BootstrapOptions } from '../options.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';

@@ -1,7 +1,7 @@
 import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
 import { quoteTable, quoteText } from '../database/catalog.ts';
 import { lockStatement } from '../database/lock.ts';
-import type { ResolvedOptions } from '../options/resolve.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
 import type { Ownership } from '../policy/ownership.ts';
 import type { Rule } from '../policy/rule.ts';
 import { toRecordText } from '../tables/rule-record.ts';

@@ -1,0 +1,113 @@
+import { type RawBuilder, sql } from 'kysely';
+import { quoteTable, quoteText } from '../database/catalog.ts';
+import { ENGINE_EXPRESSION } from '../database/engine.ts';
+import { toLiteral } from '../database/message.ts';
+import {
+  type HiddenRows,
+  hiddenRowsColumns,
+  NOTHING_HIDDEN,
+  refuseHiddenRows,
+} from '../database/privileges.ts';
+import { type AnyTransaction, searchPathExpression } from '../database/transaction.ts';
+import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
+import { newestVersionExpression, type RecordedVersion } from '../tables/rule-record.ts';
+import { FOUND_TABLE } from './look-block.ts';
+import { keepRuleCount } from './read-policy.ts';
+
+/** What a look finds out of a database, but for its rules. */
+export interface State extends HiddenRows {
+  readonly packageNames: readonly string[];
+  readonly applicationNames: readonly string[];
+  readonly rules: number;
+  /** What the server says that it is. */
+  readonly engine: string;
+  /** Of the definition; null where none is recorded, or the definition has none. */
+  readonly newestVersion: RecordedVersion | null;
+}
+
+/** Sets the search_path, and reads which migrations are applied; tables are qualified, as the path is not set yet. */
+export function stateQuery(options: ResolvedOptions): RawBuilder<State> {
+  const { packageNames, applicationNames } = listsOf(options);
+  const namesIn = (list: string | null) =>
+    list === null ? sql`'[]'::json` : sql`(select coalesce(json_agg(name), '[]') from ${sql.raw(list)})`;
+  const { ruleTable } = options;
+  return sql<State>`
+    select
+      ${namesIn(packageNames)} as "packageNames",
+      ${namesIn(applicationNames)} as "applicationNames",
+      ${keepRuleCount(options)} as rules,
+      ${sql.raw(engineExpression(options))} as engine,
+      ${options.ownership === null ? sql`null` : sql.raw(newestVersionExpression(quoteText(ruleTable.name), ruleTable.schema))} as "newestVersion",
+      ${options.engine.commitsDdl ? NOTHING_HIDDEN : hiddenRowsColumns([ruleTable.sql, quoteTable(PACKAGE_LIST.tableName, options.schema)])},
+      ${searchPathExpression(options.schema)}
+  `;
+}
+
+/** The tables that record what is applied. Where there is nothing to migrate, there need be no record of it. */
+export function listsOf(options: ResolvedOptions) {
+  const { schema, packageMigrations, applicationMigrations, applicationList } = options;
+  const listOf = (migrations: Migrations | null, table: string) =>
+    Object.keys(migrations ?? {}).length === 0 ? null : quoteTable(table, schema);
+  return {
+    packageNames: listOf(packageMigrations, PACKAGE_LIST.tableName),
+    applicationNames: listOf(applicationMigrations, applicationList.tableName),
+  };
+}
+
+/** The rest of the state, of the rule table that a block has found. */
+export function stateInBlock(options: ResolvedOptions): Readonly<Record<string, string>> {
+  const { schema, ruleTable, ownership } = options;
+  const record = toLiteral(quoteTable(PACKAGE_LIST.tableName, schema));
+  const source = `(select relname from pg_catalog.pg_class where oid = ${FOUND_TABLE})`;
+  return {
+    engine: engineExpression(options),
+    newestVersion: ownership === null ? 'null' : newestVersionExpression(source, schema),
+    role: 'quote_ident(current_user)',
+    hidden: `nullif(concat_ws(' and ',
+      case when row_security_active(${FOUND_TABLE}) then coalesce(shape ->> 'sql', ${toLiteral(ruleTable.sql)}) end,
+      case when row_security_active(to_regclass(${record})) then ${record} end
+    ), '')`,
+  };
+}
+
+function engineExpression({ isEngineKnown }: ResolvedOptions): string {
+  return isEngineKnown ? "''" : ENGINE_EXPRESSION;
+}
+
+/** The state alone, in a transaction. */
+export async function readState(trx: AnyTransaction, options: ResolvedOptions): Promise<State> {
+  const { rows } = await stateQuery(options).execute(trx);
+  return requireState(rows[0]);
+}
+
+/** A state that was read, if it was of all rows. */
+export function requireState(state: State | undefined): State {
+  if (state === undefined) throw new Error('the database gave no answer');
+  refuseHiddenRows(state);
+  return state;
+}
+
+/** Whether no migration is pending. */
+export function isMigrated(options: ResolvedOptions, { packageNames, applicationNames }: State): boolean {
+  const lists = [
+    [options.packageMigrations, packageNames],
+    [options.applicationMigrations, applicationNames],
+  ] as const;
+  return lists.every(([migrations, applied]) =>
+    Object.keys(migrations ?? {}).every((name) => applied.includes(name)),
+  );
+}
+
+/** Logs migrations that a newer release has applied. They do not matter here, as no known one is pending. */
+export function logUnknown(options: ResolvedOptions, { packageNames, applicationNames }: State): void {
+  const { packageMigrations, applicationMigrations, logger, ruleTable } = options;
+  const unknown = [
+    ...packageNames.filter(
+      (name) => !Object.hasOwn(packageMigrations ?? {}, name) && name !== ruleTable.migrationName,
+    ),
+    ...applicationNames.filter((name) => !Object.hasOwn(applicationMigrations ?? {}, name)),
+  ];
+  if (unknown.length === 0) return;
+  logger.info({ event: 'unknown_migrations', names: unknown }, 'Migrations of another release are applied');
+}

@@ -107,7 +107,9 @@ async function lookAtOnce(session: Session, given: ResolvedOptions): Promise<See
   const options = withRuleTable(given, table);
   if (!isMissing) return lookAtTable(session, options);
   // Nobody has to know why nothing could be asked about what is not there; any other error is met again step by step.
-  if (seen.error === null || isAbsence(seen.error)) return null;
+  // A row seeder asks by the type of its table's rows.
+  const isOfAbsent = isAbsence(seen.error) || errorCode(seen.error) === SQLSTATE.UNDEFINED_OBJECT;
+  if (seen.error === null || isOfAbsent) return null;
   return { options, state: null, live: null, unasked: others(options) };
 }
 

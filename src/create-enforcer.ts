@@ -21,7 +21,8 @@ import { USUAL_NAMES } from './tables/rule-table.ts';
  * bootstrapped with: what was verified is then what decides.
  *
  * It loads all stored rules or none. Rules that the model does not define, or with another number of values, or with a
- * pattern that the matcher's function does not take, are an error, also when it is told to load again: without them, or cut to length, it would decide something else.
+ * pattern that the matcher's function does not take, are an error, also when it is told to load again: without them, or
+ * cut to length, it would decide something else.
  *
  * It is for what decides on one state of the policy: a script, a test, a job. In an application that runs on while others
  * change the policy, use createLiveEnforcer.

@@ -22,8 +22,8 @@ export const UNMARKED_ROUTES = Symbol('casbin-bootstrap:unmarked-routes');
 
 /**
  * Lets in who has the permissions that {@link Requires} says of the controller and of the route. A route of which nothing
- * is said it leaves alone, or refuses where `unmarkedRoutes` is `deny` and it is not {@link Public}. For `@UseGuards(RequiresGuard)`, or for all routes by
- * `{ provide: APP_GUARD, useClass: RequiresGuard }`.
+ * is said is left alone; where `unmarkedRoutes` is `deny`, it is refused, unless it is {@link Public}. For
+ * `@UseGuards(RequiresGuard)`, or for all routes by `{ provide: APP_GUARD, useClass: RequiresGuard }`.
  *
  * Who is not let in is answered with a problem document of RFC 9457, thrown as an `HttpException`: 401 without a
  * subject, 403, or 503 while the enforcer is not known to be up to date, or fails. Nest's logger is told why.

@@ -18,8 +18,9 @@ export interface BootstrapSqlOptions {
 
 /**
  * Writes what a bootstrap does as SQL, for an administrator or another migration tool to run: tables, rules, what a
- * definition with a version renames, retires and records, and the rows of row seeders. It can be run any number of times, in a transaction or without, and a bootstrap afterwards finds
- * nothing left to do. No database is looked at, so name the rule table by `table` where it is not `casbin`.
+ * definition with a version renames, retires and records, and the rows of row seeders. It can be run any number of times,
+ * in a transaction or without, and a bootstrap afterwards finds nothing left to do. No database is looked at, so name the
+ * rule table by `table` where it is not `casbin`.
  *
  * Not in it are the application's own migrations, and seeders that are programs; a comment names them.
  *

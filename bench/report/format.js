@@ -1,9 +1,13 @@
 /** A quantity with as many digits as mean something. */
 export function formatAmount(value, unit) {
-  if (unit === 'ms' && value >= 10_000) return formatAmount(value / 1_000, 's');
+  const larger = LARGER[unit];
+  if (larger !== undefined && value >= 10_000) return formatAmount(value / 1_000, larger);
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
-  return `${formatNumber(value, ['ms', 's', 'MiB'].includes(unit) ? digits : 0)} ${unit}`;
+  return `${formatNumber(value, ['µs', 'ms', 's', 'MiB'].includes(unit) ? digits : 0)} ${unit}`;
 }
+
+/** A thousand of the one is one of the other. */
+const LARGER = { µs: 'ms', ms: 's' };
 
 function formatRatio(value) {
   return `${formatNumber(value, value >= 100 ? 0 : value >= 10 ? 1 : 2)} ×`;

@@ -19,6 +19,7 @@ import type { RuleTable } from '../tables/rule-table.ts';
 /** What of a policy and its record was written, and what of it stays. */
 export type Changes = Pick<OwnershipReport, 'renamed' | 'removed' | 'reassigned' | 'left' | 'leftOmitted'>;
 
+/** What a bootstrap reports that has renamed and retired nothing. */
 export const NO_CHANGES = { renamed: [], removed: [], reassigned: 0, left: [], leftOmitted: 0 };
 
 /** So many rules that stay are listed; the rest is counted. */
@@ -31,9 +32,9 @@ export async function changeOwned(
   ownership: Ownership,
   newest: RecordedVersion | null,
 ): Promise<Changes> {
-  const { version, changes, renamedRoles, retiredRoles, retiredRules } = ownership;
+  const { version, changes, renamedRoles } = ownership;
   await recordVersion(client, table, { version, changes });
-  if (renamedRoles.size + retiredRoles.size + retiredRules.length === 0) return NO_CHANGES;
+  if (renamedRoles.size === 0 && !retiresSome(ownership)) return NO_CHANGES;
   // Who writes meanwhile would write the earlier names.
   await lockTable(client, table);
   const renamed = await renameRoles(client, table, renamedRoles);
@@ -104,14 +105,7 @@ export async function retire(
   const isRetired = retiredTest(retiredRoles, retiredRules);
   const recorded = hasRecord ? (await readRecordedRules(client, table, 'all')).filter(isRetired) : [];
   const ours = new Set(recorded.filter(({ inserted }) => inserted).map(ruleKey));
-  const absent = new Set((await findMissing(client, table, retiredRules)).map(ruleKey));
-  const ofRoles = await readRulesOfRoles(client, table, [...retiredRoles.keys()]);
-  const byKey = new Map(
-    [...ofRoles, ...retiredRules.filter((rule) => !absent.has(ruleKey(rule)))].map(
-      (rule) => [ruleKey(rule), rule] as const,
-    ),
-  );
-  const stored = [...byKey.values()];
+  const stored = await readRetired(client, table, ownership);
   const removed = stored.filter((rule) => ours.has(ruleKey(rule)));
   const others = stored.filter((rule) => !ours.has(ruleKey(rule)));
   const moved = others.filter((rule) => newRoleOf(rule, ownership) !== null);
@@ -166,11 +160,17 @@ export async function findLeft(
   { ownership, ruleTable }: ResolvedOptions,
 ): Promise<LeftRules> {
   if (ownership === null || !retiresSome(ownership)) return NOTHING_LEFT;
-  const { retiredRoles, retiredRules } = ownership;
-  const ofRoles = await readRulesOfRoles(client, ruleTable, [...retiredRoles.keys()]);
-  const absent = retiredRules.length === 0 ? [] : await findMissing(client, ruleTable, retiredRules);
-  const byKey = new Map(
-    [...ofRoles, ...new RuleSet(retiredRules).without(absent)].map((rule) => [ruleKey(rule), rule] as const),
-  );
-  return chooseLeft([...byKey.values()], ownership);
+  return chooseLeft(await readRetired(client, ruleTable, ownership), ownership);
+}
+
+/** The stored rules that are retired or name a retired role, each once. */
+async function readRetired(
+  client: ClientLike,
+  table: RuleTable,
+  { retiredRoles, retiredRules }: Ownership,
+): Promise<Rule[]> {
+  const ofRoles = await readRulesOfRoles(client, table, [...retiredRoles.keys()]);
+  const absent = retiredRules.length === 0 ? [] : await findMissing(client, table, retiredRules);
+  const present = new RuleSet(retiredRules).without(absent);
+  return [...new Map([...ofRoles, ...present].map((rule) => [ruleKey(rule), rule] as const)).values()];
 }

@@ -75,7 +75,7 @@ async function expectNothingLeft(database: TestDatabase, through: pg.Pool, conne
     select
       (select count(*)::int from pg_locks where locktype = 'advisory' and database = d.oid) as locks,
       (select count(*)::int from pg_stat_activity
-       where datid = d.oid and state <> 'idle' and pid <> pg_backend_pid()) as busy
+       where datid = d.oid and backend_type = 'client backend' and state <> 'idle' and pid <> pg_backend_pid()) as busy
     from pg_database d
     where datname = current_database()
   `);

@@ -41,6 +41,8 @@ const DEFAULTS = {
   fsync: 'off',
   full_page_writes: 'off',
   max_wal_size: '256MB',
+  // its workers show up among sessions and locks, which tests count
+  autovacuum: 'off',
 };
 
 // A process of its own, since it outlives us: however we end, its input is then closed, and it cleans up.

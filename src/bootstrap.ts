@@ -93,12 +93,11 @@ async function bootstrapOnce(
 /** Verifies a database in which nothing is missing, without a lock and without writing; null for any other. */
 async function confirmComplete(session: Session, given: ResolvedOptions): Promise<Outcome | null> {
   session.enter('the look at what is there');
-  const db = createKysely(session, given);
-  const complete = await lookAtDatabase(session, db, given);
+  const complete = await lookAtDatabase(session, given);
   if (complete === null) return null;
   const { options, live, ownership } = complete;
   if (ownership !== null) logOwnership(ownership, options);
-  const verification = await requireVerified(askAfterwards(db, options.schema), options, live);
+  const verification = await requireVerified(askAfterwards(session, options), options, live);
   const seeders = reportSeeded(options.seeders, options);
   const engine = reportEngine(options);
   return { changed: false, migrations: [], takeover: null, ownership, seeders, verification, engine };

@@ -53,7 +53,7 @@ export function lookBlock(
   plan: PolicyPlan | null,
   lists: Readonly<Record<string, string | null>>,
   expressions: Readonly<Record<string, string>>,
-): RawBuilder<unknown> {
+): string {
   const { schema, table, ruleTable } = options;
   const names = table.name === undefined ? USUAL_NAMES : [table.name];
   const tables = names.map((name) => `to_regclass(${toLiteral(quoteTable(name, schema))})`);
@@ -110,7 +110,7 @@ export function selectFound(schema: string | undefined): RawBuilder<unknown> {
 }
 
 /** The rows that the block has opened the cursor on. */
-export const FETCH_RULES = sql`fetch all from ${sql.id(CURSOR)}`;
+export const FETCH_RULES = `fetch all from ${quoteIdentifier(CURSOR)}`;
 
 function readList(name: string, list: string | null): string {
   if (list === null) return '';

@@ -1,15 +1,11 @@
+import { createKysely } from '../database/dialect.ts';
 import { engineOf } from '../database/engine.ts';
 import { askInOneMessage } from '../database/message.ts';
 import { refuseHiddenRows } from '../database/privileges.ts';
 import { isConnectionLoss, type Session } from '../database/session.ts';
 import { errorCode, isAbsence, SQLSTATE } from '../database/sqlstates.ts';
 import { LookAbandoned, StepFailure } from '../database/step-failure.ts';
-import {
-  type AnyKysely,
-  type AnyTransaction,
-  inReadOnlyTransaction,
-  setSearchPath,
-} from '../database/transaction.ts';
+import { type AnyTransaction, inReadOnlyTransaction, setSearchPath } from '../database/transaction.ts';
 import { isConflict } from '../failure/retry.ts';
 import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolved-options.ts';
 import type { OwnershipReport } from '../report.ts';
@@ -48,11 +44,7 @@ export interface Complete {
  *
  * @returns null when anything is missing
  */
-export async function lookAtDatabase(
-  session: Session,
-  db: AnyKysely,
-  given: ResolvedOptions,
-): Promise<Complete | null> {
+export async function lookAtDatabase(session: Session, given: ResolvedOptions): Promise<Complete | null> {
   try {
     const seen = await lookAtOnce(session, given);
     if (seen === null) return null;
@@ -60,10 +52,10 @@ export async function lookAtDatabase(
     const complete =
       state !== null && live !== null && unasked.length === 0
         ? { state, live, options }
-        : await askAfterwards(db, options.schema)((trx) => lookFurther(trx, seen));
+        : await askAfterwards(session, options)((trx) => lookFurther(trx, seen));
     if (complete === null) return null;
     const { newestVersion, engine } = complete.state;
-    const ask = askAfterwards(db, complete.options.schema);
+    const ask = askAfterwards(session, complete.options);
     const kept = await withOwnership(ask, complete.options, complete.live, newestVersion);
     if (kept.defined.without(complete.live.rules).length > 0 || kept.left.isToMove) return null;
     logUnknown(kept, complete.state);
@@ -205,10 +197,10 @@ function isIncomplete(
 }
 
 /** Makes a function that asks what only some looks have to know, in a transaction of its own. */
-export function askAfterwards(db: AnyKysely, schema: string | undefined) {
+export function askAfterwards(session: Session, options: ResolvedOptions) {
   return <T>(ask: (trx: AnyTransaction) => Promise<T>): Promise<T> =>
-    inReadOnlyTransaction(db, async (trx) => {
-      await setSearchPath(trx, schema);
+    inReadOnlyTransaction(createKysely(session, options), async (trx) => {
+      await setSearchPath(trx, options.schema);
       return ask(trx);
     });
 }

@@ -111,7 +111,7 @@ async function checkRules(
 }
 
 function findMisfitsIn(model: Model | null, rules: readonly DefinedRule[]): Problem[] {
-  return model === null ? [] : findMisfits(rules, ruleLengthsOf(model));
+  return model === null || rules.length === 0 ? [] : findMisfits(rules, ruleLengthsOf(model));
 }
 
 /** Nothing where there is no enforcer to ask: that is another problem, and is reported as one. */

@@ -141,7 +141,7 @@ export function wholeToSeeding(of, size, times) {
 
 /** Of what takes long, one run says enough. */
 export function wholeRounds(scale, size) {
-  return size > 10_000 || !scale.full ? 1 : 3;
+  return size > 200_000 || !scale.full ? 1 : 3;
 }
 
 /** A database that is bootstrapped, but holds no rule. */

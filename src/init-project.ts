@@ -3,7 +3,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import type { PoolLike } from './database/client.ts';
 import { InvalidOptionsError } from './errors.ts';
 import { type MigrationTool, type Project, readProject } from './init/project.ts';
-import type { ProjectFile } from './init/project-files.ts';
+import type { ProjectFile, Starter } from './init/project-files.ts';
 import { lintPolicy } from './lint-policy.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { PolicyDefinition } from './policy/definition.ts';
@@ -59,31 +59,39 @@ export async function initProject(
   const project = readProject(folder);
   const found = pool === null ? null : await readDatabase(pool, options);
   const table = found?.table ?? (typeof options.table === 'string' ? options.table : project.table);
-  const { addScripts, configPath, STARTER, writeProjectFiles } = await import('./init/project-files.ts');
+  const { addScripts, configPath, STARTERS, writeProjectFiles } = await import('./init/project-files.ts');
   const model = typeof options.model === 'string' ? relative(folder, resolve(options.model)) : null;
   const policy = found?.policy ?? null;
   const { schema = null } = options;
-  const files = await writeProjectFiles(project, { form, policy, table, schema, model });
+  const fitting = model === null ? STARTERS[0] : await findStarter(STARTERS, resolve(folder, model));
+  const content = { form, policy, starter: fitting ?? STARTERS[0], table, schema, model };
+  const files = await writeProjectFiles(project, content);
   const hasOtherConfig = project.config !== null && project.config !== configPath(project);
   const wanted = files.filter(({ path }) => !hasOtherConfig || path !== configPath(project));
   const manifest = addScripts(project);
-  const fits =
-    policy !== null ||
-    model === null ||
-    (await lintPolicy({ model: resolve(folder, model), policy: STARTER })).ok;
   const written = await writeAll(folder, wanted, manifest, confirm);
   return {
     ...written,
     kept: [...written.kept, ...(hasOtherConfig ? [project.config] : [])],
     notes: [
       ...describeDatabase(found),
-      ...(fits ? [] : [`It does not fit the model ${model}: lint tells where. Write your own.`]),
+      ...(policy !== null || fitting !== null
+        ? []
+        : [`It does not fit the model ${model}: lint tells where. Write your own.`]),
       ...describeConfig(hasOtherConfig, project, files),
       ...describeTool(project.migrationTool, table),
       ...describeManifest(manifest, written.kept),
     ],
     next: [...(project.isInstalled ? [] : [INSTALL]), ...NEXT],
   };
+}
+
+/** The first one that fits the model; null where none does. */
+async function findStarter(starters: readonly Starter[], model: string): Promise<Starter | null> {
+  for (const starter of starters) {
+    if ((await lintPolicy({ model, policy: starter.policy })).ok) return starter;
+  }
+  return null;
 }
 
 const INSTALL = 'npm install casbin-bootstrap casbin pg kysely';

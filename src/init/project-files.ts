@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { applyEdits, modify } from 'jsonc-parser';
 import { defaultModelPath } from '../casbin/model-file.ts';
 import { policyToCsv } from '../policy/csv.ts';
-import { definePolicy, type PolicyDefinition } from '../policy/definition.ts';
+import type { DomainPolicyDefinition, PolicyDefinition } from '../policy/definition.ts';
 import { policyToTypeScript } from '../policy/to-typescript.ts';
 import { policyToYaml } from '../policy/to-yaml.ts';
 import type { Project } from './project.ts';
@@ -17,15 +17,27 @@ export interface ProjectFile {
 }
 
 /** What a project begins with that has no policy yet. */
-export const STARTER = definePolicy({
-  roles: {
-    viewer: { permissions: { documents: ['read'] } },
-    editor: { inherits: ['viewer'], permissions: { documents: ['write'] } },
-  },
-  never: [['viewer', 'documents', 'write']],
-});
+export interface Starter {
+  readonly policy: PolicyDefinition;
+  /** The text of its test file. */
+  readonly tests: string;
+}
 
-const STARTER_TESTS = `tests:
+const ROLES: NonNullable<PolicyDefinition['roles']> = {
+  viewer: { permissions: { documents: ['read'] } },
+  editor: { inherits: ['viewer'], permissions: { documents: ['write'] } },
+};
+
+const OF_TENANTS: DomainPolicyDefinition = {
+  domains: { roles: ROLES, tenants: ['acme', 'globex'] },
+  never: [['viewer', 'acme', 'documents', 'write']],
+};
+
+/** For the model of this package, and for one with domains. */
+export const STARTERS: readonly [Starter, ...Starter[]] = [
+  {
+    policy: { roles: ROLES, never: [['viewer', 'documents', 'write']] },
+    tests: `tests:
   - name: an editor reads and writes documents
     given:
       - [g, alice, editor]
@@ -39,7 +51,29 @@ const STARTER_TESTS = `tests:
       - [bob, documents, read]
     deny:
       - [bob, documents, write]
-`;
+`,
+  },
+  {
+    policy: OF_TENANTS,
+    tests: `tests:
+  - name: an editor writes the documents of the own tenant
+    given:
+      - [g, alice, editor, acme]
+    allow:
+      - [alice, acme, documents, read]
+      - [alice, acme, documents, write]
+    deny:
+      - [alice, globex, documents, read]
+  - name: a viewer only reads them
+    given:
+      - [g, bob, viewer, acme]
+    allow:
+      - [bob, acme, documents, read]
+    deny:
+      - [bob, acme, documents, write]
+`,
+  },
+];
 
 const TESTS = 'policy.test.yaml';
 const MODEL = 'model.conf';
@@ -49,8 +83,9 @@ const EDITOR_HINT =
 /** What a project is to get. */
 export interface ProjectContent {
   readonly form: PolicyForm;
-  /** The policy of its database; null for one to begin with. */
+  /** The policy of its database; null for that of the starter. */
   readonly policy: PolicyDefinition | null;
+  readonly starter: Starter;
   /** The rule table, where it is not the usual one. */
   readonly table: string | null;
   /** The schema of the tables, where one is given. */
@@ -61,12 +96,11 @@ export interface ProjectContent {
 
 /** The files that a project is to have, package.json apart. */
 export async function writeProjectFiles(project: Project, content: ProjectContent): Promise<ProjectFile[]> {
-  const { form, policy, model } = content;
-  const definition = policy ?? STARTER;
+  const { form, policy, starter, model } = content;
   return [
     ...(model === null ? [{ path: MODEL, text: readFileSync(defaultModelPath, 'utf8') }] : []),
-    { path: policyPath(project, form), text: await writePolicy(definition, form) },
-    { path: TESTS, text: policy === null ? STARTER_TESTS : await writeTests(policy) },
+    { path: policyPath(project, form), text: await writePolicy(policy ?? starter.policy, form) },
+    { path: TESTS, text: policy === null ? starter.tests : await writeTests(policy) },
     { path: configPath(project), text: writeConfig(project, content) },
   ];
 }

@@ -5,7 +5,7 @@ import { searchPathExpression } from '../database/transaction.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { reachableText, storable, wholeText } from '../tables/live-policy.ts';
 import { type RuleTable, USUAL_NAMES } from '../tables/rule-table.ts';
-import { columnsExpression, indexesExpression, type SelectedShape } from '../tables/table-shape.ts';
+import { columnsExpression, ID_TYPE, indexesExpression, type SelectedParts } from '../tables/table-shape.ts';
 import { countLimit, type PolicyPlan } from './read-policy.ts';
 
 /** What a block has found out about the rule table. */
@@ -17,8 +17,12 @@ export interface Located {
    * another one: all rows, in the order of their `id` or `ctid`. Nothing where there is not one table, or it is too large.
    */
   readonly fetched: 'all' | 'reachable' | 'id' | 'ctid' | 'nothing';
-  /** Of another table than the one that is expected. */
-  readonly shape: SelectedShape | null;
+  /** The name of another table than the one that is expected, as SQL; else null. */
+  readonly sql: string | null;
+  /** The schema and the name in it. */
+  readonly path: readonly [string, string] | null;
+  /** Of another table whose rows are not fetched. */
+  readonly shape: SelectedParts | null;
   /** How many rules are stored, as far as they were counted; 0 for few. */
   readonly rules: number;
 }
@@ -57,7 +61,14 @@ export function lookBlock(
   const { schema, table, ruleTable } = options;
   const names = table.name === undefined ? USUAL_NAMES : [table.name];
   const tables = names.map((name) => `to_regclass(${toLiteral(quoteTable(name, schema))})`);
-  const own = { candidates: 'cardinality(tables)', fetched: 'fetched', shape: 'shape', rules: 'stored' };
+  const own = {
+    candidates: 'cardinality(tables)',
+    fetched: 'fetched',
+    sql: 'identity',
+    path: 'parse_ident(identity)',
+    shape: 'shape',
+    rules: 'stored',
+  };
   const variables = Object.keys(lists).map((name) => [name, quoteIdentifier(name)] as const);
   const found = [...variables, ...Object.entries({ ...expressions, ...own })];
   return anonymousBlock(`
@@ -66,6 +77,7 @@ declare
   tables regclass[] := array_remove(array[${tables.join(', ')}], null);
   stored int := 0;
   fetched text := 'nothing';
+  identity text;
   shape json;
   ${variables.map(([, variable]) => `${variable} json := '[]';`).join('\n  ')}
 begin
@@ -85,15 +97,17 @@ begin
     end if;
     ${ruleTable.layout === 'document' && plan !== null ? openExpected(ruleTable, plan) : ''}
     if fetched = 'nothing' then
-      execute ${SHAPE} into shape using ${FOUND_TABLE};
+      identity := (pg_identify_object('pg_catalog.pg_class'::regclass, ${FOUND_TABLE}, 0)).identity;
       if ${isWhole(plan)} then
         begin
-          open rules for execute format('select * from %s order by id', ${FOUND_TABLE});
+          open rules for execute format('select *, pg_typeof(id) as %I from %s order by id', '${ID_TYPE}', ${FOUND_TABLE});
           fetched := 'id';
         exception when undefined_column then
           open rules for execute format('select ctid, * from %s order by ctid', ${FOUND_TABLE});
           fetched := 'ctid';
         end;
+      else
+        execute ${SHAPE} into shape using ${FOUND_TABLE};
       end if;
     end if;
   end if;
@@ -147,14 +161,7 @@ function openExpected(table: RuleTable, plan: PolicyPlan): string {
     end if;`;
 }
 
-/** The shape of the relation $1. */
-const SHAPE = toLiteral(`
-  select json_build_object(
-    'schema', (parse_ident(identity))[1],
-    'name', (parse_ident(identity))[2],
-    'sql', identity,
-    'isReadable', true,
-    'columns', ${columnsExpression('$1')},
-    'indexes', ${indexesExpression('$1')}
-  )
-  from pg_identify_object('pg_catalog.pg_class'::regclass, $1, 0)`);
+/** The columns and indexes of the relation $1. */
+const SHAPE = toLiteral(
+  `select json_build_object('columns', ${columnsExpression('$1')}, 'indexes', ${indexesExpression('$1')})`,
+);

@@ -65,7 +65,7 @@ export function stateInBlock(options: ResolvedOptions): Readonly<Record<string, 
     newestVersion: ownership === null ? 'null' : newestVersionExpression(source, schema),
     role: 'quote_ident(current_user)',
     hidden: `nullif(concat_ws(' and ',
-      case when row_security_active(${FOUND_TABLE}) then coalesce(shape ->> 'sql', ${toLiteral(ruleTable.sql)}) end,
+      case when row_security_active(${FOUND_TABLE}) then coalesce(identity, ${toLiteral(ruleTable.sql)}) end,
       case when row_security_active(to_regclass(${record})) then ${record} end
     ), '')`,
   };

@@ -12,7 +12,8 @@ import type { OwnershipReport } from '../report.ts';
 import { bindContext, type SharedContext, shareContext } from '../seeding/run.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
-import { isOwnSchema, Misshapen, recognise, toTableShape } from '../tables/table-shape.ts';
+import type { SelectedRow } from '../tables/live-policy.ts';
+import { describeRows, isOwnSchema, Misshapen, recognise, toShapeParts } from '../tables/table-shape.ts';
 import { findRepeated } from '../verification/integrity.ts';
 import { FETCH_RULES, type Located, lookBlock, selectFound } from './look-block.ts';
 import {
@@ -125,7 +126,7 @@ async function lookForTable(session: Session, given: ResolvedOptions): Promise<S
   const [, [answer] = [], rows = [], ...missing] = results;
   const found: Located & State = answer.found;
   if (found.candidates === 0) return null;
-  const options = locate(given, found);
+  const options = locate(given, found, rows);
   if (options === null) return new Unclear();
   refuseHiddenRows(found);
   if (!isMigrated(options, found)) return null;
@@ -136,12 +137,22 @@ async function lookForTable(session: Session, given: ResolvedOptions): Promise<S
   return judge({ options, state: found, live, unasked }, missing);
 }
 
-/** The options for the table that a block has found; null where it is no rule table, or was not read as one. */
-function locate(given: ResolvedOptions, { candidates, fetched, shape }: Located): ResolvedOptions | null {
+/**
+ * The options for the table that a block has found; null where it is no rule table, was not read as one, or has no row
+ * that would show it.
+ */
+function locate(
+  given: ResolvedOptions,
+  { candidates, fetched, sql, path, shape }: Located,
+  rows: readonly SelectedRow[],
+): ResolvedOptions | null {
   if (candidates > 1) return null;
-  if (shape === null) return given;
-  const table = recognise(toTableShape(shape), given.table, given.engine);
-  if (table instanceof Misshapen || isOwnSchema(shape.schema)) return null;
+  if (sql === null || path === null) return given;
+  if (shape === null && rows.length === 0) return null;
+  const [schema, name] = path;
+  const parts = shape === null ? describeRows(rows) : toShapeParts(shape);
+  const table = recognise({ schema, name, sql, isReadable: true, ...parts }, given.table, given.engine);
+  if (table instanceof Misshapen || isOwnSchema(schema)) return null;
   return fetched === 'nothing' || fetched === table.identity ? withRuleTable(given, table) : null;
 }
 

@@ -10,7 +10,7 @@ import {
   Misshapen,
   recognise,
   type TableShape,
-  toTableShape,
+  toShapeParts,
 } from './table-shape.ts';
 
 /** Which rule table is meant. What is not given is found by looking at the tables that are there. */
@@ -158,5 +158,8 @@ async function readShapes(
      order by array_position($1::text[], c.relname::text)`,
     [names, schema ?? null],
   );
-  return { shapes: rows.map(toTableShape), engine: engine ?? engineOf(rows[0]?.engine ?? '') };
+  return {
+    shapes: rows.map((row) => ({ ...row, ...toShapeParts(row) })),
+    engine: engine ?? engineOf(rows[0]?.engine ?? ''),
+  };
 }

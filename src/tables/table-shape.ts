@@ -1,6 +1,7 @@
 import type { Engine } from '../database/engine.ts';
 import { ColumnsTable, type TableIndex, type ValueColumn } from './columns-table.ts';
 import { DocumentTable } from './document-table.ts';
+import type { SelectedRow } from './live-policy.ts';
 import type { RuleTable, RuleTableOptions } from './rule-table.ts';
 
 /** A relation as the catalog describes it. */
@@ -14,8 +15,8 @@ export interface TableShape {
   readonly indexes: readonly TableIndex[];
 }
 
-/** The same as it is selected: columns by number, and {@link columnsExpression} and {@link indexesExpression}. */
-export interface SelectedShape extends Omit<TableShape, 'columns' | 'indexes'> {
+/** Its columns by number, and its indexes, as {@link columnsExpression} and {@link indexesExpression} select them. */
+export interface SelectedParts {
   readonly columns: readonly (TableShape['columns'][number] & { readonly number: number })[];
   readonly indexes: readonly {
     readonly unique: boolean;
@@ -66,16 +67,46 @@ export function isOwnSchema(name: string): boolean {
   return name.startsWith('pg_');
 }
 
-export function toTableShape({ columns, indexes, ...shape }: SelectedShape): TableShape {
+/** What a shape has beside its name. */
+type ShapeParts = Pick<TableShape, 'columns' | 'indexes'>;
+
+export function toShapeParts({ columns, indexes }: SelectedParts): ShapeParts {
   const nameOf = new Map(columns.map(({ number, name }) => [number, name]));
   return {
-    ...shape,
     columns: columns.toSorted((one, other) => one.number - other.number),
     indexes: indexes.map(({ unique, numbers, length }) => ({
       unique,
       columns: numbers.slice(0, length).map((number) => nameOf.get(number) ?? null),
     })),
   };
+}
+
+/**
+ * The same as far as rows show it that were selected with `*`, for who reads a table and does not write into it: a value
+ * may be longer than its column takes, and whether a column takes NULL is not known.
+ *
+ * @param rows at least one; where there is an `id`, with its type under {@link ID_TYPE}
+ */
+export function describeRows(rows: readonly SelectedRow[]): ShapeParts {
+  const [first = {}] = rows;
+  const ids = new Set(rows.flatMap(({ id }) => id ?? []));
+  return {
+    columns: Object.keys(first).map((name) => ({
+      name,
+      type: name === 'id' ? String(first[ID_TYPE]) : describeValues(rows, name),
+      notNull: false,
+    })),
+    indexes: ids.size === rows.length ? [{ unique: true, columns: ['id'] }] : [],
+  };
+}
+
+/** The name under which rows have the type of their `id`, which no column of a table has. */
+export const ID_TYPE = 'casbin-bootstrap: type of id';
+
+function describeValues(rows: readonly SelectedRow[], column: string): string {
+  const values = rows.map((row) => row[column]).filter((value) => value !== null);
+  if (values.every((value) => typeof value === 'string')) return 'text';
+  return values.every(Array.isArray) ? 'jsonb' : 'neither';
 }
 
 /** Why a table is not a rule table. */

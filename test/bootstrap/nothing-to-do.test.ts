@@ -10,6 +10,7 @@ import {
   providerSeeder,
   rowSeeder,
   type Seeder,
+  verifyDatabase,
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { openWire } from '../support/wire.ts';
@@ -93,6 +94,29 @@ describe('a start with nothing to do', () => {
       bootstrapDatabase(database.pool({ connectionString: wire.url }), { policy, seeders: [] }),
     ).resolves.toMatchObject({ changed: false, verification: { ok: true } });
     expect(wire.roundTrips).toBe(1);
+  });
+
+  test.each([
+    ['int', 7],
+    ['bigint', 7],
+    ['text', '7'],
+  ])('names rows by their ids where these are %s', async (type, id) => {
+    const database = await createDatabase();
+    await database.pool().query(`
+      create sequence ids start 1000;
+      create table casbin_rule (
+        id ${type} primary key default nextval('ids')::${type}, ptype text, v0 text, v1 text, v2 text, v3 text
+      )`);
+    const options = { policy: { ...defaultPolicy }, seeders: [] };
+    await bootstrapDatabase(database.pool(), options);
+    await database
+      .pool()
+      .query(`insert into casbin_rule (id, ptype, v0, v1, v2) values ('7', 'p', 'user', 'vault', 'open')`);
+
+    const { verification } = await bootstrapDatabase(database.pool(), options);
+
+    expect(verification.drift).toEqual([expect.objectContaining({ ids: [id] })]);
+    expect((await verifyDatabase(database.pool(), options)).drift).toEqual(verification.drift);
   });
 
   test('reads rows by ctid where ids are not unique', async () => {

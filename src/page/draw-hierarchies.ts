@@ -1,4 +1,4 @@
-import { count } from '../render/findings.ts';
+import { count } from '../render/phrases.ts';
 import { DRAWN_NODES, drawPicture, titleOf } from './draw-hierarchy.ts';
 import { html, Markup } from './markup.ts';
 import type { PageHierarchy } from './page-data.ts';

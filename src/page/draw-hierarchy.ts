@@ -1,4 +1,4 @@
-import { count } from '../render/findings.ts';
+import { count } from '../render/phrases.ts';
 import { shorten } from '../text.ts';
 import { layOutHierarchy, type Place } from './layout-hierarchy.ts';
 import { html, type Markup } from './markup.ts';

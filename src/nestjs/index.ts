@@ -13,6 +13,5 @@ export {
   type ModuleOptions,
   type PlatformRequest,
 } from './module.ts';
-export { Public } from './public.ts';
-export { Requires } from './requires.ts';
 export { RequiresGuard, type UnmarkedRoutes } from './requires-guard.ts';
+export { Public, Requires } from './route-decorators.ts';

@@ -73,8 +73,7 @@ export {
 } from './policy/definition.ts';
 export { loadPolicyFile } from './policy/policy-file.ts';
 export type { Rule } from './policy/rule.ts';
-export { policyToTypeScript } from './policy/to-typescript.ts';
-export { policyToYaml } from './policy/to-yaml.ts';
+export { policyToTypeScript, policyToYaml } from './policy/write-definition.ts';
 export type { PolicySource } from './policy-source.ts';
 export { policyToMermaid } from './policy-to-mermaid.ts';
 export { policyToSvg } from './policy-to-svg.ts';

@@ -5,7 +5,7 @@
  */
 
 export type { DecidingEnforcer, Found, RequestParts, WithDomain } from '../http/access-options.ts';
-export type { PermissionNames, Register, RegisteredPolicy } from '../policy/register.ts';
+export type { PermissionNames, Register, RegisteredPolicy } from '../policy/definition.ts';
 export {
   type AsyncModuleOptions,
   CasbinBootstrapModule,

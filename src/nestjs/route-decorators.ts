@@ -1,7 +1,7 @@
 import { SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { Permission } from '../http/access-options.ts';
-import type { PermissionNames, RegisteredPolicy } from '../policy/register.ts';
+import type { PermissionNames, RegisteredPolicy } from '../policy/definition.ts';
 
 const PERMISSIONS = 'casbin-bootstrap:permissions';
 const PUBLIC = 'casbin-bootstrap:public';

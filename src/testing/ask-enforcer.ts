@@ -9,8 +9,8 @@ import type {
   DomainRequest,
   PolicyDefinition,
   PolicyRequest,
+  Register,
 } from '../policy/definition.ts';
-import type { Register } from '../policy/register.ts';
 import { formatValue } from '../policy/rule.ts';
 import { renderExplanation } from '../render/explanation.ts';
 import type { Decision } from '../report.ts';

@@ -5,7 +5,7 @@
  * @module casbin-bootstrap/testing
  */
 
-export type { Register } from '../policy/register.ts';
+export type { Register } from '../policy/definition.ts';
 export type { EnforcerSource, RegisteredSubject, RequestArguments } from './ask-enforcer.ts';
 export { assertAllowed, assertDenied } from './assertions.ts';
 export {

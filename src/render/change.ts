@@ -1,5 +1,5 @@
 import { formatRule, toRule } from '../policy/rule.ts';
-import type { ChangeOptions, ChangeReport } from '../running/change-policy.ts';
+import type { ChangeOptions, ChangeReport } from '../running/policy-changes.ts';
 import { type Colors, escapeControls, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 

@@ -1,4 +1,4 @@
-import type { DatabaseFinding, Diagnosis } from '../examine-database.ts';
+import type { DatabaseFinding, Diagnosis } from '../database-finding.ts';
 import { type Colors, count, escapeControls, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 

@@ -1,7 +1,6 @@
 import { formatValue } from '../policy/rule.ts';
 import type { ClosestRule, DecisionExplanation, HeldRoles } from '../verification/decision-explanation.ts';
-import { describeOrigin } from './history.ts';
-import { type Colors, escapeControls, paint } from './phrases.ts';
+import { type Colors, describeOrigin, escapeControls, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
 /** A label and the lines beside it. */

@@ -1,7 +1,6 @@
-import { formatRule, toRule } from '../policy/rule.ts';
-import type { RuleOrigin } from '../report.ts';
+import { formatRule } from '../policy/rule.ts';
 import type { JournalEntry } from '../running/journal.ts';
-import { type Colors, count, paint } from './phrases.ts';
+import { type Colors, count, describeWriter, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 import { renderTable } from './table.ts';
 
@@ -55,17 +54,4 @@ function describerOf(entries: readonly JournalEntry[]): (entry: JournalEntry) =>
 function describeChange({ operation, ptype, values }: JournalEntry): string {
   if (operation === 'truncated') return '- all rules';
   return `${operation === 'added' ? '+' : '-'} ${formatRule({ ptype: ptype ?? '', values })}`;
-}
-
-/** Who wrote: other writers than this library say nothing of their actor; what the server knows of them is told then. */
-function describeWriter({ actor, role, application }: Omit<RuleOrigin, 'rule' | 'at' | 'reason'>): string {
-  if (actor !== null) return actor;
-  return application === null ? `role ${role}` : `role ${role} (${application})`;
-}
-
-/** Who added a rule, when and why: `g, carol, clerk — by jane, 2026-11-27 15:37 UTC: ticket 7`. */
-export function describeOrigin(origin: RuleOrigin): string {
-  const at = origin.at.toISOString().slice(0, 16).replace('T', ' ');
-  const reason = origin.reason === null ? '' : `: ${origin.reason}`;
-  return `${formatRule(toRule(origin.rule))} — by ${describeWriter(origin)}, ${at} UTC${reason}`;
 }

@@ -1,4 +1,6 @@
 import { styleText } from 'node:util';
+import { formatRule, toRule } from '../policy/rule.ts';
+import type { RuleOrigin } from '../report.ts';
 
 /** Stored values can hold anything: an escape sequence must not reach the terminal, nor a line break the table. */
 export function escapeControls(text: string): string {
@@ -31,4 +33,21 @@ export function policyLine(values: readonly string[]): string {
 /** A duration as a person reads it: `85 ms`, `2.4 s`. */
 export function duration(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** Who wrote: other writers than this library say nothing of their actor; what the server knows of them is told then. */
+export function describeWriter({
+  actor,
+  role,
+  application,
+}: Omit<RuleOrigin, 'rule' | 'at' | 'reason'>): string {
+  if (actor !== null) return actor;
+  return application === null ? `role ${role}` : `role ${role} (${application})`;
+}
+
+/** Who added a rule, when and why: `g, carol, clerk — by jane, 2026-11-27 15:37 UTC: ticket 7`. */
+export function describeOrigin(origin: RuleOrigin): string {
+  const at = origin.at.toISOString().slice(0, 16).replace('T', ' ');
+  const reason = origin.reason === null ? '' : `: ${origin.reason}`;
+  return `${formatRule(toRule(origin.rule))} — by ${describeWriter(origin)}, ${at} UTC${reason}`;
 }

@@ -9,7 +9,6 @@ import { NOTHING_READ, readPolicy, refuseForgottenPolicy } from './bootstrap/rea
 import { resolveSchemas } from './bootstrap/schemas.ts';
 import { requireVerified } from './bootstrap/verify-live.ts';
 import { quoteTable } from './database/catalog.ts';
-import { setChangeContext } from './database/change-context.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { acquireBootstrapLock } from './database/lock.ts';
@@ -21,6 +20,7 @@ import {
   type AnyTransaction,
   inWriteTransaction,
   markTransaction,
+  setChangeContext,
   setSearchPath,
   stayAwake,
 } from './database/transaction.ts';

@@ -13,6 +13,7 @@ export { type CopyOptions, type CopyReport, copyRules, type RulePlace } from './
 export { createEnforcer } from './create-enforcer.ts';
 export { createPage, type PageOptions } from './create-page.ts';
 export type { ClientLike, PoolLike, QueryResultLike } from './database/client.ts';
+export type { DatabaseCheck, DatabaseFinding, Diagnosis } from './database-finding.ts';
 export { defaultPolicy } from './defaults/default-policy.ts';
 export { defaultProviders, type Provider, providerSeeder } from './defaults/provider-seeder.ts';
 export { diffPolicies, type PolicyDiff, type RuleChanges } from './diff-policies.ts';
@@ -35,12 +36,7 @@ export {
   VerificationError,
   type Violation,
 } from './errors.ts';
-export {
-  type DatabaseCheck,
-  type DatabaseFinding,
-  type Diagnosis,
-  examineDatabase,
-} from './examine-database.ts';
+export { examineDatabase } from './examine-database.ts';
 export { explainDecision } from './explain-decision.ts';
 export { type ImportOptions, importPolicy } from './import-policy.ts';
 export { type InitOptions, type InitReport, initProject, type ProjectChange } from './init-project.ts';
@@ -73,8 +69,7 @@ export {
 } from './policy/definition.ts';
 export { loadPolicyFile } from './policy/policy-file.ts';
 export type { Rule } from './policy/rule.ts';
-export { policyToTypeScript } from './policy/to-typescript.ts';
-export { policyToYaml } from './policy/to-yaml.ts';
+export { policyToTypeScript, policyToYaml } from './policy/write-definition.ts';
 export type { PolicySource } from './policy-source.ts';
 export { policyToMermaid } from './policy-to-mermaid.ts';
 export { policyToSvg } from './policy-to-svg.ts';
@@ -115,16 +110,7 @@ export type {
   VerificationScope,
   VerificationWarning,
 } from './report.ts';
-export {
-  type ChangeOptions,
-  type ChangeReport,
-  type ChangesFor,
-  changePolicy,
-  type DomainPolicyChanges,
-  type DomainRoleAssignment,
-  type PolicyChanges,
-  type RoleAssignment,
-} from './running/change-policy.ts';
+export { changePolicy, createPolicyEditor, type PolicyEditor } from './running/change-policy.ts';
 export { createLiveEnforcer, type LiveEnforcerOptions } from './running/create-live-enforcer.ts';
 export { createWatcher, type LiveWatcher } from './running/create-watcher.ts';
 export {
@@ -135,7 +121,16 @@ export {
   readJournal,
 } from './running/journal.ts';
 export type { LiveEnforcer, LiveState, PolicyChange } from './running/live-enforcer.ts';
-export { type ChangeValues, createPolicyEditor, type PolicyEditor } from './running/policy-editor.ts';
+export type {
+  ChangeOptions,
+  ChangeReport,
+  ChangesFor,
+  ChangeValues,
+  DomainPolicyChanges,
+  DomainRoleAssignment,
+  PolicyChanges,
+  RoleAssignment,
+} from './running/policy-changes.ts';
 export { type BootstrapSqlOptions, writeBootstrapSql } from './script/bootstrap-sql.ts';
 export type { InsertedRow } from './seeding/inserted-rows.ts';
 export { type RowSeederOptions, rowSeeder } from './seeding/row-seeder.ts';

@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { promisify } from 'node:util';
 import type { Model } from 'casbin';
 import { findHangingPatterns, refuseHangingPatterns } from './casbin/patterns.ts';
 import { checkPool, type PoolLike } from './database/client.ts';
@@ -9,12 +12,12 @@ import { checkPolicy } from './options/resolve-policy.ts';
 import type { BootstrapOptions } from './options.ts';
 import { compilePolicy } from './policy/compile.ts';
 import type { PolicyDefinition, Request } from './policy/definition.ts';
-import { type LoadedPolicy, readPolicyFile } from './policy/policy-file.ts';
-import { isRevision, readPolicyRevision } from './policy/policy-revision.ts';
+import { type LoadedPolicy, readPolicyBy, readPolicyFile } from './policy/policy-file.ts';
 import type { Rule } from './policy/rule.ts';
 import { RuleSet } from './policy/rule-set.ts';
 import type { RowId } from './report.ts';
 import { readLivePolicy } from './tables/live-policy.ts';
+import { reasonOf } from './text.ts';
 import { linkedNames, type SplitPolicy, splitUserLinks } from './verification/user-links.ts';
 
 /**
@@ -149,4 +152,34 @@ async function readStored(pool: PoolLike, options: BootstrapOptions): Promise<So
     await refuseHangingPatterns(located.model, rules, located.ruleTable);
     return { rules, requests: [], definition: null, isLive: true };
   });
+}
+
+/** Whether a text names a file of a git revision, as `HEAD~1:policy.yaml`; a file of that very name comes first. */
+function isRevision(text: string): boolean {
+  return text.includes(':') && !existsSync(text);
+}
+
+/** Reads a policy file as it was in a revision. Never throws: what is wrong is in `problems`. */
+function readPolicyRevision(revision: string): Promise<LoadedPolicy> {
+  return readPolicyBy(revision, () => readBlob(revision), describeUnknownRevision);
+}
+
+const MAX_BYTES = 1_000_000_000;
+
+async function readBlob(revision: string): Promise<Uint8Array> {
+  // git would take it for an option.
+  if (revision.startsWith('-')) throw new Error('a revision does not begin with "-"');
+  const { stdout } = await promisify(execFile)('git', ['cat-file', 'blob', revision], {
+    encoding: 'buffer',
+    maxBuffer: MAX_BYTES,
+  });
+  return stdout;
+}
+
+function describeUnknownRevision(revision: string, error: unknown): Problem {
+  const stderr: unknown = error instanceof Error ? Reflect.get(error, 'stderr') : undefined;
+  const said = stderr instanceof Uint8Array ? new TextDecoder().decode(stderr).trim() : '';
+  const reason = (said.split('\n')[0] || reasonOf(error)).replace(/^fatal: |\.$/g, '');
+  const message = `git does not have it: ${reason}. Write REVISION:PATH, with the path from the root of the repository.`;
+  return { code: 'POLICY_NOT_FOUND', at: revision, message };
 }

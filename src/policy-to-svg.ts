@@ -19,7 +19,7 @@ export async function policyToSvg(
   const [{ collectHierarchies }, { subjectNames }, { drawHierarchies }] = await Promise.all([
     import('./page/page-hierarchies.ts'),
     import('./page/page-policy.ts'),
-    import('./page/draw-hierarchies.ts'),
+    import('./page/draw-hierarchy.ts'),
   ]);
   const policy = { model, configureEnforcer: undefined, rules, defined: null, roleRules: rules, listed: [] };
   const { hierarchies, omitted } = collectHierarchies(policy, users ? [] : userLinks);

@@ -3,7 +3,7 @@ import { tokensOf } from './casbin/model.ts';
 import type { PoolLike } from './database/client.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { PolicyDefinition } from './policy/definition.ts';
-import { type RoleForm, toDefinition } from './policy/to-definition.ts';
+import { type RoleForm, toDefinition } from './policy/write-definition.ts';
 import { readRoles } from './policy-source.ts';
 
 /** The policy of a database, written as a definition. */

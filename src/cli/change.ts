@@ -5,12 +5,8 @@ import { ConnectFailure, isConnectionLoss, withSession } from '../database/sessi
 import { ConnectionError, InvalidOptionsError } from '../errors.ts';
 import { explainConnectFailure } from '../failure/explain-failure.ts';
 import { listChangeRemarks, renderChange } from '../render/change.ts';
-import {
-  type ChangeOptions,
-  type ChangeReport,
-  changePolicy,
-  type PolicyChanges,
-} from '../running/change-policy.ts';
+import { changePolicy } from '../running/change-policy.ts';
+import type { ChangeOptions, ChangeReport, PolicyChanges } from '../running/policy-changes.ts';
 import { reasonOf } from '../text.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';

@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import type { CommandConfig } from '../config.ts';
 import { BootstrapError, type BootstrapErrorCode, InvalidOptionsError, type Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
-import { listErrorRemarks } from '../render/error-remarks.ts';
 import type { Remark } from '../render/remark.ts';
 import { loadConfigFile, readPolicyArgument } from './config-file.ts';
 import { namesDatabase, openNamedDatabase } from './connection.ts';
@@ -17,7 +16,7 @@ import {
   type FormatFlags,
   type GlobalFlags,
 } from './flags.ts';
-import { printRemarks, type RemarkRun } from './print-remarks.ts';
+import { listErrorRemarks, printRemarks, type RemarkRun } from './print-remarks.ts';
 import { createLogger, type Terminal } from './terminal.ts';
 
 /** What a command works with. */

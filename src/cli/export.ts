@@ -1,8 +1,7 @@
 import { type Command, Option } from 'commander';
 import { policyToCsv } from '../policy/csv.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
-import { policyToTypeScript } from '../policy/to-typescript.ts';
-import { policyToYaml } from '../policy/to-yaml.ts';
+import { policyToTypeScript, policyToYaml } from '../policy/write-definition.ts';
 import { type PulledPolicy, pullPolicy } from '../pull-policy.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';

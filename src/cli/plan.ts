@@ -4,8 +4,7 @@ import { planBootstrap } from '../plan-bootstrap.ts';
 import { listPlanRemarks, renderPlan } from '../render/plan.ts';
 import { writeBootstrapSql } from '../script/bootstrap-sql.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT } from './exit-code.ts';
-import { addFailOnOption, exitCodeFor, type FailOnFlags } from './fail-on.ts';
+import { addFailOnOption, EXIT, exitCodeFor, type FailOnFlags } from './exit-code.ts';
 import {
   addDatabaseOptions,
   addDefinitionOptions,

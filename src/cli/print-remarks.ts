@@ -1,11 +1,11 @@
-import { renderCompact } from '../render/compact.ts';
-import { renderAnnotations } from '../render/github.ts';
-import { renderJunit } from '../render/junit.ts';
+import { createRequire } from 'node:module';
+import { BootstrapError, InvalidOptionsError, VerificationError } from '../errors.ts';
 import type { Remark } from '../render/remark.ts';
-import { toSarif } from '../render/sarif.ts';
+import { renderAnnotations, renderCompact, renderJunit, toSarif } from '../render/remark-formats.ts';
+import { listVerificationRemarks } from '../render/verification.ts';
+import { reasonOf } from '../text.ts';
 import type { Format } from './flags.ts';
 import type { Terminal } from './terminal.ts';
-import { readVersion } from './version.ts';
 
 /** What the remarks are of. */
 export interface RemarkRun {
@@ -31,4 +31,21 @@ export function printRemarks(
     }[format]();
     if (text !== '') terminal.print(text);
   }
+}
+
+/** What ended a command, as remarks: each problem of the input, each finding of a verification, or the error itself. */
+export function listErrorRemarks(error: unknown): Remark[] {
+  if (error instanceof InvalidOptionsError) {
+    return error.problems.map(({ code, at, message }): Remark => ({ level: 'error', code, at, message }));
+  }
+  if (error instanceof VerificationError) return listVerificationRemarks(error.report);
+  const [code, message] =
+    error instanceof BootstrapError ? [error.code, error.message] : ['UNEXPECTED', reasonOf(error)];
+  return [{ level: 'error', code, at: null, message }];
+}
+
+/** The version of this package. */
+export function readVersion(): string {
+  const { version }: { version: string } = createRequire(import.meta.url)('casbin-bootstrap/package.json');
+  return version;
 }

@@ -18,7 +18,7 @@ import { addInitCommand } from './init.ts';
 import { addLintCommand } from './lint.ts';
 import { addMatrixCommand } from './matrix.ts';
 import { addPlanCommand } from './plan.ts';
-import { printRemarks } from './print-remarks.ts';
+import { printRemarks, readVersion } from './print-remarks.ts';
 import { findUrls } from './redact.ts';
 import { addReportCommand } from './report.ts';
 import { addSeedCommand } from './seed.ts';
@@ -27,7 +27,6 @@ import { addStatusCommand } from './status.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { addTestCommand } from './test.ts';
 import { addVerifyCommand } from './verify.ts';
-import { readVersion } from './version.ts';
 
 /** Runs `casbin-bootstrap` with the process's arguments and environment; resolves to the exit code. */
 export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<ExitCode> {

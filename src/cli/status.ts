@@ -2,8 +2,7 @@ import type { Command } from 'commander';
 import { type DatabaseStatus, readStatus } from '../read-status.ts';
 import { listStatusRemarks, renderStatus } from '../render/status.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { EXIT, type ExitCode } from './exit-code.ts';
-import { addFailOnOption, exitCodeFor, type FailOnFlags } from './fail-on.ts';
+import { addFailOnOption, EXIT, type ExitCode, exitCodeFor, type FailOnFlags } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
 
 /** Adds `casbin-bootstrap status`: what is installed, in a few lines. */

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { listVerificationRemarks, renderVerification } from '../render/verification.ts';
 import { verifyDatabase } from '../verify-database.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { addFailOnOption, exitCodeFor, type FailOnFlags } from './fail-on.ts';
+import { addFailOnOption, exitCodeFor, type FailOnFlags } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
 import { withProgressBar } from './progress-bar.ts';
 

@@ -5,5 +5,5 @@
  */
 
 export type { DecidingEnforcer, Found, RequestParts, WithDomain } from '../http/access-options.ts';
-export type { PermissionNames } from '../policy/register.ts';
+export type { PermissionNames } from '../policy/definition.ts';
 export { createRequires, type Middleware, type MiddlewareOptions } from './middleware.ts';

@@ -4,8 +4,7 @@ import type { DecidingEnforcer, RequestParts, WithDomain } from '../http/access-
 import { enforcerEntry, requireKnownPermission, requireShape } from '../http/access-shape.ts';
 import { type LoggerLike, logError } from '../logger.ts';
 import { loggerEntry } from '../options/shape.ts';
-import type { PolicyDefinition } from '../policy/definition.ts';
-import type { PermissionNames } from '../policy/register.ts';
+import type { PermissionNames, PolicyDefinition } from '../policy/definition.ts';
 
 /** What decides, and what it is asked. */
 export interface MiddlewareOptions<Request, Policy = PolicyDefinition> extends RequestParts<Request, Policy> {

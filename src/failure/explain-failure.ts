@@ -29,8 +29,8 @@ import {
   explainStepFailure,
   explainTransactionMisuse,
   type Failure,
+  inquire,
 } from './explain-step.ts';
-import { inquire } from './inquire.ts';
 import { attemptsFor, isConflict } from './retry.ts';
 
 /**

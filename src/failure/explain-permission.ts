@@ -7,8 +7,7 @@ import type { AnyKysely } from '../database/transaction.ts';
 import { PermissionError } from '../errors.ts';
 import { PACKAGE_LIST } from '../migrator/migration.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
-import { describeFailure, type Failure } from './explain-step.ts';
-import { inquire } from './inquire.ts';
+import { describeFailure, type Failure, inquire } from './explain-step.ts';
 
 /** A missing privilege, with the statements that give it. */
 export async function explainPermission(

@@ -15,8 +15,7 @@ import type { ResolvedOptions } from '../options/resolved-options.ts';
 import type { Seeder } from '../seeding/seeder.ts';
 import { reasonOf } from '../text.ts';
 import { explainPermission, involvedTables } from './explain-permission.ts';
-import { describeFailure, type Failure } from './explain-step.ts';
-import { inquire } from './inquire.ts';
+import { describeFailure, type Failure, inquire } from './explain-step.ts';
 
 /** Faults with a code of PostgreSQL and a known remedy; null for others. */
 export async function explainSqlstate(

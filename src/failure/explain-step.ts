@@ -1,6 +1,8 @@
-import { NestedTransactionRefused, TransactionAborted } from '../database/dialect.ts';
+import { createKysely, NestedTransactionRefused, TransactionAborted } from '../database/dialect.ts';
+import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { type Step, TransactionEnded } from '../database/step-failure.ts';
+import type { AnyKysely } from '../database/transaction.ts';
 import { type BootstrapError, type BootstrapErrorCode, MigrationError, SeederError } from '../errors.ts';
 import { reasonOf } from '../text.ts';
 import { attemptsFor, isConflict, isPassing } from './retry.ts';
@@ -81,4 +83,17 @@ function stepError(
 
 function nameStep({ kind, name }: Step): string {
   return `${kind === 'seeder' ? 'Seeder' : 'Migration'} "${name ?? '(unnamed)'}"`;
+}
+
+/**
+ * Asks the session for the facts of a message, after its transaction is over. The answer is `unknown` if there is no
+ * session, or it does not work any more: the first error matters more than one of this question.
+ */
+export async function inquire<T>(
+  session: Session | null,
+  unknown: T,
+  question: (db: AnyKysely) => Promise<T>,
+): Promise<T> {
+  if (session === null || session.broken !== null) return unknown;
+  return question(createKysely(session)).catch(() => unknown);
 }

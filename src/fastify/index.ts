@@ -5,5 +5,5 @@
  */
 
 export type { DecidingEnforcer, Found, RequestParts, WithDomain } from '../http/access-options.ts';
-export type { PermissionNames, Register, RegisteredPolicy } from '../policy/register.ts';
+export type { PermissionNames, Register, RegisteredPolicy } from '../policy/definition.ts';
 export { type PermissionsHook, type PermissionsOptions, permissions } from './plugin.ts';

@@ -3,7 +3,7 @@ import plugin from 'fastify-plugin';
 import { createAccessCheck } from '../http/access-check.ts';
 import type { DecidingEnforcer, RequestParts, WithDomain } from '../http/access-options.ts';
 import { enforcerEntry, requireKnownPermission, requireShape } from '../http/access-shape.ts';
-import type { PermissionNames, RegisteredPolicy } from '../policy/register.ts';
+import type { PermissionNames, RegisteredPolicy } from '../policy/definition.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,9 +1,7 @@
 import { formatText } from '../policy/rule.ts';
 import { reasonOf } from '../text.ts';
-import type { DecidingEnforcer, RequestParts } from './access-options.ts';
+import type { DecidingEnforcer, Permission, RequestParts } from './access-options.ts';
 import { requireFittingModel } from './access-shape.ts';
-import type { Permission } from './permission.ts';
-import { PROBLEM_TYPE, type ProblemDocument, problemDocument } from './problem-document.ts';
 
 /** A response to somebody who is not let in. */
 export interface Refusal {
@@ -74,8 +72,23 @@ function requireNames(values: readonly unknown[]): unknown[] {
   throw new TypeError(`subject and domain must be texts, and one of them is a ${typeof other}`);
 }
 
+/** What a refused request is answered with, by RFC 9457. It says nothing about rules, roles or reasons. */
+export interface ProblemDocument {
+  /** Always `about:blank`: the problem is what the status says, and nothing else. */
+  readonly type: 'about:blank';
+  /** The name of the status. */
+  readonly title: string;
+  /** The status of the response. */
+  readonly status: 401 | 403 | 503;
+}
+
+/** The media type of such a document. */
+const PROBLEM_TYPE = 'application/problem+json';
+
+const TITLES = { 401: 'Unauthorized', 403: 'Forbidden', 503: 'Service Unavailable' } as const;
+
 /** Refuses a request with that status. */
 export function refuse(status: ProblemDocument['status'], challenge?: string): Refusal {
   const headers = { 'content-type': PROBLEM_TYPE, ...(challenge && { 'www-authenticate': challenge }) };
-  return { document: problemDocument(status), headers };
+  return { document: { type: 'about:blank', title: TITLES[status], status }, headers };
 }

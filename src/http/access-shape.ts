@@ -5,8 +5,12 @@ import { InvalidOptionsError } from '../errors.ts';
 import { callable, name, policyEntry } from '../options/shape.ts';
 import { describeIssue, fields } from '../policy/issues.ts';
 import { formatText } from '../policy/rule.ts';
-import type { DecidingEnforcer, RequestParts } from './access-options.ts';
-import { checkPermission, type Permission } from './permission.ts';
+import {
+  checkPermission,
+  type DecidingEnforcer,
+  type Permission,
+  type RequestParts,
+} from './access-options.ts';
 
 /** What an application tells about its requests, in every framework. */
 const requestEntries = {

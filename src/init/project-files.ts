@@ -3,8 +3,7 @@ import { applyEdits, modify } from 'jsonc-parser';
 import { defaultModelPath } from '../casbin/model-file.ts';
 import { policyToCsv } from '../policy/csv.ts';
 import type { DomainPolicyDefinition, PolicyDefinition } from '../policy/definition.ts';
-import { policyToTypeScript } from '../policy/to-typescript.ts';
-import { policyToYaml } from '../policy/to-yaml.ts';
+import { policyToTypeScript, policyToYaml } from '../policy/write-definition.ts';
 import type { Project } from './project.ts';
 
 /** How a policy is written: in a file, or as a module of the project. */

@@ -5,7 +5,7 @@
  */
 
 export type { DecidingEnforcer, Found, RequestParts, WithDomain } from '../http/access-options.ts';
-export type { PermissionNames, Register, RegisteredPolicy } from '../policy/register.ts';
+export type { PermissionNames, Register, RegisteredPolicy } from '../policy/definition.ts';
 export {
   type AsyncModuleOptions,
   CasbinBootstrapModule,
@@ -13,6 +13,5 @@ export {
   type ModuleOptions,
   type PlatformRequest,
 } from './module.ts';
-export { Public } from './public.ts';
-export { Requires } from './requires.ts';
 export { RequiresGuard, type UnmarkedRoutes } from './requires-guard.ts';
+export { Public, Requires } from './route-decorators.ts';

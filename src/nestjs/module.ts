@@ -9,17 +9,18 @@ import {
   Module,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { DiscoveryModule, DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { PoolLike } from '../database/client.ts';
+import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { createAccessCheck } from '../http/access-check.ts';
-import type { RequestParts, WithDomain } from '../http/access-options.ts';
+import { checkPermission, type RequestParts, type WithDomain } from '../http/access-options.ts';
 import { requireShape, unmarkedEntry } from '../http/access-shape.ts';
 import type { BootstrapOptions } from '../options.ts';
-import type { RegisteredPolicy } from '../policy/register.ts';
+import type { PolicyDefinition, RegisteredPolicy } from '../policy/definition.ts';
 import { createLiveEnforcer, type LiveEnforcerOptions } from '../running/create-live-enforcer.ts';
 import type { LiveEnforcer } from '../running/live-enforcer.ts';
-import { requireKnownRoutes } from './known-routes.ts';
 import { ACCESS_CHECK, RequiresGuard, UNMARKED_ROUTES, type UnmarkedRoutes } from './requires-guard.ts';
+import { permissionsOf } from './route-decorators.ts';
 
 /** The live enforcer of the application, for `@Inject(LIVE_ENFORCER)`. */
 export const LIVE_ENFORCER = Symbol('casbin-bootstrap:live-enforcer');
@@ -120,4 +121,22 @@ async function makeLiveEnforcer(options: ModuleOptions, discovery: DiscoveryServ
   const onError = (error: Error) =>
     logger.error(`The policy could not be read: ${error.message}`, error.stack);
   return createLiveEnforcer(pool, { onError, ...rest });
+}
+
+type Policy = PolicyDefinition | string | null | undefined;
+
+/** Refuses to start with a route that requires what the policy has no name for, all of them at once. */
+function requireKnownRoutes(discovery: DiscoveryService, policy: Policy): void {
+  const problems = discovery.getControllers().flatMap(({ metatype }): Problem[] => {
+    if (typeof metatype !== 'function') return [];
+    const ofClass = permissionsOf(metatype).map((permission) => ({ permission, at: metatype.name }));
+    const ofRoutes = new MetadataScanner().getAllMethodNames(metatype.prototype).flatMap((name) =>
+      permissionsOf(metatype.prototype[name]).map((permission) => ({
+        permission,
+        at: `${metatype.name}.${name}`,
+      })),
+    );
+    return [...ofClass, ...ofRoutes].flatMap(({ permission, at }) => checkPermission(policy, permission, at));
+  });
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
 }

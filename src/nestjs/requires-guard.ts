@@ -8,8 +8,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { type AccessCheck, type Refusal, type RefusalLog, refuse } from '../http/access-check.ts';
-import { isPublic } from './public.ts';
-import { permissionsOf } from './requires.ts';
+import { isPublic, permissionsOf } from './route-decorators.ts';
 
 /** The check that the module makes for the guard. */
 export const ACCESS_CHECK = Symbol('casbin-bootstrap:access-check');

@@ -1,7 +1,7 @@
 import type { StoredRule } from '../casbin/rule-row.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { RuleSet } from '../policy/rule-set.ts';
-import { describeOrigin } from '../render/origin.ts';
+import { describeOrigin } from '../render/phrases.ts';
 import type { VerificationReport } from '../report.ts';
 import type { FindOrigin } from '../running/rule-origins.ts';
 import { withoutNames } from '../verification/drift.ts';

@@ -1,7 +1,7 @@
-import { count } from '../render/findings.ts';
+import { count } from '../render/phrases.ts';
 import { shorten } from '../text.ts';
 import { layOutHierarchy, type Place } from './layout-hierarchy.ts';
-import { html, type Markup } from './markup.ts';
+import { html, Markup } from './markup.ts';
 import type { HierarchyEdge, HierarchyNode, PageHierarchy } from './page-data.ts';
 
 const NODE = { height: 44, gap: 14, columnGap: 72, padding: 12 } as const;
@@ -10,7 +10,7 @@ const SHOWN_CHARACTERS = 28;
 const MIN_WIDTH = 96;
 
 /** A hierarchy with more names is not drawn. */
-export const DRAWN_NODES = 400;
+const DRAWN_NODES = 400;
 
 /** Draws who inherits from whom as SVG; if there are too many names, only as a list. */
 export function drawHierarchy(hierarchy: PageHierarchy, number: number): Markup {
@@ -27,7 +27,7 @@ export function drawHierarchy(hierarchy: PageHierarchy, number: number): Markup 
 <details><summary>The same as text</summary>${list}</details></section>`;
 }
 
-export function titleOf({ ptype, domain }: PageHierarchy): string {
+function titleOf({ ptype, domain }: PageHierarchy): string {
   if (ptype === '') return 'Without inheritance';
   const what = ptype === 'g' ? 'Roles' : `Role definition ${ptype}`;
   return domain === '' ? what : `${what} in ${domain}`;
@@ -47,7 +47,7 @@ interface Picture {
 }
 
 /** @param arrow an id that no other picture of the page has */
-export function drawPicture(hierarchy: PageHierarchy, arrow: string): Picture {
+function drawPicture(hierarchy: PageHierarchy, arrow: string): Picture {
   const { nodes, edges } = hierarchy;
   const { places, bends, columns, rows } = layOutHierarchy(hierarchy);
   const width = Math.ceil(nodes.reduce((most, node) => Math.max(most, widthOf(node)), MIN_WIDTH));
@@ -117,3 +117,51 @@ function widthOf(node: HierarchyNode): number {
 function shownName({ name }: HierarchyNode): string {
   return shorten(name, SHOWN_CHARACTERS);
 }
+
+/** Of the document that holds the pictures. */
+const DOCUMENT = { margin: 20, titleHeight: 32, minWidth: 360 } as const;
+
+/** Draws hierarchies one below the other as one SVG document, with its own style and in both colour schemes. */
+export function drawHierarchies(hierarchies: readonly PageHierarchy[], omitted: number): string {
+  const { margin, titleHeight, minWidth } = DOCUMENT;
+  let [width, y]: [number, number] = [minWidth, margin];
+  const parts: Markup[] = [];
+  const writeLine = (kind: string, text: string) => {
+    parts.push(html`<text class="${kind}" x="${margin}" y="${y + 18}">${text}</text>\n`);
+    y += titleHeight;
+  };
+  for (const [number, hierarchy] of hierarchies.entries()) {
+    const { nodes } = hierarchy;
+    writeLine('title', titleOf(hierarchy));
+    if (nodes.length > DRAWN_NODES) {
+      writeLine('omitted', `${count(nodes.length, 'name')}: too many for a picture.`);
+      continue;
+    }
+    const picture = drawPicture(hierarchy, `arrow-${number}`);
+    parts.push(html`<g transform="translate(${margin} ${y})">${picture.markup}</g>\n`);
+    width = Math.max(width, picture.width + 2 * margin);
+    y += picture.height + margin;
+  }
+  if (hierarchies.length === 0) writeLine('omitted', 'The policy has no roles.');
+  if (omitted > 0) writeLine('omitted', `${count(omitted, 'more hierarchy', 'more hierarchies')} not drawn.`);
+  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${y}" viewBox="0 0 ${width} ${y}">
+<style>${new Markup(STYLE)}</style>
+<rect class="ground" width="${width}" height="${y}"/>
+${parts}</svg>
+`.text;
+}
+
+/** That of the page, for a document of its own. */
+const STYLE = `
+svg { --surface: #fff; --sunken: #f0f1ee; --text: #1b2126; --muted: #56606a; --strong-line: #8b949d; }
+@media (prefers-color-scheme: dark) {
+  svg { --surface: #1a2026; --sunken: #222930; --text: #e5e9ec; --muted: #a3aeb8; --strong-line: #74808b; }
+}
+.ground { fill: var(--surface); }
+text { fill: var(--text); font: 600 13.5px system-ui, sans-serif; }
+.node text { text-anchor: middle; }
+.node .remark, .omitted { fill: var(--muted); font-size: 11.5px; font-weight: 400; }
+.node rect { fill: var(--sunken); stroke: var(--strong-line); }
+.edge { fill: none; stroke: var(--strong-line); stroke-width: 1.5; }
+.arrow { fill: var(--strong-line); }
+`;

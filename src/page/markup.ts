@@ -1,4 +1,4 @@
-import { escapeControls } from '../render/table.ts';
+import { escapeControls } from '../render/phrases.ts';
 
 /** Text that is HTML already. */
 export class Markup {

@@ -1,6 +1,6 @@
 import { formatRule, toRule } from '../policy/rule.ts';
-import { count } from '../render/findings.ts';
 import { explainAway } from '../render/ownership.ts';
+import { count } from '../render/phrases.ts';
 import type { DriftFinding, KeptAwayRule, VerificationFailure, VerificationReport } from '../report.ts';
 import { type Content, html, type Markup } from './markup.ts';
 import type { OmittedFromPage, PageData } from './page-data.ts';

@@ -1,5 +1,5 @@
 import { addTo } from '../collections.ts';
-import { count } from '../render/findings.ts';
+import { count } from '../render/phrases.ts';
 import { html, type Markup } from './markup.ts';
 import { CELL_STATES, type CellState, type PageData, type PageMatrix, type PageRole } from './page-data.ts';
 

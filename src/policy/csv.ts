@@ -3,8 +3,7 @@ import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { kindOf, reasonOf } from '../text.ts';
 import { compilePolicy, type DefinedRule } from './compile.ts';
 import type { PolicyDefinition } from './definition.ts';
-import type { Parsed } from './parsed.ts';
-import { recordPlaces } from './place.ts';
+import { type Parsed, recordPlaces } from './place.ts';
 import { formatRule, type Rule, ruleKey } from './rule.ts';
 
 /** Reads Casbin's CSV line by line, as Casbin does. Never throws: what is wrong is in `problems`. */

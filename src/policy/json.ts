@@ -8,8 +8,15 @@ import {
 } from 'jsonc-parser';
 import type { Problem } from '../errors.ts';
 import { reasonOf } from '../text.ts';
-import { type Locate, locator, MAX_DEPTH, type Parsed, refuseTooDeep, syntaxProblem } from './parsed.ts';
-import { recordPlaces } from './place.ts';
+import {
+  type Locate,
+  locator,
+  MAX_DEPTH,
+  type Parsed,
+  recordPlaces,
+  refuseTooDeep,
+  syntaxProblem,
+} from './place.ts';
 
 /** Reads JSON, without comments and trailing commas. Never throws: what is wrong is in `problems`. */
 export function parseJson(file: string, text: string): Parsed {

@@ -12,7 +12,7 @@ import {
 import { compilePolicy } from './compile.ts';
 import { parseCsv } from './csv.ts';
 import type { PolicyDefinition } from './definition.ts';
-import type { Parsed } from './parsed.ts';
+import type { Parsed } from './place.ts';
 import { RuleSet } from './rule-set.ts';
 import { checkTenantNames } from './tenant-names.ts';
 

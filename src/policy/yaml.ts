@@ -17,8 +17,15 @@ import {
   type YAMLMap,
 } from 'yaml';
 import type { Problem } from '../errors.ts';
-import { type Locate, locator, MAX_DEPTH, type Parsed, refuseTooDeep, syntaxProblem } from './parsed.ts';
-import { recordPlaces } from './place.ts';
+import {
+  type Locate,
+  locator,
+  MAX_DEPTH,
+  type Parsed,
+  recordPlaces,
+  refuseTooDeep,
+  syntaxProblem,
+} from './place.ts';
 
 /** Reads YAML 1.2, with anchors, aliases and merge keys. Never throws: what is wrong is in `problems`. */
 export function parseYaml(file: string, text: string): Parsed {

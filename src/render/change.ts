@@ -1,7 +1,6 @@
 import { formatRule, toRule } from '../policy/rule.ts';
-import type { ChangeOptions, ChangeReport } from '../running/change-policy.ts';
-import { type Colors, paint } from './colors.ts';
-import { escapeControls } from './escape-controls.ts';
+import type { ChangeOptions, ChangeReport } from '../running/policy-changes.ts';
+import { type Colors, escapeControls, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
 type ChangeRecord = Pick<ChangeOptions, 'actor' | 'reason' | 'force' | 'dryRun'>;

@@ -1,8 +1,6 @@
-import type { DatabaseFinding, Diagnosis } from '../examine-database.ts';
-import { type Colors, paint } from './colors.ts';
-import { count } from './findings.ts';
+import type { DatabaseFinding, Diagnosis } from '../database-finding.ts';
+import { type Colors, count, escapeControls, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
-import { escapeControls } from './table.ts';
 
 interface DiagnosisLook extends Colors {
   /** The database, without its password. */

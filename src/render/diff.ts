@@ -2,10 +2,8 @@ import type { PolicyDiff } from '../diff-policies.ts';
 import { formatValue } from '../policy/rule.ts';
 import type { DecisionChange, DecisionChanges, ExplainedDecision } from '../verification/compare-policies.ts';
 import { NO_ROLE } from '../verification/requests.ts';
-import { type Colors, paint } from './colors.ts';
-import { count } from './findings.ts';
+import { type Colors, count, escapeControls, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
-import { escapeControls } from './table.ts';
 
 /** More would bury the rest; the diff itself has all of them. */
 const SHOWN = 100;

@@ -1,8 +1,6 @@
 import { formatValue } from '../policy/rule.ts';
 import type { ClosestRule, DecisionExplanation, HeldRoles } from '../verification/decision-explanation.ts';
-import { type Colors, paint } from './colors.ts';
-import { escapeControls } from './escape-controls.ts';
-import { describeOrigin } from './origin.ts';
+import { type Colors, describeOrigin, escapeControls, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
 /** A label and the lines beside it. */

@@ -8,6 +8,7 @@ import type {
   VerificationReport,
 } from '../report.ts';
 import { listNames } from '../text.ts';
+import { count, policyLine } from './phrases.ts';
 import { renderTable, type TableColumn } from './table.ts';
 
 /**
@@ -140,19 +141,4 @@ export function renderIntegrity(findings: readonly IntegrityFinding[], headline:
     [{ title: 'row', align: 'right' }, { title: 'rule' }, { title: 'problem' }],
     ({ ids, rule, message }) => [ids.join(', '), policyLine(rule), message],
   );
-}
-
-/** `1 rule`, `2 rules`, `1,234 rules`; pass the plural where it is not the noun and an s. */
-export function count(amount: number, noun: string, plural = `${noun}s`): string {
-  return `${amount.toLocaleString('en-US')} ${amount === 1 ? noun : plural}`;
-}
-
-/** Values as a policy line has them: `p, user, accounts, read`. */
-export function policyLine(values: readonly string[]): string {
-  return values.join(', ');
-}
-
-/** A duration as a person reads it: `85 ms`, `2.4 s`. */
-export function duration(ms: number): string {
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

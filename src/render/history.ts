@@ -1,8 +1,6 @@
 import { formatRule } from '../policy/rule.ts';
 import type { JournalEntry } from '../running/journal.ts';
-import { type Colors, paint } from './colors.ts';
-import { count } from './findings.ts';
-import { describeWriter } from './origin.ts';
+import { type Colors, count, describeWriter, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 import { renderTable } from './table.ts';
 

@@ -1,6 +1,6 @@
 import type { InitReport } from '../init-project.ts';
+import { escapeControls } from './phrases.ts';
 import type { Remark } from './remark.ts';
-import { escapeControls } from './table.ts';
 
 /** Renders what was done to a project, and what to run next. No line break at the end. */
 export function renderInit({ created, changed, kept, notes, next }: InitReport): string {

@@ -1,8 +1,6 @@
 import type { LintReport } from '../lint-policy.ts';
-import { type Colors, paint } from './colors.ts';
-import { count } from './findings.ts';
+import { type Colors, count, escapeControls, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
-import { escapeControls } from './table.ts';
 
 /** Renders what is wrong with a policy: a problem or a warning a line, as compilers print them, then the verdict. */
 export function renderLint({ problems, warnings, coverage, ok }: LintReport, look: Colors = {}): string {

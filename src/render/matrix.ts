@@ -1,6 +1,6 @@
 import { formatValue } from '../policy/rule.ts';
 import type { PolicyMatrix } from '../read-matrix.ts';
-import { count } from './findings.ts';
+import { count } from './phrases.ts';
 import type { Remark } from './remark.ts';
 import { renderTable } from './table.ts';
 

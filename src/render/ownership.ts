@@ -1,7 +1,7 @@
 import { formatRule, toRule } from '../policy/rule.ts';
 import type { BootstrapReport, KeptAwayRule, OwnershipReport, VerificationReport } from '../report.ts';
-import { count, policyLine } from './findings.ts';
-import { escapeControls, renderTable } from './table.ts';
+import { count, escapeControls, policyLine } from './phrases.ts';
+import { renderTable } from './table.ts';
 
 /** More would bury the rest; the report itself has all of them. */
 const SHOWN = 50;

@@ -3,11 +3,9 @@ import { formatValue } from '../policy/rule.ts';
 import type { SeederReport } from '../report.ts';
 import type { InsertedRow } from '../seeding/inserted-rows.ts';
 import { shorten } from '../text.ts';
-import { type Colors, paint } from './colors.ts';
-import { count, duration } from './findings.ts';
 import { listOwnershipChanges } from './ownership.ts';
+import { type Colors, count, duration, escapeControls, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
-import { escapeControls } from './table.ts';
 import { listVerificationRemarks, renderFound } from './verification.ts';
 
 export interface PlanLook extends Colors {

@@ -1,9 +1,7 @@
 import type { DatabaseStatus, MigrationStatus, RuleCounts, VersionStatus } from '../read-status.ts';
 import type { VerificationReport } from '../report.ts';
-import { type Colors, paint } from './colors.ts';
-import { count } from './findings.ts';
+import { type Colors, count, escapeControls, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
-import { escapeControls } from './table.ts';
 
 export interface StatusLook extends Colors {
   /** The database, without its password. */

@@ -1,9 +1,8 @@
 import type { BootstrapReport } from '../report.ts';
-import { type Colors, paint } from './colors.ts';
-import { count, duration } from './findings.ts';
 import { renderOwnership } from './ownership.ts';
+import { type Colors, count, duration, escapeControls, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
-import { escapeControls, renderTable } from './table.ts';
+import { renderTable } from './table.ts';
 import { listVerificationRemarks, renderFound } from './verification.ts';
 
 export interface SummaryOptions extends Colors {

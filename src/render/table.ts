@@ -1,7 +1,5 @@
 import Table from 'cli-table3';
-import { escapeControls } from './escape-controls.ts';
-
-export { escapeControls };
+import { escapeControls } from './phrases.ts';
 
 /** One column: its heading, and where its cells stand. */
 export interface TableColumn {

@@ -1,10 +1,9 @@
 import { formatValue } from '../policy/rule.ts';
 import type { PolicyCoverage, PolicyTestReport, PolicyTestResult } from '../test-policy.ts';
-import { type Colors, paint } from './colors.ts';
 import { renderExplanation } from './explanation.ts';
-import { count, duration } from './findings.ts';
+import { type Colors, count, duration, escapeControls, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
-import { escapeControls, renderTable } from './table.ts';
+import { renderTable } from './table.ts';
 
 interface TestsLook extends Colors {
   /** Whether the rules are listed with the number of their requests. */

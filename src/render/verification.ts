@@ -1,9 +1,6 @@
 import { formatRule, toRule } from '../policy/rule.ts';
 import type { VerificationFailure, VerificationReport } from '../report.ts';
-import { type Colors, paint } from './colors.ts';
 import {
-  count,
-  duration,
   renderAddedRules,
   renderDecisions,
   renderFailures,
@@ -11,8 +8,8 @@ import {
   renderOmitted,
 } from './findings.ts';
 import { explainAway, renderKeptAway, renderLeft } from './ownership.ts';
+import { type Colors, count, duration, escapeControls, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
-import { escapeControls } from './table.ts';
 
 export interface VerificationLook extends Colors {
   /** The database, without its password. */

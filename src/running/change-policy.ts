@@ -1,115 +1,33 @@
 import { RECORDED_RULES } from '../../migrations/0004_ownership.ts';
 import { ruleLengthsOf } from '../casbin/model.ts';
 import { quoteTable } from '../database/catalog.ts';
-import { readChangeContext, setChangeContext } from '../database/change-context.ts';
 import { type ClientLike, checkClient } from '../database/client.ts';
 import { detectEngine } from '../database/engine.ts';
 import type { Needs } from '../database/privileges.ts';
+import { readChangeContext, setChangeContext } from '../database/transaction.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { explainPrivileges } from '../failure/explain-privileges.ts';
 import { completeOptions } from '../options/resolve.ts';
 import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolved-options.ts';
-import type { EnforcerOptions } from '../options.ts';
 import { findMisfits } from '../policy/check.ts';
-import type {
-  DomainPolicyDefinition,
-  DomainRequest,
-  PolicyDefinition,
-  PolicyRequest,
-} from '../policy/definition.ts';
+import type { PolicyDefinition } from '../policy/definition.ts';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
 import { type Connection, connectionOf } from '../tables/adapter-connection.ts';
 import { removeRules } from '../tables/change.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
 import { insertRules, lockRules } from '../tables/insert.ts';
 import { tableMissing } from '../tables/refusals.ts';
-import { recordGranted, recordRevoked } from '../tables/rule-record.ts';
+import { recordRevocation } from '../tables/rule-record.ts';
 import { givenRules, type RuleTable } from '../tables/rule-table.ts';
 import { isJournaled } from './follow-journal.ts';
 import { guardPromises } from './guard-promises.ts';
-
-/** Changes of a policy; together, or none of them. */
-export interface PolicyChanges<
-  Role extends string = string,
-  Resource extends string = string,
-  Action extends string = string,
-> {
-  /** Rules of `p` to add: `['clerk', 'invoices', 'write']`. Those that are stored already stay. */
-  readonly grant?: readonly PolicyRequest<Role, Resource, Action>[];
-  /** Rules of `p` to remove. */
-  readonly revoke?: readonly PolicyRequest<Role, Resource, Action>[];
-  /** Who gets which role, in a domain where the model has some: `['carol', 'clerk']`. */
-  readonly assign?: readonly RoleAssignment<Role>[];
-  /** Who loses which role. */
-  readonly unassign?: readonly RoleAssignment<Role>[];
-}
-
-/** A user, a role, and a domain where the model has some. */
-export type RoleAssignment<Role extends string = string> = readonly [
-  user: string,
-  role: Role,
-  domain?: string,
-];
-
-/** The same for a definition with `domains`, whose names it has: every rule and every assignment is of one domain. */
-export interface DomainPolicyChanges<
-  Role extends string = string,
-  Resource extends string = string,
-  Action extends string = string,
-  Domain extends string = string,
-> {
-  /** Rules of `p` to add: `['clerk', 'tenant1', 'invoices', 'write']`. Those that are stored already stay. */
-  readonly grant?: readonly DomainRequest<Role, Resource, Action, Domain>[];
-  /** Rules of `p` to remove. */
-  readonly revoke?: readonly DomainRequest<Role, Resource, Action, Domain>[];
-  /** Who gets which role where: `['carol', 'clerk', 'tenant1']`. */
-  readonly assign?: readonly DomainRoleAssignment<Role, Domain>[];
-  /** Who loses which role where. */
-  readonly unassign?: readonly DomainRoleAssignment<Role, Domain>[];
-}
-
-/** A user, a role, and the domain in which the user has it. */
-export type DomainRoleAssignment<Role extends string = string, Domain extends string = string> = readonly [
-  user: string,
-  role: Role,
-  domain: Domain,
-];
-
-/** The changes that a definition allows, by its names; any, where it is the path of a file, or there is none. */
-export type ChangesFor<Policy> =
-  Policy extends DomainPolicyDefinition<infer Role, infer Resource, infer Action, infer Domain>
-    ? DomainPolicyChanges<Role, Resource, Action, Domain>
-    : Policy extends PolicyDefinition<infer Role, infer Resource, infer Action>
-      ? PolicyChanges<Role, Resource, Action>
-      : PolicyChanges;
-
-/** Who changes a policy, why, and which one. */
-export interface ChangeOptions<Policy extends PolicyDefinition | string = PolicyDefinition | string>
-  extends EnforcerOptions {
-  /** Who makes the change, in the application's own words; the journal has it. */
-  readonly actor: string;
-  /** Why; the journal has it. A defined rule that is revoked with a reason is not brought back by a bootstrap. */
-  readonly reason?: string;
-  /**
-   * The definition that the database was bootstrapped with: its roles are known, and what must `never` be allowed is
-   * refused. Default: none.
-   */
-  readonly policy?: Policy;
-  /** Make a change that violates a `never` all the same. It needs a reason, which is recorded as `forced: …`. */
-  readonly force?: boolean;
-  /** Try the change, take it back, and report what it would do. Default: false. */
-  readonly dryRun?: boolean;
-}
-
-/** What was changed, ptype first; what was so already is left out. */
-export interface ChangeReport {
-  /** The rules that were not there before. */
-  readonly added: readonly (readonly string[])[];
-  /** The rules that are not there any more. */
-  readonly removed: readonly (readonly string[])[];
-  /** Whether the table has a journal, which keeps actor and reason. */
-  readonly journaled: boolean;
-}
+import type {
+  ChangeOptions,
+  ChangeReport,
+  ChangesFor,
+  ChangeValues,
+  PolicyChanges,
+} from './policy-changes.ts';
 
 /**
  * Changes the policy on the caller's client, in the transaction that is open there: it is rolled back with that one, and
@@ -283,8 +201,8 @@ async function recordWhoChanged(
   ]);
   if (!rows[0].isThere) return;
   const { added, removed, actor, reason } = change;
-  await recordGranted(client, table, added);
-  if (reason !== undefined) await recordRevoked(client, table, removed, { actor, reason });
+  await recordRevocation(client, table, added, null);
+  if (reason !== undefined) await recordRevocation(client, table, removed, { actor, reason });
 }
 
 async function findStored(
@@ -300,4 +218,40 @@ async function findStored(
     [...given.arrays],
   );
   return new Set(rows.flatMap(({ n }) => rules[Number(n) - 1] ?? []));
+}
+
+/** Changes a policy rule by rule, as {@link changePolicy}: each change by itself, in the transaction that is open. */
+export interface PolicyEditor<Policy> {
+  /** Adds a rule of `p`: `grant('clerk', 'invoices', 'write')`. */
+  grant(...rule: ChangeValues<Policy, 'grant'>): Promise<ChangeReport>;
+  /** Removes a rule of `p`. */
+  revoke(...rule: ChangeValues<Policy, 'revoke'>): Promise<ChangeReport>;
+  /** Gives a user a role: `assign('carol', 'clerk')`, and in a domain `assign('carol', 'clerk', 'tenant1')`. */
+  assign(...assignment: ChangeValues<Policy, 'assign'>): Promise<ChangeReport>;
+  /** Takes a role from a user. */
+  unassign(...assignment: ChangeValues<Policy, 'unassign'>): Promise<ChangeReport>;
+}
+
+/**
+ * Makes the changes of {@link changePolicy} methods: for an application that grants and assigns one at a time. The names
+ * are those of the definition, where one is given.
+ *
+ * @example
+ * const policies = createPolicyEditor(client, { policy, actor: request.user.name });
+ * await policies.assign('carol', 'clerk');
+ */
+export function createPolicyEditor<Policy extends PolicyDefinition | string = string>(
+  client: ClientLike,
+  options: ChangeOptions<Policy>,
+): PolicyEditor<Policy> {
+  const change =
+    (kind: 'grant' | 'revoke' | 'assign' | 'unassign') =>
+    (...values: readonly string[]) =>
+      changePolicy(client, { [kind]: [values] }, options as ChangeOptions<string>);
+  return {
+    grant: change('grant'),
+    revoke: change('revoke'),
+    assign: change('assign'),
+    unassign: change('unassign'),
+  } as PolicyEditor<Policy>;
 }

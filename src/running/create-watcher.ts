@@ -1,7 +1,8 @@
 import type { Model, Watcher, WatcherEx } from 'casbin';
 import { InvalidOptionsError } from '../errors.ts';
 import { type Rule, ruleKey } from '../policy/rule.ts';
-import { type LiveEnforcer, MovedEnforcer, type PolicyChange } from './live-enforcer.ts';
+import type { LiveEnforcer, PolicyChange } from './live-enforcer.ts';
+import { MovedEnforcer } from './moved-enforcer.ts';
 
 /** A watcher of Casbin's, made by createWatcher. */
 export interface LiveWatcher extends Watcher, WatcherEx, Disposable {

@@ -1,15 +1,7 @@
 import type { Assertion, DefaultRoleManager, Model } from 'casbin';
-import {
-  type Conjunct,
-  isPlainConjunction,
-  leadingConjuncts,
-  limitingConjuncts,
-  type RoleCall,
-} from '../casbin/matcher.ts';
-import { tokensOf } from '../casbin/model.ts';
 import { addTo, collectAncestors, isSameList } from '../collections.ts';
 import type { Rule } from '../policy/rule.ts';
-import { subjectOf } from '../verification/parts.ts';
+import { type ConjunctAt, locateConjuncts } from './conjuncts-at.ts';
 
 /** A stored rule, and in how many rows: a table without uniqueness may have it more than once. */
 interface Entry {
@@ -19,16 +11,6 @@ interface Entry {
   /** Ascends as rules are added. */
   readonly order: number;
   rows: number;
-}
-
-/** Where the values of a conjunct stand. */
-interface ConjunctAt {
-  readonly request: number;
-  readonly policy: number;
-  /** The role definition; null where the values must be equal. */
-  readonly roles: string | null;
-  /** In which domain of the request roles are inherited; null for none. */
-  readonly domain: number | null;
 }
 
 /** A change of one rule: how many rows more, or less. */
@@ -57,62 +39,6 @@ interface Reach {
 const LOOKED_THROUGH = 16;
 
 const NONE: readonly Entry[] = [];
-
-/** Effects by which the order of the rules decides nothing. */
-const UNORDERED = [
-  'some(where (p_eft == allow))',
-  '!some(where (p_eft == deny))',
-  'some(where (p_eft == allow)) && !some(where (p_eft == deny))',
-];
-
-/**
- * Whether rules can be changed one by one, and found by a request without going through all of them: the matcher begins
- * with conjuncts that every rule must satisfy, and the order of the rules decides nothing.
- */
-export function canChangeInPlace(model: Model): boolean {
-  const effect = model.model.get('e')?.get('e')?.value ?? '';
-  const sections = ['p', 'm', 'e', 'r'].map((section) => model.model.get(section)?.size ?? 0);
-  const isSingle = sections.every((size) => size === 1);
-  return (
-    isSingle &&
-    UNORDERED.includes(effect) &&
-    !tokensOf(model, 'p').includes('priority') &&
-    conjunctsOf(model).length > 0
-  );
-}
-
-/** As if values had commas, since one that comes later may. */
-function conjunctsOf(model: Model): Conjunct[] {
-  return limitingConjuncts(model.model.get('m')?.get('m')?.value ?? '', () => false);
-}
-
-/**
- * Whether the rules that a request is found to match by their names alone are those that Casbin would find: the matcher
- * is nothing but `r.x == p.y` and `g(r.x, p.y)`, and one of them that allows is enough.
- */
-function canDecideAlone(model: Model): boolean {
-  const matcher = model.model.get('m')?.get('m')?.value ?? '';
-  const conjuncts = conjunctsOf(model);
-  const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
-  const isOnce = (names: readonly string[]) => new Set(names).size === names.length;
-  return (
-    model.model.get('e')?.get('e')?.value === UNORDERED[0] &&
-    isPlainConjunction(matcher) &&
-    conjuncts.length === leadingConjuncts(matcher).length &&
-    isOnce(requestTokens) &&
-    isOnce(policyTokens) &&
-    conjuncts.every(
-      (conjunct) =>
-        requestTokens.includes(conjunct.request) &&
-        policyTokens.includes(conjunct.policy) &&
-        (conjunct.kind === 'equal' || isCallable(model, requestTokens, conjunct)),
-    )
-  );
-}
-
-function isCallable(model: Model, requestTokens: readonly string[], { ptype, domain }: RoleCall): boolean {
-  return model.model.get('g')?.has(ptype) === true && (domain === null || requestTokens.includes(domain));
-}
 
 /**
  * The rules of a model, to be changed while requests are decided on them. Each change is made at once, between two
@@ -145,24 +71,12 @@ export class LiveRules {
 
   constructor(model: Model) {
     this.#model = model;
-    const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
-    const conjuncts = conjunctsOf(model).map(
-      (conjunct): ConjunctAt => ({
-        request: requestTokens.indexOf(conjunct.request),
-        policy: policyTokens.indexOf(conjunct.policy),
-        roles: conjunct.kind === 'inherits' ? conjunct.ptype : null,
-        domain:
-          conjunct.kind === 'equal' || conjunct.domain === null
-            ? null
-            : requestTokens.indexOf(conjunct.domain),
-      }),
-    );
-    this.#requestLength = requestTokens.length;
-    this.#effect = policyTokens.indexOf('eft');
-    const subject = requestTokens.indexOf(subjectOf(model) ?? '');
-    this.#subject = conjuncts.find(({ request }) => request === subject) ?? null;
-    this.#equal = conjuncts.filter((one) => one !== this.#subject && one.roles === null);
-    this.#decisive = canDecideAlone(model) ? conjuncts.filter((one) => !this.#equal.includes(one)) : null;
+    const { subject, equal, others, decidesAlone, requestLength, effect } = locateConjuncts(model);
+    this.#subject = subject;
+    this.#equal = equal;
+    this.#decisive = decidesAlone ? others : null;
+    this.#requestLength = requestLength;
+    this.#effect = effect;
   }
 
   /**

@@ -1,22 +1,15 @@
 import { casbinRule, MADE_VALUES } from '../../migrations/0001_casbin_rule.ts';
 import type { RuleRow } from '../casbin/rule-row.ts';
-import { quoteIdentifier, quoteTable } from '../database/catalog.ts';
+import { quoteTable } from '../database/catalog.ts';
 import { type Engine, POSTGRESQL } from '../database/engine.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migrator/migration.ts';
 import { removeDuplicates } from '../migrator/takeover.ts';
-import { formatRule, formatText, type Rule } from '../policy/rule.ts';
+import type { Rule } from '../policy/rule.ts';
 import type { RowId, TakeoverReport } from '../report.ts';
+import { findUnfitRules, type ValueColumn } from './columns-fit.ts';
 import { type GivenRules, type RuleTable, readNumber, type SpelledRules, selectById } from './rule-table.ts';
-
-/** A column that holds a value of a rule, or its ptype. */
-export interface ValueColumn {
-  readonly name: string;
-  /** How many characters it takes; null for no limit. */
-  readonly limit: number | null;
-  readonly notNull: boolean;
-}
 
 /** What the catalog says about such a table. */
 export interface ColumnsFacts {
@@ -288,39 +281,7 @@ export class ColumnsTable implements RuleTable {
   }
 
   findUnfit(rules: readonly (Rule & { readonly at?: string })[]): Problem[] {
-    return rules.flatMap((rule, index) =>
-      this.#unfitnessOf(rule).map((message): Problem => {
-        return { code: 'RULE_DOES_NOT_FIT_TABLE', at: rule.at ?? `rule ${index + 1}`, message };
-      }),
-    );
-  }
-
-  #unfitnessOf(rule: Rule): string[] {
-    const room = this.#values.length;
-    const { ptype, values } = rule;
-    if (values.length > room) {
-      const names = `${this.#values[0]?.name} to ${this.#values.at(-1)?.name}`;
-      const next = `alter table ${this.sql} add column v${room} varchar`;
-      return [
-        `"${formatRule(rule)}" has ${values.length} values, and ${this.sql} has ${room} columns for them (${names}). ` +
-          `Shorten it, or add columns: ${next}; the adapter that reads the table must know them too.`,
-      ];
-    }
-    const tooLong = [this.#ptype, ...this.#values].flatMap((column, position) => {
-      const text = position === 0 ? ptype : (values[position - 1] ?? '');
-      return isLonger(text, column.limit) ? [this.#describeTooLong(rule, column, text)] : [];
-    });
-    if (values.at(-1) !== '') return tooLong;
-    const message = `"${formatRule(rule)}" ends with an empty value, which ${this.sql} stores as no value. Leave it out, or give another.`;
-    return [...tooLong, message];
-  }
-
-  #describeTooLong(rule: Rule, { name, limit }: ValueColumn, text: string): string {
-    const column = `column "${name}" of ${this.sql}`;
-    return (
-      `${column} takes ${limit} characters, and ${formatText(text)} in "${formatRule(rule)}" has ${[...text].length}. ` +
-      `Shorten it, or widen the column: alter table ${this.sql} alter column ${quoteIdentifier(name)} type text`
-    );
+    return findUnfitRules({ sql: this.sql, ptype: this.#ptype, values: this.#values }, rules);
   }
 
   /** typeorm-adapter quotes the values, the others join them unquoted; all of them leave out empty values. */
@@ -328,9 +289,4 @@ export class ColumnsTable implements RuleTable {
     const kept = values.filter((value) => value !== '');
     return [[ptype, ...kept].join(', '), [ptype, ...kept.map((value) => `"${value}"`)].join(', ')];
   }
-}
-
-/** PostgreSQL counts code points. Most texts are short enough by their number of code units, so that is tried first. */
-function isLonger(text: string, limit: number | null): boolean {
-  return limit !== null && text.length > limit && [...text].length > limit;
 }

@@ -160,12 +160,12 @@ export async function forgetRules(
   await onRecorded(client, table, rules, (record) => `delete from ${record} record using given`);
 }
 
-/** Records that rules were revoked, of those that are on record. */
-export async function recordRevoked(
+/** Records who revoked rules and why, of those that are on record; with null, that they were granted again. */
+export async function recordRevocation(
   client: ClientLike,
   table: RuleTable,
   rules: readonly Rule[],
-  { actor, reason }: Omit<Revocation, 'at'>,
+  revocation: Omit<Revocation, 'at'> | null,
 ): Promise<void> {
   await onRecorded(
     client,
@@ -173,28 +173,12 @@ export async function recordRevoked(
     rules,
     (record) => `
       update ${record} record
-      set revoked_at = clock_timestamp(), revoked_by = $4, revoked_reason = $5
+      set revoked_at = case when $4::text is null then null else clock_timestamp() end,
+        revoked_by = $4,
+        revoked_reason = $5
       from given`,
-    [actor, reason],
-  );
-}
-
-/** Records that rules were granted again. */
-export async function recordGranted(
-  client: ClientLike,
-  table: RuleTable,
-  rules: readonly Rule[],
-): Promise<void> {
-  await onRecorded(
-    client,
-    table,
-    rules,
-    (record) => `
-      update ${record} record
-      set revoked_at = null, revoked_by = null, revoked_reason = null
-      from given`,
-    [],
-    'and record.revoked_at is not null',
+    [revocation?.actor ?? null, revocation?.reason ?? null],
+    'and (record.revoked_at is not null or $4::text is not null)',
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Engine } from '../database/engine.ts';
-import { ColumnsTable, type TableIndex, type ValueColumn } from './columns-table.ts';
+import type { ValueColumn } from './columns-fit.ts';
+import { ColumnsTable, type TableIndex } from './columns-table.ts';
 import { DocumentTable } from './document-table.ts';
 import type { SelectedRow } from './live-policy.ts';
 import type { RuleTable, RuleTableOptions } from './rule-table.ts';

@@ -1,8 +1,21 @@
+import { inspect } from 'node:util';
 import type { Enforcer } from 'casbin';
 import { tokensOf } from '../casbin/model.ts';
+import { createEnforcer } from '../create-enforcer.ts';
+import type { PoolLike } from '../database/client.ts';
+import type { EnforcerOptions } from '../options.ts';
+import type {
+  DomainPolicyDefinition,
+  DomainRequest,
+  PolicyDefinition,
+  PolicyRequest,
+  Register,
+} from '../policy/definition.ts';
+import { formatValue } from '../policy/rule.ts';
+import { renderExplanation } from '../render/explanation.ts';
 import type { Decision } from '../report.ts';
-import { reasonOf } from '../text.ts';
-import { formatRequest } from './explain-answer.ts';
+import { reasonOf, shorten } from '../text.ts';
+import { explainByEnforcer } from '../verification/decision-explanation.ts';
 
 /** A request as a test gives it, before the model is known. */
 export type GivenRequest = readonly (string | object)[];
@@ -25,3 +38,64 @@ export async function askEnforcer(enforcer: Enforcer, request: GivenRequest): Pr
     throw new Error(`Casbin can't decide "${formatRequest(request)}": ${reasonOf(cause)}`, { cause });
   }
 }
+
+/**
+ * Why an enforcer answered as it did: the request, the answer, the rule that decided and the path of roles to it.
+ * For a denial by no rule: the subject's roles, and the rules that come closest to allowing it.
+ */
+export async function explainAnswer(
+  enforcer: Enforcer,
+  request: readonly (string | object)[],
+  answer: Decision,
+): Promise<string> {
+  const texts = request.map((value) => (typeof value === 'string' ? value : formatArgument(value)));
+  const explanation = await explainByEnforcer(enforcer, request, texts, answer);
+  return `${renderExplanation(explanation, { shown: request.map(formatArgument) })}\n`;
+}
+
+/** A request as a person reads it in a message: `user, accounts, read`. */
+function formatRequest(request: readonly unknown[]): string {
+  return request.map(formatArgument).join(', ');
+}
+
+/** One value of a request, which may be an object with attributes. */
+function formatArgument(value: unknown): string {
+  if (typeof value === 'string') return formatValue(value);
+  return shorten(inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY }));
+}
+
+/** What is asked for decisions: an enforcer, or a database on which one is made. */
+export type EnforcerSource = Enforcer | PoolLike;
+
+/** Whether a value is an enforcer. Not instanceof: Casbin has two builds, and tests may hold the other one's. */
+export function isEnforcer(value: unknown): value is Enforcer {
+  return typeof value === 'object' && value !== null && 'enforceEx' in value && 'getModel' in value;
+}
+
+/** The given enforcer, or a new one on the given database. */
+export async function enforcerOf(target: EnforcerSource, options: EnforcerOptions): Promise<Enforcer> {
+  return isEnforcer(target) ? target : createEnforcer(target, options);
+}
+
+/** The values of a request: those of the policy in {@link Register}, or any strings, and objects for attributes. */
+export type RequestArguments = Register extends {
+  /** The type of the application's policy. */
+  policy: DomainPolicyDefinition<infer Role, infer Resource, infer Action, infer Domain>;
+}
+  ? [...DomainRequest<Role | RegisteredSubject, Resource, Action, Domain>]
+  : Register extends {
+        /** The type of the application's policy. */
+        policy: PolicyDefinition<infer Role, infer Resource, infer Action>;
+      }
+    ? string extends Role
+      ? (string | object)[]
+      : [...PolicyRequest<Role | RegisteredSubject, Resource, Action>]
+    : (string | object)[];
+
+/** The names that {@link Register} adds to the roles of the policy: its `subject`, or none. */
+export type RegisteredSubject = Register extends {
+  /** The type of the names, as `'alice' | 'bob'`. */
+  subject: infer Subject extends string;
+}
+  ? Subject
+  : never;

@@ -2,10 +2,15 @@ import { AssertionError } from 'node:assert';
 import type { Decision } from '../report.ts';
 import { kindOf } from '../text.ts';
 import { PAST } from '../verification/decide.ts';
-import { askEnforcer, type GivenRequest } from './ask-enforcer.ts';
-import { type EnforcerSource, enforcerOf, isEnforcer } from './enforcer-source.ts';
-import { explainAnswer } from './explain-answer.ts';
-import type { RequestArguments } from './request-arguments.ts';
+import {
+  askEnforcer,
+  type EnforcerSource,
+  enforcerOf,
+  explainAnswer,
+  type GivenRequest,
+  isEnforcer,
+  type RequestArguments,
+} from './ask-enforcer.ts';
 
 /**
  * Resolves when the enforcer allows the request.

@@ -5,14 +5,13 @@
  * @module casbin-bootstrap/testing
  */
 
-export type { Register } from '../policy/register.ts';
+export type { Register } from '../policy/definition.ts';
+export type { EnforcerSource, RegisteredSubject, RequestArguments } from './ask-enforcer.ts';
 export { assertAllowed, assertDenied } from './assertions.ts';
-export type { EnforcerSource } from './enforcer-source.ts';
 export {
   collectPolicyTests,
   type PolicyTest,
   type PolicyTestOptions,
   type PolicyTestPlan,
 } from './policy-tests.ts';
-export type { RegisteredSubject, RequestArguments } from './request-arguments.ts';
 export { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from './test-database.ts';

@@ -7,9 +7,9 @@
 import { describe, expect, test } from '@jest/globals';
 import type { BootstrapOptions } from '../options.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
+import type { RequestArguments } from './ask-enforcer.ts';
 import { toAllow, toDeny } from './matchers.ts';
 import { collectPolicyTests, type PolicyTestOptions } from './policy-tests.ts';
-import type { RequestArguments } from './request-arguments.ts';
 
 interface AsynchronousMatchers {
   /** The enforcer allows the request; if not, the message explains why. */

@@ -1,7 +1,5 @@
 import type { Decision } from '../report.ts';
-import { askEnforcer, type GivenRequest } from './ask-enforcer.ts';
-import { isEnforcer } from './enforcer-source.ts';
-import { explainAnswer } from './explain-answer.ts';
+import { askEnforcer, explainAnswer, type GivenRequest, isEnforcer } from './ask-enforcer.ts';
 
 /** The `this` of a matcher in Vitest and Jest, as far as ours use it. */
 interface MatcherContext {

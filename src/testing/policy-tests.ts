@@ -13,8 +13,8 @@ import { RuleSet } from '../policy/rule-set.ts';
 import type { Expectation } from '../verification/expectations.ts';
 import { collectPromises } from '../verification/promises.ts';
 import { NO_ROLE } from '../verification/requests.ts';
+import { type EnforcerSource, enforcerOf, isEnforcer } from './ask-enforcer.ts';
 import { assertDecision } from './assertions.ts';
-import { type EnforcerSource, enforcerOf, isEnforcer } from './enforcer-source.ts';
 
 /** What a policy is tested on. */
 export interface PolicyTestOptions extends EnforcerOptions {

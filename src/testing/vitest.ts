@@ -7,9 +7,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { BootstrapOptions } from '../options.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
+import type { RequestArguments } from './ask-enforcer.ts';
 import { toAllow, toDeny } from './matchers.ts';
 import { type PolicyTestOptions, registerPolicyTests } from './policy-tests.ts';
-import type { RequestArguments } from './request-arguments.ts';
 
 declare module 'vitest' {
   // biome-ignore lint/suspicious/noExplicitAny: Vitest declares it so, and merged declarations must be the same

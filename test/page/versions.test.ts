@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { renderVersions } from '../../src/page/render-versions.ts';
+import { renderVersions } from '../../src/page/render-page.ts';
 import { INVOICES, linesOf, pageOf, stored } from './page.fixture.ts';
 
 const POLICY = {

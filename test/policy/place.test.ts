@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { locator } from '../../src/policy/parsed.ts';
-import { findPlace, pathOf, placeIn, recordPlaces } from '../../src/policy/place.ts';
+import { findPlace, locator, pathOf, placeIn, recordPlaces } from '../../src/policy/place.ts';
 
 describe('a place in a text', () => {
   test.each([

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { policyToTypeScript, policyToYaml } from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
-import { toDefinition } from '../../src/policy/to-definition.ts';
+import { toDefinition } from '../../src/policy/write-definition.ts';
 import { parseYaml } from '../../src/policy/yaml.ts';
 
 const ROLE_FORM = { permissions: true, inheritance: true };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { renderCompact } from '../../src/render/compact.ts';
 import { listExplanationRemarks, renderExplanation } from '../../src/render/explanation.ts';
+import { renderCompact } from '../../src/render/remark-formats.ts';
 
 const EXPLANATION = {
   request: ['alice', 'in,voices', 're\u001bad'],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { renderCompact } from '../../src/render/compact.ts';
 import { listPlanRemarks, renderPlan } from '../../src/render/plan.ts';
+import { renderCompact } from '../../src/render/remark-formats.ts';
 import { renderStatus } from '../../src/render/status.ts';
 import { ADDED_RULE, bootstrap, decision, verification } from './reports.fixture.ts';
 

@@ -1,13 +1,10 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
+import { listErrorRemarks } from '../../src/cli/print-remarks.ts';
 import { BootstrapError, InvalidOptionsError, VerificationError } from '../../src/errors.ts';
-import { renderCompact } from '../../src/render/compact.ts';
-import { listErrorRemarks } from '../../src/render/error-remarks.ts';
-import { renderAnnotations } from '../../src/render/github.ts';
-import { renderJunit } from '../../src/render/junit.ts';
 import { type Remark, readPlace } from '../../src/render/remark.ts';
-import { toSarif } from '../../src/render/sarif.ts';
+import { renderAnnotations, renderCompact, renderJunit, toSarif } from '../../src/render/remark-formats.ts';
 import { verification } from './reports.fixture.ts';
 
 const REMARKS: readonly Remark[] = [

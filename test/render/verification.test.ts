@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { renderCompact } from '../../src/render/compact.ts';
+import { renderCompact } from '../../src/render/remark-formats.ts';
 import { listVerificationRemarks, renderVerification } from '../../src/render/verification.ts';
 import { ADDED_RULE, decision, verification } from './reports.fixture.ts';
 

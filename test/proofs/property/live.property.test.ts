@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { buildInMemoryEnforcer } from '../../../src/casbin/enforcer.ts';
 import type { Rule } from '../../../src/index.ts';
-import { type Motor, MovedEnforcer } from '../../../src/running/live-enforcer.ts';
-import { canChangeInPlace, LiveRules } from '../../../src/running/live-rules.ts';
+import { canChangeInPlace } from '../../../src/running/conjuncts-at.ts';
+import { LiveRules } from '../../../src/running/live-rules.ts';
+import { type Motor, MovedEnforcer } from '../../../src/running/moved-enforcer.ts';
 import { world } from '../../verification/random-model.fixture.ts';
 import { plainEnforcer } from '../mutation/truth.fixture.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { exitCodeFor } from '../../src/cli/fail-on.ts';
+import { exitCodeFor } from '../../src/cli/exit-code.ts';
 import type { IntegrityFinding, VerificationReport } from '../../src/index.ts';
 import { ADDED_RULE, verification } from '../render/reports.fixture.ts';
 

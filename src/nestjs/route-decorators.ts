@@ -1,9 +1,10 @@
 import { SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { Permission } from '../http/permission.ts';
-import type { PermissionNames, RegisteredPolicy } from '../policy/register.ts';
+import type { Permission } from '../http/access-options.ts';
+import type { PermissionNames, RegisteredPolicy } from '../policy/definition.ts';
 
 const PERMISSIONS = 'casbin-bootstrap:permissions';
+const PUBLIC = 'casbin-bootstrap:public';
 
 const reflector = new Reflector();
 
@@ -30,4 +31,22 @@ export function Requires(...permission: PermissionNames<RegisteredPolicy>): Clas
 /** What it has been marked with so far; a controller with what those that it extends are. */
 export function permissionsOf(marked: Marked): readonly Permission[] {
   return reflector.get<readonly Permission[] | undefined>(PERMISSIONS, marked) ?? [];
+}
+
+/**
+ * A route, or all routes of a controller, need no permission, where `unmarkedRoutes` is `deny`: a health check, a login. A
+ * route that says what it {@link Requires} requires it all the same.
+ *
+ * @example
+ * \@Public()
+ * \@Get('health')
+ * check() {}
+ */
+export function Public(): ClassDecorator & MethodDecorator {
+  return SetMetadata(PUBLIC, true);
+}
+
+/** Whether one of these is marked so: a route, and its controller. */
+export function isPublic(...marked: Marked[]): boolean {
+  return marked.some((one) => reflector.get<boolean | undefined>(PUBLIC, one) === true);
 }

@@ -1,0 +1,50 @@
+/** What was examined of a database, and what was found. */
+export interface Diagnosis {
+  /** Whether there is no failure. */
+  readonly ok: boolean;
+  /** What was examined, in the order in which it was. */
+  readonly findings: readonly DatabaseFinding[];
+}
+
+/** One thing that was examined. */
+export interface DatabaseFinding {
+  /** What was examined. */
+  readonly check: DatabaseCheck;
+  /** `failure`: a bootstrap or an application fails on it. `warning`: somebody should look at it. */
+  readonly status: 'fine' | 'warning' | 'failure';
+  /** What was found, and what to do. */
+  readonly message: string;
+  /** Statements that mend it, for an administrator to run; empty where the message says it all. */
+  readonly remedies: readonly string[];
+}
+
+/** What is examined, in this order. */
+export type DatabaseCheck =
+  | 'server'
+  | 'connection'
+  | 'table'
+  | 'other tables'
+  | 'migrations'
+  | 'privileges'
+  | 'index'
+  | 'rules';
+
+export function fine(check: DatabaseCheck, message: string): DatabaseFinding {
+  return { check, status: 'fine', message, remedies: [] };
+}
+
+export function warning(
+  check: DatabaseCheck,
+  message: string,
+  remedies: readonly string[] = [],
+): DatabaseFinding {
+  return { check, status: 'warning', message, remedies };
+}
+
+export function failure(
+  check: DatabaseCheck,
+  message: string,
+  remedies: readonly string[] = [],
+): DatabaseFinding {
+  return { check, status: 'failure', message, remedies };
+}

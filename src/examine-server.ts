@@ -1,0 +1,148 @@
+import type { ClientLike, PoolLike } from './database/client.ts';
+import { answerTimeout, ConnectFailure, type Session, withSession } from './database/session.ts';
+import { type DatabaseFinding, failure, fine, warning } from './database-finding.ts';
+import { explainFailure } from './failure/explain-failure.ts';
+import type { ResolvedOptions } from './options/resolved-options.ts';
+
+/** What the server says of itself and of the connection. */
+interface ServerFacts {
+  readonly version: string;
+  readonly major: number;
+  readonly standby: boolean;
+  readonly pid: number;
+  readonly role: string;
+  readonly database: string;
+}
+
+/** The oldest version of PostgreSQL that this library is tested on. */
+const OLDEST_TESTED = 15;
+
+/** Examines the server, and whether a pooler is on the way to it. */
+export async function examineServer(pool: PoolLike, resolved: ResolvedOptions): Promise<DatabaseFinding[]> {
+  // A pooler tells clients a process id of its own.
+  let processId: unknown;
+  const noticing = noticeClients(pool, (client) => {
+    processId = Reflect.get(client, 'processID');
+  });
+  try {
+    const limits = { ...resolved, answerTimeoutMs: answerTimeout(resolved) };
+    return await withSession(
+      noticing,
+      async ({ client }) => {
+        const { rows } = await client.query(
+          `select
+             current_setting('server_version') as version,
+             current_setting('server_version_num')::int / 10000 as major,
+             pg_is_in_recovery() as standby,
+             pg_backend_pid() as pid,
+             current_user::text as role,
+             current_database()::text as database`,
+        );
+        const [facts] = rows as ServerFacts[];
+        if (facts === undefined) throw new Error('the database gave no answer');
+        const isPooled = typeof processId === 'number' && processId !== facts.pid;
+        const mode = isPooled ? await findPoolMode(pool, facts.pid) : null;
+        return [describeServer(facts), describeConnection(facts, isPooled, mode)];
+      },
+      limits,
+    );
+  } catch (error) {
+    throw await explainFailure(error, resolved, null);
+  }
+}
+
+/** The same pool, all of it, that tells which client it gives. */
+function noticeClients(pool: PoolLike, notice: (client: ClientLike) => void): PoolLike {
+  return new Proxy(pool, {
+    get(target, key) {
+      if (key === 'connect') {
+        return async () => {
+          const client = await target.connect();
+          notice(client);
+          return client;
+        };
+      }
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+function describeServer({ version, major, standby }: ServerFacts): DatabaseFinding {
+  const name = `PostgreSQL ${version}`;
+  if (standby) {
+    return warning(
+      'server',
+      `${name}, a standby: it can be verified, and a start with nothing to do succeeds. Bootstrap the primary.`,
+    );
+  }
+  if (major >= OLDEST_TESTED) return fine('server', `${name}.`);
+  return warning('server', `${name}: this library is tested on ${OLDEST_TESTED} and newer. Upgrade it.`);
+}
+
+/** How long a connection has its process of the server for itself. Null where that can't be told. */
+type PoolMode = 'statement' | 'transaction' | 'session' | null;
+
+/** The pooler may have others to serve, and give another process by chance. */
+const TRIES = 5;
+
+/** How long to wait for a second client: the pool may have a single one. */
+const SECOND_CLIENT_MS = 2_000;
+
+/**
+ * Finds out by a second connection: whether it may have a transaction at all, and whether it gets the process that the
+ * first one had before, which is idle and still connected.
+ *
+ * @param pid of the process that the first one had
+ */
+async function findPoolMode(pool: PoolLike, pid: number): Promise<PoolMode> {
+  const limits = { connectTimeoutMs: SECOND_CLIENT_MS };
+  const look = async ({ client }: Session): Promise<PoolMode> => {
+    for (let tries = 0; tries < TRIES; tries++) {
+      try {
+        await client.query('begin');
+      } catch {
+        return 'statement';
+      }
+      const { rows } = await client.query('select pg_backend_pid() as pid');
+      await client.query('rollback');
+      if (rows[0]?.pid === pid) return 'transaction';
+    }
+    return 'session';
+  };
+  return withSession(pool, look, limits).catch((error: unknown) => {
+    if (error instanceof ConnectFailure) return null;
+    throw error;
+  });
+}
+
+function describeConnection(
+  { role, database }: ServerFacts,
+  isPooled: boolean,
+  mode: PoolMode,
+): DatabaseFinding {
+  const as = `Connected to ${database} as ${role}`;
+  if (!isPooled) return fine('connection', `${as}.`);
+  switch (mode) {
+    case 'statement':
+      return failure(
+        'connection',
+        `${as}, through a pooler in statement mode, which has no transactions. Set pool_mode = transaction for this database, or connect to the server itself.`,
+      );
+    case 'transaction':
+      return fine(
+        'connection',
+        `${as}, through a pooler in transaction mode. A bootstrap works there. A live enforcer is not notified, and looks every pollIntervalMs: give it a pool that connects to the server itself where that is too late.`,
+      );
+    case 'session':
+      return fine(
+        'connection',
+        `${as}, through a pooler in session mode, as far as can be told: two connections had a process of the server each.`,
+      );
+    default:
+      return fine(
+        'connection',
+        `${as}, through a pooler. It needs pool_mode = transaction or session: a bootstrap is one transaction. Which one it has takes a pool of two connections to tell.`,
+      );
+  }
+}

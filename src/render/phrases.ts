@@ -1,0 +1,53 @@
+import { styleText } from 'node:util';
+import { formatRule, toRule } from '../policy/rule.ts';
+import type { RuleOrigin } from '../report.ts';
+
+/** Stored values can hold anything: an escape sequence must not reach the terminal, nor a line break the table. */
+export function escapeControls(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (control) => {
+    return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** Whether to use terminal colours. */
+export interface Colors {
+  /** Default: false. */
+  readonly color?: boolean;
+}
+
+/** The text in a colour or a style of terminals, where that is wanted. */
+export function paint(style: Parameters<typeof styleText>[0], text: string, { color }: Colors): string {
+  return color ? styleText(style, text, { validateStream: false }) : text;
+}
+
+/** `1 rule`, `2 rules`, `1,234 rules`; pass the plural where it is not the noun and an s. */
+export function count(amount: number, noun: string, plural = `${noun}s`): string {
+  return `${amount.toLocaleString('en-US')} ${amount === 1 ? noun : plural}`;
+}
+
+/** Values as a policy line has them: `p, user, accounts, read`. */
+export function policyLine(values: readonly string[]): string {
+  return values.join(', ');
+}
+
+/** A duration as a person reads it: `85 ms`, `2.4 s`. */
+export function duration(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** Who wrote: other writers than this library say nothing of their actor; what the server knows of them is told then. */
+export function describeWriter({
+  actor,
+  role,
+  application,
+}: Omit<RuleOrigin, 'rule' | 'at' | 'reason'>): string {
+  if (actor !== null) return actor;
+  return application === null ? `role ${role}` : `role ${role} (${application})`;
+}
+
+/** Who added a rule, when and why: `g, carol, clerk — by jane, 2026-11-27 15:37 UTC: ticket 7`. */
+export function describeOrigin(origin: RuleOrigin): string {
+  const at = origin.at.toISOString().slice(0, 16).replace('T', ' ');
+  const reason = origin.reason === null ? '' : `: ${origin.reason}`;
+  return `${formatRule(toRule(origin.rule))} — by ${describeWriter(origin)}, ${at} UTC${reason}`;
+}

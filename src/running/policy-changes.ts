@@ -1,0 +1,96 @@
+import type { EnforcerOptions } from '../options.ts';
+import type {
+  DomainPolicyDefinition,
+  DomainRequest,
+  PolicyDefinition,
+  PolicyRequest,
+} from '../policy/definition.ts';
+
+/** Changes of a policy; together, or none of them. */
+export interface PolicyChanges<
+  Role extends string = string,
+  Resource extends string = string,
+  Action extends string = string,
+> {
+  /** Rules of `p` to add: `['clerk', 'invoices', 'write']`. Those that are stored already stay. */
+  readonly grant?: readonly PolicyRequest<Role, Resource, Action>[];
+  /** Rules of `p` to remove. */
+  readonly revoke?: readonly PolicyRequest<Role, Resource, Action>[];
+  /** Who gets which role, in a domain where the model has some: `['carol', 'clerk']`. */
+  readonly assign?: readonly RoleAssignment<Role>[];
+  /** Who loses which role. */
+  readonly unassign?: readonly RoleAssignment<Role>[];
+}
+
+/** A user, a role, and a domain where the model has some. */
+export type RoleAssignment<Role extends string = string> = readonly [
+  user: string,
+  role: Role,
+  domain?: string,
+];
+
+/** The same for a definition with `domains`, whose names it has: every rule and every assignment is of one domain. */
+export interface DomainPolicyChanges<
+  Role extends string = string,
+  Resource extends string = string,
+  Action extends string = string,
+  Domain extends string = string,
+> {
+  /** Rules of `p` to add: `['clerk', 'tenant1', 'invoices', 'write']`. Those that are stored already stay. */
+  readonly grant?: readonly DomainRequest<Role, Resource, Action, Domain>[];
+  /** Rules of `p` to remove. */
+  readonly revoke?: readonly DomainRequest<Role, Resource, Action, Domain>[];
+  /** Who gets which role where: `['carol', 'clerk', 'tenant1']`. */
+  readonly assign?: readonly DomainRoleAssignment<Role, Domain>[];
+  /** Who loses which role where. */
+  readonly unassign?: readonly DomainRoleAssignment<Role, Domain>[];
+}
+
+/** A user, a role, and the domain in which the user has it. */
+export type DomainRoleAssignment<Role extends string = string, Domain extends string = string> = readonly [
+  user: string,
+  role: Role,
+  domain: Domain,
+];
+
+/** The changes that a definition allows, by its names; any, where it is the path of a file, or there is none. */
+export type ChangesFor<Policy> =
+  Policy extends DomainPolicyDefinition<infer Role, infer Resource, infer Action, infer Domain>
+    ? DomainPolicyChanges<Role, Resource, Action, Domain>
+    : Policy extends PolicyDefinition<infer Role, infer Resource, infer Action>
+      ? PolicyChanges<Role, Resource, Action>
+      : PolicyChanges;
+
+/** Who changes a policy, why, and which one. */
+export interface ChangeOptions<Policy extends PolicyDefinition | string = PolicyDefinition | string>
+  extends EnforcerOptions {
+  /** Who makes the change, in the application's own words; the journal has it. */
+  readonly actor: string;
+  /** Why; the journal has it. A defined rule that is revoked with a reason is not brought back by a bootstrap. */
+  readonly reason?: string;
+  /**
+   * The definition that the database was bootstrapped with: its roles are known, and what must `never` be allowed is
+   * refused. Default: none.
+   */
+  readonly policy?: Policy;
+  /** Make a change that violates a `never` all the same. It needs a reason, which is recorded as `forced: …`. */
+  readonly force?: boolean;
+  /** Try the change, take it back, and report what it would do. Default: false. */
+  readonly dryRun?: boolean;
+}
+
+/** What was changed, ptype first; what was so already is left out. */
+export interface ChangeReport {
+  /** The rules that were not there before. */
+  readonly added: readonly (readonly string[])[];
+  /** The rules that are not there any more. */
+  readonly removed: readonly (readonly string[])[];
+  /** Whether the table has a journal, which keeps actor and reason. */
+  readonly journaled: boolean;
+}
+
+/** The values of one change: those of the lists that {@link changePolicy} takes. */
+export type ChangeValues<Policy, Kind extends keyof ChangesFor<Policy>> =
+  NonNullable<ChangesFor<Policy>[Kind]> extends readonly (infer Values extends readonly unknown[])[]
+    ? Values
+    : never;

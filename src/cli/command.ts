@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import type { CommandConfig } from '../config.ts';
 import { BootstrapError, type BootstrapErrorCode, InvalidOptionsError, type Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
-import { listErrorRemarks } from '../render/error-remarks.ts';
 import type { Remark } from '../render/remark.ts';
 import { loadConfigFile, readPolicyArgument } from './config-file.ts';
 import { namesDatabase, openNamedDatabase } from './connection.ts';
@@ -79,8 +78,10 @@ export function commandRunner(
     } catch (error) {
       const told = adviseCommand(error) ?? error;
       // JSON is printed where arguments that can't be understood end a command too.
-      if (format !== 'pretty' && format !== 'json')
+      if (format !== 'pretty' && format !== 'json') {
+        const { listErrorRemarks } = await import('../render/error-remarks.ts');
         printRemarks(listErrorRemarks(told), format, terminal, run);
+      }
       throw told;
     }
   };
@@ -89,7 +90,7 @@ export function commandRunner(
     command: Command,
     all: AllFlags,
   ): Promise<Omit<CommandContext<Flags>, 'print'>> {
-    const logger = createLogger(env.LOG_LEVEL, terminal.redact);
+    const logger = await createLogger(env.LOG_LEVEL, terminal.redact);
     const { databaseUrl, ...configured } = await loadConfig(all, terminal);
     const sources = { flags: all, env, config: databaseUrl === undefined ? {} : { databaseUrl } };
     return {
@@ -98,7 +99,7 @@ export function commandRunner(
       logger,
       hasDatabase: namesDatabase(sources),
       async withDatabase(use) {
-        const database = openNamedDatabase({ ...sources, hidePassword: terminal.hidePassword });
+        const database = await openNamedDatabase({ ...sources, hidePassword: terminal.hidePassword });
         try {
           return await use(database);
         } finally {

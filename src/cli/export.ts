@@ -1,9 +1,8 @@
 import { type Command, Option } from 'commander';
-import { policyToCsv } from '../policy/csv.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { policyToTypeScript } from '../policy/to-typescript.ts';
 import { policyToYaml } from '../policy/to-yaml.ts';
-import { type PulledPolicy, pullPolicy } from '../pull-policy.ts';
+import type { PulledPolicy } from '../pull-policy.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
@@ -15,8 +14,8 @@ interface ExportFlags {
 
 const WRITERS = {
   yaml: policyToYaml,
-  json: (definition: PolicyDefinition) => `${JSON.stringify(definition, null, 2)}\n`,
-  csv: policyToCsv,
+  json: (definition) => `${JSON.stringify(definition, null, 2)}\n`,
+  csv: async (definition) => (await import('../index.ts')).policyToCsv(definition),
   typescript: policyToTypeScript,
 } as const satisfies Record<string, (definition: PolicyDefinition) => string | Promise<string>>;
 
@@ -40,6 +39,7 @@ export function addExportCommand(program: Command, run: RunCommand): void {
 }
 
 async function exportPolicy({ flags, options, withDatabase }: CommandContext<ExportFlags>): Promise<Outcome> {
+  const { pullPolicy } = await import('../index.ts');
   const pulled = await withDatabase(({ pool }) => pullPolicy(pool, options));
   const definition = flags.users ? withUsers(pulled) : pulled.definition;
   const written = await WRITERS[flags.as](definition);

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { SingleBar } from 'cli-progress';
 import type { Logger } from 'pino';
 import type { OnProgress, Progress } from '../progress.ts';
-import { escapeControls } from '../render/table.ts';
+import { escapeControls } from '../render/escape-controls.ts';
 
 type Screen = NodeJS.WritableStream & { readonly isTTY?: boolean };
 

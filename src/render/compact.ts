@@ -1,5 +1,5 @@
+import { escapeControls } from './escape-controls.ts';
 import type { Remark } from './remark.ts';
-import { escapeControls } from './table.ts';
 
 /**
  * Renders remarks as compilers print them, each in a line that begins with its place: for grep and editors. No line break

@@ -1,13 +1,7 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import type { PoolLike } from '../database/client.ts';
-import { ConnectFailure, isConnectionLoss, withSession } from '../database/session.ts';
-import { ConnectionError, InvalidOptionsError } from '../errors.ts';
-import { explainConnectFailure } from '../failure/explain-failure.ts';
-import { listChangeRemarks, renderChange } from '../render/change.ts';
-import { changePolicy } from '../running/change-policy.ts';
-import type { ChangeOptions, ChangeReport, PolicyChanges } from '../running/policy-changes.ts';
-import { reasonOf } from '../text.ts';
+import { InvalidOptionsError } from '../errors.ts';
+import type { ChangeOptions, PolicyChanges } from '../running/policy-changes.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -92,10 +86,12 @@ function addChangeOptions(command: Command, examples: readonly string[]): void {
   addExamples(command, examples);
 }
 
-function change(
+async function change(
   changes: PolicyChanges,
   { flags, options, withDatabase }: CommandContext<ChangeFlags>,
 ): Promise<Outcome> {
+  const { changeDatabase } = await import('./change-database.ts');
+  const { listChangeRemarks, renderChange } = await import('../render/change.ts');
   const { policy, ...rest } = options;
   const given: ChangeOptions = {
     ...rest,
@@ -114,22 +110,6 @@ function change(
       remarks: () => listChangeRemarks(report, given),
     };
   });
-}
-
-/** In a transaction of its own. */
-async function changeDatabase(
-  pool: PoolLike,
-  changes: PolicyChanges,
-  options: ChangeOptions,
-): Promise<ChangeReport> {
-  try {
-    return await withSession(pool, ({ client }) => changePolicy(client, changes, options));
-  } catch (error) {
-    if (error instanceof ConnectFailure) throw explainConnectFailure(error.cause);
-    if (!isConnectionLoss(error)) throw error;
-    const message = `The connection was lost: ${reasonOf(error)}. It is unknown whether the change was made. Run it again, which is safe in both cases.`;
-    throw new ConnectionError('OUTCOME_UNKNOWN', message, { cause: error });
-  }
 }
 
 /** A container may run as a user that has no name. */

@@ -78,8 +78,9 @@ export function commandRunner(
     } catch (error) {
       const told = adviseCommand(error) ?? error;
       // JSON is printed where arguments that can't be understood end a command too.
-      if (format !== 'pretty' && format !== 'json')
+      if (format !== 'pretty' && format !== 'json') {
         printRemarks(listErrorRemarks(told), format, terminal, run);
+      }
       throw told;
     }
   };
@@ -88,7 +89,7 @@ export function commandRunner(
     command: Command,
     all: AllFlags,
   ): Promise<Omit<CommandContext<Flags>, 'print'>> {
-    const logger = createLogger(env.LOG_LEVEL, terminal.redact);
+    const logger = await createLogger(env.LOG_LEVEL, terminal.redact);
     const { databaseUrl, ...configured } = await loadConfig(all, terminal);
     const sources = { flags: all, env, config: databaseUrl === undefined ? {} : { databaseUrl } };
     return {
@@ -97,7 +98,7 @@ export function commandRunner(
       logger,
       hasDatabase: namesDatabase(sources),
       async withDatabase(use) {
-        const database = openNamedDatabase({ ...sources, hidePassword: terminal.hidePassword });
+        const database = await openNamedDatabase({ ...sources, hidePassword: terminal.hidePassword });
         try {
           return await use(database);
         } finally {

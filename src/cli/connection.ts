@@ -3,17 +3,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { CommandConfig } from '../config.ts';
 import { InvalidOptionsError } from '../errors.ts';
-import { type Database, openEmbedded, openServer } from './database.ts';
-
-/** What the arguments say about the database. */
-export interface ConnectionFlags {
-  readonly databaseUrl?: string;
-  /** The folder of an embedded database; true for the usual one. */
-  readonly embedded?: string | true;
-}
-
-/** Where an embedded database is, unless a folder is given. */
-export const EMBEDDED_DIR = '.data/pglite';
+import type { Database } from './database.ts';
+import { type ConnectionFlags, EMBEDDED_DIR } from './flags.ts';
 
 /** Where to look for the database, the first that is given: arguments, environment, configuration, libpq's variables. */
 export interface ConnectionSources {
@@ -30,7 +21,13 @@ export interface ConnectionSources {
  *
  * @throws InvalidOptionsError when none is named, or one that can't be used
  */
-export function openNamedDatabase({ flags, env, config, hidePassword }: ConnectionSources): Database {
+export async function openNamedDatabase({
+  flags,
+  env,
+  config,
+  hidePassword,
+}: ConnectionSources): Promise<Database> {
+  const { openEmbedded, openServer } = await import('./database.ts');
   const { databaseUrl, embedded } = flags;
   if (embedded !== undefined) {
     if (databaseUrl !== undefined) {
@@ -50,7 +47,10 @@ export function openNamedDatabase({ flags, env, config, hidePassword }: Connecti
     return openServer(url, at);
   }
   if (!isNamedByLibpq(env)) throw unnamed();
-  return openByVariables(env, hidePassword);
+  if (!isGiven(env.PGSERVICE)) return openServer(null);
+  const url = readServiceUrl(env.PGSERVICE, env);
+  hidePassword(url);
+  return openServer(url, 'PGSERVICE');
 }
 
 /** Whether a database is named at all, for commands that do without. */
@@ -71,13 +71,6 @@ function unnamed(): InvalidOptionsError {
     'no database is named. Give --database-url, or set DATABASE_URL, databaseUrl in casbin-bootstrap.config, ' +
     "or libpq's variables (PGHOST, PGDATABASE, PGUSER, PGSERVICE). For a database without a server, give --embedded [DIR].";
   return new InvalidOptionsError([{ code: 'DATABASE_UNNAMED', at: 'database', message }]);
-}
-
-function openByVariables(env: NodeJS.ProcessEnv, hidePassword: (databaseUrl: string) => void): Database {
-  if (!isGiven(env.PGSERVICE)) return openServer(null);
-  const url = readServiceUrl(env.PGSERVICE, env);
-  hidePassword(url);
-  return openServer(url, 'PGSERVICE');
 }
 
 function isGiven(value: string | undefined): value is string {

@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander';
-import { diffPolicies, type PolicyDiff } from '../diff-policies.ts';
-import { listDiffRemarks, renderDiff } from '../render/diff.ts';
+import type { PolicyDiff } from '../diff-policies.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { readPolicyArgument } from './config-file.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
@@ -43,6 +42,8 @@ async function diff(
   [before, after]: readonly [string, string],
   { flags, options, withDatabase }: CommandContext<DiffFlags>,
 ): Promise<Outcome> {
+  const { diffPolicies } = await import('../index.ts');
+  const { listDiffRemarks, renderDiff } = await import('../render/diff.ts');
   const [one, other] = [await readPolicyArgument(before), await readPolicyArgument(after)];
   const difference =
     one === DATABASE || other === DATABASE

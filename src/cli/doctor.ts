@@ -1,6 +1,4 @@
 import type { Command } from 'commander';
-import { examineDatabase } from '../examine-database.ts';
-import { listDiagnosisRemarks, renderDiagnosis } from '../render/diagnosis.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -17,7 +15,9 @@ export function addDoctorCommand(program: Command, run: RunCommand): void {
   command.action(() => run<object>(command, examine));
 }
 
-function examine({ options, withDatabase }: CommandContext<object>): Promise<Outcome> {
+async function examine({ options, withDatabase }: CommandContext<object>): Promise<Outcome> {
+  const { examineDatabase } = await import('../index.ts');
+  const { listDiagnosisRemarks, renderDiagnosis } = await import('../render/diagnosis.ts');
   return withDatabase(async ({ pool, where }) => {
     const diagnosis = await examineDatabase(pool, options);
     return {

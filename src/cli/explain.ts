@@ -1,7 +1,5 @@
 import type { Command } from 'commander';
 import type { PoolLike } from '../database/client.ts';
-import { explainDecision } from '../explain-decision.ts';
-import { listExplanationRemarks, renderExplanation } from '../render/explanation.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -27,6 +25,8 @@ export function addExplainCommand(program: Command, run: RunCommand): void {
 }
 
 async function explain(request: readonly string[], context: CommandContext<OfflineFlags>): Promise<Outcome> {
+  const { explainDecision } = await import('../index.ts');
+  const { listExplanationRemarks, renderExplanation } = await import('../render/explanation.ts');
   const { options, withDatabase } = context;
   const explainOn = async (pool: PoolLike | null, where: string): Promise<Outcome> => {
     const explanation = await explainDecision(pool, request, options);

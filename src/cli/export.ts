@@ -1,8 +1,7 @@
 import { type Command, Option } from 'commander';
-import { policyToCsv } from '../policy/csv.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { policyToTypeScript, policyToYaml } from '../policy/write-definition.ts';
-import { type PulledPolicy, pullPolicy } from '../pull-policy.ts';
+import type { PulledPolicy } from '../pull-policy.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
@@ -14,8 +13,8 @@ interface ExportFlags {
 
 const WRITERS = {
   yaml: policyToYaml,
-  json: (definition: PolicyDefinition) => `${JSON.stringify(definition, null, 2)}\n`,
-  csv: policyToCsv,
+  json: (definition) => `${JSON.stringify(definition, null, 2)}\n`,
+  csv: async (definition) => (await import('../index.ts')).policyToCsv(definition),
   typescript: policyToTypeScript,
 } as const satisfies Record<string, (definition: PolicyDefinition) => string | Promise<string>>;
 
@@ -39,6 +38,7 @@ export function addExportCommand(program: Command, run: RunCommand): void {
 }
 
 async function exportPolicy({ flags, options, withDatabase }: CommandContext<ExportFlags>): Promise<Outcome> {
+  const { pullPolicy } = await import('../index.ts');
   const pulled = await withDatabase(({ pool }) => pullPolicy(pool, options));
   const definition = flags.users ? withUsers(pulled) : pulled.definition;
   const written = await WRITERS[flags.as](definition);

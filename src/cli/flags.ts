@@ -1,5 +1,4 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type ConnectionFlags, EMBEDDED_DIR } from './connection.ts';
 
 /** What every command may be given. */
 export interface GlobalFlags {
@@ -20,6 +19,16 @@ export interface DefinitionFlags {
   readonly policy?: string;
   readonly model?: string;
 }
+
+/** What the arguments say about the database. */
+export interface ConnectionFlags {
+  readonly databaseUrl?: string;
+  /** The folder of an embedded database; true for the usual one. */
+  readonly embedded?: string | true;
+}
+
+/** Where an embedded database is, unless a folder is given. */
+export const EMBEDDED_DIR = '.data/pglite';
 
 export interface DatabaseFlags extends ConnectionFlags {
   readonly schema?: string;

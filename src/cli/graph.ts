@@ -1,6 +1,4 @@
 import { type Command, Option } from 'commander';
-import { policyToMermaid } from '../policy-to-mermaid.ts';
-import { policyToSvg } from '../policy-to-svg.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -13,7 +11,7 @@ interface GraphFlags extends OfflineFlags {
   readonly html?: string;
 }
 
-const DRAWERS = { mermaid: policyToMermaid, svg: policyToSvg } as const;
+const DRAWERS = { mermaid: 'policyToMermaid', svg: 'policyToSvg' } as const;
 
 /** Adds `casbin-bootstrap graph`: the role hierarchy as a picture. */
 export function addGraphCommand(program: Command, run: RunCommand): void {
@@ -34,6 +32,7 @@ export function addGraphCommand(program: Command, run: RunCommand): void {
 async function drawGraph(context: CommandContext<GraphFlags>): Promise<Outcome> {
   const { as, html, users = false } = context.flags;
   if (html !== undefined) return writePageOf(context, html);
-  const drawn = await withPolicy(context, (source) => DRAWERS[as](source, context.options, { users }));
+  const { [DRAWERS[as]]: draw } = await import('../index.ts');
+  const drawn = await withPolicy(context, (source) => draw(source, context.options, { users }));
   return { exitCode: EXIT.SUCCESS, document: { [as]: drawn }, isData: true, pretty: () => drawn.trimEnd() };
 }

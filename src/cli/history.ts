@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { listHistoryRemarks, renderHistory } from '../render/history.ts';
-import { type JournalFilter, readJournal } from '../running/journal.ts';
+import type { JournalFilter } from '../running/journal.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -33,10 +32,12 @@ export function addHistoryCommand(program: Command, run: RunCommand): void {
   command.action((values: string[]) => run<HistoryFlags>(command, (context) => showHistory(values, context)));
 }
 
-function showHistory(
+async function showHistory(
   values: readonly string[],
   { flags, options, withDatabase }: CommandContext<HistoryFlags>,
 ): Promise<Outcome> {
+  const { readJournal } = await import('../index.ts');
+  const { listHistoryRemarks, renderHistory } = await import('../render/history.ts');
   const { schema, table } = options;
   const name = typeof table === 'object' ? table.name : table;
   const { actor, since, until, limit } = flags;

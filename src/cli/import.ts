@@ -1,6 +1,4 @@
 import type { Command } from 'commander';
-import { importPolicy } from '../import-policy.ts';
-import { listSummaryRemarks, renderSummary } from '../render/summary.ts';
 import type { BootstrapReport } from '../report.ts';
 import { readUserName } from './change.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
@@ -38,6 +36,8 @@ async function importFile(
   file: string,
   { flags, options, logger, withDatabase }: CommandContext<ImportFlags>,
 ): Promise<Outcome> {
+  const { importPolicy } = await import('../index.ts');
+  const { listSummaryRemarks, renderSummary } = await import('../render/summary.ts');
   const { policy: _, ...rest } = options;
   const policy = await readPolicyArgument(file);
   const given = {

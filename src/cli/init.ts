@@ -1,7 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { type Command, Option } from 'commander';
-import { type InitOptions, initProject, type ProjectChange } from '../init-project.ts';
-import { listInitRemarks, renderInit } from '../render/init.ts';
+import type { InitOptions, ProjectChange } from '../init-project.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
@@ -39,6 +38,8 @@ async function init({
   hasDatabase,
   withDatabase,
 }: CommandContext<InitFlags>): Promise<Outcome> {
+  const { initProject } = await import('../index.ts');
+  const { listInitRemarks, renderInit } = await import('../render/init.ts');
   const wanted = { form: flags.form, confirm: flags.yes ? () => true : ask };
   const report = hasDatabase
     ? await withDatabase(({ pool }) => initProject(process.cwd(), pool, wanted, options))

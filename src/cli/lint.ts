@@ -1,6 +1,4 @@
 import type { Command } from 'commander';
-import { lintPolicy } from '../lint-policy.ts';
-import { listLintRemarks, renderLint } from '../render/lint.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDefinitionOptions, addExamples, addFormatOptions, readPercent } from './flags.ts';
@@ -27,6 +25,8 @@ export function addLintCommand(program: Command, run: RunCommand): void {
 }
 
 async function lint({ flags, options }: CommandContext<LintFlags>): Promise<Outcome> {
+  const { lintPolicy } = await import('../index.ts');
+  const { listLintRemarks, renderLint } = await import('../render/lint.ts');
   const report = await lintPolicy(options, flags);
   return {
     exitCode: report.ok ? EXIT.SUCCESS : EXIT.FAILURE,

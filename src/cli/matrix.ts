@@ -1,6 +1,4 @@
 import type { Command } from 'commander';
-import { readMatrix } from '../read-matrix.ts';
-import { listMatrixRemarks, renderMatrix } from '../render/matrix.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -30,6 +28,8 @@ export function addMatrixCommand(program: Command, run: RunCommand): void {
 async function showMatrix(context: CommandContext<MatrixFlags>): Promise<Outcome> {
   const { html, users = false } = context.flags;
   if (html !== undefined) return writePageOf(context, html);
+  const { readMatrix } = await import('../index.ts');
+  const { listMatrixRemarks, renderMatrix } = await import('../render/matrix.ts');
   const matrix = await withPolicy(context, (source) => readMatrix(source, context.options, { users }));
   return {
     exitCode: EXIT.SUCCESS,

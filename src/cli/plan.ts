@@ -1,8 +1,5 @@
 import { type Command, Option } from 'commander';
 import { InvalidOptionsError } from '../errors.ts';
-import { planBootstrap } from '../plan-bootstrap.ts';
-import { listPlanRemarks, renderPlan } from '../render/plan.ts';
-import { writeBootstrapSql } from '../script/bootstrap-sql.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { addFailOnOption, EXIT, exitCodeFor, type FailOnFlags } from './exit-code.ts';
 import {
@@ -46,11 +43,14 @@ async function printSql({ flags, options }: CommandContext<PlanFlags>): Promise<
     const message = `there is no ${flags.format} for --sql, which prints data. Use pretty or json.`;
     throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: '--format', message }]);
   }
+  const { writeBootstrapSql } = await import('../index.ts');
   const sql = await writeBootstrapSql(options, { schemaOnly: flags.schemaOnly ?? false });
   return { exitCode: EXIT.SUCCESS, document: { sql }, isData: true, pretty: () => sql.trimEnd() };
 }
 
-function plan({ flags, options, logger, withDatabase }: CommandContext<PlanFlags>): Promise<Outcome> {
+async function plan({ flags, options, logger, withDatabase }: CommandContext<PlanFlags>): Promise<Outcome> {
+  const { planBootstrap } = await import('../index.ts');
+  const { listPlanRemarks, renderPlan } = await import('../render/plan.ts');
   return withDatabase(async ({ pool, where }) => {
     const planned = await withProgressBar(
       (onProgress) => planBootstrap(pool, { ...options, onProgress }),

@@ -1,4 +1,3 @@
-import { defaultPolicy } from '../defaults/default-policy.ts';
 import type { PolicySource } from '../policy-source.ts';
 import type { CommandContext } from './command.ts';
 
@@ -18,10 +17,11 @@ export function isOffline({ flags, options, hasDatabase }: CommandContext<Offlin
 }
 
 /** Works on the policy of the database, or on the one that is defined. */
-export function withPolicy<T>(
+export async function withPolicy<T>(
   context: CommandContext<OfflineFlags>,
   work: (source: PolicySource) => Promise<T>,
 ): Promise<T> {
+  const { defaultPolicy } = await import('../index.ts');
   const { policy = defaultPolicy } = context.options;
   return isOffline(context) ? work(policy ?? {}) : context.withDatabase(({ pool }) => work(pool));
 }

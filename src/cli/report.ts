@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { createPage, type PageOptions } from '../create-page.ts';
+import type { PageOptions } from '../create-page.ts';
 import type { PoolLike } from '../database/client.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { reasonOf } from '../text.ts';
@@ -49,6 +49,7 @@ function writePage(
   options: PageOptions,
 ): Promise<Outcome> {
   const writeFrom = async (pool: PoolLike | null, where: string): Promise<Outcome> => {
+    const { createPage } = await import('../index.ts');
     const page = await createPage(pool, options);
     await writeFile(file, page).catch((error: unknown) => {
       const message = `the page can't be written: ${reasonOf(error)}. Give a file in a folder that is there.`;

@@ -1,6 +1,4 @@
 import type { Command } from 'commander';
-import { bootstrapDatabase } from '../bootstrap.ts';
-import { listSummaryRemarks, renderSummary } from '../render/summary.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -27,7 +25,9 @@ export function addSeedCommand(program: Command, run: RunCommand): void {
   command.action(() => run<SeedFlags>(command, seed));
 }
 
-function seed({ flags, options, logger, withDatabase }: CommandContext<SeedFlags>): Promise<Outcome> {
+async function seed({ flags, options, logger, withDatabase }: CommandContext<SeedFlags>): Promise<Outcome> {
+  const { bootstrapDatabase } = await import('../index.ts');
+  const { listSummaryRemarks, renderSummary } = await import('../render/summary.ts');
   const dryRun = flags.dryRun ?? options.dryRun ?? false;
   return withDatabase(async ({ pool, where }) => {
     const report = await withProgressBar(

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { PoolLike } from '../database/client.ts';
-import { servePage } from '../serve-page.ts';
 import type { CommandContext, RunCommand } from './command.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -34,6 +33,7 @@ export function addServeCommand(program: Command, run: RunCommand): void {
 }
 
 async function serve(context: CommandContext<ServeFlags>): Promise<ExitCode> {
+  const { servePage } = await import('../index.ts');
   const { flags, options, print, withDatabase } = context;
   const serveFrom = async (pool: PoolLike | null, where: string): Promise<ExitCode> => {
     const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);

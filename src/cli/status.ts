@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { type DatabaseStatus, readStatus } from '../read-status.ts';
-import { listStatusRemarks, renderStatus } from '../render/status.ts';
+import type { DatabaseStatus } from '../read-status.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { addFailOnOption, EXIT, type ExitCode, exitCodeFor, type FailOnFlags } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -18,7 +17,9 @@ export function addStatusCommand(program: Command, run: RunCommand): void {
   command.action(() => run<FailOnFlags>(command, tellStatus));
 }
 
-function tellStatus({ flags, options, withDatabase }: CommandContext<FailOnFlags>): Promise<Outcome> {
+async function tellStatus({ flags, options, withDatabase }: CommandContext<FailOnFlags>): Promise<Outcome> {
+  const { readStatus } = await import('../index.ts');
+  const { listStatusRemarks, renderStatus } = await import('../render/status.ts');
   return withDatabase(async ({ pool, where }) => {
     const status = await readStatus(pool, options);
     return {

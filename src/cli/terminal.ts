@@ -1,4 +1,4 @@
-import { type Logger, levels, pino } from 'pino';
+import type { Logger } from 'pino';
 import { InvalidOptionsError } from '../errors.ts';
 import { createRedact, type Redact, stringifyRedacted } from './redact.ts';
 
@@ -40,7 +40,8 @@ export function openTerminal(): Terminal {
  *
  * @throws InvalidOptionsError when pino has no such level.
  */
-export function createLogger(level: string | undefined, redact: Redact): Logger {
+export async function createLogger(level: string | undefined, redact: Redact): Promise<Logger> {
+  const { levels, pino } = await import('pino');
   const known = [...Object.values(levels.labels), 'silent'];
   if (level && !known.includes(level)) {
     const message = `There is no log level "${level}". Use one of ${known.join(', ')}.`;

@@ -2,14 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Command, Option } from 'commander';
 import { InvalidOptionsError } from '../errors.ts';
-import { coverageToLcov } from '../render/lcov.ts';
-import { listTestRemarks, renderTests } from '../render/tests.ts';
-import {
-  type PolicyTestFilter,
-  type PolicyTestReport,
-  type PolicyTestRequirements,
-  testPolicy,
-} from '../test-policy.ts';
+import type { PolicyTestFilter, PolicyTestReport, PolicyTestRequirements } from '../test-policy.ts';
 import { reasonOf } from '../text.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
@@ -52,6 +45,8 @@ async function test(
   files: readonly string[],
   { flags, options }: CommandContext<TestFlags>,
 ): Promise<Outcome> {
+  const { testPolicy } = await import('../index.ts');
+  const { listTestRemarks, renderTests } = await import('../render/tests.ts');
   const report = await testPolicy(files, options, flags, flags);
   if (flags.lcov !== undefined) await writeLcov(flags.lcov, report);
   return {
@@ -71,6 +66,7 @@ async function writeLcov(file: string, { coverage }: PolicyTestReport): Promise<
   const refuse = (message: string) => {
     throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: '--lcov', message }]);
   };
+  const { coverageToLcov } = await import('../index.ts');
   const lcov = coverageToLcov(coverage);
   if (lcov === '')
     refuse('no rule of the policy was read from a file, so there are no lines. Give --policy.');

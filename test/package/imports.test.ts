@@ -8,8 +8,17 @@ import { describe, expect, test } from 'vitest';
 import { writeTemporary } from '../policy/temporary-file.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
 /** The files that a process has loaded, by what V8 counts as covered: of either module system. */
-async function filesLoadedBy(script: string): Promise<string[]> {
+function filesLoadedBy(script: string): Promise<string[]> {
+  const files = runs.get(script) ?? runCovered(script);
+  runs.set(script, files);
+  return files;
+}
+
+const runs = new Map<string, Promise<string[]>>();
+
+async function runCovered(script: string): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), 'casbin-bootstrap-imports-'));
   try {
     const env = { ...process.env, NODE_V8_COVERAGE: folder };
@@ -103,3 +112,15 @@ test('what makes a page is loaded when a page is made, and not before', async ()
   expect(atImport.filter(isOfPage)).toEqual([]);
   expect(atCall.filter(isOfPage)).toHaveLength(2);
 });
+
+test.for([[['--version']], [['--help']], [['seed', '--nothing']], [['complete', '--', 'seed', '--']]])(
+  'the command line loads nothing of the library for %o',
+  async ([args]) => {
+    const script = `
+      process.argv = [process.execPath, 'casbin-bootstrap', ...${JSON.stringify(args)}];
+      await import('./dist/cli.js');
+      process.exitCode = 0;
+    `;
+    expect([...(await packagesLoadedBy(script))].sort()).toEqual(['@bomb.sh/tab', 'commander']);
+  },
+);

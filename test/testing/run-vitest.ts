@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { basename } from 'node:path';
 import { promisify } from 'node:util';
+import { NODE_FLAGS } from '../support/node-flags.ts';
 
 const run = promisify(execFile);
 
@@ -16,13 +17,16 @@ interface FileResult {
 export async function runVitest(folder: string): Promise<Map<string, FileResult>> {
   // Else it takes itself for a worker of ours.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('VITEST')));
-  const args = ['run', '--config', `${folder}/vitest.config.js`, '--reporter=json'];
+  const args = ['run', '--config', `${folder}/vitest.config.js`, '--reporter=json', ...ONE_WORKER];
   const { stdout } = await run(process.execPath, ['node_modules/vitest/vitest.mjs', ...args], { env }).catch(
     (error: { stdout: string }) => error,
   );
   const { testResults }: Report = JSON.parse(stdout);
   return new Map(testResults.map((file) => [basename(file.name), readFile(file)]));
 }
+
+/** To load casbin and kysely for each file takes longer than the tests. */
+const ONE_WORKER = ['--no-isolate', '--maxWorkers=1', ...NODE_FLAGS.map((flag) => `--execArgv=${flag}`)];
 
 function readFile({ message, assertionResults }: Report['testResults'][number]): FileResult {
   const tests = assertionResults.map(({ ancestorTitles, title, status, failureMessages }) => ({

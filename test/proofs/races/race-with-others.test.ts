@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bootstrapDatabase, defaultPolicy, type Migration, verifyDatabase } from '../../../src/index.ts';
 import { loadStockAdapter } from '../../../src/tables/adapter.ts';
 import { readUniqueness } from '../../bootstrap/database-state.fixture.ts';
 import { HALF_MIGRATED, withStockEnforcer } from '../../bootstrap/stock-adapter.fixture.ts';
 import { applicationMigrator } from '../../migrator/kysely-migrator.fixture.ts';
 import { createDatabase, type TestDatabase } from '../../support/database.ts';
-import { runProcesses } from '../../support/processes.ts';
+import { type Processes, startProcesses } from '../../support/processes.ts';
 import { LAYOUTS, type LayoutFixture } from '../../tables/layouts.fixture.ts';
 import { storedRules } from '../../tables/rule-table.fixture.ts';
 import { createStockTable } from '../../tables/stock-tables.fixture.ts';
@@ -104,24 +104,38 @@ test('succeeds beside stock adapters that go on with half of their migrations', 
   }
 });
 
-test.each(LAYOUTS)(
-  'succeeds in processes beside others that run stock adapters and a Kysely Migrator, with layout $name',
-  {
-    timeout: PATIENCE_MS,
-  },
-  async (layout) => {
-    const database = await createDatabase();
+/** What each process runs. One has all stock adapters, which are of others, two have ours. */
+const ROLES = [
+  ...Array.from({ length: 2 }, () => ({ role: 'ours', instances: OURS / 2 })),
+  { role: 'stock', instances: STOCK },
+  { role: 'migrator', instances: MIGRATORS },
+];
 
-    const results = await runProcesses(OURS + STOCK + MIGRATORS, MIXED, {
-      args: [String(OURS), String(STOCK), layout.table],
-      env: { DATABASE_URL: database.url },
-    });
+describe('in processes', () => {
+  let processes: Processes;
+  beforeAll(() => {
+    processes = startProcesses(ROLES.length, MIXED);
+  });
+  afterAll(() => processes[Symbol.asyncDispose]());
 
-    expect(results.filter(({ code }) => code !== 0)).toEqual([]);
-    const outcomes = results.map(({ stdout }) => JSON.parse(stdout));
-    expect(outcomes.filter(({ role }) => role === 'ours')).toEqual(
-      Array(OURS).fill({ role: 'ours', ok: true }),
-    );
-    await expectBootstrapped(database, layout);
-  },
-);
+  test.each(LAYOUTS)(
+    'succeeds beside others that run stock adapters and a Kysely Migrator, with layout $name',
+    {
+      timeout: PATIENCE_MS,
+    },
+    async (layout) => {
+      const database = await createDatabase();
+
+      const outcomes = await processes.round<{ role: string; ok: boolean }[]>({
+        url: database.url,
+        table: layout.table,
+        roles: ROLES,
+      });
+
+      expect(outcomes.flat().filter(({ role }) => role === 'ours')).toEqual(
+        Array(OURS).fill({ role: 'ours', ok: true }),
+      );
+      await expectBootstrapped(database, layout);
+    },
+  );
+});

@@ -8,6 +8,9 @@ import { LAYOUTS } from '../../tables/layouts.fixture.ts';
 
 // Many processes on few cores.
 const PATIENCE_MS = 180_000;
+const PROCESSES = 4;
+/** In all processes together. */
+const INSTANCES = 16;
 const BOOTSTRAP = new URL('./children/bootstrap.mjs', import.meta.url);
 
 interface Report {
@@ -18,14 +21,17 @@ interface Report {
 
 let processes: Processes;
 beforeAll(() => {
-  processes = startProcesses(16, BOOTSTRAP);
+  processes = startProcesses(PROCESSES, BOOTSTRAP);
 });
 afterAll(() => processes[Symbol.asyncDispose]());
 
+async function race(url: string, table: string): Promise<Report[]> {
+  const reports = await processes.round<Report[]>({ url, table, instances: INSTANCES / PROCESSES });
+  return reports.flat();
+}
+
 // On columns, nothing in the table keeps a rule from being stored twice.
 describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
-  const race = ({ url }: TestDatabase) => processes.round<Report>({ url, table: layout.table });
-
   async function count(database: TestDatabase) {
     const { rows } = await database.pool().query(`
     select
@@ -39,12 +45,12 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   const BOOTSTRAPPED = { rules: 16, providers: 3, migrations: [`0001_${layout.table}`, '0002_providers'] };
   const NOTHING = { changed: false, migrations: [], inserted: 0 };
 
-  test('lets 16 processes bootstrap an empty database at the same time, and one of them does the work', {
+  test('lets 16 instances in 4 processes bootstrap an empty database at the same time, and one of them does the work', {
     timeout: PATIENCE_MS,
   }, async () => {
     const database = await createDatabase();
 
-    const reports = await race(database);
+    const reports = await race(database.url, layout.table);
 
     expect(reports.filter(({ changed }) => changed)).toEqual([
       { changed: true, migrations: BOOTSTRAPPED.migrations, inserted: 19 },
@@ -53,13 +59,13 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     expect(await count(database)).toEqual(BOOTSTRAPPED);
   });
 
-  test('lets 16 processes start on a bootstrapped database, and none of them writes', {
+  test('lets 16 instances in 4 processes start on a bootstrapped database, and none of them writes', {
     timeout: PATIENCE_MS,
   }, async () => {
     const database = await createDatabase();
     await bootstrapDatabase(database.pool(), layout.options);
 
-    const reports = await race(database);
+    const reports = await race(database.url, layout.table);
 
     expect(reports).toEqual(Array(16).fill(NOTHING));
     expect(await count(database)).toEqual(BOOTSTRAPPED);
@@ -84,13 +90,13 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
 });
 
 test.for(SIMULATED)(
-  'on %s, 16 processes bootstrap an empty database at once, and all succeed',
+  'on %s, 16 instances in 4 processes bootstrap an empty database at once, and all succeed',
   { timeout: PATIENCE_MS },
   async (name) => {
     await using simulation = await simulate(name);
     const { database, engine } = simulation;
 
-    const reports = await processes.round<Report>({ url: engine.url, table: 'casbin_rule' });
+    const reports = await race(engine.url, 'casbin_rule');
 
     const inserted = reports.map((report) => report.inserted);
     expect(inserted.toSorted((one, other) => other - one)).toEqual([19, ...Array(15).fill(0)]);

@@ -53,10 +53,13 @@ function remove({ sql, identity, engine }: RuleTable, condition: string, given?:
   if (!engine.hasRowLocks) return `delete from ${sql} stored ${using} where ${condition}`;
   return `
     with locked as materialized (
-      select from ${sql} stored ${join} where ${condition} order by stored.${identity} for update of stored
+      select count(*) as rows
+      from (
+        select from ${sql} stored ${join} where ${condition} order by stored.${identity} for update of stored
+      ) found
     )
     delete from ${sql} stored ${using}
-    where (select count(*) from locked) > 0 and ${condition}`;
+    where (select rows from locked) > 0 and ${condition}`;
 }
 
 /**

@@ -91,9 +91,9 @@ function locksOfMissing({ names }: GivenRules, table: string, least: 1 | 2): str
     turn as materialized (
       select
         case when count(*) <= ${FEW}
-          then pg_advisory_xact_lock_shared(${TABLES}, ${id}::int)
-          else pg_advisory_xact_lock(${TABLES}, ${id}::int)
-        end,
+          then pg_advisory_xact_lock_shared(${TABLES}, ${id}::int)::text
+          else pg_advisory_xact_lock(${TABLES}, ${id}::int)::text
+        end as of_table,
         case when count(*) <= ${FEW} then array_agg(distinct ${key} order by ${key}) end as keys
       from missing
       having count(*) >= ${least}

@@ -85,7 +85,7 @@ async function skipStoredIds(db: Kysely<unknown>, table: string): Promise<void> 
   `.execute(db);
   for (const { sequence, next } of rows) {
     // The name comes quoted and qualified.
-    await sql`alter sequence ${sql.raw(sequence)} restart with ${sql.lit(Number(next))}`.execute(db);
+    await sql`alter sequence ${sql.raw(sequence)} restart with ${sql.lit(BigInt(next))}`.execute(db);
   }
 }
 

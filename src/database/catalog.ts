@@ -74,6 +74,15 @@ export interface Column {
   readonly type: string;
 }
 
+/**
+ * An SQL expression for the type of a column, as PostgreSQL calls it; under quote_all_identifiers, that would come quoted.
+ *
+ * @param column the alias of a row of `pg_attribute` in the query around it
+ */
+export function typeExpression(column: string): string {
+  return `replace(format_type(${column}.atttypid, ${column}.atttypmod), '"', '')`;
+}
+
 /** The columns of a table of one schema, by default the current one; null when there is no such table. */
 export async function readColumns(
   db: AnyKysely,
@@ -81,7 +90,7 @@ export async function readColumns(
   schema: string | null = null,
 ): Promise<Column[] | null> {
   const { rows } = await sql<Column>`
-    select a.attname as name, format_type(a.atttypid, a.atttypmod) as type
+    select a.attname as name, ${sql.raw(typeExpression('a'))} as type
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -172,6 +181,6 @@ export function sequenceExpression(column: string): string {
     where link.refclassid = 'pg_catalog.pg_class'::regclass
     and given.adrelid = ${column}.attrelid
     and given.adnum = ${column}.attnum
-    and pg_get_expr(given.adbin, given.adrelid) ~ '^nextval[(]''([^'']|'''')+''::regclass[)]$'
+    and pg_get_expr(given.adbin, given.adrelid) ~ '^"?nextval"?[(]''([^'']|'''')+''::"?regclass"?[)]$'
   ) end`;
 }

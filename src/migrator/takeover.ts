@@ -15,8 +15,8 @@ export interface Repetitive {
   readonly name: string;
   /** The columns that make two rules equal, as SQL. */
   readonly key: string;
-  /** The column by which the first row of a rule is found, as SQL. */
-  readonly order: string;
+  /** The column by which the first row of a rule is found; where several rows may share an id, their places decide. */
+  readonly identity: 'id' | 'ctid';
 }
 
 /**
@@ -32,7 +32,7 @@ export async function takeOver(trx: AnyTransaction, name: string): Promise<Takeo
   await refuseDivided(trx, name);
   // The constraint needs this lock anyway. Taken now, it keeps out new duplicates.
   await sql`lock table ${sql.id(name)} in access exclusive mode`.execute(trx);
-  const duplicatesRemoved = await removeDuplicates(trx, { name, key: 'ptype, rule', order: 'id, ctid' });
+  const duplicatesRemoved = await removeDuplicates(trx, { name, key: 'ptype, rule', identity: 'id' });
   await refuseAmbiguousIds(trx, name);
   await refuseUnfilled(trx, name);
   const constraintReplaced = await hasStockConstraint(trx, name);
@@ -109,14 +109,15 @@ async function refuseUnfilled(trx: AnyTransaction, table: string): Promise<void>
   );
 }
 
-/** A row whose rule is in an earlier row too. */
-function selectRepeated({ name, key, order }: Repetitive) {
+/** A row whose rule is in an earlier row too. Each partition of a table has places of its own. */
+function selectRepeated({ name, key, identity }: Repetitive) {
+  const order = [...(identity === 'id' ? ['id'] : []), 'tableoid', 'ctid'].join(', ');
   return sql`
   repeated as materialized (
     select *
     from (
       select
-        ctid as repeated_place, given.*,
+        tableoid as repeated_table, ctid as repeated_place, given.*,
         row_number() over (partition by ${sql.raw(key)} order by ${sql.raw(order)}) as repeated_position
       from ${sql.id(name)} given
     ) ranked
@@ -136,7 +137,8 @@ export async function removeDuplicates(trx: AnyTransaction, table: Repetitive): 
   await refuseReferenced(trx, table);
   const { numAffectedRows = 0n } = await sql`
     with ${selectRepeated(table)}
-    delete from ${sql.id(table.name)} where ctid in (select repeated_place from repeated)
+    delete from ${sql.id(table.name)}
+    where (tableoid, ctid) in (select repeated_table, repeated_place from repeated)
   `.execute(trx);
   return Number(numAffectedRows);
 }
@@ -164,20 +166,21 @@ async function refuseReferenced(trx: AnyTransaction, repetitive: Repetitive): Pr
     where c.contype = 'f' and c.confrelid = ${oidOf(repetitive.name)} and c.conparentid = 0
     order by 2, 1
   `.execute(trx);
+  const { identity } = repetitive;
   const referring: string[] = [];
   for (const { name, table, links } of rows) {
     const isSame = links.map(({ from, to }) => sql`${sql.id('referring', from)} = ${sql.id('repeated', to)}`);
     // The name of the table is quoted already.
-    const { rows: found } = await sql<{ id: number }>`
+    const { rows: found } = await sql<{ id: unknown }>`
       with ${selectRepeated(repetitive)}
-      select distinct repeated.id
+      select distinct ${sql.id('repeated', identity === 'id' ? 'id' : 'repeated_place')} as id
       from repeated
       join ${sql.raw(table)} as referring on ${sql.join(isSame, sql` and `)}
       order by 1
       limit 5
     `.execute(trx);
     const ids = found.map(({ id }) => id).join(', ');
-    if (ids !== '') referring.push(`foreign key "${name}" of table ${table} refers to id ${ids}`);
+    if (ids !== '') referring.push(`foreign key "${name}" of table ${table} refers to ${identity} ${ids}`);
   }
   if (referring.length === 0) return;
   throw new DatabaseError(

@@ -119,7 +119,7 @@ export class ColumnsTable implements RuleTable {
   async takeOver(trx: AnyTransaction): Promise<TakeoverReport | null> {
     if (!this.#removesDuplicates) return null;
     const key = [this.#ptype, ...this.#values].map(({ name }) => `coalesce(${name}, '')`).join(', ');
-    const duplicatesRemoved = await removeDuplicates(trx, { name: this.name, key, order: this.identity });
+    const duplicatesRemoved = await removeDuplicates(trx, { name: this.name, key, identity: this.identity });
     return duplicatesRemoved > 0 ? { constraintReplaced: false, duplicatesRemoved } : null;
   }
 

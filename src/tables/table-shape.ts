@@ -1,3 +1,4 @@
+import { typeExpression } from '../database/catalog.ts';
 import type { Engine } from '../database/engine.ts';
 import type { ValueColumn } from './columns-fit.ts';
 import { ColumnsTable, type TableIndex } from './columns-table.ts';
@@ -30,12 +31,11 @@ export interface SelectedParts {
 
 /** An SQL expression for the columns of a relation, as JSON. */
 export function columnsExpression(oid: string): string {
-  // Under quote_all_identifiers, types come quoted.
   return `(
     select coalesce(json_agg(json_build_object(
       'number', a.attnum,
       'name', a.attname,
-      'type', replace(format_type(a.atttypid, a.atttypmod), '"', ''),
+      'type', ${typeExpression('a')},
       'notNull', a.attnotnull
     )), '[]')
     from pg_catalog.pg_attribute a

@@ -95,6 +95,51 @@ describe('a rule that others have stored twice', () => {
     ).rejects.toMatchObject({ code: 'TABLE_SHAPE', message: expect.stringContaining('refers to id 4') });
     expect(await idsOf(pool)).toHaveLength(6);
   });
+
+  test('is removed from its own partition, where each has rows at the same places', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(`
+      create table casbin_rule (ptype text, v0 text, v1 text, v2 text, v3 text) partition by list (ptype);
+      create table rules_p partition of casbin_rule for values in ('p');
+      create table rules_g partition of casbin_rule for values in ('g');
+    `);
+    const once = [...DEFINED, ['g', 'alice', 'clerk', null]];
+    await insert(pool, ...DEFINED.slice(0, 1), ...once);
+    const places = await pool.query('select ctid from casbin_rule group by ctid having count(*) > 1');
+    expect(places.rows).toHaveLength(2);
+
+    const report = await bootstrapDatabase(pool, {
+      ...OPTIONS,
+      table: { name: 'casbin_rule', duplicates: 'remove' },
+    });
+
+    expect(report).toMatchObject({ takeover: { duplicatesRemoved: 1 }, seeders: [{ inserted: 0 }] });
+    const { rows } = await pool.query('select ptype, v0, v1, v2 from casbin_rule');
+    expect(rows.map((row) => Object.values(row))).toEqual(expect.arrayContaining(once));
+    expect(rows).toHaveLength(once.length);
+  });
+
+  test('is not removed where a row refers to it, also in a table without an id', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(`
+      create table casbin_rule (
+        ptype text, v0 text, v1 text, v2 text, v3 text, key uuid primary key default gen_random_uuid()
+      );
+      create table notes (rule uuid references casbin_rule);
+    `);
+    await insert(pool, ...twice);
+    await pool.query(`insert into notes select key from casbin_rule where ctid = '(0,4)'`);
+    const options = { ...OPTIONS, table: { name: 'casbin_rule', duplicates: 'remove' } } as const;
+
+    await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject({
+      code: 'TABLE_SHAPE',
+      message: expect.stringContaining('of table notes refers to ctid (0,4). '),
+    });
+    await pool.query(`update notes set rule = (select key from casbin_rule where ctid = '(0,1)')`);
+    await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({
+      takeover: { duplicatesRemoved: 2 },
+    });
+  });
 });
 
 test('a row that holds no rule is told with what a rule is there', async () => {

@@ -34,6 +34,29 @@ describe('a casbin table without any constraint', () => {
     expect(await readUniqueness(pool)).toEqual(['UNIQUE (ptype, rule)']);
   });
 
+  test('gives new rules ids of their own, also beyond those that a number of JavaScript can tell apart', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(`
+      create table casbin (id bigserial, ptype text not null, rule jsonb not null);
+      insert into casbin (id, ptype, rule) values (9007199254740992, 'p', '["alice", "ledger", "read"]')
+    `);
+
+    await bootstrapDatabase(pool, { policy: { rules: [['p', 'user', 'ledger', 'read']] }, seeders: [] });
+
+    const { rows } = await pool.query('select id from casbin order by id');
+    expect(rows.map(({ id }) => id)).toEqual(['9007199254740992', '9007199254740993']);
+  });
+
+  test('is taken over under quote_all_identifiers, by which types and functions come quoted', async () => {
+    const database = await createDatabase();
+    await database.pool().query(DUPLICATES);
+    const pool = database.pool({ max: 1, options: '-c quote_all_identifiers=on' });
+
+    const report = await bootstrapDatabase(pool, { policy: defaultPolicy });
+
+    expect(report).toMatchObject({ takeover: { duplicatesRemoved: 2 }, verification: { ok: true } });
+  });
+
   test('keeps them under dryRun, which reports what would be removed', async () => {
     const database = await createDatabase();
     const pool = database.pool();

@@ -17,8 +17,8 @@ function plans(rows: readonly { id?: number; name: string }[] = ROWS, key: 'id' 
   } as const;
 }
 
-async function openWith(id: string, before = '') {
-  const pool = (await createDatabase()).pool();
+async function openWith(id: string, before = '', options?: string) {
+  const pool = (await createDatabase()).pool(options === undefined ? {} : { max: 1, options });
   await pool.query(`${before}; create table plans (id ${id}, name text not null unique, primary key (id))`);
   const insert = async () => {
     const { rows } = await pool.query<{ id: number }>(
@@ -43,6 +43,14 @@ test.each([
   await pool.query(`delete from plans where id > 2`);
   await bootstrapDatabase(pool, plans([...ROWS.slice(0, 2), { id: 4, name: 'd' }]));
   expect(await insert()).toBe(9);
+});
+
+test('so it does under quote_all_identifiers, by which the default of a column comes quoted', async () => {
+  const { pool, insert } = await openWith('serial', '', '-c quote_all_identifiers=on');
+
+  await bootstrapDatabase(pool, plans());
+
+  expect(await insert()).toBe(8);
 });
 
 test('a sequence that was set and not used yet is not set back', async () => {

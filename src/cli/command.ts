@@ -79,7 +79,7 @@ export function commandRunner(
       const told = adviseCommand(error) ?? error;
       // JSON is printed where arguments that can't be understood end a command too.
       if (format !== 'pretty' && format !== 'json') {
-        printRemarks(listErrorRemarks(told), format, terminal, run);
+        printRemarks(await listErrorRemarks(told), format, terminal, run);
       }
       throw told;
     }

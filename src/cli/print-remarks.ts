@@ -2,7 +2,6 @@ import { createRequire } from 'node:module';
 import { BootstrapError, InvalidOptionsError, VerificationError } from '../errors.ts';
 import type { Remark } from '../render/remark.ts';
 import { renderAnnotations, renderCompact, renderJunit, toSarif } from '../render/remark-formats.ts';
-import { listVerificationRemarks } from '../render/verification.ts';
 import { reasonOf } from '../text.ts';
 import type { Format } from './flags.ts';
 import type { Terminal } from './terminal.ts';
@@ -34,11 +33,14 @@ export function printRemarks(
 }
 
 /** What ended a command, as remarks: each problem of the input, each finding of a verification, or the error itself. */
-export function listErrorRemarks(error: unknown): Remark[] {
+export async function listErrorRemarks(error: unknown): Promise<Remark[]> {
   if (error instanceof InvalidOptionsError) {
     return error.problems.map(({ code, at, message }): Remark => ({ level: 'error', code, at, message }));
   }
-  if (error instanceof VerificationError) return listVerificationRemarks(error.report);
+  if (error instanceof VerificationError) {
+    const { listVerificationRemarks } = await import('../render/verification.ts');
+    return listVerificationRemarks(error.report);
+  }
   const [code, message] =
     error instanceof BootstrapError ? [error.code, error.message] : ['UNEXPECTED', reasonOf(error)];
   return [{ level: 'error', code, at: null, message }];

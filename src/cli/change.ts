@@ -116,7 +116,7 @@ function change(
   });
 }
 
-/** In a transaction of its own. */
+/** Makes the change in a transaction of its own. */
 async function changeDatabase(
   pool: PoolLike,
   changes: PolicyChanges,
@@ -132,7 +132,7 @@ async function changeDatabase(
   }
 }
 
-/** A container may run as a user that has no name. */
+/** The operating system's user, which in a container may have no name. */
 export function readUserName(): string {
   try {
     return userInfo().username;

@@ -30,7 +30,7 @@ function tellStatus({ flags, options, withDatabase }: CommandContext<FailOnFlags
   });
 }
 
-/** What a bootstrap would mend is a difference, although verification calls a missing rule a failure. */
+/** Something that a bootstrap would change is a difference, although verification calls a missing rule a failure. */
 function exitCodeOfStatus({ isComplete, verification }: DatabaseStatus, flags: FailOnFlags): ExitCode {
   if (isComplete && verification !== null) return exitCodeFor(verification, flags);
   return flags.failOn === 'none' ? EXIT.SUCCESS : EXIT.DIFFERENCE;

@@ -58,7 +58,7 @@ export async function bootstrapDatabase(
   return { ...outcome, durationMs: performance.now() - started };
 }
 
-/** The same with options that are resolved, as many databases may share them. */
+/** The same with resolved options, which many databases may share. */
 export async function bootstrapResolved(
   pool: PoolLike,
   options: ResolvedOptions,
@@ -103,7 +103,7 @@ async function confirmComplete(session: Session, given: ResolvedOptions): Promis
   return { changed: false, migrations: [], takeover: null, ownership, seeders, verification, engine };
 }
 
-/** Is told the options for the rule table that was found, for what has to be said of a failure. */
+/** Called with the options for the rule table that was found, which the message of a failure needs. */
 type TellLocated = (options: ResolvedOptions) => void;
 
 /** Adds what is missing, and verifies it. */
@@ -148,7 +148,7 @@ async function commit(
   }
 }
 
-/** Thrown to have the transaction rolled back. */
+/** Thrown to roll the transaction back. */
 class DryRunEnded extends Error {
   readonly outcome: Outcome;
 
@@ -160,7 +160,7 @@ class DryRunEnded extends Error {
 
 /**
  * Migrates, seeds and verifies in the transaction `trx`, which was just begun on `db`, as the only bootstrap of
- * its schema. Whether any of it stays is for the caller to say, by the commit.
+ * its schema. The caller commits it or rolls it back.
  */
 async function writeDatabase(
   session: Session,
@@ -188,13 +188,13 @@ async function writeDatabase(
     isRuleTableMissing: found.isMissing,
     watch: () => watchPolicy(trx, found.isMissing ? null : options),
   });
-  // A migration of the application may have changed it.
+  // A migration of the application may have changed the rule table.
   const choice = found.isMissing ? given.table : { ...given.table, name: found.table.name };
   const { table } = await findRuleTable(asClient(trx), schema, choice, given.engine);
   return seedAndVerify(session, trx, withRuleTable(options, table), migrated);
 }
 
-/** The rest, on the rule table that is there by now. */
+/** The rest, on the rule table that is there now. */
 async function seedAndVerify(
   session: Session,
   trx: AnyTransaction,
@@ -222,13 +222,13 @@ async function seedAndVerify(
   }
   session.enter('what the policy retires and renames');
   const { options, report: ownership } = await settleOwnership(trx, given, migrated);
-  // Decided while the server works; what goes wrong is told by who asks for it next, in the verification.
+  // Decides while the server works. The verification awaits the same promise, and reports its error.
   options.promises.decide().catch(() => {});
   const context = shareContext({ db: trx, logger, schema, firstRun, dryRun, ruleTable });
   const enter = (seeder: string) => session.enter(`seeder "${seeder}"`);
   const seeders = await runSeeders(options.seeders, context, progress, enter, options.insertedRows);
   session.enter('the verification');
-  // What a deferred trigger does, it does now: at the commit, nobody would verify it.
+  // Deferred triggers run now: what they do at the commit would not be verified.
   if (!options.engine.commitsDdl) await sql`set constraints all immediate`.execute(trx);
   const live = options.verify === null ? NOTHING_READ : await readPolicy(trx, options);
   const verification = await stayAwake(trx, options, () => requireVerified((ask) => ask(trx), options, live));

@@ -5,8 +5,8 @@ const BASIS = 0x811c9dc5;
 const PRIME = 0x01000193;
 
 /**
- * Positions by a hash of what stands there. Nothing else is kept: a million texts as the keys of a Map would need
- * much more room than the table. Different texts may share a hash, so what is found has to be compared.
+ * Positions by the hash of the value at each. It keeps only numbers, because a million texts as keys of a Map would
+ * need much more memory. Different values may have the same hash, so the caller has to compare what is found.
  */
 export class HashTable {
   readonly #hashes: Int32Array;
@@ -18,7 +18,7 @@ export class HashTable {
     this.#hashes = hashes;
     this.#first = new Int32Array(2 ** Math.ceil(Math.log2(hashes.length + 1))).fill(NONE);
     this.#next = new Int32Array(hashes.length);
-    // From the last to the first, so that they are found in their order.
+    // From the last to the first, so that positions are found in ascending order.
     for (let position = hashes.length - 1; position >= 0; position--) {
       const slot = this.#slotOf(hashes[position] ?? 0);
       this.#next[position] = this.#first[slot] ?? NONE;
@@ -66,28 +66,28 @@ export class HashTable {
   }
 }
 
-/** The hash of each of `count` things, by what `hashAt` says of it. */
+/** The hashes of `count` values, each by `hashAt`. */
 export function hashAll(count: number, hashAt: (position: number) => number): Int32Array {
   const hashes = new Int32Array(count);
   for (let position = 0; position < count; position++) hashes[position] = hashAt(position);
   return hashes;
 }
 
-/** The hash of a text that follows others; FNV-1a over UTF-16 units, each text ended by one that no unit is. */
+/** The hash of a text after others: FNV-1a over UTF-16 units, with a separator after each text that is no such unit. */
 export function hashText(text: string, before: number = BASIS): number {
   let hash = before;
   for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), PRIME);
   return Math.imul(hash ^ 0x10000, PRIME);
 }
 
-/** Adds a value to those that a key has. */
+/** Adds a value to the list of a key. */
 export function addTo<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   const values = map.get(key);
   if (values === undefined) map.set(key, [value]);
   else values.push(value);
 }
 
-/** The function, called only when it is given something else than the last time. */
+/** Remembers the last result of a function, and calls it only for another argument. */
 export function rememberLast<Given extends unknown[], V>(
   compute: (...given: Given) => V,
 ): (...given: Given) => V {

@@ -38,21 +38,21 @@ import { holdersAmong } from './verification/drift.ts';
 import { collectPromises } from './verification/promises.ts';
 import { verifyPolicy } from './verification/verify.ts';
 
-/** Where rules are copied from, or to. */
+/** The place from which, or to which, rules are copied. */
 export interface RulePlace {
-  /** The same pool for both, where both are in one database. */
+  /** Use the same pool for both places if they are in one database. */
   readonly pool: PoolLike;
   /** Default: the connection's search_path. */
   readonly schema?: string;
-  /** Default: the one that is there under a usual name. */
+  /** Default: the existing table with a usual name. */
   readonly table?: string | RuleTableOptions;
 }
 
-/** What is copied, and what by it is verified. */
+/** The places, and how decisions are verified. */
 export interface CopyOptions {
-  /** Is only read. */
+  /** This table is only read. */
   readonly from: RulePlace;
-  /** Is made where it is missing. What it holds already stays there. */
+  /** This table is created if it is missing. The rules that it already has stay there. */
   readonly to: RulePlace;
   /** The model of these rules, as for a bootstrap. */
   readonly model?: string | Model;
@@ -62,25 +62,25 @@ export interface CopyOptions {
   readonly logger?: LoggerLike;
 }
 
-/** What became of the rules. */
+/** The result of a copy. */
 export interface CopyReport {
   /** How many rules were inserted. */
   readonly copied: number;
-  /** How many were there already. */
+  /** How many were already there. */
   readonly existing: number;
-  /** The rules in their new table, held against those in their old one. */
+  /** The verification of the new table against the rules of the old one. */
   readonly verification: VerificationReport;
 }
 
 /**
  * Copies a policy from one rule table to another, of either layout, in one transaction: for a team that changes its
- * adapter. Every request that the rules speak of must be decided by the new table as by the old one, or nothing is
- * kept. Writers of the old table have to be stopped meanwhile.
+ * adapter. The new table must decide every request that follows from the rules as the old one does, or nothing is kept.
+ * Stop the writers of the old table while it runs.
  *
  * @throws InvalidOptionsError for options that can't be used
- * @throws StoredRuleError for rules, with their row ids, that do not fit the new table or that the adapters on it
- *   would read otherwise
- * @throws VerificationError where the new table decides otherwise, as by rules that it held before
+ * @throws StoredRuleError with the row ids of rules that do not fit the new table, or that its adapters would read
+ *   differently
+ * @throws VerificationError if the new table decides differently, for example because of rules that it had before
  * @throws BootstrapError as a bootstrap, for everything else
  */
 export async function copyRules(given: CopyOptions): Promise<CopyReport> {
@@ -105,7 +105,7 @@ function placeProblems(name: 'from' | 'to', place: RulePlace | undefined): Probl
   return checkPool(place?.pool).map((problem) => ({ ...problem, at: `${name}.${problem.at}` }));
 }
 
-/** The options of a bootstrap there; what is wrong with the place is told as a part of it. */
+/** The options of a bootstrap at a place. Problems of the place are reported by its name. */
 async function resolvePlace(
   name: 'from' | 'to',
   { pool, schema, table }: RulePlace,
@@ -125,7 +125,7 @@ async function resolvePlace(
   }
 }
 
-/** @param other the pool of the old table, where that is another one */
+/** @param other the pool of the old table, if it is another pool */
 async function copyOnce(
   session: Session,
   other: PoolLike | null,
@@ -187,7 +187,7 @@ async function findOrMake(trx: AnyTransaction, schema: string, options: Resolved
 /** How many rules a message names; all of them are in `ids`. */
 const SHOWN_RULES = 20;
 
-/** Refuses rules that the new table has no room for, or that the adapters on it would read otherwise. */
+/** Refuses rules that do not fit the new table, or that its adapters would read differently. */
 function refuseUnfit(table: RuleTable, old: RuleTable, rules: readonly StoredRule[]): void {
   const placed = rules.map((rule) => ({ ...rule, at: String(rule.id) }));
   const faults = table.findUnfit(placed).map(({ at, message }) => ({ at, message }));
@@ -212,7 +212,7 @@ function refuseUnfit(table: RuleTable, old: RuleTable, rules: readonly StoredRul
   );
 }
 
-/** Every request that the old rules speak of, decided by the new table. */
+/** Decides every request that follows from the old rules on the new table. */
 async function verifyCopy(
   { model, configureEnforcer }: ResolvedOptions,
   ruleTable: RuleTable,

@@ -17,22 +17,22 @@ import { toTableChoice } from './tables/find-rule-table.ts';
 import { USUAL_NAMES } from './tables/rule-table.ts';
 
 /**
- * An enforcer on the hardened adapter, with the policy loaded. Give it the options that the database was
- * bootstrapped with: what was verified is then what decides.
+ * Creates an enforcer on the hardened adapter, with the policy loaded. Give it the options that the database was
+ * bootstrapped with, so that it decides as was verified.
  *
  * It loads all stored rules or none. Rules that the model does not define, or with another number of values, or with a
- * pattern that the matcher's function does not take, are an error, also when it is told to load again: without them, or
- * cut to length, it would decide something else.
+ * pattern that the matcher's function does not take, are an error, also at a later `loadPolicy()`: without them, or
+ * with them cut to length, it would decide differently.
  *
- * It is for what decides on one state of the policy: a script, a test, a job. In an application that runs on while others
- * change the policy, use createLiveEnforcer.
+ * Use it for a program that decides on one state of the policy: a script, a test, a job. For an application that keeps
+ * running while others change the policy, use createLiveEnforcer.
  *
- * To reload, make another one and swap it in: Casbin's own `loadPolicy()` clears the live model first, so that
+ * To reload, create another enforcer and replace the old one: Casbin's own `loadPolicy()` clears the model first, so
  * requests in between are decided on an empty policy.
  *
  * @throws InvalidOptionsError for options that can't be used, all problems at once, before the database is touched
  * @throws StoredRuleError for rules that do not fit the model (`RULES_DO_NOT_FIT_MODEL`), and as the adapter
- * @throws PermissionError with what has to be granted
+ * @throws PermissionError with the privileges that have to be granted
  * @throws DatabaseError as the adapter
  */
 export async function createEnforcer(
@@ -59,7 +59,7 @@ async function requireModel(pool: unknown, options: EnforcerOptions): Promise<Mo
   return model;
 }
 
-/** A check that throws a StoredRuleError for rules that the model has no place for. */
+/** A check that throws a StoredRuleError for rules that do not fit the model. */
 function requireFit({ model: given }: EnforcerOptions): CheckRules {
   return (model, table) => {
     const lengths = ruleLengthsOf(model);

@@ -12,18 +12,18 @@ import type { VerifyDatabaseOptions } from './options.ts';
 import type { PageData } from './page/page-data.ts';
 import { readOrigins } from './running/rule-origins.ts';
 
-/** What a page shows; all of it has a default. */
+/** What a page shows. Every option has a default. */
 export interface PageOptions extends VerifyDatabaseOptions {
   /**
-   * Whether the page names users, who has been granted what, and by whom. Without them it says how many have a role. A
-   * name that rules permit something themselves is shown all the same. Default: true.
+   * Whether the page names users, what was granted to them, and by whom. If false, it says only how many users have a
+   * role. A name to which rules permit something directly is always shown. Default: true.
    */
   readonly users?: boolean;
 }
 
 /**
- * Makes a page that shows a policy to people: roles × permissions, each decision with its rule, path of roles and rows;
- * the hierarchy; the verification's result; and what the database has beyond the definition, or lacks of it.
+ * Creates a page that shows a policy to people: roles × permissions, each decision with its rule, path of roles and
+ * rows; the hierarchy; the result of the verification; and the differences between database and definition.
  *
  * The page is one HTML file that loads nothing. It names roles and users, and has no passwords. All stored rules are
  * read, however many there are.

@@ -2,7 +2,7 @@
 export interface Diagnosis {
   /** Whether there is no failure. */
   readonly ok: boolean;
-  /** What was examined, in the order in which it was. */
+  /** The findings, in the order in which they were made. */
   readonly findings: readonly DatabaseFinding[];
 }
 
@@ -10,11 +10,11 @@ export interface Diagnosis {
 export interface DatabaseFinding {
   /** What was examined. */
   readonly check: DatabaseCheck;
-  /** `failure`: a bootstrap or an application fails on it. `warning`: somebody should look at it. */
+  /** `failure`: a bootstrap or an application fails because of it. `warning`: somebody should look at it. */
   readonly status: 'fine' | 'warning' | 'failure';
   /** What was found, and what to do. */
   readonly message: string;
-  /** Statements that mend it, for an administrator to run; empty where the message says it all. */
+  /** Statements that fix it, for an administrator to run; may be empty. */
   readonly remedies: readonly string[];
 }
 

@@ -7,28 +7,28 @@ import { linkedNames, splitUserLinks } from './verification/user-links.ts';
 
 /** How two policies differ. */
 export interface PolicyDiff {
-  /** Which rules only one of them has. */
+  /** The rules that only one of them has. */
   readonly rules: RuleChanges;
-  /** Which requests they decide differently. */
+  /** The requests that they decide differently. */
   readonly decisions: DecisionChanges;
-  /** Links of users to roles in a database, which are left out: no definition has them. */
+  /** How many links of users to roles were left out, because no definition has them. */
   readonly userLinks: number;
 }
 
 /** Rules of one policy and not of the other, ptype first. */
 export interface RuleChanges {
-  /** What only the later one has. */
+  /** Rules that only the later policy has. */
   readonly added: readonly (readonly string[])[];
-  /** What only the earlier one has. */
+  /** Rules that only the earlier policy has. */
   readonly removed: readonly (readonly string[])[];
 }
 
 /**
- * Compares two policies by their rules, and by what they decide: who may now do what they could not, and the reverse,
- * each request with the rule and the roles behind it.
+ * Compares two policies by their rules and by their decisions: which requests only one of them allows, each with the
+ * rule and the roles behind it.
  *
- * Of a database, the links of users to roles are left out. A user is a name that has a role and is none itself, and
- * that the other policy does not name.
+ * The links of users to roles in a database are left out. A user is a name that has a role, is not a role itself, and
+ * is not named by the other policy.
  *
  * @throws InvalidOptionsError with everything that is wrong with the options or one of the policies
  * @throws BootstrapError for everything else, as verifyDatabase

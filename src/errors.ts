@@ -96,7 +96,7 @@ export type BootstrapErrorCode =
    * copy of the database.
    */
   | 'DRY_RUN_IMPOSSIBLE'
-  /** On this engine there are no triggers that a journal could be written by. Leave out the `journal` option. */
+  /** This engine has no triggers, which a journal needs. Leave out the `journal` option. */
   | 'JOURNAL_IMPOSSIBLE'
   /**
    * The engine does not take all rules of a definition with a `version`, and their record, in one transaction. Remove

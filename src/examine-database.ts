@@ -33,7 +33,7 @@ export async function examineDatabase(pool: PoolLike, options: BootstrapOptions 
   return { ok: findings.every(({ status }) => status !== 'failure'), findings };
 }
 
-/** Without a table, or where it may not be read, the rest can't be told. */
+/** Ends with one failure if the table can't be used or read. */
 async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promise<DatabaseFinding[]> {
   try {
     return await inspectDatabase(pool, resolved, 'the examination', async (inspected) => {
@@ -47,7 +47,7 @@ async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promis
         ...migrations,
         ...(await examinePrivileges(inspected)),
         ...describeIndex(inspected),
-        // What a pending migration makes is not missing yet.
+        // A pending migration may create the indexes.
         ...(isPending ? [] : await examineDocumentIndexes(inspected)),
         ...(inspected.isMissing ? [] : await examineRules(inspected)),
       ];
@@ -73,7 +73,9 @@ async function examineTable({ trx, options: { ruleTable }, isMissing }: Inspecte
   return fine('table', `Rules are in ${ruleTable.sql}, layout ${ruleTable.layout}.`);
 }
 
-/** Tables with the name and the column of a rule table: an application may read one, and somebody fill the other. */
+/**
+ * Other tables with the name and the column of a rule table: the application may read one and a writer fill another.
+ */
 async function findOtherTables({ trx, options, isMissing }: Inspected): Promise<DatabaseFinding[]> {
   const own = isMissing ? null : options.ruleTable.sql;
   const { rows } = await sql<{ name: string }>`
@@ -117,7 +119,7 @@ function describeIndex({ options: { ruleTable }, isMissing }: Inspected): Databa
 const INDEX_MISSING =
   'No index on the first values of the rules: where there are many, each start reads the whole table.';
 
-/** Those that a table of documents is made with, and that somebody may have dropped. */
+/** Checks the indexes of a table of documents, which somebody may have dropped. */
 async function examineDocumentIndexes({
   trx,
   options: { ruleTable },

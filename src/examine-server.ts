@@ -4,7 +4,7 @@ import { type DatabaseFinding, failure, fine, warning } from './database-finding
 import { explainFailure } from './failure/explain-failure.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
 
-/** What the server says of itself and of the connection. */
+/** What the server says about itself and the connection. */
 interface ServerFacts {
   readonly version: string;
   readonly major: number;
@@ -19,7 +19,7 @@ const OLDEST_TESTED = 15;
 
 /** Examines the server, and whether a pooler is on the way to it. */
 export async function examineServer(pool: PoolLike, resolved: ResolvedOptions): Promise<DatabaseFinding[]> {
-  // A pooler tells clients a process id of its own.
+  // A pooler gives clients a process id of its own.
   let processId: unknown;
   const noticing = noticeClients(pool, (client) => {
     processId = Reflect.get(client, 'processID');
@@ -51,7 +51,7 @@ export async function examineServer(pool: PoolLike, resolved: ResolvedOptions): 
   }
 }
 
-/** The same pool, all of it, that tells which client it gives. */
+/** Wraps a pool, and calls `notice` with each client that it gives. */
 function noticeClients(pool: PoolLike, notice: (client: ClientLike) => void): PoolLike {
   return new Proxy(pool, {
     get(target, key) {
@@ -80,20 +80,20 @@ function describeServer({ version, major, standby }: ServerFacts): DatabaseFindi
   return warning('server', `${name}: this library is tested on ${OLDEST_TESTED} and newer. Upgrade it.`);
 }
 
-/** How long a connection has its process of the server for itself. Null where that can't be told. */
+/** How long a connection of a pooler keeps the same process of the server. Null if that can't be found out. */
 type PoolMode = 'statement' | 'transaction' | 'session' | null;
 
-/** The pooler may have others to serve, and give another process by chance. */
+/** How often to try, because a pooler may give another process by chance. */
 const TRIES = 5;
 
-/** How long to wait for a second client: the pool may have a single one. */
+/** How long to wait for a second client, because the pool may have only one. */
 const SECOND_CLIENT_MS = 2_000;
 
 /**
- * Finds out by a second connection: whether it may have a transaction at all, and whether it gets the process that the
- * first one had before, which is idle and still connected.
+ * Finds out the mode of a pooler by a second connection: whether it can begin a transaction, and whether it gets the
+ * process that the first connection had, which is idle and still connected.
  *
- * @param pid of the process that the first one had
+ * @param pid the process of the first connection
  */
 async function findPoolMode(pool: PoolLike, pid: number): Promise<PoolMode> {
   const limits = { connectTimeoutMs: SECOND_CLIENT_MS };

@@ -23,10 +23,10 @@ import {
 } from './verification/decision-explanation.ts';
 
 /**
- * Explains why a request is allowed or denied: the rule that decides and the path of roles to it, with the ids of
- * their rows, and who added them, where the table has a journal; for a denial, the rules that come closest to allowing it.
+ * Explains why a request is allowed or denied: the rule that decides and the path of roles to it, with the ids of their
+ * rows, and who added them if the table has a journal; for a denial, the rules that come closest to allowing it.
  *
- * Which of the rules are not in the definition is told where a `policy` is given.
+ * With a `policy`, it also says which of the rules are not in the definition.
  *
  * @param pool the database whose policy decides; null for the definition alone
  * @param request its values as texts, in the order of the model's request definition: subject, resource, action
@@ -40,7 +40,7 @@ export async function explainDecision(
 ): Promise<DecisionExplanation> {
   const { checkShape } = await import('./options/shape.ts');
   const misshapen = [...(pool === null ? [] : checkPool(pool)), ...checkShape(options)];
-  // What is stored decides: a default policy, which need not fit the model, would only be in the way.
+  // The stored rules decide. The default policy is not used, because it may not fit the model.
   const given = pool !== null && options?.policy === undefined ? { policy: null } : {};
   const resolved = await completeOptions(replaceOptions(options, { verify: false, ...given }), misshapen);
   const problems = checkRequest(request, tokensOf(resolved.model, 'r'));
@@ -86,7 +86,7 @@ function checkRequest(request: unknown, tokens: readonly string[]): Problem[] {
   return refuse(`has ${values}, but requests of the model have ${tokens.length}: ${tokens.join(', ')}.`);
 }
 
-/** All `p` rules, since one that nobody reaches may come closest; of the links, those that the request can follow. */
+/** Reads all `p` rules, because any of them may come closest; of the links, those that the request can follow. */
 function scopeOf({ model, configureEnforcer }: ResolvedOptions, request: Request): Scope {
   if (configureEnforcer !== undefined || linkedTokens(model) === null) return { kind: 'whole' };
   return { kind: 'reachable', names: [...new Set(request)], bySubject: false };

@@ -5,7 +5,7 @@ import type { BootstrapOptions } from './options.ts';
 import type { PolicyDefinition } from './policy/definition.ts';
 import type { BootstrapReport } from './report.ts';
 
-/** How rules are imported; of a bootstrap's options, all but the policy, seeders and the application's migrations. */
+/** How rules are imported: the options of a bootstrap without the policy, seeders and the application's migrations. */
 export interface ImportOptions extends Omit<BootstrapOptions, 'policy' | 'seeders'> {
   /** Who imports them, for the journal. Default: `casbin-bootstrap`. */
   readonly actor?: string;
@@ -14,9 +14,9 @@ export interface ImportOptions extends Omit<BootstrapOptions, 'policy' | 'seeder
 }
 
 /**
- * Adds the rules of a definition to the rule table of a database, which is made where it is missing: the reverse of
- * pullPolicy. It is a bootstrap with this definition, and without seeders and migrations of the application: it only
- * adds, in one transaction, and every rule must be read back and every decision be made as the definition says, or
+ * Adds the rules of a definition to the rule table of a database, which it creates if it is missing: the reverse of
+ * pullPolicy. It is a bootstrap with this definition, without seeders and migrations of the application. It only adds
+ * rules, in one transaction. Every rule must be read back, and every request be decided, as the definition says, or
  * nothing is kept.
  *
  * @param policy a definition, or the path of a .yaml, .json or .csv file with one; links of users to roles count too
@@ -32,7 +32,7 @@ export async function importPolicy(
   const given = replaceOptions(options, { policy, seeders: [] });
   const { migrations, ...rest } = given ?? {};
   const resolved = await completeOptions(
-    // Where another tool runs migrations, it runs this package's too.
+    // If another tool runs the migrations, it runs those of this package too.
     migrations === false ? { ...rest, migrations } : rest,
     [...checkPool(pool), ...checkImportShape(given)],
   );

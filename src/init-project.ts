@@ -10,42 +10,42 @@ import type { PolicyDefinition } from './policy/definition.ts';
 import { pullPolicy } from './pull-policy.ts';
 import { readStatus } from './read-status.ts';
 
-/** What a project is to begin with. */
+/** How a project is prepared. */
 export interface InitOptions {
   /** How the policy is written: in a file of YAML or Casbin's CSV, or as a module. Default: `yaml`. */
   readonly form?: 'yaml' | 'csv' | 'module';
-  /** Asked before a file that is there is changed. Default: it stays as it is. */
+  /** Called before an existing file is changed. Default: existing files are not changed. */
   readonly confirm?: (change: ProjectChange) => boolean | Promise<boolean>;
 }
 
-/** A change of a file that is there. */
+/** A change of an existing file. */
 export interface ProjectChange {
-  /** From the folder of the project. */
+  /** Relative to the folder of the project. */
   readonly path: string;
-  /** What the file would hold. */
+  /** The new content of the file. */
   readonly text: string;
 }
 
 /** What was done to a project. */
 export interface InitReport {
-  /** Files that were made, by their paths from the folder of the project. */
+  /** Files that were created, as paths relative to the folder of the project. */
   readonly created: readonly string[];
-  /** Files that were there and were changed. */
+  /** Existing files that were changed. */
   readonly changed: readonly string[];
-  /** Files that were there and stay as they were. */
+  /** Existing files that were not changed. */
   readonly kept: readonly string[];
-  /** What was found, and what follows from it. */
+  /** What was found, and what to do about it. */
   readonly notes: readonly string[];
   /** What to run next, each a command of the shell. */
   readonly next: readonly string[];
 }
 
 /**
- * Prepares a project that exists: model, policy, tests of it, configuration, and scripts in package.json. The policy is
- * the one that the database has already, or one to begin with. A file that is there is changed only after it was asked.
- * A configuration that is there under another name stays, and no second one is made.
+ * Prepares an existing project: model, policy, tests of the policy, configuration, and scripts in package.json. The
+ * policy is that of the database, or an example to begin with. Existing files are changed only if `confirm` agrees. An
+ * existing configuration under another name is kept, and no second one is created.
  *
- * @param pool the database of the project; null where there is none yet
+ * @param pool the database of the project; null if there is none yet
  * @param options of the bootstrap, for the database: `schema`, `table`, `model`
  * @throws InvalidOptionsError when the folder has no package.json, or `form` is unknown
  */
@@ -111,10 +111,10 @@ function requireForm(form: unknown): void {
 
 /** What a database has already. */
 interface FoundPolicy {
-  /** Null where there is no rule. */
+  /** Null if there is no rule. */
   readonly policy: PolicyDefinition | null;
   readonly users: number;
-  /** The name of the rule table, where that is not the usual one. */
+  /** The name of the rule table, if it is not the usual one. */
   readonly table: string | null;
 }
 
@@ -131,7 +131,7 @@ async function readDatabase(pool: PoolLike, options: BootstrapOptions): Promise<
   };
 }
 
-/** The name alone, of one that is qualified and quoted where it has to be. */
+/** The name of a table without its schema and quotes. */
 function unquote(name: string): string {
   const last = /(?:^|\.)("(?:[^"]|"")*"|[^".]+)$/.exec(name)?.[1] ?? name;
   return last.startsWith('"') ? last.slice(1, -1).replaceAll('""', '"') : last;

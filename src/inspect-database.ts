@@ -16,19 +16,19 @@ import { findConflict, retryConflicts } from './failure/retry.ts';
 import { type ResolvedOptions, withRuleTable } from './options/resolved-options.ts';
 import { findRuleTable } from './tables/find-rule-table.ts';
 
-/** A database that is looked at. */
+/** A database during an inspection. */
 export interface Inspected {
-  /** Read-only, and of one moment. */
+  /** Read-only, and sees one moment. */
   readonly trx: AnyTransaction;
-  /** With the rule table that was found, or the one that a bootstrap would make. */
+  /** The options, with the rule table that was found or the one that a bootstrap would create. */
   readonly options: ResolvedOptions;
   /** Whether there is no rule table. */
   readonly isMissing: boolean;
 }
 
 /**
- * Looks at a database in one read-only transaction, so it works on a standby and for a role that may only select.
- * Conflicts are retried, and failures explained as those of a bootstrap.
+ * Inspects a database in one read-only transaction, so it works on a standby and for a role that may only select.
+ * Conflicts are retried, and failures are explained as those of a bootstrap.
  *
  * @param activity what a message calls the work
  */
@@ -77,7 +77,7 @@ async function inspectOnce<T>(
   }
 }
 
-/** Sets the search_path, and refuses a table of which the role sees some rows only. */
+/** Sets the search_path, and refuses a table of which the role may see only some rows. */
 async function prepare(trx: AnyTransaction, options: ResolvedOptions, isMissing: boolean): Promise<void> {
   const tables = isMissing ? [] : [options.ruleTable.sql];
   const { rows } = await sql<HiddenRows>`

@@ -6,15 +6,15 @@ import { formatRule, type Rule, toRule } from './policy/rule.ts';
 import type { RuleSet } from './policy/rule-set.ts';
 import type { Coverage, VerificationWarning } from './report.ts';
 
-/** What is wrong with a model and a policy, and what of it is proved. */
+/** The problems of a model and a policy, and how much of the policy is tested. */
 export interface LintReport {
   /** Whether there is no problem. */
   readonly ok: boolean;
-  /** Everything that is wrong, in the order of its places: with file, line and column for what was read from a file. */
+  /** All problems, ordered by place: file, line and column for what was read from a file. */
   readonly problems: readonly Problem[];
   /** What is not proved, although nothing is wrong. */
   readonly warnings: readonly LintWarning[];
-  /** How many of the rules decide at least one request; null where problems keep it from being measured. */
+  /** How many of the rules decide at least one request; null if problems prevent measuring it. */
   readonly coverage: Coverage | null;
 }
 
@@ -24,20 +24,20 @@ export interface LintWarning extends VerificationWarning {
   readonly at: string;
 }
 
-/** What a policy must have beyond being right. */
+/** What a policy must have besides being correct. */
 export interface LintRequirements {
   /** How much of the rules must decide a request, in percent. Default: 0. */
   readonly coverage?: number;
 }
 
 /**
- * Checks model and policy without a database, as a bootstrap does before it touches one: their form, names that are
- * not defined, values that can't be stored or loaded, inheritance that can't be followed, and whether the policy decides
- * as its own `allow`, `deny` and `never` say. Decided requests are counted unless a problem keeps the policy from being
- * decided on, such as a circle of roles.
+ * Checks model and policy without a database, as a bootstrap does before it touches one: their form, names that are not
+ * defined, values that can't be stored or loaded, inheritance that can't be followed, and whether the policy decides as
+ * its own `allow`, `deny` and `never` say. It measures coverage unless a problem prevents decisions, such as a circle
+ * of roles.
  *
- * @throws InvalidOptionsError when there is nothing to check: a file is missing, `required` is no percentage, or another
- *   option than model and policy is wrong
+ * @throws InvalidOptionsError if there is nothing to check: a file is missing, `required` is not a percentage, or an
+ *   option other than model and policy is wrong
  */
 export async function lintPolicy(
   options: BootstrapOptions = {},
@@ -52,7 +52,7 @@ export async function lintPolicy(
   const { coverage, warnings } = (await promises?.decide()) ?? { coverage: null, warnings: [] };
   const uncovered = coverage === null ? [] : findUncovered(coverage, required, defined);
   const problems = [...found, ...uncovered].sort(comparePlaces);
-  // What no request decides may follow from a problem, or is one already.
+  // A warning about untested rules may only follow from a problem, or be reported as one.
   const others =
     problems.length === 0 ? warnings : warnings.filter(({ code }) => !OF_COVERAGE.includes(code));
   const placed = others.map((warning) => ({ ...warning, at: placeOf(warning.rules, defined) }));
@@ -79,7 +79,7 @@ function isOfOtherOption({ at }: Problem): boolean {
   return !/^(policy|model)\b|:\d+$/.test(at);
 }
 
-/** Each rule that decides no request, at its place, where too few of them do. */
+/** If too few rules decide a request: a problem for each rule that decides none, at its place. */
 function findUncovered(
   { covered, total, uncovered }: Coverage,
   { coverage = 0 }: LintRequirements,
@@ -93,8 +93,8 @@ function findUncovered(
 }
 
 /**
- * A problem for each place where rules are defined that decide no request. A part of a definition may make a rule for
- * each of many tenants.
+ * One problem for each place that defines rules that decide no request, because one place may define a rule for each of
+ * many tenants.
  */
 export function describeUncovered(
   uncovered: readonly (Rule & { readonly at: string })[],

@@ -1,19 +1,21 @@
 /**
- * What is logged goes here: a logger of pino or Fastify, `console`, or anything else with these methods. Each line is
- * an object with an `event`, and a sentence.
+ * The logger that the library writes to: a logger of pino or Fastify, `console`, or any object with these methods. Each
+ * line is an object with an `event`, and a sentence.
  */
 export interface LoggerLike {
-  /** For what is there already, such as a row that need not be inserted. */
+  /** For what was already there, such as a row that was not inserted. */
   debug(fields: object, message?: string): void;
   /** For what is done: a migration, an inserted row, progress. */
   info(fields: object, message?: string): void;
-  /** For what somebody should look at: drift, rules inserted again, a table taken over. */
+  /** For what a person should look at: drift, rules inserted again, a table taken over. */
   warn(fields: object, message?: string): void;
   /** For tenants that failed. Default: `warn`. */
   error?(fields: object, message?: string): void;
-  /** The same logger, with these fields in each line. Default: they are put into the object of each line. */
+  /**
+   * Creates the same logger with these fields in each line. Default: the fields are added to the object of each line.
+   */
   child?(fields: object): LoggerLike;
-  /** Whether lines of this level are written; spares the work for those that are not. Default: all are. */
+  /** Whether lines of this level are written, to avoid work for those that are not. Default: all are. */
   isLevelEnabled?(level: 'debug' | 'info'): boolean;
 }
 

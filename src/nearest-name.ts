@@ -1,9 +1,9 @@
 import { distance } from 'fastest-levenshtein';
 
-/** How many letters a name may be away from one that was meant. */
+/** How many edits a misspelt name may be away from the correct one. */
 const FEW_EDITS = 3;
 
-/** The known name that takes the fewest edits to come to, if that is few. */
+/** The known name with the fewest edits to the given one, if there are only few. */
 export function findNearest(name: string, known: Iterable<string>, few = FEW_EDITS): string | null {
   let nearest: string | null = null;
   let fewest = Math.min(few, name.length - 1) + 1;

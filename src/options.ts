@@ -21,17 +21,18 @@ export interface VerifyOptions {
    */
   readonly full?: boolean;
   /**
-   * Whether a stored rule that casbin-pg-adapter can't load is a failure, even if an administrator stored it: for a table that other
-   * applications read by that adapter. Reads every stored rule. Default: false, which makes it a warning.
+   * Whether a stored rule that casbin-pg-adapter can't load is a failure, even if an administrator stored it: for a
+   * table that other applications read by that adapter. Reads every stored rule. Default: false, which makes it a
+   * warning.
    */
   readonly stockLoadable?: boolean;
 }
 
-/** What an application's own enforcer is made of. Give it the options of the bootstrap: it takes these from them. */
+/** The options of an application's own enforcer. Give it the options of the bootstrap: it uses only these. */
 export interface EnforcerOptions {
   /** A path to a `.conf` file, or a Casbin Model, which is copied. Default: the package's RBAC model. */
   readonly model?: string | Model;
-  /** Prepares every enforcer that is made, before it loads; it is called several times. */
+  /** Prepares every enforcer before it loads. It is called several times. */
   readonly configureEnforcer?: ConfigureEnforcer;
   /**
    * Where the tables live; a bootstrap creates it when it is missing. Default: the connection's search_path.
@@ -39,21 +40,21 @@ export interface EnforcerOptions {
    */
   readonly schema?: string;
   /**
-   * The rule table that the application's adapter reads, or its name. Default: the one that is there of `casbin`,
-   * `casbin_rule`, `casbin_rules` and `policies`; where there is none, a bootstrap makes `casbin`. Of several that
-   * are there, the only one that holds rules; else they are refused with `RULE_TABLE_AMBIGUOUS`.
+   * The rule table that the application's adapter reads, or its name. Default: the existing one of `casbin`,
+   * `casbin_rule`, `casbin_rules` and `policies`; if there is none, a bootstrap creates `casbin`. If several exist, the
+   * only one that holds rules; otherwise the error is `RULE_TABLE_AMBIGUOUS`.
    */
   readonly table?: string | RuleTableOptions;
   /**
-   * Which server it is that speaks PostgreSQL's protocol: on some, a bootstrap has to be made in steps
+   * Which server it is: on some that speak PostgreSQL's protocol, a bootstrap needs several transactions
    * (docs/scaling.md). Default: what the server says.
    */
   readonly engine?: EngineName;
 }
 
 /**
- * What verifyDatabase may be told: of the options of a bootstrap, those that a verification uses, and how strict it
- * is without a `verify` around it.
+ * The options of verifyDatabase: those of a bootstrap that a verification uses, and `strict` and `full` without a
+ * `verify` around them.
  */
 export interface VerifyDatabaseOptions
   extends EnforcerOptions,
@@ -71,18 +72,18 @@ export interface VerifyDatabaseOptions
     > {}
 
 /**
- * What a bootstrap may be told; all of it has a default. One object serves every function of this library: each
- * takes its own options from it, and refuses only names that belong to none of them.
+ * The options of a bootstrap. Each has a default. One object can be given to every function of this library: each
+ * function uses its own options, and refuses only names that no function knows.
  */
 export interface BootstrapOptions extends EnforcerOptions {
   /**
    * A definition, or the path of a `.yaml`, `.json` or `.csv` file with one. Rules that are taken out of it later
    * stay in the database. Default: `defaultPolicy`, for a rule table that is empty or holds at least one of its
-   * rules; any other one is refused with `POLICY_MISSING`. One without any rule is an error; `null` says that there is
-   * none on purpose: no rules are seeded, and no decisions verified.
+   * rules; for any other table the error is `POLICY_MISSING`. A definition without rules is an error. `null` means that
+   * there is no policy on purpose: no rules are seeded, and no decisions are verified.
    */
   readonly policy?: PolicyDefinition | string | null;
-  /** Run in this order, after the policy. Default: `[providerSeeder()]`; give `[]` for none. */
+  /** The seeders, which run in this order, after the policy. Default: `[providerSeeder()]`; `[]` for none. */
   readonly seeders?: readonly Seeder[];
   /**
    * The application's own migrations, run in the same transaction and recorded in Kysely's `kysely_migration`,
@@ -91,8 +92,8 @@ export interface BootstrapOptions extends EnforcerOptions {
    */
   readonly migrations?: Migrations | MigrationProvider | MigrationSettings | false;
   /**
-   * Record every change of the rule table, whoever makes it, in the table `casbin_bootstrap_journal`: by triggers, which
-   * are made once and stay when the option is left out later. Default: false.
+   * Record every change of the rule table, whoever makes it, in the table `casbin_bootstrap_journal`: by triggers,
+   * which are made once and stay when the option is left out later. Default: false.
    */
   readonly journal?: boolean;
   /** `false` verifies nothing. Default: `{}`. */
@@ -118,13 +119,13 @@ export interface BootstrapOptions extends EnforcerOptions {
   readonly idleInTransactionTimeoutMs?: number;
   /** Do everything, verify, roll back, and report what would change; each line of the log has it. Default: false. */
   readonly dryRun?: boolean;
-  /** Where listeners are told of a change, once, at the commit. Default: `casbin`, as casbin-pg-watcher has it. */
+  /** The channel that is notified of a change, once, at the commit. Default: `casbin`, as in casbin-pg-watcher. */
   readonly notifyChannel?: string | false;
   /** A logger of pino, or anything with the methods `debug`, `info` and `warn`, as `console`. Default: silent. */
   readonly logger?: LoggerLike;
   /**
-   * Is told how far long work has come: not before a step has taken half a second, then twice a second at most, and at
-   * its end. What it throws is logged, and does not stop the bootstrap.
+   * Called with the progress of long work: first when a step has taken half a second, then at most twice a second, and
+   * at the end of the step. An error that it throws is logged, and does not stop the bootstrap.
    */
   readonly onProgress?: OnProgress;
 }

@@ -11,16 +11,16 @@ import { explainer } from '../verification/explain.ts';
 import { checkStructure } from '../verification/structure.ts';
 import { readPolicy } from './read-policy.ts';
 
-/** Called after each migration; throws MigrationBrokePolicyError when that one broke what held before the first. */
+/** Called after each migration. Throws MigrationBrokePolicyError if it broke a decision that was right before. */
 export type PolicyWatch = (migration: string) => Promise<void>;
 
 /**
- * Begins to watch the policy while migrations run: the expectations that hold now must hold after each of them,
- * so that the one that breaks a permission is named. Cheap: decisions are made again only when rules changed.
+ * Begins to watch the policy while migrations run: expectations that are met now must be met after each migration, so
+ * that the one that breaks a permission is named. Requests are decided again only if rules have changed.
  *
- * Watches nothing where there is no policy yet, or none that can be read, or verification is turned off.
+ * Watches nothing if there is no policy yet, if the policy can't be read, or if verification is turned off.
  *
- * @param options null where there is no rule table yet
+ * @param options null if there is no rule table yet
  */
 export async function watchPolicy(
   trx: AnyTransaction,
@@ -33,7 +33,7 @@ export async function watchPolicy(
     if (error instanceof StoredRuleError) return [];
     throw error;
   });
-  // Nor is a broken hierarchy decided on, which could take forever.
+  // With a broken hierarchy, a decision could take forever.
   const watched = initial.length > 0 && (await findBrokenLinks(options, initial)).length === 0;
   const unkept = new Set(
     (watched ? await stayAwake(trx, options, () => findUnkept(options, initial)) : []).map(
@@ -65,7 +65,7 @@ async function findUnkept(options: ResolvedOptions, live: readonly StoredRule[])
   return differing;
 }
 
-/** The expectations that were kept, and are not any more. */
+/** The expectations that were met before, and are not any more. */
 async function findBroken(
   options: ResolvedOptions,
   unkeptBefore: ReadonlySet<number>,
@@ -87,7 +87,7 @@ async function findBroken(
   });
 }
 
-/** What a migration has done to the role hierarchies: closed one in a circle, turned it round, made it too deep. */
+/** The role hierarchies that a migration broke: by a circle, by reversing a link, or by making them too deep. */
 async function findBrokenLinks(
   { model, defined, configureEnforcer }: ResolvedOptions,
   live: readonly StoredRule[],
@@ -111,7 +111,7 @@ async function findBrokenLinks(
 /** How many changed rules a message lists. */
 const SHOWN_CHANGES = 20;
 
-/** Names the migration, the decisions that it broke, and the rules that it removed and added. */
+/** An error that names the migration, the decisions that it broke, and the rules that it removed and added. */
 async function brokenBy(
   migration: string,
   before: readonly StoredRule[],

@@ -22,25 +22,25 @@ import { watchPolicy } from './after-migration.ts';
 import { refuseForgottenPolicy } from './read-policy.ts';
 import { resolveSchemas } from './schemas.ts';
 
-/** A database whose tables are there, committed step by step. */
+/** A database whose tables were created, each step committed by itself. */
 export interface Prepared {
-  /** For the schema and the rule table; the seeders count what their portions have inserted. */
+  /** The options for the schema and the rule table. Their seeders count the rows that portions have inserted. */
   readonly options: ResolvedOptions & { readonly schema: string };
   readonly migrated: Migrated;
-  /** To be called in the transaction of the rest, before anything else. */
+  /** Call it first in the transaction of the rest: it keeps the lock row. */
   keepLock(trx: AnyTransaction): Promise<void>;
 }
 
-/** What the attempts of one bootstrap have migrated; that stays when an attempt fails. */
+/** What the attempts of one bootstrap have migrated. It stays when an attempt fails. */
 export interface StepsTaken {
   migrated: Migrated | null;
 }
 
 /**
- * Does what can't share a transaction with the rest, for an engine on which making a table commits: schema and tables,
- * each statement committed by itself, and of a definition that is too large for one transaction all portions of rows.
- * An attempt after one that failed goes on where that one ended. Then calls `finish`, which seeds and verifies in one
- * transaction. All of it as the only bootstrap of the schema, by a row.
+ * Bootstraps on an engine on which creating a table commits. It creates schema and tables, each statement committed by
+ * itself, and inserts the rows of a definition that is too large for one transaction in portions. An attempt after a
+ * failed one continues where that one ended. Then it calls `finish`, which seeds and verifies in one transaction. A
+ * lock row keeps out other bootstraps of the schema.
  *
  * @throws DatabaseError `DRY_RUN_IMPOSSIBLE` under `dryRun`, unless all tables are there; `RECORD_IMPOSSIBLE` for a
  *   definition with a version that the engine does not take in one transaction
@@ -84,7 +84,7 @@ function withEarlier(before: Migrated | null, now: Migrated): Migrated {
   };
 }
 
-/** What is retired, renamed and recorded is one transaction with the rules, or an end in its middle would be wrong. */
+/** Refuses a definition with a version whose rules and record do not fit into one transaction. */
 function refuseTooManyRecords({ ownership, engine, defined: { rules } }: ResolvedOptions): void {
   const room = engine.rowsPerTransaction;
   if (ownership === null || room === null || 2 * rules.length <= room) return;
@@ -112,7 +112,7 @@ async function prepareTables(
   const options = { ...withRuleTable(given, found.table), schema };
   tell(options);
   requireFitting(options);
-  // It only asks, each statement in a transaction of its own.
+  // It only reads, each statement in a transaction of its own.
   const asking = steps as AnyTransaction;
   if (!found.isMissing) await refuseForgottenPolicy(asking, options);
   const plan = {
@@ -155,7 +155,9 @@ function refuseDocument({ ruleTable, engine }: ResolvedOptions, pending: readonl
   );
 }
 
-/** Commits the rows of a large definition in portions; the seeders that are returned find them, and count them as theirs. */
+/**
+ * Commits the rows of a large definition in portions. The returned seeders find these rows, and count them as theirs.
+ */
 async function seedPortions(
   session: Session,
   db: AnyKysely,

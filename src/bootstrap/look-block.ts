@@ -8,22 +8,22 @@ import { type RuleTable, USUAL_NAMES } from '../tables/rule-table.ts';
 import { columnsExpression, ID_TYPE, indexesExpression, type SelectedParts } from '../tables/table-shape.ts';
 import { countLimit, type PolicyPlan } from './read-policy.ts';
 
-/** What a block has found out about the rule table. */
+/** What a block found out about the rule table. */
 export interface Located {
-  /** How many tables it may be. */
+  /** How many tables could be the rule table. */
   readonly candidates: number;
   /**
-   * What there is to fetch. Of the table that is expected: `all` rules, or those that the definition can reach. Of
-   * another one: all rows, in the order of their `id` or `ctid`. Nothing where there is not one table, or it is too large.
+   * What to fetch. From the expected table: `all` rules, or those that the definition can reach. From another one: all
+   * rows, in the order of `id` or `ctid`. Nothing if there is not exactly one table, or if it is too large.
    */
   readonly fetched: 'all' | 'reachable' | 'id' | 'ctid' | 'nothing';
-  /** The name of another table than the one that is expected, as SQL; else null. */
+  /** The name, as SQL, of another table than the expected one; null for the expected one. */
   readonly sql: string | null;
-  /** The schema and the name in it. */
+  /** Its schema and its name in it. */
   readonly path: readonly [string, string] | null;
-  /** Of another table whose rows are not fetched. */
+  /** For another table than the expected one, if its rows are not fetched. */
   readonly shape: SelectedParts | null;
-  /** How many rules are stored, as far as they were counted; 0 for few. */
+  /** The number of stored rules, up to the limit of counting; 0 for few. */
   readonly rules: number;
 }
 
@@ -33,24 +33,24 @@ const CURSOR = 'casbin_bootstrap_rules';
 const FOUND = 'casbin_bootstrap.found';
 
 /**
- * A table of so many bytes has at most 873 rows, of which 291 fit into a page of 8 kB: fewer than what is read whole, so
- * they are not counted. Size 0 says nothing: it is that of a view, and of a table with partitions.
+ * A table of up to this size has at most 873 rows (291 fit into a page of 8 kB). That is always read as a whole, so the
+ * rows are not counted. A size of 0 proves nothing, because views and partitioned tables have it.
  */
 const FEW_BYTES = 3 * 8_192;
 
-/** The rule table in the block, as a regclass; null where there is none. */
+/** The rule table in the block, as a regclass; null if there is none. */
 export const FOUND_TABLE = 'tables[1]';
 
 /**
- * A block that finds the rule table, whatever its layout and its columns are, and opens a cursor on its rules, so that
- * one message can read a table of which nothing is known.
+ * A block that finds the rule table, whatever its layout and columns, and opens a cursor on its rules. So one message
+ * can read a table about which nothing is known.
  *
  * Names of tables in it are those of the options, or come from the catalog, quoted by the server. What it finds is only
  * taken if the code that finds a rule table everywhere else says so too.
  *
  * @param plan what to read; null for nothing
- * @param lists tables with the names of what was applied, which need not be there; null for one that is not asked
- * @param expressions what else to find out, as SQL
+ * @param lists tables with the names of applied migrations, which may be missing; null for a list that is not needed
+ * @param expressions further SQL expressions to evaluate
  */
 export function lookBlock(
   options: ResolvedOptions,
@@ -118,12 +118,12 @@ begin
 end`);
 }
 
-/** What the block has found. Only now the search_path is set, as for all messages. */
+/** Reads what the block has found, and sets the search_path. */
 export function selectFound(schema: string | undefined): RawBuilder<unknown> {
   return sql`select current_setting(${FOUND})::json as found, ${searchPathExpression(schema)}`;
 }
 
-/** The rows that the block has opened the cursor on. */
+/** Fetches the rows of the cursor that the block has opened. */
 export const FETCH_RULES = `fetch all from ${quoteIdentifier(CURSOR)}`;
 
 function readList(name: string, list: string | null): string {
@@ -139,7 +139,7 @@ function isWhole(plan: PolicyPlan | null): string {
   return plan.wholeUpTo === Number.POSITIVE_INFINITY ? 'true' : `stored <= ${plan.wholeUpTo}`;
 }
 
-/** Tries the layout that is expected, with what the definition can reach of a large table. */
+/** Tries the expected layout; of a large table, it reads the rules that the definition can reach. */
 function openExpected(table: RuleTable, plan: PolicyPlan): string {
   const { part } = plan;
   const reachable =

@@ -15,14 +15,14 @@ import { newestVersionExpression, type RecordedVersion } from '../tables/rule-re
 import { FOUND_TABLE } from './look-block.ts';
 import { keepRuleCount } from './read-policy.ts';
 
-/** What a look finds out of a database, but for its rules. */
+/** What a look reads from a database, without the rules. */
 export interface State extends HiddenRows {
   readonly packageNames: readonly string[];
   readonly applicationNames: readonly string[];
   readonly rules: number;
-  /** What the server says that it is. */
+  /** The engine that the server reports. */
   readonly engine: string;
-  /** Of the definition; null where none is recorded, or the definition has none. */
+  /** The recorded version of the definition; null if there is none. */
   readonly newestVersion: RecordedVersion | null;
 }
 
@@ -44,7 +44,7 @@ export function stateQuery(options: ResolvedOptions): RawBuilder<State> {
   `;
 }
 
-/** The tables that record what is applied. Where there is nothing to migrate, there need be no record of it. */
+/** The tables that record applied migrations. Without migrations, such a table may be missing. */
 export function listsOf(options: ResolvedOptions) {
   const { schema, packageMigrations, applicationMigrations, applicationList } = options;
   const listOf = (migrations: Migrations | null, table: string) =>
@@ -55,7 +55,7 @@ export function listsOf(options: ResolvedOptions) {
   };
 }
 
-/** The rest of the state, of the rule table that a block has found. */
+/** The rest of the state, for the rule table that a block has found. */
 export function stateInBlock(options: ResolvedOptions): Readonly<Record<string, string>> {
   const { schema, ruleTable, ownership } = options;
   const record = toLiteral(quoteTable(PACKAGE_LIST.tableName, schema));
@@ -81,7 +81,7 @@ export async function readState(trx: AnyTransaction, options: ResolvedOptions): 
   return requireState(rows[0]);
 }
 
-/** A state that was read, if it was of all rows. */
+/** Checks a state that was read: the role must see all rows. */
 export function requireState(state: State | undefined): State {
   if (state === undefined) throw new Error('the database gave no answer');
   refuseHiddenRows(state);

@@ -29,9 +29,9 @@ import {
 import { isSettled, reportUnchanged, withOwnership } from './ownership.ts';
 import { type LivePolicy, planPolicy, policyQueries, readCounted, takePolicy, WHOLE } from './read-policy.ts';
 
-/** A database in which nothing is missing. */
+/** What a look found in a database in which nothing is missing. */
 export interface Complete {
-  /** With the rule table that is there. */
+  /** The options, with the existing rule table. */
   readonly options: ResolvedOptions;
   readonly live: LivePolicy;
   readonly ownership: OwnershipReport | null;
@@ -69,9 +69,9 @@ export async function lookAtDatabase(session: Session, given: ResolvedOptions): 
   }
 }
 
-/** A message has not told which table the rules are in, or could not be asked. */
+/** The message did not find the rule table, or failed. */
 class Unclear {
-  /** Why it could not be asked; null where it was. */
+  /** The error of the message; null if it succeeded. */
   readonly error: unknown;
 
   constructor(error: unknown = null) {
@@ -79,12 +79,12 @@ class Unclear {
   }
 }
 
-/** What is known after the message; nothing of that is missing. */
+/** What is known after the message: so far, nothing is missing. */
 interface Seen {
   readonly options: ResolvedOptions;
   readonly state: State | null;
   readonly live: LivePolicy | null;
-  /** The seeders that were not asked yet. */
+  /** The seeders that were not checked yet. */
   readonly unasked: readonly RunnableSeeder[];
 }
 
@@ -99,7 +99,7 @@ async function lookAtOnce(session: Session, given: ResolvedOptions): Promise<See
   const { table, isMissing } = await findRuleTable(session.client, given.schema, given.table, given.engine);
   const options = withRuleTable(given, table);
   if (!isMissing) return lookAtTable(session, options);
-  // Nobody has to know why nothing could be asked about what is not there; any other error is met again step by step.
+  // An error about a missing table needs no explanation; any other error will occur again in the look step by step.
   // A row seeder asks by the type of its table's rows.
   const isOfAbsent = isAbsence(seen.error) || errorCode(seen.error) === SQLSTATE.UNDEFINED_OBJECT;
   if (seen.error === null || isOfAbsent) return null;
@@ -192,7 +192,7 @@ function queryRows(options: ResolvedOptions) {
   return { queries, unasked };
 }
 
-/** The seeders but that of the policy. */
+/** The seeders without that of the policy. */
 function others({ seeders }: ResolvedOptions): RunnableSeeder[] {
   return seeders.filter(({ isPolicy }) => !isPolicy);
 }
@@ -207,7 +207,7 @@ function isIncomplete(
   return ownership === null ? defined.without(rules).length > 0 : !isSettled(ownership, newestVersion);
 }
 
-/** Makes a function that asks what only some looks have to know, in a transaction of its own. */
+/** Creates a function that runs further queries in a transaction of its own, for the few looks that need them. */
 export function askAfterwards(session: Session, options: ResolvedOptions) {
   return <T>(ask: (trx: AnyTransaction) => Promise<T>): Promise<T> =>
     inReadOnlyTransaction(createKysely(session, options), async (trx) => {

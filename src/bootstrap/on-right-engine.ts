@@ -3,7 +3,7 @@ import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { onEngine, type ResolvedOptions } from '../options/resolved-options.ts';
 
-/** What a server says to a statement that is PostgreSQL's and not its own. */
+/** The errors of a server for statements that only PostgreSQL knows. */
 const FOREIGN: ReadonlySet<string> = new Set([
   SQLSTATE.FEATURE_NOT_SUPPORTED,
   SQLSTATE.SYNTAX_ERROR,
@@ -12,8 +12,8 @@ const FOREIGN: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Does what only reads as on PostgreSQL, and asks which engine it is only where the server does not take that: so
- * nobody has to say it, and on PostgreSQL there is no question more. The error of a server that is PostgreSQL stays.
+ * Reads as on PostgreSQL first. Only if the server refuses that, it asks which engine the server is, and reads again.
+ * So the option is not needed, and PostgreSQL needs no extra query. On PostgreSQL itself the error is thrown.
  */
 export async function onRightEngine<T>(
   session: Session,
@@ -30,7 +30,7 @@ export async function onRightEngine<T>(
   }
 }
 
-/** The options for the engine that the server says to be. */
+/** The options for the engine that the server reports. */
 export async function findEngine(session: Session, options: ResolvedOptions): Promise<ResolvedOptions> {
   return options.isEngineKnown ? options : onEngine(options, await detectEngine(session.client));
 }

@@ -35,16 +35,16 @@ import {
 } from './retire.ts';
 import type { AskFurther } from './verify-live.ts';
 
-/** Options without what stays away, and what was done. */
+/** The options without the rules that stay away, and what was done. */
 interface Settled {
   readonly options: ResolvedOptions;
   readonly report: OwnershipReport | null;
 }
 
 /**
- * Renames and retires what the definition says, once for each version; finds out which defined rules stay away; and
- * records the others, just before the missing ones of them are inserted. Of a database that was bootstrapped with a newer
- * version, all that is missing stays away, and nothing is written.
+ * Renames and retires what the definition says, once for each version. Then it finds which defined rules stay away, and
+ * records the others, just before the missing ones are inserted. If the database was bootstrapped with a newer version,
+ * all missing rules stay away, and nothing is written.
  */
 export async function settleOwnership(
   trx: AnyTransaction,
@@ -74,13 +74,13 @@ export async function settleOwnership(
   return { options: effective, report };
 }
 
-/** Whether a database has seen this version, or a newer one; what it retires and renames is done then. */
+/** Whether the database was bootstrapped with this version or a newer one, so that its changes were made. */
 export function isSettled({ version, changes }: Ownership, newest: RecordedVersion | null): boolean {
   if (newest === null || newest.version < version) return false;
   return newest.version > version || newest.changes === changes;
 }
 
-/** What is reported where nothing was renamed or retired. */
+/** The report if nothing was renamed or retired. */
 export function reportUnchanged(
   ownership: Ownership,
   newest: RecordedVersion | null,
@@ -107,7 +107,7 @@ export function hasChanged({
   return (!wasOlder && version !== before) || renamed.length + removed.length + reassigned > 0;
 }
 
-/** What the log says of it. */
+/** Logs what was done. */
 export function logOwnership(report: OwnershipReport, { logger, dryRun }: ResolvedOptions): void {
   const { version, before, renamed, removed, reassigned, left, leftOmitted } = report;
   if (report.isOlder) {
@@ -131,10 +131,10 @@ export function logOwnership(report: OwnershipReport, { logger, dryRun }: Resolv
 }
 
 /**
- * The options for a policy that was read: without the defined rules that stay away, and with what is retired and still
- * stored; as they are where the definition has no version.
+ * Returns the options for a policy that was read: without the defined rules that stay away, and with the rules that are
+ * retired and still stored. Without a version, it returns the same options.
  *
- * @param ask runs what has to be asked of the database; called only where something has to be
+ * @param ask runs queries on the database; called only if there is something to ask
  */
 export async function withOwnership(
   ask: AskFurther,
@@ -160,7 +160,7 @@ export async function withOwnership(
   return { ...kept, left };
 }
 
-/** The newest version that is recorded; null where there is none, or no record. */
+/** The newest version that is recorded; null if there is none. */
 export async function findNewestVersion(
   trx: AnyTransaction,
   { ownership, ruleTable }: ResolvedOptions,
@@ -169,7 +169,7 @@ export async function findNewestVersion(
   return readNewestVersion(asClient(trx), ruleTable);
 }
 
-/** Those of the missing rules that a bootstrap does not bring back. */
+/** The missing rules that a bootstrap does not insert again. */
 async function findKeptAway(
   client: ClientLike,
   { ownership, ruleTable }: ResolvedOptions,
@@ -190,13 +190,13 @@ async function findKeptAway(
     if (known !== undefined && known.revoked !== null)
       return [{ ...away, because: 'revoked', ...known.revoked }];
     if (newest.version > ownership.version) return [{ ...away, because: 'newer version' }];
-    // One that the newest version did not define is new now, and has not vanished.
+    // A rule that the newest recorded version did not define is new; it has not vanished.
     const hasVanished = known !== undefined && known.lastVersion === newest.version;
     return hasVanished && ownership.keeps(rule) ? [{ ...away, because: 'vanished' }] : [];
   });
 }
 
-/** Whether an earlier run has made or taken over the table: what it stores of a definition is then a bootstrap's. */
+/** Whether an earlier run created or took over the table. Defined rules in it then count as inserted by a bootstrap. */
 async function wasBootstrapped(
   trx: AnyTransaction,
   { ruleTable, schema, packageMigrations }: ResolvedOptions,
@@ -208,7 +208,7 @@ async function wasBootstrapped(
   return rows.length > 0;
 }
 
-/** Where a version was retired before: gives those another role who got a retired one since. */
+/** If this version was bootstrapped before: moves users who got a retired role since then to the other role. */
 async function retireLate(
   client: ClientLike,
   options: ResolvedOptions,

@@ -19,7 +19,7 @@ import {
 import { readAsDefined } from '../tables/read-as-defined.ts';
 import { givenRules } from '../tables/rule-table.ts';
 
-/** What was read of the live policy, and whether that is all of it. */
+/** The rules of the live policy that were read, and whether these are all. */
 export interface LivePolicy {
   readonly rules: readonly StoredRule[];
   readonly scope: 'whole' | 'part';
@@ -30,31 +30,31 @@ export const NOTHING_READ: LivePolicy = { rules: [], scope: 'part' };
 /** A table with at most this many rules more than are defined is read whole. */
 const WHOLE_TABLE_SLACK = 1_000;
 
-/** What decides how much is read. */
+/** The options that determine how much is read. */
 type ReadingOptions = {
   readonly defined: RuleSet;
   readonly promises: Pick<ResolvedOptions['promises'], 'reach'>;
 } & Pick<ResolvedOptions, 'model' | 'configureEnforcer' | 'verify' | 'progress' | 'ruleTable'>;
 
 /**
- * Small tables are read whole; of large ones, what the definition can reach.
+ * Chooses what to read: a small table as a whole; of a large one, the rules that the definition can reach.
  *
  * @param slack how many rules more than are defined a small table has at most, here and below
  */
 function chooseScope(options: ReadingOptions, ruleCount: number, slack = WHOLE_TABLE_SLACK): Scope {
   const { full = false, strict = false, stockLoadable = false } = options.verify ?? {};
-  // Custom functions and role managers may link any names; drift may be in any row; a stock adapter loads each.
+  // Custom functions and role managers may link any names, drift may be in any row, and a stock adapter loads all rows.
   const everything = full || strict || stockLoadable || options.configureEnforcer !== undefined;
   if (everything || ruleCount <= options.defined.rules.length + slack) return { kind: 'whole' };
   return options.promises.reach();
 }
 
-/** How far stored rules are counted, as the exact number of more matters nothing to {@link chooseScope}. */
+/** Up to which number stored rules are counted: {@link chooseScope} does not need the exact number of more. */
 export function countLimit({ defined }: Pick<ReadingOptions, 'defined'>, slack = WHOLE_TABLE_SLACK): number {
   return defined.rules.length + slack + 1;
 }
 
-/** Counts the stored rules, as far as it matters for {@link chooseScope}. */
+/** Counts the stored rules, up to the number that {@link chooseScope} needs. */
 function ruleCountExpression({ defined, ruleTable }: ReadingOptions, slack = WHOLE_TABLE_SLACK) {
   const limit = countLimit({ defined }, slack);
   return sql`(select count(*)::int from (select from ${sql.raw(ruleTable.sql)} limit ${limit}) counted)`;
@@ -86,7 +86,7 @@ export async function readCounted(
   return readScope(trx, chooseScope(options, ruleCount, slack), options);
 }
 
-/** How many names a query may hold that is sent whether it is needed or not. */
+/** How many names a query may contain that may turn out to be unnecessary. */
 const FEW_NAMES = 1_000;
 
 /** A setting of this library's own, in which a message keeps the number of stored rules for its later queries. */
@@ -112,13 +112,13 @@ export interface PolicyQueries {
 export interface PolicyPlan {
   /** Up to that many stored rules, the whole table is read. */
   readonly wholeUpTo: number;
-  /** What is read of a larger table; null where one message can't. */
+  /** The scope for a larger table; null if one message can't read it. */
   readonly part: Extract<Scope, { kind: 'reachable' }> | null;
 }
 
 export const WHOLE: Scope = { kind: 'whole' };
 
-/** Null where the rules are too many for one message. */
+/** Null if there are too many rules for one message. */
 export function planPolicy(options: ReadingOptions): PolicyPlan | null {
   const { length } = options.defined.rules;
   if (length > READ_PORTION) return null;
@@ -128,8 +128,9 @@ export function planPolicy(options: ReadingOptions): PolicyPlan | null {
 }
 
 /**
- * The queries for one message, in which {@link keepRuleCount} comes before them. Of a small table, the first query reads
- * all rules and the second one none; of a large one, the first reads none, and the second what the definition can reach.
+ * The queries for one message, in which {@link keepRuleCount} comes before them. Of a small table, the first query
+ * reads all rules and the second one none; of a large one, the first reads none, and the second what the definition can
+ * reach.
  */
 export function policyQueries(options: ReadingOptions): PolicyQueries {
   const plan = planPolicy(options);
@@ -180,22 +181,22 @@ export async function readScope(
 const SHOWN_EXAMPLES = 3;
 
 /**
- * Refuses to add the default policy to somebody else's rules: a policy was forgotten where none was given, and rules
- * are stored, and none of the default ones is among them.
+ * Refuses to add the default policy to other rules. If no policy was given, and rules are stored but none of the
+ * default ones, the caller has probably forgotten the option.
  *
- * To be asked under the bootstrap lock, as another instance may just be seeding its policy, and before anything is
- * written. A table of another shape is left to those who refuse it.
+ * Call it under the bootstrap lock, because another instance may just be seeding its policy, and before anything is
+ * written. It ignores a table of another shape, which is refused later.
  *
  * @throws DatabaseError `POLICY_MISSING`
  */
 export async function refuseForgottenPolicy(trx: AnyTransaction, options: ResolvedOptions): Promise<void> {
   if (options.policyGiven) return;
-  // Its lock would be in the way of another bootstrap that alters the table, where no advisory lock is granted.
+  // Without an advisory lock, the lock of this read would block another bootstrap that alters the table.
   const examples = await readAndReleaseLocks(trx, () => readForeignRules(trx, options));
   if (examples !== null) throw policyMissing(examples, options);
 }
 
-/** Some of the stored rules; null where there are none, or a defined one is among them. */
+/** Some of the stored rules; null if there are none, or a defined one is stored. */
 async function readForeignRules(
   trx: AnyTransaction,
   { ruleTable, defined }: ResolvedOptions,
@@ -220,7 +221,7 @@ async function readForeignRules(
 /** The same for rules that were read, by a scope that reaches the default ones wherever they are. */
 export function refuseForeignRules(options: ResolvedOptions, { rules, scope }: LivePolicy): void {
   const { policyGiven, defined } = options;
-  // Of a table that was read in part, there may be rules although none was read.
+  // If the table was read in part, it may have rules although none was read.
   if (policyGiven || (scope === 'whole' && rules.length === 0)) return;
   if (defined.without(rules).length === defined.rules.length)
     throw policyMissing(rules.slice(0, SHOWN_EXAMPLES), options);

@@ -16,16 +16,16 @@ import {
 } from '../tables/rule-record.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 
-/** What of a policy and its record was written, and what of it stays. */
+/** What was renamed and retired, and what stays. */
 export type Changes = Pick<OwnershipReport, 'renamed' | 'removed' | 'reassigned' | 'left' | 'leftOmitted'>;
 
-/** What a bootstrap reports that has renamed and retired nothing. */
+/** The report of a bootstrap that renamed and retired nothing. */
 export const NO_CHANGES = { renamed: [], removed: [], reassigned: 0, left: [], leftOmitted: 0 };
 
-/** So many rules that stay are listed; the rest is counted. */
+/** How many rules that stay are listed; the others are only counted. */
 const LISTED = 10_000;
 
-/** Renames and retires what a version says that the database has not seen. */
+/** Makes the renames and removals of a version that is new for the database. */
 export async function changeOwned(
   client: ClientLike,
   table: RuleTable,
@@ -35,7 +35,7 @@ export async function changeOwned(
   const { version, changes, renamedRoles } = ownership;
   await recordVersion(client, table, { version, changes });
   if (renamedRoles.size === 0 && !retiresSome(ownership)) return NO_CHANGES;
-  // Who writes meanwhile would write the earlier names.
+  // Other writers have to wait, because they would write the earlier names.
   await lockTable(client, table);
   const renamed = await renameRoles(client, table, renamedRoles);
   return { renamed, ...(await retire(client, table, ownership, newest !== null)) };
@@ -58,13 +58,13 @@ async function renameRoles(
   }));
 }
 
-/** The rules beside what those of renamed roles become: a bootstrap does not insert these. */
+/** The given rules without the new forms of renamed ones, which a bootstrap does not insert. */
 export function withRenamed(rules: readonly Rule[], { ownership }: ResolvedOptions): readonly Rule[] {
   const names = ownership?.renamedRoles ?? new Map();
   return names.size === 0 ? rules : [...rules, ...rules.map((rule) => renameIn(rule, names))];
 }
 
-/** What each rule becomes. One that comes to say what another does, or links a role to itself, goes. */
+/** The new form of each rule; null if it would equal another rule or link a role to itself. */
 function planMoves(rules: readonly Rule[], change: (rule: Rule) => Rule): RuleMove[] {
   const taken = new Set<string>();
   return rules.map((from) => {
@@ -76,7 +76,7 @@ function planMoves(rules: readonly Rule[], change: (rule: Rule) => Rule): RuleMo
   });
 }
 
-/** The same rule where it names none of them. */
+/** Renames the roles in a rule; returns the same rule if it names none of them. */
 function renameIn(rule: Rule, names: ReadonlyMap<string, string>): Rule {
   if (!namesRole(rule, names)) return rule;
   const values = rule.values.map((value, position) =>
@@ -85,7 +85,7 @@ function renameIn(rule: Rule, names: ReadonlyMap<string, string>): Rule {
   return { ptype: rule.ptype, values };
 }
 
-/** Whether a rule says something of one of the roles, rather than of a resource of that name. */
+/** Whether a rule names one of the roles as a role, not as a resource. */
 function namesRole(rule: Rule, roles: { has(name: string): boolean }): boolean {
   return rule.values.some((value, position) => isRoleAt(rule, position) && roles.has(value));
 }
@@ -125,7 +125,7 @@ export async function retire(
   };
 }
 
-/** The role that a link to a retired one is to lead to; null for none. */
+/** The role that replaces a retired one in a link; null for none. */
 function newRoleOf({ ptype, values: [, parent = ''] }: Rule, { retiredRoles }: Ownership): string | null {
   return ptype === 'g' ? (retiredRoles.get(parent) ?? null) : null;
 }
@@ -139,12 +139,12 @@ function retiredTest(roles: ReadonlyMap<string, unknown>, rules: readonly Rule[]
   return (rule) => keys.has(ruleKey(rule)) || namesRole(rule, roles);
 }
 
-/** Whether it says that anything is no longer. */
+/** Whether the version retires anything. */
 export function retiresSome({ retiredRoles, retiredRules }: Ownership): boolean {
   return retiredRoles.size + retiredRules.length > 0;
 }
 
-/** What is retired, and stored all the same, since an administrator has made it. */
+/** Finds rules that are retired but still stored, because an administrator added them. */
 export function chooseLeft(stored: readonly Rule[], ownership: Ownership): LeftRules {
   const left = stored.filter(retiredTest(ownership.retiredRoles, ownership.retiredRules));
   return {

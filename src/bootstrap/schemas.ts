@@ -8,7 +8,9 @@ import { findRuleTable } from '../tables/find-rule-table.ts';
 
 /** Which schemas a bootstrap works in. */
 export interface Schemas {
-  /** Where the tables are, or are to be made: what the unqualified rule table means on this connection. */
+  /**
+   * The schema of the tables, which may have to be created: where an unqualified name finds them on this connection.
+   */
   readonly schema: string;
   /** Where the application's own Migrator has its table; the same, unless it was run on another search_path. */
   readonly applicationSchema: string;
@@ -24,7 +26,7 @@ export async function resolveSchemas(
     engine,
   }: Pick<ResolvedOptions, 'schema' | 'applicationList' | 'table' | 'engine'>,
 ): Promise<Schemas> {
-  // Where the search_path finds the rule table, the others are too.
+  // The other tables are in the same schema as the rule table.
   const found = option === undefined ? await findRuleTable(asClient(trx), undefined, table, engine) : null;
   const home = option ?? (found?.isMissing ? undefined : found?.table.schema);
   const { rows } = await sql<{ schema: string | null; application: string | null }>`

@@ -16,10 +16,10 @@ import { explainRowOrder } from '../verification/row-order.ts';
 import { NOT_VERIFIED, verifyPolicy } from '../verification/verify.ts';
 import type { LivePolicy } from './read-policy.ts';
 
-/** So many findings of a kind are logged one by one. */
+/** How many findings of a kind are logged one by one. */
 const LOGGED = 100;
 
-/** Runs what has to ask the database something more; only some reports need that. */
+/** Runs further queries, which only some reports need. */
 export type AskFurther = <T>(ask: (trx: AnyTransaction) => Promise<T>) => Promise<T>;
 
 /** Compares the live policy with the definition, and logs the outcome. */
@@ -78,13 +78,13 @@ function logKeptAway({ keptAway, logger }: ResolvedOptions): void {
   for (const { rule, ...why } of keptAway.slice(0, LOGGED)) {
     const fields = { event: 'rule_kept_away', rule: formatRule(toRule(rule)), ...why };
     const message = 'Defined rule is not stored, and stays away';
-    // Somebody has said why of the others, or will look at the version.
+    // For the others, a reason is recorded, or the version explains it.
     if (why.because === 'vanished') logger.warn(fields, message);
     else logger.info(fields, message);
   }
 }
 
-/** More warnings about stored rules are counted; all of them are in the report. */
+/** How many warnings about stored rules are logged; all of them are in the report. */
 const LOGGED_WARNINGS = 20;
 
 function logIntegrity({ integrity }: VerificationReport, logger: ResolvedOptions['logger']): void {
@@ -133,7 +133,7 @@ function holdersIn(askFurther: AskFurther, table: RuleTable): FindHolders {
   };
 }
 
-/** As {@link verifyLive}, for a policy that is about to be relied on: throws VerificationError when it fails. */
+/** As {@link verifyLive}, but throws VerificationError if the verification fails. */
 export async function requireVerified(
   askFurther: AskFurther,
   options: ResolvedOptions,

@@ -38,7 +38,7 @@ export function findUnfitDomains(model: Model, definition: PolicyDefinition): Pr
   return messages.map((message) => ({ code: 'MODEL_WITHOUT_DOMAINS', at, message }));
 }
 
-/** The number of values may fit although the order does not: another value would be used as the domain. */
+/** The number of values may be right and the order wrong: another value would then be used as the domain. */
 function findMisplacedDomain(model: Model): string[] {
   const names = readDomainNames(model);
   if (names === null) return [];
@@ -53,7 +53,7 @@ function findMisplacedDomain(model: Model): string[] {
   });
 }
 
-/** The name of the domain in requests; null for a model that has none, or does not tell. */
+/** The name of the domain in requests; null if the model has no domain, or it can't be found. */
 export function readDomainName(model: Model): string | null {
   return readDomainNames(model)?.r ?? null;
 }

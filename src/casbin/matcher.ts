@@ -7,7 +7,7 @@ export function isRoleDefinition(name: string): boolean {
   return /^g\d*$/.test(name);
 }
 
-/** What a conjunct of a matcher demands: `r.x == p.y`, or `g(r.x, p.y)`, or `g(r.x, p.y, r.domain)`. */
+/** A condition of a matcher: `r.x == p.y`, or `g(r.x, p.y)`, or `g(r.x, p.y, r.domain)`. */
 export type Conjunct =
   | { readonly kind: 'equal'; readonly request: string; readonly policy: string }
   | {
@@ -32,7 +32,7 @@ export function leadingConjuncts(matcher: string): Conjunct[] {
   return conjuncts;
 }
 
-/** Whether a matcher is nothing but a conjunction of `r.x == p.y` and `g(r.x, p.y)`. */
+/** Whether a matcher is only a conjunction of `r.x == p.y` and `g(r.x, p.y)`. */
 export function isPlainConjunction(matcher: string): boolean {
   return flattenConjunction(parseMatcher(matcher)).every((node) => readConjunct(node) !== null);
 }
@@ -40,7 +40,7 @@ export function isPlainConjunction(matcher: string): boolean {
 /** A call of a role definition: `g(r.x, p.y)`, or `g(r.x, p.y, r.domain)`. */
 export type RoleCall = Extract<Conjunct, { kind: 'inherits' }>;
 
-/** Every such call in a matcher, wherever it stands. */
+/** Every such call in a matcher, at any place. */
 export function roleCalls(matcher: string): RoleCall[] {
   return walk(parseMatcher(matcher))
     .flatMap((node) => readConjunct(node) ?? [])
@@ -62,10 +62,10 @@ export function otherRoleCalls(matcher: string): Pick<RoleCall, 'ptype' | 'reque
 /**
  * The leading conjuncts that limit which rules can take part at all.
  *
- * None if the matcher evaluates texts of rules, which may hold anything, also errors. If a role definition is called
- * more than once and its calls can be confused, the conjuncts from its first call on don't count.
+ * There are none if the matcher evaluates texts of rules, which may contain anything, also errors. If a role definition
+ * is called more than once and its calls can be confused, the conjuncts from its first call on are left out.
  *
- * @param isWithoutCommas asked where a role definition is called more than once: whether no request, or no rule,
+ * @param isWithoutCommas called if a role definition is called more than once: returns whether no request, or no rule,
  *   has a value with a comma
  */
 export function limitingConjuncts(matcher: string, isWithoutCommas: () => boolean): Conjunct[] {
@@ -92,7 +92,7 @@ export function evaluatesRules(matcher: string): boolean {
 function mayConfuse(matcher: string, { ptype, domain }: RoleCall, isWithoutCommas: () => boolean): boolean {
   const count = collectCalls(matcher).filter(({ name }) => name === ptype).length;
   if (count === 1) return false;
-  // Where each call has the same domain and a value of the request before the rule's, commas are needed on both sides.
+  // If each call has the same domain, and a value of the request before the rule's, commas are needed on both sides.
   const alike = roleCalls(matcher).filter((call) => call.ptype === ptype && call.domain === domain);
   return alike.length < count || !isWithoutCommas();
 }
@@ -183,7 +183,7 @@ export function readCall(node: Node): Call | null {
   return name !== null && Array.isArray(node.arguments) ? { name, given: node.arguments } : null;
 }
 
-/** The name that a node stands for; null for any other node. */
+/** The name, if the node is one; null for any other node. */
 export function identifier(node: unknown): string | null {
   return isNode(node) && node.type === 'Identifier' && typeof node.name === 'string' ? node.name : null;
 }
@@ -207,12 +207,12 @@ export function collectNames(matcher: string): MatcherNames {
   };
 }
 
-/** Every call by name in a matcher, wherever it stands. */
+/** Every call by name in a matcher, at any place. */
 export function collectCalls(matcher: string): Call[] {
   return walk(parseMatcher(matcher)).flatMap((node) => readCall(node) ?? []);
 }
 
-/** What Casbin's parser accepts although its evaluator can't use it; null if there is nothing. */
+/** A fault that Casbin's parser accepts, but its evaluator can't use; null if there is none. */
 export function findParseFault(matcher: string): string | null {
   for (const node of walk(parseMatcher(matcher))) {
     if (node.type === 'Compound') return 'two expressions follow each other without an operator';

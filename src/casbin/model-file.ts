@@ -23,10 +23,10 @@ export const domainsModelPath: string = createRequire(import.meta.url).resolve(
   'casbin-bootstrap/model/rbac_with_domains_model.conf',
 );
 
-/** Tells where a definition (`m`, `e2` …) stands, or in it a name that it uses: `p.subb`, `keyMatch`. */
+/** Returns the place of a definition (`m`, `e2` …), or of a name that it uses: `p.subb`, `keyMatch`. */
 export type LocateDefinition = (key: string, name?: string) => string;
 
-/** A model, and the places of its definitions; or why there is no model. */
+/** A model and the places of its definitions, or the reason why there is no model. */
 export type LoadedModel =
   | { readonly model: Model; readonly locate: LocateDefinition }
   | { readonly model: null; readonly problems: readonly Problem[] };
@@ -42,7 +42,7 @@ export function loadModelFile(path: string): LoadedModel {
   return readModelText(path, text);
 }
 
-/** Reads a few hundred bytes, once: that takes less time than four calls of the thread pool. */
+/** Reads synchronously, because for a few hundred bytes this takes less time than the thread pool. */
 function readModelFile(path: string): string {
   return readFileSync(path, 'utf8');
 }
@@ -60,7 +60,7 @@ const readModelText = rememberLast((path: string, text: string): LoadedModel => 
   }));
 });
 
-/** Copies a Casbin Model. Never throws: what is given may only look like a model. */
+/** Copies a Casbin Model. Never throws, because the given object may only look like a model. */
 export function adoptModel(given: Model): LoadedModel {
   return make('model', () => {
     const model = copyModel(given);
@@ -92,7 +92,7 @@ function explainUnreadable(path: string, error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   switch (code) {
     case 'ENOENT':
-      // A relative path is resolved from the folder where the process was started, which may be a surprise.
+      // Shows the absolute path, because a relative one depends on the folder in which the process was started.
       return `there is no such model file (${resolve(path)})`;
     case 'EISDIR':
       return 'it is a directory, not a model file';
@@ -114,7 +114,7 @@ interface Line {
 const SECTION = /^\[(.*)\]$/;
 
 /**
- * What is wrong with the structure of a `.conf` text: sections that are missing, sections and definitions that are
+ * Finds problems in the structure of a `.conf` text: sections that are missing, sections and definitions that are
  * repeated, lines that are neither.
  */
 function checkModelText(path: string, text: string): Problem[] {
@@ -191,7 +191,9 @@ function placeOf(path: string, { number, column }: Pick<Line, 'number' | 'column
   return `${path}:${number}:${column}`;
 }
 
-/** Where a definition first uses a name, outside of strings; null where it is written otherwise, as with blanks in it. */
+/**
+ * Where a definition first uses a name, outside of strings; null where it is written otherwise, as with blanks in it.
+ */
 function findName({ parts }: Line, name: string): Pick<Line, 'number' | 'column'> | null {
   for (const [index, { text, number }] of parts.entries()) {
     const code = withoutComment(text).replace(/"[^"]*"|'[^']*'/g, (string) => ' '.repeat(string.length));

@@ -14,10 +14,10 @@ const KNOWN_EFFECTS = new Set([
 ]);
 
 /**
- * Faults that Casbin does not report: fields that can't be told apart, undefined names in a matcher (they are silently
+ * Finds faults that Casbin does not report: fields with the same name, undefined names in a matcher (which are silently
  * false), functions that don't exist, `g` with the wrong number of arguments, effects that it can't evaluate.
  *
- * @param functions the functions that a matcher may call, beside those that role definitions bring
+ * @param functions the functions that a matcher may call, without role definitions
  */
 export function lintModel(model: Model, functions: ReadonlySet<string>, locate: LocateDefinition): Problem[] {
   return [
@@ -47,7 +47,7 @@ function lintFields(model: Model, locate: LocateDefinition): Problem[] {
   });
 }
 
-/** Casbin finds this out only when it links roles, after rules are loaded. */
+/** Casbin reports this only when it links roles, after rules are loaded. */
 function lintRoleDefinitions(model: Model, locate: LocateDefinition): Problem[] {
   return [...(model.model.get('g') ?? [])]
     .filter(([, { value }]) => value.split('_').length < 3)

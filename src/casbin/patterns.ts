@@ -8,8 +8,8 @@ import { identifier, isNode, parseMatcher, readCall, walk } from './matcher.ts';
 import type { RowSource, StoredRule } from './rule-row.ts';
 
 /**
- * The regular expressions that Casbin makes of the second argument of its functions (casbin 5.51.1, builtinOperators),
- * as far as it matters here. keyMatch and ipMatch make none.
+ * The regular expressions that Casbin makes from the second argument of its functions (casbin 5.51.1,
+ * builtinOperators), simplified. keyMatch and ipMatch make none.
  */
 const EXPRESSIONS = new Map<string, (pattern: string) => string>([
   ['regexMatch', (pattern) => pattern],
@@ -27,7 +27,7 @@ function expandGlob(pattern: string): string {
   );
 }
 
-/** Patterns of the definition and of the model's matchers that may keep a process busy for ever. */
+/** Finds patterns of the definition and of the matchers that may block the process forever. */
 export async function findHangingPatterns(model: Model, rules: readonly DefinedRule[]): Promise<Problem[]> {
   const advice = 'Rewrite it so that a repeated part can match a text in one way only.';
   const written = await hanging(literalPatterns(model));
@@ -45,7 +45,7 @@ export async function findHangingPatterns(model: Model, rules: readonly DefinedR
 }
 
 /**
- * Refuses stored patterns of that kind before any decision is made with them: nothing could interrupt that decision.
+ * Refuses such stored patterns before any decision uses them, because nothing can interrupt a decision.
  *
  * @throws StoredRuleError
  */
@@ -69,8 +69,8 @@ export async function refuseHangingPatterns(
 }
 
 /**
- * Makes a function that says why Casbin could not decide on a rule, as it has a pattern that a function of the matcher
- * does not take, such as an invalid regular expression: every decision on it would throw. Null for a rule without.
+ * Creates a function that returns why Casbin can't decide on a rule: a function of the matcher throws on its pattern,
+ * for example on an invalid regular expression. Null for a rule without such a pattern.
  */
 export function patternCheck(model: Model): (rule: Rule) => string | null {
   const places = placesOf(model, (name) => EXPRESSIONS.has(name) || name === 'ipMatch');
@@ -92,7 +92,7 @@ export function patternCheck(model: Model): (rule: Rule) => string | null {
 const FUNCTIONS = FunctionMap.loadFunctionMap().getFunctions();
 
 function tryPattern(name: string, pattern: string): string | null {
-  // Casbin would print it.
+  // Casbin would print the error.
   const isAddress = name === 'ipMatch' && !pattern.includes('/');
   if (isAddress && !/[^0-9a-f.:]/i.test(pattern)) return null;
   try {
@@ -122,7 +122,7 @@ function patternsOf<R extends Rule>(model: Model, rules: readonly R[]): Pattern<
   );
 }
 
-/** Where rules have the patterns of such functions. */
+/** The positions in rules of the patterns of such functions. */
 function placesOf(
   model: Model,
   isMeant: (name: string) => boolean,
@@ -153,14 +153,17 @@ function calls(model: Model, isMeant: (name: string) => boolean): { name: string
     .filter(({ name }) => isMeant(name));
 }
 
-/** The last matcher is remembered: it is asked for its calls before a start, and again for what is stored. */
+/** Remembers the last matcher, because it is parsed for the definition and again for the stored rules. */
 const callsIn = rememberLast((matcher: string) =>
   walk(parseMatcher(matcher))
     .flatMap((node) => readCall(node) ?? [])
     .map(({ name, given }) => ({ name, pattern: given[1] })),
 );
 
-/** The patterns that may hang. Only a pattern that repeats a group can take exponential time: only then the checker is loaded. */
+/**
+ * Finds patterns that may take forever. Only a pattern that repeats a group can, so the checker is loaded only for
+ * those.
+ */
 async function hanging<P extends Pattern<unknown>>(patterns: readonly P[]): Promise<P[]> {
   const repeating = patterns.filter(({ name, text }) => repeatedGroups(expressionOf(name, text)).length > 0);
   if (repeating.length === 0) return [];

@@ -22,22 +22,22 @@ export interface RowSource {
   readonly sql: string;
   /** What a rule must be there, for messages. */
   readonly ruleShape: string;
-  /** A selected row in the common shape. */
+  /** Converts a selected row to the common shape. */
   read(row: Record<string, unknown>): RuleRow;
   /** A statement that shows rows by their ids, for a message. */
   selectRows(ids: readonly RowId[]): string;
 }
 
 /**
- * Reads rows that come in portions. Rules that no enforcer can use are remembered until {@link requireReadable}:
- * without them, other decisions would be made than somebody meant to store.
+ * Reads rows that come in portions. It remembers rules that no enforcer can use until {@link requireReadable}, because
+ * decisions without them would be wrong.
  */
 export class RuleReader {
   readonly #source: RowSource;
   readonly #unreadable = new FaultyRows();
   readonly #known: RuleSet | null;
 
-  /** @param known rules whose values are shared, so that those that are stored too are not kept twice */
+  /** @param known rules whose values are reused for equal stored rules, to save memory */
   constructor(source: RowSource, known: RuleSet | null = null) {
     this.#source = source;
     this.#known = known;

@@ -3,18 +3,20 @@ import type { Rule } from '../policy/rule.ts';
 import { collectCalls, evaluatesRules, identifier, limitingConjuncts } from './matcher.ts';
 import { ruleLengthsOf, tokensOf } from './model.ts';
 
-/** Which of the stored rules to read. */
+/** The part of the stored rules to read. */
 export type Scope =
   | { readonly kind: 'whole' }
-  /** The rules that decisions about these names can depend on; `bySubject`: only `p` rules that begin with such a name. */
+  /**
+   * The rules that decisions about these names can depend on; `bySubject`: only `p` rules that begin with such a name.
+   */
   | { readonly kind: 'reachable'; readonly names: readonly string[]; readonly bySubject: boolean };
 
 const WHOLE = { kind: 'whole' } as const;
 
-/** What decisions about some subjects, in some domains, can depend on, whatever else they ask for. */
+/** The rules that decisions about some subjects, in some domains, can depend on, whatever else the requests contain. */
 export interface SliceScope {
   readonly kind: 'slice';
-  /** Empty where the subjects are not limited; so are the domains. */
+  /** Empty if the subjects are not limited; the same for the domains. */
   readonly subjects: readonly string[];
   readonly domains: readonly string[];
   /** Which rules of each ptype of the model. */
@@ -25,7 +27,7 @@ export interface SliceScope {
 export interface SliceLimit {
   /** Whether the first value must be one of the subjects, or a name that they inherit from. */
   readonly bySubject: boolean;
-  /** Where a value must be one of the domains; null where any may be. */
+  /** The position of the value that must be one of the domains; null if there is no limit. */
   readonly domainAt: number | null;
 }
 
@@ -39,7 +41,7 @@ export interface Sliced {
 type ValuesAt = (position: number) => Iterable<string>;
 
 /**
- * Which rules can take part in deciding requests, or are among `rules`.
+ * Finds which rules can take part in deciding requests, or are among `rules`.
  *
  * Role links are followed from every name that one of the rules begins with, and every value of a request that the
  * matcher follows them from. `p` rules are limited to those subjects only where each matcher says so by a leading
@@ -64,8 +66,8 @@ export function reachableScope(model: Model, rules: readonly Rule[], valuesAt: V
 }
 
 /**
- * Which rules can take part in deciding about some subjects, or in some domains, whatever the rest of the request is:
- * by the same reachability as of {@link reachableScope}.
+ * Finds which rules can take part in decisions about some subjects, or in some domains, whatever the rest of the
+ * request is. Rules are reachable as in {@link reachableScope}.
  */
 export function sliceScope(
   model: Model,
@@ -76,7 +78,7 @@ export function sliceScope(
   const [tokens, lengths] = [tokensOf(model, 'p'), ruleLengthsOf(model)];
   if (!isSingle || linkedTokens(model) === null) return WHOLE;
   const matcher = matchersOf(model)[0] ?? '';
-  // As if values had commas, as later ones may. Under a priority every rule matters, as for any part.
+  // Assumes that values have commas, because later ones may. With a priority, every rule matters.
   const leading = tokens.includes('priority') ? [] : limitingConjuncts(matcher, () => false);
   const inDomain = leading.find(({ kind, request }) => kind === 'equal' && request === domain?.token);
   const p: SliceLimit = {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { run } from './program.ts';
 
-// A reader that went away, as in `casbin-bootstrap seed | head -1`, is no failure of ours
+// The reader may close the pipe, as in `casbin-bootstrap seed | head -1`; that is no failure of the command.
 process.stdout.on('error', () => {});
 
 process.exitCode = await run(process.argv, process.env);

@@ -112,7 +112,7 @@ async function change(
   });
 }
 
-/** A container may run as a user that has no name. */
+/** The operating system's user, which in a container may have no name. */
 export function readUserName(): string {
   try {
     return userInfo().username;

@@ -2,10 +2,13 @@ import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
 import { addExamples } from './flags.ts';
 
-/** Adds `casbin-bootstrap completion <shell>`, which prints a script, and what that script calls at each Tab. */
+/**
+ * Adds `casbin-bootstrap completion <shell>`, which prints a script, and the command that this script calls at each
+ * Tab.
+ */
 export function addCompletion(program: Command): void {
   const completion = tab(program, { completionCommandName: 'completion' });
-  // Options of the program may be given to each command too, which tab does not know.
+  // Each command also takes the options of the program, which tab does not know.
   for (const { long, description, required } of program.options) {
     if (!long || long === '--version') continue;
     for (const command of completion.commands.values()) {

@@ -7,7 +7,7 @@ import { kindOf, reasonOf } from '../text.ts';
 
 /**
  * Reads `casbin-bootstrap.config.{ts,js,mjs,json}` of the working directory or of `.config/` in it, or the file that is
- * named. An empty configuration where there is none.
+ * named. Returns an empty configuration if there is none.
  *
  * @throws InvalidOptionsError when the named file is missing, or a file can't be loaded or exports something else
  */
@@ -29,7 +29,7 @@ export async function readPolicyArgument(path: string): Promise<string | PolicyD
   return /\.[cm]?[jt]s$/.test(path) && !isOfRevision(path) ? loadPolicyModule(path) : path;
 }
 
-/** `HEAD~1:policy.ts`; what a module of a revision imports is not there. */
+/** `HEAD~1:policy.ts` can't be loaded, because the imports of a module of a revision are not there. */
 function isOfRevision(path: string): boolean {
   return path.includes(':') && !existsSync(path);
 }
@@ -73,20 +73,20 @@ async function loadModule(
     extend: false,
     giget: false,
     envName: false,
-    // No file of compiled code in the project.
+    // Writes no compiled code into the project.
     jitiOptions: { fsCache: false },
-    // What it exports, as it is: a copy of a policy would not know the places in its file.
+    // Returns the exported object itself, because a copy of a policy would lose its places in the file.
     merger: (...sources) => sources.find((source) => source != null) ?? {},
   }).catch((error: unknown) => {
     throw new InvalidOptionsError(explainUnloadable(path ?? 'casbin-bootstrap.config', error));
   });
 }
 
-/** A file may load this library a second time, so its errors are told by what they hold. */
+/** Not by instanceof, because a file may load this library a second time. */
 function explainUnloadable(path: string, error: unknown): Problem[] {
   const problems: unknown = error instanceof Error && 'problems' in error ? error.problems : null;
   if (Array.isArray(problems) && problems.length > 0) return problems;
-  // Node goes on with the modules that have required it.
+  // Node lists the modules that required it on the lines that follow.
   const [reason = '', ...rest] = reasonOf(error).split('\n');
   const place = rest.map((line) => line.trim()).find((line) => /^\S.*:\d+:\d+$/.test(line));
   const message = `it can't be loaded: ${reason.trim()}. Correct it.`;

@@ -6,20 +6,20 @@ import { InvalidOptionsError } from '../errors.ts';
 import type { Database } from './database.ts';
 import { type ConnectionFlags, EMBEDDED_DIR } from './flags.ts';
 
-/** Where to look for the database, the first that is given: arguments, environment, configuration, libpq's variables. */
+/** Where the database may be named, in this order: arguments, environment, configuration, libpq's variables. */
 export interface ConnectionSources {
   readonly flags: ConnectionFlags;
   readonly env: NodeJS.ProcessEnv;
   readonly config: CommandConfig;
-  /** Is told each URL that holds a password, before it is used. */
+  /** Called with each URL that has a password, before it is used. */
   readonly hidePassword: (databaseUrl: string) => void;
 }
 
 /**
- * Opens the database that a command works on. Never an embedded one that nobody asked for: a deployment that has lost
- * its secret must not succeed on an empty database of its own.
+ * Opens the database of a command. It opens an embedded one only on request: a deployment without its secret must not
+ * succeed on an empty database of its own.
  *
- * @throws InvalidOptionsError when none is named, or one that can't be used
+ * @throws InvalidOptionsError if no database is named, or it can't be used
  */
 export async function openNamedDatabase({
   flags,
@@ -53,7 +53,7 @@ export async function openNamedDatabase({
   return openServer(url, 'PGSERVICE');
 }
 
-/** Whether a database is named at all, for commands that do without. */
+/** Whether a database is named, for commands that also work without one. */
 export function namesDatabase({ flags, env, config }: Omit<ConnectionSources, 'hidePassword'>): boolean {
   const named = [flags.embedded, flags.databaseUrl, env.DATABASE_URL, config.databaseUrl];
   return named.some((one) => one !== undefined) || isNamedByLibpq(env);
@@ -63,7 +63,7 @@ function isNamedByLibpq(env: NodeJS.ProcessEnv): boolean {
   return LIBPQ_VARIABLES.some((name) => isGiven(env[name]));
 }
 
-/** Those of libpq that name a server, a database or a role; others, such as PGSSLMODE, don't mean any one database. */
+/** The variables of libpq that name a server, a database or a role. Others, such as PGSSLMODE, name no database. */
 const LIBPQ_VARIABLES = ['PGSERVICE', 'PGHOST', 'PGDATABASE', 'PGUSER'];
 
 function unnamed(): InvalidOptionsError {
@@ -98,7 +98,7 @@ function readServiceUrl(service: string, env: NodeJS.ProcessEnv): string {
   throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'PGSERVICE', message }]);
 }
 
-/** Empty where there is no such file, or it may not be read: the next one may have the service. */
+/** Empty if there is no such file, or it may not be read, because the next one may have the service. */
 function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
@@ -107,7 +107,7 @@ function readText(file: string): string {
   }
 }
 
-/** The settings below `[service]`; of several for one name the first counts, as for libpq. */
+/** The settings below `[service]`. If a name occurs several times, the first counts, as for libpq. */
 function findSection(text: string, service: string): Settings | null {
   let settings: Map<string, string> | null = null;
   for (const line of text.split('\n').map((one) => one.trim())) {
@@ -124,7 +124,7 @@ function findSection(text: string, service: string): Settings | null {
   return settings;
 }
 
-/** Its settings as parameters, since a host may be the folder of a socket, which the authority of a URL can't be. */
+/** Writes the settings as parameters, because a host may be the folder of a socket. */
 function toUrl(settings: Settings): string {
   const parameters = [...settings]
     .filter(([name]) => name !== 'dbname')

@@ -9,23 +9,23 @@ import { InvalidOptionsError } from '../errors.ts';
 /** A database that a command works on. */
 export interface Database {
   readonly pool: PoolLike;
-  /** Which one it is, for people; without the password. */
+  /** A description for people, without the password. */
   readonly where: string;
   close(): Promise<void>;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** A network that drops every packet is found out while a statement is waited for. */
+/** After which time without packets TCP checks the connection, so that a dead network is noticed. */
 const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
 
-/** How long the server may take to say goodbye. */
+/** How long the server may take to close the connection. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /**
- * Opens a database of a server, with one connection; a second one is for an examination of it.
+ * Opens a database of a server, with up to two connections; only an examination of the server needs the second one.
  *
- * @param databaseUrl its URL; null for what the PG… variables of the environment say
+ * @param databaseUrl its URL; null for the PG… variables of the environment
  * @param at where the URL was given, for a message
  * @throws InvalidOptionsError when it is not a URL that pg can use
  */
@@ -45,7 +45,7 @@ export function openServer(databaseUrl: string | null, at = 'DATABASE_URL'): Dat
     return socket;
   };
   const pool = new pg.Pool({ ...config, stream: open });
-  // An idle connection that breaks is replaced by the pool; without a listener it would end the process
+  // The pool replaces a broken idle connection; without a listener, the error would end the process
   pool.on('error', () => {});
   return {
     pool,
@@ -54,7 +54,7 @@ export function openServer(databaseUrl: string | null, at = 'DATABASE_URL'): Dat
   };
 }
 
-/** A connection that nobody answers on would keep the process from ending: a pool does not wait for its sockets. */
+/** Destroys connections whose server does not answer, because they would keep the process running. */
 async function closePool(pool: pg.Pool, sockets: readonly Socket[]): Promise<void> {
   await pool.end();
   const open = sockets.filter((socket) => !socket.closed);
@@ -71,7 +71,7 @@ export function openEmbedded(dataDir: string): Database {
   return { pool, where: `embedded PostgreSQL in ${resolve(dataDir)}`, close: () => pool.end() };
 }
 
-/** Has `pg` itself read the URL: its defaults and the PG… variables of the environment count too. */
+/** Reads the URL with `pg` itself, with its defaults and the PG… variables of the environment. */
 function parseServer(databaseUrl: string | null, at: string, config: pg.ClientConfig): pg.Client {
   if (databaseUrl !== null && !/^postgres(ql)?:\/\//.test(databaseUrl)) throw invalidUrl(at, NOT_A_URL);
   try {
@@ -87,7 +87,7 @@ const NOT_A_URL =
   'password percent-encode the special characters of URLs (@ as %40, / as %2F, # as %23, % as %25). ' +
   'For a database without a server, give --embedded.';
 
-/** Has no cause on purpose: errors about URLs carry the whole input, password included. */
+/** Has no cause on purpose: errors about URLs contain the whole input, including the password. */
 function invalidUrl(at: string, message: string): InvalidOptionsError {
   return new InvalidOptionsError([{ code: 'OPTION_INVALID', at, message }]);
 }

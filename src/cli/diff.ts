@@ -9,7 +9,7 @@ interface DiffFlags {
   readonly failOn: 'more' | 'change' | 'none';
 }
 
-/** What stands for the policy that a database has. */
+/** The argument that stands for the policy of the database. */
 const DATABASE = 'database';
 
 /** Adds `casbin-bootstrap diff`: how two policies differ, in rules and decisions. */

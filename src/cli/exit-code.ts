@@ -2,7 +2,7 @@ import { type Command, CommanderError, Option } from 'commander';
 import { ConnectionError, InvalidOptionsError } from '../errors.ts';
 import type { VerificationReport } from '../report.ts';
 
-/** What the process ends with. */
+/** The exit codes of the process. */
 export const EXIT = {
   SUCCESS: 0,
   FAILURE: 1,
@@ -16,7 +16,7 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** What each of them says. */
+/** The meanings of the exit codes. */
 export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   [EXIT.SUCCESS]: 'fine',
   [EXIT.FAILURE]: 'failed; a problem that lint found',
@@ -25,7 +25,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   [EXIT.UNREACHABLE]: "the database can't be reached",
 };
 
-/** The exit code of a command that an error has ended. */
+/** The exit code of a command that ended with an error. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.SUCCESS : EXIT.WRONG_INPUT;
   if (error instanceof InvalidOptionsError) return EXIT.WRONG_INPUT;
@@ -33,7 +33,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   return EXIT.FAILURE;
 }
 
-/** What ends a command with the exit code for a difference. */
+/** Which findings end a command with the exit code for a difference. */
 export interface FailOnFlags {
   readonly failOn: 'drift' | 'warning' | 'none';
 }
@@ -47,7 +47,7 @@ export function addFailOnOption(command: Command, differences: string): void {
   );
 }
 
-/** The exit code for what a verification found. */
+/** The exit code for the result of a verification. */
 export function exitCodeFor(report: VerificationReport, { failOn }: FailOnFlags): ExitCode {
   if (!report.ok) return EXIT.FAILURE;
   if (failOn === 'none') return EXIT.SUCCESS;

@@ -1,12 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
-/** What every command may be given. */
+/** The options of every command. */
 export interface GlobalFlags {
   readonly config?: string;
   readonly verbose?: true;
 }
 
-/** What a command prints its result as. */
+/** How a command prints its result. */
 export interface FormatFlags {
   readonly format: Format;
   readonly json?: true;
@@ -14,7 +14,7 @@ export interface FormatFlags {
 
 export type Format = 'pretty' | 'compact' | 'json' | 'github' | 'junit' | 'sarif';
 
-/** What a command is to work with, instead of what the configuration says. */
+/** Model and policy, which replace those of the configuration. */
 export interface DefinitionFlags {
   readonly policy?: string;
   readonly model?: string;
@@ -44,15 +44,15 @@ export function addGlobalOptions(command: Command): void {
     .option('--verbose', 'print the stack of an error too');
 }
 
-/** What a result can be printed as, by what kind of result it is. */
+/** The formats for each kind of result. */
 export const FORMATS = {
-  /** Data, which is printed as it is. */
+  /** Data, which is printed unchanged. */
   data: ['pretty', 'json'],
-  /** What was done, or what there is. */
+  /** A report of what was done, or of a state. */
   news: ['pretty', 'compact', 'json', 'github'],
-  /** What was checked, each with its outcome. */
+  /** Checks, each with its outcome. */
   checks: ['pretty', 'compact', 'json', 'github', 'junit'],
-  /** What was checked, with places in files. */
+  /** Checks with places in files. */
   places: ['pretty', 'compact', 'json', 'github', 'junit', 'sarif'],
 } as const satisfies Record<string, readonly Format[]>;
 

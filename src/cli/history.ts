@@ -63,7 +63,7 @@ async function showHistory(
 
 const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** A date, a time with its offset, or how long ago. */
+/** Reads a date, a time with its offset, or a duration before now. */
 function parseMoment(text: string): Date {
   const [, amount, unit] = /^(\d+)([mhd])$/.exec(text) ?? [];
   if (amount !== undefined) {

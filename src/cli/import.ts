@@ -61,7 +61,7 @@ async function importFile(
   });
 }
 
-/** What else the table holds is not for a file to know. */
+/** Other rules of the table are no drift, because a file need not contain them. */
 function withoutDrift({ verification, ...rest }: BootstrapReport): BootstrapReport {
   const omitted = { ...verification.omitted, drift: 0 };
   return { ...rest, verification: { ...verification, drift: [], omitted } };

@@ -52,7 +52,7 @@ async function init({
   };
 }
 
-/** Nobody is asked where nobody can answer; then the file stays as it is. */
+/** Asks only in a terminal. Elsewhere, the file is not changed. */
 async function ask({ path }: ProjectChange): Promise<boolean> {
   if (!process.stdin.isTTY) return false;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });

@@ -1,7 +1,7 @@
 import type { PolicySource } from '../policy-source.ts';
 import type { CommandContext } from './command.ts';
 
-/** Whether a command is to look at the policy as it is defined. */
+/** Whether a command uses the policy as it is defined, not the database. */
 export interface OfflineFlags {
   readonly offline?: true;
 }
@@ -11,12 +11,12 @@ export const OFFLINE_OPTION = [
   'the policy as it is defined; so it is too where a policy is given and no database',
 ] as const;
 
-/** Whether there is no database to look at, or nobody wants it. */
+/** Whether to use the policy as it is defined: on request, or if a policy is given and no database. */
 export function isOffline({ flags, options, hasDatabase }: CommandContext<OfflineFlags>): boolean {
   return flags.offline === true || (!hasDatabase && options.policy !== undefined);
 }
 
-/** Works on the policy of the database, or on the one that is defined. */
+/** Works on the policy of the database, or on the definition. */
 export async function withPolicy<T>(
   context: CommandContext<OfflineFlags>,
   work: (source: PolicySource) => Promise<T>,

@@ -6,14 +6,14 @@ import { reasonOf } from '../text.ts';
 import type { Format } from './flags.ts';
 import type { Terminal } from './terminal.ts';
 
-/** What the remarks are of. */
+/** The run of a command that made the remarks. */
 export interface RemarkRun {
   readonly command: string;
   /** When it began, by the clock of `performance`. */
   readonly started: number;
 }
 
-/** Prints remarks in a format that is made of them; nothing where there is nothing to print. */
+/** Prints remarks in one of their formats; prints nothing if the text is empty. */
 export function printRemarks(
   remarks: readonly Remark[],
   format: Exclude<Format, 'pretty' | 'json'>,
@@ -32,7 +32,9 @@ export function printRemarks(
   }
 }
 
-/** What ended a command, as remarks: each problem of the input, each finding of a verification, or the error itself. */
+/**
+ * The error of a command as remarks: each problem of the input, each finding of a verification, or the error itself.
+ */
 export async function listErrorRemarks(error: unknown): Promise<Remark[]> {
   if (error instanceof InvalidOptionsError) {
     return error.problems.map(({ code, at, message }): Remark => ({ level: 'error', code, at, message }));

@@ -7,8 +7,8 @@ import { escapeControls } from '../render/phrases.ts';
 type Screen = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
 /**
- * Shows how far `work` has come on a person's terminal, and clears the bar before this ends, one way or the other.
- * Log lines that go to the same place would break it, so there is no bar beside them.
+ * Shows the progress of `work` on a terminal, and clears the bar at the end, also after an error. There is no bar if
+ * log lines go to the same terminal, because they would break it.
  */
 export async function withProgressBar<T>(
   work: (onProgress: OnProgress) => Promise<T>,
@@ -28,7 +28,7 @@ export async function withProgressBar<T>(
   }
 }
 
-/** Loaded when there is something to show, at once: work that keeps the process busy lets no import through. */
+/** Loads the bar synchronously, because work that keeps the process busy would delay an import. */
 function openBar(stream: Screen): SingleBar {
   const { SingleBar }: typeof import('cli-progress') = createRequire(import.meta.url)('cli-progress');
   return new SingleBar({
@@ -38,7 +38,7 @@ function openBar(stream: Screen): SingleBar {
       type === 'percentage' ? String(value) : value.toLocaleString('en-US'),
     barsize: 24,
     clearOnComplete: true,
-    // Else the terminal is told not to wrap, and stays so when the process is killed.
+    // Otherwise the terminal would be set not to wrap, and stay so if the process is killed.
     linewrap: true,
   });
 }

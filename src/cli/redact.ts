@@ -6,8 +6,8 @@ const HIDDEN = '***';
 /**
  * Returns a function that hides the password of a connection URL, as it is written there and decoded.
  *
- * A password that is also the user's, the host's or the database's name is hidden inside of URLs only: those
- * names are printed on purpose, and hiding them would tell what the password is.
+ * A password that equals the name of the user, the host or the database is hidden only inside URLs: those names are
+ * printed on purpose, and hiding them would reveal the password.
  */
 export function createRedact(databaseUrl: string | undefined): Redact {
   if (!databaseUrl) return (text) => text;
@@ -22,7 +22,7 @@ export function createRedact(databaseUrl: string | undefined): Redact {
   return (text) => patterns.reduce((left, { find, replace }) => left.replaceAll(find, replace), text);
 }
 
-/** What arguments and environment may hold passwords in, as connection URLs; also in an argument that is misspelt. */
+/** Everything in arguments and environment that may hold a password, as connection URLs; also misspelt arguments. */
 export function findUrls(argv: readonly string[], env: NodeJS.ProcessEnv): string[] {
   const inArguments = argv.flatMap((argument) => /[a-z]+:\/\/.*/s.exec(argument) ?? []);
   const given = env.DATABASE_URL === undefined ? [] : [env.DATABASE_URL];
@@ -33,12 +33,12 @@ export function findUrls(argv: readonly string[], env: NodeJS.ProcessEnv): strin
   return [...inArguments, ...given, `postgres:///${database}?user=${user}&host=${host}&password=${password}`];
 }
 
-/** Serialises a value as JSON with every text in it redacted; the JSON stays valid whatever the secret is. */
+/** Serialises a value as JSON, with every text in it redacted. The JSON stays valid, whatever the secret is. */
 export function stringifyRedacted(value: unknown, redact: Redact, indent?: number): string {
   return JSON.stringify(value, (_key, item) => (typeof item === 'string' ? redact(item) : item), indent);
 }
 
-/** Finds the password in all its spellings, also in a text that no URL parser accepts. */
+/** Finds the password in all its spellings, also in a text that is not a valid URL. */
 function findPasswords(databaseUrl: string): string[] {
   const inAuthority = /^[^:]+:\/\/[^:@]*:(.+)@/s.exec(databaseUrl)?.[1];
   const inQuery = /[?&]password=([^&#]*)/.exec(databaseUrl)?.[1];

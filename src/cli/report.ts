@@ -68,10 +68,10 @@ function writePage(
   return context.withDatabase(({ pool, where }) => writeFrom(pool, `Database: ${where}`));
 }
 
-/** As an option of commands that show a part of it. */
+/** The option for commands that show a part of the page. */
 export const HTML_OPTION = ['--html <file>', 'write the page of report instead, with all of it'] as const;
 
-/** The page of a command that shows the policy as it is, and compares it with one only where one is given. */
+/** Writes the page for a command that shows a policy. It compares with a definition only if one is given. */
 export function writePageOf(
   context: CommandContext<OfflineFlags & { readonly users?: true }>,
   file: string,

@@ -31,7 +31,7 @@ async function tellStatus({ flags, options, withDatabase }: CommandContext<FailO
   });
 }
 
-/** What a bootstrap would mend is a difference, although verification calls a missing rule a failure. */
+/** Something that a bootstrap would change is a difference, although verification calls a missing rule a failure. */
 function exitCodeOfStatus({ isComplete, verification }: DatabaseStatus, flags: FailOnFlags): ExitCode {
   if (isComplete && verification !== null) return exitCodeFor(verification, flags);
   return flags.failOn === 'none' ? EXIT.SUCCESS : EXIT.DIFFERENCE;

@@ -2,18 +2,21 @@ import type { Logger } from 'pino';
 import { InvalidOptionsError } from '../errors.ts';
 import { createRedact, type Redact, stringifyRedacted } from './redact.ts';
 
-/** Where a command writes; secrets are taken out on the way. */
+/** The output of a command. Secrets are removed from it. */
 export interface Terminal {
-  /** Whether a person's terminal with colours reads what is printed. */
+  /** Whether the output is a terminal with colours. */
   readonly color: boolean;
   /** Hides the password of a connection URL from now on. */
   hidePassword(databaseUrl: string): void;
   redact: Redact;
   /** Writes a result to stdout. */
   print(text: string): void;
-  /** Writes a result to stdout as JSON. Only its texts are redacted: a password may be what JSON itself is written with. */
+  /**
+   * Writes a result to stdout as JSON. Only texts in it are redacted, because a password may be a part of JSON's
+   * syntax.
+   */
   printJson(value: unknown): void;
-  /** Writes data to stdout as it is. */
+  /** Writes data to stdout unchanged. */
   printData(text: string): void;
   /** Writes a message to stderr. */
   complain(text: string): void;
@@ -26,7 +29,7 @@ export function openTerminal(): Terminal {
   return {
     redact,
     hidePassword: (databaseUrl) => redacts.push(createRedact(databaseUrl)),
-    // Node looks at NO_COLOR and FORCE_COLOR for it.
+    // Node reads NO_COLOR and FORCE_COLOR here.
     color: process.stdout.isTTY && process.stdout.hasColors(),
     print: (text) => process.stdout.write(`${redact(text)}\n`),
     printJson: (value) => process.stdout.write(`${stringifyRedacted(value, redact, 2)}\n`),

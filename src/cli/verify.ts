@@ -9,7 +9,7 @@ interface VerifyFlags extends FailOnFlags {
   readonly full?: true;
 }
 
-/** Adds `casbin-bootstrap verify`: holds a database against the definition, and changes nothing. */
+/** Adds `casbin-bootstrap verify`: compares a database with the definition, and changes nothing. */
 export function addVerifyCommand(program: Command, run: RunCommand): void {
   const command = program
     .command('verify')

@@ -39,9 +39,9 @@ export async function hasTable(db: AnyKysely, schema: string | undefined, table:
 }
 
 /**
- * An expression for the schema that a bootstrap works in: the one given; else where an unqualified `casbin` is
- * found on this connection; else the first one on the search_path that is not PostgreSQL's own. Null if the role may use
- * none of them.
+ * An expression for the schema that a bootstrap works in: the one given; else where an unqualified `casbin` is found on
+ * this connection; else the first one on the search_path that is not PostgreSQL's own. Null if the role may use none of
+ * them.
  */
 export function homeSchemaExpression(schema: string | undefined) {
   return sql<
@@ -130,7 +130,7 @@ export async function refuseAnotherShape(
   );
 }
 
-/** What can have a name other than a table, by PostgreSQL's letters. */
+/** The kinds of relations other than tables, by PostgreSQL's letters. */
 const RELATION_KINDS: Readonly<Record<string, string>> = {
   v: 'a view',
   m: 'a materialized view',

@@ -15,10 +15,10 @@ import { isOwnQuery, OWN_QUERIES } from './own-queries.ts';
 import { isConnectionLoss, type Session } from './session.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
 
-/** A commit whose answer never came: it may have happened or not. */
+/** The answer of a commit never came, so it is unknown whether it happened. */
 export class CommitOutcomeUnknown extends Error {}
 
-/** An error that somebody ignored had aborted the transaction, so the commit was a rollback. */
+/** An ignored error had aborted the transaction, so the commit was a rollback. */
 export class CommittedNothing extends Error {}
 
 /** The settings of each transaction, from its first statement on. */
@@ -33,8 +33,8 @@ export interface TransactionLimits {
 }
 
 /**
- * How long a transaction may wait for its client by default: shorter than others wait for its lock, because a client that
- * disappears without a message keeps that lock for so long.
+ * How long a transaction may wait for its client by default: shorter than others wait for its lock, because a client
+ * that disappears without a message keeps that lock for so long.
  */
 export const DEFAULT_IDLE_MS = 20_000;
 
@@ -70,7 +70,7 @@ export class LocklessAdapter extends PostgresAdapter {
   override async releaseMigrationLock(): Promise<void> {}
 }
 
-/** The engine that a migration or a seeder works on; PostgreSQL for a Kysely of somebody else. */
+/** The engine behind a Kysely; PostgreSQL for a Kysely that this library has not created. */
 export function engineBehind(db: Pick<Kysely<unknown>, 'getExecutor'>): Engine {
   const { adapter } = db.getExecutor();
   return adapter instanceof LocklessAdapter ? adapter.engine : POSTGRESQL;
@@ -113,7 +113,7 @@ class SingleClientDriver implements Driver {
   }
 
   async commitTransaction(): Promise<void> {
-    // In that case the commit is not sent.
+    // Do not send the commit in that case.
     if (this.#session.broken !== null) throw this.#session.broken;
     const { command } = await this.#session.client.query('commit').catch((cause: unknown) => {
       if (this.#session.broken === null && !isConnectionLoss(cause) && hasSqlstate(cause)) throw cause;
@@ -142,8 +142,7 @@ export function beginReading(limits: TransactionLimits): string[] {
 }
 
 /**
- * Send them in one round trip, before any other statement: a query waits for the lock of its table before it sets
- * anything.
+ * Send them in one round trip, before any other statement, because a query may have to wait for the lock of its table.
  */
 function beginStatements(mode: string, limits: TransactionLimits | undefined): string[] {
   const begin = `begin ${mode}`;

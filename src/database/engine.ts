@@ -1,14 +1,14 @@
 import type { EngineName } from '../report.ts';
 import type { ClientLike } from './client.ts';
 
-/** What a bootstrap can rely on with such a server. */
+/** What a bootstrap can rely on with a kind of server. */
 export interface Engine {
   readonly name: EngineName;
-  /** The name as its makers write it. */
+  /** The name of the product. */
   readonly title: string;
   /**
-   * Whether making a table commits by itself. A bootstrap is then made in steps, each committed alone, and its lock is a
-   * row. It then uses no advisory locks, table locks, savepoints, notifications and deferred constraints.
+   * Whether creating a table commits by itself. A bootstrap then has several steps, each committed by itself, and its
+   * lock is a row. It uses no advisory locks, table locks, savepoints, notifications and deferred constraints.
    */
   readonly commitsDdl: boolean;
   /** The isolation level of a transaction that writes. */
@@ -21,11 +21,11 @@ export interface Engine {
   readonly hasRowLocks: boolean;
   /** The type of the id of a new table, which numbers rows automatically. */
   readonly idColumn: string;
-  /** Whether an index is made in the background, only by `create index async`, and only over columns and all rows. */
+  /** Whether indexes are created in the background, by `create index async`, and only over columns and all rows. */
   readonly makesIndexesLater: boolean;
   /** How many rows one transaction may write; null for any number. */
   readonly rowsPerTransaction: number | null;
-  /** What a bootstrap promises on PostgreSQL and can't promise here, a sentence each. */
+  /** What a bootstrap promises on PostgreSQL but can't promise here, one sentence each. */
   readonly limits: readonly string[];
 }
 

@@ -14,7 +14,7 @@ export const LOCK_TABLE = 'casbin_bootstrap_lock';
 const BOOTSTRAP = 'bootstrap';
 const RULES = 'rules';
 
-/** How long a bootstrap holds the row without a sign of life: shorter than others wait for it by default. */
+/** How long a bootstrap holds the row without renewing it: shorter than others wait for it by default. */
 const LEASE = sql.lit('20 seconds');
 
 const PAUSE_MS = 200;
@@ -31,14 +31,14 @@ export class LockRowNotGranted extends Error {
   }
 }
 
-/** Somebody else has taken the row, because its holder gave no sign of life. Another attempt then waits for them. */
+/** Another bootstrap has taken the row, because its holder did not renew it. The next attempt waits for that one. */
 class LockRowLost extends Error {
   readonly code = SQLSTATE.SERIALIZATION_FAILURE;
 }
 
-/** The lock row of a bootstrap that is at work. */
+/** The lock row of a running bootstrap. */
 export interface HeldRow {
-  /** A sign of life. Throws LockRowLost. */
+  /** Renews the row. Throws LockRowLost. */
   extend(): Promise<void>;
   /** The same in a transaction: until it ends, nobody can take the row. Throws LockRowLost. */
   keep(trx: AnyKysely): Promise<void>;
@@ -56,8 +56,8 @@ export async function makeLockTable(steps: AnyKysely, schema: string): Promise<v
 }
 
 /**
- * Does `work` as the only bootstrap of the schema. The row is free again afterwards; if the process dies, 20 seconds
- * after its last sign of life.
+ * Does `work` as the only bootstrap of the schema. The row is free again afterwards; if the process dies, it is free 20
+ * seconds after the last renewal.
  *
  * @param steps commits each statement by itself
  * @throws LockRowNotGranted

@@ -12,7 +12,7 @@ const KYSELY_MIGRATION_LOCK = '3853314791062309107';
 
 /** One of the two advisory locks was not granted in time. */
 export class AdvisoryLockNotGranted extends Error {
-  /** Its owner, as a message names it. */
+  /** The owner of the lock, as a message names it. */
   readonly owner: string;
 
   constructor(owner: string, cause: unknown) {
@@ -38,7 +38,9 @@ export async function acquireBootstrapLock(trx: AnyTransaction, schema: string):
   await sql`select set_config('statement_timeout', ${rows[0]?.timeout ?? '0'}, true)`.execute(trx);
 }
 
-/** The call that takes the lock of a bootstrap, for a script; the schema is undefined where the search_path finds it. */
+/**
+ * The call that takes the lock of a bootstrap, for a script; the schema is undefined where the search_path finds it.
+ */
 export function lockStatement(schema: string | undefined): string {
   return `pg_advisory_xact_lock(${NAMESPACE}, hashtext(${schema === undefined ? 'current_schema()' : quoteText(schema)}))`;
 }

@@ -38,10 +38,10 @@ export async function askInOneMessage(
 }
 
 /**
- * An anonymous block, which decides on the server what is asked: a statement in it is planned only when it is reached,
- * so it may be about a table that is not there.
+ * An anonymous block, which decides on the server which statements run. A statement is planned only when it is reached,
+ * so it may use a table that does not exist.
  *
- * @param body in PL/pgSQL, with its values as {@link toLiteral} writes them: a block can't have parameters
+ * @param body in PL/pgSQL, with its values written by {@link toLiteral}, because a block can't have parameters
  */
 export function anonymousBlock(body: string): string {
   return `do ${toLiteral(body)}`;
@@ -75,7 +75,7 @@ class LiteralCompiler extends PostgresQueryCompiler {
   }
 }
 
-/** Runs nothing: it only has the compiler. */
+/** Provides only the query compiler, and runs nothing. */
 const COMPILER = new Kysely<never>({
   dialect: {
     createDriver: () => new DummyDriver(),

@@ -12,7 +12,7 @@ export interface Needs {
   readonly select: readonly string[];
   /** Tables to insert into. */
   readonly insert: readonly string[];
-  /** Tables to keep other writers away from meanwhile, which takes the right to update them. */
+  /** Tables to lock against other writers, which needs the right to update them. */
   readonly lock: readonly string[];
   /** Tables to insert into, and to change and delete rows of. */
   readonly change: readonly string[];
@@ -22,7 +22,7 @@ export interface Needs {
   readonly own: readonly string[];
 }
 
-/** What the current role lacks, as statements that an administrator may run: together, they are enough. */
+/** Statements, for an administrator to run, that together grant everything that the current role lacks. */
 export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promise<string[]> {
   const { schema, create, select, change, remove, lock, own } = needs;
   const insert = [...needs.insert, ...change];
@@ -121,7 +121,7 @@ function isNamed(tables: readonly string[]): RawBuilder<boolean> {
   )`;
 }
 
-/** Which of the tables row-level security hides rows of from the current role. */
+/** The tables of which row-level security hides rows from the current role. */
 export interface HiddenRows {
   /** As SQL. */
   readonly role: string;
@@ -130,7 +130,7 @@ export interface HiddenRows {
 }
 
 /**
- * Columns to select, with HiddenRows in them; tables that don't exist are passed over.
+ * Columns to select that are HiddenRows; tables that don't exist are ignored.
  *
  * @param tables names as SQL
  */
@@ -149,7 +149,7 @@ export function hiddenRowsColumns(tables: readonly string[]) {
 export const NOTHING_HIDDEN = sql`'' as role, null::text as hidden`;
 
 /**
- * Refuses to decide on a part of the rows as if it were all of them.
+ * Refuses to work if the role can see only a part of the rows.
  *
  * @throws PermissionError
  */
@@ -165,7 +165,7 @@ export async function requireAllRows(db: AnyKysely, tables: readonly string[]): 
   for (const row of rows) refuseHiddenRows(row);
 }
 
-/** What lifts row-level security for a role, whose name is given as SQL. */
+/** The statement that exempts a role from row-level security; its name is given as SQL. */
 export function bypass(role: string): string {
   return `alter role ${role} bypassrls;`;
 }

@@ -92,12 +92,12 @@ export class Session {
     this.#reportLoss(this.#broken);
   }
 
-  /** Says what the next statements belong to, for the message when one is not answered. */
+  /** Names the activity of the next statements, for the message if one is not answered. */
   enter(activity: string): void {
     this.#activity = activity;
   }
 
-  /** Runs statements that may take another time than others. */
+  /** Runs statements with another limit of time. */
   async within<T>(answerTimeoutMs: number | null, work: () => Promise<T>): Promise<T> {
     const usual = this.#answerTimeoutMs;
     this.#answerTimeoutMs = answerTimeoutMs;
@@ -109,8 +109,8 @@ export class Session {
   }
 
   /**
-   * The result of work that uses this session. If the connection is lost, work that does not notice it is given up after
-   * a while: a seeder may wait for something else, such as a client of the same pool.
+   * The result of work that uses this session. If the connection is lost, work that does not notice it is given up
+   * after a while: a seeder may wait for something else, such as a client of the same pool.
    */
   async resultOf<T>(work: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
@@ -128,7 +128,7 @@ export class Session {
   }
 
   async #ask(ask: () => Promise<QueryResultLike>): Promise<QueryResultLike> {
-    // The driver would only say that the client can't be used any more.
+    // The driver would only report that the client can't be used any more.
     if (this.#broken !== null) throw this.#broken;
     const timeoutMs = this.#answerTimeoutMs;
     let timer: NodeJS.Timeout | undefined;
@@ -143,7 +143,7 @@ export class Session {
     try {
       return await Promise.race([ask(), unanswered]);
     } catch (error) {
-      // At once, because later errors say less.
+      // Immediately, because later errors say less.
       if (isConnectionLoss(error)) this.markBroken(error);
       throw error;
     } finally {

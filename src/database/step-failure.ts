@@ -18,5 +18,5 @@ export class StepFailure extends Error {
 /** The step's own transaction check failed: it committed or rolled back the transaction that it ran in. */
 export class TransactionEnded extends Error {}
 
-/** A look could not go on, and something is certainly missing; inserting it will show what. */
+/** A look could not continue, and something is certainly missing; the insert will show what. */
 export class LookAbandoned extends Error {}

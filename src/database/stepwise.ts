@@ -19,7 +19,7 @@ class StepUndone extends Error {}
 
 /**
  * A Kysely that commits each statement by itself, with the schema first on the search_path, for an engine on which
- * making a table commits. What a builder of Kysely's makes, a table or an index, is looked for afterwards.
+ * creating a table commits. After a table or an index was created by a builder of Kysely, it checks that it exists.
  *
  * Migrations on it can't open a transaction either: they would not know what a rollback undoes.
  *
@@ -95,7 +95,10 @@ class Steps implements DatabaseConnection {
     });
   }
 
-  /** For an engine on which a statement that makes a table must be alone in its transaction: sets the search_path for the session. */
+  /**
+   * For an engine on which a statement that makes a table must be alone in its transaction: sets the search_path for
+   * the session.
+   */
   async #commitAlone<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const before = await sql<{ path: string }>`select current_setting('search_path') as path`.execute(
       this.#db,

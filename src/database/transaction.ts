@@ -7,7 +7,7 @@ export type AnyTransaction = Transaction<any>;
 // biome-ignore lint/suspicious/noExplicitAny: as above
 export type AnyKysely = Kysely<any>;
 
-/** A setting of this library, which exists exactly as long as the transaction that set it. */
+/** A setting of this library, which lasts as long as the transaction that set it. */
 const MARKER = 'casbin_bootstrap.transaction';
 
 /** Opens a transaction that only reads, and sees one moment of the database. */
@@ -28,9 +28,9 @@ export function inWriteTransaction<T>(db: AnyKysely, work: (trx: AnyTransaction)
 }
 
 /**
- * An expression to select that puts the schema first on the search_path, so that no query of its own is needed. It takes
- * effect after that query. The caller's own path stays after it, so that types of extensions remain visible. Only a
- * pg_catalog at its beginning is removed: PostgreSQL looks there first if it is not named.
+ * An expression to select that puts the schema first on the search_path, so that no query of its own is needed. It
+ * takes effect after that query. The caller's own path stays after it, so that types of extensions remain visible. Only
+ * a pg_catalog at its beginning is removed: PostgreSQL looks there first if it is not named.
  */
 export function searchPathExpression(schema: string | undefined) {
   if (schema === undefined) return sql`null`;
@@ -115,17 +115,17 @@ export async function readAndReleaseLocks<T>(trx: AnyTransaction, read: () => Pr
   return result;
 }
 
-/** What the journal says of a change beside the change; empty for nothing. */
+/** What the journal records in addition to a change; an empty text for none. */
 export interface ChangeContext {
   /** Who changes it, in the application's own words. */
   readonly actor: string;
   /** Why. */
   readonly reason?: string | undefined;
-  /** The version of the definition that a bootstrap makes it by. */
+  /** The version of the definition with which a bootstrap makes the change. */
   readonly release?: string | undefined;
 }
 
-/** Has the journal say so of what the transaction changes from now on. It ends with the transaction. */
+/** Sets what the journal records with later changes of the transaction. It ends with the transaction. */
 export async function setChangeContext(
   client: ClientLike,
   { actor, reason, release }: ChangeContext,
@@ -139,7 +139,7 @@ export async function setChangeContext(
   );
 }
 
-/** What the journal would say by now. */
+/** Reads what is set now. */
 export async function readChangeContext(client: ClientLike): Promise<ChangeContext> {
   const { rows } = await client.query(
     `select

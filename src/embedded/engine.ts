@@ -19,8 +19,8 @@ export async function startInMemory(dump?: Blob): Promise<Engine> {
 }
 
 /**
- * Starts PGlite on a folder that no other process has open meanwhile. A new cluster is made from a dump, if that can be
- * read and used.
+ * Starts PGlite on a folder, and locks it for other processes. A new cluster is created from a dump if that can be read
+ * and used.
  */
 export async function startInFolder(dataDir: string, readDump: () => Promise<Blob>): Promise<Engine> {
   await createDirectory(dataDir);
@@ -76,7 +76,7 @@ function describeStartFailure(dataDir: string | undefined, cause: unknown): stri
   );
 }
 
-/** A file that is in the folder while PostgreSQL's files are written there for the first time. */
+/** A file that marks a folder in which PostgreSQL's files are being written for the first time. */
 const INCOMPLETE_MARK = 'casbin-bootstrap.incomplete';
 
 /** PostgreSQL's own mark of a data directory. */
@@ -106,8 +106,8 @@ async function createCluster(dataDir: string, readDump: () => Promise<Blob>): Pr
 }
 
 /**
- * Runs `open` or, if there is no cluster yet, `create` on a locked folder. If a creation is interrupted, for instance by
- * Ctrl-C, the next one starts anew: half-written files of PostgreSQL could never be opened again.
+ * Runs `open` or, if there is no cluster yet, `create` on a locked folder. If a creation is interrupted, for instance
+ * by Ctrl-C, the next one starts anew: half-written files of PostgreSQL could never be opened again.
  *
  * @throws ConnectionError when the folder has files in it and is not a PostgreSQL data directory.
  */
@@ -140,7 +140,7 @@ async function contentOf(directory: string): Promise<string[]> {
   return (await readdir(directory)).filter((name) => name !== LOCK_FILE);
 }
 
-/** The mark stays, so that an interrupted removal is recognised too. */
+/** Removes all files but the mark, so that an interrupted removal is recognised too. */
 async function clear(directory: string, names: string[]): Promise<void> {
   const content = names.filter((name) => name !== INCOMPLETE_MARK);
   await Promise.all(content.map((name) => rm(join(directory, name), { recursive: true })));
@@ -153,7 +153,7 @@ const LOCK_FILE = 'casbin-bootstrap.lock';
 const WAIT_MS = 50_000;
 const POLL_MS = 50;
 
-/** A folder that no other process opens until `release` is called or this process is gone. */
+/** A folder that no other process can open until `release` is called or this process ends. */
 export interface DirectoryLock {
   release(): Promise<void>;
 }

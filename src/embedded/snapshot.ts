@@ -26,14 +26,14 @@ export async function startFromSnapshot(file?: string): Promise<Engine> {
   if (snapshot !== undefined) return startInMemory(await snapshot);
   const starting = startFirst(file);
   snapshot = starting.then(({ files }) => files);
-  // The next start may do better.
+  // The next start may succeed.
   snapshot.catch(() => {
     snapshot = undefined;
   });
   return (await starting).engine;
 }
 
-/** Another release of PGlite may have another PostgreSQL: that refuses files which are not its own. */
+/** Another release of PGlite may have another PostgreSQL, which refuses these files. */
 async function startFirst(file?: string): Promise<{ engine: Engine; files: Blob }> {
   try {
     const files = await readPrepared(file);

@@ -6,11 +6,11 @@ import { type LoggerLike, logError } from '../logger.ts';
 import { loggerEntry } from '../options/shape.ts';
 import type { PermissionNames, PolicyDefinition } from '../policy/definition.ts';
 
-/** What decides, and what it is asked. */
+/** The enforcer, and how to find subject and domain of a request. */
 export interface MiddlewareOptions<Request, Policy = PolicyDefinition> extends RequestParts<Request, Policy> {
-  /** A live enforcer; whoever has made it closes it. */
+  /** A live enforcer. The caller closes it. */
   readonly enforcer: DecidingEnforcer;
-  /** Is told of what was denied (`info`) and what could not be decided (`error`, else `warn`). Default: silent. */
+  /** Logs denied requests (`info`), and those that could not be decided (`error`, or `warn`). Default: silent. */
   readonly logger?: LoggerLike;
 }
 
@@ -22,12 +22,12 @@ export type Middleware<Request> = (
 ) => Promise<void>;
 
 /**
- * Gives a function that makes a middleware for each permission: `requires('accounts', 'write')`. With the `policy` that
- * `definePolicy` has returned, a misspelt resource or action does not compile, and in JavaScript throws when the route
- * is made.
+ * Creates a function that returns a middleware for a permission: `requires('accounts', 'write')`. With the `policy`
+ * that `definePolicy` has returned, a misspelt resource or action does not compile; in JavaScript, it throws when the
+ * route is defined.
  *
- * Who is not let in is answered with a problem document of RFC 9457: 401 without a subject, 403, or 503 while the
- * enforcer is not known to be up to date, or fails.
+ * The answer to a refused request is a problem document of RFC 9457: 401 without a subject, 403, or 503 if the enforcer
+ * is not up to date or fails.
  *
  * @throws InvalidOptionsError for options that can't be used, and for a model that does not fit them
  *

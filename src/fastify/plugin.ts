@@ -21,10 +21,10 @@ export type PermissionsHook = (
   reply: FastifyReply,
 ) => Promise<FastifyReply | undefined>;
 
-/** What decides, and what it is asked. */
+/** The enforcer, and how to find subject and domain of a request. */
 export type PermissionsOptions = RequestParts<FastifyRequest> &
   WithDomain<FastifyRequest, RegisteredPolicy> & {
-    /** A live enforcer; whoever has made it closes it, as in an `onClose` hook. */
+    /** A live enforcer. The caller closes it, for example in an `onClose` hook. */
     readonly enforcer: DecidingEnforcer;
   };
 
@@ -32,9 +32,9 @@ export type PermissionsOptions = RequestParts<FastifyRequest> &
 const REGISTER = ['prefix', 'logLevel', 'logSerializers'];
 
 /**
- * A plugin that decorates the instance with `requires('accounts', 'write')`, which gives a hook for routes. In a program
- * that names its policy in {@link Register}, a misspelt resource or action does not compile; with the option `policy`,
- * it throws when the route is made.
+ * A plugin that decorates the instance with `requires('accounts', 'write')`, which gives a hook for routes. In a
+ * program that names its policy in {@link Register}, a misspelt resource or action does not compile; with the option
+ * `policy`, it throws when the route is made.
  *
  * Who is not let in is answered with a problem document of RFC 9457: 401 without a subject, 403, or 503 while the
  * enforcer is not known to be up to date, or fails. The request's own logger is told why.

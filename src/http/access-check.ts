@@ -3,19 +3,19 @@ import { reasonOf } from '../text.ts';
 import type { DecidingEnforcer, Permission, RequestParts } from './access-options.ts';
 import { requireFittingModel } from './access-shape.ts';
 
-/** A response to somebody who is not let in. */
+/** The response to a request that is refused. */
 export interface Refusal {
   readonly document: ProblemDocument;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Where it is told why a request was refused, as the response does not say it. */
+/** The log for the reasons of refusals, which the response does not contain. */
 export interface RefusalLog {
   info(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
 
-/** Null for a request that is let in. It throws what the application's own functions throw. */
+/** Resolves to null if the request is allowed. Throws what the application's own functions throw. */
 export type AccessCheck<Request> = (
   request: Request,
   permission: Permission,
@@ -23,9 +23,9 @@ export type AccessCheck<Request> = (
 ) => Promise<Refusal | null>;
 
 /**
- * Who is let in, whatever the framework: a subject whom the enforcer allows it, while that is sure to be up to date.
+ * Creates the check that all frameworks use: the enforcer must allow the request, and must be up to date.
  *
- * @throws InvalidOptionsError for a model that needs something else to decide than what is known of a request here
+ * @throws InvalidOptionsError for a model whose requests have other values than those that are known here
  */
 export function createAccessCheck<Request>(
   enforcer: DecidingEnforcer,
@@ -55,7 +55,7 @@ export function createAccessCheck<Request>(
   };
 }
 
-/** Casbin compares an empty name with an empty value of a rule, so it is taken for none. */
+/** An empty name counts as none, because Casbin would compare it with an empty value of a rule. */
 function isNobody(found: string | null | undefined): found is '' | null | undefined {
   return found === undefined || found === null || found === '';
 }
@@ -65,14 +65,14 @@ function requireCurrent({ state }: DecidingEnforcer): void {
   throw new Error(`the live enforcer is ${state.status}`, { cause: state.error });
 }
 
-/** JavaScript's `==`, which matchers are made of, takes 7 for "7", and [7] as well. */
+/** Only strings are accepted: in JavaScript, which matchers use, `7 == "7"` and `[7] == "7"` are true. */
 function requireNames(values: readonly unknown[]): unknown[] {
   const other = values.find((value) => typeof value !== 'string');
   if (other === undefined) return [...values];
   throw new TypeError(`subject and domain must be texts, and one of them is a ${typeof other}`);
 }
 
-/** What a refused request is answered with, by RFC 9457. It says nothing about rules, roles or reasons. */
+/** The answer to a refused request, as of RFC 9457. It does not contain rules, roles or reasons. */
 export interface ProblemDocument {
   /** Always `about:blank`: the problem is what the status says, and nothing else. */
   readonly type: 'about:blank';

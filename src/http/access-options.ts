@@ -4,54 +4,54 @@ import type { DomainPolicyDefinition, PolicyDefinition, RoleDefinition } from '.
 import { formatText } from '../policy/rule.ts';
 
 /**
- * What decides: a live enforcer, which follows the database. Another enforcer of Casbin's is never stale, and decides
- * on what it has loaded: for tests.
+ * The enforcer that decides: a live enforcer, which follows the database. For tests, it may be any enforcer of Casbin,
+ * which decides on the rules that it has loaded and is never stale.
  */
 export type DecidingEnforcer = Pick<Enforcer, 'enforce' | 'getModel'> & {
-  /** What a live enforcer says of itself: only while it is `current` is anybody let in. */
+  /** The state of a live enforcer. All requests are refused unless it is `current`. */
   readonly state?: {
     /** Whether it has confirmed that it is up to date. */
     readonly status: 'current' | 'stale' | 'closed';
-    /** Why it could not look the last time. */
+    /** Why its last look at the database failed. */
     readonly error: Error | null;
   };
 };
 
-/** What is found out about a request: a name, or nothing for a request that has none. */
+/** A name that was found in a request, or nothing if it has none. */
 export type Found = string | null | undefined | Promise<string | null | undefined>;
 
-/** Where the subject of a request is, and its domain. */
+/** How to find the subject and the domain of a request. */
 export interface RequestParts<Request, Policy = PolicyDefinition> {
   /**
-   * Who makes the request, as the rules call them; nothing for nobody, who gets a 401. What it throws goes to the
-   * framework's own handling of errors.
+   * Returns who makes the request, by the name that the rules use. If it returns nothing, the response is a 401. What
+   * it throws goes to the framework's own handling of errors.
    */
   readonly subject: (request: Request) => Found;
   /**
-   * In which domain, for a model whose requests have one: the tenant. Without one, the request is refused with a 403.
+   * Returns the domain of the request, for a model with domains: the tenant. Without one, the response is a 403.
    * What it throws goes to the framework's own handling of errors.
    */
   readonly domain?: (request: Request) => Found;
   /**
-   * What a 401 says in its header `WWW-Authenticate`, such as `Bearer`. Default: nothing; RFC 9110 asks for it.
+   * The header `WWW-Authenticate` of a 401, such as `Bearer`. Default: none, although RFC 9110 requires the header.
    */
   readonly challenge?: string;
   /** The definition: only its names may be required. Default: any names. */
   readonly policy?: Policy | string | null;
 }
 
-/** For a definition with `domains`, the domain of a request has to be told. */
+/** With a definition that has `domains`, the option `domain` is required. */
 export type WithDomain<Request, Policy> = Policy extends DomainPolicyDefinition
   ? {
-      /** In which domain a request is made: the tenant. */
+      /** Returns the domain of the request: the tenant. */
       readonly domain: (request: Request) => Found;
     }
   : unknown;
 
-/** What a route needs: a resource, and what is done to it. */
+/** A permission that a route requires: a resource and an action. */
 export type Permission = readonly [resource: string, action: string];
 
-/** What is wrong with a permission: a name that the definition does not have. One with raw rules may have any. */
+/** Finds names of a permission that the definition does not have. With raw rules, any name is allowed. */
 export function checkPermission(
   policy: PolicyDefinition | string | null | undefined,
   permission: Permission,
@@ -70,7 +70,7 @@ export function checkPermission(
   });
 }
 
-/** Its resources and its actions; null where they may be any. */
+/** The resources and the actions of a definition; null if any names are allowed. */
 function namesOf({ roles, domains, rules }: PolicyDefinition): readonly Set<string>[] | null {
   if (rules !== undefined) return null;
   const defined: RoleDefinition[] = Object.values({ ...roles, ...domains?.roles });

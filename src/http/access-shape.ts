@@ -12,7 +12,7 @@ import {
   type RequestParts,
 } from './access-options.ts';
 
-/** What an application tells about its requests, in every framework. */
+/** The options about requests, in every framework. */
 const requestEntries = {
   subject: callable,
   domain: v.optional(callable),
@@ -25,16 +25,16 @@ const requestEntries = {
   policy: policyEntry,
 };
 
-/** What decides. */
+/** The enforcer. */
 export const enforcerEntry = v.custom<object>(
   (value) => typeof Object(value).enforce === 'function' && typeof Object(value).getModel === 'function',
   'must be what createLiveEnforcer gives',
 );
 
-/** What is done about a route that says nothing. */
+/** What to do about a route that requires nothing. */
 export const unmarkedEntry = v.optional(v.picklist(['allow', 'deny'], 'must be allow or deny'));
 
-/** Refuses options that are not these, with every problem at once. */
+/** Refuses options of another shape, with every problem at once. */
 export function requireShape(input: unknown, entries: v.ObjectEntries): void {
   const shape = fields({ ...requestEntries, ...entries }, 'must be an object of options');
   const issues = v.safeParse(shape, input).issues ?? [];
@@ -42,7 +42,7 @@ export function requireShape(input: unknown, entries: v.ObjectEntries): void {
     throw new InvalidOptionsError(issues.map((issue) => describeIssue(issue, 'options')));
 }
 
-/** Refuses a model whose requests are not made of what is known of one here: all of them would be denied. */
+/** Refuses a model whose requests have other values than subject, domain, resource and action: all would be denied. */
 export function requireFittingModel<Request>(
   enforcer: DecidingEnforcer,
   { domain }: RequestParts<Request>,
@@ -57,7 +57,7 @@ export function requireFittingModel<Request>(
   throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'domain', message }]);
 }
 
-/** Refuses a permission whose names the policy does not have. */
+/** Refuses a permission with names that the policy does not have. */
 export function requireKnownPermission<Request>(
   { policy }: RequestParts<Request>,
   permission: Permission,

@@ -15,7 +15,7 @@ export interface ProjectFile {
   readonly text: string;
 }
 
-/** What a project begins with that has no policy yet. */
+/** The policy of a project that has none yet. */
 export interface Starter {
   readonly policy: PolicyDefinition;
   /** The text of its test file. */
@@ -79,21 +79,21 @@ const MODEL = 'model.conf';
 const EDITOR_HINT =
   '# yaml-language-server: $schema=./node_modules/casbin-bootstrap/model/policy.schema.json\n';
 
-/** What a project is to get. */
+/** What to create in a project. */
 export interface ProjectContent {
   readonly form: PolicyForm;
   /** The policy of its database; null for that of the starter. */
   readonly policy: PolicyDefinition | null;
   readonly starter: Starter;
-  /** The rule table, where it is not the usual one. */
+  /** The rule table, if it is not the usual one. */
   readonly table: string | null;
-  /** The schema of the tables, where one is given. */
+  /** The schema of the tables, if one is given. */
   readonly schema: string | null;
-  /** The model that is there, by its path from the folder of the project; null for one to begin with. */
+  /** The existing model, as a path relative to the folder of the project; null for an example to begin with. */
   readonly model: string | null;
 }
 
-/** The files that a project is to have, package.json apart. */
+/** The files to create, without package.json. */
 export async function writeProjectFiles(project: Project, content: ProjectContent): Promise<ProjectFile[]> {
   const { form, policy, starter, model } = content;
   return [
@@ -104,7 +104,7 @@ export async function writeProjectFiles(project: Project, content: ProjectConten
   ];
 }
 
-/** Where the configuration is to be. */
+/** The path of the configuration. */
 export function configPath({ ending }: Project): string {
   return `casbin-bootstrap.config${ending}`;
 }
@@ -118,7 +118,7 @@ async function writePolicy(definition: PolicyDefinition, form: PolicyForm): Prom
   return form === 'module' ? policyToTypeScript(definition) : EDITOR_HINT + (await policyToYaml(definition));
 }
 
-/** One permission of each role, as it is: what a change of the policy would break first. */
+/** A request for one permission of each role, as the policy decides it now. */
 async function writeTests({ roles = {}, rules = [] }: PolicyDefinition): Promise<string> {
   const ofRoles = Object.entries(roles).flatMap(([role, { permissions = {} }]) =>
     Object.entries(permissions)
@@ -151,7 +151,7 @@ function quote(text: string): string {
   return `'${text.replaceAll(/[\\']/g, '\\$&')}'`;
 }
 
-/** The scripts that a project is to have. */
+/** The scripts for package.json. */
 const SCRIPTS: Readonly<Record<string, string>> = {
   'policy:lint': 'casbin-bootstrap lint',
   'policy:test': `casbin-bootstrap test ${TESTS}`,
@@ -159,7 +159,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
   'policy:seed': 'casbin-bootstrap seed',
 };
 
-/** package.json with the scripts that it lacks, indented as it is; null where it lacks none. */
+/** package.json with the missing scripts, in its own indentation; null if none is missing. */
 export function addScripts({ manifest, scripts }: Project): string | null {
   const missing = Object.entries(SCRIPTS).filter(([name]) => !Object.hasOwn(scripts, name));
   if (missing.length === 0) return null;

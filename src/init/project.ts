@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { InvalidOptionsError } from '../errors.ts';
 import { reasonOf } from '../text.ts';
 
-/** What is known of a project before anything is written into it. */
+/** What is known about a project before anything is written into it. */
 export interface Project {
   readonly folder: string;
   /** The text of its package.json. */
@@ -14,11 +14,11 @@ export interface Project {
   readonly ending: '.ts' | '.js' | '.mjs';
   /** Whether this package is among its dependencies. */
   readonly isInstalled: boolean;
-  /** The table that the adapter in use reads; null where none is known to be in use. */
+  /** The table that the installed adapter reads; null if no known adapter is installed. */
   readonly table: string | null;
-  /** The migration tool in use; null where none is known to be. */
+  /** The installed migration tool; null if no known one is installed. */
   readonly migrationTool: MigrationTool | null;
-  /** The configuration that it has, by its path from the folder; null where there is none. */
+  /** The existing configuration, as a path relative to the folder; null if there is none. */
   readonly config: string | null;
 }
 
@@ -32,16 +32,16 @@ const ADAPTERS: Readonly<Record<string, string>> = {
   'casbin-drizzle-adapter': 'casbin_rule',
 };
 
-/** What migrates the other tables of a project. */
+/** A tool that migrates the other tables of a project. */
 export interface MigrationTool {
   readonly name: string;
-  /** What migrates up; null where that is a program of the project. */
+  /** The command that migrates up; null if that is a program of the project. */
   readonly command: string | null;
   /** Whether it may drop tables that it does not know, in the schemas that it looks at. */
   readonly dropsUnknown?: true;
 }
 
-/** Migration tools by package; the first that is found is meant. */
+/** Migration tools by package; the first one that is installed is used. */
 const MIGRATION_TOOLS: Readonly<Record<string, MigrationTool>> = {
   'kysely-ctl': { name: 'Kysely', command: 'kysely migrate:latest' },
   prisma: { name: 'Prisma', command: 'prisma migrate deploy', dropsUnknown: true },
@@ -53,7 +53,7 @@ const MIGRATION_TOOLS: Readonly<Record<string, MigrationTool>> = {
   umzug: { name: 'Umzug', command: null },
 };
 
-/** Where a configuration may be, and how its file may end. */
+/** The places of a configuration, and the endings of its file. */
 const CONFIG_NAMES = [
   'casbin-bootstrap.config',
   '.config/casbin-bootstrap.config',

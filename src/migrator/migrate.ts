@@ -13,7 +13,7 @@ import type { RuleTable } from '../tables/rule-table.ts';
 import { loadMigrator } from './kysely-migrator.ts';
 import { type Migration, type MigrationList, type Migrations, PACKAGE_LIST } from './migration.ts';
 
-/** What to migrate; null if another tool does it, or there is nothing. */
+/** What to migrate; null if another tool runs the migrations, or there are none. */
 export interface MigrationPlan {
   readonly schema: string;
   /** Where the application's own migrations are recorded, and how they run. */
@@ -29,18 +29,18 @@ export interface MigrationPlan {
   readonly watch: () => Promise<(migration: string) => Promise<void>>;
 }
 
-/** What migrating did. */
+/** The result of the migrations. */
 export interface Migrated {
   readonly applied: readonly string[];
   readonly takeover: TakeoverReport | null;
-  /** Whether this library had never migrated the schema before; if another tool does, whether no rule is stored. */
+  /** Whether this is the first run in the schema; if another tool migrates, whether no rule is stored. */
   readonly firstRun: boolean;
 }
 
 /**
- * Runs the pending migrations of this package and the seeders, then those of the application: two runs, each with a table
- * of its own. In one list, names of both would mix, which Kysely reports as corrupted, and the application could no
- * longer run a Migrator itself.
+ * Runs the pending migrations of this package and the seeders, then those of the application: two runs, each with a
+ * table of its own. In one list, names of both would mix, which Kysely reports as corrupted, and the application could
+ * no longer run a Migrator itself.
  *
  * @param db what `trx` was opened on
  */
@@ -67,7 +67,7 @@ export async function migrateDatabase(
     firstRun = known.length === 0 && !isForeign;
     const isTakenOver = firstRun || plan.table.duplicates === 'remove';
     if (isTakenOver) takeover = await ruleTable.takeOver(trx);
-    // An older release finds names that a newer one has applied. Kysely must be given a migration for each.
+    // A newer release may have applied names that this one does not know. Kysely needs a migration for each.
     const ignored = known.filter((name) => !Object.hasOwn(packageMigrations, name));
     await run({ list: PACKAGE_LIST, schema, migrations: packageMigrations, ignored }, known);
   }
@@ -201,8 +201,8 @@ interface Named {
 }
 
 /**
- * The same Kysely for a Migrator, with an introspection of one schema only. Kysely's own introspection reads each column
- * of each schema, so with a schema for each of many tenants, each tenant would take longer than the one before.
+ * The same Kysely for a Migrator, with an introspection of one schema only. Kysely's own introspection reads each
+ * column of each schema, so with a schema for each of many tenants, each tenant would take longer than the one before.
  * Migrations get the real Kysely.
  */
 function inOneSchema(db: AnyKysely, schema: string): AnyKysely {

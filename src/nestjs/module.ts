@@ -30,14 +30,16 @@ export const LIVE_ENFORCER = Symbol('casbin-bootstrap:live-enforcer');
 export type PlatformRequest = any;
 
 /**
- * Where the policy is, how a live enforcer follows it, and who makes a request. The options that the database was
- * bootstrapped with may be among them.
+ * The options of the pool, the live enforcer and the requests. The options that the database was bootstrapped with may
+ * be among them.
  */
 export type ModuleOptions = Omit<BootstrapOptions, 'policy'> &
   Omit<LiveEnforcerOptions, 'subject' | 'domain'> &
   RequestParts<PlatformRequest> &
   WithDomain<PlatformRequest, RegisteredPolicy> & {
-    /** The pool that the live enforcer takes one connection of. The application ends it, after this module has closed. */
+    /**
+     * The pool from which the live enforcer takes one connection. The application ends it after this module has closed.
+     */
     readonly pool: PoolLike;
     /**
      * What the guard does about a route that has neither {@link Requires} nor {@link Public}: `allow` leaves it alone,
@@ -59,21 +61,21 @@ export type AsyncModuleOptions = ConfigurableModuleAsyncOptions<ModuleOptions>;
 const logger = new Logger('casbin-bootstrap');
 
 /**
- * Makes a live enforcer when the application starts, and closes it when it has served its last request. It is global:
- * {@link RequiresGuard} and {@link LIVE_ENFORCER} can be injected anywhere. The application does not start with rules that
- * do not fit the model, without a rule table, or, with the option `policy`, with a route that requires a name which the
- * policy does not have.
+ * Creates a live enforcer when the application starts, and closes it after the last request. The module is global:
+ * {@link RequiresGuard} and {@link LIVE_ENFORCER} can be injected anywhere. The application does not start if stored
+ * rules do not fit the model, if there is no rule table, or, with the option `policy`, if a route requires a name that
+ * the policy does not have.
  *
  * @example
  * CasbinBootstrapModule.forRoot({ pool, ...options, subject: (request) => request.user?.name })
  */
 export class CasbinBootstrapModule extends Configurable implements OnApplicationShutdown {
-  /** With options that are known. */
+  /** Takes the options directly. */
   static override forRoot(options: ModuleOptions): DynamicModule {
     return { ...Configurable.forRoot(options), module: CasbinBootstrapModule };
   }
 
-  /** With options that depend on other modules, such as the one that has the pool. */
+  /** Takes options that depend on other modules, such as the one that has the pool. */
   static override forRootAsync(options: AsyncModuleOptions): DynamicModule {
     return { ...Configurable.forRootAsync(options), module: CasbinBootstrapModule };
   }
@@ -85,7 +87,7 @@ export class CasbinBootstrapModule extends Configurable implements OnApplication
     this.#live = live;
   }
 
-  /** Not before: until then, requests are served. */
+  /** Closes the enforcer here and not earlier, because Nest serves requests until then. */
   async onApplicationShutdown(): Promise<void> {
     await this.#live.close();
   }
@@ -116,7 +118,7 @@ async function makeLiveEnforcer(options: ModuleOptions, discovery: DiscoveryServ
   const { pool, subject, domain, challenge, unmarkedRoutes, ...rest } = options;
   const { policy } = rest;
   requireShape({ subject, domain, challenge, policy, unmarkedRoutes }, { unmarkedRoutes: unmarkedEntry });
-  // Nest knows all routes by now, and a connection that is taken after this check need not be given back.
+  // Nest knows all routes now, and there is no connection yet that would have to be returned.
   requireKnownRoutes(discovery, policy);
   const onError = (error: Error) =>
     logger.error(`The policy could not be read: ${error.message}`, error.stack);
@@ -125,7 +127,7 @@ async function makeLiveEnforcer(options: ModuleOptions, discovery: DiscoveryServ
 
 type Policy = PolicyDefinition | string | null | undefined;
 
-/** Refuses to start with a route that requires what the policy has no name for, all of them at once. */
+/** Refuses to start if routes require names that the policy does not have, and reports all of them. */
 function requireKnownRoutes(discovery: DiscoveryService, policy: Policy): void {
   const problems = discovery.getControllers().flatMap(({ metatype }): Problem[] => {
     if (typeof metatype !== 'function') return [];

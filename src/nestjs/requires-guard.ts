@@ -13,22 +13,22 @@ import { isPublic, permissionsOf } from './route-decorators.ts';
 /** The check that the module makes for the guard. */
 export const ACCESS_CHECK = Symbol('casbin-bootstrap:access-check');
 
-/** What the guard does about a route of which nothing is said. */
+/** What the guard does about a route that requires nothing and is not public. */
 export type UnmarkedRoutes = 'allow' | 'deny';
 
 /** The option of that name, for the guard. */
 export const UNMARKED_ROUTES = Symbol('casbin-bootstrap:unmarked-routes');
 
 /**
- * Lets in who has the permissions that {@link Requires} says of the controller and of the route. A route of which nothing
- * is said is left alone; where `unmarkedRoutes` is `deny`, it is refused, unless it is {@link Public}. For
+ * Allows requests that have the permissions of {@link Requires} at the controller and at the route. A route without any
+ * is allowed; if `unmarkedRoutes` is `deny`, it is refused unless it is {@link Public}. Use it by
  * `@UseGuards(RequiresGuard)`, or for all routes by `{ provide: APP_GUARD, useClass: RequiresGuard }`.
  *
- * Who is not let in is answered with a problem document of RFC 9457, thrown as an `HttpException`: 401 without a
- * subject, 403, or 503 while the enforcer is not known to be up to date, or fails. Nest's logger is told why.
+ * The answer to a refused request is a problem document of RFC 9457, thrown as an `HttpException`: 401 without a
+ * subject, 403, or 503 if the enforcer is not up to date or fails. Nest's logger gets the reason.
  *
- * It is for HTTP: a handler of anything else, such as a message or an event of a WebSocket, is refused by an error, if it
- * requires something, or says nothing where that is to be refused.
+ * It is for HTTP. For a handler of anything else, such as a message or an event of a WebSocket, it throws an error if
+ * the handler requires a permission, or is not public and `unmarkedRoutes` is `deny`.
  */
 export class RequiresGuard implements CanActivate {
   readonly #adapterHost: HttpAdapterHost;
@@ -42,7 +42,7 @@ export class RequiresGuard implements CanActivate {
     this.#unmarked = unmarked;
   }
 
-  /** Asks for each permission, that of the controller first. */
+  /** Checks each permission, that of the controller first. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const [controller, handler] = [context.getClass(), context.getHandler()];
     const permissions = [...permissionsOf(controller), ...permissionsOf(handler)];
@@ -75,7 +75,7 @@ export class RequiresGuard implements CanActivate {
   }
 }
 
-// What decorators do, which would need a setting of the compiler.
+// Calls the decorators as functions, because their syntax needs a setting of the compiler.
 Injectable()(RequiresGuard);
 Inject(HttpAdapterHost)(RequiresGuard, undefined, 0);
 Inject(ACCESS_CHECK)(RequiresGuard, undefined, 1);

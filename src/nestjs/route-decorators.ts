@@ -8,12 +8,12 @@ const PUBLIC = 'casbin-bootstrap:public';
 
 const reflector = new Reflector();
 
-/** What a route handler or a controller can be marked by. */
+/** A route handler or a controller. */
 type Marked = Parameters<Reflector['get']>[1];
 
 /**
- * A route, or all routes of a controller, need a permission. Whatever is said of both holds, and so does each of
- * several. It is the guard that asks: {@link RequiresGuard}. In a program that names its policy in {@link Register}, a
+ * Requires a permission for a route, or for all routes of a controller. If there are several, at either place, all of
+ * them are required. {@link RequiresGuard} checks them. If the application names its policy in {@link Register}, a
  * misspelt resource or action does not compile.
  *
  * @example
@@ -28,14 +28,14 @@ export function Requires(...permission: PermissionNames<RegisteredPolicy>): Clas
   };
 }
 
-/** What it has been marked with so far; a controller with what those that it extends are. */
+/** The permissions of a handler or a controller; a controller inherits those of the class that it extends. */
 export function permissionsOf(marked: Marked): readonly Permission[] {
   return reflector.get<readonly Permission[] | undefined>(PERMISSIONS, marked) ?? [];
 }
 
 /**
- * A route, or all routes of a controller, need no permission, where `unmarkedRoutes` is `deny`: a health check, a login. A
- * route that says what it {@link Requires} requires it all the same.
+ * Marks a route, or all routes of a controller, that need no permission although `unmarkedRoutes` is `deny`: a health
+ * check, a login. If the route also has {@link Requires}, that permission is still required.
  *
  * @example
  * \@Public()
@@ -46,7 +46,7 @@ export function Public(): ClassDecorator & MethodDecorator {
   return SetMetadata(PUBLIC, true);
 }
 
-/** Whether one of these is marked so: a route, and its controller. */
+/** Whether the route or its controller is public. */
 export function isPublic(...marked: Marked[]): boolean {
   return marked.some((one) => reflector.get<boolean | undefined>(PUBLIC, one) === true);
 }

@@ -7,7 +7,7 @@ import type { Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
 import { reasonOf } from '../text.ts';
 
-/** The model that the options name, copied or read, with what is wrong with it; null where there is none. */
+/** The model of the options, copied or read from its file, and its problems; null if there is no model. */
 export async function resolveModel({
   model: given = defaultModelPath,
   configureEnforcer,

@@ -27,12 +27,12 @@ import type { RuleSet } from '../policy/rule-set.ts';
 import { checkTenantNames } from '../policy/tenant-names.ts';
 import { followedBy } from '../verification/structure.ts';
 
-/** The definition that is given, the one in the file that is named, or the default; for null, one without rules. */
+/** The given definition, that of a given file, or the default; for null, a definition without rules. */
 export async function resolvePolicy({ policy = defaultPolicy }: BootstrapOptions): Promise<LoadedPolicy> {
   return typeof policy === 'string' ? readPolicyFile(policy) : { definition: policy ?? {}, problems: [] };
 }
 
-/** A definition without any rule: a file that was emptied, most likely, and every proof of it would be one of nothing. */
+/** Refuses a definition without rules: probably its file was emptied, and there would be nothing to verify. */
 export function findEmptyPolicy(definition: PolicyDefinition, { rules }: RuleSet<DefinedRule>): Problem[] {
   if (rules.length > 0) return [];
   const parts = (['rules', 'roles', 'domains'] as const).map((part) => findPlace(definition, [part]));
@@ -42,7 +42,7 @@ export function findEmptyPolicy(definition: PolicyDefinition, { rules }: RuleSet
   return [{ code: 'POLICY_EMPTY', at, message }];
 }
 
-/** Everything that is wrong with a policy, by itself and, where there is a model, in that. */
+/** All problems of a policy, by itself and, if there is a model, in that model. */
 export async function checkPolicy(
   definition: PolicyDefinition,
   defined: RuleSet<DefinedRule>,
@@ -57,7 +57,7 @@ export async function checkPolicy(
   ];
 }
 
-/** The same where the rules were found sound in this model before: what else the definition holds may be new. */
+/** The same for rules that were checked in this model before: only the rest of the definition is checked. */
 export function checkBesideRules(
   definition: PolicyDefinition,
   defined: RuleSet<DefinedRule>,
@@ -84,7 +84,7 @@ function checkNames(
     ...findOwnershipProblems(definition, defined),
     ...findUndefinedRoles(definition),
     ...findConflicts(definition),
-    // To parse the matcher takes longer than all else here.
+    // Parsing the matcher takes longer than everything else here.
     ...(unknown.length > 0 && model !== null && comparesOnly(model, definition) ? unknown : []),
   ];
 }
@@ -114,7 +114,7 @@ function findMisfitsIn(model: Model | null, rules: readonly DefinedRule[]): Prob
   return model === null || rules.length === 0 ? [] : findMisfits(rules, ruleLengthsOf(model));
 }
 
-/** Nothing where there is no enforcer to ask: that is another problem, and is reported as one. */
+/** Finds nothing if there is no enforcer, which is reported as a problem of its own. */
 async function checkDepth(
   rules: readonly DefinedRule[],
   hierarchies: readonly Hierarchy[],
@@ -130,7 +130,7 @@ async function checkDepth(
   }
 }
 
-/** Whether requests are made of the names that rules have, role, resource and action: no patterns, no other domains. */
+/** Whether requests consist of names of rules (role, resource, action): no patterns, no other domains. */
 function comparesOnly(model: Model, { domains }: PolicyDefinition): boolean {
   const matchers = [...(model.model.get('m')?.values() ?? [])];
   try {
@@ -141,7 +141,7 @@ function comparesOnly(model: Model, { domains }: PolicyDefinition): boolean {
   }
 }
 
-/** A rule that can't be stored, or has an invalid ptype, would also be called distorted. */
+/** Leaves out rules that can't be stored or have an invalid ptype, which would be reported twice. */
 function checkValues(rules: readonly DefinedRule[], misfits: readonly Problem[]): Problem[] {
   const unstorable = findUnstorable(rules);
   const unknown = misfits.filter(({ code }) => code === 'RULE_UNKNOWN_PTYPE');
@@ -150,7 +150,7 @@ function checkValues(rules: readonly DefinedRule[], misfits: readonly Problem[])
   return [...unstorable, ...findDistorted(readable)];
 }
 
-/** Contradictions without those of requests that have another problem: a misspelt name is one, not two. */
+/** Leaves out contradictions of requests that have another problem, so that a misspelt name is reported once. */
 export function withoutExplained(
   contradictions: readonly Problem[],
   problems: readonly Problem[],

@@ -12,11 +12,11 @@ import { NO_EXPECTATIONS } from '../verification/expectations.ts';
 import { type DecidedPromises, type Promises, readPromises } from '../verification/promises.ts';
 import { NOT_VERIFIED } from '../verification/verify.ts';
 
-/** What a definition promises, and which stored rules that can depend on. */
+/** What a definition promises, and which stored rules these promises can depend on. */
 export interface ResolvedPromises extends Pick<Promises, 'listed' | 'problems'> {
-  /** What to read of a large table. Found out when it is asked for. */
+  /** What to read of a large table. Computed when it is needed. */
   reach(): Scope;
-  /** How the definition decides. Found out when it is first asked for, and once. */
+  /** The decisions of the definition. Computed once, when they are first needed. */
   decide(): Promise<DecidedPromises>;
 }
 
@@ -49,15 +49,15 @@ function withReach(
   };
 }
 
-/** What is longer, as text, is not remembered, for the room it takes. */
+/** The longest key, as text, that is remembered, to limit the memory. */
 const SHORT = 100_000;
 
-/** The last definition that was found sound: tests and tools bootstrap many databases by one. */
+/** The last definition without problems: tests and tools bootstrap many databases with one definition. */
 let last: { readonly key: string; readonly promises: ResolvedPromises } | null = null;
 
 /**
- * What the definition promises, where the last one that was found sound has the same rules and expectations in the same
- * model. A definition may hold more than that, such as a role without permissions, so the rest is checked each time.
+ * Returns the remembered promises, if the last definition without problems had the same rules and expectations, and the
+ * same model. The other parts of a definition, such as a role without permissions, are checked each time.
  */
 export function recallPromises(
   model: Model,
@@ -69,7 +69,7 @@ export function recallPromises(
   return key !== null && last?.key === key ? copyOf(last.promises) : null;
 }
 
-/** What the definition promises; it is checked against that itself, before any database is. */
+/** Finds what the definition promises, and checks the definition itself against it, without a database. */
 export async function resolvePromises(
   model: Model,
   definition: PolicyDefinition,
@@ -85,15 +85,15 @@ export async function resolvePromises(
     placeOfRule: (rule) => defined.rules[defined.indexOf(rule)]?.at,
   });
   const promises = withReach(model, defined, read, progress);
-  // What the application brings may fail, and its enforcers may share what they were given: not beside other work.
+  // Functions of the application may fail, and its enforcers may share objects, so this does not run beside other work.
   if (configureEnforcer !== undefined) await promises.decide();
   return promises;
 }
 
 /**
- * Remembers what a definition promises in which nothing is wrong, for {@link recallPromises}.
+ * Remembers the promises of a definition without problems, for {@link recallPromises}.
  *
- * @returns the same for the caller, who may change what is in it
+ * @returns a copy for the caller, which the caller may change
  */
 export function rememberPromises(
   promises: ResolvedPromises,
@@ -109,8 +109,8 @@ export function rememberPromises(
 }
 
 /**
- * What a definition promises without some of its rules, which stay away: of `allow`, `deny` and `samples`, what the others
- * still keep. What must never be allowed must not be allowed then either.
+ * The promises of a definition without some of its rules, which stay away: the requests of `allow`, `deny` and
+ * `samples` that the other rules still decide as expected. Requests of `never` must still be denied.
  */
 export async function resolveWithout(
   { model, definition, verify, configureEnforcer, progress }: KeptPart,
@@ -125,7 +125,7 @@ export async function resolveWithout(
   return withReach(model, defined, read, progress);
 }
 
-/** Of resolved options, what it takes to find out what is expected. */
+/** The resolved options that the promises depend on. */
 interface KeptPart {
   readonly model: Model;
   readonly definition: PolicyDefinition;
@@ -146,8 +146,8 @@ function copyOf(promises: ResolvedPromises): ResolvedPromises {
 }
 
 /**
- * All that the promises depend on, as the caller may change any of it between two bootstraps; null when that is
- * much. By its parts: a definition may be an object of some class, which shows nothing of itself as JSON.
+ * A text of everything that the promises depend on, because the caller may change it between two bootstraps; null if it
+ * is too long. It is made part by part, because a definition may be an object of a class that JSON does not show.
  */
 function promisesKey(
   model: Model,

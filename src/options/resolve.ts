@@ -42,7 +42,7 @@ import { migrationsOf, NOTHING_LEFT, type ResolvedOptions, recordsOf } from './r
 
 let shapes: Promise<typeof import('./shape.ts')> | undefined;
 
-/** Loaded once: to ask Node for a module that it has already takes a tenth of a start with nothing to do. */
+/** Kept, because importing a loaded module again takes a tenth of a start with nothing to do. */
 function loadShapes() {
   shapes ??= import('./shape.ts');
   return shapes;
@@ -58,7 +58,7 @@ export async function resolveOptions(pool: unknown, options: BootstrapOptions): 
   return completeOptions(options, [...checkPool(pool), ...checkShape(options)]);
 }
 
-/** The same for a verification alone: how strict it is may be said flat, and `verify: false` is for bootstraps. */
+/** The same for a verification alone: takes `strict` and `full` flat, and refuses `verify: false`. */
 export async function resolveVerifyOptions(
   pool: unknown,
   options: VerifyDatabaseOptions,
@@ -74,16 +74,16 @@ export async function resolveVerifyOptions(
   return completeOptions(replaceOptions(options, { verify }), misshapen);
 }
 
-/** What there is to say of options, right or wrong. */
+/** The result of checking options. */
 export interface CheckedOptions {
-  /** Everything that is wrong. */
+  /** All problems. */
   readonly problems: readonly Problem[];
   readonly model: Model | null;
   readonly definition: PolicyDefinition;
   readonly ownership: Ownership | null;
   /** The rules of the definition. */
   readonly defined: RuleSet<DefinedRule>;
-  /** Null where problems keep the definition from being decided on. */
+  /** Null if problems prevent decisions on the definition. */
   readonly promises: ResolvedPromises | null;
   readonly seeders: readonly RunnableSeeder[];
   readonly migrations: ResolvedMigrations;
@@ -93,7 +93,7 @@ export interface CheckedOptions {
   readonly progress: ProgressReporter;
 }
 
-/** Checks options whose shape was checked, together with what was given beside them. */
+/** Checks options whose shape was checked, together with further problems. */
 export async function checkOptions(
   options: BootstrapOptions,
   misshapen: readonly Problem[],
@@ -112,7 +112,7 @@ export async function checkOptions(
     ...(sound.seeders ?? [providerSeeder()]),
   ];
   const migrations = await resolveMigrations(sound);
-  // A default in the place of what is misshapen says nothing about what is given beside it.
+  // If an option was misshapen, its default must not cause problems with other options.
   const fitting = sound.model === options?.model && sound.policy === options?.policy && loaded !== null;
   const isGivenInFull =
     sound.policy !== null &&
@@ -163,7 +163,7 @@ export async function checkOptions(
   }
 }
 
-/** Of a definition with one of these, answers would say nothing, or none would come. */
+/** With one of these problems, decisions would be meaningless or never end. */
 const UNDECIDABLE: readonly ProblemCode[] = [
   'POLICY_SYNTAX',
   'POLICY_EMPTY',
@@ -179,7 +179,7 @@ function keepsFromDeciding({ code }: Problem): boolean {
 }
 
 /**
- * The same, completed, for options that are right.
+ * Checks and completes options.
  *
  * @throws InvalidOptionsError with all problems
  */
@@ -224,7 +224,7 @@ export async function completeOptions(
   };
 }
 
-/** The options with some of them replaced. What is no object stays as it is, for the check to tell what it is. */
+/** The options with some of them replaced. A value that is no object is returned unchanged, for the check to report. */
 export function replaceOptions(options: BootstrapOptions, replaced: BootstrapOptions): BootstrapOptions {
   const isObject = ['[object Object]', '[object Module]'].includes(Object.prototype.toString.call(options));
   return isObject ? { ...options, ...replaced } : options;
@@ -232,7 +232,7 @@ export function replaceOptions(options: BootstrapOptions, replaced: BootstrapOpt
 
 let silentLogger: LoggerLike | undefined;
 
-/** Who brings a logger has loaded pino; the others need it for a bootstrap only. */
+/** Loads pino only if no logger was given. */
 async function getSilentLogger(): Promise<LoggerLike> {
   if (silentLogger === undefined) {
     const { pino } = await import('pino');
@@ -241,7 +241,7 @@ async function getSilentLogger(): Promise<LoggerLike> {
   return silentLogger;
 }
 
-/** The options without those of a wrong shape, so that the others can still be checked. */
+/** The options without misshapen ones, so that the others can still be checked. */
 export function withoutMisshapen(options: BootstrapOptions, misshapen: readonly Problem[]): BootstrapOptions {
   if (misshapen.some(({ at }) => at === 'options')) return {};
   const wrong = misshapen.filter(({ code }) => code !== 'OPTION_UNKNOWN');

@@ -33,33 +33,33 @@ export interface LeftRules {
 
 export const NOTHING_LEFT: LeftRules = { rules: [], omitted: 0, isToMove: false };
 
-/** Options that are complete and valid; nothing behind them checks again. */
+/** Complete and valid options, which need no further checks. */
 export interface ResolvedOptions {
   readonly model: Model;
   readonly configureEnforcer: ConfigureEnforcer | undefined;
-  /** Whether a policy was given; else the definition is the default one. */
+  /** Whether a policy was given. If not, the definition is the default one. */
   readonly policyGiven: boolean;
   readonly definition: PolicyDefinition;
-  /** Its rules, without those that stay away. */
+  /** The rules of the definition, without those that stay away. */
   readonly defined: RuleSet<DefinedRule>;
-  /** What it says of earlier versions; null for a definition without a version. */
+  /** What the definition says about earlier versions; null without a version. */
   readonly ownership: Ownership | null;
-  /** What stays away; until a look at the database, nothing. */
+  /** The rules that stay away; empty before a look at the database. */
   readonly keptAway: readonly KeptAwayRule[];
-  /** What is retired and still stored; until a look at the database, nothing. */
+  /** The rules that are retired and still stored; empty before a look at the database. */
   readonly left: LeftRules;
-  /** None when verification is turned off. */
+  /** Empty if verification is turned off. */
   readonly promises: ResolvedPromises;
-  /** That of the policy, then the given ones. */
+  /** The seeder of the policy, then the given ones. */
   readonly seeders: readonly RunnableSeeder[];
-  /** This package's and the seeders'; null when another tool runs migrations. */
+  /** The migrations of this package and the seeders; null if another tool runs them. */
   readonly packageMigrations: Migrations | null;
-  /** The application's own; null when there are none. */
+  /** The application's own migrations; null if there are none. */
   readonly applicationMigrations: Migrations | null;
   /** How the application's own are recorded. */
   readonly applicationList: MigrationList;
   readonly verify: VerifyOptions | null;
-  /** What the server is; as long as nobody has said or asked, PostgreSQL. */
+  /** The engine of the server; PostgreSQL until it is known. */
   readonly engine: Engine;
   readonly isEngineKnown: boolean;
   /** Who adds the rules of the definition, and why, for the journal. */
@@ -67,16 +67,16 @@ export interface ResolvedOptions {
   /** Whether changes of the rule table are recorded. */
   readonly journal: boolean;
   readonly schema: string | undefined;
-  /** Which rule table is meant, as far as it is said. */
+  /** What the options say about the rule table. */
   readonly table: TableChoice;
-  /** The one that is worked on; until a look at the database, the one that is expected there. */
+  /** The rule table; before a look at the database, the expected one. */
   readonly ruleTable: RuleTable;
   readonly lockTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly statementTimeoutMs: number | undefined;
   readonly idleInTransactionTimeoutMs: number | undefined;
   readonly dryRun: boolean;
-  /** Where rows are kept that seeders insert; null unless they are asked for. */
+  /** Collects the rows that seeders insert; null if they are not needed. */
   readonly insertedRows: InsertedRows | null;
   readonly notifyChannel: string | null;
   readonly logger: LoggerLike;
@@ -108,7 +108,7 @@ export function withRuleTable(options: ResolvedOptions, ruleTable: RuleTable): R
   return { ...options, ruleTable, seeders, packageMigrations };
 }
 
-/** What a policy's seeder keeps a record of. */
+/** What the seeder of a policy records. */
 export function recordsOf(journal: boolean | undefined, ownership: Ownership | null): PolicyRecords {
   return { journal: journal ?? false, ownership: ownership !== null };
 }
@@ -126,13 +126,13 @@ export async function withKeptAway(
 }
 
 /**
- * Refuses a definition that its rule table has no room for, or that the adapters on such a table would read otherwise.
+ * Refuses a definition whose rules do not fit the rule table, or that its adapters would read differently.
  *
  * @throws InvalidOptionsError with all problems
  */
 export function requireFitting({ ruleTable, defined: { rules } }: ResolvedOptions): void {
   const unfit = ruleTable.findUnfit(rules.filter((rule) => !isRepeated(rule)));
-  // The names of the other tenants may be longer: each part of the definition that is too long with one is told once.
+  // Names of later tenants may be longer. Each part of the definition that is too long is reported once.
   const longer = unfit.length > 0 ? [] : ruleTable.findUnfit(rules.filter(isRepeated));
   const once = new Map(longer.map((problem) => [problem.at, problem]));
   const problems = [
@@ -143,7 +143,7 @@ export function requireFitting({ ruleTable, defined: { rules } }: ResolvedOption
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 
-/** The migrations of seeders. By entries: an assignment of the name `__proto__` would leave that migration out. */
+/** The migrations of seeders. Uses entries, because assigning `__proto__` would lose that migration. */
 export function migrationsOf(seeders: readonly RunnableSeeder[]): Migrations {
   return Object.fromEntries(seeders.flatMap(({ migrations = {} }) => Object.entries(migrations)));
 }

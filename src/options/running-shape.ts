@@ -37,7 +37,7 @@ const liveOptions = optionsOf({
   onError: v.optional(callable),
 });
 
-/** Everything about the shape of a live enforcer's options that is wrong. */
+/** All problems in the shape of a live enforcer's options. */
 export function checkLiveShape(input: unknown): Problem[] {
   return findMisshapen(liveOptions, input);
 }
@@ -75,7 +75,7 @@ const changeOptions = v.pipe(
   ),
 );
 
-/** Everything about the shape of a change of a policy that is wrong. */
+/** All problems in the shape of a change of a policy. */
 export function checkChangeShape(changes: unknown, options: unknown): Problem[] {
   return [...findMisshapen(policyChanges, changes, 'changes'), ...findMisshapen(changeOptions, options)];
 }
@@ -104,12 +104,12 @@ const journalFilter = fields(
 );
 const pruning = fields({ olderThan: moment, schema: v.optional(schema) }, 'must be an object with olderThan');
 
-/** Everything about the shape of a filter of the journal that is wrong. */
+/** All problems in the shape of a filter of the journal. */
 export function checkJournalFilter(input: unknown): Problem[] {
   return findMisshapen(journalFilter, input, 'filter');
 }
 
-/** The same for what to remove of a journal. */
+/** The same for the options of pruning a journal. */
 export function checkPruning(input: unknown): Problem[] {
   return findMisshapen(pruning, input);
 }

@@ -52,7 +52,7 @@ const provider = v.looseObject(
   'must be a MigrationProvider with a getMigrations method',
 );
 
-/** What is recorded there must be recorded nowhere else. */
+/** The tables of Kysely's Migrator must not be those of this library. */
 const ownTables = [PACKAGE_LIST.tableName, PACKAGE_LIST.lockTableName, LOCK_TABLE, JOURNAL];
 
 const migrationSettings = v.pipe(
@@ -115,12 +115,12 @@ const model = v.union(
   'must be the path of a .conf file, or a Casbin Model',
 );
 
-/** PostgreSQL can't have it in a name, nor anywhere else. */
+/** PostgreSQL can't store a NUL character anywhere. */
 function withoutNul() {
   return v.check((value: string) => !value.includes('\0'), 'must not hold a NUL character');
 }
 
-/** Chosen by what is given, so that the message is about what was meant. */
+/** Chooses the shape by the kind of the value, so that the message fits it. */
 export function optionalBy(choose: (input: unknown) => v.GenericSchema) {
   return v.optional(v.lazy(choose));
 }
@@ -136,7 +136,9 @@ export const enforcerEntries = {
 
 const verifyEntries = { strict: flag, full: flag, stockLoadable: flag };
 
-/** Said flat to verifyDatabase; elsewhere it would be passed over, and somebody rely on it. */
+/**
+ * Only verifyDatabase takes these outside of `verify`. Elsewhere they would be ignored silently, so they are refused.
+ */
 const misplacedVerifyEntries = v.entriesFromList(
   Object.keys(verifyEntries),
   v.optional(v.custom(() => false, 'belongs in verify here, as in verify: { strict: true }')),
@@ -148,7 +150,7 @@ export const policyEntry = optionalBy((input) => {
   return typeof input === 'string' ? name : definitionShape;
 });
 
-/** What is logged goes there. */
+/** The logger. */
 export const loggerEntry = v.optional(
   v.looseObject(
     {
@@ -193,7 +195,7 @@ export const bootstrapEntries = {
 /** The options of a live enforcer alone. */
 const LIVE = ['subject', 'domain', 'maxStalenessMs', 'whenStale', 'pollIntervalMs', 'onChange', 'onError'];
 
-/** Every option that any function takes, as one object may serve them all. */
+/** Every option of any function, because one object may be given to all functions. */
 const known = Object.fromEntries(
   [
     ...[...Object.keys(bootstrapEntries), 'concurrency', 'target'],
@@ -230,12 +232,12 @@ const bootstrapOptions = optionsOf(bootstrapEntries);
 const verifyDatabaseOptions = optionsOf({ ...bootstrapEntries, ...verifyEntries });
 const enforcerOptions = optionsOf(enforcerEntries);
 
-/** Everything about what was given that is wrong. */
+/** All problems of a value's shape. */
 export function findMisshapen(expected: v.GenericSchema, input: unknown, at = 'options'): Problem[] {
   return v.safeParse(expected, input).issues?.map((issue) => describeIssue(issue, at)) ?? [];
 }
 
-/** Everything about the shape of a bootstrap's options that is wrong. */
+/** All problems in the shape of a bootstrap's options. */
 export function checkShape(input: unknown): Problem[] {
   return findMisshapen(bootstrapOptions, input);
 }

@@ -13,7 +13,7 @@ import { collectHierarchies, collectUsers } from './page-hierarchies.ts';
 import { decidePageMatrix } from './page-matrix.ts';
 import { type PagePolicy, subjectNames } from './page-policy.ts';
 
-/** What a database has: its policy, and how that compares to the definition. */
+/** The policy of a database, and its comparison with the definition. */
 export interface LivePage {
   readonly rules: readonly StoredRule[];
   readonly verification: VerificationReport;
@@ -86,12 +86,12 @@ function describeVersions({ ownership }: ResolvedOptions, live: LivePage | null)
   };
 }
 
-/** The same without the names of users and of who granted something. */
+/** The same without the names of users and of those who granted something. */
 export function withoutUsers(data: PageData): PageData {
   const { verification, matrix } = data;
   const drift = verification?.drift.map(withoutNames) ?? [];
   const keptAway = verification?.keptAway.map((away) => ({ ...away, actor: null, reason: null })) ?? [];
-  // A link to a retired role is one of a user.
+  // A link to a retired role belongs to a user.
   const left = verification?.left.filter(([ptype = '']) => !ptype.startsWith('g')) ?? [];
   const links = (verification?.left.length ?? 0) - left.length;
   return {

@@ -5,23 +5,23 @@ export interface PageData {
   /** When it was read, as ISO 8601. */
   readonly readAt: string;
   readonly source: PageSource;
-  /** What the definition says of its versions; null for one without. */
+  /** The versions of the definition; null without a version. */
   readonly versions: PageVersions | null;
   /** How the live policy compares to the definition; null without a database. */
   readonly verification: VerificationReport | null;
-  /** What is not proved, although nothing is wrong. */
+  /** Warnings about what the verification does not prove. */
   readonly warnings: readonly VerificationWarning[];
   readonly matrix: PageMatrix;
   /** How many users have a role themselves, by its name. */
   readonly holders: ReadonlyMap<string, number>;
   readonly hierarchies: readonly PageHierarchy[];
-  /** How much there is beyond what the page holds. */
+  /** How much the page leaves out. */
   readonly omitted: OmittedFromPage;
   /** What the page can't show, and why, as sentences. */
   readonly notes: readonly string[];
 }
 
-/** The version of a definition, and what it says of earlier ones. */
+/** The version of a definition, and its changes since earlier ones. */
 export interface PageVersions {
   readonly defined: number;
   /** The newest one that the database was bootstrapped with; null for none, and without a database. */
@@ -34,14 +34,14 @@ export interface PageVersions {
   readonly retiredRules: readonly (readonly string[])[];
 }
 
-/** Where the policy of a page is from. */
+/** The source of the policy of a page. */
 export type PageSource =
   | {
       readonly kind: 'database';
       readonly database: string;
       /** The rule table, as SQL. */
       readonly table: string;
-      /** How many rules are stored, those of users included. */
+      /** How many rules are stored, including links of users. */
       readonly rules: number;
     }
   | { readonly kind: 'definition'; readonly rules: number };
@@ -53,35 +53,35 @@ export interface OmittedFromPage {
   readonly hierarchies: number;
 }
 
-/** Roles × permissions, and who has the roles. It is what the script of the page gets. */
+/** Roles × permissions, and who has the roles: the data for the script of the page. */
 export interface PageMatrix {
-  /** What the model calls the subject of a request: `sub`. */
+  /** The name of the subject in the model: `sub`. */
   readonly subject: string;
-  /** Where the subject is among the values of a request. */
+  /** The position of the subject in a request. */
   readonly subjectAt: number;
-  /** What it calls the other values, in their order: `obj`, `act`. */
+  /** The names of the other values, in order: `obj`, `act`. */
   readonly tokens: readonly string[];
-  /** Where the domain is among these; -1 where there is none. */
+  /** The position of the domain among these; -1 if there is none. */
   readonly domainAt: number;
   /** Each as the values of a request without its subject. */
   readonly permissions: readonly (readonly string[])[];
   readonly roles: readonly PageRole[];
   /** The rules that decide cells. */
   readonly rules: readonly PageRule[];
-  /** How roles come to the rules of others. */
+  /** The routes from roles to the rules of others. */
   readonly routes: readonly PageRoute[];
-  /** Who added rules and links, by the ids of their rows, where a journal knows. */
+  /** Who added rules and links, by the ids of their rows, if there is a journal. */
   readonly granted: { readonly [row: string]: string };
   /** The decision of every cell that is not listed. */
   readonly unlisted: Decision;
-  /** Whether there are a definition and a database to compare. */
+  /** Whether there is both a definition and a database to compare. */
   readonly isCompared: boolean;
   readonly users: readonly PageUser[];
-  /** What users have. */
+  /** The roles of users. */
   readonly grants: readonly PageGrant[];
 }
 
-/** A role, or whatever else rules permit something. */
+/** A role, or another name to which rules permit something. */
 export interface PageRole {
   readonly name: string;
   /** `everybody`: a subject that no rule names. */
@@ -89,15 +89,15 @@ export interface PageRole {
   readonly cells: PageCells;
 }
 
-/** The cells of a role that are not as all others are; the lists are parallel. */
+/** The cells of a role that are not `unlisted`; the lists are parallel. */
 export interface PageCells {
   /** Which permissions, ascending. */
   readonly at: readonly number[];
   /** One character each: a key of {@link CELL_STATES}. */
   readonly states: string;
-  /** The rule that decides; -1 where none does. For what is missing, the rule that would. */
+  /** The rule that decides; -1 if none does. For `missing`: the rule that would decide. */
   readonly rules: readonly number[];
-  /** How the role comes to it; -1 where no rule decides. */
+  /** The route to that rule; -1 if no rule decides. */
   readonly routes: readonly number[];
 }
 
@@ -113,9 +113,9 @@ export const CELL_STATES = {
 } as const;
 
 /**
- * `direct`: allowed by a rule of the role itself. `inherited`: allowed by a rule of another one. `open`: allowed, as no
- * rule denies it. `denied`: by a rule. `added`: allowed, and the definition denies it. `missing`: denied, and the
- * definition allows it. `error`: Casbin throws.
+ * `direct`: allowed by a rule of the role itself. `inherited`: allowed by a rule of another role. `open`: allowed
+ * because no rule denies it. `denied`: denied by a rule. `added`: allowed, but the definition denies it. `missing`:
+ * denied, but the definition allows it. `error`: Casbin throws.
  */
 export type CellState = (typeof CELL_STATES)[keyof typeof CELL_STATES];
 
@@ -131,13 +131,13 @@ export interface PageRule {
 export type RuleState = 'defined' | 'added' | 'missing';
 
 export interface PageRoute {
-  /** From the role to the one that has the rule; empty where no roles are involved. */
+  /** From the role to the one that has the rule; empty if no roles are involved. */
   readonly path: readonly string[];
   /** The rows of the links. */
   readonly ids: readonly RowId[];
   /** The links that are not defined, as lines. */
   readonly added: readonly string[];
-  /** Why Casbin can't decide; null where it can. */
+  /** Why Casbin can't decide; null if it can. */
   readonly error: string | null;
 }
 
@@ -150,16 +150,16 @@ export interface PageUser {
 /** A role that users have, in a domain or everywhere. */
 export interface PageGrant {
   readonly role: string;
-  /** Null where the role definition has no domain. */
+  /** Null if the role definition has no domain. */
   readonly domain: string | null;
-  /** The roles that come with it, itself included, as numbers of {@link PageMatrix.roles}. */
+  /** The role itself and all that it inherits, as numbers of {@link PageMatrix.roles}. */
   readonly roles: readonly number[];
 }
 
 /** Who inherits from whom, in one role definition and one domain. */
 export interface PageHierarchy {
   readonly ptype: string;
-  /** Empty where there is none. */
+  /** Empty if there is none. */
   readonly domain: string;
   readonly nodes: readonly HierarchyNode[];
   readonly edges: readonly HierarchyEdge[];
@@ -168,7 +168,7 @@ export interface PageHierarchy {
 export interface HierarchyNode {
   readonly name: string;
   readonly state: RuleState;
-  /** How many users have it themselves. */
+  /** How many users have it directly. */
   readonly users: number;
 }
 

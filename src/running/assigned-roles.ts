@@ -8,8 +8,8 @@ import { formatText, type Rule, ruleKey } from '../policy/rule.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 
 /**
- * Roles that are assigned and that nobody knows: no rule of the definition speaks of them, and no stored one gives them
- * a permission or another role. A misspelt role would be stored, and give nothing. Without a definition, none is told.
+ * Assigned roles that are unknown: no rule of the definition names them, and no stored rule gives them
+ * a permission or another role. A misspelt role would be stored, and give nothing. Without a definition, none is reported.
  */
 export async function findUnknownRoles(
   client: ClientLike,
@@ -41,7 +41,7 @@ export async function findUnknownRoles(
 }
 
 /**
- * Assignments by which roles would inherit from each other in a circle, with what is stored and given beside them: no
+ * Assignments that would make roles inherit from each other in a circle, together with stored and other given links: no
  * bootstrap could verify such a policy.
  */
 export async function findCircles(

@@ -30,14 +30,14 @@ import type {
 } from './policy-changes.ts';
 
 /**
- * Changes the policy on the caller's client, in the transaction that is open there: it is rolled back with that one, and
- * others see it after its commit. Without an open transaction it makes one of its own. When it throws, the transaction
- * stays usable, and nothing was changed.
+ * Changes the policy on the caller's client, in the transaction that is open there: the change is rolled back with that
+ * transaction, and others see it after the commit. Without an open transaction, it opens one of its own. When it
+ * throws, the transaction stays usable, and nothing was changed.
  *
  * @throws InvalidOptionsError for a change that does not fit the model or the table, names a role that nobody knows, or
- *   has roles inherit in a circle
- * @throws PolicyChangeError `CHANGE_REFUSED` for one by which something is allowed that must never be
- * @throws PermissionError with what has to be granted
+ *   makes roles inherit in a circle
+ * @throws PolicyChangeError `CHANGE_REFUSED` for a change that allows a request that must `never` be allowed
+ * @throws PermissionError with the privileges that have to be granted
  * @throws DatabaseError `TABLE_MISSING` where there is no rule table, and as the adapter
  */
 export function changePolicy<Policy extends PolicyDefinition | string = string>(
@@ -76,7 +76,7 @@ export async function changePolicy(
     const change = () => apply(inside, table, added, removed);
     const changed = force ? await change() : await guardPromises(inside, located, change);
     await recordWhoChanged(inside, table, { added, removed, actor, reason });
-    // What the application's own statements change afterwards is not this change.
+    // Statements of the application that follow are not part of this change.
     if (before !== null) await setChangeContext(inside, before);
     return { ...changed, journaled: !given.engine.commitsDdl && (await isJournaled(inside, table)) };
   };
@@ -98,7 +98,7 @@ function needsOf({ schema, ruleTable }: ResolvedOptions, removes: boolean): Part
   return { schema, ...change, select: [RECORDED_RULES], lock: [RECORDED_RULES] };
 }
 
-/** Has a change that was only tried taken back. */
+/** Rolls back a change that was only tried, and carries its report. */
 class TakenBack extends Error {
   readonly report: ChangeReport;
 
@@ -124,7 +124,7 @@ function toRules(
   }));
 }
 
-/** Refuses what the model has no place for, and what is to be added and removed at once. */
+/** Refuses rules that do not fit the model, and rules that are given twice. */
 function requireSound({ model }: ResolvedOptions, rules: readonly PlacedRule[]): void {
   const problems = findMisfits(rules, ruleLengthsOf(model));
   if (problems.length > 0) throw new InvalidOptionsError(problems);
@@ -145,7 +145,7 @@ function requireRoom(table: RuleTable, rules: readonly PlacedRule[]): void {
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 
-/** Refuses roles that nobody knows, and circles of roles. */
+/** Refuses unknown roles, and circles of roles. */
 async function requireSoundRoles(
   client: ClientLike,
   options: ResolvedOptions,
@@ -160,7 +160,7 @@ async function requireSoundRoles(
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 
-/** Adds and removes, and tells which of it was not so before. Others who write the same rules wait meanwhile. */
+/** Adds and removes rules, and returns those that really changed. Other writers of the same rules wait meanwhile. */
 async function apply(
   client: ClientLike,
   table: RuleTable,
@@ -183,8 +183,8 @@ async function apply(
 }
 
 /**
- * Where bootstraps keep a record of defined rules: those that are revoked with a reason stay away, and those that are
- * granted are as defined again.
+ * Updates the record that bootstraps keep of defined rules, if there is one: a rule that was revoked with a reason is
+ * not inserted again; one that is granted is treated as before.
  */
 async function recordWhoChanged(
   client: ClientLike,
@@ -220,7 +220,7 @@ async function findStored(
   return new Set(rows.flatMap(({ n }) => rules[Number(n) - 1] ?? []));
 }
 
-/** Changes a policy rule by rule, as {@link changePolicy}: each change by itself, in the transaction that is open. */
+/** Makes single changes, as {@link changePolicy} does: each by itself, in the transaction that is open. */
 export interface PolicyEditor<Policy> {
   /** Adds a rule of `p`: `grant('clerk', 'invoices', 'write')`. */
   grant(...rule: ChangeValues<Policy, 'grant'>): Promise<ChangeReport>;
@@ -233,8 +233,8 @@ export interface PolicyEditor<Policy> {
 }
 
 /**
- * Makes the changes of {@link changePolicy} methods: for an application that grants and assigns one at a time. The names
- * are those of the definition, where one is given.
+ * Offers the changes of {@link changePolicy} as methods, for an application that makes them one at a time. If a
+ * definition is given, only its names compile.
  *
  * @example
  * const policies = createPolicyEditor(client, { policy, actor: request.user.name });

@@ -9,17 +9,17 @@ import {
 import { tokensOf } from '../casbin/model.ts';
 import { subjectOf } from '../verification/parts.ts';
 
-/** Where the values of a conjunct stand. */
+/** The positions of the values that a conjunct compares. */
 export interface ConjunctAt {
   readonly request: number;
   readonly policy: number;
-  /** The role definition; null where the values must be equal. */
+  /** The role definition that links the two values; null if the values must be equal. */
   readonly roles: string | null;
-  /** In which domain of the request roles are inherited; null for none. */
+  /** The position of the domain in the request; null if the conjunct has no domain. */
   readonly domain: number | null;
 }
 
-/** Effects by which the order of the rules decides nothing. */
+/** Effects for which the order of the rules does not matter. */
 const UNORDERED = [
   'some(where (p_eft == allow))',
   '!some(where (p_eft == deny))',
@@ -27,8 +27,8 @@ const UNORDERED = [
 ];
 
 /**
- * Whether rules can be changed one by one, and found by a request without going through all of them: the matcher begins
- * with conjuncts that every rule must satisfy, and the order of the rules decides nothing.
+ * Whether rules can be changed one by one, and the rules of a request can be found without reading all of them. The
+ * matcher must begin with conjuncts that every rule must satisfy, and the order of the rules must not matter.
  */
 export function canChangeInPlace(model: Model): boolean {
   const effect = model.model.get('e')?.get('e')?.value ?? '';
@@ -42,23 +42,23 @@ export function canChangeInPlace(model: Model): boolean {
   );
 }
 
-/** Where the values stand by which the rules of a request are found, and whether these decide alone. */
+/** The positions of the values that find the rules of a request, and whether those rules decide alone. */
 export interface ConjunctsAt {
-  /** What the subject of a request is compared with; null where no conjunct does. */
+  /** The conjunct of the subject; null if there is none. */
   readonly subject: ConjunctAt | null;
-  /** The values that must be equal, apart from the subject's. */
+  /** The conjuncts whose values must be equal, without the subject's. */
   readonly equal: readonly ConjunctAt[];
-  /** All but `equal`: rules that were found by those values may still not satisfy them. */
+  /** All conjuncts but `equal`: a rule that was found by those values may still not satisfy these. */
   readonly others: readonly ConjunctAt[];
   /** Whether the rules that satisfy all conjuncts are those that Casbin would find. */
   readonly decidesAlone: boolean;
   /** How many values a request has. */
   readonly requestLength: number;
-  /** Where a rule says whether it allows; -1 where all do. */
+  /** The position of the effect in a rule; -1 if every rule allows. */
   readonly effect: number;
 }
 
-/** Finds them in a model that {@link canChangeInPlace}. */
+/** Finds these positions. The model must be one that {@link canChangeInPlace} accepts. */
 export function locateConjuncts(model: Model): ConjunctsAt {
   const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
   const conjuncts = conjunctsOf(model).map(
@@ -83,14 +83,14 @@ export function locateConjuncts(model: Model): ConjunctsAt {
   };
 }
 
-/** As if values had commas, since one that comes later may. */
+/** Assumes that values have commas, because a rule that is added later may have one. */
 function conjunctsOf(model: Model): Conjunct[] {
   return limitingConjuncts(model.model.get('m')?.get('m')?.value ?? '', () => false);
 }
 
 /**
- * Whether the rules that a request is found to match by their names alone are those that Casbin would find: the matcher
- * is nothing but `r.x == p.y` and `g(r.x, p.y)`, and one of them that allows is enough.
+ * Whether the conjuncts alone find the rules that Casbin would find: the matcher consists only of `r.x == p.y` and
+ * `g(r.x, p.y)`, and one rule that allows is enough.
  */
 function canDecideAlone(model: Model): boolean {
   const matcher = model.model.get('m')?.get('m')?.value ?? '';

@@ -14,56 +14,56 @@ import { Looking, tell } from './looking.ts';
 import { type Motor, MovedEnforcer } from './moved-enforcer.ts';
 import { Slice } from './slice.ts';
 
-/** How a live enforcer follows its database; all of it has a default. */
+/** How a live enforcer follows its database. Every option has a default. */
 export interface LiveEnforcerOptions extends EnforcerOptions {
   /**
-   * Whom it is asked about, one or several: it then loads and follows only the rules that decisions about them can
-   * depend on, and requests about others throw `OUT_OF_SLICE`. Default: anybody.
+   * The subject, or the subjects, that requests will be about. The enforcer then loads and follows only the rules that
+   * decisions about them can depend on, and a request about anybody else throws `OUT_OF_SLICE`. Default: any subject.
    */
   readonly subject?: string | readonly string[];
-  /** In which domains it is asked, one or several, likewise; for models with domains. Default: any. */
+  /** The same for domains: one or several. Only for models with domains. Default: any domain. */
   readonly domain?: string | readonly string[];
   /**
-   * For how long it may not have confirmed that it is up to date, in milliseconds, before it is `stale`. Default: without
-   * end: it is `current` then, and only `error` and `confirmedAt` of its `state` tell that it can't confirm.
+   * How long after its last confirmation it is `stale`, in milliseconds. Default: no limit. It then stays `current`,
+   * and only `error` and `confirmedAt` of its `state` show that it can't confirm that it is up to date.
    */
   readonly maxStalenessMs?: number;
-  /** What a stale enforcer, or a closed one, answers: what it has, or no. Default: `decide`. */
+  /** Whether a stale or closed enforcer still decides by the rules that it has, or denies. Default: `decide`. */
   readonly whenStale?: 'decide' | 'deny';
   /** How often it looks without being notified, in milliseconds. Default: 5,000, or half of `maxStalenessMs`. */
   readonly pollIntervalMs?: number;
   /**
    * How long to wait for a client of the pool, in milliseconds; 0 waits without end. Default: 30,000. Later attempts to
-   * connect again have the same limit, so that `onError` is told of each.
+   * connect again have the same limit, so that `onError` is called for each.
    */
   readonly connectTimeoutMs?: number;
-  /** Where a bootstrap or another writer notifies of a change, as for a bootstrap. Default: `casbin`. */
+  /** The channel on which a bootstrap or another writer notifies of a change. Default: `casbin`. */
   readonly notifyChannel?: string | false;
-  /** Is told of each change of the policy, when it is decided on; by a reload, without the rules. */
+  /** Called with each change of the policy, as soon as decisions use it. After a reload, it does not list the rules. */
   readonly onChange?: (change: PolicyChange) => void;
   /**
-   * Is told why it could not look, each time; once that it is stale (`ENFORCER_STALE`), each time when it becomes so; and
-   * what `onChange` throws. It goes on by itself.
+   * Called each time it could not look at the database, with the reason; once each time it becomes stale
+   * (`ENFORCER_STALE`); and with what `onChange` throws. The enforcer goes on by itself.
    */
   readonly onError?: (error: Error) => void;
 }
 
 /**
- * An enforcer whose decisions follow the database, without a moment of wrong answers: a request is decided on the policy
- * before a transaction or after it. It keeps one connection of the pool to itself.
+ * An enforcer whose decisions follow the database, without a moment of wrong answers: a request is decided on the
+ * policy before a transaction or after it. It keeps one connection of the pool to itself.
  *
- * It is for an application that runs on; createEnforcer is for what loads once, decides and ends.
+ * Use it for an application that keeps running; createEnforcer is for a program that loads once, decides and ends.
  *
- * Where the rule table has a journal, only what has changed is read, and decisions are made on the few rules that a
- * request can match, or by these alone where Casbin would say the same. Without a journal, or with a model whose rules
- * can't be told apart like that (an effect of order or priority, a matcher that begins otherwise, `configureEnforcer`),
- * every change has all rules read aside and swapped in.
+ * If the rule table has a journal, it reads only what has changed, and decides on the few rules that a request can
+ * match. Without a journal, or with a model for which these rules can't be found (an effect that depends on order or
+ * priority, a matcher that begins otherwise, `configureEnforcer`), it reads all rules after every change, and then
+ * replaces the old ones.
  *
  * @throws InvalidOptionsError for options that can't be used
  * @throws StoredRuleError for stored rules that do not fit the model (`RULES_DO_NOT_FIT_MODEL`), and as createEnforcer
- * @throws DatabaseError `TABLE_MISSING` where there is no rule table
- * @throws PermissionError with what has to be granted
- * @throws ConnectionError where there is no connection
+ * @throws DatabaseError `TABLE_MISSING` if there is no rule table
+ * @throws PermissionError with the privileges that have to be granted
+ * @throws ConnectionError if there is no connection
  */
 export async function createLiveEnforcer(
   pool: PoolLike,
@@ -117,10 +117,10 @@ export async function createLiveEnforcer(
   return live;
 }
 
-/** The longest time of Node's timers. */
+/** The longest time that a timer of Node can have. */
 const LONGEST_TIMER_MS = 2_147_483_647;
 
-/** Reports once that it is stale, each time when it becomes so; `refresh` it when it has confirmed that it is not. */
+/** Reports once each time the enforcer becomes stale. Call `refresh` after each confirmation. */
 function startAlarm(motor: Motor, maxStalenessMs: number): NodeJS.Timeout | undefined {
   if (maxStalenessMs > LONGEST_TIMER_MS) return undefined;
   const tell = () => {
@@ -132,7 +132,7 @@ function startAlarm(motor: Motor, maxStalenessMs: number): NodeJS.Timeout | unde
   return setTimeout(tell, maxStalenessMs).unref();
 }
 
-/** So long it waits for a connection, unless it is told. */
+/** How long it waits for a connection by default. */
 const CONNECT_MS = 30_000;
 
 async function resolveOptions(
@@ -160,6 +160,6 @@ function toSlice(model: Model, { subject, domain, configureEnforcer }: LiveEnfor
   const namesOf = (given: string | readonly string[] | undefined) =>
     given === undefined ? null : [given].flat();
   const of = { subjects: namesOf(subject), domains: namesOf(domain) };
-  // A role manager or a function of the application's may follow links as it likes.
+  // A role manager or a function of the application may follow links in any way.
   return new Slice(model, of, configureEnforcer !== undefined);
 }

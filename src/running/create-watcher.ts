@@ -7,24 +7,24 @@ import { MovedEnforcer } from './moved-enforcer.ts';
 /** A watcher of Casbin's, made by createWatcher. */
 export interface LiveWatcher extends Watcher, WatcherEx, Disposable {
   /**
-   * Calls back after each change by others that the live enforcer has applied, and waits for a promise before it calls
-   * again. Casbin's `setWatcher` gives it the enforcer's `loadPolicy`.
+   * Sets the function that is called after each change by others that the live enforcer has applied. If it returns a
+   * promise, the next call waits for it. Casbin's `setWatcher` sets the enforcer's `loadPolicy`.
    */
   setUpdateCallback(callback: (change: PolicyChange) => void | Promise<void>): void;
-  /** Calls back no more. The live enforcer goes on, and is the caller's to close. */
+  /** Ends the calls. It does not close the live enforcer. */
   close(): void;
 }
 
 /**
- * A watcher for an application that keeps an enforcer of its own: it is told of each change by others as soon as a live
- * enforcer has it.
+ * Creates a watcher for an application that keeps an enforcer of its own. The watcher calls back for each change by
+ * others as soon as a live enforcer has it.
  *
- * Give it to both: `enforcer.setWatcher(watcher)` to be called back, and `enforcer.setWatcherEx(watcher)` so that
- * Casbin tells it what the enforcer has written itself, which then is no reason to load again. Without the latter,
- * without a journal, and where the live enforcer sees a change before the enforcer has the answer to it, the enforcer's
- * own changes have it load again too.
+ * Call both `enforcer.setWatcher(watcher)`, for the calls, and `enforcer.setWatcherEx(watcher)`, by which Casbin
+ * reports the enforcer's own changes, so that these cause no reload. The enforcer's own changes cause a reload too if
+ * `setWatcherEx` was not called, if there is no journal, or if the live enforcer sees a change before the enforcer has
+ * the answer of its statement.
  *
- * @throws InvalidOptionsError for what is no live enforcer
+ * @throws InvalidOptionsError for anything but a live enforcer
  */
 export function createWatcher(live: LiveEnforcer): LiveWatcher {
   if (live instanceof MovedEnforcer) return new WatcherOfChanges(live);
@@ -36,19 +36,19 @@ class WatcherOfChanges implements LiveWatcher {
   readonly #live: MovedEnforcer;
   readonly #stop: () => void;
   /**
-   * What the enforcer itself did about a rule and the live enforcer may not have yet: whether it added or removed it, in
-   * the order of its writing.
+   * The enforcer's own changes of a rule that the live enforcer may not have yet: whether each added or removed it, in
+   * the order in which they were made.
    */
   readonly #own = new Map<string, boolean[]>();
   #callback: (change: PolicyChange) => void | Promise<void> = () => {};
-  /** Settles when nobody has to be called back any more. */
+  /** Settles when all calls have been made. */
   #calling: Promise<void> = Promise.resolve();
   #waiting: PolicyChange | null = null;
   #isClosed = false;
 
   constructor(live: MovedEnforcer) {
     this.#live = live;
-    // The enforcer learns from its own connection that it has written; it shall be able to say so before.
+    // The enforcer learns of its own write on its own connection. Give it time to report that first.
     this.#stop = live.listen((change) => setImmediate(() => this.#hear(change)));
   }
 
@@ -73,11 +73,11 @@ class WatcherOfChanges implements LiveWatcher {
     if (!isAllOwn) this.#callBack(change);
   }
 
-  /** One after the other: an enforcer that loads twice at a time has each rule twice. */
+  /** One call after the other: an enforcer that loads twice at the same time has each rule twice. */
   #callBack(change: PolicyChange): void {
     if (this.#isClosed) return;
     const isCalling = this.#waiting !== null;
-    // Who loads later has what came meanwhile too.
+    // A later load also has what changed in the meantime.
     this.#waiting = isCalling ? EVERYTHING : change;
     if (isCalling) return;
     this.#calling = this.#calling.then(async () => {
@@ -91,7 +91,7 @@ class WatcherOfChanges implements LiveWatcher {
     });
   }
 
-  /** Until the live enforcer has it, what is the enforcer's own is no news to it. */
+  /** Keeps a change of the enforcer's own until the live enforcer has it too. */
   async #wrote(ptype: string, rules: readonly string[][], isAdded: boolean): Promise<void> {
     const own = rules.map((values): Rule => ({ ptype, values }));
     for (const rule of own) {
@@ -99,7 +99,7 @@ class WatcherOfChanges implements LiveWatcher {
       this.#own.set(key, [...(this.#own.get(key) ?? []), isAdded]);
     }
     const isKnown = await this.#catchUp();
-    // Heard before this, by the same detour.
+    // Changes that the live enforcer has reported before are heard first, because they wait for setImmediate too.
     setImmediate(() => {
       const isUndone = own.map((rule) => this.#settle(rule)).includes(true);
       if (isKnown && isUndone) this.#callBack(EVERYTHING);
@@ -107,8 +107,9 @@ class WatcherOfChanges implements LiveWatcher {
   }
 
   /**
-   * Forgets the oldest of what the enforcer did about a rule. Whether somebody else took it back at the same time, so
-   * that the live enforcer has seen no change at all; where the enforcer has written it again since, that is not known.
+   * Removes the oldest of the enforcer's own changes of a rule. Returns whether somebody else undid that change at the
+   * same time, so that the live enforcer has seen no change at all; not known if the enforcer has written the rule
+   * again since.
    */
   #settle(rule: Rule): boolean {
     const key = ruleKey(rule);
@@ -118,14 +119,14 @@ class WatcherOfChanges implements LiveWatcher {
     return later.length === 0 && this.#live.holds(rule) !== isAdded;
   }
 
-  /** Casbin does not wait for the methods below, so that they must not reject; the live enforcer says what is wrong. */
+  /** Casbin does not wait for the methods below, so they must not reject. The live enforcer reports the error. */
   async #catchUp(): Promise<boolean> {
     while (!this.#isClosed && this.#live.state.status !== 'closed') {
       try {
         await this.#live.caughtUp();
         return true;
       } catch {
-        // It connects again by itself, after a pause.
+        // The live enforcer connects again by itself, after a pause.
       }
     }
     return false;
@@ -151,7 +152,7 @@ class WatcherOfChanges implements LiveWatcher {
     return this.#wrote(ptype, rules, false);
   }
 
-  /** What the filter took is not said, so that the enforcer loads again. */
+  /** Casbin does not say which rules the filter matched, so the enforcer has to load again. */
   async updateForRemoveFilteredPolicy(): Promise<void> {
     await this.#catchUp();
   }

@@ -5,11 +5,11 @@ import { Enforcer } from 'casbin';
  * throws and names what to do instead.
  */
 export class FixedEnforcer extends Enforcer {
-  /** They follow the policy. */
+  /** Role links follow the policy, so there is nothing to build. */
   override async buildRoleLinks(): Promise<void> {}
   override async buildIncrementalRoleLinks(): Promise<void> {}
 
-  // What would leave it with another policy than the database has.
+  // These would give it another policy than the one of the database.
 
   override clearPolicy(): never {
     throw refusal('clearPolicy', 'remove the rules, as by removePolicies');
@@ -31,7 +31,7 @@ export class FixedEnforcer extends Enforcer {
     throw refusal('loadModel', 'make another one, with that model');
   }
 
-  // What decides otherwise than the model says: it would be lost with the next policy that is swapped in.
+  // These change how it decides. The change would be lost with the next policy that is swapped in.
 
   override setEffector(): never {
     throw refusal('setEffector', CONFIGURE);

@@ -7,26 +7,26 @@ import { valuesOf } from './journal.ts';
 import { OutOfStep, type RuleChange } from './live-rules.ts';
 
 /**
- * How far a journal has been read. An entry that was drawn early may commit after later ones, so no number says it
- * alone: the transactions before `floor` were seen, and of the others those in `seen`, each with all of its entries.
+ * How far a journal has been read. An entry with a low number may commit after entries with higher ones, so one number
+ * is not enough: the transactions before `floor` were read, and of the later ones those in `seen`, each completely.
  */
 export interface Position {
-  /** The oldest transaction that was open when it was read last. */
+  /** The oldest transaction that was open at the last read. */
   readonly floor: string;
   readonly seen: readonly string[];
-  /** The number of the oldest entry that was there; null for none. It changes when the journal is pruned. */
+  /** The number of the oldest entry; null for an empty journal. It changes when the journal is pruned. */
   readonly oldest: string | null;
 }
 
-/** What a journal has to say of a rule table since a position. */
+/** The changes of a rule table since a position. */
 export interface Followed {
   readonly changes: readonly RuleChange[];
   readonly position: Position;
 }
 
 /**
- * So many entries are read at a time; where there are more, to read all rules takes less. The limit also has the server
- * use the index, however old its statistics are.
+ * The largest number of entries that are read at a time. If there are more, reading all rules takes less time. The
+ * limit also makes the server use the index, however old its statistics are.
  */
 const MOST = 10_000;
 
@@ -45,7 +45,7 @@ export async function isJournaled(client: ClientLike, { sql }: RuleTable): Promi
   return rows[0]?.journaled === true;
 }
 
-/** Where a journal stands for a transaction that only reads: what it sees, it has seen. */
+/** The current position of a journal, for a transaction that only reads: everything that it sees counts as read. */
 export async function readPosition(client: ClientLike, table: RuleTable): Promise<Position> {
   const { rows } = await client.query(
     `select
@@ -63,9 +63,9 @@ export async function readPosition(client: ClientLike, table: RuleTable): Promis
 }
 
 /**
- * Reads on from a position, in one statement: whole transactions, as it sees one moment of the database.
+ * Reads on from a position. It is one statement, which sees one moment of the database, so it reads whole transactions.
  *
- * @throws OutOfStep where entries may be gone that were not read or are too many, or the table was truncated or has no
+ * @throws OutOfStep if unread entries may have been pruned or are too many, or if the table was truncated or has no
  *   journal any more
  */
 export async function followJournal(
@@ -94,7 +94,7 @@ export async function followJournal(
   );
   const [moment] = rows;
   if (!moment.journaled) throw new OutOfStep('the table has no journal any more');
-  // What was pruned may have been committed since, however old it was. Of an empty journal nobody knows either.
+  // A pruned entry may have been committed after the last read, however old it was. An empty journal does not tell.
   if (moment.oldest !== oldest) throw new OutOfStep('the journal begins elsewhere');
   if (rows.length > MOST) throw new OutOfStep('there are too many entries to go through them one by one');
   const entries = rows.filter(({ transaction }) => transaction !== null);
@@ -110,7 +110,7 @@ export async function followJournal(
   };
 }
 
-/** Each rule once: what came and went meanwhile is no change. */
+/** Each rule once: a rule that was added and removed again is no change. */
 function sumUp(entries: readonly { operation: string; ptype: string | null; rule: unknown }[]): RuleChange[] {
   const changes = new Map<string, RuleChange>();
   for (const { operation, ptype, rule } of entries) {

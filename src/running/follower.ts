@@ -3,35 +3,35 @@ import type { ClientLike, PoolLike } from '../database/client.ts';
 import { NoClientInTime, Session } from '../database/session.ts';
 import { explainConnectFailure } from '../failure/explain-failure.ts';
 
-/** What a follower is told. */
+/** The options of a follower. */
 export interface FollowerOptions {
   readonly pool: PoolLike;
-  /** Notifications on these make it look at once. */
+  /** Notifications on these channels make it look at once. */
   readonly channels: readonly string[];
-  /** It looks after that time in any case: a notification may not arrive, as through a pooler. */
+  /** After this time it looks without a notification, because one may not arrive, for example through a pooler. */
   readonly pollIntervalMs: number;
-  /** How long it waits for a client of the pool; 0 for without end. */
+  /** How long it waits for a client of the pool; 0 means no limit. */
   readonly connectTimeoutMs: number;
-  /** Looks. What it throws is reported, and it looks again on another connection. */
+  /** Looks at the database. An error is reported, and the next look has another connection. */
   look(client: ClientLike): Promise<void>;
   onError(error: Error): void;
 }
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
-/** How long the server may take for what a look asks. */
+/** How long the server may take for a statement of a look. */
 const ANSWER_MS = 60_000;
 
 /**
- * Looks again and again, on one connection of its own: when it is notified, when it is asked to, and after some time.
- * It connects again when the connection is lost, with growing pauses, and never keeps a process alive.
+ * Looks at the database repeatedly, on one connection of its own: after each notification, on request, and after some
+ * time. When the connection is lost, it connects again, with growing pauses. It never keeps a process alive.
  */
 export class Follower {
   readonly #options: FollowerOptions;
   readonly #stopped = new AbortController();
   #waiting: (() => void) | null = null;
   #isDue = false;
-  /** Who asked for a look, to be told of the next one that begins. */
+  /** The callers that wait for the next look to begin and end. */
   #asking: { resolve: () => void; reject: (error: Error) => void }[] = [];
   #ended: Promise<void> = Promise.resolve();
 
@@ -39,7 +39,7 @@ export class Follower {
     this.#options = options;
   }
 
-  /** Connects and looks for the first time. Rejects when that fails; afterwards it goes on by itself. */
+  /** Connects and looks for the first time. Rejects if that fails; otherwise it then goes on by itself. */
   async start(): Promise<void> {
     const connection = await this.#connect();
     try {
@@ -117,7 +117,7 @@ export class Follower {
     if (!this.#stopped.signal.aborted) this.#options.onError(error);
   }
 
-  /** Until it is time, somebody asks, or the connection is lost, which it throws. */
+  /** Waits until it is time or a caller asks for a look. Throws if the connection is lost. */
   async #pause(timeMs: number, connection: Connection): Promise<void> {
     if (this.#isDue) return;
     const woken = new Promise<void>((resolve) => {
@@ -150,13 +150,13 @@ export class Follower {
     const hold = (isHeld: boolean) => (isHeld ? emitter.ref?.() : emitter.unref?.());
     const close = () => {
       emitter.removeListener?.('notification', onNotification);
-      // Listening is a state of the connection, so it does not go back to the pool.
+      // The connection still listens, so it does not go back to the pool.
       client.release?.(true);
     };
     try {
       for (const channel of this.#options.channels) {
         await session.client.query(`listen ${quoteChannel(channel)}`).catch((error: unknown) => {
-          // A standby can't listen; it is looked at all the same.
+          // A standby can't listen, but can be looked at.
           if (session.broken !== null) throw error;
         });
       }
@@ -202,7 +202,7 @@ interface Connection {
   close(): void;
 }
 
-/** What `pg` has beside that; others may not. */
+/** What a client of `pg` has in addition; other clients may not. */
 interface Emitter {
   on?(event: string, listener: (...given: never[]) => void): unknown;
   removeListener?(event: string, listener: (...given: never[]) => void): unknown;

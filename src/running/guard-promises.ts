@@ -15,9 +15,9 @@ import { explainer } from '../verification/explain.ts';
 const CHANGES = 0x63736267;
 
 /**
- * Makes a change in the transaction that is open on the client, and refuses it when something is allowed afterwards that
- * must never be. What was so before is not this change's fault. Such changes take turns until their transactions end:
- * two of them may each be right, and wrong together.
+ * Makes a change in the transaction that is open on the client, and refuses it when something is allowed afterwards
+ * that must never be. What was so before is not this change's fault. Such changes take turns until their transactions
+ * end: two of them may each be allowed, and together be not.
  *
  * @throws PolicyChangeError
  */

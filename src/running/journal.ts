@@ -8,55 +8,55 @@ import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
 import { explainConnectFailure } from '../failure/explain-failure.ts';
 import { explainPrivileges } from '../failure/explain-privileges.ts';
 
-/** Which entries of a journal to read; all that is given must hold. */
+/** Which entries of a journal to read. An entry must satisfy all conditions that are given. */
 export interface JournalFilter {
   /** The schema of the rule table. Default: wherever the connection's search_path finds the journal. */
   readonly schema?: string;
   /** The name of the rule table. Default: every table that is recorded there. */
   readonly table?: string;
-  /** Not before this. */
+  /** Only changes at this time or later. */
   readonly since?: Date;
-  /** Before this. */
+  /** Only changes before this time. */
   readonly until?: Date;
   /** Who made the change. */
   readonly actor?: string;
-  /** One of the rule's values, such as a user or a role, or several, all of which it has. */
+  /** A value that the rule has, such as a user or a role, or several values, all of which it has. */
   readonly value?: string | readonly string[];
-  /** How many entries, of the newest. Default: 1,000. */
+  /** How many of the newest entries to read. Default: 1,000. */
   readonly limit?: number;
 }
 
 /** A change of a rule table. */
 export interface JournalEntry {
-  /** Ascends; but a transaction that commits late may have a lower one than others that were there before. */
+  /** Ascends, but an entry of a transaction that commits late may have a lower number than earlier entries. */
   readonly id: string;
   /** When the statement ran. */
   readonly at: Date;
-  /** The changes of one transaction have one number. */
+  /** The number of the transaction, the same for all of its changes. */
   readonly transaction: string;
   /** The name of the rule table. */
   readonly table: string;
-  /** A rule that was changed is one that is removed and one that is added. */
+  /** An update of a rule is two entries: one removed, one added. */
   readonly operation: 'added' | 'removed' | 'truncated';
-  /** Null where the table was truncated. */
+  /** Null if the table was truncated. */
   readonly ptype: string | null;
-  /** Those of the rule; empty where the table was truncated, or the row held none. */
+  /** The values of the rule; empty if the table was truncated, or the row had none. */
   readonly values: readonly string[];
-  /** Who changed it, as changePolicy was told; null for other writers. */
+  /** The `actor` that was given to changePolicy; null for other writers. */
   readonly actor: string | null;
-  /** Why, as changePolicy was told. */
+  /** The `reason` that was given to changePolicy. */
   readonly reason: string | null;
-  /** The release of the definition that a bootstrap inserted it by. */
+  /** The version of the definition with which a bootstrap inserted it. */
   readonly release: string | null;
-  /** The role that the session had logged in as. */
+  /** The role with which the session logged in. */
   readonly role: string;
   /** The session's `application_name`. */
   readonly application: string | null;
 }
 
 /**
- * The newest changes of a rule table, the newest last: who changed what, when and why. It has what was changed since a
- * bootstrap with `journal: true`, by whoever.
+ * Reads the newest changes of a rule table, the newest last: who changed what, when and why. It has the changes by all
+ * writers since a bootstrap with `journal: true`.
  *
  * @throws InvalidOptionsError for a filter that can't be used
  * @throws DatabaseError `TABLE_MISSING` where there is no journal
@@ -91,7 +91,7 @@ export async function readJournal(pool: PoolLike, filter: JournalFilter = {}): P
 
 const OPERATIONS = { '+': 'added', '-': 'removed', '0': 'truncated' } as const;
 
-/** A row as it is selected; what it is read by leaves numbers beyond a JavaScript number's as text. */
+/** A selected row. Numbers may be text, because they may be larger than a JavaScript number can be. */
 interface JournalRow extends Omit<JournalEntry, 'at' | 'operation' | 'values' | 'table'> {
   readonly at: string;
   readonly source: string;
@@ -109,30 +109,30 @@ function toEntry({ source, at, operation, rule, ...rest }: JournalRow): JournalE
   };
 }
 
-/** In a table of columns, those behind the last value are null or empty. */
+/** In a table of columns, the columns after the last value are null or empty. */
 export function valuesOf(rule: unknown): string[] {
   if (!Array.isArray(rule)) return [];
   const values = rule.map((value) => (typeof value === 'string' ? value : ''));
   return values.slice(0, values.findLastIndex((_, index) => rule[index] !== null && rule[index] !== '') + 1);
 }
 
-/** What to remove of a journal. */
+/** Which entries to remove from a journal. */
 export interface JournalPruning {
-  /** What was changed before this goes. */
+  /** Removes the entries of changes before this time. */
   readonly olderThan: Date;
   /** As for {@link readJournal}. */
   readonly schema?: string;
 }
 
-/** So old is what a transaction may have written that commits just now, or a follower may not have read yet. */
+/** An entry may be this old and only just committed, or not yet read by every follower. */
 const YOUNGEST_MS = 60 * 60 * 1_000;
 
 /**
- * Removes the old entries of a journal, but for the newest of these: a follower sees by it that something it has not
- * read is gone. Only the owner of the journal may, and roles that were granted `select, delete` on it.
+ * Removes old entries of a journal, except the newest of them: by that one a follower notices that entries are gone
+ * that it has not read. Only the owner of the journal and roles with `select` and `delete` on it may do this.
  *
- * @returns how many entries were removed
- * @throws InvalidOptionsError for a time within the last hour: somebody may not have read what was changed then
+ * @returns the number of removed entries
+ * @throws InvalidOptionsError for a time within the last hour: a follower may not have read those changes yet
  * @throws DatabaseError `TABLE_MISSING` where there is no journal
  * @throws PermissionError with what has to be granted
  * @throws ConnectionError where there is no connection

@@ -4,21 +4,21 @@ import type { Rule } from '../policy/rule.ts';
 /** How up to date a live enforcer is. */
 export interface LiveState {
   /**
-   * `current`: it has confirmed within `maxStalenessMs` that it has everything that was committed. `stale`: it has not.
-   * `closed`: it follows no more. Without `maxStalenessMs` it is never `stale`.
+   * `current`: within `maxStalenessMs` it has confirmed that it has everything that was committed. `stale`: it has not.
+   * `closed`: it does not follow the database any more. Without `maxStalenessMs` it is never `stale`.
    */
   readonly status: 'current' | 'stale' | 'closed';
-  /** When it last began to look and then found out: what was committed before, it has. While it can't look, this stays. */
+  /** When its last successful look began: it has everything that was committed before this time. */
   readonly confirmedAt: Date;
-  /** Whether it reads differences from a journal, or all rules anew. */
+  /** Whether it reads the changes from a journal, or all rules again. */
   readonly by: 'journal' | 'reload';
-  /** Why it could not look the last time; null when it could. */
+  /** Why the last look failed; null if it succeeded. */
   readonly error: Error | null;
 }
 
-/** A change of the policy that a live enforcer decides on. */
+/** A change of the policy of a live enforcer. */
 export interface PolicyChange {
-  /** Whether all rules were read anew. Then `added` and `removed` are empty. */
+  /** Whether all rules were read again. In that case `added` and `removed` are empty. */
   readonly reloaded: boolean;
   /** The rules that were not there before. */
   readonly added: readonly Rule[];
@@ -29,19 +29,19 @@ export interface PolicyChange {
 /**
  * A Casbin enforcer whose decisions follow the database, made by createLiveEnforcer.
  *
- * A decision is made on the policy as it was before a transaction or as it is after it, never in between. What is
- * written through it goes to the database, and is decided on when the promise resolves.
+ * It decides on the policy before a transaction or after it, never in between. Changes that are made through it are
+ * written to the database, and decisions use them when the promise resolves.
  */
 export interface LiveEnforcer extends Enforcer, AsyncDisposable {
   /** How up to date it is. */
   readonly state: LiveState;
   /**
-   * Resolves when it decides on everything that was committed before the call: for tests, and for who reads what they
-   * have just written.
+   * Resolves when decisions use everything that was committed before the call: for tests, and for callers that read
+   * what they have just written.
    *
    * @throws when the database can't be asked, or the enforcer is closed
    */
   caughtUp(): Promise<void>;
-  /** Follows no more, and gives its connection back. It still decides, on what it has. */
+  /** Stops following the database, and returns its connection. It still decides, on the rules that it has. */
   close(): Promise<void>;
 }

@@ -3,66 +3,65 @@ import { addTo, collectAncestors, isSameList } from '../collections.ts';
 import type { Rule } from '../policy/rule.ts';
 import { type ConjunctAt, locateConjuncts } from './conjuncts-at.ts';
 
-/** A stored rule, and in how many rows: a table without uniqueness may have it more than once. */
+/** A stored rule, and the number of its rows: a table without uniqueness may hold a rule more than once. */
 interface Entry {
   readonly values: string[];
-  /** Of a `p` rule: the value that the subject of a request is compared with. */
+  /** For a `p` rule: the value that is compared with the subject of a request. */
   readonly subject: string;
   /** Ascends as rules are added. */
   readonly order: number;
   rows: number;
 }
 
-/** A change of one rule: how many rows more, or less. */
+/** A change of one rule: by how many rows. */
 export interface RuleChange extends Rule {
   readonly rows: number;
 }
 
-/** What is stored is not what changes speak of; all rules have to be read again. */
+/** The changes do not fit the rules that were read; all rules have to be read again. */
 export class OutOfStep extends Error {}
 
-/** Of so many names it is remembered what they inherit from. */
+/** For how many names it remembers what they inherit. */
 const REMEMBERED = 10_000;
 
-/** The `p` rules with the same values, but for the subject: all, or by subject where they are many. */
+/** The `p` rules whose values are equal apart from the subject: as a list, or by subject if they are many. */
 type Bucket = readonly Entry[] | Map<string, Entry[]>;
 
-/** What is known of a name, until a role link changes. */
+/** What is remembered about a name, until a role link changes. */
 interface Reach {
   /** The name, and all that it inherits from, in any domain and at any depth. */
   readonly names: ReadonlySet<string>;
-  /** What the role manager has said, by the other name and the domain. */
+  /** The answers of the role manager, by the other name and the domain. */
   readonly links: Map<string, boolean>;
 }
 
-/** More rules with the same values are found by subject, rather than looked through. */
+/** Up to this number, the rules of a bucket are a list; more of them are kept by subject. */
 const LOOKED_THROUGH = 16;
 
 const NONE: readonly Entry[] = [];
 
 /**
- * The rules of a model, to be changed while requests are decided on them. Each change is made at once, between two
- * requests, in the model's role managers too.
+ * The rules of a model, which may change while requests are decided on them. Each change takes place between two
+ * requests, also in the model's role managers.
  */
 export class LiveRules {
   readonly #model: Model;
-  /** Where the values stand that must be equal, in requests and in rules; the subject's apart. */
+  /** The positions of the values that must be equal in requests and rules, without the subject's. */
   readonly #equal: readonly ConjunctAt[];
   readonly #subject: ConjunctAt | null;
-  /** By those values; where they are many, then by subject. */
+  /** By those values, and then by subject if they are many. */
   readonly #permissions = new Map<string, Bucket>();
-  /** Of each role definition: by the first value, then by the others. */
+  /** For each role definition: by the first value, then by the others. */
   readonly #links = new Map<string, Map<string, Map<string, Entry>>>();
-  /** Of the role definition that subjects inherit by: parents in any domain. */
+  /** For the role definition by which subjects inherit: the parents of each name, in any domain. */
   readonly #parents = new Map<string, Map<string, number>>();
   readonly #reached = new Map<string, Reach>();
   readonly #lists = new Map<string, string[][]>();
   /**
-   * The conjuncts that rules which were found by a request's values may still not satisfy; null where conjuncts are not all
-   * that Casbin decides by.
+   * The conjuncts that a found rule may still not satisfy; null if Casbin decides by more than conjuncts.
    */
   readonly #decisive: readonly ConjunctAt[] | null;
-  /** The subjects of rules, each once: many rules share one, and a decision touches less memory. */
+  /** One string for each subject, shared by its rules, so that a decision reads less memory. */
   readonly #subjects = new Map<string, string>();
   readonly #requestLength: number;
   /** Where a rule says whether it allows; -1 where all do. */
@@ -80,11 +79,11 @@ export class LiveRules {
   }
 
   /**
-   * The rule by which a request is allowed, null where none does; undefined where only Casbin can tell. What it takes
-   * does not depend on how many rules there are.
+   * Returns the rule that allows a request, null if no rule does, undefined if only Casbin can tell. The time does not
+   * depend on the number of rules.
    */
   decide(request: readonly string[]): string[] | null | undefined {
-    // Without any rule Casbin evaluates the matcher with empty values; and it knows what to say of a wrong length.
+    // Without any rule, Casbin evaluates the matcher with empty values. For a wrong length it has its own error.
     if (this.#decisive === null || request.length !== this.#requestLength || this.#permissions.size === 0)
       return undefined;
     const bucket = this.#permissions.get(this.#keyOf(request, 'request')) ?? NONE;
@@ -118,13 +117,13 @@ export class LiveRules {
     return isLinked;
   }
 
-  /** As Casbin follows links: in one domain, and ten at most. */
+  /** Follows links as Casbin does: in one domain, and at most ten. */
   #hasLink(ptype: string, from: string, to: string, domain: string | null): boolean {
     const manager = this.#model.model.get('g')?.get(ptype)?.rm as DefaultRoleManager;
     return domain === null ? manager.syncedHasLink(from, to) : manager.syncedHasLink(from, to, domain);
   }
 
-  /** The `p` rules that a request can match, in their order. What is found may be more than that, never less. */
+  /** The `p` rules that a request can match, in their order. It may find more than these, never fewer. */
   find(request: readonly string[]): string[][] {
     const bucket = this.#permissions.get(this.#keyOf(request, 'request')) ?? NONE;
     return this.#inBucket(bucket, request).map(({ values }) => values);
@@ -171,7 +170,7 @@ export class LiveRules {
     return this.#findEntry(rule) !== undefined;
   }
 
-  /** Any one `p` rule; null where there is none. */
+  /** Any one `p` rule; null if there is none. */
   get any(): string[] | null {
     for (const bucket of this.#permissions.values()) {
       for (const { values } of allIn(bucket)) return values;
@@ -182,7 +181,7 @@ export class LiveRules {
   /**
    * Makes all changes, or none.
    *
-   * @throws OutOfStep where rows are to go that are not there
+   * @throws OutOfStep if a change removes rows that are not there
    */
   apply(changes: readonly RuleChange[]): void {
     for (const change of changes) {
@@ -210,7 +209,7 @@ export class LiveRules {
     return entries?.find((entry) => isSameList(entry.values, values));
   }
 
-  /** No rule has a NUL character, as PostgreSQL stores none. */
+  /** NUL separates the values: PostgreSQL can't store it, so no rule has one. */
   #keyOf(values: readonly string[], side: 'request' | 'policy'): string {
     let key = '';
     for (const at of this.#equal) key += `${values[at[side]]}\0`;
@@ -282,7 +281,7 @@ export class LiveRules {
     if (before > 0 === entry.rows > 0) return;
     const isAdded = entry.rows > 0;
     const assertion: Assertion | undefined = this.#model.model.get('g')?.get(ptype);
-    // Casbin's own role manager does it before its promise is returned.
+    // Casbin's own role manager changes the link before it returns its promise.
     const done = isAdded
       ? assertion?.rm.addLink(child, parent, ...domains)
       : assertion?.rm.deleteLink(child, parent, ...domains);

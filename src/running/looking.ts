@@ -26,12 +26,12 @@ import { LiveRules, OutOfStep, type RuleChange } from './live-rules.ts';
 import type { Motor, MovedEnforcer } from './moved-enforcer.ts';
 import type { Slice } from './slice.ts';
 
-/** What a look takes of the options of a live enforcer. */
+/** The options of a live enforcer that a look needs. */
 export interface LookOptions extends EnforcerOptions {
   readonly onChange?: (change: PolicyChange) => void;
 }
 
-/** What a live enforcer knows between two looks. */
+/** The looks of a live enforcer at its database, and what it keeps between two of them. */
 export class Looking {
   readonly #model: Model;
   readonly #options: LookOptions;
@@ -40,9 +40,9 @@ export class Looking {
   readonly #slice: Slice | null;
   readonly #changesInPlace: boolean;
   #table: RuleTable | null = null;
-  /** Null where there is no journal, or it is of no use. */
+  /** Null if there is no journal. */
   #position: Position | null = null;
-  /** The rules that were read last, to tell whether others are there; not kept where there is a journal. */
+  /** The rules of the last read, to notice a change. Not kept if there is a journal. */
   #rules: readonly Rule[] | null = null;
 
   constructor(model: Model, options: LookOptions, live: MovedEnforcer, motor: Motor, slice: Slice | null) {
@@ -82,7 +82,7 @@ export class Looking {
     );
   }
 
-  /** Reads and makes the difference; null where everything has to be read. */
+  /** Reads the changes from the journal and applies them. Returns null if everything has to be read. */
   async #follow(client: ClientLike): Promise<PolicyChange | 'unchanged' | null> {
     if (this.#table === null || this.#position === null) return null;
     const { changes: all, position } = await followJournal(client, this.#table, this.#position);
@@ -99,7 +99,7 @@ export class Looking {
     return { reloaded: false, added: of(true), removed: of(false) };
   }
 
-  /** Reads everything, in one moment of the database, and puts it in the place of what was there. */
+  /** Reads all rules, as of one moment of the database, and replaces the old ones. */
   async #reload(client: ClientLike): Promise<PolicyChange | 'unchanged'> {
     const { schema, table: choice, engine } = this.#options;
     const read = await inReadOnlyTransaction(createKysely(new Session(client)), async (trx) => {
@@ -140,7 +140,10 @@ export class Looking {
   }
 }
 
-/** Without these rules, or with them cut to length, it would decide something else; with others, it would throw or hang. */
+/**
+ * Refuses rules that do not fit the model: without them it would decide wrongly, and with them Casbin may throw or
+ * hang.
+ */
 async function requireFit(
   model: Model,
   rules: readonly (Rule & Partial<StoredRule>)[],
@@ -168,7 +171,7 @@ function toRule({ ptype, values }: RuleChange): Rule {
   return { ptype, values };
 }
 
-/** What a listener throws is its own fault, and must not stop the enforcer. */
+/** Calls a listener. An error of the listener must not stop the enforcer, so it is only reported. */
 export function tell(listener: () => void, refer: (error: Error) => void): void {
   try {
     listener();

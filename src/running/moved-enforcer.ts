@@ -7,7 +7,7 @@ import type { LiveEnforcer, LiveState, PolicyChange } from './live-enforcer.ts';
 import type { LiveRules, RuleChange } from './live-rules.ts';
 import type { Slice } from './slice.ts';
 
-/** What moves a live enforcer. */
+/** What keeps a live enforcer up to date. */
 export interface Motor {
   /** When the last look that succeeded began, by `performance.now()`. */
   confirmedMs: number;
@@ -25,12 +25,12 @@ export interface Staleness {
   readonly whenStale: 'decide' | 'deny';
 }
 
-/** The enforcer behind that interface, and how it is moved. */
+/** The class behind LiveEnforcer, with the methods that change its rules. */
 export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
   readonly #motor: Motor;
   readonly #staleness: Staleness;
   readonly #store: CasbinAdapter;
-  /** Null where rules can't be changed one by one: then each policy is a model of its own. */
+  /** Null if rules can't be changed one by one: then each policy has a model of its own. */
   #rules: LiveRules | null = null;
   /** Null for the whole policy. */
   readonly #slice: Slice | null;
@@ -64,18 +64,18 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     return this.close();
   }
 
-  /** Tells a listener of each change that is decided on; returns how to stop it. */
+  /** Calls the listener after each change. Returns a function that stops this. */
   listen(listener: (change: PolicyChange) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** A change is decided on from now on. */
+  /** Calls the listeners: decisions use the change from now on. */
   announce(change: PolicyChange): void {
     for (const listener of this.#listeners) listener(change);
   }
 
-  /** Tells the application of an error that belongs to nobody's call. */
+  /** Reports an error that belongs to no call of the application. */
   report(error: unknown): void {
     this.#motor.report(error instanceof Error ? error : new Error(String(error)));
   }
@@ -85,23 +85,23 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     return this.#has(ptype.charAt(0), ptype, [...values]);
   }
 
-  /** Puts another policy in the place of the one that there is, at once. */
+  /** Replaces the policy at once. */
   swap(from: Enforcer, rules: LiveRules | null): void {
     const model = from.getModel();
     if (rules !== null) this.#serveFrom(model, rules);
     this.#rules = rules;
-    // Casbin keeps them protected, and offers no way to exchange all of them at once.
+    // They are protected, and Casbin has no method that replaces all of them at once.
     for (const field of ['model', 'fm', 'eft', 'rmMap'] as const) {
       Reflect.set(this, field, Reflect.get(from, field));
     }
   }
 
-  /** Changes some rules, at once. */
+  /** Changes some rules at once. */
   change(changes: readonly RuleChange[]): void {
     this.#rules?.apply(changes);
   }
 
-  /** Whoever asks the model for its rules gets all of them; while a decision is made, those that it can match. */
+  /** Makes the model return all rules; while a decision is made, only those that the request can match. */
   #serveFrom(model: Model, rules: LiveRules): void {
     const assertions: [string, Assertion][] = ['p', 'g'].flatMap((section) => [
       ...(model.model.get(section) ?? []),
@@ -139,7 +139,7 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     return rule === null ? [false, []] : [true, rule];
   }
 
-  /** Decides all of them on one policy. */
+  /** Decides all requests on one policy. */
   override async batchEnforce(requests: unknown[]): Promise<boolean[]> {
     for (const request of requests as unknown[][]) this.#requireInside(request);
     if (this.#isRefused) return requests.map(() => false);
@@ -161,7 +161,7 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     return (await this.#pin()).enforceExWithMatcher(matcher, ...request);
   }
 
-  /** An enforcer with the rules of this moment: Casbin evaluates a given matcher step by step, on all of them. */
+  /** Makes an enforcer with the rules of this moment, because Casbin waits while it evaluates a given matcher. */
   #pin(): Promise<Enforcer> {
     const rules = [...(this.model.model.get('p') ?? []), ...(this.model.model.get('g') ?? [])].flatMap(
       ([ptype, { policy }]) => policy.map((values) => ({ ptype, values })),
@@ -169,7 +169,7 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     return buildInMemoryEnforcer(this.model, rules);
   }
 
-  /** By the rules alone, where that is what Casbin would say; see {@link LiveRules.decide}. */
+  /** Decides by the rules alone, if Casbin would decide the same; see {@link LiveRules.decide}. */
   #decide(request: readonly unknown[]): string[] | null | undefined {
     if (this.#rules === null || !this.enabled || this.acceptJsonRequest || getLogger().isEnable())
       return undefined;
@@ -178,11 +178,11 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
 
   #sliced<T>(request: readonly unknown[], decide: () => T): T {
     const rules = this.#rules;
-    // What else a request may be, such as an object with attributes, says nothing about the rules that it can match.
+    // For a request with other values, such as an object with attributes, the rules can't be found by its values.
     if (rules === null || this.acceptJsonRequest || !isTexts(request)) return decide();
     const found = rules.find(request);
-    // Never an empty list where there are rules: Casbin evaluates the matcher once then, with empty values. Any rule
-    // will do, since none of them matches.
+    // The list must not be empty if there are rules: Casbin would evaluate the matcher with empty values. Any rule will
+    // do, since none of them matches.
     if (found.length === 0 && rules.any !== null) found.push(rules.any);
     this.#found = found;
     try {
@@ -207,18 +207,18 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     return this.#staleness.whenStale === 'deny' && (this.#motor.isClosed || this.#isStale);
   }
 
-  /** The policy is always the one of the database. */
+  /** Only catches up, because the policy is always the one of the database. */
   override loadPolicy(): Promise<void> {
     return this.caughtUp();
   }
 
-  /** The database has it already: to write it again would take back what others have written since. */
+  /** Writes nothing: the database has the policy already, and writing it would undo later changes by others. */
   override async savePolicy(): Promise<boolean> {
     await this.caughtUp();
     return true;
   }
 
-  // What Casbin's management and RBAC functions write: into the database first, and from there into the policy.
+  // Casbin's management and RBAC functions call these. They write to the database; the policy follows from there.
 
   protected override addPolicyInternal(sec: string, ptype: string, rule: string[]): Promise<boolean> {
     return this.addPoliciesInternal(sec, ptype, [rule]);

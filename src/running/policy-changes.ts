@@ -6,7 +6,7 @@ import type {
   PolicyRequest,
 } from '../policy/definition.ts';
 
-/** Changes of a policy; together, or none of them. */
+/** Changes of a policy. All of them are made, or none. */
 export interface PolicyChanges<
   Role extends string = string,
   Resource extends string = string,
@@ -16,20 +16,20 @@ export interface PolicyChanges<
   readonly grant?: readonly PolicyRequest<Role, Resource, Action>[];
   /** Rules of `p` to remove. */
   readonly revoke?: readonly PolicyRequest<Role, Resource, Action>[];
-  /** Who gets which role, in a domain where the model has some: `['carol', 'clerk']`. */
+  /** Who gets which role: `['carol', 'clerk']`, and the domain third if the model has domains. */
   readonly assign?: readonly RoleAssignment<Role>[];
   /** Who loses which role. */
   readonly unassign?: readonly RoleAssignment<Role>[];
 }
 
-/** A user, a role, and a domain where the model has some. */
+/** A user, a role, and a domain if the model has domains. */
 export type RoleAssignment<Role extends string = string> = readonly [
   user: string,
   role: Role,
   domain?: string,
 ];
 
-/** The same for a definition with `domains`, whose names it has: every rule and every assignment is of one domain. */
+/** The same for a definition with `domains`: each rule and each assignment belongs to one of its domains. */
 export interface DomainPolicyChanges<
   Role extends string = string,
   Resource extends string = string,
@@ -53,7 +53,7 @@ export type DomainRoleAssignment<Role extends string = string, Domain extends st
   domain: Domain,
 ];
 
-/** The changes that a definition allows, by its names; any, where it is the path of a file, or there is none. */
+/** The changes by the names of a definition; by any names without a definition, or for the path of a file. */
 export type ChangesFor<Policy> =
   Policy extends DomainPolicyDefinition<infer Role, infer Resource, infer Action, infer Domain>
     ? DomainPolicyChanges<Role, Resource, Action, Domain>
@@ -64,22 +64,22 @@ export type ChangesFor<Policy> =
 /** Who changes a policy, why, and which one. */
 export interface ChangeOptions<Policy extends PolicyDefinition | string = PolicyDefinition | string>
   extends EnforcerOptions {
-  /** Who makes the change, in the application's own words; the journal has it. */
+  /** Who makes the change, in the application's own words. The journal records it. */
   readonly actor: string;
-  /** Why; the journal has it. A defined rule that is revoked with a reason is not brought back by a bootstrap. */
+  /** Why. The journal records it. A bootstrap does not insert a defined rule again that was revoked with a reason. */
   readonly reason?: string;
   /**
-   * The definition that the database was bootstrapped with: its roles are known, and what must `never` be allowed is
-   * refused. Default: none.
+   * The definition that the database was bootstrapped with. Its roles are known, and a change that allows a `never`
+   * request is refused. Default: none.
    */
   readonly policy?: Policy;
-  /** Make a change that violates a `never` all the same. It needs a reason, which is recorded as `forced: …`. */
+  /** Make the change even if it violates a `never`. It needs a reason, which is recorded as `forced: …`. */
   readonly force?: boolean;
-  /** Try the change, take it back, and report what it would do. Default: false. */
+  /** Try the change, roll it back, and report what it would do. Default: false. */
   readonly dryRun?: boolean;
 }
 
-/** What was changed, ptype first; what was so already is left out. */
+/** The rules that were changed, ptype first. */
 export interface ChangeReport {
   /** The rules that were not there before. */
   readonly added: readonly (readonly string[])[];

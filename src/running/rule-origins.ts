@@ -6,14 +6,14 @@ import type { RuleOrigin } from '../report.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { valuesOf } from './journal.ts';
 
-/** Who added a rule, as far as it is known. */
+/** Who added each rule, if it is known. */
 export type FindOrigin = (rule: Rule) => RuleOrigin | null;
 
 /**
- * Finds who added the rules of a table, by the newest entry of its journal for each. Nothing is known where there is no
- * journal, where the role may not read it, and of rules that were there before it.
+ * Finds who added the rules of a table, by the newest journal entry of each. Nothing is found without a journal, if the
+ * role may not read it, and for rules that are older than the journal.
  *
- * @param rules whose origins are asked for; null for all
+ * @param rules the rules to look for; null for all
  */
 export async function readOrigins(
   client: ClientLike,

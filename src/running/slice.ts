@@ -7,15 +7,15 @@ import { formatRule, formatText, type Rule } from '../policy/rule.ts';
 import { domainOf, subjectOf } from '../verification/parts.ts';
 import type { RuleChange } from './live-rules.ts';
 
-/** Whom decisions are asked about, and in which domains; null for any. */
+/** The subjects and the domains of the requests; null for any. */
 export interface SliceOf {
   readonly subjects: readonly string[] | null;
   readonly domains: readonly string[] | null;
 }
 
 /**
- * A part of a policy that is enough to decide about some subjects, in some domains. It may have no `p` rule, so that
- * Casbin evaluates the matcher with empty values: as no subject and no domain is empty, nothing matches then either.
+ * A part of a policy that is enough to decide about some subjects, in some domains. If it has no `p` rule, Casbin
+ * evaluates the matcher with empty values. Nothing matches then, because no subject and no domain is empty.
  */
 export class Slice {
   readonly scope: SliceScope | { readonly kind: 'whole' };
@@ -24,7 +24,7 @@ export class Slice {
   /** The subjects, and all that they inherit from in any domain. */
   #reached: ReadonlySet<string> = new Set();
 
-  /** @param isOpaque whether role links may be followed in ways that the model does not tell */
+  /** @param isOpaque whether role links may be followed in ways that the model does not show */
   constructor(model: Model, { subjects, domains }: SliceOf, isOpaque: boolean) {
     const subject = toSliced(subjectOf(model), subjects);
     const domain = toSliced(domainOf(model), domains);
@@ -36,7 +36,7 @@ export class Slice {
     ];
   }
 
-  /** These rules were read by the scope. */
+  /** Takes the rules that were read by the scope. */
   take(rules: readonly Rule[]): void {
     if (this.scope.kind === 'whole') return;
     const parents = new Map<string, string[]>();
@@ -48,7 +48,7 @@ export class Slice {
     );
   }
 
-  /** The changes that concern the slice; null where a subject reaches further, so that more has to be read. */
+  /** The changes that concern the slice; null if a subject now inherits more roles, whose rules have to be read. */
   select(changes: readonly RuleChange[]): readonly RuleChange[] | null {
     if (this.scope.kind === 'whole') return changes;
     const own = changes.filter((change) => this.holds(change));
@@ -69,7 +69,7 @@ export class Slice {
   #covers(ptype: string, valueAt: (position: number) => string | undefined): boolean {
     if (this.scope.kind === 'whole') return true;
     const { limits, domains, subjects } = this.scope;
-    // Of a ptype that the model lacks, to be told.
+    // The model lacks the ptype; let it through, so that it is reported.
     const { bySubject, domainAt }: SliceLimit = limits.get(ptype) ?? { bySubject: true, domainAt: null };
     if (bySubject && !(subjects.length > 0 && this.#reached.has(valueAt(0) ?? ''))) return false;
     if (domainAt === null) return true;
@@ -80,7 +80,7 @@ export class Slice {
   /** @throws BootstrapError `OUT_OF_SLICE` for a request about somebody else, or another domain */
   requireInside(request: readonly unknown[], ptype = 'r'): void {
     const tokens = tokensOf(this.#model, 'r', ptype);
-    // Casbin says so too, but only where there are rules.
+    // Casbin throws the same, but only if there are rules.
     if (request.length !== tokens.length)
       throw new Error(`invalid request size: expected ${tokens.length}, got ${request.length}`);
     for (const { what, by } of this.#asked) {

@@ -10,19 +10,19 @@ import type { RuleTable } from '../tables/rule-table.ts';
 import { OWNED_DECLARATIONS, rememberWhatWasMade, writeOwned } from './ownership-sql.ts';
 import { recordStatements } from './record-statements.ts';
 
-/** How much is written. */
+/** How much to write. */
 export interface BootstrapSqlOptions {
   /** Only the tables, without rules and rows. Default: false. */
   readonly schemaOnly?: boolean;
 }
 
 /**
- * Writes what a bootstrap does as SQL, for an administrator or another migration tool to run: tables, rules, what a
- * definition with a version renames, retires and records, and the rows of row seeders. It can be run any number of times,
- * in a transaction or without, and a bootstrap afterwards finds nothing left to do. No database is looked at, so name the
- * rule table by `table` where it is not `casbin`.
+ * Writes a bootstrap as SQL, for an administrator or another migration tool to run: tables, rules, what a definition
+ * with a version renames, retires and records, and the rows of row seeders. It can be run any number of times, with or
+ * without a transaction, and a bootstrap afterwards has nothing to do. It does not look at a database, so give `table`
+ * if the rule table is not `casbin`.
  *
- * Not in it are the application's own migrations, and seeders that are programs; a comment names them.
+ * The application's own migrations, and seeders that are programs, are not included; a comment names them.
  *
  * @throws InvalidOptionsError for anything wrong with the options
  */
@@ -43,12 +43,12 @@ export async function writeBootstrapSql(
   return `${parts.filter((part) => part !== '' || defined.rules.length > 0).join('\n\n')}\n`;
 }
 
-/** Nothing connects: it only has the shape that options are checked for. */
+/** Passes the check of the options, and is never used. */
 const NO_POOL = { connect: () => Promise.reject(new Error('there is no database here')) };
 
 const HEADING = '-- Written by casbin-bootstrap. It can be run any number of times.';
 
-/** One block for each migration, which is passed over where it is recorded. */
+/** One block for each migration, which does nothing if the migration is recorded. */
 async function writeMigrations(
   migrations: Migrations,
   { schema, ruleTable, ownership }: ResolvedOptions,
@@ -76,13 +76,13 @@ async function writeMigrations(
   return [made, ...before, ...blocks];
 }
 
-/** A table that another tool has made may have the constraint already, under whatever name. */
+/** A table that another tool has created may already have the constraint, under any name. */
 function unlessThere(statement: string): string {
   if (!/^alter table .* add constraint /s.test(statement)) return `${statement};`;
   return `begin\n  ${statement};\nexception when duplicate_table or duplicate_object or invalid_table_definition then null;\nend;`;
 }
 
-/** A block whose unqualified names are those of the schema, and which leaves the search_path as it was. */
+/** A block in which unqualified names belong to the schema, and which restores the search_path. */
 function block(lines: readonly string[], schema: string | undefined, declarations = ''): string {
   const before =
     schema === undefined
@@ -128,10 +128,12 @@ where not exists (select from ${ruleTable.sql} stored where ${isSame('stored')})
 order by given.n${ruleTable.onConflict === '' ? '' : `\n${ruleTable.onConflict}`};`;
 }
 
-/** The columns of values that the tables of all adapters have. */
+/** The number of value columns that the tables of all adapters have. */
 const COMMON_VALUES = 6;
 
-/** The table may be another tool's, and have fewer columns than ours: no more are named than all have, or rules need. */
+/**
+ * Another tool's table may have fewer columns than ours, so the SQL names only the columns that all have or rules need.
+ */
 function withCommonColumns(table: RuleTable, rules: readonly Rule[]): RuleTable {
   if (table.layout !== 'columns') return table;
   const width = rules.reduce((most, { values }) => Math.max(most, values.length), COMMON_VALUES);
@@ -175,7 +177,7 @@ function inComment(name: string): string {
   return name.replace(/\s+/g, ' ');
 }
 
-/** Not lines within a text of several, which would become another text. */
+/** Indents lines, but not those within a literal of several lines, which would change. */
 function indent(statement: string, blanks: number): string {
   const pad = ' '.repeat(blanks);
   return /'[^']*\n[^']*'/.test(statement) ? pad + statement : statement.replace(/^(?=.)/gm, pad);

@@ -7,10 +7,10 @@ import type { Rule } from '../policy/rule.ts';
 import { toRecordText } from '../tables/rule-record.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 
-/** A setting of the session that says whether the rule table was there before the script. */
+/** A setting of the session: whether the rule table existed before the script. */
 const MADE_BEFORE = 'casbin_bootstrap.made_before';
 
-/** A statement to stand before those that make the tables. */
+/** A statement to run before the tables are created. */
 export function rememberWhatWasMade(list: string, { migrationName }: RuleTable): string {
   return `perform set_config('${MADE_BEFORE}', (exists (select from ${list} where name = ${quoteText(migrationName)}))::text, false);`;
 }
@@ -18,13 +18,13 @@ export function rememberWhatWasMade(list: string, { migrationName }: RuleTable):
 /** The statements of {@link writeOwned} use these. */
 export const OWNED_DECLARATIONS = 'newest_version integer; newest_changes text; is_ours boolean;';
 
-/** The rules as a table, for as long as the statements run. */
+/** A temporary table with the rules. */
 const GIVEN = 'casbin_bootstrap_given';
 
 /**
- * What a bootstrap does by a definition with a version, as the statements of a block: renames and retires, records, and
- * inserts what is missing and does not stay away. What there is to do, they find out from the record that the database
- * has, so they can be run on any, and any number of times.
+ * Writes what a bootstrap does for a definition with a version, as the statements of a block: they rename and retire,
+ * record the rules, and insert the missing ones that do not stay away. They read the record in the database, so they
+ * can be run on any database, any number of times.
  */
 export function writeOwned(options: ResolvedOptions, ownership: Ownership): string[] {
   const { ruleTable, defined, changedBy, schema } = options;
@@ -65,11 +65,11 @@ function indentAll(statements: readonly string[]): string[] {
   return statements.map((statement) => `  ${statement}`);
 }
 
-/** Rows that are to say something else: of the rule table, or of the record. */
+/** Rows to change, of the rule table or of the record. */
 interface Movable {
   /** The table, as SQL. */
   readonly sql: string;
-  /** What tells its rows apart. */
+  /** The column that identifies a row. */
   readonly identity: string;
   readonly ptype: string;
   /** The values of a row as a jsonb array of texts, `stored` being the row. */
@@ -78,7 +78,7 @@ interface Movable {
   readonly second: string;
   /** The assignments that give a row other values. */
   replace(first: string, second: string): string;
-  /** What holds for all rows that are meant. */
+  /** The condition for all of these rows. */
   readonly condition: string;
 }
 
@@ -120,7 +120,7 @@ function renameRoles(table: RuleTable, names: ReadonlyMap<string, string>, sourc
   );
 }
 
-/** Removes what bootstraps have inserted of the retired roles and rules, and gives users another role. */
+/** Removes the rules of retired roles that bootstraps have inserted, and gives users another role. */
 function retire(table: RuleTable, ownership: Ownership, source: string): string[] {
   const { retiredRoles, retiredRules } = ownership;
   if (retiredRoles.size + retiredRules.length === 0) return [];
@@ -152,7 +152,7 @@ function retire(table: RuleTable, ownership: Ownership, source: string): string[
   ];
 }
 
-/** What rows become, and which of those there are already. */
+/** Changes rows, and removes those that would equal another row. */
 interface Move {
   readonly condition: string;
   readonly first: string;
@@ -160,7 +160,7 @@ interface Move {
   readonly reached: string;
 }
 
-/** One that comes to say what another does, or links a role to itself, goes. */
+/** Removes a row that would equal another one, or link a role to itself. */
 function move(rows: Movable, { condition, first, second, reached }: Move): string[] {
   const { sql, identity, ptype, values, replace } = rows;
   const chosen = `${rows.condition} and (${condition})`;
@@ -191,7 +191,7 @@ function list(names: readonly string[]): string {
   return `array[${names.map(quoteText).join(', ')}]::text[]`;
 }
 
-/** The values of a stored row, without columns that it does not fill. */
+/** The values of a stored row, without empty columns at its end. */
 function withoutEmptyEnd(table: RuleTable): string {
   const values = table.valuesAsJson('stored');
   if (table.layout === 'document') return values;
@@ -199,7 +199,7 @@ function withoutEmptyEnd(table: RuleTable): string {
   return `(select jsonb_agg(coalesce(value, '') order by n) from (${all}) filled where n <= last)`;
 }
 
-/** As {@link toRecordText} writes it: jsonb has blanks after commas. */
+/** The text as {@link toRecordText} writes it; the text of jsonb has blanks after commas. */
 function recordTextOf(values: string): string {
   return `(select '[' || string_agg(to_json(value)::text, ',' order by n) || ']' from jsonb_array_elements_text(${values}) with ordinality as one (value, n))`;
 }

@@ -11,12 +11,12 @@ import {
 import { quoteText } from '../database/catalog.ts';
 import type { AnyKysely } from '../database/transaction.ts';
 
-/** What a question of a migration is answered with, where there is no database: rows, or none. */
+/** The rows that a query of a migration returns, since there is no database. */
 export type AnswerQuestion = (question: string) => readonly object[];
 
 /**
- * Runs work on a Kysely without a database, and returns the statements that it would have changed one by, with their
- * parameters written into them. What it asks for is answered as by an empty database, but for `answer`.
+ * Runs work on a Kysely without a database, and returns the statements that change something, with their parameters
+ * written into them. Queries return what an empty database would, except for `answer`.
  */
 export async function recordStatements(
   work: (db: AnyKysely) => Promise<void>,
@@ -53,7 +53,7 @@ function isQuestion(sql: string): boolean {
 }
 
 function inline({ sql, parameters }: CompiledQuery): string {
-  // Before the values are in it: one of several lines keeps its blanks.
+  // Before values are written into it, because a value of several lines must keep its blanks.
   const statement = unindent(sql);
   if (parameters.length === 0) return statement;
   return statement.replace(/\$(\d+)/g, (_, number) => write(parameters[Number(number) - 1]));
@@ -66,7 +66,7 @@ function write(parameter: unknown): string {
   return quoteText(String(parameter));
 }
 
-/** Statements are written in the indentation of the code that has them. */
+/** Removes the indentation that statements have in the code. */
 function unindent(sql: string): string {
   const lines = sql.replace(/^\s*\n|\s+$/g, '').split('\n');
   const indents = lines.flatMap((line) => /^( *)\S/.exec(line)?.[1]?.length ?? []);

@@ -6,7 +6,7 @@ import { type AnyTransaction, readAndReleaseLocks } from '../database/transactio
 export interface InsertedRow {
   /** The name of the seeder. */
   readonly seeder: string;
-  /** The table, after its schema: `public.settings`. */
+  /** The table with its schema: `public.settings`. */
   readonly table: string;
   /** The values of its columns, as PostgreSQL writes them as JSON. */
   readonly values: Readonly<Record<string, unknown>>;
@@ -15,21 +15,21 @@ export interface InsertedRow {
 /** How many rows of a table are read, for each seeder. */
 const READ_ROWS = 1_000;
 
-/** The whole table is read to find them, so of a larger one none are. */
+/** Finding them reads the whole table, so larger tables are left out. */
 const READ_BYTES = 64 * 1024 * 1024;
 
-/** Finds the rows that seeders insert, whatever they do: those that are new in the open transaction. */
+/** Finds the rows that seeders insert, in whatever way: those that are new in the open transaction. */
 export class InsertedRows {
   readonly #rows = new Map<string, readonly InsertedRow[]>();
 
-  /** In the order of the seeders; of an attempt that was repeated, those of the last one. */
+  /** In the order of the seeders; only the rows of the last attempt. */
   get found(): readonly InsertedRow[] {
     return [...this.#rows.values()].flat();
   }
 
-  /** Runs a seeder, and reads what it has inserted. A failure to read leaves its rows out. */
+  /** Runs a seeder, and reads the rows that it has inserted. If reading fails, its rows are left out. */
   async watch<T>(seeder: string, trx: AnyTransaction, seed: () => Promise<T>): Promise<T> {
-    // There a failure to read would end the transaction.
+    // On such an engine, a failure of the read would end the transaction.
     if (engineBehind(trx).commitsDdl) return seed();
     const read = <R>(work: () => Promise<R>, none: R) => readAndReleaseLocks(trx, work).catch(() => none);
     const before = await read(() => findLastCommands(trx), new Map<string, number>());
@@ -44,7 +44,7 @@ interface ChangedTable {
   readonly name: string;
 }
 
-/** The tables with new rows; not those that record what this library does. */
+/** The tables with new rows, without those in which this library keeps its records. */
 async function findChangedTables(trx: AnyTransaction): Promise<readonly ChangedTable[]> {
   const { rows } = await sql<ChangedTable>`
     select schemaname as schema, relname as name
@@ -58,7 +58,7 @@ async function findChangedTables(trx: AnyTransaction): Promise<readonly ChangedT
   return rows;
 }
 
-/** The command of the transaction that has inserted the last row of each table, by the table. */
+/** By table: the command number within the transaction that inserted its last row. */
 async function findLastCommands(trx: AnyTransaction): Promise<Map<string, number>> {
   const last = new Map<string, number>();
   for (const table of await findChangedTables(trx)) {

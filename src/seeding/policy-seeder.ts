@@ -7,7 +7,7 @@ import { seedRules } from '../tables/insert.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import type { RunnableSeeder } from './seeder.ts';
 
-/** What is recorded beside the rules; each needs tables of its own. */
+/** What is recorded in addition to the rules. Each needs tables of its own. */
 export interface PolicyRecords {
   /** Every change of the table. */
   readonly journal: boolean;
@@ -36,8 +36,8 @@ export function policySeeder(
       const report = (done: number) => progress(done, rules.length);
       const inserted = await seedRules(asClient(db), table, rules, report);
       const existing = rules.length - inserted.length;
-      // On a database that was bootstrapped before, a rule is new in the definition, or somebody deleted it.
-      // Nothing is recorded about a table that another adapter made.
+      // If the database was bootstrapped before, a missing rule is new in the definition, or somebody deleted it.
+      // A table that another adapter created has no record.
       const isNew = firstRun || (existing === 0 && Object.keys(table.migrations).length === 0);
       for (const rule of isNew ? [] : inserted) {
         logger.warn(

@@ -21,7 +21,7 @@ export interface SeederContext {
   readonly adapter: CasbinAdapter;
   /** The schema of the tables. Undefined in `isSeeded` if the connection's search_path decides. */
   readonly schema: string | undefined;
-  /** Whether this run makes the tables of this library, so that nobody can have changed anything yet. */
+  /** Whether this run creates the tables of this library, so that nobody can have changed anything yet. */
   readonly firstRun: boolean;
   /** Whether the transaction will be rolled back, for a seeder that also does something outside of the database. */
   readonly dryRun: boolean;
@@ -41,7 +41,7 @@ export interface SeederResult {
 }
 
 /**
- * A named, idempotent step that inserts what is missing and leaves what is there as it is.
+ * A named, idempotent step that inserts missing rows and does not change existing ones.
  *
  * If it throws, the whole bootstrap is rolled back, and the caller gets the error as the `cause` of a SeederError.
  */
@@ -52,7 +52,9 @@ export interface Seeder {
   readonly total?: number;
   /** The table it fills, for messages about privileges and locks. */
   readonly table?: string;
-  /** Migrations for the tables that it needs. They run before any seeder, and are recorded in the package's own table. */
+  /**
+   * Migrations for the tables that it needs. They run before any seeder, and are recorded in the package's own table.
+   */
   readonly migrations?: Readonly<Record<string, Migration>>;
   /** What is wrong with it, found before the database is touched. `at` is relative to the seeder. */
   check?(): readonly Problem[];
@@ -69,11 +71,11 @@ export interface Seeder {
 export interface RunnableSeeder extends Seeder {
   /** The beginning of its log events: `provider` gives `provider_seeding_complete`. Default: the name. */
   readonly logName?: string;
-  /** Whether it seeds the policy. A start sees in the stored policy whether a rule is missing, so it has no `isSeeded`. */
+  /** Whether it seeds the policy. It has no `isSeeded`, because a start compares the stored policy itself. */
   readonly isPolicy?: boolean;
   /**
-   * A query that returns a row if anything is missing. It is sent in one message with others, instead of `isSeeded`. Null
-   * if there are too many rows for that.
+   * A query that returns a row if anything is missing. It is sent in one message with others, instead of `isSeeded`.
+   * Null if there are too many rows for that.
    */
   selectMissing?(): RawBuilder<unknown> | null;
   /** A seeder of some of its rows, by their positions, for an engine that limits the rows of a transaction. */
@@ -90,7 +92,7 @@ export type SeederLog = Pick<SeederContext, 'logger' | 'dryRun'>;
 /** The name of the seeder that is always there. */
 const RBAC = 'rbac';
 
-/** What is wrong with the given seeders, each alone and all together. */
+/** The problems of the given seeders, each by itself and all together. */
 export function checkSeeders(seeders: readonly Seeder[], packageMigrations: Migrations): Problem[] {
   const names = new Set([RBAC]);
   const migrations = new Map<string, unknown>(Object.entries(packageMigrations));

@@ -21,7 +21,7 @@ import { explainByEnforcer } from '../verification/decision-explanation.ts';
 export type GivenRequest = readonly (string | object)[];
 
 /**
- * What the enforcer's own `enforce` answers: that is what the application will ask, cached or not.
+ * Returns what the enforcer's own `enforce` answers, cached or not, because the application calls that method.
  *
  * @throws when it can't decide: the request has too few or too many values, or Casbin throws
  */
@@ -40,8 +40,8 @@ export async function askEnforcer(enforcer: Enforcer, request: GivenRequest): Pr
 }
 
 /**
- * Why an enforcer answered as it did: the request, the answer, the rule that decided and the path of roles to it.
- * For a denial by no rule: the subject's roles, and the rules that come closest to allowing it.
+ * Explains an answer: the request, the answer, the rule that decided and the path of roles to it. If no rule matches:
+ * the subject's roles, and the rules that come closest to allowing the request.
  */
 export async function explainAnswer(
   enforcer: Enforcer,
@@ -64,7 +64,7 @@ function formatArgument(value: unknown): string {
   return shorten(inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY }));
 }
 
-/** What is asked for decisions: an enforcer, or a database on which one is made. */
+/** What makes the decisions: an enforcer, or the pool of a database, on which an enforcer is created. */
 export type EnforcerSource = Enforcer | PoolLike;
 
 /** Whether a value is an enforcer. Not instanceof: Casbin has two builds, and tests may hold the other one's. */

@@ -35,7 +35,7 @@ export async function assertDenied(source: EnforcerSource, ...request: RequestAr
   await assertDecision(source, request, 'deny');
 }
 
-/** What both do, for either decision. */
+/** Asserts one decision. */
 export async function assertDecision(
   source: EnforcerSource,
   request: GivenRequest,

@@ -52,7 +52,7 @@ export interface PolicyTest {
 export interface PolicyTestPlan {
   /** In the order of their groups. */
   readonly tests: readonly PolicyTest[];
-  /** Makes the enforcer ready, once; further calls do nothing more. A test that finds none ready calls it. */
+  /** Prepares the enforcer once; further calls do nothing. A test calls it if the enforcer is not ready. */
   prepare(): Promise<void>;
 }
 
@@ -171,7 +171,7 @@ async function resolveTested(policy: PolicyDefinition | string, options: PolicyT
   return { model, rules: defined.rules, expectations: [...expectations] };
 }
 
-/** In JavaScript, it may be forgotten, and the default definition is for databases. */
+/** In JavaScript it may be missing, and the default definition is only for databases. */
 function describeNoPolicy(given: null | undefined): Problem {
   const message = `must be a policy definition, or the path of a file with one (it is ${given}).`;
   return { code: 'OPTION_INVALID', at: 'policy', message };

@@ -22,10 +22,10 @@ export interface TestDatabase extends AsyncDisposable {
 }
 
 /**
- * Starts an empty PostgreSQL inside this process, from prepared files of this package, and bootstraps it: that takes one to
- * two seconds.
+ * Starts an empty PostgreSQL inside this process, from prepared files of this package, and bootstraps it: that takes
+ * one to two seconds.
  *
- * @throws as bootstrapDatabase and createEnforcer do; then nothing is left running
+ * @throws as bootstrapDatabase and createEnforcer; in that case nothing is left running
  */
 export async function createTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const pool = createEmbeddedPool();

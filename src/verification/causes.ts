@@ -7,16 +7,16 @@ import { type Rule, ruleKey } from '../policy/rule.ts';
 import { type Answer, paced } from './decide.ts';
 import type { RuleIndex } from './rule-index.ts';
 
-/** A policy that answers otherwise than the definition, and how to ask parts of it. */
+/** A policy that decides differently than the definition, and how to decide on parts of it. */
 export interface AddedTo {
   isDefined(rule: Rule): boolean;
-  /** Rules of the policy that decide these requests as all of them do; see {@link partFinder}. */
+  /** The part of the policy that decides these requests as the whole policy does; see {@link partFinder}. */
   partFor(requests: readonly Request[]): readonly Rule[];
   /** Decides requests on a policy of just these rules. */
   decide(rules: readonly Rule[], requests: readonly Request[]): Promise<Answer[]>;
 }
 
-/** A request that the defined rules alone decide otherwise. */
+/** A request that the defined rules alone decide differently. */
 export interface Difference {
   readonly request: Request;
   readonly answer: Answer;
@@ -25,8 +25,8 @@ export interface Difference {
 }
 
 /**
- * Finds for each difference the added rules that cause it, which may be others than those that took part: a role
- * link can change the order of the rules, a rule can stop Casbin from getting as far as the next one.
+ * Finds the added rules that cause each difference. They may be others than those that took part: a role link can
+ * change the order of the rules, and a rule can stop Casbin from evaluating the next one.
  */
 export async function findCauses<D extends Difference>(
   policy: AddedTo,
@@ -54,7 +54,7 @@ function groupByInvolved<D extends Difference>(differences: readonly D[]): Itera
   return groups.values();
 }
 
-/** Added rules that are enough for the answer, and none of them for nothing, in the order of the policy. */
+/** Added rules that cause the answer together, each of them necessary, in the order of the policy. */
 async function narrowDown(policy: AddedTo, { request, answer }: Difference): Promise<Rule[]> {
   const part = policy.partFor([request]);
   const isEnough = async (added: readonly Rule[]) => {
@@ -81,9 +81,8 @@ function isSameAnswer(one: Answer | undefined, other: Answer): boolean {
  * added rules are left out of both: the `p` rules that can match one of them, and the links that lead on from
  * their values.
  *
- * That is the whole policy where rules can't be told apart: without an index, where links are followed from other
- * values than the request's, where the links of all subjects put the rules in order, and where a priority is no
- * number.
+ * It is the whole policy if that part can't be found: without an index, if links are followed from other values than
+ * the request's, if the links of all subjects determine the order of the rules, and if a priority is not a number.
  *
  * @param index of the same policy
  */
@@ -104,7 +103,8 @@ export function partFinder(
     if (ptype === 'p') positions.set(values, position);
     else if (ptype.startsWith('g')) addTo(linksOf, values[0] ?? '', position);
   }
-  // Casbin evaluates the matcher with empty values when there is no rule at all: where the policy has one, so has the part.
+  // Without any rule, Casbin evaluates the matcher with empty values. So if the policy has a rule, the part has one
+  // too.
   const isPolicyRule = ({ ptype }: Rule) => ptype === 'p';
   const firstDefined = live.findIndex((rule) => isPolicyRule(rule) && isDefined(rule));
   const first = firstDefined === -1 ? Math.max(live.findIndex(isPolicyRule), 0) : firstDefined;
@@ -125,7 +125,7 @@ export function partFinder(
   };
 }
 
-/** Whether Casbin's sort by priority orders some of the rules as it orders them among all. */
+/** Whether Casbin's sort by priority puts a part of the rules in the same order as within the whole policy. */
 function hasSortablePriorities(model: Model, live: readonly Rule[]): boolean {
   const position = tokensOf(model, 'p').indexOf('priority');
   if (position === -1) return true;
@@ -135,8 +135,8 @@ function hasSortablePriorities(model: Model, live: readonly Rule[]): boolean {
 }
 
 /**
- * Candidates that are enough, and none of them for nothing: the last one of the shortest beginning of the list that
- * is enough is needed, then likewise among those before it.
+ * Finds candidates that are enough together, each of them necessary. The last one of the shortest sufficient beginning
+ * of the list is needed; then the same is done with those before it.
  */
 export async function findNeeded<T>(
   isEnough: (some: readonly T[]) => Promise<boolean>,

@@ -12,10 +12,10 @@ interface NearMiss {
 
 const SHOWN_MISSES = 3;
 
-/** How far a rule is from a request by one value: a role can be given; a pattern may match after all. */
+/** The distance of a rule from a request by one value: a role can be assigned, and a pattern may match. */
 const WEIGHTS = { inherits: 0.9, equal: 1, other: 0.5 } as const;
 
-/** The rules that differ least from a request: the likeliest to have been meant. None that has nothing in common. */
+/** The rules that differ least from a request. Rules that have nothing in common with it are left out. */
 export async function findClosestRules(
   model: Model,
   rules: readonly Rule[],
@@ -90,7 +90,9 @@ function describeDifference(comparison: ValueComparison, rule: Rule, request: Re
 
 const SHOWN_VALUES = 6;
 
-/** Values that no rule has where it would have to, so most likely misspelt; with those that rules do have. */
+/**
+ * Values of the request that no rule has in that place, so they are probably misspelt, with the values that rules have.
+ */
 export function findUnknownValues(model: Model, rules: readonly Rule[], request: Request): string[] {
   const permissions = rules.filter(({ ptype }) => ptype === 'p');
   return listComparisons(model).flatMap(({ kind, token, position, policyPosition }) => {
@@ -104,20 +106,20 @@ export function findUnknownValues(model: Model, rules: readonly Rule[], request:
 }
 
 interface ComparedValue {
-  /** What the request calls the value. */
+  /** The name of the value in the request definition. */
   readonly token: string;
   readonly position: number;
   readonly policyPosition: number;
 }
 
-/** A value of the request that the matcher compares with one of the rule; `other`: in a way that is not known here. */
+/** A value of the request that the matcher compares with one of the rule. `other`: in a way that is not known here. */
 type ValueComparison = ComparedValue &
   (
     | { readonly kind: 'equal' | 'other' }
     | { readonly kind: 'inherits'; readonly ptype: string; readonly domainPosition: number | null }
   );
 
-/** What a model's matcher compares, as far as it can be read; values of the same name besides. */
+/** What a model's matcher compares, as far as it can be read, and values with the same name. */
 function listComparisons(model: Model): ValueComparison[] {
   const requestTokens = tokensOf(model, 'r');
   const policyTokens = tokensOf(model, 'p');

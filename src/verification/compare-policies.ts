@@ -30,11 +30,11 @@ export interface ExplainedDecision extends Explanation {
 export interface DecisionChanges {
   /** How many requests were compared; all others are decided the same by both. */
   readonly compared: number;
-  /** What is allowed after, and was not before. */
+  /** Requests that only the later policy allows. */
   readonly more: readonly DecisionChange[];
-  /** What was allowed before, and is not after. */
+  /** Requests that only the earlier policy allows. */
   readonly less: readonly DecisionChange[];
-  /** How many more changes of each kind there are than are listed. */
+  /** How many changes of each kind are not listed. */
   readonly omitted: OmittedChanges;
 }
 
@@ -46,22 +46,22 @@ export interface OmittedChanges {
   readonly less: number;
 }
 
-/** More would fill the memory; what comes first shows the kind of it. */
+/** The number of listed changes of each kind. More would fill the memory. */
 const LISTED = 10_000;
 
-/** What is compared, and by what. */
+/** The policies that are compared, and the requests. */
 export interface Comparison {
   readonly model: Model;
   readonly configureEnforcer: ConfigureEnforcer | undefined;
   readonly before: readonly Rule[];
   readonly after: readonly Rule[];
-  /** Requests beside those that follow from the rules. */
+  /** Requests in addition to those that follow from the rules. */
   readonly listed: readonly Request[];
 }
 
 /**
  * Decides on both policies every subject × every permission that one of them names, and the listed requests.
- * Of requests that no rule of either policy can match, nothing can have changed.
+ * A request that no rule of either policy can match is decided the same by both.
  */
 export async function comparePolicies(comparison: Comparison): Promise<DecisionChanges> {
   const { model, configureEnforcer, before, after } = comparison;
@@ -73,8 +73,8 @@ export async function comparePolicies(comparison: Comparison): Promise<DecisionC
     yield* matrix.matchable(index);
     for (const position of others.keys()) yield matrix.size + position;
   };
-  // An application may give all its enforcers one role manager, so the first policy is asked before the second one is
-  // loaded: about every request, as there is no index then.
+  // An application may give all its enforcers one role manager, so all requests are decided on the first policy before
+  // the second one is loaded.
   const first = await createDecider(model, before, configureEnforcer);
   const answers = new Map<number, Answer>();
   await decidePaced(first, numbersOf(first), requestAt, (number, answer) => answers.set(number, answer));
@@ -94,7 +94,7 @@ export async function comparePolicies(comparison: Comparison): Promise<DecisionC
   return { compared, ...explainChanges(comparison, changes) };
 }
 
-/** Those that are not in the matrix, each once. */
+/** The listed requests that are not in the matrix, each once. */
 function requestsBeside(matrix: Matrix, requests: readonly Request[]): Request[] {
   const inMatrix = [...matrix.numbersOf(requests)].map((number) => matrix.requestAt(number));
   const known = new Set(inMatrix.map(requestKey));
@@ -136,7 +136,7 @@ function explainChanges({ model, before, after }: Comparison, changes: readonly 
   };
 }
 
-/** Explains by one policy; what the other one lacks of the rules involved is what was added. */
+/** Explains a decision of one policy. Involved rules that the other policy lacks count as added. */
 function explainerBeside(model: Model, rules: readonly Rule[], others: readonly Rule[]) {
   const explain = explainer(model, rules, new RuleSet(rules));
   const compare = explainer(model, rules, new RuleSet(others));

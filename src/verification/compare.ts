@@ -20,21 +20,21 @@ import {
 import { type Expectation, type Expectations, isAsExpected } from './expectations.ts';
 import { explainer } from './explain.ts';
 
-/** Of each kind, so many decisions are explained and listed; the rest is counted. */
+/** How many decisions of each kind are explained and listed; the others are only counted. */
 const LISTED_DECISIONS = 1_000;
 
-/** What is decided, on what. */
+/** The expectations, and the policy that they are decided on. */
 export interface Comparison {
   readonly model: Model;
   readonly configureEnforcer: ConfigureEnforcer | undefined;
   readonly defined: RuleSet;
-  /** Those of the defined rules that are not stored. */
+  /** The defined rules that are not stored. */
   readonly missing: readonly Rule[];
   readonly live: readonly StoredRule[];
   readonly expectations: Expectations;
 }
 
-/** A request that only added rules decide otherwise, and why. */
+/** A request that is decided differently only because of added rules, and why. */
 export interface DriftingDecision extends Explanation {
   readonly request: readonly string[];
   readonly expected: Decision;
@@ -48,20 +48,20 @@ export interface ComparedDecisions {
   readonly allowed: number;
   readonly failures: readonly VerificationFailure[];
   readonly drift: readonly DriftingDecision[];
-  /** How many more there are of each, which are not listed. */
+  /** How many of each are not listed. */
   readonly omitted: { readonly failures: number; readonly drift: number };
 }
 
-/** What is found when nothing is decided, or everything is as expected. */
+/** The result if nothing is decided, or everything is as expected. */
 export function noDifferences(allowed: number): ComparedDecisions {
   return { allowed, failures: [], drift: [], omitted: { failures: 0, drift: 0 } };
 }
 
 /**
- * Decides every expectation on the live policy, and sorts each difference by its cause.
+ * Decides every expectation on the live policy, and finds the kind of each difference.
  *
- * It is drift when added rules alone make it: without them the request is decided as expected, and with them it
- * is not, even with every defined rule in place. Otherwise it is a failure.
+ * A difference is drift if added rules alone cause it: without them the request is decided as expected, and with them
+ * it is not, even if all defined rules are there. Otherwise it is a failure.
  */
 export async function compareDecisions(
   comparison: Comparison,
@@ -107,7 +107,7 @@ export async function compareDecisions(
   return { allowed, failures, drift, omitted };
 }
 
-/** A decision that is not as expected, and what that is called. */
+/** A decision that is not as expected, and its kind. */
 interface Sorted {
   readonly kind: 'never' | 'decision' | 'drift';
   readonly expectation: Expectation;
@@ -156,7 +156,7 @@ export interface Differing {
   readonly answer: Answer;
 }
 
-/** Decides every expectation that the policy may not keep; gives those that it does not, and how many are allowed. */
+/** Decides the expectations. Returns those that the policy does not meet, and how many requests are allowed. */
 export async function findDiffering(
   decider: Decider,
   expectations: Expectations,
@@ -208,7 +208,7 @@ function describeDrift({ request, actual, reason }: Found): string {
   return `"${request.join(', ')}" is ${PAST[actual]}, but the definition alone ${actual === 'allow' ? 'denies' : 'allows'} it: ${reason}.`;
 }
 
-/** Casbin throws, for instance on an invalid pattern: then an application denies every request that gets this far. */
+/** Casbin throws, for instance on an invalid pattern. An application has to deny such a request. */
 function describeUndecided({ request, reason }: Found): string {
   return `"${request.join(', ')}" can't be decided: ${reason}.`;
 }

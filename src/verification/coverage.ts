@@ -9,20 +9,20 @@ import type { Answer } from './decide.ts';
 import { roleRoutes } from './explain.ts';
 
 /**
- * Measures which of the defined rules the expectations say anything about: the `p` rules that decided one, and the
- * role links on the way from a subject to them.
+ * Measures which of the defined rules the expectations test: the `p` rules that decided one, and the role links between
+ * its subject and that rule.
  */
 export class CoverageMeter {
   readonly #model: Model;
   readonly #defined: RuleSet;
   readonly #configureEnforcer: ConfigureEnforcer | undefined;
   readonly #findRoute: ReturnType<typeof roleRoutes>;
-  /** Links that count beside the defined ones, and are not measured. */
+  /** Links that are used in addition to the defined ones, and are not measured. */
   readonly #given: readonly Rule[];
   /** How many requests depended on each of the rules. */
   readonly #requests: Uint32Array;
   readonly #positions = new WeakMap<readonly Rule[], readonly number[]>();
-  /** What only a role manager can answer, each question once. */
+  /** The questions that only a role manager can answer, each once. */
   readonly #open = new Map<string, RoleQuestion>();
 
   constructor(
@@ -40,12 +40,12 @@ export class CoverageMeter {
     this.#requests = requests;
   }
 
-  /** A meter for decisions that are made on other rules too. What it has measured counts for this one. */
+  /** A meter for decisions that use other rules too. What it measures also counts for this one. */
   beside(given: readonly Rule[]): CoverageMeter {
     return new CoverageMeter(this.#model, this.#defined, this.#configureEnforcer, given, this.#requests);
   }
 
-  /** How many requests depended on each of the defined rules; complete when all has been measured. */
+  /** How many requests depended on each of the defined rules. Complete only after everything was measured. */
   get requests(): readonly number[] {
     return [...this.#requests];
   }
@@ -64,7 +64,7 @@ export class CoverageMeter {
     }
   }
 
-  /** Makes enforcers of its own: to be called when the one that made the decisions is not used any more. */
+  /** Creates enforcers of its own, so call it when the enforcer that made the decisions is not used any more. */
   async measure(): Promise<Coverage> {
     const { rules } = this.#defined;
     await this.askRoleManagers();
@@ -99,13 +99,13 @@ export class CoverageMeter {
 
   #listUncovered(): Rule[] {
     const isCovered = (rule: Rule) => this.#requests[this.#defined.indexOf(rule)] !== 0;
-    // A rule that is there twice is covered as a whole.
+    // If a rule is there twice, both count as covered.
     return this.#defined.rules.filter((rule, position) => this.#requests[position] === 0 && !isCovered(rule));
   }
 
   /**
-   * Links that decided by what a role manager makes of them, such as patterns of names or domains. The enforcer is
-   * asked what would not be so without them.
+   * Links that had an effect only through a role manager, such as patterns of names or domains. The enforcer is asked
+   * which answers change without them.
    */
   async #findMatchedLinks(): Promise<Rule[]> {
     const candidates = this.#listUncovered().filter(({ ptype }) => ptype.startsWith('g'));
@@ -135,7 +135,7 @@ export class CoverageMeter {
   }
 }
 
-/** Those of the questions that are answered by yes, or by no. */
+/** The questions with this answer. */
 async function keep(
   questions: readonly RoleQuestion[],
   ask: (question: RoleQuestion) => Promise<boolean>,

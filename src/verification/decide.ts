@@ -23,7 +23,7 @@ export interface Decider {
 }
 
 /**
- * Decides by Casbin's own enforcer, on a policy of just `rules`, in their order.
+ * Decides by Casbin's own enforcer, on a policy with only `rules`, in their order.
  *
  * With `configureEnforcer` anything may be asynchronous and any rule may match, so the enforcer gets the whole
  * policy for each request. Without, it gets those rules that can match it; the answers are the same.
@@ -57,7 +57,7 @@ export async function decideAll(
 
 function createSlicingDecider(enforcer: Enforcer): Decider {
   limitFunctions(enforcer);
-  // Made when it is needed: of many rules it takes long.
+  // Created when it is needed, because it takes long for many rules.
   const readIndex = rememberLast(() => indexRules(enforcer.getModel()));
   const assertion = enforcer.getModel().model.get('p')?.get('p');
   const rules = assertion?.policy ?? [];
@@ -69,7 +69,7 @@ function createSlicingDecider(enforcer: Enforcer): Decider {
       const index = readIndex();
       if (assertion !== undefined && index !== null && rules.length > 0) {
         const matching = index.find(request);
-        // Casbin reads the list again at each call. Never an empty one, for which it evaluates the matcher once with
+        // Casbin reads the list again at each call. The list must not be empty: Casbin would evaluate the matcher with
         // empty values, and '' == '' allows. Any rule will do, since none of the rules matches.
         assertion.policy = matching.length > 0 ? matching : rules.slice(0, 1);
       }
@@ -82,7 +82,7 @@ function createSlicingDecider(enforcer: Enforcer): Decider {
   };
 }
 
-/** How a message tells a decision that was made. */
+/** The word for a decision that was made. */
 export const PAST = { allow: 'allowed', deny: 'denied' } as const satisfies Record<Decision, string>;
 
 export function decisionOf({ allowed }: Answer): Decision {
@@ -97,17 +97,17 @@ function toError(error: unknown): Answer {
   return { allowed: false, rule: [], error: error instanceof Error ? error.message : String(error) };
 }
 
-/** Lets the process do other work first: between steps that each take a while for a large policy. */
+/** Lets the process do other work, between steps that take long for a large policy. */
 export async function breathe(): Promise<void> {
   await setImmediate();
 }
 
-/** How long the process is kept from other work at a stretch, plus one step. */
+/** How long it may keep the process from other work, plus the length of one step. */
 const STRETCH_MS = 10;
 
 /**
- * Goes through items, and every now and then lets the process do something else first, so that an application that
- * verifies a large policy still answers.
+ * Iterates over items, and lets the process do other work from time to time, so that an application that verifies a
+ * large policy still answers requests.
  */
 export async function* paced<T>(items: Iterable<T>): AsyncGenerator<T, void> {
   let since = performance.now();
@@ -121,8 +121,8 @@ export async function* paced<T>(items: Iterable<T>): AsyncGenerator<T, void> {
 }
 
 /**
- * Decides requests one after the other, paced. What can be answered at once is not waited for: a wait for each would
- * take as long as a good part of the decisions.
+ * Decides requests one after the other, and lets the process do other work in between. It awaits only answers that are
+ * promises, because awaiting each answer would take a large part of the time.
  */
 export async function decidePaced<T>(
   { decide }: Decider,

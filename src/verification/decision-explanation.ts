@@ -10,31 +10,31 @@ import { findClosestRules, findUnknownValues } from './closest-rules.ts';
 import { PAST } from './decide.ts';
 import { explainer } from './explain.ts';
 
-/** Why a request is allowed or denied, and for a denial by no rule what comes closest to allowing it. */
+/** Why a request is allowed or denied. If no rule matches, it also has the rules that come closest to allowing it. */
 export interface DecisionExplanation {
   /** The values of the request, in the order of the model's request definition. */
   readonly request: readonly string[];
-  /** What the model calls them: `sub`, `obj`, `act`. */
+  /** The names of these values in the model: `sub`, `obj`, `act`. */
   readonly tokens: readonly string[];
   /** What the enforcer answers. */
   readonly decision: Decision;
   /** The decision and its reason as text: `allowed by the rule "p, user, accounts, write"`. */
   readonly answer: string;
-  /** The `p` rule that decided, ptype first; null when none did. */
+  /** The `p` rule that decided, ptype first; null if no rule decided. */
   readonly rule: readonly string[] | null;
-  /** From the request's subject to the rule's; empty where no roles are involved. */
+  /** The path of roles from the request's subject to the rule's; empty if no roles are involved. */
   readonly rolePath: readonly string[];
   /** The ids of the rows of the rule and the role links; empty for a policy that is not stored. */
   readonly ids: readonly RowId[];
-  /** Those of the rule and the role links that are not in the definition, ptype first. */
+  /** The rule and the role links that are not in the definition, ptype first. */
   readonly added: readonly (readonly string[])[];
-  /** Who added the rule and the role links, as far as a journal of the rule table knows. */
+  /** Who added the rule and the role links, if the rule table has a journal that knows. */
   readonly granted: readonly RuleOrigin[];
-  /** For a denial by no rule: the roles of the subject, and of whatever else inherits in this model. */
+  /** If no rule matches: the roles of the subject, and of other values that inherit in this model. */
   readonly roles: readonly HeldRoles[];
-  /** For a denial by no rule: the rules that differ least from the request, and by what. */
+  /** If no rule matches: the rules that differ least from the request, and the differences. */
   readonly closest: readonly ClosestRule[];
-  /** For a denial by no rule: values that no rule has, so most likely misspelt. */
+  /** If no rule matches: values that no rule has, so they are probably misspelt. */
   readonly unknown: readonly string[];
 }
 
@@ -46,25 +46,25 @@ export interface ClosestRule {
   readonly differences: readonly string[];
 }
 
-/** What one value of a request inherits from. */
+/** The roles that one value of a request inherits from. */
 export interface HeldRoles {
   /** The role definition: `g`, `g2` … */
   readonly ptype: string;
   /** The value of the request. */
   readonly name: string;
-  /** Null where the role definition has no domain. */
+  /** Null if the role definition has no domain. */
   readonly domain: string | null;
-  /** The ways up from the name, as far as Casbin follows them; the first four. */
+  /** The first four paths from the name to the roles above it, as far as Casbin follows them. */
   readonly paths: readonly (readonly string[])[];
-  /** Whether there are more. */
+  /** Whether there are more paths. */
   readonly more: boolean;
 }
 
-/** What the rules are explained with, beside what the enforcer holds. */
+/** What the explanation uses in addition to the enforcer. */
 export interface ExplanationSource {
-  /** The policy; with the ids of the rows, where it is stored. Default: what the enforcer holds. */
+  /** The policy, with the ids of the rows if it is stored. Default: the rules of the enforcer. */
   readonly rules?: readonly (Rule & { readonly id?: RowId })[];
-  /** Tells which rules were added. Default: none was. */
+  /** Returns which rules were added. Default: none. */
   readonly defined?: RuleSet;
 }
 
@@ -72,8 +72,8 @@ export interface ExplanationSource {
  * Explains how an enforcer answers a request.
  *
  * @param given the request, whose values may be objects with attributes
- * @param request the same as texts
- * @param decision what its `enforce` answers
+ * @param request the same values as texts
+ * @param decision the answer of its `enforce`
  */
 export async function explainByEnforcer(
   enforcer: Enforcer,
@@ -94,7 +94,7 @@ export async function explainByEnforcer(
     const answer = `${PAST[decision]} by enforce(), unlike enforceEx(): it is cached, or overridden`;
     return { ...base, answer };
   }
-  // Casbin names the first rule then, although it did not decide.
+  // Casbin names the first rule here, although that rule did not decide.
   if (!matcher.includes('p_')) {
     return { ...base, answer: `${PAST[decision]} by the matcher alone, which uses no rule` };
   }
@@ -158,7 +158,7 @@ function listRoles(model: Model, rules: readonly Rule[], request: Request): Held
   });
 }
 
-/** Every way up from a name, as far as Casbin follows it; one more than is shown, at most. */
+/** The paths from a name to the roles above it, as far as Casbin follows them; at most one more than is shown. */
 function listPaths({ parents }: Hierarchy, name: string): string[][] {
   const paths: string[][] = [];
   const climb = (path: string[]) => {

@@ -11,15 +11,15 @@ import type { DriftingDecision } from './compare.ts';
 import { breathe, paced } from './decide.ts';
 import { subjectOf } from './parts.ts';
 
-/** So many undefined rules are listed; the rest is counted. */
+/** How many undefined rules are listed; the others are only counted. */
 const LISTED_RULES = 10_000;
 
 /**
- * What is stored beyond the definition: the decisions that it changes, then each other rule of it. That is every
- * undefined `p` rule, and every undefined link between roles: a link from a name that the definition uses, or that
- * others inherit from. Links from users to roles are not.
+ * Finds what is stored in addition to the definition: first the decisions that it changes, then each of the other
+ * rules: every undefined `p` rule, and every undefined link between roles, which is a link from a name that the
+ * definition uses or that others inherit from. Links from users to roles are not drift.
  *
- * @param decisions the requests that added rules decide otherwise; a rule that one of them names is not repeated
+ * @param decisions the requests that added rules decide differently; a rule that one of them names is not repeated
  */
 export async function findDrift(
   model: Model,
@@ -71,7 +71,7 @@ function findUndefined(model: Model, live: readonly StoredRule[], defined: RuleS
   });
 }
 
-/** The names that defined rules are about: both sides of links, and what a matcher may find by links. */
+/** The names that defined rules use: both sides of links, and values that a matcher may find by links. */
 function namesOf(model: Model, rules: readonly Rule[]): Set<string> {
   const matcher = model.model.get('m')?.get('m')?.value ?? '';
   const policyTokens = tokensOf(model, 'p');
@@ -86,7 +86,7 @@ function namesOf(model: Model, rules: readonly Rule[]): Set<string> {
   );
 }
 
-/** The one whom a rule gives something to: the child of a link between subjects, the subject of a `p` rule. */
+/** The name to which a rule gives something: the child of a link between subjects, the subject of a `p` rule. */
 function roleReader(model: Model): (rule: Rule) => Role | null {
   const subjectAt = subjectPositions(model);
   const links = subjectLinks(model);
@@ -105,7 +105,7 @@ function roleReader(model: Model): (rule: Rule) => Role | null {
   };
 }
 
-/** Where the rules of a ptype have their subject. */
+/** The position of the subject in the rules of a ptype. */
 function subjectPositions(model: Model): (ptype: string) => number {
   const subject = subjectOf(model) ?? 'sub';
   const matcher = model.model.get('m')?.get('m')?.value ?? '';
@@ -119,7 +119,7 @@ function subjectPositions(model: Model): (ptype: string) => number {
   return (ptype) => positions.get(ptype) ?? 0;
 }
 
-/** The role definitions that subjects have roles by: not those that are called for other values only. */
+/** The role definitions for subjects, without those that are called for other values only. */
 function subjectLinks(model: Model): string[] {
   const subject = subjectOf(model);
   const calls = roleCalls(model.model.get('m')?.get('m')?.value ?? '');
@@ -146,7 +146,7 @@ function describeUndefined(rule: StoredRule, holders: Holders | null): DriftFind
   };
 }
 
-/** The finding without the names of who has it now; how many they are stays. */
+/** The finding without the names of those who have it now; their number stays. */
 export function withoutNames(finding: DriftFinding): DriftFinding {
   const { holders, message } = finding;
   if (holders === null) return finding;
@@ -160,7 +160,7 @@ function withHolders(message: string, holders: Holders | null): string {
   return `${message} Who has it now: ${listNames(holders.names.map(formatValue), holders)}.`;
 }
 
-/** A name that a rule gives something to, and where: null for any domain. */
+/** A name to which a rule gives something, and the domain; null for any domain. */
 interface Role {
   readonly name: string;
   readonly domain: string | null;
@@ -172,15 +172,15 @@ interface RoleLinks {
   readonly definedRoles: readonly string[];
 }
 
-/** Tells for each of some roles who has it. */
+/** Finds out who has each of some roles. */
 export type FindHolders = (roles: readonly Role[], links: RoleLinks) => Promise<readonly Holders[]>;
 
-/** So many holders of a role are counted. */
+/** Up to how many holders of a role are counted. */
 export const COUNTED_HOLDERS = 10_000;
-/** So many of them are named. */
+/** How many of them are named. */
 export const NAMED_HOLDERS = 5;
 
-/** Finds holders among rules that are all that is stored. */
+/** Finds holders in a list of all stored rules. */
 export function holdersAmong(model: Model, live: readonly Rule[]): FindHolders {
   return async (roles, { ptypes, definedRoles }) => {
     const defined = new Set(definedRoles);

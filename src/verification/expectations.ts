@@ -3,35 +3,35 @@ import type { Decision } from '../report.ts';
 import { type Answer, type Decider, decisionOf } from './decide.ts';
 import { Matrix } from './matrix.ts';
 
-/** A request, and how it must be decided. */
+/** A request, and the decision that it must have. */
 export interface Expectation {
   readonly request: Request;
   readonly expected: Decision;
-  /** `never` is an invariant: it must hold even against what an administrator grants. */
+  /** `never` is an invariant: the request must be denied even if an administrator grants it. */
   readonly kind: 'derived' | 'sample' | 'allow' | 'deny' | 'never';
 }
 
-/** How the definition itself decides the requests of its matrix. */
+/** The decisions of the definition itself on the requests of its matrix. */
 export interface DecidedMatrix {
   readonly matrix: Matrix;
-  /** Requests that nothing is expected of: the definition can't decide them, or they are listed beside it. */
+  /** Requests without an expectation: the definition can't decide them, or lists them itself. */
   readonly excluded: ReadonlySet<number>;
-  /** Those that were decided one by one, ascending, and how. */
+  /** The requests that were decided one by one, ascending, and their decisions. */
   readonly decided: readonly number[];
   readonly decisions: readonly Decision[];
-  /** How all others are decided, which no rule can match. */
+  /** The decision on all others, which no rule can match. */
   readonly unmatched: Decision;
 }
 
 /**
- * What a definition promises: its matrix, and what it lists besides. Each expectation has a number, by which two
+ * What a definition promises: its matrix, and the requests that it lists. Each expectation has a number, by which two
  * rounds of decisions can be compared.
  */
 export class Expectations {
   /** How many there are. */
   readonly size: number;
   readonly #derived: DecidedMatrix;
-  /** Those that the definition lists itself: `allow`, `deny`, `never` and `samples`. */
+  /** The expectations that the definition lists itself: `allow`, `deny`, `never` and `samples`. */
   readonly listed: readonly Expectation[];
 
   constructor(derived: DecidedMatrix, listed: readonly Expectation[]) {
@@ -46,8 +46,8 @@ export class Expectations {
   }
 
   /**
-   * Those that a policy may decide otherwise than it must, with their numbers; all others are requests that none
-   * of its rules can match, nor could one of the definition's.
+   * The expectations that a policy may fail to meet, with their numbers. All others are requests that neither its rules
+   * nor those of the definition can match.
    */
   toDecide(policy: Decider): Iterable<readonly [number, Expectation]> {
     return this.#withNumbers(
@@ -63,7 +63,7 @@ export class Expectations {
     return listed + derived + this.countUnmatched(this.size - this.listed.length - decided.length);
   }
 
-  /** How many of so many requests that no rule can match are allowed: all of them, or none. */
+  /** How many of these requests, which no rule can match, are allowed: all of them, or none. */
   countUnmatched(requests: number): number {
     return this.#derived.unmatched === 'allow' ? requests : 0;
   }
@@ -80,13 +80,13 @@ export class Expectations {
   }
 }
 
-/** None at all, for when verification is turned off. */
+/** No expectations, for a verification that is turned off. */
 export const NO_EXPECTATIONS = new Expectations(
   { matrix: new Matrix(0, []), excluded: new Set(), decided: [], decisions: [], unmatched: 'deny' },
   [],
 );
 
-/** Whether a request was decided at all, and as its expectation says. */
+/** Whether a request could be decided, and was decided as expected. */
 export function isAsExpected({ expected }: Expectation, answer: Answer | undefined): boolean {
   return answer?.error === null && decisionOf(answer) === expected;
 }

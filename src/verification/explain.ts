@@ -11,17 +11,17 @@ import type { Answer } from './decide.ts';
 import { loadLinks } from './structure.ts';
 
 /**
- * Tells for one policy why a request was answered as it was.
+ * Explains an answer that was given on one policy.
  *
- * @param causes the added rules that make the answer, where they are known; otherwise, those that took part
+ * @param causes the added rules that cause the answer, if they are known. Default: the added rules that took part
  */
 export type Explain = (request: Request, answer: Answer, causes?: readonly Rule[]) => Explanation;
 
 /**
  * Makes {@link Explain} for the policy that the answers were given on.
  *
- * @param rules that policy; with the ids of the rows, where it is stored
- * @param defined the rules of the definition, to tell which were added since
+ * @param rules that policy, with the ids of the rows if it is stored
+ * @param defined the rules of the definition, to know which were added since
  */
 export function explainer(
   model: Model,
@@ -68,21 +68,21 @@ function toArray({ ptype, values }: Rule): readonly string[] {
   return [ptype, ...values];
 }
 
-/** How a request's values come to a rule's. */
+/** How the values of a request lead to those of a rule. */
 interface RoleRoute {
-  /** From subject to subject: `['alice', 'admin', 'user']`; empty where the matcher involves no roles. */
+  /** From subject to subject: `['alice', 'admin', 'user']`; empty if the matcher uses no roles. */
   readonly path: readonly string[];
-  /** The `g` rules along it, and those along the paths of resource roles. */
+  /** The `g` rules along this path, and those along the paths of resource roles. */
   readonly links: readonly Rule[];
-  /** What the matcher asks that the links alone do not answer by yes: a role manager may, by matching patterns. */
+  /** Calls of the matcher that the links alone do not satisfy. A role manager may, by matching patterns. */
   readonly open: readonly RoleQuestion[];
 }
 
 /**
- * A function that finds the route from a request to a rule, by each role definition that the matcher calls.
+ * Creates a function that finds the route from a request to a rule, by each role definition that the matcher calls.
  *
  * @param rules the policy
- * @param preferred those of them to be taken where there are several ways
+ * @param preferred the rules to prefer if there are several routes
  */
 export function roleRoutes(
   model: Model,
@@ -115,7 +115,7 @@ function routeFinder({ ptype, readers }: RoleQuestionReader, find: readonly Find
     return { path: [], links: [], open: [question] };
   };
   const [readFrom = NO_VALUE, readTo = NO_VALUE, ...readDomains] = readers;
-  // Requests come subject by subject, and each has as many as there are permissions, by way of a few roles.
+  // Requests are ordered by subject, and a subject has many requests that use the same few roles.
   let last: {
     readonly from: string;
     readonly domain: string;
@@ -137,7 +137,7 @@ function routeFinder({ ptype, readers }: RoleQuestionReader, find: readonly Find
 
 type FindRoute = (request: Request, rule: Rule) => RoleRoute;
 
-/** A call of a role definition: what its arguments are for a request and a rule. */
+/** A call of a role definition: functions that return its arguments for a request and a rule. */
 interface RoleQuestionReader {
   readonly ptype: string;
   readonly readers: readonly ReadArgument[];

@@ -9,10 +9,10 @@ import type { IntegrityFinding } from '../report.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 
 /**
- * Whether each stored rule can be read back as written, by our adapter and by the stock one.
+ * Checks whether each stored rule can be read back as written, by our adapter and by the stock one.
  *
- * A rule that the stock adapter can't load is a failure where it is defined, and under `stockLoadable` also where others stored
- * it: an application with that adapter can't start then. The rest is reported.
+ * A defined rule that the stock adapter can't load is a failure, and under `stockLoadable` also a rule that others have
+ * stored, because an application with that adapter can't start. Everything else is a warning.
  */
 export function checkIntegrity(
   model: Model,
@@ -38,7 +38,7 @@ export function checkIntegrity(
 interface IntegrityOptions {
   readonly defined: RuleSet;
   readonly stockLoadable: boolean;
-  /** Default: as of casbin-pg-adapter. */
+  /** Default: the table of casbin-pg-adapter. */
   readonly ruleTable?: Pick<RuleTable, 'stockLines' | 'isUnique'> | undefined;
 }
 
@@ -82,7 +82,7 @@ export function findRepeated(live: readonly StoredRule[]): StoredRule[][] {
   return Array.from(rows, ([first, others]) => [...live.slice(first, first + 1), ...others]);
 }
 
-/** Casbin decides by each of them, and whoever deletes one row leaves the others. */
+/** A warning about duplicates: each of the rows decides, and deleting one row leaves the others. */
 function checkRepetition(live: readonly StoredRule[]): IntegrityFinding[] {
   return findRepeated(live).flatMap((rows) => {
     const [rule] = rows;

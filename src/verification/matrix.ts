@@ -5,13 +5,13 @@ import type { RuleIndex } from './rule-index.ts';
 /** Subjects × permissions. */
 export interface Block {
   readonly subjects: readonly string[];
-  /** As requests; the subject in them does not matter. */
+  /** The permissions as requests, whose subject does not matter. */
   readonly permissions: readonly Request[];
 }
 
 /**
- * Requests that are numbered and made when they are asked for, subject by subject, block by block: a definition of
- * many roles and permissions has more of them than fit into memory, and nearly all of those no rule can match.
+ * Numbered requests, by block, then by subject. Each is made when it is needed: a definition with many roles and
+ * permissions has more requests than fit into memory, and no rule can match most of them.
  */
 export class Matrix {
   readonly size: number;
@@ -41,7 +41,7 @@ export class Matrix {
     return permissions[offset % permissions.length]?.with(this.#subject, subject) ?? [];
   }
 
-  /** The numbers of these requests, each of them as often as it is in the matrix. */
+  /** The numbers of these requests; a request that is in the matrix several times has several. */
   numbersOf(requests: readonly Request[]): Set<number> {
     const wanted = new Map<number, Request[]>();
     for (const request of requests) addTo(wanted, hashPermission(request, this.#subject), request);
@@ -91,7 +91,7 @@ export class Matrix {
   }
 }
 
-/** Makes a function that tells which permissions of a block some rule may give to a subject, ascending. */
+/** Creates a function that finds the permissions of a block that some rule may give to a subject, ascending. */
 function columnFinder(block: Block, index: RuleIndex): (subject: string) => Iterable<number> {
   const bySubject = new Map<string, number[]>();
   const forAll: number[] = [];
@@ -108,7 +108,7 @@ function columnFinder(block: Block, index: RuleIndex): (subject: string) => Iter
   };
 }
 
-/** What a request asks for: the same for requests that differ in their subject only. */
+/** A key for the permission of a request: equal for requests that differ in their subject only. */
 function hashPermission(request: Request, subject: number): number {
   return request.reduce((hash, value, position) => (position === subject ? hash : hashText(value, hash)), 0);
 }

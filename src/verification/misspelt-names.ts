@@ -5,21 +5,21 @@ import { tokensOf } from '../casbin/model.ts';
 import type { Request } from '../policy/definition.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
 
-/** A value of a request that no rule has, and that is nearly one which a rule has. */
+/** A value of a request that no rule has, but that is similar to one of a rule. */
 interface MisspeltName {
   /** Where in the request. */
   readonly position: number;
-  /** What it is, and what may have been meant. */
+  /** The name, and the one that was probably meant. */
   readonly message: string;
 }
 
-/** Finds the misspelt names of a request; `given` are rules that count beside the policy. */
+/** Finds the misspelt names of a request; `given` are rules in addition to the policy. */
 export type FindMisspeltNames = (request: Request, given: readonly Rule[]) => Promise<MisspeltName[]>;
 
 /**
- * Makes a function that finds misspelt names, where the model compares values as they are written: not where a pattern
- * or a function may match them. A name that is like none of the rules may be meant as it is: a stranger, or what nobody
- * may do.
+ * Creates a function that finds misspelt names. It looks only at values that the model compares as they are written,
+ * not at those that a pattern or a function may match. A name that resembles none of the rules is not reported: it may
+ * be a stranger, or something that nobody may do.
  */
 export function misspeltNameFinder(
   model: Model,
@@ -87,7 +87,7 @@ function namesIn(rules: readonly Rule[], sources: NamePlace['sources']): string[
   );
 }
 
-/** One of `user1` and `user2` is no misspelling of the other. */
+/** Names that differ only in numbers, such as `user1` and `user2`, are not misspelt. */
 function withoutDigits(name: string): string {
   return name.replaceAll(/\d+/g, '');
 }

@@ -5,10 +5,10 @@ import { addTo } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 
-/** What requests call a domain where no role definition says it. */
+/** The name of the domain in requests, if no role definition shows it. */
 const DOMAIN = 'dom';
 
-/** Which of the request's values are what, as the matcher uses them. */
+/** The role of each value of a request, by its use in the matcher. */
 export interface Parts {
   readonly requestTokens: readonly string[];
   readonly policyTokens: readonly string[];
@@ -20,8 +20,8 @@ export interface Parts {
 }
 
 /**
- * What a model's requests call the subject: `sub`, else the value that `g` is called for, else the first that is
- * no domain.
+ * The name of the subject in a model's requests: `sub`, else the value that `g` is called for, else the first value
+ * that is not the domain.
  */
 export function subjectOf(model: Model): string | undefined {
   const tokens = tokensOf(model, 'r');
@@ -32,7 +32,7 @@ export function subjectOf(model: Model): string | undefined {
   return inheriting?.request ?? tokens.find((token) => !domains.includes(token)) ?? tokens[0];
 }
 
-/** What a model's requests call the domain: what subjects inherit in, else `dom`; null where they have none. */
+/** The name of the domain in a model's requests: the domain in which subjects inherit, else `dom`; null without one. */
 export function domainOf(model: Model): string | null {
   const subject = subjectOf(model);
   const ofSubject = roleCalls(matcherOf(model)).filter(({ request }) => request === subject);
@@ -41,8 +41,8 @@ export function domainOf(model: Model): string | null {
 }
 
 /**
- * Reads the parts of a model; null where its policy does not say what to ask for: requests have values that rules
- * have none of the same name for (attributes, a time), or rules hold patterns, which say nothing about themselves.
+ * Reads the parts of a model. Null if no requests follow from its rules: requests have values that rules do not have
+ * (attributes, a time), or rules hold patterns, which do not show which values they match.
  */
 export function readParts(model: Model): Parts | null {
   const requestTokens = tokensOf(model, 'r');
@@ -71,7 +71,7 @@ export function readParts(model: Model): Parts | null {
   };
 }
 
-/** All but those that only resources inherit by; subjects and resources may share one. */
+/** All role definitions but those for resources only; subjects and resources may share one. */
 function readRoleDefinitions(model: Model, calls: readonly RoleCall[], subject: string, hasDomains: boolean) {
   const called = (ptype: string) => calls.filter((call) => call.ptype === ptype);
   const ofResources = (ptype: string) =>
@@ -86,15 +86,15 @@ function matcherOf(model: Model): string {
   return model.model.get('m')?.get('m')?.value ?? '';
 }
 
-/** A value that inherits, beside the subject: resource roles, by the role definition they are in. */
+/** A value other than the subject that inherits: resource roles, with their role definition. */
 interface Inheriting {
   readonly token: string;
   readonly ptype: string;
-  /** From which names a rule for one of them may be asked for: those below it, or any, where the matcher is unusual. */
+  /** Which names a rule may apply to: those that inherit from its own, or any if the matcher is unusual. */
   readonly from: 'below' | 'anywhere';
 }
 
-/** Makes a function that repeats a permission on a resource for each resource that may be asked for instead. */
+/** Creates a function that repeats a permission on a resource for each resource to which it may apply. */
 export function permissionExpander(
   rules: readonly Rule[],
   { inheriting, requestTokens }: Parts,

@@ -23,16 +23,16 @@ import type { Matrix } from './matrix.ts';
 import { deriveMatrix } from './requests.ts';
 import { findWarnings } from './warnings.ts';
 
-/** Expectations that the definition writes down itself. */
+/** Expectations that the definition lists itself. */
 export interface WrittenExpectations {
   readonly allow?: readonly Request[] | undefined;
   readonly deny?: readonly Request[] | undefined;
   readonly never?: readonly Request[] | undefined;
-  /** Requests for rules whose values are patterns; how they are to be decided, the definition itself says. */
+  /** Requests for rules whose values are patterns. The decision that the definition makes is the expected one. */
   readonly samples?: readonly Request[] | undefined;
 }
 
-/** How a definition decides its requests, and what that proves of its rules. */
+/** The decisions of a definition on its requests, and which of its rules they test. */
 export interface DecidedPromises {
   readonly expectations: Expectations;
   readonly coverage: Coverage;
@@ -41,26 +41,26 @@ export interface DecidedPromises {
 
 /** What a definition promises, and whether it keeps its own promises. */
 export interface Promises {
-  /** What it lists itself. */
+  /** The expectations that it lists itself. */
   readonly listed: readonly Expectation[];
   readonly problems: readonly Problem[];
   /** The distinct values that the requests have at a position. */
   valuesAt(position: number): Set<string>;
-  /** Decides the requests that follow from the rules. For a large definition that takes most of the time of a check. */
+  /** Decides the requests that follow from the rules. For a large definition, this is most of the time of a check. */
   decide(report?: ReportDone): Promise<DecidedPromises>;
 }
 
-/** Beside what rules can match, so many requests are decided of a matrix; a smaller one is decided as a whole. */
+/** A matrix with up to this many requests is decided as a whole; of a larger one, only what rules can match. */
 const SAMPLE_SIZE = 10_000;
 
 export interface PromiseOptions {
   readonly configureEnforcer: ConfigureEnforcer | undefined;
-  /** Tells where a written expectation stands. */
+  /** Returns the place of a listed expectation. */
   readonly placeOf: (kind: keyof WrittenExpectations, index: number) => string;
-  /** Tells where a rule is defined. */
+  /** Returns the place where a rule is defined. */
   readonly placeOfRule?: (rule: Rule) => string | undefined;
   readonly sampleSize?: number;
-  /** What becomes of a listed request that the rules decide otherwise: a problem, or nothing is expected of it. */
+  /** Whether a listed request that the rules decide differently is a problem, or is left without an expectation. */
   readonly contradicted?: 'told' | 'dropped';
 }
 
@@ -75,7 +75,7 @@ export async function collectPromises(
   return { ...promises, ...(await promises.decide(report)) };
 }
 
-/** The same, with the requests that follow from the rules left for later: nothing can be wrong with those. */
+/** The same without deciding the requests that follow from the rules, because they can't be wrong. */
 export async function readPromises(
   model: Model,
   defined: RuleSet,
@@ -147,7 +147,7 @@ function valuesAt(matrix: Matrix, listed: readonly Expectation[], position: numb
   return values;
 }
 
-/** Decides these requests of a matrix; what the definition itself can't decide says nothing. */
+/** Decides these requests of a matrix. A request that the definition can't decide has no expectation. */
 async function decideMatrix(
   matrix: Matrix,
   numbers: Iterable<number>,
@@ -200,7 +200,7 @@ function expectedOf(kind: keyof WrittenExpectations, answer: Answer): Decision {
   return kind === 'allow' ? 'allow' : 'deny';
 }
 
-/** The definition says one thing by its rules, and another by its expectations. */
+/** A problem: the rules of a definition contradict one of its expectations. */
 function contradict(
   at: string,
   kind: keyof WrittenExpectations,
@@ -219,13 +219,13 @@ function contradict(
   return [{ code: 'EXPECTATION_CONTRADICTED', at, message }];
 }
 
-/** Makes a function that tells the rule and the path of roles behind an answer, and where they are defined. */
+/** Creates a function that describes the rule and the path of roles behind an answer, and where they are defined. */
 function becauseOf(
   model: Model,
   defined: RuleSet,
   placeOfRule: PromiseOptions['placeOfRule'],
 ): (request: Request, answer: Answer) => string {
-  // Made when it is needed, as it takes time for a large definition, and few contradict themselves.
+  // Created when it is needed: it takes time for a large definition, and contradictions are rare.
   let explain: Explain | undefined;
   let findRoute: ReturnType<typeof roleRoutes> | undefined;
   return (request, answer) => {

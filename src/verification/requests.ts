@@ -4,22 +4,22 @@ import type { Rule } from '../policy/rule.ts';
 import { type Block, Matrix, withoutRepetition } from './matrix.ts';
 import { type Parts, permissionExpander, readParts } from './parts.ts';
 
-/** A subject that no rule names, for what everybody may do. */
+/** A subject that no rule names, to find out what everybody may do. */
 export const NO_ROLE = 'casbin-bootstrap:no-role';
 
-/** Who and what one domain has; a model without domains has one. */
+/** The subjects and permissions of one domain; a model without domains has one block. */
 interface Domain {
   readonly subjects: Set<string>;
-  /** As requests; the subject in them does not matter. */
+  /** The permissions as requests, whose subject does not matter. */
   readonly permissions: Request[];
 }
 
 /**
- * Every subject of the policy, and one without any role × every permission that it names; with domains, each
- * domain's subjects × its own permissions and those of one other domain; a subject of both is asked once.
+ * Makes the matrix of a policy: every subject, and one without any role, × every permission. With domains: the subjects
+ * of each domain × its own permissions and those of one other domain; a subject of both is asked once.
  *
- * A permission is what a rule says beside its subject, for the resource that it names and for those that inherit
- * from it. The matrix is empty for a model whose policy does not say what to ask for.
+ * A permission is what a rule holds beside its subject, for the resource that it names and for those that inherit from
+ * it. The matrix is empty for a model from whose rules no requests follow.
  */
 export function deriveMatrix(model: Model, rules: readonly Rule[]): Matrix {
   const parts = readParts(model);
@@ -58,7 +58,7 @@ function collectDomains(rules: readonly Rule[], parts: Parts): Map<string, Domai
     if (ptype === 'p') {
       const domain = domainCalled(domainAt === null ? '' : (values[domainAt] ?? ''));
       domain.subjects.add(values[subjectAt] ?? '');
-      // The rule's own values where they will do: a million rules are not copied.
+      // Uses the rule's own values if possible, so that a million rules are not copied.
       const fits = isSameOrder && values.length === positions.length;
       const permission = fits ? values : positions.map((position) => values[position] ?? '');
       for (const variant of expand(permission)) domain.permissions.push(variant);

@@ -10,12 +10,12 @@ import type { RowId, VerificationFailure, VerificationReport } from '../report.t
 import { givenRules, type RuleTable } from '../tables/rule-table.ts';
 import { decideAll, decisionOf } from './decide.ts';
 
-/** For more rows no statements are written: they would have to be looked through before they are run. */
+/** For more rows it writes no statements, because somebody has to read them before they are run. */
 const MOST_MOVED_ROWS = 1_000;
 
 /**
- * Says which failures of a report are due to the order of the rows, and what to do about it. Statements are offered
- * where only defined rules would change their places; the library itself never changes stored rules.
+ * Finds which failures of a report are caused by the order of the rows, and what to do. It offers statements if only
+ * defined rules would move; the library itself never changes stored rules.
  */
 export async function explainRowOrder(
   askFurther: <T>(ask: (trx: AnyTransaction) => Promise<T>) => Promise<T>,
@@ -108,9 +108,9 @@ async function writeStatements(
   ]);
 }
 
-/** Failures that there would be none of, were the defined rules stored in the order in which they are defined. */
+/** Failures that would not exist if the defined rules were stored in the order in which they are defined. */
 interface RowOrderFailures {
-  /** All failures; those of the order say so in their reason. */
+  /** All failures; the reason of those that the order causes says so. */
   readonly failures: readonly VerificationFailure[];
   /** The defined rules that have to be stored again, in the order in which they are defined. */
   readonly misplaced: readonly StoredRule[];
@@ -118,7 +118,7 @@ interface RowOrderFailures {
   readonly lacksPriority: boolean;
 }
 
-/** Where the policy was verified, and what by. */
+/** The session and the options of the verification. */
 interface Verified {
   readonly model: Model;
   readonly configureEnforcer: ConfigureEnforcer | undefined;
@@ -151,7 +151,7 @@ export async function findRowOrderFailures(
   }
   if (explained.size === 0) return null;
   const effect = model.model.get('e')?.get('e')?.value ?? '';
-  // By subjects, role links decide too: which of a subject's links comes last.
+  // Under subjectPriority, the order of role links matters too: the last link of a subject decides.
   const bySubjects = effect.startsWith('subjectPriority');
   const ptypes = bySubjects ? [...new Set(defined.rules.map(({ ptype }) => ptype))] : ['p'];
   const misplaced = ptypes.flatMap((ptype) => findMisplaced(ptype, defined, live));
@@ -173,7 +173,9 @@ function inDefinedOrder(defined: RuleSet, live: readonly StoredRule[]): StoredRu
   return live.map((rule, index) => (positions[index] === -1 ? rule : (sorted.next().value?.rule ?? rule)));
 }
 
-/** Makes a function that says which rule is stored before which: the one that decides, and the one that should. */
+/**
+ * Creates a function that describes which rule is stored before which: the one that decides, and the one that should.
+ */
 function inversionFinder(defined: RuleSet, live: readonly StoredRule[]) {
   const stored = new Map(live.map((rule, place) => [defined.indexOf(rule), { rule, place }]));
   return (decides: readonly string[] | null, should: readonly string[]): string => {
@@ -189,8 +191,8 @@ function inversionFinder(defined: RuleSet, live: readonly StoredRule[]) {
 }
 
 /**
- * All but those at the beginning of the definition that are stored before all others. What was only just inserted,
- * and will be gone when that is rolled back, is never among those: it is stored last.
+ * Finds the rules that have to move: all but those at the beginning of the definition that are stored before all
+ * others. A rule that this transaction has inserted is stored last, so it always has to move.
  */
 function findMisplaced(ptype: string, defined: RuleSet, live: readonly StoredRule[]): StoredRule[] {
   const places = new Map(live.map((rule, place) => [defined.indexOf(rule), { rule, place }]));

@@ -5,27 +5,27 @@ import { collectAncestors, HashTable, hashAll, hashText, rememberLast } from '..
 import type { Request } from '../policy/definition.ts';
 import { subjectOf } from './parts.ts';
 
-/** Up to so many rules are looked through one by one, rather than looked up by each name that may match. */
+/** Up to this many rules are read one by one; more of them are looked up by each name that may match. */
 const LOOKED_THROUGH = 16;
 
 /**
  * Finds the `p` rules that a request can match, without going through all of them.
  *
- * A rule can only match when it satisfies every leading conjunct of the matcher: `r.x == p.y` by equal values,
- * `g(r.x, p.y)` by a value that the request's is, or inherits from. What is found may be more than that, never
- * less. It holds for string requests on a loaded and sorted model with Casbin's own role manager and no matching
- * function on it.
+ * A rule can only match if it satisfies every leading conjunct of the matcher: `r.x == p.y` by equal values,
+ * `g(r.x, p.y)` by the request's value, or one that this inherits from. The index may find more rules than these, never
+ * fewer. It is valid for requests of strings, on a loaded and sorted model with Casbin's own role manager and without
+ * matching functions.
  */
 export class RuleIndex {
   readonly #rules: string[][];
-  /** Where the values stand that must be equal, in requests and in rules; the subject apart. */
+  /** The positions of the values that must be equal in requests and rules, without the subject's. */
   readonly #equal: readonly ConjunctPositions[];
   readonly #subject: ConjunctPositions | null;
   readonly #others: readonly ConjunctPositions[];
   readonly #byValues: HashTable;
-  /** By those values and the subject; null as long as no request needs it. */
+  /** By those values and the subject; null until a request needs it. */
   #bySubject: HashTable | null = null;
-  /** What was asked for last. */
+  /** The last question and its answer. */
   #last: { readonly hash: number; readonly subjects: ReadonlySet<string> | null } | null = null;
   #reached: { readonly subject: string; readonly names: ReadonlySet<string> } | null = null;
 
@@ -50,7 +50,7 @@ export class RuleIndex {
 
   /** The rules, in their order. */
   find(request: Request): string[][] {
-    // Loops, as this is asked for each of a million requests.
+    // Loops, because this is called for each of a million requests.
     const names = this.#subject === null ? null : this.reach(request[this.#subject.request] ?? '');
     const few = names === null ? Number.POSITIVE_INFINITY : Math.max(LOOKED_THROUGH, names.size);
     const found: string[][] = [];
@@ -80,10 +80,10 @@ export class RuleIndex {
     found.push(rule);
   }
 
-  /** The subjects of the rules that any subject's request for the same could match; null where none is asked for. */
+  /** The subjects of the rules for this permission; null if the matcher has no conjunct for subjects. */
   subjectsFor(request: Request): ReadonlySet<string> | null {
     const hash = this.#hashOf(request, 'request');
-    // Where nothing has to be equal, they are the same for all requests, and many.
+    // If no values have to be equal, they are the same for all requests, and many.
     if (hash !== this.#last?.hash) this.#last = { hash, subjects: this.#collectSubjects(hash) };
     return this.#last.subjects;
   }
@@ -96,9 +96,9 @@ export class RuleIndex {
     return subjects;
   }
 
-  /** The names that a rule for this subject may have: its own, and those that it inherits from. */
+  /** The names that a rule for this subject may have: the subject, and those that it inherits from. */
   reach(subject: string): ReadonlySet<string> {
-    // Requests come subject by subject.
+    // Requests are ordered by subject.
     if (this.#reached?.subject !== subject) {
       this.#reached = { subject, names: this.#subject?.namesFor?.(subject) ?? new Set([subject]) };
     }
@@ -116,11 +116,11 @@ export class RuleIndex {
   }
 }
 
-/** Where the two values of a conjunct stand. */
+/** The positions of the two values of a conjunct. */
 interface ConjunctPositions {
   readonly request: number;
   readonly policy: number;
-  /** What the policy's may be, by the request's; null where it must be the same. */
+  /** The values that a rule may have, by the value of the request; null if both must be equal. */
   readonly namesFor: ((name: string) => ReadonlySet<string>) | null;
 }
 
@@ -133,9 +133,9 @@ function isMatch(
   return asked === given || (namesFor?.(asked).has(given) ?? false);
 }
 
-/** In any domain, which may be more than Casbin would follow, and never less. */
+/** Follows links in any domain, so it may find more than Casbin, never less. */
 function ancestorFinder(model: Model, ptype: string): (name: string) => ReadonlySet<string> {
-  // Sets: the same link may be there for each of many domains.
+  // Sets, because the same link may exist in many domains.
   const parents = new Map<string, Set<string>>();
   for (const [child = '', parent = ''] of model.model.get('g')?.get(ptype)?.policy ?? []) {
     const ofChild = parents.get(child);
@@ -145,7 +145,7 @@ function ancestorFinder(model: Model, ptype: string): (name: string) => Readonly
   return rememberLast((name) => collectAncestors(parents, name));
 }
 
-/** Makes a {@link RuleIndex} of the policy of a model; null when the matcher does not limit what can match. */
+/** Creates a {@link RuleIndex} for the policy of a model; null if the matcher does not limit which rules can match. */
 export function indexRules(model: Model): RuleIndex | null {
   const { policy, tokens } = model.model.get('p')?.get('p') ?? { policy: [], tokens: [] };
   const matcher = model.model.get('m')?.get('m')?.value;

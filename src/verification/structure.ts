@@ -18,9 +18,8 @@ import type { IntegrityFinding } from '../report.ts';
 type StoredLink = Link<StoredRule>;
 
 /**
- * Whether the stored role hierarchies can mean what is defined: no circle, not deeper than Casbin follows, and
- * no role that inherits from one which is defined to inherit from it. All of these are failures; with a circle
- * Casbin may take forever to decide.
+ * Checks the stored role hierarchies: no circle, not deeper than Casbin follows, and no role that inherits from one
+ * that is defined to inherit from it. All of these are failures; with a circle, a decision of Casbin may never end.
  */
 export async function checkStructure(
   model: Model,
@@ -53,8 +52,8 @@ export async function checkStructure(
 }
 
 /**
- * Which inheritance is followed by the role managers that an enforcer with these rules has. Where nothing can have
- * changed them, it is known without asking.
+ * Returns which inheritance the role managers of an enforcer with these rules follow. Without `configureEnforcer` this
+ * is known, and no enforcer is needed.
  */
 export function followedBy(
   model: Model,
@@ -68,7 +67,7 @@ export function followedBy(
       ask({ ptype, from, to, domains });
 }
 
-/** Paths on which a role inherits from one that is declared to inherit from it. */
+/** Paths on which a role inherits from one that is defined to inherit from it. */
 function findTurned(hierarchy: Hierarchy, declared: Hierarchy | undefined): string[][] {
   if (declared === undefined) return [];
   const roles = new Set([...declared.parents].flatMap(([child, parents]) => [child, ...parents]));

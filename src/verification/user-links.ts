@@ -3,17 +3,17 @@ import { tokensOf } from '../casbin/model.ts';
 import type { Rule } from '../policy/rule.ts';
 import { readParts, subjectOf } from './parts.ts';
 
-/** A policy, told apart from who has it. */
+/** A policy, split into its roles and the links of its users. */
 export interface SplitPolicy<R extends Rule> {
-  /** What roles may do, and what they inherit. */
+  /** The permissions of roles, and what they inherit. */
   readonly rules: readonly R[];
   /** Links of users to roles, in the order of the rules. */
   readonly userLinks: readonly R[];
 }
 
 /**
- * Tells links of users from the rest of a policy. A user is a name that is linked to a role and is none itself: no rule
- * permits it anything, nothing inherits from it, and it is not among the known roles.
+ * Separates links of users from the rest of a policy. A user is a name that is linked to a role and is not a role: no
+ * rule permits it anything, nothing inherits from it, and it is not among the known roles.
  *
  * Only role definitions that subjects inherit by are looked at, not those of resources.
  */

@@ -21,7 +21,7 @@ import type { Expectations } from './expectations.ts';
 import { checkIntegrity } from './integrity.ts';
 import { checkStructure } from './structure.ts';
 
-/** What is compared with what. */
+/** The definition and the stored policy to compare. */
 export interface Verification {
   readonly model: Model;
   readonly configureEnforcer: ConfigureEnforcer | undefined;
@@ -35,15 +35,15 @@ export interface Verification {
   readonly scope: VerificationScope['kind'];
   readonly findHolders: FindHolders;
   readonly strict: boolean;
-  /** Rules of the definition that stay away, and are not among `defined`. Default: none. */
+  /** Rules of the definition that are not stored on purpose, and are not among `defined`. Default: none. */
   readonly keptAway?: readonly KeptAwayRule[];
-  /** Whether the stock adapter must be able to load each stored rule. Default: each defined one. */
+  /** Whether the stock adapter must be able to load every stored rule. Default: only the defined ones. */
   readonly stockLoadable?: boolean;
-  /** What they are stored in. Default: a table as of casbin-pg-adapter. */
+  /** The table that holds them. Default: one like that of casbin-pg-adapter. */
   readonly ruleTable?: Pick<RuleTable, 'stockLines' | 'isUnique'>;
 }
 
-/** What is reported when verification is turned off. */
+/** The report if verification is turned off. */
 export const NOT_VERIFIED: VerificationReport = {
   ok: true,
   checks: 0,
@@ -63,11 +63,11 @@ export const NOT_VERIFIED: VerificationReport = {
 };
 
 /**
- * Holds the live policy against the definition: the integrity of what is stored first, then every expectation,
- * decided by a fresh enforcer.
+ * Compares the live policy with the definition: first the integrity of the stored rules, then every expectation,
+ * decided by a new enforcer.
  *
- * A difference counts by its cause. What a missing rule has changed is a failure; what added rules have
- * changed, one way or the other, is drift. A broken role hierarchy ends it before any decision.
+ * The cause of a difference matters: a change by a missing rule is a failure, a change by added rules is drift. A
+ * broken role hierarchy ends the verification before any decision.
  */
 export async function verifyPolicy(
   verification: Verification,
@@ -77,8 +77,8 @@ export async function verifyPolicy(
   const { model, configureEnforcer, defined, expectations, coverage, warnings, live, scope, strict } =
     verification;
   const { findHolders, stockLoadable = false, ruleTable, keptAway = [] } = verification;
-  // Then the hierarchies are those of the definition, which was checked by itself, and nothing was added. A definition
-  // without what stays away was not checked.
+  // The hierarchies are then those of the definition, which was checked before, and nothing was added. A definition
+  // without the rules that stay away was not checked.
   const isAsDefined =
     configureEnforcer === undefined && keptAway.length === 0 && isSamePolicy(live, defined.rules);
   const structure = isAsDefined
@@ -93,7 +93,7 @@ export async function verifyPolicy(
       ? noDifferences(expectations.countAllowed())
       : compareDecisions({ ...verification, missing }, report);
   const decisions = structure.length > 0 ? noDifferences(0) : await decide();
-  // Where no policy is defined, on purpose, there is nothing that stored rules could differ from.
+  // If no policy is defined, on purpose, there is nothing to compare stored rules with.
   const { drift: added, omitted } =
     isAsDefined || defined.rules.length === 0
       ? { drift: [], omitted: 0 }
@@ -124,7 +124,7 @@ export async function verifyPolicy(
   };
 }
 
-/** What was defined and has vanished takes a permission, as other drift may. */
+/** A defined rule that has vanished takes a permission away, so it counts as drift. */
 function describeVanished({ rule, because }: KeptAwayRule): DriftFinding[] {
   if (because !== 'vanished') return [];
   const reason = "it was stored, and somebody has removed it; onRevoked: 'keep' leaves it away";

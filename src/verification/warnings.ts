@@ -12,7 +12,7 @@ import { tokensOf } from '../casbin/model.ts';
 import { formatRule, type Rule, ruleKey, toRule } from '../policy/rule.ts';
 import type { Coverage, VerificationWarning } from '../report.ts';
 
-/** What a verification by these expectations does not prove, and a reader may believe that it does. */
+/** Warns of what a verification by these expectations does not prove, although a reader may believe that it does. */
 export function findWarnings(
   model: Model,
   rules: readonly Rule[],
@@ -28,7 +28,7 @@ export function findWarnings(
   ];
 }
 
-/** What is decided of a definition. */
+/** The decisions that were made on a definition. */
 interface Proof {
   /** How many requests. */
   readonly checks: number;
@@ -50,7 +50,7 @@ function warnOfUncovered({ uncovered }: Coverage, opposed: readonly Rule[]): Ver
   return [warning('RULES_NOT_COVERED', rules, message)];
 }
 
-/** Rules with the same values and another effect, pair by pair. */
+/** Pairs of rules with the same values and different effects. */
 function findOpposed(model: Model, rules: readonly Rule[]): Rule[] {
   const effect = tokensOf(model, 'p').indexOf('eft');
   if (effect === -1) return [];
@@ -95,7 +95,7 @@ function warnOfWildcards(
 ): VerificationWarning[] {
   const starred = rules.filter(({ values }) => values.some(isWildcard));
   if (starred.length === 0) return [];
-  // What configureEnforcer gives to a role manager may match patterns.
+  // A matching function that configureEnforcer gives to a role manager may match patterns.
   const linksAreLiteral = configureEnforcer === undefined;
   const literal = literalPositions(model, linksAreLiteral);
   const roles = new Set(rules.filter(({ ptype }) => isRoleDefinition(ptype)).map(({ values }) => values[1]));
@@ -117,7 +117,7 @@ function isWildcard(value: string): boolean {
   return value === '*' || /[/:.]\*/.test(value);
 }
 
-/** Where the values of a `p` rule stand that the matcher uses in `r.x == p.y` only, or as the name of a role. */
+/** The positions of `p` values that the matcher uses only in `r.x == p.y`, or as the name of a role. */
 function literalPositions(model: Model, linksAreLiteral: boolean): Set<number> {
   const nodes = walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''));
   if (nodes.some((node) => readCall(node)?.name === 'eval')) return new Set();
@@ -133,7 +133,7 @@ function literalPositions(model: Model, linksAreLiteral: boolean): Set<number> {
   return new Set(positions.map(([position]) => position));
 }
 
-/** So many rules are named; a generated policy may have a million of them. */
+/** How many rules are named; a generated policy may have a million of them. */
 const NAMED_RULES = 10;
 
 function warning(

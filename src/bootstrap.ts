@@ -10,7 +10,8 @@ import { resolveSchemas } from './bootstrap/schemas.ts';
 import { requireVerified } from './bootstrap/verify-live.ts';
 import { quoteTable } from './database/catalog.ts';
 import { setChangeContext } from './database/change-context.ts';
-import type { PoolLike } from './database/client.ts';
+import { isWorker } from './database/citus.ts';
+import type { ClientLike, PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { acquireBootstrapLock } from './database/lock.ts';
 import { asClient } from './database/own-queries.ts';
@@ -24,6 +25,7 @@ import {
   setSearchPath,
   stayAwake,
 } from './database/transaction.ts';
+import { DatabaseError } from './errors.ts';
 import { explainFailure } from './failure/explain-failure.ts';
 import { findConflict, retryConflicts } from './failure/retry.ts';
 import { type Migrated, migrateDatabase } from './migrator/migrate.ts';
@@ -170,6 +172,7 @@ async function writeDatabase(
   given: ResolvedOptions,
   tell: TellLocated,
 ): Promise<Outcome> {
+  if (given.engine.name === 'citus') await refuseWorker(asClient(trx));
   const { schema, applicationSchema } = await resolveSchemas(trx, given);
   await setSearchPath(trx, schema);
   await markTransaction(trx);
@@ -193,6 +196,15 @@ async function writeDatabase(
   const choice = found.isMissing ? given.table : { ...given.table, name: found.table.name };
   const { table } = await findRuleTable(asClient(trx), schema, choice, given.engine);
   return seedAndVerify(session, trx, withRuleTable(options, table), migrated);
+}
+
+/** Tables that are made on a worker are that node's alone, and a table of all nodes gets its ids from the coordinator. */
+async function refuseWorker(client: ClientLike): Promise<void> {
+  if (!(await isWorker(client))) return;
+  throw new DatabaseError(
+    'COORDINATOR_NEEDED',
+    'Changes are needed, but this server is a worker of Citus. Nothing was changed. Run the bootstrap on the coordinator once; then it works here too, if all of its tables are reference tables.',
+  );
 }
 
 /** The rest, on the rule table that is there by now. */

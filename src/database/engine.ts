@@ -15,6 +15,8 @@ export interface Engine {
   readonly writeIsolation: 'read committed' | 'repeatable read';
   /** Whether `set local` takes PostgreSQL's limits, and settings of our own. */
   readonly hasSettings: boolean;
+  /** What passes those limits on to other nodes, on which statements of the transaction may wait; null for one node. */
+  readonly passSettingsOn: string | null;
   readonly hasCursors: boolean;
   readonly hasSavepoints: boolean;
   /** Whether rows that were found by any condition can be locked by `for update`. */
@@ -33,6 +35,7 @@ const ON_ONE_SERVER = {
   commitsDdl: false,
   writeIsolation: 'read committed',
   hasSettings: true,
+  passSettingsOn: null,
   hasCursors: true,
   hasSavepoints: true,
   hasRowLocks: true,
@@ -62,6 +65,7 @@ const ENGINES: Readonly<Record<EngineName, Engine>> = {
     ...ON_ONE_SERVER,
     name: 'citus',
     title: 'Citus',
+    passSettingsOn: "set local citus.propagate_set_commands = 'local'",
     limits: [
       'The tables have to stay local or reference tables: a distributed one can not be unique on rules.',
     ],

@@ -1,0 +1,34 @@
+import type { ClientLike } from './client.ts';
+
+/**
+ * Where Citus keeps a table: on the node that made it; whole on every node; whole on one node, with the other tables of a
+ * distributed schema; or in parts, by the value of a column.
+ */
+export type Placement = 'local' | 'reference' | 'schema' | 'parts';
+
+/**
+ * Where a table is, by the catalog of Citus 13.2. The server must be Citus, and the table be there.
+ *
+ * @param table its quoted name
+ */
+export async function readPlacement(client: ClientLike, table: string): Promise<Placement> {
+  const { rows } = await client.query(
+    `select
+       case
+         when partmethod <> 'n' then 'parts'
+         when repmodel = 't' then 'reference'
+         when colocationid <> 0 then 'schema'
+         else 'local'
+       end as placement
+     from pg_catalog.pg_dist_partition
+     where logicalrelid = $1::regclass`,
+    [table],
+  );
+  return rows[0]?.placement ?? 'local';
+}
+
+/** Whether this node of Citus is a worker, on which no schema and no table for other nodes can be made. */
+export async function isWorker(client: ClientLike): Promise<boolean> {
+  const { rows } = await client.query('select groupid <> 0 as worker from pg_catalog.pg_dist_local_group');
+  return rows[0]?.worker === true;
+}

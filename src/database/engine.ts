@@ -58,7 +58,7 @@ const IN_STEPS = {
 
 export const POSTGRESQL: Engine = { ...ON_ONE_SERVER, name: 'postgresql', title: 'PostgreSQL' };
 
-/** The differences are taken from documents and issues of the engines; docs/scaling.md names them. */
+/** Those of Citus were seen, the others are taken from documents and issues of the engines; docs/scaling.md names them. */
 const ENGINES: Readonly<Record<EngineName, Engine>> = {
   postgresql: POSTGRESQL,
   citus: {
@@ -67,7 +67,9 @@ const ENGINES: Readonly<Record<EngineName, Engine>> = {
     title: 'Citus',
     passSettingsOn: "set local citus.propagate_set_commands = 'local'",
     limits: [
-      'The tables have to stay local or reference tables: a distributed one can not be unique on rules.',
+      'The rule table has to be a local table, a reference table or one of a distributed schema: one that is distributed by a column can not be unique on rules.',
+      'What is missing is added on the coordinator only.',
+      'A journal, and what follows it, needs a local rule table.',
     ],
   },
   neon: {

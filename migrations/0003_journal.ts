@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { quoteTable, quoteText } from '../src/database/catalog.ts';
+import { readPlacement } from '../src/database/citus.ts';
 import { engineBehind } from '../src/database/dialect.ts';
+import { asClient } from '../src/database/own-queries.ts';
 import { DatabaseError } from '../src/errors.ts';
 import type { Migration } from '../src/migrator/migration.ts';
 
@@ -25,7 +28,7 @@ export interface Recorded {
 export function journal({ name, ptype, values }: Recorded): Migration {
   return {
     async up(db: Kysely<unknown>) {
-      refuseEngine(db);
+      await refuseEngine(db, name);
       await makeTable(db);
       const { rows } = await sql<{ schema: string }>`select current_schema()::text as schema`.execute(db);
       // Qualified, as the function is the owner's and may be called on any search_path.
@@ -124,13 +127,23 @@ async function makeTable(db: Kysely<unknown>): Promise<void> {
   `.execute(db);
 }
 
-function refuseEngine(db: Kysely<unknown>): void {
-  const { commitsDdl, title } = engineBehind(db);
-  if (!commitsDdl) return;
-  throw new DatabaseError(
-    'JOURNAL_IMPOSSIBLE',
-    `The journal needs triggers with transition tables, which ${title} is not known to have. Nothing was changed. Leave out the journal option.`,
+async function refuseEngine(db: Kysely<unknown>, name: string): Promise<void> {
+  const engine = engineBehind(db);
+  if (engine.commitsDdl) {
+    throw impossible(`which ${engine.title} is not known to have`, 'Leave out the journal option.');
+  }
+  if (engine.name !== 'citus') return;
+  const table = quoteTable(name, undefined);
+  if ((await readPlacement(asClient(db), table)) === 'local') return;
+  throw impossible(
+    `which Citus has only on local tables, and ${table} is none`,
+    `Leave out the journal option, or make it one: select undistribute_table(${quoteText(table)});`,
   );
+}
+
+function impossible(reason: string, remedy: string): DatabaseError {
+  const message = `The journal needs triggers with transition tables, ${reason}. Nothing was changed. ${remedy}`;
+  return new DatabaseError('JOURNAL_IMPOSSIBLE', message);
 }
 
 const LONGEST_NAME = 63;

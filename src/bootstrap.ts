@@ -9,6 +9,7 @@ import { NOTHING_READ, readPolicy, refuseForgottenPolicy } from './bootstrap/rea
 import { resolveSchemas } from './bootstrap/schemas.ts';
 import { requireVerified } from './bootstrap/verify-live.ts';
 import { quoteTable } from './database/catalog.ts';
+import { refuseWorker } from './database/citus.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { acquireBootstrapLock } from './database/lock.ts';
@@ -169,6 +170,7 @@ async function writeDatabase(
   given: ResolvedOptions,
   tell: TellLocated,
 ): Promise<Outcome> {
+  if (given.engine.name === 'citus') await refuseWorker(asClient(trx));
   const { schema, applicationSchema } = await resolveSchemas(trx, given);
   await setSearchPath(trx, schema);
   await markTransaction(trx);

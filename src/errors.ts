@@ -41,6 +41,8 @@ export type BootstrapErrorCode =
    * once.
    */
   | 'READ_ONLY_DATABASE'
+  /** Changes are needed, but the server is a worker of Citus. Run the bootstrap on the coordinator once. */
+  | 'COORDINATOR_NEEDED'
   /**
    * The role lacks a privilege, or the ownership of a table. Let an administrator run the statements in
    * `remedies`.
@@ -66,6 +68,8 @@ export type BootstrapErrorCode =
    * reads by the `table` option.
    */
   | 'RULE_TABLE_AMBIGUOUS'
+  /** Citus keeps the rule table in parts, on several nodes. Make it a local table or a reference table. */
+  | 'TABLE_DISTRIBUTED'
   /**
    * A table has no unique constraint on the key of its rows. Add the constraint that the message names.
    */
@@ -96,7 +100,7 @@ export type BootstrapErrorCode =
    * copy of the database.
    */
   | 'DRY_RUN_IMPOSSIBLE'
-  /** This engine has no triggers, which a journal needs. Leave out the `journal` option. */
+  /** This engine, or this table of it, has no triggers, which a journal needs. Leave out the `journal` option. */
   | 'JOURNAL_IMPOSSIBLE'
   /**
    * The engine does not take all rules of a definition with a `version`, and their record, in one transaction. Remove

@@ -2,6 +2,7 @@ import { detectEngine } from '../database/engine.ts';
 import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { onEngine, type ResolvedOptions } from '../options/resolved-options.ts';
+import { findRuleTable } from '../tables/find-rule-table.ts';
 
 /** The errors of a server for statements that only PostgreSQL knows. */
 const FOREIGN: ReadonlySet<string> = new Set([
@@ -9,6 +10,8 @@ const FOREIGN: ReadonlySet<string> = new Set([
   SQLSTATE.SYNTAX_ERROR,
   SQLSTATE.UNDEFINED_FUNCTION,
   SQLSTATE.UNDEFINED_OBJECT,
+  // Citus has no code for most of what it refuses.
+  SQLSTATE.INTERNAL_ERROR,
 ]);
 
 /**
@@ -23,9 +26,12 @@ export async function onRightEngine<T>(
   try {
     return await read(options);
   } catch (error) {
-    if (options.isEngineKnown || !FOREIGN.has(errorCode(error) ?? '')) throw error;
+    if (!FOREIGN.has(errorCode(error) ?? '')) throw error;
     const known = await findEngine(session, options);
-    if (known.engine === options.engine) throw error;
+    const { schema, table, engine } = known;
+    // It says what is wrong with a table that Citus keeps in parts, on which a look fails in one of many ways.
+    if (engine.name === 'citus') await findRuleTable(session.client, schema, table, engine);
+    if (engine === options.engine) throw error;
     return await read(known);
   }
 }

@@ -147,9 +147,10 @@ export function beginReading(limits: TransactionLimits): string[] {
 function beginStatements(mode: string, limits: TransactionLimits | undefined): string[] {
   const begin = `begin ${mode}`;
   if (limits === undefined || limits.engine?.hasSettings === false) return [begin];
-  const { lockTimeoutMs, statementTimeoutMs, idleInTransactionTimeoutMs: idleMs } = limits;
+  const { lockTimeoutMs, statementTimeoutMs, idleInTransactionTimeoutMs: idleMs, engine } = limits;
   return [
     begin,
+    ...(engine?.passSettingsOn ? [engine.passSettingsOn] : []),
     `set local lock_timeout = ${lockTimeoutMs}`,
     idleMs === undefined ? LIMIT_IDLENESS : `set local idle_in_transaction_session_timeout = ${idleMs}`,
     // When it is off, a null in a list of values is stored as the text NULL.

@@ -15,6 +15,8 @@ export interface Engine {
   readonly writeIsolation: 'read committed' | 'repeatable read';
   /** Whether `set local` takes PostgreSQL's limits, and settings of our own. */
   readonly hasSettings: boolean;
+  /** What passes those limits on to other nodes, on which statements of the transaction may wait; null for one node. */
+  readonly passSettingsOn: string | null;
   readonly hasCursors: boolean;
   readonly hasSavepoints: boolean;
   /** Whether rows that were found by any condition can be locked by `for update`. */
@@ -33,6 +35,7 @@ const ON_ONE_SERVER = {
   commitsDdl: false,
   writeIsolation: 'read committed',
   hasSettings: true,
+  passSettingsOn: null,
   hasCursors: true,
   hasSavepoints: true,
   hasRowLocks: true,
@@ -55,15 +58,18 @@ const IN_STEPS = {
 
 export const POSTGRESQL: Engine = { ...ON_ONE_SERVER, name: 'postgresql', title: 'PostgreSQL' };
 
-/** The differences are taken from documents and issues of the engines; docs/scaling.md names them. */
+/** Those of Citus were seen, the others are taken from documents and issues of the engines; docs/scaling.md names them. */
 const ENGINES: Readonly<Record<EngineName, Engine>> = {
   postgresql: POSTGRESQL,
   citus: {
     ...ON_ONE_SERVER,
     name: 'citus',
     title: 'Citus',
+    passSettingsOn: "set local citus.propagate_set_commands = 'local'",
     limits: [
-      'The tables have to stay local or reference tables: a distributed one can not be unique on rules.',
+      'The rule table has to be a local table, a reference table or one of a distributed schema: one that is distributed by a column can not be unique on rules.',
+      'What is missing is added on the coordinator only.',
+      'A journal, and what follows it, needs a local rule table.',
     ],
   },
   neon: {

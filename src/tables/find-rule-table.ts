@@ -1,3 +1,5 @@
+import { quoteText } from '../database/catalog.ts';
+import { readPlacement } from '../database/citus.ts';
 import type { ClientLike } from '../database/client.ts';
 import { ENGINE_EXPRESSION, type Engine, engineOf, POSTGRESQL } from '../database/engine.ts';
 import { DatabaseError, type Problem } from '../errors.ts';
@@ -42,7 +44,7 @@ export interface FoundTable {
  * @param schema where to look; by default, wherever the connection's search_path finds it
  * @param given what the server is; by default, what it says with the shapes of its tables
  * @throws DatabaseError `TABLE_SHAPE` for a named table that is none for rules, `RULE_TABLE_AMBIGUOUS` where two could
- *   be meant
+ *   be meant, `TABLE_DISTRIBUTED` for one that Citus keeps in parts
  */
 export async function findRuleTable(
   client: ClientLike,
@@ -52,7 +54,21 @@ export async function findRuleTable(
 ): Promise<FoundTable> {
   const names = choice.name === undefined ? USUAL_NAMES : [choice.name];
   const { shapes, engine } = await readShapes(client, names, schema, given);
-  if (choice.name !== undefined) return findNamed(shapes[0], schema, choice, engine);
+  const found =
+    choice.name === undefined
+      ? await findUsual(client, shapes, schema, choice, engine)
+      : findNamed(shapes[0], schema, choice, engine);
+  if (engine.name === 'citus' && !found.isMissing) await refuseParts(client, found.table);
+  return found;
+}
+
+async function findUsual(
+  client: ClientLike,
+  shapes: readonly TableShape[],
+  schema: string | undefined,
+  choice: TableChoice,
+  engine: Engine,
+): Promise<FoundTable> {
   const recognised = shapes.flatMap((shape) => {
     const table = recognise(shape, choice, engine);
     return table instanceof Misshapen ? [] : { table, isReadable: shape.isReadable };
@@ -65,6 +81,15 @@ export async function findRuleTable(
   if (candidates.length > 1) return choose(client, candidates);
   // Something that is not a table may have its name. The migration that makes the table refuses that.
   return { table: expectTable(choice, schema, engine), isMissing: true };
+}
+
+/** Citus does not take our statements on such a table, and can't keep it unique on rules. */
+async function refuseParts(client: ClientLike, { sql }: RuleTable): Promise<void> {
+  if ((await readPlacement(client, sql)) !== 'parts') return;
+  throw new DatabaseError(
+    'TABLE_DISTRIBUTED',
+    `Table ${sql} is distributed over the nodes of Citus, where rules can't be kept unique. Nothing was changed. Make it a table of one node (select undistribute_table(${quoteText(sql)})), and then, if every node should read it, a reference table (create_reference_table).`,
+  );
 }
 
 function findNamed(

@@ -51,7 +51,7 @@ async function readIndexes(client: ClientLike, table: string): Promise<Index[]> 
     and not t.relhastriggers
     and not t.relhasrules
     and pg_has_role(t.relowner, 'usage')
-    and not exists (select from ${table})
+    and not exists (select 1 from ${table})
     and exists (
       select
       from pg_catalog.pg_locks l

@@ -43,19 +43,45 @@ test('a rule that is deleted comes back, and the adapter writes what it is told'
   await using opened = await open();
   const { pool, schema } = opened;
   await bootstrapDatabase(pool, { schema });
+  const { engine } = await bringBack(pool, schema);
+  await writeByAdapter(pool, schema);
+  if (engine.name !== 'citus') return;
+  // Parts of each statement run on other nodes from here on.
+  await pool.query(`select create_reference_table('${schema}.casbin')`);
+  await bringBack(pool, schema);
+  await writeByAdapter(pool, schema);
+});
 
+async function bringBack(pool: pg.Pool, schema: string) {
   const adapter = createAdapter(pool, { schema });
   await adapter.removePolicy('p', 'p', ['readonly', 'accounts', 'read']);
-  const { seeders } = await bootstrapDatabase(pool, { schema });
-  expect(seeders[0]).toMatchObject({ inserted: 1, existing: 15 });
+  const report = await bootstrapDatabase(pool, { schema });
+  expect(report.seeders[0]).toMatchObject({ inserted: 1, existing: 15 });
+  return report;
+}
 
+/** Leaves the table as it was. */
+async function writeByAdapter(pool: pg.Pool, schema: string): Promise<void> {
   const enforcer = await createEnforcer(pool, { schema });
   await enforcer.addPolicy('user', 'reports', 'read');
   await enforcer.updatePolicy(['user', 'reports', 'read'], ['user', 'reports', 'write']);
   const other = await createEnforcer(pool, { schema });
   expect(await other.enforce('admin', 'reports', 'write')).toBe(true);
   expect(await other.enforce('admin', 'reports', 'read')).toBe(false);
-});
+
+  const several = [
+    ['guest', 'reports', 'read'],
+    ['guest', 'news', 'read'],
+  ];
+  await enforcer.addPolicies(several);
+  await other.loadPolicy();
+  expect(await other.enforce('guest', 'news', 'read')).toBe(true);
+  await enforcer.removePolicies(several);
+  await enforcer.removeFilteredPolicy(0, 'user', 'reports');
+  await other.loadPolicy();
+  expect(await other.enforce('guest', 'news', 'read')).toBe(false);
+  expect(await other.enforce('admin', 'reports', 'write')).toBe(false);
+}
 
 test('3,000 rules are seeded, and loaded in their order', { timeout: PATIENCE_MS }, async () => {
   await using opened = await open();

@@ -9,7 +9,7 @@ import {
   type WireMessage,
 } from './wire-messages.ts';
 
-/** How an engine differs from PostgreSQL, as its documents say it. */
+/** How an engine differs from PostgreSQL, as its documents say it; Citus as it was seen to. */
 interface Manner {
   /** What `version()` answers. */
   readonly version: string;
@@ -17,9 +17,9 @@ interface Manner {
   readonly refused: readonly (readonly [pattern: RegExp, code: string])[];
   /**
    * What a statement that makes something does to the transaction around it: `commits` it before, unless a setting says
-   * otherwise; stays when it is rolled back; or must be `alone` in it.
+   * otherwise; stays when it is rolled back; or must be `alone` in it. `joins` is what it does on PostgreSQL.
    */
-  readonly ddl: 'commits' | 'stays' | 'alone';
+  readonly ddl: 'commits' | 'stays' | 'alone' | 'joins';
   /** How many rows a transaction may write. */
   readonly rows?: number;
 }
@@ -31,7 +31,22 @@ const NO_DEFERRED = [/\bset\s+constraints\b/i, '0A000'] as const;
 const NO_ROW_SECURITY = [/\brow_security_active\b/i, '42883'] as const;
 const COMMON = [NO_ADVISORY_LOCKS, NO_TABLE_LOCKS, NO_NOTIFICATIONS, NO_DEFERRED, NO_ROW_SECURITY];
 
-const MANNERS: Readonly<Record<Exclude<EngineName, 'postgresql' | 'citus' | 'neon'>, Manner>> = {
+const MANNERS: Readonly<Record<Exclude<EngineName, 'postgresql' | 'neon'>, Manner>> = {
+  // Where the rule table is a reference table: a CTE is run by itself, and its result read from a file.
+  citus: {
+    version: 'PostgreSQL 15.20',
+    refused: [
+      [/\bmaterialized\s*\(\s*select\s+from\b/i, '42601'],
+      [/\bpg_advisory_xact_lock\w*\([^)]*\)\s+(else|end)\b/i, '42P16'],
+      // Its result is written in one format and read in another.
+      [
+        /\bmaterialized\s*\(\s*select\b[^;]*\bfor\s+update\s+of\s+\w+\s*\)\s*(delete|update|insert|select)\b/i,
+        '22P02',
+      ],
+      [/\bcreate\s+(or\s+replace\s+)?trigger\b/i, 'XX000'],
+    ],
+    ddl: 'joins',
+  },
   cockroachdb: {
     version: 'CockroachDB CCL v25.2.1 (x86_64-pc-linux-gnu)',
     refused: [

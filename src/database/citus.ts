@@ -1,0 +1,42 @@
+import { DatabaseError } from '../errors.ts';
+import type { ClientLike } from './client.ts';
+
+/**
+ * Where Citus keeps a table: on the node that made it; whole on every node; whole on one node, with the other tables of a
+ * distributed schema; or in parts, by the value of a column.
+ */
+export type Placement = 'local' | 'reference' | 'schema' | 'parts';
+
+/**
+ * Where a table is, by the catalog of Citus 13.2. The server must be Citus, and the table be there.
+ *
+ * @param table its quoted name
+ */
+export async function readPlacement(client: ClientLike, table: string): Promise<Placement> {
+  const { rows } = await client.query(
+    `select
+       case
+         when partmethod <> 'n' then 'parts'
+         when repmodel = 't' then 'reference'
+         when colocationid <> 0 then 'schema'
+         else 'local'
+       end as placement
+     from pg_catalog.pg_dist_partition
+     where logicalrelid = $1::regclass`,
+    [table],
+  );
+  return rows[0]?.placement ?? 'local';
+}
+
+/**
+ * Refuses to write on a worker of Citus: a table that is made there is that node's alone, and a table of all nodes gets its
+ * ids from the coordinator.
+ */
+export async function refuseWorker(client: ClientLike): Promise<void> {
+  const { rows } = await client.query('select groupid <> 0 as worker from pg_catalog.pg_dist_local_group');
+  if (rows[0]?.worker !== true) return;
+  throw new DatabaseError(
+    'COORDINATOR_NEEDED',
+    'Changes are needed, but this server is a worker of Citus. Nothing was changed. Run the bootstrap on the coordinator once; then it works here too, if all of its tables are reference tables.',
+  );
+}

@@ -114,6 +114,11 @@ describe('the one session', () => {
   });
 });
 
+test('the database has small buffers, which are filled with zeros at each start', async () => {
+  const { rows } = await use((client) => client.query('show shared_buffers'));
+  expect(rows).toEqual([{ shared_buffers: '16MB' }]);
+});
+
 describe('the end of the pool', () => {
   test(
     'waits for the clients that were asked for before, and lets nobody in after',

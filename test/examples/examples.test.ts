@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { createDatabase } from '../support/database.ts';
+import { NODE_FLAGS } from '../support/node-flags.ts';
 
 const run = promisify(execFile);
 
@@ -30,12 +31,12 @@ test('the recipe for the first administrator is the one that lies in examples/',
 });
 
 test('the example in the README prints what the README says', async () => {
-  const { stdout } = await run(process.execPath, ['examples/quick-start.js']);
+  const { stdout } = await run(process.execPath, [...NODE_FLAGS, 'examples/quick-start.js']);
   expect(stdout).toBe((await readmeBlocks()).output);
 });
 
 test('the example of tenants bootstraps all but the one that fails, and finds them in place afterwards', async () => {
-  const { stdout } = await run(process.execPath, ['examples/tenants.js']);
+  const { stdout } = await run(process.execPath, [...NODE_FLAGS, 'examples/tenants.js']);
   expect(stdout).toBe(
     [
       'first run: 3 of 4 succeeded, 3 changed',

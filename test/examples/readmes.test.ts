@@ -3,14 +3,13 @@ import { expect, test } from 'vitest';
 import { createDatabase } from '../support/database.ts';
 import { readBlocks, runBlocks } from './readme.fixture.ts';
 
-/** How many blocks of commands the README of each folder has; another suite runs those that need other packages. */
+/** How many blocks of commands the README of each folder has; other tests run the rest. */
 const FOLDERS = [
   ['smallest', 2],
   ['seeders', 2],
   ['tenants-by-domain', 3],
-  ['testing', 1],
 ] as const;
-const ELSEWHERE = ['fastify-api', 'nest-api', 'policy-in-ci'];
+const ELSEWHERE = ['fastify-api', 'nest-api', 'policy-in-ci', 'testing'];
 
 test('every folder of examples is run', async () => {
   const entries = await readdir('examples', { withFileTypes: true });

@@ -110,7 +110,13 @@ test('docs/getting-started.md can be followed from top to bottom; vitest --updat
   const port = String(await freePort());
   const replayed = await replay(GETTING_STARTED, {
     folder: shop,
-    env: { ...withoutRunner(), NO_COLOR: '1', npm_config_prefer_offline: 'true' },
+    env: {
+      ...withoutRunner(),
+      NO_COLOR: '1',
+      npm_config_prefer_offline: 'true',
+      npm_config_audit: 'false',
+      npm_config_update_notifier: 'false',
+    },
     replaced: [
       ['install casbin-bootstrap ', `install ${tarball} `],
       ['postgres://shop@localhost/shop', database.url],

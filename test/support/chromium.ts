@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { createFolder } from './folder.ts';
 
 const PLACES = ['chromium', '/usr/bin/chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
@@ -19,44 +19,41 @@ if (chromiumProgram === undefined) {
   );
 }
 
-/** Opens HTML in a page of its own, which is closed when the test ends. */
-export type OpenPage = (
-  html: string,
-  options?: BrowserContextOptions & { readonly initScript?: string },
-) => Promise<OpenedPage>;
-
 interface OpenedPage {
   readonly page: Page;
   /** What the browser has complained about, and what the page has asked of the network. */
   readonly complaints: string[];
 }
 
-/** A browser for the tests of a file: call it at the top. */
-export function useChromium(): OpenPage {
-  let browser: Browser | undefined;
-  beforeAll(async () => {
-    if (chromiumProgram === undefined) return;
-    // Without its sandbox, which a container does not let it make; the pages are our own.
-    browser = await chromium.launch({ executablePath: whereIs(chromiumProgram), args: ['--no-sandbox'] });
+/** Opens HTML in a page of its own, which is closed when the test ends. */
+export async function openPage(
+  html: string,
+  { initScript = '', ...options }: BrowserContextOptions & { readonly initScript?: string } = {},
+): Promise<OpenedPage> {
+  browser ??= launch();
+  const file = join(await createFolder(), 'page.html');
+  await writeFile(file, html);
+  const context = await (await browser).newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  onTestFinished(() => context.close());
+  await context.addInitScript(initScript);
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('request', (request) => {
+    if (request.url() !== pathToFileURL(file).href) complaints.push(`request: ${request.url()}`);
   });
-  afterAll(() => browser?.close());
-  return async (html, { initScript = '', ...options } = {}) => {
-    if (browser === undefined) throw new Error('Chromium is not installed.');
-    const file = join(await createFolder(), 'page.html');
-    await writeFile(file, html);
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-    onTestFinished(() => context.close());
-    await context.addInitScript(initScript);
-    const page = await context.newPage();
-    const complaints: string[] = [];
-    page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('request', (request) => {
-      if (request.url() !== pathToFileURL(file).href) complaints.push(`request: ${request.url()}`);
-    });
-    await page.goto(pathToFileURL(file).href);
-    return { page, complaints };
-  };
+  await page.goto(pathToFileURL(file).href);
+  return { page, complaints };
+}
+
+/** One for all files of a worker, with which it ends. */
+let browser: Promise<Browser> | undefined;
+
+async function launch(): Promise<Browser> {
+  if (chromiumProgram === undefined) throw new Error('Chromium is not installed.');
+  // Without its sandbox, which a container does not let it make; the pages are our own.
+  return chromium.launch({ executablePath: whereIs(chromiumProgram), args: ['--no-sandbox'] });
 }
 
 /** The driver wants a path. */

@@ -1,34 +1,13 @@
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { readBlocks } from '../examples/readme.fixture.ts';
 import { runVitest } from './run-vitest.ts';
 
-const EXAMPLE = 'examples/testing';
-
-/** Imports the policy of the example, and this package by its name. */
-let project: string;
-let results: Awaited<ReturnType<typeof runVitest>>;
-
-beforeAll(async () => {
-  await mkdir('.data', { recursive: true });
-  project = await mkdtemp('.data/readme-');
-  await cp(`${EXAMPLE}/policy.js`, `${project}/policy.js`);
-  const readme = await readFile('README.md', 'utf8');
-  const code = /```ts\n(import .*?casbin-bootstrap\/testing.*?)```/s.exec(readme)?.[1] ?? '';
-  await writeFile(`${project}/readme.test.ts`, code);
-  const projects = [
-    join(process.cwd(), EXAMPLE, 'vitest.config.js'),
-    { test: { name: 'readme', root: join(process.cwd(), project), include: ['*.test.ts'] } },
-  ];
-  const config = { test: { projects } };
-  await writeFile(`${project}/vitest.config.js`, `export default ${JSON.stringify(config)};`);
-  results = await runVitest(project);
-}, 180_000);
-
-afterAll(() => rm(project, { recursive: true }));
-
-test('the tests of the example project pass', () => {
-  const { message = 'not run', tests = [] } = results.get('policy.test.js') ?? {};
+test('the commands in the README of testing run the tests of that project, and these pass', async () => {
+  const [block, ...others] = await readBlocks('examples/testing/README.md');
+  expect(others).toEqual([]);
+  const { message = 'not run', tests = [] } =
+    (await runVitest(block?.commands ?? '')).get('policy.test.js') ?? {};
   expect(message).toBe('');
   expect(tests.filter(({ status }) => status !== 'passed')).toEqual([]);
   expect(tests.map(({ name }) => name)).toEqual(
@@ -39,11 +18,31 @@ test('the tests of the example project pass', () => {
       'who leaves has no permissions any more',
     ]),
   );
-});
+}, 180_000);
 
-test('the example in the README passes', () => {
-  const { message = 'not run', tests = [] } = results.get('readme.test.ts') ?? {};
+test('the example in the README passes', async () => {
+  const readme = await readFile('README.md', 'utf8');
+  const code = /```ts\n(import .*?casbin-bootstrap\/testing.*?)```/s.exec(readme)?.[1] ?? '';
+  const folder = await temporaryProject();
+  await writeFile(`${folder}/readme.test.ts`, code);
+
+  const { message = 'not run', tests = [] } =
+    (await runVitest(`npx vitest run --config ${folder}/vitest.config.js`)).get('readme.test.ts') ?? {};
+
   expect(message).toBe('');
   expect(tests.filter(({ status }) => status !== 'passed')).toEqual([]);
   expect(tests.map(({ name }) => name)).toContain('a new clerk writes invoices');
-});
+}, 180_000);
+
+/** A copy of the example project without its tests, where this package can be imported by its name. */
+async function temporaryProject(): Promise<string> {
+  await mkdir('.data', { recursive: true });
+  const folder = await mkdtemp('.data/readme-');
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await cp('examples/testing/policy.js', `${folder}/policy.js`);
+  await writeFile(
+    `${folder}/vitest.config.js`,
+    'export default { test: { root: import.meta.dirname, include: ["*.test.ts"] } };',
+  );
+  return folder;
+}

@@ -69,7 +69,7 @@ describe('a database', () => {
 describe('a project in which they fail', () => {
   let files: Awaited<ReturnType<typeof runVitest>>;
   beforeAll(async () => {
-    files = await runVitest('test/testing/failing');
+    files = await runVitest('npx vitest run --config test/testing/failing/vitest.config.js');
   }, 180_000);
   const testsOf = (file: string) => files.get(file)?.tests ?? [];
   const failuresOf = (file: string) => testsOf(file).filter(({ status }) => status === 'failed');

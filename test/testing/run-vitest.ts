@@ -13,17 +13,18 @@ interface FileResult {
   readonly tests: readonly { readonly name: string; readonly status: string; readonly message: string }[];
 }
 
-/** Runs a Vitest project in a process of its own; results are by the names of its files. */
-export async function runVitest(folder: string): Promise<Map<string, FileResult>> {
+/** Runs the command of a README that runs a Vitest project; results are by the names of its files. */
+export async function runVitest(command: string): Promise<Map<string, FileResult>> {
   // Else it takes itself for a worker of ours.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('VITEST')));
-  const args = ['run', '--config', `${folder}/vitest.config.js`, '--reporter=json', ...ONE_WORKER];
-  const { stdout } = await run(process.execPath, ['node_modules/vitest/vitest.mjs', ...args], { env }).catch(
-    (error: { stdout: string }) => error,
-  );
+  const script = `${NPX}\n${command.trim()} --reporter=json ${ONE_WORKER.join(' ')}`;
+  const { stdout } = await run('bash', ['-c', script], { env }).catch((error: { stdout: string }) => error);
   const { testResults }: Report = JSON.parse(stdout);
   return new Map(testResults.map((file) => [basename(file.name), readFile(file)]));
 }
+
+/** What npx would run, without its own time. */
+const NPX = `npx() { "node_modules/.bin/$1" "\${@:2}"; }`;
 
 /** To load casbin and kysely for each file takes longer than the tests. */
 const ONE_WORKER = ['--no-isolate', '--maxWorkers=1', ...NODE_FLAGS.map((flag) => `--execArgv=${flag}`)];

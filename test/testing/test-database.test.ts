@@ -5,7 +5,11 @@ import { createTestDatabase } from '../../src/testing/index.ts';
 import '../../src/testing/vitest.ts';
 
 const first = await createTestDatabase();
-afterAll(() => first.end());
+const second = await createTestDatabase();
+afterAll(async () => {
+  await first.end();
+  await second.end();
+});
 
 test('it is bootstrapped, as the options say, and its enforcer has the policy', async () => {
   const policy = definePolicy({ roles: { clerk: { permissions: { invoices: ['read'] } } } });
@@ -28,35 +32,28 @@ test('it has the rule table that the application reads', async () => {
 
 test('what one writes, no other sees', async () => {
   await first.enforcer.addRoleForUser('alice', 'admin');
-  await using second = await createTestDatabase();
 
   const count = "select count(*)::int as count from casbin where rule ->> 0 = 'alice'";
   expect(await query(first, count)).toEqual([{ count: 1 }]);
   expect(await query(second, count)).toEqual([{ count: 0 }]);
 });
 
-test('several may be started at once', async () => {
+test('several may be started at once, and after its end a pool is closed', async () => {
   const databases = await Promise.all([createTestDatabase(), createTestDatabase()]);
-  for (const { enforcer, end } of databases) {
+  for (const { enforcer, end, pool } of databases) {
     await expect(enforcer).toAllow('admin', 'accounts', 'read');
     await end();
+    await expect(pool.connect()).rejects.toThrow('Cannot use a pool after calling end on the pool');
   }
 });
 
 test('all but the first start from a copy of its files, as any embedded database in memory', async () => {
-  await using second = await createTestDatabase();
   const identify = 'select system_identifier from pg_control_system()';
   expect(await query(second, identify)).toEqual(await query(first, identify));
 
   const pool = createEmbeddedPool();
   expect(await query({ pool }, identify)).toEqual(await query(first, identify));
   await pool.end();
-});
-
-test('after end the pool is closed', async () => {
-  const database = await createTestDatabase();
-  await database.end();
-  await expect(database.pool.connect()).rejects.toThrow('Cannot use a pool after calling end on the pool');
 });
 
 test('options that can not be used reject as bootstrapDatabase does', async () => {

@@ -2,22 +2,20 @@ import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { renderPage } from '../../../src/page/render-page.ts';
-import { chromiumProgram, useChromium } from '../../support/chromium.ts';
+import { chromiumProgram, openPage } from '../../support/chromium.ts';
 import { shopPage, untouchedShopPage } from '../shop.fixture.ts';
-
-const open = useChromium();
 
 describe.skipIf(chromiumProgram === undefined)('axe finds nothing wrong', () => {
   for (const colorScheme of ['light', 'dark'] as const) {
     test(`with the page in ${colorScheme} colours`, async () => {
-      const { page } = await open(await renderPage(await shopPage()), { colorScheme, bypassCSP: true });
+      const { page } = await openPage(await renderPage(await shopPage()), { colorScheme, bypassCSP: true });
       await page.getByRole('gridcell', { name: 'clerk, invoices delete:' }).click();
       await page.locator('summary').click();
       expect(await findViolations(page)).toEqual([]);
     });
 
     test(`with the page of an unchanged database in ${colorScheme} colours`, async () => {
-      const { page } = await open(await renderPage(await untouchedShopPage()), {
+      const { page } = await openPage(await renderPage(await untouchedShopPage()), {
         colorScheme,
         bypassCSP: true,
       });
@@ -27,7 +25,7 @@ describe.skipIf(chromiumProgram === undefined)('axe finds nothing wrong', () => 
 
     test(`with the page on a narrow screen in ${colorScheme} colours`, async () => {
       const viewport = { width: 360, height: 700 };
-      const { page } = await open(await renderPage(await shopPage()), {
+      const { page } = await openPage(await renderPage(await shopPage()), {
         colorScheme,
         viewport,
         bypassCSP: true,
@@ -41,7 +39,7 @@ describe.skipIf(chromiumProgram === undefined)('axe finds nothing wrong', () => 
 test.skipIf(chromiumProgram === undefined)(
   'a narrow screen is not scrolled sideways, but the grid',
   async () => {
-    const { page } = await open(await renderPage(await shopPage()), {
+    const { page } = await openPage(await renderPage(await shopPage()), {
       viewport: { width: 360, height: 700 },
     });
     await page.getByRole('grid').waitFor();

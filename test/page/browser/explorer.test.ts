@@ -1,12 +1,11 @@
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { renderPage } from '../../../src/page/render-page.ts';
-import { chromiumProgram, useChromium } from '../../support/chromium.ts';
+import { chromiumProgram, openPage } from '../../support/chromium.ts';
 import { INVOICES, linesOf, pageOf, stored } from '../page.fixture.ts';
 import { shopPage } from '../shop.fixture.ts';
 
-const open = useChromium();
-const openShop = async (options = {}) => open(await renderPage(await shopPage()), options);
+const openShop = async (options = {}) => openPage(await renderPage(await shopPage()), options);
 
 describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
   test('loads nothing, and has nothing to complain about', async () => {
@@ -120,7 +119,7 @@ describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
 
   test('shows an action in full beside a resource that has no room', async () => {
     const policy = { rules: [['p', 'clerk', 'a resource with a name that is much too long', 'approve']] };
-    const { page } = await open(await renderPage(await pageOf({ policy }, null)));
+    const { page } = await openPage(await renderPage(await pageOf({ policy }, null)));
     const isCut = (element: string) => `(() => {
       const { scrollWidth, clientWidth } = document.querySelector('${element}');
       return scrollWidth > clientWidth;
@@ -131,13 +130,13 @@ describe.skipIf(chromiumProgram === undefined)('the page in a browser', () => {
   });
 
   test('says so where there is nothing to show', async () => {
-    const { page } = await open(await renderPage(await pageOf({ policy: null }, stored([]))));
+    const { page } = await openPage(await renderPage(await pageOf({ policy: null }, stored([]))));
     expect(await page.locator('#explorer').textContent()).toContain('There is nothing to show');
     expect(await page.locator('main').textContent()).toContain('No role inherits from another.');
   });
 
   test('shows a definition without a database', async () => {
-    const { page } = await open(await renderPage(await pageOf({ policy: INVOICES }, null)));
+    const { page } = await openPage(await renderPage(await pageOf({ policy: INVOICES }, null)));
     await page.getByRole('grid').waitFor();
     expect(await page.locator('.verdict').textContent()).toBe(
       'The policy as it is defined, without a database',
@@ -167,7 +166,7 @@ describe.skipIf(chromiumProgram === undefined)('names of a policy are data', () 
     ]);
     const data = await pageOf({ policy: INVOICES }, stored([...linesOf(INVOICES), ...added]));
     const source = { kind: 'database', database: HOSTILE[0] ?? '', table: 'casbin', rules: 1 } as const;
-    const { page, complaints } = await open(await renderPage({ ...data, source }));
+    const { page, complaints } = await openPage(await renderPage({ ...data, source }));
     await page.getByRole('grid').waitFor();
     await page.getByLabel('User', { exact: true }).fill('user');
     await page.getByLabel('User', { exact: true }).fill(`user ${HOSTILE[0]}`);
@@ -183,7 +182,7 @@ describe.skipIf(chromiumProgram === undefined)('names of a policy are data', () 
 
   test('and a script that got in would not run', async () => {
     const html = await renderPage(await shopPage());
-    const { page, complaints } = await open(
+    const { page, complaints } = await openPage(
       html.replace('<main>', '<main><script>document.title = "run"</script>'),
     );
     expect(await page.title()).toBe('Access policy of shop');

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { PageHierarchy, PageMatrix, PageRole } from '../../../src/page/page-data.ts';
 import { renderPage } from '../../../src/page/render-page.ts';
-import { chromiumProgram, useChromium } from '../../support/chromium.ts';
+import { chromiumProgram, openPage } from '../../support/chromium.ts';
 
 const ROLES = 100;
 const RESOURCES = 250;
@@ -17,12 +17,10 @@ const TELL_WHEN_READY = `
   }).observe(document, { childList: true, subtree: true });
 `;
 
-const open = useChromium();
-
 describe.skipIf(chromiumProgram === undefined)('100 roles × 1,000 permissions and 10,000 users', () => {
   test('are a page of which only the part on the screen is in the document', async () => {
     const html = await largePage();
-    const { page } = await open(html, { initScript: TELL_WHEN_READY });
+    const { page } = await openPage(html, { initScript: TELL_WHEN_READY });
     await page.getByRole('gridcell').first().waitFor();
     const ready = await page.evaluate<number>('readyAfter');
     const nodes = await page.evaluate<number>(`document.querySelectorAll('.explorer *').length`);
@@ -37,7 +35,7 @@ describe.skipIf(chromiumProgram === undefined)('100 roles × 1,000 permissions a
   });
 
   test('are reached by keys and by scrolling, with the focus kept', async () => {
-    const { page } = await open(await largePage());
+    const { page } = await openPage(await largePage());
     const first = page.getByRole('gridcell').first();
     await first.focus();
     await page.keyboard.press('Control+End');
@@ -50,7 +48,7 @@ describe.skipIf(chromiumProgram === undefined)('100 roles × 1,000 permissions a
   });
 
   test('are filtered by a user, of whom a few are proposed', async () => {
-    const { page } = await open(await largePage());
+    const { page } = await openPage(await largePage());
     await page.getByLabel('User').fill('user 99');
     expect(await page.locator('#users option').count()).toBe(20);
     await page.getByLabel('User').fill('user 9999');
@@ -60,7 +58,7 @@ describe.skipIf(chromiumProgram === undefined)('100 roles × 1,000 permissions a
   });
 
   test('say without JavaScript what is left out', async () => {
-    const { page } = await open(await largePage(), { javaScriptEnabled: false });
+    const { page } = await openPage(await largePage(), { javaScriptEnabled: false });
     expect(await page.locator('.roles .note').textContent()).toContain('left out of this list');
     expect(await page.locator('.roles .entry').count()).toBe(2_500);
     expect(await page.getByText('permissions not listed here').count()).toBeGreaterThan(0);

@@ -6,10 +6,8 @@ import type { Page } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { describe, expect, test } from 'vitest';
 import { renderPage } from '../../../src/page/render-page.ts';
-import { chromiumProgram, useChromium } from '../../support/chromium.ts';
+import { chromiumProgram, openPage } from '../../support/chromium.ts';
 import { shopPage } from '../shop.fixture.ts';
-
-const open = useChromium();
 
 /** The one that Debian installs with a browser; pictures of text in another one could not be compared. */
 const FONT = 'DejaVu Sans';
@@ -22,7 +20,7 @@ const TOLERATED = 0.05;
 /** The README shows these pictures. To renew one, delete it and run the test, which writes it, twice. */
 describe.skipIf(chromiumProgram === undefined)('the page looks as it did', () => {
   test('in light colours: the matrix, with a cell explained', async ({ skip }) => {
-    const { page } = await open(await renderPage(await shopPage()), { ...LOOK, colorScheme: 'light' });
+    const { page } = await openPage(await renderPage(await shopPage()), { ...LOOK, colorScheme: 'light' });
     skip(!(await useFont(page)), `The font ${FONT} is not installed.`);
     await page.getByRole('gridcell', { name: 'clerk, invoices delete:' }).click();
     await page.mouse.move(0, 0);
@@ -30,14 +28,14 @@ describe.skipIf(chromiumProgram === undefined)('the page looks as it did', () =>
   });
 
   test('in dark colours: the result and the differences', async ({ skip }) => {
-    const { page } = await open(await renderPage(await shopPage()), { ...LOOK, colorScheme: 'dark' });
+    const { page } = await openPage(await renderPage(await shopPage()), { ...LOOK, colorScheme: 'dark' });
     skip(!(await useFont(page)), `The font ${FONT} is not installed.`);
     const clip = { x: 0, y: 0, width: 1320, height: 856 };
     await comparePicture('page-result-dark.png', await page.screenshot({ clip }));
   });
 
   test('in light colours: the hierarchy', async ({ skip }) => {
-    const { page } = await open(await renderPage(await shopPage()), { ...LOOK, colorScheme: 'light' });
+    const { page } = await openPage(await renderPage(await shopPage()), { ...LOOK, colorScheme: 'light' });
     skip(!(await useFont(page)), `The font ${FONT} is not installed.`);
     await comparePicture('page-hierarchy-light.png', await takePicture(page, '.picture', 0));
   });

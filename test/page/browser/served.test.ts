@@ -1,10 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase, servePage } from '../../../src/index.ts';
-import { chromiumProgram, useChromium } from '../../support/chromium.ts';
+import { chromiumProgram, openPage } from '../../support/chromium.ts';
 import { createDatabase } from '../../support/database.ts';
 import { INVOICES } from '../page.fixture.ts';
-
-const open = useChromium();
 
 describe.skipIf(chromiumProgram === undefined)('a served page in a browser', () => {
   test('says that it is live, that the policy has changed since, and shows it then', async () => {
@@ -13,7 +11,7 @@ describe.skipIf(chromiumProgram === undefined)('a served page in a browser', () 
     await bootstrapDatabase(database.pool(), options);
     const server = await servePage(database.pool(), { ...options, pollIntervalMs: 50 });
     onTestFinished(() => server.close().catch(() => {}));
-    const { page, complaints } = await open('<!doctype html>');
+    const { page, complaints } = await openPage('<!doctype html>');
     await page.goto(server.url);
     await page.getByText('Live: this is the policy as it is now.').waitFor();
     await database

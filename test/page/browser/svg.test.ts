@@ -1,8 +1,6 @@
 import { expect, test } from 'vitest';
 import { policyToSvg } from '../../../src/index.ts';
-import { chromiumProgram, useChromium } from '../../support/chromium.ts';
-
-const open = useChromium();
+import { chromiumProgram, openPage } from '../../support/chromium.ts';
 
 test.skipIf(chromiumProgram === undefined)(
   'an SVG of a policy is one that a browser reads and draws',
@@ -12,7 +10,7 @@ test.skipIf(chromiumProgram === undefined)(
       ['p', 'alone', 'x', 'y'],
     ];
     const svg = await policyToSvg({ rules });
-    const { page, complaints } = await open(`<!doctype html><body>${svg}`);
+    const { page, complaints } = await openPage(`<!doctype html><body>${svg}`);
     const parsed = await page.evaluate(
       `new DOMParser().parseFromString(${JSON.stringify(svg)}, 'image/svg+xml').querySelectorAll('parsererror').length`,
     );

@@ -3,7 +3,7 @@ import { resolveSchemas } from './bootstrap/schemas.ts';
 import { readAsStockAdapter } from './casbin/distortion.ts';
 import type { ConfigureEnforcer } from './casbin/enforcer.ts';
 import type { StoredRule } from './casbin/rule-row.ts';
-import { checkPool, type PoolLike } from './database/client.ts';
+import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { acquireBootstrapLock } from './database/lock.ts';
 import { asClient } from './database/own-queries.ts';
@@ -85,10 +85,7 @@ export interface CopyReport {
  */
 export async function copyRules(given: CopyOptions): Promise<CopyReport> {
   const { from, to, ...rest } = given ?? {};
-  const problems = [...placeProblems('from', from), ...placeProblems('to', to)];
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
-  const options = await resolvePlace('to', to, rest);
-  const source = await resolvePlace('from', from, rest);
+  const [source, options] = await resolvePlaces(from, to, rest);
   const limits = { ...options, answerTimeoutMs: answerTimeout(options) };
   const attempt = () =>
     withSession(
@@ -101,28 +98,55 @@ export async function copyRules(given: CopyOptions): Promise<CopyReport> {
   });
 }
 
-function placeProblems(name: 'from' | 'to', place: RulePlace | undefined): Problem[] {
-  return checkPool(place?.pool).map((problem) => ({ ...problem, at: `${name}.${problem.at}` }));
+/**
+ * The options of a bootstrap in the one place, and in the other.
+ *
+ * @throws InvalidOptionsError with the problems of both, each once
+ */
+async function resolvePlaces(
+  from: RulePlace,
+  to: RulePlace,
+  rest: Omit<CopyOptions, 'from' | 'to'>,
+): Promise<readonly [source: ResolvedOptions, options: ResolvedOptions]> {
+  const [source, options] = [await resolvePlace('from', from, rest), await resolvePlace('to', to, rest)];
+  if (!Array.isArray(source) && !Array.isArray(options)) return [source, options];
+  const problems: Problem[] = [source, options].flatMap((one) => (Array.isArray(one) ? one : []));
+  throw new InvalidOptionsError([...new Map(problems.map((one) => [JSON.stringify(one), one])).values()]);
 }
 
-/** The options of a bootstrap there; what is wrong with the place is told as a part of it. */
+/** The options of a bootstrap there, or all problems; what is wrong with the place is told as a part of it. */
 async function resolvePlace(
   name: 'from' | 'to',
-  { pool, schema, table }: RulePlace,
+  place: RulePlace,
   rest: Omit<CopyOptions, 'from' | 'to'>,
-): Promise<ResolvedOptions> {
-  const place = { ...(schema === undefined ? {} : { schema }), ...(table === undefined ? {} : { table }) };
+): Promise<ResolvedOptions | Problem[]> {
+  const { pool, schema, table }: Partial<RulePlace> = place ?? {};
+  const own = { ...(schema === undefined ? {} : { schema }), ...(table === undefined ? {} : { table }) };
+  const unknown = findUnknown(name, place);
   try {
-    return await resolveOptions(pool, { ...rest, ...place, policy: null, seeders: [] });
+    const options = await resolveOptions(pool, { ...rest, ...own, policy: null, seeders: [] });
+    return unknown.length > 0 ? unknown : options;
   } catch (error) {
     if (!(error instanceof InvalidOptionsError)) throw error;
-    const ofPlace = ({ at }: Problem) => at.startsWith('schema') || at.startsWith('table');
-    throw new InvalidOptionsError(
-      error.problems.map((problem) =>
-        ofPlace(problem) ? { ...problem, at: `${name}.${problem.at}` } : problem,
-      ),
+    const isOfPlace = ({ at }: Problem) => PLACE.some((part) => at.startsWith(part));
+    const problems = error.problems.map((problem) =>
+      isOfPlace(problem) ? { ...problem, at: `${name}.${problem.at}` } : problem,
     );
+    return [...unknown, ...problems];
   }
+}
+
+const PLACE = ['pool', 'schema', 'table'];
+
+function findUnknown(name: 'from' | 'to', place: unknown): Problem[] {
+  const keys = typeof place === 'object' && place !== null ? Object.keys(place) : [];
+  return keys
+    .filter((key) => !PLACE.includes(key))
+    .map((key) => ({
+      code: 'OPTION_UNKNOWN',
+      at: `${name}.${key}`,
+      message: `there is no such option. Known are ${PLACE.join(', ')}.`,
+    }));
 }
 
 /** @param other the pool of the old table, where that is another one */

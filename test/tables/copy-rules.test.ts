@@ -133,3 +133,23 @@ it('a table is not copied onto itself, nor from nowhere', async () => {
     problems: [{ at: 'from.table' }],
   });
 });
+
+it('everything that is wrong is told at once: with both places, and with what is given beside them', async () => {
+  const pool = (await createDatabase()).pool();
+  const options = {
+    from: { pool, tabel: 'casbin_rule', schema: 'pg_temp' },
+    to: { shema: 'app', table: '' },
+    modle: 'model.conf',
+  };
+  await expect(Reflect.apply(copyRules, null, [options])).rejects.toMatchObject({
+    code: 'INVALID_OPTIONS',
+    problems: [
+      { code: 'OPTION_UNKNOWN', at: 'from.tabel' },
+      { code: 'OPTION_INVALID', at: 'from.schema' },
+      { code: 'OPTION_UNKNOWN', at: 'modle' },
+      { code: 'OPTION_UNKNOWN', at: 'to.shema', message: expect.stringContaining('pool, schema, table') },
+      { code: 'OPTION_INVALID', at: 'to.pool' },
+      { code: 'OPTION_INVALID', at: 'to.table' },
+    ],
+  });
+});

@@ -7,6 +7,7 @@ import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { acquireBootstrapLock } from './database/lock.ts';
 import { asClient } from './database/own-queries.ts';
+import { requireAllRows } from './database/privileges.ts';
 import { answerTimeout, type Session, withGrace, withSession } from './database/session.ts';
 import {
   type AnyKysely,
@@ -183,6 +184,7 @@ async function copyWithin(
     const message = `There is no rule table to copy from: ${old.table.sql} does not exist. Name the one that the application reads: from: { pool, table }.`;
     throw new DatabaseError('TABLE_MISSING', message);
   }
+  await requireAllRows(reading, [old.table.sql]);
   const nothingKnown = new RuleSet([]);
   const rules = await readLivePolicy(reading, old.table, { kind: 'whole' }, nothingKnown, () => {});
 
@@ -194,6 +196,7 @@ async function copyWithin(
     const message = `is the same table as the one to copy from, ${table.sql}. Name another one: to: { pool, table }.`;
     throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'to.table', message }]);
   }
+  await requireAllRows(trx, [table.sql]);
   refuseUnfit(table, old.table, rules);
   const inserted = await seedRules(asClient(trx), table, rules);
   const live = await readLivePolicy(trx, table, { kind: 'whole' }, nothingKnown, () => {});

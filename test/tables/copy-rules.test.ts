@@ -134,6 +134,30 @@ it('a table is not copied onto itself, nor from nowhere', async () => {
   });
 });
 
+it.each(['from', 'to'] as const)(
+  'rows that are hidden from the role are not left out: of the table to copy %s',
+  async (place) => {
+    const database = await createDatabase();
+    const owner = database.pool();
+    const role = await database.createRole();
+    for (const table of ['rules_from', 'rules_to'])
+      await bootstrapDatabase(owner, { policy, table, seeders: [] });
+    await owner.query(`
+      grant select, insert, update on all tables in schema public to ${role.name};
+      alter table rules_${place} enable row level security;
+      create policy permissions on rules_${place} using (ptype = 'p');
+    `);
+    const pool = database.pool({ connectionString: role.url });
+
+    await expect(
+      copyRules({ from: { pool, table: 'rules_from' }, to: { pool, table: 'rules_to' } }),
+    ).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+      message: expect.stringContaining(`is active for role ${role.name} on public.rules_${place}, `),
+    });
+  },
+);
+
 it('everything that is wrong is told at once: with both places, and with what is given beside them', async () => {
   const pool = (await createDatabase()).pool();
   const options = {

@@ -28,11 +28,11 @@ import { findConflict, retryConflicts } from './failure/retry.ts';
 import type { LoggerLike } from './logger.ts';
 import { resolveOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
-import { formatRule } from './policy/rule.ts';
+import { formatRule, type Rule } from './policy/rule.ts';
 import { RuleSet } from './policy/rule-set.ts';
 import type { VerificationReport } from './report.ts';
 import { findRuleTable } from './tables/find-rule-table.ts';
-import { seedRules } from './tables/insert.ts';
+import { seedRules, withoutRepetitions } from './tables/insert.ts';
 import { readLivePolicy } from './tables/live-policy.ts';
 import type { RuleTable, RuleTableOptions } from './tables/rule-table.ts';
 import { holdersAmong } from './verification/drift.ts';
@@ -67,7 +67,7 @@ export interface CopyOptions {
 export interface CopyReport {
   /** How many rules were inserted. */
   readonly copied: number;
-  /** How many were there already. */
+  /** How many were there already. A rule that the old table has more than once counts once. */
   readonly existing: number;
   /** The rules in their new table, held against those in their old one. */
   readonly verification: VerificationReport;
@@ -198,10 +198,11 @@ async function copyWithin(
   }
   await requireAllRows(trx, [table.sql]);
   refuseUnfit(table, old.table, rules);
-  const inserted = await seedRules(asClient(trx), table, rules);
+  const distinct = withoutRepetitions(rules);
+  const inserted = await seedRules(asClient(trx), table, distinct);
   const live = await readLivePolicy(trx, table, { kind: 'whole' }, nothingKnown, () => {});
-  const verification = await verifyCopy(options, table, rules, live);
-  return { copied: inserted.length, existing: rules.length - inserted.length, verification };
+  const verification = await verifyCopy(options, table, distinct, live);
+  return { copied: inserted.length, existing: distinct.length - inserted.length, verification };
 }
 
 async function findOrMake(trx: AnyTransaction, schema: string, options: ResolvedOptions): Promise<RuleTable> {
@@ -243,7 +244,7 @@ function refuseUnfit(table: RuleTable, old: RuleTable, rules: readonly StoredRul
 async function verifyCopy(
   { model, configureEnforcer }: ResolvedOptions,
   ruleTable: RuleTable,
-  rules: readonly StoredRule[],
+  rules: readonly Rule[],
   live: readonly StoredRule[],
 ): Promise<VerificationReport> {
   const defined = new RuleSet(rules);

@@ -134,6 +134,17 @@ it('a table is not copied onto itself, nor from nowhere', async () => {
   });
 });
 
+it('a rule that the old table has more than once is copied once', async () => {
+  const pool = await createUsed(COLUMNS);
+  const adapted = await rulesIn(pool, 'casbin_rule');
+  await pool.query(`insert into casbin_rule (ptype, v0, v1) values ('g', 'alice', 'clerk')`);
+
+  const report = await copyRules({ from: { pool, table: COLUMNS }, to: { pool, table: DOCUMENT } });
+
+  expect(report).toMatchObject({ copied: 5, existing: 0, verification: { ok: true } });
+  expect(await rulesIn(pool, 'casbin')).toEqual(adapted);
+});
+
 it.each(['from', 'to'] as const)(
   'rows that are hidden from the role are not left out: of the table to copy %s',
   async (place) => {

@@ -119,6 +119,19 @@ describe('the SQL of a bootstrap', () => {
     expect(sql).toContain('(ptype, v0, v1, v2, v3, v4, v5, v6)\nselect');
   });
 
+  test('writes names that look like parameters as they are', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query('create table "price$1" ("id$1" int primary key, "it\'s $1" text)');
+    const rows = [{ id$1: 1, "it's $1": 'a "$1"' }];
+    const options = {
+      policy: POLICY,
+      seeders: [rowSeeder({ name: 'prices', table: 'price$1', key: 'id$1', rows })],
+    };
+    await pool.query(await writeBootstrapSql(options));
+    await expectComplete(pool, options);
+    expect((await pool.query('select * from "price$1"')).rows).toEqual(rows);
+  });
+
   test.each(['on', 'off'])('writes any value, with standard_conforming_strings %s', async (setting) => {
     const pool = (await createDatabase()).pool({ max: 1 });
     const policy = { rules: [['p', "o'neil\\", 'a$casbin_bootstrap$b', '\\n$1']] };

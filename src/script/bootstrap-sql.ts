@@ -95,9 +95,9 @@ function block(lines: readonly string[], schema: string | undefined, declaration
   const variables = [path, declarations].filter((part) => part !== '').join(' ');
   const declared = variables === '' ? '' : `declare ${variables}\n`;
   const body = [...before, ...lines, ...after].join('\n');
-  const tag = body.includes('$casbin_bootstrap$')
-    ? `$casbin_bootstrap_${body.length}$`
-    : '$casbin_bootstrap$';
+  // A rule may hold any text.
+  let tag = '$casbin_bootstrap$';
+  for (let number = 1; body.includes(tag); number++) tag = `$casbin_bootstrap_${number}$`;
   return `do ${tag}\n${declared}begin\n${body}\nend\n${tag};`;
 }
 

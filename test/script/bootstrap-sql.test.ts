@@ -132,6 +132,24 @@ describe('the SQL of a bootstrap', () => {
     expect((await pool.query('select * from "price$1"')).rows).toEqual(rows);
   });
 
+  test('has no block that a value of a rule can end', async () => {
+    const pool = (await createDatabase()).pool();
+    const write = (tag: string) =>
+      writeBootstrapSql({
+        policy: { version: 1, rules: [['p', 'clerk', `$casbin_bootstrap$ ${tag}`, 'read']] },
+        seeders: [],
+      });
+    const tagsIn = (sql: string) => [...sql.matchAll(/^do (\$\w+\$)$/gm)].map(([, tag = '']) => tag);
+    // The next tag may depend on the length of the block.
+    let tag = '$casbin_bootstrap_1$';
+    for (let tries = 0; tries < 3; tries++) tag = tagsIn(await write(tag)).at(-1) ?? '';
+    const sql = await write(tag);
+    expect(tagsIn(sql)).not.toContain(tag);
+    await pool.query(sql);
+    const { rows } = await pool.query('select rule from casbin');
+    expect(rows).toEqual([{ rule: ['clerk', `$casbin_bootstrap$ ${tag}`, 'read'] }]);
+  });
+
   test.each(['on', 'off'])('writes any value, with standard_conforming_strings %s', async (setting) => {
     const pool = (await createDatabase()).pool({ max: 1 });
     const policy = { rules: [['p', "o'neil\\", 'a$casbin_bootstrap$b', '\\n$1']] };

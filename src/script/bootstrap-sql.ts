@@ -88,7 +88,7 @@ function block(lines: readonly string[], schema: string | undefined, declaration
     schema === undefined
       ? []
       : [
-          `  perform set_config('search_path', ${quoteText(`${quoteIdentifier(schema)}, `)} || found_path, true);`,
+          `  perform set_config('search_path', concat_ws(', ', ${quoteText(quoteIdentifier(schema))}, nullif(found_path, '')), true);`,
         ];
   const after = schema === undefined ? [] : [`  perform set_config('search_path', found_path, true);`];
   const path = schema === undefined ? '' : `found_path text := current_setting('search_path');`;

@@ -67,6 +67,15 @@ describe('the SQL of a bootstrap', () => {
     expect(await readJournal(pool, { schema: 'auth' })).toHaveLength(3);
   });
 
+  test('may be run with an empty search_path, as a dump of pg_dump sets it', async () => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+    const options = { policy: POLICY, schema: 'auth' };
+    await pool.query(`select set_config('search_path', '', false)`);
+    await pool.query(await writeBootstrapSql(options));
+    expect((await pool.query('show search_path')).rows).toEqual([{ search_path: '' }]);
+    await expectComplete(pool, options);
+  });
+
   test('may be run statement by statement, without a transaction', async () => {
     const pool = (await createDatabase()).pool();
     const options = { policy: POLICY, schema: 'auth' };

@@ -67,6 +67,17 @@ describe('the SQL of a bootstrap', () => {
     expect(await readJournal(pool, { schema: 'auth' })).toHaveLength(3);
   });
 
+  test('makes a journal that records, in the schema that it is run in, where none is given', async () => {
+    const database = await createDatabase();
+    await database.pool().query('create schema "a\'b"');
+    const pool = database.pool({ max: 1, options: '-c search_path="a\'b",public' });
+    const sql = await writeBootstrapSql({ policy: POLICY, journal: true, seeders: [] });
+    await pool.query(sql);
+    await pool.query(sql);
+    expect(await readJournal(pool, { schema: "a'b" })).toHaveLength(3);
+    await expectComplete(pool, { policy: POLICY, journal: true, seeders: [] });
+  });
+
   test('may be run with an empty search_path, as a dump of pg_dump sets it', async () => {
     const pool = (await createDatabase()).pool({ max: 1 });
     const options = { policy: POLICY, schema: 'auth' };

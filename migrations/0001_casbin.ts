@@ -1,5 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { quoteIdentifier, sequenceExpression } from '../src/database/catalog.ts';
+import { nameAround, quoteIdentifier, sequenceExpression } from '../src/database/catalog.ts';
 import type { Migration } from '../src/migrator/migration.ts';
 
 /** What casbin-pg-adapter 1.4.0 would run, so that it finds nothing left to do. */
@@ -19,10 +19,12 @@ export function casbin(name: string): Migration {
         .addColumn('ptype', 'text', (column) => column.notNull())
         .addColumn('rule', 'jsonb', (column) => column.notNull())
         .execute();
-      await db.schema.createIndex(`idx_${name}_ptype`).ifNotExists().on(name).column('ptype').execute();
+      const named = (suffix: string) => nameAround('', name, suffix);
+      const ofPtype = nameAround('idx_', name, '_ptype');
+      await db.schema.createIndex(ofPtype).ifNotExists().on(name).column('ptype').execute();
       for (const position of [0, 1, 2, 3, 4, 5]) {
         await db.schema
-          .createIndex(`idx_${name}_rule_v${position}`)
+          .createIndex(nameAround('idx_', name, `_rule_v${position}`))
           .ifNotExists()
           .on(name)
           .expression(sql`(rule ->> ${sql.lit(position)})`)
@@ -30,14 +32,14 @@ export function casbin(name: string): Migration {
       }
       const oid = sql`${quoteIdentifier(name)}::regclass`;
       if (!(await hasConstraint(db, oid, 'p', ['id']))) {
-        await db.schema.alterTable(name).addPrimaryKeyConstraint(`${name}_pkey`, ['id']).execute();
+        await db.schema.alterTable(name).addPrimaryKeyConstraint(named('_pkey'), ['id']).execute();
       }
       await skipStoredIds(db, name);
-      await db.schema.alterTable(name).dropConstraint(`${name}_uniq_rule`).ifExists().execute();
+      await db.schema.alterTable(name).dropConstraint(named('_uniq_rule')).ifExists().execute();
       if (!(await hasConstraint(db, oid, 'u', ['ptype', 'rule']))) {
         await db.schema
           .alterTable(name)
-          .addUniqueConstraint(`${name}_uniq_ptype_rule`, ['ptype', 'rule'])
+          .addUniqueConstraint(named('_uniq_ptype_rule'), ['ptype', 'rule'])
           .execute();
       }
       // The stock adapter knows no table of another name.

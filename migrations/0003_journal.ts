@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { quoteTable, quoteText } from '../src/database/catalog.ts';
+import { nameAround, quoteTable, quoteText } from '../src/database/catalog.ts';
 import { readPlacement } from '../src/database/citus.ts';
 import { engineBehind } from '../src/database/dialect.ts';
 import { asClient } from '../src/database/own-queries.ts';
@@ -33,9 +33,8 @@ export function journal({ name, ptype, values }: Recorded): Migration {
       const { rows } = await sql<{ schema: string }>`select current_schema()::text as schema`.execute(db);
       // Qualified, as the function is the owner's and may be called on any search_path.
       const into = sql.id(rows[0]?.schema ?? 'public', JOURNAL);
-      const [table, trigger, truncated] = [name, nameFor('', name), nameFor('truncate_', name)].map((one) =>
-        sql.id(one),
-      );
+      const names = [name, nameAround(`${JOURNAL}_`, name), nameAround(`${JOURNAL}_truncate_`, name)];
+      const [table, trigger, truncated] = names.map((one) => sql.id(one));
       const record = (operation: '+' | '-', changedRows: string) => sql`
         insert into ${into} (source, operation, ptype, rule, actor, reason, release, role, application)
         select ${sql.lit(name)}, ${sql.lit(operation)}, ${sql.raw(ptype)}, ${sql.raw(values)}, ${CONTEXT}
@@ -72,7 +71,7 @@ export function journal({ name, ptype, values }: Recorded): Migration {
       `.execute(db);
       for (const [event, referencing] of EVENTS) {
         await sql`
-          create or replace trigger ${sql.id(nameFor(`${event}_`, name))}
+          create or replace trigger ${sql.id(nameAround(`${JOURNAL}_${event}_`, name))}
           after ${sql.raw(event)} on ${table} ${sql.raw(referencing)}
           for each statement execute function ${event === 'truncate' ? truncated : trigger}()
         `.execute(db);
@@ -144,13 +143,4 @@ async function refuseEngine(db: Kysely<unknown>, name: string): Promise<void> {
 function impossible(reason: string, remedy: string): DatabaseError {
   const message = `The journal needs triggers with transition tables, ${reason}. Nothing was changed. ${remedy}`;
   return new DatabaseError('JOURNAL_IMPOSSIBLE', message);
-}
-
-const LONGEST_NAME = 63;
-
-/** Within what PostgreSQL takes: it would cut a longer one off, and two of them might become one. */
-function nameFor(kind: string, table: string): string {
-  const plain = `${JOURNAL}_${kind}${table}`;
-  if (Buffer.byteLength(plain) <= LONGEST_NAME) return plain;
-  return `${JOURNAL}_${kind}${createHash('sha256').update(table).digest('hex').slice(0, 16)}`;
 }

@@ -3,10 +3,11 @@ import { resolveSchemas } from './bootstrap/schemas.ts';
 import { readAsStockAdapter } from './casbin/distortion.ts';
 import type { ConfigureEnforcer } from './casbin/enforcer.ts';
 import type { StoredRule } from './casbin/rule-row.ts';
-import { checkPool, type PoolLike } from './database/client.ts';
+import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { acquireBootstrapLock } from './database/lock.ts';
 import { asClient } from './database/own-queries.ts';
+import { requireAllRows } from './database/privileges.ts';
 import { answerTimeout, type Session, withGrace, withSession } from './database/session.ts';
 import {
   type AnyKysely,
@@ -27,11 +28,11 @@ import { findConflict, retryConflicts } from './failure/retry.ts';
 import type { LoggerLike } from './logger.ts';
 import { resolveOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
-import { formatRule } from './policy/rule.ts';
+import { formatRule, type Rule } from './policy/rule.ts';
 import { RuleSet } from './policy/rule-set.ts';
 import type { VerificationReport } from './report.ts';
 import { findRuleTable } from './tables/find-rule-table.ts';
-import { seedRules } from './tables/insert.ts';
+import { seedRules, withoutRepetitions } from './tables/insert.ts';
 import { readLivePolicy } from './tables/live-policy.ts';
 import type { RuleTable, RuleTableOptions } from './tables/rule-table.ts';
 import { holdersAmong } from './verification/drift.ts';
@@ -66,7 +67,7 @@ export interface CopyOptions {
 export interface CopyReport {
   /** How many rules were inserted. */
   readonly copied: number;
-  /** How many were already there. */
+  /** How many were already there. A rule that the old table has more than once counts once. */
   readonly existing: number;
   /** The verification of the new table against the rules of the old one. */
   readonly verification: VerificationReport;
@@ -85,10 +86,7 @@ export interface CopyReport {
  */
 export async function copyRules(given: CopyOptions): Promise<CopyReport> {
   const { from, to, ...rest } = given ?? {};
-  const problems = [...placeProblems('from', from), ...placeProblems('to', to)];
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
-  const options = await resolvePlace('to', to, rest);
-  const source = await resolvePlace('from', from, rest);
+  const [source, options] = await resolvePlaces(from, to, rest);
   const limits = { ...options, answerTimeoutMs: answerTimeout(options) };
   const attempt = () =>
     withSession(
@@ -101,28 +99,55 @@ export async function copyRules(given: CopyOptions): Promise<CopyReport> {
   });
 }
 
-function placeProblems(name: 'from' | 'to', place: RulePlace | undefined): Problem[] {
-  return checkPool(place?.pool).map((problem) => ({ ...problem, at: `${name}.${problem.at}` }));
+/**
+ * The options of a bootstrap in the one place, and in the other.
+ *
+ * @throws InvalidOptionsError with the problems of both, each once
+ */
+async function resolvePlaces(
+  from: RulePlace,
+  to: RulePlace,
+  rest: Omit<CopyOptions, 'from' | 'to'>,
+): Promise<readonly [source: ResolvedOptions, options: ResolvedOptions]> {
+  const [source, options] = [await resolvePlace('from', from, rest), await resolvePlace('to', to, rest)];
+  if (!Array.isArray(source) && !Array.isArray(options)) return [source, options];
+  const problems: Problem[] = [source, options].flatMap((one) => (Array.isArray(one) ? one : []));
+  throw new InvalidOptionsError([...new Map(problems.map((one) => [JSON.stringify(one), one])).values()]);
 }
 
-/** The options of a bootstrap at a place. Problems of the place are reported by its name. */
+/** The options of a bootstrap at a place, or all problems. Problems of the place are reported by its name. */
 async function resolvePlace(
   name: 'from' | 'to',
-  { pool, schema, table }: RulePlace,
+  place: RulePlace,
   rest: Omit<CopyOptions, 'from' | 'to'>,
-): Promise<ResolvedOptions> {
-  const place = { ...(schema === undefined ? {} : { schema }), ...(table === undefined ? {} : { table }) };
+): Promise<ResolvedOptions | Problem[]> {
+  const { pool, schema, table }: Partial<RulePlace> = place ?? {};
+  const own = { ...(schema === undefined ? {} : { schema }), ...(table === undefined ? {} : { table }) };
+  const unknown = findUnknown(name, place);
   try {
-    return await resolveOptions(pool, { ...rest, ...place, policy: null, seeders: [] });
+    const options = await resolveOptions(pool, { ...rest, ...own, policy: null, seeders: [] });
+    return unknown.length > 0 ? unknown : options;
   } catch (error) {
     if (!(error instanceof InvalidOptionsError)) throw error;
-    const ofPlace = ({ at }: Problem) => at.startsWith('schema') || at.startsWith('table');
-    throw new InvalidOptionsError(
-      error.problems.map((problem) =>
-        ofPlace(problem) ? { ...problem, at: `${name}.${problem.at}` } : problem,
-      ),
+    const isOfPlace = ({ at }: Problem) => PLACE.some((part) => at.startsWith(part));
+    const problems = error.problems.map((problem) =>
+      isOfPlace(problem) ? { ...problem, at: `${name}.${problem.at}` } : problem,
     );
+    return [...unknown, ...problems];
   }
+}
+
+const PLACE = ['pool', 'schema', 'table'];
+
+function findUnknown(name: 'from' | 'to', place: unknown): Problem[] {
+  const keys = typeof place === 'object' && place !== null ? Object.keys(place) : [];
+  return keys
+    .filter((key) => !PLACE.includes(key))
+    .map((key) => ({
+      code: 'OPTION_UNKNOWN',
+      at: `${name}.${key}`,
+      message: `there is no such option. Known are ${PLACE.join(', ')}.`,
+    }));
 }
 
 /** @param other the pool of the old table, if it is another pool */
@@ -159,6 +184,7 @@ async function copyWithin(
     const message = `There is no rule table to copy from: ${old.table.sql} does not exist. Name the one that the application reads: from: { pool, table }.`;
     throw new DatabaseError('TABLE_MISSING', message);
   }
+  await requireAllRows(reading, [old.table.sql]);
   const nothingKnown = new RuleSet([]);
   const rules = await readLivePolicy(reading, old.table, { kind: 'whole' }, nothingKnown, () => {});
 
@@ -170,11 +196,13 @@ async function copyWithin(
     const message = `is the same table as the one to copy from, ${table.sql}. Name another one: to: { pool, table }.`;
     throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'to.table', message }]);
   }
+  await requireAllRows(trx, [table.sql]);
   refuseUnfit(table, old.table, rules);
-  const inserted = await seedRules(asClient(trx), table, rules);
+  const distinct = withoutRepetitions(rules);
+  const inserted = await seedRules(asClient(trx), table, distinct);
   const live = await readLivePolicy(trx, table, { kind: 'whole' }, nothingKnown, () => {});
-  const verification = await verifyCopy(options, table, rules, live);
-  return { copied: inserted.length, existing: rules.length - inserted.length, verification };
+  const verification = await verifyCopy(options, table, distinct, live);
+  return { copied: inserted.length, existing: distinct.length - inserted.length, verification };
 }
 
 async function findOrMake(trx: AnyTransaction, schema: string, options: ResolvedOptions): Promise<RuleTable> {
@@ -216,7 +244,7 @@ function refuseUnfit(table: RuleTable, old: RuleTable, rules: readonly StoredRul
 async function verifyCopy(
   { model, configureEnforcer }: ResolvedOptions,
   ruleTable: RuleTable,
-  rules: readonly StoredRule[],
+  rules: readonly Rule[],
   live: readonly StoredRule[],
 ): Promise<VerificationReport> {
   const defined = new RuleSet(rules);

@@ -139,6 +139,12 @@ function isWhole(plan: PolicyPlan | null): string {
   return plan.wholeUpTo === Number.POSITIVE_INFINITY ? 'true' : `stored <= ${plan.wholeUpTo}`;
 }
 
+/** A temporary table of the connection's own is found before any other, and is not the rule table. */
+const IS_LASTING = `(
+      pg_my_temp_schema() = 0
+      or (select relnamespace from pg_catalog.pg_class where oid = ${FOUND_TABLE}) <> pg_my_temp_schema()
+    )`;
+
 /** Tries the expected layout; of a large table, it reads the rules that the definition can reach. */
 function openExpected(table: RuleTable, plan: PolicyPlan): string {
   const { part } = plan;
@@ -149,7 +155,7 @@ function openExpected(table: RuleTable, plan: PolicyPlan): string {
           open rules for execute ${toLiteral(reachableText(table, part.bySubject).join('$1'))} using ${toLiteral(storable(part.names))}::text[];
           fetched := 'reachable';`;
   return `
-    if ${FOUND_TABLE} = to_regclass(${toLiteral(table.sql)}) then
+    if ${FOUND_TABLE} = to_regclass(${toLiteral(table.sql)}) and ${IS_LASTING} then
       begin
         if ${isWhole(plan)} then
           open rules for execute ${toLiteral(wholeText(table))};

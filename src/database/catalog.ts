@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type RawBuilder, sql } from 'kysely';
 import { DatabaseError } from '../errors.ts';
 import type { AnyKysely } from './transaction.ts';
@@ -19,6 +20,18 @@ export function quoteIdentifier(identifier: string): string {
 /** The same for a Kysely query. */
 export function tableIn(schema: string | undefined, table: string): RawBuilder<unknown> {
   return schema === undefined ? sql.id(table) : sql.id(schema, table);
+}
+
+const LONGEST_NAME = 63;
+
+/**
+ * A name that is made of a table's, within what PostgreSQL takes: it would cut a longer one off, and two of them might
+ * become one.
+ */
+export function nameAround(before: string, table: string, after = ''): string {
+  const plain = `${before}${table}${after}`;
+  if (Buffer.byteLength(plain) <= LONGEST_NAME) return plain;
+  return `${before}${createHash('sha256').update(table).digest('hex').slice(0, 16)}${after}`;
 }
 
 /** A text as an SQL literal that is read the same under any setting of `standard_conforming_strings`. */

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import { quoteIdentifier, readColumns, refuseAnotherShape } from '../database/catalog.ts';
+import { nameAround, quoteIdentifier, readColumns, refuseAnotherShape } from '../database/catalog.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
 import type { TakeoverReport } from '../report.ts';
@@ -204,7 +204,7 @@ async function hasStockConstraint(trx: AnyTransaction, name: string): Promise<bo
   const { rows } = await sql`
     select
     from pg_catalog.pg_constraint
-    where conrelid = ${oidOf(name)} and conname = ${`${name}_uniq_rule`}
+    where conrelid = ${oidOf(name)} and conname = ${nameAround('', name, '_uniq_rule')}
   `.execute(trx);
   return rows.length > 0;
 }

@@ -59,13 +59,12 @@ async function writeMigrations(
   for (const [name, migration] of Object.entries(migrations).sort(([a], [b]) => (a < b ? -1 : 1))) {
     const statements = await recordStatements(
       (db) => migration.up(db),
-      (question) =>
-        /'casbin'::regclass|^select current_schema\(\)/.test(question)
-          ? [{ schema: schema ?? 'public' }]
-          : [],
+      (question) => answer(question, schema),
     );
     const record = `insert into ${recorded} (name, timestamp)\nvalues (${quoteText(name)}, to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));`;
-    const body = [...statements.map(unlessThere), record].map((statement) => indent(statement, 4));
+    const body = [...statements.map(inCurrentSchema).map(unlessThere), record].map((statement) =>
+      indent(statement, 4),
+    );
     const condition = `if not exists (select from ${recorded} where name = ${quoteText(name)}) then`;
     blocks.push(
       `-- Migration ${inComment(name)}\n${block([`  ${condition}`, ...body, '  end if;'], schema)}`,
@@ -74,6 +73,21 @@ async function writeMigrations(
   const before =
     ownership === null ? [] : [block([`  ${rememberWhatWasMade(recorded, ruleTable)}`], undefined)];
   return [made, ...before, ...blocks];
+}
+
+/** Stands for the schema that the script is run in, if none is given. */
+const CURRENT_SCHEMA = 'casbin_bootstrap_current_schema';
+
+function answer(question: string, schema: string | undefined): readonly object[] {
+  if (/^select current_schema\(\)/.test(question)) return [{ schema: schema ?? CURRENT_SCHEMA }];
+  return /'casbin'::regclass/.test(question) ? [{ schema: schema ?? 'public' }] : [];
+}
+
+/** A function names its tables with their schema, which only the server knows if none is given. */
+function inCurrentSchema(statement: string): string {
+  const name = quoteIdentifier(CURRENT_SCHEMA);
+  if (!statement.includes(name)) return statement;
+  return `execute replace(${quoteText(statement)}, ${quoteText(name)}, quote_ident(current_schema()))`;
 }
 
 /** A table that another tool has created may already have the constraint, under any name. */
@@ -88,16 +102,16 @@ function block(lines: readonly string[], schema: string | undefined, declaration
     schema === undefined
       ? []
       : [
-          `  perform set_config('search_path', ${quoteText(`${quoteIdentifier(schema)}, `)} || found_path, true);`,
+          `  perform set_config('search_path', concat_ws(', ', ${quoteText(quoteIdentifier(schema))}, nullif(found_path, '')), true);`,
         ];
   const after = schema === undefined ? [] : [`  perform set_config('search_path', found_path, true);`];
   const path = schema === undefined ? '' : `found_path text := current_setting('search_path');`;
   const variables = [path, declarations].filter((part) => part !== '').join(' ');
   const declared = variables === '' ? '' : `declare ${variables}\n`;
   const body = [...before, ...lines, ...after].join('\n');
-  const tag = body.includes('$casbin_bootstrap$')
-    ? `$casbin_bootstrap_${body.length}$`
-    : '$casbin_bootstrap$';
+  // A rule may hold any text.
+  let tag = '$casbin_bootstrap$';
+  for (let number = 1; body.includes(tag); number++) tag = `$casbin_bootstrap_${number}$`;
   return `do ${tag}\n${declared}begin\n${body}\nend\n${tag};`;
 }
 

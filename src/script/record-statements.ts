@@ -56,8 +56,13 @@ function inline({ sql, parameters }: CompiledQuery): string {
   // Before values are written into it, because a value of several lines must keep its blanks.
   const statement = unindent(sql);
   if (parameters.length === 0) return statement;
-  return statement.replace(/\$(\d+)/g, (_, number) => write(parameters[Number(number) - 1]));
+  return statement.replace(PARAMETER, (part, number) =>
+    number === undefined ? part : write(parameters[Number(number) - 1]),
+  );
 }
+
+/** Or a name or a text, in which `$1` means nothing. */
+const PARAMETER = /"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\d+)/g;
 
 function write(parameter: unknown): string {
   if (parameter === null || parameter === undefined) return 'null';

@@ -1,6 +1,12 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, loadPolicyFile, type Migration, type Seeder } from '../../src/index.ts';
+import {
+  bootstrapDatabase,
+  defaultPolicy,
+  loadPolicyFile,
+  type Migration,
+  type Seeder,
+} from '../../src/index.ts';
 import { writeTemporary } from '../policy/temporary-file.ts';
 import { createDatabase } from '../support/database.ts';
 
@@ -54,4 +60,22 @@ describe.each(NAMES)('the name %s', (name) => {
       { ptype: 'g', rule: ['user', name] },
     ]);
   });
+});
+
+test.each([52, 59, 62, 63])('a table of documents may have a name of %i bytes', async (length) => {
+  const pool = (await createDatabase()).pool();
+  const name = 'n'.repeat(length);
+  const options = { table: { name, layout: 'document' }, seeders: [], policy: defaultPolicy } as const;
+
+  await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: true });
+  await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+
+  const { rows } = await pool.query('select indexdef from pg_indexes where tablename = $1', [name]);
+  const indexed = rows.map(({ indexdef }) => indexdef.replace(/^CREATE (UNIQUE )?INDEX .* btree /, '$1'));
+  expect(indexed.toSorted()).toEqual([
+    ...[0, 1, 2, 3, 4, 5].map((position) => `(((rule ->> ${position})))`),
+    '(ptype)',
+    'UNIQUE (id)',
+    'UNIQUE (ptype, rule)',
+  ]);
 });

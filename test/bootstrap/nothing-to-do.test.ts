@@ -182,6 +182,17 @@ describe('a start with nothing to do', () => {
     expect(await storedRules(pool, 'public.casbin')).toEqual([['p', 'clerk', 'invoices', 'read']]);
   });
 
+  test('takes no temporary table for it that has its name and columns', async () => {
+    const database = await createDatabase();
+    const pool = database.pool({ max: 1 });
+    const policy = definePolicy({ rules: [['p', 'clerk', 'invoices', 'read']] });
+    await bootstrapDatabase(pool, { policy, seeders: [] });
+    await pool.query('create temporary table casbin as select * from casbin; delete from public.casbin');
+
+    await expect(bootstrapDatabase(pool, { policy, seeders: [] })).resolves.toMatchObject({ changed: true });
+    expect(await storedRules(pool, 'public.casbin')).toEqual([['p', 'clerk', 'invoices', 'read']]);
+  });
+
   test.each([{}, { table: 'casbin_rule' }])('needs no PL/pgSQL: %o', async (options) => {
     const database = await createDatabase();
     await bootstrapDatabase(database.pool(), options);

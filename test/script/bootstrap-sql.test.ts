@@ -67,6 +67,26 @@ describe('the SQL of a bootstrap', () => {
     expect(await readJournal(pool, { schema: 'auth' })).toHaveLength(3);
   });
 
+  test('makes a journal that records, in the schema that it is run in, where none is given', async () => {
+    const database = await createDatabase();
+    await database.pool().query('create schema "a\'b"');
+    const pool = database.pool({ max: 1, options: '-c search_path="a\'b",public' });
+    const sql = await writeBootstrapSql({ policy: POLICY, journal: true, seeders: [] });
+    await pool.query(sql);
+    await pool.query(sql);
+    expect(await readJournal(pool, { schema: "a'b" })).toHaveLength(3);
+    await expectComplete(pool, { policy: POLICY, journal: true, seeders: [] });
+  });
+
+  test('may be run with an empty search_path, as a dump of pg_dump sets it', async () => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+    const options = { policy: POLICY, schema: 'auth' };
+    await pool.query(`select set_config('search_path', '', false)`);
+    await pool.query(await writeBootstrapSql(options));
+    expect((await pool.query('show search_path')).rows).toEqual([{ search_path: '' }]);
+    await expectComplete(pool, options);
+  });
+
   test('may be run statement by statement, without a transaction', async () => {
     const pool = (await createDatabase()).pool();
     const options = { policy: POLICY, schema: 'auth' };
@@ -117,6 +137,37 @@ describe('the SQL of a bootstrap', () => {
     const policy = { rules: [['p', ...fields]] };
     const sql = await writeBootstrapSql({ model, policy, table: 'casbin_rule', seeders: [] });
     expect(sql).toContain('(ptype, v0, v1, v2, v3, v4, v5, v6)\nselect');
+  });
+
+  test('writes names that look like parameters as they are', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query('create table "price$1" ("id$1" int primary key, "it\'s $1" text)');
+    const rows = [{ id$1: 1, "it's $1": 'a "$1"' }];
+    const options = {
+      policy: POLICY,
+      seeders: [rowSeeder({ name: 'prices', table: 'price$1', key: 'id$1', rows })],
+    };
+    await pool.query(await writeBootstrapSql(options));
+    await expectComplete(pool, options);
+    expect((await pool.query('select * from "price$1"')).rows).toEqual(rows);
+  });
+
+  test('has no block that a value of a rule can end', async () => {
+    const pool = (await createDatabase()).pool();
+    const write = (tag: string) =>
+      writeBootstrapSql({
+        policy: { version: 1, rules: [['p', 'clerk', `$casbin_bootstrap$ ${tag}`, 'read']] },
+        seeders: [],
+      });
+    const tagsIn = (sql: string) => [...sql.matchAll(/^do (\$\w+\$)$/gm)].map(([, tag = '']) => tag);
+    // The next tag may depend on the length of the block.
+    let tag = '$casbin_bootstrap_1$';
+    for (let tries = 0; tries < 3; tries++) tag = tagsIn(await write(tag)).at(-1) ?? '';
+    const sql = await write(tag);
+    expect(tagsIn(sql)).not.toContain(tag);
+    await pool.query(sql);
+    const { rows } = await pool.query('select rule from casbin');
+    expect(rows).toEqual([{ rule: ['clerk', `$casbin_bootstrap$ ${tag}`, 'read'] }]);
   });
 
   test.each(['on', 'off'])('writes any value, with standard_conforming_strings %s', async (setting) => {

@@ -133,3 +133,58 @@ it('a table is not copied onto itself, nor from nowhere', async () => {
     problems: [{ at: 'from.table' }],
   });
 });
+
+it('a rule that the old table has more than once is copied once', async () => {
+  const pool = await createUsed(COLUMNS);
+  const adapted = await rulesIn(pool, 'casbin_rule');
+  await pool.query(`insert into casbin_rule (ptype, v0, v1) values ('g', 'alice', 'clerk')`);
+
+  const report = await copyRules({ from: { pool, table: COLUMNS }, to: { pool, table: DOCUMENT } });
+
+  expect(report).toMatchObject({ copied: 5, existing: 0, verification: { ok: true } });
+  expect(await rulesIn(pool, 'casbin')).toEqual(adapted);
+});
+
+it.each(['from', 'to'] as const)(
+  'rows that are hidden from the role are not left out: of the table to copy %s',
+  async (place) => {
+    const database = await createDatabase();
+    const owner = database.pool();
+    const role = await database.createRole();
+    for (const table of ['rules_from', 'rules_to'])
+      await bootstrapDatabase(owner, { policy, table, seeders: [] });
+    await owner.query(`
+      grant select, insert, update on all tables in schema public to ${role.name};
+      alter table rules_${place} enable row level security;
+      create policy permissions on rules_${place} using (ptype = 'p');
+    `);
+    const pool = database.pool({ connectionString: role.url });
+
+    await expect(
+      copyRules({ from: { pool, table: 'rules_from' }, to: { pool, table: 'rules_to' } }),
+    ).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+      message: expect.stringContaining(`is active for role ${role.name} on public.rules_${place}, `),
+    });
+  },
+);
+
+it('everything that is wrong is told at once: with both places, and with what is given beside them', async () => {
+  const pool = (await createDatabase()).pool();
+  const options = {
+    from: { pool, tabel: 'casbin_rule', schema: 'pg_temp' },
+    to: { shema: 'app', table: '' },
+    modle: 'model.conf',
+  };
+  await expect(Reflect.apply(copyRules, null, [options])).rejects.toMatchObject({
+    code: 'INVALID_OPTIONS',
+    problems: [
+      { code: 'OPTION_UNKNOWN', at: 'from.tabel' },
+      { code: 'OPTION_INVALID', at: 'from.schema' },
+      { code: 'OPTION_UNKNOWN', at: 'modle' },
+      { code: 'OPTION_UNKNOWN', at: 'to.shema', message: expect.stringContaining('pool, schema, table') },
+      { code: 'OPTION_INVALID', at: 'to.pool' },
+      { code: 'OPTION_INVALID', at: 'to.table' },
+    ],
+  });
+});

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { bootstrapDatabase, defaultPolicy, definePolicy } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { readRules } from './database-state.fixture.ts';
 import { captureLog, linesOf, WARN } from './log.fixture.ts';
 
@@ -47,9 +48,8 @@ test('an empty database gets the 16 rules of the default policy, in order, with 
 });
 
 test('a second run finds everything, and uses up no ids', async () => {
-  const database = await createDatabase();
+  const database = await createBootstrapped();
   const pool = database.pool();
-  await bootstrapDatabase(pool);
 
   const report = await bootstrapDatabase(pool);
 
@@ -68,9 +68,8 @@ test('a second run finds everything, and uses up no ids', async () => {
 });
 
 test('what an administrator added or changed stays', async () => {
-  const database = await createDatabase();
+  const database = await createBootstrapped();
   const pool = database.pool();
-  await bootstrapDatabase(pool);
   await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "admin"]')`);
   await pool.query(`
     update casbin set rule = '["user", "accounts", "approve"]' where rule = '["user", "accounts", "write"]'
@@ -105,9 +104,8 @@ test('a defined rule that was deleted comes back, and is named alone at warn lev
 });
 
 test('a rule that left the definition stays in the table', async () => {
-  const database = await createDatabase();
+  const database = await createBootstrapped();
   const pool = database.pool();
-  await bootstrapDatabase(pool);
   const { readonly } = defaultPolicy.roles ?? {};
   const smaller = definePolicy({ roles: { readonly: { permissions: readonly?.permissions ?? {} } } });
 
@@ -117,9 +115,8 @@ test('a rule that left the definition stays in the table', async () => {
 });
 
 test('a rule that is new in the definition is added to those of before', async () => {
-  const database = await createDatabase();
+  const database = await createBootstrapped();
   const pool = database.pool();
-  await bootstrapDatabase(pool);
   const policy = { ...defaultPolicy, rules: [['p', 'readonly', 'reports', 'read']] };
 
   await expect(bootstrapDatabase(pool, { policy })).resolves.toMatchObject({

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { bootstrapDatabase, defaultPolicy, providerSeeder, type Seeder } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { snapshot } from './database-state.fixture.ts';
 import { captureLog, linesOf } from './log.fixture.ts';
 import { listen } from './notification.fixture.ts';
@@ -26,9 +27,8 @@ test('on an empty database it reports what would be done, and does nothing', asy
 });
 
 test('on an up-to-date database it reports that nothing would change', async () => {
-  const database = await createDatabase();
+  const database = await createBootstrapped();
   const pool = database.pool();
-  await bootstrapDatabase(pool);
 
   await expect(bootstrapDatabase(pool, { dryRun: true })).resolves.toMatchObject({
     changed: false,

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { bootstrapDatabase, providerSeeder, type Seeder } from '../../src/index.ts';
-import { createDatabase } from '../support/database.ts';
+import { createBootstrapped } from './bootstrapped.fixture.ts';
 
 const FOREIGN_RULES = 200_000;
 
@@ -25,9 +25,8 @@ function rowsRead(): { seeder: Seeder; rows: number[] } {
 }
 
 test('a start reads few rows of a table with 200,000 assignments of roles to users', async () => {
-  const database = await createDatabase();
+  const database = await createBootstrapped();
   const pool = database.pool();
-  await bootstrapDatabase(pool);
   await pool.query(`
     insert into casbin (ptype, rule)
     select 'g', jsonb_build_array('user' || n, 'readonly')
@@ -49,9 +48,8 @@ test('a start reads few rows of a table with 200,000 assignments of roles to use
 });
 
 test('a start that has something to do reads few rows of it too', async () => {
-  const database = await createDatabase();
+  const database = await createBootstrapped();
   const pool = database.pool();
-  await bootstrapDatabase(pool);
   await pool.query(`
     insert into casbin (ptype, rule)
     select 'g', jsonb_build_array('user' || n, 'readonly')

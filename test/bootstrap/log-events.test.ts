@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { captureLog, DEBUG, type LogLine, linesOf } from './log.fixture.ts';
 
 function seedingEvents(lines: readonly LogLine[]): string[] {
@@ -38,8 +39,7 @@ test('the first run logs what it seeds, through the logger of the caller', async
 });
 
 test('the second run logs the same events with what it skips', async () => {
-  const database = await createDatabase();
-  await bootstrapDatabase(database.pool());
+  const database = await createBootstrapped();
   const { logger, lines } = captureLog();
 
   await bootstrapDatabase(database.pool(), { logger });
@@ -62,9 +62,8 @@ test('the second run logs the same events with what it skips', async () => {
 });
 
 test('a run that adds some logs each of them once', async () => {
-  const database = await createDatabase();
+  const database = await createBootstrapped();
   const pool = database.pool();
-  await bootstrapDatabase(pool);
   await pool.query(`delete from providers where slug = 'alpaca'`);
   const { logger, lines } = captureLog();
 

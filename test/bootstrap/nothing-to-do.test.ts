@@ -16,11 +16,11 @@ import { createDatabase } from '../support/database.ts';
 import { openWire } from '../support/wire.ts';
 import { storedRules } from '../tables/rule-table.fixture.ts';
 import { COLUMNS_ADAPTERS, createStockTable } from '../tables/stock-tables.fixture.ts';
+import { createBootstrapped } from './bootstrapped.fixture.ts';
 
 describe('a start with nothing to do', () => {
   test('takes one round trip', async () => {
-    const database = await createDatabase();
-    await bootstrapDatabase(database.pool());
+    const database = await createBootstrapped();
     await using wire = await openWire(database.url);
 
     const report = await bootstrapDatabase(database.pool({ connectionString: wire.url }));
@@ -143,8 +143,7 @@ describe('a start with nothing to do', () => {
       ['casbin', `(ptype, rule) select 'g', jsonb_build_array('user' || n, 'user')`, 1],
       ['casbin_rule', `(ptype, v0, v1) select 'g', 'user' || n, 'user'`, 2],
     ] as const) {
-      const database = await createDatabase();
-      await bootstrapDatabase(database.pool(), { table });
+      const database = await createBootstrapped({ table });
       await database.pool().query(`insert into ${table} ${values} from generate_series(1, 2000) n`);
       await using wire = await openWire(database.url);
 
@@ -157,8 +156,7 @@ describe('a start with nothing to do', () => {
   });
 
   test('passes over a table of a usual name that has no rules', async () => {
-    const database = await createDatabase();
-    await bootstrapDatabase(database.pool());
+    const database = await createBootstrapped();
     await database
       .pool()
       .query('create table policies (id serial primary key, insured text); create sequence casbin_rules');
@@ -322,9 +320,8 @@ describe('a start with nothing to do', () => {
   );
 
   test('is assigned no transaction id', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped();
     const pool = database.pool({ max: 1 });
-    await bootstrapDatabase(pool);
     const seen: unknown[] = [];
     const witness: Seeder = {
       name: 'witness',
@@ -344,9 +341,8 @@ describe('a start with nothing to do', () => {
   });
 
   test('waits for no bootstrap, Migrator or writer', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped();
     const pool = database.pool();
-    await bootstrapDatabase(pool);
     const other = await pool.connect();
     await other.query('begin');
     await other.query(`select pg_advisory_xact_lock(${0x6373626e}, hashtext('public'))`);
@@ -360,9 +356,8 @@ describe('a start with nothing to do', () => {
   });
 
   test('takes no lock that would keep a writer or another bootstrap waiting', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped();
     const pool = database.pool();
-    await bootstrapDatabase(pool);
     let modes: unknown[] = [];
     const witness: Seeder = {
       name: 'witness',
@@ -383,9 +378,8 @@ describe('a start with nothing to do', () => {
 });
 
 test('a look that meets a table locked by somebody waits no longer than lockTimeoutMs', async () => {
-  const database = await createDatabase();
+  const database = await createBootstrapped();
   const pool = database.pool();
-  await bootstrapDatabase(pool);
   const other = await pool.connect();
   await other.query('begin; lock table casbin in access exclusive mode');
 

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase, type Seeder } from '../../src/index.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { listen } from './notification.fixture.ts';
 
 interface Watcher {
@@ -53,8 +54,7 @@ describe('casbin-pg-watcher', () => {
   });
 
   test('does not reload when nothing changed', async () => {
-    const database = await createDatabase();
-    await bootstrapDatabase(database.pool());
+    const database = await createBootstrapped();
     const watcher = await watch(database);
 
     await bootstrapDatabase(database.pool());

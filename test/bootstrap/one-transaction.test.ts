@@ -10,6 +10,7 @@ import {
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { openWire } from '../support/wire.ts';
+import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { snapshot } from './database-state.fixture.ts';
 
 const broken: Seeder = {
@@ -52,9 +53,8 @@ describe('a failure of the last step leaves no trace', () => {
   });
 
   test('on a bootstrapped database, schema included', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped();
     const pool = database.pool({ max: 1 });
-    await bootstrapDatabase(pool);
     await pool.query(`delete from casbin where rule = '["admin", "user"]'`);
     const before = await snapshot(pool);
 

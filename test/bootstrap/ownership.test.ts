@@ -13,6 +13,7 @@ import {
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { untilWaiting } from '../tables/rule-table.fixture.ts';
+import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { captureLog, linesOf } from './log.fixture.ts';
 
 type AnyChanges = {
@@ -33,8 +34,10 @@ const FIRST = {
 const [VIEWER, CLERK] = [FIRST.roles.viewer, FIRST.roles.clerk];
 
 describe.each(LAYOUTS)('a definition with a version, on a table of layout $name', (layout) => {
-  async function open() {
-    const database = await createDatabase();
+  async function open(bootstrapped?: PolicyDefinition) {
+    const database = await (bootstrapped === undefined
+      ? createDatabase()
+      : createBootstrapped({ ...layout.options, policy: bootstrapped, seeders: [] }));
     const pool = database.pool();
     const bootstrap = (policy: PolicyDefinition, more: object = {}) =>
       bootstrapDatabase(pool, { ...layout.options, policy, seeders: [], ...more });
@@ -55,8 +58,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   }
 
   test('removes what is retired where a bootstrap had inserted it, and leaves what administrators made', async () => {
-    const { bootstrap, change, stored } = await open();
-    await bootstrap(FIRST);
+    const { bootstrap, change, stored } = await open(FIRST);
     await change({ grant: [['intern', 'invoices', 'read']], assign: [['ann', 'intern']] });
     const retired = { roles: { intern: {} }, rules: [['p', 'clerk', 'invoices', 'write']] };
     const clerk = { inherits: ['viewer'], permissions: { invoices: ['approve'] } };
@@ -91,8 +93,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   });
 
   test('lists what is left of retired roles and rules until it is gone, whoever looks', async () => {
-    const { pool, bootstrap, change, stored, options } = await open();
-    await bootstrap(FIRST);
+    const { pool, bootstrap, change, stored, options } = await open(FIRST);
     await change({ assign: [['ann', 'intern']] });
     const policy: PolicyDefinition = {
       version: 2,
@@ -143,8 +144,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   });
 
   test('reassigns users too who got a retired role after it was retired', async () => {
-    const { pool, bootstrap, change, stored, options } = await open();
-    await bootstrap(FIRST);
+    const { pool, bootstrap, change, stored, options } = await open(FIRST);
     const policy: PolicyDefinition = {
       version: 2,
       roles: { viewer: VIEWER, clerk: CLERK },
@@ -185,8 +185,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   });
 
   test('gives users of a retired role another one, each link once', async () => {
-    const { bootstrap, change, stored } = await open();
-    await bootstrap(FIRST);
+    const { bootstrap, change, stored } = await open(FIRST);
     await change({
       assign: [
         ['ann', 'intern'],
@@ -209,8 +208,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   });
 
   test('renames a role in all rules and links, in their rows', async () => {
-    const { bootstrap, change, stored } = await open();
-    await bootstrap(FIRST);
+    const { bootstrap, change, stored } = await open(FIRST);
     await change({
       grant: [
         ['clerk', 'notes', 'read'],
@@ -247,8 +245,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   });
 
   test('leaves a retired rule that an administrator makes again, while it is listed in later versions', async () => {
-    const { bootstrap, change, stored } = await open();
-    await bootstrap(FIRST);
+    const { bootstrap, change, stored } = await open(FIRST);
     const later = { roles: { viewer: VIEWER, clerk: CLERK }, retired: { roles: { intern: {} } } };
     await bootstrap({ version: 2, ...later });
     await change({ grant: [['intern', 'notes', 'write']] });
@@ -328,8 +325,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   });
 
   test('does nothing to a policy that a newer version was bootstrapped with, and says so', async () => {
-    const { pool, bootstrap, stored, options } = await open();
-    await bootstrap(FIRST);
+    const { pool, bootstrap, stored, options } = await open(FIRST);
     await bootstrap({
       version: 2,
       roles: { viewer: VIEWER, clerk: CLERK },
@@ -375,8 +371,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   });
 
   test('does not bring back what changePolicy has revoked with a reason, until it is granted again', async () => {
-    const { pool, bootstrap, change, stored, options } = await open();
-    await bootstrap(FIRST);
+    const { pool, bootstrap, change, stored, options } = await open(FIRST);
     const policy = { ...FIRST, allow: [['clerk', 'invoices', 'write']] } as const;
     await change({ revoke: [['clerk', 'invoices', 'write']] }, 'audit finding 12');
 
@@ -503,8 +498,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   });
 
   test('has who writes a rule of a renamed role meanwhile finish first', async () => {
-    const { pool, bootstrap, stored } = await open();
-    await bootstrap(FIRST);
+    const { pool, bootstrap, stored } = await open(FIRST);
     const writer = await pool.connect();
     await writer.query('begin');
     await layout.insert(writer, ['p', 'intern', 'invoices', 'read']);
@@ -524,8 +518,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   });
 
   test('applies what is retired again where it changes under the same version', async () => {
-    const { bootstrap, stored } = await open();
-    await bootstrap(FIRST);
+    const { bootstrap, stored } = await open(FIRST);
     const roles = { viewer: VIEWER, clerk: CLERK };
     await bootstrap({ version: 2, roles });
     expect(await stored()).toContain('p intern notes write');
@@ -537,8 +530,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   });
 
   test('does all of it or nothing', async () => {
-    const { pool, bootstrap, stored } = await open();
-    await bootstrap(FIRST);
+    const { pool, bootstrap, stored } = await open(FIRST);
     const before = await stored();
     const failing = {
       name: 'failing',

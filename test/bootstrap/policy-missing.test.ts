@@ -16,16 +16,13 @@ import {
 import { resolveOptions } from '../../src/options/resolve.ts';
 import { failureOf, refusalOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
+import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { readRules, untilBlocked } from './database-state.fixture.ts';
 import { UNCONSTRAINED } from './stock-adapter.fixture.ts';
 
 const policy = definePolicy({ roles: { clerk: { permissions: { invoices: ['read'] } } } });
 
-async function withPolicy() {
-  const database = await createDatabase();
-  await bootstrapDatabase(database.pool(), { policy, seeders: [] });
-  return database;
-}
+const withPolicy = () => createBootstrapped({ policy, seeders: [] });
 
 describe('a bootstrap without a policy', () => {
   test('is refused where other rules are, and writes nothing', async () => {

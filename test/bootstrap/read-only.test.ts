@@ -10,6 +10,7 @@ import {
 import { createDatabase } from '../support/database.ts';
 import { startServer } from '../support/server.ts';
 import { startStandby } from '../support/standby.ts';
+import { createBootstrapped } from './bootstrapped.fixture.ts';
 
 test('a hot standby of a bootstrapped primary starts, and can be verified', async () => {
   await using primary = await startServer();
@@ -38,9 +39,8 @@ test('a hot standby of a bootstrapped primary starts, and can be verified', asyn
 });
 
 test('a role that may only select starts, and can verify', async () => {
-  const database = await createDatabase();
+  const database = await createBootstrapped();
   const owner = database.pool();
-  await bootstrapDatabase(owner);
   const role = await database.createRole();
   await owner.query(`grant select on all tables in schema public to ${role.name}`);
   const pool = database.pool({ connectionString: role.url });

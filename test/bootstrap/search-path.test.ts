@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, type Migration, rowSeeder, verifyDatabase } from '../../src/index.ts';
 import { applicationMigrator } from '../migrator/kysely-migrator.fixture.ts';
 import { createDatabase } from '../support/database.ts';
+import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { readRules, snapshot } from './database-state.fixture.ts';
 import { migrateByStockAdapter } from './stock-adapter.fixture.ts';
 
@@ -92,9 +93,8 @@ describe('the search_path of the connection', () => {
   });
 
   test('of a role that names another schema does not matter beside the option', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped();
     const owner = database.pool();
-    await bootstrapDatabase(owner);
     const before = (await snapshot(owner)).contents;
     const pool = database.pool({ options: '-c search_path=public' });
 

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, defaultPolicy, type Seeder, type SeederContext } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { readRules, readUniqueness, untilBlocked } from './database-state.fixture.ts';
 import { captureLog, linesOf } from './log.fixture.ts';
 import { UNCONSTRAINED } from './stock-adapter.fixture.ts';
@@ -69,9 +70,8 @@ describe('somebody who is in the middle of', () => {
   });
 
   test('adding a rule of the definition is waited for, and the rule is there once', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped();
     const pool = database.pool();
-    await bootstrapDatabase(pool);
     const rule = `'["readonly", "accounts", "read"]'`;
     await pool.query(`delete from casbin where rule = ${rule}`);
     const other = await pool.connect();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, createEnforcer } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { snapshot } from './database-state.fixture.ts';
 import { migrateByStockAdapter, withStockEnforcer } from './stock-adapter.fixture.ts';
 
@@ -11,9 +12,8 @@ describe('a fresh database', () => {
   });
 
   test('is opened by the stock adapter, which finds nothing to migrate and the same policy', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped();
     const pool = database.pool();
-    await bootstrapDatabase(pool);
     const before = await snapshot(pool);
 
     await withStockEnforcer(database.url, async (stock) => {

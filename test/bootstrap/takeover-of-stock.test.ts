@@ -2,6 +2,7 @@ import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, createEnforcer, defaultPolicy } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { readRules, readUniqueness, snapshot } from './database-state.fixture.ts';
 import { captureLog, linesOf, WARN } from './log.fixture.ts';
 import { HALF_MIGRATED, migrateByStockAdapter, withStockEnforcer } from './stock-adapter.fixture.ts';
@@ -87,9 +88,8 @@ describe('a database of the stock adapter', () => {
   });
 
   test('can not get its constraint back: its second migration fails on a table of ours', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped();
     const pool = database.pool();
-    await bootstrapDatabase(pool);
     await pool.query(`delete from casbin_migrations where name = '1591572942519_pkey-and-uniq'`);
     const client = await pool.connect();
 

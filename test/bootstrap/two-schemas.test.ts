@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, type Seeder } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { readRules, snapshot, untilBlocked } from './database-state.fixture.ts';
 
 const LOCK_OF_PUBLIC = `select pg_advisory_xact_lock(${0x6373626e}, hashtext('public'))`;
 
 describe('two schemas of one database', () => {
   test('do not touch each other', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped();
     const pool = database.pool();
-    await bootstrapDatabase(pool);
     await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "admin"]')`);
     const publicBefore = (await snapshot(pool)).contents;
 

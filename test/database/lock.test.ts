@@ -20,10 +20,12 @@ const database = useDatabase();
 const pool = database.pool();
 
 /** Runs work in a transaction that waits for no lock longer than a moment. */
-function hurried<T>(work: (trx: AnyTransaction) => Promise<T>, from: pg.Pool = pool): Promise<T> {
-  return withSession(from, (session) =>
-    inWriteTransaction(createKysely(session, { lockTimeoutMs: 50 }), work),
-  );
+function hurried<T>(
+  work: (trx: AnyTransaction) => Promise<T>,
+  from: pg.Pool = pool,
+  lockTimeoutMs = 50,
+): Promise<T> {
+  return withSession(from, (session) => inWriteTransaction(createKysely(session, { lockTimeoutMs }), work));
 }
 
 /** Runs work while another session, called `holder`, is in a transaction that has run the statement. */
@@ -75,7 +77,8 @@ describe('the lock of a bootstrap', () => {
   });
 
   test('is waited for without a statement_timeout, which holds again afterwards', async () => {
-    const impatient = database.pool({ options: '-c statement_timeout=30' });
+    // Longer than a statement takes on a busy machine, and shorter than the wait.
+    const impatient = database.pool({ options: '-c statement_timeout=800' });
     const read = async (trx: AnyTransaction) => {
       const { rows } = await sql<{
         timeout: string;
@@ -83,15 +86,14 @@ describe('the lock of a bootstrap', () => {
       return rows[0]?.timeout;
     };
     await whileHeld(`select pg_advisory_xact_lock(${OUR_NAMESPACE}, hashtext('one'))`, async () => {
-      await expect(hurried((trx) => acquireBootstrapLock(trx, 'one'), impatient)).rejects.toMatchObject({
-        cause: { code: '55P03' },
-      });
+      const waiting = hurried((trx) => acquireBootstrapLock(trx, 'one'), impatient, 1_200);
+      await expect(waiting).rejects.toMatchObject({ cause: { code: '55P03' } });
     });
     const after = await hurried(async (trx) => {
       await acquireBootstrapLock(trx, 'one');
       return read(trx);
     }, impatient);
-    expect(after).toBe('30ms');
+    expect(after).toBe('800ms');
   });
 
   test('does not change other errors', async () => {

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { SeederContext } from '../../src/seeding/seeder.ts';
-import { createDatabase } from '../support/database.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { refusalOf } from './refusal.fixture.ts';
 
 const OWN_FAULT =
@@ -25,7 +25,7 @@ function fail(db: Kysely<unknown>, code: string) {
 
 describe.each(CONFLICTS)('a conflict that does not go away (%s)', (code, limit, remedy) => {
   test('is that of its seeder', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped();
     let attempts = 0;
     const seed = async ({ db }: SeederContext) => {
       attempts += 1;
@@ -41,7 +41,7 @@ describe.each(CONFLICTS)('a conflict that does not go away (%s)', (code, limit, 
   });
 
   test('is that of its migration', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped();
     const up = async (db: Kysely<unknown>) => void (await fail(db, code));
     const error = await refusalOf(database, { migrations: { odd: { up } } });
     expect(error).toMatchObject({ name: 'MigrationError', code: 'MIGRATION_FAILED', migration: 'odd' });
@@ -51,7 +51,7 @@ describe.each(CONFLICTS)('a conflict that does not go away (%s)', (code, limit, 
   });
 
   test('at the commit is reported as a conflict', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped();
     await database.pool().query(`
       create table stock (id int);
       create function refuse() returns trigger language plpgsql

@@ -7,6 +7,7 @@ import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
 import type { Seeder } from '../../src/seeding/seeder.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { startServer } from '../support/server.ts';
 import { openWire } from '../support/wire.ts';
@@ -112,7 +113,8 @@ describe('a server that can not be reached', () => {
 
   test('is reported when the pool has no client left', async () => {
     const database = await createDatabase();
-    const pool = database.pool({ max: 1, connectionTimeoutMillis: 1_000 });
+    // The first connection has to be made in that time.
+    const pool = database.pool({ max: 1, connectionTimeoutMillis: 5_000 });
     const client = await pool.connect();
     const error = await failureOf(() => bootstrapDatabase(pool));
     client.release();
@@ -465,8 +467,7 @@ describe('a connection that is lost', () => {
   });
 
   test('at the end of a look that found nothing to do leaves nothing unknown', async () => {
-    const database = await createDatabase();
-    await bootstrapDatabase(database.pool());
+    const database = await createBootstrapped();
     await using wire = await openWire(database.url);
     const pool = database.pool({ connectionString: wire.url });
     wire.cutOn(/^begin .* read only;[\s\S]*;\ncommit$/, 'after');

@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import type { Seeder } from '../../src/seeding/seeder.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { type AnyOptions, failureOf, refusalOf } from './refusal.fixture.ts';
 
@@ -38,8 +39,7 @@ async function expectHeldBy(pid: number, refusal: Promise<Error>): Promise<Error
 }
 
 async function bootstrapped(): Promise<TestDatabase> {
-  const database = await createDatabase();
-  await bootstrapDatabase(database.pool());
+  const database = await createBootstrapped();
   return database;
 }
 
@@ -176,7 +176,7 @@ test('a statement that takes too long is reported, with the migration or seeder 
       return { inserted: 0, existing: 0 };
     },
   };
-  const error = await refusalOf(database, { statementTimeoutMs: 300, seeders: [seeder] });
+  const error = await refusalOf(database, { statementTimeoutMs: 1_500, seeders: [seeder] });
   expect(error).toMatchObject({ name: 'DatabaseError', code: 'STATEMENT_TIMEOUT' });
   expect(error.message).toMatch(
     /^Seeder "slow" failed: canceling statement due to statement timeout\. Nothing was changed\./,

@@ -3,6 +3,7 @@ import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { PermissionError } from '../../src/errors.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { type AnyOptions, refusalOf } from './refusal.fixture.ts';
 
@@ -116,10 +117,9 @@ describe('a role without the privileges', () => {
   ])(
     '%s is given the statements, after which it succeeds',
     async (_, { bare = false, before = '', path, options = {} }, expected) => {
-      const database = await createDatabase();
+      const database = await (bare ? createDatabase() : createBootstrapped());
       const owner = database.pool();
       const role = await database.createRole();
-      if (!bare) await bootstrapDatabase(owner);
       await owner.query(before.replaceAll('ROLE', role.name));
       const pool = database.pool({
         connectionString: role.url,
@@ -197,10 +197,9 @@ describe('row-level security', () => {
     ['casbin', `alter table casbin enable row level security; ${VISIBLE}`],
     ['casbin_bootstrap_migration', 'alter table casbin_bootstrap_migration enable row level security'],
   ])('on %s is refused by name, where it may hide rows from the role', async (table, before) => {
-    const database = await createDatabase();
+    const database = await createBootstrapped();
     const role = await database.createRole();
     const owner = database.pool();
-    await bootstrapDatabase(owner);
     await owner.query(
       `${MAY_READ} grant insert on all tables in schema public to ROLE;`.replaceAll('ROLE', role.name),
     );
@@ -254,10 +253,9 @@ describe('row-level security', () => {
   });
 
   test('that refuses a row of a seeder is not reported as a missing grant', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped();
     const role = await database.createRole();
     const owner = database.pool();
-    await bootstrapDatabase(owner);
     await owner.query(`
       create table settings (id int primary key);
       alter table settings enable row level security;

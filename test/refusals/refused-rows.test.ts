@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { openWire } from '../support/wire.ts';
 import { refusalOf } from './refusal.fixture.ts';
@@ -13,8 +14,7 @@ function plans(rows: Rows, { table = 'plans', key = 'id' } = {}) {
 
 /** What a bootstrap with these rows is refused with, on a table that was made before. */
 async function refusalWith(ddl: string, rows: Rows, where: { table?: string; key?: string } = {}) {
-  const database = await createDatabase();
-  await bootstrapDatabase(database.pool(), { policy: null, verify: false, seeders: [] });
+  const database = await createBootstrapped({ policy: null, verify: false, seeders: [] });
   await database.pool().query(ddl);
   const error = await refusalOf(database, plans(rows, where));
   expect(error).toMatchObject({ name: 'SeederError', code: 'SEEDER_FAILED', seeder: 'plans' });
@@ -54,8 +54,7 @@ describe('a value that its column can not have is reported with seeder, table, r
   });
 
   test('in the key, by which a start looks for what is missing', async () => {
-    const database = await createDatabase();
-    await bootstrapDatabase(database.pool(), { policy: null, verify: false, seeders: [] });
+    const database = await createBootstrapped({ policy: null, verify: false, seeders: [] });
     await database.pool().query('create table plans (id int primary key); insert into plans values (1), (2)');
     for (const rows of [[{ id: 1 }, { id: 'one' }], [{ id: 2 ** 40 }]]) {
       const error = await refusalOf(database, plans(rows));

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { InvalidOptionsError, SeederError } from '../../src/errors.ts';
 import type { Seeder, SeederContext } from '../../src/seeding/seeder.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { refusalOf } from './refusal.fixture.ts';
 import { THROWN } from './thrown.fixture.ts';
@@ -45,8 +46,7 @@ describe('a seeder', () => {
   );
 
   test('whose isSeeded throws is named, too', async () => {
-    const database = await createDatabase();
-    await bootstrapDatabase(database.pool());
+    const database = await createBootstrapped();
     const isSeeded = () => Promise.reject(new Error('no stock'));
     const error = await refusalOf(database, {
       seeders: [{ name: 'odd', isSeeded, seed: async () => NOTHING }],

@@ -7,15 +7,14 @@ import { DatabaseError } from '../../src/errors.ts';
 import { definePolicy } from '../../src/policy/definition.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { failureOf, refusalOf } from './refusal.fixture.ts';
 
 /** A database with what a test is about, bootstrapped before unless it is `bare`. */
 async function databaseWith(statements = '', { bare = false } = {}): Promise<TestDatabase> {
-  const database = await createDatabase();
-  const pool = database.pool();
-  if (!bare) await bootstrapDatabase(pool, { seeders: [] });
-  if (statements !== '') await pool.query(statements);
+  const database = await (bare ? createDatabase() : createBootstrapped({ seeders: [] }));
+  if (statements !== '') await database.pool().query(statements);
   return database;
 }
 

@@ -13,6 +13,7 @@ import {
   type PolicyEditor,
   readJournal,
 } from '../../src/index.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { untilBlocked } from '../bootstrap/database-state.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
@@ -29,10 +30,9 @@ const BY = { actor: 'root', reason: 'ticket 7' } as const;
 
 describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
   async function open() {
-    const database = await createDatabase();
-    const pool = database.pool();
     const given = { ...layout.options, policy };
-    await bootstrapDatabase(pool, { ...given, seeders: [], journal: true });
+    const database = await createBootstrapped({ ...given, seeders: [], journal: true });
+    const pool = database.pool();
     const client = await pool.connect();
     const stored = async (on: pg.Pool | pg.ClientBase = client) => {
       const { rows } = await on.query(`select ${layout.first} as first from ${layout.table} order by id`);

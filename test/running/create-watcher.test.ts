@@ -3,14 +3,13 @@ import { type Enforcer, newEnforcer } from 'casbin';
 import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
-  bootstrapDatabase,
   createAdapter,
   createLiveEnforcer,
   createWatcher,
   defaultModelPath,
   type LiveEnforcerOptions,
 } from '../../src/index.ts';
-import { createDatabase } from '../support/database.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { gateOf } from './gate.fixture.ts';
 
 /** So rarely that nothing is found by it. */
@@ -18,9 +17,8 @@ const NEVER_MS = 2_000_000;
 
 /** Casbin's own enforcer on the stock adapter, with a watcher, and how often that had it load. */
 async function open({ journal = true, isEx = true } = {}, options: LiveEnforcerOptions = {}) {
-  const database = await createDatabase();
+  const database = await createBootstrapped({ seeders: [], journal });
   const pool = database.pool();
-  await bootstrapDatabase(pool, { seeders: [], journal });
   const errors: Error[] = [];
   const gated = database.pool();
   const gate = gateOf(gated);

@@ -8,6 +8,7 @@ import {
   pruneJournal,
   readJournal,
 } from '../../src/index.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 
@@ -58,9 +59,8 @@ describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
   });
 
   test('is added to a table that was bootstrapped without', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped({ ...layout.options, seeders: [] });
     const pool = database.pool();
-    await bootstrapDatabase(pool, { ...layout.options, seeders: [] });
     const report = await bootstrapDatabase(pool, { ...layout.options, ...NO_PROVIDERS });
     expect(report.migrations).toEqual([{ name: `0003_journal_${layout.table}`, status: 'applied' }]);
     expect(await readJournal(pool)).toEqual([]);

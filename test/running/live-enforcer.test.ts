@@ -12,6 +12,7 @@ import {
   type PolicyChange,
   pruneJournal,
 } from '../../src/index.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { runProcesses } from '../support/processes.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
@@ -61,9 +62,8 @@ function answeringLate(pool: pg.Pool, late: { isLate: boolean }) {
 describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) => {
   describe.each([true, false])('with a journal: %s', (journal) => {
     async function open(options: LiveEnforcerOptions = {}) {
-      const database = await createDatabase();
+      const database = await createBootstrapped({ ...layout.options, seeders: [], journal });
       const pool = database.pool();
-      await bootstrapDatabase(pool, { ...layout.options, seeders: [], journal });
       return { database, pool, ...(await follow(database, { ...layout.options, ...options }, pool)) };
     }
 
@@ -176,9 +176,8 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
   });
 
   test('has what was drawn early and commits late', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped({ ...layout.options, seeders: [], journal: true });
     const pool = database.pool();
-    await bootstrapDatabase(pool, { ...layout.options, seeders: [], journal: true });
     const { live, changes } = await follow(database, layout.options);
     const early = await pool.connect();
     await early.query('begin');
@@ -207,9 +206,8 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
   });
 
   test('is notified, without asking', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped({ ...layout.options, seeders: [], journal: true });
     const pool = database.pool();
-    await bootstrapDatabase(pool, { ...layout.options, seeders: [], journal: true });
     const { live } = await follow(database, layout.options);
     const client = await pool.connect();
     await changePolicy(client, { assign: [['alice', 'user']] }, { ...layout.options, actor: 'root' });
@@ -218,9 +216,8 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
   });
 
   test('reads everything again where the journal does not have it', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped({ ...layout.options, seeders: [], journal: true });
     const pool = database.pool();
-    await bootstrapDatabase(pool, { ...layout.options, seeders: [], journal: true });
     const { live, changes } = await follow(database, layout.options);
 
     // As after a pruning that took what was not read yet.
@@ -242,19 +239,18 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
 
 describe('a live enforcer', () => {
   async function open(options: LiveEnforcerOptions = {}, pool?: pg.Pool) {
-    const database = await createDatabase();
-    await bootstrapDatabase(database.pool(), { seeders: [], journal: true });
+    const database = await createBootstrapped({ seeders: [], journal: true });
     return { database, ...(await follow(database, options, pool)) };
   }
 
   test('connects again when its connection is lost, and has what happened meanwhile', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped({ seeders: [], journal: true });
     const pool = database.pool();
-    await bootstrapDatabase(pool, { seeders: [], journal: true });
     const { live, errors } = await follow(database, {}, database.pool({ application_name: 'live' }));
 
     const { rows } = await pool.query(
-      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'live'`,
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where application_name = 'live' and datname = current_database()`,
     );
     await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
 
@@ -267,7 +263,7 @@ describe('a live enforcer', () => {
 
   test('is stale when it can not confirm, and then denies if it is told to', async () => {
     const { live, database, errors } = await open({
-      maxStalenessMs: 400,
+      maxStalenessMs: 3_000,
       whenStale: 'deny',
       pollIntervalMs: 100,
     });
@@ -294,18 +290,20 @@ describe('a live enforcer', () => {
   });
 
   test('that is given no connection reports it, tells since when, and goes on when there is one', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped({ seeders: [], journal: true });
     const pool = database.pool({ application_name: 'live' });
-    await bootstrapDatabase(pool, { seeders: [], journal: true });
+    // So that it has its first connection at once.
+    await pool.query('select 1');
     const gate = { isOpen: true };
     const hanging = { connect: () => (gate.isOpen ? pool.connect() : new Promise(() => {})) };
     const given = { connectTimeoutMs: 100, pollIntervalMs: 50 };
     const { live, errors } = await follow(database, given, hanging as pg.Pool);
 
     gate.isOpen = false;
-    await database
-      .pool()
-      .query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'live'`);
+    await database.pool().query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where application_name = 'live' and datname = current_database()`,
+    );
     await expect
       .poll(() => errors)
       .toContainEqual(
@@ -327,9 +325,8 @@ describe('a live enforcer', () => {
   });
 
   test('has confirmed what was there when a look began, however long it took', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped({ seeders: [], journal: true });
     const pool = database.pool();
-    await bootstrapDatabase(pool, { seeders: [], journal: true });
     const late = { isLate: false };
     const { live } = await follow(database, {}, answeringLate(pool, late) as pg.Pool);
 
@@ -449,9 +446,8 @@ describe('a live enforcer', () => {
   });
 
   test('misses nothing that was pruned before it could read it, however old its number is', async () => {
-    const database = await createDatabase();
+    const database = await createBootstrapped({ seeders: [], journal: true });
     const pool = database.pool();
-    await bootstrapDatabase(pool, { seeders: [], journal: true });
     const gated = database.pool();
     const gate = gateOf(gated);
     const { live } = await follow(database, {}, gated);

@@ -1,16 +1,10 @@
 import { type Enforcer, newModelFromString } from 'casbin';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import {
-  BootstrapError,
-  bootstrapDatabase,
-  createAdapter,
-  createLiveEnforcer,
-  type Rule,
-} from '../../src/index.ts';
+import { BootstrapError, createAdapter, createLiveEnforcer, type Rule } from '../../src/index.ts';
 import { ruleKey } from '../../src/policy/rule.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { plainEnforcer } from '../proofs/mutation/truth.fixture.ts';
-import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { isInside, sliceWorld } from './slice-world.fixture.ts';
 
@@ -32,8 +26,7 @@ function answerOf(enforcer: Pick<Enforcer, 'enforceExSync'>, request: readonly s
 describe.each(LAYOUTS)('a slice of a policy in layout $name', (layout) => {
   describe.each([true, false])('with a journal: %s', (journal) => {
     test('decides as the whole, after changes too, and throws for what is outside of it', async () => {
-      const pool = (await createDatabase()).pool();
-      await bootstrapDatabase(pool, { ...layout.options, seeders: [], journal });
+      const pool = (await createBootstrapped({ ...layout.options, seeders: [], journal })).pool();
       const store = createAdapter(pool, layout.options);
       await fc.assert(
         fc.asyncProperty(sliceWorld, fc.array(fc.nat(), { maxLength: 5 }), async (given, picks) => {

@@ -7,6 +7,7 @@ import {
   type LiveEnforcerOptions,
   type PolicyChange,
 } from '../../src/index.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { modelText } from '../verification/verify.fixture.ts';
@@ -19,8 +20,7 @@ const OUT_OF_SLICE = { name: 'BootstrapError', code: 'OUT_OF_SLICE' };
 describe.each(LAYOUTS)('a live enforcer for a subject, on a table of layout $name', (layout) => {
   describe.each([true, false])('with a journal: %s', (journal) => {
     async function open(options: LiveEnforcerOptions) {
-      const pool = (await createDatabase()).pool();
-      await bootstrapDatabase(pool, { ...layout.options, seeders: [], journal });
+      const pool = (await createBootstrapped({ ...layout.options, seeders: [], journal })).pool();
       await layout.insert(pool, ['g', 'alice', 'readonly'], ['g', 'bob', 'admin']);
       const changes: PolicyChange[] = [];
       const live = await createLiveEnforcer(pool, {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { bootstrapDatabase, type Seeder, type SeederContext } from '../../src/index.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 
 test('seeders run after the policy, in the order given', async () => {
@@ -42,8 +43,7 @@ test('a seeder whose isSeeded is true is not run; a seeder without isSeeded is r
 });
 
 test('isSeeded can only read', async () => {
-  const database = await createDatabase();
-  await bootstrapDatabase(database.pool());
+  const database = await createBootstrapped();
   const cheat: Seeder = {
     name: 'cheat',
     async isSeeded({ db }) {

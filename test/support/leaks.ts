@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
 
 // A backend notices the end of its client, and rolls back, a moment after the client is gone.
-const SETTLE_MS = 5000;
+const SETTLE_MS = 20_000;
 
 export interface Session {
   readonly pid: number;
@@ -17,12 +17,11 @@ export async function busySessions(admin: pg.Pool, database: string): Promise<Se
 
 export async function sessions(admin: pg.Pool, database: string): Promise<Session[]> {
   const { rows } = await admin.query(
-    `select pid, state, application_name, left(query, 200) as query, locks
+    `select pid, state, application_name, left(query, 200) as query, coalesce(locks, 0) as locks
        from pg_stat_activity
-      cross join lateral (
-        select count(*)::int as locks from pg_locks
-         where pg_locks.pid = pg_stat_activity.pid and locktype = 'advisory'
-      ) as held
+       left join (
+         select pid, count(*)::int as locks from pg_locks where locktype = 'advisory' group by pid
+       ) as held using (pid)
       where datname = $1 and backend_type = 'client backend'`,
     [database],
   );

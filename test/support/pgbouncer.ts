@@ -93,7 +93,7 @@ max_client_conn = 500
 }
 
 async function untilReady(url: string, home: string): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 50_000;
   for (;;) {
     const client = new pg.Client(url);
     try {

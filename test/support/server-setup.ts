@@ -1,6 +1,8 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
-import { startServer } from './server.ts';
+import { type Server, startServer } from './server.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -8,10 +10,15 @@ declare module 'vitest' {
     adminUrl: string;
     /** What the names of this run's databases and roles begin with. */
     runName: string;
-    /** What each database is made from, as options of `create database`. */
-    databaseOptions: string;
+    /** The empty database that others are copied from. */
+    template: string;
+    /** How that is done, as an option of `create database`. */
+    copyStrategy: string;
   }
 }
+
+/** Each backend maps it, and thousands are started for databases that hold some hundred rows. */
+const SETTINGS = { shared_buffers: '32MB' };
 
 /** Provides the server that TEST_DATABASE_URL names, else one of the run's own. */
 export default async function provideServer(project: TestProject): Promise<() => Promise<void>> {
@@ -20,24 +27,27 @@ export default async function provideServer(project: TestProject): Promise<() =>
   const given = process.env.TEST_DATABASE_URL;
   if (given) {
     project.provide('adminUrl', given);
-    project.provide('databaseOptions', await createTemplate(given, runName));
+    await provideTemplate(project, given, runName);
     return () => dropLeftovers(given, runName);
   }
-  const server = await startServer();
-  await makeLoginCheap(server.url());
+  const server = await startServer({ settings: SETTINGS });
+  await makeLoginCheap(server);
   project.provide('adminUrl', server.url());
-  project.provide('databaseOptions', await createTemplate(server.url(), runName));
+  await provideTemplate(project, server.url(), runName);
   return () => server.stop();
 }
 
-/** Else a client hashes its password 4,096 times, as often as it connects. */
-async function makeLoginCheap(adminUrl: string): Promise<void> {
-  const admin = new pg.Client(adminUrl);
+/**
+ * The superuser, as whom almost every session of the tests logs in, needs no password. The roles that tests make need
+ * theirs; a client would hash it 4,096 times.
+ */
+async function makeLoginCheap({ dataDir, url }: Server): Promise<void> {
+  const file = join(dataDir, 'pg_hba.conf');
+  await writeFile(file, `host all postgres 127.0.0.1/32 trust\n${await readFile(file, 'utf8')}`);
+  const admin = new pg.Client(url());
   await admin.connect();
   await admin.query('alter system set scram_iterations = 1');
   await admin.query('select pg_reload_conf()');
-  const { username, password } = new URL(adminUrl);
-  await admin.query(`set scram_iterations = 1; alter role ${username} password '${password}'`);
   await admin.end();
 }
 
@@ -46,7 +56,7 @@ async function makeLoginCheap(adminUrl: string): Promise<void> {
  * file of the catalogs' descriptors, which the first backend of a database makes otherwise; now nobody can be, so that
  * clones at the same time don't disturb each other.
  */
-async function createTemplate(adminUrl: string, runName: string): Promise<string> {
+async function provideTemplate(project: TestProject, adminUrl: string, runName: string): Promise<void> {
   const name = `${runName}_template`;
   const admin = new pg.Client(adminUrl);
   await admin.connect();
@@ -62,7 +72,8 @@ async function createTemplate(adminUrl: string, runName: string): Promise<string
     `select current_setting('fsync') = 'off' and current_setting('server_version_num')::int >= 150000 as cheap`,
   );
   await admin.end();
-  return `template ${name} ${rows[0].cheap ? 'strategy file_copy' : ''}`;
+  project.provide('template', name);
+  project.provide('copyStrategy', rows[0].cheap ? 'strategy file_copy' : '');
 }
 
 /** What interrupted tests left on a server that is not ours. */

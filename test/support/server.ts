@@ -135,14 +135,22 @@ function renderSettings(settings: Record<string, string | number>): string {
   return `\n${lines.join('\n')}\n`;
 }
 
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
+/**
+ * A port that nobody listens on, below those that systems give to sockets by themselves: one of these could go to
+ * another test before a server has it, or while the server is stopped.
+ */
+export async function freePort(attempts = 100): Promise<number> {
+  const port = 10_000 + Math.floor(Math.random() * 20_000);
+  const probe = createServer();
+  try {
+    await once(probe.listen(port, '127.0.0.1'), 'listening');
+  } catch (error) {
+    if (attempts === 1) throw error;
+    return freePort(attempts - 1);
+  }
   probe.close();
   await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('No TCP port is free.');
-  return address.port;
+  return port;
 }
 
 async function readLogs(home: string): Promise<string> {

@@ -35,13 +35,13 @@ export async function caughtUp(primary: Server, standby: Server): Promise<void> 
   await using source = await connect(primary);
   await using copy = await connect(standby);
   const { rows } = await source.client.query('select pg_current_wal_flush_lsn() as lsn');
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 50_000;
   while (Date.now() < deadline) {
     const replayed = await copy.client.query('select pg_last_wal_replay_lsn() >= $1 as done', [rows[0].lsn]);
     if (replayed.rows[0].done) return;
     await setTimeout(10);
   }
-  throw new Error('The standby did not catch up with its primary within 20 s.');
+  throw new Error('The standby did not catch up with its primary within 50 s.');
 }
 
 async function connect(server: Server) {

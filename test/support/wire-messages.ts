@@ -56,7 +56,10 @@ export class MessageReader {
   }
 }
 
-/** Reads what two sockets say, a client's and its server's, message by message. */
+/**
+ * Reads what two sockets say, a client's and its server's, message by message. What is written to them meanwhile goes out
+ * together, once a chunk is read: a result has a message for each row.
+ */
 export function readBoth(
   client: Socket,
   server: Socket,
@@ -67,12 +70,21 @@ export function readBoth(
 ): void {
   const asked = new MessageReader({ startsUntyped: true });
   const answered = new MessageReader({ startsUntyped: false });
-  client.on('data', (chunk: Buffer) => {
-    for (const message of asked.read(chunk)) on.ask(message, asked);
-  });
-  server.on('data', (chunk: Buffer) => {
-    for (const message of answered.read(chunk)) on.answer(message);
-  });
+  const together = (read: () => void) => {
+    for (const socket of [client, server]) socket.cork();
+    read();
+    for (const socket of [client, server]) socket.uncork();
+  };
+  client.on('data', (chunk: Buffer) =>
+    together(() => {
+      for (const message of asked.read(chunk)) on.ask(message, asked);
+    }),
+  );
+  server.on('data', (chunk: Buffer) =>
+    together(() => {
+      for (const message of answered.read(chunk)) on.answer(message);
+    }),
+  );
 }
 
 /** The SQL in a Query or Parse message. */

@@ -121,8 +121,11 @@ class Connection implements WireConnection {
   }
 
   cut(): void {
-    this.#client.destroy();
-    this.#upstream.destroy();
+    for (const socket of [this.#client, this.#upstream]) {
+      // What came before still passes.
+      socket.uncork();
+      socket.destroy();
+    }
   }
 
   #ask(message: WireMessage, asked: MessageReader): void {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, type Seeder, type VerificationError, verifyDatabase } from '../../src/index.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 
 async function bootstrapped(): Promise<TestDatabase> {
-  const database = await createDatabase();
-  await bootstrapDatabase(database.pool());
+  const database = await createBootstrapped();
   return database;
 }
 

@@ -29,7 +29,7 @@ const OPTIONS = {
 };
 
 /** More than all the limits together. */
-const HANGING_MS = 30_000;
+const HANGING_MS = 60_000;
 
 const CHILD = fileURLToPath(new URL('./children/interrupted-bootstrap.mjs', import.meta.url));
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../../src/index.ts';
 import { createAdapter } from '../../../src/tables/adapter.ts';
+import { createBootstrapped } from '../../bootstrap/bootstrapped.fixture.ts';
 import { COMPLETE, readAll, SIMULATED, simulate } from '../../engines/engines.fixture.ts';
 import { createDatabase, type TestDatabase } from '../../support/database.ts';
 import { type Processes, startProcesses } from '../../support/processes.ts';
@@ -62,8 +63,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   test('lets 16 instances in 4 processes start on a bootstrapped database, and none of them writes', {
     timeout: PATIENCE_MS,
   }, async () => {
-    const database = await createDatabase();
-    await bootstrapDatabase(database.pool(), layout.options);
+    const database = await createBootstrapped(layout.options);
 
     const reports = await race(database.url, layout.table);
 
@@ -72,8 +72,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   });
 
   test('lets 16 instances put back a rule that was deleted, once', { timeout: PATIENCE_MS }, async () => {
-    const database = await createDatabase();
-    await bootstrapDatabase(database.pool(), layout.options);
+    const database = await createBootstrapped(layout.options);
     await createAdapter(database.pool(), layout.options).removePolicy('p', 'p', [
       'readonly',
       'accounts',

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { STARTS_PGLITE } from '../embedded/timeout.ts';
 import { createDatabase } from '../support/database.ts';
 import { NODE_FLAGS } from '../support/node-flags.ts';
 import { freePort } from '../support/server.ts';
@@ -67,7 +68,7 @@ test('what maps and declarations name is in the tarball', async () => {
   expect(texts.filter((text) => /['"]\.[^'"]*\.ts['"]/.test(text))).toEqual([]);
 });
 
-test('the library runs in an empty project', async () => {
+test('the library runs in an empty project', STARTS_PGLITE, async () => {
   const script = `
     import { bootstrapDatabase, createEnforcer, createPage, defaultModelPath } from 'casbin-bootstrap';
     import { createEmbeddedPool } from 'casbin-bootstrap/embedded';
@@ -84,7 +85,7 @@ test('the library runs in an empty project', async () => {
   expect(stdout).toBe('true 56 true\n<!doctype html> true\n');
 });
 
-test('the command runs in an empty project', async () => {
+test('the command runs in an empty project', STARTS_PGLITE, async () => {
   const { DATABASE_URL: _, ...env } = process.env;
   const { stdout } = await run('npx', ['--no-install', 'casbin-bootstrap', 'seed', '--embedded'], {
     cwd: folder,
@@ -136,7 +137,7 @@ function withoutRunner(): NodeJS.ProcessEnv {
   return Object.fromEntries(own);
 }
 
-test('a CommonJS project in strict TypeScript compiles against it, and runs', async () => {
+test('a CommonJS project in strict TypeScript compiles against it, and runs', STARTS_PGLITE, async () => {
   const program = `
     import { Enforcer } from 'casbin';
     import { BootstrapError, bootstrapDatabase, createEnforcer, createPage, definePolicy, InvalidOptionsError } from 'casbin-bootstrap';

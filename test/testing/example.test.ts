@@ -42,7 +42,7 @@ async function temporaryProject(): Promise<string> {
   await cp('examples/testing/policy.js', `${folder}/policy.js`);
   await writeFile(
     `${folder}/vitest.config.js`,
-    'export default { test: { root: import.meta.dirname, include: ["*.test.ts"] } };',
+    `export default { test: { root: import.meta.dirname, include: ['*.test.ts'], server: { deps: { external: [/\\/dist\\//] } } } };`,
   );
   return folder;
 }

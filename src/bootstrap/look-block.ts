@@ -160,6 +160,7 @@ const SHAPE = toLiteral(`
     'name', (parse_ident(identity))[2],
     'sql', identity,
     'isReadable', true,
+    'isView', (select relkind = 'v' from pg_catalog.pg_class where oid = $1),
     'columns', ${columnsExpression('$1')},
     'indexes', ${indexesExpression('$1')}
   )

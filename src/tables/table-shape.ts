@@ -11,6 +11,8 @@ export interface TableShape {
   /** Its name as SQL. */
   readonly sql: string;
   readonly isReadable: boolean;
+  /** A view has no indexes, and its rows no places. */
+  readonly isView: boolean;
   readonly columns: readonly { readonly name: string; readonly type: string; readonly notNull: boolean }[];
   readonly indexes: readonly TableIndex[];
 }
@@ -121,7 +123,7 @@ function recogniseDocument(
 const FEWEST_VALUES = 4;
 
 function recogniseColumns(
-  { name, schema, sql, columns, indexes }: TableShape,
+  { name, schema, sql, isView, columns, indexes }: TableShape,
   removesDuplicates: boolean,
   engine: Engine,
 ): ColumnsTable | Misshapen {
@@ -148,7 +150,9 @@ function recogniseColumns(
     limit: limitOf(column.type) ?? null,
     notNull: column.notNull,
   });
-  const hasId = indexes.some((index) => index.unique && index.columns.join() === 'id');
+  const hasId = isView
+    ? byName.has('id')
+    : indexes.some((index) => index.unique && index.columns.join() === 'id');
   return new ColumnsTable({
     engine,
     name,

@@ -5,7 +5,13 @@ import { searchPathExpression } from '../database/transaction.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { reachableText, storable, wholeText } from '../tables/live-policy.ts';
 import { type RuleTable, USUAL_NAMES } from '../tables/rule-table.ts';
-import { columnsExpression, ID_TYPE, indexesExpression, type SelectedParts } from '../tables/table-shape.ts';
+import {
+  columnsExpression,
+  ID_TYPE,
+  indexesExpression,
+  type SelectedParts,
+  type TableShape,
+} from '../tables/table-shape.ts';
 import { countLimit, type PolicyPlan } from './read-policy.ts';
 
 /** What a block found out about the rule table. */
@@ -22,7 +28,7 @@ export interface Located {
   /** Its schema and its name in it. */
   readonly path: readonly [string, string] | null;
   /** For another table than the expected one, if its rows are not fetched. */
-  readonly shape: SelectedParts | null;
+  readonly shape: (SelectedParts & Pick<TableShape, 'isView'>) | null;
   /** The number of stored rules, up to the limit of counting; 0 for few. */
   readonly rules: number;
 }
@@ -167,7 +173,10 @@ function openExpected(table: RuleTable, plan: PolicyPlan): string {
     end if;`;
 }
 
-/** The columns and indexes of the relation $1. */
-const SHAPE = toLiteral(
-  `select json_build_object('columns', ${columnsExpression('$1')}, 'indexes', ${indexesExpression('$1')})`,
-);
+/** The shape of the relation $1, apart from its name. */
+const SHAPE = toLiteral(`
+  select json_build_object(
+    'isView', (select relkind = 'v' from pg_catalog.pg_class where oid = $1),
+    'columns', ${columnsExpression('$1')},
+    'indexes', ${indexesExpression('$1')}
+  )`);

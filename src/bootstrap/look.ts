@@ -151,7 +151,12 @@ function locate(
   if (shape === null && rows.length === 0) return null;
   const [schema, name] = path;
   const parts = shape === null ? describeRows(rows) : toShapeParts(shape);
-  const table = recognise({ schema, name, sql, isReadable: true, ...parts }, given.table, given.engine);
+  const isView = shape?.isView ?? false;
+  const table = recognise(
+    { schema, name, sql, isReadable: true, isView, ...parts },
+    given.table,
+    given.engine,
+  );
   if (table instanceof Misshapen || isOwnSchema(schema)) return null;
   return fetched === 'nothing' || fetched === table.identity ? withRuleTable(given, table) : null;
 }

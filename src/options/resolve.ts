@@ -107,10 +107,8 @@ export async function checkOptions(
   const ownership = compileOwnership(definition);
   const engine = sound.engine === undefined ? POSTGRESQL : engineNamed(sound.engine);
   const ruleTable = expectTable(toTableChoice(sound.table), sound.schema, engine);
-  const seeders: RunnableSeeder[] = [
-    policySeeder(ruleTable, defined.rules, recordsOf(sound.journal, ownership)),
-    ...(sound.seeders ?? [providerSeeder()]),
-  ];
+  const ofPolicy = policySeeder(ruleTable, defined.rules, recordsOf(sound.journal, ownership));
+  const seeders: RunnableSeeder[] = [ofPolicy, ...(sound.seeders ?? [providerSeeder()])];
   const migrations = await resolveMigrations(sound);
   // If an option was misshapen, its default must not cause problems with other options.
   const fitting = sound.model === options?.model && sound.policy === options?.policy && loaded !== null;
@@ -130,7 +128,7 @@ export async function checkOptions(
       ? checkBesideRules(definition, defined, model)
       : await checkPolicy(definition, defined, fitting ? model : null, sound.configureEnforcer)),
     ...(isReadable && recalled === null ? await findHangingPatterns(model, defined.rules) : []),
-    ...checkSeeders(sound.seeders ?? [], ruleTable.migrations),
+    ...checkSeeders(sound.seeders ?? [], ofPolicy.migrations ?? {}),
     ...migrations.problems,
   ];
   const given = sound.logger ?? (await getSilentLogger());

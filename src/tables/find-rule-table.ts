@@ -43,8 +43,8 @@ export interface FoundTable {
  *
  * @param schema where to look; by default, wherever the connection's search_path finds it
  * @param given what the server is; by default, what it says with the shapes of its tables
- * @throws DatabaseError `TABLE_SHAPE` for a named table that is none for rules, `RULE_TABLE_AMBIGUOUS` where two could
- *   be meant, `TABLE_DISTRIBUTED` for one that Citus keeps in parts
+ * @throws DatabaseError `TABLE_SHAPE` for a named table that is none for rules and for a view of rules without ids,
+ *   `RULE_TABLE_AMBIGUOUS` where two could be meant, `TABLE_DISTRIBUTED` for one that Citus keeps in parts
  */
 export async function findRuleTable(
   client: ClientLike,
@@ -70,7 +70,7 @@ async function findUsual(
   engine: Engine,
 ): Promise<FoundTable> {
   const recognised = shapes.flatMap((shape) => {
-    const table = recognise(shape, choice, engine);
+    const table = requireIdentity(recognise(shape, choice, engine), shape);
     return table instanceof Misshapen ? [] : { table, isReadable: shape.isReadable };
   });
   // A table that this role may not read belongs to somebody else, unless there is no other table.
@@ -99,11 +99,19 @@ function findNamed(
   engine: Engine,
 ): FoundTable {
   if (shape === undefined) return { table: expectTable(choice, schema, engine), isMissing: true };
-  const table = recognise(shape, choice, engine);
+  const table = requireIdentity(recognise(shape, choice, engine), shape);
   if (!(table instanceof Misshapen)) return { table, isMissing: false };
   throw new DatabaseError(
     'TABLE_SHAPE',
     `Table ${shape.sql} is not a rule table: ${table.reasons.join('; ')}. Nothing was changed. Name another one by the table option, or bring this one into that shape.`,
+  );
+}
+
+function requireIdentity(table: RuleTable | Misshapen, { isView, sql }: TableShape): RuleTable | Misshapen {
+  if (!isView || table instanceof Misshapen || table.identity === 'id') return table;
+  throw new DatabaseError(
+    'TABLE_SHAPE',
+    `${sql} is a view without a column "id", so its rows can't be told apart. Nothing was changed. Add the id of the table behind it, or name that table by the table option.`,
   );
 }
 
@@ -172,6 +180,7 @@ async function readShapes(
        c.relname::text as name,
        format('%I.%I', n.nspname, c.relname) as sql,
        has_table_privilege(c.oid, 'select') as "isReadable",
+       c.relkind = 'v' as "isView",
        ${engine === undefined ? ENGINE_EXPRESSION : "''"} as engine,
        ${columnsExpression('c.oid')} as columns,
        ${indexesExpression('c.oid')} as indexes

@@ -13,6 +13,8 @@ export interface TableShape {
   /** Its name as SQL. */
   readonly sql: string;
   readonly isReadable: boolean;
+  /** A view has no indexes, and its rows no places. */
+  readonly isView: boolean;
   readonly columns: readonly { readonly name: string; readonly type: string; readonly notNull: boolean }[];
   readonly indexes: readonly TableIndex[];
 }
@@ -153,7 +155,7 @@ function recogniseDocument(
 const FEWEST_VALUES = 4;
 
 function recogniseColumns(
-  { name, schema, sql, columns, indexes }: TableShape,
+  { name, schema, sql, isView, columns, indexes }: TableShape,
   removesDuplicates: boolean,
   engine: Engine,
 ): ColumnsTable | Misshapen {
@@ -180,7 +182,9 @@ function recogniseColumns(
     limit: limitOf(column.type) ?? null,
     notNull: column.notNull,
   });
-  const hasId = indexes.some((index) => index.unique && index.columns.join() === 'id');
+  const hasId = isView
+    ? byName.has('id')
+    : indexes.some((index) => index.unique && index.columns.join() === 'id');
   return new ColumnsTable({
     engine,
     name,

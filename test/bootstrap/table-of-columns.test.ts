@@ -154,6 +154,29 @@ test('a row that holds no rule is told with what a rule is there', async () => {
   });
 });
 
+test('a view of a table of columns is read and written as that table', async () => {
+  const pool = (await createDatabase()).pool();
+  await pool.query(`
+    create table kept (number serial primary key, ptype text, v0 text, v1 text, v2 text, v3 text);
+    create view casbin_rule as select number as id, ptype, v0, v1, v2, v3 from kept`);
+  await expect(bootstrapDatabase(pool, OPTIONS)).resolves.toMatchObject({ seeders: [{ inserted: 3 }] });
+  await expect(bootstrapDatabase(pool, OPTIONS)).resolves.toMatchObject({ changed: false });
+
+  const enforcer = await createEnforcer(pool);
+  await enforcer.addPolicy('alice', 'ledger', 'read');
+  await enforcer.updatePolicy(['alice', 'ledger', 'read'], ['alice', 'ledger', 'write']);
+  await enforcer.addGroupingPolicy('bob', 'clerk');
+  await enforcer.removePolicy('viewer', 'invoices', 'read');
+
+  const { rows } = await pool.query('select number, ptype, v0, v1, v2 from kept order by number');
+  expect(rows.map((row) => Object.values(row))).toEqual([
+    [2, 'p', 'clerk', 'invoices', 'write'],
+    [3, 'g', 'clerk', 'viewer', null],
+    [4, 'p', 'alice', 'ledger', 'write'],
+    [5, 'g', 'bob', 'clerk', null],
+  ]);
+});
+
 test('an adapter refuses a table without a name', async () => {
   const { pool } = await createWithTable();
   for (const table of ['', 5, null, {}, { layout: 'columns' }])

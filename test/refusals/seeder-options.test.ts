@@ -86,6 +86,20 @@ describe('migrations of seeders', () => {
       ],
     ]);
   });
+
+  test('are refused that have the name of one for the journal, or for the record of a version', async () => {
+    const migrations = { '0003_journal_casbin': { up }, '0004_ownership': { up } };
+    const policy = { version: 1, rules: [['p', 'clerk', 'invoices', 'read']] };
+    const problems = await problemsOf({
+      policy,
+      journal: true,
+      seeders: [{ name: 'own', seed, migrations }],
+    });
+    expect(problems).toMatchObject([
+      { code: 'MIGRATION_DUPLICATE', message: expect.stringContaining('"0003_journal_casbin"') },
+      { code: 'MIGRATION_DUPLICATE', message: expect.stringContaining('"0004_ownership"') },
+    ]);
+  });
 });
 
 describe('rows', () => {

@@ -204,4 +204,18 @@ describe('the identity of rows', () => {
       create index on casbin_rule (id)`);
     expect((await find()).table).toMatchObject({ identity: 'ctid' });
   });
+
+  test('in a view is its id, without which it is refused', async () => {
+    await pool.query(`create table kept (number serial primary key, ptype text, v0 text, v1 text, v2 text, v3 text);
+      create view casbin_rule as select ptype, v0, v1, v2, v3 from kept`);
+    for (const choice of [{}, { name: 'casbin_rule' }]) {
+      await expect(find(choice)).rejects.toMatchObject({
+        code: 'TABLE_SHAPE',
+        message: expect.stringMatching(/^public\.casbin_rule is a view without a column "id", /),
+      });
+    }
+    await pool.query(`drop view casbin_rule;
+      create view casbin_rule as select number as id, ptype, v0, v1, v2, v3 from kept`);
+    expect((await find()).table).toMatchObject({ identity: 'id' });
+  });
 });

@@ -22,9 +22,9 @@ export interface BootstrapPlan extends BootstrapReport {
 }
 
 /**
- * Tells what a bootstrap with these options would do: migrations, rules, rows of seeders, and how the policy would
- * decide afterwards. All of it is done in a transaction that is rolled back, so it needs the privileges of a bootstrap
- * and waits for others; a bootstrap that would fail fails here too.
+ * Finds out what a bootstrap with these options would do: migrations, rules, rows of seeders, and how the policy would
+ * decide afterwards. It does everything in a transaction that is rolled back, so it needs the privileges of a bootstrap
+ * and waits for others, and it fails if the bootstrap would fail.
  *
  * @throws as bootstrapDatabase
  */

@@ -21,23 +21,23 @@ import { reasonOf } from './text.ts';
 import { linkedNames, type SplitPolicy, splitUserLinks } from './verification/user-links.ts';
 
 /**
- * Where a policy is: a definition; the path of a file with one, `policy.yaml`, or of one in a git revision,
+ * The source of a policy: a definition; the path of a file with one, `policy.yaml`, or of a file in a git revision,
  * `HEAD~1:policy.yaml`; or the pool of a database.
  */
 export type PolicySource = PolicyDefinition | string | PoolLike;
 
 /** A policy that was read from its source. */
 interface SourcedPolicy {
-  /** With the ids of their rows, where they are stored. */
+  /** With the ids of their rows, if they are stored. */
   readonly rules: readonly (Rule & { readonly id?: RowId })[];
   /** Requests that a definition lists. */
   readonly requests: readonly Request[];
-  /** Null for one that is stored. */
+  /** Null for a stored policy. */
   readonly definition: PolicyDefinition | null;
   readonly isLive: boolean;
 }
 
-/** Some policies, and the model that they are in. */
+/** Policies, and their model. */
 export interface SourcedPolicies {
   readonly model: Model;
   readonly policies: readonly SourcedPolicy[];
@@ -76,14 +76,14 @@ export async function readPolicies(
   return { model, policies };
 }
 
-/** A policy by itself, and who has it. */
+/** A policy, split into its roles and the links of its users. */
 export interface RolesAndUsers extends SplitPolicy<SourcedPolicy['rules'][number]> {
   readonly model: Model;
 }
 
 /**
- * Reads one policy, and tells links of users from the rest where it is that of a database. A name that the given
- * `policy` links to others is no user, whatever it looks like.
+ * Reads one policy, and separates the links of users if it comes from a database. A name that the given `policy` links
+ * to others is not a user.
  *
  * @throws as readPolicies
  */
@@ -96,7 +96,7 @@ export async function readRoles(source: PolicySource, options: BootstrapOptions)
   return { model, ...(isLive ? splitUserLinks(model, rules, known) : { rules, userLinks: [] }) };
 }
 
-/** Either a definition or a pool, or what is wrong with what was given. */
+/** A definition or a pool, or the problems of the source. */
 interface LoadedSource extends LoadedPolicy {
   readonly pool: PoolLike | null;
 }
@@ -143,7 +143,7 @@ function toPolicy(definition: PolicyDefinition): SourcedPolicy {
   };
 }
 
-/** All of it: what is compared, or written down, must not lack a part. */
+/** Reads all rules, because a comparison or a written definition must be complete. */
 async function readStored(pool: PoolLike, options: BootstrapOptions): Promise<SourcedPolicy> {
   const resolved = await completeOptions(options, []);
   return inspectDatabase(pool, resolved, 'the look at the policy', async ({ trx, options: located }) => {
@@ -167,7 +167,7 @@ function readPolicyRevision(revision: string): Promise<LoadedPolicy> {
 const MAX_BYTES = 1_000_000_000;
 
 async function readBlob(revision: string): Promise<Uint8Array> {
-  // git would take it for an option.
+  // git would take this for an option.
   if (revision.startsWith('-')) throw new Error('a revision does not begin with "-"');
   const { stdout } = await promisify(execFile)('git', ['cat-file', 'blob', revision], {
     encoding: 'buffer',

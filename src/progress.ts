@@ -1,15 +1,15 @@
 import type { LoggerLike } from './logger.ts';
 
-/** How far a step that takes long has come. */
+/** The progress of a long step. */
 export interface Progress {
   /**
    * `check`: the definition is compared with its own promises; `read`: what the database has is read, or with a
    * `name` looked through for the rows of a seeder; `seed`: a seeder inserts; `verify`: decisions are made.
    */
   readonly step: 'check' | 'read' | 'seed' | 'verify';
-  /** The seeder's. */
+  /** The name of the seeder. */
   readonly name?: string;
-  /** Whose it is, of those that bootstrapTenants works on at a time. */
+  /** The name of the tenant, in bootstrapTenants. */
   readonly tenant?: string;
   /** How many rules, rows or decisions are done, of the `total`. */
   readonly done: number;
@@ -17,20 +17,20 @@ export interface Progress {
   readonly total: number;
 }
 
-/** Is told how far a step has come. */
+/** A function that is called with the progress of a step. */
 export type OnProgress = (progress: Progress) => void;
 
-/** Tells how far the step has come; as often as one likes, as most of it is not passed on. A total can be corrected. */
+/** Reports the progress of a step. Call it as often as you like: most calls are not passed on. The total may change. */
 export type ReportDone = (done: number, total?: number) => void;
 
-/** Hands on how far long work has come, to the log and to who asked for it. */
+/** Passes the progress of long work on to the log and to `onProgress`. */
 export interface ProgressReporter {
   start(step: Progress['step'], total: number, name?: string): ReportDone;
   /** The same for one of many tenants. */
   of(whose: { readonly tenant: string }): ProgressReporter;
 }
 
-/** Work that takes less is not reported at all, other work no more often than that. */
+/** Shorter work is not reported, and longer work at most this often. */
 const INTERVAL_MS = 500;
 
 /** @param now the time in milliseconds, of any origin */
@@ -51,7 +51,7 @@ export function createProgressReporter(
       let open = false;
       return (done, total = expected) => {
         const ended = done >= total;
-        // The end of what was reported never waits; of what was not, it says nothing that the step's own event doesn't.
+        // The end of a reported step is always reported. For other steps, their own event is enough.
         if (ended ? !open : now() - last < INTERVAL_MS) return;
         last = now();
         open = !ended;
@@ -61,7 +61,7 @@ export function createProgressReporter(
   };
 }
 
-/** A listener that throws, or that returns a promise and rejects, is no reason to fail. */
+/** Logs the error of a listener that throws or rejects, and continues. */
 async function tell(onProgress: OnProgress, progress: Progress, logger: LoggerLike): Promise<void> {
   try {
     await onProgress(progress);

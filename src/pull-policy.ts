@@ -8,16 +8,16 @@ import { readRoles } from './policy-source.ts';
 
 /** The policy of a database, written as a definition. */
 export interface PulledPolicy {
-  /** What roles may do and inherit. It compiles to the stored rules, but for links of users. */
+  /** The permissions and the inheritance of roles. It compiles to the stored rules without links of users. */
   readonly definition: PolicyDefinition;
-  /** Links of users to roles, ptype first, which are data of the application and belong into no definition. */
+  /** Links of users to roles, ptype first. They are data of the application, and do not belong in a definition. */
   readonly userLinks: readonly (readonly string[])[];
 }
 
 /**
- * Writes down the policy that a database has, so that it can be reviewed, versioned and given to a bootstrap as its
- * `policy`. Roles are told from users: a user is a name that has a role and is none itself, unless a `policy` is given
- * that names it.
+ * Writes the policy of a database as a definition, so that it can be reviewed, versioned and given to a bootstrap as
+ * its `policy`. Links of users are separated: a user is a name that has a role and is not a role itself, unless the
+ * given `policy` names it.
  *
  * @throws as verifyDatabase
  */
@@ -29,7 +29,7 @@ export async function pullPolicy(pool: PoolLike, options: BootstrapOptions = {})
   };
 }
 
-/** Role form puts permissions in the order of role, resource, action, whatever the model calls these. */
+/** Whether the role form can express the rules: it has the order role, resource, action, whatever their names. */
 function roleFormOf(model: Model): RoleForm {
   const links = model.model.get('g')?.get('g')?.value.split('_').length;
   const [subject, ...others] = tokensOf(model, 'p');

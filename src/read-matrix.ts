@@ -12,39 +12,39 @@ import { deriveMatrix, NO_ROLE } from './verification/requests.ts';
 
 /** Who may do what: subjects × permissions. */
 export interface PolicyMatrix {
-  /** What the model calls the values of a permission: `obj`, `act`. */
+  /** The names of the values of a permission in the model: `obj`, `act`. */
   readonly tokens: readonly string[];
-  /** Roles, and other names that rules permit something. */
+  /** Roles, and other names to which rules permit something. */
   readonly subjects: readonly string[];
   /** The values of a request beside its subject, in the order of `tokens`. */
   readonly permissions: readonly (readonly string[])[];
-  /** What is allowed; all else is denied. */
+  /** What is allowed; everything else is denied. */
   readonly allowed: readonly AllowedRequest[];
-  /** Whether anything is allowed to a subject that no rule names. */
+  /** Whether anything is allowed for a subject that no rule names. */
   readonly isOpen: boolean;
 }
 
 /** A permission that a subject has. */
 export interface AllowedRequest {
-  /** Who has it. */
+  /** The subject. */
   readonly subject: string;
-  /** What it is: one of the permissions of the matrix. */
+  /** One of the permissions of the matrix. */
   readonly permission: readonly string[];
-  /** The `p` rule that allows it, ptype first; null where none decided. */
+  /** The `p` rule that allows it, ptype first; null if no rule decided. */
   readonly rule: readonly string[] | null;
-  /** From the subject to the rule's: of one name where the permission is its own. */
+  /** The path from the subject to that of the rule; a single name if the permission is its own. */
   readonly rolePath: readonly string[];
 }
 
-/** What of a policy is looked at. */
+/** Which subjects of a policy to include. */
 export interface WithUsers {
   /** Whether users of a database are subjects too. Default: false. */
   readonly users?: boolean;
 }
 
 /**
- * Decides every subject × every permission of a policy, by Casbin's enforcer. It is empty for a model whose rules do
- * not say what may be asked for, as they hold patterns.
+ * Decides every subject × every permission of a policy, by Casbin's enforcer. The matrix is empty for a model from
+ * whose rules no requests follow, because they contain patterns.
  *
  * @throws InvalidOptionsError with everything that is wrong with the options or the policy
  * @throws BootstrapError for everything else, as verifyDatabase
@@ -89,7 +89,7 @@ async function findAllowed(
   return [...found.values()];
 }
 
-/** What the rules themselves name, also where nobody may do it. */
+/** The permissions that the rules name, also those that nobody has. */
 function permissionsOf(model: Model, rules: readonly Rule[], subjectAt: number): Request[] {
   if (deriveMatrix(model, rules).size === 0) return [];
   const policyTokens = tokensOf(model, 'p');

@@ -12,21 +12,21 @@ import { resolveVerifyOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { VerificationReport } from './report.ts';
 
-/** What is installed in a database, and how it compares to the definition. */
+/** What is installed in a database, and its comparison with the definition. */
 export interface DatabaseStatus {
   /** Where the rules are. */
   readonly table: TableStatus;
-  /** This package's migrations and those of seeders; null where another tool runs all migrations. */
+  /** The migrations of this package and of seeders; null if another tool runs all migrations. */
   readonly packageMigrations: MigrationStatus | null;
-  /** The application's own; null where the options have none. */
+  /** The application's own migrations; null if the options have none. */
   readonly applicationMigrations: MigrationStatus | null;
-  /** Which versions of the definition; null for one without a version. */
+  /** The versions of the definition; null without a version. */
   readonly version: VersionStatus | null;
   /** How many rules are defined and stored. */
   readonly rules: RuleCounts;
-  /** How the policy decides; null where there is no rule table. */
+  /** The verification; null if there is no rule table. */
   readonly verification: VerificationReport | null;
-  /** Whether a bootstrap would have something to do to migrations or rules. Rows of seeders are not looked at. */
+  /** Whether a bootstrap would change nothing about migrations and rules. Rows of seeders are not checked. */
   readonly isComplete: boolean;
 }
 
@@ -42,17 +42,17 @@ export interface TableStatus {
 
 /** Migrations by name, each list in order. */
 export interface MigrationStatus {
-  /** Those that are recorded, also of another release. */
+  /** The recorded migrations, also those of another release. */
   readonly applied: readonly string[];
-  /** Those that a bootstrap would run. */
+  /** The migrations that a bootstrap would run. */
   readonly pending: readonly string[];
 }
 
 /** Versions of the definition. */
 export interface VersionStatus {
-  /** That of the one that was given. */
+  /** The version of the given definition. */
   readonly defined: number;
-  /** The newest one that the database was bootstrapped with; null for none. */
+  /** The newest version with which the database was bootstrapped; null for none. */
   readonly newest: number | null;
 }
 
@@ -62,16 +62,16 @@ export interface RuleCounts {
   readonly defined: number;
   /** Rows of the table. */
   readonly stored: number;
-  /** Defined and not stored, so that a bootstrap would insert them. */
+  /** Defined rules that are not stored and that a bootstrap would insert. */
   readonly missing: number;
-  /** Stored and not defined, roles of users included. */
+  /** Stored rules that are not defined, including links of users to roles. */
   readonly extra: number;
-  /** Defined and not stored, and to stay away: the verification lists them. */
+  /** Defined rules that are not stored on purpose; the verification lists them. */
   readonly keptAway: number;
 }
 
 /**
- * Tells what is installed in a database: table, migrations, rules, and how the policy decides. It only reads.
+ * Reads what is installed in a database: table, migrations, rules, and how the policy decides. It changes nothing.
  *
  * @throws as verifyDatabase, but not for a rule table that is missing
  */

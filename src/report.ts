@@ -1,6 +1,6 @@
 /**
- * What a row is known by: its `id`, a number where the column is one. In a table without, the place of the row, as
- * in `(0,1)`, which it has until it changes.
+ * The identity of a row: its `id`, as a number if the column is one. In a table without `id`, the place of the row,
+ * such as `(0,1)`, which is valid until the row changes.
  */
 export type RowId = number | string;
 
@@ -10,11 +10,11 @@ export interface RuleOrigin {
   readonly rule: readonly string[];
   /** When the statement ran. */
   readonly at: Date;
-  /** Who added it, as changePolicy was told; `casbin-bootstrap` for a bootstrap, null for other writers. */
+  /** The `actor` that was given to changePolicy; `casbin-bootstrap` for a bootstrap, null for other writers. */
   readonly actor: string | null;
-  /** Why, as changePolicy was told. */
+  /** The `reason` that was given to changePolicy. */
   readonly reason: string | null;
-  /** The role that the session had logged in as. */
+  /** The role with which the session logged in. */
   readonly role: string;
   /** The session's `application_name`. */
   readonly application: string | null;
@@ -22,9 +22,9 @@ export interface RuleOrigin {
 
 /** What was done to a `casbin` table that was there before the first bootstrap. */
 export interface TakeoverReport {
-  /** The stock adapter's constraint on `rule` alone gave way to uniqueness on (ptype, rule). */
+  /** Whether the stock adapter's constraint on `rule` alone was replaced by uniqueness on (ptype, rule). */
   readonly constraintReplaced: boolean;
-  /** Rules that stood in the table more than once; of each, the row with the lowest id was kept. */
+  /** How many duplicate rows were removed; of each rule, the row with the lowest id was kept. */
   readonly duplicatesRemoved: number;
 }
 
@@ -55,15 +55,15 @@ export type EngineName = 'postgresql' | 'citus' | 'neon' | 'cockroachdb' | 'yuga
 
 /** The server that a bootstrap worked on. */
 export interface EngineReport {
-  /** What it is: said by the option, or by itself. */
+  /** Which server it is, by the option or by what the server reports. */
   readonly name: EngineName;
-  /** What a bootstrap promises on PostgreSQL and can't promise there, a sentence each. */
+  /** What a bootstrap promises on PostgreSQL but can't promise there, one sentence each. */
   readonly limits: readonly string[];
 }
 
 /** What a bootstrap did, or under `dryRun` would do. */
 export interface BootstrapReport {
-  /** Whether this tells what would be done: everything was rolled back. */
+  /** Whether everything was rolled back, and this is what would be done. */
   readonly dryRun: boolean;
   /** Whether anything was written; under `dryRun`, whether anything would be. */
   readonly changed: boolean;
@@ -73,11 +73,11 @@ export interface BootstrapReport {
   readonly takeover: TakeoverReport | null;
   /** What each seeder did, in the order in which they ran; the policy's comes first. */
   readonly seeders: readonly SeederReport[];
-  /** What was done about earlier versions of the definition; null for one without a `version`. */
+  /** What was done about earlier versions of the definition; null without a `version`. */
   readonly ownership: OwnershipReport | null;
   /** How the policy decides as it was committed. */
   readonly verification: VerificationReport;
-  /** What the server is, and what that means. */
+  /** The server, and its limits. */
   readonly engine: EngineReport;
   /** From the call to the commit, in milliseconds; waiting for a lock counts. */
   readonly durationMs: number;
@@ -88,24 +88,24 @@ export type Decision = 'allow' | 'deny';
 
 /** Why a request was answered as it was. */
 export interface Explanation {
-  /** The `p` rule that decided, ptype first; null when none did. */
+  /** The `p` rule that decided, ptype first; null if no rule decided. */
   readonly rule: readonly string[] | null;
-  /** From the request's subject to the rule's: `['alice', 'admin', 'user']`; empty where no roles are involved. */
+  /** From the request's subject to the rule's: `['alice', 'admin', 'user']`; empty if no roles are involved. */
   readonly rolePath: readonly string[];
   /** The ids of the rows of the rule and the role links. */
   readonly ids: readonly RowId[];
-  /** Those of the rule and the role links that are not in the definition, ptype first. */
+  /** The rule and the role links that are not in the definition, ptype first. */
   readonly added: readonly (readonly string[])[];
-  /** All of it in one sentence. */
+  /** The explanation in one sentence. */
   readonly reason: string;
 }
 
 /** A promise that the live policy does not keep. */
 export interface VerificationFailure extends Explanation {
   /**
-   * `missing-rule`: a defined rule is not stored. `decision`: a request is decided otherwise because of that.
-   * `never`: an invariant is violated, even if an administrator did it. `drift`: a drift finding, under `strict`. `structure`: a
-   * migration has broken the role hierarchy; in a report, that is an integrity finding.
+   * `missing-rule`: a defined rule is not stored. `decision`: a request is decided differently because of that.
+   * `never`: an invariant is violated, even if an administrator did it. `drift`: a drift finding, under `strict`.
+   * `structure`: a migration has broken the role hierarchy; in a report, that is an integrity finding.
    */
   readonly kind: 'missing-rule' | 'decision' | 'never' | 'drift' | 'structure';
   /** The values of the request, in the order of the model's request definition; empty for a missing rule. */
@@ -118,7 +118,7 @@ export interface VerificationFailure extends Explanation {
   readonly message: string;
 }
 
-/** Something about stored rules that does not read back as written. */
+/** A fault of stored rules: they are not read back as they were written. */
 export interface IntegrityFinding {
   /** A `failure` makes the report not `ok`; a `warning` does not. */
   readonly severity: 'failure' | 'warning';
@@ -130,15 +130,15 @@ export interface IntegrityFinding {
   readonly message: string;
 }
 
-/** What the live policy has beyond the definition. Somebody granted or denied it since. */
+/** Something that the live policy has in addition to the definition: somebody has granted or denied it since. */
 export interface DriftFinding extends Explanation {
-  /** The request that is decided otherwise; empty for a rule that changes none of the expectations. */
+  /** The request that is decided differently; empty for a rule that changes no expectation. */
   readonly request: readonly string[];
-  /** What the definition says; null for a rule that changes none of the expectations. */
+  /** What the definition says; null for a rule that changes no expectation. */
   readonly expected: Decision | null;
-  /** What the enforcer answers; null for a rule that changes none of the expectations. */
+  /** What the enforcer answers; null for a rule that changes no expectation. */
   readonly actual: Decision | null;
-  /** Who has what the first of the added rules gives; null for a link between resources. */
+  /** Who benefits from the first of the added rules; null for a link between resources. */
   readonly holders: Holders | null;
   /** The whole finding as text. */
   readonly message: string;
@@ -167,15 +167,15 @@ export interface VerificationScope {
 
 /** How many of the defined rules decided at least one expectation. */
 export interface Coverage {
-  /** How many did. */
+  /** How many rules decided a request. */
   readonly covered: number;
-  /** How many are defined. */
+  /** How many rules are defined. */
   readonly total: number;
-  /** The others, ptype first: nothing was proved of them. */
+  /** The other rules, ptype first: nothing was proved about them. */
   readonly uncovered: readonly (readonly string[])[];
 }
 
-/** What a verification does not prove, although nothing is wrong. */
+/** A warning: something that a verification does not prove, although nothing is wrong. */
 export interface VerificationWarning {
   /**
    * `NOTHING_VERIFIED`: no request was decided. `RULES_NOT_COVERED`: defined rules decided none.
@@ -196,11 +196,11 @@ export interface VerificationWarning {
   readonly message: string;
 }
 
-/** What to do about defined rules that are stored in another order than they are defined in, where that decides. */
+/** What to do if the order of the rows matters, and defined rules are stored in another order. */
 export interface RowOrder {
   /** What to do, as text. */
   readonly advice: string;
-  /** SQL that puts them in that order, in one transaction; empty where it would move others too. */
+  /** SQL that puts them in that order, in one transaction; empty if it would move other rows too. */
   readonly statements: readonly string[];
 }
 
@@ -212,17 +212,17 @@ export interface OmittedFindings {
   readonly drift: number;
 }
 
-/** A defined rule that is not stored, and that a bootstrap does not bring back. */
+/** A defined rule that is not stored, and that a bootstrap does not insert again. */
 export interface KeptAwayRule {
   /** The rule, ptype first. */
   readonly rule: readonly string[];
   /**
-   * `revoked`: changePolicy has revoked it with a reason. `vanished`: it was stored and is not any more, and the definition
-   * says `onRevoked: 'keep'`; that counts as drift. `newer version`: the database was bootstrapped with a newer version
-   * of the definition.
+   * `revoked`: changePolicy has revoked it with a reason. `vanished`: it was stored and is not any more, and the
+   * definition says `onRevoked: 'keep'`; that counts as drift. `newer version`: the database was bootstrapped with a
+   * newer version of the definition.
    */
   readonly because: 'revoked' | 'vanished' | 'newer version';
-  /** Who has revoked it; null where that is not on record. */
+  /** Who revoked it; null if that is not recorded. */
   readonly actor: string | null;
   /** Why. */
   readonly reason: string | null;
@@ -236,24 +236,24 @@ export interface OwnershipReport {
   readonly version: number;
   /** The newest version that the database was bootstrapped with before; null for none. */
   readonly before: number | null;
-  /** Whether that is newer than the one given: then nothing was done to the policy. */
+  /** Whether that is newer than the given one. In that case the policy was not changed. */
   readonly isOlder: boolean;
   /** The roles that were renamed, and how many stored rules that has changed. */
   readonly renamed: readonly RenamedRole[];
-  /** The rules that were removed since they are retired, ptype first. */
+  /** The rules that were removed because they are retired, ptype first. */
   readonly removed: readonly (readonly string[])[];
   /** How many links of users to retired roles now lead to another role. */
   readonly reassigned: number;
   /**
-   * Rules of administrators that are retired or name a retired role: they stay, ptype first; up to 10,000. Each bootstrap
-   * lists them, until they are gone.
+   * Rules of administrators that are retired or name a retired role: they stay, ptype first; up to 10,000. Each
+   * bootstrap lists them, until they are gone.
    */
   readonly left: readonly (readonly string[])[];
   /** How many more of these there are. */
   readonly leftOmitted: number;
 }
 
-/** A role that has another name now. */
+/** A renamed role. */
 export interface RenamedRole {
   /** Its earlier name. */
   readonly from: string;
@@ -263,7 +263,7 @@ export interface RenamedRole {
   readonly rules: number;
 }
 
-/** How the live policy compares to the definition. */
+/** The comparison of the live policy with the definition. */
 export interface VerificationReport {
   /** Whether there is no failure: neither in `failures` nor among the integrity findings. */
   readonly ok: boolean;
@@ -275,26 +275,26 @@ export interface VerificationReport {
   readonly failures: readonly VerificationFailure[];
   /** Stored rules that do not read back as written. */
   readonly integrity: readonly IntegrityFinding[];
-  /** What the live policy has beyond the definition. */
+  /** What the live policy has in addition to the definition. */
   readonly drift: readonly DriftFinding[];
-  /** Defined rules that are not stored and stay away; it is verified without them. */
+  /** Defined rules that are not stored on purpose. The policy is verified without them. */
   readonly keptAway: readonly KeptAwayRule[];
   /**
-   * Stored rules that the definition has retired, or that name a retired role, such as links of users to it, ptype first;
-   * up to 10,000. Empty where the database was not bootstrapped with this version.
+   * Stored rules that the definition has retired, or that name a retired role, such as links of users to it, ptype
+   * first; up to 10,000. Empty where the database was not bootstrapped with this version.
    */
   readonly left: readonly (readonly string[])[];
   /** How many more of these there are. */
   readonly leftOmitted: number;
-  /** How many more findings there are than are listed. */
+  /** How many findings are not listed. */
   readonly omitted: OmittedFindings;
   /** How much of the rule table was read. */
   readonly scope: VerificationScope;
-  /** How many of the defined rules were tried. */
+  /** How many of the defined rules decided an expectation. */
   readonly coverage: Coverage;
-  /** What was not proved, although nothing is wrong. */
+  /** Warnings about what was not proved, although nothing is wrong. */
   readonly warnings: readonly VerificationWarning[];
-  /** Null unless failures are due to the order of the rows. */
+  /** Null unless the order of the rows causes failures. */
   readonly rowOrder: RowOrder | null;
   /** How long it took, in milliseconds. */
   readonly durationMs: number;

@@ -11,32 +11,32 @@ import { completeOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
 import { reasonOf } from './text.ts';
 
-/** What is served, and where; all of it has a default. */
+/** What is served, and where. Every option has a default. */
 export interface ServePageOptions extends PageOptions {
   /** The port on 127.0.0.1. Default: a free one. */
   readonly port?: number;
   /**
-   * How often it looks whether the policy has changed, while a browser shows the page, in milliseconds. A look reads the
-   * rule table; the pause is at least ten times as long as the look before. Default: 2 000.
+   * How often it looks whether the policy has changed, while a browser shows the page, in milliseconds. A look reads
+   * the rule table; the pause is at least ten times as long as the look before. Default: 2 000.
    */
   readonly pollIntervalMs?: number;
 }
 
 /** A page that is served. */
 export interface PageServer extends AsyncDisposable {
-  /** Where it is: `http://127.0.0.1:41234/`. */
+  /** Its address: `http://127.0.0.1:41234/`. */
   readonly url: string;
   /** Ends it. The pool stays open. */
   close(): Promise<void>;
 }
 
 /**
- * Serves the page of {@link createPage} to browsers on this machine: at 127.0.0.1, read-only. It is made anew when the
- * rules, or the files of policy and model, have changed, and a browser that shows an older one says so.
+ * Serves the page of {@link createPage} to browsers on this machine: at 127.0.0.1, read-only. The page is created again
+ * when the rules, or the files of policy and model, have changed, and a browser that shows an older page says so.
  *
  * Everybody who has an account on this machine can read it.
  *
- * @param pool the database whose policy is shown; null for the definition alone. It stays the caller's
+ * @param pool the database whose policy is shown; null for the definition alone. The caller ends it
  * @throws InvalidOptionsError for options that can't be used, and a port that is in use
  * @throws as createPage, which makes the first page before this resolves
  */
@@ -86,7 +86,9 @@ interface MadePage {
   readonly csp: string;
 }
 
-/** The newest page, and whether it still is. One look after the other: a pool may have a single connection. */
+/**
+ * The newest page, and whether it is up to date. Looks run one after the other: a pool may have only one connection.
+ */
 class Pages {
   readonly #pool: PoolLike | null;
   readonly #options: PageOptions;
@@ -104,7 +106,7 @@ class Pages {
 
   current(): Promise<MadePage> {
     return this.#inTurn(async () => {
-      // Read before the page: what changes in between makes it too old, never too new.
+      // Read before the page, so that a change in between makes the version too old, never too new.
       const version = await readVersion(this.#pool, this.#options);
       if (this.#page?.version !== version) {
         const data = await readPage(this.#pool, this.#options);
@@ -126,11 +128,11 @@ class Pages {
   }
 }
 
-/** A text that is another one when the page would be: of the stored rules with their rows, and of the given files. */
+/** A text that changes with the page: it depends on the stored rules, their rows, and the given files. */
 async function readVersion(pool: PoolLike | null, options: PageOptions): Promise<string> {
   const hash = createHash('sha256');
   for (const path of [options.policy, options.model]) {
-    // What is wrong with a file, the making of the page tells.
+    // Creating the page reports what is wrong with a file.
     if (typeof path === 'string') hash.update(await readFile(path).catch(() => '')).update('\0');
   }
   if (pool !== null) hash.update(await readTableVersion(pool, options));
@@ -152,14 +154,14 @@ async function readTableVersion(pool: PoolLike, options: PageOptions): Promise<s
   });
 }
 
-/** What a browser is told of the page that it shows. */
+/** The state that a browser gets about the page that it shows. */
 type PageState = 'current' | 'changed' | 'unknown';
 
-/** Browsers that show a page, and wait to be told that it has changed. */
+/** Browsers that show a page and wait for changes. */
 class Watchers {
   readonly #readVersion: () => Promise<string>;
   readonly #pauseMs: number;
-  /** Each with the version that it shows, and what it was told last. */
+  /** Each with the version that it shows, and the last state that it got. */
   readonly #watchers = new Map<ServerResponse, { readonly version: string; told: PageState | null }>();
   #timer: NodeJS.Timeout | undefined;
   #isLooking = false;
@@ -208,7 +210,7 @@ async function answer(
   watchers: Watchers,
 ): Promise<void> {
   for (const [name, value] of HEADERS) response.setHeader(name, value);
-  // A page of another site, whose name resolves to this machine all of a sudden, asks by that name.
+  // A page of another site, whose name was made to resolve to this machine, sends that name as the host.
   const port = portOf(server);
   if (headers.host !== `127.0.0.1:${port}` && headers.host !== `localhost:${port}`) {
     sendText(response, 421, `This is served as http://127.0.0.1:${port}/ only.`);

@@ -14,7 +14,7 @@ export interface OwnPool extends PoolLike {
   on?(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** One of many tenants that are bootstrapped alike: a schema of a database, or a database of its own. */
+/** One of many tenants that are bootstrapped the same way: a schema of a database, or a database of its own. */
 export interface Tenant {
   /** Unique among the tenants; the report and the log use it. */
   readonly name: string;
@@ -22,21 +22,21 @@ export interface Tenant {
   readonly schema?: string;
   /**
    * A pool, which other tenants may share and which stays open; or a function that makes one for this tenant. The
-   * function is called when its turn has come, and the pool is ended when the tenant is done, also when it failed.
+   * function is called when the tenant's bootstrap begins, and the pool is ended after it, also after a failure.
    */
   readonly pool: PoolLike | (() => OwnPool | Promise<OwnPool>);
 }
 
-/** A tenant whose turn has come, and what is wrong with it. */
+/** The next tenant, and its problems. */
 export interface Arrival {
   readonly tenant: Tenant;
   readonly name: string;
   readonly problems: readonly Problem[];
 }
 
-/** Where tenants come from: a list, known and checked at once, or an async iterable, read as they are wanted. */
+/** The source of tenants: a list, which is checked at once, or an async iterable, which is read one by one. */
 export class TenantSource {
-  /** What is wrong with the tenants, as far as it can be known before the first of them is bootstrapped. */
+  /** The problems that are known before the first tenant is bootstrapped. */
   readonly problems: readonly Problem[];
   readonly #tenants: Iterable<Tenant> | AsyncIterable<Tenant>;
   #failure: { readonly thrown: unknown } | null = null;
@@ -47,12 +47,12 @@ export class TenantSource {
     this.problems = problems;
   }
 
-  /** What the iterable threw; null when it came to its end. */
+  /** The error of the iterable; null if it ended. */
   get failure(): { readonly thrown: unknown } | null {
     return this.#failure;
   }
 
-  /** One after the other. An iterable that throws is at its end, so that those that are running are waited for. */
+  /** The tenants, one after the other. An iterable that throws counts as ended, so that running tenants are awaited. */
   async *read(): AsyncGenerator<Arrival> {
     const check = tenantCheck();
     let index = 0;
@@ -111,20 +111,20 @@ const options = optionsOf({
 });
 
 const tenant = fields(
-  // The pool is checked apart, so that nothing of it is shown, as that may be a password.
+  // The pool is checked separately, so that no message shows a part of it, which may be a password.
   { name, schema: v.optional(schema), pool: v.optional(v.any()) },
   'must be a tenant with a name and a pool',
 );
 
-/** Everything about the shape of the options for many tenants that is wrong. */
+/** All problems in the shape of the options for many tenants. */
 export function checkTenantsOptions(input: unknown): Problem[] {
   return v.safeParse(options, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
 }
 
-/** Tells what is wrong with a tenant, by itself and beside those that it was asked about before. */
+/** Finds the problems of a tenant, by itself and compared with the tenants before it. */
 type TenantCheck = (tenant: unknown, index: number) => Problem[];
 
-/** A check that has seen no tenant yet. */
+/** Creates a check that has seen no tenant yet. */
 function tenantCheck(): TenantCheck {
   const names = new Set<string>();
   const homes = new WeakMap<object, Map<string | undefined, string>>();
@@ -139,7 +139,7 @@ function tenantCheck(): TenantCheck {
   };
 }
 
-/** What a tenant is called: by its name or, if it has none, by where it was given. */
+/** The name of a tenant in messages; without a name, its position. */
 function nameOfTenant(input: unknown, index: number): string {
   const given: unknown = Object(input).name;
   return typeof given === 'string' && given !== '' ? given : `tenants[${index}]`;
@@ -168,7 +168,7 @@ function checkTenantName(given: string, at: string, names: Set<string>): Problem
   ];
 }
 
-/** Two that live in one place would share what each is to have for itself. */
+/** Two tenants with the same pool and schema would share their tables. */
 function checkHome(
   { name: given, schema: home, pool }: v.InferOutput<typeof tenant>,
   at: string,

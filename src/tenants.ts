@@ -13,8 +13,8 @@ import { reasonOf } from './text.ts';
 /** The options for all tenants. Each tenant has its own schema: a schema that is given here is not used. */
 export interface TenantsOptions extends Omit<BootstrapOptions, 'schema'> {
   /**
-   * How many tenants are bootstrapped at a time, each on one connection. If a shared pool has fewer, tenants wait for it.
-   * Default: 4.
+   * How many tenants are bootstrapped at a time, each on one connection. If a shared pool has fewer, tenants wait for
+   * it. Default: 4.
    */
   readonly concurrency?: number;
 }
@@ -34,7 +34,7 @@ export type TenantReport =
   | {
       /** The name of the tenant. */
       readonly name: string;
-      /** Nothing of it was changed, unless `error` says otherwise. */
+      /** Nothing was changed for it, unless `error` says otherwise. */
       readonly status: 'failed';
       /** The error that bootstrapDatabase throws for this tenant alone. */
       readonly error: BootstrapError;
@@ -80,11 +80,12 @@ const DEFAULT_CONCURRENCY = 4;
 
 /**
  * Bootstraps many tenants, each as bootstrapDatabase does, several at a time: a schema for each in one database, or a
- * database for each. Each tenant is all or nothing by itself. A tenant that fails does not affect the others; the report
- * has its error, and `ok` says whether none has failed.
+ * database for each. Each tenant is all or nothing by itself. A tenant that fails does not affect the others; the
+ * report has its error, and `ok` says whether none has failed.
  *
  * The options and the policy are checked once. A list is checked as a whole before any database is touched. An async
- * iterable is read when there is room for another tenant; a tenant in it that is not valid, or comes twice, fails alone.
+ * iterable is read when there is room for another tenant; a tenant in it that is not valid, or comes twice, fails
+ * alone.
  *
  * @example
  * const report = await bootstrapTenants(schemas.map((schema) => ({ name: schema, schema, pool })), { policy });

@@ -19,17 +19,17 @@ import { CoverageMeter } from './verification/coverage.ts';
 import { type DecisionExplanation, explainByEnforcer } from './verification/decision-explanation.ts';
 import { type FindMisspeltNames, misspeltNameFinder } from './verification/misspelt-names.ts';
 
-/** What came of the tests of a policy. */
+/** The result of the tests of a policy. */
 export interface PolicyTestReport {
   /** Whether every test has passed, and nothing else is wrong. */
   readonly ok: boolean;
   /** Each request: those that the policy lists itself, then those of the files, in their order. */
   readonly tests: readonly PolicyTestResult[];
-  /** Names in the files that are likely misspelt, so that their requests prove nothing. */
+  /** Names in the files that are probably misspelt, so that their requests prove nothing. */
   readonly warnings: readonly PolicyTestWarning[];
   /** Which rules of the policy the tests depend on. */
   readonly coverage: PolicyCoverage;
-  /** What is wrong beside failed tests: rules that no request depends on, where more of them must be covered. */
+  /** Problems in addition to failed tests: rules that no request depends on, if more rules must be covered. */
   readonly problems: readonly Problem[];
   /** How long it took, in milliseconds. */
   readonly durationMs: number;
@@ -37,45 +37,45 @@ export interface PolicyTestReport {
 
 /** A request that was decided. */
 export interface PolicyTestResult {
-  /** The file that it is written in; `policy` for one that the policy lists itself, unless that is given by its path. */
+  /** Its file; `policy` for a request that the policy lists itself, unless the policy was given as a path. */
   readonly file: string;
-  /** Where: file, line and column; of a policy in code, a path such as `policy.never[0]`. */
+  /** Its place: file, line and column; for a policy in code, a path such as `policy.never[0]`. */
   readonly at: string;
-  /** What its test is called; null where a file has requests beside its tests, or the policy lists it. */
+  /** The name of its test; null if the request belongs to no test of a file, or the policy lists it. */
   readonly name: string | null;
   /** The list that it is in; a file has no `never`. */
   readonly kind: 'allow' | 'deny' | 'never';
   /** The values of the request, in the order of the model's request definition. */
   readonly request: readonly string[];
-  /** What must be answered. */
+  /** The expected decision. */
   readonly expected: Decision;
-  /** What Casbin answers; null where it can't decide, which `error` says. */
+  /** The decision of Casbin; null if it can't decide, for the reason in `error`. */
   readonly actual: Decision | null;
   /** Whether it is as expected. */
   readonly ok: boolean;
-  /** Why Casbin could not decide; null where it could. */
+  /** Why Casbin could not decide; null if it could. */
   readonly error: string | null;
-  /** Why it was decided so, where that is not as expected. */
+  /** Why the decision is not the expected one. */
   readonly explanation: DecisionExplanation | null;
 }
 
-/** A name in a test that neither the policy nor what is given for the test has, and that is nearly one of theirs. */
+/** A name in a test that neither the policy nor the given rules have, but that is similar to one of theirs. */
 export interface PolicyTestWarning {
   /** What kind of warning it is; stable. */
   readonly code: 'NAME_MISSPELT';
   /** Where: file, line and column. */
   readonly at: string;
-  /** What is not known, and what was likely meant. */
+  /** The unknown name, and the one that was probably meant. */
   readonly message: string;
 }
 
 /** How many rules of a policy its tests depend on. */
 export interface PolicyCoverage {
-  /** How many decided a request, or are links of roles on the way to one that did. */
+  /** How many rules decided a request, or are role links that led to such a rule. */
   readonly covered: number;
-  /** How many the policy has. */
+  /** How many rules the policy has. */
   readonly total: number;
-  /** Each of them, in the order of the policy. */
+  /** All rules, in the order of the policy. */
   readonly rules: readonly RuleCoverage[];
 }
 
@@ -89,28 +89,27 @@ export interface RuleCoverage {
   readonly requests: number;
 }
 
-/** Which of the tests are run; all, without any of these. */
+/** Which tests to run. Default: all. */
 export interface PolicyTestFilter {
   /** Only requests of this subject. */
   readonly subject?: string;
-  /** Only tests whose name has this in it. */
+  /** Only tests whose name contains this text. */
   readonly name?: string;
 }
 
-/** What the tests must do beyond passing. */
+/** What the tests must achieve in addition to passing. */
 export interface PolicyTestRequirements {
   /** How many of the policy's rules must decide a request of the tests, in percent. Default: 0. */
   readonly coverage?: number;
 }
 
 /**
- * Tests a policy without a database: by the requests that it lists itself under `allow`, `deny` and `never`, and by those
- * of files. A file of tests is YAML or JSON: requests under `allow` and `deny`, rules under `given` that count beside
- * the policy, and `tests`, each with a `name` and the same.
+ * Tests a policy without a database: by the requests that it lists itself under `allow`, `deny` and `never`, and by
+ * those of files. A file of tests is YAML or JSON: requests under `allow` and `deny`, rules under `given` in addition
+ * to the policy, and `tests`, each with a `name` and the same keys.
  *
  * @param files the paths of the files; none, for the policy's own requests alone
- * @throws InvalidOptionsError with everything that is wrong with the options, the policy or the files; and where there
- *   is nothing to test
+ * @throws InvalidOptionsError with all problems of the options, the policy or the files, or if there is nothing to test
  */
 export async function testPolicy(
   files: readonly string[],
@@ -139,14 +138,14 @@ export async function testPolicy(
   return { ok, tests, warnings, coverage, problems, durationMs: performance.now() - started };
 }
 
-/** A group, and whether it is of a file: the names that a policy lists itself are checked with the policy. */
+/** A group, and whether it is from a file: the names in a policy's own requests are checked with the policy. */
 interface TestGroup extends ExpectationGroup {
   readonly isOfFile: boolean;
 }
 
-/** Reads and checks everything, so that all problems are told at once. */
+/** Reads and checks everything, so that all problems are reported at once. */
 async function readTests(files: readonly string[], options: BootstrapOptions, filter: PolicyTestFilter) {
-  // Who runs no tests need not wait for the library that checks their files.
+  // Imported here, so that other programs do not load the library that checks these files.
   const { readExpectationFile } = await import('./policy/expectation-file.ts');
   const loaded = await Promise.all(files.map(readExpectationFile));
   const problems = loaded.flatMap((one) => one.problems);

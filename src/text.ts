@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 
 const REASON_LENGTH = 300;
 
-/** What a thrown value says for itself, on one line: anything may be thrown, and errors may have no message. */
+/** The reason in a thrown value, on one line: any value may be thrown, and errors may have no message. */
 export function reasonOf(thrown: unknown): string {
   // A name with several addresses fails with one error for each, and no message of its own.
   if (thrown instanceof AggregateError && thrown.message === '') {
@@ -14,7 +14,7 @@ export function reasonOf(thrown: unknown): string {
   return shorten(inspect(thrown, { depth: 1, breakLength: Number.POSITIVE_INFINITY }));
 }
 
-/** Sentences go on after it. */
+/** Removes periods at the end, because messages continue after the reason. */
 function withoutPeriod(text: string): string {
   return text.replace(/\.+$/, '');
 }
@@ -35,7 +35,7 @@ export function listNames(
   return others.length === 0 ? (last ?? 'nobody') : `${others.join(', ')} and ${last}`;
 }
 
-/** What kind of value something is, for a message that must not show the value. */
+/** The kind of a value, for a message that must not show the value. */
 export function kindOf(value: unknown): string {
   if (value === undefined) return 'missing';
   if (value === null) return 'null';

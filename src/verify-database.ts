@@ -9,13 +9,13 @@ import type { VerifyDatabaseOptions } from './options.ts';
 import type { VerificationReport } from './report.ts';
 
 /**
- * Holds the policy that a database has against the definition, by Casbin's enforcer. It only reads, so it works
- * on a standby and for a role that may only select from `casbin`; migrations and seeders are not looked at.
+ * Compares the policy of a database with the definition, by Casbin's enforcer. It only reads, so it works on a standby
+ * and for a role that may only select from `casbin`. It does not look at migrations and seeders.
  *
- * It takes the options of the bootstrap, and `strict`, `full` and `stockLoadable` beside them too.
+ * It takes the options of the bootstrap, and also `strict`, `full` and `stockLoadable` outside of `verify`.
  *
- * What it finds is in the report: `ok` says whether every promise is kept. It throws only for not being able to
- * tell: InvalidOptionsError, or another BootstrapError as from bootstrapDatabase.
+ * The report has everything that it finds; `ok` says whether every promise is kept. It throws only if it can't find
+ * out: InvalidOptionsError, or another BootstrapError as from bootstrapDatabase.
  */
 export async function verifyDatabase(
   pool: PoolLike,

@@ -9,7 +9,7 @@ import type { RuleSet } from './rule-set.ts';
 /** How many values a rule of each ptype must have, as the model defines them. */
 export type RuleLengths = ReadonlyMap<string, number>;
 
-/** Rules that the model has no place for: unknown ptype, wrong number of values. */
+/** Rules that do not fit the model: unknown ptype, wrong number of values. */
 export function findMisfits(rules: readonly DefinedRule[], lengths: RuleLengths): Problem[] {
   return rules.flatMap((rule): Problem[] => {
     const length = lengths.get(rule.ptype);
@@ -77,7 +77,7 @@ function findUndefinedAmong(
   );
 }
 
-/** Inheritance that makes no sense: from the role itself, or in a circle. */
+/** Roles that inherit from themselves, or in a circle. */
 export function findBrokenHierarchies(
   rules: readonly DefinedRule[],
   hierarchies: readonly Hierarchy[] = buildHierarchies(rules),
@@ -133,7 +133,7 @@ interface FoundPath {
   readonly at: string;
 }
 
-/** Each path once: a path that one tenant has, every tenant has, from the same place. */
+/** Each path once, because all tenants have the same paths, from the same places. */
 function withoutRepeated(found: readonly FoundPath[]): FoundPath[] {
   const byKey = new Map<string, FoundPath>();
   for (const one of found) {
@@ -164,7 +164,7 @@ function linkFinder(
     return collected;
   };
   return ({ ptype, domain }, [from, to]) => {
-    // Made only when something is wrong, which may then be so in thousands of domains.
+    // Made only for a problem, which may occur in thousands of domains.
     links ??= collectLinks();
     return links.get(key(ptype, from, to, domain))?.at ?? 'policy';
   };
@@ -184,7 +184,7 @@ function formatPath(path: readonly string[]): string {
   return roles.join(' → ');
 }
 
-/** Requests that must be allowed, and must be denied. */
+/** Requests that are listed both as allowed and as denied. */
 export function findConflicts(definition: PolicyDefinition): Problem[] {
   const { allow = [] } = definition;
   const allowed = new Map(allow.map((request, index) => [JSON.stringify(request), index]));

@@ -6,13 +6,13 @@ import type { Rule } from './rule.ts';
 export interface DefinedRule extends Rule {
   /** `policy.yaml:12:9` for what was read from a file, else a path: `policy.roles.user.permissions.accounts[0]`. */
   readonly at: string;
-  /** Which tenant of `domains` it was made for, by its index; undefined for every other rule. */
+  /** The index of the tenant of `domains` for which it was made; undefined for all other rules. */
   readonly tenant?: number | undefined;
 }
 
 /**
- * Whether the same part of the definition has made a rule for an earlier tenant. A problem of that part is reported
- * once, not ten thousand times.
+ * Whether the same part of the definition has made a rule for an earlier tenant, so that a problem of that part is
+ * reported once, not ten thousand times.
  */
 export function isRepeated({ tenant = 0 }: DefinedRule): boolean {
   return tenant > 0;
@@ -65,7 +65,9 @@ function* compileDomains(definition: PolicyDefinition): Generator<DefinedRule, v
   }
 }
 
-/** The values of the rules that roles make, apart from a domain, each with its index in the list where it is written. */
+/**
+ * The values of the rules that roles make, apart from a domain, each with its index in the list where it is written.
+ */
 function listRules(roles: NonNullable<PolicyDefinition['roles']>) {
   const entries = Object.entries(roles);
   const permissions = entries.flatMap(([role, { permissions = {} }]) =>
@@ -85,7 +87,7 @@ interface Place {
   readonly tenant?: number;
 }
 
-/** The text of a place is made only when there is a problem: a million of them would need much memory. */
+/** Makes the text of a place only when it is needed, because a million of them would need much memory. */
 class PlacedRule implements DefinedRule {
   readonly ptype: string;
   readonly values: readonly string[];

@@ -38,8 +38,8 @@ function findLostRules(at: string, line: string): Problem[] {
 }
 
 /**
- * Writes the rules of a definition, in whatever form it was written, as Casbin's CSV: Casbin's loader and `loadPolicyFile`
- * read the same rules back. Expectations are not in it.
+ * Writes the rules of a definition, in whatever form it was written, as Casbin's CSV: Casbin's loader and
+ * `loadPolicyFile` read the same rules back. Expectations are not in it.
  *
  * @throws InvalidOptionsError naming every rule that CSV can't carry: line breaks, blanks at the ends of a value,
  * unmatched brackets; or for a value that is not a definition
@@ -56,7 +56,7 @@ export function policyToCsv(definition: PolicyDefinition): string {
   return written.map(({ line }) => `${line}\n`).join('');
 }
 
-/** Does not use the schema of a definition, so that writing CSV does not load valibot. */
+/** Checks without the schema of a definition, so that writing CSV does not load valibot. */
 function compileGiven(definition: PolicyDefinition): DefinedRule[] {
   const message = explainNoDefinition(definition);
   if (message !== null) throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'policy', message }]);

@@ -71,7 +71,7 @@ export const definitionShape = oneKindOfRoles(fields(entries, message));
 
 const fileShape = oneKindOfRoles(fields({ ...entries, $schema: v.optional(text) }, message));
 
-/** Everything about the shape of a file's content that is wrong. */
+/** All problems in the shape of a file's content. */
 export function checkFileShape(file: string, content: unknown): Problem[] {
   const { issues = [] } = v.safeParse(fileShape, content);
   return issues.map((issue) => {
@@ -82,7 +82,7 @@ export function checkFileShape(file: string, content: unknown): Problem[] {
   });
 }
 
-/** Rules of `roles` have no domain and rules of `domains` have one; a model has room for only one of the two. */
+/** Refuses `roles` beside `domains`: rules of `domains` have one value more, and a model defines one number. */
 function oneKindOfRoles(schema: v.GenericSchema) {
   const both =
     'it is beside roles, whose rules have no domain, and no model has room for both. Move those roles into domains, or remove one of the two';
@@ -101,7 +101,7 @@ function oneKindOfRoles(schema: v.GenericSchema) {
   );
 }
 
-/** Uses the schema only where a quick check finds a fault: valibot copies what it checks, which may be large. */
+/** Uses the schema only if a quick check finds a fault, because valibot copies what it checks, which may be large. */
 function unlessFine(isFine: (input: unknown) => boolean, schema: v.GenericSchema): v.GenericSchema {
   return v.lazy((input) => (isFine(input) ? v.any() : schema));
 }

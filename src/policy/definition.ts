@@ -12,24 +12,24 @@ export interface RoleDefinition<
   readonly onRevoked?: OnRevoked;
 }
 
-/** What a bootstrap does about a defined rule that was there and is not any more. */
+/** What a bootstrap does about a defined rule that was stored before, and is not any more. */
 export type OnRevoked = 'restore' | 'keep';
 
-/** What earlier versions of a definition had, and this one has no more. */
+/** What earlier versions of a definition had, and this one has not. */
 export interface RetiredParts<Role extends string = string> {
-  /** Each role by its name, and what becomes of those who have it. */
+  /** Each role by its name, and what happens to its users. */
   readonly roles?: { readonly [name: string]: RetiredRole<Role> };
   /** Rules, ptype first: `['p', 'clerk', 'invoices', 'delete']`. */
   readonly rules?: readonly (readonly string[])[];
 }
 
-/** A role that is no longer. */
+/** A role that does not exist any more. */
 export interface RetiredRole<Role extends string = string> {
-  /** The role that its users get instead. Default: they keep a link to a role that gives nothing. */
+  /** The role that its users get instead. Default: they keep a link to a role that permits nothing. */
   readonly reassign?: Role;
 }
 
-/** What this version of a definition calls otherwise than earlier ones. */
+/** What this version of a definition has renamed. */
 export interface RenamedParts<Role extends string = string> {
   /** The earlier name of a role → its name now. */
   readonly roles: { readonly [from: string]: Role };
@@ -79,18 +79,18 @@ export interface PolicyDefinition<
   /** Requests to be decided the same on the database as on the definition: for rules whose values are patterns. */
   readonly samples?: readonly (readonly string[])[];
   /**
-   * Which release of the definition this is: a whole number that is raised with each one. With it, a bootstrap keeps
-   * a record of the rules that it has inserted, which `retired`, `renamed` and `onRevoked` need, and a database that a newer version
-   * was bootstrapped with is left as it is. Default: no record.
+   * Which release of the definition this is: a whole number that is raised with each one. With it, a bootstrap keeps a
+   * record of the rules that it has inserted, which `retired`, `renamed` and `onRevoked` need, and a database that a
+   * newer version was bootstrapped with is left as it is. Default: no record.
    */
   readonly version?: number;
-  /** What earlier versions had: it is removed where a bootstrap had inserted it; what administrators made stays. */
+  /** What earlier versions had. Rules that a bootstrap inserted are removed; those of administrators stay. */
   readonly retired?: RetiredParts<NoInfer<Role>>;
-  /** What earlier versions called otherwise: all rules and links of a role are renamed, administrators' too. */
+  /** What was renamed: all rules and links of a renamed role change, also those of administrators. */
   readonly renamed?: RenamedParts<NoInfer<Role>>;
   /**
-   * What happens to a defined rule that was stored and is not any more: `restore` inserts it, `keep` leaves it away and
-   * reports it. One that `changePolicy` revoked with a reason stays away in both. Default: `restore`.
+   * What happens to a defined rule that was stored and is not any more: `restore` inserts it again, `keep` does not,
+   * and reports it. A rule that `changePolicy` revoked with a reason is never inserted again. Default: `restore`.
    */
   readonly onRevoked?: OnRevoked;
 }
@@ -110,7 +110,7 @@ export interface DomainPolicyDefinition<
   Action extends string = string,
   Domain extends string = string,
 > extends PolicyDefinition {
-  /** Not beside `domains`: no model has room for rules with a domain and for such without one. */
+  /** Not together with `domains`: a model can't define rules both with and without a domain. */
   readonly roles?: never;
   readonly domains: DomainsDefinition<Role, Resource, Action, Domain>;
   readonly allow?: readonly DomainRequest<Role, Resource, Action, Domain>[];
@@ -193,11 +193,12 @@ export function definePolicy(definition: object): object {
 export type Request = readonly string[];
 
 /**
- * For an application to name its policy in, once, so that a misspelt name does not compile, at a route or in a test.
- * Otherwise a denial passes for the wrong reason. It is the same in each entry that exports it.
+ * An application names its policy here once, so that a misspelt name at a route or in a test does not compile.
+ * Otherwise a misspelt request would be denied, and the test would pass for the wrong reason. All entries export the
+ * same interface.
  *
- * `policy` is what the names of permissions, and the arguments of assertions and matchers, are taken from; `subject`,
- * if there is one, adds names of users to those of its roles.
+ * `policy` has the names for permissions and for the arguments of assertions and matchers. `subject`, which is
+ * optional, adds names of users to those of the roles.
  *
  * @example
  * declare module 'casbin-bootstrap/testing' {

@@ -12,7 +12,7 @@ const RECEIVED_TYPES: Readonly<Record<string, string>> = {
   undefined: 'missing',
 };
 
-/** What is wrong, and where: at a path below `root`. */
+/** Converts an issue of valibot to a problem, at a path below `root`. */
 export function describeIssue(issue: v.BaseIssue<unknown>, root: string): Problem {
   const keys = (issue.path ?? []).map(({ key }) => String(key));
   const at = keys.length === 0 ? root : pathOf(...keys);
@@ -32,7 +32,7 @@ function describeReceived({ type, input, received }: v.BaseIssue<unknown>): stri
   return `is ${RECEIVED_TYPES[received] ?? received}`;
 }
 
-/** An issue of the object itself, at the key that it lacks. */
+/** An issue about a missing key of an object, with the path of that key. */
 function isMissingKey(issue: v.BaseIssue<unknown>): boolean {
   return (
     issue.type === 'loose_object' && issue.received === 'undefined' && issue.path?.at(-1)?.type === 'object'

@@ -76,7 +76,7 @@ function recordNode(node: Node, value: unknown, locate: Locate): Problem[] {
   });
 }
 
-/** One mistake makes the parser stumble several times; the errors come in order. */
+/** Only the first error, because one mistake causes several; the errors are in order. */
 function firstOfEachLine(text: string, errors: readonly ParseError[]): ParseError[] {
   return errors.filter(({ offset }, index) => {
     const before = errors[index - 1];

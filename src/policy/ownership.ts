@@ -4,19 +4,19 @@ import { placeIn } from './place.ts';
 import { formatRule, formatText, type Rule, ruleKey, toRule } from './rule.ts';
 import type { RuleSet } from './rule-set.ts';
 
-/** What a definition says of the rules that it and its earlier versions have brought into a database. */
+/** What a definition says about the rules that it and its earlier versions have inserted into a database. */
 export interface Ownership {
   readonly version: number;
-  /** What it retires and renames, as one text, by which a database knows whether that was done. */
+  /** What it retires and renames, as one text, which the database stores to know whether it was done. */
   readonly changes: string;
   /** Earlier name → name. */
   readonly renamedRoles: ReadonlyMap<string, string>;
   /** Role → the one that its users get instead, null for none. */
   readonly retiredRoles: ReadonlyMap<string, string | null>;
   readonly retiredRules: readonly PlacedRule[];
-  /** Whether a defined rule stays away that was stored and is not any more, for whatever reason. */
+  /** Whether a defined rule that was stored and is not any more stays away, whatever the reason. */
   keeps(rule: Rule): boolean;
-  /** Whether that holds for any. */
+  /** Whether this is so for any rule. */
   readonly keepsSome: boolean;
 }
 
@@ -24,7 +24,7 @@ interface PlacedRule extends Rule {
   readonly at: string;
 }
 
-/** Null for a definition without a version, of which a database has no record. */
+/** Null for a definition without a version, because the database then has no record. */
 export function compileOwnership(definition: PolicyDefinition): Ownership | null {
   const { version, retired, renamed, onRevoked = 'restore' } = definition;
   if (version === undefined) return null;
@@ -77,7 +77,7 @@ function listRoles({ roles = {}, domains }: PolicyDefinition): ListedRole[] {
   return [...list(roles, 'roles'), ...list(domains?.roles ?? {}, 'domains', 'roles')];
 }
 
-/** What a definition says of earlier versions that can't be done, or that contradicts what it defines. */
+/** Finds statements about earlier versions that are impossible, or that contradict the definition. */
 export function findOwnershipProblems(definition: PolicyDefinition, defined: RuleSet): Problem[] {
   return [
     ...findUnversioned(definition),

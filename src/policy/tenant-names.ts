@@ -6,8 +6,8 @@ import { formatText } from './rule.ts';
 import { RuleSet } from './rule-set.ts';
 
 /**
- * The problems of the names of tenants, each reported once, where the name is listed; and the rules of the definition
- * without those of such tenants, whose problems come from the name.
+ * Finds problems of the names of tenants, each once, at the place of the name. Also returns the rules of the definition
+ * without those tenants, because their rules would repeat the problem.
  *
  * @param findFaults what is wrong with the values of rules
  */
@@ -39,7 +39,7 @@ function findRepeatedTenants(definition: PolicyDefinition): Problem[] {
   });
 }
 
-/** A rule for each tenant that holds its name, and nothing else that could be wrong. */
+/** A rule for each tenant with its name, in which nothing else can be wrong. */
 function namingRules(definition: PolicyDefinition): DefinedRule[] {
   return (definition.domains?.tenants ?? []).map((tenant, index) => ({
     ptype: 'p',

@@ -2,7 +2,7 @@ import type { PolicyDefinition, RoleDefinition } from './definition.ts';
 import type { Rule } from './rule.ts';
 import { RuleSet } from './rule-set.ts';
 
-/** Which rules the role form of a definition can say: `p` with role, resource, action, and `g` with two roles. */
+/** Which rules the role form of a definition can express: `p` with role, resource, action, and `g` with two roles. */
 export interface RoleForm {
   readonly permissions: boolean;
   readonly inheritance: boolean;

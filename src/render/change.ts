@@ -10,7 +10,7 @@ interface ChangeLook extends Colors, ChangeRecord {
   readonly where: string;
 }
 
-/** Renders what a change of the policy has changed, for a person. No line break at the end. */
+/** Renders the result of a change of the policy. No line break at the end. */
 export function renderChange(report: ChangeReport, look: ChangeLook): string {
   const line = (sign: string, rule: readonly string[]) =>
     `${sign} ${escapeControls(formatRule(toRule(rule)))}`;

@@ -13,10 +13,10 @@ const SIGNS = {
   failure: ['✗', 'red'],
 } as const;
 
-/** Of each check and status; more would bury the rest, and the diagnosis itself has all of them. */
+/** How many findings of each check and status are shown; the diagnosis itself has all of them. */
 const SHOWN = 20;
 
-/** Renders what was found in a database, a finding a line, with the statements that mend it. No line break at the end. */
+/** Renders the findings in a database, one a line, with the statements that fix them. No line break at the end. */
 export function renderDiagnosis({ findings }: Diagnosis, look: DiagnosisLook): string {
   const of = (status: DatabaseFinding['status']) => findings.filter((finding) => finding.status === status);
   const shown = findings.filter((finding) => {

@@ -5,10 +5,10 @@ import { NO_ROLE } from '../verification/requests.ts';
 import { type Colors, count, escapeControls, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
-/** More would bury the rest; the diff itself has all of them. */
+/** How many entries of a list are shown; the diff itself has all of them. */
 const SHOWN = 100;
 
-/** Renders how two policies differ: rules first, then what that means. No line break at the end. */
+/** Renders how two policies differ: rules first, then decisions. No line break at the end. */
 export function renderDiff({ rules, decisions, userLinks }: PolicyDiff, look: Colors = {}): string {
   const { more, less } = decisions;
   const isSame = rules.added.length + rules.removed.length === 0;
@@ -63,14 +63,14 @@ function moreLine(change: DecisionChange): string {
   return `${requestLine(change)} — ${change.after.reason}${differing('new', change.after)}`;
 }
 
-/** A rule that denies says more than the one that has allowed. */
+/** If a rule denies now, it explains more than the rule that allowed before. */
 function lessLine(change: DecisionChange): string {
   const { before, after } = change;
   if (after.rule !== null) return `${requestLine(change)} — ${after.reason}${differing('new', after)}`;
   return `${requestLine(change)} — was allowed ${before.reason}${differing('gone', before)}`;
 }
 
-/** The role links that differ; of the rule itself, the list of rules tells. */
+/** The role links that differ; the rule itself is in the list of rules. */
 function differing(what: 'new' | 'gone', { added, rule }: ExplainedDecision): string {
   const others = added.filter((one) => one.join() !== rule?.join());
   return others.length === 0 ? '' : ` (${what}: ${others.map(ruleLine).join('; ')})`;

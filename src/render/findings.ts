@@ -53,12 +53,12 @@ export function renderFailures(report: VerificationReport): string {
   ].join('\n\n');
 }
 
-/** What a report counts beyond what it lists. */
+/** How many findings a report does not list. */
 export function renderOmitted(amount: number, one: string, several: string): string[] {
   return amount === 0 ? [] : [`${count(amount, `more ${one}`, `more ${several}`)} not listed.`];
 }
 
-/** Whole, as it is to be run: a statement that was cut off would remove rules and not put them back. */
+/** Renders the statements completely: a statement that was cut off could remove rules without inserting them again. */
 function renderRowOrder(rowOrder: RowOrder | null): string[] {
   if (rowOrder === null) return [];
   return [rowOrder.advice, ...(rowOrder.statements.length > 0 ? [rowOrder.statements.join('\n')] : [])];
@@ -69,11 +69,11 @@ interface RequestFinding extends Explanation {
   readonly request: readonly string[];
   readonly expected: Decision | null;
   readonly actual: Decision | null;
-  /** Of drift only. */
+  /** Only for drift. */
   readonly holders?: Holders | null;
 }
 
-/** Renders those findings that are about a request: what was expected, what came, and why; of drift, for whom. */
+/** Renders the findings about requests: the expected and the actual decision, and why; for drift, who has it. */
 export function renderDecisions(findings: readonly RequestFinding[], headline: Headline): string[] {
   const decisions = findings.filter(({ request }) => request.length > 0);
   const withHolders = decisions.some(({ holders }) => holders != null);
@@ -97,7 +97,7 @@ export function renderDecisions(findings: readonly RequestFinding[], headline: H
   );
 }
 
-/** Renders those findings that are about a stored rule which no request shows; a rule that vanished is none. */
+/** Renders the findings about stored rules without a request. Vanished rules are left out. */
 export function renderAddedRules(findings: readonly RequestFinding[], headline: Headline): string[] {
   return renderFindings(
     findings.filter(({ request, added }) => request.length === 0 && added.length > 0),
@@ -116,7 +116,7 @@ function holdersLine(holders: Holders | null | undefined): string {
 /** The line above a list, for the number of findings. */
 export type Headline = (total: number) => string;
 
-/** More of one kind would bury the rest; the report itself has all of them. */
+/** How many findings of one kind are shown; the report itself has all of them. */
 const SHOWN_FINDINGS = 50;
 
 /** Renders a headline and a table of what it announces, cut after 50 rows; nothing when there is nothing to show. */

@@ -45,7 +45,7 @@ export function listHistoryRemarks(entries: readonly JournalEntry[]): Remark[] {
   });
 }
 
-/** Tells the table of a change too, where the journal has several. */
+/** Describes a change, with its table if the journal has several. */
 function describerOf(entries: readonly JournalEntry[]): (entry: JournalEntry) => string {
   const several = new Set(entries.map(({ table }) => table)).size > 1;
   return (entry) => `${describeChange(entry)}${several ? ` (${entry.table})` : ''}`;

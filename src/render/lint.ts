@@ -2,7 +2,7 @@ import type { LintReport } from '../lint-policy.ts';
 import { type Colors, count, escapeControls, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
-/** Renders what is wrong with a policy: a problem or a warning a line, as compilers print them, then the verdict. */
+/** Renders the problems and warnings of a policy, one a line, as compilers print them, then the result. */
 export function renderLint({ problems, warnings, coverage, ok }: LintReport, look: Colors = {}): string {
   const line = (place: string, code: string, message: string) =>
     `${escapeControls(`${place}: ${message}`)} ${paint('dim', `[${code}]`, look)}`;
@@ -18,7 +18,7 @@ export function renderLint({ problems, warnings, coverage, ok }: LintReport, loo
   ].join('\n\n');
 }
 
-/** Empty where there is nothing to measure. */
+/** Empty if there is nothing to measure. */
 function describeCoverage(coverage: LintReport['coverage']): string {
   if (coverage === null || coverage.total === 0) return '';
   return `${coverage.covered} of ${count(coverage.total, 'rule')} decide at least one request`;

@@ -7,7 +7,7 @@ import { renderTable } from './table.ts';
 const OWN = '●';
 const INHERITED = '○';
 
-/** How wide a table may be where nobody says. */
+/** The default width of a table. */
 const WIDTH = 100;
 
 /**

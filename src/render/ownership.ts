@@ -3,10 +3,10 @@ import type { BootstrapReport, KeptAwayRule, OwnershipReport, VerificationReport
 import { count, escapeControls, policyLine } from './phrases.ts';
 import { renderTable } from './table.ts';
 
-/** More would bury the rest; the report itself has all of them. */
+/** How many rules are shown; the report itself has all of them. */
 const SHOWN = 50;
 
-/** Renders what a bootstrap did about earlier versions of the definition; nothing where it did nothing. */
+/** Renders what a bootstrap did about earlier versions of the definition; empty if it did nothing. */
 export function renderOwnership({ ownership, dryRun }: BootstrapReport): string[] {
   if (ownership === null) return [];
   const { version, before, isOlder } = ownership;

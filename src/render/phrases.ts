@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 import { formatRule, toRule } from '../policy/rule.ts';
 import type { RuleOrigin } from '../report.ts';
 
-/** Stored values can hold anything: an escape sequence must not reach the terminal, nor a line break the table. */
+/** Escapes control characters, because stored values may contain escape sequences of a terminal, or line breaks. */
 export function escapeControls(text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (control) => {
     return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
@@ -15,12 +15,12 @@ export interface Colors {
   readonly color?: boolean;
 }
 
-/** The text in a colour or a style of terminals, where that is wanted. */
+/** The text in a colour or style of the terminal, if colours are on. */
 export function paint(style: Parameters<typeof styleText>[0], text: string, { color }: Colors): string {
   return color ? styleText(style, text, { validateStream: false }) : text;
 }
 
-/** `1 rule`, `2 rules`, `1,234 rules`; pass the plural where it is not the noun and an s. */
+/** `1 rule`, `2 rules`, `1,234 rules`; pass the plural if it is not the noun with an s. */
 export function count(amount: number, noun: string, plural = `${noun}s`): string {
   return `${amount.toLocaleString('en-US')} ${amount === 1 ? noun : plural}`;
 }
@@ -35,7 +35,7 @@ export function duration(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
-/** Who wrote: other writers than this library say nothing of their actor; what the server knows of them is told then. */
+/** Who made a change: the actor, or, for writers that give none, what the server knows about them. */
 export function describeWriter({
   actor,
   role,

@@ -13,7 +13,7 @@ export interface PlanLook extends Colors {
   readonly where: string;
 }
 
-/** More would bury the rest; the plan itself has more of them. */
+/** How many entries of a list are shown; the plan itself has more of them. */
 const SHOWN_RULES = 200;
 const SHOWN_ROWS = 50;
 const SHOWN_CHARACTERS = 80;

@@ -5,8 +5,8 @@ import { escapeControls } from './phrases.ts';
 import { type Remark, readPlace, tellRemark } from './remark.ts';
 
 /**
- * Renders remarks as compilers print them, each in a line that begins with its place: for grep and editors. No line break
- * at the end.
+ * Renders remarks as compilers print them, each in a line that begins with its place: for grep and editors. No line
+ * break at the end.
  */
 export function renderCompact(remarks: readonly Remark[]): string {
   return remarks.map(renderLine).join('\n');
@@ -20,7 +20,7 @@ function renderLine(remark: Remark): string {
   return level === 'error' || level === 'warning' ? `${line} [${code}]` : line;
 }
 
-/** What has a subject is told by its outcome; what has none, by its message. */
+/** A remark with a subject is described by its outcome, one without by its message. */
 function describeLevel({ level, subject, message }: Remark): string {
   const words = { pass: 'ok', error: 'failed', warning: 'warning', note: '' } as const;
   if (subject === undefined) return level === 'warning' ? `warning: ${message}` : message;
@@ -57,7 +57,7 @@ function escapeProperty(text: string): string {
 }
 
 interface JunitRun {
-  /** The command: the suite of what is about no file. */
+  /** The command: the name of the suite for remarks that are about no file. */
   readonly name: string;
   /** How long it took. */
   readonly durationMs: number;
@@ -102,7 +102,7 @@ function renderCase(suite: string, remark: Remark): string {
   return `${opening}>\n      <system-out>${text}</system-out>\n    </testcase>`;
 }
 
-/** XML has no way to write most control characters, so they are shown as JSON shows them. */
+/** XML can't contain most control characters, so they are written as in JSON. */
 function escapeXml(text: string): string {
   return text
     .toWellFormed()
@@ -116,7 +116,7 @@ function escapeXml(text: string): string {
 const SCHEMA = 'https://json.schemastore.org/sarif-2.1.0.json';
 const HELP = 'https://github.com/casbin-bootstrap/casbin-bootstrap/blob/main/docs/cli.md#formats';
 
-/** Writes remarks as SARIF 2.1.0, which code scanning reads. What is right is not in it. */
+/** Writes remarks as SARIF 2.1.0, which code scanning reads. It leaves out checks that passed. */
 export function toSarif(remarks: readonly Remark[], version: string): object {
   const results = remarks.filter(({ level }) => level !== 'pass').map(toResult);
   const rules = [...new Set(results.map(({ ruleId }) => ruleId))].map((id) => ({ id, helpUri: HELP }));

@@ -1,15 +1,15 @@
 /**
- * One thing that a command tells, in whichever format: a line for grep, an annotation of a pull request, a test case, a
+ * One thing that a command reports, in any format: a line for grep, an annotation of a pull request, a test case, a
  * result of a scan.
  */
 export interface Remark {
-  /** `pass`: it was checked, and is right. `note`: nothing to do about it. */
+  /** `pass`: it was checked, and is correct. `note`: there is nothing to do about it. */
   readonly level: 'error' | 'warning' | 'note' | 'pass';
   /** What kind of thing it is; stable. */
   readonly code: string;
-  /** `file`, `file:line` or `file:line:column`, or the path of an option; null where it is about no place. */
+  /** `file`, `file:line` or `file:line:column`, or the path of an option; null without a place. */
   readonly at: string | null;
-  /** What was looked at, where that has a name of its own: `alice, invoices, write must be allowed`. */
+  /** The name of what was checked, if it has one: `alice, invoices, write must be allowed`. */
   readonly subject?: string;
   /** What was found; may be empty for a `pass`. */
   readonly message: string;
@@ -17,15 +17,15 @@ export interface Remark {
   readonly details?: string;
 }
 
-/** Where a problem is, in parts. */
+/** The parts of a place. */
 export interface PlaceParts {
-  /** Null where it is in no file, as for an option. */
+  /** Null if it is in no file, as for an option. */
   readonly file: string | null;
   readonly line: number | null;
   readonly column: number | null;
 }
 
-/** Takes a place apart. Paths of options, as `policy.roles.a`, are in no file. */
+/** Splits a place into its parts. Paths of options, such as `policy.roles.a`, are in no file. */
 export function readPlace(at: string | null): PlaceParts {
   const [, file, line, column] =
     /^(.+?\.(?:ya?ml|json|csv|conf))(?::(\d+))?(?::(\d+))?$/i.exec(at ?? '') ?? [];
@@ -34,7 +34,7 @@ export function readPlace(at: string | null): PlaceParts {
   return { file, line: number(line), column: number(column) };
 }
 
-/** The message of a remark, after what a format has no field of its own for: a place in no file, and the subject. */
+/** The message of a remark, after the parts for which a format has no field: a place in no file, and the subject. */
 export function tellRemark({ at, subject, message }: Remark): string {
   const place = readPlace(at).file === null ? at : null;
   return [place, subject, message]

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import { escapeControls } from './phrases.ts';
 
-/** One column: its heading, and where its cells stand. */
+/** One column: its heading, and the alignment of its cells. */
 export interface TableColumn {
   readonly title: string;
   readonly align?: 'left' | 'right';

@@ -34,7 +34,7 @@ export function renderTests(report: PolicyTestReport, look: TestsLook = {}): str
   ].join('\n\n');
 }
 
-/** More would bury the rest; the report itself has all of them. */
+/** How many entries are shown; the report itself has all of them. */
 const SHOWN_RULES = 200;
 
 function renderCoverageTable({ rules }: PolicyCoverage): string {
@@ -58,7 +58,10 @@ function describeCoverage({ covered, total }: PolicyCoverage): string {
   return `${covered} of ${count(total, 'rule')} tested (${Math.floor((covered / total) * 100)} %)`;
 }
 
-/** The place, the name of the test and what is expected: `policy.test.yaml:5:7: clerks: alice, invoices, write must be allowed`. */
+/**
+ * The place, the name of the test and what is expected: `policy.test.yaml:5:7: clerks: alice, invoices, write must be
+ * allowed`.
+ */
 function titleOf(test: PolicyTestResult): string {
   return `${test.at}: ${describeTest(test)}`;
 }

@@ -19,7 +19,7 @@ export async function removeRules(
   await onRuleTable(table.sql, rules, () => client.query(removeGiven(table, given), [...given.arrays]));
 }
 
-/** The rules that the table can hold. Others are not stored, although a stored rule may be the beginning of one. */
+/** The rules that fit the table. Others can't be stored, although a stored rule may equal the beginning of one. */
 function fitting(table: RuleTable, rules: readonly Rule[]): Rule[] {
   return rules.filter((rule) => table.findUnfit([rule]).length === 0);
 }
@@ -44,9 +44,9 @@ function removeGiven(table: RuleTable, given: GivenRules): string {
   return remove(table, given.isSame('stored'), givenRules(given));
 }
 
-// Locked in one order, by their ids, by all who remove: else two of them would each wait for a row that the other
-// has locked. They are then found a second time by the condition, not by what the lock has found: who waits for a row
-// that somebody changes gets its new place as `ctid`, where this statement sees no row.
+// Everybody who removes rows locks them in the order of their ids; otherwise two writers could each wait for a row of
+// the other. The rows are then found again by the condition, not by the locked ones: after a wait for a changed row,
+// its `ctid` is the new place, where this statement sees no row.
 function remove({ sql, identity, engine }: RuleTable, condition: string, given?: string): string {
   const join = given === undefined ? '' : `cross join ${given}`;
   const using = given === undefined ? '' : `using ${given}`;
@@ -66,8 +66,8 @@ function remove({ sql, identity, engine }: RuleTable, condition: string, given?:
  * Replaces `previous` by `next`, in the row with the same id; if `next` is stored already, deletes `previous`. Both
  * have the same ptype.
  *
- * When neither is stored, somebody removed or changed `previous`, and writing `next` would bring back what they
- * took away: throws a DatabaseError with code CONFLICT. When only `next` is, there is nothing to do.
+ * If neither is stored, somebody else removed or changed `previous`, and writing `next` would undo that: it throws a
+ * DatabaseError with code CONFLICT. If only `next` is stored, there is nothing to do.
  */
 export async function updateRule(
   connection: Connection,
@@ -80,7 +80,7 @@ export async function updateRule(
   if (ruleKey(previous) === ruleKey(next)) return;
   const attempt = () =>
     connection.atomically((client) => replaceRule(client, table, previous, next), table.engine);
-  // What others committed while the first attempt waited for them is visible only to a second attempt.
+  // Only a second attempt sees what others committed while the first one waited for them.
   await attempt().catch((error: unknown) => {
     if (!isPossibleRace(error)) throw error;
     return attempt();
@@ -112,8 +112,8 @@ async function replaceRule(client: ClientLike, table: RuleTable, previous: Rule,
 }
 
 /**
- * Of the given rules, the next one is the first and the previous one the second. These are two statements, as CockroachDB
- * does not change a table twice in one.
+ * Of the given rules, the next one is the first and the previous one the second. These are two statements, as
+ * CockroachDB does not change a table twice in one.
  */
 function movePrevious({ sql, written }: RuleTable, given: GivenRules): string {
   return `
@@ -170,7 +170,7 @@ export async function replaceRules(
   const distinct = withoutRepetitions(rules);
   requireFit(table, distinct);
   await onRuleTable(table.sql, rules, async () => {
-    // Two who save at once would each delete what they see, and together leave a mixture.
+    // Two writers that save at the same time would each delete the rows that they see, and leave a mixture.
     await lockTable(client, table);
     await client.query(`delete from ${table.sql}`);
   });

@@ -18,7 +18,7 @@ interface RuleColumns {
   readonly values: readonly ValueColumn[];
 }
 
-/** Finds rules that the columns of a table have no room for. */
+/** Finds rules that do not fit the columns of a table. */
 export function findUnfitRules(
   columns: RuleColumns,
   rules: readonly (Rule & { readonly at?: string })[],

@@ -35,7 +35,7 @@ export interface TableIndex {
   readonly columns: readonly (string | null)[];
 }
 
-/** A table that is not there yet, as our migration makes it, or one that nobody looks at, with some of its columns. */
+/** A table that does not exist yet, as our migration creates it, or one for SQL that is written without a database. */
 export function futureColumnsTable(
   name: string,
   schema: string | undefined,
@@ -61,7 +61,7 @@ export function futureColumnsTable(
 /** How many of the first rows tell whether the writers of a table write `''` where a rule has no value. */
 const SAMPLE = 100;
 
-/** That of most adapters: each value in a column of its own, NULL or `''` where a rule has none any more. */
+/** The table of most adapters: each value in a column of its own, NULL or `''` after the last value of a rule. */
 export class ColumnsTable implements RuleTable {
   readonly layout = 'columns';
   readonly ruleShape = 'a ptype with at least one value';
@@ -98,7 +98,7 @@ export class ColumnsTable implements RuleTable {
     this.#isMissing = facts.isMissing;
   }
 
-  /** For the index that keeps whole rules unique, if there is one. Any other conflict is an error, such as an id in use. */
+  /** The clause for the index that keeps whole rules unique, if there is one. Other conflicts are errors. */
   #describeConflict(): string {
     const all = new Set([this.#ptype, ...this.#values].map(({ name }) => name));
     const index = this.#indexes.find(
@@ -210,7 +210,7 @@ export class ColumnsTable implements RuleTable {
     };
   }
 
-  /** What is written where a rule has no value is what the table has there already. */
+  /** Where a rule has no value, writes what the table already has in that column: NULL or `''`. */
   #writtenValue({ name, notNull }: ValueColumn): string {
     const inUniqueIndex = this.#indexes.some(({ unique, columns }) => unique && columns.includes(name));
     if (notNull || inUniqueIndex) return `coalesce(given.${name}, '')`;
@@ -230,7 +230,7 @@ export class ColumnsTable implements RuleTable {
     if (this.#hasIndexOn(name))
       return `lateral (select ${this.#all} from ${this.sql} where ${condition} offset 0)`;
     if (this.#hasIndexOn(this.#ptype.name, name)) return this.#rowsOfEachPtype(condition);
-    // Without an index a join reads the table once, where a look-up for each name would as often as there are names.
+    // Without an index, a join reads the table once; a look-up would read it once for each name.
     return `lateral (select ${this.#all} from ${this.sql} where ${condition})`;
   }
 
@@ -250,7 +250,10 @@ export class ColumnsTable implements RuleTable {
     return `${row}.${this.#values[0]?.name} <> ''`;
   }
 
-  /** PostgreSQL uses an index that begins with the ptype only for known ptypes, so the query names those that are stored. */
+  /**
+   * PostgreSQL uses an index that begins with the ptype only for known ptypes, so the query names those that are
+   * stored.
+   */
   #rowsOfEachPtype(condition: string): string {
     const ptype = this.#ptype.name;
     return `lateral (

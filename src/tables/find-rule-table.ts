@@ -15,10 +15,10 @@ import {
   toShapeParts,
 } from './table-shape.ts';
 
-/** Which rule table is meant. What is not given is found by looking at the tables that are there. */
+/** Which rule table to use. Missing parts are found by looking at the existing tables. */
 export type TableChoice = Partial<RuleTableOptions>;
 
-/** What is wrong with the option, where nothing else has checked it. */
+/** The problems of the option, if nothing else has checked it. */
 export function checkTable(given: unknown): Problem[] {
   const name: unknown = typeof given === 'object' && given !== null ? Reflect.get(given, 'name') : given;
   if (given === undefined || (typeof name === 'string' && name !== '')) return [];
@@ -26,14 +26,14 @@ export function checkTable(given: unknown): Problem[] {
   return [{ code: 'OPTION_INVALID', at: 'table', message }];
 }
 
-/** The choice that an option makes. */
+/** Converts the option to a choice. */
 export function toTableChoice(given: string | RuleTableOptions | undefined): TableChoice {
   return typeof given === 'string' ? { name: given } : { ...given };
 }
 
 /** The rule table of an application. */
 export interface FoundTable {
-  /** If it is missing, the table that a bootstrap makes. */
+  /** The table; if it is missing, the one that a bootstrap would create. */
   readonly table: RuleTable;
   readonly isMissing: boolean;
 }
@@ -42,9 +42,9 @@ export interface FoundTable {
  * Finds the rule table: the one that is named, else the one that has one of the usual names.
  *
  * @param schema where to look; by default, wherever the connection's search_path finds it
- * @param given what the server is; by default, what it says with the shapes of its tables
- * @throws DatabaseError `TABLE_SHAPE` for a named table that is none for rules and for a view of rules without ids,
- *   `RULE_TABLE_AMBIGUOUS` where two could be meant, `TABLE_DISTRIBUTED` for one that Citus keeps in parts
+ * @param given the engine of the server; by default, it is read together with the tables
+ * @throws DatabaseError `TABLE_SHAPE` if the named table is not a rule table or is a view of rules without ids,
+ *   `RULE_TABLE_AMBIGUOUS` if rules could be in two tables, `TABLE_DISTRIBUTED` if Citus keeps the table in parts
  */
 export async function findRuleTable(
   client: ClientLike,
@@ -79,7 +79,7 @@ async function findUsual(
   const [only] = candidates;
   if (only !== undefined && candidates.length === 1) return { table: only, isMissing: false };
   if (candidates.length > 1) return choose(client, candidates);
-  // Something that is not a table may have its name. The migration that makes the table refuses that.
+  // A relation that is not a table may have its name. The migration that creates the table refuses that.
   return { table: expectTable(choice, schema, engine), isMissing: true };
 }
 
@@ -115,7 +115,7 @@ function requireIdentity(table: RuleTable | Misshapen, { isView, sql }: TableSha
   );
 }
 
-/** The table that is made where the database has none. */
+/** The table to create if the database has none. */
 export function expectTable(
   { name, layout }: TableChoice,
   schema: string | undefined,

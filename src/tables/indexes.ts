@@ -7,9 +7,9 @@ interface Index {
 }
 
 /**
- * Does `write` while the table has no indexes, and makes them again afterwards as they were: for many rows that takes
- * a third of the time. It returns null and does nothing, unless the table is empty and this transaction already keeps
- * everybody else away from it, for instance because it has just made the table.
+ * Drops the indexes of the table, does `write`, and creates the indexes again: for many rows, this takes a third of the
+ * time. It does nothing and returns null unless the table is empty and this transaction already blocks all others from
+ * it, for instance because it has just created the table.
  *
  * @param table its quoted name
  */

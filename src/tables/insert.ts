@@ -13,9 +13,9 @@ import { onRuleTable, requireFit, requireStorable } from './refusals.ts';
 import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
 
 /**
- * Inserts the rules that the table does not hold yet, with ids in the order given. Others may insert the same rules at
- * the same moment, in any order: each is stored once, and nobody ends in a deadlock. It is one statement where the
- * table is unique; else the rules are locked before.
+ * Inserts the rules that are not stored yet, with ids in the given order. Others may insert the same rules at the same
+ * time, in any order: each rule is stored once, and there is no deadlock. If the table is unique, it is one statement;
+ * otherwise the rules are locked before.
  *
  * Throws an InvalidOptionsError for a value that can't be stored, and a DatabaseError for a rule too long for the
  * index, or a table that is missing or lacks the uniqueness that it should have.
@@ -77,9 +77,9 @@ const FEW = 64;
  * of them is `locked`, one row.
  *
  * Rules are written in the order given, so that their ids ascend in it. So two writers that insert several of the same
- * rules in different orders would each wait for a rule of the other. Therefore every writer of several rules first locks
- * them, in one order: each rule by itself or, if there are many, all rules of the table at once. A writer of a single
- * rule holds nothing that others wait for while it waits.
+ * rules in different orders would each wait for a rule of the other. Therefore every writer of several rules first
+ * locks them, in one order: each rule by itself or, if there are many, all rules of the table at once. A writer of a
+ * single rule holds nothing that others wait for while it waits.
  *
  * @param table the parameter with the quoted name
  * @param least how many there must be for any lock: a single rule needs none in a table that is unique
@@ -108,7 +108,7 @@ function locksOfMissing({ names }: GivenRules, table: string, least: 1 | 2): str
 /** How many rules one statement takes. */
 const PORTION = 10_000;
 
-/** From this number of rules on, a new table is filled faster without its indexes. */
+/** With this number of rules or more, a new table is filled faster without its indexes. */
 const MANY = 1_000;
 
 /**
@@ -168,7 +168,7 @@ export async function findMissing(
       if (ptype !== null && isRuleValues(rule)) isStored[given.indexOf({ ptype, values: rule })] = 1;
     }
   });
-  // Of rules that are given more than once, the first.
+  // If a rule is given more than once, only the first one.
   return rules.filter((_, position) => isStored[position] === 0 && given.firstOf(position) === position);
 }
 
@@ -244,7 +244,7 @@ async function writePortions(
 /**
  * The server sends the inserted rules only if they are not all: somebody else has just added one.
  *
- * @param onConflict null where nothing can come in between, so that nobody has to ask what was inserted
+ * @param onConflict null if no other writer can interfere, so that the inserted rules are known
  */
 async function writePortion(
   client: ClientLike,
@@ -284,10 +284,10 @@ async function writePortion(
   });
 }
 
-/** What JSON writes as an escape that means nothing in an array of PostgreSQL. */
+/** Escapes of JSON that an array of PostgreSQL does not know. */
 const ESCAPED = /[\p{Cc}\p{Surrogate}]/u;
 
-/** Texts as an array of PostgreSQL, which is written as JSON is: ten times as fast as the driver does it, one by one. */
+/** Writes texts as an array of PostgreSQL by way of JSON: ten times as fast as the driver, which writes one by one. */
 function toArrayParameter(texts: readonly (string | null)[]): unknown {
   if (texts.some((text) => text !== null && ESCAPED.test(text))) return texts;
   return `{${JSON.stringify(texts).slice(1, -1)}}`;

@@ -9,14 +9,15 @@ import type { ReportDone } from '../progress.ts';
 import { readPortions } from './portions.ts';
 import type { RuleTable } from './rule-table.ts';
 
-/** How many rows one portion has: rows that are read but not yet rules. */
+/** How many rows a portion has. */
 export const READ_PORTION = 10_000;
 
-/** PostgreSQL stores no text with this character, and refuses to look for one. */
+/** PostgreSQL stores no text with this character, and refuses a query for one. */
 const NUL = '\0';
 
 /**
- * Reads stored rules, of each ptype in the order of their ids. Throws StoredRuleError for rows that no enforcer can load.
+ * Reads stored rules, of each ptype in the order of their ids. Throws StoredRuleError for rows that no enforcer can
+ * load.
  *
  * @param known the defined rules: where there are many, the others are read in portions too
  */
@@ -126,14 +127,14 @@ export function reachableText(table: RuleTable, bySubject: boolean, condition = 
   return ['with recursive reached (name) as (select unnest(', after];
 }
 
-/** Those of the names that may be stored. */
+/** The names that PostgreSQL can store. */
 export function storable(names: readonly string[]): string[] {
   return names.filter((name) => !name.includes(NUL));
 }
 
 /**
- * Looks up the rules of a slice. Where a rule lacks its domain, it is read too: it does not fit the model, which has to
- * be told. So are rows without a first value.
+ * Looks up the rules of a slice. It also reads rules without a domain and rows without a first value, because they do
+ * not fit the model, which has to be reported.
  */
 function selectSlice(table: RuleTable, { subjects, domains, limits }: SliceScope): RawBuilder<SelectedRow> {
   const raw = (text: string) => sql.raw(text);

@@ -12,11 +12,11 @@ import type { RuleTable } from './rule-table.ts';
 /** Checks all rules before they get into a model, in portions. */
 interface RuleCheck {
   read(rules: readonly StoredRule[]): void;
-  /** Called after all rules. Throws if one of them must not get into the model. */
+  /** Called after all rules. Throws if one of them must not be loaded. */
   finish(): void;
 }
 
-/** Makes the check for one load. */
+/** Creates the check for one load. */
 export type CheckRules = (model: Model, table: RuleTable) => RuleCheck;
 
 /** Fewer rules are read by one statement. If there are more, they are read again, in portions. */
@@ -80,7 +80,9 @@ class Loading {
   readonly #model: Model;
   readonly #check: RuleCheck;
   readonly #reader: RuleReader;
-  /** Joined at the end: an array that grows leaves copies behind, as large as the policy. */
+  /**
+   * The portions are joined at the end, because a growing array leaves copies behind that are as large as the policy.
+   */
   readonly #portions = new Map<Assertion, string[][][]>();
 
   constructor(table: RuleTable, model: Model, check: RuleCheck) {

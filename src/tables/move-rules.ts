@@ -6,7 +6,7 @@ import { readPortions } from './portions.ts';
 import { onRuleTable, requireFit } from './refusals.ts';
 import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
 
-/** A rule, and what it becomes; null for one that goes. */
+/** A rule and its new form; null if it is removed. */
 export interface RuleMove {
   readonly from: Rule;
   readonly to: Rule | null;
@@ -41,8 +41,8 @@ export async function readRulesOfRoles(
 }
 
 /**
- * Has stored rules say something else, each in its row, so that ids and their order stay; one whose new text is stored
- * already is removed. The caller sees to it that nobody else writes the table meanwhile.
+ * Changes stored rules in their rows, so that ids and their order stay. A rule whose new form is already stored is
+ * removed. The caller must keep other writers away from the table.
  */
 export async function moveRules(
   client: ClientLike,
@@ -65,7 +65,7 @@ export async function moveRules(
   }
 }
 
-/** What is given is each new rule, and right after it the one that it takes the place of. */
+/** The given rules are pairs: each new rule, followed by the one that it replaces. */
 function moveGiven({ sql, written }: RuleTable, given: GivenRules): string {
   return `
     with given as materialized (

@@ -105,7 +105,7 @@ function isStorableText(text: unknown): boolean {
   return typeof text === 'string' && !isUnstorable(text);
 }
 
-/** Throws an InvalidOptionsError with every rule that the table has no room for. */
+/** Throws an InvalidOptionsError with every rule that does not fit the table. */
 export function requireFit(table: RuleTable, rules: readonly Rule[]): void {
   const problems = table.findUnfit(rules);
   if (problems.length > 0) throw new InvalidOptionsError(problems);
@@ -128,7 +128,7 @@ function findRuleFaults(at: string, ptype: unknown, values: unknown): Problem[] 
   return [{ code: 'RULE_INVALID', at, message }];
 }
 
-/** Unlike JSON, this has a form for every value. */
+/** Shows any value, which JSON can't. */
 function show(value: unknown): string {
   return shorten(inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY }), 100);
 }

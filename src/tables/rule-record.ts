@@ -7,13 +7,13 @@ import type { RuleTable } from './rule-table.ts';
 /** The newest version of a definition that a rule table was bootstrapped with. */
 export interface RecordedVersion {
   readonly version: number;
-  /** What that version retired and renamed. */
+  /** What that version retired and renamed, as text. */
   readonly changes: string;
 }
 
 /** A defined rule that a bootstrap has inserted or found. */
 export interface RecordedRule extends Rule {
-  /** Whether a bootstrap has inserted it; else somebody else had. */
+  /** Whether a bootstrap inserted it, not another writer. */
   readonly inserted: boolean;
   /** The newest version that has defined it. */
   readonly lastVersion: number;
@@ -21,7 +21,7 @@ export interface RecordedRule extends Rule {
   readonly revoked: Revocation | null;
 }
 
-/** Who has revoked a defined rule, why and when. */
+/** Who revoked a defined rule, why and when. */
 export interface Revocation {
   readonly actor: string;
   readonly reason: string;
@@ -29,7 +29,7 @@ export interface Revocation {
 }
 
 /**
- * An SQL expression for the newest version, as JSON; null where none is recorded.
+ * An SQL expression for the newest version, as JSON; null if none is recorded.
  *
  * @param source an expression for the name of the rule table
  */
@@ -43,7 +43,7 @@ export function newestVersionExpression(source: string, schema: string | undefin
   )`;
 }
 
-/** Null where none is recorded. */
+/** Null if none is recorded. */
 export async function readNewestVersion(
   client: ClientLike,
   table: RuleTable,
@@ -102,18 +102,18 @@ export async function readRecordedRules(
 /** How many rules one statement takes. */
 const PORTION = 10_000;
 
-/** What is recorded of the rules of a definition. */
+/** How to record the rules of a definition. */
 export interface Recording {
   readonly version: number;
   /** Whether the bootstrap is about to insert it. */
   isInserted(rule: Rule): boolean;
-  /** Whether rules that are stored already are taken for a bootstrap's. */
+  /** Whether already stored rules count as inserted by a bootstrap. */
   readonly areOurs: boolean;
 }
 
 /**
- * Records the rules of a definition, just before the missing ones of them are inserted: those are the bootstrap's. Two
- * statements, as CockroachDB does not change a table twice in one.
+ * Records the rules of a definition, just before the missing ones are inserted, which then count as inserted by the
+ * bootstrap. It uses two statements, because CockroachDB does not change a table twice in one.
  */
 export async function recordRules(
   client: ClientLike,
@@ -151,7 +151,7 @@ export async function recordRules(
   }
 }
 
-/** Takes rules out of the record. */
+/** Removes rules from the record. */
 export async function forgetRules(
   client: ClientLike,
   table: RuleTable,
@@ -160,7 +160,7 @@ export async function forgetRules(
   await onRecorded(client, table, rules, (record) => `delete from ${record} record using given`);
 }
 
-/** Records who revoked rules and why, of those that are on record; with null, that they were granted again. */
+/** Records who revoked rules and why, if they are in the record; with null, that they were granted again. */
 export async function recordRevocation(
   client: ClientLike,
   table: RuleTable,
@@ -201,7 +201,7 @@ async function onRecorded(
   );
 }
 
-/** Records rules by other names; one that is on record by its new name already is only forgotten. */
+/** Renames rules in the record. If the new name is already in the record, the old entry is only removed. */
 export async function renameRecorded(
   client: ClientLike,
   table: RuleTable,
@@ -234,7 +234,7 @@ export async function renameRecorded(
   );
 }
 
-/** How the record has the values of a rule. */
+/** The values of a rule as text, as the record stores them. */
 export function toRecordText({ values }: Rule): string {
   return JSON.stringify(values);
 }

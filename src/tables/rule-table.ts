@@ -47,7 +47,7 @@ export interface RuleTable extends RowSource {
   readonly isKnownUnseen: boolean;
   /** Whether the table itself refuses a rule that is stored already. */
   readonly isUnique: boolean;
-  /** Makes the table, or completes one that is there; empty for a table that stays as it is. */
+  /** Migrations that create the table or complete an existing one; empty if the table does not change. */
   readonly migrations: Migrations;
   /** The name under which these are recorded. */
   readonly migrationName: string;
@@ -73,9 +73,11 @@ export interface RuleTable extends RowSource {
   spell(rules: readonly Rule[]): SpelledRules;
   /** The columns that a rule is written into. */
   readonly written: string;
-  /** The assignments of an update that replace the first and the second value by these expressions; `stored` is the row. */
+  /**
+   * The assignments of an update that replace the first and the second value by these expressions; `stored` is the row.
+   */
   replacing(first: string, second: string): string;
-  /** What an insert does about a rule that somebody else has just stored; empty where the table lets them. */
+  /** The `on conflict` clause for a rule that another writer has just stored; empty if the table allows duplicates. */
   readonly onConflict: string;
 
   /** A FROM item of the rows whose value at the position, the first or the second, is `value`. */
@@ -84,12 +86,12 @@ export interface RuleTable extends RowSource {
   readonly rowsWithoutFirst: string;
   /** Whether a row has a first value. */
   hasFirst(row: string): string;
-  /** An index that would make {@link rowsWith} quick for first values, as SQL; null where there is one. */
+  /** The SQL of an index that would make {@link rowsWith} fast for first values; null if there is one. */
   readonly missingIndex: string | null;
 
-  /** The rules that the table has no room for; `at` is the place of the rule, else its position in the list. */
+  /** Problems of rules that do not fit the table. `at` is the place of a rule; default: its position in the list. */
   findUnfit(rules: readonly (Rule & { readonly at?: string })[]): Problem[];
-  /** The lines that stock adapters on such a table make of a rule, and give to Casbin's own loader. */
+  /** The lines that stock adapters on such a table build from a rule for Casbin's own loader. */
   stockLines(rule: Rule): readonly string[];
 }
 

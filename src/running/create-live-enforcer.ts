@@ -334,11 +334,12 @@ function toRule({ ptype, values }: RuleChange): Rule {
   return { ptype, values };
 }
 
-/** What a listener throws is its own fault, and must not stop the enforcer. */
-function tell(listener: () => void, refer: (error: Error) => void): void {
+/** What a listener throws, or rejects with, is its own fault, and must not stop the enforcer. */
+function tell(listener: () => unknown, refer: (error: Error) => void): void {
+  const fail = (error: unknown) => refer(error instanceof Error ? error : new Error(String(error)));
   try {
-    listener();
+    Promise.resolve(listener()).catch(fail);
   } catch (error) {
-    refer(error instanceof Error ? error : new Error(String(error)));
+    fail(error);
   }
 }

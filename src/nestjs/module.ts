@@ -13,7 +13,7 @@ import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import type { PoolLike } from '../database/client.ts';
 import { createAccessCheck } from '../http/access-check.ts';
 import type { RequestParts, WithDomain } from '../http/access-options.ts';
-import { requireShape, unmarkedEntry } from '../http/access-shape.ts';
+import { requireFittingModel, requireShape, unmarkedEntry } from '../http/access-shape.ts';
 import type { BootstrapOptions } from '../options.ts';
 import type { RegisteredPolicy } from '../policy/register.ts';
 import { createLiveEnforcer, type LiveEnforcerOptions } from '../running/create-live-enforcer.ts';
@@ -119,5 +119,12 @@ async function makeLiveEnforcer(options: ModuleOptions, discovery: DiscoveryServ
   requireKnownRoutes(discovery, policy);
   const onError = (error: Error) =>
     logger.error(`The policy could not be read: ${error.message}`, error.stack);
-  return createLiveEnforcer(pool, { onError, ...rest });
+  const live = await createLiveEnforcer(pool, { onError, ...rest });
+  try {
+    requireFittingModel(live, options);
+    return live;
+  } catch (error) {
+    await live.close();
+    throw error;
+  }
 }

@@ -28,7 +28,7 @@ export type Middleware<Request> = (
  * is made.
  *
  * Who is not let in is answered with a problem document of RFC 9457: 401 without a subject, 403, or 503 while the
- * enforcer is not known to be up to date, or fails.
+ * enforcer is stale or closed, or fails.
  *
  * @throws InvalidOptionsError for options that can't be used, and for a model that does not fit them
  *

@@ -26,7 +26,7 @@ export const UNMARKED_ROUTES = Symbol('casbin-bootstrap:unmarked-routes');
  * `@UseGuards(RequiresGuard)`, or for all routes by `{ provide: APP_GUARD, useClass: RequiresGuard }`.
  *
  * Who is not let in is answered with a problem document of RFC 9457, thrown as an `HttpException`: 401 without a
- * subject, 403, or 503 while the enforcer is not known to be up to date, or fails. Nest's logger is told why.
+ * subject, 403, or 503 while the enforcer is stale or closed, or fails. Nest's logger is told why.
  *
  * It is for HTTP: a handler of anything else, such as a message or an event of a WebSocket, is refused by an error, if it
  * requires something, or says nothing where that is to be refused.

@@ -8,6 +8,7 @@ import { type Answer, createDecider, type Decider, decidePaced, decisionOf } fro
 import { mergeSorted } from './expectations.ts';
 import { explainer } from './explain.ts';
 import type { Matrix } from './matrix.ts';
+import { readParts } from './parts.ts';
 import { deriveMatrix } from './requests.ts';
 
 /** A request that two policies decide differently. */
@@ -28,8 +29,13 @@ export interface ExplainedDecision extends Explanation {
 
 /** How two policies decide. */
 export interface DecisionChanges {
-  /** How many requests were compared; all others are decided the same by both. */
+  /** How many requests were compared. */
   readonly compared: number;
+  /**
+   * Whether all others are decided the same by both. If not, the rules do not say which requests there are: they hold
+   * patterns, or requests have attributes. Then only those that a definition lists were compared.
+   */
+  readonly isWhole: boolean;
   /** What is allowed after, and was not before. */
   readonly more: readonly DecisionChange[];
   /** What was allowed before, and is not after. */
@@ -61,7 +67,8 @@ export interface Comparison {
 
 /**
  * Decides on both policies every subject × every permission that one of them names, and the listed requests.
- * Of requests that no rule of either policy can match, nothing can have changed.
+ * Of requests that no rule of either policy can match, nothing can have changed; but for a model whose rules do not say
+ * which requests there are, the listed ones are all that is compared.
  */
 export async function comparePolicies(comparison: Comparison): Promise<DecisionChanges> {
   const { model, configureEnforcer, before, after } = comparison;
@@ -91,7 +98,7 @@ export async function comparePolicies(comparison: Comparison): Promise<DecisionC
     const was = answers.get(number) ?? (await first.decide(request));
     if (was.allowed !== now.allowed) changes.push({ request, was, now });
   }
-  return { compared, ...explainChanges(comparison, changes) };
+  return { compared, isWhole: readParts(model) !== null, ...explainChanges(comparison, changes) };
 }
 
 /** Those that are not in the matrix, each once. */

@@ -94,6 +94,11 @@ const EVENTS = [
   ['truncate', ''],
 ] as const;
 
+/** The triggers that record a table under its name. Without one of them, some of its changes are not recorded. */
+export function triggersOf(table: string): string[] {
+  return EVENTS.map(([event]) => nameFor(`${event}_`, table));
+}
+
 /** Who, why and by which release: what a transaction of ours says; and what the server knows of any. */
 const CONTEXT = sql`
   nullif(current_setting('casbin_bootstrap.actor', true), ''),

@@ -61,6 +61,10 @@ async function diff(
 
 function exitCodeOfDiff({ rules, decisions }: PolicyDiff, { failOn }: DiffFlags): ExitCode {
   const { more, less } = decisions;
-  const changes = { none: [], more: [more], change: [rules.added, rules.removed, more, less] }[failOn];
+  // Where it can't be told whether more is allowed, each rule may allow more.
+  const untold = decisions.isWhole ? [] : [rules.added, rules.removed];
+  const changes = { none: [], more: [more, ...untold], change: [rules.added, rules.removed, more, less] }[
+    failOn
+  ];
   return changes.some(({ length }) => length > 0) ? EXIT.DIFFERENCE : EXIT.SUCCESS;
 }

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { BootstrapError } from '../errors.ts';
+import { escapeControls } from '../render/escape-controls.ts';
 import { reasonOf } from '../text.ts';
 import { addAssignCommand, addGrantCommand, addRevokeCommand, addUnassignCommand } from './change.ts';
 import { commandRunner, type RunCommand, readAskedFormat } from './command.ts';
@@ -121,8 +122,10 @@ ${Object.entries(EXIT_MEANINGS)
 /** Says what went wrong in one message; a stack only where it is asked for. */
 export function describeError(error: unknown, verbose = false): string {
   const stack = verbose ? `\n\n${inspect(error)}` : '';
-  if (error instanceof BootstrapError) return `casbin-bootstrap: ${error.message}${stack}`;
-  return `casbin-bootstrap: ${reasonOf(error)}.${verbose ? stack : ' Add --verbose for the details.'}`;
+  // A message may quote what is stored.
+  const visible = (text: string) => text.split('\n').map(escapeControls).join('\n');
+  if (error instanceof BootstrapError) return `casbin-bootstrap: ${visible(error.message)}${stack}`;
+  return `casbin-bootstrap: ${visible(reasonOf(error))}.${verbose ? stack : ' Add --verbose for the details.'}`;
 }
 
 /** An error with its code, its message and what it carries: problems, a report, holders of a lock. */

@@ -27,7 +27,7 @@ export type Middleware<Request> = (
  * route is defined.
  *
  * The answer to a refused request is a problem document of RFC 9457: 401 without a subject, 403, or 503 if the enforcer
- * is not up to date or fails.
+ * is stale or closed, or fails.
  *
  * @throws InvalidOptionsError for options that can't be used, and for a model that does not fit them
  *

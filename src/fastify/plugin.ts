@@ -37,7 +37,7 @@ const REGISTER = ['prefix', 'logLevel', 'logSerializers'];
  * `policy`, it throws when the route is made.
  *
  * Who is not let in is answered with a problem document of RFC 9457: 401 without a subject, 403, or 503 while the
- * enforcer is not known to be up to date, or fails. The request's own logger is told why.
+ * enforcer is stale or closed, or fails. The request's own logger is told why.
  *
  * @throws InvalidOptionsError for options that can't be used, and for a model that does not fit them
  *

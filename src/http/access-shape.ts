@@ -5,6 +5,7 @@ import { InvalidOptionsError } from '../errors.ts';
 import { callable, name, policyEntry } from '../options/shape.ts';
 import { describeIssue, fields } from '../policy/issues.ts';
 import { formatText } from '../policy/rule.ts';
+import { subjectOf } from '../verification/parts.ts';
 import {
   checkPermission,
   type DecidingEnforcer,
@@ -51,8 +52,9 @@ export function requireFittingModel<Request>(
   const tokens = tokensOf(model, 'r');
   const domainName = readDomainName(model);
   const values = ['subject', ...(domain === undefined ? [] : ['domain']), 'resource', 'action'];
+  const isSubjectFirst = tokens[0] === subjectOf(model);
   const isInPlace = domain === undefined || domainName === null || tokens[1] === domainName;
-  if (tokens.length === values.length && isInPlace) return;
+  if (tokens.length === values.length && isSubjectFirst && isInPlace) return;
   const message = `a request is decided by its ${values.join(', ')}, in this order, but the model says r = ${tokens.join(', ')}. Give domain for a model with domains, and for no other.`;
   throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'domain', message }]);
 }

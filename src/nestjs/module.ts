@@ -14,7 +14,7 @@ import type { PoolLike } from '../database/client.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { createAccessCheck } from '../http/access-check.ts';
 import { checkPermission, type RequestParts, type WithDomain } from '../http/access-options.ts';
-import { requireShape, unmarkedEntry } from '../http/access-shape.ts';
+import { requireFittingModel, requireShape, unmarkedEntry } from '../http/access-shape.ts';
 import type { BootstrapOptions } from '../options.ts';
 import type { PolicyDefinition, RegisteredPolicy } from '../policy/definition.ts';
 import { createLiveEnforcer, type LiveEnforcerOptions } from '../running/create-live-enforcer.ts';
@@ -122,7 +122,14 @@ async function makeLiveEnforcer(options: ModuleOptions, discovery: DiscoveryServ
   requireKnownRoutes(discovery, policy);
   const onError = (error: Error) =>
     logger.error(`The policy could not be read: ${error.message}`, error.stack);
-  return createLiveEnforcer(pool, { onError, ...rest });
+  const live = await createLiveEnforcer(pool, { onError, ...rest });
+  try {
+    requireFittingModel(live, options);
+    return live;
+  } catch (error) {
+    await live.close();
+    throw error;
+  }
 }
 
 type Policy = PolicyDefinition | string | null | undefined;

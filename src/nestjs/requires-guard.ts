@@ -25,7 +25,7 @@ export const UNMARKED_ROUTES = Symbol('casbin-bootstrap:unmarked-routes');
  * `@UseGuards(RequiresGuard)`, or for all routes by `{ provide: APP_GUARD, useClass: RequiresGuard }`.
  *
  * The answer to a refused request is a problem document of RFC 9457, thrown as an `HttpException`: 401 without a
- * subject, 403, or 503 if the enforcer is not up to date or fails. Nest's logger gets the reason.
+ * subject, 403, or 503 if the enforcer is stale or closed, or fails. Nest's logger gets the reason.
  *
  * It is for HTTP. For a handler of anything else, such as a message or an event of a WebSocket, it throws an error if
  * the handler requires a permission, or is not public and `unmarkedRoutes` is `deny`.

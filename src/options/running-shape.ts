@@ -49,7 +49,7 @@ const assignments = v.optional(
   v.array(
     v.pipe(
       v.array(v.optional(name), 'must be a list: user, role, and a domain where the model has some'),
-      v.minLength(2, 'must have a user and a role'),
+      v.check((given) => given[0] !== undefined && given[1] !== undefined, 'must have a user and a role'),
     ),
     'must be a list of assignments, each a list: user, role, and a domain where the model has some',
   ),

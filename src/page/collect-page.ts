@@ -2,7 +2,7 @@ import type { StoredRule } from '../casbin/rule-row.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { describeOrigin } from '../render/phrases.ts';
-import type { VerificationReport } from '../report.ts';
+import type { IntegrityFinding, VerificationReport } from '../report.ts';
 import type { FindOrigin } from '../running/rule-origins.ts';
 import { withoutNames } from '../verification/drift.ts';
 import { readParts } from '../verification/parts.ts';
@@ -94,16 +94,33 @@ export function withoutUsers(data: PageData): PageData {
   // A link to a retired role belongs to a user.
   const left = verification?.left.filter(([ptype = '']) => !ptype.startsWith('g')) ?? [];
   const links = (verification?.left.length ?? 0) - left.length;
+  const roles = new Set(matrix.roles.map(({ name }) => name));
+  const integrity = verification?.integrity.map((finding) => withoutUser(finding, roles)) ?? [];
   return {
     ...data,
     matrix: { ...matrix, users: [], grants: [], granted: {} },
     verification:
       verification === null
         ? null
-        : { ...verification, drift, keptAway, left, leftOmitted: verification.leftOmitted + links },
+        : {
+            ...verification,
+            drift,
+            keptAway,
+            left,
+            integrity,
+            leftOmitted: verification.leftOmitted + links,
+          },
     omitted: { ...data.omitted, users: 0 },
     notes: [...data.notes, 'Users are not named on this page.'],
   };
+}
+
+/** What is wrong with the link of a user is told with the link. */
+function withoutUser(finding: IntegrityFinding, roles: ReadonlySet<string>): IntegrityFinding {
+  const [ptype = '', name = ''] = finding.rule;
+  if (!ptype.startsWith('g') || roles.has(name)) return finding;
+  const message = `Something is wrong with a stored link, row ${finding.ids.join(', ')}: casbin-bootstrap verify tells what.`;
+  return { ...finding, rule: [ptype], message };
 }
 
 /** Of the rows that the explanations of cells name. */

@@ -19,6 +19,7 @@ export function renderDiff({ rules, decisions, userLinks }: PolicyDiff, look: Co
     ...renderList('Allowed now', '+', more.map(moreLine), look),
     ...renderList('No longer allowed', '-', less.map(lessLine), look),
     summarize(decisions),
+    ...(isUntold({ rules, decisions }) ? [UNTOLD] : []),
     ...(userLinks > 0 ? [`${count(userLinks, 'link')} of users to roles left out.`] : []),
   ].join('\n\n');
 }
@@ -39,7 +40,16 @@ export function listDiffRemarks({ rules, decisions }: PolicyDiff): Remark[] {
     ...more.map((change) => about('note', 'ALLOWED_NOW', 'allowed now', moreLine(change))),
     ...less.map((change) => about('note', 'NO_LONGER_ALLOWED', 'no longer allowed', lessLine(change))),
     about('note', 'DECISIONS', 'decisions', summarize(decisions)),
+    ...(isUntold({ rules, decisions }) ? [about('warning', 'DECISIONS_UNTOLD', 'decisions', UNTOLD)] : []),
   ];
+}
+
+const UNTOLD =
+  'Other requests may be decided differently: the rules of this model do not say which requests there are, as they hold patterns, or requests have attributes. List some under samples, allow or deny.';
+
+/** Whether more may have changed than is told. */
+function isUntold({ rules, decisions }: Pick<PolicyDiff, 'rules' | 'decisions'>): boolean {
+  return !decisions.isWhole && rules.added.length + rules.removed.length > 0;
 }
 
 function summarize({ compared, more, less, omitted }: DecisionChanges): string {

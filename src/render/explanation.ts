@@ -24,11 +24,11 @@ export function renderExplanation(explanation: DecisionExplanation, look: Explan
     ['roles', rolePath.length > 1 ? [rolePath.map(formatValue).join(' → ')] : roles.flatMap(rolesLines)],
     ['rows', ids.length > 0 ? [ids.join(', ')] : []],
     ['added', added.map((rule) => `${ruleLine(rule)} — not in the definition`)],
-    ['granted', granted.map((origin) => escapeControls(describeOrigin(origin)))],
+    ['granted', granted.map(describeOrigin)],
     ['closest', closest.map(closestLine)],
     ['unknown', unknown],
   ];
-  return `"${shown.join(', ')}" is ${verdict}\n\n${renderSections(sections)}`;
+  return `"${escapeControls(shown.join(', '))}" is ${verdict}\n\n${renderSections(sections)}`;
 }
 
 /** The same in one remark. */
@@ -48,7 +48,7 @@ export function listExplanationRemarks({
 function renderSections(sections: readonly Section[]): string {
   return sections
     .flatMap(([label, lines]) =>
-      lines.map((line, index) => `  ${(index === 0 ? label : '').padEnd(9)}${line}`),
+      lines.map((line, index) => `  ${(index === 0 ? label : '').padEnd(9)}${escapeControls(line)}`),
     )
     .join('\n');
 }

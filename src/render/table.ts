@@ -28,7 +28,7 @@ const NO_BORDER = {
 /** Renders rows below their headings, aligned, without borders or colours, indented by two spaces. */
 export function renderTable(columns: readonly TableColumn[], rows: readonly (readonly string[])[]): string {
   const table = new Table({
-    head: columns.map((column) => column.title),
+    head: columns.map((column) => escapeControls(column.title)),
     colAligns: columns.map((column) => column.align ?? 'left'),
     chars: NO_BORDER,
     style: { head: [], border: [], 'padding-left': 2, 'padding-right': 0 },

@@ -83,6 +83,7 @@ class WatcherOfChanges implements LiveWatcher {
     this.#calling = this.#calling.then(async () => {
       const due = this.#waiting ?? change;
       this.#waiting = null;
+      if (this.#isClosed) return;
       try {
         await this.#callback(due);
       } catch (error) {

@@ -1,6 +1,8 @@
-import { JOURNAL } from '../../migrations/0003_journal.ts';
+import { JOURNAL, triggersOf } from '../../migrations/0003_journal.ts';
+import { isRuleValues } from '../casbin/rule-row.ts';
 import { quoteTable } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
+import { isAbsence } from '../database/sqlstates.ts';
 import { ruleKey } from '../policy/rule.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { valuesOf } from './journal.ts';
@@ -14,8 +16,12 @@ export interface Position {
   /** The oldest transaction that was open at the last read. */
   readonly floor: string;
   readonly seen: readonly string[];
-  /** The number of the oldest entry; null for an empty journal. It changes when the journal is pruned. */
-  readonly oldest: string | null;
+  /**
+   * What the numbers of entries and transactions rest on. It changes if the journal is pruned, if its triggers were created
+   * again or were off for a while, and at each start of a server. Another server, as after a failover or from a backup,
+   * may count on from a time before the last read.
+   */
+  readonly ground: string;
 }
 
 /** The changes of a rule table since a position. */
@@ -30,19 +36,35 @@ export interface Followed {
  */
 const MOST = 10_000;
 
-/** Whether every change of the table is written to a journal, as SQL: a trigger for each way to change it. */
-const IS_JOURNALED = `(
-  select count(*) = 4
+/** The triggers that write every change of the table to a journal: one for each way to change it. */
+const TRIGGERS = `
   from pg_catalog.pg_trigger
   where tgrelid = to_regclass($1)
-  and tgname like 'casbin_bootstrap_journal%'
-  and tgenabled in ('O', 'A')
-)`;
+  and tgname::text = any ($2::text[])
+  and tgenabled in ('O', 'A')`;
 
 /** Whether every change of the table is written to a journal. */
-export async function isJournaled(client: ClientLike, { sql }: RuleTable): Promise<boolean> {
-  const { rows } = await client.query(`select ${IS_JOURNALED} as journaled`, [sql]);
+export async function isJournaled(client: ClientLike, table: RuleTable): Promise<boolean> {
+  const { rows } = await client.query(
+    `select to_regclass($3) is not null and (select count(*) = 4 ${TRIGGERS}) as journaled`,
+    [...placeOf(table), journalOf(table)],
+  );
   return rows[0]?.journaled === true;
+}
+
+/** The parameters of {@link TRIGGERS}. */
+function placeOf({ sql, name }: RuleTable): [table: string, triggers: string[]] {
+  return [sql, triggersOf(name)];
+}
+
+/** An SQL expression with the same parameters. */
+function groundOf(table: RuleTable): string {
+  return `concat_ws(
+    ' ',
+    (select min(id) from ${journalOf(table)}),
+    extract(epoch from pg_postmaster_start_time()),
+    (select string_agg(concat_ws(':', oid, xmin), ',' order by oid) ${TRIGGERS})
+  )`;
 }
 
 /** The current position of a journal, for a transaction that only reads: everything that it sees counts as read. */
@@ -50,16 +72,16 @@ export async function readPosition(client: ClientLike, table: RuleTable): Promis
   const { rows } = await client.query(
     `select
       pg_snapshot_xmin(pg_current_snapshot())::text as floor,
-      (select min(id)::text from ${journalOf(table)}) as oldest,
+      ${groundOf(table)} as ground,
       (
         select coalesce(json_agg(distinct transaction::text), '[]')
         from ${journalOf(table)}
-        where transaction >= pg_snapshot_xmin(pg_current_snapshot()) and source = $1
+        where transaction >= pg_snapshot_xmin(pg_current_snapshot()) and source = $3
       ) as seen`,
-    [table.name],
+    [...placeOf(table), table.name],
   );
-  const { floor, seen, oldest } = rows[0];
-  return { floor, seen, oldest };
+  const { floor, seen, ground } = rows[0];
+  return { floor, seen, ground };
 }
 
 /**
@@ -71,51 +93,58 @@ export async function readPosition(client: ClientLike, table: RuleTable): Promis
 export async function followJournal(
   client: ClientLike,
   table: RuleTable,
-  { floor, seen, oldest }: Position,
+  { floor, seen, ground }: Position,
 ): Promise<Followed> {
-  const { rows } = await client.query(
-    `select
-      moment.floor, moment.oldest, moment.journaled,
+  const text = `select
+      moment.floor, moment.ground, moment.journaled,
       entry.transaction::text as transaction, entry.operation::text as operation, entry.ptype, entry.rule
     from (
       select
-        ${IS_JOURNALED} as journaled,
+        (select count(*) = 4 ${TRIGGERS}) as journaled,
         pg_snapshot_xmin(pg_current_snapshot())::text as floor,
-        (select min(id)::text from ${journalOf(table)}) as oldest
+        ${groundOf(table)} as ground
     ) moment
     left join (
       select * from ${journalOf(table)}
-      where transaction >= $2::xid8 and transaction <> all ($3::xid8[]) and source = $4
+      where transaction >= $3::xid8 and transaction <> all ($4::xid8[]) and source = $5
       order by transaction
       limit ${MOST + 1}
     ) entry on true
-    order by entry.id`,
-    [table.sql, floor, seen, table.name],
-  );
+    order by entry.id`;
+  const { rows } = await client
+    .query(text, [...placeOf(table), floor, seen, table.name])
+    .catch((error: unknown) => {
+      throw isAbsence(error) ? new OutOfStep('there is no journal any more') : error;
+    });
   const [moment] = rows;
   if (!moment.journaled) throw new OutOfStep('the table has no journal any more');
   // A pruned entry may have been committed after the last read, however old it was. An empty journal does not tell.
-  if (moment.oldest !== oldest) throw new OutOfStep('the journal begins elsewhere');
+  if (moment.ground !== ground)
+    throw new OutOfStep('the journal begins elsewhere, or was not written all the time');
   if (rows.length > MOST) throw new OutOfStep('there are too many entries to go through them one by one');
   const entries = rows.filter(({ transaction }) => transaction !== null);
   if (entries.some(({ operation }) => operation === '0')) throw new OutOfStep('the table was truncated');
   const transactions = new Set([...seen, ...entries.map(({ transaction }) => transaction)]);
   return {
-    changes: sumUp(entries),
+    changes: sumUp(table, entries),
     position: {
       floor: moment.floor,
       seen: [...transactions].filter((transaction) => BigInt(transaction) >= BigInt(moment.floor)),
-      oldest,
+      ground,
     },
   };
 }
 
 /** Each rule once: a rule that was added and removed again is no change. */
-function sumUp(entries: readonly { operation: string; ptype: string | null; rule: unknown }[]): RuleChange[] {
+function sumUp(
+  { layout }: RuleTable,
+  entries: readonly { operation: string; ptype: string | null; rule: unknown }[],
+): RuleChange[] {
   const changes = new Map<string, RuleChange>();
   for (const { operation, ptype, rule } of entries) {
-    if (ptype === null) throw new OutOfStep('a row without a ptype was changed');
-    const values = valuesOf(rule);
+    // In a document, an empty value at the end is one.
+    const values = layout === 'columns' ? valuesOf(rule) : rule;
+    if (ptype === null || !isRuleValues(values)) throw new OutOfStep('a row that holds no rule was changed');
     const key = ruleKey({ ptype, values });
     const rows = (changes.get(key)?.rows ?? 0) + (operation === '+' ? 1 : -1);
     changes.set(key, { ptype, values, rows });

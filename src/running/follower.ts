@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientLike, PoolLike } from '../database/client.ts';
+import { type HandedOver, handOver } from '../database/hand-over.ts';
 import { NoClientInTime, Session } from '../database/session.ts';
 import { explainConnectFailure } from '../failure/explain-failure.ts';
 
@@ -21,6 +22,10 @@ const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
 /** How long the server may take for a statement of a look. */
 const ANSWER_MS = 60_000;
+/** How long a look may go on after the follower was closed. */
+const END_OF_LOOK_MS = 1_000;
+/** The longest time of Node's timers. */
+const LONGEST_TIMER_MS = 2_147_483_647;
 
 /**
  * Looks at the database repeatedly, on one connection of its own: after each notification, on request, and after some
@@ -33,6 +38,7 @@ export class Follower {
   #isDue = false;
   /** The callers that wait for the next look to begin and end. */
   #asking: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  #connection: ListeningClient | null = null;
   #ended: Promise<void> = Promise.resolve();
 
   constructor(options: FollowerOptions) {
@@ -49,7 +55,7 @@ export class Follower {
       throw error;
     }
     connection.hold(false);
-    this.#ended = this.#run(connection);
+    this.#ended = this.#run();
   }
 
   /** Resolves after a look that began after the call; rejects when that fails, or the follower is closed. */
@@ -64,7 +70,10 @@ export class Follower {
     this.#stopped.abort();
     this.#wake();
     for (const { reject } of this.#asking.splice(0)) reject(new Error('it was closed'));
+    // A server that does not answer must not keep who closes it.
+    const timer = setTimeout(() => this.#connection?.close(), END_OF_LOOK_MS);
     await this.#ended;
+    clearTimeout(timer);
   }
 
   #wake(): void {
@@ -72,19 +81,18 @@ export class Follower {
     this.#waiting?.();
   }
 
-  async #run(first: Connection): Promise<void> {
-    let connection: Connection | null = first;
+  async #run(): Promise<void> {
     for (let failures = 0; !this.#stopped.signal.aborted; ) {
       try {
-        const isNew: boolean = connection === null;
-        connection ??= await this.#connect();
+        const isNew = this.#connection === null;
+        const connection = this.#connection ?? (await this.#connect());
         if (!isNew) await this.#pause(this.#options.pollIntervalMs, connection);
         if (this.#stopped.signal.aborted) break;
         await this.#look(connection);
         failures = 0;
       } catch (error) {
-        connection?.close();
-        connection = null;
+        this.#connection?.close();
+        this.#connection = null;
         this.#fail(error instanceof Error ? error : new Error(String(error)));
         failures += 1;
         const pause = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
@@ -94,10 +102,11 @@ export class Follower {
         }).catch(() => {});
       }
     }
-    connection?.close();
+    this.#connection?.close();
+    this.#connection = null;
   }
 
-  async #look(connection: Connection): Promise<void> {
+  async #look(connection: ListeningClient): Promise<void> {
     this.#isDue = false;
     const asking = this.#asking.splice(0);
     try {
@@ -118,7 +127,8 @@ export class Follower {
   }
 
   /** Waits until it is time or a caller asks for a look. Throws if the connection is lost. */
-  async #pause(timeMs: number, connection: Connection): Promise<void> {
+  async #pause(timeMs: number, connection: ListeningClient): Promise<void> {
+    if (connection.loss !== null) throw connection.loss;
     if (this.#isDue) return;
     const woken = new Promise<void>((resolve) => {
       this.#waiting = resolve;
@@ -126,33 +136,20 @@ export class Follower {
     const timer = new AbortController();
     const time = sleep(timeMs, undefined, { ref: false, signal: timer.signal }).catch(() => {});
     try {
-      await Promise.race([woken, time, connection.lost]);
+      // Not beside a promise of the connection: each race would leave something in it, for as long as it is open.
+      await Promise.race([woken, time]);
     } finally {
       this.#waiting = null;
       timer.abort();
     }
+    if (connection.loss !== null) throw connection.loss;
   }
 
-  async #connect(): Promise<Connection> {
-    const client = await connect(this.#options, this.#stopped.signal);
-    const session = new Session(client, ANSWER_MS);
-    let lose: (error: Error) => void = () => {};
-    const lost = new Promise<never>((_, reject) => {
-      lose = reject;
-    });
-    lost.catch(() => {});
-    const onError = (error: Error) => lose(error);
-    const onNotification = () => this.#wake();
-    client.on?.('error', onError);
-    const emitter = client as unknown as Emitter;
-    emitter.on?.('notification', onNotification);
-    emitter.on?.('end', () => lose(new Error('the connection was ended')));
-    const hold = (isHeld: boolean) => (isHeld ? emitter.ref?.() : emitter.unref?.());
-    const close = () => {
-      emitter.removeListener?.('notification', onNotification);
-      // The connection still listens, so it does not go back to the pool.
-      client.release?.(true);
-    };
+  async #connect(): Promise<ListeningClient> {
+    const { client, loss } = await connect(this.#options, this.#stopped.signal);
+    const connection = new ListeningClient(client, loss, () => this.#wake());
+    this.#connection = connection;
+    const { session } = connection;
     try {
       for (const channel of this.#options.channels) {
         await session.client.query(`listen ${quoteChannel(channel)}`).catch((error: unknown) => {
@@ -161,10 +158,10 @@ export class Follower {
         });
       }
     } catch (error) {
-      close();
+      connection.close();
       throw error;
     }
-    return { session, lost, hold, close };
+    return connection;
   }
 }
 
@@ -172,19 +169,17 @@ export class Follower {
 async function connect(
   { pool, connectTimeoutMs }: FollowerOptions,
   stopped: AbortSignal,
-): Promise<ClientLike> {
+): Promise<HandedOver> {
   const ended = new AbortController();
   const signal = AbortSignal.any([ended.signal, stopped]);
-  const connecting = (async () => pool.connect())();
-  const late = sleep(connectTimeoutMs, undefined, { ref: false, signal }).then(() => {
-    throw new NoClientInTime(pool, connectTimeoutMs);
-  });
+  const connecting = handOver(pool, async () => pool.connect());
+  const late = beLate(pool, connectTimeoutMs, signal);
   late.catch(() => {});
   try {
-    return await (connectTimeoutMs === 0 ? connecting : Promise.race([connecting, late]));
+    return await Promise.race([connecting, late]);
   } catch (error) {
     connecting.then(
-      (client) => client.release?.(),
+      ({ client, loss }) => client.release?.(loss),
       () => {},
     );
     throw explainConnectFailure(error);
@@ -193,13 +188,56 @@ async function connect(
   }
 }
 
-interface Connection {
+/** Rejects when the time is over, or the signal says that nobody waits any more; 0 is without end. */
+async function beLate(pool: PoolLike, timeoutMs: number, signal: AbortSignal): Promise<never> {
+  do await sleep(timeoutMs || LONGEST_TIMER_MS, undefined, { ref: false, signal });
+  while (timeoutMs === 0);
+  throw new NoClientInTime(pool, timeoutMs);
+}
+
+/** A client that listens, and whether it is lost. */
+class ListeningClient {
   readonly session: Session;
-  /** Rejects when the connection is gone. */
-  readonly lost: Promise<never>;
+  readonly #client: ClientLike & Emitter;
+  readonly #wake: () => void;
+  #loss: Error | null;
+  #isClosed = false;
+
+  /** @param wake called for each notification, and when the connection is lost */
+  constructor(client: ClientLike, loss: Error | undefined, wake: () => void) {
+    this.session = new Session(client, ANSWER_MS);
+    this.#client = client as ClientLike & Emitter;
+    this.#wake = wake;
+    this.#loss = loss ?? null;
+    if (loss !== undefined) this.session.markBroken(loss);
+    client.on?.('error', (error) => this.#lose(error));
+    this.#client.on?.('notification', this.#wake);
+    this.#client.on?.('end', () => this.#lose(new Error('the connection was ended')));
+  }
+
+  /** Why the connection is gone; null while it is there. */
+  get loss(): Error | null {
+    return this.#loss;
+  }
+
   /** Whether it keeps the process alive. */
-  hold(isHeld: boolean): void;
-  close(): void;
+  hold(isHeld: boolean): void {
+    if (isHeld) this.#client.ref?.();
+    else this.#client.unref?.();
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#client.removeListener?.('notification', this.#wake);
+    // Listening is a state of the connection, so it does not go back to the pool.
+    this.#client.release?.(true);
+  }
+
+  #lose(error: Error): void {
+    this.#loss ??= error;
+    if (!this.#isClosed) this.#wake();
+  }
 }
 
 /** What a client of `pg` has in addition; other clients may not. */

@@ -171,11 +171,12 @@ function toRule({ ptype, values }: RuleChange): Rule {
   return { ptype, values };
 }
 
-/** Calls a listener. An error of the listener must not stop the enforcer, so it is only reported. */
-export function tell(listener: () => void, refer: (error: Error) => void): void {
+/** Calls a listener. What it throws, or rejects with, is its own fault, and must not stop the enforcer. */
+export function tell(listener: () => unknown, refer: (error: Error) => void): void {
+  const fail = (error: unknown) => refer(error instanceof Error ? error : new Error(String(error)));
   try {
-    listener();
+    Promise.resolve(listener()).catch(fail);
   } catch (error) {
-    refer(error instanceof Error ? error : new Error(String(error)));
+    fail(error);
   }
 }

@@ -230,7 +230,8 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     rules: string[][],
   ): Promise<boolean> {
     this.#requireHeld(ptype, rules);
-    if (rules.some((rule) => this.#has(sec, ptype, rule))) return false;
+    const isNew = () => !rules.some((rule) => this.#has(sec, ptype, rule));
+    if (!(await this.#isSo(isNew))) return false;
     return this.#write(() => this.#store.addPolicies(sec, ptype, rules));
   }
 
@@ -240,8 +241,9 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     rules: string[][],
   ): Promise<boolean> {
     this.#requireHeld(ptype, rules);
-    const added = rules.filter((rule) => !this.#has(sec, ptype, rule));
-    return added.length > 0 && this.#write(() => this.#store.addPolicies(sec, ptype, added));
+    const findNew = () => rules.filter((rule) => !this.#has(sec, ptype, rule));
+    if (!(await this.#isSo(() => findNew().length > 0))) return false;
+    return this.#write(() => this.#store.addPolicies(sec, ptype, findNew()));
   }
 
   protected override removePolicyInternal(sec: string, ptype: string, rule: string[]): Promise<boolean> {
@@ -254,7 +256,8 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     rules: string[][],
   ): Promise<boolean> {
     this.#requireHeld(ptype, rules);
-    if (rules.some((rule) => !this.#has(sec, ptype, rule))) return false;
+    const isThere = () => rules.every((rule) => this.#has(sec, ptype, rule));
+    if (!(await this.#isSo(isThere))) return false;
     return this.#write(() => this.#store.removePolicies(sec, ptype, rules));
   }
 
@@ -265,7 +268,8 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     fieldValues: string[],
   ): Promise<boolean> {
     this.#slice?.requireWithin(ptype, fieldIndex, fieldValues);
-    if (this.model.getFilteredPolicy(sec, ptype, fieldIndex, ...fieldValues).length === 0) return false;
+    const isAny = () => this.model.getFilteredPolicy(sec, ptype, fieldIndex, ...fieldValues).length > 0;
+    if (!(await this.#isSo(isAny))) return false;
     return this.#write(() => this.#store.removeFilteredPolicy(sec, ptype, fieldIndex, ...fieldValues));
   }
 
@@ -276,7 +280,7 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     newRule: string[],
   ): Promise<boolean> {
     this.#requireHeld(ptype, [oldRule, newRule]);
-    if (!this.#has(sec, ptype, oldRule)) return false;
+    if (!(await this.#isSo(() => this.#has(sec, ptype, oldRule)))) return false;
     return this.#write(() => this.#store.updatePolicy(sec, ptype, oldRule, newRule));
   }
 
@@ -286,6 +290,13 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
 
   #has(sec: string, ptype: string, values: string[]): boolean {
     return this.#rules?.has({ ptype, values }) ?? this.model.hasPolicy(sec, ptype, values);
+  }
+
+  /** Before it says that there is nothing to write, it looks: others may have written what it has not read yet. */
+  async #isSo(isSo: () => boolean): Promise<boolean> {
+    if (isSo()) return true;
+    await this.caughtUp();
+    return isSo();
   }
 
   async #write(write: () => Promise<void>): Promise<true> {

@@ -8,6 +8,7 @@ import { type Answer, createDecider, type Decider, decidePaced, decisionOf } fro
 import { mergeSorted } from './expectations.ts';
 import { explainer } from './explain.ts';
 import type { Matrix } from './matrix.ts';
+import { readParts } from './parts.ts';
 import { deriveMatrix } from './requests.ts';
 
 /** A request that two policies decide differently. */
@@ -28,8 +29,13 @@ export interface ExplainedDecision extends Explanation {
 
 /** How two policies decide. */
 export interface DecisionChanges {
-  /** How many requests were compared; all others are decided the same by both. */
+  /** How many requests were compared. */
   readonly compared: number;
+  /**
+   * Whether all others are decided the same by both. If not, the rules do not say which requests there are: they hold
+   * patterns, or requests have attributes. Then only those that a definition lists were compared.
+   */
+  readonly isWhole: boolean;
   /** Requests that only the later policy allows. */
   readonly more: readonly DecisionChange[];
   /** Requests that only the earlier policy allows. */
@@ -61,7 +67,8 @@ export interface Comparison {
 
 /**
  * Decides on both policies every subject × every permission that one of them names, and the listed requests.
- * A request that no rule of either policy can match is decided the same by both.
+ * A request that no rule of either policy can match is decided the same by both. For a model whose rules do not say which
+ * requests there are, only the listed ones are compared.
  */
 export async function comparePolicies(comparison: Comparison): Promise<DecisionChanges> {
   const { model, configureEnforcer, before, after } = comparison;
@@ -91,7 +98,7 @@ export async function comparePolicies(comparison: Comparison): Promise<DecisionC
     const was = answers.get(number) ?? (await first.decide(request));
     if (was.allowed !== now.allowed) changes.push({ request, was, now });
   }
-  return { compared, ...explainChanges(comparison, changes) };
+  return { compared, isWhole: readParts(model) !== null, ...explainChanges(comparison, changes) };
 }
 
 /** The listed requests that are not in the matrix, each once. */

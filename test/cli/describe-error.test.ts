@@ -8,6 +8,11 @@ test('an error of the library is told in its own words', () => {
   );
 });
 
+test('characters that a terminal obeys are shown instead', () => {
+  const error = new BootstrapError('RULES_DO_NOT_FIT_MODEL', 'A rule:\n  "p, \u009b31m, \u202ecod.exe"');
+  expect(describeError(error)).toBe('casbin-bootstrap: A rule:\n  "p, \\u009b31m, \\u202ecod.exe"');
+});
+
 test('problems with the input come one a line', () => {
   const problems = [
     { code: 'OPTION_INVALID', at: 'schema', message: 'It is empty.' },

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { createFolder } from '../support/folder.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 import { runCli } from './run-cli.ts';
 
 test('casbin-bootstrap diff compares files and the database, and fails where it is told to', async () => {
@@ -31,6 +32,20 @@ test('casbin-bootstrap diff compares files and the database, and fails where it 
     rules: { added: [], removed: [] },
     decisions: { more: [], less: [] },
   });
+});
+
+test('casbin-bootstrap diff does not pass what may allow more than its model can tell', async () => {
+  const cwd = await createFolder();
+  await writeFile(join(cwd, 'model.conf'), modelText({ m: 'r.sub == p.sub && keyMatch2(r.obj, p.obj)' }));
+  await writeFile(join(cwd, 'old.yaml'), 'rules: [[p, a, /x/:id, GET]]');
+  await writeFile(join(cwd, 'new.yaml'), 'rules: [[p, a, /x/:id, GET], [p, b, /*, GET]]');
+  const diff = (...args: string[]) => runCli(['diff', ...args, '--model', 'model.conf'], { cwd });
+
+  const guarded = await diff('old.yaml', 'new.yaml', '--fail-on', 'more');
+  expect(guarded).toMatchObject({ code: 3, stderr: '' });
+  expect(guarded.stdout).toContain('Other requests may be decided differently');
+  expect(await diff('old.yaml', 'old.yaml', '--fail-on', 'more')).toMatchObject({ code: 0 });
+  expect(await diff('old.yaml', 'new.yaml')).toMatchObject({ code: 0 });
 });
 
 test('casbin-bootstrap takes a module as a policy, in every place where one is named', async () => {

@@ -1,9 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createDatabase } from '../support/database.ts';
 import { createFolder } from '../support/folder.ts';
-import { runCli, spawnCli } from './run-cli.ts';
+import { BIN, runCli, spawnCli } from './run-cli.ts';
 
 const POLICY = 'roles: { clerk: { permissions: { invoices: [read] } } }';
 
@@ -30,6 +32,13 @@ describe('casbin-bootstrap', () => {
     expect(result.code).toBe(2);
     expect(JSON.parse(result.stdout)).toMatchObject({ error: { problems: [{ code: 'DATABASE_UNNAMED' }] } });
     expect(result.stderr).toContain('--embedded [DIR]');
+  });
+
+  test('ends as it would where nobody reads its messages', async () => {
+    const child = spawn(process.execPath, [BIN, 'lint', '--config', 'none.json'], { stdio: 'pipe' });
+    child.stderr.destroy();
+    child.stdout.resume();
+    expect(await once(child, 'close')).toEqual([2, null]);
   });
 
   test('tells all arguments at once that are empty', async () => {

@@ -6,7 +6,7 @@ import { vi } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { NODE_FLAGS } from '../support/node-flags.ts';
 
-const BIN = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+export const BIN = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
 export interface CliOptions {
   /** Added to the environment, which names no database and has no LOG_LEVEL of its own. */

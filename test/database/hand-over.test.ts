@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { Pool } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { withSession } from '../../src/database/session.ts';
+import { createLiveEnforcer } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 
 /** What a server sends: type, length, content. */
@@ -17,18 +18,30 @@ const AUTHENTICATED = message('R', Buffer.alloc(4));
 const READY = message('Z', 'I');
 const TERMINATED = message('E', 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0');
 
-test('survives that its backend is terminated in the packet that says it is ready, and knows of it', async () => {
+/** A pool on a server that terminates each backend in the packet that says it is ready. */
+async function openTerminated(): Promise<Pool> {
   const server = createServer((socket) => {
     socket.on('error', () => {});
     socket.once('data', () => socket.end(Buffer.concat([AUTHENTICATED, READY, TERMINATED])));
   }).listen(0, '127.0.0.1');
   onTestFinished(() => void server.close());
   await once(server, 'listening');
-  const pool = new Pool({ host: '127.0.0.1', port: Reflect.get(Object(server.address()), 'port'), max: 1 });
+  return new Pool({ host: '127.0.0.1', port: Reflect.get(Object(server.address()), 'port'), max: 1 });
+}
+
+test('survives that its backend is terminated in the packet that says it is ready, and knows of it', async () => {
+  const pool = await openTerminated();
 
   await expect(withSession(pool, ({ client }) => client.query('select 1'))).rejects.toMatchObject({
     code: '57P01',
   });
+  expect(pool.totalCount).toBe(0);
+});
+
+test('a live enforcer survives it too', async () => {
+  const pool = await openTerminated();
+
+  await expect(createLiveEnforcer(pool)).rejects.toThrow();
   expect(pool.totalCount).toBe(0);
 });
 

@@ -75,6 +75,21 @@ describe('the differences of a page', () => {
     });
   });
 
+  test('name no user in what is wrong with a stored link, where users are not to be named', async () => {
+    const links = [
+      ['g', 'Doe, John', 'clerk'],
+      ['g', 'clerk', 'a,b'],
+    ];
+    const page = await pageOf({ policy: INVOICES }, stored([...linesOf(INVOICES), ...links]));
+    expect(textOf(renderDifferences(page)?.text ?? '')).toContain('Doe, John');
+    const text = textOf(renderDifferences(withoutUsers(page))?.text ?? '');
+    expect(text).not.toContain('Doe');
+    expect(text).toMatch(
+      /Something is wrong with a stored link, row \d+: casbin-bootstrap verify tells what\./,
+    );
+    expect(text, 'a role').toContain('clerk, "a,b"');
+  });
+
   test('are left out where there are none', async () => {
     expect(renderDifferences(await pageOf({ policy: INVOICES }, stored(linesOf(INVOICES))))).toBeNull();
     expect(renderDifferences(await pageOf({ policy: INVOICES }, null))).toBeNull();

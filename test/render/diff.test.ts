@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { renderDiff } from '../../src/render/diff.ts';
+import { listDiffRemarks, renderDiff } from '../../src/render/diff.ts';
 import { NO_ROLE } from '../../src/verification/requests.ts';
 
 const DENIED = {
@@ -28,6 +28,7 @@ test('a diff shows rules, then decisions with their reasons, then what was compa
     rules: { added: [['p', 'viewer', 'invoices', 'read']], removed: [['g', 'a', 'b']] },
     decisions: {
       compared: 1_234,
+      isWhole: true,
       more: [{ request: REQUEST, before: DENIED, after: ALLOWED }],
       less: [
         { request: [NO_ROLE, 'invoices', 'read'], before: ALLOWED, after: DENIED },
@@ -64,7 +65,7 @@ test('a diff shows rules, then decisions with their reasons, then what was compa
 });
 
 test('no difference is told in two lines', () => {
-  const decisions = { compared: 4, more: [], less: [], omitted: { more: 0, less: 0 } };
+  const decisions = { compared: 4, isWhole: true, more: [], less: [], omitted: { more: 0, less: 0 } };
   expect(renderDiff({ rules: { added: [], removed: [] }, decisions, userLinks: 0 })).toBe(
     'The rules are the same.\n\nNo decision changes (4 requests compared).',
   );
@@ -75,9 +76,21 @@ test('a long list is cut, and lines have the colours of a diff', () => {
     added: Array.from({ length: 103 }, (_, n) => ['p', `${n}`, 'x', 'y']),
     removed: [['g', 'a', 'b']],
   };
-  const decisions = { compared: 4, more: [], less: [], omitted: { more: 0, less: 0 } };
+  const decisions = { compared: 4, isWhole: true, more: [], less: [], omitted: { more: 0, less: 0 } };
   const told = renderDiff({ rules, decisions, userLinks: 0 }, { color: true });
   expect(told).toContain('\n  … and 3 more\n');
   expect(told).toContain('\u001b[32m  + p, 0, x, y');
   expect(told).toContain('\u001b[31m  - g, a, b');
+});
+
+test('what can not be told is said, where rules differ', () => {
+  const decisions = { compared: 0, isWhole: false, more: [], less: [], omitted: { more: 0, less: 0 } };
+  const same = { rules: { added: [], removed: [] }, decisions, userLinks: 0 };
+  expect(renderDiff(same)).not.toContain('Other requests');
+  const other = { ...same, rules: { added: [['p', 'a', '/*', '.*']], removed: [] } };
+  expect(renderDiff(other)).toContain('Other requests may be decided differently');
+  expect(listDiffRemarks(other)).toContainEqual(
+    expect.objectContaining({ level: 'warning', code: 'DECISIONS_UNTOLD' }),
+  );
+  expect(listDiffRemarks(same).map(({ level }) => level)).not.toContain('warning');
 });

@@ -65,3 +65,14 @@ test('an explanation in one line has the rule and the roles, or what comes close
     /: denied: no rule allows it, closest p, clerk, invoices, read — act is read$/,
   );
 });
+
+test('shows characters that a terminal obeys instead of sending them', () => {
+  const told = renderExplanation({
+    ...EXPLANATION,
+    request: ['al\u202eice', 'invoices', 'read'],
+    rolePath: ['al\u202eice', 'cl\u009b31merk'],
+    added: [['g', 'al\u202eice', 'cl\u009b31merk']],
+  });
+  expect(told).toContain('al\\u202eice → "cl\\u009b31merk"');
+  expect(told).not.toMatch(/[\u009b\u202e]/);
+});

@@ -288,6 +288,10 @@ test('everything that is wrong is told at once', async () => {
   await expect(refused({ assign: [['a', 'b']], unassign: [['a', 'b']] }, BY)).rejects.toMatchObject({
     problems: [{ code: 'RULE_DUPLICATE', at: 'unassign[0]', message: expect.stringContaining('assign[0]') }],
   });
+  // Without the role, the domain would be taken for it.
+  await expect(refused({ assign: [['carol', undefined, 'admin']] }, BY)).rejects.toMatchObject({
+    problems: [{ code: 'OPTION_INVALID', message: expect.stringContaining('must have a user and a role') }],
+  });
   await expect(changePolicy(pool as never, {}, BY)).rejects.toMatchObject({
     problems: [{ at: 'client', message: expect.stringContaining('not a pool') }],
   });

@@ -192,6 +192,27 @@ describe('a watcher', () => {
     await watcher.updateForRemovePolicies('g', 'g', ['bob', 'user']);
   });
 
+  test('calls nobody back for what waited for a callback when it was closed', async () => {
+    const { pool, live, watcher } = await open();
+    const calls: unknown[] = [];
+    let finish = () => {};
+    watcher.setUpdateCallback((change) => {
+      calls.push(change);
+      return new Promise((resolve) => {
+        finish = resolve;
+      });
+    });
+    for (const user of ['alice', 'bob']) {
+      await pool.query(insert, [JSON.stringify([user, 'user'])]);
+      await live.caughtUp();
+      await settle();
+    }
+    watcher.close();
+    finish();
+    await settle();
+    expect(calls).toHaveLength(1);
+  });
+
   test('needs a live enforcer', async () => {
     const plain: Enforcer = await newEnforcer();
     expect(() => createWatcher(plain as never)).toThrow('must be a live enforcer');

@@ -39,6 +39,14 @@ async function follow(
   return { live, changes, errors };
 }
 
+/** Whether somebody waits for a lock of the client. */
+async function isWaitedFor(client: pg.ClientBase): Promise<boolean> {
+  const { rows } = await client.query(
+    `select exists (select from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid))) as waited`,
+  );
+  return rows[0].waited;
+}
+
 /** How late an answer comes. */
 const LATE_MS = 500;
 
@@ -235,6 +243,59 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
     expect(live.state.by).toBe('reload');
     expect(changes.at(-1)).toMatchObject({ reloaded: true });
   });
+
+  test('has what was changed while the triggers of the journal were off between two looks', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { ...layout.options, seeders: [], journal: true });
+    const { live } = await follow(database, layout.options);
+    await layout.insert(pool, ['g', 'alice', 'user']);
+    await live.caughtUp();
+
+    // As `pg_restore --disable-triggers` does.
+    await pool.query(`alter table ${layout.table} disable trigger user`);
+    await layout.insert(pool, ['g', 'bob', 'user']);
+    await pool.query(`alter table ${layout.table} enable trigger user`);
+    await live.caughtUp();
+
+    expect(['alice', 'bob'].map((name) => live.enforceSync(name, 'accounts', 'read'))).toEqual([true, true]);
+    expect(live.state.by).toBe('journal');
+  });
+
+  test('goes on when the journal is dropped, with its triggers or without them', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { ...layout.options, seeders: [], journal: true });
+    const { live } = await follow(database, layout.options);
+    await layout.insert(pool, ['g', 'alice', 'user']);
+    await live.caughtUp();
+
+    await pool.query('drop table casbin_bootstrap_journal');
+    await live.caughtUp();
+    expect(live.state).toMatchObject({ by: 'reload', error: null });
+
+    await pool.query(`
+      drop function casbin_bootstrap_journal_${layout.table} cascade;
+      drop function casbin_bootstrap_journal_truncate_${layout.table} cascade
+    `);
+    await layout.insert(pool, ['g', 'bob', 'user']);
+    await live.caughtUp();
+    expect(['alice', 'bob'].map((name) => live.enforceSync(name, 'accounts', 'read'))).toEqual([true, true]);
+  });
+
+  test('reads all rules of a table that was renamed, as its triggers record it under its former name', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { ...layout.options, seeders: [], journal: true });
+    await pool.query(`alter table ${layout.table} rename to policies`);
+    const { live } = await follow(database, { table: 'policies' });
+    expect(live.state.by).toBe('reload');
+    await pool.query(`alter table policies rename to ${layout.table}`);
+    await layout.insert(pool, ['g', 'alice', 'user']);
+    await pool.query(`alter table ${layout.table} rename to policies`);
+    await live.caughtUp();
+    expect(live.enforceSync('alice', 'accounts', 'read')).toBe(true);
+  });
 });
 
 describe('a live enforcer', () => {
@@ -348,6 +409,39 @@ describe('a live enforcer', () => {
     await live.close();
   });
 
+  test('can be closed while it waits for a client without a limit', async () => {
+    const database = await createDatabase();
+    const pool = database.pool({ application_name: 'live' });
+    await bootstrapDatabase(pool, { seeders: [], journal: true });
+    const gate = { isOpen: true, asked: 0 };
+    const hanging = {
+      connect() {
+        gate.asked += 1;
+        return gate.isOpen ? pool.connect() : new Promise(() => {});
+      },
+    };
+    const { live } = await follow(database, { connectTimeoutMs: 0 }, hanging as pg.Pool);
+    gate.isOpen = false;
+    await database
+      .pool()
+      .query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'live'`);
+    await expect.poll(() => gate.asked).toBe(2);
+    await live.close();
+    expect(live.state.status).toBe('closed');
+  });
+
+  test('can be closed while the server does not answer', async () => {
+    const { live, database } = await open();
+    const blocker = await database.pool().connect();
+    await blocker.query('begin; lock table casbin_bootstrap_journal in access exclusive mode');
+    const asked = live.caughtUp().catch((error: unknown) => error);
+    await expect.poll(() => isWaitedFor(blocker)).toBe(true);
+    await live.close();
+    expect(await asked).toBeInstanceOf(Error);
+    await blocker.query('rollback');
+    blocker.release();
+  });
+
   test('looks without being notified, too', async () => {
     const { live, database } = await open({ pollIntervalMs: 50, notifyChannel: false });
     const pool = database.pool();
@@ -367,6 +461,81 @@ describe('a live enforcer', () => {
     expect(errors).toMatchObject([{ message: 'of the application' }]);
     expect(live.enforceSync('alice', 'accounts', 'read')).toBe(true);
     expect(live.state.error).toBe(null);
+  });
+
+  test('what a listener rejects with does not stop it, nor end the process', async () => {
+    const { live, database, errors } = await open({
+      async onChange() {
+        throw new Error('of the application');
+      },
+    });
+    await database.pool().query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+    await live.caughtUp();
+    await expect.poll(() => errors).toMatchObject([{ message: 'of the application' }]);
+  });
+
+  test('does not mind what onError rejects with', async () => {
+    const heard: Error[] = [];
+    const { live, database } = await open({
+      async onError(error) {
+        heard.push(error);
+        throw new Error('of the application');
+      },
+    });
+    const pool = database.pool();
+    await pool.query(`insert into casbin (ptype, rule) values ('p', '["alice"]')`);
+    await expect(live.caughtUp()).rejects.toThrow('fit the model');
+    await pool.query(`delete from casbin where rule = '["alice"]'`);
+    await live.caughtUp();
+    expect(heard.length).toBeGreaterThan(0);
+  });
+
+  test('has a rule with an empty last value from the journal as from the table', async () => {
+    const { live, changes } = await open();
+    expect(await live.addPolicies([['alice', 'accounts', '']])).toBe(true);
+    await live.addPolicy('bob', 'accounts', '');
+    expect(live.enforceSync('alice', 'accounts', '')).toBe(true);
+    expect(changes.at(-1)).toEqual({
+      reloaded: false,
+      added: [{ ptype: 'p', values: ['bob', 'accounts', ''] }],
+      removed: [],
+    });
+    await live.removePolicy('bob', 'accounts', '');
+    expect(live.enforceSync('bob', 'accounts', '')).toBe(false);
+  });
+
+  test('refuses a row that holds no rule, though its other values would fit', async () => {
+    const { live, database } = await open();
+    const pool = database.pool();
+    await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+    await live.caughtUp();
+    await pool.query(`insert into casbin (ptype, rule) values ('p', '["bob", null, "read"]')`);
+    await expect(live.caughtUp()).rejects.toThrow('must be an array of strings');
+    await pool.query(`delete from casbin where rule ->> 0 = 'bob'`);
+    await live.caughtUp();
+    expect(live.enforceSync('alice', 'accounts', 'read')).toBe(true);
+  });
+
+  test('writes about rules that it has not seen yet, or not seen go', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    // Without a journal nobody notifies it.
+    await bootstrapDatabase(pool, { seeders: [] });
+    const { live } = await follow(database);
+    const write = (text: string) => pool.query(text);
+    await write(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+    expect(await live.deleteRoleForUser('alice', 'user')).toBe(true);
+    await write(`insert into casbin (ptype, rule) values ('g', '["bob", "user"]')`);
+    expect(await live.deleteUser('bob')).toBe(true);
+    await write(`insert into casbin (ptype, rule) values ('g', '["carol", "user"]')`);
+    expect(await live.updateGroupingPolicy(['carol', 'user'], ['carol', 'readonly'])).toBe(true);
+    await write(`delete from casbin where rule ->> 0 = 'carol'`);
+    expect(await live.addRoleForUser('carol', 'readonly')).toBe(true);
+    const { rows } = await pool.query(
+      `select rule from casbin where rule ->> 0 in ('alice', 'bob', 'carol')`,
+    );
+    expect(rows).toEqual([{ rule: ['carol', 'readonly'] }]);
+    expect(await live.deleteRoleForUser('alice', 'user')).toBe(false);
   });
 
   test('of a model that a journal does not help swaps whole policies in', async () => {

@@ -96,7 +96,7 @@ const EVENTS = [
 
 /** The triggers that record a table under its name. Without one of them, some of its changes are not recorded. */
 export function triggersOf(table: string): string[] {
-  return EVENTS.map(([event]) => nameFor(`${event}_`, table));
+  return EVENTS.map(([event]) => nameAround(`${JOURNAL}_${event}_`, table));
 }
 
 /** Who, why and by which release: what a transaction of ours says; and what the server knows of any. */

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { quoteIdentifier, quoteTable } from '../database/catalog.ts';
 import { anonymousBlock, toLiteral } from '../database/message.ts';
-import { searchPathExpression } from '../database/transaction.ts';
+import { searchPathTo } from '../database/transaction.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { reachableText, storable, wholeText } from '../tables/live-policy.ts';
 import { type RuleTable, USUAL_NAMES } from '../tables/rule-table.ts';
@@ -21,6 +21,8 @@ export interface Located {
   readonly shape: SelectedShape | null;
   /** How many rules are stored, as far as they were counted; 0 for few. */
   readonly rules: number;
+  /** The schema that the table is in; null for the first one of the search_path. */
+  readonly home: string | null;
 }
 
 const CURSOR = 'casbin_bootstrap_rules';
@@ -57,7 +59,13 @@ export function lookBlock(
   const { schema, table, ruleTable } = options;
   const names = table.name === undefined ? USUAL_NAMES : [table.name];
   const tables = names.map((name) => `to_regclass(${toLiteral(quoteTable(name, schema))})`);
-  const own = { candidates: 'cardinality(tables)', fetched: 'fetched', shape: 'shape', rules: 'stored' };
+  const own = {
+    candidates: 'cardinality(tables)',
+    fetched: 'fetched',
+    shape: 'shape',
+    rules: 'stored',
+    home: schema === undefined ? HOME : toLiteral(schema),
+  };
   const variables = Object.keys(lists).map((name) => [name, quoteIdentifier(name)] as const);
   const found = [...variables, ...Object.entries({ ...expressions, ...own })];
   return anonymousBlock(`
@@ -104,9 +112,17 @@ begin
 end`);
 }
 
-/** What the block has found. Only now the search_path is set, as for all messages. */
-export function selectFound(schema: string | undefined): RawBuilder<unknown> {
-  return sql`select current_setting(${FOUND})::json as found, ${searchPathExpression(schema)}`;
+const HOME = `(
+    select nullif(n.nspname, current_schema())
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = ${FOUND_TABLE}
+  )`;
+
+/** What the block has found. Only now the search_path is set, as for all messages: to where the rule table is. */
+export function selectFound(): RawBuilder<unknown> {
+  const found = sql`current_setting(${FOUND})::json`;
+  return sql`select ${found} as found, ${searchPathTo(sql`${found} ->> 'home'`)}`;
 }
 
 /** The rows that the block has opened the cursor on. */

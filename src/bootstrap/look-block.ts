@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { quoteIdentifier, quoteTable } from '../database/catalog.ts';
 import { anonymousBlock, toLiteral } from '../database/message.ts';
-import { searchPathExpression } from '../database/transaction.ts';
+import { searchPathTo } from '../database/transaction.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { reachableText, storable, wholeText } from '../tables/live-policy.ts';
 import { type RuleTable, USUAL_NAMES } from '../tables/rule-table.ts';
@@ -31,6 +31,8 @@ export interface Located {
   readonly shape: (SelectedParts & Pick<TableShape, 'isView'>) | null;
   /** The number of stored rules, up to the limit of counting; 0 for few. */
   readonly rules: number;
+  /** The schema that the table is in; null for the first one of the search_path. */
+  readonly home: string | null;
 }
 
 const CURSOR = 'casbin_bootstrap_rules';
@@ -74,6 +76,7 @@ export function lookBlock(
     path: 'parse_ident(identity)',
     shape: 'shape',
     rules: 'stored',
+    home: schema === undefined ? HOME : toLiteral(schema),
   };
   const variables = Object.keys(lists).map((name) => [name, quoteIdentifier(name)] as const);
   const found = [...variables, ...Object.entries({ ...expressions, ...own })];
@@ -124,9 +127,18 @@ begin
 end`);
 }
 
-/** Reads what the block has found, and sets the search_path. */
-export function selectFound(schema: string | undefined): RawBuilder<unknown> {
-  return sql`select current_setting(${FOUND})::json as found, ${searchPathExpression(schema)}`;
+const HOME = `(
+    select nullif(n.nspname, current_schema())
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = ${FOUND_TABLE}
+  )`;
+
+/** Reads what the block has found, and sets the search_path to where the rule table is. */
+export function selectFound(): RawBuilder<unknown> {
+  const found = sql`current_setting(${FOUND})::json`;
+  return sql`select ${found} as found, ${searchPathTo(sql`${found} ->> 'home'`)}`;
+}
 }
 
 /** Fetches the rows of the cursor that the block has opened. */

@@ -40,7 +40,7 @@ export function stateQuery(options: ResolvedOptions): RawBuilder<State> {
       ${sql.raw(engineExpression(options))} as engine,
       ${options.ownership === null ? sql`null` : sql.raw(newestVersionExpression(quoteText(ruleTable.name), ruleTable.schema))} as "newestVersion",
       ${options.engine.commitsDdl ? NOTHING_HIDDEN : hiddenRowsColumns([ruleTable.sql, quoteTable(PACKAGE_LIST.tableName, options.schema)])},
-      ${searchPathExpression(options.schema)}
+      ${searchPathExpression(options.schema ?? ruleTable.schema)}
   `;
 }
 

@@ -53,7 +53,7 @@ export async function lookAtDatabase(session: Session, given: ResolvedOptions): 
     const complete =
       state !== null && live !== null && unasked.length === 0
         ? { state, live, options }
-        : await askAfterwards(session, options)((trx) => lookFurther(trx, seen));
+        : await askAfterwards(session, { ...options, schema: seen.home })((trx) => lookFurther(trx, seen));
     if (complete === null) return null;
     const { newestVersion, engine } = complete.state;
     const ask = askAfterwards(session, complete.options);
@@ -86,6 +86,8 @@ interface Seen {
   readonly live: LivePolicy | null;
   /** The seeders that were not checked yet. */
   readonly unasked: readonly RunnableSeeder[];
+  /** The schema that the rule table is in, and the tables of seeders; undefined where the search_path leads there. */
+  readonly home: string | undefined;
 }
 
 /**
@@ -103,7 +105,7 @@ async function lookAtOnce(session: Session, given: ResolvedOptions): Promise<See
   // A row seeder asks by the type of its table's rows.
   const isOfAbsent = isAbsence(seen.error) || errorCode(seen.error) === SQLSTATE.UNDEFINED_OBJECT;
   if (seen.error === null || isOfAbsent) return null;
-  return { options, state: null, live: null, unasked: others(options) };
+  return { options, state: null, live: null, unasked: others(options), home: options.schema };
 }
 
 interface Looked {
@@ -117,7 +119,7 @@ async function lookForTable(session: Session, given: ResolvedOptions): Promise<S
   const plan = planPolicy(given);
   const { queries: rowQueries, unasked } = queryRows(given);
   const block = lookBlock(given, plan, listsOf(given), stateInBlock(given));
-  const queries = [block, selectFound(given.schema), FETCH_RULES, ...rowQueries];
+  const queries = [block, selectFound(), FETCH_RULES, ...rowQueries];
   const results = await askInOneMessage(session, given, queries).catch((error: unknown) => {
     if (isFinal(error, session)) throw error;
     return new Unclear(error);
@@ -134,7 +136,7 @@ async function lookForTable(session: Session, given: ResolvedOptions): Promise<S
   if (found.fetched === 'nothing' && part !== null) return lookAtTable(session, options);
   const scope = found.fetched === 'reachable' && part !== null ? part : WHOLE;
   const live = found.fetched === 'nothing' ? null : await takePolicy(options, rows, scope);
-  return judge({ options, state: found, live, unasked }, missing);
+  return judge({ options, state: found, live, unasked, home: found.home ?? undefined }, missing);
 }
 
 /**
@@ -163,6 +165,7 @@ function locate(
 
 /** Asks about the rule table that was found, in one message. */
 async function lookAtTable(session: Session, options: ResolvedOptions): Promise<Seen | null> {
+  const home = options.schema ?? options.ruleTable.schema;
   const policy = policyQueries(options);
   const { queries: rowQueries, unasked } = queryRows(options);
   const queries = [stateQuery(options), ...policy.queries, ...rowQueries];
@@ -170,13 +173,13 @@ async function lookAtTable(session: Session, options: ResolvedOptions): Promise<
     if (isFinal(error, session) || isAbsence(error)) throw error;
     return null;
   });
-  if (results === null) return { options, state: null, live: null, unasked: others(options) };
+  if (results === null) return { options, state: null, live: null, unasked: others(options), home };
 
   const [[answer] = [], ...rest] = results;
   const state = requireState(answer);
   if (!isMigrated(options, state)) return null;
   const live = await policy.read(rest.slice(0, policy.queries.length), state.rules);
-  return judge({ options, state, live, unasked }, rest.slice(policy.queries.length));
+  return judge({ options, state, live, unasked, home }, rest.slice(policy.queries.length));
 }
 
 /** What was seen, or null where it lacks something; `missing` are the rows that each row seeder would insert. */
@@ -230,12 +233,12 @@ function isFinal(error: unknown, session: Session): boolean {
 
 /** The rest of a look, in a transaction of its own; null when anything is missing. */
 async function lookFurther(trx: AnyTransaction, seen: Seen): Promise<Looked | null> {
-  const { options } = seen;
+  const { options, home: schema } = seen;
   const state = seen.state ?? (await readState(trx, options));
   if (!isMigrated(options, state)) return null;
   const live = seen.live ?? (await readCounted(trx, options, state.rules));
   if (isIncomplete(options, state, live)) return null;
-  const { logger, schema, dryRun, ruleTable } = options;
+  const { logger, dryRun, ruleTable } = options;
   const context = shareContext({ db: trx, logger, schema, firstRun: false, dryRun, ruleTable });
   for (const seeder of seen.unasked) {
     if (!(await isSeeded(seeder, context, options))) return null;

@@ -1,4 +1,4 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import type { ClientLike } from './client.ts';
 import { DEFAULT_IDLE_MS, engineBehind } from './dialect.ts';
 
@@ -33,7 +33,11 @@ export function inWriteTransaction<T>(db: AnyKysely, work: (trx: AnyTransaction)
  * a pg_catalog at its beginning is removed: PostgreSQL looks there first if it is not named.
  */
 export function searchPathExpression(schema: string | undefined) {
-  if (schema === undefined) return sql`null`;
+  return schema === undefined ? sql`null` : searchPathTo(sql`${schema}`);
+}
+
+/** The same for a schema that an SQL expression tells. */
+export function searchPathTo(schema: RawBuilder<unknown>) {
   return sql`set_config('search_path', concat_ws(', ', quote_ident(${schema}), nullif(regexp_replace(current_setting('search_path'), '^[[:space:]]*"?pg_catalog"?[[:space:]]*(,|$)', ''), '')), true)`;
 }
 

@@ -1,6 +1,14 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, type Migration, rowSeeder, verifyDatabase } from '../../src/index.ts';
+import {
+  bootstrapDatabase,
+  defaultPolicy,
+  type Migration,
+  providerSeeder,
+  rowSeeder,
+  type Seeder,
+  verifyDatabase,
+} from '../../src/index.ts';
 import { applicationMigrator } from '../migrator/kysely-migrator.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { createBootstrapped } from './bootstrapped.fixture.ts';
@@ -67,6 +75,32 @@ describe('the search_path of the connection', () => {
 
     expect(await readRules(pool, 'public.casbin')).toHaveLength(16);
     await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: false });
+  });
+
+  test.each([
+    ['as it is expected', 'casbin'],
+    ['of another layout', 'casbin_rule'],
+  ])('that leads to a rule table %s does so for the tables of seeders, at each start', async (_, table) => {
+    const database = await createDatabase();
+    const asked: unknown[] = [];
+    const witness: Seeder = {
+      name: 'witness',
+      async isSeeded({ db, schema }) {
+        const { rows } =
+          await sql`select ${schema ?? null}::text as schema, count(slug)::int from providers`.execute(db);
+        asked.push(rows[0]);
+        return true;
+      },
+      seed: async () => ({ inserted: 0, existing: 0 }),
+    };
+    await bootstrapDatabase(database.pool(), { policy: defaultPolicy, table, seeders: [] });
+    await database.pool().query('create schema tenant; create table tenant.providers (id int, insurer text)');
+    const pool = database.pool({ options: '-c search_path=tenant,public' });
+    const options = { policy: defaultPolicy, seeders: [providerSeeder(), witness] };
+
+    await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: true });
+    await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+    expect(asked).toEqual([{ schema: 'public', count: 3 }]);
   });
 
   test('leads to the migrations that the application has run itself, wherever the casbin table is', async () => {

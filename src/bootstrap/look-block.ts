@@ -139,7 +139,6 @@ export function selectFound(): RawBuilder<unknown> {
   const found = sql`current_setting(${FOUND})::json`;
   return sql`select ${found} as found, ${searchPathTo(sql`${found} ->> 'home'`)}`;
 }
-}
 
 /** Fetches the rows of the cursor that the block has opened. */
 export const FETCH_RULES = `fetch all from ${quoteIdentifier(CURSOR)}`;

@@ -42,7 +42,9 @@ export function limitFunctions(enforcer: Enforcer): void {
   Reflect.set(enforcer, 'fm', functions);
 }
 
-/** Whether one name inherits from another, in a role definition (`g`, `g2` …) and, if it has domains, in one of them. */
+/**
+ * Whether one name inherits from another, in a role definition (`g`, `g2` …) and, if it has domains, in one of them.
+ */
 export interface RoleQuestion {
   readonly ptype: string;
   readonly from: string;

@@ -29,7 +29,9 @@ export async function handOver(pool: PoolLike, connect: () => Promise<ClientLike
   }
 }
 
-/** One listener for a pool, for any number of callers, because Node warns about more than ten. It stays for the next. */
+/**
+ * One listener for a pool, for any number of callers, because Node warns about more than ten. It stays for the next.
+ */
 function startWaiting(pool: EventEmitter): void {
   if (!waiting.has(pool)) {
     pool.on('acquire', (client) => {

@@ -95,7 +95,10 @@ function isAboutTable({ code }: DatabaseError): boolean {
   return code === 'TABLE_MISSING' || code === 'UNIQUE_CONSTRAINT_MISSING';
 }
 
-/** Errors of the library's own steps. An error that a seeder got from its own call of the library is a failure of the seeder. */
+/**
+ * Errors of the library's own steps. An error that a seeder got from its own call of the library is a failure of the
+ * seeder.
+ */
 function isSelfExplaining(cause: unknown): cause is BootstrapError {
   return (
     cause instanceof DatabaseError ||

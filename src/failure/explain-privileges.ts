@@ -18,8 +18,8 @@ const NO_NEEDS: Needs = {
 };
 
 /**
- * A PermissionError with the statements that grant what is missing, for an error that says that a privilege is; else the
- * error itself. The client must not be in a transaction that is aborted.
+ * A PermissionError with the statements that grant what is missing, for an error that says that a privilege is; else
+ * the error itself. The client must not be in a transaction that is aborted.
  *
  * @param what what was refused, as an infinitive
  */

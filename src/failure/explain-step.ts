@@ -21,7 +21,9 @@ export function describeFailure({ step, cause }: Failure): string {
   return `${nameStep(step)} failed: ${reasonOf(cause)}`;
 }
 
-/** Faults that only a migration or a seeder can have: it ends the transaction, leaves it aborted, or needs another one. */
+/**
+ * Faults that only a migration or a seeder can have: it ends the transaction, leaves it aborted, or needs another one.
+ */
 export function explainTransactionMisuse({ step, cause }: Failure): BootstrapError | null {
   if (step === null) return null;
   const fail = (code: BootstrapErrorCode, message: string) => stepError(step, code, message, cause);

@@ -15,7 +15,9 @@ const CONFLICTS: ReadonlySet<string> = new Set([
   SQLSTATE.INTERNAL_ERROR,
 ]);
 
-/** These conflicts happen by chance, and a new attempt helps. The others may be a fault of the caller, at each attempt. */
+/**
+ * These conflicts happen by chance, and a new attempt helps. The others may be a fault of the caller, at each attempt.
+ */
 const PASSING: ReadonlySet<string> = new Set([SQLSTATE.SERIALIZATION_FAILURE, SQLSTATE.DEADLOCK_DETECTED]);
 
 const ATTEMPTS = 5;
@@ -30,8 +32,8 @@ export function isConflict(error: unknown): boolean {
 }
 
 /**
- * The conflict that ended an attempt, if it was one. On a standby, a change of the primary may end a transaction that only
- * reads; between two of its statements, the server ends the connection instead.
+ * The conflict that ended an attempt, if it was one. On a standby, a change of the primary may end a transaction that
+ * only reads; between two of its statements, the server ends the connection instead.
  */
 export function findConflict(error: unknown, session: Session): unknown {
   return [error, session.broken].find(isConflict);
@@ -48,8 +50,8 @@ export function attemptsFor(conflict: unknown): number {
 }
 
 /**
- * Runs an attempt again, a few times, while it ends with a conflict. The pauses are random. Their upper limit doubles up to
- * two seconds, so that two sessions with a conflict do not have it again.
+ * Runs an attempt again, a few times, while it ends with a conflict. The pauses are random. Their upper limit doubles
+ * up to two seconds, so that two sessions with a conflict do not have it again.
  */
 export async function retryConflicts<T>(attempt: () => Promise<T>, logger: LoggerLike): Promise<T> {
   for (let number = 1; ; number++) {

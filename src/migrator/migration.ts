@@ -42,7 +42,10 @@ export const APPLICATION_LIST: MigrationList = {
   allowUnorderedMigrations: false,
 };
 
-/** The list of this package and the seeders. Seeders are added and removed with their migrations, so any order is allowed. */
+/**
+ * The list of this package and the seeders. Seeders are added and removed with their migrations, so any order is
+ * allowed.
+ */
 export const PACKAGE_LIST: MigrationList = {
   tableName: 'casbin_bootstrap_migration',
   lockTableName: 'casbin_bootstrap_migration_lock',

@@ -22,8 +22,8 @@ export interface Place {
 const SWEEPS = 6;
 
 /**
- * Lays out in columns, with few crossings. A long edge has a place in each column that it passes, so that it does not run
- * behind a node. A circle is laid out as if one of its links were missing.
+ * Lays out in columns, with few crossings. A long edge has a place in each column that it passes, so that it does not
+ * run behind a node. A circle is laid out as if one of its links were missing.
  */
 export function layOutHierarchy({ nodes, edges }: PageHierarchy): HierarchyLayout {
   const columnOf = chooseColumns(nodes.length, edges);

@@ -9,7 +9,10 @@ import type { PageData, PageSource, PageVersions } from './page-data.ts';
 import { renderDifferences, renderOmissions, renderResult } from './render-result.ts';
 import { renderRoles } from './render-roles.ts';
 
-/** Renders a page as one HTML document that loads nothing: its Content-Security-Policy allows only its own script and style. */
+/**
+ * Renders a page as one HTML document that loads nothing: its Content-Security-Policy allows only its own script and
+ * style.
+ */
 export async function renderPage(data: PageData): Promise<string> {
   const assets = await readAssets();
   const csp = `default-src 'none'; script-src '${hashOf(assets.script)}'; ${cspOf(assets)}`;

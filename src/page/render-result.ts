@@ -66,7 +66,9 @@ function tile(amount: number, label: string, more: string | null = null, mood: M
 /** How many findings of each kind are shown; the report of the command line has all. */
 const SHOWN = 200;
 
-/** Renders where the database differs from the definition; nothing if it does not, or if there is nothing to compare. */
+/**
+ * Renders where the database differs from the definition; nothing if it does not, or if there is nothing to compare.
+ */
 export function renderDifferences({ verification }: PageData): Markup | null {
   if (verification === null) return null;
   const { failures, drift, integrity, keptAway, left, leftOmitted, omitted } = verification;

@@ -142,7 +142,9 @@ class ValueBuilder {
     }
   }
 
-  /** The entries of a map by key, with those that it merges (`<<`); its own take precedence, then those merged first. */
+  /**
+   * The entries of a map by key, with those that it merges (`<<`); its own take precedence, then those merged first.
+   */
   #entriesOf(map: YAMLMap): Map<unknown, Pair> {
     const entries = new Map<unknown, Pair>();
     for (const pair of map.items) {

@@ -8,8 +8,8 @@ import { formatText, type Rule, ruleKey } from '../policy/rule.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 
 /**
- * Assigned roles that are unknown: no rule of the definition names them, and no stored rule gives them
- * a permission or another role. A misspelt role would be stored, and give nothing. Without a definition, none is reported.
+ * Assigned roles that are unknown: no rule of the definition names them, and no stored rule gives them a permission or
+ * another role. A misspelt role would be stored, and give nothing. Without a definition, none is reported.
  */
 export async function findUnknownRoles(
   client: ClientLike,

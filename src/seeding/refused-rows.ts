@@ -24,8 +24,8 @@ class RowsRefused extends Error {
 }
 
 /**
- * Whether PostgreSQL refused the content of a row: a value that its type can't have, or by a constraint or a trigger. Not
- * a duplicate key: another session may have inserted that row, so another attempt is made.
+ * Whether PostgreSQL refused the content of a row: a value that its type can't have, or by a constraint or a trigger.
+ * Not a duplicate key: another session may have inserted that row, so another attempt is made.
  */
 export function isRefusal(error: unknown): boolean {
   const code = errorCode(error) ?? '';
@@ -140,8 +140,8 @@ async function findValues(
 }
 
 /**
- * The rows that break a constraint on their own values, found by inserting them again. Constraints and triggers that look
- * at other rows are not examined: they could answer differently for a part of the rows.
+ * The rows that break a constraint on their own values, found by inserting them again. Constraints and triggers that
+ * look at other rows are not examined: they could answer differently for a part of the rows.
  */
 async function findRows(
   db: AnyTransaction,

@@ -45,8 +45,8 @@ export interface Target {
 }
 
 /**
- * Inserts the rows whose key is not in the table, in the order given, and returns those. Rows that are there are left out
- * first, so that they use no values of a sequence.
+ * Inserts the rows whose key is not in the table, in the order given, and returns those. Rows that are there are left
+ * out first, so that they use no values of a sequence.
  */
 export async function insertMissing(
   db: AnyTransaction,
@@ -66,8 +66,8 @@ export async function insertMissing(
     missing as materialized (
       select * from candidate where not exists (select from ${sql.table(table)} as present where ${isSame('present')})
     )`;
-  // Usually the positions tell which rows were inserted. Otherwise only PostgreSQL can: for it, 1.50 is 1.5, and a date has
-  // many forms.
+  // Usually the positions tell which rows were inserted. Otherwise only PostgreSQL can: for it, 1.50 is 1.5, and a date
+  // has many forms.
   const { rows: results } = await sql<{ count: number; positions: number[] }>`
     with ${candidates(table, columns, rows)},
     ${missing},

@@ -38,9 +38,9 @@ const OPTIONS = ['name', 'table', 'key', 'rows', 'migrations', 'logName'];
  * A seeder of reference data, default settings, lookup values or required single rows: it inserts the rows whose
  * key is not in the table, and leaves the others exactly as they are.
  *
- * Values take the type of their column, so an object fits a jsonb column and a list an array column. If rows give values
- * to a column with a sequence, the sequence is set past them. It logs `<logName>_seeded` for each inserted row, and
- * `<logName>_exists` (debug) for each other row.
+ * Values take the type of their column, so an object fits a jsonb column and a list an array column. If rows give
+ * values to a column with a sequence, the sequence is set past them. It logs `<logName>_seeded` for each inserted row,
+ * and `<logName>_exists` (debug) for each other row.
  *
  * It never throws: the bootstrap reports its problems, together with all others.
  *

@@ -107,8 +107,8 @@ function logCompletion(reports: readonly SeederReport[], { logger, dryRun }: See
 export type SharedContext = Omit<SeederContext, 'progress'>;
 
 /**
- * The context of a transaction. Its adapter is made when a seeder uses it: loading it takes longer than all the rest of a
- * start with nothing to do.
+ * The context of a transaction. Its adapter is made when a seeder uses it: loading it takes longer than all the rest of
+ * a start with nothing to do.
  */
 export function shareContext({
   db,

@@ -89,8 +89,8 @@ async function isEmpty(db: AnyTransaction, table: string): Promise<boolean> {
 }
 
 /**
- * Not through an array: arrays, domains and composites; types whose elements are not separated by commas; and types with
- * modifiers, which take effect only at the insert, so that a key would not be found by the given value.
+ * Not through an array: arrays, domains and composites; types whose elements are not separated by commas; and types
+ * with modifiers, which take effect only at the insert, so that a key would not be found by the given value.
  */
 async function describeTable(
   db: AnyTransaction,

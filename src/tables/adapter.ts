@@ -80,7 +80,10 @@ export function createAdapterOf(client: ClientLike, table: RuleTable): CasbinAda
   );
 }
 
-/** Looks for the table at the first call, and again while it is missing. A table that is given in full is not looked for. */
+/**
+ * Looks for the table at the first call, and again while it is missing. A table that is given in full is not looked
+ * for.
+ */
 function tableFinder(
   connection: Connection,
   schema: string | undefined,

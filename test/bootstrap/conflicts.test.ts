@@ -132,7 +132,7 @@ describe('a conflict with somebody else', () => {
     expect(rows).toEqual([{ n: 2 }, { n: 2 }]);
   });
 
-  test('is none when a seeder fails by its own fault: it runs once', async () => {
+  test('is not made when a seeder fails by its own fault: it runs once', async () => {
     const database = await createDatabase();
     const attempts: number[] = [];
 

@@ -4,7 +4,7 @@ import { createDatabase } from '../support/database.ts';
 
 const MORE = { rules: [['p', 'auditor', 'log', 'read']] };
 
-test('what a deferred trigger does to the rules is verified', async () => {
+test('changes of rules by a deferred trigger are verified', async () => {
   const database = await createDatabase();
   const pool = database.pool();
   await bootstrapDatabase(pool, { policy: { rules: [['p', 'clerk', 'log', 'read']] } });

@@ -51,7 +51,7 @@ test('what an administrator gives a user of another tenant is found where it mus
   await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject({ code: 'VERIFICATION_FAILED' });
 });
 
-test("a tenant's name that has no room in the table is told once for each part of the roles", async () => {
+test("a tenant's name that is too long for the table is reported once for each part of the roles", async () => {
   const pool = (await createDatabase()).pool();
   await pool.query(`create table casbin_rule (
     id serial primary key, ptype varchar(8) not null, v0 varchar(20), v1 varchar(20), v2 varchar(20), v3 varchar(20))`);

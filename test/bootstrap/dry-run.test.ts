@@ -64,7 +64,7 @@ test('it fails as the real run would', async () => {
   );
 });
 
-test('it tells no listener', async () => {
+test('it notifies no listener', async () => {
   const database = await createDatabase();
   const listener = await listen(database, 'casbin');
 
@@ -112,7 +112,7 @@ test('each line of its log says so, those of a seeder of the application too, an
   }
 });
 
-test('its log tells a rule that would come back, and a table that would be taken over', async () => {
+test('its log has a rule that would be inserted again, and a table that would be taken over', async () => {
   const database = await createDatabase();
   const pool = database.pool();
   await pool.query(`
@@ -131,7 +131,7 @@ test('its log tells a rule that would come back, and a table that would be taken
   ]);
 });
 
-test('a logger without children is told of it too', async () => {
+test('a logger without child loggers gets it too', async () => {
   const database = await createDatabase();
   const lines: unknown[] = [];
   const log = (fields: unknown) => lines.push(fields);

@@ -75,7 +75,7 @@ describe('an examination', () => {
     expect(await faults(pool)).toEqual([fault('table', 'failure', /more than one table.*Name the one/)]);
   });
 
-  test('finds a named table that is none for rules', async () => {
+  test('finds a named table that is not a rule table', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query('create table rules (name text)');
     const { ok } = await examineDatabase(pool, { ...OPTIONS, table: 'rules' });
@@ -113,7 +113,7 @@ describe('an examination', () => {
     ]);
   });
 
-  test('finds what somebody has dropped from a table of documents', async () => {
+  test('finds indexes that were dropped from a table of documents', async () => {
     const { pool } = await bootstrapped();
     await pool.query(
       'alter table casbin drop constraint casbin_uniq_ptype_rule; drop index idx_casbin_rule_v0',
@@ -188,7 +188,7 @@ describe('an examination', () => {
 });
 
 describe('a diagnosis', () => {
-  test('is told with the statements that mend it, each once', () => {
+  test('is reported with the statements that fix it, each once', () => {
     const findings: DatabaseFinding[] = [
       { check: 'server', status: 'fine', message: 'PostgreSQL 18.', remedies: [] },
       { check: 'index', status: 'warning', message: 'No index.', remedies: ['create index x on y (z)'] },

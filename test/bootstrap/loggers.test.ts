@@ -156,7 +156,7 @@ describe('what belongs to every line is in every line', () => {
     for (const [, fields] of lines) expect(fields).toMatchObject({ ...by, dryRun: true });
   });
 
-  test('of a tenant, whose failure is logged as a warning where there is no level for errors', async () => {
+  test('of a tenant, whose failure is logged as a warning if there is no level for errors', async () => {
     const pool = await openWithUnits();
     const lines: Line[] = [];
     const broken = rowSeeder({ name: 'units', table: 'nowhere', key: 'code', rows: [{ code: 'kg' }] });

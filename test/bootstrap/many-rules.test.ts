@@ -70,7 +70,7 @@ test('of many rules, those that are missing are put back, and fail a verificatio
   expect(report.verification.ok).toBe(true);
 });
 
-test('every row that holds no rule is named, wherever it stands among many', async () => {
+test('every row without a rule is named, at any place among many', async () => {
   const pool = (await createDatabase()).pool({ max: 1 });
   await bootstrapDatabase(pool, options);
   await pool.query(`update casbin set rule = to_jsonb(id) where id in (5, 24000)`);
@@ -81,7 +81,7 @@ test('every row that holds no rule is named, wherever it stands among many', asy
   });
 });
 
-test('a bootstrap of many rules tells how far it has come, step by step', async () => {
+test('a bootstrap of many rules reports its progress, step by step', async () => {
   const pool = (await createDatabase()).pool({ max: 1 });
   await bootstrapDatabase(pool, options);
   await pool.query(

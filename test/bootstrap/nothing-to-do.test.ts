@@ -377,7 +377,7 @@ describe('a start with nothing to do', () => {
   });
 });
 
-test('a look that meets a table locked by somebody waits no longer than lockTimeoutMs', async () => {
+test('a look at a locked table waits no longer than lockTimeoutMs', async () => {
   const database = await createBootstrapped();
   const pool = database.pool();
   const other = await pool.connect();

@@ -85,7 +85,7 @@ describe('casbin-pg-watcher', () => {
     expect(await usual.reloads()).toBe(0);
   });
 
-  test('is not told anything with notifyChannel: false', async () => {
+  test('gets no notification with notifyChannel: false', async () => {
     const database = await createDatabase();
     const watcher = await watch(database);
 

@@ -57,7 +57,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     return { pool, bootstrap, change, stored, options: { ...layout.options, seeders: [] } };
   }
 
-  test('removes what is retired where a bootstrap had inserted it, and leaves what administrators made', async () => {
+  test('removes retired rules that a bootstrap had inserted, and leaves those of administrators', async () => {
     const { bootstrap, change, stored } = await open(FIRST);
     await change({ grant: [['intern', 'invoices', 'read']], assign: [['ann', 'intern']] });
     const retired = { roles: { intern: {} }, rules: [['p', 'clerk', 'invoices', 'write']] };
@@ -92,7 +92,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     });
   });
 
-  test('lists what is left of retired roles and rules until it is gone, whoever looks', async () => {
+  test('lists what is left of retired roles and rules until it is removed, in every report', async () => {
     const { pool, bootstrap, change, stored, options } = await open(FIRST);
     await change({ assign: [['ann', 'intern']] });
     const policy: PolicyDefinition = {
@@ -405,7 +405,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(await stored()).toContain('p clerk invoices write');
   });
 
-  test('brings back what vanished otherwise, and under keep reports it as drift', async () => {
+  test('inserts other vanished rules again, and under keep reports them as drift', async () => {
     const { pool, bootstrap, change, stored, options } = await open();
     const clerk = { ...CLERK, onRevoked: 'keep' } as const;
     const policy = { ...FIRST, roles: { ...FIRST.roles, clerk } } as const;
@@ -497,7 +497,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(await stored()).toEqual(['p viewer invoices read', 'p clerk invoices write', 'g clerk viewer']);
   });
 
-  test('has who writes a rule of a renamed role meanwhile finish first', async () => {
+  test('lets a writer of a rule of a renamed role finish first', async () => {
     const { pool, bootstrap, stored } = await open(FIRST);
     const writer = await pool.connect();
     await writer.query('begin');
@@ -517,7 +517,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(await stored()).toContain('p trainee invoices read');
   });
 
-  test('applies what is retired again where it changes under the same version', async () => {
+  test('retires again if the retired parts change under the same version', async () => {
     const { bootstrap, stored } = await open(FIRST);
     const roles = { viewer: VIEWER, clerk: CLERK };
     await bootstrap({ version: 2, roles });

@@ -127,13 +127,13 @@ describe('a bootstrap without a policy', () => {
     expect(await readRules(pool, 'one.casbin')).toEqual(['p, clerk, invoices, read']);
   });
 
-  test('seeds the default one into an empty table, whoever made it', async () => {
+  test('seeds the default policy into an empty table, whoever created it', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query(UNCONSTRAINED);
     await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: true });
   });
 
-  test('restores the default one where a single rule of it is left, and keeps what is beside it', async () => {
+  test('restores the default policy if a single rule of it is left, and keeps other rules', async () => {
     const pool = (await createDatabase()).pool();
     await bootstrapDatabase(pool);
     await pool.query('delete from casbin where id <> 16');

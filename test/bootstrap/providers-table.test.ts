@@ -69,7 +69,7 @@ describe('the providers table', () => {
     ]);
   });
 
-  test('says of each column what it is', async () => {
+  test('describes each column', async () => {
     const comments = await query(`
       select attname as name, col_description(attrelid, attnum) as comment
       from pg_attribute
@@ -117,7 +117,7 @@ describe('the provider seeder', () => {
     for (const { id } of rows) expectRecentUuidV7(id);
   });
 
-  test('leaves a provider that was renamed or deactivated as it is', async () => {
+  test('does not change a provider that was renamed or deactivated', async () => {
     await query(`update providers set name = 'Renamed', category = 'other' where slug = 'schwab'`);
     await query(`update providers set is_active = false, updated_at = '2020-01-01' where slug = 'alpaca'`);
     await query(`delete from providers where slug = 'chase_file'`);

@@ -52,7 +52,7 @@ test('a role that may only select starts, and can verify', async () => {
   await expect(verifyDatabase(pool)).resolves.toMatchObject({ ok: true, checks: 56 });
 });
 
-test('a role whose transactions are read-only by default starts, and bootstraps where there is something to do', async () => {
+test('a role whose transactions are read-only by default can start and bootstrap', async () => {
   const database = await createDatabase();
   const pool = database.pool({ options: '-c default_transaction_read_only=on' });
 

@@ -23,7 +23,7 @@ describe('the status', () => {
     });
   });
 
-  test('of a bootstrapped one counts rules, and tells drift', async () => {
+  test('of a bootstrapped one counts rules, and reports drift', async () => {
     const database = await createDatabase();
     const pool = database.pool();
     await bootstrapDatabase(pool, { policy: POLICY });
@@ -39,7 +39,7 @@ describe('the status', () => {
     });
   });
 
-  test('tells a rule, and a migration of the application, that is missing', async () => {
+  test('reports a missing rule, and a missing migration of the application', async () => {
     const pool = (await createDatabase()).pool();
     const migrations = { '001_a': { up: async () => {} } };
     await bootstrapDatabase(pool, { policy: POLICY, seeders: [], migrations });

@@ -126,7 +126,7 @@ describe('the search_path of the connection', () => {
     await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
   });
 
-  test('of a role that names another schema does not matter beside the option', async () => {
+  test('of a role that names another schema does not matter if the option is given', async () => {
     const database = await createBootstrapped();
     const owner = database.pool();
     const before = (await snapshot(owner)).contents;

@@ -4,7 +4,7 @@ import { createDatabase } from '../support/database.ts';
 
 const MUST_LOAD = { verify: { stockLoadable: true } };
 
-test('a name that only the stock adapter can not load stops no start, and is told with its row', async () => {
+test("a name that only the stock adapter can't load does not stop a start, and is reported with its row", async () => {
   const pool = (await createDatabase()).pool();
   await bootstrapDatabase(pool);
   const enforcer = await createEnforcer(pool);

@@ -142,7 +142,7 @@ describe('a rule that others have stored twice', () => {
   });
 });
 
-test('a row that holds no rule is told with what a rule is there', async () => {
+test('the error for a row without a rule says what a rule of that layout is', async () => {
   const { pool } = await createWithTable();
   await insert(pool, ...DEFINED, ['p', null, null, null]);
   await expect(bootstrapDatabase(pool, OPTIONS)).rejects.toMatchObject({
@@ -357,7 +357,7 @@ test('an enforcer reads the table that is there, or the one that is named', asyn
   });
 });
 
-test('a table of columns that is called as the one of casbin-pg-adapter is used as it is', async () => {
+test("a table of columns with the name of casbin-pg-adapter's table is used unchanged", async () => {
   const pool = (await createDatabase()).pool();
   await createStockTable(pool, 'typeorm-adapter', 'casbin');
   for (const options of [OPTIONS, { ...OPTIONS, table: 'casbin' }]) {
@@ -372,7 +372,7 @@ test('a table of columns that is called as the one of casbin-pg-adapter is used 
   expect(rows.map(Object.values)).toEqual(expect.arrayContaining(DEFINED));
 });
 
-test('a start on the expected table beside an empty one of another adapter goes on with the first', async () => {
+test('a start with the expected table and an empty one of another adapter uses the first', async () => {
   const pool = (await createDatabase()).pool();
   await bootstrapDatabase(pool, OPTIONS);
   await createStockTable(pool, 'typeorm-adapter');

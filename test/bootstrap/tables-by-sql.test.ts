@@ -69,7 +69,7 @@ async function expectDecisions(pool: pg.Pool) {
 describe.for(ADAPTERS)(
   'on the table of $adapter, which writes $empty where a rule has no value, a bootstrap',
   ({ adapter, empty }) => {
-    test('inserts what is missing as the adapter would, and then finds nothing to do', async () => {
+    test('inserts missing rules as the adapter would, and then finds nothing to do', async () => {
       const pool = (await createDatabase()).pool();
       await createTable(pool, adapter);
       await write(pool, [...GRANTED, ...DEFINED.slice(0, 1)], empty);

@@ -10,7 +10,7 @@ import { captureLog, linesOf } from './log.fixture.ts';
 
 const policy = { roles: { user: { permissions: { '/accounts/*': ['read'] } } } };
 
-test('what a verification does not prove is in the report and in the log, at each start', async () => {
+test('warnings about what is not proved are in the report and in the log, at each start', async () => {
   const pool = (await createDatabase()).pool();
   const model = newModelFromString(
     modelText({ m: 'g(r.sub, p.sub) && keyMatch(r.obj, p.obj) && r.act == p.act' }),

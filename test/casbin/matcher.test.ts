@@ -79,7 +79,7 @@ test.each([
   expect(isPlainConjunction(matcher)).toBe(plain);
 });
 
-test('calls of role definitions are found wherever they stand', () => {
+test('calls of role definitions are found at any place', () => {
   const matcher =
     '(g(r_sub, p_sub) || keyMatch(r_obj, p_obj)) && !(g2(r_obj, p_obj, r_dom) == true) && r_act == p_act';
   expect(shown(roleCalls(matcher))).toEqual(['g:sub>sub', 'g2:obj>obj@dom']);
@@ -125,7 +125,7 @@ describe('the names of a matcher', () => {
     });
   });
 
-  test('of a call on a value are that value and what is given', () => {
+  test('of a call on a value are that value and the arguments', () => {
     expect(collectNames('r_obj.has(p_obj)')).toEqual({ values: ['p_obj', 'r_obj'], calls: [] });
   });
 });

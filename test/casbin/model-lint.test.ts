@@ -44,7 +44,7 @@ test('a role definition needs at least two places', () => {
   ]);
 });
 
-test('a message has a name as it is in the matcher', () => {
+test('a message has a name as it is written in the matcher', () => {
   expect(messagesOf({ m: 'tr_sub == p.sub' })).toEqual([
     'matcher "m" uses "tr_sub", which is not defined: Casbin would silently deny. Use one of r.sub, r.obj, r.act, p.sub, p.obj, p.act, or define it.',
   ]);
@@ -80,7 +80,7 @@ describe('a model file', () => {
     expect(loadModelFile('a\0b\0c.conf')).toMatchObject({ problems: [{ at: 'a\\0b\\0c.conf' }] });
   });
 
-  test('is read again each time, and tells the place of a definition', async () => {
+  test('is read again each time, and knows the place of a definition', async () => {
     const path = await createFile();
     const first = loadModelFile(path);
     expect(first.model !== null && first.locate('m')).toBe(`${path}:11:1`);

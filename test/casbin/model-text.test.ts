@@ -41,7 +41,7 @@ describe('a section', () => {
     expect(await problemsAfter('[constraint_definition]', 'm = 1')).toEqual([]);
   });
 
-  test('lacks what only a later section defines', async () => {
+  test('does not have what only a later section defines', async () => {
     const text = modelText().replace('[matchers]', '[matchers]\n[later]');
     expect(await problemsOf(text)).toEqual([
       ['model.conf:10:1', 'section [matchers] defines no "m". Casbin needs it: add m = …'],
@@ -56,7 +56,7 @@ test('a definition with nothing after its = defines nothing', async () => {
 });
 
 describe('a comment', () => {
-  test('may stand beside a definition, or by itself after blanks', async () => {
+  test('may be used by a definition or alone, after blanks', async () => {
     expect(await problemsAfter('  # some words', '\t; more of them', 'm2 = true # as it is')).toEqual([]);
   });
 

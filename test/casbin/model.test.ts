@@ -46,7 +46,7 @@ describe('a definition', () => {
     modelText({ p: 'sub, obj\np2 = sub, obj, act, eft', g: ['g = _, _', 'g2 = _, _, _'] }),
   );
 
-  test('has the names of its fields, and none where it is missing', () => {
+  test('has the names of its fields, and none if it is missing', () => {
     expect(tokensOf(model, 'r')).toEqual(['sub', 'obj', 'act']);
     expect(tokensOf(model, 'p')).toEqual(['sub', 'obj']);
     expect(tokensOf(model, 'p', 'p2')).toEqual(['sub', 'obj', 'act', 'eft']);

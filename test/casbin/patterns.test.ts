@@ -95,7 +95,7 @@ describe('a pattern of the definition', () => {
     expect(await problemsOf(call, pattern)).toHaveLength(count);
   });
 
-  test('may stand in the matcher itself', async () => {
+  test('may be in the matcher itself', async () => {
     expect(await problemsOf('regexMatch(r.obj, "^(a+)+$")', 'a')).toMatchObject([
       {
         code: 'PATTERN_BACKTRACKS',

@@ -40,7 +40,7 @@ describe('a role definition that is called more than once', () => {
     expect(limits(matcher, true)).toEqual(['act']);
   });
 
-  test('limits what can match beside calls of another one', () => {
+  test('limits what can match, also with calls of another role definition', () => {
     expect(limits('g(r_sub, p_sub) && g2(r_obj, p_obj) && g2(r_act, p_act)', false)).toEqual(['sub']);
     expect(limits('g(r_sub, p_sub) && g2(r_obj, p_obj)', false)).toEqual(['sub', 'obj']);
   });

@@ -50,7 +50,7 @@ describe('rows', () => {
     expect(other).toEqual({ id: 8, ptype: 'p', values: ['a', 'c'] });
   });
 
-  test('that hold no rule are all in one error, with what is wrong with each', () => {
+  test('that hold no rule are all in one error, each with its fault', () => {
     const faults: [unknown, unknown][] = [
       [null, ['a']],
       [undefined, ['a']],
@@ -71,7 +71,7 @@ describe('rows', () => {
     );
   });
 
-  test('that hold none are shown as far as a message can, and all in the ids', () => {
+  test('that hold none are partly shown in the message, and all are in the ids', () => {
     const rows = Array.from({ length: 23 }, (_, id) => ({ id, ptype: 'p', rule: 1 }));
     const error = refusal(rows);
     expect(error.ids).toHaveLength(23);

@@ -126,7 +126,7 @@ describe('casbin-bootstrap', () => {
     expect(JSON.parse((await run('history', '--until', '1d', '--json')).stdout)).toEqual([]);
   });
 
-  test('assign ends with 2 for a role that nobody knows, and names the nearest', async () => {
+  test('assign ends with 2 for an unknown role, and names the nearest one', async () => {
     const { run } = await openShop();
     expect(await run('assign', 'carol', 'clrek', ...BY_JANE)).toMatchObject({
       code: 2,

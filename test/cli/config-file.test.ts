@@ -61,7 +61,7 @@ test('leaves no file behind', async () => {
   expect(await readdir(folder, { recursive: true })).toEqual(before);
 });
 
-test('keeps what it exports as it is, so that a policy knows its places', async () => {
+test('returns the exported object itself, so that a policy knows its places', async () => {
   const folder = await folderWith({
     'casbin-bootstrap.config.mjs': `globalThis.exported = { policy: { roles: {} } }; export default exported;`,
   });

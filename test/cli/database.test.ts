@@ -57,7 +57,7 @@ describe('the database that a URL names', () => {
   });
 });
 
-test('the embedded database is told by its absolute folder, and costs nothing until it is used', async () => {
+test('the embedded database is named by its absolute folder, and costs nothing until it is used', async () => {
   const database = openEmbedded('some/folder');
   expect(database.where).toBe(`embedded PostgreSQL in ${process.cwd()}/some/folder`);
   await database.close();

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { describeError } from '../../src/cli/program.ts';
 import { BootstrapError, InvalidOptionsError } from '../../src/errors.ts';
 
-test('an error of the library is told in its own words', () => {
+test('an error of the library is printed with its own message', () => {
   expect(describeError(new BootstrapError('CONNECTION_FAILED', 'No server there.'))).toBe(
     'casbin-bootstrap: No server there.',
   );
@@ -37,7 +37,7 @@ test.each([
   expect(describeError(thrown)).toBe(`casbin-bootstrap: ${message}. Add --verbose for the details.`);
 });
 
-test('the stack, and that of the cause, is told where it is asked for', () => {
+test('the stack, and that of the cause, is printed on request', () => {
   const error = new BootstrapError('CONNECTION_FAILED', 'No server there.', { cause: new Error('refused') });
   const told = describeError(error, true);
   expect(told).toMatch(/^casbin-bootstrap: No server there\.\n\nBootstrapError: No server there\.\n {4}at /);

@@ -9,7 +9,7 @@ import { createFolder } from '../support/folder.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 import { runCli } from './run-cli.ts';
 
-test('casbin-bootstrap diff compares files and the database, and fails where it is told to', async () => {
+test('casbin-bootstrap diff compares files and the database, and fails as --fail-on says', async () => {
   const { url, pool } = await bootstrapped();
   const cwd = await createFolder();
   const roles = { readonly: { permissions: { accounts: ['read'] } } };
@@ -62,7 +62,7 @@ test('casbin-bootstrap takes a module as a policy, in every place where one is n
   expect(revision).toMatchObject({ code: 2, stderr: expect.stringMatching(/ending is not known/) });
 });
 
-test('casbin-bootstrap diff tells what git says about a revision, in one sentence', async () => {
+test('casbin-bootstrap diff reports the error of git about a revision in one sentence', async () => {
   const cwd = await createFolder();
   await promisify(execFile)('git', ['init', '--quiet'], { cwd });
   const { code, stderr } = await runCli(['diff', 'HEAD:policy.yaml', 'policy.yaml'], { cwd });

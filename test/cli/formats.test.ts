@@ -107,7 +107,7 @@ describe('what is done and what there is', () => {
     expect(history.stdout).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z: \+ g, carol, b, by jane, ticket 7\n$/);
   });
 
-  test('init tells each file at its place', async () => {
+  test('init reports each file at its place', async () => {
     const folder = await createFolder();
     await writeFile(join(folder, 'package.json'), '{ "name": "shop", "type": "module" }');
     const result = await runCli(['init', '--format', 'compact'], { cwd: folder });

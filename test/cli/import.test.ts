@@ -85,7 +85,7 @@ describe('an import', () => {
     });
   });
 
-  test('adds nothing where the table decides otherwise than the file says', async () => {
+  test('adds nothing if the table decides differently than the file says', async () => {
     const { pool } = await openFolder({});
     await bootstrapDatabase(pool, { policy: { rules: [['g', 'viewer', 'clerk']] }, seeders: [] });
     const rules = [
@@ -96,7 +96,7 @@ describe('an import', () => {
     expect((await pool.query('select rule from casbin')).rows).toEqual([{ rule: ['viewer', 'clerk'] }]);
   });
 
-  test('is refused for a file that is wrong, and options that nobody knows', async () => {
+  test('is refused for a file with problems, and for unknown options', async () => {
     const { pool, cwd } = await openFolder({ 'policy.csv': 'p, viewer, invoices\nx, y\n' });
     await expect(importPolicy(pool, join(cwd, 'policy.csv'))).rejects.toMatchObject({
       problems: [

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { createFolder } from '../support/folder.ts';
 import { runCli, spawnCli } from './run-cli.ts';
 
-test('casbin-bootstrap init prepares a project, asks nobody where nobody can answer, and its commands work', async () => {
+test('casbin-bootstrap init prepares a project, asks nothing without a terminal, and its commands work', async () => {
   const cwd = await createFolder();
   writeFileSync(join(cwd, 'package.json'), '{}');
   mkdirSync(join(cwd, 'node_modules'));

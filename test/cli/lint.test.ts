@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { createFolder } from '../support/folder.ts';
 import { runCli } from './run-cli.ts';
 
-test('casbin-bootstrap lint tells problems with their places, and fails', async () => {
+test('casbin-bootstrap lint reports problems with their places, and fails', async () => {
   const cwd = await createFolder();
   await writeFile(join(cwd, 'policy.yaml'), 'roles:\n  a: { inherits: [b] }\n');
   const result = await runCli(['lint', '--policy', 'policy.yaml'], { cwd });
@@ -14,7 +14,7 @@ test('casbin-bootstrap lint tells problems with their places, and fails', async 
   );
 });
 
-test('casbin-bootstrap lint needs no database, and asks for coverage where it is told to', async () => {
+test('casbin-bootstrap lint needs no database, and requires coverage with --coverage', async () => {
   const cwd = await createFolder();
   await writeFile(
     join(cwd, 'policy.yaml'),
@@ -61,7 +61,7 @@ test('casbin-bootstrap test and lint print what other tools read', async () => {
   expect(JSON.parse(sarif.stdout)).toMatchObject({ version: '2.1.0', runs: [{ results: [] }] });
 });
 
-test('casbin-bootstrap prints an error in the format that was asked for, and tells it on stderr', async () => {
+test('casbin-bootstrap prints an error in the requested format, and also on stderr', async () => {
   const lint = (format: string) => runCli(['lint', '--policy', 'none.yaml', '--format', format]);
   const compact = await lint('compact');
   expect(compact).toMatchObject({ code: 2, stderr: expect.stringMatching(/^casbin-bootstrap: One problem/) });

@@ -27,7 +27,7 @@ describe('casbin-bootstrap', () => {
     expect(rows).toEqual([{ rule: ['clerk', 'invoices', 'read'] }]);
   });
 
-  test('refuses to run where no database is named, and makes none', async () => {
+  test('refuses to run if no database is named, and creates none', async () => {
     const result = await runCli(['seed', '--format', 'json'], { cwd: await createFolder() });
     expect(result.code).toBe(2);
     expect(JSON.parse(result.stdout)).toMatchObject({ error: { problems: [{ code: 'DATABASE_UNNAMED' }] } });
@@ -41,13 +41,13 @@ describe('casbin-bootstrap', () => {
     expect(await once(child, 'close')).toEqual([2, null]);
   });
 
-  test('tells all arguments at once that are empty', async () => {
+  test('reports all empty arguments at once', async () => {
     const result = await runCli(['seed', '--schema', '', '--policy', ''], { cwd: await createFolder() });
     expect(result).toMatchObject({ code: 2, stdout: '' });
     expect(result.stderr).toMatch(/--policy: it is empty.*--schema: it is empty/s);
   });
 
-  test('shows no password that stands in an argument which it does not know', async () => {
+  test('shows no password of an unknown argument', async () => {
     const result = await runCli(['seed', '--databse-url=postgres://app:hunter2@h/d']);
     expect(result).toMatchObject({ code: 2, stdout: '' });
     expect(result.stderr).toContain('postgres://app:***@h/d');

@@ -46,7 +46,7 @@ describe('the progress bar', () => {
     expect(written.endsWith(CLEAR_LINE)).toBe(true);
   });
 
-  test('is cleared before a failure is told', async () => {
+  test('is cleared before a failure is printed', async () => {
     const failure = new Error('the seeder failed');
     const { outcome, written } = await show(async (progress) => {
       await seedRoles(progress);
@@ -56,7 +56,7 @@ describe('the progress bar', () => {
     expect(written.endsWith(CLEAR_LINE)).toBe(true);
   });
 
-  test('does not appear for work of which nothing is told', async () => {
+  test('does not appear for work that reports no progress', async () => {
     const { written } = await show(async (progress) => {
       progress.start('seed', 16, 'rbac')(16);
     });

@@ -9,7 +9,7 @@ import { createFolder } from '../support/folder.ts';
 import { runCli, spawnCli } from './run-cli.ts';
 
 describe('casbin-bootstrap seed, on a server', () => {
-  test('bootstraps the database, tells what it did, and the second time that there is nothing to do', async () => {
+  test('bootstraps the database and reports what it did, and the second time reports that there is nothing to do', async () => {
     const { name, url, pool } = await freshDatabase();
     const env = { DATABASE_URL: url };
 
@@ -324,7 +324,7 @@ describe('casbin-bootstrap', () => {
     expectNoStack(result.stderr);
   });
 
-  test('tells its version', async () => {
+  test('prints its version', async () => {
     const { version } = JSON.parse(await readFile('package.json', 'utf8'));
     await expect(spawnCli(['--version'])).resolves.toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
   });

@@ -37,7 +37,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   },
 );
 
-test('casbin-bootstrap serve ends with 2 for a port that is none, and with 4 without the database', async () => {
+test('casbin-bootstrap serve ends with 2 for an invalid port, and with 4 without the database', async () => {
   expect(await runCli(['serve', '--port', '65536', '--offline'])).toMatchObject({ code: 2 });
   const url = 'postgres://x@127.0.0.1:1/x';
   expect(await runCli(['serve', '--database-url', url])).toMatchObject({ code: 4, stdout: '' });

@@ -31,7 +31,7 @@ test('casbin-bootstrap test decides what the policy lists itself, and writes LCO
   );
 });
 
-test('casbin-bootstrap test tells a misspelt name, and ends with 3 on it where it is told to', async () => {
+test('casbin-bootstrap test reports a misspelt name, and ends with 3 under --fail-on warning', async () => {
   const run = await project();
   const { cwd } = await run();
   await writeFile(join(cwd, 'tests.yaml'), 'deny: [[clrk, invoices, write]]\n');

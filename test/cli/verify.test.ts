@@ -19,7 +19,7 @@ describe('casbin-bootstrap verify', () => {
     );
   });
 
-  test('tells drift by its exit code, unless it is told not to, and fails on it when strict', async () => {
+  test('reports drift by its exit code unless --fail-on says otherwise, and fails on it when strict', async () => {
     await database
       .pool()
       .query(`insert into casbin (ptype, rule) values ('p', '["user", "accounts", "delete"]')`);
@@ -41,7 +41,7 @@ describe('casbin-bootstrap verify', () => {
     expect(JSON.parse(strict.stdout)).toMatchObject({ ok: false, failures: [{ kind: 'drift' }] });
   });
 
-  test('reads all of a large table when it is told to', async () => {
+  test('reads all of a large table with full: true', async () => {
     await database.pool().query(`
       insert into casbin (ptype, rule)
       select 'g', jsonb_build_array('user ' || n, 'readonly') from generate_series(1, 1500) n`);

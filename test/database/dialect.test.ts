@@ -57,7 +57,7 @@ describe('a Kysely over one client', () => {
     expect(new Set(pids).size).toBe(1);
   });
 
-  test('tells how many rows a statement affects, and nothing of the kind for a query', async () => {
+  test('returns the number of rows that a statement affects, and none for a query', async () => {
     await onKysely(async (db) => {
       await sql`create temporary table shop (id int primary key)`.execute(db);
       const run = async (statement: string) => (await sql.raw(statement).execute(db)).numAffectedRows;
@@ -123,7 +123,7 @@ describe('a transaction', () => {
     expect(seen).toMatchObject({ isolation: 'repeatable read', read_only: 'on' });
   });
 
-  test('has its limits from the first statement on, and leaves none behind', async () => {
+  test('has its limits from the first statement on, and leaves no settings behind', async () => {
     const limits = { lockTimeoutMs: 4_321, statementTimeoutMs: 5_432 };
     const bare = database.pool({
       max: 1,
@@ -138,13 +138,13 @@ describe('a transaction', () => {
     expect(outside).toMatchObject({ lock: '0', statement: '8s', idle: '9s', jit: 'on' });
   });
 
-  test('keeps the statement_timeout of the connection where none is given', async () => {
+  test('keeps the statement_timeout of the connection if none is given', async () => {
     const bare = database.pool({ options: '-c statement_timeout=8s' });
     const seen = await onKysely((db) => inWriteTransaction(db, settings), { lockTimeoutMs: 1_000 }, bare);
     expect(seen).toMatchObject({ lock: '1s', statement: '8s' });
   });
 
-  test('has the limits of the connection where none are given', async () => {
+  test('has the limits of the connection if none are given', async () => {
     const bare = database.pool({ options: '-c lock_timeout=7s' });
     expect(await onKysely((db) => inWriteTransaction(db, settings), undefined, bare)).toMatchObject({
       lock: '7s',

@@ -45,7 +45,7 @@ test('a live enforcer survives it too', async () => {
   expect(pool.totalCount).toBe(0);
 });
 
-test('leaves no listener on a client that the pool gives to somebody else meanwhile', async () => {
+test('leaves no listener on a client that the pool gives to another caller', async () => {
   const pool = (await createDatabase()).pool({ max: 2 });
 
   const [client] = await Promise.all([pool.connect(), withSession(pool, async () => {})]);

@@ -140,7 +140,7 @@ describe('the end of the pool', () => {
     },
   );
 
-  test('costs nothing when nobody connected, and may be asked for again', async () => {
+  test('costs nothing if nobody connected, and can be called again', async () => {
     const unused = createEmbeddedPool();
     await unused.end();
     await expect(unused.end()).resolves.toBeUndefined();

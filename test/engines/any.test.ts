@@ -37,7 +37,7 @@ test('instances that start at once bootstrap an engine, and what they did is the
   await expect(verifyDatabase(pool, { schema })).resolves.toMatchObject({ ok: true, checks: 56 });
 });
 
-test('a rule that is deleted comes back, and the adapter writes what it is told', {
+test('a deleted rule is inserted again, and the adapter writes what it is given', {
   timeout: PATIENCE_MS,
 }, async () => {
   await using opened = await open();

@@ -41,7 +41,7 @@ describe.each(SIMULATED)('the lock row, on %s', (name) => {
     expect(await readAll(database)).toEqual(COMPLETE);
   });
 
-  test('that somebody else has taken meanwhile ends the attempt before it commits', async () => {
+  test('that another bootstrap has taken ends the attempt before it commits', async () => {
     await using simulation = await simulate(name);
     const { pool, options, database } = simulation;
     await bootstrapDatabase(pool, options);
@@ -98,7 +98,7 @@ describe.each(SIMULATED)('the lock row, on %s', (name) => {
     expect(rows).toEqual([{ holders: 0 }]);
   });
 
-  test('that an adapter needs and nobody has made is told of', async () => {
+  test('that an adapter needs and that is missing is reported', async () => {
     await using simulation = await simulate(name);
     const { pool, options, database } = simulation;
     await bootstrapDatabase(pool, options);

@@ -95,7 +95,7 @@ describe.each(SIMULATED)('a definition with a version on %s', (name) => {
     });
   });
 
-  test('does not bring back what was revoked with a reason, until it is granted again', async () => {
+  test('does not insert rules again that were revoked with a reason, until they are granted again', async () => {
     await using simulation = await simulate(name);
     const { pool, options } = simulation;
     await bootstrap(simulation, FIRST);
@@ -162,7 +162,7 @@ describe.each(SIMULATED)('a definition with a version on %s', (name) => {
   });
 });
 
-test('tells the migrations of an attempt that ended with a conflict', async () => {
+test('reports the migrations of an attempt that ended with a conflict', async () => {
   await using simulation = await simulate('cockroachdb');
   simulation.engine.failCommits(1);
 

@@ -83,7 +83,7 @@ test('a lock row that was taken between two portions ends the attempt', async ()
   expect(report.verification.ok).toBe(true);
 });
 
-test('a portion that fails is told by its seeder, and those before it stay', async () => {
+test('the error of a failed portion names its seeder, and earlier portions stay', async () => {
   await using simulation = await simulate('aurora-dsql');
   const { pool, options, database } = simulation;
   const rows = [...ROWS.slice(0, -1), { code: 'many' }];

@@ -100,7 +100,7 @@ describe.each(SIMULATED)('on %s', (name) => {
     expect(rows).toEqual([{ indexed: true }]);
   });
 
-  test('a migration that fails leaves what was made before it, says so, and the next run goes on', async () => {
+  test('after a failed migration, earlier steps stay, the message says so, and the next run continues', async () => {
     await using simulation = await simulate(name);
     const { pool, options, database } = simulation;
     let works = false;
@@ -174,7 +174,7 @@ describe.each(SIMULATED)('on %s', (name) => {
     expect(await readAll(database)).toEqual(COMPLETE);
   });
 
-  test('conflicts without end are told, with what stays', async () => {
+  test('endless conflicts are reported, with what stays', async () => {
     await using simulation = await simulate(name);
     const { pool, options, database, engine } = simulation;
     await bootstrapDatabase(pool, options);

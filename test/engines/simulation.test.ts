@@ -42,7 +42,7 @@ describe.each(SIMULATED)('the simulated %s', (name) => {
     client.release();
   });
 
-  test('refuses as many commits as it is told to, and undoes them', async () => {
+  test('refuses the given number of commits, and undoes them', async () => {
     await using simulation = await simulate(name);
     const { pool, engine } = simulation;
     await pool.query('create table made (id integer)');

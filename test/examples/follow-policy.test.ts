@@ -172,7 +172,7 @@ function slowPool(pool: pg.Pool) {
   return { slow, loads: () => count, hold, letGo: () => letGo() };
 }
 
-test('what happened while nobody listened is loaded when the connection is back', async () => {
+test('changes during a lost connection are loaded when it is back', async () => {
   const database = await bootstrapped();
   const role = await database.createRole();
   const pool = database.pool();

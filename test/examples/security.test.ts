@@ -132,7 +132,7 @@ const [heading = [], ...rows] = page
   .filter((line) => /^\|.*[a-z]/.test(line))
   .map((line) => line.slice(2, -2).split(' | '));
 
-test('the page tells of each role what is tried here', () => {
+test('the page shows for each role what is tested here', () => {
   expect(heading.slice(-ROLES.length)).toEqual(ROLES.map((role) => `\`shop_${role}\``));
   expect(rows.map(([what]) => what)).toEqual(Object.keys(TRIED));
   expect(new Set(rows.flatMap((row) => row.slice(1)))).toEqual(new Set(['yes', 'no']));

@@ -73,7 +73,7 @@ describe('a request', () => {
     expect(await ask(await readers(), PARTS, { user: 'alice' })).toEqual({ refusal: null, told: [] });
   });
 
-  test('is refused otherwise, and only the log says who wanted what', async () => {
+  test('is refused otherwise, and only the log has subject and permission', async () => {
     expect(await ask(await readers(), PARTS, { user: 'eve' })).toEqual({
       refusal: FORBIDDEN,
       told: [

@@ -59,7 +59,7 @@ describe('a project without a database', () => {
     });
   });
 
-  test('keeps what it has, where nobody says otherwise', async () => {
+  test('keeps its rules by default', async () => {
     const { folder, read } = await createProject(undefined, {
       'policy.yaml': 'mine',
       'model.conf': 'mine too',
@@ -96,7 +96,7 @@ describe('a project without a database', () => {
     expect(policy).toMatchObject({ roles: { viewer: { permissions: { documents: ['read'] } } } });
   });
 
-  test('is told of its migration tool, and gets the table of its adapter', async () => {
+  test('gets a note about its migration tool, and the table of its adapter', async () => {
     const devDependencies = { prisma: '7', 'casbin-knex-adapter': '1', 'casbin-bootstrap': '0' };
     const { folder, read } = await createProject({ devDependencies });
     const { notes, next } = await initProject(folder, null);
@@ -203,7 +203,7 @@ describe('a project with a database', () => {
     await expect(testPolicy([tests], { policy })).resolves.toMatchObject({ ok: true, tests: { length: 2 } });
   });
 
-  test('gets one to begin with where the database has none', async () => {
+  test('gets an example to begin with if the database has none', async () => {
     const pool = (await createDatabase()).pool();
     const { folder, read } = await createProject();
     const { notes } = await initProject(folder, pool, { form: 'csv' });

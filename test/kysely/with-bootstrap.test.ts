@@ -76,7 +76,7 @@ describe('a Migrator with a bootstrap', () => {
     }
   });
 
-  test('bootstraps after it has gone up to a migration, and also when it is there already', async () => {
+  test('bootstraps after migrating to a given migration, also if it was applied already', async () => {
     const { pool, migrator } = await createMigrator();
     await migrator.migrateTo('01_invoices');
     expect(await countRules(pool)).toBe(1);

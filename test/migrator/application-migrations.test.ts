@@ -133,7 +133,7 @@ describe('two releases of an application', () => {
     expect(linesOf(lines, 'unknown_migrations')).toEqual([expect.objectContaining({ names: ['b'] })]);
   });
 
-  test('and the older one may still write what is missing', async () => {
+  test('and the older one may still write missing rules', async () => {
     const database = await createDatabase();
     const pool = database.pool();
     await bootstrapDatabase(pool, { migrations: tables('a', 'b').migrations });

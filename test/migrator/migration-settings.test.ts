@@ -92,7 +92,7 @@ describe('migrations given with settings', () => {
     ).resolves.toMatchObject({ migrations: [{ name: 'b' }] });
   });
 
-  test('let an older release start after a newer one, also to write what is missing', async () => {
+  test('let an older release start after a newer one, also to write missing rules', async () => {
     const pool = (await createDatabase()).pool();
     await bootstrapDatabase(pool, settings(tables('a', 'b'), NAMES));
     const older = settings(tables('a'), NAMES);

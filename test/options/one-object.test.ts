@@ -72,7 +72,7 @@ describe('one object of options', () => {
 });
 
 describe('how strict verifyDatabase is', () => {
-  test('may be said beside its other options, and then counts more than what verify says', async () => {
+  test('may be given beside its other options, and then overrides verify', async () => {
     const pool = (await createDatabase()).pool();
     await bootstrapDatabase(pool);
     await pool.query(`insert into casbin (ptype, rule) values ('p', '["user", "vault", "open"]')`);

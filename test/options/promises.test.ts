@@ -57,7 +57,7 @@ test('the same definition is checked again in another model, or without verifica
   expect((await expectationsOf({ policy })).size).toBe(2);
 });
 
-test('definitions that show nothing of themselves as JSON are told apart', async () => {
+test('definitions that JSON does not show are distinguished', async () => {
   class Role {
     readonly #permissions: Record<string, string[]>;
     constructor(permissions: Record<string, string[]>) {
@@ -73,7 +73,7 @@ test('definitions that show nothing of themselves as JSON are told apart', async
   expect([...other][0]?.request).toEqual(['clerk', 'payroll', 'write']);
 });
 
-test('what the caller does to its own lists afterwards changes nothing that is remembered', async () => {
+test("later changes of the caller's lists do not change what is remembered", async () => {
   const policy = definition([['x', 'y', 'z']]);
   const { coverage } = await (await resolveOptions(pool, { policy })).promises.decide();
   policy.never[0]?.fill('changed');

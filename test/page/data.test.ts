@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { cellLines, INVOICES, linesOf, pageOf, stored } from './page.fixture.ts';
 
 describe('the matrix of a page', () => {
-  test('tells what a role may do by its own rules from what it inherits, with rows and the path', async () => {
+  test("distinguishes a role's own permissions from inherited ones, with rows and the path", async () => {
     const { matrix } = await pageOf({ policy: INVOICES }, stored(linesOf(INVOICES)));
     expect(cellLines(matrix)).toEqual([
       'viewer, invoices, read: direct by "p, viewer, invoices, read" (1)',
@@ -18,7 +18,7 @@ describe('the matrix of a page', () => {
     });
   });
 
-  test('tells what was granted since, and by which rules and links', async () => {
+  test('shows what was granted later, and by which rules and links', async () => {
     const live = [
       ...linesOf(INVOICES),
       ['p', 'viewer', 'ledger', 'read'],
@@ -42,7 +42,7 @@ describe('the matrix of a page', () => {
     expect(matrix.routes.find(({ path }) => path[0] === 'temp')?.added).toEqual(['g, temp, clerk']);
   });
 
-  test('tells what is missing, by the rule that would allow it', async () => {
+  test('shows what is missing, with the rule that would allow it', async () => {
     const { matrix } = await pageOf({ policy: INVOICES }, stored([['p', 'clerk', 'invoices', 'write']]));
     expect(cellLines(matrix)).toEqual([
       'viewer, invoices, read: missing by "p, viewer, invoices, read" (null)',
@@ -102,7 +102,7 @@ describe('the matrix of a page', () => {
     expect(matrix.roles.map(({ kind }) => kind)).toEqual(['defined', 'everybody']);
   });
 
-  test('shows rules that deny, and what is allowed because none does', async () => {
+  test('shows rules that deny, and what is allowed because no rule denies it', async () => {
     const model = modelOf(MATCHER, '!some(where (p.eft == deny))', 'sub, obj, act, eft');
     const rules = [
       ['p', 'a', 'x', 'read', 'deny'],
@@ -186,7 +186,7 @@ describe('who has the roles of a page', () => {
     ]);
   });
 
-  test('is told by domain', async () => {
+  test('is reported by domain', async () => {
     const model = newModel();
     model.loadModelFromText(`
 [request_definition]

@@ -30,7 +30,7 @@ test('a cell that no rule is for is explained by that', async () => {
   });
 });
 
-test('a cell that was granted since names what is not defined', async () => {
+test('a cell that was granted later names the rules that are not defined', async () => {
   const added = [
     ['p', 'viewer', 'ledger', 'read'],
     ['g', 'temp', 'viewer'],
@@ -72,7 +72,7 @@ test('a cell whose rule is missing is explained by the definition', async () => 
   });
 });
 
-test('the command that tells more takes each value for one word', async () => {
+test('the command in the message treats each value as one word', async () => {
   const line = ['p', "it's", '$(reboot)', '-x'];
   expect(await explain("it's", '$(reboot)', '-x', [line])).toMatchObject({
     command: `casbin-bootstrap explain -- 'it'\\''s' '$(reboot)' -x`,

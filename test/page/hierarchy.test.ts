@@ -4,7 +4,7 @@ import { layOutHierarchy } from '../../src/page/layout-hierarchy.ts';
 import type { PageHierarchy } from '../../src/page/page-data.ts';
 
 describe('a hierarchy is laid out', () => {
-  test('with whoever inherits left of what it inherits from', () => {
+  test('with each role left of those that it inherits from', () => {
     const { places, columns } = layOutHierarchy(hierarchy('admin>user', 'user>viewer', 'admin>viewer'));
     expect(places.map(({ column }) => column)).toEqual([0, 1, 2]);
     expect(columns).toBe(3);
@@ -17,7 +17,7 @@ describe('a hierarchy is laid out', () => {
     expect(bends[2]?.[0]?.row).not.toBe(places[1]?.row);
   });
 
-  test('without crossings where there need be none', () => {
+  test('without unnecessary crossings', () => {
     const { places } = layOutHierarchy(hierarchy('a>y', 'b>x', 'c>y', 'd>x'));
     const rowOf = (node: number) => places[node]?.row ?? -1;
     // a, y, b, x, c, d by their numbers: a and c lie on one side of b and d, as y does of x.

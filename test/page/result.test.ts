@@ -18,7 +18,7 @@ describe('the result of a page', () => {
     expect(text).toContain(verdict);
   });
 
-  test('tells that it does not, with failures and drift by number', async () => {
+  test('shows that it does not, with the numbers of failures and drift', async () => {
     const text = textOf(renderResult(await shopPage()).text);
     expect(text).toContain('The database does not decide as defined');
     expect(text).toContain('3 failures');
@@ -26,7 +26,7 @@ describe('the result of a page', () => {
     expect(text).toContain('28 rules stored 5 users');
   });
 
-  test('tells what is not proved', async () => {
+  test('shows what is not proved', async () => {
     const { text } = renderResult(await pageOf({ policy: { rules: [['g', 'a', 'b']] } }, null));
     expect(text).toContain('class="note odd"');
   });
@@ -57,7 +57,7 @@ describe('the differences of a page', () => {
     expect(text).not.toContain('<b>');
   });
 
-  test('list what is retired and still stored', async () => {
+  test('list rules that are retired and still stored', async () => {
     const page = await pageOf({ policy: INVOICES }, stored(linesOf(INVOICES)));
     if (page.verification === null) throw new Error('nothing was verified');
     const left = [
@@ -90,7 +90,7 @@ describe('the differences of a page', () => {
     expect(text, 'a role').toContain('clerk, "a,b"');
   });
 
-  test('are left out where there are none', async () => {
+  test('are left out if there are none', async () => {
     expect(renderDifferences(await pageOf({ policy: INVOICES }, stored(linesOf(INVOICES))))).toBeNull();
     expect(renderDifferences(await pageOf({ policy: INVOICES }, null))).toBeNull();
   });
@@ -113,7 +113,7 @@ describe('the differences of a page', () => {
   });
 });
 
-test('what is left out of a page is said, and nothing where it has all', async () => {
+test('a page says what it leaves out, and nothing if it has everything', async () => {
   const page = await pageOf({ policy: INVOICES }, null);
   expect(renderOmissions(page)).toBeNull();
   const lacking: PageData = { ...page, omitted: { roles: 1, permissions: 2, users: 0, hierarchies: 3 } };

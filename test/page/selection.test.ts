@@ -41,7 +41,7 @@ describe('a filter', () => {
     expect(shown({ role: ' aud' })).toMatchObject({ roles: [2] });
   });
 
-  test('by resource and action takes what has both', () => {
+  test('by resource and action keeps rules that have both', () => {
     expect(shown({ values: ['invoices', ''] })).toMatchObject({ permissions: [0, 1] });
     expect(shown({ values: ['invoices', 'read'] })).toMatchObject({ permissions: [0] });
   });
@@ -73,17 +73,17 @@ describe('a filter', () => {
     expect([isHeld(1, 0), isHeld(1, 2), isHeld(0, 0)]).toEqual([true, false, false]);
   });
 
-  test('for what is allowed leaves permissions that a shown role has', () => {
+  test('for what is allowed keeps the permissions that a shown role has', () => {
     expect(shown({ show: 'allowed' })).toEqual({ roles: [0, 1, 2], permissions: [0, 2] });
     expect(shown({ show: 'allowed', role: 'clerk' })).toEqual({ roles: [1], permissions: [0] });
   });
 
-  test('for what is allowed leaves all where only a rule denies', () => {
+  test('for what is allowed keeps everything that no rule denies', () => {
     const open: PageMatrix = { ...MATRIX, unlisted: 'allow' };
     expect(select(open, { ...noFilters(open), show: 'allowed' }).permissions).toEqual([0, 1, 2]);
   });
 
-  test('for differences leaves what was added or is missing, and the roles concerned', () => {
+  test('for differences keeps what was added or is missing, and the roles concerned', () => {
     expect(shown({ show: 'differences' })).toEqual({ roles: [1, 2], permissions: [1, 2] });
   });
 });

@@ -50,7 +50,7 @@ describe('an SVG of a policy', () => {
     expect(Number(/height="(\d+)"/.exec(svg)?.[1])).toBeGreaterThan(tops.at(-1) ?? 0);
   });
 
-  test('says where there are too many names, or none', async () => {
+  test('says if there are too many names, or none', async () => {
     const rules = Array.from({ length: 401 }, (_, n) => ['g', `role${n}`, 'base']);
     expect(await policyToSvg({ rules })).toContain('402 names: too many for a picture.');
     const model = newModel(`

@@ -16,7 +16,7 @@ function textOf(markup: { readonly text: string } | null): string {
   return (markup?.text ?? '').replace(/<[^>]*>/g, '').replace(/\s+/g, ' ');
 }
 
-test('the version of a page is told with what it renames and retires, names being data', async () => {
+test('the version of a page is shown with what it renames and retires, and names are escaped', async () => {
   const live = stored(linesOf(INVOICES));
   const markup = renderVersions(await pageOf({ policy: POLICY }, live, undefined, 3));
   expect(textOf(markup)).toBe(
@@ -27,7 +27,7 @@ test('the version of a page is told with what it renames and retires, names bein
   expect(markup?.text).not.toContain('<i>');
 });
 
-test('a database that has seen this version, or none, is told from another one', async () => {
+test('a database with this version, or without one, is distinguished from others', async () => {
   const policy = { ...INVOICES, version: 4 };
   const live = stored(linesOf(INVOICES));
   const of = async (newest: number | null) =>

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { moveBy, numbersIn, scrollTo, spanAt } from '../../page/windowing.ts';
 
 describe('of a long list', () => {
-  test('only what is on the screen is shown, and a little beyond', () => {
+  test('only the rows on the screen, and a few beyond, are rendered', () => {
     expect(spanAt(3200, 640, 32, 1000)).toEqual({ first: 96, end: 124 });
     expect(spanAt(0, 640, 32, 5)).toEqual({ first: 0, end: 5 });
     expect(spanAt(99_999, 640, 32, 10)).toEqual({ first: 9, end: 10 });

@@ -116,7 +116,7 @@ const ofTenants = definePolicy({
   never: [['viewer', 'globex', 'invoices', 'write']],
 });
 
-test('the names of domains are inferred beside those of their roles', () => {
+test('the names of domains are inferred together with those of their roles', () => {
   expectTypeOf(ofTenants).toEqualTypeOf<
     DomainPolicyDefinition<'viewer' | 'clerk', 'invoices', 'read' | 'write', 'acme' | 'globex'>
   >();
@@ -156,7 +156,7 @@ test('tenants whose names are known only when the program runs may be any string
   expectTypeOf(policy).toEqualTypeOf<DomainPolicyDefinition<'viewer', 'invoices', 'read', string>>();
 });
 
-test('with raw rules beside domains a request may be any list of strings', () => {
+test('with both raw rules and domains, a request may be any list of strings', () => {
   const policy = definePolicy({
     domains: { roles: { viewer: {} }, tenants: ['acme'] },
     rules: [['g', 'alice', 'viewer', 'acme']],

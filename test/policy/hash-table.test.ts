@@ -10,13 +10,13 @@ describe('the hash of a text', () => {
     expect(hashText('aä')).toBe(step(step(step(0x811c9dc5, 0x61), 0xe4), 0x10000));
   });
 
-  test('goes on where another one ended, and tells texts from such as are the same once they are joined', () => {
+  test('continues another hash, and distinguishes texts that are equal when joined', () => {
     expect(hashText('b', hashText('a'))).not.toBe(hashText('ab'));
     expect(hashText('', hashText('ab'))).not.toBe(hashText('ab'));
     expect(hashText('c', hashText('ab'))).not.toBe(hashText('bc', hashText('a')));
   });
 
-  test('tells apart nearly all of many texts', () => {
+  test('distinguishes nearly all of many texts', () => {
     const hashes = hashAll(50_000, (n) => hashText(`role ${n}`));
     expect(new Set(hashes).size).toBeGreaterThan(49_990);
   });

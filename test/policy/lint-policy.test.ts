@@ -19,7 +19,7 @@ describe('linting a policy', () => {
     });
   });
 
-  test('tells every problem of a file, in the order of its lines', async () => {
+  test('reports every problem of a file, in the order of its lines', async () => {
     const lines = [
       'roles:',
       '  a:',
@@ -38,7 +38,7 @@ describe('linting a policy', () => {
     ]);
   });
 
-  test('tells what the model lacks beside what the policy does wrong', async () => {
+  test('reports what the model lacks together with the problems of the policy', async () => {
     const model = await writeTemporary(
       'model.conf',
       '[request_definition]\nr = sub, obj, act\n[policy_definition]\np = sub, obj, act\n[policy_effect]\ne = some(where (p.eft == allow))\n[matchers]\nm = r.sub == p.subb',
@@ -55,7 +55,7 @@ describe('linting a policy', () => {
     });
   });
 
-  test('requires that so much of the rules decides a request, and tells each other one at its place', async () => {
+  test('requires that a percentage of the rules decides a request, and reports each other rule at its place', async () => {
     const path = await writeTemporary(
       'policy.yaml',
       'roles:\n  viewer: {}\n  clerk:\n    inherits: [viewer]\n  boss: { inherits: [clerk] }\nrules:\n  - [p, a, data, read]\n',
@@ -77,7 +77,7 @@ describe('linting a policy', () => {
     );
   });
 
-  test('tells once what the same part of a definition leaves uncovered for many tenants', async () => {
+  test('reports once a part of a definition that is not covered for many tenants', async () => {
     const tenants = { roles: { clerk: { inherits: ['viewer'] }, viewer: {} }, tenants: ['a', 'b', 'c'] };
     const { problems } = await lintPolicy(
       { model: domainsModelPath, policy: { domains: tenants } },
@@ -92,7 +92,7 @@ describe('linting a policy', () => {
     ]);
   });
 
-  test('tells contradictions together with everything else, each with rule, roles and their places', async () => {
+  test('reports contradictions together with all other problems, each with rule, roles and their places', async () => {
     const path = await writeTemporary(
       'policy.yaml',
       [
@@ -130,7 +130,7 @@ describe('linting a policy', () => {
     expect(coverage).toMatchObject({ total: 4 });
   });
 
-  test('tells a request with a misspelt name by that alone', async () => {
+  test('reports a request with a misspelt name only once, for that name', async () => {
     const policy = {
       ...POLICY,
       allow: [['clrk', 'invoices', 'read']],
@@ -186,7 +186,7 @@ describe('linting a policy', () => {
     });
   });
 
-  test('reports what is wrong with the form of a policy', async () => {
+  test('reports problems in the shape of a policy', async () => {
     const policy = { roles: { a: { permisions: {} } } } as never;
     expect(await lintPolicy({ policy })).toMatchObject({
       problems: [{ at: 'policy.roles.a.permisions', code: 'OPTION_UNKNOWN' }],

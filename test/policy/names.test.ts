@@ -76,7 +76,7 @@ describe('a function that remembers', () => {
     ]);
   });
 
-  test('remembers what is undefined too', () => {
+  test('remembers undefined results too', () => {
     let calls = 0;
     const count = rememberLast((_text: string) => {
       calls += 1;

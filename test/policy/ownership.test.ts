@@ -12,7 +12,7 @@ async function problemsIn(policy: PolicyDefinition | string): Promise<string[]> 
   return error.problems.map(({ at, code, message }) => `${at.replace(/^.*\//, '')} ${code} ${message}`);
 }
 
-test('what a file says of earlier versions is told with line and column where it can not be done', async () => {
+test('impossible statements of a file about earlier versions are reported with line and column', async () => {
   const path = await writeTemporary(
     'policy.yaml',
     `version: 2
@@ -54,7 +54,7 @@ test('names of raw rules count as defined roles', async () => {
   expect(await problemsIn({ version: 1, rules, retired: { roles: { invoices: {} } } })).toEqual([]);
 });
 
-test('without a version, each part that needs one is told', async () => {
+test('without a version, each part that needs one is reported', async () => {
   const viewer = { permissions: { invoices: ['read'] }, onRevoked: 'keep' } as const;
   const policy = { roles: { viewer }, retired: {}, renamed: { roles: {} }, onRevoked: 'restore' } as const;
   const told = await problemsIn(policy);

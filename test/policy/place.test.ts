@@ -63,7 +63,7 @@ describe('the place of a part', () => {
     expect(findPlace(role, ['inherits'])).toBe('file:9:5');
   });
 
-  test('is where it begins itself, where what is around it was not read from a file', () => {
+  test('is its own beginning if the surrounding part was not read from a file', () => {
     expect(findPlace({ roles: { viewer: role } }, ['roles', 'viewer'])).toBe('file:2:3');
   });
 

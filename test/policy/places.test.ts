@@ -211,7 +211,7 @@ roles:
   ]);
 });
 
-test('JSON is JSON, and what is wrong has its line and column', async () => {
+test('accepts only real JSON, and reports problems with line and column', async () => {
   expect(
     await problemsIn('policy.json', '{\n\t"roles": {\n\t\t"a": { "inherits": ["b", 1] } },\n "x": 1 }'),
   ).toEqual([
@@ -246,7 +246,7 @@ test('lines of a CSV that Casbin can not read, or would read in part, are report
   ]);
 });
 
-test('each part of a wrong shape is reported with what it must be', async () => {
+test('each part of a wrong shape is reported with the right shape', async () => {
   const text = `
 roles:
   a: { permissions: [x], inherits: 1 }
@@ -286,7 +286,7 @@ $schema: 1
   }
 });
 
-test('a warning of YAML is a problem beside the others', async () => {
+test('a warning of the YAML parser is reported as a problem, together with the others', async () => {
   expect(await problemsIn('policy.yaml', '%UNKNOWN x\n---\nroles: { a: 1 }\n')).toEqual([
     expect.stringMatching(/^1:1 POLICY_SYNTAX Unknown directive %UNKNOWN\.$/),
     expect.stringMatching(/^3:10 OPTION_INVALID roles\.a: /),
@@ -314,7 +314,7 @@ roles:
   ]);
 });
 
-test('a definition remembers the places of lists and of what is in them, also once it is spread', async () => {
+test('a definition remembers the places of lists and their entries, also after it was spread', async () => {
   const path = await writeTemporary('policy.csv', 'p, a, x, read\n  g, b, a\n');
   const { rules = [] } = await loadPolicyFile(path);
   const [first] = compilePolicy({ rules: [...rules] });

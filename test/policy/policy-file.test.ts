@@ -68,7 +68,7 @@ test('a misspelt name in a file of expectations is found, though the request wou
   ]);
 });
 
-test('a bootstrap takes a path, and tells the problems of the file beside those of the other options', async () => {
+test('a bootstrap takes a path, and reports the problems of the file together with those of the other options', async () => {
   const path = await writeTemporary('policy.yaml', 'roles:\n  clerk:\n    inherits: [viewer]\n');
   const bootstrapped = bootstrapDatabase(
     { connect: neverConnected },

@@ -25,7 +25,7 @@ test('a rule is found at its first position, and nothing else is found', () => {
   );
 });
 
-test('what is without others is what they do not have', () => {
+test('a set without others has the rules that they do not have', () => {
   const set = new RuleSet([
     { ptype: 'p', values: ['a', 'b'] },
     { ptype: 'g', values: ['a', 'b'] },

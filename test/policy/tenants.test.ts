@@ -198,7 +198,7 @@ test('in code, domains beside roles are refused as well', async () => {
   ]);
 });
 
-test('a misspelt name in a request per domain is reported, with what it should be: role, domain, resource or action', async () => {
+test('a misspelt name in a request with a domain is reported as a role, domain, resource or action', async () => {
   const never = [
     ['viewr', 'acme', 'invoices', 'write'],
     ['viewer', 'acm', 'invoice', 'wriet'],

@@ -38,7 +38,7 @@ async function run(text: string, filter: PolicyTestFilter = {}) {
 }
 
 describe('tests of a policy', () => {
-  test('are decided on the policy and what is given for them, and for them alone', async () => {
+  test('are decided on the policy and the rules that are given for them alone', async () => {
     const { path, report } = await run(TESTS);
     expect(report.ok).toBe(false);
     expect(
@@ -141,7 +141,7 @@ describe('tests of a policy', () => {
     expect(tests).toMatchObject([{ file: path, at: `${path}:3:5`, ok: true }]);
   });
 
-  test('tell misspelt names, and not those that are like none of the rules', async () => {
+  test('report misspelt names, but not names that resemble none of the rules', async () => {
     const { path, report } = await run(`
 given: [[g, robert, viewer]]
 allow: [[robert, invoices, read]]
@@ -191,7 +191,7 @@ deny:
     expect(configured.warnings).toEqual([]);
   });
 
-  test('are refused together with what is wrong with the policy, and without any file', async () => {
+  test('are refused together with the problems of the policy, and also without any file', async () => {
     await expect(testPolicy(['none.yaml', 'x.txt'], { policy: 'none.json' })).rejects.toMatchObject({
       problems: [{ at: 'none.json' }, { at: 'none.yaml' }, { at: 'x.txt' }],
     });
@@ -251,7 +251,7 @@ tests:
     ]);
   });
 
-  test('counts a link that only a role manager can tell, also beside a role that is given', async () => {
+  test('counts a link that only a role manager can find, also in addition to a given role', async () => {
     const configureEnforcer = (enforcer: Enforcer) =>
       enforcer.addNamedMatchingFunc('g', Util.keyMatchFunc).then(() => {});
     const policy = {
@@ -268,7 +268,7 @@ tests:
     expect(coverage).toMatchObject({ covered: 2, total: 2 });
   });
 
-  test('may be required, and each other rule is then told at its place', async () => {
+  test('may be required, and each untested rule is then reported at its place', async () => {
     expect((await measure({ coverage: 60 })).report).toMatchObject({ ok: true, problems: [] });
     const { policy, report } = await measure({ coverage: 61 });
     expect(report.ok).toBe(false);

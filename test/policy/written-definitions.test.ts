@@ -102,7 +102,7 @@ const anyRule = fc.oneof(
   fc.tuple(fc.constant('g2'), name, name),
 );
 
-test('what is written is read back as the same rules', async () => {
+test('written rules are read back as the same rules', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(anyRule, { maxLength: 8 }), async (given) => {
       const definition = toDefinition(toRules(given), ROLE_FORM);

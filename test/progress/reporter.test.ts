@@ -25,7 +25,7 @@ describe('progress', () => {
     expect([lines, seen]).toEqual([[], []]);
   });
 
-  test('of one tenant of many says whose it is', () => {
+  test('of one tenant of many names the tenant', () => {
     const { clock, lines, seen, progress } = createReporter();
     const report = progress.of({ tenant: 'acme' }).start('seed', 100, 'rbac');
     clock.time += 600;
@@ -34,7 +34,7 @@ describe('progress', () => {
     expect(linesOf(lines, 'progress')).toMatchObject([{ tenant: 'acme', done: 50 }]);
   });
 
-  test('is told twice a second at most, and at the end', () => {
+  test('is reported at most twice a second, and at the end', () => {
     const { clock, seen, progress } = createReporter();
     const report = progress.start('verify', 1_000);
     for (let done = 1; done <= 1_000; done++) {
@@ -44,7 +44,7 @@ describe('progress', () => {
     expect(seen.map(({ done }) => done)).toEqual([417, 834, 1_000]);
   });
 
-  test('is told at the end once, and never of a step that was not told of before', () => {
+  test('is reported once at the end, and never for a step that was not reported before', () => {
     const { clock, seen, progress } = createReporter();
     const report = progress.start('seed', 2, 'roles');
     clock.time += 600;

@@ -16,7 +16,7 @@ function makeWorkLong(): void {
   });
 }
 
-test('a row seeder tells how far it has come, batch by batch, also when it only looks', async () => {
+test('a row seeder reports its progress batch by batch, also during a look', async () => {
   const database = await createDatabase();
   const pool = database.pool();
   await pool.query('create table many (code int primary key)');
@@ -44,7 +44,7 @@ test('a row seeder tells how far it has come, batch by batch, also when it only 
   );
 });
 
-test('a seeder of the application tells how far it has come', async () => {
+test('a seeder of the application reports its progress', async () => {
   const database = await createDatabase();
   const seen: Progress[] = [];
   const own: Seeder = {

@@ -20,7 +20,7 @@ function expectWhole(told: readonly (readonly [number, number | undefined])[]) {
   expect(told.filter(([count, total]) => count >= (total ?? 0))).toEqual([[101 * 150 + 1, 101 * 150 + 1]]);
 }
 
-test('the verification of a matrix that is decided in part tells of all of it', async () => {
+test('the verification of a matrix that is decided in part counts all of it', async () => {
   const model = newModelFromString(modelText());
   const options = { configureEnforcer: undefined, placeOf: () => '', sampleSize: 10 };
   const { expectations } = await collectPromises(model, new RuleSet(rules), written, options);

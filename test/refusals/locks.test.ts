@@ -78,7 +78,7 @@ describe('a lock that is not granted in time names its holder', () => {
     },
   );
 
-  test('when somebody alters casbin during a verification', async () => {
+  test('when another session alters casbin during a verification', async () => {
     const database = await bootstrapped();
     const pid = await hold(database, 'alter table casbin add column note text');
     await expectHeldBy(
@@ -87,21 +87,21 @@ describe('a lock that is not granted in time names its holder', () => {
     );
   });
 
-  test('when somebody makes an index during the write', async () => {
+  test('when another session creates an index during the write', async () => {
     const database = await bootstrapped();
     const pid = await hold(database, 'create index on casbin (rule)');
     const error = await expectHeldBy(pid, refusalOf(database, MORE));
     expect(error.message).toContain('A lock on a table or a row was not granted for seeder "rbac"');
   });
 
-  test('when somebody only reads a table that is to be taken over', async () => {
+  test('when another session only reads a table that is taken over', async () => {
     const database = await createDatabase();
     await database.pool().query('create table casbin (id serial, ptype text, rule jsonb)');
     const pid = await hold(database, 'select * from casbin');
     await expectHeldBy(pid, refusalOf(database, SHORT));
   });
 
-  test('when somebody has inserted the same row and not committed', async () => {
+  test('when another session has inserted the same row and not committed', async () => {
     const database = await bootstrapped();
     const pid = await hold(
       database,

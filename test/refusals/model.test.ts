@@ -47,7 +47,7 @@ describe('a model file', () => {
     );
   });
 
-  test('that is missing does not hide what is wrong with the policy', async () => {
+  test('that is missing does not hide the problems of the policy', async () => {
     const problems = await problemsOf({
       model: 'no-such.conf',
       policy: { roles: { a: { inherits: ['b'] } } },

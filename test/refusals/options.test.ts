@@ -149,7 +149,7 @@ describe('options of a wrong type', () => {
     );
   });
 
-  test('are refused together with what is wrong with the others', async () => {
+  test('are refused together with the problems of the others', async () => {
     const problems = await problemsOf({
       dryRun: 1,
       seder: [],

@@ -33,7 +33,7 @@ describe('a server that only reads', () => {
     await Promise.all([emptyPool.end(), fullPool.end()]);
   });
 
-  test('by default only is written to: the bootstrap says what it needs', async () => {
+  test('by default only can be written to, because the bootstrap sets its own access mode', async () => {
     const database = await createDatabase();
     const pool = database.pool({ options: '-c default_transaction_read_only=on' });
     await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: true });

@@ -210,7 +210,7 @@ describe('an error that no value causes is reported unchanged, with seeder and t
   });
 });
 
-test('rows that are sound are inserted in two round trips more, and a start with nothing to insert has none', async () => {
+test('valid rows are inserted with two more round trips, and a start with nothing to insert has none', async () => {
   const database = await createDatabase();
   await database.pool().query('create table plans (id int primary key)');
   await using wire = await openWire(database.url);

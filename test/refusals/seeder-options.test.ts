@@ -66,7 +66,7 @@ describe('names of seeders', () => {
 describe('migrations of seeders', () => {
   const up = async () => {};
 
-  test('that have one name are refused, also beside the own ones', async () => {
+  test("that have one name are refused, also if it is that of the policy's seeder", async () => {
     const problems = await problemsOf({
       seeders: [
         { name: 'a', seed, migrations: { '0001_a': { up } } },

@@ -265,7 +265,7 @@ describe.concurrent('a pool whose clients are all in use', () => {
 });
 
 describe.concurrent('a transaction that waits for its client', () => {
-  test('and is cut off meanwhile is reported as a lost connection', async ({ onTestFinished }) => {
+  test('and is cut off during the wait is reported as a lost connection', async ({ onTestFinished }) => {
     const database = await createDatabase(onTestFinished);
     await throughWire(database, async (pool, wire) => {
       const waiting: Seeder = {

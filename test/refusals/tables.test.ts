@@ -40,7 +40,7 @@ describe('a row seeder', () => {
     expect(error.message).toContain('"shop.settings" does not exist');
   });
 
-  test('whose table was dropped after its migration fails with how to get the table back', async () => {
+  test('whose table was dropped after its migration fails with advice to restore it', async () => {
     const up = async (db: Kysely<unknown>) => {
       await sql`create table settings (id int primary key, currency text)`.execute(db);
     };
@@ -93,7 +93,7 @@ describe('a row seeder', () => {
     await expect(bootstrapDatabase(database.pool(), { seeders: [settings()] })).resolves.toBeDefined();
   });
 
-  test('whose constraint is deferrable is refused, as PostgreSQL does not go by that', async () => {
+  test("whose constraint is deferrable is refused, because PostgreSQL can't use it for on conflict", async () => {
     const database = await databaseWith('create table settings (id int unique deferrable, currency text)');
     const error = await refusalOf(database, { seeders: [settings()] });
     expect(error).toMatchObject({ code: 'UNIQUE_CONSTRAINT_MISSING' });

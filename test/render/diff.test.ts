@@ -23,7 +23,7 @@ const ALLOWED = {
 } as const;
 const REQUEST = ['clerk', 'invoices', 'read\u001b[2J'];
 
-test('a diff shows rules, then decisions with their reasons, then what was compared', () => {
+test('a diff shows rules, then decisions with their reasons, then the number of compared requests', () => {
   const diff = {
     rules: { added: [['p', 'viewer', 'invoices', 'read']], removed: [['g', 'a', 'b']] },
     decisions: {
@@ -64,7 +64,7 @@ test('a diff shows rules, then decisions with their reasons, then what was compa
   );
 });
 
-test('no difference is told in two lines', () => {
+test('no difference is reported in two lines', () => {
   const decisions = { compared: 4, isWhole: true, more: [], less: [], omitted: { more: 0, less: 0 } };
   expect(renderDiff({ rules: { added: [], removed: [] }, decisions, userLinks: 0 })).toBe(
     'The rules are the same.\n\nNo decision changes (4 requests compared).',

@@ -28,7 +28,7 @@ const EXPLANATION = {
   unknown: [],
 } as const;
 
-test('rows and what was added are told beside the rule and the roles', () => {
+test('rows and added rules are shown together with the rule and the roles', () => {
   expect(renderExplanation(EXPLANATION)).toBe(
     [
       '"alice, "in,voices", "re\\u001bad"" is allowed',

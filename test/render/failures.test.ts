@@ -15,7 +15,7 @@ describe('the failures of a verification', () => {
     expect(renderFailures(verification())).toBe('');
   });
 
-  test('list missing rules first, then each request with what was expected, what came and why', () => {
+  test('list missing rules first, then each request with the expected and actual decision and the reason', () => {
     const failures = [
       decision(),
       decision({

@@ -17,7 +17,7 @@ const ENTRY: JournalEntry = {
   application: 'psql',
 };
 
-test('a history has a line for each change, with what the server knows of writers that say nothing', () => {
+test('a history has a line for each change, and shows role and application of writers that give no actor', () => {
   const entries: JournalEntry[] = [
     ENTRY,
     { ...ENTRY, operation: 'removed', actor: null, reason: null },

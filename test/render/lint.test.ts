@@ -7,7 +7,7 @@ const PROBLEM = {
   message: 'role "a\u001b[2J" is new.',
 } as const;
 
-test('a policy without problems is told in a line', () => {
+test('a policy without problems is reported in one line', () => {
   const coverage = { covered: 15, total: 16, uncovered: [['p', 'a', 'b', 'c']] };
   expect(renderLint({ ok: true, problems: [], warnings: [], coverage })).toBe(
     'No problems. 15 of 16 rules decide at least one request.',
@@ -25,7 +25,7 @@ test('each problem is a line that begins with its place, and can not change the 
   );
 });
 
-test('warnings stand between the problems and the verdict', () => {
+test('warnings are between the problems and the result', () => {
   const warnings = [
     { code: 'NOTHING_VERIFIED', at: 'policy', count: 0, rules: [], message: 'No decision.' },
   ] as const;

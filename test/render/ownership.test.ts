@@ -30,7 +30,7 @@ const CHANGED: OwnershipReport = {
 };
 
 describe('what a bootstrap did about earlier versions', () => {
-  test('is told in the summary', () => {
+  test('is shown in the summary', () => {
     expect(renderSummary(bootstrap({ changed: true, ownership: CHANGED }), HERE)).toContain(
       [
         'Renamed and retired:',
@@ -45,7 +45,7 @@ describe('what a bootstrap did about earlier versions', () => {
     expect(renderSummary(bootstrap({ ownership: NOTHING }), HERE)).not.toContain('etire');
   });
 
-  test('is told of each look, where something of it is left', () => {
+  test('is reported at each look, if something of it is left', () => {
     const found = verification({ left: [['g', 'ann', 'in\u001btern']], leftOmitted: 20 });
     expect(renderSummary(bootstrap({ verification: found }), HERE)).toContain(
       [

@@ -8,7 +8,7 @@ const HERE = { where: 'PostgreSQL at localhost:5432/app, as app' };
 const RULE = ['p', 'viewer', 'invoices', 'read\u001b[2J'];
 
 describe('a plan', () => {
-  test('is told as a diff', () => {
+  test('is shown as a diff', () => {
     const plan = {
       ...bootstrap({ dryRun: true, changed: true, migrations: [{ name: '0001_casbin', status: 'applied' }] }),
       takeover: { constraintReplaced: true, duplicatesRemoved: 2 },

@@ -46,7 +46,7 @@ test('compact is a line for each remark, as compilers print it, which can not ch
   ]);
 });
 
-test('annotations of GitHub escape what would end them, and leave out what is right', () => {
+test('annotations of GitHub escape characters that would end them, and leave out passed checks', () => {
   expect(renderAnnotations(REMARKS).split('\n')).toEqual([
     '::error file=dir a/policy.yaml,line=3,col=5,title=ROLE_UNDEFINED::100 %25%0A  of it%0Amore%0Aof it',
     '::error title=OPTION_INVALID::policy.roles.a: must be a string',

@@ -46,7 +46,7 @@ describe('the summary of a bootstrap', () => {
     );
   });
 
-  test('says plainly that there was nothing to do, and still what is there', () => {
+  test('says that there was nothing to do, and what is there', () => {
     expect(renderSummary(bootstrap(), HERE)).toBe(
       [
         'Database: PostgreSQL at localhost:5432/app, as app',
@@ -62,7 +62,7 @@ describe('the summary of a bootstrap', () => {
     );
   });
 
-  test('speaks of what a dry run would do', () => {
+  test('shows what a dry run would do', () => {
     const summary = renderSummary(
       { ...FIRST, dryRun: true, takeover: { constraintReplaced: true, duplicatesRemoved: 0 } },
       HERE,
@@ -79,7 +79,7 @@ describe('the summary of a bootstrap', () => {
     expect(renderSummary(bootstrap({ dryRun: true }), HERE)).toContain('Nothing to do: everything is');
   });
 
-  test('tells what was done to a table that was there before', () => {
+  test('reports what was done to an existing table', () => {
     const takeover = { constraintReplaced: true, duplicatesRemoved: 1 };
     expect(renderSummary({ ...FIRST, takeover }, HERE)).toContain(
       [
@@ -116,7 +116,7 @@ describe('the summary of a bootstrap', () => {
     );
   });
 
-  test('counts what is not listed', () => {
+  test('counts requests that are not listed', () => {
     const omitted = { failures: 0, drift: 4_000 };
     expect(renderSummary(bootstrap({ verification: verification({ omitted }) }), HERE)).toContain(
       '4,000 more findings of drift are not listed.',

@@ -6,7 +6,7 @@ import { ADDED_RULE, decision, verification } from './reports.fixture.ts';
 const HERE = { where: 'PostgreSQL at localhost:5432/app, as app' };
 
 describe('a verification', () => {
-  test('that finds nothing is told in three lines', () => {
+  test('that finds nothing is reported in three lines', () => {
     expect(renderVerification(verification(), HERE)).toBe(
       [
         'Database: PostgreSQL at localhost:5432/app, as app',
@@ -64,7 +64,7 @@ describe('a verification', () => {
     );
   });
 
-  test('tells in remarks what is not listed, and how much is right', () => {
+  test('shows in remarks what is not listed, and how much is correct', () => {
     const report = verification({ omitted: { failures: 1, drift: 2 } });
     expect(renderCompact(listVerificationRemarks(report)).split('\n')).toEqual([
       '1 more failure is not listed. [NOT_LISTED]',

@@ -158,7 +158,7 @@ describe.each(MODELS)('in a model of $name', ({ text, rules, domain }) => {
       ['clear', (e) => e.removePolicies([])],
     ];
 
-    test('decides, tells and changes what a plain enforcer does, call by call', async () => {
+    test('decides, returns and changes the same as a plain enforcer, call by call', async () => {
       const { live, plain } = await open();
       expect(await stateOf(live)).toEqual(await stateOf(plain));
       for (const [name, step] of steps) {
@@ -167,7 +167,7 @@ describe.each(MODELS)('in a model of $name', ({ text, rules, domain }) => {
       }
     }, 120_000);
 
-    test('obeys what a plain enforcer can be told to do', async () => {
+    test('accepts the settings of a plain enforcer', async () => {
       const { live, plain } = await open();
       const request = p('alice', 'data', 'write');
       for (const enforcer of [live, plain]) enforcer.enableEnforce(false);
@@ -229,7 +229,7 @@ test('finds the first of many rules that differ in their subjects', async () => 
   expect(await live.getPolicy()).toEqual([]);
 });
 
-test('refuses what would decide otherwise than its model, and says what to do instead', async () => {
+test('refuses calls that would change how it decides, and says what to do instead', async () => {
   const pool = (await createDatabase()).pool();
   await bootstrapDatabase(pool, { seeders: [] });
   await using live = await createLiveEnforcer(pool, {} satisfies LiveEnforcerOptions);

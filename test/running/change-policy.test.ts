@@ -47,7 +47,7 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     };
   }
 
-  test('adds and removes rules, and tells which of them were not so before', async () => {
+  test('adds and removes rules, and returns those that changed', async () => {
     await using opened = await open();
     const { pool, client, options } = opened;
     const changes = {
@@ -92,7 +92,7 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     expect(await stored()).toEqual([...before, 'dave']);
   });
 
-  test('tells whether there is a journal that keeps who made it', async () => {
+  test('says whether a journal records who made the change', async () => {
     await using opened = await open();
     const { client, options } = opened;
     await client.query(`alter table ${layout.table} disable trigger user`);
@@ -245,7 +245,7 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     await bootstrapDatabase(pool, { ...options, seeders: [], journal: true });
   });
 
-  test('names a role that nobody knows, and the nearest', async () => {
+  test('names an unknown role, and the nearest one', async () => {
     await using opened = await open();
     const { client, options, stored } = opened;
     const before = await stored();
@@ -269,7 +269,7 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
   });
 });
 
-test('everything that is wrong is told at once', async () => {
+test('all problems are reported at once', async () => {
   const pool = (await createDatabase()).pool();
   const client = await pool.connect();
   const refused = (changes: object, options: object) => changePolicy(client, changes, options as never);

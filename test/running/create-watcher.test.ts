@@ -72,7 +72,7 @@ describe('a watcher', () => {
     expect(await own.enforce('alice', 'accounts', 'write')).toBe(false);
   });
 
-  test('does not have it load what it has written itself', async () => {
+  test('does not make it load its own changes', async () => {
     const { live, own, loads, write } = await open();
     await write(() => own.addPolicy('user', 'reports', 'read'));
     await write(() => own.addRoleForUser('alice', 'user'));
@@ -84,7 +84,7 @@ describe('a watcher', () => {
     expect((await own.getGroupingPolicy()).toSorted()).toEqual((await live.getGroupingPolicy()).toSorted());
   });
 
-  test('does not have it load what it has written twice before the watcher has seen the first time', async () => {
+  test('does not make it load when it has written a rule twice before the watcher has seen the first change', async () => {
     const { own, loads, write } = await open();
     await write(async () => {
       await own.addRoleForUser('alice', 'user');
@@ -107,7 +107,7 @@ describe('a watcher', () => {
     expect((await own.getGroupingPolicy()).filter(([user]) => user === 'alice')).toHaveLength(1);
   });
 
-  test('has it load where somebody else has undone at once what it wrote', async () => {
+  test('makes it load if another session has immediately undone its change', async () => {
     const { pool, live, watcher, own, loads } = await open();
     // What it writes and what undoes it are committed together, so that the live enforcer sees no change.
     const client = await pool.connect();
@@ -123,7 +123,7 @@ describe('a watcher', () => {
     expect((await own.getGroupingPolicy()).filter(([user]) => user === 'alice')).toEqual([]);
   });
 
-  test('has it load after each change without a journal, which does not say whose it is', async () => {
+  test('makes it load after each change without a journal, because the origin of a change is not known', async () => {
     const { live, own, loads } = await open({ journal: false });
     await own.addPolicy('user', 'reports', 'read');
     await live.caughtUp();
@@ -160,7 +160,7 @@ describe('a watcher', () => {
     expect(most).toBe(1);
   });
 
-  test('hands over what has changed, and tells the live enforcer of what the callback throws', async () => {
+  test('passes the change to the callback, and reports its errors to the live enforcer', async () => {
     const { pool, live, watcher, errors } = await open();
     const heard: unknown[] = [];
     watcher.setUpdateCallback((change) => {
@@ -175,7 +175,7 @@ describe('a watcher', () => {
     ]);
   });
 
-  test('calls nobody back once it is closed, and its methods end', async () => {
+  test('makes no calls after it is closed, and its methods end', async () => {
     const { pool, live, watcher, own, loads } = await open();
     {
       using _closed = watcher;

@@ -33,7 +33,7 @@ describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
     return async () => (await readJournal(pool)).slice(known);
   }
 
-  test('is made by a migration of its own, and has what the bootstrap inserted', async () => {
+  test('is created by a migration of its own, and has the changes by the bootstrap', async () => {
     const { pool, report } = await recorded();
     expect(report.migrations.map(({ name }) => name)).toEqual([
       `0001_${layout.table}`,
@@ -192,7 +192,7 @@ test('a table of any name is recorded, and its name is never code', async () => 
   }
 });
 
-test('what is old is pruned, but for the newest of it', async () => {
+test('old entries are pruned, except the newest of them', async () => {
   const database = await createDatabase();
   const pool = database.pool();
   await bootstrapDatabase(pool, NO_PROVIDERS);
@@ -213,7 +213,7 @@ test('the last hour is not pruned', async () => {
   });
 });
 
-test('wrong filters are told at once, and a journal that is not there', async () => {
+test('wrong filters and a missing journal are reported at once', async () => {
   const pool = (await createDatabase()).pool();
   const wrong = { since: new Date(Number.NaN), limit: 0, user: 'alice' };
   const refused = readJournal(pool, wrong as never);

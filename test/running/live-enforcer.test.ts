@@ -113,7 +113,7 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
       expect(await live.enforce('admin', 'accounts', 'read')).toBe(false);
     });
 
-    test('tells what has changed', async () => {
+    test('shows what has changed', async () => {
       const { live, pool, changes } = await open();
       const client = await pool.connect();
       await client.query('begin');
@@ -132,7 +132,7 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
       ]);
     });
 
-    test('decides on what is written through it when the promise resolves, and others too', async () => {
+    test('decides on its own changes when the promise resolves, and other enforcers follow', async () => {
       const { live, database } = await open();
       const { live: other } = await follow(database, layout.options);
 
@@ -183,7 +183,7 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
     });
   });
 
-  test('has what was drawn early and commits late', async () => {
+  test('has entries that got their number early and commit late', async () => {
     const database = await createBootstrapped({ ...layout.options, seeders: [], journal: true });
     const pool = database.pool();
     const { live, changes } = await follow(database, layout.options);
@@ -304,7 +304,7 @@ describe('a live enforcer', () => {
     return { database, ...(await follow(database, options, pool)) };
   }
 
-  test('connects again when its connection is lost, and has what happened meanwhile', async () => {
+  test('connects again when its connection is lost, and has the changes since then', async () => {
     const database = await createBootstrapped({ seeders: [], journal: true });
     const pool = database.pool();
     const { live, errors } = await follow(database, {}, database.pool({ application_name: 'live' }));
@@ -322,7 +322,7 @@ describe('a live enforcer', () => {
     expect(live.state).toMatchObject({ status: 'current', error: null });
   });
 
-  test('is stale when it can not confirm, and then denies if it is told to', async () => {
+  test("is stale when it can't confirm, and then denies under whenStale: deny", async () => {
     const { live, database, errors } = await open({
       maxStalenessMs: 3_000,
       whenStale: 'deny',
@@ -350,7 +350,7 @@ describe('a live enforcer', () => {
     expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
   });
 
-  test('that is given no connection reports it, tells since when, and goes on when there is one', async () => {
+  test('that gets no connection reports it, says since when, and continues when there is one', async () => {
     const database = await createBootstrapped({ seeders: [], journal: true });
     const pool = database.pool({ application_name: 'live' });
     // So that it has its first connection at once.
@@ -385,7 +385,7 @@ describe('a live enforcer', () => {
     });
   });
 
-  test('has confirmed what was there when a look began, however long it took', async () => {
+  test('confirms the state at the beginning of a look, however long the look takes', async () => {
     const database = await createBootstrapped({ seeders: [], journal: true });
     const pool = database.pool();
     const late = { isLate: false };
@@ -450,7 +450,7 @@ describe('a live enforcer', () => {
     await expect.poll(() => live.enforceSync('alice', 'accounts', 'read')).toBe(true);
   });
 
-  test('what a listener throws does not stop it', async () => {
+  test('an error of a listener does not stop it', async () => {
     const { live, database, errors } = await open({
       onChange() {
         throw new Error('of the application');
@@ -637,7 +637,7 @@ describe('a live enforcer', () => {
     expect(live.enforceSync('late', 'accounts', 'read')).toBe(true);
   });
 
-  test('misses nothing beside many changes of another table with the same journal', async () => {
+  test('misses nothing among many changes of another table with the same journal', async () => {
     const { live, database, changes } = await open();
     const pool = database.pool();
     await bootstrapDatabase(pool, {
@@ -688,7 +688,7 @@ describe('a live enforcer', () => {
     expect(result).toMatchObject({ code: 0, stdout: '{"allowed":true}\n', stderr: '' });
   });
 
-  test('wrong options are told at once', async () => {
+  test('wrong options are reported at once', async () => {
     const pool = (await createDatabase()).pool();
     await expect(
       createLiveEnforcer(pool, { whenStale: 'maybe', maxStalenessMs: -1, polIntervalMs: 3 } as never),

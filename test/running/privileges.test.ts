@@ -55,7 +55,7 @@ async function change({ pool }: { readonly pool: pg.Pool }, changes: object, opt
   }
 }
 
-test('what reading and pruning a journal lacks is told as SQL, and is enough', async () => {
+test('privileges that reading and pruning a journal lack are reported as SQL, and are enough', async () => {
   const { owner, name, pool } = await open({});
   const journal = `public.casbin_bootstrap_journal to ${name};`;
 
@@ -65,7 +65,7 @@ test('what reading and pruning a journal lacks is told as SQL, and is enough', a
   ]);
 });
 
-test('so it is in a schema that the role may not use', async () => {
+test('the same holds in a schema that the role may not use', async () => {
   const { owner, name, pool } = await open({ schema: 'auth' });
 
   expect(await grantWhatIsTold(owner, () => readJournal(pool, { schema: 'auth' }))).toEqual([
@@ -104,7 +104,7 @@ test.each(LAYOUTS)(
   },
 );
 
-test('a live enforcer whose privilege is taken away tells what it lacks, and goes on when it is back', async () => {
+test('a live enforcer that loses a privilege reports which one, and continues when it is granted again', async () => {
   const { owner, name, pool } = await open({});
   await owner.query(`grant select on casbin, casbin_bootstrap_journal to ${name}`);
   const errors: Error[] = [];

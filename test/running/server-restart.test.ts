@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase, createLiveEnforcer } from '../../src/index.ts';
 import { startServer } from '../support/server.ts';
 
-test('a live enforcer goes on when its server is killed and starts again, and denies meanwhile if told to', async () => {
+test('a live enforcer continues after its server was killed and started again, and denies in the meantime under whenStale: deny', async () => {
   await using server = await startServer();
   const newPool = () => {
     const pool = new pg.Pool({ connectionString: server.url() });

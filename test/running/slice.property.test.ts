@@ -25,7 +25,7 @@ function answerOf(enforcer: Pick<Enforcer, 'enforceExSync'>, request: readonly s
 
 describe.each(LAYOUTS)('a slice of a policy in layout $name', (layout) => {
   describe.each([true, false])('with a journal: %s', (journal) => {
-    test('decides as the whole, after changes too, and throws for what is outside of it', async () => {
+    test('decides as the whole policy does, also after changes, and throws for requests outside of the slice', async () => {
       const pool = (await createBootstrapped({ ...layout.options, seeders: [], journal })).pool();
       const store = createAdapter(pool, layout.options);
       await fc.assert(

@@ -141,7 +141,7 @@ test('a live enforcer for a subject reads all rules where functions of the appli
   expect(() => live.enforceSync('admin', 'accounts', 'read')).toThrow('the subject "admin"');
 });
 
-test('what a slice can not be made of is told at once', async () => {
+test('invalid subjects and domains of a slice are reported at once', async () => {
   const pool = (await createDatabase()).pool();
   const wrong = createLiveEnforcer(pool, { subject: [], domain: 'acme', model: newModel(modelText()) });
   await expect(wrong).rejects.toMatchObject({

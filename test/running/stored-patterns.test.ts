@@ -43,7 +43,7 @@ describe.each<[name: string, call: string, invalid: string, valid: string, match
 ])('a stored rule with a pattern that %s does not take', (name, call, invalid, valid, matching) => {
   const [called = ''] = name.split(' ');
 
-  test('is an error when an enforcer or a live enforcer is made, and one that it takes is none', async () => {
+  test('is an error when an enforcer or a live enforcer is created; a valid pattern is not', async () => {
     const { pool, options } = await open(call);
     await insert(pool, valid);
     const enforcer = await createEnforcer(pool, options);
@@ -62,7 +62,7 @@ describe.each<[name: string, call: string, invalid: string, valid: string, match
     await expect(createLiveEnforcer(pool, options)).rejects.toMatchObject(fault);
   });
 
-  test('leaves a live enforcer that is there as it was, until the rule is gone', async () => {
+  test('does not change an existing live enforcer until the rule is removed', async () => {
     const { pool, options } = await open(call);
     await insert(pool, valid);
     const errors: Error[] = [];

@@ -115,7 +115,7 @@ describe('a streaming replica', () => {
     await expect(enforcer.addPolicy('bob', 'ledger', 'read')).rejects.toMatchObject({ code: '25006' });
   });
 
-  test('shows as drift what was granted on the primary, and no more once it was taken back', async () => {
+  test('shows as drift what was granted on the primary, until it is revoked', async () => {
     await bootstrapPrimary();
     const adapter = createAdapter(writer);
     const grant = ['readonly', 'accounts', 'write'];
@@ -135,7 +135,7 @@ describe('a streaming replica', () => {
     await expect(verifyDatabase(reader)).resolves.toMatchObject({ ok: true, drift: [] });
   });
 
-  test('whose look is ended for what the primary has done (40001) looks again', async () => {
+  test('whose look is ended because of a change of the primary (40001) looks again', async () => {
     await bootstrapPrimary();
 
     await expectSecondLook(async ({ db }) => {
@@ -145,7 +145,7 @@ describe('a streaming replica', () => {
     });
   });
 
-  test('whose connection is ended for what the primary has done, between two statements, looks again', async () => {
+  test('whose connection is ended between two statements because of a change of the primary looks again', async () => {
     await bootstrapPrimary();
 
     await expectSecondLook(async ({ db }) => {

@@ -105,7 +105,7 @@ describe('the SQL of a bootstrap', () => {
     expect(rows.map(({ name }) => name)).toEqual(['1587132340023_initial', '1591572942519_pkey-and-uniq']);
   });
 
-  test('adds what is missing to a database that was bootstrapped, or made by another tool', async () => {
+  test('adds missing rules to a database that was bootstrapped, or that another tool made', async () => {
     const pool = (await createDatabase()).pool();
     await bootstrapDatabase(pool, { policy: POLICY, seeders: [] });
     await pool.query(`delete from casbin where ptype = 'g'; update casbin set id = id + 100`);
@@ -204,7 +204,7 @@ describe('the SQL of a bootstrap', () => {
     expect(sql).toContain('viewer');
   });
 
-  test('names what it can not have', async () => {
+  test("names the type of a value that it can't write", async () => {
     const sql = await writeBootstrapSql({
       policy: POLICY,
       seeders: [{ name: 'admin\nuser', seed: async () => ({ inserted: 0, existing: 0 }) }],
@@ -282,7 +282,7 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     return Promise.all(tables.map(async (query) => (await pool.query(query)).rows));
   }
 
-  test.each(Object.keys(HISTORIES))('leaves what a bootstrap leaves, after %s', async (history) => {
+  test.each(Object.keys(HISTORIES))('has the same result as a bootstrap, after %s', async (history) => {
     const schema = 'Auth';
     const options = { ...layout.options, schema, seeders: [] };
     const pools = await Promise.all([1, 2].map(async () => (await createDatabase()).pool({ max: 1 })));

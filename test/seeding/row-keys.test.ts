@@ -31,7 +31,7 @@ describe('rows that are given differently but are equal to PostgreSQL', () => {
     expect(await seed('alike', rows)).toEqual({ inserted: 3, existing: 1, logged: ['1.50', '2', '3'] });
   });
 
-  test('are inserted once beside others, which use up no numbers', async () => {
+  test('are inserted once while others insert them too, which use no numbers', async () => {
     await makeTable('create table beside (key numeric primary key, n serial)');
     await seed('beside', [{ key: '2.0' }, { key: '7' }]);
     expect(await seed('beside', rows)).toEqual({ inserted: 2, existing: 2, logged: ['1.50', '3'] });

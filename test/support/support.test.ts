@@ -19,7 +19,7 @@ describe('a database of its own', () => {
     expect(rows).toEqual([{ name: other.name, mark: null }]);
   });
 
-  test('is gone after its test, with its roles', async () => {
+  test('is removed after its test, with its roles', async () => {
     const database = new TestDatabase();
     await database.create();
     const role = await database.createRole();
@@ -162,7 +162,7 @@ describe('the wire', () => {
     expect(wire.connections.map((connection) => connection.roundTrips).toSorted()).toEqual([1, 2]);
   });
 
-  test('passes what is larger than a chunk unchanged, both ways', async () => {
+  test('passes data that is larger than a chunk unchanged, in both directions', async () => {
     const database = await createDatabase();
     await using wire = await openWire(database.url);
     const pool = database.pool({ connectionString: wire.url });

@@ -25,7 +25,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     expect(await storedRules(pool, layout.table)).toEqual([['p', 'role0', 'data0', 'read']]);
   });
 
-  it('adds only what is missing, in the order given, and draws no ids for the rest', async () => {
+  it('adds only missing rules, in the given order, and uses no ids for the others', async () => {
     await adapter.addPolicies('p', 'p', [['b'], ['d']]);
     await adapter.addPolicies('p', 'p', [['z'], ['d'], ['a'], ['b'], ['a'], ['c']]);
     const { rows } = await pool.query(`select id, ${layout.first} as value from ${layout.table} order by id`);

@@ -94,7 +94,7 @@ export function behavesAsAdapter(
       ]);
     });
 
-    it('saves a whole policy in the place of what was stored', async () => {
+    it('saves a whole policy and replaces the stored one', async () => {
       adapter.enabledFiltered(false);
       const enforcer = await newEnforcer(rbacModel(), adapter);
       enforcer.enableAutoSave(false);
@@ -129,7 +129,7 @@ export function behavesAsAdapter(
       expect(await loadedWith({ p: ['regex:^w', 'regex:[2-9]$'] })).toEqual([['writer', 'data2']]);
     });
 
-    it('takes what a filter asks for as a value, never as SQL', async () => {
+    it('treats the values of a filter as values, never as SQL', async () => {
       expect(await loadedWith({ p: ["' or true --"], "g' or true --": [] })).toEqual([]);
     });
 

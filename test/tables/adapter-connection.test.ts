@@ -82,7 +82,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       expect(await storedRules(pool, layout.table)).toEqual([['p', 'old']]);
     });
 
-    it('opens a transaction of its own when there is none, and ends it', async () => {
+    it('opens and ends a transaction of its own when there is none', async () => {
       const adapter = createAdapter(client, layout.options);
       await adapter.savePolicy(modelOf([['saved']]));
       await adapter.updatePolicy('p', 'p', ['saved'], ['updated']);
@@ -201,7 +201,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       expect(await countRules(pool, layout.table)).toBe(0);
     });
 
-    it('survives a backend that is killed in the middle, and gives the client back to nobody', async () => {
+    it('survives the death of a backend in the middle, and does not return the client to the pool', async () => {
       const single = database.pool({ max: 1 });
       const adapter = createAdapter(single, layout.options);
       await adapter.addPolicy('p', 'p', ['kept']);

@@ -27,7 +27,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
 
   beforeEach(() => pool.query(`truncate ${layout.table} restart identity`));
 
-  it('tells what is missing, with the error of the server as its cause', async () => {
+  it('reports what is missing, with the error of the server as its cause', async () => {
     const elsewhere = createAdapter(pool, { ...layout.options, schema: 'nowhere' });
     expect(await refusalOf(elsewhere.loadPolicy(rbacModel()))).toMatchObject({
       code: 'TABLE_MISSING',
@@ -69,7 +69,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       await adapter.addPolicy('g', 'g', ['b']);
     });
 
-    it("is refused with the server's own error, if the constraint is somebody else's", async () => {
+    it("is refused with the server's own error if the constraint is not the adapter's", async () => {
       await pool.query(`create unique index one_value on ${layout.table} ((${layout.first}))`);
       const refusal = await refusalOf(adapter.updatePolicy('p', 'p', ['a'], ['b']));
       await pool.query('drop index one_value');

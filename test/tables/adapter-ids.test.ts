@@ -80,7 +80,7 @@ describe.each(CASES)('a table of layout $layoutName whose ids are made by $how',
 });
 
 describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
-  test('a table whose ids are uuids takes rules', async () => {
+  test('rules can be stored in a table whose ids are uuids', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query(
       `create table ${layout.table} (id uuid primary key default gen_random_uuid(), ${COLUMNS[layout.name]})`,

@@ -34,7 +34,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     expect(await storedRules(pool, layout.table)).toEqual([['p', 'reader', 'data1', 'read']]);
   });
 
-  it('does not let an enforcer save what a failed load has left it', async () => {
+  it('does not let an enforcer save after a failed load', async () => {
     const adapter = createAdapter(pool, layout.options);
     await adapter.addPolicy('p', 'p', ['reader', 'data1', 'read']);
     const enforcer = await newEnforcer(rbacModel(), adapter);

@@ -74,7 +74,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   });
 });
 
-it('says that casbin-pg-adapter’s table is missing where none is named', async () => {
+it('says that casbin-pg-adapter’s table is missing if none is named', async () => {
   const adapter = createAdapter((await createDatabase()).pool());
   await expect(adapter.loadPolicy(rbacModel())).rejects.toMatchObject({
     code: 'TABLE_MISSING',

@@ -52,7 +52,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     expect(await storedRules(pool, layout.table)).toHaveLength(4);
   });
 
-  it('does not bring back a rule that somebody has removed since', async () => {
+  it('does not insert a rule again that another session has removed since', async () => {
     const enforcer = await newEnforcer(rbacModel(), adapter);
     await pool.query(`delete from ${layout.table} where ${layout.first} = 'a'`);
     await expect(enforcer.updatePolicy(['a'], ['z'])).rejects.toMatchObject({ code: 'CONFLICT' });
@@ -79,7 +79,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     ]);
   });
 
-  it('ends with the new rule alone when somebody adds it at the same moment', async () => {
+  it('ends with only the new rule when another session adds it at the same moment', async () => {
     for (let round = 0; round < 10; round++) {
       await Promise.all([
         adapter.updatePolicy('p', 'p', ['b'], ['new']),
@@ -93,7 +93,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     }
   });
 
-  it('accepts that somebody else has just committed the same update', async () => {
+  it('accepts that another session has just committed the same update', async () => {
     const other = await pool.connect();
     await other.query('begin');
     await other.query(`update ${layout.table} set ${layout.setOnly('z')} where id = 1`);

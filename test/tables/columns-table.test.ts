@@ -105,7 +105,7 @@ describe.each(COLUMNS_ADAPTERS)('on the table of %s', (adapter) => {
     expect(await readRules(pool, table, table.rowsWithoutFirst)).toEqual([RULES[5]]);
   });
 
-  test('rows are shown by what tells them apart', async () => {
+  test('rows are shown by their keys', async () => {
     await insertMissing(pool, table, RULES.slice(0, 2));
     const { rows } = await pool.query(
       `select ${table.columns('row')} from ${table.sql} row order by row.${table.identity}`,
@@ -118,7 +118,7 @@ describe.each(COLUMNS_ADAPTERS)('on the table of %s', (adapter) => {
 });
 
 describe('what is written behind the values', () => {
-  test('is NULL where columns may be null, and nobody has written anything else', async () => {
+  test('is NULL if columns may be null, and no row has anything else', async () => {
     const pool = (await createDatabase()).pool();
     await createStockTable(pool, 'typeorm-adapter');
     await insertMissing(pool, await tableOf(pool), RULES.slice(2, 3));
@@ -294,7 +294,7 @@ describe('a table that is missing', () => {
     return [rows, constraints.rows];
   };
 
-  test('is made as typeorm-adapter makes it, and is then what it was taken for', async () => {
+  test('is created as typeorm-adapter does it, and then has the expected shape', async () => {
     const [pool, stock] = [(await createDatabase()).pool(), (await createDatabase()).pool()];
     await createStockTable(stock, 'typeorm-adapter');
     const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });

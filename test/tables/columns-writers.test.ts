@@ -26,7 +26,7 @@ describe.each(ADAPTERS)('in the table of %s', (stock) => {
   beforeAll(() => createStockTable(pool, stock));
   beforeEach(() => pool.query('truncate casbin_rule'));
 
-  test('a rule is removed by some of its values while somebody else changes another of them', async () => {
+  test('a rule is removed by some of its values while another session changes another value', async () => {
     await adapter.addPolicies('p', 'p', [
       ['alice', 'data1', 'read'],
       ['bob', 'data1', 'read'],
@@ -124,7 +124,7 @@ describe.each(ADAPTERS)('in the table of %s', (stock) => {
     }
   });
 
-  test('a policy that is saved beside writers that add is whole, with what they add after it', async () => {
+  test('a policy that is saved while others add rules is complete, and their rules follow it', async () => {
     const saved = manyRules(200);
     const model = rbacModel();
     model.addPolicies('p', 'p', saved);
@@ -204,7 +204,7 @@ test('a bootstrap that removes duplicates locks no row before it has the table, 
   ]);
 });
 
-test('a unique index over whole rules lets those pass that somebody else has just stored', async () => {
+test('with a unique index over whole rules, rules that another session has just stored are no error', async () => {
   const pool = (await createDatabase()).pool();
   await createStockTable(pool, 'gorm-adapter of Go');
   const other = await pool.connect();

@@ -78,7 +78,7 @@ describe('without the option', () => {
     expect(await find({}, { path: 'public, app' })).toMatchObject({ name: 'app.casbin_rule' });
   });
 
-  test('a table that this role may not read is ignored beside one that it may read', async () => {
+  test('a table that this role may not read is ignored if there is one that it may read', async () => {
     const database = await createDatabase();
     const role = await database.createRole();
     const admin = database.pool();

@@ -145,7 +145,7 @@ describe('a table made in the same transaction', () => {
     expect(present).toEqual(ALL);
   });
 
-  it('keeps the indexes of an owner whose role this one has not', async () => {
+  it('keeps the indexes if another role owns them', async () => {
     const role = await database.createRole();
     const { inserted, present } = await seedNewTable(`
       grant select, insert on casbin to ${role.name};

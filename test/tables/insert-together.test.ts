@@ -132,7 +132,7 @@ describe('in a table of layout document', () => {
     });
   });
 
-  test('a transaction that has added a few rules keeps nobody from adding others', async () => {
+  test('a transaction that has added a few rules does not block others from adding different ones', async () => {
     await inTransaction(pool, async (client) => {
       await createAdapter(client, options).addPolicies('p', 'p', [['a'], ['b']]);
       await createAdapter(pool, options).addPolicies('p', 'p', [['c'], ['d']]);
@@ -172,7 +172,7 @@ describe('in a table of layout columns', () => {
     expect(await countRules(pool, 'casbin_rule')).toBe(1);
   });
 
-  test('seeding stored rules waits for nobody', async () => {
+  test('seeding stored rules does not wait for others', async () => {
     await createAdapter(pool, options).addPolicy('p', 'p', ['e']);
     await inTransaction(pool, async (client) => {
       await createAdapter(client, options).addPolicy('p', 'p', ['a']);

@@ -143,7 +143,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       expect(await idsOf(reachable([''], { bySubject: false }))).toEqual([1, 2, 3]);
     });
 
-    test('has some other p rule where it has none: without any, Casbin decides on empty values', async () => {
+    test('has another p rule if it has none, because without any Casbin decides on empty values', async () => {
       const [other, ...rest] = await idsOf(reachable(['staff2']));
       expect([1, 4, 8]).toContain(other);
       expect(rest).toEqual([]);

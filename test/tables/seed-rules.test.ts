@@ -61,7 +61,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     expect(await storedRules(pool, layout.table)).toEqual(escaped.map(({ values }) => ['p', ...values]));
   });
 
-  it('adds many rules in the order given, and tells how far it has come', async () => {
+  it('adds many rules in the given order, and reports its progress', async () => {
     const reports: number[] = [];
     expect(await seed(rules, (done) => reports.push(done))).toEqual(rules);
     expect(await storedRules(pool, layout.table)).toEqual(
@@ -78,7 +78,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     );
   });
 
-  it('adds of many rules what is missing, each once, and draws no ids for the rest', async () => {
+  it('adds the missing ones of many rules, each once, and uses no ids for the others', async () => {
     const present = rules.filter((_, index) => index % 2 === 0);
     const missing = rules.filter((_, index) => index % 2 === 1);
     await seed(present);
@@ -137,7 +137,7 @@ describe('in a table of layout document', () => {
 
   beforeEach(() => pool.query('truncate casbin restart identity'));
 
-  it('does not claim a rule that somebody else adds meanwhile', async () => {
+  it('does not report a rule as inserted that another session adds at the same time', async () => {
     const [theirs] = rules.slice(12_345);
     const added = await inTransaction(pool, (client) =>
       seedRules(addingFirst(client, theirs), layout.ruleTable, rules),
@@ -163,7 +163,7 @@ function addingFirst(client: pg.PoolClient, rule: Rule | undefined): ClientLike 
   };
 }
 
-test('in a table of layout columns, a writer that adds a rule meanwhile waits, and finds it stored', async () => {
+test('in a table of layout columns, a writer that adds a rule at the same time waits, and finds it stored', async () => {
   const [, layout] = LAYOUTS;
   await pool.query('truncate casbin_rule restart identity');
   const { values = [] } = rules[12_345] ?? {};

@@ -108,7 +108,7 @@ test('neither the report nor the log shows a password', async () => {
   expect(JSON.stringify(lines)).not.toContain(secret);
 });
 
-test('the log says whose its lines are, and what became of each and of all', async () => {
+test('the log has the tenant of each line, and the result of each tenant and of all', async () => {
   const pool = (await createDatabase()).pool();
   await pool.query('create schema b create table casbin (id serial primary key, name text)');
   const { logger, lines } = captureLog();

@@ -111,7 +111,7 @@ describe('a list of tenants that is wrong', () => {
     ]);
   });
 
-  test('is refused together with what is wrong with the options', async () => {
+  test('is refused together with the problems of the options', async () => {
     const problems = await problemsOf([{ name: 'a' }, null], {
       concurrency: 0,
       model: 'no-such.conf',

@@ -59,7 +59,7 @@ test('a second run changes nothing, and reports each tenant as a bootstrap of it
   }
 });
 
-test('only what a tenant lacks is counted as a change', async () => {
+test('only missing rules of a tenant count as a change', async () => {
   const pool = (await createDatabase()).pool();
   const tenants = schemasOn(pool, 3);
   await bootstrapTenants(tenants);
@@ -83,7 +83,7 @@ test('a shared pool that is smaller than the concurrency is waited for', async (
   expect(report).toMatchObject({ ok: true, succeeded: 6 });
 });
 
-test('a dry run tells what would change, of each, and changes nothing', async () => {
+test('a dry run reports what would change for each tenant, and changes nothing', async () => {
   const pool = (await createDatabase()).pool();
   const tenants = schemasOn(pool, 2);
 

@@ -7,7 +7,7 @@ import { createDatabase } from '../support/database.ts';
 import { builds, enforcerOf, model, RULES } from './enforcers.fixture.ts';
 
 describe.each(builds)('an enforcer of the $build build', ({ casbin }) => {
-  test('is held to what it allows and denies', async () => {
+  test('must decide its allow and deny as it says', async () => {
     const enforcer = await enforcerOf(RULES, {}, casbin);
 
     await assertAllowed(enforcer, 'alice', 'accounts', 'write');
@@ -78,7 +78,7 @@ describe('a request that can not be decided is no denial', () => {
   );
 });
 
-test('a pool is asked for what the database holds at each call', async () => {
+test('a pool is read again at each call', async () => {
   const pool = (await createDatabase()).pool({ max: 1 });
   await bootstrapDatabase(pool, { seeders: [] });
   await assertAllowed(pool, 'user', 'accounts', 'write');

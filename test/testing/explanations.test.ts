@@ -19,7 +19,7 @@ test('a grant is explained by its rule and the path of roles to it', async () =>
   ]);
 });
 
-test('a denial is explained by what is missing: a role of the subject, or another action', async () => {
+test('a denial is explained by what is missing: a role of the subject, or an action', async () => {
   expect(await explain(await enforcerOf(RULES), 'readonly', 'accounts', 'write')).toEqual([
     '  request  sub = readonly, obj = accounts, act = write',
     '  answer   denied: no rule allows it',

@@ -4,7 +4,7 @@ import '../../src/testing/vitest.ts';
 import { builds, enforcerOf, model, RULES } from './enforcers.fixture.ts';
 
 describe.each(builds)('an enforcer of the $build build', ({ casbin }) => {
-  test('is held to what it allows and denies', async () => {
+  test('must decide its allow and deny as it says', async () => {
     const enforcer = await enforcerOf(RULES, {}, casbin);
 
     await expect(enforcer).toAllow('alice', 'accounts', 'write');
@@ -13,7 +13,7 @@ describe.each(builds)('an enforcer of the $build build', ({ casbin }) => {
     await expect(enforcer).not.toDeny('alice', 'accounts', 'write');
   });
 
-  test('makes the test fail when it answers otherwise', async () => {
+  test('makes the test fail when the answer is not the expected one', async () => {
     const enforcer = await enforcerOf(RULES, {}, casbin);
     const denied = '"readonly, accounts, write" is denied';
     const allowed = '"alice, accounts, write" is allowed';
@@ -36,7 +36,7 @@ test('asynchronous functions of a matcher are awaited', async () => {
   await expect(enforcer).toDeny('alice', '/accounts/1', 'read');
 });
 
-test('objects with attributes may stand in a request', async () => {
+test('a request may contain objects with attributes', async () => {
   const enforcer = await enforcerOf(['p, x, data, read'], { m: 'r.sub.Age > 18 && r.obj == p.obj' });
 
   await expect(enforcer).toAllow({ Age: 20 }, 'data', 'read');

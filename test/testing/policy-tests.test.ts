@@ -87,7 +87,7 @@ describe('a project in which they fail', () => {
     ]);
   });
 
-  test('has those fail that the enforcer decides otherwise, and explains them', () => {
+  test('makes those fail that the enforcer decides differently, and explains them', () => {
     const [written, audited, ...others] = failuresOf('drifted.fails.js');
 
     expect(written?.name).toBe('policy › derived from the rules › user may write accounts');
@@ -114,7 +114,7 @@ describe('a project in which they fail', () => {
     ]);
   });
 
-  test('without a target has tests of what is written only, as no other could fail', () => {
+  test('without a target, has only tests of listed requests, because no other could fail', () => {
     expect(testsOf('in-memory.fails.js').map(({ name }) => name)).toEqual([
       'policy › allow › user may read accounts',
       'policy › deny › user may not write accounts',
@@ -123,7 +123,7 @@ describe('a project in which they fail', () => {
     expect(failuresOf('in-memory.fails.js')).toHaveLength(1);
   });
 
-  test('without a target has a file fail whose definition has nothing written', () => {
+  test('without a target, makes a file fail whose definition lists no requests', () => {
     expect(testsOf('nothing-written.fails.js')).toEqual([]);
     expect(files.get('nothing-written.fails.js')?.message).toContain(
       'policy: it has no allow, deny or never, and without a target nothing else can fail. Add some, or give a target.',
@@ -135,11 +135,11 @@ describe('a project in which they fail', () => {
     expect(files.get('no-policy.fails.js')?.message).toContain('policy: must be a policy definition');
   });
 
-  test('with a target has a file fail whose definition is empty', () => {
+  test('with a target, makes a file fail whose definition is empty', () => {
     expect(files.get('empty.fails.js')?.message).toContain('the policy has no rules');
   });
 
-  test('with a target has a file fail whose model allows nothing to be derived', () => {
+  test('with a target, makes a file fail if nothing can be derived in its model', () => {
     expect(files.get('underivable.fails.js')?.message).toContain('no request can be derived from its rules');
   });
 
@@ -147,7 +147,7 @@ describe('a project in which they fail', () => {
     expect(testsOf('unreachable.fails.js').map(({ status }) => status)).toEqual(['skipped', 'skipped']);
   });
 
-  test('has a file fail whose definition is unsound, with every problem', () => {
+  test('makes a file fail whose definition has problems, with every problem', () => {
     const message = files.get('unsound.fails.js')?.message;
     expect(message).toContain('role "user" inherits from "redonly", which is not defined');
     expect(message).toContain('has ptype "p9", which the model does not define');

@@ -82,7 +82,7 @@ describe('of five pending migrations', () => {
     expect(after).toEqual(before);
   });
 
-  test('the one that grants what is to be denied is named, with the rule that it added', async () => {
+  test('the migration that grants a request of deny is named, with the rule that it added', async () => {
     const grant = `insert into casbin (ptype, rule) values ('p', '["readonly", "users", "write"]')`;
     const { error } = await migrate({ ...HARMLESS, '3_grant': grant });
 
@@ -104,7 +104,7 @@ describe('of five pending migrations', () => {
     expect(broke.message).toContain('in a circle: user → readonly → admin → user');
   });
 
-  test('none is to blame that moves rules and all that leads to them', async () => {
+  test('a role that moves rules, with all that leads to them, is not a cause', async () => {
     const { report } = await migrate({
       ...HARMLESS,
       '3_move': `
@@ -130,7 +130,7 @@ describe('of five pending migrations', () => {
   });
 });
 
-test('what did not hold before the first of them is not held against them', async () => {
+test('a decision that was wrong before the first migration does not count against any', async () => {
   const pool = (await createDatabase()).pool();
   await bootstrapDatabase(pool);
   await pool.query(`delete from casbin where rule = '["readonly", "accounts", "read"]'`);
@@ -202,7 +202,7 @@ test('without verification, migrations may do what they like', async () => {
   expect(report).toMatchObject({ migrations: [{ name: '1_drop' }], seeders: [{ inserted: 1 }, {}] });
 });
 
-test('a role hierarchy that is broken before is not watched, as it may not be decided on; the end tells', async () => {
+test('a role hierarchy that is already broken is not watched; the verification at the end reports it', async () => {
   const pool = (await createDatabase()).pool();
   const policy = defaultPolicy;
   await bootstrapDatabase(pool, { policy });

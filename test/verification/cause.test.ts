@@ -44,7 +44,7 @@ describe('a defined rule that is missing', () => {
     ]);
   });
 
-  test('makes a failure of what an added rule would not have changed beside it', async () => {
+  test('reports a failure if the added rule alone would not have changed the decision', async () => {
     const rules = ['p, user, data, read, allow', 'p, guest, data, write, deny'];
     const report = await verifyRules(DENY_OVERRIDE, { rules: rules.map(rule) }, [
       'p, user, data, read, allow',
@@ -185,7 +185,7 @@ describe('what was added', () => {
     ]);
   });
 
-  test('is found on a defined role that stands behind a priority', async () => {
+  test('is found for a defined role after a priority', async () => {
     const text = modelText({ p: 'priority, sub, obj, act, eft', e: 'priority(p.eft) || deny' });
     const defined = 'p, 1, user, data, read, allow';
     const report = await verifyRules(text, { rules: [rule(defined)] }, [

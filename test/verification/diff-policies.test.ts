@@ -179,7 +179,7 @@ describe('a policy of a git revision', () => {
   });
 });
 
-test('all that is wrong with both policies and the options is told at once', async () => {
+test('all problems of both policies and the options are reported at once', async () => {
   const wrong = { roles: { a: { inherits: ['nobody'] } } };
   const error = await diffPolicies('none.yaml', wrong, { schema: '' }).catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({

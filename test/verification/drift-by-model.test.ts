@@ -141,7 +141,7 @@ describe('an undefined link is drift', () => {
 describe('a circle of roles', () => {
   const defined = ['p, a, one, data', 'g, b, a, one'];
 
-  test('is told with the links of its domain', async () => {
+  test('is explained with the links of its domain', async () => {
     const { integrity } = await verifyRules(modelText(DOMAINS), { rules: defined.map(rule) }, [
       ...defined,
       'g, a, b, two',
@@ -158,7 +158,7 @@ describe('a circle of roles', () => {
     ]);
   });
 
-  test('is told with what the application configures too, and nothing is asked of its role managers', async () => {
+  test('is reported also with configureEnforcer, without calling its role managers', async () => {
     const lines = ['p, a, data, read', 'g, x, y', 'g, y, x', 'g, u, a'];
     const report = await verifyRules(modelText(), { rules: lines.slice(0, 1).map(rule) }, lines, {
       configureEnforcer: () => {},

@@ -53,7 +53,7 @@ test('strict is true of the whole table, however large', async () => {
   expect((await bootstrapDatabase(pool, strict)).verification.ok).toBe(true);
 });
 
-test('who has what was added to a role is asked of the database where only a part was read', async () => {
+test('the holders of a role with added rules are read from the database if only a part was read', async () => {
   const pool = await largeTable(
     'p, viewer, invoices, write',
     'g, viewer, boss',
@@ -71,7 +71,7 @@ test('who has what was added to a role is asked of the database where only a par
   expect(drift[0]?.holders?.names).toHaveLength(5);
 });
 
-test('what the database answers of holders is what is found among all rules', async () => {
+test('the database finds the same holders as a search among all rules', async () => {
   const pool = await largeTable('p, viewer, invoices, write', 'p, boss, invoices, write', 'g, viewer, boss');
   await pool.query(`delete from casbin where rule ->> 0 like 'user%' and id % 700 <> 0`);
   await pool.query(

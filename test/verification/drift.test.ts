@@ -98,7 +98,7 @@ describe('who has it', () => {
     expect(finding?.holders).toEqual({ names: ['bob', 'eve'], count: 2, more: false });
   });
 
-  test('is nobody for a defined role without members', async () => {
+  test('is empty for a defined role without members', async () => {
     const [finding] = (await verifyRules(RBAC, VIEWER_ONLY, [VIEWER, 'p, viewer, all, write'])).drift;
 
     expect(finding?.holders).toEqual({ names: [], count: 0, more: false });

@@ -16,7 +16,7 @@ async function matrixOf(text: string, lines: readonly string[]) {
 }
 
 describe('what a definition promises by itself', () => {
-  test('is every role, and one who has none, on every permission', async () => {
+  test('is every role, and a subject without one, × every permission', async () => {
     const matrix = await matrixOf(modelText(), [
       'p, reader, data, read',
       'p, writer, data, write',
@@ -105,7 +105,7 @@ describe('samples', () => {
     'g, boss, admin',
   ];
 
-  test('are decided as the definition itself decides them, and tell which pattern none of them reaches', async () => {
+  test('must be decided as the definition itself decides them, and show which pattern none of them reaches', async () => {
     const { expectations, coverage } = await promiseOf(text, {
       rules: rules.map(rule),
       samples: [
@@ -142,7 +142,7 @@ describe('what a definition writes down', () => {
     },
   });
 
-  test('takes the place of what it would promise by itself', async () => {
+  test('replaces what it would promise by itself', async () => {
     const { expectations, problems } = await promiseOf(modelText(), {
       ...(roles && { roles }),
       allow: [['user', 'accounts', 'read']],

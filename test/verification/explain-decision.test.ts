@@ -46,7 +46,7 @@ describe('a decision is explained', () => {
     });
   });
 
-  test('on a database, by what is stored there and not by the definition', async () => {
+  test('on a database, by the stored rules and not by the definition', async () => {
     const database = await createDatabase();
     const pool = database.pool();
     await bootstrapDatabase(pool, OPTIONS);

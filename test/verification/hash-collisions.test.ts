@@ -30,7 +30,7 @@ describe('two names with the same hash', () => {
     expect(await decide(['ann', other, 'read'])).toMatchObject({ allowed: false });
   });
 
-  test('are told apart in a report', async () => {
+  test('are separate in a report', async () => {
     const definition = {
       rules: [
         ['p', 'ann', one, 'read'],

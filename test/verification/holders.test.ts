@@ -38,7 +38,7 @@ describe('who has a role', () => {
     expect(await namesOf({ name: 'viewer', domain: 'three' })).toEqual([]);
   });
 
-  test('is none of the roles that the definition names', async () => {
+  test('is not one of the roles that the definition names', async () => {
     expect(await namesOf({ name: 'viewer', domain: 'two' }, ['cid'])).toEqual(['ben']);
     expect(await namesOf({ name: 'ann', domain: null }, ['ann'])).toEqual([]);
   });
@@ -48,7 +48,7 @@ describe('who has a role', () => {
     expect(await namesOf({ name: 'viewer', domain: null }, [], [])).toEqual(['viewer']);
   });
 
-  test('is told for each of several roles', async () => {
+  test('is reported for each of several roles', async () => {
     const roles = [
       { name: 'clerk', domain: 'one' },
       { name: 'clerk', domain: 'two' },

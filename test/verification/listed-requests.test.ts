@@ -122,7 +122,7 @@ describe('an explanation', () => {
     expect(explain(['viewer', 'data', 'read'], answer)).toMatchObject({ rolePath: ['viewer'], ids: [1] });
   });
 
-  test('of what a migration has broken says how it was before', () => {
+  test('of a decision that a migration has broken shows the decision before', () => {
     const found = { rule: null, rolePath: [], ids: [], added: [], reason: 'no rule allows it' };
     expect(describeBroken({ ...found, request: ['ann', 'x'], expected: 'allow' })).toBe(
       '"ann, x" was allowed before, and is not any more: no rule allows it.',
@@ -133,7 +133,7 @@ describe('an explanation', () => {
   });
 });
 
-test('a permission that stands once is kept', () => {
+test('a permission that is listed once is kept', () => {
   expect(
     withoutRepetition(
       [

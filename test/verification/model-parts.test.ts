@@ -68,7 +68,7 @@ describe('the parts of a model', () => {
     expect(readParts(modelOf(changes))).not.toBeNull();
   });
 
-  test('are the subject, what it inherits by, and no domain', () => {
+  test('are the subject, its role definition, and no domain', () => {
     expect(readParts(modelOf({}))).toEqual({
       requestTokens: ['sub', 'obj', 'act'],
       policyTokens: ['sub', 'obj', 'act'],
@@ -169,7 +169,7 @@ describe('the requests that a policy says to decide', () => {
     return Array.from({ length: matrix.size }, (_, number) => matrix.requestAt(number).join(' '));
   }
 
-  test('are every subject and somebody without a role on every permission, each once', () => {
+  test('are every subject, and one without a role, × every permission, each once', () => {
     expect(
       requestsOf({}, [
         'p, viewer, data, read',
@@ -195,14 +195,14 @@ describe('the requests that a policy says to decide', () => {
     expect(requestsOf(changes, ['p, ann, read, data'])).toEqual(['data read ann', `data read ${NO_ROLE}`]);
   });
 
-  test('are not about what stands behind the two names of a link', () => {
+  test('are not about the values after the two names of a link', () => {
     const changes = { g: ['g = _, _, _'], m: 'g(r.sub, p.sub, "one") && r.obj == p.obj' };
     expect(requestsOf(changes, ['p, boss, data, read', 'g, ann, boss, one'])).toEqual(
       ['boss', 'ann', NO_ROLE].map((name) => `${name} data read`),
     );
   });
 
-  test('have an empty value where a rule lacks one', () => {
+  test('have an empty value if a rule has none', () => {
     expect(requestsOf({}, ['p, ann, data'])).toEqual(['ann data ', `${NO_ROLE} data `]);
   });
 

@@ -105,7 +105,7 @@ describe.for(MODELS)('a model of %s', ([name, given, rules, counts]) => {
     expect(await enforcer.getPolicy(), name).toHaveLength(rules.filter(([ptype]) => ptype === 'p').length);
   });
 
-  test('fails when its first rule is gone', async () => {
+  test('fails when its first rule is missing', async () => {
     const database = await createDatabase();
     const pool = database.pool();
     await bootstrapDatabase(pool, { model: given, policy, seeders: [] });
@@ -155,7 +155,7 @@ m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act && isOpen(r.act)
     await expect(verifyDatabase(database.pool(), options)).resolves.toMatchObject({ ok: true });
   });
 
-  test('that the application forgot to add are told before the database is touched', async () => {
+  test('that the application forgot to add are reported before the database is touched', async () => {
     const database = await createDatabase();
 
     await expect(

@@ -135,7 +135,7 @@ describe('what causes a difference', () => {
 
   const DEFINED = ['p, boss, data, read, allow'];
 
-  test('is the added rules that took part, where they are enough beside the defined ones', async () => {
+  test('is the added rules that took part, if they are enough together with the defined ones', async () => {
     const added = ['p, ann, x, y, deny', 'p, eve, x, y, deny', 'g, bob, ann'];
     const involved = rulesOf(['p, ann, x, y, deny']);
     const { lines, decisions } = await causesOf(DEFINED, added, [
@@ -146,7 +146,7 @@ describe('what causes a difference', () => {
     expect(decisions, 'those who took part in both are asked once').toBe(1);
   });
 
-  test('is others where those are not enough, and none of them for nothing', async () => {
+  test('is other rules if those are not enough, each of them necessary', async () => {
     const added = ['p, z, x, y, deny', 'g, ann, mid', 'p, top, x, y, deny', 'g, mid, top', 'g, ann, other'];
     const { lines } = await causesOf(DEFINED, added, [
       { request: ['ann', 'data', 'read'], answer: deny, involved: [] },
@@ -201,7 +201,7 @@ describe('candidates that are enough', () => {
     expect(asked).toBeLessThan(100);
   });
 
-  test('are none of none', async () => {
+  test('has no warning for a policy without rules', async () => {
     expect(await findNeeded(async () => false, [])).toEqual([]);
   });
 });

@@ -110,7 +110,7 @@ describe('a graph', () => {
     );
   });
 
-  test('takes names for text, and cuts what is long', async () => {
+  test('treats names as text, and cuts long ones', async () => {
     const actions = Array.from({ length: 10 }, (_, n) => `a${n}`);
     const rules = [...actions.map((action) => ['p', '<i>`#;', 'x', action]), ['g', 'é', '<i>`#;']];
     const graph = await policyToMermaid({ rules });

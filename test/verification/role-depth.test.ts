@@ -92,7 +92,7 @@ describe('stored links with configureEnforcer', () => {
     );
   });
 
-  test('that a role manager follows are none', async () => {
+  test('that a role manager follows are no problem', async () => {
     await expect(verifyWith(chain(20), follow(20))).resolves.toMatchObject({ ok: true, integrity: [] });
     await expect(verifyWith(chain(21), follow(20))).resolves.toMatchObject({ ok: false });
   });

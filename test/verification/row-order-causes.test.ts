@@ -38,7 +38,7 @@ function defined(...lines: readonly string[]): PolicyDefinition {
 }
 
 describe('failures that the order of the rows makes', () => {
-  test('say which rule is stored before which, and what has to be stored again', async () => {
+  test('say which rule is stored before which, and which rules have to be stored again', async () => {
     const { failures, found } = await causesOf(FIRST_MATCH, defined(READ, DENY, ALLOW), [READ, ALLOW, DENY]);
     const why = `the order of the rows decides: "${ALLOW}" (row 2) is stored before "${DENY}", which is defined before it`;
     expect(failures).toHaveLength(1);
@@ -69,7 +69,7 @@ describe('failures that the order of the rows makes', () => {
     ]);
   });
 
-  test('stand beside others, which are left as they are', async () => {
+  test('can be used with other functions, which do not change', async () => {
     const definition = { ...defined(DENY, ALLOW, READ), never: [['eve', 'data', 'read']] };
     const { failures, found } = await causesOf(FIRST_MATCH, definition, [
       'p, eve, data, read, allow',
@@ -133,7 +133,7 @@ describe('failures that the order of the rows makes', () => {
 });
 
 describe('failures are due to something else', () => {
-  test('where there are none', async () => {
+  test('if there are none', async () => {
     expect((await causesOf(FIRST_MATCH, defined(READ), [READ])).found).toBeNull();
   });
 

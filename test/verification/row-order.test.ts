@@ -14,7 +14,7 @@ function options(...lines: readonly string[]) {
   return { model: newModelFromString(text), policy: definePolicy({ rules: lines.map(rule) }), seeders: [] };
 }
 
-test('where the first row decides, a rule that would come too late for what is defined is refused', async () => {
+test('if the first row decides, a rule that would come too late is refused', async () => {
   const pool = (await createDatabase()).pool();
   await bootstrapDatabase(pool, options(ALLOW));
 
@@ -60,7 +60,7 @@ async function failedReport(pool: pg.Pool, options: Parameters<typeof bootstrapD
 }
 
 describe('where the order of the rows decides otherwise than defined', () => {
-  test('a new rule before others is told with its order, and the statements that are offered are the way out', async () => {
+  test('a new rule before others is reported with its order, and the offered statements fix it', async () => {
     const pool = (await createDatabase()).pool();
     await bootstrapDatabase(pool, options(ALLOW));
 
@@ -149,7 +149,7 @@ describe('where the order of the rows decides otherwise than defined', () => {
     },
   );
 
-  test('it is told also of rules with the same priority, and the field is not asked for', async () => {
+  test('it is reported also for rules with the same priority, without advising a priority field', async () => {
     const pool = (await createDatabase()).pool();
     const text = modelText({ p: 'priority, sub, obj, act, eft', e: 'priority(p.eft) || deny' });
     const rules = ['p, 1, user, data, read, deny', 'p, 1, user, data, read, allow'].map(rule);
@@ -194,7 +194,7 @@ describe('where the order of the rows decides otherwise than defined', () => {
     await expect(bootstrapDatabase(pool, given)).resolves.toMatchObject({ verification: { ok: true } });
   });
 
-  test('it is told of a violated never, and by verifyDatabase too', async () => {
+  test('it is reported for a violated never, and by verifyDatabase too', async () => {
     const pool = (await createDatabase()).pool();
     const given = options(DENY, ALLOW);
     await bootstrapDatabase(pool, given);
@@ -227,7 +227,7 @@ test('the order is not blamed for a rule that is missing, nor for one that was a
   expect(missing).toMatchObject({ ok: false, rowOrder: null });
 });
 
-test('the order is told of those failures alone that it makes, and only once no rule is missing', async () => {
+test('the order is reported only for failures that it causes, and only if no rule is missing', async () => {
   const pool = (await createDatabase()).pool();
   const given = options(DENY, ALLOW, 'p, z, z, z, allow');
   const policy = { ...given.policy, never: [['user', 'logs', 'read']] };

@@ -88,17 +88,17 @@ describe('the rules that a request can match', () => {
     expect(await foundBy({ m }, lines, 'eve, x, read')).toEqual([]);
   });
 
-  test('are one of empty values where there is none: Casbin decides on that', async () => {
+  test('are one rule of empty values if there is none, because Casbin decides on that', async () => {
     expect(await foundBy({}, [], 'ann, data, read')).toEqual([]);
     expect(await foundBy({}, [], ', , ')).toEqual(['p, , , ']);
   });
 
-  test('are not told where the matcher does not limit them', async () => {
+  test('are not reported if the matcher does not limit them', async () => {
     expect(await indexOf({ m: 'keyMatch(r.obj, p.obj)' }, FEW)).toBeNull();
     expect(await indexOf({ m: 'r.sub == p.sub || r.obj == p.obj' }, FEW)).toBeNull();
   });
 
-  test('are not told where commas in rules may confuse two calls of a role definition', async () => {
+  test('are not reported if commas in rules may confuse two calls of a role definition', async () => {
     const m = 'g(r.sub, p.sub) && g(r.obj, p.obj)';
     expect(await indexOf({ m }, FEW)).not.toBeNull();
     expect(await indexOf({ m }, [...FEW, 'p, a,b, data, read'])).toBeNull();
@@ -121,7 +121,7 @@ describe('the subjects of rules for something', () => {
     expect(await subjects('r.sub == p.sub', 'x, y, z')).toEqual(['viewer', 'clerk', 'alice']);
   });
 
-  test('are any where the matcher does not ask for one, and none where no rule has the values', async () => {
+  test('may be any if the matcher does not compare it, and there are none if no rule has the values', async () => {
     expect(await subjects('r.obj == p.obj', 'x, data, y')).toBeNull();
     expect(await subjects('r.obj == p.obj', 'x, other, y')).toEqual([]);
   });

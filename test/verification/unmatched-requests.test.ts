@@ -84,7 +84,7 @@ describe('requests that no rule can match', () => {
   });
 });
 
-test('how far the decisions have come is told, never more than there are before the end', async () => {
+test('the progress of the decisions is reported, never more than their number', async () => {
   const { model, expectations } = await promisesOf(RBAC, {
     rules: ['p, ann, data, read', 'p, bob, logs, read'].map(rule),
     allow: [['ann', 'data', 'read']],
@@ -102,7 +102,7 @@ test('how far the decisions have come is told, never more than there are before 
   ]);
 });
 
-test('nothing is told of what was decided where the policy is the defined one', async () => {
+test('no progress of decisions is reported if the policy is the defined one', async () => {
   const rules = ['p, ann, data, read'];
   const { model, defined, expectations } = await promisesOf(RBAC, { rules: rules.map(rule) });
   const live = rulesOf(rules).map((one, index) => ({ ...one, id: index + 1 }));
@@ -115,7 +115,7 @@ test('nothing is told of what was decided where the policy is the defined one', 
   });
 });
 
-test('what the application configures may decide otherwise on the same policy', async () => {
+test('configureEnforcer may change decisions on the same policy', async () => {
   let isOpen = true;
   const configureEnforcer: ConfigureEnforcer = async (enforcer) => {
     await enforcer.addFunction('isOpen', () => isOpen);
@@ -161,7 +161,7 @@ describe('a decision', () => {
     ]);
   });
 
-  test('is none where Casbin throws', async () => {
+  test('does not exist if Casbin throws', async () => {
     const thrown = {
       allowed: false,
       rule: [],

@@ -48,7 +48,7 @@ describe('a warning says it in numbers', () => {
     ]);
   });
 
-  test('where values have a star that is compared as it is written', async () => {
+  test('if values have a star that is compared as it is written', async () => {
     const end = 'Name the values, or match them by a function such as keyMatch(r.obj, p.obj).';
     expect(await messagesOf(modelText(), { rules: [rule('p, ann, *, read')] })).toEqual([
       `1 defined rule has a * where this model compares values as they are written, so it matches a * in the request and nothing else: "p, ann, *, read". ${end}`,

@@ -20,7 +20,7 @@ async function summaryOf(...given: Parameters<typeof warningsOf>) {
   return warnings.map(({ code, rules }) => [code, ...rules.map((values) => values.join(', '))]);
 }
 
-test('what is proved as a whole brings no warning', async () => {
+test('a policy that is proved completely has no warning', async () => {
   expect(await warningsOf(RBAC, ['p, user, data, read', 'g, admin, user'])).toEqual([]);
 });
 
@@ -156,11 +156,11 @@ describe('a * that the model compares as it is written', () => {
     ]);
   });
 
-  test('is none where it is the name of a role that is given to somebody', async () => {
+  test('has no warning if it is the name of a role that somebody has', async () => {
     expect(await summaryOf(RBAC, ['p, *, data, read', 'g, root, *'])).toEqual([]);
   });
 
-  test('is none in a link that a role manager may match', async () => {
+  test('has no warning in a link that a role manager may match', async () => {
     const configure = (enforcer: Enforcer) =>
       enforcer.addNamedDomainMatchingFunc('g', Util.keyMatchFunc).then(() => {});
 

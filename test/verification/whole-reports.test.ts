@@ -83,7 +83,7 @@ function holdersOf(names: string[]): Holders {
 }
 
 describe('a whole report', () => {
-  test('on what is stored as it is defined', async () => {
+  test('on rules that are stored as they are defined', async () => {
     expect(await verifyRules(RBAC, { rules: CHAIN.map(rule) }, CHAIN)).toEqual(report({}));
   });
 
@@ -304,7 +304,7 @@ describe('a whole report', () => {
     );
   });
 
-  test('under strict has what is undefined among the failures too', async () => {
+  test('under strict, undefined rules are failures too', async () => {
     const lines = [...CHAIN, 'p, readonly, data, write'];
     const { durationMs, ...found } = await verifyRules(RBAC, { rules: CHAIN.map(rule) }, lines, {
       strict: true,

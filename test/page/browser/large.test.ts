@@ -47,7 +47,7 @@ describe.skipIf(chromiumProgram === undefined)('100 roles × 1,000 permissions a
     expect(await page.locator(':focus').getAttribute('aria-label')).toMatch(/^role 99, resource 249 share: /);
   });
 
-  test('are filtered by a user, of whom a few are proposed', async () => {
+  test('are filtered by a user, and a few names are proposed', async () => {
     const { page } = await openPage(await largePage());
     await page.getByLabel('User').fill('user 99');
     expect(await page.locator('#users option').count()).toBe(20);
@@ -57,7 +57,7 @@ describe.skipIf(chromiumProgram === undefined)('100 roles × 1,000 permissions a
       .toMatch(/^\d of 100 roles × 1,000 permissions$/);
   });
 
-  test('say without JavaScript what is left out', async () => {
+  test('show without JavaScript what is left out', async () => {
     const { page } = await openPage(await largePage(), { javaScriptEnabled: false });
     expect(await page.locator('.roles .note').textContent()).toContain('left out of this list');
     expect(await page.locator('.roles .entry').count()).toBe(2_500);

@@ -8,7 +8,7 @@ import { cellLines, INVOICES } from '../page.fixture.ts';
 const OPTIONS = { policy: INVOICES, seeders: [] };
 
 describe('a page', () => {
-  test('of a database shows what is stored there, all of it, and how that was verified', async () => {
+  test('of a database shows all stored rules, and how they were verified', async () => {
     const { pool, name } = await bootstrapped();
     await pool.query(`
       insert into casbin (ptype, rule) select 'g', jsonb_build_array('user ' || n, 'clerk') from generate_series(1, 5000) n;
@@ -22,7 +22,7 @@ describe('a page', () => {
     expect(cellLines(matrix)).toContain('viewer, ledger, read: added by "p, viewer, ledger, read" (5004)');
   });
 
-  test('tells who added rules and links, where there is a journal that may be read', async () => {
+  test('shows who added rules and links, if there is a readable journal', async () => {
     const database = await createDatabase();
     const pool = database.pool();
     await bootstrapDatabase(pool, { ...OPTIONS, journal: true });

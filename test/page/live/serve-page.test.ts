@@ -35,7 +35,7 @@ describe('a page that is served', () => {
     expect(versionIn((await get(server)).body)).toBe(versionIn(first.body));
   });
 
-  test('of a definition is made anew when its file has changed; what is wrong with that is told', async () => {
+  test('of a definition is created again when its file has changed, and the problems of that file are shown', async () => {
     const policy = join(await createFolder(), 'policy.yaml');
     await writeFile(policy, 'roles:\n  viewer:\n    permissions: { invoices: [read] }\n');
     const server = await serve(null, { policy });
@@ -49,7 +49,7 @@ describe('a page that is served', () => {
     });
   });
 
-  test('tells a browser whether what it shows is still the policy', async () => {
+  test('tells a browser whether its page is up to date', async () => {
     const { pool, served, server } = await openServer({ pollIntervalMs: 20 });
     const { body } = await get(server);
     const stale = await watch(server, 'of another time');
@@ -66,7 +66,7 @@ describe('a page that is served', () => {
     expect(await current.next()).toBe('data: changed\n\n');
   });
 
-  test('is refused to whoever asks by another name, or wants more than to read', async () => {
+  test('is refused for another host name, and for methods that do not read', async () => {
     const { server } = await openServer();
     const { port } = new URL(server.url);
     expect(await get(server, { headers: { host: `localhost:${port}` } })).toMatchObject({ status: 200 });
@@ -85,7 +85,7 @@ describe('a page that is served', () => {
     expect(await get(server, { method: 'HEAD', path: '/changes' })).toMatchObject({ status: 200, body: '' });
   });
 
-  test('is kept by nobody, framed by nobody, and lets only its own scripts in', async () => {
+  test("can't be cached or framed, and allows only its own scripts", async () => {
     const { server } = await openServer();
     const { headers, body } = await get(server);
     expect(headers).toMatchObject({
@@ -107,7 +107,7 @@ describe('a page that is served', () => {
     );
   });
 
-  test('is at 127.0.0.1 alone, and gone when it is closed, with whoever watches', async () => {
+  test('is only at 127.0.0.1, and closing it also ends the connections of its browsers', async () => {
     const { server } = await openServer();
     expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
     const watching = await watch(server, '');
@@ -117,7 +117,7 @@ describe('a page that is served', () => {
     await expect(get(server)).rejects.toThrow('ECONNREFUSED');
   });
 
-  test('is refused for a port that is in use, options that nobody knows, and what createPage refuses', async () => {
+  test('is refused for a port that is in use, for unknown options, and for what createPage refuses', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void other.close());
     await once(other, 'listening');

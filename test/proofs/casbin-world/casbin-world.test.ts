@@ -24,7 +24,7 @@ describe.for(EXAMPLES)('Casbin’s $name', (example) => {
     await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
   });
 
-  test('fails its verification by each rule that is gone', async () => {
+  test('fails its verification for each missing rule', async () => {
     const pool = (await createDatabase()).pool();
     const options = await optionsOf(example);
     await bootstrapDatabase(pool, options);

@@ -35,7 +35,7 @@ test('whatever happens to a connection or a process, a database is bootstrapped 
   expect(Object.keys(counts)).toHaveLength(Math.min(ROUNDS, KINDS.length));
 });
 
-test('so it is when the server is restarted at any moment', {
+test('the same holds when the server is restarted at any moment', {
   timeout: 60_000 + ROUNDS * MS_PER_ROUND,
 }, async () => {
   await using server = await startServer();

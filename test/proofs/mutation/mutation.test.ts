@@ -53,7 +53,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     },
   );
 
-  test.for(SUBJECTS)('a user who is given a role of $name is nobody’s business', async (subject) => {
+  test.for(SUBJECTS)('a link of a user to a role of $name is no drift', async (subject) => {
     const rows = await bootstrap(subject, layout);
     const verify = verifyStored(subject, layout);
 

@@ -121,7 +121,7 @@ describe('without advisory locks, instances that start at once', { timeout: PATI
     await expectFiftyRules(database);
   });
 
-  test('do so when each has what the other wants next: by a deadlock, and another attempt', async () => {
+  test('do so when each holds a lock that the other needs: by a deadlock, and another attempt', async () => {
     const { database, outcomes } = await race(4, 'two orders', async (database) => {
       await withoutRules(database);
       await makeInsertersMeet(database, 4);

@@ -173,7 +173,7 @@ export async function recordRevoked(
     rules,
     (record) => `
       update ${record} record
-      set revoked_at = clock_timestamp(), revoked_by = $4, revoked_reason = $5
+      set revoked_at = statement_timestamp(), revoked_by = $4, revoked_reason = $5
       from given`,
     [actor, reason],
   );

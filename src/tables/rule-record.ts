@@ -173,7 +173,7 @@ export async function recordRevocation(
     rules,
     (record) => `
       update ${record} record
-      set revoked_at = case when $4::text is null then null else clock_timestamp() end,
+      set revoked_at = case when $4::text is null then null else statement_timestamp() end,
         revoked_by = $4,
         revoked_reason = $5
       from given`,

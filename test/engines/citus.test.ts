@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { bootstrapDatabase, createAdapter, createEnforcer, verifyDatabase } from '../../src/index.ts';
+import {
+  bootstrapDatabase,
+  changePolicy,
+  createAdapter,
+  createEnforcer,
+  verifyDatabase,
+} from '../../src/index.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { openEngine } from '../support/engine.ts';
 
@@ -148,3 +154,21 @@ test.for(['casbin', 'casbin_rule'])(
     expect(engine.refusals).toEqual([]);
   },
 );
+
+test('Citus does not refuse the record of what was revoked', async () => {
+  const database = await createCitus();
+  await using engine = await openEngine(database.url, 'citus');
+  const pool = database.pool({ connectionString: engine.url });
+  const rules = [['p', 'reader', 'data', 'read']];
+  await bootstrapDatabase(pool, { policy: { version: 1, rules } });
+
+  const client = await pool.connect();
+  await changePolicy(client, { revoke: [['reader', 'data', 'read']] }, { actor: 'me', reason: 'left' });
+  client.release();
+
+  const { rows } = await pool.query(
+    `select revoked_by, revoked_at <= now() as past from casbin_bootstrap_rule where revoked_at is not null`,
+  );
+  expect(rows).toEqual([{ revoked_by: 'me', past: true }]);
+  expect(engine.refusals).toEqual([]);
+});

@@ -32,7 +32,7 @@ const NO_ROW_SECURITY = [/\brow_security_active\b/i, '42883'] as const;
 const COMMON = [NO_ADVISORY_LOCKS, NO_TABLE_LOCKS, NO_NOTIFICATIONS, NO_DEFERRED, NO_ROW_SECURITY];
 
 const MANNERS: Readonly<Record<Exclude<EngineName, 'postgresql' | 'neon'>, Manner>> = {
-  // Where the rule table is a reference table: a CTE is run by itself, and its result read from a file.
+  // Where the rule table is no local table: a CTE is run by itself, and its result read from a file.
   citus: {
     version: 'PostgreSQL 15.20',
     refused: [
@@ -44,6 +44,8 @@ const MANNERS: Readonly<Record<Exclude<EngineName, 'postgresql' | 'neon'>, Manne
         '22P02',
       ],
       [/\bcreate\s+(or\s+replace\s+)?trigger\b/i, 'XX000'],
+      // In a distributed schema: "functions used in UPDATE queries on distributed tables must not be VOLATILE"
+      [/\bupdate\s[^;]*\sset\s[^;]*\bclock_timestamp\(\)/i, '0A000'],
     ],
     ddl: 'joins',
   },

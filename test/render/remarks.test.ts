@@ -126,15 +126,17 @@ test('SARIF has a result for each remark that is about something wrong, with its
   });
 });
 
-test('an error is a remark for each of its problems or findings, or one', () => {
+test('an error is a remark for each of its problems or findings, or one', async () => {
   const problem = { code: 'ROLE_UNDEFINED', at: 'policy.yaml:1:2', message: 'it is not there' } as const;
-  expect(listErrorRemarks(new InvalidOptionsError([problem]))).toEqual([{ level: 'error', ...problem }]);
+  expect(await listErrorRemarks(new InvalidOptionsError([problem]))).toEqual([
+    { level: 'error', ...problem },
+  ]);
   const report = verification({ ok: false });
-  expect(listErrorRemarks(new VerificationError('no', report))).toEqual([]);
-  expect(listErrorRemarks(new BootstrapError('CONFLICT', 'it changed'))).toEqual([
+  expect(await listErrorRemarks(new VerificationError('no', report))).toEqual([]);
+  expect(await listErrorRemarks(new BootstrapError('CONFLICT', 'it changed'))).toEqual([
     { level: 'error', code: 'CONFLICT', at: null, message: 'it changed' },
   ]);
-  expect(listErrorRemarks('lost')).toEqual([
+  expect(await listErrorRemarks('lost')).toEqual([
     { level: 'error', code: 'UNEXPECTED', at: null, message: 'lost' },
   ]);
 });

@@ -290,9 +290,12 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
     await pool.query(`alter table ${layout.table} rename to policies`);
     const { live } = await follow(database, { table: 'policies' });
     expect(live.state.by).toBe('reload');
-    await pool.query(`alter table policies rename to ${layout.table}`);
-    await layout.insert(pool, ['g', 'alice', 'user']);
-    await pool.query(`alter table ${layout.table} rename to policies`);
+    // In one transaction, or a look could meet the former name.
+    const client = await pool.connect();
+    await client.query(`begin; alter table policies rename to ${layout.table}`);
+    await layout.insert(client, ['g', 'alice', 'user']);
+    await client.query(`alter table ${layout.table} rename to policies; commit`);
+    client.release();
     await live.caughtUp();
     expect(live.enforceSync('alice', 'accounts', 'read')).toBe(true);
   });

@@ -5,7 +5,7 @@ import { serveRounds } from '../../../support/children/rounds.mjs';
 // The last of many waits for all others, however busy the machine is.
 const LOCK_TIMEOUT_MS = 120_000;
 
-// Several instances in each process: to start a process takes longer than a bootstrap.
+// How many instances are in each process is for the test to say: to start a process takes longer than a bootstrap.
 await serveRounds(async ({ url, table, instances }) => {
   const pools = Array.from({ length: instances }, () => new pg.Pool({ connectionString: url, max: 1 }));
   await Promise.all(pools.map((pool) => pool.query('select 1')));

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build } from 'rolldown';
 
@@ -21,12 +21,16 @@ const TYPES = 'dist/types';
 
 const RELATIVE_IMPORT = /(?<=(?:from|import|import\() ?['"])(?<path>\.[^'"]*)\.ts(?=['"])/g;
 
+/** What is published of `dist/`, as this build writes it. */
+const written = new Set();
+
 await build([
   { ...bundle('esm', 'js'), input: { ...ENTRIES, cli: 'src/cli/bin.ts' } },
   { ...bundle('cjs', 'cjs'), input: ENTRIES },
 ]);
 
 await buildPage();
+removeOthers();
 
 /** The scripts and the style that `createPage` and `servePage` put into their pages. */
 async function buildPage() {
@@ -52,6 +56,16 @@ async function buildPage() {
 function writePart(name, text, end) {
   if (end.test(text)) throw new Error(`${name} has ${end}, which would end its element.`);
   writeFileSync(join('dist/page', name), text.trim());
+}
+
+/** What an earlier build wrote and this one does not, as of a file that has another name now. */
+function removeOthers() {
+  for (const folder of ['dist/chunks', TYPES]) {
+    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      if (entry.isFile() && !written.has(path)) rmSync(path);
+    }
+  }
 }
 
 function bundle(format, extension) {
@@ -82,7 +96,8 @@ function bundle(format, extension) {
 function declarations(extension) {
   return {
     name: 'declarations',
-    writeBundle() {
+    writeBundle(_, files) {
+      for (const { fileName } of Object.values(files)) written.add(join('dist', fileName));
       const paths = new Set(Object.values(ENTRIES).map((entry) => entry.replace('src', DECLARED)));
       // A set goes on to what is added while it is gone through.
       for (const path of paths) {
@@ -101,6 +116,8 @@ function copyDeclaration(path, extension) {
   mkdirSync(dirname(target), { recursive: true });
   writeFileSync(target, text);
   // One map for both, since they differ only behind the names.
-  copyFileSync(`${path}.d.ts.map`, `${path.replace(DECLARED, TYPES)}.d.ts.map`);
+  const map = `${path.replace(DECLARED, TYPES)}.d.ts.map`;
+  copyFileSync(`${path}.d.ts.map`, map);
+  written.add(target).add(map);
   return [...declared.matchAll(RELATIVE_IMPORT)].map((match) => join(dirname(path), match[0]));
 }

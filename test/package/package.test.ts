@@ -40,6 +40,7 @@ test('the tarball holds model, migrations, src, dist, README and LICENSE, and no
   expect(files).toContain('model/rbac_model.conf');
   expect(files).toContain('migrations/0001_casbin.ts');
   expect(files).toContain('model/policy.schema.json');
+  expect(files).toContain('dist/new-cluster.tar.br');
   const entries = ['index', 'cli', 'embedded', 'express', 'fastify', 'kysely', 'nestjs', 'testing'];
   const built = [...entries, 'chunks', 'types', 'page', 'new-cluster'];
   expect(files.flatMap((path) => /^dist\/(\w+(?:-\w+)?)/.exec(path)?.[1] ?? [])).toSatisfy(

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -9,4 +10,5 @@ export default async function buildLibrary(): Promise<void> {
     console.warn(`The library was built with errors:\n${error.stdout}`);
   });
   await run(process.execPath, ['scripts/bundle.js']);
+  if (!existsSync('dist/new-cluster.tar.br')) await run(process.execPath, ['scripts/new-cluster.js']);
 }

@@ -167,16 +167,17 @@ export class ColumnsTable implements RuleTable {
     return `to_jsonb(array[${this.#values.map(({ name }) => `${row}.${name}`).join(', ')}]::text[])`;
   }
 
+  /** Where a rule has no value, `''` is given: under array_nulls = off, a null in an array would be the text NULL. */
   give(rules: readonly Rule[]): GivenRules {
     const names = this.#values.map(({ name }) => name);
     const isFilled = rules.every(({ values }) => values[0] !== '');
     return {
       arrays: [
         rules.map(({ ptype }) => ptype),
-        ...names.map((_, position) => rules.map(({ values }) => values[position] ?? null)),
+        ...names.map((_, position) => rules.map(({ values }) => values[position] ?? '')),
       ],
       names: ['ptype', ...names].join(', '),
-      values: ['given.ptype', ...this.#values.map((column) => this.#writtenValue(column))].join(', '),
+      values: ['given.ptype', ...names.map((_, position) => this.#writtenValue(position))].join(', '),
       isSame: (row) =>
         [
           `${this.ptype(row)} = given.ptype`,
@@ -184,7 +185,7 @@ export class ColumnsTable implements RuleTable {
             // The first value by itself, so that an index can find it.
             position === 0 && isFilled
               ? `${row}.${name} = given.${name}`
-              : `coalesce(${row}.${name}, '') = coalesce(given.${name}, '')`,
+              : `coalesce(${row}.${name}, '') = given.${name}`,
           ),
         ].join(' and '),
     };
@@ -211,12 +212,20 @@ export class ColumnsTable implements RuleTable {
   }
 
   /** Where a rule has no value, writes what the table already has in that column: NULL or `''`. */
-  #writtenValue({ name, notNull }: ValueColumn): string {
-    const inUniqueIndex = this.#indexes.some(({ unique, columns }) => unique && columns.includes(name));
-    if (notNull || inUniqueIndex) return `coalesce(given.${name}, '')`;
+  #writtenValue(position: number): string {
+    const rest = this.#values.slice(position);
+    const [column] = rest;
+    const given = `given.${column?.name}`;
+    const inUniqueIndex = this.#indexes.some(
+      ({ unique, columns }) => unique && columns.includes(column?.name ?? ''),
+    );
+    if (column?.notNull || inUniqueIndex) return given;
     const last = this.#values.at(-1)?.name;
     const sample = `select ${last} as last from ${this.sql} limit ${SAMPLE}`;
-    return `coalesce(given.${name}, (select '' from (${sample}) sample where last = '' limit 1))`;
+    const none = `(select '' from (${sample}) sample where last = '' limit 1)`;
+    // A rule does not end with an empty value.
+    const isBehind = rest.map(({ name }) => `given.${name} = ''`).join(' and ');
+    return `case when ${isBehind} then ${none} else ${given} end`;
   }
 
   /** The columns of a row for an outer query: `*` does not include `ctid`. */

@@ -95,9 +95,9 @@ export interface RuleTable extends RowSource {
   stockLines(rule: Rule): readonly string[];
 }
 
-/** Rules as parameters: a fixed number of arrays of texts, all of one length. */
+/** Rules as parameters: a fixed number of arrays of texts, all of one length, without nulls. */
 export interface GivenRules {
-  readonly arrays: readonly (readonly (string | null)[])[];
+  readonly arrays: readonly (readonly string[])[];
   /** The names of the arrays as columns, after `unnest`. */
   readonly names: string;
   /** The values to write into {@link RuleTable.written}. */

@@ -13,6 +13,7 @@ import {
 import { PACKAGE_LIST } from '../migrator/migration.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import type { Seeder } from '../seeding/seeder.ts';
+import { explainDeferrable } from '../tables/refusals.ts';
 import { reasonOf } from '../text.ts';
 import { explainPermission, involvedTables } from './explain-permission.ts';
 import { describeFailure, type Failure, inquire } from './explain-step.ts';
@@ -56,6 +57,10 @@ export async function explainSqlstate(
           ? `Table ${table} must be unique on (ptype, rule): alter table ${table} drop constraint if exists casbin_uniq_rule, add unique (ptype, rule);`
           : 'The key identifies a row, so the table needs a unique constraint on exactly these columns.',
       );
+    case SQLSTATE.OBJECT_NOT_IN_PREREQUISITE_STATE: {
+      const remedy = seeder?.isPolicy ? explainDeferrable(table, cause) : null;
+      return remedy === null ? null : refuse('UNIQUE_CONSTRAINT_MISSING', remedy);
+    }
     case SQLSTATE.PROGRAM_LIMIT_EXCEEDED:
       if (!inMigration || !Object.hasOwn(options.ruleTable.migrations, step.name ?? '')) return null;
       return refuse(

@@ -32,6 +32,8 @@ export interface ColumnsFacts {
 /** An index of a table, over all of its rows. */
 export interface TableIndex {
   readonly unique: boolean;
+  /** Whether uniqueness may be checked later than by the statement. */
+  readonly deferrable: boolean;
   readonly columns: readonly (string | null)[];
 }
 
@@ -52,7 +54,7 @@ export function futureColumnsTable(
     identityType: engine.idColumn === 'serial' ? 'integer' : 'bigint',
     ptype: column('ptype'),
     values: Array.from({ length: width }, (_, position) => column(`v${position}`)),
-    indexes: [{ unique: true, columns: ['id'] }],
+    indexes: [{ unique: true, deferrable: false, columns: ['id'] }],
     removesDuplicates: false,
     isMissing: true,
   });
@@ -98,14 +100,19 @@ export class ColumnsTable implements RuleTable {
     this.#isMissing = facts.isMissing;
   }
 
-  /** The clause for the index that keeps whole rules unique, if there is one. Other conflicts are errors. */
+  /**
+   * The clause for the index that keeps whole rules unique, if there is one. Other conflicts are errors. PostgreSQL
+   * refuses the clause if one of several such indexes is of a deferrable constraint.
+   */
   #describeConflict(): string {
     const all = new Set([this.#ptype, ...this.#values].map(({ name }) => name));
-    const index = this.#indexes.find(
+    const ofRules = this.#indexes.filter(
       ({ unique, columns }) =>
         unique && columns.length === all.size && columns.every((name) => name !== null && all.has(name)),
     );
-    return index === undefined ? '' : `on conflict (${index.columns.join(', ')}) do nothing`;
+    const [index] = ofRules;
+    if (index === undefined || ofRules.some(({ deferrable }) => deferrable)) return '';
+    return `on conflict (${index.columns.join(', ')}) do nothing`;
   }
 
   get migrationName(): string {

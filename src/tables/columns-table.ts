@@ -5,7 +5,7 @@ import { type Engine, POSTGRESQL } from '../database/engine.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migrator/migration.ts';
-import { removeDuplicates } from '../migrator/takeover.ts';
+import { hasDuplicates, removeDuplicates } from '../migrator/takeover.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RowId, TakeoverReport } from '../report.ts';
 import { findUnfitRules, type ValueColumn } from './columns-fit.ts';
@@ -125,9 +125,18 @@ export class ColumnsTable implements RuleTable {
 
   async takeOver(trx: AnyTransaction): Promise<TakeoverReport | null> {
     if (!this.#removesDuplicates) return null;
-    const key = [this.#ptype, ...this.#values].map(({ name }) => `coalesce(${name}, '')`).join(', ');
-    const duplicatesRemoved = await removeDuplicates(trx, { name: this.name, key, identity: this.identity });
+    const { name, identity } = this;
+    const duplicatesRemoved = await removeDuplicates(trx, { name, key: this.#key, identity });
     return duplicatesRemoved > 0 ? { constraintReplaced: false, duplicatesRemoved } : null;
+  }
+
+  async hasRemovable(trx: AnyTransaction): Promise<boolean> {
+    return this.#removesDuplicates && hasDuplicates(trx, this.sql, this.#key);
+  }
+
+  /** What makes two rules equal. */
+  get #key(): string {
+    return [this.#ptype, ...this.#values].map(({ name }) => `coalesce(${name}, '')`).join(', ');
   }
 
   columns(row: string): string {

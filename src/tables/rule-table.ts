@@ -57,6 +57,8 @@ export interface RuleTable extends RowSource {
    * @returns what it changes, {@link migrations} included; null if there is nothing to do
    */
   takeOver(trx: AnyTransaction): Promise<TakeoverReport | null>;
+  /** Whether there are rules that {@link takeOver} would remove at any bootstrap. Reads the whole table. */
+  hasRemovable(trx: AnyTransaction): Promise<boolean>;
 
   /** What to select of a row, for `read`. */
   columns(row: string): string;

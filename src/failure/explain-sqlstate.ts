@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { readHomeSchema } from '../database/catalog.ts';
 import { AdvisoryLockNotGranted, findAdvisoryLockHolders, findTableLockHolders } from '../database/lock.ts';
 import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
@@ -106,13 +107,14 @@ async function explainLockTimeout(
   options: ResolvedOptions,
   session: Session | null,
 ): Promise<LockTimeoutError> {
-  const { schema, lockTimeoutMs } = options;
+  const { lockTimeoutMs, ruleTable } = options;
   const advisory = cause instanceof AdvisoryLockNotGranted;
-  const holders = await inquire(session, [], (db) =>
-    advisory
+  const holders = await inquire(session, [], async (db) => {
+    const schema = await readHomeSchema(db, options.schema, ruleTable.name);
+    return advisory
       ? findAdvisoryLockHolders(db, schema)
-      : findTableLockHolders(db, schema, involvedTables(options)),
-  );
+      : findTableLockHolders(db, schema, involvedTables(options));
+  });
   const lock = advisory ? `The lock of ${cause.owner}` : 'A lock on a table or a row';
   const waiting = step?.name ? ` for ${step.kind} "${step.name}"` : '';
   const list = holders.map(describeHolder).join('; ');

@@ -126,21 +126,24 @@ async function examineDocumentIndexes({
   isMissing,
 }: Inspected): Promise<DatabaseFinding[]> {
   if (isMissing || ruleTable.layout !== 'document') return [];
-  const { rows } = await sql<{ unique: boolean; first: boolean }>`
+  const ofRules = sql`
+    i.indisunique and i.indnkeyatts = 2
+    and array['ptype', 'rule'] = (
+      select array_agg(a.attname::text order by a.attname)
+      from pg_catalog.pg_attribute a
+      where a.attrelid = i.indrelid and a.attnum = any(i.indkey::int2[])
+    )
+  `;
+  const { rows } = await sql<{ unique: boolean; deferrable: string | null; first: boolean }>`
     select
-      coalesce(bool_or(
-        i.indisunique and i.indnkeyatts = 2
-        and array['ptype', 'rule'] = (
-          select array_agg(a.attname::text order by a.attname)
-          from pg_catalog.pg_attribute a
-          where a.attrelid = i.indrelid and a.attnum = any(i.indkey::int2[])
-        )
-      ), false) as "unique",
+      coalesce(bool_or(${ofRules}), false) as "unique",
+      string_agg(format('drop constraint %I', x.relname), ', ') filter (where ${ofRules} and not i.indimmediate) as deferrable,
       coalesce(bool_or(pg_get_indexdef(i.indexrelid, 1, false) ~ 'rule ->> 0'), false) as "first"
     from pg_catalog.pg_index i
+    join pg_catalog.pg_class x on x.oid = i.indexrelid
     where i.indrelid = to_regclass(${ruleTable.sql}) and i.indisvalid and i.indpred is null
   `.execute(trx);
-  const { unique = true, first = true } = rows[0] ?? {};
+  const { unique = true, deferrable = null, first = true } = rows[0] ?? {};
   const name = ruleTable.sql;
   return [
     ...(unique
@@ -149,6 +152,15 @@ async function examineDocumentIndexes({
           failure('index', 'No unique constraint on (ptype, rule): a bootstrap can not add a rule.', [
             `alter table ${name} add constraint casbin_uniq_ptype_rule unique (ptype, rule);`,
           ]),
+        ]),
+    ...(deferrable === null
+      ? []
+      : [
+          failure(
+            'index',
+            'The unique constraint on (ptype, rule) is deferrable: a bootstrap can not add a rule.',
+            [`alter table ${name} ${deferrable}, add unique (ptype, rule);`],
+          ),
         ]),
     ...(first ? [] : [warning('index', INDEX_MISSING, [`create index on ${name} ((rule ->> 0));`])]),
   ];

@@ -57,6 +57,7 @@ export async function lookAtDatabase(session: Session, given: ResolvedOptions): 
     if (complete === null) return null;
     const { newestVersion, engine } = complete.state;
     const ask = askAfterwards(session, complete.options);
+    if (await hasRemovable(ask, complete)) return null;
     const kept = await withOwnership(ask, complete.options, complete.live, newestVersion);
     if (kept.defined.without(complete.live.rules).length > 0 || kept.left.isToMove) return null;
     logUnknown(kept, complete.state);
@@ -67,6 +68,15 @@ export async function lookAtDatabase(session: Session, given: ResolvedOptions): 
     if (isAbandoned || isAbsence(error)) return null;
     throw error;
   }
+}
+
+/** Whether there are rules to remove among those that were not read. */
+async function hasRemovable(
+  ask: ReturnType<typeof askAfterwards>,
+  { options: { table, ruleTable }, live }: Looked,
+): Promise<boolean> {
+  if (table.duplicates !== 'remove' || live.scope === 'whole') return false;
+  return ask((trx) => ruleTable.hasRemovable(trx));
 }
 
 /** The message did not find the rule table, or failed. */

@@ -31,7 +31,7 @@ export async function resolveSchemas(
   const home = option ?? (found?.isMissing ? undefined : found?.table.schema);
   const { rows } = await sql<{ schema: string | null; application: string | null }>`
     select
-      ${homeSchemaExpression(home)} as schema,
+      ${homeSchemaExpression(home, table.name)} as schema,
       coalesce(${option ?? null}::text, ${foundSchemaExpression(applicationList.tableName)}) as application
   `.execute(trx);
   const schema = rows[0]?.schema;

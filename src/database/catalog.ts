@@ -52,14 +52,27 @@ export async function hasTable(db: AnyKysely, schema: string | undefined, table:
 }
 
 /**
- * An expression for the schema that a bootstrap works in: the one given; else where an unqualified `casbin` is found on
- * this connection; else the first one on the search_path that is not PostgreSQL's own. Null if the role may use none of
- * them.
+ * An expression for the schema that a bootstrap works in: the one given; else where the rule table is found by its
+ * unqualified name on this connection; else the first one on the search_path that is not PostgreSQL's own. Null if the
+ * role may use none of them.
  */
-export function homeSchemaExpression(schema: string | undefined) {
+export function homeSchemaExpression(schema: string | undefined, ruleTable = 'casbin') {
   return sql<
     string | null
-  >`coalesce(${schema ?? null}::text, ${foundSchemaExpression('casbin')}, ${FIRST_OF_USERS})`;
+  >`coalesce(${schema ?? null}::text, ${foundSchemaExpression(ruleTable)}, ${FIRST_OF_USERS})`;
+}
+
+/** The schema of {@link homeSchemaExpression}; undefined for none. */
+export async function readHomeSchema(
+  db: AnyKysely,
+  schema: string | undefined,
+  ruleTable: string,
+): Promise<string | undefined> {
+  if (schema !== undefined) return schema;
+  const { rows } = await sql<{ home: string | null }>`
+    select ${homeSchemaExpression(schema, ruleTable)} as home
+  `.execute(db);
+  return rows[0]?.home ?? undefined;
 }
 
 /** An expression for the schema in which the search_path finds a table; null when it finds none. */

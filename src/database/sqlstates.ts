@@ -28,6 +28,7 @@ export const SQLSTATE = {
   INVALID_COLUMN_REFERENCE: '42P10',
   TOO_MANY_CONNECTIONS: '53300',
   PROGRAM_LIMIT_EXCEEDED: '54000',
+  OBJECT_NOT_IN_PREREQUISITE_STATE: '55000',
   LOCK_NOT_AVAILABLE: '55P03',
   UNSAFE_NEW_ENUM_VALUE_USAGE: '55P04',
   QUERY_CANCELED: '57014',
@@ -42,15 +43,24 @@ export const SQLSTATE = {
 
 /** The SQLSTATE, or Node's error code, that an error or the nearest of its causes carries. */
 export function errorCode(error: unknown): string | undefined {
+  return findCoded(error)?.code;
+}
+
+/** The error itself, or the nearest of its causes, that carries such a code. */
+export function findCoded(error: unknown): (Error & { readonly code: string }) | undefined {
   const seen = new Set<unknown>();
   for (let current = error; current instanceof Error && !seen.has(current); current = current.cause) {
     // Two errors may be each other's cause.
     seen.add(current);
     // The codes of this library are not SQLSTATEs.
     if (current instanceof BootstrapError) continue;
-    if ('code' in current && typeof current.code === 'string') return current.code;
+    if (hasCode(current)) return current;
   }
   return undefined;
+}
+
+function hasCode(error: Error): error is Error & { readonly code: string } {
+  return 'code' in error && typeof error.code === 'string';
 }
 
 /** Whether an error says that a table or a schema is not there. */

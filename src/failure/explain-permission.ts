@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
-import { hasTable } from '../database/catalog.ts';
+import { hasTable, readHomeSchema } from '../database/catalog.ts';
 import { bypass, findPrivilegeRemedies, isRowSecurityViolation, type Needs } from '../database/privileges.ts';
 import type { Session } from '../database/session.ts';
 import type { AnyKysely } from '../database/transaction.ts';
@@ -46,7 +46,8 @@ export async function findMissingPrivileges(db: AnyKysely, options: ResolvedOpti
 
 /** Least privilege: a role that only seeds need not alter or create anything. */
 async function needsOf(db: AnyKysely, { step }: Failure, options: ResolvedOptions): Promise<Needs> {
-  const { schema, packageMigrations } = options;
+  const { packageMigrations, ruleTable } = options;
+  const schema = await readHomeSchema(db, options.schema, ruleTable.name);
   const firstRun = packageMigrations !== null && !(await hasTable(db, schema, PACKAGE_LIST.tableName));
   const create = firstRun || step?.kind === 'migration';
   const recorded = migrationTables(options);
@@ -56,9 +57,9 @@ async function needsOf(db: AnyKysely, { step }: Failure, options: ResolvedOption
     create,
     select: create ? recorded : recordTables(options),
     insert: create ? [...seeded, ...recorded] : seeded,
-    change: options.ownership === null ? [] : [options.ruleTable.name, VERSIONS, RECORDED_RULES],
+    change: options.ownership === null ? [] : [ruleTable.name, VERSIONS, RECORDED_RULES],
     remove: [],
-    lock: options.ruleTable.isUnique ? [] : [options.ruleTable.name],
+    lock: ruleTable.isUnique ? [] : [ruleTable.name],
     own: alteredTables(options, (name) => firstRun || name === step?.name),
   };
 }

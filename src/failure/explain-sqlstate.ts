@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { readHomeSchema } from '../database/catalog.ts';
 import { AdvisoryLockNotGranted, findAdvisoryLockHolders, findTableLockHolders } from '../database/lock.ts';
 import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
@@ -13,6 +14,7 @@ import {
 import { PACKAGE_LIST } from '../migrator/migration.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import type { Seeder } from '../seeding/seeder.ts';
+import { explainDeferrable } from '../tables/refusals.ts';
 import { reasonOf } from '../text.ts';
 import { explainPermission, involvedTables } from './explain-permission.ts';
 import { describeFailure, type Failure, inquire } from './explain-step.ts';
@@ -56,6 +58,10 @@ export async function explainSqlstate(
           ? `Table ${table} must be unique on (ptype, rule): alter table ${table} drop constraint if exists casbin_uniq_rule, add unique (ptype, rule);`
           : 'The key identifies a row, so the table needs a unique constraint on exactly these columns.',
       );
+    case SQLSTATE.OBJECT_NOT_IN_PREREQUISITE_STATE: {
+      const remedy = seeder?.isPolicy ? explainDeferrable(table, cause) : null;
+      return remedy === null ? null : refuse('UNIQUE_CONSTRAINT_MISSING', remedy);
+    }
     case SQLSTATE.PROGRAM_LIMIT_EXCEEDED:
       if (!inMigration || !Object.hasOwn(options.ruleTable.migrations, step.name ?? '')) return null;
       return refuse(
@@ -101,13 +107,14 @@ async function explainLockTimeout(
   options: ResolvedOptions,
   session: Session | null,
 ): Promise<LockTimeoutError> {
-  const { schema, lockTimeoutMs } = options;
+  const { lockTimeoutMs, ruleTable } = options;
   const advisory = cause instanceof AdvisoryLockNotGranted;
-  const holders = await inquire(session, [], (db) =>
-    advisory
+  const holders = await inquire(session, [], async (db) => {
+    const schema = await readHomeSchema(db, options.schema, ruleTable.name);
+    return advisory
       ? findAdvisoryLockHolders(db, schema)
-      : findTableLockHolders(db, schema, involvedTables(options)),
-  );
+      : findTableLockHolders(db, schema, involvedTables(options));
+  });
   const lock = advisory ? `The lock of ${cause.owner}` : 'A lock on a table or a row';
   const waiting = step?.name ? ` for ${step.kind} "${step.name}"` : '';
   const list = holders.map(describeHolder).join('; ');

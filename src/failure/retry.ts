@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Session } from '../database/session.ts';
-import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
+import { errorCode, findCoded, SQLSTATE } from '../database/sqlstates.ts';
 import type { LoggerLike } from '../logger.ts';
 
 /** Another session wrote the same at the same moment. A new attempt sees what it has committed. */
@@ -11,9 +11,14 @@ const CONFLICTS: ReadonlySet<string> = new Set([
   SQLSTATE.DUPLICATE_SCHEMA,
   SQLSTATE.SERIALIZATION_FAILURE,
   SQLSTATE.DEADLOCK_DETECTED,
-  // Two statements that change one catalog row: "tuple concurrently updated" has no code of its own.
-  SQLSTATE.INTERNAL_ERROR,
 ]);
+
+/**
+ * What PostgreSQL says of a row of its catalog that another session has changed or removed. These errors have no code of
+ * their own, and are not translated. Citus gives that code to what it does not support, which no attempt changes.
+ */
+const CATALOG_CHANGED =
+  /^(tuple concurrently (updated|deleted)|cache lookup failed for |could not open relation with OID )/;
 
 /**
  * These conflicts happen by chance, and a new attempt helps. The others may be a fault of the caller, at each attempt.
@@ -27,8 +32,8 @@ const LONGEST_DELAY_MS = 2_000;
 
 /** Whether an attempt that ended with `error` is worth another one. */
 export function isConflict(error: unknown): boolean {
-  const code = errorCode(error);
-  return code !== undefined && CONFLICTS.has(code);
+  const { code = '', message = '' } = findCoded(error) ?? {};
+  return CONFLICTS.has(code) || (code === SQLSTATE.INTERNAL_ERROR && CATALOG_CHANGED.test(message));
 }
 
 /**

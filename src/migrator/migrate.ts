@@ -60,13 +60,14 @@ export async function migrateDatabase(
   let takeover: TakeoverReport | null = null;
   const { ruleTable, isRuleTableMissing } = plan;
   let firstRun = packageMigrations === null && (isRuleTableMissing || !(await hasRules(trx, ruleTable)));
+  const removesDuplicates = plan.table.duplicates === 'remove' && !ruleTable.isUnique;
+  if (removesDuplicates && !isRuleTableMissing) takeover = await ruleTable.takeOver(trx);
   if (packageMigrations !== null) {
     const known = await readApplied(trx, schema, PACKAGE_LIST.tableName);
     // Another adapter may have made and filled the table; no earlier run has recorded anything about it.
     const isForeign = !isRuleTableMissing && Object.keys(ruleTable.migrations).length === 0;
     firstRun = known.length === 0 && !isForeign;
-    const isTakenOver = firstRun || plan.table.duplicates === 'remove';
-    if (isTakenOver) takeover = await ruleTable.takeOver(trx);
+    if (firstRun) takeover ??= await ruleTable.takeOver(trx);
     // A newer release may have applied names that this one does not know. Kysely needs a migration for each.
     const ignored = known.filter((name) => !Object.hasOwn(packageMigrations, name));
     await run({ list: PACKAGE_LIST, schema, migrations: packageMigrations, ignored }, known);

@@ -125,6 +125,19 @@ function selectRepeated({ name, key, identity }: Repetitive) {
   )`;
 }
 
+/**
+ * Whether a rule is stored more than once.
+ *
+ * @param table its name as SQL
+ * @param key as of {@link Repetitive}
+ */
+export async function hasDuplicates(trx: AnyTransaction, table: string, key: string): Promise<boolean> {
+  const { rows } = await sql`
+    select from ${sql.raw(table)} group by ${sql.raw(key)} having count(*) > 1 limit 1
+  `.execute(trx);
+  return rows.length > 0;
+}
+
 /** Removes all rows but the first of each rule, and returns how many. Refuses if other tables refer to them. */
 export async function removeDuplicates(trx: AnyTransaction, table: Repetitive): Promise<number> {
   const { rows } = await sql<{ count: number }>`

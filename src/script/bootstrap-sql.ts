@@ -129,7 +129,7 @@ function writeRules(options: ResolvedOptions): string {
   if (rules.length === 0) return '';
   const { arrays, names, values, isSame } = ruleTable.give(rules);
   const rows = rules.map((_, position) => {
-    const written = arrays.map((array) => writeValue(array[position] ?? null));
+    const written = arrays.map((array) => quoteText(array[position] ?? ''));
     return `  (${[position + 1, ...written].join(', ')})`;
   });
   return `-- ${describeCount(rules)}
@@ -156,11 +156,6 @@ function withCommonColumns(table: RuleTable, rules: readonly Rule[]): RuleTable 
 
 function describeCount({ length }: readonly Rule[]): string {
   return length === 1 ? 'The rule of the policy' : `The ${length} rules of the policy`;
-}
-
-/** A list of nulls only would have no type. */
-function writeValue(text: string | null): string {
-  return text === null ? 'null::text' : quoteText(text);
 }
 
 async function writeSeeders({ seeders, schema }: ResolvedOptions): Promise<string[]> {

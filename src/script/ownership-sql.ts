@@ -233,10 +233,7 @@ function insertAndRecord(
 function listRows(table: RuleTable, rules: readonly Rule[], separator = ' '): string {
   const { arrays } = table.give(rules);
   const rows = rules.map((rule, position) => {
-    const written = arrays.map((array) => {
-      const text = array[position] ?? null;
-      return text === null ? 'null::text' : quoteText(text);
-    });
+    const written = arrays.map((array) => quoteText(array[position] ?? ''));
     return `(${[position + 1, ...written, quoteText(toRecordText(rule))].join(', ')})`;
   });
   return `${separator.slice(1)}${rows.join(`,${separator}`)}`;

@@ -26,8 +26,12 @@ export interface TargetTable {
 }
 
 interface Description extends Omit<TargetTable, 'empty'> {
-  /** The columns of each unique index that is not partial, sorted. */
-  readonly unique: readonly (readonly string[])[];
+  /** The unique indexes that are not partial, with their columns, sorted. */
+  readonly unique: readonly {
+    readonly name: string;
+    readonly deferrable: boolean;
+    readonly columns: readonly string[];
+  }[];
 }
 
 /**
@@ -47,10 +51,19 @@ export async function requireTarget(
   const missing = columns.filter((column) => !known.includes(column));
   if (missing.length > 0) throw columnMissing(seeder, table, missing);
   const wanted = [...key].sort();
-  if (target.unique.some((found) => JSON.stringify(found) === JSON.stringify(wanted))) {
-    return { ...target, empty: await isEmpty(db, table) };
-  }
+  const ofKey = target.unique.filter(
+    ({ columns: found }) => JSON.stringify(found) === JSON.stringify(wanted),
+  );
+  const deferrable = ofKey.find((index) => index.deferrable);
+  if (ofKey.length > 0 && deferrable === undefined) return { ...target, empty: await isEmpty(db, table) };
   const list = key.map(quoteIdentifier).join(', ');
+  if (deferrable !== undefined) {
+    const name = quoteIdentifier(deferrable.name);
+    throw new DatabaseError(
+      'UNIQUE_CONSTRAINT_MISSING',
+      `Seeder "${seeder}" failed: constraint ${name} of table "${table}" is deferrable, and PostgreSQL can't use such a constraint to leave out rows that are there already. Nothing was changed. Replace it: alter table ${table.split('.').map(quoteIdentifier).join('.')} drop constraint ${name}, add unique (${list});`,
+    );
+  }
   throw new DatabaseError(
     'UNIQUE_CONSTRAINT_MISSING',
     `Seeder "${seeder}" failed: table "${table}" is not unique on its key (${list}), so its rows can't be told apart. Nothing was changed. Add the constraint: alter table ${table.split('.').map(quoteIdentifier).join('.')} add unique (${list});`,
@@ -139,15 +152,18 @@ async function describeTable(
       ) as columns,
       coalesce(
         (
-          select json_agg(
-            (
+          select json_agg(json_build_object(
+            'name', x.relname,
+            'deferrable', not i.indimmediate,
+            'columns', (
               select json_agg(a.attname order by a.attname collate "C")
               from pg_catalog.pg_attribute a
               where a.attrelid = i.indrelid and a.attnum = any((i.indkey::int2[])[0:i.indnkeyatts - 1])
             )
-          )
+          ))
           from pg_catalog.pg_index i
-          where i.indrelid = target.oid and i.indisunique and i.indimmediate and i.indpred is null and i.indexprs is null
+          join pg_catalog.pg_class x on x.oid = i.indexrelid
+          where i.indrelid = target.oid and i.indisunique and i.indpred is null and i.indexprs is null
         ),
         '[]'
       ) as unique

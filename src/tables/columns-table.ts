@@ -5,7 +5,7 @@ import { type Engine, POSTGRESQL } from '../database/engine.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migrator/migration.ts';
-import { removeDuplicates } from '../migrator/takeover.ts';
+import { hasDuplicates, removeDuplicates } from '../migrator/takeover.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RowId, TakeoverReport } from '../report.ts';
 import { findUnfitRules, type ValueColumn } from './columns-fit.ts';
@@ -32,6 +32,8 @@ export interface ColumnsFacts {
 /** An index of a table, over all of its rows. */
 export interface TableIndex {
   readonly unique: boolean;
+  /** Whether uniqueness may be checked later than by the statement. */
+  readonly deferrable: boolean;
   readonly columns: readonly (string | null)[];
 }
 
@@ -52,7 +54,7 @@ export function futureColumnsTable(
     identityType: engine.idColumn === 'serial' ? 'integer' : 'bigint',
     ptype: column('ptype'),
     values: Array.from({ length: width }, (_, position) => column(`v${position}`)),
-    indexes: [{ unique: true, columns: ['id'] }],
+    indexes: [{ unique: true, deferrable: false, columns: ['id'] }],
     removesDuplicates: false,
     isMissing: true,
   });
@@ -98,14 +100,19 @@ export class ColumnsTable implements RuleTable {
     this.#isMissing = facts.isMissing;
   }
 
-  /** The clause for the index that keeps whole rules unique, if there is one. Other conflicts are errors. */
+  /**
+   * The clause for the index that keeps whole rules unique, if there is one. Other conflicts are errors. PostgreSQL
+   * refuses the clause if one of several such indexes is of a deferrable constraint.
+   */
   #describeConflict(): string {
     const all = new Set([this.#ptype, ...this.#values].map(({ name }) => name));
-    const index = this.#indexes.find(
+    const ofRules = this.#indexes.filter(
       ({ unique, columns }) =>
         unique && columns.length === all.size && columns.every((name) => name !== null && all.has(name)),
     );
-    return index === undefined ? '' : `on conflict (${index.columns.join(', ')}) do nothing`;
+    const [index] = ofRules;
+    if (index === undefined || ofRules.some(({ deferrable }) => deferrable)) return '';
+    return `on conflict (${index.columns.join(', ')}) do nothing`;
   }
 
   get migrationName(): string {
@@ -118,9 +125,18 @@ export class ColumnsTable implements RuleTable {
 
   async takeOver(trx: AnyTransaction): Promise<TakeoverReport | null> {
     if (!this.#removesDuplicates) return null;
-    const key = [this.#ptype, ...this.#values].map(({ name }) => `coalesce(${name}, '')`).join(', ');
-    const duplicatesRemoved = await removeDuplicates(trx, { name: this.name, key, identity: this.identity });
+    const { name, identity } = this;
+    const duplicatesRemoved = await removeDuplicates(trx, { name, key: this.#key, identity });
     return duplicatesRemoved > 0 ? { constraintReplaced: false, duplicatesRemoved } : null;
+  }
+
+  async hasRemovable(trx: AnyTransaction): Promise<boolean> {
+    return this.#removesDuplicates && hasDuplicates(trx, this.sql, this.#key);
+  }
+
+  /** What makes two rules equal. */
+  get #key(): string {
+    return [this.#ptype, ...this.#values].map(({ name }) => `coalesce(${name}, '')`).join(', ');
   }
 
   columns(row: string): string {
@@ -167,16 +183,17 @@ export class ColumnsTable implements RuleTable {
     return `to_jsonb(array[${this.#values.map(({ name }) => `${row}.${name}`).join(', ')}]::text[])`;
   }
 
+  /** Where a rule has no value, `''` is given: under array_nulls = off, a null in an array would be the text NULL. */
   give(rules: readonly Rule[]): GivenRules {
     const names = this.#values.map(({ name }) => name);
     const isFilled = rules.every(({ values }) => values[0] !== '');
     return {
       arrays: [
         rules.map(({ ptype }) => ptype),
-        ...names.map((_, position) => rules.map(({ values }) => values[position] ?? null)),
+        ...names.map((_, position) => rules.map(({ values }) => values[position] ?? '')),
       ],
       names: ['ptype', ...names].join(', '),
-      values: ['given.ptype', ...this.#values.map((column) => this.#writtenValue(column))].join(', '),
+      values: ['given.ptype', ...names.map((_, position) => this.#writtenValue(position))].join(', '),
       isSame: (row) =>
         [
           `${this.ptype(row)} = given.ptype`,
@@ -184,7 +201,7 @@ export class ColumnsTable implements RuleTable {
             // The first value by itself, so that an index can find it.
             position === 0 && isFilled
               ? `${row}.${name} = given.${name}`
-              : `coalesce(${row}.${name}, '') = coalesce(given.${name}, '')`,
+              : `coalesce(${row}.${name}, '') = given.${name}`,
           ),
         ].join(' and '),
     };
@@ -211,12 +228,20 @@ export class ColumnsTable implements RuleTable {
   }
 
   /** Where a rule has no value, writes what the table already has in that column: NULL or `''`. */
-  #writtenValue({ name, notNull }: ValueColumn): string {
-    const inUniqueIndex = this.#indexes.some(({ unique, columns }) => unique && columns.includes(name));
-    if (notNull || inUniqueIndex) return `coalesce(given.${name}, '')`;
+  #writtenValue(position: number): string {
+    const rest = this.#values.slice(position);
+    const [column] = rest;
+    const given = `given.${column?.name}`;
+    const inUniqueIndex = this.#indexes.some(
+      ({ unique, columns }) => unique && columns.includes(column?.name ?? ''),
+    );
+    if (column?.notNull || inUniqueIndex) return given;
     const last = this.#values.at(-1)?.name;
     const sample = `select ${last} as last from ${this.sql} limit ${SAMPLE}`;
-    return `coalesce(given.${name}, (select '' from (${sample}) sample where last = '' limit 1))`;
+    const none = `(select '' from (${sample}) sample where last = '' limit 1)`;
+    // A rule does not end with an empty value.
+    const isBehind = rest.map(({ name }) => `given.${name} = ''`).join(' and ');
+    return `case when ${isBehind} then ${none} else ${given} end`;
   }
 
   /** The columns of a row for an outer query: `*` does not include `ctid`. */

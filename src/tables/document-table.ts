@@ -46,6 +46,11 @@ export class DocumentTable implements RuleTable {
     return takeOver(trx, this.name);
   }
 
+  /** It is unique. */
+  async hasRemovable(): Promise<boolean> {
+    return false;
+  }
+
   columns(row: string): string {
     return `${row}.id, ${row}.ptype, ${row}.rule`;
   }

@@ -288,8 +288,8 @@ async function writePortion(
 const ESCAPED = /[\p{Cc}\p{Surrogate}]/u;
 
 /** Writes texts as an array of PostgreSQL by way of JSON: ten times as fast as the driver, which writes one by one. */
-function toArrayParameter(texts: readonly (string | null)[]): unknown {
-  if (texts.some((text) => text !== null && ESCAPED.test(text))) return texts;
+function toArrayParameter(texts: readonly string[]): unknown {
+  if (texts.some((text) => ESCAPED.test(text))) return texts;
   return `{${JSON.stringify(texts).slice(1, -1)}}`;
 }
 

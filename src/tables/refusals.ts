@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { quoteIdentifier } from '../database/catalog.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
 import { findUnstorable, isUnstorable } from '../policy/check.ts';
@@ -38,6 +39,8 @@ function explainFault(table: string, rules: readonly Rule[], cause: unknown): Da
       return uniquenessMissing(table, cause);
     case SQLSTATE.UNIQUE_VIOLATION:
       return isOnStockConstraint(cause) ? uniquenessMissing(table, cause) : undefined;
+    case SQLSTATE.OBJECT_NOT_IN_PREREQUISITE_STATE:
+      return uniquenessDeferrable(table, cause);
     case SQLSTATE.PROGRAM_LIMIT_EXCEEDED:
       return ruleTooLong(table, rules, cause);
     default:
@@ -61,6 +64,20 @@ function uniquenessMissing(table: string, cause: unknown): DatabaseError {
       `alter table ${table} drop constraint if exists ${STOCK_CONSTRAINT}, add unique (ptype, rule)`,
     { cause },
   );
+}
+
+function uniquenessDeferrable(table: string, cause: unknown): DatabaseError | undefined {
+  const message = explainDeferrable(table, cause);
+  return message === null ? undefined : new DatabaseError('UNIQUE_CONSTRAINT_MISSING', message, { cause });
+}
+
+/** What is wrong with a constraint and what to do, if the server refused an insert because it is deferrable; else null. */
+export function explainDeferrable(table: string, error: unknown): string | null {
+  const { routine, constraint }: { routine?: unknown; constraint?: unknown } = Object(error);
+  // Messages may be translated; the function that raised them is not.
+  if (routine !== 'ExecCheckIndexConstraints' || typeof constraint !== 'string') return null;
+  const name = quoteIdentifier(constraint);
+  return `Constraint ${name} of table ${table} is deferrable, and PostgreSQL can't use such a constraint to leave out rules that are stored already. Replace it: alter table ${table} drop constraint ${name}, add unique (ptype, rule);`;
 }
 
 function isOnStockConstraint(error: unknown): boolean {

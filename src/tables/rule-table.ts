@@ -57,6 +57,8 @@ export interface RuleTable extends RowSource {
    * @returns what it changes, {@link migrations} included; null if there is nothing to do
    */
   takeOver(trx: AnyTransaction): Promise<TakeoverReport | null>;
+  /** Whether there are rules that {@link takeOver} would remove at any bootstrap. Reads the whole table. */
+  hasRemovable(trx: AnyTransaction): Promise<boolean>;
 
   /** What to select of a row, for `read`. */
   columns(row: string): string;
@@ -95,9 +97,9 @@ export interface RuleTable extends RowSource {
   stockLines(rule: Rule): readonly string[];
 }
 
-/** Rules as parameters: a fixed number of arrays of texts, all of one length. */
+/** Rules as parameters: a fixed number of arrays of texts, all of one length, without nulls. */
 export interface GivenRules {
-  readonly arrays: readonly (readonly (string | null)[])[];
+  readonly arrays: readonly (readonly string[])[];
   /** The names of the arrays as columns, after `unnest`. */
   readonly names: string;
   /** The values to write into {@link RuleTable.written}. */

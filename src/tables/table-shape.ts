@@ -24,6 +24,7 @@ export interface SelectedParts {
   readonly columns: readonly (TableShape['columns'][number] & { readonly number: number })[];
   readonly indexes: readonly {
     readonly unique: boolean;
+    readonly deferrable: boolean;
     /** 0 for an expression. */
     readonly numbers: readonly number[];
     /** Columns after that many are only included. */
@@ -54,6 +55,7 @@ export function indexesExpression(oid: string): string {
   return `(
     select coalesce(json_agg(json_build_object(
       'unique', i.indisunique,
+      'deferrable', not i.indimmediate,
       'numbers', i.indkey::int2[],
       'length', i.indnkeyatts
     )), '[]')
@@ -77,8 +79,9 @@ export function toShapeParts({ columns, indexes }: SelectedParts): ShapeParts {
   const nameOf = new Map(columns.map(({ number, name }) => [number, name]));
   return {
     columns: columns.toSorted((one, other) => one.number - other.number),
-    indexes: indexes.map(({ unique, numbers, length }) => ({
+    indexes: indexes.map(({ unique, deferrable, numbers, length }) => ({
       unique,
+      deferrable,
       columns: numbers.slice(0, length).map((number) => nameOf.get(number) ?? null),
     })),
   };
@@ -99,7 +102,7 @@ export function describeRows(rows: readonly SelectedRow[]): ShapeParts {
       type: name === 'id' ? String(first[ID_TYPE]) : describeValues(rows, name),
       notNull: false,
     })),
-    indexes: ids.size === rows.length ? [{ unique: true, columns: ['id'] }] : [],
+    indexes: ids.size === rows.length ? [{ unique: true, deferrable: false, columns: ['id'] }] : [],
   };
 }
 

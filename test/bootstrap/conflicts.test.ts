@@ -22,7 +22,7 @@ function failing(times: number, sqlstate: string, attempts: number[] = []): Seed
 }
 
 describe('a conflict with somebody else', () => {
-  test.for(['23505', '42P07', '42710', '42P06', '40001', '40P01', 'XX000'])(
+  test.for(['23505', '42P07', '42710', '42P06', '40001', '40P01'])(
     'of SQLSTATE %s is tried again, each seeder from the start',
     async (sqlstate) => {
       const database = await createDatabase();
@@ -51,6 +51,43 @@ describe('a conflict with somebody else', () => {
       expect(linesOf(lines, 'conflict_retried').map(({ code }) => code)).toEqual([sqlstate, sqlstate]);
     },
   );
+
+  test('about a row of the catalog is tried again', async () => {
+    const database = await createDatabase();
+    const pool = database.pool({ max: 3 });
+    const made = `create or replace function answer() returns int language sql as 'select 42'`;
+    await pool.query(made);
+    const other = await pool.connect();
+    await other.query('begin');
+    await other.query(made);
+    const { logger, lines } = captureLog();
+    const maker: Seeder = {
+      name: 'maker',
+      async seed({ db }) {
+        await raw(db, made);
+        return { inserted: 0, existing: 0 };
+      },
+    };
+
+    const bootstrap = bootstrapDatabase(pool, { seeders: [maker], logger });
+    await untilBlocked(pool);
+    await other.query('commit');
+    other.release();
+
+    await expect(bootstrap).resolves.toMatchObject({ changed: true });
+    expect(linesOf(lines, 'conflict_retried')).toMatchObject([{ code: 'XX000' }]);
+  });
+
+  test('that the server has for itself, as an engine does for what it does not support, is not tried again', async () => {
+    const database = await createDatabase();
+    const attempts: number[] = [];
+
+    await expect(
+      bootstrapDatabase(database.pool({ max: 1 }), { seeders: [failing(1, 'XX000', attempts)] }),
+    ).rejects.toMatchObject({ code: 'SEEDER_FAILED', cause: { code: 'XX000' } });
+
+    expect(attempts).toEqual([1]);
+  });
 
   test('that never ends is an error after a few attempts, and leaves no trace', async () => {
     const database = await createDatabase();

@@ -127,6 +127,17 @@ describe('an examination', () => {
     expect(await faults(pool)).toEqual([]);
   });
 
+  test('finds a unique constraint that is deferrable', async () => {
+    const { pool } = await bootstrapped();
+    await pool.query(
+      'alter table casbin drop constraint casbin_uniq_ptype_rule, add constraint "By rule" unique (rule, ptype) deferrable',
+    );
+    const found = await faults(pool);
+    expect(found).toEqual([fault('index', 'failure', /\(ptype, rule\) is deferrable/, [expect.any(String)])]);
+    for (const { remedies } of found) for (const remedy of remedies) await pool.query(remedy);
+    expect(await faults(pool)).toEqual([]);
+  });
+
   test('finds a table of that name with other columns, which a bootstrap refuses', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query('create table casbin (id serial, foo text)');

@@ -30,7 +30,7 @@ async function pausesFor(code: string, drawn: number): Promise<unknown[]> {
   return vi.mocked(timers.setTimeout).mock.calls.map(([ms]) => ms);
 }
 
-test.for(['23505', '42P07', '42710', '42P06', 'XX000'])('%s is tried five times', async (code) => {
+test.for(['23505', '42P07', '42710', '42P06'])('%s is tried five times', async (code) => {
   expect(await pausesFor(code, 1)).toEqual([100, 200, 400, 800]);
 });
 
@@ -60,6 +60,16 @@ test('a conflict that goes away is logged each time, and the result is that of t
   ]);
 });
 
-test.for(['42501', '57014', '22012'])('%s is no conflict, and ends it at once', async (code) => {
+test.for(['tuple concurrently updated', 'cache lookup failed for type 16401'])(
+  'XX000 is tried five times where another session changed the catalog: %s',
+  async (message) => {
+    const error = new Error('wrapped', { cause: Object.assign(new Error(message), { code: 'XX000' }) });
+    const attempt = vi.fn(() => Promise.reject(error));
+    await expect(retryConflicts(attempt, silent)).rejects.toBe(error);
+    expect(attempt).toHaveBeenCalledTimes(5);
+  },
+);
+
+test.for(['42501', '57014', '22012', 'XX000'])('%s is no conflict, and ends it at once', async (code) => {
   expect(await pausesFor(code, 1)).toEqual([]);
 });

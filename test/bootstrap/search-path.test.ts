@@ -103,6 +103,61 @@ describe('the search_path of the connection', () => {
     expect(asked).toEqual([{ schema: 'public', count: 3 }]);
   });
 
+  describe('with a casbin table of somebody else in a later schema', () => {
+    const policy = { rules: [['p', 'reader', 'data', 'read']] };
+    const options = { table: 'acl', policy, seeders: [] };
+
+    async function createBoth(statements = '') {
+      const database = await createDatabase();
+      await migrateByStockAdapter(database.url);
+      await database.pool().query(`create schema app; ${statements}`);
+      return { database, path: '-c search_path=app,public' };
+    }
+
+    test('has a table of another name made in its first schema', async () => {
+      const { database, path } = await createBoth();
+      const pool = database.pool({ options: path });
+
+      await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: true });
+
+      const { rows } = await pool.query('select ptype, v0, v1, v2 from app.acl');
+      expect(rows).toEqual([{ ptype: 'p', v0: 'reader', v1: 'data', v2: 'read' }]);
+      await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+      expect(await readRules(pool, 'public.casbin')).toEqual([]);
+    });
+
+    test('is told who holds the lock of the schema that the named table is in', async () => {
+      const { database, path } = await createBoth();
+      const holder = await database.pool({ application_name: 'the other' }).connect();
+      await holder.query('begin');
+      await holder.query(`select pg_advisory_xact_lock(${0x6373626e}, hashtext('app'))`);
+
+      const error = await bootstrapDatabase(database.pool({ options: path }), {
+        ...options,
+        lockTimeoutMs: 100,
+      }).catch((reason: unknown) => reason);
+      await holder.query('rollback');
+      holder.release();
+
+      expect(error).toMatchObject({ code: 'LOCK_TIMEOUT', holders: [{ applicationName: 'the other' }] });
+    });
+
+    test('is told the privileges that are missing on the named table', async () => {
+      const { database, path } = await createBoth();
+      const owner = database.pool({ options: path });
+      await bootstrapDatabase(owner, options);
+      const role = await database.createRole();
+      await owner.query(`grant usage on schema app to ${role.name}`);
+      const pool = database.pool({ connectionString: role.url, options: path });
+
+      const error = await bootstrapDatabase(pool, options).catch((reason: unknown) => reason);
+
+      expect(error).toMatchObject({ code: 'PERMISSION_DENIED' });
+      for (const remedy of Object(error).remedies) await owner.query(remedy);
+      await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+    });
+  });
+
   test('leads to the migrations that the application has run itself, wherever the casbin table is', async () => {
     const database = await createDatabase();
     await migrateByStockAdapter(database.url);

@@ -84,6 +84,33 @@ describe('a rule that others have stored twice', () => {
     expect(await idsOf(pool)).toEqual([1, 2, 3, 5]);
   });
 
+  test('is removed from a large table, also where the definition reaches none of its rows', async () => {
+    const { pool } = await createWithTable();
+    const options = { ...OPTIONS, table: { name: 'casbin_rule', duplicates: 'remove' } } as const;
+    await insert(pool, ...DEFINED);
+    await pool.query(`
+      insert into casbin_rule (ptype, v0, v1) select 'g', 'user' || n, 'clerk' from generate_series(1, 3000) n;
+      insert into casbin_rule (ptype, v0, v1) select 'g', 'user' || n, 'clerk' from generate_series(1, 3000, 3) n;
+    `);
+    expect(await bootstrapDatabase(pool, options)).toMatchObject({
+      changed: true,
+      takeover: { constraintReplaced: false, duplicatesRemoved: 1_000 },
+    });
+    expect(await idsOf(pool)).toHaveLength(3_003);
+    expect(await bootstrapDatabase(pool, options)).toMatchObject({ changed: false });
+  });
+
+  test('is removed under migrations: false too', async () => {
+    const { pool } = await createWithTable();
+    const table = { name: 'casbin_rule', duplicates: 'remove' } as const;
+    await insert(pool, ...twice);
+    expect(await bootstrapDatabase(pool, { ...OPTIONS, table, migrations: false })).toMatchObject({
+      changed: true,
+      takeover: { duplicatesRemoved: 2 },
+    });
+    expect(await idsOf(pool)).toEqual([1, 2, 3, 5]);
+  });
+
   test('is not removed where a row of another table refers to it', async () => {
     const { pool } = await createWithTable();
     await insert(pool, ...twice);

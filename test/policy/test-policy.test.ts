@@ -1,5 +1,5 @@
 import { isAbsolute, relative } from 'node:path';
-import { type Enforcer, Util } from 'casbin';
+import { type Enforcer, newModelFromString, Util } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { coverageToLcov, definePolicy, type PolicyTestFilter, testPolicy } from '../../src/index.ts';
 import { renderAnnotations, renderCompact, renderJunit } from '../../src/render/remark-formats.ts';
@@ -65,6 +65,28 @@ describe('tests of a policy', () => {
     expect(await chosen({ subject: 'bob' })).toEqual(['5', '13']);
     expect(await chosen({ name: 'clerk' })).toEqual(['11', '13']);
     expect(await chosen({ name: 'clerk', subject: 'alice' })).toEqual(['11']);
+  });
+
+  test('are chosen by the subject of the model, whatever its name and its place in a request', async () => {
+    const model = newModelFromString(`
+[request_definition]
+r = obj, user, act
+[policy_definition]
+p = obj, user, act
+[role_definition]
+g = _, _
+[policy_effect]
+e = some(where (p.eft == allow))
+[matchers]
+m = g(r.user, p.user) && r.obj == p.obj && r.act == p.act
+`);
+    const policy = { rules: [['p', 'invoices', 'clerk', 'write']] as const };
+    const path = await writeTemporary(
+      'tests.json',
+      JSON.stringify({ allow: [['invoices', 'clerk', 'write']], deny: [['clerk', 'invoices', 'write']] }),
+    );
+    const { tests } = await testPolicy([path], { model, policy }, { subject: 'clerk' });
+    expect(tests.map(({ request }) => request.join(' '))).toEqual(['invoices clerk write']);
   });
 
   test('are read from JSON too', async () => {

@@ -93,11 +93,22 @@ describe('a row seeder', () => {
     await expect(bootstrapDatabase(database.pool(), { seeders: [settings()] })).resolves.toBeDefined();
   });
 
-  test("whose constraint is deferrable is refused, because PostgreSQL can't use it for on conflict", async () => {
-    const database = await databaseWith('create table settings (id int unique deferrable, currency text)');
-    const error = await refusalOf(database, { seeders: [settings()] });
-    expect(error).toMatchObject({ code: 'UNIQUE_CONSTRAINT_MISSING' });
-  });
+  test.each([
+    'create table settings (id int unique deferrable, currency text)',
+    'create table settings (id int unique deferrable, currency text); create unique index on settings (id)',
+    'create table settings (id int primary key deferrable initially deferred, currency text)',
+  ])(
+    'whose constraint is deferrable is refused, with the statement that fixes it: %s',
+    async (statements) => {
+      const database = await databaseWith(statements);
+      const error = await refusalOf(database, { seeders: [settings()] });
+      expect(error).toMatchObject({ code: 'UNIQUE_CONSTRAINT_MISSING' });
+      expect(error.message).toContain('is deferrable');
+      const remedy = /(alter .*;)$/.exec(error.message)?.[1];
+      await database.pool().query(remedy ?? '');
+      await expect(bootstrapDatabase(database.pool(), { seeders: [settings()] })).resolves.toBeDefined();
+    },
+  );
 
   test.each([
     [
@@ -232,6 +243,22 @@ describe('a table that is there already', () => {
     const error = await refusalOf(database);
     expect(error).toMatchObject({ code: 'COLUMN_MISSING' });
   });
+
+  test.each(['casbin_uniq_ptype_rule', 'Own "name"'])(
+    'as "casbin" whose constraint %s is deferrable is refused, with the statement that fixes it',
+    async (name) => {
+      const database = await databaseWith(
+        `alter table casbin drop constraint casbin_uniq_ptype_rule; delete from casbin;
+         alter table casbin add constraint "${name.replaceAll('"', '""')}" unique (ptype, rule) deferrable`,
+      );
+      const error = await refusalOf(database);
+      expect(error).toMatchObject({ name: 'DatabaseError', code: 'UNIQUE_CONSTRAINT_MISSING' });
+      expect(error.message).toContain('is deferrable');
+      const remedy = /(alter table .*;)$/.exec(error.message)?.[1];
+      await database.pool().query(remedy ?? '');
+      await expect(bootstrapDatabase(database.pool())).resolves.toMatchObject({ changed: true });
+    },
+  );
 
   test('as "casbin" that is not unique any more is refused, with the statement that fixes it', async () => {
     const database = await databaseWith(

@@ -5,7 +5,7 @@ import { createAdapter } from '../../src/tables/adapter.ts';
 import { rbacModel } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from './layouts.fixture.ts';
-import { storedRules, unindexableValue } from './rule-table.fixture.ts';
+import { createRuleTable, storedRules, unindexableValue } from './rule-table.fixture.ts';
 
 describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   it('keeps to the schema that it is given, whatever its name', async () => {
@@ -80,6 +80,28 @@ it('says that casbin-pg-adapter’s table is missing if none is named', async ()
     code: 'TABLE_MISSING',
     message: expect.stringMatching(/^Table "casbin" /),
   });
+});
+
+it('says how to replace a constraint that is deferrable, and that way helps', async () => {
+  const pool = (await createDatabase()).pool();
+  await createRuleTable(pool);
+  await pool.query(`
+    alter table casbin drop constraint casbin_uniq_ptype_rule,
+    add constraint "By rule" unique (rule, ptype) deferrable initially deferred
+  `);
+  const adapter = createAdapter(pool);
+  const error = await adapter.addPolicy('p', 'p', ['a']).catch((thrown) => thrown);
+  expect(error).toMatchObject({
+    code: 'UNIQUE_CONSTRAINT_MISSING',
+    message: expect.stringContaining('Constraint "By rule" of table public.casbin is deferrable'),
+    cause: { code: '55000' },
+  });
+  await pool.query(error.message.slice(error.message.indexOf('alter table')));
+  await adapter.addPolicies('p', 'p', [['a'], ['b']]);
+  expect(await storedRules(pool)).toEqual([
+    ['p', 'a'],
+    ['p', 'b'],
+  ]);
 });
 
 it('says how to make a table of the stock adapter unique, and that way helps', async () => {

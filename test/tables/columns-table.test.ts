@@ -4,6 +4,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { casbinRule } from '../../migrations/0001_casbin_rule.ts';
 import { readCsvLine } from '../../src/policy/csv.ts';
 import type { Rule } from '../../src/policy/rule.ts';
+import { createAdapter } from '../../src/tables/adapter.ts';
 import { findRuleTable } from '../../src/tables/find-rule-table.ts';
 import { givenRules, type RuleTable } from '../../src/tables/rule-table.ts';
 import { createDatabase, useDatabase } from '../support/database.ts';
@@ -51,7 +52,8 @@ async function lastRow(pool: pg.Pool): Promise<Record<string, string | null>> {
 }
 
 describe.each(COLUMNS_ADAPTERS)('on the table of %s', (adapter) => {
-  const pool = useDatabase().pool();
+  const database = useDatabase();
+  const pool = database.pool();
   let table: RuleTable;
 
   beforeAll(async () => {
@@ -78,6 +80,27 @@ describe.each(COLUMNS_ADAPTERS)('on the table of %s', (adapter) => {
       expect(await insertMissing(pool, table, RULES.slice(2, 3))).toBe(0);
       expect(await readRules(pool, table)).toEqual(RULES.slice(2, 3));
     }
+  });
+
+  test('a column without a value holds none under array_nulls = off either', async () => {
+    const withoutNulls = database.pool({ max: 1, options: '-c array_nulls=off' });
+    const stored = createAdapter(withoutNulls, { table: 'casbin_rule' });
+    await stored.addPolicies('p', 'p', [
+      ['reader', 'data1', 'read'],
+      ['', 'data1', '', 'x'],
+    ]);
+    await stored.updatePolicy('p', 'p', ['reader', 'data1', 'read'], ['writer', 'data1']);
+    const { rows } = await pool.query(
+      'select array_remove(array[v0, v1, v2, v3, v4, v5], null) as values from casbin_rule',
+    );
+    const holdsEmpty = /^(xorm|gorm)/.test(adapter);
+    const filled = (...values: string[]) =>
+      holdsEmpty ? [...values, ...Array.from({ length: 6 - values.length }, () => '')] : values;
+    expect(rows.map(({ values }) => values).toSorted()).toEqual(
+      [filled('', 'data1', '', 'x'), filled('writer', 'data1')].toSorted(),
+    );
+    await stored.removePolicy('p', 'p', ['writer', 'data1']);
+    expect(await readRules(pool, table)).toEqual([{ ptype: 'p', values: ['', 'data1', '', 'x'] }]);
   });
 
   test('an empty value in front of others is the same as NULL', async () => {

@@ -222,3 +222,22 @@ test('with a unique index over whole rules, rules that another session has just 
     ['p', 'b'],
   ]);
 });
+
+test.each([
+  'alter table casbin_rule add unique (ptype, v0, v1, v2, v3, v4, v5) deferrable initially deferred',
+  `create unique index on casbin_rule (v0, ptype, v1, v2, v3, v4, v5);
+   alter table casbin_rule add unique (ptype, v0, v1, v2, v3, v4, v5) deferrable`,
+])('a deferrable constraint over whole rules is not needed for rules to be stored once: %s', async (made) => {
+  const pool = (await createDatabase()).pool();
+  await createStockTable(pool, 'sqlalchemy-adapter of Python');
+  await pool.query(made);
+  const policy = { rules: [['p', 'a', 'b', 'c']] };
+  await bootstrapDatabase(pool, { table: 'casbin_rule', seeders: [], policy });
+  const rules = manyRules(20);
+  await Promise.all(
+    Array.from({ length: 6 }, (_, n) =>
+      createAdapter(pool).addPolicies('p', 'p', n % 2 === 0 ? rules : rules.toReversed()),
+    ),
+  );
+  expect(await sorted(pool)).toEqual([policy.rules[0], ...rules.map((rule) => ['p', ...rule])].toSorted());
+});

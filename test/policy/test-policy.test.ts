@@ -1,5 +1,5 @@
 import { isAbsolute, relative } from 'node:path';
-import { type Enforcer, Util } from 'casbin';
+import { type Enforcer, newModelFromString, Util } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { coverageToLcov, definePolicy, type PolicyTestFilter, testPolicy } from '../../src/index.ts';
 import { renderAnnotations, renderCompact, renderJunit } from '../../src/render/remark-formats.ts';
@@ -105,6 +105,25 @@ describe('tests of a policy', () => {
         ...problem,
         ...('at' in problem && { at: expect.stringMatching(problem.at as RegExp) }),
       })),
+    });
+  });
+
+  test('report a given rule that does not fit once, however many tests it is given for', async () => {
+    const allow = 'allow: [[clerk, invoices, read]]';
+    const text = `given: [[p, a]]\n${allow}\ntests: [{ name: a, ${allow} }, { name: b, ${allow} }]`;
+    const error: unknown = await run(text).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ problems: [{ code: 'RULE_WRONG_LENGTH' }] });
+    expect(error).not.toHaveProperty('problems.1');
+  });
+
+  test('refuse a given pattern that Casbin never finishes reading', async () => {
+    const model = newModelFromString(modelText({ m: 'keyMatch3(r.obj, p.obj) && r.sub == p.sub' }));
+    const path = await writeTemporary(
+      'tests.yaml',
+      'given:\n  - [p, eve, "/inv/{id", read]\nallow:\n  - [eve, /inv/7, read]',
+    );
+    await expect(testPolicy([path], { policy: POLICY, model })).rejects.toMatchObject({
+      problems: [{ code: 'PATTERN_ENDLESS', at: `${path}:2:5` }],
     });
   });
 

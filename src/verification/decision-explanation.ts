@@ -1,5 +1,5 @@
 import type { Enforcer, Model } from 'casbin';
-import { leadingConjuncts } from '../casbin/matcher.ts';
+import { leadingConjuncts, usesRules } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
 import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, type Hierarchy, MAX_INHERITANCE_LINKS } from '../policy/hierarchy.ts';
@@ -94,8 +94,7 @@ export async function explainByEnforcer(
     const answer = `${PAST[decision]} by enforce(), unlike enforceEx(): it is cached, or overridden`;
     return { ...base, answer };
   }
-  // Casbin names the first rule here, although that rule did not decide.
-  if (!matcher.includes('p_')) {
+  if (!usesRules(matcher)) {
     return { ...base, answer: `${PAST[decision]} by the matcher alone, which uses no rule` };
   }
   const rules = source.rules ?? readRules(model);

@@ -270,6 +270,14 @@ tests:
     ]);
   });
 
+  test('counts no rule where the matcher uses none', async () => {
+    const model = newModelFromString(modelText({ m: 'r.sub == "root"' }));
+    const policy = { rules: [['p', 'eve', 'x', 'read']], allow: [['root', 'x', 'read']] };
+    const { ok, coverage } = await testPolicy([], { policy, model });
+    expect(ok).toBe(true);
+    expect(coverage).toMatchObject({ covered: 0, total: 1 });
+  });
+
   test('counts a link that only a role manager can find, also in addition to a given role', async () => {
     const configureEnforcer = (enforcer: Enforcer) =>
       enforcer.addNamedMatchingFunc('g', Util.keyMatchFunc).then(() => {});

@@ -16,7 +16,7 @@ async function problemsOf(text: string) {
   return problems.map(({ at, message }) => [at.replace(path, 'model.conf'), message]);
 }
 
-async function load(text: string) {
+async function load(text: string | Buffer) {
   const folder = await mkdtemp(join(tmpdir(), 'casbin-bootstrap-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const path = join(folder, 'model.conf');
@@ -97,6 +97,14 @@ test('a name is located in its definition, over lines, and not where a string or
   expect(locate('m2', 'p.subb')).toBe(`${path}:13:14`);
   expect(locate('m2', 'p.sub')).toBe(`${path}:13:5`);
   expect(locate('m2', 'm2')).toBe(`${path}:12:3`);
+});
+
+test('a file in another encoding is refused, because names in its matcher would never match', async () => {
+  const { path, loaded } = await load(Buffer.from(modelText({ m: 'r.sub == "café"' }), 'latin1'));
+  expect(loaded).toMatchObject({
+    model: null,
+    problems: [{ code: 'MODEL_INVALID', at: path, message: expect.stringContaining('UTF-8') }],
+  });
 });
 
 test('a byte order mark and blank lines before the first section are ignored', async () => {

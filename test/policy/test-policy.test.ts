@@ -75,6 +75,22 @@ describe('tests of a policy', () => {
     await expect(testPolicy([path], { policy: POLICY })).resolves.toMatchObject({ ok: true });
   });
 
+  test.each(['json', 'yaml'])('are read after a byte order mark: %s', async (ending) => {
+    const path = await writeTemporary(
+      `tests.${ending}`,
+      '\uFEFF{ "allow": [["clerk", "invoices", "read"]] }',
+    );
+    await expect(testPolicy([path], { policy: POLICY })).resolves.toMatchObject({ ok: true });
+  });
+
+  test('are refused in another encoding, because a denied name would be another one', async () => {
+    const text = 'deny: [[café, invoices, read]]';
+    const path = await writeTemporary('tests.yaml', Buffer.from(text, 'latin1'));
+    await expect(testPolicy([path], { policy: POLICY })).rejects.toMatchObject({
+      problems: [{ code: 'POLICY_SYNTAX', at: path, message: expect.stringContaining('UTF-8') }],
+    });
+  });
+
   test('fail where Casbin can not decide', async () => {
     const configureEnforcer = () => {
       throw new Error('no enforcer');

@@ -224,7 +224,8 @@ function readLines(text: string): Line[] {
     const previous = lines.at(-1);
     const part = { text: raw, number: index + 1 };
     const text = line.replace(/\\$/, '').trim();
-    if (continued && previous !== undefined) {
+    // A section begins anew, also after a line that ends with a backslash.
+    if (continued && previous !== undefined && !SECTION.test(line)) {
       previous.text += text;
       previous.parts.push(part);
     } else lines.push({ text, number: part.number, column: raw.search(/\S/) + 1, parts: [part] });

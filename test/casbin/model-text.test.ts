@@ -73,6 +73,13 @@ describe('a line that ends with a backslash', () => {
     expect(await problemsAfter('m2 = g(r.sub, p.sub) && \\ # and', '  keyMatch(r.obj, p.obj)')).toEqual([]);
   });
 
+  test('ends where a section begins, as for Casbin', async () => {
+    const text = modelText({ g: ['g = _, _ \\'] });
+    expect(await problemsOf(text)).toEqual([]);
+    const { loaded } = await load(text);
+    expect(loaded.model?.model.get('g')?.get('g')?.value).toBe('_, _');
+  });
+
   test('is reported as one line, at the place where it begins', async () => {
     expect(await problemsAfter('so\\me \\', 'wo\\rds \\', 'here', 'and there')).toEqual([
       strayLine(12, 'so\\mewo\\rdshere'),

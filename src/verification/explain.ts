@@ -199,11 +199,14 @@ type FindPath = (question: RoleQuestion) => Pick<RoleRoute, 'path' | 'links'> | 
 /** Finds paths in one role definition; null where there is none. */
 function pathFinder(model: Model, rules: readonly Rule[], ptype: string): FindPath {
   const links = loadLinks(model, rules).filter((link) => link.ptype === ptype);
-  const hierarchies = new Map<string, Hierarchy>(buildHierarchies(links).map((one) => [one.domain, one]));
+  // A link without a domain is not one in the domain without a name.
+  const hierarchies = new Map<string, Hierarchy>(
+    buildHierarchies(links).map((one) => [JSON.stringify(one.domains), one]),
+  );
   const stored = new Map(links.map((link) => [JSON.stringify(link.values), link.stored]));
   return ({ from, to, domains }) => {
     if (from === to) return { path: [from], links: [] };
-    const hierarchy = hierarchies.get(domains.join(', '));
+    const hierarchy = hierarchies.get(JSON.stringify(domains));
     const path = hierarchy === undefined ? null : findRolePath(hierarchy, from, to, Number.POSITIVE_INFINITY);
     if (path === null) return null;
     const steps = path.slice(1).map((parent, index) => [path[index] ?? '', parent, ...domains]);

@@ -135,6 +135,22 @@ describe('an explanation', () => {
     });
   });
 
+  test('does not take a link without a domain for one in the domain without a name', () => {
+    const text = modelText({
+      r: 'sub, dom, obj, act',
+      g: ['g = _, _, _'],
+      m: 'g(r.sub, p.sub, r.dom) && r.obj == p.obj',
+    });
+    const live = [
+      { ptype: 'p', values: ['viewer', 'data', 'read'] },
+      { ptype: 'g', values: ['ann', 'viewer', ''] },
+      { ptype: 'g', values: ['eve', 'clerk'] },
+    ];
+    const explain = explainer(newModelFromString(text), live, new RuleSet(live));
+    expect(explain(['ann', '', 'data', 'read'], answer)).toMatchObject({ rolePath: ['ann', 'viewer'] });
+    expect(explain(['eve', '', 'data', 'read'], answer)).toMatchObject({ rolePath: [] });
+  });
+
   test('names no rule where the matcher uses none, although Casbin does', async () => {
     const text = modelText({ m: 'r.sub == "root"' });
     const definition = { rules: [['p', 'viewer', 'data', 'read']], deny: [['root', 'data', 'read']] };

@@ -220,6 +220,11 @@ export type ProblemCode =
    * inside a repetition.
    */
   | 'PATTERN_BACKTRACKS'
+  /**
+   * A path pattern has an incomplete parameter, and Casbin never finishes reading it. Write each parameter as `/:id` for
+   * keyMatch2, or as `/{id}` for keyMatch3, keyMatch4 and keyMatch5.
+   */
+  | 'PATTERN_ENDLESS'
   /** A role inherits from one that is not defined. Define it, or correct the name. */
   | 'ROLE_UNDEFINED'
   /** A role is listed among those that it inherits from. Remove it there. */

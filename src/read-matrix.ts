@@ -8,6 +8,7 @@ import { type PolicySource, readRoles } from './policy-source.ts';
 import { createDecider, decidePaced } from './verification/decide.ts';
 import { explainer } from './verification/explain.ts';
 import { subjectOf } from './verification/parts.ts';
+import { decideUnmatched } from './verification/promises.ts';
 import { deriveMatrix, NO_ROLE } from './verification/requests.ts';
 
 /** Who may do what: subjects × permissions. */
@@ -80,7 +81,9 @@ async function findAllowed(
   const decider = await createDecider(model, rules, configureEnforcer);
   const found = new Map<string, AllowedRequest>();
   const requestAt = (number: number) => matrix.requestAt(number);
-  await decidePaced(decider, matrix.matchable(decider.index), requestAt, (_, answer, request) => {
+  const isUnmatchedAllowed = (await decideUnmatched(matrix, decider)) === 'allow';
+  const numbers = matrix.matchable(isUnmatchedAllowed ? null : decider.index);
+  await decidePaced(decider, numbers, requestAt, (_, answer, request) => {
     if (!answer.allowed) return;
     const { rule, rolePath } = explain(request, answer);
     const [subject, permission] = [request[subjectAt] ?? '', request.toSpliced(subjectAt, 1)];

@@ -1,6 +1,7 @@
 import type { Model } from 'casbin';
 import { buildInMemoryEnforcer, type ConfigureEnforcer } from './casbin/enforcer.ts';
 import { ruleLengthsOf, tokensOf } from './casbin/model.ts';
+import { findHangingPatterns } from './casbin/patterns.ts';
 import { defaultPolicy } from './defaults/default-policy.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
 import { describeUncovered, requirePercentage } from './lint-policy.ts';
@@ -159,7 +160,7 @@ async function readTests(files: readonly string[], options: BootstrapOptions, fi
   const ofFiles = loaded.flatMap((one) => one.groups).map((group) => ({ ...group, isOfFile: true }));
   const listed = listOwn(definition, typeof policy === 'string' ? policy : 'policy');
   const all = [...(listed.requests.length > 0 ? [listed] : []), ...ofFiles];
-  const misfits = all.flatMap((group) => checkGroup(model, group));
+  const misfits = withoutRepeated((await Promise.all(all.map((group) => checkGroup(model, group)))).flat());
   const groups = applyFilter(model, all, filter);
   const nothing = groups.length === 0 && problems.length === 0 ? [nothingToTest(files)] : [];
   const wrong = [...problems, ...misfits, ...nothing];
@@ -211,12 +212,18 @@ function findUncovered(
   );
 }
 
-function checkGroup(model: Model, { given, requests }: ExpectationGroup): Problem[] {
+/** Each problem once, because a rule that is given for a file is in each of its groups. */
+function withoutRepeated(problems: readonly Problem[]): Problem[] {
+  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
+}
+
+async function checkGroup(model: Model, { given, requests }: ExpectationGroup): Promise<Problem[]> {
   const tokens = tokensOf(model, 'r');
   const misfits = findMisfits(given, ruleLengthsOf(model));
   const wrong = requests.filter(({ request }) => request.length !== tokens.length);
   return [
     ...misfits,
+    ...(await findHangingPatterns(model, given)),
     ...wrong.map(({ at, request }): Problem => {
       const values = request.length === 1 ? '1 value' : `${request.length} values`;
       const message = `the request has ${values}, but requests of the model have ${tokens.length}: ${tokens.join(', ')}.`;

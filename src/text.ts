@@ -24,6 +24,18 @@ export function shorten(text: string, length = REASON_LENGTH): string {
   return text.length > length ? `${text.slice(0, length).toWellFormed()}…` : text;
 }
 
+/** The text of a file in UTF-8, without a byte order mark; null if it is not UTF-8. */
+export function decodeUtf8(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** For a file in another encoding, whose other characters would be lost. */
+export const NOT_UTF8 = 'this is not text in UTF-8. Save it as UTF-8.';
+
 /** `eve`, `eve and bob`, `eve, bob and 3 more`; `nobody` for an empty list. */
 export function listNames(
   names: readonly string[],

@@ -85,6 +85,11 @@ export function evaluatesRules(matcher: string): boolean {
   return Util.hasEval(matcher) || collectCalls(matcher).some(({ name }) => name === 'eval');
 }
 
+/** Whether a matcher uses rules at all. If not, Casbin names the first rule as the one that decided, and none did. */
+export function usesRules(matcher: string): boolean {
+  return matcher.includes('p_');
+}
+
 /**
  * Casbin remembers the answers of a role definition by its arguments, joined with commas. When it is called more than
  * once, also for another rule, Casbin may use the answer to `g("a", "b,c")` for `g("a,b", "c")`.

@@ -5,7 +5,7 @@ import { type Model, newModelFromString } from 'casbin';
 import { rememberLast } from '../collections.ts';
 import type { Problem } from '../errors.ts';
 import { formatText } from '../policy/rule.ts';
-import { reasonOf, shorten } from '../text.ts';
+import { decodeUtf8, NOT_UTF8, reasonOf, shorten } from '../text.ts';
 import {
   copyModel,
   describeMissingDefinition,
@@ -33,18 +33,20 @@ export type LoadedModel =
 
 /** Reads a model file. Never throws: what is wrong is in `problems`. */
 export function loadModelFile(path: string): LoadedModel {
-  let text: string;
+  let text: string | null;
   try {
     text = path === defaultModelPath ? readDefaultModel() : readModelFile(path);
   } catch (error) {
     return { model: null, problems: [describeUnreadableModel(path, error)] };
   }
+  if (text === null)
+    return { model: null, problems: [{ code: 'MODEL_INVALID', at: path, message: NOT_UTF8 }] };
   return readModelText(path, text);
 }
 
 /** Reads synchronously, because for a few hundred bytes this takes less time than the thread pool. */
-function readModelFile(path: string): string {
-  return readFileSync(path, 'utf8');
+function readModelFile(path: string): string | null {
+  return decodeUtf8(readFileSync(path));
 }
 
 /** Kept, because the file of this package does not change while a process runs. */
@@ -222,7 +224,8 @@ function readLines(text: string): Line[] {
     const previous = lines.at(-1);
     const part = { text: raw, number: index + 1 };
     const text = line.replace(/\\$/, '').trim();
-    if (continued && previous !== undefined) {
+    // A section begins anew, also after a line that ends with a backslash.
+    if (continued && previous !== undefined && !SECTION.test(line)) {
       previous.text += text;
       previous.parts.push(part);
     } else lines.push({ text, number: part.number, column: raw.search(/\S/) + 1, parts: [part] });

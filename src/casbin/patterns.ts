@@ -3,6 +3,7 @@ import { rememberLast } from '../collections.ts';
 import { type Problem, StoredRuleError } from '../errors.ts';
 import type { DefinedRule } from '../policy/compile.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
+import type { RowId } from '../report.ts';
 import { reasonOf } from '../text.ts';
 import { identifier, isNode, parseMatcher, readCall, walk } from './matcher.ts';
 import type { RowSource, StoredRule } from './rule-row.ts';
@@ -19,6 +20,37 @@ const EXPRESSIONS = new Map<string, (pattern: string) => string>([
   ),
 ]);
 
+/** How a parameter of a path begins, and what Casbin replaces, until the pattern has no such beginning any more. */
+interface PathParameter {
+  readonly start: string;
+  readonly parameter: RegExp;
+}
+
+const COLON: PathParameter = { start: '/:', parameter: /(.*):[^/]+(.*)/g };
+const BRACES: PathParameter = { start: '/{', parameter: /(.*){[^/]+}(.*)/g };
+
+/** By the functions that take such patterns (casbin 5.51.1, builtinOperators). */
+const PATH_PARAMETERS = new Map<string, PathParameter>([
+  ...['keyMatch2', 'keyGet2'].map((name) => [name, COLON] as const),
+  ...['keyMatch3', 'keyMatch4', 'keyMatch5'].map((name) => [name, BRACES] as const),
+]);
+
+/**
+ * Why Casbin never finishes reading a pattern: it has a `/:` without a name, or a `/{` that is not closed, which Casbin
+ * tries to replace again and again. Null for any other pattern.
+ */
+function findEndlessLoop(name: string, pattern: string): string | null {
+  const path = PATH_PARAMETERS.get(name);
+  if (path === undefined) return null;
+  let text = pattern.replaceAll('/*', '/.*');
+  while (text.includes(path.start)) {
+    const replaced = text.replace(path.parameter, '$1[^/]+$2');
+    if (replaced === text) return `${name} tries for ever to replace "${path.start}", which is incomplete`;
+    text = replaced;
+  }
+  return null;
+}
+
 /** In a glob, only `+(…)` and `*(…)` repeat a part that may match in several ways. */
 function expandGlob(pattern: string): string {
   return pattern.replace(
@@ -30,9 +62,17 @@ function expandGlob(pattern: string): string {
 /** Finds patterns of the definition and of the matchers that may block the process forever. */
 export async function findHangingPatterns(model: Model, rules: readonly DefinedRule[]): Promise<Problem[]> {
   const advice = 'Rewrite it so that a repeated part can match a text in one way only.';
-  const written = await hanging(literalPatterns(model));
-  const stated = await hanging(patternsOf(model, rules));
+  const [inMatchers, inRules] = [literalPatterns(model), patternsOf(model, rules)];
+  const written = await hanging(inMatchers);
+  const stated = await hanging(inRules);
   return [
+    ...[...inMatchers, ...inRules].flatMap(({ name, text, rule }): Problem[] => {
+      const reason = findEndlessLoop(name, text);
+      if (reason === null) return [];
+      const what = `pattern ${formatText(text)}${rule === null ? ' of a matcher' : ''}`;
+      const message = `Casbin never finishes reading ${what}: ${reason}. ${ENDLESS_REMEDY}.`;
+      return [{ code: 'PATTERN_ENDLESS', at: rule?.at ?? 'model', message }];
+    }),
     ...written.map(({ text }): Problem => {
       const message = `pattern ${formatText(text)} of a matcher may take for ever to compare with a text that almost matches. ${advice}`;
       return { code: 'PATTERN_BACKTRACKS', at: 'model', message };
@@ -54,18 +94,42 @@ export async function refuseHangingPatterns(
   rules: readonly (Rule & Partial<StoredRule>)[],
   source?: RowSource,
 ): Promise<void> {
-  const found = await hanging(patternsOf(model, rules));
-  if (found.length === 0) return;
-  const ids = [...new Set(found.flatMap(({ rule }) => rule.id ?? []))];
-  const list = found
+  const patterns = patternsOf(model, rules);
+  const endless = patterns.filter(({ name, text }) => findEndlessLoop(name, text) !== null);
+  const backtracking = await hanging(patterns);
+  const messages = [
+    describeStored('Casbin never finishes reading some stored patterns', endless, ENDLESS_REMEDY, source),
+    describeStored(
+      'Stored patterns may take for ever to compare with a text that almost matches',
+      backtracking,
+      'Rewrite them so that a repeated part can match a text in one way only',
+      source,
+    ),
+  ];
+  const found = [...endless, ...backtracking];
+  if (found.length > 0) throw new StoredRuleError(messages.filter(Boolean).join('. '), idsOf(found));
+}
+
+const ENDLESS_REMEDY = 'Complete each parameter: "/:" needs a name, and "/{" needs a name and "}"';
+
+/** Names the first ten patterns; empty if there are none. */
+function describeStored(
+  fault: string,
+  patterns: readonly StoredPattern[],
+  remedy: string,
+  source: RowSource | undefined,
+): string {
+  if (patterns.length === 0) return '';
+  const list = patterns
     .slice(0, 10)
     .map(({ text, rule }) => `${rule.id === undefined ? '' : `id ${rule.id}: `}${formatText(text)}`);
-  const rows = source === undefined ? '.' : `: ${source.selectRows(ids.slice(0, 10))}`;
-  const more = found.length > list.length ? `; and ${found.length - list.length} more` : '';
-  throw new StoredRuleError(
-    `Stored patterns may take for ever to compare with a text that almost matches, so no decision was made with them (${list.join('; ')}${more}). Nothing was changed. Rewrite them so that a repeated part can match a text in one way only, or delete these rows${rows}`,
-    ids,
-  );
+  const rows = source === undefined ? '.' : `: ${source.selectRows(idsOf(patterns).slice(0, 10))}`;
+  const more = patterns.length > list.length ? `; and ${patterns.length - list.length} more` : '';
+  return `${fault}, so no decision was made with them (${list.join('; ')}${more}). Nothing was changed. ${remedy}, or delete these rows${rows}`;
+}
+
+function idsOf(patterns: readonly StoredPattern[]): RowId[] {
+  return [...new Set(patterns.flatMap(({ rule }) => rule.id ?? []))];
 }
 
 /**
@@ -92,17 +156,32 @@ export function patternCheck(model: Model): (rule: Rule) => string | null {
 const FUNCTIONS = FunctionMap.loadFunctionMap().getFunctions();
 
 function tryPattern(name: string, pattern: string): string | null {
-  // Casbin would print the error.
-  const isAddress = name === 'ipMatch' && !pattern.includes('/');
-  if (isAddress && !/[^0-9a-f.:]/i.test(pattern)) return null;
+  const loop = findEndlessLoop(name, pattern);
+  if (loop !== null) return `${name} does not take the pattern ${formatText(pattern)}: ${loop}`;
   try {
-    if (isAddress) throw new Error('it is not an IP address');
-    FUNCTIONS.get(name)?.(name === 'ipMatch' ? '0.0.0.0' : '', pattern, '');
+    if (name === 'ipMatch') tryAddress(pattern);
+    else FUNCTIONS.get(name)?.('', pattern, '');
     return null;
   } catch (error) {
     return `${name} does not take the pattern ${formatText(pattern)}: ${reasonOf(error)}`;
   }
 }
+
+/** Gives an address as the first argument, where Casbin checks it in the same way: it would print a wrong second one. */
+function tryAddress(pattern: string): void {
+  const ipMatch = FUNCTIONS.get('ipMatch');
+  if (pattern.split('/').length === 2) {
+    ipMatch?.('0.0.0.0', pattern);
+    return;
+  }
+  try {
+    ipMatch?.(pattern, '0.0.0.0');
+  } catch {
+    throw new Error('it is not an IP address');
+  }
+}
+
+type StoredPattern = Pattern<Partial<StoredRule>>;
 
 interface Pattern<R> {
   readonly name: string;

@@ -170,6 +170,7 @@ const UNDECIDABLE: readonly ProblemCode[] = [
   'RULE_WRONG_LENGTH',
   'ROLE_CYCLE',
   'PATTERN_BACKTRACKS',
+  'PATTERN_ENDLESS',
 ];
 
 function keepsFromDeciding({ code }: Problem): boolean {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
-import { reasonOf } from '../text.ts';
+import { decodeUtf8, NOT_UTF8, reasonOf } from '../text.ts';
 import type { Request } from './definition.ts';
 import { describeIssue, fields } from './issues.ts';
 import { findPlace } from './place.ts';
@@ -82,12 +82,14 @@ export async function readExpectationFile(file: string): Promise<LoadedExpectati
   if (!['.yaml', '.yml', '.json'].includes(ending)) {
     return refuse('POLICY_NOT_FOUND', 'this file ending is not known. Use one of .yaml, .yml, .json.');
   }
-  let content: string;
+  let bytes: Uint8Array;
   try {
-    content = await readFile(file, 'utf8');
+    bytes = await readFile(file);
   } catch (error) {
     return refuse('POLICY_NOT_FOUND', `it can't be read: ${reasonOf(error)}. Correct the path.`);
   }
+  const content = decodeUtf8(bytes);
+  if (content === null) return refuse('POLICY_SYNTAX', NOT_UTF8);
   const parse =
     ending === '.json' ? (await import('./json.ts')).parseJson : (await import('./yaml.ts')).parseYaml;
   const { value, problems } = parse(file, content);

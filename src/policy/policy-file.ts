@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
-import { kindOf } from '../text.ts';
+import { decodeUtf8, kindOf, NOT_UTF8 } from '../text.ts';
 import {
   findBrokenHierarchies,
   findConflicts,
@@ -86,18 +86,15 @@ export async function readPolicyBy(
     const message = `this file ending is not known. Use one of ${KNOWN_ENDINGS}.`;
     return { definition: null, problems: [{ code: 'POLICY_NOT_FOUND', at: path, message }] };
   }
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(await read());
+    bytes = await read();
   } catch (error) {
-    const isNoText =
-      error instanceof Error && 'code' in error && error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA';
-    const message = 'this is not text in UTF-8. Save it as UTF-8.';
-    const problem: Problem = isNoText
-      ? { code: 'POLICY_SYNTAX', at: path, message }
-      : describeUnreadable(path, error);
-    return { definition: null, problems: [problem] };
+    return { definition: null, problems: [describeUnreadable(path, error)] };
   }
+  const text = decodeUtf8(bytes);
+  if (text === null)
+    return { definition: null, problems: [{ code: 'POLICY_SYNTAX', at: path, message: NOT_UTF8 }] };
   const parse = await load();
   const { value, problems } = parse(path, text);
   const { checkFileShape } = await import('./definition-shape.ts');

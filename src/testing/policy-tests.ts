@@ -1,6 +1,7 @@
 import type { Enforcer, Model } from 'casbin';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
 import { tokensOf } from '../casbin/model.ts';
+import { findHangingPatterns } from '../casbin/patterns.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { withoutMisshapen } from '../options/resolve.ts';
 import { resolveModel } from '../options/resolve-model.ts';
@@ -160,8 +161,9 @@ async function resolveTested(policy: PolicyDefinition | string, options: PolicyT
   const { definition, problems: policyProblems } = await resolvePolicy({ policy });
   const defined = new RuleSet(compilePolicy(definition ?? {}));
   const policyFaults = await checkPolicy(definition ?? {}, defined, model, configureEnforcer);
+  const hanging = model === null ? [] : await findHangingPatterns(model, defined.rules);
   const empty = policyProblems.length === 0 ? findEmptyPolicy(definition ?? {}, defined) : [];
-  const all = [...misshapen, ...problems, ...policyProblems, ...empty, ...policyFaults];
+  const all = [...misshapen, ...problems, ...policyProblems, ...empty, ...policyFaults, ...hanging];
   if (model === null || definition === null || all.length > 0) throw new InvalidOptionsError(all);
   // If the definition contradicts itself, a test fails, so it need not be reported here.
   const { expectations } = await collectPromises(model, defined, definition, {

@@ -97,10 +97,11 @@ export function partFinder(
 
   const requestTokens = tokensOf(model, 'r');
   const linkedPositions = [...new Set(linked)].map((token) => requestTokens.indexOf(token));
-  const positions = new Map<readonly string[], number>();
+  // By identity. Rules that are stored twice may share their values, and each of their rows counts for the order.
+  const positions = new Map<readonly string[], number[]>();
   const linksOf = new Map<string, number[]>();
   for (const [position, { ptype, values }] of live.entries()) {
-    if (ptype === 'p') positions.set(values, position);
+    if (ptype === 'p') addTo(positions, values, position);
     else if (ptype.startsWith('g')) addTo(linksOf, values[0] ?? '', position);
   }
   // Without any rule, Casbin evaluates the matcher with empty values. So if the policy has a rule, the part has one
@@ -112,7 +113,9 @@ export function partFinder(
     const part = new Set([first]);
     const names = new Set<string>();
     for (const request of requests) {
-      for (const values of index.find(request)) part.add(positions.get(values) ?? first);
+      for (const values of index.find(request)) {
+        for (const position of positions.get(values) ?? []) part.add(position);
+      }
       for (const position of linkedPositions) names.add(request[position] ?? '');
     }
     for (const name of names) {

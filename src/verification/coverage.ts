@@ -1,5 +1,6 @@
 import type { Model } from 'casbin';
 import { type ConfigureEnforcer, type RoleQuestion, roleAsker } from '../casbin/enforcer.ts';
+import { usesRules } from '../casbin/matcher.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
@@ -17,6 +18,7 @@ export class CoverageMeter {
   readonly #defined: RuleSet;
   readonly #configureEnforcer: ConfigureEnforcer | undefined;
   readonly #findRoute: ReturnType<typeof roleRoutes>;
+  readonly #isByRule: boolean;
   /** Links that are used in addition to the defined ones, and are not measured. */
   readonly #given: readonly Rule[];
   /** How many requests depended on each of the rules. */
@@ -37,6 +39,7 @@ export class CoverageMeter {
     this.#configureEnforcer = configureEnforcer;
     this.#given = given.filter(({ ptype }) => ptype.startsWith('g'));
     this.#findRoute = roleRoutes(model, [...defined.rules, ...this.#given]);
+    this.#isByRule = usesRules(model.model.get('m')?.get('m')?.value ?? '');
     this.#requests = requests;
   }
 
@@ -52,7 +55,7 @@ export class CoverageMeter {
 
   /** Takes a decision that was made on the defined rules into account. */
   add(request: Request, { rule: values }: Answer): void {
-    if (values.length === 0) return;
+    if (values.length === 0 || !this.#isByRule) return;
     const rule = { ptype: 'p', values };
     const { links, open } = this.#findRoute(request, rule);
     this.#coverAt(this.#defined.indexOf(rule));

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Enforcer, Model } from 'casbin';
 import { buildInMemoryEnforcer, type ConfigureEnforcer, limitFunctions } from '../casbin/enforcer.ts';
+import { usesRules } from '../casbin/matcher.ts';
 import { rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
@@ -34,7 +35,8 @@ export async function createDecider(
   configureEnforcer?: ConfigureEnforcer,
 ): Promise<Decider> {
   const enforcer = await buildInMemoryEnforcer(model, rules, configureEnforcer);
-  if (configureEnforcer === undefined) return createSlicingDecider(enforcer);
+  const toAnswer = answerReader(model);
+  if (configureEnforcer === undefined) return createSlicingDecider(enforcer, toAnswer);
   return {
     index: null,
     decide: (request) => enforcer.enforceEx(...request).then(toAnswer, toError),
@@ -55,7 +57,7 @@ export async function decideAll(
   return answers;
 }
 
-function createSlicingDecider(enforcer: Enforcer): Decider {
+function createSlicingDecider(enforcer: Enforcer, toAnswer: ReturnType<typeof answerReader>): Decider {
   limitFunctions(enforcer);
   // Created when it is needed, because it takes long for many rules.
   const readIndex = rememberLast(() => indexRules(enforcer.getModel()));
@@ -89,8 +91,9 @@ export function decisionOf({ allowed }: Answer): Decision {
   return allowed ? 'allow' : 'deny';
 }
 
-function toAnswer([allowed, rule]: [boolean, string[]]): Answer {
-  return { allowed, rule, error: null };
+function answerReader(model: Model): (answer: [boolean, string[]]) => Answer {
+  const isByRule = usesRules(model.model.get('m')?.get('m')?.value ?? '');
+  return ([allowed, rule]) => ({ allowed, rule: isByRule ? rule : [], error: null });
 }
 
 function toError(error: unknown): Answer {

@@ -1,6 +1,7 @@
 import type { Enforcer, Model } from 'casbin';
-import { leadingConjuncts } from '../casbin/matcher.ts';
+import { leadingConjuncts, usesRules } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
+import { isSameList } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, type Hierarchy, MAX_INHERITANCE_LINKS } from '../policy/hierarchy.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
@@ -9,6 +10,7 @@ import type { Decision, RowId, RuleOrigin } from '../report.ts';
 import { findClosestRules, findUnknownValues } from './closest-rules.ts';
 import { PAST } from './decide.ts';
 import { explainer } from './explain.ts';
+import { loadLinks } from './structure.ts';
 
 /** Why a request is allowed or denied. If no rule matches, it also has the rules that come closest to allowing it. */
 export interface DecisionExplanation {
@@ -94,8 +96,7 @@ export async function explainByEnforcer(
     const answer = `${PAST[decision]} by enforce(), unlike enforceEx(): it is cached, or overridden`;
     return { ...base, answer };
   }
-  // Casbin names the first rule here, although that rule did not decide.
-  if (!matcher.includes('p_')) {
+  if (!usesRules(matcher)) {
     return { ...base, answer: `${PAST[decision]} by the matcher alone, which uses no rule` };
   }
   const rules = source.rules ?? readRules(model);
@@ -146,13 +147,15 @@ const SHOWN_PATHS = 4;
 function listRoles(model: Model, rules: readonly Rule[], request: Request): HeldRoles[] {
   const tokens = tokensOf(model, 'r');
   const take = (token: string) => request[tokens.indexOf(token)] ?? '';
-  const hierarchies = buildHierarchies(rules);
+  const hierarchies = buildHierarchies(loadLinks(model, rules));
   return leadingConjuncts(model.model.get('m')?.get('m')?.value ?? '').flatMap((conjunct) => {
     if (conjunct.kind !== 'inherits') return [];
     const { ptype } = conjunct;
     const domain = conjunct.domain === null ? null : take(conjunct.domain);
     const name = take(conjunct.request);
-    const hierarchy = hierarchies.find((one) => one.ptype === ptype && one.domain === (domain ?? ''));
+    const hierarchy = hierarchies.find(
+      (one) => one.ptype === ptype && isSameList(one.domains, domain === null ? [] : [domain]),
+    );
     const paths = hierarchy === undefined ? [] : listPaths(hierarchy, name);
     return [{ ptype, name, domain, paths: paths.slice(0, SHOWN_PATHS), more: paths.length > SHOWN_PATHS }];
   });

@@ -1,6 +1,14 @@
 import type { Model } from 'casbin';
 import type { RoleQuestion } from '../casbin/enforcer.ts';
-import { identifier, isNode, isRoleDefinition, parseMatcher, readCall, walk } from '../casbin/matcher.ts';
+import {
+  identifier,
+  isNode,
+  isRoleDefinition,
+  parseMatcher,
+  readCall,
+  usesRules,
+  walk,
+} from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
 import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, findRolePath, type Hierarchy } from '../policy/hierarchy.ts';
@@ -8,6 +16,7 @@ import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { Explanation, RowId } from '../report.ts';
 import type { Answer } from './decide.ts';
+import { subjectOf } from './parts.ts';
 import { loadLinks } from './structure.ts';
 
 /**
@@ -34,6 +43,7 @@ export function explainer(
     rules,
     rules.filter((rule) => defined.has(rule)),
   );
+  const isByRule = usesRules(model.model.get('m')?.get('m')?.value ?? '');
   return (request, { allowed, rule: values, error }, causes) => {
     const rule: Rule | null = values.length === 0 ? null : { ptype: 'p', values };
     const { path, links } = rule === null ? { path: [], links: [] } : findRoute(request, rule);
@@ -45,7 +55,10 @@ export function explainer(
       rolePath: path,
       ids: [...keys].flatMap((key) => stored.get(key)?.id ?? []),
       added: added.map(toArray),
-      reason: describeDecision(allowed, rule, path, added, error),
+      reason:
+        isByRule || error !== null
+          ? describeDecision(allowed, rule, path, added, error)
+          : 'by the matcher alone, which uses no rule',
     };
   };
 }
@@ -89,16 +102,21 @@ export function roleRoutes(
   rules: readonly Rule[],
   preferred: readonly Rule[] = rules,
 ): FindRoute {
-  const finders = readQuestions(model).map((reader) => {
+  const questions = readQuestions(model);
+  const finders = questions.map((reader) => {
     const find = [...new Set([preferred, rules])].map((some) => pathFinder(model, some, reader.ptype));
     return routeFinder(reader, find);
   });
   const [only] = finders;
   if (only !== undefined && finders.length === 1) return only;
+  const asksForSubject = questions.some(({ isOfSubject }) => isOfSubject);
   return (request, rule) => {
     const routes = finders.map((find) => find(request, rule));
+    const found = routes.find(
+      ({ open }, index) => open.length === 0 && (!asksForSubject || questions[index]?.isOfSubject),
+    );
     return {
-      path: routes.find(({ open }) => open.length === 0)?.path ?? [],
+      path: found?.path ?? [],
       links: routes.flatMap(({ links }) => links),
       open: routes.flatMap(({ open }) => open),
     };
@@ -141,16 +159,20 @@ type FindRoute = (request: Request, rule: Rule) => RoleRoute;
 interface RoleQuestionReader {
   readonly ptype: string;
   readonly readers: readonly ReadArgument[];
+  /** Whether it asks what the request's subject inherits. */
+  readonly isOfSubject: boolean;
 }
 
 /** The calls of role definitions in a matcher whose arguments are values of the request, of the rule, or literals. */
 function readQuestions(model: Model): RoleQuestionReader[] {
   const nodes = walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''));
+  const subject = `r_${subjectOf(model)}`;
   return nodes.flatMap((node): RoleQuestionReader[] => {
     const call = readCall(node);
     if (call === null || !isRoleDefinition(call.name)) return [];
     const readers = call.given.flatMap((argument) => readArgument(model, argument) ?? []);
-    return readers.length < Math.max(2, call.given.length) ? [] : [{ ptype: call.name, readers }];
+    if (readers.length < Math.max(2, call.given.length)) return [];
+    return [{ ptype: call.name, readers, isOfSubject: identifier(call.given[0]) === subject }];
   });
 }
 
@@ -177,11 +199,14 @@ type FindPath = (question: RoleQuestion) => Pick<RoleRoute, 'path' | 'links'> | 
 /** Finds paths in one role definition; null where there is none. */
 function pathFinder(model: Model, rules: readonly Rule[], ptype: string): FindPath {
   const links = loadLinks(model, rules).filter((link) => link.ptype === ptype);
-  const hierarchies = new Map<string, Hierarchy>(buildHierarchies(links).map((one) => [one.domain, one]));
+  // A link without a domain is not one in the domain without a name.
+  const hierarchies = new Map<string, Hierarchy>(
+    buildHierarchies(links).map((one) => [JSON.stringify(one.domains), one]),
+  );
   const stored = new Map(links.map((link) => [JSON.stringify(link.values), link.stored]));
   return ({ from, to, domains }) => {
     if (from === to) return { path: [from], links: [] };
-    const hierarchy = hierarchies.get(domains.join(', '));
+    const hierarchy = hierarchies.get(JSON.stringify(domains));
     const path = hierarchy === undefined ? null : findRolePath(hierarchy, from, to, Number.POSITIVE_INFINITY);
     if (path === null) return null;
     const steps = path.slice(1).map((parent, index) => [path[index] ?? '', parent, ...domains]);

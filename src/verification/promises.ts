@@ -185,8 +185,8 @@ function* sampleOf({ size }: Matrix, sampleSize: number): Generator<number, void
   for (let index = 0; index < count; index++) yield Math.floor((index * size) / count);
 }
 
-/** The answer to all requests that no rule can match. */
-async function decideUnmatched(matrix: Matrix, decider: Decider): Promise<Decision> {
+/** The answer to all requests that no rule can match: they are allowed where only a rule can deny. */
+export async function decideUnmatched(matrix: Matrix, decider: Decider): Promise<Decision> {
   let first = 0;
   for (const number of matrix.matchable(decider.index)) {
     if (number !== first) break;

@@ -16,7 +16,7 @@ async function problemsOf(text: string) {
   return problems.map(({ at, message }) => [at.replace(path, 'model.conf'), message]);
 }
 
-async function load(text: string) {
+async function load(text: string | Buffer) {
   const folder = await mkdtemp(join(tmpdir(), 'casbin-bootstrap-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const path = join(folder, 'model.conf');
@@ -73,6 +73,13 @@ describe('a line that ends with a backslash', () => {
     expect(await problemsAfter('m2 = g(r.sub, p.sub) && \\ # and', '  keyMatch(r.obj, p.obj)')).toEqual([]);
   });
 
+  test('ends where a section begins, as for Casbin', async () => {
+    const text = modelText({ g: ['g = _, _ \\'] });
+    expect(await problemsOf(text)).toEqual([]);
+    const { loaded } = await load(text);
+    expect(loaded.model?.model.get('g')?.get('g')?.value).toBe('_, _');
+  });
+
   test('is reported as one line, at the place where it begins', async () => {
     expect(await problemsAfter('so\\me \\', 'wo\\rds \\', 'here', 'and there')).toEqual([
       strayLine(12, 'so\\mewo\\rdshere'),
@@ -97,6 +104,14 @@ test('a name is located in its definition, over lines, and not where a string or
   expect(locate('m2', 'p.subb')).toBe(`${path}:13:14`);
   expect(locate('m2', 'p.sub')).toBe(`${path}:13:5`);
   expect(locate('m2', 'm2')).toBe(`${path}:12:3`);
+});
+
+test('a file in another encoding is refused, because names in its matcher would never match', async () => {
+  const { path, loaded } = await load(Buffer.from(modelText({ m: 'r.sub == "café"' }), 'latin1'));
+  expect(loaded).toMatchObject({
+    model: null,
+    problems: [{ code: 'MODEL_INVALID', at: path, message: expect.stringContaining('UTF-8') }],
+  });
 });
 
 test('a byte order mark and blank lines before the first section are ignored', async () => {

@@ -95,6 +95,46 @@ describe('a pattern of the definition', () => {
     expect(await problemsOf(call, pattern)).toHaveLength(count);
   });
 
+  test.each([
+    ['keyMatch2(r.obj, p.obj)', '/inv/:'],
+    ['keyMatch2(r.obj, p.obj)', '/:/inv/:id'],
+    ['keyGet2(r.obj, p.obj, "id")', '/inv/:/lines'],
+    ['keyMatch3(r.obj, p.obj)', '/inv/{id'],
+    ['keyMatch4(r.obj, p.obj)', '/{a}/{a/b}'],
+    ['keyMatch5(r.obj, p.obj)', '/inv/{}'],
+  ])('that Casbin never finishes reading is refused: %s with %s', async (call, pattern) => {
+    const start = pattern.includes('{') ? '/{' : '/:';
+    const name = call.split('(', 1)[0];
+    expect(await problemsOf(call, pattern)).toEqual([
+      {
+        code: 'PATTERN_ENDLESS',
+        at: 'policy.rules[0]',
+        message: `Casbin never finishes reading pattern "${pattern}": ${name} tries for ever to replace "${start}", which is incomplete. Complete each parameter: "/:" needs a name, and "/{" needs a name and "}".`,
+      },
+    ]);
+  });
+
+  test.each([
+    ['keyMatch2(r.obj, p.obj)', '/:a/:b:c/x::/{'],
+    ['keyMatch3(r.obj, p.obj)', '/{a}/{b}{c}/:/x{'],
+    ['keyMatch4(r.obj, p.obj)', '/{a}/{b}/{a}'],
+    ['keyMatch5(r.obj, p.obj)', '/*/{a-b}/*'],
+    ['keyMatch(r.obj, p.obj)', '/{/:/'],
+    ['regexMatch(r.obj, p.obj)', '^/:/$'],
+  ])('with complete parameters, or for another function, is accepted: %s with %s', async (call, pattern) => {
+    expect(await problemsOf(call, pattern)).toEqual([]);
+  });
+
+  test('in a matcher that Casbin never finishes reading is refused', async () => {
+    expect(await problemsOf('keyMatch3(r.obj, "/inv/{id")', 'a')).toMatchObject([
+      {
+        code: 'PATTERN_ENDLESS',
+        at: 'model',
+        message: expect.stringContaining('never finishes reading pattern "/inv/{id" of a matcher'),
+      },
+    ]);
+  });
+
   test('may be in the matcher itself', async () => {
     expect(await problemsOf('regexMatch(r.obj, "^(a+)+$")', 'a')).toMatchObject([
       {
@@ -175,4 +215,27 @@ test('of many such stored patterns the first ten are named, and how many more th
   await expect(verifyDatabase(pool, options)).rejects.toMatchObject({
     message: expect.stringContaining(`${list[9]}). Nothing was changed.`),
   });
+});
+
+test('stored patterns that Casbin never finishes reading are refused, beside those that may backtrack', async () => {
+  const pool = (await createDatabase()).pool();
+  const options = {
+    model: modelWith('(keyMatch3(r.obj, p.obj) || regexMatch(r.obj, p.obj))'),
+    policy: { rules: [['p', 'eve', '/data/{id}', 'read']], allow: [['eve', '/data/1', 'read']] },
+  };
+  await bootstrapDatabase(pool, options);
+  await pool.query(
+    `insert into casbin (id, ptype, rule)
+     values (8, 'p', '["eve", "/data/{id", "read"]'), (9, 'p', '["eve", "^/(.+)+!$", "read"]')`,
+  );
+
+  for (const run of [bootstrapDatabase, verifyDatabase]) {
+    await expect(run(pool, options)).rejects.toMatchObject({
+      code: 'STORED_RULE_INVALID',
+      ids: [8, 9],
+      message: expect.stringMatching(
+        /^Casbin never finishes reading some stored patterns.*\(id 8: "\/data\/\{id"\).* Stored patterns may take for ever.*\(id 9: /,
+      ),
+    });
+  }
 });

@@ -97,6 +97,22 @@ m = g(r.user, p.user) && r.obj == p.obj && r.act == p.act
     await expect(testPolicy([path], { policy: POLICY })).resolves.toMatchObject({ ok: true });
   });
 
+  test.each(['json', 'yaml'])('are read after a byte order mark: %s', async (ending) => {
+    const path = await writeTemporary(
+      `tests.${ending}`,
+      '\uFEFF{ "allow": [["clerk", "invoices", "read"]] }',
+    );
+    await expect(testPolicy([path], { policy: POLICY })).resolves.toMatchObject({ ok: true });
+  });
+
+  test('are refused in another encoding, because a denied name would be another one', async () => {
+    const text = 'deny: [[café, invoices, read]]';
+    const path = await writeTemporary('tests.yaml', Buffer.from(text, 'latin1'));
+    await expect(testPolicy([path], { policy: POLICY })).rejects.toMatchObject({
+      problems: [{ code: 'POLICY_SYNTAX', at: path, message: expect.stringContaining('UTF-8') }],
+    });
+  });
+
   test('fail where Casbin can not decide', async () => {
     const configureEnforcer = () => {
       throw new Error('no enforcer');
@@ -127,6 +143,25 @@ m = g(r.user, p.user) && r.obj == p.obj && r.act == p.act
         ...problem,
         ...('at' in problem && { at: expect.stringMatching(problem.at as RegExp) }),
       })),
+    });
+  });
+
+  test('report a given rule that does not fit once, however many tests it is given for', async () => {
+    const allow = 'allow: [[clerk, invoices, read]]';
+    const text = `given: [[p, a]]\n${allow}\ntests: [{ name: a, ${allow} }, { name: b, ${allow} }]`;
+    const error: unknown = await run(text).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ problems: [{ code: 'RULE_WRONG_LENGTH' }] });
+    expect(error).not.toHaveProperty('problems.1');
+  });
+
+  test('refuse a given pattern that Casbin never finishes reading', async () => {
+    const model = newModelFromString(modelText({ m: 'keyMatch3(r.obj, p.obj) && r.sub == p.sub' }));
+    const path = await writeTemporary(
+      'tests.yaml',
+      'given:\n  - [p, eve, "/inv/{id", read]\nallow:\n  - [eve, /inv/7, read]',
+    );
+    await expect(testPolicy([path], { policy: POLICY, model })).rejects.toMatchObject({
+      problems: [{ code: 'PATTERN_ENDLESS', at: `${path}:2:5` }],
     });
   });
 
@@ -271,6 +306,14 @@ tests:
       [':10:11', 'p clerk invoices delete', 0],
       [':6:16', 'g clerk viewer', 1],
     ]);
+  });
+
+  test('counts no rule where the matcher uses none', async () => {
+    const model = newModelFromString(modelText({ m: 'r.sub == "root"' }));
+    const policy = { rules: [['p', 'eve', 'x', 'read']], allow: [['root', 'x', 'read']] };
+    const { ok, coverage } = await testPolicy([], { policy, model });
+    expect(ok).toBe(true);
+    expect(coverage).toMatchObject({ covered: 0, total: 1 });
   });
 
   test('counts a link that only a role manager can find, also in addition to a given role', async () => {

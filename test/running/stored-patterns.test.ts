@@ -38,8 +38,11 @@ describe.each<[name: string, call: string, invalid: string, valid: string, match
   ['keyMatch2', 'keyMatch2(r.obj, p.obj)', '/inv[', '/inv/:id', '/inv/7'],
   ['keyMatch3', 'keyMatch3(r.obj, p.obj)', '/inv)', '/inv/{id}', '/inv/7'],
   ['keyMatch5', 'keyMatch5(r.obj, p.obj)', '/(inv', '/inv/*', '/inv/7'],
+  ['keyMatch2 for ever', 'keyMatch2(r.obj, p.obj)', '/inv/:', '/inv/:id', '/inv/7'],
+  ['keyMatch4 for ever', 'keyMatch4(r.obj, p.obj)', '/inv/{id', '/inv/{id}', '/inv/7'],
   ['ipMatch', 'ipMatch(r.obj, p.obj)', 'nowhere/8', '10.0.0.0/8', '10.1.2.3'],
   ['ipMatch without a mask', 'ipMatch(r.obj, p.obj)', 'localhost', '10.1.2.3', '10.1.2.3'],
+  ['ipMatch with too few numbers', 'ipMatch(r.obj, p.obj)', '10.1.2', 'fe80::1', 'fe80::1'],
 ])('a stored rule with a pattern that %s does not take', (name, call, invalid, valid, matching) => {
   const [called = ''] = name.split(' ');
 

@@ -1,7 +1,9 @@
 import { AssertionError } from 'node:assert';
+import { newModelFromString } from 'casbin';
 import { expect, test, vi } from 'vitest';
 import { definePolicy } from '../../src/index.ts';
 import { collectPolicyTests } from '../../src/testing/index.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 import { enforcerOf } from './enforcers.fixture.ts';
 
 const policy = definePolicy({
@@ -60,5 +62,13 @@ test('a definition that has nothing to test rejects', async () => {
   await expect(collectPolicyTests({ roles: policy.roles ?? {} })).rejects.toMatchObject({
     code: 'INVALID_OPTIONS',
     message: expect.stringContaining('it has no allow, deny or never'),
+  });
+});
+
+test('a definition with a pattern that Casbin never finishes reading rejects', async () => {
+  const model = newModelFromString(modelText({ m: 'keyMatch2(r.obj, p.obj) && r.sub == p.sub' }));
+  const definition = { rules: [['p', 'eve', '/inv/:', 'read']], allow: [['eve', '/inv/7', 'read']] };
+  await expect(collectPolicyTests(definition, { model })).rejects.toMatchObject({
+    problems: [{ code: 'PATTERN_ENDLESS', at: 'policy.rules[0]' }],
   });
 });

@@ -1,5 +1,10 @@
+import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
-import { modelText, rule, verifyRules } from './verify.fixture.ts';
+import { compilePolicy } from '../../src/policy/compile.ts';
+import { toRule } from '../../src/policy/rule.ts';
+import { RuleSet } from '../../src/policy/rule-set.ts';
+import { compareDecisions } from '../../src/verification/compare.ts';
+import { modelText, promiseOf, rule, verifyRules } from './verify.fixture.ts';
 
 const RBAC = modelText();
 const DENY_OVERRIDE = modelText({
@@ -240,4 +245,34 @@ describe('never', () => {
 
     expect(report.failures.map(({ kind }) => kind)).toEqual(['missing-rule', 'never']);
   });
+});
+
+test('a defined rule that is stored twice decides by its first row, also when causes are looked for', async () => {
+  const text = modelText({ p: 'sub, obj, act, eft', e: 'priority(p.eft) || deny' });
+  const lines = ['p, zoe, data, read, allow', 'p, role, data, read, allow', 'p, ann, data, read, deny'];
+  const definition = { rules: lines.map(rule) };
+  const defined = new RuleSet(compilePolicy(definition));
+  const [first, allowing, denying] = defined.rules;
+  const links = ['g, ann, role', 'g, ann, other'].map(rule).map(toRule);
+  // Equal rows share their values, as those that are read from a table.
+  const live = [first, allowing, denying, allowing, ...links].map((one, id) => ({
+    ptype: '',
+    values: [],
+    ...one,
+    id,
+  }));
+  const model = newModelFromString(text);
+  const { expectations } = await promiseOf(text, definition);
+
+  const { drift } = await compareDecisions({
+    model,
+    configureEnforcer: undefined,
+    defined,
+    missing: [],
+    live,
+    expectations,
+  });
+
+  expect(drift).toMatchObject([{ request: ['ann', 'data', 'read'], actual: 'allow' }]);
+  expect(drift[0]?.added).toEqual([['g', 'ann', 'role']]);
 });

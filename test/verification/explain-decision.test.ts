@@ -46,6 +46,18 @@ describe('a decision is explained', () => {
     });
   });
 
+  test('by stored links as Casbin reads them: without values that the model does not define', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, OPTIONS);
+    await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "clerk", "since 2020"]')`);
+    await expect(explainDecision(pool, ['alice', 'invoices', 'read'])).resolves.toMatchObject({
+      rolePath: ['alice', 'clerk', 'viewer'],
+    });
+    await expect(explainDecision(pool, ['alice', 'invoices', 'sign'])).resolves.toMatchObject({
+      roles: [{ name: 'alice', paths: [['alice', 'clerk', 'viewer']] }],
+    });
+  });
+
   test('on a database, by the stored rules and not by the definition', async () => {
     const database = await createDatabase();
     const pool = database.pool();

@@ -122,6 +122,45 @@ describe('an explanation', () => {
     expect(explain(['viewer', 'data', 'read'], answer)).toMatchObject({ rolePath: ['viewer'], ids: [1] });
   });
 
+  test('shows the way of the subject, also where the matcher asks for the roles of resources first', () => {
+    const text = modelText({ g: ['g = _, _', 'g2 = _, _'], m: 'g2(r.obj, p.obj) && g(r.sub, p.sub)' });
+    const live = ['p, viewer, data, read', 'g, ann, viewer', 'g2, list, data']
+      .map(rule)
+      .map(([ptype = '', ...values], index) => ({ id: index + 1, ptype, values }));
+    const explain = explainer(newModelFromString(text), live, new RuleSet(live));
+    expect(explain(['ann', 'list', 'read'], answer)).toMatchObject({
+      rolePath: ['ann', 'viewer'],
+      ids: [1, 3, 2],
+      reason: 'by "p, viewer, data, read", through ann → viewer',
+    });
+  });
+
+  test('does not take a link without a domain for one in the domain without a name', () => {
+    const text = modelText({
+      r: 'sub, dom, obj, act',
+      g: ['g = _, _, _'],
+      m: 'g(r.sub, p.sub, r.dom) && r.obj == p.obj',
+    });
+    const live = [
+      { ptype: 'p', values: ['viewer', 'data', 'read'] },
+      { ptype: 'g', values: ['ann', 'viewer', ''] },
+      { ptype: 'g', values: ['eve', 'clerk'] },
+    ];
+    const explain = explainer(newModelFromString(text), live, new RuleSet(live));
+    expect(explain(['ann', '', 'data', 'read'], answer)).toMatchObject({ rolePath: ['ann', 'viewer'] });
+    expect(explain(['eve', '', 'data', 'read'], answer)).toMatchObject({ rolePath: [] });
+  });
+
+  test('names no rule where the matcher uses none, although Casbin does', async () => {
+    const text = modelText({ m: 'r.sub == "root"' });
+    const definition = { rules: [['p', 'viewer', 'data', 'read']], deny: [['root', 'data', 'read']] };
+    const { problems, coverage } = await promiseOf(text, definition);
+    expect(problems).toMatchObject([
+      { message: expect.stringContaining('makes it allow: by the matcher alone, which uses no rule. ') },
+    ]);
+    expect(coverage).toMatchObject({ covered: 0, total: 1 });
+  });
+
   test('of a decision that a migration has broken shows the decision before', () => {
     const found = { rule: null, rolePath: [], ids: [], added: [], reason: 'no rule allows it' };
     expect(describeBroken({ ...found, request: ['ann', 'x'], expected: 'allow' })).toBe(

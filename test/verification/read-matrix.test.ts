@@ -1,8 +1,9 @@
-import { newModel } from 'casbin';
+import { newModel, newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, definePolicy, policyToMermaid, readMatrix } from '../../src/index.ts';
 import { renderMatrix } from '../../src/render/matrix.ts';
 import { createDatabase } from '../support/database.ts';
+import { modelText } from './verify.fixture.ts';
 
 const POLICY = definePolicy({
   roles: {
@@ -71,6 +72,21 @@ describe('a matrix', () => {
     const matrix = await readMatrix({ rules: [['p', '*', 'news', 'read']] }, { model: open });
     expect(matrix).toMatchObject({ isOpen: true, subjects: ['*'] });
     expect(renderMatrix(matrix)).toContain('allowed to everybody');
+  });
+
+  test('has what is allowed because no rule denies it', async () => {
+    const text = modelText({ p: 'sub, obj, act, eft', e: '!some(where (p.eft == deny))' });
+    const rules = [
+      ['p', 'alice', 'news', 'write', 'deny'],
+      ['p', 'bob', 'news', 'read', 'allow'],
+    ];
+    const matrix = await readMatrix({ rules }, { model: newModelFromString(text) });
+    expect(matrix.allowed.map(({ subject, permission: [, act] }) => `${subject} ${act}`)).toEqual([
+      'alice read',
+      'bob write',
+      'bob read',
+    ]);
+    expect(matrix).toMatchObject({ isOpen: true });
   });
 
   test('is empty where rules hold patterns', async () => {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { PoolLike } from './database/client.ts';
-import { InvalidOptionsError } from './errors.ts';
+import { InvalidOptionsError, type Problem } from './errors.ts';
 import { type MigrationTool, type Project, readProject } from './init/project.ts';
 import type { ProjectFile, Starter } from './init/project-files.ts';
 import { lintPolicy } from './lint-policy.ts';
@@ -9,6 +9,7 @@ import type { BootstrapOptions } from './options.ts';
 import type { PolicyDefinition } from './policy/definition.ts';
 import { pullPolicy } from './pull-policy.ts';
 import { readStatus } from './read-status.ts';
+import { reasonOf } from './text.ts';
 
 /** How a project is prepared. */
 export interface InitOptions {
@@ -145,18 +146,46 @@ async function writeAll(
 ): Promise<Pick<InitReport, 'created' | 'changed' | 'kept'>> {
   const report = { created: [] as string[], changed: [] as string[], kept: [] as string[] };
   const all = manifest === null ? files : [...files, { path: 'package.json', text: manifest }];
+  // All are read before any is written, so that one which can't be read leaves the project as it is.
+  const present = readAll(folder, all);
   for (const { path, text } of all) {
-    const full = join(folder, path);
-    if (!existsSync(full)) {
-      mkdirSync(dirname(full), { recursive: true });
-      writeFileSync(full, text);
+    const before = present.get(path);
+    if (before === undefined) {
+      write(folder, path, text, 'wx');
       report.created.push(path);
-    } else if (readFileSync(full, 'utf8') !== text && (await confirm({ path, text }))) {
-      writeFileSync(full, text);
+    } else if (before !== text && (await confirm({ path, text }))) {
+      write(folder, path, text, 'w');
       report.changed.push(path);
     } else report.kept.push(path);
   }
   return report;
+}
+
+/** The texts of the files that exist, by path. */
+function readAll(folder: string, files: readonly ProjectFile[]): Map<string, string> {
+  const problems: Problem[] = [];
+  const texts = new Map<string, string>();
+  for (const { path } of files) {
+    try {
+      if (existsSync(join(folder, path))) texts.set(path, readFileSync(join(folder, path), 'utf8'));
+    } catch (error) {
+      const message = `it can't be read: ${reasonOf(error)}. Rename or remove it. Nothing was written.`;
+      problems.push({ code: 'OPTION_INVALID', at: path, message });
+    }
+  }
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+  return texts;
+}
+
+/** With the flag `wx`, a file is never replaced that somebody else has created meanwhile. */
+function write(folder: string, path: string, text: string, flag: 'w' | 'wx'): void {
+  try {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text, { flag });
+  } catch (error) {
+    const message = `it can't be written: ${reasonOf(error)}. Correct that, and run it again.`;
+    throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: path, message }]);
+  }
 }
 
 function describeDatabase(found: FoundPolicy | null): string[] {

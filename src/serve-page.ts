@@ -211,9 +211,8 @@ async function answer(
 ): Promise<void> {
   for (const [name, value] of HEADERS) response.setHeader(name, value);
   // A page of another site, whose name was made to resolve to this machine, sends that name as the host.
-  const port = portOf(server);
-  if (headers.host !== `127.0.0.1:${port}` && headers.host !== `localhost:${port}`) {
-    sendText(response, 421, `This is served as http://127.0.0.1:${port}/ only.`);
+  if (!hostsOf(portOf(server)).includes(headers.host ?? '')) {
+    sendText(response, 421, `This is served as http://127.0.0.1:${portOf(server)}/ only.`);
     return;
   }
   if (method !== 'GET' && method !== 'HEAD') {
@@ -233,6 +232,12 @@ async function answer(
   } else {
     sendText(response, 404, 'There is one page only, at /.');
   }
+}
+
+/** The hosts by which browsers ask for the page; they leave out the port 80. */
+function hostsOf(port: number): string[] {
+  const names = ['127.0.0.1', 'localhost'];
+  return [...names.map((name) => `${name}:${port}`), ...(port === 80 ? names : [])];
 }
 
 const HEADERS = [

@@ -92,6 +92,10 @@ async function change(
 ): Promise<Outcome> {
   const { changeDatabase } = await import('./change-database.ts');
   const { listChangeRemarks, renderChange } = await import('../render/change.ts');
+  if (flags.force && flags.reason === undefined) {
+    const message = 'it needs a reason, for the journal. Give --reason too.';
+    throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: '--force', message }]);
+  }
   const { policy, ...rest } = options;
   const given: ChangeOptions = {
     ...rest,

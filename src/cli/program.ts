@@ -99,7 +99,7 @@ export function createProgram(terminal: Terminal, runCommand: RunCommand): Comma
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => terminal.print(text.trimEnd()),
-      writeErr: (text) => terminal.complain(text.trimEnd()),
+      writeErr: (text) => terminal.complain(withoutValue(text.trimEnd())),
     })
     .addHelpText('after', EXAMPLES_AND_EXIT_CODES);
   addGlobalOptions(program);
@@ -144,5 +144,10 @@ function errorToJson(error: unknown): object {
 function describeUsage({ code, message }: CommanderError): string {
   if (code === 'commander.help')
     return 'no command is given, or none that exists. --help lists the commands.';
-  return message.replace(/^error: /, '');
+  return withoutValue(message.replace(/^error: /, ''));
+}
+
+/** Leaves out the value of an unknown option: it may be a password in any form, as after a misspelt --database-url. */
+function withoutValue(message: string): string {
+  return message.replace(/(unknown option '-[^=]*)=.*'/s, "$1'");
 }

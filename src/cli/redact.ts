@@ -24,7 +24,7 @@ export function createRedact(databaseUrl: string | undefined): Redact {
 
 /** Everything in arguments and environment that may hold a password, as connection URLs; also misspelt arguments. */
 export function findUrls(argv: readonly string[], env: NodeJS.ProcessEnv): string[] {
-  const inArguments = argv.flatMap((argument) => /[a-z]+:\/\/.*/s.exec(argument) ?? []);
+  const inArguments = argv.flatMap((argument) => /[a-z]+:\/\/.*/is.exec(argument) ?? []);
   const given = env.DATABASE_URL === undefined ? [] : [env.DATABASE_URL];
   if (!env.PGPASSWORD) return [...inArguments, ...given];
   const [user, host, database, password] = [env.PGUSER, env.PGHOST, env.PGDATABASE, env.PGPASSWORD].map(

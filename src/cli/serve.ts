@@ -36,13 +36,14 @@ async function serve(context: CommandContext<ServeFlags>): Promise<ExitCode> {
   const { servePage } = await import('../index.ts');
   const { flags, options, print, withDatabase } = context;
   const serveFrom = async (pool: PoolLike | null, where: string): Promise<ExitCode> => {
-    const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
     const server = await servePage(pool, {
       ...options,
       users: flags.users,
       ...(flags.strict && { strict: true }),
       ...(flags.port === undefined ? {} : { port: flags.port }),
     });
+    // Until here a signal ends the process at once: there is nothing to close that the server does not close too.
+    const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
     const message = `The page is at ${server.url} until Ctrl+C.`;
     print({
       exitCode: EXIT.SUCCESS,

@@ -57,6 +57,12 @@ export function checkPermission(
   permission: Permission,
   at: string,
 ): Problem[] {
+  // Such as a domain, which is part of the request.
+  if (permission.length > 2) {
+    return [
+      { code: 'OPTION_INVALID', at, message: 'a permission is a resource and an action, and nothing else.' },
+    ];
+  }
   const known = typeof policy === 'object' && policy !== null ? namesOf(policy) : null;
   return (['resource', 'action'] as const).flatMap((part, index): Problem[] => {
     const given: unknown = permission[index];

@@ -91,11 +91,17 @@ export function readProject(folder: string): Project {
 function readManifest(path: string): { text: string; parsed: Record<string, unknown> } {
   try {
     const text = readFileSync(path, 'utf8');
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === 'object' && parsed !== null) return { text, parsed: { ...parsed } };
-    throw new Error('it is not an object');
+    // npm accepts a byte order mark too.
+    const parsed: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
+    if (!isObject(parsed)) throw new Error('it is not an object');
+    if (parsed.scripts === undefined || isObject(parsed.scripts)) return { text, parsed };
+    throw new Error('its scripts are not an object');
   } catch (error) {
     const message = `it can't be read: ${reasonOf(error)}. Run it in the folder of a project, or make one by npm init.`;
     throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: path, message }]);
   }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

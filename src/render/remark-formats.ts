@@ -1,4 +1,4 @@
-import { relative } from 'node:path';
+import { isAbsolute, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { addTo } from '../collections.ts';
 import { escapeControls } from './phrases.ts';
@@ -137,5 +137,6 @@ function toResult(remark: Remark) {
 /** Relative to the working directory, where code scanning looks for it; a URL of its own for a file elsewhere. */
 function toUri(file: string): string {
   const path = relative('', file);
-  return path.startsWith('..') ? pathToFileURL(file).href : encodeURI(path.replaceAll('\\', '/'));
+  if (/^\.\.([\\/]|$)/.test(path) || isAbsolute(path)) return pathToFileURL(file).href;
+  return path.split(/[\\/]/).map(encodeURIComponent).join('/');
 }

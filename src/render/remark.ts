@@ -28,7 +28,7 @@ export interface PlaceParts {
 /** Splits a place into its parts. Paths of options, such as `policy.roles.a`, are in no file. */
 export function readPlace(at: string | null): PlaceParts {
   const [, file, line, column] =
-    /^(.+?\.(?:ya?ml|json|csv|conf))(?::(\d+))?(?::(\d+))?$/i.exec(at ?? '') ?? [];
+    /^(.+?\.(?:ya?ml|json|csv|conf|[cm]?[jt]s))(?::(\d+))?(?::(\d+))?$/i.exec(at ?? '') ?? [];
   if (file === undefined) return { file: null, line: null, column: null };
   const number = (text: string | undefined) => (text === undefined ? null : Number(text));
   return { file, line: number(line), column: number(column) };

@@ -73,7 +73,10 @@ describe('casbin-bootstrap', () => {
       error: { code: 'CHANGE_REFUSED', violations: [expect.any(Object)] },
     });
     expect(refused.stderr).toMatch(/\nFor this command: --force with --reason\.\n$/);
-    expect(await grant('--force')).toMatchObject({ code: 2 });
+    expect(await grant('--force')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--force: it needs a reason, for the journal. Give --reason too.'),
+    });
     expect(await readJournal(pool, { actor: 'jane' })).toEqual([]);
     expect((await grant('--force', '--reason', 'audit')).stdout).toContain('jane, forced: audit.');
     expect(await readJournal(pool, { actor: 'jane' })).toMatchObject([{ reason: 'forced: audit' }]);
@@ -92,6 +95,20 @@ describe('casbin-bootstrap', () => {
     const history = await run('history');
     expect(history).toMatchObject({ code: 1, stdout: '' });
     expect(history.stderr).toContain('Run a bootstrap with journal: true');
+  });
+
+  test('assign and unassign say that the database only reads', async () => {
+    const { pool, run } = await openShop();
+    const name = (await pool.query('select current_database() as name')).rows[0].name;
+    await pool.query(`alter database ${name} set default_transaction_read_only = on`);
+    for (const command of ['assign', 'unassign']) {
+      const refused = await run(command, 'carol', 'clerk', '--json');
+      expect(refused).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/The database only reads here: .* Nothing was changed\. .*primary/),
+      });
+      expect(JSON.parse(refused.stdout)).toMatchObject({ error: { code: 'READ_ONLY_DATABASE' } });
+    }
   });
 
   test('history shows who changed what, when and why', async () => {

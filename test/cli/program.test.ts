@@ -47,11 +47,28 @@ describe('casbin-bootstrap', () => {
     expect(result.stderr).toMatch(/--policy: it is empty.*--schema: it is empty/s);
   });
 
-  test('shows no password of an unknown argument', async () => {
-    const result = await runCli(['seed', '--databse-url=postgres://app:hunter2@h/d']);
-    expect(result).toMatchObject({ code: 2, stdout: '' });
-    expect(result.stderr).toContain('postgres://app:***@h/d');
+  test.each([
+    'postgres://app:hunter2@h/d',
+    'POSTGRES://app:hunter2@h/d',
+    'app:hunter2@h/d',
+    "host=h password='hunter2'",
+  ])('shows no value of an unknown option, which may be a password: %s', async (value) => {
+    const result = await runCli(['seed', `--databse-url=${value}`, '--json']);
+    expect(result).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^error: unknown option '--databse-url'$/m),
+    });
+    expect(JSON.parse(result.stdout)).toMatchObject({ error: { message: "unknown option '--databse-url'" } });
   });
+
+  test.each(['postgres://app:hunter2@h/d', 'POSTGRES://app:hunter2@h/d'])(
+    'shows no password of an unknown command: %s',
+    async (url) => {
+      const result = await runCli([url, '--json']);
+      expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('://app:***@h/d') });
+      expect(result.stdout).toContain('://app:***@h/d');
+    },
+  );
 
   test('completes commands, options of the command and of the program, and their values', async () => {
     const complete = async (...args: string[]) => (await spawnCli(['complete', '--', ...args])).stdout;

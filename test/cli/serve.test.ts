@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { bootstrapDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
@@ -36,6 +36,26 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     await watching.text().catch(() => {});
   },
 );
+
+test('casbin-bootstrap serve ends at once at Ctrl+C while it still waits for the database', async () => {
+  const database = await createDatabase();
+  const pool = database.pool();
+  await bootstrapDatabase(pool);
+  const holder = await pool.connect();
+  await holder.query('begin');
+  await holder.query('lock table casbin in access exclusive mode');
+  const child = spawn(process.execPath, [BIN, 'serve'], {
+    env: { PATH: process.env.PATH, DATABASE_URL: database.url },
+  });
+  const isWaiting = () =>
+    pool.query(`select from pg_locks where not granted and relation = 'casbin'::regclass`);
+  await vi.waitUntil(async () => (await isWaiting()).rowCount === 1, { timeout: 60_000, interval: 50 });
+  const ended = once(child, 'exit');
+  child.kill('SIGINT');
+  expect(await ended).toEqual([null, 'SIGINT']);
+  await holder.query('rollback');
+  holder.release();
+});
 
 test('casbin-bootstrap serve ends with 2 for an invalid port, and with 4 without the database', async () => {
   expect(await runCli(['serve', '--port', '65536', '--offline'])).toMatchObject({ code: 2 });

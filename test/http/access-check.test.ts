@@ -228,6 +228,13 @@ describe('a permission', () => {
     expect(() => requires('', 'read')).toThrow('the resource must be a text that is not empty');
   });
 
+  test('has a resource and an action, and nothing else, whatever the policy is', async () => {
+    const requires = await requirer({});
+    expect(() => requires('acme', 'accounts', 'read')).toThrow(
+      'requires("acme", "accounts", "read"): a permission is a resource and an action, and nothing else.',
+    );
+  });
+
   test('may have any name where the policy has raw rules, is a file, or is not given', async () => {
     for (const other of [{ ...policy, rules: [] }, 'policy.yaml', null, undefined]) {
       (await requirer({ policy: other }))('ledgers', 'burn');

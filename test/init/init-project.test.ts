@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadConfigFile } from '../../src/cli/config-file.ts';
@@ -175,8 +175,47 @@ describe('a project without a database', () => {
     await expect(initProject(folder, null, { form: 'xml' as never })).rejects.toMatchObject({
       problems: [{ at: 'form' }],
     });
-    writeFileSync(join(folder, 'package.json'), '[');
-    await expect(initProject(folder, null)).rejects.toMatchObject({ code: 'INVALID_OPTIONS' });
+    for (const [manifest, reason] of [
+      ['[', /JSON/],
+      ['[]', /it is not an object/],
+      ['{"scripts":null}', /its scripts are not an object/],
+      ['{"scripts":[]}', /its scripts are not an object/],
+    ] as const) {
+      writeFileSync(join(folder, 'package.json'), manifest);
+      await expect(initProject(folder, null)).rejects.toMatchObject({
+        problems: [{ at: join(folder, 'package.json'), message: expect.stringMatching(reason) }],
+      });
+    }
+  });
+
+  test('keeps the byte order mark of its package.json', async () => {
+    const { folder, read } = await createProject();
+    writeFileSync(join(folder, 'package.json'), '\uFEFF{"name":"shop"}');
+    await initProject(folder, null, { confirm: () => true });
+    expect(read('package.json')).toMatch(/^\uFEFF\{\s*"name": "shop",\s*"scripts": \{/);
+  });
+
+  test('stays as it is if one of its files can not be read', async () => {
+    const { folder } = await createProject();
+    mkdirSync(join(folder, 'policy.yaml'));
+    mkdirSync(join(folder, 'policy.test.yaml'));
+    await expect(initProject(folder, null, { confirm: () => true })).rejects.toMatchObject({
+      problems: [
+        { at: 'policy.yaml', message: expect.stringContaining('EISDIR') },
+        { at: 'policy.test.yaml', message: expect.stringContaining('Rename or remove it') },
+      ],
+    });
+    expect(readdirSync(folder).sort()).toEqual(['package.json', 'policy.test.yaml', 'policy.yaml']);
+  });
+
+  test('gets no file through a link that leads to none', async () => {
+    const { folder } = await createProject();
+    const other = join(await createFolder(), 'elsewhere.conf');
+    symlinkSync(other, join(folder, 'model.conf'));
+    await expect(initProject(folder, null)).rejects.toMatchObject({
+      problems: [{ at: 'model.conf', message: expect.stringContaining('EEXIST') }],
+    });
+    expect(existsSync(other)).toBe(false);
   });
 });
 

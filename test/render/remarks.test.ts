@@ -27,6 +27,8 @@ test.each([
   ['policy.yaml:12:3', { file: 'policy.yaml', line: 12, column: 3 }],
   ['model.conf:11', { file: 'model.conf', line: 11, column: null }],
   ['C:\\a\\policy.json', { file: 'C:\\a\\policy.json', line: null, column: null }],
+  ['casbin-bootstrap.config.ts:2:10', { file: 'casbin-bootstrap.config.ts', line: 2, column: 10 }],
+  ['src/policy.mjs', { file: 'src/policy.mjs', line: null, column: null }],
   ['HEAD~1:policy.csv:2:1', { file: 'HEAD~1:policy.csv', line: 2, column: 1 }],
   ['policy.roles.user', { file: null, line: null, column: null }],
   [null, { file: null, line: null, column: null }],
@@ -149,5 +151,8 @@ test('SARIF names files from the working directory on, and others by their URL',
   };
   const artifact = (uri: string) => ({ physicalLocation: { artifactLocation: { uri } } });
   expect(uriOf(join(process.cwd(), 'a b', 'policy.yaml'))).toEqual(artifact('a%20b/policy.yaml'));
+  expect(uriOf('a#1/what?.yaml')).toEqual(artifact('a%231/what%3F.yaml'));
+  expect(uriOf('100%/..policy.yaml')).toEqual(artifact('100%25/..policy.yaml'));
+  expect(uriOf('..policy.yaml')).toEqual(artifact('..policy.yaml'));
   expect(uriOf('../policy.yaml')).toEqual(artifact(pathToFileURL('../policy.yaml').href));
 });

@@ -85,6 +85,23 @@ describe('a page that is served', () => {
     expect(await get(server, { method: 'HEAD', path: '/changes' })).toMatchObject({ status: 200, body: '' });
   });
 
+  test('is also shown at the port 80, which browsers leave out of the host', async ({ skip }) => {
+    const probe = createServer().listen(80, '127.0.0.1');
+    const isFree = await once(probe, 'listening').then(
+      () => true,
+      () => false,
+    );
+    skip(!isFree, 'port 80 can not be listened on');
+    await new Promise((resolve) => probe.close(resolve));
+    const server = await serve(null, { ...OPTIONS, port: 80 });
+    const askFor = async (host: string) =>
+      (await ask(new URL('http://127.0.0.1:80'), { headers: { host } })).statusCode;
+    expect(await askFor('127.0.0.1')).toBe(200);
+    expect(await askFor('localhost')).toBe(200);
+    expect(await askFor('evil.example')).toBe(421);
+    expect(server.url).toBe('http://127.0.0.1:80/');
+  });
+
   test("can't be cached or framed, and allows only its own scripts", async () => {
     const { server } = await openServer();
     const { headers, body } = await get(server);

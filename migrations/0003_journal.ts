@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { nameAround, quoteTable, quoteText } from '../src/database/catalog.ts';
+import { nameAround, quoteIdentifier, quoteTable, quoteText } from '../src/database/catalog.ts';
 import { readPlacement } from '../src/database/citus.ts';
 import { engineBehind } from '../src/database/dialect.ts';
 import { asClient } from '../src/database/own-queries.ts';
@@ -24,65 +24,146 @@ export interface Recorded {
 /**
  * The journal, and triggers on a rule table that write it: one call a statement, whoever runs it, with the rows that the
  * statement has changed. The function is the owner's, so a role that may write rules need not be allowed to write here.
+ *
+ * It may run again, on triggers of an earlier release or of a table that has got other columns or another name since.
  */
-export function journal({ name, ptype, values }: Recorded): Migration {
+export function journal(recorded: Recorded): Migration {
   return {
     async up(db: Kysely<unknown>) {
+      const { name } = recorded;
       await refuseEngine(db, name);
+      await refuseView(db, name);
       await makeTable(db);
       const { rows } = await sql<{ schema: string }>`select current_schema()::text as schema`.execute(db);
-      // Qualified, as the function is the owner's and may be called on any search_path.
-      const into = sql.id(rows[0]?.schema ?? 'public', JOURNAL);
-      const names = [name, nameAround(`${JOURNAL}_`, name), nameAround(`${JOURNAL}_truncate_`, name)];
-      const [table, trigger, truncated] = names.map((one) => sql.id(one));
-      const record = (operation: '+' | '-', changedRows: string) => sql`
-        insert into ${into} (source, operation, ptype, rule, actor, reason, release, role, application)
-        select ${sql.lit(name)}, ${sql.lit(operation)}, ${sql.raw(ptype)}, ${sql.raw(values)}, ${CONTEXT}
-        from ${sql.raw(changedRows)} changed
-      `;
-      const notify = sql`perform pg_notify(${sql.lit(JOURNAL_CHANNEL)}, tg_table_schema || '.' || tg_table_name)`;
+      const body = writeFunction(recorded, rows[0]?.schema ?? 'public');
+      const [table, record] = [sql.id(name), sql.id(functionOf(name))];
       await sql`
-        create or replace function ${trigger}() returns trigger
-        language plpgsql security definer set search_path = pg_catalog, pg_temp as ${quoted(
-          db,
-          sql`
-          begin
-            if tg_op <> 'INSERT' then ${record('-', 'old_rows')}; end if;
-            if tg_op <> 'DELETE' then ${record('+', 'new_rows')}; end if;
-            if found then ${notify}; end if;
-            return null;
-          end
-        `,
-        )}
+        create or replace function ${record}() returns trigger
+        language plpgsql security definer set search_path = pg_catalog, pg_temp as ${quoted(body)}
       `.execute(db);
-      await sql`
-        create or replace function ${truncated}() returns trigger
-        language plpgsql security definer set search_path = pg_catalog, pg_temp as ${quoted(
-          db,
-          sql`
-          begin
-            insert into ${into} (source, operation, actor, reason, release, role, application)
-            values (${sql.lit(name)}, '0', ${CONTEXT});
-            ${notify};
-            return null;
-          end
-        `,
-        )}
-      `.execute(db);
+      // Else any role could have it called for a table of its own, and so write what it likes.
+      await sql`revoke execute on function ${record}() from public`.execute(db);
       for (const [event, referencing] of EVENTS) {
         await sql`
           create or replace trigger ${sql.id(nameAround(`${JOURNAL}_${event}_`, name))}
           after ${sql.raw(event)} on ${table} ${sql.raw(referencing)}
-          for each statement execute function ${event === 'truncate' ? truncated : trigger}()
+          for each statement execute function ${record}()
         `.execute(db);
       }
+      await sql`do ${quoted(dropOthers(name))}`.execute(db);
     },
   };
 }
 
+function functionOf(table: string): string {
+  return nameAround(`${JOURNAL}_`, table);
+}
+
+/** Changes with what {@link writeFunction} writes. A function of a later release stays as it is. */
+const GENERATION = 2;
+
+/** The first line of the function, by which a bootstrap finds out whether it has to be made again. */
+function headerOf({ ptype, values }: Omit<Recorded, 'name'>): string {
+  return `-- ${JOURNAL} ${GENERATION}: ${ptype}, ${values}`;
+}
+
+/**
+ * The body of the function. It names the journal by its schema, as it is the owner's and may be called on any
+ * search_path. If the schema was renamed since, it finds the journal where it is itself, which takes longer.
+ */
+function writeFunction(recorded: Recorded, schema: string): string {
+  const known = { into: quoteTable(JOURNAL, schema), source: 'tg_table_name' };
+  const columns = 'source, operation, ptype, rule, actor, reason, release, role, application';
+  const insert = ({ into, source }: typeof known, operation: '+' | '-', changedRows: string) =>
+    `insert into ${into} (${columns}) select ${source}, '${operation}', ${recorded.ptype}, ${recorded.values}, ${CONTEXT} from ${changedRows} changed`;
+  const insertTruncate = ({ into, source }: typeof known) =>
+    `insert into ${into} (${columns}) values (${source}, '0', null, null, ${CONTEXT})`;
+  const record = (write: (what: (at: typeof known) => string) => string) => `
+    if tg_op = 'TRUNCATE' then
+      ${write(insertTruncate)};
+      get diagnostics recorded_rows = row_count;
+    end if;
+    if tg_op in ('UPDATE', 'DELETE') then
+      ${write((at) => insert(at, '-', 'old_rows'))};
+      get diagnostics recorded_rows = row_count;
+    end if;
+    if tg_op in ('INSERT', 'UPDATE') then
+      ${write((at) => insert(at, '+', 'new_rows'))};
+      get diagnostics recorded_rows = row_count;
+    end if;`;
+  const elsewhere = { into: `%I.${quoteIdentifier(JOURNAL)}`, source: '$1' };
+  return `${headerOf(recorded)}
+declare
+  recorded_rows bigint;
+  journal_schema text;
+  recorded_name text := tg_table_name;
+begin
+  if tg_table_schema = ${quoteText(schema)} then${record((what) => what(known))}
+  else
+    select n.nspname into journal_schema
+    from pg_catalog.pg_trigger t
+    join pg_catalog.pg_proc p on p.oid = t.tgfoid
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    where t.tgrelid = tg_relid and t.tgname = tg_name;
+    if journal_schema <> tg_table_schema then
+      recorded_name := tg_table_schema || '.' || tg_table_name;
+    end if;${record((what) => `execute format(${quoteText(what(elsewhere))}, journal_schema) using recorded_name`)}
+  end if;
+  if recorded_rows > 0 then
+    perform pg_notify(${quoteText(JOURNAL_CHANNEL)}, tg_table_schema || '.' || tg_table_name);
+  end if;
+  return null;
+end
+`;
+}
+
+/** Drops what would record the table twice: triggers by a former name, and the function of an earlier release. */
+function dropOthers(name: string): string {
+  const table = `${quoteText(quoteIdentifier(name))}::regclass`;
+  const own = triggersOf(name).map(quoteText).join(', ');
+  const earlier = quoteIdentifier(nameAround(`${JOURNAL}_truncate_`, name));
+  return `
+declare
+  other name;
+begin
+  for other in
+    select t.tgname ${ON_TABLE(table)} and t.tgname <> all (array[${own}]::name[])
+  loop
+    execute format('drop trigger %I on %s', other, ${table});
+  end loop;
+  drop function if exists ${earlier}();
+exception when dependent_objects_still_exist then null;
+end
+`;
+}
+
+/** The triggers of a relation that write a journal, by whatever name. */
+const ON_TABLE = (relation: string) => `
+    from pg_catalog.pg_trigger t
+    join pg_catalog.pg_proc p on p.oid = t.tgfoid
+    where t.tgrelid = ${relation} and not t.tgisinternal and starts_with(p.proname::text, '${JOURNAL}_')`;
+
+/** An SQL expression for the triggers that record a relation, as JSON: the first line of the function of each by name. */
+export function recordingExpression(relation: string): string {
+  return `(
+    select coalesce(json_object_agg(t.tgname, split_part(p.prosrc, chr(10), 1)), '{}')
+    ${ON_TABLE(relation)}
+  )`;
+}
+
+/** Whether a table is recorded as this release does it, or a later one. */
+export function isRecording(recorded: Recorded, found: Readonly<Record<string, string>>): boolean {
+  const own = triggersOf(recorded.name);
+  const isRight = (header = '') => header === headerOf(recorded) || generationOf(header) > GENERATION;
+  return Object.keys(found).length === own.length && own.every((trigger) => isRight(found[trigger]));
+}
+
+function generationOf(header: string): number {
+  return Number(/^-- \w+ (\d+):/.exec(header)?.[1] ?? 0);
+}
+
 /** By a tag that does not stand in it: it is made of all of it, and a table may have any name. */
-function quoted(db: Kysely<unknown>, body: RawBuilder<unknown>): RawBuilder<unknown> {
-  const text = body.compile(db).sql;
+function quoted(text: string): RawBuilder<unknown> {
   const tag = `$casbin_bootstrap_${createHash('sha256').update(text).digest('hex').slice(0, 16)}$`;
   return sql.raw(`${tag}${text}${tag}`);
 }
@@ -100,13 +181,13 @@ export function triggersOf(table: string): string[] {
 }
 
 /** Who, why and by which release: what a transaction of ours says; and what the server knows of any. */
-const CONTEXT = sql`
-  nullif(current_setting('casbin_bootstrap.actor', true), ''),
-  nullif(current_setting('casbin_bootstrap.reason', true), ''),
-  nullif(current_setting('casbin_bootstrap.release', true), ''),
-  session_user,
-  nullif(current_setting('application_name', true), '')
-`;
+const CONTEXT = [
+  `nullif(current_setting('casbin_bootstrap.actor', true), '')`,
+  `nullif(current_setting('casbin_bootstrap.reason', true), '')`,
+  `nullif(current_setting('casbin_bootstrap.release', true), '')`,
+  'session_user',
+  `nullif(current_setting('application_name', true), '')`,
+].join(', ');
 
 async function makeTable(db: Kysely<unknown>): Promise<void> {
   await sql`
@@ -142,6 +223,22 @@ async function refuseEngine(db: Kysely<unknown>, name: string): Promise<void> {
   throw impossible(
     `which Citus has only on local tables, and ${table} is none`,
     `Leave out the journal option, or make it one: select undistribute_table(${quoteText(table)});`,
+  );
+}
+
+/** On what is no table of its own, PostgreSQL has no such triggers. */
+async function refuseView(db: Kysely<unknown>, name: string): Promise<void> {
+  const { rows } = await sql<{ kind: 'v' | 'm' | 'f' }>`
+    select relkind::text as kind
+    from pg_catalog.pg_class
+    where oid = to_regclass(${quoteIdentifier(name)}) and relkind in ('v', 'm', 'f')
+  `.execute(db);
+  const kind = rows[0]?.kind;
+  if (kind === undefined) return;
+  const what = kind === 'f' ? 'a foreign table' : 'a view';
+  throw impossible(
+    `which PostgreSQL has only on tables, and ${quoteIdentifier(name)} is ${what}`,
+    'Leave out the journal option, or name the table behind it by the table option.',
   );
 }
 

@@ -6,6 +6,7 @@ import { askAfterwards, lookAtDatabase } from './bootstrap/look.ts';
 import { findEngine, onRightEngine } from './bootstrap/on-right-engine.ts';
 import { hasChanged, logOwnership, settleOwnership } from './bootstrap/ownership.ts';
 import { NOTHING_READ, readPolicy, refuseForgottenPolicy } from './bootstrap/read-policy.ts';
+import { renewJournal } from './bootstrap/renew-journal.ts';
 import { resolveSchemas } from './bootstrap/schemas.ts';
 import { requireVerified } from './bootstrap/verify-live.ts';
 import { quoteTable } from './database/catalog.ts';
@@ -192,8 +193,12 @@ async function writeDatabase(
   });
   // A migration of the application may have changed the rule table.
   const choice = found.isMissing ? given.table : { ...given.table, name: found.table.name };
-  const { table } = await findRuleTable(asClient(trx), schema, choice, given.engine);
-  return seedAndVerify(session, trx, withRuleTable(options, table), migrated);
+  const { table, isMissing } = await findRuleTable(asClient(trx), schema, choice, given.engine);
+  const located = withRuleTable(options, table);
+  // If its migration was applied earlier, a table that is missing now was dropped; the seeder reports that.
+  const renewed = isMissing ? [] : await renewJournal(trx, located);
+  const applied = [...new Set([...migrated.applied, ...renewed])];
+  return seedAndVerify(session, trx, located, { ...migrated, applied });
 }
 
 /** The rest, on the rule table that is there now. */

@@ -5,12 +5,14 @@ import { resolveSchemas } from './bootstrap/schemas.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
 import { hasTable } from './database/catalog.ts';
 import type { PoolLike } from './database/client.ts';
+import { asClient } from './database/own-queries.ts';
 import { type AnyTransaction, stayAwake } from './database/transaction.ts';
 import { type Inspected, inspectDatabase } from './inspect-database.ts';
 import { type Migrations, PACKAGE_LIST } from './migrator/migration.ts';
 import { resolveVerifyOptions } from './options/resolve.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { VerificationReport } from './report.ts';
+import { isRecorded, journalMigrationOf } from './tables/recording.ts';
 
 /** What is installed in a database, and its comparison with the definition. */
 export interface DatabaseStatus {
@@ -99,11 +101,19 @@ export async function readStatus(pool: PoolLike, options: BootstrapOptions = {})
 }
 
 /** Which migrations of this package and of the application are applied. */
-export async function readMigrationStatus({ trx, options }: Inspected) {
+export async function readMigrationStatus(inspected: Inspected) {
+  const { trx, options } = inspected;
   const { schema, applicationSchema } = await resolveSchemas(trx, options);
   const { packageMigrations, applicationMigrations, applicationList } = options;
+  const outdated = await findOutdated(inspected);
   return {
-    packageMigrations: await compareMigrations(trx, schema, PACKAGE_LIST.tableName, packageMigrations),
+    packageMigrations: await compareMigrations(
+      trx,
+      schema,
+      PACKAGE_LIST.tableName,
+      packageMigrations,
+      outdated,
+    ),
     applicationMigrations: await compareMigrations(
       trx,
       applicationSchema,
@@ -113,17 +123,28 @@ export async function readMigrationStatus({ trx, options }: Inspected) {
   };
 }
 
+/** The migrations that a bootstrap runs again, although they are recorded. */
+async function findOutdated({
+  trx,
+  options: { journal, ruleTable },
+  isMissing,
+}: Inspected): Promise<string[]> {
+  if (!journal || isMissing || (await isRecorded(asClient(trx), ruleTable))) return [];
+  return [journalMigrationOf(ruleTable)];
+}
+
 async function compareMigrations(
   trx: AnyTransaction,
   schema: string,
   table: string,
   migrations: Migrations | null,
+  outdated: readonly string[] = [],
 ): Promise<MigrationStatus | null> {
   if (migrations === null) return null;
   const { rows } = (await hasTable(trx, schema, table))
     ? await sql<{ name: string }>`select name from ${sql.id(schema, table)} order by name`.execute(trx)
     : { rows: [] };
-  const applied = rows.map(({ name }) => name);
+  const applied = rows.map(({ name }) => name).filter((name) => !outdated.includes(name));
   const pending = Object.keys(migrations).filter((name) => !applied.includes(name));
   return { applied, pending: pending.sort() };
 }

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
+import { isRecording, recordingExpression } from '../../migrations/0003_journal.ts';
 import { quoteTable, quoteText } from '../database/catalog.ts';
 import { ENGINE_EXPRESSION } from '../database/engine.ts';
 import { toLiteral } from '../database/message.ts';
@@ -11,6 +12,7 @@ import {
 import { type AnyTransaction, searchPathExpression } from '../database/transaction.ts';
 import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
+import { recordedOf } from '../tables/recording.ts';
 import { newestVersionExpression, type RecordedVersion } from '../tables/rule-record.ts';
 import { FOUND_TABLE } from './look-block.ts';
 import { keepRuleCount } from './read-policy.ts';
@@ -24,6 +26,8 @@ export interface State extends HiddenRows {
   readonly engine: string;
   /** The recorded version of the definition; null if there is none. */
   readonly newestVersion: RecordedVersion | null;
+  /** What records the rule table, as {@link recordingExpression} reads it; null without a journal. */
+  readonly recording: Readonly<Record<string, string>> | null;
 }
 
 /** Sets the search_path, and reads which migrations are applied; tables are qualified, as the path is not set yet. */
@@ -39,6 +43,7 @@ export function stateQuery(options: ResolvedOptions): RawBuilder<State> {
       ${keepRuleCount(options)} as rules,
       ${sql.raw(engineExpression(options))} as engine,
       ${options.ownership === null ? sql`null` : sql.raw(newestVersionExpression(quoteText(ruleTable.name), ruleTable.schema))} as "newestVersion",
+      ${options.journal ? sql.raw(recordingExpression(`to_regclass(${quoteText(ruleTable.sql)})`)) : sql`null`} as recording,
       ${options.engine.commitsDdl ? NOTHING_HIDDEN : hiddenRowsColumns([ruleTable.sql, quoteTable(PACKAGE_LIST.tableName, options.schema)])},
       ${searchPathExpression(options.schema ?? ruleTable.schema)}
   `;
@@ -57,12 +62,13 @@ export function listsOf(options: ResolvedOptions) {
 
 /** The rest of the state, for the rule table that a block has found. */
 export function stateInBlock(options: ResolvedOptions): Readonly<Record<string, string>> {
-  const { schema, ruleTable, ownership } = options;
+  const { schema, ruleTable, ownership, journal } = options;
   const record = toLiteral(quoteTable(PACKAGE_LIST.tableName, schema));
   const source = `(select relname from pg_catalog.pg_class where oid = ${FOUND_TABLE})`;
   return {
     engine: engineExpression(options),
     newestVersion: ownership === null ? 'null' : newestVersionExpression(source, schema),
+    recording: journal ? recordingExpression(FOUND_TABLE) : 'null',
     role: 'quote_ident(current_user)',
     hidden: `nullif(concat_ws(' and ',
       case when row_security_active(${FOUND_TABLE}) then coalesce(identity, ${toLiteral(ruleTable.sql)}) end,
@@ -88,14 +94,24 @@ export function requireState(state: State | undefined): State {
   return state;
 }
 
-/** Whether no migration is pending. */
-export function isMigrated(options: ResolvedOptions, { packageNames, applicationNames }: State): boolean {
+/** Whether no migration is pending, and none has to run again. */
+export function isMigrated(
+  options: ResolvedOptions,
+  { packageNames, applicationNames, recording }: State,
+): boolean {
   const lists = [
     [options.packageMigrations, packageNames],
     [options.applicationMigrations, applicationNames],
   ] as const;
-  return lists.every(([migrations, applied]) =>
-    Object.keys(migrations ?? {}).every((name) => applied.includes(name)),
+  const isOutdated =
+    options.packageMigrations !== null &&
+    recording !== null &&
+    !isRecording(recordedOf(options.ruleTable), recording);
+  return (
+    !isOutdated &&
+    lists.every(([migrations, applied]) =>
+      Object.keys(migrations ?? {}).every((name) => applied.includes(name)),
+    )
   );
 }
 

@@ -4,6 +4,7 @@ import { quoteTable } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { isAbsence } from '../database/sqlstates.ts';
 import { ruleKey } from '../policy/rule.ts';
+import { recordedOf } from '../tables/recording.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { valuesOf } from './journal.ts';
 import { OutOfStep, type RuleChange } from './live-rules.ts';
@@ -18,8 +19,9 @@ export interface Position {
   readonly seen: readonly string[];
   /**
    * What the numbers of entries and transactions rest on. It changes if the journal is pruned, if its triggers were created
-   * again or were off for a while, and at each start of a server. Another server, as after a failover or from a backup,
-   * may count on from a time before the last read.
+   * again or were off for a while, if the table has other columns or was written anew, as `alter table` does without any
+   * trigger, and at each start of a server. Another server, as after a failover or from a backup, may count on from a time
+   * before the last read.
    */
   readonly ground: string;
 }
@@ -43,7 +45,7 @@ const TRIGGERS = `
   and tgname::text = any ($2::text[])
   and tgenabled in ('O', 'A')`;
 
-/** Whether every change of the table is written to a journal. */
+/** Whether the changes of the table are written to a journal. */
 export async function isJournaled(client: ClientLike, table: RuleTable): Promise<boolean> {
   const { rows } = await client.query(
     `select to_regclass($3) is not null and (select count(*) = 4 ${TRIGGERS}) as journaled`,
@@ -51,6 +53,33 @@ export async function isJournaled(client: ClientLike, table: RuleTable): Promise
   );
   return rows[0]?.journaled === true;
 }
+
+/**
+ * Whether a journal has every change of the table, all values of each. It lacks what is written to another table whose
+ * rows belong to this one, by its own name, and what a subscription of logical replication writes. Rows have values that
+ * it does not record if columns were added since it was made.
+ */
+export async function canBeFollowed(client: ClientLike, table: RuleTable): Promise<boolean> {
+  // Such an engine has no journal, and may not have these catalogs.
+  if (table.engine.commitsDdl) return false;
+  // The trigger for truncate records no values, and may have a function of its own.
+  const { rows } = await client.query(
+    `select
+       to_regclass($3) is not null
+       and (select count(*) = 4 ${TRIGGERS})
+       and ${IS_WHOLE}
+       and (
+         select count(*) >= 3 ${TRIGGERS}
+         and exists (select from pg_catalog.pg_proc where oid = tgfoid and strpos(prosrc, $4) > 0)
+       ) as followed`,
+    [...placeOf(table), journalOf(table), recordedOf(table).values],
+  );
+  return rows[0]?.followed === true;
+}
+
+const IS_WHOLE = `
+  not exists (select from pg_catalog.pg_inherits where inhparent = to_regclass($1))
+  and not exists (select from pg_catalog.pg_subscription_rel where srrelid = to_regclass($1))`;
 
 /** The parameters of {@link TRIGGERS}. */
 function placeOf({ sql, name }: RuleTable): [table: string, triggers: string[]] {
@@ -63,6 +92,12 @@ function groundOf(table: RuleTable): string {
     ' ',
     (select min(id) from ${journalOf(table)}),
     extract(epoch from pg_postmaster_start_time()),
+    pg_relation_filenode(to_regclass($1)),
+    (
+      select string_agg(attname, ',' order by attnum)
+      from pg_catalog.pg_attribute
+      where attrelid = to_regclass($1) and attnum > 0 and not attisdropped
+    ),
     (select string_agg(concat_ws(':', oid, xmin), ',' order by oid) ${TRIGGERS})
   )`;
 }
@@ -100,7 +135,7 @@ export async function followJournal(
       entry.transaction::text as transaction, entry.operation::text as operation, entry.ptype, entry.rule
     from (
       select
-        (select count(*) = 4 ${TRIGGERS}) as journaled,
+        (select count(*) = 4 ${TRIGGERS}) and ${IS_WHOLE} as journaled,
         pg_snapshot_xmin(pg_current_snapshot())::text as floor,
         ${groundOf(table)} as ground
     ) moment

@@ -20,7 +20,7 @@ import { readLivePolicy } from '../tables/live-policy.ts';
 import { tableMissing } from '../tables/refusals.ts';
 import { type RuleTable, USUAL_NAMES } from '../tables/rule-table.ts';
 import { canChangeInPlace } from './conjuncts-at.ts';
-import { followJournal, isJournaled, type Position, readPosition } from './follow-journal.ts';
+import { canBeFollowed, followJournal, type Position, readPosition } from './follow-journal.ts';
 import type { PolicyChange } from './live-enforcer.ts';
 import { LiveRules, OutOfStep, type RuleChange } from './live-rules.ts';
 import type { Motor, MovedEnforcer } from './moved-enforcer.ts';
@@ -110,8 +110,8 @@ export class Looking {
         engine === undefined ? undefined : engineNamed(engine),
       );
       if (found.isMissing) throw tableMissing(found.table.sql);
-      const isRecorded = await isJournaled(asClient(trx), found.table);
-      const position = isRecorded ? await readPosition(asClient(trx), found.table) : null;
+      const isFollowed = await canBeFollowed(asClient(trx), found.table);
+      const position = isFollowed ? await readPosition(asClient(trx), found.table) : null;
       const scope = this.#slice?.scope ?? { kind: 'whole' };
       const rules = await readLivePolicy(trx, found.table, scope, new RuleSet([]), () => {});
       return { table: found.table, position, rules };

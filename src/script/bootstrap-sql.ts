@@ -1,3 +1,4 @@
+import { journal } from '../../migrations/0003_journal.ts';
 import { quoteIdentifier, quoteTable, quoteText } from '../database/catalog.ts';
 import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
 import { resolveOptions } from '../options/resolve.ts';
@@ -5,9 +6,10 @@ import { type ResolvedOptions, requireFitting } from '../options/resolved-option
 import type { BootstrapOptions } from '../options.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
-import { futureColumnsTable } from '../tables/columns-table.ts';
+import { arrayOfValues, futureColumnsTable } from '../tables/columns-table.ts';
+import { journalMigrationOf } from '../tables/recording.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
-import { OWNED_DECLARATIONS, rememberWhatWasMade, writeOwned } from './ownership-sql.ts';
+import { IS_PTYPE, OWNED_DECLARATIONS, rememberWhatWasMade, writeOwned } from './ownership-sql.ts';
 import { recordStatements } from './record-statements.ts';
 
 /** How much to write. */
@@ -56,19 +58,25 @@ async function writeMigrations(
   const recorded = quoteTable(PACKAGE_LIST.tableName, schema);
   const made = `create table if not exists ${recorded} (\n  name varchar(255) not null primary key,\n  timestamp varchar(255) not null\n);`;
   const blocks: string[] = [];
-  for (const [name, migration] of Object.entries(migrations).sort(([a], [b]) => (a < b ? -1 : 1))) {
+  const own = { ...migrations, ...writtenJournal(migrations, ruleTable) };
+  for (const [name, migration] of Object.entries(own).sort(([a], [b]) => (a < b ? -1 : 1))) {
     const statements = await recordStatements(
       (db) => migration.up(db),
       (question) => answer(question, schema),
     );
     const record = `insert into ${recorded} (name, timestamp)\nvalues (${quoteText(name)}, to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));`;
-    const body = [...statements.map(inCurrentSchema).map(unlessThere), record].map((statement) =>
-      indent(statement, 4),
-    );
+    const made = statements.map((statement) => unlessThere(asFound(statement, ruleTable)));
     const condition = `if not exists (select from ${recorded} where name = ${quoteText(name)}) then`;
-    blocks.push(
-      `-- Migration ${inComment(name)}\n${block([`  ${condition}`, ...body, '  end if;'], schema)}`,
-    );
+    // The journal is made as it has to be now, also where another release made it, or the table has other columns since.
+    const [always, once] =
+      name === journalMigrationOf(ruleTable) ? [made, [record]] : [[], [...made, record]];
+    const lines = [
+      ...always.map((statement) => indent(statement, 2)),
+      `  ${condition}`,
+      ...once.map((statement) => indent(statement, 4)),
+      '  end if;',
+    ];
+    blocks.push(`-- Migration ${inComment(name)}\n${block(lines, schema)}`);
   }
   const before =
     ownership === null ? [] : [block([`  ${rememberWhatWasMade(recorded, ruleTable)}`], undefined)];
@@ -83,11 +91,40 @@ function answer(question: string, schema: string | undefined): readonly object[]
   return /'casbin'::regclass/.test(question) ? [{ schema: schema ?? 'public' }] : [];
 }
 
-/** A function names its tables with their schema, which only the server knows if none is given. */
-function inCurrentSchema(statement: string): string {
-  const name = quoteIdentifier(CURRENT_SCHEMA);
-  if (!statement.includes(name)) return statement;
-  return `execute replace(${quoteText(statement)}, ${quoteText(name)}, quote_ident(current_schema()))`;
+/** Stand for columns of a rule table, whose number and names differ between adapters. */
+const PTYPE = 'casbin_bootstrap_ptype';
+const VALUES = 'casbin_bootstrap_values';
+
+/** The migration of the journal, if there is one, for the columns that are found when the script is run. */
+function writtenJournal(migrations: Migrations, table: RuleTable): Migrations {
+  const name = journalMigrationOf(table);
+  if (table.layout !== 'columns' || migrations[name] === undefined) return {};
+  return { [name]: journal({ name: table.name, ptype: `changed.${PTYPE}`, values: arrayOfValues(VALUES) }) };
+}
+
+/** A function names its tables with their schema, and their columns, some of which only the server knows. */
+function asFound(statement: string, { sql }: RuleTable): string {
+  const columns = (what: string, condition: string) =>
+    `(select ${what} from pg_catalog.pg_attribute where attrelid = ${quoteText(sql)}::regclass and not attisdropped and ${condition})`;
+  const unknown = [
+    [quoteIdentifier(CURRENT_SCHEMA), 'quote_ident(current_schema())'],
+    [quoteText(CURRENT_SCHEMA), 'quote_literal(current_schema())'],
+    [PTYPE, columns('attname', IS_PTYPE)],
+    [
+      VALUES,
+      columns(
+        `string_agg('changed.' || attname, ', ' order by length(attname), attname)`,
+        `attname ~ '^v[0-9]{1,3}$'`,
+      ),
+    ],
+  ] as const;
+  const used = unknown.filter(([name]) => statement.includes(name));
+  if (used.length === 0) return statement;
+  const text = used.reduce(
+    (given, [name, found]) => `replace(${given}, ${quoteText(name)}, ${found})`,
+    quoteText(statement),
+  );
+  return `execute ${text}`;
 }
 
 /** A table that another tool has created may already have the constraint, under any name. */
@@ -150,8 +187,11 @@ const COMMON_VALUES = 6;
  */
 function withCommonColumns(table: RuleTable, rules: readonly Rule[]): RuleTable {
   if (table.layout !== 'columns') return table;
-  const width = rules.reduce((most, { values }) => Math.max(most, values.length), COMMON_VALUES);
-  return futureColumnsTable(table.name, table.schema, table.engine, width);
+  return futureColumnsTable(table.name, table.schema, table.engine, widthFor(rules));
+}
+
+function widthFor(rules: readonly Rule[]): number {
+  return rules.reduce((most, { values }) => Math.max(most, values.length), COMMON_VALUES);
 }
 
 function describeCount({ length }: readonly Rule[]): string {

@@ -4,6 +4,7 @@ import { lockStatement } from '../database/lock.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import type { Ownership } from '../policy/ownership.ts';
 import type { Rule } from '../policy/rule.ts';
+import { futureColumnsTable } from '../tables/columns-table.ts';
 import { toRecordText } from '../tables/rule-record.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 
@@ -28,6 +29,7 @@ const GIVEN = 'casbin_bootstrap_given';
  */
 export function writeOwned(options: ResolvedOptions, ownership: Ownership): string[] {
   const { ruleTable, defined, changedBy, schema } = options;
+  const { before, rules, after } = viewOf(ruleTable);
   const { version, changes, renamedRoles } = ownership;
   const source = quoteText(ruleTable.name);
   const versions = quoteTable(VERSIONS, schema);
@@ -39,11 +41,12 @@ export function writeOwned(options: ResolvedOptions, ownership: Ownership): stri
   const tell = ([name, text]: readonly [string, string]) =>
     `perform set_config('casbin_bootstrap.${name}', ${quoteText(text)}, true);`;
   const isNew = `newest_version is distinct from ${version} or newest_changes <> ${quoteText(changes)}`;
-  const renames = renamedRoles.size === 0 ? [] : renameRoles(ruleTable, renamedRoles, source);
+  const renames = renamedRoles.size === 0 ? [] : renameRoles(rules, renamedRoles, source);
   const record = `insert into ${versions} (source, version, changes) values (${source}, ${version}, ${quoteText(changes)}) on conflict (source, version) do update set changes = excluded.changes, at = excluded.at where ${VERSIONS}.changes <> excluded.changes;`;
   return [
     `perform ${lockStatement(schema)};`,
     `lock table ${ruleTable.sql} in share row exclusive mode;`,
+    ...before,
     `select version, changes into newest_version, newest_changes from ${versions} where source = ${source} order by version desc limit 1;`,
     `if newest_version > ${version} then`,
     `  raise warning 'The database was bootstrapped with version % of the policy, and this is version ${version}: the policy stays as it is', newest_version;`,
@@ -52,13 +55,45 @@ export function writeOwned(options: ResolvedOptions, ownership: Ownership): stri
       `is_ours := newest_version is null and coalesce(current_setting('${MADE_BEFORE}', true), '') = 'true';`,
       ...context.map(tell),
       ...(renames.length === 0 ? [] : [`if ${isNew} then`, ...indentAll(renames), 'end if;']),
-      ...retire(ruleTable, ownership, source),
-      ...(defined.rules.length === 0 ? [] : insertAndRecord(ruleTable, defined.rules, ownership, source)),
+      ...retire(rules, ownership, source),
+      ...(defined.rules.length === 0 ? [] : insertAndRecord(rules, defined.rules, ownership, source)),
       record,
       ...context.map(([name]) => tell([name, ''])),
     ]),
     'end if;',
+    ...after,
   ];
+}
+
+/** The condition for the column that holds the ptype, as part of a query for one column. */
+export const IS_PTYPE = `attname in ('ptype', 'p_type') order by attname = 'ptype' desc limit 1`;
+
+/** A temporary view, by which the statements find the rows and their ptype, whatever these columns are called. */
+const FOUND = 'casbin_bootstrap_found';
+
+/** The rule table for the statements, and what makes and drops what they need for it. */
+interface FoundRules {
+  readonly before: readonly string[];
+  readonly rules: RuleTable;
+  readonly after: readonly string[];
+}
+
+/** A table of documents has the same columns everywhere. One of columns may have no unique `id`. */
+function viewOf(table: RuleTable): FoundRules {
+  if (table.layout !== 'columns') return { before: [], rules: table, after: [] };
+  const { name, schema, engine, written } = table;
+  const values = written.split(', ').slice(1);
+  const view = `pg_temp.${FOUND}`;
+  const oid = `${quoteText(table.sql)}::regclass`;
+  const isUnique = `select from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] where i.indrelid = ${oid} and i.indisunique and i.indisvalid and i.indpred is null and i.indnkeyatts = 1 and a.attname = 'id'`;
+  const place = `case when exists (${isUnique}) then 'id' else 'ctid' end`;
+  const ptype = `(select attname from pg_catalog.pg_attribute where attrelid = ${oid} and not attisdropped and ${IS_PTYPE})`;
+  const select = `select %s as id, %I as ptype, ${values.join(', ')} from %s`;
+  return {
+    before: [`execute format('create temporary view ${FOUND} as ${select}', ${place}, ${ptype}, ${oid});`],
+    rules: futureColumnsTable(name, schema, engine, values.length, view),
+    after: [`drop view ${view};`],
+  };
 }
 
 function indentAll(statements: readonly string[]): string[] {

@@ -4,6 +4,7 @@ import { asClient } from '../database/own-queries.ts';
 import type { Migrations } from '../migrator/migration.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
 import { seedRules } from '../tables/insert.ts';
+import { journalMigrationOf, recordedOf } from '../tables/recording.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import type { RunnableSeeder } from './seeder.ts';
 
@@ -53,10 +54,5 @@ export function policySeeder(
 const OWNERSHIP_MIGRATION = '0004_ownership';
 
 function journalMigrations(table: RuleTable): Migrations {
-  const recorded = {
-    name: table.name,
-    ptype: table.ptype('changed'),
-    values: table.valuesAsJson('changed'),
-  };
-  return { [`0003_journal_${table.name}`]: journalOf(recorded) };
+  return { [journalMigrationOf(table)]: journalOf(recordedOf(table)) };
 }

@@ -1,6 +1,6 @@
 import { casbinRule, MADE_VALUES } from '../../migrations/0001_casbin_rule.ts';
 import type { RuleRow } from '../casbin/rule-row.ts';
-import { quoteTable } from '../database/catalog.ts';
+import { quoteTable, quoteText } from '../database/catalog.ts';
 import { type Engine, POSTGRESQL } from '../database/engine.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
@@ -37,19 +37,24 @@ export interface TableIndex {
   readonly columns: readonly (string | null)[];
 }
 
-/** A table that does not exist yet, as our migration creates it, or one for SQL that is written without a database. */
+/**
+ * A table that does not exist yet, as our migration creates it, or one for SQL that is written without a database.
+ *
+ * @param sql where its rules are read and written; by default, the table itself
+ */
 export function futureColumnsTable(
   name: string,
   schema: string | undefined,
   engine: Engine = POSTGRESQL,
   width = MADE_VALUES,
+  sql = quoteTable(name, schema),
 ): ColumnsTable {
   const column = (columnName: string) => ({ name: columnName, limit: null, notNull: false });
   return new ColumnsTable({
     engine,
     name,
     schema,
-    sql: quoteTable(name, schema),
+    sql,
     identity: 'id',
     identityType: engine.idColumn === 'serial' ? 'integer' : 'bigint',
     ptype: column('ptype'),
@@ -58,6 +63,11 @@ export function futureColumnsTable(
     removesDuplicates: false,
     isMissing: true,
   });
+}
+
+/** The columns of the values as a jsonb array of texts. */
+export function arrayOfValues(columns: string): string {
+  return `to_jsonb(array[${columns}]::text[])`;
 }
 
 /** How many of the first rows tell whether the writers of a table write `''` where a rule has no value. */
@@ -180,7 +190,7 @@ export class ColumnsTable implements RuleTable {
   }
 
   valuesAsJson(row: string): string {
-    return `to_jsonb(array[${this.#values.map(({ name }) => `${row}.${name}`).join(', ')}]::text[])`;
+    return arrayOfValues(this.#values.map(({ name }) => `${row}.${name}`).join(', '));
   }
 
   /** Where a rule has no value, `''` is given: under array_nulls = off, a null in an array would be the text NULL. */
@@ -238,10 +248,14 @@ export class ColumnsTable implements RuleTable {
     if (column?.notNull || inUniqueIndex) return given;
     const last = this.#values.at(-1)?.name;
     const sample = `select ${last} as last from ${this.sql} limit ${SAMPLE}`;
-    const none = `(select '' from (${sample}) sample where last = '' limit 1)`;
+    const asOthers = `(select '' from (${sample}) sample where last = '' limit 1)`;
     // A rule does not end with an empty value.
     const isBehind = rest.map(({ name }) => `given.${name} = ''`).join(' and ');
-    return `case when ${isBehind} then ${none} else ${given} end`;
+    if (!this.#isMissing) return `case when ${isBehind} then ${asOthers} else ${given} end`;
+    // What the column takes is known when the SQL is run.
+    const table = quoteText(quoteTable(this.name, this.schema));
+    const required = `(select '' from pg_catalog.pg_attribute where attrelid = ${table}::regclass and attname = '${column?.name}' and attnotnull)`;
+    return `case when ${isBehind} then coalesce(${required}, ${asOthers}) else ${given} end`;
   }
 
   /** The columns of a row for an outer query: `*` does not include `ctid`. */

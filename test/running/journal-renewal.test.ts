@@ -1,0 +1,330 @@
+import { readFile } from 'node:fs/promises';
+import type { Kysely } from 'kysely';
+import type pg from 'pg';
+import { describe, expect, test } from 'vitest';
+import {
+  type BootstrapOptions,
+  bootstrapDatabase,
+  changePolicy,
+  createLiveEnforcer,
+  type JournalEntry,
+  planBootstrap,
+  readJournal,
+  readStatus,
+} from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
+import { LAYOUTS } from '../tables/layouts.fixture.ts';
+
+const RECORDED = { seeders: [], journal: true } as const;
+
+function lines(entries: readonly JournalEntry[]): string[] {
+  return entries.map(({ table, operation, values }) => [table, operation, ...values].join(' '));
+}
+
+/** What is recorded from now on. */
+async function since(pool: pg.Pool, schema = 'public') {
+  const known = (await readJournal(pool, { schema })).length;
+  return async () => lines((await readJournal(pool, { schema })).slice(known));
+}
+
+/** The functions and triggers as releases before made them: the schema in the text, and anybody may call them. */
+async function makeAsBefore(pool: pg.Pool, table: string, values: string) {
+  await pool.query(`
+    create or replace function casbin_bootstrap_journal_${table}() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+    begin
+      if tg_op <> 'INSERT' then insert into public.casbin_bootstrap_journal (source, operation, ptype, rule, role)
+        select '${table}', '-', changed.ptype, ${values}, session_user from old_rows changed; end if;
+      if tg_op <> 'DELETE' then insert into public.casbin_bootstrap_journal (source, operation, ptype, rule, role)
+        select '${table}', '+', changed.ptype, ${values}, session_user from new_rows changed; end if;
+      return null;
+    end $$;
+    create function casbin_bootstrap_journal_truncate_${table}() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+    begin
+      insert into public.casbin_bootstrap_journal (source, operation, role) values ('${table}', '0', session_user);
+      return null;
+    end $$;
+    create or replace trigger casbin_bootstrap_journal_truncate_${table} after truncate on ${table}
+    for each statement execute function casbin_bootstrap_journal_truncate_${table}();
+    grant execute on function casbin_bootstrap_journal_${table}() to public
+  `);
+}
+
+describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
+  const options: BootstrapOptions = { ...layout.options, ...RECORDED };
+  const name = `0003_journal_${layout.table}`;
+  const values =
+    layout.name === 'document'
+      ? 'changed.rule'
+      : `to_jsonb(array[${[0, 1, 2, 3, 4, 5, 6].map((n) => `changed.v${n}`).join(', ')}]::text[])`;
+
+  test('goes on recording after its schema was renamed, without any bootstrap', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, { ...options, schema: 'auth' });
+    await pool.query('alter schema auth rename to "It\'s \\ IAM"; create schema auth');
+    const moved = { schema: "It's \\ IAM" };
+    const read = await since(pool, moved.schema);
+    const client = await pool.connect();
+    await client.query(`set search_path = "${moved.schema}"`);
+    const own = { listened: [] as unknown[] };
+    client.on('notification', ({ payload }) => own.listened.push(payload));
+    await client.query('listen casbin_bootstrap_journal');
+    await layout.insert(client, ['g', 'alice', 'user']);
+    await client.query(`update ${layout.table} set ptype = 'g' where ${layout.first} = 'alice'`);
+    await client.query(`delete from ${layout.table} where ${layout.first} = 'alice'`);
+    await client.query(`truncate ${layout.table}`);
+    client.release(true);
+
+    expect(await read()).toEqual([
+      `${layout.table} added alice user`,
+      `${layout.table} removed alice user`,
+      `${layout.table} added alice user`,
+      `${layout.table} removed alice user`,
+      `${layout.table} truncated`,
+    ]);
+    expect(own.listened).toHaveLength(4);
+    await bootstrapDatabase(pool, { ...options, ...moved });
+    await expect(bootstrapDatabase(pool, { ...options, ...moved })).resolves.toMatchObject({
+      changed: false,
+    });
+    await using live = await createLiveEnforcer(pool, { ...layout.options, ...moved });
+    expect(live.state.by).toBe('journal');
+  });
+
+  test('records a table that was moved to another schema under the name of both', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, options);
+    const read = await since(pool);
+    await pool.query(`create schema other; alter table ${layout.table} set schema other`);
+    const client = await pool.connect();
+    await client.query('set search_path = other');
+    await layout.insert(client, ['g', 'alice', 'user']);
+    client.release(true);
+    expect(await read()).toEqual([`other.${layout.table} added alice user`]);
+  });
+
+  test('of an earlier release is made anew by the next bootstrap', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, options);
+    await makeAsBefore(pool, layout.table, values);
+    await using live = await createLiveEnforcer(pool, layout.options);
+    expect(live.state.by, 'an earlier one is followed as well').toBe('journal');
+
+    expect(await planBootstrap(pool, options)).toMatchObject({ changed: true, migrations: [{ name }] });
+    expect(await readStatus(pool, options)).toMatchObject({
+      isComplete: false,
+      packageMigrations: { pending: [name] },
+    });
+    const report = await bootstrapDatabase(pool, options);
+    expect(report).toMatchObject({ changed: true, migrations: [{ name, status: 'applied' }] });
+    await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+    expect(await readStatus(pool, options)).toMatchObject({
+      isComplete: true,
+      packageMigrations: { applied: expect.arrayContaining([name]), pending: [] },
+    });
+    const { rows } = await pool.query(
+      `select proname::text as name, has_function_privilege('public', oid, 'execute') as open
+       from pg_proc where proname like 'casbin_bootstrap_journal%'`,
+    );
+    expect(rows).toEqual([{ name: `casbin_bootstrap_journal_${layout.table}`, open: false }]);
+
+    await layout.insert(pool, ['g', 'alice', 'user']);
+    await live.caughtUp();
+    expect(await live.getRolesForUser('alice')).toEqual(['user']);
+    expect(live.state.by).toBe('journal');
+  });
+
+  test('of a later release is left as it is', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, options);
+    await pool.query(
+      `update pg_proc set prosrc = regexp_replace(prosrc, '^-- casbin_bootstrap_journal \\d+:', '-- casbin_bootstrap_journal 99:')
+       where proname = 'casbin_bootstrap_journal_${layout.table}'`,
+    );
+    await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+  });
+
+  test('gets triggers again that somebody has dropped', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, options);
+    await pool.query(`drop trigger casbin_bootstrap_journal_delete_${layout.table} on ${layout.table}`);
+    const { migrations } = await bootstrapDatabase(pool, options);
+    expect(migrations).toEqual([{ name, status: 'applied' }]);
+    const read = await since(pool);
+    await pool.query(`delete from ${layout.table} where ${layout.first} = 'admin'`);
+    expect(await read()).not.toEqual([]);
+  });
+
+  test('follows its table to another name, and is written once', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, options);
+    const read = await since(pool);
+    await pool.query(`alter table ${layout.table} rename to rules`);
+    const named = { ...options, table: 'rules' };
+    const insert = (user: string) =>
+      pool.query(
+        layout.name === 'document'
+          ? `insert into rules (ptype, rule) values ('g', '["${user}", "user"]')`
+          : `insert into rules (ptype, v0, v1) values ('g', '${user}', 'user')`,
+      );
+    await insert('alice');
+    await bootstrapDatabase(pool, named);
+    await insert('bob');
+    expect(await read()).toEqual(['rules added alice user', 'rules added bob user']);
+    await expect(bootstrapDatabase(pool, named)).resolves.toMatchObject({ changed: false });
+  });
+
+  test('of a table that was renamed says nothing about a new one of the former name', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, options);
+    await pool.query(`
+      create table made (like ${layout.table} including all);
+      insert into made select * from ${layout.table};
+      alter table ${layout.table} rename to former;
+      alter table made rename to ${layout.table}
+    `);
+    await bootstrapDatabase(pool, options);
+    await using live = await createLiveEnforcer(pool, layout.options);
+    expect(live.state.by).toBe('journal');
+    await pool.query('delete from former');
+    await live.caughtUp();
+    expect(await live.enforce('readonly', 'accounts', 'read')).toBe(true);
+  });
+});
+
+test('the journal has a value column that was added to the table later', async () => {
+  const pool = (await createDatabase()).pool();
+  const options = { ...RECORDED, table: 'casbin_rule' };
+  await bootstrapDatabase(pool, options);
+  await using live = await createLiveEnforcer(pool, { table: 'casbin_rule' });
+  expect(live.state.by).toBe('journal');
+  await pool.query('alter table casbin_rule add column v7 varchar');
+  await live.caughtUp();
+  expect(live.state.by, 'what is recorded lacks a value').toBe('reload');
+
+  expect((await bootstrapDatabase(pool, options)).migrations).toEqual([
+    { name: '0003_journal_casbin_rule', status: 'applied' },
+  ]);
+  await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+  const rule = ['0', '1', '2', '3', '4', '5', '6', '7'];
+  await pool.query(
+    `insert into casbin_rule (ptype, v0, v1, v2, v3, v4, v5, v6, v7) values ('p', ${rule.map((value) => `'${value}'`).join(', ')})`,
+  );
+  expect((await readJournal(pool, { limit: 1 }))[0]?.values).toEqual(rule);
+});
+
+test('the journal has a value column that a migration of the same bootstrap adds', async () => {
+  const pool = (await createDatabase()).pool();
+  const options = { ...RECORDED, table: 'casbin_rule' };
+  const migrations = {
+    '001_wider': {
+      async up(db: Kysely<unknown>) {
+        await db.schema.alterTable('casbin_rule').addColumn('v7', 'varchar').execute();
+      },
+    },
+  };
+  const report = await bootstrapDatabase(pool, { ...options, migrations });
+  expect(report.migrations.map(({ name }) => name)).toEqual([
+    '0001_casbin_rule',
+    '0003_journal_casbin_rule',
+    '001_wider',
+  ]);
+  await pool.query(`insert into casbin_rule (ptype, v0, v7) values ('p', 'a', 'h')`);
+  const [entry] = await readJournal(pool, { limit: 1 });
+  expect(entry?.values).toEqual(['a', '', '', '', '', '', '', 'h']);
+});
+
+test('a table whose rows changed without a trigger is read anew by a live enforcer', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, { ...RECORDED, table: 'casbin_rule' });
+  await pool.query(`insert into casbin_rule (ptype, v0, v1) values ('g', 'ALICE', 'user')`);
+  await using live = await createLiveEnforcer(pool, { table: 'casbin_rule' });
+  await pool.query('alter table casbin_rule alter column v0 type text using lower(v0)');
+  await live.caughtUp();
+  expect(await live.enforce('alice', 'accounts', 'read')).toBe(true);
+  expect(await live.enforce('ALICE', 'accounts', 'read')).toBe(false);
+});
+
+test('rows of partitions and of tables that inherit are seen by a live enforcer, although no trigger records them', async () => {
+  const pool = (await createDatabase()).pool();
+  const columns = [0, 1, 2, 3, 4, 5].map((position) => `v${position} varchar`).join(', ');
+  await pool.query(`
+    create schema parted;
+    create table parted.casbin_rule (id bigint, ptype varchar, ${columns}) partition by list (ptype);
+    create table parted.permissions partition of parted.casbin_rule for values in ('p');
+    create table parted.others partition of parted.casbin_rule default
+  `);
+  await bootstrapDatabase(pool, { ...RECORDED, schema: 'parted' });
+  await bootstrapDatabase(pool, { ...RECORDED, schema: 'inherited', table: 'casbin_rule' });
+  await using parted = await createLiveEnforcer(pool, { schema: 'parted' });
+  await using inherited = await createLiveEnforcer(pool, { schema: 'inherited' });
+  expect([parted.state.by, inherited.state.by]).toEqual(['reload', 'journal']);
+
+  await pool.query(`
+    create table inherited.more () inherits (inherited.casbin_rule);
+    insert into parted.permissions (ptype, v0, v1, v2) values ('p', 'eve', 'accounts', 'read');
+    insert into inherited.more (id, ptype, v0, v1, v2) values (1000, 'p', 'eve', 'accounts', 'read')
+  `);
+  for (const live of [parted, inherited]) {
+    await live.caughtUp();
+    expect(await live.enforce('eve', 'accounts', 'read')).toBe(true);
+  }
+  const client = await pool.connect();
+  const by = { actor: 'root', schema: 'parted' };
+  const change = await changePolicy(client, { assign: [['carol', 'user']] }, by);
+  client.release();
+  expect(change.journaled, 'what is written to the table itself is recorded').toBe(true);
+});
+
+test('a role can not have the journal record what it writes to a table of its own', async () => {
+  const database = await createDatabase();
+  const pool = database.pool();
+  await bootstrapDatabase(pool, RECORDED);
+  const role = await database.createRole();
+  await pool.query(`grant usage on schema public to ${role.name}; grant select on casbin to ${role.name}`);
+  await using live = await createLiveEnforcer(pool);
+  const forger = await database.pool({ connectionString: role.url }).connect();
+  await forger.query('create temporary table casbin (ptype text, rule jsonb)');
+  const forged = forger.query(
+    `create trigger forged after insert on casbin referencing new table as new_rows
+     for each statement execute function public.casbin_bootstrap_journal_casbin()`,
+  );
+  await expect(forged).rejects.toMatchObject({ code: '42501' });
+  await forger.query(`insert into casbin values ('p', '["mallory", "accounts", "delete"]')`);
+  forger.release(true);
+  await live.caughtUp();
+  expect(await live.enforce('mallory', 'accounts', 'delete')).toBe(false);
+});
+
+test('what a session writes without triggers is read when a trigger is made anew, as documented', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, RECORDED);
+  await using live = await createLiveEnforcer(pool);
+  const loader = await pool.connect();
+  await loader.query('set session_replication_role = replica');
+  await loader.query(`delete from casbin where rule ->> 0 = 'readonly'`);
+  loader.release(true);
+  await live.caughtUp();
+  expect(await live.enforce('readonly', 'accounts', 'read'), 'it can not know').toBe(true);
+
+  const documented = await readFile('docs/running.md', 'utf8');
+  const [, remedy = ''] = /by making a trigger anew: `([^`]+)`/.exec(documented) ?? [];
+  await pool.query(remedy);
+  await live.caughtUp();
+  expect(await live.enforce('readonly', 'accounts', 'read')).toBe(false);
+  expect(live.state.by).toBe('journal');
+});
+
+test('a view has no journal, and the error says so', async () => {
+  const pool = (await createDatabase()).pool();
+  const columns = [0, 1, 2, 3, 4, 5].map((position) => `v${position} varchar`).join(', ');
+  await pool.query(
+    `create table rules (id serial primary key, ptype varchar, ${columns}); create view casbin_rule as select * from rules`,
+  );
+  await expect(bootstrapDatabase(pool, { ...RECORDED, table: 'casbin_rule' })).rejects.toMatchObject({
+    code: 'JOURNAL_IMPOSSIBLE',
+    message: expect.stringContaining('"casbin_rule" is a view. Nothing was changed. Leave out the journal'),
+  });
+});

@@ -1,7 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { findDistorted, readAsStockAdapter } from '../../src/casbin/distortion.ts';
 import { isRuleValues, RuleReader } from '../../src/casbin/rule-row.ts';
 import { StoredRuleError } from '../../src/errors.ts';
+import { readCsvLine } from '../../src/policy/csv.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { DocumentTable } from '../../src/tables/document-table.ts';
 
@@ -98,11 +101,45 @@ describe('the stock adapter', () => {
     [['admin', 'a/b:c.*@-_9', 'read'], { kind: 'same' }],
     [['say "hi"', 'f(x,y)', ''], { kind: 'same' }],
     [['a,b', 'c'], { kind: 'distorted', values: ['a', 'b', 'c'] }],
+    [['the admin', 'c'], { kind: 'same' }],
     [[' admin', 'c'], { kind: 'distorted', values: ['admin', 'c'] }],
+    [['admin ', 'c'], { kind: 'distorted', values: ['admin', 'c'] }],
+    [[' ', 'c'], { kind: 'distorted', values: ['', 'c'] }],
     [['"q"'], { kind: 'distorted', values: ['q'] }],
     [['f(x'], { kind: 'unloadable', reason: expect.stringMatching(/bracket/) }],
   ])('reads %j so', (values, reading) => {
     expect(readAsStockAdapter({ ptype: 'p', values })).toEqual(reading);
+  });
+
+  test('reads any value as one of its own loaders does, also where that is known without one', () => {
+    const part = fc.constantFrom(
+      'a',
+      'Z',
+      '9',
+      '_',
+      '.',
+      '/',
+      ':',
+      '@',
+      '*',
+      '-',
+      ' ',
+      '"',
+      ',',
+      '(',
+      ')',
+      '#',
+      '\t',
+    );
+    const value = fc.array(part, { maxLength: 5 }).map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 1, maxLength: 3 }), (values) => {
+        const loaded = attempt(() => readCsvLine(['p', ...values].join(', ')));
+        const isSame = loaded !== undefined && isDeepStrictEqual(loaded, { ptype: 'p', values });
+        expect(readAsStockAdapter({ ptype: 'p', values }).kind === 'same').toBe(isSame);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   test('reads nothing, or another ptype, from an invalid ptype', () => {
@@ -138,3 +175,11 @@ describe('the stock adapter', () => {
     ]);
   });
 });
+
+function attempt<T>(act: () => T): T | undefined {
+  try {
+    return act();
+  } catch {
+    return undefined;
+  }
+}

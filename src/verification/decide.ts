@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Enforcer, Model } from 'casbin';
-import { buildInMemoryEnforcer, type ConfigureEnforcer, limitFunctions } from '../casbin/enforcer.ts';
+import { buildInMemoryEnforcer, type ConfigureEnforcer, hastenDecisions } from '../casbin/enforcer.ts';
 import { usesRules } from '../casbin/matcher.ts';
 import { rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
@@ -58,7 +58,7 @@ export async function decideAll(
 }
 
 function createSlicingDecider(enforcer: Enforcer, toAnswer: ReturnType<typeof answerReader>): Decider {
-  limitFunctions(enforcer);
+  hastenDecisions(enforcer);
   // Created when it is needed, because it takes long for many rules.
   const readIndex = rememberLast(() => indexRules(enforcer.getModel()));
   const assertion = enforcer.getModel().model.get('p')?.get('p');

@@ -10,6 +10,7 @@ import {
   walk,
 } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
+import { isSameList } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, findRolePath, type Hierarchy } from '../policy/hierarchy.ts';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
@@ -125,29 +126,24 @@ export function roleRoutes(
 
 /** Finds the route by one call of a role definition. */
 function routeFinder({ ptype, readers }: RoleQuestionReader, find: readonly FindPath[]): FindRoute {
-  const routeOf = (question: RoleQuestion): RoleRoute => {
-    for (const one of find) {
-      const route = one(question);
-      if (route !== null) return { ...route, open: [] };
-    }
-    return { path: [], links: [], open: [question] };
-  };
   const [readFrom = NO_VALUE, readTo = NO_VALUE, ...readDomains] = readers;
   // Requests are ordered by subject, and a subject has many requests that use the same few roles.
   let last: {
     readonly from: string;
-    readonly domain: string;
+    readonly domains: readonly string[];
+    readonly finders: readonly ReturnType<FindPath>[];
     readonly routes: Map<string, RoleRoute>;
   } | null = null;
   return (request, rule) => {
-    const [from, to] = [readFrom(request, rule), readTo(request, rule)];
+    const from = readFrom(request, rule);
+    const to = readTo(request, rule);
     const domains = readDomains.map((read) => read(request, rule));
-    const domain = domains.join(', ');
-    if (last === null || last.from !== from || last.domain !== domain)
-      last = { from, domain, routes: new Map() };
-    const known = last.routes.get(to);
-    if (known !== undefined) return known;
-    const route = routeOf({ ptype, from, to, domains });
+    if (last === null || last.from !== from || !isSameList(last.domains, domains))
+      last = { from, domains, finders: find.map((one) => one(from, domains)), routes: new Map() };
+    let route = last.routes.get(to);
+    if (route !== undefined) return route;
+    for (const finder of last.finders) route ??= finder(to) ?? undefined;
+    route ??= { path: [], links: [], open: [{ ptype, from, to, domains }] };
     last.routes.set(to, route);
     return route;
   };
@@ -194,9 +190,10 @@ function readArgument(model: Model, argument: unknown): ReadArgument | null {
   return inRule === -1 ? null : (_, { values }) => values[inRule] ?? '';
 }
 
-type FindPath = (question: RoleQuestion) => Pick<RoleRoute, 'path' | 'links'> | null;
+/** Finds the path from a name to another one; null if there is none. */
+type FindPath = (from: string, domains: readonly string[]) => (to: string) => RoleRoute | null;
 
-/** Finds paths in one role definition; null where there is none. */
+/** Finds paths in one role definition. */
 function pathFinder(model: Model, rules: readonly Rule[], ptype: string): FindPath {
   const links = loadLinks(model, rules).filter((link) => link.ptype === ptype);
   // A link without a domain is not one in the domain without a name.
@@ -204,12 +201,15 @@ function pathFinder(model: Model, rules: readonly Rule[], ptype: string): FindPa
     buildHierarchies(links).map((one) => [JSON.stringify(one.domains), one]),
   );
   const stored = new Map(links.map((link) => [JSON.stringify(link.values), link.stored]));
-  return ({ from, to, domains }) => {
-    if (from === to) return { path: [from], links: [] };
+  return (from, domains) => {
     const hierarchy = hierarchies.get(JSON.stringify(domains));
-    const path = hierarchy === undefined ? null : findRolePath(hierarchy, from, to, Number.POSITIVE_INFINITY);
-    if (path === null) return null;
-    const steps = path.slice(1).map((parent, index) => [path[index] ?? '', parent, ...domains]);
-    return { path, links: steps.flatMap((step) => stored.get(JSON.stringify(step)) ?? []) };
+    return (to) => {
+      if (from === to) return { path: [from], links: [], open: [] };
+      if (hierarchy === undefined) return null;
+      const path = findRolePath(hierarchy, from, to, Number.POSITIVE_INFINITY);
+      if (path === null) return null;
+      const steps = path.slice(1).map((parent, index) => [path[index] ?? '', parent, ...domains]);
+      return { path, links: steps.flatMap((step) => stored.get(JSON.stringify(step)) ?? []), open: [] };
+    };
   };
 }

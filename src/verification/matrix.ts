@@ -101,10 +101,16 @@ function columnFinder(block: Block, index: RuleIndex): (subject: string) => Iter
     for (const subject of subjects ?? []) addTo(bySubject, subject, column);
   }
   return (subject) => {
-    const lists = [...index.reach(subject)].map((name) => bySubject.get(name) ?? []);
-    const filled = [...lists, forAll].filter((list) => list.length > 0);
-    if (filled.length < 2) return filled[0] ?? [];
-    return [...new Set(filled.flat())].sort((a, b) => a - b);
+    let [columns, lists] = [forAll, forAll.length > 0 ? 1 : 0];
+    for (const name of index.reach(subject)) {
+      const more = bySubject.get(name);
+      if (more === undefined) continue;
+      columns = lists === 0 ? more : columns.concat(more);
+      lists += 1;
+    }
+    if (lists < 2) return columns;
+    // A permission that several subjects have is there several times.
+    return columns.sort((a, b) => a - b).filter((column, place) => column !== columns[place - 1]);
   };
 }
 

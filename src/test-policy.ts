@@ -19,6 +19,7 @@ import { reasonOf } from './text.ts';
 import { CoverageMeter } from './verification/coverage.ts';
 import { type DecisionExplanation, explainByEnforcer } from './verification/decision-explanation.ts';
 import { type FindMisspeltNames, misspeltNameFinder } from './verification/misspelt-names.ts';
+import { subjectOf } from './verification/parts.ts';
 
 /** The result of the tests of a policy. */
 export interface PolicyTestReport {
@@ -236,7 +237,7 @@ function applyFilter(
   groups: readonly TestGroup[],
   { subject, name }: PolicyTestFilter,
 ): TestGroup[] {
-  const position = Math.max(0, tokensOf(model, 'r').indexOf('sub'));
+  const position = Math.max(0, tokensOf(model, 'r').indexOf(subjectOf(model) ?? ''));
   return groups
     .filter((group) => name === undefined || group.name?.includes(name))
     .map((group) => ({

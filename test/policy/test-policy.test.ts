@@ -67,6 +67,18 @@ describe('tests of a policy', () => {
     expect(await chosen({ name: 'clerk', subject: 'alice' })).toEqual(['11']);
   });
 
+  test('are chosen by the subject of the model, whatever its name and place', async () => {
+    const text = modelText({ r: 'obj, user', p: 'obj, user', m: 'g(r.user, p.user) && r.obj == p.obj' });
+    const policy = {
+      rules: [['p', 'invoices', 'eve']],
+      allow: [['invoices', 'eve']],
+      deny: [['invoices', 'bob']],
+    };
+    const options = { policy, model: newModelFromString(text) };
+    const { tests } = await testPolicy([], options, { subject: 'bob' });
+    expect(tests.map(({ at }) => at)).toEqual(['policy.deny[0]']);
+  });
+
   test('are read from JSON too', async () => {
     const path = await writeTemporary(
       'tests.json',

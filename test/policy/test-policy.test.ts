@@ -79,6 +79,16 @@ describe('tests of a policy', () => {
     expect(tests.map(({ at }) => at)).toEqual(['policy.deny[0]']);
   });
 
+  test('are decided on the given rules alone where no policy is defined, and not on the default one', async () => {
+    const text =
+      'given: [[p, eve, data, read]]\nallow: [[eve, data, read]]\ndeny: [[readonly, accounts, read]]';
+    const path = await writeTemporary('tests.yaml', text);
+    await expect(testPolicy([path], { policy: null })).resolves.toMatchObject({
+      ok: true,
+      coverage: { total: 0 },
+    });
+  });
+
   test('are read from JSON too', async () => {
     const path = await writeTemporary(
       'tests.json',

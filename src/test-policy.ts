@@ -151,7 +151,8 @@ async function readTests(files: readonly string[], options: BootstrapOptions, fi
   const { readExpectationFile } = await import('./policy/expectation-file.ts');
   const loaded = await Promise.all(files.map(readExpectationFile));
   const problems = loaded.flatMap((one) => one.problems);
-  const policy = options.policy ?? defaultPolicy;
+  // With null, no policy is defined here: only the rules that are given in the files count.
+  const policy = options.policy === null ? {} : (options.policy ?? defaultPolicy);
   const { model, policies } = await readPolicies([policy], options).catch((error: unknown) => {
     if (!(error instanceof InvalidOptionsError)) throw error;
     throw new InvalidOptionsError([...error.problems, ...problems]);

@@ -2,6 +2,7 @@ import type { Model } from 'casbin';
 import type { Problem } from '../errors.ts';
 import { reasonOf, shorten } from '../text.ts';
 import { collectNames, findParseFault, type MatcherNames } from './matcher.ts';
+import { tokensOf } from './model.ts';
 import type { LocateDefinition } from './model-file.ts';
 
 /** The effects that Casbin's DefaultEffectorStream knows (casbin 5.51.1), as the model stores them. */
@@ -15,7 +16,8 @@ const KNOWN_EFFECTS = new Set([
 
 /**
  * Finds faults that Casbin does not report: fields with the same name, undefined names in a matcher (which are silently
- * false), functions that don't exist, `g` with the wrong number of arguments, effects that it can't evaluate.
+ * false), functions that don't exist, `g` with the wrong number of arguments, effects that it can't evaluate, rules that
+ * it can't order.
  *
  * @param functions the functions that a matcher may call, without role definitions
  */
@@ -25,6 +27,7 @@ export function lintModel(model: Model, functions: ReadonlySet<string>, locate: 
     ...lintRoleDefinitions(model, locate),
     ...lintMatchers(model, functions, locate),
     ...lintEffects(model, locate),
+    ...lintSubjectPriority(model, locate),
   ];
 }
 
@@ -118,6 +121,28 @@ function lintEffects(model: Model, locate: LocateDefinition): Problem[] {
       at: locate(key),
       message: `Casbin does not support the effect "${value.replaceAll('p_', 'p.')}". Use one of ${[...KNOWN_EFFECTS].map((effect) => `"${effect.replaceAll('p_', 'p.')}"`).join(', ')}.`,
     }));
+}
+
+/**
+ * To order rules by their subjects, Casbin reads a link as if it were a rule: the parent is where rules have `obj`, the
+ * domain where they have `dom` (casbin 5.51.1, getSubjectHierarchyMap). With other fields there, the order stays as it
+ * is, without an error.
+ */
+function lintSubjectPriority(model: Model, locate: LocateDefinition): Problem[] {
+  if (model.model.get('e')?.get('e')?.value !== 'subjectPriority(p_eft) || deny') return [];
+  const links = model.model.get('g')?.get('g')?.value;
+  if (links === undefined) {
+    const message =
+      'under subjectPriority, Casbin orders rules by the links of "g", which is not defined. Add g = _, _ under [role_definition].';
+    return [{ code: 'MODEL_INVALID', at: locate('e'), message }];
+  }
+  const fields = tokensOf(model, 'p');
+  const hasDomain = links.split('_').length > 3;
+  const wanted = ['sub', 'obj', ...(hasDomain ? ['dom'] : [])];
+  const isOrdered = wanted.every((name, index) => fields[index] === name);
+  if (isOrdered && (hasDomain || !fields.includes('dom'))) return [];
+  const message = `under subjectPriority, Casbin can order rules only if "p" begins with ${wanted.join(', ')}${hasDomain ? '' : ', and has no dom'}, but it is ${fields.join(', ')}. Change its fields, or use priority(p.eft) || deny.`;
+  return [{ code: 'MODEL_INVALID', at: locate('p'), message }];
 }
 
 function sectionTokens(model: Model, section: string): string[] {

@@ -40,7 +40,11 @@ export async function findClosestRules(
       differences: differing.map((one) => describeDifference(one, rule, request)),
     });
   }
-  const fewest = Math.min(...found.map(({ differences }) => differences.length));
+  // Not Math.min, which takes no list as long as a large policy.
+  const fewest = found.reduce(
+    (least, { differences }) => Math.min(least, differences.length),
+    Number.POSITIVE_INFINITY,
+  );
   return found
     .filter(({ differences }) => differences.length === fewest)
     .sort((a, b) => a.distance - b.distance)

@@ -12,7 +12,7 @@ import { indexRules, type RuleIndex } from './rule-index.ts';
 export interface Answer {
   readonly allowed: boolean;
   readonly rule: readonly string[];
-  /** Why Casbin could not decide, such as a pattern that is not one; then `allowed` is false. */
+  /** Why Casbin could not decide, such as an invalid pattern; then `allowed` is false. */
   readonly error: string | null;
 }
 

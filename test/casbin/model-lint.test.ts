@@ -5,6 +5,7 @@ import { newModelFromString } from 'casbin';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { loadModelFile } from '../../src/casbin/model-file.ts';
 import { lintModel } from '../../src/casbin/model-lint.ts';
+import { plainEnforcer } from '../proofs/mutation/truth.fixture.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 
 function messagesOf(changes: Parameters<typeof modelText>[0]): string[] {
@@ -29,6 +30,60 @@ describe('an effect', () => {
     expect(messagesOf({ p, e: 'some(where (p.eft == maybe))' })).toEqual([
       'Casbin does not support the effect "some(where (p.eft == maybe))". Use one of "some(where (p.eft == allow))", "!some(where (p.eft == deny))", "some(where (p.eft == allow)) && !some(where (p.eft == deny))", "priority(p.eft) || deny", "subjectPriority(p.eft) || deny".',
     ]);
+  });
+});
+
+describe('the effect subjectPriority', () => {
+  const e = 'subjectPriority(p.eft) || deny';
+  const g = ['g = _, _, _'];
+  const m = 'g(r.sub, p.sub, r.dom)';
+  const r = 'sub, obj, dom';
+
+  test('is accepted where Casbin finds parents and domains of links', () => {
+    expect(messagesOf({ e, p: 'sub, obj, act, eft' })).toEqual([]);
+    expect(messagesOf({ e, g, m, r, p: 'sub, obj, dom, eft' })).toEqual([]);
+  });
+
+  test('is refused where Casbin would silently leave the rules in their order', () => {
+    const cannot = (first: string, fields: string) =>
+      `under subjectPriority, Casbin can order rules only if "p" begins with ${first}, but it is ${fields}. Change its fields, or use priority(p.eft) || deny.`;
+    const plain = 'sub, obj, and has no dom';
+    expect(messagesOf({ e, p: 'eft, sub, obj, act' })).toEqual([cannot(plain, 'eft, sub, obj, act')]);
+    expect(messagesOf({ e, p: 'sub, act, obj' })).toEqual([cannot(plain, 'sub, act, obj')]);
+    expect(messagesOf({ e, p: 'sub, obj, act, dom' })).toEqual([cannot(plain, 'sub, obj, act, dom')]);
+    expect(messagesOf({ e, g, m, r, p: 'sub, dom, obj' })).toEqual([
+      cannot('sub, obj, dom', 'sub, dom, obj'),
+    ]);
+  });
+
+  test('is refused without a role definition', () => {
+    expect(messagesOf({ e, g: ['g2 = _, _'], m: 'r.sub == p.sub' })).toEqual([
+      'under subjectPriority, Casbin orders rules by the links of "g", which is not defined. Add g = _, _ under [role_definition].',
+    ]);
+  });
+
+  test('orders nothing with other fields, in Casbin itself', async () => {
+    const decide = async (p: string, rules: string[][]) => {
+      const text = modelText({ e, p, m: 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act' });
+      const links = [{ ptype: 'g', values: ['ann', 'clerk'] }];
+      const enforcer = await plainEnforcer(text, [
+        ...rules.map((values) => ({ ptype: 'p', values })),
+        ...links,
+      ]);
+      return enforcer.enforceSync('ann', 'x', 'read');
+    };
+    expect(
+      await decide('sub, obj, act, eft', [
+        ['clerk', 'x', 'read', 'deny'],
+        ['ann', 'x', 'read', 'allow'],
+      ]),
+    ).toBe(true);
+    expect(
+      await decide('sub, act, obj, eft', [
+        ['clerk', 'read', 'x', 'deny'],
+        ['ann', 'read', 'x', 'allow'],
+      ]),
+    ).toBe(false);
   });
 });
 

@@ -67,26 +67,26 @@ describe('tests of a policy', () => {
     expect(await chosen({ name: 'clerk', subject: 'alice' })).toEqual(['11']);
   });
 
-  test('are chosen by the subject of the model, whatever its name and its place in a request', async () => {
-    const model = newModelFromString(`
-[request_definition]
-r = obj, user, act
-[policy_definition]
-p = obj, user, act
-[role_definition]
-g = _, _
-[policy_effect]
-e = some(where (p.eft == allow))
-[matchers]
-m = g(r.user, p.user) && r.obj == p.obj && r.act == p.act
-`);
-    const policy = { rules: [['p', 'invoices', 'clerk', 'write']] as const };
-    const path = await writeTemporary(
-      'tests.json',
-      JSON.stringify({ allow: [['invoices', 'clerk', 'write']], deny: [['clerk', 'invoices', 'write']] }),
-    );
-    const { tests } = await testPolicy([path], { model, policy }, { subject: 'clerk' });
-    expect(tests.map(({ request }) => request.join(' '))).toEqual(['invoices clerk write']);
+  test('are chosen by the subject of the model, whatever its name and place', async () => {
+    const text = modelText({ r: 'obj, user', p: 'obj, user', m: 'g(r.user, p.user) && r.obj == p.obj' });
+    const policy = {
+      rules: [['p', 'invoices', 'eve']],
+      allow: [['invoices', 'eve']],
+      deny: [['invoices', 'bob']],
+    };
+    const options = { policy, model: newModelFromString(text) };
+    const { tests } = await testPolicy([], options, { subject: 'bob' });
+    expect(tests.map(({ at }) => at)).toEqual(['policy.deny[0]']);
+  });
+
+  test('are decided on the given rules alone where no policy is defined, and not on the default one', async () => {
+    const text =
+      'given: [[p, eve, data, read]]\nallow: [[eve, data, read]]\ndeny: [[readonly, accounts, read]]';
+    const path = await writeTemporary('tests.yaml', text);
+    await expect(testPolicy([path], { policy: null })).resolves.toMatchObject({
+      ok: true,
+      coverage: { total: 0 },
+    });
   });
 
   test('are read from JSON too', async () => {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import '../../src/testing/vitest.ts';
 import { DENY_OVERRIDE, DOMAINS, enforcerOf, model, RULES } from './enforcers.fixture.ts';
 
-/** What stands below the first line of the message with which the opposite expectation fails. */
+/** The message of the opposite expectation, which fails, without its first line. */
 async function explain(enforcer: Enforcer, ...request: string[]): Promise<string[]> {
   const allowed = await enforcer.enforce(...request);
   const failing = allowed ? expect(enforcer).toDeny(...request) : expect(enforcer).toAllow(...request);

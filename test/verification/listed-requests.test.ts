@@ -1,6 +1,7 @@
 import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { RuleSet } from '../../src/policy/rule-set.ts';
+import { findClosestRules } from '../../src/verification/closest-rules.ts';
 import { describeBroken } from '../../src/verification/compare.ts';
 import { createDecider } from '../../src/verification/decide.ts';
 import { explainer } from '../../src/verification/explain.ts';
@@ -159,6 +160,19 @@ describe('an explanation', () => {
       { message: expect.stringContaining('makes it allow: by the matcher alone, which uses no rule. ') },
     ]);
     expect(coverage).toMatchObject({ covered: 0, total: 1 });
+  });
+
+  test('finds what comes closest in a policy of any size', async () => {
+    const rules = Array.from({ length: 150_000 }, (_, n) => ({
+      ptype: 'p',
+      values: ['ann', `data${n}`, 'read'],
+    }));
+    const closest = await findClosestRules(newModelFromString(modelText()), rules, ['ann', 'data', 'read']);
+    expect(closest.map(({ differences }) => differences)).toEqual([
+      ['obj is data0'],
+      ['obj is data1'],
+      ['obj is data2'],
+    ]);
   });
 
   test('of a decision that a migration has broken shows the decision before', () => {

@@ -6,7 +6,7 @@ import type { Rule } from '../../src/index.ts';
 export interface World {
   readonly modelText: string;
   readonly rules: readonly Rule[];
-  /** More rules, many of them about names that stand in neither the rules nor the requests. */
+  /** More rules; many of their names are in neither the rules nor the requests. */
   readonly others: readonly Rule[];
   readonly requests: readonly (readonly string[])[];
 }
@@ -159,7 +159,7 @@ m = ${m}
 
 function fieldOf(token: string, any: fc.Arbitrary<string>): fc.Arbitrary<string> {
   if (token === 'eft') return fc.constantFrom('allow', 'deny', 'other');
-  // Casbin takes the number that a priority begins with, and sorts anyhow where there is none.
+  // Casbin uses the number at the beginning of a priority; without a number, the order is undefined.
   if (token === 'priority') return fc.constantFrom('1', '2', '3', '10', '2x', 'high', '');
   return any;
 }

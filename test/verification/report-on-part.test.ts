@@ -305,7 +305,7 @@ function isUpward({ ptype, values: [child = '', parent = ''] }: Rule): boolean {
   return ptype.startsWith('p') || child < parent;
 }
 
-/** What a report says of requests, but for which of the added rules it blames. */
+/** What a report says about requests, without the added rules that it names as causes. */
 function decisions({ checks, allowed, failures, drift }: VerificationReport) {
   const differing = [...failures, ...drift.filter((finding) => !isAboutRule(finding))];
   return {

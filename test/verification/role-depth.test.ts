@@ -15,7 +15,7 @@ const DOMAINS = modelText({
   m: 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj && r.act == p.act',
 });
 
-/** A chain of so many links, as lines; each with what stands behind the two roles. */
+/** A chain of this number of links, as lines; each has the given values after its two roles. */
 function chain(links: number, rest = ''): string[] {
   return Array.from({ length: links }, (_, level) => `g, level${level}, level${level + 1}${rest}`);
 }

@@ -184,7 +184,7 @@ describe('what has to be stored again', () => {
       [1, 2, 3, 5, 4],
       [4, 5],
     ],
-  ])('is all but the beginning that stands before all others: %j, %j', async (order, anew) => {
+  ])('is every rule after the beginning that is stored before all others: %j, %j', async (order, anew) => {
     // A pair that is the wrong way round, behind all of them, so that there is a failure.
     const definition = defined(...numbers.map((number) => line(number, 'allow')), DENY, ALLOW);
     const stored = [...order.map((number) => line(number, 'allow')), ALLOW, DENY];

@@ -210,7 +210,7 @@ describe('where the order of the rows decides otherwise than defined', () => {
   });
 });
 
-test('the order is not blamed for a rule that is missing, nor for one that was added', async () => {
+test('the order is not reported as the cause when a rule is missing or was added', async () => {
   const pool = (await createDatabase()).pool();
   const given = options('p, admin, data, read, allow', DENY);
   const policy = { ...given.policy, never: [['user', 'data', 'read']] };

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { StoredRule } from './casbin/rule-row.ts';
 import type { PoolLike } from './database/client.ts';
 import { type DatabaseFinding, type Diagnosis, failure, fine, warning } from './database-finding.ts';
-import { BootstrapError, PermissionError } from './errors.ts';
+import { BootstrapError, InvalidOptionsError, PermissionError } from './errors.ts';
 import { examineServer } from './examine-server.ts';
 import { findMissingPrivileges } from './failure/explain-permission.ts';
 import { type Inspected, inspectDatabase } from './inspect-database.ts';
@@ -53,6 +53,7 @@ async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promis
       ];
     });
   } catch (error) {
+    if (error instanceof InvalidOptionsError) throw error;
     if (error instanceof PermissionError) return [failure('privileges', error.message, error.remedies)];
     if (error instanceof BootstrapError) return [failure('table', error.message)];
     throw error;

@@ -1,4 +1,5 @@
 import type { ClientLike, PoolLike } from './database/client.ts';
+import { detectEngine, type Engine, POSTGRESQL } from './database/engine.ts';
 import { answerTimeout, ConnectFailure, type Session, withSession } from './database/session.ts';
 import { type DatabaseFinding, failure, fine, warning } from './database-finding.ts';
 import { explainFailure } from './failure/explain-failure.ts';
@@ -6,6 +7,7 @@ import type { ResolvedOptions } from './options/resolved-options.ts';
 
 /** What the server says about itself and the connection. */
 interface ServerFacts {
+  readonly engine: Engine;
   readonly version: string;
   readonly major: number;
   readonly standby: boolean;
@@ -38,8 +40,9 @@ export async function examineServer(pool: PoolLike, resolved: ResolvedOptions): 
              current_user::text as role,
              current_database()::text as database`,
         );
-        const [facts] = rows as ServerFacts[];
-        if (facts === undefined) throw new Error('the database gave no answer');
+        const [told] = rows as Omit<ServerFacts, 'engine'>[];
+        if (told === undefined) throw new Error('the database gave no answer');
+        const facts = { ...told, engine: await detectEngine(client) };
         const isPooled = typeof processId === 'number' && processId !== facts.pid;
         const mode = isPooled ? await findPoolMode(pool, facts.pid) : null;
         return [describeServer(facts), describeConnection(facts, isPooled, mode)];
@@ -68,8 +71,10 @@ function noticeClients(pool: PoolLike, notice: (client: ClientLike) => void): Po
   });
 }
 
-function describeServer({ version, major, standby }: ServerFacts): DatabaseFinding {
-  const name = `PostgreSQL ${version}`;
+function describeServer({ engine, version, major, standby }: ServerFacts): DatabaseFinding {
+  // What only speaks the protocol of PostgreSQL has versions of its own.
+  if (engine.commitsDdl) return fine('server', `${engine.title}, compatible with PostgreSQL ${version}.`);
+  const name = engine === POSTGRESQL ? `PostgreSQL ${version}` : `${engine.title} on PostgreSQL ${version}`;
   if (standby) {
     return warning(
       'server',

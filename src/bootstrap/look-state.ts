@@ -77,8 +77,9 @@ export function stateInBlock(options: ResolvedOptions): Readonly<Record<string, 
   };
 }
 
-function engineExpression({ isEngineKnown }: ResolvedOptions): string {
-  return isEngineKnown ? "''" : ENGINE_EXPRESSION;
+/** On Citus a look asks for nothing that PostgreSQL does not have, so it would not notice that the option is wrong. */
+function engineExpression({ isEngineKnown, engine }: ResolvedOptions): string {
+  return isEngineKnown && engine.name !== 'citus' ? "''" : ENGINE_EXPRESSION;
 }
 
 /** The state alone, in a transaction. */

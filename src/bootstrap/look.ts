@@ -1,3 +1,4 @@
+import { notCitus } from '../database/citus.ts';
 import { createKysely } from '../database/dialect.ts';
 import { engineOf } from '../database/engine.ts';
 import { askInOneMessage } from '../database/message.ts';
@@ -56,6 +57,7 @@ export async function lookAtDatabase(session: Session, given: ResolvedOptions): 
         : await askAfterwards(session, { ...options, schema: seen.home })((trx) => lookFurther(trx, seen));
     if (complete === null) return null;
     const { newestVersion, engine } = complete.state;
+    if (given.engine.name === 'citus' && engineOf(engine) !== given.engine) throw notCitus();
     const ask = askAfterwards(session, complete.options);
     if (await hasRemovable(ask, complete)) return null;
     const kept = await withOwnership(ask, complete.options, complete.live, newestVersion);

@@ -1,5 +1,20 @@
-import { DatabaseError } from '../errors.ts';
+import { DatabaseError, InvalidOptionsError } from '../errors.ts';
 import type { ClientLike } from './client.ts';
+
+/** Refuses a server on which Citus is not installed, whatever the option says. */
+export async function requireCitus(client: ClientLike): Promise<void> {
+  const { rows } = await client.query(
+    `select to_regclass('pg_catalog.pg_dist_partition') is not null as "isThere"`,
+  );
+  if (rows[0]?.isThere !== true) throw notCitus();
+}
+
+/** The error for the option on another server. */
+export function notCitus(): InvalidOptionsError {
+  const message =
+    'is citus, but this database does not have Citus. Leave the option out, as the server itself says what it is, or install it: create extension citus;';
+  return new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'engine', message }]);
+}
 
 /**
  * Where Citus keeps a table: on the node that made it; whole on every node; whole on one node, with the other tables of a
@@ -33,6 +48,7 @@ export async function readPlacement(client: ClientLike, table: string): Promise<
  * ids from the coordinator.
  */
 export async function refuseWorker(client: ClientLike): Promise<void> {
+  await requireCitus(client);
   const { rows } = await client.query('select groupid <> 0 as worker from pg_catalog.pg_dist_local_group');
   if (rows[0]?.worker !== true) return;
   throw new DatabaseError(

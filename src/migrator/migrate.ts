@@ -179,17 +179,28 @@ function guardAll({ migrations, afterEach }: MigrationRun): Record<string, Migra
   return Object.fromEntries(entries);
 }
 
-/** The migration, and then a check that the transaction that it was given is still open. */
+/**
+ * The migration, and then a check that the transaction that it was given is still open. What follows works on the
+ * search_path from before: what pg_dump writes empties it.
+ */
 function guard(migration: Migration, after: () => Promise<void>): Migration {
   return {
     async up(db) {
+      const { commitsDdl } = engineBehind(db);
+      const path = commitsDdl ? null : await readSearchPath(db);
       await migration.up(db.withoutPlugins());
-      if (!engineBehind(db).commitsDdl && !(await isSameTransaction(db))) {
+      if (!commitsDdl && !(await isSameTransaction(db))) {
         throw new TransactionEnded('It ended the transaction that it runs in');
       }
+      if (path !== null) await sql`select set_config('search_path', ${path}, true)`.execute(db);
       await after();
     },
   };
+}
+
+async function readSearchPath(db: AnyKysely): Promise<string> {
+  const { rows } = await sql<{ path: string }>`select current_setting('search_path') as path`.execute(db);
+  return rows[0]?.path ?? '';
 }
 
 function placeholders(names: readonly string[] = []): Record<string, Migration> {

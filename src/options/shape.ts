@@ -5,7 +5,7 @@ import { LOCK_TABLE } from '../database/lock-row.ts';
 import type { Problem } from '../errors.ts';
 import { APPLICATION_LIST, isMigrationSettings, PACKAGE_LIST } from '../migrator/migration.ts';
 import { definitionShape } from '../policy/definition-shape.ts';
-import { describeIssue, dictionary, fields } from '../policy/issues.ts';
+import { AS_TOLD, describeIssue, dictionary, fields } from '../policy/issues.ts';
 
 export const name = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'));
 export const flag = v.optional(v.boolean('must be true or false'));
@@ -206,7 +206,24 @@ const known = Object.fromEntries(
 
 /** The options of one function: its own are checked, those of the others are accepted as they are. */
 export function optionsOf(own: v.ObjectEntries) {
-  return fields({ ...known, ...own }, 'must be an object of options');
+  const entries = { ...known, ...own };
+  return v.lazy((input) =>
+    v.pipe(
+      fields(entries, 'must be an object of options'),
+      v.rawCheck(({ addIssue }) => {
+        const given = Object(input);
+        for (const key of Object.keys(entries)) {
+          if (!(key in given) || Object.hasOwn(given, key)) continue;
+          addIssue({
+            expected: AS_TOLD,
+            message:
+              'is inherited, and would be lost where options are copied. Give an object with options of its own',
+            path: [{ type: 'object', origin: 'key', input: given, key, value: undefined }],
+          });
+        }
+      }),
+    ),
+  );
 }
 
 const pageEntries = { ...bootstrapEntries, ...verifyEntries, users: flag };

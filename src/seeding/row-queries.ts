@@ -69,7 +69,7 @@ export async function insertMissing(
   // Usually the positions tell which rows were inserted. Otherwise only PostgreSQL can: for it, 1.50 is 1.5, and a date
   // has many forms.
   const { rows: results } = await sql<{ count: number; positions: number[] }>`
-    with ${candidates(table, columns, rows)},
+    with ${candidates(columns, rows)},
     ${missing},
     inserted as (
       insert into ${sql.table(table)} (${sql.join(columns.map(({ name }) => sql.id(name)))})
@@ -83,7 +83,7 @@ export async function insertMissing(
         when inserted = ${rows.length}::int then '{}'
         when inserted = (select count(*) from missing) then array(select position::int from missing order by position)
         else array(
-          select min(position)::int
+          select min(candidate.position)::int
           from inserted
           join missing as candidate on ${isSame('inserted')}
           group by ${sql.join(key.map((column) => sql.id('inserted', column)))}
@@ -101,14 +101,10 @@ export async function insertMissing(
  * The common table expression `candidate`: the rows with their `position`, from 1, and their values as `c0`, `c1` …
  * in the order of `columns`, read by the input functions of the columns' types.
  */
-function candidates(
-  table: string,
-  columns: readonly TargetColumn[],
-  rows: readonly Row[],
-): RawBuilder<unknown> {
+function candidates(columns: readonly TargetColumn[], rows: readonly Row[]): RawBuilder<unknown> {
   return columns.every(({ arrayType }) => arrayType !== null)
     ? fromArrays(columns, rows)
-    : fromDocuments(table, columns, rows);
+    : fromDocuments(columns, rows);
 }
 
 /** The name of the column at `index` in {@link candidates}. */
@@ -128,19 +124,22 @@ function fromArrays(columns: readonly TargetColumn[], rows: readonly Row[]) {
     )`;
 }
 
-/** For any type: composite types, domains, arrays, and types with a modifier such as `varchar(3)` in the key. */
-function fromDocuments(table: string, columns: readonly TargetColumn[], rows: readonly Row[]) {
+/**
+ * For any type: composite types, domains, arrays, and types with a modifier such as `varchar(3)` in the key. Not as rows of
+ * the table: a column that is left out would be null, which its domain may not allow.
+ */
+function fromDocuments(columns: readonly TargetColumn[], rows: readonly Row[]) {
   const given = toRecordset(
     rows,
     columns.map(({ name }) => name),
   );
-  const values = columns.map(({ name }, index) => sql`(wanted).${sql.id(name)} as ${sql.id(nameOf(index))}`);
+  const typed = columns.map(({ name, type }) => sql`${sql.id(name)} ${sql.raw(type)}`);
   return sql`
-    document as materialized (
-      select json_populate_record(null::${sql.table(table)}, given.value) as wanted, given.position
-      from json_array_elements(${given}::json) with ordinality as given (value, position)
-    ),
-    candidate as not materialized (select ${sql.join(values)}, position from document)`;
+    candidate as not materialized (
+      select *
+      from rows from (json_to_recordset(${given}::json) as (${sql.join(typed)})) with ordinality
+        as given (${names(columns)}, position)
+    )`;
 }
 
 function names(columns: readonly TargetColumn[]) {

@@ -19,7 +19,7 @@ function identityOf(row: Row, key: readonly string[]): string {
 
 function keyText(value: unknown): string {
   if (value instanceof Date) return value.toISOString();
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'object' ? JSON.stringify(encode(value)) : String(value);
 }
 
 /** The columns by which the log names a row. */

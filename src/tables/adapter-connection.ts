@@ -14,6 +14,22 @@ export interface Connection {
 }
 
 /**
+ * Runs work of one statement. At a stricter isolation level than `read committed`, which may be the default of the
+ * connection, a statement fails if others change the same rows meanwhile: then it runs once more, at that level.
+ */
+export async function runAlone<T>(connection: Connection, work: Work<T>, engine: Engine): Promise<T> {
+  try {
+    return await connection.run(work);
+  } catch (error) {
+    if (errorCode(error) !== SQLSTATE.SERIALIZATION_FAILURE || engine.commitsDdl) throw error;
+    return connection.atomically(work, engine).catch((again: unknown) => {
+      // The caller's own transaction has been aborted by the first error.
+      throw errorCode(again) === SQLSTATE.IN_FAILED_SQL_TRANSACTION ? error : again;
+    });
+  }
+}
+
+/**
  * The connection of a `source`: a pool gives each piece of work a client of its own; a client does one piece of work
  * after the other.
  */

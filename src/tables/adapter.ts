@@ -6,7 +6,7 @@ import { type ClientLike, checkSource, type PoolLike } from '../database/client.
 import { type Engine, engineNamed } from '../database/engine.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import type { EngineName } from '../report.ts';
-import { type Connection, connectionOf } from './adapter-connection.ts';
+import { type Connection, connectionOf, runAlone } from './adapter-connection.ts';
 import { removeMatchingRules, removeRules, replaceRules, rulesOf, updateRule } from './change.ts';
 import {
   checkTable,
@@ -196,7 +196,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     async removePolicies(_section: string, ptype: string, rules: string[][]): Promise<void> {
       const table = await this.#findTable();
       const given = rules.map((values) => ({ ptype, values }));
-      await this.#connection.run((client) => removeRules(client, table, given));
+      await runAlone(this.#connection, (client) => removeRules(client, table, given), table.engine);
     }
 
     /** Removes what Casbin removes from its model: rules with these values from `fieldIndex` on, `''` for any. */
@@ -207,8 +207,10 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
       ...fieldValues: string[]
     ): Promise<void> {
       const table = await this.#findTable();
-      await this.#connection.run((client) =>
-        removeMatchingRules(client, table, ptype, fieldIndex, fieldValues),
+      await runAlone(
+        this.#connection,
+        (client) => removeMatchingRules(client, table, ptype, fieldIndex, fieldValues),
+        table.engine,
       );
     }
 

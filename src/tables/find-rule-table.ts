@@ -1,5 +1,5 @@
 import { quoteText } from '../database/catalog.ts';
-import { readPlacement } from '../database/citus.ts';
+import { readPlacement, requireCitus } from '../database/citus.ts';
 import type { ClientLike } from '../database/client.ts';
 import { ENGINE_EXPRESSION, type Engine, engineOf, POSTGRESQL } from '../database/engine.ts';
 import { DatabaseError, type Problem } from '../errors.ts';
@@ -45,6 +45,7 @@ export interface FoundTable {
  * @param given the engine of the server; by default, it is read together with the tables
  * @throws DatabaseError `TABLE_SHAPE` if the named table is not a rule table or is a view of rules without ids,
  *   `RULE_TABLE_AMBIGUOUS` if rules could be in two tables, `TABLE_DISTRIBUTED` if Citus keeps the table in parts
+ * @throws InvalidOptionsError if the given engine is Citus and the server is not
  */
 export async function findRuleTable(
   client: ClientLike,
@@ -54,6 +55,7 @@ export async function findRuleTable(
 ): Promise<FoundTable> {
   const names = choice.name === undefined ? USUAL_NAMES : [choice.name];
   const { shapes, engine } = await readShapes(client, names, schema, given);
+  if (engine.name === 'citus') await requireCitus(client);
   const found =
     choice.name === undefined
       ? await findUsual(client, shapes, schema, choice, engine)

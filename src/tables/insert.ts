@@ -6,7 +6,7 @@ import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { DatabaseError } from '../errors.ts';
 import type { Rule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
-import type { Connection } from './adapter-connection.ts';
+import { type Connection, runAlone } from './adapter-connection.ts';
 import { withoutIndexes } from './indexes.ts';
 import { readPortions } from './portions.ts';
 import { onRuleTable, requireFit, requireStorable } from './refusals.ts';
@@ -38,7 +38,7 @@ export async function insertRules(
   if (table.isUnique && !table.engine.commitsDdl) {
     // A single rule needs no lock.
     const locked = distinct.length > 1 ? locksOfMissing(given, `$${given.arrays.length + 1}`, 2) : '';
-    await connection.run((client) => insert(client, locked));
+    await runAlone(connection, (client) => insert(client, locked), table.engine);
   } else {
     // The locks have a statement of their own: a statement does not see what was committed while it waited.
     await connection.atomically(async (client) => {

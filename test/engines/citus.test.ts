@@ -4,6 +4,7 @@ import {
   changePolicy,
   createAdapter,
   createEnforcer,
+  examineDatabase,
   verifyDatabase,
 } from '../../src/index.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -171,4 +172,47 @@ test('Citus does not refuse the record of what was revoked', async () => {
   );
   expect(rows).toEqual([{ revoked_by: 'me', past: true }]);
   expect(engine.refusals).toEqual([]);
+});
+
+test('a server without Citus is told from it, whatever the option says', async () => {
+  const database = await createDatabase();
+  const pool = database.pool();
+  const options = { engine: 'citus' } as const;
+  const refusal = {
+    name: 'InvalidOptionsError',
+    problems: [
+      { code: 'OPTION_INVALID', at: 'engine', message: expect.stringContaining('create extension citus;') },
+    ],
+  };
+
+  await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject(refusal);
+  const { rows } = await pool.query(
+    `select count(*)::int as tables from pg_tables where schemaname = 'public'`,
+  );
+  expect(rows).toEqual([{ tables: 0 }]);
+
+  await bootstrapDatabase(pool);
+  await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject(refusal);
+  await expect(verifyDatabase(pool, options)).rejects.toMatchObject(refusal);
+  await expect(createEnforcer(pool, options)).rejects.toMatchObject(refusal);
+  await expect(createAdapter(pool, options).addPolicy('p', 'p', ['a', 'b', 'c'])).rejects.toMatchObject(
+    refusal,
+  );
+  await pool.query('delete from casbin');
+  await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject(refusal);
+  await pool.query('drop table casbin');
+  await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject(refusal);
+  await expect(examineDatabase(pool, options)).rejects.toMatchObject(refusal);
+});
+
+test('the findings about a database name Citus', async () => {
+  const database = await createCitus();
+  const pool = database.pool();
+  await bootstrapDatabase(pool);
+  const { findings } = await examineDatabase(pool);
+  expect(findings[0]).toMatchObject({
+    check: 'server',
+    status: 'fine',
+    message: expect.stringMatching(/^Citus on PostgreSQL [0-9.]+\./),
+  });
 });

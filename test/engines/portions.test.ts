@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { bootstrapDatabase, rowSeeder } from '../../src/index.ts';
+import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
 import { simulate } from './engines.fixture.ts';
 
 const RULES = Array.from({ length: 6_000 }, (_, index) => ['p', `role ${index}`, 'data', 'read']);
@@ -54,32 +55,33 @@ test('a lock row that was taken between two portions ends the attempt', async ()
   await using simulation = await simulate('aurora-dsql');
   const { pool, options, database } = simulation;
   await bootstrapDatabase(pool, { ...options, ...GIVEN, seeders: [] });
-  // Somebody else has the row from the commit of the first portion on, once.
+  // Somebody else has the row from the commit of the first portion on, once. Each attempt is a holder of its own.
   await database.pool().query(`
-    create table taken ();
+    create table portions (holder text, inserted int);
     create function take() returns trigger language plpgsql as $$
     begin
-      if not exists (select from taken) then
-        insert into taken default values;
+      insert into portions
+      select holder, (select count(*) from inserted) from casbin_bootstrap_lock where name = 'bootstrap';
+      if (select count(*) from portions) = 1 then
         update casbin_bootstrap_lock set holder = 'me', expires = now() where name = 'bootstrap';
       end if;
       return null;
     end $$;
-    create trigger take after insert on codes for each statement execute function take();
+    create trigger take after insert on codes
+    referencing new table as inserted for each statement execute function take();
   `);
-  let counting: Promise<{ rows: unknown[] }> | undefined;
-  const logger = {
-    debug() {},
-    info() {},
-    warn({ event }: { event: string }) {
-      if (event === 'conflict_retried')
-        counting ??= database.pool().query('select count(*)::int as codes from codes');
-    },
-  };
+  const { logger, lines } = captureLog();
 
   const report = await bootstrapDatabase(pool, { ...options, ...GIVEN, logger });
 
-  expect((await counting)?.rows, 'as the attempt ended').toEqual([{ codes: 2_500 }]);
+  const { rows } = await database
+    .pool()
+    .query('select * from portions where inserted > 0 order by inserted desc');
+  expect(rows.map(({ inserted }) => inserted)).toEqual([2_500, 1_500]);
+  // The second portion was written by the second attempt, which had taken the row again.
+  expect(rows[1].holder).toMatch(/^process /);
+  expect(rows[1].holder).not.toBe(rows[0].holder);
+  expect(linesOf(lines, 'conflict_retried')).toMatchObject([{ code: '40001' }]);
   expect(report.verification.ok).toBe(true);
 });
 

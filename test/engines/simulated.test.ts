@@ -3,6 +3,7 @@ import {
   bootstrapDatabase,
   createAdapter,
   createEnforcer,
+  examineDatabase,
   rowSeeder,
   type SeederContext,
   verifyDatabase,
@@ -44,6 +45,14 @@ describe.each(SIMULATED)('on %s', (name) => {
     await using simulation = await simulate(name);
     await bootstrapDatabase(simulation.pool);
     expect(await bootstrapDatabase(simulation.pool)).toMatchObject({ changed: false, engine: { name } });
+  });
+
+  test('the findings about a database name the engine', async () => {
+    await using simulation = await simulate(name);
+    const { findings } = await examineDatabase(simulation.pool);
+    const [, version] = /, compatible with PostgreSQL ([0-9.]+)\.$/.exec(findings[0]?.message ?? '') ?? [];
+    expect(findings[0]).toMatchObject({ check: 'server', status: 'fine' });
+    expect(version).toBeDefined();
   });
 
   test('a schema of its own is made, and everything in it', async () => {

@@ -2,9 +2,10 @@ import * as fs from 'node:fs/promises';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { sql } from 'kysely';
 import type pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { bootstrapDatabase, type Migration } from '../../src/index.ts';
+import { bootstrapDatabase, type Migration, rowSeeder } from '../../src/index.ts';
 import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { applicationMigrator, FileMigrationProvider } from './kysely-migrator.fixture.ts';
@@ -103,6 +104,44 @@ describe("the application's migrations", () => {
       migrations: [{ name: 'b' }],
     });
   });
+
+  test.each([
+    'set local search_path = pg_catalog',
+    `select pg_catalog.set_config('search_path', '', false)`,
+    'set search_path = elsewhere',
+  ])(
+    'may leave another search_path behind, which the next ones and seeders do not get: %s',
+    async (statement) => {
+      const pool = (await createDatabase()).pool({ max: 1 });
+      await pool.query('create schema elsewhere');
+      const { migrations } = tables('a', 'b');
+      const seeders = [rowSeeder({ name: 'b', table: 't_b', key: 'id', rows: [{ id: 1 }] })];
+      const report = await bootstrapDatabase(pool, {
+        seeders,
+        migrations: {
+          ...migrations,
+          a_then: {
+            up: (db) =>
+              sql
+                .raw(statement)
+                .execute(db)
+                .then(() => {}),
+          },
+          b_then: {
+            async up(db) {
+              await db.schema.alterTable('t_b').addUniqueConstraint('t_b_key', ['id']).execute();
+              await sql.raw(statement).execute(db);
+            },
+          },
+        },
+      });
+      expect(report.seeders[1]).toMatchObject({ inserted: 1 });
+      const { rows } = await pool.query(
+        `select count(*)::int as here from pg_tables where schemaname = 'public' and tablename like 't\\__'`,
+      );
+      expect(rows).toEqual([{ here: 2 }]);
+    },
+  );
 
   test('run in the transaction of the bootstrap, on its search_path', async () => {
     const database = await createDatabase();

@@ -23,6 +23,23 @@ describe('unknown options', () => {
   });
 });
 
+test('options that an object inherits are refused, as a copy of it would not have them', async () => {
+  class Options {
+    get policy() {
+      return { rules: [['p', 'a', 'b', 'c']] };
+    }
+  }
+  for (const options of [new Options(), Object.create({ policy: null })]) {
+    expect(await problemsOf(options)).toEqual([
+      {
+        code: 'OPTION_INVALID',
+        at: 'policy',
+        message: expect.stringMatching(/^is inherited, .*of its own\.$/),
+      },
+    ]);
+  }
+});
+
 describe('options of a wrong type', () => {
   test.each<[string, AnyOptions, RegExp]>([
     ['options', null, /^must be an object of options \(it is null\)\.$/],

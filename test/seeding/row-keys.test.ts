@@ -98,3 +98,19 @@ test.for([
     });
   },
 );
+
+test('a column of the key may be called position', async () => {
+  await makeTable('create table slots (board int, position int, primary key (board, position))');
+  const rows = [1, 2, 3].map((position) => ({ board: 1, position }));
+  const slots = (some: typeof rows) =>
+    rowSeeder({ name: 'slots', table: 'slots', key: ['board', 'position'], rows: some });
+  await bootstrapDatabase(database.pool(), { seeders: [slots(rows.slice(0, 1))] });
+  const report = await bootstrapDatabase(database.pool(), { seeders: [slots(rows)] });
+  expect(report.seeders[1]).toMatchObject({ inserted: 2, existing: 1 });
+});
+
+test('a list of bigints may be a key', async () => {
+  await makeTable('create table paths (key bigint[] primary key)');
+  expect(await seed('paths', [{ key: [1n, 2n] }, { key: [3n] }])).toMatchObject({ inserted: 2, existing: 0 });
+  expect(await seed('paths', [{ key: [1n, 2n] }, { key: [3n] }])).toMatchObject({ inserted: 0, existing: 2 });
+});

@@ -104,6 +104,21 @@ describe('a value of a row takes the type of its column', () => {
   });
 });
 
+test('a column that is left out gets its default, also if its domain does not allow null', async () => {
+  const pool = database.pool();
+  await pool.query(`
+    create domain label as text not null;
+    create table labelled (id int primary key, label label default 'none', tags text[]);
+  `);
+  const seeders = [
+    rowSeeder({ name: 'labelled', table: 'labelled', key: 'id', rows: [{ id: 1, tags: ['a'] }] }),
+  ];
+  await bootstrapDatabase(pool, { seeders });
+  await expect(bootstrapDatabase(pool, { seeders })).resolves.toMatchObject({ changed: false });
+  const { rows } = await pool.query('select * from labelled');
+  expect(rows).toEqual([{ id: 1, label: 'none', tags: ['a'] }]);
+});
+
 describe('rows are distinguished by a key', () => {
   test.for([
     ['boolean', [true, false]],

@@ -25,6 +25,39 @@ function modelOf(rules: string[][]) {
 describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   beforeEach(() => pool.query(`truncate ${layout.table} restart identity`));
 
+  it.each(['repeatable read', 'serializable'])(
+    'adds and removes rules that others change meanwhile, where the default level is %s',
+    async (level) => {
+      const strict = database.pool({
+        options: `-c default_transaction_isolation=${level.replace(' ', '\\ ')}`,
+      });
+      const other = await pool.connect();
+      const meanwhile = async (work: Promise<void>) => {
+        await untilWaiting(pool, 1);
+        await other.query('commit');
+        await work;
+      };
+      const own = createAdapter(strict, layout.options);
+
+      await other.query('begin');
+      await createAdapter(other, layout.options).addPolicy('p', 'p', ['a', 'b']);
+      await meanwhile(own.addPolicy('p', 'p', ['a', 'b']));
+      expect(await storedRules(pool, layout.table)).toEqual([['p', 'a', 'b']]);
+
+      await other.query('begin');
+      await other.query(`update ${layout.table} set ptype = ptype`);
+      await meanwhile(own.removePolicy('p', 'p', ['a', 'b']));
+      expect(await storedRules(pool, layout.table)).toEqual([]);
+
+      await createAdapter(pool, layout.options).addPolicy('p', 'p', ['a', 'b']);
+      await other.query('begin');
+      await other.query(`update ${layout.table} set ptype = ptype`);
+      await meanwhile(own.removeFilteredPolicy('p', 'p', 0, 'a'));
+      expect(await storedRules(pool, layout.table)).toEqual([]);
+      other.release();
+    },
+  );
+
   describe('on a client of the caller', () => {
     let client: pg.PoolClient;
 

@@ -45,8 +45,9 @@ export async function findMissingPrivileges(db: AnyKysely, options: ResolvedOpti
 }
 
 /** Least privilege: a role that only seeds need not alter or create anything. */
-async function needsOf(db: AnyKysely, { step }: Failure, options: ResolvedOptions): Promise<Needs> {
+async function needsOf(db: AnyKysely, { step, work }: Failure, options: ResolvedOptions): Promise<Needs> {
   const { schema, packageMigrations } = options;
+  if (work === 'inspection') return needsToRead(options);
   const firstRun = packageMigrations !== null && !(await hasTable(db, schema, PACKAGE_LIST.tableName));
   const create = firstRun || step?.kind === 'migration';
   const recorded = migrationTables(options);
@@ -60,6 +61,21 @@ async function needsOf(db: AnyKysely, { step }: Failure, options: ResolvedOption
     remove: [],
     lock: options.ruleTable.isUnique ? [] : [options.ruleTable.name],
     own: alteredTables(options, (name) => firstRun || name === step?.name),
+  };
+}
+
+function needsToRead(options: ResolvedOptions): Needs {
+  const { schema, ruleTable, ownership } = options;
+  const ofVersions = ownership === null ? [] : [VERSIONS, RECORDED_RULES];
+  return {
+    schema,
+    create: false,
+    select: [ruleTable.name, ...recordTables(options), ...ofVersions],
+    insert: [],
+    lock: [],
+    change: [],
+    remove: [],
+    own: [],
   };
 }
 

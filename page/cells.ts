@@ -8,14 +8,14 @@ import {
 
 /** What a cell shows. */
 export interface Cell {
-  /** Null for a cell that is decided as all that are not listed. */
+  /** Null for a cell that is not listed: all of these have the same decision. */
   readonly state: CellState | null;
-  /** Numbers of the rule and the route; -1 where there is none. */
+  /** Numbers of the rule and the route; -1 if there is none. */
   readonly rule: number;
   readonly route: number;
 }
 
-/** A cell that was asked about, by the numbers of its role and permission. */
+/** The cell that a person has chosen, by the numbers of its role and permission. */
 export interface ChosenCell {
   readonly role: number;
   readonly permission: number;
@@ -23,7 +23,7 @@ export interface ChosenCell {
 
 const UNLISTED: Cell = { state: null, rule: -1, route: -1 };
 
-/** Finds the cells of a matrix. A role's are looked through when one is asked for, and remembered. */
+/** Finds the cells of a matrix. The cells of a role are indexed when the first of them is asked for. */
 export function cellFinder({ roles, permissions }: PageMatrix): (role: number, permission: number) => Cell {
   const positions: (Int32Array | undefined)[] = [];
   return (role, permission) => {
@@ -45,7 +45,7 @@ export function stateAt({ states }: Pick<PageCells, 'states'>, position: number)
   return CELL_STATES[states[position] as keyof typeof CELL_STATES];
 }
 
-/** Where each permission is among those of a role; -1 where it is not. */
+/** The index of each permission among those of a role; -1 if the role does not have it. */
 function positionsOf(at: readonly number[], count: number): Int32Array {
   const positions = new Int32Array(count).fill(-1);
   for (const [position, permission] of at.entries()) positions[permission] = position;
@@ -64,7 +64,7 @@ export function isDifference(state: CellState | null): boolean {
   return state === 'added' || state === 'missing';
 }
 
-/** What each state is called. */
+/** The name of each state. */
 export const STATE_LABELS: Readonly<Record<CellState, string>> = {
   direct: 'allowed by its own rule',
   inherited: 'allowed, inherited',
@@ -75,13 +75,13 @@ export const STATE_LABELS: Readonly<Record<CellState, string>> = {
   error: 'Casbin throws',
 };
 
-/** The same for a cell, whatever it is. */
+/** The name of the state of any cell. */
 export function labelOf(state: CellState | null, { unlisted }: Pick<PageMatrix, 'unlisted'>): string {
   if (state !== null) return STATE_LABELS[state];
   return unlisted === 'allow' ? STATE_LABELS.open : 'denied';
 }
 
-/** What a role is called on the page. */
+/** The name of a role on the page. */
 export function roleLabel({ name, kind }: Pick<PageRole, 'name' | 'kind'>): string {
   return kind === 'everybody' ? 'anybody' : name;
 }

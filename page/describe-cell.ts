@@ -1,24 +1,24 @@
 import type { PageMatrix, PageRoute, PageRule } from '../src/page/page-data.ts';
 import { type Cell, isAllowed } from './cells.ts';
 
-/** Why a cell is as it is, for people. */
+/** The explanation of a cell, for people. */
 export interface CellExplanation {
   readonly decision: 'Allowed' | 'Denied';
   readonly reason: string;
   readonly rule: PageRule | null;
-  /** From the role to the one that has the rule; empty where they are the same. */
+  /** The path from the role to the one that has the rule; empty if they are the same. */
   readonly path: readonly string[];
   /** The rows of the rule and of the links of roles. */
   readonly rows: readonly (string | number)[];
-  /** What of it is not defined, as lines. */
+  /** The rules and links among them that are not defined, as lines. */
   readonly added: readonly string[];
-  /** Who added the rule and the links, where it is known, as lines. */
+  /** Who added the rule and the links, if that is known, as lines. */
   readonly granted: readonly string[];
   /** The command that tells more. */
   readonly command: string;
 }
 
-/** Explains a cell by what the enforcer said when the page was made. */
+/** Explains a cell by the decision that the enforcer made when the page was created. */
 export function describeCell(
   matrix: PageMatrix,
   { state, rule: ruleNumber, route: routeNumber }: Cell,
@@ -65,7 +65,7 @@ function describeReason(matrix: PageMatrix, state: Cell['state'], route: PageRou
   }
 }
 
-/** The values of a request, in the order of the model's. */
+/** The values of a request, in the order of the model. */
 function requestOf(
   { roles, permissions, subjectAt }: PageMatrix,
   role: number,
@@ -79,7 +79,7 @@ function commandFor(request: readonly string[]): string {
   return `casbin-bootstrap explain ${isOption ? '-- ' : ''}${request.map(quote).join(' ')}`;
 }
 
-/** As a shell takes it for one word. */
+/** Quotes a value, so that a shell reads it as one word. */
 function quote(value: string): string {
   return /^[\w./:@-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
 }

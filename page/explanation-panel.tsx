@@ -8,7 +8,7 @@ interface ExplanationPanelProps {
   readonly chosen: ChosenCell | null;
 }
 
-/** Why the chosen cell is as it is. Screen readers are told when it changes. */
+/** The explanation of the chosen cell. Screen readers announce its changes. */
 export function ExplanationPanel({ matrix, findCell, chosen }: ExplanationPanelProps) {
   return (
     <aside class="explanation" aria-label="Why" aria-live="polite" aria-atomic="true">

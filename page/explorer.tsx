@@ -7,7 +7,7 @@ import { Grid } from './grid.tsx';
 import { Legend } from './legend.tsx';
 import { type Filters, noFilters, select } from './selection.ts';
 
-/** The matrix with its filters, and why the chosen cell is as it is. */
+/** The matrix with its filters, and the explanation of the chosen cell. */
 export function Explorer({ matrix }: { readonly matrix: PageMatrix }) {
   const [filters, setFilters] = useState<Filters>(() => noFilters(matrix));
   const [chosen, choose] = useState<ChosenCell | null>(null);

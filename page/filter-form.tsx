@@ -10,7 +10,7 @@ interface FilterFormProps {
   onReset(): void;
 }
 
-/** So many users are proposed; a list of all of them would take a browser seconds to make. */
+/** The number of suggested users; a browser would need seconds for a list of all of them. */
 const PROPOSED = 20;
 
 export function FilterForm({ matrix, filters, onChange, onReset }: FilterFormProps) {

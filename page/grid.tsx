@@ -13,14 +13,14 @@ interface GridProps {
 }
 
 const ROW = 32;
-/** Few roles have room for their names; the names of many are turned. */
+/** Up to this many roles, names are written horizontally; with more of them, vertically. */
 const WIDE_ROLES = 8;
 const WIDE = { column: 104, header: 40 };
 const NARROW = { column: 34, header: 148 };
 
 /**
- * Permissions × roles as an ARIA grid, of which only what is on the screen is in the document. One cell can be reached
- * by Tab, the others from there by the arrow keys.
+ * Permissions × roles as an ARIA grid. The document contains only the cells that are on the screen. Tab leads to one
+ * cell, the arrow keys lead from there to the others.
  */
 export function Grid({ matrix, findCell, selection, chosen, onChoose }: GridProps) {
   const { roles, permissions } = selection;
@@ -38,7 +38,7 @@ export function Grid({ matrix, findCell, selection, chosen, onChoose }: GridProp
   const rows = numbersIn(spanAt(view.top, view.height, ROW, permissions.length), place.row);
   const columns = numbersIn(spanAt(view.left, view.width - label, look.column, roles.length), place.column);
 
-  // The cell is there by now, wherever it was before.
+  // The cell is in the document now, also if it was not on the screen before.
   useLayoutEffect(() => {
     if (!moved.current) return;
     moved.current = false;
@@ -145,13 +145,13 @@ interface View {
   readonly left: number;
   readonly width: number;
   readonly height: number;
-  /** Of the column with the names of permissions. */
+  /** The width of the column with the names of permissions. */
   readonly labelWidth: number;
 }
 
 const LABEL = { wide: 260, narrow: 150, narrowBelow: 560 };
 
-/** What of an element is on the screen. */
+/** The part of an element that is on the screen. */
 function useView(scroller: { readonly current: HTMLDivElement | null }): View {
   const [view, setView] = useState<View>({
     top: 0,
@@ -225,7 +225,7 @@ interface RowHeaderProps {
   readonly width: number;
 }
 
-/** The resource is told for each row, and lightly where the row above has it too. */
+/** Each row shows its resource, in a lighter colour if the row above has the same one. */
 function RowHeader({ matrix, permissions, row, width }: RowHeaderProps) {
   const values = matrix.permissions[permissions[row] ?? -1] ?? [];
   const above = matrix.permissions[permissions[row - 1] ?? -1];
@@ -249,7 +249,7 @@ interface GridCellProps {
   readonly matrix: PageMatrix;
   readonly role: number;
   readonly permission: number;
-  /** Null where the user that is asked for does not have the role there. */
+  /** Null if the filter names a user who does not have the role in this domain. */
   readonly cell: Cell | null;
   readonly column: number;
   readonly left: number;

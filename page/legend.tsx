@@ -1,7 +1,7 @@
 import type { CellState, PageMatrix } from '../src/page/page-data.ts';
 import { STATE_LABELS } from './cells.ts';
 
-/** What the marks of cells mean; those that can't be there are left out. */
+/** Explains the marks of cells, without those that this page can't have. */
 export function Legend({ matrix }: { readonly matrix: PageMatrix }) {
   const known = Object.keys(STATE_LABELS) as CellState[];
   const shown = known.filter((state) => {

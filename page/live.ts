@@ -1,9 +1,9 @@
-/** Tells on a page that is served whether it still shows the policy as it is. */
+/** Shows on a served page whether it is still up to date. */
 const place = document.getElementById('live');
 if (place !== null) {
   const changes = new EventSource(`changes?version=${place.dataset.version}`);
   changes.addEventListener('message', ({ data }) => show(place, data));
-  // It goes on trying by itself.
+  // An EventSource connects again by itself.
   changes.addEventListener('error', () => show(place, 'ended'));
 }
 

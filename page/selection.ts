@@ -1,11 +1,11 @@
 import type { PageMatrix } from '../src/page/page-data.ts';
 import { isAllowed, isDifference, stateAt } from './cells.ts';
 
-/** What somebody wants to see. Empty texts want everything. */
+/** What a person wants to see. An empty text selects everything. */
 export interface Filters {
   readonly role: string;
   readonly user: string;
-  /** By the position of the value in a permission. */
+  /** A text for each position of a permission. */
   readonly values: readonly string[];
   readonly show: 'all' | 'allowed' | 'differences';
 }
@@ -14,15 +14,15 @@ export function noFilters({ tokens }: Pick<PageMatrix, 'tokens'>): Filters {
   return { role: '', user: '', values: tokens.map(() => ''), show: 'all' };
 }
 
-/** The part of a matrix that is shown, by numbers. */
+/** The part of a matrix that is shown, as numbers of roles and permissions. */
 export interface Selection {
   readonly roles: readonly number[];
   readonly permissions: readonly number[];
-  /** Whether the user that is asked for has a role, in the domain of a permission; always, where none is asked for. */
+  /** Whether the user of the filter has a role in the domain of a permission; always true without such a user. */
   isHeld(role: number, permission: number): boolean;
 }
 
-/** More values are searched for by a part of them, fewer are chosen from a list. */
+/** Up to this many values are chosen from a list; with more of them, a part of the value is typed. */
 export const CHOSEN_FROM = 12;
 
 /** Chooses what is shown. */
@@ -37,7 +37,7 @@ export function select(matrix: PageMatrix, filters: Filters): Selection {
   const permissions = [...matrix.permissions.keys()].filter((permission) =>
     matches.every((isMatch, position) => isMatch(matrix.permissions[permission]?.[position] ?? '')),
   );
-  // Where nobody is denied but by a rule, there is hardly a permission that no role has.
+  // If requests are denied only by rules, hardly any permission is without a role.
   if (filters.show === 'all' || (filters.show === 'allowed' && matrix.unlisted === 'allow')) {
     return { roles, permissions, isHeld };
   }
@@ -68,7 +68,7 @@ function valueMatchers({ permissions }: PageMatrix, { values }: Filters): ((valu
   });
 }
 
-/** The values that permissions have at a position, each once. */
+/** The different values that permissions have at a position. */
 export function distinctValues(permissions: PageMatrix['permissions'], position: number): string[] {
   return [...new Set(permissions.map((permission) => permission[position] ?? ''))];
 }
@@ -77,7 +77,7 @@ function includes(text: string, part: string): boolean {
   return text.toLowerCase().includes(part.trim().toLowerCase());
 }
 
-/** A user is meant by the whole name: part of one shows what the names with it have, which is nobody's. */
+/** Finds a user by the whole name only: the roles of all users whose names contain a part would be nobody's roles. */
 function holdingOf(matrix: PageMatrix, wanted: string): Selection['isHeld'] {
   if (wanted === '') return () => true;
   const domains = new Map<number, Set<string | null>>();
@@ -94,7 +94,7 @@ function holdingOf(matrix: PageMatrix, wanted: string): Selection['isHeld'] {
   };
 }
 
-/** Users whose names have a part, the first of them. */
+/** The first users whose names contain a text. */
 export function findUsers({ users }: PageMatrix, part: string, limit: number): string[] {
   const found: string[] = [];
   for (const { name } of users) {

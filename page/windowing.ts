@@ -1,28 +1,28 @@
 /** A part of a list that is on the screen. */
 export interface Span {
   readonly first: number;
-  /** The one after the last. */
+  /** The index after the last item. */
   readonly end: number;
 }
 
-/** Rows and columns beyond the edge of the screen, so that nothing flashes while it is scrolled. */
+/** How many rows and columns beyond the edge of the screen are drawn, so that nothing flickers while scrolling. */
 const BEYOND = 4;
 
-/** Which items of one size are on the screen. */
+/** The items that are on the screen, if all of them have the same size. */
 export function spanAt(scrolled: number, visible: number, size: number, count: number): Span {
   const first = Math.max(0, Math.floor(scrolled / size) - BEYOND);
   const end = Math.min(count, Math.ceil((scrolled + visible) / size) + BEYOND);
   return { first: Math.min(first, Math.max(0, count - 1)), end };
 }
 
-/** The numbers of a span, and one more that has to be there too: the one with the focus. */
+/** The numbers of a span, and the number of the item that has the focus. */
 export function numbersIn({ first, end }: Span, also: number): number[] {
   const numbers = Array.from({ length: Math.max(0, end - first) }, (_, index) => first + index);
   if (also < first) return [also, ...numbers];
   return also >= end ? [...numbers, also] : numbers;
 }
 
-/** How far to scroll so that an item is seen; `header` covers the beginning of what is visible. */
+/** The scroll position at which an item is visible; `header` covers the beginning of the visible part. */
 export function scrollTo(
   item: number,
   size: number,
@@ -43,7 +43,7 @@ export interface GridPlace {
   readonly column: number;
 }
 
-/** Where a key leads in a grid; null for a key that leads nowhere. The keys are those of ARIA's grid pattern. */
+/** The cell to which a key of ARIA's grid pattern moves the focus; null for another key. */
 export function moveBy(
   { key, ctrlKey }: { readonly key: string; readonly ctrlKey: boolean },
   { row, column }: GridPlace,

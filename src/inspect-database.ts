@@ -48,7 +48,7 @@ export async function inspectDatabase<T>(
       );
     return await retryConflicts(attempt, resolved.logger);
   } catch (error) {
-    throw await explainFailure(error, resolved, null);
+    throw await explainFailure(error, resolved, null, 'inspection');
   }
 }
 
@@ -73,7 +73,7 @@ async function inspectOnce<T>(
       return inspect({ trx, options, isMissing });
     });
   } catch (error) {
-    throw findConflict(error, session) ?? (await explainFailure(error, options, session));
+    throw findConflict(error, session) ?? (await explainFailure(error, options, session, 'inspection'));
   }
 }
 

@@ -22,27 +22,27 @@ import { createLogger, type Terminal } from './terminal.ts';
 /** What a command works with. */
 export interface CommandContext<Flags> {
   readonly flags: Flags;
-  /** Those of the configuration, with what the arguments say instead, and the command's logger. */
+  /** The options of the configuration, with those of the arguments in their place, and the command's logger. */
   readonly options: BootstrapOptions;
   readonly logger: Logger;
-  /** Whether a database is named, for commands that do without. */
+  /** Whether a database is named, for commands that also work without one. */
   readonly hasDatabase: boolean;
-  /** Opens the database, and closes it whatever happens. */
+  /** Opens the database, and closes it also after an error. */
   withDatabase<T>(work: (database: Database) => Promise<T>): Promise<T>;
-  /** Prints what came of a command that goes on afterwards; it returns an exit code alone. */
+  /** Prints the outcome of a command that continues afterwards; such a command returns only an exit code. */
   print(outcome: Outcome): void;
 }
 
-/** What came of a command. */
+/** The outcome of a command. */
 export interface Outcome {
   readonly exitCode: ExitCode;
   /** What is printed as JSON. */
   readonly document: unknown;
-  /** Whether it is data to be stored: it is printed as it is, since a name that is hidden would be another name. */
+  /** Whether it is data to be stored. It is printed unchanged, because a redacted name would be another name. */
   readonly isData?: boolean;
   /** What a person reads. */
   readonly pretty: (look: Look) => string;
-  /** What there is to tell, for the formats that are made of it. */
+  /** The same as remarks, for the formats that consist of remarks. */
   readonly remarks?: () => readonly Remark[];
 }
 
@@ -52,12 +52,12 @@ interface Look {
 
 type Work<Flags> = (context: CommandContext<Flags>) => Promise<Outcome | ExitCode>;
 
-/** Runs the work of one command: reads the configuration before, and prints what came of it. */
+/** Runs the work of one command: first reads the configuration, at the end prints the outcome. */
 export type RunCommand = <Flags>(command: Command, work: Work<Flags>) => Promise<void>;
 
 type AllFlags = GlobalFlags & Partial<FormatFlags> & DefinitionFlags & DatabaseFlags;
 
-/** Makes {@link RunCommand} for a terminal. */
+/** Creates a {@link RunCommand} for a terminal. */
 export function commandRunner(
   terminal: Terminal,
   env: NodeJS.ProcessEnv,
@@ -77,7 +77,7 @@ export function commandRunner(
       finish(outcome.exitCode);
     } catch (error) {
       const told = adviseCommand(error) ?? error;
-      // JSON is printed where arguments that can't be understood end a command too.
+      // The caller prints JSON, because it also does so for wrong arguments.
       if (format !== 'pretty' && format !== 'json') {
         printRemarks(await listErrorRemarks(told), format, terminal, run);
       }
@@ -109,7 +109,7 @@ export function commandRunner(
   }
 }
 
-/** Where the library advises a function or an option of its own, and the command has another one. */
+/** The advice for the command line, for errors whose messages name a function or an option of the library. */
 const ADVICE: { readonly [Code in BootstrapErrorCode]?: string } = {
   POLICY_MISSING: 'For this command: give --policy, or policy in casbin-bootstrap.config.',
   CHANGE_REFUSED: 'For this command: --force with --reason.',
@@ -128,7 +128,7 @@ function adviseCommand(error: unknown): BootstrapError | null {
   );
 }
 
-/** Which formats a command has, its option says. */
+/** Prints an outcome. The option `--format` allows only the formats that the command has. */
 function print(outcome: Outcome, format: Format, terminal: Terminal, run: RemarkRun): void {
   const { document, isData, pretty, remarks } = outcome;
   if (format === 'json' && isData) terminal.printData(JSON.stringify(document, null, 2));
@@ -138,7 +138,7 @@ function print(outcome: Outcome, format: Format, terminal: Terminal, run: Remark
   else terminal.print(pretty(terminal));
 }
 
-/** The format that arguments ask for, also those that can't be understood as a whole. */
+/** The format that the arguments ask for, also if other arguments are wrong. */
 export function readAskedFormat(argv: readonly string[]): Format {
   if (argv.includes('--json')) return 'json';
   const asked = argv.map((argument, index) =>
@@ -150,7 +150,7 @@ export function readAskedFormat(argv: readonly string[]): Format {
 async function loadConfig(flags: AllFlags, terminal: Terminal): Promise<CommandConfig> {
   const config = await loadConfigFile(flags.config);
   if (config.databaseUrl !== undefined) terminal.hidePassword(config.databaseUrl);
-  // What is left empty would be taken for what is not given, as by a variable that is not set.
+  // The library would treat an empty value as one that is not given; it may come from a variable that is not set.
   const empty = (['policy', 'model', 'schema', 'table'] as const).filter((name) => flags[name] === '');
   if (empty.length === 0) return config;
   throw new InvalidOptionsError(
@@ -160,7 +160,7 @@ async function loadConfig(flags: AllFlags, terminal: Terminal): Promise<CommandC
   );
 }
 
-/** Without those that are not given, which would replace what the configuration has. */
+/** Leaves out what is not given, because undefined would replace the value of the configuration. */
 async function definitionOf({ policy, model }: DefinitionFlags): Promise<BootstrapOptions> {
   return {
     ...(policy === undefined ? {} : { policy: await readPolicyArgument(policy) }),

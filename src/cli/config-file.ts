@@ -55,7 +55,7 @@ async function loadPolicyModule(path: string, cwd = process.cwd()): Promise<Poli
   );
 }
 
-/** The module that is named, or the configuration of a folder. */
+/** Loads the module that is named, or the configuration of a folder. */
 async function loadModule(
   path: string | undefined,
   cwd: string,

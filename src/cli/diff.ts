@@ -61,7 +61,7 @@ async function diff(
 
 function exitCodeOfDiff({ rules, decisions }: PolicyDiff, { failOn }: DiffFlags): ExitCode {
   const { more, less } = decisions;
-  // Where it can't be told whether more is allowed, each rule may allow more.
+  // If the requests are not known, each changed rule may allow more.
   const untold = decisions.isWhole ? [] : [rules.added, rules.removed];
   const changes = { none: [], more: [more, ...untold], change: [rules.added, rules.removed, more, less] }[
     failOn

@@ -13,7 +13,7 @@ interface ImportFlags {
   readonly dryRun?: true;
 }
 
-/** Adds `casbin-bootstrap import`: the rules of a file, into a database. */
+/** Adds `casbin-bootstrap import`: adds the rules of a file to a database. */
 export function addImportCommand(program: Command, run: RunCommand): void {
   const command = program
     .command('import')
@@ -61,7 +61,7 @@ async function importFile(
   });
 }
 
-/** Other rules of the table are no drift, because a file need not contain them. */
+/** Leaves out drift: the file need not contain the other rules of the table. */
 function withoutDrift({ verification, ...rest }: BootstrapReport): BootstrapReport {
   const omitted = { ...verification.omitted, drift: 0 };
   return { ...rest, verification: { ...verification, drift: [], omitted } };

@@ -8,7 +8,7 @@ export interface OfflineFlags {
 
 export const OFFLINE_OPTION = [
   '--offline',
-  'the policy as it is defined; so it is too where a policy is given and no database',
+  'use the policy as it is defined; the default if a policy is given and no database',
 ] as const;
 
 /** Whether to use the policy as it is defined: on request, or if a policy is given and no database. */

@@ -44,7 +44,7 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
   } catch (error) {
     const code = exitCodeOf(error);
     if (code === EXIT.SUCCESS) return code;
-    // Whoever reads what a format promises gets it whatever happens.
+    // A program that reads this format gets a document in it also after an error.
     const format = readAskedFormat(argv);
     if (format === 'json') terminal.printJson({ error: errorToJson(error) });
     else if (format !== 'pretty' && error instanceof CommanderError) {
@@ -119,16 +119,16 @@ ${Object.entries(EXIT_MEANINGS)
   .map(([code, meaning]) => `  ${code}  ${meaning}`)
   .join('\n')}`;
 
-/** Says what went wrong in one message; a stack only where it is asked for. */
+/** Describes an error in one message, with a stack only on request. */
 export function describeError(error: unknown, verbose = false): string {
   const stack = verbose ? `\n\n${inspect(error)}` : '';
-  // A message may quote what is stored.
+  // A message may quote stored values.
   const visible = (text: string) => text.split('\n').map(escapeControls).join('\n');
   if (error instanceof BootstrapError) return `casbin-bootstrap: ${visible(error.message)}${stack}`;
   return `casbin-bootstrap: ${visible(reasonOf(error))}.${verbose ? stack : ' Add --verbose for the details.'}`;
 }
 
-/** An error with its code, its message and what it carries: problems, a report, holders of a lock. */
+/** An error with its code, its message and its other fields: problems, a report, holders of a lock. */
 function errorToJson(error: unknown): object {
   if (error instanceof BootstrapError) {
     const { name, code, message, ...details } = { ...error, message: error.message };
@@ -140,10 +140,9 @@ function errorToJson(error: unknown): object {
   return { name: 'Error', code: 'UNEXPECTED', message: reasonOf(error) };
 }
 
-/** Commander has no message of its own where it prints the help instead. */
+/** If Commander prints the help, its error has no message. */
 function describeUsage({ code, message }: CommanderError): string {
-  if (code === 'commander.help')
-    return 'no command is given, or none that exists. --help lists the commands.';
+  if (code === 'commander.help') return 'the command is missing or unknown. --help lists the commands.';
   return withoutValue(message.replace(/^error: /, ''));
 }
 

@@ -38,7 +38,7 @@ function openBar(stream: Screen): SingleBar {
       type === 'percentage' ? String(value) : value.toLocaleString('en-US'),
     barsize: 24,
     clearOnComplete: true,
-    // Otherwise the terminal would be set not to wrap, and stay so if the process is killed.
+    // Otherwise cli-progress turns off line wrapping, and it stays off if the process is killed.
     linewrap: true,
   });
 }

@@ -42,7 +42,7 @@ async function serve(context: CommandContext<ServeFlags>): Promise<ExitCode> {
       ...(flags.strict && { strict: true }),
       ...(flags.port === undefined ? {} : { port: flags.port }),
     });
-    // Until here a signal ends the process at once: there is nothing to close that the server does not close too.
+    // Only from here on: before, a signal ends the process at once, and nothing has to be closed.
     const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
     const message = `The page is at ${server.url} until Ctrl+C.`;
     print({

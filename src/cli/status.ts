@@ -31,7 +31,7 @@ async function tellStatus({ flags, options, withDatabase }: CommandContext<FailO
   });
 }
 
-/** Something that a bootstrap would change is a difference, although verification calls a missing rule a failure. */
+/** A missing rule is a difference here, because a bootstrap would insert it; for a verification it is a failure. */
 function exitCodeOfStatus({ isComplete, verification }: DatabaseStatus, flags: FailOnFlags): ExitCode {
   if (isComplete && verification !== null) return exitCodeFor(verification, flags);
   return flags.failOn === 'none' ? EXIT.SUCCESS : EXIT.DIFFERENCE;

@@ -28,6 +28,7 @@ import {
   describeFailure,
   explainStepFailure,
   explainTransactionMisuse,
+  type FailedWork,
   type Failure,
   inquire,
 } from './explain-step.ts';
@@ -36,13 +37,16 @@ import { attemptsFor, isConflict } from './retry.ts';
 /**
  * Turns any error that ended an attempt into an error of this library: what happened, where, and what to do. The
  * transaction is over by now. If the session still works, it is asked for the facts of the message.
+ *
+ * @param work what failed; an inspection needs fewer privileges than a bootstrap
  */
 export async function explainFailure(
   error: unknown,
   options: ResolvedOptions,
   session: Session | null,
+  work: FailedWork = 'bootstrap',
 ): Promise<BootstrapError> {
-  const explained = await explainAsOneTransaction(error, options, session);
+  const explained = await explainAsOneTransaction(error, options, session, work);
   return options.engine.commitsDdl ? tellWhatStays(explained, options.engine) : explained;
 }
 
@@ -59,6 +63,7 @@ async function explainAsOneTransaction(
   error: unknown,
   options: ResolvedOptions,
   session: Session | null,
+  work: FailedWork,
 ): Promise<BootstrapError> {
   if (error instanceof BootstrapError) {
     return error.code === 'SCHEMA_MISSING' ? await explainMissingSchema(error, session) : error;
@@ -67,7 +72,7 @@ async function explainAsOneTransaction(
   if (error instanceof CommitOutcomeUnknown) return explainUnknownOutcome(error);
   if (error instanceof WorkAbandoned) return explainLoss({ step: null, cause: error.cause }, null);
   if (error instanceof LockRowNotGranted) return explainLockRow(error, options);
-  const failure = readFailure(error, options);
+  const failure = { ...readFailure(error, options), work };
   if (isSelfExplaining(failure.cause)) return failure.cause;
   if (session?.broken || isConnectionLoss(failure.cause))
     return explainLoss(failure, session?.broken ?? null);

@@ -45,9 +45,10 @@ export async function findMissingPrivileges(db: AnyKysely, options: ResolvedOpti
 }
 
 /** Least privilege: a role that only seeds need not alter or create anything. */
-async function needsOf(db: AnyKysely, { step }: Failure, options: ResolvedOptions): Promise<Needs> {
+async function needsOf(db: AnyKysely, { step, work }: Failure, options: ResolvedOptions): Promise<Needs> {
   const { packageMigrations, ruleTable } = options;
   const schema = await readHomeSchema(db, options.schema, ruleTable.name);
+  if (work === 'inspection') return needsToRead(options, schema);
   const firstRun = packageMigrations !== null && !(await hasTable(db, schema, PACKAGE_LIST.tableName));
   const create = firstRun || step?.kind === 'migration';
   const recorded = migrationTables(options);
@@ -61,6 +62,21 @@ async function needsOf(db: AnyKysely, { step }: Failure, options: ResolvedOption
     remove: [],
     lock: ruleTable.isUnique ? [] : [ruleTable.name],
     own: alteredTables(options, (name) => firstRun || name === step?.name),
+  };
+}
+
+function needsToRead(options: ResolvedOptions, schema: Needs['schema']): Needs {
+  const { ruleTable, ownership } = options;
+  const ofVersions = ownership === null ? [] : [VERSIONS, RECORDED_RULES];
+  return {
+    schema,
+    create: false,
+    select: [ruleTable.name, ...recordTables(options), ...ofVersions],
+    insert: [],
+    lock: [],
+    change: [],
+    remove: [],
+    own: [],
   };
 }
 

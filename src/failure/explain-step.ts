@@ -12,7 +12,11 @@ export interface Failure {
   /** Null outside of every migration and seeder. */
   readonly step: Step | null;
   readonly cause: unknown;
+  /** What the attempt was about: what only reads needs no privileges to write. Default: a bootstrap. */
+  readonly work?: FailedWork;
 }
+
+export type FailedWork = 'bootstrap' | 'inspection';
 
 /** The failure as a clause: `Seeder "providers" failed: connection terminated`. */
 export function describeFailure({ step, cause }: Failure): string {

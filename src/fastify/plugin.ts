@@ -28,7 +28,7 @@ export type PermissionsOptions = RequestParts<FastifyRequest> &
     readonly enforcer: DecidingEnforcer;
   };
 
-/** What Fastify's `register` takes beside the options of a plugin. */
+/** The options of Fastify's `register`, which are passed to the plugin too. */
 const REGISTER = ['prefix', 'logLevel', 'logSerializers'];
 
 /**
@@ -36,8 +36,8 @@ const REGISTER = ['prefix', 'logLevel', 'logSerializers'];
  * program that names its policy in {@link Register}, a misspelt resource or action does not compile; with the option
  * `policy`, it throws when the route is made.
  *
- * Who is not let in is answered with a problem document of RFC 9457: 401 without a subject, 403, or 503 while the
- * enforcer is stale or closed, or fails. The request's own logger is told why.
+ * The answer to a refused request is a problem document of RFC 9457: 401 without a subject, 403, or 503 if the enforcer
+ * is stale or closed, or fails. The request's own logger gets the reason.
  *
  * @throws InvalidOptionsError for options that can't be used, and for a model that does not fit them
  *
@@ -55,7 +55,7 @@ export const permissions = plugin(
       return async (request, reply) => {
         const refusal = await check(request, permission, request.log);
         if (refusal === null) return undefined;
-        // As text: the schema of a route's responses knows nothing of it.
+        // As text, because the response schema of the route does not describe it.
         const body = JSON.stringify(refusal.document);
         return reply.code(refusal.document.status).headers(refusal.headers).send(body);
       };

@@ -57,7 +57,7 @@ export function checkPermission(
   permission: Permission,
   at: string,
 ): Problem[] {
-  // Such as a domain, which is part of the request.
+  // A third name would be ignored. It may be meant as a domain, which comes from the request.
   if (permission.length > 2) {
     return [
       { code: 'OPTION_INVALID', at, message: 'a permission is a resource and an action, and nothing else.' },

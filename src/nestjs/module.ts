@@ -52,7 +52,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .setClassMethodName('forRoot')
   .build();
 
-/** What `forRoot` and `forRootAsync` are made by. */
+/** Provides `forRoot` and `forRootAsync`. */
 const Configurable: ConfigurableModuleCls<ModuleOptions, 'forRoot'> = ConfigurableModuleClass;
 
 /** Options that depend on other modules: `imports`, `inject` and `useFactory`, or `useClass` and `useExisting`. */

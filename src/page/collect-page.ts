@@ -115,7 +115,7 @@ export function withoutUsers(data: PageData): PageData {
   };
 }
 
-/** What is wrong with the link of a user is told with the link. */
+/** Of a finding about the link of a user, only the row of the link is kept. */
 function withoutUser(finding: IntegrityFinding, roles: ReadonlySet<string>): IntegrityFinding {
   const [ptype = '', name = ''] = finding.rule;
   if (!ptype.startsWith('g') || roles.has(name)) return finding;
@@ -123,7 +123,7 @@ function withoutUser(finding: IntegrityFinding, roles: ReadonlySet<string>): Int
   return { ...finding, rule: [ptype], message };
 }
 
-/** Of the rows that the explanations of cells name. */
+/** Describes who added the rows that the explanations of cells name. */
 function describeOrigins(
   { rules, routes }: Pick<PageMatrix, 'rules' | 'routes'>,
   live: LivePage | null,

@@ -76,7 +76,7 @@ interface Point {
   readonly y: number;
 }
 
-/** A line from the right of one node to the left of another; it passes a column straight, beside the nodes there. */
+/** A line from the right of one node to the left of another. It crosses columns straight, between their nodes. */
 function tracePath(from: Point, between: readonly Point[], to: Point, width: number): string {
   const middle = NODE.height / 2;
   const start = { x: from.x + width, y: from.y + middle };
@@ -118,7 +118,7 @@ function shownName({ name }: HierarchyNode): string {
   return shorten(name, SHOWN_CHARACTERS);
 }
 
-/** Of the document that holds the pictures. */
+/** The measures of a document with pictures. */
 const DOCUMENT = { margin: 20, titleHeight: 32, minWidth: 360 } as const;
 
 /** Draws hierarchies one below the other as one SVG document, with its own style and in both colour schemes. */
@@ -151,7 +151,7 @@ ${parts}</svg>
 `.text;
 }
 
-/** That of the page, for a document of its own. */
+/** The style of the page, for a separate document. */
 const STYLE = `
 svg { --surface: #fff; --sunken: #f0f1ee; --text: #1b2126; --muted: #56606a; --strong-line: #8b949d; }
 @media (prefers-color-scheme: dark) {

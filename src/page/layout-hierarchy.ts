@@ -1,11 +1,11 @@
 import { addTo } from '../collections.ts';
 import type { PageHierarchy } from './page-data.ts';
 
-/** The place of each node of a hierarchy: from left to right, a role before the roles that it inherits from. */
+/** The place of each node of a hierarchy. A role is to the left of the roles that it inherits from. */
 export interface HierarchyLayout {
-  /** By the number of the node. */
+  /** The places of the nodes, by number. */
   readonly places: readonly Place[];
-  /** By the number of the edge: what it passes through between its ends, one place for each column. */
+  /** The bends of each edge, by its number: a place in each column between its ends. */
   readonly bends: readonly (readonly Place[])[];
   readonly columns: number;
   /** The number of nodes in the longest column. */
@@ -22,8 +22,8 @@ export interface Place {
 const SWEEPS = 6;
 
 /**
- * Lays out in columns, with few crossings. A long edge has a place in each column that it passes, so that it does not
- * run behind a node. A circle is laid out as if one of its links were missing.
+ * Lays out a hierarchy in columns, with few crossings. A long edge has a place in each column that it crosses, so that
+ * it does not run behind a node. A circle is laid out as if one of its links were missing.
  */
 export function layOutHierarchy({ nodes, edges }: PageHierarchy): HierarchyLayout {
   const columnOf = chooseColumns(nodes.length, edges);
@@ -69,7 +69,7 @@ export function layOutHierarchy({ nodes, edges }: PageHierarchy): HierarchyLayou
   };
 }
 
-/** The longest way from a name that nobody inherits from. */
+/** The length of the longest path from a name that nobody inherits from. */
 function chooseColumns(count: number, edges: PageHierarchy['edges']): number[] {
   const children = new Map<number, number[]>();
   for (const { child, parent } of edges) if (child !== parent) addTo(children, parent, child);

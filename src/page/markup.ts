@@ -9,10 +9,10 @@ export class Markup {
   }
 }
 
-/** What a template may hold: texts and numbers are escaped, null is left out. */
+/** The values of a template: texts and numbers are escaped, null is left out. */
 export type Content = Markup | string | number | null | readonly Content[];
 
-/** Makes HTML of a template. Names are data: their content is always shown as text. */
+/** Creates HTML from a template. Names are data: they are always shown as text. */
 export function html(strings: TemplateStringsArray, ...contents: readonly Content[]): Markup {
   return new Markup(strings.map((part, index) => part + toText(contents[index] ?? null)).join(''));
 }

@@ -27,7 +27,7 @@ export class CellCollector {
   readonly #policy: PagePolicy;
   readonly #unlisted: Answer;
   readonly #explain: Explain;
-  /** As the definition decides. */
+  /** The decisions of the definition. */
   readonly #explainDefined: Explain;
   readonly #stored: ReadonlyMap<string, RowId | undefined>;
   /** The position of the subject in requests and rules. */

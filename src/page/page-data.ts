@@ -26,9 +26,9 @@ export interface PageVersions {
   readonly defined: number;
   /** The newest one that the database was bootstrapped with; null for none, and without a database. */
   readonly newest: number | null;
-  /** Earlier name and name. */
+  /** Pairs of the earlier and the new name. */
   readonly renamed: readonly (readonly [from: string, to: string])[];
-  /** Each with the role that its users get, null for none. */
+  /** Pairs of a retired role and the role that its users get; null if they get none. */
   readonly retiredRoles: readonly (readonly [role: string, reassign: string | null])[];
   /** Each with its ptype first. */
   readonly retiredRules: readonly (readonly string[])[];
@@ -91,7 +91,7 @@ export interface PageRole {
 
 /** The cells of a role that are not `unlisted`; the lists are parallel. */
 export interface PageCells {
-  /** Which permissions, ascending. */
+  /** The numbers of the permissions, ascending. */
   readonly at: readonly number[];
   /** One character each: a key of {@link CELL_STATES}. */
   readonly states: string;
@@ -122,7 +122,7 @@ export type CellState = (typeof CELL_STATES)[keyof typeof CELL_STATES];
 export interface PageRule {
   /** The whole line: `p, viewer, invoices, read`. */
   readonly text: string;
-  /** Its row; null where it is not stored. */
+  /** The id of its row; null if it is not stored. */
   readonly id: RowId | null;
   readonly state: RuleState;
 }
@@ -143,7 +143,7 @@ export interface PageRoute {
 
 export interface PageUser {
   readonly name: string;
-  /** Which of the grants. */
+  /** The numbers of the grants. */
   readonly grants: readonly number[];
 }
 
@@ -159,7 +159,7 @@ export interface PageGrant {
 /** Who inherits from whom, in one role definition and one domain. */
 export interface PageHierarchy {
   readonly ptype: string;
-  /** Empty if there is none. */
+  /** The domain; empty if there is none. */
   readonly domain: string;
   readonly nodes: readonly HierarchyNode[];
   readonly edges: readonly HierarchyEdge[];

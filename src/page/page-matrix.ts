@@ -80,7 +80,7 @@ export async function decidePageMatrix(
   };
 }
 
-/** Decisions by number, up to a number. All other requests before that number have one and the same answer. */
+/** Decisions by the numbers of their requests. All other requests up to the last number have the same answer. */
 interface DecidedRows {
   readonly answers: ReadonlyMap<number, Answer>;
   readonly end: number;

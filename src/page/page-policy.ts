@@ -11,7 +11,7 @@ import { readParts, subjectOf } from '../verification/parts.ts';
 export interface PagePolicy {
   readonly model: Model;
   readonly configureEnforcer: ConfigureEnforcer | undefined;
-  /** What decides; with the ids of the rows, where it is stored. */
+  /** The rules that decide; with the ids of their rows, if they are stored. */
   readonly rules: readonly (Rule & { readonly id?: RowId })[];
   /** The definition that it is compared with; null if there is none, or if the page is about the definition alone. */
   readonly defined: RuleSet | null;

@@ -19,7 +19,7 @@ export async function renderPage(data: PageData): Promise<string> {
   return renderDocument(data, assets, csp, null).text;
 }
 
-/** The same for a server: beside its own script and style it loads whether it is still up to date, from `changes`. */
+/** The same for a server. This page also asks `changes` whether it is still up to date. */
 export async function renderServedPage(
   data: PageData,
   version: string,

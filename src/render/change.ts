@@ -22,7 +22,7 @@ export function renderChange(report: ChangeReport, look: ChangeLook): string {
   return [`Database: ${look.where}`, shown, ...renderRecord(report, look)].join('\n\n');
 }
 
-const NOTHING_TO_CHANGE = 'Nothing to change: it is so already.';
+const NOTHING_TO_CHANGE = 'Nothing to change: the policy is already like this.';
 
 /** The same as remarks. */
 export function listChangeRemarks(report: ChangeReport, record: ChangeRecord): Remark[] {

@@ -45,9 +45,9 @@ export function listDiffRemarks({ rules, decisions }: PolicyDiff): Remark[] {
 }
 
 const UNTOLD =
-  'Other requests may be decided differently: the rules of this model do not say which requests there are, as they hold patterns, or requests have attributes. List some under samples, allow or deny.';
+  'Other requests may be decided differently: the rules do not say which requests there are, because they contain patterns, or because requests have attributes. List some under samples, allow or deny.';
 
-/** Whether more may have changed than is told. */
+/** Whether there may be changed decisions that are not listed. */
 function isUntold({ rules, decisions }: Pick<PolicyDiff, 'rules' | 'decisions'>): boolean {
   return !decisions.isWhole && rules.added.length + rules.removed.length > 0;
 }

@@ -7,7 +7,7 @@ import type { Remark } from './remark.ts';
 type Section = readonly [label: string, lines: readonly string[]];
 
 interface ExplanationLook extends Colors {
-  /** The values of the request as they are shown, if they are not texts. */
+  /** How the values of the request are shown, if they are not all strings. */
   readonly shown?: readonly string[];
 }
 

@@ -58,7 +58,7 @@ export function renderOmitted(amount: number, one: string, several: string): str
   return amount === 0 ? [] : [`${count(amount, `more ${one}`, `more ${several}`)} not listed.`];
 }
 
-/** Renders the statements completely: a statement that was cut off could remove rules without inserting them again. */
+/** Renders all statements in full: without the last ones, rules could be removed and not inserted again. */
 function renderRowOrder(rowOrder: RowOrder | null): string[] {
   if (rowOrder === null) return [];
   return [rowOrder.advice, ...(rowOrder.statements.length > 0 ? [rowOrder.statements.join('\n')] : [])];

@@ -7,7 +7,7 @@ import { readPlace } from './remark.ts';
  * Writes which rules of a policy its tests depend on as LCOV, which editors and coverage services read: a record for
  * each policy file, and in it the lines that define rules. A line with several rules has a branch for each. Paths are
  * relative to the working directory, as other coverage tools write them. Rules that were not read from a file are left
- * out; where all are, the text is empty.
+ * out; if there are no others, the text is empty.
  */
 export function coverageToLcov({ rules }: PolicyCoverage): string {
   const files = new Map<string, Map<number, RuleCoverage[]>>();

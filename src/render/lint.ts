@@ -21,7 +21,8 @@ export function renderLint({ problems, warnings, coverage, ok }: LintReport, loo
 /** Empty if there is nothing to measure. */
 function describeCoverage(coverage: LintReport['coverage']): string {
   if (coverage === null || coverage.total === 0) return '';
-  return `${coverage.covered} of ${count(coverage.total, 'rule')} decide at least one request`;
+  const verb = coverage.covered === 1 ? 'decides' : 'decide';
+  return `${coverage.covered} of ${count(coverage.total, 'rule')} ${verb} at least one request`;
 }
 
 /** The same as remarks. */

@@ -54,7 +54,7 @@ function cellKey(subject: string, permission: readonly string[]): string {
   return JSON.stringify([subject, permission]);
 }
 
-/** As many names side by side as there is room for, and at least one. */
+/** Splits names into groups that fit side by side into the width, each of at least one. */
 function chunk(names: readonly string[], room: number): string[][] {
   const chunks: string[][] = [];
   let left = 0;

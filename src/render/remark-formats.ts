@@ -48,8 +48,9 @@ function renderAnnotation(remark: Remark): string[] {
   return [`::${COMMANDS[level]} ${properties.join(',')}::${escapeData(told)}`];
 }
 
+/** Other control characters are made visible, because the log shows them as a terminal does. */
 function escapeData(text: string): string {
-  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+  return text.split('\n').map(escapeControls).join('\n').replaceAll('%', '%25').replaceAll('\n', '%0A');
 }
 
 function escapeProperty(text: string): string {

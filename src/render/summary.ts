@@ -31,7 +31,7 @@ function renderOutcome(report: BootstrapReport): string {
   return `Done in ${took}.`;
 }
 
-/** What PostgreSQL would promise, and this server can't. */
+/** The guarantees of PostgreSQL that this server does not give. */
 function renderEngine({ engine: { name, limits } }: BootstrapReport): string[] {
   return limits.length === 0 ? [] : [[`On ${name}:`, ...limits.map((limit) => `  ${limit}`)].join('\n')];
 }

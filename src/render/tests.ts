@@ -11,7 +11,7 @@ interface TestsLook extends Colors {
 }
 
 /**
- * Renders what came of the tests of a policy: each failure with its reason, what else is wrong, and the count. No line
+ * Renders the results of the tests of a policy: each failure with its reason, other problems, and the count. No line
  * break at the end.
  */
 export function renderTests(report: PolicyTestReport, look: TestsLook = {}): string {
@@ -78,7 +78,7 @@ function reasonOfFailure({ error, explanation }: PolicyTestResult): string {
   return `  Casbin can't decide it: ${escapeControls(error ?? '')}`;
 }
 
-/** Each test as a remark, and what else is wrong. */
+/** Each test as a remark, and each other problem. */
 export function listTestRemarks({ tests, warnings, problems }: PolicyTestReport): Remark[] {
   const decided = tests.map((test): Remark => {
     const { at, ok, explanation, error } = test;

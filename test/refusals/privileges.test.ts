@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { PermissionError } from '../../src/errors.ts';
+import { pullPolicy } from '../../src/pull-policy.ts';
+import { readStatus } from '../../src/read-status.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
@@ -143,6 +145,27 @@ describe('a role without the privileges', () => {
       await expect(bootstrapDatabase(pool, Object(options))).resolves.toMatchObject({ changed: false });
     },
   );
+
+  test('is given only what lets it read by what only reads', async () => {
+    const database = await createBootstrapped();
+    const role = await database.createRole();
+    const pool = database.pool({ connectionString: role.url });
+    for (const inspect of [verifyDatabase, readStatus, pullPolicy]) {
+      const error = await inspect(pool).then(() => expect.unreachable(), Object);
+      expect(error).toBeInstanceOf(PermissionError);
+      expect([...error.remedies].sort()).toEqual([
+        `grant select on table public.casbin to ${role.name};`,
+        `grant select on table public.casbin_bootstrap_migration to ${role.name};`,
+      ]);
+    }
+    await database.pool().query(`
+      grant select on table public.casbin to ${role.name};
+      grant select on table public.casbin_bootstrap_migration to ${role.name}
+    `);
+    for (const inspect of [verifyDatabase, readStatus, pullPolicy]) {
+      await expect(inspect(pool)).resolves.toBeDefined();
+    }
+  });
 
   test('gets the owner of the table that it would have to alter', async () => {
     const database = await createDatabase();

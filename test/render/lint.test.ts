@@ -12,6 +12,10 @@ test('a policy without problems is reported in one line', () => {
   expect(renderLint({ ok: true, problems: [], warnings: [], coverage })).toBe(
     'No problems. 15 of 16 rules decide at least one request.',
   );
+  const one = { covered: 1, total: 1, uncovered: [] };
+  expect(renderLint({ ok: true, problems: [], warnings: [], coverage: one })).toBe(
+    'No problems. 1 of 1 rule decides at least one request.',
+  );
 });
 
 test('each problem is a line that begins with its place, and can not change the terminal', () => {

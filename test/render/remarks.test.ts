@@ -58,6 +58,18 @@ test('annotations of GitHub escape characters that would end them, and leave out
   ]);
 });
 
+test('annotations of GitHub are one line each, which can not change the terminal', () => {
+  const remark: Remark = {
+    level: 'warning',
+    code: 'DRIFT',
+    at: 'a\u001b:b,c.yaml:1:1',
+    message: '\u001b[2Jx\r\n::set-env name=A::b\u2028\u0085%0A',
+  };
+  expect(renderAnnotations([remark])).toBe(
+    '::warning file=a\\u001b%3Ab%2Cc.yaml,line=1,col=1,title=DRIFT::\\u001b[2Jx\\u000d%0A::set-env name=A::b\\u2028\\u0085%250A',
+  );
+});
+
 test('JUnit has a case for each remark, in the suite of its file, and those with an error fail', () => {
   const xml = renderJunit(REMARKS, { name: 'casbin-bootstrap verify', durationMs: 4 });
   expect(xml.split('\n').map((line) => line.trim())).toEqual([

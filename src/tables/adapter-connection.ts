@@ -64,14 +64,15 @@ function callersConnection(client: ClientLike): Connection {
 const SAVEPOINT = 'casbin_bootstrap_adapter';
 
 /** Runs `work` in a transaction of its own. The client must not be in one. */
-async function inTransaction<T>(
-  session: Session,
-  work: () => Promise<T>,
-  { writeIsolation }: Engine,
-): Promise<T> {
+async function inTransaction<T>(session: Session, work: () => Promise<T>, engine: Engine): Promise<T> {
   // At a stricter default level, a statement that waited for a lock would not see what its holder has done.
-  await session.client.query(`begin isolation level ${writeIsolation}`);
+  await session.client.query(withArrayNulls(`begin isolation level ${engine.writeIsolation}`, engine));
   return settle(session, work, { keep: 'commit', undo: ['rollback'] });
+}
+
+/** When array_nulls is off, a null in a list of values is stored as the text NULL. */
+function withArrayNulls(statement: string, { hasSettings }: Engine): string {
+  return hasSettings ? `${statement}; set local array_nulls = on` : statement;
 }
 
 /**
@@ -80,7 +81,7 @@ async function inTransaction<T>(
  */
 async function inSavepoint<T>(session: Session, work: () => Promise<T>, engine: Engine): Promise<T> {
   if (!engine.hasSavepoints) return withoutSavepoint(session, work, engine);
-  if (!(await setSavepoint(session.client))) return inTransaction(session, work, engine);
+  if (!(await setSavepoint(session.client, engine))) return inTransaction(session, work, engine);
   return settle(session, work, {
     keep: `release savepoint ${SAVEPOINT}`,
     undo: [`rollback to savepoint ${SAVEPOINT}`, `release savepoint ${SAVEPOINT}`],
@@ -107,9 +108,9 @@ async function isInTransaction(client: ClientLike): Promise<boolean> {
 }
 
 /** False if no transaction is open: PostgreSQL can't be asked for that, but then refuses a savepoint. */
-async function setSavepoint(client: ClientLike): Promise<boolean> {
+async function setSavepoint(client: ClientLike, engine: Engine): Promise<boolean> {
   try {
-    await client.query(`savepoint ${SAVEPOINT}`);
+    await client.query(withArrayNulls(`savepoint ${SAVEPOINT}`, engine));
     return true;
   } catch (error) {
     if (errorCode(error) === SQLSTATE.NO_ACTIVE_SQL_TRANSACTION) return false;

@@ -16,7 +16,9 @@ export async function removeRules(
   rules: readonly Rule[],
 ): Promise<void> {
   const given = table.give(fitting(table, withoutRepetitions(rules)));
-  await onRuleTable(table.sql, rules, () => client.query(removeGiven(table, given), [...given.arrays]));
+  // Where a rule has no value any more, an empty text equals it as well, and needs no setting of the server.
+  const arrays = given.arrays.map((array) => array.map((text) => text ?? ''));
+  await onRuleTable(table.sql, rules, () => client.query(removeGiven(table, given), arrays));
 }
 
 /** The rules that fit the table. Others can't be stored, although a stored rule may equal the beginning of one. */

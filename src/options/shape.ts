@@ -121,7 +121,7 @@ const model = v.union(
 );
 
 /** PostgreSQL can't store a NUL character anywhere. */
-function withoutNul() {
+export function withoutNul() {
   return v.check((value: string) => !value.includes('\0'), 'must not hold a NUL character');
 }
 

@@ -4,7 +4,7 @@ import { watchPolicy } from './bootstrap/after-migration.ts';
 import { inSteps, type StepsTaken } from './bootstrap/in-steps.ts';
 import { askAfterwards, lookAtDatabase } from './bootstrap/look.ts';
 import { findEngine, onRightEngine } from './bootstrap/on-right-engine.ts';
-import { hasChanged, logOwnership, settleOwnership } from './bootstrap/ownership.ts';
+import { logOwnership, settleOwnership } from './bootstrap/ownership.ts';
 import { NOTHING_READ, readPolicy, refuseForgottenPolicy } from './bootstrap/read-policy.ts';
 import { renewJournal } from './bootstrap/renew-journal.ts';
 import { resolveSchemas } from './bootstrap/schemas.ts';
@@ -228,7 +228,7 @@ async function seedAndVerify(
     await setChangeContext(asClient(trx), { ...given.changedBy, release });
   }
   session.enter('what the policy retires and renames');
-  const { options, report: ownership } = await settleOwnership(trx, given, migrated);
+  const { options, report: ownership, hasChanged } = await settleOwnership(trx, given, migrated);
   // Decides while the server works. The verification awaits the same promise, and reports its error.
   options.promises.decide().catch(() => {});
   const context = shareContext({ db: trx, logger, schema, firstRun, dryRun, ruleTable });
@@ -241,10 +241,7 @@ async function seedAndVerify(
   const verification = await stayAwake(trx, options, () => requireVerified((ask) => ask(trx), options, live));
 
   const changed =
-    applied.length > 0 ||
-    takeover !== null ||
-    (ownership !== null && hasChanged(ownership)) ||
-    seeders.some(({ inserted }) => inserted > 0);
+    applied.length > 0 || takeover !== null || hasChanged || seeders.some(({ inserted }) => inserted > 0);
   if (changed && !options.engine.commitsDdl) await announceChange(trx, options.notifyChannel);
   const migrations = applied.map((name) => ({ name, status: 'applied' as const }));
   return { changed, migrations, takeover, ownership, seeders, verification, engine: reportEngine(options) };

@@ -1,4 +1,5 @@
 import type { Model } from 'casbin';
+import { sql } from 'kysely';
 import { resolveSchemas } from './bootstrap/schemas.ts';
 import { readAsStockAdapter } from './casbin/distortion.ts';
 import type { ConfigureEnforcer } from './casbin/enforcer.ts';
@@ -189,6 +190,7 @@ async function copyWithin(
   const rules = await readLivePolicy(reading, old.table, { kind: 'whole' }, nothingKnown, () => {});
 
   const { schema } = await resolveSchemas(trx, options);
+  await makeSchema(trx, schema);
   await setSearchPath(trx, schema);
   await session.within(withGrace(options.lockTimeoutMs), () => acquireBootstrapLock(trx, schema));
   const table = await findOrMake(trx, schema, options);
@@ -203,6 +205,12 @@ async function copyWithin(
   const live = await readLivePolicy(trx, table, { kind: 'whole' }, nothingKnown, () => {});
   const verification = await verifyCopy(options, table, distinct, live);
   return { copied: inserted.length, existing: distinct.length - inserted.length, verification };
+}
+
+/** Asks first: who may not create a schema may copy into one that is there. */
+async function makeSchema(trx: AnyTransaction, schema: string): Promise<void> {
+  const { rows } = await sql`select from pg_catalog.pg_namespace where nspname = ${schema}`.execute(trx);
+  if (rows.length === 0) await sql`create schema if not exists ${sql.id(schema)}`.execute(trx);
 }
 
 async function findOrMake(trx: AnyTransaction, schema: string, options: ResolvedOptions): Promise<RuleTable> {

@@ -39,6 +39,8 @@ import type { AskFurther } from './verify-live.ts';
 interface Settled {
   readonly options: ResolvedOptions;
   readonly report: OwnershipReport | null;
+  /** Whether anything of the policy or its record was written, apart from the rules that are inserted afterwards. */
+  readonly hasChanged: boolean;
 }
 
 /**
@@ -52,10 +54,11 @@ export async function settleOwnership(
   migrated: Migrated,
 ): Promise<Settled> {
   const { ownership, ruleTable } = options;
-  if (ownership === null) return { options, report: null };
+  if (ownership === null) return { options, report: null, hasChanged: false };
   const client = asClient(trx);
   const newest = await readNewestVersion(client, ruleTable);
-  const changes = isSettled(ownership, newest)
+  const settled = isSettled(ownership, newest);
+  const changes = settled
     ? await retireLate(client, options, newest)
     : await changeOwned(client, ruleTable, ownership, newest);
   const missing = await findMissing(client, ruleTable, options.defined.rules);
@@ -71,7 +74,8 @@ export async function settleOwnership(
   }
   const report = { ...reportUnchanged(ownership, newest), ...changes };
   logOwnership(report, options);
-  return { options: effective, report };
+  // A version that was not settled is recorded.
+  return { options: effective, report, hasChanged: !settled || isMove(report) };
 }
 
 /** Whether the database was bootstrapped with this version or a newer one, so that its changes were made. */
@@ -95,16 +99,8 @@ function isOlder({ version }: Ownership, newest: RecordedVersion | null): boolea
   return newest !== null && newest.version > version;
 }
 
-/** Whether anything of the policy or its record was written. */
-export function hasChanged({
-  version,
-  before,
-  isOlder: wasOlder,
-  renamed,
-  removed,
-  reassigned,
-}: OwnershipReport): boolean {
-  return (!wasOlder && version !== before) || renamed.length + removed.length + reassigned > 0;
+function isMove({ renamed, removed, reassigned }: OwnershipReport): boolean {
+  return renamed.length + removed.length + reassigned > 0;
 }
 
 /** Logs what was done. */
@@ -116,7 +112,7 @@ export function logOwnership(report: OwnershipReport, { logger, dryRun }: Resolv
       'The database was bootstrapped with a newer version of the policy, which stays as it is',
     );
   }
-  if (renamed.length + removed.length + reassigned > 0) {
+  if (isMove(report)) {
     logger.warn(
       { event: 'policy_retired', version, renamed, removed: removed.length, reassigned },
       dryRun ? 'Would rename and retire parts of the policy' : 'Parts of the policy renamed and retired',

@@ -130,6 +130,7 @@ export async function checkOptions(
     ...(isReadable && recalled === null ? await findHangingPatterns(model, defined.rules) : []),
     ...checkSeeders(sound.seeders ?? [], ofPolicy.migrations ?? {}),
     ...migrations.problems,
+    ...findTaken(ruleTable, seeders, migrations),
   ];
   const given = sound.logger ?? (await getSilentLogger());
   const logger = sound.dryRun === true ? withFields(given, { dryRun: true }) : given;
@@ -159,6 +160,22 @@ export async function checkOptions(
     const message = `Casbin can't make an enforcer from this model and policy: ${reasonOf(error)}. Fix the model, or configureEnforcer.`;
     return { ...checked, problems: [{ code: 'MODEL_INVALID', at: 'model', message }], promises: null };
   }
+}
+
+/** The rule table must not be a table of a seeder, nor one in which Kysely's Migrator records migrations. */
+function findTaken(
+  { name }: RuleTable,
+  seeders: readonly RunnableSeeder[],
+  { migrations, list }: ResolvedMigrations,
+): Problem[] {
+  const seeder = seeders.find(
+    (one) => one.isPolicy !== true && one.table === name && one.migrations !== undefined,
+  );
+  const isList = migrations !== null && [list.tableName, list.lockTableName].includes(name);
+  const use = isList ? 'in which the migrations are recorded' : `of seeder "${seeder?.name}"`;
+  if (!isList && seeder === undefined) return [];
+  const message = `must not be the table ${use} (it is "${name}"). Name the table of the rules.`;
+  return [{ code: 'OPTION_INVALID', at: 'table', message }];
 }
 
 /** With one of these problems, decisions would be meaningless or never end. */

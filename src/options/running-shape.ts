@@ -13,6 +13,7 @@ import {
   optionsOf,
   policyEntry,
   schema,
+  withoutNul,
 } from './shape.ts';
 
 /** One name, or several. */
@@ -42,6 +43,9 @@ export function checkLiveShape(input: unknown): Problem[] {
   return findMisshapen(liveOptions, input);
 }
 
+/** PostgreSQL has no text with a NUL character. */
+const text = v.pipe(name, withoutNul());
+
 const rules = v.optional(
   v.array(v.array(name, 'must be a list of values'), 'must be a list of rules, each a list of values'),
 );
@@ -64,8 +68,8 @@ const changeOptions = v.pipe(
   optionsOf({
     ...enforcerEntries,
     policy: policyEntry,
-    actor: name,
-    reason: v.optional(name),
+    actor: text,
+    reason: v.optional(text),
     force: flag,
     dryRun: flag,
   }),
@@ -90,8 +94,8 @@ const journalFilter = fields(
     table: v.optional(identifierName),
     since: v.optional(moment),
     until: v.optional(moment),
-    actor: v.optional(name),
-    value: optionalBy((input) => (Array.isArray(input) ? v.array(name) : name)),
+    actor: v.optional(text),
+    value: optionalBy((input) => (Array.isArray(input) ? v.array(text) : text)),
     limit: v.optional(
       v.pipe(
         v.number('must be a number'),

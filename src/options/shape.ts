@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { JOURNAL } from '../../migrations/0003_journal.ts';
+import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
 import { ENGINE_NAMES } from '../database/engine.ts';
 import { LOCK_TABLE } from '../database/lock-row.ts';
 import type { Problem } from '../errors.ts';
@@ -52,8 +53,17 @@ const provider = v.looseObject(
   'must be a MigrationProvider with a getMigrations method',
 );
 
-/** The tables of Kysely's Migrator must not be those of this library. */
-const ownTables = [PACKAGE_LIST.tableName, PACKAGE_LIST.lockTableName, LOCK_TABLE, JOURNAL];
+/** Tables of this library, which are neither a rule table nor a list of Kysely's Migrator. */
+const ownTables = [
+  PACKAGE_LIST.tableName,
+  PACKAGE_LIST.lockTableName,
+  LOCK_TABLE,
+  JOURNAL,
+  VERSIONS,
+  RECORDED_RULES,
+];
+
+const NOT_OWN = `must not name a table of casbin-bootstrap itself (${ownTables.join(', ')})`;
 
 const migrationSettings = v.pipe(
   fields(
@@ -71,9 +81,7 @@ const migrationSettings = v.pipe(
       dataset.value;
     const twice = tableName === lockTableName;
     if (!twice && !ownTables.includes(tableName) && !ownTables.includes(lockTableName)) return;
-    const message = twice
-      ? 'must name two different tables by tableName and lockTableName'
-      : 'must not name a migration table of casbin-bootstrap itself';
+    const message = twice ? 'must name two different tables by tableName and lockTableName' : NOT_OWN;
     addIssue({ message });
   }),
 );
@@ -92,10 +100,7 @@ const seeder = v.looseObject(
 
 const ruleTableName = v.pipe(
   identifierName,
-  v.check(
-    (given) => !ownTables.includes(given),
-    'must not name a migration table of casbin-bootstrap itself',
-  ),
+  v.check((given) => !ownTables.includes(given), NOT_OWN),
 );
 const ruleTable = fields(
   {
@@ -116,7 +121,7 @@ const model = v.union(
 );
 
 /** PostgreSQL can't store a NUL character anywhere. */
-function withoutNul() {
+export function withoutNul() {
   return v.check((value: string) => !value.includes('\0'), 'must not hold a NUL character');
 }
 

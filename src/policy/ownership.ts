@@ -1,4 +1,5 @@
 import type { Problem } from '../errors.ts';
+import { findUnstorable } from './check.ts';
 import type { OnRevoked, PolicyDefinition, RoleDefinition } from './definition.ts';
 import { placeIn } from './place.ts';
 import { formatRule, formatText, type Rule, ruleKey, toRule } from './rule.ts';
@@ -81,6 +82,7 @@ function listRoles({ roles = {}, domains }: PolicyDefinition): ListedRole[] {
 export function findOwnershipProblems(definition: PolicyDefinition, defined: RuleSet): Problem[] {
   return [
     ...findUnversioned(definition),
+    ...findUnstorableRoles(definition),
     ...findContradictedRoles(definition, defined),
     ...findRetiredAndDefined(definition, defined),
   ];
@@ -100,6 +102,18 @@ function findUnversioned(definition: PolicyDefinition): Problem[] {
     at: placeIn(definition, ...path),
     message: `${path.at(-1)} needs a version of the definition. Add version: 1, and raise it with each release.`,
   }));
+}
+
+/** The server would read half of a surrogate pair as another name, and so change the rules of another role. */
+function findUnstorableRoles(definition: PolicyDefinition): Problem[] {
+  const { retired, renamed } = definition;
+  const place = (key: 'retired' | 'renamed', roles: object = {}) =>
+    Object.keys(roles).map((role) => ({
+      ptype: 'g',
+      values: [role],
+      at: placeIn(definition, key, 'roles', role),
+    }));
+  return findUnstorable([...place('retired', retired?.roles), ...place('renamed', renamed?.roles)]);
 }
 
 function findContradictedRoles(definition: PolicyDefinition, defined: RuleSet): Problem[] {

@@ -9,7 +9,7 @@ import { InvalidOptionsError } from '../errors.ts';
 import { explainPrivileges } from '../failure/explain-privileges.ts';
 import { completeOptions } from '../options/resolve.ts';
 import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolved-options.ts';
-import { findMisfits } from '../policy/check.ts';
+import { findMisfits, findUnstorable } from '../policy/check.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
 import { type Connection, connectionOf } from '../tables/adapter-connection.ts';
@@ -126,7 +126,7 @@ function toRules(
 
 /** Refuses rules that do not fit the model, and rules that are given twice. */
 function requireSound({ model }: ResolvedOptions, rules: readonly PlacedRule[]): void {
-  const problems = findMisfits(rules, ruleLengthsOf(model));
+  const problems = [...findMisfits(rules, ruleLengthsOf(model)), ...findUnstorable(rules)];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   const seen = new Map<string, PlacedRule>();
   for (const rule of rules) {

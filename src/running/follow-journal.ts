@@ -19,7 +19,7 @@ export interface Position {
   readonly seen: readonly string[];
   /**
    * What the numbers of entries and transactions rest on. It changes if the journal is pruned, if its triggers were created
-   * again or were off for a while, if the table has other columns or was written anew, as `alter table` does without any
+   * again or were off for a while, if the table was altered, by which its rows, its name or its columns change without any
    * trigger, and at each start of a server. Another server, as after a failover or from a backup, may count on from a time
    * before the last read.
    */
@@ -92,7 +92,7 @@ function groundOf(table: RuleTable): string {
     ' ',
     (select min(id) from ${journalOf(table)}),
     extract(epoch from pg_postmaster_start_time()),
-    pg_relation_filenode(to_regclass($1)),
+    (select concat_ws(':', oid, xmin) from pg_catalog.pg_class where oid = to_regclass($1)),
     (
       select string_agg(attname, ',' order by attnum)
       from pg_catalog.pg_attribute

@@ -71,8 +71,8 @@ export async function readJournal(pool: PoolLike, filter: JournalFilter = {}): P
     select * from (
       select
         id, (extract(epoch from at) * 1000)::text as at, transaction::text, source, operation::text, ptype, rule,
-        actor, reason, release, role, application
-      from ${quoteTable(JOURNAL, schema)}
+        actor, reason, release, role, application, ${IS_DOCUMENT} as "isDocument"
+      from ${quoteTable(JOURNAL, schema)} journal
       where ($1::text is null or source = $1)
       and ($2::timestamptz is null or at >= $2)
       and ($3::timestamptz is null or at < $3)
@@ -89,6 +89,18 @@ export async function readJournal(pool: PoolLike, filter: JournalFilter = {}): P
   return rows.map(toEntry);
 }
 
+/** Whether the table of an entry keeps rules as documents. It is a table of the schema that the journal is in. */
+const IS_DOCUMENT = `exists (
+          select
+          from pg_catalog.pg_class own
+          join pg_catalog.pg_class recorded on recorded.relnamespace = own.relnamespace
+          join pg_catalog.pg_attribute a on a.attrelid = recorded.oid
+          where own.oid = journal.tableoid
+          and recorded.relname = journal.source
+          and a.attname = 'rule'
+          and a.atttypid = 'jsonb'::regtype
+        )`;
+
 const OPERATIONS = { '+': 'added', '-': 'removed', '0': 'truncated' } as const;
 
 /** A selected row. Numbers may be text, because they may be larger than a JavaScript number can be. */
@@ -97,16 +109,22 @@ interface JournalRow extends Omit<JournalEntry, 'at' | 'operation' | 'values' | 
   readonly source: string;
   readonly operation: keyof typeof OPERATIONS;
   readonly rule: unknown;
+  readonly isDocument: boolean;
 }
 
-function toEntry({ source, at, operation, rule, ...rest }: JournalRow): JournalEntry {
+function toEntry({ source, at, operation, rule, isDocument, ...rest }: JournalRow): JournalEntry {
   return {
     ...rest,
     at: new Date(Number(at)),
     table: source,
     operation: OPERATIONS[operation],
-    values: valuesOf(rule),
+    values: isDocument ? valuesOfDocument(rule) : valuesOf(rule),
   };
+}
+
+/** In a document, an empty value at the end is one. */
+function valuesOfDocument(rule: unknown): string[] {
+  return Array.isArray(rule) ? rule.map((value) => (typeof value === 'string' ? value : '')) : [];
 }
 
 /** In a table of columns, the columns after the last value are null or empty. */

@@ -1,4 +1,5 @@
 import { JOURNAL } from '../../migrations/0003_journal.ts';
+import { isRuleValues } from '../casbin/rule-row.ts';
 import { quoteTable } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { type Rule, ruleKey } from '../policy/rule.ts';
@@ -43,7 +44,8 @@ export async function readOrigins(
   );
   const origins = new Map(
     rows.map(({ ptype, rule, at, actor, reason, role, application }) => {
-      const values = valuesOf(rule);
+      // In a document, an empty value at the end is one.
+      const values = table.layout === 'document' && isRuleValues(rule) ? rule : valuesOf(rule);
       const origin: RuleOrigin = {
         rule: [ptype ?? '', ...values],
         at: new Date(Number(at)),

@@ -92,6 +92,15 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     });
   });
 
+  test('reports as changed that the record has other retirements of the same version, though no rule goes', async () => {
+    const { bootstrap } = await open(FIRST);
+    const policy: PolicyDefinition = { ...FIRST, retired: { roles: { auditor: {} } } };
+    expect(await bootstrap(policy, { dryRun: true })).toMatchObject({ changed: true });
+    const ownership = { version: 1, before: 1, removed: [], left: [] };
+    expect(await bootstrap(policy)).toMatchObject({ changed: true, ownership });
+    expect(await bootstrap(policy)).toMatchObject({ changed: false, ownership });
+  });
+
   test('lists what is left of retired roles and rules until it is removed, in every report', async () => {
     const { pool, bootstrap, change, stored, options } = await open(FIRST);
     await change({ assign: [['ann', 'intern']] });

@@ -54,6 +54,20 @@ test('names of raw rules count as defined roles', async () => {
   expect(await problemsIn({ version: 1, rules, retired: { roles: { invoices: {} } } })).toEqual([]);
 });
 
+test('names of roles that PostgreSQL can not store are refused, as they would be read as other names', async () => {
+  const viewer = { permissions: { invoices: ['read'] } };
+  const told = await problemsIn({
+    version: 1,
+    roles: { viewer },
+    retired: { roles: { '\ud800': { reassign: 'viewer' } } },
+    renamed: { roles: { 'a\0b': 'viewer' } },
+  });
+  expect(told).toEqual([
+    'policy.retired.roles["\\ud800"] VALUE_UNSTORABLE value "\\ud800" holds half of a surrogate pair, which PostgreSQL can\'t store. Remove it.',
+    'policy.renamed.roles["a\\u0000b"] VALUE_UNSTORABLE value "a\\u0000b" holds a NUL character, which PostgreSQL can\'t store. Remove it.',
+  ]);
+});
+
 test('without a version, each part that needs one is reported', async () => {
   const viewer = { permissions: { invoices: ['read'] }, onRevoked: 'keep' } as const;
   const policy = { roles: { viewer }, retired: {}, renamed: { roles: {} }, onRevoked: 'restore' } as const;

@@ -133,11 +133,23 @@ describe('options of a wrong type', () => {
     ['table', { table: 5 }, /^must be the name of a table, or an object with a name/],
     ['table', { table: '' }, /^must not be empty/],
     ['table', { table: 'x'.repeat(64) }, /^must not be longer than 63 bytes/],
-    [
-      'table',
-      { table: 'casbin_bootstrap_migration' },
-      /^must not name a migration table of casbin-bootstrap/,
-    ],
+    ...['migration', 'migration_lock', 'lock', 'journal', 'version', 'rule'].map(
+      (own) =>
+        [
+          'table',
+          { table: `casbin_bootstrap_${own}` },
+          /^must not name a table of casbin-bootstrap itself \(/,
+        ] as [string, object, RegExp],
+    ),
+    ['table', { table: 'providers' }, /^must not be the table of seeder "providers" \(it is "providers"\)/],
+    ...['kysely_migration', 'kysely_migration_lock'].map(
+      (list) =>
+        [
+          'table',
+          { table: list, migrations: { '001_a': { up: async () => {} } } },
+          /^must not be the table in which the migrations are recorded/,
+        ] as [string, object, RegExp],
+    ),
     ['table.name', { table: {} }, /^it is missing/],
     [
       'table.layout',

@@ -288,6 +288,17 @@ test('all problems are reported at once', async () => {
   await expect(refused({ assign: [['a', 'b']], unassign: [['a', 'b']] }, BY)).rejects.toMatchObject({
     problems: [{ code: 'RULE_DUPLICATE', at: 'unassign[0]', message: expect.stringContaining('assign[0]') }],
   });
+  await expect(
+    refused({ grant: [['a\0b', 'b', 'c']], unassign: [['carol', '\ud800']] }, BY),
+  ).rejects.toMatchObject({
+    problems: [
+      { code: 'VALUE_UNSTORABLE', at: 'grant[0]' },
+      { code: 'VALUE_UNSTORABLE', at: 'unassign[0]' },
+    ],
+  });
+  await expect(refused({}, { actor: 'a\0', reason: 'b\0' })).rejects.toMatchObject({
+    problems: [{ at: 'actor' }, { at: 'reason' }],
+  });
   // Without the role, the domain would be taken for it.
   await expect(refused({ assign: [['carol', undefined, 'admin']] }, BY)).rejects.toMatchObject({
     problems: [{ code: 'OPTION_INVALID', message: expect.stringContaining('must have a user and a role') }],

@@ -247,6 +247,22 @@ test('a table whose rows changed without a trigger is read anew by a live enforc
   expect(await live.enforce('ALICE', 'accounts', 'read')).toBe(false);
 });
 
+test('a change under another name is seen by a live enforcer, although it is recorded under that name', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, RECORDED);
+  await using live = await createLiveEnforcer(pool);
+  expect(live.state.by).toBe('journal');
+  await pool.query(`
+    begin;
+    alter table casbin rename to other;
+    delete from other where rule ->> 0 = 'readonly';
+    alter table other rename to casbin;
+    commit
+  `);
+  await live.caughtUp();
+  expect(await live.enforce('readonly', 'accounts', 'read')).toBe(false);
+});
+
 test('rows of partitions and of tables that inherit are seen by a live enforcer, although no trigger records them', async () => {
   const pool = (await createDatabase()).pool();
   const columns = [0, 1, 2, 3, 4, 5].map((position) => `v${position} varchar`).join(', ');

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   bootstrapDatabase,
   createAdapter,
+  explainDecision,
   InvalidOptionsError,
   type JournalEntry,
   pruneJournal,
@@ -181,6 +182,24 @@ describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
   });
 });
 
+test('empty values are read as they are stored: at the end of a document, and never in the columns after a rule', async () => {
+  const pool = (await createDatabase()).pool();
+  const rule = ['p', 'user', '', ''];
+  await bootstrapDatabase(pool, { ...NO_PROVIDERS, schema: 'documents' });
+  await pool.query(`insert into documents.casbin (ptype, rule) values ('p', '["user", "", ""]')`);
+  const [entry] = await readJournal(pool, { schema: 'documents', limit: 1 });
+  expect([entry?.ptype, ...(entry?.values ?? [])]).toEqual(rule);
+  const explained = await explainDecision(pool, ['user', '', ''], { schema: 'documents' });
+  expect(explained.granted).toMatchObject([{ rule, actor: null }]);
+
+  await bootstrapDatabase(pool, { ...NO_PROVIDERS, schema: 'columns', table: 'casbin_rule' });
+  await pool.query(
+    `insert into columns.casbin_rule (ptype, v0, v1, v2, v3, v4, v5, v6) values ('p', 'user', '', 'x', '', '', '', '')`,
+  );
+  const [other] = await readJournal(pool, { schema: 'columns', limit: 1 });
+  expect(other?.values).toEqual(['user', '', 'x']);
+});
+
 test('a table of any name is recorded, and its name is never code', async () => {
   const database = await createDatabase();
   const pool = database.pool();
@@ -215,11 +234,13 @@ test('the last hour is not pruned', async () => {
 
 test('wrong filters and a missing journal are reported at once', async () => {
   const pool = (await createDatabase()).pool();
-  const wrong = { since: new Date(Number.NaN), limit: 0, user: 'alice' };
+  const wrong = { since: new Date(Number.NaN), limit: 0, user: 'alice', actor: 'a\0' };
   const refused = readJournal(pool, wrong as never);
   await expect(refused).rejects.toBeInstanceOf(InvalidOptionsError);
   await expect(refused).rejects.toMatchObject({
-    problems: expect.arrayContaining(['since', 'limit', 'user'].map((at) => expect.objectContaining({ at }))),
+    problems: expect.arrayContaining(
+      ['since', 'limit', 'user', 'actor'].map((at) => expect.objectContaining({ at })),
+    ),
   });
   const unreachable = new pg.Pool({ connectionString: 'postgres://127.0.0.1:1/none' });
   await expect(readJournal(unreachable)).rejects.toMatchObject({ code: 'CONNECTION_FAILED' });

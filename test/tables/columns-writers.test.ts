@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { bootstrapDatabase } from '../../src/index.ts';
+import { bootstrapDatabase, changePolicy } from '../../src/index.ts';
 import { createAdapter } from '../../src/tables/adapter.ts';
 import { rbacModel } from '../casbin/models.fixture.ts';
 import { createDatabase, useDatabase } from '../support/database.ts';
@@ -240,4 +240,34 @@ test.each([
     ),
   );
   expect(await sorted(pool)).toEqual([policy.rules[0], ...rules.map((rule) => ['p', ...rule])].toSorted());
+});
+
+test.each(ADAPTERS)('array_nulls = off changes no rule in the table of %s', async (stock) => {
+  const database = await createDatabase();
+  const pool = database.pool({ options: '-c array_nulls=off' });
+  await createStockTable(pool, stock);
+  const adapter = createAdapter(pool);
+  await adapter.addPolicy('p', 'p', ['alice', 'data1', 'read']);
+  await adapter.updatePolicy('p', 'p', ['alice', 'data1', 'read'], ['alice', 'data1', 'write']);
+  const client = await pool.connect();
+  await client.query('begin');
+  await createAdapter(client).addPolicies('p', 'p', [
+    ['bob', 'data1', 'read'],
+    ['bob', 'data2', 'read'],
+  ]);
+  await changePolicy(client, { grant: [['carol', 'data1', 'read']] }, { actor: 'root' });
+  await client.query('commit');
+  client.release();
+  expect(await sorted(pool)).toEqual([
+    ['p', 'alice', 'data1', 'write'],
+    ['p', 'bob', 'data1', 'read'],
+    ['p', 'bob', 'data2', 'read'],
+    ['p', 'carol', 'data1', 'read'],
+  ]);
+  await adapter.removePolicies('p', 'p', [
+    ['bob', 'data1', 'read'],
+    ['bob', 'data2', 'read'],
+  ]);
+  await adapter.removePolicy('p', 'p', ['alice', 'data1', 'write']);
+  expect(await sorted(pool)).toEqual([['p', 'carol', 'data1', 'read']]);
 });

@@ -188,3 +188,11 @@ it('everything that is wrong is told at once: with both places, and with what is
     ],
   });
 });
+
+it('makes the schema to copy into, if it is missing', async () => {
+  const pool = await createUsed(DOCUMENT);
+  const copied = await copyRules({ from: { pool }, to: { pool, schema: 'Auth', table: 'casbin_rule' } });
+  expect(copied.verification.ok).toBe(true);
+  expect(await rulesIn(pool, '"Auth".casbin_rule')).toEqual(await rulesIn(pool, 'casbin'));
+  expect(await hasTable(pool, 'public.casbin_rule')).toBe(false);
+});

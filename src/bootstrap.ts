@@ -197,7 +197,7 @@ async function writeDatabase(
   const located = withRuleTable(options, table);
   // If its migration was applied earlier, a table that is missing now was dropped; the seeder reports that.
   const renewed = isMissing ? [] : await renewJournal(trx, located);
-  const applied = [...new Set([...migrated.applied, ...renewed])];
+  const applied = [...migrated.applied, ...renewed.filter((name) => !migrated.applied.includes(name))];
   return seedAndVerify(session, trx, located, { ...migrated, applied });
 }
 

@@ -76,7 +76,7 @@ export function lookBlock(
     path: 'parse_ident(identity)',
     shape: 'shape',
     rules: 'stored',
-    home: schema === undefined ? HOME : toLiteral(schema),
+    home: 'home',
   };
   const variables = Object.keys(lists).map((name) => [name, quoteIdentifier(name)] as const);
   const found = [...variables, ...Object.entries({ ...expressions, ...own })];
@@ -88,6 +88,7 @@ declare
   fetched text := 'nothing';
   identity text;
   shape json;
+  home text := ${toLiteral(schema)};
   ${variables.map(([, variable]) => `${variable} json := '[]';`).join('\n  ')}
 begin
   ${Object.entries(lists)
@@ -123,16 +124,24 @@ begin
   if fetched = 'nothing' then
     open rules for select;
   end if;
+  ${schema === undefined ? findHome(ruleTable) : ''}
   perform set_config('${FOUND}', json_build_object(${found.map(([name, value]) => `'${name}', ${value}`).join(', ')})::text, true);
 end`);
 }
 
-const HOME = `(
-    select nullif(n.nspname, current_schema())
-    from pg_catalog.pg_class c
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.oid = ${FOUND_TABLE}
-  )`;
+/** The catalog is asked only where another table was found than the expected one of the first schema: it takes longer. */
+function findHome({ name }: RuleTable): string {
+  const expected = toLiteral(`.${quoteIdentifier(name)}`);
+  return `
+  if ${FOUND_TABLE} is distinct from to_regclass(quote_ident(current_schema()) || ${expected}) then
+    home := (
+      select nullif(n.nspname, current_schema())
+      from pg_catalog.pg_class c
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      where c.oid = ${FOUND_TABLE}
+    );
+  end if;`;
+}
 
 /** Reads what the block has found, and sets the search_path to where the rule table is. */
 export function selectFound(): RawBuilder<unknown> {

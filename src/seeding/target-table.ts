@@ -21,6 +21,8 @@ export interface TargetTable {
   readonly schema: string;
   readonly name: string;
   readonly columns: readonly TargetColumn[];
+  /** Whether it has a foreign key to itself. */
+  readonly refersToItself: boolean;
   /** Whether it certainly holds no row. */
   readonly empty: boolean;
 }
@@ -114,6 +116,9 @@ async function describeTable(
     select
       (select nspname from pg_catalog.pg_namespace n where n.oid = c.relnamespace) as schema,
       c.relname as name,
+      exists (
+        select from pg_catalog.pg_constraint f where f.contype = 'f' and f.conrelid = c.oid and f.confrelid = c.oid
+      ) as "refersToItself",
       (
         select json_agg(
           json_build_object(

@@ -78,7 +78,7 @@ async function readRows(
   const found: InsertedRow[] = [];
   for (const table of await findChangedTables(trx)) {
     const { rows } = await sql<{ json: string }>`
-      select to_jsonb(inserted)::text as json
+      select to_jsonb(inserted.*)::text as json
       from ${sql.id(table.schema, table.name)} as inserted
       where ${IS_OWN} and cmin::text::bigint > ${before.get(nameOf(table)) ?? -1}
       order by cmin::text::bigint, ctid

@@ -57,7 +57,7 @@ export function groupRuns(rows: readonly Row[]): readonly Group[] {
   return runs;
 }
 
-/** Rows as JSON for `json_populate_recordset`: every type by its text, bytes as the text of a bytea. */
+/** Rows as JSON for `json_populate_recordset` and `json_to_recordset`. Bytes become the text of a bytea. */
 export function toRecordset(rows: readonly Row[], columns: readonly string[]): string {
   return JSON.stringify(
     rows.map((row) => Object.fromEntries(columns.map((column) => [column, encode(row[column])]))),
@@ -82,7 +82,7 @@ export function checkRows(rows: unknown, key: unknown): Problem[] {
   }
   const columns = problems.length > 0 || !Array.isArray(key) ? [] : key;
   const first = new Map<string, number>();
-  // By index, because other loops skip the holes of a list.
+  // The loop counts, because other loops skip the empty places of a list.
   for (let index = 0; index < rows.length; index++) {
     const found = checkRow(rows[index], index, columns, first);
     if (found.length > 0) problems.push(...found);

@@ -20,32 +20,48 @@ export function casbin(name: string): Migration {
         .addColumn('rule', 'jsonb', (column) => column.notNull())
         .execute();
       const named = (suffix: string) => nameAround('', name, suffix);
-      const ofPtype = nameAround('idx_', name, '_ptype');
-      await db.schema.createIndex(ofPtype).ifNotExists().on(name).column('ptype').execute();
-      for (const position of [0, 1, 2, 3, 4, 5]) {
-        await db.schema
-          .createIndex(nameAround('idx_', name, `_rule_v${position}`))
-          .ifNotExists()
-          .on(name)
-          .expression(sql`(rule ->> ${sql.lit(position)})`)
-          .execute();
-      }
       const oid = sql`${quoteIdentifier(name)}::regclass`;
+      const taken = await readTakenNames(db, oid);
+      const table = sql.id(name);
+      const index = async (own: string, expression: RawBuilder<unknown>) => {
+        if (taken.has(own)) await sql`create index on ${table} (${expression})`.execute(db);
+        else await db.schema.createIndex(own).ifNotExists().on(name).expression(expression).execute();
+      };
+      await index(nameAround('idx_', name, '_ptype'), sql.ref('ptype'));
+      for (const position of [0, 1, 2, 3, 4, 5]) {
+        await index(nameAround('idx_', name, `_rule_v${position}`), sql`(rule ->> ${sql.lit(position)})`);
+      }
       if (!(await hasConstraint(db, oid, 'p', ['id']))) {
-        await db.schema.alterTable(name).addPrimaryKeyConstraint(named('_pkey'), ['id']).execute();
+        const pkey = named('_pkey');
+        if (taken.has(pkey)) await sql`alter table ${table} add primary key (id)`.execute(db);
+        else await db.schema.alterTable(name).addPrimaryKeyConstraint(pkey, ['id']).execute();
       }
       await skipStoredIds(db, name);
       await db.schema.alterTable(name).dropConstraint(named('_uniq_rule')).ifExists().execute();
       if (!(await hasConstraint(db, oid, 'u', ['ptype', 'rule']))) {
-        await db.schema
-          .alterTable(name)
-          .addUniqueConstraint(named('_uniq_ptype_rule'), ['ptype', 'rule'])
-          .execute();
+        const unique = named('_uniq_ptype_rule');
+        if (taken.has(unique)) await sql`alter table ${table} add unique (ptype, rule)`.execute(db);
+        else await db.schema.alterTable(name).addUniqueConstraint(unique, ['ptype', 'rule']).execute();
       }
       // The stock adapter knows no table of another name.
       if (name === 'casbin') await recordStockMigrations(db);
     },
   };
+}
+
+/**
+ * The names of the schema that indexes of this table can't have, as of an earlier table that was renamed: its indexes
+ * keep their names. PostgreSQL then chooses names.
+ */
+async function readTakenNames(db: Kysely<unknown>, table: RawBuilder<unknown>): Promise<ReadonlySet<string>> {
+  const { rows } = await sql<{ name: string }>`
+    select other.relname::text as name
+    from pg_catalog.pg_class own
+    join pg_catalog.pg_class other on other.relnamespace = own.relnamespace
+    left join pg_catalog.pg_index i on i.indexrelid = other.oid
+    where own.oid = ${table} and i.indrelid is distinct from own.oid
+  `.execute(db);
+  return new Set(rows.map(({ name }) => name));
 }
 
 async function hasConstraint(

@@ -139,7 +139,7 @@ async function examineDocumentIndexes({
     select
       coalesce(bool_or(${ofRules}), false) as "unique",
       string_agg(format('drop constraint %I', x.relname), ', ') filter (where ${ofRules} and not i.indimmediate) as deferrable,
-      coalesce(bool_or(pg_get_indexdef(i.indexrelid, 1, false) ~ 'rule ->> 0'), false) as "first"
+      coalesce(bool_or(pg_get_indexdef(i.indexrelid, 1, false) ~ '"?rule"? ->> 0'), false) as "first"
     from pg_catalog.pg_index i
     join pg_catalog.pg_class x on x.oid = i.indexrelid
     where i.indrelid = to_regclass(${ruleTable.sql}) and i.indisvalid and i.indpred is null

@@ -54,15 +54,15 @@ export const defaultProviders: readonly Provider[] = [
 ];
 
 /**
- * Seeds `providers`, and brings that table along. A provider that is there, by its slug, is left exactly as it
- * is, also when an administrator renamed or deactivated it.
+ * Seeds the table `providers`, and creates it. A provider whose slug is already stored stays exactly as it is, also when an
+ * administrator has renamed or deactivated it.
  */
 export function providerSeeder(rows: readonly Provider[] = defaultProviders): Seeder {
   const seeder = seederOf(rows);
   return {
     ...seeder,
     async seed(context) {
-      // An id from here, as a table that another tool made may have no default for it.
+      // The id is made here, because in a table of another tool the column may have no default.
       const { v7: uuidv7 } = await import('uuid');
       return seederOf(rows.map((row) => ({ id: uuidv7(), ...row }))).seed(context);
     },

@@ -18,11 +18,11 @@ const READ_ROWS = 1_000;
 /** Finding them reads the whole table, so larger tables are left out. */
 const READ_BYTES = 64 * 1024 * 1024;
 
-/** Finds the rows that seeders insert, in whatever way: those that are new in the open transaction. */
+/** Finds the rows that seeders insert, however they do that: these rows are new in the open transaction. */
 export class InsertedRows {
   readonly #rows = new Map<string, readonly InsertedRow[]>();
 
-  /** In the order of the seeders; only the rows of the last attempt. */
+  /** The rows in the order of the seeders. After several attempts, only those of the last one. */
   get found(): readonly InsertedRow[] {
     return [...this.#rows.values()].flat();
   }
@@ -58,7 +58,7 @@ async function findChangedTables(trx: AnyTransaction): Promise<readonly ChangedT
   return rows;
 }
 
-/** By table: the command number within the transaction that inserted its last row. */
+/** For each table, the number of the command in this transaction that inserted its last row. */
 async function findLastCommands(trx: AnyTransaction): Promise<Map<string, number>> {
   const last = new Map<string, number>();
   for (const table of await findChangedTables(trx)) {
@@ -78,7 +78,7 @@ async function readRows(
   const found: InsertedRow[] = [];
   for (const table of await findChangedTables(trx)) {
     const { rows } = await sql<{ json: string }>`
-      select to_jsonb(inserted)::text as json
+      select to_jsonb(inserted.*)::text as json
       from ${sql.id(table.schema, table.name)} as inserted
       where ${IS_OWN} and cmin::text::bigint > ${before.get(nameOf(table)) ?? -1}
       order by cmin::text::bigint, ctid
@@ -90,8 +90,9 @@ async function readRows(
 }
 
 /**
- * Whether a row was written by the open transaction, or by a savepoint in it, whose number is higher. A row of another
- * transaction that is visible is committed. `age` would count from a number that may be older than the transaction's.
+ * Whether the open transaction wrote a row. A savepoint in it has a higher number, and counts too. If a row of another
+ * transaction is visible, that one is committed. The function `age` is not used, because it counts from a number that may
+ * be older than that of the transaction.
  */
 const IS_OWN = sql<SqlBool>`exists (
   select

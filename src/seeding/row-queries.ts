@@ -3,7 +3,7 @@ import type { AnyTransaction } from '../database/transaction.ts';
 import { encode, type Group, type Row, toRecordset } from './rows.ts';
 import type { TargetColumn } from './target-table.ts';
 
-/** A query that returns a row if the table lacks one with the key of one of these. */
+/** A query that returns a row if the table has no row with the key of one of these rows. */
 export function selectMissing(
   table: string,
   key: readonly string[],
@@ -66,8 +66,8 @@ export async function insertMissing(
     missing as materialized (
       select * from candidate where not exists (select from ${sql.table(table)} as present where ${isSame('present')})
     )`;
-  // Usually the positions tell which rows were inserted. Otherwise only PostgreSQL can: for it, 1.50 is 1.5, and a date
-  // has many forms.
+  // Usually the positions tell which rows were inserted. If not, PostgreSQL compares the keys: only PostgreSQL knows that
+  // 1.50 is 1.5, and that a date can be written in many ways.
   const { rows: results } = await sql<{ count: number; positions: number[] }>`
     with ${candidates(columns, rows)},
     ${missing},
@@ -112,7 +112,7 @@ function nameOf(index: number): string {
   return `c${index}`;
 }
 
-/** An array for each column: less work than JSON, on both sides. */
+/** Reads the values of each column from an array. For both sides, that is less work than JSON. */
 function fromArrays(columns: readonly TargetColumn[], rows: readonly Row[]) {
   const arrays = columns.map(({ name, isJson, arrayType }) => {
     const literal = toArrayLiteral(rows.map((row) => (isJson ? toDocument : toText)(row[name])));
@@ -125,8 +125,9 @@ function fromArrays(columns: readonly TargetColumn[], rows: readonly Row[]) {
 }
 
 /**
- * For any type: composite types, domains, arrays, and types with a modifier such as `varchar(3)` in the key. Not as rows of
- * the table: a column that is left out would be null, which its domain may not allow.
+ * Reads the values from JSON. That works for any type, also for composite types, domains, arrays, and types with a modifier
+ * such as `varchar(3)` in the key. The rows are not read as rows of the table, because a column that is left out would be
+ * null, which its domain may not allow.
  */
 function fromDocuments(columns: readonly TargetColumn[], rows: readonly Row[]) {
   const given = toRecordset(
@@ -146,7 +147,7 @@ function names(columns: readonly TargetColumn[]) {
   return sql.join(columns.map((_, index) => sql.id(nameOf(index))));
 }
 
-/** The text that the input function of a column's type reads: for an object its JSON, for a Date its text in JSON. */
+/** The text that the type of a column reads. For an object that is its JSON, and for a Date its text in JSON. */
 function toText(value: unknown): string | null {
   if (value === null || value === undefined) return null;
   if (typeof value !== 'object') return String(value);
@@ -154,7 +155,7 @@ function toText(value: unknown): string | null {
   return document?.startsWith('"') ? String(JSON.parse(document)) : document;
 }
 
-/** A JSON null is no value, for any type. */
+/** The value as JSON. A JSON null means no value, whatever the type is. */
 function toDocument(value: unknown): string | null {
   const document = JSON.stringify(encode(value)) ?? 'null';
   return document === 'null' ? null : document;

@@ -6,7 +6,7 @@ import { isLevelEnabled } from '../logger.ts';
 import type { Migrations } from '../migrator/migration.ts';
 import { insertOrExplain, isRefusal } from './refused-rows.ts';
 import { insertMissing, insertUnseen, selectMissing, type Target } from './row-queries.ts';
-import { checkRows, type Group, groupByColumns, pickKey, type Row } from './rows.ts';
+import { checkRows, type Group, groupByColumns, groupRuns, pickKey, type Row } from './rows.ts';
 import type { RunnableSeeder, Seeder, SeederLog, SeederResult } from './seeder.ts';
 import { advanceSequence, explainLook, requireTarget } from './target-table.ts';
 
@@ -87,15 +87,16 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
     },
     async seed(context): Promise<SeederResult> {
       if (rows.length === 0) return { inserted: 0, existing: 0 };
-      const groups = groupByColumns(rows);
-      const allColumns = new Set([...key, ...groups.flatMap(({ columns }) => columns)]);
+      const allColumns = new Set([...key, ...groupByColumns(rows).flatMap(({ columns }) => columns)]);
       const db = context.db.withPlugin(OWN_QUERIES);
       const target = await requireTarget(db, name, table, key, [...allColumns]);
       const into = { ...target, table, key };
+      // A row may refer to one before it.
+      const group = target.refersToItself ? groupRuns : groupByColumns;
       const inserted = await insertOrExplain(db, target, rows, (some) =>
-        some === rows
-          ? insertGroups(db, into, groups, (done) => context.progress(done, rows.length))
-          : insertGroups(db, into, groupByColumns(some)),
+        insertGroups(db, into, group(some), (done) => {
+          if (some === rows) context.progress(done, rows.length);
+        }),
       );
       const given = target.columns.filter(({ name }) => allColumns.has(name));
       for (const { name: column, sequence } of inserted.size > 0 && !context.dryRun ? given : []) {
@@ -113,7 +114,7 @@ async function insertGroups(
   db: AnyTransaction,
   into: Target,
   groups: readonly Group[],
-  report: (done: number) => void = () => {},
+  report: (done: number) => void,
 ): Promise<ReadonlySet<Row>> {
   const inserted = new Set<Row>();
   let done = 0;

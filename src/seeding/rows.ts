@@ -36,23 +36,28 @@ export interface Group {
 /** Rows grouped by their columns, so that each group leaves the same columns to their defaults. */
 export function groupByColumns(rows: readonly Row[]): readonly Group[] {
   const groups = new Map<string, Group>();
-  // Usually a row has the same columns as the one before.
-  let previous: readonly string[] | null = null;
-  let group: Group = { columns: [], rows: [] };
-  for (const row of rows) {
-    const columns = Object.keys(row).filter((column) => row[column] !== undefined);
-    if (previous === null || !isSameList(columns, previous)) {
-      const identity = JSON.stringify(columns.toSorted());
-      group = groups.get(identity) ?? { columns, rows: [] };
-      groups.set(identity, group);
-      previous = columns;
-    }
-    group.rows.push(row);
+  for (const run of groupRuns(rows)) {
+    const identity = JSON.stringify(run.columns.toSorted());
+    const group = groups.get(identity);
+    if (group === undefined) groups.set(identity, run);
+    else for (const row of run.rows) group.rows.push(row);
   }
   return [...groups.values()];
 }
 
-/** Rows as JSON for `json_populate_recordset`: every type by its text, bytes as the text of a bytea. */
+/** The same for rows whose order must stay: only rows that follow each other are in one group. */
+export function groupRuns(rows: readonly Row[]): readonly Group[] {
+  const runs: Group[] = [];
+  for (const row of rows) {
+    const columns = Object.keys(row).filter((column) => row[column] !== undefined);
+    const last = runs.at(-1);
+    if (last !== undefined && isSameList(columns, last.columns)) last.rows.push(row);
+    else runs.push({ columns, rows: [row] });
+  }
+  return runs;
+}
+
+/** Rows as JSON for `json_populate_recordset` and `json_to_recordset`. Bytes become the text of a bytea. */
 export function toRecordset(rows: readonly Row[], columns: readonly string[]): string {
   return JSON.stringify(
     rows.map((row) => Object.fromEntries(columns.map((column) => [column, encode(row[column])]))),
@@ -77,7 +82,7 @@ export function checkRows(rows: unknown, key: unknown): Problem[] {
   }
   const columns = problems.length > 0 || !Array.isArray(key) ? [] : key;
   const first = new Map<string, number>();
-  // By index, because other loops skip the holes of a list.
+  // The loop counts, because other loops skip the empty places of a list.
   for (let index = 0; index < rows.length; index++) {
     const found = checkRow(rows[index], index, columns, first);
     if (found.length > 0) problems.push(...found);

@@ -71,7 +71,7 @@ export async function runSeeder(
   }
 }
 
-/** In JavaScript, a seeder may forget to return them. */
+/** Checks the counts. In JavaScript, a seeder may forget to return them. */
 function requireCounts(result: SeederResult | undefined): SeederResult {
   const counts = [result?.inserted, result?.existing];
   if (result !== undefined && counts.every((count) => Number.isInteger(count) && Number(count) >= 0))

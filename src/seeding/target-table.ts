@@ -21,6 +21,8 @@ export interface TargetTable {
   readonly schema: string;
   readonly name: string;
   readonly columns: readonly TargetColumn[];
+  /** Whether it has a foreign key to itself. */
+  readonly refersToItself: boolean;
   /** Whether it certainly holds no row. */
   readonly empty: boolean;
 }
@@ -102,8 +104,9 @@ async function isEmpty(db: AnyTransaction, table: string): Promise<boolean> {
 }
 
 /**
- * Not through an array: arrays, domains and composites; types whose elements are not separated by commas; and types
- * with modifiers, which take effect only at the insert, so that a key would not be found by the given value.
+ * Describes the table; null if there is none. Some types can't be read through an array: arrays, domains, composite types,
+ * types whose elements are not separated by commas, and types with a modifier. A modifier takes effect at the insert, so
+ * a key of such a type would not be found by the given value.
  */
 async function describeTable(
   db: AnyTransaction,
@@ -114,6 +117,9 @@ async function describeTable(
     select
       (select nspname from pg_catalog.pg_namespace n where n.oid = c.relnamespace) as schema,
       c.relname as name,
+      exists (
+        select from pg_catalog.pg_constraint f where f.contype = 'f' and f.conrelid = c.oid and f.confrelid = c.oid
+      ) as "refersToItself",
       (
         select json_agg(
           json_build_object(

@@ -3,6 +3,7 @@ import { RuleReader, type StoredRule } from '../casbin/rule-row.ts';
 import { addTo } from '../collections.ts';
 import type { ClientLike } from '../database/client.ts';
 import { InvalidOptionsError } from '../errors.ts';
+import { isUnstorable } from '../policy/check.ts';
 import type { Connection } from './adapter-connection.ts';
 import type { SelectedRow } from './live-policy.ts';
 import { readPortions } from './portions.ts';
@@ -179,12 +180,12 @@ function isAny(value: string | null | undefined): value is '' | null | undefined
 
 /** Casbin types a filter as `any`. */
 function requireValues(ptype: string, values: unknown): void {
-  if (Array.isArray(values) && values.every((value) => isAny(value) || typeof value === 'string')) return;
-  throw new InvalidOptionsError([
-    {
-      code: 'OPTION_INVALID',
-      at: `filter.${ptype}`,
-      message: 'is not an array of strings. Give one value a field, and null where any will do.',
-    },
-  ]);
+  const refuse = (message: string) =>
+    new InvalidOptionsError([{ code: 'OPTION_INVALID', at: `filter.${ptype}`, message }]);
+  if (!Array.isArray(values) || !values.every((value) => isAny(value) || typeof value === 'string'))
+    throw refuse('is not an array of strings. Give one value a field, and null where any will do.');
+  if ([ptype, ...values].some((value) => typeof value === 'string' && isUnstorable(value)))
+    throw refuse(
+      "holds a NUL character or half of a surrogate pair, which PostgreSQL can't store. Remove it.",
+    );
 }

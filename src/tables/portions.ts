@@ -26,8 +26,12 @@ export async function readPortions(
     return add(rows);
   }
   await client.query(`declare casbin_bootstrap_rows no scroll cursor for ${text}`, values);
-  // The server makes the next portion while this one is handled.
-  const fetch = () => client.query(`fetch ${size} from casbin_bootstrap_rows`);
+  // The server makes the next portion while this one is handled. Its error is not awaited if handling this one fails.
+  const fetch = () => {
+    const fetched = client.query(`fetch ${size} from casbin_bootstrap_rows`);
+    fetched.catch(() => {});
+    return fetched;
+  };
   let next: ReturnType<typeof fetch> | null = fetch();
   while (next !== null) {
     const { rows }: QueryResultLike = await next;

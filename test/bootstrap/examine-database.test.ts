@@ -127,6 +127,11 @@ describe('an examination', () => {
     expect(await faults(pool)).toEqual([]);
   });
 
+  test('finds the indexes of a table of documents under quote_all_identifiers too', async () => {
+    const { database } = await bootstrapped();
+    expect(await faults(database.pool({ options: '-c quote_all_identifiers=on' }))).toEqual([]);
+  });
+
   test('finds a unique constraint that is deferrable', async () => {
     const { pool } = await bootstrapped();
     await pool.query(

@@ -56,6 +56,14 @@ describe('a plan', () => {
     });
   });
 
+  test('lists rows of a table with a column called inserted', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query('create table parcels (id int primary key, inserted boolean default true)');
+    const parcels = rowSeeder({ name: 'parcels', table: 'parcels', key: 'id', rows: [{ id: 1 }] });
+    const { rows } = await planBootstrap(pool, { policy: POLICY, seeders: [parcels] });
+    expect(rows).toEqual([{ seeder: 'parcels', table: 'public.parcels', values: { id: 1, inserted: true } }]);
+  });
+
   test('lists what seeders that are programs insert, and leaves nothing of it', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query('create table employees (name text primary key)');

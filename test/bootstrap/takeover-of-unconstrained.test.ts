@@ -100,3 +100,26 @@ describe('a casbin table without any constraint', () => {
     ).resolves.toBe(true);
   });
 });
+
+test('a table that is made anew gets its indexes, beside a renamed one that still has their names', async () => {
+  const pool = (await createDatabase()).pool();
+  const options = { policy: defaultPolicy, seeders: [] };
+  const indexes = async (table: string) => {
+    const { rows } = await pool.query(
+      `select pg_get_indexdef(indexrelid) as definition from pg_index where indrelid = $1::regclass`,
+      [table],
+    );
+    return rows.map(({ definition }) => definition.replace(/^.* USING /, '')).toSorted();
+  };
+  await bootstrapDatabase(pool, options);
+  const before = await indexes('casbin');
+  await pool.query('alter table casbin rename to casbin_2025');
+  await pool.query(`delete from casbin_bootstrap_migration where name = '0001_casbin'`);
+
+  await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: true });
+
+  expect(before).toHaveLength(9);
+  expect(await indexes('casbin')).toEqual(before);
+  expect(await indexes('casbin_2025')).toEqual(before);
+  await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+});

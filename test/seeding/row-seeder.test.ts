@@ -216,3 +216,19 @@ test('a row seeder logs each row by its key, under its own name', async () => {
     expect.objectContaining({ seeded: 1, skipped: 1, total: 2 }),
   ]);
 });
+
+test('a row may refer to one before it, whatever columns both have', async () => {
+  const pool = (await createDatabase()).pool();
+  await pool.query('create table units (id int primary key, parent int references units, n serial)');
+  const rows: { id: number; parent?: number | null }[] = [
+    { id: 1, parent: null },
+    { id: 2 },
+    { id: 3, parent: 2 },
+    { id: 4 },
+  ];
+  const units = rowSeeder({ name: 'units', table: 'units', key: 'id', rows });
+  const report = await bootstrapDatabase(pool, { seeders: [units] });
+  expect(report.seeders[1]).toMatchObject({ inserted: 4 });
+  const { rows: stored } = await pool.query('select id from units order by n');
+  expect(stored.map(({ id }) => id)).toEqual([1, 2, 3, 4]);
+});

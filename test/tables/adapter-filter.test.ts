@@ -58,6 +58,16 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     expect(adapter.isFiltered()).toBe(true);
   });
 
+  it.each(['\ud800', 'a\0'])('refuses to load by a value that can not be stored: %j', async (value) => {
+    const adapter = createAdapter(pool, layout.options);
+    // The driver would send another character in its place, which a rule may have.
+    await adapter.addPolicy('p', 'p', ['\ufffd', 'data']);
+    await expect(adapter.loadFilteredPolicy(rbacModel(), { p: [value] })).rejects.toMatchObject({
+      code: 'INVALID_OPTIONS',
+      problems: [{ code: 'OPTION_INVALID', at: 'filter.p' }],
+    });
+  });
+
   it('refuses to remove by a value that can not be stored', async () => {
     const adapter = createAdapter(pool, layout.options);
     await expect(adapter.removeFilteredPolicy('p', 'p', 0, 'a\0')).rejects.toMatchObject({

@@ -1,6 +1,6 @@
 import type { Model } from 'casbin';
 import { buildInMemoryEnforcer, type ConfigureEnforcer } from './casbin/enforcer.ts';
-import { ruleLengthsOf, tokensOf } from './casbin/model.ts';
+import { findUnusableRules, ruleLengthsOf, tokensOf } from './casbin/model.ts';
 import { findHangingPatterns } from './casbin/patterns.ts';
 import { defaultPolicy } from './defaults/default-policy.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
@@ -224,6 +224,7 @@ async function checkGroup(model: Model, { given, requests }: ExpectationGroup): 
   const wrong = requests.filter(({ request }) => request.length !== tokens.length);
   return [
     ...misfits,
+    ...findUnusableRules(model, given),
     ...(await findHangingPatterns(model, given)),
     ...wrong.map(({ at, request }): Problem => {
       const values = request.length === 1 ? '1 value' : `${request.length} values`;

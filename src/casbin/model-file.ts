@@ -5,7 +5,7 @@ import { type Model, newModelFromString } from 'casbin';
 import { rememberLast } from '../collections.ts';
 import type { Problem } from '../errors.ts';
 import { formatText } from '../policy/rule.ts';
-import { decodeUtf8, NOT_UTF8, reasonOf, shorten } from '../text.ts';
+import { decodeUtf8, reasonOf, shorten } from '../text.ts';
 import {
   copyModel,
   describeMissingDefinition,
@@ -40,7 +40,16 @@ export function loadModelFile(path: string): LoadedModel {
     return { model: null, problems: [describeUnreadableModel(path, error)] };
   }
   if (text === null)
-    return { model: null, problems: [{ code: 'MODEL_INVALID', at: path, message: NOT_UTF8 }] };
+    return {
+      model: null,
+      problems: [
+        {
+          code: 'MODEL_INVALID',
+          at: path,
+          message: 'this is not a Casbin model in UTF-8. Save it as UTF-8.',
+        },
+      ],
+    };
   return readModelText(path, text);
 }
 

@@ -1,5 +1,7 @@
 import { Assertion, type Model, newModel } from 'casbin';
 import type { Problem } from '../errors.ts';
+import { type DefinedRule, isRepeated } from '../policy/compile.ts';
+import { formatRule, formatText, type Rule } from '../policy/rule.ts';
 
 /** The definitions that Casbin requires, each with the section of a `.conf` file that it is in. */
 export const REQUIRED_DEFINITIONS = [
@@ -23,6 +25,46 @@ export function ruleLengthsOf(model: Model): Map<string, number> {
   for (const [ptype, { value }] of model.model.get('g') ?? [])
     lengths.set(ptype, value.split('_').length - 1);
   return lengths;
+}
+
+/** The positions of the fields whose values Casbin interprets, by ptype; -1 for one that a ptype does not have. */
+export type InterpretedFields = ReadonlyMap<string, { readonly effect: number; readonly priority: number }>;
+
+/** Finds these positions. */
+export function interpretedFieldsOf(model: Model): InterpretedFields {
+  const ptypes = [...(model.model.get('p')?.keys() ?? [])];
+  return new Map(
+    ptypes.map((ptype) => {
+      const tokens = tokensOf(model, 'p', ptype);
+      return [ptype, { effect: tokens.indexOf('eft'), priority: tokens.indexOf('priority') }];
+    }),
+  );
+}
+
+/**
+ * Why Casbin does not use a rule as it is meant: its effect is neither `allow` nor `deny`, so the rule decides nothing;
+ * or its priority is not a number, which also changes the order of the others. Null for any other rule.
+ */
+export function findUnusableValue({ ptype, values }: Rule, fields: InterpretedFields): string | null {
+  const { effect = -1, priority = -1 } = fields.get(ptype) ?? {};
+  const [given = '', order] = [values[effect], values[priority]];
+  if (!['allow', 'deny', ''].includes(given)) {
+    return `has the effect ${formatText(given)}, and Casbin uses only allow and deny: the rule decides nothing. Correct it`;
+  }
+  if (order !== undefined && Number.isNaN(Number.parseInt(order, 10))) {
+    return `has the priority ${formatText(order)}, which is not a number, so Casbin can't order the rules. Correct it`;
+  }
+  return null;
+}
+
+/** Rules that Casbin would silently ignore, or order wrongly. */
+export function findUnusableRules(model: Model, rules: readonly DefinedRule[]): Problem[] {
+  const fields = interpretedFieldsOf(model);
+  return rules.flatMap((rule): Problem[] => {
+    const reason = isRepeated(rule) ? null : findUnusableValue(rule, fields);
+    if (reason === null) return [];
+    return [{ code: 'RULE_VALUE_INVALID', at: rule.at, message: `rule "${formatRule(rule)}" ${reason}.` }];
+  });
 }
 
 /** The same definitions without any policy or role manager, so that an enforcer may fill and keep it. */

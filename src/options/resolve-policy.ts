@@ -3,7 +3,7 @@ import { findDistorted } from '../casbin/distortion.ts';
 import { findUnfitDomains } from '../casbin/domains.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { isPlainConjunction } from '../casbin/matcher.ts';
-import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
+import { findUnusableRules, ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import { defaultPolicy } from '../defaults/default-policy.ts';
 import type { Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
@@ -103,6 +103,7 @@ async function checkRules(
   );
   return [
     ...misfits,
+    ...(model === null ? [] : findUnusableRules(model, rules)),
     ...broken,
     ...(await checkDepth(rules, hierarchies, broken.length === 0 ? model : null, configureEnforcer)),
     ...findDuplicates(defined),

@@ -1,6 +1,12 @@
 import type { Model } from 'casbin';
 import { joinedLine, readAsStockAdapter, type StockLines } from '../casbin/distortion.ts';
-import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
+import {
+  findUnusableValue,
+  type InterpretedFields,
+  interpretedFieldsOf,
+  ruleLengthsOf,
+  tokensOf,
+} from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { addTo } from '../collections.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
@@ -21,9 +27,10 @@ export function checkIntegrity(
 ): IntegrityFinding[] {
   const lengths = ruleLengthsOf(model);
   const linesOf = ruleTable === undefined ? joinedLine : (rule: Rule) => ruleTable.stockLines(rule);
+  const fields = interpretedFieldsOf(model);
   const findings: IntegrityFinding[] = [];
   for (const rule of live) {
-    const misshapen = checkRuleShape(rule, lengths);
+    const misshapen = checkRuleShape(rule, lengths) ?? checkValues(rule, fields);
     const misread = checkReading(rule, linesOf, () => stockLoadable || defined.has(rule));
     if (misshapen !== null) findings.push(misshapen);
     if (misread !== null) findings.push(misread);
@@ -52,6 +59,11 @@ function checkRuleShape(rule: StoredRule, lengths: ReadonlyMap<string, number>):
   const values = rule.values.length === 1 ? '1 value' : `${rule.values.length} values`;
   const message = `It has ${values}, and the model defines ${length}: createEnforcer refuses it. Correct or delete it.`;
   return finding('warning', rule, message);
+}
+
+function checkValues(rule: StoredRule, fields: InterpretedFields): IntegrityFinding | null {
+  const reason = findUnusableValue(rule, fields);
+  return reason === null ? null : finding('warning', rule, `It ${reason}, or delete it.`);
 }
 
 function checkReading(

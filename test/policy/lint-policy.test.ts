@@ -1,5 +1,7 @@
+import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { type BootstrapOptions, definePolicy, domainsModelPath, lintPolicy } from '../../src/index.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 import { writeTemporary } from './temporary-file.ts';
 
 const POLICY = definePolicy({
@@ -45,6 +47,33 @@ describe('linting a policy', () => {
     );
     const { problems } = await lintPolicy({ model, policy: { rules: [['p', 'a', 'b']] } });
     expect(problems.map(({ code }) => code).sort()).toEqual(['MODEL_NAME_UNDEFINED', 'RULE_WRONG_LENGTH']);
+  });
+
+  test('finds effects that are neither allow nor deny, and priorities that are no numbers, by their places', async () => {
+    const p = 'priority, sub, obj, act, eft';
+    const text = modelText({ p, e: 'priority(p.eft) || deny' });
+    const lines = [
+      'p, 1, eve, x, read, Deny',
+      'p, 2, eve, x, read, allow',
+      'p, high, eve, x, write, deny',
+      'p, 3x, eve, y, read, deny',
+    ];
+    const policy = await writeTemporary('policy.csv', lines.join('\n'));
+    const { problems } = await lintPolicy({ model: newModelFromString(text), policy });
+    expect(problems).toEqual([
+      {
+        code: 'RULE_VALUE_INVALID',
+        at: `${policy}:1:1`,
+        message:
+          'rule "p, 1, eve, x, read, Deny" has the effect "Deny", and Casbin uses only allow and deny: the rule decides nothing. Correct it.',
+      },
+      {
+        code: 'RULE_VALUE_INVALID',
+        at: `${policy}:3:1`,
+        message:
+          'rule "p, high, eve, x, write, deny" has the priority "high", which is not a number, so Casbin can\'t order the rules. Correct it.',
+      },
+    ]);
   });
 
   test('finds a policy that contradicts itself, also where a bootstrap would not verify', async () => {

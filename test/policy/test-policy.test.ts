@@ -154,6 +154,17 @@ describe('tests of a policy', () => {
     expect(error).not.toHaveProperty('problems.1');
   });
 
+  test('refuse a given rule whose effect is neither allow nor deny', async () => {
+    const model = newModelFromString(modelText({ p: 'sub, obj, act, eft' }));
+    const path = await writeTemporary(
+      't.yaml',
+      'given:\n  - [p, eve, x, read, Deny]\ndeny:\n  - [eve, x, read]',
+    );
+    await expect(testPolicy([path], { policy: null, model })).rejects.toMatchObject({
+      problems: [{ code: 'RULE_VALUE_INVALID', at: `${path}:2:5` }],
+    });
+  });
+
   test('refuse a given pattern that Casbin never finishes reading', async () => {
     const model = newModelFromString(modelText({ m: 'keyMatch3(r.obj, p.obj) && r.sub == p.sub' }));
     const path = await writeTemporary(

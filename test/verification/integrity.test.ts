@@ -47,6 +47,30 @@ describe('a stored rule', () => {
     ]);
   });
 
+  test('with an effect or a priority that Casbin does not use is a warning', async () => {
+    const text = modelText({ p: 'priority, sub, obj, act, eft' });
+    const lines = [
+      'p, 1, user, data, read, allow',
+      'p, 2, eve, data, read, DENY',
+      'p, low, eve, data, read, deny',
+    ];
+    const { ok, integrity } = await verifyRules(text, { rules: lines.slice(0, 1).map(rule) }, lines);
+
+    expect(ok).toBe(true);
+    expect(integrity.map(({ ids, severity, message }) => [ids, severity, message])).toEqual([
+      [
+        [2],
+        'warning',
+        'It has the effect "DENY", and Casbin uses only allow and deny: the rule decides nothing. Correct it, or delete it.',
+      ],
+      [
+        [3],
+        'warning',
+        'It has the priority "low", which is not a number, so Casbin can\'t order the rules. Correct it, or delete it.',
+      ],
+    ]);
+  });
+
   test.each([
     ['a warning', false, 'warning'],
     ['a failure under stockLoadable', true, 'failure'],

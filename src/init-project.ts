@@ -144,21 +144,23 @@ async function writeAll(
   manifest: string | null,
   confirm: NonNullable<InitOptions['confirm']>,
 ): Promise<Pick<InitReport, 'created' | 'changed' | 'kept'>> {
-  const report = { created: [] as string[], changed: [] as string[], kept: [] as string[] };
   const all = manifest === null ? files : [...files, { path: 'package.json', text: manifest }];
-  // All are read before any is written, so that one which can't be read leaves the project as it is.
+  // All are read, and all questions asked, before any is written: until then the project stays as it is.
   const present = readAll(folder, all);
-  for (const { path, text } of all) {
-    const before = present.get(path);
-    if (before === undefined) {
-      write(folder, path, text, 'wx');
-      report.created.push(path);
-    } else if (before !== text && (await confirm({ path, text }))) {
-      write(folder, path, text, 'w');
-      report.changed.push(path);
-    } else report.kept.push(path);
+  const created = all.filter(({ path }) => !present.has(path));
+  const changed: ProjectFile[] = [];
+  for (const file of all) {
+    const before = present.get(file.path);
+    if (before !== undefined && before !== file.text && (await confirm(file))) changed.push(file);
   }
-  return report;
+  for (const { path, text } of created) write(folder, path, text, 'wx');
+  for (const { path, text } of changed) write(folder, path, text, 'w');
+  const pathsOf = (some: readonly ProjectFile[]) => some.map(({ path }) => path);
+  return {
+    created: pathsOf(created),
+    changed: pathsOf(changed),
+    kept: pathsOf(all.filter((file) => present.has(file.path) && !changed.includes(file))),
+  };
 }
 
 /** The texts of the files that exist, by path. */

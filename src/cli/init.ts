@@ -56,8 +56,11 @@ async function init({
 async function ask({ path }: ProjectChange): Promise<boolean> {
   if (!process.stdin.isTTY) return false;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // The terminal gets Ctrl+C in place of the process.
+  terminal.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
-    const answer = await terminal.question(`${path} is there. Change it? [y/N] `);
+    // Ctrl+D gives no answer.
+    const answer = await terminal.question(`${path} is there. Change it? [y/N] `).catch(() => '');
     return /^y(es)?$/i.test(answer.trim());
   } finally {
     terminal.close();

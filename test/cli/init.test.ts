@@ -1,9 +1,11 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { createFolder } from '../support/folder.ts';
-import { runCli, spawnCli } from './run-cli.ts';
+import { BIN, runCli, spawnCli } from './run-cli.ts';
 
 test('casbin-bootstrap init prepares a project, asks nothing without a terminal, and its commands work', async () => {
   const cwd = await createFolder();
@@ -21,3 +23,39 @@ test('casbin-bootstrap init prepares a project, asks nothing without a terminal,
   expect(await spawnCli(['lint', '--coverage', '100'], { cwd })).toMatchObject({ code: 0, stderr: '' });
   expect(await spawnCli(['test', 'policy.test.yaml'], { cwd })).toMatchObject({ code: 0, stderr: '' });
 });
+
+/** Runs a command in a terminal of its own: util-linux has it, and other systems one with other options. */
+const hasTerminals = spawnSync('script', ['--version']).stdout?.includes('util-linux') ?? false;
+
+test.skipIf(!hasTerminals).each([
+  { key: 'Ctrl+C', typed: '\u0003', code: 130, created: [] },
+  {
+    key: 'Ctrl+D',
+    typed: '\u0004',
+    code: 0,
+    created: ['casbin-bootstrap.config.mjs', 'model.conf', 'policy.test.yaml'],
+  },
+])(
+  'casbin-bootstrap init: $key at a question changes no file that is there',
+  async ({ typed, code, created }) => {
+    const cwd = await createFolder();
+    // All scripts are there, so that nothing but the policy is asked about.
+    const names = ['lint', 'test', 'plan', 'seed'].map((name) => [`policy:${name}`, 'mine']);
+    writeFileSync(join(cwd, 'package.json'), JSON.stringify({ scripts: Object.fromEntries(names) }));
+    writeFileSync(join(cwd, 'policy.yaml'), 'mine');
+    const child = spawn('script', ['-qec', `'${process.execPath}' '${BIN}' init`, '/dev/null'], {
+      cwd,
+      env: { PATH: process.env.PATH, TERM: 'xterm' },
+    });
+    const closed = once(child, 'close');
+    let shown = '';
+    for await (const chunk of child.stdout.setEncoding('utf8')) {
+      if (!shown.includes('[y/N]') && `${shown}${chunk}`.includes('[y/N]')) child.stdin.write(typed);
+      shown += chunk;
+    }
+    expect(await closed).toEqual([code, null]);
+    expect(shown).not.toContain('--verbose');
+    expect(readFileSync(join(cwd, 'policy.yaml'), 'utf8')).toBe('mine');
+    expect(readdirSync(cwd).sort()).toEqual([...created, 'package.json', 'policy.yaml'].sort());
+  },
+);

@@ -208,6 +208,23 @@ describe('a project without a database', () => {
     expect(readdirSync(folder).sort()).toEqual(['package.json', 'policy.test.yaml', 'policy.yaml']);
   });
 
+  test('stays as it is until the last question is answered', async () => {
+    const { folder, read } = await createProject(undefined, {
+      'policy.yaml': 'mine',
+      'policy.test.yaml': 'mine',
+    });
+    const asked: string[] = [];
+    const confirm = ({ path }: ProjectChange) => {
+      asked.push(path);
+      if (path === 'package.json') throw new Error('interrupted');
+      return true;
+    };
+    await expect(initProject(folder, null, { confirm })).rejects.toThrow('interrupted');
+    expect(asked).toEqual(['policy.yaml', 'policy.test.yaml', 'package.json']);
+    expect(readdirSync(folder).sort()).toEqual(['package.json', 'policy.test.yaml', 'policy.yaml']);
+    expect(read('policy.yaml')).toBe('mine');
+  });
+
   test('gets no file through a link that leads to none', async () => {
     const { folder } = await createProject();
     const other = join(await createFolder(), 'elsewhere.conf');

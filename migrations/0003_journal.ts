@@ -143,10 +143,19 @@ const ON_TABLE = (relation: string) => `
     join pg_catalog.pg_proc p on p.oid = t.tgfoid
     where t.tgrelid = ${relation} and not t.tgisinternal and starts_with(p.proname::text, '${JOURNAL}_')`;
 
-/** An SQL expression for the triggers that record a relation, as JSON: the first line of the function of each by name. */
+/**
+ * An SQL expression for the triggers that record a relation, as JSON: the first line of the function of each by name. It
+ * is empty if anybody may execute the function, as after a restore without privileges.
+ */
 export function recordingExpression(relation: string): string {
   return `(
-    select coalesce(json_object_agg(t.tgname, split_part(p.prosrc, chr(10), 1)), '{}')
+    select coalesce(
+      json_object_agg(
+        t.tgname,
+        case when has_function_privilege('public', p.oid, 'execute') then '' else split_part(p.prosrc, chr(10), 1) end
+      ),
+      '{}'
+    )
     ${ON_TABLE(relation)}
   )`;
 }

@@ -126,10 +126,10 @@ export async function readMigrationStatus(inspected: Inspected) {
 /** The migrations that a bootstrap runs again, although they are recorded. */
 async function findOutdated({
   trx,
-  options: { journal, ruleTable },
+  options: { journal, ruleTable, engine },
   isMissing,
 }: Inspected): Promise<string[]> {
-  if (!journal || isMissing || (await isRecorded(asClient(trx), ruleTable))) return [];
+  if (!journal || isMissing || engine.commitsDdl || (await isRecorded(asClient(trx), ruleTable))) return [];
   return [journalMigrationOf(ruleTable)];
 }
 

@@ -43,7 +43,7 @@ export function stateQuery(options: ResolvedOptions): RawBuilder<State> {
       ${keepRuleCount(options)} as rules,
       ${sql.raw(engineExpression(options))} as engine,
       ${options.ownership === null ? sql`null` : sql.raw(newestVersionExpression(quoteText(ruleTable.name), ruleTable.schema))} as "newestVersion",
-      ${options.journal ? sql.raw(recordingExpression(`to_regclass(${quoteText(ruleTable.sql)})`)) : sql`null`} as recording,
+      ${options.journal && !options.engine.commitsDdl ? sql.raw(recordingExpression(`to_regclass(${quoteText(ruleTable.sql)})`)) : sql`null`} as recording,
       ${options.engine.commitsDdl ? NOTHING_HIDDEN : hiddenRowsColumns([ruleTable.sql, quoteTable(PACKAGE_LIST.tableName, options.schema)])},
       ${searchPathExpression(options.schema ?? ruleTable.schema)}
   `;

@@ -1,6 +1,6 @@
 import { JOURNAL, triggersOf } from '../../migrations/0003_journal.ts';
 import { isRuleValues } from '../casbin/rule-row.ts';
-import { quoteTable } from '../database/catalog.ts';
+import { quoteTable, quoteText } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { isAbsence } from '../database/sqlstates.ts';
 import { ruleKey } from '../policy/rule.ts';
@@ -18,7 +18,7 @@ export interface Position {
   readonly floor: string;
   readonly seen: readonly string[];
   /**
-   * What the numbers of entries and transactions rest on. It changes if the journal is pruned, if its triggers were created
+   * What the numbers of entries and transactions rest on. It changes if the journal is pruned or truncated, if its triggers were created
    * again or were off for a while, if the table was altered, by which its rows, its name or its columns change without any
    * trigger, and at each start of a server. Another server, as after a failover or from a backup, may count on from a time
    * before the last read.
@@ -92,7 +92,11 @@ function groundOf(table: RuleTable): string {
     ' ',
     (select min(id) from ${journalOf(table)}),
     extract(epoch from pg_postmaster_start_time()),
-    (select concat_ws(':', oid, xmin) from pg_catalog.pg_class where oid = to_regclass($1)),
+    (
+      select string_agg(concat_ws(':', oid, xmin), ',' order by oid)
+      from pg_catalog.pg_class
+      where oid in (to_regclass($1), to_regclass(${quoteText(journalOf(table))}))
+    ),
     (
       select string_agg(attname, ',' order by attnum)
       from pg_catalog.pg_attribute

@@ -71,6 +71,9 @@ export const IS_PTYPE = `attname in ('ptype', 'p_type') order by attname = 'ptyp
 /** A temporary view, by which the statements find the rows and their ptype, whatever these columns are called. */
 const FOUND = 'casbin_bootstrap_found';
 
+/** Its column that tells all rows apart: each partition has places of its own, and may have an `id` of another. */
+const PLACE = 'place';
+
 /** The rule table for the statements, and what makes and drops what they need for it. */
 interface FoundRules {
   readonly before: readonly string[];
@@ -86,11 +89,11 @@ function viewOf(table: RuleTable): FoundRules {
   const view = `pg_temp.${FOUND}`;
   const oid = `${quoteText(table.sql)}::regclass`;
   const isUnique = `select from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] where i.indrelid = ${oid} and i.indisunique and i.indisvalid and i.indpred is null and i.indnkeyatts = 1 and a.attname = 'id'`;
-  const place = `case when exists (${isUnique}) then 'id' else 'ctid' end`;
+  const id = `case when exists (${isUnique}) then 'id' else 'ctid' end`;
   const ptype = `(select attname from pg_catalog.pg_attribute where attrelid = ${oid} and not attisdropped and ${IS_PTYPE})`;
-  const select = `select %s as id, %I as ptype, ${values.join(', ')} from %s`;
+  const select = `select %s as id, concat(tableoid, ctid) as ${PLACE}, %I as ptype, ${values.join(', ')} from %s`;
   return {
-    before: [`execute format('create temporary view ${FOUND} as ${select}', ${place}, ${ptype}, ${oid});`],
+    before: [`execute format('create temporary view ${FOUND} as ${select}', ${id}, ${ptype}, ${oid});`],
     rules: futureColumnsTable(name, schema, engine, values.length, view),
     after: [`drop view ${view};`],
   };
@@ -106,6 +109,8 @@ interface Movable {
   readonly sql: string;
   /** The column that identifies a row. */
   readonly identity: string;
+  /** The column by which the first of several rows is found. */
+  readonly order: string;
   readonly ptype: string;
   /** The values of a row as a jsonb array of texts, `stored` being the row. */
   readonly values: string;
@@ -120,7 +125,8 @@ interface Movable {
 function movableRules(table: RuleTable): Movable {
   return {
     sql: table.sql,
-    identity: table.identity,
+    identity: table.layout === 'columns' ? PLACE : table.identity,
+    order: table.identity,
     ptype: table.ptype('stored'),
     values: `(select jsonb_agg(coalesce(value, '') order by n) from jsonb_array_elements_text(${table.valuesAsJson('stored')}) with ordinality as one (value, n))`,
     first: table.value('stored', 0),
@@ -134,6 +140,7 @@ function movableRecord({ schema }: RuleTable, source: string): Movable {
   return {
     sql: quoteTable(RECORDED_RULES, schema),
     identity: 'ctid',
+    order: 'ctid',
     ptype: 'stored.ptype',
     values: 'stored.rule::jsonb',
     first: 'stored.rule::jsonb ->> 0',
@@ -197,12 +204,12 @@ interface Move {
 
 /** Removes a row that would equal another one, or link a role to itself. */
 function move(rows: Movable, { condition, first, second, reached }: Move): string[] {
-  const { sql, identity, ptype, values, replace } = rows;
+  const { sql, identity, order, ptype, values, replace } = rows;
   const chosen = `${rows.condition} and (${condition})`;
   return [
-    `with moving as materialized (select stored.${identity} as place, ${ptype} as ptype, ${values} as before, ${replaceInJson(values, first, second)} as after from ${sql} stored where ${chosen}), ` +
+    `with moving as materialized (select stored.${identity} as place, stored.${order} as position, ${ptype} as ptype, ${values} as before, ${replaceInJson(values, first, second)} as after from ${sql} stored where ${chosen}), ` +
       `present as materialized (select ${ptype} as ptype, ${values} as after from ${sql} stored where ${rows.condition} and (${reached})), ` +
-      'ranked as (select moving.*, first_value(before) over (partition by ptype, after order by place) as kept from moving) ' +
+      'ranked as (select moving.*, first_value(before) over (partition by ptype, after order by position) as kept from moving) ' +
       `delete from ${sql} stored using ranked where stored.${identity} = ranked.place and ((ranked.ptype = 'g' and ranked.after ->> 0 = ranked.after ->> 1) or ranked.before <> ranked.kept or (ranked.ptype, ranked.after) in (select ptype, after from present));`,
     `update ${sql} stored set ${replace(first, second)} where ${chosen};`,
   ];

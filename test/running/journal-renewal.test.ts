@@ -333,6 +333,46 @@ test('what a session writes without triggers is read when a trigger is made anew
   expect(live.state.by).toBe('journal');
 });
 
+test('a journal whose function anybody may execute, as after a restore without privileges, is closed again', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, RECORDED);
+  await pool.query('grant execute on function casbin_bootstrap_journal_casbin() to public');
+  expect((await bootstrapDatabase(pool, RECORDED)).migrations).toHaveLength(1);
+  const { rows } = await pool.query(
+    `select has_function_privilege('public', 'casbin_bootstrap_journal_casbin()', 'execute') as open`,
+  );
+  expect(rows).toEqual([{ open: false }]);
+});
+
+test('a journal of a partitioned table is made again as well', async () => {
+  const pool = (await createDatabase()).pool();
+  const columns = [0, 1, 2, 3, 4, 5].map((position) => `v${position} varchar`).join(', ');
+  await pool.query(`
+    create table casbin_rule (id bigint, ptype varchar, ${columns}) partition by list (ptype);
+    create table rules partition of casbin_rule default
+  `);
+  await bootstrapDatabase(pool, { ...RECORDED, table: 'casbin_rule' });
+  await pool.query('alter table casbin_rule add column v6 varchar');
+  expect((await bootstrapDatabase(pool, { ...RECORDED, table: 'casbin_rule' })).migrations).toHaveLength(1);
+  await pool.query(`insert into casbin_rule (ptype, v0, v6) values ('p', 'a', 'g')`);
+  expect((await readJournal(pool, { limit: 1 }))[0]?.values).toEqual(['a', '', '', '', '', '', 'g']);
+});
+
+test('a live enforcer reads all rules where entries were removed together with what they say', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, RECORDED);
+  await using live = await createLiveEnforcer(pool);
+  await pool.query(`
+    begin;
+    delete from casbin where rule ->> 0 = 'readonly';
+    truncate casbin_bootstrap_journal restart identity;
+    insert into casbin (ptype, rule) values ('g', '["alice", "user"]');
+    commit
+  `);
+  await live.caughtUp();
+  expect(await live.enforce('readonly', 'accounts', 'read')).toBe(false);
+});
+
 test('a view has no journal, and the error says so', async () => {
   const pool = (await createDatabase()).pool();
   const columns = [0, 1, 2, 3, 4, 5].map((position) => `v${position} varchar`).join(', ');

@@ -358,6 +358,33 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     await expectComplete(other, { ...options, policy: SECOND });
   });
 
+  test('removes no row of another partition that has the same place there', async () => {
+    if (layout.name === 'document') return;
+    const pool = (await createDatabase()).pool({ max: 1 });
+    const columns = [0, 1, 2, 3, 4, 5].map((n) => `v${n} varchar(100)`).join(', ');
+    await pool.query(`
+      create table casbin_rule (ptype varchar(100), ${columns}) partition by list (ptype);
+      create table permissions partition of casbin_rule for values in ('p');
+      create table links partition of casbin_rule default;
+      insert into casbin_rule (ptype, v0, v1, v2) values
+        ('p', 'viewer', 'invoices', 'read'), ('p', 'bob', 'notes', 'read'), ('p', 'clerk', 'invoices', 'write'),
+        ('g', 'ann', 'accountant', null), ('g', 'ann', 'clerk', null)
+    `);
+    const policy: PolicyDefinition = {
+      version: 1,
+      roles: { viewer, accountant: { permissions: { invoices: ['write'] } } },
+      renamed: { roles: { clerk: 'accountant' } },
+    };
+    await pool.query(await writeBootstrapSql({ ...layout.options, seeders: [], policy }));
+    const { rows } = await pool.query('select ptype, v0, v1, v2 from casbin_rule order by 1, 2, 3');
+    expect(rows.map((row) => Object.values(row).join(' ').trim())).toEqual([
+      'g ann accountant',
+      'p accountant invoices write',
+      'p bob notes read',
+      'p viewer invoices read',
+    ]);
+  });
+
   test('may be run statement by statement, and the journal has the version as release', async () => {
     const pool = (await createDatabase()).pool({ max: 1 });
     const options = { ...layout.options, policy: FIRST, seeders: [], journal: true };

@@ -11,13 +11,13 @@ test('an enforcer that gets only the rules that can match answers as one that ha
   await fc.assert(
     fc.asyncProperty(world, async ({ modelText, rules, requests }) => {
       const enforcer = await plainEnforcer(modelText, rules);
-      // Casbin names the first rule where the matcher uses none.
-      const isByRule = /\bp\./.test(modelText.slice(modelText.indexOf('[matchers]')));
+      // Casbin names its first rule where the matcher uses none.
+      const usesRules = enforcer.getModel().model.get('m')?.get('m')?.value.includes('p_');
       const expected = requests.map((request) => {
         try {
           const [allowed, rule] = enforcer.enforceExSync(...request);
           counts[allowed ? 'allowed' : 'denied'] += 1;
-          return { allowed, rule: isByRule ? rule : [], error: null };
+          return { allowed, rule: usesRules ? rule : [], error: null };
         } catch (error) {
           counts.threw += 1;
           return { allowed: false, rule: [], error: error instanceof Error ? error.message : String(error) };

@@ -24,23 +24,30 @@ const FAST = [
   'test/verification/{warning-texts,whole-reports}.test.ts',
 ];
 
-/** The files that take longest, none of them the largest. Begun last, one would leave the other workers idle. */
+/** The files that take longest, few of them the largest. Begun last, one would leave the other workers idle. */
 const LONGEST = [
   'package/package.test.ts',
-  'proofs/races/race.test.ts',
-  'embedded/snapshot.test.ts',
-  'proofs/races/race-with-others.test.ts',
   'proofs/mutation/mutation.test.ts',
-  'engines/simulated.test.ts',
   'cli/seed.test.ts',
-  'scaling/pgbouncer.test.ts',
+  'refusals/stalls.test.ts',
+  'engines/simulated.test.ts',
   'embedded/data-directory.test.ts',
-  'proofs/races/live.test.ts',
   'tables/load.test.ts',
-  'examples/policy-in-ci.test.ts',
-  'verification/scope.test.ts',
-  'proofs/races/race-without-locks.test.ts',
+  'embedded/snapshot.test.ts',
+  'running/live-enforcer.test.ts',
+  'proofs/races/race.test.ts',
+  'proofs/races/live.test.ts',
+  'support/support.test.ts',
+  'refusals/tables.test.ts',
   'testing/example.test.ts',
+  'examples/policy-in-ci.test.ts',
+  'proofs/races/race-without-locks.test.ts',
+  'scaling/pgbouncer.test.ts',
+  'page/browser/accessibility.test.ts',
+  'engines/portions.test.ts',
+  'page/browser/explorer.test.ts',
+  'bootstrap/many-rules.test.ts',
+  'package/imports.test.ts',
 ];
 
 class LongestFirst extends BaseSequencer {

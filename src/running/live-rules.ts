@@ -1,17 +1,8 @@
 import type { Assertion, DefaultRoleManager, Model } from 'casbin';
-import { addTo, collectAncestors, isSameList } from '../collections.ts';
+import { addTo, collectAncestors } from '../collections.ts';
 import type { Rule } from '../policy/rule.ts';
 import { type ConjunctAt, locateConjuncts } from './conjuncts-at.ts';
-
-/** A stored rule, and the number of its rows: a table without uniqueness may hold a rule more than once. */
-interface Entry {
-  readonly values: string[];
-  /** For a `p` rule: the value that is compared with the subject of a request. */
-  readonly subject: string;
-  /** Ascends as rules are added. */
-  readonly order: number;
-  rows: number;
-}
+import { type Entries, type Entry, findIn, LOOKED_THROUGH, withEntry, withoutEntry } from './entries.ts';
 
 /** A change of one rule: by how many rows. */
 export interface RuleChange extends Rule {
@@ -25,7 +16,7 @@ export class OutOfStep extends Error {}
 const REMEMBERED = 10_000;
 
 /** The `p` rules whose values are equal apart from the subject: as a list, or by subject if they are many. */
-type Bucket = readonly Entry[] | Map<string, Entry[]>;
+type Bucket = readonly Entry[] | Map<string, Entries>;
 
 /** What is remembered about a name, until a role link changes. */
 interface Reach {
@@ -34,9 +25,6 @@ interface Reach {
   /** The answers of the role manager, by the other name and the domain. */
   readonly links: Map<string, boolean>;
 }
-
-/** Up to this number, the rules of a bucket are a list; more of them are kept by subject. */
-const LOOKED_THROUGH = 16;
 
 const NONE: readonly Entry[] = [];
 
@@ -126,17 +114,19 @@ export class LiveRules {
   /** The `p` rules that a request can match, in their order. It may find more than these, never fewer. */
   find(request: readonly string[]): string[][] {
     const bucket = this.#permissions.get(this.#keyOf(request, 'request')) ?? NONE;
-    return this.#inBucket(bucket, request).map(({ values }) => values);
+    return Array.from(this.#inBucket(bucket, request), ({ values }) => values);
   }
 
-  #inBucket(bucket: Bucket, request: readonly string[]): readonly Entry[] {
-    if (this.#subject === null) return bucket instanceof Map ? (bucket.get('') ?? NONE) : bucket;
+  #inBucket(bucket: Bucket, request: readonly string[]): Iterable<Entry> {
+    if (this.#subject === null) return bucket instanceof Map ? allIn(bucket) : bucket;
     const { request: at, roles } = this.#subject;
     const name = request[at] ?? '';
     const names = roles === null ? [name] : this.#reach(name).names;
     const found: Entry[] = [];
     if (bucket instanceof Map) {
-      for (const one of names) found.push(...(bucket.get(one) ?? NONE));
+      for (const one of names) {
+        for (const entry of bucket.get(one)?.values() ?? NONE) found.push(entry);
+      }
       return found.sort((a, b) => a.order - b.order);
     }
     const isMeant = names instanceof Set ? (one: string) => names.has(one) : (one: string) => one === name;
@@ -206,7 +196,7 @@ export class LiveRules {
         ?.get(restOf(values));
     const bucket = this.#permissions.get(this.#keyOf(values, 'policy'));
     const entries = bucket instanceof Map ? bucket.get(this.#subjectOf(values)) : bucket;
-    return entries?.find((entry) => isSameList(entry.values, values));
+    return entries && findIn(entries, values);
   }
 
   /** NUL separates the values: PostgreSQL can't store it, so no rule has one. */
@@ -239,23 +229,25 @@ export class LiveRules {
     const subject = this.#once(this.#subjectOf(values));
     const added: Entry = { values: [...values], subject, order: this.#next++, rows };
     if (bucket === undefined) this.#permissions.set(key, [added]);
-    else if (bucket instanceof Map) addTo(bucket, subject, added);
+    else if (bucket instanceof Map) bucket.set(subject, withEntry(bucket.get(subject) ?? [], added));
     else if (bucket.length < LOOKED_THROUGH) this.#permissions.set(key, [...bucket, added]);
     else this.#permissions.set(key, this.#bySubject([...bucket, added]));
   }
 
   #remove(key: string, bucket: Bucket, gone: Entry): void {
-    const { subject } = gone;
-    const entries = bucket instanceof Map ? (bucket.get(subject) ?? []) : bucket;
-    const left = entries.filter((entry) => entry !== gone);
     if (bucket instanceof Map) {
-      if (left.length > 0) bucket.set(subject, left);
-      else bucket.delete(subject);
-    } else if (left.length > 0) this.#permissions.set(key, left);
-    if (bucket instanceof Map ? bucket.size === 0 : left.length === 0) this.#permissions.delete(key);
+      const left = withoutEntry(bucket.get(gone.subject) ?? [], gone);
+      if (left === null) bucket.delete(gone.subject);
+      else bucket.set(gone.subject, left);
+      if (bucket.size === 0) this.#permissions.delete(key);
+    } else {
+      const left = bucket.filter((entry) => entry !== gone);
+      if (left.length > 0) this.#permissions.set(key, left);
+      else this.#permissions.delete(key);
+    }
   }
 
-  #bySubject(entries: readonly Entry[]): Map<string, Entry[]> {
+  #bySubject(entries: readonly Entry[]): Map<string, Entries> {
     const bySubject = new Map<string, Entry[]>();
     for (const entry of entries) addTo(bySubject, entry.subject, entry);
     return bySubject;
@@ -310,7 +302,7 @@ function restOf(values: readonly string[]): string {
 
 function* allIn(bucket: Bucket): Generator<Entry, void> {
   if (!(bucket instanceof Map)) yield* bucket;
-  else for (const entries of bucket.values()) yield* entries;
+  else for (const entries of bucket.values()) yield* entries.values();
 }
 
 function valuesOf(entries: readonly Entry[]): string[][] {

@@ -1,0 +1,29 @@
+import { newModelFromString } from 'casbin';
+import { describe, expect, test } from 'vitest';
+import { buildInMemoryEnforcer } from '../../src/casbin/enforcer.ts';
+import { LiveRules } from '../../src/running/live-rules.ts';
+import { modelText } from '../verification/verify.fixture.ts';
+
+const MANY = 150_000;
+
+describe('one subject with very many rules that only a pattern tells apart', () => {
+  test.each(['r.sub == p.sub && ', ''])('they are found, added and removed: %s…', async (bySubject) => {
+    const text = modelText({ r: 'sub, obj', p: 'sub, obj', m: `${bySubject}keyMatch(r.obj, p.obj)` });
+    const rules = new LiveRules((await buildInMemoryEnforcer(newModelFromString(text), [])).getModel());
+    const all = Array.from({ length: MANY }, (_, n) => ['alice', `/files/${n}/*`]);
+    const change = (values: string[], rows: number) => rules.apply([{ ptype: 'p', values, rows }]);
+    rules.apply(all.map((values) => ({ ptype: 'p', values, rows: 1 })));
+    change(['alice', '/files/7/*'], 1);
+    change(['alice', '/files/7/*'], -1);
+    change(['alice', '/files/8/*'], -1);
+    change(['alice', '/late'], 1);
+
+    const left = [...all.filter(([, file]) => file !== '/files/8/*'), ['alice', '/late']];
+    expect(rules.find(['alice', '/files/9/a'])).toEqual(left);
+    expect(rules.list('p')).toEqual(left);
+    expect(rules.has({ ptype: 'p', values: ['alice', '/files/7/*'] })).toBe(true);
+    expect(rules.has({ ptype: 'p', values: ['alice', '/files/8/*'] })).toBe(false);
+    rules.apply(left.map((values) => ({ ptype: 'p', values: values as string[], rows: -1 })));
+    expect(rules.any).toBeNull();
+  });
+});

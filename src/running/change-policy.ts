@@ -1,5 +1,6 @@
 import { RECORDED_RULES } from '../../migrations/0004_ownership.ts';
-import { ruleLengthsOf } from '../casbin/model.ts';
+import { findUnusableRules, ruleLengthsOf } from '../casbin/model.ts';
+import { findHangingPatterns } from '../casbin/patterns.ts';
 import { quoteTable } from '../database/catalog.ts';
 import { type ClientLike, checkClient } from '../database/client.ts';
 import { detectEngine } from '../database/engine.ts';
@@ -59,6 +60,7 @@ export async function changePolicy(
   const added = [...toRules('p', 'grant', grant), ...toRules('g', 'assign', assign)];
   const removed = [...toRules('p', 'revoke', revoke), ...toRules('g', 'unassign', unassign)];
   requireSound(resolved, [...added, ...removed]);
+  await requireUsable(resolved, added);
   const given = onEngine(
     resolved,
     options.engine === undefined ? await detectEngine(client) : resolved.engine,
@@ -137,6 +139,12 @@ function requireSound({ model }: ResolvedOptions, rules: readonly PlacedRule[]):
       problems.push({ code: 'RULE_DUPLICATE', at: rule.at, message });
     }
   }
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+}
+
+/** Refuses what Casbin would not use, or never finish reading. If it is stored already, it can be removed. */
+async function requireUsable({ model }: ResolvedOptions, added: readonly PlacedRule[]): Promise<void> {
+  const problems = [...findUnusableRules(model, added), ...(await findHangingPatterns(model, added))];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 

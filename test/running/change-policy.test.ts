@@ -1,9 +1,11 @@
+import { newModelFromString } from 'casbin';
 import type pg from 'pg';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import {
   bootstrapDatabase,
   type ChangesFor,
   changePolicy,
+  createAdapter,
   createEnforcer,
   createPolicyEditor,
   type DomainPolicyChanges,
@@ -17,6 +19,7 @@ import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { untilBlocked } from '../bootstrap/database-state.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 
 const policy = definePolicy({
   roles: {
@@ -398,6 +401,33 @@ describe('of a definition with domains', () => {
     ];
     expect(misspelt).toBeTypeOf('function');
   });
+});
+
+test('grants are refused that Casbin would not use or never finish reading, and may be revoked', async () => {
+  const model = newModelFromString(
+    modelText({
+      r: 'sub, obj, act',
+      p: 'sub, obj, act, eft',
+      m: 'r.sub == p.sub && keyMatch2(r.obj, p.obj) && r.act == p.act',
+    }),
+  );
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, { model, policy: null, seeders: [] });
+  const unusable = [
+    ['clerk', '/invoices/:', 'read', 'allow'],
+    ['clerk', '/invoices', 'read', 'Deny'],
+  ] as const;
+  await createAdapter(pool).addPolicy('p', 'p', [...unusable[1]]);
+  const client = await pool.connect();
+  const change = (changes: PolicyChanges) => changePolicy(client, changes, { ...BY, model });
+  await expect(change({ grant: unusable })).rejects.toMatchObject({
+    problems: [
+      { code: 'RULE_VALUE_INVALID', at: 'grant[1]' },
+      { code: 'PATTERN_ENDLESS', at: 'grant[0]' },
+    ],
+  });
+  await expect(change({ revoke: unusable })).resolves.toMatchObject({ removed: [['p', ...unusable[1]]] });
+  client.release();
 });
 
 test('the names of a definition are types', () => {

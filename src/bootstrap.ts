@@ -6,7 +6,6 @@ import { askAfterwards, lookAtDatabase } from './bootstrap/look.ts';
 import { findEngine, onRightEngine } from './bootstrap/on-right-engine.ts';
 import { logOwnership, settleOwnership } from './bootstrap/ownership.ts';
 import { NOTHING_READ, readPolicy, refuseForgottenPolicy } from './bootstrap/read-policy.ts';
-import { renewJournal } from './bootstrap/renew-journal.ts';
 import { resolveSchemas } from './bootstrap/schemas.ts';
 import { requireVerified } from './bootstrap/verify-live.ts';
 import { quoteTable } from './database/catalog.ts';
@@ -36,6 +35,7 @@ import type { BootstrapOptions } from './options.ts';
 import type { BootstrapReport, EngineReport } from './report.ts';
 import { reportSeeded, runSeeders, shareContext } from './seeding/run.ts';
 import { findRuleTable } from './tables/find-rule-table.ts';
+import { renewJournal } from './tables/recording.ts';
 
 type Outcome = Omit<BootstrapReport, 'dryRun' | 'durationMs'>;
 
@@ -196,7 +196,8 @@ async function writeDatabase(
   const { table, isMissing } = await findRuleTable(asClient(trx), schema, choice, given.engine);
   const located = withRuleTable(options, table);
   // If its migration was applied earlier, a table that is missing now was dropped; the seeder reports that.
-  const renewed = isMissing ? [] : await renewJournal(trx, located);
+  const renewed =
+    isMissing || !located.journal ? [] : await renewJournal(trx, located.packageMigrations, table);
   const applied = [...migrated.applied, ...renewed.filter((name) => !migrated.applied.includes(name))];
   return seedAndVerify(session, trx, located, { ...migrated, applied });
 }

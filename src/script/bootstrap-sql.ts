@@ -6,7 +6,8 @@ import { type ResolvedOptions, requireFitting } from '../options/resolved-option
 import type { BootstrapOptions } from '../options.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RunnableSeeder } from '../seeding/seeder.ts';
-import { arrayOfValues, futureColumnsTable } from '../tables/columns-table.ts';
+import { arrayOfValues } from '../tables/columns-table.ts';
+import { futureColumnsTable } from '../tables/find-rule-table.ts';
 import { journalMigrationOf } from '../tables/recording.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { IS_PTYPE, OWNED_DECLARATIONS, rememberWhatWasMade, writeOwned } from './ownership-sql.ts';

@@ -4,7 +4,7 @@ import { lockStatement } from '../database/lock.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import type { Ownership } from '../policy/ownership.ts';
 import type { Rule } from '../policy/rule.ts';
-import { futureColumnsTable } from '../tables/columns-table.ts';
+import { futureColumnsTable } from '../tables/find-rule-table.ts';
 import { toRecordText } from '../tables/rule-record.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 

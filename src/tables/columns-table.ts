@@ -1,7 +1,7 @@
-import { casbinRule, MADE_VALUES } from '../../migrations/0001_casbin_rule.ts';
+import { casbinRule } from '../../migrations/0001_casbin_rule.ts';
 import type { RuleRow } from '../casbin/rule-row.ts';
 import { quoteTable, quoteText } from '../database/catalog.ts';
-import { type Engine, POSTGRESQL } from '../database/engine.ts';
+import type { Engine } from '../database/engine.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import type { Migrations } from '../migrator/migration.ts';
@@ -35,34 +35,6 @@ export interface TableIndex {
   /** Whether uniqueness may be checked later than by the statement. */
   readonly deferrable: boolean;
   readonly columns: readonly (string | null)[];
-}
-
-/**
- * A table that does not exist yet, as our migration creates it, or one for SQL that is written without a database.
- *
- * @param sql where its rules are read and written; by default, the table itself
- */
-export function futureColumnsTable(
-  name: string,
-  schema: string | undefined,
-  engine: Engine = POSTGRESQL,
-  width = MADE_VALUES,
-  sql = quoteTable(name, schema),
-): ColumnsTable {
-  const column = (columnName: string) => ({ name: columnName, limit: null, notNull: false });
-  return new ColumnsTable({
-    engine,
-    name,
-    schema,
-    sql,
-    identity: 'id',
-    identityType: engine.idColumn === 'serial' ? 'integer' : 'bigint',
-    ptype: column('ptype'),
-    values: Array.from({ length: width }, (_, position) => column(`v${position}`)),
-    indexes: [{ unique: true, deferrable: false, columns: ['id'] }],
-    removesDuplicates: false,
-    isMissing: true,
-  });
 }
 
 /** The columns of the values as a jsonb array of texts. */

@@ -1,9 +1,10 @@
-import { quoteText } from '../database/catalog.ts';
+import { MADE_VALUES } from '../../migrations/0001_casbin_rule.ts';
+import { quoteTable, quoteText } from '../database/catalog.ts';
 import { readPlacement, requireCitus } from '../database/citus.ts';
 import type { ClientLike } from '../database/client.ts';
 import { ENGINE_EXPRESSION, type Engine, engineOf, POSTGRESQL } from '../database/engine.ts';
 import { DatabaseError, type Problem } from '../errors.ts';
-import { futureColumnsTable } from './columns-table.ts';
+import { ColumnsTable } from './columns-table.ts';
 import { DocumentTable } from './document-table.ts';
 import { type RuleTable, type RuleTableOptions, USUAL_NAMES } from './rule-table.ts';
 import {
@@ -198,4 +199,32 @@ async function readShapes(
     shapes: rows.map((row) => ({ ...row, ...toShapeParts(row) })),
     engine: engine ?? engineOf(rows[0]?.engine ?? ''),
   };
+}
+
+/**
+ * A table that does not exist yet, as our migration creates it, or one for SQL that is written without a database.
+ *
+ * @param sql where its rules are read and written; by default, the table itself
+ */
+export function futureColumnsTable(
+  name: string,
+  schema: string | undefined,
+  engine: Engine = POSTGRESQL,
+  width = MADE_VALUES,
+  sql = quoteTable(name, schema),
+): ColumnsTable {
+  const column = (columnName: string) => ({ name: columnName, limit: null, notNull: false });
+  return new ColumnsTable({
+    engine,
+    name,
+    schema,
+    sql,
+    identity: 'id',
+    identityType: engine.idColumn === 'serial' ? 'integer' : 'bigint',
+    ptype: column('ptype'),
+    values: Array.from({ length: width }, (_, position) => column(`v${position}`)),
+    indexes: [{ unique: true, deferrable: false, columns: ['id'] }],
+    removesDuplicates: false,
+    isMissing: true,
+  });
 }

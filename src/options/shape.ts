@@ -82,7 +82,7 @@ const migrationSettings = v.pipe(
     const twice = tableName === lockTableName;
     if (!twice && !ownTables.includes(tableName) && !ownTables.includes(lockTableName)) return;
     const message = twice ? 'must name two different tables by tableName and lockTableName' : NOT_OWN;
-    addIssue({ message });
+    addIssue({ message, expected: AS_TOLD });
   }),
 );
 

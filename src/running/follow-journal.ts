@@ -18,10 +18,10 @@ export interface Position {
   readonly floor: string;
   readonly seen: readonly string[];
   /**
-   * What the numbers of entries and transactions rest on. It changes if the journal is pruned or truncated, if its triggers were created
-   * again or were off for a while, if the table was altered, by which its rows, its name or its columns change without any
-   * trigger, and at each start of a server. Another server, as after a failover or from a backup, may count on from a time
-   * before the last read.
+   * What the numbers of entries and transactions rest on. It changes if the journal is pruned or truncated; if its
+   * triggers were created again, or were off for a while; if the table was altered, because this changes its rows, name or
+   * columns without any trigger; and at each start of a server. Another server, as after a failover or from a backup, may
+   * count on from a time before the last read.
    */
   readonly ground: string;
 }

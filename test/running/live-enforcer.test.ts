@@ -340,13 +340,15 @@ describe('a live enforcer', () => {
     ]).toEqual([false, false, [false, []], [false]]);
     await expect.poll(() => errors).toMatchObject([{ code: 'ENFORCER_STALE' }]);
     await blocker.query('rollback');
-    await expect.poll(() => live.state.status).toBe('current');
-    expect(errors, 'once').toHaveLength(1);
+    // The look that was blocked confirms only what was so when it began, which may be too long ago.
+    await live.caughtUp();
+    expect(live.state.status).toBe('current');
+    const reported = errors.length;
     await blocker.query('begin; lock table casbin_bootstrap_journal in access exclusive mode');
-    await expect.poll(() => errors).toHaveLength(2);
+    await expect.poll(() => errors.length).toBeGreaterThan(reported);
     await blocker.query('rollback');
     blocker.release();
-    await expect.poll(() => live.state.status).toBe('current');
+    await live.caughtUp();
     expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
   });
 

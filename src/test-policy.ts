@@ -161,7 +161,13 @@ async function readTests(files: readonly string[], options: BootstrapOptions, fi
   const ofFiles = loaded.flatMap((one) => one.groups).map((group) => ({ ...group, isOfFile: true }));
   const listed = listOwn(definition, typeof policy === 'string' ? policy : 'policy');
   const all = [...(listed.requests.length > 0 ? [listed] : []), ...ofFiles];
-  const misfits = withoutRepeated((await Promise.all(all.map((group) => checkGroup(model, group)))).flat());
+  // Rules that are given for a file are in each of its groups.
+  const given = [...new Set(all.flatMap((group) => group.given))];
+  const misfits = [
+    ...findUnusableRules(model, compilePolicy(definition)),
+    ...(await checkGiven(model, given)),
+    ...all.flatMap((group) => checkRequests(model, group)),
+  ];
   const groups = applyFilter(model, all, filter);
   const nothing = groups.length === 0 && problems.length === 0 ? [nothingToTest(files)] : [];
   const wrong = [...problems, ...misfits, ...nothing];
@@ -213,25 +219,23 @@ function findUncovered(
   );
 }
 
-/** Each problem once, because a rule that is given for a file is in each of its groups. */
-function withoutRepeated(problems: readonly Problem[]): Problem[] {
-  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
-}
-
-async function checkGroup(model: Model, { given, requests }: ExpectationGroup): Promise<Problem[]> {
-  const tokens = tokensOf(model, 'r');
-  const misfits = findMisfits(given, ruleLengthsOf(model));
-  const wrong = requests.filter(({ request }) => request.length !== tokens.length);
+async function checkGiven(model: Model, given: ExpectationGroup['given']): Promise<Problem[]> {
+  if (given.length === 0) return [];
   return [
-    ...misfits,
+    ...findMisfits(given, ruleLengthsOf(model)),
     ...findUnusableRules(model, given),
     ...(await findHangingPatterns(model, given)),
-    ...wrong.map(({ at, request }): Problem => {
-      const values = request.length === 1 ? '1 value' : `${request.length} values`;
-      const message = `the request has ${values}, but requests of the model have ${tokens.length}: ${tokens.join(', ')}.`;
-      return { code: 'OPTION_INVALID', at, message };
-    }),
   ];
+}
+
+function checkRequests(model: Model, { requests }: ExpectationGroup): Problem[] {
+  const tokens = tokensOf(model, 'r');
+  const wrong = requests.filter(({ request }) => request.length !== tokens.length);
+  return wrong.map(({ at, request }): Problem => {
+    const values = request.length === 1 ? '1 value' : `${request.length} values`;
+    const message = `the request has ${values}, but requests of the model have ${tokens.length}: ${tokens.join(', ')}.`;
+    return { code: 'OPTION_INVALID', at, message };
+  });
 }
 
 function applyFilter(

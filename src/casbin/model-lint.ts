@@ -20,14 +20,20 @@ const KNOWN_EFFECTS = new Set([
  * it can't order.
  *
  * @param functions the functions that a matcher may call, without role definitions
+ * @param isConfigured whether the application changes its enforcers before they are used
  */
-export function lintModel(model: Model, functions: ReadonlySet<string>, locate: LocateDefinition): Problem[] {
+export function lintModel(
+  model: Model,
+  functions: ReadonlySet<string>,
+  locate: LocateDefinition,
+  isConfigured: boolean,
+): Problem[] {
   return [
     ...lintFields(model, locate),
     ...lintRoleDefinitions(model, locate),
     ...lintMatchers(model, functions, locate),
     ...lintEffects(model, locate),
-    ...lintSubjectPriority(model, locate),
+    ...lintSubjectPriority(model, locate, isConfigured),
   ];
 }
 
@@ -128,7 +134,7 @@ function lintEffects(model: Model, locate: LocateDefinition): Problem[] {
  * domain where they have `dom` (casbin 5.51.1, getSubjectHierarchyMap). With other fields there, the order stays as it
  * is, without an error.
  */
-function lintSubjectPriority(model: Model, locate: LocateDefinition): Problem[] {
+function lintSubjectPriority(model: Model, locate: LocateDefinition, isConfigured: boolean): Problem[] {
   if (model.model.get('e')?.get('e')?.value !== 'subjectPriority(p_eft) || deny') return [];
   const links = model.model.get('g')?.get('g')?.value;
   if (links === undefined) {
@@ -136,6 +142,8 @@ function lintSubjectPriority(model: Model, locate: LocateDefinition): Problem[] 
       'under subjectPriority, Casbin orders rules by the links of "g", which is not defined. Add g = _, _ under [role_definition].';
     return [{ code: 'MODEL_INVALID', at: locate('e'), message }];
   }
+  // setFieldIndex may tell Casbin where the fields are.
+  if (isConfigured) return [];
   const fields = tokensOf(model, 'p');
   const hasDomain = links.split('_').length > 3;
   const wanted = ['sub', 'obj', ...(hasDomain ? ['dom'] : [])];

@@ -30,20 +30,25 @@ export function ruleLengthsOf(model: Model): Map<string, number> {
 /** The positions of the fields whose values Casbin interprets, by ptype; -1 for one that a ptype does not have. */
 export type InterpretedFields = ReadonlyMap<string, { readonly effect: number; readonly priority: number }>;
 
-/** Finds these positions. */
+/** Finds these positions. Only some effects depend on the order of the rules, and so on their priorities. */
 export function interpretedFieldsOf(model: Model): InterpretedFields {
   const ptypes = [...(model.model.get('p')?.keys() ?? [])];
+  const effects = [...(model.model.get('e')?.values() ?? [])];
+  const isOrdered = effects.some(({ value }) => /^(?:priority|subjectPriority)\(/.test(value));
   return new Map(
     ptypes.map((ptype) => {
       const tokens = tokensOf(model, 'p', ptype);
-      return [ptype, { effect: tokens.indexOf('eft'), priority: tokens.indexOf('priority') }];
+      return [
+        ptype,
+        { effect: tokens.indexOf('eft'), priority: isOrdered ? tokens.indexOf('priority') : -1 },
+      ];
     }),
   );
 }
 
 /**
  * Why Casbin does not use a rule as it is meant: its effect is neither `allow` nor `deny`, so the rule decides nothing;
- * or its priority is not a number, which also changes the order of the others. Null for any other rule.
+ * or its priority is not a number, under an effect for which that changes the order of the others. Null for any other rule.
  */
 export function findUnusableValue({ ptype, values }: Rule, fields: InterpretedFields): string | null {
   const { effect = -1, priority = -1 } = fields.get(ptype) ?? {};

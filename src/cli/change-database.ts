@@ -16,7 +16,7 @@ export async function changeDatabase(
     return await withSession(pool, ({ client }) => changePolicy(client, changes, options));
   } catch (error) {
     if (error instanceof ConnectFailure) throw explainConnectFailure(error.cause);
-    if (errorCode(error) === SQLSTATE.READ_ONLY_SQL_TRANSACTION) throw explainReadOnly(error);
+    if (errorCode(error) === SQLSTATE.READ_ONLY_SQL_TRANSACTION) throw explainReadOnlyChange(error);
     if (!isConnectionLoss(error)) throw error;
     const message = `The connection was lost: ${reasonOf(error)}. It is unknown whether the change was made. Run it again, which is safe in both cases.`;
     throw new ConnectionError('OUTCOME_UNKNOWN', message, { cause: error });
@@ -24,7 +24,7 @@ export async function changeDatabase(
 }
 
 /** On a standby, or by a setting of the server, the database or the role. */
-function explainReadOnly(error: unknown): DatabaseError {
+function explainReadOnlyChange(error: unknown): DatabaseError {
   const message = `The database only reads here: ${reasonOf(error)}. Nothing was changed. Run it on the primary, or set default_transaction_read_only to off for this role.`;
   return new DatabaseError('READ_ONLY_DATABASE', message, { cause: error });
 }

@@ -7,8 +7,8 @@ import { brotliCompress, brotliDecompress, constants } from 'node:zlib';
 import { type Engine, startInFolder, startInMemory } from './engine.ts';
 
 /**
- * The path of the files of a new cluster. The build of this package creates them, because initdb takes five times as
- * long as a start. Throws if the package can't be found, as in an application that is bundled into one file.
+ * The path of the files of a new cluster. `npm pack` creates them (scripts/new-cluster.js), because initdb takes five
+ * times as long as a start. Throws if the package can't be found, as in an application that is bundled into one file.
  */
 function preparedFile(): string {
   const manifest = createRequire(import.meta.url).resolve('casbin-bootstrap/package.json');

@@ -17,7 +17,7 @@ export async function resolveModel({
   const { model } = loaded;
   try {
     const functions = await listFunctions(model, configureEnforcer);
-    return { model, problems: lint(loaded, functions) };
+    return { model, problems: lint(loaded, functions, configureEnforcer !== undefined) };
   } catch (error) {
     const message = `it threw: ${reasonOf(error)}. Fix it; it is called with an enforcer that has no policy yet.`;
     return { model, problems: [{ code: 'OPTION_INVALID', at: 'configureEnforcer', message }] };
@@ -25,6 +25,9 @@ export async function resolveModel({
 }
 
 const lint = rememberLast(
-  ({ model, locate }: Extract<LoadedModel, { locate: unknown }>, functions: ReadonlySet<string>) =>
-    lintModel(model, functions, locate),
+  (
+    { model, locate }: Extract<LoadedModel, { locate: unknown }>,
+    functions: ReadonlySet<string>,
+    isConfigured: boolean,
+  ) => lintModel(model, functions, locate, isConfigured),
 );

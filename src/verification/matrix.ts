@@ -101,16 +101,15 @@ function columnFinder(block: Block, index: RuleIndex): (subject: string) => Iter
     for (const subject of subjects ?? []) addTo(bySubject, subject, column);
   }
   return (subject) => {
-    let [columns, lists] = [forAll, forAll.length > 0 ? 1 : 0];
+    const lists = forAll.length > 0 ? [forAll] : [];
     for (const name of index.reach(subject)) {
       const more = bySubject.get(name);
-      if (more === undefined) continue;
-      columns = lists === 0 ? more : columns.concat(more);
-      lists += 1;
+      if (more !== undefined) lists.push(more);
     }
-    if (lists < 2) return columns;
+    if (lists.length < 2) return lists[0] ?? [];
     // A permission that several subjects have is there several times.
-    return columns.sort((a, b) => a - b).filter((column, place) => column !== columns[place - 1]);
+    const columns = lists.flat().sort((a, b) => a - b);
+    return columns.filter((column, place) => column !== columns[place - 1]);
   };
 }
 

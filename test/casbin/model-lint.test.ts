@@ -8,9 +8,9 @@ import { lintModel } from '../../src/casbin/model-lint.ts';
 import { plainEnforcer } from '../proofs/mutation/truth.fixture.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 
-function messagesOf(changes: Parameters<typeof modelText>[0]): string[] {
+function messagesOf(changes: Parameters<typeof modelText>[0], isConfigured = false): string[] {
   const model = newModelFromString(modelText(changes));
-  return lintModel(model, new Set(['keyMatch']), (key) => key).map(({ message }) => message);
+  return lintModel(model, new Set(['keyMatch']), (key) => key, isConfigured).map(({ message }) => message);
 }
 
 describe('an effect', () => {
@@ -54,6 +54,10 @@ describe('the effect subjectPriority', () => {
     expect(messagesOf({ e, g, m, r, p: 'sub, dom, obj' })).toEqual([
       cannot('sub, obj, dom', 'sub, dom, obj'),
     ]);
+  });
+
+  test('is accepted with other fields where configureEnforcer may tell Casbin where they are', () => {
+    expect(messagesOf({ e, p: 'sub, act, obj' }, true)).toEqual([]);
   });
 
   test('is refused without a role definition', () => {

@@ -56,7 +56,7 @@ beforeEach(async () => {
   snapshot = await load();
 });
 
-/** What the build does, and has done before most runs: it takes seconds. */
+/** What `npm pack` does, and the setup of the tests has done before most runs: it takes seconds. */
 async function prepareAnew(): Promise<Buffer> {
   const folder = await mkdtemp(path.join(tmpdir(), 'casbin-bootstrap-snapshot-'));
   const file = path.join(folder, 'cluster.tar.br');

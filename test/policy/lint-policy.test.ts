@@ -76,6 +76,17 @@ describe('linting a policy', () => {
     ]);
   });
 
+  test('takes any priority where no effect depends on the order of rules', async () => {
+    const text = modelText({
+      r: 'sub, obj, act, priority',
+      p: 'sub, obj, act, priority',
+      m: 'r.sub == p.sub && r.obj == p.obj && r.act == p.act && r.priority == p.priority',
+    });
+    const policy = { rules: [['p', 'eve', 'x', 'read', 'high']], allow: [['eve', 'x', 'read', 'high']] };
+    const { problems } = await lintPolicy({ model: newModelFromString(text), policy });
+    expect(problems).toEqual([]);
+  });
+
   test('finds a policy that contradicts itself, also where a bootstrap would not verify', async () => {
     const policy = { ...POLICY, never: [['viewer', 'invoices', 'read']] };
     await expect(lintPolicy({ policy, verify: false })).resolves.toMatchObject({

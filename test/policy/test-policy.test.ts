@@ -165,6 +165,14 @@ describe('tests of a policy', () => {
     });
   });
 
+  test('refuse a defined rule whose effect is neither allow nor deny', async () => {
+    const model = newModelFromString(modelText({ p: 'sub, obj, act, eft' }));
+    const policy = { rules: [['p', 'eve', 'x', 'read', 'Deny']], deny: [['eve', 'x', 'read']] };
+    await expect(testPolicy([], { policy, model })).rejects.toMatchObject({
+      problems: [{ code: 'RULE_VALUE_INVALID', at: 'policy.rules[0]' }],
+    });
+  });
+
   test('refuse a given pattern that Casbin never finishes reading', async () => {
     const model = newModelFromString(modelText({ m: 'keyMatch3(r.obj, p.obj) && r.sub == p.sub' }));
     const path = await writeTemporary(

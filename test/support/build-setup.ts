@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -10,5 +10,13 @@ export default async function buildLibrary(): Promise<void> {
     console.warn(`The library was built with errors:\n${error.stdout}`);
   });
   await run(process.execPath, ['scripts/bundle.js']);
-  if (!existsSync('dist/new-cluster.tar.br')) await run(process.execPath, ['scripts/new-cluster.js']);
+  if (isOlder('dist/new-cluster.tar.br', 'node_modules/.package-lock.json')) {
+    await run(process.execPath, ['scripts/new-cluster.js']);
+  }
+}
+
+/** A later install may have brought another PGlite, which does not start from the files of an earlier one. */
+function isOlder(file: string, other: string): boolean {
+  const timeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return timeOf(file) === 0 || timeOf(file) < timeOf(other);
 }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { newModel } from 'casbin';
+import { newModel, newModelFromString } from 'casbin';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase, definePolicy, diffPolicies } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
@@ -25,6 +25,23 @@ const requests = (changes: readonly { readonly request: readonly string[] }[]) =
   changes.map(({ request }) => request.join(' '));
 
 describe('the difference of two definitions', () => {
+  test('shows how an effect was corrected that a bootstrap refuses', async () => {
+    const model = newModelFromString(
+      modelText({
+        p: 'sub, obj, act, eft',
+        e: 'some(where (p.eft == allow)) && !some(where (p.eft == deny))',
+      }),
+    );
+    const allowed = ['p', 'eve', 'x', 'read', 'allow'];
+    const withEffect = (eft: string) => ({ rules: [allowed, ['p', 'eve', 'x', 'read', eft]] });
+    const { rules, decisions } = await diffPolicies(withEffect('Deny'), withEffect('deny'), { model });
+    expect(rules).toEqual({
+      added: [['p', 'eve', 'x', 'read', 'deny']],
+      removed: [['p', 'eve', 'x', 'read', 'Deny']],
+    });
+    expect(requests(decisions.less)).toEqual(['eve x read']);
+  });
+
   test('is in their rules and in their decisions, each with its reason', async () => {
     const { rules, decisions, userLinks } = await diffPolicies(OLD, NEW);
     expect(rules).toEqual({

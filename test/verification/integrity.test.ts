@@ -48,7 +48,7 @@ describe('a stored rule', () => {
   });
 
   test('with an effect or a priority that Casbin does not use is a warning', async () => {
-    const text = modelText({ p: 'priority, sub, obj, act, eft' });
+    const text = modelText({ p: 'priority, sub, obj, act, eft', e: 'priority(p.eft) || deny' });
     const lines = [
       'p, 1, user, data, read, allow',
       'p, 2, eve, data, read, DENY',

@@ -41,8 +41,7 @@ export function journal(recorded: Recorded): Migration {
         create or replace function ${record}() returns trigger
         language plpgsql security definer set search_path = pg_catalog, pg_temp as ${quoted(body)}
       `.execute(db);
-      // Else any role could have it called for a table of its own, and so write what it likes.
-      await sql`revoke execute on function ${record}() from public`.execute(db);
+      await sql`do ${quoted(closeFunction(name))}`.execute(db);
       for (const [event, referencing] of EVENTS) {
         await sql`
           create or replace trigger ${sql.id(nameAround(`${JOURNAL}_${event}_`, name))}
@@ -117,6 +116,30 @@ end
 `;
 }
 
+/**
+ * Lets nobody but the owner execute the function. Else a role could have it called for a table of its own, and so write
+ * what it likes. Default privileges may give a new function to other roles than public.
+ */
+function closeFunction(name: string): string {
+  const record = quoteIdentifier(functionOf(name));
+  return `
+declare
+  grantee text;
+begin
+  for grantee in
+    select distinct case when a.grantee = 0 then 'public' else a.grantee::regrole::text end
+    from pg_catalog.pg_proc p, ${GRANTS} a
+    where p.oid = ${quoteText(record)}::regproc and a.grantee <> p.proowner
+  loop
+    execute format(${quoteText(`revoke execute on function ${record.replaceAll('%', '%%')}() from %s cascade`)}, grantee);
+  end loop;
+end
+`;
+}
+
+/** The privileges on a row of `pg_proc` that is called `p`. */
+const GRANTS = `aclexplode(coalesce(p.proacl, acldefault('f', p.proowner)))`;
+
 /** Drops what would record the table twice: triggers by a former name, and the function of an earlier release. */
 function dropOthers(name: string): string {
   const table = `${quoteText(quoteIdentifier(name))}::regclass`;
@@ -131,8 +154,10 @@ begin
   loop
     execute format('drop trigger %I on %s', other, ${table});
   end loop;
-  drop function if exists ${earlier}();
-exception when dependent_objects_still_exist then null;
+  begin
+    drop function if exists ${earlier}();
+  exception when dependent_objects_still_exist then null;
+  end;
 end
 `;
 }
@@ -145,14 +170,19 @@ const ON_TABLE = (relation: string) => `
 
 /**
  * An SQL expression for the triggers that record a relation, as JSON: the first line of the function of each by name. It
- * is empty if anybody may execute the function, as after a restore without privileges.
+ * is empty if others than the owner may execute the function, as after a restore without privileges, or if the table was
+ * moved to another schema since: its journal is still where the function is.
  */
 export function recordingExpression(relation: string): string {
   return `(
     select coalesce(
       json_object_agg(
         t.tgname,
-        case when has_function_privilege('public', p.oid, 'execute') then '' else split_part(p.prosrc, chr(10), 1) end
+        case
+          when exists (select from ${GRANTS} a where a.grantee <> p.proowner) then ''
+          when p.pronamespace <> (select relnamespace from pg_catalog.pg_class where oid = t.tgrelid) then ''
+          else split_part(p.prosrc, chr(10), 1)
+        end
       ),
       '{}'
     )

@@ -12,7 +12,7 @@ import {
   markTransaction,
   setSearchPath,
 } from '../database/transaction.ts';
-import { DatabaseError } from '../errors.ts';
+import { DatabaseError, InvalidOptionsError } from '../errors.ts';
 import { listPending, type Migrated, migrateDatabase } from '../migrator/migrate.ts';
 import { type ResolvedOptions, requireFitting, withRuleTable } from '../options/resolved-options.ts';
 import { runSeeder, shareContext } from '../seeding/run.ts';
@@ -60,6 +60,7 @@ export async function inSteps<T>(
   const prepare = (row: HeldRow | null) =>
     prepareTables(session, stepwise, { ...given, ...schemas }, row, tell);
   refuseTooManyRecords(given);
+  refuseRemoval(given);
   if (given.dryRun) return finish({ ...(await prepare(null)), keepLock: async () => {} });
   if (!(await hasTable(stepwise, schema, LOCK_TABLE))) {
     await sql`create schema if not exists ${sql.id(schema)}`.execute(stepwise);
@@ -92,6 +93,13 @@ function refuseTooManyRecords({ ownership, engine, defined: { rules } }: Resolve
     'RECORD_IMPOSSIBLE',
     `The definition has a version and ${rules.length} rules. On ${engine.title}, one transaction has to write the rules and a record of each, and takes ${room} rows. Nothing was changed. Remove version, retired, renamed and onRevoked from the definition.`,
   );
+}
+
+/** Refuses to remove duplicates, because that takes a table lock, and a dry run could not undo it. */
+function refuseRemoval({ table, engine }: ResolvedOptions): void {
+  if (table.duplicates !== 'remove') return;
+  const message = `must not be "remove" on ${engine.title}, where each step is committed by itself. Leave it out, and delete the rows yourself.`;
+  throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'table.duplicates', message }]);
 }
 
 interface Located extends ResolvedOptions {

@@ -77,7 +77,7 @@ async function hasRemovable(
   ask: ReturnType<typeof askAfterwards>,
   { options: { table, ruleTable }, live }: Looked,
 ): Promise<boolean> {
-  if (table.duplicates !== 'remove' || live.scope === 'whole') return false;
+  if (table.duplicates !== 'remove' || ruleTable.isUnique || live.scope === 'whole') return false;
   return ask((trx) => ruleTable.hasRemovable(trx));
 }
 

@@ -18,7 +18,7 @@ const CONFLICTS: ReadonlySet<string> = new Set([
  * their own, and are not translated. Citus gives that code to what it does not support, which no attempt changes.
  */
 const CATALOG_CHANGED =
-  /^(tuple concurrently (updated|deleted)|cache lookup failed for |could not open relation with OID )/;
+  /^(tuple concurrently (updated|deleted)|cache lookup failed for |could not open relation with OID |(Query error: )?Catalog Version Mismatch)/;
 
 /**
  * These conflicts happen by chance, and a new attempt helps. The others may be a fault of the caller, at each attempt.

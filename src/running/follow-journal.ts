@@ -43,7 +43,13 @@ const TRIGGERS = `
   from pg_catalog.pg_trigger
   where tgrelid = to_regclass($1)
   and tgname::text = any ($2::text[])
-  and tgenabled in ('O', 'A')`;
+  and tgenabled in ('O', 'A')
+  and exists (
+    select
+    from pg_catalog.pg_proc p
+    join pg_catalog.pg_class c on c.relnamespace = p.pronamespace
+    where p.oid = tgfoid and c.oid = tgrelid
+  )`;
 
 /** Whether the changes of the table are written to a journal. */
 export async function isJournaled(client: ClientLike, table: RuleTable): Promise<boolean> {
@@ -56,7 +62,7 @@ export async function isJournaled(client: ClientLike, table: RuleTable): Promise
 
 /**
  * Whether a journal has every change of the table, all values of each. It lacks what is written to another table whose
- * rows belong to this one, by its own name, and what a subscription of logical replication writes. Rows have values that
+ * rows belong to this one, or through a table that this one is a part of, and what a subscription of logical replication writes. Rows have values that
  * it does not record if columns were added since it was made.
  */
 export async function canBeFollowed(client: ClientLike, table: RuleTable): Promise<boolean> {
@@ -78,7 +84,7 @@ export async function canBeFollowed(client: ClientLike, table: RuleTable): Promi
 }
 
 const IS_WHOLE = `
-  not exists (select from pg_catalog.pg_inherits where inhparent = to_regclass($1))
+  not exists (select from pg_catalog.pg_inherits where to_regclass($1) in (inhparent, inhrelid))
   and not exists (select from pg_catalog.pg_subscription_rel where srrelid = to_regclass($1))`;
 
 /** The parameters of {@link TRIGGERS}. */

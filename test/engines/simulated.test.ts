@@ -41,6 +41,18 @@ describe.each(SIMULATED)('on %s', (name) => {
     expect(await readAll(database)).toEqual(COMPLETE);
   });
 
+  test('duplicates are not removed, because a dry run could not undo it', async () => {
+    await using simulation = await simulate(name);
+    const { pool, options, database } = simulation;
+    await bootstrapDatabase(pool, options);
+    await database.pool().query(`insert into casbin_rule (id, ptype, v0, v1, v2)
+      values (9001, 'p', 'eve', 'x', 'read'), (9002, 'p', 'eve', 'x', 'read')`);
+    const table = { name: 'casbin_rule', duplicates: 'remove' } as const;
+    await expect(bootstrapDatabase(pool, { ...options, table, dryRun: true })).rejects.toMatchObject({
+      problems: [{ code: 'OPTION_INVALID', at: 'table.duplicates' }],
+    });
+  });
+
   test('a second start finds the engine by itself too', async () => {
     await using simulation = await simulate(name);
     await bootstrapDatabase(simulation.pool);

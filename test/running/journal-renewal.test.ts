@@ -102,6 +102,29 @@ describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
     await layout.insert(client, ['g', 'alice', 'user']);
     client.release(true);
     expect(await read()).toEqual([`other.${layout.table} added alice user`]);
+
+    const there = { ...options, schema: 'other' };
+    expect(await bootstrapDatabase(pool, there)).toMatchObject({ changed: true });
+    await expect(bootstrapDatabase(pool, there)).resolves.toMatchObject({ changed: false });
+    await pool.query(`delete from other.${layout.table} where ${layout.first} = 'alice'`);
+    expect((await readJournal(pool, { schema: 'other' })).at(-1)).toMatchObject({
+      table: layout.table,
+      operation: 'removed',
+      values: ['alice', 'user'],
+    });
+  });
+
+  test('is followed only where its triggers write to the journal of the schema', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { ...options, schema: 'app' });
+    await bootstrapDatabase(pool, options);
+    await pool.query(`drop table app.${layout.table}; alter table public.${layout.table} set schema app`);
+    await using live = await createLiveEnforcer(pool, { ...layout.options, schema: 'app' });
+    expect(live.state.by).toBe('reload');
+    await layout.insert(database.pool({ options: '-c search_path=app' }), ['g', 'alice', 'user']);
+    await live.caughtUp();
+    expect(await live.getRolesForUser('alice')).toEqual(['user']);
   });
 
   test('of an earlier release is made anew by the next bootstrap', async () => {
@@ -294,6 +317,22 @@ test('rows of partitions and of tables that inherit are seen by a live enforcer,
   expect(change.journaled, 'what is written to the table itself is recorded').toBe(true);
 });
 
+test('what is deleted through a table that the rule table inherits from is seen by a live enforcer', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, RECORDED);
+  await pool.query(`insert into casbin (ptype, rule) values ('g', '["zed", "user"]')`);
+  await using live = await createLiveEnforcer(pool);
+  await pool.query(`
+    create table everything (id int not null, ptype text, rule jsonb);
+    alter table casbin inherit everything
+  `);
+  await live.caughtUp();
+  expect(live.state.by).toBe('reload');
+  await pool.query(`delete from everything where rule ->> 0 = 'zed'`);
+  await live.caughtUp();
+  expect(await live.getRolesForUser('zed')).toEqual([]);
+});
+
 test('a role can not have the journal record what it writes to a table of its own', async () => {
   const database = await createDatabase();
   const pool = database.pool();
@@ -342,6 +381,25 @@ test('a journal whose function anybody may execute, as after a restore without p
     `select has_function_privilege('public', 'casbin_bootstrap_journal_casbin()', 'execute') as open`,
   );
   expect(rows).toEqual([{ open: false }]);
+});
+
+test('a journal whose function other roles may execute by default privileges is closed', async () => {
+  const pool = (await createDatabase()).pool();
+  const { rows: roles } = await pool.query('select current_user as name');
+  const role = `e_default_${process.pid}`;
+  await pool.query(`create role ${role}`);
+  try {
+    await pool.query(`alter default privileges grant execute on functions to ${role}`);
+    await bootstrapDatabase(pool, RECORDED);
+    const { rows } = await pool.query(
+      `select array_agg(a.grantee::regrole::text) as may
+       from pg_proc p, aclexplode(p.proacl) a where p.oid = 'casbin_bootstrap_journal_casbin'::regproc`,
+    );
+    expect(rows).toEqual([{ may: [roles[0].name] }]);
+    await expect(bootstrapDatabase(pool, RECORDED)).resolves.toMatchObject({ changed: false });
+  } finally {
+    await pool.query(`drop owned by ${role}; drop role ${role}`);
+  }
 });
 
 test('a journal of a partitioned table is made again as well', async () => {

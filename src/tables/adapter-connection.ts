@@ -15,7 +15,7 @@ export interface Connection {
 
 /**
  * Runs work of one statement. At a stricter isolation level than `read committed`, which may be the default of the
- * connection, a statement fails if others change the same rows meanwhile: then it runs once more, at that level.
+ * connection, a statement fails if others change the same rows meanwhile: then it runs once more, at `read committed`.
  */
 export async function runAlone<T>(connection: Connection, work: Work<T>, engine: Engine): Promise<T> {
   try {

@@ -199,7 +199,10 @@ export type ProblemCode =
   | 'RULE_UNKNOWN_PTYPE'
   /** A rule has more or fewer values than the model's definition. Correct the rule. */
   | 'RULE_WRONG_LENGTH'
-  /** The effect of a rule is neither `allow` nor `deny`, or its priority is not a number under a priority effect. Correct the value. */
+  /**
+   * The effect of a rule is neither `allow` nor `deny`, or its priority is not a number under a priority effect. Correct
+   * the value.
+   */
   | 'RULE_VALUE_INVALID'
   /** A rule is defined twice. Remove one of the two. */
   | 'RULE_DUPLICATE'

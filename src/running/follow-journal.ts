@@ -62,8 +62,8 @@ export async function isJournaled(client: ClientLike, table: RuleTable): Promise
 
 /**
  * Whether a journal has every change of the table, all values of each. It lacks what is written to another table whose
- * rows belong to this one, or through a table that this one is a part of, and what a subscription of logical replication writes. Rows have values that
- * it does not record if columns were added since it was made.
+ * rows belong to this one, or through a table that this one is a part of, and what a subscription of logical replication
+ * writes. Rows have values that it does not record if columns were added since it was made.
  */
 export async function canBeFollowed(client: ClientLike, table: RuleTable): Promise<boolean> {
   // Such an engine has no journal, and may not have these catalogs.

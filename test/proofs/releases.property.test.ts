@@ -54,8 +54,10 @@ const event = fc.oneof(
   },
 );
 
+type Case = [ReleaseStep[], (typeof event extends fc.Arbitrary<infer E> ? E : never)[]];
+
 /** A user who gets a role after it was retired, and a rule that is given to it. */
-const LATE_LINK: [ReleaseStep[], (typeof event extends fc.Arbitrary<infer E> ? E : never)[]] = [
+const LATE_LINK: Case = [
   [{ kind: 'reassign role', pick: 2 }],
   [
     { kind: 'start', release: 'last' },
@@ -64,6 +66,35 @@ const LATE_LINK: [ReleaseStep[], (typeof event extends fc.Arbitrary<infer E> ? E
     { kind: 'start', release: 'last' },
     { kind: 'insert by SQL', rule: ['g', 'bob', 'c'] },
     { kind: 'script', release: 'last' },
+  ],
+];
+
+/** Each event and outcome, whatever the drawn cases happen to lack. */
+const EACH_OUTCOME: Case = [
+  [
+    { kind: 'reassign role', pick: 2 },
+    { kind: 'rename role', pick: 0 },
+    { kind: 'retire rule', pick: 1 },
+    { kind: 'leave role out', pick: 0 },
+    { kind: 'toggle keep', pick: 0 },
+  ],
+  [
+    { kind: 'insert by SQL', rule: ['g', 'ann', 'c'] },
+    { kind: 'crash', release: 1 },
+    { kind: 'start', release: 1 },
+    { kind: 'insert by SQL', rule: ['g', 'ann', 'a'] },
+    { kind: 'start', release: 2 },
+    { kind: 'start', release: 1 },
+    { kind: 'start', release: 3 },
+    { kind: 'script', release: 3 },
+    { kind: 'revoke', rule: ['p', 'b', 'x', 'read'] },
+    { kind: 'start', release: 3 },
+    { kind: 'revoke with a reason', rule: ['p', 'b', 'x', 'read'] },
+    { kind: 'start', release: 4 },
+    { kind: 'grant', rule: ['p', 'b', 'x', 'read'] },
+    { kind: 'start', release: 'last' },
+    { kind: 'delete by SQL', rule: ['p', 'b', 'x', 'read'] },
+    { kind: 'start', release: 'last' },
   ],
 ];
 
@@ -171,7 +202,11 @@ describe.each(LAYOUTS)('on a table of layout $name', (layout) => {
           }
         },
       ),
-      { numRuns: Number(process.env.RELEASE_ROUNDS ?? 12), endOnFailure: true, examples: [LATE_LINK] },
+      {
+        numRuns: Number(process.env.RELEASE_ROUNDS ?? 12),
+        endOnFailure: true,
+        examples: [LATE_LINK, EACH_OUTCOME],
+      },
     );
   });
 });
@@ -181,8 +216,13 @@ test('each kind of event and of outcome took place', () => {
     'start',
     'script',
     'crash',
+    'revoke with a reason',
     'revoke',
+    'grant',
+    'delete by SQL',
+    'insert by SQL',
     'revoked',
+    'vanished',
     'newer version',
     'removed',
     'renamed',

@@ -19,6 +19,16 @@ export interface LoggerLike {
   isLevelEnabled?(level: 'debug' | 'info'): boolean;
 }
 
+/** Writes nothing: the logger if none is given. */
+export const SILENT: LoggerLike = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => SILENT,
+  isLevelEnabled: () => false,
+};
+
 /** The same logger, with these fields in each line, also in those of seeders. */
 export function withFields(logger: LoggerLike, fields: object): LoggerLike {
   if (logger.child !== undefined) return logger.child(fields);

@@ -5,7 +5,7 @@ import { type Engine, engineNamed, POSTGRESQL } from '../database/engine.ts';
 import { defaultPolicy } from '../defaults/default-policy.ts';
 import { providerSeeder } from '../defaults/provider-seeder.ts';
 import { InvalidOptionsError, type Problem, type ProblemCode } from '../errors.ts';
-import { type LoggerLike, withFields } from '../logger.ts';
+import { type LoggerLike, SILENT, withFields } from '../logger.ts';
 import {
   APPLICATION_LIST,
   isMigrationSettings,
@@ -132,7 +132,7 @@ export async function checkOptions(
     ...migrations.problems,
     ...findTaken(ruleTable, seeders, migrations),
   ];
-  const given = sound.logger ?? (await getSilentLogger());
+  const given = sound.logger ?? SILENT;
   const logger = sound.dryRun === true ? withFields(given, { dryRun: true }) : given;
   const progress = createProgressReporter(logger, sound.onProgress);
   const checked = {
@@ -244,17 +244,6 @@ export async function completeOptions(
 export function replaceOptions(options: BootstrapOptions, replaced: BootstrapOptions): BootstrapOptions {
   const isObject = ['[object Object]', '[object Module]'].includes(Object.prototype.toString.call(options));
   return isObject ? { ...options, ...replaced } : options;
-}
-
-let silentLogger: LoggerLike | undefined;
-
-/** Loads pino only if no logger was given. */
-async function getSilentLogger(): Promise<LoggerLike> {
-  if (silentLogger === undefined) {
-    const { pino } = await import('pino');
-    silentLogger = pino({ level: 'silent' });
-  }
-  return silentLogger;
 }
 
 /** The options without misshapen ones, so that the others can still be checked. */

@@ -73,6 +73,14 @@ describe('loads beside casbin and kysely', () => {
     expect(await packagesBeyondPeers(script)).toEqual([]);
   });
 
+  test('the checks of options, and no logger, when a database is bootstrapped', async () => {
+    const script = `
+      import { bootstrapDatabase } from 'casbin-bootstrap';
+      await bootstrapDatabase({ connect: () => Promise.reject(new Error('not now')) }).catch(() => {});
+    `;
+    expect(await packagesBeyondPeers(script)).toEqual(['valibot']);
+  });
+
   test('the parser of YAML, and not that of JSON, when a YAML file is loaded', async () => {
     const path = await writeTemporary(
       'policy.yaml',

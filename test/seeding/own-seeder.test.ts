@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { bootstrapDatabase, type Seeder, type SeederContext } from '../../src/index.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase } from '../support/database.ts';
@@ -83,6 +83,29 @@ test('a seeder is given the transaction, the adapter, the schema and a logger', 
       exists (select from app.casbin where rule = '["readonly", "reports", "read"]') as added
   `);
   expect(rows).toEqual([{ made: true, added: true }]);
+});
+
+test('without a logger, a seeder gets one that writes nothing, and is asked for no work', async () => {
+  const database = await createDatabase();
+  const written = [vi.spyOn(process.stdout, 'write'), vi.spyOn(process.stderr, 'write')];
+  onTestFinished(() => {
+    for (const write of written) write.mockRestore();
+  });
+  const seeder: Seeder = {
+    name: 'own',
+    async seed({ logger }) {
+      expect(logger.isLevelEnabled?.('debug')).toBe(false);
+      const child = logger.child?.({ of: 'own' });
+      for (const level of ['debug', 'info', 'warn', 'error'] as const)
+        child?.[level]?.({ event: 'own' }, level);
+      expect(child?.isLevelEnabled?.('info')).toBe(false);
+      return { inserted: 0, existing: 0 };
+    },
+  };
+
+  await bootstrapDatabase(database.pool(), { seeders: [seeder] });
+
+  for (const write of written) expect(write).not.toHaveBeenCalled();
 });
 
 test('a seeder that swallows its own error still fails, with that error', async () => {

@@ -71,8 +71,15 @@ async function comparePicture(name: string, taken: Buffer): Promise<void> {
     throw new Error(`${file} was not there, and has been written. Look at it, and run the test again.`);
   }
   const [before, now] = [PNG.sync.read(await readFile(file)), PNG.sync.read(taken)];
-  const { width, height } = before;
-  expect({ width: now.width, height: now.height }).toEqual({ width, height });
-  const different = pixelmatch(before.data, now.data, undefined, width, height, { threshold: 0.2 });
+  const { width } = before;
+  expect(now.width).toBe(width);
+  // Another version of the browser may round the height of a part the other way.
+  expect(Math.abs(now.height - before.height), 'the difference in height').toBeLessThanOrEqual(1);
+  const height = Math.min(now.height, before.height);
+  const [first, second] = [before, now].map(({ data }) => data.subarray(0, 4 * width * height)) as [
+    Buffer,
+    Buffer,
+  ];
+  const different = pixelmatch(first, second, undefined, width, height, { threshold: 0.2 });
   expect((100 * different) / (width * height), `percent of ${name} that differ`).toBeLessThan(TOLERATED);
 }

@@ -1,4 +1,3 @@
-import pg from 'pg';
 import { expect, test } from 'vitest';
 import {
   bootstrapDatabase,
@@ -8,17 +7,18 @@ import {
   verifyDatabase,
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { PoolWatch } from '../support/pool-watch.ts';
 import { startServer } from '../support/server.ts';
 import { startStandby } from '../support/standby.ts';
 import { createBootstrapped } from './bootstrapped.fixture.ts';
 
 test('a hot standby of a bootstrapped primary starts, and can be verified', async () => {
   await using primary = await startServer();
-  const writer = new pg.Pool({ connectionString: primary.url(), max: 1 });
+  const writer = new PoolWatch({ connectionString: primary.url(), max: 1 }).pool;
   await bootstrapDatabase(writer);
   await writer.end();
   await using standby = await startStandby(primary);
-  const pool = new pg.Pool({ connectionString: standby.url(), max: 1 });
+  const pool = new PoolWatch({ connectionString: standby.url(), max: 1 }).pool;
 
   await expect(bootstrapDatabase(pool)).resolves.toMatchObject({
     changed: false,

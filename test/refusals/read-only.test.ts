@@ -1,8 +1,9 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { PermissionError } from '../../src/errors.ts';
 import { createDatabase } from '../support/database.ts';
+import { PoolWatch } from '../support/pool-watch.ts';
 import { startServer } from '../support/server.ts';
 import { startStandby } from '../support/standby.ts';
 import { failureOf, refusalOf } from './refusal.fixture.ts';
@@ -76,7 +77,7 @@ test('an isSeeded that writes is the fault of its seeder', async () => {
 });
 
 function poolOf(url: string): pg.Pool {
-  const pool = new pg.Pool({ connectionString: url });
+  const pool = new PoolWatch({ connectionString: url }).pool;
   onTestFinished(async () => {
     if (!pool.ending) await pool.end();
   });

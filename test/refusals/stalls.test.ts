@@ -9,6 +9,7 @@ import { verifyDatabase } from '../../src/verify-database.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { untilBlocked } from '../bootstrap/database-state.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { PoolWatch } from '../support/pool-watch.ts';
 import { startServer } from '../support/server.ts';
 import { openWire } from '../support/wire.ts';
 import { failureOf } from './refusal.fixture.ts';
@@ -173,8 +174,7 @@ describe('without statementTimeoutMs', () => {
     onTestFinished,
   }) => {
     await using server = await startServer();
-    const { default: pg } = await import('pg');
-    const pool = new pg.Pool({ connectionString: server.url() });
+    const pool = new PoolWatch({ connectionString: server.url() }).pool;
     onTestFinished(() => pool.end());
     await pool.query("alter system set synchronous_standby_names = 'missing'");
     await pool.query('select pg_reload_conf()');
@@ -184,7 +184,7 @@ describe('without statementTimeoutMs', () => {
         if (rows.length > 0) return;
       }
     };
-    const bootstrapping = new pg.Pool({ connectionString: server.url() });
+    const bootstrapping = new PoolWatch({ connectionString: server.url() }).pool;
     const error = await failureOf(() => afterTenMinutes(waiting, () => bootstrapDatabase(bootstrapping)));
     expect(error).toMatchObject({ code: 'OUTCOME_UNKNOWN' });
     await bootstrapping.end();
@@ -309,11 +309,13 @@ describe.concurrent('a transaction that waits for its client', () => {
     const report = await bootstrapDatabase(database.pool(), {
       idleInTransactionTimeoutMs: 3_000,
       configureEnforcer: (enforcer) => {
+        let blockedMs = 0;
         const manager: object = enforcer.getRoleManager();
         const hasLink: (...names: string[]) => boolean = Reflect.get(manager, 'syncedHasLink').bind(manager);
         Reflect.set(manager, 'syncedHasLink', (...names: string[]) => {
           // Keeps the process from everything else, as a computation does, but leaves the CPU to others.
-          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 25);
+          if (blockedMs < 3_500) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 25);
+          blockedMs += 25;
           return hasLink(...names);
         });
       },

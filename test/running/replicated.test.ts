@@ -1,13 +1,12 @@
-import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase, createLiveEnforcer } from '../../src/index.ts';
+import { PoolWatch } from '../support/pool-watch.ts';
 import { startServer } from '../support/server.ts';
 
 test('a live enforcer has what a subscription writes, which no trigger records', async () => {
   await using server = await startServer({ settings: { wal_level: 'logical' } });
   const openPool = (database: string) => {
-    const pool = new pg.Pool({ connectionString: server.url(database) });
-    pool.on('error', () => {}); // its idle connections break off
+    const pool = new PoolWatch({ connectionString: server.url(database) }).pool;
     onTestFinished(() => pool.end());
     return pool;
   };

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase, createLiveEnforcer } from '../../src/index.ts';
+import { PoolWatch } from '../support/pool-watch.ts';
 import { startServer } from '../support/server.ts';
 
 /** With its owner: Node's own copy is ours, and the server refuses it. */
@@ -12,8 +12,7 @@ const copy = (from: string, to: string) => promisify(execFile)('cp', ['-a', from
 test('a live enforcer has the policy of a server that has lost what it had seen, as after a failover', async () => {
   await using server = await startServer();
   const openPool = () => {
-    const pool = new pg.Pool({ connectionString: server.url() });
-    pool.on('error', () => {}); // its idle connection breaks off
+    const pool = new PoolWatch({ connectionString: server.url() }).pool;
     onTestFinished(() => pool.end());
     return pool;
   };

@@ -1,17 +1,16 @@
-import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase, createLiveEnforcer } from '../../src/index.ts';
+import { PoolWatch } from '../support/pool-watch.ts';
 import { startServer } from '../support/server.ts';
 
 test('a live enforcer continues after its server was killed and started again, and denies in the meantime under whenStale: deny', async () => {
   await using server = await startServer();
   const newPool = () => {
-    const pool = new pg.Pool({ connectionString: server.url() });
+    const pool = new PoolWatch({ connectionString: server.url() }).pool;
     onTestFinished(() => pool.end());
     return pool;
   };
   const writer = newPool();
-  writer.on('error', () => {}); // its idle connection breaks off
   await bootstrapDatabase(writer, { seeders: [], journal: true });
   const errors: Error[] = [];
   const live = await createLiveEnforcer(newPool(), {

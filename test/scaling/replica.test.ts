@@ -13,6 +13,7 @@ import {
 } from '../../src/index.ts';
 import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
 import { policyOfManyRules } from '../bootstrap/many-rules.fixture.ts';
+import { PoolWatch } from '../support/pool-watch.ts';
 import { type Server, startServer } from '../support/server.ts';
 import { caughtUp, startStandby } from '../support/standby.ts';
 import { openWire } from '../support/wire.ts';
@@ -26,10 +27,9 @@ beforeAll(async () => {
   // So that a query on the replica that stands in the way of what the primary did is ended at once.
   primary = await startServer({ settings: { max_standby_streaming_delay: 0 } });
   replica = await startStandby(primary, { streaming: true });
-  writer = new pg.Pool({ connectionString: primary.url(), max: 1 });
-  reader = new pg.Pool({ connectionString: replica.url(), max: 1 });
+  writer = new PoolWatch({ connectionString: primary.url(), max: 1 }).pool;
+  reader = new PoolWatch({ connectionString: replica.url(), max: 1 }).pool;
   // The replica ends idle connections too, and without a listener that would end the process.
-  reader.on('error', () => {});
 });
 
 beforeEach(async () => {
@@ -74,7 +74,7 @@ describe('a streaming replica', () => {
     async (options) => {
       await bootstrapPrimary(options);
       await using wire = await openWire(replica.url());
-      const pool = new pg.Pool({ connectionString: wire.url, max: 1 });
+      const pool = new PoolWatch({ connectionString: wire.url, max: 1 }).pool;
 
       await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import pg from 'pg';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { createDatabase, TestDatabase, useDatabase } from './database.ts';
+import { PoolWatch } from './pool-watch.ts';
 import { runProcesses } from './processes.ts';
 import { startServer } from './server.ts';
 import { caughtUp, startStandby } from './standby.ts';
@@ -260,7 +261,7 @@ describe('a server of its own', () => {
   test('keeps what was committed when it is killed, and loses the open transaction', async () => {
     await using server = await startServer({ settings: { max_connections: 20 } });
     await query(server.url(), 'create table t (n int)');
-    const pool = new pg.Pool({ connectionString: server.url() });
+    const pool = new PoolWatch({ connectionString: server.url() }).pool;
     onTestFinished(() => pool.end());
     const client = await pool.connect();
     const broken = new Promise((resolve) => client.on('error', resolve));

@@ -55,11 +55,14 @@ export async function markTransaction(trx: AnyTransaction): Promise<void> {
 /**
  * Whether the transaction that was marked is still the one that statements run in. False when somebody ended
  * it. Throws 25P02 when an error was swallowed and left it aborted.
+ *
+ * @param path the search_path that it has from then on; default: the one that it has
  */
-export async function isSameTransaction(db: AnyKysely): Promise<boolean> {
+export async function isSameTransaction(db: AnyKysely, path: string | null = null): Promise<boolean> {
   if (!engineBehind(db).hasSettings) return true;
+  const restored = path === null ? sql`null` : sql`set_config('search_path', ${path}, true)`;
   const { rows } = await sql<{ marker: string | null }>`
-    select current_setting(${MARKER}, true) as marker
+    select current_setting(${MARKER}, true) as marker, ${restored} as path
   `.execute(db);
   return rows[0]?.marker === 'open';
 }

@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import { hasTable } from '../database/catalog.ts';
 import { engineBehind } from '../database/dialect.ts';
 import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
 import {
@@ -51,8 +50,8 @@ export async function migrateDatabase(
 ): Promise<Migrated> {
   const { schema, applicationSchema, packageMigrations, applicationMigrations, applicationList } = plan;
   let afterEach: ((migration: string) => Promise<void>) | undefined;
-  const run = async (given: Omit<MigrationRun, 'afterEach'>, known: readonly string[]) => {
-    if (!isPending(given.migrations, known)) return;
+  const run = async (given: Omit<MigrationRun, 'afterEach'>) => {
+    if (!isPending(given.migrations, given.found.applied)) return;
     afterEach ??= await plan.watch();
     applied.push(...(await runMigrations(db, { ...given, afterEach })));
   };
@@ -63,23 +62,23 @@ export async function migrateDatabase(
   const removesDuplicates = plan.table.duplicates === 'remove' && !ruleTable.isUnique;
   if (removesDuplicates && !isRuleTableMissing) takeover = await ruleTable.takeOver(trx);
   if (packageMigrations !== null) {
-    const known = await readApplied(trx, schema, PACKAGE_LIST.tableName);
+    const found = await findList(trx, schema, PACKAGE_LIST);
     // Another adapter may have made and filled the table; no earlier run has recorded anything about it.
     const isForeign = !isRuleTableMissing && Object.keys(ruleTable.migrations).length === 0;
-    firstRun = known.length === 0 && !isForeign;
+    firstRun = found.applied.length === 0 && !isForeign;
     if (firstRun) takeover ??= await ruleTable.takeOver(trx);
     // A newer release may have applied names that this one does not know. Kysely needs a migration for each.
-    const ignored = known.filter((name) => !Object.hasOwn(packageMigrations, name));
-    await run({ list: PACKAGE_LIST, schema, migrations: packageMigrations, ignored }, known);
+    const ignored = found.applied.filter((name) => !Object.hasOwn(packageMigrations, name));
+    await run({ list: PACKAGE_LIST, schema, migrations: packageMigrations, found, ignored });
   }
   if (applicationMigrations !== null) {
-    const known = await readApplied(trx, applicationSchema, applicationList.tableName);
     const given = {
       list: applicationList,
       schema: applicationSchema,
       migrations: applicationMigrations,
+      found: await findList(trx, applicationSchema, applicationList),
     };
-    await withSchemaFirst(trx, plan, () => run(given, known));
+    await withSchemaFirst(trx, plan, () => run(given));
   }
   return { applied, takeover, firstRun };
 }
@@ -96,14 +95,14 @@ export async function listPending(
   }: Omit<MigrationPlan, 'watch' | 'isRuleTableMissing' | 'ruleTable' | 'table'>,
 ): Promise<string[]> {
   const lists = [
-    [packageMigrations, schema, PACKAGE_LIST.tableName],
-    [applicationMigrations, applicationSchema, applicationList.tableName],
+    [packageMigrations, schema, PACKAGE_LIST],
+    [applicationMigrations, applicationSchema, applicationList],
   ] as const;
   const pending: string[] = [];
-  for (const [migrations, home, table] of lists) {
+  for (const [migrations, home, list] of lists) {
     if (migrations === null) continue;
-    const known = await readApplied(db, home, table);
-    pending.push(...Object.keys(migrations).filter((name) => !known.includes(name)));
+    const { applied } = await findList(db, home, list);
+    pending.push(...Object.keys(migrations).filter((name) => !applied.includes(name)));
   }
   return pending;
 }
@@ -126,11 +125,38 @@ async function hasRules(trx: AnyTransaction, { sql: name }: RuleTable): Promise<
   return rows.length > 0;
 }
 
-async function readApplied(trx: AnyKysely, schema: string, table: string): Promise<string[]> {
-  if (!(await hasTable(trx, schema, table))) return [];
+/** What is there of a list of migrations. */
+interface FoundList {
+  readonly isSchemaThere: boolean;
+  /** Those of its two tables that exist. */
+  readonly tables: readonly string[];
+  readonly applied: readonly string[];
+}
+
+async function findList(
+  db: AnyKysely,
+  schema: string,
+  { tableName, lockTableName }: MigrationList,
+): Promise<FoundList> {
+  const { rows } = await sql<{ isSchemaThere: boolean; tables: string[] }>`
+    select
+      exists (select from pg_catalog.pg_namespace where nspname = ${schema}) as "isSchemaThere",
+      (
+        select coalesce(json_agg(c.relname), '[]')
+        from pg_catalog.pg_class c
+        join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = ${schema} and c.relname in (${tableName}, ${lockTableName})
+      ) as tables
+  `.execute(db);
+  const { isSchemaThere = false, tables = [] } = rows[0] ?? {};
+  const applied = tables.includes(tableName) ? await readNames(db, schema, tableName) : [];
+  return { isSchemaThere, tables, applied };
+}
+
+async function readNames(db: AnyKysely, schema: string, table: string): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
     select name from ${sql.id(schema, table)} order by name
-  `.execute(trx);
+  `.execute(db);
   return rows.map(({ name }) => name);
 }
 
@@ -139,6 +165,7 @@ interface MigrationRun {
   readonly list: MigrationList;
   readonly schema: string;
   readonly migrations: Migrations;
+  readonly found: FoundList;
   /** Names that the table has and `migrations` lacks. They are ignored; Kysely would refuse them. */
   readonly ignored?: readonly string[];
   /** Called after each migration, with its name; what it throws fails that migration. */
@@ -154,9 +181,10 @@ interface MigrationRun {
  */
 async function runMigrations(db: AnyKysely, run: MigrationRun): Promise<string[]> {
   const Migrator = await loadMigrator();
+  const path = engineBehind(db).commitsDdl ? null : await readSearchPath(db);
   const migrator = new Migrator({
-    db: inOneSchema(db, run.schema),
-    provider: { getMigrations: async () => ({ ...placeholders(run.ignored), ...guardAll(run) }) },
+    db: withFound(db, run),
+    provider: { getMigrations: async () => ({ ...placeholders(run.ignored), ...guardAll(run, path) }) },
     disableTransactions: true,
     allowUnorderedMigrations: run.list.allowUnorderedMigrations,
     migrationTableSchema: run.schema,
@@ -172,9 +200,9 @@ async function runMigrations(db: AnyKysely, run: MigrationRun): Promise<string[]
   return results.filter(({ status }) => status === 'Success').map(({ migrationName }) => migrationName);
 }
 
-function guardAll({ migrations, afterEach }: MigrationRun): Record<string, Migration> {
+function guardAll({ migrations, afterEach }: MigrationRun, path: string | null): Record<string, Migration> {
   const entries = Object.entries(migrations).map(([name, migration]) => {
-    return [name, guard(migration, () => afterEach(name))] as const;
+    return [name, guard(migration, path, () => afterEach(name))] as const;
   });
   return Object.fromEntries(entries);
 }
@@ -182,17 +210,16 @@ function guardAll({ migrations, afterEach }: MigrationRun): Record<string, Migra
 /**
  * The migration, and then a check that the transaction that it was given is still open. What follows works on the
  * search_path from before: what pg_dump writes empties it.
+ *
+ * @param path that search_path; null where each statement commits by itself, and no transaction is open
  */
-function guard(migration: Migration, after: () => Promise<void>): Migration {
+function guard(migration: Migration, path: string | null, after: () => Promise<void>): Migration {
   return {
     async up(db) {
-      const { commitsDdl } = engineBehind(db);
-      const path = commitsDdl ? null : await readSearchPath(db);
       await migration.up(db.withoutPlugins());
-      if (!commitsDdl && !(await isSameTransaction(db))) {
+      if (path !== null && !(await isSameTransaction(db, path))) {
         throw new TransactionEnded('It ended the transaction that it runs in');
       }
-      if (path !== null) await sql`select set_config('search_path', ${path}, true)`.execute(db);
       await after();
     },
   };
@@ -207,30 +234,15 @@ function placeholders(names: readonly string[] = []): Record<string, Migration> 
   return Object.fromEntries(names.map((name) => [name, { up: async () => {} }]));
 }
 
-interface Named {
-  readonly name: string;
-  readonly schema: string;
-}
-
 /**
- * The same Kysely for a Migrator, with an introspection of one schema only. Kysely's own introspection reads each
- * column of each schema, so with a schema for each of many tenants, each tenant would take longer than the one before.
+ * The same Kysely for a Migrator, whose introspection tells what was found. Kysely's own introspection reads each column
+ * of each schema, so with a schema for each of many tenants, each tenant would take longer than the one before.
  * Migrations get the real Kysely.
  */
-function inOneSchema(db: AnyKysely, schema: string): AnyKysely {
+function withFound(db: AnyKysely, { schema, found }: MigrationRun): AnyKysely {
   const introspection = {
-    getSchemas: async () => {
-      const { rows } = await sql<{ name: string }>`
-        select nspname as name from pg_catalog.pg_namespace where nspname = ${schema}
-      `.execute(db);
-      return rows;
-    },
-    getTables: async () => {
-      const { rows } = await sql<Named>`
-        select tablename as name, schemaname as schema from pg_catalog.pg_tables where schemaname = ${schema}
-      `.execute(db);
-      return rows;
-    },
+    getSchemas: async () => (found.isSchemaThere ? [{ name: schema }] : []),
+    getTables: async () => found.tables.map((name) => ({ name, schema })),
   };
   return new Proxy(db, {
     get(target, key) {

@@ -37,6 +37,7 @@ export function journal(recorded: Recorded): Migration {
       const { rows } = await sql<{ schema: string }>`select current_schema()::text as schema`.execute(db);
       const body = writeFunction(recorded, rows[0]?.schema ?? 'public');
       const [table, record] = [sql.id(name), sql.id(functionOf(name))];
+      await sql`do ${quoted(keepForOthers(name))}`.execute(db);
       await sql`
         create or replace function ${record}() returns trigger
         language plpgsql security definer set search_path = pg_catalog, pg_temp as ${quoted(body)}
@@ -112,6 +113,32 @@ begin
     perform pg_notify(${quoteText(JOURNAL_CHANNEL)}, tg_table_schema || '.' || tg_table_name);
   end if;
   return null;
+end
+`;
+}
+
+/**
+ * Gives the function another name if triggers of another table call it: a table that was renamed keeps its triggers, and
+ * may have other columns than the one that has its name now.
+ */
+function keepForOthers(name: string): string {
+  const record = functionOf(name);
+  const rename = `alter function ${quoteIdentifier(record).replaceAll('%', '%%')}() rename to %I`;
+  return `
+declare
+  other name;
+begin
+  for other in
+    select distinct '${JOURNAL}_of_' || p.oid
+    from pg_catalog.pg_proc p
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    join pg_catalog.pg_trigger t on t.tgfoid = p.oid
+    where p.proname = ${quoteText(record)}
+      and n.nspname = current_schema()
+      and t.tgrelid <> ${quoteText(quoteIdentifier(name))}::regclass
+  loop
+    execute format(${quoteText(rename)}, other);
+  end loop;
 end
 `;
 }

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { nameAround, quoteIdentifier, quoteTable, quoteText } from '../src/database/catalog.ts';
-import { readPlacement } from '../src/database/citus.ts';
+import { type Placement, placementExpression } from '../src/database/citus.ts';
 import { engineBehind } from '../src/database/dialect.ts';
-import { asClient } from '../src/database/own-queries.ts';
 import { DatabaseError } from '../src/errors.ts';
 import type { Migration } from '../src/migrator/migration.ts';
 
@@ -285,7 +284,10 @@ async function refuseEngine(db: Kysely<unknown>, name: string): Promise<void> {
   }
   if (engine.name !== 'citus') return;
   const table = quoteTable(name, undefined);
-  if ((await readPlacement(asClient(db), table)) === 'local') return;
+  const { rows } = await sql<{ placement: Placement }>`
+    select ${sql.raw(placementExpression(`${quoteText(table)}::regclass`))} as placement
+  `.execute(db);
+  if (rows[0]?.placement === 'local') return;
   throw impossible(
     `which Citus has only on local tables, and ${table} is none`,
     `Leave out the journal option, or make it one: select undistribute_table(${quoteText(table)});`,

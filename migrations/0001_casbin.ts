@@ -1,5 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import { nameAround, quoteIdentifier, sequenceExpression } from '../src/database/catalog.ts';
+import { nameAround, quoteIdentifier, quoteText, sequenceExpression } from '../src/database/catalog.ts';
 import type { Migration } from '../src/migrator/migration.ts';
 
 /** What casbin-pg-adapter 1.4.0 would run, so that it finds nothing left to do. */
@@ -20,8 +20,8 @@ export function casbin(name: string): Migration {
         .addColumn('rule', 'jsonb', (column) => column.notNull())
         .execute();
       const named = (suffix: string) => nameAround('', name, suffix);
-      const oid = sql`${quoteIdentifier(name)}::regclass`;
-      const taken = await readTakenNames(db, oid);
+      const { rows } = await sql<{ name: string }>`select name from ${sql.raw(takenNames(name))}`.execute(db);
+      const taken = new Set(rows.map((row) => row.name));
       const table = sql.id(name);
       const index = async (own: string, expression: RawBuilder<unknown>) => {
         if (taken.has(own)) await sql`create index on ${table} (${expression})`.execute(db);
@@ -31,14 +31,14 @@ export function casbin(name: string): Migration {
       for (const position of [0, 1, 2, 3, 4, 5]) {
         await index(nameAround('idx_', name, `_rule_v${position}`), sql`(rule ->> ${sql.lit(position)})`);
       }
-      if (!(await hasConstraint(db, oid, 'p', ['id']))) {
+      if (!(await hasConstraint(db, name, 'p', ['id']))) {
         const pkey = named('_pkey');
         if (taken.has(pkey)) await sql`alter table ${table} add primary key (id)`.execute(db);
         else await db.schema.alterTable(name).addPrimaryKeyConstraint(pkey, ['id']).execute();
       }
       await skipStoredIds(db, name);
       await db.schema.alterTable(name).dropConstraint(named('_uniq_rule')).ifExists().execute();
-      if (!(await hasConstraint(db, oid, 'u', ['ptype', 'rule']))) {
+      if (!(await hasConstraint(db, name, 'u', ['ptype', 'rule']))) {
         const unique = named('_uniq_ptype_rule');
         if (taken.has(unique)) await sql`alter table ${table} add unique (ptype, rule)`.execute(db);
         else await db.schema.alterTable(name).addUniqueConstraint(unique, ['ptype', 'rule']).execute();
@@ -50,38 +50,42 @@ export function casbin(name: string): Migration {
 }
 
 /**
- * The names of the schema that indexes of this table can't have, as of an earlier table that was renamed: its indexes
- * keep their names. PostgreSQL then chooses names.
+ * A FROM item: the names of the schema that indexes of this table can't have, as of an earlier table that was renamed:
+ * its indexes keep their names. PostgreSQL then chooses names.
  */
-async function readTakenNames(db: Kysely<unknown>, table: RawBuilder<unknown>): Promise<ReadonlySet<string>> {
-  const { rows } = await sql<{ name: string }>`
+export function takenNames(table: string): string {
+  return `(
     select other.relname::text as name
     from pg_catalog.pg_class own
     join pg_catalog.pg_class other on other.relnamespace = own.relnamespace
     left join pg_catalog.pg_index i on i.indexrelid = other.oid
-    where own.oid = ${table} and i.indrelid is distinct from own.oid
-  `.execute(db);
-  return new Set(rows.map(({ name }) => name));
+    where own.oid = ${oidOf(table)} and i.indrelid is distinct from own.oid
+  ) taken`;
 }
 
 async function hasConstraint(
   db: Kysely<unknown>,
-  table: RawBuilder<unknown>,
-  type: 'p' | 'u',
+  table: string,
+  type: ConstraintType,
   columns: readonly string[],
 ): Promise<boolean> {
-  const { rows } = await sql`
-    select
-    from pg_catalog.pg_constraint c
-    where c.conrelid = ${table}
-      and c.contype = ${type}
-      and (
-        select array_agg(a.attname::text order by a.attname)
-        from pg_catalog.pg_attribute a
-        where a.attrelid = c.conrelid and a.attnum = any(c.conkey)
-      ) = ${columns}::text[]
-  `.execute(db);
+  const { rows } = await sql`select where ${sql.raw(constraintCondition(table, type, columns))}`.execute(db);
   return rows.length > 0;
+}
+
+/** Primary key, or unique. */
+type ConstraintType = 'p' | 'u';
+
+/** Whether the table has a constraint on these columns, by any name. They are given in the order of their names. */
+export function constraintCondition(table: string, type: ConstraintType, columns: readonly string[]): string {
+  const names = columns.map(quoteText).join(', ');
+  const ofConstraint =
+    'select array_agg(a.attname::text order by a.attname) from pg_catalog.pg_attribute a where a.attrelid = c.conrelid and a.attnum = any(c.conkey)';
+  return `exists (select from pg_catalog.pg_constraint c where c.conrelid = ${oidOf(table)} and c.contype = '${type}' and (${ofConstraint}) = array[${names}])`;
+}
+
+function oidOf(table: string): string {
+  return `${quoteText(quoteIdentifier(table))}::regclass`;
 }
 
 /**
@@ -94,7 +98,7 @@ async function skipStoredIds(db: Kysely<unknown>, table: string): Promise<void> 
     from (
       select ${sql.raw(sequenceExpression('a'))} as oid
       from pg_catalog.pg_attribute a
-      where a.attrelid = ${quoteIdentifier(table)}::regclass and a.attname = 'id'
+      where a.attrelid = ${sql.raw(oidOf(table))} and a.attname = 'id'
     ) drawn
     join pg_catalog.pg_class c on c.oid = drawn.oid
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace

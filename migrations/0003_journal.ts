@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { nameAround, quoteIdentifier, quoteTable, quoteText } from '../src/database/catalog.ts';
-import { readPlacement } from '../src/database/citus.ts';
+import { type Placement, placementExpression } from '../src/database/citus.ts';
 import { engineBehind } from '../src/database/dialect.ts';
-import { asClient } from '../src/database/own-queries.ts';
 import { DatabaseError } from '../src/errors.ts';
 import type { Migration } from '../src/migrator/migration.ts';
 
@@ -37,6 +36,7 @@ export function journal(recorded: Recorded): Migration {
       const { rows } = await sql<{ schema: string }>`select current_schema()::text as schema`.execute(db);
       const body = writeFunction(recorded, rows[0]?.schema ?? 'public');
       const [table, record] = [sql.id(name), sql.id(functionOf(name))];
+      await sql`do ${quoted(keepForOthers(name))}`.execute(db);
       await sql`
         create or replace function ${record}() returns trigger
         language plpgsql security definer set search_path = pg_catalog, pg_temp as ${quoted(body)}
@@ -112,6 +112,32 @@ begin
     perform pg_notify(${quoteText(JOURNAL_CHANNEL)}, tg_table_schema || '.' || tg_table_name);
   end if;
   return null;
+end
+`;
+}
+
+/**
+ * Gives the function another name if triggers of another table call it: a table that was renamed keeps its triggers, and
+ * may have other columns than the one that has its name now.
+ */
+function keepForOthers(name: string): string {
+  const record = functionOf(name);
+  const rename = `alter function ${quoteIdentifier(record).replaceAll('%', '%%')}() rename to %I`;
+  return `
+declare
+  other name;
+begin
+  for other in
+    select distinct '${JOURNAL}_of_' || p.oid
+    from pg_catalog.pg_proc p
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    join pg_catalog.pg_trigger t on t.tgfoid = p.oid
+    where p.proname = ${quoteText(record)}
+      and n.nspname = current_schema()
+      and t.tgrelid <> ${quoteText(quoteIdentifier(name))}::regclass
+  loop
+    execute format(${quoteText(rename)}, other);
+  end loop;
 end
 `;
 }
@@ -258,7 +284,10 @@ async function refuseEngine(db: Kysely<unknown>, name: string): Promise<void> {
   }
   if (engine.name !== 'citus') return;
   const table = quoteTable(name, undefined);
-  if ((await readPlacement(asClient(db), table)) === 'local') return;
+  const { rows } = await sql<{ placement: Placement }>`
+    select ${sql.raw(placementExpression(`${quoteText(table)}::regclass`))} as placement
+  `.execute(db);
+  if (rows[0]?.placement === 'local') return;
   throw impossible(
     `which Citus has only on local tables, and ${table} is none`,
     `Leave out the journal option, or make it one: select undistribute_table(${quoteText(table)});`,

@@ -205,7 +205,7 @@ function judge(seen: Seen & { readonly state: State }, missing: readonly unknown
 function queryRows(options: ResolvedOptions) {
   const unasked: RunnableSeeder[] = [];
   const queries = others(options).flatMap((seeder) => {
-    const query = seeder.selectMissing?.() ?? null;
+    const query = seeder.selectMissing?.(options.engine) ?? null;
     if (query === null) unasked.push(seeder);
     return query ?? [];
   });

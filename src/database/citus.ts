@@ -1,13 +1,6 @@
 import { DatabaseError, InvalidOptionsError } from '../errors.ts';
 import type { ClientLike } from './client.ts';
-
-/** Refuses a server on which Citus is not installed, whatever the option says. */
-export async function requireCitus(client: ClientLike): Promise<void> {
-  const { rows } = await client.query(
-    `select to_regclass('pg_catalog.pg_dist_partition') is not null as "isThere"`,
-  );
-  if (rows[0]?.isThere !== true) throw notCitus();
-}
+import { errorCode, SQLSTATE } from './sqlstates.ts';
 
 /** The error for the option on another server. */
 export function notCitus(): InvalidOptionsError {
@@ -23,24 +16,29 @@ export function notCitus(): InvalidOptionsError {
 export type Placement = 'local' | 'reference' | 'schema' | 'parts';
 
 /**
- * Where a table is, by the catalog of Citus 13.2. The server must be Citus, and the table be there.
+ * An SQL expression for the {@link Placement} of a table, by the catalog of Citus 13.2.
  *
- * @param table its quoted name
+ * @param oid an expression
  */
-export async function readPlacement(client: ClientLike, table: string): Promise<Placement> {
-  const { rows } = await client.query(
-    `select
-       case
-         when partmethod <> 'n' then 'parts'
-         when repmodel = 't' then 'reference'
-         when colocationid <> 0 then 'schema'
-         else 'local'
-       end as placement
-     from pg_catalog.pg_dist_partition
-     where logicalrelid = $1::regclass`,
-    [table],
-  );
-  return rows[0]?.placement ?? 'local';
+export function placementExpression(oid: string): string {
+  return `coalesce(
+    (
+      select
+        case
+          when partmethod <> 'n' then 'parts'
+          when repmodel = 't' then 'reference'
+          when colocationid <> 0 then 'schema'
+        end
+      from pg_catalog.pg_dist_partition
+      where logicalrelid = ${oid}
+    ),
+    'local'
+  )`;
+}
+
+/** What an error of a query of that catalog means: the server does not have it, whatever the option says. */
+export function orNotCitus(error: unknown): unknown {
+  return errorCode(error) === SQLSTATE.UNDEFINED_TABLE ? notCitus() : error;
 }
 
 /**
@@ -48,8 +46,11 @@ export async function readPlacement(client: ClientLike, table: string): Promise<
  * ids from the coordinator.
  */
 export async function refuseWorker(client: ClientLike): Promise<void> {
-  await requireCitus(client);
-  const { rows } = await client.query('select groupid <> 0 as worker from pg_catalog.pg_dist_local_group');
+  const { rows } = await client
+    .query('select groupid <> 0 as worker from pg_catalog.pg_dist_local_group')
+    .catch((error: unknown) => {
+      throw orNotCitus(error);
+    });
   if (rows[0]?.worker !== true) return;
   throw new DatabaseError(
     'COORDINATOR_NEEDED',

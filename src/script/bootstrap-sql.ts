@@ -1,3 +1,4 @@
+import { constraintCondition, takenNames } from '../../migrations/0001_casbin.ts';
 import { journal } from '../../migrations/0003_journal.ts';
 import { quoteIdentifier, quoteTable, quoteText } from '../database/catalog.ts';
 import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
@@ -66,7 +67,10 @@ async function writeMigrations(
       (question) => answer(question, schema),
     );
     const record = `insert into ${recorded} (name, timestamp)\nvalues (${quoteText(name)}, to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));`;
-    const made = statements.map((statement) => unlessThere(asFound(statement, ruleTable)));
+    const isTable = name === ruleTable.migrationName && ruleTable.layout === 'document';
+    const made = isTable
+      ? completeTable(statements, ruleTable.name)
+      : statements.map((statement) => `${asFound(statement, ruleTable)};`);
     const condition = `if not exists (select from ${recorded} where name = ${quoteText(name)}) then`;
     // The journal is made as it has to be now, also where another release made it, or the table has other columns since.
     const [always, once] =
@@ -77,7 +81,8 @@ async function writeMigrations(
       ...once.map((statement) => indent(statement, 4)),
       '  end if;',
     ];
-    blocks.push(`-- Migration ${inComment(name)}\n${block(lines, schema)}`);
+    const declarations = isTable ? 'taken_names text[];' : '';
+    blocks.push(`-- Migration ${inComment(name)}\n${block(lines, schema, declarations)}`);
   }
   const before =
     ownership === null ? [] : [block([`  ${rememberWhatWasMade(recorded, ruleTable)}`], undefined)];
@@ -128,10 +133,36 @@ function asFound(statement: string, { sql }: RuleTable): string {
   return `execute ${text}`;
 }
 
-/** A table that another tool has created may already have the constraint, under any name. */
-function unlessThere(statement: string): string {
-  if (!/^alter table .* add constraint /s.test(statement)) return `${statement};`;
-  return `begin\n  ${statement};\nexception when duplicate_table or duplicate_object or invalid_table_definition then null;\nend;`;
+/**
+ * Makes a table of documents as its migration does, and decides on the server what the migration looks for: another
+ * tool may have made the constraints, and another table may have the names.
+ */
+function completeTable([createTable, ...others]: readonly string[], table: string): string[] {
+  return [
+    `${createTable};`,
+    `select array_agg(name) into taken_names from ${takenNames(table)};`,
+    ...others.flatMap((statement) => unlessThere(statement, table)),
+  ];
+}
+
+function unlessThere(statement: string, table: string): string[] {
+  const [, index, expression] = INDEX.exec(statement) ?? [];
+  if (index !== undefined) return [either(index, `create index ${expression}`, statement)];
+  const [, alter, name, type, columns = ''] = CONSTRAINT.exec(statement) ?? [];
+  if (name === undefined) return [`${statement};`];
+  const columnNames = columns.split(', ').map((column) => column.slice(1, -1));
+  const added = either(name, `${alter} ${type} (${columns})`, statement);
+  const condition = constraintCondition(table, type === 'unique' ? 'u' : 'p', columnNames);
+  return [`if not ${condition} then`, indent(added, 2), 'end if;'];
+}
+
+const INDEX = /^create index if not exists "((?:[^"]|"")+)" (on .*)$/s;
+const CONSTRAINT =
+  /^(alter table "(?:[^"]|"")+" add) constraint "((?:[^"]|"")+)" (unique|primary key) \((.*)\)$/s;
+
+function either(quotedName: string, unnamed: string, named: string): string {
+  const name = quoteText(quotedName.replaceAll('""', '"'));
+  return `if ${name} = any (taken_names) then\n  ${unnamed};\nelse\n  ${named};\nend if;`;
 }
 
 /** A block in which unqualified names belong to the schema, and which restores the search_path. */

@@ -1,4 +1,5 @@
 import type { RawBuilder, Transaction } from 'kysely';
+import type { Engine } from '../database/engine.ts';
 import type { AnyKysely } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import type { LoggerLike } from '../logger.ts';
@@ -77,7 +78,7 @@ export interface RunnableSeeder extends Seeder {
    * A query that returns a row if anything is missing. It is sent in one message with others, instead of `isSeeded`.
    * Null if there are too many rows for that.
    */
-  selectMissing?(): RawBuilder<unknown> | null;
+  selectMissing?(engine: Engine): RawBuilder<unknown> | null;
   /** A seeder of some of its rows, by their positions, for an engine that limits the rows of a transaction. */
   portion?(start: number, end: number): RunnableSeeder;
   /** Inserts the rows without looking at the table first, for a script of SQL. */

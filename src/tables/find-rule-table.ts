@@ -1,6 +1,6 @@
 import { MADE_VALUES } from '../../migrations/0001_casbin_rule.ts';
 import { quoteTable, quoteText } from '../database/catalog.ts';
-import { readPlacement, requireCitus } from '../database/citus.ts';
+import { orNotCitus, type Placement, placementExpression } from '../database/citus.ts';
 import type { ClientLike } from '../database/client.ts';
 import { ENGINE_EXPRESSION, type Engine, engineOf, POSTGRESQL } from '../database/engine.ts';
 import { DatabaseError, type Problem } from '../errors.ts';
@@ -56,12 +56,14 @@ export async function findRuleTable(
 ): Promise<FoundTable> {
   const names = choice.name === undefined ? USUAL_NAMES : [choice.name];
   const { shapes, engine } = await readShapes(client, names, schema, given);
-  if (engine.name === 'citus') await requireCitus(client);
+  // Only Citus can be asked where it keeps a table.
+  if (given === undefined && engine.name === 'citus') return findRuleTable(client, schema, choice, engine);
   const found =
     choice.name === undefined
       ? await findUsual(client, shapes, schema, choice, engine)
       : findNamed(shapes[0], schema, choice, engine);
-  if (engine.name === 'citus' && !found.isMissing) await refuseParts(client, found.table);
+  const placement = shapes.find((shape) => shape.sql === found.table.sql)?.placement;
+  if (!found.isMissing && placement === 'parts') refuseParts(found.table);
   return found;
 }
 
@@ -87,8 +89,7 @@ async function findUsual(
 }
 
 /** Citus does not take our statements on such a table, and can't keep it unique on rules. */
-async function refuseParts(client: ClientLike, { sql }: RuleTable): Promise<void> {
-  if ((await readPlacement(client, sql)) !== 'parts') return;
+function refuseParts({ sql }: RuleTable): never {
   throw new DatabaseError(
     'TABLE_DISTRIBUTED',
     `Table ${sql} is distributed over the nodes of Citus, where rules can't be kept unique. Nothing was changed. Make it a table of one node (select undistribute_table(${quoteText(sql)})), and then, if every node should read it, a reference table (create_reference_table).`,
@@ -170,14 +171,20 @@ function describeCount(count: number): string {
   return count === 1 ? '1 row' : `${count} rows`;
 }
 
+interface PlacedShape extends TableShape {
+  /** Null where it is no server of Citus, or not known to be one. */
+  readonly placement: Placement | null;
+}
+
 /** The shapes of the relations with one of the names, in the order of the names, and the engine. */
 async function readShapes(
   client: ClientLike,
   names: readonly string[],
   schema: string | undefined,
   engine: Engine | undefined,
-): Promise<{ shapes: TableShape[]; engine: Engine }> {
-  const { rows } = await client.query(
+): Promise<{ shapes: PlacedShape[]; engine: Engine }> {
+  const isCitus = engine?.name === 'citus';
+  const asked = client.query(
     `select
        n.nspname::text as schema,
        c.relname::text as name,
@@ -185,6 +192,7 @@ async function readShapes(
        has_table_privilege(c.oid, 'select') as "isReadable",
        c.relkind = 'v' as "isView",
        ${engine === undefined ? ENGINE_EXPRESSION : "''"} as engine,
+       ${isCitus ? placementExpression('c.oid') : 'null'} as placement,
        ${columnsExpression('c.oid')} as columns,
        ${indexesExpression('c.oid')} as indexes
      from pg_catalog.pg_class c
@@ -195,6 +203,9 @@ async function readShapes(
      order by array_position($1::text[], c.relname::text)`,
     [names, schema ?? null],
   );
+  const { rows } = await asked.catch((error: unknown) => {
+    throw isCitus ? orNotCitus(error) : error;
+  });
   return {
     shapes: rows.map((row) => ({ ...row, ...toShapeParts(row) })),
     engine: engine ?? engineOf(rows[0]?.engine ?? ''),

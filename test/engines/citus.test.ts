@@ -81,6 +81,20 @@ test.for(['42601', '0A000', 'XX000'])(
   },
 );
 
+test('where Citus keeps a rule table is asked together with the table', async () => {
+  const database = await createCitus();
+  await using engine = await openEngine(database.url, 'citus');
+  const pool = database.pool({ connectionString: engine.url });
+  await bootstrapDatabase(pool);
+
+  const before = engine.statements.length;
+  await createAdapter(pool, { engine: 'citus' }).removePolicy('p', 'p', ['nobody', 'accounts', 'read']);
+
+  const asked = engine.statements.slice(before);
+  expect(asked.filter((statement) => statement.includes('pg_catalog'))).toHaveLength(1);
+  expect(asked[0]).toContain('pg_catalog.pg_dist_partition');
+});
+
 test('a worker is refused where something is missing, and only there', async () => {
   const database = await createCitus();
   const pool = database.pool();

@@ -11,6 +11,7 @@ import {
   planBootstrap,
   readJournal,
   readStatus,
+  writeBootstrapSql,
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
@@ -216,6 +217,32 @@ describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
     expect(await live.enforce('readonly', 'accounts', 'read')).toBe(true);
   });
 });
+
+test.each(['a bootstrap', 'SQL'])(
+  'a renamed table is recorded on, beside one of its former name with other columns, by %s',
+  async (by) => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+    const options = { ...RECORDED, table: 'casbin_rule' };
+    const make = async (width: number) => {
+      const columns = Array.from({ length: width }, (_, position) => `v${position} varchar`).join(', ');
+      await pool.query(`create table casbin_rule (id serial primary key, ptype varchar, ${columns})`);
+      if (by === 'SQL') await pool.query(await writeBootstrapSql(options));
+      await bootstrapDatabase(pool, options);
+    };
+    await make(6);
+    await pool.query('alter table casbin_rule rename to former; drop table casbin_bootstrap_migration');
+    await make(8);
+
+    const read = await since(pool);
+    await pool.query(`insert into former (ptype, v0, v1) values ('g', 'alice', 'user')`);
+    await pool.query(`insert into casbin_rule (ptype, v0, v1, v7) values ('g', 'bob', 'user', 'x')`);
+    expect(await read()).toEqual(['former added alice user', 'casbin_rule added bob user      x']);
+    await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+    await expect(bootstrapDatabase(pool, { ...options, table: 'former' })).resolves.toMatchObject({
+      migrations: [{ name: '0003_journal_former' }],
+    });
+  },
+);
 
 test('the journal has a value column that was added to the table later', async () => {
   const pool = (await createDatabase()).pool();

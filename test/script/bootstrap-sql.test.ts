@@ -116,6 +116,45 @@ describe('the SQL of a bootstrap', () => {
     expect(rows).toEqual([{ count: 3 }]);
   });
 
+  test('makes a table anew, with its indexes, beside a renamed one that still has their names', async () => {
+    const pools = await Promise.all([1, 2].map(async () => (await createDatabase()).pool({ max: 1 })));
+    const [one, other] = pools as [pg.Pool, pg.Pool];
+    const options = { policy: POLICY, seeders: [] };
+    const sql = await writeBootstrapSql(options);
+    for (const pool of pools) {
+      await bootstrapDatabase(pool, options);
+      await pool.query('alter table casbin rename to casbin_2025');
+      await pool.query(`delete from casbin_bootstrap_migration where name = '0001_casbin'`);
+    }
+    await bootstrapDatabase(one, options);
+    await other.query(sql);
+
+    const indexes = async (pool: pg.Pool) => {
+      const { rows } = await pool.query(
+        `select indexdef from pg_indexes where tablename = 'casbin' order by 1`,
+      );
+      return rows.map(({ indexdef }) => indexdef);
+    };
+    expect(await indexes(other)).toEqual(await indexes(one));
+    expect(await indexes(other)).toHaveLength(9);
+    await expectComplete(other, options);
+  });
+
+  test('adds no second constraint to a table that is unique under another name', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(`
+      create table casbin (
+        id serial constraint pk primary key, ptype text not null, rule jsonb not null, constraint uq unique (ptype, rule)
+      )
+    `);
+    await pool.query(await writeBootstrapSql({ policy: POLICY, seeders: [] }));
+    const { rows } = await pool.query(
+      `select conname::text as name from pg_constraint where conrelid = 'casbin'::regclass and contype in ('p', 'u') order by 1`,
+    );
+    expect(rows).toEqual([{ name: 'pk' }, { name: 'uq' }]);
+    await expectComplete(pool, { policy: POLICY, seeders: [] });
+  });
+
   test('adds rules to the table of an adapter that has fewer columns than ours', async () => {
     const pool = (await createDatabase()).pool();
     const columns = [0, 1, 2, 3, 4, 5].map((position) => `v${position} varchar(255)`).join(', ');

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, rowSeeder } from '../../src/index.ts';
 import { useDatabase } from '../support/database.ts';
+import { openWire } from '../support/wire.ts';
 
 const database = useDatabase();
 
@@ -117,6 +118,27 @@ test('a column that is left out gets its default, also if its domain does not al
   await expect(bootstrapDatabase(pool, { seeders })).resolves.toMatchObject({ changed: false });
   const { rows } = await pool.query('select * from labelled');
   expect(rows).toEqual([{ id: 1, label: 'none', tags: ['a'] }]);
+});
+
+test('a start with nothing to do stays one, also if a domain outside of the key allows no null', async () => {
+  const pool = database.pool();
+  await pool.query(`
+    create domain code as text not null;
+    create table coded (id int primary key, code code, stored int);
+  `);
+  const rows = [1, 2].map((id) => ({ id, code: `c${id}` }));
+  const coded = (some: typeof rows) => [rowSeeder({ name: 'coded', table: 'coded', key: 'id', rows: some })];
+  await bootstrapDatabase(pool, { seeders: coded(rows) });
+
+  await using wire = await openWire(database.url);
+  const watched = database.pool({ connectionString: wire.url });
+  await expect(bootstrapDatabase(watched, { seeders: coded(rows) })).resolves.toMatchObject({
+    changed: false,
+  });
+  expect(wire.roundTrips).toBe(1);
+
+  const report = await bootstrapDatabase(pool, { seeders: coded([...rows, { id: 3, code: 'c3' }]) });
+  expect(report.seeders[1]).toMatchObject({ inserted: 1, existing: 2 });
 });
 
 describe('rows are distinguished by a key', () => {

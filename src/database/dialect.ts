@@ -1,5 +1,5 @@
 import {
-  type CompiledQuery,
+  CompiledQuery,
   type DatabaseConnection,
   type Dialect,
   type Driver,
@@ -74,6 +74,20 @@ export class LocklessAdapter extends PostgresAdapter {
 export function engineBehind(db: Pick<Kysely<unknown>, 'getExecutor'>): Engine {
   const { adapter } = db.getExecutor();
   return adapter instanceof LocklessAdapter ? adapter.engine : POSTGRESQL;
+}
+
+/** A statement as a builder of Kysely or `sql` has it. */
+interface Compilable {
+  compile(db: Kysely<unknown>): CompiledQuery;
+}
+
+/** Runs statements without parameters and results: in one round trip, on a Kysely whose transaction takes them all. */
+export async function runTogether(db: Kysely<unknown>, statements: readonly Compilable[]): Promise<void> {
+  const compiled = statements.map((statement) => statement.compile(db));
+  const { adapter } = db.getExecutor();
+  const isOne = adapter instanceof LocklessAdapter && !adapter.engine.commitsDdl;
+  const queries = isOne ? [CompiledQuery.raw(compiled.map(({ sql }) => sql).join(';\n'))] : compiled;
+  for (const query of queries) await db.executeQuery(query);
 }
 
 class SingleClientDriver implements Driver {
@@ -198,7 +212,8 @@ class ClientConnection implements DatabaseConnection {
     refuseNul(sql);
     const client = isOwnQuery(queryId) ? this.#session.client : this.#session.applicationClient;
     const { rows, rowCount, command } = await client
-      .query(sql, [...parameters])
+      // A text of several statements takes no parameters, not even none.
+      .query(sql, parameters.length === 0 ? undefined : [...parameters])
       .catch((error: unknown) => this.#fail(error));
     const affects = ['INSERT', 'UPDATE', 'DELETE', 'MERGE'].includes(command);
     return affects ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows };

@@ -94,7 +94,7 @@ const CURRENT_SCHEMA = 'casbin_bootstrap_current_schema';
 
 function answer(question: string, schema: string | undefined): readonly object[] {
   if (/^select current_schema\(\)/.test(question)) return [{ schema: schema ?? CURRENT_SCHEMA }];
-  return /'casbin'::regclass/.test(question) ? [{ schema: schema ?? 'public' }] : [];
+  return /"isUnique"/.test(question) ? [{ schema: schema ?? 'public' }] : [];
 }
 
 /** Stand for columns of a rule table, whose number and names differ between adapters. */

@@ -20,9 +20,8 @@ import {
   type AnyKysely,
   type AnyTransaction,
   inWriteTransaction,
-  markTransaction,
   setChangeContext,
-  setSearchPath,
+  settleTransaction,
   stayAwake,
 } from './database/transaction.ts';
 import { explainFailure } from './failure/explain-failure.ts';
@@ -121,8 +120,7 @@ function complete(
   if (!options.engine.commitsDdl) return write((trx) => writeDatabase(session, db, trx, options, tell));
   return inSteps(session, db, options, steps, tell, ({ options: located, migrated, keepLock }) =>
     write(async (trx) => {
-      await setSearchPath(trx, located.schema);
-      await markTransaction(trx);
+      await settleTransaction(trx, located.schema);
       await keepLock(trx);
       return seedAndVerify(session, trx, located, migrated);
     }),
@@ -173,8 +171,7 @@ async function writeDatabase(
 ): Promise<Outcome> {
   if (given.engine.name === 'citus') await refuseWorker(asClient(trx));
   const { schema, applicationSchema } = await resolveSchemas(trx, given);
-  await setSearchPath(trx, schema);
-  await markTransaction(trx);
+  await settleTransaction(trx, schema);
   session.enter('the lock of the bootstrap');
   await session.within(withGrace(given.lockTimeoutMs), () => acquireBootstrapLock(trx, schema));
   session.enter('the migrations');

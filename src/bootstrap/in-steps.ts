@@ -9,8 +9,7 @@ import {
   type AnyTransaction,
   inReadOnlyTransaction,
   inWriteTransaction,
-  markTransaction,
-  setSearchPath,
+  settleTransaction,
 } from '../database/transaction.ts';
 import { DatabaseError, InvalidOptionsError } from '../errors.ts';
 import { listPending, type Migrated, migrateDatabase } from '../migrator/migrate.ts';
@@ -180,8 +179,7 @@ async function seedPortions(
   if (size === null || total <= size) return seeders;
   const seed = (portion: RunnableSeeder) =>
     inWriteTransaction(db, async (trx) => {
-      await setSearchPath(trx, schema);
-      await markTransaction(trx);
+      await settleTransaction(trx, schema);
       await row.keep(trx);
       const context = shareContext({ db: trx, logger, schema, firstRun, dryRun, ruleTable });
       return runSeeder(portion, context, progress);

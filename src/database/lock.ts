@@ -33,9 +33,10 @@ export async function acquireBootstrapLock(trx: AnyTransaction, schema: string):
   const ours = sql`select pg_advisory_xact_lock(${NAMESPACE}::int, hashtext(${schema}))`;
   await acquire(trx, 'another bootstrap', ours);
   // Shared: two schemas need not wait for each other, and a Migrator, which takes it exclusively, waits for both.
-  const kyselys = sql`select pg_advisory_xact_lock_shared(${KYSELY_MIGRATION_LOCK}::bigint)`;
+  const timeout = sql`set_config('statement_timeout', ${rows[0]?.timeout ?? '0'}, true)`;
+  // The new limit is that of the statements after this one.
+  const kyselys = sql`select pg_advisory_xact_lock_shared(${KYSELY_MIGRATION_LOCK}::bigint), ${timeout}`;
   await acquire(trx, "Kysely's Migrator", kyselys);
-  await sql`select set_config('statement_timeout', ${rows[0]?.timeout ?? '0'}, true)`.execute(trx);
 }
 
 /**

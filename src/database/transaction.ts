@@ -46,14 +46,17 @@ export async function setSearchPath(trx: AnyTransaction, schema: string | undefi
   if (schema !== undefined) await sql`select ${searchPathExpression(schema)}`.execute(trx);
 }
 
-/** Marks the transaction, so that {@link isSameTransaction} can tell whether it is still open. */
-export async function markTransaction(trx: AnyTransaction): Promise<void> {
-  if (!engineBehind(trx).hasSettings) return;
-  await sql`select set_config(${MARKER}, 'open', true)`.execute(trx);
+/**
+ * Puts the schema first on the search_path, and marks the transaction, so that {@link isSameTransaction} can tell whether
+ * it is still open.
+ */
+export async function settleTransaction(trx: AnyTransaction, schema: string): Promise<void> {
+  if (!engineBehind(trx).hasSettings) return setSearchPath(trx, schema);
+  await sql`select ${searchPathExpression(schema)}, set_config(${MARKER}, 'open', true)`.execute(trx);
 }
 
 /**
- * Whether the transaction that was marked is still the one that statements run in. False when somebody ended
+ * Whether the transaction that was settled is still the one that statements run in. False when somebody ended
  * it. Throws 25P02 when an error was swallowed and left it aborted.
  *
  * @param path the search_path that it has from then on; default: the one that it has

@@ -107,3 +107,15 @@ test('locks end with it', async () => {
   );
   expect(rows).toEqual([]);
 });
+
+test('a first start takes 50 round trips', async () => {
+  const database = await createDatabase();
+  await using wire = await openWire(database.url);
+  const pool = database.pool({ connectionString: wire.url, max: 1 });
+  await pool.query('select 1');
+  const before = wire.roundTrips;
+
+  await bootstrapDatabase(pool);
+
+  expect(wire.roundTrips - before).toBe(50);
+});

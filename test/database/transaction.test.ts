@@ -6,9 +6,9 @@ import {
   type AnyTransaction,
   inWriteTransaction,
   isSameTransaction,
-  markTransaction,
   readAndReleaseLocks,
   searchPathExpression,
+  settleTransaction,
 } from '../../src/database/transaction.ts';
 import { useDatabase } from '../support/database.ts';
 
@@ -71,7 +71,7 @@ describe('a marked transaction', () => {
       const db = createKysely(session);
       await inWriteTransaction(db, async (trx) => {
         expect(await isSameTransaction(trx)).toBe(false);
-        await markTransaction(trx);
+        await settleTransaction(trx, 'public');
         expect(await isSameTransaction(trx)).toBe(true);
         expect(await isSameTransaction(db)).toBe(true);
         await session.client.query('commit; begin');

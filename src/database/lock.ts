@@ -7,7 +7,7 @@ import type { AnyKysely, AnyTransaction } from './transaction.ts';
 /** The first half of the key of our lock, which nobody else uses: "csbn" in ASCII. */
 const NAMESPACE = 0x6373626e;
 
-/** The lock of Kysely's own Migrator (kysely 0.28.18 and 0.29.9, PostgresAdapter). */
+/** The lock of Kysely's own Migrator (kysely 0.28.19 and 0.29.9, PostgresAdapter). */
 const KYSELY_MIGRATION_LOCK = '3853314791062309107';
 
 /** One of the two advisory locks was not granted in time. */

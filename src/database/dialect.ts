@@ -7,6 +7,7 @@ import {
   PostgresAdapter,
   PostgresIntrospector,
   PostgresQueryCompiler,
+  type QueryId,
   type QueryResult,
   type TransactionSettings,
 } from 'kysely';
@@ -81,13 +82,20 @@ interface Compilable {
   compile(db: Kysely<unknown>): CompiledQuery;
 }
 
+/** How many statements the text of a query has, where it has several. */
+const counts = new WeakMap<QueryId, number>();
+
 /** Runs statements without parameters and results: in one round trip, on a Kysely whose transaction takes them all. */
 export async function runTogether(db: Kysely<unknown>, statements: readonly Compilable[]): Promise<void> {
   const compiled = statements.map((statement) => statement.compile(db));
   const { adapter } = db.getExecutor();
-  const isOne = adapter instanceof LocklessAdapter && !adapter.engine.commitsDdl;
-  const queries = isOne ? [CompiledQuery.raw(compiled.map(({ sql }) => sql).join(';\n'))] : compiled;
-  for (const query of queries) await db.executeQuery(query);
+  if (adapter instanceof LocklessAdapter && !adapter.engine.commitsDdl) {
+    const message = CompiledQuery.raw(compiled.map(({ sql }) => sql).join(';\n'));
+    counts.set(message.queryId, compiled.length);
+    await db.executeQuery(message);
+  } else {
+    for (const query of compiled) await db.executeQuery(query);
+  }
 }
 
 class SingleClientDriver implements Driver {
@@ -211,9 +219,10 @@ class ClientConnection implements DatabaseConnection {
     refuseTransactionControl(sql);
     refuseNul(sql);
     const client = isOwnQuery(queryId) ? this.#session.client : this.#session.applicationClient;
-    const { rows, rowCount, command } = await client
-      // A text of several statements takes no parameters, not even none.
-      .query(sql, parameters.length === 0 ? undefined : [...parameters])
+    // A text of several statements takes no parameters, not even none.
+    const ask = () => client.query(sql, parameters.length === 0 ? undefined : [...parameters]);
+    const { rows, rowCount, command } = await this.#session
+      .forStatements(counts.get(queryId) ?? 1, ask)
       .catch((error: unknown) => this.#fail(error));
     const affects = ['INSERT', 'UPDATE', 'DELETE', 'MERGE'].includes(command);
     return affects ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows };

@@ -108,6 +108,12 @@ export class Session {
     }
   }
 
+  /** Sends so many statements in one message, of which each may take as long as one alone. */
+  forStatements<T>(count: number, ask: () => Promise<T>): Promise<T> {
+    const limitMs = this.#answerTimeoutMs;
+    return count === 1 || limitMs === null ? ask() : this.within(count * limitMs, ask);
+  }
+
   /**
    * The result of work that uses this session. If the connection is lost, work that does not notice it is given up
    * after a while: a seeder may wait for something else, such as a client of the same pool.

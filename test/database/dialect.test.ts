@@ -1,15 +1,16 @@
-import { type Kysely, sql } from 'kysely';
+import { Kysely, PostgresDialect, sql } from 'kysely';
 import type pg from 'pg';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   CommitOutcomeUnknown,
   CommittedNothing,
   createKysely,
   NestedTransactionRefused,
+  runTogether,
   TransactionAborted,
   type TransactionLimits,
 } from '../../src/database/dialect.ts';
-import { type Session, withSession } from '../../src/database/session.ts';
+import { Session, withSession } from '../../src/database/session.ts';
 import { inReadOnlyTransaction, inWriteTransaction } from '../../src/database/transaction.ts';
 import { useDatabase } from '../support/database.ts';
 import { openWire } from '../support/wire.ts';
@@ -106,6 +107,54 @@ describe('a Kysely over one client', () => {
     const tables = await onKysely((db) => db.introspection.getTables());
     await pool.query('drop table described');
     expect(tables.map(({ name }) => name)).toContain('described');
+  });
+});
+
+describe('statements that go together', () => {
+  test('are one message, in order', async () => {
+    await using wire = await openWire(database.url);
+    const from = database.pool({ connectionString: wire.url, max: 1 });
+    const made = await onKysely(
+      async (db) => {
+        const before = wire.roundTrips;
+        await runTogether(db, [
+          sql`create temporary table together (n int)`,
+          db.schema.createIndex('together_n').on('together').column('n'),
+          sql`insert into together values (${sql.lit(1)})`,
+        ]);
+        expect(wire.roundTrips - before).toBe(1);
+        return db.selectFrom('together').selectAll().execute();
+      },
+      undefined,
+      from,
+    );
+    expect(made).toEqual([{ n: 1 }]);
+  });
+
+  test('have the time of as many', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const silent = { query: () => new Promise<never>(() => {}) };
+    const session = new Session(silent, 1_000);
+    const three = [1, 2, 3].map(() => sql`select`);
+    const failure = failureOf(runTogether(createKysely(session), three));
+
+    await vi.advanceTimersByTimeAsync(2_999);
+    expect(session.broken).toBeNull();
+    await vi.advanceTimersByTimeAsync(1);
+
+    expect((await failure).message).toContain('within 3000 ms');
+    expect(session.broken).not.toBeNull();
+  });
+
+  test('are single ones on any other Kysely', async () => {
+    const seen: string[] = [];
+    const other = new Kysely({
+      dialect: new PostgresDialect({ pool: database.pool() }),
+      log: ({ query }) => void seen.push(query.sql),
+    });
+    await runTogether(other, [sql`select 1`, sql`select 2`]);
+    expect(seen).toEqual(['select 1', 'select 2']);
   });
 });
 

@@ -221,9 +221,12 @@ class ClientConnection implements DatabaseConnection {
     const client = isOwnQuery(queryId) ? this.#session.client : this.#session.applicationClient;
     // A text of several statements takes no parameters, not even none.
     const ask = () => client.query(sql, parameters.length === 0 ? undefined : [...parameters]);
-    const { rows, rowCount, command } = await this.#session
+    const result = await this.#session
       .forStatements(counts.get(queryId) ?? 1, ask)
       .catch((error: unknown) => this.#fail(error));
+    // Of a text of several statements, there is a result for each.
+    if (Array.isArray(result)) return { rows: [] };
+    const { rows, rowCount, command } = result;
     const affects = ['INSERT', 'UPDATE', 'DELETE', 'MERGE'].includes(command);
     return affects ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows };
   }

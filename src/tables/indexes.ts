@@ -20,7 +20,7 @@ export async function withoutIndexes<T>(
 ): Promise<T | null> {
   const indexes = await readIndexes(client, table);
   if (indexes.length === 0) return null;
-  for (const { drop } of indexes) await client.query(drop);
+  await client.query(indexes.map(({ drop }) => drop).join(';\n'));
   const written = await write();
   for (const { make } of indexes) await client.query(make);
   return written;

@@ -1,5 +1,5 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { build } from 'rolldown';
 
 const ENTRIES = {
@@ -15,6 +15,9 @@ const ENTRIES = {
   'testing/node-test': 'src/testing/node-test.ts',
 };
 
+/** Entries that load little, and should not load all of the library with what they share with it: the least first. */
+const LIGHT = ['cli', 'embedded', 'express', 'fastify'];
+
 /** Where tsc has put the declarations of `src/`, one for each file. */
 const DECLARED = 'dist/src';
 const TYPES = 'dist/types';
@@ -24,10 +27,7 @@ const RELATIVE_IMPORT = /(?<=(?:from|import|import\() ?['"])(?<path>\.[^'"]*)\.t
 /** What is published of `dist/`, as this build writes it. */
 const written = new Set();
 
-await build([
-  { ...bundle('esm', 'js'), input: { ...ENTRIES, cli: 'src/cli/bin.ts' } },
-  { ...bundle('cjs', 'cjs'), input: ENTRIES },
-]);
+await build([bundle('esm', 'js', { ...ENTRIES, cli: 'src/cli/bin.ts' }), bundle('cjs', 'cjs', ENTRIES)]);
 
 await buildPage();
 removeOthers();
@@ -68,8 +68,9 @@ function removeOthers() {
   }
 }
 
-function bundle(format, extension) {
+function bundle(format, extension, input) {
   return {
+    input,
     platform: 'node',
     // Every dependency, and every module of Node.
     external: /^[^./]/,
@@ -81,12 +82,49 @@ function bundle(format, extension) {
       strict: true,
       entryFileNames: `[name].${extension}`,
       chunkFileNames: `chunks/[name].${extension}`,
+      codeSplitting: { groups: groupsOf(input) },
       sourcemap: true,
-      // They are in the package, as src/.
+      // The sources are in the package, as src/, where docstrings are read.
       sourcemapExcludeSources: true,
+      comments: { jsdoc: false },
     },
     plugins: [declarations(extension)],
   };
+}
+
+/**
+ * What the root export loads is one file, but for what light entries load of it: to open a file takes longer than to read
+ * what is in it. All else is left to rolldown, as all that is loaded late.
+ */
+function groupsOf(inputs) {
+  const loaded = new Map();
+  /** Whether an import of the entry loads the module. */
+  const isLoadedBy = (entry, id, context) => {
+    const ids = loaded.get(entry) ?? findLoaded(resolve(inputs[entry]), context);
+    loaded.set(entry, ids);
+    return ids.has(id);
+  };
+  const light = LIGHT.filter((entry) => entry in inputs);
+  const names = ['library', ...light.map((entry) => `shared-with-${entry}`).reverse()];
+  const nameOf = (id, context) => {
+    if (!isLoadedBy('index', id, context)) return null;
+    const sharer = light.find((entry) => isLoadedBy(entry, id, context));
+    return sharer === undefined ? 'library' : `shared-with-${sharer}`;
+  };
+  return names.map((name, priority) => ({
+    name: (id, context) => (nameOf(id, context) === name ? name : null),
+    debugName: name,
+    priority,
+  }));
+}
+
+function findLoaded(path, context) {
+  const ids = new Set([path]);
+  // A set goes on to what is added while it is gone through.
+  for (const id of ids) {
+    for (const imported of context.getModuleInfo(id).importedIds) if (isAbsolute(imported)) ids.add(imported);
+  }
+  return ids;
 }
 
 /**

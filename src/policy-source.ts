@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Model } from 'casbin';
@@ -171,6 +170,7 @@ const MAX_BYTES = 1_000_000_000;
 async function readBlob(revision: string): Promise<Uint8Array> {
   // git would take this for an option.
   if (revision.startsWith('-')) throw new Error('a revision does not begin with "-"');
+  const { execFile } = await import('node:child_process');
   const { stdout } = await promisify(execFile)('git', ['cat-file', 'blob', revision], {
     encoding: 'buffer',
     maxBuffer: MAX_BYTES,

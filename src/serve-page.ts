@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { sql } from 'kysely';
 import { type PageOptions, readPage } from './create-page.ts';
@@ -48,6 +48,7 @@ export async function servePage(pool: PoolLike | null, options: ServePageOptions
   const pages = new Pages(pool, rest);
   await pages.current();
   const watchers = new Watchers(() => pages.version(), pollIntervalMs);
+  const { createServer } = await import('node:http');
   const server = createServer((request, response) => {
     answer(request, response, server, pages, watchers).catch((error: unknown) => {
       if (response.headersSent) response.destroy();

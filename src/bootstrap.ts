@@ -16,6 +16,7 @@ import { acquireBootstrapLock } from './database/lock.ts';
 import { asClient } from './database/own-queries.ts';
 import { requireAllRows } from './database/privileges.ts';
 import { answerTimeout, type Session, withGrace, withSession } from './database/session.ts';
+import { restoreSettings } from './database/settings.ts';
 import {
   type AnyKysely,
   type AnyTransaction,
@@ -115,7 +116,8 @@ function complete(
   tell: TellLocated,
 ): Promise<Outcome> {
   tell(options);
-  const db = createKysely(session, options);
+  const remembersSettings = options.applicationMigrations !== null && !options.engine.commitsDdl;
+  const db = createKysely(session, { ...options, remembersSettings });
   const write = (work: (trx: AnyTransaction) => Promise<Outcome>) => commit(session, db, options, work);
   if (!options.engine.commitsDdl) return write((trx) => writeDatabase(session, db, trx, options, tell));
   return inSteps(session, db, options, steps, tell, ({ options: located, migrated, keepLock }) =>
@@ -196,7 +198,10 @@ async function writeDatabase(
   const renewed =
     isMissing || !located.journal ? [] : await renewJournal(trx, located.packageMigrations, table);
   const applied = [...migrated.applied, ...renewed.filter((name) => !migrated.applied.includes(name))];
-  return seedAndVerify(session, trx, located, { ...migrated, applied });
+  const outcome = await seedAndVerify(session, trx, located, { ...migrated, applied });
+  // At the end, because the limits of this transaction end with it.
+  if (given.applicationMigrations !== null && applied.length > 0) await restoreSettings(asClient(trx));
+  return outcome;
 }
 
 /** The rest, on the rule table that is there now. */

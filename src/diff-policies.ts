@@ -11,7 +11,7 @@ export interface PolicyDiff {
   readonly rules: RuleChanges;
   /** The requests that they decide differently. */
   readonly decisions: DecisionChanges;
-  /** How many links of users to roles were left out, because no definition has them. */
+  /** How many links of users to roles were left out, because no definition has them. One of both policies counts once. */
   readonly userLinks: number;
 }
 
@@ -57,8 +57,13 @@ export async function diffPolicies(
       removed: toArrays(new RuleSet(old).without(now)),
     },
     decisions,
-    userLinks: split.reduce((sum, { userLinks }) => sum + userLinks.length, 0),
+    userLinks: countDistinct(split.flatMap(({ userLinks }) => userLinks)),
   };
+}
+
+function countDistinct(links: readonly Rule[]): number {
+  const all = new RuleSet(links);
+  return links.filter((_, position) => all.firstOf(position) === position).length;
 }
 
 function toArrays(rules: readonly Rule[]): string[][] {

@@ -36,7 +36,7 @@ export async function examineDatabase(pool: PoolLike, options: BootstrapOptions 
 /** Ends with one failure if the table can't be used or read. */
 async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promise<DatabaseFinding[]> {
   try {
-    return await inspectDatabase(pool, resolved, 'the examination', async (inspected) => {
+    const examine = async (inspected: Inspected) => {
       const table = await examineTable(inspected);
       const others = await findOtherTables(inspected);
       const migrations = await examineMigrations(inspected);
@@ -51,7 +51,8 @@ async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promis
         ...(isPending ? [] : await examineDocumentIndexes(inspected)),
         ...(inspected.isMissing ? [] : await examineRules(inspected)),
       ];
-    });
+    };
+    return await inspectDatabase(pool, resolved, 'the examination', examine, 'status');
   } catch (error) {
     if (error instanceof InvalidOptionsError) throw error;
     if (error instanceof PermissionError) return [failure('privileges', error.message, error.remedies)];

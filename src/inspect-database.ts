@@ -12,6 +12,7 @@ import {
 import { answerTimeout, type Session, withSession } from './database/session.ts';
 import { type AnyTransaction, inReadOnlyTransaction, searchPathExpression } from './database/transaction.ts';
 import { explainFailure } from './failure/explain-failure.ts';
+import type { Inspection } from './failure/explain-step.ts';
 import { findConflict, retryConflicts } from './failure/retry.ts';
 import { type ResolvedOptions, withRuleTable } from './options/resolved-options.ts';
 import { findRuleTable } from './tables/find-rule-table.ts';
@@ -31,36 +32,40 @@ export interface Inspected {
  * Conflicts are retried, and failures are explained as those of a bootstrap.
  *
  * @param activity what a message calls the work
+ * @param work what privileges are named for, where one is missing
  */
 export async function inspectDatabase<T>(
   pool: PoolLike,
   resolved: ResolvedOptions,
   activity: string,
   inspect: (inspected: Inspected) => Promise<T>,
+  work: Inspection = 'inspection',
 ): Promise<T> {
   try {
     const limits = { ...resolved, answerTimeoutMs: answerTimeout(resolved) };
     const attempt = () =>
       withSession(
         pool,
-        (session) => onRightEngine(session, resolved, (on) => inspectOnce(session, on, activity, inspect)),
+        (session) => {
+          session.enter(activity);
+          return onRightEngine(session, resolved, (on) => inspectOnce(session, on, inspect, work));
+        },
         limits,
       );
     return await retryConflicts(attempt, resolved.logger);
   } catch (error) {
-    throw await explainFailure(error, resolved, null, 'inspection');
+    throw await explainFailure(error, resolved, null, work);
   }
 }
 
 async function inspectOnce<T>(
   session: Session,
   given: ResolvedOptions,
-  activity: string,
   inspect: (inspected: Inspected) => Promise<T>,
+  work: Inspection,
 ): Promise<T> {
   let options = given;
   try {
-    session.enter(activity);
     return await inReadOnlyTransaction(createKysely(session, given), async (trx) => {
       const { table, isMissing } = await findRuleTable(
         asClient(trx),
@@ -73,7 +78,7 @@ async function inspectOnce<T>(
       return inspect({ trx, options, isMissing });
     });
   } catch (error) {
-    throw findConflict(error, session) ?? (await explainFailure(error, options, session, 'inspection'));
+    throw findConflict(error, session) ?? (await explainFailure(error, options, session, work));
   }
 }
 

@@ -79,7 +79,7 @@ export interface RuleCounts {
  */
 export async function readStatus(pool: PoolLike, options: BootstrapOptions = {}): Promise<DatabaseStatus> {
   const resolved = await resolveVerifyOptions(pool, options);
-  return inspectDatabase(pool, resolved, 'the look at the status', async (inspected) => {
+  const inspect = async (inspected: Inspected): Promise<DatabaseStatus> => {
     const migrations = await readMigrationStatus(inspected);
     const { rules, verification, newestVersion, isToMove } = await readRules(inspected);
     const { ruleTable, ownership } = inspected.options;
@@ -97,7 +97,8 @@ export async function readStatus(pool: PoolLike, options: BootstrapOptions = {})
         !isToMove &&
         (ownership === null || isSettled(ownership, newestVersion)),
     };
-  });
+  };
+  return inspectDatabase(pool, resolved, 'the look at the status', inspect, 'status');
 }
 
 /** Which migrations of this package and of the application are applied. */

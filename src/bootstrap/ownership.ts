@@ -18,11 +18,13 @@ import { RuleSet } from '../policy/rule-set.ts';
 import type { KeptAwayRule, OwnershipReport } from '../report.ts';
 import { findMissing, lockTable } from '../tables/insert.ts';
 import {
+  followRename,
   type RecordedVersion,
   readNewestVersion,
   readRecordedRules,
   recordRules,
 } from '../tables/rule-record.ts';
+import type { RuleTable } from '../tables/rule-table.ts';
 import type { LivePolicy } from './read-policy.ts';
 import {
   type Changes,
@@ -56,7 +58,7 @@ export async function settleOwnership(
   const { ownership, ruleTable } = options;
   if (ownership === null) return { options, report: null, hasChanged: false };
   const client = asClient(trx);
-  const newest = await readNewestVersion(client, ruleTable);
+  const newest = (await readNewestVersion(client, ruleTable)) ?? (await readOfFormerName(client, ruleTable));
   const settled = isSettled(ownership, newest);
   const changes = settled
     ? await retireLate(client, options, newest)
@@ -76,6 +78,12 @@ export async function settleOwnership(
   logOwnership(report, options);
   // A version that was not settled is recorded.
   return { options: effective, report, hasChanged: !settled || isMove(report) };
+}
+
+/** Gives a table that was renamed its record back. Null if there is none. */
+async function readOfFormerName(client: ClientLike, ruleTable: RuleTable): Promise<RecordedVersion | null> {
+  const { rows } = await client.query(`${followRename(ruleTable)} returning version.source`);
+  return rows.length === 0 ? null : readNewestVersion(client, ruleTable);
 }
 
 /** Whether the database was bootstrapped with this version or a newer one, so that its changes were made. */

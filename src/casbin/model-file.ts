@@ -126,7 +126,7 @@ const SECTION = /^\[(.*)\]$/;
 
 /**
  * Finds problems in the structure of a `.conf` text: sections that are missing, sections and definitions that are
- * repeated, lines that are neither.
+ * repeated, definitions that Casbin ignores, lines that are neither.
  */
 function checkModelText(path: string, text: string): Problem[] {
   const lines = readLines(text);
@@ -142,6 +142,7 @@ function checkModelText(path: string, text: string): Problem[] {
   const repeated = sections.filter(
     ({ name }, index) => sections.findIndex((other) => other.name === name) < index,
   );
+  const definitions = readDefinitions(lines);
   const strayLines = lines.filter(({ text: line }) => !SECTION.test(line) && !line.includes('='));
   return [
     ...findMissingSections(path, lines),
@@ -149,7 +150,8 @@ function checkModelText(path: string, text: string): Problem[] {
       const message = `section [${name}] appears twice. Merge the two.`;
       return { code: 'MODEL_INVALID', at: placeOf(path, line), message };
     }),
-    ...findRepeated(path, lines),
+    ...findRepeated(path, definitions),
+    ...findUnread(path, definitions),
     ...strayLines.map((line): Problem => {
       const message = `line ${formatText(line.text)} is neither a [section] nor a definition such as "m = …". Correct or remove it.`;
       return { code: 'MODEL_INVALID', at: placeOf(path, line), message };
@@ -157,20 +159,55 @@ function checkModelText(path: string, text: string): Problem[] {
   ];
 }
 
-/** Casbin uses the last definition of a name. */
-function findRepeated(path: string, lines: readonly Line[]): Problem[] {
+interface Definition {
+  readonly section: string;
+  readonly key: string;
+  readonly line: Line;
+}
+
+function readDefinitions(lines: readonly Line[]): Definition[] {
   let section = '';
+  return lines.flatMap((line) => {
+    section = SECTION.exec(line.text)?.[1] ?? section;
+    const key = SECTION.test(line.text) ? undefined : definedBy(line.text);
+    return key === undefined ? [] : { section, key, line };
+  });
+}
+
+/** Casbin uses the last definition of a name. */
+function findRepeated(path: string, definitions: readonly Definition[]): Problem[] {
   const first = new Map<string, number>();
-  return lines.flatMap((line): Problem[] => {
-    const { text, number } = line;
-    section = SECTION.exec(text)?.[1] ?? section;
-    const key = SECTION.test(text) ? undefined : definedBy(text);
-    if (key === undefined) return [];
+  return definitions.flatMap(({ section, key, line }): Problem[] => {
     const before = first.get(`${section}::${key}`);
-    first.set(`${section}::${key}`, before ?? number);
+    first.set(`${section}::${key}`, before ?? line.number);
     if (before === undefined) return [];
     const message = `"${key}" is defined in line ${before} already, and Casbin uses the last definition only. Remove one of them.`;
     return [{ code: 'MODEL_INVALID', at: placeOf(path, line), message }];
+  });
+}
+
+/** The sections of a model, by what the names of their definitions begin with. */
+const SECTIONS: readonly (readonly [first: string, section: string])[] = [
+  ...REQUIRED_DEFINITIONS.map(({ key, section }) => [key, section] as const),
+  ['g', 'role_definition'],
+];
+
+/** Of each section, Casbin reads `m`, `m2`, `m3` and so on, until one is missing; it ignores all others. */
+function findUnread(path: string, definitions: readonly Definition[]): Problem[] {
+  return SECTIONS.flatMap(([first, section]) => {
+    const given = definitions.filter((definition) => definition.section === section);
+    const names = new Set(given.map(({ key }) => key));
+    const read = new Set<string>();
+    const next = () => (read.size === 0 ? first : `${first}${read.size + 1}`);
+    while (names.has(next())) read.add(next());
+    // Then the section lacks what Casbin needs, and that is told.
+    if (read.size === 0 && first !== 'g') return [];
+    return given
+      .filter(({ key }) => !read.has(key))
+      .map(({ key, line }): Problem => {
+        const message = `Casbin ignores "${key}": of [${section}] it reads ${first}, ${first}2, ${first}3 and so on, up to the first that is missing. Rename it to "${next()}", or remove it.`;
+        return { code: 'MODEL_INVALID', at: placeOf(path, line), message };
+      });
   });
 }
 

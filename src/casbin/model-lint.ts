@@ -1,7 +1,10 @@
 import type { Model } from 'casbin';
 import type { Problem } from '../errors.ts';
+import { formatText } from '../policy/rule.ts';
 import { reasonOf, shorten } from '../text.ts';
-import { collectNames, findParseFault, type MatcherNames } from './matcher.ts';
+import { findAddressFault } from './address-range.ts';
+import { callsIn } from './calls.ts';
+import { collectNames, findParseFault, isNode, type MatcherNames } from './matcher.ts';
 import { tokensOf } from './model.ts';
 import type { LocateDefinition } from './model-file.ts';
 
@@ -87,6 +90,7 @@ function lintMatchers(model: Model, functions: ReadonlySet<string>, locate: Loca
     return [
       ...undefinedValues,
       ...names.calls.flatMap((call) => lintCall(model, functions, key, locate(key, call.name), call)),
+      ...lintAddresses(key, value, locate),
     ];
   });
 }
@@ -117,6 +121,17 @@ function lintCall(
   if (functions.has(name) || name === 'eval') return [];
   const message = `matcher "${matcher}" calls "${name}", which is neither a role definition nor a Casbin function. Define it under [role_definition], or add it in configureEnforcer.`;
   return [{ code: 'MODEL_NAME_UNDEFINED', at, message }];
+}
+
+/** What ipMatch does not take, or not as it is meant. */
+function lintAddresses(matcher: string, text: string, locate: LocateDefinition): Problem[] {
+  return callsIn(text).flatMap(({ name, pattern }): Problem[] => {
+    const range = name === 'ipMatch' && isNode(pattern) && pattern.type === 'Literal' ? pattern.value : null;
+    const fault = typeof range === 'string' ? findAddressFault(range) : null;
+    if (fault === null) return [];
+    const message = `matcher "${matcher}" gives ipMatch the address range ${formatText(String(range))}, and ${fault}. Correct it.`;
+    return [{ code: 'MODEL_INVALID', at: locate(matcher, name), message }];
+  });
 }
 
 function lintEffects(model: Model, locate: LocateDefinition): Problem[] {

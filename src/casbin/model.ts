@@ -2,6 +2,7 @@ import { Assertion, type Model, newModel } from 'casbin';
 import type { Problem } from '../errors.ts';
 import { type DefinedRule, isRepeated } from '../policy/compile.ts';
 import { formatRule, formatText, type Rule } from '../policy/rule.ts';
+import { maskCheck } from './address-range.ts';
 
 /** The definitions that Casbin requires, each with the section of a `.conf` file that it is in. */
 export const REQUIRED_DEFINITIONS = [
@@ -27,11 +28,22 @@ export function ruleLengthsOf(model: Model): Map<string, number> {
   return lengths;
 }
 
+/**
+ * Creates a function that returns why Casbin does not use a rule as it is meant: its effect is neither `allow` nor `deny`,
+ * so the rule decides nothing; its priority is not a number, under an effect for which that changes the order of the
+ * others; or its address range has no mask that means something. Null for any other rule.
+ */
+export function usabilityCheck(model: Model): (rule: Rule) => string | null {
+  const fields = interpretedFieldsOf(model);
+  const findMaskFault = maskCheck(model);
+  return (rule) => findUnusableValue(rule, fields) ?? findMaskFault(rule);
+}
+
 /** The positions of the fields whose values Casbin interprets, by ptype; -1 for one that a ptype does not have. */
-export type InterpretedFields = ReadonlyMap<string, { readonly effect: number; readonly priority: number }>;
+type InterpretedFields = ReadonlyMap<string, { readonly effect: number; readonly priority: number }>;
 
 /** Finds these positions. Only some effects depend on the order of the rules, and so on their priorities. */
-export function interpretedFieldsOf(model: Model): InterpretedFields {
+function interpretedFieldsOf(model: Model): InterpretedFields {
   const ptypes = [...(model.model.get('p')?.keys() ?? [])];
   const effects = [...(model.model.get('e')?.values() ?? [])];
   const isOrdered = effects.some(({ value }) => /^(?:priority|subjectPriority)\(/.test(value));
@@ -46,11 +58,7 @@ export function interpretedFieldsOf(model: Model): InterpretedFields {
   );
 }
 
-/**
- * Why Casbin does not use a rule as it is meant: its effect is neither `allow` nor `deny`, so the rule decides nothing;
- * or its priority is not a number, under an effect for which that changes the order of the others. Null for any other rule.
- */
-export function findUnusableValue({ ptype, values }: Rule, fields: InterpretedFields): string | null {
+function findUnusableValue({ ptype, values }: Rule, fields: InterpretedFields): string | null {
   const { effect = -1, priority = -1 } = fields.get(ptype) ?? {};
   const [given = '', order] = [values[effect], values[priority]];
   if (!['allow', 'deny', ''].includes(given)) {
@@ -62,11 +70,11 @@ export function findUnusableValue({ ptype, values }: Rule, fields: InterpretedFi
   return null;
 }
 
-/** Rules that Casbin would silently ignore, or order wrongly. */
+/** Rules that Casbin would silently ignore, order wrongly, or match with something else. */
 export function findUnusableRules(model: Model, rules: readonly DefinedRule[]): Problem[] {
-  const fields = interpretedFieldsOf(model);
+  const findFault = usabilityCheck(model);
   return rules.flatMap((rule): Problem[] => {
-    const reason = isRepeated(rule) ? null : findUnusableValue(rule, fields);
+    const reason = isRepeated(rule) ? null : findFault(rule);
     if (reason === null) return [];
     return [{ code: 'RULE_VALUE_INVALID', at: rule.at, message: `rule "${formatRule(rule)}" ${reason}.` }];
   });

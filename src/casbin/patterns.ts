@@ -1,11 +1,12 @@
 import { FunctionMap, type Model } from 'casbin';
-import { rememberLast } from '../collections.ts';
 import { type Problem, StoredRuleError } from '../errors.ts';
 import type { DefinedRule } from '../policy/compile.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
 import type { RowId } from '../report.ts';
 import { reasonOf } from '../text.ts';
-import { identifier, isNode, parseMatcher, readCall, walk } from './matcher.ts';
+import { findAddressFault } from './address-range.ts';
+import { callsOf, patternPlaces } from './calls.ts';
+import { isNode } from './matcher.ts';
 import type { RowSource, StoredRule } from './rule-row.ts';
 
 /**
@@ -137,7 +138,7 @@ function idsOf(patterns: readonly StoredPattern[]): RowId[] {
  * for example on an invalid regular expression. Null for a rule without such a pattern.
  */
 export function patternCheck(model: Model): (rule: Rule) => string | null {
-  const places = placesOf(model, (name) => EXPRESSIONS.has(name) || name === 'ipMatch');
+  const places = patternPlaces(model, (name) => EXPRESSIONS.has(name) || name === 'ipMatch');
   if (places.length === 0) return () => null;
   const known = new Map<string, string | null>();
   return ({ ptype, values }) => {
@@ -158,26 +159,16 @@ const FUNCTIONS = FunctionMap.loadFunctionMap().getFunctions();
 function tryPattern(name: string, pattern: string): string | null {
   const loop = findEndlessLoop(name, pattern);
   if (loop !== null) return `${name} does not take the pattern ${formatText(pattern)}: ${loop}`;
-  try {
-    if (name === 'ipMatch') tryAddress(pattern);
-    else FUNCTIONS.get(name)?.('', pattern, '');
-    return null;
-  } catch (error) {
-    return `${name} does not take the pattern ${formatText(pattern)}: ${reasonOf(error)}`;
-  }
+  const fault = name === 'ipMatch' ? findAddressFault(pattern) : tryCall(name, pattern);
+  return fault === null ? null : `${name} does not take the pattern ${formatText(pattern)}: ${fault}`;
 }
 
-/** Gives an address as the first argument, where Casbin checks it in the same way: it would print a wrong second one. */
-function tryAddress(pattern: string): void {
-  const ipMatch = FUNCTIONS.get('ipMatch');
-  if (pattern.split('/').length === 2) {
-    ipMatch?.('0.0.0.0', pattern);
-    return;
-  }
+function tryCall(name: string, pattern: string): string | null {
   try {
-    ipMatch?.(pattern, '0.0.0.0');
-  } catch {
-    throw new Error('it is not an IP address');
+    FUNCTIONS.get(name)?.('', pattern, '');
+    return null;
+  } catch (error) {
+    return reasonOf(error);
   }
 }
 
@@ -191,7 +182,7 @@ interface Pattern<R> {
 
 /** The values of rules that a matcher gives to a function as a pattern. */
 function patternsOf<R extends Rule>(model: Model, rules: readonly R[]): Pattern<R>[] {
-  const places = placesOf(model, (name) => EXPRESSIONS.has(name));
+  const places = patternPlaces(model, (name) => EXPRESSIONS.has(name));
   if (places.length === 0) return [];
   return rules.flatMap((rule) =>
     places.flatMap(({ name, ptype, position }) => {
@@ -201,43 +192,13 @@ function patternsOf<R extends Rule>(model: Model, rules: readonly R[]): Pattern<
   );
 }
 
-/** The positions in rules of the patterns of such functions. */
-function placesOf(
-  model: Model,
-  isMeant: (name: string) => boolean,
-): { name: string; ptype: string; position: number }[] {
-  return calls(model, isMeant).flatMap(({ name, pattern }) => {
-    const value = identifier(pattern);
-    const ptype = value?.split('_', 1)[0] ?? '';
-    const position =
-      model.model
-        .get('p')
-        ?.get(ptype)
-        ?.tokens.indexOf(value ?? '') ?? -1;
-    return position === -1 ? [] : [{ name, ptype, position }];
-  });
-}
-
 /** The patterns in a matcher itself. */
 function literalPatterns(model: Model): Pattern<null>[] {
-  return calls(model, (name) => EXPRESSIONS.has(name)).flatMap(({ name, pattern }) => {
+  return callsOf(model, (name) => EXPRESSIONS.has(name)).flatMap(({ name, pattern }) => {
     const text = isNode(pattern) && pattern.type === 'Literal' ? pattern.value : null;
     return typeof text === 'string' ? [{ name, text, rule: null }] : [];
   });
 }
-
-function calls(model: Model, isMeant: (name: string) => boolean): { name: string; pattern: unknown }[] {
-  return [...(model.model.get('m')?.values() ?? [])]
-    .flatMap(({ value }) => callsIn(value))
-    .filter(({ name }) => isMeant(name));
-}
-
-/** Remembers the last matcher, because it is parsed for the definition and again for the stored rules. */
-const callsIn = rememberLast((matcher: string) =>
-  walk(parseMatcher(matcher))
-    .flatMap((node) => readCall(node) ?? [])
-    .map(({ name, given }) => ({ name, pattern: given[1] })),
-);
 
 /**
  * Finds patterns that may take forever. Only a pattern that repeats a group can, so the checker is loaded only for

@@ -78,8 +78,26 @@ async function loadModule(
     // Returns the exported object itself, because a copy of a policy would lose its places in the file.
     merger: (...sources) => sources.find((source) => source != null) ?? {},
   }).catch((error: unknown) => {
-    throw new InvalidOptionsError(explainUnloadable(path ?? 'casbin-bootstrap.config', error));
+    const file = path ?? findConfig(cwd);
+    if (isOfNull(error)) return { config: null, _configFile: file };
+    throw new InvalidOptionsError(explainUnloadable(file, error));
   });
+}
+
+/** The name of the configuration, which c12 does not tell when it fails. */
+function findConfig(cwd: string): string {
+  const name = 'casbin-bootstrap.config';
+  const places = [name, `.config/casbin-bootstrap`, `.config/${name}`];
+  const files = places.flatMap((place) => ['js', 'ts', 'mjs', 'json'].map((ending) => `${place}.${ending}`));
+  return files.find((file) => existsSync(resolve(cwd, file))) ?? name;
+}
+
+/** Whether the loaders themselves have failed, because they read properties of what a file exports, also of null. */
+function isOfNull(error: unknown): boolean {
+  if (!(error instanceof TypeError) || !error.message.startsWith('Cannot read properties of null'))
+    return false;
+  const [, frame = ''] = /\n\s+at (.*)/.exec(error.stack ?? '') ?? [];
+  return /[\\/]node_modules[\\/](c12|jiti)[\\/]/.test(frame);
 }
 
 /** Not by instanceof, because a file may load this library a second time. */

@@ -14,6 +14,7 @@ import {
 import { type Engine, POSTGRESQL } from './engine.ts';
 import { isOwnQuery, OWN_QUERIES } from './own-queries.ts';
 import { isConnectionLoss, type Session } from './session.ts';
+import { REMEMBER_SETTINGS } from './settings.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
 
 /** The answer of a commit never came, so it is unknown whether it happened. */
@@ -31,6 +32,8 @@ export interface TransactionLimits {
   readonly idleInTransactionTimeoutMs?: number | undefined;
   /** Default: PostgreSQL itself. */
   readonly engine?: Engine;
+  /** Whether a transaction that writes remembers the settings of the session, for restoreSettings. Default: false. */
+  readonly remembersSettings?: boolean;
 }
 
 /**
@@ -170,8 +173,10 @@ function beginStatements(mode: string, limits: TransactionLimits | undefined): s
   const begin = `begin ${mode}`;
   if (limits === undefined || limits.engine?.hasSettings === false) return [begin];
   const { lockTimeoutMs, statementTimeoutMs, idleInTransactionTimeoutMs: idleMs, engine } = limits;
+  const remembers = limits.remembersSettings === true && mode.endsWith('read write');
   return [
     begin,
+    ...(remembers ? [REMEMBER_SETTINGS] : []),
     ...(engine?.passSettingsOn ? [engine.passSettingsOn] : []),
     `set local lock_timeout = ${lockTimeoutMs}`,
     idleMs === undefined ? LIMIT_IDLENESS : `set local idle_in_transaction_session_timeout = ${idleMs}`,

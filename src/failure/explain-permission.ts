@@ -48,7 +48,8 @@ export async function findMissingPrivileges(db: AnyKysely, options: ResolvedOpti
 async function needsOf(db: AnyKysely, { step, work }: Failure, options: ResolvedOptions): Promise<Needs> {
   const { packageMigrations, ruleTable } = options;
   const schema = await readHomeSchema(db, options.schema, ruleTable.name);
-  if (work === 'inspection') return needsToRead(options, schema);
+  if (work === 'inspection') return needsToRead(options, schema, []);
+  if (work === 'status') return needsToRead(options, schema, recordTables(options));
   const firstRun = packageMigrations !== null && !(await hasTable(db, schema, PACKAGE_LIST.tableName));
   const create = firstRun || step?.kind === 'migration';
   const recorded = migrationTables(options);
@@ -65,13 +66,16 @@ async function needsOf(db: AnyKysely, { step, work }: Failure, options: Resolved
   };
 }
 
-function needsToRead(options: ResolvedOptions, schema: Needs['schema']): Needs {
-  const { ruleTable, ownership } = options;
+function needsToRead(
+  { ruleTable, ownership }: ResolvedOptions,
+  schema: Needs['schema'],
+  others: readonly string[],
+): Needs {
   const ofVersions = ownership === null ? [] : [VERSIONS, RECORDED_RULES];
   return {
     schema,
     create: false,
-    select: [ruleTable.name, ...recordTables(options), ...ofVersions],
+    select: [ruleTable.name, ...others, ...ofVersions],
     insert: [],
     lock: [],
     change: [],

@@ -16,7 +16,9 @@ export interface Failure {
   readonly work?: FailedWork;
 }
 
-export type FailedWork = 'bootstrap' | 'inspection';
+/** An inspection reads rules; a status, which migrations are applied as well. */
+export type FailedWork = 'bootstrap' | Inspection;
+export type Inspection = 'inspection' | 'status';
 
 /** The failure as a clause: `Seeder "providers" failed: connection terminated`. */
 export function describeFailure({ step, cause }: Failure): string {

@@ -5,7 +5,7 @@ import type { ResolvedOptions } from '../options/resolved-options.ts';
 import type { Ownership } from '../policy/ownership.ts';
 import type { Rule } from '../policy/rule.ts';
 import { futureColumnsTable } from '../tables/find-rule-table.ts';
-import { toRecordText } from '../tables/rule-record.ts';
+import { followRename, toRecordText } from '../tables/rule-record.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 
 /** A setting of the session: whether the rule table existed before the script. */
@@ -47,6 +47,7 @@ export function writeOwned(options: ResolvedOptions, ownership: Ownership): stri
     `perform ${lockStatement(schema)};`,
     `lock table ${ruleTable.sql} in share row exclusive mode;`,
     ...before,
+    `${followRename(rules)};`,
     `select version, changes into newest_version, newest_changes from ${versions} where source = ${source} order by version desc limit 1;`,
     `if newest_version > ${version} then`,
     `  raise warning 'The database was bootstrapped with version % of the policy, and this is version ${version}: the policy stays as it is', newest_version;`,

@@ -1,5 +1,5 @@
 import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
-import { quoteTable, quoteText } from '../database/catalog.ts';
+import { quoteIdentifier, quoteTable, quoteText } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleTable } from './rule-table.ts';
@@ -52,6 +52,35 @@ export async function readNewestVersion(
     `select ${newestVersionExpression(quoteText(table.name), table.schema)} as newest`,
   );
   return rows[0].newest;
+}
+
+/**
+ * A statement that gives the table the record of its former name: the only table that has a record, is gone, and had rules
+ * that are stored in this one. It does nothing if the table has a record.
+ */
+export function followRename(table: RuleTable): string {
+  const [versions, record] = [VERSIONS, RECORDED_RULES].map((name) => quoteTable(name, table.schema));
+  const source = quoteText(table.name);
+  const place = table.schema === undefined ? '' : `${quoteText(`${quoteIdentifier(table.schema)}.`)} || `;
+  return `with former as (
+    select min(source) as source
+    from ${versions} version
+    where to_regclass(${place}quote_ident(source)) is null
+    and not exists (select from ${versions} where source = ${source})
+    and exists (
+      select
+      from ${record} record
+      join ${table.sql} stored
+        on ${table.ptype('stored')} = record.ptype
+        and ${table.value('stored', 0)} = record.rule::jsonb ->> 0
+        and ${table.value('stored', 1)} = record.rule::jsonb ->> 1
+      where record.source = version.source
+    )
+    having count(distinct source) = 1
+  ), moved as (
+    update ${record} record set source = ${source} from former where record.source = former.source
+  )
+  update ${versions} version set source = ${source} from former where version.source = former.source`;
 }
 
 /** Records that the table was bootstrapped with this version. */

@@ -1,12 +1,6 @@
 import type { Model } from 'casbin';
 import { joinedLine, readAsStockAdapter, type StockLines } from '../casbin/distortion.ts';
-import {
-  findUnusableValue,
-  type InterpretedFields,
-  interpretedFieldsOf,
-  ruleLengthsOf,
-  tokensOf,
-} from '../casbin/model.ts';
+import { ruleLengthsOf, tokensOf, usabilityCheck } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { addTo } from '../collections.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
@@ -27,10 +21,10 @@ export function checkIntegrity(
 ): IntegrityFinding[] {
   const lengths = ruleLengthsOf(model);
   const linesOf = ruleTable === undefined ? joinedLine : (rule: Rule) => ruleTable.stockLines(rule);
-  const fields = interpretedFieldsOf(model);
+  const findFault = usabilityCheck(model);
   const findings: IntegrityFinding[] = [];
   for (const rule of live) {
-    const misshapen = checkRuleShape(rule, lengths) ?? checkValues(rule, fields);
+    const misshapen = checkRuleShape(rule, lengths) ?? checkValues(rule, findFault);
     const misread = checkReading(rule, linesOf, () => stockLoadable || defined.has(rule));
     if (misshapen !== null) findings.push(misshapen);
     if (misread !== null) findings.push(misread);
@@ -61,8 +55,8 @@ function checkRuleShape(rule: StoredRule, lengths: ReadonlyMap<string, number>):
   return finding('warning', rule, message);
 }
 
-function checkValues(rule: StoredRule, fields: InterpretedFields): IntegrityFinding | null {
-  const reason = findUnusableValue(rule, fields);
+function checkValues(rule: StoredRule, findFault: (rule: Rule) => string | null): IntegrityFinding | null {
+  const reason = findFault(rule);
   return reason === null ? null : finding('warning', rule, `It ${reason}, or delete it.`);
 }
 

@@ -9,6 +9,7 @@ import {
   readStatus,
   VerificationError,
   verifyDatabase,
+  writeBootstrapSql,
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
@@ -34,6 +35,8 @@ const FIRST = {
 const [VIEWER, CLERK] = [FIRST.roles.viewer, FIRST.roles.clerk];
 
 describe.each(LAYOUTS)('a definition with a version, on a table of layout $name', (layout) => {
+  const RENAMED = { name: 'rules', layout: layout.name };
+
   async function open(bootstrapped?: PolicyDefinition) {
     const database = await (bootstrapped === undefined
       ? createDatabase()
@@ -90,6 +93,48 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
         leftOmitted: 0,
       },
     });
+  });
+
+  test.each(['a bootstrap', 'SQL'])('keeps its record where the table is renamed, by %s', async (by) => {
+    const { pool, bootstrap, change, options } = await open(FIRST);
+    await change({ revoke: [['clerk', 'invoices', 'write']] }, 'left the company');
+    await pool.query(`alter table ${layout.table} rename to rules`);
+    const policy = {
+      version: 2,
+      roles: { viewer: VIEWER, clerk: CLERK },
+      retired: { roles: { intern: {} } },
+    };
+    if (by === 'SQL') await pool.query(await writeBootstrapSql({ ...options, table: RENAMED, policy }));
+
+    const { ownership, verification } = await bootstrap(policy, { table: RENAMED });
+
+    const removed = [
+      ['p', 'intern', 'notes', 'write'],
+      ['g', 'intern', 'viewer'],
+    ];
+    expect(ownership).toMatchObject(
+      by === 'SQL' ? { before: 2, removed: [] } : { before: 1, removed: expect.arrayContaining(removed) },
+    );
+    expect(verification.keptAway).toMatchObject([{ because: 'revoked', reason: 'left the company' }]);
+    const { rows } = await pool.query('select count(*)::int as rules from rules');
+    expect(rows).toEqual([{ rules: 2 }]);
+    await expect(bootstrap(policy, { table: RENAMED })).resolves.toMatchObject({ changed: false });
+  });
+
+  test('takes no record over from a table that is still there, or that had other rules', async () => {
+    const { pool, bootstrap } = await open(FIRST);
+    const other = { version: 1, roles: { guest: { permissions: { notes: ['read'] } } } };
+    await expect(bootstrap(other, { table: RENAMED })).resolves.toMatchObject({
+      ownership: { before: null },
+    });
+    await pool.query(
+      `drop table ${layout.table}; delete from casbin_bootstrap_version where source = 'rules'`,
+    );
+    await expect(bootstrap(other, { table: RENAMED })).resolves.toMatchObject({
+      ownership: { before: null },
+    });
+    const { rows } = await pool.query('select source from casbin_bootstrap_version order by 1');
+    expect(rows).toEqual([layout.table, 'rules'].map((source) => ({ source })));
   });
 
   test('reports as changed that the record has other retirements of the same version, though no rule goes', async () => {

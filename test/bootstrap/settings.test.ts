@@ -1,6 +1,12 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, providerSeeder, rowSeeder, type Seeder } from '../../src/index.ts';
+import {
+  bootstrapDatabase,
+  type Migration,
+  providerSeeder,
+  rowSeeder,
+  type Seeder,
+} from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { untilBlocked } from './database-state.fixture.ts';
 
@@ -214,3 +220,43 @@ test('no setting leaks into the pooled connection, whether the run commits, fail
   await expect(bootstrapDatabase(pool, { ...options, seeders: [broken] })).rejects.toThrow();
   expect(await read()).toEqual(before);
 });
+
+test("what the application's migrations set for the session does not leak, as from a dump of pg_dump", async () => {
+  const database = await createDatabase();
+  await database.pool().query('create role deployer; create schema elsewhere');
+  const pool = database.pool({ max: 1, options: '-c statement_timeout=5s -c DateStyle=SQL,DMY' });
+  await pool.query('set search_path = elsewhere, public; set lock_timeout = 777');
+  const read = async () => {
+    const { rows } = await pool.query(`
+      select name, setting from pg_settings where name not like 'plpgsql.%'
+      union all select 'role', current_setting('role')
+      order by 1
+    `);
+    return rows;
+  };
+  const before = await read();
+  const migrations = {
+    '001_dump': setting(`
+      set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0;
+      select pg_catalog.set_config('search_path', '', false);
+      set client_min_messages = warning; set row_security = off; set datestyle = 'ISO, YMD'; set jit = off;
+      set session_replication_role = replica`),
+    '002_role': setting(`
+      grant all on all tables in schema public to deployer;
+      grant all on all sequences in schema public to deployer;
+      set role deployer; set work_mem = '9MB'`),
+  };
+
+  const report = await bootstrapDatabase(pool, { migrations, schema: 'public' });
+
+  expect(report.migrations).toContainEqual({ name: '002_role', status: 'applied' });
+  expect(await read()).toEqual(before);
+});
+
+function setting(statements: string): Migration {
+  return {
+    async up(db) {
+      for (const statement of statements.split(';')) await sql.raw(statement).execute(db);
+    },
+  };
+}

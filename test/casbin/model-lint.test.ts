@@ -10,7 +10,9 @@ import { modelText } from '../verification/verify.fixture.ts';
 
 function messagesOf(changes: Parameters<typeof modelText>[0], isConfigured = false): string[] {
   const model = newModelFromString(modelText(changes));
-  return lintModel(model, new Set(['keyMatch']), (key) => key, isConfigured).map(({ message }) => message);
+  return lintModel(model, new Set(['keyMatch', 'ipMatch']), (key) => key, isConfigured).map(
+    ({ message }) => message,
+  );
 }
 
 describe('an effect', () => {
@@ -111,6 +113,17 @@ test('a message has a name as it is written in the matcher', () => {
 
 test('a matcher may evaluate the texts of rules', () => {
   expect(messagesOf({ m: 'eval(p.sub) && keyMatch(r.obj, p.obj)' })).toEqual([]);
+});
+
+test('an address range in a matcher is one that Casbin reads as it is written', () => {
+  const m = (range: string) => `r.sub == p.sub && ipMatch(r.obj, "${range}")`;
+  expect(messagesOf({ m: m('10.0.0.0/8') })).toEqual([]);
+  expect(messagesOf({ m: m('10.0.0.0/33') })).toEqual([
+    'matcher "m" gives ipMatch the address range "10.0.0.0/33", and its mask is not a number from 0 to 32. Correct it.',
+  ]);
+  expect(messagesOf({ m: m('10.0.0') })).toEqual([
+    'matcher "m" gives ipMatch the address range "10.0.0", and it is not an IP address. Correct it.',
+  ]);
 });
 
 describe('a model file', () => {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { newModelFromString } from 'casbin';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { loadModelFile } from '../../src/casbin/model-file.ts';
 import { modelText } from '../verification/verify.fixture.ts';
@@ -46,6 +47,43 @@ describe('a section', () => {
     expect(await problemsOf(text)).toEqual([
       ['model.conf:10:1', 'section [matchers] defines no "m". Casbin needs it: add m = …'],
     ]);
+  });
+});
+
+describe('a definition that Casbin ignores is refused', () => {
+  const ignored = (key: string, section: string, first: string, next: string) =>
+    `Casbin ignores "${key}": of [${section}] it reads ${first}, ${first}2, ${first}3 and so on, up to the first that is missing. Rename it to "${next}", or remove it.`;
+
+  test.each([
+    ['policy_definition', 'p', 5],
+    ['policy_effect', 'e', 9],
+    ['matchers', 'm', 11],
+    ['request_definition', 'r', 3],
+  ])('of [%s]: a number after a gap, or another name', async (section, key, number) => {
+    const lines = modelText().split('\n');
+    const value = lines[number - 1]?.replace(/^.*?= /, '');
+    lines.splice(
+      number,
+      0,
+      `${key}4 = ${value}`,
+      `${key}2 = ${value}`,
+      `${key}02 = ${value}`,
+      `x = ${value}`,
+    );
+    const text = lines.join('\n');
+
+    expect(await problemsOf(text)).toEqual([
+      [`model.conf:${number + 1}:1`, ignored(`${key}4`, section, key, `${key}3`)],
+      [`model.conf:${number + 3}:1`, ignored(`${key}02`, section, key, `${key}3`)],
+      [`model.conf:${number + 4}:1`, ignored('x', section, key, `${key}3`)],
+    ]);
+    expect([...(newModelFromString(text).model.get(key)?.keys() ?? [])]).toEqual([key, `${key}2`]);
+  });
+
+  test('of [role_definition]: also where there is no first one', async () => {
+    const text = modelText({ g: ['g2 = _, _'], m: 'r.sub == p.sub' });
+    expect(await problemsOf(text)).toEqual([['model.conf:7:1', ignored('g2', 'role_definition', 'g', 'g')]]);
+    expect(newModelFromString(text).model.get('g')).toBeUndefined();
   });
 });
 

@@ -1,4 +1,4 @@
-import { newModelFromString } from 'casbin';
+import { newModelFromString, Util } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { type BootstrapOptions, definePolicy, domainsModelPath, lintPolicy } from '../../src/index.ts';
 import { modelText } from '../verification/verify.fixture.ts';
@@ -75,6 +75,38 @@ describe('linting a policy', () => {
       },
     ]);
   });
+
+  test.each([
+    ['10.0.0.0/33', 32, '11.0.0.1', true],
+    ['10.0.0.0/255.0.0.0', 32, '10.0.0.1', false],
+    ['10.0.0.0/0x8', 32, '11.0.0.1', true],
+    ['10.0.0.0/', 32, '10.0.0.1', false],
+    ['fe80::/129', 128, 'fe80::1', false],
+    ['fe80::/-1', 128, 'fe80::1', true],
+  ])(
+    'finds an address range with a mask that Casbin reads as another one: %s',
+    async (range, most, ip, is) => {
+      const model = newModelFromString(modelText({ m: 'r.sub == p.sub && ipMatch(r.obj, p.obj)' }));
+      const { problems } = await lintPolicy({ model, policy: { rules: [['p', 'eve', range, 'read']] } });
+      expect(problems).toEqual([
+        {
+          code: 'RULE_VALUE_INVALID',
+          at: 'policy.rules[0]',
+          message: `rule "p, eve, ${range}, read" has the address range "${range}", and its mask is not a number from 0 to ${most}, so Casbin matches other addresses. Correct it.`,
+        },
+      ]);
+      expect(Util.ipMatchFunc(ip, range)).toBe(is);
+    },
+  );
+
+  test.each(['10.0.0.0/0', '10.0.0.0/08', '10.0.0.0/32', 'fe80::/0', 'fe80::/128', '10.0.0.1'])(
+    'takes an address range with a mask that means what it says: %s',
+    async (range) => {
+      const model = newModelFromString(modelText({ m: 'r.sub == p.sub && ipMatch(r.obj, p.obj)' }));
+      const { problems } = await lintPolicy({ model, policy: { rules: [['p', 'eve', range, 'read']] } });
+      expect(problems).toEqual([]);
+    },
+  );
 
   test('takes any priority where no effect depends on the order of rules', async () => {
     const text = modelText({

@@ -42,6 +42,8 @@ describe.each<[name: string, call: string, invalid: string, valid: string, match
   ['keyMatch4 for ever', 'keyMatch4(r.obj, p.obj)', '/inv/{id', '/inv/{id}', '/inv/7'],
   ['ipMatch', 'ipMatch(r.obj, p.obj)', 'nowhere/8', '10.0.0.0/8', '10.1.2.3'],
   ['ipMatch without a mask', 'ipMatch(r.obj, p.obj)', 'localhost', '10.1.2.3', '10.1.2.3'],
+  ['ipMatch with too long a mask', 'ipMatch(r.obj, p.obj)', '10.0.0.0/33', '10.0.0.0/32', '10.0.0.0'],
+  ['ipMatch with an address as mask', 'ipMatch(r.obj, p.obj)', 'fe80::/ffff::', 'fe80::/128', 'fe80::'],
   ['ipMatch with too few numbers', 'ipMatch(r.obj, p.obj)', '10.1.2', 'fe80::1', 'fe80::1'],
 ])('a stored rule with a pattern that %s does not take', (name, call, invalid, valid, matching) => {
   const [called = ''] = name.split(' ');

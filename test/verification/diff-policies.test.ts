@@ -151,6 +151,7 @@ describe('the difference to a database', () => {
     expect(requests(decisions.more)).toEqual(['viewer invoices delete', 'clerk invoices delete']);
     expect(decisions.more[0]?.after.ids).toEqual([6]);
     expect(userLinks).toBe(2);
+    await expect(diffPolicies(pool, pool)).resolves.toMatchObject({ userLinks: 2 });
   });
 
   test('has a link of somebody whom the definition names', async () => {

@@ -71,6 +71,22 @@ describe('a stored rule', () => {
     ]);
   });
 
+  test('with an address range whose mask Casbin reads as another one is a warning', async () => {
+    const text = modelText({ m: 'r.sub == p.sub && ipMatch(r.obj, p.obj) && r.act == p.act' });
+    const lines = ['p, user, 10.0.0.0/8, read', 'p, eve, 10.0.0.0/33, read'];
+    const { ok, integrity } = await verifyRules(text, { rules: lines.slice(0, 1).map(rule) }, lines);
+
+    expect(ok).toBe(true);
+    expect(integrity).toMatchObject([
+      {
+        severity: 'warning',
+        ids: [2],
+        message:
+          'It has the address range "10.0.0.0/33", and its mask is not a number from 0 to 32, so Casbin matches other addresses. Correct it, or delete it.',
+      },
+    ]);
+  });
+
   test.each([
     ['a warning', false, 'warning'],
     ['a failure under stockLoadable', true, 'failure'],

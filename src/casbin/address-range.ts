@@ -7,11 +7,14 @@ import { patternPlaces } from './calls.ts';
  * 5.51.1, ip.cidrSubnet): `10.0.0.0/33` has every IPv4 address, and `10.0.0.0/255.0.0.0` only the first of them.
  */
 export function findAddressFault(range: string): string | null {
-  const mask = findMaskFault(range);
-  if (mask !== null) return mask;
+  return findMaskFault(range) ?? findRefusal(range);
+}
+
+/** Why ipMatch throws for every address; null if it does not. */
+export function findRefusal(range: string): string | null {
   try {
     // A wrong second argument without a mask would be printed; the first one is checked in the same way.
-    if (range.includes('/')) Util.ipMatchFunc('0.0.0.0', range);
+    if (range.split('/').length === 2) Util.ipMatchFunc('0.0.0.0', range);
     else Util.ipMatchFunc(range, '0.0.0.0');
     return null;
   } catch {

@@ -4,7 +4,7 @@ import type { DefinedRule } from '../policy/compile.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
 import type { RowId } from '../report.ts';
 import { reasonOf } from '../text.ts';
-import { findAddressFault } from './address-range.ts';
+import { findRefusal } from './address-range.ts';
 import { callsOf, patternPlaces } from './calls.ts';
 import { isNode } from './matcher.ts';
 import type { RowSource, StoredRule } from './rule-row.ts';
@@ -159,7 +159,7 @@ const FUNCTIONS = FunctionMap.loadFunctionMap().getFunctions();
 function tryPattern(name: string, pattern: string): string | null {
   const loop = findEndlessLoop(name, pattern);
   if (loop !== null) return `${name} does not take the pattern ${formatText(pattern)}: ${loop}`;
-  const fault = name === 'ipMatch' ? findAddressFault(pattern) : tryCall(name, pattern);
+  const fault = name === 'ipMatch' ? findRefusal(pattern) : tryCall(name, pattern);
   return fault === null ? null : `${name} does not take the pattern ${formatText(pattern)}: ${fault}`;
 }
 

@@ -101,11 +101,25 @@ export function createProgram(terminal: Terminal, runCommand: RunCommand): Comma
       writeOut: (text) => terminal.print(text.trimEnd()),
       writeErr: (text) => terminal.complain(withoutValue(text.trimEnd())),
     })
-    .addHelpText('after', EXAMPLES_AND_EXIT_CODES);
+    .addHelpText('after', EXAMPLES_AND_EXIT_CODES)
+    .hook('preAction', (_, command) => refuseOptionAsValue(command));
   addGlobalOptions(program);
   for (const addCommand of COMMANDS) addCommand(program, runCommand);
   addCompletion(program);
   return program;
+}
+
+/** Commander takes what follows an option for its value, also another option: `--html --embedded` would write that file. */
+function refuseOptionAsValue(command: Command): void {
+  const options = [...command.options, ...(command.parent?.options ?? [])];
+  const names = options.flatMap(({ long, short }) => [long, short]).filter((name) => name !== undefined);
+  const values = command.optsWithGlobals();
+  const taken = options.find((option) => option.required && names.includes(values[option.attributeName()]));
+  if (taken === undefined) return;
+  const given: string = values[taken.attributeName()];
+  command.error(`error: option '${taken.flags}' argument missing: ${given} is an option`, {
+    code: 'commander.optionMissingArgument',
+  });
 }
 
 const EXAMPLES_AND_EXIT_CODES = `

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createDatabase } from '../support/database.ts';
@@ -45,6 +45,20 @@ describe('casbin-bootstrap', () => {
     const result = await runCli(['seed', '--schema', '', '--policy', ''], { cwd: await createFolder() });
     expect(result).toMatchObject({ code: 2, stdout: '' });
     expect(result.stderr).toMatch(/--policy: it is empty.*--schema: it is empty/s);
+  });
+
+  test.each([
+    [['report', '--html', '--embedded'], '--html <file>', '--embedded'],
+    [['seed', '--policy', '--schema'], '--policy <file>', '--schema'],
+    [['lint', '--config', '--json', '--format', 'compact'], '--config <file>', '--json'],
+  ])('takes no option for the value of another one: %j', async (args, option, given) => {
+    const cwd = await createFolder();
+    const result = await runCli(args, { cwd });
+    expect(result.code).toBe(2);
+    expect(result.stdout + result.stderr).toContain(
+      `option '${option}' argument missing: ${given} is an option`,
+    );
+    expect(await readdir(cwd)).toEqual([]);
   });
 
   test.each([

@@ -1,25 +1,24 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Engine } from '../database/engine.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { encode, type Group, type Row, toRecordset } from './rows.ts';
 import type { TargetColumn } from './target-table.ts';
 
 /**
- * A query that returns a row if the table has no row with the key of one of these rows. The other columns have the values
- * of any row that is there: null, which their domain may not allow, would be checked.
+ * A query that returns a row if the table has no row with the key of one of these rows.
+ *
+ * @param others what the other columns have meanwhile: null, which a domain may not allow, or the values of any row that is
+ *   stored, which the role has to be allowed to read
  */
 export function selectMissing(
   table: string,
   key: readonly string[],
   rows: readonly Row[],
-  { commitsDdl }: Pick<Engine, 'commitsDdl'>,
+  others: 'null' | 'stored',
 ): RawBuilder<unknown> {
   const equalities = key.map((column) => sql`${sql.id('present', column)} = ${sql.id('wanted', column)}`);
   const name = sql.table(table);
-  // Not every engine has rows as values, nor domains.
-  const row = commitsDdl
-    ? sql`null::${name}`
-    : sql`(select (stored.*)::${name} from ${name} as stored limit 1)`;
+  const row =
+    others === 'null' ? sql`null::${name}` : sql`(select (stored.*)::${name} from ${name} as stored limit 1)`;
   return sql`
     select
     from json_populate_recordset(${row}, ${toRecordset(rows, key)}) as wanted

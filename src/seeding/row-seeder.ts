@@ -1,4 +1,3 @@
-import { engineBehind } from '../database/dialect.ts';
 import { OWN_QUERIES } from '../database/own-queries.ts';
 import { LookAbandoned } from '../database/step-failure.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
@@ -61,13 +60,15 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
     total: Array.isArray(rows) ? rows.length : 0,
     ...(migrations === undefined ? {} : { migrations }),
     check: (): readonly Problem[] => [...checkOptions(options), ...checkRows(rows, key)],
-    selectMissing: (engine) => (rows.length > FEW_ROWS ? null : selectMissing(table, key, rows, engine)),
+    // Not every engine has rows as values, nor domains.
+    selectMissing: ({ commitsDdl }) =>
+      rows.length > FEW_ROWS ? null : selectMissing(table, key, rows, commitsDdl ? 'null' : 'stored'),
     async isSeeded(context) {
       const db = context.db.withPlugin(OWN_QUERIES);
       try {
         let done = 0;
         for (const batch of inBatches(rows)) {
-          const { rows: missing } = await selectMissing(table, key, batch, engineBehind(db)).execute(db);
+          const { rows: missing } = await selectMissing(table, key, batch, 'null').execute(db);
           if (missing.length > 0) return false;
           done += batch.length;
           context.progress(done, rows.length);

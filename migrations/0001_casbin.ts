@@ -113,8 +113,8 @@ function oidOf(table: string): string {
 }
 
 /**
- * A query for the statement that has new rules get ids above those that are there: rows that came with their ids, as from
- * a restore, leave the sequence behind. Unlike setval, this is undone by a rollback.
+ * A query for the statement that has new rules get ids above those that are there: rows that came with their ids, as
+ * from a restore, leave the sequence behind. Unlike setval, this is undone by a rollback.
  */
 function restartSequence(table: string): string {
   return `

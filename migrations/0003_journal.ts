@@ -21,8 +21,9 @@ export interface Recorded {
 }
 
 /**
- * The journal, and triggers on a rule table that write it: one call a statement, whoever runs it, with the rows that the
- * statement has changed. The function is the owner's, so a role that may write rules need not be allowed to write here.
+ * The journal, and triggers on a rule table that write it: one call a statement, whoever runs it, with the rows that
+ * the statement has changed. The function is the owner's, so a role that may write rules need not be allowed to write
+ * here.
  *
  * It may run again, on triggers of an earlier release or of a table that has got other columns or another name since.
  */
@@ -117,8 +118,8 @@ end
 }
 
 /**
- * Gives the function another name if triggers of another table call it: a table that was renamed keeps its triggers, and
- * may have other columns than the one that has its name now.
+ * Gives the function another name if triggers of another table call it: a table that was renamed keeps its triggers,
+ * and may have other columns than the one that has its name now.
  */
 function keepForOthers(name: string): string {
   const record = functionOf(name);
@@ -195,9 +196,9 @@ const ON_TABLE = (relation: string) => `
     where t.tgrelid = ${relation} and not t.tgisinternal and starts_with(p.proname::text, '${JOURNAL}_')`;
 
 /**
- * An SQL expression for the triggers that record a relation, as JSON: the first line of the function of each by name. It
- * is empty if others than the owner may execute the function, as after a restore without privileges, or if the table was
- * moved to another schema since: its journal is still where the function is.
+ * An SQL expression for the triggers that record a relation, as JSON: the first line of the function of each by name.
+ * It is empty if others than the owner may execute the function, as after a restore without privileges, or if the table
+ * was moved to another schema since: its journal is still where the function is.
  */
 export function recordingExpression(relation: string): string {
   return `(

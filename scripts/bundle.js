@@ -93,8 +93,8 @@ function bundle(format, extension, input) {
 }
 
 /**
- * What the root export loads is one file, but for what light entries load of it: to open a file takes longer than to read
- * what is in it. All else is left to rolldown, as all that is loaded late.
+ * What the root export loads is one file, but for what light entries load of it: to open a file takes longer than to
+ * read what is in it. All else is left to rolldown, as all that is loaded late.
  */
 function groupsOf(inputs) {
   const loaded = new Map();

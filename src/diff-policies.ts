@@ -11,7 +11,9 @@ export interface PolicyDiff {
   readonly rules: RuleChanges;
   /** The requests that they decide differently. */
   readonly decisions: DecisionChanges;
-  /** How many links of users to roles were left out, because no definition has them. One of both policies counts once. */
+  /**
+   * How many links of users to roles were left out, because no definition has them. One of both policies counts once.
+   */
   readonly userLinks: number;
 }
 

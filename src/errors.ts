@@ -200,8 +200,8 @@ export type ProblemCode =
   /** A rule has more or fewer values than the model's definition. Correct the rule. */
   | 'RULE_WRONG_LENGTH'
   /**
-   * The effect of a rule is neither `allow` nor `deny`, its priority is not a number under a priority effect, or an address
-   * range has no mask that means something. Correct the value.
+   * The effect of a rule is neither `allow` nor `deny`, its priority is not a number under a priority effect, or an
+   * address range has no mask that means something. Correct the value.
    */
   | 'RULE_VALUE_INVALID'
   /** A rule is defined twice. Remove one of the two. */
@@ -226,8 +226,8 @@ export type ProblemCode =
    */
   | 'PATTERN_BACKTRACKS'
   /**
-   * A path pattern has an incomplete parameter, and Casbin never finishes reading it. Write each parameter as `/:id` for
-   * keyMatch2, or as `/{id}` for keyMatch3, keyMatch4 and keyMatch5.
+   * A path pattern has an incomplete parameter, and Casbin never finishes reading it. Write each parameter as `/:id`
+   * for keyMatch2, or as `/{id}` for keyMatch3, keyMatch4 and keyMatch5.
    */
   | 'PATTERN_ENDLESS'
   /** A role inherits from one that is not defined. Define it, or correct the name. */

@@ -2,7 +2,10 @@ import cedar from '@cedar-policy/cedar-wasm/nodejs';
 
 const POLICIES = 'live';
 
-/** A request to Cedar, compiled to WebAssembly, on rules of `p` and `g`: a policy a rule, parsed before, and roles as entities. */
+/**
+ * A request to Cedar, compiled to WebAssembly, on rules of `p` and `g`: a policy a rule, parsed before, and roles as
+ * entities.
+ */
 export function cedarWith(rules) {
   const permissions = rules.filter(([ptype]) => ptype === 'p');
   const staticPolicies = Object.fromEntries(

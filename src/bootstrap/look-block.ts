@@ -129,7 +129,9 @@ begin
 end`);
 }
 
-/** The catalog is asked only where another table was found than the expected one of the first schema: it takes longer. */
+/**
+ * The catalog is asked only where another table was found than the expected one of the first schema: it takes longer.
+ */
 function findHome({ name }: RuleTable): string {
   const expected = toLiteral(`.${quoteIdentifier(name)}`);
   return `

@@ -32,8 +32,8 @@ function findMaskFault(range: string): string | null {
 }
 
 /**
- * Creates a function that returns why a rule does not match the addresses that it names, although Casbin decides on it. Null
- * for any other rule.
+ * Creates a function that returns why a rule does not match the addresses that it names, although Casbin decides on it.
+ * Null for any other rule.
  */
 export function maskCheck(model: Model): (rule: Rule) => string | null {
   const places = patternPlaces(model, (name) => name === 'ipMatch');

@@ -12,7 +12,9 @@ export function callsOf(
     .filter(({ name }) => isMeant(name));
 }
 
-/** All calls of a matcher. Remembers the last one, as it is parsed for the definition and again for the stored rules. */
+/**
+ * All calls of a matcher. Remembers the last one, as it is parsed for the definition and again for the stored rules.
+ */
 export const callsIn = rememberLast((matcher: string) => {
   try {
     return walk(parseMatcher(matcher))

@@ -19,8 +19,8 @@ const KNOWN_EFFECTS = new Set([
 
 /**
  * Finds faults that Casbin does not report: fields with the same name, undefined names in a matcher (which are silently
- * false), functions that don't exist, `g` with the wrong number of arguments, effects that it can't evaluate, rules that
- * it can't order.
+ * false), functions that don't exist, `g` with the wrong number of arguments, effects that it can't evaluate, rules
+ * that it can't order.
  *
  * @param functions the functions that a matcher may call, without role definitions
  * @param isConfigured whether the application changes its enforcers before they are used

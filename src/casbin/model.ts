@@ -29,9 +29,9 @@ export function ruleLengthsOf(model: Model): Map<string, number> {
 }
 
 /**
- * Creates a function that returns why Casbin does not use a rule as it is meant: its effect is neither `allow` nor `deny`,
- * so the rule decides nothing; its priority is not a number, under an effect for which that changes the order of the
- * others; or its address range has no mask that means something. Null for any other rule.
+ * Creates a function that returns why Casbin does not use a rule as it is meant: its effect is neither `allow` nor
+ * `deny`, so the rule decides nothing; its priority is not a number, under an effect for which that changes the order
+ * of the others; or its address range has no mask that means something. Null for any other rule.
  */
 export function usabilityCheck(model: Model): (rule: Rule) => string | null {
   const fields = interpretedFieldsOf(model);

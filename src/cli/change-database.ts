@@ -6,7 +6,9 @@ import { explainConnectFailure } from '../failure/explain-failure.ts';
 import { type ChangeOptions, type ChangeReport, changePolicy, type PolicyChanges } from '../index.ts';
 import { reasonOf } from '../text.ts';
 
-/** Changes the policy of a database in a transaction of its own. Import this file late, because it loads the library. */
+/**
+ * Changes the policy of a database in a transaction of its own. Import this file late, because it loads the library.
+ */
 export async function changeDatabase(
   pool: PoolLike,
   changes: PolicyChanges,

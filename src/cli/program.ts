@@ -109,7 +109,9 @@ export function createProgram(terminal: Terminal, runCommand: RunCommand): Comma
   return program;
 }
 
-/** Commander takes what follows an option for its value, also another option: `--html --embedded` would write that file. */
+/**
+ * Commander takes what follows an option for its value, also another option: `--html --embedded` would write that file.
+ */
 function refuseOptionAsValue(command: Command): void {
   const options = [...command.options, ...(command.parent?.options ?? [])];
   const names = options.flatMap(({ long, short }) => [long, short]).filter((name) => name !== undefined);

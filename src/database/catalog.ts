@@ -101,7 +101,8 @@ export interface Column {
 }
 
 /**
- * An SQL expression for the type of a column, as PostgreSQL calls it; under quote_all_identifiers, that would come quoted.
+ * An SQL expression for the type of a column, as PostgreSQL calls it; under quote_all_identifiers, that would come
+ * quoted.
  *
  * @param column the alias of a row of `pg_attribute` in the query around it
  */

@@ -10,8 +10,8 @@ export function notCitus(): InvalidOptionsError {
 }
 
 /**
- * Where Citus keeps a table: on the node that made it; whole on every node; whole on one node, with the other tables of a
- * distributed schema; or in parts, by the value of a column.
+ * Where Citus keeps a table: on the node that made it; whole on every node; whole on one node, with the other tables of
+ * a distributed schema; or in parts, by the value of a column.
  */
 export type Placement = 'local' | 'reference' | 'schema' | 'parts';
 
@@ -42,8 +42,8 @@ export function orNotCitus(error: unknown): unknown {
 }
 
 /**
- * Refuses to write on a worker of Citus: a table that is made there is that node's alone, and a table of all nodes gets its
- * ids from the coordinator.
+ * Refuses to write on a worker of Citus: a table that is made there is that node's alone, and a table of all nodes gets
+ * its ids from the coordinator.
  */
 export async function refuseWorker(client: ClientLike): Promise<void> {
   const { rows } = await client

@@ -58,7 +58,9 @@ const IN_STEPS = {
 
 export const POSTGRESQL: Engine = { ...ON_ONE_SERVER, name: 'postgresql', title: 'PostgreSQL' };
 
-/** Those of Citus were seen, the others are taken from documents and issues of the engines; docs/scaling.md names them. */
+/**
+ * Those of Citus were seen, the others are taken from documents and issues of the engines; docs/scaling.md names them.
+ */
 const ENGINES: Readonly<Record<EngineName, Engine>> = {
   postgresql: POSTGRESQL,
   citus: {

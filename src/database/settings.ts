@@ -16,8 +16,8 @@ const SETTABLE = `
 export const REMEMBER_SETTINGS = `select set_config('${REMEMBERED}', (select json_object_agg(name, setting) from (${SETTABLE}) given)::text, true)`;
 
 /**
- * Gives the session the settings back that it had before the transaction. Call it last: those of the transaction end too.
- * Otherwise, what statements of an application set stays after the commit, for whoever gets the connection next.
+ * Gives the session the settings back that it had before the transaction. Call it last: those of the transaction end
+ * too. Otherwise, what statements of an application set stays after the commit, for whoever gets the connection next.
  */
 export async function restoreSettings(client: ClientLike): Promise<void> {
   await client.query(

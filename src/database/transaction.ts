@@ -47,8 +47,8 @@ export async function setSearchPath(trx: AnyTransaction, schema: string | undefi
 }
 
 /**
- * Puts the schema first on the search_path, and marks the transaction, so that {@link isSameTransaction} can tell whether
- * it is still open.
+ * Puts the schema first on the search_path, and marks the transaction, so that {@link isSameTransaction} can tell
+ * whether it is still open.
  */
 export async function settleTransaction(trx: AnyTransaction, schema: string): Promise<void> {
   if (!engineBehind(trx).hasSettings) return setSearchPath(trx, schema);

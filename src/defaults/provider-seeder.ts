@@ -54,8 +54,8 @@ export const defaultProviders: readonly Provider[] = [
 ];
 
 /**
- * Seeds the table `providers`, and creates it. A provider whose slug is already stored stays exactly as it is, also when an
- * administrator has renamed or deactivated it.
+ * Seeds the table `providers`, and creates it. A provider whose slug is already stored stays exactly as it is, also
+ * when an administrator has renamed or deactivated it.
  */
 export function providerSeeder(rows: readonly Provider[] = defaultProviders): Seeder {
   const seeder = seederOf(rows);

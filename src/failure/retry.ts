@@ -14,8 +14,8 @@ const CONFLICTS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What PostgreSQL says of a row of its catalog that another session has changed or removed. These errors have no code of
- * their own, and are not translated. Citus gives that code to what it does not support, which no attempt changes.
+ * What PostgreSQL says of a row of its catalog that another session has changed or removed. These errors have no code
+ * of their own, and are not translated. Citus gives that code to what it does not support, which no attempt changes.
  */
 const CATALOG_CHANGED =
   /^(tuple concurrently (updated|deleted)|cache lookup failed for |could not open relation with OID |(Query error: )?Catalog Version Mismatch)/;

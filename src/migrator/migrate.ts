@@ -235,8 +235,8 @@ function placeholders(names: readonly string[] = []): Record<string, Migration> 
 }
 
 /**
- * The same Kysely for a Migrator, whose introspection tells what was found. Kysely's own introspection reads each column
- * of each schema, so with a schema for each of many tenants, each tenant would take longer than the one before.
+ * The same Kysely for a Migrator, whose introspection tells what was found. Kysely's own introspection reads each
+ * column of each schema, so with a schema for each of many tenants, each tenant would take longer than the one before.
  * Migrations get the real Kysely.
  */
 function withFound(db: AnyKysely, { schema, found }: MigrationRun): AnyKysely {

@@ -19,9 +19,9 @@ export interface Position {
   readonly seen: readonly string[];
   /**
    * What the numbers of entries and transactions rest on. It changes if the journal is pruned or truncated; if its
-   * triggers were created again, or were off for a while; if the table was altered, because this changes its rows, name or
-   * columns without any trigger; and at each start of a server. Another server, as after a failover or from a backup, may
-   * count on from a time before the last read.
+   * triggers were created again, or were off for a while; if the table was altered, because this changes its rows, name
+   * or columns without any trigger; and at each start of a server. Another server, as after a failover or from a
+   * backup, may count on from a time before the last read.
    */
   readonly ground: string;
 }
@@ -62,8 +62,8 @@ export async function isJournaled(client: ClientLike, table: RuleTable): Promise
 
 /**
  * Whether a journal has every change of the table, all values of each. It lacks what is written to another table whose
- * rows belong to this one, or through a table that this one is a part of, and what a subscription of logical replication
- * writes. Rows have values that it does not record if columns were added since it was made.
+ * rows belong to this one, or through a table that this one is a part of, and what a subscription of logical
+ * replication writes. Rows have values that it does not record if columns were added since it was made.
  */
 export async function canBeFollowed(client: ClientLike, table: RuleTable): Promise<boolean> {
   // Such an engine has no journal, and may not have these catalogs.

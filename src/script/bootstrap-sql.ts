@@ -72,7 +72,8 @@ async function writeMigrations(
       ? completeTable(statements, ruleTable.name)
       : statements.map((statement) => `${asFound(statement, ruleTable)};`);
     const condition = `if not exists (select from ${recorded} where name = ${quoteText(name)}) then`;
-    // The journal is made as it has to be now, also where another release made it, or the table has other columns since.
+    // The journal is made as it has to be now, also where another release made it, or the table has other columns
+    // since.
     const [always, once] =
       name === journalMigrationOf(ruleTable) ? [made, [record]] : [[], [...made, record]];
     const lines = [

@@ -91,8 +91,8 @@ async function readRows(
 
 /**
  * Whether the open transaction wrote a row. A savepoint in it has a higher number, and counts too. If a row of another
- * transaction is visible, that one is committed. The function `age` is not used, because it counts from a number that may
- * be older than that of the transaction.
+ * transaction is visible, that one is committed. The function `age` is not used, because it counts from a number that
+ * may be older than that of the transaction.
  */
 const IS_OWN = sql<SqlBool>`exists (
   select

@@ -24,8 +24,8 @@ class RowsRefused extends Error {
 }
 
 /**
- * Whether PostgreSQL refused the content of a row: a type can't have the value, or a constraint or a trigger refused it. A
- * duplicate key does not count, because another session may have inserted that row: then another attempt is made.
+ * Whether PostgreSQL refused the content of a row: a type can't have the value, or a constraint or a trigger refused
+ * it. A duplicate key does not count, because another session may have inserted that row: then another attempt is made.
  */
 export function isRefusal(error: unknown): boolean {
   const code = errorCode(error) ?? '';
@@ -119,7 +119,8 @@ async function findValues(
   const found: Refusal[] = [];
   for (const { name: column, type } of columns) {
     const given = placed.filter(({ row }) => row[column] !== undefined && row[column] !== null);
-    // The value is read as the column of a record. A cast would shorten a text that is too long, but a table refuses it.
+    // The value is read as the column of a record. A cast would shorten a text that is too long, but a table refuses
+    // it.
     const read = (some: readonly Placed[]) =>
       sql`
         select count(value)

@@ -6,8 +6,8 @@ import type { TargetColumn } from './target-table.ts';
 /**
  * A query that returns a row if the table has no row with the key of one of these rows.
  *
- * @param others what the other columns have meanwhile: null, which a domain may not allow, or the values of any row that is
- *   stored, which the role has to be allowed to read
+ * @param others what the other columns have meanwhile: null, which a domain may not allow, or the values of any row
+ *   that is stored, which the role has to be allowed to read
  */
 export function selectMissing(
   table: string,
@@ -75,8 +75,8 @@ export async function insertMissing(
     missing as materialized (
       select * from candidate where not exists (select from ${sql.table(table)} as present where ${isSame('present')})
     )`;
-  // Usually the positions tell which rows were inserted. If not, PostgreSQL compares the keys: only PostgreSQL knows that
-  // 1.50 is 1.5, and that a date can be written in many ways.
+  // Usually the positions tell which rows were inserted. If not, PostgreSQL compares the keys: only PostgreSQL knows
+  // that 1.50 is 1.5, and that a date can be written in many ways.
   const { rows: results } = await sql<{ count: number; positions: number[] }>`
     with ${candidates(columns, rows)},
     ${missing},
@@ -134,9 +134,9 @@ function fromArrays(columns: readonly TargetColumn[], rows: readonly Row[]) {
 }
 
 /**
- * Reads the values from JSON. That works for any type, also for composite types, domains, arrays, and types with a modifier
- * such as `varchar(3)` in the key. The rows are not read as rows of the table, because a column that is left out would be
- * null, which its domain may not allow.
+ * Reads the values from JSON. That works for any type, also for composite types, domains, arrays, and types with a
+ * modifier such as `varchar(3)` in the key. The rows are not read as rows of the table, because a column that is left
+ * out would be null, which its domain may not allow.
  */
 function fromDocuments(columns: readonly TargetColumn[], rows: readonly Row[]) {
   const given = toRecordset(

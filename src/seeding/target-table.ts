@@ -104,9 +104,9 @@ async function isEmpty(db: AnyTransaction, table: string): Promise<boolean> {
 }
 
 /**
- * Describes the table; null if there is none. Some types can't be read through an array: arrays, domains, composite types,
- * types whose elements are not separated by commas, and types with a modifier. A modifier takes effect at the insert, so
- * a key of such a type would not be found by the given value.
+ * Describes the table; null if there is none. Some types can't be read through an array: arrays, domains, composite
+ * types, types whose elements are not separated by commas, and types with a modifier. A modifier takes effect at the
+ * insert, so a key of such a type would not be found by the given value.
  */
 async function describeTable(
   db: AnyTransaction,

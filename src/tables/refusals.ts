@@ -71,7 +71,9 @@ function uniquenessDeferrable(table: string, cause: unknown): DatabaseError | un
   return message === null ? undefined : new DatabaseError('UNIQUE_CONSTRAINT_MISSING', message, { cause });
 }
 
-/** What is wrong with a constraint and what to do, if the server refused an insert because it is deferrable; else null. */
+/**
+ * What is wrong with a constraint and what to do, if the server refused an insert because it is deferrable; else null.
+ */
 export function explainDeferrable(table: string, error: unknown): string | null {
   const { routine, constraint }: { routine?: unknown; constraint?: unknown } = Object(error);
   // Messages may be translated; the function that raised them is not.

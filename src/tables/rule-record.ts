@@ -55,8 +55,8 @@ export async function readNewestVersion(
 }
 
 /**
- * A statement that gives the table the record of its former name: the only table that has a record, is gone, and had rules
- * that are stored in this one. It does nothing if the table has a record.
+ * A statement that gives the table the record of its former name: the only table that has a record, is gone, and had
+ * rules that are stored in this one. It does nothing if the table has a record.
  */
 export function followRename(table: RuleTable): string {
   const [versions, record] = [VERSIONS, RECORDED_RULES].map((name) => quoteTable(name, table.schema));

@@ -67,8 +67,8 @@ export interface Comparison {
 
 /**
  * Decides on both policies every subject × every permission that one of them names, and the listed requests.
- * A request that no rule of either policy can match is decided the same by both. For a model whose rules do not say which
- * requests there are, only the listed ones are compared.
+ * A request that no rule of either policy can match is decided the same by both. For a model whose rules do not say
+ * which requests there are, only the listed ones are compared.
  */
 export async function comparePolicies(comparison: Comparison): Promise<DecisionChanges> {
   const { model, configureEnforcer, before, after } = comparison;

@@ -20,7 +20,9 @@ import { STARTS_PGLITE } from '../embedded/timeout.ts';
 import { createDatabase } from '../support/database.ts';
 
 const { builtins } = pg.types;
-/** Of every type that an application is known to have changed, and of those that it could; 1000 and above are arrays. */
+/**
+ * Of every type that an application is known to have changed, and of those that it could; 1000 and above are arrays.
+ */
 const OIDS = [...Object.values(builtins), 18, 19, 1003, 1000, 1005, 1007, 1009, 1015, 1016, 1028];
 
 const odd = (text: string) => ({ odd: text });

@@ -107,7 +107,8 @@ test('docs/getting-started.md can be followed from top to bottom; vitest --updat
   const { host, username } = new URL(database.url);
   const shop = join(folder, 'shop');
   await mkdir(shop);
-  // Of what was unpacked already, its own install checks all and adds what is missing. npm replaces files, so links will do.
+  // Of what was unpacked already, its own install checks all and adds what is missing. npm replaces files, so links
+  // will do.
   await run('cp', ['-Rl', 'node_modules', shop], { cwd: folder });
   const port = String(await freePort());
   const replayed = await replay(GETTING_STARTED, {

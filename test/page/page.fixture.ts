@@ -43,7 +43,10 @@ export async function pageOf(
   return collectPage(resolved, source, { rules: live, verification, findOrigin, newestVersion });
 }
 
-/** Each listed cell as a line: `clerk, invoices, read: inherited by "p, viewer, invoices, read" (1) via clerk → viewer (3)`. */
+/**
+ * Each listed cell as a line: `clerk, invoices, read: inherited by "p, viewer, invoices, read" (1) via clerk → viewer
+ * (3)`.
+ */
 export function cellLines({ roles, permissions, rules, routes }: PageMatrix): string[] {
   return roles.flatMap(({ name, cells }) =>
     cells.at.map((at, index) => {

@@ -14,7 +14,9 @@ const SETTINGS = {
   seeders: [rowSeeder({ name: 'settings', table: 'app.settings', key: 'id', rows: [{ id: 1 }] })],
 };
 
-/** `ROLE` and `DATABASE` stand for their names; the database is bootstrapped by its owner first, unless it is `bare`. */
+/**
+ * `ROLE` and `DATABASE` stand for their names; the database is bootstrapped by its owner first, unless it is `bare`.
+ */
 interface Case {
   readonly bare?: boolean;
   readonly before?: string;

@@ -60,7 +60,9 @@ function expectReadable({ message }: BootstrapError): void {
   expect(message.trim()).toBe(message);
 }
 
-/** Without what PostgreSQL itself leaves behind a rollback: where sequences stand, and the flag of once having an index. */
+/**
+ * Without what PostgreSQL itself leaves behind a rollback: where sequences stand, and the flag of once having an index.
+ */
 async function dump(pool: pg.Pool) {
   const { contents, relations: flagged, ...rest } = await snapshot(pool);
   const relations = Object.values(Object(flagged)).map((relation) => ({

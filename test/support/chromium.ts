@@ -46,7 +46,9 @@ export async function openPage(
 /** Empty pages, by the options of their contexts: to make one takes five times as long as to open a file in it. */
 const idle = new Map<string, Page[]>();
 
-/** A page, which another test may get when this one ends. It is emptied by a file, as `about:blank` has another process. */
+/**
+ * A page, which another test may get when this one ends. It is emptied by a file, as `about:blank` has another process.
+ */
 async function lendPage(
   file: string,
   { viewport = VIEWPORT, colorScheme = 'light', ...options }: BrowserContextOptions,

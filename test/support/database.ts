@@ -16,8 +16,8 @@ export interface Role {
 /**
  * An empty database of its own for the running test: dropped, and checked for leaks, when the test ends.
  *
- * @param whenFinished that of the test's own context, where tests run at the same time: the imported one is of whichever
- *   test began last
+ * @param whenFinished that of the test's own context, where tests run at the same time: the imported one is of
+ *   whichever test began last
  */
 export async function createDatabase(whenFinished = onTestFinished): Promise<TestDatabase> {
   const database = new TestDatabase();

@@ -57,8 +57,8 @@ export class MessageReader {
 }
 
 /**
- * Reads what two sockets say, a client's and its server's, message by message. What is written to them meanwhile goes out
- * together, once a chunk is read: a result has a message for each row.
+ * Reads what two sockets say, a client's and its server's, message by message. What is written to them meanwhile goes
+ * out together, once a chunk is read: a result has a message for each row.
  */
 export function readBoth(
   client: Socket,

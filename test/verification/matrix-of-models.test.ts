@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { decideGrid, gridOf, plainEnforcer } from '../proofs/mutation/truth.fixture.ts';
 import { modelText, promiseOf, rule, verifyRules } from './verify.fixture.ts';
 
-/** Models that say otherwise than most who asks, and for what. Rules of the same priority are decided in their order. */
+/**
+ * Models that say otherwise than most who asks, and for what. Rules of the same priority are decided in their order.
+ */
 const MODELS = [
   {
     name: 'one role definition for subjects and resources',

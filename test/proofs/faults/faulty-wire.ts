@@ -13,7 +13,10 @@ export interface Fault {
   readonly delay?: () => { readonly bytes: number; readonly ms: number };
 }
 
-/** A TCP proxy before the server that spoils connections between any two bytes. `await using` closes it, after the fault. */
+/**
+ * A TCP proxy before the server that spoils connections between any two bytes. `await using` closes it, after the
+ * fault.
+ */
 export interface FaultyWire extends AsyncDisposable {
   readonly url: string;
   readonly struck: boolean;

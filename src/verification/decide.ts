@@ -106,7 +106,7 @@ export async function breathe(): Promise<void> {
 }
 
 /** How long it may keep the process from other work, plus the length of one step. */
-const STRETCH_MS = 10;
+const STRETCH_MS = 4;
 
 /**
  * Iterates over items, and lets the process do other work from time to time, so that an application that verifies a

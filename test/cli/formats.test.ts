@@ -58,6 +58,24 @@ describe('the formats of a command', () => {
     expect(result.stdout).toMatch(expected);
   });
 
+  test.each([
+    ['junit', 'test', /^<testsuites .*<testcase .*<\/testsuites>$/ms],
+    ['junit', 'name', /^ {4}<testcase classname=/m],
+    ['junit', 'a<b', /file="\*\*\*\.yaml"/],
+    ['sarif', 'error', /"level": "error"/],
+    ['github', 'error', /^::error file=/],
+    ['github', 'a%', /^::error file=\*\*\*\.yaml,title/],
+    ['compact', 'POLICY', /\[POLICY_NOT_FOUND\]$/m],
+  ])(
+    '%s stays what its readers know, and keeps the secret, if a password is %s',
+    async (format, password, expected) => {
+      const env = { DATABASE_URL: `postgres://app:${encodeURIComponent(password)}@localhost/shop` };
+      const { stdout } = await runCli(['lint', '--policy', `${password}.yaml`, '--format', format], { env });
+      expect(stdout).toMatch(expected);
+      expect(stdout).not.toMatch(/a(<|&#60;)b|a%25/);
+    },
+  );
+
   test.each([[[]], [['help', 'foo']]])('tell that there is no command: %j', async (args) => {
     const result = await runCli([...args, '--format', 'json']);
     expect(result.code).toBe(2);

@@ -12,6 +12,8 @@ export interface RemarkRun {
   readonly command: string;
   /** When it began, by the clock of `performance`. */
   readonly started: number;
+  /** The file of the project that remarks without a place are about. */
+  readonly file: string;
 }
 
 /**
@@ -22,11 +24,12 @@ export function printRemarks(
   given: readonly Remark[],
   format: Exclude<Format, 'pretty' | 'json'>,
   terminal: Terminal,
-  { command, started }: RemarkRun,
+  { command, started, file }: RemarkRun,
 ): void {
   const remarks = given.map((remark) => redactRemark(remark, terminal.redact));
-  if (format === 'sarif') terminal.printData(JSON.stringify(toSarif(remarks, readVersion()), null, 2));
-  else {
+  if (format === 'sarif') {
+    terminal.printData(JSON.stringify(toSarif(remarks, readVersion(), file), null, 2));
+  } else {
     const junit = { name: `casbin-bootstrap ${command}`, durationMs: performance.now() - started };
     const text = {
       compact: () => renderCompact(remarks),

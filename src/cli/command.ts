@@ -4,7 +4,7 @@ import type { CommandConfig } from '../config.ts';
 import { BootstrapError, type BootstrapErrorCode, InvalidOptionsError, type Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
 import type { Remark } from '../render/remark.ts';
-import { loadConfigFile, readPolicyArgument } from './config-file.ts';
+import { findProjectFile, loadConfigFile, readPolicyArgument } from './config-file.ts';
 import { namesDatabase, openNamedDatabase } from './connection.ts';
 import type { Database } from './database.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -67,7 +67,7 @@ export function commandRunner(
     const started = performance.now();
     const all = command.optsWithGlobals<AllFlags>();
     const format = all.json ? 'json' : (all.format ?? 'pretty');
-    const run = { command: command.name(), started };
+    const run = { command: command.name(), started, file: findProjectFile(all) };
     const printOutcome = (outcome: Outcome) => print(outcome, format, terminal, run);
     try {
       const context = await createContext<Flags>(command, all);

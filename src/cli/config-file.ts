@@ -4,6 +4,7 @@ import type { CommandConfig } from '../config.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { kindOf, reasonOf } from '../text.ts';
+import type { DefinitionFlags, GlobalFlags } from './flags.ts';
 
 /**
  * Reads `casbin-bootstrap.config.{ts,js,mjs,json}` of the working directory or of `.config/` in it, or the file that is
@@ -78,18 +79,23 @@ async function loadModule(
     // Returns the exported object itself, because a copy of a policy would lose its places in the file.
     merger: (...sources) => sources.find((source) => source != null) ?? {},
   }).catch((error: unknown) => {
-    const file = path ?? findConfig(cwd);
+    const file = path ?? findConfig(cwd) ?? 'casbin-bootstrap.config';
     if (isOfNull(error)) return { config: null, _configFile: file };
     throw new InvalidOptionsError(explainUnloadable(file, error));
   });
 }
 
 /** The name of the configuration, which c12 does not tell when it fails. */
-function findConfig(cwd: string): string {
+function findConfig(cwd: string): string | undefined {
   const name = 'casbin-bootstrap.config';
   const places = [name, `.config/casbin-bootstrap`, `.config/${name}`];
   const files = places.flatMap((place) => ['js', 'ts', 'mjs', 'json'].map((ending) => `${place}.${ending}`));
-  return files.find((file) => existsSync(resolve(cwd, file))) ?? name;
+  return files.find((file) => existsSync(resolve(cwd, file)));
+}
+
+/** The file that is most probably to be changed if a problem has no place: the policy, else what names it. */
+export function findProjectFile({ policy, config }: DefinitionFlags & GlobalFlags = {}): string {
+  return policy || config || findConfig(process.cwd()) || 'package.json';
 }
 
 /** Whether the loaders themselves have failed, because they read properties of what a file exports, also of null. */

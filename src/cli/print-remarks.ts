@@ -4,6 +4,7 @@ import type { Remark } from '../render/remark.ts';
 import { renderAnnotations, renderCompact, renderJunit, toSarif } from '../render/remark-formats.ts';
 import { reasonOf } from '../text.ts';
 import type { Format } from './flags.ts';
+import { type Redact, stringifyRedacted } from './redact.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The run of a command that made the remarks. */
@@ -11,25 +12,37 @@ export interface RemarkRun {
   readonly command: string;
   /** When it began, by the clock of `performance`. */
   readonly started: number;
+  /** The file of the project that remarks without a place are about. */
+  readonly file: string;
 }
 
-/** Prints remarks in one of their formats; prints nothing if the text is empty. */
+/**
+ * Prints remarks in one of their formats; prints nothing if the text is empty. Secrets are hidden in the remarks, not in
+ * the text: it writes them in another form, and a password may be a part of its syntax.
+ */
 export function printRemarks(
-  remarks: readonly Remark[],
+  given: readonly Remark[],
   format: Exclude<Format, 'pretty' | 'json'>,
   terminal: Terminal,
-  { command, started }: RemarkRun,
+  { command, started, file }: RemarkRun,
 ): void {
-  if (format === 'sarif') terminal.printJson(toSarif(remarks, readVersion()));
-  else {
+  const remarks = given.map((remark) => redactRemark(remark, terminal.redact));
+  if (format === 'sarif') {
+    terminal.printData(JSON.stringify(toSarif(remarks, readVersion(), file), null, 2));
+  } else {
     const junit = { name: `casbin-bootstrap ${command}`, durationMs: performance.now() - started };
     const text = {
       compact: () => renderCompact(remarks),
       github: () => renderAnnotations(remarks),
       junit: () => renderJunit(remarks, junit),
     }[format]();
-    if (text !== '') terminal.print(text);
+    if (text !== '') terminal.printData(text);
   }
+}
+
+/** The level and the code are our own words, by which readers know a remark. */
+function redactRemark({ level, code, ...texts }: Remark, redact: Redact): Remark {
+  return { level, code, ...JSON.parse(stringifyRedacted(texts, redact)) };
 }
 
 /**

@@ -6,6 +6,7 @@ import { reasonOf } from '../text.ts';
 import { addAssignCommand, addGrantCommand, addRevokeCommand, addUnassignCommand } from './change.ts';
 import { commandRunner, type RunCommand, readAskedFormat } from './command.ts';
 import { addCompletion } from './completion.ts';
+import { findProjectFile } from './config-file.ts';
 import { addDiffCommand } from './diff.ts';
 import { addDoctorCommand } from './doctor.ts';
 import { EXIT, EXIT_MEANINGS, type ExitCode, exitCodeOf } from './exit-code.ts';
@@ -54,7 +55,7 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
         at: null,
         message: describeUsage(error),
       } as const;
-      printRemarks([remark], format, terminal, { command: 'arguments', started });
+      printRemarks([remark], format, terminal, { command: 'arguments', started, file: findProjectFile() });
     }
     if (!(error instanceof CommanderError))
       terminal.complain(describeError(error, argv.includes('--verbose')));

@@ -5,6 +5,7 @@ import { enforcerEntry, requireKnownPermission, requireShape } from '../http/acc
 import { type LoggerLike, logError } from '../logger.ts';
 import { loggerEntry } from '../options/shape.ts';
 import type { PermissionNames, PolicyDefinition } from '../policy/definition.ts';
+import { reasonOf } from '../text.ts';
 
 /** The enforcer, and how to find subject and domain of a request. */
 export interface MiddlewareOptions<Request, Policy = PolicyDefinition> extends RequestParts<Request, Policy> {
@@ -51,11 +52,19 @@ export function createRequires<
         const refusal = await check(request, permission, log);
         if (refusal !== null) return answer(response, refusal);
       } catch (error) {
-        return next(error);
+        return next(toError(error));
       }
       next();
     };
   };
+}
+
+/** Express takes nothing, `'route'` and `'router'` for a request that goes on, past the other handlers of the route. */
+function toError(thrown: unknown): object {
+  if (typeof thrown === 'object' && thrown !== null) return thrown;
+  return new Error(`the subject or the domain of a request can't be found: ${reasonOf(thrown)}`, {
+    cause: thrown,
+  });
 }
 
 function toLog(logger: LoggerLike | undefined) {

@@ -117,22 +117,25 @@ function escapeXml(text: string): string {
 const SCHEMA = 'https://json.schemastore.org/sarif-2.1.0.json';
 const HELP = 'https://github.com/casbin-bootstrap/casbin-bootstrap/blob/main/docs/cli.md#formats';
 
-/** Writes remarks as SARIF 2.1.0, which code scanning reads. It leaves out checks that passed. */
-export function toSarif(remarks: readonly Remark[], version: string): object {
-  const results = remarks.filter(({ level }) => level !== 'pass').map(toResult);
+/**
+ * Writes remarks as SARIF 2.1.0, which code scanning reads. It leaves out checks that passed.
+ *
+ * @param project the file where remarks without one are shown, because GitHub refuses a log with a result in no file
+ */
+export function toSarif(remarks: readonly Remark[], version: string, project: string): object {
+  const results = remarks.filter(({ level }) => level !== 'pass').map((remark) => toResult(remark, project));
   const rules = [...new Set(results.map(({ ruleId }) => ruleId))].map((id) => ({ id, helpUri: HELP }));
   const driver = { name: 'casbin-bootstrap', version, informationUri: HELP, rules };
   return { $schema: SCHEMA, version: '2.1.0', runs: [{ tool: { driver }, results }] };
 }
 
-function toResult(remark: Remark) {
+function toResult(remark: Remark, project: string) {
   const { code, level, at, details } = remark;
   const { file, line, column } = readPlace(at);
   const text = details === undefined ? tellRemark(remark) : `${tellRemark(remark)}\n${details}`;
   const region = line === null ? {} : { region: { startLine: line, ...(column && { startColumn: column }) } };
-  const locations =
-    file === null ? [] : [{ physicalLocation: { artifactLocation: { uri: toUri(file) }, ...region } }];
-  return { ruleId: code, level, message: { text }, locations };
+  const physicalLocation = { artifactLocation: { uri: toUri(file ?? project) }, ...region };
+  return { ruleId: code, level, message: { text }, locations: [{ physicalLocation }] };
 }
 
 /** Relative to the working directory, where code scanning looks for it; a URL of its own for a file elsewhere. */

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
@@ -57,6 +57,46 @@ describe('the formats of a command', () => {
     expect(result).toMatchObject({ code: 2, stderr: expect.stringMatching(/^error: unknown option/) });
     expect(result.stdout).toMatch(expected);
   });
+
+  test.each([
+    ['junit', 'test', /^<testsuites .*<testcase .*<\/testsuites>$/ms],
+    ['junit', 'name', /^ {4}<testcase classname=/m],
+    ['junit', 'a<b', /file="\*\*\*\.yaml"/],
+    ['sarif', 'error', /"level": "error"/],
+    ['github', 'error', /^::error file=/],
+    ['github', 'a%', /^::error file=\*\*\*\.yaml,title/],
+    ['compact', 'POLICY', /\[POLICY_NOT_FOUND\]$/m],
+  ])(
+    '%s stays what its readers know, and keeps the secret, if a password is %s',
+    async (format, password, expected) => {
+      const env = { DATABASE_URL: `postgres://app:${encodeURIComponent(password)}@localhost/shop` };
+      const { stdout } = await runCli(['lint', '--policy', `${password}.yaml`, '--format', format], { env });
+      expect(stdout).toMatch(expected);
+      expect(stdout).not.toMatch(/a(<|&#60;)b|a%25/);
+    },
+  );
+
+  test.each([
+    [[], [], 'package.json'],
+    [[], ['--foo'], 'package.json'],
+    [['casbin-bootstrap.config.mjs'], [], 'casbin-bootstrap.config.mjs'],
+    [['.config/casbin-bootstrap.mjs'], ['--foo'], '.config/casbin-bootstrap.mjs'],
+    [['a b.mjs'], ['--config', 'a b.mjs'], 'a%20b.mjs'],
+    [['policy.mjs', 'casbin-bootstrap.config.mjs'], ['--policy', 'policy.mjs'], 'policy.mjs'],
+  ])(
+    'SARIF has a file for what has no place, as GitHub requires, with %j and %j',
+    async (files, args, uri) => {
+      const cwd = await createFolder();
+      await mkdir(join(cwd, '.config'));
+      for (const file of files) await writeFile(join(cwd, file), 'export default {}');
+      const { stdout } = await runCli(['lint', '--format', 'sarif', '--model', '', ...args], { cwd });
+      const [run] = JSON.parse(stdout).runs;
+      expect(run.results).not.toEqual([]);
+      for (const { locations } of run.results) {
+        expect(locations).toEqual([{ physicalLocation: { artifactLocation: { uri } } }]);
+      }
+    },
+  );
 
   test.each([[[]], [['help', 'foo']]])('tell that there is no command: %j', async (args) => {
     const result = await runCli([...args, '--format', 'json']);

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { newEnforcer, newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { createRequires } from '../../src/express/index.ts';
@@ -164,6 +165,35 @@ describe('a request', () => {
     for (const tenant of [undefined, null, '']) expect((await asked(tenant)).refusal).toEqual(FORBIDDEN);
     expect((await asked(['acme'])).refusal).toEqual(UNAVAILABLE);
   });
+});
+
+test.for([undefined, null, false, 0, '', 'route', 'router'])(
+  'Express lets nobody in when a function of the application throws %j, which it takes for no error',
+  async (thrown) => {
+    const fail = () => Promise.reject(thrown);
+    const requires = createRequires({ enforcer: await readers(), subject: fail });
+    const told: unknown[] = [];
+    await requires('accounts', 'read')({} as IncomingMessage, {} as ServerResponse, (error) =>
+      told.push(error),
+    );
+    expect(told).toEqual([expect.objectContaining({ cause: thrown })]);
+    expect(told).toEqual([expect.any(Error)]);
+  },
+);
+
+test('Express gets the object that a function of the application throws', async () => {
+  const thrown = { status: 418 };
+  const requires = createRequires({
+    enforcer: await readers(),
+    subject: () => {
+      throw thrown;
+    },
+  });
+  const told: unknown[] = [];
+  await requires('accounts', 'read')({} as IncomingMessage, {} as ServerResponse, (error) =>
+    told.push(error),
+  );
+  expect(told[0]).toBe(thrown);
 });
 
 describe('an enforcer is refused', () => {

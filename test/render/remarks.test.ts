@@ -103,7 +103,7 @@ test('JUnit has a case for each remark, in the suite of its file, and those with
 });
 
 test('SARIF has a result for each remark that is about something wrong, with its place', () => {
-  expect(toSarif(REMARKS, '1.2.3')).toMatchObject({
+  expect(toSarif(REMARKS, '1.2.3', 'project.yaml')).toMatchObject({
     version: '2.1.0',
     runs: [
       {
@@ -130,10 +130,14 @@ test('SARIF has a result for each remark that is about something wrong, with its
               },
             ],
           },
-          { level: 'error', message: { text: 'policy.roles.a: must be a string' }, locations: [] },
-          { level: 'warning', locations: [] },
-          { level: 'note', message: { text: 'seeder rbac: 3 inserted' } },
-          { level: 'warning' },
+          {
+            level: 'error',
+            message: { text: 'policy.roles.a: must be a string' },
+            locations: [{ physicalLocation: { artifactLocation: { uri: 'project.yaml' } } }],
+          },
+          { level: 'warning', locations: [{}] },
+          { level: 'note', message: { text: 'seeder rbac: 3 inserted' }, locations: [{}] },
+          { level: 'warning', locations: [{}] },
         ],
       },
     ],
@@ -158,7 +162,9 @@ test('an error is a remark for each of its problems or findings, or one', async 
 test('SARIF names files from the working directory on, and others by their URL', () => {
   const uriOf = (at: string) => {
     const remark: Remark = { level: 'error', code: 'ROLE_UNDEFINED', at, message: 'm' };
-    const { runs } = toSarif([remark], '1') as { runs: { results: { locations: unknown[] }[] }[] };
+    const { runs } = toSarif([remark], '1', 'project.yaml') as {
+      runs: { results: { locations: unknown[] }[] }[];
+    };
     return runs[0]?.results[0]?.locations[0];
   };
   const artifact = (uri: string) => ({ physicalLocation: { artifactLocation: { uri } } });

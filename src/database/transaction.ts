@@ -7,7 +7,7 @@ export type AnyTransaction = Transaction<any>;
 // biome-ignore lint/suspicious/noExplicitAny: as above
 export type AnyKysely = Kysely<any>;
 
-/** A setting of this library, which lasts as long as the transaction that set it. */
+/** A setting of this library, which lasts as long as the transaction that set it: the search_path of that one. */
 const MARKER = 'casbin_bootstrap.transaction';
 
 /** Opens a transaction that only reads, and sees one moment of the database. */
@@ -52,22 +52,22 @@ export async function setSearchPath(trx: AnyTransaction, schema: string | undefi
  */
 export async function settleTransaction(trx: AnyTransaction, schema: string): Promise<void> {
   if (!engineBehind(trx).hasSettings) return setSearchPath(trx, schema);
-  await sql`select ${searchPathExpression(schema)}, set_config(${MARKER}, 'open', true)`.execute(trx);
+  await sql`select set_config(${MARKER}, ${searchPathExpression(schema)}, true)`.execute(trx);
 }
 
 /**
- * Whether the transaction that was settled is still the one that statements run in. False when somebody ended
- * it. Throws 25P02 when an error was swallowed and left it aborted.
- *
- * @param path the search_path that it has from then on; default: the one that it has
+ * Whether the transaction that was settled is still the one that statements run in. False when somebody ended it.
+ * Throws 25P02 when an error was swallowed and left it aborted. What follows works on the search_path from before: what
+ * pg_dump writes empties it.
  */
-export async function isSameTransaction(db: AnyKysely, path: string | null = null): Promise<boolean> {
+export async function isSameTransaction(db: AnyKysely): Promise<boolean> {
   if (!engineBehind(db).hasSettings) return true;
-  const restored = path === null ? sql`null` : sql`set_config('search_path', ${path}, true)`;
-  const { rows } = await sql<{ marker: string | null }>`
-    select current_setting(${MARKER}, true) as marker, ${restored} as path
+  const { rows } = await sql`
+    select set_config('search_path', path, true)
+    from (select current_setting(${MARKER}, true) as path) settled
+    where path <> ''
   `.execute(db);
-  return rows[0]?.marker === 'open';
+  return rows.length > 0;
 }
 
 /** An operator does not set a shorter idle limit than this: every transaction would exceed it. */

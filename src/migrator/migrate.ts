@@ -5,7 +5,7 @@ import {
   type AnyKysely,
   type AnyTransaction,
   isSameTransaction,
-  searchPathExpression,
+  settleTransaction,
 } from '../database/transaction.ts';
 import type { TakeoverReport } from '../report.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
@@ -111,9 +111,9 @@ export async function listPending(
 async function withSchemaFirst(trx: AnyTransaction, plan: MigrationPlan, work: () => Promise<void>) {
   const { schema, applicationSchema } = plan;
   if (schema === applicationSchema) return work();
-  await sql`select ${searchPathExpression(applicationSchema)}`.execute(trx);
+  await settleTransaction(trx, applicationSchema);
   await work();
-  await sql`select ${searchPathExpression(schema)}`.execute(trx);
+  await settleTransaction(trx, schema);
 }
 
 function isPending(migrations: Migrations, known: readonly string[]): boolean {
@@ -181,10 +181,9 @@ interface MigrationRun {
  */
 async function runMigrations(db: AnyKysely, run: MigrationRun): Promise<string[]> {
   const Migrator = await loadMigrator();
-  const path = engineBehind(db).commitsDdl ? null : await readSearchPath(db);
   const migrator = new Migrator({
     db: withFound(db, run),
-    provider: { getMigrations: async () => ({ ...placeholders(run.ignored), ...guardAll(run, path) }) },
+    provider: { getMigrations: async () => ({ ...placeholders(run.ignored), ...guardAll(run) }) },
     disableTransactions: true,
     allowUnorderedMigrations: run.list.allowUnorderedMigrations,
     migrationTableSchema: run.schema,
@@ -200,34 +199,25 @@ async function runMigrations(db: AnyKysely, run: MigrationRun): Promise<string[]
   return results.filter(({ status }) => status === 'Success').map(({ migrationName }) => migrationName);
 }
 
-function guardAll({ migrations, afterEach }: MigrationRun, path: string | null): Record<string, Migration> {
+function guardAll({ migrations, afterEach }: MigrationRun): Record<string, Migration> {
   const entries = Object.entries(migrations).map(([name, migration]) => {
-    return [name, guard(migration, path, () => afterEach(name))] as const;
+    return [name, guard(migration, () => afterEach(name))] as const;
   });
   return Object.fromEntries(entries);
 }
 
-/**
- * The migration, and then a check that the transaction that it was given is still open. What follows works on the
- * search_path from before: what pg_dump writes empties it.
- *
- * @param path that search_path; null where each statement commits by itself, and no transaction is open
- */
-function guard(migration: Migration, path: string | null, after: () => Promise<void>): Migration {
+/** The migration, and then a check that the transaction that it was given is still open. */
+function guard(migration: Migration, after: () => Promise<void>): Migration {
   return {
     async up(db) {
       await migration.up(db.withoutPlugins());
-      if (path !== null && !(await isSameTransaction(db, path))) {
+      // Where each statement commits by itself, no transaction is open.
+      if (!engineBehind(db).commitsDdl && !(await isSameTransaction(db))) {
         throw new TransactionEnded('It ended the transaction that it runs in');
       }
       await after();
     },
   };
-}
-
-async function readSearchPath(db: AnyKysely): Promise<string> {
-  const { rows } = await sql<{ path: string }>`select current_setting('search_path') as path`.execute(db);
-  return rows[0]?.path ?? '';
 }
 
 function placeholders(names: readonly string[] = []): Record<string, Migration> {

@@ -1,5 +1,6 @@
+import { sql } from 'kysely';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { bootstrapDatabase, type Seeder, type SeederContext } from '../../src/index.ts';
+import { bootstrapDatabase, rowSeeder, type Seeder, type SeederContext } from '../../src/index.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 
@@ -40,6 +41,23 @@ test('a seeder whose isSeeded is true is not run; a seeder without isSeeded is r
   const report = await bootstrapDatabase(database.pool(), { seeders: [sure, seeder('unsure')] });
   expect(runs).toEqual(['sure', 'sure', 'unsure']);
   expect(report.changed).toBe(false);
+});
+
+test('a seeder may leave another search_path behind, which the next ones do not get', async () => {
+  const pool = (await createDatabase()).pool();
+  await pool.query('create table settings (id int primary key)');
+  const dump: Seeder = {
+    name: 'dump',
+    async seed({ db }) {
+      await sql`select pg_catalog.set_config('search_path', '', false)`.execute(db);
+      return { inserted: 0, existing: 0 };
+    },
+  };
+  const settings = rowSeeder({ name: 'settings', table: 'settings', key: 'id', rows: [{ id: 1 }] });
+
+  const report = await bootstrapDatabase(pool, { seeders: [dump, settings] });
+
+  expect(report.seeders[2]).toMatchObject({ name: 'settings', inserted: 1 });
 });
 
 test('isSeeded can only read', async () => {

@@ -226,8 +226,9 @@ function replaceName(name: string, names: ReadonlyMap<string, string>): string {
   return `case ${name} ${cases.join(' ')} else ${name} end`;
 }
 
+/** A rule with one value keeps that number. */
 function replaceInJson(values: string, first: string, second: string): string {
-  return `jsonb_set(jsonb_set(${values}, '{0}', to_jsonb((${first})::text)), '{1}', to_jsonb((${second})::text), false)`;
+  return `jsonb_set(jsonb_set(${values}, '{0}', to_jsonb((${first})::text)), '{1}', to_jsonb(coalesce(${second}, '')), false)`;
 }
 
 function list(names: readonly string[]): string {

@@ -89,7 +89,8 @@ export class DocumentTable implements RuleTable {
   }
 
   replacing(first: string, second: string): string {
-    return `rule = jsonb_set(jsonb_set(stored.rule, '{0}', to_jsonb((${first})::text)), '{1}', to_jsonb((${second})::text))`;
+    // A rule with one value keeps that number.
+    return `rule = jsonb_set(jsonb_set(stored.rule, '{0}', to_jsonb((${first})::text)), '{1}', to_jsonb(coalesce(${second}, '')), false)`;
   }
 
   spell(rules: readonly Rule[]): SpelledRules {

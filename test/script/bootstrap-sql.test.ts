@@ -14,6 +14,7 @@ import {
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
+import { storedRules } from '../tables/rule-table.fixture.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 
 const POLICY = definePolicy({
@@ -395,6 +396,29 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
     await other.query(second);
     expect(await sorted(other)).toEqual(await sorted(one));
     await expectComplete(other, { ...options, policy: SECOND });
+  });
+
+  test('renames a role in rules that have one value', async () => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+    const model = newModelFromString(modelText({ r: 'sub', p: 'sub', m: 'g(r.sub, p.sub)' }));
+    const options = { ...layout.options, seeders: [], model };
+    const rulesOf = (...roles: string[]) => [
+      ...roles.map((role) => ['p', role]),
+      ['g', 'ann', roles[0] ?? ''],
+    ];
+    await bootstrapDatabase(pool, { ...options, policy: { version: 1, rules: rulesOf('boss', 'clerk') } });
+    const policy: PolicyDefinition = {
+      version: 2,
+      rules: rulesOf('chief', 'accountant'),
+      renamed: { roles: { boss: 'chief', clerk: 'accountant' } },
+    };
+    await pool.query(await writeBootstrapSql({ ...options, policy }));
+    await expectComplete(pool, { ...options, policy });
+    expect(await storedRules(pool, layout.table)).toEqual([
+      ['p', 'chief'],
+      ['p', 'accountant'],
+      ['g', 'ann', 'chief'],
+    ]);
   });
 
   test('removes no row of another partition that has the same place there', async () => {

@@ -58,6 +58,8 @@ export async function settleOwnership(
   const { ownership, ruleTable } = options;
   if (ownership === null) return { options, report: null, hasChanged: false };
   const client = asClient(trx);
+  // Other writers have to wait: what they revoke now would come back, and they change rules before their record.
+  await lockTable(client, ruleTable);
   const newest = (await readNewestVersion(client, ruleTable)) ?? (await readOfFormerName(client, ruleTable));
   const settled = isSettled(ownership, newest);
   const changes = settled
@@ -222,6 +224,5 @@ async function retireLate(
   if (ownership === null || isOlder(ownership, newest)) return NO_CHANGES;
   const { rules: left, omitted: leftOmitted, isToMove } = await findLeft(client, options);
   if (!isToMove) return { ...NO_CHANGES, left, leftOmitted };
-  await lockTable(client, ruleTable);
   return { renamed: [], ...(await retire(client, ruleTable, ownership, true)) };
 }

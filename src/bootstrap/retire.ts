@@ -5,7 +5,7 @@ import { type Rule, ruleKey } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { OwnershipReport } from '../report.ts';
 import { removeRules } from '../tables/change.ts';
-import { findMissing, lockTable } from '../tables/insert.ts';
+import { findMissing } from '../tables/insert.ts';
 import { moveRules, type RuleMove, readRulesOfRoles } from '../tables/move-rules.ts';
 import {
   forgetRules,
@@ -25,7 +25,7 @@ export const NO_CHANGES = { renamed: [], removed: [], reassigned: 0, left: [], l
 /** How many rules that stay are listed; the others are only counted. */
 const LISTED = 10_000;
 
-/** Makes the renames and removals of a version that is new for the database. */
+/** Makes the renames and removals of a version that is new for the database. No other writer may be at work. */
 export async function changeOwned(
   client: ClientLike,
   table: RuleTable,
@@ -35,8 +35,6 @@ export async function changeOwned(
   const { version, changes, renamedRoles } = ownership;
   await recordVersion(client, table, { version, changes });
   if (renamedRoles.size === 0 && !retiresSome(ownership)) return NO_CHANGES;
-  // Other writers have to wait, because they would write the earlier names.
-  await lockTable(client, table);
   const renamed = await renameRoles(client, table, renamedRoles);
   return { renamed, ...(await retire(client, table, ownership, newest !== null)) };
 }

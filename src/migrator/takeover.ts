@@ -140,11 +140,8 @@ export async function hasDuplicates(trx: AnyTransaction, table: string, key: str
 
 /** Removes all rows but the first of each rule, and returns how many. Refuses if other tables refer to them. */
 export async function removeDuplicates(trx: AnyTransaction, table: Repetitive): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    with ${selectRepeated(table)}
-    select count(*)::int as count from repeated
-  `.execute(trx);
-  if (rows[0]?.count === 0) return 0;
+  if (!(await hasDuplicates(trx, quoteIdentifier(table.name), table.key))) return 0;
+  await refuseView(trx, table.name);
   // The lock is taken first: a session that waits for a deleted row must not block the insertion that follows.
   await sql`lock table ${sql.id(table.name)} in share row exclusive mode`.execute(trx);
   await refuseReferenced(trx, table);
@@ -154,6 +151,18 @@ export async function removeDuplicates(trx: AnyTransaction, table: Repetitive): 
     where (tableoid, ctid) in (select repeated_table, repeated_place from repeated)
   `.execute(trx);
   return Number(numAffectedRows);
+}
+
+/** Its rows have no places, and what refers to the rows behind them is not known. */
+async function refuseView(trx: AnyTransaction, name: string): Promise<void> {
+  const { rows } = await sql`
+    select from pg_catalog.pg_class where oid = ${oidOf(name)} and relkind = 'v'
+  `.execute(trx);
+  if (rows.length === 0) return;
+  throw new DatabaseError(
+    'TABLE_SHAPE',
+    `"${name}" is a view, and duplicate rules are removed from tables only. Nothing was changed. Name the table behind it by the table option, or leave out duplicates: 'remove'.`,
+  );
 }
 
 interface ForeignKey {

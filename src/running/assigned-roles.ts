@@ -8,8 +8,9 @@ import { formatText, type Rule, ruleKey } from '../policy/rule.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 
 /**
- * Assigned roles that are unknown: no rule of the definition names them, and no stored rule gives them a permission or
- * another role. A misspelt role would be stored, and give nothing. Without a definition, none is reported.
+ * Assigned roles that are unknown: no rule of the definition names them, and no rule that is stored, or added by the
+ * same change, gives them a permission or another role. A misspelt role would be stored, and give nothing. Without a
+ * definition, none is reported.
  */
 export async function findUnknownRoles(
   client: ClientLike,
@@ -22,7 +23,10 @@ export async function findUnknownRoles(
       ptype.startsWith('g') ? values.slice(0, 2) : values.slice(0, 1),
     ),
   );
-  const assigned = rules.filter(({ ptype, values }) => ptype === 'g' && !known.has(values[1] ?? ''));
+  const given = new Set(rules.map(({ values }) => values[0]));
+  const assigned = rules.filter(
+    ({ ptype, values }) => ptype === 'g' && !known.has(values[1] ?? '') && !given.has(values[1]),
+  );
   if (assigned.length === 0) return [];
   const { rows } = await client.query(
     `select distinct ${ruleTable.value('stored', 0)} as name
@@ -35,7 +39,7 @@ export async function findUnknownRoles(
     if (stored.has(role)) return [];
     const nearest = findNearest(role, known);
     const hint = nearest === null ? '' : ` Did you mean ${formatText(nearest)}?`;
-    const message = `there is no role ${formatText(role)}: no rule, defined or stored, gives it anything.${hint}`;
+    const message = `there is no role ${formatText(role)}: no rule, defined, stored or added, gives it anything.${hint}`;
     return [{ code: 'ROLE_UNDEFINED', at, message }];
   });
 }

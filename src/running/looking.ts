@@ -4,10 +4,12 @@ import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
 import { ruleLengthsOf } from '../casbin/model.ts';
 import { patternCheck, refuseHangingPatterns } from '../casbin/patterns.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
+import { quoteTable } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { createKysely } from '../database/dialect.ts';
 import { engineNamed } from '../database/engine.ts';
 import { asClient } from '../database/own-queries.ts';
+import { requireAllRows } from '../database/privileges.ts';
 import { Session } from '../database/session.ts';
 import { inReadOnlyTransaction } from '../database/transaction.ts';
 import { StoredRuleError } from '../errors.ts';
@@ -110,6 +112,9 @@ export class Looking {
         engine === undefined ? undefined : engineNamed(engine),
       );
       if (found.isMissing) throw tableMissing(found.table.sql);
+      // What is hidden may deny, and the journal would tell of it.
+      if (!found.table.engine.commitsDdl)
+        await requireAllRows(trx, [found.table.sql, quoteTable(JOURNAL, found.table.schema)]);
       const isFollowed = await canBeFollowed(asClient(trx), found.table);
       const position = isFollowed ? await readPosition(asClient(trx), found.table) : null;
       const scope = this.#slice?.scope ?? { kind: 'whole' };

@@ -571,6 +571,41 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(await stored()).toContain('p trainee invoices read');
   });
 
+  test('does not bring back what somebody is just revoking with a reason', async () => {
+    const { pool, bootstrap, stored, options } = await open(FIRST);
+    const client = await pool.connect();
+    await client.query('begin');
+    const by = { ...options, actor: 'root', reason: 'ticket 7' };
+    await changePolicy(client, { revoke: [['clerk', 'invoices', 'write']] }, by);
+
+    const renewing = bootstrap({ ...FIRST, version: 2 });
+    await untilWaiting(pool, 1);
+    await client.query('commit');
+    client.release();
+
+    expect((await renewing).verification.keptAway).toMatchObject([{ because: 'revoked' }]);
+    expect(await stored()).not.toContain('p clerk invoices write');
+  });
+
+  test('ends in no deadlock beside a transaction that changes defined rules one after the other', async () => {
+    const { pool, bootstrap, options } = await open(FIRST);
+    const client = await pool.connect();
+    const by = { ...options, actor: 'root', reason: 'ticket 7' };
+    await client.query(`set deadlock_timeout = '10ms'; begin`);
+    const users = Array.from({ length: 70 }, (_, index) => ['p', `bot${index}`, 'invoices', 'read']);
+    await changePolicy(client, { assign: [['carol', 'clerk']] }, by);
+
+    const renewing = bootstrap({ ...FIRST, version: 2, rules: users });
+    await untilWaiting(pool, 1);
+    await changePolicy(client, { revoke: [['clerk', 'invoices', 'write']] }, by);
+    await client.query('commit');
+    client.release();
+
+    const { verification, seeders } = await renewing;
+    expect(seeders).toMatchObject([{ inserted: 70 }]);
+    expect(verification.keptAway).toMatchObject([{ because: 'revoked', reason: 'ticket 7' }]);
+  });
+
   test('retires again if the retired parts change under the same version', async () => {
     const { bootstrap, stored } = await open(FIRST);
     const roles = { viewer: VIEWER, clerk: CLERK };

@@ -204,6 +204,22 @@ test('a view of a table of columns is read and written as that table', async () 
   ]);
 });
 
+test('duplicates are not removed through a view, and the error says where they are', async () => {
+  const pool = (await createDatabase()).pool();
+  await pool.query(`
+    create table kept (id serial primary key, ptype text, v0 text, v1 text, v2 text, v3 text);
+    create view casbin_rule as select * from kept`);
+  const remove = { ...OPTIONS, table: { name: 'casbin_rule', duplicates: 'remove' } } as const;
+  await expect(bootstrapDatabase(pool, remove)).resolves.toMatchObject({ takeover: null });
+  await insert(pool, ...DEFINED.slice(0, 1));
+  await expect(bootstrapDatabase(pool, remove)).rejects.toMatchObject({
+    code: 'TABLE_SHAPE',
+    message: expect.stringContaining('"casbin_rule" is a view'),
+  });
+  await bootstrapDatabase(pool, { ...OPTIONS, table: { name: 'kept', duplicates: 'remove' } });
+  expect(await idsOf(pool)).toEqual([1, 2, 3]);
+});
+
 test('an adapter refuses a table without a name', async () => {
   const { pool } = await createWithTable();
   for (const table of ['', 5, null, {}, { layout: 'columns' }])

@@ -120,6 +120,27 @@ test('a live enforcer that loses a privilege reports which one, and continues wh
   await expect.poll(() => live.state.error).toBeNull();
 });
 
+test('a live enforcer of a role from which row-level security may hide rules, or their changes, is refused', async () => {
+  const { owner, name, pool } = await open({});
+  await owner.query(`grant select on casbin, casbin_bootstrap_journal to ${name}`);
+  const follow = async () => (await createLiveEnforcer(pool)).close();
+  for (const table of ['casbin', 'casbin_bootstrap_journal']) {
+    await follow();
+    await owner.query(
+      `alter table ${table} enable row level security; create policy few on ${table} using (id < 0)`,
+    );
+    await expect(follow()).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+      message: expect.stringContaining(`Row-level security is active for role ${name}`),
+      remedies: [`alter role ${name} bypassrls;`],
+    });
+    await owner.query(`alter table ${table} disable row level security`);
+  }
+  await owner.query('alter table casbin enable row level security');
+  await owner.query(`alter role ${name} bypassrls`);
+  await follow();
+});
+
 test('a change of a database without a rule table says so', async () => {
   const pool = (await createDatabase()).pool();
   const client = await pool.connect();

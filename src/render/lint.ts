@@ -22,7 +22,7 @@ export function renderLint({ problems, warnings, coverage, ok }: LintReport, loo
 function describeCoverage(coverage: LintReport['coverage']): string {
   if (coverage === null || coverage.total === 0) return '';
   const verb = coverage.covered === 1 ? 'decides' : 'decide';
-  return `${coverage.covered} of ${count(coverage.total, 'rule')} ${verb} at least one request`;
+  return `${coverage.covered.toLocaleString('en-US')} of ${count(coverage.total, 'rule')} ${verb} at least one request`;
 }
 
 /** The same as remarks. */

@@ -7,38 +7,63 @@ import { renderTable } from './table.ts';
 const OWN = '●';
 const INHERITED = '○';
 
+/** How many permissions of a table are shown. */
+const SHOWN_ROWS = 5_000;
+
 /** The default width of a table. */
 const WIDTH = 100;
 
 /**
- * Renders who may do what: a permission a line, a subject a column, in as many tables as the width needs. No line
- * break at the end.
+ * Renders who may do what: a permission a line, a subject a column, in as many tables as the width needs. Of several
+ * tables, each has the permissions of its subjects only, and the first one also those that nobody has. No line break at
+ * the end.
  */
 export function renderMatrix(matrix: PolicyMatrix, width = WIDTH): string {
   const { subjects, permissions, allowed, isOpen } = matrix;
   if (subjects.length === 0 || permissions.length === 0) {
     return 'No permissions follow from the rules: there are none, or they hold patterns.';
   }
-  const cells = new Map(
-    allowed.map(({ subject, permission, rolePath }) => [
-      cellKey(subject, permission),
-      rolePath.length > 1 ? INHERITED : OWN,
-    ]),
-  );
   const labels = permissions.map((permission) => permission.map(formatValue).join(' '));
-  const room = width - Math.max(...labels.map(({ length }) => length)) - 4;
-  const tables = chunk(subjects, room).map((names) =>
-    renderTable(
+  const room = width - longest(labels) - 4;
+  const groups = chunk(subjects, room);
+  const { marksOf, unheld } = markCells(matrix);
+  const tables = groups.map((names, index) => {
+    const columns = names.map(marksOf);
+    const held = columns.flatMap((marks) => [...marks.keys()]);
+    const some = new Set(index === 0 ? [...held, ...unheld] : held);
+    const rows = groups.length === 1 ? [...labels.keys()] : [...some].sort((one, other) => one - other);
+    const shown = rows.slice(0, SHOWN_ROWS);
+    const table = renderTable(
       [{ title: matrix.tokens.join(' ') }, ...names.map((name) => ({ title: formatValue(name) }))],
-      permissions.map((permission, row) => [
-        labels[row] ?? '',
-        ...names.map((name) => cells.get(cellKey(name, permission)) ?? ''),
-      ]),
-    ),
-  );
+      shown.map((row) => [labels[row] ?? '', ...columns.map((marks) => marks.get(row) ?? '')]),
+    );
+    const hidden = rows.length - shown.length;
+    return hidden > 0 ? `${table}\n  … and ${count(hidden, 'more', 'more')}, which --format json has` : table;
+  });
   const legend = `${OWN} its own  ${INHERITED} inherited. ${count(allowed.length, 'permission')} of ${count(subjects.length, 'subject')}.`;
   const open = 'Something is allowed to everybody, also without any role.';
   return [...tables, legend, ...(isOpen ? [open] : [])].join('\n\n');
+}
+
+/** Not by `Math.max(...)`, which takes about 100,000 arguments. */
+function longest(labels: readonly string[]): number {
+  return labels.reduce((most, { length }) => Math.max(most, length), 0);
+}
+
+/** What stands in the column of each subject, by the number of the permission; and the permissions that nobody has. */
+function markCells({ permissions, allowed }: PolicyMatrix) {
+  const numbers = new Map(permissions.map((permission, number) => [JSON.stringify(permission), number]));
+  const columns = new Map<string, Map<number, string>>();
+  const unheld = new Set(numbers.values());
+  for (const { subject, permission, rolePath } of allowed) {
+    const number = numbers.get(JSON.stringify(permission));
+    if (number === undefined) continue;
+    unheld.delete(number);
+    const marks = columns.get(subject) ?? new Map<number, string>();
+    columns.set(subject, marks.set(number, rolePath.length > 1 ? INHERITED : OWN));
+  }
+  const marksOf = (subject: string): ReadonlyMap<number, string> => columns.get(subject) ?? new Map();
+  return { marksOf, unheld };
 }
 
 /** What is allowed as remarks, a permission of a subject each. */
@@ -48,10 +73,6 @@ export function listMatrixRemarks({ allowed }: PolicyMatrix): Remark[] {
     const message = `${permission.map(formatValue).join(', ')}${through}`;
     return { level: 'note', code: 'ALLOWED', at: null, subject: formatValue(subject), message };
   });
-}
-
-function cellKey(subject: string, permission: readonly string[]): string {
-  return JSON.stringify([subject, permission]);
 }
 
 /** Splits names into groups that fit side by side into the width, each of at least one. */

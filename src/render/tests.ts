@@ -20,7 +20,7 @@ export function renderTests(report: PolicyTestReport, look: TestsLook = {}): str
   const verdict =
     failed.length === 0
       ? `${count(tests.length, 'request')} decided as expected`
-      : `${count(failed.length, 'request')} of ${tests.length} not decided as expected`;
+      : `${count(failed.length, 'request')} of ${tests.length.toLocaleString('en-US')} not decided as expected`;
   const lines = [
     ...warnings.map(({ at, message }) => `${at}: warning: ${message}`),
     ...problems.map(({ at, message }) => `${at}: ${message}`),
@@ -55,7 +55,7 @@ function renderCoverageTable({ rules }: PolicyCoverage): string {
 /** `7 of 9 rules tested (78 %)` */
 function describeCoverage({ covered, total }: PolicyCoverage): string {
   if (total === 0) return 'The policy has no rules';
-  return `${covered} of ${count(total, 'rule')} tested (${Math.floor((covered / total) * 100)} %)`;
+  return `${covered.toLocaleString('en-US')} of ${count(total, 'rule')} tested (${Math.floor((covered / total) * 100)} %)`;
 }
 
 /**

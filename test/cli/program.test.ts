@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { createDatabase } from '../support/database.ts';
 import { createFolder } from '../support/folder.ts';
@@ -39,6 +41,23 @@ describe('casbin-bootstrap', () => {
     child.stderr.destroy();
     child.stdout.resume();
     expect(await once(child, 'close')).toEqual([2, null]);
+  });
+
+  test.skipIf(!existsSync('/dev/full'))('fails if its output can not be written', async () => {
+    const line = '"$0" "$1" graph --offline > /dev/full';
+    const child = spawn('/bin/sh', ['-c', line, process.execPath, BIN], { stdio: 'pipe' });
+    const [stderr, ended] = await Promise.all([text(child.stderr), once(child, 'close')]);
+    expect(ended).toEqual([1, null]);
+    expect(stderr).toBe(
+      "casbin-bootstrap: the output can't be written: ENOSPC: no space left on device, write.\n",
+    );
+  });
+
+  test('succeeds if its reader has read enough', async () => {
+    const child = spawn(process.execPath, [BIN, 'graph', '--offline'], { stdio: 'pipe' });
+    child.stdout.destroy();
+    const [stderr, ended] = await Promise.all([text(child.stderr), once(child, 'close')]);
+    expect({ stderr, ended }).toEqual({ stderr: '', ended: [0, null] });
   });
 
   test('reports all empty arguments at once', async () => {

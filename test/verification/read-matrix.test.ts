@@ -1,6 +1,12 @@
 import { newModel, newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, definePolicy, policyToMermaid, readMatrix } from '../../src/index.ts';
+import {
+  bootstrapDatabase,
+  definePolicy,
+  type PolicyMatrix,
+  policyToMermaid,
+  readMatrix,
+} from '../../src/index.ts';
 import { renderMatrix } from '../../src/render/matrix.ts';
 import { createDatabase } from '../support/database.ts';
 import { modelText } from './verify.fixture.ts';
@@ -108,6 +114,44 @@ describe('a matrix', () => {
       ].join('\n'),
     );
     expect(renderMatrix(matrix, 30).split('\n\n')).toHaveLength(4);
+  });
+
+  test('has in each of several tables what its subjects may do, and in the first what nobody may', () => {
+    const matrix: PolicyMatrix = {
+      tokens: ['act'],
+      subjects: ['a', 'b'],
+      permissions: [['read'], ['write'], ['burn']],
+      allowed: [
+        { subject: 'a', permission: ['read'], rule: null, rolePath: ['a'] },
+        { subject: 'b', permission: ['write'], rule: null, rolePath: ['b'] },
+        { subject: 'b', permission: ['read'], rule: null, rolePath: ['b', 'a'] },
+      ],
+      isOpen: false,
+    };
+    expect(renderMatrix(matrix, 5).split('\n\n').slice(0, -1)).toEqual([
+      '  act   a\n  read  ●\n  burn',
+      '  act    b\n  read   ○\n  write  ●',
+    ]);
+  });
+
+  test('of thousands of subjects and permissions is shown in a moment', () => {
+    const names = Array.from({ length: 2000 }, (_, index) => `role${index}`);
+    const permissions = Array.from({ length: 150_000 }, (_, index) => [`object${index}`, 'read']);
+    const allowed = names.map((subject, index) => {
+      return { subject, permission: permissions[index] ?? [], rule: null, rolePath: [subject] };
+    });
+    const held = permissions.slice(0, names.length);
+    const matrix: PolicyMatrix = {
+      tokens: ['obj', 'act'],
+      subjects: names,
+      permissions: held,
+      allowed,
+      isOpen: false,
+    };
+    const lines = renderMatrix(matrix).split('\n');
+    expect(lines.filter((line) => line.includes('●'))).toHaveLength(names.length + 1);
+    const one = { ...matrix, subjects: ['role0'], permissions, allowed: [] };
+    expect(renderMatrix(one)).toContain('\n  … and 145,000 more, which --format json has\n');
   });
 });
 

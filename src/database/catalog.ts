@@ -62,15 +62,15 @@ export function homeSchemaExpression(schema: string | undefined, ruleTable = 'ca
   >`coalesce(${schema ?? null}::text, ${foundSchemaExpression(ruleTable)}, ${FIRST_OF_USERS})`;
 }
 
-/** The schema of {@link homeSchemaExpression}; undefined for none. */
+/** The schema of {@link homeSchemaExpression}, by the first of these tables that is found; undefined for none. */
 export async function readHomeSchema(
   db: AnyKysely,
   schema: string | undefined,
-  ruleTable: string,
+  tables: readonly string[],
 ): Promise<string | undefined> {
   if (schema !== undefined) return schema;
   const { rows } = await sql<{ home: string | null }>`
-    select ${homeSchemaExpression(schema, ruleTable)} as home
+    select coalesce(${sql.join([...tables.map(foundSchemaExpression), FIRST_OF_USERS])}) as home
   `.execute(db);
   return rows[0]?.home ?? undefined;
 }

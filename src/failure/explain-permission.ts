@@ -1,12 +1,14 @@
 import { sql } from 'kysely';
 import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
 import { hasTable, readHomeSchema } from '../database/catalog.ts';
+import { asClient } from '../database/own-queries.ts';
 import { bypass, findPrivilegeRemedies, isRowSecurityViolation, type Needs } from '../database/privileges.ts';
 import type { Session } from '../database/session.ts';
-import type { AnyKysely } from '../database/transaction.ts';
+import { type AnyKysely, inReadOnlyTransaction } from '../database/transaction.ts';
 import { PermissionError } from '../errors.ts';
 import { PACKAGE_LIST } from '../migrator/migration.ts';
-import type { ResolvedOptions } from '../options/resolved-options.ts';
+import { type ResolvedOptions, withRuleTable } from '../options/resolved-options.ts';
+import { findRuleTable } from '../tables/find-rule-table.ts';
 import { describeFailure, type Failure, inquire } from './explain-step.ts';
 
 /** A missing privilege, with the statements that give it. */
@@ -17,7 +19,7 @@ export async function explainPermission(
 ): Promise<PermissionError> {
   if (isRowSecurityViolation(failure.cause)) return explainRowSecurity(failure, session);
   const remedies = await inquire(session, [], async (db) =>
-    findPrivilegeRemedies(db, await needsOf(db, failure, options)),
+    findPrivilegeRemedies(db, await needsOf(db, failure, await locate(db, options))),
   );
   const list = remedies.map((remedy) => `\n  ${remedy}`).join('');
   const remedy =
@@ -47,7 +49,7 @@ export async function findMissingPrivileges(db: AnyKysely, options: ResolvedOpti
 /** Least privilege: a role that only seeds need not alter or create anything. */
 async function needsOf(db: AnyKysely, { step, work }: Failure, options: ResolvedOptions): Promise<Needs> {
   const { packageMigrations, ruleTable } = options;
-  const schema = await readHomeSchema(db, options.schema, ruleTable.name);
+  const schema = await readHomeSchema(db, options.schema, [ruleTable.name]);
   if (work === 'inspection') return needsToRead(options, schema, []);
   if (work === 'status') return needsToRead(options, schema, recordTables(options));
   const firstRun = packageMigrations !== null && !(await hasTable(db, schema, PACKAGE_LIST.tableName));
@@ -64,6 +66,25 @@ async function needsOf(db: AnyKysely, { step, work }: Failure, options: Resolved
     lock: ruleTable.isUnique ? [] : [ruleTable.name],
     own: alteredTables(options, (name) => firstRun || name === step?.name),
   };
+}
+
+/** To find the rule table, rows may have to be read, for which somebody may have locked it. */
+const LOCATE_MS = 1_000;
+
+/**
+ * The options for the rule table that is there, and its schema: a failure may come before either is known.
+ *
+ * @param db not a transaction
+ */
+export async function locate(db: AnyKysely, options: ResolvedOptions): Promise<ResolvedOptions> {
+  const { schema, table: choice, engine, ruleTable } = options;
+  const found = await inReadOnlyTransaction(db, async (trx) => {
+    await sql`set local lock_timeout = ${sql.lit(LOCATE_MS)}`.execute(trx);
+    return findRuleTable(asClient(trx), schema, choice, engine);
+  }).catch(() => null);
+  if (found === null || found.isMissing)
+    return { ...options, schema: await readHomeSchema(db, schema, [ruleTable.name]) };
+  return { ...withRuleTable(options, found.table), schema: schema ?? found.table.schema };
 }
 
 function needsToRead(

@@ -1,3 +1,4 @@
+import { readHomeSchema } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { createKysely } from '../database/dialect.ts';
 import { findPrivilegeRemedies, isRowSecurityViolation, type Needs } from '../database/privileges.ts';
@@ -30,10 +31,11 @@ export async function explainPrivileges(
   needs: Partial<Needs>,
 ): Promise<unknown> {
   if (errorCode(error) !== SQLSTATE.INSUFFICIENT_PRIVILEGE || isRowSecurityViolation(error)) return error;
-  const remedies = await findPrivilegeRemedies(createKysely(new Session(client)), {
-    ...NO_NEEDS,
-    ...needs,
-  }).catch(() => []);
+  const db = createKysely(new Session(client));
+  const tables = [needs.select, needs.insert, needs.change, needs.remove].flatMap((names) => names ?? []);
+  const remedies = await readHomeSchema(db, needs.schema, tables)
+    .then((schema) => findPrivilegeRemedies(db, { ...NO_NEEDS, ...needs, schema }))
+    .catch(() => []);
   const list = remedies.map((remedy) => `\n  ${remedy}`).join('');
   const remedy =
     list === ''

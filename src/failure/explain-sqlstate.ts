@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import { readHomeSchema } from '../database/catalog.ts';
 import { AdvisoryLockNotGranted, findAdvisoryLockHolders, findTableLockHolders } from '../database/lock.ts';
 import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
@@ -16,7 +15,7 @@ import type { ResolvedOptions } from '../options/resolved-options.ts';
 import type { Seeder } from '../seeding/seeder.ts';
 import { explainDeferrable } from '../tables/refusals.ts';
 import { reasonOf } from '../text.ts';
-import { explainPermission, involvedTables } from './explain-permission.ts';
+import { explainPermission, involvedTables, locate } from './explain-permission.ts';
 import { describeFailure, type Failure, inquire } from './explain-step.ts';
 
 /** Faults with a code of PostgreSQL and a known remedy; null for others. */
@@ -107,13 +106,13 @@ async function explainLockTimeout(
   options: ResolvedOptions,
   session: Session | null,
 ): Promise<LockTimeoutError> {
-  const { lockTimeoutMs, ruleTable } = options;
+  const { lockTimeoutMs } = options;
   const advisory = cause instanceof AdvisoryLockNotGranted;
   const holders = await inquire(session, [], async (db) => {
-    const schema = await readHomeSchema(db, options.schema, ruleTable.name);
+    const located = await locate(db, options);
     return advisory
-      ? findAdvisoryLockHolders(db, schema)
-      : findTableLockHolders(db, schema, involvedTables(options));
+      ? findAdvisoryLockHolders(db, located.schema)
+      : findTableLockHolders(db, located.schema, involvedTables(located));
   });
   const lock = advisory ? `The lock of ${cause.owner}` : 'A lock on a table or a row';
   const waiting = step?.name ? ` for ${step.kind} "${step.name}"` : '';

@@ -13,6 +13,7 @@ import {
   optionsOf,
   policyEntry,
   schema,
+  wellFormed,
   withoutNul,
 } from './shape.ts';
 
@@ -43,8 +44,8 @@ export function checkLiveShape(input: unknown): Problem[] {
   return findMisshapen(liveOptions, input);
 }
 
-/** PostgreSQL has no text with a NUL character. */
-const text = v.pipe(name, withoutNul());
+/** A text that PostgreSQL can store. */
+const text = v.pipe(name, withoutNul(), wellFormed());
 
 const rules = v.optional(
   v.array(v.array(name, 'must be a list of values'), 'must be a list of rules, each a list of values'),

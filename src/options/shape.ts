@@ -26,7 +26,7 @@ export const identifierName = v.pipe(
   name,
   v.maxBytes(63, 'must not be longer than 63 bytes'),
   withoutNul(),
-  v.check((value) => value.isWellFormed(), 'must not hold half of a surrogate pair'),
+  wellFormed(),
 );
 export const schema = v.pipe(
   identifierName,
@@ -123,6 +123,11 @@ const model = v.union(
 /** PostgreSQL can't store a NUL character anywhere. */
 export function withoutNul() {
   return v.check((value: string) => !value.includes('\0'), 'must not hold a NUL character');
+}
+
+/** The server would get another text. */
+export function wellFormed() {
+  return v.check((value: string) => value.isWellFormed(), 'must not hold half of a surrogate pair');
 }
 
 /** Chooses the shape by the kind of the value, so that the message fits it. */

@@ -66,10 +66,12 @@ export async function changePolicy(
     options.engine === undefined ? await detectEngine(client) : resolved.engine,
   );
   const connection = connectionOf(client);
+  let known = given;
   const makeChange = async (inside: ClientLike) => {
     const { table, isMissing } = await findRuleTable(inside, given.schema, given.table, given.engine);
     if (isMissing) throw tableMissing(table.sql);
-    const located = withRuleTable(given, table);
+    const located = { ...withRuleTable(given, table), schema: given.schema ?? table.schema };
+    known = located;
     requireRoom(table, added);
     await requireSoundRoles(inside, located, added, removed);
     const told = { actor, reason: force && reason ? `forced: ${reason}` : reason };
@@ -83,7 +85,7 @@ export async function changePolicy(
     return { ...changed, journaled: !given.engine.commitsDdl && (await isJournaled(inside, table)) };
   };
   const explain = async (error: unknown) => {
-    throw await explainPrivileges(error, client, 'change the policy', needsOf(given, removed.length > 0));
+    throw await explainPrivileges(error, client, 'change the policy', needsOf(known, removed.length > 0));
   };
   if (!dryRun) return connection.atomically(makeChange, given.engine).catch(explain);
   const trial = async (inside: ClientLike) => {

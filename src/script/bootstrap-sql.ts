@@ -11,7 +11,7 @@ import { arrayOfValues } from '../tables/columns-table.ts';
 import { futureColumnsTable } from '../tables/find-rule-table.ts';
 import { journalMigrationOf } from '../tables/recording.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
-import { IS_PTYPE, OWNED_DECLARATIONS, rememberWhatWasMade, writeOwned } from './ownership-sql.ts';
+import { IS_PTYPE, OWNED_DECLARATIONS, rememberWhatWasMade, viewOf, writeOwned } from './ownership-sql.ts';
 import { recordStatements } from './record-statements.ts';
 
 /** How much to write. */
@@ -197,19 +197,25 @@ function writeRules(options: ResolvedOptions): string {
     return `-- Version ${ownership.version} of the policy\n${block(statements, schema, OWNED_DECLARATIONS)}`;
   }
   if (rules.length === 0) return '';
-  const { arrays, names, values, isSame } = ruleTable.give(rules);
+  const { before, rules: found, after } = viewOf(ruleTable);
+  const insert = insertRules(found, rules);
+  return `-- ${describeCount(rules)}\n${before.length === 0 ? insert : block([...before, insert, ...after], undefined)}`;
+}
+
+function insertRules(table: RuleTable, rules: readonly Rule[]): string {
+  const { sql, written, onConflict } = table;
+  const { arrays, names, values, isSame } = table.give(rules);
   const rows = rules.map((_, position) => {
-    const written = arrays.map((array) => quoteText(array[position] ?? ''));
-    return `  (${[position + 1, ...written].join(', ')})`;
+    const given = arrays.map((array) => quoteText(array[position] ?? ''));
+    return `  (${[position + 1, ...given].join(', ')})`;
   });
-  return `-- ${describeCount(rules)}
-insert into ${ruleTable.sql} (${ruleTable.written})
+  return `insert into ${sql} (${written})
 select ${values}
 from (values
 ${rows.join(',\n')}
 ) as given (n, ${names})
-where not exists (select from ${ruleTable.sql} stored where ${isSame('stored')})
-order by given.n${ruleTable.onConflict === '' ? '' : `\n${ruleTable.onConflict}`};`;
+where not exists (select from ${sql} stored where ${isSame('stored')})
+order by given.n${onConflict === '' ? '' : `\n${onConflict}`};`;
 }
 
 /** The number of value columns that the tables of all adapters have. */

@@ -72,7 +72,10 @@ export const IS_PTYPE = `attname in ('ptype', 'p_type') order by attname = 'ptyp
 /** A temporary view, by which the statements find the rows and their ptype, whatever these columns are called. */
 const FOUND = 'casbin_bootstrap_found';
 
-/** Its column that tells all rows apart: each partition has places of its own, and may have an `id` of another. */
+/**
+ * Its column that tells all rows apart: each partition has places of its own, and may have an `id` of another. A view
+ * has no places.
+ */
 const PLACE = 'place';
 
 /** The rule table for the statements, and what makes and drops what they need for it. */
@@ -82,19 +85,26 @@ interface FoundRules {
   readonly after: readonly string[];
 }
 
-/** A table of documents has the same columns everywhere. One of columns may have no unique `id`. */
-function viewOf(table: RuleTable): FoundRules {
+/**
+ * A table of documents has the same columns everywhere. One of columns may call its ptype otherwise, and have no unique
+ * `id`.
+ */
+export function viewOf(table: RuleTable): FoundRules {
   if (table.layout !== 'columns') return { before: [], rules: table, after: [] };
   const { name, schema, engine, written } = table;
   const values = written.split(', ').slice(1);
   const view = `pg_temp.${FOUND}`;
   const oid = `${quoteText(table.sql)}::regclass`;
   const isUnique = `select from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0] where i.indrelid = ${oid} and i.indisunique and i.indisvalid and i.indpred is null and i.indnkeyatts = 1 and a.attname = 'id'`;
-  const id = `case when exists (${isUnique}) then 'id' else 'ctid' end`;
+  const isView = `select from pg_catalog.pg_class where oid = ${oid} and relkind = 'v'`;
+  const id = `case when exists (${isUnique} union all ${isView}) then 'id' else 'ctid' end`;
+  const place = `case when exists (${isView}) then 'id::text' else 'concat(tableoid, ctid)' end`;
   const ptype = `(select attname from pg_catalog.pg_attribute where attrelid = ${oid} and not attisdropped and ${IS_PTYPE})`;
-  const select = `select %s as id, concat(tableoid, ctid) as ${PLACE}, %I as ptype, ${values.join(', ')} from %s`;
+  const select = `select %s as id, %s as ${PLACE}, %I as ptype, ${values.join(', ')} from %s`;
   return {
-    before: [`execute format('create temporary view ${FOUND} as ${select}', ${id}, ${ptype}, ${oid});`],
+    before: [
+      `execute format('create temporary view ${FOUND} as ${select}', ${id}, ${place}, ${ptype}, ${oid});`,
+    ],
     rules: futureColumnsTable(name, schema, engine, values.length, view),
     after: [`drop view ${view};`],
   };

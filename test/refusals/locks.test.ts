@@ -60,6 +60,15 @@ describe('a lock that is not granted in time names its holder', () => {
     await expect(bootstrapDatabase(database.pool(), SHORT), 'another schema').resolves.toBeDefined();
   });
 
+  test('when it is that of a bootstrap of the schema that holds a rule table of another adapter', async () => {
+    const database = await createDatabase();
+    await database.pool().query('create schema mine');
+    await bootstrapDatabase(database.pool(), { table: 'casbin_rule', schema: 'mine', seeders: [] });
+    const pid = await hold(database, `select pg_advisory_xact_lock(${0x6373626e}, hashtext('mine'))`);
+    const pool = database.pool({ options: '-c search_path=public,mine' });
+    await expectHeldBy(pid, refusalOf(database, { ...MORE, seeders: [] }, pool));
+  });
+
   test('when it is that of a Kysely Migrator, of a session or of a transaction', async () => {
     for (const acquire of ['pg_advisory_lock', 'pg_advisory_xact_lock']) {
       const database = await createDatabase();

@@ -169,6 +169,30 @@ describe('a role without the privileges', () => {
     }
   });
 
+  test('is told for the rule table that a start finds, wherever it is', async () => {
+    const database = await createDatabase();
+    const owner = database.pool();
+    await owner.query('create schema mine');
+    const options = { seeders: [] };
+    await bootstrapDatabase(owner, { ...options, table: 'casbin_rule', schema: 'mine' });
+    const role = await database.createRole();
+    await owner.query(`grant usage on schema mine to ${role.name}`);
+    const pool = database.pool({ connectionString: role.url, options: '-c search_path=public,mine' });
+
+    const error = await refusalOf(database, options, pool);
+
+    const remedies: string[] = Reflect.get(error, 'remedies');
+    expect([...remedies].sort()).toEqual([
+      `grant insert on table mine.casbin_rule to ${role.name};`,
+      `grant select on table mine.casbin_bootstrap_migration to ${role.name};`,
+      `grant select on table mine.casbin_rule to ${role.name};`,
+      `grant update on table mine.casbin_rule to ${role.name};`,
+      `grant usage on sequence mine.casbin_rule_id_seq to ${role.name};`,
+    ]);
+    for (const remedy of remedies) await owner.query(remedy);
+    await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+  });
+
   test('gets the owner of the table that it would have to alter', async () => {
     const database = await createDatabase();
     const role = await database.createRole();

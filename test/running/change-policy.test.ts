@@ -315,9 +315,10 @@ test('all problems are reported at once', async () => {
       { code: 'VALUE_UNSTORABLE', at: 'unassign[0]' },
     ],
   });
-  await expect(refused({}, { actor: 'a\0', reason: 'b\0' })).rejects.toMatchObject({
-    problems: [{ at: 'actor' }, { at: 'reason' }],
-  });
+  for (const half of ['\0', '\ud800'])
+    await expect(refused({}, { actor: half, reason: half })).rejects.toMatchObject({
+      problems: [{ at: 'actor' }, { at: 'reason' }],
+    });
   // Without the role, the domain would be taken for it.
   await expect(refused({ assign: [['carol', undefined, 'admin']] }, BY)).rejects.toMatchObject({
     problems: [{ code: 'OPTION_INVALID', message: expect.stringContaining('must have a user and a role') }],

@@ -234,12 +234,18 @@ test('the last hour is not pruned', async () => {
 
 test('wrong filters and a missing journal are reported at once', async () => {
   const pool = (await createDatabase()).pool();
-  const wrong = { since: new Date(Number.NaN), limit: 0, user: 'alice', actor: 'a\0' };
+  const wrong = {
+    since: new Date(Number.NaN),
+    limit: 0,
+    user: 'alice',
+    actor: 'a\0',
+    value: ['a', '\ud800'],
+  };
   const refused = readJournal(pool, wrong as never);
   await expect(refused).rejects.toBeInstanceOf(InvalidOptionsError);
   await expect(refused).rejects.toMatchObject({
     problems: expect.arrayContaining(
-      ['since', 'limit', 'user', 'actor'].map((at) => expect.objectContaining({ at })),
+      ['since', 'limit', 'user', 'actor', 'value[1]'].map((at) => expect.objectContaining({ at })),
     ),
   });
   const unreachable = new pg.Pool({ connectionString: 'postgres://127.0.0.1:1/none' });

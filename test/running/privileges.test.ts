@@ -104,6 +104,29 @@ test.each(LAYOUTS)(
   },
 );
 
+test('so it is where the table is found by its name, in another schema than the first', async () => {
+  const table = 'casbin_rule';
+  const opened = await open({ schema: 'auth', table });
+  const { owner, name, pool } = opened;
+  await owner.query(
+    `grant usage on schema auth to ${name}; alter role ${name} set search_path = public, auth`,
+  );
+
+  expect(await grantWhatIsTold(owner, async () => createEnforcer(pool))).toEqual([
+    `grant select on table auth.${table} to ${name};`,
+  ]);
+  expect(await grantWhatIsTold(owner, async () => (await createLiveEnforcer(pool)).close())).toEqual([
+    `grant select on table auth.casbin_bootstrap_journal to ${name};`,
+  ]);
+  const grant = () => change(opened, { grant: [['clerk', 'notes', 'read']] }, {});
+  expect((await grantWhatIsTold(owner, grant)).sort()).toEqual([
+    `grant insert on table auth.${table} to ${name};`,
+    `grant select on table auth.casbin_bootstrap_rule to ${name};`,
+    `grant update on table auth.casbin_bootstrap_rule to ${name};`,
+    `grant usage on sequence auth.${table}_id_seq to ${name};`,
+  ]);
+});
+
 test('a live enforcer that loses a privilege reports which one, and continues when it is granted again', async () => {
   const { owner, name, pool } = await open({});
   await owner.query(`grant select on casbin, casbin_bootstrap_journal to ${name}`);

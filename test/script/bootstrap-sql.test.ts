@@ -178,6 +178,30 @@ describe('the SQL of a bootstrap', () => {
     await expectComplete(pool, options);
   });
 
+  test.each([
+    [
+      'calls the ptype p_type',
+      'create table casbin_rule (p_type text, v0 text, v1 text, v2 text, v3 text, v4 text, v5 text)',
+    ],
+    [
+      'is a view',
+      `create table kept (id serial primary key, ptype text, v0 text, v1 text, v2 text, v3 text, v4 text, v5 text);
+       create view casbin_rule as select * from kept`,
+    ],
+  ])('adds rules to a table of an adapter that %s, with a version and without', async (_, table) => {
+    for (const version of [{}, { version: 1 }]) {
+      const pool = (await createDatabase()).pool();
+      await pool.query(table);
+      const options = { policy: { ...POLICY, ...version }, table: 'casbin_rule', seeders: [] };
+      const sql = await writeBootstrapSql(options);
+      await pool.query(sql);
+      await pool.query(sql);
+      await expectComplete(pool, options);
+      const { rows } = await pool.query('select count(*)::int as count from casbin_rule');
+      expect(rows).toEqual([{ count: 3 }]);
+    }
+  });
+
   test('makes a journal of the columns that the table of an adapter has', async () => {
     const pool = (await createDatabase()).pool();
     const columns = [0, 1, 2, 3, 4, 5].map((position) => `v${position} varchar(255)`).join(', ');

@@ -39,9 +39,11 @@ export async function readOrigins(
       and operation = '+'
       and ($2::text[] is null or rule ->> 0 = any ($2))
       order by ptype, rule, id desc
-    ) newest`,
+    ) newest
+    order by id`,
     [table.name, rules?.map(({ values }) => values[0] ?? '') ?? null],
   );
+  // Null and an empty value are the same in columns, but not to the server: the last of several is the newest.
   const origins = new Map(
     rows.map(({ ptype, rule, at, actor, reason, role, application }) => {
       // In a document, an empty value at the end is one.

@@ -200,6 +200,19 @@ test('empty values are read as they are stored: at the end of a document, and ne
   expect(other?.values).toEqual(['user', '', 'x']);
 });
 
+test('the origin of a rule is its newest entry, also where another writer wrote empty values', async () => {
+  const pool = (await createDatabase()).pool();
+  const options = { ...NO_PROVIDERS, table: 'casbin_rule' };
+  await bootstrapDatabase(pool, options);
+  await pool.query(`
+    insert into casbin_rule (ptype, v0, v1, v2, v3, v4, v5, v6) values ('p', 'user', 'reports', 'read', '', '', '', '');
+    delete from casbin_rule where v1 = 'reports';
+    set application_name = 'second';
+    insert into casbin_rule (ptype, v0, v1, v2) values ('p', 'user', 'reports', 'read')`);
+  const explained = await explainDecision(pool, ['user', 'reports', 'read'], { table: 'casbin_rule' });
+  expect(explained.granted).toMatchObject([{ application: 'second' }]);
+});
+
 test('a table of any name is recorded, and its name is never code', async () => {
   const database = await createDatabase();
   const pool = database.pool();

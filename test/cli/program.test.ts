@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { createDatabase } from '../support/database.ts';
 import { createFolder } from '../support/folder.ts';
@@ -39,6 +41,29 @@ describe('casbin-bootstrap', () => {
     child.stderr.destroy();
     child.stdout.resume();
     expect(await once(child, 'close')).toEqual([2, null]);
+  });
+
+  test.runIf(existsSync('/dev/full'))(
+    'fails if its result can not be written: a disk that is full',
+    async () => {
+      const line = '"$0" "$1" plan --sql > /dev/full';
+      const child = spawn('sh', ['-c', line, process.execPath, BIN]);
+      const [[code], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)]);
+      expect(stderr).toMatch(
+        /^casbin-bootstrap: the result is incomplete, it can't be written: .*space left/,
+      );
+      expect(code).toBe(1);
+    },
+  );
+
+  test('ends as it would where nobody reads its result', async () => {
+    const child = spawn(process.execPath, [BIN, 'lint', '--json'], {
+      stdio: 'pipe',
+      cwd: await createFolder(),
+    });
+    child.stdout.destroy();
+    const [[code], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 
   test('reports all empty arguments at once', async () => {

@@ -7,14 +7,17 @@ import { renderTable } from './table.ts';
 const OWN = '●';
 const INHERITED = '○';
 
-/** The default width of a table. */
+/** The width of a table where none is known: a terminal without a size says 0. */
 const WIDTH = 100;
+
+/** How many permissions are shown; the matrix itself has all of them. */
+const SHOWN = 1_000;
 
 /**
  * Renders who may do what: a permission a line, a subject a column, in as many tables as the width needs. No line
  * break at the end.
  */
-export function renderMatrix(matrix: PolicyMatrix, width = WIDTH): string {
+export function renderMatrix(matrix: PolicyMatrix, width = 0): string {
   const { subjects, permissions, allowed, isOpen } = matrix;
   if (subjects.length === 0 || permissions.length === 0) {
     return 'No permissions follow from the rules: there are none, or they hold patterns.';
@@ -25,20 +28,23 @@ export function renderMatrix(matrix: PolicyMatrix, width = WIDTH): string {
       rolePath.length > 1 ? INHERITED : OWN,
     ]),
   );
-  const labels = permissions.map((permission) => permission.map(formatValue).join(' '));
-  const room = width - Math.max(...labels.map(({ length }) => length)) - 4;
+  const shown = permissions.slice(0, SHOWN);
+  const hidden = permissions.length - shown.length;
+  const labels = shown.map((permission) => permission.map(formatValue).join(' '));
+  const room = (width || WIDTH) - Math.max(...labels.map(({ length }) => length)) - 4;
   const tables = chunk(subjects, room).map((names) =>
     renderTable(
       [{ title: matrix.tokens.join(' ') }, ...names.map((name) => ({ title: formatValue(name) }))],
-      permissions.map((permission, row) => [
+      shown.map((permission, row) => [
         labels[row] ?? '',
         ...names.map((name) => cells.get(cellKey(name, permission)) ?? ''),
       ]),
     ),
   );
   const legend = `${OWN} its own  ${INHERITED} inherited. ${count(allowed.length, 'permission')} of ${count(subjects.length, 'subject')}.`;
+  const more = `… and ${count(hidden, 'more permission')}, which --format json shows.`;
   const open = 'Something is allowed to everybody, also without any role.';
-  return [...tables, legend, ...(isOpen ? [open] : [])].join('\n\n');
+  return [...tables, ...(hidden > 0 ? [more] : []), legend, ...(isOpen ? [open] : [])].join('\n\n');
 }
 
 /** What is allowed as remarks, a permission of a subject each. */

@@ -108,6 +108,21 @@ describe('a matrix', () => {
       ].join('\n'),
     );
     expect(renderMatrix(matrix, 30).split('\n\n')).toHaveLength(4);
+    expect(renderMatrix(matrix, 0)).toBe(renderMatrix(matrix));
+  });
+
+  test('is shown in part if it is large', () => {
+    const permissions = Array.from({ length: 150_000 }, (_, id) => [`invoice ${id}`, 'read']);
+    const shown = renderMatrix({
+      tokens: ['obj', 'act'],
+      subjects: ['viewer'],
+      permissions,
+      allowed: [],
+      isOpen: false,
+    });
+    expect(shown).toMatch(
+      /\n {2}invoice 999 read\n\n… and 149,000 more permissions, which --format json shows\.\n/,
+    );
   });
 });
 

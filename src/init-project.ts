@@ -3,10 +3,10 @@ import { dirname, join, relative, resolve } from 'node:path';
 import type { PoolLike } from './database/client.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
 import { type MigrationTool, type Project, readProject } from './init/project.ts';
-import type { ProjectFile, Starter } from './init/project-files.ts';
+import type { ProjectFile, Starter, StoredPolicy } from './init/project-files.ts';
 import { lintPolicy } from './lint-policy.ts';
+import { resolveModel } from './options/resolve-model.ts';
 import type { BootstrapOptions } from './options.ts';
-import type { PolicyDefinition } from './policy/definition.ts';
 import { pullPolicy } from './pull-policy.ts';
 import { readStatus } from './read-status.ts';
 import { reasonOf } from './text.ts';
@@ -62,10 +62,10 @@ export async function initProject(
   const table = found?.table ?? (typeof options.table === 'string' ? options.table : project.table);
   const { addScripts, configPath, STARTERS, writeProjectFiles } = await import('./init/project-files.ts');
   const model = typeof options.model === 'string' ? relative(folder, resolve(options.model)) : null;
-  const policy = found?.policy ?? null;
+  const stored = found?.stored ?? null;
   const { schema = null } = options;
   const fitting = model === null ? STARTERS[0] : await findStarter(STARTERS, resolve(folder, model));
-  const content = { form, policy, starter: fitting ?? STARTERS[0], table, schema, model };
+  const content = { form, stored, starter: fitting ?? STARTERS[0], table, schema, model };
   const files = await writeProjectFiles(project, content);
   const hasOtherConfig = project.config !== null && project.config !== configPath(project);
   const wanted = files.filter(({ path }) => !hasOtherConfig || path !== configPath(project));
@@ -76,7 +76,7 @@ export async function initProject(
     kept: [...written.kept, ...(hasOtherConfig ? [project.config] : [])],
     notes: [
       ...describeDatabase(found),
-      ...(policy !== null || fitting !== null
+      ...(stored !== null || fitting !== null
         ? []
         : [`It does not fit the model ${model}: lint tells where. Write your own.`]),
       ...describeConfig(hasOtherConfig, project, files),
@@ -113,7 +113,7 @@ function requireForm(form: unknown): void {
 /** What a database has already. */
 interface FoundPolicy {
   /** Null if there is no rule. */
-  readonly policy: PolicyDefinition | null;
+  readonly stored: StoredPolicy | null;
   readonly users: number;
   /** The name of the rule table, if it is not the usual one. */
   readonly table: string | null;
@@ -122,11 +122,13 @@ interface FoundPolicy {
 async function readDatabase(pool: PoolLike, options: BootstrapOptions): Promise<FoundPolicy> {
   const given = { ...options, policy: null };
   const { table, rules } = await readStatus(pool, given);
-  if (table.isMissing) return { policy: null, users: 0, table: null };
+  if (table.isMissing) return { stored: null, users: 0, table: null };
   const name = unquote(table.name);
   const { definition, userLinks } = await pullPolicy(pool, given);
+  const { model } = await resolveModel(given);
+  const { configureEnforcer } = options;
   return {
-    policy: rules.stored === 0 ? null : definition,
+    stored: rules.stored === 0 || model === null ? null : { definition, model, configureEnforcer },
     users: userLinks.length,
     table: name === 'casbin' ? null : name,
   };
@@ -192,7 +194,7 @@ function write(folder: string, path: string, text: string, flag: 'w' | 'wx'): vo
 
 function describeDatabase(found: FoundPolicy | null): string[] {
   if (found === null) return ['No database was looked at: the policy is one to begin with.'];
-  if (found.policy === null) return ['The database holds no rules: the policy is one to begin with.'];
+  if (found.stored === null) return ['The database holds no rules: the policy is one to begin with.'];
   const users =
     found.users === 1 ? '1 link of a user to a role stays' : `${found.users} links of users to roles stay`;
   return [`The policy is the one that the database has; ${users} in the database alone.`];

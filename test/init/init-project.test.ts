@@ -259,6 +259,43 @@ describe('a project with a database', () => {
     await expect(testPolicy([tests], { policy })).resolves.toMatchObject({ ok: true, tests: { length: 2 } });
   });
 
+  test.each([
+    [
+      'deny rules',
+      'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act',
+      'allow:\n  - [eve, data1, read]\ndeny:\n  - [bob, data1, read]\n',
+    ],
+    [
+      'patterns',
+      'g(r.sub, p.sub) && keyMatch(r.obj, p.obj) && r.act == p.act',
+      expect.stringMatching(/^# From the rules alone no requests follow/),
+    ],
+  ])('gets tests that pass on what is there: %s', async (_, matcher, expected) => {
+    const pool = (await createDatabase()).pool();
+    const effect = 'some(where (p.eft == allow)) && !some(where (p.eft == deny))';
+    const text = readFileSync(domainsModelPath, 'utf8')
+      .replaceAll(', dom', '')
+      .replace(/^p = .*$/m, 'p = sub, obj, act, eft')
+      .replace(/^g = .*$/m, 'g = _, _')
+      .replace(/^e = .*$/m, `e = ${effect}`)
+      .replace(/^m = .*$/m, `m = ${matcher}`);
+    const { folder, read } = await createProject(undefined, { 'model.conf': text });
+    const model = join(folder, 'model.conf');
+    const stored = definePolicy({
+      rules: [
+        ['p', 'eve', 'data1', 'read', 'allow'],
+        ['p', 'bob', 'data1', 'read', 'deny'],
+      ],
+    });
+    await bootstrapDatabase(pool, { policy: stored, model, seeders: [] });
+    await initProject(folder, pool, {}, { model });
+
+    expect(read('policy.test.yaml')).toEqual(expected);
+    const tests = testPolicy([join(folder, 'policy.test.yaml')], { model, policy: stored });
+    if (typeof expected === 'string') expect(await tests).toMatchObject({ ok: true, tests: { length: 2 } });
+    else await expect(tests).rejects.toMatchObject({ problems: [{ at: 'files' }] });
+  });
+
   test('gets an example to begin with if the database has none', async () => {
     const pool = (await createDatabase()).pool();
     const { folder, read } = await createProject();

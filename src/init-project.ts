@@ -44,7 +44,8 @@ export interface InitReport {
 /**
  * Prepares an existing project: model, policy, tests of the policy, configuration, and scripts in package.json. The
  * policy is that of the database, or an example to begin with. Existing files are changed only if `confirm` agrees. An
- * existing configuration under another name is kept, and no second one is created.
+ * existing configuration under another name is kept, and no second one is created; an existing model.conf is used. No
+ * tests are written if the project keeps a policy of its own.
  *
  * @param pool the database of the project; null if there is none yet
  * @param options of the bootstrap, for the database: `schema`, `table`, `model`
@@ -58,10 +59,14 @@ export async function initProject(
 ): Promise<InitReport> {
   requireForm(form);
   const project = readProject(folder);
-  const found = pool === null ? null : await readDatabase(pool, options);
+  const { addScripts, configPath, MODEL, STARTERS, TESTS, writeProjectFiles } = await import(
+    './init/project-files.ts'
+  );
+  const ownModel = options.model === undefined && existsSync(join(folder, MODEL)) ? MODEL : null;
+  const model = typeof options.model === 'string' ? relative(folder, resolve(options.model)) : ownModel;
+  const given = ownModel === null ? options : { ...options, model: join(folder, ownModel) };
+  const found = pool === null ? null : await readDatabase(pool, given);
   const table = found?.table ?? (typeof options.table === 'string' ? options.table : project.table);
-  const { addScripts, configPath, STARTERS, writeProjectFiles } = await import('./init/project-files.ts');
-  const model = typeof options.model === 'string' ? relative(folder, resolve(options.model)) : null;
   const stored = found?.stored ?? null;
   const { schema = null } = options;
   const fitting = model === null ? STARTERS[0] : await findStarter(STARTERS, resolve(folder, model));
@@ -71,9 +76,14 @@ export async function initProject(
   const wanted = files.filter(({ path }) => !hasOtherConfig || path !== configPath(project));
   const manifest = addScripts(project);
   const written = await writeAll(folder, wanted, manifest, confirm);
+  const hasTests = existsSync(join(folder, TESTS));
   return {
     ...written,
-    kept: [...written.kept, ...(hasOtherConfig ? [project.config] : [])],
+    kept: [
+      ...(ownModel === null ? [] : [ownModel]),
+      ...written.kept,
+      ...(hasOtherConfig ? [project.config] : []),
+    ],
     notes: [
       ...describeDatabase(found),
       ...(stored !== null || fitting !== null
@@ -81,9 +91,16 @@ export async function initProject(
         : [`It does not fit the model ${model}: lint tells where. Write your own.`]),
       ...describeConfig(hasOtherConfig, project, files),
       ...describeTool(project.migrationTool, table),
+      ...(hasTests ? [] : [`There are no tests of your policy yet. Write some into ${TESTS}.`]),
       ...describeManifest(manifest, written.kept),
     ],
-    next: [...(project.isInstalled ? [] : [INSTALL]), ...NEXT],
+    next: [
+      ...(project.isInstalled ? [] : [INSTALL]),
+      'npx casbin-bootstrap lint',
+      ...(hasTests ? [`npx casbin-bootstrap test ${TESTS}`] : []),
+      'npx casbin-bootstrap plan',
+      'npx casbin-bootstrap seed',
+    ],
   };
 }
 
@@ -96,13 +113,6 @@ async function findStarter(starters: readonly Starter[], model: string): Promise
 }
 
 const INSTALL = 'npm install casbin-bootstrap casbin pg kysely';
-
-const NEXT = [
-  'npx casbin-bootstrap lint',
-  'npx casbin-bootstrap test policy.test.yaml',
-  'npx casbin-bootstrap plan',
-  'npx casbin-bootstrap seed',
-];
 
 function requireForm(form: unknown): void {
   if (form === 'yaml' || form === 'csv' || form === 'module') return;
@@ -149,11 +159,15 @@ async function writeAll(
   const all = manifest === null ? files : [...files, { path: 'package.json', text: manifest }];
   // All are read, and all questions asked, before any is written: until then the project stays as it is.
   const present = readAll(folder, all);
-  const created = all.filter(({ path }) => !present.has(path));
+  const created: ProjectFile[] = [];
   const changed: ProjectFile[] = [];
+  const other = new Set<string>();
   for (const file of all) {
     const before = present.get(file.path);
-    if (before !== undefined && before !== file.text && (await confirm(file))) changed.push(file);
+    if (file.about !== undefined && other.has(file.about)) continue;
+    if (before === undefined) created.push(file);
+    else if (before !== file.text && (await confirm(file))) changed.push(file);
+    else if (before !== file.text) other.add(file.path);
   }
   for (const { path, text } of created) write(folder, path, text, 'wx');
   for (const { path, text } of changed) write(folder, path, text, 'w');

@@ -19,6 +19,8 @@ type PolicyForm = 'yaml' | 'csv' | 'module';
 export interface ProjectFile {
   readonly path: string;
   readonly text: string;
+  /** The path of the file that it is about. If the project keeps another one there, this one is not written. */
+  readonly about?: string;
 }
 
 /** The policy of a project that has none yet. */
@@ -80,8 +82,12 @@ export const STARTERS: readonly [Starter, ...Starter[]] = [
   },
 ];
 
-const TESTS = 'policy.test.yaml';
-const MODEL = 'model.conf';
+/** The path of the tests. */
+export const TESTS = 'policy.test.yaml';
+
+/** The path of the model, unless another one is given. */
+export const MODEL = 'model.conf';
+
 const EDITOR_HINT =
   '# yaml-language-server: $schema=./node_modules/casbin-bootstrap/model/policy.schema.json\n';
 
@@ -112,7 +118,11 @@ export async function writeProjectFiles(project: Project, content: ProjectConten
   return [
     ...(model === null ? [{ path: MODEL, text: readFileSync(defaultModelPath, 'utf8') }] : []),
     { path: policyPath(project, form), text: await writePolicy(stored?.definition ?? starter.policy, form) },
-    { path: TESTS, text: stored === null ? starter.tests : await writeTests(stored) },
+    {
+      path: TESTS,
+      about: policyPath(project, form),
+      text: stored === null ? starter.tests : await writeTests(stored),
+    },
     { path: configPath(project), text: writeConfig(project, content) },
   ];
 }

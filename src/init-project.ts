@@ -3,10 +3,10 @@ import { dirname, join, relative, resolve } from 'node:path';
 import type { PoolLike } from './database/client.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
 import { type MigrationTool, type Project, readProject } from './init/project.ts';
-import type { ProjectFile, Starter } from './init/project-files.ts';
+import type { ProjectFile, Starter, StoredPolicy } from './init/project-files.ts';
 import { lintPolicy } from './lint-policy.ts';
+import { resolveModel } from './options/resolve-model.ts';
 import type { BootstrapOptions } from './options.ts';
-import type { PolicyDefinition } from './policy/definition.ts';
 import { pullPolicy } from './pull-policy.ts';
 import { readStatus } from './read-status.ts';
 import { reasonOf } from './text.ts';
@@ -44,7 +44,8 @@ export interface InitReport {
 /**
  * Prepares an existing project: model, policy, tests of the policy, configuration, and scripts in package.json. The
  * policy is that of the database, or an example to begin with. Existing files are changed only if `confirm` agrees. An
- * existing configuration under another name is kept, and no second one is created.
+ * existing configuration under another name is kept, and no second one is created; an existing model.conf is used. No
+ * tests are written if the project keeps a policy of its own.
  *
  * @param pool the database of the project; null if there is none yet
  * @param options of the bootstrap, for the database: `schema`, `table`, `model`
@@ -58,32 +59,48 @@ export async function initProject(
 ): Promise<InitReport> {
   requireForm(form);
   const project = readProject(folder);
-  const found = pool === null ? null : await readDatabase(pool, options);
+  const { addScripts, configPath, MODEL, STARTERS, TESTS, writeProjectFiles } = await import(
+    './init/project-files.ts'
+  );
+  const ownModel = options.model === undefined && existsSync(join(folder, MODEL)) ? MODEL : null;
+  const model = typeof options.model === 'string' ? relative(folder, resolve(options.model)) : ownModel;
+  const given = ownModel === null ? options : { ...options, model: join(folder, ownModel) };
+  const found = pool === null ? null : await readDatabase(pool, given);
   const table = found?.table ?? (typeof options.table === 'string' ? options.table : project.table);
-  const { addScripts, configPath, STARTERS, writeProjectFiles } = await import('./init/project-files.ts');
-  const model = typeof options.model === 'string' ? relative(folder, resolve(options.model)) : null;
-  const policy = found?.policy ?? null;
+  const stored = found?.stored ?? null;
   const { schema = null } = options;
   const fitting = model === null ? STARTERS[0] : await findStarter(STARTERS, resolve(folder, model));
-  const content = { form, policy, starter: fitting ?? STARTERS[0], table, schema, model };
+  const content = { form, stored, starter: fitting ?? STARTERS[0], table, schema, model };
   const files = await writeProjectFiles(project, content);
   const hasOtherConfig = project.config !== null && project.config !== configPath(project);
   const wanted = files.filter(({ path }) => !hasOtherConfig || path !== configPath(project));
   const manifest = addScripts(project);
   const written = await writeAll(folder, wanted, manifest, confirm);
+  const hasTests = existsSync(join(folder, TESTS));
   return {
     ...written,
-    kept: [...written.kept, ...(hasOtherConfig ? [project.config] : [])],
+    kept: [
+      ...(ownModel === null ? [] : [ownModel]),
+      ...written.kept,
+      ...(hasOtherConfig ? [project.config] : []),
+    ],
     notes: [
       ...describeDatabase(found),
-      ...(policy !== null || fitting !== null
+      ...(stored !== null || fitting !== null
         ? []
         : [`It does not fit the model ${model}: lint tells where. Write your own.`]),
       ...describeConfig(hasOtherConfig, project, files),
       ...describeTool(project.migrationTool, table),
+      ...(hasTests ? [] : [`There are no tests of your policy yet. Write some into ${TESTS}.`]),
       ...describeManifest(manifest, written.kept),
     ],
-    next: [...(project.isInstalled ? [] : [INSTALL]), ...NEXT],
+    next: [
+      ...(project.isInstalled ? [] : [INSTALL]),
+      'npx casbin-bootstrap lint',
+      ...(hasTests ? [`npx casbin-bootstrap test ${TESTS}`] : []),
+      'npx casbin-bootstrap plan',
+      'npx casbin-bootstrap seed',
+    ],
   };
 }
 
@@ -97,13 +114,6 @@ async function findStarter(starters: readonly Starter[], model: string): Promise
 
 const INSTALL = 'npm install casbin-bootstrap casbin pg kysely';
 
-const NEXT = [
-  'npx casbin-bootstrap lint',
-  'npx casbin-bootstrap test policy.test.yaml',
-  'npx casbin-bootstrap plan',
-  'npx casbin-bootstrap seed',
-];
-
 function requireForm(form: unknown): void {
   if (form === 'yaml' || form === 'csv' || form === 'module') return;
   const message = 'must be yaml, csv or module.';
@@ -113,7 +123,7 @@ function requireForm(form: unknown): void {
 /** What a database has already. */
 interface FoundPolicy {
   /** Null if there is no rule. */
-  readonly policy: PolicyDefinition | null;
+  readonly stored: StoredPolicy | null;
   readonly users: number;
   /** The name of the rule table, if it is not the usual one. */
   readonly table: string | null;
@@ -122,11 +132,13 @@ interface FoundPolicy {
 async function readDatabase(pool: PoolLike, options: BootstrapOptions): Promise<FoundPolicy> {
   const given = { ...options, policy: null };
   const { table, rules } = await readStatus(pool, given);
-  if (table.isMissing) return { policy: null, users: 0, table: null };
+  if (table.isMissing) return { stored: null, users: 0, table: null };
   const name = unquote(table.name);
   const { definition, userLinks } = await pullPolicy(pool, given);
+  const { model } = await resolveModel(given);
+  const { configureEnforcer } = options;
   return {
-    policy: rules.stored === 0 ? null : definition,
+    stored: rules.stored === 0 || model === null ? null : { definition, model, configureEnforcer },
     users: userLinks.length,
     table: name === 'casbin' ? null : name,
   };
@@ -147,11 +159,15 @@ async function writeAll(
   const all = manifest === null ? files : [...files, { path: 'package.json', text: manifest }];
   // All are read, and all questions asked, before any is written: until then the project stays as it is.
   const present = readAll(folder, all);
-  const created = all.filter(({ path }) => !present.has(path));
+  const created: ProjectFile[] = [];
   const changed: ProjectFile[] = [];
+  const other = new Set<string>();
   for (const file of all) {
     const before = present.get(file.path);
-    if (before !== undefined && before !== file.text && (await confirm(file))) changed.push(file);
+    if (file.about !== undefined && other.has(file.about)) continue;
+    if (before === undefined) created.push(file);
+    else if (before !== file.text && (await confirm(file))) changed.push(file);
+    else if (before !== file.text) other.add(file.path);
   }
   for (const { path, text } of created) write(folder, path, text, 'wx');
   for (const { path, text } of changed) write(folder, path, text, 'w');
@@ -192,7 +208,7 @@ function write(folder: string, path: string, text: string, flag: 'w' | 'wx'): vo
 
 function describeDatabase(found: FoundPolicy | null): string[] {
   if (found === null) return ['No database was looked at: the policy is one to begin with.'];
-  if (found.policy === null) return ['The database holds no rules: the policy is one to begin with.'];
+  if (found.stored === null) return ['The database holds no rules: the policy is one to begin with.'];
   const users =
     found.users === 1 ? '1 link of a user to a role stays' : `${found.users} links of users to roles stay`;
   return [`The policy is the one that the database has; ${users} in the database alone.`];

@@ -1,15 +1,21 @@
 #!/usr/bin/env node
+import { reasonOf } from '../text.ts';
 import { EXIT } from './exit-code.ts';
 import { run } from './program.ts';
 
-// The reader may close the pipe, as in `casbin-bootstrap seed | head -1`; that is no failure of the command. A disk that
-// is full is one: `casbin-bootstrap export > policy.yaml` would leave a part of the policy.
+/** The reader has closed the pipe, as in `casbin-bootstrap seed | head -1`; that is no failure of the command. */
+const READER_GONE = ['EPIPE', 'ECONNRESET'];
+
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') return;
-  process.stderr.write(`casbin-bootstrap: the output can't be written: ${error.message}.\n`);
-  process.exitCode = EXIT.FAILURE;
+  if (READER_GONE.includes(error.code ?? '')) return;
+  process.stderr.write(
+    `casbin-bootstrap: the result is incomplete, it can't be written: ${reasonOf(error)}.\n`,
+  );
+  // At the very end, because the command itself may have succeeded.
+  process.once('exit', () => {
+    process.exitCode = EXIT.FAILURE;
+  });
 });
 process.stderr.on('error', () => {});
 
-const exitCode = await run(process.argv, process.env);
-process.exitCode ??= exitCode;
+process.exitCode = await run(process.argv, process.env);

@@ -1,9 +1,15 @@
 import { readFileSync } from 'node:fs';
+import type { Model } from 'casbin';
 import { applyEdits, modify } from 'jsonc-parser';
+import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { defaultModelPath } from '../casbin/model-file.ts';
+import { compilePolicy } from '../policy/compile.ts';
 import { policyToCsv } from '../policy/csv.ts';
-import type { DomainPolicyDefinition, PolicyDefinition } from '../policy/definition.ts';
+import type { DomainPolicyDefinition, PolicyDefinition, Request } from '../policy/definition.ts';
+import type { Rule } from '../policy/rule.ts';
 import { policyToTypeScript, policyToYaml } from '../policy/write-definition.ts';
+import { decideAll } from '../verification/decide.ts';
+import { readParts } from '../verification/parts.ts';
 import type { Project } from './project.ts';
 
 /** How a policy is written: in a file, or as a module of the project. */
@@ -13,6 +19,8 @@ type PolicyForm = 'yaml' | 'csv' | 'module';
 export interface ProjectFile {
   readonly path: string;
   readonly text: string;
+  /** The path of the file that it is about. If the project keeps another one there, this one is not written. */
+  readonly about?: string;
 }
 
 /** The policy of a project that has none yet. */
@@ -74,16 +82,27 @@ export const STARTERS: readonly [Starter, ...Starter[]] = [
   },
 ];
 
-const TESTS = 'policy.test.yaml';
-const MODEL = 'model.conf';
+/** The path of the tests. */
+export const TESTS = 'policy.test.yaml';
+
+/** The path of the model, unless another one is given. */
+export const MODEL = 'model.conf';
+
 const EDITOR_HINT =
   '# yaml-language-server: $schema=./node_modules/casbin-bootstrap/model/policy.schema.json\n';
+
+/** The policy that a database has. */
+export interface StoredPolicy {
+  readonly definition: PolicyDefinition;
+  readonly model: Model;
+  readonly configureEnforcer: ConfigureEnforcer | undefined;
+}
 
 /** What to create in a project. */
 export interface ProjectContent {
   readonly form: PolicyForm;
   /** The policy of its database; null for that of the starter. */
-  readonly policy: PolicyDefinition | null;
+  readonly stored: StoredPolicy | null;
   readonly starter: Starter;
   /** The rule table, if it is not the usual one. */
   readonly table: string | null;
@@ -95,11 +114,15 @@ export interface ProjectContent {
 
 /** The files to create, without package.json. */
 export async function writeProjectFiles(project: Project, content: ProjectContent): Promise<ProjectFile[]> {
-  const { form, policy, starter, model } = content;
+  const { form, stored, starter, model } = content;
   return [
     ...(model === null ? [{ path: MODEL, text: readFileSync(defaultModelPath, 'utf8') }] : []),
-    { path: policyPath(project, form), text: await writePolicy(policy ?? starter.policy, form) },
-    { path: TESTS, text: policy === null ? starter.tests : await writeTests(policy) },
+    { path: policyPath(project, form), text: await writePolicy(stored?.definition ?? starter.policy, form) },
+    {
+      path: TESTS,
+      about: policyPath(project, form),
+      text: stored === null ? starter.tests : await writeTests(stored),
+    },
     { path: configPath(project), text: writeConfig(project, content) },
   ];
 }
@@ -118,15 +141,35 @@ async function writePolicy(definition: PolicyDefinition, form: PolicyForm): Prom
   return form === 'module' ? policyToTypeScript(definition) : EDITOR_HINT + (await policyToYaml(definition));
 }
 
-/** A request for one permission of each role, as the policy decides it now. */
-async function writeTests({ roles = {}, rules = [] }: PolicyDefinition): Promise<string> {
-  const ofRoles = Object.entries(roles).flatMap(([role, { permissions = {} }]) =>
-    Object.entries(permissions)
-      .slice(0, 1)
-      .flatMap(([resource, actions = []]) => actions.slice(0, 1).map((action) => [role, resource, action])),
-  );
-  const raw = rules.filter(([ptype]) => ptype === 'p').map((rule) => rule.slice(1));
-  return policyToYaml({ allow: [...ofRoles, ...(ofRoles.length === 0 ? raw.slice(0, 5) : [])] });
+/** A request for the first rule of each role, as the policy decides it now. */
+async function writeTests({ definition, model, configureEnforcer }: StoredPolicy): Promise<string> {
+  const rules = compilePolicy(definition);
+  const requests = listFirstRequests(model, rules);
+  const answers = await decideAll(model, rules, requests, configureEnforcer);
+  const decided = (allowed: boolean) =>
+    requests.filter((_, index) => answers[index]?.allowed === allowed && answers[index].error === null);
+  const tests = { allow: decided(true), deny: decided(false) };
+  const used = Object.entries(tests).filter(([, some]) => some.length > 0);
+  return used.length === 0 ? NO_TESTS : policyToYaml(Object.fromEntries(used));
+}
+
+const NO_TESTS = `# From the rules alone no requests follow: they hold patterns, or requests have other values. List some.
+allow: []
+deny: []
+`;
+
+/** Empty for a model from whose rules no requests follow. */
+function listFirstRequests(model: Model, rules: readonly Rule[]): Request[] {
+  const parts = readParts(model);
+  if (parts === null) return [];
+  const { requestTokens, policyTokens, subject } = parts;
+  const firsts = new Map<string, Request>();
+  for (const { ptype, values } of rules) {
+    const take = (token: string) => values[policyTokens.indexOf(token)] ?? '';
+    const role = take(subject);
+    if (ptype === 'p' && !firsts.has(role)) firsts.set(role, requestTokens.map(take));
+  }
+  return [...firsts.values()];
 }
 
 function writeConfig(project: Project, { form, table, schema, model }: ProjectContent): string {

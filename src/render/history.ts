@@ -11,6 +11,9 @@ interface HistoryLook extends Colors {
   readonly limit: number;
 }
 
+/** How many of the newest are shown; the entries themselves are all of them. */
+const SHOWN = 5_000;
+
 const COLUMNS = [{ title: 'at (UTC)' }, { title: 'change' }, { title: 'by' }, { title: 'reason' }] as const;
 
 /** Renders entries of a journal as a table, the newest last. No line break at the end. */
@@ -18,16 +21,22 @@ export function renderHistory(entries: readonly JournalEntry[], look: HistoryLoo
   const database = `Database: ${look.where}`;
   if (entries.length === 0) return `${database}\n\nThe journal has no such change.`;
   const describe = describerOf(entries);
-  const rows = entries.map((entry) => [
-    `${entry.at.toISOString().slice(0, 19).replace('T', ' ')}`,
-    describe(entry),
-    describeWriter(entry),
-    entry.reason ?? '',
-  ]);
+  const rows = entries
+    .slice(-SHOWN)
+    .map((entry) => [
+      `${entry.at.toISOString().slice(0, 19).replace('T', ' ')}`,
+      describe(entry),
+      describeWriter(entry),
+      entry.reason ?? '',
+    ]);
+  const hidden =
+    entries.length > SHOWN
+      ? [`… and ${count(entries.length - SHOWN, 'older change')}, which --format json shows.`]
+      : [];
   const more =
     entries.length < look.limit ? '' : ' There may be older ones: give a higher --limit, or --until.';
   const total = `${count(entries.length, 'change')}, the newest last.${more}`;
-  return [database, renderTable(COLUMNS, rows), paint('dim', total, look)].join('\n\n');
+  return [database, ...hidden, renderTable(COLUMNS, rows), paint('dim', total, look)].join('\n\n');
 }
 
 /** The same as remarks. */

@@ -10,7 +10,7 @@ const INHERITED = '○';
 /** How many permissions of a table are shown. */
 const SHOWN_ROWS = 5_000;
 
-/** The default width of a table. */
+/** The width of a table where none is known: a terminal without a size says 0. */
 const WIDTH = 100;
 
 /**
@@ -18,13 +18,13 @@ const WIDTH = 100;
  * tables, each has the permissions of its subjects only, and the first one also those that nobody has. No line break at
  * the end.
  */
-export function renderMatrix(matrix: PolicyMatrix, width = WIDTH): string {
+export function renderMatrix(matrix: PolicyMatrix, width = 0): string {
   const { subjects, permissions, allowed, isOpen } = matrix;
   if (subjects.length === 0 || permissions.length === 0) {
     return 'No permissions follow from the rules: there are none, or they hold patterns.';
   }
   const labels = permissions.map((permission) => permission.map(formatValue).join(' '));
-  const room = width - longest(labels) - 4;
+  const room = (width || WIDTH) - longest(labels) - 4;
   const groups = chunk(subjects, room);
   const { marksOf, unheld } = markCells(matrix);
   const tables = groups.map((names, index) => {

@@ -33,7 +33,7 @@ test.skipIf(!hasTerminals).each([
     key: 'Ctrl+D',
     typed: '\u0004',
     code: 0,
-    created: ['casbin-bootstrap.config.mjs', 'model.conf', 'policy.test.yaml'],
+    created: ['casbin-bootstrap.config.mjs', 'model.conf'],
   },
 ])(
   'casbin-bootstrap init: $key at a question changes no file that is there',

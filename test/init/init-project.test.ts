@@ -75,6 +75,28 @@ describe('a project without a database', () => {
     await expect(initProject(folder, null)).resolves.toMatchObject({ created: [], changed: [] });
   });
 
+  test('gets no tests of another policy than its own, and goes on with its own model', async () => {
+    const { folder, read } = await createProject(undefined, {
+      'policy.yaml': 'roles: { clerk: { permissions: { invoices: [read] } } }',
+    });
+    const report = await initProject(folder, null);
+    expect(report.created).toEqual(['model.conf', 'casbin-bootstrap.config.mjs']);
+    expect(report.notes).toContain(
+      'There are no tests of your policy yet. Write some into policy.test.yaml.',
+    );
+    expect(report.next.join()).not.toContain('policy.test.yaml');
+
+    const domains = readFileSync(domainsModelPath, 'utf8');
+    const other = await createProject(undefined, { 'model.conf': domains });
+    const { kept } = await initProject(other.folder, null, { confirm: () => true });
+    expect(kept).toEqual(['model.conf']);
+    expect(other.read('model.conf')).toBe(domains);
+    expect(other.read('casbin-bootstrap.config.mjs')).toContain(`model: 'model.conf',`);
+    const options = { model: join(other.folder, 'model.conf'), policy: join(other.folder, 'policy.yaml') };
+    await expect(lintPolicy(options, { coverage: 100 })).resolves.toMatchObject({ ok: true });
+    expect(read('model.conf')).not.toBe(domains);
+  });
+
   test.each([
     [{}, undefined, '.mjs'],
     [{ type: 'module' }, undefined, '.js'],
@@ -257,6 +279,43 @@ describe('a project with a database', () => {
     expect(read('casbin-bootstrap.config.mjs')).toContain(`\n  table: 'casbin_rule',\n`);
     const tests = join(folder, 'policy.test.yaml');
     await expect(testPolicy([tests], { policy })).resolves.toMatchObject({ ok: true, tests: { length: 2 } });
+  });
+
+  test.each([
+    [
+      'deny rules',
+      'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act',
+      'allow:\n  - [eve, data1, read]\ndeny:\n  - [bob, data1, read]\n',
+    ],
+    [
+      'patterns',
+      'g(r.sub, p.sub) && keyMatch(r.obj, p.obj) && r.act == p.act',
+      expect.stringMatching(/^# From the rules alone no requests follow/),
+    ],
+  ])('gets tests that pass on what is there, in its own model: %s', async (_, matcher, expected) => {
+    const pool = (await createDatabase()).pool();
+    const effect = 'some(where (p.eft == allow)) && !some(where (p.eft == deny))';
+    const text = readFileSync(domainsModelPath, 'utf8')
+      .replaceAll(', dom', '')
+      .replace(/^p = .*$/m, 'p = sub, obj, act, eft')
+      .replace(/^g = .*$/m, 'g = _, _')
+      .replace(/^e = .*$/m, `e = ${effect}`)
+      .replace(/^m = .*$/m, `m = ${matcher}`);
+    const { folder, read } = await createProject(undefined, { 'model.conf': text });
+    const model = join(folder, 'model.conf');
+    const stored = definePolicy({
+      rules: [
+        ['p', 'eve', 'data1', 'read', 'allow'],
+        ['p', 'bob', 'data1', 'read', 'deny'],
+      ],
+    });
+    await bootstrapDatabase(pool, { policy: stored, model, seeders: [] });
+    await initProject(folder, pool);
+
+    expect(read('policy.test.yaml')).toEqual(expected);
+    const tests = testPolicy([join(folder, 'policy.test.yaml')], { model, policy: stored });
+    if (typeof expected === 'string') expect(await tests).toMatchObject({ ok: true, tests: { length: 2 } });
+    else await expect(tests).rejects.toMatchObject({ problems: [{ at: 'files' }] });
   });
 
   test('gets an example to begin with if the database has none', async () => {

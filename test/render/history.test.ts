@@ -52,3 +52,11 @@ test('a history of several tables names them, and says that there may be older c
   expect(told).toContain('There may be older ones: give a higher --limit, or --until.');
   expect(renderHistory([], { where: 'x', limit: 2 })).toBe('Database: x\n\nThe journal has no such change.');
 });
+
+test('a history shows the newest if it is large', () => {
+  const entries = [{ ...ENTRY, reason: 'the oldest' }, ...Array.from({ length: 5_000 }, () => ENTRY)];
+  const told = renderHistory(entries, { where: 'x', limit: 20_000 });
+  expect(told).toMatch(/^Database: x\n\n… and 1 older change, which --format json shows\.\n\n {2}at \(UTC\)/);
+  expect(told).not.toContain('the oldest');
+  expect(told).toContain('5,001 changes, the newest last.');
+});

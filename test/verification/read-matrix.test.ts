@@ -114,6 +114,7 @@ describe('a matrix', () => {
       ].join('\n'),
     );
     expect(renderMatrix(matrix, 30).split('\n\n')).toHaveLength(4);
+    expect(renderMatrix(matrix, 0)).toBe(renderMatrix(matrix));
   });
 
   test('has in each of several tables what its subjects may do, and in the first what nobody may', () => {

@@ -1,10 +1,13 @@
 import { sql } from 'kysely';
 import { engineBehind } from '../database/dialect.ts';
+import { asClient } from '../database/own-queries.ts';
 import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
 import {
   type AnyKysely,
   type AnyTransaction,
+  type ChangeContext,
   isSameTransaction,
+  setChangeContext,
   settleTransaction,
 } from '../database/transaction.ts';
 import type { TakeoverReport } from '../report.ts';
@@ -24,6 +27,8 @@ export interface MigrationPlan {
   readonly isRuleTableMissing: boolean;
   /** Whether each run removes rules that are stored more than once. */
   readonly table: { readonly duplicates?: 'report' | 'remove' };
+  /** Who removes those, for the journal. */
+  readonly changedBy: ChangeContext;
   /** Called before the first migration, if any is pending; what it returns is called after each. */
   readonly watch: () => Promise<(migration: string) => Promise<void>>;
 }
@@ -60,7 +65,7 @@ export async function migrateDatabase(
   const { ruleTable, isRuleTableMissing } = plan;
   let firstRun = packageMigrations === null && (isRuleTableMissing || !(await hasRules(trx, ruleTable)));
   const removesDuplicates = plan.table.duplicates === 'remove' && !ruleTable.isUnique;
-  if (removesDuplicates && !isRuleTableMissing) takeover = await ruleTable.takeOver(trx);
+  if (removesDuplicates && !isRuleTableMissing) takeover = await removeAsBootstrap(trx, plan);
   if (packageMigrations !== null) {
     const found = await findList(trx, schema, PACKAGE_LIST);
     // Another adapter may have made and filled the table; no earlier run has recorded anything about it.
@@ -83,6 +88,17 @@ export async function migrateDatabase(
   return { applied, takeover, firstRun };
 }
 
+/** Removes duplicates. A journal records that a bootstrap did it, and nothing of the migrations that follow. */
+async function removeAsBootstrap(trx: AnyTransaction, { ruleTable, changedBy }: MigrationPlan) {
+  const client = asClient(trx);
+  await setChangeContext(client, changedBy);
+  const takeover = await ruleTable.takeOver(trx);
+  await setChangeContext(client, NOBODY);
+  return takeover;
+}
+
+const NOBODY: ChangeContext = { actor: '' };
+
 /** The names of the migrations that {@link migrateDatabase} would run. */
 export async function listPending(
   db: AnyKysely,
@@ -92,7 +108,7 @@ export async function listPending(
     packageMigrations,
     applicationMigrations,
     applicationList,
-  }: Omit<MigrationPlan, 'watch' | 'isRuleTableMissing' | 'ruleTable' | 'table'>,
+  }: Omit<MigrationPlan, 'watch' | 'isRuleTableMissing' | 'ruleTable' | 'table' | 'changedBy'>,
 ): Promise<string[]> {
   const lists = [
     [packageMigrations, schema, PACKAGE_LIST],

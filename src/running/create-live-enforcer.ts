@@ -5,7 +5,7 @@ import { ConnectionError, InvalidOptionsError, type Problem } from '../errors.ts
 import { withoutMisshapen } from '../options/resolve.ts';
 import { resolveModel } from '../options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from '../options.ts';
-import { createAdapter } from '../tables/adapter.ts';
+import { createCheckedAdapter, UNCHECKED } from '../tables/adapter.ts';
 import { reasonOf } from '../text.ts';
 import { domainOf } from '../verification/parts.ts';
 import { Follower } from './follower.ts';
@@ -34,7 +34,7 @@ export interface LiveEnforcerOptions extends EnforcerOptions {
   readonly pollIntervalMs?: number;
   /**
    * How long to wait for a client of the pool, in milliseconds; 0 waits without end. Default: 30,000. Later attempts to
-   * connect again have the same limit, so that `onError` is called for each.
+   * connect again have the same limit, so that `onError` is called for each, and so has what is written through it.
    */
   readonly connectTimeoutMs?: number;
   /** The channel on which a bootstrap or another writer notifies of a change. Default: `casbin`. */
@@ -73,7 +73,7 @@ export async function createLiveEnforcer(
   const { maxStalenessMs = Number.POSITIVE_INFINITY, whenStale = 'decide' } = given;
   const { pollIntervalMs = Math.max(50, Math.min(5_000, maxStalenessMs / 2)), notifyChannel = 'casbin' } =
     given;
-  const { schema, table, engine } = given;
+  const { schema, table, engine, connectTimeoutMs = CONNECT_MS } = given;
   const motor: Motor = {
     confirmedMs: performance.now(),
     error: null,
@@ -91,7 +91,7 @@ export async function createLiveEnforcer(
       await follower.close();
     },
   };
-  const store = createAdapter(pool, { schema, table, engine });
+  const store = createCheckedAdapter(pool, { schema, table, engine }, UNCHECKED, connectTimeoutMs);
   const live = new MovedEnforcer(motor, { maxStalenessMs, whenStale }, store, slice);
   live.setAdapter(store);
   const looking = new Looking(model, given, live, motor, slice);
@@ -99,7 +99,7 @@ export async function createLiveEnforcer(
     pool,
     channels: [JOURNAL, ...(notifyChannel === false ? [] : [notifyChannel])],
     pollIntervalMs,
-    connectTimeoutMs: given.connectTimeoutMs ?? CONNECT_MS,
+    connectTimeoutMs,
     async look(client) {
       await looking.look(client);
       alarm?.refresh();

@@ -1,5 +1,7 @@
 import { type Assertion, EnforceContext, type Enforcer, getLogger, type Model } from 'casbin';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
+import { NoClientInTime } from '../database/session.ts';
+import { explainConnectFailure } from '../failure/explain-failure.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { CasbinAdapter } from '../tables/adapter.ts';
 import { FixedEnforcer } from './fixed-enforcer.ts';
@@ -300,7 +302,9 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
   }
 
   async #write(write: () => Promise<void>): Promise<true> {
-    await write();
+    await write().catch((error: unknown) => {
+      throw error instanceof NoClientInTime ? explainConnectFailure(error) : error;
+    });
     await this.caughtUp();
     return true;
   }

@@ -32,9 +32,11 @@ export async function runAlone<T>(connection: Connection, work: Work<T>, engine:
 /**
  * The connection of a `source`: a pool gives each piece of work a client of its own; a client does one piece of work
  * after the other.
+ *
+ * @param connectTimeoutMs how long to wait for a client of a pool; 0: no limit
  */
-export function connectionOf(source: PoolLike | ClientLike): Connection {
-  return isPool(source) ? pooledConnection(source) : callersConnection(source);
+export function connectionOf(source: PoolLike | ClientLike, connectTimeoutMs = 0): Connection {
+  return isPool(source) ? pooledConnection(source, connectTimeoutMs) : callersConnection(source);
 }
 
 /** Not by `connect` alone: `pg.Client` and a checked-out client have it too, with methods that a pool does not have. */
@@ -42,19 +44,17 @@ function isPool(source: PoolLike | ClientLike): source is PoolLike {
   return 'connect' in source && !('release' in source) && !('escapeIdentifier' in source);
 }
 
-function pooledConnection(pool: PoolLike): Connection {
+function pooledConnection(pool: PoolLike, connectTimeoutMs: number): Connection {
+  /** As withSession; if the pool gives no client, the error is the pool's own. */
+  const within = <T>(work: (session: Session) => Promise<T>) =>
+    withSession(pool, work, { connectTimeoutMs }).catch((error: unknown) => {
+      throw error instanceof ConnectFailure ? error.cause : error;
+    });
   return {
-    run: (work) => withPooledSession(pool, ({ client }) => work(client)),
+    run: (work) => within(({ client }) => work(client)),
     atomically: (work, engine) =>
-      withPooledSession(pool, (session) => inTransaction(session, () => work(session.client), engine)),
+      within((session) => inTransaction(session, () => work(session.client), engine)),
   };
-}
-
-/** As withSession; if the pool gives no client, the error is the pool's own. */
-function withPooledSession<T>(pool: PoolLike, work: (session: Session) => Promise<T>): Promise<T> {
-  return withSession(pool, work).catch((error: unknown) => {
-    throw error instanceof ConnectFailure ? error.cause : error;
-  });
 }
 
 /** The last call on each client, of any adapter. */

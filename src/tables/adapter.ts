@@ -53,19 +53,27 @@ export interface AdapterOptions {
  * applications with different models may share a table. The adapter of createEnforcer refuses them.
  */
 export function createAdapter(source: PoolLike | ClientLike, options: AdapterOptions = {}): CasbinAdapter {
-  return createCheckedAdapter(source, options, () => ({ read() {}, finish() {} }));
+  return createCheckedAdapter(source, options, UNCHECKED);
 }
 
-/** As {@link createAdapter}; the rules of each load must pass `check` before they get into the model. */
+/** Lets all rules in. */
+export const UNCHECKED: CheckRules = () => ({ read() {}, finish() {} });
+
+/**
+ * As {@link createAdapter}; the rules of each load must pass `check` before they get into the model.
+ *
+ * @param connectTimeoutMs how long to wait for a client of a pool, which then is a NoClientInTime; 0: no limit
+ */
 export function createCheckedAdapter(
   source: PoolLike | ClientLike,
   { schema, table, engine }: AdapterOptions,
   check: CheckRules,
+  connectTimeoutMs = 0,
 ): CasbinAdapter {
   const problems = [...checkSource(source), ...checkTable(table)];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   const HardenedAdapter = loadHardenedAdapter();
-  const connection = connectionOf(source);
+  const connection = connectionOf(source, connectTimeoutMs);
   const given = engine === undefined ? undefined : engineNamed(engine);
   return new HardenedAdapter(connection, tableFinder(connection, schema, toTableChoice(table), given), check);
 }
@@ -73,11 +81,7 @@ export function createCheckedAdapter(
 /** The adapter of a table that is known. */
 export function createAdapterOf(client: ClientLike, table: RuleTable): CasbinAdapter {
   const HardenedAdapter = loadHardenedAdapter();
-  return new HardenedAdapter(
-    connectionOf(client),
-    async () => table,
-    () => ({ read() {}, finish() {} }),
-  );
+  return new HardenedAdapter(connectionOf(client), async () => table, UNCHECKED);
 }
 
 /**

@@ -606,6 +606,28 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(verification.keptAway).toMatchObject([{ because: 'revoked', reason: 'ticket 7' }]);
   });
 
+  test('ends in no deadlock beside who grants rules that it adds', async () => {
+    const { pool, bootstrap, options } = await open(FIRST);
+    const [holder, client] = [await pool.connect(), await pool.connect()];
+    await holder.query('begin; select from casbin_bootstrap_rule for update');
+    const rules = ['bob', 'eve'].map((name) => ['p', name, 'invoices', 'read']);
+
+    const renewing = bootstrap({ ...FIRST, version: 2, rules });
+    await untilWaiting(pool, 1);
+    await client.query(`set deadlock_timeout = '10ms'`);
+    const changing = changePolicy(
+      client,
+      { grant: [['bob', 'invoices', 'read']] },
+      { ...options, actor: 'root' },
+    );
+    await untilWaiting(pool, 2);
+    await holder.query('commit');
+
+    expect((await renewing).seeders).toMatchObject([{ inserted: 2 }]);
+    await changing;
+    for (const used of [holder, client]) used.release();
+  });
+
   test('retires again if the retired parts change under the same version', async () => {
     const { bootstrap, stored } = await open(FIRST);
     const roles = { viewer: VIEWER, clerk: CLERK };

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import {
@@ -6,6 +7,8 @@ import {
   bootstrapTenants,
   createAdapter,
   createEnforcer,
+  type Migration,
+  readJournal,
   verifyDatabase,
 } from '../../src/index.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -98,6 +101,31 @@ describe('a rule that others have stored twice', () => {
     });
     expect(await idsOf(pool)).toHaveLength(3_003);
     expect(await bootstrapDatabase(pool, options)).toMatchObject({ changed: false });
+  });
+
+  test('is in the journal as removed by the bootstrap, which tells nothing of a migration by the application', async () => {
+    const { pool } = await createWithTable();
+    const options = {
+      ...OPTIONS,
+      table: { name: 'casbin_rule', duplicates: 'remove' },
+      journal: true,
+    } as const;
+    await bootstrapDatabase(pool, options);
+    await insert(pool, ...DEFINED.slice(0, 1));
+    await insert(pool, ['g', 'alice', 'clerk', null]);
+    const leave: Migration = {
+      async up(db) {
+        await sql`delete from casbin_rule where v0 = 'alice'`.execute(db);
+      },
+    };
+
+    await bootstrapDatabase(pool, { ...options, migrations: { leave } });
+
+    const removed = (await readJournal(pool)).filter(({ operation }) => operation === 'removed');
+    expect(removed.map(({ values: [first], actor }) => [first, actor])).toEqual([
+      ['viewer', 'casbin-bootstrap'],
+      ['alice', null],
+    ]);
   });
 
   test('is removed under migrations: false too', async () => {

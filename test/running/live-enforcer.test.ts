@@ -690,6 +690,16 @@ describe('a live enforcer', () => {
     expect(result).toMatchObject({ code: 0, stdout: '{"allowed":true}\n', stderr: '' });
   });
 
+  test('says that it has the only client of its pool when something is written through it', async () => {
+    const database = await createBootstrapped({ seeders: [] });
+    const { live } = await follow(database, { connectTimeoutMs: 200 }, database.pool({ max: 1 }));
+    await expect(live.addPolicy('admin', 'accounts', 'fly')).rejects.toMatchObject({
+      code: 'CONNECTION_FAILED',
+      message: expect.stringContaining('make the pool larger'),
+    });
+    expect(await live.enforce('admin', 'accounts', 'read')).toBe(true);
+  });
+
   test('wrong options are reported at once', async () => {
     const pool = (await createDatabase()).pool();
     await expect(

@@ -144,22 +144,9 @@ export async function seedRules(
     );
     if (written !== null) return written;
   }
-  if (table.isUnique) await lockRules(client, table, missing, { least: 2, condition: IS_UNLOCKED });
+  if (table.isUnique) await lockRules(client, table, missing, 2);
   return write(table.onConflict);
 }
-
-/**
- * Whether this transaction does not keep others from writing to the table `$1` yet. If it does, they may wait for the
- * table and have locked rules before, so it must not wait for these rules.
- */
-const IS_UNLOCKED = `not exists (
-  select
-  from pg_catalog.pg_locks
-  where pid = pg_backend_pid()
-  and relation = $1::regclass
-  and mode in ('ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
-  and granted
-)`;
 
 /**
  * Those of the rules that are not stored, each once. The stored rules are read and compared here: the server plans a
@@ -188,25 +175,23 @@ export async function findMissing(
 /**
  * Makes others that insert the same rules with {@link insertRules} wait, and waits for those that have begun; see
  * {@link locksOfMissing}.
- *
- * @param condition on the table, `$1`: without it, nothing is locked
  */
 export async function lockRules(
   client: ClientLike,
   table: RuleTable,
   rules: readonly Rule[],
-  { least = 1, condition = 'true' }: { readonly least?: 1 | 2; readonly condition?: string } = {},
+  least: 1 | 2 = 1,
 ): Promise<void> {
   if (table.engine.commitsDdl) return lockRow(client, table);
   // One more than FEW is enough to lock the whole table.
   const given = table.give(rules.slice(0, FEW + 1));
   await client.query(
     `with missing as (
-      select * from ${givenRules(given, 2)} where ${condition}
+      select * from ${givenRules(given)}
     ),
-    ${locksOfMissing(given, '$1', least)}
+    ${locksOfMissing(given, `$${given.arrays.length + 1}`, least)}
     select from locked`,
-    [table.sql, ...given.arrays],
+    [...given.arrays, table.sql],
   );
 }
 

@@ -15,16 +15,14 @@ export function casbin(name: string): Migration {
   return {
     async up(db: Kysely<unknown>) {
       const named = (suffix: string) => nameAround('', name, suffix);
-      await runTogether(db, [
-        db.schema
-          .createTable(name)
-          .ifNotExists()
-          .addColumn('id', 'serial', (column) => column.notNull())
-          .addColumn('ptype', 'text', (column) => column.notNull())
-          .addColumn('rule', 'jsonb', (column) => column.notNull()),
-        db.schema.alterTable(name).dropConstraint(named('_uniq_rule')).ifExists(),
-      ]);
-      const { taken, hasKey, isUnique, restart, schema } = await findParts(db, name);
+      await db.schema
+        .createTable(name)
+        .ifNotExists()
+        .addColumn('id', 'serial', (column) => column.notNull())
+        .addColumn('ptype', 'text', (column) => column.notNull())
+        .addColumn('rule', 'jsonb', (column) => column.notNull())
+        .execute();
+      const { taken, hasKey, isUnique, repairs, schema } = await findParts(db, name);
       const table = sql.id(name);
       const index = (own: string, expression: RawBuilder<unknown>) =>
         taken.includes(own)
@@ -44,7 +42,7 @@ export function casbin(name: string): Migration {
           index(nameAround('idx_', name, `_rule_v${position}`), sql`(rule ->> ${sql.lit(position)})`),
         ),
         ...(hasKey ? [] : [key()]),
-        ...(restart === null ? [] : [sql.raw(restart)]),
+        ...repairs.map((repair) => sql.raw(repair)),
         ...(isUnique ? [] : [unique()]),
         // The stock adapter knows no table of another name, and looks in no other schema.
         ...(name === 'casbin' && schema === 'public' ? recordStockMigrations(db) : []),
@@ -59,13 +57,13 @@ interface Parts {
   readonly taken: readonly string[];
   readonly hasKey: boolean;
   readonly isUnique: boolean;
-  /** The statement of {@link restartSequence}; null if there is nothing to do. */
-  readonly restart: string | null;
+  /** See {@link repairsOf}. */
+  readonly repairs: readonly string[];
   /** That of the table. */
   readonly schema: string;
 }
 
-const NO_PARTS = { taken: [], hasKey: false, isUnique: false, restart: null };
+const NO_PARTS = { taken: [], hasKey: false, isUnique: false, repairs: [] };
 
 async function findParts(db: Kysely<unknown>, table: string): Promise<Parts> {
   const { rows } = await asClient(db).query(`
@@ -73,7 +71,7 @@ async function findParts(db: Kysely<unknown>, table: string): Promise<Parts> {
       (select coalesce(json_agg(name), '[]') from ${takenNames(table)}) as taken,
       ${constraintCondition(table, 'p', ['id'])} as "hasKey",
       ${constraintCondition(table, 'u', ['ptype', 'rule'])} as "isUnique",
-      (${restartSequence(table)}) as restart,
+      (select coalesce(json_agg(repair), '[]') from ${repairsOf(table)}) as repairs,
       (
         select n.nspname
         from pg_catalog.pg_class c
@@ -102,10 +100,14 @@ type ConstraintType = 'p' | 'u';
 
 /** Whether the table has a constraint on these columns, by any name. They are given in the order of their names. */
 export function constraintCondition(table: string, type: ConstraintType, columns: readonly string[]): string {
+  return `exists (select ${constraintsOn(table, type, columns)})`;
+}
+
+function constraintsOn(table: string, type: ConstraintType, columns: readonly string[]): string {
   const names = columns.map(quoteText).join(', ');
   const ofConstraint =
     'select array_agg(a.attname::text order by a.attname) from pg_catalog.pg_attribute a where a.attrelid = c.conrelid and a.attnum = any(c.conkey)';
-  return `exists (select from pg_catalog.pg_constraint c where c.conrelid = ${oidOf(table)} and c.contype = '${type}' and (${ofConstraint}) = array[${names}])`;
+  return `from pg_catalog.pg_constraint c where c.conrelid = ${oidOf(table)} and c.contype = '${type}' and (${ofConstraint}) = array[${names}]`;
 }
 
 function oidOf(table: string): string {
@@ -113,9 +115,20 @@ function oidOf(table: string): string {
 }
 
 /**
- * A query for the statement that has new rules get ids above those that are there: rows that came with their ids, as
- * from a restore, leave the sequence behind. Unlike setval, this is undone by a rollback.
+ * A FROM item: the statements that an existing table needs. They drop the stock adapter's constraint, by which two
+ * ptypes can't have the same values: a table that was renamed still has it by its former name. And they have new rules
+ * get ids above those that are there: rows that came with their ids, as from a restore, leave the sequence behind.
+ * Unlike setval, this is undone by a rollback.
  */
+export function repairsOf(table: string): string {
+  return `(
+    select format('alter table %s drop constraint %I', c.conrelid::regclass, c.conname) as repair
+    ${constraintsOn(table, 'u', ['rule'])}
+    union all
+    ${restartSequence(table)}
+  ) repairs`;
+}
+
 function restartSequence(table: string): string {
   return `
     select format('alter sequence %I.%I restart with %s', n.nspname, c.relname, highest + 1)

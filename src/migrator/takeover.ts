@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
-import { nameAround, quoteIdentifier, readColumns, refuseAnotherShape } from '../database/catalog.ts';
+import { constraintCondition } from '../../migrations/0001_casbin.ts';
+import { quoteIdentifier, readColumns, refuseAnotherShape } from '../database/catalog.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
 import type { TakeoverReport } from '../report.ts';
@@ -222,11 +223,9 @@ async function refuseAmbiguousIds(trx: AnyTransaction, name: string): Promise<vo
   );
 }
 
+/** The stock adapter's constraint, by any name: that of a table that was renamed has the former one. */
 async function hasStockConstraint(trx: AnyTransaction, name: string): Promise<boolean> {
-  const { rows } = await sql`
-    select
-    from pg_catalog.pg_constraint
-    where conrelid = ${oidOf(name)} and conname = ${nameAround('', name, '_uniq_rule')}
-  `.execute(trx);
-  return rows.length > 0;
+  const isThere = sql.raw<boolean>(constraintCondition(name, 'u', ['rule']));
+  const { rows } = await sql<{ isThere: boolean }>`select ${isThere} as "isThere"`.execute(trx);
+  return rows[0]?.isThere === true;
 }

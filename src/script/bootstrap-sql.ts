@@ -1,4 +1,4 @@
-import { constraintCondition, takenNames } from '../../migrations/0001_casbin.ts';
+import { constraintCondition, repairsOf, takenNames } from '../../migrations/0001_casbin.ts';
 import { journal } from '../../migrations/0003_journal.ts';
 import { quoteIdentifier, quoteTable, quoteText } from '../database/catalog.ts';
 import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
@@ -82,7 +82,7 @@ async function writeMigrations(
       ...once.map((statement) => indent(statement, 4)),
       '  end if;',
     ];
-    const declarations = isTable ? 'taken_names text[];' : '';
+    const declarations = isTable ? 'taken_names text[]; needed text[]; statement text;' : '';
     blocks.push(`-- Migration ${inComment(name)}\n${block(lines, schema, declarations)}`);
   }
   const before =
@@ -142,6 +142,10 @@ function completeTable([createTable, ...others]: readonly string[], table: strin
   return [
     `${createTable};`,
     `select array_agg(name) into taken_names from ${takenNames(table)};`,
+    `select coalesce(array_agg(repair), '{}') into needed from ${repairsOf(table)};`,
+    'foreach statement in array needed loop',
+    '  execute statement;',
+    'end loop;',
     ...others.flatMap((statement) => unlessThere(statement, table)),
   ];
 }

@@ -51,6 +51,20 @@ describe('a database of the stock adapter', () => {
     await expect(pool.query(both)).rejects.toMatchObject({ code: '23505' });
   });
 
+  test('may do so under another name of the table too', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await migrateByStockAdapter(database.url);
+    await pool.query('alter table casbin rename to rules');
+
+    const table = { name: 'rules', layout: 'document' } as const;
+    const { takeover } = await bootstrapDatabase(pool, { table, seeders: [] });
+
+    expect(takeover).toEqual({ constraintReplaced: true, duplicatesRemoved: 0 });
+    const both = `insert into rules (ptype, rule) values ('g', '["a", "b"]'), ('g2', '["a", "b"]')`;
+    await expect(pool.query(both)).resolves.toBeDefined();
+  });
+
   test('is taken over once', async () => {
     const database = await createDatabase();
     const pool = database.pool();

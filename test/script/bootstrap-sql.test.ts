@@ -117,6 +117,20 @@ describe('the SQL of a bootstrap', () => {
     expect(rows).toEqual([{ count: 3 }]);
   });
 
+  test('takes over a table of the stock adapter that was renamed, and whose sequence is behind', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(`
+      create table rules (
+        id serial primary key, ptype text not null, rule jsonb not null, constraint casbin_uniq_rule unique (rule)
+      );
+      insert into rules values (1, 'g2', '["clerk", "viewer"]')
+    `);
+    const table = { name: 'rules', layout: 'document' } as const;
+    await pool.query(await writeBootstrapSql({ policy: POLICY, seeders: [], table }));
+    await expectComplete(pool, { policy: POLICY, seeders: [], table });
+    expect(await storedRules(pool, 'rules')).toHaveLength(4);
+  });
+
   test('makes a table anew, with its indexes, beside a renamed one that still has their names', async () => {
     const pools = await Promise.all([1, 2].map(async () => (await createDatabase()).pool({ max: 1 })));
     const [one, other] = pools as [pg.Pool, pg.Pool];

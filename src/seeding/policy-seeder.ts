@@ -35,7 +35,8 @@ export function policySeeder(
     portion: (start, end) => policySeeder(table, rules.slice(start, end), records),
     async seed({ db, logger, firstRun, dryRun, progress }) {
       const report = (done: number) => progress(done, rules.length);
-      const inserted = await seedRules(asClient(db), table, rules, report);
+      // What settles the ownership has locked the table.
+      const inserted = await seedRules(asClient(db), table, rules, { report, isLocked: records.ownership });
       const existing = rules.length - inserted.length;
       // If the database was bootstrapped before, a missing rule is new in the definition, or somebody deleted it.
       // A table that another adapter created has no record.

@@ -111,27 +111,36 @@ const PORTION = 10_000;
 /** With this number of rules or more, a new table is filled faster without its indexes. */
 const MANY = 1_000;
 
+/** How to seed; all of it has a default. */
+export interface SeedOptions {
+  /** Called with the number of rules that are done. */
+  readonly report?: ((done: number) => void) | undefined;
+  /**
+   * Whether the transaction has called {@link lockTable}. It must not lock rules then: who has locked some of them may
+   * wait for the table.
+   */
+  readonly isLocked?: boolean;
+}
+
 /**
  * Inserts the rules that the table does not hold yet, and returns those. Ids come in the order given, and the rows
  * lie in it too, as a stock adapter reads them. Errors are those of {@link insertRules}.
  *
  * It works in portions, so that neither side ever holds all rules as text. The caller must open a transaction, and make
  * sure that nobody else seeds this table meanwhile. Others may insert the same rules with {@link insertRules}.
- *
- * @param report called with the number of rules that are done
  */
 export async function seedRules(
   client: ClientLike,
   table: RuleTable,
   rules: readonly Rule[],
-  report: (done: number) => void = () => {},
+  { report = () => {}, isLocked = false }: SeedOptions = {},
 ): Promise<Rule[]> {
   requireStorable(rules);
   const find = (given: readonly Rule[]) =>
     onRuleTable(table.sql, rules, () => findMissing(client, table, given));
   let missing = await find(rules);
   if (missing.length === 0) return [];
-  if (!table.isUnique) {
+  if (!table.isUnique && !isLocked) {
     await lockTable(client, table);
     missing = await find(missing);
   }
@@ -144,7 +153,7 @@ export async function seedRules(
     );
     if (written !== null) return written;
   }
-  if (table.isUnique) await lockRules(client, table, missing, 2);
+  if (table.isUnique && !isLocked) await lockRules(client, table, missing, 2);
   return write(table.onConflict);
 }
 

@@ -30,7 +30,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   beforeEach(() => pool.query(`truncate ${layout.table} restart identity`));
 
   function seed(given: readonly Rule[], report?: (done: number) => void): Promise<Rule[]> {
-    return inTransaction(pool, (client) => seedRules(client, layout.ruleTable, given, report));
+    return inTransaction(pool, (client) => seedRules(client, layout.ruleTable, given, { report }));
   }
 
   it('adds values as they are, whatever characters they hold', async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
+import { providerMigrations } from '../migrations/index.ts';
 import { watchPolicy } from './bootstrap/after-migration.ts';
 import { inSteps, type StepsTaken } from './bootstrap/in-steps.ts';
 import { askAfterwards, lookAtDatabase } from './bootstrap/look.ts';
@@ -34,6 +35,7 @@ import { type ResolvedOptions, requireFitting, withRuleTable } from './options/r
 import type { BootstrapOptions } from './options.ts';
 import type { BootstrapReport, EngineReport } from './report.ts';
 import { reportSeeded, runSeeders, shareContext } from './seeding/run.ts';
+import type { RunnableSeeder } from './seeding/seeder.ts';
 import { findRuleTable } from './tables/find-rule-table.ts';
 import { renewJournal } from './tables/recording.ts';
 
@@ -116,7 +118,7 @@ function complete(
   tell: TellLocated,
 ): Promise<Outcome> {
   tell(options);
-  const remembersSettings = options.applicationMigrations !== null && !options.engine.commitsDdl;
+  const remembersSettings = runsForeignCode(options) && !options.engine.commitsDdl;
   const db = createKysely(session, { ...options, remembersSettings });
   const write = (work: (trx: AnyTransaction) => Promise<Outcome>) => commit(session, db, options, work);
   if (!options.engine.commitsDdl) return write((trx) => writeDatabase(session, db, trx, options, tell));
@@ -127,6 +129,13 @@ function complete(
       return seedAndVerify(session, trx, located, migrated);
     }),
   );
+}
+
+/** Whether migrations or seeders of the application run, which may set what they like for the session. */
+function runsForeignCode({ applicationMigrations, seeders }: ResolvedOptions): boolean {
+  const isForeign = ({ isPolicy, selectMissing, migrations = providerMigrations }: RunnableSeeder) =>
+    !isPolicy && (selectMissing === undefined || migrations !== providerMigrations);
+  return applicationMigrations !== null || seeders.some(isForeign);
 }
 
 /** Runs `work` in a transaction, and commits it; under `dryRun`, rolls back instead. */
@@ -200,7 +209,7 @@ async function writeDatabase(
   const applied = [...migrated.applied, ...renewed.filter((name) => !migrated.applied.includes(name))];
   const outcome = await seedAndVerify(session, trx, located, { ...migrated, applied });
   // At the end, because the limits of this transaction end with it.
-  if (given.applicationMigrations !== null && applied.length > 0) await restoreSettings(asClient(trx));
+  if (runsForeignCode(given)) await restoreSettings(asClient(trx));
   return outcome;
 }
 

@@ -253,6 +253,34 @@ test("what the application's migrations set for the session does not leak, as fr
   expect(await read()).toEqual(before);
 });
 
+test('what a seeder or its migration sets for the session does not leak', async () => {
+  const pool = (await createDatabase()).pool({ max: 1 });
+  const show = async () =>
+    (
+      await pool.query(
+        `select current_setting('search_path') as path, current_setting('row_security') as security`,
+      )
+    ).rows;
+  const before = await show();
+  const dump = `set row_security = off; select pg_catalog.set_config('search_path', '', false)`;
+  const settings: Seeder = {
+    ...rowSeeder({ name: 'settings', table: 'settings', key: 'id', rows: [{ id: 1 }] }),
+    migrations: { '001_settings': setting(`create table settings (id int primary key); ${dump}`) },
+  };
+  const own: Seeder = {
+    name: 'own',
+    async seed({ db }) {
+      await setting(dump).up(db);
+      return { inserted: 0, existing: 0 };
+    },
+  };
+
+  await bootstrapDatabase(pool, { seeders: [settings] });
+  expect(await show()).toEqual(before);
+  await bootstrapDatabase(pool, { seeders: [settings, own] });
+  expect(await show()).toEqual(before);
+});
+
 function setting(statements: string): Migration {
   return {
     async up(db) {

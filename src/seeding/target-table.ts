@@ -28,6 +28,7 @@ export interface TargetTable {
 }
 
 interface Description extends Omit<TargetTable, 'empty'> {
+  readonly isView: boolean;
   /** The unique indexes that are not partial, with their columns, sorted. */
   readonly unique: readonly {
     readonly name: string;
@@ -58,6 +59,12 @@ export async function requireTarget(
   );
   const deferrable = ofKey.find((index) => index.deferrable);
   if (ofKey.length > 0 && deferrable === undefined) return { ...target, empty: await isEmpty(db, table) };
+  if (target.isView) {
+    throw new DatabaseError(
+      'TABLE_SHAPE',
+      `Seeder "${seeder}" failed: "${table}" is a view, which has no unique constraints, so its rows can't be told apart. Nothing was changed. Name the table behind it.`,
+    );
+  }
   const list = key.map(quoteIdentifier).join(', ');
   if (deferrable !== undefined) {
     const name = quoteIdentifier(deferrable.name);
@@ -117,6 +124,7 @@ async function describeTable(
     select
       (select nspname from pg_catalog.pg_namespace n where n.oid = c.relnamespace) as schema,
       c.relname as name,
+      c.relkind in ('v', 'm') as "isView",
       exists (
         select from pg_catalog.pg_constraint f where f.contype = 'f' and f.conrelid = c.oid and f.confrelid = c.oid
       ) as "refersToItself",

@@ -3,14 +3,17 @@ import type { ClientLike } from './client.ts';
 /** A setting of this library, with those that the session had before the transaction. It ends with the transaction. */
 const REMEMBERED = 'casbin_bootstrap.settings';
 
-/** What a statement may set; PostgreSQL does not list the role among the settings. */
+/**
+ * What a statement may set, and whether this role may; PostgreSQL does not list the role among the settings. If a
+ * setting that only superusers may change has not come from the session, the server has read its configuration again.
+ */
 const SETTABLE = `
-  select name, setting
+  select name, setting, context = 'user' or source = 'session' as settable
   from pg_catalog.pg_settings
   where context in ('user', 'superuser')
   and name not in ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable')
   union all
-  select 'role', current_setting('role')`;
+  select 'role', current_setting('role'), true`;
 
 /** A statement for the beginning of a transaction, before it sets anything. */
 export const REMEMBER_SETTINGS = `select set_config('${REMEMBERED}', (select json_object_agg(name, setting) from (${SETTABLE}) given)::text, true)`;
@@ -24,7 +27,7 @@ export async function restoreSettings(client: ClientLike): Promise<void> {
     `select set_config(name, before.value, false)
     from json_each_text(current_setting('${REMEMBERED}')::json) as before (name, value)
     join (${SETTABLE}) given using (name)
-    where given.setting <> before.value
+    where given.settable and given.setting <> before.value
     order by name = 'role' desc`,
   );
 }

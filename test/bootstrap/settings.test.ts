@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
+import { restoreSettings } from '../../src/database/settings.ts';
 import {
   bootstrapDatabase,
   type Migration,
@@ -8,6 +9,7 @@ import {
   type Seeder,
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { inTransaction } from '../tables/rule-table.fixture.ts';
 import { untilBlocked } from './database-state.fixture.ts';
 
 const OF_INTEREST = [
@@ -279,6 +281,17 @@ test('what a seeder or its migration sets for the session does not leak', async 
   expect(await show()).toEqual(before);
   await bootstrapDatabase(pool, { seeders: [settings, own] });
   expect(await show()).toEqual(before);
+});
+
+test('what only superusers may set, and the server has read anew meanwhile, stays as it is', async () => {
+  const database = await createDatabase();
+  const { url } = await database.createRole();
+  await inTransaction(database.pool({ connectionString: url }), async (client) => {
+    const before = JSON.stringify({ log_min_duration_statement: '77', work_mem: '77' });
+    await client.query(`select set_config('casbin_bootstrap.settings', $1, true)`, [before]);
+    await restoreSettings(client);
+    expect((await client.query('show work_mem')).rows).toEqual([{ work_mem: '77kB' }]);
+  });
 });
 
 function setting(statements: string): Migration {

@@ -110,10 +110,14 @@ function isOfNull(error: unknown): boolean {
 function explainUnloadable(path: string, error: unknown): Problem[] {
   const problems: unknown = error instanceof Error && 'problems' in error ? error.problems : null;
   if (Array.isArray(problems) && problems.length > 0) return problems;
-  // Node lists the modules that required it on the lines that follow.
-  const [reason = '', ...rest] = reasonOf(error).split('\n');
-  const place = rest.map((line) => line.trim()).find((line) => /^\S.*:\d+:\d+$/.test(line));
-  const message = `it can't be loaded: ${reason.trim()}. Correct it.`;
+  const lines = reasonOf(error)
+    .split('\n')
+    .map((line) => line.trim());
+  const place = lines.slice(1).find((line) => /^\S.*:\d+:\d+$/.test(line));
+  // Node lists the modules that required it.
+  const stack = lines.indexOf('Require stack:');
+  const told = lines.slice(0, stack === -1 ? undefined : stack).filter((line) => line !== place);
+  const message = `it can't be loaded: ${reasonOf(told.join(' '))}. Correct it.`;
   return [{ code: 'CONFIG_INVALID', at: place === undefined ? path : relative('', place), message }];
 }
 

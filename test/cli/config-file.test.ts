@@ -88,6 +88,22 @@ test.each([
     /no secret/,
   ],
   [
+    'an error of several lines, with all of them',
+    { 'a.mjs': `throw new Error('Invalid environment.\\n  DATABASE_URL: required.\\n');` },
+    'a.mjs',
+    'CONFIG_INVALID',
+    'a.mjs',
+    /^it can't be loaded: Invalid environment\. DATABASE_URL: required\. Correct it\.$/,
+  ],
+  [
+    'a missing module, without those that have loaded it',
+    { 'a.mjs': `import './none.js';` },
+    'a.mjs',
+    'CONFIG_INVALID',
+    'a.mjs',
+    /^it can't be loaded: Cannot find module '\.\/none\.js'\. Correct it\.$/,
+  ],
+  [
     'a syntax error, at its place',
     { 'a.ts': 'export default {\n' },
     'a.ts',

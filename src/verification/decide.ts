@@ -91,9 +91,13 @@ export function decisionOf({ allowed }: Answer): Decision {
   return allowed ? 'allow' : 'deny';
 }
 
-function answerReader(model: Model): (answer: [boolean, string[]]) => Answer {
+function answerReader(model: Model): (answer: unknown) => Answer {
   const isByRule = usesRules(model.model.get('m')?.get('m')?.value ?? '');
-  return ([allowed, rule]) => ({ allowed, rule: isByRule ? rule : [], error: null });
+  return (answer) => {
+    // A disabled enforcer answers with true alone, although its types say otherwise.
+    const [allowed, rule]: [boolean, string[]] = Array.isArray(answer) ? [answer[0], answer[1]] : [true, []];
+    return { allowed, rule: isByRule ? rule : [], error: null };
+  };
 }
 
 function toError(error: unknown): Answer {

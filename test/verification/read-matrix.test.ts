@@ -1,8 +1,9 @@
-import { newModel, newModelFromString } from 'casbin';
+import { type Enforcer, newModel, newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import {
   bootstrapDatabase,
   definePolicy,
+  lintPolicy,
   type PolicyMatrix,
   policyToMermaid,
   readMatrix,
@@ -93,6 +94,14 @@ describe('a matrix', () => {
       'bob read',
     ]);
     expect(matrix).toMatchObject({ isOpen: true });
+  });
+
+  test('has everything where enforcing is disabled', async () => {
+    const configureEnforcer = (enforcer: Enforcer) => enforcer.enableEnforce(false);
+    const matrix = await readMatrix(POLICY, { configureEnforcer });
+    expect(matrix).toMatchObject({ allowed: { length: 6 }, isOpen: true });
+    const { problems } = await lintPolicy({ policy: POLICY, configureEnforcer });
+    expect(problems).toEqual([]);
   });
 
   test('is empty where rules hold patterns', async () => {

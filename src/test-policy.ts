@@ -1,4 +1,4 @@
-import type { Model } from 'casbin';
+import type { Enforcer, Model } from 'casbin';
 import { buildInMemoryEnforcer, type ConfigureEnforcer } from './casbin/enforcer.ts';
 import { findUnusableRules, ruleLengthsOf, tokensOf } from './casbin/model.ts';
 import { findHangingPatterns } from './casbin/patterns.ts';
@@ -8,7 +8,7 @@ import { describeUncovered, requirePercentage } from './lint-policy.ts';
 import type { BootstrapOptions } from './options.ts';
 import { findMisfits } from './policy/check.ts';
 import { compilePolicy, type DefinedRule } from './policy/compile.ts';
-import type { PolicyDefinition } from './policy/definition.ts';
+import type { PolicyDefinition, Request } from './policy/definition.ts';
 import type { ExpectationGroup, PlacedRequest } from './policy/expectation-file.ts';
 import { findPlace, placeIn } from './policy/place.ts';
 import { type Rule, toRule } from './policy/rule.ts';
@@ -17,6 +17,7 @@ import { readPolicies } from './policy-source.ts';
 import type { Decision } from './report.ts';
 import { reasonOf } from './text.ts';
 import { CoverageMeter } from './verification/coverage.ts';
+import { createDecider, decisionOf } from './verification/decide.ts';
 import { type DecisionExplanation, explainByEnforcer } from './verification/decision-explanation.ts';
 import { type FindMisspeltNames, misspeltNameFinder } from './verification/misspelt-names.ts';
 import { subjectOf } from './verification/parts.ts';
@@ -271,24 +272,25 @@ async function runGroup(
   configureEnforcer: ConfigureEnforcer | undefined,
   meter: CoverageMeter,
 ): Promise<PolicyTestResult[]> {
-  const enforcer = await buildInMemoryEnforcer(model, [...rules, ...given], configureEnforcer);
+  const all = [...rules, ...given];
+  const decider = await createDecider(model, all, configureEnforcer);
+  // Another enforcer, because the decider's holds a part of the rules; made only when a test fails.
+  let enforcer: Enforcer | undefined;
+  const explain = async (request: Request, actual: Decision) => {
+    enforcer ??= await buildInMemoryEnforcer(model, all, configureEnforcer);
+    return explainByEnforcer(enforcer, request, request, actual);
+  };
   const run = async ({ request, kind, at }: PlacedRequest): Promise<PolicyTestResult> => {
     const expected: Decision = kind === 'allow' ? 'allow' : 'deny';
     const test = { file, at, name, kind, request, expected };
-    try {
-      const answer: unknown = await enforcer.enforceEx(...request);
-      // A disabled enforcer answers with true alone.
-      const [allowed, rule]: [boolean, string[]] = Array.isArray(answer)
-        ? [answer[0], answer[1]]
-        : [true, []];
-      meter.add(request, { allowed, rule, error: null });
-      const actual: Decision = allowed ? 'allow' : 'deny';
-      const ok = actual === expected;
-      const explanation = ok ? null : await explainByEnforcer(enforcer, request, request, actual);
-      return { ...test, actual, ok, error: null, explanation };
-    } catch (error) {
-      return { ...test, actual: null, ok: false, error: reasonOf(error), explanation: null };
+    const answer = await decider.decide(request);
+    if (answer.error !== null) {
+      return { ...test, actual: null, ok: false, error: reasonOf(answer.error), explanation: null };
     }
+    meter.add(request, answer);
+    const actual = decisionOf(answer);
+    const ok = actual === expected;
+    return { ...test, actual, ok, error: null, explanation: ok ? null : await explain(request, actual) };
   };
   const results: PolicyTestResult[] = [];
   for (const request of requests) results.push(await run(request));

@@ -38,6 +38,15 @@ async function run(text: string, filter: PolicyTestFilter = {}) {
 }
 
 describe('tests of a policy', () => {
+  test('of thousands of rules are decided by those that can match', { timeout: 15_000 }, async () => {
+    const names = Array.from({ length: 10_000 }, (_, index) => [`role${index}`, `object${index}`, 'read']);
+    const requests = names.slice(-500);
+    const path = await writeTemporary('policy.test.json', JSON.stringify({ allow: requests }));
+    const policy = { rules: names.map((name) => ['p', ...name]) };
+    const { ok, coverage } = await testPolicy([path], { policy });
+    expect({ ok, covered: coverage.covered }).toEqual({ ok: true, covered: 500 });
+  });
+
   test('are decided on the policy and the rules that are given for them alone', async () => {
     const { path, report } = await run(TESTS);
     expect(report.ok).toBe(false);

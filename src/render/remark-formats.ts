@@ -95,9 +95,13 @@ function counts(remarks: readonly Remark[]): string {
 
 function renderCase(suite: string, remark: Remark): string {
   const { level, at, code, subject, message, details } = remark;
-  const file = readPlace(at).file === null ? '' : ` file="${escapeXml(at ?? '')}"`;
+  const { file, line } = readPlace(at);
+  const place = [
+    ...(file === null ? [] : [` file="${escapeXml(file)}"`]),
+    ...(line === null ? [] : [` line="${line}"`]),
+  ].join('');
   const name = escapeXml(subject ?? tellRemark(remark));
-  const opening = `    <testcase classname="${escapeXml(suite)}" name="${name}"${file}`;
+  const opening = `    <testcase classname="${escapeXml(suite)}" name="${name}"${place}`;
   if (level === 'error') {
     const failure = `<failure type="${code}" message="${escapeXml(message)}">${escapeXml(details ?? message)}</failure>`;
     return `${opening}>\n      ${failure}\n    </testcase>`;

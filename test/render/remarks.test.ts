@@ -76,7 +76,7 @@ test('JUnit has a case for each remark, in the suite of its file, and those with
     '<?xml version="1.0" encoding="UTF-8"?>',
     '<testsuites name="casbin-bootstrap" tests="7" failures="2" time="0.004">',
     '<testsuite name="dir a/policy.yaml" tests="1" failures="1">',
-    '<testcase classname="dir a/policy.yaml" name="100 %&#10;  of it" file="dir a/policy.yaml:3:5">',
+    '<testcase classname="dir a/policy.yaml" name="100 %&#10;  of it" file="dir a/policy.yaml" line="3">',
     '<failure type="ROLE_UNDEFINED" message="100 %&#10;  of it">more&#10;of it</failure>',
     '</testcase>',
     '</testsuite>',
@@ -96,7 +96,7 @@ test('JUnit has a case for each remark, in the suite of its file, and those with
     '<testcase classname="casbin-bootstrap verify" name="decisions"/>',
     '</testsuite>',
     '<testsuite name="a.yaml" tests="1" failures="0">',
-    '<testcase classname="a.yaml" name="a, b\\u001b[2J" file="a.yaml:1:1"/>',
+    '<testcase classname="a.yaml" name="a, b\\u001b[2J" file="a.yaml" line="1"/>',
     '</testsuite>',
     '</testsuites>',
   ]);

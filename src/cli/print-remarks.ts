@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { BootstrapError, InvalidOptionsError, VerificationError } from '../errors.ts';
 import type { Remark } from '../render/remark.ts';
 import { renderAnnotations, renderCompact, renderJunit, toSarif } from '../render/remark-formats.ts';
@@ -28,15 +30,24 @@ export function printRemarks(
 ): void {
   const remarks = given.map((remark) => redactRemark(remark, terminal.redact));
   if (format === 'sarif') {
-    terminal.printData(JSON.stringify(toSarif(remarks, readVersion(), file), null, 2));
+    terminal.printData(JSON.stringify(toSarif(remarks, readVersion(), file, findRepository()), null, 2));
   } else {
     const junit = { name: `casbin-bootstrap ${command}`, durationMs: performance.now() - started };
     const text = {
       compact: () => renderCompact(remarks),
-      github: () => renderAnnotations(remarks),
+      github: () => renderAnnotations(remarks, findRepository()),
       junit: () => renderJunit(remarks, junit),
     }[format]();
     if (text !== '') terminal.printData(text);
+  }
+}
+
+/** The folder of the repository, which is above the working directory in one with several packages. */
+function findRepository(): string {
+  const cwd = process.cwd();
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, '.git'))) return folder;
+    if (folder === dirname(folder)) return cwd;
   }
 }
 

@@ -22,6 +22,13 @@ export function createRedact(databaseUrl: string | undefined): Redact {
   return (text) => patterns.reduce((left, { find, replace }) => left.replaceAll(find, replace), text);
 }
 
+/**
+ * Hides the passwords of all URLs of PostgreSQL in a text: an error of the application's own code, such as its
+ * configuration, may show one that the command does not know. Messages about the form of URLs have the word itself.
+ */
+export const redactUrls: Redact = (text) =>
+  text.replace(/(postgres(?:ql)?:\/\/[^\s:@/]*:)(?!password@)\S+@/gi, `$1${HIDDEN}@`);
+
 /** Everything in arguments and environment that may hold a password, as connection URLs; also misspelt arguments. */
 export function findUrls(argv: readonly string[], env: NodeJS.ProcessEnv): string[] {
   const inArguments = argv.flatMap((argument) => /[a-z]+:\/\/.*/is.exec(argument) ?? []);

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { InvalidOptionsError } from '../errors.ts';
-import { createRedact, type Redact, stringifyRedacted } from './redact.ts';
+import { createRedact, type Redact, redactUrls, stringifyRedacted } from './redact.ts';
 
 /** The output of a command. Secrets are removed from it. */
 export interface Terminal {
@@ -25,7 +25,7 @@ export interface Terminal {
 /** Opens stdout and stderr for a command. */
 export function openTerminal(): Terminal {
   const redacts: Redact[] = [];
-  const redact: Redact = (text) => redacts.reduce((left, hide) => hide(left), text);
+  const redact: Redact = (text) => redactUrls(redacts.reduce((left, hide) => hide(left), text));
   return {
     redact,
     hidePassword: (databaseUrl) => redacts.push(createRedact(databaseUrl)),

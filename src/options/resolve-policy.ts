@@ -35,8 +35,8 @@ export async function resolvePolicy({ policy = defaultPolicy }: BootstrapOptions
 /** Refuses a definition without rules: probably its file was emptied, and there would be nothing to verify. */
 export function findEmptyPolicy(definition: PolicyDefinition, { rules }: RuleSet<DefinedRule>): Problem[] {
   if (rules.length > 0) return [];
-  const parts = (['rules', 'roles', 'domains'] as const).map((part) => findPlace(definition, [part]));
-  const at = parts.find((place) => place !== null) ?? 'policy';
+  const parts = (['rules', 'roles', 'domains'] as const).filter((part) => definition[part] !== undefined);
+  const at = findPlace(definition, parts.slice(0, 1)) ?? 'policy';
   const message =
     'the policy has no rules. Define some, or give policy: null for a database whose policy is not defined here.';
   return [{ code: 'POLICY_EMPTY', at, message }];

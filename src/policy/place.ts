@@ -14,12 +14,18 @@ export function recordPlaces(container: object, self: string, entries: ReadonlyM
   placesOf.set(container, { self, entries });
 }
 
+/** Gives an object the places of another one, of which it is a copy. */
+export function copyPlaces(from: object, to: object): void {
+  const places = placesOf.get(from);
+  if (places !== undefined) placesOf.set(to, places);
+}
+
 /**
  * The place of the value that `keys` lead to from `root`, as `file:line:column`; if that value was not read from a
  * file, the place of the nearest thing around it that was. Null if there is none.
  */
 export function findPlace(root: unknown, keys: readonly (string | number)[]): string | null {
-  let place: string | null = null;
+  let place = (isContainer(root) ? placesOf.get(root)?.self : undefined) ?? null;
   let container = root;
   for (const key of keys) {
     if (typeof container !== 'object' || container === null) return place;

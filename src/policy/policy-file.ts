@@ -12,7 +12,7 @@ import {
 import { compilePolicy } from './compile.ts';
 import { parseCsv } from './csv.ts';
 import type { PolicyDefinition } from './definition.ts';
-import type { Parsed } from './place.ts';
+import { copyPlaces, type Parsed } from './place.ts';
 import { RuleSet } from './rule-set.ts';
 import { checkTenantNames } from './tenant-names.ts';
 
@@ -106,7 +106,9 @@ export async function readPolicyBy(
 
 /** Removes `$schema`, which is for editors. The rest was checked: it has the shape of a definition. */
 function toDefinition(content: unknown): PolicyDefinition {
-  const { $schema: _, ...definition } = content as PolicyDefinition & { $schema?: string };
+  const whole = content as PolicyDefinition & { $schema?: string };
+  const { $schema: _, ...definition } = whole;
+  copyPlaces(whole, definition);
   return definition;
 }
 

@@ -2,7 +2,7 @@ import type { PolicyDiff } from '../diff-policies.ts';
 import { formatValue } from '../policy/rule.ts';
 import type { DecisionChange, DecisionChanges, ExplainedDecision } from '../verification/compare-policies.ts';
 import { NO_ROLE } from '../verification/requests.ts';
-import { type Colors, count, escapeControls, paint } from './phrases.ts';
+import { type Colors, count, escapeControls, paint, policyLine } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
 /** How many entries of a list are shown; the diff itself has all of them. */
@@ -13,8 +13,8 @@ export function renderDiff({ rules, decisions, userLinks }: PolicyDiff, look: Co
   const { more, less } = decisions;
   const isSame = rules.added.length + rules.removed.length === 0;
   return [
-    ...renderList('Rules added', '+', rules.added.map(ruleLine), look),
-    ...renderList('Rules removed', '-', rules.removed.map(ruleLine), look),
+    ...renderList('Rules added', '+', rules.added.map(policyLine), look),
+    ...renderList('Rules removed', '-', rules.removed.map(policyLine), look),
     ...(isSame ? ['The rules are the same.'] : []),
     ...renderList('Allowed now', '+', more.map(moreLine), look),
     ...renderList('No longer allowed', '-', less.map(lessLine), look),
@@ -35,8 +35,8 @@ export function listDiffRemarks({ rules, decisions }: PolicyDiff): Remark[] {
     message,
   });
   return [
-    ...rules.added.map((rule) => about('note', 'RULE_ADDED', 'rule added', ruleLine(rule))),
-    ...rules.removed.map((rule) => about('note', 'RULE_REMOVED', 'rule removed', ruleLine(rule))),
+    ...rules.added.map((rule) => about('note', 'RULE_ADDED', 'rule added', policyLine(rule))),
+    ...rules.removed.map((rule) => about('note', 'RULE_REMOVED', 'rule removed', policyLine(rule))),
     ...more.map((change) => about('note', 'ALLOWED_NOW', 'allowed now', moreLine(change))),
     ...less.map((change) => about('note', 'NO_LONGER_ALLOWED', 'no longer allowed', lessLine(change))),
     about('note', 'DECISIONS', 'decisions', summarize(decisions)),
@@ -83,11 +83,7 @@ function lessLine(change: DecisionChange): string {
 /** The role links that differ; the rule itself is in the list of rules. */
 function differing(what: 'new' | 'gone', { added, rule }: ExplainedDecision): string {
   const others = added.filter((one) => one.join() !== rule?.join());
-  return others.length === 0 ? '' : ` (${what}: ${others.map(ruleLine).join('; ')})`;
-}
-
-function ruleLine(rule: readonly string[]): string {
-  return rule.map(formatValue).join(', ');
+  return others.length === 0 ? '' : ` (${what}: ${others.map(policyLine).join('; ')})`;
 }
 
 function requestLine({ request }: DecisionChange): string {

@@ -1,6 +1,6 @@
 import { formatValue } from '../policy/rule.ts';
 import type { ClosestRule, DecisionExplanation, HeldRoles } from '../verification/decision-explanation.ts';
-import { type Colors, describeOrigin, escapeControls, paint } from './phrases.ts';
+import { type Colors, describeOrigin, escapeControls, paint, policyLine } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
 /** A label and the lines beside it. */
@@ -23,7 +23,7 @@ export function renderExplanation(explanation: DecisionExplanation, look: Explan
     ['answer', [answer]],
     ['roles', rolePath.length > 1 ? [rolePath.map(formatValue).join(' → ')] : roles.flatMap(rolesLines)],
     ['rows', ids.length > 0 ? [ids.join(', ')] : []],
-    ['added', added.map((rule) => `${ruleLine(rule)} — not in the definition`)],
+    ['added', added.map((rule) => `${policyLine(rule)} — not in the definition`)],
     ['granted', granted.map(describeOrigin)],
     ['closest', closest.map(closestLine)],
     ['unknown', unknown],
@@ -61,9 +61,5 @@ function rolesLines({ ptype, name, domain, paths, more }: HeldRoles): string[] {
 }
 
 function closestLine({ rule, differences }: ClosestRule): string {
-  return `${ruleLine(rule)} — ${differences.join('; ')}`;
-}
-
-function ruleLine(rule: readonly string[]): string {
-  return rule.map(formatValue).join(', ');
+  return `${policyLine(rule)} — ${differences.join('; ')}`;
 }

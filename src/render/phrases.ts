@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { formatRule, toRule } from '../policy/rule.ts';
+import { formatRule, formatValue, toRule } from '../policy/rule.ts';
 import type { RuleOrigin } from '../report.ts';
 
 /** Escapes control characters, because stored values may contain escape sequences of a terminal, or line breaks. */
@@ -25,9 +25,9 @@ export function count(amount: number, noun: string, plural = `${noun}s`): string
   return `${amount.toLocaleString('en-US')} ${amount === 1 ? noun : plural}`;
 }
 
-/** Values as a policy line has them: `p, user, accounts, read`. */
+/** Values as a policy line has them: `p, user, accounts, read`. One that would be misread is in quotes. */
 export function policyLine(values: readonly string[]): string {
-  return values.join(', ');
+  return values.map(formatValue).join(', ');
 }
 
 /** A duration as a person reads it: `85 ms`, `2.4 s`. */

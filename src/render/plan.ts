@@ -4,7 +4,7 @@ import type { SeederReport } from '../report.ts';
 import type { InsertedRow } from '../seeding/inserted-rows.ts';
 import { shorten } from '../text.ts';
 import { listOwnershipChanges } from './ownership.ts';
-import { type Colors, count, duration, escapeControls, paint } from './phrases.ts';
+import { type Colors, count, duration, escapeControls, paint, policyLine } from './phrases.ts';
 import type { Remark } from './remark.ts';
 import { listVerificationRemarks, renderFound } from './verification.ts';
 
@@ -54,7 +54,7 @@ function listChanges(
       ? [`- ${count(takeover.duplicatesRemoved, 'duplicate rule')}, the lowest id of each kept`]
       : []),
     ...(ownership === null ? [] : listOwnershipChanges(ownership)),
-    ...rules.slice(0, shownRules).map((rule) => `+ ${rule.join(', ')}`),
+    ...rules.slice(0, shownRules).map((rule) => `+ ${policyLine(rule)}`),
     ...(hidden > 0 ? [`+ ${count(hidden, 'more rule')}`] : []),
     ...seeders
       .filter(({ name, inserted }) => name !== 'rbac' && inserted > 0)

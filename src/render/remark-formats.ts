@@ -1,4 +1,4 @@
-import { isAbsolute, relative } from 'node:path';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { addTo } from '../collections.ts';
 import { escapeControls } from './phrases.ts';
@@ -29,17 +29,21 @@ function describeLevel({ level, subject, message }: Remark): string {
 
 const COMMANDS = { error: 'error', warning: 'warning', note: 'notice' } as const;
 
-/** Renders remarks as workflow commands of GitHub Actions, which shows them beside the lines that they are about. */
-export function renderAnnotations(remarks: readonly Remark[]): string {
-  return remarks.flatMap(renderAnnotation).join('\n');
+/**
+ * Renders remarks as workflow commands of GitHub Actions, which shows them beside the lines that they are about.
+ *
+ * @param root the folder of the repository, from which GitHub reads paths
+ */
+export function renderAnnotations(remarks: readonly Remark[], root: string): string {
+  return remarks.flatMap((remark) => renderAnnotation(remark, root)).join('\n');
 }
 
-function renderAnnotation(remark: Remark): string[] {
+function renderAnnotation(remark: Remark, root: string): string[] {
   const { level, at, code, details } = remark;
   if (level === 'pass') return [];
   const { file, line, column } = readPlace(at);
   const properties = [
-    ...(file === null ? [] : [`file=${escapeProperty(file)}`]),
+    ...(file === null ? [] : [`file=${escapeProperty(pathFrom(root, file) ?? file)}`]),
     ...(line === null ? [] : [`line=${line}`]),
     ...(column === null ? [] : [`col=${column}`]),
     `title=${escapeProperty(code)}`,
@@ -91,9 +95,13 @@ function counts(remarks: readonly Remark[]): string {
 
 function renderCase(suite: string, remark: Remark): string {
   const { level, at, code, subject, message, details } = remark;
-  const file = readPlace(at).file === null ? '' : ` file="${escapeXml(at ?? '')}"`;
+  const { file, line } = readPlace(at);
+  const place = [
+    ...(file === null ? [] : [` file="${escapeXml(file)}"`]),
+    ...(line === null ? [] : [` line="${line}"`]),
+  ].join('');
   const name = escapeXml(subject ?? tellRemark(remark));
-  const opening = `    <testcase classname="${escapeXml(suite)}" name="${name}"${file}`;
+  const opening = `    <testcase classname="${escapeXml(suite)}" name="${name}"${place}`;
   if (level === 'error') {
     const failure = `<failure type="${code}" message="${escapeXml(message)}">${escapeXml(details ?? message)}</failure>`;
     return `${opening}>\n      ${failure}\n    </testcase>`;
@@ -121,26 +129,34 @@ const HELP = 'https://github.com/casbin-bootstrap/casbin-bootstrap/blob/main/doc
  * Writes remarks as SARIF 2.1.0, which code scanning reads. It leaves out checks that passed.
  *
  * @param project the file where remarks without one are shown, because GitHub refuses a log with a result in no file
+ * @param root the folder of the repository, from which code scanning reads paths
  */
-export function toSarif(remarks: readonly Remark[], version: string, project: string): object {
-  const results = remarks.filter(({ level }) => level !== 'pass').map((remark) => toResult(remark, project));
+export function toSarif(remarks: readonly Remark[], version: string, project: string, root: string): object {
+  const results = remarks
+    .filter(({ level }) => level !== 'pass')
+    .map((remark) => toResult(remark, project, root));
   const rules = [...new Set(results.map(({ ruleId }) => ruleId))].map((id) => ({ id, helpUri: HELP }));
   const driver = { name: 'casbin-bootstrap', version, informationUri: HELP, rules };
   return { $schema: SCHEMA, version: '2.1.0', runs: [{ tool: { driver }, results }] };
 }
 
-function toResult(remark: Remark, project: string) {
+function toResult(remark: Remark, project: string, root: string) {
   const { code, level, at, details } = remark;
   const { file, line, column } = readPlace(at);
   const text = details === undefined ? tellRemark(remark) : `${tellRemark(remark)}\n${details}`;
   const region = line === null ? {} : { region: { startLine: line, ...(column && { startColumn: column }) } };
-  const physicalLocation = { artifactLocation: { uri: toUri(file ?? project) }, ...region };
+  const physicalLocation = { artifactLocation: { uri: toUri(file ?? project, root) }, ...region };
   return { ruleId: code, level, message: { text }, locations: [{ physicalLocation }] };
 }
 
-/** Relative to the working directory, where code scanning looks for it; a URL of its own for a file elsewhere. */
-function toUri(file: string): string {
-  const path = relative('', file);
-  if (/^\.\.([\\/]|$)/.test(path) || isAbsolute(path)) return pathToFileURL(file).href;
-  return path.split(/[\\/]/).map(encodeURIComponent).join('/');
+/** A path in the repository; a URL of its own for a file elsewhere. */
+function toUri(file: string, root: string): string {
+  const path = pathFrom(root, file);
+  return path === null ? pathToFileURL(file).href : path.split('/').map(encodeURIComponent).join('/');
+}
+
+/** The path from a folder to a file in it, with slashes on every system; null for a file elsewhere. */
+function pathFrom(folder: string, file: string): string | null {
+  const steps = relative(folder, resolve(file)).split(sep);
+  return steps[0] === '..' || isAbsolute(steps.join(sep)) ? null : steps.join('/');
 }

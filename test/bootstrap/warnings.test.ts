@@ -80,6 +80,8 @@ test.each([
   ['comments.csv', '# p, user, data, read\n\n'],
   ['empty.json', '{ "rules": [] }'],
   ['empty.yaml', 'roles: {}\n'],
+  ['promises.json', '{ "$schema": "x", "never": [["user", "data", "read"]] }'],
+  ['nothing.json', '{}'],
 ])('a file without rules is refused by its place: %s', async (name, content) => {
   const file = await writeTemporary(name, content);
 

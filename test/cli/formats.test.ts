@@ -98,6 +98,19 @@ describe('the formats of a command', () => {
     },
   );
 
+  test.each([
+    ['github', /^::error file=packages\/api\/policy\.yaml,line=1,col=1,/m],
+    ['sarif', /"uri": "packages\/api\/policy\.yaml"/],
+  ])('%s names files from the repository on, also in a folder of it', async (format, expected) => {
+    const repository = await createFolder();
+    const cwd = join(repository, 'packages/api');
+    await mkdir(join(repository, '.git'));
+    await mkdir(cwd, { recursive: true });
+    await writeFile(join(cwd, 'policy.yaml'), 'rols: {}');
+    const { stdout } = await runCli(['lint', '--policy', 'policy.yaml', '--format', format], { cwd });
+    expect(stdout).toMatch(expected);
+  });
+
   test.each([[[]], [['help', 'foo']]])('tell that there is no command: %j', async (args) => {
     const result = await runCli([...args, '--format', 'json']);
     expect(result.code).toBe(2);

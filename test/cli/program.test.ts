@@ -109,6 +109,18 @@ describe('casbin-bootstrap', () => {
     },
   );
 
+  test.each(['compact', 'json', 'pretty'])(
+    'shows no password in an error that the configuration throws: %s',
+    async (format) => {
+      const cwd = await createFolder();
+      const thrown = 'throw new Error(\'no route to "postgres://app:hun@ter2@h/d"\')';
+      await writeFile(join(cwd, 'casbin-bootstrap.config.mjs'), thrown);
+      const result = await runCli(['lint', '--verbose', '--format', format], { cwd });
+      expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('postgres://app:***@h/d') });
+      expect(result.stdout + result.stderr).not.toContain('ter2');
+    },
+  );
+
   test('completes commands, options of the command and of the program, and their values', async () => {
     const complete = async (...args: string[]) => (await spawnCli(['complete', '--', ...args])).stdout;
     expect(await complete('')).toMatch(/^seed\t/m);

@@ -65,6 +65,8 @@ describe('the place of a part', () => {
 
   test('is its own beginning if the surrounding part was not read from a file', () => {
     expect(findPlace({ roles: { viewer: role } }, ['roles', 'viewer'])).toBe('file:2:3');
+    expect(findPlace(role, [])).toBe('file:2:3');
+    expect(findPlace(role, ['other'])).toBe('file:2:3');
   });
 
   test('is that of the nearest thing around it that was', () => {
@@ -80,7 +82,6 @@ describe('the place of a part', () => {
     expect(findPlace({ roles: {} }, ['roles', 'viewer'])).toBeNull();
     expect(findPlace(undefined, ['roles'])).toBeNull();
     expect(findPlace('text', ['length'])).toBeNull();
-    expect(findPlace(role, [])).toBeNull();
   });
 
   test('of a definition is a path where there is no file', () => {

@@ -186,7 +186,7 @@ test.each([
   ],
   [
     'domains: { roles: { a: {} }, tenants: [] }',
-    '1:10 POLICY_EMPTY the policy has no rules. Define some, or give policy: null for a database whose policy is not defined here.',
+    '1:1 POLICY_EMPTY the policy has no rules. Define some, or give policy: null for a database whose policy is not defined here.',
   ],
 ])('%s is refused', async (text, problem) => {
   expect(await problemsIn(text)).toEqual([problem]);

@@ -470,7 +470,7 @@ describe('the result', () => {
 
   test('is annotations of GitHub', async () => {
     const { path, report } = await run(TESTS);
-    expect(renderAnnotations(listTestRemarks(report))).toMatch(
+    expect(renderAnnotations(listTestRemarks(report), '')).toMatch(
       new RegExp(
         `^::error file=${path},line=16,col=9,title=DECISION_UNEXPECTED::nobody else .*%0A {2}request`,
       ),

@@ -40,6 +40,14 @@ describe('the failures of a verification', () => {
     );
   });
 
+  test('put values in quotes that would be misread', () => {
+    const rule = ['p', 'clerk', 'a, b', ''];
+    const failures = [{ ...MISSING, rule }, decision({ request: ['clerk', 'a, b', ''] })];
+    const shown = renderFailures(verification({ ok: false, failures }));
+    expect(shown).toContain('\n  p, clerk, "a, b", ""\n');
+    expect(shown).toContain('\n  clerk, "a, b", ""  ');
+  });
+
   test('tell violated invariants and drift that is not tolerated from other decisions', () => {
     const allowed = { expected: 'deny', actual: 'allow' } as const;
     const failures = [
@@ -92,6 +100,6 @@ describe('the failures of a verification', () => {
     const request = ['\u001b[2J', 'a\nb', '\u009b31m', '\u202eevil'];
     const text = renderFailures(verification({ ok: false, failures: [decision({ request })] }));
 
-    expect(text).toContain('  \\u001b[2J, a\\u000ab, \\u009b31m, \\u202eevil  allow');
+    expect(text).toContain('  "\\u001b[2J", "a\\nb", "\\u009b31m", \\u202eevil  allow');
   });
 });

@@ -49,7 +49,7 @@ test('compact is a line for each remark, as compilers print it, which can not ch
 });
 
 test('annotations of GitHub escape characters that would end them, and leave out passed checks', () => {
-  expect(renderAnnotations(REMARKS).split('\n')).toEqual([
+  expect(renderAnnotations(REMARKS, '').split('\n')).toEqual([
     '::error file=dir a/policy.yaml,line=3,col=5,title=ROLE_UNDEFINED::100 %25%0A  of it%0Amore%0Aof it',
     '::error title=OPTION_INVALID::policy.roles.a: must be a string',
     '::warning title=NOTHING_VERIFIED::No decision.',
@@ -65,7 +65,7 @@ test('annotations of GitHub are one line each, which can not change the terminal
     at: 'a\u001b:b,c.yaml:1:1',
     message: '\u001b[2Jx\r\n::set-env name=A::b\u2028\u0085%0A',
   };
-  expect(renderAnnotations([remark])).toBe(
+  expect(renderAnnotations([remark], '')).toBe(
     '::warning file=a\\u001b%3Ab%2Cc.yaml,line=1,col=1,title=DRIFT::\\u001b[2Jx\\u000d%0A::set-env name=A::b\\u2028\\u0085%250A',
   );
 });
@@ -76,7 +76,7 @@ test('JUnit has a case for each remark, in the suite of its file, and those with
     '<?xml version="1.0" encoding="UTF-8"?>',
     '<testsuites name="casbin-bootstrap" tests="7" failures="2" time="0.004">',
     '<testsuite name="dir a/policy.yaml" tests="1" failures="1">',
-    '<testcase classname="dir a/policy.yaml" name="100 %&#10;  of it" file="dir a/policy.yaml:3:5">',
+    '<testcase classname="dir a/policy.yaml" name="100 %&#10;  of it" file="dir a/policy.yaml" line="3">',
     '<failure type="ROLE_UNDEFINED" message="100 %&#10;  of it">more&#10;of it</failure>',
     '</testcase>',
     '</testsuite>',
@@ -96,14 +96,14 @@ test('JUnit has a case for each remark, in the suite of its file, and those with
     '<testcase classname="casbin-bootstrap verify" name="decisions"/>',
     '</testsuite>',
     '<testsuite name="a.yaml" tests="1" failures="0">',
-    '<testcase classname="a.yaml" name="a, b\\u001b[2J" file="a.yaml:1:1"/>',
+    '<testcase classname="a.yaml" name="a, b\\u001b[2J" file="a.yaml" line="1"/>',
     '</testsuite>',
     '</testsuites>',
   ]);
 });
 
 test('SARIF has a result for each remark that is about something wrong, with its place', () => {
-  expect(toSarif(REMARKS, '1.2.3', 'project.yaml')).toMatchObject({
+  expect(toSarif(REMARKS, '1.2.3', 'project.yaml', '')).toMatchObject({
     version: '2.1.0',
     runs: [
       {
@@ -162,7 +162,7 @@ test('an error is a remark for each of its problems or findings, or one', async 
 test('SARIF names files from the working directory on, and others by their URL', () => {
   const uriOf = (at: string) => {
     const remark: Remark = { level: 'error', code: 'ROLE_UNDEFINED', at, message: 'm' };
-    const { runs } = toSarif([remark], '1', 'project.yaml') as {
+    const { runs } = toSarif([remark], '1', 'project.yaml', '') as {
       runs: { results: { locations: unknown[] }[] }[];
     };
     return runs[0]?.results[0]?.locations[0];

@@ -80,16 +80,20 @@ export async function updateRule(
   if (ruleKey(previous) === ruleKey(next)) return;
   const attempt = () =>
     connection.atomically((client) => replaceRule(client, table, previous, next), table.engine);
-  // Only a second attempt sees what others committed while the first one waited for them.
-  await attempt().catch((error: unknown) => {
-    if (!isPossibleRace(error)) throw error;
-    return attempt();
-  });
+  for (let number = 1; ; number++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (number >= attemptsFor(error)) throw error;
+    }
+  }
 }
 
-function isPossibleRace(error: unknown): boolean {
-  const isConflict = error instanceof DatabaseError && error.code === 'CONFLICT';
-  return isConflict || errorCode(error) === SQLSTATE.UNIQUE_VIOLATION;
+/** Only another attempt sees what others committed while the last one waited for them. */
+function attemptsFor(error: unknown): number {
+  // Somebody else has just stored the next rule, and may have removed and stored it again since.
+  if (errorCode(error) === SQLSTATE.UNIQUE_VIOLATION) return 10;
+  return error instanceof DatabaseError && error.code === 'CONFLICT' ? 2 : 1;
 }
 
 async function replaceRule(client: ClientLike, table: RuleTable, previous: Rule, next: Rule): Promise<void> {

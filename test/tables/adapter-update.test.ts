@@ -1,4 +1,5 @@
 import { newEnforcer } from 'casbin';
+import type pg from 'pg';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
 import { rbacModel } from '../casbin/models.fixture.ts';
@@ -169,4 +170,34 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     await expect(adapter.updatePolicy('p', 'p', [], ['a'])).rejects.toMatchObject(refused);
     expect(await storedRules(pool, layout.table)).toHaveLength(4);
   });
+});
+
+it('replaces a rule while others store the new one, remove it and store it again', async () => {
+  await pool.query('truncate casbin restart identity');
+  const other = await pool.connect();
+  let rounds = 4;
+  const disturbed = {
+    async connect() {
+      const client = await pool.connect();
+      const query = async (given: pg.QueryConfig) => {
+        if (rounds === 0 || !given.text.includes('updated as')) return client.query(given);
+        rounds--;
+        await other.query(`delete from casbin where rule = '["z"]'`);
+        await other.query(`begin; insert into casbin (ptype, rule) values ('p', '["z"]')`);
+        const answer = client.query(given);
+        answer.catch(() => {});
+        await untilWaiting(pool, 1);
+        await other.query('commit');
+        return answer;
+      };
+      return { query, getTypeParser: true, release: () => client.release() } as unknown as pg.PoolClient;
+    },
+  };
+  await createAdapter(pool, { table: 'casbin' }).addPolicy('p', 'p', ['a']);
+
+  await createAdapter(disturbed, { table: 'casbin' }).updatePolicy('p', 'p', ['a'], ['z']);
+
+  other.release();
+  expect(rounds).toBe(0);
+  expect(await storedRules(pool, 'casbin')).toEqual([['p', 'z']]);
 });

@@ -1,6 +1,8 @@
+import type { Model } from 'casbin';
+import { tokensOf } from './casbin/model.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { Rule } from './policy/rule.ts';
-import { RuleSet } from './policy/rule-set.ts';
+import { isSamePolicy, RuleSet } from './policy/rule-set.ts';
 import { type PolicySource, readPolicies } from './policy-source.ts';
 import { comparePolicies, type DecisionChanges } from './verification/compare-policies.ts';
 import { linkedNames, splitUserLinks } from './verification/user-links.ts';
@@ -23,6 +25,8 @@ export interface RuleChanges {
   readonly added: readonly (readonly string[])[];
   /** Rules that only the earlier policy has. */
   readonly removed: readonly (readonly string[])[];
+  /** Whether the rules of both are in another order, in a model whose effect may depend on it. */
+  readonly reordered: boolean;
 }
 
 /**
@@ -57,10 +61,32 @@ export async function diffPolicies(
     rules: {
       added: toArrays(new RuleSet(now).without(old)),
       removed: toArrays(new RuleSet(old).without(now)),
+      reordered: isReordered(model, old, now),
     },
     decisions,
     userLinks: countDistinct(split.flatMap(({ userLinks }) => userLinks)),
   };
+}
+
+/** Whether the rules of both are in another order. The order decides only among rules that allow and rules that deny. */
+function isReordered(model: Model, old: readonly Rule[], now: readonly Rule[]): boolean {
+  const effect = model.model.get('e')?.get('e')?.value ?? '';
+  const bySubjects = effect.startsWith('subjectPriority(');
+  if (!bySubjects && !effect.startsWith('priority(')) return false;
+  const tokens = tokensOf(model, 'p');
+  const [eft, priority] = [tokens.indexOf('eft'), tokens.indexOf('priority')];
+  const rankOf = ({ ptype, values }: Rule) =>
+    ptype === 'p' && priority !== -1 ? Number(values[priority]) : 0;
+  // Under subjectPriority, the order of role links matters too.
+  const shared = (rules: readonly Rule[], others: readonly Rule[]) => {
+    const [all, other] = [new RuleSet(rules), new RuleSet(others)];
+    return rules
+      .filter((rule, at) => (bySubjects || rule.ptype === 'p') && all.firstOf(at) === at && other.has(rule))
+      .sort((one, next) => one.ptype.localeCompare(next.ptype) || rankOf(one) - rankOf(next));
+  };
+  const before = shared(old, now);
+  const effects = new Set(before.filter(({ ptype }) => ptype === 'p').map(({ values }) => values[eft]));
+  return effects.size > 1 && !isSamePolicy(before, shared(now, old));
 }
 
 function countDistinct(links: readonly Rule[]): number {

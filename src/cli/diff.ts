@@ -61,10 +61,11 @@ async function diff(
 
 function exitCodeOfDiff({ rules, decisions }: PolicyDiff, { failOn }: DiffFlags): ExitCode {
   const { more, less } = decisions;
-  // If the requests are not known, each changed rule may allow more.
-  const untold = decisions.isWhole ? [] : [rules.added, rules.removed];
-  const changes = { none: [], more: [more, ...untold], change: [rules.added, rules.removed, more, less] }[
+  const isOther = rules.reordered || rules.added.length + rules.removed.length > 0;
+  // If the requests are not known, each rule that differs may allow more, and so may another order.
+  const mayAllowMore = more.length > 0 || (isOther && !decisions.isWhole);
+  const isDifferent = { none: false, more: mayAllowMore, change: mayAllowMore || less.length > 0 || isOther }[
     failOn
   ];
-  return changes.some(({ length }) => length > 0) ? EXIT.DIFFERENCE : EXIT.SUCCESS;
+  return isDifferent ? EXIT.DIFFERENCE : EXIT.SUCCESS;
 }

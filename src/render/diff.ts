@@ -15,7 +15,8 @@ export function renderDiff({ rules, decisions, userLinks }: PolicyDiff, look: Co
   return [
     ...renderList('Rules added', '+', rules.added.map(policyLine), look),
     ...renderList('Rules removed', '-', rules.removed.map(policyLine), look),
-    ...(isSame ? ['The rules are the same.'] : []),
+    ...(isSame && !rules.reordered ? ['The rules are the same.'] : []),
+    ...(rules.reordered ? [REORDERED] : []),
     ...renderList('Allowed now', '+', more.map(moreLine), look),
     ...renderList('No longer allowed', '-', less.map(lessLine), look),
     summarize(decisions),
@@ -39,17 +40,20 @@ export function listDiffRemarks({ rules, decisions }: PolicyDiff): Remark[] {
     ...rules.removed.map((rule) => about('note', 'RULE_REMOVED', 'rule removed', policyLine(rule))),
     ...more.map((change) => about('note', 'ALLOWED_NOW', 'allowed now', moreLine(change))),
     ...less.map((change) => about('note', 'NO_LONGER_ALLOWED', 'no longer allowed', lessLine(change))),
+    ...(rules.reordered ? [about('note', 'RULES_REORDERED', 'rules', REORDERED)] : []),
     about('note', 'DECISIONS', 'decisions', summarize(decisions)),
     ...(isUntold({ rules, decisions }) ? [about('warning', 'DECISIONS_UNTOLD', 'decisions', UNTOLD)] : []),
   ];
 }
+
+const REORDERED = 'Rules that both have are in another order, which may decide.';
 
 const UNTOLD =
   'Other requests may be decided differently: the rules do not say which requests there are, because they contain patterns, or because requests have attributes. List some under samples, allow or deny.';
 
 /** Whether there may be changed decisions that are not listed. */
 function isUntold({ rules, decisions }: Pick<PolicyDiff, 'rules' | 'decisions'>): boolean {
-  return !decisions.isWhole && rules.added.length + rules.removed.length > 0;
+  return !decisions.isWhole && (rules.reordered || rules.added.length + rules.removed.length > 0);
 }
 
 function summarize({ compared, more, less, omitted }: DecisionChanges): string {

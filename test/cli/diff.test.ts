@@ -48,6 +48,20 @@ test('casbin-bootstrap diff does not pass what may allow more than its model can
   expect(await diff('old.yaml', 'new.yaml')).toMatchObject({ code: 0 });
 });
 
+test('casbin-bootstrap diff does not pass another order of the rules that may allow more', async () => {
+  const cwd = await createFolder();
+  const m = 'r.sub == p.sub && keyMatch(r.obj, p.obj) && r.act == p.act';
+  const model = modelText({ p: 'sub, obj, act, eft', e: 'priority(p.eft) || deny', m });
+  await writeFile(join(cwd, 'model.conf'), model);
+  const [first, second] = ['p, eve, /secret/*, read, deny', 'p, eve, /*, read, allow'];
+  await writeFile(join(cwd, 'old.csv'), `${first}\n${second}\n`);
+  await writeFile(join(cwd, 'new.csv'), `${second}\n${first}\n`);
+  const diff = (...args: string[]) => runCli(['diff', 'old.csv', ...args, '--model', 'model.conf'], { cwd });
+  expect(await diff('new.csv', '--fail-on', 'more')).toMatchObject({ code: 3, stderr: '' });
+  expect(await diff('new.csv', '--fail-on', 'change')).toMatchObject({ code: 3, stderr: '' });
+  expect(await diff('old.csv', '--fail-on', 'change')).toMatchObject({ code: 0, stderr: '' });
+});
+
 test('casbin-bootstrap takes a module as a policy, in every place where one is named', async () => {
   const cwd = await createFolder();
   const roles = { clerk: { permissions: { invoices: ['read'] } } };

@@ -25,7 +25,7 @@ const REQUEST = ['clerk', 'invoices', 'read\u001b[2J'];
 
 test('a diff shows rules, then decisions with their reasons, then the number of compared requests', () => {
   const diff = {
-    rules: { added: [['p', 'viewer', 'invoices', 'read']], removed: [['g', 'a', 'b']] },
+    rules: { added: [['p', 'viewer', 'invoices', 'read']], removed: [['g', 'a', 'b']], reordered: false },
     decisions: {
       compared: 1_234,
       isWhole: true,
@@ -66,7 +66,7 @@ test('a diff shows rules, then decisions with their reasons, then the number of 
 
 test('no difference is reported in two lines', () => {
   const decisions = { compared: 4, isWhole: true, more: [], less: [], omitted: { more: 0, less: 0 } };
-  expect(renderDiff({ rules: { added: [], removed: [] }, decisions, userLinks: 0 })).toBe(
+  expect(renderDiff({ rules: { added: [], removed: [], reordered: false }, decisions, userLinks: 0 })).toBe(
     'The rules are the same.\n\nNo decision changes (4 requests compared).',
   );
 });
@@ -75,6 +75,7 @@ test('a long list is cut, and lines have the colours of a diff', () => {
   const rules = {
     added: Array.from({ length: 103 }, (_, n) => ['p', `${n}`, 'x', 'y']),
     removed: [['g', 'a', 'b']],
+    reordered: false,
   };
   const decisions = { compared: 4, isWhole: true, more: [], less: [], omitted: { more: 0, less: 0 } };
   const told = renderDiff({ rules, decisions, userLinks: 0 }, { color: true });
@@ -85,12 +86,21 @@ test('a long list is cut, and lines have the colours of a diff', () => {
 
 test('what can not be told is said, where rules differ', () => {
   const decisions = { compared: 0, isWhole: false, more: [], less: [], omitted: { more: 0, less: 0 } };
-  const same = { rules: { added: [], removed: [] }, decisions, userLinks: 0 };
+  const same = { rules: { added: [], removed: [], reordered: false }, decisions, userLinks: 0 };
   expect(renderDiff(same)).not.toContain('Other requests');
-  const other = { ...same, rules: { added: [['p', 'a', '/*', '.*']], removed: [] } };
+  const other = { ...same, rules: { added: [['p', 'a', '/*', '.*']], removed: [], reordered: false } };
   expect(renderDiff(other)).toContain('Other requests may be decided differently');
   expect(listDiffRemarks(other)).toContainEqual(
     expect.objectContaining({ level: 'warning', code: 'DECISIONS_UNTOLD' }),
   );
+  const reordered = { ...same, rules: { ...same.rules, reordered: true } };
+  expect(renderDiff(reordered)).toMatch(
+    /^Rules that both have are in another order, which may decide\.\n\n.*Other requests may be decided/s,
+  );
+  expect(listDiffRemarks(reordered).map(({ code }) => code)).toEqual([
+    'RULES_REORDERED',
+    'DECISIONS',
+    'DECISIONS_UNTOLD',
+  ]);
   expect(listDiffRemarks(same).map(({ level }) => level)).not.toContain('warning');
 });

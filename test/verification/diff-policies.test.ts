@@ -38,6 +38,7 @@ describe('the difference of two definitions', () => {
     expect(rules).toEqual({
       added: [['p', 'eve', 'x', 'read', 'deny']],
       removed: [['p', 'eve', 'x', 'read', 'Deny']],
+      reordered: false,
     });
     expect(requests(decisions.less)).toEqual(['eve x read']);
   });
@@ -47,6 +48,7 @@ describe('the difference of two definitions', () => {
     expect(rules).toEqual({
       added: [['p', 'clerk', 'invoices', 'delete']],
       removed: [['g', 'clerk', 'viewer']],
+      reordered: false,
     });
     expect(decisions).toEqual({
       compared: 4,
@@ -103,6 +105,33 @@ describe('the difference of two definitions', () => {
     expect(decisions).toMatchObject({ compared: 1, isWhole: false });
   });
 
+  test.each([
+    ['priority(p.eft) || deny', 'sub, obj, act, eft', ['deny', 'allow'], true],
+    ['priority(p.eft) || deny', 'sub, obj, act, eft', ['allow', 'allow'], false],
+    ['priority(p.eft) || deny', 'priority, sub, obj, act, eft', ['deny', 'allow'], false],
+    [
+      'some(where (p.eft == allow)) && !some(where (p.eft == deny))',
+      'sub, obj, act, eft',
+      ['deny', 'allow'],
+      false,
+    ],
+  ])('is in the order of the rules if that may decide: %s, %s, %j', async (e, p, effects, reordered) => {
+    const m = 'r.sub == p.sub && keyMatch(r.obj, p.obj) && r.act == p.act';
+    const model = newModelFromString(modelText({ p, e, m }));
+    const hasPriority = p.startsWith('priority');
+    const rules = effects.map((effect, at) => [
+      'p',
+      ...(hasPriority ? [`${at}`] : []),
+      'eve',
+      `/x${at}/*`,
+      'read',
+      effect,
+    ]);
+    const difference = await diffPolicies({ rules }, { rules: rules.toReversed() }, { model });
+    expect(difference.rules).toEqual({ added: [], removed: [], reordered });
+    expect((await diffPolicies({ rules }, { rules }, { model })).rules.reordered).toBe(false);
+  });
+
   test('counts a rule that denies', async () => {
     const model = newModel(`
 [request_definition]
@@ -147,7 +176,7 @@ describe('the difference to a database', () => {
     await pool.query(`insert into casbin (ptype, rule) values
       ('g', '["alice", "clerk"]'), ('g', '["bob", "viewer"]'), ('p', '["viewer", "invoices", "delete"]')`);
     const { rules, decisions, userLinks } = await diffPolicies(OLD, pool);
-    expect(rules).toEqual({ added: [['p', 'viewer', 'invoices', 'delete']], removed: [] });
+    expect(rules).toMatchObject({ added: [['p', 'viewer', 'invoices', 'delete']], removed: [] });
     expect(requests(decisions.more)).toEqual(['viewer invoices delete', 'clerk invoices delete']);
     expect(decisions.more[0]?.after.ids).toEqual([6]);
     expect(userLinks).toBe(2);

@@ -6,18 +6,13 @@ import type { AnyTransaction } from '../database/transaction.ts';
 import { PolicyChangeError, type Violation } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { formatValue } from '../policy/rule.ts';
-import { lockTable } from '../tables/insert.ts';
-import type { RuleTable } from '../tables/rule-table.ts';
+import { takeTurn } from '../tables/insert.ts';
 import { decideAll } from '../verification/decide.ts';
 import { explainer } from '../verification/explain.ts';
 
-/** The first half of the key of our lock, which nobody else uses: "csbg" in ASCII. */
-const CHANGES = 0x63736267;
-
 /**
  * Makes a change in the transaction that is open on the client, and refuses it when something is allowed afterwards
- * that must never be. What was so before is not this change's fault. Such changes take turns until their transactions
- * end: two of them may each be allowed, and together be not.
+ * that must never be. What was so before is not this change's fault. Such changes take turns, with bootstraps too.
  *
  * @throws PolicyChangeError
  */
@@ -46,11 +41,6 @@ export async function guardPromises<T>(
     ].join('\n'),
     violated,
   );
-}
-
-async function takeTurn(client: ClientLike, table: RuleTable): Promise<void> {
-  if (table.engine.commitsDdl) return lockTable(client, table);
-  await client.query('select pg_advisory_xact_lock($1::int, $2::regclass::oid::int)', [CHANGES, table.sql]);
 }
 
 async function findViolations(

@@ -65,9 +65,10 @@ function insertNotStored(table: RuleTable, given: GivenRules, locked: string): s
     ${table.onConflict}`;
 }
 
-/** The first halves of the keys of our locks, which nobody else uses: "csbr" and "csbt" in ASCII. */
+/** The first halves of the keys of our locks, which nobody else uses: "csbr", "csbt" and "csbg" in ASCII. */
 const RULES = 0x63736272;
 const TABLES = 0x63736274;
+const CHANGES = 0x63736267;
 
 /** How many locks PostgreSQL has room for in each transaction, by the default of max_locks_per_transaction. */
 const FEW = 64;
@@ -153,7 +154,10 @@ export async function seedRules(
     );
     if (written !== null) return written;
   }
-  if (table.isUnique && !isLocked) await lockRules(client, table, missing, 2);
+  if (table.isUnique && !isLocked) {
+    await takeTurn(client, table);
+    await lockRules(client, table, missing, 2);
+  }
   return write(table.onConflict);
 }
 
@@ -202,6 +206,15 @@ export async function lockRules(
     select from locked`,
     [...given.arrays, table.sql],
   );
+}
+
+/**
+ * Changes whose outcome is checked take turns until their transactions end: two of them may each be right, and together
+ * be wrong.
+ */
+export async function takeTurn(client: ClientLike, table: RuleTable): Promise<void> {
+  if (table.engine.commitsDdl) return lockRow(client, table);
+  await client.query('select pg_advisory_xact_lock($1::int, $2::regclass::oid::int)', [CHANGES, table.sql]);
 }
 
 /** Makes all other writers of the table wait; on an engine without table locks, only the writers of this library. */

@@ -216,6 +216,35 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     expect((await stored()).filter((first) => first === 'carol')).toHaveLength(1);
   });
 
+  test('and a bootstrap see each other, where both together allow what must never be', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const role = (...actions: string[]) => ({ permissions: { invoices: actions } });
+    const guest = [
+      ['g', 'bob', 'guest'],
+      ['p', 'guest', 'invoices', 'read'],
+    ];
+    const never = [['bob', 'invoices', 'delete']] as const;
+    const [before, after] = [['read'], ['read', 'delete']].map((actions) => ({
+      ...layout.options,
+      seeders: [],
+      policy: { roles: { clerk: role(...actions) }, rules: guest, never },
+    }));
+    const start = (options: object = {}) => bootstrapDatabase(pool, options);
+    await start(before);
+    const client = await pool.connect();
+    await client.query('begin');
+    await changePolicy(client, { assign: [['bob', 'clerk']] } as never, { ...before, ...BY } as never);
+
+    const started = start(after).catch((error: unknown) => error);
+    await untilBlocked(pool);
+    await client.query('commit');
+    client.release();
+
+    expect(await started).toMatchObject({ code: 'VERIFICATION_FAILED' });
+    expect(await start(before)).toMatchObject({ changed: false });
+  });
+
   test('refuses a circle of roles, which no bootstrap could verify', async () => {
     await using opened = await open();
     const { pool, client, options, stored } = opened;

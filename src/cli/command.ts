@@ -148,16 +148,23 @@ export function readAskedFormat(argv: readonly string[]): Format {
 }
 
 async function loadConfig(flags: AllFlags, terminal: Terminal): Promise<CommandConfig> {
+  // The library would treat an empty value as one that is not given; it may come from a variable that is not set.
+  const names = ['config', 'policy', 'model', 'embedded', 'schema', 'table'] as const;
+  const empty = names.filter((name) => flags[name] === '');
+  if (empty.length > 0) {
+    throw new InvalidOptionsError(
+      empty.map(
+        (name): Problem => ({
+          code: 'OPTION_INVALID',
+          at: `--${name}`,
+          message: 'it is empty. Give a value.',
+        }),
+      ),
+    );
+  }
   const config = await loadConfigFile(flags.config);
   if (config.databaseUrl !== undefined) terminal.hidePassword(config.databaseUrl);
-  // The library would treat an empty value as one that is not given; it may come from a variable that is not set.
-  const empty = (['policy', 'model', 'schema', 'table'] as const).filter((name) => flags[name] === '');
-  if (empty.length === 0) return config;
-  throw new InvalidOptionsError(
-    empty.map(
-      (name): Problem => ({ code: 'OPTION_INVALID', at: `--${name}`, message: 'it is empty. Give a value.' }),
-    ),
-  );
+  return config;
 }
 
 /** Leaves out what is not given, because undefined would replace the value of the configuration. */

@@ -8,7 +8,10 @@ export interface InsertedRow {
   readonly seeder: string;
   /** The table with its schema: `public.settings`. */
   readonly table: string;
-  /** The values of its columns, as PostgreSQL writes them as JSON. */
+  /**
+   * The values of its columns, in their order, as PostgreSQL writes them as JSON. A number that JavaScript can't hold
+   * exactly is a text.
+   */
   readonly values: Readonly<Record<string, unknown>>;
 }
 
@@ -78,15 +81,32 @@ async function readRows(
   const found: InsertedRow[] = [];
   for (const table of await findChangedTables(trx)) {
     const { rows } = await sql<{ json: string }>`
-      select to_jsonb(inserted.*)::text as json
+      select row_to_json(inserted.*)::text as json
       from ${sql.id(table.schema, table.name)} as inserted
       where ${IS_OWN} and cmin::text::bigint > ${before.get(nameOf(table)) ?? -1}
       order by cmin::text::bigint, ctid
       limit ${READ_ROWS}
     `.execute(trx);
-    for (const { json } of rows) found.push({ seeder, table: nameOf(table), values: JSON.parse(json) });
+    for (const { json } of rows) found.push({ seeder, table: nameOf(table), values: parseExactly(json) });
   }
   return found;
+}
+
+/** Parses JSON, with each number as a text that would become another number, such as a large bigint. */
+function parseExactly(json: string): InsertedRow['values'] {
+  const exact = json.replace(STRING_OR_NUMBER, (token) =>
+    token.startsWith('"') || isExact(token) ? token : `"${token}"`,
+  );
+  return JSON.parse(exact);
+}
+
+const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+/** JavaScript holds any number of up to 15 digits, unless it is too large or too small, and some whole ones of 16. */
+function isExact(number: string): boolean {
+  if (/^-?\d+$/.test(number)) return Number.isSafeInteger(Number(number));
+  const [digits = ''] = number.split(/e/i);
+  return digits.replace(/^[-0.]+|[.]/g, '').length <= 15 && Number.isFinite(Number(number));
 }
 
 /**

@@ -67,9 +67,12 @@ describe('casbin-bootstrap', () => {
   });
 
   test('reports all empty arguments at once', async () => {
-    const result = await runCli(['seed', '--schema', '', '--policy', ''], { cwd: await createFolder() });
+    const args = ['seed', '--schema', '', '--policy', '', '--embedded', '', '--config', ''];
+    const result = await runCli(args, { cwd: await createFolder() });
     expect(result).toMatchObject({ code: 2, stdout: '' });
-    expect(result.stderr).toMatch(/--policy: it is empty.*--schema: it is empty/s);
+    for (const name of ['config', 'policy', 'embedded', 'schema']) {
+      expect(result.stderr).toContain(`--${name}: it is empty. Give a value.`);
+    }
   });
 
   test.each([

@@ -4,16 +4,22 @@ import type { ClientLike } from './client.ts';
 const REMEMBERED = 'casbin_bootstrap.settings';
 
 /**
- * What a statement may set, and whether this role may; PostgreSQL does not list the role among the settings. If a
- * setting that only superusers may change has not come from the session, the server has read its configuration again.
+ * What a statement may set, and whether this role may; PostgreSQL does not list the role and the user of the session
+ * among the settings, nor those whose names an application has made up. If a setting that only superusers may change
+ * has not come from the session, the server has read its configuration again. The size of the buffers for temporary
+ * tables can't be changed once there was one.
  */
 const SETTABLE = `
-  select name, setting, context = 'user' or source = 'session' as settable
+  select
+    name,
+    setting,
+    (context = 'user' or source = 'session') and (name <> 'temp_buffers' or pg_my_temp_schema() = 0) as settable
   from pg_catalog.pg_settings
   where context in ('user', 'superuser')
   and name not in ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable')
   union all
-  select 'role', current_setting('role'), true`;
+  select name, current_setting(name), true
+  from (values ('session_authorization'), ('role')) unlisted (name)`;
 
 /** A statement for the beginning of a transaction, before it sets anything. */
 export const REMEMBER_SETTINGS = `select set_config('${REMEMBERED}', (select json_object_agg(name, setting) from (${SETTABLE}) given)::text, true)`;
@@ -28,6 +34,6 @@ export async function restoreSettings(client: ClientLike): Promise<void> {
     from json_each_text(current_setting('${REMEMBERED}')::json) as before (name, value)
     join (${SETTABLE}) given using (name)
     where given.settable and given.setting <> before.value
-    order by name = 'role' desc`,
+    order by name = 'session_authorization' desc, name = 'role' desc`,
   );
 }

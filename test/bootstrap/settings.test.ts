@@ -283,6 +283,40 @@ test('what a seeder or its migration sets for the session does not leak', async 
   expect(await show()).toEqual(before);
 });
 
+test('the user of the session that a migration sets does not leak, nor the size of buffers that were not used', async () => {
+  const database = await createDatabase();
+  await database.pool().query('create role importer');
+  const pool = database.pool({ max: 1 });
+  const show = async () => (await pool.query('select session_user, current_user')).rows;
+  const before = await show();
+  const migrations = {
+    '001_user': setting(`
+      set temp_buffers = '16MB';
+      grant all on all tables in schema public to importer;
+      grant all on all sequences in schema public to importer;
+      set session authorization importer`),
+  };
+
+  await bootstrapDatabase(pool, { migrations });
+
+  expect(await show()).toEqual(before);
+  expect((await pool.query('show temp_buffers')).rows).toEqual([{ temp_buffers: '8MB' }]);
+});
+
+test('a migration may set the size of the buffers for the temporary tables that it makes', async () => {
+  const pool = (await createDatabase()).pool({ max: 1 });
+  const migrations = {
+    '001_import': setting(`
+      set temp_buffers = '16MB';
+      create temporary table imported (id int) on commit drop;
+      insert into imported values (1)`),
+  };
+
+  const report = await bootstrapDatabase(pool, { migrations });
+
+  expect(report.migrations).toContainEqual({ name: '001_import', status: 'applied' });
+});
+
 test('what only superusers may set, and the server has read anew meanwhile, stays as it is', async () => {
   const database = await createDatabase();
   const { url } = await database.createRole();

@@ -115,7 +115,9 @@ export function createProgram(terminal: Terminal, runCommand: RunCommand): Comma
  */
 function refuseOptionAsValue(command: Command): void {
   const options = [...command.options, ...(command.parent?.options ?? [])];
-  const names = options.flatMap(({ long, short }) => [long, short]).filter((name) => name !== undefined);
+  const listed = options.flatMap(({ long, short }) => [long, short]).filter((name) => name !== undefined);
+  // Commander does not list that of the help.
+  const names = ['--help', '-h', ...listed];
   const values = command.optsWithGlobals();
   const taken = options.find((option) => option.required && names.includes(values[option.attributeName()]));
   if (taken === undefined) return;

@@ -79,6 +79,8 @@ describe('casbin-bootstrap', () => {
     [['report', '--html', '--embedded'], '--html <file>', '--embedded'],
     [['seed', '--policy', '--schema'], '--policy <file>', '--schema'],
     [['lint', '--config', '--json', '--format', 'compact'], '--config <file>', '--json'],
+    [['report', '--embedded', '--html', '--help'], '--html <file>', '--help'],
+    [['report', '--embedded', '--html', '-h'], '--html <file>', '-h'],
   ])('takes no option for the value of another one: %j', async (args, option, given) => {
     const cwd = await createFolder();
     const result = await runCli(args, { cwd });

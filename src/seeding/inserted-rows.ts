@@ -102,11 +102,16 @@ function parseExactly(json: string): InsertedRow['values'] {
 
 const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 
-/** JavaScript holds any number of up to 15 digits, unless it is too large or too small, and some whole ones of 16. */
+/** A fraction is exact if JavaScript writes it with the same digits, as it does any that the server has as a double. */
 function isExact(number: string): boolean {
   if (/^-?\d+$/.test(number)) return Number.isSafeInteger(Number(number));
-  const [digits = ''] = number.split(/e/i);
-  return digits.replace(/^[-0.]+|[.]/g, '').length <= 15 && Number.isFinite(Number(number));
+  return digitsOf(String(Number(number))) === digitsOf(number);
+}
+
+/** The digits without zeros around them. A number that is too large has none, but letters. */
+function digitsOf(number: string): string {
+  const [mantissa = ''] = number.split(/e/i);
+  return mantissa.replaceAll(/[-.]/g, '').replaceAll(/^0+|0+$/g, '');
 }
 
 /**

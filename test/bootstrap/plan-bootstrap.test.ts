@@ -66,17 +66,21 @@ describe('a plan', () => {
 
   test('lists rows with their columns in order, and with exact numbers', async () => {
     const pool = (await createDatabase()).pool();
-    await pool.query('create table numbers (name text primary key, large bigint, price numeric, "in" jsonb)');
+    await pool.query(
+      'create table numbers (name text primary key, large bigint, price numeric, tiny numeric, sum float8, "in" jsonb)',
+    );
     const values = {
       name: 'the "largest" 9007199254740993',
       large: 9_007_199_254_740_993n,
       price: '4.00000000000000000001',
+      tiny: `0.${'0'.repeat(400)}1`,
+      sum: 0.1 + 0.2,
       in: [1.5, '9007199254740993', { n: 7 }],
     };
     const numbers = rowSeeder({ name: 'numbers', table: 'numbers', key: 'name', rows: [values] });
     const { rows } = await planBootstrap(pool, { policy: POLICY, seeders: [numbers] });
     expect(rows).toMatchObject([{ values: { ...values, large: '9007199254740993' } }]);
-    expect(Object.keys(rows[0]?.values ?? {})).toEqual(['name', 'large', 'price', 'in']);
+    expect(Object.keys(rows[0]?.values ?? {})).toEqual(['name', 'large', 'price', 'tiny', 'sum', 'in']);
   });
 
   test('lists what seeders that are programs insert, and leaves nothing of it', async () => {

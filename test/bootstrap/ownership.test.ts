@@ -137,6 +137,41 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(rows).toEqual([layout.table, 'rules'].map((source) => ({ source })));
   });
 
+  describe('takes no record over', () => {
+    const addRecordOf = (source: string) =>
+      ['casbin_bootstrap_version', 'casbin_bootstrap_rule'].map(
+        (table) =>
+          `insert into ${table} select (jsonb_populate_record(old, '{"source": "${source}"}')).* from ${table} old`,
+      );
+
+    test('where the table that has it is still there, with the same rules', async () => {
+      const { pool, bootstrap } = await open(FIRST);
+      await pool.query(`create table rules (like ${layout.table} including all)`);
+      await pool.query(`insert into rules select * from ${layout.table}`);
+      await expect(bootstrap(FIRST, { table: RENAMED })).resolves.toMatchObject({
+        ownership: { before: null },
+      });
+      await expect(bootstrap(FIRST)).resolves.toMatchObject({ ownership: { before: 1 } });
+    });
+
+    test('where two tables that are gone had these rules', async () => {
+      const { pool, bootstrap } = await open(FIRST);
+      for (const statement of addRecordOf('gone')) await pool.query(statement);
+      await pool.query(`alter table ${layout.table} rename to rules`);
+      await expect(bootstrap(FIRST, { table: RENAMED })).resolves.toMatchObject({
+        ownership: { before: null },
+      });
+    });
+
+    test('by SQL, where the table has one', async () => {
+      const { pool, options } = await open(FIRST);
+      for (const statement of addRecordOf('gone')) await pool.query(statement);
+      await pool.query(await writeBootstrapSql({ ...options, policy: FIRST }));
+      const { rows } = await pool.query('select source from casbin_bootstrap_version order by 1');
+      expect(rows).toEqual([layout.table, 'gone'].map((source) => ({ source })));
+    });
+  });
+
   test('reports as changed that the record has other retirements of the same version, though no rule goes', async () => {
     const { bootstrap } = await open(FIRST);
     const policy: PolicyDefinition = { ...FIRST, retired: { roles: { auditor: {} } } };

@@ -170,15 +170,26 @@ describe('the search_path of the connection', () => {
       a: table('t_a'),
     });
     await application.migrateToLatest();
-    const options = { migrations: { a: table('t_a'), b: table('t_b') } };
+    const seen: (string | undefined)[] = [];
+    const witness: Seeder = {
+      name: 'witness',
+      async seed({ db }) {
+        const { rows } = await sql<{ first: string }>`select current_schema() as first`.execute(db);
+        seen.push(rows[0]?.first);
+        return { inserted: 0, existing: 0 };
+      },
+    };
+    const migrations = { a: table('t_a'), b: table('t_b') };
+    const options = { migrations, seeders: [providerSeeder(), witness, { ...witness, name: 'another' }] };
 
     const report = await bootstrapDatabase(pool, options);
 
     expect(report.migrations.map(({ name }) => name)).toEqual(['0001_casbin', '0002_providers', 'b']);
     const { rows } = await pool.query(`select to_regclass('tenant.t_b') is not null as beside_the_other`);
     expect(rows).toEqual([{ beside_the_other: true }]);
+    expect(seen, 'seeders work where the rules are').toEqual(['public', 'public']);
     expect(await readRules(pool, 'public.casbin')).toHaveLength(16);
-    await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+    await expect(bootstrapDatabase(pool, { migrations })).resolves.toMatchObject({ changed: false });
   });
 
   test('of a role that names another schema does not matter if the option is given', async () => {

@@ -50,6 +50,12 @@ describe('a section', () => {
   });
 });
 
+test('a section without its first definition has one problem, whatever else it defines', async () => {
+  expect(await problemsOf(modelText().replace('\nm = ', '\nm2 = '))).toEqual([
+    ['model.conf:10:1', expect.stringContaining('defines "m2" and no "m"')],
+  ]);
+});
+
 describe('a definition that Casbin ignores is refused', () => {
   const ignored = (key: string, section: string, first: string, next: string) =>
     `Casbin ignores "${key}": of [${section}] it reads ${first}, ${first}2, ${first}3 and so on, up to the first that is missing. Rename it to "${next}", or remove it.`;

@@ -84,13 +84,13 @@ export async function updateRule(
     try {
       return await attempt();
     } catch (error) {
-      if (number >= attemptsFor(error)) throw error;
+      if (number >= triesFor(error)) throw error;
     }
   }
 }
 
 /** Only another attempt sees what others committed while the last one waited for them. */
-function attemptsFor(error: unknown): number {
+function triesFor(error: unknown): number {
   // Somebody else has just stored the next rule, and may have removed and stored it again since.
   if (errorCode(error) === SQLSTATE.UNIQUE_VIOLATION) return 10;
   return error instanceof DatabaseError && error.code === 'CONFLICT' ? 2 : 1;

@@ -5,6 +5,7 @@ import { findNearest } from '../nearest-name.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { buildHierarchies, findRolePath } from '../policy/hierarchy.ts';
 import { formatText, type Rule, ruleKey } from '../policy/rule.ts';
+import { takeTurn } from '../tables/insert.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 
 /**
@@ -46,16 +47,18 @@ export async function findUnknownRoles(
 
 /**
  * Assignments that would make roles inherit from each other in a circle, together with stored and other given links: no
- * bootstrap could verify such a policy.
+ * bootstrap could verify such a policy. Changes that link roles take turns, with bootstraps too.
  */
 export async function findCircles(
   client: ClientLike,
-  table: RuleTable,
+  options: ResolvedOptions,
   added: readonly (Rule & { readonly at: string })[],
   removed: readonly Rule[],
 ): Promise<Problem[]> {
+  const table = options.ruleTable;
   const links = added.filter(({ ptype }) => ptype === 'g');
   if (links.length === 0) return [];
+  if (await mayLinkRoles(client, options, links)) await takeTurn(client, table);
   const gone = new Set(removed.map(ruleKey));
   const roles = links.map(({ values: [, role = ''] }) => role);
   const stored = (await readLinksFrom(client, table, roles)).filter((link) => !gone.has(ruleKey(link)));
@@ -74,6 +77,26 @@ export async function findCircles(
     const message = `roles would inherit from each other in a circle: ${circle}. Leave it out, or unassign one of these.`;
     return [{ code: 'ROLE_CYCLE', at, message }];
   });
+}
+
+/**
+ * Whether users of these links may be roles: they are defined, or a rule gives them something. A new user is none, so
+ * most assignments don't wait for each other.
+ */
+async function mayLinkRoles(
+  client: ClientLike,
+  { defined, ruleTable: table }: ResolvedOptions,
+  links: readonly Rule[],
+): Promise<boolean> {
+  const users = new Set(links.map(({ values }) => values[0] ?? ''));
+  if (defined.rules.some(({ values }) => values.slice(0, 2).some((name) => users.has(name)))) return true;
+  const { rows } = await client.query(
+    `select exists (
+       select from unnest($1::text[]) as given (name) cross join ${table.rowsWith(0, 'given.name')} stored
+     ) as known`,
+    [[...users]],
+  );
+  return rows[0].known;
 }
 
 /** The stored role links of some names, and of all that they inherit from. */

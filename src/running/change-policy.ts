@@ -165,7 +165,7 @@ async function requireSoundRoles(
   const { findCircles, findUnknownRoles } = await import('./assigned-roles.ts');
   const problems = [
     ...(await findUnknownRoles(client, options, added)),
-    ...(await findCircles(client, options.ruleTable, added, removed)),
+    ...(await findCircles(client, options, added, removed)),
   ];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }

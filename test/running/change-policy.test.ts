@@ -12,6 +12,7 @@ import {
   definePolicy,
   domainsModelPath,
   type PolicyChanges,
+  type PolicyDefinition,
   type PolicyEditor,
   readJournal,
 } from '../../src/index.ts';
@@ -244,6 +245,34 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     expect(await started).toMatchObject({ code: 'VERIFICATION_FAILED' });
     expect(await start(before)).toMatchObject({ changed: false });
   });
+
+  test.each([
+    ['two roles', ['clerk', 'accountant'], ['accountant', 'clerk'], 'ROLE_CYCLE'],
+    ['a role and one without rules', ['auditor', 'clerk'], ['clerk', 'auditor'], 'ROLE_CYCLE'],
+    // Nobody can inherit from a new user.
+    ['a role and a new user', ['clerk', 'accountant'], ['carol', 'clerk'], null],
+  ] as const)(
+    'of links between %s, made at the same moment, is checked together',
+    async (_, first, second, code) => {
+      await using opened = await open();
+      const { pool, client } = opened;
+      const roles = { ...policy.roles, auditor: {}, controller: { inherits: ['auditor'] } };
+      const options = { ...opened.options, policy: { roles } as object as PolicyDefinition };
+      await changePolicy(client, { unassign: [['accountant', 'clerk']] }, options);
+      await client.query('begin');
+      await changePolicy(client, { assign: [first] }, options);
+      const other = await pool.connect();
+      const made = changePolicy(other, { assign: [second] }, options).then(
+        () => null,
+        ({ problems }) => problems[0].code,
+      );
+      if (code === null) expect(await made).toBeNull();
+      else await Promise.race([made, untilBlocked(pool)]);
+      await client.query('commit');
+      expect(await made).toBe(code);
+      other.release();
+    },
+  );
 
   test('refuses a circle of roles, which no bootstrap could verify', async () => {
     await using opened = await open();

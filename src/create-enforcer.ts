@@ -4,7 +4,9 @@ import { ruleLengthsOf } from './casbin/model.ts';
 import { patternCheck } from './casbin/patterns.ts';
 import { FaultyRows, type StoredRule } from './casbin/rule-row.ts';
 import { checkPool, type PoolLike } from './database/client.ts';
-import { withSession } from './database/session.ts';
+import { createKysely } from './database/dialect.ts';
+import { requireAllRows } from './database/privileges.ts';
+import { Session, withSession } from './database/session.ts';
 import { errorCode, SQLSTATE } from './database/sqlstates.ts';
 import { InvalidOptionsError, StoredRuleError } from './errors.ts';
 import { explainPrivileges } from './failure/explain-privileges.ts';
@@ -32,7 +34,7 @@ import { USUAL_NAMES } from './tables/rule-table.ts';
  *
  * @throws InvalidOptionsError for options that can't be used, all problems at once, before the database is touched
  * @throws StoredRuleError for rules that do not fit the model (`RULES_DO_NOT_FIT_MODEL`), and as the adapter
- * @throws PermissionError with the privileges that have to be granted
+ * @throws PermissionError with the privileges that have to be granted, and if row-level security may hide rules
  * @throws DatabaseError as the adapter
  */
 export async function createEnforcer(
@@ -67,6 +69,9 @@ function requireFit({ model: given }: EnforcerOptions): CheckRules {
     const misfits = new FaultyRows();
     let count = 0;
     return {
+      async begin(client) {
+        if (!table.engine.commitsDdl) await requireAllRows(createKysely(new Session(client)), [table.sql]);
+      },
       read(rules) {
         count += rules.length;
         for (const rule of rules) {

@@ -12,6 +12,8 @@ import type { RuleTable } from './rule-table.ts';
 
 /** Checks all rules before they get into a model, in portions. */
 interface RuleCheck {
+  /** Called before the first rule is read, on the connection that reads. */
+  begin?(client: ClientLike): Promise<void>;
   read(rules: readonly StoredRule[]): void;
   /** Called after all rules. Throws if one of them must not be loaded. */
   finish(): void;
@@ -42,10 +44,14 @@ export async function loadRules(
   const columns = table.columns('stored');
   const text = `select ${columns} from ${table.sql} stored where ${sql} order by stored.${table.identity}`;
   const select = { text, parameters };
-  const loading = new Loading(table, model, check(model, table));
+  const checking = check(model, table);
+  const loading = new Loading(table, model, checking);
   await onRuleTable(table.sql, [], async () => {
     const add: AddRows = (rows) => loading.add(rows);
-    const isLoaded = await connection.run((client) => selectFew(client, select, add));
+    const isLoaded = await connection.run(async (client) => {
+      await checking.begin?.(client);
+      return selectFew(client, select, add);
+    });
     if (!isLoaded)
       await connection.atomically((client) => selectMany(client, table, select, add), table.engine);
   });

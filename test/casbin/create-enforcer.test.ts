@@ -38,6 +38,29 @@ async function bootstrapped() {
   return pool;
 }
 
+test('a role from which row-level security may hide rules gets no enforcer, as what is hidden may deny', async () => {
+  const database = await createDatabase();
+  const owner = database.pool();
+  await bootstrapDatabase(owner, OPTIONS);
+  const { name, url } = await database.createRole();
+  await owner.query(`
+    grant select on casbin to ${name};
+    alter table casbin enable row level security;
+    create policy allowing on casbin for select using (rule ->> 3 = 'allow')`);
+  const pool = database.pool({ connectionString: url });
+
+  await expect(createEnforcer(pool, OPTIONS)).rejects.toMatchObject({
+    code: 'PERMISSION_DENIED',
+    message: expect.stringContaining(`Row-level security is active for role ${name} on `),
+    remedies: [`alter role ${name} bypassrls;`],
+  });
+
+  await owner.query('alter table casbin disable row level security');
+  const enforcer = await createEnforcer(pool, OPTIONS);
+  await owner.query('alter table casbin enable row level security');
+  await expect(enforcer.loadPolicy()).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+});
+
 describe('stored rules that do not fit the model', () => {
   test('are refused where the model was forgotten, instead of allowing what they deny', async () => {
     const pool = await bootstrapped();

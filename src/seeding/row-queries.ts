@@ -27,21 +27,31 @@ export function selectMissing(
   `;
 }
 
-/** Inserts the rows whose key is not in the table. The types of its columns need not be known. */
+/** A temporary view of the columns that rows give: the domain of another one may not allow the null it would have. */
+const GIVEN = 'casbin_bootstrap_row';
+
+/**
+ * The statements that insert the rows whose key is not in the table. The types of its columns need not be known.
+ */
 export function insertUnseen(
   table: string,
   key: readonly string[],
   { columns, rows }: Group,
-): RawBuilder<unknown> {
+): RawBuilder<unknown>[] {
   const equalities = key.map((column) => sql`${sql.id('present', column)} = ${sql.id('wanted', column)}`);
   const [given, keyColumns] = [columns, key].map((names) => sql.join(names.map((name) => sql.id(name))));
-  return sql`
+  const view = sql.id('pg_temp', GIVEN);
+  return [
+    sql`create temporary view ${sql.id(GIVEN)} as select ${given} from ${sql.table(table)}`,
+    sql`
     insert into ${sql.table(table)} (${given})
     select ${sql.join(columns.map((column) => sql.id('wanted', column)))}
-    from json_populate_recordset(null::${sql.table(table)}, ${toRecordset(rows, columns)}) as wanted
+    from json_populate_recordset(null::${view}, ${toRecordset(rows, columns)}) as wanted
     where not exists (select from ${sql.table(table)} as present where ${sql.join(equalities, sql` and `)})
     on conflict (${keyColumns}) do nothing
-  `;
+  `,
+    sql`drop view ${view}`,
+  ];
 }
 
 /** Where rows are to go, and which of their columns identify one. */

@@ -82,7 +82,9 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
     },
     portion: (start, end) => rowSeeder({ ...options, rows: options.rows.slice(start, end) }),
     async insertUnseen(db) {
-      for (const group of groupByColumns(rows)) await insertUnseen(table, key, group).execute(db);
+      for (const group of groupByColumns(rows)) {
+        for (const statement of insertUnseen(table, key, group)) await statement.execute(db);
+      }
     },
     logExisting(log) {
       logRows(log, logName, key, rows, new Set());

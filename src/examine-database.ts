@@ -6,6 +6,7 @@ import { BootstrapError, InvalidOptionsError, PermissionError } from './errors.t
 import { examineServer } from './examine-server.ts';
 import { findMissingPrivileges } from './failure/explain-permission.ts';
 import { type Inspected, inspectDatabase } from './inspect-database.ts';
+import { PACKAGE_LIST } from './migrator/migration.ts';
 import { replaceOptions, resolveOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';
@@ -75,25 +76,33 @@ async function examineTable({ trx, options: { ruleTable }, isMissing }: Inspecte
   return fine('table', `Rules are in ${ruleTable.sql}, layout ${ruleTable.layout}.`);
 }
 
+/** How many other tables are named. */
+const NAMED_TABLES = 10;
+
 /**
  * Other tables with the name and the column of a rule table: the application may read one and a writer fill another.
+ * Not those of another schema that is bootstrapped by itself, as for another tenant.
  */
 async function findOtherTables({ trx, options, isMissing }: Inspected): Promise<DatabaseFinding[]> {
   const own = isMissing ? null : options.ruleTable.sql;
   const { rows } = await sql<{ name: string }>`
-    select format('%I.%I', n.nspname, c.relname) as name
+    select distinct format('%I.%I', n.nspname, c.relname) as name
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname in ('ptype', 'p_type')
+    left join pg_catalog.pg_class own on own.oid = to_regclass(${own})
+    left join pg_catalog.pg_class list on list.relnamespace = n.oid and list.relname = ${PACKAGE_LIST.tableName}
     where c.relname = any(${[...USUAL_NAMES]}::text[])
     and c.relkind in ('r', 'p')
-    and c.oid is distinct from to_regclass(${own})
+    and c.oid is distinct from own.oid
+    and (list.oid is null or n.oid = own.relnamespace)
     and n.nspname !~ '^pg_'
     order by 1
   `.execute(trx);
   if (rows.length === 0) return [];
-  const names = rows.map(({ name }) => name).join(', ');
-  const message = `There are other tables like a rule table: ${names}. Only one decides: name the one that the application reads by the table and schema options, and drop those that nobody reads.`;
+  const names = rows.slice(0, NAMED_TABLES).map(({ name }) => name);
+  const more = rows.length > NAMED_TABLES ? ` and ${rows.length - NAMED_TABLES} more` : '';
+  const message = `There are other tables like a rule table: ${names.join(', ')}${more}. Only one decides: name the one that the application reads by the table and schema options, and drop those that nobody reads.`;
   return [warning('other tables', message)];
 }
 

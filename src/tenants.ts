@@ -8,6 +8,7 @@ import { inSchema, type ResolvedOptions } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { BootstrapReport } from './report.ts';
 import type { Arrival, OwnPool, Tenant } from './tenants-input.ts';
+import { PoolTurns } from './tenants-turns.ts';
 import { reasonOf } from './text.ts';
 
 /** The options for all tenants. Each tenant has its own schema: a schema that is given here is not used. */
@@ -107,7 +108,8 @@ export async function bootstrapTenants(
   const source = new TenantSource(tenants);
   const shared = await completeOptions(options, [...source.problems, ...checkTenantsOptions(options)]);
   const { concurrency = DEFAULT_CONCURRENCY } = options;
-  const reports = await pMap(source.read(), (arrival) => runTenant(arrival, shared), { concurrency });
+  const turns = new PoolTurns();
+  const reports = await pMap(source.read(), (arrival) => runTenant(arrival, shared, turns), { concurrency });
 
   const report = summarizeTenants(reports, performance.now() - started);
   const { total, succeeded, failed, changed, durationMs } = report;
@@ -134,13 +136,13 @@ function summarizeTenants(tenants: readonly TenantReport[], durationMs: number):
 }
 
 /** Bootstraps one tenant with the options of all. Never rejects: a failure is in the result. */
-async function runTenant(arrival: Arrival, shared: ResolvedOptions): Promise<TenantReport> {
+async function runTenant(arrival: Arrival, shared: ResolvedOptions, turns: PoolTurns): Promise<TenantReport> {
   const { name } = arrival;
   const logger = withFields(shared.logger, { tenant: name });
   const progress = shared.progress.of({ tenant: name });
   const started = performance.now();
   try {
-    const report = await bootstrapTenant(arrival, { ...shared, logger, progress });
+    const report = await bootstrapTenant(arrival, { ...shared, logger, progress }, turns);
     const durationMs = performance.now() - started;
     logger.info(
       { event: 'tenant_bootstrapped', changed: report.changed, durationMs },
@@ -163,9 +165,10 @@ async function runTenant(arrival: Arrival, shared: ResolvedOptions): Promise<Ten
 async function bootstrapTenant(
   { tenant, problems }: Arrival,
   options: ResolvedOptions,
+  turns: PoolTurns,
 ): Promise<BootstrapReport> {
   if (problems.length > 0) throw new InvalidOptionsError(problems);
-  return withTenantPool(tenant, options.logger, async (pool) => {
+  return withTenantPool(tenant, options.logger, turns, async (pool) => {
     const started = performance.now();
     const outcome = await bootstrapResolved(pool, inSchema(options, tenant.schema));
     return { ...outcome, durationMs: performance.now() - started };
@@ -176,10 +179,12 @@ async function bootstrapTenant(
 async function withTenantPool<T>(
   tenant: Tenant,
   logger: LoggerLike,
+  turns: PoolTurns,
   work: (pool: PoolLike) => Promise<T>,
 ): Promise<T> {
-  if (typeof tenant.pool !== 'function') return work(tenant.pool);
-  const pool = await makeTenantPool(tenant.pool);
+  const { pool: given } = tenant;
+  if (typeof given !== 'function') return turns.use(given, () => work(given));
+  const pool = await makeTenantPool(given);
   // Without a listener, the process would end when the server ends an idle client.
   pool.on?.('error', () => {});
   try {

@@ -134,12 +134,14 @@ class SingleClientDriver implements Driver {
       throw error;
     });
     this.#inTransaction = true;
+    this.#connection.isOver = false;
     this.#readOnly = accessMode === 'read only';
   }
 
   async commitTransaction(): Promise<void> {
     // Do not send the commit in that case.
     if (this.#session.broken !== null) throw this.#session.broken;
+    this.#refuseMore();
     const { command } = await this.#session.client.query('commit').catch((cause: unknown) => {
       if (this.#session.broken === null && !isConnectionLoss(cause) && hasSqlstate(cause)) throw cause;
       this.#session.markBroken(cause);
@@ -155,9 +157,15 @@ class SingleClientDriver implements Driver {
 
   async rollbackTransaction(): Promise<void> {
     this.#inTransaction = false;
+    this.#refuseMore();
     if (this.#session.broken !== null) return;
     // The error that made the rollback necessary matters more than its failure: the server rolls back by itself.
     await this.#session.client.query('rollback').catch((error: unknown) => this.#session.markBroken(error));
+  }
+
+  /** Where the server takes no settings, some steps are no transactions. */
+  #refuseMore(): void {
+    this.#connection.isOver = this.#limits?.engine?.hasSettings !== false;
   }
 }
 
@@ -213,6 +221,8 @@ export function refuseNul(sql: string): void {
 
 /** The one connection of a Kysely over one client. */
 class ClientConnection implements DatabaseConnection {
+  /** Whether its transaction ends or has ended. */
+  isOver = false;
   readonly #session: Session;
   #lastError: unknown;
 
@@ -223,7 +233,9 @@ class ClientConnection implements DatabaseConnection {
   async executeQuery<R>({ sql, parameters, queryId }: CompiledQuery): Promise<QueryResult<R>> {
     refuseTransactionControl(sql);
     refuseNul(sql);
-    const client = isOwnQuery(queryId) ? this.#session.client : this.#session.applicationClient;
+    const isOwn = isOwnQuery(queryId);
+    if (this.isOver && !isOwn) throw new TransactionOver();
+    const client = isOwn ? this.#session.client : this.#session.applicationClient;
     // A text of several statements takes no parameters, not even none.
     const ask = () => client.query(sql, parameters.length === 0 ? undefined : [...parameters]);
     const result = await this.#session
@@ -253,6 +265,15 @@ class ClientConnection implements DatabaseConnection {
   // biome-ignore lint/correctness/useYield: the interface asks for it, and a single client can't stream
   async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
     throw new Error('Streaming is not available inside a bootstrap.');
+  }
+}
+
+/** Code of the application goes on after the transaction: what it does now would be committed by itself. */
+class TransactionOver extends Error {
+  constructor() {
+    super(
+      'The transaction of the bootstrap is over, and the statement was not run. A migration or a seeder did not await it: use Promise.all in place of forEach.',
+    );
   }
 }
 

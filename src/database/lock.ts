@@ -39,6 +39,16 @@ export async function acquireBootstrapLock(trx: AnyTransaction, schema: string):
   await acquire(trx, "Kysely's Migrator", kyselys);
 }
 
+/** Whether this session holds the lock of a bootstrap. */
+export async function holdsBootstrapLock(db: AnyKysely): Promise<boolean> {
+  const { rows } = await sql`
+    select
+    from pg_catalog.pg_locks
+    where locktype = 'advisory' and objsubid = 2 and classid = ${NAMESPACE}::int::oid and pid = pg_backend_pid()
+  `.execute(db);
+  return rows.length > 0;
+}
+
 /**
  * The call that takes the lock of a bootstrap, for a script; the schema is undefined where the search_path finds it.
  */

@@ -18,5 +18,8 @@ export class StepFailure extends Error {
 /** The step's own transaction check failed: it committed or rolled back the transaction that it ran in. */
 export class TransactionEnded extends Error {}
 
+/** It reset all settings of the session, and with them those of the transaction, which is still open. */
+export class SettingsReset extends Error {}
+
 /** A look could not continue, and something is certainly missing; the insert will show what. */
 export class LookAbandoned extends Error {}

@@ -1,7 +1,7 @@
 import { createKysely, NestedTransactionRefused, TransactionAborted } from '../database/dialect.ts';
 import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
-import { type Step, TransactionEnded } from '../database/step-failure.ts';
+import { SettingsReset, type Step, TransactionEnded } from '../database/step-failure.ts';
 import type { AnyKysely } from '../database/transaction.ts';
 import { type BootstrapError, type BootstrapErrorCode, MigrationError, SeederError } from '../errors.ts';
 import { reasonOf } from '../text.ts';
@@ -28,7 +28,8 @@ export function describeFailure({ step, cause }: Failure): string {
 }
 
 /**
- * Faults that only a migration or a seeder can have: it ends the transaction, leaves it aborted, or needs another one.
+ * Faults that only a migration or a seeder can have: it ends the transaction, takes its settings away, leaves it
+ * aborted, or needs another one.
  */
 export function explainTransactionMisuse({ step, cause }: Failure): BootstrapError | null {
   if (step === null) return null;
@@ -46,6 +47,10 @@ export function explainTransactionMisuse({ step, cause }: Failure): BootstrapErr
   if (cause instanceof TransactionEnded) {
     const message = `${name} must not begin, commit or roll back a transaction, but it ended the transaction of the bootstrap. A part of the changes may be committed. ${remedy} Then run again, which adds what is missing.`;
     return fail('MIGRATION_ENDED_TRANSACTION', message);
+  }
+  if (cause instanceof SettingsReset) {
+    const message = `${name} must not reset all settings, because the transaction of the bootstrap has some of its own. Nothing was changed. Reset the settings one by one.`;
+    return fail('MIGRATION_FAILED', message);
   }
   if (cause instanceof TransactionAborted) {
     const message = `${name} caught an SQL error and continued, but PostgreSQL had aborted the transaction: ${reasonOf(cause.cause)}. Nothing was changed. Let it throw, or avoid the error (if not exists, on conflict do nothing).`;

@@ -1,12 +1,12 @@
 import { sql } from 'kysely';
 import { engineBehind } from '../database/dialect.ts';
 import { asClient } from '../database/own-queries.ts';
-import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
+import { requireSameTransaction } from '../database/same-transaction.ts';
+import { StepFailure } from '../database/step-failure.ts';
 import {
   type AnyKysely,
   type AnyTransaction,
   type ChangeContext,
-  isSameTransaction,
   setChangeContext,
   settleTransaction,
 } from '../database/transaction.ts';
@@ -228,9 +228,7 @@ function guard(migration: Migration, after: () => Promise<void>): Migration {
     async up(db) {
       await migration.up(db.withoutPlugins());
       // Where each statement commits by itself, no transaction is open.
-      if (!engineBehind(db).commitsDdl && !(await isSameTransaction(db))) {
-        throw new TransactionEnded('It ended the transaction that it runs in');
-      }
+      if (!engineBehind(db).commitsDdl) await requireSameTransaction(db);
       await after();
     },
   };

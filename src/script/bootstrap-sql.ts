@@ -157,8 +157,22 @@ function unlessThere(statement: string, table: string): string[] {
   if (name === undefined) return [`${statement};`];
   const columnNames = columns.split(', ').map((column) => column.slice(1, -1));
   const added = either(name, `${alter} ${type} (${columns})`, statement);
-  const condition = constraintCondition(table, type === 'unique' ? 'u' : 'p', columnNames);
-  return [`if not ${condition} then`, indent(added, 2), 'end if;'];
+  const isUnique = type === 'unique';
+  const condition = constraintCondition(table, isUnique ? 'u' : 'p', columnNames);
+  const before = isUnique ? refuseDuplicates(table).map((line) => indent(line, 2)) : [];
+  return [`if not ${condition} then`, ...before, indent(added, 2), 'end if;'];
+}
+
+/** A script does not remove them, because an administrator who reads it can't see which rows that would be. */
+function refuseDuplicates(table: string): string[] {
+  const name = quoteIdentifier(table);
+  const message = `Table ${name} holds rules more than once, so it can't become unique on (ptype, rule). Run a bootstrap first, which keeps the row with the lowest id of each rule, or delete the others yourself.`;
+  const hint = `delete from ${name} a using ${name} b where a.ptype = b.ptype and a.rule = b.rule and a.id > b.id;`;
+  return [
+    `if exists (select from ${name} group by ptype, rule having count(*) > 1) then`,
+    `  raise exception using message = ${quoteText(message)}, hint = ${quoteText(hint)}, errcode = 'unique_violation';`,
+    'end if;',
+  ];
 }
 
 const INDEX = /^create index if not exists "((?:[^"]|"")+)" (on .*)$/s;

@@ -63,8 +63,12 @@ export async function insertOrExplain<T>(
   }
 }
 
-function describeOutright({ schema, name }: TargetTable, error: unknown): RowsRefused {
-  return new RowsRefused(`table "${schema}.${name}" refused a row: ${reasonOf(error)}`, error);
+function describeOutright(target: TargetTable, error: unknown): RowsRefused {
+  return new RowsRefused(`${nameTable(target)} refused a row: ${reasonOf(error)}`, error);
+}
+
+function nameTable({ schema, name }: TargetTable): string {
+  return `table "${schema}.${name}"`;
 }
 
 async function undo(db: AnyTransaction): Promise<void> {
@@ -94,7 +98,7 @@ async function explainRefusal(
   const found = values.some((value) => errorCode(value.error) === errorCode(error))
     ? values
     : await findRows(db, target, placed, { error, insert });
-  const table = `table "${target.schema}.${target.name}"`;
+  const table = nameTable(target);
   if (found.length === 0) return new RowsRefused(`${table}: ${reasonOf(error)}`, error);
   const places = found.map(describeRefusal).join('; ');
   const more = found.length < NAMED ? '' : '. There may be more than these';
@@ -105,9 +109,27 @@ async function explainRefusal(
 }
 
 function describeRefusal({ index, column, error }: Refusal): string {
-  const place = `row ${index + 1} (rows[${index}])${column === undefined ? '' : `, column "${column}"`}`;
+  const place = `${nameRow(index)}${column === undefined ? '' : `, column "${column}"`}`;
   // PostgreSQL repeats the value, which may have any length and hold line breaks.
   return `${place}: ${shorten(reasonOf(error)).replace(/\p{Cc}+/gu, ' ')}`;
+}
+
+function nameRow(index: number): string {
+  return `row ${index + 1} (rows[${index}])`;
+}
+
+/** The error for rows that PostgreSQL took, but whose keys are not in the table afterwards. */
+export function refuseAbsent(
+  target: TargetTable,
+  rows: readonly Row[],
+  absent: ReadonlySet<Row>,
+): RowsRefused {
+  const places = rows.flatMap((row, index) => (absent.has(row) ? [nameRow(index)] : []));
+  const more = places.length > NAMED ? ` and ${places.length - NAMED} more` : '';
+  return new RowsRefused(
+    `${nameTable(target)} has no row with the key of ${places.slice(0, NAMED).join(', ')}${more} after the insert. A trigger leaves the row out or changes its key, or row-level security hides it. Correct the rows, or change the table by a migration.`,
+    undefined,
+  );
 }
 
 /** The values that the types of their columns can't have, by rows. */

@@ -27,21 +27,31 @@ export function selectMissing(
   `;
 }
 
-/** Inserts the rows whose key is not in the table. The types of its columns need not be known. */
+/** A temporary view of the columns that rows give: the domain of another one may not allow the null it would have. */
+const GIVEN = 'casbin_bootstrap_row';
+
+/**
+ * The statements that insert the rows whose key is not in the table. The types of its columns need not be known.
+ */
 export function insertUnseen(
   table: string,
   key: readonly string[],
   { columns, rows }: Group,
-): RawBuilder<unknown> {
+): RawBuilder<unknown>[] {
   const equalities = key.map((column) => sql`${sql.id('present', column)} = ${sql.id('wanted', column)}`);
   const [given, keyColumns] = [columns, key].map((names) => sql.join(names.map((name) => sql.id(name))));
-  return sql`
+  const view = sql.id('pg_temp', GIVEN);
+  return [
+    sql`create temporary view ${sql.id(GIVEN)} as select ${given} from ${sql.table(table)}`,
+    sql`
     insert into ${sql.table(table)} (${given})
     select ${sql.join(columns.map((column) => sql.id('wanted', column)))}
-    from json_populate_recordset(null::${sql.table(table)}, ${toRecordset(rows, columns)}) as wanted
+    from json_populate_recordset(null::${view}, ${toRecordset(rows, columns)}) as wanted
     where not exists (select from ${sql.table(table)} as present where ${sql.join(equalities, sql` and `)})
     on conflict (${keyColumns}) do nothing
-  `;
+  `,
+    sql`drop view ${view}`,
+  ];
 }
 
 /** Where rows are to go, and which of their columns identify one. */
@@ -53,6 +63,12 @@ export interface Target {
   readonly empty: boolean;
 }
 
+interface Inserted {
+  readonly rows: readonly Row[];
+  /** Whether each row that was not in the table was inserted. */
+  readonly isComplete: boolean;
+}
+
 /**
  * Inserts the rows whose key is not in the table, in the order given, and returns those. Rows that are there are left
  * out first, so that they use no values of a sequence.
@@ -61,14 +77,9 @@ export async function insertMissing(
   db: AnyTransaction,
   { table, key, columns, empty }: Target,
   rows: readonly Row[],
-): Promise<readonly Row[]> {
+): Promise<Inserted> {
   const keyColumns = sql.join(key.map((column) => sql.id(column)));
-  const valueIn = (column: string) => sql.id(nameOf(columns.findIndex(({ name }) => name === column)));
-  const isSame = (alias: string) =>
-    sql.join(
-      key.map((column) => sql`${sql.id(alias, column)} = candidate.${valueIn(column)}`),
-      sql` and `,
-    );
+  const isSame = (alias: string) => hasKeyOf(alias, key, columns);
   const missing = empty
     ? sql`missing as not materialized (select * from candidate)`
     : sql`
@@ -77,17 +88,18 @@ export async function insertMissing(
     )`;
   // Usually the positions tell which rows were inserted. If not, PostgreSQL compares the keys: only PostgreSQL knows
   // that 1.50 is 1.5, and that a date can be written in many ways.
-  const { rows: results } = await sql<{ count: number; positions: number[] }>`
+  const { rows: results } = await sql<{ count: number; isComplete: boolean; positions: number[] }>`
     with ${candidates(columns, rows)},
     ${missing},
     inserted as (
       insert into ${sql.table(table)} (${sql.join(columns.map(({ name }) => sql.id(name)))})
-      select ${sql.join(columns.map(({ name }) => valueIn(name)))} from missing order by position
+      select ${sql.join(columns.map((_, index) => sql.id(nameOf(index))))} from missing order by position
       on conflict (${keyColumns}) do nothing
       returning ${keyColumns}
     ),
     total as (select count(*)::int as inserted from inserted)
     select inserted as count,
+      inserted = ${rows.length}::int or inserted = (select count(*) from missing) as "isComplete",
       to_json(case
         when inserted = ${rows.length}::int then '{}'
         when inserted = (select count(*) from missing) then array(select position::int from missing order by position)
@@ -101,9 +113,38 @@ export async function insertMissing(
       end) as positions
     from total
   `.execute(db);
-  const { count, positions } = results[0] ?? { count: 0, positions: [] };
-  if (count === rows.length) return rows;
+  const { count, positions, isComplete } = results[0] ?? { count: 0, positions: [], isComplete: false };
+  if (count === rows.length) return { rows, isComplete };
+  return { rows: atPositions(rows, positions), isComplete };
+}
+
+/** The rows whose key is not in the table. */
+export async function findAbsent(
+  db: AnyTransaction,
+  { table, key, columns }: Target,
+  rows: readonly Row[],
+): Promise<readonly Row[]> {
+  const ofKey = columns.filter(({ name }) => key.includes(name));
+  const { rows: results } = await sql<{ positions: number[] }>`
+    with ${candidates(ofKey, rows)}
+    select coalesce(json_agg(position order by position), '[]') as positions
+    from candidate
+    where not exists (select from ${sql.table(table)} as present where ${hasKeyOf('present', key, ofKey)})
+  `.execute(db);
+  return atPositions(rows, results[0]?.positions ?? []);
+}
+
+function atPositions(rows: readonly Row[], positions: readonly number[]): Row[] {
   return positions.flatMap((position) => rows.slice(position - 1, position));
+}
+
+/** The condition that a row has the key of a candidate with these columns. */
+function hasKeyOf(alias: string, key: readonly string[], columns: readonly TargetColumn[]) {
+  const indexOf = (column: string) => columns.findIndex(({ name }) => name === column);
+  return sql.join(
+    key.map((column) => sql`${sql.id(alias, column)} = candidate.${sql.id(nameOf(indexOf(column)))}`),
+    sql` and `,
+  );
 }
 
 /**

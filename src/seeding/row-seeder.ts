@@ -4,11 +4,11 @@ import type { AnyTransaction } from '../database/transaction.ts';
 import type { Problem } from '../errors.ts';
 import { isLevelEnabled } from '../logger.ts';
 import type { Migrations } from '../migrator/migration.ts';
-import { insertOrExplain, isRefusal } from './refused-rows.ts';
-import { insertMissing, insertUnseen, selectMissing, type Target } from './row-queries.ts';
+import { insertOrExplain, isRefusal, refuseAbsent } from './refused-rows.ts';
+import { findAbsent, insertMissing, insertUnseen, selectMissing, type Target } from './row-queries.ts';
 import { checkRows, type Group, groupByColumns, groupRuns, pickKey, type Row } from './rows.ts';
 import type { RunnableSeeder, Seeder, SeederLog, SeederResult } from './seeder.ts';
-import { advanceSequence, explainLook, requireTarget } from './target-table.ts';
+import { advanceSequence, explainLook, requireTarget, type TargetTable } from './target-table.ts';
 
 /** How many rows one statement inserts. */
 const BATCH_SIZE = 25_000;
@@ -82,7 +82,9 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
     },
     portion: (start, end) => rowSeeder({ ...options, rows: options.rows.slice(start, end) }),
     async insertUnseen(db) {
-      for (const group of groupByColumns(rows)) await insertUnseen(table, key, group).execute(db);
+      for (const group of groupByColumns(rows)) {
+        for (const statement of insertUnseen(table, key, group)) await statement.execute(db);
+      }
     },
     logExisting(log) {
       logRows(log, logName, key, rows, new Set());
@@ -95,11 +97,16 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
       const into = { ...target, table, key };
       // A row may refer to one before it.
       const group = target.refersToItself ? groupRuns : groupByColumns;
-      const inserted = await insertOrExplain(db, target, rows, (some) =>
+      const { inserted, uncertain } = await insertOrExplain(db, target, rows, (some) =>
         insertGroups(db, into, group(some), (done) => {
           if (some === rows) context.progress(done, rows.length);
         }),
       );
+      const absent = new Set<Row>();
+      for (const batch of inBatches(uncertain)) {
+        for (const row of await findAbsent(db, into, batch)) absent.add(row);
+      }
+      if (absent.size > 0) throw refuseAbsent(target, rows, absent);
       const given = target.columns.filter(({ name }) => allColumns.has(name));
       for (const { name: column, sequence } of inserted.size > 0 && !context.dryRun ? given : []) {
         if (sequence !== null)
@@ -112,24 +119,32 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
   return seeder;
 }
 
+interface InsertedGroups {
+  readonly inserted: ReadonlySet<Row>;
+  /** Rows that may not be in the table now: a trigger may leave a row out, or change its key. */
+  readonly uncertain: readonly Row[];
+}
+
 async function insertGroups(
   db: AnyTransaction,
-  into: Target,
+  into: Target & Pick<TargetTable, 'hasTriggers'>,
   groups: readonly Group[],
   report: (done: number) => void,
-): Promise<ReadonlySet<Row>> {
+): Promise<InsertedGroups> {
   const inserted = new Set<Row>();
+  const uncertain: Row[] = [];
   let done = 0;
   for (const { columns, rows } of groups) {
     const given = { ...into, columns: into.columns.filter(({ name }) => columns.includes(name)) };
     for (const batch of inBatches(rows)) {
-      const added = await insertMissing(db, given, batch);
+      const { rows: added, isComplete } = await insertMissing(db, given, batch);
       for (const row of added) inserted.add(row);
+      if (!isComplete || into.hasTriggers) uncertain.push(...batch);
       done += batch.length;
       report(done);
     }
   }
-  return inserted;
+  return { inserted, uncertain };
 }
 
 function checkOptions(options: object): Problem[] {

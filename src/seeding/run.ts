@@ -1,6 +1,6 @@
 import { asClient } from '../database/own-queries.ts';
-import { StepFailure, TransactionEnded } from '../database/step-failure.ts';
-import { isSameTransaction } from '../database/transaction.ts';
+import { requireSameTransaction } from '../database/same-transaction.ts';
+import { StepFailure } from '../database/step-failure.ts';
 import type { ProgressReporter, ReportDone } from '../progress.ts';
 import type { SeederReport } from '../report.ts';
 import { type CasbinAdapter, createAdapterOf } from '../tables/adapter.ts';
@@ -62,9 +62,7 @@ export async function runSeeder(
   try {
     const report = progress.start('seed', seeder.total ?? 0, seeder.name);
     const result = await seeder.seed(bindContext(context, report));
-    if (!(await isSameTransaction(context.db))) {
-      throw new TransactionEnded('It ended the transaction that it runs in');
-    }
+    await requireSameTransaction(context.db);
     return requireCounts(result);
   } catch (error) {
     throw new StepFailure({ kind: 'seeder', name: seeder.name }, error);

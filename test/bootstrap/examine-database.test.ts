@@ -68,11 +68,28 @@ describe('an examination', () => {
     expect(await faults(pool)).toEqual([
       fault('other tables', 'warning', /: other\.casbin_rule\. Only one decides/),
     ]);
+    await pool.query(`
+      do $$ begin for n in 10..20 loop
+        execute format('create schema s%s; create table s%s.policies (ptype text, p_type text)', n, n);
+      end loop; end $$`);
+    expect(await faults(pool)).toEqual([
+      fault('other tables', 'warning', /: other\.casbin_rule, s10\.policies, .*, s18\.policies and 2 more\./),
+    ]);
     await pool.query(
       `create table casbin_rule (id serial primary key, ptype text, v0 text, v1 text, v2 text, v3 text, v4 text, v5 text);
        insert into casbin_rule (ptype, v0, v1, v2) values ('p', 'a', 'b', 'c')`,
     );
     expect(await faults(pool)).toEqual([fault('table', 'failure', /more than one table.*Name the one/)]);
+  });
+
+  test('takes the tables of other tenants for what they are', async () => {
+    const pool = (await createDatabase()).pool();
+    for (const schema of ['acme', 'globex']) await bootstrapDatabase(pool, { ...OPTIONS, schema });
+    expect(await faults(pool, { ...OPTIONS, schema: 'acme' })).toEqual([]);
+    await pool.query('create table acme.policies (ptype text); create table globex.policies (ptype text)');
+    expect(await faults(pool, { ...OPTIONS, schema: 'acme' })).toEqual([
+      fault('other tables', 'warning', /: acme\.policies\. Only one/),
+    ]);
   });
 
   test('finds a named table that is not a rule table', async () => {

@@ -118,6 +118,13 @@ describe('a migration', () => {
     expect(error.message).not.toContain('Nothing was changed');
   });
 
+  test('that resets all settings is refused with that reason, because its transaction has not ended', async () => {
+    const error = await migrationRefusal('MIGRATION_FAILED', (db) => sql`reset all`.execute(db));
+    expect(error.message).toBe(
+      'Migration "2_odd" must not reset all settings, because the transaction of the bootstrap has some of its own. Nothing was changed. Reset the settings one by one.',
+    );
+  });
+
   test('that ignores an SQL error fails with that error', async () => {
     const error = await migrationRefusal('MIGRATION_FAILED', (db) =>
       sql`select 1 / 0`.execute(db).catch(() => {}),

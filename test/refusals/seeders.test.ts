@@ -136,6 +136,11 @@ describe('a seeder', () => {
     });
   });
 
+  test('that resets all settings is refused with that reason, because its transaction has not ended', async () => {
+    const error = await seederRefusal(({ db }) => sql`reset all`.execute(db));
+    expect(error.message).toContain('must not reset all settings');
+  });
+
   test('that hides a commit behind another statement fails, and the message says that a part may be committed', async () => {
     const database = await createDatabase();
     const seed = async ({ db }: SeederContext) => {

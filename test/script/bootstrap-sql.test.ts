@@ -243,6 +243,46 @@ describe('the SQL of a bootstrap', () => {
     expect(sql).toContain('(ptype, v0, v1, v2, v3, v4, v5, v6)\nselect');
   });
 
+  test('inserts rows that leave out a column whose domain allows no null', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(`
+      create domain stamp as text not null;
+      create table price (id int primary key, currency char(3), amount numeric(5, 1)[], made stamp default 'now')`);
+    const rows = [
+      { id: 1, currency: 'EUR', amount: [1.25, 2] },
+      { id: 2, made: 'then' },
+    ];
+    const options = {
+      policy: null,
+      seeders: [rowSeeder({ name: 'prices', table: 'price', key: 'id', rows })],
+    };
+    const sql = await writeBootstrapSql(options);
+    await pool.query(sql);
+    await pool.query(sql);
+    await expectComplete(pool, options);
+    expect((await pool.query('select * from price order by id')).rows).toEqual([
+      { id: 1, currency: 'EUR', amount: [1.3, 2], made: 'now' },
+      { id: 2, currency: null, amount: null, made: 'then' },
+    ]);
+  });
+
+  test('refuses a table that holds rules more than once, and says how to delete them', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(`
+      create table "ru'les" (id serial, ptype text, rule jsonb);
+      insert into "ru'les" (ptype, rule) values ('g', '["ann", "clerk"]'), ('g', '["ann", "clerk"]')`);
+    const table = { name: "ru'les", layout: 'document' } as const;
+    const sql = await writeBootstrapSql({ policy: POLICY, seeders: [], table });
+    const error = await pool.query(sql).catch((reason) => reason);
+    expect(error).toMatchObject({
+      code: '23505',
+      message: `Table "ru'les" holds rules more than once, so it can't become unique on (ptype, rule). Run a bootstrap first, which keeps the row with the lowest id of each rule, or delete the others yourself.`,
+    });
+    await pool.query(error.hint);
+    await pool.query(sql);
+    expect(await storedRules(pool, `"ru'les"`)).toHaveLength(4);
+  });
+
   test('writes names that look like parameters as they are', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query('create table "price$1" ("id$1" int primary key, "it\'s $1" text)');

@@ -1,5 +1,5 @@
-import { sql } from 'kysely';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { type QueryExecutorProvider, sql } from 'kysely';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { bootstrapDatabase, rowSeeder, type Seeder, type SeederContext } from '../../src/index.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase } from '../support/database.ts';
@@ -58,6 +58,53 @@ test('a seeder may leave another search_path behind, which the next ones do not 
   const report = await bootstrapDatabase(pool, { seeders: [dump, settings] });
 
   expect(report.seeders[2]).toMatchObject({ name: 'settings', inserted: 1 });
+});
+
+describe.each(['committed', 'tried', 'failed'])('of a bootstrap that is %s', (outcome) => {
+  /** Goes on while others work, and returns how many of its statements were refused. */
+  function forgetful(db: QueryExecutorProvider) {
+    const refused: unknown[] = [];
+    const insert = (id: number) =>
+      sql`insert into note values (${id})`.execute(db).catch((error: unknown) => refused.push(error));
+    const work = (async () => {
+      for (let id = 0; refused.length === 0; id++) await insert(id);
+    })();
+    return { work, refused };
+  }
+
+  test.each(['migration', 'seeder'])('what a %s does not await ends with its transaction', async (kind) => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+    await pool.query('create table note (id int primary key)');
+    const begun: ReturnType<typeof forgetful>[] = [];
+    const begin = async (db: QueryExecutorProvider) => void begun.push(forgetful(db));
+    const forgets: Seeder = {
+      name: 'forgets',
+      async seed({ db }) {
+        await begin(db);
+        return { inserted: 0, existing: 0 };
+      },
+    };
+    const last: Seeder = {
+      name: 'last',
+      async seed() {
+        if (outcome === 'failed') throw new Error('no');
+        return { inserted: 0, existing: 0 };
+      },
+    };
+    const bootstrap = bootstrapDatabase(pool, {
+      ...(kind === 'migration' ? { migrations: { '001_forgets': { up: begin } } } : {}),
+      seeders: kind === 'seeder' ? [forgets, last] : [last],
+      dryRun: outcome === 'tried',
+    });
+    await (outcome === 'failed' ? expect(bootstrap).rejects.toThrow('no') : bootstrap);
+    const { rows } = await pool.query('select count(*)::int as before from note');
+    await Promise.all(begun.map(({ work }) => work));
+
+    expect(begun.map(({ refused }) => refused.length)).toEqual([1]);
+    const after = await pool.query('select count(*)::int as before from note');
+    expect(after.rows).toEqual(rows);
+    if (outcome !== 'committed') expect(rows).toEqual([{ before: 0 }]);
+  });
 });
 
 test('isSeeded can only read', async () => {

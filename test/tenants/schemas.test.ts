@@ -1,6 +1,7 @@
+import { sql } from 'kysely';
 import type pg from 'pg';
 import { expect, test } from 'vitest';
-import { bootstrapTenants, type Tenant } from '../../src/index.ts';
+import { bootstrapTenants, type Seeder, type Tenant } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { Census, countClients, meetingOf } from './pools.fixture.ts';
 
@@ -81,6 +82,26 @@ test('a shared pool that is smaller than the concurrency is waited for', async (
   const report = await bootstrapTenants(schemasOn(pool, 6), { concurrency: 4 });
 
   expect(report).toMatchObject({ ok: true, succeeded: 6 });
+});
+
+test('a shared pool that is smaller is waited for longer than it lets anybody wait', async () => {
+  const pool = (await createDatabase()).pool({ max: 2, connectionTimeoutMillis: 400 });
+  let running = 0;
+  let most = 0;
+  const slow: Seeder = {
+    name: 'slow',
+    async seed({ db }) {
+      most = Math.max(most, ++running);
+      await sql`select pg_sleep(0.5)`.execute(db);
+      running--;
+      return { inserted: 0, existing: 0 };
+    },
+  };
+
+  const report = await bootstrapTenants(schemasOn(pool, 5), { concurrency: 4, seeders: [slow] });
+
+  expect(report).toMatchObject({ ok: true, succeeded: 5 });
+  expect(most).toBe(2);
 });
 
 test('a dry run reports what would change for each tenant, and changes nothing', async () => {

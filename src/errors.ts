@@ -276,7 +276,7 @@ export interface Problem {
   readonly message: string;
 }
 
-/** The input is wrong. Thrown before the database is touched, with every problem at once. */
+/** The input is wrong. Thrown with every problem at once. */
 export class InvalidOptionsError extends BootstrapError {
   /** Everything that is wrong; at least one problem. */
   readonly problems: readonly Problem[];
@@ -295,7 +295,7 @@ function describeProblems(problems: readonly Problem[]): string {
   const lines = problems.slice(0, SHOWN_PROBLEMS).map(({ at, message }) => `  - ${at}: ${message}`);
   const more = problems.length - SHOWN_PROBLEMS;
   if (more > 0) lines.push(`  … and ${more} more, in the error's problems.`);
-  return [`${count} found before the database was touched:`, ...lines].join('\n');
+  return [`${count} found in the input:`, ...lines].join('\n');
 }
 
 /** The server could not be reached, refused the login, or ended the connection. `code` says which. */

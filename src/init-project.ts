@@ -59,7 +59,7 @@ export async function initProject(
 ): Promise<InitReport> {
   requireForm(form);
   const project = readProject(folder);
-  const { addScripts, configPath, MODEL, STARTERS, TESTS, writeProjectFiles } = await import(
+  const { addScripts, configPath, MODEL, policyPath, STARTERS, TESTS, writeProjectFiles } = await import(
     './init/project-files.ts'
   );
   const ownModel = options.model === undefined && existsSync(join(folder, MODEL)) ? MODEL : null;
@@ -75,7 +75,8 @@ export async function initProject(
   const hasOtherConfig = project.config !== null && project.config !== configPath(project);
   const wanted = files.filter(({ path }) => !hasOtherConfig || path !== configPath(project));
   const manifest = addScripts(project);
-  const written = await writeAll(folder, wanted, manifest, confirm);
+  const { other, ...written } = await writeAll(folder, wanted, manifest, confirm);
+  const policy = policyPath(project, form);
   const hasTests = existsSync(join(folder, TESTS));
   return {
     ...written,
@@ -85,11 +86,11 @@ export async function initProject(
       ...(hasOtherConfig ? [project.config] : []),
     ],
     notes: [
-      ...describeDatabase(found),
-      ...(stored !== null || fitting !== null
+      ...(other.has(policy) ? describeKept(policy, found) : describeDatabase(found)),
+      ...(stored !== null || fitting !== null || other.has(policy)
         ? []
         : [`It does not fit the model ${model}: lint tells where. Write your own.`]),
-      ...describeConfig(hasOtherConfig, project, files),
+      ...describeConfig(hasOtherConfig, project, policy),
       ...describeTool(project.migrationTool, table),
       ...(hasTests ? [] : [`There are no tests of your policy yet. Write some into ${TESTS}.`]),
       ...describeManifest(manifest, written.kept),
@@ -150,12 +151,17 @@ function unquote(name: string): string {
   return last.startsWith('"') ? last.slice(1, -1).replaceAll('""', '"') : last;
 }
 
+interface WrittenFiles extends Pick<InitReport, 'created' | 'changed' | 'kept'> {
+  /** The kept files that have another content than would have been written. */
+  readonly other: ReadonlySet<string>;
+}
+
 async function writeAll(
   folder: string,
   files: readonly ProjectFile[],
   manifest: string | null,
   confirm: NonNullable<InitOptions['confirm']>,
-): Promise<Pick<InitReport, 'created' | 'changed' | 'kept'>> {
+): Promise<WrittenFiles> {
   const all = manifest === null ? files : [...files, { path: 'package.json', text: manifest }];
   // All are read, and all questions asked, before any is written: until then the project stays as it is.
   const present = readAll(folder, all);
@@ -176,6 +182,7 @@ async function writeAll(
     created: pathsOf(created),
     changed: pathsOf(changed),
     kept: pathsOf(all.filter((file) => present.has(file.path) && !changed.includes(file))),
+    other,
   };
 }
 
@@ -214,9 +221,17 @@ function describeDatabase(found: FoundPolicy | null): string[] {
   return [`The policy is the one that the database has; ${users} in the database alone.`];
 }
 
-function describeConfig(hasOther: boolean, { config }: Project, files: readonly ProjectFile[]): string[] {
+/** What there is to know if the project keeps a policy of its own. */
+function describeKept(policy: string, found: FoundPolicy | null): string[] {
+  if (found === null) return [];
+  if (found.stored === null) return ['The database holds no rules.'];
+  return [
+    `${policy} was kept, so the policy of the database was not written. To compare them: casbin-bootstrap diff ${policy} database`,
+  ];
+}
+
+function describeConfig(hasOther: boolean, { config }: Project, policy: string): string[] {
   if (!hasOther) return [];
-  const policy = files.find(({ path }) => /^policy\.(?!test)/.test(path))?.path;
   return [`${config} is the configuration. See that it names the policy (${policy}) and the model.`];
 }
 

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
+import { types } from 'node:util';
 import type { CommandConfig } from '../config.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
@@ -18,7 +19,13 @@ export async function loadConfigFile(path: string | undefined, cwd = process.cwd
     throw new InvalidOptionsError([{ code: 'CONFIG_NOT_FOUND', at: path, message }]);
   }
   const found = await loadModule(path, cwd);
-  return found._configFile === undefined ? {} : requireConfig(found._configFile, found.config);
+  return found._configFile === undefined ? {} : requireConfig(found._configFile, defaultOf(found.config));
+}
+
+/** The default export. If it is missing or undefined, the loader has returned the module itself. */
+function defaultOf(loaded: unknown): unknown {
+  const isModule = types.isModuleNamespaceObject(loaded) || Object(loaded).__esModule === true;
+  return isModule ? undefined : loaded;
 }
 
 /**
@@ -48,7 +55,7 @@ async function loadPolicyModule(path: string, cwd = process.cwd()): Promise<Poli
   }
   const { config } = await loadModule(path, cwd);
   const exported: unknown =
-    typeof config === 'object' && config !== null && 'policy' in config ? config.policy : config;
+    typeof config === 'object' && config !== null && 'policy' in config ? config.policy : defaultOf(config);
   if (typeof exported === 'object' && exported !== null && !Array.isArray(exported)) return exported;
   throw refuse(
     'OPTION_INVALID',
@@ -80,7 +87,8 @@ async function loadModule(
     merger: (...sources) => sources.find((source) => source != null) ?? {},
   }).catch((error: unknown) => {
     const file = path ?? findConfig(cwd) ?? 'casbin-bootstrap.config';
-    if (isOfNull(error)) return { config: null, _configFile: file };
+    const nothing = nothingOf(error);
+    if (nothing !== '') return { config: nothing === 'null' ? null : undefined, _configFile: file };
     throw new InvalidOptionsError(explainUnloadable(file, error));
   });
 }
@@ -98,12 +106,12 @@ export function findProjectFile({ policy, config }: DefinitionFlags & GlobalFlag
   return policy || config || findConfig(process.cwd()) || 'package.json';
 }
 
-/** Whether the loaders themselves have failed, because they read properties of what a file exports, also of null. */
-function isOfNull(error: unknown): boolean {
-  if (!(error instanceof TypeError) || !error.message.startsWith('Cannot read properties of null'))
-    return false;
+/** `null` or `undefined` if the file exports that, since the loaders themselves fail on its properties; else empty. */
+function nothingOf(error: unknown): string {
+  if (!(error instanceof TypeError)) return '';
+  const [, nothing = ''] = /^Cannot read properties of (null|undefined)/.exec(error.message) ?? [];
   const [, frame = ''] = /\n\s+at (.*)/.exec(error.stack ?? '') ?? [];
-  return /[\\/]node_modules[\\/](c12|jiti)[\\/]/.test(frame);
+  return /[\\/]node_modules[\\/](c12|jiti)[\\/]/.test(frame) ? nothing : '';
 }
 
 /** Not by instanceof, because a file may load this library a second time. */

@@ -20,7 +20,7 @@ export function addInitCommand(program: Command, run: RunCommand): void {
         .choices(['yaml', 'csv', 'module'])
         .default('yaml'),
     )
-    .option('--yes', 'change files that are there without asking');
+    .option('--yes', 'ask nothing: add the scripts to package.json, and keep all other files that are there');
   addFormatOptions(command, 'news');
   addModelOption(command);
   addDatabaseOptions(command);
@@ -40,7 +40,7 @@ async function init({
 }: CommandContext<InitFlags>): Promise<Outcome> {
   const { initProject } = await import('../index.ts');
   const { listInitRemarks, renderInit } = await import('../render/init.ts');
-  const wanted = { form: flags.form, confirm: flags.yes ? () => true : ask };
+  const wanted = { form: flags.form, confirm: flags.yes ? isAddition : ask };
   const report = hasDatabase
     ? await withDatabase(({ pool }) => initProject(process.cwd(), pool, wanted, options))
     : await initProject(process.cwd(), null, wanted, options);
@@ -52,15 +52,22 @@ async function init({
   };
 }
 
+/** Whether a change keeps all that is in the file. */
+function isAddition({ path }: ProjectChange): boolean {
+  return path === 'package.json';
+}
+
 /** Asks only in a terminal. Elsewhere, the file is not changed. */
-async function ask({ path }: ProjectChange): Promise<boolean> {
+async function ask(change: ProjectChange): Promise<boolean> {
   if (!process.stdin.isTTY) return false;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   // The terminal gets Ctrl+C in place of the process.
   terminal.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
     // Ctrl+D gives no answer.
-    const answer = await terminal.question(`${path} is there. Change it? [y/N] `).catch(() => '');
+    const { path } = change;
+    const question = isAddition(change) ? `Add scripts to ${path}?` : `${path} is there. Replace it?`;
+    const answer = await terminal.question(`${question} [y/N] `).catch(() => '');
     return /^y(es)?$/i.test(answer.trim());
   } finally {
     terminal.close();

@@ -132,7 +132,8 @@ export function configPath({ ending }: Project): string {
   return `casbin-bootstrap.config${ending}`;
 }
 
-function policyPath({ ending }: Project, form: PolicyForm): string {
+/** The path of the policy. */
+export function policyPath({ ending }: Project, form: PolicyForm): string {
   return form === 'module' ? `policy${ending}` : `policy.${form}`;
 }
 

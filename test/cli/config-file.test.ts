@@ -1,7 +1,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { loadConfigFile } from '../../src/cli/config-file.ts';
+import { loadConfigFile, readPolicyArgument } from '../../src/cli/config-file.ts';
 import { createFolder } from '../support/folder.ts';
 
 async function folderWith(files: Record<string, string>): Promise<string> {
@@ -171,6 +171,35 @@ test.each([
         message: expect.stringMatching(message),
       },
     ],
+  });
+});
+
+test.each([
+  ['a.mjs', 'export default undefined;', 'missing'],
+  ['a.ts', 'export default undefined;', 'missing'],
+  ['a.mjs', `export const schema = 'auth';`, 'missing'],
+  ['a.ts', `export const schema = 'auth';`, 'missing'],
+  ['a.cjs', 'module.exports = undefined;', 'missing'],
+  ['a.cjs', 'module.exports = null;', 'null'],
+])('refuses a file without a default export: %s, %s', async (path, text, kind) => {
+  await expect(loadConfigFile(path, await folderWith({ [path]: text }))).rejects.toMatchObject({
+    problems: [
+      {
+        code: 'CONFIG_INVALID',
+        at: expect.stringMatching(new RegExp(`\\b${path}$`)),
+        message: `it must export an object of options by default (it is ${kind}): export default defineConfig({ … }).`,
+      },
+    ],
+  });
+});
+
+test.each([
+  ['p.mjs', 'export default undefined;'],
+  ['p.ts', 'export const roles = {};'],
+])('refuses a module that exports no policy: %s, %s', async (path, text) => {
+  const file = join(await folderWith({ [path]: text }), path);
+  await expect(readPolicyArgument(file)).rejects.toMatchObject({
+    problems: [{ at: file, message: 'it must export a definition by default or as policy (it is missing).' }],
   });
 });
 

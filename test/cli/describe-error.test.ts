@@ -19,7 +19,7 @@ test('problems with the input come one a line', () => {
     { code: 'OPTION_INVALID', at: 'LOG_LEVEL', message: 'It is unknown.' },
   ] as const;
   expect(describeError(new InvalidOptionsError(problems)).split('\n')).toEqual([
-    'casbin-bootstrap: 2 problems were found before the database was touched:',
+    'casbin-bootstrap: 2 problems were found in the input:',
     '  - schema: It is empty.',
     '  - LOG_LEVEL: It is unknown.',
   ]);

@@ -24,6 +24,24 @@ test('casbin-bootstrap init prepares a project, asks nothing without a terminal,
   expect(await spawnCli(['test', 'policy.test.yaml'], { cwd })).toMatchObject({ code: 0, stderr: '' });
 });
 
+test('casbin-bootstrap init --yes adds scripts to package.json, and replaces nothing', async () => {
+  const cwd = await createFolder();
+  const files = {
+    'policy.yaml': '# mine',
+    'policy.test.yaml': '# mine',
+    'casbin-bootstrap.config.mjs': 'export default {}; // mine',
+  };
+  for (const [path, text] of Object.entries(files)) writeFileSync(join(cwd, path), text);
+  writeFileSync(join(cwd, 'package.json'), '{ "name": "mine" }');
+  expect(await runCli(['init', '--yes'], { cwd })).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^Created:\n {2}model.conf\n\nChanged:\n {2}package.json\n\n/),
+    stderr: '',
+  });
+  for (const [path, text] of Object.entries(files)) expect(readFileSync(join(cwd, path), 'utf8')).toBe(text);
+  expect(readFileSync(join(cwd, 'package.json'), 'utf8')).toMatch(/"name": "mine".*casbin-bootstrap seed/s);
+});
+
 /** Runs a command in a terminal of its own: util-linux has it, and other systems one with other options. */
 const hasTerminals = spawnSync('script', ['--version']).stdout?.includes('util-linux') ?? false;
 

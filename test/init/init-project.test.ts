@@ -66,6 +66,7 @@ describe('a project without a database', () => {
     });
     const report = await initProject(folder, null);
     expect(report.kept).toEqual(['model.conf', 'policy.yaml', 'package.json']);
+    expect(report.notes.join()).not.toMatch(/one to begin with|does not fit/);
     expect(report.notes.at(-1)).toMatch(/^package\.json has no scripts/);
     expect([read('policy.yaml'), read('model.conf'), JSON.parse(read('package.json'))]).toEqual([
       'mine',
@@ -279,6 +280,18 @@ describe('a project with a database', () => {
     expect(read('casbin-bootstrap.config.mjs')).toContain(`\n  table: 'casbin_rule',\n`);
     const tests = join(folder, 'policy.test.yaml');
     await expect(testPolicy([tests], { policy })).resolves.toMatchObject({ ok: true, tests: { length: 2 } });
+  });
+
+  test('keeps its own policy beside another one of the database, and is told so', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, { policy, seeders: [] });
+    const { folder, read } = await createProject(undefined, { 'policy.yaml': 'mine' });
+    const { notes } = await initProject(folder, pool);
+    expect(notes[0]).toBe(
+      'policy.yaml was kept, so the policy of the database was not written. To compare them: casbin-bootstrap diff policy.yaml database',
+    );
+    expect(notes.join()).not.toContain('The policy is the one that the database has');
+    expect(read('policy.yaml')).toBe('mine');
   });
 
   test.each([

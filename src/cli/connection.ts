@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { CommandConfig } from '../config.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import type { Database } from './database.ts';
-import type { ConnectionFlags } from './flags.ts';
+import { type ConnectionFlags, EMBEDDED_DIR } from './flags.ts';
 
 /** Where the database may be named, in this order: arguments, environment, configuration, libpq's variables. */
 export interface ConnectionSources {
@@ -34,7 +34,7 @@ export async function openNamedDatabase({
       const message = 'it names another database than --database-url. Give one of them.';
       throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: '--embedded', message }]);
     }
-    return openEmbedded(embedded);
+    return openEmbedded(embedded === true ? EMBEDDED_DIR : embedded);
   }
   const named = [
     ['--database-url', databaseUrl],
@@ -69,7 +69,7 @@ const LIBPQ_VARIABLES = ['PGSERVICE', 'PGHOST', 'PGDATABASE', 'PGUSER'];
 function unnamed(): InvalidOptionsError {
   const message =
     'no database is named. Give --database-url, or set DATABASE_URL, databaseUrl in casbin-bootstrap.config, ' +
-    "or libpq's variables (PGHOST, PGDATABASE, PGUSER, PGSERVICE). For a database without a server, give --embedded[=DIR].";
+    "or libpq's variables (PGHOST, PGDATABASE, PGUSER, PGSERVICE). For a database without a server, give --embedded [DIR].";
   return new InvalidOptionsError([{ code: 'DATABASE_UNNAMED', at: 'database', message }]);
 }
 

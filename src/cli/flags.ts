@@ -23,12 +23,12 @@ export interface DefinitionFlags {
 /** What the arguments say about the database. */
 export interface ConnectionFlags {
   readonly databaseUrl?: string;
-  /** The folder of an embedded database. */
-  readonly embedded?: string;
+  /** The folder of an embedded database; true for the usual one. */
+  readonly embedded?: string | true;
 }
 
 /** Where an embedded database is, unless a folder is given. */
-const EMBEDDED_DIR = '.data/pglite';
+export const EMBEDDED_DIR = '.data/pglite';
 
 export interface DatabaseFlags extends ConnectionFlags {
   readonly schema?: string;
@@ -76,14 +76,12 @@ export function addModelOption(command: Command): void {
 }
 
 export function addDatabaseOptions(command: Command): void {
-  const embedded = new Option(
-    '--embedded [dir]',
-    `a PostgreSQL in this process, with its data in a folder (${EMBEDDED_DIR})`,
-  );
-  embedded.flags = '--embedded[=dir]';
   const options = [
     new Option('--database-url <url>', 'the database of a server (default: DATABASE_URL)'),
-    embedded,
+    new Option(
+      '--embedded [dir]',
+      `a PostgreSQL in this process, with its data in a folder (${EMBEDDED_DIR})`,
+    ),
     new Option('--schema <name>', "the schema of the tables (default: the connection's search_path)"),
     new Option(
       '--table <name>',
@@ -91,17 +89,6 @@ export function addDatabaseOptions(command: Command): void {
     ),
   ];
   for (const option of options) command.addOption(option.helpGroup(DATABASE_GROUP));
-}
-
-/**
- * Completes `--embedded` in the arguments of the process. Its value follows `=`, as every optional value does in GNU's
- * commands; Commander would take the next word for it, such as the file of `import`.
- */
-export function completeEmbedded(argv: readonly string[]): string[] {
-  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
-  return argv.map((argument, index) =>
-    argument === '--embedded' && index < end ? `--embedded=${EMBEDDED_DIR}` : argument,
-  );
 }
 
 /** Shows examples below the help of a command, each a line as it is typed. */

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { Command, CommanderError, type Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { BootstrapError } from '../errors.ts';
 import { escapeControls } from '../render/phrases.ts';
 import { reasonOf } from '../text.ts';
@@ -12,7 +12,7 @@ import { addDoctorCommand } from './doctor.ts';
 import { EXIT, EXIT_MEANINGS, type ExitCode, exitCodeOf } from './exit-code.ts';
 import { addExplainCommand } from './explain.ts';
 import { addExportCommand } from './export.ts';
-import { addGlobalOptions, completeEmbedded } from './flags.ts';
+import { addGlobalOptions } from './flags.ts';
 import { addGraphCommand } from './graph.ts';
 import { addHistoryCommand } from './history.ts';
 import { addImportCommand } from './import.ts';
@@ -40,27 +40,25 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
     const runCommand = commandRunner(terminal, env, (code) => {
       exitCode = code;
     });
-    await createProgram(terminal, runCommand).parseAsync(completeEmbedded(argv));
+    await createProgram(terminal, runCommand).parseAsync(argv);
     return exitCode;
   } catch (error) {
     const code = exitCodeOf(error);
     if (code === EXIT.SUCCESS) return code;
     // A program that reads this format gets a document in it also after an error.
     const format = readAskedFormat(argv);
-    const advice = adviseFolder(error, argv);
-    if (format === 'json') terminal.printJson({ error: errorToJson(error, advice) });
+    if (format === 'json') terminal.printJson({ error: errorToJson(error) });
     else if (format !== 'pretty' && error instanceof CommanderError) {
       const remark = {
         level: 'error',
         code: 'WRONG_USAGE',
         at: null,
-        message: describeUsage(error, advice),
+        message: describeUsage(error),
       } as const;
       printRemarks([remark], format, terminal, { command: 'arguments', started, file: findProjectFile() });
     }
     if (!(error instanceof CommanderError))
       terminal.complain(describeError(error, argv.includes('--verbose')));
-    else if (advice !== '') terminal.complain(advice);
     return code;
   }
 }
@@ -121,10 +119,9 @@ function refuseOptionAsValue(command: Command): void {
   // Commander does not list that of the help.
   const names = ['--help', '-h', ...listed];
   const values = command.optsWithGlobals();
-  const nameOf = (option: Option) => String(values[option.attributeName()]).replace(/=.*/s, '');
-  const taken = options.find((option) => option.required && names.includes(nameOf(option)));
+  const taken = options.find((option) => option.required && names.includes(values[option.attributeName()]));
   if (taken === undefined) return;
-  const given = nameOf(taken);
+  const given: string = values[taken.attributeName()];
   command.error(`error: option '${taken.flags}' argument missing: ${given} is an option`, {
     code: 'commander.optionMissingArgument',
   });
@@ -151,28 +148,21 @@ export function describeError(error: unknown, verbose = false): string {
 }
 
 /** An error with its code, its message and its other fields: problems, a report, holders of a lock. */
-function errorToJson(error: unknown, advice: string): object {
+function errorToJson(error: unknown): object {
   if (error instanceof BootstrapError) {
     const { name, code, message, ...details } = { ...error, message: error.message };
     return { name, code, message, ...details };
   }
   if (error instanceof CommanderError) {
-    return { name: 'UsageError', code: 'WRONG_USAGE', message: describeUsage(error, advice) };
+    return { name: 'UsageError', code: 'WRONG_USAGE', message: describeUsage(error) };
   }
   return { name: 'Error', code: 'UNEXPECTED', message: reasonOf(error) };
 }
 
 /** If Commander prints the help, its error has no message. */
-function describeUsage({ code, message }: CommanderError, advice: string): string {
+function describeUsage({ code, message }: CommanderError): string {
   if (code === 'commander.help') return 'the command is missing or unknown. --help lists the commands.';
-  const told = withoutValue(message.replace(/^error: /, ''));
-  return advice === '' ? told : `${told} ${advice}`;
-}
-
-/** Too many arguments may come from `--embedded DIR`, as other commands take it. */
-function adviseFolder(error: unknown, argv: readonly string[]): string {
-  const isExcess = error instanceof CommanderError && error.code === 'commander.excessArguments';
-  return isExcess && argv.includes('--embedded') ? 'Write the folder as --embedded=DIR.' : '';
+  return withoutValue(message.replace(/^error: /, ''));
 }
 
 /** Leaves out the value of an unknown option: it may be a password in any form, as after a misspelt --database-url. */

@@ -50,8 +50,12 @@ describe('the database of a command', () => {
   });
 
   test('is an embedded one only where that is asked for, whatever else is there', async () => {
-    const given = { flags: { embedded: 'some/folder' }, env: { DATABASE_URL: URLS.env } };
-    expect((await open(given)).where).toBe(`embedded PostgreSQL in ${process.cwd()}/some/folder`);
+    expect((await open({ flags: { embedded: true }, env: { DATABASE_URL: URLS.env } })).where).toBe(
+      `embedded PostgreSQL in ${process.cwd()}/.data/pglite`,
+    );
+    expect((await open({ flags: { embedded: 'some/folder' } })).where).toBe(
+      `embedded PostgreSQL in ${process.cwd()}/some/folder`,
+    );
   });
 
   test.each([
@@ -65,14 +69,14 @@ describe('the database of a command', () => {
       'DATABASE_URL',
       'PGHOST',
       'PGSERVICE',
-      '--embedded[=DIR]',
+      '--embedded [DIR]',
       'databaseUrl',
     ])
       expect(String(error)).toContain(way);
   });
 
   test('is not two at once', async () => {
-    const flags = { databaseUrl: URLS.flag, embedded: 'some/folder' };
+    const flags = { databaseUrl: URLS.flag, embedded: true } as const;
     await expect(open({ flags })).rejects.toMatchObject({ problems: [{ at: '--embedded' }] });
   });
 

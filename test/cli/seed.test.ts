@@ -175,7 +175,7 @@ describe('casbin-bootstrap seed, without a server', STARTS_PGLITE, () => {
     );
     expect(first.stdout).toMatch(/^56 decisions verified: 26 allow, 30 deny\.\n$/m);
 
-    const second = await runCli(['seed', '--embedded=.data/pglite'], { cwd });
+    const second = await runCli(['seed', '--embedded', '.data/pglite'], { cwd });
     expect(second).toMatchObject({ code: 0, stderr: '' });
     expect(second.stdout).toContain('\n\nNothing to do: everything is in place');
   });
@@ -273,7 +273,7 @@ describe('casbin-bootstrap seed fails with one message on stderr', () => {
   test('when the folder for the embedded database is full of other things', async () => {
     const dataDir = await createFolder();
     await writeFile(`${dataDir}/thesis.txt`, '');
-    const result = await runCli(['seed', `--embedded=${dataDir}`]);
+    const result = await runCli(['seed', '--embedded', dataDir]);
 
     expect(result).toMatchObject({ code: 4, stdout: '' });
     expect(result.stderr).toContain(

@@ -25,7 +25,7 @@ import { canChangeInPlace } from './conjuncts-at.ts';
 import { canBeFollowed, followJournal, type Position, readPosition } from './follow-journal.ts';
 import type { PolicyChange } from './live-enforcer.ts';
 import { LiveRules, OutOfStep, type RuleChange } from './live-rules.ts';
-import type { Motor, MovedEnforcer } from './moved-enforcer.ts';
+import { type Motor, type MovedEnforcer, readClocks } from './moved-enforcer.ts';
 import type { Slice } from './slice.ts';
 
 /** The options of a live enforcer that a look needs. */
@@ -57,14 +57,14 @@ export class Looking {
   }
 
   async look(client: ClientLike): Promise<void> {
-    const began = performance.now();
+    const began = readClocks();
     const isFirst = this.#table === null;
     const change = await this.#follow(client).catch((error: unknown) => {
       if (error instanceof OutOfStep) return null;
       return this.#explain(error, client);
     });
     const told = change ?? (await this.#reload(client).catch((error) => this.#explain(error, client)));
-    this.#motor.confirmedMs = began;
+    this.#motor.confirmed = began;
     this.#motor.error = null;
     if (told !== 'unchanged' && !isFirst) this.#tell(told);
   }

@@ -9,10 +9,23 @@ import type { LiveEnforcer, LiveState, PolicyChange } from './live-enforcer.ts';
 import type { LiveRules, RuleChange } from './live-rules.ts';
 import type { Slice } from './slice.ts';
 
+/** A moment by two clocks: one is never set, and the other goes on while the machine is suspended. */
+export interface Moment {
+  /** By `performance.now()`. */
+  readonly steadyMs: number;
+  /** By `Date.now()`. */
+  readonly wallMs: number;
+}
+
+/** This moment. */
+export function readClocks(): Moment {
+  return { steadyMs: performance.now(), wallMs: Date.now() };
+}
+
 /** What keeps a live enforcer up to date. */
 export interface Motor {
-  /** When the last look that succeeded began, by `performance.now()`. */
-  confirmedMs: number;
+  /** When the last look that succeeded began. */
+  confirmed: Moment;
   error: Error | null;
   by: LiveState['by'];
   isClosed: boolean;
@@ -49,9 +62,9 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
   }
 
   get state(): LiveState {
-    const { confirmedMs, by, error, isClosed } = this.#motor;
+    const { confirmed, by, error, isClosed } = this.#motor;
     const status = isClosed ? 'closed' : this.#isStale ? 'stale' : 'current';
-    return { status, confirmedAt: new Date(performance.timeOrigin + confirmedMs), by, error };
+    return { status, confirmedAt: new Date(performance.timeOrigin + confirmed.steadyMs), by, error };
   }
 
   caughtUp(): Promise<void> {
@@ -202,7 +215,9 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
   }
 
   get #isStale(): boolean {
-    return performance.now() - this.#motor.confirmedMs > this.#staleness.maxStalenessMs;
+    const { steadyMs, wallMs } = this.#motor.confirmed;
+    const ageMs = Math.max(performance.now() - steadyMs, Date.now() - wallMs);
+    return ageMs > this.#staleness.maxStalenessMs;
   }
 
   get #isRefused(): boolean {

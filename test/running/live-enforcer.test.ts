@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { newModel } from 'casbin';
 import pg from 'pg';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   bootstrapDatabase,
   changePolicy,
@@ -350,6 +350,19 @@ describe('a live enforcer', () => {
     blocker.release();
     await live.caughtUp();
     expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
+  });
+
+  test('is stale after its machine was suspended, while one of its clocks stood still', async () => {
+    const { live } = await open({ maxStalenessMs: 600_000, whenStale: 'deny' });
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    try {
+      expect(live.state.status).toBe('stale');
+      expect(live.enforceSync('admin', 'accounts', 'read')).toBe(false);
+      await live.caughtUp();
+      expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('that gets no connection reports it, says since when, and continues when there is one', async () => {

@@ -12,7 +12,7 @@ import { plainEnforcer } from '../mutation/truth.fixture.ts';
 const counts = { models: 0, changes: 0, allowed: 0, denied: 0, threw: 0, byIndexAlone: 0 };
 
 const MOTOR: Motor = {
-  confirmedMs: 0,
+  confirmed: { steadyMs: 0, wallMs: 0 },
   error: null,
   by: 'journal',
   isClosed: false,

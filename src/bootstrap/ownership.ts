@@ -16,7 +16,8 @@ import type { Ownership } from '../policy/ownership.ts';
 import { type Rule, ruleKey } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { KeptAwayRule, OwnershipReport } from '../report.ts';
-import { findMissing, lockTable } from '../tables/insert.ts';
+import { findMissing } from '../tables/insert.ts';
+import { lockTable } from '../tables/locks.ts';
 import {
   followRename,
   type RecordedVersion,

@@ -5,7 +5,7 @@ import { findNearest } from '../nearest-name.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { buildHierarchies, findRolePath } from '../policy/hierarchy.ts';
 import { formatText, type Rule, ruleKey } from '../policy/rule.ts';
-import { takeTurn } from '../tables/insert.ts';
+import { takeTurn } from '../tables/locks.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 
 /**

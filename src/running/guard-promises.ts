@@ -6,7 +6,7 @@ import type { AnyTransaction } from '../database/transaction.ts';
 import { PolicyChangeError, type Violation } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { formatValue } from '../policy/rule.ts';
-import { takeTurn } from '../tables/insert.ts';
+import { takeTurn } from '../tables/locks.ts';
 import { decideAll } from '../verification/decide.ts';
 import { explainer } from '../verification/explain.ts';
 

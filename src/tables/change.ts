@@ -4,8 +4,9 @@ import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { DatabaseError } from '../errors.ts';
 import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
 import type { Connection } from './adapter-connection.ts';
-import { lockRules, lockTable, withoutRepetitions, writeRules } from './insert.ts';
+import { withoutRepetitions, writeRules } from './insert.ts';
 import { hasFields } from './load.ts';
+import { lockRules, lockTable } from './locks.ts';
 import { onRuleTable, requireFit, requireStorable } from './refusals.ts';
 import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
 

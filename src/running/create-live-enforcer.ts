@@ -11,7 +11,8 @@ import { domainOf } from '../verification/parts.ts';
 import { Follower } from './follower.ts';
 import type { LiveEnforcer, PolicyChange } from './live-enforcer.ts';
 import { Looking, tell } from './looking.ts';
-import { type Motor, MovedEnforcer, readClocks } from './moved-enforcer.ts';
+import { type Motor, readClocks, toDate } from './motor.ts';
+import { MovedEnforcer } from './moved-enforcer.ts';
 import { Slice } from './slice.ts';
 
 /** How a live enforcer follows its database. Every option has a default. */
@@ -124,7 +125,7 @@ const LONGEST_TIMER_MS = 2_147_483_647;
 function startAlarm(motor: Motor, maxStalenessMs: number): NodeJS.Timeout | undefined {
   if (maxStalenessMs > LONGEST_TIMER_MS) return undefined;
   const tell = () => {
-    const since = new Date(performance.timeOrigin + motor.confirmed.steadyMs).toISOString();
+    const since = toDate(motor.confirmed).toISOString();
     const reason = motor.error === null ? 'the database has not answered yet' : reasonOf(motor.error);
     const message = `The live enforcer could not confirm since ${since} that it is up to date, which is longer than maxStalenessMs (${maxStalenessMs}): ${reason}. It goes on by itself.`;
     motor.report(new ConnectionError('ENFORCER_STALE', message, { cause: motor.error }));

@@ -25,7 +25,8 @@ import { canChangeInPlace } from './conjuncts-at.ts';
 import { canBeFollowed, followJournal, type Position, readPosition } from './follow-journal.ts';
 import type { PolicyChange } from './live-enforcer.ts';
 import { LiveRules, OutOfStep, type RuleChange } from './live-rules.ts';
-import { type Motor, type MovedEnforcer, readClocks } from './moved-enforcer.ts';
+import { type Motor, readClocks } from './motor.ts';
+import type { MovedEnforcer } from './moved-enforcer.ts';
 import type { Slice } from './slice.ts';
 
 /** The options of a live enforcer that a look needs. */

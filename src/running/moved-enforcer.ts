@@ -7,32 +7,8 @@ import type { CasbinAdapter } from '../tables/adapter.ts';
 import { FixedEnforcer } from './fixed-enforcer.ts';
 import type { LiveEnforcer, LiveState, PolicyChange } from './live-enforcer.ts';
 import type { LiveRules, RuleChange } from './live-rules.ts';
+import { ageMs, type Motor, toDate } from './motor.ts';
 import type { Slice } from './slice.ts';
-
-/** A moment by two clocks: one is never set, and the other goes on while the machine is suspended. */
-export interface Moment {
-  /** By `performance.now()`. */
-  readonly steadyMs: number;
-  /** By `Date.now()`. */
-  readonly wallMs: number;
-}
-
-/** This moment. */
-export function readClocks(): Moment {
-  return { steadyMs: performance.now(), wallMs: Date.now() };
-}
-
-/** What keeps a live enforcer up to date. */
-export interface Motor {
-  /** When the last look that succeeded began. */
-  confirmed: Moment;
-  error: Error | null;
-  by: LiveState['by'];
-  isClosed: boolean;
-  report(error: Error): void;
-  lookNow(): Promise<void>;
-  close(): Promise<void>;
-}
 
 /** How a live enforcer behaves when it is not up to date. */
 export interface Staleness {
@@ -64,7 +40,7 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
   get state(): LiveState {
     const { confirmed, by, error, isClosed } = this.#motor;
     const status = isClosed ? 'closed' : this.#isStale ? 'stale' : 'current';
-    return { status, confirmedAt: new Date(performance.timeOrigin + confirmed.steadyMs), by, error };
+    return { status, confirmedAt: toDate(confirmed), by, error };
   }
 
   caughtUp(): Promise<void> {
@@ -215,9 +191,7 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
   }
 
   get #isStale(): boolean {
-    const { steadyMs, wallMs } = this.#motor.confirmed;
-    const ageMs = Math.max(performance.now() - steadyMs, Date.now() - wallMs);
-    return ageMs > this.#staleness.maxStalenessMs;
+    return ageMs(this.#motor.confirmed) > this.#staleness.maxStalenessMs;
   }
 
   get #isRefused(): boolean {

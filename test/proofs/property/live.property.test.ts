@@ -5,7 +5,8 @@ import { buildInMemoryEnforcer } from '../../../src/casbin/enforcer.ts';
 import type { Rule } from '../../../src/index.ts';
 import { canChangeInPlace } from '../../../src/running/conjuncts-at.ts';
 import { LiveRules } from '../../../src/running/live-rules.ts';
-import { type Motor, MovedEnforcer } from '../../../src/running/moved-enforcer.ts';
+import type { Motor } from '../../../src/running/motor.ts';
+import { MovedEnforcer } from '../../../src/running/moved-enforcer.ts';
 import { world } from '../../verification/random-model.fixture.ts';
 import { plainEnforcer } from '../mutation/truth.fixture.ts';
 

@@ -112,6 +112,11 @@ export type BootstrapErrorCode =
    * `violations`.
    */
   | 'CHANGE_REFUSED'
+  /**
+   * The application's migrations are recorded in another schema than that of the `schema` option, in which they would
+   * run again. Run them by your own Migrator, or leave out `schema`.
+   */
+  | 'MIGRATIONS_ELSEWHERE'
   /** A migration threw; its own error is the `cause`. Correct the migration. */
   | 'MIGRATION_FAILED'
   /**

@@ -81,7 +81,7 @@ const NAMED_TABLES = 10;
 
 /**
  * Other tables with the name and the column of a rule table: the application may read one and a writer fill another.
- * Not those of another schema that is bootstrapped by itself, as for another tenant.
+ * Not those of another schema that is bootstrapped by itself, as for another tenant, unless the search_path leads there.
  */
 async function findOtherTables({ trx, options, isMissing }: Inspected): Promise<DatabaseFinding[]> {
   const own = isMissing ? null : options.ruleTable.sql;
@@ -90,12 +90,11 @@ async function findOtherTables({ trx, options, isMissing }: Inspected): Promise<
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attname in ('ptype', 'p_type')
-    left join pg_catalog.pg_class own on own.oid = to_regclass(${own})
     left join pg_catalog.pg_class list on list.relnamespace = n.oid and list.relname = ${PACKAGE_LIST.tableName}
     where c.relname = any(${[...USUAL_NAMES]}::text[])
     and c.relkind in ('r', 'p')
-    and c.oid is distinct from own.oid
-    and (list.oid is null or n.oid = own.relnamespace)
+    and c.oid is distinct from to_regclass(${own})
+    and (list.oid is null or n.nspname = any(current_schemas(false)))
     and n.nspname !~ '^pg_'
     order by 1
   `.execute(trx);

@@ -198,9 +198,6 @@ export async function withSession<T>(
   client.on?.('error', onError);
   try {
     return await session.resultOf(work(session));
-  } catch (error) {
-    if (isConnectionLoss(error)) session.markBroken(error);
-    throw error;
   } finally {
     client.removeListener?.('error', onError);
     client.release?.(session.broken ?? undefined);

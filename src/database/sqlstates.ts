@@ -47,7 +47,7 @@ export function errorCode(error: unknown): string | undefined {
 }
 
 /** The error itself, or the nearest of its causes, that carries such a code. */
-export function findCoded(error: unknown): (Error & { readonly code: string }) | undefined {
+export function findCoded(error: unknown): CodedError | undefined {
   const seen = new Set<unknown>();
   for (let current = error; current instanceof Error && !seen.has(current); current = current.cause) {
     // Two errors may be each other's cause.
@@ -59,7 +59,13 @@ export function findCoded(error: unknown): (Error & { readonly code: string }) |
   return undefined;
 }
 
-function hasCode(error: Error): error is Error & { readonly code: string } {
+/** An error of the server also has the name of its function that raised it, which is not translated. */
+interface CodedError extends Error {
+  readonly code: string;
+  readonly routine?: string | undefined;
+}
+
+function hasCode(error: Error): error is CodedError {
   return 'code' in error && typeof error.code === 'string';
 }
 

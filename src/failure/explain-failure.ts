@@ -74,8 +74,9 @@ async function explainAsOneTransaction(
   if (error instanceof LockRowNotGranted) return explainLockRow(error, options);
   const failure = { ...readFailure(error, options), work };
   if (isSelfExplaining(failure.cause)) return failure.cause;
-  if (session?.broken || isConnectionLoss(failure.cause))
-    return explainLoss(failure, session?.broken ?? null);
+  // A seeder may have lost another connection, such as one to an API.
+  const isLost = session === null ? isConnectionLoss(failure.cause) : session.broken !== null;
+  if (isLost) return explainLoss(failure, session?.broken ?? null);
   return (
     explainTransactionMisuse(failure) ??
     (await explainSqlstate(failure, options, session)) ??

@@ -30,10 +30,17 @@ const ATTEMPTS_IF_PASSING = 10;
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 2_000;
 
+/**
+ * The functions of PostgreSQL that refuse to make a unique index of rows with equal keys. Nobody else is at work then,
+ * because the table is locked, so the next attempt would end in the same way, and a migration may take long.
+ */
+const INDEX_OF_EQUALS = /^comparetup_index/;
+
 /** Whether an attempt that ended with `error` is worth another one. */
 export function isConflict(error: unknown): boolean {
-  const { code = '', message = '' } = findCoded(error) ?? {};
-  return CONFLICTS.has(code) || (code === SQLSTATE.INTERNAL_ERROR && CATALOG_CHANGED.test(message));
+  const { code = '', message = '', routine = '' } = findCoded(error) ?? {};
+  if (code === SQLSTATE.INTERNAL_ERROR) return CATALOG_CHANGED.test(message);
+  return CONFLICTS.has(code) && !INDEX_OF_EQUALS.test(routine);
 }
 
 /**

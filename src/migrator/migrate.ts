@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { quoteIdentifier, quoteTable } from '../database/catalog.ts';
 import { engineBehind } from '../database/dialect.ts';
 import { asClient } from '../database/own-queries.ts';
 import { requireSameTransaction } from '../database/same-transaction.ts';
@@ -10,6 +11,7 @@ import {
   setChangeContext,
   settleTransaction,
 } from '../database/transaction.ts';
+import { DatabaseError } from '../errors.ts';
 import type { TakeoverReport } from '../report.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { loadMigrator } from './kysely-migrator.ts';
@@ -83,6 +85,7 @@ export async function migrateDatabase(
       migrations: applicationMigrations,
       found: await findList(trx, applicationSchema, applicationList),
     };
+    if (given.found.applied.length === 0) await refuseElsewhere(trx, given);
     await withSchemaFirst(trx, plan, () => run(given));
   }
   return { applied, takeover, firstRun };
@@ -174,6 +177,38 @@ async function readNames(db: AnyKysely, schema: string, table: string): Promise<
     select name from ${sql.id(schema, table)} order by name
   `.execute(db);
   return rows.map(({ name }) => name);
+}
+
+/**
+ * Refuses to run in a new schema what the application's own Migrator has run in another schema of the search_path. A
+ * list beside one of this package is that of another tenant.
+ *
+ * @throws DatabaseError `MIGRATIONS_ELSEWHERE`
+ */
+async function refuseElsewhere(
+  trx: AnyTransaction,
+  { schema, list: { tableName }, migrations }: Pick<MigrationRun, 'schema' | 'list' | 'migrations'>,
+): Promise<void> {
+  const { rows } = await sql<{ home: string }>`
+    select n.nspname as home
+    from unnest(current_schemas(false)) as path (name)
+    join pg_catalog.pg_namespace n on n.nspname = path.name and n.nspname <> ${schema}
+    join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = ${tableName}
+    where has_table_privilege(c.oid, 'select')
+    and not exists (
+      select from pg_catalog.pg_class p where p.relnamespace = n.oid and p.relname = ${PACKAGE_LIST.tableName}
+    )
+  `.execute(trx);
+  for (const { home } of rows) {
+    const recorded = (await readNames(trx, home, tableName)).filter((name) =>
+      Object.hasOwn(migrations, name),
+    );
+    if (recorded.length === 0) continue;
+    throw new DatabaseError(
+      'MIGRATIONS_ELSEWHERE',
+      `The application's migrations are recorded in ${quoteTable(tableName, home)} (${recorded[0]}${recorded.length > 1 ? ` and ${recorded.length - 1} more` : ''}), and would run again in schema ${quoteIdentifier(schema)}. Nothing was changed. Run them by your own Migrator, and leave out the migrations option; or leave out the schema option. If they are to run in this schema too, give tableName and lockTableName beside their provider.`,
+    );
+  }
 }
 
 /** One run of Kysely's Migrator. */

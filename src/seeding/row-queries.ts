@@ -70,52 +70,84 @@ interface Inserted {
 }
 
 /**
- * Inserts the rows whose key is not in the table, in the order given, and returns those. Rows that are there are left
- * out first, so that they use no values of a sequence.
+ * Inserts the rows whose key is not in the table by one statement, each group in the order given, and returns those.
+ * Rows of any group may refer to each other. Rows that are there are left out first, so that they use no values of a
+ * sequence.
  */
 export async function insertMissing(
   db: AnyTransaction,
-  { table, key, columns, empty }: Target,
-  rows: readonly Row[],
+  target: Target,
+  groups: readonly Group[],
 ): Promise<Inserted> {
+  const parts = groups.map((group, number) => insertGroup(target, group, number));
+  const { rows: results } = await sql<InsertedPart>`
+    with ${sql.join(parts.map(({ tables }) => tables))}
+    ${sql.join(
+      parts.map(({ result }) => result),
+      sql` union all `,
+    )}
+  `.execute(db);
+  return {
+    rows: results.flatMap(({ part, count, positions }) => {
+      const rows = groups[part]?.rows ?? [];
+      return count === rows.length ? rows : atPositions(rows, positions);
+    }),
+    isComplete: results.every(({ isComplete }) => isComplete),
+  };
+}
+
+interface InsertedPart {
+  readonly part: number;
+  readonly count: number;
+  readonly isComplete: boolean;
+  readonly positions: readonly number[];
+}
+
+/** The common table expressions that insert a group, and the query of what they have inserted. */
+function insertGroup({ table, key, columns: all, empty }: Target, group: Group, part: number) {
+  const { rows } = group;
+  const columns = all.filter(({ name }) => group.columns.includes(name));
+  const name = (table: string) => sql.id(`${table}_${part}`);
+  const [candidate, missing] = [name('candidate'), name('missing')];
+  const [inserted, total] = [name('inserted'), name('total')];
   const keyColumns = sql.join(key.map((column) => sql.id(column)));
   const isSame = (alias: string) => hasKeyOf(alias, key, columns);
-  const missing = empty
-    ? sql`missing as not materialized (select * from candidate)`
+  const select = empty
+    ? sql`${missing} as not materialized (select * from ${candidate})`
     : sql`
-    missing as materialized (
-      select * from candidate where not exists (select from ${sql.table(table)} as present where ${isSame('present')})
+    ${missing} as materialized (
+      select *
+      from ${candidate} as candidate
+      where not exists (select from ${sql.table(table)} as present where ${isSame('present')})
     )`;
-  // Usually the positions tell which rows were inserted. If not, PostgreSQL compares the keys: only PostgreSQL knows
-  // that 1.50 is 1.5, and that a date can be written in many ways.
-  const { rows: results } = await sql<{ count: number; isComplete: boolean; positions: number[] }>`
-    with ${candidates(columns, rows)},
-    ${missing},
-    inserted as (
+  const tables = sql`
+    ${candidates(candidate, columns, rows)},
+    ${select},
+    ${inserted} as (
       insert into ${sql.table(table)} (${sql.join(columns.map(({ name }) => sql.id(name)))})
-      select ${sql.join(columns.map((_, index) => sql.id(nameOf(index))))} from missing order by position
+      select ${sql.join(columns.map((_, index) => sql.id(nameOf(index))))} from ${missing} order by position
       on conflict (${keyColumns}) do nothing
       returning ${keyColumns}
     ),
-    total as (select count(*)::int as inserted from inserted)
-    select inserted as count,
-      inserted = ${rows.length}::int or inserted = (select count(*) from missing) as "isComplete",
+    ${total} as (select count(*)::int as inserted from ${inserted})`;
+  // Usually the positions tell which rows were inserted. If not, PostgreSQL compares the keys: only PostgreSQL knows
+  // that 1.50 is 1.5, and that a date can be written in many ways.
+  const result = sql`
+    select ${sql.lit(part)} as part, inserted as count,
+      inserted = ${rows.length}::int or inserted = (select count(*) from ${missing}) as "isComplete",
       to_json(case
         when inserted = ${rows.length}::int then '{}'
-        when inserted = (select count(*) from missing) then array(select position::int from missing order by position)
+        when inserted = (select count(*) from ${missing}) then array(select position::int from ${missing} order by position)
         else array(
           select min(candidate.position)::int
-          from inserted
-          join missing as candidate on ${isSame('inserted')}
+          from ${inserted} as inserted
+          join ${missing} as candidate on ${isSame('inserted')}
           group by ${sql.join(key.map((column) => sql.id('inserted', column)))}
           order by 1
         )
       end) as positions
-    from total
-  `.execute(db);
-  const { count, positions, isComplete } = results[0] ?? { count: 0, positions: [], isComplete: false };
-  if (count === rows.length) return { rows, isComplete };
-  return { rows: atPositions(rows, positions), isComplete };
+    from ${total}`;
+  return { tables, result };
 }
 
 /** The rows whose key is not in the table. */
@@ -126,7 +158,7 @@ export async function findAbsent(
 ): Promise<readonly Row[]> {
   const ofKey = columns.filter(({ name }) => key.includes(name));
   const { rows: results } = await sql<{ positions: number[] }>`
-    with ${candidates(ofKey, rows)}
+    with ${candidates(sql.id('candidate'), ofKey, rows)}
     select coalesce(json_agg(position order by position), '[]') as positions
     from candidate
     where not exists (select from ${sql.table(table)} as present where ${hasKeyOf('present', key, ofKey)})
@@ -148,13 +180,16 @@ function hasKeyOf(alias: string, key: readonly string[], columns: readonly Targe
 }
 
 /**
- * The common table expression `candidate`: the rows with their `position`, from 1, and their values as `c0`, `c1` …
- * in the order of `columns`, read by the input functions of the columns' types.
+ * A common table expression: the rows with their `position`, from 1, and their values as `c0`, `c1` … in the order of
+ * `columns`, read by the input functions of the columns' types.
  */
-function candidates(columns: readonly TargetColumn[], rows: readonly Row[]): RawBuilder<unknown> {
-  return columns.every(({ arrayType }) => arrayType !== null)
-    ? fromArrays(columns, rows)
-    : fromDocuments(columns, rows);
+function candidates(
+  name: RawBuilder<unknown>,
+  columns: readonly TargetColumn[],
+  rows: readonly Row[],
+): RawBuilder<unknown> {
+  const select = columns.every(({ arrayType }) => arrayType !== null) ? fromArrays : fromDocuments;
+  return sql`${name} as not materialized (${select(columns, rows)})`;
 }
 
 /** The name of the column at `index` in {@link candidates}. */
@@ -168,10 +203,7 @@ function fromArrays(columns: readonly TargetColumn[], rows: readonly Row[]) {
     const literal = toArrayLiteral(rows.map((row) => (isJson ? toDocument : toText)(row[name])));
     return sql`${literal}::${sql.id(...(arrayType ?? []))}`;
   });
-  return sql`
-    candidate as not materialized (
-      select * from unnest(${sql.join(arrays)}) with ordinality as given (${names(columns)}, position)
-    )`;
+  return sql`select * from unnest(${sql.join(arrays)}) with ordinality as given (${names(columns)}, position)`;
 }
 
 /**
@@ -186,11 +218,10 @@ function fromDocuments(columns: readonly TargetColumn[], rows: readonly Row[]) {
   );
   const typed = columns.map(({ name, type }) => sql`${sql.id(name)} ${sql.raw(type)}`);
   return sql`
-    candidate as not materialized (
       select *
       from rows from (json_to_recordset(${given}::json) as (${sql.join(typed)})) with ordinality
         as given (${names(columns)}, position)
-    )`;
+    `;
 }
 
 function names(columns: readonly TargetColumn[]) {

@@ -6,7 +6,7 @@ import { isLevelEnabled } from '../logger.ts';
 import type { Migrations } from '../migrator/migration.ts';
 import { insertOrExplain, isRefusal, refuseAbsent } from './refused-rows.ts';
 import { findAbsent, insertMissing, insertUnseen, selectMissing, type Target } from './row-queries.ts';
-import { checkRows, type Group, groupByColumns, groupRuns, pickKey, type Row } from './rows.ts';
+import { checkRows, type Group, groupByColumns, groupInOrder, pickKey, type Row } from './rows.ts';
 import type { RunnableSeeder, Seeder, SeederLog, SeederResult } from './seeder.ts';
 import { advanceSequence, explainLook, requireTarget, type TargetTable } from './target-table.ts';
 
@@ -95,10 +95,8 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
       const db = context.db.withPlugin(OWN_QUERIES);
       const target = await requireTarget(db, name, table, key, [...allColumns]);
       const into = { ...target, table, key };
-      // A row may refer to one before it.
-      const group = target.refersToItself ? groupRuns : groupByColumns;
       const { inserted, uncertain } = await insertOrExplain(db, target, rows, (some) =>
-        insertGroups(db, into, group(some), (done) => {
+        insertBatches(db, into, some, (done) => {
           if (some === rows) context.progress(done, rows.length);
         }),
       );
@@ -119,32 +117,42 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
   return seeder;
 }
 
-interface InsertedGroups {
+interface InsertedRows {
   readonly inserted: ReadonlySet<Row>;
   /** Rows that may not be in the table now: a trigger may leave a row out, or change its key. */
   readonly uncertain: readonly Row[];
 }
 
-async function insertGroups(
+async function insertBatches(
   db: AnyTransaction,
-  into: Target & Pick<TargetTable, 'hasTriggers'>,
-  groups: readonly Group[],
+  into: Target & Pick<TargetTable, 'hasTriggers' | 'refersToItself'>,
+  rows: readonly Row[],
   report: (done: number) => void,
-): Promise<InsertedGroups> {
+): Promise<InsertedRows> {
   const inserted = new Set<Row>();
   const uncertain: Row[] = [];
   let done = 0;
-  for (const { columns, rows } of groups) {
-    const given = { ...into, columns: into.columns.filter(({ name }) => columns.includes(name)) };
-    for (const batch of inBatches(rows)) {
-      const { rows: added, isComplete } = await insertMissing(db, given, batch);
-      for (const row of added) inserted.add(row);
-      if (!isComplete || into.hasTriggers) uncertain.push(...batch);
-      done += batch.length;
-      report(done);
+  for (const groups of into.refersToItself ? batchesInOrder(rows) : batchesOfGroups(rows)) {
+    const { rows: added, isComplete } = await insertMissing(db, into, groups);
+    for (const row of added) inserted.add(row);
+    for (const { rows: given } of groups) {
+      if (!isComplete || into.hasTriggers) uncertain.push(...given);
+      done += given.length;
     }
+    report(done);
   }
   return { inserted, uncertain };
+}
+
+function* batchesOfGroups(rows: readonly Row[]): Generator<readonly Group[]> {
+  for (const { columns, rows: all } of groupByColumns(rows)) {
+    for (const batch of inBatches(all)) yield [{ columns, rows: batch }];
+  }
+}
+
+/** A row may refer to one before it, which then has to be in the same statement, or in one before it. */
+function* batchesInOrder(rows: readonly Row[]): Generator<readonly Group[]> {
+  for (const batch of inBatches(rows)) yield* groupInOrder(batch);
 }
 
 function checkOptions(options: object): Problem[] {
@@ -163,7 +171,7 @@ function checkOptions(options: object): Problem[] {
   ];
 }
 
-function* inBatches(rows: readonly Row[]): Generator<readonly Row[]> {
+function* inBatches(rows: readonly Row[]): Generator<Row[]> {
   for (let start = 0; start < rows.length; start += BATCH_SIZE) yield rows.slice(start, start + BATCH_SIZE);
 }
 

@@ -45,8 +45,21 @@ export function groupByColumns(rows: readonly Row[]): readonly Group[] {
   return [...groups.values()];
 }
 
-/** The same for rows whose order must stay: only rows that follow each other are in one group. */
-export function groupRuns(rows: readonly Row[]): readonly Group[] {
+/** How many groups one statement may have. */
+const MOST_GROUPS = 50;
+
+/**
+ * The same for rows whose order must stay: each list has the groups of some of the rows, and those of the lists before
+ * it are earlier ones.
+ */
+export function groupInOrder(rows: readonly Row[]): (readonly Group[])[] {
+  const groups = groupByColumns(rows);
+  if (groups.length <= MOST_GROUPS) return [groups];
+  const middle = rows.length >> 1;
+  return [...groupInOrder(rows.slice(0, middle)), ...groupInOrder(rows.slice(middle))];
+}
+
+function groupRuns(rows: readonly Row[]): readonly Group[] {
   const runs: Group[] = [];
   for (const row of rows) {
     const columns = Object.keys(row).filter((column) => row[column] !== undefined);

@@ -86,6 +86,11 @@ describe('an examination', () => {
     const pool = (await createDatabase()).pool();
     for (const schema of ['acme', 'globex']) await bootstrapDatabase(pool, { ...OPTIONS, schema });
     expect(await faults(pool, { ...OPTIONS, schema: 'acme' })).toEqual([]);
+    await bootstrapDatabase(pool, OPTIONS);
+    expect(await faults(pool, { ...OPTIONS, schema: 'acme' }), 'where others may read').toEqual([
+      fault('other tables', 'warning', /: public\.casbin\. Only one/),
+    ]);
+    await pool.query('drop table casbin');
     await pool.query('create table acme.policies (ptype text); create table globex.policies (ptype text)');
     expect(await faults(pool, { ...OPTIONS, schema: 'acme' })).toEqual([
       fault('other tables', 'warning', /: acme\.policies\. Only one/),

@@ -143,6 +143,35 @@ describe("the application's migrations", () => {
     },
   );
 
+  test("are not run again in a schema of its own where the application's Migrator has run them", async () => {
+    const pool = (await createDatabase()).pool();
+    const { migrations, runs } = tables('a', 'b');
+    await expect(applicationMigrator(pool, migrations).migrateToLatest()).resolves.not.toHaveProperty(
+      'error',
+    );
+
+    const bootstrap = bootstrapDatabase(pool, { migrations, schema: 'auth' });
+
+    await expect(bootstrap).rejects.toMatchObject({
+      code: 'MIGRATIONS_ELSEWHERE',
+      message:
+        'The application\'s migrations are recorded in "public"."kysely_migration" (a and 1 more), and would run again in schema "auth". Nothing was changed. Run them by your own Migrator, and leave out the migrations option; or leave out the schema option. If they are to run in this schema too, give tableName and lockTableName beside their provider.',
+    });
+    expect(runs).toEqual(['a', 'b']);
+    const provider = { getMigrations: async () => migrations };
+    const own = { provider, tableName: 'auth_migration', lockTableName: 'auth_migration_lock' };
+    await bootstrapDatabase(pool, { migrations: own, schema: 'auth' });
+    await bootstrapDatabase(pool, { migrations: tables('c').migrations, schema: 'other' });
+    expect(runs).toEqual(['a', 'b', 'a', 'b']);
+  });
+
+  test('run in each schema that is bootstrapped', async () => {
+    const pool = (await createDatabase()).pool();
+    const { migrations, runs } = tables('a');
+    for (const schema of ['public', 'acme']) await bootstrapDatabase(pool, { migrations, schema });
+    expect(runs).toEqual(['a', 'a']);
+  });
+
   test('run in the transaction of the bootstrap, on its search_path', async () => {
     const database = await createDatabase();
     const pool = database.pool();

@@ -277,13 +277,39 @@ describe('a connection that is lost', () => {
       const pool = database.pool({ max: 1 });
       const backend = async () => (await pool.query('select pg_backend_pid() as pid')).rows[0].pid;
       const pid = await backend();
+      pool.once('acquire', (client) => {
+        const query = client.query.bind(client);
+        client.query = (config: { text: string }) =>
+          config.text === 'select 7'
+            ? Promise.reject(Object.assign(new Error('server conn crashed?'), { code }))
+            : query(config);
+      });
       const losing: Seeder = {
         name: 'losing',
-        seed: () => Promise.reject(Object.assign(new Error('server conn crashed?'), { code })),
+        seed: async ({ db }) => Promise.reject(await sql`select 7`.execute(db)),
       };
-      const error = await refusalOf(database, { seeders: [losing] }, pool);
+      const error = await failureOf(() => bootstrapDatabase(pool, { seeders: [losing] }));
       expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_LOST' });
       expect(await backend()).not.toBe(pid);
+    },
+  );
+
+  test.each(['ECONNRESET', 'ETIMEDOUT', '57P01'])(
+    'is not the one of a seeder that has lost another, and says the same: %s',
+    async (code) => {
+      const database = await createDatabase();
+      const pool = database.pool({ max: 1 });
+      const backend = async () => (await pool.query('select pg_backend_pid() as pid')).rows[0].pid;
+      const pid = await backend();
+      const cause = Object.assign(new Error(`read ${code}`), { code });
+      const calling: Seeder = {
+        name: 'calling',
+        seed: () => Promise.reject(new Error('the API does not answer', { cause })),
+      };
+      const error = await refusalOf(database, { seeders: [calling] }, pool);
+      expect(error).toMatchObject({ name: 'SeederError', code: 'SEEDER_FAILED' });
+      expect(error.message).toBe('Seeder "calling" failed: the API does not answer. Nothing was changed.');
+      expect(await backend()).toBe(pid);
     },
   );
 

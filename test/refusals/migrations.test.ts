@@ -133,6 +133,21 @@ describe('a migration', () => {
     expect(error.message).toContain('division by zero');
   });
 
+  test('that makes a unique index of rows with equal keys is not tried again', async () => {
+    const database = await createDatabase();
+    await database.pool().query(`create table users as values ('ann'), ('ann')`);
+    let times = 0;
+    const up = async (db: Kysely<unknown>) => {
+      times += 1;
+      await sql`create unique index one_each on users (column1)`.execute(db);
+    };
+    const error = await refusalOf(database, { migrations: { odd: { up } } });
+    expect(times).toBe(1);
+    expect(error.message).toBe(
+      'Migration "odd" failed: could not create unique index "one_each". Nothing was changed.',
+    );
+  });
+
   test('that was applied and is missing now is reported', async () => {
     const database = await createDatabase();
     const up = async () => {};

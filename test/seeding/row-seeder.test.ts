@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, type Migration, rowSeeder, type Seeder } from '../../src/index.ts';
 import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { openWire } from '../support/wire.ts';
 
 /** Runs just these seeders, on tables that `ddl` makes. */
 async function seed(database: TestDatabase, ddl: string, ...seeders: Seeder[]) {
@@ -217,18 +218,44 @@ test('a row seeder logs each row by its key, under its own name', async () => {
   ]);
 });
 
-test('a row may refer to one before it, whatever columns both have', async () => {
-  const pool = (await createDatabase()).pool();
-  await pool.query('create table units (id int primary key, parent int references units, n serial)');
+test('a row may refer to one before it, whatever columns both have, and one statement inserts them', async () => {
+  const database = await createDatabase();
+  await database.pool().query('create table units (id int primary key, parent int references units)');
+  await using wire = await openWire(database.url);
+  const pool = database.pool({ connectionString: wire.url });
   const rows: { id: number; parent?: number | null }[] = [
     { id: 1, parent: null },
     { id: 2 },
     { id: 3, parent: 2 },
     { id: 4 },
+    { id: 5, parent: 3 },
   ];
   const units = rowSeeder({ name: 'units', table: 'units', key: 'id', rows });
   const report = await bootstrapDatabase(pool, { seeders: [units] });
-  expect(report.seeders[1]).toMatchObject({ inserted: 4 });
-  const { rows: stored } = await pool.query('select id from units order by n');
-  expect(stored.map(({ id }) => id)).toEqual([1, 2, 3, 4]);
+  expect(report.seeders[1]).toMatchObject({ inserted: 5 });
+  expect(wire.statements.filter((statement) => statement.includes('insert into "units"'))).toHaveLength(1);
+  expect(await rowsOf(database, 'select id, parent from units order by id')).toEqual(
+    rows.map(({ id, parent = null }) => ({ id, parent })),
+  );
+});
+
+test('rows that refer to the one before may give many different columns, and some of them are there', async () => {
+  const database = await createDatabase();
+  const letters = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+  const columns = letters.map((letter) => `${letter} text default 'none'`).join(', ');
+  const ddl = `create table units (id int primary key, parent int references units, ${columns})`;
+  const rows = Array.from({ length: 2 ** letters.length }, (_, id) => {
+    const given = letters.filter((_letter, bit) => id & (1 << bit)).map((letter) => [letter, `${id}`]);
+    return { id, parent: id === 0 ? null : id - 1, ...Object.fromEntries(given) };
+  });
+  const units = (some: typeof rows) => rowSeeder({ name: 'units', table: 'units', key: 'id', rows: some });
+  await seed(database, ddl, units(rows.slice(0, 30)));
+
+  const [report] = await seed(database, '', units(rows));
+
+  expect(report).toMatchObject({ inserted: 98, existing: 30 });
+  const stored = await rowsOf(database, 'select * from units order by id');
+  expect(stored).toEqual(
+    rows.map((row) => ({ ...Object.fromEntries(letters.map((letter) => [letter, 'none'])), ...row })),
+  );
 });

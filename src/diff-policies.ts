@@ -44,7 +44,7 @@ export async function diffPolicies(
   after: PolicySource,
   options: BootstrapOptions = {},
 ): Promise<PolicyDiff> {
-  const { model, policies } = await readPolicies([before, after], options);
+  const { model, policies } = await readPolicies([before, after], options, ['before', 'after']);
   const named = policies.flatMap(({ rules, isLive }) => (isLive ? [] : linkedNames(rules)));
   const split = policies.map((policy) =>
     policy.isLive ? splitUserLinks(model, policy.rules, named) : { rules: policy.rules, userLinks: [] },

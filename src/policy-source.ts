@@ -45,11 +45,13 @@ export interface SourcedPolicies {
 /**
  * Reads policies from their sources, in one model.
  *
+ * @param names what problems of a source are told with, if it is no file
  * @throws InvalidOptionsError with every problem of the options, the model and all of the policies
  */
 export async function readPolicies(
   sources: readonly PolicySource[],
   options: BootstrapOptions,
+  names: readonly string[] = [],
 ): Promise<SourcedPolicies> {
   const { checkShape } = await import('./options/shape.ts');
   const given = replaceOptions(options, { policy: null, verify: false });
@@ -60,12 +62,14 @@ export async function readPolicies(
   const faults = await Promise.all(
     loaded.map((one) => (one.definition === null ? [] : checkDefinition(one.definition, model, sound))),
   );
-  const problems = [
-    ...misshapen,
-    ...modelProblems,
-    ...loaded.flatMap((one) => one.problems),
-    ...faults.flat(),
-  ];
+  const ofSources = sources.flatMap((source, index) => {
+    const found = [...(loaded[index]?.problems ?? []), ...(faults[index] ?? [])];
+    const name = names[index];
+    return name === undefined || typeof source === 'string'
+      ? found
+      : found.map((one) => nameSource(one, name));
+  });
+  const problems = withoutDuplicates([...misshapen, ...modelProblems, ...ofSources]);
   if (model === null || problems.length > 0) throw new InvalidOptionsError(problems);
   const policies = await Promise.all(
     loaded.map(({ definition, pool }) =>
@@ -73,6 +77,17 @@ export async function readPolicies(
     ),
   );
   return { model, policies };
+}
+
+/** The problem, with the name of its source before its place, if that is a path in a definition or a pool. */
+function nameSource(problem: Problem, name: string): Problem {
+  const isNamed = /:\d+$/.test(problem.at) || !/^(?:policy|pool)\b/.test(problem.at);
+  return isNamed ? problem : { ...problem, at: `${name}: ${problem.at}` };
+}
+
+/** A problem of the model is found with each definition. */
+function withoutDuplicates(problems: readonly Problem[]): Problem[] {
+  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
 }
 
 /** A policy, split into its roles and the links of its users. */

@@ -133,7 +133,7 @@ export async function testPolicy(
     const own = group.given.length === 0 ? meter : meter.beside(group.given);
     tests.push(...(await runGroup(model, defined.rules, group, configureEnforcer, own)));
     await own.askRoleManagers();
-    if (group.isOfFile) warnings.push(...(await warnOfNames(group, findMisspeltNames)));
+    if (group.isOfFile) warnings.push(...warnOfNames(group, findMisspeltNames));
   }
   const coverage = describeCoverage(defined, meter.requests);
   const problems = findUncovered(coverage, required);
@@ -186,17 +186,15 @@ function listOwn(definition: PolicyDefinition, file: string): TestGroup {
   return { file, name: null, given: [], requests, isOfFile: false };
 }
 
-async function warnOfNames(
+function warnOfNames(
   { requests, given }: TestGroup,
   findMisspeltNames: FindMisspeltNames,
-): Promise<PolicyTestWarning[]> {
-  const warnings: PolicyTestWarning[] = [];
-  for (const { request, at } of requests) {
-    for (const { position, message } of await findMisspeltNames(request, given)) {
-      warnings.push({ code: 'NAME_MISSPELT', at: findPlace(request, [position]) ?? at, message });
-    }
-  }
-  return warnings;
+): PolicyTestWarning[] {
+  return requests.flatMap(({ request, at }) =>
+    findMisspeltNames(request, given).map(({ position, message }): PolicyTestWarning => {
+      return { code: 'NAME_MISSPELT', at: findPlace(request, [position]) ?? at, message };
+    }),
+  );
 }
 
 function describeCoverage({ rules }: RuleSet<DefinedRule>, requests: readonly number[]): PolicyCoverage {

@@ -89,9 +89,13 @@ export async function listFunctions(
   if (configureEnforcer === undefined) return BUILT_IN;
   const enforcer = await newEnforcer(copyModel(model));
   await configureEnforcer(enforcer);
-  // Casbin keeps the map protected, and has no method to read it.
-  const functions: unknown = Reflect.get(enforcer, 'fm');
-  return functions instanceof FunctionMap ? new Set(functions.getFunctions().keys()) : BUILT_IN;
+  return new Set(functionsOf(enforcer).keys());
+}
+
+/** The functions that the matcher of an enforcer may call. Casbin keeps them protected, with no method to read them. */
+export function functionsOf(enforcer: Enforcer): ReadonlyMap<string, unknown> {
+  const functions: FunctionMap = Reflect.get(enforcer, 'fm');
+  return functions.getFunctions();
 }
 
 class InMemoryAdapter implements Adapter {

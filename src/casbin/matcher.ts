@@ -37,6 +37,48 @@ export function isPlainConjunction(matcher: string): boolean {
   return flattenConjunction(parseMatcher(matcher)).every((node) => readConjunct(node) !== null);
 }
 
+/** A condition of a matcher, with its text as Casbin stores it. */
+export interface Condition {
+  readonly text: string;
+  readonly node: Node;
+}
+
+/** The alternatives of a matcher, `… || …`, each as the conditions that it joins by `&&`. */
+export function splitMatcher(matcher: string): Condition[][] {
+  return splitBy('||', matcher).map((alternative) =>
+    splitBy('&&', alternative).map((text) => ({ text, node: parseMatcher(text) })),
+  );
+}
+
+/** The operands of an operator at the top level of an expression; the expression itself if it is of another kind. */
+function splitBy(operator: string, expression: string): string[] {
+  const text = expression.trim();
+  const outline = blankNested(text);
+  if (/^\( *\)$/.test(outline)) return splitBy(operator, text.slice(1, -1));
+  const { type, operator: own } = parseMatcher(text);
+  if (type !== 'LogicalExpression' || own !== operator) return [text];
+  const ends = [...outline.matchAll(operator === '||' ? /\|\|/g : /&&/g)].map(({ index }) => index);
+  const starts = [0, ...ends.map((end) => end + operator.length)];
+  return starts.flatMap((start, index) => splitBy(operator, text.slice(start, ends[index])));
+}
+
+/** A text of the same length, with blanks for all that is in quotes or between brackets. */
+function blankNested(text: string): string {
+  let [outline, depth, quote] = ['', 0, ''];
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charAt(at);
+    const isOutside = quote === '';
+    if (quote !== '') {
+      if (character === '\\') outline += text.charAt(++at) && ' ';
+      else if (character === quote) quote = '';
+    } else if (character === '"' || character === "'") quote = character;
+    else if (/[)\]]/.test(character)) depth -= 1;
+    outline += isOutside && quote === '' && depth === 0 ? character : ' ';
+    if (isOutside && /[([]/.test(character)) depth += 1;
+  }
+  return outline;
+}
+
 /** A call of a role definition: `g(r.x, p.y)`, or `g(r.x, p.y, r.domain)`. */
 export type RoleCall = Extract<Conjunct, { kind: 'inherits' }>;
 
@@ -152,10 +194,20 @@ export interface Node {
 
 /** Parses a matcher as Casbin stores it: `.` after r and p replaced by `_`. */
 export const parseMatcher = rememberLast((matcher: string): Node => {
-  // Casbin does the same just before it compiles a matcher (5.51.1, CoreEnforcer.getExpression).
-  expressionEval.addBinaryOp('in', 1, Util.customIn);
+  prepareParser();
   return { ...expressionEval.parse(Util.bracketCompatible(matcher)) };
 });
+
+/** Casbin does the same just before it compiles a matcher (5.51.1, CoreEnforcer.getExpression). */
+function prepareParser(): void {
+  expressionEval.addBinaryOp('in', 1, Util.customIn);
+}
+
+/** Compiles an expression to a function that evaluates it, by the names that it is given. */
+export function compileExpression(expression: string): (names: object) => Promise<unknown> {
+  prepareParser();
+  return expressionEval.compileAsync(Util.bracketCompatible(expression));
+}
 
 /** A node and all nodes below it that are values: not the names of functions and properties. */
 export function walk(node: unknown): Node[] {

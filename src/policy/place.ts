@@ -42,14 +42,17 @@ export function placeIn(definition: object, ...keys: readonly (string | number)[
   return findPlace(definition, keys) ?? pathOf('policy', ...keys);
 }
 
-/** A path such as `policy.roles.admin`. A key that would be misread between dots is in brackets and quotes. */
+/**
+ * A path such as `policy.roles.admin`. A key that would be misread between dots is in brackets and quotes, as is one
+ * that ends like a line in a file: `a:12`.
+ */
 export function pathOf(...keys: readonly (string | number)[]): string {
   return keys.map((key, index) => segment(String(key), index === 0)).join('');
 }
 
 function segment(key: string, first: boolean): string {
   if (/^\d+$/.test(key)) return `[${key}]`;
-  if (!/^[\w:/@$*-]+$/.test(key)) return `[${JSON.stringify(key)}]`;
+  if (!/^[\w:/@$*-]+$/.test(key) || /:\d+$/.test(key)) return `[${JSON.stringify(key)}]`;
   return first ? key : `.${key}`;
 }
 

@@ -25,14 +25,19 @@ export interface PlaceParts {
   readonly column: number | null;
 }
 
-/** Splits a place into its parts. Paths of options, such as `policy.roles.a`, are in no file. */
+/**
+ * Splits a place into its parts. What ends with a line is in a file of any name; a place without a line only if it has
+ * the ending of a file, because paths of options, such as `policy.roles.a`, are in no file.
+ */
 export function readPlace(at: string | null): PlaceParts {
-  const [, file, line, column] =
-    /^(.+?\.(?:ya?ml|json|csv|conf|[cm]?[jt]s))(?::(\d+))?(?::(\d+))?$/i.exec(at ?? '') ?? [];
-  if (file === undefined) return { file: null, line: null, column: null };
-  const number = (text: string | undefined) => (text === undefined ? null : Number(text));
+  const text = at ?? '';
+  const [, file = text, line, column] = /^(.+?):(\d+)(?::(\d+))?$/.exec(text) ?? [];
+  if (line === undefined && !FILE.test(file)) return { file: null, line: null, column: null };
+  const number = (digits: string | undefined) => (digits === undefined ? null : Number(digits));
   return { file, line: number(line), column: number(column) };
 }
+
+const FILE = /\.(?:ya?ml|json|csv|conf|[cm]?[jt]s)$/i;
 
 /** The message of a remark, after the parts for which a format has no field: a place in no file, and the subject. */
 export function tellRemark({ at, subject, message }: Remark): string {

@@ -1,8 +1,9 @@
 import type { Model } from 'casbin';
-import { leadingConjuncts } from '../casbin/matcher.ts';
+import type { Evaluate } from '../casbin/evaluator.ts';
 import { tokensOf } from '../casbin/model.ts';
 import type { Request } from '../policy/definition.ts';
 import { formatValue, type Rule } from '../policy/rule.ts';
+import { listAlternatives, type RuleCondition } from './conditions.ts';
 
 /** A rule that would have allowed a request without these differences. */
 interface NearMiss {
@@ -12,64 +13,85 @@ interface NearMiss {
 
 const SHOWN_MISSES = 3;
 
-/** The distance of a rule from a request by one value: a role can be assigned, and a pattern may match. */
-const WEIGHTS = { inherits: 0.9, equal: 1, other: 0.5 } as const;
-
-/** The rules that differ least from a request. Rules that have nothing in common with it are left out. */
+/**
+ * The rules that differ least from a request, by the conditions of the matcher. Rules that have nothing in common with
+ * it are left out.
+ *
+ * @param evaluate evaluates a condition for this request and a rule
+ */
 export async function findClosestRules(
   model: Model,
   rules: readonly Rule[],
   request: Request,
+  evaluate: Evaluate,
 ): Promise<NearMiss[]> {
-  const comparisons = listComparisons(model);
-  const furthest = sum(comparisons);
+  const alternatives = listAlternatives(model);
   const effect = tokensOf(model, 'p').indexOf('eft');
-  const found: (NearMiss & { readonly distance: number })[] = [];
-  const hasRole = roleTest(model);
+  const holds = conditionTest(model, request, evaluate);
+  let closest: { readonly rule: Rule; readonly failed: readonly RuleCondition[] }[] = [];
   for (const rule of rules) {
     if (rule.ptype !== 'p' || rule.values[effect] === 'deny') continue;
-    const differing: ValueComparison[] = [];
-    for (const comparison of comparisons) {
-      if (!(await holds(comparison, rule, request, hasRole))) differing.push(comparison);
-    }
-    const distance = sum(differing);
-    if (distance === 0 || distance === furthest) continue;
-    found.push({
-      rule,
-      distance,
-      differences: differing.map((one) => describeDifference(one, rule, request)),
-    });
+    const failed = await findFewestFailed(alternatives, (condition) => holds(condition, rule));
+    const most = closest[0]?.failed.length ?? Number.POSITIVE_INFINITY;
+    if (failed === null || failed.length > most) continue;
+    if (failed.length < most) closest = [];
+    closest.push({ rule, failed });
   }
-  // Not Math.min, which takes no list as long as a large policy.
-  const fewest = found.reduce(
-    (least, { differences }) => Math.min(least, differences.length),
-    Number.POSITIVE_INFINITY,
-  );
-  return found
-    .filter(({ differences }) => differences.length === fewest)
-    .sort((a, b) => a.distance - b.distance)
-    .slice(0, SHOWN_MISSES);
+  return closest
+    .sort((a, b) => distanceOf(a.failed) - distanceOf(b.failed))
+    .slice(0, SHOWN_MISSES)
+    .map(({ rule, failed }) => ({
+      rule,
+      differences: failed.map((condition) => describeDifference(condition, rule, request)),
+    }));
 }
 
-function sum(comparisons: readonly ValueComparison[]): number {
-  return comparisons.reduce((total, { kind }) => total + WEIGHTS[kind], 0);
+/** The failed conditions of the alternative with the fewest; null if none fails, or a rule meets none of its own. */
+async function findFewestFailed(
+  alternatives: readonly (readonly RuleCondition[])[],
+  holds: (condition: RuleCondition) => boolean | Promise<boolean>,
+): Promise<RuleCondition[] | null> {
+  let fewest: RuleCondition[] | null = null;
+  for (const conditions of alternatives) {
+    const failed: RuleCondition[] = [];
+    let isRelated = false;
+    for (const condition of conditions) {
+      const answer = holds(condition);
+      // Most answers are no promises, and awaiting them all would take long for a large policy.
+      if (!(typeof answer === 'boolean' ? answer : await answer)) failed.push(condition);
+      else if (condition.isOfRule) isRelated = true;
+    }
+    if (failed.length === 0) return null;
+    if (isRelated && failed.length < (fewest?.length ?? Number.POSITIVE_INFINITY)) fewest = failed;
+  }
+  return fewest;
 }
 
-type RoleTest = (ptype: string, name: string, role: string, domain: string | undefined) => Promise<boolean>;
+/** A role can be assigned, so a rule that lacks only one is closer than one that names another resource. */
+function distanceOf(failed: readonly RuleCondition[]): number {
+  return failed.reduce((sum, { kind }) => sum + (kind === 'inherits' ? 0.9 : 1), 0);
+}
 
-async function holds(comparison: ValueComparison, rule: Rule, request: Request, hasRole: RoleTest) {
-  const asked = request[comparison.position] ?? '';
-  const given = rule.values[comparison.policyPosition] ?? '';
-  if (asked === given) return true;
-  if (comparison.kind !== 'inherits') return false;
-  const domain = comparison.domainPosition === null ? undefined : request[comparison.domainPosition];
-  return hasRole(comparison.ptype, asked, given, domain);
+/** Creates a function that returns whether a condition holds for the request and a rule. */
+function conditionTest(model: Model, request: Request, evaluate: Evaluate) {
+  const hasRole = roleTest(model);
+  return (condition: RuleCondition, { values }: Rule): boolean | Promise<boolean> => {
+    if (condition.kind === 'matches' || condition.kind === 'other') {
+      // A pattern that Casbin does not take matches nothing.
+      return evaluate(condition.text, values).then(Boolean, () => false);
+    }
+    const asked = request[condition.position] ?? '';
+    const given = values[condition.policyPosition] ?? '';
+    if (asked === given || condition.kind !== 'inherits') return asked === given;
+    const domain = condition.domainPosition === null ? undefined : request[condition.domainPosition];
+    return hasRole(condition.ptype, asked, given, domain);
+  };
 }
 
 /** Asks the enforcer's own role manager, which may be a custom one. */
-function roleTest(model: Model): RoleTest {
+function roleTest(model: Model) {
   const known = new Map<string, Promise<boolean>>();
-  return (ptype, name, role, domain) => {
+  return (ptype: string, name: string, role: string, domain: string | undefined): Promise<boolean> => {
     const key = JSON.stringify([ptype, name, role, domain]);
     const manager = model.model.get('g')?.get(ptype)?.rm;
     const answer = known.get(key) ?? manager?.hasLink(name, role, ...(domain === undefined ? [] : [domain]));
@@ -79,16 +101,17 @@ function roleTest(model: Model): RoleTest {
   };
 }
 
-function describeDifference(comparison: ValueComparison, rule: Rule, request: Request): string {
-  const asked = formatValue(request[comparison.position] ?? '');
-  const given = formatValue(rule.values[comparison.policyPosition] ?? '');
-  switch (comparison.kind) {
+function describeDifference(condition: RuleCondition, { values }: Rule, request: Request): string {
+  if (condition.kind === 'other') return `${condition.text.replaceAll(/\b([rp]\d*)_/g, '$1.')} is false`;
+  const asked = formatValue(request[condition.position] ?? '');
+  const given = formatValue(values[condition.policyPosition] ?? '');
+  switch (condition.kind) {
     case 'inherits':
       return `${asked} is not ${given}`;
     case 'equal':
-      return `${comparison.token} is ${given}`;
-    case 'other':
-      return `${comparison.token}: ${given} may not match ${asked}`;
+      return `${condition.token} is ${given}`;
+    case 'matches':
+      return `${condition.token}: ${given} does not match ${asked}`;
   }
 }
 
@@ -99,62 +122,17 @@ const SHOWN_VALUES = 6;
  */
 export function findUnknownValues(model: Model, rules: readonly Rule[], request: Request): string[] {
   const permissions = rules.filter(({ ptype }) => ptype === 'p');
-  return listComparisons(model).flatMap(({ kind, token, position, policyPosition }) => {
-    const value = request[position] ?? '';
-    const known = [...new Set(permissions.map(({ values }) => values[policyPosition] ?? ''))];
-    if (kind !== 'equal' || known.length === 0 || known.includes(value)) return [];
-    const shown = known.slice(0, SHOWN_VALUES).map(formatValue).join(', ');
-    const more = known.length > SHOWN_VALUES ? ', …' : '';
-    return [`no rule has ${token} = ${formatValue(value)}, only ${shown}${more}`];
-  });
-}
-
-interface ComparedValue {
-  /** The name of the value in the request definition. */
-  readonly token: string;
-  readonly position: number;
-  readonly policyPosition: number;
-}
-
-/** A value of the request that the matcher compares with one of the rule. `other`: in a way that is not known here. */
-type ValueComparison = ComparedValue &
-  (
-    | { readonly kind: 'equal' | 'other' }
-    | { readonly kind: 'inherits'; readonly ptype: string; readonly domainPosition: number | null }
-  );
-
-/** What a model's matcher compares, as far as it can be read, and values with the same name. */
-function listComparisons(model: Model): ValueComparison[] {
-  const requestTokens = tokensOf(model, 'r');
-  const policyTokens = tokensOf(model, 'p');
-  const read = leadingConjuncts(model.model.get('m')?.get('m')?.value ?? '').map(
-    (conjunct): ValueComparison => {
-      const { kind, request: token, policy } = conjunct;
-      const positions = {
-        token,
-        position: requestTokens.indexOf(token),
-        policyPosition: policyTokens.indexOf(policy),
-      };
-      if (kind === 'equal') return { kind, ...positions };
-      const { ptype, domain } = conjunct;
-      return {
-        kind,
-        ...positions,
-        ptype,
-        domainPosition: domain === null ? null : requestTokens.indexOf(domain),
-      };
-    },
-  );
-  const covered = new Set(read.map(({ token }) => token));
-  const others = requestTokens
-    .filter((token) => !covered.has(token) && policyTokens.includes(token))
-    .map(
-      (token): ValueComparison => ({
-        kind: 'other',
-        token,
-        position: requestTokens.indexOf(token),
-        policyPosition: policyTokens.indexOf(token),
-      }),
-    );
-  return [...read, ...others];
+  const found = listAlternatives(model)
+    .flat()
+    .flatMap((condition) => {
+      if (condition.kind !== 'equal') return [];
+      const { token, position, policyPosition } = condition;
+      const value = request[position] ?? '';
+      const known = [...new Set(permissions.map(({ values }) => values[policyPosition] ?? ''))];
+      if (known.length === 0 || known.includes(value)) return [];
+      const shown = known.slice(0, SHOWN_VALUES).map(formatValue).join(', ');
+      const more = known.length > SHOWN_VALUES ? ', …' : '';
+      return [`no rule has ${token} = ${formatValue(value)}, only ${shown}${more}`];
+    });
+  return [...new Set(found)];
 }

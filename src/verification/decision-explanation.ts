@@ -1,5 +1,6 @@
 import type { Enforcer, Model } from 'casbin';
-import { leadingConjuncts, usesRules } from '../casbin/matcher.ts';
+import { evaluator } from '../casbin/evaluator.ts';
+import { roleCalls, usesRules } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
 import { isSameList } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
@@ -110,7 +111,7 @@ export async function explainByEnforcer(
   return {
     ...base,
     answer: 'denied: no rule allows it',
-    ...(await findWhatIsMissing(model, rules, request)),
+    ...(await findWhatIsMissing(enforcer, rules, given, request)),
   };
 }
 
@@ -125,8 +126,14 @@ const NOTHING = {
   unknown: [],
 };
 
-async function findWhatIsMissing(model: Model, rules: readonly Rule[], request: Request) {
-  const closest = await findClosestRules(model, rules, request);
+async function findWhatIsMissing(
+  enforcer: Enforcer,
+  rules: readonly Rule[],
+  given: readonly unknown[],
+  request: Request,
+) {
+  const model = enforcer.getModel();
+  const closest = await findClosestRules(model, rules, request, evaluator(enforcer, given));
   return {
     roles: listRoles(model, rules, request),
     closest: closest.map(({ rule, differences }) => ({ rule: [rule.ptype, ...rule.values], differences })),
@@ -148,16 +155,17 @@ function listRoles(model: Model, rules: readonly Rule[], request: Request): Held
   const tokens = tokensOf(model, 'r');
   const take = (token: string) => request[tokens.indexOf(token)] ?? '';
   const hierarchies = buildHierarchies(loadLinks(model, rules));
-  return leadingConjuncts(model.model.get('m')?.get('m')?.value ?? '').flatMap((conjunct) => {
-    if (conjunct.kind !== 'inherits') return [];
-    const { ptype } = conjunct;
-    const domain = conjunct.domain === null ? null : take(conjunct.domain);
-    const name = take(conjunct.request);
+  const calls = roleCalls(model.model.get('m')?.get('m')?.value ?? '').map((call) => {
+    const domain = call.domain === null ? null : take(call.domain);
+    return { ptype: call.ptype, name: take(call.request), domain };
+  });
+  const distinct = new Map(calls.map((call) => [JSON.stringify(call), call]));
+  return [...distinct.values()].map(({ ptype, name, domain }) => {
     const hierarchy = hierarchies.find(
       (one) => one.ptype === ptype && isSameList(one.domains, domain === null ? [] : [domain]),
     );
     const paths = hierarchy === undefined ? [] : listPaths(hierarchy, name);
-    return [{ ptype, name, domain, paths: paths.slice(0, SHOWN_PATHS), more: paths.length > SHOWN_PATHS }];
+    return { ptype, name, domain, paths: paths.slice(0, SHOWN_PATHS), more: paths.length > SHOWN_PATHS };
   });
 }
 

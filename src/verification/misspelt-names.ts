@@ -2,6 +2,7 @@ import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { identifier, parseMatcher, readCall, readConjunct, walk } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
+import { findNearest } from '../nearest-name.ts';
 import type { Request } from '../policy/definition.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
 
@@ -14,7 +15,7 @@ interface MisspeltName {
 }
 
 /** Finds the misspelt names of a request; `given` are rules in addition to the policy. */
-export type FindMisspeltNames = (request: Request, given: readonly Rule[]) => Promise<MisspeltName[]>;
+export type FindMisspeltNames = (request: Request, given: readonly Rule[]) => MisspeltName[];
 
 /**
  * Creates a function that finds misspelt names. It looks only at values that the model compares as they are written,
@@ -29,7 +30,7 @@ export function misspeltNameFinder(
   const tokens = tokensOf(model, 'r');
   const places = listPlaces(model, configureEnforcer === undefined);
   const known = places.map(({ sources }) => new Set(namesIn(rules, sources)));
-  return async (request, given) => {
+  return (request, given) => {
     const found: MisspeltName[] = [];
     for (const [index, { position, sources }] of places.entries()) {
       const name = request[position];
@@ -37,7 +38,6 @@ export function misspeltNameFinder(
       const more = namesIn(given, sources);
       if (name === undefined || names.size + more.length === 0 || names.has(name) || more.includes(name))
         continue;
-      const { findNearest } = await import('../nearest-name.ts');
       const candidates = [...names, ...more].filter((other) => withoutDigits(other) !== withoutDigits(name));
       const near = findNearest(name, candidates, Math.max(1, Math.floor(name.length / 3)));
       if (near === null) continue;

@@ -50,6 +50,38 @@ describe('a section', () => {
   });
 });
 
+describe('a section that Casbin ignores is refused if its name resembles one that it knows', () => {
+  test.each([
+    ['matcher', 'matchers'],
+    ['Matchers', 'matchers'],
+    [' matchers ', 'matchers'],
+    ['role_defintion', 'role_definition'],
+    ['role_definitions', 'role_definition'],
+    ['request_definiton', 'request_definition'],
+    ['policy_effects', 'policy_effect'],
+  ])('[%s], beside the right one or alone', async (name, meant) => {
+    const ignored = `Casbin knows no section [${name}], and ignores it.`;
+    const beside = `${modelText()}[${name}]\nm2 = true`;
+    expect(await problemsOf(beside)).toEqual([
+      ['model.conf:12:1', `${ignored} Move its definitions to [${meant}], or remove it.`],
+    ]);
+    expect(newModelFromString(beside).model.get('m')?.size).toBe(1);
+
+    const text = modelText({ g: [], m: 'r.sub == p.sub' }).replace('[role_definition]\n', '');
+    const alone = `${text}[role_definition]\ng = _, _`.replace(`[${meant}]`, `[${name}]`);
+    const number = 1 + alone.split('\n').indexOf(`[${name}]`);
+    expect(await problemsOf(alone)).toEqual([
+      [`model.conf:${number}:1`, `${ignored} Rename it to [${meant}].`],
+    ]);
+  });
+
+  test('and a definition before the first section if its name is one of a section', async () => {
+    expect(await problemsOf(`m2 = true\nversion = 1\n${modelText()}`)).toEqual([
+      ['model.conf:1:1', 'Casbin ignores "m2", because it is in no section. Move it below [matchers].'],
+    ]);
+  });
+});
+
 test('a section without its first definition has one problem, whatever else it defines', async () => {
   expect(await problemsOf(modelText().replace('\nm = ', '\nm2 = '))).toEqual([
     ['model.conf:10:1', expect.stringContaining('defines "m2" and no "m"')],

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createFolder } from '../support/folder.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 import { runCli } from './run-cli.ts';
 
 test('casbin-bootstrap lint reports problems with their places, and fails', async () => {
@@ -25,6 +26,20 @@ test('casbin-bootstrap lint needs no database, and requires coverage with --cove
   const covered = await runCli(['lint', '--policy', 'policy.yaml', '--coverage', '100', '--json'], { cwd });
   expect(covered.code).toBe(1);
   expect(JSON.parse(covered.stdout)).toMatchObject({ problems: [{ code: 'COVERAGE_TOO_LOW' }] });
+});
+
+test('casbin-bootstrap lint names the line of a model file of any name', async () => {
+  const cwd = await createFolder();
+  const model = modelText({ m: 'r.sub == p.subb' });
+  await writeFile(join(cwd, 'rbac.ini'), model);
+  const line = 1 + model.split('\n').findIndex((one) => one.startsWith('m = '));
+  const lint = (format: string) => runCli(['lint', '--model', 'rbac.ini', '--format', format], { cwd });
+  expect((await lint('github')).stdout).toMatch(new RegExp(`^::error file=rbac\\.ini,line=${line},col=14,`));
+  const { runs } = JSON.parse((await lint('sarif')).stdout);
+  expect(runs[0].results[0].locations[0].physicalLocation).toEqual({
+    artifactLocation: { uri: 'rbac.ini' },
+    region: { startLine: line, startColumn: 14 },
+  });
 });
 
 test('casbin-bootstrap explain decides on the policy where there is no database', async () => {

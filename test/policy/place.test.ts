@@ -96,6 +96,7 @@ describe('a path', () => {
     [['policy', 'roles', 'a-b_c:/@$*9'], 'policy.roles.a-b_c:/@$*9'],
     [['policy', 'rules', 12, '3'], 'policy.rules[12][3]'],
     [['policy', '1a'], 'policy.1a'],
+    [['policy', 'roles', 'org:1', 'a:1b', 'b:2:3'], 'policy.roles["org:1"].a:1b["b:2:3"]'],
     [['policy', 'a1'], 'policy.a1'],
     [['policy', 'a.b', 'c d', ''], 'policy["a.b"]["c d"][""]'],
     [['policy', ' a', 'a '], 'policy[" a"]["a "]'],

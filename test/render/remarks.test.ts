@@ -30,6 +30,9 @@ test.each([
   ['casbin-bootstrap.config.ts:2:10', { file: 'casbin-bootstrap.config.ts', line: 2, column: 10 }],
   ['src/policy.mjs', { file: 'src/policy.mjs', line: null, column: null }],
   ['HEAD~1:policy.csv:2:1', { file: 'HEAD~1:policy.csv', line: 2, column: 1 }],
+  ['models/rbac.ini:7:1', { file: 'models/rbac.ini', line: 7, column: 1 }],
+  ['HEAD:model:12', { file: 'HEAD:model', line: 12, column: null }],
+  ['policy.roles["org:1"]', { file: null, line: null, column: null }],
   ['policy.roles.user', { file: null, line: null, column: null }],
   [null, { file: null, line: null, column: null }],
 ])('the place %s is taken apart', (at, parts) => {

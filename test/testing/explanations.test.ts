@@ -1,5 +1,5 @@
 import { type Enforcer, newEnforcer } from 'casbin';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import '../../src/testing/vitest.ts';
 import { DENY_OVERRIDE, DOMAINS, enforcerOf, model, RULES } from './enforcers.fixture.ts';
 
@@ -81,13 +81,105 @@ test('a rule that denies is never said to be close to allowing', async () => {
   expect(lines.at(-1)).toBe('  closest  p, user, data, write, allow — eve is not user; act is write');
 });
 
-test('a pattern is said to be what may not match', async () => {
+test('a pattern is said not to match', async () => {
   const enforcer = await enforcerOf(['p, user, /users/*, read'], {
     m: 'r.sub == p.sub && keyMatch(r.obj, p.obj)',
   });
   expect((await explain(enforcer, 'user', '/accounts/1', 'read')).at(-1)).toBe(
-    '  closest  p, user, /users/*, read — obj: /users/* may not match /accounts/1',
+    '  closest  p, user, /users/*, read — obj: /users/* does not match /accounts/1',
   );
+});
+
+describe('a denial is explained by each condition of the matcher', () => {
+  test.each([
+    {
+      what: 'a pattern that fits, beside a rule of the same values',
+      m: 'g(r.sub, p.sub) && keyMatch2(r.obj, p.obj) && regexMatch(r.act, p.act)',
+      rules: ['p, guest, /users/:id, GET', 'p, user, /users/:id, GET|PUT', 'p, guest, /accounts/1, DELETE'],
+      request: ['guest', '/users/7', 'PUT'],
+      closest: [
+        'p, user, /users/:id, GET|PUT — guest is not user',
+        'p, guest, /users/:id, GET — act: GET does not match PUT',
+      ],
+    },
+    {
+      what: 'values after a pattern',
+      m: 'keyMatch(r.obj, p.obj) && r.act == p.act && g(r.sub, p.sub)',
+      rules: ['p, user, /users/*, read', 'g, alice, user', 'p, user, /accounts/*, write'],
+      request: ['alice', '/users/1', 'reed'],
+      closest: ['p, user, /users/*, read — act is read'],
+      unknown: 'no rule has act = reed, only read, write',
+      roles: 'alice → user',
+    },
+    {
+      what: 'several ways to compare',
+      m: 'r.sub == p.sub && (keyMatch(r.obj, p.obj) || p.obj == "any") && (r.act == p.act || p.act == "*")',
+      rules: ['p, user, any, read', 'p, user, /users/*, *'],
+      request: ['user', '/accounts/1', 'write'],
+      closest: [
+        'p, user, any, read — act: read does not match write',
+        'p, user, /users/*, * — obj: /users/* does not match /accounts/1',
+      ],
+    },
+    {
+      what: 'what does not depend on the rule',
+      m: 'r.sub == p.sub && r.obj == p.obj && r.act == p.act && r.act != "delete"',
+      rules: ['p, user, data, delete'],
+      request: ['user', 'data', 'delete'],
+      closest: ['p, user, data, delete — r.act != "delete" is false'],
+    },
+    {
+      what: 'an alternative of the matcher that uses no rule',
+      m: 'r.sub == "root" || g(r.sub, p.sub) && (r.obj == p.obj && r.act == p.act)',
+      rules: ['p, user, data, read', 'p, guest, data, write', 'g, guest, user'],
+      request: ['guest', 'data', 'rite'],
+      closest: ['p, user, data, read — act is read', 'p, guest, data, write — act is write'],
+      unknown: 'no rule has act = rite, only read, write',
+      roles: 'guest → user',
+    },
+    {
+      what: 'the better of two alternatives',
+      m: 'r.sub == p.sub && r.obj == p.obj || r.act == p.act && g(r.sub, p.sub) && r.sub == "root)&&\\"("',
+      rules: ['p, user, data, read'],
+      request: ['user', 'accounts', 'read'],
+      closest: ['p, user, data, read — obj is data'],
+      unknown: 'no rule has obj = accounts, only data',
+    },
+    {
+      what: 'a pattern that Casbin does not take',
+      m: 'r.sub == p.sub && r.act == p.act && regexMatch(r.obj, p.obj)',
+      rules: ['p, user, [, read'],
+      request: ['user', 'data', 'write'],
+      closest: ['p, user, [, read — act is read; obj: [ does not match data'],
+      unknown: 'no rule has act = write, only read',
+    },
+  ])('$what', async ({ m, rules, request, closest, unknown, roles = null }) => {
+    const lines = await explain(await enforcerOf(rules, { m }), ...request);
+    expect(lines.filter((line) => line.startsWith('  roles') && !line.includes('no "g"'))).toEqual(
+      roles === null ? [] : [`  roles    ${roles}`],
+    );
+    const shown = lines.slice(lines.findIndex((line) => line.startsWith('  closest')));
+    expect(shown.map((line) => line.slice(11))).toEqual([...closest, ...(unknown ? [unknown] : [])]);
+  });
+
+  test('with the attributes of a value, and the texts of rules', async () => {
+    const parts = { p: 'rule, obj, act', m: 'eval(p.rule) && r.obj == p.obj && r.sub.Age >= 18' };
+    const rules = ['p, r.sub.Role == "clerk", data, read', 'p, r.sub.Role == "boss", data, read'];
+    const denied = expect(await enforcerOf(rules, parts)).toAllow({ Age: 17, Role: 'boss' }, 'data', 'read');
+    await expect(denied).rejects.toThrow(
+      'closest  p, "r.sub.Role == \\"boss\\"", data, read — r.sub.Age >= 18 is false\n',
+    );
+  });
+
+  test('with a value that the enforcer reads as JSON', async () => {
+    const enforcer = await enforcerOf(['p, user, data, read'], {
+      m: 'r.sub.Role == p.sub && r.act == p.act',
+    });
+    enforcer.enableAcceptJsonRequest(true);
+    expect((await explain(enforcer, '{"Role":"user"}', 'data', 'write')).at(-2)).toBe(
+      '  closest  p, user, data, read — act is read',
+    );
+  });
 });
 
 test('a role that a matching function gives is not called missing', async () => {

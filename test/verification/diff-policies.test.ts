@@ -3,7 +3,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newModel, newModelFromString } from 'casbin';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { bootstrapDatabase, definePolicy, diffPolicies } from '../../src/index.ts';
+import {
+  bootstrapDatabase,
+  definePolicy,
+  diffPolicies,
+  InvalidOptionsError,
+  loadPolicyFile,
+} from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { createFolder } from '../support/folder.ts';
 import { modelText } from './verify.fixture.ts';
@@ -232,8 +238,34 @@ test('all problems of both policies and the options are reported at once', async
   expect(error).toMatchObject({
     problems: [{ at: 'schema' }, { code: 'POLICY_NOT_FOUND' }, { code: 'ROLE_UNDEFINED' }],
   });
-  await expect(diffPolicies(undefined as never, OLD)).rejects.toMatchObject({ problems: [{ at: 'policy' }] });
   await expect(diffPolicies({ rule: [] } as never, OLD)).rejects.toMatchObject({
     problems: [{ code: 'OPTION_UNKNOWN' }],
+  });
+});
+
+describe('a problem tells which of the policies has it', () => {
+  const placesOf = async (...given: Parameters<typeof diffPolicies>) => {
+    const error = await diffPolicies(...given).catch((thrown: unknown) => thrown);
+    return error instanceof InvalidOptionsError ? error.problems.map(({ at }) => at) : error;
+  };
+
+  test('where they are definitions or pools', async () => {
+    const wrong = { roles: { a: { inherits: ['nobody'] } } };
+    const role = 'policy.roles.a.inherits[0]';
+    expect(await placesOf(wrong, wrong)).toEqual([`before: ${role}`, `after: ${role}`]);
+    expect(await placesOf(OLD, { rules: [['p', 'a']] })).toEqual(['after: policy.rules[0]']);
+    expect(await placesOf(undefined as never, OLD)).toEqual(['before: policy']);
+    expect(await placesOf(OLD, { connect: 1 } as never)).toEqual(['after: pool']);
+  });
+
+  test('by its file and line where it has some, and a problem of the model is told once', async () => {
+    const folder = await createFolder();
+    const path = join(folder, 'policy.yaml');
+    writeFileSync(path, 'roles: { a: { permissions: { data: [read] } } }\n');
+    const ofFile = await loadPolicyFile(path);
+    const model = newModelFromString(modelText({ p: 'sub, obj', m: 'r.sub == p.sub && r.obj == p.obj' }));
+    expect(await placesOf({ ...ofFile }, path, { model })).toEqual([`${path}:1:37`]);
+    const m = 'r.sub == p.sub && regexMatch(r.obj, "(b+)+$") && r.act == p.act';
+    expect(await placesOf(OLD, NEW, { model: newModelFromString(modelText({ m })) })).toEqual(['model']);
   });
 });

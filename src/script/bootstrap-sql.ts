@@ -12,7 +12,7 @@ import { futureColumnsTable } from '../tables/find-rule-table.ts';
 import { journalMigrationOf } from '../tables/recording.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { IS_PTYPE, OWNED_DECLARATIONS, rememberWhatWasMade, viewOf, writeOwned } from './ownership-sql.ts';
-import { recordMigration, recordStatements, withoutResult } from './record-statements.ts';
+import { holdsLines, recordMigration, recordStatements, withoutResult } from './record-statements.ts';
 
 /** How much to write. */
 export interface BootstrapSqlOptions {
@@ -283,5 +283,5 @@ function inComment(name: string): string {
 /** Indents lines, but not those within a literal of several lines, which would change. */
 function indent(statement: string, blanks: number): string {
   const pad = ' '.repeat(blanks);
-  return /'[^']*\n[^']*'/.test(statement) ? pad + statement : statement.replace(/^(?=.)/gm, pad);
+  return holdsLines(statement) ? pad + statement : statement.replace(/^(?=.)/gm, pad);
 }

@@ -108,8 +108,16 @@ function write(parameter: unknown): string {
   return quoteText(String(parameter));
 }
 
+const TOKEN = /"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\1\$|--[^\n]*/g;
+
+/** Whether a text in a statement has several lines, whose blanks belong to it. */
+export function holdsLines(statement: string): boolean {
+  return [...statement.matchAll(TOKEN)].some(([token]) => token.startsWith("'") && token.includes('\n'));
+}
+
 /** Removes the indentation that statements have in the code. */
 function unindent(sql: string): string {
+  if (holdsLines(sql)) return sql.trim();
   const lines = sql.replace(/^\s*\n|\s+$/g, '').split('\n');
   const indents = lines.flatMap((line) => /^( *)\S/.exec(line)?.[1]?.length ?? []);
   const least = Math.min(...indents);

@@ -371,6 +371,20 @@ describe('the SQL of a bootstrap', () => {
       ]);
     });
 
+    test('keeps the blanks of their texts', async () => {
+      const pool = (await createDatabase()).pool();
+      const options = withMigration(async (db) => {
+        await sql`create table units (id int primary key, note text)`.execute(db);
+        await sql`
+          insert into units values (2, 'it''s
+            indented   ')
+        `.execute(db);
+      });
+      await pool.query(await writeBootstrapSql(options));
+      const { rows } = await pool.query('select note from units where id = 2');
+      expect(rows).toEqual([{ note: "it's\n            indented   " }]);
+    });
+
     test('is refused where one needs what a query returns', async () => {
       const options = withMigration(async (db) => {
         const { rows } = await sql<{ id: number }>`select max(id) as id from units`.execute(db);

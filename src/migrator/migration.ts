@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 
 /** A Kysely migration. Structural, as the type moved between Kysely 0.28 and 0.29. */
 export interface Migration {
-  /** Makes the change, in the transaction of the bootstrap. */
+  /** Makes the change, in the transaction of the bootstrap, on a Kysely without plugins. */
   // biome-ignore lint/suspicious/noExplicitAny: as in Kysely: a migration sees the schema of its own time
   up(db: Kysely<any>): Promise<void>;
   /** Undoes it. A bootstrap never calls it. */

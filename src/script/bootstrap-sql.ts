@@ -12,7 +12,7 @@ import { futureColumnsTable } from '../tables/find-rule-table.ts';
 import { journalMigrationOf } from '../tables/recording.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { IS_PTYPE, OWNED_DECLARATIONS, rememberWhatWasMade, viewOf, writeOwned } from './ownership-sql.ts';
-import { recordStatements } from './record-statements.ts';
+import { holdsLines, recordMigration, recordStatements, withoutResult } from './record-statements.ts';
 
 /** How much to write. */
 export interface BootstrapSqlOptions {
@@ -62,15 +62,12 @@ async function writeMigrations(
   const blocks: string[] = [];
   const own = { ...migrations, ...writtenJournal(migrations, ruleTable) };
   for (const [name, migration] of Object.entries(own).sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const statements = await recordStatements(
-      (db) => migration.up(db),
-      (question) => answer(question, schema),
-    );
+    const statements = await recordMigration(name, migration, (question) => answer(question, schema));
     const record = `insert into ${recorded} (name, timestamp)\nvalues (${quoteText(name)}, to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));`;
     const isTable = name === ruleTable.migrationName && ruleTable.layout === 'document';
     const made = isTable
       ? completeTable(statements, ruleTable.name)
-      : statements.map((statement) => `${asFound(statement, ruleTable)};`);
+      : statements.map((statement) => `${asFound(withoutResult(statement), ruleTable)};`);
     const condition = `if not exists (select from ${recorded} where name = ${quoteText(name)}) then`;
     // The journal is made as it has to be now, also where another release made it, or the table has other columns
     // since.
@@ -286,5 +283,5 @@ function inComment(name: string): string {
 /** Indents lines, but not those within a literal of several lines, which would change. */
 function indent(statement: string, blanks: number): string {
   const pad = ' '.repeat(blanks);
-  return /'[^']*\n[^']*'/.test(statement) ? pad + statement : statement.replace(/^(?=.)/gm, pad);
+  return holdsLines(statement) ? pad + statement : statement.replace(/^(?=.)/gm, pad);
 }

@@ -10,13 +10,41 @@ import {
 } from 'kysely';
 import { quoteText } from '../database/catalog.ts';
 import type { AnyKysely } from '../database/transaction.ts';
+import { MigrationError } from '../errors.ts';
+import type { Migration } from '../migrator/migration.ts';
+import { reasonOf } from '../text.ts';
 
 /** The rows that a query of a migration returns, since there is no database. */
 export type AnswerQuestion = (question: string) => readonly object[];
 
 /**
- * Runs work on a Kysely without a database, and returns the statements that change something, with their parameters
- * written into them. Queries return what an empty database would, except for `answer`.
+ * Records the statements of a migration, as {@link recordStatements}.
+ *
+ * @throws MigrationError for one that needs what a query returns
+ */
+export async function recordMigration(
+  name: string,
+  migration: Migration,
+  answer: AnswerQuestion,
+): Promise<string[]> {
+  try {
+    return await recordStatements((db) => migration.up(db), answer);
+  } catch (cause) {
+    const message = `Migration "${name}" can't be written as SQL, because it fails without a database: ${reasonOf(cause)}. Let it not depend on what a query returns, or run a bootstrap in place of the script.`;
+    throw new MigrationError('MIGRATION_FAILED', name, message, { cause });
+  }
+}
+
+/** A statement for a block, in which a plain one must not return rows. */
+export function withoutResult(statement: string): string {
+  return isQuery(statement) || /\breturning\b/i.test(statement)
+    ? `execute ${quoteText(statement)}`
+    : statement;
+}
+
+/**
+ * Runs work on a Kysely without a database, and returns its statements, with their parameters written into them. Queries
+ * return what an empty database would, except for `answer`; those that only ask the catalog are left out.
  */
 export async function recordStatements(
   work: (db: AnyKysely) => Promise<void>,
@@ -25,7 +53,7 @@ export async function recordStatements(
   const statements: string[] = [];
   const connection: DatabaseConnection = {
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-      if (isQuestion(query.sql)) return { rows: answer(query.sql) as R[] };
+      if (asksCatalog(query.sql)) return { rows: answer(query.sql) as R[] };
       statements.push(inline(query));
       return { rows: [] };
     },
@@ -48,8 +76,17 @@ export async function recordStatements(
   return statements;
 }
 
-function isQuestion(sql: string): boolean {
-  return /^\s*(select|with|show)\b/i.test(sql);
+const CATALOG = /\b(pg_catalog\.pg_|information_schema\.|current_schema\()/i;
+
+function asksCatalog(sql: string): boolean {
+  return isQuery(sql) && CATALOG.test(sql);
+}
+
+const COMMENTS = /^(\s+|--[^\n]*|\/\*[\s\S]*?\*\/)*/;
+
+/** Whether a statement begins as a query does. It may change something all the same. */
+function isQuery(sql: string): boolean {
+  return /^\(*(select|with|show|values|table)\b/i.test(sql.replace(COMMENTS, ''));
 }
 
 function inline({ sql, parameters }: CompiledQuery): string {
@@ -71,8 +108,16 @@ function write(parameter: unknown): string {
   return quoteText(String(parameter));
 }
 
+const TOKEN = /"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\1\$|--[^\n]*/g;
+
+/** Whether a text in a statement has several lines, whose blanks belong to it. */
+export function holdsLines(statement: string): boolean {
+  return [...statement.matchAll(TOKEN)].some(([token]) => token.startsWith("'") && token.includes('\n'));
+}
+
 /** Removes the indentation that statements have in the code. */
 function unindent(sql: string): string {
+  if (holdsLines(sql)) return sql.trim();
   const lines = sql.replace(/^\s*\n|\s+$/g, '').split('\n');
   const indents = lines.flatMap((line) => /^( *)\S/.exec(line)?.[1]?.length ?? []);
   const least = Math.min(...indents);

@@ -182,16 +182,30 @@ function explainObject(value: object): string | null {
     return Number.isNaN(value.getTime()) ? 'it is an invalid Date. Give a valid one.' : null;
   }
   const texts: string[] = [];
+  let lost: string | null = null;
   try {
     JSON.stringify(encode(value), (name: string, part: unknown) => {
       texts.push(name);
       if (typeof part === 'string') texts.push(part);
+      lost ??= findLost(part);
       return part;
     });
   } catch (error) {
     return `it can't be written as JSON: ${firstLine(reasonOf(error))}. Give plain values.`;
   }
+  if (lost === 'Promise') return 'it holds a Promise. Await it.';
+  if (lost !== null) return `it holds a ${lost}, of which JSON writes nothing. Give plain values.`;
   return texts.map(explainText).find((reason) => reason !== null) ?? null;
+}
+
+/** The class of an object that has content, such as a Map, but none that JSON writes; null for others. */
+function findLost(part: unknown): string | null {
+  if (typeof part !== 'object' || part === null || Array.isArray(part)) return null;
+  const prototype: object | null = Object.getPrototypeOf(part);
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
+  // JSON takes the value of a boxed number.
+  if (isPlain || Object.keys(part).length > 0 || typeof part.valueOf() !== 'object') return null;
+  return String(part.constructor?.name);
 }
 
 function explainText(text: string): string | null {

@@ -12,7 +12,7 @@ import { reasonOf } from '../text.ts';
 export interface SeederContext {
   /**
    * The open transaction; in `isSeeded` it is read-only. It can't begin another one, and ends when the
-   * bootstrap does. Its `search_path` begins with {@link schema}.
+   * bootstrap does. Its `search_path` begins with {@link schema}. It has no plugins.
    */
   // biome-ignore lint/suspicious/noExplicitAny: a seeder knows its own tables, the library can't
   readonly db: Transaction<any>;

@@ -2,10 +2,10 @@ import * as fs from 'node:fs/promises';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { sql } from 'kysely';
+import { CamelCasePlugin, sql } from 'kysely';
 import type pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { bootstrapDatabase, type Migration, rowSeeder } from '../../src/index.ts';
+import { bootstrapDatabase, type Migration, rowSeeder, type Seeder } from '../../src/index.ts';
 import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { applicationMigrator, FileMigrationProvider } from './kysely-migrator.fixture.ts';
@@ -163,6 +163,26 @@ describe("the application's migrations", () => {
     await bootstrapDatabase(pool, { migrations: own, schema: 'auth' });
     await bootstrapDatabase(pool, { migrations: tables('c').migrations, schema: 'other' });
     expect(runs).toEqual(['a', 'b', 'a', 'b']);
+  });
+
+  test('may add the plugins that they are written for, and so may seeders', async () => {
+    const pool = (await createDatabase()).pool();
+    const plugin = new CamelCasePlugin();
+    const users: Migration = {
+      async up(db) {
+        const create = db.withPlugin(plugin).schema.createTable('appUser');
+        await create.addColumn('userName', 'text', (column) => column.primaryKey()).execute();
+      },
+    };
+    const seeder: Seeder = {
+      name: 'users',
+      async seed({ db }) {
+        await db.withPlugin(plugin).insertInto('appUser').values({ userName: 'ann' }).execute();
+        return { inserted: 1, existing: 0 };
+      },
+    };
+    await bootstrapDatabase(pool, { migrations: { users }, seeders: [seeder] });
+    expect((await pool.query('select user_name from app_user')).rows).toEqual([{ user_name: 'ann' }]);
   });
 
   test('run in each schema that is bootstrapped', async () => {

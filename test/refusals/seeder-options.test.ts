@@ -155,6 +155,10 @@ describe('rows', () => {
     ['a circle', circle, /can't be written as JSON: Converting circular structure to JSON/],
     ['a big number below', { list: [1n] }, /can't be written as JSON/],
     ['no date', new Date('no'), /invalid Date/],
+    ['a Map', new Map([['a', 1]]), /it holds a Map, of which JSON writes nothing\. Give plain values\./],
+    ['a Set below', { list: [new Set([1])] }, /holds a Set/],
+    ['a regular expression', /a/, /holds a RegExp/],
+    ['a promise', { later: Promise.resolve(1) }, /it holds a Promise\. Await it\./],
     ['an expression', sql`now()`, /SQL expression/],
   ])('with a value that can not be stored are refused: %s', async (_, value, message) => {
     expect(await problemsOfSeeder({ rows: [{ id: 1, value }, { id: value }] })).toMatchObject([

@@ -1,4 +1,5 @@
 import { newModelFromString } from 'casbin';
+import { type Kysely, sql } from 'kysely';
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import {
@@ -332,6 +333,69 @@ describe('the SQL of a bootstrap', () => {
     await expectComplete(pool, options);
     const { rows } = await pool.query('select * from settings');
     expect(rows).toEqual([{ id: 1, text: "a'\\\n$1" }]);
+  });
+
+  describe('of a seeder with migrations of its own', () => {
+    const withMigration = (up: (db: Kysely<unknown>) => Promise<unknown>): BootstrapOptions => ({
+      policy: null,
+      seeders: [
+        {
+          ...rowSeeder({ name: 'units', table: 'units', key: 'id', rows: [{ id: 1 }] }),
+          migrations: { units_0001: { up: async (db) => void (await up(db)) } },
+        },
+      ],
+    });
+
+    test('has each of their statements, also those that begin as queries', async () => {
+      const pool = (await createDatabase()).pool();
+      const options = withMigration(async (db) => {
+        await sql`create table units (id serial primary key, note text)`.execute(db);
+        await sql`create table former as values (7)`.execute(db);
+        await sql`
+          with moved as (delete from former returning *)
+          insert into units select column1, ${"it's"} from moved
+        `.execute(db);
+        await sql`insert into former values (8) returning *`.execute(db);
+        await sql`/* on */ select setval('units_id_seq', 50)`.execute(db);
+      });
+      const script = await writeBootstrapSql(options);
+      await pool.query(script);
+      await pool.query(script);
+      await expectComplete(pool, options);
+      const { rows } = await pool.query(
+        `select id, note, nextval('units_id_seq')::int as next, column1 from units, former order by 1`,
+      );
+      expect(rows).toEqual([
+        { id: 1, note: null, next: 51, column1: 8 },
+        { id: 7, note: "it's", next: 52, column1: 8 },
+      ]);
+    });
+
+    test('keeps the blanks of their texts', async () => {
+      const pool = (await createDatabase()).pool();
+      const options = withMigration(async (db) => {
+        await sql`create table units (id int primary key, note text)`.execute(db);
+        await sql`
+          insert into units values (2, 'it''s
+            indented   ')
+        `.execute(db);
+      });
+      await pool.query(await writeBootstrapSql(options));
+      const { rows } = await pool.query('select note from units where id = 2');
+      expect(rows).toEqual([{ note: "it's\n            indented   " }]);
+    });
+
+    test('is refused where one needs what a query returns', async () => {
+      const options = withMigration(async (db) => {
+        const { rows } = await sql<{ id: number }>`select max(id) as id from units`.execute(db);
+        if (rows[0] === undefined) throw new Error('units has no maximum');
+      });
+      await expect(writeBootstrapSql(options)).rejects.toMatchObject({
+        code: 'MIGRATION_FAILED',
+        migration: 'units_0001',
+        message: `Migration "units_0001" can't be written as SQL, because it fails without a database: units has no maximum. Let it not depend on what a query returns, or run a bootstrap in place of the script.`,
+      });
+    });
   });
 
   test('has the tables alone where only these are asked for', async () => {

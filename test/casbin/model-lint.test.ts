@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newModelFromString } from 'casbin';
+import { newModelFromString, Util } from 'casbin';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { loadModelFile } from '../../src/casbin/model-file.ts';
 import { lintModel } from '../../src/casbin/model-lint.ts';
@@ -118,6 +118,11 @@ test('a matcher may evaluate the texts of rules', () => {
 test('an address range in a matcher is one that Casbin reads as it is written', () => {
   const m = (range: string) => `r.sub == p.sub && ipMatch(r.obj, "${range}")`;
   expect(messagesOf({ m: m('10.0.0.0/8') })).toEqual([]);
+  expect(messagesOf({ m: m('10.0.0.0/ 8 ') })).toEqual([]);
+  expect([
+    Util.ipMatchFunc('10.1.2.3', '10.0.0.0/ 8 '),
+    Util.ipMatchFunc('11.0.0.1', '10.0.0.0/ 8 '),
+  ]).toEqual([true, false]);
   expect(messagesOf({ m: m('10.0.0.0/33') })).toEqual([
     'matcher "m" gives ipMatch the address range "10.0.0.0/33", and its mask is not a number from 0 to 32. Correct it.',
   ]);

@@ -127,14 +127,14 @@ export async function testPolicy(
   const defined = new RuleSet(compilePolicy(definition));
   const meter = new CoverageMeter(model, defined, configureEnforcer);
   const findMisspeltNames = misspeltNameFinder(model, defined.rules, configureEnforcer);
-  const tests: PolicyTestResult[] = [];
-  const warnings: PolicyTestWarning[] = [];
+  const results: PolicyTestResult[][] = [];
   for (const group of groups) {
     const own = group.given.length === 0 ? meter : meter.beside(group.given);
-    tests.push(...(await runGroup(model, defined.rules, group, configureEnforcer, own)));
+    results.push(await runGroup(model, defined.rules, group, configureEnforcer, own));
     await own.askRoleManagers();
-    if (group.isOfFile) warnings.push(...warnOfNames(group, findMisspeltNames));
   }
+  const tests = results.flat();
+  const warnings = groups.flatMap((group) => (group.isOfFile ? warnOfNames(group, findMisspeltNames) : []));
   const coverage = describeCoverage(defined, meter.requests);
   const problems = findUncovered(coverage, required);
   const ok = tests.every((test) => test.ok) && problems.length === 0;

@@ -61,6 +61,12 @@ describe('tests of a policy', () => {
     expect([...sizes]).toEqual([1]);
   });
 
+  test('may be any number', async () => {
+    const never = Array.from({ length: 130_000 }, () => ['viewer', 'invoices', 'write']);
+    const { ok, tests } = await testPolicy([], { policy: { ...POLICY, never } });
+    expect({ ok, tests: tests.length }).toEqual({ ok: true, tests: 130_000 });
+  });
+
   test('are decided on the policy and the rules that are given for them alone', async () => {
     const { path, report } = await run(TESTS);
     expect(report.ok).toBe(false);

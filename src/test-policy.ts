@@ -17,7 +17,7 @@ import { readPolicies } from './policy-source.ts';
 import type { Decision } from './report.ts';
 import { reasonOf } from './text.ts';
 import { CoverageMeter } from './verification/coverage.ts';
-import { createDecider, decisionOf } from './verification/decide.ts';
+import { type Answer, createDecider, decisionOf } from './verification/decide.ts';
 import { type DecisionExplanation, explainByEnforcer } from './verification/decision-explanation.ts';
 import { type FindMisspeltNames, misspeltNameFinder } from './verification/misspelt-names.ts';
 import { subjectOf } from './verification/parts.ts';
@@ -274,9 +274,11 @@ async function runGroup(
   const decider = await createDecider(model, all, configureEnforcer);
   // Another enforcer, because the decider's holds a part of the rules; made only when a test fails.
   let enforcer: Enforcer | undefined;
-  const explain = async (request: Request, actual: Decision) => {
+  const explain = async (request: Request, answer: Answer) => {
     enforcer ??= await buildInMemoryEnforcer(model, all, configureEnforcer);
-    return explainByEnforcer(enforcer, request, request, actual);
+    // One that the application configures may be disabled, which only the enforcer itself tells.
+    const known = configureEnforcer === undefined ? { answer } : {};
+    return explainByEnforcer(enforcer, request, request, decisionOf(answer), known);
   };
   const run = async ({ request, kind, at }: PlacedRequest): Promise<PolicyTestResult> => {
     const expected: Decision = kind === 'allow' ? 'allow' : 'deny';
@@ -288,7 +290,7 @@ async function runGroup(
     meter.add(request, answer);
     const actual = decisionOf(answer);
     const ok = actual === expected;
-    return { ...test, actual, ok, error: null, explanation: ok ? null : await explain(request, actual) };
+    return { ...test, actual, ok, error: null, explanation: ok ? null : await explain(request, answer) };
   };
   const results: PolicyTestResult[] = [];
   for (const request of requests) results.push(await run(request));

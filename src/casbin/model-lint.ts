@@ -4,7 +4,16 @@ import { formatText } from '../policy/rule.ts';
 import { reasonOf, shorten } from '../text.ts';
 import { findAddressFault } from './address-range.ts';
 import { callsIn } from './calls.ts';
-import { collectNames, findParseFault, isNode, type MatcherNames } from './matcher.ts';
+import {
+  asWritten,
+  collectNames,
+  findParseFault,
+  identifier,
+  isNode,
+  type MatcherNames,
+  parseMatcher,
+  walk,
+} from './matcher.ts';
 import { tokensOf } from './model.ts';
 import type { LocateDefinition } from './model-file.ts';
 
@@ -76,13 +85,13 @@ function lintMatchers(model: Model, functions: ReadonlySet<string>, locate: Loca
     const at = locate(key);
     const names = readNames(value);
     if (typeof names === 'string') {
-      const message = `matcher "${key}" can't be parsed: ${names}. Correct it: ${shorten(value)}`;
+      const message = `matcher "${key}" can't be parsed: ${names}. Correct it: ${shorten(asWritten(value))}`;
       return [{ code: 'MODEL_INVALID', at, message }];
     }
     const undefinedValues = [...new Set(names.values)]
       .filter((name) => !tokens.has(name))
       .map((name): Problem => {
-        const shown = name.replace(/^([rp]\d*)_/, '$1.');
+        const shown = asWritten(name);
         const known = [...tokens].map((token) => token.replace('_', '.')).join(', ');
         const message = `matcher "${key}" uses "${shown}", which is not defined: Casbin would silently deny. Use one of ${known}, or define it.`;
         return { code: 'MODEL_NAME_UNDEFINED', at: locate(key, shown), message };
@@ -90,6 +99,7 @@ function lintMatchers(model: Model, functions: ReadonlySet<string>, locate: Loca
     return [
       ...undefinedValues,
       ...names.calls.flatMap((call) => lintCall(model, functions, key, locate(key, call.name), call)),
+      ...lintMembership(key, value, tokens, locate),
       ...lintAddresses(key, value, locate),
     ];
   });
@@ -123,6 +133,30 @@ function lintCall(
   return [{ code: 'MODEL_NAME_UNDEFINED', at, message }];
 }
 
+/**
+ * `in` binds as `||` does, so Casbin reads `a || b in c` as `(a || b) in c`, and `a in b && c` as `a in (b && c)`. One
+ * value in parentheses is no list, and a value of a rule is a text.
+ */
+function lintMembership(
+  matcher: string,
+  text: string,
+  tokens: ReadonlySet<string>,
+  locate: LocateDefinition,
+): Problem[] {
+  const faults = walk(parseMatcher(text)).flatMap(({ operator, left, right }) => {
+    if (operator !== 'in' || !isNode(left) || !isNode(right)) return [];
+    if (left.operator === '||' || right.type === 'LogicalExpression')
+      return ['beside && or ||, which Casbin joins first, so it looks for another value'];
+    const name = identifier(right) ?? '';
+    const isText = right.type === 'Literal' || (name.startsWith('p') && tokens.has(name));
+    return isText ? ['with one text after it, so Casbin throws'] : [];
+  });
+  return [...new Set(faults)].map((fault): Problem => {
+    const message = `matcher "${matcher}" has an "in" ${fault}. Write it in parentheses, and the list in brackets: (r.sub in ["a", "b"]).`;
+    return { code: 'MODEL_INVALID', at: locate(matcher, 'in'), message };
+  });
+}
+
 /** What ipMatch does not take, or not as it is meant. */
 function lintAddresses(matcher: string, text: string, locate: LocateDefinition): Problem[] {
   return callsIn(text).flatMap(({ name, pattern }): Problem[] => {
@@ -140,7 +174,7 @@ function lintEffects(model: Model, locate: LocateDefinition): Problem[] {
     .map(([key, { value }]) => ({
       code: 'MODEL_INVALID',
       at: locate(key),
-      message: `Casbin does not support the effect "${value.replaceAll('p_', 'p.')}". Use one of ${[...KNOWN_EFFECTS].map((effect) => `"${effect.replaceAll('p_', 'p.')}"`).join(', ')}.`,
+      message: `Casbin does not support the effect "${asWritten(value)}". Use one of ${[...KNOWN_EFFECTS].map((effect) => `"${asWritten(effect)}"`).join(', ')}.`,
     }));
 }
 

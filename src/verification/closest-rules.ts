@@ -1,5 +1,6 @@
 import type { Model } from 'casbin';
 import type { Evaluate } from '../casbin/evaluator.ts';
+import { asWritten } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
 import type { Request } from '../policy/definition.ts';
 import { formatValue, type Rule } from '../policy/rule.ts';
@@ -102,7 +103,7 @@ function roleTest(model: Model) {
 }
 
 function describeDifference(condition: RuleCondition, { values }: Rule, request: Request): string {
-  if (condition.kind === 'other') return `${condition.text.replaceAll(/\b([rp]\d*)_/g, '$1.')} is false`;
+  if (condition.kind === 'other') return `${asWritten(condition.text)} is false`;
   const asked = formatValue(request[condition.position] ?? '');
   const given = formatValue(values[condition.policyPosition] ?? '');
   switch (condition.kind) {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newModelFromString, Util } from 'casbin';
+import { newEnforcer, newModelFromString, StringAdapter, Util } from 'casbin';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { loadModelFile } from '../../src/casbin/model-file.ts';
 import { lintModel } from '../../src/casbin/model-lint.ts';
@@ -113,6 +113,41 @@ test('a message has a name as it is written in the matcher', () => {
 
 test('a matcher may evaluate the texts of rules', () => {
   expect(messagesOf({ m: 'eval(p.sub) && keyMatch(r.obj, p.obj)' })).toEqual([]);
+});
+
+describe('an "in" of a matcher that Casbin does not read as it is meant is refused', () => {
+  const joined = 'beside && or ||, which Casbin joins first, so it looks for another value';
+  const alone = 'with one text after it, so Casbin throws';
+
+  test.each([
+    ['r.act in ("read", "write") && r.obj == p.obj', joined],
+    ['r.obj == "data" || r.sub in ("alice", "bob")', joined],
+    ['r.obj == p.obj && r.sub in ("alice")', alone],
+    ['r.sub in p.sub', alone],
+  ])('%s', async (m, fault) => {
+    const denied = newEnforcer(
+      newModelFromString(modelText({ m })),
+      new StringAdapter('p, alice, data, read'),
+    ).then((enforcer) => enforcer.enforce('alice', 'data', 'read').catch(() => false));
+    expect(await denied).toBe(false);
+    expect(messagesOf({ m })).toEqual([
+      `matcher "m" has an "in" ${fault}. Write it in parentheses, and the list in brackets: (r.sub in ["a", "b"]).`,
+    ]);
+  });
+
+  test.each([
+    '(r.act in ["read", "write"]) && r.obj == p.obj',
+    'r.obj == p.obj && r.sub in ("alice", "bob")',
+    'r.sub in ("alice", "bob") || r.obj == "root"',
+    'r.obj == "root" || (r.sub in ["alice"])',
+    'r.sub in r.obj.Owners',
+  ])('and no other: %s', (m) => {
+    expect(messagesOf({ m })).toEqual([]);
+  });
+});
+
+test('a matcher that can not be parsed is shown as it is written', () => {
+  expect(messagesOf({ m: 'r.sub = p.sub' })).toEqual([expect.stringMatching(/Correct it: r\.sub = p\.sub$/)]);
 });
 
 test('an address range in a matcher is one that Casbin reads as it is written', () => {

@@ -201,7 +201,7 @@ export type ProblemCode =
   | 'RULE_WRONG_LENGTH'
   /**
    * The effect of a rule is neither `allow` nor `deny`, its priority is not a number under a priority effect, an address
-   * range has no mask that means something, or a pattern is one for which Casbin throws. Correct the value.
+   * range has no mask that means something, or Casbin can't use its pattern or its condition. Correct the value.
    */
   | 'RULE_VALUE_INVALID'
   /** A rule is defined twice. Remove one of the two. */

@@ -16,6 +16,7 @@ import {
 } from './matcher.ts';
 import { tokensOf } from './model.ts';
 import type { LocateDefinition } from './model-file.ts';
+import { findThrownByPattern } from './patterns.ts';
 
 /** The effects that Casbin's DefaultEffectorStream knows (casbin 5.51.1), as the model stores them. */
 const KNOWN_EFFECTS = new Set([
@@ -100,7 +101,7 @@ function lintMatchers(model: Model, functions: ReadonlySet<string>, locate: Loca
       ...undefinedValues,
       ...names.calls.flatMap((call) => lintCall(model, functions, key, locate(key, call.name), call)),
       ...lintMembership(key, value, tokens, locate),
-      ...lintAddresses(key, value, locate),
+      ...lintPatterns(key, value, locate),
     ];
   });
 }
@@ -157,13 +158,16 @@ function lintMembership(
   });
 }
 
-/** What ipMatch does not take, or not as it is meant. */
-function lintAddresses(matcher: string, text: string, locate: LocateDefinition): Problem[] {
+/** Patterns that Casbin's functions do not take, or ipMatch not as they are meant. */
+function lintPatterns(matcher: string, text: string, locate: LocateDefinition): Problem[] {
   return callsIn(text).flatMap(({ name, pattern }): Problem[] => {
-    const range = name === 'ipMatch' && isNode(pattern) && pattern.type === 'Literal' ? pattern.value : null;
-    const fault = typeof range === 'string' ? findAddressFault(range) : null;
+    const literal = isNode(pattern) && pattern.type === 'Literal' ? pattern.value : null;
+    if (typeof literal !== 'string') return [];
+    const fault = name === 'ipMatch' ? findAddressFault(literal) : findThrownByPattern(name, literal);
     if (fault === null) return [];
-    const message = `matcher "${matcher}" gives ipMatch the address range ${formatText(String(range))}, and ${fault}. Correct it.`;
+    const given = formatText(literal);
+    const what = name === 'ipMatch' ? `address range ${given}, and` : `pattern ${given}, and Casbin throws:`;
+    const message = `matcher "${matcher}" gives ${name} the ${what} ${fault}. Correct it.`;
     return [{ code: 'MODEL_INVALID', at: locate(matcher, name), message }];
   });
 }

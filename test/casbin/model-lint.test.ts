@@ -10,7 +10,7 @@ import { modelText } from '../verification/verify.fixture.ts';
 
 function messagesOf(changes: Parameters<typeof modelText>[0], isConfigured = false): string[] {
   const model = newModelFromString(modelText(changes));
-  return lintModel(model, new Set(['keyMatch', 'ipMatch']), (key) => key, isConfigured).map(
+  return lintModel(model, new Set(['keyMatch', 'ipMatch', 'regexMatch']), (key) => key, isConfigured).map(
     ({ message }) => message,
   );
 }
@@ -113,6 +113,14 @@ test('a message has a name as it is written in the matcher', () => {
 
 test('a matcher may evaluate the texts of rules', () => {
   expect(messagesOf({ m: 'eval(p.sub) && keyMatch(r.obj, p.obj)' })).toEqual([]);
+});
+
+test('a pattern in a matcher is one that Casbin takes', () => {
+  const m = (pattern: string) => `r.sub == p.sub && regexMatch(r.obj, "${pattern}")`;
+  expect(messagesOf({ m: m('^/[a-z]+$') })).toEqual([]);
+  expect(messagesOf({ m: m('[') })).toEqual([
+    'matcher "m" gives regexMatch the pattern "[", and Casbin throws: Invalid regular expression: /[/: Unterminated character class. Correct it.',
+  ]);
 });
 
 describe('an "in" of a matcher that Casbin does not read as it is meant is refused', () => {

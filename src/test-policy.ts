@@ -6,7 +6,7 @@ import { defaultPolicy } from './defaults/default-policy.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
 import { describeUncovered, requirePercentage } from './lint-policy.ts';
 import type { BootstrapOptions } from './options.ts';
-import { findMisfits } from './policy/check.ts';
+import { describeMisfitRequest, findMisfits } from './policy/check.ts';
 import { compilePolicy, type DefinedRule } from './policy/compile.ts';
 import type { PolicyDefinition, Request } from './policy/definition.ts';
 import type { ExpectationGroup, PlacedRequest } from './policy/expectation-file.ts';
@@ -229,11 +229,9 @@ async function checkGiven(model: Model, given: ExpectationGroup['given']): Promi
 
 function checkRequests(model: Model, { requests }: ExpectationGroup): Problem[] {
   const tokens = tokensOf(model, 'r');
-  const wrong = requests.filter(({ request }) => request.length !== tokens.length);
-  return wrong.map(({ at, request }): Problem => {
-    const values = request.length === 1 ? '1 value' : `${request.length} values`;
-    const message = `the request has ${values}, but requests of the model have ${tokens.length}: ${tokens.join(', ')}.`;
-    return { code: 'OPTION_INVALID', at, message };
+  return requests.flatMap(({ at, request }): Problem[] => {
+    const message = describeMisfitRequest(request, tokens);
+    return message === null ? [] : [{ code: 'OPTION_INVALID', at, message }];
   });
 }
 

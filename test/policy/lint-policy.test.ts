@@ -135,6 +135,23 @@ describe('linting a policy', () => {
     await expect(decision.catch(() => false)).resolves.toBe(fault === null);
   });
 
+  test('finds a request with more or fewer values than the model has, once', async () => {
+    const policy = {
+      ...POLICY,
+      allow: [['viewer', 'invoices']],
+      never: [['viewer', 'acme', 'invoices', 'write']],
+      samples: [['viewer']],
+    };
+    const { problems } = await lintPolicy({ policy });
+    const message = (values: string) =>
+      `the request has ${values}, but requests of the model have 3: sub, obj, act.`;
+    expect(problems).toEqual([
+      { code: 'OPTION_INVALID', at: 'policy.allow[0]', message: message('2 values') },
+      { code: 'OPTION_INVALID', at: 'policy.never[0]', message: message('4 values') },
+      { code: 'OPTION_INVALID', at: 'policy.samples[0]', message: message('1 value') },
+    ]);
+  });
+
   test('takes any priority where no effect depends on the order of rules', async () => {
     const text = modelText({
       r: 'sub, obj, act, priority',

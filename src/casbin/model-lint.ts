@@ -1,5 +1,6 @@
 import type { Model } from 'casbin';
 import type { Problem } from '../errors.ts';
+import { findNearest } from '../nearest-name.ts';
 import { formatText } from '../policy/rule.ts';
 import { reasonOf, shorten } from '../text.ts';
 import { findAddressFault } from './address-range.ts';
@@ -29,7 +30,7 @@ const KNOWN_EFFECTS = new Set([
 
 /**
  * Finds faults that Casbin does not report: fields with the same name, undefined names in a matcher (which are silently
- * false), functions that don't exist, `g` with the wrong number of arguments, effects that it can't evaluate, rules
+ * false), functions that don't exist, calls with the wrong number of arguments, effects that it can't evaluate, rules
  * that it can't order.
  *
  * @param functions the functions that a matcher may call, without role definitions
@@ -44,7 +45,7 @@ export function lintModel(
   return [
     ...lintFields(model, locate),
     ...lintRoleDefinitions(model, locate),
-    ...lintMatchers(model, functions, locate),
+    ...lintMatchers(model, functions, locate, isConfigured),
     ...lintEffects(model, locate),
     ...lintSubjectPriority(model, locate, isConfigured),
   ];
@@ -80,7 +81,12 @@ function lintRoleDefinitions(model: Model, locate: LocateDefinition): Problem[] 
     }));
 }
 
-function lintMatchers(model: Model, functions: ReadonlySet<string>, locate: LocateDefinition) {
+function lintMatchers(
+  model: Model,
+  functions: ReadonlySet<string>,
+  locate: LocateDefinition,
+  isConfigured: boolean,
+) {
   const tokens = new Set(['r', 'p'].flatMap((section) => sectionTokens(model, section)));
   return [...(model.model.get('m') ?? [])].flatMap(([key, { value }]): Problem[] => {
     const at = locate(key);
@@ -99,7 +105,9 @@ function lintMatchers(model: Model, functions: ReadonlySet<string>, locate: Loca
       });
     return [
       ...undefinedValues,
-      ...names.calls.flatMap((call) => lintCall(model, functions, key, locate(key, call.name), call)),
+      ...names.calls.flatMap((call) =>
+        lintCall(model, functions, key, locate(key, call.name), call, isConfigured),
+      ),
       ...lintMembership(key, value, tokens, locate),
       ...lintPatterns(key, value, locate),
     ];
@@ -121,16 +129,27 @@ function lintCall(
   matcher: string,
   at: string,
   { name, argumentCount }: MatcherNames['calls'][number],
+  isConfigured: boolean,
 ): Problem[] {
   const roleDefinition = model.model.get('g')?.get(name);
+  const given = argumentCount === 1 ? '1 argument' : `${argumentCount} arguments`;
   if (roleDefinition !== undefined) {
     const expected = roleDefinition.value.split('_').length - 1;
     if (argumentCount === expected) return [];
-    const message = `matcher "${matcher}" calls "${name}" with ${argumentCount} arguments, but its role definition has ${expected}. Make them agree.`;
+    const message = `matcher "${matcher}" calls "${name}" with ${given}, but its role definition has ${expected}. Make them agree.`;
     return [{ code: 'MODEL_INVALID', at, message }];
   }
-  if (functions.has(name) || name === 'eval') return [];
-  const message = `matcher "${matcher}" calls "${name}", which is neither a role definition nor a Casbin function. Define it under [role_definition], or add it in configureEnforcer.`;
+  if (functions.has(name)) {
+    const expected = name === 'keyGet2' ? 3 : 2;
+    // An application may put a function of its own in the place of Casbin's.
+    if (isConfigured || argumentCount === expected) return [];
+    const message = `matcher "${matcher}" calls "${name}" with ${given}, and it takes ${expected}: Casbin takes a missing one for an empty text. Correct the call.`;
+    return [{ code: 'MODEL_INVALID', at, message }];
+  }
+  if (name === 'eval') return [];
+  const nearest = findNearest(name, functions);
+  const remedy = nearest === null ? 'Define it' : `Did you mean ${nearest}? If not, define it`;
+  const message = `matcher "${matcher}" calls "${name}", which is neither a role definition nor a Casbin function. ${remedy} under [role_definition], or add it in configureEnforcer.`;
   return [{ code: 'MODEL_NAME_UNDEFINED', at, message }];
 }
 

@@ -10,9 +10,12 @@ import { modelText } from '../verification/verify.fixture.ts';
 
 function messagesOf(changes: Parameters<typeof modelText>[0], isConfigured = false): string[] {
   const model = newModelFromString(modelText(changes));
-  return lintModel(model, new Set(['keyMatch', 'ipMatch', 'regexMatch']), (key) => key, isConfigured).map(
-    ({ message }) => message,
-  );
+  return lintModel(
+    model,
+    new Set(['keyMatch', 'ipMatch', 'regexMatch', 'keyGet2']),
+    (key) => key,
+    isConfigured,
+  ).map(({ message }) => message);
 }
 
 describe('an effect', () => {
@@ -113,6 +116,34 @@ test('a message has a name as it is written in the matcher', () => {
 
 test('a matcher may evaluate the texts of rules', () => {
   expect(messagesOf({ m: 'eval(p.sub) && keyMatch(r.obj, p.obj)' })).toEqual([]);
+});
+
+describe('a call of a function of Casbin', () => {
+  const called = (call: string, given: string) =>
+    `matcher "m" calls "${call}" with ${given}, and it takes 2: Casbin takes a missing one for an empty text. Correct the call.`;
+
+  test('has two arguments, because Casbin takes a missing one for an empty text', async () => {
+    const m = 'r.sub == p.sub && regexMatch(r.obj) && r.act == p.act';
+    const policy = new StringAdapter('p, alice, data, read');
+    const enforcer = await newEnforcer(newModelFromString(modelText({ m })), policy);
+    await expect(enforcer.enforce('alice', 'anything', 'read')).resolves.toBe(true);
+    expect(messagesOf({ m })).toEqual([called('regexMatch', '1 argument')]);
+    expect(messagesOf({ m: 'keyMatch(r.obj, p.obj, r.act)' })).toEqual([called('keyMatch', '3 arguments')]);
+    expect(messagesOf({ m: 'keyGet2(r.obj, p.obj, "id") == r.act' })).toEqual([]);
+  });
+
+  test('may be one of an own function of that name', () => {
+    expect(messagesOf({ m: 'keyMatch(r.obj)' }, true)).toEqual([]);
+  });
+
+  test('is suggested for one of a similar name', () => {
+    const message = (name: string, remedy: string) =>
+      `matcher "m" calls "${name}", which is neither a role definition nor a Casbin function. ${remedy} under [role_definition], or add it in configureEnforcer.`;
+    expect(messagesOf({ m: 'keymatch(r.obj, p.obj)' })).toEqual([
+      message('keymatch', 'Did you mean keyMatch? If not, define it'),
+    ]);
+    expect(messagesOf({ m: 'isOwner(r.obj, p.obj)' })).toEqual([message('isOwner', 'Define it')]);
+  });
 });
 
 test('a pattern in a matcher is one that Casbin takes', () => {

@@ -205,8 +205,8 @@ export type ProblemCode =
   /** A rule has more or fewer values than the model's definition. Correct the rule. */
   | 'RULE_WRONG_LENGTH'
   /**
-   * The effect of a rule is neither `allow` nor `deny`, its priority is not a number under a priority effect, or an
-   * address range has no mask that means something. Correct the value.
+   * The effect of a rule is neither `allow` nor `deny`, its priority is not a number under a priority effect, an address
+   * range has no mask that means something, or Casbin can't use its pattern or its condition. Correct the value.
    */
   | 'RULE_VALUE_INVALID'
   /** A rule is defined twice. Remove one of the two. */

@@ -10,6 +10,7 @@ import { inspectDatabase } from './inspect-database.ts';
 import { completeOptions, replaceOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';
+import { describeMisfitRequest } from './policy/check.ts';
 import type { Request } from './policy/definition.ts';
 import { RuleSet } from './policy/rule-set.ts';
 import type { RowId, RuleOrigin } from './report.ts';
@@ -81,9 +82,8 @@ function checkRequest(request: unknown, tokens: readonly string[]): Problem[] {
   const refuse = (message: string): Problem[] => [{ code: 'OPTION_INVALID', at: 'request', message }];
   if (!Array.isArray(request)) return refuse(`must be a list of texts (it is ${kindOf(request)}).`);
   if (!request.every((value) => typeof value === 'string')) return refuse('must be a list of texts.');
-  if (request.length === tokens.length) return [];
-  const values = request.length === 1 ? '1 value' : `${request.length} values`;
-  return refuse(`has ${values}, but requests of the model have ${tokens.length}: ${tokens.join(', ')}.`);
+  const misfit = describeMisfitRequest(request, tokens);
+  return misfit === null ? [] : refuse(misfit);
 }
 
 /** Reads all `p` rules, because any of them may come closest; of the links, those that the request can follow. */

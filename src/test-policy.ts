@@ -6,7 +6,7 @@ import { defaultPolicy } from './defaults/default-policy.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
 import { describeUncovered, requirePercentage } from './lint-policy.ts';
 import type { BootstrapOptions } from './options.ts';
-import { findMisfits } from './policy/check.ts';
+import { describeMisfitRequest, findMisfits } from './policy/check.ts';
 import { compilePolicy, type DefinedRule } from './policy/compile.ts';
 import type { PolicyDefinition, Request } from './policy/definition.ts';
 import type { ExpectationGroup, PlacedRequest } from './policy/expectation-file.ts';
@@ -17,7 +17,7 @@ import { readPolicies } from './policy-source.ts';
 import type { Decision } from './report.ts';
 import { reasonOf } from './text.ts';
 import { CoverageMeter } from './verification/coverage.ts';
-import { createDecider, decisionOf } from './verification/decide.ts';
+import { type Answer, createDecider, decisionOf } from './verification/decide.ts';
 import { type DecisionExplanation, explainByEnforcer } from './verification/decision-explanation.ts';
 import { type FindMisspeltNames, misspeltNameFinder } from './verification/misspelt-names.ts';
 import { subjectOf } from './verification/parts.ts';
@@ -127,14 +127,14 @@ export async function testPolicy(
   const defined = new RuleSet(compilePolicy(definition));
   const meter = new CoverageMeter(model, defined, configureEnforcer);
   const findMisspeltNames = misspeltNameFinder(model, defined.rules, configureEnforcer);
-  const tests: PolicyTestResult[] = [];
-  const warnings: PolicyTestWarning[] = [];
+  const results: PolicyTestResult[][] = [];
   for (const group of groups) {
     const own = group.given.length === 0 ? meter : meter.beside(group.given);
-    tests.push(...(await runGroup(model, defined.rules, group, configureEnforcer, own)));
+    results.push(await runGroup(model, defined.rules, group, configureEnforcer, own));
     await own.askRoleManagers();
-    if (group.isOfFile) warnings.push(...warnOfNames(group, findMisspeltNames));
   }
+  const tests = results.flat();
+  const warnings = groups.flatMap((group) => (group.isOfFile ? warnOfNames(group, findMisspeltNames) : []));
   const coverage = describeCoverage(defined, meter.requests);
   const problems = findUncovered(coverage, required);
   const ok = tests.every((test) => test.ok) && problems.length === 0;
@@ -229,11 +229,9 @@ async function checkGiven(model: Model, given: ExpectationGroup['given']): Promi
 
 function checkRequests(model: Model, { requests }: ExpectationGroup): Problem[] {
   const tokens = tokensOf(model, 'r');
-  const wrong = requests.filter(({ request }) => request.length !== tokens.length);
-  return wrong.map(({ at, request }): Problem => {
-    const values = request.length === 1 ? '1 value' : `${request.length} values`;
-    const message = `the request has ${values}, but requests of the model have ${tokens.length}: ${tokens.join(', ')}.`;
-    return { code: 'OPTION_INVALID', at, message };
+  return requests.flatMap(({ at, request }): Problem[] => {
+    const message = describeMisfitRequest(request, tokens);
+    return message === null ? [] : [{ code: 'OPTION_INVALID', at, message }];
   });
 }
 
@@ -274,9 +272,11 @@ async function runGroup(
   const decider = await createDecider(model, all, configureEnforcer);
   // Another enforcer, because the decider's holds a part of the rules; made only when a test fails.
   let enforcer: Enforcer | undefined;
-  const explain = async (request: Request, actual: Decision) => {
+  const explain = async (request: Request, answer: Answer) => {
     enforcer ??= await buildInMemoryEnforcer(model, all, configureEnforcer);
-    return explainByEnforcer(enforcer, request, request, actual);
+    // One that the application configures may be disabled, which only the enforcer itself tells.
+    const known = configureEnforcer === undefined ? { answer } : {};
+    return explainByEnforcer(enforcer, request, request, decisionOf(answer), known);
   };
   const run = async ({ request, kind, at }: PlacedRequest): Promise<PolicyTestResult> => {
     const expected: Decision = kind === 'allow' ? 'allow' : 'deny';
@@ -288,7 +288,7 @@ async function runGroup(
     meter.add(request, answer);
     const actual = decisionOf(answer);
     const ok = actual === expected;
-    return { ...test, actual, ok, error: null, explanation: ok ? null : await explain(request, actual) };
+    return { ...test, actual, ok, error: null, explanation: ok ? null : await explain(request, answer) };
   };
   const results: PolicyTestResult[] = [];
   for (const request of requests) results.push(await run(request));

@@ -27,7 +27,8 @@ function findMaskFault(range: string): string | null {
   const slash = range.indexOf('/');
   if (slash === -1) return null;
   const most = range.includes(':') ? 128 : 32;
-  const mask = range.slice(slash + 1);
+  // Casbin reads the number without the blanks around it.
+  const mask = range.slice(slash + 1).trim();
   return /^\d{1,3}$/.test(mask) && Number(mask) <= most ? null : `its mask is not a number from 0 to ${most}`;
 }
 

@@ -2,7 +2,7 @@ import type { Model } from 'casbin';
 import { rememberLast } from '../collections.ts';
 import { identifier, parseMatcher, readCall, walk } from './matcher.ts';
 
-/** The calls of such functions in the matchers, with their second argument, which is a pattern. */
+/** The calls of such functions in the matchers, with the argument that is a pattern: the second one, of `eval` the first. */
 export function callsOf(
   model: Model,
   isMeant: (name: string) => boolean,
@@ -19,7 +19,7 @@ export const callsIn = rememberLast((matcher: string) => {
   try {
     return walk(parseMatcher(matcher))
       .flatMap((node) => readCall(node) ?? [])
-      .map(({ name, given }) => ({ name, pattern: given[1] }));
+      .map(({ name, given }) => ({ name, pattern: given[name === 'eval' ? 0 : 1] }));
   } catch {
     return []; // the lint of the model tells why it can't be parsed
   }

@@ -43,6 +43,11 @@ export interface Condition {
   readonly node: Node;
 }
 
+/** A text of a model as it is written there: `r.sub`, where Casbin stores `r_sub`. */
+export function asWritten(stored: string): string {
+  return stored.replaceAll(/\b([rp]\d*)_/g, '$1.');
+}
+
 /** The alternatives of a matcher, `… || …`, each as the conditions that it joins by `&&`. */
 export function splitMatcher(matcher: string): Condition[][] {
   return splitBy('||', matcher).map((alternative) =>

@@ -1,12 +1,23 @@
 import type { Model } from 'casbin';
 import type { Problem } from '../errors.ts';
+import { findNearest } from '../nearest-name.ts';
 import { formatText } from '../policy/rule.ts';
 import { reasonOf, shorten } from '../text.ts';
 import { findAddressFault } from './address-range.ts';
 import { callsIn } from './calls.ts';
-import { collectNames, findParseFault, isNode, type MatcherNames } from './matcher.ts';
+import {
+  asWritten,
+  collectNames,
+  findParseFault,
+  identifier,
+  isNode,
+  type MatcherNames,
+  parseMatcher,
+  walk,
+} from './matcher.ts';
 import { tokensOf } from './model.ts';
 import type { LocateDefinition } from './model-file.ts';
+import { findThrownByPattern } from './patterns.ts';
 
 /** The effects that Casbin's DefaultEffectorStream knows (casbin 5.51.1), as the model stores them. */
 const KNOWN_EFFECTS = new Set([
@@ -19,7 +30,7 @@ const KNOWN_EFFECTS = new Set([
 
 /**
  * Finds faults that Casbin does not report: fields with the same name, undefined names in a matcher (which are silently
- * false), functions that don't exist, `g` with the wrong number of arguments, effects that it can't evaluate, rules
+ * false), functions that don't exist, calls with the wrong number of arguments, effects that it can't evaluate, rules
  * that it can't order.
  *
  * @param functions the functions that a matcher may call, without role definitions
@@ -34,7 +45,7 @@ export function lintModel(
   return [
     ...lintFields(model, locate),
     ...lintRoleDefinitions(model, locate),
-    ...lintMatchers(model, functions, locate),
+    ...lintMatchers(model, functions, locate, isConfigured),
     ...lintEffects(model, locate),
     ...lintSubjectPriority(model, locate, isConfigured),
   ];
@@ -70,27 +81,35 @@ function lintRoleDefinitions(model: Model, locate: LocateDefinition): Problem[] 
     }));
 }
 
-function lintMatchers(model: Model, functions: ReadonlySet<string>, locate: LocateDefinition) {
+function lintMatchers(
+  model: Model,
+  functions: ReadonlySet<string>,
+  locate: LocateDefinition,
+  isConfigured: boolean,
+) {
   const tokens = new Set(['r', 'p'].flatMap((section) => sectionTokens(model, section)));
   return [...(model.model.get('m') ?? [])].flatMap(([key, { value }]): Problem[] => {
     const at = locate(key);
     const names = readNames(value);
     if (typeof names === 'string') {
-      const message = `matcher "${key}" can't be parsed: ${names}. Correct it: ${shorten(value)}`;
+      const message = `matcher "${key}" can't be parsed: ${names}. Correct it: ${shorten(asWritten(value))}`;
       return [{ code: 'MODEL_INVALID', at, message }];
     }
     const undefinedValues = [...new Set(names.values)]
       .filter((name) => !tokens.has(name))
       .map((name): Problem => {
-        const shown = name.replace(/^([rp]\d*)_/, '$1.');
+        const shown = asWritten(name);
         const known = [...tokens].map((token) => token.replace('_', '.')).join(', ');
         const message = `matcher "${key}" uses "${shown}", which is not defined: Casbin would silently deny. Use one of ${known}, or define it.`;
         return { code: 'MODEL_NAME_UNDEFINED', at: locate(key, shown), message };
       });
     return [
       ...undefinedValues,
-      ...names.calls.flatMap((call) => lintCall(model, functions, key, locate(key, call.name), call)),
-      ...lintAddresses(key, value, locate),
+      ...names.calls.flatMap((call) =>
+        lintCall(model, functions, key, locate(key, call.name), call, isConfigured),
+      ),
+      ...lintMembership(key, value, tokens, locate),
+      ...lintPatterns(key, value, locate),
     ];
   });
 }
@@ -110,26 +129,64 @@ function lintCall(
   matcher: string,
   at: string,
   { name, argumentCount }: MatcherNames['calls'][number],
+  isConfigured: boolean,
 ): Problem[] {
   const roleDefinition = model.model.get('g')?.get(name);
+  const given = argumentCount === 1 ? '1 argument' : `${argumentCount} arguments`;
   if (roleDefinition !== undefined) {
     const expected = roleDefinition.value.split('_').length - 1;
     if (argumentCount === expected) return [];
-    const message = `matcher "${matcher}" calls "${name}" with ${argumentCount} arguments, but its role definition has ${expected}. Make them agree.`;
+    const message = `matcher "${matcher}" calls "${name}" with ${given}, but its role definition has ${expected}. Make them agree.`;
     return [{ code: 'MODEL_INVALID', at, message }];
   }
-  if (functions.has(name) || name === 'eval') return [];
-  const message = `matcher "${matcher}" calls "${name}", which is neither a role definition nor a Casbin function. Define it under [role_definition], or add it in configureEnforcer.`;
+  if (functions.has(name)) {
+    const expected = name === 'keyGet2' ? 3 : 2;
+    // An application may put a function of its own in the place of Casbin's.
+    if (isConfigured || argumentCount === expected) return [];
+    const message = `matcher "${matcher}" calls "${name}" with ${given}, and it takes ${expected}: Casbin takes a missing one for an empty text. Correct the call.`;
+    return [{ code: 'MODEL_INVALID', at, message }];
+  }
+  if (name === 'eval') return [];
+  const nearest = findNearest(name, functions);
+  const remedy = nearest === null ? 'Define it' : `Did you mean ${nearest}? If not, define it`;
+  const message = `matcher "${matcher}" calls "${name}", which is neither a role definition nor a Casbin function. ${remedy} under [role_definition], or add it in configureEnforcer.`;
   return [{ code: 'MODEL_NAME_UNDEFINED', at, message }];
 }
 
-/** What ipMatch does not take, or not as it is meant. */
-function lintAddresses(matcher: string, text: string, locate: LocateDefinition): Problem[] {
+/**
+ * `in` binds as `||` does, so Casbin reads `a || b in c` as `(a || b) in c`, and `a in b && c` as `a in (b && c)`. One
+ * value in parentheses is no list, and a value of a rule is a text.
+ */
+function lintMembership(
+  matcher: string,
+  text: string,
+  tokens: ReadonlySet<string>,
+  locate: LocateDefinition,
+): Problem[] {
+  const faults = walk(parseMatcher(text)).flatMap(({ operator, left, right }) => {
+    if (operator !== 'in' || !isNode(left) || !isNode(right)) return [];
+    if (left.operator === '||' || right.type === 'LogicalExpression')
+      return ['beside && or ||, which Casbin joins first, so it looks for another value'];
+    const name = identifier(right) ?? '';
+    const isText = right.type === 'Literal' || (name.startsWith('p') && tokens.has(name));
+    return isText ? ['with one text after it, so Casbin throws'] : [];
+  });
+  return [...new Set(faults)].map((fault): Problem => {
+    const message = `matcher "${matcher}" has an "in" ${fault}. Write it in parentheses, and the list in brackets: (r.sub in ["a", "b"]).`;
+    return { code: 'MODEL_INVALID', at: locate(matcher, 'in'), message };
+  });
+}
+
+/** Patterns that Casbin's functions do not take, or ipMatch not as they are meant. */
+function lintPatterns(matcher: string, text: string, locate: LocateDefinition): Problem[] {
   return callsIn(text).flatMap(({ name, pattern }): Problem[] => {
-    const range = name === 'ipMatch' && isNode(pattern) && pattern.type === 'Literal' ? pattern.value : null;
-    const fault = typeof range === 'string' ? findAddressFault(range) : null;
+    const literal = isNode(pattern) && pattern.type === 'Literal' ? pattern.value : null;
+    if (typeof literal !== 'string') return [];
+    const fault = name === 'ipMatch' ? findAddressFault(literal) : findThrownByPattern(name, literal);
     if (fault === null) return [];
-    const message = `matcher "${matcher}" gives ipMatch the address range ${formatText(String(range))}, and ${fault}. Correct it.`;
+    const given = formatText(literal);
+    const what = name === 'ipMatch' ? `address range ${given}, and` : `pattern ${given}, and Casbin throws:`;
+    const message = `matcher "${matcher}" gives ${name} the ${what} ${fault}. Correct it.`;
     return [{ code: 'MODEL_INVALID', at: locate(matcher, name), message }];
   });
 }
@@ -140,7 +197,7 @@ function lintEffects(model: Model, locate: LocateDefinition): Problem[] {
     .map(([key, { value }]) => ({
       code: 'MODEL_INVALID',
       at: locate(key),
-      message: `Casbin does not support the effect "${value.replaceAll('p_', 'p.')}". Use one of ${[...KNOWN_EFFECTS].map((effect) => `"${effect.replaceAll('p_', 'p.')}"`).join(', ')}.`,
+      message: `Casbin does not support the effect "${asWritten(value)}". Use one of ${[...KNOWN_EFFECTS].map((effect) => `"${asWritten(effect)}"`).join(', ')}.`,
     }));
 }
 

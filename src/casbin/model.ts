@@ -3,6 +3,8 @@ import type { Problem } from '../errors.ts';
 import { type DefinedRule, isRepeated } from '../policy/compile.ts';
 import { formatRule, formatText, type Rule } from '../policy/rule.ts';
 import { maskCheck } from './address-range.ts';
+import { thrownPatternCheck } from './patterns.ts';
+import { conditionCheck } from './rule-text.ts';
 
 /** The definitions that Casbin requires, each with the section of a `.conf` file that it is in. */
 export const REQUIRED_DEFINITIONS = [
@@ -31,12 +33,23 @@ export function ruleLengthsOf(model: Model): Map<string, number> {
 /**
  * Creates a function that returns why Casbin does not use a rule as it is meant: its effect is neither `allow` nor
  * `deny`, so the rule decides nothing; its priority is not a number, under an effect for which that changes the order
- * of the others; or its address range has no mask that means something. Null for any other rule.
+ * of the others; its address range has no mask that means something; a function throws on its pattern; or `eval` can't
+ * evaluate its condition. Null for any other rule.
  */
 export function usabilityCheck(model: Model): (rule: Rule) => string | null {
   const fields = interpretedFieldsOf(model);
   const findMaskFault = maskCheck(model);
-  return (rule) => findUnusableValue(rule, fields) ?? findMaskFault(rule);
+  const findThrown = thrownPatternCheck(model);
+  const findConditionFault = conditionCheck(model);
+  return (rule) =>
+    findUnusableValue(rule, fields) ??
+    findMaskFault(rule) ??
+    describeThrown(findThrown(rule)) ??
+    findConditionFault(rule);
+}
+
+function describeThrown(fault: string | null): string | null {
+  return fault === null ? null : `has a pattern for which Casbin throws: ${fault}. Correct it`;
 }
 
 /** The positions of the fields whose values Casbin interprets, by ptype; -1 for one that a ptype does not have. */

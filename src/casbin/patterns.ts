@@ -135,20 +135,34 @@ function idsOf(patterns: readonly StoredPattern[]): RowId[] {
 
 /**
  * Creates a function that returns why Casbin can't decide on a rule: a function of the matcher throws on its pattern,
- * for example on an invalid regular expression. Null for a rule without such a pattern.
+ * for example on an invalid regular expression, or never finishes reading it. Null for a rule without such a pattern.
  */
 export function patternCheck(model: Model): (rule: Rule) => string | null {
+  return faultFinder(model, (name, pattern) => findEndlessLoop(name, pattern) ?? findThrown(name, pattern));
+}
+
+/** The same for patterns on which a function throws; those without an end have a problem of their own. */
+export function thrownPatternCheck(model: Model): (rule: Rule) => string | null {
+  return faultFinder(model, findThrownByPattern);
+}
+
+/** Why a function throws on a pattern; null if it does not, or never finishes reading it, or takes none. */
+export function findThrownByPattern(name: string, pattern: string): string | null {
+  const isPattern = name === 'ipMatch' || EXPRESSIONS.has(name);
+  return isPattern && findEndlessLoop(name, pattern) === null ? findThrown(name, pattern) : null;
+}
+
+function faultFinder(model: Model, findFault: (name: string, pattern: string) => string | null) {
   const places = patternPlaces(model, (name) => EXPRESSIONS.has(name) || name === 'ipMatch');
-  if (places.length === 0) return () => null;
   const known = new Map<string, string | null>();
-  return ({ ptype, values }) => {
+  return ({ ptype, values }: Rule): string | null => {
     for (const { name, ptype: own, position } of places) {
       const text = values[position];
       if (own !== ptype || text === undefined) continue;
       const key = `${name} ${text}`;
-      const fault = known.get(key) ?? tryPattern(name, text);
+      const fault = known.get(key) ?? findFault(name, text);
       known.set(key, fault);
-      if (fault !== null) return fault;
+      if (fault !== null) return `${name} does not take the pattern ${formatText(text)}: ${fault}`;
     }
     return null;
   };
@@ -156,14 +170,8 @@ export function patternCheck(model: Model): (rule: Rule) => string | null {
 
 const FUNCTIONS = FunctionMap.loadFunctionMap().getFunctions();
 
-function tryPattern(name: string, pattern: string): string | null {
-  const loop = findEndlessLoop(name, pattern);
-  if (loop !== null) return `${name} does not take the pattern ${formatText(pattern)}: ${loop}`;
-  const fault = name === 'ipMatch' ? findRefusal(pattern) : tryCall(name, pattern);
-  return fault === null ? null : `${name} does not take the pattern ${formatText(pattern)}: ${fault}`;
-}
-
-function tryCall(name: string, pattern: string): string | null {
+function findThrown(name: string, pattern: string): string | null {
+  if (name === 'ipMatch') return findRefusal(pattern);
   try {
     FUNCTIONS.get(name)?.('', pattern, '');
     return null;

@@ -11,6 +11,7 @@ import {
   findBrokenHierarchies,
   findConflicts,
   findDuplicates,
+  findMisfitRequests,
   findMisfits,
   findUndefinedRoles,
   findUnfollowed,
@@ -79,6 +80,7 @@ function checkNames(
   const unknown = findUnknownNames(definition);
   return [
     ...(model === null ? [] : findUnfitDomains(model, definition)),
+    ...(model === null ? [] : findMisfitRequests(definition, tokensOf(model, 'r'))),
     ...findMisfitsIn(model, retired),
     ...findUnstorable(retired),
     ...findOwnershipProblems(definition, defined),
@@ -159,7 +161,7 @@ export function withoutExplained(
 ): Problem[] {
   const told = new Set(problems.map(({ at }) => at));
   const explained = new Set(
-    (['allow', 'deny', 'never'] as const).flatMap((kind) =>
+    (['allow', 'deny', 'never', 'samples'] as const).flatMap((kind) =>
       (definition[kind] ?? []).flatMap((request, index) => {
         const place = placeIn(definition, kind, index);
         const inside = request.map((_, position) => placeIn(definition, kind, index, position));

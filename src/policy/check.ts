@@ -1,6 +1,6 @@
 import type { Problem } from '../errors.ts';
 import { type DefinedRule, isRepeated } from './compile.ts';
-import type { PolicyDefinition } from './definition.ts';
+import type { PolicyDefinition, Request } from './definition.ts';
 import { buildHierarchies, findCycles, findTooDeep, type Hierarchy, type IsFollowed } from './hierarchy.ts';
 import { placeIn } from './place.ts';
 import { formatRule, formatText, formatValue } from './rule.ts';
@@ -199,6 +199,23 @@ export function findConflicts(definition: PolicyDefinition): Problem[] {
   );
 }
 
+/** Requests that a definition lists with more or fewer values than requests of the model have. */
+export function findMisfitRequests(definition: PolicyDefinition, tokens: readonly string[]): Problem[] {
+  return (['allow', 'deny', 'never', 'samples'] as const).flatMap((kind) =>
+    (definition[kind] ?? []).flatMap((request, index): Problem[] => {
+      const misfit = describeMisfitRequest(request, tokens);
+      if (misfit === null) return [];
+      return [{ code: 'OPTION_INVALID', at: placeIn(definition, kind, index), message: misfit }];
+    }),
+  );
+}
+
+/** Why a request does not fit the model; null if it does. */
+export function describeMisfitRequest(request: Request, tokens: readonly string[]): string | null {
+  if (request.length === tokens.length) return null;
+  return `the request has ${countValues(request.length)}, but requests of the model have ${tokens.length}: ${tokens.join(', ')}.`;
+}
+
 /**
  * Names in `allow`, `deny` and `never` that the roles of a definition don't have. The compiler finds them in the
  * argument of `definePolicy`; this finds them in files. A misspelt request is denied, so its `never` proves nothing.
@@ -218,7 +235,9 @@ export function findUnknownNames(definition: PolicyDefinition): Problem[] {
     { what: 'resource', names: new Set(permissions.map(([resource]) => resource)) },
     { what: 'action', names: new Set(permissions.flatMap(([, actions = []]) => actions)) },
   ];
-  return requests.flatMap(({ kind, index, request }) =>
+  // One with more or fewer values has a problem already, and its names are in other places.
+  const fitting = requests.filter(({ request }) => request.length === known.length);
+  return fitting.flatMap(({ kind, index, request }) =>
     known.flatMap(({ what, names }, position): Problem[] => {
       const name = request[position];
       if (name === undefined || names.has(name)) return [];

@@ -1,6 +1,8 @@
 import type { Model } from 'casbin';
 import type { Evaluate } from '../casbin/evaluator.ts';
+import { asWritten } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
+import { patternCheck } from '../casbin/patterns.ts';
 import type { Request } from '../policy/definition.ts';
 import { formatValue, type Rule } from '../policy/rule.ts';
 import { listAlternatives, type RuleCondition } from './conditions.ts';
@@ -75,10 +77,12 @@ function distanceOf(failed: readonly RuleCondition[]): number {
 /** Creates a function that returns whether a condition holds for the request and a rule. */
 function conditionTest(model: Model, request: Request, evaluate: Evaluate) {
   const hasRole = roleTest(model);
-  return (condition: RuleCondition, { values }: Rule): boolean | Promise<boolean> => {
+  const findFault = patternCheck(model);
+  return (condition: RuleCondition, rule: Rule): boolean | Promise<boolean> => {
+    const { values } = rule;
     if (condition.kind === 'matches' || condition.kind === 'other') {
-      // A pattern that Casbin does not take matches nothing.
-      return evaluate(condition.text, values).then(Boolean, () => false);
+      // A pattern that Casbin does not take, or never finishes reading, matches nothing.
+      return findFault(rule) === null && evaluate(condition.text, values).then(Boolean, () => false);
     }
     const asked = request[condition.position] ?? '';
     const given = values[condition.policyPosition] ?? '';
@@ -102,7 +106,7 @@ function roleTest(model: Model) {
 }
 
 function describeDifference(condition: RuleCondition, { values }: Rule, request: Request): string {
-  if (condition.kind === 'other') return `${condition.text.replaceAll(/\b([rp]\d*)_/g, '$1.')} is false`;
+  if (condition.kind === 'other') return `${asWritten(condition.text)} is false`;
   const asked = formatValue(request[condition.position] ?? '');
   const given = formatValue(values[condition.policyPosition] ?? '');
   switch (condition.kind) {

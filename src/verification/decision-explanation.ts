@@ -9,7 +9,7 @@ import { formatRule, type Rule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { Decision, RowId, RuleOrigin } from '../report.ts';
 import { findClosestRules, findUnknownValues } from './closest-rules.ts';
-import { PAST } from './decide.ts';
+import { type Answer, PAST } from './decide.ts';
 import { explainer } from './explain.ts';
 import { loadLinks } from './structure.ts';
 
@@ -69,6 +69,8 @@ export interface ExplanationSource {
   readonly rules?: readonly (Rule & { readonly id?: RowId })[];
   /** Returns which rules were added. Default: none. */
   readonly defined?: RuleSet;
+  /** What the enforcer answers, if it was asked before: it takes long with thousands of rules. */
+  readonly answer?: Answer | undefined;
 }
 
 /**
@@ -89,7 +91,10 @@ export async function explainByEnforcer(
   const tokens = tokensOf(model, 'r');
   const base = { ...NOTHING, request, tokens, decision };
   const matcher = model.model.get('m')?.get('m')?.value ?? '';
-  const explained: unknown = await enforcer.enforceEx(...given);
+  const explained: unknown =
+    source.answer === undefined
+      ? await enforcer.enforceEx(...given)
+      : [source.answer.allowed, source.answer.rule];
   // A disabled enforcer answers with true alone.
   if (!Array.isArray(explained)) return { ...base, answer: 'allowed: the enforcer is disabled' };
   const [allowed, values]: [boolean, string[]] = [explained[0], explained[1]];

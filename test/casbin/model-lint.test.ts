@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newModelFromString } from 'casbin';
+import { newEnforcer, newModelFromString, StringAdapter, Util } from 'casbin';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { loadModelFile } from '../../src/casbin/model-file.ts';
 import { lintModel } from '../../src/casbin/model-lint.ts';
@@ -10,9 +10,12 @@ import { modelText } from '../verification/verify.fixture.ts';
 
 function messagesOf(changes: Parameters<typeof modelText>[0], isConfigured = false): string[] {
   const model = newModelFromString(modelText(changes));
-  return lintModel(model, new Set(['keyMatch', 'ipMatch']), (key) => key, isConfigured).map(
-    ({ message }) => message,
-  );
+  return lintModel(
+    model,
+    new Set(['keyMatch', 'ipMatch', 'regexMatch', 'keyGet2']),
+    (key) => key,
+    isConfigured,
+  ).map(({ message }) => message);
 }
 
 describe('an effect', () => {
@@ -115,9 +118,85 @@ test('a matcher may evaluate the texts of rules', () => {
   expect(messagesOf({ m: 'eval(p.sub) && keyMatch(r.obj, p.obj)' })).toEqual([]);
 });
 
+describe('a call of a function of Casbin', () => {
+  const called = (call: string, given: string) =>
+    `matcher "m" calls "${call}" with ${given}, and it takes 2: Casbin takes a missing one for an empty text. Correct the call.`;
+
+  test('has two arguments, because Casbin takes a missing one for an empty text', async () => {
+    const m = 'r.sub == p.sub && regexMatch(r.obj) && r.act == p.act';
+    const policy = new StringAdapter('p, alice, data, read');
+    const enforcer = await newEnforcer(newModelFromString(modelText({ m })), policy);
+    await expect(enforcer.enforce('alice', 'anything', 'read')).resolves.toBe(true);
+    expect(messagesOf({ m })).toEqual([called('regexMatch', '1 argument')]);
+    expect(messagesOf({ m: 'keyMatch(r.obj, p.obj, r.act)' })).toEqual([called('keyMatch', '3 arguments')]);
+    expect(messagesOf({ m: 'keyGet2(r.obj, p.obj, "id") == r.act' })).toEqual([]);
+  });
+
+  test('may be one of an own function of that name', () => {
+    expect(messagesOf({ m: 'keyMatch(r.obj)' }, true)).toEqual([]);
+  });
+
+  test('is suggested for one of a similar name', () => {
+    const message = (name: string, remedy: string) =>
+      `matcher "m" calls "${name}", which is neither a role definition nor a Casbin function. ${remedy} under [role_definition], or add it in configureEnforcer.`;
+    expect(messagesOf({ m: 'keymatch(r.obj, p.obj)' })).toEqual([
+      message('keymatch', 'Did you mean keyMatch? If not, define it'),
+    ]);
+    expect(messagesOf({ m: 'isOwner(r.obj, p.obj)' })).toEqual([message('isOwner', 'Define it')]);
+  });
+});
+
+test('a pattern in a matcher is one that Casbin takes', () => {
+  const m = (pattern: string) => `r.sub == p.sub && regexMatch(r.obj, "${pattern}")`;
+  expect(messagesOf({ m: m('^/[a-z]+$') })).toEqual([]);
+  expect(messagesOf({ m: m('[') })).toEqual([
+    'matcher "m" gives regexMatch the pattern "[", and Casbin throws: Invalid regular expression: /[/: Unterminated character class. Correct it.',
+  ]);
+});
+
+describe('an "in" of a matcher that Casbin does not read as it is meant is refused', () => {
+  const joined = 'beside && or ||, which Casbin joins first, so it looks for another value';
+  const alone = 'with one text after it, so Casbin throws';
+
+  test.each([
+    ['r.act in ("read", "write") && r.obj == p.obj', joined],
+    ['r.obj == "data" || r.sub in ("alice", "bob")', joined],
+    ['r.obj == p.obj && r.sub in ("alice")', alone],
+    ['r.sub in p.sub', alone],
+  ])('%s', async (m, fault) => {
+    const denied = newEnforcer(
+      newModelFromString(modelText({ m })),
+      new StringAdapter('p, alice, data, read'),
+    ).then((enforcer) => enforcer.enforce('alice', 'data', 'read').catch(() => false));
+    expect(await denied).toBe(false);
+    expect(messagesOf({ m })).toEqual([
+      `matcher "m" has an "in" ${fault}. Write it in parentheses, and the list in brackets: (r.sub in ["a", "b"]).`,
+    ]);
+  });
+
+  test.each([
+    '(r.act in ["read", "write"]) && r.obj == p.obj',
+    'r.obj == p.obj && r.sub in ("alice", "bob")',
+    'r.sub in ("alice", "bob") || r.obj == "root"',
+    'r.obj == "root" || (r.sub in ["alice"])',
+    'r.sub in r.obj.Owners',
+  ])('and no other: %s', (m) => {
+    expect(messagesOf({ m })).toEqual([]);
+  });
+});
+
+test('a matcher that can not be parsed is shown as it is written', () => {
+  expect(messagesOf({ m: 'r.sub = p.sub' })).toEqual([expect.stringMatching(/Correct it: r\.sub = p\.sub$/)]);
+});
+
 test('an address range in a matcher is one that Casbin reads as it is written', () => {
   const m = (range: string) => `r.sub == p.sub && ipMatch(r.obj, "${range}")`;
   expect(messagesOf({ m: m('10.0.0.0/8') })).toEqual([]);
+  expect(messagesOf({ m: m('10.0.0.0/ 8 ') })).toEqual([]);
+  expect([
+    Util.ipMatchFunc('10.1.2.3', '10.0.0.0/ 8 '),
+    Util.ipMatchFunc('11.0.0.1', '10.0.0.0/ 8 '),
+  ]).toEqual([true, false]);
   expect(messagesOf({ m: m('10.0.0.0/33') })).toEqual([
     'matcher "m" gives ipMatch the address range "10.0.0.0/33", and its mask is not a number from 0 to 32. Correct it.',
   ]);

@@ -1,4 +1,4 @@
-import { newModelFromString, Util } from 'casbin';
+import { newEnforcer, newModelFromString, Util } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { type BootstrapOptions, definePolicy, domainsModelPath, lintPolicy } from '../../src/index.ts';
 import { modelText } from '../verification/verify.fixture.ts';
@@ -107,6 +107,50 @@ describe('linting a policy', () => {
       expect(problems).toEqual([]);
     },
   );
+
+  test.each([
+    ['r.sub.Age > 18 &&', 'for which Casbin throws: Expected expression after && at character 17'],
+    ['r.sub.Age > 18 r.sub', /^for which Casbin throws: two expressions follow each other/],
+    ['', 'for which Casbin throws: it is empty'],
+    ['r.sub.Age > 18) || (r.sub.Name == "eve"', null],
+    [
+      'r.subb == "eve"',
+      'which uses "r.subb", and the model does not define it, so Casbin takes it for nothing',
+    ],
+    ['r.sub.Age > 18 && p.act != "x" || regexMatch(r.sub.Name, "^e")', null],
+  ])('finds a condition of a rule that Casbin can not evaluate: %s', async (condition, fault) => {
+    const text = modelText({ p: 'rule, obj, act', m: 'eval(p.rule) && r.obj == p.obj && r.act == p.act' });
+    const model = newModelFromString(text);
+    const { problems } = await lintPolicy({ model, policy: { rules: [['p', condition, 'data', 'read']] } });
+    const own = problems.filter(({ code }) => code === 'RULE_VALUE_INVALID');
+    expect(
+      own.map(
+        ({ message }) => / has the condition "(?:[^"\\]|\\.)*", (.*)\. Correct it\.$/.exec(message)?.[1],
+      ),
+    ).toEqual(fault === null ? [] : [typeof fault === 'string' ? fault : expect.stringMatching(fault)]);
+    // Casbin throws, or denies what the condition seems to allow.
+    const enforcer = await newEnforcer(newModelFromString(text));
+    await enforcer.addPolicy(condition, 'data', 'read');
+    const decision = enforcer.enforce({ Age: 20, Name: 'eve' }, 'data', 'read');
+    await expect(decision.catch(() => false)).resolves.toBe(fault === null);
+  });
+
+  test('finds a request with more or fewer values than the model has, once', async () => {
+    const policy = {
+      ...POLICY,
+      allow: [['viewer', 'invoices']],
+      never: [['viewer', 'acme', 'invoices', 'write']],
+      samples: [['viewer']],
+    };
+    const { problems } = await lintPolicy({ policy });
+    const message = (values: string) =>
+      `the request has ${values}, but requests of the model have 3: sub, obj, act.`;
+    expect(problems).toEqual([
+      { code: 'OPTION_INVALID', at: 'policy.allow[0]', message: message('2 values') },
+      { code: 'OPTION_INVALID', at: 'policy.never[0]', message: message('4 values') },
+      { code: 'OPTION_INVALID', at: 'policy.samples[0]', message: message('1 value') },
+    ]);
+  });
 
   test('takes any priority where no effect depends on the order of rules', async () => {
     const text = modelText({

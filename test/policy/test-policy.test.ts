@@ -38,9 +38,10 @@ async function run(text: string, filter: PolicyTestFilter = {}) {
 }
 
 describe('tests of a policy', () => {
-  test('are decided by the rules that can match', async () => {
+  test('are decided by the rules that can match, and explained by that decision', async () => {
     const names = Array.from({ length: 100 }, (_, index) => [`role${index}`, `object${index}`, 'read']);
-    const path = await writeTemporary('policy.test.json', JSON.stringify({ allow: names }));
+    const failing = { allow: [...names, ['role0', 'object1', 'read']], deny: names.slice(0, 1) };
+    const path = await writeTemporary('policy.test.json', JSON.stringify(failing));
     const sizes = new Set<number | undefined>();
     for (const method of ['enforceEx', 'enforceExSync'] as const) {
       const enforce: (...request: string[]) => unknown = Enforcer.prototype[method];
@@ -55,10 +56,20 @@ describe('tests of a policy', () => {
     }
     const policy = { rules: names.map((name) => ['p', ...name]) };
 
-    const { ok, coverage } = await testPolicy([path], { policy });
+    const { tests, coverage } = await testPolicy([path], { policy });
 
-    expect({ ok, covered: coverage.covered }).toEqual({ ok: true, covered: 100 });
+    expect(coverage.covered).toBe(100);
+    expect(tests.flatMap(({ explanation }) => explanation?.answer ?? [])).toEqual([
+      'denied: no rule allows it',
+      'allowed by the rule "p, role0, object0, read"',
+    ]);
     expect([...sizes]).toEqual([1]);
+  });
+
+  test('may be any number', async () => {
+    const never = Array.from({ length: 130_000 }, () => ['viewer', 'invoices', 'write']);
+    const { ok, tests } = await testPolicy([], { policy: { ...POLICY, never } });
+    expect({ ok, tests: tests.length }).toEqual({ ok: true, tests: 130_000 });
   });
 
   test('are decided on the policy and the rules that are given for them alone', async () => {

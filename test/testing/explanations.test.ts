@@ -171,6 +171,14 @@ describe('a denial is explained by each condition of the matcher', () => {
     );
   });
 
+  test('without asking about a pattern that Casbin never finishes reading', async () => {
+    const rules = ['p, user, /users/:id, read', 'p, guest, /users/:, read'];
+    const enforcer = await enforcerOf(rules, { m: 'r.sub == p.sub && keyMatch2(r.obj, p.obj)' });
+    expect((await explain(enforcer, 'user', '/accounts', 'read')).slice(2)).toEqual([
+      '  closest  p, user, /users/:id, read — obj: /users/:id does not match /accounts',
+    ]);
+  });
+
   test('with a value that the enforcer reads as JSON', async () => {
     const enforcer = await enforcerOf(['p, user, data, read'], {
       m: 'r.sub.Role == p.sub && r.act == p.act',

@@ -141,7 +141,7 @@ describe('what can not be explained is refused', () => {
       ['alice', 'invoices'],
       /has 2 values, but requests of the model have 3: sub, obj, act/,
     ],
-    ['one value', ['alice'], /^has 1 value, but requests/],
+    ['one value', ['alice'], /^the request has 1 value, but requests/],
   ])('%s', async (_, request, message) => {
     await expect(explainDecision(null, request, OPTIONS)).rejects.toMatchObject({
       code: 'INVALID_OPTIONS',

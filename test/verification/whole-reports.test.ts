@@ -244,6 +244,15 @@ describe('a whole report', () => {
             message: `"user, /b, read" can't be decided: ${reason}.`,
           },
         ],
+        integrity: [
+          {
+            severity: 'warning',
+            ids: [2],
+            rule: rule('p, user, [, read'),
+            message:
+              'It has a pattern for which Casbin throws: regexMatch does not take the pattern "[": Invalid regular expression: /[/: Unterminated character class. Correct it, or delete it.',
+          },
+        ],
         drift: [undefinedRule(2, 'p, user, [, read')],
         scope: { kind: 'whole', rules: 2 },
         coverage: { covered: 1, total: 1, uncovered: [] },

@@ -113,7 +113,8 @@ export function commandRunner(
 const ADVICE: { readonly [Code in BootstrapErrorCode]?: string } = {
   POLICY_MISSING: 'For this command: give --policy, or policy in casbin-bootstrap.config.',
   CHANGE_REFUSED: 'For this command: --force with --reason.',
-  TABLE_MISSING: 'On the command line: casbin-bootstrap seed.',
+  TABLE_MISSING:
+    'On the command line: casbin-bootstrap seed, with options such as journal in casbin-bootstrap.config.',
 };
 
 function adviseCommand(error: unknown): BootstrapError | null {

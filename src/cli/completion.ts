@@ -1,3 +1,4 @@
+import type { RootCommand } from '@bomb.sh/tab';
 import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
 import { addExamples } from './flags.ts';
@@ -16,6 +17,7 @@ export function addCompletion(program: Command): void {
       else command.option(long.slice(2), description);
     }
   }
+  completeFiles(completion);
   const command = program.commands.find((one) => one.name() === 'completion');
   if (command === undefined) return;
   command.description('Print a script that completes commands and options in a shell.');
@@ -24,4 +26,19 @@ export function addCompletion(program: Command): void {
     'completion bash > ~/.local/share/bash-completion/completions/casbin-bootstrap',
     'completion fish > ~/.config/fish/completions/casbin-bootstrap.fish',
   ]);
+}
+
+/** Lets the shell complete the names of files where no word of ours fits; tab forbids that everywhere. */
+function completeFiles(completion: RootCommand): void {
+  const [anyFile, noFile] = [0, 4];
+  Object.defineProperty(completion, 'directive', {
+    get: () => (completion.completions.length === 0 ? anyFile : noFile),
+    set: () => {},
+  });
+  const setup = completion.setup.bind(completion);
+  completion.setup = (name, executable, shell) => {
+    setup(name, executable, shell);
+    // The last one counts. The script that tab prints leaves nothing for the shell to do.
+    if (shell === 'bash') console.log(`complete -o default -F __casbin_bootstrap_complete ${name}`);
+  };
 }

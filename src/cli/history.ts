@@ -66,16 +66,21 @@ const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 /** Reads a date, a time with its offset, or a duration before now. */
 function parseMoment(text: string): Date {
   const [, amount, unit] = /^(\d+)([mhd])$/.exec(text) ?? [];
-  if (amount !== undefined) {
-    return new Date(Date.now() - Number(amount) * UNITS_MS[unit as keyof typeof UNITS_MS]);
-  }
-  const moment = new Date(
-    /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text) ? text : Number.NaN,
-  );
+  const moment =
+    amount === undefined
+      ? new Date(isTime(text) ? text : Number.NaN)
+      : new Date(Date.now() - Number(amount) * UNITS_MS[unit as keyof typeof UNITS_MS]);
   if (!Number.isNaN(moment.getTime())) return moment;
   throw new InvalidArgumentError(
     'Give a date, as 2026-11-01, a time, as 2026-11-01T12:00Z, or 90m, 24h or 7d.',
   );
+}
+
+/** Whether a text is a date or a time of the calendar. JavaScript takes February 30 for March 2. */
+function isTime(text: string): boolean {
+  const [, day] = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.exec(text) ?? [];
+  const midnight = new Date(day ?? Number.NaN);
+  return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(`${day}T`);
 }
 
 function parseLimit(text: string): number {

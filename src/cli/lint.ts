@@ -31,7 +31,11 @@ async function lint({ flags, options }: CommandContext<LintFlags>): Promise<Outc
   return {
     exitCode: report.ok ? EXIT.SUCCESS : EXIT.FAILURE,
     document: report,
-    pretty: (look) => renderLint(report, look),
+    pretty: (look) => `${renderLint(report, look)}${options.policy === undefined ? `\n${DEFAULT}` : ''}`,
     remarks: () => listLintRemarks(report),
   };
 }
+
+/** In another folder than that of the project, the configuration is not found, and the result is good. */
+const DEFAULT =
+  'No policy was given, so this is about the default policy. Give --policy, or policy in casbin-bootstrap.config.';

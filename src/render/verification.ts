@@ -37,7 +37,7 @@ export function renderFound(verification: VerificationReport): string[] {
   return [
     ...renderOutcome(verification),
     ...renderScope(verification),
-    ...renderDrift(verification),
+    ...renderDrift(listDrift(verification)),
     ...renderKeptAway(verification),
     ...renderLeft(verification),
     ...renderWarnings(verification),
@@ -61,7 +61,15 @@ function renderScope({ scope }: VerificationReport): string[] {
   ];
 }
 
-function renderDrift({ drift, omitted }: VerificationReport): string[] {
+type Drift = Pick<VerificationReport, 'drift'> & { readonly omitted: number };
+
+/** Nothing under `strict`, where all drift is among the failures. */
+function listDrift({ failures, drift, omitted }: VerificationReport): Drift {
+  const isStrict = failures.some(({ kind }) => kind === 'drift');
+  return isStrict ? { drift: [], omitted: 0 } : { drift, omitted: omitted.drift };
+}
+
+function renderDrift({ drift, omitted }: Drift): string[] {
   return [
     ...renderDecisions(
       drift,
@@ -71,7 +79,7 @@ function renderDrift({ drift, omitted }: VerificationReport): string[] {
       drift,
       (total) => `Drift: ${count(total, 'stored rule is', 'stored rules are')} not defined:`,
     ),
-    ...renderOmitted(omitted.drift, 'finding of drift is', 'findings of drift are'),
+    ...renderOmitted(omitted, 'finding of drift is', 'findings of drift are'),
   ];
 }
 
@@ -96,7 +104,8 @@ const FAILURE_CODES = {
 
 /** What a verification found, as remarks. */
 export function listVerificationRemarks(verification: VerificationReport): Remark[] {
-  const { failures, integrity, drift, keptAway, left, warnings, omitted, ok, checks } = verification;
+  const { failures, integrity, keptAway, left, warnings, omitted, ok, checks } = verification;
+  const drift = listDrift(verification);
   const about = (level: Remark['level'], code: string, message: string): Remark => ({
     level,
     code,
@@ -108,7 +117,7 @@ export function listVerificationRemarks(verification: VerificationReport): Remar
     ...integrity.map(({ severity, message }) =>
       about(severity === 'failure' ? 'error' : 'warning', 'STORED_RULE', message),
     ),
-    ...drift.map(({ message }) => about('warning', 'DRIFT', message)),
+    ...drift.drift.map(({ message }) => about('warning', 'DRIFT', message)),
     ...keptAway.map((away) =>
       about('note', 'RULE_KEPT_AWAY', `${formatRule(toRule(away.rule))}: ${explainAway(away)}`),
     ),
@@ -116,12 +125,12 @@ export function listVerificationRemarks(verification: VerificationReport): Remar
       about('warning', 'RETIRED_LEFT', `${formatRule(toRule(rule))}: it is retired, or names a retired role`),
     ),
     ...warnings.map(({ code, message }) => about('warning', code, message)),
-    ...listOmitted(omitted),
+    ...listOmitted(omitted.failures, drift.omitted),
     ...(ok ? [{ ...about('pass', 'DECISIONS', `${checks} verified`), subject: 'decisions' }] : []),
   ];
 }
 
-function listOmitted({ failures, drift }: VerificationReport['omitted']): Remark[] {
+function listOmitted(failures: number, drift: number): Remark[] {
   const about = { code: 'NOT_LISTED', at: null };
   return [
     ...renderOmitted(failures, 'failure is', 'failures are').map(

@@ -154,6 +154,7 @@ describe('casbin-bootstrap', () => {
 
   test.each([
     { code: 2, args: ['history', '--since', '2026-13-01'] },
+    { code: 2, args: ['history', '--since', '2026-02-30'] },
     { code: 2, args: ['history', '--until', 'yesterday'] },
     { code: 2, args: ['history', '--limit', '0'] },
     { code: 2, args: ['assign', 'carol'] },

@@ -88,7 +88,9 @@ test('casbin-bootstrap advises its own commands and options', async () => {
   const { url } = await createDatabase();
   const missing = await runCli(['diff', 'database', 'database'], { env: { DATABASE_URL: url } });
   expect(missing.code).toBe(1);
-  expect(missing.stderr).toMatch(/On the command line: casbin-bootstrap seed\.\n$/);
+  expect(missing.stderr).toMatch(
+    /On the command line: casbin-bootstrap seed, with options such as journal in casbin-bootstrap\.config\.\n$/,
+  );
 });
 
 async function bootstrapped() {

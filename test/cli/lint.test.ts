@@ -42,6 +42,14 @@ test('casbin-bootstrap lint names the line of a model file of any name', async (
   });
 });
 
+test('casbin-bootstrap lint says that it was given no policy', async () => {
+  const cwd = await createFolder();
+  const ofDefault = await runCli(['lint'], { cwd });
+  expect(ofDefault).toMatchObject({ code: 0, stdout: expect.stringContaining('No policy was given') });
+  await writeFile(join(cwd, 'casbin-bootstrap.config.json'), '{ "policy": null }');
+  expect((await runCli(['lint'], { cwd })).stdout).not.toContain('No policy was given');
+});
+
 test('casbin-bootstrap explain decides on the policy where there is no database', async () => {
   const cwd = await createFolder();
   await writeFile(

@@ -130,12 +130,16 @@ describe('casbin-bootstrap', () => {
     const complete = async (...args: string[]) => (await spawnCli(['complete', '--', ...args])).stdout;
     expect(await complete('')).toMatch(/^seed\t/m);
     expect(await complete('seed', '--')).toMatch(/^--embedded\t.*^--config\t/ms);
-    expect(await complete('seed', '--format', '')).toMatch(/^pretty\s+compact\s+json\s+/);
+    expect(await complete('seed', '--format', '')).toMatch(/^pretty\s+compact\s+json\s+.*:4\n$/s);
+    // 0 tells the script to complete names of files.
+    expect(await complete('seed', '--policy', '')).toBe(':0\n');
+    expect(await complete('test', 'poli')).toBe(':0\n');
   });
 
   test('prints a completion script that is a program of its shell', async () => {
     const { code, stdout } = await spawnCli(['completion', 'bash']);
     expect(code).toBe(0);
-    expect(stdout).toContain('complete -F');
+    expect(stdout).toMatch(/\ncomplete -o default -F (__casbin_bootstrap_complete) casbin-bootstrap\n$/);
+    expect(stdout).toContain('\n__casbin_bootstrap_complete() {\n');
   });
 });

@@ -34,8 +34,10 @@ describe('casbin-bootstrap verify', () => {
     const junit = await verify('--strict', '--format', 'junit');
     expect(junit).toMatchObject({
       code: 1,
-      stdout: expect.stringMatching(/failures="1".*<failure type="DRIFT"/s),
+      stdout: expect.stringMatching(/tests="1" failures="1".*<failure type="DRIFT"/s),
     });
+    const pretty = await verify('--strict');
+    expect(pretty.stdout.match(/p, user, accounts, delete/g)).toHaveLength(1);
     const strict = await verify('--strict', '--format', 'json');
     expect(strict.code).toBe(1);
     expect(JSON.parse(strict.stdout)).toMatchObject({ ok: false, failures: [{ kind: 'drift' }] });

@@ -74,11 +74,13 @@ export async function changePolicy(
     const located = { ...withRuleTable(given, table), schema: given.schema ?? table.schema };
     known = located;
     requireRoom(table, added);
-    await requireSoundRoles(inside, located, added, removed);
     const told = { actor, reason: force && reason ? `forced: ${reason}` : reason };
     const before = given.engine.hasSettings ? await readChangeContext(inside) : null;
     if (before !== null) await setChangeContext(inside, told);
-    const change = () => apply(inside, table, added, removed);
+    const change = async () => {
+      await requireSoundRoles(inside, located, added, removed);
+      return apply(inside, table, added, removed);
+    };
     const changed = force ? await change() : await guardPromises(inside, located, change);
     await recordWhoChanged(inside, table, { added, removed, actor, reason });
     // Statements of the application that follow are not part of this change.

@@ -358,8 +358,10 @@ describe('a live enforcer', () => {
     try {
       expect(live.state.status).toBe('stale');
       expect(live.enforceSync('admin', 'accounts', 'read')).toBe(false);
+      const before = Date.now();
       await live.caughtUp();
       expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
+      expect(live.state.confirmedAt.getTime()).toBeGreaterThanOrEqual(before);
     } finally {
       vi.useRealTimers();
     }

@@ -32,6 +32,9 @@ const policy = definePolicy({
 
 const BY = { actor: 'root', reason: 'ticket 7' } as const;
 
+/** More than are locked one by one. */
+const MANY_LINKS = Array.from({ length: 64 }, (_, index) => [`user ${index}`, 'clerk'] as const);
+
 describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
   async function open() {
     const given = { ...layout.options, policy };
@@ -251,19 +254,20 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     ['a role and one without rules', ['auditor', 'clerk'], ['clerk', 'auditor'], 'ROLE_CYCLE'],
     ['two names without rules', ['carol', 'dave'], ['dave', 'carol'], 'ROLE_CYCLE'],
     ['names that links lead to', ['team', 'leads'], ['leads', 'staff'], 'ROLE_CYCLE'],
+    ['many names', ['carol', 'dave'], ['dave', 'carol'], 'ROLE_CYCLE', MANY_LINKS],
     // Nobody inherits from these users.
     ['a role and a new user', ['clerk', 'accountant'], ['carol', 'admin'], null],
     ['two users', ['carol', 'clerk'], ['erin', 'clerk'], null],
   ] as const)(
     'of links between %s, made at the same moment, is checked together',
-    async (_, first, second, code) => {
+    async (_, first, second, code, others = []) => {
       await using opened = await open();
       const { pool, client } = opened;
       const options = { ...layout.options, ...BY };
       await changePolicy(client, { unassign: [['accountant', 'clerk']] }, options);
       await layout.insert(client, ['g', 'staff', 'team'], ['g', 'erin', 'admin']);
       await client.query('begin');
-      await changePolicy(client, { assign: [first] }, options);
+      await changePolicy(client, { assign: [first, ...others] }, options);
       const other = await pool.connect();
       const made = changePolicy(other, { assign: [second] }, options).then(
         () => null,

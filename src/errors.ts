@@ -76,6 +76,8 @@ export type BootstrapErrorCode =
   | 'UNIQUE_CONSTRAINT_MISSING'
   /** A rule is longer than the index takes, which is about 2.7 kB. Shorten its values. */
   | 'RULE_TOO_LONG'
+  /** A rule has a character that the encoding of the database lacks. Change the rule, or use a database in UTF8. */
+  | 'CHARACTER_UNSTORABLE'
   /** Rows of the rule table are not valid rules. Correct or delete the rows whose ids are in `ids`. */
   | 'STORED_RULE_INVALID'
   /**

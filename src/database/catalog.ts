@@ -101,10 +101,24 @@ export interface Column {
 }
 
 /**
+ * A FROM item of columns, as `pg_attribute` has them. The column of a domain has the type that is behind it, and is
+ * `not null` if the domain is.
+ */
+export const COLUMNS = `(
+    select
+      a.attrelid, a.attnum, a.attname, a.attisdropped,
+      a.attnotnull or coalesce(d.typnotnull, false) as attnotnull,
+      coalesce(d.typbasetype, a.atttypid) as atttypid,
+      coalesce(d.typtypmod, a.atttypmod) as atttypmod
+    from pg_catalog.pg_attribute a
+    left join pg_catalog.pg_type d on d.oid = a.atttypid and d.typtype = 'd'
+  )`;
+
+/**
  * An SQL expression for the type of a column, as PostgreSQL calls it; under quote_all_identifiers, that would come
  * quoted.
  *
- * @param column the alias of a row of `pg_attribute` in the query around it
+ * @param column the alias of a row of {@link COLUMNS} in the query around it
  */
 export function typeExpression(column: string): string {
   return `replace(format_type(${column}.atttypid, ${column}.atttypmod), '"', '')`;
@@ -120,7 +134,7 @@ export async function readColumns(
     select a.attname as name, ${sql.raw(typeExpression('a'))} as type
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    left join ${sql.raw(COLUMNS)} a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     where c.relname = ${table} and n.nspname = coalesce(${schema}, current_schema())
     order by a.attnum
   `.execute(db);

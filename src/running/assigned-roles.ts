@@ -5,7 +5,7 @@ import { findNearest } from '../nearest-name.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { buildHierarchies, findRolePath } from '../policy/hierarchy.ts';
 import { formatText, type Rule, ruleKey } from '../policy/rule.ts';
-import { takeTurn } from '../tables/locks.ts';
+import { lockLinks } from '../tables/locks.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 
 /**
@@ -47,21 +47,18 @@ export async function findUnknownRoles(
 
 /**
  * Assignments that would make roles inherit from each other in a circle, together with stored and other given links: no
- * bootstrap could verify such a policy. Changes that link roles take turns, with bootstraps too.
+ * bootstrap could verify such a policy. Changes and bootstraps that might close a circle together wait for each other.
  */
 export async function findCircles(
   client: ClientLike,
-  options: ResolvedOptions,
+  { ruleTable }: ResolvedOptions,
   added: readonly (Rule & { readonly at: string })[],
   removed: readonly Rule[],
 ): Promise<Problem[]> {
-  const table = options.ruleTable;
   const links = added.filter(({ ptype }) => ptype === 'g');
   if (links.length === 0) return [];
-  if (await mayLinkRoles(client, options, links)) await takeTurn(client, table);
   const gone = new Set(removed.map(ruleKey));
-  const roles = links.map(({ values: [, role = ''] }) => role);
-  const stored = (await readLinksFrom(client, table, roles)).filter((link) => !gone.has(ruleKey(link)));
+  const stored = (await lockAbove(client, ruleTable, links)).filter((link) => !gone.has(ruleKey(link)));
   const hierarchies = new Map(
     buildHierarchies([...stored, ...links]).map((one) => [JSON.stringify(one.domains), one] as const),
   );
@@ -80,23 +77,19 @@ export async function findCircles(
 }
 
 /**
- * Whether users of these links may be roles: they are defined, or a rule gives them something. A new user is none, so
- * most assignments don't wait for each other.
+ * Locks users and roles of links, with all that the roles inherit from, and returns the stored links of these roles.
+ * While it waited, others may have given them more to inherit from.
  */
-async function mayLinkRoles(
-  client: ClientLike,
-  { defined, ruleTable: table }: ResolvedOptions,
-  links: readonly Rule[],
-): Promise<boolean> {
-  const users = new Set(links.map(({ values }) => values[0] ?? ''));
-  if (defined.rules.some(({ values }) => values.slice(0, 2).some((name) => users.has(name)))) return true;
-  const { rows } = await client.query(
-    `select exists (
-       select from unnest($1::text[]) as given (name) cross join ${table.rowsWith(0, 'given.name')} stored
-     ) as known`,
-    [[...users]],
-  );
-  return rows[0].known;
+async function lockAbove(client: ClientLike, table: RuleTable, links: readonly Rule[]): Promise<Rule[]> {
+  const users = links.map(({ values: [user = ''] }) => user);
+  const roles = links.map(({ values: [, role = ''] }) => role);
+  for (const locked = new Set<string>(); ; ) {
+    const stored = await readLinksFrom(client, table, roles);
+    const above = [...roles, ...stored.map(({ values: [, role = ''] }) => role)];
+    if (above.every((name) => locked.has(name))) return stored;
+    await lockLinks(client, table, users, above);
+    for (const name of above) locked.add(name);
+  }
 }
 
 /** The stored role links of some names, and of all that they inherit from. */

@@ -18,7 +18,7 @@ import { removeRules } from '../tables/change.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
 import { insertRules } from '../tables/insert.ts';
 import { lockRules } from '../tables/locks.ts';
-import { tableMissing } from '../tables/refusals.ts';
+import { explainEncoding, tableMissing } from '../tables/refusals.ts';
 import { recordRevocation } from '../tables/rule-record.ts';
 import { givenRules, type RuleTable } from '../tables/rule-table.ts';
 import { isJournaled } from './follow-journal.ts';
@@ -74,11 +74,13 @@ export async function changePolicy(
     const located = { ...withRuleTable(given, table), schema: given.schema ?? table.schema };
     known = located;
     requireRoom(table, added);
-    await requireSoundRoles(inside, located, added, removed);
     const told = { actor, reason: force && reason ? `forced: ${reason}` : reason };
     const before = given.engine.hasSettings ? await readChangeContext(inside) : null;
     if (before !== null) await setChangeContext(inside, told);
-    const change = () => apply(inside, table, added, removed);
+    const change = async () => {
+      await requireSoundRoles(inside, located, added, removed);
+      return apply(inside, table, added, removed);
+    };
     const changed = force ? await change() : await guardPromises(inside, located, change);
     await recordWhoChanged(inside, table, { added, removed, actor, reason });
     // Statements of the application that follow are not part of this change.
@@ -86,6 +88,8 @@ export async function changePolicy(
     return { ...changed, journaled: !given.engine.commitsDdl && (await isJournaled(inside, table)) };
   };
   const explain = async (error: unknown) => {
+    const unstorable = explainEncoding([...added, ...removed], error);
+    if (unstorable !== undefined) throw unstorable;
     throw await explainPrivileges(error, client, 'change the policy', needsOf(known, removed.length > 0));
   };
   if (!dryRun) return connection.atomically(makeChange, given.engine).catch(explain);

@@ -10,7 +10,7 @@ import { explainPrivileges } from '../failure/explain-privileges.ts';
 
 /** Which entries of a journal to read. An entry must satisfy all conditions that are given. */
 export interface JournalFilter {
-  /** The schema of the rule table. Default: wherever the connection's search_path finds the journal. */
+  /** The schema of the rule table. Default: where the connection's search_path finds the table, or else the journal. */
   readonly schema?: string;
   /** The name of the rule table. Default: every table that is recorded there. */
   readonly table?: string;
@@ -67,12 +67,12 @@ export async function readJournal(pool: PoolLike, filter: JournalFilter = {}): P
   const { checkJournalFilter } = await import('../options/running-shape.ts');
   refuse([...checkPool(pool), ...checkJournalFilter(filter)]);
   const { schema, table, since, until, actor, value, limit = 1_000 } = filter;
-  const text = `
+  const text = (journal: string) => `
     select * from (
       select
         id, (extract(epoch from at) * 1000)::text as at, transaction::text, source, operation::text, ptype, rule,
         actor, reason, release, role, application, ${IS_DOCUMENT} as "isDocument"
-      from ${quoteTable(JOURNAL, schema)} journal
+      from ${journal} journal
       where ($1::text is null or source = $1)
       and ($2::timestamptz is null or at >= $2)
       and ($3::timestamptz is null or at < $3)
@@ -85,7 +85,7 @@ export async function readJournal(pool: PoolLike, filter: JournalFilter = {}): P
   const having = typeof value === 'string' ? [value] : value;
   const given = [table, since?.toISOString(), until?.toISOString(), actor, having, limit];
   const values = given.map((one) => one ?? null);
-  const { rows } = await onJournal(pool, { schema, select: [JOURNAL] }, text, values);
+  const { rows } = await onJournal(pool, { schema, table }, { select: [JOURNAL] }, text, values);
   return rows.map(toEntry);
 }
 
@@ -159,11 +159,11 @@ export async function pruneJournal(pool: PoolLike, given: JournalPruning): Promi
   const { checkPruning } = await import('../options/running-shape.ts');
   refuse([...checkPool(pool), ...checkPruning(given), ...checkAge(given)]);
   const { olderThan, schema } = given;
-  const journal = quoteTable(JOURNAL, schema);
   const { rows } = await onJournal(
     pool,
-    { schema, remove: [JOURNAL] },
-    `with pruned as (
+    { schema },
+    { remove: [JOURNAL] },
+    (journal) => `with pruned as (
       delete from ${journal}
       where at < $1::timestamptz
       and id < (select max(id) from ${journal} where at < $1::timestamptz)
@@ -186,23 +186,44 @@ function refuse(problems: readonly Problem[]): void {
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 
+/** Where a journal is: in the schema, else where the search_path finds the table, else where it finds the journal. */
+interface JournalPlace {
+  readonly schema: string | undefined;
+  readonly table?: string | undefined;
+}
+
 async function onJournal(
   pool: PoolLike,
+  place: JournalPlace,
   needs: Partial<Needs>,
-  text: string,
+  text: (journal: string) => string,
   values: unknown[],
 ): Promise<QueryResultLike> {
   const what = needs.remove === undefined ? 'read the journal' : 'prune the journal';
-  const ask = (client: ClientLike) =>
-    client.query(text, values).catch(async (error: unknown) => {
-      throw await explainPrivileges(error, client, what, needs);
+  const ask = async (client: ClientLike) => {
+    const schema = await findSchema(client, place);
+    const journal = quoteTable(JOURNAL, schema);
+    return client.query(text(journal), values).catch(async (error: unknown) => {
+      if (isAbsence(error)) throw journalMissing(journal, error);
+      throw await explainPrivileges(error, client, what, { ...needs, schema });
     });
-  try {
-    return await withSession(pool, ({ client }) => ask(client));
-  } catch (error) {
-    if (error instanceof ConnectFailure) throw explainConnectFailure(error.cause);
-    if (!isAbsence(error)) throw error;
-    const message = `There is no journal ${quoteTable(JOURNAL, needs.schema)}. Run a bootstrap with journal: true, or name the schema that holds it.`;
-    throw new DatabaseError('TABLE_MISSING', message, { cause: error });
-  }
+  };
+  return withSession(pool, ({ client }) => ask(client)).catch((error: unknown) => {
+    throw error instanceof ConnectFailure ? explainConnectFailure(error.cause) : error;
+  });
+}
+
+async function findSchema(client: ClientLike, { schema, table }: JournalPlace): Promise<string | undefined> {
+  if (schema !== undefined || table === undefined) return schema;
+  const text = `select n.nspname::text as schema
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = to_regclass(quote_ident($1)) and n.nspname !~ '^pg_'`;
+  const { rows } = await client.query(text, [table]);
+  return rows[0]?.schema;
+}
+
+function journalMissing(journal: string, cause: unknown): DatabaseError {
+  const message = `There is no journal ${journal}. Run a bootstrap with journal: true, or name the schema that holds it.`;
+  return new DatabaseError('TABLE_MISSING', message, { cause });
 }

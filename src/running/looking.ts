@@ -165,9 +165,10 @@ async function requireFit(
     const fault = findFault(rule);
     return `"${formatRule(rule)}"${fault === null ? '' : `: ${fault}`}`;
   });
+  const what = table === undefined ? 'rules that were changed' : 'stored rules';
   const remedy = table === undefined || ids.length === 0 ? '' : ` ${table.selectRows(ids.slice(0, 10))}`;
   throw new StoredRuleError(
-    `${misfits.length} of ${rules.length} stored rules do not fit the model (${shown.join(', ')}), so it would not decide as they say. Give the model that the database was bootstrapped with, or correct or delete these rows.${remedy}`,
+    `${misfits.length} of ${rules.length} ${what} do not fit the model (${shown.join(', ')}), so it would not decide as they say. Give the model that the database was bootstrapped with, or correct or delete these rows.${remedy}`,
     ids,
     'RULES_DO_NOT_FIT_MODEL',
   );

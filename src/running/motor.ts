@@ -30,7 +30,7 @@ export function ageMs({ steadyMs, wallMs }: Moment): number {
   return Math.max(performance.now() - steadyMs, Date.now() - wallMs);
 }
 
-/** The date of a moment. */
-export function toDate({ steadyMs }: Moment): Date {
-  return new Date(performance.timeOrigin + steadyMs);
+/** The date of a moment. The other clock says nothing of the time for which the machine was suspended before. */
+export function toDate({ wallMs }: Moment): Date {
+  return new Date(wallMs);
 }

@@ -81,33 +81,40 @@ export function createCheckedAdapter(
 /** The adapter of a table that is known. */
 export function createAdapterOf(client: ClientLike, table: RuleTable): CasbinAdapter {
   const HardenedAdapter = loadHardenedAdapter();
-  return new HardenedAdapter(connectionOf(client), async () => table, UNCHECKED);
+  const find = async () => table;
+  return new HardenedAdapter(connectionOf(client), { last: find, now: find }, UNCHECKED);
 }
 
-/**
- * Looks for the table at the first call, and again while it is missing. A table that is given in full is not looked
- * for.
- */
+/** Finds the table of an adapter. */
+interface TableFinder {
+  /** As it was when it was last looked for; it is looked for at the first call, and again while it is missing. */
+  last(): Promise<RuleTable>;
+  /** With the columns that it has now: a table of columns may have got more of them. */
+  now(): Promise<RuleTable>;
+}
+
+/** A table that is given in full is not looked for. */
 function tableFinder(
   connection: Connection,
   schema: string | undefined,
   choice: TableChoice,
   engine: Engine | undefined,
-): FindTable {
+): TableFinder {
   const expected = expectTable(choice, schema, engine);
   const isSaidInFull = choice.name !== undefined && choice.layout !== undefined;
   let known: RuleTable | undefined = isSaidInFull && expected.isKnownUnseen ? expected : undefined;
-  return async () => {
-    if (known !== undefined) return known;
+  const look = async () => {
     const { table, isMissing } = await connection.run((client) =>
       findRuleTable(client, schema, choice, engine),
     );
     if (!isMissing) known = table;
     return table;
   };
+  return {
+    last: async () => known ?? look(),
+    now: async () => (known?.layout === 'document' ? known : look()),
+  };
 }
-
-type FindTable = () => Promise<RuleTable>;
 
 /** An adapter with everything that a Casbin enforcer can ask for. */
 export interface CasbinAdapter extends BatchAdapter, UpdatableAdapter, FilteredAdapter {
@@ -121,7 +128,7 @@ export interface CasbinAdapter extends BatchAdapter, UpdatableAdapter, FilteredA
 
 type HardenedAdapterClass = new (
   connection: Connection,
-  findTable: FindTable,
+  table: TableFinder,
   check: CheckRules,
 ) => CasbinAdapter;
 
@@ -136,15 +143,15 @@ function loadHardenedAdapter(): HardenedAdapterClass {
 function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
   return class HardenedAdapter extends StockAdapter implements CasbinAdapter {
     readonly #connection: Connection;
-    readonly #findTable: FindTable;
+    readonly #table: TableFinder;
     readonly #check: CheckRules;
     #loadedPart = false;
     #alwaysFiltered = false;
 
-    constructor(connection: Connection, findTable: FindTable, check: CheckRules) {
+    constructor(connection: Connection, table: TableFinder, check: CheckRules) {
       super({ migrate: false, dbClient: (execute) => connection.run(execute) });
       this.#connection = connection;
-      this.#findTable = findTable;
+      this.#table = table;
       this.#check = check;
     }
 
@@ -161,7 +168,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     override async loadPolicy(model: Model): Promise<void> {
       // True until it has succeeded: the enforcer has cleared its model, and saving that would empty the table.
       this.#loadedPart = true;
-      await loadRules(this.#connection, await this.#findTable(), model, this.#check);
+      await loadRules(this.#connection, await this.#table.now(), model, this.#check);
       this.#loadedPart = false;
     }
 
@@ -169,15 +176,13 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     override async loadFilteredPolicy(model: Model, filter?: PolicyFilter | null): Promise<void> {
       if (!filter) return this.loadPolicy(model);
       this.#loadedPart = true;
-      await loadRules(this.#connection, await this.#findTable(), model, this.#check, filter);
+      await loadRules(this.#connection, await this.#table.now(), model, this.#check, filter);
     }
 
     /** Makes the table hold what the model holds, and nothing else; other writers wait meanwhile. Returns true. */
     override async savePolicy(model: Model): Promise<boolean> {
-      const table = await this.#findTable();
-      await this.#connection.atomically(
-        (client) => replaceRules(client, table, rulesOf(model)),
-        table.engine,
+      await this.#write((table) =>
+        this.#connection.atomically((client) => replaceRules(client, table, rulesOf(model)), table.engine),
       );
       return true;
     }
@@ -189,7 +194,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     /** Adds the rules that are not stored yet, all or none. Others may add the same rules at the same time. */
     async addPolicies(_section: string, ptype: string, rules: string[][]): Promise<void> {
       const given = rules.map((values) => ({ ptype, values }));
-      await insertRules(this.#connection, await this.#findTable(), given);
+      await this.#write((table) => insertRules(this.#connection, table, given));
     }
 
     override removePolicy(section: string, ptype: string, rule: string[]): Promise<void> {
@@ -198,7 +203,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
 
     /** Removes exactly these rules: no value is a pattern, and an empty value matches only an empty one. */
     async removePolicies(_section: string, ptype: string, rules: string[][]): Promise<void> {
-      const table = await this.#findTable();
+      const table = await this.#table.last();
       const given = rules.map((values) => ({ ptype, values }));
       await runAlone(this.#connection, (client) => removeRules(client, table, given), table.engine);
     }
@@ -210,7 +215,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
       fieldIndex: number,
       ...fieldValues: string[]
     ): Promise<void> {
-      const table = await this.#findTable();
+      const table = await this.#table.last();
       await runAlone(
         this.#connection,
         (client) => removeMatchingRules(client, table, ptype, fieldIndex, fieldValues),
@@ -225,9 +230,24 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     async updatePolicy(_section: string, ptype: string, oldRule: string[], newRule: string[]): Promise<void> {
       const previous = { ptype, values: oldRule };
       const next = { ptype, values: newRule };
-      await updateRule(this.#connection, await this.#findTable(), previous, next);
+      await this.#write((table) => updateRule(this.#connection, table, previous, next));
+    }
+
+    /** Rules that do not fit are refused before anything is written. They may fit the table as it is now. */
+    async #write(write: (table: RuleTable) => Promise<void>): Promise<void> {
+      await write(await this.#table.last()).catch(async (error: unknown) => {
+        if (!isMisfit(error)) throw error;
+        await write(await this.#table.now());
+      });
     }
   };
+}
+
+function isMisfit(error: unknown): boolean {
+  return (
+    error instanceof InvalidOptionsError &&
+    error.problems.some(({ code }) => code === 'RULE_DOES_NOT_FIT_TABLE')
+  );
 }
 
 /** Its constructor is private in the types only: `newAdapter()` is that constructor followed by `open()`. */

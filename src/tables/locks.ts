@@ -6,10 +6,11 @@ import { DatabaseError } from '../errors.ts';
 import type { Rule } from '../policy/rule.ts';
 import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
 
-/** The first halves of the keys of our locks, which nobody else uses: "csbr", "csbt" and "csbg" in ASCII. */
+/** The first halves of the keys of our locks, which nobody else uses: "csbr", "csbt", "csbg" and "csbn" in ASCII. */
 const RULES = 0x63736272;
 const TABLES = 0x63736274;
 const CHANGES = 0x63736267;
+const NAMES = 0x6373626e;
 
 /** How many locks PostgreSQL has room for in each transaction, by the default of max_locks_per_transaction. */
 const FEW = 64;
@@ -79,9 +80,49 @@ export async function takeTurn(client: ClientLike, table: RuleTable): Promise<vo
   await client.query('select pg_advisory_xact_lock($1::int, $2::regclass::oid::int)', [CHANGES, table.sql]);
 }
 
-/** Makes all other writers of the table wait; on an engine without table locks, only the writers of this library. */
+/**
+ * Makes changes that link roles wait for each other where a name gets a role in one and is reached as a role in the
+ * other: each may see no circle, and together they may make one. Many may assign one role at the same time. They wait
+ * for whoever has called {@link takeTurn} too.
+ *
+ * @param users the names that get roles
+ * @param roles the roles, and all that these inherit from
+ */
+export async function lockLinks(
+  client: ClientLike,
+  table: RuleTable,
+  users: readonly string[],
+  roles: readonly string[],
+): Promise<void> {
+  if (table.engine.commitsDdl || users.length > FEW) return takeTurn(client, table);
+  await client.query(
+    `with turn as materialized (
+      select pg_advisory_xact_lock_shared(${CHANGES}, $1::regclass::oid::int)
+    ),
+    keys as materialized (
+      select hashtext(concat_ws(' ', $1::regclass::oid, name)) as key, bool_or(name = any ($2::text[])) as is_user
+      from unnest($2::text[] || $3::text[]) as name
+      group by key
+      order by key
+    )
+    select case
+      when is_user then pg_advisory_xact_lock(${NAMES}, key)::text
+      else pg_advisory_xact_lock_shared(${NAMES}, key)::text
+    end
+    from turn
+    cross join keys`,
+    [table.sql, users, roles],
+  );
+}
+
+/**
+ * Makes all other writers of the table wait, and takes a turn before; on an engine without table locks, only the
+ * writers of this library wait.
+ */
 export async function lockTable(client: ClientLike, table: RuleTable): Promise<void> {
-  if (table.engine.commitsDdl) return lockRow(client, table);
+  // In this order: a change that has its turn may still wait for the table.
+  await takeTurn(client, table);
+  if (table.engine.commitsDdl) return;
   await client.query(`lock table ${table.sql} in share row exclusive mode`);
 }
 

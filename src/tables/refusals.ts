@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { quoteIdentifier } from '../database/catalog.ts';
-import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
+import { errorCode, findCoded, SQLSTATE } from '../database/sqlstates.ts';
 import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
 import { findUnstorable, isUnstorable } from '../policy/check.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
@@ -43,6 +43,8 @@ function explainFault(table: string, rules: readonly Rule[], cause: unknown): Da
       return uniquenessDeferrable(table, cause);
     case SQLSTATE.PROGRAM_LIMIT_EXCEEDED:
       return ruleTooLong(table, rules, cause);
+    case SQLSTATE.UNTRANSLATABLE_CHARACTER:
+      return explainEncoding(rules, cause);
     default:
       return undefined;
   }
@@ -80,6 +82,26 @@ export function explainDeferrable(table: string, error: unknown): string | null 
   if (routine !== 'ExecCheckIndexConstraints' || typeof constraint !== 'string') return null;
   const name = quoteIdentifier(constraint);
   return `Constraint ${name} of table ${table} is deferrable, and PostgreSQL can't use such a constraint to leave out rules that are stored already. Replace it: alter table ${table} drop constraint ${name}, add unique (ptype, rule);`;
+}
+
+/** An error for a rule with a character that the encoding of the database lacks, if that is what the server says. */
+export function explainEncoding(
+  rules: readonly (Rule & { readonly at?: string })[],
+  cause: unknown,
+): DatabaseError | undefined {
+  if (errorCode(cause) !== SQLSTATE.UNTRANSLATABLE_CHARACTER) return undefined;
+  // Messages may be translated; the bytes and the names of the encodings are not.
+  const { message } = findCoded(cause) ?? { message: '' };
+  const bytes = [...message.matchAll(/0x([0-9a-f]{2})/g)].map(([, byte = '']) => Number.parseInt(byte, 16));
+  const character = Buffer.from(bytes).toString();
+  const rule = rules.find(({ ptype, values }) => [ptype, ...values].some((text) => text.includes(character)));
+  if (character === '' || rule === undefined) return undefined;
+  const encoding = message.match(/\b[A-Z][A-Z0-9_]+\b/g)?.find((name) => name !== 'UTF8') ?? 'not UTF8';
+  return new DatabaseError(
+    'CHARACTER_UNSTORABLE',
+    `Rule "${shorten(formatRule(rule), SHOWN_RULE_LENGTH)}"${rule.at === undefined ? '' : ` (${rule.at})`} has the character "${character}", which the database can't store: its encoding is ${encoding}. Nothing was changed. Write the rule without it, or move to a database with encoding UTF8, which stores every character.`,
+    { cause },
+  );
 }
 
 function isOnStockConstraint(error: unknown): boolean {

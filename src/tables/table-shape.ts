@@ -1,4 +1,4 @@
-import { typeExpression } from '../database/catalog.ts';
+import { COLUMNS, typeExpression } from '../database/catalog.ts';
 import type { Engine } from '../database/engine.ts';
 import type { ValueColumn } from './columns-fit.ts';
 import { ColumnsTable, type TableIndex } from './columns-table.ts';
@@ -41,7 +41,7 @@ export function columnsExpression(oid: string): string {
       'type', ${typeExpression('a')},
       'notNull', a.attnotnull
     )), '[]')
-    from pg_catalog.pg_attribute a
+    from ${COLUMNS} a
     where a.attrelid = ${oid} and a.attnum > 0 and not a.attisdropped
   )`;
 }

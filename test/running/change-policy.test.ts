@@ -12,9 +12,9 @@ import {
   definePolicy,
   domainsModelPath,
   type PolicyChanges,
-  type PolicyDefinition,
   type PolicyEditor,
   readJournal,
+  type Seeder,
 } from '../../src/index.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { untilBlocked } from '../bootstrap/database-state.fixture.ts';
@@ -31,6 +31,9 @@ const policy = definePolicy({
 });
 
 const BY = { actor: 'root', reason: 'ticket 7' } as const;
+
+/** More than are locked one by one. */
+const MANY_LINKS = Array.from({ length: 64 }, (_, index) => [`user ${index}`, 'clerk'] as const);
 
 describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
   async function open() {
@@ -249,18 +252,22 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
   test.each([
     ['two roles', ['clerk', 'accountant'], ['accountant', 'clerk'], 'ROLE_CYCLE'],
     ['a role and one without rules', ['auditor', 'clerk'], ['clerk', 'auditor'], 'ROLE_CYCLE'],
-    // Nobody can inherit from a new user.
-    ['a role and a new user', ['clerk', 'accountant'], ['carol', 'clerk'], null],
+    ['two names without rules', ['carol', 'dave'], ['dave', 'carol'], 'ROLE_CYCLE'],
+    ['names that links lead to', ['team', 'leads'], ['leads', 'staff'], 'ROLE_CYCLE'],
+    ['many names', ['carol', 'dave'], ['dave', 'carol'], 'ROLE_CYCLE', MANY_LINKS],
+    // Nobody inherits from these users.
+    ['a role and a new user', ['clerk', 'accountant'], ['carol', 'admin'], null],
+    ['two users', ['carol', 'clerk'], ['erin', 'clerk'], null],
   ] as const)(
     'of links between %s, made at the same moment, is checked together',
-    async (_, first, second, code) => {
+    async (_, first, second, code, others = []) => {
       await using opened = await open();
       const { pool, client } = opened;
-      const roles = { ...policy.roles, auditor: {}, controller: { inherits: ['auditor'] } };
-      const options = { ...opened.options, policy: { roles } as object as PolicyDefinition };
+      const options = { ...layout.options, ...BY };
       await changePolicy(client, { unassign: [['accountant', 'clerk']] }, options);
+      await layout.insert(client, ['g', 'staff', 'team'], ['g', 'erin', 'admin']);
       await client.query('begin');
-      await changePolicy(client, { assign: [first] }, options);
+      await changePolicy(client, { assign: [first, ...others] }, options);
       const other = await pool.connect();
       const made = changePolicy(other, { assign: [second] }, options).then(
         () => null,
@@ -271,6 +278,36 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
       await client.query('commit');
       expect(await made).toBe(code);
       other.release();
+    },
+  );
+
+  test.each([1, undefined])(
+    'and a bootstrap that links roles at the same moment are checked together (version %s)',
+    async (version) => {
+      const role = { permissions: { invoices: ['read'] } };
+      const before = { ...(version && { version }), roles: { clerk: role, accountant: role } };
+      const database = await createBootstrapped({ ...layout.options, policy: before, seeders: [] });
+      const pool = database.pool();
+      const client = await pool.connect();
+      let made: Promise<unknown> = Promise.resolve();
+      const seeder: Seeder = {
+        name: 'last',
+        async seed() {
+          const assign = [['accountant', 'clerk']] as const;
+          made = changePolicy(client, { assign }, { ...layout.options, ...BY }).catch(
+            ({ problems }) => problems[0].code,
+          );
+          await Promise.race([made, untilBlocked(pool)]);
+          return { inserted: 0, existing: 0 };
+        },
+      };
+      const after = {
+        ...(version && { version: 2 }),
+        roles: { accountant: role, clerk: { ...role, inherits: ['accountant'] } },
+      };
+      await bootstrapDatabase(pool, { ...layout.options, policy: after, seeders: [seeder] });
+      expect(await made).toBe('ROLE_CYCLE');
+      client.release();
     },
   );
 

@@ -224,6 +224,18 @@ test('a table of any name is recorded, and its name is never code', async () => 
   }
 });
 
+test('the journal of a named table is beside the table that the search_path finds', async () => {
+  const database = await createDatabase();
+  await bootstrapDatabase(database.pool(), { ...NO_PROVIDERS, schema: 'public' });
+  await bootstrapDatabase(database.pool(), { ...NO_PROVIDERS, schema: 'first', table: 'casbin_rule' });
+  const pool = database.pool({ options: '-c search_path=first,public' });
+  await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+
+  expect(lines(await readJournal(pool, { table: 'casbin', limit: 1 }))).toEqual(['added g alice user']);
+  expect(await readJournal(pool, { table: 'casbin_rule', value: 'alice' })).toEqual([]);
+  expect(await readJournal(pool, { table: 'casbin_rule' })).toHaveLength(16);
+});
+
 test('old entries are pruned, except the newest of them', async () => {
   const database = await createDatabase();
   const pool = database.pool();

@@ -158,7 +158,11 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
       const { live, pool, database, errors } = await open();
       await insert(pool, ['p', 'user', 'reports', 'read', 'deny']);
       await expect(live.caughtUp()).rejects.toMatchObject({ code: 'RULES_DO_NOT_FIT_MODEL' });
-      expect(errors[0]).toMatchObject({ code: 'RULES_DO_NOT_FIT_MODEL' });
+      const counted = live.state.by === 'journal' ? '1 of 1 rules that were changed' : '1 of 17 stored rules';
+      expect(errors[0]).toMatchObject({
+        code: 'RULES_DO_NOT_FIT_MODEL',
+        message: expect.stringContaining(`${counted} do not fit the model ("p, user, reports, read, deny")`),
+      });
       expect(live.state.error).toMatchObject({ code: 'RULES_DO_NOT_FIT_MODEL' });
       expect(await live.enforce('user', 'reports', 'read')).toBe(false);
       await expect(follow(database, layout.options)).rejects.toMatchObject({
@@ -358,8 +362,10 @@ describe('a live enforcer', () => {
     try {
       expect(live.state.status).toBe('stale');
       expect(live.enforceSync('admin', 'accounts', 'read')).toBe(false);
+      const before = Date.now();
       await live.caughtUp();
       expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
+      expect(live.state.confirmedAt.getTime()).toBeGreaterThanOrEqual(before);
     } finally {
       vi.useRealTimers();
     }

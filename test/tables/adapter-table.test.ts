@@ -1,4 +1,4 @@
-import { newEnforcer } from 'casbin';
+import { newEnforcer, newModelFromString } from 'casbin';
 import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import { describe, expect, it } from 'vitest';
 import { createAdapter } from '../../src/tables/adapter.ts';
@@ -125,3 +125,35 @@ it('says how to make a table of the stock adapter unique, and that way helps', a
     ['g2', 'c', 'd'],
   ]);
 });
+
+it('takes columns into account that a table has got since', async () => {
+  const pool = (await createDatabase()).pool();
+  await pool.query(
+    'create table casbin_rule (id serial primary key, ptype text, v0 text, v1 text, v2 text, v3 text)',
+  );
+  const rule = ['alice', 'data', 'read', 'today', 'deny'];
+  const [reading, writing, saving, updating] = Array.from({ length: 4 }, () => createAdapter(pool));
+  const model = () => newModelFromString(DENYING);
+  for (const adapter of [reading, writing, saving, updating]) await adapter?.loadPolicy(model());
+  await expect(writing?.addPolicy('p', 'p', rule)).rejects.toThrow('add column v4');
+  await pool.query('alter table casbin_rule add column v4 varchar');
+
+  await writing?.addPolicy('p', 'p', rule);
+  const loaded = model();
+  await reading?.loadPolicy(loaded);
+  expect(loaded.getPolicy('p', 'p')).toEqual([rule]);
+  await updating?.updatePolicy('p', 'p', rule, ['bob', ...rule.slice(1)]);
+  await saving?.savePolicy(loaded);
+  expect(await storedRules(pool, 'casbin_rule')).toEqual([['p', ...rule]]);
+});
+
+const DENYING = `
+[request_definition]
+r = sub, obj, act, day
+[policy_definition]
+p = sub, obj, act, day, eft
+[policy_effect]
+e = !some(where (p.eft == deny))
+[matchers]
+m = r.sub == p.sub && r.obj == p.obj && r.act == p.act && r.day == p.day
+`;

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { type BootstrapOptions, bootstrapDatabase, createEnforcer } from '../../src/index.ts';
 import { findRuleTable, type TableChoice } from '../../src/tables/find-rule-table.ts';
 import { createDatabase } from '../support/database.ts';
 import { createStockTable, STOCK_TABLES, type StockAdapter } from './stock-tables.fixture.ts';
@@ -180,6 +181,32 @@ describe('a table that is named', () => {
       message: `Table public."Rules" is not a rule table: ${reasons}. Nothing was changed. Name another one by the table option, or bring this one into that shape.`,
     });
   });
+});
+
+test.each(['document', 'columns'] as const)('a table of %s may have columns of domains', async (layout) => {
+  await pool.query(`create domain word as text;
+    create domain short as varchar(5) not null;
+    create domain values_of_rule as jsonb`);
+  await pool.query(
+    layout === 'document'
+      ? 'create table rules (id serial primary key, ptype word not null, rule values_of_rule not null, unique (ptype, rule))'
+      : 'create table rules (id serial primary key, ptype short, v0 short, v1 word, v2 word, v3 short)',
+  );
+  const { table } = await find({ name: 'rules' });
+  expect(table).toMatchObject({ layout });
+  const options = {
+    table: 'rules',
+    policy: { rules: [['p', 'alice', 'data', 'read']] },
+    seeders: [],
+  } satisfies BootstrapOptions;
+  expect(await bootstrapDatabase(pool, options)).toMatchObject({ changed: true });
+  expect(await bootstrapDatabase(pool, options)).toMatchObject({ changed: false });
+  const enforcer = await createEnforcer(pool, options);
+  expect(await enforcer.addPolicy('bob', 'data', 'write')).toBe(true);
+  expect(await enforcer.removePolicy('alice', 'data', 'read')).toBe(true);
+  const again = await createEnforcer(pool, options);
+  expect(await again.getPolicy()).toEqual([['bob', 'data', 'write']]);
+  if (layout === 'columns') expect(table.findUnfit([{ ptype: 'p', values: ['longer'] }])).toHaveLength(1);
 });
 
 describe('the identity of rows', () => {

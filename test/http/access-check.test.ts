@@ -279,6 +279,22 @@ describe('a permission', () => {
   });
 });
 
+test('an enforcer that nobody waited for, and no subject, are told as that', () => {
+  const given: object = { enforcer: readers() };
+  expect(() => createRequires(given as never)).toThrow(
+    expect.objectContaining({
+      problems: [
+        { code: 'OPTION_INVALID', at: 'subject', message: 'it is missing.' },
+        {
+          code: 'OPTION_INVALID',
+          at: 'enforcer',
+          message: 'must be what createLiveEnforcer gives (it is a promise: put await before it).',
+        },
+      ],
+    }),
+  );
+});
+
 test('options that can’t be used are refused together', () => {
   const logger = { debug() {}, info() {} };
   const given: object = { enforcer: {}, subject: 'x-user', domain: 1, challenge: 'a\r\nb', logger, other: 1 };

@@ -65,8 +65,8 @@ describe('one object of options', () => {
     ['bootstrapTenants', (options) => bootstrapTenants([{ name: 'a', pool: UNTOUCHED }], options)],
     ['createTestDatabase', (options) => createTestDatabase(options)],
   ])('may not hold a name that belongs to no function: %s', async (_, work) => {
-    const error = await failureOf(() => work({ ...WITH_TARGET, polcy: defaultPolicy }));
-    expect(error).toMatchObject({ problems: [{ code: 'OPTION_UNKNOWN', at: 'polcy' }] });
+    const error = await failureOf(() => work({ ...WITH_TARGET, rules: defaultPolicy }));
+    expect(error).toMatchObject({ problems: [{ code: 'OPTION_UNKNOWN', at: 'rules' }] });
     for (const name of Object.keys(WITH_TARGET)) expect(error.message).toContain(name);
   });
 });
@@ -135,7 +135,7 @@ describe('options of an enforcer that are wrong', () => {
     ['schema', { schema: '' }, /^must not be empty/],
     ['configureEnforcer', { configureEnforcer: true }, /^must be a function \(it is true\)\.$/],
     ['configureEnforcer', { configureEnforcer: () => Promise.reject(new Error('no')) }, /^it threw: no\./],
-    ['modle', { modle: 'rbac.conf' }, /^there is no such option\. Known are model, /],
+    ['modle', { modle: 'rbac.conf' }, /^there is no such option\. Did you mean model\?$/],
     ['no-such.conf', { model: 'no-such.conf' }, /^there is no such model file/],
   ])('are refused before the database is touched: %s of %o', async (at, options, message) => {
     expect(await problemsOf(options)).toMatchObject([{ at, message: expect.stringMatching(message) }]);

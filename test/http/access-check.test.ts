@@ -105,11 +105,18 @@ describe('a request', () => {
     },
   );
 
-  test.for([7, ['7'], {}, true])('is refused when its subject is %j, which is no text', async (user) => {
+  test.for([7, ['7'], {}, true])('is refused when its subject is %j, which is no string', async (user) => {
     expect(await ask(await readers(), PARTS, { user })).toMatchObject({
       refusal: UNAVAILABLE,
       told: [['error', { event: 'request_undecided', err: expect.any(TypeError) }, expect.anything()]],
     });
+  });
+
+  test('is refused when its permission lacks a name, whatever the enforcer says', async () => {
+    const enforcer: DecidingEnforcer = { getModel: plain, enforce: async () => true };
+    const log: RefusalLog = { info() {}, error() {} };
+    const check = createAccessCheck(enforcer, PARTS);
+    expect(await check({ user: 'alice' }, [] as never, log)).toEqual(UNAVAILABLE);
   });
 
   test('is refused when the enforcer throws, with the error in the log', async () => {
@@ -254,14 +261,21 @@ describe('a permission', () => {
         ],
       }),
     );
-    expect(() => requires('accounts')).toThrow('the action must be a text that is not empty');
-    expect(() => requires('', 'read')).toThrow('the resource must be a text that is not empty');
+    expect(() => requires('accounts')).toThrow('the action must be a string that is not empty');
+    expect(() => requires('', 'read')).toThrow('the resource must be a string that is not empty');
   });
 
   test('has a resource and an action, and nothing else, whatever the policy is', async () => {
     const requires = await requirer({});
     expect(() => requires('acme', 'accounts', 'read')).toThrow(
       'requires("acme", "accounts", "read"): a permission is a resource and an action, and nothing else.',
+    );
+  });
+
+  test('is told apart from a request, where a route was given requires itself', async () => {
+    const requires = await requirer({});
+    expect(() => requires({}, {}, () => {})).toThrow(
+      'requires(an object, an object, a function): give the route what it returns for a resource and an action',
     );
   });
 

@@ -35,7 +35,7 @@ export interface RequestParts<Request, Policy = PolicyDefinition> {
   /**
    * The header `WWW-Authenticate` of a 401, such as `Bearer`. Default: none, although RFC 9110 requires the header.
    */
-  readonly challenge?: string;
+  readonly challenge?: string | undefined;
   /** The definition: only its names may be required. Default: any names. */
   readonly policy?: Policy | string | null;
 }

@@ -31,13 +31,13 @@ export interface RequestParts<Request, Policy = PolicyDefinition> {
    * Returns the domain of the request, for a model with domains: the tenant. Without one, the response is a 403.
    * What it throws goes to the framework's own handling of errors.
    */
-  readonly domain?: (request: Request) => Found;
+  readonly domain?: ((request: Request) => Found) | undefined;
   /**
    * The header `WWW-Authenticate` of a 401, such as `Bearer`. Default: none, although RFC 9110 requires the header.
    */
   readonly challenge?: string | undefined;
   /** The definition: only its names may be required. Default: any names. */
-  readonly policy?: Policy | string | null;
+  readonly policy?: Policy | string | null | undefined;
 }
 
 /** With a definition that has `domains`, the option `domain` is required. */

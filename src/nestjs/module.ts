@@ -115,13 +115,11 @@ Module({
 Inject(LIVE_ENFORCER)(CasbinBootstrapModule, undefined, 0);
 
 async function makeLiveEnforcer(options: ModuleOptions, discovery: DiscoveryService): Promise<LiveEnforcer> {
-  const { pool, subject, domain, challenge, unmarkedRoutes, ...rest } = options;
+  const { pool, subject, domain, challenge, unmarkedRoutes, onError = logFailure, ...rest } = options;
   const { policy } = rest;
   requireShape({ subject, domain, challenge, policy, unmarkedRoutes }, { unmarkedRoutes: unmarkedEntry });
   // Nest knows all routes now, and there is no connection yet that would have to be returned.
   requireKnownRoutes(discovery, policy);
-  const onError = (error: Error) =>
-    logger.error(`The policy could not be read: ${error.message}`, error.stack);
   const live = await createLiveEnforcer(pool, { onError, ...rest });
   try {
     requireFittingModel(live, options);
@@ -130,6 +128,10 @@ async function makeLiveEnforcer(options: ModuleOptions, discovery: DiscoveryServ
     await live.close();
     throw error;
   }
+}
+
+function logFailure(error: Error): void {
+  logger.error(`The policy could not be read: ${error.message}`, error.stack);
 }
 
 type Policy = PolicyDefinition | string | null | undefined;

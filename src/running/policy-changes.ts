@@ -72,11 +72,11 @@ export interface ChangeOptions<Policy extends PolicyDefinition | string = Policy
    * The definition that the database was bootstrapped with. Its roles are known, and a change that allows a `never`
    * request is refused. Default: none.
    */
-  readonly policy?: Policy | null;
+  readonly policy?: Policy | null | undefined;
   /** Make the change even if it violates a `never`. It needs a reason, which is recorded as `forced: …`. */
-  readonly force?: boolean;
+  readonly force?: boolean | undefined;
   /** Try the change, roll it back, and report what it would do. Default: false. */
-  readonly dryRun?: boolean;
+  readonly dryRun?: boolean | undefined;
 }
 
 /** The rules that were changed, ptype first. */

@@ -4,8 +4,10 @@ import {
   bootstrapDatabase,
   bootstrapTenants,
   createEnforcer,
+  createLiveEnforcer,
   defaultPolicy,
   InvalidOptionsError,
+  type LiveEnforcerOptions,
   type VerifyDatabaseOptions,
   verifyDatabase,
 } from '../../src/index.ts';
@@ -48,6 +50,32 @@ describe('one object of options', () => {
       ok: true,
       changed: 1,
     });
+  });
+
+  test('may have undefined for an option, as for one that is left out', async () => {
+    const nothing: { readonly [Name in keyof Required<BootstrapOptions & LiveEnforcerOptions>]: undefined } =
+      {
+        ...{ model: undefined, configureEnforcer: undefined, schema: undefined, table: undefined },
+        ...{
+          engine: undefined,
+          policy: undefined,
+          seeders: undefined,
+          migrations: undefined,
+          journal: undefined,
+        },
+        ...{ verify: undefined, lockTimeoutMs: undefined, connectTimeoutMs: undefined, dryRun: undefined },
+        ...{ statementTimeoutMs: undefined, idleInTransactionTimeoutMs: undefined, notifyChannel: undefined },
+        ...{ logger: undefined, onProgress: undefined, subject: undefined, domain: undefined },
+        ...{ maxStalenessMs: undefined, whenStale: undefined, pollIntervalMs: undefined },
+        ...{ onChange: undefined, onError: undefined },
+      };
+    const pool = (await createDatabase()).pool({ max: 2 });
+
+    await expect(bootstrapDatabase(pool, nothing)).resolves.toMatchObject({ changed: true, dryRun: false });
+    await expect(verifyDatabase(pool, nothing)).resolves.toMatchObject({ ok: true });
+    await using live = await createLiveEnforcer(pool, nothing);
+    expect(await live.enforce('admin', 'accounts', 'read')).toBe(true);
+    expect(live.state).toMatchObject({ status: 'current', error: null });
   });
 
   test('serves the database of a test, which is never a dry run', async () => {

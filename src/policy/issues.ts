@@ -21,7 +21,8 @@ export function describeIssue(issue: v.BaseIssue<unknown>, root: string): Proble
   if (issue.expected === NOTHING) return { code: 'OPTION_UNKNOWN', at, message: issue.message };
   if (issue.expected === AS_TOLD) return { code: 'OPTION_INVALID', at, message: `${issue.message}.` };
   if (isMissingKey(issue)) {
-    const why = keys.length === 1 ? '' : `: ${pathOf(...keys.slice(0, -1))} ${issue.message}`;
+    const parent = keys.length === 1 ? root : pathOf(...keys.slice(0, -1));
+    const why = parent === 'options' ? '' : `: ${parent} ${issue.message}`;
     return { code: 'OPTION_INVALID', at, message: `it is missing${why}.` };
   }
   return { code: 'OPTION_INVALID', at, message: `${issue.message} (it ${describeReceived(issue)}).` };

@@ -139,7 +139,7 @@ describe.for(FRAMEWORKS)('on %s', ([, start]) => {
   test('a subject that is no text lets nobody in', async () => {
     const application = await open();
     expect(await send(application, 'GET /accounts', 'numbered')).toEqual(UNAVAILABLE);
-    expect(application.errors.join()).toContain('must be texts');
+    expect(application.errors.join()).toContain('must be strings');
   });
 
   test('an error of the function that finds the subject is the framework’s to answer', async () => {

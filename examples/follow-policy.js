@@ -18,9 +18,9 @@ export async function followPolicy({ pool, connectionString, options, onError, r
   const pause = () => sleep(retryAfterMs, undefined, { signal: closing.signal }).catch(() => {});
   let enforcer;
   let wanted = false;
-  let reloading = Promise.resolve(); // until the first load is done, a notification only asks for another
+  let reloading = Promise.resolve(); // until the first load is done, a notification only requests another one
 
-  // Listening first: a change between the two is loaded or told of.
+  // Listening first, so that no change between the two is missed.
   let listener = await listen();
   try {
     enforcer = await createEnforcer(pool, options);
@@ -54,7 +54,7 @@ export async function followPolicy({ pool, connectionString, options, onError, r
       try {
         enforcer = await createEnforcer(pool, options);
       } catch (error) {
-        // The enforcer of before goes on deciding.
+        // The previous enforcer stays in use.
         onError(error);
         wanted = true;
         await pause();
@@ -90,7 +90,7 @@ export async function followPolicy({ pool, connectionString, options, onError, r
         continue;
       }
       if (closing.signal.aborted) await listener.client.end();
-      // What happened while nobody listened was told to nobody.
+      // Notifications that were sent in between are lost.
       reload();
       await listener.ended;
     }

@@ -10,7 +10,7 @@ const policy = definePolicy({
 const options = { policy, seeders: [] }; // defined once, for every function below
 const pool = createEmbeddedPool(); // or: new pg.Pool({ connectionString: process.env.DATABASE_URL })
 const { seeders, verification } = await bootstrapDatabase(pool, options);
-console.log(`${seeders[0].inserted} rules inserted, ${verification.checks} decisions verified`);
+console.log(`${seeders[0]?.inserted} rules inserted, ${verification.checks} decisions verified`);
 const { ok } = await verifyDatabase(pool, options);
 console.log('the database decides as the policy says:', ok);
 const enforcer = await createEnforcer(pool, options);

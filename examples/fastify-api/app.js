@@ -5,8 +5,8 @@ import { readUser, requirePermissions } from './permissions.js';
 const needs = (resource, action) => ({ config: { permission: [resource, action] } });
 
 /**
- * The API on a database and an enforcer. It does not listen yet, so a test can ask it in its own process; `onRoute` is
- * told of every route.
+ * The API on a database and an enforcer. It does not listen yet, so a test can call it in its own process. `onRoute` is
+ * called with every route.
  */
 export async function buildApp({ pool, enforcer, logger = false, onRoute = () => {} }) {
   const app = Fastify({ logger });

@@ -1,4 +1,4 @@
-// Each route says what it needs, and gets the hook that asks for it:
+// Each route says what it needs, and gets the hook that checks it:
 //
 //   app.get('/invoices', { config: { permission: ['invoices', 'read'] } }, handler)
 //   app.get('/health', { config: { public: true } }, handler)

@@ -34,6 +34,6 @@ const migrations = {
 
 /**
  * What the database must hold, and how instances decide by it: for the bootstrap, the live enforcer and the tests. The
- * journal records each change of the policy; an instance that can't follow for ten seconds lets nobody in.
+ * journal records each change of the policy; an instance that can't follow for ten seconds refuses all requests.
  */
 export const options = { policy, migrations, seeders: [], journal: true, maxStalenessMs: 10_000 };

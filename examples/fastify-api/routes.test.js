@@ -6,7 +6,7 @@ import { buildApp } from './app.js';
 import { subjectOf } from './permissions.js';
 import { options, policy } from './policy.js';
 
-/** Who may call what, for people to read. A route that is not here fails the tests, and so does a role too many. */
+/** Who may call what. The test fails for a route that is not listed here, and for a role too many. */
 const ACCESS = {
   'GET /health': ['(nobody)', 'visitor', 'viewer', 'clerk', 'manager'],
   'GET /invoices': ['viewer', 'clerk', 'manager'],
@@ -19,7 +19,7 @@ const ACCESS = {
 
 const ROLES = Object.keys(policy.roles);
 
-/** One who has not said who he is, a user without a role, and one of each role. */
+/** A caller without a login, a user without a role, and a user of each role. */
 const CALLERS = ['(nobody)', 'visitor', ...ROLES];
 
 /** The user who calls. */
@@ -69,7 +69,7 @@ test('a user who is called like a role does not have it', async () => {
   assert.equal(statusCode, 403);
 });
 
-/** What the policy says, asked of the enforcer itself. A route without a permission is nobody's. */
+/** What the policy says, by the enforcer itself. Nobody may call a route without a permission. */
 async function mayByPolicy(caller, { public: isPublic = false, permission = null } = {}) {
   if (isPublic) return true;
   return (

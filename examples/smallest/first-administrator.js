@@ -1,4 +1,4 @@
-// Appoints the first administrator, once, by hand; running instances hear of it.
+// Appoints the first administrator, once, by hand, and notifies the running instances.
 //
 //   DATABASE_URL=postgres://… node examples/smallest/first-administrator.js alice
 import { createEnforcer } from 'casbin-bootstrap';
@@ -6,7 +6,7 @@ import pg from 'pg';
 import { options } from './options.js';
 
 const user = process.argv[2];
-if (!user) throw new Error('Give the identifier that the application knows the user by.');
+if (!user) throw new Error('Give the name that the application uses for the user.');
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL });
 const enforcer = await createEnforcer(pool, options);

@@ -12,7 +12,7 @@ export interface MiddlewareOptions<Request, Policy = PolicyDefinition> extends R
   /** A live enforcer. The caller closes it. */
   readonly enforcer: DecidingEnforcer;
   /** Logs denied requests (`info`), and those that could not be decided (`error`, or `warn`). Default: silent. */
-  readonly logger?: LoggerLike;
+  readonly logger?: LoggerLike | undefined;
 }
 
 /** A middleware of Express. */

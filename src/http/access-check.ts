@@ -1,5 +1,5 @@
 import { formatText } from '../policy/rule.ts';
-import { reasonOf } from '../text.ts';
+import { kindOf, reasonOf } from '../text.ts';
 import type { DecidingEnforcer, Permission, RequestParts } from './access-options.ts';
 import { requireFittingModel } from './access-shape.ts';
 
@@ -67,9 +67,9 @@ function requireCurrent({ state }: DecidingEnforcer): void {
 
 /** Only strings are accepted: in JavaScript, which matchers use, `7 == "7"` and `[7] == "7"` are true. */
 function requireNames(values: readonly unknown[]): unknown[] {
-  const other = values.find((value) => typeof value !== 'string');
-  if (other === undefined) return [...values];
-  throw new TypeError(`subject and domain must be texts, and one of them is a ${typeof other}`);
+  const other = values.filter((value) => typeof value !== 'string');
+  if (other.length === 0) return [...values];
+  throw new TypeError(`all values of a request must be strings, and one of them is ${kindOf(other[0])}`);
 }
 
 /** The answer to a refused request, as of RFC 9457. It does not contain rules, roles or reasons. */

@@ -31,13 +31,13 @@ export interface RequestParts<Request, Policy = PolicyDefinition> {
    * Returns the domain of the request, for a model with domains: the tenant. Without one, the response is a 403.
    * What it throws goes to the framework's own handling of errors.
    */
-  readonly domain?: (request: Request) => Found;
+  readonly domain?: ((request: Request) => Found) | undefined;
   /**
    * The header `WWW-Authenticate` of a 401, such as `Bearer`. Default: none, although RFC 9110 requires the header.
    */
-  readonly challenge?: string;
+  readonly challenge?: string | undefined;
   /** The definition: only its names may be required. Default: any names. */
-  readonly policy?: Policy | string | null;
+  readonly policy?: Policy | string | null | undefined;
 }
 
 /** With a definition that has `domains`, the option `domain` is required. */
@@ -59,15 +59,17 @@ export function checkPermission(
 ): Problem[] {
   // A third name would be ignored. It may be meant as a domain, which comes from the request.
   if (permission.length > 2) {
-    return [
-      { code: 'OPTION_INVALID', at, message: 'a permission is a resource and an action, and nothing else.' },
-    ];
+    const isCalledByRoute = permission.some((name: unknown) => typeof name === 'object');
+    const message = isCalledByRoute
+      ? 'give the route what it returns for a resource and an action, not the function itself.'
+      : 'a permission is a resource and an action, and nothing else.';
+    return [{ code: 'OPTION_INVALID', at, message }];
   }
   const known = typeof policy === 'object' && policy !== null ? namesOf(policy) : null;
   return (['resource', 'action'] as const).flatMap((part, index): Problem[] => {
     const given: unknown = permission[index];
     if (typeof given !== 'string' || given === '') {
-      return [{ code: 'OPTION_INVALID', at, message: `the ${part} must be a text that is not empty.` }];
+      return [{ code: 'OPTION_INVALID', at, message: `the ${part} must be a string that is not empty.` }];
     }
     if (known === null || known[index]?.has(given)) return [];
     const names = [...(known[index] ?? [])].join(', ');

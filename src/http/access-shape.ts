@@ -5,6 +5,7 @@ import { InvalidOptionsError } from '../errors.ts';
 import { callable, name, policyEntry } from '../options/shape.ts';
 import { describeIssue, fields } from '../policy/issues.ts';
 import { formatText } from '../policy/rule.ts';
+import { kindOf } from '../text.ts';
 import { subjectOf } from '../verification/parts.ts';
 import {
   checkPermission,
@@ -64,7 +65,10 @@ export function requireKnownPermission<Request>(
   { policy }: RequestParts<Request>,
   permission: Permission,
 ): void {
-  const at = `requires(${permission.map((name) => formatText(String(name))).join(', ')})`;
+  const names = permission.map((name: unknown) =>
+    typeof name === 'string' ? formatText(name) : kindOf(name),
+  );
+  const at = `requires(${names.join(', ')})`;
   const problems = checkPermission(policy, permission, at);
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }

@@ -9,7 +9,7 @@ import {
   Module,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { DiscoveryModule, DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import type { PoolLike } from '../database/client.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { createAccessCheck } from '../http/access-check.ts';
@@ -20,7 +20,7 @@ import type { PolicyDefinition, RegisteredPolicy } from '../policy/definition.ts
 import { createLiveEnforcer, type LiveEnforcerOptions } from '../running/create-live-enforcer.ts';
 import type { LiveEnforcer } from '../running/live-enforcer.ts';
 import { ACCESS_CHECK, RequiresGuard, UNMARKED_ROUTES, type UnmarkedRoutes } from './requires-guard.ts';
-import { permissionsOf } from './route-decorators.ts';
+import { methodsOf, permissionsOf } from './route-decorators.ts';
 
 /** The live enforcer of the application, for `@Inject(LIVE_ENFORCER)`. */
 export const LIVE_ENFORCER = Symbol('casbin-bootstrap:live-enforcer');
@@ -115,13 +115,11 @@ Module({
 Inject(LIVE_ENFORCER)(CasbinBootstrapModule, undefined, 0);
 
 async function makeLiveEnforcer(options: ModuleOptions, discovery: DiscoveryService): Promise<LiveEnforcer> {
-  const { pool, subject, domain, challenge, unmarkedRoutes, ...rest } = options;
+  const { pool, subject, domain, challenge, unmarkedRoutes, onError = logFailure, ...rest } = options;
   const { policy } = rest;
   requireShape({ subject, domain, challenge, policy, unmarkedRoutes }, { unmarkedRoutes: unmarkedEntry });
   // Nest knows all routes now, and there is no connection yet that would have to be returned.
   requireKnownRoutes(discovery, policy);
-  const onError = (error: Error) =>
-    logger.error(`The policy could not be read: ${error.message}`, error.stack);
   const live = await createLiveEnforcer(pool, { onError, ...rest });
   try {
     requireFittingModel(live, options);
@@ -132,6 +130,10 @@ async function makeLiveEnforcer(options: ModuleOptions, discovery: DiscoveryServ
   }
 }
 
+function logFailure(error: Error): void {
+  logger.error(`The policy could not be read: ${error.message}`, error.stack);
+}
+
 type Policy = PolicyDefinition | string | null | undefined;
 
 /** Refuses to start if routes require names that the policy does not have, and reports all of them. */
@@ -139,11 +141,8 @@ function requireKnownRoutes(discovery: DiscoveryService, policy: Policy): void {
   const problems = discovery.getControllers().flatMap(({ metatype }): Problem[] => {
     if (typeof metatype !== 'function') return [];
     const ofClass = permissionsOf(metatype).map((permission) => ({ permission, at: metatype.name }));
-    const ofRoutes = new MetadataScanner().getAllMethodNames(metatype.prototype).flatMap((name) =>
-      permissionsOf(metatype.prototype[name]).map((permission) => ({
-        permission,
-        at: `${metatype.name}.${name}`,
-      })),
+    const ofRoutes = [...methodsOf(metatype.prototype)].flatMap(([name, permissions]) =>
+      permissions.map((permission) => ({ permission, at: `${metatype.name}.${String(name)}` })),
     );
     return [...ofClass, ...ofRoutes].flatMap(({ permission, at }) => checkPermission(policy, permission, at));
   });

@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { type AccessCheck, type Refusal, type RefusalLog, refuse } from '../http/access-check.ts';
-import { isPublic, permissionsOf } from './route-decorators.ts';
+import { isPublic, permissionsOf, permissionsOfHandler } from './route-decorators.ts';
 
 /** The check that the module makes for the guard. */
 export const ACCESS_CHECK = Symbol('casbin-bootstrap:access-check');
@@ -45,7 +45,7 @@ export class RequiresGuard implements CanActivate {
   /** Checks each permission, that of the controller first. */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const [controller, handler] = [context.getClass(), context.getHandler()];
-    const permissions = [...permissionsOf(controller), ...permissionsOf(handler)];
+    const permissions = [...permissionsOf(controller), ...permissionsOfHandler(controller, handler)];
     const isRefused = permissions.length === 0 && this.#unmarked === 'deny' && !isPublic(controller, handler);
     if (permissions.length === 0 && !isRefused) return true;
     const place = `${controller.name}.${handler.name}`;

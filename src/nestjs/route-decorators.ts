@@ -1,9 +1,10 @@
-import { SetMetadata } from '@nestjs/common';
+import { type ExecutionContext, SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { Permission } from '../http/access-options.ts';
 import type { PermissionNames, RegisteredPolicy } from '../policy/definition.ts';
 
 const PERMISSIONS = 'casbin-bootstrap:permissions';
+const METHODS = 'casbin-bootstrap:methods';
 const PUBLIC = 'casbin-bootstrap:public';
 
 const reflector = new Reflector();
@@ -11,9 +12,18 @@ const reflector = new Reflector();
 /** A route handler or a controller. */
 type Marked = Parameters<Reflector['get']>[1];
 
+/** A controller, as Nest knows it. */
+type Controller = ReturnType<ExecutionContext['getClass']>;
+
+/** A method that serves a route. */
+type Handler = ReturnType<ExecutionContext['getHandler']>;
+
+/** The permissions of methods, by their names. */
+type MethodPermissions = ReadonlyMap<string | symbol, readonly Permission[]>;
+
 /**
- * Requires a permission for a route, or for all routes of a controller. If there are several, at either place, all of
- * them are required. {@link RequiresGuard} checks them. If the application names its policy in {@link Register}, a
+ * Requires a permission for a route, or for all routes of a controller. If there are several, at either place or in a
+ * class that the controller extends, all of them are required. {@link RequiresGuard} checks them. If the application names its policy in {@link Register}, a
  * misspelt resource or action does not compile.
  *
  * @example
@@ -23,14 +33,57 @@ type Marked = Parameters<Reflector['get']>[1];
  */
 export function Requires(...permission: PermissionNames<RegisteredPolicy>): ClassDecorator & MethodDecorator {
   return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => {
-    const before = permissionsOf(descriptor?.value ?? target);
-    Reflect.apply(SetMetadata(PERMISSIONS, [...before, permission]), undefined, [target, key, descriptor]);
+    const marked = descriptor?.value ?? target;
+    mark(PERMISSIONS, [...permissionsOf(marked), permission], marked);
+    if (key === undefined) return;
+    // At the class too: a decorator above this one may replace the method by one that has no metadata.
+    const methods = methodsOf(target);
+    mark(METHODS, new Map([...methods, [key, [...(methods.get(key) ?? []), permission]]]), target);
   };
+}
+
+function mark(name: string, value: unknown, target: object): void {
+  Reflect.apply(SetMetadata(name, value), undefined, [target]);
 }
 
 /** The permissions of a handler or a controller; a controller inherits those of the class that it extends. */
 export function permissionsOf(marked: Marked): readonly Permission[] {
   return reflector.get<readonly Permission[] | undefined>(PERMISSIONS, marked) ?? [];
+}
+
+/**
+ * The permissions of the methods of a class. It inherits those of the class that it extends, so a method that overrides
+ * another one requires what that one requires.
+ */
+export function methodsOf(prototype: object): MethodPermissions {
+  return reflector.get<MethodPermissions | undefined>(METHODS, prototype as Marked) ?? new Map();
+}
+
+/**
+ * The permissions of a route handler, also if a decorator has replaced the method.
+ *
+ * @throws Error if methods of the class require permissions, and this handler has no metadata and is none of them
+ */
+export function permissionsOfHandler(controller: Controller, handler: Handler): readonly Permission[] {
+  const methods = methodsOf(controller.prototype);
+  if (methods.size === 0) return [];
+  const names = namesOf(controller.prototype, handler);
+  if (names.length > 0) return names.flatMap((name) => methods.get(name) ?? []);
+  const permissions = permissionsOf(handler);
+  if (permissions.length > 0) return permissions;
+  throw new Error(
+    `${controller.name} has no method ${handler.name}, so it is unknown which @Requires it has. Something has replaced the method at an instance: replace it at the class, before the application starts.`,
+  );
+}
+
+/** The names by which a class has a method, also those that it inherits. */
+function namesOf(prototype: object, handler: Handler): (string | symbol)[] {
+  const names: (string | symbol)[] = [];
+  for (let at: object | null = prototype; at !== null; at = Reflect.getPrototypeOf(at)) {
+    const own = Object.getOwnPropertyDescriptors(at);
+    names.push(...Reflect.ownKeys(own).filter((name) => Reflect.get(own, name).value === handler));
+  }
+  return names;
 }
 
 /**

@@ -134,7 +134,7 @@ export type DefinedRequest<
     ? DomainRequest<Role, Resource, Action, Domain>
     : readonly string[];
 
-/** What `definePolicy` returns: a definition that knows its names, unless raw rules may have others. */
+/** What `definePolicy` returns: a definition that knows its names and has roles, unless raw rules may have others. */
 export type DefinedPolicy<
   Role extends string,
   Resource extends string,
@@ -142,7 +142,10 @@ export type DefinedPolicy<
   Domain extends string,
   Rules,
 > = [Domain] extends [never]
-  ? PolicyDefinition<RequestName<Role, Rules>, RequestName<Resource, Rules>, RequestName<Action, Rules>>
+  ? PolicyDefinition<RequestName<Role, Rules>, RequestName<Resource, Rules>, RequestName<Action, Rules>> &
+      (Rules extends undefined
+        ? { readonly roles: { readonly [Name in Role]: RoleDefinition<Role, Resource, Action> } }
+        : unknown)
   : Rules extends undefined
     ? DomainPolicyDefinition<Role, Resource, Action, Domain>
     : PolicyDefinition;

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
+import { findNearest } from '../nearest-name.ts';
 import { shorten } from '../text.ts';
 import { pathOf } from './place.ts';
 import { formatText } from './rule.ts';
@@ -9,6 +10,7 @@ const RECEIVED_TYPES: Readonly<Record<string, string>> = {
   Object: 'an object',
   Array: 'a list',
   Function: 'a function',
+  Promise: 'a promise: put await before it',
   undefined: 'missing',
 };
 
@@ -16,12 +18,12 @@ const RECEIVED_TYPES: Readonly<Record<string, string>> = {
 export function describeIssue(issue: v.BaseIssue<unknown>, root: string): Problem {
   const keys = (issue.path ?? []).map(({ key }) => String(key));
   const at = keys.length === 0 ? root : pathOf(...keys);
-  if (issue.expected === NOTHING) return { code: 'OPTION_UNKNOWN', at, message: `${issue.message}.` };
+  if (issue.expected === NOTHING) return { code: 'OPTION_UNKNOWN', at, message: issue.message };
   if (issue.expected === AS_TOLD) return { code: 'OPTION_INVALID', at, message: `${issue.message}.` };
   if (isMissingKey(issue)) {
     const parent = keys.length === 1 ? root : pathOf(...keys.slice(0, -1));
-    const message = `it is missing: ${parent} ${issue.message}.`;
-    return { code: 'OPTION_INVALID', at, message };
+    const why = parent === 'options' ? '' : `: ${parent} ${issue.message}`;
+    return { code: 'OPTION_INVALID', at, message: `it is missing${why}.` };
   }
   return { code: 'OPTION_INVALID', at, message: `${issue.message} (it ${describeReceived(issue)}).` };
 }
@@ -53,7 +55,7 @@ function plainObject(message: string) {
   );
 }
 
-/** An object with these keys and no other. The message about an unknown key lists the known ones. */
+/** An object with these keys and no other. The message about an unknown key has the nearest one, or all of them. */
 export function fields<const Entries extends v.ObjectEntries>(entries: Entries, message: string) {
   // Lazy, because it needs the input itself: valibot's copy lacks keys such as `constructor`.
   return v.lazy((input) =>
@@ -66,13 +68,18 @@ export function fields<const Entries extends v.ObjectEntries>(entries: Entries, 
           if (Object.hasOwn(entries, key)) continue;
           addIssue({
             expected: NOTHING,
-            message: `there is no such option. Known are ${Object.keys(entries).join(', ')}`,
+            message: `there is no such option. ${hintAt(key, Object.keys(entries))}`,
             path: [{ type: 'object', origin: 'key', input: given, key, value }],
           });
         }
       }),
     ),
   );
+}
+
+function hintAt(key: string, known: readonly string[]): string {
+  const nearest = findNearest(key, known, Math.min(3, Math.floor((key.length + 1) / 3)));
+  return nearest === null ? `Known are ${known.join(', ')}.` : `Did you mean ${nearest}?`;
 }
 
 /**

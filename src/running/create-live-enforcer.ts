@@ -21,32 +21,32 @@ export interface LiveEnforcerOptions extends EnforcerOptions {
    * The subject, or the subjects, that requests will be about. The enforcer then loads and follows only the rules that
    * decisions about them can depend on, and a request about anybody else throws `OUT_OF_SLICE`. Default: any subject.
    */
-  readonly subject?: string | readonly string[];
+  readonly subject?: string | readonly string[] | undefined;
   /** The same for domains: one or several. Only for models with domains. Default: any domain. */
-  readonly domain?: string | readonly string[];
+  readonly domain?: string | readonly string[] | undefined;
   /**
    * How long after its last confirmation it is `stale`, in milliseconds. Default: no limit. It then stays `current`,
    * and only `error` and `confirmedAt` of its `state` show that it can't confirm that it is up to date.
    */
-  readonly maxStalenessMs?: number;
+  readonly maxStalenessMs?: number | undefined;
   /** Whether a stale or closed enforcer still decides by the rules that it has, or denies. Default: `decide`. */
-  readonly whenStale?: 'decide' | 'deny';
+  readonly whenStale?: 'decide' | 'deny' | undefined;
   /** How often it looks without being notified, in milliseconds. Default: 5,000, or half of `maxStalenessMs`. */
-  readonly pollIntervalMs?: number;
+  readonly pollIntervalMs?: number | undefined;
   /**
    * How long to wait for a client of the pool, in milliseconds; 0 waits without end. Default: 30,000. Later attempts to
    * connect again have the same limit, so that `onError` is called for each, and so has what is written through it.
    */
-  readonly connectTimeoutMs?: number;
+  readonly connectTimeoutMs?: number | undefined;
   /** The channel on which a bootstrap or another writer notifies of a change. Default: `casbin`. */
-  readonly notifyChannel?: string | false;
+  readonly notifyChannel?: string | false | undefined;
   /** Called with each change of the policy, as soon as decisions use it. After a reload, it does not list the rules. */
-  readonly onChange?: (change: PolicyChange) => void;
+  readonly onChange?: ((change: PolicyChange) => void) | undefined;
   /**
    * Called each time it could not look at the database, with the reason; once each time it becomes stale
    * (`ENFORCER_STALE`); and with what `onChange` throws. The enforcer goes on by itself.
    */
-  readonly onError?: (error: Error) => void;
+  readonly onError?: ((error: Error) => void) | undefined;
 }
 
 /**

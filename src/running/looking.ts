@@ -31,7 +31,7 @@ import type { Slice } from './slice.ts';
 
 /** The options of a live enforcer that a look needs. */
 export interface LookOptions extends EnforcerOptions {
-  readonly onChange?: (change: PolicyChange) => void;
+  readonly onChange?: ((change: PolicyChange) => void) | undefined;
 }
 
 /** The looks of a live enforcer at its database, and what it keeps between two of them. */

@@ -67,16 +67,16 @@ export interface ChangeOptions<Policy extends PolicyDefinition | string = Policy
   /** Who makes the change, in the application's own words. The journal records it. */
   readonly actor: string;
   /** Why. The journal records it. A bootstrap does not insert a defined rule again that was revoked with a reason. */
-  readonly reason?: string;
+  readonly reason?: string | undefined;
   /**
    * The definition that the database was bootstrapped with. Its roles are known, and a change that allows a `never`
    * request is refused. Default: none.
    */
-  readonly policy?: Policy;
+  readonly policy?: Policy | null | undefined;
   /** Make the change even if it violates a `never`. It needs a reason, which is recorded as `forced: …`. */
-  readonly force?: boolean;
+  readonly force?: boolean | undefined;
   /** Try the change, roll it back, and report what it would do. Default: false. */
-  readonly dryRun?: boolean;
+  readonly dryRun?: boolean | undefined;
 }
 
 /** The rules that were changed, ptype first. */

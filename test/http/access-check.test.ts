@@ -105,11 +105,18 @@ describe('a request', () => {
     },
   );
 
-  test.for([7, ['7'], {}, true])('is refused when its subject is %j, which is no text', async (user) => {
+  test.for([7, ['7'], {}, true])('is refused when its subject is %j, which is no string', async (user) => {
     expect(await ask(await readers(), PARTS, { user })).toMatchObject({
       refusal: UNAVAILABLE,
       told: [['error', { event: 'request_undecided', err: expect.any(TypeError) }, expect.anything()]],
     });
+  });
+
+  test('is refused when its permission lacks a name, whatever the enforcer says', async () => {
+    const enforcer: DecidingEnforcer = { getModel: plain, enforce: async () => true };
+    const log: RefusalLog = { info() {}, error() {} };
+    const check = createAccessCheck(enforcer, PARTS);
+    expect(await check({ user: 'alice' }, [] as never, log)).toEqual(UNAVAILABLE);
   });
 
   test('is refused when the enforcer throws, with the error in the log', async () => {
@@ -254,14 +261,21 @@ describe('a permission', () => {
         ],
       }),
     );
-    expect(() => requires('accounts')).toThrow('the action must be a text that is not empty');
-    expect(() => requires('', 'read')).toThrow('the resource must be a text that is not empty');
+    expect(() => requires('accounts')).toThrow('the action must be a string that is not empty');
+    expect(() => requires('', 'read')).toThrow('the resource must be a string that is not empty');
   });
 
   test('has a resource and an action, and nothing else, whatever the policy is', async () => {
     const requires = await requirer({});
     expect(() => requires('acme', 'accounts', 'read')).toThrow(
       'requires("acme", "accounts", "read"): a permission is a resource and an action, and nothing else.',
+    );
+  });
+
+  test('is told apart from a request, where a route was given requires itself', async () => {
+    const requires = await requirer({});
+    expect(() => requires({}, {}, () => {})).toThrow(
+      'requires(an object, an object, a function): give the route what it returns for a resource and an action',
     );
   });
 
@@ -277,6 +291,22 @@ describe('a permission', () => {
     requires('invoices', 'read');
     expect(() => requires('accounts', 'read')).toThrow('the policy has no resource "accounts"');
   });
+});
+
+test('an enforcer that nobody waited for, and no subject, are told as that', () => {
+  const given: object = { enforcer: readers() };
+  expect(() => createRequires(given as never)).toThrow(
+    expect.objectContaining({
+      problems: [
+        { code: 'OPTION_INVALID', at: 'subject', message: 'it is missing.' },
+        {
+          code: 'OPTION_INVALID',
+          at: 'enforcer',
+          message: 'must be what createLiveEnforcer gives (it is a promise: put await before it).',
+        },
+      ],
+    }),
+  );
 });
 
 test('options that can’t be used are refused together', () => {

@@ -1,5 +1,6 @@
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { Permission } from '../../src/http/access-options.ts';
 import { Public, Requires, RequiresGuard, type UnmarkedRoutes } from '../../src/nestjs/index.ts';
 
 /** A controller whose methods are marked as by decorators, which this compiler does not know. */
@@ -54,3 +55,54 @@ test.each(['rpc', 'ws', 'graphql'])(
     );
   },
 );
+
+describe('a method that another decorator replaces', () => {
+  class Accounts {
+    remove() {}
+    list() {}
+  }
+  class ExtendedAccounts extends Accounts {
+    override remove() {}
+  }
+  const { remove } = Accounts.prototype;
+  const descriptor = Object.getOwnPropertyDescriptor(Accounts.prototype, 'remove') ?? {};
+  for (const action of ['write', 'close'])
+    Requires('accounts', action)(Accounts.prototype, 'remove', descriptor);
+  Accounts.prototype.remove = function replaced(this: Accounts) {
+    remove.call(this);
+  };
+
+  /** The permissions that the guard asks for. */
+  async function askedFor(controller: typeof Accounts, handler: () => void): Promise<Permission[]> {
+    const asked: Permission[] = [];
+    const check = async (_: unknown, permission: Permission) => {
+      asked.push(permission);
+      return null;
+    };
+    const guard = new RequiresGuard({ httpAdapter: { setHeader() {} } } as never, check, 'allow');
+    await guard.canActivate(new ExecutionContextHost([{}, {}], controller, handler));
+    return asked;
+  }
+
+  const both = [
+    ['accounts', 'write'],
+    ['accounts', 'close'],
+  ];
+
+  test('keeps what it requires, and so does one that overrides it', async () => {
+    expect(await askedFor(Accounts, Accounts.prototype.remove)).toEqual(both);
+    expect(await askedFor(ExtendedAccounts, ExtendedAccounts.prototype.remove)).toEqual(both);
+    expect(await askedFor(ExtendedAccounts, Accounts.prototype.remove)).toEqual(both);
+    expect(await askedFor(Accounts, Accounts.prototype.list)).toEqual([]);
+  });
+
+  test('still requires it after the application has taken its routes', async () => {
+    expect(await askedFor(Accounts, remove)).toEqual(both);
+  });
+
+  test('at an instance is refused, because nobody knows what it requires', async () => {
+    await expect(askedFor(Accounts, remove.bind(new Accounts()))).rejects.toThrow(
+      'Accounts has no method bound remove',
+    );
+  });
+});

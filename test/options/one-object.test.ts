@@ -4,8 +4,10 @@ import {
   bootstrapDatabase,
   bootstrapTenants,
   createEnforcer,
+  createLiveEnforcer,
   defaultPolicy,
   InvalidOptionsError,
+  type LiveEnforcerOptions,
   type VerifyDatabaseOptions,
   verifyDatabase,
 } from '../../src/index.ts';
@@ -50,6 +52,32 @@ describe('one object of options', () => {
     });
   });
 
+  test('may have undefined for an option, as for one that is left out', async () => {
+    const nothing: { readonly [Name in keyof Required<BootstrapOptions & LiveEnforcerOptions>]: undefined } =
+      {
+        ...{ model: undefined, configureEnforcer: undefined, schema: undefined, table: undefined },
+        ...{
+          engine: undefined,
+          policy: undefined,
+          seeders: undefined,
+          migrations: undefined,
+          journal: undefined,
+        },
+        ...{ verify: undefined, lockTimeoutMs: undefined, connectTimeoutMs: undefined, dryRun: undefined },
+        ...{ statementTimeoutMs: undefined, idleInTransactionTimeoutMs: undefined, notifyChannel: undefined },
+        ...{ logger: undefined, onProgress: undefined, subject: undefined, domain: undefined },
+        ...{ maxStalenessMs: undefined, whenStale: undefined, pollIntervalMs: undefined },
+        ...{ onChange: undefined, onError: undefined },
+      };
+    const pool = (await createDatabase()).pool({ max: 2 });
+
+    await expect(bootstrapDatabase(pool, nothing)).resolves.toMatchObject({ changed: true, dryRun: false });
+    await expect(verifyDatabase(pool, nothing)).resolves.toMatchObject({ ok: true });
+    await using live = await createLiveEnforcer(pool, nothing);
+    expect(await live.enforce('admin', 'accounts', 'read')).toBe(true);
+    expect(live.state).toMatchObject({ status: 'current', error: null });
+  });
+
   test('serves the database of a test, which is never a dry run', async () => {
     await using database = await createTestDatabase({ ...WITH_TARGET, dryRun: true });
     expect(await database.enforcer.enforce('admin', 'accounts', 'read')).toBe(true);
@@ -65,8 +93,8 @@ describe('one object of options', () => {
     ['bootstrapTenants', (options) => bootstrapTenants([{ name: 'a', pool: UNTOUCHED }], options)],
     ['createTestDatabase', (options) => createTestDatabase(options)],
   ])('may not hold a name that belongs to no function: %s', async (_, work) => {
-    const error = await failureOf(() => work({ ...WITH_TARGET, polcy: defaultPolicy }));
-    expect(error).toMatchObject({ problems: [{ code: 'OPTION_UNKNOWN', at: 'polcy' }] });
+    const error = await failureOf(() => work({ ...WITH_TARGET, rules: defaultPolicy }));
+    expect(error).toMatchObject({ problems: [{ code: 'OPTION_UNKNOWN', at: 'rules' }] });
     for (const name of Object.keys(WITH_TARGET)) expect(error.message).toContain(name);
   });
 });
@@ -135,7 +163,7 @@ describe('options of an enforcer that are wrong', () => {
     ['schema', { schema: '' }, /^must not be empty/],
     ['configureEnforcer', { configureEnforcer: true }, /^must be a function \(it is true\)\.$/],
     ['configureEnforcer', { configureEnforcer: () => Promise.reject(new Error('no')) }, /^it threw: no\./],
-    ['modle', { modle: 'rbac.conf' }, /^there is no such option\. Known are model, /],
+    ['modle', { modle: 'rbac.conf' }, /^there is no such option\. Did you mean model\?$/],
     ['no-such.conf', { model: 'no-such.conf' }, /^there is no such model file/],
   ])('are refused before the database is touched: %s of %o', async (at, options, message) => {
     expect(await problemsOf(options)).toMatchObject([{ at, message: expect.stringMatching(message) }]);

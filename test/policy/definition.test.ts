@@ -22,10 +22,16 @@ const policy = definePolicy({
 });
 
 test('the names of roles, resources and actions are inferred', () => {
-  expectTypeOf(policy).toEqualTypeOf<
-    PolicyDefinition<'viewer' | 'clerk' | 'guest', 'invoices' | 'reports', 'read' | 'write'>
-  >();
+  type Expected = PolicyDefinition<'viewer' | 'clerk' | 'guest', 'invoices' | 'reports', 'read' | 'write'>;
+  expectTypeOf(policy).toExtend<Expected>();
+  expectTypeOf(policy.allow).toEqualTypeOf<Expected['allow']>();
   expectTypeOf(defaultPolicy.roles).exclude<undefined>().toHaveProperty('admin');
+});
+
+test('a definition with roles has them, without a question mark', () => {
+  expectTypeOf<keyof typeof policy.roles>().toEqualTypeOf<'viewer' | 'clerk' | 'guest'>();
+  const raw = definePolicy({ rules: [['p', 'clerk', 'invoices', 'read']] });
+  expectTypeOf<undefined>().toExtend<typeof raw.roles>();
 });
 
 test('every definition is a PolicyDefinition', () => {
@@ -88,7 +94,8 @@ test('with raw rules a request may be any list of strings', () => {
 test('roles can be put together from parts', () => {
   const basic = { viewer: { permissions: { invoices: ['read'] } } } as const;
   const extended = definePolicy({ roles: { ...basic, auditor: { inherits: ['viewer'] } } });
-  expectTypeOf(extended).toEqualTypeOf<PolicyDefinition<'viewer' | 'auditor', 'invoices', 'read'>>();
+  expectTypeOf(extended).toExtend<PolicyDefinition<'viewer' | 'auditor', 'invoices', 'read'>>();
+  expectTypeOf<keyof typeof extended.roles>().toEqualTypeOf<'viewer' | 'auditor'>();
 });
 
 test('a definition compiles to permissions, then inheritance, then raw rules, each with its path', () => {

@@ -30,7 +30,7 @@ extra: 1
     '5:24 OPTION_INVALID roles.viewer.permissions.invoices[1]: must be a string: quote it (it is 1).',
     '6:7 OPTION_INVALID roles.viewer.permissions.reports: must be a list of strings (it is "read").',
     '9:5 OPTION_INVALID roles.clerk.inherits: must be a list of strings (it is null).',
-    '8:5 OPTION_UNKNOWN roles.clerk.inherit: there is no such option. Known are inherits, permissions, onRevoked.',
+    '8:5 OPTION_UNKNOWN roles.clerk.inherit: there is no such option. Did you mean inherits?',
     expect.stringMatching(/^10:3 OPTION_INVALID roles\.guest: must be an object/),
     '12:5 OPTION_INVALID rules[0]: must be two strings or more: a ptype and its values (it has 1).',
     '14:5 OPTION_INVALID allow[0]: must be a list of strings (it is "viewer").',
@@ -43,7 +43,7 @@ extra: 1
 test('an unknown key does not hide other problems', async () => {
   const text = 'roles:\n  clerk:\n    inherit: [viewer]\n    inherits: [viewr]\n';
   expect(await problemsIn('policy.yaml', text)).toEqual([
-    '3:5 OPTION_UNKNOWN roles.clerk.inherit: there is no such option. Known are inherits, permissions, onRevoked.',
+    '3:5 OPTION_UNKNOWN roles.clerk.inherit: there is no such option. Did you mean inherits?',
     expect.stringMatching(/^4:16 ROLE_UNDEFINED role "clerk" inherits from "viewr", which is not defined/),
   ]);
 });

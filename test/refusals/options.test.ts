@@ -8,18 +8,31 @@ import { createDatabase } from '../support/database.ts';
 import { type AnyOptions, failureOf, problemsOf, refusalOf } from './refusal.fixture.ts';
 
 describe('unknown options', () => {
-  test.each<[string, AnyOptions]>([
-    ['seeder', { seeder: [] }],
-    ['dryrun', { dryrun: true }],
-    ['verify.stric', { verify: { stric: true } }],
-    ['policy.role', { policy: { role: {} } }],
-    ['policy.roles.admin.permission', { policy: { roles: { admin: { permission: {} } } } }],
-    ['policy.roles.admin.inherit', { policy: { roles: { admin: { inherit: ['user'] } } } }],
-  ])('are refused by their path, with those that there are: %s', async (at, options) => {
+  test.each<[string, AnyOptions, string]>([
+    ['seeder', { seeder: [] }, 'Did you mean seeders?'],
+    ['dryrun', { dryrun: true }, 'Did you mean dryRun?'],
+    ['lockTimeout', { lockTimeout: 1 }, 'Did you mean lockTimeoutMs?'],
+    ['verify.stric', { verify: { stric: true } }, 'Did you mean strict?'],
+    ['verify.pool', { verify: { pool: true } }, 'Known are strict, full, stockLoadable.'],
+    ['policy.role', { policy: { role: {} } }, 'Did you mean roles?'],
+    [
+      'policy.roles.admin.permission',
+      { policy: { roles: { admin: { permission: {} } } } },
+      'Did you mean permissions?',
+    ],
+    [
+      'policy.roles.admin.inherit',
+      { policy: { roles: { admin: { inherit: ['user'] } } } },
+      'Did you mean inherits?',
+    ],
+  ])('are refused by their path, with the nearest one or all: %s', async (at, options, hint) => {
     const [problem, ...others] = await problemsOf(options);
     expect(others).toEqual([]);
-    expect(problem).toMatchObject({ code: 'OPTION_UNKNOWN', at });
-    expect(problem?.message).toMatch(/^there is no such option\. Known are \w+(, \w+)+\.$/);
+    expect(problem).toMatchObject({
+      code: 'OPTION_UNKNOWN',
+      at,
+      message: `there is no such option. ${hint}`,
+    });
   });
 });
 
@@ -92,6 +105,7 @@ describe('options of a wrong type', () => {
       { seeders: [{ name: 'a', seed() {} }, undefined] },
       /^must be a seeder with a name and a seed method \(it is missing\)\.$/,
     ],
+    ['policy', { policy: Promise.resolve({}) }, /\(it is a promise: put await before it\)\.$/],
     ['seeders[0].seed', { seeders: [{ name: 'a' }] }, /^it is missing: seeders\[0\] must be a seeder/],
     ['seeders[0].name', { seeders: [{ name: '', seed() {} }] }, /^must not be empty/],
     [

@@ -2,7 +2,9 @@ import { newModelFromString } from 'casbin';
 import type pg from 'pg';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import {
+  type BootstrapOptions,
   bootstrapDatabase,
+  type ChangeOptions,
   type ChangesFor,
   changePolicy,
   createAdapter,
@@ -21,6 +23,11 @@ import { untilBlocked } from '../bootstrap/database-state.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { modelText } from '../verification/verify.fixture.ts';
+
+test('the options of a bootstrap, with an actor and a reason that may be missing, are options of a change', () => {
+  type Given = BootstrapOptions & { actor: string; reason: string | undefined };
+  expectTypeOf<Given>().toExtend<ChangeOptions>();
+});
 
 const policy = definePolicy({
   roles: {

@@ -21,7 +21,7 @@ describe('options for tenants that are wrong', () => {
     ['concurrency', { concurrency: Number.POSITIVE_INFINITY }, /^must be a whole number of tenants/],
     ['concurrency', { concurrency: '4' }, /^must be a number of tenants \(it is "4"\)\.$/],
     ['options', null, /^must be an object of options/],
-    ['concurency', { concurency: 2 }, /^there is no such option\. Known are model, .*concurrency/],
+    ['concurency', { concurency: 2 }, /^there is no such option\. Did you mean concurrency\?$/],
     ['logger.child', { logger: { info() {}, warn() {}, debug() {}, child: {} } }, /^must be a function/],
     ['dryRun', { dryRun: 1 }, /^must be true or false/],
   ])('are refused by their path: %s of %o', async (at, options, message) => {

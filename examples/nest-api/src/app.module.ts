@@ -24,6 +24,7 @@ import { readUser, subjectOf } from './user.js';
         return {
           ...options,
           pool,
+          unmarkedRoutes: 'deny',
           subject(request: Request) {
             const user = readUser(request);
             return user === undefined ? undefined : subjectOf(user);
@@ -33,7 +34,7 @@ import { readUser, subjectOf } from './user.js';
     }),
   ],
   controllers: [AccountsController, HealthController, MembersController],
-  // For all routes: each asks for what its @Requires says.
+  // For all routes: a route that has neither @Requires nor @Public() is refused.
   providers: [{ provide: APP_GUARD, useClass: RequiresGuard }],
 })
 export class AppModule {}

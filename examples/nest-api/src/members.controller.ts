@@ -15,7 +15,7 @@ import pg from 'pg';
 import { policy } from './policy.js';
 import { subjectOf, User } from './user.js';
 
-type Role = keyof typeof policy.roles & string;
+type Role = keyof typeof policy.roles;
 
 /**
  * Who has which role. A change of the policy is part of the transaction that the application makes: both are there, or
@@ -85,6 +85,6 @@ export class MembersController {
 }
 
 function requireRole(role: string): Role {
-  if (!Object.hasOwn(policy.roles ?? {}, role)) throw new BadRequestException(`no role ${role}`);
+  if (!Object.hasOwn(policy.roles, role)) throw new BadRequestException(`no role ${role}`);
   return role as Role;
 }

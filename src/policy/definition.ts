@@ -143,9 +143,7 @@ export type DefinedPolicy<
   Rules,
 > = [Domain] extends [never]
   ? PolicyDefinition<RequestName<Role, Rules>, RequestName<Resource, Rules>, RequestName<Action, Rules>> &
-      (Rules extends undefined
-        ? { readonly roles: { readonly [Name in Role]: RoleDefinition<Role, Resource, Action> } }
-        : unknown)
+      (Rules extends undefined ? Required<Pick<PolicyDefinition<Role, Resource, Action>, 'roles'>> : unknown)
   : Rules extends undefined
     ? DomainPolicyDefinition<Role, Resource, Action, Domain>
     : PolicyDefinition;

@@ -4,8 +4,14 @@ import { homeSchemaExpression, quoteText } from './catalog.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
 import type { AnyKysely, AnyTransaction } from './transaction.ts';
 
-/** The first half of the key of our lock, which nobody else uses: "csbn" in ASCII. */
-const NAMESPACE = 0x6373626e;
+/** The first halves of the keys of our advisory locks, which nobody else uses: "csbn", "csbr" and so on in ASCII. */
+export const LOCKS = {
+  BOOTSTRAP: 0x6373626e,
+  RULES: 0x63736272,
+  TABLES: 0x63736274,
+  CHANGES: 0x63736267,
+  LINKS: 0x6373626c,
+} as const;
 
 /** The lock of Kysely's own Migrator (kysely 0.28.19 and 0.29.9, PostgresAdapter). */
 const KYSELY_MIGRATION_LOCK = '3853314791062309107';
@@ -30,7 +36,7 @@ export async function acquireBootstrapLock(trx: AnyTransaction, schema: string):
   const { rows } = await sql<{ timeout: string }>`
     select current_setting('statement_timeout') as timeout, set_config('statement_timeout', '0', true)
   `.execute(trx);
-  const ours = sql`select pg_advisory_xact_lock(${NAMESPACE}::int, hashtext(${schema}))`;
+  const ours = sql`select pg_advisory_xact_lock(${LOCKS.BOOTSTRAP}::int, hashtext(${schema}))`;
   await acquire(trx, 'another bootstrap', ours);
   // Shared: two schemas need not wait for each other, and a Migrator, which takes it exclusively, waits for both.
   const timeout = sql`set_config('statement_timeout', ${rows[0]?.timeout ?? '0'}, true)`;
@@ -44,7 +50,7 @@ export async function holdsBootstrapLock(db: AnyKysely): Promise<boolean> {
   const { rows } = await sql`
     select
     from pg_catalog.pg_locks
-    where locktype = 'advisory' and objsubid = 2 and classid = ${NAMESPACE}::int::oid and pid = pg_backend_pid()
+    where locktype = 'advisory' and objsubid = 2 and classid = ${LOCKS.BOOTSTRAP}::int::oid and pid = pg_backend_pid()
   `.execute(db);
   return rows.length > 0;
 }
@@ -53,7 +59,7 @@ export async function holdsBootstrapLock(db: AnyKysely): Promise<boolean> {
  * The call that takes the lock of a bootstrap, for a script; the schema is undefined where the search_path finds it.
  */
 export function lockStatement(schema: string | undefined): string {
-  return `pg_advisory_xact_lock(${NAMESPACE}, hashtext(${schema === undefined ? 'current_schema()' : quoteText(schema)}))`;
+  return `pg_advisory_xact_lock(${LOCKS.BOOTSTRAP}, hashtext(${schema === undefined ? 'current_schema()' : quoteText(schema)}))`;
 }
 
 async function acquire(trx: AnyTransaction, owner: string, lock: RawBuilder<unknown>): Promise<void> {
@@ -68,7 +74,7 @@ async function acquire(trx: AnyTransaction, owner: string, lock: RawBuilder<unkn
 export function findAdvisoryLockHolders(db: AnyKysely, schema: string | undefined): Promise<LockHolder[]> {
   const ours = sql`
     l.objsubid = 2
-    and l.classid = ${NAMESPACE}::int::oid
+    and l.classid = ${LOCKS.BOOTSTRAP}::int::oid
     and l.objid = hashtext(${homeSchemaExpression(schema)})::oid
   `;
   const kyselys = sql`

@@ -1,16 +1,11 @@
 import { quoteTable } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
+import { LOCKS } from '../database/lock.ts';
 import { LOCK_TABLE, lockRulesRow } from '../database/lock-row.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { DatabaseError } from '../errors.ts';
 import type { Rule } from '../policy/rule.ts';
 import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
-
-/** The first halves of the keys of our locks, which nobody else uses: "csbr", "csbt", "csbg" and "csbn" in ASCII. */
-const RULES = 0x63736272;
-const TABLES = 0x63736274;
-const CHANGES = 0x63736267;
-const NAMES = 0x6373626e;
 
 /** How many locks PostgreSQL has room for in each transaction, by the default of max_locks_per_transaction. */
 const FEW = 64;
@@ -34,15 +29,15 @@ export function locksOfMissing({ names }: GivenRules, table: string, least: 1 | 
     turn as materialized (
       select
         case when count(*) <= ${FEW}
-          then pg_advisory_xact_lock_shared(${TABLES}, ${id}::int)::text
-          else pg_advisory_xact_lock(${TABLES}, ${id}::int)::text
+          then pg_advisory_xact_lock_shared(${LOCKS.TABLES}, ${id}::int)::text
+          else pg_advisory_xact_lock(${LOCKS.TABLES}, ${id}::int)::text
         end as of_table,
         case when count(*) <= ${FEW} then array_agg(distinct ${key} order by ${key}) end as keys
       from missing
       having count(*) >= ${least}
     ),
     locked as materialized (
-      select count(pg_advisory_xact_lock(${RULES}, key))
+      select count(pg_advisory_xact_lock(${LOCKS.RULES}, key))
       from turn
       cross join unnest(turn.keys) as key
     )`;
@@ -77,7 +72,10 @@ export async function lockRules(
  */
 export async function takeTurn(client: ClientLike, table: RuleTable): Promise<void> {
   if (table.engine.commitsDdl) return lockRow(client, table);
-  await client.query('select pg_advisory_xact_lock($1::int, $2::regclass::oid::int)', [CHANGES, table.sql]);
+  await client.query('select pg_advisory_xact_lock($1::int, $2::regclass::oid::int)', [
+    LOCKS.CHANGES,
+    table.sql,
+  ]);
 }
 
 /**
@@ -97,7 +95,7 @@ export async function lockLinks(
   if (table.engine.commitsDdl || users.length > FEW) return takeTurn(client, table);
   await client.query(
     `with turn as materialized (
-      select pg_advisory_xact_lock_shared(${CHANGES}, $1::regclass::oid::int)
+      select pg_advisory_xact_lock_shared(${LOCKS.CHANGES}, $1::regclass::oid::int)
     ),
     keys as materialized (
       select hashtext(concat_ws(' ', $1::regclass::oid, name)) as key, bool_or(name = any ($2::text[])) as is_user
@@ -106,8 +104,8 @@ export async function lockLinks(
       order by key
     )
     select case
-      when is_user then pg_advisory_xact_lock(${NAMES}, key)::text
-      else pg_advisory_xact_lock_shared(${NAMES}, key)::text
+      when is_user then pg_advisory_xact_lock(${LOCKS.LINKS}, key)::text
+      else pg_advisory_xact_lock_shared(${LOCKS.LINKS}, key)::text
     end
     from turn
     cross join keys`,

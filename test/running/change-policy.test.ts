@@ -318,6 +318,19 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     },
   );
 
+  test('that links roles does not take the lock of a bootstrap', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    await client.query('begin');
+    await changePolicy(client, { assign: [['carol', 'clerk']] }, options);
+    const { rows } = await client.query(
+      `select distinct classid::int from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()`,
+    );
+    expect(rows.length).toBeGreaterThan(0);
+    expect(rows).not.toContainEqual({ classid: 0x6373626e });
+    await client.query('rollback');
+  });
+
   test('refuses a circle of roles, which no bootstrap could verify', async () => {
     await using opened = await open();
     const { pool, client, options, stored } = opened;

@@ -8,7 +8,6 @@ import { inSchema, type ResolvedOptions } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { BootstrapReport } from './report.ts';
 import type { Arrival, OwnPool, Tenant } from './tenants-input.ts';
-import { PoolTurns } from './tenants-turns.ts';
 import { reasonOf } from './text.ts';
 
 /** The options for all tenants. Each tenant has its own schema: a schema that is given here is not used. */
@@ -214,4 +213,38 @@ async function endTenantPool(pool: OwnPool, logger: LoggerLike): Promise<void> {
   } catch (error) {
     logger.warn({ event: 'tenant_pool_not_ended', reason: reasonOf(error) }, "The tenant's pool did not end");
   }
+}
+
+interface Turns {
+  free: number;
+  readonly waiting: (() => void)[];
+}
+
+/**
+ * Lets tenants that share a pool use no more of its clients at a time than it has: a pool lets a caller wait for a
+ * limited time only, and a tenant may take longer. A pool that does not tell its size is used at once.
+ */
+class PoolTurns {
+  readonly #turns = new WeakMap<PoolLike, Turns>();
+
+  async use<T>(pool: PoolLike, work: () => Promise<T>): Promise<T> {
+    const turns = this.#turns.get(pool) ?? { free: sizeOf(pool), waiting: [] };
+    this.#turns.set(pool, turns);
+    if (turns.free > 0) turns.free--;
+    else await new Promise<void>((resolve) => turns.waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      // Whoever waits gets the turn itself, so that nobody comes first who asks later.
+      const next = turns.waiting.shift();
+      if (next === undefined) turns.free++;
+      else next();
+    }
+  }
+}
+
+/** The size of a pool of pg. */
+function sizeOf(pool: PoolLike): number {
+  const max: unknown = Reflect.get(Object(Reflect.get(pool, 'options')), 'max');
+  return typeof max === 'number' && max > 0 ? max : Number.POSITIVE_INFINITY;
 }

@@ -2,7 +2,7 @@ import type { Model } from 'casbin';
 import { rememberLast } from '../collections.ts';
 import { identifier, parseMatcher, readCall, walk } from './matcher.ts';
 
-/** The calls of such functions in the matchers, with the argument that is a pattern: the second one, of `eval` the first. */
+/** The calls of such functions in the matchers, with their pattern: the second argument, and of `eval` the first. */
 export function callsOf(
   model: Model,
   isMeant: (name: string) => boolean,

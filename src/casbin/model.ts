@@ -4,7 +4,7 @@ import { type DefinedRule, isRepeated } from '../policy/compile.ts';
 import { formatRule, formatText, type Rule } from '../policy/rule.ts';
 import { maskCheck } from './address-range.ts';
 import { thrownPatternCheck } from './patterns.ts';
-import { conditionCheck } from './rule-text.ts';
+import { conditionCheck } from './rule-conditions.ts';
 
 /** The definitions that Casbin requires, each with the section of a `.conf` file that it is in. */
 export const REQUIRED_DEFINITIONS = [

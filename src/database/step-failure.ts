@@ -1,3 +1,6 @@
+import { holdsBootstrapLock } from './lock.ts';
+import { type AnyKysely, isSameTransaction } from './transaction.ts';
+
 /** The part of a bootstrap in which code of the application was running. */
 export interface Step {
   readonly kind: 'migration' | 'seeder';
@@ -20,6 +23,19 @@ export class TransactionEnded extends Error {}
 
 /** It reset all settings of the session, and with them those of the transaction, which is still open. */
 export class SettingsReset extends Error {}
+
+/**
+ * Checks after a migration or a seeder that the transaction of the bootstrap is still open, with its settings.
+ *
+ * @throws TransactionEnded
+ * @throws SettingsReset
+ */
+export async function requireSameTransaction(db: AnyKysely): Promise<void> {
+  if (await isSameTransaction(db)) return;
+  // The mark of the transaction is a setting. The lock, too, ends with the transaction, but is no setting.
+  if (await holdsBootstrapLock(db)) throw new SettingsReset('It reset the settings of its transaction');
+  throw new TransactionEnded('It ended the transaction that it runs in');
+}
 
 /** A look could not continue, and something is certainly missing; the insert will show what. */
 export class LookAbandoned extends Error {}

@@ -2,8 +2,7 @@ import { sql } from 'kysely';
 import { quoteIdentifier, quoteTable } from '../database/catalog.ts';
 import { engineBehind } from '../database/dialect.ts';
 import { asClient } from '../database/own-queries.ts';
-import { requireSameTransaction } from '../database/same-transaction.ts';
-import { StepFailure } from '../database/step-failure.ts';
+import { requireSameTransaction, StepFailure } from '../database/step-failure.ts';
 import {
   type AnyKysely,
   type AnyTransaction,

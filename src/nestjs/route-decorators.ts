@@ -23,8 +23,8 @@ type MethodPermissions = ReadonlyMap<string | symbol, readonly Permission[]>;
 
 /**
  * Requires a permission for a route, or for all routes of a controller. If there are several, at either place or in a
- * class that the controller extends, all of them are required. {@link RequiresGuard} checks them. If the application names its policy in {@link Register}, a
- * misspelt resource or action does not compile.
+ * class that the controller extends, all of them are required. {@link RequiresGuard} checks them. If the application
+ * names its policy in {@link Register}, a misspelt resource or action does not compile.
  *
  * @example
  * \@Requires('accounts', 'write')

@@ -1,6 +1,5 @@
 import { asClient } from '../database/own-queries.ts';
-import { requireSameTransaction } from '../database/same-transaction.ts';
-import { StepFailure } from '../database/step-failure.ts';
+import { requireSameTransaction, StepFailure } from '../database/step-failure.ts';
 import type { ProgressReporter, ReportDone } from '../progress.ts';
 import type { SeederReport } from '../report.ts';
 import { type CasbinAdapter, createAdapterOf } from '../tables/adapter.ts';

@@ -168,7 +168,6 @@ export async function followJournal(
     throw new OutOfStep('the journal begins elsewhere, or was not written all the time');
   if (rows.length > MOST) throw new OutOfStep('there are too many entries to go through them one by one');
   const entries = rows.filter(({ transaction }) => transaction !== null);
-  if (entries.some(({ operation }) => operation === '0')) throw new OutOfStep('the table was truncated');
   const transactions = new Set([...seen, ...entries.map(({ transaction }) => transaction)]);
   return {
     changes: sumUp(table, entries),
@@ -189,7 +188,8 @@ function sumUp(
   for (const { operation, ptype, rule } of entries) {
     // In a document, an empty value at the end is one.
     const values = layout === 'columns' ? valuesOf(rule) : rule;
-    if (ptype === null || !isRuleValues(values)) throw new OutOfStep('a row that holds no rule was changed');
+    if (ptype === null || !isRuleValues(values))
+      throw new OutOfStep('the table was truncated, or a row that holds no rule was changed');
     const key = ruleKey({ ptype, values });
     const rows = (changes.get(key)?.rows ?? 0) + (operation === '+' ? 1 : -1);
     changes.set(key, { ptype, values, rows });

@@ -164,15 +164,18 @@ describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
 
   test('is read by time, actor, value and table', async () => {
     const { pool } = await recorded();
-    const { rows } = await pool.query(`select clock_timestamp() as now`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    const before = new Date('2026-01-01T10:00:00.000Z');
+    await pool.query('update casbin_bootstrap_journal set at = $1', [before]);
     await layout.insert(pool, ['g', 'alice', 'user'], ['g', 'bob', 'user']);
 
-    expect(lines(await readJournal(pool, { since: rows[0].now }))).toEqual([
+    const after = new Date(before.getTime() + 1);
+    expect(lines(await readJournal(pool, { since: after }))).toEqual([
       'added g alice user',
       'added g bob user',
     ]);
-    expect(await readJournal(pool, { until: rows[0].now })).toHaveLength(16);
+    expect(await readJournal(pool, { since: before })).toHaveLength(18);
+    expect(await readJournal(pool, { until: after })).toHaveLength(16);
+    expect(await readJournal(pool, { until: before })).toEqual([]);
     expect(lines(await readJournal(pool, { value: 'bob' }))).toEqual(['added g bob user']);
     expect(lines(await readJournal(pool, { value: ['user', 'bob'] }))).toEqual(['added g bob user']);
     expect(await readJournal(pool, { value: ['bob', 'accounts'] })).toEqual([]);
@@ -234,6 +237,14 @@ test('the journal of a named table is beside the table that the search_path find
   expect(lines(await readJournal(pool, { table: 'casbin', limit: 1 }))).toEqual(['added g alice user']);
   expect(await readJournal(pool, { table: 'casbin_rule', value: 'alice' })).toEqual([]);
   expect(await readJournal(pool, { table: 'casbin_rule' })).toHaveLength(16);
+});
+
+test('the journal of a named table is found beside a temporary table of that name', async () => {
+  const database = await createDatabase();
+  await bootstrapDatabase(database.pool(), NO_PROVIDERS);
+  const pool = database.pool({ max: 1 });
+  await pool.query('create temporary table casbin (note text)');
+  expect(await readJournal(pool, { table: 'casbin' })).toHaveLength(16);
 });
 
 test('old entries are pruned, except the newest of them', async () => {

@@ -702,10 +702,13 @@ describe('a live enforcer', () => {
     expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
   });
 
-  test('does not keep a process alive', async () => {
+  test.each([
+    ['before its second look', { POLL_INTERVAL_MS: '600000', LOOKS_AGAIN: 'false' }],
+    ['after other looks', { POLL_INTERVAL_MS: '50', LOOKS_AGAIN: 'true' }],
+  ])('does not keep a process alive: %s', async (_, env) => {
     const { database } = await open();
     const script = new URL('./children/live.mjs', import.meta.url);
-    const [result] = await runProcesses(1, script, { env: { DATABASE_URL: database.url } });
+    const [result] = await runProcesses(1, script, { env: { DATABASE_URL: database.url, ...env } });
     expect(result).toMatchObject({ code: 0, stdout: '{"allowed":true}\n', stderr: '' });
   });
 

@@ -2,14 +2,15 @@ import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, onTestFinished, test } from 'vitest';
-import { Follower } from '../../src/running/follower.ts';
+import { Follower, type FollowerOptions } from '../../src/running/follower.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
 
 const LOOKS = 5_000;
 
-test('keeps nothing of a look that is over', async () => {
+/** On a client that answers at once. */
+async function startFollower(options: Partial<FollowerOptions>): Promise<Follower> {
   const client = { query: async () => ({ rows: [], rowCount: 0, command: 'LISTEN' }) };
   const follower = new Follower({
     pool: { connect: async () => client },
@@ -18,9 +19,15 @@ test('keeps nothing of a look that is over', async () => {
     connectTimeoutMs: 0,
     async look() {},
     onError() {},
+    ...options,
   });
   await follower.start();
   onTestFinished(() => follower.close());
+  return follower;
+}
+
+test('keeps nothing of a look that is over', async () => {
+  const follower = await startFollower({});
   const look = async (times: number) => {
     for (let turn = 0; turn < times; turn++) {
       // It has begun to wait.
@@ -34,4 +41,21 @@ test('keeps nothing of a look that is over', async () => {
   const after = await look(LOOKS);
 
   expect((after - before) / LOOKS).toBeLessThan(50);
+});
+
+test('pauses only shortly after a failure that follows a success', async () => {
+  // Pauses that grew with each of them would take more than a minute.
+  const FAILURES = 13;
+  let [looks, failures] = [0, 0];
+  await startFollower({
+    pollIntervalMs: 1,
+    async look() {
+      looks += 1;
+      if (looks % 2 === 0) throw new Error('failed');
+    },
+    onError() {
+      failures += 1;
+    },
+  });
+  await expect.poll(() => failures).toBeGreaterThanOrEqual(FAILURES);
 });

@@ -471,6 +471,25 @@ describe('a live enforcer', () => {
     await expect.poll(() => live.enforceSync('alice', 'accounts', 'read')).toBe(true);
   });
 
+  test('listens on a channel of any name', async () => {
+    const channel = `it's "one"; unlisten *`;
+    const database = await createBootstrapped({ seeders: [] });
+    const { live } = await follow(database, { notifyChannel: channel });
+    const pool = database.pool();
+    await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+    await pool.query(`select pg_notify($1, '')`, [channel]);
+    await expect.poll(() => live.enforceSync('alice', 'accounts', 'read')).toBe(true);
+  });
+
+  test('returns no connection to the pool that still listens', async () => {
+    const database = await createBootstrapped({ seeders: [], journal: true });
+    const pool = database.pool({ max: 1 });
+    const { live } = await follow(database, {}, pool);
+    await live.close();
+    const { rows } = await pool.query('select pg_listening_channels() as channel');
+    expect(rows).toEqual([]);
+  });
+
   test('an error of a listener does not stop it', async () => {
     const { live, database, errors } = await open({
       onChange() {

@@ -62,7 +62,7 @@ function isContainer(value: unknown): value is object {
 
 /** The result of reading a file: plain data, whose places are recorded, and what is wrong with the text. */
 export interface Parsed {
-  /** Undefined when the text can't be read at all. */
+  /** Undefined when the text can't be read at all; null when it holds nothing. */
   readonly value: unknown;
   readonly problems: readonly Problem[];
 }

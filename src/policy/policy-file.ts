@@ -97,11 +97,19 @@ export async function readPolicyBy(
     return { definition: null, problems: [{ code: 'POLICY_SYNTAX', at: path, message: NOT_UTF8 }] };
   const parse = await load();
   const { value, problems } = parse(path, text);
+  if (value === null) return { definition: null, problems: [...problems, emptyPolicy(`${path}:1:1`)] };
   const { checkFileShape } = await import('./definition-shape.ts');
   const misshapen = value === undefined ? [] : checkFileShape(path, value);
   // The rest is checked also when there is an unknown key.
   const usable = value !== undefined && misshapen.every(({ code }) => code === 'OPTION_UNKNOWN');
   return { definition: usable ? toDefinition(value) : null, problems: [...problems, ...misshapen] };
+}
+
+/** The problem of a policy without rules. */
+export function emptyPolicy(at: string): Problem {
+  const message =
+    'the policy has no rules. Define some, or give policy: null for a database whose policy is not defined here.';
+  return { code: 'POLICY_EMPTY', at, message };
 }
 
 /** Removes `$schema`, which is for editors. The rest was checked: it has the shape of a definition. */

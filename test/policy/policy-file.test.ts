@@ -64,7 +64,7 @@ test('a misspelt name in a file of expectations is found, though the request wou
   const policy = { ...definition, ...(await loadPolicyFile(path)) };
   const problems = await loadProblems(bootstrapDatabase({ connect: neverConnected }, { policy }), path);
   expect(problems).toEqual([
-    '2:6 REQUEST_NAME_UNKNOWN no role of this definition is called "viewr". Correct the name. If the request is right, add rules: [] to the definition.',
+    '2:6 REQUEST_NAME_UNKNOWN no role of this definition is called "viewr". Did you mean "viewer"? If the request is right, add rules: [] to the definition.',
   ]);
 });
 

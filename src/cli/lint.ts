@@ -24,10 +24,15 @@ export function addLintCommand(program: Command, run: RunCommand): void {
   command.action(() => run<LintFlags>(command, lint));
 }
 
-async function lint({ flags, options }: CommandContext<LintFlags>): Promise<Outcome> {
+async function lint({ flags, options, origins }: CommandContext<LintFlags>): Promise<Outcome> {
   const { lintPolicy } = await import('../index.ts');
   const { listLintRemarks, renderLint } = await import('../render/lint.ts');
-  const report = await lintPolicy(options, flags);
+  const found = await lintPolicy(options, flags);
+  const report = {
+    ...found,
+    problems: found.problems.map((problem) => origins.place(problem)),
+    warnings: found.warnings.map((warning) => origins.place(warning)),
+  };
   return {
     exitCode: report.ok ? EXIT.SUCCESS : EXIT.FAILURE,
     document: report,

@@ -42,9 +42,12 @@ export function placeIn(definition: object, ...keys: readonly (string | number)[
   return findPlace(definition, keys) ?? pathOf('policy', ...keys);
 }
 
+/** How files end whose places may be without a line. */
+export const FILE_ENDING = /\.(?:ya?ml|json|csv|conf|[cm]?[jt]s)$/i;
+
 /**
  * A path such as `policy.roles.admin`. A key that would be misread between dots is in brackets and quotes, as is one
- * that ends like a line in a file: `a:12`.
+ * that ends like a line in a file, `a:12`, or like the name of one: `json`.
  */
 export function pathOf(...keys: readonly (string | number)[]): string {
   return keys.map((key, index) => segment(String(key), index === 0)).join('');
@@ -52,7 +55,8 @@ export function pathOf(...keys: readonly (string | number)[]): string {
 
 function segment(key: string, first: boolean): string {
   if (/^\d+$/.test(key)) return `[${key}]`;
-  if (!/^[\w:/@$*-]+$/.test(key) || /:\d+$/.test(key)) return `[${JSON.stringify(key)}]`;
+  if (!/^[\w:/@$*-]+$/.test(key) || /:\d+$/.test(key) || FILE_ENDING.test(`.${key}`))
+    return `[${JSON.stringify(key)}]`;
   return first ? key : `.${key}`;
 }
 

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { relative, resolve } from 'node:path';
+import { extname, relative, resolve } from 'node:path';
 import { types } from 'node:util';
 import type { CommandConfig } from '../config.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
+import { MODULE_ENDINGS } from '../policy/place.ts';
 import { kindOf, reasonOf } from '../text.ts';
 import type { DefinitionFlags, GlobalFlags } from './flags.ts';
 
@@ -43,7 +44,7 @@ function defaultOf(loaded: unknown): unknown {
  * @throws InvalidOptionsError as {@link loadPolicyModule}
  */
 export async function readPolicyArgument(path: string): Promise<string | PolicyDefinition> {
-  return /\.[cm]?[jt]s$/.test(path) && !isOfRevision(path) ? loadPolicyModule(path) : path;
+  return MODULE_ENDINGS.includes(extname(path)) && !isOfRevision(path) ? loadPolicyModule(path) : path;
 }
 
 /** `HEAD~1:policy.ts` can't be loaded, because the imports of a module of a revision are not there. */

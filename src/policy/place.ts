@@ -45,6 +45,9 @@ export function placeIn(definition: object, ...keys: readonly (string | number)[
 /** How files end whose places may be without a line. */
 export const FILE_ENDING = /\.(?:ya?ml|json|csv|conf|[cm]?[jt]s)$/i;
 
+/** How modules end. Only the command line loads them. */
+export const MODULE_ENDINGS = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'];
+
 /**
  * A path such as `policy.roles.admin`. A key that would be misread between dots is in brackets and quotes, as is one
  * that ends like a line in a file, `a:12`, or like the name of one: `json`.

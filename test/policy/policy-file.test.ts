@@ -95,7 +95,12 @@ test('a missing file, a folder, an unknown ending and another encoding have mess
 
   expect(await failure(`${file}.yaml`)).toMatch(/POLICY_NOT_FOUND .*ENOENT/);
   expect(await failure(join(file, '..'))).toMatch(/POLICY_NOT_FOUND .*\.yaml, \.yml, \.json, \.csv/);
-  expect(await failure(`${file}.toml`)).toMatch(/POLICY_NOT_FOUND .*ending/);
+  expect(await failure(`${file}.toml`)).toMatch(
+    /POLICY_NOT_FOUND .*ending .* command line also a module, \.ts, \.mts,/,
+  );
+  expect(await failure(`${file}.ts`)).toBe(
+    " POLICY_NOT_FOUND a module can't be read here. Give the definition that it exports, or a file that ends in .yaml, .yml, .json, .csv.",
+  );
   expect(await failure(file)).toMatch(/POLICY_SYNTAX .*UTF-8/);
 });
 

@@ -41,6 +41,8 @@ test('casbin-bootstrap lint names the line of a model file of any name', async (
     artifactLocation: { uri: 'rbac.ini' },
     region: { startLine: line, startColumn: 14 },
   });
+  await writeFile(join(cwd, 'rbac.ini'), model.replace('[policy_effect]', '[other]'));
+  expect((await lint('github')).stdout).toMatch(/^::error file=rbac\.ini,line=1,col=1,.*policy_effect/m);
 });
 
 const CLERK = `{ roles: { clerk: { inherits: ['viewr'], permissions: { invoices: ['write'] } }, viewer: {} } }`;

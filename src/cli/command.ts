@@ -29,6 +29,8 @@ export interface CommandContext<Flags> {
   readonly hasDatabase: boolean;
   /** Opens the database, and closes it also after an error. */
   withDatabase<T>(work: (database: Database) => Promise<T>): Promise<T>;
+  /** What to tell about the policy if none was given; null if one was. */
+  readonly policyNote: string | null;
   /** The files that the options come from. */
   readonly origins: Origins;
   /** Prints the outcome of a command that continues afterwards; such a command returns only an exit code. */
@@ -42,6 +44,8 @@ export interface Outcome {
   readonly document: unknown;
   /** Whether it is data to be stored. It is printed unchanged, because a redacted name would be another name. */
   readonly isData?: boolean;
+  /** What a person reads before the result. */
+  readonly note?: string | null;
   /** What a person reads. */
   readonly pretty: (look: Look) => string;
   /** The same as remarks, for the formats that consist of remarks. */
@@ -100,12 +104,14 @@ export function commandRunner(
     origins.forget(Object.keys(given));
     const policy = all.policy === undefined ? {} : { policy: await origins.readPolicy(all.policy) };
     const { databaseUrl, ...configured } = config;
+    const options = { ...configured, ...policy, ...given, logger };
     const sources = { flags: all, env, config: databaseUrl === undefined ? {} : { databaseUrl } };
     return {
       flags: command.opts<Flags & object>(),
-      options: { ...configured, ...policy, ...given, logger },
+      options,
       logger,
       hasDatabase: namesDatabase(sources),
+      policyNote: options.policy === undefined ? describeDefaultPolicy(file) : null,
       origins,
       async withDatabase(use) {
         const database = await openNamedDatabase({ ...sources, hidePassword: terminal.hidePassword });
@@ -117,6 +123,15 @@ export function commandRunner(
       },
     };
   }
+}
+
+/** In another folder than that of the project, the configuration is not found, and the result is good. */
+function describeDefaultPolicy(configFile: string | null): string {
+  const [where, remedy] =
+    configFile === null
+      ? [`there is no configuration in ${process.cwd()}`, 'change to the folder of casbin-bootstrap.config']
+      : [`${configFile} has none`, 'add policy there'];
+  return `No policy was given, and ${where}: the default policy is used. Give --policy, or ${remedy}.`;
 }
 
 /** The advice for the command line, for errors whose messages name a function or an option of the library. */
@@ -146,14 +161,14 @@ function print(
   terminal: Terminal,
   { origins, ...run }: RemarkRun & { readonly origins: Origins },
 ): void {
-  const { document, isData, pretty, remarks } = outcome;
+  const { document, isData, note, pretty, remarks } = outcome;
   if (format === 'json' && isData) terminal.printData(JSON.stringify(document, null, 2));
   else if (format === 'json') terminal.printJson(document);
   else if (format !== 'pretty') {
     const placed = (remarks?.() ?? []).map((remark) => origins.place(remark));
     printRemarks(placed, format, terminal, run);
   } else if (isData) terminal.printData(pretty(terminal));
-  else terminal.print(pretty(terminal));
+  else terminal.print(`${note ? `${note}\n\n` : ''}${pretty(terminal)}`);
 }
 
 /** The format that the arguments ask for, also if other arguments are wrong. */

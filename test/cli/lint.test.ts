@@ -104,6 +104,10 @@ test('casbin-bootstrap lint says that it was given no policy', async () => {
   const cwd = await createFolder();
   const ofDefault = await runCli(['lint'], { cwd });
   expect(ofDefault).toMatchObject({ code: 0, stdout: expect.stringContaining('No policy was given') });
+  await writeFile(join(cwd, 'none.json'), '{ "seeders": [] }');
+  expect((await runCli(['lint', '--config', 'none.json'], { cwd })).stdout).toMatch(
+    /^No policy was given, and none\.json has none: .*\n\nNo problems\./,
+  );
   await writeFile(join(cwd, 'casbin-bootstrap.config.json'), '{ "policy": null }');
   expect((await runCli(['lint'], { cwd })).stdout).not.toContain('No policy was given');
 });

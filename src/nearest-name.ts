@@ -1,10 +1,11 @@
 import { createRequire } from 'node:module';
 
-/** How many edits a misspelt name may be away from the correct one. */
-const FEW_EDITS = 3;
-
-/** The known name with the fewest edits to the given one, if there are only few. */
-export function findNearest(name: string, known: Iterable<string>, few = FEW_EDITS): string | null {
+/** The known name with the fewest edits to the given one, if there are only `few`: by default more for a long name. */
+export function findNearest(
+  name: string,
+  known: Iterable<string>,
+  few = Math.min(3, Math.floor((name.length + 1) / 3)),
+): string | null {
   // Not imported: it is loaded only when a name is unknown.
   const { distance }: typeof import('fastest-levenshtein') = createRequire(import.meta.url)(
     'fastest-levenshtein',
@@ -18,4 +19,19 @@ export function findNearest(name: string, known: Iterable<string>, few = FEW_EDI
     nearest = candidate;
   }
   return nearest;
+}
+
+/** How many pairs of names are compared in less than a second. */
+const MAX_COMPARISONS = 1_000_000;
+
+/**
+ * Creates a function that finds nearest names for all problems of a definition. After many comparisons it returns null,
+ * because thousands of unknown names are not misspelt, and each would be compared with thousands of others.
+ */
+export function nearestFinder(): (name: string, known: ReadonlySet<string>) => string | null {
+  let left = MAX_COMPARISONS;
+  return (name, known) => {
+    left -= known.size;
+    return left < 0 ? null : findNearest(name, known);
+  };
 }

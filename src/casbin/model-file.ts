@@ -40,7 +40,7 @@ export function loadModelFile(path: string): LoadedModel {
       problems: [
         {
           code: 'MODEL_INVALID',
-          at: path,
+          at: `${path}:1:1`,
           message: 'this is not a Casbin model in UTF-8. Save it as UTF-8.',
         },
       ],
@@ -60,7 +60,7 @@ const readDefaultModel = rememberLast(() => readModelFile(defaultModelPath));
 const readModelText = rememberLast((path: string, text: string): LoadedModel => {
   const problems = checkModelText(path, text);
   if (problems.length > 0) return { model: null, problems };
-  return make(path, () => ({
+  return make(`${path}:1:1`, () => ({
     model: newModelFromString(text),
     locate: (key, name) => locateDefinition(path, text, key, name),
   }));

@@ -26,7 +26,7 @@ export function checkModelText(path: string, text: string): Problem[] {
   if (!sections.some(({ name }) => REQUIRED_DEFINITIONS.some(({ section }) => section === name))) {
     const message =
       'this is not a Casbin model: it has no section such as [request_definition]. Give the path of a .conf file.';
-    return [{ code: 'MODEL_INVALID', at: path, message }];
+    return [{ code: 'MODEL_INVALID', at: `${path}:1:1`, message }];
   }
   const misspelt = findMisspelt(sections);
   const repeated = sections.filter(
@@ -157,7 +157,7 @@ function findMissingSections(
     if (opening === undefined && misspelt.some(({ meant }) => meant === section)) return [];
     if (opening === undefined) {
       const message = `section [${section}] is missing. Casbin needs it: add it.`;
-      return [{ code: 'MODEL_SECTION_MISSING', at: path, message }];
+      return [{ code: 'MODEL_SECTION_MISSING', at: `${path}:1:1`, message }];
     }
     const rest = lines.slice(start + 1);
     const end = rest.findIndex(({ text }) => SECTION.test(text));
@@ -172,7 +172,7 @@ function findMissingSections(
 /** The place of a definition, or of a name in it. */
 export function locateDefinition(path: string, text: string, key: string, name: string | undefined): string {
   const line = readLines(text).find((candidate) => definedBy(candidate.text) === key);
-  if (line === undefined) return path;
+  if (line === undefined) return `${path}:1:1`;
   return placeOf(path, (name === undefined ? null : findName(line, name)) ?? line);
 }
 

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
-import type { CommandConfig } from '../config.ts';
 import { BootstrapError, type BootstrapErrorCode, InvalidOptionsError, type Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
 import type { Remark } from '../render/remark.ts';
-import { findProjectFile, loadConfigFile, readPolicyArgument } from './config-file.ts';
+import { findProjectFile, loadConfigFile } from './config-file.ts';
 import { namesDatabase, openNamedDatabase } from './connection.ts';
 import type { Database } from './database.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -16,6 +15,7 @@ import {
   type FormatFlags,
   type GlobalFlags,
 } from './flags.ts';
+import { Origins } from './origins.ts';
 import { listErrorRemarks, printRemarks, type RemarkRun } from './print-remarks.ts';
 import { createLogger, type Terminal } from './terminal.ts';
 
@@ -29,6 +29,10 @@ export interface CommandContext<Flags> {
   readonly hasDatabase: boolean;
   /** Opens the database, and closes it also after an error. */
   withDatabase<T>(work: (database: Database) => Promise<T>): Promise<T>;
+  /** What to tell about the policy if none was given; null if one was. */
+  readonly policyNote: string | null;
+  /** The files that the options come from. */
+  readonly origins: Origins;
   /** Prints the outcome of a command that continues afterwards; such a command returns only an exit code. */
   print(outcome: Outcome): void;
 }
@@ -40,6 +44,8 @@ export interface Outcome {
   readonly document: unknown;
   /** Whether it is data to be stored. It is printed unchanged, because a redacted name would be another name. */
   readonly isData?: boolean;
+  /** What a person reads before the result. */
+  readonly note?: string | null;
   /** What a person reads. */
   readonly pretty: (look: Look) => string;
   /** The same as remarks, for the formats that consist of remarks. */
@@ -68,15 +74,16 @@ export function commandRunner(
     const all = command.optsWithGlobals<AllFlags>();
     const format = all.json ? 'json' : (all.format ?? 'pretty');
     const run = { command: command.name(), started, file: findProjectFile(all) };
-    const printOutcome = (outcome: Outcome) => print(outcome, format, terminal, run);
+    const origins = new Origins();
+    const printOutcome = (outcome: Outcome) => print(outcome, format, terminal, { ...run, origins });
     try {
-      const context = await createContext<Flags>(command, all);
+      const context = await createContext<Flags>(command, all, origins);
       const outcome = await work({ ...context, print: printOutcome });
       if (typeof outcome === 'number') return finish(outcome);
       printOutcome(outcome);
       finish(outcome.exitCode);
     } catch (error) {
-      const told = adviseCommand(error) ?? error;
+      const told = origins.placeError(adviseCommand(error) ?? error);
       // The caller prints JSON, because it also does so for wrong arguments.
       if (format !== 'pretty' && format !== 'json') {
         printRemarks(await listErrorRemarks(told), format, terminal, run);
@@ -88,15 +95,24 @@ export function commandRunner(
   async function createContext<Flags>(
     command: Command,
     all: AllFlags,
+    origins: Origins,
   ): Promise<Omit<CommandContext<Flags>, 'print'>> {
     const logger = await createLogger(env.LOG_LEVEL, terminal.redact);
-    const { databaseUrl, ...configured } = await loadConfig(all, terminal);
+    const { config, file } = await loadConfig(all, terminal);
+    if (file !== null) origins.addConfig(config, file);
+    const given = { ...modelOf(all), ...placeOf(all) };
+    origins.forget(Object.keys(given));
+    const policy = all.policy === undefined ? {} : { policy: await origins.readPolicy(all.policy) };
+    const { databaseUrl, ...configured } = config;
+    const options = { ...configured, ...policy, ...given, logger };
     const sources = { flags: all, env, config: databaseUrl === undefined ? {} : { databaseUrl } };
     return {
       flags: command.opts<Flags & object>(),
-      options: { ...configured, ...(await definitionOf(all)), ...placeOf(all), logger },
+      options,
       logger,
       hasDatabase: namesDatabase(sources),
+      policyNote: options.policy === undefined ? describeDefaultPolicy(file) : null,
+      origins,
       async withDatabase(use) {
         const database = await openNamedDatabase({ ...sources, hidePassword: terminal.hidePassword });
         try {
@@ -107,6 +123,15 @@ export function commandRunner(
       },
     };
   }
+}
+
+/** In another folder than that of the project, the configuration is not found, and the result is good. */
+function describeDefaultPolicy(configFile: string | null): string {
+  const [where, remedy] =
+    configFile === null
+      ? [`there is no configuration in ${process.cwd()}`, 'change to the folder of casbin-bootstrap.config']
+      : [`${configFile} has none`, 'add policy there'];
+  return `No policy was given, and ${where}: the default policy is used. Give --policy, or ${remedy}.`;
 }
 
 /** The advice for the command line, for errors whose messages name a function or an option of the library. */
@@ -130,13 +155,20 @@ function adviseCommand(error: unknown): BootstrapError | null {
 }
 
 /** Prints an outcome. The option `--format` allows only the formats that the command has. */
-function print(outcome: Outcome, format: Format, terminal: Terminal, run: RemarkRun): void {
-  const { document, isData, pretty, remarks } = outcome;
+function print(
+  outcome: Outcome,
+  format: Format,
+  terminal: Terminal,
+  { origins, ...run }: RemarkRun & { readonly origins: Origins },
+): void {
+  const { document, isData, note, pretty, remarks } = outcome;
   if (format === 'json' && isData) terminal.printData(JSON.stringify(document, null, 2));
   else if (format === 'json') terminal.printJson(document);
-  else if (format !== 'pretty') printRemarks(remarks?.() ?? [], format, terminal, run);
-  else if (isData) terminal.printData(pretty(terminal));
-  else terminal.print(pretty(terminal));
+  else if (format !== 'pretty') {
+    const placed = (remarks?.() ?? []).map((remark) => origins.place(remark));
+    printRemarks(placed, format, terminal, run);
+  } else if (isData) terminal.printData(pretty(terminal));
+  else terminal.print(`${note ? `${note}\n\n` : ''}${pretty(terminal)}`);
 }
 
 /** The format that the arguments ask for, also if other arguments are wrong. */
@@ -148,7 +180,7 @@ export function readAskedFormat(argv: readonly string[]): Format {
   return FORMATS.places.find((format) => asked.includes(format)) ?? 'pretty';
 }
 
-async function loadConfig(flags: AllFlags, terminal: Terminal): Promise<CommandConfig> {
+async function loadConfig(flags: AllFlags, terminal: Terminal): ReturnType<typeof loadConfigFile> {
   // The library would treat an empty value as one that is not given; it may come from a variable that is not set.
   const names = ['config', 'policy', 'model', 'embedded', 'schema', 'table'] as const;
   const empty = names.filter((name) => flags[name] === '');
@@ -163,17 +195,14 @@ async function loadConfig(flags: AllFlags, terminal: Terminal): Promise<CommandC
       ),
     );
   }
-  const config = await loadConfigFile(flags.config);
-  if (config.databaseUrl !== undefined) terminal.hidePassword(config.databaseUrl);
-  return config;
+  const loaded = await loadConfigFile(flags.config);
+  if (loaded.config.databaseUrl !== undefined) terminal.hidePassword(loaded.config.databaseUrl);
+  return loaded;
 }
 
 /** Leaves out what is not given, because undefined would replace the value of the configuration. */
-async function definitionOf({ policy, model }: DefinitionFlags): Promise<BootstrapOptions> {
-  return {
-    ...(policy === undefined ? {} : { policy: await readPolicyArgument(policy) }),
-    ...(model === undefined ? {} : { model }),
-  };
+function modelOf({ model }: DefinitionFlags): BootstrapOptions {
+  return model === undefined ? {} : { model };
 }
 
 function placeOf({ schema, table }: DatabaseFlags): BootstrapOptions {

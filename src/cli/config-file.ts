@@ -1,11 +1,19 @@
 import { existsSync } from 'node:fs';
-import { relative, resolve } from 'node:path';
+import { extname, relative, resolve } from 'node:path';
 import { types } from 'node:util';
 import type { CommandConfig } from '../config.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
+import { MODULE_ENDINGS } from '../policy/place.ts';
 import { kindOf, reasonOf } from '../text.ts';
 import type { DefinitionFlags, GlobalFlags } from './flags.ts';
+
+/** A configuration, and the path of its file from the working directory. */
+interface LoadedConfig {
+  readonly config: CommandConfig;
+  /** Null if there is none. */
+  readonly file: string | null;
+}
 
 /**
  * Reads `casbin-bootstrap.config.{ts,js,mjs,json}` of the working directory or of `.config/` in it, or the file that is
@@ -13,13 +21,15 @@ import type { DefinitionFlags, GlobalFlags } from './flags.ts';
  *
  * @throws InvalidOptionsError when the named file is missing, or a file can't be loaded or exports something else
  */
-export async function loadConfigFile(path: string | undefined, cwd = process.cwd()): Promise<CommandConfig> {
+export async function loadConfigFile(path: string | undefined, cwd = process.cwd()): Promise<LoadedConfig> {
   if (path !== undefined && !existsSync(resolve(cwd, path))) {
     const message = 'there is no such configuration file. Correct the path that --config gives.';
     throw new InvalidOptionsError([{ code: 'CONFIG_NOT_FOUND', at: path, message }]);
   }
   const found = await loadModule(path, cwd);
-  return found._configFile === undefined ? {} : requireConfig(found._configFile, defaultOf(found.config));
+  if (found._configFile === undefined) return { config: {}, file: null };
+  const file = relative(cwd, resolve(cwd, found._configFile));
+  return { config: requireConfig(file, defaultOf(found.config)), file };
 }
 
 /** The default export. If it is missing or undefined, the loader has returned the module itself. */
@@ -34,7 +44,7 @@ function defaultOf(loaded: unknown): unknown {
  * @throws InvalidOptionsError as {@link loadPolicyModule}
  */
 export async function readPolicyArgument(path: string): Promise<string | PolicyDefinition> {
-  return /\.[cm]?[jt]s$/.test(path) && !isOfRevision(path) ? loadPolicyModule(path) : path;
+  return MODULE_ENDINGS.includes(extname(path)) && !isOfRevision(path) ? loadPolicyModule(path) : path;
 }
 
 /** `HEAD~1:policy.ts` can't be loaded, because the imports of a module of a revision are not there. */

@@ -1,7 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { PolicyDiff } from '../diff-policies.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { readPolicyArgument } from './config-file.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
 
@@ -40,11 +39,11 @@ export function addDiffCommand(program: Command, run: RunCommand): void {
 
 async function diff(
   [before, after]: readonly [string, string],
-  { flags, options, withDatabase }: CommandContext<DiffFlags>,
+  { flags, options, origins, withDatabase }: CommandContext<DiffFlags>,
 ): Promise<Outcome> {
   const { diffPolicies } = await import('../index.ts');
   const { listDiffRemarks, renderDiff } = await import('../render/diff.ts');
-  const [one, other] = [await readPolicyArgument(before), await readPolicyArgument(after)];
+  const [one, other] = [await origins.readPolicy(before, 'before'), await origins.readPolicy(after, 'after')];
   const difference =
     one === DATABASE || other === DATABASE
       ? await withDatabase(({ pool }) =>

@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import type { BootstrapReport } from '../report.ts';
 import { readUserName } from './change.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
-import { readPolicyArgument } from './config-file.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addExamples, addFormatOptions, addModelOption } from './flags.ts';
 import { withProgressBar } from './progress-bar.ts';
@@ -34,12 +33,12 @@ export function addImportCommand(program: Command, run: RunCommand): void {
 
 async function importFile(
   file: string,
-  { flags, options, logger, withDatabase }: CommandContext<ImportFlags>,
+  { flags, options, logger, origins, withDatabase }: CommandContext<ImportFlags>,
 ): Promise<Outcome> {
   const { importPolicy } = await import('../index.ts');
   const { listSummaryRemarks, renderSummary } = await import('../render/summary.ts');
   const { policy: _, ...rest } = options;
-  const policy = await readPolicyArgument(file);
+  const policy = await origins.readPolicy(file);
   const given = {
     ...rest,
     actor: flags.actor ?? readUserName(),

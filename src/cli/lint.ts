@@ -24,18 +24,20 @@ export function addLintCommand(program: Command, run: RunCommand): void {
   command.action(() => run<LintFlags>(command, lint));
 }
 
-async function lint({ flags, options }: CommandContext<LintFlags>): Promise<Outcome> {
+async function lint({ flags, options, policyNote, origins }: CommandContext<LintFlags>): Promise<Outcome> {
   const { lintPolicy } = await import('../index.ts');
   const { listLintRemarks, renderLint } = await import('../render/lint.ts');
-  const report = await lintPolicy(options, flags);
+  const found = await lintPolicy(options, flags);
+  const report = {
+    ...found,
+    problems: found.problems.map((problem) => origins.place(problem)),
+    warnings: found.warnings.map((warning) => origins.place(warning)),
+  };
   return {
     exitCode: report.ok ? EXIT.SUCCESS : EXIT.FAILURE,
     document: report,
-    pretty: (look) => `${renderLint(report, look)}${options.policy === undefined ? `\n${DEFAULT}` : ''}`,
+    note: policyNote,
+    pretty: (look) => renderLint(report, look),
     remarks: () => listLintRemarks(report),
   };
 }
-
-/** In another folder than that of the project, the configuration is not found, and the result is good. */
-const DEFAULT =
-  'No policy was given, so this is about the default policy. Give --policy, or policy in casbin-bootstrap.config.';

@@ -48,7 +48,13 @@ async function printSql({ flags, options }: CommandContext<PlanFlags>): Promise<
   return { exitCode: EXIT.SUCCESS, document: { sql }, isData: true, pretty: () => sql.trimEnd() };
 }
 
-async function plan({ flags, options, logger, withDatabase }: CommandContext<PlanFlags>): Promise<Outcome> {
+async function plan({
+  flags,
+  options,
+  policyNote,
+  logger,
+  withDatabase,
+}: CommandContext<PlanFlags>): Promise<Outcome> {
   const { planBootstrap } = await import('../index.ts');
   const { listPlanRemarks, renderPlan } = await import('../render/plan.ts');
   return withDatabase(async ({ pool, where }) => {
@@ -60,6 +66,7 @@ async function plan({ flags, options, logger, withDatabase }: CommandContext<Pla
     return {
       exitCode: wouldChange ? EXIT.DIFFERENCE : exitCodeFor(planned.verification, flags),
       document: planned,
+      note: policyNote,
       pretty: ({ color }) => renderPlan(planned, { where, color }),
       remarks: () => listPlanRemarks(planned),
     };

@@ -25,7 +25,13 @@ export function addSeedCommand(program: Command, run: RunCommand): void {
   command.action(() => run<SeedFlags>(command, seed));
 }
 
-async function seed({ flags, options, logger, withDatabase }: CommandContext<SeedFlags>): Promise<Outcome> {
+async function seed({
+  flags,
+  options,
+  policyNote,
+  logger,
+  withDatabase,
+}: CommandContext<SeedFlags>): Promise<Outcome> {
   const { bootstrapDatabase } = await import('../index.ts');
   const { listSummaryRemarks, renderSummary } = await import('../render/summary.ts');
   const dryRun = flags.dryRun ?? options.dryRun ?? false;
@@ -37,6 +43,7 @@ async function seed({ flags, options, logger, withDatabase }: CommandContext<See
     return {
       exitCode: EXIT.SUCCESS,
       document: report,
+      note: policyNote,
       pretty: ({ color }) => renderSummary(report, { where, color }),
       remarks: () => listSummaryRemarks(report),
     };

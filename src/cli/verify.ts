@@ -31,6 +31,7 @@ export function addVerifyCommand(program: Command, run: RunCommand): void {
 async function verify({
   flags,
   options,
+  policyNote,
   logger,
   withDatabase,
 }: CommandContext<VerifyFlags>): Promise<Outcome> {
@@ -46,6 +47,7 @@ async function verify({
     return {
       exitCode: exitCodeFor(report, flags),
       document: report,
+      note: policyNote,
       pretty: ({ color }) => renderVerification(report, { where, color }),
       remarks: () => listVerificationRemarks(report),
     };

@@ -23,7 +23,7 @@ import type { PolicyDefinition } from '../policy/definition.ts';
 import { buildHierarchies, type Hierarchy, isFollowedByDefault } from '../policy/hierarchy.ts';
 import { compileOwnership, findOwnershipProblems } from '../policy/ownership.ts';
 import { findPlace, placeIn } from '../policy/place.ts';
-import { type LoadedPolicy, readPolicyFile } from '../policy/policy-file.ts';
+import { emptyPolicy, type LoadedPolicy, readPolicyFile } from '../policy/policy-file.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import { checkTenantNames } from '../policy/tenant-names.ts';
 import { followedBy } from '../verification/structure.ts';
@@ -37,10 +37,7 @@ export async function resolvePolicy({ policy = defaultPolicy }: BootstrapOptions
 export function findEmptyPolicy(definition: PolicyDefinition, { rules }: RuleSet<DefinedRule>): Problem[] {
   if (rules.length > 0) return [];
   const parts = (['rules', 'roles', 'domains'] as const).filter((part) => definition[part] !== undefined);
-  const at = findPlace(definition, parts.slice(0, 1)) ?? 'policy';
-  const message =
-    'the policy has no rules. Define some, or give policy: null for a database whose policy is not defined here.';
-  return [{ code: 'POLICY_EMPTY', at, message }];
+  return [emptyPolicy(findPlace(definition, parts.slice(0, 1)) ?? 'policy')];
 }
 
 /** All problems of a policy, by itself and, if there is a model, in that model. */

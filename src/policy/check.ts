@@ -1,4 +1,5 @@
 import type { Problem } from '../errors.ts';
+import { nearestFinder } from '../nearest-name.ts';
 import { type DefinedRule, isRepeated } from './compile.ts';
 import type { PolicyDefinition, Request } from './definition.ts';
 import { buildHierarchies, findCycles, findTooDeep, type Hierarchy, type IsFollowed } from './hierarchy.ts';
@@ -67,11 +68,16 @@ function findUndefinedAmong(
   definition: PolicyDefinition,
   path: readonly string[],
 ): Problem[] {
+  const names = new Set(Object.keys(roles));
+  const findName = nearestFinder();
   return Object.entries(roles).flatMap(([role, { inherits = [] }]) =>
     inherits.flatMap((parent, index): Problem[] => {
       if (Object.hasOwn(roles, parent)) return [];
       const at = placeIn(definition, ...path, role, 'inherits', index);
-      const message = `role ${formatText(role)} inherits from ${formatText(parent)}, which is not defined. Add it under ${path.join('.')}, or remove the inheritance.`;
+      const nearest = findName(parent, names);
+      const remedy =
+        nearest === null || nearest === role ? 'Add' : `Did you mean ${formatText(nearest)}? If not, add`;
+      const message = `role ${formatText(role)} inherits from ${formatText(parent)}, which is not defined. ${remedy} it under ${path.join('.')}, or remove the inheritance.`;
       return [{ code: 'ROLE_UNDEFINED', at, message }];
     }),
   );
@@ -229,6 +235,7 @@ export function findUnknownNames(definition: PolicyDefinition): Problem[] {
   );
   if (requests.length === 0) return [];
   const permissions = Object.values(roles).flatMap((role) => Object.entries(role.permissions ?? {}));
+  const findName = nearestFinder();
   const known = [
     { what: 'role', names: new Set(Object.keys(roles)) },
     ...(domains === undefined ? [] : [{ what: 'tenant', names: new Set(domains.tenants) }]),
@@ -241,7 +248,9 @@ export function findUnknownNames(definition: PolicyDefinition): Problem[] {
     known.flatMap(({ what, names }, position): Problem[] => {
       const name = request[position];
       if (name === undefined || names.has(name)) return [];
-      const message = `no ${what} of this definition is called ${formatText(name)}. Correct the name. If the request is right, add rules: [] to the definition.`;
+      const nearest = findName(name, names);
+      const remedy = nearest === null ? 'Correct the name.' : `Did you mean ${formatText(nearest)}?`;
+      const message = `no ${what} of this definition is called ${formatText(name)}. ${remedy} If the request is right, add rules: [] to the definition.`;
       return [{ code: 'REQUEST_NAME_UNKNOWN', at: placeIn(definition, kind, index, position), message }];
     }),
   );

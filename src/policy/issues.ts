@@ -78,7 +78,7 @@ export function fields<const Entries extends v.ObjectEntries>(entries: Entries, 
 }
 
 function hintAt(key: string, known: readonly string[]): string {
-  const nearest = findNearest(key, known, Math.min(3, Math.floor((key.length + 1) / 3)));
+  const nearest = findNearest(key, known);
   return nearest === null ? `Known are ${known.join(', ')}.` : `Did you mean ${nearest}?`;
 }
 

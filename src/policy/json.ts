@@ -18,8 +18,12 @@ import {
   syntaxProblem,
 } from './place.ts';
 
-/** Reads JSON, without comments and trailing commas. Never throws: what is wrong is in `problems`. */
+/**
+ * Reads JSON, without comments and trailing commas. The value of an empty text is null, as in YAML. Never throws: what
+ * is wrong is in `problems`.
+ */
 export function parseJson(file: string, text: string): Parsed {
+  if (text.trim() === '') return { value: null, problems: [] };
   const locate = locator(file, text);
   const tooDeep = findDeepValue(text);
   if (tooDeep !== null) return refuseTooDeep(locate(tooDeep));

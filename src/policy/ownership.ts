@@ -1,4 +1,5 @@
 import type { Problem } from '../errors.ts';
+import { nearestFinder } from '../nearest-name.ts';
 import { findUnstorable } from './check.ts';
 import type { OnRevoked, PolicyDefinition, RoleDefinition } from './definition.ts';
 import { placeIn } from './place.ts';
@@ -120,6 +121,11 @@ function findContradictedRoles(definition: PolicyDefinition, defined: RuleSet): 
   if (definition.retired === undefined && definition.renamed === undefined) return [];
   const { retired = {}, renamed = { roles: {} } } = definition;
   const known = collectNames(definition, defined);
+  const findName = nearestFinder();
+  const askFor = (name: string) => {
+    const nearest = findName(name, known);
+    return nearest === null ? null : `Did you mean ${formatText(nearest)}?`;
+  };
   const problem = (message: string, ...path: string[]): Problem => ({
     code: 'OWNERSHIP_CONTRADICTED',
     at: placeIn(definition, ...path),
@@ -139,7 +145,7 @@ function findContradictedRoles(definition: PolicyDefinition, defined: RuleSet): 
       ...(reassign !== undefined && !known.has(reassign)
         ? [
             problem(
-              `users of ${formatText(role)} would get the role ${formatText(reassign)}, which is not defined. Name a defined role.`,
+              `users of ${formatText(role)} would get the role ${formatText(reassign)}, which is not defined. ${askFor(reassign) ?? 'Name a defined role.'}`,
               ...path,
               'reassign',
             ),
@@ -160,7 +166,12 @@ function findContradictedRoles(definition: PolicyDefinition, defined: RuleSet): 
         : []),
       ...(known.has(to)
         ? []
-        : [problem(`the role is renamed to ${formatText(to)}, which is not defined. Define it.`, ...path)]),
+        : [
+            problem(
+              `the role is renamed to ${formatText(to)}, which is not defined. ${askFor(to) ?? 'Define it.'}`,
+              ...path,
+            ),
+          ]),
       ...(Object.hasOwn(retired.roles ?? {}, from)
         ? [
             problem(

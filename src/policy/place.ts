@@ -42,9 +42,15 @@ export function placeIn(definition: object, ...keys: readonly (string | number)[
   return findPlace(definition, keys) ?? pathOf('policy', ...keys);
 }
 
+/** How files end whose places may be without a line. */
+export const FILE_ENDING = /\.(?:ya?ml|json|csv|conf|[cm]?[jt]s)$/i;
+
+/** How modules end. Only the command line loads them. */
+export const MODULE_ENDINGS = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'];
+
 /**
  * A path such as `policy.roles.admin`. A key that would be misread between dots is in brackets and quotes, as is one
- * that ends like a line in a file: `a:12`.
+ * that ends like a line in a file, `a:12`, or like the name of one: `json`.
  */
 export function pathOf(...keys: readonly (string | number)[]): string {
   return keys.map((key, index) => segment(String(key), index === 0)).join('');
@@ -52,7 +58,8 @@ export function pathOf(...keys: readonly (string | number)[]): string {
 
 function segment(key: string, first: boolean): string {
   if (/^\d+$/.test(key)) return `[${key}]`;
-  if (!/^[\w:/@$*-]+$/.test(key) || /:\d+$/.test(key)) return `[${JSON.stringify(key)}]`;
+  if (!/^[\w:/@$*-]+$/.test(key) || /:\d+$/.test(key) || FILE_ENDING.test(`.${key}`))
+    return `[${JSON.stringify(key)}]`;
   return first ? key : `.${key}`;
 }
 
@@ -62,7 +69,7 @@ function isContainer(value: unknown): value is object {
 
 /** The result of reading a file: plain data, whose places are recorded, and what is wrong with the text. */
 export interface Parsed {
-  /** Undefined when the text can't be read at all. */
+  /** Undefined when the text can't be read at all; null when it holds nothing. */
   readonly value: unknown;
   readonly problems: readonly Problem[];
 }

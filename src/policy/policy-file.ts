@@ -12,7 +12,7 @@ import {
 import { compilePolicy } from './compile.ts';
 import { parseCsv } from './csv.ts';
 import type { PolicyDefinition } from './definition.ts';
-import { copyPlaces, type Parsed } from './place.ts';
+import { copyPlaces, MODULE_ENDINGS, type Parsed } from './place.ts';
 import { RuleSet } from './rule-set.ts';
 import { checkTenantNames } from './tenant-names.ts';
 
@@ -82,10 +82,7 @@ export async function readPolicyBy(
   describeUnreadable: (path: string, error: unknown) => Problem,
 ): Promise<LoadedPolicy> {
   const load = parsers[extname(path).toLowerCase()];
-  if (load === undefined) {
-    const message = `this file ending is not known. Use one of ${KNOWN_ENDINGS}.`;
-    return { definition: null, problems: [{ code: 'POLICY_NOT_FOUND', at: path, message }] };
-  }
+  if (load === undefined) return { definition: null, problems: [describeUnknownEnding(path)] };
   let bytes: Uint8Array;
   try {
     bytes = await read();
@@ -97,11 +94,26 @@ export async function readPolicyBy(
     return { definition: null, problems: [{ code: 'POLICY_SYNTAX', at: path, message: NOT_UTF8 }] };
   const parse = await load();
   const { value, problems } = parse(path, text);
+  if (value === null) return { definition: null, problems: [...problems, emptyPolicy(`${path}:1:1`)] };
   const { checkFileShape } = await import('./definition-shape.ts');
   const misshapen = value === undefined ? [] : checkFileShape(path, value);
   // The rest is checked also when there is an unknown key.
   const usable = value !== undefined && misshapen.every(({ code }) => code === 'OPTION_UNKNOWN');
   return { definition: usable ? toDefinition(value) : null, problems: [...problems, ...misshapen] };
+}
+
+function describeUnknownEnding(path: string): Problem {
+  const message = MODULE_ENDINGS.includes(extname(path))
+    ? `a module can't be read here. Give the definition that it exports, or a file that ends in ${KNOWN_ENDINGS}.`
+    : `this file ending is not known. Use one of ${KNOWN_ENDINGS}; on the command line also a module, ${MODULE_ENDINGS.join(', ')}.`;
+  return { code: 'POLICY_NOT_FOUND', at: path, message };
+}
+
+/** The problem of a policy without rules. */
+export function emptyPolicy(at: string): Problem {
+  const message =
+    'the policy has no rules. Define some, or give policy: null for a database whose policy is not defined here.';
+  return { code: 'POLICY_EMPTY', at, message };
 }
 
 /** Removes `$schema`, which is for editors. The rest was checked: it has the shape of a definition. */

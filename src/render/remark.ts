@@ -1,3 +1,5 @@
+import { FILE_ENDING } from '../policy/place.ts';
+
 /**
  * One thing that a command reports, in any format: a line for grep, an annotation of a pull request, a test case, a
  * result of a scan.
@@ -32,12 +34,10 @@ export interface PlaceParts {
 export function readPlace(at: string | null): PlaceParts {
   const text = at ?? '';
   const [, file = text, line, column] = /^(.+?):(\d+)(?::(\d+))?$/.exec(text) ?? [];
-  if (line === undefined && !FILE.test(file)) return { file: null, line: null, column: null };
+  if (line === undefined && !FILE_ENDING.test(file)) return { file: null, line: null, column: null };
   const number = (digits: string | undefined) => (digits === undefined ? null : Number(digits));
   return { file, line: number(line), column: number(column) };
 }
-
-const FILE = /\.(?:ya?ml|json|csv|conf|[cm]?[jt]s)$/i;
 
 /** The message of a remark, after the parts for which a format has no field: a place in no file, and the subject. */
 export function tellRemark({ at, subject, message }: Remark): string {

@@ -78,7 +78,10 @@ test.each([
 test.each([
   ['empty.csv', ''],
   ['comments.csv', '# p, user, data, read\n\n'],
+  ['blank.json', '\n'],
   ['empty.json', '{ "rules": [] }'],
+  ['blank.yaml', ''],
+  ['comments.yml', '# roles:\n---\n'],
   ['empty.yaml', 'roles: {}\n'],
   ['promises.json', '{ "$schema": "x", "never": [["user", "data", "read"]] }'],
   ['nothing.json', '{}'],

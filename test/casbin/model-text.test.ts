@@ -164,11 +164,11 @@ describe('a line that ends with a backslash', () => {
   });
 });
 
-test('a definition is located by line and column, and by the file where it is not found', async () => {
+test('a definition is located by line and column, and by the first line where it is not found', async () => {
   const { path, loaded } = await load(modelText());
   const locate = loaded.model === null ? expect.fail() : loaded.locate;
   expect(locate('g')).toBe(`${path}:7:1`);
-  expect(locate('g2')).toBe(path);
+  expect(locate('g2')).toBe(`${path}:1:1`);
 });
 
 test('a name is located in its definition, over lines, and not where a string or another name has it', async () => {
@@ -186,7 +186,7 @@ test('a file in another encoding is refused, because names in its matcher would 
   const { path, loaded } = await load(Buffer.from(modelText({ m: 'r.sub == "café"' }), 'latin1'));
   expect(loaded).toMatchObject({
     model: null,
-    problems: [{ code: 'MODEL_INVALID', at: path, message: expect.stringContaining('UTF-8') }],
+    problems: [{ code: 'MODEL_INVALID', at: `${path}:1:1`, message: expect.stringContaining('UTF-8') }],
   });
 });
 

@@ -21,7 +21,8 @@ test.each([
   ['.config/casbin-bootstrap.config.ts', `export default { schema: 'auth' satisfies string };`],
 ])('reads %s', async (path, text) => {
   await expect(loadConfigFile(undefined, await folderWith({ [path]: text }))).resolves.toEqual({
-    schema: 'auth',
+    config: { schema: 'auth' },
+    file: path,
   });
 });
 
@@ -30,11 +31,14 @@ test('reads the file that is named, and only that', async () => {
     'casbin-bootstrap.config.json': '{ "schema": "other" }',
     'deploy/production.json': '{ "schema": "auth" }',
   });
-  await expect(loadConfigFile('deploy/production.json', folder)).resolves.toEqual({ schema: 'auth' });
+  await expect(loadConfigFile('deploy/production.json', folder)).resolves.toEqual({
+    config: { schema: 'auth' },
+    file: 'deploy/production.json',
+  });
 });
 
 test('is empty where there is no file', async () => {
-  await expect(loadConfigFile(undefined, await createFolder())).resolves.toEqual({});
+  await expect(loadConfigFile(undefined, await createFolder())).resolves.toEqual({ config: {}, file: null });
 });
 
 test('reads nothing else: no .env, no rc file, no package.json, no part for an environment, nothing to extend', async () => {
@@ -46,8 +50,9 @@ test('reads nothing else: no .env, no rc file, no package.json, no part for an e
     'casbin-bootstrap.config.json':
       '{ "extends": "./base.json", "$test": { "schema": "from_env" }, "table": "rules" }',
   });
-  await expect(loadConfigFile(undefined, folder)).resolves.toMatchObject({ table: 'rules' });
-  await expect(loadConfigFile(undefined, folder)).resolves.not.toHaveProperty('schema');
+  const { config } = await loadConfigFile(undefined, folder);
+  expect(config).toMatchObject({ table: 'rules' });
+  expect(config).not.toHaveProperty('schema');
   expect(process.env.CASBIN_BOOTSTRAP_TEST).toBeUndefined();
 });
 
@@ -65,7 +70,7 @@ test('returns the exported object itself, so that a policy knows its places', as
   const folder = await folderWith({
     'casbin-bootstrap.config.mjs': `globalThis.exported = { policy: { roles: {} } }; export default exported;`,
   });
-  const config = await loadConfigFile(undefined, folder);
+  const { config } = await loadConfigFile(undefined, folder);
   expect(config).toBe(Reflect.get(globalThis, 'exported'));
   Reflect.deleteProperty(globalThis, 'exported');
 });

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { defaultModelPath } from '../../src/index.ts';
 import { createFolder } from '../support/folder.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 import { runCli } from './run-cli.ts';
@@ -40,12 +41,73 @@ test('casbin-bootstrap lint names the line of a model file of any name', async (
     artifactLocation: { uri: 'rbac.ini' },
     region: { startLine: line, startColumn: 14 },
   });
+  await writeFile(join(cwd, 'rbac.ini'), model.replace('[policy_effect]', '[other]'));
+  expect((await lint('github')).stdout).toMatch(/^::error file=rbac\.ini,line=1,col=1,.*policy_effect/m);
+});
+
+const CLERK = `{ roles: { clerk: { inherits: ['viewr'], permissions: { invoices: ['write'] } }, viewer: {} } }`;
+
+test('what is wrong with an option is told with the file of the configuration, in every format', async () => {
+  const cwd = await createFolder();
+  const config = `{ lockTimeout: 1, 'a b': 2, verify: { stric: true }, databaseUrl: 'x', policy: ${CLERK} }`;
+  await writeFile(join(cwd, 'casbin-bootstrap.config.mjs'), `export default ${config};`);
+  await writeFile(join(cwd, 'table.json'), '{ "table": "rules" }');
+  const misspelt = 'lockTimeout: there is no such option. Did you mean lockTimeoutMs?';
+  const seed = await runCli(['seed', '--database-url', 'postgres://localhost/none'], { cwd });
+  expect(seed).toMatchObject({ code: 2, stderr: expect.stringContaining(`config.mjs: ${misspelt}\n`) });
+  const places = [...seed.stderr.matchAll(/^ {2}- (\S+): (.+?): /gm)].map(([, ...place]) => place.join(' '));
+  expect(places.sort()).toEqual([
+    'casbin-bootstrap.config.mjs ["a b"]',
+    'casbin-bootstrap.config.mjs lockTimeout',
+    'casbin-bootstrap.config.mjs policy.roles.clerk.inherits[0]',
+    'casbin-bootstrap.config.mjs verify.stric',
+  ]);
+  expect((await runCli(['lint', '--format', 'github'], { cwd })).stdout).toContain(
+    `::error file=casbin-bootstrap.config.mjs,title=OPTION_UNKNOWN::${misspelt}\n`,
+  );
+  const table = await runCli(['seed', '--embedded', '--config', 'table.json', '--table', 'providers'], {
+    cwd,
+  });
+  expect(table.stderr).toContain('  - table: must not be the table of seeder "providers"');
+  expect((await runCli(['status'], { cwd })).stderr).toContain('config.mjs: databaseUrl: It is not the URL');
+});
+
+test('what is wrong with the policy of a module is told with its file', async () => {
+  const cwd = await createFolder();
+  await writeFile(join(cwd, 'clerks.mjs'), `export const policy = ${CLERK};`);
+  await writeFile(join(cwd, 'policy.yaml'), 'roles: { a: { inherits: [b] } }');
+  await writeFile(join(cwd, 'casbin-bootstrap.config.mjs'), 'export default { policy: {}, model: {} };');
+  const told = 'clerks.mjs: policy.roles.clerk.inherits[0]: role "clerk" inherits from "viewr"';
+  const lint = await runCli(['lint', '--policy', 'clerks.mjs', '--model', defaultModelPath], { cwd });
+  expect(lint).toMatchObject({ code: 1, stdout: expect.stringContaining(told) });
+  const diff = await runCli(['diff', 'policy.yaml', 'clerks.mjs', '--model', defaultModelPath], { cwd });
+  expect(diff.stderr).toContain('- policy.yaml:1:26: role "a" inherits from "b"');
+  expect(diff.stderr).toContain(`- ${told}`);
+  const imported = await runCli(['import', 'clerks.mjs', '--embedded', '--model', defaultModelPath], { cwd });
+  expect(imported.stderr).toContain(`- ${told}`);
+});
+
+test('a request of a module or of a file of tests is placed in it', async () => {
+  const cwd = await createFolder();
+  const policy = `{ roles: { viewer: { permissions: { invoices: ['read'] } } }, allow: [['viewer', 'invoices', 'read']] }`;
+  await writeFile(join(cwd, 'casbin-bootstrap.config.mjs'), `export default { policy: ${policy} };`);
+  await writeFile(join(cwd, 'policy.test.yaml'), 'deny: [[viewer, invoices, read]]');
+  const { stdout } = await runCli(['test', 'policy.test.yaml', '--format', 'compact'], { cwd });
+  expect(stdout.split('\n')).toEqual([
+    'casbin-bootstrap.config.mjs: policy.allow[0]: viewer, invoices, read must be allowed: ok',
+    expect.stringMatching(/^policy\.test\.yaml:1:8: viewer, invoices, read must be denied: failed/),
+    '',
+  ]);
 });
 
 test('casbin-bootstrap lint says that it was given no policy', async () => {
   const cwd = await createFolder();
   const ofDefault = await runCli(['lint'], { cwd });
   expect(ofDefault).toMatchObject({ code: 0, stdout: expect.stringContaining('No policy was given') });
+  await writeFile(join(cwd, 'none.json'), '{ "seeders": [] }');
+  expect((await runCli(['lint', '--config', 'none.json'], { cwd })).stdout).toMatch(
+    /^No policy was given, and none\.json has none: .*\n\nNo problems\./,
+  );
   await writeFile(join(cwd, 'casbin-bootstrap.config.json'), '{ "policy": null }');
   expect((await runCli(['lint'], { cwd })).stdout).not.toContain('No policy was given');
 });

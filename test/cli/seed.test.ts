@@ -16,7 +16,7 @@ describe('casbin-bootstrap seed, on a server', () => {
     const first = await spawnCli(['seed'], { env });
     expect(first).toMatchObject({ code: 0, stderr: '' });
     expect(first.stdout).toMatch(
-      new RegExp(`^Database: PostgreSQL at \\S+:\\d+/${name}, as \\S+\n\nDone in `),
+      new RegExp(`^Database: PostgreSQL at \\S+:\\d+/${name}, as \\S+\n\nDone in `, 'm'),
     );
     expect(first.stdout).toMatch(/^ {2}rbac +16 +0 +16$/m);
     expect(first.stdout).toMatch(/^ {2}providers +3 +0 +3$/m);
@@ -158,7 +158,7 @@ describe('casbin-bootstrap seed, on a server', () => {
     const result = await runCli(['seed'], { env: { DATABASE_URL: url, LOG_LEVEL: 'info' } });
 
     expect(result.code).toBe(0);
-    expect(result.stdout).toMatch(/^Database: PostgreSQL at /);
+    expect(result.stdout).toMatch(/^Database: PostgreSQL at /m);
     const events = jsonLines(result.stderr).map((line) => line.event);
     expect(events).toContain('rbac_seeding_complete');
     expect(events).toContain('seeding_completed');
@@ -171,7 +171,9 @@ describe('casbin-bootstrap seed, without a server', STARTS_PGLITE, () => {
     const first = await spawnCli(['seed', '--embedded'], { cwd });
     expect(first).toMatchObject({ code: 0, stderr: '' });
     expect(first.stdout).toMatch(
-      new RegExp(`^Database: embedded PostgreSQL in ${cwd}/\\.data/pglite\n\nDone in `),
+      new RegExp(
+        `^No policy was given, and there is no configuration in ${cwd}: the default policy is used\\. .*\n\nDatabase: embedded PostgreSQL in ${cwd}/\\.data/pglite\n\nDone in `,
+      ),
     );
     expect(first.stdout).toMatch(/^56 decisions verified: 26 allow, 30 deny\.\n$/m);
 

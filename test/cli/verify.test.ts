@@ -15,7 +15,7 @@ describe('casbin-bootstrap verify', () => {
     const result = await verify();
     expect(result).toMatchObject({ code: 0, stderr: '' });
     expect(result.stdout).toMatch(
-      /^Database: PostgreSQL at .*\n\nThe database decides as defined \(16 rules read/,
+      /^No policy was given.*\n\nDatabase: PostgreSQL at .*\n\nThe database decides as defined \(16 rules read/,
     );
   });
 

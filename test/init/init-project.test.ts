@@ -115,7 +115,9 @@ describe('a project without a database', () => {
       );
       writeFileSync(join(folder, path), ending === '.ts' ? text.replaceAll('(x)', '(x: object)') : text);
     }
-    const { policy } = await loadConfigFile(undefined, folder);
+    const {
+      config: { policy },
+    } = await loadConfigFile(undefined, folder);
     expect(policy).toMatchObject({ roles: { viewer: { permissions: { documents: ['read'] } } } });
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { rememberLast } from '../../src/collections.ts';
+import { nearestFinder } from '../../src/nearest-name.ts';
 import { findUnknownNames } from '../../src/policy/check.ts';
 
 const roles = {
@@ -34,7 +35,7 @@ describe('names in requests', () => {
       never: [['idle', 'logs', 'data']],
     });
     expect(problems).toEqual([
-      problem('policy.allow[1][0]', 'no role of this definition is called "viwer"'),
+      problem('policy.allow[1][0]', 'no role of this definition is called "viwer"', 'Did you mean "viewer"?'),
       problem('policy.deny[0][1]', 'no resource of this definition is called "viewer"'),
       problem('policy.never[0][2]', 'no action of this definition is called "data"'),
     ]);
@@ -46,13 +47,20 @@ describe('names in requests', () => {
   });
 });
 
-function problem(at: string, beginning: string) {
+function problem(at: string, beginning: string, remedy = 'Correct the name.') {
   return {
     code: 'REQUEST_NAME_UNKNOWN',
     at,
-    message: `${beginning}. Correct the name. If the request is right, add rules: [] to the definition.`,
+    message: `${beginning}. ${remedy} If the request is right, add rules: [] to the definition.`,
   };
 }
+
+test('a name that resembles a known one is found, until a million pairs were compared', () => {
+  const known = new Set(Array.from({ length: 1000 }, (_, index) => `role ${index}`));
+  const findName = nearestFinder();
+  const found = Array.from({ length: 1002 }, () => findName('Role 7', known));
+  expect(found.map((name) => name ?? 'none')).toEqual([...Array(1000).fill('role 7'), 'none', 'none']);
+});
 
 describe('a function that remembers', () => {
   test('is called for other texts only, and gives the value for those that are asked for', () => {

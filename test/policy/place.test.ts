@@ -98,6 +98,7 @@ describe('a path', () => {
     [['policy', '1a'], 'policy.1a'],
     [['policy', 'roles', 'org:1', 'a:1b', 'b:2:3'], 'policy.roles["org:1"].a:1b["b:2:3"]'],
     [['policy', 'a1'], 'policy.a1'],
+    [['policy', 'JSON', 'jsons', 'yml'], 'policy["JSON"].jsons["yml"]'],
     [['policy', 'a.b', 'c d', ''], 'policy["a.b"]["c d"][""]'],
     [['policy', ' a', 'a '], 'policy[" a"]["a "]'],
     [['a.b', 'c'], '["a.b"].c'],

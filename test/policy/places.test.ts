@@ -85,8 +85,15 @@ test('every error of YAML syntax is reported', async () => {
   expect(await problemsIn('policy.yaml', 'roles: {}\n---\nroles: {}\n')).toEqual([
     '2:1 POLICY_SYNTAX a second document begins here. Keep one in the file.',
   ]);
-  expect(await problemsIn('policy.yaml', '')).toEqual([
-    expect.stringContaining('must be a policy definition'),
+});
+
+test.each([
+  ['policy.yaml', ''],
+  ['policy.yaml', '# roles:\n#   viewer: {}\n---\n'],
+  ['policy.json', ' \n'],
+])('a file that holds nothing is called empty, not malformed: %s with %j', async (name, text) => {
+  expect(await problemsIn(name, text)).toEqual([
+    '1:1 POLICY_EMPTY the policy has no rules. Define some, or give policy: null for a database whose policy is not defined here.',
   ]);
 });
 
@@ -229,7 +236,6 @@ test('accepts only real JSON, and reports problems with line and column', async 
   expect(await problemsIn('policy.json', 'roles: {}')).toEqual([
     expect.stringMatching(/^1:1 POLICY_SYNTAX /),
   ]);
-  expect(await problemsIn('policy.json', '')).toEqual([expect.stringMatching(/^1:1 POLICY_SYNTAX /)]);
 });
 
 test('lines of a CSV that Casbin can not read, or would read in part, are reported with their numbers', async () => {

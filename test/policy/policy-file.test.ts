@@ -64,7 +64,7 @@ test('a misspelt name in a file of expectations is found, though the request wou
   const policy = { ...definition, ...(await loadPolicyFile(path)) };
   const problems = await loadProblems(bootstrapDatabase({ connect: neverConnected }, { policy }), path);
   expect(problems).toEqual([
-    '2:6 REQUEST_NAME_UNKNOWN no role of this definition is called "viewr". Correct the name. If the request is right, add rules: [] to the definition.',
+    '2:6 REQUEST_NAME_UNKNOWN no role of this definition is called "viewr". Did you mean "viewer"? If the request is right, add rules: [] to the definition.',
   ]);
 });
 
@@ -95,7 +95,12 @@ test('a missing file, a folder, an unknown ending and another encoding have mess
 
   expect(await failure(`${file}.yaml`)).toMatch(/POLICY_NOT_FOUND .*ENOENT/);
   expect(await failure(join(file, '..'))).toMatch(/POLICY_NOT_FOUND .*\.yaml, \.yml, \.json, \.csv/);
-  expect(await failure(`${file}.toml`)).toMatch(/POLICY_NOT_FOUND .*ending/);
+  expect(await failure(`${file}.toml`)).toMatch(
+    /POLICY_NOT_FOUND .*ending .* command line also a module, \.ts, \.mts,/,
+  );
+  expect(await failure(`${file}.ts`)).toBe(
+    " POLICY_NOT_FOUND a module can't be read here. Give the definition that it exports, or a file that ends in .yaml, .yml, .json, .csv.",
+  );
   expect(await failure(file)).toMatch(/POLICY_SYNTAX .*UTF-8/);
 });
 

@@ -82,15 +82,18 @@ describe('a rule that the model has no place for', () => {
 describe('a role', () => {
   test('that inherits from an undefined one is refused', async () => {
     const problems = await problemsOf({
-      policy: { roles: { editor: { inherits: ['author', 'toString'] }, Author: {} } },
+      policy: { roles: { editor: { inherits: ['author', 'toString', 'editors'] }, Author: {} } },
     });
     expect(problems.map(({ code, at }) => `${at} ${code}`)).toEqual([
       'policy.roles.editor.inherits[0] ROLE_UNDEFINED',
       'policy.roles.editor.inherits[1] ROLE_UNDEFINED',
+      'policy.roles.editor.inherits[2] ROLE_UNDEFINED',
     ]);
-    expect(problems[0]?.message).toBe(
-      'role "editor" inherits from "author", which is not defined. Add it under roles, or remove the inheritance.',
-    );
+    expect(problems.map(({ message }) => message)).toEqual([
+      'role "editor" inherits from "author", which is not defined. Did you mean "Author"? If not, add it under roles, or remove the inheritance.',
+      'role "editor" inherits from "toString", which is not defined. Add it under roles, or remove the inheritance.',
+      'role "editor" inherits from "editors", which is not defined. Add it under roles, or remove the inheritance.',
+    ]);
   });
 
   test.each([

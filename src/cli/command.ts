@@ -127,11 +127,9 @@ export function commandRunner(
 
 /** In another folder than that of the project, the configuration is not found, and the result is good. */
 function describeDefaultPolicy(configFile: string | null): string {
-  const [where, remedy] =
-    configFile === null
-      ? [`there is no configuration in ${process.cwd()}`, 'change to the folder of casbin-bootstrap.config']
-      : [`${configFile} has none`, 'add policy there'];
-  return `No policy was given, and ${where}: the default policy is used. Give --policy, or ${remedy}.`;
+  const fact =
+    configFile === null ? `no casbin-bootstrap.config in ${process.cwd()}` : `no policy in ${configFile}`;
+  return `Policy: the default one, as there is no --policy, and ${fact}`;
 }
 
 /** The advice for the command line, for errors whose messages name a function or an option of the library. */
@@ -168,7 +166,7 @@ function print(
     const placed = (remarks?.() ?? []).map((remark) => origins.place(remark));
     printRemarks(placed, format, terminal, run);
   } else if (isData) terminal.printData(pretty(terminal));
-  else terminal.print(`${note ? `${note}\n\n` : ''}${pretty(terminal)}`);
+  else terminal.print(`${note ? `${note}\n` : ''}${pretty(terminal)}`);
 }
 
 /** The format that the arguments ask for, also if other arguments are wrong. */

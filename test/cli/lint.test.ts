@@ -103,13 +103,13 @@ test('a request of a module or of a file of tests is placed in it', async () => 
 test('casbin-bootstrap lint says that it was given no policy', async () => {
   const cwd = await createFolder();
   const ofDefault = await runCli(['lint'], { cwd });
-  expect(ofDefault).toMatchObject({ code: 0, stdout: expect.stringContaining('No policy was given') });
+  expect(ofDefault).toMatchObject({ code: 0, stdout: expect.stringContaining('Policy: the default one') });
   await writeFile(join(cwd, 'none.json'), '{ "seeders": [] }');
   expect((await runCli(['lint', '--config', 'none.json'], { cwd })).stdout).toMatch(
-    /^No policy was given, and none\.json has none: .*\n\nNo problems\./,
+    /^Policy: the default one, .* no policy in none\.json\nNo problems\./,
   );
   await writeFile(join(cwd, 'casbin-bootstrap.config.json'), '{ "policy": null }');
-  expect((await runCli(['lint'], { cwd })).stdout).not.toContain('No policy was given');
+  expect((await runCli(['lint'], { cwd })).stdout).not.toContain('Policy: the default one');
 });
 
 test('casbin-bootstrap explain decides on the policy where there is no database', async () => {

@@ -8,6 +8,8 @@ import {
   createWatcher,
   defaultModelPath,
   type LiveEnforcerOptions,
+  type LiveWatcher,
+  type PolicyChange,
 } from '../../src/index.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { gateOf } from './gate.fixture.ts';
@@ -90,6 +92,20 @@ describe('a watcher', () => {
       await own.addRoleForUser('alice', 'user');
       await own.deleteRoleForUser('alice', 'user');
     });
+    expect(loads.begun).toBe(0);
+  });
+
+  test('does not make it load a change that the live enforcer has seen before Casbin reported it', async () => {
+    const rule = ['alice', 'user'];
+    const watched: { watcher?: LiveWatcher } = {};
+    const { pool, live, watcher, loads } = await open(
+      {},
+      { onChange: () => void watched.watcher?.updateForAddPolicy('g', 'g', ...rule) },
+    );
+    watched.watcher = watcher;
+    await pool.query(insert, [JSON.stringify(rule)]);
+    await live.caughtUp();
+    await settle();
     expect(loads.begun).toBe(0);
   });
 
@@ -192,9 +208,10 @@ describe('a watcher', () => {
     await watcher.updateForRemovePolicies('g', 'g', ['bob', 'user']);
   });
 
-  test('calls nobody back for what waited for a callback when it was closed', async () => {
+  /** Each user gets a role by itself, while the callback for the first one runs. */
+  async function insertDuringCallback(users: readonly string[]) {
     const { pool, live, watcher } = await open();
-    const calls: unknown[] = [];
+    const calls: PolicyChange[] = [];
     let finish = () => {};
     watcher.setUpdateCallback((change) => {
       calls.push(change);
@@ -202,11 +219,26 @@ describe('a watcher', () => {
         finish = resolve;
       });
     });
-    for (const user of ['alice', 'bob']) {
+    for (const user of users) {
       await pool.query(insert, [JSON.stringify([user, 'user'])]);
       await live.caughtUp();
       await settle();
     }
+    return { watcher, calls, finish: () => finish() };
+  }
+
+  test('calls back once for several changes during a callback, and says that anything may have changed', async () => {
+    const { calls, finish } = await insertDuringCallback(['alice', 'bob', 'carol']);
+    finish();
+    await settle();
+    expect(calls).toEqual([
+      { reloaded: false, added: [{ ptype: 'g', values: ['alice', 'user'] }], removed: [] },
+      { reloaded: true, added: [], removed: [] },
+    ]);
+  });
+
+  test('calls nobody back for what waited for a callback when it was closed', async () => {
+    const { watcher, calls, finish } = await insertDuringCallback(['alice', 'bob']);
     watcher.close();
     finish();
     await settle();

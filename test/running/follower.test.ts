@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, onTestFinished, test } from 'vitest';
+import type { ClientLike } from '../../src/database/client.ts';
 import { Follower, type FollowerOptions } from '../../src/running/follower.ts';
 
 setFlagsFromString('--expose-gc');
@@ -9,9 +10,10 @@ const collectGarbage: () => void = runInNewContext('gc');
 
 const LOOKS = 5_000;
 
-/** On a client that answers at once. */
+/** It answers at once. */
+const client: ClientLike = { query: async () => ({ rows: [], rowCount: 0, command: 'LISTEN' }) };
+
 async function startFollower(options: Partial<FollowerOptions>): Promise<Follower> {
-  const client = { query: async () => ({ rows: [], rowCount: 0, command: 'LISTEN' }) };
   const follower = new Follower({
     pool: { connect: async () => client },
     channels: ['casbin'],
@@ -58,4 +60,17 @@ test('pauses only shortly after a failure that follows a success', async () => {
     },
   });
   await expect.poll(() => failures).toBeGreaterThanOrEqual(FAILURES);
+});
+
+test('returns a client that comes too late', async () => {
+  let give: (client: ClientLike) => void = () => {};
+  const connecting = new Promise<ClientLike>((resolve) => {
+    give = resolve;
+  });
+  const started = startFollower({ pool: { connect: () => connecting }, connectTimeoutMs: 1 });
+  await expect(started).rejects.toMatchObject({ code: 'CONNECTION_FAILED' });
+  const isReturned = new Promise((resolve) => {
+    give({ ...client, release: resolve });
+  });
+  expect(await isReturned).toBeUndefined();
 });

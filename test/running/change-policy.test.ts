@@ -256,6 +256,63 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     expect(await start(before)).toMatchObject({ changed: false });
   });
 
+  test('names who holds the lock for which it waited too long, and leaves the transaction usable', async () => {
+    await using opened = await open();
+    const { pool, client, options } = opened;
+    const other = await pool.connect();
+    await other.query('begin');
+    await changePolicy(other, { assign: [['carol', 'clerk']] }, options);
+    const { rows } = await other.query('select pg_backend_pid() as pid');
+    for (const limit of ['lock_timeout', 'statement_timeout']) {
+      await client.query(`begin; set local ${limit} = '100ms'`);
+      await layout.insert(client, ['g', limit, 'clerk']);
+
+      const refused = changePolicy(client, { assign: [['dave', 'clerk']] }, options);
+
+      await expect(refused).rejects.toMatchObject(
+        limit === 'lock_timeout'
+          ? {
+              code: 'LOCK_TIMEOUT',
+              message: expect.stringMatching(
+                /needed to change the policy .* Nothing was changed\. It is held by pid .* raise the lock_timeout/,
+              ),
+              holders: [{ pid: rows[0].pid, since: expect.any(Date) }],
+              cause: { code: '55P03' },
+            }
+          : { code: 'STATEMENT_TIMEOUT', cause: { code: '57014' } },
+      );
+      await client.query('commit');
+    }
+    await other.query('rollback');
+    other.release();
+    expect((await opened.stored()).slice(-2)).toEqual(['lock_timeout', 'statement_timeout']);
+  });
+
+  test('tells that the transaction only reads, or was aborted before', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    const changes = { assign: [['carol', 'clerk']], revoke: [['clerk', 'invoices', 'read']] } as const;
+    await client.query('begin read only');
+    for (const more of [{}, { force: true }])
+      await expect(changePolicy(client, changes, { ...options, ...more })).rejects.toMatchObject({
+        code: 'READ_ONLY_DATABASE',
+        message: expect.stringMatching(
+          /can't change the policy: .* Nothing was changed\. .* "begin read write"/,
+        ),
+        cause: { code: '25006' },
+      });
+    await client.query('rollback');
+    await client.query('begin');
+    await client.query('select 1 / 0').catch(() => {});
+    for (const more of [{}, { engine: 'postgresql' }] as const)
+      await expect(changePolicy(client, changes, { ...options, ...more })).rejects.toMatchObject({
+        code: 'TRANSACTION_ABORTED',
+        message: expect.stringMatching(/An earlier error .* Nothing was changed\. Roll the transaction back/),
+        cause: { code: '25P02' },
+      });
+    await client.query('rollback');
+  });
+
   test.each([
     ['two roles', ['clerk', 'accountant'], ['accountant', 'clerk'], 'ROLE_CYCLE'],
     ['a role and one without rules', ['auditor', 'clerk'], ['clerk', 'auditor'], 'ROLE_CYCLE'],

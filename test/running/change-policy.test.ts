@@ -493,7 +493,14 @@ test('all problems are reported at once', async () => {
     });
   // Without the role, the domain would be taken for it.
   await expect(refused({ assign: [['carol', undefined, 'admin']] }, BY)).rejects.toMatchObject({
-    problems: [{ code: 'OPTION_INVALID', message: expect.stringContaining('must have a user and a role') }],
+    problems: [
+      {
+        code: 'OPTION_INVALID',
+        message: expect.stringContaining(
+          'must have a user and a role, and a domain where the model has some',
+        ),
+      },
+    ],
   });
   await expect(changePolicy(pool as never, {}, BY)).rejects.toMatchObject({
     problems: [{ at: 'client', message: expect.stringContaining('not a pool') }],
@@ -568,6 +575,22 @@ describe('of a definition with domains', () => {
     const enforcer = await createEnforcer(pool, options);
     expect(await enforcer.enforce('carol', 'tenant1', 'invoices', 'read')).toBe(false);
     expect(await enforcer.enforce('carol', 'tenant2', 'invoices', 'read')).toBe(true);
+  });
+
+  test('an assignment without its domain is refused, and the message names what is missing', async () => {
+    const client = await (await createDatabase()).pool().connect();
+    const given = { model: domainsModelPath, ...BY };
+    await expect(changePolicy(client, { assign: [['carol', 'clerk']] }, given)).rejects.toMatchObject({
+      problems: [
+        {
+          code: 'RULE_WRONG_LENGTH',
+          at: 'assign[0]',
+          message:
+            'rule "g, carol, clerk" has 2 values, but the model defines 3 for "g". The third one is the domain: add it.',
+        },
+      ],
+    });
+    client.release();
   });
 
   test('its names are types', () => {

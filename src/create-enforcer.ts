@@ -9,7 +9,7 @@ import { requireAllRows } from './database/privileges.ts';
 import { Session, withSession } from './database/session.ts';
 import { errorCode, SQLSTATE } from './database/sqlstates.ts';
 import { InvalidOptionsError, StoredRuleError } from './errors.ts';
-import { explainPrivileges } from './failure/explain-privileges.ts';
+import { explainRefusal } from './failure/explain-refusal.ts';
 import { withoutMisshapen } from './options/resolve.ts';
 import { resolveModel } from './options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from './options.ts';
@@ -48,7 +48,7 @@ export async function createEnforcer(
     if (errorCode(error) !== SQLSTATE.INSUFFICIENT_PRIVILEGE) throw error;
     const { name } = toTableChoice(table);
     const needs = { schema, select: name === undefined ? USUAL_NAMES : [name] };
-    throw await withSession(pool, ({ client }) => explainPrivileges(error, client, 'load the policy', needs));
+    throw await withSession(pool, ({ client }) => explainRefusal(error, client, 'load the policy', needs));
   });
 }
 

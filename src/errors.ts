@@ -27,8 +27,8 @@ export type BootstrapErrorCode =
    */
   | 'OUTCOME_UNKNOWN'
   /**
-   * Another session held a lock for longer than `lockTimeoutMs`. Wait for the sessions that the message
-   * names, or raise the limit.
+   * Another session held a lock for longer than `lockTimeoutMs`, or than the `lock_timeout` of the caller's
+   * connection. Wait for the sessions that the message names, or raise the limit.
    */
   | 'LOCK_TIMEOUT'
   /**
@@ -37,10 +37,15 @@ export type BootstrapErrorCode =
    */
   | 'STATEMENT_TIMEOUT'
   /**
-   * Changes are needed, but the server is read-only, such as a standby. Run the bootstrap on the primary
-   * once.
+   * Changes are needed, but the server is read-only, such as a standby, or the caller's transaction is. Run the
+   * bootstrap on the primary once; begin the transaction with `read write`.
    */
   | 'READ_ONLY_DATABASE'
+  /**
+   * An earlier error has aborted the transaction that is open on the caller's client. Roll it back, and begin
+   * again.
+   */
+  | 'TRANSACTION_ABORTED'
   /** Changes are needed, but the server is a worker of Citus. Run the bootstrap on the coordinator once. */
   | 'COORDINATOR_NEEDED'
   /**
@@ -318,7 +323,7 @@ export interface LockHolder {
   readonly since: Date | null;
 }
 
-/** A lock was not granted within `lockTimeoutMs`. Nothing was changed. */
+/** A lock was not granted within `lockTimeoutMs`, or the `lock_timeout` of the caller's connection. Nothing was changed. */
 export class LockTimeoutError extends BootstrapError {
   /** Who held it at the end of the wait; empty when it had been released by then, or the server does not tell. */
   readonly holders: readonly LockHolder[];

@@ -3,6 +3,9 @@ import { readPolicy } from './bootstrap/read-policy.ts';
 import { withRenamed } from './bootstrap/retire.ts';
 import { bootstrapResolved } from './bootstrap.ts';
 import type { PoolLike } from './database/client.ts';
+import { createKysely } from './database/dialect.ts';
+import { withSession } from './database/session.ts';
+import { inReadOnlyTransaction } from './database/transaction.ts';
 import { inspectDatabase } from './inspect-database.ts';
 import { replaceOptions, resolveOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
@@ -16,7 +19,8 @@ export interface BootstrapPlan extends BootstrapReport {
   readonly rules: readonly (readonly string[])[];
   /**
    * The rows that seeders would insert, also into the rule table: at most 1,000 of each table and seeder. None of a
-   * table that is larger than 64 MB or that the role may not read, nor on a server that is not PostgreSQL itself.
+   * table that is larger than 64 MB or that the role may not read, nor on a server that is not PostgreSQL itself. If a
+   * seeder updates rows of a table too, only those whose primary key is not there yet, and none without a primary key.
    */
   readonly rows: readonly InsertedRow[];
 }
@@ -34,7 +38,10 @@ export async function planBootstrap(pool: PoolLike, options: BootstrapOptions = 
   const missing = await findMissing(pool, resolved);
   const insertedRows = new InsertedRows();
   const report = await bootstrapResolved(pool, { ...resolved, insertedRows });
-  return { ...report, rules: missing, rows: insertedRows.found, durationMs: performance.now() - started };
+  const rows = await insertedRows.find((query) =>
+    withSession(pool, (session) => inReadOnlyTransaction(createKysely(session, resolved), query), resolved),
+  );
+  return { ...report, rules: missing, rows, durationMs: performance.now() - started };
 }
 
 async function findMissing(

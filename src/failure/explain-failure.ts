@@ -91,10 +91,15 @@ function readFailure(error: unknown, { seeders }: ResolvedOptions): Failure {
   // Kysely's Migrator ignores errors when it makes its tables; a commit that became a rollback has an earlier reason.
   const passedOver = cause instanceof TransactionAborted && step?.kind === 'migration' && step.name === null;
   const reason = passedOver || cause instanceof CommittedNothing ? (cause.cause ?? cause) : cause;
-  // The adapter does not know that it is part of a bootstrap, so its own remedy would be to run one.
+  // The adapter does not know that it is part of a bootstrap, so its remedies are for others.
   const seedsPolicy = seeders.some(({ name, isPolicy }) => isPolicy && name === step?.name);
-  const unaware = seedsPolicy && reason instanceof DatabaseError && isAboutTable(reason);
+  const unaware =
+    reason instanceof DatabaseError && (isAboutTransaction(reason) || (seedsPolicy && isAboutTable(reason)));
   return { step, cause: unaware ? reason.cause : reason };
+}
+
+function isAboutTransaction({ code }: DatabaseError): boolean {
+  return code === 'READ_ONLY_DATABASE' || code === 'TRANSACTION_ABORTED' || code === 'STATEMENT_TIMEOUT';
 }
 
 function isAboutTable({ code }: DatabaseError): boolean {

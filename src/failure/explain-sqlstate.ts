@@ -1,12 +1,12 @@
 import { sql } from 'kysely';
 import { AdvisoryLockNotGranted, findAdvisoryLockHolders, findTableLockHolders } from '../database/lock.ts';
+import { describeHolders } from '../database/refused-work.ts';
 import type { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import {
   type BootstrapError,
   type BootstrapErrorCode,
   DatabaseError,
-  type LockHolder,
   LockTimeoutError,
   SeederError,
 } from '../errors.ts';
@@ -116,15 +116,8 @@ async function explainLockTimeout(
   });
   const lock = advisory ? `The lock of ${cause.owner}` : 'A lock on a table or a row';
   const waiting = step?.name ? ` for ${step.kind} "${step.name}"` : '';
-  const list = holders.map(describeHolder).join('; ');
-  const holder = list === '' ? 'The lock has since been released' : `It is held by ${list}`;
-  const message = `${lock} was not granted${waiting} within ${lockTimeoutMs} ms. Nothing was changed. ${holder}. Wait for it and run again, raise lockTimeoutMs, or end the session that holds it with pg_terminate_backend.`;
+  const message = `${lock} was not granted${waiting} within ${lockTimeoutMs} ms. Nothing was changed. ${describeHolders(holders)}. Wait for it and run again, raise lockTimeoutMs, or end the session that holds it with pg_terminate_backend.`;
   return new LockTimeoutError(message, holders, { cause });
-}
-
-function describeHolder({ pid, applicationName, since }: LockHolder): string {
-  const name = applicationName === '' ? 'no application_name' : applicationName;
-  return `pid ${pid} (${name}${since === null ? '' : `, in a transaction since ${since.toISOString()}`})`;
 }
 
 /**

@@ -54,7 +54,10 @@ const assignments = v.optional(
   v.array(
     v.pipe(
       v.array(v.optional(name), 'must be a list: user, role, and a domain where the model has some'),
-      v.check((given) => given[0] !== undefined && given[1] !== undefined, 'must have a user and a role'),
+      v.check(
+        (given) => given[0] !== undefined && given[1] !== undefined,
+        'must have a user and a role, and a domain where the model has some',
+      ),
     ),
     'must be a list of assignments, each a list: user, role, and a domain where the model has some',
   ),

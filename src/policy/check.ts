@@ -20,7 +20,9 @@ export function findMisfits(rules: readonly DefinedRule[], lengths: RuleLengths)
       return [{ code: 'RULE_UNKNOWN_PTYPE', at: rule.at, message }];
     }
     if (rule.values.length !== length) {
-      const message = `rule "${formatRule(rule)}" has ${countValues(rule.values.length)}, but the model defines ${length} for "${rule.ptype}". Make them agree.`;
+      const lacksDomain = rule.ptype.startsWith('g') && rule.values.length === 2 && length === 3;
+      const remedy = lacksDomain ? 'The third one is the domain: add it.' : 'Make them agree.';
+      const message = `rule "${formatRule(rule)}" has ${countValues(rule.values.length)}, but the model defines ${length} for "${rule.ptype}". ${remedy}`;
       return [{ code: 'RULE_WRONG_LENGTH', at: rule.at, message }];
     }
     return [];

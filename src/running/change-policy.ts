@@ -7,7 +7,7 @@ import { detectEngine } from '../database/engine.ts';
 import type { Needs } from '../database/privileges.ts';
 import { readChangeContext, setChangeContext } from '../database/transaction.ts';
 import { InvalidOptionsError } from '../errors.ts';
-import { explainPrivileges } from '../failure/explain-privileges.ts';
+import { explainRefusal } from '../failure/explain-refusal.ts';
 import { completeOptions } from '../options/resolve.ts';
 import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolved-options.ts';
 import { findMisfits, findUnstorable } from '../policy/check.ts';
@@ -40,7 +40,9 @@ import type {
  *   makes roles inherit in a circle
  * @throws PolicyChangeError `CHANGE_REFUSED` for a change that allows a request that must `never` be allowed
  * @throws PermissionError with the privileges that have to be granted
- * @throws DatabaseError `TABLE_MISSING` where there is no rule table, and as the adapter
+ * @throws LockTimeoutError when the `lock_timeout` of the connection ends the wait for another writer
+ * @throws DatabaseError `TABLE_MISSING` where there is no rule table, `READ_ONLY_DATABASE` in a transaction that only
+ *   reads, `TRANSACTION_ABORTED` in one that an earlier error has aborted, and as the adapter
  */
 export function changePolicy<Policy extends PolicyDefinition | string = string>(
   client: ClientLike,
@@ -62,12 +64,15 @@ export async function changePolicy(
   const removed = [...toRules('p', 'revoke', revoke), ...toRules('g', 'unassign', unassign)];
   requireSound(resolved, [...added, ...removed]);
   await requireUsable(resolved, added);
-  const given = onEngine(
-    resolved,
-    options.engine === undefined ? await detectEngine(client) : resolved.engine,
-  );
+  let known = resolved;
+  const explain = async (error: unknown) => {
+    const unstorable = explainEncoding([...added, ...removed], error);
+    if (unstorable !== undefined) throw unstorable;
+    throw await explainRefusal(error, client, 'change the policy', needsOf(known, removed.length > 0));
+  };
+  const engine = options.engine === undefined ? await detectEngine(client).catch(explain) : resolved.engine;
+  const given = onEngine(resolved, engine);
   const connection = connectionOf(client);
-  let known = given;
   const makeChange = async (inside: ClientLike) => {
     const { table, isMissing } = await findRuleTable(inside, given.schema, given.table, given.engine);
     if (isMissing) throw tableMissing(table.sql);
@@ -86,11 +91,6 @@ export async function changePolicy(
     // Statements of the application that follow are not part of this change.
     if (before !== null) await setChangeContext(inside, before);
     return { ...changed, journaled: !given.engine.commitsDdl && (await isJournaled(inside, table)) };
-  };
-  const explain = async (error: unknown) => {
-    const unstorable = explainEncoding([...added, ...removed], error);
-    if (unstorable !== undefined) throw unstorable;
-    throw await explainPrivileges(error, client, 'change the policy', needsOf(known, removed.length > 0));
   };
   if (!dryRun) return connection.atomically(makeChange, given.engine).catch(explain);
   const trial = async (inside: ClientLike) => {

@@ -6,7 +6,7 @@ import { ConnectFailure, withSession } from '../database/session.ts';
 import { isAbsence } from '../database/sqlstates.ts';
 import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
 import { explainConnectFailure } from '../failure/explain-failure.ts';
-import { explainPrivileges } from '../failure/explain-privileges.ts';
+import { explainRefusal } from '../failure/explain-refusal.ts';
 
 /** Which entries of a journal to read. An entry must satisfy all conditions that are given. */
 export interface JournalFilter {
@@ -205,7 +205,7 @@ async function onJournal(
     const journal = quoteTable(JOURNAL, schema);
     return client.query(text(journal), values).catch(async (error: unknown) => {
       if (isAbsence(error)) throw journalMissing(journal, error);
-      throw await explainPrivileges(error, client, what, { ...needs, schema });
+      throw await explainRefusal(error, client, what, { ...needs, schema });
     });
   };
   return withSession(pool, ({ client }) => ask(client)).catch((error: unknown) => {

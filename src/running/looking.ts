@@ -13,7 +13,7 @@ import { requireAllRows } from '../database/privileges.ts';
 import { Session } from '../database/session.ts';
 import { inReadOnlyTransaction } from '../database/transaction.ts';
 import { StoredRuleError } from '../errors.ts';
-import { explainPrivileges } from '../failure/explain-privileges.ts';
+import { explainRefusal } from '../failure/explain-refusal.ts';
 import type { EnforcerOptions } from '../options.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
 import { isSamePolicy, RuleSet } from '../policy/rule-set.ts';
@@ -74,7 +74,7 @@ export class Looking {
     const { schema, table } = this.#options;
     const { name } = toTableChoice(table);
     const select = [...(name === undefined ? USUAL_NAMES : [name]), JOURNAL];
-    throw await explainPrivileges(error, client, 'follow the policy', { schema, select });
+    throw await explainRefusal(error, client, 'follow the policy', { schema, select });
   }
 
   #tell(change: PolicyChange): void {

@@ -21,13 +21,33 @@ const READ_ROWS = 1_000;
 /** Finding them reads the whole table, so larger tables are left out. */
 const READ_BYTES = 64 * 1024 * 1024;
 
+/** The new rows of a table, or new versions of rows if the seeder updates some of them too. */
+interface Written {
+  readonly table: TableName;
+  readonly rows: readonly InsertedRow[];
+  readonly isMixed: boolean;
+}
+
 /** Finds the rows that seeders insert, however they do that: these rows are new in the open transaction. */
 export class InsertedRows {
-  readonly #rows = new Map<string, readonly InsertedRow[]>();
+  readonly #written = new Map<string, readonly Written[]>();
 
-  /** The rows in the order of the seeders. After several attempts, only those of the last one. */
-  get found(): readonly InsertedRow[] {
-    return [...this.#rows.values()].flat();
+  /**
+   * The rows in the order of the seeders. After several attempts, only those of the last one.
+   *
+   * @param ask runs a query on the database as it was before
+   */
+  async find(
+    ask: <T>(query: (trx: AnyTransaction) => Promise<T>) => Promise<T>,
+  ): Promise<readonly InsertedRow[]> {
+    const found: InsertedRow[] = [];
+    for (const written of [...this.#written.values()].flat()) {
+      const rows = written.isMixed
+        ? await ask((trx) => withoutStored(trx, written)).catch(() => [])
+        : written.rows;
+      found.push(...rows);
+    }
+    return found;
   }
 
   /** Runs a seeder, and reads the rows that it has inserted. If reading fails, its rows are left out. */
@@ -35,24 +55,59 @@ export class InsertedRows {
     // On such an engine, a failure of the read would end the transaction.
     if (engineBehind(trx).commitsDdl) return seed();
     const read = <R>(work: () => Promise<R>, none: R) => readAndReleaseLocks(trx, work).catch(() => none);
-    const before = await read(() => findLastCommands(trx), new Map<string, number>());
+    const before = await read(() => findLastCommands(trx), new Map<string, Before>());
     const result = await seed();
-    this.#rows.set(seeder, await read(() => readRows(seeder, trx, before), []));
+    this.#written.set(seeder, await read(() => readRows(seeder, trx, before), []));
     return result;
   }
 }
 
-interface ChangedTable {
+/** The rows whose primary key was not in their table before; none of a table without one. */
+async function withoutStored(trx: AnyTransaction, { table, rows }: Written): Promise<readonly InsertedRow[]> {
+  const name = sql.id(table.schema, table.name);
+  const { rows: tables } = await sql<{ key: string[] }>`
+    select to_json(array(
+      select a.attname::text
+      from pg_catalog.pg_index i
+      join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+      where i.indrelid = c.oid and i.indisprimary
+    )) as key
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = ${table.schema} and c.relname = ${table.name}
+  `.execute(trx);
+  if (tables[0] === undefined) return rows;
+  const { key } = tables[0];
+  if (key.length === 0) return [];
+  const isSame = key.map((column) => sql`${sql.id('stored', column)} = ${sql.id('given', column)}`);
+  const documents = rows.map(({ values }, position) => ({ position, values }));
+  const { rows: fresh } = await sql<{ position: number }>`
+    select (document ->> 'position')::int as position
+    from json_array_elements(${JSON.stringify(documents)}::json) as document
+    cross join json_populate_record(null::${name}, document -> 'values') as given
+    where not exists (select from ${name} as stored where ${sql.join(isSame, sql` and `)})
+    order by position
+  `.execute(trx);
+  return fresh.flatMap(({ position }) => rows[position] ?? []);
+}
+
+interface TableName {
   readonly schema: string;
   readonly name: string;
 }
 
-/** The tables with new rows, without those in which this library keeps its records. */
+interface ChangedTable extends TableName {
+  /** How many rows were inserted into it, and how many were updated; what a savepoint took back counts too. */
+  readonly inserted: string;
+  readonly updated: string;
+}
+
+/** The tables with new rows or versions of rows, without those in which this library keeps its records. */
 async function findChangedTables(trx: AnyTransaction): Promise<readonly ChangedTable[]> {
   const { rows } = await sql<ChangedTable>`
-    select schemaname as schema, relname as name
+    select schemaname as schema, relname as name, n_tup_ins::text as inserted, n_tup_upd::text as updated
     from pg_catalog.pg_stat_xact_user_tables
-    where n_tup_ins > 0
+    where n_tup_ins + n_tup_upd > 0
       and left(relname, 17) <> 'casbin_bootstrap_'
       and pg_relation_size(relid) <= ${READ_BYTES}
       and has_table_privilege(relid, 'select')
@@ -61,14 +116,18 @@ async function findChangedTables(trx: AnyTransaction): Promise<readonly ChangedT
   return rows;
 }
 
-/** For each table, the number of the command in this transaction that inserted its last row. */
-async function findLastCommands(trx: AnyTransaction): Promise<Map<string, number>> {
-  const last = new Map<string, number>();
+interface Before extends ChangedTable {
+  /** The number of the command in this transaction that wrote its last row. */
+  readonly command: number;
+}
+
+async function findLastCommands(trx: AnyTransaction): Promise<Map<string, Before>> {
+  const last = new Map<string, Before>();
   for (const table of await findChangedTables(trx)) {
     const { rows } = await sql<{ command: string | null }>`
       select max(cmin::text::bigint)::text as command from ${sql.id(table.schema, table.name)} where ${IS_OWN}
     `.execute(trx);
-    last.set(nameOf(table), Number(rows[0]?.command ?? -1));
+    last.set(nameOf(table), { ...table, command: Number(rows[0]?.command ?? -1) });
   }
   return last;
 }
@@ -76,20 +135,24 @@ async function findLastCommands(trx: AnyTransaction): Promise<Map<string, number
 async function readRows(
   seeder: string,
   trx: AnyTransaction,
-  before: ReadonlyMap<string, number>,
-): Promise<InsertedRow[]> {
-  const found: InsertedRow[] = [];
+  before: ReadonlyMap<string, Before>,
+): Promise<Written[]> {
+  const written: Written[] = [];
   for (const table of await findChangedTables(trx)) {
+    const name = nameOf(table);
+    const { inserted = '0', updated = '0', command = -1 } = before.get(name) ?? {};
+    if (table.inserted === inserted) continue;
     const { rows } = await sql<{ json: string }>`
       select row_to_json(inserted.*)::text as json
       from ${sql.id(table.schema, table.name)} as inserted
-      where ${IS_OWN} and cmin::text::bigint > ${before.get(nameOf(table)) ?? -1}
+      where ${IS_OWN} and cmin::text::bigint > ${command}
       order by cmin::text::bigint, ctid
       limit ${READ_ROWS}
     `.execute(trx);
-    for (const { json } of rows) found.push({ seeder, table: nameOf(table), values: parseExactly(json) });
+    const found = rows.map(({ json }) => ({ seeder, table: name, values: parseExactly(json) }));
+    written.push({ table, rows: found, isMixed: table.updated !== updated });
   }
-  return found;
+  return written;
 }
 
 /** Parses JSON, with each number as a text that would become another number, such as a large bigint. */
@@ -126,6 +189,6 @@ const IS_OWN = sql<SqlBool>`exists (
   where later < 1000000 and pg_xact_status((own.number + later)::text::xid8) = 'in progress'
 )`;
 
-function nameOf({ schema, name }: ChangedTable): string {
+function nameOf({ schema, name }: TableName): string {
   return `${schema}.${name}`;
 }

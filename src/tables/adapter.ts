@@ -3,7 +3,11 @@ import type { BatchAdapter, FilteredAdapter, Model, UpdatableAdapter } from 'cas
 import type { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import type { PostgresAdapaterOptions } from 'casbin-pg-adapter/lib/model.js';
 import { type ClientLike, checkSource, type PoolLike } from '../database/client.ts';
+import { createKysely } from '../database/dialect.ts';
 import { type Engine, engineNamed } from '../database/engine.ts';
+import { findTableLockHolders } from '../database/lock.ts';
+import { explainRefusedWork } from '../database/refused-work.ts';
+import { Session } from '../database/session.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import type { EngineName } from '../report.ts';
 import { type Connection, connectionOf, runAlone } from './adapter-connection.ts';
@@ -47,7 +51,8 @@ export interface AdapterOptions {
  * @throws InvalidOptionsError for a source that is neither a pool nor a client, or a table without a name
  *
  * Its methods throw InvalidOptionsError for a value that PostgreSQL can't store, StoredRuleError for rows that
- * hold no rule, and DatabaseError for a table that is missing or not unique and for a rule too long to index.
+ * hold no rule, DatabaseError for a table that is missing or not unique, for a rule too long to index, and for a
+ * transaction that only reads or was aborted, and LockTimeoutError.
  *
  * Rules of a ptype that the model does not define are left out when it loads, as by any adapter of Casbin's, so that
  * applications with different models may share a table. The adapter of createEnforcer refuses them.
@@ -168,7 +173,9 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     override async loadPolicy(model: Model): Promise<void> {
       // True until it has succeeded: the enforcer has cleared its model, and saving that would empty the table.
       this.#loadedPart = true;
-      await loadRules(this.#connection, await this.#table.now(), model, this.#check);
+      await this.#told('load the policy', async () =>
+        loadRules(this.#connection, await this.#table.now(), model, this.#check),
+      );
       this.#loadedPart = false;
     }
 
@@ -176,7 +183,9 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     override async loadFilteredPolicy(model: Model, filter?: PolicyFilter | null): Promise<void> {
       if (!filter) return this.loadPolicy(model);
       this.#loadedPart = true;
-      await loadRules(this.#connection, await this.#table.now(), model, this.#check, filter);
+      await this.#told('load the policy', async () =>
+        loadRules(this.#connection, await this.#table.now(), model, this.#check, filter),
+      );
     }
 
     /** Makes the table hold what the model holds, and nothing else; other writers wait meanwhile. Returns true. */
@@ -203,9 +212,10 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
 
     /** Removes exactly these rules: no value is a pattern, and an empty value matches only an empty one. */
     async removePolicies(_section: string, ptype: string, rules: string[][]): Promise<void> {
-      const table = await this.#table.last();
       const given = rules.map((values) => ({ ptype, values }));
-      await runAlone(this.#connection, (client) => removeRules(client, table, given), table.engine);
+      await this.#write((table) =>
+        runAlone(this.#connection, (client) => removeRules(client, table, given), table.engine),
+      );
     }
 
     /** Removes what Casbin removes from its model: rules with these values from `fieldIndex` on, `''` for any. */
@@ -215,11 +225,12 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
       fieldIndex: number,
       ...fieldValues: string[]
     ): Promise<void> {
-      const table = await this.#table.last();
-      await runAlone(
-        this.#connection,
-        (client) => removeMatchingRules(client, table, ptype, fieldIndex, fieldValues),
-        table.engine,
+      await this.#write((table) =>
+        runAlone(
+          this.#connection,
+          (client) => removeMatchingRules(client, table, ptype, fieldIndex, fieldValues),
+          table.engine,
+        ),
       );
     }
 
@@ -235,9 +246,22 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
 
     /** Rules that do not fit are refused before anything is written. They may fit the table as it is now. */
     async #write(write: (table: RuleTable) => Promise<void>): Promise<void> {
-      await write(await this.#table.last()).catch(async (error: unknown) => {
-        if (!isMisfit(error)) throw error;
-        await write(await this.#table.now());
+      await this.#told('write rules', async () =>
+        write(await this.#table.last()).catch(async (error: unknown) => {
+          if (!isMisfit(error)) throw error;
+          await write(await this.#table.now());
+        }),
+      );
+    }
+
+    async #told(what: string, call: () => Promise<void>): Promise<void> {
+      await call().catch(async (error: unknown) => {
+        throw await explainRefusedWork(error, what, async () => {
+          const { schema, name } = await this.#table.last();
+          return this.#connection.run((client) =>
+            findTableLockHolders(createKysely(new Session(client)), schema, [name]),
+          );
+        });
       });
     }
   };

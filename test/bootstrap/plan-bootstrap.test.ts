@@ -164,6 +164,51 @@ describe('a plan', () => {
     ]);
   });
 
+  test('lists no rows that migrations and seeders only update', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await pool.query(`
+      create table settings (tenant text, name text, value text, primary key (tenant, name));
+      create table "Odd Names" ("no key" text);
+      create table notes (text text);
+      insert into notes values ('before');
+      insert into settings values ('a', 'colour', 'red'), ('a', 'size', 'large');
+      insert into "Odd Names" values ('before')`);
+    const migrations = {
+      '1': {
+        async up(db: Kysely<unknown>) {
+          await sql`update settings set value = 'green' where name = 'colour'`.execute(db);
+          await sql`update notes set text = 'migrated'`.execute(db);
+        },
+      },
+    };
+    const seeders = [
+      `insert into settings values ('a', 'weight', 'light'); insert into notes values ('new')`,
+      `insert into settings values ('a', 'size', 'small'), ('b', 'size', 'small')
+       on conflict (tenant, name) do update set value = excluded.value;
+       create table fresh (id int primary key); insert into fresh values (1); update fresh set id = 2;
+       update "Odd Names" set "no key" = 'after'; insert into "Odd Names" values ('new')`,
+      `update settings set value = 'none'`,
+    ].map(
+      (text, index): Seeder => ({
+        name: `seeder ${index}`,
+        async seed({ db }) {
+          for (const statement of text.split(';')) await sql.raw(statement).execute(db);
+          return { inserted: 1, existing: 0 };
+        },
+      }),
+    );
+    // Another session: the server still counts what this one has done before.
+    const { rows } = await planBootstrap(database.pool(), { policy: POLICY, migrations, seeders });
+    const settings = { table: 'public.settings' };
+    expect(rows).toEqual([
+      { table: 'public.notes', seeder: 'seeder 0', values: { text: 'new' } },
+      { ...settings, seeder: 'seeder 0', values: { tenant: 'a', name: 'weight', value: 'light' } },
+      { table: 'public.fresh', seeder: 'seeder 1', values: { id: 2 } },
+      { ...settings, seeder: 'seeder 1', values: { tenant: 'b', name: 'size', value: 'small' } },
+    ]);
+  });
+
   test('lists no rows of a table that the role may not read', async () => {
     const database = await createDatabase();
     const pool = database.pool();

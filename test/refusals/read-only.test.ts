@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { PermissionError } from '../../src/errors.ts';
+import type { Seeder, SeederContext } from '../../src/seeding/seeder.ts';
 import { createDatabase } from '../support/database.ts';
 import { PoolWatch } from '../support/pool-watch.ts';
 import { startServer } from '../support/server.ts';
@@ -56,22 +57,19 @@ describe('a server that only reads', () => {
   });
 });
 
-test('an isSeeded that writes is the fault of its seeder', async () => {
+test.each<[string, (context: SeederContext) => Promise<unknown>]>([
+  ['by its db', ({ db }) => db.insertInto('log').values({ line: 'x' }).execute()],
+  ['by its adapter', ({ adapter }) => adapter.addPolicy('p', 'p', ['x', 'y', 'z'])],
+])('an isSeeded that writes %s is the fault of its seeder', async (_, write) => {
   const database = await createDatabase();
   await database.pool().query('create table log (line text)');
   await bootstrapDatabase(database.pool());
-  const error = await refusalOf(database, {
-    seeders: [
-      {
-        name: 'eager',
-        async isSeeded({ db }: { db: { insertInto(table: string): never } }) {
-          await Object(db).insertInto('log').values({ line: 'x' }).execute();
-          return true;
-        },
-        seed: async () => ({ inserted: 0, existing: 0 }),
-      },
-    ],
-  });
+  const eager: Seeder = {
+    name: 'eager',
+    isSeeded: async (context) => Boolean(await write(context)),
+    seed: async () => ({ inserted: 0, existing: 0 }),
+  };
+  const error = await refusalOf(database, { seeders: [eager] });
   expect(error).toMatchObject({ name: 'SeederError', code: 'SEEDER_FAILED', seeder: 'eager' });
   expect(error.message).toContain('its isSeeded must only read, but it wrote');
 });

@@ -256,6 +256,63 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     expect(await start(before)).toMatchObject({ changed: false });
   });
 
+  test('names who holds the lock for which it waited too long, and leaves the transaction usable', async () => {
+    await using opened = await open();
+    const { pool, client, options } = opened;
+    const other = await pool.connect();
+    await other.query('begin');
+    await changePolicy(other, { assign: [['carol', 'clerk']] }, options);
+    const { rows } = await other.query('select pg_backend_pid() as pid');
+    for (const limit of ['lock_timeout', 'statement_timeout']) {
+      await client.query(`begin; set local ${limit} = '100ms'`);
+      await layout.insert(client, ['g', limit, 'clerk']);
+
+      const refused = changePolicy(client, { assign: [['dave', 'clerk']] }, options);
+
+      await expect(refused).rejects.toMatchObject(
+        limit === 'lock_timeout'
+          ? {
+              code: 'LOCK_TIMEOUT',
+              message: expect.stringMatching(
+                /needed to change the policy .* Nothing was changed\. It is held by pid .* raise the lock_timeout/,
+              ),
+              holders: [{ pid: rows[0].pid, since: expect.any(Date) }],
+              cause: { code: '55P03' },
+            }
+          : { code: 'STATEMENT_TIMEOUT', cause: { code: '57014' } },
+      );
+      await client.query('commit');
+    }
+    await other.query('rollback');
+    other.release();
+    expect((await opened.stored()).slice(-2)).toEqual(['lock_timeout', 'statement_timeout']);
+  });
+
+  test('tells that the transaction only reads, or was aborted before', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    const changes = { assign: [['carol', 'clerk']], revoke: [['clerk', 'invoices', 'read']] } as const;
+    await client.query('begin read only');
+    for (const more of [{}, { force: true }])
+      await expect(changePolicy(client, changes, { ...options, ...more })).rejects.toMatchObject({
+        code: 'READ_ONLY_DATABASE',
+        message: expect.stringMatching(
+          /can't change the policy: .* Nothing was changed\. .* "begin read write"/,
+        ),
+        cause: { code: '25006' },
+      });
+    await client.query('rollback');
+    await client.query('begin');
+    await client.query('select 1 / 0').catch(() => {});
+    for (const more of [{}, { engine: 'postgresql' }] as const)
+      await expect(changePolicy(client, changes, { ...options, ...more })).rejects.toMatchObject({
+        code: 'TRANSACTION_ABORTED',
+        message: expect.stringMatching(/An earlier error .* Nothing was changed\. Roll the transaction back/),
+        cause: { code: '25P02' },
+      });
+    await client.query('rollback');
+  });
+
   test.each([
     ['two roles', ['clerk', 'accountant'], ['accountant', 'clerk'], 'ROLE_CYCLE'],
     ['a role and one without rules', ['auditor', 'clerk'], ['clerk', 'auditor'], 'ROLE_CYCLE'],
@@ -436,7 +493,14 @@ test('all problems are reported at once', async () => {
     });
   // Without the role, the domain would be taken for it.
   await expect(refused({ assign: [['carol', undefined, 'admin']] }, BY)).rejects.toMatchObject({
-    problems: [{ code: 'OPTION_INVALID', message: expect.stringContaining('must have a user and a role') }],
+    problems: [
+      {
+        code: 'OPTION_INVALID',
+        message: expect.stringContaining(
+          'must have a user and a role, and a domain where the model has some',
+        ),
+      },
+    ],
   });
   await expect(changePolicy(pool as never, {}, BY)).rejects.toMatchObject({
     problems: [{ at: 'client', message: expect.stringContaining('not a pool') }],
@@ -511,6 +575,22 @@ describe('of a definition with domains', () => {
     const enforcer = await createEnforcer(pool, options);
     expect(await enforcer.enforce('carol', 'tenant1', 'invoices', 'read')).toBe(false);
     expect(await enforcer.enforce('carol', 'tenant2', 'invoices', 'read')).toBe(true);
+  });
+
+  test('an assignment without its domain is refused, and the message names what is missing', async () => {
+    const client = await (await createDatabase()).pool().connect();
+    const given = { model: domainsModelPath, ...BY };
+    await expect(changePolicy(client, { assign: [['carol', 'clerk']] }, given)).rejects.toMatchObject({
+      problems: [
+        {
+          code: 'RULE_WRONG_LENGTH',
+          at: 'assign[0]',
+          message:
+            'rule "g, carol, clerk" has 2 values, but the model defines 3 for "g". The third one is the domain: add it.',
+        },
+      ],
+    });
+    client.release();
   });
 
   test('its names are types', () => {

@@ -112,7 +112,10 @@ describe('a streaming replica', () => {
 
     expect(await enforcer.enforce('admin', 'accounts', 'read')).toBe(true);
     expect(await enforcer.enforce('readonly', 'accounts', 'write')).toBe(false);
-    await expect(enforcer.addPolicy('bob', 'ledger', 'read')).rejects.toMatchObject({ code: '25006' });
+    await expect(enforcer.addPolicy('bob', 'ledger', 'read')).rejects.toMatchObject({
+      code: 'READ_ONLY_DATABASE',
+      cause: { code: '25006' },
+    });
   });
 
   test('shows as drift what was granted on the primary, until it is revoked', async () => {

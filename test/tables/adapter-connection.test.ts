@@ -177,12 +177,55 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       await client.query('rollback');
     });
 
-    it('says that an aborted transaction is aborted', async () => {
+    it('says that a transaction is aborted, or only reads', async () => {
       const adapter = createAdapter(client, layout.options);
+      const calls = [
+        () => adapter.savePolicy(modelOf([['saved']])),
+        () => adapter.addPolicy('p', 'p', ['a']),
+        () => adapter.removePolicy('p', 'p', ['a']),
+        () => adapter.removeFilteredPolicy('p', 'p', 0, 'a'),
+        () => adapter.updatePolicy('p', 'p', ['a'], ['b']),
+      ];
+      for (const call of calls) {
+        await client.query('begin read only');
+        await expect(call()).rejects.toMatchObject({
+          code: 'READ_ONLY_DATABASE',
+          cause: { code: '25006' },
+        });
+        await client.query('rollback');
+      }
       await client.query('begin');
       await client.query('select 1 / 0').catch(() => undefined);
-      await expect(adapter.savePolicy(modelOf([['saved']]))).rejects.toMatchObject({ code: '25P02' });
+      for (const call of [...calls, () => adapter.loadPolicy(rbacModel())])
+        await expect(call()).rejects.toMatchObject({
+          code: 'TRANSACTION_ABORTED',
+          cause: { code: '25P02' },
+        });
       await client.query('rollback');
+    });
+
+    it('says that a lock was not granted, and by whom it is held where it can ask', async () => {
+      const other = await database.pool().connect();
+      await other.query(`begin; lock table ${layout.table}`);
+      const { rows } = await other.query('select pg_backend_pid() as pid');
+      const refused = async (source: pg.Pool | pg.ClientBase) =>
+        createAdapter(source, layout.options)
+          .removePolicy('p', 'p', ['a'])
+          .catch((error: unknown) => error);
+      await client.query(`begin; set local lock_timeout = '50ms'`);
+      expect(await refused(client)).toMatchObject({
+        code: 'LOCK_TIMEOUT',
+        message: expect.stringContaining('Who holds it is unknown'),
+        holders: [],
+      });
+      await client.query('rollback');
+      expect(await refused(database.pool({ max: 1, options: '-c lock_timeout=50ms' }))).toMatchObject({
+        code: 'LOCK_TIMEOUT',
+        message: expect.stringContaining(`It is held by pid ${rows[0].pid}`),
+        cause: { code: '55P03' },
+      });
+      await other.query('rollback');
+      other.release();
     });
   });
 

@@ -1,7 +1,9 @@
 import { readHomeSchema } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { createKysely } from '../database/dialect.ts';
+import { findTableLockHolders } from '../database/lock.ts';
 import { findPrivilegeRemedies, isRowSecurityViolation, type Needs } from '../database/privileges.ts';
+import { explainRefusedWork } from '../database/refused-work.ts';
 import { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { PermissionError } from '../errors.ts';
@@ -19,20 +21,23 @@ const NO_NEEDS: Needs = {
 };
 
 /**
- * A PermissionError with the statements that grant what is missing, for an error that says that a privilege is; else
- * the error itself. The client must not be in a transaction that is aborted.
+ * Tells what a call outside of a bootstrap was refused: for a missing privilege, a PermissionError with the statements
+ * that grant it; else as explainRefusedWork. The client is asked for the facts, as far as its transaction lets it.
  *
  * @param what what was refused, as an infinitive
  */
-export async function explainPrivileges(
+export async function explainRefusal(
   error: unknown,
   client: ClientLike,
   what: string,
   needs: Partial<Needs>,
 ): Promise<unknown> {
-  if (errorCode(error) !== SQLSTATE.INSUFFICIENT_PRIVILEGE || isRowSecurityViolation(error)) return error;
   const db = createKysely(new Session(client));
   const tables = [needs.select, needs.insert, needs.change, needs.remove].flatMap((names) => names ?? []);
+  if (errorCode(error) !== SQLSTATE.INSUFFICIENT_PRIVILEGE) {
+    return explainRefusedWork(error, what, () => findTableLockHolders(db, needs.schema, tables));
+  }
+  if (isRowSecurityViolation(error)) return error;
   const remedies = await readHomeSchema(db, needs.schema, tables)
     .then((schema) => findPrivilegeRemedies(db, { ...NO_NEEDS, ...needs, schema }))
     .catch(() => []);

@@ -203,10 +203,13 @@ export async function importOptional<T>(name: string, load: () => Promise<T>): P
   try {
     return await load();
   } catch (cause) {
+    const remedy =
+      Object(cause).code === 'ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING_FLAG'
+        ? 'Jest refuses `import()` here. Start it with `NODE_OPTIONS=--experimental-vm-modules jest`.'
+        : `Run \`npm install ${name}\`, or give the URL of a PostgreSQL server in DATABASE_URL.`;
     throw new ConnectionError(
       'CONNECTION_FAILED',
-      `The embedded database needs the package ${name}, which could not be loaded here. ` +
-        `Run \`npm install ${name}\`, or give the URL of a PostgreSQL server in DATABASE_URL.`,
+      `The embedded database needs the package ${name}, which could not be loaded here. ${remedy}`,
       { cause },
     );
   }

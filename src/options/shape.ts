@@ -209,7 +209,7 @@ const LIVE = ['subject', 'domain', 'maxStalenessMs', 'whenStale', 'pollIntervalM
 const known = Object.fromEntries(
   [
     ...[...Object.keys(bootstrapEntries), 'concurrency', 'target'],
-    ...['actor', 'reason', 'force', 'users', 'port'],
+    ...['actor', 'reason', 'force', 'users', 'port', 'databaseUrl'],
     ...LIVE,
   ].map((name) => [name, v.optional(v.any())]),
 );

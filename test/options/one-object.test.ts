@@ -36,17 +36,18 @@ const UNTOUCHED = {
   connect: () => Promise.reject(new Error('the database was touched')),
 };
 
-const WITH_TARGET = { ...OPTIONS, target: UNTOUCHED };
+/** With those of tests and of the command line. */
+const ALL = { ...OPTIONS, target: UNTOUCHED, databaseUrl: 'postgres://localhost/shop' };
 
 describe('one object of options', () => {
   test('serves the bootstrap, the verification, the enforcer and the tenants', async () => {
     const pool = (await createDatabase()).pool();
 
-    await expect(bootstrapDatabase(pool, WITH_TARGET)).resolves.toMatchObject({ changed: true });
-    await expect(verifyDatabase(pool, WITH_TARGET)).resolves.toMatchObject({ ok: true });
-    const enforcer = await createEnforcer(pool, WITH_TARGET);
+    await expect(bootstrapDatabase(pool, ALL)).resolves.toMatchObject({ changed: true });
+    await expect(verifyDatabase(pool, ALL)).resolves.toMatchObject({ ok: true });
+    const enforcer = await createEnforcer(pool, ALL);
     expect(await enforcer.enforce('admin', 'accounts', 'read')).toBe(true);
-    await expect(bootstrapTenants([{ name: 'a', schema: 'a', pool }], WITH_TARGET)).resolves.toMatchObject({
+    await expect(bootstrapTenants([{ name: 'a', schema: 'a', pool }], ALL)).resolves.toMatchObject({
       ok: true,
       changed: 1,
     });
@@ -79,7 +80,7 @@ describe('one object of options', () => {
   });
 
   test('serves the database of a test, which is never a dry run', async () => {
-    await using database = await createTestDatabase({ ...WITH_TARGET, dryRun: true });
+    await using database = await createTestDatabase({ ...ALL, dryRun: true });
     expect(await database.enforcer.enforce('admin', 'accounts', 'read')).toBe(true);
   });
 
@@ -93,9 +94,9 @@ describe('one object of options', () => {
     ['bootstrapTenants', (options) => bootstrapTenants([{ name: 'a', pool: UNTOUCHED }], options)],
     ['createTestDatabase', (options) => createTestDatabase(options)],
   ])('may not hold a name that belongs to no function: %s', async (_, work) => {
-    const error = await failureOf(() => work({ ...WITH_TARGET, rules: defaultPolicy }));
+    const error = await failureOf(() => work({ ...ALL, rules: defaultPolicy }));
     expect(error).toMatchObject({ problems: [{ code: 'OPTION_UNKNOWN', at: 'rules' }] });
-    for (const name of Object.keys(WITH_TARGET)) expect(error.message).toContain(name);
+    for (const name of Object.keys(ALL)) expect(error.message).toContain(name);
   });
 });
 

@@ -78,7 +78,6 @@ export async function changePolicy(
     if (isMissing) throw tableMissing(table.sql);
     const located = { ...withRuleTable(given, table), schema: given.schema ?? table.schema };
     known = located;
-    requireRoom(table, added);
     const told = { actor, reason: force && reason ? `forced: ${reason}` : reason };
     const before = given.engine.hasSettings ? await readChangeContext(inside) : null;
     if (before !== null) await setChangeContext(inside, told);
@@ -157,11 +156,6 @@ function requireSound({ model }: ResolvedOptions, rules: readonly PlacedRule[]):
 /** Refuses what Casbin would not use, or never finish reading. If it is stored already, it can be removed. */
 async function requireUsable({ model }: ResolvedOptions, added: readonly PlacedRule[]): Promise<void> {
   const problems = [...findUnusableRules(model, added), ...(await findHangingPatterns(model, added))];
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
-}
-
-function requireRoom(table: RuleTable, rules: readonly PlacedRule[]): void {
-  const problems = table.findUnfit(rules);
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 

@@ -228,6 +228,27 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     expect((await stored()).filter((first) => first === 'carol')).toHaveLength(1);
   });
 
+  test('that has waited for another one does not count as its own what that one has added and removed', async () => {
+    await using opened = await open();
+    const { pool, client, options } = opened;
+    const changes = {
+      grant: [['accountant', 'reports', 'read']],
+      revoke: [['clerk', 'invoices', 'read']],
+    } as const;
+    await client.query('begin');
+    const first = await changePolicy(client, changes, { ...options, policy: undefined });
+    const other = await pool.connect();
+    const second = changePolicy(other, changes, { ...options, policy: undefined });
+    await untilBlocked(pool);
+    await client.query('commit');
+    expect(first).toMatchObject({
+      added: [['p', 'accountant', 'reports', 'read']],
+      removed: [['p', 'clerk', 'invoices', 'read']],
+    });
+    expect(await second).toMatchObject({ added: [], removed: [] });
+    other.release();
+  });
+
   test('and a bootstrap see each other, where both together allow what must never be', async () => {
     const database = await createDatabase();
     const pool = database.pool();

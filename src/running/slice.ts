@@ -55,9 +55,9 @@ export class Slice {
     return own.some((change) => this.#reachesFurther(change)) ? null : own;
   }
 
-  #reachesFurther({ ptype, values, rows }: RuleChange): boolean {
+  #reachesFurther({ ptype, values }: RuleChange): boolean {
     const [child = '', parent = ''] = values;
-    return ptype !== 'p' && rows > 0 && this.#reached.has(child) && !this.#reached.has(parent);
+    return ptype !== 'p' && this.#reached.has(child) && !this.#reached.has(parent);
   }
 
   /** Whether a rule is in the slice. */

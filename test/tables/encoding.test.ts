@@ -34,10 +34,13 @@ test.each(LAYOUTS)(
 
       const client = await pool.connect();
       await client.query('begin');
-      for (const assign of [[['役', 'employé']], [['anaïs', '役']]] as const) {
-        await expect(changePolicy(client, { assign }, { ...options, actor: 'root' })).rejects.toMatchObject(
-          refusal(`g, ${assign[0].join(', ')}`, ' (assign[0])'),
-        );
+      for (const [kind, link] of [
+        ['assign', ['役', 'employé']],
+        ['assign', ['anaïs', '役']],
+        ['unassign', ['役', 'employé']],
+      ] as const) {
+        const changed = changePolicy(client, { [kind]: [link] }, { ...options, actor: 'root' });
+        await expect(changed).rejects.toMatchObject(refusal(`g, ${link.join(', ')}`, ` (${kind}[0])`));
       }
       await changePolicy(client, { assign: [['anaïs', 'employé']] }, { ...options, actor: 'root' });
       await client.query('commit');

@@ -69,7 +69,7 @@ export class Slice {
   #covers(ptype: string, valueAt: (position: number) => string | undefined): boolean {
     if (this.scope.kind === 'whole') return true;
     const { limits, domains, subjects } = this.scope;
-    // The model lacks the ptype; let it through, so that it is reported.
+    // A ptype that the model lacks: it is read by its first value too, so that it is reported.
     const { bySubject, domainAt }: SliceLimit = limits.get(ptype) ?? { bySubject: true, domainAt: null };
     if (bySubject && !(subjects.length > 0 && this.#reached.has(valueAt(0) ?? ''))) return false;
     if (domainAt === null) return true;

@@ -87,6 +87,14 @@ describe.each(LAYOUTS)('a live enforcer for a subject, on a table of layout $nam
       expect(live.enforceSync('alice', 'reports', 'write')).toBe(false);
     });
 
+    test('reports a rule that the model does not know only if it is about what the subject can reach', async () => {
+      const { live, pool } = await open({ subject: 'alice' });
+      await layout.insert(pool, ['p9', 'bob', 'accounts', 'read']);
+      await live.caughtUp();
+      await layout.insert(pool, ['p9', 'readonly', 'accounts', 'read']);
+      await expect(live.caughtUp()).rejects.toMatchObject({ code: 'RULES_DO_NOT_FIT_MODEL' });
+    });
+
     test('writes what it can see, and nothing else', async () => {
       const { live } = await open({ subject: 'alice' });
       expect(await live.addRoleForUser('alice', 'user')).toBe(true);
@@ -122,6 +130,9 @@ test('a live enforcer for a domain holds the rules of that domain', async () => 
   expect(live.enforceSync('alice', 'acme', 'invoices', 'read')).toBe(true);
   expect(() => live.enforceSync('alice', 'umbrella', 'invoices', 'read')).toThrow('the domain "umbrella"');
   await expect(live.deleteUser('alice')).rejects.toMatchObject(OUT_OF_SLICE);
+  // An empty value of a filter is any.
+  const filtered = live.removeFilteredGroupingPolicy(0, 'alice', 'clerk', '');
+  await expect(filtered).rejects.toMatchObject(OUT_OF_SLICE);
   await pool.query(`insert into casbin (ptype, rule) values ('g', '["bob", "clerk", "acme"]')`);
   await pool.query(`insert into casbin (ptype, rule) values ('g', '["carol", "clerk", "umbrella"]')`);
   await live.caughtUp();

@@ -232,6 +232,17 @@ test('the origin of a rule that was stored twice is the entry of the row that wa
   expect(explained.granted).toMatchObject([{ application: 'second' }]);
 });
 
+test('the origin of a rule is an entry about its own table', async () => {
+  const pool = (await createDatabase()).pool({ max: 1 });
+  for (const table of ['casbin_rule', 'policies']) {
+    await bootstrapDatabase(pool, { ...NO_PROVIDERS, table: { name: table, layout: 'columns' } });
+    await pool.query(`set application_name = ${table}`);
+    await pool.query(`insert into ${table} (ptype, v0, v1, v2) values ('p', 'user', 'reports', 'read')`);
+  }
+  const explained = await explainDecision(pool, ['user', 'reports', 'read'], { table: 'casbin_rule' });
+  expect(explained.granted).toMatchObject([{ application: 'casbin_rule' }]);
+});
+
 test('a table of any name is recorded, and its name is never code', async () => {
   const database = await createDatabase();
   const pool = database.pool();

@@ -100,13 +100,21 @@ export function rememberLast<Given extends unknown[], V>(
   };
 }
 
-/** A role, and all that it inherits from, at any depth: more than Casbin would follow. */
+/** A role, and all that it inherits from over so many links: by default over any number, more than Casbin follows. */
 export function collectAncestors(
   parents: ReadonlyMap<string, Iterable<string>>,
   role: string,
+  maxLinks = Number.POSITIVE_INFINITY,
 ): ReadonlySet<string> {
   const ancestors = new Set([role]);
+  let [seen, nearer, links] = [0, 1, 0];
   for (const name of ancestors) {
+    if (seen === nearer) {
+      nearer = ancestors.size;
+      links += 1;
+    }
+    if (links === maxLinks) break;
+    seen += 1;
     for (const parent of parents.get(name) ?? []) ancestors.add(parent);
   }
   return ancestors;

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { inspect } from 'node:util';
 
 const REASON_LENGTH = 300;
@@ -17,6 +18,22 @@ export function reasonOf(thrown: unknown): string {
 /** Removes periods at the end, because messages continue after the reason. */
 function withoutPeriod(text: string): string {
   return text.replace(/\.+$/, '');
+}
+
+/** Why a file can't be read, without a period. */
+export function explainUnreadable(kind: string, path: string, error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  switch (code) {
+    case 'ENOENT':
+      // Shows the absolute path, because a relative one depends on the folder in which the process was started.
+      return `there is no such ${kind} (${resolve(path)})`;
+    case 'EISDIR':
+      return `it is a directory, not a ${kind}`;
+    case 'EACCES':
+      return `the ${kind} may not be read by this process`;
+    default:
+      return `the ${kind} can't be read (${typeof code === 'string' ? code : reasonOf(error)})`;
+  }
 }
 
 /** The beginning of a text that may be of any length. */

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
 import { type Model, newModelFromString } from 'casbin';
 import { rememberLast } from '../collections.ts';
 import type { Problem } from '../errors.ts';
-import { decodeUtf8, reasonOf, shorten } from '../text.ts';
+import { decodeUtf8, explainUnreadable, reasonOf, shorten } from '../text.ts';
 import { copyModel, findMissingDefinitions } from './model.ts';
 import { checkModelText, locateDefinition } from './model-text.ts';
 
@@ -90,21 +89,6 @@ function describeUnreadableModel(path: string, error: unknown): Problem {
       'this is the text of a model, not a path. Give newModelFromString(text), which casbin exports.';
     return { code: 'MODEL_NOT_FOUND', at: 'model', message };
   }
-  const message = `${explainUnreadable(path, error)}. Give the path of a Casbin .conf file.`;
+  const message = `${explainUnreadable('model file', path, error)}. Give the path of a Casbin .conf file.`;
   return { code: 'MODEL_NOT_FOUND', at: shorten(path).replaceAll('\0', '\\0'), message };
-}
-
-function explainUnreadable(path: string, error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  switch (code) {
-    case 'ENOENT':
-      // Shows the absolute path, because a relative one depends on the folder in which the process was started.
-      return `there is no such model file (${resolve(path)})`;
-    case 'EISDIR':
-      return 'it is a directory, not a model file';
-    case 'EACCES':
-      return 'the model file may not be read by this process';
-    default:
-      return `the model file can't be read (${typeof code === 'string' ? code : reasonOf(error)})`;
-  }
 }

@@ -44,6 +44,7 @@ export function checkModelText(path: string, text: string): Problem[] {
     ...findRepeated(path, definitions),
     ...findUnread(path, definitions),
     ...findOutside(path, definitions),
+    ...definitions.flatMap((definition) => findCutOff(path, definition)),
     ...strayLines.map((line): Problem => {
       const message = `line ${formatText(line.text)} is neither a [section] nor a definition such as "m = …". Correct or remove it.`;
       return { code: 'MODEL_INVALID', at: placeOf(path, line), message };
@@ -121,6 +122,22 @@ function findOutside(path: string, definitions: readonly Definition[]): Problem[
   });
 }
 
+/** Casbin knows no strings when it looks for comments, and few people know that `;` begins one, too. */
+function findCutOff(path: string, { key, line }: Definition): Problem[] {
+  return line.parts.flatMap(({ text, number }): Problem[] => {
+    const kept = withoutComment(text);
+    const [sign = '', rest] = [text.charAt(kept.length), text.slice(kept.length + 1).trim()];
+    const isInString = /["']/.test(withoutStrings(kept));
+    const goesOn = sign === ';' && /^(?:&&|\|\||[=!<>]=|,)|\b[rp]\d*\.\w/.test(rest);
+    if (sign === '' || (!isInString && !goesOn)) return [];
+    const remedy = isInString
+      ? `Give that text without "${sign}"`
+      : 'Remove it, or begin the comment with "#"';
+    const message = `for Casbin, "${sign}" begins a comment${isInString ? ', in quotes too' : ''}: ${formatText(rest)} is not a part of "${key}". ${remedy}.`;
+    return [{ code: 'MODEL_INVALID', at: placeOf(path, { number, column: kept.length + 1 }), message }];
+  });
+}
+
 /** The sections of a model, by what the names of their definitions begin with. */
 const SECTIONS: readonly (readonly [first: string, section: string])[] = [
   ...REQUIRED_DEFINITIONS.map(({ key, section }) => [key, section] as const),
@@ -185,7 +202,7 @@ function placeOf(path: string, { number, column }: Pick<Line, 'number' | 'column
  */
 function findName({ parts }: Line, name: string): Pick<Line, 'number' | 'column'> | null {
   for (const [index, { text, number }] of parts.entries()) {
-    const code = withoutComment(text).replace(/"[^"]*"|'[^']*'/g, (string) => ' '.repeat(string.length));
+    const code = withoutStrings(withoutComment(text));
     const start = index === 0 ? code.indexOf('=') + 1 : 0;
     for (let at = code.indexOf(name, start); at !== -1; at = code.indexOf(name, at + 1)) {
       const isWhole = !/[\w.]$/.test(code.slice(0, at)) && !/^\w/.test(code.slice(at + name.length));
@@ -219,6 +236,11 @@ function readLines(text: string): Line[] {
     continued = line.endsWith('\\');
   }
   return lines;
+}
+
+/** With blanks in the place of strings. */
+function withoutStrings(code: string): string {
+  return code.replace(/"[^"]*"|'[^']*'/g, (string) => ' '.repeat(string.length));
 }
 
 function withoutComment(line: string): string {

@@ -100,7 +100,7 @@ export function createProgram(terminal: Terminal, runCommand: RunCommand): Comma
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => terminal.print(text.trimEnd()),
-      writeErr: (text) => terminal.complain(withoutValue(text.trimEnd())),
+      writeErr: (text) => terminal.complain(completeUsage(text.trimEnd())),
     })
     .addHelpText('after', EXAMPLES_AND_EXIT_CODES)
     .hook('preAction', (_, command) => refuseOptionAsValue(command));
@@ -162,10 +162,15 @@ function errorToJson(error: unknown): object {
 /** If Commander prints the help, its error has no message. */
 function describeUsage({ code, message }: CommanderError): string {
   if (code === 'commander.help') return 'the command is missing or unknown. --help lists the commands.';
-  return withoutValue(message.replace(/^error: /, ''));
+  return completeUsage(message.replace(/^error: /, ''));
 }
 
-/** Leaves out the value of an unknown option: it may be a password in any form, as after a misspelt --database-url. */
-function withoutValue(message: string): string {
-  return message.replace(/(unknown option '-[^=]*)=.*'/s, "$1'");
+/**
+ * Tells after a file without its option how files are given. Leaves out the value of an unknown option: it may be a
+ * password in any form, as after a misspelt --database-url.
+ */
+function completeUsage(message: string): string {
+  return message
+    .replace(/Expected 0 arguments but got \d+\./, '$& Files are given by options, such as --policy FILE.')
+    .replace(/(unknown option '-[^=]*)=.*'/s, "$1'");
 }

@@ -1,13 +1,11 @@
-import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { PageOptions } from '../create-page.ts';
 import type { PoolLike } from '../database/client.ts';
-import { InvalidOptionsError } from '../errors.ts';
-import { reasonOf } from '../text.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
 import { isOffline, OFFLINE_OPTION, type OfflineFlags } from './policy-of.ts';
+import { writeOutput } from './write-output.ts';
 
 interface ReportFlags extends OfflineFlags {
   readonly html: string;
@@ -51,10 +49,7 @@ function writePage(
   const writeFrom = async (pool: PoolLike | null, where: string): Promise<Outcome> => {
     const { createPage } = await import('../index.ts');
     const page = await createPage(pool, options);
-    await writeFile(file, page).catch((error: unknown) => {
-      const message = `the page can't be written: ${reasonOf(error)}. Give a file in a folder that is there.`;
-      throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: '--html', message }]);
-    });
+    await writeOutput('--html', file, page);
     const bytes = Buffer.byteLength(page);
     const message = `Wrote ${file} (${Math.ceil(bytes / 1000).toLocaleString('en-US')} kB).`;
     return {

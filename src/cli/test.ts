@@ -1,12 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { type Command, Option } from 'commander';
 import { InvalidOptionsError } from '../errors.ts';
 import type { PolicyTestFilter, PolicyTestReport, PolicyTestRequirements } from '../test-policy.ts';
-import { reasonOf } from '../text.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { addDefinitionOptions, addExamples, addFormatOptions, readPercent } from './flags.ts';
+import { writeOutput } from './write-output.ts';
 
 interface TestFlags extends PolicyTestFilter, PolicyTestRequirements {
   readonly lcov?: string;
@@ -63,17 +61,11 @@ function exitCodeOfTests({ ok, warnings }: PolicyTestReport, { failOn }: TestFla
 }
 
 async function writeLcov(file: string, { coverage }: PolicyTestReport): Promise<void> {
-  const refuse = (message: string) => {
-    throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: '--lcov', message }]);
-  };
   const { coverageToLcov } = await import('../index.ts');
   const lcov = coverageToLcov(coverage);
-  if (lcov === '')
-    refuse('no rule of the policy was read from a file, so there are no lines. Give --policy.');
-  try {
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, lcov);
-  } catch (error) {
-    refuse(`it can't be written: ${reasonOf(error)}. Give a file that this process may write.`);
+  if (lcov === '') {
+    const message = 'no rule of the policy was read from a file, so there are no lines. Give --policy.';
+    throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: '--lcov', message }]);
   }
+  await writeOutput('--lcov', file, lcov);
 }

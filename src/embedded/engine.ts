@@ -1,8 +1,10 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ClientConfig } from 'pg';
 import { ConnectionError } from '../errors.ts';
+import { makeFolder } from '../make-folder.ts';
+import { reasonOf } from '../text.ts';
 
 /** A running PGlite. */
 export interface Engine {
@@ -85,11 +87,11 @@ const VERSION_FILE = 'PG_VERSION';
 /** Creates the folder, parents included, if it is not there. */
 async function createDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true });
+    await makeFolder(directory);
   } catch (cause) {
     throw new ConnectionError(
       'CONNECTION_FAILED',
-      `The folder ${directory} for the embedded database can't be created. Use another one.`,
+      `The folder ${directory} for the embedded database can't be created: ${reasonOf(cause)}. Use another one.`,
       { cause },
     );
   }

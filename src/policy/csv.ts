@@ -3,8 +3,10 @@ import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { kindOf, reasonOf } from '../text.ts';
 import { compilePolicy, type DefinedRule } from './compile.ts';
 import type { PolicyDefinition } from './definition.ts';
-import { type Parsed, recordPlaces } from './place.ts';
-import { formatRule, type Rule, ruleKey } from './rule.ts';
+import { type Parsed, recordPlaces, syntaxProblem } from './place.ts';
+import { formatRule, formatText, type Rule, ruleKey } from './rule.ts';
+
+const COMMAS = 'Write the ptype, such as p or g, and the values, separated by commas.';
 
 /** Reads Casbin's CSV line by line, as Casbin does. Never throws: what is wrong is in `problems`. */
 export function parseCsv(file: string, text: string): Parsed {
@@ -16,6 +18,10 @@ export function parseCsv(file: string, text: string): Parsed {
     try {
       const rule = readCsvLine(line);
       if (rule === null) continue;
+      if (rule.values.length === 0) {
+        problems.push(syntaxProblem(at, `there is one value only, ${formatText(rule.ptype)}. ${COMMAS}`));
+        continue;
+      }
       const values = [rule.ptype, ...rule.values];
       recordPlaces(values, at, new Map());
       places.set(String(rules.push(values) - 1), at);

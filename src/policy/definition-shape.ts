@@ -67,9 +67,15 @@ const entries = {
 const message = 'must be a policy definition: an object with roles and rules';
 
 /** The shape of a definition, in code. `model/policy.schema.json` says the same of one in a file. */
-export const definitionShape = oneKindOfRoles(fields(entries, message));
+export const definitionShape = oneKindOfRoles(fields(entries, message, explainRole));
 
-const fileShape = oneKindOfRoles(fields({ ...entries, $schema: v.optional(text) }, message));
+const fileShape = oneKindOfRoles(fields({ ...entries, $schema: v.optional(text) }, message, explainRole));
+
+function explainRole(value: unknown): string | null {
+  const isRole =
+    typeof value === 'object' && value !== null && ('permissions' in value || 'inherits' in value);
+  return isRole ? 'A role is defined under roles.' : null;
+}
 
 /** All problems in the shape of a file's content. */
 export function checkFileShape(file: string, content: unknown): Problem[] {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
-import { decodeUtf8, NOT_UTF8, reasonOf } from '../text.ts';
+import { decodeUtf8, explainUnreadable, NOT_UTF8 } from '../text.ts';
 import type { Request } from './definition.ts';
 import { describeIssue, fields } from './issues.ts';
 import { findPlace } from './place.ts';
@@ -86,7 +86,10 @@ export async function readExpectationFile(file: string): Promise<LoadedExpectati
   try {
     bytes = await readFile(file);
   } catch (error) {
-    return refuse('POLICY_NOT_FOUND', `it can't be read: ${reasonOf(error)}. Correct the path.`);
+    return refuse(
+      'POLICY_NOT_FOUND',
+      `${explainUnreadable('file of tests', file, error)}. Correct the path.`,
+    );
   }
   const content = decodeUtf8(bytes);
   if (content === null) return refuse('POLICY_SYNTAX', NOT_UTF8);

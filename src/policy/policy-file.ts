@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { extname, resolve } from 'node:path';
+import { extname } from 'node:path';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
-import { decodeUtf8, kindOf, NOT_UTF8 } from '../text.ts';
+import { decodeUtf8, explainUnreadable, kindOf, NOT_UTF8 } from '../text.ts';
 import {
   findBrokenHierarchies,
   findConflicts,
@@ -125,7 +125,6 @@ function toDefinition(content: unknown): PolicyDefinition {
 }
 
 function describeUnreadablePolicy(path: string, error: unknown): Problem {
-  const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-  const message = `the policy file ${resolve(path)} can't be read (${reason}). Give the path of a ${KNOWN_ENDINGS} file.`;
+  const message = `${explainUnreadable('policy file', path, error)}. Give the path of a ${KNOWN_ENDINGS} file.`;
   return { code: 'POLICY_NOT_FOUND', at: path, message };
 }

@@ -3,6 +3,7 @@ import { type Conjunct, limitingConjuncts } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
 import { collectAncestors, HashTable, hashAll, hashText, rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
+import { MAX_INHERITANCE_LINKS } from '../policy/hierarchy.ts';
 import { subjectOf } from './parts.ts';
 
 /** Up to this many rules are read one by one; more of them are looked up by each name that may match. */
@@ -133,7 +134,7 @@ function isMatch(
   return asked === given || (namesFor?.(asked).has(given) ?? false);
 }
 
-/** Follows links in any domain, so it may find more than Casbin, never less. */
+/** Follows links in any domain, as far as Casbin does in one, so it may find more than Casbin, never less. */
 function ancestorFinder(model: Model, ptype: string): (name: string) => ReadonlySet<string> {
   // Sets, because the same link may exist in many domains.
   const parents = new Map<string, Set<string>>();
@@ -142,7 +143,7 @@ function ancestorFinder(model: Model, ptype: string): (name: string) => Readonly
     if (ofChild === undefined) parents.set(child, new Set([parent]));
     else ofChild.add(parent);
   }
-  return rememberLast((name) => collectAncestors(parents, name));
+  return rememberLast((name) => collectAncestors(parents, name, MAX_INHERITANCE_LINKS));
 }
 
 /** Creates a {@link RuleIndex} for the policy of a model; null if the matcher does not limit which rules can match. */

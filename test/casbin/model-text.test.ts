@@ -136,6 +136,54 @@ describe('a comment', () => {
     expect(await problemsAfter('  # some words', '\t; more of them', 'm2 = true # as it is')).toEqual([]);
   });
 
+  test.each([
+    ['m2 = true ; && r.obj == p.obj', 11, ';', '&& r.obj == p.obj'],
+    ['m2 = true;r.obj == p.obj # as it is', 10, ';', 'r.obj == p.obj # as it is'],
+    [
+      'e2 = some(where (p.eft == allow)) ; && !some(where (p.eft == deny))',
+      35,
+      ';',
+      '&& !some(where (p.eft == deny))',
+    ],
+    ['r2 = sub, obj ; , act\r', 15, ';', ', act'],
+  ])('that continues a definition is refused: %s', async (text, column, sign, rest) => {
+    const section = { e: 'policy_effect', r: 'request_definition', m: 'matchers' }[text.charAt(0)];
+    const lines = modelText().trimEnd().split('\n');
+    const start = 2 + lines.indexOf(`[${section}]`);
+    lines.splice(start, 0, text);
+    expect(await problemsOf(lines.join('\n'))).toEqual([
+      [
+        `model.conf:${start + 1}:${column}`,
+        `for Casbin, "${sign}" begins a comment: ${JSON.stringify(rest)} is not a part of "${text.slice(0, 2)}". Remove it, or begin the comment with "#".`,
+      ],
+    ]);
+  });
+
+  test('in a string is refused, on any line of a definition', async () => {
+    expect(
+      await problemsAfter(
+        "m2 = r.obj == 'it' && \\",
+        '  r.sub == "a;b" || r.sub == \'c#d\'',
+        'm3 = r.sub == "#"',
+      ),
+    ).toEqual([
+      [
+        'model.conf:13:14',
+        `for Casbin, ";" begins a comment, in quotes too: ${JSON.stringify("b\" || r.sub == 'c#d'")} is not a part of "m2". Give that text without ";".`,
+      ],
+      [
+        'model.conf:14:16',
+        `for Casbin, "#" begins a comment, in quotes too: ${JSON.stringify('"')} is not a part of "m3". Give that text without "#".`,
+      ],
+    ]);
+  });
+
+  test('of words, or of a condition after a #, is a comment', async () => {
+    expect(
+      await problemsAfter('m2 = true ; it isn\'t "so", or is it', "m3 = r.obj == 'it' # && r.obj == p.obj"),
+    ).toEqual([]);
+  });
+
   test('ends with its line, on Windows too', async () => {
     expect(await problemsAfter('# some words\r', 'm2 = true ; as it is\r', 'more words\r')).toEqual([
       strayLine(14, 'more words'),

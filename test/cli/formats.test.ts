@@ -52,9 +52,17 @@ describe('the formats of a command', () => {
     ['github', ['--foo'], /^::error title=WRONG_USAGE::unknown option '--foo'\n$/],
     ['junit', ['--foo'], /^<\?xml.*<failure type="WRONG_USAGE"/s],
     ['sarif', ['--foo'], /"ruleId": "WRONG_USAGE"/],
+    [
+      'compact',
+      ['a.yaml'],
+      / but got 1\. Files are given by options, such as --policy FILE\. \[WRONG_USAGE\]\n$/,
+    ],
   ])('%s tells arguments that can not be understood, on stdout too', async (format, args, expected) => {
     const result = await runCli(['lint', `--format=${format}`, ...args]);
-    expect(result).toMatchObject({ code: 2, stderr: expect.stringMatching(/^error: unknown option/) });
+    expect(result).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^error: (unknown option|too many arguments)/),
+    });
     expect(result.stdout).toMatch(expected);
   });
 

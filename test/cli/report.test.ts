@@ -29,9 +29,13 @@ test('casbin-bootstrap report writes a page of a policy file without a database'
   expect(JSON.parse(result.stdout)).toEqual({ file: 'page.html', bytes: Buffer.byteLength(html) });
   expect(html).toContain('The policy as it is defined');
   expect(await report()).toMatchObject({ code: 2, stderr: expect.stringContaining('--html <file>') });
-  const lost = await report('--html', 'no/such/folder/page.html');
+  expect(await report('--html', 'a/new/folder/page.html')).toMatchObject({ code: 0, stderr: '' });
+  expect(await readFile(join(cwd, 'a/new/folder/page.html'), 'utf8')).toBe(html);
+  const lost = await report('--html', 'page.html/none/page.html');
   expect(lost).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining("--html: the page can't be written"),
+    stderr: expect.stringMatching(
+      /--html: page\.html\/none\/page\.html can't be written: ENOTDIR: not a directory, mkdir 'page\.html\/none'\. Give/,
+    ),
   });
 });

@@ -242,13 +242,21 @@ test('lines of a CSV that Casbin can not read, or would read in part, are report
   const text = 'p, a, f(b\n  p\n# fine\np, "x\np, a, b\rp, c, d\n\ng, x, y\ng, y, x\n';
   expect(await problemsIn('policy.csv', text)).toEqual([
     expect.stringMatching(/^1:1 POLICY_SYNTAX Casbin can't read this line: Unmatched brackets/),
+    '2:3 POLICY_SYNTAX there is one value only, "p". Write the ptype, such as p or g, and the values, separated by commas.',
     "4:1 POLICY_SYNTAX Casbin can't read this line: Quote Not Closed: the parsing is finished with an opening quote.",
     expect.stringMatching(/^5:1 POLICY_SYNTAX this line has a carriage return/),
-    '2:3 OPTION_INVALID rules[0]: must be two strings or more: a ptype and its values (it has 1).',
+    expect.stringMatching(/^7:1 ROLE_CYCLE /),
   ]);
   expect(await problemsIn('policy.csv', 'p, a, b\n\n p, a, b\ng, x, y\ng, y, x\n')).toEqual([
     expect.stringMatching(/^4:1 ROLE_CYCLE /),
     expect.stringMatching(/^3:2 RULE_DUPLICATE .* 1:1\./),
+  ]);
+});
+
+test('a role in the place of an option is told where roles are defined', async () => {
+  expect(await problemsIn('policy.yaml', 'rules: []\nclerk:\n  inherits: [viewer]\nother: {}\n')).toEqual([
+    '2:1 OPTION_UNKNOWN clerk: there is no such option. A role is defined under roles.',
+    expect.stringMatching(/^4:1 OPTION_UNKNOWN other: there is no such option. Known are roles, /),
   ]);
 });
 

@@ -84,7 +84,7 @@ test('a bootstrap reports a file that can not be read', async () => {
   const bootstrapped = bootstrapDatabase({ connect: neverConnected }, { policy: 'missing.yaml' });
   expect(await loadProblems(bootstrapped, 'missing.yaml')).toEqual([
     expect.stringContaining(
-      `POLICY_NOT_FOUND the policy file ${resolve('missing.yaml')} can't be read (ENOENT).`,
+      `POLICY_NOT_FOUND there is no such policy file (${resolve('missing.yaml')}). Give`,
     ),
   ]);
 });
@@ -93,7 +93,7 @@ test('a missing file, a folder, an unknown ending and another encoding have mess
   const file = await writeTemporary('policy.csv', Buffer.from('p, a, b, c', 'utf16le').fill(0xff, 0, 1));
   const failure = async (path: string) => (await loadProblems(loadPolicyFile(path), path))[0];
 
-  expect(await failure(`${file}.yaml`)).toMatch(/POLICY_NOT_FOUND .*ENOENT/);
+  expect(await failure(`${file}.yaml`)).toMatch(/POLICY_NOT_FOUND there is no such policy file/);
   expect(await failure(join(file, '..'))).toMatch(/POLICY_NOT_FOUND .*\.yaml, \.yml, \.json, \.csv/);
   expect(await failure(`${file}.toml`)).toMatch(
     /POLICY_NOT_FOUND .*ending .* command line also a module, \.ts, \.mts,/,

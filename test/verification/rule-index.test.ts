@@ -42,6 +42,15 @@ describe('the rules that a request can match', () => {
     expect(await foundBy({}, FEW, 'viewer, data, ')).toEqual([FEW[4]]);
   });
 
+  test('are those of roles over ten links, as for Casbin, however many links there are', async () => {
+    const links = Array.from({ length: 30 }, (_, n) => `g, role${n + 1}, role${n}`);
+    const index = await indexOf({}, [...links, 'g, role30, role21', 'p, role10, data, read']);
+    expect([...(index?.reach('role29') ?? [])].at(-1)).toBe('role19');
+    expect(index?.reach('role30').size).toBe(1 + 18);
+    expect(index?.find(['role20', 'data', 'read'])).toHaveLength(1);
+    expect(index?.find(['role21', 'data', 'read'])).toEqual([]);
+  });
+
   test('are the same, in their order, where many have its values', async () => {
     const many = Array.from({ length: 60 }, (_, n) => `p, role${n}, data, read`);
     const lines = [

@@ -201,7 +201,7 @@ async function copyWithin(
   await requireAllRows(trx, [table.sql]);
   refuseUnfit(table, old.table, rules);
   const distinct = withoutRepetitions(rules);
-  const inserted = await seedRules(asClient(trx), table, distinct);
+  const { inserted } = await seedRules(asClient(trx), table, distinct);
   const live = await readLivePolicy(trx, table, { kind: 'whole' }, nothingKnown, () => {});
   const verification = await verifyCopy(options, table, distinct, live);
   return { copied: inserted.length, existing: distinct.length - inserted.length, verification };

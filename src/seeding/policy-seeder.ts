@@ -36,7 +36,11 @@ export function policySeeder(
     async seed({ db, logger, firstRun, dryRun, progress }) {
       const report = (done: number) => progress(done, rules.length);
       // What settles the ownership has locked the table.
-      const inserted = await seedRules(asClient(db), table, rules, { report, isLocked: records.ownership });
+      const { inserted, absent } = await seedRules(asClient(db), table, rules, {
+        report,
+        isLocked: records.ownership,
+      });
+      if (absent.length > 0) throw new Error(describeAbsent(table, absent));
       const existing = rules.length - inserted.length;
       // If the database was bootstrapped before, a missing rule is new in the definition, or somebody deleted it.
       // A table that another adapter created has no record.
@@ -50,6 +54,16 @@ export function policySeeder(
       return { inserted: inserted.length, existing };
     },
   };
+}
+
+/** How many rules a message names. */
+const NAMED = 10;
+
+/** Rules that PostgreSQL took, and that are not in the table afterwards: they would be missing at each start. */
+function describeAbsent({ sql }: RuleTable, absent: readonly Rule[]): string {
+  const more = absent.length > NAMED ? ` and ${absent.length - NAMED} more` : '';
+  const rules = absent.slice(0, NAMED).map((rule) => `"${formatRule(rule)}"`);
+  return `table ${sql} does not hold ${rules.join('; ')}${more} after the insert, because a trigger leaves it out or changes it. Change the trigger, or the policy.`;
 }
 
 const OWNERSHIP_MIGRATION = '0004_ownership';

@@ -1,4 +1,5 @@
 import { isRuleValues } from '../casbin/rule-row.ts';
+import { quoteText } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Rule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
@@ -79,9 +80,16 @@ export interface SeedOptions {
   readonly isLocked?: boolean;
 }
 
+/** What became of the rules that the table did not hold. */
+export interface Seeded {
+  readonly inserted: readonly Rule[];
+  /** Those that it does not hold afterwards either: a trigger has left them out, or changed them. */
+  readonly absent: readonly Rule[];
+}
+
 /**
- * Inserts the rules that the table does not hold yet, and returns those. Ids come in the order given, and the rows
- * lie in it too, as a stock adapter reads them. Errors are those of {@link insertRules}.
+ * Inserts the rules that the table does not hold yet. Ids come in the order given, and the rows lie in it too, as a
+ * stock adapter reads them. Errors are those of {@link insertRules}.
  *
  * It works in portions, so that neither side ever holds all rules as text. The caller must open a transaction, and make
  * sure that nobody else seeds this table meanwhile. Others may insert the same rules with {@link insertRules}.
@@ -91,12 +99,12 @@ export async function seedRules(
   table: RuleTable,
   rules: readonly Rule[],
   { report = () => {}, isLocked = false }: SeedOptions = {},
-): Promise<Rule[]> {
+): Promise<Seeded> {
   requireStorable(rules);
   const find = (given: readonly Rule[]) =>
     onRuleTable(table.sql, rules, () => findMissing(client, table, given));
   let missing = await find(rules);
-  if (missing.length === 0) return [];
+  if (missing.length === 0) return { inserted: [], absent: [] };
   if (!table.isUnique && !isLocked) {
     await lockTable(client, table);
     missing = await find(missing);
@@ -108,13 +116,16 @@ export async function seedRules(
     const written = await onRuleTable(table.sql, rules, () =>
       withoutIndexes(client, table.sql, () => write(null)),
     );
-    if (written !== null) return written;
+    if (written !== null) return { inserted: written, absent: [] };
   }
   if (table.isUnique && !isLocked) {
     await takeTurn(client, table);
     await lockRules(client, table, missing, 2);
   }
-  return write(table.onConflict);
+  const inserted = await write(table.onConflict);
+  if (inserted.length === missing.length) return { inserted, absent: [] };
+  const done = new Set(inserted);
+  return { inserted, absent: await find(missing.filter((rule) => !done.has(rule))) };
 }
 
 /**
@@ -173,7 +184,8 @@ async function writePortions(
 }
 
 /**
- * The server sends the inserted rules only if they are not all: somebody else has just added one.
+ * The server sends the inserted rules only if they may not be all of those given: somebody else has just added one, or
+ * there is a trigger that may leave one out or change it.
  *
  * @param onConflict null if no other writer can interfere, so that the inserted rules are known
  */
@@ -194,6 +206,10 @@ async function writePortion(
     await client.query(insert, arrays);
     return rules;
   }
+  // What such an engine tells of triggers is not known.
+  const hasTriggers = table.engine.commitsDdl
+    ? 'false'
+    : `exists (select from pg_catalog.pg_trigger where tgrelid = ${quoteText(table.sql)}::regclass and tgtype & 5 = 5)`;
   const { rows } = await client.query(
     `with inserted as (
        ${insert}
@@ -201,17 +217,19 @@ async function writePortion(
        returning ${table.columns('stored')}
      )
      select
-       count(*)::int as count,
-       case when count(*) < $${given.arrays.length + 1} then jsonb_agg(inserted) end as inserted
+       case when count(*) < $${given.arrays.length + 1} or ${hasTriggers}
+         then coalesce(jsonb_agg(inserted), '[]')
+       end as inserted
      from inserted`,
     [...arrays, rules.length],
   );
-  const { count, inserted } = rows[0] ?? { count: 0, inserted: null };
-  if (count === rules.length) return rules;
+  const { inserted } = rows[0];
+  if (inserted === null) return rules;
   const added = new RuleSet(rules);
-  return (inserted ?? []).flatMap((row: Record<string, unknown>) => {
+  return inserted.flatMap((row: Record<string, unknown>) => {
     const { ptype, rule } = table.read(row);
-    return rules[added.indexOf({ ptype: ptype ?? '', values: rule as string[] })] ?? [];
+    if (ptype === null || !isRuleValues(rule)) return [];
+    return rules[added.indexOf({ ptype, values: rule })] ?? [];
   });
 }
 

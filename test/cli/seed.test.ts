@@ -244,8 +244,9 @@ describe('casbin-bootstrap seed fails with one message on stderr', () => {
     const env = { DATABASE_URL: url };
     await expect(runCli(['seed'], { env })).resolves.toMatchObject({ code: 0, stderr: '' });
     await pool().query(`
-      create function swallow() returns trigger language plpgsql as $$ begin return null; end $$;
-      create trigger swallow before insert on casbin for each row execute function swallow();
+      create function swallow() returns trigger language plpgsql as $$
+        begin delete from casbin where ptype = 'g' and rule->>0 = 'user'; return null; end $$;
+      create trigger swallow after insert on casbin for each statement execute function swallow();
       delete from casbin where ptype = 'g' and rule->>0 = 'user'`);
     const result = await runCli(['seed'], { env });
 

@@ -142,7 +142,10 @@ describe.each(settings)('parsers that an application has changed $where', ({ opt
     try {
       const db = createKysely(new Session(client)).withoutPlugins();
       const seed = (rules: Rule[]) =>
-        inWriteTransaction(db, (trx) => seedRules(asClient(trx), new DocumentTable(), rules));
+        inWriteTransaction(db, async (trx) => {
+          const { inserted } = await seedRules(asClient(trx), new DocumentTable(), rules);
+          return inserted;
+        });
       const many = Array.from({ length: 1_100 }, (_, n) => ({ ptype: 'g', values: [`u${n}`, 'user'] }));
       expect(await seed(many)).toEqual(many);
       expect(await seed(many.slice(0, 5))).toEqual([]);

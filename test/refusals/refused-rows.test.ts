@@ -295,3 +295,17 @@ test('valid rows are inserted with two more round trips, and a start with nothin
   expect(savepoints).toEqual(['savepoint casbin_bootstrap_rows', 'release savepoint casbin_bootstrap_rows']);
   expect(wire.statements.slice(before).filter((statement) => statement.includes('savepoint'))).toEqual([]);
 });
+
+test.each([undefined, false] as const)('of rules, a trigger leaves out some (verify: %s)', async (verify) => {
+  const database = await createBootstrapped({ policy: null, verify: false, seeders: [] });
+  await database.pool().query(`
+    create function leave_out() returns trigger language plpgsql as $$ begin return null; end $$;
+    create trigger leave_out before insert on casbin for each row execute function leave_out()`);
+  const rules = Array.from({ length: 12 }, (_, n) => ['p', 'clerk', `page${n}`, 'read']);
+  const options = { policy: { rules }, seeders: [], ...(verify === undefined ? {} : { verify }) };
+  const error = await refusalOf(database, options);
+  expect(error).toMatchObject({ name: 'SeederError', code: 'SEEDER_FAILED', seeder: 'rbac' });
+  expect(error.message).toMatch(
+    /^Seeder "rbac" failed: table public\.casbin does not hold "p, clerk, page0, read"; .*"p, clerk, page9, read" and 2 more after the insert, because a trigger leaves it out or changes it\. Change the trigger, or the policy\. Nothing was changed\.$/,
+  );
+});

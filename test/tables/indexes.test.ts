@@ -35,7 +35,8 @@ async function seedAndWatch(client: pg.PoolClient, given: readonly Rule[]): Prom
       return client.query(text, values);
     },
   };
-  return { inserted: await seedRules(watched, new DocumentTable(), given), present };
+  const { inserted } = await seedRules(watched, new DocumentTable(), given);
+  return { inserted, present };
 }
 
 async function listIndexes(client: pg.ClientBase | pg.Pool): Promise<string[]> {

@@ -145,7 +145,10 @@ describe('in a table of layout document', () => {
 describe('in a table of layout columns', () => {
   const { options, ruleTable } = LAYOUTS[1];
   const seed = () =>
-    inTransaction(pool, (other) => seedRules(other, ruleTable, [{ ptype: 'p', values: ['e'] }]));
+    inTransaction(pool, async (other) => {
+      const { inserted } = await seedRules(other, ruleTable, [{ ptype: 'p', values: ['e'] }]);
+      return inserted;
+    });
 
   beforeEach(() => pool.query('truncate casbin_rule restart identity'));
 
@@ -162,7 +165,7 @@ describe('in a table of layout columns', () => {
   });
 
   test('seeding a rule waits for writers that have added any, and these add others after it', async () => {
-    let seeding: Promise<Rule[]> | undefined;
+    let seeding: Promise<readonly Rule[]> | undefined;
     await inTransaction(pool, async (client) => {
       await createAdapter(client, options).addPolicy('p', 'p', ['e']);
       seeding = seed();

@@ -29,8 +29,12 @@ function toLine({ ptype, values }: Rule): string {
 describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   beforeEach(() => pool.query(`truncate ${layout.table} restart identity`));
 
-  function seed(given: readonly Rule[], report?: (done: number) => void): Promise<Rule[]> {
-    return inTransaction(pool, (client) => seedRules(client, layout.ruleTable, given, { report }));
+  async function seed(given: readonly Rule[], report?: (done: number) => void): Promise<readonly Rule[]> {
+    const { inserted, absent } = await inTransaction(pool, (client) =>
+      seedRules(client, layout.ruleTable, given, { report }),
+    );
+    expect(absent).toEqual([]);
+    return inserted;
   }
 
   it('adds values as they are, whatever characters they hold', async () => {
@@ -122,12 +126,33 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     expect(await seed(rules)).toEqual(rules);
   });
 
+  it('tells rules that a trigger leaves out or changes', async () => {
+    const [first, second, ...others] = rules.slice(0, 4);
+    const column = layout.name === 'document' ? 'rule' : 'v0';
+    const [value, changed] = layout.name === 'document' ? ['rule ->> 1', `'["x"]'`] : ['v1', `'x'`];
+    await pool.query(`
+      create function meddle() returns trigger language plpgsql as $$ begin
+        if new.${value} = 'data0' then return null; end if;
+        if new.${value} = 'data1' then new.${column} = ${changed}; end if;
+        return new;
+      end $$;
+      create trigger meddle before insert on ${layout.table} for each row execute function meddle()`);
+    const seeded = await inTransaction(pool, async (client) => [
+      await seedRules(client, layout.ruleTable, rules.slice(1, 4)),
+      await seedRules(client, layout.ruleTable, rules.slice(0, 4)),
+    ]);
+    await pool.query(`drop function meddle cascade`);
+    expect(seeded).toEqual([
+      { inserted: others, absent: [second] },
+      { inserted: [], absent: [first, second] },
+    ]);
+  });
+
   it('adds many rules twice in one transaction', async () => {
     await inTransaction(pool, async (client) => {
-      expect(await seedRules(client, layout.ruleTable, rules.slice(0, 2_000))).toHaveLength(2_000);
-      expect(await seedRules(client, layout.ruleTable, rules.slice(0, 3_000))).toEqual(
-        rules.slice(2_000, 3_000),
-      );
+      const seedFirst = (count: number) => seedRules(client, layout.ruleTable, rules.slice(0, count));
+      expect((await seedFirst(2_000)).inserted).toHaveLength(2_000);
+      expect(await seedFirst(3_000)).toEqual({ inserted: rules.slice(2_000, 3_000), absent: [] });
     });
   });
 });
@@ -139,9 +164,10 @@ describe('in a table of layout document', () => {
 
   it('does not report a rule as inserted that another session adds at the same time', async () => {
     const [theirs] = rules.slice(12_345);
-    const added = await inTransaction(pool, (client) =>
+    const { inserted: added, absent } = await inTransaction(pool, (client) =>
       seedRules(addingFirst(client, theirs), layout.ruleTable, rules),
     );
+    expect(absent).toEqual([]);
     const others = rules.filter((rule) => rule !== theirs);
     expect(added.map(toLine).sort().join('\n')).toBe(others.map(toLine).sort().join('\n'));
     expect(new Set((await storedRules(pool, 'casbin')).map((rule) => rule.join())).size).toBe(MANY);

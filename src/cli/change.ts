@@ -110,8 +110,8 @@ async function change(
     return {
       exitCode: EXIT.SUCCESS,
       document: { ...report, actor: given.actor, reason: given.reason ?? null, dryRun: given.dryRun },
-      pretty: ({ color }) => renderChange(report, { ...given, where, color }),
-      remarks: () => listChangeRemarks(report, given),
+      pretty: ({ color }) => renderChange(report, { ...given, changes, where, color }),
+      remarks: () => listChangeRemarks(report, { ...given, changes }),
     };
   });
 }

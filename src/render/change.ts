@@ -1,9 +1,12 @@
 import { formatRule, toRule } from '../policy/rule.ts';
-import type { ChangeOptions, ChangeReport } from '../running/policy-changes.ts';
+import type { ChangeOptions, ChangeReport, PolicyChanges } from '../running/policy-changes.ts';
 import { type Colors, escapeControls, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
-type ChangeRecord = Pick<ChangeOptions, 'actor' | 'reason' | 'force' | 'dryRun'>;
+/** What was asked for, by whom and why. */
+interface ChangeRecord extends Pick<ChangeOptions, 'actor' | 'reason' | 'force' | 'dryRun'> {
+  readonly changes: PolicyChanges;
+}
 
 interface ChangeLook extends Colors, ChangeRecord {
   /** The database, without its password. */
@@ -18,11 +21,26 @@ export function renderChange(report: ChangeReport, look: ChangeLook): string {
     ...report.added.map((rule) => paint('green', line('+', rule), look)),
     ...report.removed.map((rule) => paint('red', line('-', rule), look)),
   ];
-  const shown = changes.length === 0 ? NOTHING_TO_CHANGE : changes.join('\n');
-  return [`Database: ${look.where}`, shown, ...renderRecord(report, look)].join('\n\n');
+  const shown = changes.length === 0 ? renderUnchanged(look.changes) : changes.join('\n');
+  const warnings = report.comesBack.map(warnOfReturn).map((warning) => paint('yellow', warning, look));
+  return [`Database: ${look.where}`, shown, ...warnings, ...renderRecord(report, look)].join('\n\n');
 }
 
-const NOTHING_TO_CHANGE = 'Nothing to change: the policy is already like this.';
+/** Names the rules, so that a misspelt one is seen. */
+function renderUnchanged({ grant = [], revoke = [], assign = [], unassign = [] }: PolicyChanges): string {
+  const list = (ptype: string, some: readonly (readonly (string | undefined)[])[]) =>
+    some.map((values) => `"${formatRule(toRule([ptype, ...values.flatMap((value) => value ?? [])]))}"`);
+  const told = [
+    ...[...list('p', grant), ...list('g', assign)].map((rule) => `${rule} is stored already`),
+    ...[...list('p', revoke), ...list('g', unassign)].map((rule) => `${rule} is not stored`),
+  ];
+  return `Nothing to change: ${escapeControls(told.join(', '))}.`;
+}
+
+function warnOfReturn(rule: readonly string[]): string {
+  const told = escapeControls(formatRule(toRule(rule)));
+  return `The policy defines "${told}", so the next bootstrap adds it again. Remove it from the policy too; or give the policy a version, and revoke the rule with a reason.`;
+}
 
 /** The same as remarks. */
 export function listChangeRemarks(report: ChangeReport, record: ChangeRecord): Remark[] {
@@ -40,8 +58,11 @@ export function listChangeRemarks(report: ChangeReport, record: ChangeRecord): R
     ...tell('RULE_ADDED', 'added', report.added),
     ...tell('RULE_REMOVED', 'removed', report.removed),
   ];
-  if (changes.length === 0) return [note('NOTHING_TO_CHANGE', NOTHING_TO_CHANGE)];
-  return [...changes, ...renderRecord(report, record).map((line) => note('JOURNAL', line))];
+  if (changes.length === 0) return [note('NOTHING_TO_CHANGE', renderUnchanged(record.changes))];
+  const warnings = report.comesBack.map(
+    (rule): Remark => ({ ...note('RULE_COMES_BACK', warnOfReturn(rule)), level: 'warning' }),
+  );
+  return [...changes, ...warnings, ...renderRecord(report, record).map((line) => note('JOURNAL', line))];
 }
 
 function renderRecord({ added, removed, journaled }: ChangeReport, look: ChangeRecord): string[] {

@@ -12,7 +12,7 @@ import { completeOptions } from '../options/resolve.ts';
 import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolved-options.ts';
 import { findMisfits, findUnstorable } from '../policy/check.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
-import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
+import { formatRule, type Rule, ruleKey, toRule } from '../policy/rule.ts';
 import { type Connection, connectionOf } from '../tables/adapter-connection.ts';
 import { removeRules } from '../tables/change.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
@@ -82,10 +82,15 @@ export async function changePolicy(
       return apply(inside, table, added, removed);
     };
     const changed = force ? await change() : await guardPromises(inside, located, change);
+    const comesBack = changed.removed.filter((rule) => isRestored(toRule(rule), located, reason));
     await recordWhoChanged(inside, table, { added, removed, actor, reason });
     // Statements of the application that follow are not part of this change.
     if (before !== null) await setChangeContext(inside, before);
-    return { ...changed, journaled: !given.engine.commitsDdl && (await isJournaled(inside, table)) };
+    return {
+      ...changed,
+      comesBack,
+      journaled: !given.engine.commitsDdl && (await isJournaled(inside, table)),
+    };
   };
   const explain = async (error: unknown) => {
     const unstorable = explainEncoding([...added, ...removed], error);
@@ -181,7 +186,7 @@ async function apply(
   table: RuleTable,
   added: readonly Rule[],
   removed: readonly Rule[],
-): Promise<Omit<ChangeReport, 'journaled'>> {
+): Promise<Pick<ChangeReport, 'added' | 'removed'>> {
   const inside: Connection = { run: (work) => work(client), atomically: (work) => work(client) };
   await lockRules(client, table, [...added, ...removed]);
   const [present, leaving] = [
@@ -195,6 +200,16 @@ async function apply(
     added: added.filter((rule) => !present.has(rule)).map(toArray),
     removed: removed.filter((rule) => leaving.has(rule)).map(toArray),
   };
+}
+
+/** Whether the next bootstrap inserts a removed rule again. */
+function isRestored(
+  rule: Rule,
+  { defined, ownership }: ResolvedOptions,
+  reason: string | undefined,
+): boolean {
+  const staysAway = ownership !== null && (reason !== undefined || ownership.keeps(rule));
+  return defined.has(rule) && !staysAway;
 }
 
 /**

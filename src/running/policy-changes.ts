@@ -66,7 +66,10 @@ export interface ChangeOptions<Policy extends PolicyDefinition | string = Policy
   extends EnforcerOptions {
   /** Who makes the change, in the application's own words. The journal records it. */
   readonly actor: string;
-  /** Why. The journal records it. A bootstrap does not insert a defined rule again that was revoked with a reason. */
+  /**
+   * Why. The journal records it. If the definition has a version, a bootstrap does not insert a rule again that was
+   * revoked with a reason.
+   */
   readonly reason?: string | undefined;
   /**
    * The definition that the database was bootstrapped with. Its roles are known, and a change that allows a `never`
@@ -85,6 +88,11 @@ export interface ChangeReport {
   readonly added: readonly (readonly string[])[];
   /** The rules that are not there any more. */
   readonly removed: readonly (readonly string[])[];
+  /**
+   * Those of `removed` that the given policy defines, so that the next bootstrap inserts them again. Empty if the
+   * policy has a version and a reason was given, because such rules stay away.
+   */
+  readonly comesBack: readonly (readonly string[])[];
   /** Whether the table has a journal, which keeps actor and reason. */
   readonly journaled: boolean;
 }

@@ -49,6 +49,7 @@ describe('casbin-bootstrap', () => {
     expect(JSON.parse(assigned.stdout)).toEqual({
       added: [['g', 'carol', 'clerk']],
       removed: [],
+      comesBack: [],
       journaled: true,
       actor: 'jane',
       reason: null,
@@ -56,12 +57,25 @@ describe('casbin-bootstrap', () => {
     });
     expect(await run('assign', 'carol', 'clerk')).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('Nothing to change'),
+      stdout: expect.stringContaining('Nothing to change: "g, carol, clerk" is stored already.'),
     });
     expect(await run('unassign', 'carol', 'clerk')).toMatchObject({ code: 0 });
     const [, removed] = await readJournal(pool, { value: 'carol' });
     expect(removed).toMatchObject({ operation: 'removed', actor: expect.stringMatching(/./) });
     expect(removed?.actor).not.toBe('jane');
+  });
+
+  test('revoke warns of a defined rule, which the next bootstrap adds again', async () => {
+    const { run } = await openShop();
+    const revoke = (...args: string[]) => run('revoke', 'clerk', 'invoices', 'read', ...BY_JANE, ...args);
+    const compact = await revoke('--dry-run', '--format', 'compact');
+    expect(compact.stdout).toContain('warning: The policy defines "p, clerk, invoices, read"');
+    const revoked = await revoke('--reason', 'ticket 7');
+    expect(revoked).toMatchObject({ code: 0, stderr: '' });
+    expect(revoked.stdout).toMatch(
+      /\n\nThe policy defines "p, clerk, invoices, read", so the next bootstrap adds it/,
+    );
+    expect((await revoke()).stdout).toContain('Nothing to change: "p, clerk, invoices, read" is not stored.');
   });
 
   test('grant refuses what breaks a promise, unless it is forced with a reason', async () => {

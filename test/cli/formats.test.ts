@@ -142,7 +142,7 @@ describe('what is done and what there is', () => {
     ['assign eve b --actor jane --dry-run', /^::notice title=RULE_ADDED::rule would be added: g, eve, b\n/],
     [
       'unassign eve b',
-      /^::notice title=NOTHING_TO_CHANGE::Nothing to change: the policy is already like this\.\n$/,
+      /^::notice title=NOTHING_TO_CHANGE::Nothing to change: "g, eve, b" is not stored\.\n$/,
     ],
     ['report --html page.html', /^::notice title=PAGE_WRITTEN::Wrote page\.html \(\d+ kB\)\.\n$/],
   ])('%s is an annotation each', async (line, expected) => {

@@ -82,6 +82,7 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
         ['g', 'carol', 'clerk'],
       ],
       removed: [['p', 'accountant', 'invoices', 'write']],
+      comesBack: [['p', 'accountant', 'invoices', 'write']],
       journaled: true,
     });
     const enforcer = await createEnforcer(pool, options);
@@ -402,6 +403,36 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     expect(await enforcer.enforce('dave', 'invoices', 'delete')).toBe(true);
   });
 });
+
+test.each([
+  { of: {}, reason: 'ticket 7', isRestored: true },
+  { of: { version: 1 }, isRestored: true },
+  { of: { version: 1 }, reason: 'ticket 7', isRestored: false },
+  { of: { version: 1, onRevoked: 'keep' }, isRestored: false },
+] as const)(
+  'tells of a removed rule whether the next bootstrap inserts it again: $of, $reason',
+  async (given) => {
+    const rules = [
+      ['p', 'clerk', 'invoices', 'read'],
+      ['p', 'clerk', 'invoices', 'write'],
+    ] as const;
+    const versioned = definePolicy({ ...given.of, rules });
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, { policy: versioned, seeders: [] });
+    const client = await pool.connect();
+    await createAdapter(client).addPolicy('p', 'p', ['auditor', 'invoices', 'read']);
+    const { comesBack } = await changePolicy(
+      client,
+      { revoke: [rules[1].slice(1), ['auditor', 'invoices', 'read']] },
+      { policy: versioned, actor: 'root', reason: given.reason },
+    );
+    client.release();
+    const { seeders } = await bootstrapDatabase(pool, { policy: versioned, seeders: [] });
+
+    expect(seeders[0]?.inserted).toBe(given.isRestored ? 1 : 0);
+    expect(comesBack).toEqual(given.isRestored ? [rules[1]] : []);
+  },
+);
 
 test('all problems are reported at once', async () => {
   const pool = (await createDatabase()).pool();

@@ -12,7 +12,7 @@ export type FindOrigin = (rule: Rule) => RuleOrigin | null;
 
 /**
  * Finds who added the rules of a table, by the newest journal entry of each. Nothing is found without a journal, if the
- * role may not read it, and for rules that are older than the journal.
+ * role may not read it, and for rules that were added when no journal recorded it.
  *
  * @param rules the rules to look for; null for all
  */
@@ -30,31 +30,28 @@ export async function readOrigins(
   if (found[0]?.readable !== true || rules?.length === 0) return () => null;
   const { rows } = await client.query(
     `select
-      ptype, rule, actor, reason, role, application,
+      operation::text, ptype, rule, actor, reason, role, application,
       (extract(epoch from at) * 1000)::text as at
     from (
       select distinct on (ptype, rule) *
       from ${journal}
       where source = $1
-      and operation = '+'
-      and ($2::text[] is null or rule ->> 0 = any ($2))
+      and ($2::text[] is null or operation = '0' or rule ->> 0 = any ($2))
       order by ptype, rule, id desc
     ) newest
     order by id`,
     [table.name, rules?.map(({ values }) => values[0] ?? '') ?? null],
   );
+  const origins = new Map<string, RuleOrigin>();
   // Null and an empty value are the same in columns, but not to the server: the last of several is the newest.
-  const origins = new Map(
-    rows.map(({ ptype, rule, at, actor, reason, role, application }) => {
-      // In a document, an empty value at the end is one.
-      const values = table.layout === 'document' && isRuleValues(rule) ? rule : valuesOf(rule);
-      const origin: RuleOrigin = {
-        rule: [ptype ?? '', ...values],
-        at: new Date(Number(at)),
-        ...{ actor, reason, role, application },
-      };
-      return [ruleKey({ ptype: ptype ?? '', values }), origin];
-    }),
-  );
+  for (const { operation, ptype, rule, at, actor, reason, role, application } of rows) {
+    // In a document, an empty value at the end is one.
+    const values = table.layout === 'document' && isRuleValues(rule) ? rule : valuesOf(rule);
+    const key = ruleKey({ ptype: ptype ?? '', values });
+    const origin = { at: new Date(Number(at)), actor, reason, role, application };
+    if (operation === '0') origins.clear();
+    else if (operation === '-') origins.delete(key);
+    else origins.set(key, { rule: [ptype ?? '', ...values], ...origin });
+  }
   return (rule) => origins.get(ruleKey(rule)) ?? null;
 }

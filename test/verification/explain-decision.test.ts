@@ -118,6 +118,29 @@ describe('a decision is explained', () => {
     },
   );
 
+  test.each([
+    ['removed', `delete from casbin where rule ->> 0 = 'alice'`],
+    ['truncated with all others', 'truncate casbin'],
+  ])(
+    'without who added a rule that was %s, and added again while nothing was recorded',
+    async (_, removal) => {
+      const pool = (await createDatabase()).pool();
+      await bootstrapDatabase(pool, { ...OPTIONS, journal: true });
+      const stored = `insert into casbin (ptype, rule) values ('g', '["alice", "clerk"]')`;
+      await pool.query(stored);
+      await pool.query(removal);
+      await pool.query('alter table casbin disable trigger user');
+      await pool.query(stored);
+      await pool.query('alter table casbin enable trigger user');
+      await bootstrapDatabase(pool, OPTIONS);
+      const { granted } = await explainDecision(pool, ['alice', 'invoices', 'read'], OPTIONS);
+      expect(granted).toMatchObject([
+        { rule: ['p', 'viewer', 'invoices', 'read'] },
+        { rule: ['g', 'clerk', 'viewer'] },
+      ]);
+    },
+  );
+
   test('of a user among many, without reading the roles of the others', async () => {
     const database = await createDatabase();
     const pool = database.pool();

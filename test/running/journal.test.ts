@@ -216,22 +216,6 @@ test('the origin of a rule is its newest entry, also where another writer wrote 
   expect(explained.granted).toMatchObject([{ application: 'second' }]);
 });
 
-test('the origin of a rule that was stored twice is the entry of the row that was added last', async () => {
-  const pool = (await createDatabase()).pool({ max: 1 });
-  const options = { ...NO_PROVIDERS, table: 'casbin_rule' };
-  await bootstrapDatabase(pool, options);
-  for (const [application, statement] of [
-    ['first', `insert into casbin_rule (ptype, v0, v1, v2) values ('p', 'user', 'reports', 'read')`],
-    ['second', `insert into casbin_rule (ptype, v0, v1, v2) values ('p', 'user', 'reports', 'read')`],
-    ['third', `delete from casbin_rule where id = (select min(id) from casbin_rule where v1 = 'reports')`],
-  ] as const) {
-    await pool.query(`set application_name = ${application}`);
-    await pool.query(statement);
-  }
-  const explained = await explainDecision(pool, ['user', 'reports', 'read'], { table: 'casbin_rule' });
-  expect(explained.granted).toMatchObject([{ application: 'second' }]);
-});
-
 test('the origin of a rule is an entry about its own table', async () => {
   const pool = (await createDatabase()).pool({ max: 1 });
   for (const table of ['casbin_rule', 'policies']) {

@@ -56,6 +56,48 @@ test.each(['rpc', 'ws', 'graphql'])(
   },
 );
 
+/** The permissions that the guard asks for. */
+async function askedFor(
+  controller: new () => object,
+  handler: () => void,
+  unmarked: UnmarkedRoutes = 'allow',
+): Promise<Permission[]> {
+  const asked: Permission[] = [];
+  const check = async (_: unknown, permission: Permission) => {
+    asked.push(permission);
+    return null;
+  };
+  const guard = new RequiresGuard({ httpAdapter: { setHeader() {} } } as never, check, unmarked);
+  await guard.canActivate(new ExecutionContextHost([{}, {}], controller, handler));
+  return asked;
+}
+
+test('the permission of a controller is asked for first, at each of its routes', async () => {
+  class Reports {
+    list() {}
+    add() {}
+  }
+  Requires('reports', 'read')(Reports);
+  Requires('reports', 'write')(
+    Reports.prototype,
+    'add',
+    Object.getOwnPropertyDescriptor(Reports.prototype, 'add') ?? {},
+  );
+  expect(await askedFor(Reports, Reports.prototype.list)).toEqual([['reports', 'read']]);
+  expect(await askedFor(Reports, Reports.prototype.add)).toEqual([
+    ['reports', 'read'],
+    ['reports', 'write'],
+  ]);
+});
+
+test('all routes of a controller may be public', async () => {
+  class Health {
+    check() {}
+  }
+  Public()(Health);
+  expect(await askedFor(Health, Health.prototype.check, 'deny')).toEqual([]);
+});
+
 describe('a method that another decorator replaces', () => {
   class Accounts {
     remove() {}
@@ -71,18 +113,6 @@ describe('a method that another decorator replaces', () => {
   Accounts.prototype.remove = function replaced(this: Accounts) {
     remove.call(this);
   };
-
-  /** The permissions that the guard asks for. */
-  async function askedFor(controller: typeof Accounts, handler: () => void): Promise<Permission[]> {
-    const asked: Permission[] = [];
-    const check = async (_: unknown, permission: Permission) => {
-      asked.push(permission);
-      return null;
-    };
-    const guard = new RequiresGuard({ httpAdapter: { setHeader() {} } } as never, check, 'allow');
-    await guard.canActivate(new ExecutionContextHost([{}, {}], controller, handler));
-    return asked;
-  }
 
   const both = [
     ['accounts', 'write'],

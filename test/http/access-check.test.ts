@@ -317,3 +317,13 @@ test('options that can’t be used are refused together', () => {
     expect.objectContaining({ problems: places.map((at) => expect.objectContaining({ at })) }),
   );
 });
+
+test.each(['Bearer realm="ä"', 'Bearer\u0000', 'Bearer\n'])(
+  'a challenge that no header can hold is refused: %j',
+  async (challenge) => {
+    const given = { subject: () => 'alice', enforcer: await readers(), challenge };
+    expect(() => createRequires(given)).toThrow(
+      expect.objectContaining({ problems: [expect.objectContaining({ at: 'challenge' })] }),
+    );
+  },
+);

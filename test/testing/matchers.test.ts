@@ -48,11 +48,14 @@ test('a request may contain objects with attributes', async () => {
 describe('a request that can not be decided fails the test, also under not', () => {
   test('when it has too few or too many values', async () => {
     const enforcer = await enforcerOf(RULES);
-    const message =
-      "the request has 2 values (alice, accounts), but the model's requests have 3: sub, obj, act";
-
-    await expect(expect(enforcer).toDeny('alice', 'accounts')).rejects.toThrow(message);
-    await expect(expect(enforcer).not.toAllow('alice', 'accounts')).rejects.toThrow(message);
+    for (const request of [
+      ['alice', 'accounts'],
+      ['alice', 'accounts', 'read', 'now'],
+    ]) {
+      const message = `the request has ${request.length} values (${request.join(', ')}), but the model's requests have 3: sub, obj, act`;
+      await expect(expect(enforcer).toDeny(...request)).rejects.toThrow(message);
+      await expect(expect(enforcer).not.toAllow(...request)).rejects.toThrow(message);
+    }
   });
 
   test('when Casbin throws', async () => {

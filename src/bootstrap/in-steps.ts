@@ -77,11 +77,8 @@ export async function inSteps<T>(
 
 function withEarlier(before: Migrated | null, now: Migrated): Migrated {
   if (before === null) return now;
-  return {
-    applied: [...before.applied, ...now.applied],
-    takeover: before.takeover ?? now.takeover,
-    firstRun: before.firstRun || now.firstRun,
-  };
+  const applied = [...before.applied, ...now.applied];
+  return { ...now, applied, firstRun: before.firstRun || now.firstRun };
 }
 
 /** Refuses a definition with a version whose rules and record do not fit into one transaction. */

@@ -17,11 +17,13 @@ export interface Position {
   /** The oldest transaction that was open at the last read. */
   readonly floor: string;
   readonly seen: readonly string[];
+  /** The first entry of the journal; null if it is empty. It is another one after the journal was pruned. */
+  readonly first: string | null;
   /**
-   * What the numbers of entries and transactions rest on. It changes if the journal is pruned or truncated; if its
-   * triggers were created again, or were off for a while; if the table was altered, because this changes its rows, name
-   * or columns without any trigger; and at each start of a server. Another server, as after a failover or from a
-   * backup, may count on from a time before the last read.
+   * What the numbers of entries and transactions rest on. It changes if the triggers of the journal were created again,
+   * or were off for a while; if the table was altered, because this changes its rows, name or columns without any
+   * trigger; if the journal was truncated; and at each start of a server. Another server, as after a failover or from
+   * a backup, may count on from a time before the last read.
    */
   readonly ground: string;
 }
@@ -96,7 +98,6 @@ function placeOf({ sql, name }: RuleTable): [table: string, triggers: string[]] 
 function groundOf(table: RuleTable): string {
   return `concat_ws(
     ' ',
-    (select min(id) from ${journalOf(table)}),
     extract(epoch from pg_postmaster_start_time()),
     (
       select string_agg(concat_ws(':', oid, xmin), ',' order by oid)
@@ -118,6 +119,7 @@ export async function readPosition(client: ClientLike, table: RuleTable): Promis
     `select
       pg_snapshot_xmin(pg_current_snapshot())::text as floor,
       ${groundOf(table)} as ground,
+      (select min(id)::text from ${journalOf(table)}) as first,
       (
         select coalesce(json_agg(distinct transaction::text), '[]')
         from ${journalOf(table)}
@@ -125,8 +127,8 @@ export async function readPosition(client: ClientLike, table: RuleTable): Promis
       ) as seen`,
     [...placeOf(table), table.name],
   );
-  const { floor, seen, ground } = rows[0];
-  return { floor, seen, ground };
+  const { floor, seen, first, ground } = rows[0];
+  return { floor, seen, first, ground };
 }
 
 /**
@@ -138,16 +140,19 @@ export async function readPosition(client: ClientLike, table: RuleTable): Promis
 export async function followJournal(
   client: ClientLike,
   table: RuleTable,
-  { floor, seen, ground }: Position,
+  { floor, seen, first, ground }: Position,
 ): Promise<Followed> {
   const text = `select
-      moment.floor, moment.ground, moment.journaled,
+      moment.floor, moment.ground, moment.journaled, moment.first, moment."firstTransaction",
       entry.transaction::text as transaction, entry.operation::text as operation, entry.ptype, entry.rule
     from (
       select
         (select count(*) = 4 ${TRIGGERS}) and ${IS_WHOLE} as journaled,
         pg_snapshot_xmin(pg_current_snapshot())::text as floor,
-        ${groundOf(table)} as ground
+        ${groundOf(table)} as ground,
+        first.id::text as first, first.transaction::text as "firstTransaction"
+      from (select) always
+      left join (select id, transaction from ${journalOf(table)} order by id limit 1) first on true
     ) moment
     left join (
       select * from ${journalOf(table)}
@@ -163,9 +168,13 @@ export async function followJournal(
     });
   const [moment] = rows;
   if (!moment.journaled) throw new OutOfStep('the table has no journal any more');
-  // A pruned entry may have been committed after the last read, however old it was. An empty journal does not tell.
-  if (moment.ground !== ground)
-    throw new OutOfStep('the journal begins elsewhere, or was not written all the time');
+  if (moment.ground !== ground) throw new OutOfStep('the journal was not written all the time');
+  // A pruned entry may have been committed after the last read, however old it was. No transaction with a pruned entry
+  // is later than that of the first entry that was left. An entry before that one may be there again, by a transaction
+  // that has only just committed: it has not been read either.
+  const wasPruned = moment.first !== first;
+  if (wasPruned && (moment.first === null || BigInt(moment.firstTransaction) >= BigInt(floor)))
+    throw new OutOfStep('entries that were not read may have been pruned');
   if (rows.length > MOST) throw new OutOfStep('there are too many entries to go through them one by one');
   const entries = rows.filter(({ transaction }) => transaction !== null);
   const transactions = new Set([...seen, ...entries.map(({ transaction }) => transaction)]);
@@ -174,6 +183,7 @@ export async function followJournal(
     position: {
       floor: moment.floor,
       seen: [...transactions].filter((transaction) => BigInt(transaction) >= BigInt(moment.floor)),
+      first: moment.first,
       ground,
     },
   };

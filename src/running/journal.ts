@@ -146,8 +146,9 @@ export interface JournalPruning {
 const YOUNGEST_MS = 60 * 60 * 1_000;
 
 /**
- * Removes old entries of a journal, except the newest of them: by that one a follower notices that entries are gone
- * that it has not read. Only the owner of the journal and roles with `select` and `delete` on it may do this.
+ * Removes old entries of a journal, except the one of the latest transaction among them: by that one a follower notices
+ * whether entries are gone that it has not read. Only the owner of the journal and roles with `select` and `delete` on
+ * it may do this.
  *
  * @returns the number of removed entries
  * @throws InvalidOptionsError for a time within the last hour: a follower may not have read those changes yet
@@ -163,10 +164,19 @@ export async function pruneJournal(pool: PoolLike, given: JournalPruning): Promi
     pool,
     { schema },
     { remove: [JOURNAL] },
-    (journal) => `with pruned as (
+    // What is left begins with that entry, so it is not enough that an entry is old: all before it have to be.
+    (journal) => `with kept as (
+      select id
+      from ${journal}
+      where id < coalesce(
+        (select id from ${journal} where at >= $1::timestamptz order by id limit 1),
+        9223372036854775807
+      )
+      order by transaction desc, id desc
+      limit 1
+    ), pruned as (
       delete from ${journal}
-      where at < $1::timestamptz
-      and id < (select max(id) from ${journal} where at < $1::timestamptz)
+      where id < (select id from kept)
       returning 1
     )
     select count(*)::int as pruned from pruned`,

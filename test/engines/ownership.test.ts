@@ -5,6 +5,7 @@ import {
   type PolicyDefinition,
   planBootstrap,
   readStatus,
+  type Seeder,
   verifyDatabase,
 } from '../../src/index.ts';
 import { SIMULATED, type Simulation, simulate } from './engines.fixture.ts';
@@ -162,13 +163,21 @@ describe.each(SIMULATED)('a definition with a version on %s', (name) => {
   });
 });
 
-test('reports the migrations of an attempt that ended with a conflict', async () => {
+test('after an attempt that ended with a conflict, reports its migrations, and is still the first run', async () => {
   await using simulation = await simulate('cockroachdb');
-  simulation.engine.failCommits(1);
+  const firstRuns: boolean[] = [];
+  const last: Seeder = {
+    name: 'last',
+    async seed({ firstRun }) {
+      if (firstRuns.push(firstRun) === 1) simulation.engine.failCommits(1);
+      return { inserted: 0, existing: 0 };
+    },
+  };
 
-  const { migrations } = await bootstrap(simulation, FIRST);
+  const { migrations } = await bootstrap(simulation, FIRST, { seeders: [last] });
 
   expect(migrations.map((migration) => migration.name)).toEqual(['0001_casbin_rule', '0004_ownership']);
+  expect(firstRuns).toEqual([true, true]);
 });
 
 test('on aurora-dsql, is refused with more rules than fit one transaction with their record', async () => {

@@ -87,6 +87,27 @@ describe('a lock that is not granted in time names its holder', () => {
     },
   );
 
+  test('and is waited for once only', async () => {
+    const database = await bootstrapped();
+    const pid = await hold(database, 'lock table casbin in access exclusive mode');
+    const pool = database.pool();
+    let waits = 0;
+    pool.on('connect', (client) => {
+      const query = client.query.bind(client) as (...given: unknown[]) => Promise<unknown>;
+      const counting = (...given: unknown[]) =>
+        query(...given).catch((error: { code?: string }) => {
+          if (error.code === '55P03') waits += 1;
+          throw error;
+        });
+      Object.assign(client, { query: counting });
+    });
+    await expectHeldBy(
+      pid,
+      failureOf(() => bootstrapDatabase(pool, SHORT)),
+    );
+    expect(waits).toBe(1);
+  });
+
   test('when another session alters casbin during a verification', async () => {
     const database = await bootstrapped();
     const pid = await hold(database, 'alter table casbin add column note text');

@@ -4,6 +4,7 @@ import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { MigrationError } from '../../src/errors.ts';
 import type { Migration } from '../../src/migrator/migration.ts';
 import type { SeederContext } from '../../src/seeding/seeder.ts';
+import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { problemsOf, refusalOf } from './refusal.fixture.ts';
 import { THROWN } from './thrown.fixture.ts';
@@ -146,6 +147,17 @@ describe('a migration', () => {
     expect(error.message).toBe(
       'Migration "odd" failed: could not create unique index "one_each". Nothing was changed.',
     );
+  });
+
+  test('that can not be recorded is no migration that failed, and the reason is that of the server', async () => {
+    const database = await createBootstrapped({ seeders: [] });
+    await database.pool().query(`
+      create function refuse() returns trigger language plpgsql as $$ begin raise 'no locks today'; end $$;
+      create trigger refuse before insert on casbin_bootstrap_migration_lock for each row execute function refuse();
+      delete from casbin_bootstrap_migration_lock`);
+    const error = await refusalOf(database);
+    expect(error).toMatchObject({ code: 'MIGRATION_FAILED', migration: null, cause: { code: 'P0001' } });
+    expect(error.message).toBe('The migrations failed: no locks today. Nothing was changed.');
   });
 
   test('that was applied and is missing now is reported', async () => {

@@ -669,12 +669,80 @@ describe('a live enforcer', () => {
     gate.close();
     await late.query('commit');
     late.release();
-    await pool.query(`update casbin_bootstrap_journal set at = at - interval '1 day'`);
-    await pruneJournal(pool, { olderThan: new Date(Date.now() - 2 * 3_600_000) });
+    await pruneAll(pool);
     gate.open();
     await live.caughtUp();
     expect(live.enforceSync('early', 'accounts', 'read')).toBe(true);
     expect(live.enforceSync('late', 'accounts', 'read')).toBe(true);
+  });
+
+  /** Makes all entries old, and prunes them. */
+  async function pruneAll(pool: pg.Pool): Promise<void> {
+    await pool.query(`update casbin_bootstrap_journal set at = at - interval '1 day'`);
+    expect(await pruneJournal(pool, { olderThan: new Date(Date.now() - 2 * 3_600_000) })).toBeGreaterThan(0);
+  }
+
+  test.each(['before', 'after'])(
+    'misses nothing where what was pruned had begun %s what is left',
+    async (when) => {
+      const database = await createBootstrapped({ seeders: [], journal: true });
+      const pool = database.pool();
+      const gated = database.pool();
+      const gate = gateOf(gated);
+      const { live } = await follow(database, {}, gated);
+      const link = `insert into casbin (ptype, rule) values ('g', jsonb_build_array($1::text, 'user'))`;
+      const [one, two] = [await pool.connect(), await pool.connect()];
+      for (const client of [one, two]) await client.query('begin; select pg_current_xact_id()');
+      if (when === 'before') {
+        // The entry of the later transaction has the lower number. It is not read, and what is read comes after it.
+        await two.query(link, ['missed']);
+        await one.query(link, ['read']);
+        await one.query('commit');
+        await live.caughtUp();
+        gate.close();
+        await two.query('commit');
+        await pruneAll(pool);
+      } else {
+        // The entry with the lowest number is committed after the pruning.
+        await one.query(link, ['late']);
+        await pool.query(link, ['read']);
+        await live.caughtUp();
+        gate.close();
+        await two.query(link, ['missed']);
+        await two.query('commit');
+        await pool.query(link, ['last']);
+        await pruneAll(pool);
+        await one.query('commit');
+      }
+      one.release();
+      two.release();
+      gate.open();
+      await live.caughtUp();
+      for (const name of ['read', 'missed', ...(when === 'before' ? [] : ['late'])])
+        expect(live.enforceSync(name, 'accounts', 'read'), name).toBe(true);
+    },
+  );
+
+  test('goes on with the journal where all that was pruned had been read', async () => {
+    const { live, database, changes } = await open();
+    const pool = database.pool();
+    for (const user of ['alice', 'bob']) {
+      await pool.query(`insert into casbin (ptype, rule) values ('g', jsonb_build_array('${user}', 'user'))`);
+      await live.caughtUp();
+    }
+    await pruneAll(pool);
+    await live.caughtUp();
+    await pool.query(`delete from casbin where rule ->> 0 = 'alice'`);
+    await live.caughtUp();
+    expect(changes.map(({ reloaded, removed }) => ({ reloaded, removed: removed.length }))).toEqual([
+      { reloaded: false, removed: 0 },
+      { reloaded: false, removed: 0 },
+      { reloaded: false, removed: 1 },
+    ]);
+    // An empty journal tells nothing of what was in it.
+    await pool.query('delete from casbin_bootstrap_journal');
+    await live.caughtUp();
+    expect(changes.at(-1)).toMatchObject({ reloaded: true });
   });
 
   test('misses nothing among many changes of another table with the same journal', async () => {

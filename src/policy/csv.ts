@@ -4,7 +4,7 @@ import { kindOf, reasonOf } from '../text.ts';
 import { compilePolicy, type DefinedRule } from './compile.ts';
 import type { PolicyDefinition } from './definition.ts';
 import { type Parsed, recordPlaces } from './place.ts';
-import { formatRule, type Rule, ruleKey } from './rule.ts';
+import { formatRule, type Rule, ruleKey, toLine } from './rule.ts';
 
 /** Reads Casbin's CSV line by line, as Casbin does. Never throws: what is wrong is in `problems`. */
 export function parseCsv(file: string, text: string): Parsed {
@@ -16,7 +16,7 @@ export function parseCsv(file: string, text: string): Parsed {
     try {
       const rule = readCsvLine(line);
       if (rule === null) continue;
-      const values = [rule.ptype, ...rule.values];
+      const values = toLine(rule);
       recordPlaces(values, at, new Map());
       places.set(String(rules.push(values) - 1), at);
       problems.push(...findLostRules(at, line));

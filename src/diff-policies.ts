@@ -1,7 +1,7 @@
 import type { Model } from 'casbin';
 import { tokensOf } from './casbin/model.ts';
 import type { BootstrapOptions } from './options.ts';
-import type { Rule } from './policy/rule.ts';
+import { type Rule, toLine } from './policy/rule.ts';
 import { isSamePolicy, RuleSet } from './policy/rule-set.ts';
 import { type PolicySource, readPolicies } from './policy-source.ts';
 import { comparePolicies, type DecisionChanges } from './verification/compare-policies.ts';
@@ -59,8 +59,8 @@ export async function diffPolicies(
   });
   return {
     rules: {
-      added: toArrays(new RuleSet(now).without(old)),
-      removed: toArrays(new RuleSet(old).without(now)),
+      added: new RuleSet(now).without(old).map(toLine),
+      removed: new RuleSet(old).without(now).map(toLine),
       reordered: isReordered(model, old, now),
     },
     decisions,
@@ -92,8 +92,4 @@ function isReordered(model: Model, old: readonly Rule[], now: readonly Rule[]): 
 function countDistinct(links: readonly Rule[]): number {
   const all = new RuleSet(links);
   return links.filter((_, position) => all.firstOf(position) === position).length;
-}
-
-function toArrays(rules: readonly Rule[]): string[][] {
-  return rules.map(({ ptype, values }) => [ptype, ...values]);
 }

@@ -10,6 +10,7 @@ import { inspectDatabase } from './inspect-database.ts';
 import { replaceOptions, resolveOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';
+import { toLine } from './policy/rule.ts';
 import type { BootstrapReport } from './report.ts';
 import { type InsertedRow, InsertedRows } from './seeding/inserted-rows.ts';
 
@@ -57,5 +58,5 @@ async function findMissing(
     const kept = await withOwnership((ask) => ask(trx), options, live, newest);
     return kept.defined.without(withRenamed(live.rules, options));
   });
-  return missing.map(({ ptype, values }) => [ptype, ...values]);
+  return missing.map(toLine);
 }

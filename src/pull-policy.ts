@@ -3,6 +3,7 @@ import { tokensOf } from './casbin/model.ts';
 import type { PoolLike } from './database/client.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { PolicyDefinition } from './policy/definition.ts';
+import { toLine } from './policy/rule.ts';
 import { type RoleForm, toDefinition } from './policy/write-definition.ts';
 import { readRoles } from './policy-source.ts';
 
@@ -25,7 +26,7 @@ export async function pullPolicy(pool: PoolLike, options: BootstrapOptions = {})
   const { model, rules, userLinks } = await readRoles(pool, options);
   return {
     definition: toDefinition(rules, roleFormOf(model)),
-    userLinks: userLinks.map(({ ptype, values }) => [ptype, ...values]),
+    userLinks: userLinks.map(toLine),
   };
 }
 

@@ -11,7 +11,7 @@ import { compilePolicy, type DefinedRule } from './policy/compile.ts';
 import type { PolicyDefinition, Request } from './policy/definition.ts';
 import type { ExpectationGroup, PlacedRequest } from './policy/expectation-file.ts';
 import { findPlace, placeIn } from './policy/place.ts';
-import { type Rule, toRule } from './policy/rule.ts';
+import { type Rule, toLine, toRule } from './policy/rule.ts';
 import { RuleSet } from './policy/rule-set.ts';
 import { readPolicies } from './policy-source.ts';
 import type { Decision } from './report.ts';
@@ -201,8 +201,8 @@ function describeCoverage({ rules }: RuleSet<DefinedRule>, requests: readonly nu
   return {
     covered: requests.filter((amount) => amount > 0).length,
     total: rules.length,
-    rules: rules.map(({ ptype, values, at }, position) => {
-      return { rule: [ptype, ...values], at, requests: requests[position] ?? 0 };
+    rules: rules.map((rule, position) => {
+      return { rule: toLine(rule), at: rule.at, requests: requests[position] ?? 0 };
     }),
   };
 }

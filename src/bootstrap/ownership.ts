@@ -13,7 +13,7 @@ import {
   withKeptAway,
 } from '../options/resolved-options.ts';
 import type { Ownership } from '../policy/ownership.ts';
-import { type Rule, ruleKey } from '../policy/rule.ts';
+import { type Rule, ruleKey, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { KeptAwayRule, OwnershipReport } from '../report.ts';
 import { findMissing } from '../tables/insert.ts';
@@ -191,9 +191,8 @@ async function findKeptAway(
   );
   const unknown = { actor: null, reason: null, at: null };
   return missing.flatMap((rule): KeptAwayRule[] => {
-    const { ptype, values } = rule;
     const known = recorded.get(ruleKey(rule));
-    const away = { rule: [ptype, ...values], ...unknown };
+    const away = { rule: toLine(rule), ...unknown };
     if (known !== undefined && known.revoked !== null)
       return [{ ...away, because: 'revoked', ...known.revoked }];
     if (newest.version > ownership.version) return [{ ...away, because: 'newer version' }];

@@ -10,12 +10,12 @@ import { formatRule, type Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import {
   isEmptied,
-  READ_PORTION,
   readLivePolicy,
   type SelectedRow,
   selectReachable,
   wholeText,
 } from '../tables/live-policy.ts';
+import { PORTION } from '../tables/portions.ts';
 import { readAsDefined } from '../tables/read-as-defined.ts';
 import { givenRules } from '../tables/rule-table.ts';
 
@@ -121,7 +121,7 @@ export const WHOLE: Scope = { kind: 'whole' };
 /** Null if there are too many rules for one message. */
 export function planPolicy(options: ReadingOptions): PolicyPlan | null {
   const { length } = options.defined.rules;
-  if (length > READ_PORTION) return null;
+  if (length > PORTION) return null;
   const scope = chooseScope(options, Number.POSITIVE_INFINITY);
   if (scope.kind === 'whole') return { wholeUpTo: Number.POSITIVE_INFINITY, part: null };
   return { wholeUpTo: length + WHOLE_TABLE_SLACK, part: scope.names.length > FEW_NAMES ? null : scope };

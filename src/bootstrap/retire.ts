@@ -1,7 +1,7 @@
 import type { ClientLike } from '../database/client.ts';
 import { type LeftRules, NOTHING_LEFT, type ResolvedOptions } from '../options/resolved-options.ts';
 import type { Ownership } from '../policy/ownership.ts';
-import { type Rule, ruleKey } from '../policy/rule.ts';
+import { type Rule, ruleKey, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { OwnershipReport } from '../report.ts';
 import { removeRules } from '../tables/change.ts';
@@ -116,9 +116,9 @@ export async function retire(
   );
   await forgetRules(client, table, recorded);
   return {
-    removed: removed.map(toArray),
+    removed: removed.map(toLine),
     reassigned: moved.length,
-    left: left.slice(0, LISTED).map(toArray),
+    left: left.slice(0, LISTED).map(toLine),
     leftOmitted: Math.max(0, left.length - LISTED),
   };
 }
@@ -126,10 +126,6 @@ export async function retire(
 /** The role that replaces a retired one in a link; null for none. */
 function newRoleOf({ ptype, values: [, parent = ''] }: Rule, { retiredRoles }: Ownership): string | null {
   return ptype === 'g' ? (retiredRoles.get(parent) ?? null) : null;
-}
-
-function toArray({ ptype, values }: Rule): string[] {
-  return [ptype, ...values];
 }
 
 function retiredTest(roles: ReadonlyMap<string, unknown>, rules: readonly Rule[]): (rule: Rule) => boolean {
@@ -146,7 +142,7 @@ export function retiresSome({ retiredRoles, retiredRules }: Ownership): boolean 
 export function chooseLeft(stored: readonly Rule[], ownership: Ownership): LeftRules {
   const left = stored.filter(retiredTest(ownership.retiredRoles, ownership.retiredRules));
   return {
-    rules: left.slice(0, LISTED).map(toArray),
+    rules: left.slice(0, LISTED).map(toLine),
     omitted: Math.max(0, left.length - LISTED),
     isToMove: left.some((rule) => newRoleOf(rule, ownership) !== null),
   };

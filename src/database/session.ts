@@ -212,7 +212,7 @@ export function isConnectionLoss(error: unknown): boolean {
 }
 
 /** The longest time of Node's timers. */
-const LONGEST_TIMER_MS = 2_147_483_647;
+export const LONGEST_TIMER_MS = 2_147_483_647;
 
 /** Thrown when the pool gives no client. The `cause` is the pool's own error, or NoClientInTime. */
 export class ConnectFailure extends Error {}

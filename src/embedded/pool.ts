@@ -3,7 +3,7 @@ import pg from 'pg';
 import type { ClientLike, PoolLike } from '../database/client.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { kindOf } from '../text.ts';
-import type { Engine } from './engine.ts';
+import type { RunningPglite } from './pglite.ts';
 import { startFromSnapshot, startOnFolder } from './snapshot.ts';
 
 /** The place of the embedded database's data. */
@@ -46,18 +46,18 @@ function explainUnfitOptions(options: unknown): string | null {
   return `must have the path of a folder as dataDir (it is ${dataDir === '' ? 'empty' : kindOf(dataDir)}). Leave it out for a database in memory.`;
 }
 
-/** A pool on an engine that is started at the first `connect()`, and closed with the pool. */
-function createPool(start: () => Promise<Engine>): EmbeddedPool {
+/** A pool on a PGlite that is started at the first `connect()`, and closed with the pool. */
+function createPool(start: () => Promise<RunningPglite>): EmbeddedPool {
   const turns = new Turns();
-  let engine: Engine | undefined;
+  let pglite: RunningPglite | undefined;
   let ending: Promise<void> | undefined;
 
   async function connect(): Promise<EmbeddedClient> {
     if (ending) throw new Error('Cannot use a pool after calling end on the pool');
     const endTurn = await turns.take();
     try {
-      engine ??= await start();
-      return await openSession(engine, endTurn);
+      pglite ??= await start();
+      return await openSession(pglite, endTurn);
     } catch (error) {
       endTurn();
       throw error;
@@ -66,7 +66,7 @@ function createPool(start: () => Promise<Engine>): EmbeddedPool {
 
   async function close(): Promise<void> {
     await turns.take();
-    await engine?.close();
+    await pglite?.close();
   }
 
   return {
@@ -83,9 +83,9 @@ function createPool(start: () => Promise<Engine>): EmbeddedPool {
  *
  * `onReleased` is called when the session has been reset, and another caller may get it.
  */
-async function openSession(engine: Engine, onReleased: () => void): Promise<EmbeddedClient> {
-  const client = new pg.Client(engine.createClientConfig());
-  // A broken engine rejects the query already; without a listener the same error would end the process
+async function openSession(pglite: RunningPglite, onReleased: () => void): Promise<EmbeddedClient> {
+  const client = new pg.Client(pglite.createClientConfig());
+  // A broken PGlite rejects the query already; without a listener the same error would end the process
   client.on('error', () => {});
   await client.connect();
 

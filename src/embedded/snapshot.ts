@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, brotliDecompress, constants } from 'node:zlib';
-import { type Engine, startInFolder, startInMemory } from './engine.ts';
+import { type RunningPglite, startInFolder, startInMemory } from './pglite.ts';
 
 /**
  * The path of the files of a new cluster. `npm pack` creates them (scripts/new-cluster.js), because initdb takes five
@@ -15,14 +15,14 @@ function preparedFile(): string {
   return join(dirname(manifest), 'dist/new-cluster.tar.br');
 }
 
-/** The files that engines of this process start from. */
+/** The files that databases of this process start from. */
 let snapshot: Promise<Blob> | undefined;
 
 /**
- * Starts an engine in memory from a copy of a new cluster's files: those in `file` or, where these can't be used,
- * those of the first engine of this process.
+ * Starts a PGlite in memory from a copy of a new cluster's files: those in `file` or, where these can't be used,
+ * those of the first PGlite of this process.
  */
-export async function startFromSnapshot(file?: string): Promise<Engine> {
+export async function startFromSnapshot(file?: string): Promise<RunningPglite> {
   if (snapshot !== undefined) return startInMemory(await snapshot);
   const starting = startFirst(file);
   snapshot = starting.then(({ files }) => files);
@@ -30,23 +30,23 @@ export async function startFromSnapshot(file?: string): Promise<Engine> {
   snapshot.catch(() => {
     snapshot = undefined;
   });
-  return (await starting).engine;
+  return (await starting).pglite;
 }
 
 /** Another release of PGlite may have another PostgreSQL, which refuses these files. */
-async function startFirst(file?: string): Promise<{ engine: Engine; files: Blob }> {
+async function startFirst(file?: string): Promise<{ pglite: RunningPglite; files: Blob }> {
   try {
     const files = await readPrepared(file);
-    return { engine: await startInMemory(files), files };
+    return { pglite: await startInMemory(files), files };
   } catch {
-    const engine = await startInMemory();
+    const pglite = await startInMemory();
     // Nobody may write to it before it is copied.
-    return { engine, files: await engine.dump() };
+    return { pglite, files: await pglite.dump() };
   }
 }
 
-/** Starts an engine on a folder, and copies a new cluster's files to it if it has none. */
-export function startOnFolder(dataDir: string, file?: string): Promise<Engine> {
+/** Starts a PGlite on a folder, and copies a new cluster's files to it if it has none. */
+export function startOnFolder(dataDir: string, file?: string): Promise<RunningPglite> {
   return startInFolder(dataDir, () => readPrepared(file));
 }
 
@@ -56,9 +56,9 @@ async function readPrepared(file: string = preparedFile()): Promise<Blob> {
 
 /** Writes the files of a new cluster for {@link startFromSnapshot}. A reader never finds a part of them. */
 export async function prepareSnapshot(file: string = preparedFile()): Promise<void> {
-  const engine = await startInMemory();
-  const files = Buffer.from(await (await engine.dump()).arrayBuffer());
-  await engine.close();
+  const pglite = await startInMemory();
+  const files = Buffer.from(await (await pglite.dump()).arrayBuffer());
+  await pglite.close();
   const compressed = await promisify(brotliCompress)(files, {
     params: {
       [constants.BROTLI_PARAM_QUALITY]: 5,

@@ -3,6 +3,7 @@ import { JOURNAL } from '../../migrations/0003_journal.ts';
 import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
 import { ENGINE_NAMES } from '../database/engine.ts';
 import { LOCK_TABLE } from '../database/lock-row.ts';
+import { LONGEST_TIMER_MS } from '../database/session.ts';
 import type { Problem } from '../errors.ts';
 import { APPLICATION_LIST, isMigrationSettings, PACKAGE_LIST } from '../migrator/migration.ts';
 import { definitionShape } from '../policy/definition-shape.ts';
@@ -18,7 +19,7 @@ export const milliseconds = v.pipe(
   v.number('must be a number of milliseconds'),
   v.integer('must be a whole number of milliseconds'),
   v.minValue(0, 'must not be negative'),
-  v.maxValue(2_147_483_647, 'must not exceed 2147483647'),
+  v.maxValue(LONGEST_TIMER_MS, `must not exceed ${LONGEST_TIMER_MS}`),
 );
 
 /** PostgreSQL cuts longer identifiers off, silently. */

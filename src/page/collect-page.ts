@@ -1,5 +1,6 @@
 import type { StoredRule } from '../casbin/rule-row.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
+import { toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import { describeOrigin } from '../render/phrases.ts';
 import type { IntegrityFinding, VerificationReport } from '../report.ts';
@@ -82,7 +83,7 @@ function describeVersions({ ownership }: ResolvedOptions, live: LivePage | null)
     newest: live?.newestVersion ?? null,
     renamed: [...renamedRoles],
     retiredRoles: [...retiredRoles],
-    retiredRules: retiredRules.map(({ ptype, values }) => [ptype, ...values]),
+    retiredRules: retiredRules.map(toLine),
   };
 }
 

@@ -4,7 +4,7 @@ import { kindOf, reasonOf } from '../text.ts';
 import { compilePolicy, type DefinedRule } from './compile.ts';
 import type { PolicyDefinition } from './definition.ts';
 import { type Parsed, recordPlaces, syntaxProblem } from './place.ts';
-import { formatRule, formatText, type Rule, ruleKey } from './rule.ts';
+import { formatRule, formatText, type Rule, ruleKey, toLine } from './rule.ts';
 
 const COMMAS = 'Write the ptype, such as p or g, and the values, separated by commas.';
 
@@ -22,7 +22,7 @@ export function parseCsv(file: string, text: string): Parsed {
         problems.push(syntaxProblem(at, `there is one value only, ${formatText(rule.ptype)}. ${COMMAS}`));
         continue;
       }
-      const values = [rule.ptype, ...rule.values];
+      const values = toLine(rule);
       recordPlaces(values, at, new Map());
       places.set(String(rules.push(values) - 1), at);
       problems.push(...findLostRules(at, line));

@@ -13,14 +13,19 @@ export function toRule([ptype = '', ...values]: readonly string[]): Rule {
   return { ptype, values };
 }
 
+/** The line of a rule: the reverse of {@link toRule}. */
+export function toLine({ ptype, values }: Rule): string[] {
+  return [ptype, ...values];
+}
+
 /** A text for sets and maps: two rules have the same one only when they are equal. */
 export function ruleKey(rule: Rule): string {
-  return JSON.stringify([rule.ptype, ...rule.values]);
+  return JSON.stringify(toLine(rule));
 }
 
 /** The rule as a person reads it in a message: `p, readonly, accounts, read`. */
 export function formatRule(rule: Rule): string {
-  return [rule.ptype, ...rule.values].map(formatValue).join(', ');
+  return toLine(rule).map(formatValue).join(', ');
 }
 
 /** One value of a rule; in quotes if it would be misread without them. */

@@ -1,5 +1,5 @@
 import type { PolicyDefinition, RoleDefinition } from './definition.ts';
-import type { Rule } from './rule.ts';
+import { type Rule, toLine } from './rule.ts';
 import { RuleSet } from './rule-set.ts';
 
 /** Which rules the role form of a definition can express: `p` with role, resource, action, and `g` with two roles. */
@@ -37,7 +37,7 @@ export function toDefinition(rules: readonly Rule[], form: RoleForm): PolicyDefi
     } else if (isLink(rule)) {
       roleCalled(first).inherits.push(second);
       roleCalled(second);
-    } else raw.push([rule.ptype, ...rule.values]);
+    } else raw.push(toLine(rule));
   }
   return {
     // Not by assignment: a role may be called __proto__.

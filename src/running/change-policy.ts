@@ -12,7 +12,7 @@ import { completeOptions } from '../options/resolve.ts';
 import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolved-options.ts';
 import { findMisfits, findUnstorable } from '../policy/check.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
-import { formatRule, type Rule, ruleKey, toRule } from '../policy/rule.ts';
+import { formatRule, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
 import { type Connection, connectionOf } from '../tables/adapter-connection.ts';
 import { removeRules } from '../tables/change.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
@@ -189,10 +189,9 @@ async function apply(
   ];
   if (removed.length > 0) await removeRules(client, table, removed);
   if (added.length > 0) await insertRules(inside, table, added);
-  const toArray = ({ ptype, values }: Rule) => [ptype, ...values];
   return {
-    added: added.filter((rule) => !present.has(rule)).map(toArray),
-    removed: removed.filter((rule) => leaving.has(rule)).map(toArray),
+    added: added.filter((rule) => !present.has(rule)).map(toLine),
+    removed: removed.filter((rule) => leaving.has(rule)).map(toLine),
   };
 }
 

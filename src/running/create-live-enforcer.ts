@@ -1,6 +1,7 @@
 import type { Model } from 'casbin';
 import { JOURNAL } from '../../migrations/0003_journal.ts';
 import { checkPool, type PoolLike } from '../database/client.ts';
+import { LONGEST_TIMER_MS } from '../database/session.ts';
 import { ConnectionError, InvalidOptionsError, type Problem } from '../errors.ts';
 import { withoutMisshapen } from '../options/resolve.ts';
 import { resolveModel } from '../options/resolve-model.ts';
@@ -117,9 +118,6 @@ export async function createLiveEnforcer(
   });
   return live;
 }
-
-/** The longest time that a timer of Node can have. */
-const LONGEST_TIMER_MS = 2_147_483_647;
 
 /** Reports once each time the enforcer becomes stale. Call `refresh` after each confirmation. */
 function startAlarm(motor: Motor, maxStalenessMs: number): NodeJS.Timeout | undefined {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientLike, PoolLike } from '../database/client.ts';
 import { type HandedOver, handOver } from '../database/hand-over.ts';
-import { NoClientInTime, Session } from '../database/session.ts';
+import { LONGEST_TIMER_MS, NoClientInTime, Session } from '../database/session.ts';
 import { explainConnectFailure } from '../failure/explain-failure.ts';
 
 /** The options of a follower. */
@@ -24,8 +24,6 @@ const LONGEST_PAUSE_MS = 10_000;
 const ANSWER_MS = 60_000;
 /** How long a look may go on after the follower was closed. */
 const END_OF_LOOK_MS = 1_000;
-/** The longest time of Node's timers. */
-const LONGEST_TIMER_MS = 2_147_483_647;
 
 /**
  * Looks at the database repeatedly, on one connection of its own: after each notification, on request, and after some

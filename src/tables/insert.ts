@@ -6,7 +6,7 @@ import { RuleSet } from '../policy/rule-set.ts';
 import { type Connection, runAlone } from './adapter-connection.ts';
 import { withoutIndexes } from './indexes.ts';
 import { lockRules, locksOfMissing, lockTable, takeTurn } from './locks.ts';
-import { readPortions } from './portions.ts';
+import { inPortions, readPortions } from './portions.ts';
 import { onRuleTable, requireFit, requireStorable } from './refusals.ts';
 import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
 
@@ -62,9 +62,6 @@ function insertNotStored(table: RuleTable, given: GivenRules, locked: string): s
     order by given.n
     ${table.onConflict}`;
 }
-
-/** How many rules one statement takes. */
-const PORTION = 10_000;
 
 /** With this number of rules or more, a new table is filled faster without its indexes. */
 const MANY = 1_000;
@@ -141,7 +138,7 @@ export async function findMissing(
   const isStored = new Uint8Array(rules.length);
   const names = new Set(rules.map(({ values }) => values[0]));
   const select = `select ${table.columns('stored')} from ${table.sql} stored where ${table.value('stored', 0)} = any ($1::text[])`;
-  await readPortions(client, table, { text: select, values: [[...names]], size: PORTION }, (rows) => {
+  await readPortions(client, table, { text: select, values: [[...names]] }, (rows) => {
     for (const row of rows) {
       const { ptype, rule } = table.read(row);
       // A row that holds no rule is reported when the policy is loaded.
@@ -172,13 +169,14 @@ async function writePortions(
   report: (done: number) => void = () => {},
 ): Promise<Rule[]> {
   const written: Rule[] = [];
-  for (let start = 0; start < rules.length; start += PORTION) {
-    const portion = rules.slice(start, start + PORTION);
+  let done = 0;
+  for (const portion of inPortions(rules)) {
     const added = await onRuleTable(table.sql, portion, () =>
       writePortion(client, table, portion, onConflict),
     );
     for (const rule of added) written.push(rule);
-    report(start + portion.length);
+    done += portion.length;
+    report(done);
   }
   return written;
 }

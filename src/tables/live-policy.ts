@@ -6,11 +6,8 @@ import type { AnyTransaction } from '../database/transaction.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
-import { readPortions } from './portions.ts';
+import { PORTION, readPortions } from './portions.ts';
 import type { RuleTable } from './rule-table.ts';
-
-/** How many rows a portion has. */
-export const READ_PORTION = 10_000;
 
 /** PostgreSQL stores no text with this character, and refuses a query for one. */
 const NUL = '\0';
@@ -31,21 +28,16 @@ export async function readLivePolicy(
   const query = selectScope(table, scope);
   const reader = new RuleReader(table, known);
   let rules: StoredRule[] = [];
-  if (known.rules.length <= READ_PORTION) rules = reader.read((await query.execute(trx)).rows);
+  if (known.rules.length <= PORTION) rules = reader.read((await query.execute(trx)).rows);
   else {
     let count = 0;
     const { sql: text, parameters } = query.compile(trx);
-    await readPortions(
-      asClient(trx),
-      table,
-      { text, values: [...parameters], size: READ_PORTION },
-      (rows) => {
-        for (const rule of reader.read(rows)) rules.push(rule);
-        count += rows.length;
-        // The number of rules is not known; there are probably at least as many as are defined.
-        report(count, Math.max(known.rules.length, count + 1));
-      },
-    );
+    await readPortions(asClient(trx), table, { text, values: [...parameters] }, (rows) => {
+      for (const rule of reader.read(rows)) rules.push(rule);
+      count += rows.length;
+      // The number of rules is not known; there are probably at least as many as are defined.
+      report(count, Math.max(known.rules.length, count + 1));
+    });
     report(count, count);
   }
   reader.requireReadable();

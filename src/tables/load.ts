@@ -25,8 +25,6 @@ export type CheckRules = (model: Model, table: RuleTable) => RuleCheck;
 /** Fewer rules are read by one statement. If there are more, they are read again, in portions. */
 const FEW = 2_000;
 
-const PORTION = 10_000;
-
 /**
  * Appends the stored rules to the model, by id, as arrays, so that their values are unchanged.
  *
@@ -79,7 +77,7 @@ function selectMany(
   { text, parameters }: Select,
   add: AddRows,
 ): Promise<void> {
-  return readPortions(client, table, { text, values: [...parameters], size: PORTION }, add);
+  return readPortions(client, table, { text, values: [...parameters] }, add);
 }
 
 /** Rules on their way into a model, which stays as it is until all of them have been checked. */

@@ -2,7 +2,7 @@ import { isRuleValues } from '../casbin/rule-row.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Rule } from '../policy/rule.ts';
 import { removeRules } from './change.ts';
-import { readPortions } from './portions.ts';
+import { inPortions, readPortions } from './portions.ts';
 import { onRuleTable, requireFit } from './refusals.ts';
 import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
 
@@ -11,9 +11,6 @@ export interface RuleMove {
   readonly from: Rule;
   readonly to: Rule | null;
 }
-
-/** How many rules one statement takes. */
-const PORTION = 10_000;
 
 /** The stored rules that name one of the roles: as their subject, or on either side of a role link. */
 export async function readRulesOfRoles(
@@ -30,7 +27,7 @@ export async function readRulesOfRoles(
     or (${ptype} = 'g' and ${second} = any ($1::text[]))`;
   const found: Rule[] = [];
   await onRuleTable(table.sql, [], () =>
-    readPortions(client, table, { text, values: [[...roles]], size: PORTION }, (rows) => {
+    readPortions(client, table, { text, values: [[...roles]] }, (rows) => {
       for (const row of rows) {
         const { ptype: own, rule } = table.read(row);
         if (own !== null && isRuleValues(rule)) found.push({ ptype: own, values: rule });
@@ -54,14 +51,17 @@ export async function moveRules(
     table,
     pairs.map(({ to }) => to),
   );
-  for (let start = 0; start < pairs.length; start += PORTION) {
-    const portion = pairs.slice(start, start + PORTION).flatMap(({ from, to }) => [to, from]);
-    const given = table.give(portion);
-    await onRuleTable(table.sql, portion, () => client.query(moveGiven(table, given), [...given.arrays]));
+  for (const portion of inPortions(pairs)) {
+    const rules = portion.flatMap(({ from, to }) => [to, from]);
+    const given = table.give(rules);
+    await onRuleTable(table.sql, rules, () => client.query(moveGiven(table, given), [...given.arrays]));
   }
-  for (let start = 0; start < moves.length; start += PORTION) {
-    const left = moves.slice(start, start + PORTION).map(({ from }) => from);
-    await removeRules(client, table, left);
+  for (const portion of inPortions(moves)) {
+    await removeRules(
+      client,
+      table,
+      portion.map(({ from }) => from),
+    );
   }
 }
 

@@ -1,12 +1,12 @@
 import type { ClientLike, QueryResultLike } from '../database/client.ts';
 import type { RuleTable } from './rule-table.ts';
 
-/** A query whose result is read in portions. */
-interface Portions {
-  readonly text: string;
-  readonly values: unknown[];
-  /** How many rows a portion has. */
-  readonly size: number;
+/** How many rows are read or written at once. */
+export const PORTION = 10_000;
+
+/** A list in portions, to be written one after the other. */
+export function* inPortions<T>(list: readonly T[]): Generator<readonly T[]> {
+  for (let start = 0; start < list.length; start += PORTION) yield list.slice(start, start + PORTION);
 }
 
 /**
@@ -17,7 +17,7 @@ interface Portions {
 export async function readPortions(
   client: ClientLike,
   { engine }: RuleTable,
-  { text, values, size }: Portions,
+  { text, values }: { readonly text: string; readonly values: unknown[] },
   // biome-ignore lint/suspicious/noExplicitAny: rows are as wide as SQL; each caller names the columns it asked for
   add: (rows: any[]) => void,
 ): Promise<void> {
@@ -28,14 +28,14 @@ export async function readPortions(
   await client.query(`declare casbin_bootstrap_rows no scroll cursor for ${text}`, values);
   // The server makes the next portion while this one is handled. Its error is not awaited if handling this one fails.
   const fetch = () => {
-    const fetched = client.query(`fetch ${size} from casbin_bootstrap_rows`);
+    const fetched = client.query(`fetch ${PORTION} from casbin_bootstrap_rows`);
     fetched.catch(() => {});
     return fetched;
   };
   let next: ReturnType<typeof fetch> | null = fetch();
   while (next !== null) {
     const { rows }: QueryResultLike = await next;
-    next = rows.length === size ? fetch() : null;
+    next = rows.length === PORTION ? fetch() : null;
     add(rows);
   }
   await client.query('close casbin_bootstrap_rows');

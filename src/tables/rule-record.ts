@@ -2,6 +2,7 @@ import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
 import { quoteIdentifier, quoteTable, quoteText } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Rule } from '../policy/rule.ts';
+import { inPortions } from './portions.ts';
 import type { RuleTable } from './rule-table.ts';
 
 /** The newest version of a definition that a rule table was bootstrapped with. */
@@ -128,9 +129,6 @@ export async function readRecordedRules(
   }));
 }
 
-/** How many rules one statement takes. */
-const PORTION = 10_000;
-
 /** How to record the rules of a definition. */
 export interface Recording {
   readonly version: number;
@@ -151,8 +149,7 @@ export async function recordRules(
   { version, isInserted, areOurs }: Recording,
 ): Promise<void> {
   const record = quoteTable(RECORDED_RULES, table.schema);
-  for (let start = 0; start < rules.length; start += PORTION) {
-    const portion = rules.slice(start, start + PORTION);
+  for (const portion of inPortions(rules)) {
     const given = `unnest($1::text[], $2::text[], $3::text[]) as given (ptype, recorded, inserted)`;
     const isSame = 'record.source = $4 and record.ptype = given.ptype and record.rule = given.recorded';
     const parameters = [

@@ -1,7 +1,7 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
-import { formatRule, type Rule } from '../policy/rule.ts';
+import { formatRule, type Rule, toLine } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
 import type { Decision, Explanation, VerificationFailure } from '../report.ts';
@@ -187,7 +187,7 @@ export function describeMissing(rule: Rule): VerificationFailure {
     request: [],
     expected: null,
     actual: null,
-    rule: [rule.ptype, ...rule.values],
+    rule: toLine(rule),
     rolePath: [],
     ids: [],
     added: [],

@@ -2,7 +2,7 @@ import type { Model } from 'casbin';
 import { type ConfigureEnforcer, type RoleQuestion, roleAsker } from '../casbin/enforcer.ts';
 import { usesRules } from '../casbin/matcher.ts';
 import type { Request } from '../policy/definition.ts';
-import type { Rule } from '../policy/rule.ts';
+import { type Rule, toLine } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { Coverage } from '../report.ts';
 import { findNeeded } from './causes.ts';
@@ -75,7 +75,7 @@ export class CoverageMeter {
     return {
       covered: rules.length - uncovered.length,
       total: rules.length,
-      uncovered: uncovered.map(({ ptype, values }) => [ptype, ...values]),
+      uncovered: uncovered.map(toLine),
     };
   }
 

@@ -5,7 +5,7 @@ import { tokensOf } from '../casbin/model.ts';
 import { isSameList } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, type Hierarchy, MAX_INHERITANCE_LINKS } from '../policy/hierarchy.ts';
-import { formatRule, type Rule } from '../policy/rule.ts';
+import { formatRule, type Rule, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { Decision, RowId, RuleOrigin } from '../report.ts';
 import { findClosestRules, findUnknownValues } from './closest-rules.ts';
@@ -141,7 +141,7 @@ async function findWhatIsMissing(
   const closest = await findClosestRules(model, rules, request, evaluator(enforcer, given));
   return {
     roles: listRoles(model, rules, request),
-    closest: closest.map(({ rule, differences }) => ({ rule: [rule.ptype, ...rule.values], differences })),
+    closest: closest.map(({ rule, differences }) => ({ rule: toLine(rule), differences })),
     unknown: findUnknownValues(model, rules, request),
   };
 }

@@ -3,7 +3,7 @@ import { roleCalls } from '../casbin/matcher.ts';
 import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { addTo } from '../collections.ts';
-import { formatRule, formatValue, type Rule, ruleKey, toRule } from '../policy/rule.ts';
+import { formatRule, formatValue, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { DriftFinding, Holders } from '../report.ts';
 import { listNames } from '../text.ts';
@@ -130,16 +130,16 @@ function subjectLinks(model: Model): string[] {
 }
 
 function describeUndefined(rule: StoredRule, holders: Holders | null): DriftFinding {
-  const array = [rule.ptype, ...rule.values];
+  const line = toLine(rule);
   const message = `Rule "${formatRule(rule)}" (row ${rule.id}) is stored, but not defined.`;
   return {
     request: [],
     expected: null,
     actual: null,
-    rule: array,
+    rule: line,
     rolePath: [],
     ids: [rule.id],
-    added: [array],
+    added: [line],
     holders,
     reason: 'stored, but not defined',
     message: withHolders(message, holders),

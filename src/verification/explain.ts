@@ -13,7 +13,7 @@ import { tokensOf } from '../casbin/model.ts';
 import { isSameList } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, findRolePath, type Hierarchy } from '../policy/hierarchy.ts';
-import { formatRule, type Rule, ruleKey } from '../policy/rule.ts';
+import { formatRule, type Rule, ruleKey, toLine } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { Explanation, RowId } from '../report.ts';
 import type { Answer } from './decide.ts';
@@ -52,10 +52,10 @@ export function explainer(
     const added = causes ?? involved.filter((one) => !defined.has(one));
     const keys = new Set([...involved, ...added].map(ruleKey));
     return {
-      rule: rule === null ? null : toArray(rule),
+      rule: rule === null ? null : toLine(rule),
       rolePath: path,
       ids: [...keys].flatMap((key) => stored.get(key)?.id ?? []),
-      added: added.map(toArray),
+      added: added.map(toLine),
       reason:
         isByRule || error !== null
           ? describeDecision(allowed, rule, path, added, error)
@@ -76,10 +76,6 @@ function describeDecision(
   if (rule === null) return `no rule ${allowed ? 'denies' : 'allows'} it${since}`;
   const through = path.length > 1 ? `, through ${path.join(' → ')}` : '';
   return `by "${formatRule(rule)}"${through}${since}`;
-}
-
-function toArray({ ptype, values }: Rule): readonly string[] {
-  return [ptype, ...values];
 }
 
 /** How the values of a request lead to those of a rule. */

@@ -3,7 +3,7 @@ import { joinedLine, readAsStockAdapter, type StockLines } from '../casbin/disto
 import { ruleLengthsOf, tokensOf, usabilityCheck } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { addTo } from '../collections.ts';
-import { formatRule, type Rule } from '../policy/rule.ts';
+import { formatRule, type Rule, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { IntegrityFinding } from '../report.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
@@ -115,5 +115,5 @@ function finding(
   rule: StoredRule,
   message: string,
 ): IntegrityFinding {
-  return { severity, ids: [rule.id], rule: [rule.ptype, ...rule.values], message };
+  return { severity, ids: [rule.id], rule: toLine(rule), message };
 }

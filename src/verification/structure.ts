@@ -12,7 +12,7 @@ import {
   type IsFollowed,
   isFollowedByDefault,
 } from '../policy/hierarchy.ts';
-import type { Rule } from '../policy/rule.ts';
+import { type Rule, toLine } from '../policy/rule.ts';
 import type { IntegrityFinding } from '../report.ts';
 
 type StoredLink = Link<StoredRule>;
@@ -123,7 +123,7 @@ function structural(
   return {
     severity: 'failure',
     ids: involved.map(({ stored }) => stored.id),
-    rule: first === undefined ? [] : [first.ptype, ...first.values],
+    rule: first === undefined ? [] : toLine(first),
     message,
   };
 }

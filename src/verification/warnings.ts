@@ -9,7 +9,7 @@ import {
   walk,
 } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
-import { formatRule, type Rule, ruleKey, toRule } from '../policy/rule.ts';
+import { formatRule, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
 import type { Coverage, VerificationWarning } from '../report.ts';
 
 /** Warns of what a verification by these expectations does not prove, although a reader may believe that it does. */
@@ -141,7 +141,7 @@ function warning(
   rules: readonly Rule[],
   message: string,
 ): VerificationWarning {
-  const shown = rules.slice(0, NAMED_RULES).map(({ ptype, values }) => [ptype, ...values]);
+  const shown = rules.slice(0, NAMED_RULES).map(toLine);
   return { code, count: rules.length, rules: shown, message };
 }
 

@@ -1,6 +1,6 @@
 import { readdir, readlink } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { lockDirectory } from '../../src/embedded/engine.ts';
+import { lockDirectory } from '../../src/embedded/pglite.ts';
 import { createFolder } from '../support/folder.ts';
 
 test('a locked folder can be locked again only after its release', async () => {

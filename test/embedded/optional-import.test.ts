@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { importOptional } from '../../src/embedded/engine.ts';
+import { importOptional } from '../../src/embedded/pglite.ts';
 
 test('a package that is not installed is an error that says how to go on without it', async () => {
   const cause = new Error("Cannot find package '@electric-sql/pglite'");

@@ -4,21 +4,21 @@ import path from 'node:path';
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { type Engine, startInMemory } from '../../src/embedded/engine.ts';
+import { type RunningPglite, startInMemory } from '../../src/embedded/pglite.ts';
 import { STARTS_PGLITE } from './timeout.ts';
 
 type Snapshot = typeof import('../../src/embedded/snapshot.ts');
 
-/** What a process has that has started no engine yet. */
+/** What a process has that has started no PGlite yet. */
 let snapshot: Snapshot;
 let prepared: Buffer;
 let ofPrepared: Cluster;
 
-/** Creating a cluster takes seconds: after the first one, an engine that would do so starts from these files. */
+/** Creating a cluster takes seconds: after the first one, a PGlite that would do so starts from these files. */
 let created: Blob;
 let ofCreated: Cluster;
 
-/** Which files an engine has started from. */
+/** Which files a PGlite has started from. */
 interface Cluster {
   readonly id: string;
   readonly mark: string | null;
@@ -32,15 +32,15 @@ async function load(): Promise<Snapshot> {
 beforeAll(async () => {
   prepared = await readFile('dist/new-cluster.tar.br').catch(prepareAnew);
 
-  const engine = await startInMemory(new Blob([brotliDecompressSync(prepared)]));
-  const client = await connectTo(engine);
+  const pglite = await startInMemory(new Blob([brotliDecompressSync(prepared)]));
+  const client = await connectTo(pglite);
   ofPrepared = await readCluster(client);
   await client.query(`comment on database postgres is 'created'`);
   ofCreated = await readCluster(client);
   await client.end();
-  created = await engine.dump();
-  await engine.close();
-  vi.doMock('../../src/embedded/engine.ts', async (importOriginal) => ({
+  created = await pglite.dump();
+  await pglite.close();
+  vi.doMock('../../src/embedded/pglite.ts', async (importOriginal) => ({
     ...(await importOriginal<object>()),
     startInMemory: (files = created) => startInMemory(files),
   }));
@@ -48,7 +48,7 @@ beforeAll(async () => {
 
 afterAll(() => {
   // Else the next file of this worker would get it.
-  vi.doUnmock('../../src/embedded/engine.ts');
+  vi.doUnmock('../../src/embedded/pglite.ts');
   vi.resetModules();
 });
 
@@ -67,7 +67,7 @@ async function prepareAnew(): Promise<Buffer> {
   return files;
 }
 
-test('the first engine of each process starts from the prepared files', async () => {
+test('the first PGlite of each process starts from the prepared files', async () => {
   const file = path.join(await temporaryFolder(), 'cluster.tar.br');
   await writeFile(file, prepared);
 
@@ -85,7 +85,7 @@ test('several processes may prepare the same file at once, and nothing unfinishe
   expect(await identify(await snapshot.startFromSnapshot(file))).toEqual(ofCreated);
 });
 
-test('missing files are passed over, and later engines start from those of the first', async () => {
+test('missing files are passed over, and later databases start from those of the first', async () => {
   const file = path.join(await temporaryFolder(), 'cluster.tar.br');
   expect(await identify(await snapshot.startFromSnapshot(file))).toEqual(ofCreated);
 
@@ -146,16 +146,16 @@ async function spoil(file: string, fault: string): Promise<void> {
   }
 }
 
-async function identify(engine: Engine): Promise<Cluster> {
-  const client = await connectTo(engine);
+async function identify(pglite: RunningPglite): Promise<Cluster> {
+  const client = await connectTo(pglite);
   const cluster = await readCluster(client);
   await client.end();
-  await engine.close();
+  await pglite.close();
   return cluster;
 }
 
-async function connectTo(engine: Engine): Promise<pg.Client> {
-  const client = new pg.Client(engine.createClientConfig());
+async function connectTo(pglite: RunningPglite): Promise<pg.Client> {
+  const client = new pg.Client(pglite.createClientConfig());
   await client.connect();
   return client;
 }
@@ -165,7 +165,7 @@ async function readCluster(client: pg.Client): Promise<Cluster> {
     select (select system_identifier::text from pg_control_system()) as id,
            (select shobj_description(oid, 'pg_database') from pg_database where datname = current_database()) as mark`);
   const [cluster] = rows;
-  if (cluster === undefined) throw new Error('The engine has no cluster.');
+  if (cluster === undefined) throw new Error('The PGlite has no cluster.');
   return cluster;
 }
 

@@ -7,16 +7,16 @@ import { makeFolder } from '../make-folder.ts';
 import { reasonOf } from '../text.ts';
 
 /** A running PGlite. */
-export interface Engine {
+export interface RunningPglite {
   /** The stream that a `pg.Client` needs to talk to it; a new one for each client. */
   createClientConfig(): ClientConfig;
-  /** A copy of all its files, from which another engine can start; uncompressed, tens of megabytes. */
+  /** A copy of all its files, from which another PGlite can start; uncompressed, tens of megabytes. */
   dump(): Promise<Blob>;
   close(): Promise<void>;
 }
 
 /** Starts PGlite in memory, from a dump if there is one. */
-export async function startInMemory(dump?: Blob): Promise<Engine> {
+export async function startInMemory(dump?: Blob): Promise<RunningPglite> {
   return startPglite(dump === undefined ? {} : { loadDataDir: dump });
 }
 
@@ -24,16 +24,16 @@ export async function startInMemory(dump?: Blob): Promise<Engine> {
  * Starts PGlite on a folder, and locks it for other processes. A new cluster is created from a dump if that can be read
  * and used.
  */
-export async function startInFolder(dataDir: string, readDump: () => Promise<Blob>): Promise<Engine> {
+export async function startInFolder(dataDir: string, readDump: () => Promise<Blob>): Promise<RunningPglite> {
   await createDirectory(dataDir);
   const lock = await lockDirectory(dataDir);
   try {
-    const engine = await openDataDirectory(
+    const pglite = await openDataDirectory(
       dataDir,
       () => startPglite({ dataDir }),
       () => createCluster(dataDir, readDump),
     );
-    return { ...engine, close: () => engine.close().finally(() => lock.release()) };
+    return { ...pglite, close: () => pglite.close().finally(() => lock.release()) };
   } catch (error) {
     await lock.release();
     throw error;
@@ -46,7 +46,7 @@ async function startPglite({
 }: {
   dataDir?: string;
   loadDataDir?: Blob;
-}): Promise<Engine> {
+}): Promise<RunningPglite> {
   const [{ PGlite }, { createPgConfig }] = await importOptional('@electric-sql/pglite', () =>
     Promise.all([import('@electric-sql/pglite'), import('@electric-sql/pglite/node-postgres')]),
   );
@@ -98,7 +98,7 @@ async function createDirectory(directory: string): Promise<void> {
 }
 
 /** Creates a cluster in an empty folder; by initdb if the dump can't be used. */
-async function createCluster(dataDir: string, readDump: () => Promise<Blob>): Promise<Engine> {
+async function createCluster(dataDir: string, readDump: () => Promise<Blob>): Promise<RunningPglite> {
   try {
     return await startPglite({ dataDir, loadDataDir: await readDump() });
   } catch {

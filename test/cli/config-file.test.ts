@@ -159,6 +159,14 @@ test.each([
     /it is a string/,
   ],
   [
+    'a misspelt databaseUrl',
+    { 'a.json': '{"databaseURL": "postgres://app:secret@h/shop"}' },
+    'a.json',
+    'OPTION_UNKNOWN',
+    /a\.json$/,
+    /^databaseURL: there is no such option\. Did you mean databaseUrl\?$/,
+  ],
+  [
     'a URL that is a number',
     { 'a.json': '{"databaseUrl": 1}' },
     'a.json',

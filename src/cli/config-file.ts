@@ -136,7 +136,10 @@ function explainUnloadable(path: string, error: unknown): Problem[] {
   // Node lists the modules that required it.
   const stack = lines.indexOf('Require stack:');
   const told = lines.slice(0, stack === -1 ? undefined : stack).filter((line) => line !== place);
-  const message = `it can't be loaded: ${reasonOf(told.join(' '))}. Correct it.`;
+  const reason = reasonOf(told.join(' '));
+  const isPackage = /^Cannot find (?:module|package) '[^./]/.test(reason);
+  const remedy = isPackage ? 'Install it, or correct its name' : 'Correct it';
+  const message = `it can't be loaded: ${reason}. ${remedy}.`;
   return [{ code: 'CONFIG_INVALID', at: place === undefined ? path : relative('', place), message }];
 }
 

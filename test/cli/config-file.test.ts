@@ -122,7 +122,7 @@ test.each([
     'a.mjs',
     'CONFIG_INVALID',
     'a.mjs',
-    /Cannot find module 'none-such'\. Correct it\.$/,
+    /Cannot find module 'none-such'\. Install it, or correct its name\.$/,
   ],
   [
     'null, in casbin-bootstrap.config.mjs',

@@ -51,7 +51,7 @@ export function lintModel(
   ];
 }
 
-/** Casbin sees only the last of two fields with one name, and a field without a name can't be used. */
+/** Casbin sees only the last of two fields with one name, and a field without a name, or with blanks in it, can't be used. */
 function lintFields(model: Model, locate: LocateDefinition): Problem[] {
   const definitions = ['r', 'p'].flatMap((section) => [...(model.model.get(section) ?? [])]);
   return definitions.flatMap(([key, { tokens }]) => {
@@ -64,6 +64,11 @@ function lintFields(model: Model, locate: LocateDefinition): Problem[] {
     if (names.includes('')) {
       messages.push(
         `field ${names.indexOf('') + 1} of "${key}" has no name. Name it, or remove the extra comma.`,
+      );
+    }
+    for (const name of names.filter((one) => /\s/.test(one))) {
+      messages.push(
+        `field ${formatText(name)} of "${key}" has blanks in its name. Separate fields by commas.`,
       );
     }
     return messages.map((message): Problem => ({ code: 'MODEL_INVALID', at: locate(key), message }));

@@ -3,6 +3,7 @@ import { extname, relative, resolve } from 'node:path';
 import { types } from 'node:util';
 import type { CommandConfig } from '../config.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
+import { findNearest } from '../nearest-name.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { MODULE_ENDINGS } from '../policy/place.ts';
 import { kindOf, reasonOf } from '../text.ts';
@@ -135,7 +136,10 @@ function explainUnloadable(path: string, error: unknown): Problem[] {
   // Node lists the modules that required it.
   const stack = lines.indexOf('Require stack:');
   const told = lines.slice(0, stack === -1 ? undefined : stack).filter((line) => line !== place);
-  const message = `it can't be loaded: ${reasonOf(told.join(' '))}. Correct it.`;
+  const reason = reasonOf(told.join(' '));
+  const isPackage = /^Cannot find (?:module|package) '[^./]/.test(reason);
+  const remedy = isPackage ? 'Install it, or correct its name' : 'Correct it';
+  const message = `it can't be loaded: ${reason}. ${remedy}.`;
   return [{ code: 'CONFIG_INVALID', at: place === undefined ? path : relative('', place), message }];
 }
 
@@ -147,7 +151,16 @@ function requireConfig(path: string, config: unknown): CommandConfig {
       `it must export an object of options by default (it is ${kindOf(config)}): export default defineConfig({ … }).`,
     );
   }
-  if (!('databaseUrl' in config) || config.databaseUrl === undefined) return config;
+  if (!('databaseUrl' in config) || config.databaseUrl === undefined) return refuseMisspeltUrl(path, config);
   if (typeof config.databaseUrl === 'string') return config as CommandConfig;
   throw invalid(`databaseUrl must be a string (it is ${kindOf(config.databaseUrl)}).`);
+}
+
+/** The library knows no option with a name like this, so its message could not have the right one. */
+function refuseMisspeltUrl(path: string, config: object): CommandConfig {
+  const names = Object.keys(config).filter((name) => /url$/i.test(name));
+  const misspelt = names.length === 0 ? null : findNearest('databaseUrl', names);
+  if (misspelt === null || misspelt === 'databaseUrl') return config;
+  const message = `${misspelt}: there is no such option. Did you mean databaseUrl?`;
+  throw new InvalidOptionsError([{ code: 'OPTION_UNKNOWN', at: path, message }]);
 }

@@ -27,12 +27,13 @@ export function addExplainCommand(program: Command, run: RunCommand): void {
 async function explain(request: readonly string[], context: CommandContext<OfflineFlags>): Promise<Outcome> {
   const { explainDecision } = await import('../index.ts');
   const { listExplanationRemarks, renderExplanation } = await import('../render/explanation.ts');
-  const { options, withDatabase } = context;
+  const { options, policyNote, withDatabase } = context;
   const explainOn = async (pool: PoolLike | null, where: string): Promise<Outcome> => {
     const explanation = await explainDecision(pool, request, options);
     return {
       exitCode: EXIT.SUCCESS,
       document: explanation,
+      note: pool === null ? policyNote : null,
       pretty: ({ color }) => `${where}\n\n${renderExplanation(explanation, { color })}`,
       remarks: () => listExplanationRemarks(explanation),
     };

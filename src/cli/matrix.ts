@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
-import { OFFLINE_OPTION, type OfflineFlags, withPolicy } from './policy-of.ts';
+import { isOffline, OFFLINE_OPTION, type OfflineFlags, withPolicy } from './policy-of.ts';
 import { HTML_OPTION, writePageOf } from './report.ts';
 
 interface MatrixFlags extends OfflineFlags {
@@ -34,6 +34,7 @@ async function showMatrix(context: CommandContext<MatrixFlags>): Promise<Outcome
   return {
     exitCode: EXIT.SUCCESS,
     document: matrix,
+    note: isOffline(context) ? context.policyNote : null,
     pretty: () => renderMatrix(matrix, process.stdout.columns),
     remarks: () => listMatrixRemarks(matrix),
   };

@@ -55,6 +55,7 @@ function writePage(
     return {
       exitCode: EXIT.SUCCESS,
       document: { file, bytes },
+      note: pool === null ? context.policyNote : null,
       pretty: () => `${where}\n\n${message}`,
       remarks: () => [{ level: 'note', code: 'PAGE_WRITTEN', at: null, message }],
     };

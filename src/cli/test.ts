@@ -41,7 +41,7 @@ export function addTestCommand(program: Command, run: RunCommand): void {
 
 async function test(
   files: readonly string[],
-  { flags, options }: CommandContext<TestFlags>,
+  { flags, options, policyNote }: CommandContext<TestFlags>,
 ): Promise<Outcome> {
   const { testPolicy } = await import('../index.ts');
   const { listTestRemarks, renderTests } = await import('../render/tests.ts');
@@ -50,6 +50,7 @@ async function test(
   return {
     exitCode: exitCodeOfTests(report, flags),
     document: report,
+    note: policyNote,
     pretty: (look) => renderTests(report, { ...look, coverage: flags.coverage !== undefined }),
     remarks: () => listTestRemarks(report),
   };

@@ -97,10 +97,25 @@ export async function readExpectationFile(file: string): Promise<LoadedExpectati
     ending === '.json' ? (await import('./json.ts')).parseJson : (await import('./yaml.ts')).parseYaml;
   const { value, problems } = parse(file, content);
   if (value === undefined) return { groups: [], problems };
+  if (value === null) return refuse('OPTION_INVALID', NO_REQUESTS);
   const { issues = [] } = v.safeParse(fileShape, value);
   const misshapen = issues.map((issue) => describePlaced(file, value, issue));
-  const isUsable = misshapen.length === 0;
-  return { groups: isUsable ? toGroups(file, value as object) : [], problems: [...problems, ...misshapen] };
+  if (misshapen.length > 0) return { groups: [], problems: [...problems, ...misshapen] };
+  const groups = toGroups(file, value as object);
+  return { groups, problems: [...problems, ...findNothing(file, value, groups)] };
+}
+
+const NO_REQUESTS = 'it has no requests. Write some under allow or deny.';
+
+/** A file, or tests, without a request: they would pass, and prove nothing. */
+function findNothing(file: string, value: unknown, groups: readonly ExpectationGroup[]): Problem[] {
+  const tests = groups.filter(({ name }) => name !== null);
+  const empty = tests.flatMap(({ requests }, index) => (requests.length > 0 ? [] : [['tests', index]]));
+  return (groups.length > 0 ? empty : [[]]).map((path) => ({
+    code: 'OPTION_INVALID',
+    at: findPlace(value, path) ?? file,
+    message: NO_REQUESTS,
+  }));
 }
 
 function describePlaced(file: string, value: unknown, issue: v.BaseIssue<unknown>): Problem {

@@ -34,7 +34,10 @@ export function parseJson(file: string, text: string): Parsed {
     return { value, problems: tree === undefined ? [] : recordNode(tree, value, locate) };
   } catch (error) {
     const found = firstOfEachLine(text, errors).map(({ error: code, offset }) =>
-      syntaxProblem(locate(offset), `this is not JSON: ${inWords(printParseErrorCode(code))}.`),
+      syntaxProblem(
+        locate(offset),
+        `this is not JSON: ${inWords(printParseErrorCode(code))}.${remedyAt(text, offset)}`,
+      ),
     );
     const otherwise = syntaxProblem(file, `this is not JSON: ${reasonOf(error)}.`);
     return { value: undefined, problems: found.length > 0 ? found : [otherwise] };
@@ -86,6 +89,15 @@ function firstOfEachLine(text: string, errors: readonly ParseError[]): ParseErro
     const before = errors[index - 1];
     return before === undefined || text.slice(before.offset, offset).includes('\n');
   });
+}
+
+/** What to do about what other languages allow. */
+function remedyAt(text: string, offset: number): string {
+  const found = text.charAt(offset);
+  if (found === "'") return ' Write texts in double quotes.';
+  if (found === '/' || found === '#') return ' Remove the comment.';
+  const isComma = (found === '}' || found === ']') && text.slice(0, offset).trimEnd().endsWith(',');
+  return isComma ? ' Remove the comma before it.' : '';
 }
 
 /** `PropertyNameExpected` → `property name expected`. */

@@ -102,6 +102,12 @@ test('fields without a name are reported once, and not as fields with the same n
   ]);
 });
 
+test('fields without commas between them are reported', () => {
+  expect(messagesOf({ p: 'sub, obj act, eft' })).toContain(
+    'field "obj act" of "p" has blanks in its name. Separate fields by commas.',
+  );
+});
+
 test('a role definition needs at least two places', () => {
   expect(messagesOf({ g: ['g = _, _', 'g2 = _, parent'] })).toEqual([
     'role definition "g2 = _, parent" has fewer than two places. Write g2 = _, _.',

@@ -122,7 +122,7 @@ test.each([
     'a.mjs',
     'CONFIG_INVALID',
     'a.mjs',
-    /Cannot find module 'none-such'\. Correct it\.$/,
+    /Cannot find module 'none-such'\. Install it, or correct its name\.$/,
   ],
   [
     'null, in casbin-bootstrap.config.mjs',
@@ -157,6 +157,14 @@ test.each([
     'CONFIG_INVALID',
     /a\.mjs$/,
     /it is a string/,
+  ],
+  [
+    'a misspelt databaseUrl',
+    { 'a.json': '{"databaseURL": "postgres://app:secret@h/shop"}' },
+    'a.json',
+    'OPTION_UNKNOWN',
+    /a\.json$/,
+    /^databaseURL: there is no such option\. Did you mean databaseUrl\?$/,
   ],
   [
     'a URL that is a number',

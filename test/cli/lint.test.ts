@@ -124,6 +124,9 @@ test('casbin-bootstrap explain decides on the policy where there is no database'
     /^Policy: as it is defined, without a database\n\n"b, data, read" is allowed\n/,
   );
   expect(await runCli(['explain', 'b', 'data', 'read'], { cwd })).toMatchObject({ code: 2, stdout: '' });
+  expect((await runCli(['explain', 'b', 'data', 'read', '--offline'], { cwd })).stdout).toMatch(
+    /^No policy was given, .*\n\nPolicy: as it is defined/,
+  );
 });
 
 test('casbin-bootstrap test and lint print what other tools read', async () => {
@@ -150,7 +153,7 @@ test('casbin-bootstrap prints an error in the requested format, and also on stde
   const lint = (format: string) => runCli(['lint', '--policy', 'none.yaml', '--format', format]);
   const compact = await lint('compact');
   expect(compact).toMatchObject({ code: 2, stderr: expect.stringMatching(/^casbin-bootstrap: One problem/) });
-  expect(compact.stdout).toMatch(/^none\.yaml: the policy file .* \[POLICY_NOT_FOUND\]\n$/);
+  expect(compact.stdout).toMatch(/^none\.yaml: there is no such policy file .* \[POLICY_NOT_FOUND\]\n$/);
   expect((await lint('junit')).stdout).toContain('<failure type="POLICY_NOT_FOUND"');
   expect(JSON.parse((await lint('sarif')).stdout)).toMatchObject({
     runs: [{ results: [{ ruleId: 'POLICY_NOT_FOUND' }] }],

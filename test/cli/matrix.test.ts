@@ -9,7 +9,9 @@ import { runCli } from './run-cli.ts';
 test('casbin-bootstrap matrix shows a definition, or a database with its users', async () => {
   const matrix = await runCli(['matrix', '--offline']);
   expect(matrix).toMatchObject({ code: 0, stderr: '' });
-  expect(matrix.stdout).toMatch(/^ {2}obj act +readonly +user +admin\n {2}accounts read +● +○ +○\n/);
+  expect(matrix.stdout).toMatch(
+    /^No policy was given, .*\n\n {2}obj act +readonly +user +admin\n {2}accounts read +● +○ +○\n/,
+  );
   const compact = await runCli(['matrix', '--offline', '--format', 'compact']);
   expect(compact.stdout.split('\n')).toEqual(
     expect.arrayContaining(['readonly: accounts, read', 'user: accounts, read (user → readonly)']),

@@ -41,6 +41,8 @@ test('casbin-bootstrap test reports a misspelt name, and ends with 3 under --fai
     ok: true,
     warnings: [{ code: 'NAME_MISSPELT', at: 'tests.yaml:1:9' }],
   });
+  const ofDefault = await runCli(['test', 'tests.yaml'], { cwd });
+  expect(ofDefault.stdout).toMatch(/^No policy was given, and there is no configuration in /);
   expect(await run('tests.yaml', '--fail-on', 'warning')).toMatchObject({
     code: 3,
     stdout: expect.stringMatching(

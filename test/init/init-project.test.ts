@@ -330,7 +330,8 @@ describe('a project with a database', () => {
     expect(read('policy.test.yaml')).toEqual(expected);
     const tests = testPolicy([join(folder, 'policy.test.yaml')], { model, policy: stored });
     if (typeof expected === 'string') expect(await tests).toMatchObject({ ok: true, tests: { length: 2 } });
-    else await expect(tests).rejects.toMatchObject({ problems: [{ at: 'files' }] });
+    else
+      await expect(tests).rejects.toMatchObject({ problems: [{ at: join(folder, 'policy.test.yaml:2:1') }] });
   });
 
   test('gets an example to begin with if the database has none', async () => {

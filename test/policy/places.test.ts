@@ -226,12 +226,15 @@ test('accepts only real JSON, and reports problems with line and column', async 
     expect.stringMatching(/^4:2 OPTION_UNKNOWN x: /),
   ]);
   expect(await problemsIn('policy.json', '{\n  "roles": {}, // all of them\n  "rules": [[],],\n}')).toEqual([
-    '2:16 POLICY_SYNTAX this is not JSON: invalid comment token.',
-    '3:16 POLICY_SYNTAX this is not JSON: value expected.',
-    '4:1 POLICY_SYNTAX this is not JSON: property name expected.',
+    '2:16 POLICY_SYNTAX this is not JSON: invalid comment token. Remove the comment.',
+    '3:16 POLICY_SYNTAX this is not JSON: value expected. Remove the comma before it.',
+    '4:1 POLICY_SYNTAX this is not JSON: property name expected. Remove the comma before it.',
   ]);
   expect(await problemsIn('policy.json', '{ "roles": {},\n "roles": {} }')).toEqual([
     '2:2 POLICY_SYNTAX duplicate key: "roles" is already at 1:3.',
+  ]);
+  expect(await problemsIn('policy.json', '{ "roles": {},\n \'rules\': [] }')).toEqual([
+    '2:2 POLICY_SYNTAX this is not JSON: invalid symbol. Write texts in double quotes.',
   ]);
   expect(await problemsIn('policy.json', 'roles: {}')).toEqual([
     expect.stringMatching(/^1:1 POLICY_SYNTAX /),

@@ -31,6 +31,8 @@ tests:
       - [alice, invoices, write]
 `;
 
+const NOTHING = 'it has no requests. Write some under allow or deny.';
+
 async function run(text: string, filter: PolicyTestFilter = {}) {
   const path = await writeTemporary('policy.test.yaml', text);
   const report = await testPolicy([path], { policy: POLICY }, filter);
@@ -169,7 +171,13 @@ describe('tests of a policy', () => {
       'given: [[p, a]]\nallow: [[clerk, invoices, read]]',
       [{ code: 'RULE_WRONG_LENGTH', at: /:1:9$/ }],
     ],
-    ['nothing to test', 'tests: []', [{ code: 'OPTION_INVALID', at: /^files$/ }]],
+    ['nothing to test', 'tests: []', [{ code: 'OPTION_INVALID', at: /:1:1$/, message: NOTHING }]],
+    ['nothing in it', '', [{ code: 'OPTION_INVALID', at: /\.yaml$/, message: NOTHING }]],
+    [
+      'a test without requests',
+      'tests:\n  - { name: a, deny: [[clerk, invoices, delete]] }\n  - name: b\n    given: []\n',
+      [{ code: 'OPTION_INVALID', at: /:3:5$/, message: NOTHING }],
+    ],
   ])('are refused with %s', async (_, text, problems) => {
     await expect(run(text)).rejects.toMatchObject({
       code: 'INVALID_OPTIONS',

@@ -129,7 +129,7 @@ export function commandRunner(
 function describeDefaultPolicy(configFile: string | null): string {
   const fact =
     configFile === null ? `no casbin-bootstrap.config in ${process.cwd()}` : `no policy in ${configFile}`;
-  return `Policy: the default one, as there is no --policy, and ${fact}`;
+  return `The default policy is used, as there is no --policy, and ${fact}`;
 }
 
 /** The advice for the command line, for errors whose messages name a function or an option of the library. */

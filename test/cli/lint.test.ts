@@ -103,13 +103,13 @@ test('a request of a module or of a file of tests is placed in it', async () => 
 test('casbin-bootstrap lint says that it was given no policy', async () => {
   const cwd = await createFolder();
   const ofDefault = await runCli(['lint'], { cwd });
-  expect(ofDefault).toMatchObject({ code: 0, stdout: expect.stringContaining('Policy: the default one') });
+  expect(ofDefault).toMatchObject({ code: 0, stdout: expect.stringContaining('The default policy is used') });
   await writeFile(join(cwd, 'none.json'), '{ "seeders": [] }');
   expect((await runCli(['lint', '--config', 'none.json'], { cwd })).stdout).toMatch(
-    /^Policy: the default one, .* no policy in none\.json\nNo problems\./,
+    /^The default policy is used, .* no policy in none\.json\nNo problems\./,
   );
   await writeFile(join(cwd, 'casbin-bootstrap.config.json'), '{ "policy": null }');
-  expect((await runCli(['lint'], { cwd })).stdout).not.toContain('Policy: the default one');
+  expect((await runCli(['lint'], { cwd })).stdout).not.toContain('The default policy is used');
 });
 
 test('casbin-bootstrap explain decides on the policy where there is no database', async () => {
@@ -125,7 +125,7 @@ test('casbin-bootstrap explain decides on the policy where there is no database'
   );
   expect(await runCli(['explain', 'b', 'data', 'read'], { cwd })).toMatchObject({ code: 2, stdout: '' });
   expect((await runCli(['explain', 'b', 'data', 'read', '--offline'], { cwd })).stdout).toMatch(
-    /^No policy was given, .*\n\nPolicy: as it is defined/,
+    /^The default policy is used, .*\nPolicy: as it is defined/,
   );
 });
 

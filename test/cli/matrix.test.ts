@@ -10,7 +10,7 @@ test('casbin-bootstrap matrix shows a definition, or a database with its users',
   const matrix = await runCli(['matrix', '--offline']);
   expect(matrix).toMatchObject({ code: 0, stderr: '' });
   expect(matrix.stdout).toMatch(
-    /^No policy was given, .*\n\n {2}obj act +readonly +user +admin\n {2}accounts read +● +○ +○\n/,
+    /^The default policy is used, .*\n {2}obj act +readonly +user +admin\n {2}accounts read +● +○ +○\n/,
   );
   const compact = await runCli(['matrix', '--offline', '--format', 'compact']);
   expect(compact.stdout.split('\n')).toEqual(

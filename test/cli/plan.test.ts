@@ -8,7 +8,7 @@ test('casbin-bootstrap plan and status end with 3 while there is something to do
   const plan = await run('plan');
   expect(plan).toMatchObject({ code: 3, stderr: '' });
   expect(plan.stdout).toMatch(
-    /^Policy: the default one.*\nDatabase: .*would change this database .*:\n {2}\+ migration 0001_casbin\n.*\+ p, readonly, /s,
+    /^The default policy is used.*\nDatabase: .*would change this database .*:\n {2}\+ migration 0001_casbin\n.*\+ p, readonly, /s,
   );
   const status = await run('status', '--json');
   expect(status).toMatchObject({ code: 3, stderr: '' });

@@ -29,7 +29,7 @@ test('casbin-bootstrap report writes a page of a policy file without a database'
   expect(JSON.parse(result.stdout)).toEqual({ file: 'page.html', bytes: Buffer.byteLength(html) });
   expect(html).toContain('The policy as it is defined');
   const ofDefault = await runCli(['report', '--offline', '--html', 'default.html'], { cwd });
-  expect(ofDefault.stdout).toMatch(/^No policy was given, /);
+  expect(ofDefault.stdout).toMatch(/^The default policy is used, /);
   expect(await report()).toMatchObject({ code: 2, stderr: expect.stringContaining('--html <file>') });
   expect(await report('--html', 'a/new/folder/page.html')).toMatchObject({ code: 0, stderr: '' });
   expect(await readFile(join(cwd, 'a/new/folder/page.html'), 'utf8')).toBe(html);

@@ -172,7 +172,7 @@ describe('casbin-bootstrap seed, without a server', STARTS_PGLITE, () => {
     expect(first).toMatchObject({ code: 0, stderr: '' });
     expect(first.stdout).toMatch(
       new RegExp(
-        `^Policy: the default one, as there is no --policy, and no casbin-bootstrap.config in ${cwd}\nDatabase: embedded PostgreSQL in ${cwd}/\\.data/pglite\n\nDone in `,
+        `^The default policy is used, as there is no --policy, and no casbin-bootstrap.config in ${cwd}\nDatabase: embedded PostgreSQL in ${cwd}/\\.data/pglite\n\nDone in `,
       ),
     );
     expect(first.stdout).toMatch(/^56 decisions verified: 26 allow, 30 deny\.\n$/m);

@@ -15,7 +15,7 @@ describe('casbin-bootstrap verify', () => {
     const result = await verify();
     expect(result).toMatchObject({ code: 0, stderr: '' });
     expect(result.stdout).toMatch(
-      /^Policy: the default one.*\nDatabase: PostgreSQL at .*\n\nThe database decides as defined \(16 rules read/,
+      /^The default policy is used.*\nDatabase: PostgreSQL at .*\n\nThe database decides as defined \(16 rules read/,
     );
   });
 

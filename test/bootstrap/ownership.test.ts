@@ -459,6 +459,20 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(rows).toEqual([{ version: 2 }]);
   });
 
+  test('leaves users the role that an older version had retired, and a newer one defines again', async () => {
+    const { bootstrap, change, stored } = await open();
+    await bootstrap({ version: 2, roles: { viewer: VIEWER, intern: VIEWER } });
+    await change({ assign: [['ann', 'intern']] });
+    const older: PolicyDefinition = {
+      version: 1,
+      roles: { viewer: VIEWER },
+      retired: { roles: { intern: { reassign: 'viewer' } } },
+    };
+    const report = await bootstrap(older, { migrations: { '001_notes': { up: async () => {} } } });
+    expect(report).toMatchObject({ changed: true, ownership: { isOlder: true, reassigned: 0 } });
+    expect(await stored()).toContain('g ann intern');
+  });
+
   test('does not bring back what changePolicy has revoked with a reason, until it is granted again', async () => {
     const { pool, bootstrap, change, stored, options } = await open(FIRST);
     const policy = { ...FIRST, allow: [['clerk', 'invoices', 'write']] } as const;

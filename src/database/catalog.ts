@@ -102,16 +102,19 @@ export interface Column {
 
 /**
  * A FROM item of columns, as `pg_attribute` has them. The column of a domain has the type that is behind it, and is
- * `not null` if the domain is.
+ * `not null` if the domain is. Behind a domain there may be another one: two more are looked through, by plain joins,
+ * which every engine knows.
  */
 export const COLUMNS = `(
     select
       a.attrelid, a.attnum, a.attname, a.attisdropped,
-      a.attnotnull or coalesce(d.typnotnull, false) as attnotnull,
-      coalesce(d.typbasetype, a.atttypid) as atttypid,
-      coalesce(d.typtypmod, a.atttypmod) as atttypmod
+      coalesce(a.attnotnull or true in (d.typnotnull, e.typnotnull, f.typnotnull), false) as attnotnull,
+      coalesce(f.typbasetype, e.typbasetype, d.typbasetype, a.atttypid) as atttypid,
+      coalesce(nullif(f.typtypmod, -1), nullif(e.typtypmod, -1), nullif(d.typtypmod, -1), a.atttypmod) as atttypmod
     from pg_catalog.pg_attribute a
     left join pg_catalog.pg_type d on d.oid = a.atttypid and d.typtype = 'd'
+    left join pg_catalog.pg_type e on e.oid = d.typbasetype and e.typtype = 'd'
+    left join pg_catalog.pg_type f on f.oid = e.typbasetype and f.typtype = 'd'
   )`;
 
 /**

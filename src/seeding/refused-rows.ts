@@ -23,13 +23,9 @@ class RowsRefused extends Error {
   }
 }
 
-/**
- * Whether PostgreSQL refused the content of a row: a type can't have the value, or a constraint or a trigger refused
- * it. A duplicate key does not count, because another session may have inserted that row: then another attempt is made.
- */
+/** Whether PostgreSQL refused the content of a row: a type can't have the value, or a constraint or a trigger refused it. */
 export function isRefusal(error: unknown): boolean {
   const code = errorCode(error) ?? '';
-  if (code === SQLSTATE.UNIQUE_VIOLATION) return false;
   // The types of full text search and JSON paths report a value that they can't read as a syntax error.
   return /^(22|23|P0)...$/.test(code) || code === SQLSTATE.SYNTAX_ERROR;
 }

@@ -210,6 +210,16 @@ describe('an error that no value causes is reported unchanged, with seeder and t
   });
 });
 
+test('a value that another row has already is reported with the table, after further attempts', async () => {
+  const error = await refusalWith('create table plans (id int primary key, seats int unique)', [
+    { id: 1, seats: 1 },
+    { id: 2, seats: 1 },
+  ]);
+  expect(error.message).toMatch(
+    /^Seeder "plans" failed: table "public\.plans": duplicate key value violates unique constraint "plans_seats_key"\. It was tried 5 times\. Nothing was changed\. If nobody else writes the same/,
+  );
+});
+
 describe('a row that is not in the table after its insert is reported', () => {
   const trigger = (body: string) => `
     create table plans (id text primary key, seats int);

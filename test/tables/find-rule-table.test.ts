@@ -183,10 +183,21 @@ describe('a table that is named', () => {
   });
 });
 
-test.each(['document', 'columns'] as const)('a table of %s may have columns of domains', async (layout) => {
-  await pool.query(`create domain word as text;
-    create domain short as varchar(5) not null;
-    create domain values_of_rule as jsonb`);
+test.each([
+  ['document', 'types'],
+  ['columns', 'types'],
+  ['document', 'domains'],
+  ['columns', 'domains'],
+] as const)('a table of %s may have columns of domains over %s', async (layout, base) => {
+  const [text, varchar, jsonb] =
+    base === 'types' ? ['text', 'varchar(5) not null', 'jsonb'] : ['any_word', 'shorter', 'any_values'];
+  await pool.query(`create domain any_word as text;
+    create domain shortest as varchar(5);
+    create domain shorter as shortest not null;
+    create domain any_values as jsonb;
+    create domain word as ${text};
+    create domain short as ${varchar};
+    create domain values_of_rule as ${jsonb}`);
   await pool.query(
     layout === 'document'
       ? 'create table rules (id serial primary key, ptype word not null, rule values_of_rule not null, unique (ptype, rule))'

@@ -52,8 +52,8 @@ export function parseYaml(file: string, text: string): Parsed {
   if (second !== undefined || document.errors.length > 0) return { value: undefined, problems };
   const aliases = resolveAliases(document, locate);
   if (aliases.problems.length > 0) return { value: undefined, problems: [...problems, ...aliases.problems] };
-  const { value, problems: inKeys } = buildYamlValue(document, aliases.sources, locate);
-  return { value, problems: [...problems, ...inKeys] };
+  const builder = new ValueBuilder(aliases.sources, locate);
+  return { value: builder.build(document.contents), problems: [...problems, ...builder.problems] };
 }
 
 /** The place of the first node that is nested too deep. */
@@ -76,25 +76,16 @@ function describeYamlError({ message, pos }: YAMLError, locate: (offset: number)
 }
 
 /**
- * The plain data that a document stands for, with the places of all its parts recorded; and which keys are wrong.
- *
- * @param sources what each alias stands for: aliases of one anchor share one value
+ * Builds the plain data that a document stands for, with the places of all its parts recorded; and finds which keys are
+ * wrong.
  */
-export function buildYamlValue(
-  document: Document,
-  sources: ReadonlyMap<Alias, Node>,
-  locate: Locate,
-): { readonly value: unknown; readonly problems: readonly Problem[] } {
-  const builder = new ValueBuilder(sources, locate);
-  return { value: builder.build(document.contents), problems: builder.problems };
-}
-
 class ValueBuilder {
   readonly problems: Problem[] = [];
   readonly #sources: ReadonlyMap<Alias, Node>;
   readonly #locate: Locate;
   readonly #anchored = new Map<Node, unknown>();
 
+  /** @param sources what each alias stands for: aliases of one anchor share one value */
   constructor(sources: ReadonlyMap<Alias, Node>, locate: Locate) {
     this.#sources = sources;
     this.#locate = locate;
@@ -209,7 +200,7 @@ interface Extent {
  * The value of each alias of a document, found in one pass. `problems` has an alias without a value, an alias of a node
  * around it, and aliases that together expand to too much.
  */
-export function resolveAliases(
+function resolveAliases(
   document: Document,
   locate: Locate,
 ): { readonly sources: ReadonlyMap<Alias, Node>; readonly problems: readonly Problem[] } {

@@ -126,13 +126,13 @@ class Loading {
 export type PolicyFilter = Readonly<Record<string, readonly (string | null | undefined)[]>>;
 
 /** A condition on a row `stored` of the table, with its parameters. */
-export interface Condition {
+export interface RowCondition {
   readonly sql: string;
   readonly parameters: readonly string[];
 }
 
 /** The rules that the filter lets in. Throws an InvalidOptionsError when it has another shape. */
-function matchesFilter(table: RuleTable, filter: PolicyFilter): Condition {
+function matchesFilter(table: RuleTable, filter: PolicyFilter): RowCondition {
   const parameters: string[] = [];
   const kinds = Object.entries(filter).map(([ptype, values]) => {
     requireValues(ptype, values);
@@ -156,7 +156,7 @@ export function hasFields(
   ptype: string,
   fieldIndex: number,
   values: readonly string[],
-): Condition | null {
+): RowCondition | null {
   if (values.length === 0) return null;
   const parameters = [ptype];
   const tests: string[] = [];

@@ -56,7 +56,7 @@ export interface OmittedChanges {
 const LISTED = 10_000;
 
 /** The policies that are compared, and the requests. */
-export interface Comparison {
+export interface PolicyPair {
   readonly model: Model;
   readonly configureEnforcer: ConfigureEnforcer | undefined;
   readonly before: readonly Rule[];
@@ -70,10 +70,10 @@ export interface Comparison {
  * A request that no rule of either policy can match is decided the same by both. For a model whose rules do not say
  * which requests there are, only the listed ones are compared.
  */
-export async function comparePolicies(comparison: Comparison): Promise<DecisionChanges> {
-  const { model, configureEnforcer, before, after } = comparison;
+export async function comparePolicies(pair: PolicyPair): Promise<DecisionChanges> {
+  const { model, configureEnforcer, before, after } = pair;
   const matrix = deriveMatrix(model, [...before, ...after]);
-  const others = requestsBeside(matrix, comparison.listed);
+  const others = requestsBeside(matrix, pair.listed);
   const requestAt = (number: number) =>
     number < matrix.size ? matrix.requestAt(number) : (others[number - matrix.size] ?? []);
   const numbersOf = function* ({ index }: Decider) {
@@ -98,7 +98,7 @@ export async function comparePolicies(comparison: Comparison): Promise<DecisionC
     const was = answers.get(number) ?? (await first.decide(request));
     if (was.allowed !== now.allowed) changes.push({ request, was, now });
   }
-  return { compared, isWhole: readParts(model) !== null, ...explainChanges(comparison, changes) };
+  return { compared, isWhole: readParts(model) !== null, ...explainChanges(pair, changes) };
 }
 
 /** The listed requests that are not in the matrix, each once. */
@@ -122,7 +122,7 @@ interface AnsweredTwice {
 }
 
 /** A matrix of several domains has some requests twice. */
-function explainChanges({ model, before, after }: Comparison, changes: readonly AnsweredTwice[]) {
+function explainChanges({ model, before, after }: PolicyPair, changes: readonly AnsweredTwice[]) {
   const explainBefore = explainerBeside(model, before, after);
   const explainAfter = explainerBeside(model, after, before);
   const distinct = [...new Map(changes.map((change) => [requestKey(change.request), change])).values()];

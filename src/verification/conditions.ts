@@ -4,13 +4,13 @@ import { tokensOf } from '../casbin/model.ts';
 
 /** A condition of a matcher, and how it compares the request with a rule. */
 export type RuleCondition = Condition &
-  Comparison & {
+  ComparedAs & {
     /** Whether it depends on the rule. */
     readonly isOfRule: boolean;
   };
 
 /** `matches`: one value of the request and one of the rule, in a way that only the enforcer knows. */
-type Comparison =
+type ComparedAs =
   | ({ readonly kind: 'equal' | 'matches' } & ComparedValues)
   | (ComparedValues & {
       readonly kind: 'inherits';

@@ -61,7 +61,13 @@ type Work<Flags> = (context: CommandContext<Flags>) => Promise<Outcome | ExitCod
 /** Runs the work of one command: first reads the configuration, at the end prints the outcome. */
 export type RunCommand = <Flags>(command: Command, work: Work<Flags>) => Promise<void>;
 
-type AllFlags = GlobalFlags & Partial<FormatFlags> & DefinitionFlags & DatabaseFlags;
+type AllFlags = GlobalFlags & Partial<FormatFlags> & DefinitionFlags & DatabaseFlags & FileFlags;
+
+/** The files that some commands write. */
+interface FileFlags {
+  readonly html?: string;
+  readonly lcov?: string;
+}
 
 /** Creates a {@link RunCommand} for a terminal. */
 export function commandRunner(
@@ -180,7 +186,7 @@ export function readAskedFormat(argv: readonly string[]): Format {
 
 async function loadConfig(flags: AllFlags, terminal: Terminal): ReturnType<typeof loadConfigFile> {
   // The library would treat an empty value as one that is not given; it may come from a variable that is not set.
-  const names = ['config', 'policy', 'model', 'embedded', 'schema', 'table'] as const;
+  const names = ['config', 'policy', 'model', 'embedded', 'schema', 'table', 'html', 'lcov'] as const;
   const empty = names.filter((name) => flags[name] === '');
   if (empty.length > 0) {
     throw new InvalidOptionsError(

@@ -73,6 +73,10 @@ describe('casbin-bootstrap', () => {
     for (const name of ['config', 'policy', 'embedded', 'schema']) {
       expect(result.stderr).toContain(`--${name}: it is empty. Give a value.`);
     }
+    const file = await runCli(['report', '--offline', '--html', ''], { cwd: await createFolder() });
+    expect(file.stderr).toContain('--html: it is empty. Give a value.');
+    const lines = await runCli(['test', '--lcov', ''], { cwd: await createFolder() });
+    expect(lines.stderr).toContain('--lcov: it is empty. Give a value.');
   });
 
   test.each([

@@ -259,19 +259,28 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     });
   });
 
-  test('leaves a retired rule that an administrator had made before a bootstrap defined it', async () => {
-    const { bootstrap, change, stored } = await open();
-    await bootstrap({ version: 1, roles: { viewer: VIEWER } });
-    await change({ grant: [['viewer', 'notes', 'read']] });
-    const viewer = { permissions: { invoices: ['read'], notes: ['read'] } };
-    await bootstrap({ version: 2, roles: { viewer } });
+  test.each(['made', 'revoked, and made again'])(
+    'leaves a retired rule that an administrator had made before a bootstrap defined it: %s',
+    async (what) => {
+      const { bootstrap, change, stored } = await open();
+      await bootstrap({ version: 1, roles: { viewer: VIEWER } });
+      const grant = [['viewer', 'notes', 'read']];
+      await change({ grant });
+      const viewer = { permissions: { invoices: ['read'], notes: ['read'] } };
+      await bootstrap({ version: 2, roles: { viewer } });
+      if (what !== 'made') {
+        await change({ revoke: grant }, 'ticket 7');
+        await bootstrap({ version: 2, roles: { viewer, intern: VIEWER } });
+        await change({ grant });
+      }
 
-    const rules = [['p', 'viewer', 'notes', 'read']];
-    const report = await bootstrap({ version: 3, roles: { viewer: VIEWER }, retired: { rules } });
+      const rules = [['p', 'viewer', 'notes', 'read']];
+      const report = await bootstrap({ version: 3, roles: { viewer: VIEWER }, retired: { rules } });
 
-    expect(report.ownership).toMatchObject({ removed: [], left: rules });
-    expect(await stored()).toEqual(['p viewer invoices read', 'p viewer notes read']);
-  });
+      expect(report.ownership).toMatchObject({ removed: [], left: rules });
+      expect(await stored()).toContain('p viewer notes read');
+    },
+  );
 
   test('gives users of a retired role another one, each link once', async () => {
     const { bootstrap, change, stored } = await open(FIRST);

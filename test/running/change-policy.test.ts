@@ -288,6 +288,26 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     expect((await opened.stored()).slice(-2)).toEqual(['lock_timeout', 'statement_timeout']);
   });
 
+  test('is not disturbed by another one that fails on the same client at the same time', async () => {
+    await using opened = await open();
+    const { pool, client, options } = opened;
+    const other = await pool.connect();
+    await other.query('begin');
+    await changePolicy(other, { assign: [['carol', 'clerk']] }, options);
+    await client.query(`begin; set local lock_timeout = '200ms'`);
+    const failing = changePolicy(client, { assign: [['dave', 'clerk']] }, options).catch(({ code }) => code);
+    await untilBlocked(pool);
+    const made = changePolicy(
+      client,
+      { revoke: [['accountant', 'invoices', 'delete']] },
+      { ...options, force: true },
+    );
+    expect(await failing).toBe('LOCK_TIMEOUT');
+    expect(await made).toMatchObject({ removed: [['p', 'accountant', 'invoices', 'delete']] });
+    for (const session of [client, other]) await session.query('rollback');
+    other.release();
+  });
+
   test('in several calls may meet another transaction, and one of them ends with the code of a deadlock', async () => {
     await using opened = await open();
     const { pool, client, options, stored } = opened;

@@ -64,15 +64,18 @@ export async function changePolicy(
   const removed = [...toRules('p', 'revoke', revoke), ...toRules('g', 'unassign', unassign)];
   requireSound(resolved, [...added, ...removed]);
   await requireUsable(resolved, added);
+  const connection = connectionOf(client);
   let known = resolved;
   const explain = async (error: unknown) => {
     const unstorable = explainEncoding([...added, ...removed], error);
     if (unstorable !== undefined) throw unstorable;
-    throw await explainRefusal(error, client, 'change the policy', needsOf(known, removed.length > 0));
+    throw await connection.run((inside) =>
+      explainRefusal(error, inside, 'change the policy', needsOf(known, removed.length > 0)),
+    );
   };
-  const engine = options.engine === undefined ? await detectEngine(client).catch(explain) : resolved.engine;
+  const engine =
+    options.engine === undefined ? await connection.run(detectEngine).catch(explain) : resolved.engine;
   const given = onEngine(resolved, engine);
-  const connection = connectionOf(client);
   const makeChange = async (inside: ClientLike) => {
     const { table, isMissing } = await findRuleTable(inside, given.schema, given.table, given.engine);
     if (isMissing) throw tableMissing(table.sql);

@@ -310,6 +310,54 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     expect((await opened.stored()).slice(-2)).toEqual(['lock_timeout', 'statement_timeout']);
   });
 
+  test('is not disturbed by another one that fails on the same client at the same time', async () => {
+    await using opened = await open();
+    const { pool, client, options } = opened;
+    const other = await pool.connect();
+    await other.query('begin');
+    await changePolicy(other, { assign: [['carol', 'clerk']] }, options);
+    await client.query(`begin; set local lock_timeout = '200ms'`);
+    const failing = changePolicy(client, { assign: [['dave', 'clerk']] }, options).catch(({ code }) => code);
+    await untilBlocked(pool);
+    const made = changePolicy(
+      client,
+      { revoke: [['accountant', 'invoices', 'delete']] },
+      { ...options, force: true },
+    );
+    expect(await failing).toBe('LOCK_TIMEOUT');
+    expect(await made).toMatchObject({ removed: [['p', 'accountant', 'invoices', 'delete']] });
+    for (const session of [client, other]) await session.query('rollback');
+    other.release();
+  });
+
+  test('in several calls may meet another transaction, and one of them ends with the code of a deadlock', async () => {
+    await using opened = await open();
+    const { pool, client, options, stored } = opened;
+    const other = await pool.connect();
+    const [withoutNever, withNever] = [{ ...layout.options, ...BY }, options];
+    const users = ['carol', 'dave'];
+    const sessions = [client, other];
+    for (const [index, session] of sessions.entries()) {
+      await session.query(`set deadlock_timeout = '10ms'; begin`);
+      await changePolicy(session, { assign: [[users[index] ?? '', 'clerk']] }, withoutNever);
+    }
+    const outcomes = await Promise.all(
+      sessions.map((session) =>
+        changePolicy(session, { grant: [['accountant', 'invoices', 'read']] }, withNever).then(
+          () => 'made',
+          async ({ code }) => {
+            await session.query('rollback');
+            return code;
+          },
+        ),
+      ),
+    );
+    for (const session of sessions) await session.query('commit');
+    other.release();
+    expect(outcomes.sort()).toEqual(['40P01', 'made']);
+    expect((await stored()).filter((first) => users.includes(first))).toHaveLength(1);
+  });
+
   test('tells that the transaction only reads, or was aborted before', async () => {
     await using opened = await open();
     const { client, options } = opened;

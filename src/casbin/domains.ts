@@ -53,11 +53,6 @@ function findMisplacedDomain(model: Model): string[] {
   });
 }
 
-/** The name of the domain in requests; null if the model has no domain, or it can't be found. */
-export function readDomainName(model: Model): string | null {
-  return readDomainNames(model)?.r ?? null;
-}
-
 /** The names of the domain in requests and rules: the last argument of `g`, and the value that it is compared with. */
 function readDomainNames(model: Model): { readonly r: string; readonly p: string } | null {
   const matcher = model.model.get('m')?.get('m')?.value ?? '';

@@ -1,12 +1,11 @@
 import * as v from 'valibot';
-import { readDomainName } from '../casbin/domains.ts';
 import { tokensOf } from '../casbin/model.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { callable, name, policyEntry } from '../options/shape.ts';
 import { describeIssue, fields } from '../policy/issues.ts';
 import { formatText } from '../policy/rule.ts';
 import { kindOf } from '../text.ts';
-import { subjectOf } from '../verification/parts.ts';
+import { domainOf, subjectOf } from '../verification/parts.ts';
 import {
   checkPermission,
   type DecidingEnforcer,
@@ -51,10 +50,9 @@ export function requireFittingModel<Request>(
 ): void {
   const model = enforcer.getModel();
   const tokens = tokensOf(model, 'r');
-  const domainName = readDomainName(model);
   const values = ['subject', ...(domain === undefined ? [] : ['domain']), 'resource', 'action'];
   const isSubjectFirst = tokens[0] === subjectOf(model);
-  const isInPlace = domain === undefined || domainName === null || tokens[1] === domainName;
+  const isInPlace = domain === undefined || [null, tokens[1]].includes(domainOf(model));
   if (tokens.length === values.length && isSubjectFirst && isInPlace) return;
   const message = `a request is decided by its ${values.join(', ')}, in this order, but the model says r = ${tokens.join(', ')}. Give domain for a model with domains, and for no other.`;
   throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'domain', message }]);

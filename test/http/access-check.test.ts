@@ -214,6 +214,16 @@ describe('an enforcer is refused', () => {
     ['whose requests have no domain, where one is found', plain(), WITH_DOMAIN],
     ['whose requests have the domain elsewhere', withDomain('sub, obj, act, dom'), WITH_DOMAIN],
     [
+      'whose requests have the domain elsewhere, and roles have none',
+      model(
+        'sub, obj, act, dom',
+        'sub, dom, obj',
+        '_, _',
+        'g(r.sub, p.sub) && r.dom == p.dom && r.obj == p.obj',
+      ),
+      WITH_DOMAIN,
+    ],
+    [
       'whose requests begin with something else',
       model('obj, sub, act', 'sub, obj, act', '_, _', 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act'),
       PARTS,

@@ -7,20 +7,20 @@ import { placeIn } from './place.ts';
 import { formatRule, formatText, formatValue } from './rule.ts';
 import type { RuleSet } from './rule-set.ts';
 
-/** How many values a rule of each ptype must have, as the model defines them. */
-export type RuleLengths = ReadonlyMap<string, number>;
+/** The fields that a rule of each ptype must have, as the model defines them. */
+type RuleFields = ReadonlyMap<string, readonly string[]>;
 
 /** Rules that do not fit the model: unknown ptype, wrong number of values. */
-export function findMisfits(rules: readonly DefinedRule[], lengths: RuleLengths): Problem[] {
+export function findMisfits(rules: readonly DefinedRule[], fields: RuleFields): Problem[] {
   return rules.flatMap((rule): Problem[] => {
-    const length = lengths.get(rule.ptype);
-    if (length === undefined) {
-      const known = [...lengths.keys()].join(', ');
+    const own = fields.get(rule.ptype);
+    if (own === undefined) {
+      const known = [...fields.keys()].join(', ');
       const message = `rule "${formatRule(rule)}" has ptype ${formatText(rule.ptype)}, which the model does not define. Use one of ${known}, or define it in the model.`;
       return [{ code: 'RULE_UNKNOWN_PTYPE', at: rule.at, message }];
     }
-    if (rule.values.length !== length) {
-      const message = `rule "${formatRule(rule)}" has ${countValues(rule.values.length)}, but the model defines ${length} for "${rule.ptype}". Make them agree.`;
+    if (rule.values.length !== own.length) {
+      const message = `rule "${formatRule(rule)}" has ${countValues(rule.values.length)}, but the model defines ${own.length}: ${rule.ptype} = ${own.join(', ')}. Make them agree.`;
       return [{ code: 'RULE_WRONG_LENGTH', at: rule.at, message }];
     }
     return [];

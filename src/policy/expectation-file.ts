@@ -51,7 +51,7 @@ const rules = v.optional(
   ),
 );
 const entries = { given: rules, allow: requests, deny: requests };
-const POLICY_PARTS = ['roles', 'domains', 'rules', 'never', 'samples', 'version'];
+const POLICY_PARTS = ['roles', 'domains', 'never', 'samples', 'version'];
 const fileShape = fields(
   {
     ...entries,

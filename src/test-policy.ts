@@ -1,6 +1,6 @@
 import type { Enforcer, Model } from 'casbin';
 import { buildInMemoryEnforcer, type ConfigureEnforcer } from './casbin/enforcer.ts';
-import { findUnusableRules, ruleLengthsOf, tokensOf } from './casbin/model.ts';
+import { findUnusableRules, ruleFieldsOf, tokensOf } from './casbin/model.ts';
 import { findHangingPatterns } from './casbin/patterns.ts';
 import { defaultPolicy } from './defaults/default-policy.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
@@ -221,7 +221,7 @@ function findUncovered(
 async function checkGiven(model: Model, given: ExpectationGroup['given']): Promise<Problem[]> {
   if (given.length === 0) return [];
   return [
-    ...findMisfits(given, ruleLengthsOf(model)),
+    ...findMisfits(given, ruleFieldsOf(model)),
     ...findUnusableRules(model, given),
     ...(await findHangingPatterns(model, given)),
   ];

@@ -20,14 +20,19 @@ export function tokensOf(model: Model, section: 'r' | 'p', key: string = section
   return tokens.map((token) => token.slice(key.length + 1));
 }
 
-/** How many values a rule of each ptype must have. */
-export function ruleLengthsOf(model: Model): Map<string, number> {
-  const lengths = new Map<string, number>();
-  for (const [ptype, { tokens }] of model.model.get('p') ?? []) lengths.set(ptype, tokens.length);
+/** The fields that a rule of each ptype must have, as a model file names them: `sub`, or `_` in a role definition. */
+export function ruleFieldsOf(model: Model): Map<string, readonly string[]> {
+  const fields = new Map<string, readonly string[]>();
+  for (const ptype of model.model.get('p')?.keys() ?? []) fields.set(ptype, tokensOf(model, 'p', ptype));
   // A role definition is counted as Casbin's Assertion.buildRoleLinks counts it.
   for (const [ptype, { value }] of model.model.get('g') ?? [])
-    lengths.set(ptype, value.split('_').length - 1);
-  return lengths;
+    fields.set(ptype, new Array<string>(value.split('_').length - 1).fill('_'));
+  return fields;
+}
+
+/** How many values a rule of each ptype must have. */
+export function ruleLengthsOf(model: Model): Map<string, number> {
+  return new Map([...ruleFieldsOf(model)].map(([ptype, fields]) => [ptype, fields.length]));
 }
 
 /**

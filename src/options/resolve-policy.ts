@@ -3,7 +3,7 @@ import { findDistorted } from '../casbin/distortion.ts';
 import { findUnfitDomains } from '../casbin/domains.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { isPlainConjunction } from '../casbin/matcher.ts';
-import { findUnusableRules, ruleLengthsOf, tokensOf } from '../casbin/model.ts';
+import { findUnusableRules, ruleFieldsOf, tokensOf } from '../casbin/model.ts';
 import { defaultPolicy } from '../defaults/default-policy.ts';
 import type { Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
@@ -111,7 +111,7 @@ async function checkRules(
 }
 
 function findMisfitsIn(model: Model | null, rules: readonly DefinedRule[]): Problem[] {
-  return model === null || rules.length === 0 ? [] : findMisfits(rules, ruleLengthsOf(model));
+  return model === null || rules.length === 0 ? [] : findMisfits(rules, ruleFieldsOf(model));
 }
 
 /** Finds nothing if there is no enforcer, which is reported as a problem of its own. */

@@ -7,22 +7,22 @@ import { placeIn } from './place.ts';
 import { formatRule, formatText, formatValue } from './rule.ts';
 import type { RuleSet } from './rule-set.ts';
 
-/** How many values a rule of each ptype must have, as the model defines them. */
-export type RuleLengths = ReadonlyMap<string, number>;
+/** The fields that a rule of each ptype must have, as the model defines them. */
+type RuleFields = ReadonlyMap<string, readonly string[]>;
 
 /** Rules that do not fit the model: unknown ptype, wrong number of values. */
-export function findMisfits(rules: readonly DefinedRule[], lengths: RuleLengths): Problem[] {
+export function findMisfits(rules: readonly DefinedRule[], fields: RuleFields): Problem[] {
   return rules.flatMap((rule): Problem[] => {
-    const length = lengths.get(rule.ptype);
-    if (length === undefined) {
-      const known = [...lengths.keys()].join(', ');
+    const own = fields.get(rule.ptype);
+    if (own === undefined) {
+      const known = [...fields.keys()].join(', ');
       const message = `rule "${formatRule(rule)}" has ptype ${formatText(rule.ptype)}, which the model does not define. Use one of ${known}, or define it in the model.`;
       return [{ code: 'RULE_UNKNOWN_PTYPE', at: rule.at, message }];
     }
-    if (rule.values.length !== length) {
-      const lacksDomain = rule.ptype.startsWith('g') && rule.values.length === 2 && length === 3;
+    if (rule.values.length !== own.length) {
+      const lacksDomain = rule.ptype.startsWith('g') && rule.values.length === 2 && own.length === 3;
       const remedy = lacksDomain ? 'The third one is the domain: add it.' : 'Make them agree.';
-      const message = `rule "${formatRule(rule)}" has ${countValues(rule.values.length)}, but the model defines ${length} for "${rule.ptype}". ${remedy}`;
+      const message = `rule "${formatRule(rule)}" has ${countValues(rule.values.length)}, but the model defines ${own.length}: ${rule.ptype} = ${own.join(', ')}. ${remedy}`;
       return [{ code: 'RULE_WRONG_LENGTH', at: rule.at, message }];
     }
     return [];

@@ -71,7 +71,7 @@ export const definitionShape = oneKindOfRoles(fields(entries, message, explainRo
 
 const fileShape = oneKindOfRoles(fields({ ...entries, $schema: v.optional(text) }, message, explainRole));
 
-function explainRole(value: unknown): string | null {
+function explainRole(_key: string, value: unknown): string | null {
   const isRole =
     typeof value === 'object' && value !== null && ('permissions' in value || 'inherits' in value);
   return isRole ? 'A role is defined under roles.' : null;

@@ -51,6 +51,7 @@ const rules = v.optional(
   ),
 );
 const entries = { given: rules, allow: requests, deny: requests };
+const POLICY_PARTS = ['roles', 'domains', 'never', 'samples', 'version'];
 const fileShape = fields(
   {
     ...entries,
@@ -63,6 +64,7 @@ const fileShape = fields(
     ),
   },
   'must be an object with tests, or with given, allow and deny',
+  (key) => (POLICY_PARTS.includes(key) ? 'It belongs in the policy, not in a file of tests.' : null),
 );
 
 interface Test {

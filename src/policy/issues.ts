@@ -57,12 +57,12 @@ function plainObject(message: string) {
 
 /**
  * An object with these keys and no other. The message about an unknown key has the nearest one, or all of them, unless
- * its value tells what was meant.
+ * `explain` knows what was meant.
  */
 export function fields<const Entries extends v.ObjectEntries>(
   entries: Entries,
   message: string,
-  explain: (value: unknown) => string | null = () => null,
+  explain: (key: string, value: unknown) => string | null = () => null,
 ) {
   // Lazy, because it needs the input itself: valibot's copy lacks keys such as `constructor`.
   return v.lazy((input) =>
@@ -75,7 +75,7 @@ export function fields<const Entries extends v.ObjectEntries>(
           if (Object.hasOwn(entries, key)) continue;
           addIssue({
             expected: NOTHING,
-            message: `there is no such option. ${explain(value) ?? hintAt(key, Object.keys(entries))}`,
+            message: `there is no such option. ${explain(key, value) ?? hintAt(key, Object.keys(entries))}`,
             path: [{ type: 'object', origin: 'key', input: given, key, value }],
           });
         }

@@ -1,5 +1,5 @@
 import { RECORDED_RULES } from '../../migrations/0004_ownership.ts';
-import { findUnusableRules, ruleLengthsOf } from '../casbin/model.ts';
+import { findUnusableRules, ruleFieldsOf } from '../casbin/model.ts';
 import { findHangingPatterns } from '../casbin/patterns.ts';
 import { quoteTable } from '../database/catalog.ts';
 import { type ClientLike, checkClient } from '../database/client.ts';
@@ -142,7 +142,7 @@ function toRules(
 
 /** Refuses rules that do not fit the model, and rules that are given twice. */
 function requireSound({ model }: ResolvedOptions, rules: readonly PlacedRule[]): void {
-  const problems = [...findMisfits(rules, ruleLengthsOf(model)), ...findUnstorable(rules)];
+  const problems = [...findMisfits(rules, ruleFieldsOf(model)), ...findUnstorable(rules)];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   const seen = new Map<string, PlacedRule>();
   for (const rule of rules) {

@@ -34,7 +34,7 @@ renamed:
 `,
   );
   expect(await problemsIn(path)).toEqual([
-    'policy.yaml:12:7 RULE_WRONG_LENGTH rule "p, viewer" has 1 value, but the model defines 3 for "p". Make them agree.',
+    'policy.yaml:12:7 RULE_WRONG_LENGTH rule "p, viewer" has 1 value, but the model defines 3: p = sub, obj, act. Make them agree.',
     'policy.yaml:7:5 OWNERSHIP_CONTRADICTED role "clerk" is retired, and defined as well. Remove one of the two.',
     'policy.yaml:8:15 OWNERSHIP_CONTRADICTED users of "intern" would get the role "viewr", which is not defined. Did you mean "viewer"?',
     'policy.yaml:15:5 OWNERSHIP_CONTRADICTED role "viewer" is renamed, and still defined under its earlier name. Define it as "clerk" alone.',

@@ -162,6 +162,17 @@ describe('tests of a policy', () => {
 
   test.each<[string, string, object[]]>([
     ['unknown names', 'tests: [{ name: a, alow: [] }]', [{ code: 'OPTION_UNKNOWN', at: /:1:20$/ }]],
+    [
+      'a part of a policy',
+      'roles: {}\nallow: [[clerk, invoices, read]]',
+      [
+        {
+          code: 'OPTION_UNKNOWN',
+          at: /:1:1$/,
+          message: 'roles: there is no such option. It belongs in the policy, not in a file of tests.',
+        },
+      ],
+    ],
     ['a request that is no list', 'allow: [x]', [{ code: 'OPTION_INVALID', at: /:1:9$/ }]],
     ['a number', 'allow: [[a, b, 1]]', [{ code: 'OPTION_INVALID', at: /:1:16$/ }]],
     ['no YAML', 'allow: [', [{ code: 'POLICY_SYNTAX' }]],

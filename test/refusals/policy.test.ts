@@ -21,22 +21,22 @@ describe('a rule that the model has no place for', () => {
     [
       ['p', 'a', 'b'],
       'RULE_WRONG_LENGTH',
-      'rule "p, a, b" has 2 values, but the model defines 3 for "p". Make them agree.',
+      'rule "p, a, b" has 2 values, but the model defines 3: p = sub, obj, act. Make them agree.',
     ],
     [
       ['p', 'a'],
       'RULE_WRONG_LENGTH',
-      'rule "p, a" has 1 value, but the model defines 3 for "p". Make them agree.',
+      'rule "p, a" has 1 value, but the model defines 3: p = sub, obj, act. Make them agree.',
     ],
     [
       ['p', 'a', 'b', 'c', 'allow'],
       'RULE_WRONG_LENGTH',
-      'rule "p, a, b, c, allow" has 4 values, but the model defines 3 for "p". Make them agree.',
+      'rule "p, a, b, c, allow" has 4 values, but the model defines 3: p = sub, obj, act. Make them agree.',
     ],
     [
       ['g', 'a', 'b', 'domain'],
       'RULE_WRONG_LENGTH',
-      'rule "g, a, b, domain" has 3 values, but the model defines 2 for "g". Make them agree.',
+      'rule "g, a, b, domain" has 3 values, but the model defines 2: g = _, _. Make them agree.',
     ],
     [
       ['p2', 'a', 'b', 'c'],

@@ -686,7 +686,7 @@ describe('of a definition with domains', () => {
           code: 'RULE_WRONG_LENGTH',
           at: 'assign[0]',
           message:
-            'rule "g, carol, clerk" has 2 values, but the model defines 3 for "g". The third one is the domain: add it.',
+            'rule "g, carol, clerk" has 2 values, but the model defines 3: g = _, _, _. The third one is the domain: add it.',
         },
       ],
     });

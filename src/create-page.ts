@@ -5,7 +5,7 @@ import { verifyLive } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';
 import { asClient } from './database/own-queries.ts';
 import { stayAwake } from './database/transaction.ts';
-import { type Inspected, inspectDatabase } from './inspect-database.ts';
+import { type Inspected, inspectRuleTable } from './inspect-database.ts';
 import { completeOptions, replaceOptions, resolveVerifyOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
 import type { VerifyDatabaseOptions } from './options.ts';
@@ -56,7 +56,7 @@ async function readDefinition(options: PageOptions): Promise<PageData> {
 
 async function readDatabase(pool: PoolLike, options: PageOptions): Promise<PageData> {
   const resolved = await resolveVerifyOptions(pool, options);
-  return inspectDatabase(pool, resolved, 'the look at the policy', async (inspected) =>
+  return inspectRuleTable(pool, resolved, 'the look at the policy', async (inspected) =>
     stayAwake(inspected.trx, resolved, () => readLivePage(inspected)),
   );
 }

@@ -6,7 +6,7 @@ import { linkedTokens, type Scope } from './casbin/scope.ts';
 import { type ClientLike, checkPool, type PoolLike } from './database/client.ts';
 import { asClient } from './database/own-queries.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
-import { inspectDatabase } from './inspect-database.ts';
+import { inspectRuleTable } from './inspect-database.ts';
 import { completeOptions, replaceOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';
@@ -47,7 +47,7 @@ export async function explainDecision(
   const problems = checkRequest(request, tokensOf(resolved.model, 'r'));
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   if (pool === null) return explain(resolved, request, { rules: resolved.defined.rules });
-  return inspectDatabase(pool, resolved, 'the explanation', async ({ trx, options: located }) => {
+  return inspectRuleTable(pool, resolved, 'the explanation', async ({ trx, options: located }) => {
     const rules = await readLivePolicy(
       trx,
       located.ruleTable,

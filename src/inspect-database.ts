@@ -16,6 +16,7 @@ import type { Inspection } from './failure/explain-step.ts';
 import { findConflict, retryConflicts } from './failure/retry.ts';
 import { type ResolvedOptions, withRuleTable } from './options/resolved-options.ts';
 import { findRuleTable } from './tables/find-rule-table.ts';
+import { tableMissing } from './tables/refusals.ts';
 
 /** A database during an inspection. */
 export interface Inspected {
@@ -56,6 +57,23 @@ export async function inspectDatabase<T>(
   } catch (error) {
     throw await explainFailure(error, resolved, null, work);
   }
+}
+
+/**
+ * The same for what needs a rule table.
+ *
+ * @throws DatabaseError `TABLE_MISSING` if there is none
+ */
+export function inspectRuleTable<T>(
+  pool: PoolLike,
+  resolved: ResolvedOptions,
+  activity: string,
+  inspect: (inspected: Inspected) => Promise<T>,
+): Promise<T> {
+  return inspectDatabase(pool, resolved, activity, async (inspected) => {
+    if (inspected.isMissing) throw tableMissing(inspected.options.ruleTable.sql);
+    return inspect(inspected);
+  });
 }
 
 async function inspectOnce<T>(

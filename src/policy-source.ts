@@ -4,7 +4,7 @@ import type { Model } from 'casbin';
 import { findHangingPatterns, refuseHangingPatterns } from './casbin/patterns.ts';
 import { checkPool, type PoolLike } from './database/client.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
-import { inspectDatabase } from './inspect-database.ts';
+import { inspectRuleTable } from './inspect-database.ts';
 import { completeOptions, replaceOptions, withoutMisshapen } from './options/resolve.ts';
 import { resolveModel } from './options/resolve-model.ts';
 import { checkPolicy } from './options/resolve-policy.ts';
@@ -162,7 +162,7 @@ function toPolicy(definition: PolicyDefinition): SourcedPolicy {
 /** Reads all rules, because a comparison or a written definition must be complete. */
 async function readStored(pool: PoolLike, options: BootstrapOptions): Promise<SourcedPolicy> {
   const resolved = await completeOptions(options, []);
-  return inspectDatabase(pool, resolved, 'the look at the policy', async ({ trx, options: located }) => {
+  return inspectRuleTable(pool, resolved, 'the look at the policy', async ({ trx, options: located }) => {
     const nothing = new RuleSet([]);
     const rules = await readLivePolicy(trx, located.ruleTable, { kind: 'whole' }, nothing, () => {});
     await refuseHangingPatterns(located.model, rules, located.ruleTable);

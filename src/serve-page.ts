@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import { type PageOptions, readPage } from './create-page.ts';
 import { checkPool, type PoolLike } from './database/client.ts';
 import { InvalidOptionsError } from './errors.ts';
-import { inspectDatabase } from './inspect-database.ts';
+import { inspectRuleTable } from './inspect-database.ts';
 import { completeOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
 import { reasonOf } from './text.ts';
@@ -146,7 +146,7 @@ async function readTableVersion(pool: PoolLike, options: PageOptions): Promise<s
     { ...place, policy: null, verify: false, seeders: [] },
     [],
   );
-  return inspectDatabase(pool, resolved, 'the look for changes', async ({ trx, options: located }) => {
+  return inspectRuleTable(pool, resolved, 'the look for changes', async ({ trx, options: located }) => {
     const { rows } = await sql<{ version: string }>`
       select concat_ws(' ', count(*), sum(hashtextextended(stored::text, 0))) as version
       from ${sql.raw(located.ruleTable.sql)} stored

@@ -3,7 +3,7 @@ import { readPolicy, refuseForeignRules } from './bootstrap/read-policy.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';
 import { stayAwake } from './database/transaction.ts';
-import { inspectDatabase } from './inspect-database.ts';
+import { inspectRuleTable } from './inspect-database.ts';
 import { resolveVerifyOptions } from './options/resolve.ts';
 import type { VerifyDatabaseOptions } from './options.ts';
 import type { VerificationReport } from './report.ts';
@@ -22,7 +22,7 @@ export async function verifyDatabase(
   options: VerifyDatabaseOptions = {},
 ): Promise<VerificationReport> {
   const resolved = await resolveVerifyOptions(pool, options);
-  return inspectDatabase(pool, resolved, 'the verification', async ({ trx, options }) => {
+  return inspectRuleTable(pool, resolved, 'the verification', async ({ trx, options }) => {
     const live = await readPolicy(trx, options);
     refuseForeignRules(options, live);
     const newest = await findNewestVersion(trx, options);

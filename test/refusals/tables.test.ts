@@ -2,9 +2,13 @@ import { type Kysely, sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { createEnforcer } from '../../src/create-enforcer.ts';
+import { createPage } from '../../src/create-page.ts';
+import type { PoolLike } from '../../src/database/client.ts';
 import { defaultPolicy } from '../../src/defaults/default-policy.ts';
 import { DatabaseError } from '../../src/errors.ts';
+import { explainDecision } from '../../src/explain-decision.ts';
 import { definePolicy } from '../../src/policy/definition.ts';
+import { pullPolicy } from '../../src/pull-policy.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
@@ -22,6 +26,19 @@ function settings(options: object = {}) {
   const rows = [{ id: 1, currency: 'EUR' }];
   return rowSeeder({ name: 'settings', table: 'settings', key: 'id', rows, ...options });
 }
+
+test.each<[string, (pool: PoolLike, options: { schema: string }) => Promise<unknown>]>([
+  ['verifyDatabase', verifyDatabase],
+  ['explainDecision', (pool, options) => explainDecision(pool, ['admin', 'users', 'read'], options)],
+  ['pullPolicy', pullPolicy],
+  ['createPage', createPage],
+])('%s says that there is no rule table, and where it was looked for', async (_, read) => {
+  const pool = (await createDatabase()).pool();
+  await expect(read(pool, { schema: 'auth' })).rejects.toMatchObject({
+    code: 'TABLE_MISSING',
+    message: expect.stringMatching(/^Table "auth"\."casbin" does not exist\. Run bootstrapDatabase\(\) first/),
+  });
+});
 
 describe('a row seeder', () => {
   test.each([{ bare: true }, { bare: false }])('without its table is refused: %j', async (state) => {

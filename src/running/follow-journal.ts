@@ -6,7 +6,7 @@ import { isAbsence } from '../database/sqlstates.ts';
 import { ruleKey } from '../policy/rule.ts';
 import { recordedOf } from '../tables/recording.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
-import { valuesOf } from './journal.ts';
+import { NEWEST_PRUNED, valuesOf } from './journal.ts';
 import { OutOfStep, type RuleChange } from './live-rules.ts';
 
 /**
@@ -143,16 +143,18 @@ export async function followJournal(
   { floor, seen, first, ground }: Position,
 ): Promise<Followed> {
   const text = `select
-      moment.floor, moment.ground, moment.journaled, moment.first, moment."firstTransaction",
+      moment.floor, moment.ground, moment.journaled, moment.first, moment."isFirstRead", moment."isFirstOld",
       entry.transaction::text as transaction, entry.operation::text as operation, entry.ptype, entry.rule
     from (
       select
         (select count(*) = 4 ${TRIGGERS}) and ${IS_WHOLE} as journaled,
         pg_snapshot_xmin(pg_current_snapshot())::text as floor,
         ${groundOf(table)} as ground,
-        first.id::text as first, first.transaction::text as "firstTransaction"
+        first.id::text as first,
+        first.transaction < $3::xid8 as "isFirstRead",
+        first.at < ${NEWEST_PRUNED} as "isFirstOld"
       from (select) always
-      left join (select id, transaction from ${journalOf(table)} order by id limit 1) first on true
+      left join (select id, transaction, at from ${journalOf(table)} order by id limit 1) first on true
     ) moment
     left join (
       select * from ${journalOf(table)}
@@ -169,11 +171,12 @@ export async function followJournal(
   const [moment] = rows;
   if (!moment.journaled) throw new OutOfStep('the table has no journal any more');
   if (moment.ground !== ground) throw new OutOfStep('the journal was not written all the time');
-  // A pruned entry may have been committed after the last read, however old it was. No transaction with a pruned entry
-  // is later than that of the first entry that was left. An entry before that one may be there again, by a transaction
-  // that has only just committed: it has not been read either.
-  const wasPruned = moment.first !== first;
-  if (wasPruned && (moment.first === null || BigInt(moment.firstTransaction) >= BigInt(floor)))
+  // A pruned entry may have been committed after the last read, however old it was. But no transaction with a pruned
+  // entry is later than that of the first entry that was left. An entry before that one may be there again, by a
+  // transaction that has only just committed: it has not been read either. The first entry may also be the one of the
+  // last read, if what was pruned had a lower number; then it is old.
+  const mayBePruned = moment.first !== first || moment.isFirstOld;
+  if (mayBePruned && !moment.isFirstRead)
     throw new OutOfStep('entries that were not read may have been pruned');
   if (rows.length > MOST) throw new OutOfStep('there are too many entries to go through them one by one');
   const entries = rows.filter(({ transaction }) => transaction !== null);

@@ -145,6 +145,9 @@ export interface JournalPruning {
 /** An entry may be this old and only just committed, or not yet read by every follower. */
 const YOUNGEST_MS = 60 * 60 * 1_000;
 
+/** An SQL expression: an entry that was pruned is older, by the clock of the server. */
+export const NEWEST_PRUNED = `now() - interval '${YOUNGEST_MS} milliseconds'`;
+
 /**
  * Removes old entries of a journal, except the one of the latest transaction among them: by that one a follower notices
  * whether entries are gone that it has not read. Only the owner of the journal and roles with `select` and `delete` on
@@ -169,7 +172,7 @@ export async function pruneJournal(pool: PoolLike, given: JournalPruning): Promi
       select id
       from ${journal}
       where id < coalesce(
-        (select id from ${journal} where at >= $1::timestamptz order by id limit 1),
+        (select id from ${journal} where at >= least($1::timestamptz, ${NEWEST_PRUNED}) order by id limit 1),
         9223372036854775807
       )
       order by transaction desc, id desc

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   bootstrapDatabase,
   createAdapter,
@@ -277,6 +277,15 @@ test('the last hour is not pruned', async () => {
   await expect(pruneJournal(database.pool(), { olderThan: new Date() })).rejects.toMatchObject({
     problems: [{ at: 'olderThan', message: expect.stringContaining('more than an hour ago') }],
   });
+});
+
+test('the last hour is that of the server, whatever the clock here says', async () => {
+  const database = await createDatabase();
+  await bootstrapDatabase(database.pool(), NO_PROVIDERS);
+  const ahead = Date.now() + 2 * 3_600_000;
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(ahead);
+  onTestFinished(() => clock.mockRestore());
+  expect(await pruneJournal(database.pool(), { olderThan: new Date(ahead - 3_700_000) })).toBe(0);
 });
 
 test('wrong filters and a missing journal are reported at once', async () => {

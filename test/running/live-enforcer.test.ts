@@ -723,6 +723,44 @@ describe('a live enforcer', () => {
     },
   );
 
+  test('misses nothing that was pruned from before the first entry, which then is the same', async () => {
+    const database = await createBootstrapped({ seeders: [], journal: true });
+    const pool = database.pool();
+    const gated = database.pool();
+    const gate = gateOf(gated);
+    const { live } = await follow(database, {}, gated);
+    const link = `insert into casbin (ptype, rule) values ('g', jsonb_build_array($1::text, 'user'))`;
+    const client = await pool.connect();
+    await client.query('begin');
+    await client.query(link, ['missed']);
+    await pool.query(link, ['read']);
+    await pruneAll(pool);
+    await live.caughtUp();
+    gate.close();
+    await client.query('commit');
+    client.release();
+    await pruneAll(pool);
+    gate.open();
+    await live.caughtUp();
+    expect(live.enforceSync('missed', 'accounts', 'read')).toBe(true);
+  });
+
+  test('reads everything anew no more than once while a transaction is open that began before the journal', async () => {
+    const database = await createBootstrapped({ seeders: [] });
+    const pool = database.pool();
+    const older = await pool.connect();
+    await older.query('begin; select pg_current_xact_id()');
+    await bootstrapDatabase(pool, { seeders: [], journal: true });
+    const { live, changes } = await follow(database);
+    for (const user of ['alice', 'bob', 'carol']) {
+      await pool.query(`insert into casbin (ptype, rule) values ('g', jsonb_build_array('${user}', 'user'))`);
+      await live.caughtUp();
+    }
+    await older.query('rollback');
+    older.release();
+    expect(changes.map(({ reloaded }) => reloaded)).toEqual([true, false, false]);
+  });
+
   test('goes on with the journal where all that was pruned had been read', async () => {
     const { live, database, changes } = await open();
     const pool = database.pool();

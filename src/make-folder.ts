@@ -8,15 +8,14 @@ import { dirname } from 'node:path';
  * @throws the error of mkdir, which names the folder that can't be made
  */
 export async function makeFolder(path: string): Promise<void> {
+  if (await isFolder(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) await makeFolder(parent);
   try {
     await mkdir(path);
   } catch (error) {
-    if (await isFolder(path)) return;
-    const parent = dirname(path);
-    const isParentMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    if (!isParentMissing || (await isFolder(parent))) throw error;
-    await makeFolder(parent);
-    await makeFolder(path);
+    // Another one may have just made it.
+    if (!(await isFolder(path))) throw error;
   }
 }
 

@@ -16,7 +16,7 @@ test('a file in the way is named', async () => {
   const file = join(await createFolder(), 'file');
   writeFileSync(file, '');
   await expect(makeFolder(file)).rejects.toThrow(`EEXIST: file already exists, mkdir '${file}'`);
-  await expect(makeFolder(`${file}/a/b`)).rejects.toThrow(`mkdir '${file}/a`);
+  await expect(makeFolder(`${file}/a/b`)).rejects.toThrow(`EEXIST: file already exists, mkdir '${file}'`);
 });
 
 test.runIf(existsSync('/proc'))('a folder that the system never makes is an error, at once', async () => {

@@ -6,6 +6,7 @@ import {
   type BootstrapOptions,
   bootstrapDatabase,
   changePolicy,
+  createAdapter,
   defaultProviders,
   definePolicy,
   type PolicyDefinition,
@@ -437,14 +438,14 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
   const intern = { inherits: ['viewer'], permissions: { notes: ['write'] } };
   const FIRST: PolicyDefinition = { version: 1, onRevoked: 'keep', roles: { viewer, clerk, intern } };
   const SECOND: PolicyDefinition = {
-    version: 2,
+    version: 3,
     onRevoked: 'keep',
     roles: { viewer: { permissions: { invoices: ['read', 'list'] } }, accountant: clerk },
-    renamed: { roles: { clerk: 'accountant' } },
+    renamed: { roles: { clerk: 'accountant', cashier: 'accountant' } },
     retired: { roles: { intern: { reassign: 'viewer' } }, rules: [['p', 'viewer', 'notes', 'read']] },
   };
 
-  /** What happens to a database before version 2 comes. */
+  /** What happens to a database before version 3 comes. */
   const HISTORIES: Record<string, (pool: pg.Pool, options: BootstrapOptions) => Promise<unknown>> = {
     nothing: async () => {},
     'a bootstrap without a version': (pool, options) =>
@@ -477,7 +478,24 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
       );
     },
     'a newer version': (pool, options) =>
-      bootstrapDatabase(pool, { ...options, policy: { version: 3, roles: { viewer } } }),
+      bootstrapDatabase(pool, { ...options, policy: { version: 4, roles: { viewer } } }),
+    'rules of administrators that version 1 defined afterwards': async (pool, options) => {
+      const { intern: _, ...roles } = FIRST.roles ?? {};
+      await bootstrapDatabase(pool, { ...options, policy: { ...FIRST, roles } });
+      const adapter = createAdapter(pool, { ...layout.options, schema: options.schema ?? 'public' });
+      await adapter.addPolicy('p', 'p', ['intern', 'notes', 'write']);
+      await adapter.addPolicy('p', 'p', ['cashier', 'invoices', 'write']);
+      await adapter.addPolicy('g', 'g', ['cashier', 'clerk']);
+      await bootstrapDatabase(pool, { ...options, policy: FIRST });
+    },
+    'a rule that version 2 left out, and that is gone': async (pool, options) => {
+      const { viewer: _, ...roles } = FIRST.roles ?? {};
+      const lists = { permissions: { invoices: ['read', 'list'] } };
+      await bootstrapDatabase(pool, { ...options, policy: { ...FIRST, roles: { ...roles, viewer: lists } } });
+      await bootstrapDatabase(pool, { ...options, policy: { ...FIRST, version: 2 } });
+      const adapter = createAdapter(pool, { ...layout.options, schema: options.schema ?? 'public' });
+      await adapter.removePolicy('p', 'p', ['viewer', 'invoices', 'list']);
+    },
   };
 
   async function readAll(pool: pg.Pool, schema: string) {

@@ -42,7 +42,9 @@ test('casbin-bootstrap test reports a misspelt name, and ends with 3 under --fai
     warnings: [{ code: 'NAME_MISSPELT', at: 'tests.yaml:1:9' }],
   });
   const ofDefault = await runCli(['test', 'tests.yaml'], { cwd });
-  expect(ofDefault.stdout).toMatch(/^The default policy is used, as there is no --policy, and no casbin-bootstrap\.config in /);
+  expect(ofDefault.stdout).toMatch(
+    /^The default policy is used, as there is no --policy, and no casbin-bootstrap\.config in /,
+  );
   expect(await run('tests.yaml', '--fail-on', 'warning')).toMatchObject({
     code: 3,
     stdout: expect.stringMatching(

@@ -36,7 +36,9 @@ test.each<[string, (pool: PoolLike, options: { schema: string }) => Promise<unkn
   const pool = (await createDatabase()).pool();
   await expect(read(pool, { schema: 'auth' })).rejects.toMatchObject({
     code: 'TABLE_MISSING',
-    message: expect.stringMatching(/^Table "auth"\."casbin" does not exist\. Run bootstrapDatabase\(\) first/),
+    message: expect.stringMatching(
+      /^Table "auth"\."casbin" does not exist\. Run bootstrapDatabase\(\) first/,
+    ),
   });
 });
 

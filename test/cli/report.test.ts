@@ -37,7 +37,7 @@ test('casbin-bootstrap report writes a page of a policy file without a database'
   expect(lost).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(
-      /--html: page\.html\/none\/page\.html can't be written: ENOTDIR: not a directory, mkdir 'page\.html\/none'\. Give/,
+      /--html: page\.html\/none\/page\.html can't be written: EEXIST: file already exists, mkdir 'page\.html'\. Give/,
     ),
   });
 });

@@ -94,7 +94,8 @@ export class PolicyModel {
       if (this.#record.get(rule)?.ours) this.#stored.delete(rule);
       else if (reassign !== undefined) {
         this.#stored.delete(rule);
-        this.#stored.add(`g ${first} ${reassign}`);
+        // No role inherits from itself.
+        if (first !== reassign) this.#stored.add(`g ${first} ${reassign}`);
       }
     }
     for (const rule of [...this.#record.keys()].filter(retiredTest(retired))) this.#record.delete(rule);

@@ -35,6 +35,24 @@ async function startTogether(name: AdapterName, { url }: TestDatabase): Promise<
   return results.flatMap(({ stdout }) => JSON.parse(stdout));
 }
 
+/**
+ * Starts them again, on another database, only where the stock adapter's instances have left the ids without a default,
+ * as those of typeorm-adapter may on a busy machine: nobody can insert then.
+ */
+async function startOnEmpty(name: AdapterName) {
+  const { tableName } = await loadAdapter(name);
+  for (let attempt = 1; ; attempt++) {
+    const database = await createDatabase();
+    const outcomes = await startTogether(name, database);
+    const { rows } = await database.pool().query(
+      `select from pg_attribute
+       where attrelid = to_regclass($1) and attname = 'id' and attnotnull and not atthasdef and attidentity = ''`,
+      [tableName],
+    );
+    if (rows.length === 0 || attempt === 3) return { database, outcomes };
+  }
+}
+
 async function expectAllTogether(name: AdapterName, database: TestDatabase, outcomes: readonly Outcome[]) {
   const { tableName } = await loadAdapter(name);
   const ours = outcomes.filter(({ role }) => role === 'ours');
@@ -62,12 +80,8 @@ describe.for(ADAPTERS)(
   'eight bootstraps beside eight instances on the stock adapter of %s',
   { timeout: PATIENCE_MS },
   (name) => {
-    // On a busy machine, instances of typeorm-adapter that synchronize at the same moment may leave a table whose ids
-    // have no default. Nobody can insert into it then.
-    test('all succeed on an empty database, and insert each rule once', { retry: 2 }, async () => {
-      const database = await createDatabase();
-
-      const outcomes = await startTogether(name, database);
+    test('all succeed on an empty database, and insert each rule once', async () => {
+      const { database, outcomes } = await startOnEmpty(name);
 
       await expectAllTogether(name, database, outcomes);
     });

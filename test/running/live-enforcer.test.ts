@@ -655,12 +655,7 @@ describe('a live enforcer', () => {
   });
 
   test('misses nothing that was pruned before it could read it, however old its number is', async () => {
-    const database = await createBootstrapped({ seeders: [], journal: true });
-    const pool = database.pool();
-    const gated = database.pool();
-    const gate = gateOf(gated);
-    const { live } = await follow(database, {}, gated);
-    const link = `insert into casbin (ptype, rule) values ('g', jsonb_build_array($1::text, 'user'))`;
+    const { pool, gate, live, link } = await openGated();
     const late = await pool.connect();
     await late.query('begin');
     await late.query(link, ['late']);
@@ -676,6 +671,16 @@ describe('a live enforcer', () => {
     expect(live.enforceSync('late', 'accounts', 'read')).toBe(true);
   });
 
+  /** A live enforcer whose looks can be held up, and the statement that gives a user a role. */
+  async function openGated() {
+    const database = await createBootstrapped({ seeders: [], journal: true });
+    const gated = database.pool();
+    const gate = gateOf(gated);
+    const { live } = await follow(database, {}, gated);
+    const link = `insert into casbin (ptype, rule) values ('g', jsonb_build_array($1::text, 'user'))`;
+    return { pool: database.pool(), gate, live, link };
+  }
+
   /** Makes all entries old, and prunes them. */
   async function pruneAll(pool: pg.Pool): Promise<void> {
     await pool.query(`update casbin_bootstrap_journal set at = at - interval '1 day'`);
@@ -685,12 +690,7 @@ describe('a live enforcer', () => {
   test.each(['before', 'after'])(
     'misses nothing where what was pruned had begun %s what is left',
     async (when) => {
-      const database = await createBootstrapped({ seeders: [], journal: true });
-      const pool = database.pool();
-      const gated = database.pool();
-      const gate = gateOf(gated);
-      const { live } = await follow(database, {}, gated);
-      const link = `insert into casbin (ptype, rule) values ('g', jsonb_build_array($1::text, 'user'))`;
+      const { pool, gate, live, link } = await openGated();
       const [one, two] = [await pool.connect(), await pool.connect()];
       for (const client of [one, two]) await client.query('begin; select pg_current_xact_id()');
       if (when === 'before') {
@@ -724,12 +724,7 @@ describe('a live enforcer', () => {
   );
 
   test('misses nothing that was pruned from before the first entry, which then is the same', async () => {
-    const database = await createBootstrapped({ seeders: [], journal: true });
-    const pool = database.pool();
-    const gated = database.pool();
-    const gate = gateOf(gated);
-    const { live } = await follow(database, {}, gated);
-    const link = `insert into casbin (ptype, rule) values ('g', jsonb_build_array($1::text, 'user'))`;
+    const { pool, gate, live, link } = await openGated();
     const client = await pool.connect();
     await client.query('begin');
     await client.query(link, ['missed']);

@@ -1,6 +1,7 @@
 import type { Model } from 'casbin';
 import { type ConfigureEnforcer, type RoleQuestion, roleAsker } from '../casbin/enforcer.ts';
 import { usesRules } from '../casbin/matcher.ts';
+import { rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { type Rule, toLine } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
@@ -24,6 +25,10 @@ export class CoverageMeter {
   /** How many requests depended on each of the rules. */
   readonly #requests: Uint32Array;
   readonly #positions = new WeakMap<readonly Rule[], readonly number[]>();
+  /** Requests that follow each other often have the same rule. */
+  readonly #positionOf = rememberLast((values: readonly string[]) =>
+    this.#defined.indexOf({ ptype: 'p', values }),
+  );
   /** The questions that only a role manager can answer, each once. */
   readonly #open = new Map<string, RoleQuestion>();
 
@@ -58,7 +63,7 @@ export class CoverageMeter {
     if (values.length === 0 || !this.#isByRule) return;
     const rule = { ptype: 'p', values };
     const { links, open } = this.#findRoute(request, rule);
-    this.#coverAt(this.#defined.indexOf(rule));
+    this.#coverAt(this.#positionOf(values));
     for (const position of this.#positionsOf(links)) this.#coverAt(position);
     if (this.#configureEnforcer === undefined) return;
     for (const question of open) {

@@ -16,9 +16,9 @@ export interface DecidedMatrix {
   readonly matrix: Matrix;
   /** Requests without an expectation: the definition can't decide them, or lists them itself. */
   readonly excluded: ReadonlySet<number>;
-  /** The requests that were decided one by one, ascending, and their decisions. */
-  readonly decided: readonly number[];
-  readonly decisions: readonly Decision[];
+  /** The requests that were decided one by one, ascending. */
+  readonly allowed: Float64Array;
+  readonly denied: Float64Array;
   /** The decision on all others, which no rule can match. */
   readonly unmatched: Decision;
 }
@@ -51,16 +51,16 @@ export class Expectations {
    */
   toDecide(policy: Decider): Iterable<readonly [number, Expectation]> {
     return this.#withNumbers(
-      mergeSorted(this.#derived.decided, this.#derived.matrix.matchable(policy.index)),
+      mergeSorted(decidedOf(this.#derived), this.#derived.matrix.matchable(policy.index)),
     );
   }
 
   /** How many requests must be allowed. */
   countAllowed(): number {
-    const { decided, decisions } = this.#derived;
+    const { allowed, denied } = this.#derived;
     const listed = this.listed.filter(({ expected }) => expected === 'allow').length;
-    const derived = decisions.filter((decision) => decision === 'allow').length;
-    return listed + derived + this.countUnmatched(this.size - this.listed.length - decided.length);
+    const unmatched = this.size - this.listed.length - allowed.length - denied.length;
+    return listed + allowed.length + this.countUnmatched(unmatched);
   }
 
   /** How many of these requests, which no rule can match, are allowed: all of them, or none. */
@@ -69,10 +69,12 @@ export class Expectations {
   }
 
   *#withNumbers(numbers: Iterable<number>): Generator<readonly [number, Expectation], void> {
-    const { matrix, excluded, decided, decisions, unmatched } = this.#derived;
-    let next = 0;
+    const { matrix, excluded, allowed, denied, unmatched } = this.#derived;
+    let [a, d] = [0, 0];
     for (const number of numbers) {
-      const expected = decided[next] === number ? (decisions[next++] ?? unmatched) : unmatched;
+      let expected = unmatched;
+      if (allowed[a] === number) [expected, a] = ['allow', a + 1];
+      else if (denied[d] === number) [expected, d] = ['deny', d + 1];
       if (excluded.has(number)) continue;
       yield [number, { kind: 'derived', request: matrix.requestAt(number), expected }];
     }
@@ -82,13 +84,24 @@ export class Expectations {
 
 /** No expectations, for a verification that is turned off. */
 export const NO_EXPECTATIONS = new Expectations(
-  { matrix: new Matrix(0, []), excluded: new Set(), decided: [], decisions: [], unmatched: 'deny' },
+  {
+    matrix: new Matrix(0, []),
+    excluded: new Set(),
+    allowed: new Float64Array(),
+    denied: new Float64Array(),
+    unmatched: 'deny',
+  },
   [],
 );
 
 /** Whether a request could be decided, and was decided as expected. */
 export function isAsExpected({ expected }: Expectation, answer: Answer | undefined): boolean {
   return answer?.error === null && decisionOf(answer) === expected;
+}
+
+/** The requests that were decided one by one, ascending. */
+export function decidedOf({ allowed, denied }: Pick<DecidedMatrix, 'allowed' | 'denied'>): Iterable<number> {
+  return mergeSorted(allowed, denied);
 }
 
 /** The numbers of two ascending sequences, ascending, each once. */

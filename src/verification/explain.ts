@@ -120,29 +120,40 @@ export function roleRoutes(
   };
 }
 
+/** Of so many subjects, the routes are remembered. */
+const REMEMBERED_SUBJECTS = 1_000;
+
 /** Finds the route by one call of a role definition. */
 function routeFinder({ ptype, readers }: RoleQuestionReader, find: readonly FindPath[]): FindRoute {
   const [readFrom = NO_VALUE, readTo = NO_VALUE, ...readDomains] = readers;
-  // Requests are ordered by subject, and a subject has many requests that use the same few roles.
-  let last: {
-    readonly from: string;
-    readonly domains: readonly string[];
-    readonly finders: readonly ReturnType<FindPath>[];
-    readonly routes: Map<string, RoleRoute>;
-  } | null = null;
+  // Requests are ordered by domain, and a subject has many requests there that use the same few roles.
+  let last: { readonly domains: readonly string[]; readonly subjects: Map<string, SubjectRoutes> } | null =
+    null;
   return (request, rule) => {
     const from = readFrom(request, rule);
     const to = readTo(request, rule);
     const domains = readDomains.map((read) => read(request, rule));
-    if (last === null || last.from !== from || !isSameList(last.domains, domains))
-      last = { from, domains, finders: find.map((one) => one(from, domains)), routes: new Map() };
-    let route = last.routes.get(to);
+    if (last === null || !isSameList(last.domains, domains)) last = { domains, subjects: new Map() };
+    let subject = last.subjects.get(from);
+    if (subject === undefined) {
+      if (last.subjects.size === REMEMBERED_SUBJECTS) last.subjects.clear();
+      subject = { finders: find.map((one) => one(from, domains)), routes: new Map() };
+      last.subjects.set(from, subject);
+    }
+    let route = subject.routes.get(to);
     if (route !== undefined) return route;
-    for (const finder of last.finders) route ??= finder(to) ?? undefined;
+    for (const finder of subject.finders) route ??= finder(to) ?? undefined;
     route ??= { path: [], links: [], open: [{ ptype, from, to, domains }] };
-    last.routes.set(to, route);
+    subject.routes.set(to, route);
     return route;
   };
+}
+
+/** What is known of a subject in some domains. */
+interface SubjectRoutes {
+  readonly finders: readonly ReturnType<FindPath>[];
+  /** By the name that a route leads to. */
+  readonly routes: Map<string, RoleRoute>;
 }
 
 type FindRoute = (request: Request, rule: Rule) => RoleRoute;

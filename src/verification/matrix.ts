@@ -9,6 +9,8 @@ export interface Block {
   readonly permissions: readonly Request[];
 }
 
+const NO_BLOCK: Block = { subjects: [], permissions: [] };
+
 /**
  * Numbered requests, by block, then by subject. Each is made when it is needed: a definition with many roles and
  * permissions has more requests than fit into memory, and no rule can match most of them.
@@ -35,10 +37,19 @@ export class Matrix {
 
   requestAt(number: number): Request {
     const index = this.#findBlock(number);
-    const { subjects, permissions } = this.#blocks[index] ?? { subjects: [], permissions: [] };
+    const { subjects, permissions } = this.#blocks[index] ?? NO_BLOCK;
     const offset = number - (this.#starts[index] ?? 0);
     const subject = subjects[Math.floor(offset / permissions.length)] ?? '';
     return permissions[offset % permissions.length]?.with(this.#subject, subject) ?? [];
+  }
+
+  /** The place of a request in the order of {@link Matrix.matchableByPermission}, among all requests. */
+  placeOf(number: number): number {
+    const index = this.#findBlock(number);
+    const { subjects, permissions } = this.#blocks[index] ?? NO_BLOCK;
+    const start = this.#starts[index] ?? 0;
+    const row = Math.floor((number - start) / permissions.length);
+    return start + ((number - start) % permissions.length) * subjects.length + row;
   }
 
   /** The numbers of these requests; a request that is in the matrix several times has several. */
@@ -66,6 +77,17 @@ export class Matrix {
       for (const [row, subject] of block.subjects.entries()) {
         const first = (this.#starts[position] ?? 0) + row * block.permissions.length;
         for (const column of findColumns(subject)) yield first + column;
+      }
+    }
+  }
+
+  /** The same numbers, by permission in each block: a million rules are read much faster in their own order. */
+  *matchableByPermission(index: RuleIndex | null): Generator<number, void> {
+    for (const [position, block] of this.#blocks.entries()) {
+      const findRows = index === null ? () => block.subjects.keys() : rowFinder(block, index);
+      for (const [column, permission] of block.permissions.entries()) {
+        const first = (this.#starts[position] ?? 0) + column;
+        for (const row of findRows(permission)) yield first + row * block.permissions.length;
       }
     }
   }
@@ -111,6 +133,34 @@ function columnFinder(block: Block, index: RuleIndex): (subject: string) => Iter
     const columns = lists.flat().sort((a, b) => a - b);
     return columns.filter((column, place) => column !== columns[place - 1]);
   };
+}
+
+/** Creates a function that finds the subjects of a block to which some rule may give a permission, by their rows. */
+function rowFinder({ subjects }: Block, index: RuleIndex): (permission: Request) => Iterable<number> {
+  const rows = new Map(subjects.map((subject, row) => [subject, row]));
+  const known = new Map<string, readonly number[]>();
+  const rowsFor = (name: string): readonly number[] => {
+    let found = known.get(name);
+    if (found === undefined) {
+      found = rowsAmong(rows, index.inheritorsOf(name));
+      known.set(name, found);
+    }
+    return found;
+  };
+  return (permission) => {
+    const names = index.subjectsFor(permission);
+    if (names === null) return subjects.keys();
+    const [first = ''] = names;
+    if (names.size === 1) return rowsFor(first);
+    // A subject that inherits from several of the names is there several times.
+    return new Set([...names].flatMap(rowsFor));
+  };
+}
+
+/** The rows of these names. There may be far more names than rows, as there may be far fewer. */
+function rowsAmong(rows: ReadonlyMap<string, number>, names: ReadonlySet<string>): number[] {
+  if (names.size > rows.size) return [...rows].flatMap(([name, row]) => (names.has(name) ? [row] : []));
+  return [...names].flatMap((name) => rows.get(name) ?? []);
 }
 
 /** A key for the permission of a request: equal for requests that differ in their subject only. */

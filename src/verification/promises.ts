@@ -17,7 +17,13 @@ import {
   decisionOf,
   paced,
 } from './decide.ts';
-import { type DecidedMatrix, type Expectation, Expectations, mergeSorted } from './expectations.ts';
+import {
+  type DecidedMatrix,
+  decidedOf,
+  type Expectation,
+  Expectations,
+  mergeSorted,
+} from './expectations.ts';
 import { type Explain, explainer, roleRoutes } from './explain.ts';
 import type { Matrix } from './matrix.ts';
 import { deriveMatrix } from './requests.ts';
@@ -116,10 +122,12 @@ export async function readPromises(
       const meter = new CoverageMeter(model, defined, configureEnforcer);
       for (const [index, answer] of answers.entries()) meter.add(listed[index]?.request ?? [], answer);
       const named = matrix.numbersOf(listed.map(({ request }) => request));
-      const numbers = mergeSorted(matrix.matchable(decider.index), sampleOf(matrix, sampleSize));
-      const derived = await decideMatrix(matrix, numbers, named, decider, (request, answer, number) => {
+      const samples = sampleOf(matrix, sampleSize);
+      let done = 0;
+      const derived = await decideMatrix(matrix, samples, named, decider, (request, answer, number) => {
         meter.add(request, answer);
-        report(number, matrix.size);
+        done = Math.max(done, matrix.placeOf(number));
+        report(done, matrix.size);
       });
       report(matrix.size, matrix.size);
       const expectations = new Expectations(derived, listed);
@@ -147,37 +155,50 @@ function valuesAt(matrix: Matrix, listed: readonly Expectation[], position: numb
   return values;
 }
 
-/** Decides these requests of a matrix. A request that the definition can't decide has no expectation. */
+/**
+ * Decides the requests of a matrix that some rule can match, and the samples, but not those that are listed by name.
+ * A request that the definition can't decide has no expectation.
+ */
 async function decideMatrix(
   matrix: Matrix,
-  numbers: Iterable<number>,
+  samples: Iterable<number>,
   named: ReadonlySet<number>,
   decider: Decider,
   see: (request: Request, answer: Answer, number: number) => void,
 ): Promise<DecidedMatrix> {
   const excluded = new Set(named);
-  const decided: number[] = [];
-  const decisions: Decision[] = [];
+  const allowed: number[] = [];
+  const denied: number[] = [];
+  const numbers = eachOnce(matrix.matchableByPermission(decider.index), samples);
   const requestAt = (number: number) => matrix.requestAt(number);
-  await decidePaced(
-    decider,
-    named.size === 0 ? numbers : without(numbers, named),
-    requestAt,
-    (number, answer, request) => {
-      if (answer.error !== null) {
-        excluded.add(number);
-        return;
-      }
-      decided.push(number);
-      decisions.push(decisionOf(answer));
-      see(request, answer, number);
-    },
-  );
-  return { matrix, excluded, decided, decisions, unmatched: await decideUnmatched(matrix, decider) };
+  await decidePaced(decider, without(numbers, named), requestAt, (number, answer, request) => {
+    if (answer.error !== null) {
+      excluded.add(number);
+      return;
+    }
+    (answer.allowed ? allowed : denied).push(number);
+    see(request, answer, number);
+  });
+  const decided = { matrix, excluded, allowed: ascending(allowed), denied: ascending(denied) };
+  const known = mergeSorted(ascending(excluded), decidedOf(decided));
+  return { ...decided, unmatched: await decideUnmatched(matrix, decider, known) };
+}
+
+function* eachOnce(numbers: Iterable<number>, samples: Iterable<number>): Generator<number, void> {
+  const left = new Set(samples);
+  for (const number of numbers) {
+    left.delete(number);
+    yield number;
+  }
+  yield* left;
 }
 
 function* without(numbers: Iterable<number>, others: ReadonlySet<number>): Generator<number, void> {
   for (const number of numbers) if (!others.has(number)) yield number;
+}
+
+function ascending(numbers: Iterable<number>): Float64Array {
+  return Float64Array.from(numbers).sort();
 }
 
 function* sampleOf({ size }: Matrix, sampleSize: number): Generator<number, void> {
@@ -185,10 +206,18 @@ function* sampleOf({ size }: Matrix, sampleSize: number): Generator<number, void
   for (let index = 0; index < count; index++) yield Math.floor((index * size) / count);
 }
 
-/** The answer to all requests that no rule can match: they are allowed where only a rule can deny. */
-export async function decideUnmatched(matrix: Matrix, decider: Decider): Promise<Decision> {
+/**
+ * The answer to all requests that no rule can match: they are allowed where only a rule can deny.
+ *
+ * @param known numbers of requests, ascending, with all that a rule can match among them
+ */
+export async function decideUnmatched(
+  matrix: Matrix,
+  decider: Decider,
+  known: Iterable<number> = matrix.matchable(decider.index),
+): Promise<Decision> {
   let first = 0;
-  for (const number of matrix.matchable(decider.index)) {
+  for (const number of known) {
     if (number !== first) break;
     first += 1;
   }

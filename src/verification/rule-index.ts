@@ -28,7 +28,6 @@ export class RuleIndex {
   #bySubject: HashTable | null = null;
   /** The last question and its answer. */
   #last: { readonly hash: number; readonly subjects: ReadonlySet<string> | null } | null = null;
-  #reached: { readonly subject: string; readonly names: ReadonlySet<string> } | null = null;
 
   constructor(model: Model, rules: string[][], conjuncts: readonly Conjunct[]) {
     const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
@@ -36,13 +35,13 @@ export class RuleIndex {
       (conjunct): ConjunctPositions => ({
         request: requestTokens.indexOf(conjunct.request),
         policy: policyTokens.indexOf(conjunct.policy),
-        namesFor: conjunct.kind === 'inherits' ? ancestorFinder(model, conjunct.ptype) : null,
+        links: conjunct.kind === 'inherits' ? new Links(model, conjunct.ptype) : null,
       }),
     );
     const subject = requestTokens.indexOf(subjectOf(model) ?? '');
     this.#rules = rules;
     this.#subject = all.find(({ request }) => request === subject) ?? null;
-    this.#equal = all.filter(({ request, namesFor }) => request !== subject && namesFor === null);
+    this.#equal = all.filter(({ request, links }) => request !== subject && links === null);
     this.#others = all.filter((one) => one !== this.#subject && !this.#equal.includes(one));
     this.#byValues = new HashTable(
       hashAll(rules.length, (position) => this.#hashOf(rules[position] ?? [], 'policy')),
@@ -52,17 +51,25 @@ export class RuleIndex {
   /** The rules, in their order. */
   find(request: Request): string[][] {
     // Loops, because this is called for each of a million requests.
-    const names = this.#subject === null ? null : this.reach(request[this.#subject.request] ?? '');
-    const few = names === null ? Number.POSITIVE_INFINITY : Math.max(LOOKED_THROUGH, names.size);
+    const subject = request[this.#subject?.request ?? -1] ?? '';
     const found: string[][] = [];
     const hash = this.#hashOf(request, 'request');
-    let seen = 0;
+    let [seen, few] = [0, this.#subject === null ? Number.POSITIVE_INFINITY : LOOKED_THROUGH];
     for (let at = this.#byValues.first(hash); at !== -1; at = this.#byValues.after(at)) {
-      if (++seen > few) return this.#findBySubject(request, hash, names ?? new Set());
-      if (names !== null && !names.has(this.#subjectAt(at))) continue;
-      this.#addMatching(request, at, found);
+      if (++seen > few) {
+        const names = this.reach(subject);
+        if (seen > names.size) return this.#findBySubject(request, hash, names);
+        few = names.size;
+      }
+      if (this.#isFor(subject, this.#subjectAt(at))) this.#addMatching(request, at, found);
     }
     return found;
+  }
+
+  /** Whether the rules of `name` are for this subject. */
+  #isFor(subject: string, name: string): boolean {
+    if (this.#subject === null || subject === name) return true;
+    return this.#subject.links?.below(name)?.has(subject) ?? false;
   }
 
   #findBySubject(request: Request, hash: number, names: ReadonlySet<string>): string[][] {
@@ -99,11 +106,12 @@ export class RuleIndex {
 
   /** The names that a rule for this subject may have: the subject, and those that it inherits from. */
   reach(subject: string): ReadonlySet<string> {
-    // Requests are ordered by subject.
-    if (this.#reached?.subject !== subject) {
-      this.#reached = { subject, names: this.#subject?.namesFor?.(subject) ?? new Set([subject]) };
-    }
-    return this.#reached.names;
+    return this.#subject?.links?.above(subject) ?? new Set([subject]);
+  }
+
+  /** The subjects that a rule with this one is for: itself, and those that inherit from it. */
+  inheritorsOf(name: string): ReadonlySet<string> {
+    return this.#subject?.links?.below(name) ?? new Set([name]);
   }
 
   #subjectAt(position: number): string {
@@ -121,29 +129,54 @@ export class RuleIndex {
 interface ConjunctPositions {
   readonly request: number;
   readonly policy: number;
-  /** The values that a rule may have, by the value of the request; null if both must be equal. */
-  readonly namesFor: ((name: string) => ReadonlySet<string>) | null;
+  /** Null if both must be equal; else the value of the request may inherit that of the rule. */
+  readonly links: Links | null;
 }
 
 function isMatch(
-  { request: from, policy, namesFor }: ConjunctPositions,
+  { request: from, policy, links }: ConjunctPositions,
   request: Request,
   rule: readonly string[],
 ) {
   const [asked = '', given = ''] = [request[from], rule[policy]];
-  return asked === given || (namesFor?.(asked).has(given) ?? false);
+  return asked === given || (links?.above(asked).has(given) ?? false);
 }
 
 /** Follows links in any domain, as far as Casbin does in one, so it may find more than Casbin, never less. */
-function ancestorFinder(model: Model, ptype: string): (name: string) => ReadonlySet<string> {
-  // Sets, because the same link may exist in many domains.
-  const parents = new Map<string, Set<string>>();
-  for (const [child = '', parent = ''] of model.model.get('g')?.get(ptype)?.policy ?? []) {
-    const ofChild = parents.get(child);
-    if (ofChild === undefined) parents.set(child, new Set([parent]));
-    else ofChild.add(parent);
+class Links {
+  readonly #parents = new Map<string, Set<string>>();
+  readonly #children = new Map<string, Set<string>>();
+  readonly #below = new Map<string, ReadonlySet<string>>();
+
+  constructor(model: Model, ptype: string) {
+    for (const [child = '', parent = ''] of model.model.get('g')?.get(ptype)?.policy ?? []) {
+      addLink(this.#parents, child, parent);
+      addLink(this.#children, parent, child);
+    }
   }
-  return rememberLast((name) => collectAncestors(parents, name, MAX_INHERITANCE_LINKS));
+
+  /** A name, and those that it inherits from. */
+  readonly above = rememberLast((name: string) =>
+    collectAncestors(this.#parents, name, MAX_INHERITANCE_LINKS),
+  );
+
+  /** A name, and those that inherit from it; null if none do. */
+  below(name: string): ReadonlySet<string> | null {
+    if (!this.#children.has(name)) return null;
+    let names = this.#below.get(name);
+    if (names === undefined) {
+      names = collectAncestors(this.#children, name, MAX_INHERITANCE_LINKS);
+      this.#below.set(name, names);
+    }
+    return names;
+  }
+}
+
+/** In sets, because the same link may exist in many domains. */
+function addLink(links: Map<string, Set<string>>, from: string, to: string): void {
+  const known = links.get(from);
+  if (known === undefined) links.set(from, new Set([to]));
+  else known.add(to);
 }
 
 /** Creates a {@link RuleIndex} for the policy of a model; null if the matcher does not limit which rules can match. */

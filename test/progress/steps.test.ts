@@ -46,4 +46,7 @@ test('so does the check of a definition', async () => {
 
   expect(told.at(-1)).toEqual([101 * 150, 101 * 150]);
   expect(told.filter(([done, total]) => done >= (total ?? 0))).toHaveLength(1);
+  const grown = told.map(([done]) => done);
+  expect(grown).toEqual(grown.toSorted((a, b) => a - b));
+  expect(new Set(grown).size).toBe(150 + 1);
 });

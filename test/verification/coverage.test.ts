@@ -111,6 +111,17 @@ test.each([
   expect(await uncovered(modelText({ m }), ['p, reader, data, read', link], {})).toEqual([]);
 });
 
+test('the same link is covered in each domain', async () => {
+  const lines = [
+    'p, admin, one, data, read',
+    'p, admin, two, data, read',
+    'g, alice, admin, one',
+    'g, alice, admin, two',
+  ];
+
+  expect(await uncovered(DOMAINS, lines, {})).toEqual([]);
+});
+
 test('a link in the domain of the rule is covered', async () => {
   const text = DOMAINS.replace('g(r.sub, p.sub, r.dom)', 'g(r.sub, p.sub, p.dom)');
   const lines = ['p, admin, one, data, read', 'g, alice, admin, one'];

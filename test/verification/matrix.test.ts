@@ -64,32 +64,49 @@ describe('a matrix', () => {
   });
 
   test('has requests that rules can match, and all of them where any rule may', async () => {
-    const indexOf = async (m: string, lines: readonly string[]) => {
-      const rules = lines.map(rule).map(([ptype = '', ...values]) => ({ ptype, values }));
-      return (await createDecider(newModelFromString(modelText({ m })), rules)).index;
-    };
-    const rbac = 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act';
     expect([...matrix.matchable(null)]).toEqual([0, 1, 2, 3, 4, 5, 6]);
-    expect([...matrix.matchable(await indexOf(rbac, ['p, bob, data, write', 'p, eve, data, read']))]).toEqual(
-      [3],
-    );
-    const inherited = await indexOf(rbac, [
-      'p, ann, data, write',
-      'p, cook, food, cook',
-      'g, ann, cook',
-      'g, cid, cook',
-    ]);
-    expect([...matrix.matchable(inherited)]).toEqual([1, 4, 5]);
-    const both = await indexOf(rbac, ['p, boss, data, read', 'p, ann, food, cook', 'g, ann, boss']);
-    expect([...matrix.matchable(both)]).toEqual([0, 5, 6]);
-    const bySubject = await indexOf('r.sub == p.sub', ['p, ann, x, y']);
-    expect([...matrix.matchable(bySubject)]).toEqual([0, 1, 5, 6]);
-    const byAction = await indexOf('r.act == p.act && keyMatch(r.sub, p.sub)', ['p, *, x, cook']);
-    expect([...matrix.matchable(byAction)]).toEqual([4, 5]);
-    const nobody = await indexOf('r.act == p.act', ['p, ann, data, sing']);
-    expect([...matrix.matchable(nobody)]).toEqual([]);
+    expect(await matchable(RBAC, ['p, bob, data, write', 'p, eve, data, read'])).toEqual([3]);
+    const cooks = ['p, ann, data, write', 'p, cook, food, cook', 'g, ann, cook', 'g, cid, cook'];
+    expect(await matchable(RBAC, cooks)).toEqual([1, 4, 5]);
+    const both = ['p, boss, data, read', 'p, ann, food, cook', 'g, ann, boss'];
+    expect(await matchable(RBAC, both)).toEqual([0, 5, 6]);
+    const twice = ['p, boss, data, read', 'p, ann, data, read', 'g, ann, boss', 'g, bob, boss'];
+    expect(await matchable(RBAC, twice)).toEqual([0, 2, 6]);
+    expect(await matchable('r.sub == p.sub', ['p, ann, x, y'])).toEqual([0, 1, 5, 6]);
+    const byAction = 'r.act == p.act && keyMatch(r.sub, p.sub)';
+    expect(await matchable(byAction, ['p, *, x, cook'])).toEqual([4, 5]);
+    expect(await matchable('r.act == p.act', ['p, ann, data, sing'])).toEqual([]);
+  });
+
+  test('has them by permission too, block by block', async () => {
+    const lines = ['p, boss, data, read', 'p, ann, data, write', 'p, boss, food, cook', 'g, ann, boss'];
+    const index = await indexOf(RBAC, [...lines, 'g, bob, boss', 'g, cid, boss']);
+    expect([...matrix.matchableByPermission(index)]).toEqual([0, 2, 1, 4, 5, 6]);
+    expect([...matrix.matchableByPermission(null)]).toEqual([0, 2, 1, 3, 4, 5, 6]);
+    expect(REQUESTS.map((_, number) => matrix.placeOf(number))).toEqual([0, 2, 1, 3, 4, 5, 6]);
+  });
+
+  test('finds those of a role that more or fewer than its subjects inherit from', async () => {
+    const links = ['bob', 'dan', 'eve', 'fay', 'ann'].map((name) => `g, ${name}, boss`);
+    expect(await matchable(RBAC, ['p, boss, data, read', ...links])).toEqual([0, 2, 6]);
+    expect(await matchable(RBAC, ['p, boss, data, read', 'g, bob, boss'])).toEqual([2]);
   });
 });
+
+const RBAC = 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act';
+
+async function indexOf(m: string, lines: readonly string[]) {
+  const rules = lines.map(rule).map(([ptype = '', ...values]) => ({ ptype, values }));
+  return (await createDecider(newModelFromString(modelText({ m })), rules)).index;
+}
+
+/** The numbers of the requests that rules can match; by permission, they are the same. */
+async function matchable(m: string, lines: readonly string[]) {
+  const index = await indexOf(m, lines);
+  const numbers = [...matrix.matchable(index)];
+  expect([...matrix.matchableByPermission(index)].toSorted((a, b) => a - b)).toEqual(numbers);
+  return numbers;
+}
 
 describe('permissions', () => {
   test('are kept once, the first of each, in their order', () => {

@@ -82,6 +82,14 @@ describe('requests that no rule can match', () => {
       'casbin-bootstrap:no-role data: deny',
     ]);
   });
+
+  test('are decided as others that no rule can match, not as one that is listed', async () => {
+    const definition = { rules: [rule('p, ann, data, read')], allow: [['ann', 'data', 'read']] };
+    expect(await listOf(RBAC, definition)).toEqual([
+      'casbin-bootstrap:no-role data: deny',
+      'ann data: allow',
+    ]);
+  });
 });
 
 test('the progress of the decisions is reported, never more than their number', async () => {

@@ -6,6 +6,7 @@ import { RuleSet } from '../../../src/policy/rule-set.ts';
 import { findDiffering } from '../../../src/verification/compare.ts';
 import { createDecider } from '../../../src/verification/decide.ts';
 import { collectPromises } from '../../../src/verification/promises.ts';
+import { deriveMatrix } from '../../../src/verification/requests.ts';
 import { world } from '../../verification/random-model.fixture.ts';
 import { plainEnforcer } from '../mutation/truth.fixture.ts';
 
@@ -34,6 +35,11 @@ test('deciding only what rules can match finds what deciding every request finds
 
       const decider = await createDecider(model, live);
       const { allowed, differing } = await findDiffering(decider, expectations);
+
+      const { index } = decider;
+      const matrix = deriveMatrix(model, defined);
+      const byPermission = [...matrix.matchableByPermission(index)];
+      expect(byPermission.toSorted((a, b) => a - b)).toEqual([...matrix.matchable(index)]);
 
       const answers = await decide(modelText, live, all);
       const wrong = all.filter((_, index) => answers[index] !== asDefined[index]);

@@ -17,6 +17,7 @@ import { formatRule, type Rule, ruleKey, toLine } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { Explanation, RowId } from '../report.ts';
 import type { Answer } from './decide.ts';
+import { FEW_SUBJECTS } from './matrix.ts';
 import { subjectOf } from './parts.ts';
 import { loadLinks } from './structure.ts';
 
@@ -120,23 +121,22 @@ export function roleRoutes(
   };
 }
 
-/** Of so many subjects, the routes are remembered. */
-const REMEMBERED_SUBJECTS = 1_000;
-
 /** Finds the route by one call of a role definition. */
 function routeFinder({ ptype, readers }: RoleQuestionReader, find: readonly FindPath[]): FindRoute {
   const [readFrom = NO_VALUE, readTo = NO_VALUE, ...readDomains] = readers;
-  // Requests are ordered by domain, and a subject has many requests there that use the same few roles.
+  // Requests are ordered by domain, and there by subject, or by permission where there are few subjects. A subject has
+  // many requests that use the same few roles.
   let last: { readonly domains: readonly string[]; readonly subjects: Map<string, SubjectRoutes> } | null =
     null;
   return (request, rule) => {
     const from = readFrom(request, rule);
     const to = readTo(request, rule);
+    if (from === to) return { path: [from], links: [], open: [] };
     const domains = readDomains.map((read) => read(request, rule));
-    if (last === null || !isSameList(last.domains, domains)) last = { domains, subjects: new Map() };
+    if (last === null || last.subjects.size > FEW_SUBJECTS || !isSameList(last.domains, domains))
+      last = { domains, subjects: new Map() };
     let subject = last.subjects.get(from);
     if (subject === undefined) {
-      if (last.subjects.size === REMEMBERED_SUBJECTS) last.subjects.clear();
       subject = { finders: find.map((one) => one(from, domains)), routes: new Map() };
       last.subjects.set(from, subject);
     }
@@ -211,7 +211,6 @@ function pathFinder(model: Model, rules: readonly Rule[], ptype: string): FindPa
   return (from, domains) => {
     const hierarchy = hierarchies.get(JSON.stringify(domains));
     return (to) => {
-      if (from === to) return { path: [from], links: [], open: [] };
       if (hierarchy === undefined) return null;
       const path = findRolePath(hierarchy, from, to, Number.POSITIVE_INFINITY);
       if (path === null) return null;

@@ -169,7 +169,7 @@ async function decideMatrix(
   const excluded = new Set(named);
   const allowed: number[] = [];
   const denied: number[] = [];
-  const numbers = eachOnce(matrix.matchableByPermission(decider.index), samples);
+  const numbers = eachOnce(matrix.inFastestOrder(decider.index), samples);
   const requestAt = (number: number) => matrix.requestAt(number);
   await decidePaced(decider, without(numbers, named), requestAt, (number, answer, request) => {
     if (answer.error !== null) {

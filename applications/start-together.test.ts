@@ -36,21 +36,20 @@ async function startTogether(name: AdapterName, { url }: TestDatabase): Promise<
 }
 
 /**
- * Starts them again, on another database, only where the stock adapter's instances have left the ids without a default,
- * as those of typeorm-adapter may on a busy machine: nobody can insert then.
+ * Whether the instances of the adapter have left the ids without a default, as those of typeorm-adapter may on a busy
+ * machine: nobody can insert a rule then. Bootstraps say so, and succeed after the next start of the application.
  */
-async function startOnEmpty(name: AdapterName) {
-  const { tableName } = await loadAdapter(name);
-  for (let attempt = 1; ; attempt++) {
-    const database = await createDatabase();
-    const outcomes = await startTogether(name, database);
-    const { rows } = await database.pool().query(
-      `select from pg_attribute
-       where attrelid = to_regclass($1) and attname = 'id' and attnotnull and not atthasdef and attidentity = ''`,
-      [tableName],
-    );
-    if (rows.length === 0 || attempt === 3) return { database, outcomes };
+async function leavesIdsUnfilled(name: AdapterName, database: TestDatabase, outcomes: readonly Outcome[]) {
+  const refused = outcomes.filter(({ role, ok }) => role === 'ours' && !ok);
+  if (name !== 'typeorm' || refused.length === 0) return false;
+  for (const { error } of refused) {
+    expect(error).toMatch(/^TABLE_SHAPE: No rule can be added to table \S+: column "id" has no default\. /);
   }
+  const { tableName } = await loadAdapter(name);
+  const pool = database.pool();
+  await makeTable(name, pool, database.url);
+  expect(await bootstrapDatabase(pool, { ...OPTIONS, table: tableName })).toMatchObject({ changed: true });
+  return true;
 }
 
 async function expectAllTogether(name: AdapterName, database: TestDatabase, outcomes: readonly Outcome[]) {
@@ -80,10 +79,14 @@ describe.for(ADAPTERS)(
   'eight bootstraps beside eight instances on the stock adapter of %s',
   { timeout: PATIENCE_MS },
   (name) => {
-    test('all succeed on an empty database, and insert each rule once', async () => {
-      const { database, outcomes } = await startOnEmpty(name);
+    test('all succeed on an empty database that can take rules, and insert each rule once', async () => {
+      const database = await createDatabase();
 
-      await expectAllTogether(name, database, outcomes);
+      const outcomes = await startTogether(name, database);
+
+      if (!(await leavesIdsUnfilled(name, database, outcomes))) {
+        await expectAllTogether(name, database, outcomes);
+      }
     });
 
     test('all succeed on the table that the adapter has made, and insert each rule once', async () => {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { StoredRule } from './casbin/rule-row.ts';
 import type { PoolLike } from './database/client.ts';
+import { describeUnfilled, findUnfilledColumns, numberRows } from './database/unfilled-columns.ts';
 import { type DatabaseFinding, type Diagnosis, failure, fine, warning } from './database-finding.ts';
 import { BootstrapError, InvalidOptionsError, PermissionError } from './errors.ts';
 import { examineServer } from './examine-server.ts';
@@ -44,6 +45,7 @@ async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promis
       const isPending = migrations.some(({ status }) => status !== 'fine');
       return [
         table,
+        ...(inspected.isMissing ? [] : await examineColumns(inspected)),
         ...others,
         ...migrations,
         ...(await examinePrivileges(inspected)),
@@ -74,6 +76,13 @@ async function examineTable({ trx, options: { ruleTable }, isMissing }: Inspecte
     return warning('table', `There is no rule table ${ruleTable.sql}. Run casbin-bootstrap seed to make it.`);
   }
   return fine('table', `Rules are in ${ruleTable.sql}, layout ${ruleTable.layout}.`);
+}
+
+async function examineColumns({ trx, options: { ruleTable } }: Inspected): Promise<DatabaseFinding[]> {
+  return (await findUnfilledColumns(trx, ruleTable)).map((column) => {
+    const remedies = column.name === 'id' && column.isNumber ? numberRows(ruleTable) : [];
+    return failure('table', `${describeUnfilled(ruleTable, [column])}.`, remedies);
+  });
 }
 
 /** How many other tables are named. */

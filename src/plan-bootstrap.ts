@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { findNewestVersion, withOwnership } from './bootstrap/ownership.ts';
 import { readPolicy } from './bootstrap/read-policy.ts';
 import { withRenamed } from './bootstrap/retire.ts';
@@ -6,16 +7,18 @@ import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { withSession } from './database/session.ts';
 import { inReadOnlyTransaction } from './database/transaction.ts';
-import { inspectDatabase } from './inspect-database.ts';
+import { type Inspected, inspectDatabase } from './inspect-database.ts';
 import { replaceOptions, resolveOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';
-import { toLine } from './policy/rule.ts';
+import { type Rule, toLine } from './policy/rule.ts';
 import type { BootstrapReport } from './report.ts';
 import { type InsertedRow, InsertedRows } from './seeding/inserted-rows.ts';
 
 /** What a bootstrap would do. */
 export interface BootstrapPlan extends BootstrapReport {
+  /** The schema that would be created, of the option `schema`; null for none. */
+  readonly newSchema: string | null;
   /** The defined rules that are not stored and would be inserted, ptype first. */
   readonly rules: readonly (readonly string[])[];
   /**
@@ -27,7 +30,7 @@ export interface BootstrapPlan extends BootstrapReport {
 }
 
 /**
- * Finds out what a bootstrap with these options would do: migrations, rules, rows of seeders, and how the policy would
+ * Finds out what a bootstrap with these options would do: a schema, migrations, rules, rows of seeders, and how the policy would
  * decide afterwards. It does everything in a transaction that is rolled back, so it needs the privileges of a bootstrap
  * and waits for others, and it fails if the bootstrap would fail.
  *
@@ -36,27 +39,32 @@ export interface BootstrapPlan extends BootstrapReport {
 export async function planBootstrap(pool: PoolLike, options: BootstrapOptions = {}): Promise<BootstrapPlan> {
   const started = performance.now();
   const resolved = await resolveOptions(pool, replaceOptions(options, { dryRun: true }));
-  const missing = await findMissing(pool, resolved);
+  const { rules, newSchema } = await findMissing(pool, resolved);
   const insertedRows = new InsertedRows();
   const report = await bootstrapResolved(pool, { ...resolved, insertedRows });
   const rows = await insertedRows.find((query) =>
     withSession(pool, (session) => inReadOnlyTransaction(createKysely(session, resolved), query), resolved),
   );
-  return { ...report, rules: missing, rows, durationMs: performance.now() - started };
+  return { ...report, newSchema, rules, rows, durationMs: performance.now() - started };
 }
 
-async function findMissing(
-  pool: PoolLike,
-  resolved: ResolvedOptions,
-): Promise<readonly (readonly string[])[]> {
-  const { defined } = resolved;
-  const missing = await inspectDatabase(pool, resolved, 'the look at the rules', async (inspected) => {
-    const { trx, options, isMissing } = inspected;
-    if (isMissing) return defined.rules;
-    const live = await readPolicy(trx, options);
-    const newest = await findNewestVersion(trx, options);
-    const kept = await withOwnership((ask) => ask(trx), options, live, newest);
-    return kept.defined.without(withRenamed(live.rules, options));
+async function findMissing(pool: PoolLike, resolved: ResolvedOptions) {
+  return inspectDatabase(pool, resolved, 'the look at the rules', async (inspected) => {
+    const rules = await findMissingRules(inspected);
+    return { rules: rules.map(toLine), newSchema: await findMissingSchema(inspected) };
   });
-  return missing.map(toLine);
+}
+
+async function findMissingRules({ trx, options, isMissing }: Inspected): Promise<readonly Rule[]> {
+  if (isMissing) return options.defined.rules;
+  const live = await readPolicy(trx, options);
+  const newest = await findNewestVersion(trx, options);
+  const kept = await withOwnership((ask) => ask(trx), options, live, newest);
+  return kept.defined.without(withRenamed(live.rules, options));
+}
+
+async function findMissingSchema({ trx, options: { schema } }: Inspected): Promise<string | null> {
+  if (schema === undefined) return null;
+  const { rows } = await sql`select from pg_catalog.pg_namespace where nspname = ${schema}`.execute(trx);
+  return rows.length === 0 ? schema : null;
 }

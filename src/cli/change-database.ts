@@ -1,7 +1,7 @@
 import type { PoolLike } from '../database/client.ts';
-import { ConnectFailure, isConnectionLoss, withSession } from '../database/session.ts';
+import { ConnectFailure, withSession } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
-import { ConnectionError, DatabaseError } from '../errors.ts';
+import { DatabaseError } from '../errors.ts';
 import { explainConnectFailure } from '../failure/explain-failure.ts';
 import { type ChangeOptions, type ChangeReport, changePolicy, type PolicyChanges } from '../index.ts';
 import { reasonOf } from '../text.ts';
@@ -19,9 +19,7 @@ export async function changeDatabase(
   } catch (error) {
     if (error instanceof ConnectFailure) throw explainConnectFailure(error.cause);
     if (errorCode(error) === SQLSTATE.READ_ONLY_SQL_TRANSACTION) throw explainReadOnlyChange(error);
-    if (!isConnectionLoss(error)) throw error;
-    const message = `The connection was lost: ${reasonOf(error)}. It is unknown whether the change was made. Run it again, which is safe in both cases.`;
-    throw new ConnectionError('OUTCOME_UNKNOWN', message, { cause: error });
+    throw error;
   }
 }
 

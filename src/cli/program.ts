@@ -107,7 +107,23 @@ export function createProgram(terminal: Terminal, runCommand: RunCommand): Comma
   addGlobalOptions(program);
   for (const addCommand of COMMANDS) addCommand(program, runCommand);
   addCompletion(program);
+  for (const command of [program, ...program.commands]) refuseRepetition(command);
   return program;
+}
+
+/** Of an option that is given twice, Commander takes the last value, and says nothing of the first. */
+function refuseRepetition(command: Command): void {
+  for (const option of command.options) {
+    if (!option.required && !option.optional) continue;
+    let isGiven = false;
+    command.on(`option:${option.name()}`, () => {
+      if (isGiven) {
+        const message = `error: option '${option.flags}' is given twice, and takes one value. Give it once.`;
+        command.error(message, { code: 'casbin-bootstrap.optionRepeated' });
+      }
+      isGiven = true;
+    });
+  }
 }
 
 /**

@@ -11,13 +11,14 @@ import {
   type QueryResult,
   type TransactionSettings,
 } from 'kysely';
+import type { QueryResultLike } from './client.ts';
 import { type Engine, POSTGRESQL } from './engine.ts';
 import { isOwnQuery, OWN_QUERIES } from './own-queries.ts';
 import { isConnectionLoss, type Session } from './session.ts';
 import { REMEMBER_SETTINGS } from './settings.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
 
-/** The answer of a commit never came, so it is unknown whether it happened. */
+/** The answer of a commit never came, so it is unknown whether it happened. The `cause` is the loss. */
 export class CommitOutcomeUnknown extends Error {}
 
 /** An ignored error had aborted the transaction, so the commit was a rollback. */
@@ -142,11 +143,8 @@ class SingleClientDriver implements Driver {
     // Do not send the commit in that case.
     if (this.#session.broken !== null) throw this.#session.broken;
     this.#refuseMore();
-    const { command } = await this.#session.client.query('commit').catch((cause: unknown) => {
-      if (this.#session.broken === null && !isConnectionLoss(cause) && hasSqlstate(cause)) throw cause;
-      this.#session.markBroken(cause);
-      if (this.#readOnly) throw cause;
-      throw new CommitOutcomeUnknown('The connection was lost during the commit', { cause });
+    const { command } = await commit(this.#session).catch((error: unknown) => {
+      throw this.#readOnly && error instanceof CommitOutcomeUnknown ? error.cause : error;
     });
     this.#inTransaction = false;
     if (command === 'ROLLBACK')
@@ -198,6 +196,19 @@ function beginStatements(mode: string, limits: TransactionLimits | undefined): s
 
 /** An operator's own limit stays as it is. */
 const LIMIT_IDLENESS = `select set_config('idle_in_transaction_session_timeout', '${DEFAULT_IDLE_MS}', true) where current_setting('idle_in_transaction_session_timeout') = '0'`;
+
+/**
+ * Ends the transaction of a session that writes.
+ *
+ * @throws CommitOutcomeUnknown if the connection is lost meanwhile
+ */
+export async function commit(session: Session): Promise<QueryResultLike> {
+  return session.client.query('commit').catch((cause: unknown) => {
+    if (session.broken === null && !isConnectionLoss(cause) && hasSqlstate(cause)) throw cause;
+    session.markBroken(cause);
+    throw new CommitOutcomeUnknown('The connection was lost during the commit', { cause });
+  });
+}
 
 function hasSqlstate(error: unknown): boolean {
   return error instanceof Error && 'code' in error && /^[0-9A-Z]{5}$/.test(String(error.code));

@@ -1,10 +1,18 @@
-import { BootstrapError, DatabaseError, type LockHolder, LockTimeoutError } from '../errors.ts';
+import {
+  BootstrapError,
+  ConnectionError,
+  DatabaseError,
+  type LockHolder,
+  LockTimeoutError,
+} from '../errors.ts';
 import { reasonOf } from '../text.ts';
+import { CommitOutcomeUnknown } from './dialect.ts';
+import { isConnectionLoss } from './session.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
 
 /**
  * Tells what the caller's transaction or connection did not let this library do: to wait longer for a lock or for a
- * statement, to write, or to do anything at all. Other errors are returned unchanged; conflicts too, because callers
+ * statement, to write, or to do anything at all, as when the connection is lost. Other errors are returned unchanged; conflicts too, because callers
  * that begin their transaction again look for these by their SQLSTATE.
  *
  * @param what what was refused, as an infinitive
@@ -16,6 +24,7 @@ export async function explainRefusedWork(
   findHolders: () => Promise<LockHolder[]>,
 ): Promise<unknown> {
   if (error instanceof BootstrapError) return error;
+  if (error instanceof CommitOutcomeUnknown) return explainUnknownOutcome(error, 'Try again');
   const reason = `${reasonOf(error)}. Nothing was changed`;
   switch (errorCode(error)) {
     case SQLSTATE.LOCK_NOT_AVAILABLE: {
@@ -43,8 +52,25 @@ export async function explainRefusedWork(
         { cause: error },
       );
     default:
-      return error;
+      if (!isConnectionLoss(error)) return error;
+      return new ConnectionError(
+        'CONNECTION_LOST',
+        `The connection was lost while it was used to ${what}: ${reason}. Try again on a new connection; a transaction that was open has to begin again.`,
+        { cause: error },
+      );
   }
+}
+
+/** @param again how to do it again, as the beginning of a sentence */
+export function explainUnknownOutcome(
+  { message, cause }: CommitOutcomeUnknown,
+  again: string,
+): ConnectionError {
+  return new ConnectionError(
+    'OUTCOME_UNKNOWN',
+    `${message}: ${reasonOf(cause)}. It is unknown whether the changes were committed: either all of them were, or none. ${again}, which is safe in both cases.`,
+    { cause },
+  );
 }
 
 /** Who holds a lock, as a clause of a message. */

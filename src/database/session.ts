@@ -204,11 +204,17 @@ export async function withSession<T>(
   }
 }
 
+/** What pg says, without a code, of a connection that has ended. */
+const LOSS_MESSAGE = /^(Connection terminated|Client has encountered a connection error|Client was closed)/;
+
 /** Whether an error says that the connection is gone. */
 export function isConnectionLoss(error: unknown): boolean {
   const code = errorCode(error);
+  if (code === undefined) {
+    return error instanceof NoAnswer || (error instanceof Error && LOSS_MESSAGE.test(error.message));
+  }
   // Class 08 is PostgreSQL's for connection exceptions.
-  return code !== undefined && (LOSS_CODES.has(code) || /^08...$/.test(code));
+  return LOSS_CODES.has(code) || /^08...$/.test(code);
 }
 
 /** The longest time of Node's timers. */

@@ -2,6 +2,7 @@ import { CommitOutcomeUnknown, CommittedNothing, TransactionAborted } from '../d
 import type { Engine } from '../database/engine.ts';
 import { LockRowNotGranted } from '../database/lock-row.ts';
 import { findHiddenSchemaRemedies } from '../database/privileges.ts';
+import { explainUnknownOutcome } from '../database/refused-work.ts';
 import {
   ConnectFailure,
   isConnectionLoss,
@@ -69,7 +70,7 @@ async function explainAsOneTransaction(
     return error.code === 'SCHEMA_MISSING' ? await explainMissingSchema(error, session) : error;
   }
   if (error instanceof ConnectFailure) return explainConnectFailure(error.cause);
-  if (error instanceof CommitOutcomeUnknown) return explainUnknownOutcome(error);
+  if (error instanceof CommitOutcomeUnknown) return explainUnknownOutcome(error, 'Run it again');
   if (error instanceof WorkAbandoned) return explainLoss({ step: null, cause: error.cause }, null);
   if (error instanceof LockRowNotGranted) return explainLockRow(error, options);
   const failure = { ...readFailure(error, options), work };
@@ -124,17 +125,11 @@ function explainLockRow(cause: LockRowNotGranted, { lockTimeoutMs }: ResolvedOpt
   return new LockTimeoutError(message, [{ pid: null, applicationName: holder, since }], { cause });
 }
 
-function explainUnknownOutcome(error: Error): ConnectionError {
-  return new ConnectionError(
-    'OUTCOME_UNKNOWN',
-    `The connection was lost during the commit: ${reasonOf(error.cause)}. It is unknown whether the changes were committed: either all of them were, or none. Run it again, which is safe in both cases.`,
-    { cause: error.cause },
-  );
-}
-
 function explainLoss(failure: Failure, broken: Error | null): ConnectionError {
+  // An adapter does not know that it is part of a bootstrap.
+  const cause = failure.cause instanceof ConnectionError ? failure.cause.cause : failure.cause;
   // Errors after the loss say only that there is no connection any more.
-  const told = broken !== null && errorCode(failure.cause) === undefined ? broken : failure.cause;
+  const told = broken !== null && errorCode(cause) === undefined ? broken : cause;
   const lost = { ...failure, cause: told };
   const message = `The connection was lost: ${describeFailure(lost)}. Nothing was changed. ${remedyForLoss(told)}`;
   return new ConnectionError('CONNECTION_LOST', message, { cause: told });

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { tokensOf } from '../casbin/model.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { callable, name, policyEntry } from '../options/shape.ts';
-import { describeIssue, fields } from '../policy/issues.ts';
+import { describeIssue, fields, needed } from '../policy/issues.ts';
 import { formatText } from '../policy/rule.ts';
 import { kindOf } from '../text.ts';
 import { domainOf, subjectOf } from '../verification/parts.ts';
@@ -15,7 +15,10 @@ import {
 
 /** The options about requests, in every framework. */
 const requestEntries = {
-  subject: callable,
+  subject: needed(
+    callable,
+    'Give a function that tells who makes a request: (request) => request.user?.name',
+  ),
   domain: v.optional(callable),
   challenge: v.optional(
     v.pipe(
@@ -27,9 +30,12 @@ const requestEntries = {
 };
 
 /** The enforcer. */
-export const enforcerEntry = v.custom<object>(
-  (value) => typeof Object(value).enforce === 'function' && typeof Object(value).getModel === 'function',
-  'must be what createLiveEnforcer gives',
+export const enforcerEntry = needed(
+  v.custom<object>(
+    (value) => typeof Object(value).enforce === 'function' && typeof Object(value).getModel === 'function',
+    'must be what createLiveEnforcer gives',
+  ),
+  'Give what createLiveEnforcer gives',
 );
 
 /** What to do about a route that requires nothing. */

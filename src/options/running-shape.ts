@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
-import { fields } from '../policy/issues.ts';
+import { fields, needed } from '../policy/issues.ts';
 import {
   callable,
   enforcerEntries,
@@ -72,7 +72,7 @@ const changeOptions = v.pipe(
   optionsOf({
     ...enforcerEntries,
     policy: policyEntry,
-    actor: text,
+    actor: needed(text, 'Give who makes the change: a name, such as that of the user who is signed in'),
     reason: v.optional(text),
     force: flag,
     dryRun: flag,
@@ -110,7 +110,13 @@ const journalFilter = fields(
   },
   'must be an object',
 );
-const pruning = fields({ olderThan: moment, schema: v.optional(schema) }, 'must be an object with olderThan');
+const pruning = fields(
+  {
+    olderThan: needed(moment, 'Give a Date: what was recorded before it is removed'),
+    schema: v.optional(schema),
+  },
+  'must be an object with olderThan',
+);
 
 /** All problems in the shape of a filter of the journal. */
 export function checkJournalFilter(input: unknown): Problem[] {

@@ -47,6 +47,21 @@ const NOTHING = 'no such option';
 /** Marks an issue whose message is complete: what was received is not added to it. */
 export const AS_TOLD = 'what the message says';
 
+/** Stands for a value that was not given. */
+const MISSING = Symbol('missing');
+
+/** An entry that can't be left out, with what to do where it is, as a sentence without its full stop. */
+export function needed(schema: v.GenericSchema, remedy: string): v.OptionalSchema<v.GenericSchema, unknown> {
+  const missing = v.pipe(
+    v.any(),
+    v.rawCheck(({ addIssue }) => addIssue({ expected: AS_TOLD, message: `it is missing. ${remedy}` })),
+  );
+  return v.optional(
+    v.lazy((input): v.GenericSchema => (input === MISSING ? missing : schema)),
+    MISSING,
+  );
+}
+
 /** An object literal or a module: otherwise an array, a Map or a Date would pass as an empty object. */
 function plainObject(message: string) {
   return v.custom<object>(

@@ -41,11 +41,12 @@ export function listPlanRemarks(plan: BootstrapPlan): Remark[] {
 }
 
 function listChanges(
-  { migrations, takeover, ownership, rules, seeders, rows }: BootstrapPlan,
+  { newSchema, migrations, takeover, ownership, rules, seeders, rows }: BootstrapPlan,
   shownRules = SHOWN_RULES,
 ): string[] {
   const hidden = rules.length - shownRules;
   return [
+    ...(newSchema === null ? [] : [`+ schema ${newSchema}`]),
     ...migrations.map(({ name }) => `+ migration ${name}`),
     ...(takeover?.constraintReplaced
       ? ['~ the unique constraint on (rule) becomes one on (ptype, rule)']

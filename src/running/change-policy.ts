@@ -41,6 +41,8 @@ import type {
  * @throws PolicyChangeError `CHANGE_REFUSED` for a change that allows a request that must `never` be allowed
  * @throws PermissionError with the privileges that have to be granted
  * @throws LockTimeoutError when the `lock_timeout` of the connection ends the wait for another writer
+ * @throws ConnectionError `CONNECTION_LOST` when the connection is lost, and `OUTCOME_UNKNOWN` when it is lost at the
+ *   commit of the transaction that this function has opened
  * @throws DatabaseError `TABLE_MISSING` where there is no rule table, `READ_ONLY_DATABASE` in a transaction that only
  *   reads, `TRANSACTION_ABORTED` in one that an earlier error has aborted, and as the adapter
  */
@@ -184,7 +186,8 @@ async function apply(
   added: readonly Rule[],
   removed: readonly Rule[],
 ): Promise<Pick<ChangeReport, 'added' | 'removed'>> {
-  const inside: Connection = { run: (work) => work(client), atomically: (work) => work(client) };
+  const run: Connection['run'] = (work) => work(client);
+  const inside: Connection = { run, change: run, atomically: run };
   await lockRules(client, table, [...added, ...removed]);
   const [present, leaving] = [
     await findStored(client, table, added),

@@ -1,6 +1,7 @@
 import type { ClientLike, PoolLike } from '../database/client.ts';
+import { CommitOutcomeUnknown, commit } from '../database/dialect.ts';
 import type { Engine } from '../database/engine.ts';
-import { ConnectFailure, Session, withSession } from '../database/session.ts';
+import { ConnectFailure, isConnectionLoss, Session, withSession } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 
 type Work<T> = (client: ClientLike) => Promise<T>;
@@ -9,17 +10,19 @@ type Work<T> = (client: ClientLike) => Promise<T>;
 export interface Connection {
   /** Runs work of one statement. */
   run<T>(work: Work<T>): Promise<T>;
+  /** The same for a statement that changes something: it may be a transaction of its own, and has no other commit. */
+  change<T>(work: Work<T>): Promise<T>;
   /** Runs work of several statements that take effect together or not at all, on the engine that a table is on. */
   atomically<T>(work: Work<T>, engine: Engine): Promise<T>;
 }
 
 /**
- * Runs work of one statement. At a stricter isolation level than `read committed`, which may be the default of the
+ * Runs work of one statement that changes something. At a stricter isolation level than `read committed`, which may be the default of the
  * connection, a statement fails if others change the same rows meanwhile: then it runs once more, at `read committed`.
  */
 export async function runAlone<T>(connection: Connection, work: Work<T>, engine: Engine): Promise<T> {
   try {
-    return await connection.run(work);
+    return await connection.change(work);
   } catch (error) {
     if (errorCode(error) !== SQLSTATE.SERIALIZATION_FAILURE || engine.commitsDdl) throw error;
     return connection.atomically(work, engine).catch((again: unknown) => {
@@ -52,6 +55,7 @@ function pooledConnection(pool: PoolLike, connectTimeoutMs: number): Connection 
     });
   return {
     run: (work) => within(({ client }) => work(client)),
+    change: (work) => within(({ client }) => work(client).catch(refuseToGuess)),
     atomically: (work, engine) =>
       within((session) => inTransaction(session, () => work(session.client), engine)),
   };
@@ -73,8 +77,15 @@ function callersConnection(client: ClientLike): Connection {
   };
   return {
     run: (work) => inTurn(() => work(session.client)),
+    change: (work) => inTurn(() => work(session.client).catch(refuseToGuess)),
     atomically: (work, engine) => inTurn(() => inSavepoint(session, () => work(session.client), engine)),
   };
+}
+
+/** If the connection is lost before a statement is answered, it may have been committed, unless a transaction is open. */
+function refuseToGuess(cause: unknown): never {
+  if (!isConnectionLoss(cause)) throw cause;
+  throw new CommitOutcomeUnknown('The connection was lost before the server answered', { cause });
 }
 
 const SAVEPOINT = 'casbin_bootstrap_adapter';
@@ -87,7 +98,7 @@ async function inTransaction<T>(
 ): Promise<T> {
   // At a stricter default level, a statement that waited for a lock would not see what its holder has done.
   await session.client.query(`begin isolation level ${writeIsolation}`);
-  return settle(session, work, { keep: 'commit', undo: ['rollback'] });
+  return settle(session, work, { keep: () => commit(session), undo: ['rollback'] });
 }
 
 /**
@@ -98,7 +109,7 @@ async function inSavepoint<T>(session: Session, work: () => Promise<T>, engine: 
   if (!engine.hasSavepoints) return withoutSavepoint(session, work, engine);
   if (!(await setSavepoint(session.client))) return inTransaction(session, work, engine);
   return settle(session, work, {
-    keep: `release savepoint ${SAVEPOINT}`,
+    keep: () => session.client.query(`release savepoint ${SAVEPOINT}`),
     undo: [`rollback to savepoint ${SAVEPOINT}`, `release savepoint ${SAVEPOINT}`],
   });
 }
@@ -134,14 +145,14 @@ async function setSavepoint(client: ClientLike): Promise<boolean> {
 }
 
 interface Ending {
-  readonly keep: string;
+  readonly keep: () => Promise<unknown>;
   readonly undo: readonly string[];
 }
 
 async function settle<T>(session: Session, work: () => Promise<T>, { keep, undo }: Ending): Promise<T> {
   try {
     const result = await work();
-    await session.client.query(keep);
+    await keep();
     return result;
   } catch (error) {
     await undoAll(session, undo);

@@ -17,7 +17,7 @@ export async function removeRules(
   rules: readonly Rule[],
 ): Promise<void> {
   const given = table.give(fitting(table, withoutRepetitions(rules)));
-  await onRuleTable(table.sql, rules, () => client.query(removeGiven(table, given), [...given.arrays]));
+  await onRuleTable(table, rules, () => client.query(removeGiven(table, given), [...given.arrays]));
 }
 
 /** The rules that fit the table. Others can't be stored, although a stored rule may equal the beginning of one. */
@@ -36,9 +36,7 @@ export async function removeMatchingRules(
   const condition = hasFields(table, ptype, fieldIndex, values);
   if (condition === null) return;
   requireStorable([{ ptype, values }]);
-  await onRuleTable(table.sql, [], () =>
-    client.query(remove(table, condition.sql), [...condition.parameters]),
-  );
+  await onRuleTable(table, [], () => client.query(remove(table, condition.sql), [...condition.parameters]));
 }
 
 function removeGiven(table: RuleTable, given: GivenRules): string {
@@ -100,7 +98,7 @@ function triesFor(error: unknown): number {
 async function replaceRule(client: ClientLike, table: RuleTable, previous: Rule, next: Rule): Promise<void> {
   // A previous rule that does not fit is not stored, so it is not looked for.
   const given = table.give([next, ...fitting(table, [previous])]);
-  const isSettled = await onRuleTable(table.sql, [previous, next], async () => {
+  const isSettled = await onRuleTable(table, [previous, next], async () => {
     if (!table.isUnique) await lockRules(client, table, [previous, next]);
     for (const statement of [movePrevious(table, given), deletePrevious(table, given)]) {
       const { rows } = await client.query(statement, [...given.arrays]);
@@ -174,7 +172,7 @@ export async function replaceRules(
 ): Promise<void> {
   const distinct = withoutRepetitions(rules);
   requireFit(table, distinct);
-  await onRuleTable(table.sql, rules, async () => {
+  await onRuleTable(table, rules, async () => {
     // Two writers that save at the same time would each delete the rows that they see, and leave a mixture.
     await lockTable(client, table);
     await client.query(`delete from ${table.sql}`);

@@ -27,7 +27,7 @@ export async function insertRules(
   requireFit(table, distinct);
   const given = table.give(distinct);
   const insert = (client: ClientLike, locked: string) =>
-    onRuleTable(table.sql, distinct, () =>
+    onRuleTable(table, distinct, () =>
       client.query(
         insertNotStored(table, given, locked),
         locked === '' ? [...given.arrays] : [...given.arrays, table.sql],
@@ -40,7 +40,7 @@ export async function insertRules(
   } else {
     // The locks have a statement of their own: a statement does not see what was committed while it waited.
     await connection.atomically(async (client) => {
-      await onRuleTable(table.sql, distinct, () => lockRules(client, table, distinct));
+      await onRuleTable(table, distinct, () => lockRules(client, table, distinct));
       await insert(client, '');
     }, table.engine);
   }
@@ -98,8 +98,7 @@ export async function seedRules(
   { report = () => {}, isLocked = false }: SeedOptions = {},
 ): Promise<Seeded> {
   requireStorable(rules);
-  const find = (given: readonly Rule[]) =>
-    onRuleTable(table.sql, rules, () => findMissing(client, table, given));
+  const find = (given: readonly Rule[]) => onRuleTable(table, rules, () => findMissing(client, table, given));
   let missing = await find(rules);
   if (missing.length === 0) return { inserted: [], absent: [] };
   if (!table.isUnique && !isLocked) {
@@ -110,7 +109,7 @@ export async function seedRules(
   const write = (onConflict: string | null) =>
     writePortions(client, table, missing, onConflict, (done) => report(existing + done));
   if (missing.length >= MANY && !table.engine.commitsDdl) {
-    const written = await onRuleTable(table.sql, rules, () =>
+    const written = await onRuleTable(table, rules, () =>
       withoutIndexes(client, table.sql, () => write(null)),
     );
     if (written !== null) return { inserted: written, absent: [] };
@@ -171,9 +170,7 @@ async function writePortions(
   const written: Rule[] = [];
   let done = 0;
   for (const portion of inPortions(rules)) {
-    const added = await onRuleTable(table.sql, portion, () =>
-      writePortion(client, table, portion, onConflict),
-    );
+    const added = await onRuleTable(table, portion, () => writePortion(client, table, portion, onConflict));
     for (const rule of added) written.push(rule);
     done += portion.length;
     report(done);

@@ -44,7 +44,7 @@ export async function loadRules(
   const select = { text, parameters };
   const checking = check(model, table);
   const loading = new Loading(table, model, checking);
-  await onRuleTable(table.sql, [], async () => {
+  await onRuleTable(table, [], async () => {
     const add: AddRows = (rows) => loading.add(rows);
     const isLoaded = await connection.run(async (client) => {
       await checking.begin?.(client);

@@ -26,7 +26,7 @@ export async function readRulesOfRoles(
     where (${ptype} in ('p', 'g') and ${first} = any ($1::text[]))
     or (${ptype} = 'g' and ${second} = any ($1::text[]))`;
   const found: Rule[] = [];
-  await onRuleTable(table.sql, [], () =>
+  await onRuleTable(table, [], () =>
     readPortions(client, table, { text, values: [[...roles]] }, (rows) => {
       for (const row of rows) {
         const { ptype: own, rule } = table.read(row);
@@ -54,7 +54,7 @@ export async function moveRules(
   for (const portion of inPortions(pairs)) {
     const rules = portion.flatMap(({ from, to }) => [to, from]);
     const given = table.give(rules);
-    await onRuleTable(table.sql, rules, () => client.query(moveGiven(table, given), [...given.arrays]));
+    await onRuleTable(table, rules, () => client.query(moveGiven(table, given), [...given.arrays]));
   }
   for (const portion of inPortions(moves)) {
     await removeRules(

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { quoteIdentifier } from '../database/catalog.ts';
 import { errorCode, findCoded, SQLSTATE } from '../database/sqlstates.ts';
+import { adviseUnfilled, describeUnfilled } from '../database/unfilled-columns.ts';
 import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
 import { findUnstorable, isUnstorable } from '../policy/check.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
@@ -13,13 +14,13 @@ const STOCK_CONSTRAINT = 'casbin_uniq_rule';
 const SHOWN_RULE_LENGTH = 100;
 
 /**
- * Runs a statement that reads or writes `rules` on the `casbin` table; its quoted name is `table`.
+ * Runs a statement that reads or writes `rules` on the rule table.
  *
- * Some errors of the server become a DatabaseError that speaks of rules: a missing table, missing uniqueness, a rule
- * that is too long. Other errors are thrown unchanged.
+ * Some errors of the server become a DatabaseError that speaks of rules: a missing table, missing uniqueness, a column
+ * without a default, a rule that is too long. Other errors are thrown unchanged.
  */
 export async function onRuleTable<T>(
-  table: string,
+  table: RuleTable,
   rules: readonly Rule[],
   work: () => Promise<T>,
 ): Promise<T> {
@@ -30,7 +31,12 @@ export async function onRuleTable<T>(
   }
 }
 
-function explainFault(table: string, rules: readonly Rule[], cause: unknown): DatabaseError | undefined {
+function explainFault(
+  ruleTable: RuleTable,
+  rules: readonly Rule[],
+  cause: unknown,
+): DatabaseError | undefined {
+  const table = ruleTable.sql;
   switch (errorCode(cause)) {
     case SQLSTATE.UNDEFINED_TABLE:
     case SQLSTATE.INVALID_SCHEMA_NAME:
@@ -39,6 +45,8 @@ function explainFault(table: string, rules: readonly Rule[], cause: unknown): Da
       return uniquenessMissing(table, cause);
     case SQLSTATE.UNIQUE_VIOLATION:
       return isOnStockConstraint(cause) ? uniquenessMissing(table, cause) : undefined;
+    case SQLSTATE.NOT_NULL_VIOLATION:
+      return defaultMissing(ruleTable, cause);
     case SQLSTATE.OBJECT_NOT_IN_PREREQUISITE_STATE:
       return uniquenessDeferrable(table, cause);
     case SQLSTATE.PROGRAM_LIMIT_EXCEEDED:
@@ -66,6 +74,19 @@ function uniquenessMissing(table: string, cause: unknown): DatabaseError {
       `alter table ${table} drop constraint if exists ${STOCK_CONSTRAINT}, add unique (ptype, rule)`,
     { cause },
   );
+}
+
+/** Undefined where a trigger failed so on another table. */
+function defaultMissing(ruleTable: RuleTable, cause: unknown): DatabaseError | undefined {
+  const { table, column }: { table?: unknown; column?: unknown } = Object(cause);
+  if (table !== ruleTable.name || typeof column !== 'string') return undefined;
+  const fact = describeUnfilled(ruleTable, [{ name: column, constant: null }]);
+  const origin =
+    column === 'id' && ruleTable.layout === 'columns'
+      ? ' Instances of typeorm-adapter that start at the same moment may leave a table so. The next one that starts alone repairs it.'
+      : '';
+  const message = `${fact}. Nothing was changed. ${adviseUnfilled(ruleTable, column)}${origin}`;
+  return new DatabaseError('TABLE_SHAPE', message, { cause });
 }
 
 function uniquenessDeferrable(table: string, cause: unknown): DatabaseError | undefined {

@@ -62,6 +62,37 @@ describe('an examination', () => {
     ]);
   });
 
+  test('finds columns that nobody fills, with the statements that fill the id again', async () => {
+    const { pool } = await bootstrapped();
+    await pool.query(`
+      alter table casbin alter id drop default, add tenant text not null default 'one', add origin text;
+      update casbin set origin = 'here';
+      alter table casbin alter tenant drop default`);
+    const findings = await faults(pool);
+    expect(findings).toEqual([
+      fault(
+        'table',
+        'failure',
+        /^No rule can be added to table public\.casbin: column "id" has no default\.$/,
+        [
+          expect.stringMatching(/^create sequence if not exists /),
+          expect.stringMatching(/^select setval/),
+          expect.stringMatching(/ alter column id set default nextval/),
+        ],
+      ),
+      fault('table', 'failure', /: column "tenant" has no default\.$/),
+    ]);
+    for (const remedy of findings[0]?.remedies ?? []) await pool.query(remedy);
+    await pool.query(`
+      create function fill() returns trigger language plpgsql as $$ begin new.tenant = 'one'; return new; end $$;
+      create trigger fill before insert on casbin for each row execute function fill()`);
+    expect(await faults(pool)).toEqual([]);
+    const more = definePolicy({ roles: { ...POLICY.roles, owner: { inherits: ['clerk'] } } });
+    await expect(bootstrapDatabase(pool, { ...OPTIONS, policy: more })).resolves.toMatchObject({
+      changed: true,
+    });
+  });
+
   test('finds tables that could be meant too', async () => {
     const { pool } = await bootstrapped();
     await pool.query('create schema other; create table other.casbin_rule (id serial, ptype text, v0 text)');

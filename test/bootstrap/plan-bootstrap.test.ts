@@ -33,6 +33,19 @@ describe('a plan', () => {
     expect(rows).toEqual([{ casbin: null }]);
   });
 
+  test('has the schema that would be created', async () => {
+    const pool = (await createDatabase()).pool();
+    const options = { policy: POLICY, seeders: [], schema: 'Auth' };
+    const plan = await planBootstrap(pool, options);
+    expect(plan).toMatchObject({ newSchema: 'Auth', migrations: [{ name: '0001_casbin' }] });
+    expect(renderPlan(plan, { where: 'here', color: false })).toContain(
+      '\n  + schema Auth\n  + migration 0001_casbin\n',
+    );
+    await bootstrapDatabase(pool, options);
+    await expect(planBootstrap(pool, options)).resolves.toMatchObject({ newSchema: null, changed: false });
+    await expect(planBootstrap(pool, { policy: POLICY })).resolves.toMatchObject({ newSchema: null });
+  });
+
   test('has only what is missing', async () => {
     const pool = (await createDatabase()).pool();
     const settings = rowSeeder({

@@ -53,6 +53,38 @@ test('an example begins with the command that it is shown for', () => {
   }
 });
 
+test('every option of every command that takes a value is refused if it is given twice', async () => {
+  const { commands: listed, program: all } = readProgram();
+  const refused: string[] = [];
+  for (const { name, options } of [all, ...listed].map((one) => ({
+    name: one.name(),
+    options: one.options,
+  }))) {
+    for (const { long, flags, required, optional, argChoices } of options) {
+      if (long === undefined || long === null || !(required || optional)) continue;
+      const { program } = readProgram();
+      for (const command of program.commands) {
+        command
+          .exitOverride()
+          .configureOutput({ writeErr: () => {} })
+          .action(() => {});
+      }
+      const value = argChoices?.[0] ?? (flags.endsWith('<time>') ? '2026-01-01' : '1');
+      const command = program === all || name === program.name() ? 'lint' : name;
+      const once = [command, long, value];
+      await expect(
+        program.parseAsync([...once, `${long}=${value}`], { from: 'user' }),
+        flags,
+      ).rejects.toThrow(`error: option '${flags}' is given twice, and takes one value. Give it once.`);
+      refused.push(`${name} ${long}`);
+    }
+  }
+  expect(refused).toContain('casbin-bootstrap --config');
+  expect(refused).toContain('seed --policy');
+  expect(refused).toContain('seed --embedded');
+  expect(refused).toContain('test --coverage');
+});
+
 test('docs/cli.md has every command, and every exit code', async () => {
   const docs = await readFile('docs/cli.md', 'utf8');
   for (const name of readHelp().keys())

@@ -95,6 +95,20 @@ describe('casbin-bootstrap', () => {
     expect(await readdir(cwd)).toEqual([]);
   });
 
+  test('refuses an option that is given twice, and shows no value of it', async () => {
+    const url = 'postgres://app:hunter2@h/d';
+    const args = ['seed', '--json', '--database-url', url, `--database-url=${url}`];
+    const result = await runCli(args, { cwd: await createFolder() });
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('is given twice') });
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      error: {
+        code: 'WRONG_USAGE',
+        message: "option '--database-url <url>' is given twice, and takes one value. Give it once.",
+      },
+    });
+    expect(result.stdout + result.stderr).not.toContain('hunter2');
+  });
+
   test.each([
     'postgres://app:hunter2@h/d',
     'POSTGRES://app:hunter2@h/d',

@@ -308,7 +308,12 @@ test('an enforcer that nobody waited for, and no subject, are told as that', () 
   expect(() => createRequires(given as never)).toThrow(
     expect.objectContaining({
       problems: [
-        { code: 'OPTION_INVALID', at: 'subject', message: 'it is missing.' },
+        {
+          code: 'OPTION_INVALID',
+          at: 'subject',
+          message:
+            'it is missing. Give a function that tells who makes a request: (request) => request.user?.name.',
+        },
         {
           code: 'OPTION_INVALID',
           at: 'enforcer',

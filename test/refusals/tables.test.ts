@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { createEnforcer } from '../../src/create-enforcer.ts';
 import { createPage } from '../../src/create-page.ts';
@@ -7,8 +7,10 @@ import type { PoolLike } from '../../src/database/client.ts';
 import { defaultPolicy } from '../../src/defaults/default-policy.ts';
 import { DatabaseError } from '../../src/errors.ts';
 import { explainDecision } from '../../src/explain-decision.ts';
+import { planBootstrap } from '../../src/plan-bootstrap.ts';
 import { definePolicy } from '../../src/policy/definition.ts';
 import { pullPolicy } from '../../src/pull-policy.ts';
+import { changePolicy } from '../../src/running/change-policy.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
@@ -347,6 +349,39 @@ describe('a search_path without any schema', () => {
     expect(error).toBeInstanceOf(DatabaseError);
     expect(error).toMatchObject({ code });
     expect(error.message).toContain(message);
+  });
+});
+
+describe('a table of columns whose ids have no default', () => {
+  const OPTIONS = { policy: defaultPolicy, seeders: [] };
+  const OF_COLUMNS =
+    'create table casbin_rule (id int primary key, ptype text, v0 text, v1 text, v2 text, v3 text)';
+
+  test('is refused, also by a plan, and works after the statements of the message', async () => {
+    const database = await databaseWith(
+      `${OF_COLUMNS}; insert into casbin_rule values (1, 'p', 'a', 'b', 'c')`,
+      {
+        bare: true,
+      },
+    );
+    const pool = database.pool();
+    const error = await refusalOf(database, OPTIONS);
+    expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_SHAPE' });
+    expect(error.message).toMatch(
+      /^No rule can be added to table public\.casbin_rule: column "id" has no default\. Nothing was changed\. Let the database make the ids; if they are numbers: create .*; Instances of typeorm-adapter /,
+    );
+    const { message } = await failureOf(() => planBootstrap(pool, OPTIONS));
+    expect(message).toBe(error.message);
+    await pool.query(/ numbers: (.*;)/.exec(error.message)?.[1] ?? '');
+    await expect(bootstrapDatabase(pool, OPTIONS)).resolves.toMatchObject({ changed: true });
+  });
+
+  test('is refused when rules are changed', async () => {
+    const client = await (await databaseWith(OF_COLUMNS, { bare: true })).pool().connect();
+    onTestFinished(() => client.release());
+    const changes = { grant: [['a', 'b', 'c']] } as const;
+    const error = await failureOf(() => changePolicy(client, changes, { actor: 'lee' }));
+    expect(error).toMatchObject({ code: 'TABLE_SHAPE' });
   });
 });
 

@@ -66,6 +66,7 @@ describe('what a bootstrap did about earlier versions', () => {
     const plan = {
       ...bootstrap({ dryRun: true, changed: true, ownership: CHANGED }),
       rules: [['p', 'a', 'b', 'c']],
+      newSchema: null,
       rows: [],
     };
     expect(renderPlan(plan, HERE)).toContain(

@@ -18,6 +18,7 @@ describe('a plan', () => {
         { name: 'settings', inserted: 0, existing: 1, total: 1, durationMs: 2 },
       ],
       rules: [RULE],
+      newSchema: 'auth',
       rows: [
         {
           seeder: 'providers',
@@ -27,6 +28,7 @@ describe('a plan', () => {
       ],
     };
     expect(renderCompact(listPlanRemarks(plan)).split('\n')).toEqual([
+      '+ schema auth',
       '+ migration 0001_casbin',
       '~ the unique constraint on (rule) becomes one on (ptype, rule)',
       '- 2 duplicate rules, the lowest id of each kept',
@@ -40,6 +42,7 @@ describe('a plan', () => {
         'Database: PostgreSQL at localhost:5432/app, as app',
         '',
         'A bootstrap would change this database (tried in 85 ms):',
+        '  + schema auth',
         '  + migration 0001_casbin',
         '  ~ the unique constraint on (rule) becomes one on (ptype, rule)',
         '  - 2 duplicate rules, the lowest id of each kept',
@@ -56,6 +59,7 @@ describe('a plan', () => {
     const plan = {
       ...bootstrap({ changed: true }),
       rules: Array.from({ length: 1_203 }, () => RULE),
+      newSchema: null,
       rows: [],
     };
     expect(renderPlan(plan, HERE)).toContain('\n  + 1,003 more rules\n');
@@ -70,6 +74,7 @@ describe('a plan', () => {
         { ...seeder, name: 'other', inserted: 2 },
       ],
       rules: [],
+      newSchema: null,
       rows: Array.from({ length: 60 }, (_, id) => ({ seeder: 'many', table: 'a.b', values: { id } })),
     };
     const text = renderPlan(plan, HERE);
@@ -80,7 +85,7 @@ describe('a plan', () => {
   });
 
   test('without anything says so', () => {
-    expect(renderPlan({ ...bootstrap(), rules: [], rows: [] }, HERE)).toContain(
+    expect(renderPlan({ ...bootstrap(), newSchema: null, rules: [], rows: [] }, HERE)).toContain(
       '\n\nA bootstrap would find nothing to do (tried in 85 ms).\n\n56 decisions',
     );
   });

@@ -569,6 +569,9 @@ test('all problems are reported at once', async () => {
       ['grant[0]', 'give', 'actor', 'policcy'].map((at) => expect.objectContaining({ at })),
     ),
   });
+  await expect(refused({}, {})).rejects.toThrow(
+    'actor: it is missing. Give who makes the change: a name, such as that of the user who is signed in.',
+  );
   await expect(refused({}, { actor: 'root', force: true })).rejects.toThrow('reason beside force');
   await expect(refused({ grant: [['a', 'b']], assign: [['a', 'b', 'c']] }, BY)).rejects.toMatchObject({
     problems: [

@@ -286,7 +286,10 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       await blocker.query('begin');
       await blocker.query(`lock table ${layout.table} in access exclusive mode`);
       const saving = adapter.savePolicy(modelOf([['lost']]));
-      const failure = expect(saving).rejects.toMatchObject({ code: '57P01' });
+      const failure = expect(saving).rejects.toMatchObject({
+        code: 'CONNECTION_LOST',
+        cause: { code: '57P01' },
+      });
       await untilWaiting(pool, 1);
       await blocker.query('select pg_terminate_backend($1)', [rows[0].pid]);
       await failure;

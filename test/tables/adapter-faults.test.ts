@@ -63,6 +63,46 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     });
   });
 
+  describe('a column that nobody fills', () => {
+    it('is named, with the statements that give rules ids again', async () => {
+      await adapter.addPolicies('p', 'p', [['a'], ['b']]);
+      await pool.query(`alter table ${layout.table} alter id drop default`);
+      const { code, message, cause } = await refusalOf(adapter.addPolicy('p', 'p', ['c']));
+      expect(code).toBe('TABLE_SHAPE');
+      expect(cause).toMatchObject({ code: '23502' });
+      expect(message.endsWith('The next one that starts alone repairs it.')).toBe(layout.name === 'columns');
+      const [, fact, remedies = ''] =
+        /^(.*?)Let the database make the ids; if they are numbers: (.*;)/.exec(message) ?? [];
+      expect(fact).toBe(
+        `No rule can be added to table public.${layout.table}: column "id" has no default. Nothing was changed. `,
+      );
+      await pool.query(remedies);
+      await adapter.addPolicies('p', 'p', [['c'], ['d']]);
+      const { rows } = await pool.query(`select id from ${layout.table} order by id`);
+      expect(rows).toEqual([1, 2, 3, 4].map((id) => ({ id })));
+    });
+
+    it('is named if it is not the id', async () => {
+      await pool.query(`alter table ${layout.table} add tenant text not null`);
+      const refusal = await refusalOf(adapter.addPolicies('p', 'p', [['a'], ['b']]));
+      await pool.query(`alter table ${layout.table} drop tenant`);
+      expect(refusal).toMatchObject({
+        code: 'TABLE_SHAPE',
+        message: `No rule can be added to table public.${layout.table}: column "tenant" has no default. Nothing was changed. Give column "tenant" a default, or let it allow null.`,
+      });
+    });
+
+    it("is left to the server's own error in another table, which a trigger fills", async () => {
+      await pool.query(`
+        create table audit (id int not null);
+        create function note() returns trigger language plpgsql as $$ begin insert into audit values (null); return new; end $$;
+        create trigger note after insert on ${layout.table} for each row execute function note()`);
+      const refusal = await refusalOf(adapter.addPolicy('p', 'p', ['a']));
+      await pool.query('drop table audit; drop function note cascade');
+      expect(refusal).toMatchObject({ code: '23502', table: 'audit' });
+    });
+  });
+
   describe('a rule that conflicts with another one', () => {
     beforeEach(async () => {
       await adapter.addPolicy('p', 'p', ['a']);

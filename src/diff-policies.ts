@@ -68,7 +68,9 @@ export async function diffPolicies(
   };
 }
 
-/** Whether the rules of both are in another order. The order decides only among rules that allow and rules that deny. */
+/**
+ * Whether the rules of both are in another order. The order decides only among rules that allow and rules that deny.
+ */
 function isReordered(model: Model, old: readonly Rule[], now: readonly Rule[]): boolean {
   const effect = model.model.get('e')?.get('e')?.value ?? '';
   const bySubjects = effect.startsWith('subjectPriority(');

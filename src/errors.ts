@@ -212,8 +212,9 @@ export type ProblemCode =
   /** A rule has more or fewer values than the model's definition. Correct the rule. */
   | 'RULE_WRONG_LENGTH'
   /**
-   * The effect of a rule is neither `allow` nor `deny`, its priority is not a number under a priority effect, an address
-   * range has no mask that means something, or Casbin can't use its pattern or its condition. Correct the value.
+   * The effect of a rule is neither `allow` nor `deny`, its priority is not a number under a priority effect, an
+   * address range has no mask that means something, or Casbin can't use its pattern or its condition. Correct the
+   * value.
    */
   | 'RULE_VALUE_INVALID'
   /** A rule is defined twice. Remove one of the two. */
@@ -323,7 +324,9 @@ export interface LockHolder {
   readonly since: Date | null;
 }
 
-/** A lock was not granted within `lockTimeoutMs`, or the `lock_timeout` of the caller's connection. Nothing was changed. */
+/**
+ * A lock was not granted within `lockTimeoutMs`, or the `lock_timeout` of the caller's connection. Nothing was changed.
+ */
 export class LockTimeoutError extends BootstrapError {
   /** Who held it at the end of the wait; empty when it had been released by then, or the server does not tell. */
   readonly holders: readonly LockHolder[];

@@ -90,7 +90,8 @@ const NAMED_TABLES = 10;
 
 /**
  * Other tables with the name and the column of a rule table: the application may read one and a writer fill another.
- * Not those of another schema that is bootstrapped by itself, as for another tenant, unless the search_path leads there.
+ * Not those of another schema that is bootstrapped by itself, as for another tenant, unless the search_path leads
+ * there.
  */
 async function findOtherTables({ trx, options, isMissing }: Inspected): Promise<DatabaseFinding[]> {
   const own = isMissing ? null : options.ruleTable.sql;

@@ -30,9 +30,9 @@ export interface BootstrapPlan extends BootstrapReport {
 }
 
 /**
- * Finds out what a bootstrap with these options would do: a schema, migrations, rules, rows of seeders, and how the policy would
- * decide afterwards. It does everything in a transaction that is rolled back, so it needs the privileges of a bootstrap
- * and waits for others, and it fails if the bootstrap would fail.
+ * Finds out what a bootstrap with these options would do: a schema, migrations, rules, rows of seeders, and how the
+ * policy would decide afterwards. It does everything in a transaction that is rolled back, so it needs the privileges
+ * of a bootstrap and waits for others, and it fails if the bootstrap would fail.
  *
  * @throws as bootstrapDatabase
  */

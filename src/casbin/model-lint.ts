@@ -51,7 +51,10 @@ export function lintModel(
   ];
 }
 
-/** Casbin sees only the last of two fields with one name, and a field without a name, or with blanks in it, can't be used. */
+/**
+ * Casbin sees only the last of two fields with one name, and a field without a name, or with blanks in it, can't be
+ * used.
+ */
 function lintFields(model: Model, locate: LocateDefinition): Problem[] {
   const definitions = ['r', 'p'].flatMap((section) => [...(model.model.get(section) ?? [])]);
   return definitions.flatMap(([key, { tokens }]) => {

@@ -19,8 +19,8 @@ export interface RemarkRun {
 }
 
 /**
- * Prints remarks in one of their formats; prints nothing if the text is empty. Secrets are hidden in the remarks, not in
- * the text: it writes them in another form, and a password may be a part of its syntax.
+ * Prints remarks in one of their formats; prints nothing if the text is empty. Secrets are hidden in the remarks, not
+ * in the text: it writes them in another form, and a password may be a part of its syntax.
  */
 export function printRemarks(
   given: readonly Remark[],

@@ -12,8 +12,8 @@ import { errorCode, SQLSTATE } from './sqlstates.ts';
 
 /**
  * Tells what the caller's transaction or connection did not let this library do: to wait longer for a lock or for a
- * statement, to write, or to do anything at all, as when the connection is lost. Other errors are returned unchanged; conflicts too, because callers
- * that begin their transaction again look for these by their SQLSTATE.
+ * statement, to write, or to do anything at all, as when the connection is lost. Other errors are returned unchanged;
+ * conflicts too, because callers that begin their transaction again look for these by their SQLSTATE.
  *
  * @param what what was refused, as an infinitive
  * @param findHolders asks who holds the lock; it may fail

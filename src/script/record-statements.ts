@@ -43,8 +43,8 @@ export function withoutResult(statement: string): string {
 }
 
 /**
- * Runs work on a Kysely without a database, and returns its statements, with their parameters written into them. Queries
- * return what an empty database would, except for `answer`; those that only ask the catalog are left out.
+ * Runs work on a Kysely without a database, and returns its statements, with their parameters written into them.
+ * Queries return what an empty database would, except for `answer`; those that only ask the catalog are left out.
  */
 export async function recordStatements(
   work: (db: AnyKysely) => Promise<void>,

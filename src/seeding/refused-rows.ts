@@ -24,7 +24,8 @@ class RowsRefused extends Error {
 }
 
 /**
- * Whether PostgreSQL refused the content of a row: a type can't have the value, or a constraint or a trigger refused it.
+ * Whether PostgreSQL refused the content of a row: a type can't have the value, or a constraint or a trigger refused
+ * it.
  */
 export function isRefusal(error: unknown): boolean {
   const code = errorCode(error) ?? '';

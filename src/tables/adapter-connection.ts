@@ -17,8 +17,9 @@ export interface Connection {
 }
 
 /**
- * Runs work of one statement that changes something. At a stricter isolation level than `read committed`, which may be the default of the
- * connection, a statement fails if others change the same rows meanwhile: then it runs once more, at `read committed`.
+ * Runs work of one statement that changes something. At a stricter isolation level than `read committed`, which may be
+ * the default of the connection, a statement fails if others change the same rows meanwhile: then it runs once more, at
+ * `read committed`.
  */
 export async function runAlone<T>(connection: Connection, work: Work<T>, engine: Engine): Promise<T> {
   try {
@@ -82,7 +83,9 @@ function callersConnection(client: ClientLike): Connection {
   };
 }
 
-/** If the connection is lost before a statement is answered, it may have been committed, unless a transaction is open. */
+/**
+ * If the connection is lost before a statement is answered, it may have been committed, unless a transaction is open.
+ */
 function refuseToGuess(cause: unknown): never {
   if (!isConnectionLoss(cause)) throw cause;
   throw new CommitOutcomeUnknown('The connection was lost before the server answered', { cause });

@@ -96,8 +96,8 @@ export class Matrix {
   }
 
   /**
-   * The same numbers, in the order in which they are decided fastest: where few subjects share very many permissions, by
-   * permission, because a million rules are read much faster in their own order; else by subject.
+   * The same numbers, in the order in which they are decided fastest: where few subjects share very many permissions,
+   * by permission, because a million rules are read much faster in their own order; else by subject.
    */
   *inFastestOrder(index: RuleIndex | null): Generator<number, void> {
     for (const [position, block] of this.#blocks.entries()) {

@@ -4,6 +4,7 @@ import { resolveSchemas } from './bootstrap/schemas.ts';
 import { readAsStockAdapter } from './casbin/distortion.ts';
 import type { ConfigureEnforcer } from './casbin/enforcer.ts';
 import type { StoredRule } from './casbin/rule-row.ts';
+import { reachableScope } from './casbin/scope.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { acquireBootstrapLock } from './database/lock.ts';
@@ -262,7 +263,7 @@ async function verifyCopy(
   const verification = await verifyPolicy({
     ...{ model, configureEnforcer, defined, live, ruleTable, findHolders },
     ...promises,
-    ...{ scope: 'whole', strict: true },
+    ...{ scope: 'whole', strict: true, reach: () => reachableScope(model, rules, promises.valuesAt) },
   });
   if (verification.ok) return verification;
   const { renderFailures } = await import('./render/findings.ts');

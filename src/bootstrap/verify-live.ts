@@ -45,6 +45,7 @@ export async function verifyLive(
     warnings,
     live,
     scope,
+    reach: promises.reach,
     ruleTable,
     keptAway,
   };

@@ -1,4 +1,5 @@
 import type { Model } from 'casbin';
+import { addTo } from '../collections.ts';
 import type { Rule } from '../policy/rule.ts';
 import { collectCalls, evaluatesRules, identifier, limitingConjuncts } from './matcher.ts';
 import { ruleLengthsOf, tokensOf } from './model.ts';
@@ -63,6 +64,20 @@ export function reachableScope(model: Model, rules: readonly Rule[], valuesAt: V
   // If one priority is not a number, Casbin sorts the others wrongly too.
   const bySubject = limits.every(({ length }) => length > 0) && !tokensOf(model, 'p').includes('priority');
   return { kind: 'reachable', names: [...names], bySubject };
+}
+
+/** The rules of a scope among these, in their order: those that reading only the scope gives. */
+export function reachedRules<R extends Rule>(scope: Scope, rules: readonly R[]): readonly R[] {
+  if (scope.kind === 'whole') return rules;
+  const parents = new Map<string, string[]>();
+  for (const { ptype, values } of rules) {
+    if (ptype.startsWith('g')) addTo(parents, values[0] ?? '', values[1] ?? '');
+  }
+  const reached = new Set(scope.names);
+  for (const name of reached) for (const parent of parents.get(name) ?? []) reached.add(parent);
+  return rules.filter(
+    ({ ptype, values }) => reached.has(values[0] ?? '') || (ptype.startsWith('p') && !scope.bySubject),
+  );
 }
 
 /**

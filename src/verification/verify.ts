@@ -1,6 +1,7 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
+import type { Scope } from '../casbin/scope.ts';
 import { formatRule, toRule } from '../policy/rule.ts';
 import { isSamePolicy, type RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
@@ -19,6 +20,7 @@ import { breathe } from './decide.ts';
 import { type FindHolders, findDrift } from './drift.ts';
 import type { Expectations } from './expectations.ts';
 import { checkIntegrity } from './integrity.ts';
+import { decideAsDefined } from './same-decisions.ts';
 import { checkStructure } from './structure.ts';
 
 /** The definition and the stored policy to compare. */
@@ -33,6 +35,8 @@ export interface Verification {
   /** The rules that were read from the database, by id. */
   readonly live: readonly StoredRule[];
   readonly scope: VerificationScope['kind'];
+  /** The rules that the expectations can depend on. */
+  readonly reach: () => Scope;
   readonly findHolders: FindHolders;
   readonly strict: boolean;
   /** Rules of the definition that are not stored on purpose, and are not among `defined`. Default: none. */
@@ -76,11 +80,11 @@ export async function verifyPolicy(
   const started = performance.now();
   const { model, configureEnforcer, defined, expectations, coverage, warnings, live, scope, strict } =
     verification;
-  const { findHolders, stockLoadable = false, ruleTable, keptAway = [] } = verification;
-  // The hierarchies are then those of the definition, which was checked before, and nothing was added. A definition
-  // without the rules that stay away was not checked.
-  const isAsDefined =
-    configureEnforcer === undefined && keptAway.length === 0 && isSamePolicy(live, defined.rules);
+  const { findHolders, reach, stockLoadable = false, ruleTable, keptAway = [] } = verification;
+  // A definition without the rules that stay away was not checked.
+  const isChecked = configureEnforcer === undefined && keptAway.length === 0;
+  // The hierarchies are then those of the definition, and nothing was added.
+  const isAsDefined = isChecked && isSamePolicy(live, defined.rules);
   const structure = isAsDefined
     ? []
     : await checkStructure(model, live, defined.rules, configureEnforcer).finally(breathe);
@@ -88,8 +92,8 @@ export async function verifyPolicy(
   const missing = isAsDefined ? [] : defined.without(live);
 
   const decide = () =>
-    // The definition was decided on by an enforcer with this very policy: it would answer the same again.
-    isAsDefined
+    // The definition was decided on by an enforcer with these very rules: it would answer the same again.
+    isAsDefined || (isChecked && decideAsDefined(model, live, defined, reach()))
       ? noDifferences(expectations.countAllowed())
       : compareDecisions({ ...verification, missing }, report);
   const decisions = structure.length > 0 ? noDifferences(0) : await decide();

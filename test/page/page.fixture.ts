@@ -38,7 +38,7 @@ export async function pageOf(
   const source = { kind: 'database', database: 'shop', table: 'casbin', rules: live.length } as const;
   const findHolders = holdersAmong(resolved.model, live);
   const promises = await resolved.promises.decide();
-  const given = { ...resolved, ...promises, live, findHolders };
+  const given = { ...resolved, ...promises, reach: resolved.promises.reach, live, findHolders };
   const verification = await verifyPolicy({ ...given, scope: 'whole', strict: false });
   return collectPage(resolved, source, { rules: live, verification, findOrigin, newestVersion });
 }

@@ -76,6 +76,7 @@ export async function verifyTwice(
       ...options,
       live,
       scope,
+      reach,
       findHolders: holdersAmong(model, live),
       strict: false,
     }),

@@ -1,5 +1,6 @@
 import { newModelFromString } from 'casbin';
 import type { ConfigureEnforcer } from '../../src/casbin/enforcer.ts';
+import { reachableScope } from '../../src/casbin/scope.ts';
 import type { PolicyDefinition } from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
@@ -63,18 +64,20 @@ export async function verifyRules(
     configureEnforcer,
   }: { strict?: boolean; stockLoadable?: boolean; configureEnforcer?: ConfigureEnforcer } = {},
 ) {
-  const { expectations, coverage, warnings } = await promiseOf(text, definition, configureEnforcer);
+  const { expectations, coverage, warnings, valuesAt } = await promiseOf(text, definition, configureEnforcer);
   const live = lines.map(rule).map(([ptype = '', ...values], index) => ({ id: index + 1, ptype, values }));
   const model = newModelFromString(text);
+  const defined = new RuleSet(compilePolicy(definition));
   return verifyPolicy({
     model,
     configureEnforcer,
-    defined: new RuleSet(compilePolicy(definition)),
+    defined,
     expectations,
     coverage,
     warnings,
     live,
     scope: 'whole',
+    reach: () => reachableScope(model, defined.rules, valuesAt),
     findHolders: holdersAmong(model, live),
     strict,
     stockLoadable,

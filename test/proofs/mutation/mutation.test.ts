@@ -1,6 +1,7 @@
 import { newModelFromString } from 'casbin';
 import pg from 'pg';
 import { afterAll, describe, expect, test } from 'vitest';
+import { reachableScope } from '../../../src/casbin/scope.ts';
 import { bootstrapDatabase, verifyDatabase } from '../../../src/index.ts';
 import { compilePolicy } from '../../../src/policy/compile.ts';
 import { RuleSet } from '../../../src/policy/rule-set.ts';
@@ -122,11 +123,12 @@ const looseReports = new Map<string, VerificationReport>();
 async function verifyInMemory(subject: Subject, { ruleTable }: LayoutFixture) {
   const { policy, model } = optionsOf(subject);
   const defined = new RuleSet(compilePolicy(policy));
-  const { expectations, coverage, warnings } = await collectPromises(model, defined, policy, {
+  const { expectations, coverage, warnings, valuesAt } = await collectPromises(model, defined, policy, {
     configureEnforcer: undefined,
     placeOf: () => '',
   });
   const given = {
+    reach: () => reachableScope(model, defined.rules, valuesAt),
     model,
     configureEnforcer: undefined,
     defined,

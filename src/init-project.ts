@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { tokensOf } from './casbin/model.ts';
 import type { PoolLike } from './database/client.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
 import { type MigrationTool, type Project, readProject } from './init/project.ts';
@@ -45,7 +46,7 @@ export interface InitReport {
  * Prepares an existing project: model, policy, tests of the policy, configuration, and scripts in package.json. The
  * policy is that of the database, or an example to begin with. Existing files are changed only if `confirm` agrees. An
  * existing configuration under another name is kept, and no second one is created; an existing model.conf is used. No
- * tests are written if the project keeps a policy of its own.
+ * tests are written if the project keeps a policy of its own, or if no requests follow from the rules of the database.
  *
  * @param pool the database of the project; null if there is none yet
  * @param options of the bootstrap, for the database: `schema`, `table`, `model`
@@ -90,9 +91,10 @@ export async function initProject(
       ...(stored !== null || fitting !== null || other.has(policy)
         ? []
         : [`It does not fit the model ${model}: lint tells where. Write your own.`]),
+      ...(pool === null ? [DATABASE_NEEDED] : []),
       ...describeConfig(hasOtherConfig, project, policy),
       ...describeTool(project.migrationTool, table),
-      ...(hasTests ? [] : [`There are no tests of your policy yet. Write some into ${TESTS}.`]),
+      ...(hasTests ? [] : [await describeUntested(TESTS, given)]),
       ...describeManifest(manifest, written.kept),
     ],
     next: [
@@ -112,6 +114,9 @@ async function findStarter(starters: readonly Starter[], model: string): Promise
   }
   return null;
 }
+
+const DATABASE_NEEDED =
+  'plan and seed need a database: set DATABASE_URL, or give --database-url URL, or --embedded for one without a server.';
 
 const INSTALL = 'npm install casbin-bootstrap casbin pg kysely';
 
@@ -250,6 +255,12 @@ function describeTool(tool: MigrationTool | null, table: string | null): string[
     );
   }
   return [lines.join(' ')];
+}
+
+async function describeUntested(path: string, options: BootstrapOptions): Promise<string> {
+  const { model } = await resolveModel(options);
+  const shape = model === null ? '' : `, each as [${tokensOf(model, 'r').join(', ')}],`;
+  return `There are no tests of your policy yet. Write requests${shape} below allow: and deny: into ${path}, and run: npx casbin-bootstrap test ${path}`;
 }
 
 function describeManifest(manifest: string | null, kept: readonly string[]): string[] {

@@ -181,13 +181,15 @@ export interface VerificationWarning {
    * `NOTHING_VERIFIED`: no request was decided. `RULES_NOT_COVERED`: defined rules decided none.
    * `CONTEXT_NOT_VERIFIED`: the model has definitions that only an EnforceContext uses. `LITERAL_WILDCARD`: defined
    * rules have a `*` that the model compares as it is written. `RULES_OPPOSED`: defined rules allow and deny the same.
+   * `ROLE_MISSPELT`: defined rules give a role that has no permission, and whose name is nearly that of another role.
    */
   readonly code:
     | 'NOTHING_VERIFIED'
     | 'RULES_NOT_COVERED'
     | 'CONTEXT_NOT_VERIFIED'
     | 'LITERAL_WILDCARD'
-    | 'RULES_OPPOSED';
+    | 'RULES_OPPOSED'
+    | 'ROLE_MISSPELT';
   /** How many defined rules it is about. */
   readonly count: number;
   /** The first ten of them, ptype first. */

@@ -37,6 +37,7 @@ async function showHistory(
   { flags, options, withDatabase }: CommandContext<HistoryFlags>,
 ): Promise<Outcome> {
   const { readJournal } = await import('../index.ts');
+  const { readJournalState } = await import('../running/journal.ts');
   const { listHistoryRemarks, renderHistory } = await import('../render/history.ts');
   const { schema, table } = options;
   const name = typeof table === 'object' ? table.name : table;
@@ -52,10 +53,11 @@ async function showHistory(
   };
   return withDatabase(async ({ pool, where }) => {
     const entries = await readJournal(pool, filter);
+    const state = entries.length > 0 ? null : await readJournalState(pool, { schema, table: name });
     return {
       exitCode: EXIT.SUCCESS,
       document: entries,
-      pretty: ({ color }) => renderHistory(entries, { where, color, limit }),
+      pretty: ({ color }) => renderHistory(entries, { where, color, limit, state }),
       remarks: () => listHistoryRemarks(entries),
     };
   });

@@ -115,14 +115,11 @@ export interface ProjectContent {
 /** The files to create, without package.json. */
 export async function writeProjectFiles(project: Project, content: ProjectContent): Promise<ProjectFile[]> {
   const { form, stored, starter, model } = content;
+  const tests = stored === null ? starter.tests : await writeTests(stored);
   return [
     ...(model === null ? [{ path: MODEL, text: readFileSync(defaultModelPath, 'utf8') }] : []),
     { path: policyPath(project, form), text: await writePolicy(stored?.definition ?? starter.policy, form) },
-    {
-      path: TESTS,
-      about: policyPath(project, form),
-      text: stored === null ? starter.tests : await writeTests(stored),
-    },
+    ...(tests === null ? [] : [{ path: TESTS, about: policyPath(project, form), text: tests }]),
     { path: configPath(project), text: writeConfig(project, content) },
   ];
 }
@@ -142,8 +139,11 @@ async function writePolicy(definition: PolicyDefinition, form: PolicyForm): Prom
   return form === 'module' ? policyToTypeScript(definition) : EDITOR_HINT + (await policyToYaml(definition));
 }
 
-/** A request for the first rule of each role, as the policy decides it now. */
-async function writeTests({ definition, model, configureEnforcer }: StoredPolicy): Promise<string> {
+/**
+ * A request for the first rule of each role, as the policy decides it now. Null if no requests follow from the rules:
+ * they hold patterns, or requests have other values.
+ */
+async function writeTests({ definition, model, configureEnforcer }: StoredPolicy): Promise<string | null> {
   const rules = compilePolicy(definition);
   const requests = listFirstRequests(model, rules);
   const answers = await decideAll(model, rules, requests, configureEnforcer);
@@ -151,13 +151,8 @@ async function writeTests({ definition, model, configureEnforcer }: StoredPolicy
     requests.filter((_, index) => answers[index]?.allowed === allowed && answers[index].error === null);
   const tests = { allow: decided(true), deny: decided(false) };
   const used = Object.entries(tests).filter(([, some]) => some.length > 0);
-  return used.length === 0 ? NO_TESTS : policyToYaml(Object.fromEntries(used));
+  return used.length === 0 ? null : policyToYaml(Object.fromEntries(used));
 }
-
-const NO_TESTS = `# From the rules alone no requests follow: they hold patterns, or requests have other values. List some.
-allow: []
-deny: []
-`;
 
 /** Empty for a model from whose rules no requests follow. */
 function listFirstRequests(model: Model, rules: readonly Rule[]): Request[] {

@@ -1,5 +1,5 @@
 import { formatRule } from '../policy/rule.ts';
-import type { JournalEntry } from '../running/journal.ts';
+import type { JournalEntry, JournalState } from '../running/journal.ts';
 import { type Colors, count, describeWriter, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 import { renderTable } from './table.ts';
@@ -9,6 +9,8 @@ interface HistoryLook extends Colors {
   readonly where: string;
   /** How many entries were asked for at most. */
   readonly limit: number;
+  /** The state of the journal, if it has no such entry; else null. */
+  readonly state: JournalState | null;
 }
 
 /** How many of the newest are shown; the entries themselves are all of them. */
@@ -19,7 +21,7 @@ const COLUMNS = [{ title: 'at (UTC)' }, { title: 'change' }, { title: 'by' }, { 
 /** Renders entries of a journal as a table, the newest last. No line break at the end. */
 export function renderHistory(entries: readonly JournalEntry[], look: HistoryLook): string {
   const database = `Database: ${look.where}`;
-  if (entries.length === 0) return `${database}\n\nThe journal has no such change.`;
+  if (look.state !== null) return `${database}\n\n${describeNothing(look.state)}`;
   const describe = describerOf(entries);
   const rows = entries
     .slice(-SHOWN)
@@ -37,6 +39,12 @@ export function renderHistory(entries: readonly JournalEntry[], look: HistoryLoo
     entries.length < look.limit ? '' : ' There may be older ones: give a higher --limit, or --until.';
   const total = `${count(entries.length, 'change')}, the newest last.${more}`;
   return [database, ...hidden, renderTable(COLUMNS, rows), paint('dim', total, look)].join('\n\n');
+}
+
+function describeNothing({ isEmpty, isRecording }: JournalState): string {
+  const fact = isEmpty ? 'Nothing was recorded yet.' : 'The journal has no such change.';
+  if (isRecording) return fact;
+  return `${fact} Changes are not recorded: set journal: true in casbin-bootstrap.config, and run casbin-bootstrap seed.`;
 }
 
 /** The same as remarks. */

@@ -1,5 +1,5 @@
 import { JOURNAL } from '../../migrations/0003_journal.ts';
-import { quoteTable } from '../database/catalog.ts';
+import { quoteTable, quoteText } from '../database/catalog.ts';
 import { type ClientLike, checkPool, type PoolLike, type QueryResultLike } from '../database/client.ts';
 import type { Needs } from '../database/privileges.ts';
 import { ConnectFailure, withSession } from '../database/session.ts';
@@ -87,6 +87,33 @@ export async function readJournal(pool: PoolLike, filter: JournalFilter = {}): P
   const values = given.map((one) => one ?? null);
   const { rows } = await onJournal(pool, { schema, table }, { select: [JOURNAL] }, text, values);
   return rows.map(toEntry);
+}
+
+/** What a journal without a certain entry tells. */
+export interface JournalState {
+  /** Whether it has no entry at all. */
+  readonly isEmpty: boolean;
+  /** Whether changes of rules are written to it now. */
+  readonly isRecording: boolean;
+}
+
+/** Reads the state of a journal, as a whole or for one rule table. Throws as {@link readJournal}. */
+export async function readJournalState(pool: PoolLike, place: JournalPlace): Promise<JournalState> {
+  const text = (journal: string) => `
+    select
+      not exists (select from ${journal} where $1::text is null or source = $1) as "isEmpty",
+      exists (
+        select
+        from pg_catalog.pg_trigger t
+        join pg_catalog.pg_class recorded on recorded.oid = t.tgrelid
+        join pg_catalog.pg_class own on own.relnamespace = recorded.relnamespace
+        where own.oid = to_regclass(${quoteText(journal)})
+        and ($1::text is null or recorded.relname = $1)
+        and starts_with(t.tgname, '${JOURNAL}_')
+        and t.tgenabled in ('O', 'A')
+      ) as "isRecording"`;
+  const { rows } = await onJournal(pool, place, { select: [JOURNAL] }, text, [place.table ?? null]);
+  return rows[0];
 }
 
 /** Whether the table of an entry keeps rules as documents. It is a table of the schema that the journal is in. */

@@ -2,9 +2,56 @@ import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { identifier, parseMatcher, readCall, readConjunct, walk } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
-import { findNearest } from '../nearest-name.ts';
+import { findNearest, nearestFinder } from '../nearest-name.ts';
 import type { Request } from '../policy/definition.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
+
+/** A rule that gives a role which nothing is known of, and the role that was probably meant. */
+interface MisspeltRole {
+  readonly rule: Rule;
+  readonly meant: string;
+}
+
+/**
+ * Finds roles that are given and have no permission, inherit nothing, and are called nearly as a role that has one. It
+ * looks only at role definitions that the model compares with a value of its rules, as they are written.
+ */
+export function findMisspeltRoles(
+  model: Model,
+  rules: readonly Rule[],
+  configureEnforcer: ConfigureEnforcer | undefined,
+): MisspeltRole[] {
+  if (configureEnforcer !== undefined) return [];
+  const nearest = nearestFinder();
+  return listRolePlaces(model).flatMap(({ ptype, position }) => {
+    const links = rules.filter((rule) => rule.ptype === ptype);
+    if (links.length === 0) return [];
+    const permitted = new Set<string>();
+    for (const { ptype: own, values } of rules) if (own === 'p') permitted.add(values[position] ?? '');
+    const inheriting = new Set(links.map(({ values }) => values[0]));
+    return links.flatMap((rule): MisspeltRole[] => {
+      const role = rule.values[1];
+      if (role === undefined || permitted.has(role) || inheriting.has(role)) return [];
+      const meant = nearest(role, permitted);
+      return meant === null || withoutDigits(meant) === withoutDigits(role) ? [] : [{ rule, meant }];
+    });
+  });
+}
+
+/** Each role definition that the matcher calls once, and the position of the rules' value that it leads to. */
+function listRolePlaces(model: Model): NamePlace['sources'] {
+  const nodes = walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''));
+  const called = nodes.flatMap((node) => readCall(node)?.name ?? []);
+  if (called.includes('eval')) return [];
+  const policyTokens = tokensOf(model, 'p');
+  return nodes.flatMap((node) => {
+    const conjunct = readConjunct(node);
+    if (conjunct?.kind !== 'inherits') return [];
+    const { ptype, policy } = conjunct;
+    const isCalledOnce = called.filter((name) => name === ptype).length === 1;
+    return isCalledOnce ? [{ ptype, position: policyTokens.indexOf(policy) }] : [];
+  });
+}
 
 /** A value of a request that no rule has, but that is similar to one of a rule. */
 interface MisspeltName {

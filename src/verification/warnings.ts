@@ -9,8 +9,9 @@ import {
   walk,
 } from '../casbin/matcher.ts';
 import { tokensOf } from '../casbin/model.ts';
-import { formatRule, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
+import { formatRule, formatText, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
 import type { Coverage, VerificationWarning } from '../report.ts';
+import { findMisspeltRoles } from './misspelt-names.ts';
 
 /** Warns of what a verification by these expectations does not prove, although a reader may believe that it does. */
 export function findWarnings(
@@ -20,9 +21,12 @@ export function findWarnings(
 ): VerificationWarning[] {
   if (rules.length === 0) return [];
   const opposed = findOpposed(model, rules);
+  const misspelt = findMisspeltRoles(model, rules, configureEnforcer);
+  const told = [...opposed, ...misspelt.map((one) => one.rule)];
   return [
-    ...(checks === 0 ? [warnOfNothing(rules)] : warnOfUncovered(coverage, opposed)),
+    ...(checks === 0 ? [warnOfNothing(rules)] : warnOfUncovered(coverage, told)),
     ...warnOfOpposed(opposed),
+    ...warnOfMisspelt(misspelt),
     ...warnOfContexts(model, rules),
     ...warnOfWildcards(model, rules, configureEnforcer),
   ];
@@ -41,9 +45,9 @@ function warnOfNothing(rules: readonly Rule[]): VerificationWarning {
   return warning('NOTHING_VERIFIED', rules, `${what} Write some under samples, allow, deny or never.`);
 }
 
-/** Rules of another ptype than `p`, and those that oppose each other, have a warning of their own. */
-function warnOfUncovered({ uncovered }: Coverage, opposed: readonly Rule[]): VerificationWarning[] {
-  const told = new Set(opposed.map(ruleKey));
+/** Rules of another ptype than `p`, and those of `others`, have a warning of their own. */
+function warnOfUncovered({ uncovered }: Coverage, others: readonly Rule[]): VerificationWarning[] {
+  const told = new Set(others.map(ruleKey));
   const rules = uncovered.map(toRule).filter((rule) => !isOfContext(rule.ptype) && !told.has(ruleKey(rule)));
   if (rules.length === 0) return [];
   const message = `${countRules(rules, 'decided')} no request, so nothing was proved about ${rules.length === 1 ? 'it' : 'them'}: ${listRules(rules)}. Write requests that depend on ${rules.length === 1 ? 'it' : 'them'} under samples, allow, deny or never.`;
@@ -69,6 +73,17 @@ function warnOfOpposed(rules: readonly Rule[]): VerificationWarning[] {
   if (rules.length === 0) return [];
   const message = `${countRules(rules, 'has', 'have')} the same values and the opposite effect, so one of each two decides nothing: ${listRules(rules)}. Remove that one.`;
   return [warning('RULES_OPPOSED', rules, message)];
+}
+
+function warnOfMisspelt(misspelt: ReturnType<typeof findMisspeltRoles>): VerificationWarning[] {
+  if (misspelt.length === 0) return [];
+  const rules = misspelt.map(({ rule }) => rule);
+  const list = listSome(
+    misspelt,
+    ({ rule, meant }) => `"${formatRule(rule)}" (did you mean ${formatText(meant)}?)`,
+  );
+  const message = `${countRules(rules, 'gives', 'give')} a role that has no permission and inherits nothing, and whose name is nearly that of another role: ${list}. Correct the name, or give the role a permission.`;
+  return [warning('ROLE_MISSPELT', rules, message)];
 }
 
 /** Definitions that only requests with an EnforceContext use. */
@@ -150,7 +165,11 @@ function countRules({ length }: readonly Rule[], one: string, more = one): strin
 }
 
 function listRules(rules: readonly Rule[]): string {
-  const shown = rules.slice(0, NAMED_RULES).map((rule) => `"${formatRule(rule)}"`);
-  const hidden = rules.length - shown.length;
+  return listSome(rules, (rule) => `"${formatRule(rule)}"`);
+}
+
+function listSome<T>(all: readonly T[], describe: (one: T) => string): string {
+  const shown = all.slice(0, NAMED_RULES).map(describe);
+  const hidden = all.length - shown.length;
   return [...shown, ...(hidden > 0 ? [`and ${hidden} more`] : [])].join('; ');
 }

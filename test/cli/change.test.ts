@@ -157,6 +157,23 @@ describe('casbin-bootstrap', () => {
     expect(JSON.parse((await run('history', '--until', '1d', '--json')).stdout)).toEqual([]);
   });
 
+  test('history says that nothing was recorded yet, and how changes are recorded', async () => {
+    const { pool, run } = await openShop();
+    await pool.query('truncate casbin_bootstrap_journal');
+    expect((await run('history', 'carol')).stdout).toMatch(/\n\nNothing was recorded yet\.\n$/);
+    await pool.query('alter table casbin disable trigger user');
+    expect((await run('history')).stdout).toContain(
+      'Nothing was recorded yet. Changes are not recorded: set',
+    );
+    await pool.query('drop table casbin_bootstrap_journal');
+    expect(await run('history')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /There is no journal .*\. Run a bootstrap with journal: true, .* casbin-bootstrap seed/,
+      ),
+    });
+  });
+
   test('assign ends with 2 for an unknown role, and names the nearest one', async () => {
     const { run } = await openShop();
     expect(await run('assign', 'carol', 'clrek', ...BY_JANE)).toMatchObject({

@@ -22,6 +22,9 @@ async function createProject(manifest: object = { name: 'shop' }, files: Record<
   return { folder, read: (path: string) => readFileSync(join(folder, path), 'utf8') };
 }
 
+const DATABASE_NEEDED =
+  'plan and seed need a database: set DATABASE_URL, or give --database-url URL, or --embedded for one without a server.';
+
 describe('a project without a database', () => {
   test('gets a model, a policy, tests that pass, a configuration, and scripts', async () => {
     const { folder, read } = await createProject({
@@ -36,7 +39,7 @@ describe('a project without a database', () => {
       created: ['model.conf', 'policy.yaml', 'policy.test.yaml', 'casbin-bootstrap.config.mjs'],
       changed: ['package.json'],
       kept: [],
-      notes: ['No database was looked at: the policy is one to begin with.'],
+      notes: ['No database was looked at: the policy is one to begin with.', DATABASE_NEEDED],
       next: expect.arrayContaining([
         'npm install casbin-bootstrap casbin pg kysely',
         'npx casbin-bootstrap seed',
@@ -82,9 +85,11 @@ describe('a project without a database', () => {
     });
     const report = await initProject(folder, null);
     expect(report.created).toEqual(['model.conf', 'casbin-bootstrap.config.mjs']);
-    expect(report.notes).toContain(
-      'There are no tests of your policy yet. Write some into policy.test.yaml.',
-    );
+    expect(report.notes).toEqual([
+      DATABASE_NEEDED,
+      'There are no tests of your policy yet. Write requests, each as [sub, obj, act], below allow: and deny: into policy.test.yaml, and run: npx casbin-bootstrap test policy.test.yaml',
+      expect.stringMatching(/^package\.json has no scripts/),
+    ]);
     expect(report.next.join()).not.toContain('policy.test.yaml');
 
     const domains = readFileSync(domainsModelPath, 'utf8');
@@ -296,18 +301,8 @@ describe('a project with a database', () => {
     expect(read('policy.yaml')).toBe('mine');
   });
 
-  test.each([
-    [
-      'deny rules',
-      'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act',
-      'allow:\n  - [eve, data1, read]\ndeny:\n  - [bob, data1, read]\n',
-    ],
-    [
-      'patterns',
-      'g(r.sub, p.sub) && keyMatch(r.obj, p.obj) && r.act == p.act',
-      expect.stringMatching(/^# From the rules alone no requests follow/),
-    ],
-  ])('gets tests that pass on what is there, in its own model: %s', async (_, matcher, expected) => {
+  /** The database and the project of an application with a model of its own. */
+  async function withOwnModel(matcher: string) {
     const pool = (await createDatabase()).pool();
     const effect = 'some(where (p.eft == allow)) && !some(where (p.eft == deny))';
     const text = readFileSync(domainsModelPath, 'utf8')
@@ -316,8 +311,8 @@ describe('a project with a database', () => {
       .replace(/^g = .*$/m, 'g = _, _')
       .replace(/^e = .*$/m, `e = ${effect}`)
       .replace(/^m = .*$/m, `m = ${matcher}`);
-    const { folder, read } = await createProject(undefined, { 'model.conf': text });
-    const model = join(folder, 'model.conf');
+    const project = await createProject(undefined, { 'model.conf': text });
+    const model = join(project.folder, 'model.conf');
     const stored = definePolicy({
       rules: [
         ['p', 'eve', 'data1', 'read', 'allow'],
@@ -325,13 +320,37 @@ describe('a project with a database', () => {
       ],
     });
     await bootstrapDatabase(pool, { policy: stored, model, seeders: [] });
-    await initProject(folder, pool);
+    return { ...project, pool, options: { model, policy: stored } };
+  }
 
-    expect(read('policy.test.yaml')).toEqual(expected);
-    const tests = testPolicy([join(folder, 'policy.test.yaml')], { model, policy: stored });
-    if (typeof expected === 'string') expect(await tests).toMatchObject({ ok: true, tests: { length: 2 } });
-    else
-      await expect(tests).rejects.toMatchObject({ problems: [{ at: join(folder, 'policy.test.yaml:2:1') }] });
+  test('gets tests that pass on what is there, in its own model', async () => {
+    const { folder, read, pool, options } = await withOwnModel(
+      'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act',
+    );
+    const { notes } = await initProject(folder, pool);
+
+    expect(read('policy.test.yaml')).toBe('allow:\n  - [eve, data1, read]\ndeny:\n  - [bob, data1, read]\n');
+    const tests = testPolicy([join(folder, 'policy.test.yaml')], options);
+    expect(await tests).toMatchObject({ ok: true, tests: { length: 2 } });
+    expect(notes.join()).not.toContain('need a database');
+  });
+
+  test('gets no tests that fail where no requests follow from the rules, and is told how to write some', async () => {
+    const { folder, pool, options } = await withOwnModel(
+      'g(r.sub, p.sub) && keyMatch(r.obj, p.obj) && r.act == p.act',
+    );
+    const { created, notes, next } = await initProject(folder, pool);
+
+    expect(created).not.toContain('policy.test.yaml');
+    expect(next.join()).not.toContain('test policy.test.yaml');
+    const [told = ''] = notes.filter((note) => note.startsWith('There are no tests of your policy yet.'));
+    expect(told).toContain(
+      'Write requests, each as [sub, obj, act], below allow: and deny: into policy.test.yaml',
+    );
+    writeFileSync(join(folder, 'policy.test.yaml'), 'allow:\n  - [eve, data1, read]\n');
+    await expect(testPolicy([join(folder, 'policy.test.yaml')], options)).resolves.toMatchObject({
+      ok: true,
+    });
   });
 
   test('gets an example to begin with if the database has none', async () => {

@@ -31,7 +31,7 @@ test('a history has a line for each change, and shows role and application of wr
       application: null,
     },
   ];
-  expect(renderHistory(entries, { where: 'PostgreSQL at h:5432/d, as a', limit: 100 })).toBe(
+  expect(renderHistory(entries, { where: 'PostgreSQL at h:5432/d, as a', limit: 100, state: null })).toBe(
     [
       'Database: PostgreSQL at h:5432/d, as a',
       '',
@@ -46,16 +46,26 @@ test('a history has a line for each change, and shows role and application of wr
 });
 
 test('a history of several tables names them, and says that there may be older changes', () => {
-  const told = renderHistory([ENTRY, { ...ENTRY, table: 'other' }], { where: 'x', limit: 2 });
+  const told = renderHistory([ENTRY, { ...ENTRY, table: 'other' }], { where: 'x', limit: 2, state: null });
   expect(told).toContain('+ g, carol, "cle,rk" (casbin)');
   expect(told).toContain('+ g, carol, "cle,rk" (other)');
   expect(told).toContain('There may be older ones: give a higher --limit, or --until.');
-  expect(renderHistory([], { where: 'x', limit: 2 })).toBe('Database: x\n\nThe journal has no such change.');
+});
+
+test.each([
+  [{ isEmpty: false, isRecording: true }, 'The journal has no such change.'],
+  [{ isEmpty: true, isRecording: true }, 'Nothing was recorded yet.'],
+  [
+    { isEmpty: true, isRecording: false },
+    'Nothing was recorded yet. Changes are not recorded: set journal: true in casbin-bootstrap.config, and run casbin-bootstrap seed.',
+  ],
+])('a history without a change says what the journal has: %j', (state, told) => {
+  expect(renderHistory([], { where: 'x', limit: 2, state })).toBe(`Database: x\n\n${told}`);
 });
 
 test('a history shows the newest if it is large', () => {
   const entries = [{ ...ENTRY, reason: 'the oldest' }, ...Array.from({ length: 5_000 }, () => ENTRY)];
-  const told = renderHistory(entries, { where: 'x', limit: 20_000 });
+  const told = renderHistory(entries, { where: 'x', limit: 20_000, state: null });
   expect(told).toMatch(/^Database: x\n\n… and 1 older change, which --format json shows\.\n\n {2}at \(UTC\)/);
   expect(told).not.toContain('the oldest');
   expect(told).toContain('5,001 changes, the newest last.');

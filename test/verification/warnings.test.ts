@@ -24,6 +24,71 @@ test('a policy that is proved completely has no warning', async () => {
   expect(await warningsOf(RBAC, ['p, user, data, read', 'g, admin, user'])).toEqual([]);
 });
 
+describe('a role that is given', () => {
+  const POLICY = ['p, admin, data, read', 'p, auditor, logs, read', 'g, root, admin', 'g, owner, root'];
+
+  test('and has nothing itself, but is called nearly as one that has, is a warning', async () => {
+    const lines = [...POLICY, 'g, alice, admn', 'g, bob, Auditor', 'g, carol, admin'];
+    expect(await warningsOf(RBAC, lines)).toEqual([
+      {
+        code: 'ROLE_MISSPELT',
+        count: 2,
+        rules: [rule('g, alice, admn'), rule('g, bob, Auditor')],
+        message:
+          '2 defined rules give a role that has no permission and inherits nothing, and whose name is nearly that of another role: "g, alice, admn" (did you mean "admin"?); "g, bob, Auditor" (did you mean "auditor"?). Correct the name, or give the role a permission.',
+      },
+    ]);
+  });
+
+  test.each([
+    ['inherits something', ['g, alice, admins', 'g, admins, auditor']],
+    ['has a permission', ['g, alice, admins', 'p, admins, logs, write']],
+    ['is called like none', ['g, alice, guest']],
+    ['differs in numbers only', ['p, team1, data, read', 'g, alice, team2']],
+  ])('is none if it %s', async (_, lines) => {
+    const codes = (await warningsOf(RBAC, [...POLICY, ...lines])).map(({ code }) => code);
+    expect(codes).not.toContain('ROLE_MISSPELT');
+  });
+
+  test('is looked at by the role definition of each value, with domains too', async () => {
+    const text = modelText({
+      r: 'sub, dom, obj, act',
+      p: 'sub, dom, obj, act',
+      g: ['g = _, _, _', 'g2 = _, _'],
+      m: 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && g2(r.obj, p.obj) && r.act == p.act',
+    });
+    const lines = [
+      'p, admin, acme, papers, read',
+      'g, alice, admn, acme',
+      'g2, letter, papres',
+      'g2, memo, admn',
+    ];
+    expect(await summaryOf(text, lines)).toContainEqual([
+      'ROLE_MISSPELT',
+      'g, alice, admn, acme',
+      'g2, letter, papres',
+    ]);
+  });
+
+  test.each([
+    ['is called twice', 'g(r.sub, p.sub) && g(r.sub, "admn") && r.obj == p.obj && r.act == p.act'],
+    ['is not called with a value of the rules', 'g(r.sub, "admn") && r.obj == p.obj && r.act == p.act'],
+  ])('is none if its definition %s', async (_, m) => {
+    const codes = (await warningsOf(modelText({ m }), [...POLICY, 'g, alice, admn'])).map(({ code }) => code);
+    expect(codes).not.toContain('ROLE_MISSPELT');
+  });
+
+  test('is none if a function may match names', async () => {
+    const configure = async (enforcer: Enforcer) => {
+      await enforcer.addNamedMatchingFunc('g', Util.keyMatchFunc);
+    };
+    const codes = (await warningsOf(RBAC, [...POLICY, 'g, alice, admn'], { configure })).map(
+      ({ code }) => code,
+    );
+    expect(codes).not.toContain('ROLE_MISSPELT');
+  });
+});
+
 describe('no request to decide', () => {
   const text = modelText({ m: 'isOwner(r.sub, p.sub) && r.obj == p.obj && r.act == p.act' });
   const configure = (enforcer: Enforcer) =>

@@ -66,7 +66,10 @@ export type BootstrapErrorCode =
   | 'TABLE_MISSING'
   /** A table lacks a column that a seeder fills. Add it by a migration, or correct the name. */
   | 'COLUMN_MISSING'
-  /** A table of that name exists, but not as needed. Rename or move it, or name another schema. */
+  /**
+   * A table of that name exists, but not as needed. Run the statements of the message, rename or move the table, or
+   * name another schema.
+   */
   | 'TABLE_SHAPE'
   /**
    * Rules could be in more than one table, and none was named. Name the one that the application's adapter

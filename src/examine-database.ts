@@ -80,8 +80,10 @@ async function examineTable({ trx, options: { ruleTable }, isMissing }: Inspecte
 
 async function examineColumns({ trx, options: { ruleTable } }: Inspected): Promise<DatabaseFinding[]> {
   return (await findUnfilledColumns(trx, ruleTable)).map((column) => {
-    const remedies = column.name === 'id' && column.isNumber ? numberRows(ruleTable) : [];
-    return failure('table', `${describeUnfilled(ruleTable, [column])}.`, remedies);
+    const fact = `${describeUnfilled(ruleTable, [column])}.`;
+    if (column.name !== 'id') return failure('table', fact);
+    if (column.isNumber) return failure('table', fact, numberRows(ruleTable));
+    return warning('table', `${fact} If the application makes the ids, let it add all rules.`);
   });
 }
 

@@ -10,7 +10,7 @@ import { createKysely } from '../database/dialect.ts';
 import { engineNamed } from '../database/engine.ts';
 import { asClient } from '../database/own-queries.ts';
 import { requireAllRows } from '../database/privileges.ts';
-import { Session } from '../database/session.ts';
+import { isConnectionLoss, Session } from '../database/session.ts';
 import { inReadOnlyTransaction } from '../database/transaction.ts';
 import { StoredRuleError } from '../errors.ts';
 import { explainRefusal } from '../failure/explain-refusal.ts';
@@ -70,7 +70,9 @@ export class Looking {
     if (told !== 'unchanged' && !isFirst) this.#tell(told);
   }
 
+  /** A lost connection stays as it is told: the next look has another one. */
   async #explain(error: unknown, client: ClientLike): Promise<never> {
+    if (isConnectionLoss(error)) throw error;
     const { schema, table } = this.#options;
     const { name } = toTableChoice(table);
     const select = [...(name === undefined ? USUAL_NAMES : [name]), JOURNAL];

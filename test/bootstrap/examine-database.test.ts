@@ -10,6 +10,7 @@ import {
 import { renderDiagnosis } from '../../src/render/diagnosis.ts';
 import { createDatabase } from '../support/database.ts';
 import { pgBouncerProgram, startPgBouncer } from '../support/pgbouncer.ts';
+import { createStockTable } from '../tables/stock-tables.fixture.ts';
 
 const POLICY = definePolicy({
   roles: {
@@ -91,6 +92,32 @@ describe('an examination', () => {
     await expect(bootstrapDatabase(pool, { ...OPTIONS, policy: more })).resolves.toMatchObject({
       changed: true,
     });
+  });
+
+  test('finds no fault in a column of a domain with a default, nor in the id of a view', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(`
+      create domain tenant as text default 'one';
+      create table stored (id serial primary key, ptype text, v0 text, v1 text, v2 text, v3 text, tenant tenant not null);
+      create view casbin_rule as select id, ptype, v0, v1, v2, v3 from stored`);
+    for (const table of ['stored', 'casbin_rule']) {
+      const { findings } = await examineDatabase(pool, { ...OPTIONS, table });
+      expect(findings.filter(({ check }) => check === 'table')).toEqual([
+        fault('table', 'fine', new RegExp(`^Rules are in public.${table}, layout columns`)),
+      ]);
+    }
+  });
+
+  test('only warns of ids that are no numbers, as the application may make them', async () => {
+    const pool = (await createDatabase()).pool();
+    await createStockTable(pool, 'pgx-adapter of Go');
+    expect(await faults(pool)).toContainEqual(
+      fault(
+        'table',
+        'warning',
+        /casbin_rule: column "id" has no default\. If the application makes the ids, let it add/,
+      ),
+    );
   });
 
   test('finds tables that could be meant too', async () => {

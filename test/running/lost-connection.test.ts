@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { definePolicy } from '../../src/policy/definition.ts';
 import { changePolicy } from '../../src/running/change-policy.ts';
+import { createLiveEnforcer } from '../../src/running/create-live-enforcer.ts';
 import type { Seeder } from '../../src/seeding/seeder.ts';
 import { createAdapter } from '../../src/tables/adapter.ts';
 import { rbacModel } from '../casbin/models.fixture.ts';
@@ -127,4 +128,18 @@ describe('an adapter whose connection is lost', () => {
     );
     expect(await stored()).not.toContainEqual(ADDED);
   });
+});
+
+test('a live enforcer tells a lost connection as it is, and looks again by itself', async () => {
+  const { direct, wire, pool } = await open();
+  const told: string[] = [];
+  const onError = (error: unknown) => told.push(String(error));
+  const live = await createLiveEnforcer(pool, { ...OPTIONS, pollIntervalMs: 50, onError });
+  wire.cutOn(/from public\.casbin stored/, 'before');
+  await direct.query(`insert into casbin (ptype, rule) values ('g', '["carol", "clerk"]')`);
+  await expect.poll(() => live.enforce('carol', 'invoices', 'read')).toBe(true);
+  await live.close();
+  expect(wire.cuts).toBe(1);
+  expect(told.length).toBeGreaterThan(0);
+  expect(told.join()).not.toContain('Try again');
 });

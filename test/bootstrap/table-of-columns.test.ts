@@ -197,6 +197,16 @@ describe('a rule that others have stored twice', () => {
   });
 });
 
+test('a defined rule that a filled table of others lacks is told when it is inserted', async () => {
+  const { pool } = await createWithTable();
+  await insert(pool, ...DEFINED.slice(1));
+  const { logger, lines } = captureLog();
+  await bootstrapDatabase(pool, { ...OPTIONS, logger });
+  expect(linesOf(lines, 'rule_inserted')).toEqual([
+    expect.objectContaining({ rule: 'p, viewer, invoices, read' }),
+  ]);
+});
+
 test('the error for a row without a rule says what a rule of that layout is', async () => {
   const { pool } = await createWithTable();
   await insert(pool, ...DEFINED, ['p', null, null, null]);

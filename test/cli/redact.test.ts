@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createRedact, stringifyRedacted } from '../../src/cli/redact.ts';
+import { createRedact, findUrls, redactUrls, stringifyRedacted } from '../../src/cli/redact.ts';
 
 describe('redaction', () => {
   test('hides the password as written, decoded, and as other encoders write it', () => {
@@ -10,12 +10,17 @@ describe('redaction', () => {
     expect(redact('postgres://app:p%40ss!word@db.example/app')).toBe('postgres://app:***@db.example/app');
   });
 
+  test('hides the longest spelling first, so that no part of it stays', () => {
+    expect(createRedact('postgres://app:x%@h/d')('wrong: x%25')).toBe('wrong: ***');
+  });
+
   test('hides every occurrence', () => {
     expect(createRedact('postgres://app:s3cret@h/d')('s3cret, s3cret')).toBe('***, ***');
   });
 
   test('hides a password with an @ of its own', () => {
     expect(createRedact('postgres://app:a@b@h/d')('a@b')).toBe('***');
+    expect(createRedact('postgres://app:p/a@100%@h/d')('p/a@100%')).toBe('***');
   });
 
   test('hides a password that is a parameter of the URL', () => {
@@ -46,6 +51,15 @@ describe('redaction', () => {
     },
   );
 
+  test.each([
+    ['postgres://an%20app:an%20app@h/d', 'as an app'],
+    ['postgres://h/a%20shop?password=a%20shop', 'at h/a shop'],
+    ['postgres:///d?host=%2Frun%2Fpg&password=%2Frun%2Fpg', 'at /run/pg'],
+    ['postgres:///d?user=app&password=app', 'as app'],
+  ])('does not hide the name of %s, which is written in another way there', (url, text) => {
+    expect(createRedact(url)(text)).toBe(text);
+  });
+
   test.each([undefined, '', 'postgres://h/d', 'postgres://app@h/d', 'postgres://app:@h/d', 'no URL'])(
     'changes nothing when there is no password: %s',
     (url) => {
@@ -61,4 +75,45 @@ describe('redaction', () => {
     const quote = createRedact('postgres://app:%22@h/d');
     expect(stringifyRedacted({ text: 'say "hi"' }, quote)).toBe('{"text":"say ***hi***"}');
   });
+});
+
+describe('the URLs of arguments and environment', () => {
+  const hidden = (text: string, argv: string[], env: Record<string, string>) =>
+    findUrls(argv, env).reduce((left, url) => createRedact(url)(left), text);
+
+  test('are those of arguments, also of misspelt ones and with a line break, and of DATABASE_URL', () => {
+    const argv = ['seed', '--databse-url=postgres://app:first@h/d', 'postgres://app:sec\nond@h/d'];
+    const env = { DATABASE_URL: 'postgres://app:third@h/d' };
+    expect(hidden('first, sec\nond, third', argv, env)).toBe('***, ***, ***');
+    expect(findUrls(['seed', '--dry-run'], {})).toEqual([]);
+  });
+
+  test('hold the password of PGPASSWORD, whatever characters it has', () => {
+    const env = { PGUSER: 'app', PGHOST: 'db.example', PGDATABASE: 'shop', PGPASSWORD: 'a&b=#%?@/' };
+    expect(hidden('password a&b=#%?@/ of app', [], env)).toBe('password *** of app');
+  });
+
+  test.each(['PGUSER', 'PGHOST', 'PGDATABASE'])('tell that PGPASSWORD equals %s', (name) => {
+    const env = { [name]: 'a&b', PGPASSWORD: 'a&b' };
+    expect(hidden('the name a&b', [], env)).toBe('the name a&b');
+  });
+});
+
+describe('redaction of URLs that the command does not know', () => {
+  test.each([
+    ['postgres://app:s3cret@h/d', 'postgres://app:***@h/d'],
+    ['postgresql://app:s3cret@h/d', 'postgresql://app:***@h/d'],
+    ['POSTGRES://app:s3cret@h/d', 'POSTGRES://app:***@h/d'],
+    ['postgres://app:s3:c/r@et@h/d', 'postgres://app:***@h/d'],
+    ['first postgres://:a@h, then postgres://app:b@h', 'first postgres://:***@h, then postgres://app:***@h'],
+  ])('hides the password in %s', (text, redacted) => {
+    expect(redactUrls(text)).toBe(redacted);
+  });
+
+  test.each(['Write postgres://user:password@host:port/database', 'postgres://app@h/d', 'https://app:x@h'])(
+    'leaves %s as it is',
+    (text) => {
+      expect(redactUrls(text)).toBe(text);
+    },
+  );
 });

@@ -17,9 +17,9 @@ describe('a table "casbin" is refused and not changed', () => {
   test.each([
     [
       'with tables that inherit from it',
-      `${TABLE} create table "Older rules" () inherits (casbin); ${DUPLICATES}
+      `${TABLE} create table "Older rules" () inherits (casbin); create table "New rules" () inherits (casbin); ${DUPLICATES}
        insert into "Older rules" (ptype, rule) values ('g', '["c"]'), ('g', '["d"]'), ('g', '["e"]')`,
-      /^Other tables inherit from table "casbin" \("Older rules"\), .* Separate them: alter table "Older rules" no inherit "casbin";$/,
+      /^Other tables inherit from table "casbin" \("New rules", "Older rules"\), .* Separate them: alter table "New rules" no inherit "casbin"; alter table "Older rules" no inherit "casbin";$/,
     ],
     [
       'partitioned',
@@ -90,6 +90,29 @@ describe('a duplicate that another table refers to', () => {
     const error = await refusalOf(database, { policy: defaultPolicy });
     expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_SHAPE' });
     expect(error.message).toContain('foreign key "why granted" of table audit."Grants" refers to id 2. ');
+  });
+
+  test('is told once for each foreign key, in the order of tables, with up to five ids', async () => {
+    const database = await databaseWith(`
+      ${TABLE} insert into casbin (ptype, rule) select 'p', '["a"]' from generate_series(1, 9);
+      create table notes (rule_id int constraint noted references casbin (id));
+      create table grants (rule_id int constraint granted references casbin (id)) partition by list (rule_id);
+      create table other_grants partition of grants default;
+      insert into notes values (2);
+      insert into grants select id from casbin, generate_series(1, 2)`);
+    const error = await refusalOf(database, { policy: defaultPolicy });
+    expect(error.message).toContain(
+      'would be removed: foreign key "granted" of table grants refers to id 2, 3, 4, 5, 6; foreign key "noted" of table notes refers to id 2. Nothing was changed.',
+    );
+  });
+
+  test('may have a part in common with what another table refers to', async () => {
+    const database = await databaseWith(`
+      ${TABLE} ${DUPLICATES} alter table casbin add unique (id, ptype);
+      create table grants (rule_id int, ptype text, foreign key (rule_id, ptype) references casbin (id, ptype));
+      insert into grants values (1, 'p'), (3, 'p')`);
+    const report = await bootstrapDatabase(database.pool(), { policy: defaultPolicy, seeders: [] });
+    expect(report.takeover).toMatchObject({ duplicatesRemoved: 1 });
   });
 
   test('may be referred to by the row that stays', async () => {

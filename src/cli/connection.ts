@@ -129,5 +129,7 @@ function toUrl(settings: Settings): string {
   const parameters = [...settings]
     .filter(([name]) => name !== 'dbname')
     .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
-  return `postgres:///${encodeURIComponent(settings.get('dbname') ?? '')}?${parameters.join('&')}`;
+  // pg decodes a path by decodeURI, which leaves what encodeURI does not encode.
+  const database = encodeURI(settings.get('dbname') ?? '').replaceAll(/[?#]/g, encodeURIComponent);
+  return `postgres:///${database}?${parameters.join('&')}`;
 }

@@ -131,7 +131,7 @@ function refuseRepetition(command: Command): void {
  */
 function refuseOptionAsValue(command: Command): void {
   const options = [...command.options, ...(command.parent?.options ?? [])];
-  const listed = options.flatMap(({ long, short }) => [long, short]).filter((name) => name !== undefined);
+  const listed = options.flatMap(({ long }) => long ?? []);
   // Commander does not list that of the help.
   const names = ['--help', '-h', ...listed];
   const values = command.optsWithGlobals();

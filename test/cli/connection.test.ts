@@ -45,6 +45,7 @@ describe('the database of a command', () => {
   test.each([
     [{ PGHOST: 'h', PGUSER: 'app' }, 'PostgreSQL at h:5432/app, as app'],
     [{ PGDATABASE: 'shop', PGUSER: 'app' }, 'PostgreSQL at localhost:5432/shop, as app'],
+    [{ PGUSER: 'app' }, 'PostgreSQL at localhost:5432/app, as app'],
   ])('is what libpq would take: %o', async (env, where) => {
     expect((await open({ env })).where).toBe(where);
   });
@@ -99,15 +100,18 @@ describe('a service of libpq', async () => {
 host=other.example
 
 [shop]
+# host=commented.example
+nonsense
 host=db.example
 host=second.example
 port = 6432
-dbname=shop
+dbname=shop & 50% more
 user=app
 password=p@ss word
 sslmode=disable
 [last]
 host=last.example
+application_name=last
 `;
 
   async function serviceFile(): Promise<string> {
@@ -119,8 +123,10 @@ host=last.example
   test('is read from its file, which pg does not do', async () => {
     const env = { PGSERVICE: 'shop', PGSERVICEFILE: await serviceFile(), PGHOST: 'not.example' };
     const { where, hidden } = await open({ env });
-    expect(where).toBe('PostgreSQL at db.example:6432/shop, as app');
-    expect(hidden).toEqual([expect.stringContaining('password=p%40ss%20word')]);
+    expect(where).toBe('PostgreSQL at db.example:6432/shop & 50% more, as app');
+    expect(hidden).toEqual([
+      'postgres:///shop%20&%2050%25%20more?host=db.example&port=6432&user=app&password=p%40ss%20word&sslmode=disable',
+    ]);
   });
 
   test('is looked for in the file of the system too', async () => {

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type pg from 'pg';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openEmbedded, openServer } from '../../src/cli/database.ts';
 import { createDatabase } from '../support/database.ts';
@@ -36,6 +37,7 @@ describe('the database that a URL names', () => {
     '',
     'hunter2',
     'mysql://app:hunter2@h/d',
+    'jdbc:postgres://app:hunter2@h/d',
     'postgres://app:hunter2/x@h/d',
     'postgres://app:hunter2%80@h/d',
     'host=h password=hunter2',
@@ -71,6 +73,21 @@ function thrownBy(work: () => unknown): unknown {
   }
   throw new Error('Nothing was thrown');
 }
+
+test('an idle connection that the server ends is replaced', async () => {
+  const server = await createDatabase();
+  const database = openServer(server.url);
+  onTestFinished(() => database.close());
+  const pool = database.pool as pg.Pool;
+  const first = await pool.connect();
+  const { rows } = await first.query('select pg_backend_pid() as pid');
+  first.release();
+  const removed = new Promise((resolve) => pool.once('remove', resolve));
+  await server.pool().query('select pg_terminate_backend($1)', [rows[0].pid]);
+  await removed;
+
+  await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 });
+});
 
 test('a connection without an answer is still closed', async () => {
   const server = await createDatabase();

@@ -114,6 +114,7 @@ describe('casbin-bootstrap', () => {
     'POSTGRES://app:hunter2@h/d',
     'app:hunter2@h/d',
     "host=h password='hunter2'",
+    'host=h\npassword=hunter2',
   ])('shows no value of an unknown option, which may be a password: %s', async (value) => {
     const result = await runCli(['seed', `--databse-url=${value}`, '--json']);
     expect(result).toMatchObject({
@@ -121,6 +122,13 @@ describe('casbin-bootstrap', () => {
       stderr: expect.stringMatching(/^error: unknown option '--databse-url'$/m),
     });
     expect(JSON.parse(result.stdout)).toMatchObject({ error: { message: "unknown option '--databse-url'" } });
+  });
+
+  test('shows no password of the environment, also where an argument is the same', async () => {
+    const args = ['explain', 'hunter2', 'invoices', 'read', '--offline'];
+    const result = await runCli(args, { env: { PGPASSWORD: 'hunter2' } });
+    expect(result).toMatchObject({ code: 0, stdout: expect.stringContaining('***, invoices, read') });
+    expect(result.stdout).not.toContain('hunter2');
   });
 
   test.each(['postgres://app:hunter2@h/d', 'POSTGRES://app:hunter2@h/d'])(

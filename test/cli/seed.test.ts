@@ -163,6 +163,15 @@ describe('casbin-bootstrap seed, on a server', () => {
     expect(events).toContain('rbac_seeding_complete');
     expect(events).toContain('seeding_completed');
   });
+
+  test('logs no password, whatever it is', async () => {
+    const { url } = await freshDatabase();
+    const env = { DATABASE_URL: url, LOG_LEVEL: 'info', PGPASSWORD: 'providers' };
+    const { stderr } = await runCli(['seed'], { env });
+
+    expect(stderr).toContain('"***"');
+    expect(stderr).not.toContain('providers');
+  });
 });
 
 describe('casbin-bootstrap seed, without a server', STARTS_PGLITE, () => {

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { quoteIdentifier, quoteTable, quoteText } from './catalog.ts';
+import { nameAround, quoteIdentifier, quoteTable, quoteText } from './catalog.ts';
 import type { AnyTransaction } from './transaction.ts';
 
 /** A table of rules, and what an insert writes into it. */
@@ -79,7 +79,7 @@ export function adviseUnfilled(table: FilledTable, column: string): string {
 
 /** Statements that have a sequence number the rows, as `serial` does, after the ids that are there. */
 export function numberRows({ name, schema, sql }: FilledTable): string[] {
-  const sequence = quoteTable(`${name}_id_seq`, schema);
+  const sequence = quoteTable(nameAround('', name, '_id_seq'), schema);
   const text = quoteText(sequence);
   return [
     `create sequence if not exists ${sequence} owned by ${sql}.id;`,

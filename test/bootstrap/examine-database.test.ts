@@ -94,6 +94,19 @@ describe('an examination', () => {
     });
   });
 
+  test('fills the ids of a table with the longest name', async () => {
+    const pool = (await createDatabase()).pool();
+    const table = 'r'.repeat(63);
+    await pool.query(
+      `create table ${table} (id int primary key, ptype text, v0 text, v1 text, v2 text, v3 text)`,
+    );
+    const { findings } = await examineDatabase(pool, { ...OPTIONS, table });
+    const remedies = findings.flatMap((found) => (found.check === 'table' ? found.remedies : []));
+    expect(remedies).toHaveLength(3);
+    for (const remedy of remedies) await pool.query(remedy);
+    await expect(bootstrapDatabase(pool, { ...OPTIONS, table })).resolves.toMatchObject({ changed: true });
+  });
+
   test('finds no fault in a column of a domain with a default, nor in the id of a view', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query(`

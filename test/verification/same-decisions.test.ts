@@ -55,6 +55,35 @@ describe('requests are decided on stored rules', () => {
   });
 });
 
+describe('a decision that depends on the order of the rules fails', () => {
+  const fails = async (text: string, policy: PolicyDefinition, request: readonly string[]) => {
+    const stored = (policy.rules ?? []).map((values) => values.join(', '));
+    expect(await verifyRules(text, policy, stored)).toMatchObject({ ok: true });
+    const { failures } = await verifyRules(text, policy, stored.toReversed());
+    expect(failures).toContainEqual(expect.objectContaining({ request, expected: 'allow' }));
+  };
+
+  test('where a rule that throws comes first', async () => {
+    const text = modelText({
+      r: 'sub, ip, site',
+      p: 'sub, ip, site',
+      m: 'g(r.sub, p.sub) && (r.site == p.site || ipMatch(r.ip, p.ip))',
+    });
+    const rules = ['p, clerk, 10.0.0.1, office', 'p, clerk, 10.0.0.2, home'].map(rule);
+    await fails(text, { rules, allow: [['clerk', 'anywhere', 'office']] }, ['clerk', 'anywhere', 'office']);
+  });
+
+  test('where Casbin takes two questions about names with commas for the same', async () => {
+    const text = modelText({
+      r: 'sub, obj',
+      p: 'sub, obj',
+      m: 'g(r.sub, p.sub) && g(r.obj, p.obj)',
+    });
+    const rules = ['g, a, b,c', 'p, b,c, none', 'p, a, c'].map(rule);
+    await fails(text, { rules, allow: [['a', 'a,b']] }, ['a', 'a,b']);
+  });
+});
+
 test('a definition of role links alone is decided again beside permissions of others', async () => {
   const policy = { rules: [rule('g, boss, clerk')], allow: [['', '', '']] };
   const { drift } = await verifyRules(modelText(), policy, ['g, boss, clerk', 'p, ann, data, read']);

@@ -290,6 +290,7 @@ describe('linting a policy', () => {
 
   test.each([
     ['polcy', { polcy: 'policy.yaml' }, 'OPTION_UNKNOWN'],
+    ['policyFile', { policyFile: 'policy.yaml' }, 'OPTION_UNKNOWN'],
     ['schema', { schema: 7 }, 'OPTION_INVALID'],
     ['seeders[0].name', { seeders: [{ seed: () => ({ inserted: 0, existing: 0 }) }] }, 'OPTION_INVALID'],
   ])('refuses what is wrong with an option other than model and policy: %s', async (at, option, code) => {

@@ -109,6 +109,8 @@ describe('options of a wrong type', () => {
     ['policy', { policy: Promise.resolve({}) }, /\(it is a promise: put await before it\)\.$/],
     ['seeders[0].seed', { seeders: [{ name: 'a' }] }, /^it is missing: seeders\[0\] must be a seeder/],
     ['seeders[0].name', { seeders: [{ name: '', seed() {} }] }, /^must not be empty/],
+    ['seeders[0].table', { seeders: [{ name: 'a', table: 'b\0', seed() {} }] }, /NUL/],
+    ['migrations', { migrations: { 'a\0': { up() {} } } }, /^must not have a NUL character in a name/],
     [
       'seeders[0].isSeeded',
       { seeders: [{ name: 'a', seed() {}, isSeeded: true }] },
@@ -144,6 +146,7 @@ describe('options of a wrong type', () => {
     ['schema', { schema: 'a\0b' }, /NUL/],
     ['schema', { schema: '\ud800' }, /half of a surrogate pair/],
     ['schema', { schema: 'pg_catalog' }, /^must not be a schema of PostgreSQL itself/],
+    ['schema', { schema: 'information_schema' }, /^must not be a schema of PostgreSQL itself/],
     ['schema', { schema: '$user' }, /search_path/],
     ['table', { table: 5 }, /^must be the name of a table, or an object with a name/],
     ['table', { table: '' }, /^must not be empty/],

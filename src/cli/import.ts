@@ -37,10 +37,9 @@ async function importFile(
 ): Promise<Outcome> {
   const { importPolicy } = await import('../index.ts');
   const { listSummaryRemarks, renderSummary } = await import('../render/summary.ts');
-  const { policy: _, ...rest } = options;
   const policy = await origins.readPolicy(file);
   const given = {
-    ...rest,
+    ...options,
     actor: flags.actor ?? readUserName(),
     ...(flags.reason === undefined ? {} : { reason: flags.reason }),
     dryRun: flags.dryRun ?? options.dryRun ?? false,

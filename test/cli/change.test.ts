@@ -24,7 +24,7 @@ async function openShop({ journal = true } = {}) {
   const policy = await loadPolicyFile(join(cwd, 'policy.yaml'));
   await bootstrapDatabase(pool, { policy, seeders: [], journal });
   const run = (...args: string[]) => runCli(args, { cwd, env: { DATABASE_URL: database.url } });
-  return { pool, run };
+  return { pool, cwd, run };
 }
 
 const BY_JANE = ['--actor', 'jane', '--policy', 'policy.yaml'];
@@ -97,11 +97,16 @@ describe('casbin-bootstrap', () => {
   });
 
   test('assign tries a change only, and says where no journal keeps it; history says so too', async () => {
-    const { pool, run } = await openShop({ journal: false });
+    const { pool, cwd, run } = await openShop({ journal: false });
     const isStored = async () => (await pool.query(`select from casbin where rule ? 'carol'`)).rowCount === 1;
     const tried = await run('assign', 'carol', 'clerk', '--dry-run');
     expect(tried).toMatchObject({ code: 0, stderr: '' });
     expect(tried.stdout).toMatch(/\+ g, carol, clerk\n\nDry run: nothing was changed\.\n$/);
+    expect(await isStored()).toBe(false);
+    const configuration = join(cwd, 'dry.config.json');
+    await writeFile(configuration, '{ "dryRun": true }');
+    const configured = await run('assign', 'carol', 'clerk', '--config', configuration);
+    expect(configured.stdout).toBe(tried.stdout);
     expect(await isStored()).toBe(false);
     const made = await run('assign', 'carol', 'clerk');
     expect(made.stdout).toContain('Not recorded: the table has no journal.');

@@ -138,12 +138,16 @@ describe('casbin-bootstrap import', () => {
   });
 
   test('says nothing of what else the table holds, and keeps a dry run', async () => {
-    const { run, pool } = await openFolder({ 'policy.csv': CSV });
+    const { run, pool, cwd } = await openFolder({ 'policy.csv': CSV });
     await bootstrapDatabase(pool, { policy: { rules: [['p', 'other', 'x', 'y']] }, seeders: [] });
     const tried = await run('import', 'policy.csv', '--dry-run');
     expect(tried).toMatchObject({ code: 0, stderr: '' });
     expect(tried.stdout).toContain('Dry run: nothing was changed.');
     expect(tried.stdout).not.toContain('other');
+    expect((await pool.query('select from casbin')).rowCount).toBe(1);
+    await writeFile(join(cwd, 'casbin-bootstrap.config.json'), '{ "dryRun": true }');
+    const configured = await run('import', 'policy.csv');
+    expect(configured.stdout).toContain('Dry run: nothing was changed.');
     expect((await pool.query('select from casbin')).rowCount).toBe(1);
     expect(await run('import', 'none.csv')).toMatchObject({ code: 2 });
   });

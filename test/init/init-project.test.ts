@@ -60,6 +60,8 @@ describe('a project without a database', () => {
     await expect(testPolicy([join(folder, 'policy.test.yaml')], options)).resolves.toMatchObject({
       ok: true,
     });
+    await expect(initProject(folder, null, { confirm })).resolves.toMatchObject({ created: [], changed: [] });
+    expect(asked).toHaveLength(1);
   });
 
   test('keeps its rules by default', async () => {
@@ -112,6 +114,8 @@ describe('a project without a database', () => {
     mkdirSync(join(folder, 'node_modules'));
     const { created } = await initProject(folder, null, { form: 'module' });
     expect(created).toEqual(expect.arrayContaining([`policy${ending}`, `casbin-bootstrap.config${ending}`]));
+    const imported = ending === '.ts' ? './policy.js' : `./policy${ending}`;
+    expect(read(`casbin-bootstrap.config${ending}`)).toContain(`import { policy } from '${imported}';`);
     for (const path of created.filter((one) => one.endsWith(ending))) {
       // The package itself is not installed there.
       const text = read(path).replace(
@@ -218,6 +222,13 @@ describe('a project without a database', () => {
     }
   });
 
+  test('keeps the tabs of its package.json', async () => {
+    const { folder, read } = await createProject();
+    writeFileSync(join(folder, 'package.json'), '{\n\t"name": "shop"\n}\n');
+    await initProject(folder, null, { confirm: () => true });
+    expect(read('package.json')).toMatch(/\n\t"scripts": \{\n\t\t"policy:lint": /);
+  });
+
   test('keeps the byte order mark of its package.json', async () => {
     const { folder, read } = await createProject();
     writeFileSync(join(folder, 'package.json'), '\uFEFF{"name":"shop"}');
@@ -271,22 +282,29 @@ describe('a project with a database', () => {
     roles: {
       viewer: { permissions: { invoices: ['read'] } },
       clerk: { inherits: ['viewer'], permissions: { invoices: ['write', 'delete'] } },
+      manager: { inherits: ['clerk'] },
+      director: { inherits: ['manager'], permissions: { ledger: ['read'] } },
     },
   });
 
-  test('gets the policy that is there, and the table', async () => {
+  test.each([
+    ['casbin_rule', {}],
+    ['the "rules"', { table: 'the "rules"' }],
+  ])('gets the policy that is there, and the table: %s', async (table, options) => {
     const pool = (await createDatabase()).pool();
-    await bootstrapDatabase(pool, { policy, seeders: [], table: 'casbin_rule' });
-    await pool.query(`insert into casbin_rule (ptype, v0, v1) values ('g', 'alice', 'clerk')`);
+    await bootstrapDatabase(pool, { policy, seeders: [], table });
+    await pool.query(
+      `insert into "${table.replaceAll('"', '""')}" (ptype, v0, v1) values ('g', 'alice', 'clerk')`,
+    );
     const { folder, read } = await createProject();
-    const { notes } = await initProject(folder, pool);
+    const { notes } = await initProject(folder, pool, {}, options);
     expect(notes[0]).toBe(
       'The policy is the one that the database has; 1 link of a user to a role stays in the database alone.',
     );
     await expect(loadPolicyFile(join(folder, 'policy.yaml'))).resolves.toEqual(policy);
-    expect(read('casbin-bootstrap.config.mjs')).toContain(`\n  table: 'casbin_rule',\n`);
+    expect(read('casbin-bootstrap.config.mjs')).toContain(`\n  table: '${table}',\n`);
     const tests = join(folder, 'policy.test.yaml');
-    await expect(testPolicy([tests], { policy })).resolves.toMatchObject({ ok: true, tests: { length: 2 } });
+    await expect(testPolicy([tests], { policy })).resolves.toMatchObject({ ok: true, tests: { length: 3 } });
   });
 
   test('keeps its own policy beside another one of the database, and is told so', async () => {
@@ -353,14 +371,18 @@ describe('a project with a database', () => {
     });
   });
 
-  test('gets an example to begin with if the database has none', async () => {
-    const pool = (await createDatabase()).pool();
-    const { folder, read } = await createProject();
-    const { notes } = await initProject(folder, pool, { form: 'csv' });
-    expect(notes).toContain('The database holds no rules: the policy is one to begin with.');
-    expect(read('policy.csv')).toBe(
-      'p, viewer, documents, read\np, editor, documents, write\ng, editor, viewer\n',
-    );
-    expect(read('casbin-bootstrap.config.mjs')).not.toContain('table:');
-  });
+  test.each(['no table', 'an empty one'])(
+    'gets an example to begin with if the database has %s',
+    async (has) => {
+      const pool = (await createDatabase()).pool();
+      if (has !== 'no table') await bootstrapDatabase(pool, { policy: null, seeders: [] });
+      const { folder, read } = await createProject();
+      const { notes } = await initProject(folder, pool, { form: 'csv' });
+      expect(notes).toContain('The database holds no rules: the policy is one to begin with.');
+      expect(read('policy.csv')).toBe(
+        'p, viewer, documents, read\np, editor, documents, write\ng, editor, viewer\n',
+      );
+      expect(read('casbin-bootstrap.config.mjs')).not.toContain('table:');
+    },
+  );
 });

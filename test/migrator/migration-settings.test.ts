@@ -137,6 +137,7 @@ describe('migrations given with settings', () => {
     ['migrations.lockTableName', { provider, lockTableName: 'x'.repeat(64) }, /^must not be longer/],
     ['migrations.allowUnorderedMigrations', { provider, allowUnorderedMigrations: 1 }, /^must be true or/],
     ['migrations', { provider, tableName: 'a', lockTableName: 'a' }, /^must name two different tables/],
+    ['migrations', { provider, lockTableName: 'casbin_bootstrap_lock' }, /^must not name a table of casbin-/],
     [
       'migrations',
       { provider, tableName: 'casbin_bootstrap_migration' },

@@ -120,6 +120,9 @@ describe('how strict verifyDatabase is', () => {
     await expect(verifyDatabase(pool, { stockLoadable: true })).resolves.toMatchObject({
       scope: { kind: 'whole' },
     });
+    for (const verify of [{ full: true }, { stockLoadable: true }]) {
+      await expect(verifyDatabase(pool, { verify })).resolves.toMatchObject({ scope: { kind: 'whole' } });
+    }
   });
 
   test('is refused flat where a bootstrap would pass over it, and says where it belongs', async () => {

@@ -165,10 +165,13 @@ describe('linting a policy', () => {
 
   test('finds a policy that contradicts itself, also where a bootstrap would not verify', async () => {
     const policy = { ...POLICY, never: [['viewer', 'invoices', 'read']] };
-    await expect(lintPolicy({ policy, verify: false })).resolves.toMatchObject({
-      ok: false,
-      problems: [{ code: 'EXPECTATION_CONTRADICTED', at: 'policy.never[0]' }],
-    });
+    const options = { policy, verify: false } as const;
+    for (const given of [options, { ...options, [Symbol.toStringTag]: 'Module' }]) {
+      await expect(lintPolicy(given)).resolves.toMatchObject({
+        ok: false,
+        problems: [{ code: 'EXPECTATION_CONTRADICTED', at: 'policy.never[0]' }],
+      });
+    }
   });
 
   test('requires that a percentage of the rules decides a request, and reports each other rule at its place', async () => {
@@ -290,6 +293,7 @@ describe('linting a policy', () => {
 
   test.each([
     ['polcy', { polcy: 'policy.yaml' }, 'OPTION_UNKNOWN'],
+    ['policyFile', { policyFile: 'policy.yaml' }, 'OPTION_UNKNOWN'],
     ['schema', { schema: 7 }, 'OPTION_INVALID'],
     ['seeders[0].name', { seeders: [{ seed: () => ({ inserted: 0, existing: 0 }) }] }, 'OPTION_INVALID'],
   ])('refuses what is wrong with an option other than model and policy: %s', async (at, option, code) => {

@@ -158,6 +158,26 @@ describe('tests of a policy', () => {
       JSON.stringify({ allow: [['clerk', 'invoices', 'read']] }),
     );
     await expect(testPolicy([path], { policy: POLICY, configureEnforcer })).rejects.toThrow('no enforcer');
+
+    const model = newModelFromString(
+      modelText({ m: 'ipMatch(r.sub, p.sub) && r.obj == p.obj && r.act == p.act' }),
+    );
+    const policy = {
+      rules: [['p', '10.0.0.0/8', 'invoices', 'read']],
+      deny: [['nobody', 'invoices', 'read']],
+    };
+    expect(await testPolicy([], { model, policy })).toMatchObject({
+      ok: false,
+      tests: [{ expected: 'deny', actual: null, ok: false, error: expect.stringContaining('ipMatch') }],
+    });
+  });
+
+  test('are explained by the enforcer that decided, also where the application disables it', async () => {
+    const configureEnforcer = (enforcer: Enforcer) => enforcer.enableEnforce(false);
+    const policy = { ...POLICY, deny: [['clerk', 'invoices', 'read']] };
+    expect((await testPolicy([], { policy, configureEnforcer })).tests).toMatchObject([
+      { actual: 'allow', ok: false, explanation: { answer: 'allowed: the enforcer is disabled' } },
+    ]);
   });
 
   test.each<[string, string, object[]]>([
@@ -315,6 +335,8 @@ deny:
         message: 'no rule has act = "reed". Did you mean "read"?',
       },
     ]);
+    const own = { ...policy, deny: [['clerk', '/invoices/1', 'reed']] };
+    expect(await testPolicy([], { model, policy: own })).toMatchObject({ ok: true, warnings: [] });
     const plain = await writeTemporary('tests.yaml', 'deny: [[clrk, invoices, read]]');
     const configured = await testPolicy([plain], { policy: POLICY, configureEnforcer: () => {} });
     expect(configured.warnings).toEqual([]);
@@ -326,9 +348,11 @@ deny:
     });
     await expect(testPolicy([], { policy: POLICY })).rejects.toMatchObject({ problems: [{ at: 'files' }] });
     const path = await writeTemporary('tests.json', '{ "allow": [["clerk", "invoices", "read"]] }');
-    await expect(testPolicy([path], { policy: POLICY }, { name: 'x' })).rejects.toMatchObject({
-      problems: [{ at: 'files' }],
-    });
+    for (const filter of [{ name: 'x' }, { subject: 'nobody' }]) {
+      await expect(testPolicy([path], { policy: POLICY }, filter)).rejects.toMatchObject({
+        problems: [{ at: 'files' }],
+      });
+    }
   });
 });
 

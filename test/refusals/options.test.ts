@@ -3,6 +3,7 @@ import { newModelFromString } from 'casbin';
 import pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
+import type { BootstrapOptions } from '../../src/options.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
 import { createDatabase } from '../support/database.ts';
 import { type AnyOptions, failureOf, problemsOf, refusalOf } from './refusal.fixture.ts';
@@ -108,6 +109,8 @@ describe('options of a wrong type', () => {
     ['policy', { policy: Promise.resolve({}) }, /\(it is a promise: put await before it\)\.$/],
     ['seeders[0].seed', { seeders: [{ name: 'a' }] }, /^it is missing: seeders\[0\] must be a seeder/],
     ['seeders[0].name', { seeders: [{ name: '', seed() {} }] }, /^must not be empty/],
+    ['seeders[0].table', { seeders: [{ name: 'a', table: 'b\0', seed() {} }] }, /NUL/],
+    ['migrations', { migrations: { 'a\0': { up() {} } } }, /^must not have a NUL character in a name/],
     [
       'seeders[0].isSeeded',
       { seeders: [{ name: 'a', seed() {}, isSeeded: true }] },
@@ -143,10 +146,12 @@ describe('options of a wrong type', () => {
     ['schema', { schema: 'a\0b' }, /NUL/],
     ['schema', { schema: '\ud800' }, /half of a surrogate pair/],
     ['schema', { schema: 'pg_catalog' }, /^must not be a schema of PostgreSQL itself/],
+    ['schema', { schema: 'information_schema' }, /^must not be a schema of PostgreSQL itself/],
     ['schema', { schema: '$user' }, /search_path/],
     ['table', { table: 5 }, /^must be the name of a table, or an object with a name/],
     ['table', { table: '' }, /^must not be empty/],
     ['table', { table: 'x'.repeat(64) }, /^must not be longer than 63 bytes/],
+    ['table', { table: 'é'.repeat(32) }, /^must not be longer than 63 bytes/],
     ...['migration', 'migration_lock', 'lock', 'journal', 'version', 'rule'].map(
       (own) =>
         [
@@ -213,6 +218,20 @@ describe('options of a wrong type', () => {
       'policy.rules[1] VALUE_UNSTORABLE',
       'seder OPTION_UNKNOWN',
       'seeders[0] "rbac" SEEDER_DUPLICATE',
+    ]);
+  });
+
+  test('are refused together with what else is wrong with the same policy, if they are only unknown', async () => {
+    const problems = await problemsOf({ policy: { role: {}, roles: { a: { inherits: ['b'] } } } });
+    expect(problems.map(({ code }) => code)).toEqual(['OPTION_UNKNOWN', 'ROLE_UNDEFINED']);
+  });
+
+  test('cause no problems by the default in their place', async () => {
+    const rules = [['p', 'clerk', 'shop', 'invoices', 'read']];
+    expect(await problemsOf({ policy: { rules }, model: 5 })).toMatchObject([{ at: 'model' }]);
+    const contradicted = { rules: [['p', 'a', 'b', 'c']], deny: [['a', 'b', 'c']] };
+    expect(await problemsOf({ policy: contradicted, configureEnforcer: 5 })).toMatchObject([
+      { at: 'configureEnforcer' },
     ]);
   });
 
@@ -298,6 +317,17 @@ test('unusual but valid options are accepted', async () => {
   const database = await createDatabase();
   const error = await refusalOf(database, { policy: { roles: { constructor: { inherits: ['toString'] } } } });
   expect(error.message).toContain('role "constructor" inherits from "toString", which is not defined');
+});
+
+test.each<[string, BootstrapOptions]>([
+  ['kysely_migration', { seeders: [] }],
+  [
+    'settings',
+    { seeders: [{ name: 'on rules', table: 'settings', seed: () => ({ inserted: 0, existing: 0 }) }] },
+  ],
+])('the rule table may be %s where no migration makes another of that name', async (table, options) => {
+  const pool = (await createDatabase()).pool();
+  await expect(bootstrapDatabase(pool, { ...options, table })).resolves.toMatchObject({ changed: true });
 });
 
 test('a policy of the wrong shape is not replaced by the default policy', async () => {

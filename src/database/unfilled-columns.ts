@@ -77,13 +77,16 @@ export function adviseUnfilled(table: FilledTable, column: string): string {
   return `Let the database make the ids; if they are numbers: ${numberRows(table).join(' ')}`;
 }
 
-/** Statements that have a sequence number the rows, as `serial` does, after the ids that are there. */
+/**
+ * Statements that have a sequence number the rows, as `serial` does, after the ids that are there. A sequence of that
+ * name may exist, and another table may use it, as after a change of names: so it never goes back.
+ */
 export function numberRows({ name, schema, sql }: FilledTable): string[] {
   const sequence = quoteTable(nameAround('', name, '_id_seq'), schema);
   const text = quoteText(sequence);
   return [
     `create sequence if not exists ${sequence} owned by ${sql}.id;`,
-    `select setval(${text}, (select coalesce(max(id), 0) + 1 from ${sql}), false);`,
+    `select setval(${text}, greatest(nextval(${text}), (select coalesce(max(id), 0) + 1 from ${sql})), false);`,
     `alter table ${sql} alter column id set not null, alter column id set default nextval(${text});`,
   ];
 }

@@ -107,6 +107,23 @@ describe('an examination', () => {
     await expect(bootstrapDatabase(pool, { ...OPTIONS, table })).resolves.toMatchObject({ changed: true });
   });
 
+  test('fills the ids of a table by the sequence of a renamed one, and makes none again', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(`
+      create table casbin_rule (id serial primary key, ptype text, v0 text, v1 text, v2 text, v3 text);
+      insert into casbin_rule (ptype) select 'p' from generate_series(1, 5);
+      alter table casbin_rule rename to old_rule;
+      create table casbin_rule (id int primary key, ptype text, v0 text, v1 text, v2 text, v3 text)`);
+    const { findings } = await examineDatabase(pool, { ...OPTIONS, table: 'casbin_rule' });
+    for (const { check, remedies } of findings)
+      for (const remedy of check === 'table' ? remedies : []) await pool.query(remedy);
+    await pool.query(
+      "insert into casbin_rule (ptype) values ('p'); insert into old_rule (ptype) values ('p')",
+    );
+    const { rows } = await pool.query('select id from casbin_rule union all select max(id) from old_rule');
+    expect(rows).toEqual([{ id: 6 }, { id: 7 }]);
+  });
+
   test('finds no fault in a column of a domain with a default, nor in the id of a view', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query(`

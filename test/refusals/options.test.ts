@@ -323,7 +323,7 @@ test.each<[string, BootstrapOptions]>([
   ['kysely_migration', { seeders: [] }],
   [
     'settings',
-    { seeders: [{ name: 'on rules', table: 'settings', seed: () => ({ inserted: 0, existing: 0 }) }] },
+    { seeders: [{ name: 'on rules', table: 'settings', seed: async () => ({ inserted: 0, existing: 0 }) }] },
   ],
 ])('the rule table may be %s where no migration makes another of that name', async (table, options) => {
   const pool = (await createDatabase()).pool();

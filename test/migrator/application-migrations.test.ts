@@ -165,6 +165,41 @@ describe("the application's migrations", () => {
     expect(runs).toEqual(['a', 'b', 'a', 'b']);
   });
 
+  test('are looked for in each schema of the search_path that may be read', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const { migrations } = tables('a');
+    await pool.query(`
+      create schema auth;
+      create schema a_closed create table kysely_migration (name text);
+      create schema b_other create table kysely_migration (name text);
+      create schema c_last create table kysely_migration (name text);
+      insert into a_closed.kysely_migration values ('a');
+      insert into b_other.kysely_migration values ('another');
+      insert into c_last.kysely_migration values ('a');
+      alter database ${database.name} set search_path = a_closed, b_other, c_last`);
+    const role = await database.createRole();
+    await pool.query(`
+      grant usage on schema a_closed, b_other, c_last to ${role.name};
+      grant all on schema auth to ${role.name};
+      grant select on b_other.kysely_migration, c_last.kysely_migration to ${role.name}`);
+
+    const limited = database.pool({ connectionString: role.url });
+    await expect(bootstrapDatabase(limited, { migrations, schema: 'auth' })).rejects.toMatchObject({
+      code: 'MIGRATIONS_ELSEWHERE',
+      message: expect.stringContaining('are recorded in "c_last"."kysely_migration" (a), and'),
+    });
+  });
+
+  test('go on in a schema of its own that has run some of them before', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, { migrations: tables('a').migrations, schema: 'auth' });
+    await pool.query('create table public.kysely_migration as table auth.kysely_migration');
+    const { migrations, runs } = tables('a', 'b');
+    await bootstrapDatabase(pool, { migrations, schema: 'auth' });
+    expect(runs).toEqual(['b']);
+  });
+
   test('may add the plugins that they are written for, and so may seeders', async () => {
     const pool = (await createDatabase()).pool();
     const plugin = new CamelCasePlugin();

@@ -8,6 +8,13 @@ const HERE = { where: 'PostgreSQL at localhost:5432/app, as app' };
 const RULE = ['p', 'viewer', 'invoices', 'read\u001b[2J'];
 
 describe('a plan', () => {
+  test('shows control characters of a migration', () => {
+    const migrations = [{ name: 'a\u001b[2J', status: 'applied' }] as const;
+    expect(
+      renderPlan({ ...bootstrap({ migrations }), newSchema: null, rules: [], rows: [] }, HERE),
+    ).toContain('+ migration a\\u001b[2J');
+  });
+
   test('is shown as a diff', () => {
     const plan = {
       ...bootstrap({ dryRun: true, changed: true, migrations: [{ name: '0001_casbin', status: 'applied' }] }),
@@ -95,7 +102,7 @@ describe('a status', () => {
   const status = {
     table: { name: 'public.casbin', layout: 'document', isMissing: false },
     packageMigrations: { applied: ['0001_casbin'], pending: [] },
-    applicationMigrations: { applied: [], pending: ['001_a'] },
+    applicationMigrations: { applied: [], pending: ['001_a\u001b'] },
     version: null,
     rules: { defined: 16, stored: 18, missing: 0, extra: 2, keptAway: 0 },
     verification: verification({ drift: [ADDED_RULE], omitted: { failures: 0, drift: 2 } }),
@@ -108,7 +115,7 @@ describe('a status', () => {
         '  database     PostgreSQL at localhost:5432/app, as app',
         '  table        public.casbin, layout document',
         '  migrations   1 applied, none pending',
-        '  application  0 applied, 1 pending: 001_a',
+        '  application  0 applied, 1 pending: 001_a\\u001b',
         '  rules        16 defined, 18 stored: 0 missing, 2 extra',
         '  decisions    56 decisions as defined',
         '  drift        3 findings',

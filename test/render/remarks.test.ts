@@ -73,6 +73,20 @@ test('annotations of GitHub are one line each, which can not change the terminal
   );
 });
 
+test('JUnit stays XML, whatever a file, a name and a message have in them', () => {
+  const odd = `<a & "b" 'c'>\uD800\uFFFF`;
+  const told = '&#60;a &#38; &#34;b&#34; &#39;c&#39;&#62;\uFFFD\\uffff';
+  const remark = { level: 'error', code: 'ODD', at: `${odd}.yaml:1`, subject: odd, message: odd } as const;
+  expect(
+    renderJunit([remark], { name: 'casbin-bootstrap verify', durationMs: 4 }).split('\n').slice(2, -2),
+  ).toEqual([
+    `  <testsuite name="${told}.yaml" tests="1" failures="1">`,
+    `    <testcase classname="${told}.yaml" name="${told}" file="${told}.yaml" line="1">`,
+    `      <failure type="ODD" message="${told}">${told}</failure>`,
+    '    </testcase>',
+  ]);
+});
+
 test('JUnit has a case for each remark, in the suite of its file, and those with an error fail', () => {
   const xml = renderJunit(REMARKS, { name: 'casbin-bootstrap verify', durationMs: 4 });
   expect(xml.split('\n').map((line) => line.trim())).toEqual([

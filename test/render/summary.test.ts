@@ -26,6 +26,11 @@ describe('the summary of a bootstrap', () => {
     expect(renderSummary(bootstrap(), HERE)).not.toContain('On ');
   });
 
+  test('shows control characters of a migration', () => {
+    const migrations = [{ name: 'a\u001b[2J', status: 'applied' }] as const;
+    expect(renderSummary(bootstrap({ migrations }), HERE)).toContain('  a\\u001b[2J\n');
+  });
+
   test('reads from the place to the decisions', () => {
     expect(renderSummary(FIRST, HERE)).toBe(
       [

@@ -84,7 +84,8 @@ function callersConnection(client: ClientLike): Connection {
 }
 
 /**
- * If the connection is lost before a statement is answered, it may have been committed, unless a transaction is open.
+ * If the connection is lost before a statement is answered, it may have been committed, unless a transaction is open:
+ * whether the caller has opened one is not known.
  */
 function refuseToGuess(cause: unknown): never {
   if (!isConnectionLoss(cause)) throw cause;

@@ -39,8 +39,10 @@ describe('casbin-bootstrap', () => {
     expect(explained.stdout).toMatch(
       /\n {2}granted {2}p, clerk, invoices, write — by jane, .* UTC: ticket 7\n/,
     );
-    const revoked = await run('revoke', 'clerk', 'invoices', 'write', ...BY_JANE);
-    expect(revoked.stdout).toMatch(/\n\n- p, clerk, invoices, write\n\nIn the journal: jane\.\n$/);
+    const revoked = await run('revoke', 'clerk', 'invoices', 'write', ...BY_JANE, '--reason', 'a\u001b[2J');
+    expect(revoked.stdout).toMatch(
+      /\n\n- p, clerk, invoices, write\n\nIn the journal: jane, a\\u001b\[2J\.\n$/,
+    );
   });
 
   test('assign and unassign give a user a role and take it, and say when it is so already', async () => {

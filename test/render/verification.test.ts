@@ -23,6 +23,25 @@ describe('a verification', () => {
     );
   });
 
+  test('that fails by the order of rows ends with how to change it, in full', () => {
+    const rowOrder = {
+      advice: 'Insert them in this order:',
+      statements: ['delete from a;', 'insert into a;'],
+    };
+    const report = verification({ ok: false, failures: [decision()], rowOrder });
+    expect(renderVerification(report, HERE)).toMatch(
+      /\n\nInsert them in this order:\n\ndelete from a;\ninsert into a;$/,
+    );
+  });
+
+  test('that takes drift for a failure does not list it twice', () => {
+    const failures = [{ ...ADDED_RULE, kind: 'drift' } as const];
+    const strict = verification({ ok: false, failures, drift: [ADDED_RULE] });
+    const told = renderVerification(strict, HERE);
+    expect(told).toContain('1 stored rule is not defined:\n');
+    expect(told).not.toContain('Drift:');
+  });
+
   test('that finds drift alone says that the definition is kept', () => {
     expect(renderVerification(verification({ drift: [ADDED_RULE] }), HERE)).toMatch(
       /\n\nThe database decides as defined, and has more than that \(.*\)\.\n\n56 decisions.*\n\nDrift: 1 stored rule is not defined:\n.*p, user, reports, read/s,

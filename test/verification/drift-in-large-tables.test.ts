@@ -1,7 +1,9 @@
+import { newModelFromString } from 'casbin';
 import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { bootstrapDatabase, definePolicy, verifyDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { modelText, rule } from './verify.fixture.ts';
 
 /** More rules than a bootstrap would read all of. */
 const MANY = 1_500;
@@ -87,6 +89,46 @@ test('the database finds the same holders as a search among all rules', async ()
   const sorted = ({ drift }: typeof part) =>
     drift.map(({ holders }) => ({ ...holders, names: holders?.names.toSorted() }));
   expect(sorted(part)).toEqual(sorted(whole));
+});
+
+test('holders are those of the domain, by role definitions of subjects, each once, and no defined roles', async () => {
+  const fields = 'sub, dom, obj, act';
+  const model = newModelFromString(
+    modelText({
+      r: fields,
+      p: fields,
+      g: ['g = _, _, _', 'g2 = _, _, _'],
+      m: 'g(r.sub, p.sub, r.dom) && g2(r.obj, p.obj, r.dom) && r.dom == p.dom && r.act == p.act',
+    }),
+  );
+  const rules = ['p, viewer, one, bills, read', 'p, viewer, two, bills, read', 'g, lead, viewer, one'];
+  const inDomains = { model, policy: definePolicy({ rules: rules.map(rule) }), seeders: [] };
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, inDomains);
+  await pool.query(
+    `insert into casbin (ptype, rule)
+     select 'g', jsonb_build_array('user' || n, 'other', 'one') from generate_series(1, $1::int) n`,
+    [MANY],
+  );
+  const added = ['p, viewer, two, bills, write', 'p, viewer, one, bills, write', 'p, lead, one, bills, pay'];
+  const links = ['ann, clerk', 'ann, team', 'clerk, viewer', 'team, viewer', 'cid, clerk'];
+  const stored = [
+    ...added,
+    ...links.map((link) => `g, ${link}, one`),
+    'g, ben, viewer, two',
+    'g2, file, viewer, one',
+    'g2, file, viewer, two',
+  ];
+  for (const [ptype, ...values] of stored.map(rule)) {
+    await pool.query('insert into casbin (ptype, rule) values ($1, $2)', [ptype, JSON.stringify(values)]);
+  }
+
+  const { drift, scope } = await verifyDatabase(pool, inDomains);
+
+  expect(scope.kind).toBe('part');
+  const found = added.map((line) => drift.find((one) => one.rule?.join(', ') === line)?.holders);
+  expect(found).toMatchObject([{ count: 1, names: ['ben'] }, { count: 2 }, { count: 0 }]);
+  expect(found[1]?.names.toSorted()).toEqual(['ann', 'cid']);
 });
 
 test('no more than ten thousand holders are counted', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bootstrapDatabase } from '../../src/index.ts';
+import { bootstrapDatabase, verifyDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { captureLog, DEBUG, type LogLine, linesOf } from './log.fixture.ts';
@@ -73,4 +73,25 @@ test('a run that adds some logs each of them once', async () => {
   expect(linesOf(lines, 'provider_exists').map(({ slug }) => slug)).toEqual(['schwab', 'chase_file']);
   expect(linesOf(lines, 'seeding_started')).toHaveLength(1);
   expect(linesOf(lines, 'seeding_completed')[0]).toMatchObject({ seeded: 1, skipped: 18, total: 19 });
+});
+
+test('of much drift, a hundred findings are logged, and all are counted', async () => {
+  const pool = (await createDatabase()).pool();
+  const granted = (role: string) => Array.from({ length: 1_100 }, (_, n) => ['p', role, `res${n}`, 'read']);
+  const policy = { rules: [...granted('viewer'), ['p', 'clerk', 'own', 'read']] };
+  await bootstrapDatabase(pool, { policy, seeders: [] });
+  await pool.query(
+    `insert into casbin (ptype, rule) select 'p', jsonb_build_array('clerk', 'res' || n, 'read') from generate_series(0, 1099) n`,
+  );
+  const { logger, lines } = captureLog();
+
+  await bootstrapDatabase(pool, { policy, seeders: [], logger });
+  const strict = verifyDatabase(pool, { policy, strict: true, logger });
+
+  expect((await strict).omitted).toEqual({ failures: 100, drift: 100 });
+  expect(linesOf(lines, 'drift')).toHaveLength(100 + 100);
+  expect(linesOf(lines, 'verification_completed')).toMatchObject([
+    { ok: true, failures: 0, drift: 1_200 },
+    { ok: false, failures: 1_200, drift: 1_200 },
+  ]);
 });

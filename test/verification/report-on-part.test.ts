@@ -331,5 +331,7 @@ function isAboutRule({ request }: DriftFinding): boolean {
  * roles is told from the first link that was followed.
  */
 function rowFindings({ integrity }: VerificationReport): IntegrityFinding[] {
-  return integrity.filter(({ message }) => !/the order of the rows decides|inherit/i.test(message));
+  const ofRows = integrity.filter(({ message }) => !/the order of the rows decides|inherit/i.test(message));
+  // Where no `p` rule is in the part, one is read beside it, and comes first, whatever its id.
+  return ofRows.toSorted((one, other) => Number(one.ids[0]) - Number(other.ids[0]));
 }

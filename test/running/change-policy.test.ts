@@ -170,6 +170,16 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     expect((await readJournal(pool, { value: 'carol' })).map(({ actor }) => actor)).toEqual(['root']);
   });
 
+  test('refuses it also where bootstraps verify nothing, and reads no migrations for that', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    const getMigrations = () => Promise.reject(new Error('the folder was not deployed'));
+    const shared = { ...options, migrations: { getMigrations }, verify: false };
+    await expect(
+      changePolicy(client, { grant: [['clerk', 'invoices', 'delete']] }, shared),
+    ).rejects.toMatchObject({ code: 'CHANGE_REFUSED' });
+  });
+
   test('refuses it by a role as well', async () => {
     await using opened = await open();
     const { client, options } = opened;

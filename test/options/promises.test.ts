@@ -1,6 +1,6 @@
 import { Enforcer, newModelFromString } from 'casbin';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { type BootstrapOptions, InvalidOptionsError } from '../../src/index.ts';
+import { type BootstrapOptions, domainsModelPath, InvalidOptionsError } from '../../src/index.ts';
 import { resolveOptions } from '../../src/options/resolve.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 
@@ -78,10 +78,22 @@ test("later changes of the caller's lists do not change what is remembered", asy
   const { coverage } = await (await resolveOptions(pool, { policy })).promises.decide();
   policy.never[0]?.fill('changed');
   Object.assign(coverage, { covered: -1 });
-  const resolved = await resolveOptions(pool, { policy: definition([['x', 'y', 'z']]) });
-  const again = await resolved.promises.decide();
-  expect([...again.expectations].at(-1)?.request).toEqual(['x', 'y', 'z']);
-  expect(again.coverage.covered).toBe(1);
+  for (const _ of ['first', 'second']) {
+    const resolved = await resolveOptions(pool, { policy: definition([['x', 'y', 'z']]) });
+    const again = await resolved.promises.decide();
+    expect([...again.expectations].at(-1)?.request).toEqual(['x', 'y', 'z']);
+    expect(again.coverage.covered).toBe(1);
+    Object.assign(again.coverage, { covered: -1 });
+  }
+});
+
+test('what the caller changes in a warning does not change what is remembered', async () => {
+  const options = { policy: { rules: [['p', 'clerk', '*', 'read']] } };
+  for (const _ of ['first', 'second']) {
+    const { warnings } = await (await resolveOptions(pool, options)).promises.decide();
+    expect(warnings).toMatchObject([{ code: 'LITERAL_WILDCARD', count: 1 }]);
+    Object.assign(warnings[0] ?? {}, { count: -1 });
+  }
 });
 
 test('with configureEnforcer, whatever that does, it is checked each time', async () => {
@@ -111,12 +123,23 @@ test('a definition with many expectations is checked each time, rather than kept
   expect(await expectationsOf({ policy: definition(never(1_000)) })).not.toBe(large);
 });
 
-test('a definition that refers to an undefined role is refused after a sound one with the same rules', async () => {
-  const admin = { inherits: ['guest'], permissions: { invoices: ['read'] } };
-  // A role without permissions compiles to no rule.
-  await resolveOptions(pool, { policy: { roles: { guest: {}, admin } } });
+// A role without permissions compiles to no rule.
+const admin = { inherits: ['guest'], permissions: { invoices: ['read'] } };
+const ofTenants = (...tenants: string[]): BootstrapOptions => ({
+  model: domainsModelPath,
+  policy: { domains: { roles: { guest: {} }, tenants }, rules: [['p', 'clerk', 'a', 'invoices', 'read']] },
+});
 
-  await expect(resolveOptions(pool, { policy: { roles: { admin } } })).rejects.toMatchObject({
-    problems: [{ code: 'ROLE_UNDEFINED' }],
-  });
+test.each<[string, BootstrapOptions, BootstrapOptions, string]>([
+  [
+    'refers to an undefined role',
+    { policy: { roles: { guest: {}, admin } } },
+    { policy: { roles: { admin } } },
+    'ROLE_UNDEFINED',
+  ],
+  ['lists a tenant twice', ofTenants('a'), ofTenants('a', 'a'), 'TENANT_DUPLICATE'],
+])('a definition that %s is refused after a sound one with the same rules', async (_, sound, wrong, code) => {
+  await resolveOptions(pool, sound);
+
+  await expect(resolveOptions(pool, wrong)).rejects.toMatchObject({ problems: [{ code }] });
 });

@@ -118,7 +118,9 @@ test('so it is where the table is found by its name, in another schema than the 
   expect(await grantWhatIsTold(owner, async () => (await createLiveEnforcer(pool)).close())).toEqual([
     `grant select on table auth.casbin_bootstrap_journal to ${name};`,
   ]);
-  const grant = () => change(opened, { grant: [['clerk', 'notes', 'read']] }, {});
+  // Another application has records in the first schema.
+  await bootstrapDatabase(owner, { policy: POLICY, seeders: [] });
+  const grant = () => change(opened, { grant: [['clerk', 'notes', 'read']] }, { table });
   expect((await grantWhatIsTold(owner, grant)).sort()).toEqual([
     `grant insert on table auth.${table} to ${name};`,
     `grant select on table auth.casbin_bootstrap_rule to ${name};`,

@@ -1,4 +1,4 @@
-import { newModelFromString } from 'casbin';
+import { type Enforcer, newModelFromString } from 'casbin';
 import type pg from 'pg';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import {
@@ -180,6 +180,18 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     ).rejects.toMatchObject({ code: 'CHANGE_REFUSED' });
   });
 
+  test('may allow what the definition denies without never', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    const write = ['clerk', 'invoices', 'write'] as const;
+    const report = await changePolicy(
+      client,
+      { grant: [write] },
+      { ...options, policy: definePolicy({ ...policy, deny: [write] }) },
+    );
+    expect(report.added).toEqual([['p', ...write]]);
+  });
+
   test('refuses it by a role as well', async () => {
     await using opened = await open();
     const { client, options } = opened;
@@ -238,26 +250,25 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     expect((await stored()).filter((first) => first === 'carol')).toHaveLength(1);
   });
 
-  test('that has waited for another one does not count as its own what that one has added and removed', async () => {
-    await using opened = await open();
-    const { pool, client, options } = opened;
-    const changes = {
-      grant: [['accountant', 'reports', 'read']],
-      revoke: [['clerk', 'invoices', 'read']],
-    } as const;
-    await client.query('begin');
-    const first = await changePolicy(client, changes, { ...options, policy: undefined });
-    const other = await pool.connect();
-    const second = changePolicy(other, changes, { ...options, policy: undefined });
-    await untilBlocked(pool);
-    await client.query('commit');
-    expect(first).toMatchObject({
-      added: [['p', 'accountant', 'reports', 'read']],
-      removed: [['p', 'clerk', 'invoices', 'read']],
-    });
-    expect(await second).toMatchObject({ added: [], removed: [] });
-    other.release();
-  });
+  test.each([
+    ['added', { grant: [['accountant', 'reports', 'read']] }, ['p', 'accountant', 'reports', 'read']],
+    ['removed', { revoke: [['clerk', 'invoices', 'read']] }, ['p', 'clerk', 'invoices', 'read']],
+  ] as const)(
+    'that has waited does not count as its own what another one has %s',
+    async (list, changes, rule) => {
+      await using opened = await open();
+      const { pool, client, options } = opened;
+      await client.query('begin');
+      const first = await changePolicy(client, changes, { ...options, policy: undefined });
+      const other = await pool.connect();
+      const second = changePolicy(other, changes, { ...options, policy: undefined });
+      await untilBlocked(pool);
+      await client.query('commit');
+      expect(first[list]).toEqual([rule]);
+      expect(await second).toMatchObject({ added: [], removed: [] });
+      other.release();
+    },
+  );
 
   test('and a bootstrap see each other, where both together allow what must never be', async () => {
     const database = await createDatabase();
@@ -752,6 +763,22 @@ test('grants are refused that Casbin would not use or never finish reading, and 
     ],
   });
   await expect(change({ revoke: unusable })).resolves.toMatchObject({ removed: [['p', ...unusable[1]]] });
+  client.release();
+});
+
+test('what must never be allowed is decided with the functions of the application', async () => {
+  const options = {
+    model: newModelFromString(modelText({ m: 'g(r.sub, p.sub) && r.obj == p.obj && covers(p.act, r.act)' })),
+    configureEnforcer: (enforcer: Enforcer) =>
+      enforcer.addFunction('covers', (given: string, asked: string) => given === asked || given === 'all'),
+    policy: { rules: [['p', 'clerk', 'invoices', 'read']], never: [['clerk', 'payroll', 'read']] },
+  };
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, { ...options, seeders: [] });
+  const client = await pool.connect();
+  await expect(
+    changePolicy(client, { grant: [['clerk', 'payroll', 'all']] }, { ...options, ...BY }),
+  ).rejects.toMatchObject({ code: 'CHANGE_REFUSED' });
   client.release();
 });
 

@@ -1,6 +1,11 @@
 import { Enforcer, newModelFromString } from 'casbin';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { type BootstrapOptions, domainsModelPath, InvalidOptionsError } from '../../src/index.ts';
+import {
+  type BootstrapOptions,
+  domainsModelPath,
+  InvalidOptionsError,
+  type PolicyDefinition,
+} from '../../src/index.ts';
 import { resolveOptions } from '../../src/options/resolve.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 
@@ -16,6 +21,18 @@ test('a definition that is given again is not checked again', async () => {
   const first = await expectationsOf({ policy: definition() });
   expect(await expectationsOf({ policy: definition() })).toBe(first);
   expect(await expectationsOf({ policy: definition([['x', 'y', 'z']]) })).not.toBe(first);
+});
+
+test.each<[string, PolicyDefinition]>([
+  ['samples', { samples: [['clerk', 'payroll', 'read']] }],
+  ['allow', { allow: [['clerk', 'invoices', 'read']] }],
+  ['deny', { deny: [['clerk', 'payroll', 'read']] }],
+  ['rules of another ptype', { rules: [['p2', 'clerk', 'invoices', 'read']] }],
+])('one with %s is another one', async (_, more) => {
+  const model = newModelFromString(modelText({ p: 'sub, obj, act\np2 = sub, obj, act' }));
+  const first = await expectationsOf({ model, policy: definition() });
+  expect(await expectationsOf({ model, policy: definition() })).toBe(first);
+  expect(await expectationsOf({ model, policy: { ...definition(), ...more } })).not.toBe(first);
 });
 
 test('how a definition decides is found out when it is first asked for, and once', async () => {

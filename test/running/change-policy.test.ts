@@ -484,6 +484,8 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     const { pool, client, options, stored } = opened;
     await changePolicy(client, { assign: [['carol', 'clerk']] }, options);
     await layout.insert(client, ['p', 'carol', 'invoices', 'approve']);
+    // A link of other things than roles.
+    await layout.insert(client, ['g2', 'carol', 'staff']);
     const before = await stored();
     const assign = [
       ['clerk', 'carol'],
@@ -501,6 +503,7 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
       ],
     });
     expect(await stored()).toEqual(before);
+    await client.query(`delete from ${layout.table} where ptype = 'g2'`);
     // Turned round at once, it is none.
     await changePolicy(
       client,
@@ -517,6 +520,7 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     const assign = [
       ['carol', 'clrek'],
       ['dave', 'zzzzzzzz'],
+      ['erin', 'invoices'],
     ] as never;
     await expect(changePolicy(client, { assign }, options)).rejects.toMatchObject({
       problems: [
@@ -526,11 +530,14 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
           message: expect.stringContaining('Did you mean "clerk"?'),
         },
         { code: 'ROLE_UNDEFINED', at: 'assign[1]', message: expect.not.stringContaining('mean') },
+        { code: 'ROLE_UNDEFINED', at: 'assign[2]', message: expect.not.stringContaining('mean') },
       ],
     });
     expect(await stored()).toEqual(before);
     await layout.insert(client, ['p', 'auditor', 'invoices', 'read']);
     await changePolicy(client, { assign: [['carol', 'auditor' as never]] }, options);
+    const withGuests = { ...options, policy: { ...policy, rules: [['g', 'clerk', 'guest']] } };
+    await changePolicy(client, { assign: [['carol', 'guest' as never]] }, withGuests);
   });
 
   test('knows a role that the same change gives a permission, or another role', async () => {

@@ -5,8 +5,10 @@ import {
   domainsModelPath,
   InvalidOptionsError,
   type PolicyDefinition,
+  type ProblemCode,
 } from '../../src/index.ts';
 import { resolveOptions } from '../../src/options/resolve.ts';
+import { writeTemporary } from '../policy/temporary-file.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 
 const pool = { connect: () => Promise.reject(new Error('Not needed.')) };
@@ -159,4 +161,64 @@ test.each<[string, BootstrapOptions, BootstrapOptions, string]>([
   await resolveOptions(pool, sound);
 
   await expect(resolveOptions(pool, wrong)).rejects.toMatchObject({ problems: [{ code }] });
+});
+
+const misplaced = modelText({
+  r: 'sub, obj, dom, act',
+  p: 'sub, obj, dom, act',
+  g: ['g = _, _, _'],
+  m: 'g(r.sub, p.sub, r.dom) && r.obj == p.obj && r.dom == p.dom && r.act == p.act',
+});
+const byPath = modelText({ m: 'r.sub == p.sub && keyMatch2(r.obj, p.obj) && r.act == p.act' });
+const byExpression = modelText({ m: 'r.sub == p.sub && regexMatch(r.obj, p.obj) && r.act == p.act' });
+const read = { permissions: { invoices: ['read'] } };
+const circle = [
+  ['g', 'clerk', 'lead'],
+  ['g', 'lead', 'clerk'],
+];
+
+test.each<[ProblemCode, string, PolicyDefinition]>([
+  ['RULE_UNKNOWN_PTYPE', modelText(), { rules: [['p9', 'clerk', 'invoices', 'read']] }],
+  ['RULE_WRONG_LENGTH', modelText(), { rules: [['p', 'clerk', 'invoices']] }],
+  ['ROLE_CYCLE', modelText(), { rules: circle }],
+  ['PATTERN_ENDLESS', byPath, { rules: [['p', 'clerk', '/invoices/:', 'read']] }],
+  ['PATTERN_BACKTRACKS', byExpression, { rules: [['p', 'clerk', '(a+)+b', 'read']] }],
+  [
+    'MODEL_WITHOUT_DOMAINS',
+    misplaced,
+    { domains: { roles: { clerk: read, lead: { inherits: ['clerk'] } }, tenants: ['acme'] } },
+  ],
+])(
+  'beside %s nothing that is listed is decided, as it would be wrong or never end',
+  async (code, text, policy) => {
+    const decided = vi.spyOn(Enforcer.prototype, 'enforceExSync').mockReturnValue([false, []]);
+    onTestFinished(() => void vi.restoreAllMocks());
+    const allow = [policy.domains ? ['lead', 'acme', 'invoices', 'read'] : ['clerk', 'invoices', 'read']];
+    const options = { model: newModelFromString(text), policy: { ...policy, allow } };
+    const error = await resolveOptions(pool, options).catch((thrown: unknown) => thrown);
+    if (!(error instanceof InvalidOptionsError)) throw error;
+    expect(new Set(error.problems.map((problem) => problem.code))).toEqual(new Set([code]));
+    expect(decided).not.toHaveBeenCalled();
+  },
+);
+
+test('beside a key that a file has twice, nothing that is listed is decided', async () => {
+  const role = (name: string, actions: string) => `  ${name}: { permissions: { invoices: [${actions}] } }`;
+  const roles = [role('lead', 'read, write'), role('clerk', 'read'), role('clerk', 'write')];
+  const allow = 'allow: [[clerk, invoices, read], [clerk, invoices, write]]';
+  const policy = await writeTemporary('policy.yaml', ['roles:', ...roles, allow].join('\n'));
+  await expect(resolveOptions(pool, { policy })).rejects.toMatchObject({
+    problems: [{ code: 'POLICY_SYNTAX' }],
+  });
+});
+
+test('a configureEnforcer that throws when it is called again hides no other problem', async () => {
+  let calls = 0;
+  const configureEnforcer = () => {
+    if (calls++ > 0) throw new Error('not connected any more');
+  };
+  const policy = { roles: { clerk: { inherits: ['guest'], permissions: { invoices: ['read'] } } } };
+  await expect(resolveOptions(pool, { policy, configureEnforcer })).rejects.toMatchObject({
+    problems: [{ code: 'ROLE_UNDEFINED' }],
+  });
 });

@@ -13,7 +13,7 @@ const FAST = [
   'test/cli/{config-file,connection,describe-error,exit-code,redact}.test.ts',
   'test/database/{sqlstates,transaction-control}.test.ts',
   'test/embedded/{directory-lock,optional-import}.test.ts',
-  'test/options/promises.test.ts',
+  'test/options/{promises,running-shape}.test.ts',
   'test/page/*.test.ts',
   'test/progress/{reporter,steps}.test.ts',
   'test/tables/storable.test.ts',

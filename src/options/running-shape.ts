@@ -3,6 +3,7 @@ import type { Problem } from '../errors.ts';
 import { fields, needed } from '../policy/issues.ts';
 import {
   callable,
+  channelEntry,
   enforcerEntries,
   findMisshapen,
   flag,
@@ -35,6 +36,7 @@ const liveOptions = optionsOf({
   whenStale: v.optional(v.picklist(['decide', 'deny'], 'must be decide or deny')),
   connectTimeoutMs: v.optional(milliseconds),
   pollIntervalMs: v.optional(milliseconds),
+  notifyChannel: channelEntry,
   onChange: v.optional(callable),
   onError: v.optional(callable),
 });
@@ -88,10 +90,7 @@ export function checkChangeShape(changes: unknown, options: unknown): Problem[] 
   return [...findMisshapen(policyChanges, changes, 'changes'), ...findMisshapen(changeOptions, options)];
 }
 
-const moment = v.pipe(
-  v.date('must be a Date'),
-  v.check((given) => !Number.isNaN(given.getTime()), 'must be a valid Date'),
-);
+const moment = v.date('must be a valid Date');
 const journalFilter = fields(
   {
     schema: v.optional(schema),

@@ -161,6 +161,9 @@ export const policyEntry = optionalBy((input) => {
   return typeof input === 'string' ? name : definitionShape;
 });
 
+/** The channel of notifications; false for none. */
+export const channelEntry = optionalBy((input) => (input === false ? v.any() : identifierName));
+
 /** The logger. */
 export const loggerEntry = v.optional(
   v.looseObject(
@@ -198,7 +201,7 @@ export const bootstrapEntries = {
   statementTimeoutMs: v.optional(milliseconds),
   idleInTransactionTimeoutMs: v.optional(milliseconds),
   dryRun: flag,
-  notifyChannel: optionalBy((input) => (input === false ? v.any() : identifierName)),
+  notifyChannel: channelEntry,
   logger: loggerEntry,
   onProgress: v.optional(callable),
 };

@@ -10,6 +10,7 @@ import { InvalidOptionsError } from '../errors.ts';
 import { explainRefusal } from '../failure/explain-refusal.ts';
 import { completeOptions } from '../options/resolve.ts';
 import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolved-options.ts';
+import type { BootstrapOptions } from '../options.ts';
 import { findMisfits, findUnstorable } from '../policy/check.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { formatRule, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
@@ -60,7 +61,7 @@ export async function changePolicy(
   const misshapen = [...checkClient(client), ...checkChangeShape(changes, options)];
   if (misshapen.length > 0) throw new InvalidOptionsError(misshapen);
   const { actor, reason, force = false, dryRun = false, ...rest } = options;
-  const resolved = await completeOptions({ ...rest, policy: rest.policy ?? null, seeders: [] }, []);
+  const resolved = await completeOptions({ ...rest, policy: rest.policy ?? null, ...NOT_OF_CHANGES }, []);
   const { grant, revoke, assign, unassign } = changes;
   const added = [...toRules('p', 'grant', grant), ...toRules('g', 'assign', assign)];
   const removed = [...toRules('p', 'revoke', revoke), ...toRules('g', 'unassign', unassign)];
@@ -109,6 +110,9 @@ export async function changePolicy(
     return error instanceof TakenBack ? error.report : explain(error);
   });
 }
+
+/** Options of a bootstrap that one object may have too. What must never be allowed is refused without them. */
+const NOT_OF_CHANGES: BootstrapOptions = { seeders: [], migrations: false, verify: {} };
 
 function needsOf({ schema, ruleTable }: ResolvedOptions, removes: boolean): Partial<Needs> {
   const table = [ruleTable.name];

@@ -50,7 +50,7 @@ async function findViolations(
 ): Promise<Violation[]> {
   const { model, configureEnforcer, defined } = options;
   // It runs on that client, in the transaction that is open there.
-  const trx = createKysely(new Session(client), options) as AnyTransaction;
+  const trx = createKysely(new Session(client)) as AnyTransaction;
   const { rules } = await readPolicy(trx, options);
   const answers = await decideAll(model, rules, never, configureEnforcer);
   if (answers.every(({ allowed }) => !allowed)) return [];

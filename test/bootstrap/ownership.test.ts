@@ -517,6 +517,18 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(await stored()).toContain('p clerk invoices write');
   });
 
+  test('knows what was revoked in a schema that is not on the search_path', async () => {
+    const { bootstrap, change } = await open();
+    const schema = 'auth';
+    await bootstrap(FIRST, { schema });
+    await change({ revoke: [['clerk', 'invoices', 'write']] }, 'ticket 7', { schema });
+
+    const { changed, verification } = await bootstrap(FIRST, { schema });
+
+    expect(changed).toBe(false);
+    expect(verification.keptAway).toMatchObject([{ because: 'revoked', reason: 'ticket 7' }]);
+  });
+
   test('inserts other vanished rules again, and under keep reports them as drift', async () => {
     const { pool, bootstrap, change, stored, options } = await open();
     const clerk = { ...CLERK, onRevoked: 'keep' } as const;

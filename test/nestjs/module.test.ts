@@ -1,18 +1,23 @@
-import { Controller } from '@nestjs/common';
+import { Controller, type DynamicModule, Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { expect, test } from 'vitest';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { bootstrapDatabase, defaultPolicy, type LiveEnforcer } from '../../src/index.ts';
 import {
   CasbinBootstrapModule,
   LIVE_ENFORCER,
   type ModuleOptions,
   Requires,
+  RequiresGuard,
 } from '../../src/nestjs/index.ts';
 import { createDatabase } from '../support/database.ts';
 
 function start(given: ModuleOptions, controllers: (new () => object)[] = []) {
+  return startWith([CasbinBootstrapModule.forRoot(given)], controllers);
+}
+
+function startWith(imports: DynamicModule[], controllers: (new () => object)[] = []) {
   class Application {}
-  const imports = [CasbinBootstrapModule.forRoot(given)];
   return NestFactory.createApplicationContext(
     { module: Application, imports, controllers },
     { logger: false, abortOnError: false },
@@ -55,4 +60,52 @@ test('an application that shuts down closes its enforcer', async () => {
   expect(live.state.status).toBe('current');
   await application.close();
   expect(live.state.status).toBe('closed');
+});
+
+test('its enforcer and its guard are there in every module, also where its options come from another one', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, { seeders: [] });
+  const database = {
+    module: class Database {},
+    providers: [{ provide: 'pool', useValue: pool }],
+    exports: ['pool'],
+  };
+  const reports = {
+    module: class Reports {},
+    providers: [{ provide: 'enforcer', inject: [LIVE_ENFORCER], useFactory: (live: LiveEnforcer) => live }],
+  };
+  const application = await startWith([
+    reports,
+    CasbinBootstrapModule.forRootAsync({
+      imports: [database],
+      inject: ['pool'],
+      useFactory: (given: ModuleOptions['pool']) => ({ pool: given, subject: () => 'alice' }),
+    }),
+  ]);
+  const live: LiveEnforcer = application.get('enforcer', { strict: false });
+  expect(await live.enforce('admin', 'accounts', 'read')).toBe(true);
+
+  class Health {
+    check() {}
+  }
+  const context = new ExecutionContextHost([{}, {}], Health, Health.prototype.check);
+  const guard = application.get(RequiresGuard, { strict: false });
+  expect(await guard.canActivate(context), 'a route that says nothing').toBe(true);
+
+  await application.close();
+  expect(live.state.status).toBe('closed');
+});
+
+test("what the enforcer can't read is logged", async () => {
+  const logged = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
+  onTestFinished(() => void vi.restoreAllMocks());
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, { seeders: [] });
+  const application = await start({ pool, subject: () => 'alice' });
+  const live: LiveEnforcer = application.get(LIVE_ENFORCER);
+
+  await pool.query('alter table casbin rename to moved');
+  await expect(live.caughtUp()).rejects.toThrow();
+  expect(logged.mock.calls[0]?.[0]).toContain('The policy could not be read: ');
+  await application.close();
 });

@@ -1,5 +1,7 @@
+import { Logger } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type AccessCheck, refuse } from '../../src/http/access-check.ts';
 import type { Permission } from '../../src/http/access-options.ts';
 import { Public, Requires, RequiresGuard, type UnmarkedRoutes } from '../../src/nestjs/index.ts';
 
@@ -90,6 +92,60 @@ test('the permission of a controller is asked for first, at each of its routes',
   ]);
 });
 
+test('each route of a controller has the permissions of its own', async () => {
+  class Accounts {
+    read() {}
+    write() {}
+  }
+  for (const name of ['read', 'write'] as const) {
+    const descriptor = Object.getOwnPropertyDescriptor(Accounts.prototype, name) ?? {};
+    Requires('accounts', name)(Accounts.prototype, name, descriptor);
+  }
+  expect(await askedFor(Accounts, Accounts.prototype.read)).toEqual([['accounts', 'read']]);
+  expect(await askedFor(Accounts, Accounts.prototype.write)).toEqual([['accounts', 'write']]);
+});
+
+describe('a refusal', () => {
+  const refuseBy = async (check: AccessCheck<unknown>, name: keyof Handlers) => {
+    const headers: Record<string, string> = {};
+    const setHeader = (_: unknown, header: string, value: string) =>
+      Object.assign(headers, { [header]: value });
+    const guard = new RequiresGuard({ httpAdapter: { setHeader } } as never, check, 'deny');
+    const context = new ExecutionContextHost([{}, {}], Handlers, Handlers.prototype[name]);
+    const error = await guard.canActivate(context).catch((thrown: unknown) => thrown);
+    return { error, headers };
+  };
+  const spyOnLogger = () => {
+    onTestFinished(() => void vi.restoreAllMocks());
+    return vi.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
+  };
+
+  test('has the headers of its response', async () => {
+    const { error, headers } = await refuseBy(async () => refuse(401, 'Bearer'), 'required');
+    expect(error).toMatchObject({ status: 401 });
+    expect(headers).toMatchObject({
+      'content-type': 'application/problem+json',
+      'www-authenticate': 'Bearer',
+    });
+  });
+
+  test('of a route that says nothing is logged with the name of the route', async () => {
+    const logged = spyOnLogger();
+    await refuseBy(async () => null, 'unmarked');
+    expect(logged.mock.calls[0]?.[0]).toContain('Handlers.unmarked has neither @Requires nor @Public()');
+  });
+
+  test('is logged with the stack of its error', async () => {
+    const logged = spyOnLogger();
+    const err = new Error('no answer');
+    await refuseBy(async (_request, _permission, log) => {
+      log.error({ err }, 'undecided');
+      return refuse(503);
+    }, 'required');
+    expect(logged).toHaveBeenCalledWith('undecided', err.stack);
+  });
+});
+
 test('all routes of a controller may be public', async () => {
   class Health {
     check() {}
@@ -134,5 +190,7 @@ describe('a method that another decorator replaces', () => {
     await expect(askedFor(Accounts, remove.bind(new Accounts()))).rejects.toThrow(
       'Accounts has no method bound remove',
     );
+    // Where no method requires anything, there is nothing to know.
+    expect(await askedFor(class Open {}, remove.bind(new Accounts()))).toEqual([]);
   });
 });

@@ -11,6 +11,7 @@ import {
   type VerifyDatabaseOptions,
   verifyDatabase,
 } from '../../src/index.ts';
+import { resolveOptions } from '../../src/options/resolve.ts';
 import { createTestDatabase } from '../../src/testing/index.ts';
 import { policyTests } from '../../src/testing/vitest.ts';
 import { failureOf } from '../refusals/refusal.fixture.ts';
@@ -77,6 +78,18 @@ describe('one object of options', () => {
     await using live = await createLiveEnforcer(pool, nothing);
     expect(await live.enforce('admin', 'accounts', 'read')).toBe(true);
     expect(live.state).toMatchObject({ status: 'current', error: null });
+  });
+
+  test('that is empty stands for the values in the documents', async () => {
+    expect(await resolveOptions(UNTOUCHED, {})).toMatchObject({
+      lockTimeoutMs: 30_000,
+      connectTimeoutMs: 60_000,
+      statementTimeoutMs: undefined,
+      idleInTransactionTimeoutMs: undefined,
+      notifyChannel: 'casbin',
+      journal: false,
+      dryRun: false,
+    });
   });
 
   test('serves the database of a test, which is never a dry run', async () => {

@@ -27,6 +27,7 @@ retired:
   rules:
     - [p, viewer, invoices, read]
     - [p, viewer]
+    - [p, "view\\0er", invoices, write]
 renamed:
   roles:
     viewer: clerk
@@ -35,11 +36,12 @@ renamed:
   );
   expect(await problemsIn(path)).toEqual([
     'policy.yaml:12:7 RULE_WRONG_LENGTH rule "p, viewer" has 1 value, but the model defines 3: p = sub, obj, act. Make them agree.',
+    String.raw`policy.yaml:13:7 VALUE_UNSTORABLE value "view\u0000er" holds a NUL character, which PostgreSQL can't store. Remove it.`,
     'policy.yaml:7:5 OWNERSHIP_CONTRADICTED role "clerk" is retired, and defined as well. Remove one of the two.',
     'policy.yaml:8:15 OWNERSHIP_CONTRADICTED users of "intern" would get the role "viewr", which is not defined. Did you mean "viewer"?',
-    'policy.yaml:15:5 OWNERSHIP_CONTRADICTED role "viewer" is renamed, and still defined under its earlier name. Define it as "clerk" alone.',
-    'policy.yaml:16:5 OWNERSHIP_CONTRADICTED the role is renamed to "accountant", which is not defined. Define it.',
-    'policy.yaml:16:5 OWNERSHIP_CONTRADICTED role "old" is renamed, and retired as well. Remove one of the two.',
+    'policy.yaml:16:5 OWNERSHIP_CONTRADICTED role "viewer" is renamed, and still defined under its earlier name. Define it as "clerk" alone.',
+    'policy.yaml:17:5 OWNERSHIP_CONTRADICTED the role is renamed to "accountant", which is not defined. Define it.',
+    'policy.yaml:17:5 OWNERSHIP_CONTRADICTED role "old" is renamed, and retired as well. Remove one of the two.',
     'policy.yaml:11:7 OWNERSHIP_CONTRADICTED rule "p, viewer, invoices, read" is retired, and defined as well. Remove one of the two.',
   ]);
 });

@@ -1,4 +1,4 @@
-import { newModelFromString } from 'casbin';
+import { type Enforcer, newModelFromString } from 'casbin';
 import type pg from 'pg';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import {
@@ -170,6 +170,28 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     expect((await readJournal(pool, { value: 'carol' })).map(({ actor }) => actor)).toEqual(['root']);
   });
 
+  test('refuses it also where bootstraps verify nothing, and reads no migrations for that', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    const getMigrations = () => Promise.reject(new Error('the folder was not deployed'));
+    const shared = { ...options, migrations: { getMigrations }, verify: false };
+    await expect(
+      changePolicy(client, { grant: [['clerk', 'invoices', 'delete']] }, shared),
+    ).rejects.toMatchObject({ code: 'CHANGE_REFUSED' });
+  });
+
+  test('may allow what the definition denies without never', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    const write = ['clerk', 'invoices', 'write'] as const;
+    const report = await changePolicy(
+      client,
+      { grant: [write] },
+      { ...options, policy: definePolicy({ ...policy, deny: [write] }) },
+    );
+    expect(report.added).toEqual([['p', ...write]]);
+  });
+
   test('refuses it by a role as well', async () => {
     await using opened = await open();
     const { client, options } = opened;
@@ -228,26 +250,25 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     expect((await stored()).filter((first) => first === 'carol')).toHaveLength(1);
   });
 
-  test('that has waited for another one does not count as its own what that one has added and removed', async () => {
-    await using opened = await open();
-    const { pool, client, options } = opened;
-    const changes = {
-      grant: [['accountant', 'reports', 'read']],
-      revoke: [['clerk', 'invoices', 'read']],
-    } as const;
-    await client.query('begin');
-    const first = await changePolicy(client, changes, { ...options, policy: undefined });
-    const other = await pool.connect();
-    const second = changePolicy(other, changes, { ...options, policy: undefined });
-    await untilBlocked(pool);
-    await client.query('commit');
-    expect(first).toMatchObject({
-      added: [['p', 'accountant', 'reports', 'read']],
-      removed: [['p', 'clerk', 'invoices', 'read']],
-    });
-    expect(await second).toMatchObject({ added: [], removed: [] });
-    other.release();
-  });
+  test.each([
+    ['added', { grant: [['accountant', 'reports', 'read']] }, ['p', 'accountant', 'reports', 'read']],
+    ['removed', { revoke: [['clerk', 'invoices', 'read']] }, ['p', 'clerk', 'invoices', 'read']],
+  ] as const)(
+    'that has waited does not count as its own what another one has %s',
+    async (list, changes, rule) => {
+      await using opened = await open();
+      const { pool, client, options } = opened;
+      await client.query('begin');
+      const first = await changePolicy(client, changes, { ...options, policy: undefined });
+      const other = await pool.connect();
+      const second = changePolicy(other, changes, { ...options, policy: undefined });
+      await untilBlocked(pool);
+      await client.query('commit');
+      expect(first[list]).toEqual([rule]);
+      expect(await second).toMatchObject({ added: [], removed: [] });
+      other.release();
+    },
+  );
 
   test('and a bootstrap see each other, where both together allow what must never be', async () => {
     const database = await createDatabase();
@@ -463,6 +484,8 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     const { pool, client, options, stored } = opened;
     await changePolicy(client, { assign: [['carol', 'clerk']] }, options);
     await layout.insert(client, ['p', 'carol', 'invoices', 'approve']);
+    // A link of other things than roles.
+    await layout.insert(client, ['g2', 'carol', 'staff']);
     const before = await stored();
     const assign = [
       ['clerk', 'carol'],
@@ -480,6 +503,7 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
       ],
     });
     expect(await stored()).toEqual(before);
+    await client.query(`delete from ${layout.table} where ptype = 'g2'`);
     // Turned round at once, it is none.
     await changePolicy(
       client,
@@ -496,6 +520,7 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     const assign = [
       ['carol', 'clrek'],
       ['dave', 'zzzzzzzz'],
+      ['erin', 'invoices'],
     ] as never;
     await expect(changePolicy(client, { assign }, options)).rejects.toMatchObject({
       problems: [
@@ -505,11 +530,14 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
           message: expect.stringContaining('Did you mean "clerk"?'),
         },
         { code: 'ROLE_UNDEFINED', at: 'assign[1]', message: expect.not.stringContaining('mean') },
+        { code: 'ROLE_UNDEFINED', at: 'assign[2]', message: expect.not.stringContaining('mean') },
       ],
     });
     expect(await stored()).toEqual(before);
     await layout.insert(client, ['p', 'auditor', 'invoices', 'read']);
     await changePolicy(client, { assign: [['carol', 'auditor' as never]] }, options);
+    const withGuests = { ...options, policy: { ...policy, rules: [['g', 'clerk', 'guest']] } };
+    await changePolicy(client, { assign: [['carol', 'guest' as never]] }, withGuests);
   });
 
   test('knows a role that the same change gives a permission, or another role', async () => {
@@ -742,6 +770,22 @@ test('grants are refused that Casbin would not use or never finish reading, and 
     ],
   });
   await expect(change({ revoke: unusable })).resolves.toMatchObject({ removed: [['p', ...unusable[1]]] });
+  client.release();
+});
+
+test('what must never be allowed is decided with the functions of the application', async () => {
+  const options = {
+    model: newModelFromString(modelText({ m: 'g(r.sub, p.sub) && r.obj == p.obj && covers(p.act, r.act)' })),
+    configureEnforcer: (enforcer: Enforcer) =>
+      enforcer.addFunction('covers', (given: string, asked: string) => given === asked || given === 'all'),
+    policy: { rules: [['p', 'clerk', 'invoices', 'read']], never: [['clerk', 'payroll', 'read']] },
+  };
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, { ...options, seeders: [] });
+  const client = await pool.connect();
+  await expect(
+    changePolicy(client, { grant: [['clerk', 'payroll', 'all']] }, { ...options, ...BY }),
+  ).rejects.toMatchObject({ code: 'CHANGE_REFUSED' });
   client.release();
 });
 

@@ -104,7 +104,7 @@ test.each(LAYOUTS)(
   },
 );
 
-test('so it is where the table is found by its name, in another schema than the first', async () => {
+test('so it is where the table is found by its name, in another schema than the first, and for a trial', async () => {
   const table = 'casbin_rule';
   const opened = await open({ schema: 'auth', table });
   const { owner, name, pool } = opened;
@@ -118,7 +118,9 @@ test('so it is where the table is found by its name, in another schema than the 
   expect(await grantWhatIsTold(owner, async () => (await createLiveEnforcer(pool)).close())).toEqual([
     `grant select on table auth.casbin_bootstrap_journal to ${name};`,
   ]);
-  const grant = () => change(opened, { grant: [['clerk', 'notes', 'read']] }, {});
+  // Another application has records in the first schema.
+  await bootstrapDatabase(owner, { policy: POLICY, seeders: [] });
+  const grant = () => change(opened, { grant: [['clerk', 'notes', 'read']] }, { table, dryRun: true });
   expect((await grantWhatIsTold(owner, grant)).sort()).toEqual([
     `grant insert on table auth.${table} to ${name};`,
     `grant select on table auth.casbin_bootstrap_rule to ${name};`,

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import pg from 'pg';
 import type { ClientLike, PoolLike } from '../database/client.ts';
-import { InvalidOptionsError } from '../errors.ts';
-import { kindOf } from '../text.ts';
+import { ConnectionError, InvalidOptionsError } from '../errors.ts';
+import { kindOf, reasonOf } from '../text.ts';
 import type { RunningPglite } from './pglite.ts';
 import { startFromSnapshot, startOnFolder } from './snapshot.ts';
 
@@ -50,14 +50,21 @@ function explainUnfitOptions(options: unknown): string | null {
 function createPool(start: () => Promise<RunningPglite>): EmbeddedPool {
   const turns = new Turns();
   let pglite: RunningPglite | undefined;
+  let stopped: ConnectionError | undefined;
   let ending: Promise<void> | undefined;
 
   async function connect(): Promise<EmbeddedClient> {
     if (ending) throw new Error('Cannot use a pool after calling end on the pool');
     const endTurn = await turns.take();
     try {
+      if (stopped) throw stopped;
       pglite ??= await start();
-      return await openSession(pglite, endTurn);
+      return await openSession(pglite, {
+        onReleased: endTurn,
+        onStopped: (cause) => {
+          stopped ??= explainStopped(cause);
+        },
+      });
     } catch (error) {
       endTurn();
       throw error;
@@ -78,15 +85,29 @@ function createPool(start: () => Promise<RunningPglite>): EmbeddedPool {
   };
 }
 
-/**
- * Opens the session as a new `pg` client, so that types, results and errors are node-postgres's own.
- *
- * `onReleased` is called when the session has been reset, and another caller may get it.
- */
-async function openSession(pglite: RunningPglite, onReleased: () => void): Promise<EmbeddedClient> {
+/** PGlite runs in this process. If it has stopped, a further query would keep the process busy for ever. */
+function explainStopped(cause: Error): ConnectionError {
+  return new ConnectionError(
+    'CONNECTION_FAILED',
+    `The embedded database has stopped: ${reasonOf(cause)}. Start this process again, without the statement that stopped it.`,
+    { cause },
+  );
+}
+
+interface SessionEvents {
+  /** The session has been reset, and another caller may get it. */
+  readonly onReleased: () => void;
+  /** PGlite has stopped, as it does at `copy … from stdin`. The query is rejected too. */
+  readonly onStopped: (cause: Error) => void;
+}
+
+/** Opens the session as a new `pg` client, so that types, results and errors are node-postgres's own. */
+async function openSession(
+  pglite: RunningPglite,
+  { onReleased, onStopped }: SessionEvents,
+): Promise<EmbeddedClient> {
   const client = new pg.Client(pglite.createClientConfig());
-  // A broken PGlite rejects the query already; without a listener the same error would end the process
-  client.on('error', () => {});
+  client.on('error', onStopped);
   await client.connect();
 
   let released = false;

@@ -1,7 +1,6 @@
 import type { StoredRule } from '../casbin/rule-row.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { toLine } from '../policy/rule.ts';
-import { RuleSet } from '../policy/rule-set.ts';
 import { describeOrigin } from '../render/phrases.ts';
 import type { IntegrityFinding, VerificationReport } from '../report.ts';
 import type { FindOrigin } from '../running/rule-origins.ts';
@@ -47,9 +46,8 @@ export async function collectPage(
     configureEnforcer,
     rules,
     defined: live === null || defined.rules.length === 0 ? null : defined,
-    roleRules: [...defined.rules, ...new RuleSet(stored).without(defined.rules)],
-    // If no matrix follows from the rules, only the requests that the definition lists are iterated.
-    listed: readParts(model) === null ? promises.listed.map(({ request }) => request) : [],
+    roleRules: [...defined.rules, ...stored],
+    listed: promises.listed.map(({ request }) => request),
   };
   const isBroken =
     live !== null && (await checkStructure(model, live.rules, defined.rules, configureEnforcer)).length > 0;

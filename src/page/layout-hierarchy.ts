@@ -72,7 +72,7 @@ export function layOutHierarchy({ nodes, edges }: PageHierarchy): HierarchyLayou
 /** The length of the longest path from a name that nobody inherits from. */
 function chooseColumns(count: number, edges: PageHierarchy['edges']): number[] {
   const children = new Map<number, number[]>();
-  for (const { child, parent } of edges) if (child !== parent) addTo(children, parent, child);
+  for (const { child, parent } of edges) addTo(children, parent, child);
   const columns: (number | undefined)[] = Array.from({ length: count });
   const open = new Set<number>();
   const columnOf = (node: number): number => {

@@ -41,8 +41,6 @@ function escapeText(text: string): string {
  * page.
  */
 export function jsonForScript(value: unknown): string {
-  const json = JSON.stringify(value, (_, one) =>
-    typeof one === 'string' ? escapeControls(one.toWellFormed()) : one,
-  );
+  const json = JSON.stringify(value, (_, one) => (typeof one === 'string' ? escapeControls(one) : one));
   return json.replaceAll('<', '\\u003c');
 }

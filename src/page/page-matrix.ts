@@ -120,13 +120,10 @@ async function decideRows(
 }
 
 /** The subjects of the definition first; the last one is a subject without a role. */
-function collectNames({ model, defined, roleRules, listed }: PagePolicy, subjectAt: number): string[] {
+function collectNames({ model, roleRules, listed }: PagePolicy, subjectAt: number): string[] {
   const parts = readParts(model);
   const ofRequests = parts === null ? listed.map((request) => request[subjectAt] ?? '') : [];
-  const named = defined === null ? [] : subjectNames(model, defined.rules);
-  const all = new Set([...named, ...subjectNames(model, roleRules), ...ofRequests]);
-  all.delete(NO_ROLE);
-  return [...all, NO_ROLE];
+  return [...new Set([...subjectNames(model, roleRules), ...ofRequests, NO_ROLE])];
 }
 
 /** The permissions of one resource are next to each other. */

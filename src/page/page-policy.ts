@@ -15,9 +15,9 @@ export interface PagePolicy {
   readonly rules: readonly (Rule & { readonly id?: RowId })[];
   /** The definition that it is compared with; null if there is none, or if the page is about the definition alone. */
   readonly defined: RuleSet | null;
-  /** The rules of both, without the links of users to roles. */
+  /** The rules of both, the defined ones first, without the links of users to roles. */
   readonly roleRules: readonly Rule[];
-  /** Requests that the definition lists, for models whose rules do not tell which requests there are. */
+  /** Requests that the definition lists. They are used for models whose rules do not tell which requests there are. */
   readonly listed: readonly Request[];
 }
 

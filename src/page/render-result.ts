@@ -6,7 +6,8 @@ import { type Content, html, type Markup } from './markup.ts';
 import type { OmittedFromPage, PageData } from './page-data.ts';
 
 /** Renders what the verification found: its verdict and its numbers. */
-export function renderResult({ verification, source, matrix, warnings }: PageData): Markup {
+export function renderResult({ verification, source, matrix, omitted, warnings }: PageData): Markup {
+  const users = matrix.users.length + omitted.users;
   const { mood, text } = describeVerdict(verification);
   const numbers =
     verification === null
@@ -28,11 +29,7 @@ export function renderResult({ verification, source, matrix, warnings }: PageDat
             null,
             driftOf(verification) > 0 ? 'odd' : 'good',
           ),
-          tile(
-            source.rules,
-            'rules stored',
-            matrix.users.length > 0 ? count(matrix.users.length, 'user') : null,
-          ),
+          tile(source.rules, 'rules stored', users > 0 ? count(users, 'user') : null),
         ];
   return html`<section aria-labelledby="result"><h2 id="result" class="verdict ${mood}">${text}</h2>
 <ul class="tiles">${numbers}</ul>

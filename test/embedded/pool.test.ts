@@ -114,6 +114,26 @@ describe('the one session', () => {
   });
 });
 
+test('a database that has stopped says so to those who wait for it, and ends', STARTS_PGLITE, async () => {
+  const stopping = createEmbeddedPool();
+  const client = await stopping.connect();
+  const next = stopping.connect();
+  const told: string[] = [];
+  const removed = () => told.push('removed');
+  client.on?.('error', ({ message }) => told.push(message));
+  client.on?.('error', removed);
+  client.removeListener?.('error', removed);
+  // PGlite exits, since nobody sends the rows.
+  await expect(client.query('create table t (n int); copy t from stdin')).rejects.toThrow();
+  expect(told).toEqual([expect.stringContaining('exit')]);
+  client.release();
+  await expect(next).rejects.toMatchObject({
+    code: 'CONNECTION_FAILED',
+    message: expect.stringMatching(/^The embedded database has stopped: .*\. Start this process again/),
+  });
+  await stopping.end();
+});
+
 test('the database has small buffers, which are filled with zeros at each start', async () => {
   const { rows } = await use((client) => client.query('show shared_buffers'));
   expect(rows).toEqual([{ shared_buffers: '16MB' }]);

@@ -67,6 +67,7 @@ describe('the matrix of a page', () => {
     expect(cellLines(matrix)).toContain('clerk, invoices, write: direct by "p, clerk, invoices, write" (2)');
     expect(matrix.rules.every(({ state }) => state === 'defined')).toBe(true);
     expect(notes).toEqual([expect.stringContaining('nothing to compare')]);
+    expect((await pageOf({ policy: null }, null)).notes).toEqual([]);
   });
 
   test('keeps the permissions of one resource next to each other', async () => {
@@ -82,6 +83,58 @@ describe('the matrix of a page', () => {
       ['x', 'read'],
       ['x', 'write'],
       ['y', 'read'],
+    ]);
+  });
+
+  test('knows the subject of a request by its name, wherever it is', async () => {
+    const model = modelOf(MATCHER, undefined, 'obj, act, sub', 'obj, act, sub');
+    const rules = [
+      ['p', 'x', 'read', 'a'],
+      ['p', 'y', 'read', 'a'],
+      ['p', 'x', 'write', 'a'],
+      ['g', 'b', 'a'],
+    ];
+    const { matrix } = await pageOf({ model, policy: { rules } }, null);
+    expect(matrix).toMatchObject({ subject: 'sub', subjectAt: 2, tokens: ['obj', 'act'] });
+    expect(matrix.permissions).toEqual([
+      ['x', 'read'],
+      ['x', 'write'],
+      ['y', 'read'],
+    ]);
+    expect(cellLines(matrix)).toContain('b, x, read: inherited by "p, x, read, a" (null) via b → a ()');
+  });
+
+  test('shows each reason for which Casbin throws, and no row for a subject without any role', async () => {
+    const { matrix } = await pageOf(
+      {
+        model: modelOf(`${MATCHER} && isOpen(r.obj)`),
+        policy: {
+          rules: [
+            ['p', 'a', 'x', 'read'],
+            ['p', 'a', 'y', 'read'],
+            ['p', 'a', 'z', 'read'],
+          ],
+        },
+        verify: false,
+        configureEnforcer: (enforcer) => {
+          enforcer.addFunction('isOpen', (resource: string) => {
+            if (resource !== 'z') throw new Error(`${resource} is gone`);
+            return true;
+          });
+        },
+      },
+      null,
+    );
+    expect(cellLines(matrix)).toEqual([
+      'a, x, read: error',
+      'a, y, read: error',
+      'a, z, read: direct by "p, a, z, read" (null)',
+    ]);
+    const [cells] = matrix.roles.map((role) => role.cells);
+    expect(cells?.routes.map((route) => matrix.routes[route]?.error ?? null)).toEqual([
+      expect.stringContaining('x is gone'),
+      expect.stringContaining('y is gone'),
+      null,
     ]);
   });
 
@@ -186,6 +239,20 @@ describe('who has the roles of a page', () => {
     ]);
   });
 
+  test('is sorted by name, with numbers by their value', async () => {
+    const users = ['user 10', 'user 9', 'Anna'].map((name) => ['g', name, 'viewer']);
+    const { matrix } = await pageOf({ policy: INVOICES }, stored([...linesOf(INVOICES), ...users]));
+    expect(matrix.users.map(({ name }) => name)).toEqual(['Anna', 'user 9', 'user 10']);
+  });
+
+  test('does not include a role of the definition whose rules are missing', async () => {
+    const live = stored([
+      ['p', 'viewer', 'invoices', 'read'],
+      ['g', 'clerk', 'viewer'],
+    ]);
+    expect((await pageOf({ policy: INVOICES }, live)).matrix.users).toEqual([]);
+  });
+
   test('is reported by domain', async () => {
     const model = newModel();
     model.loadModelFromText(`
@@ -205,14 +272,29 @@ m = g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj && r.act == p.act
       ['p', 'clerk', 't2', 'x', 'read'],
       ['g', 'boss', 'clerk', 't1'],
     ];
-    const live = stored([...rules, ['g', 'alice', 'boss', 't1'], ['g', 'alice', 'clerk', 't2']]);
-    const { matrix, hierarchies } = await pageOf({ model, policy: { rules } }, live);
+    const live = stored([
+      ...rules,
+      ['g', 'alice', 'boss', 't1'],
+      ['g', 'alice', 'clerk', 't2'],
+      ['g', 'alice', 'clerk', 't1'],
+    ]);
+    const { matrix, hierarchies, holders } = await pageOf({ model, policy: { rules } }, live);
     expect(matrix.domainAt).toBe(0);
     expect(matrix.grants).toEqual([
       { role: 'boss', domain: 't1', roles: [1, 0] },
       { role: 'clerk', domain: 't2', roles: [0] },
+      { role: 'clerk', domain: 't1', roles: [0] },
     ]);
-    expect(hierarchies.map(({ domain }) => domain)).toEqual(['t1']);
+    expect(holders.get('clerk'), 'a user with a role in two domains').toBe(1);
+    expect(hierarchies.map(({ domain, nodes }) => [domain, nodes])).toEqual([
+      [
+        't1',
+        [
+          { name: 'boss', state: 'defined', users: 1 },
+          { name: 'clerk', state: 'defined', users: 1 },
+        ],
+      ],
+    ]);
   });
 });
 
@@ -245,11 +327,16 @@ describe('the hierarchies of a page', () => {
 
 const MATCHER = 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act';
 
-function modelOf(matcher: string, effect = 'some(where (p.eft == allow))', rule = 'sub, obj, act') {
+function modelOf(
+  matcher: string,
+  effect = 'some(where (p.eft == allow))',
+  rule = 'sub, obj, act',
+  request = 'sub, obj, act',
+) {
   const model = newModel();
   model.loadModelFromText(`
 [request_definition]
-r = sub, obj, act
+r = ${request}
 [policy_definition]
 p = ${rule}
 [role_definition]

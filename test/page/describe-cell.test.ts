@@ -45,7 +45,7 @@ test('a cell that was granted later names the rules that are not defined', async
 });
 
 test('a cell is explained by who added its rule and the links to it, where that is known', async () => {
-  const lines = [...linesOf(INVOICES), ['p', 'viewer', 'ledger', 'read']];
+  const lines = [...linesOf(INVOICES), ['p', 'viewer', 'ledger', 'read'], ['g', 'bob', 'ledger']];
   const page = await pageOf({ policy: INVOICES }, stored(lines), ({ ptype, values }) =>
     values.includes('ledger')
       ? {
@@ -59,6 +59,7 @@ test('a cell is explained by who added its rule and the links to it, where that 
     'p, viewer, ledger, read — by jane, 2026-11-27 15:37 UTC: ticket 7',
   ]);
   expect(describe(page.matrix, 'clerk', 'invoices', 'write').granted).toEqual([]);
+  expect(Object.keys(page.matrix.granted), 'and of no row that no cell needs').toEqual(['4']);
 });
 
 test('a cell whose rule is missing is explained by the definition', async () => {

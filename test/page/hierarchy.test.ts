@@ -17,6 +17,12 @@ describe('a hierarchy is laid out', () => {
     expect(bends[2]?.[0]?.row).not.toBe(places[1]?.row);
   });
 
+  test('with a short column in the middle of a long one', () => {
+    const { places } = layOutHierarchy(hierarchy('clerk>user', 'auditor>user'));
+    expect(places.map(({ row }) => row).sort()).toEqual([0, 0.5, 1]);
+    expect(places[1]?.row).toBe(0.5);
+  });
+
   test('without unnecessary crossings', () => {
     const { places } = layOutHierarchy(hierarchy('a>y', 'b>x', 'c>y', 'd>x'));
     const rowOf = (node: number) => places[node]?.row ?? -1;
@@ -54,7 +60,45 @@ describe('a hierarchy is drawn', () => {
     expect(text).toContain('class="edge added"');
   });
 
+  test('with long names cut, and whole ones for those who point at them', () => {
+    const name = 'accountant'.repeat(4);
+    const { text } = drawHierarchy(hierarchy(`${name}>viewer`), 0);
+    expect(text).toContain(`<title>${name}</title>`);
+    expect(text).toContain(`>${name.slice(0, 28)}…</text>`);
+  });
+
+  test('with what is to be said of a name, in a box that is as wide as this', () => {
+    const one = hierarchy('a>b');
+    const nodes = one.nodes.map((node) => ({ ...node, state: 'added', users: 12_345 }) as const);
+    const { text } = drawHierarchy({ ...one, nodes }, 0);
+    expect(text).toMatch(/<text class="remark"[^>]*>12,345 users, not defined<\/text>/);
+    expect(boxesIn(text)[0]?.width).toBeGreaterThan('12,345 users, not defined'.length * 6);
+    const long = boxesIn(drawHierarchy(hierarchy(`${'w'.repeat(28)}>b`), 0).text);
+    expect(long[0]?.width).toBeGreaterThan(28 * 7);
+  });
+
+  test('with each arrow from the right of a name to the left of another, through the bends', () => {
+    const { text } = drawHierarchy(hierarchy('admin>user', 'user>viewer', 'admin>viewer'), 0);
+    const [admin, user, viewer] = boxesIn(text);
+    const paths = [...text.matchAll(/class="edge [^>]* d="([^"]*)"/g)].map(([, path = '']) => path);
+    expect(paths.map((path) => path.replaceAll(/[^A-Z]/g, ''))).toEqual(['MC', 'MC', 'MCLC']);
+    const ends = paths.map((path) =>
+      [/^M([\d.]+)/, /([\d.]+) [\d.]+$/].map((end) => Number(end.exec(path)?.[1])),
+    );
+    const [right, left] = [
+      (box = admin) => (box?.x ?? 0) + (box?.width ?? 0),
+      (box = admin) => (box?.x ?? 0) - 2,
+    ];
+    expect(ends).toEqual([
+      [right(admin), left(user)],
+      [right(user), left(viewer)],
+      [right(admin), left(viewer)],
+    ]);
+  });
+
   test('as a list only, where it has more names than a picture can show', () => {
+    const most = drawHierarchy(hierarchy(...Array.from({ length: 399 }, (_, n) => `role${n}>base`)), 0);
+    expect(most.text).toContain('<svg');
     const { text } = drawHierarchy(hierarchy(...Array.from({ length: 400 }, (_, n) => `role${n}>base`)), 0);
     expect(text).not.toContain('<svg');
     expect(text).toContain('401 names: too many');
@@ -67,6 +111,13 @@ describe('a hierarchy is drawn', () => {
     expect(other).toContain('url(#arrow-1)');
   });
 });
+
+function boxesIn(svg: string) {
+  return [...svg.matchAll(/<rect x="([\d.]+)" y="[\d.]+" width="([\d.]+)"/g)].map(([, x, width]) => ({
+    x: Number(x),
+    width: Number(width),
+  }));
+}
 
 /** Links as `child>parent`; the last `>` counts. */
 function hierarchy(...links: string[]): PageHierarchy {

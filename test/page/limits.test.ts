@@ -4,6 +4,7 @@ import { defaultModelPath } from '../../src/index.ts';
 import { completeOptions } from '../../src/options/resolve.ts';
 import { decidePageMatrix } from '../../src/page/page-matrix.ts';
 import type { PagePolicy } from '../../src/page/page-policy.ts';
+import { renderResult } from '../../src/page/render-result.ts';
 import { toRule } from '../../src/policy/rule.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { pageOf, stored } from './page.fixture.ts';
@@ -25,6 +26,8 @@ describe('a page of a large policy', () => {
     const { matrix, omitted } = await decidePageMatrix(policy, { ...GENEROUS, cells: 10 });
     expect(matrix.roles.map(({ cells }) => cells.at.length)).toEqual([4, 4]);
     expect(omitted).toEqual({ roles: 4, permissions: 0 });
+    const fewer = await decidePageMatrix(policy, { ...GENEROUS, cells: 7 });
+    expect(fewer.matrix.roles).toHaveLength(1);
   });
 
   test('has no role without all of its cells, whichever of the two policies has more', async () => {
@@ -49,9 +52,11 @@ describe('a page of a large policy', () => {
   test('names 20,000 users, and counts the others', async () => {
     const rules = [['p', 'clerk', 'x', 'read']];
     const users = Array.from({ length: 20_003 }, (_, n) => ['g', `user ${n}`, 'clerk']);
-    const { matrix, omitted } = await pageOf({ policy: { rules } }, stored([...rules, ...users]));
-    expect(matrix.users).toHaveLength(20_000);
-    expect(omitted.users).toBe(3);
+    const page = await pageOf({ policy: { rules } }, stored([...rules, ...users]));
+    expect(page.matrix.users).toHaveLength(20_000);
+    expect(page.omitted.users).toBe(3);
+    expect(page.holders.get('clerk')).toBe(20_003);
+    expect(renderResult(page).text).toContain('<small>20,003 users</small>');
   });
 
   test('draws 24 hierarchies, and counts the others', async () => {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { withoutUsers } from '../../src/page/collect-page.ts';
-import type { PageData } from '../../src/page/page-data.ts';
+import type { PageData, PageRole } from '../../src/page/page-data.ts';
 import { renderDifferences, renderOmissions, renderResult } from '../../src/page/render-result.ts';
 import { renderRoles } from '../../src/page/render-roles.ts';
+import type { VerificationReport } from '../../src/report.ts';
 import { INVOICES, linesOf, pageOf, stored } from './page.fixture.ts';
 import { shopPage } from './shop.fixture.ts';
 
@@ -19,11 +20,62 @@ describe('the result of a page', () => {
   });
 
   test('shows that it does not, with the numbers of failures and drift', async () => {
-    const text = textOf(renderResult(await shopPage()).text);
-    expect(text).toContain('The database does not decide as defined');
-    expect(text).toContain('3 failures');
-    expect(text).toContain('3 beyond the definition');
-    expect(text).toContain('28 rules stored 5 users');
+    const { text } = renderResult(await shopPage());
+    expect(textOf(text)).toContain('The database does not decide as defined');
+    expect(tilesIn(text)).toEqual([
+      ['plain', '90 decisions verified 39 allowed'],
+      ['bad', '3 failures'],
+      ['odd', '3 beyond the definition'],
+      ['plain', '28 rules stored 5 users'],
+    ]);
+  });
+
+  test('is good where there is nothing to tell', async () => {
+    const { text } = renderResult(await pageOf({ policy: INVOICES }, stored(linesOf(INVOICES))));
+    expect(tilesIn(text).slice(1)).toEqual([
+      ['good', '0 failures'],
+      ['good', '0 beyond the definition'],
+      ['plain', '3 rules stored'],
+    ]);
+  });
+
+  test('counts what is wrong with stored rules, and what the report does not list', async () => {
+    const page = await verifiedPage({
+      ok: false,
+      failures: [],
+      drift: [],
+      omitted: { failures: 2, drift: 1 },
+      integrity: [
+        { severity: 'failure', ids: [8], rule: ['p', 'x'], message: 'too short' },
+        { severity: 'warning', ids: [9], rule: ['q', 'x'], message: 'unknown' },
+      ],
+    });
+    expect(tilesIn(renderResult(page).text).slice(1, 3)).toEqual([
+      ['bad', '3 failures'],
+      ['odd', '1 beyond the definition'],
+    ]);
+    expect(textOf(renderDifferences(page)?.text ?? '')).toBe(
+      'Difference from the definition Faults of stored rules 1 too short' +
+        ' More failures 1 2 findings more, not listed. More drift 1 1 finding more, not listed.' +
+        ' Warnings about stored rules 1 unknown',
+    );
+    const more = await verifiedPage({
+      ok: true,
+      failures: [],
+      drift: [],
+      omitted: { failures: 0, drift: 1 },
+    });
+    expect(renderResult(more).text).toContain('and has more than that');
+  });
+
+  test('has the numbers of a definition without a database', async () => {
+    const page = await pageOf({ policy: INVOICES }, null);
+    const { text } = renderResult({ ...page, source: { kind: 'definition', rules: 3 } });
+    expect(tilesIn(text)).toEqual([
+      ['plain', '3 rules'],
+      ['plain', '2 roles'],
+      ['plain', '2 permissions'],
+    ]);
   });
 
   test('shows what is not proved', async () => {
@@ -62,16 +114,17 @@ describe('the differences of a page', () => {
     if (page.verification === null) throw new Error('nothing was verified');
     const left = [
       ['g', 'ann', 'in<b>tern'],
+      ['g2', 'bob', 'intern'],
       ['p', 'intern', 'notes', 'read'],
     ];
     const data = { ...page, verification: { ...page.verification, left, leftOmitted: 3 } };
     const { text = '' } = renderDifferences(data) ?? {};
-    expect(textOf(text)).toContain('Retired, and still stored 3 g, ann, ');
+    expect(textOf(text)).toContain('Retired, and still stored 4 g, ann, ');
     expect(textOf(text)).toContain('p, intern, notes, read 3 findings more, not listed.');
     expect(text).not.toContain('<b>');
     expect(withoutUsers(data).verification).toMatchObject({
       left: [['p', 'intern', 'notes', 'read']],
-      leftOmitted: 4,
+      leftOmitted: 5,
     });
   });
 
@@ -88,6 +141,47 @@ describe('the differences of a page', () => {
       /Something is wrong with a stored link, row \d+: casbin-bootstrap verify tells what\./,
     );
     expect(text, 'a role').toContain('clerk, "a,b"');
+  });
+
+  test('have nothing about users who are not to be named', async () => {
+    const page = await shopPage();
+    const { matrix, omitted } = withoutUsers({ ...page, omitted: { ...page.omitted, users: 9 } });
+    expect(matrix).toMatchObject({ users: [], grants: [], granted: {} });
+    expect(omitted.users).toBe(0);
+  });
+
+  test('tell how many users have what was added', async () => {
+    const tell = async (holders: object | null) => {
+      const { verification } = await shopPage();
+      const finding = verification?.drift.find(({ rule, request }) => rule !== null && request.length === 0);
+      if (finding === undefined) throw new Error('nothing was added');
+      const drift = [{ ...finding, ids: [7], holders: holders as typeof finding.holders }];
+      const page = await verifiedPage({ ok: true, failures: [], drift });
+      return textOf(renderDifferences(page)?.text ?? '').replace(/.* row 7/, 'row 7');
+    };
+    expect(await tell({ names: ['eve', 'bob'], count: 3, more: false })).toBe(
+      'row 7 — who has it: eve , bob and 1 more'.replace('eve ,', 'eve,'),
+    );
+    expect(await tell({ names: ['eve'], count: 1_235, more: true })).toBe(
+      'row 7 — who has it: eve and at least 1,234 more',
+    );
+    expect(await tell({ names: [], count: 2, more: true })).toBe('row 7 — at least 2 users with it');
+    expect(await tell({ names: [], count: 0, more: false })).toBe('row 7');
+    expect(await tell(null)).toBe('row 7');
+  });
+
+  test('have no rule that has vanished, and a missing one without its rule by its message', async () => {
+    const { verification } = await shopPage();
+    const [finding] = verification?.drift ?? [];
+    const [failure] = verification?.failures ?? [];
+    if (finding === undefined || failure === undefined) throw new Error('nothing was changed');
+    const page = await verifiedPage({
+      failures: [{ ...failure, kind: 'missing-rule', rule: null, message: 'All of them.' }],
+      drift: [{ ...finding, request: [], added: [], message: 'It has vanished.' }],
+    });
+    expect(textOf(renderDifferences(page)?.text ?? '')).toBe(
+      'Difference from the definition Defined, and not stored 1 All of them.',
+    );
   });
 
   test('are left out if there are none', async () => {
@@ -110,15 +204,32 @@ describe('the differences of a page', () => {
     expect(text).toContain('50 more, not shown here.');
     expect(text).toContain('resource 199');
     expect(text).not.toContain('resource 200');
+    const most = await pageOf({ policy: INVOICES }, stored([...linesOf(INVOICES), ...added.slice(50)]));
+    expect(renderDifferences(most)?.text).not.toContain('not shown here');
   });
 });
+
+/** A page with another result of its verification. */
+async function verifiedPage(result: Partial<VerificationReport>): Promise<PageData> {
+  const page = await shopPage();
+  if (page.verification === null) throw new Error('nothing was verified');
+  return { ...page, verification: { ...page.verification, ...result } };
+}
+
+/** The mood and the text of each tile. */
+function tilesIn(html: string): string[][] {
+  return [...html.matchAll(/<li class="tile (\w+)">(.*?)<\/li>/g)].map(([, mood = '', text = '']) => [
+    mood,
+    textOf(text),
+  ]);
+}
 
 test('a page says what it leaves out, and nothing if it has everything', async () => {
   const page = await pageOf({ policy: INVOICES }, null);
   expect(renderOmissions(page)).toBeNull();
-  const lacking: PageData = { ...page, omitted: { roles: 1, permissions: 2, users: 0, hierarchies: 3 } };
+  const lacking: PageData = { ...page, omitted: { roles: 1, permissions: 2, users: 1, hierarchies: 3 } };
   expect(textOf(renderOmissions(lacking)?.text ?? '')).toBe(
-    'The policy is large. Left out of this page: 1 role, 2 permissions, 3 pictures of hierarchies.',
+    'The policy is large. Left out of this page: 1 role, 2 permissions, 1 user, 3 pictures of hierarchies.',
   );
 });
 
@@ -130,6 +241,57 @@ describe('the roles of a page, one by one', () => {
     );
     expect(text).toContain('contractor not defined 1 user Inherits from viewer (not defined).');
     expect(text).toContain('audit log read export missing');
+  });
+
+  test('have each kind of permission, and what anybody may do', async () => {
+    const page = await pageOf({ policy: INVOICES }, null);
+    const cells = (states: string, route: number) => ({
+      at: [...states].map((_, index) => index),
+      states,
+      rules: [...states].map(() => -1),
+      routes: [...states].map(() => route),
+    });
+    const roles: PageRole[] = [
+      { name: 'clerk', kind: 'defined', cells: cells('diox', 0) },
+      { name: 'pattern', kind: 'defined', cells: cells('i', -1) },
+      { name: '', kind: 'everybody', cells: cells('e', -1) },
+    ];
+    const permissions = ['read', 'write', 'send', 'delete'].map((action) => ['invoices', action]);
+    const routes = [{ path: ['clerk', 'viewer'], ids: [], added: [], error: null }];
+    const inTenant = { ptype: 'g', domain: 't1' } as const;
+    const [hierarchy] = page.hierarchies;
+    if (hierarchy === undefined) throw new Error('there is no hierarchy');
+    const { text } = renderRoles({
+      ...page,
+      matrix: { ...page.matrix, roles, permissions, routes },
+      hierarchies: [{ ...hierarchy, ...inTenant }],
+    });
+    expect(textOf(text)).toBe(
+      'Role by role clerk Inherits from viewer in t1.' +
+        ' invoices read write from viewer send no rule denies it delete denied by a rule' +
+        ' pattern invoices read by a rule for others too' +
+        ' Anybody, without any role invoices read Casbin throws',
+    );
+  });
+
+  test('are listed up to 2,500 permissions, then without what they inherit', async () => {
+    const resources = Array.from({ length: 1_300 }, (_, n) => `resource ${n}`);
+    const permissions = Object.fromEntries(resources.map((resource) => [resource, ['read']]));
+    const roles = { viewer: { permissions }, clerk: { inherits: ['viewer'] }, auditor: { permissions } };
+    const { text } = renderRoles(await pageOf({ policy: { roles } }, null));
+    expect(textOf(text)).toContain('There are many: what a role inherits is left out');
+    expect(text.match(/class="entry/g)).toHaveLength(2_500);
+    const [, viewer = '', auditor = '', clerk = ''] = text.split('<section class="role">').map(textOf);
+    expect(viewer).not.toContain('not listed here');
+    expect(clerk).toBe('clerk Inherits from viewer. No permissions of its own.');
+    expect(auditor).toMatch(/^auditor resource 0 read .* 100 permissions not listed here\.$/);
+    const few = { viewer: roles.viewer, clerk: { inherits: ['viewer'] } };
+    const most = Object.fromEntries(resources.slice(0, 1_250).map((resource) => [resource, ['read']]));
+    const all = renderRoles(
+      await pageOf({ policy: { roles: { ...few, viewer: { permissions: most } } } }, null),
+    );
+    expect(all.text.match(/class="entry/g)).toHaveLength(2_500);
+    expect(all.text).not.toContain('There are many');
   });
 
   test('are none in an empty policy', async () => {

@@ -45,14 +45,28 @@ describe('an SVG of a policy', () => {
     const svg = await policyToSvg({ domains: { roles, tenants } }, { model: domainsModelPath });
     expect(titles(svg)).toEqual(tenants.slice(0, 24).map((tenant) => `Roles in ${tenant}`));
     expect(svg).toContain('6 more hierarchies not drawn.');
+    const arrows = [...svg.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
+    expect(new Set(arrows).size).toBe(24);
     const tops = [...svg.matchAll(/translate\(20 (\d+)\)/g)].map(([, y]) => Number(y));
     expect(tops).toEqual([...new Set(tops)].sort((one, other) => one - other));
     expect(Number(/height="(\d+)"/.exec(svg)?.[1])).toBeGreaterThan(tops.at(-1) ?? 0);
   });
 
+  test('is as wide as its widest picture', async () => {
+    const rules = ['a', 'b', 'c', 'd'].map((name, n, names) => ['g', name, names[n + 1] ?? 'e']);
+    const svg = await policyToSvg({ rules });
+    const [, width] = /<svg [^>]*?width="(\d+)"/.exec(svg) ?? [];
+    const [, ofPicture] = /<svg role="img"[^>]*? width="(\d+)"/.exec(svg) ?? [];
+    expect(Number(width)).toBe(Number(ofPicture) + 40);
+  });
+
   test('says if there are too many names, or none', async () => {
-    const rules = Array.from({ length: 401 }, (_, n) => ['g', `role${n}`, 'base']);
-    expect(await policyToSvg({ rules })).toContain('402 names: too many for a picture.');
+    const rules = Array.from({ length: 400 }, (_, n) => ['g', `role${n}`, 'base']);
+    const most = await policyToSvg({ rules: rules.slice(1) });
+    expect(most).not.toContain('too many');
+    const svg = await policyToSvg({ rules });
+    expect(svg).toContain('401 names: too many for a picture.');
+    expect(svg).not.toContain('class="node');
     const model = newModel(`
 [request_definition]
 r = sub

@@ -144,7 +144,7 @@ export async function requireVerified(
   if (report.ok) return report;
   const { renderFailures } = await import('../render/findings.ts');
   throw new VerificationError(
-    `The live policy does not do what is defined.\n\n${renderFailures(report)}`,
+    `The live policy does not do what is defined. Nothing was changed.\n\n${renderFailures(report)}`,
     report,
   );
 }

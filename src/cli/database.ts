@@ -73,13 +73,22 @@ export function openEmbedded(dataDir: string): Database {
 
 /** Reads the URL with `pg` itself, with its defaults and the PG… variables of the environment. */
 function parseServer(databaseUrl: string | null, at: string, config: pg.ClientConfig): pg.Client {
-  if (databaseUrl !== null && !/^postgres(ql)?:\/\//.test(databaseUrl)) throw invalidUrl(at, NOT_A_URL);
+  if (databaseUrl !== null && !isSound(databaseUrl)) throw invalidUrl(at, NOT_A_URL);
   try {
     return new pg.Client(config);
   } catch (error) {
     if (error instanceof URIError || hasCode(error, 'ERR_INVALID_URL')) throw invalidUrl(at, NOT_A_URL);
     throw invalidUrl(at, `It can't be used: ${error instanceof Error ? error.message : error}`);
   }
+}
+
+/**
+ * Whether a text can be the URL of a database. A `#`, `/` or `?` in a password ends the part that names the server too
+ * early: then another part of the password would be looked up as a host, and printed.
+ */
+function isSound(databaseUrl: string): boolean {
+  const afterServer = /^postgres(?:ql)?:\/\/[^/?#]*(.*)$/s.exec(databaseUrl)?.[1];
+  return afterServer !== undefined && !/#|^\?[^=]*@|^\/[^?]*@[^?]*[:/]/.test(afterServer);
 }
 
 const NOT_A_URL =

@@ -81,7 +81,7 @@ async function explainAsOneTransaction(
   return (
     explainTransactionMisuse(failure) ??
     (await explainSqlstate(failure, options, session)) ??
-    explainStepFailure(failure) ??
+    explainStepFailure(failure, options) ??
     explainRest(failure)
   );
 }

@@ -4,6 +4,7 @@ import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { SettingsReset, type Step, TransactionEnded } from '../database/step-failure.ts';
 import type { AnyKysely } from '../database/transaction.ts';
 import { type BootstrapError, type BootstrapErrorCode, MigrationError, SeederError } from '../errors.ts';
+import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { reasonOf } from '../text.ts';
 import { attemptsFor, isConflict, isPassing } from './retry.ts';
 
@@ -67,12 +68,12 @@ export function explainTransactionMisuse({ step, cause }: Failure): BootstrapErr
 }
 
 /** Any other failure of a migration or a seeder, by its name and its own reason. */
-export function explainStepFailure(failure: Failure): BootstrapError | null {
+export function explainStepFailure(failure: Failure, options: ResolvedOptions): BootstrapError | null {
   const { step, cause } = failure;
   if (step === null) return null;
   const message = isConflict(cause)
     ? `${describeFailure(failure)}. It was tried ${attemptsFor(cause)} times. Nothing was changed. ${remedyForConflict(cause)}`
-    : `${describeFailure(failure)}. Nothing was changed.`;
+    : `${describeFailure(failure)}. Nothing was changed.${remedyForList(failure, options)}`;
   return stepError(step, 'MIGRATION_FAILED', message, cause);
 }
 
@@ -81,6 +82,13 @@ function remedyForConflict(cause: unknown): string {
   return isPassing(cause)
     ? 'Run it again.'
     : 'If nobody else writes the same, let it skip what is already there (if not exists, on conflict do nothing); else run it again.';
+}
+
+/** What to do about names that Kysely's Migrator does not expect; empty for other failures. */
+function remedyForList({ step, cause }: Failure, { applicationList }: ResolvedOptions): string {
+  const isAboutNames = step?.name === null && /^corrupted migrations/.test(reasonOf(cause));
+  if (!isAboutNames) return '';
+  return ` Give each applied migration under the name that table "${applicationList.tableName}" has. If it was renamed, rename it there too. If a new one may run before applied ones, give allowUnorderedMigrations.`;
 }
 
 /** `migrationCode` is for migrations: a seeder's failures all have one code. */

@@ -20,13 +20,19 @@ export function findMisfits(rules: readonly DefinedRule[], fields: RuleFields): 
       return [{ code: 'RULE_UNKNOWN_PTYPE', at: rule.at, message }];
     }
     if (rule.values.length !== own.length) {
-      const lacksDomain = rule.ptype.startsWith('g') && rule.values.length === 2 && own.length === 3;
-      const remedy = lacksDomain ? 'The third one is the domain: add it.' : 'Make them agree.';
-      const message = `rule "${formatRule(rule)}" has ${countValues(rule.values.length)}, but the model defines ${own.length}: ${rule.ptype} = ${own.join(', ')}. ${remedy}`;
+      const message = `rule "${formatRule(rule)}" has ${countValues(rule.values.length)}, but the model defines ${own.length}: ${rule.ptype} = ${own.join(', ')}. ${adviseLength(rule, own.length)}`;
       return [{ code: 'RULE_WRONG_LENGTH', at: rule.at, message }];
     }
     return [];
   });
+}
+
+function adviseLength({ ptype, values, isOfRole }: DefinedRule, length: number): string {
+  if (isOfRole) {
+    return 'Roles make rules of this form only: write it under rules, or, if the model has tenants, write the roles under domains.';
+  }
+  const lacksDomain = ptype.startsWith('g') && values.length === 2 && length === 3;
+  return lacksDomain ? 'The third one is the domain: add it.' : 'Make them agree.';
 }
 
 /** Rules that the definition has more than once. */

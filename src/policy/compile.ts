@@ -8,6 +8,8 @@ export interface DefinedRule extends Rule {
   readonly at: string;
   /** The index of the tenant of `domains` for which it was made; undefined for all other rules. */
   readonly tenant?: number | undefined;
+  /** Whether `roles` makes it, so that it can't have other values. */
+  readonly isOfRole?: boolean | undefined;
 }
 
 /**
@@ -36,8 +38,12 @@ function compileRoles(definition: PolicyDefinition): DefinedRule[] {
   const permission: Place = {
     at: ([role = '', resource = ''], index) =>
       placeIn(definition, 'roles', role, 'permissions', resource, index),
+    isOfRole: true,
   };
-  const parent: Place = { at: ([role = ''], index) => placeIn(definition, 'roles', role, 'inherits', index) };
+  const parent: Place = {
+    at: ([role = ''], index) => placeIn(definition, 'roles', role, 'inherits', index),
+    isOfRole: true,
+  };
   const { permissions, parents } = listRules(definition.roles ?? {});
   return [
     ...permissions.map(({ values, index }) => new PlacedRule('p', values, permission, index)),
@@ -85,6 +91,7 @@ function listRules(roles: NonNullable<PolicyDefinition['roles']>) {
 interface Place {
   at(values: readonly string[], index: number): string;
   readonly tenant?: number;
+  readonly isOfRole?: boolean;
 }
 
 /** Makes the text of a place only when it is needed, because a million of them would need much memory. */
@@ -107,5 +114,9 @@ class PlacedRule implements DefinedRule {
 
   get tenant(): number | undefined {
     return this.#place.tenant;
+  }
+
+  get isOfRole(): boolean | undefined {
+    return this.#place.isOfRole;
   }
 }

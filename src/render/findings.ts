@@ -50,8 +50,24 @@ export function renderFailures(report: VerificationReport): string {
     ),
     ...renderOmitted(report.omitted.failures, 'failure is', 'failures are'),
     ...renderRowOrder(report.rowOrder),
+    ...renderRemedy(report.failures),
   ].join('\n\n');
 }
+
+/** What to do about rules that are not defined. Other findings say it themselves. */
+function renderRemedy(failures: readonly VerificationFailure[]): string[] {
+  const kinds = new Set(failures.filter(({ added }) => added.length > 0).map(({ kind }) => kind));
+  return [
+    ...(kinds.has('never')
+      ? [`Revoke the rules that allow what must never be (${REVOKING}), or take the request out of never.`]
+      : []),
+    ...(kinds.has('drift')
+      ? [`Define what is not defined, or revoke it (${REVOKING}). Without strict it is only reported.`]
+      : []),
+  ];
+}
+
+const REVOKING = 'changePolicy, or casbin-bootstrap revoke';
 
 /** How many findings a report does not list. */
 export function renderOmitted(amount: number, one: string, several: string): string[] {

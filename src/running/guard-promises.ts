@@ -31,7 +31,7 @@ export async function guardPromises<T>(
   );
   if (violated.length === 0) return result;
   const list = violated.map(
-    ({ request, reason }) => `  "${request.map(formatValue).join(', ')}" would be ${reason}`,
+    ({ request, reason }) => `  "${request.map(formatValue).join(', ')}" would be allowed: ${reason}`,
   );
   throw new PolicyChangeError(
     [

@@ -12,6 +12,13 @@ const NAMED = 10;
 /** How many values one statement tries. */
 const TRIED_AT_ONCE = 25_000;
 
+/** Constraints about several rows. The detail of their errors names the key, and no other values. */
+const KEYS_BROKEN: ReadonlySet<string> = new Set([
+  SQLSTATE.FOREIGN_KEY_VIOLATION,
+  SQLSTATE.UNIQUE_VIOLATION,
+  SQLSTATE.EXCLUSION_VIOLATION,
+]);
+
 /** PostgreSQL refused rows; the message says which, if that can be found out. */
 class RowsRefused extends Error {
   /** PostgreSQL's own. */
@@ -98,7 +105,9 @@ async function explainRefusal(
     ? values
     : await findRows(db, target, placed, { error, insert });
   const table = nameTable(target);
-  if (found.length === 0) return new RowsRefused(`${table}: ${reasonOf(error)}`, error);
+  if (found.length === 0) {
+    return new RowsRefused(`${table}: ${reasonOf(error)}${describeKey(target, error)}`, error);
+  }
   const places = found.map(describeRefusal).join('; ');
   const more = found.length < NAMED ? '' : '. There may be more than these';
   return new RowsRefused(
@@ -107,10 +116,26 @@ async function explainRefusal(
   );
 }
 
+/** The key that breaks a constraint about several rows, in PostgreSQL's words, and what to do; empty for others. */
+function describeKey(target: TargetTable, error: unknown): string {
+  const code = errorCode(error) ?? '';
+  const { detail }: { detail?: unknown } = Object(error);
+  if (!KEYS_BROKEN.has(code) || !isAbout(target, error) || typeof detail !== 'string') return '';
+  const remedy =
+    code === SQLSTATE.FOREIGN_KEY_VIOLATION
+      ? 'Insert the other row first: seeders run in the order given'
+      : 'Correct the rows, or change the table by a migration';
+  return `: ${oneLine(detail).replace(/\.$/, '')}. ${remedy}`;
+}
+
 function describeRefusal({ index, column, error }: Refusal): string {
   const place = `${nameRow(index)}${column === undefined ? '' : `, column "${column}"`}`;
-  // PostgreSQL repeats the value, which may have any length and hold line breaks.
-  return `${place}: ${shorten(reasonOf(error)).replace(/\p{Cc}+/gu, ' ')}`;
+  return `${place}: ${oneLine(reasonOf(error))}`;
+}
+
+/** PostgreSQL repeats the value, which may have any length and hold line breaks. */
+function oneLine(text: string): string {
+  return shorten(text).replace(/\p{Cc}+/gu, ' ');
 }
 
 function nameRow(index: number): string {
@@ -173,13 +198,18 @@ async function findRows(
 ): Promise<Refusal[]> {
   const code = errorCode(error);
   if (code !== SQLSTATE.NOT_NULL_VIOLATION && code !== SQLSTATE.CHECK_VIOLATION) return [];
-  const { schema, table }: { schema?: unknown; table?: unknown } = Object(error);
-  if (schema !== target.schema || table !== target.name) return [];
+  if (!isAbout(target, error)) return [];
   const found = await bisect(db, placed, (some) => insert(some.map(({ row }) => row)), NAMED);
   return found.map((refusal) => {
     const { column }: { column?: unknown } = Object(refusal.error);
     return typeof column === 'string' ? { ...refusal, column } : refusal;
   });
+}
+
+/** Whether an error is about the table itself, and not about one that a trigger fills. */
+function isAbout(target: TargetTable, error: unknown): boolean {
+  const { schema, table }: { schema?: unknown; table?: unknown } = Object(error);
+  return schema === target.schema && table === target.name;
 }
 
 /** The first rows, at most `limit`, each of which alone makes the attempt fail. */

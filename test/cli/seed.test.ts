@@ -302,6 +302,18 @@ describe('casbin-bootstrap seed fails with one message on stderr', () => {
     expect(result.stderr).not.toContain('hunter2');
   });
 
+  test.each(['hun@zyx#2', 'hun@zyx/2', 'hun@zyx?2', '12/zyx', '12?zyx'])(
+    'when the password %s is not percent-encoded, without looking a part of it up as a host',
+    async (password) => {
+      const env = { DATABASE_URL: `postgres://app:${password}@127.0.0.1:1/shop` };
+      const result = await runCli(['seed'], { env });
+
+      expect(result).toMatchObject({ code: 2, stdout: '' });
+      expect(result.stderr).toContain('in the password percent-encode the special characters of URLs');
+      expect(result.stderr).not.toContain('zyx');
+    },
+  );
+
   test('when DATABASE_URL is empty, rather than taking another database', async () => {
     const cwd = await createFolder();
     const result = await runCli(['seed'], { env: { DATABASE_URL: '' }, cwd });

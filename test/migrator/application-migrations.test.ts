@@ -279,4 +279,21 @@ describe('two releases of an application', () => {
       message: expect.stringContaining('corrupted migrations'),
     });
   });
+
+  test('are refused under another name, with the table that has the applied one', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const provider = (...names: string[]) => ({
+      getMigrations: async () => tables(...names).migrations,
+    });
+    const bootstrap = (...names: string[]) =>
+      bootstrapDatabase(pool, { migrations: { provider: provider(...names), tableName: 'done' } });
+    await bootstrap('a');
+
+    await expect(bootstrap('a_renamed')).rejects.toMatchObject({
+      code: 'MIGRATION_FAILED',
+      message:
+        'The migrations failed: corrupted migrations: previously executed migration a is missing. Nothing was changed. Give each applied migration under the name that table "done" has. If it was renamed, rename it there too. If a new one may run before applied ones, give allowUnorderedMigrations.',
+    });
+  });
 });

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import {
+  type BootstrapOptions,
   definePolicy,
   domainsModelPath,
   InvalidOptionsError,
@@ -67,14 +68,23 @@ test('the documents have an example for every kind of model', () => {
     'Allow and deny',
     'Priorities',
     'Patterns',
+    'Attributes',
     'Several policy definitions',
   ]);
 });
 
-test.each(models)('%s: the example keeps its own promises', async (_, blocks) => {
+/** The options of an example: its model and its policy, and what its code gives beside them. */
+async function optionsOf(blocks: Map<string, string>, yaml: string) {
   const model = await writeTemporary('model.conf', blocks.get('ini') ?? '');
-  const policy = await writeTemporary('policy.yaml', blocks.get('yaml') ?? '');
-  const resolved = await resolveOptions(pool, { model, policy, seeders: [] });
+  const policy = await writeTemporary('policy.yaml', yaml);
+  const inCode: BootstrapOptions = new Function(
+    `${blocks.get('js') ?? 'const options = {}'}; return options;`,
+  )();
+  return { ...inCode, model, policy, seeders: [] };
+}
+
+test.each(models)('%s: the example keeps its own promises', async (_, blocks) => {
+  const resolved = await resolveOptions(pool, await optionsOf(blocks, blocks.get('yaml') ?? ''));
   const written = resolved.promises.listed.filter(
     ({ kind }) => kind === 'allow' || kind === 'deny' || kind === 'never',
   );
@@ -82,15 +92,14 @@ test.each(models)('%s: the example keeps its own promises', async (_, blocks) =>
 });
 
 test.each(models)('%s: the example would fail if it said the contrary', async (_, blocks) => {
-  const model = await writeTemporary('model.conf', blocks.get('ini') ?? '');
   const contrary =
     blocks
       .get('yaml')
       ?.replace('allow:', 'x')
       .replace(/^(deny|never):/m, 'y') ?? '';
   const turned = contrary.replace(/^x$/m, 'never:').replace(/^y$/m, 'allow:');
-  const policy = await writeTemporary('policy.yaml', turned);
-  await expect(resolveOptions(pool, { model, policy, seeders: [] })).rejects.toThrow(InvalidOptionsError);
+  const options = await optionsOf(blocks, turned);
+  await expect(resolveOptions(pool, options)).rejects.toThrow(InvalidOptionsError);
 });
 
 test('the policy in the README loads', async () => {

@@ -1,5 +1,6 @@
 import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
+import { domainsModelPath } from '../../src/index.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
 import { createDatabase } from '../support/database.ts';
 import { problemsOf, refusalOf } from './refusal.fixture.ts';
@@ -76,6 +77,19 @@ describe('a rule that the model has no place for', () => {
     `);
     const problems = await problemsOf({ model });
     expect(problems).toHaveLength(16);
+  });
+
+  test.each([
+    [
+      { permissions: { b: ['c'] } },
+      'rule "p, a, b, c" has 3 values, but the model defines 4: p = sub, dom, obj, act.',
+    ],
+    [{ inherits: ['b'] }, 'rule "g, a, b" has 2 values, but the model defines 3: g = _, _, _.'],
+  ])('is refused in a role, with where to write it: %j', async (a, fact) => {
+    const problems = await problemsOf({ policy: { roles: { a, b: {} } }, model: domainsModelPath });
+    expect(problems.map(({ message }) => message)).toEqual([
+      `${fact} Roles make rules of this form only: write it under rules, or, if the model has tenants, write the roles under domains.`,
+    ]);
   });
 });
 

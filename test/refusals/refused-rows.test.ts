@@ -182,9 +182,11 @@ describe('an error that no value causes is reported unchanged, with seeder and t
       'new row for relation "log" violates check constraint "log_seats_check"',
     ],
     [
-      'a reference to a row that is not there',
-      'create table plans (id int primary key, seats int references plans)',
-      'insert or update on table "plans" violates foreign key constraint "plans_seats_fkey"',
+      'a reference of another table, which a trigger fills',
+      `create table plans (id int primary key, seats int); create table log (seats int references plans);
+      create function odd() returns trigger language plpgsql as $$ begin insert into log values (99); return new; end $$;
+      create trigger odd after insert on plans for each row execute function odd()`,
+      'insert or update on table "log" violates foreign key constraint "log_seats_fkey"',
     ],
   ])('%s', async (_, ddl, reason) => {
     const error = await refusalWith(ddl, [
@@ -210,13 +212,34 @@ describe('an error that no value causes is reported unchanged, with seeder and t
   });
 });
 
+describe('a key that breaks a constraint about several rows is reported, with what to do', () => {
+  test.each([
+    [
+      'a reference to a row that is not there',
+      'create table plans (id int primary key, seats int references plans)',
+      'insert or update on table "plans" violates foreign key constraint "plans_seats_fkey": Key (seats)=(7) is not present in table "plans". Insert the other row first: seeders run in the order given. Nothing was changed.',
+    ],
+    [
+      'a value that another row excludes',
+      'create table plans (id int primary key, seats int, exclude (seats with =))',
+      `conflicting key value violates exclusion constraint "plans_seats_excl": Key (seats)=(7) conflicts with existing key (seats)=(7). ${REMEDY}`,
+    ],
+  ])('%s', async (_, ddl, reason) => {
+    const error = await refusalWith(ddl, [
+      { id: 1, seats: 7 },
+      { id: 2, seats: 7 },
+    ]);
+    expect(error.message).toBe(`Seeder "plans" failed: table "public.plans": ${reason}`);
+  });
+});
+
 test('a value that another row has already is reported with the table, after further attempts', async () => {
   const error = await refusalWith('create table plans (id int primary key, seats int unique)', [
     { id: 1, seats: 1 },
     { id: 2, seats: 1 },
   ]);
   expect(error.message).toMatch(
-    /^Seeder "plans" failed: table "public\.plans": duplicate key value violates unique constraint "plans_seats_key"\. It was tried 5 times\. Nothing was changed\. If nobody else writes the same/,
+    /^Seeder "plans" failed: table "public\.plans": duplicate key value violates unique constraint "plans_seats_key": Key \(seats\)=\(1\) already exists\. Correct the rows, or change the table by a migration\. It was tried 5 times\. Nothing was changed\. If nobody else writes the same/,
   );
 });
 

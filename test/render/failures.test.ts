@@ -66,6 +66,22 @@ describe('the failures of a verification', () => {
     ]);
   });
 
+  test('say what to do about rules that are not defined', () => {
+    const added = [['p', 'guest', 'users', 'write']];
+    const last = (kind: 'never' | 'drift' | 'decision') =>
+      renderFailures(verification({ ok: false, failures: [decision({ kind, added })] }))
+        .split('\n\n')
+        .at(-1);
+
+    expect(last('never')).toBe(
+      'Revoke the rules that allow what must never be (changePolicy, or casbin-bootstrap revoke), or take the request out of never.',
+    );
+    expect(last('drift')).toBe(
+      'Define what is not defined, or revoke it (changePolicy, or casbin-bootstrap revoke). Without strict it is only reported.',
+    );
+    expect(last('decision')).toContain('1 request is not decided as expected:');
+  });
+
   test('show stored rules that do not read back, with all their rows, but no mere warnings', () => {
     const integrity = [
       { ids: [12], severity: 'failure', rule: ['p', 'f(x'], message: 'Casbin can not load it.' },

@@ -1,9 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { bootstrapDatabase, rowSeeder } from '../../src/index.ts';
 import { useDatabase } from '../support/database.ts';
 import { openWire } from '../support/wire.ts';
 
 const database = useDatabase();
+
+afterEach(() => vi.unstubAllEnvs());
 
 /** Seeds one value into a column of the type, twice, and reads it back as text. */
 async function store(type: string, value: unknown, table: string): Promise<unknown> {
@@ -92,6 +94,14 @@ describe('a value of a row takes the type of its column', () => {
     await store('timestamptz', new Date('2026-03-01T12:34:56.789Z'), 'moments');
     const { rows } = await database.pool().query('select value from moments');
     expect(rows[0].value.toISOString()).toBe('2026-03-01T12:34:56.789Z');
+  });
+
+  test.each([
+    ['date', '2026-02-28'],
+    ['timestamp', '2026-02-28 15:00:00'],
+  ])('%s from a Date, as it is in UTC, wherever the process runs', async (type, stored) => {
+    vi.stubEnv('TZ', 'Asia/Tokyo');
+    await expect(store(type, new Date(2026, 2, 1), `utc_${type}`)).resolves.toBe(stored);
   });
 
   test('an enum and a domain of the application', async () => {

@@ -65,12 +65,12 @@ export async function migrateDatabase(
   let takeover: TakeoverReport | null = null;
   const { ruleTable, isRuleTableMissing } = plan;
   let firstRun = packageMigrations === null && (isRuleTableMissing || !(await hasRules(trx, ruleTable)));
-  const removesDuplicates = plan.table.duplicates === 'remove' && !ruleTable.isUnique;
-  if (removesDuplicates && !isRuleTableMissing) takeover = await removeAsBootstrap(trx, plan);
+  if (plan.table.duplicates === 'remove' && !ruleTable.isUnique)
+    takeover = await removeAsBootstrap(trx, plan);
   if (packageMigrations !== null) {
     const found = await findList(trx, schema, PACKAGE_LIST);
-    // Another adapter may have made and filled the table; no earlier run has recorded anything about it.
-    const isForeign = !isRuleTableMissing && Object.keys(ruleTable.migrations).length === 0;
+    // Another adapter has made the table, and may have filled it; no earlier run has recorded anything about it.
+    const isForeign = Object.keys(ruleTable.migrations).length === 0;
     firstRun = found.applied.length === 0 && !isForeign;
     if (firstRun) takeover ??= await ruleTable.takeOver(trx);
     // A newer release may have applied names that this one does not know. Kysely needs a migration for each.

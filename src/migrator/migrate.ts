@@ -180,7 +180,7 @@ async function readNames(db: AnyKysely, schema: string, table: string): Promise<
 
 /**
  * Refuses to run in a new schema what the application's own Migrator has run in another schema of the search_path. A
- * list beside one of this package is that of another tenant.
+ * list beside one of this package is that of another tenant. The list of the new schema itself has no name yet.
  *
  * @throws DatabaseError `MIGRATIONS_ELSEWHERE`
  */
@@ -191,7 +191,7 @@ async function refuseElsewhere(
   const { rows } = await sql<{ home: string }>`
     select n.nspname as home
     from unnest(current_schemas(false)) as path (name)
-    join pg_catalog.pg_namespace n on n.nspname = path.name and n.nspname <> ${schema}
+    join pg_catalog.pg_namespace n on n.nspname = path.name
     join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = ${tableName}
     where has_table_privilege(c.oid, 'select')
     and not exists (
@@ -246,7 +246,7 @@ async function runMigrations(db: AnyKysely, run: MigrationRun): Promise<string[]
   if (error !== undefined || failed !== undefined) {
     throw new StepFailure({ kind: 'migration', name: failed?.migrationName ?? null }, error);
   }
-  return results.filter(({ status }) => status === 'Success').map(({ migrationName }) => migrationName);
+  return results.map(({ migrationName }) => migrationName);
 }
 
 function guardAll({ migrations, afterEach }: MigrationRun): Record<string, Migration> {

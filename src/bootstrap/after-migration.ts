@@ -128,7 +128,7 @@ async function brokenBy(
   return new MigrationBrokePolicyError(
     migration,
     [
-      `Migration "${migration}" breaks what held before it, and nothing was committed.`,
+      `Migration "${migration}" breaks what held before it. Nothing was changed.`,
       ...decisions,
       ...structure,
       ...changes,

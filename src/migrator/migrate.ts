@@ -65,12 +65,12 @@ export async function migrateDatabase(
   let takeover: TakeoverReport | null = null;
   const { ruleTable, isRuleTableMissing } = plan;
   let firstRun = packageMigrations === null && (isRuleTableMissing || !(await hasRules(trx, ruleTable)));
-  const removesDuplicates = plan.table.duplicates === 'remove' && !ruleTable.isUnique;
-  if (removesDuplicates && !isRuleTableMissing) takeover = await removeAsBootstrap(trx, plan);
+  if (plan.table.duplicates === 'remove' && !ruleTable.isUnique)
+    takeover = await removeAsBootstrap(trx, plan);
   if (packageMigrations !== null) {
     const found = await findList(trx, schema, PACKAGE_LIST);
-    // Another adapter may have made and filled the table; no earlier run has recorded anything about it.
-    const isForeign = !isRuleTableMissing && Object.keys(ruleTable.migrations).length === 0;
+    // Another adapter has made the table, and may have filled it; no earlier run has recorded anything about it.
+    const isForeign = Object.keys(ruleTable.migrations).length === 0;
     firstRun = found.applied.length === 0 && !isForeign;
     if (firstRun) takeover ??= await ruleTable.takeOver(trx);
     // A newer release may have applied names that this one does not know. Kysely needs a migration for each.
@@ -180,7 +180,7 @@ async function readNames(db: AnyKysely, schema: string, table: string): Promise<
 
 /**
  * Refuses to run in a new schema what the application's own Migrator has run in another schema of the search_path. A
- * list beside one of this package is that of another tenant.
+ * list beside one of this package is that of another tenant. The list of the new schema itself has no name yet.
  *
  * @throws DatabaseError `MIGRATIONS_ELSEWHERE`
  */
@@ -191,7 +191,7 @@ async function refuseElsewhere(
   const { rows } = await sql<{ home: string }>`
     select n.nspname as home
     from unnest(current_schemas(false)) as path (name)
-    join pg_catalog.pg_namespace n on n.nspname = path.name and n.nspname <> ${schema}
+    join pg_catalog.pg_namespace n on n.nspname = path.name
     join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = ${tableName}
     where has_table_privilege(c.oid, 'select')
     and not exists (
@@ -246,7 +246,7 @@ async function runMigrations(db: AnyKysely, run: MigrationRun): Promise<string[]
   if (error !== undefined || failed !== undefined) {
     throw new StepFailure({ kind: 'migration', name: failed?.migrationName ?? null }, error);
   }
-  return results.filter(({ status }) => status === 'Success').map(({ migrationName }) => migrationName);
+  return results.map(({ migrationName }) => migrationName);
 }
 
 function guardAll({ migrations, afterEach }: MigrationRun): Record<string, Migration> {

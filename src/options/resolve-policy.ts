@@ -104,6 +104,7 @@ async function checkRules(
     ...misfits,
     ...(model === null ? [] : findUnusableRules(model, rules)),
     ...broken,
+    // A role manager of the application may go round in a circle for ever.
     ...(await checkDepth(rules, hierarchies, broken.length === 0 ? model : null, configureEnforcer)),
     ...findDuplicates(defined),
     ...checkValues(rules, misfits),

@@ -283,8 +283,7 @@ async function readMigrations(
   try {
     const migrations = await given.getMigrations();
     const { checkMigrations } = await loadShapes();
-    const problems = checkMigrations(migrations);
-    return { migrations: problems.length === 0 ? migrations : null, problems };
+    return { migrations, problems: checkMigrations(migrations) };
   } catch (error) {
     const message = `the provider threw: ${reasonOf(error)}. Fix it, or give the migrations as an object.`;
     return { migrations: null, problems: [{ code: 'OPTION_INVALID', at: 'migrations', message }] };

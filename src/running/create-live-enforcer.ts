@@ -140,8 +140,8 @@ async function resolveOptions(
 ): Promise<{ model: Model; given: LiveEnforcerOptions; slice: Slice | null }> {
   const { checkLiveShape } = await import('../options/running-shape.ts');
   const misshapen = [...checkPool(pool), ...checkLiveShape(options)];
-  const { model, problems } = await resolveModel(withoutMisshapen(options as BootstrapOptions, misshapen));
-  const given = options as LiveEnforcerOptions;
+  const given: LiveEnforcerOptions = withoutMisshapen(options as BootstrapOptions, misshapen);
+  const { model, problems } = await resolveModel(given);
   const all = [...misshapen, ...problems, ...(model === null ? [] : findMissingDomain(model, given))];
   if (model === null || all.length > 0) throw new InvalidOptionsError(all);
   return { model, given, slice: toSlice(model, given) };

@@ -215,7 +215,8 @@ export async function pruneJournal(pool: PoolLike, given: JournalPruning): Promi
   return Number(rows[0]?.pruned);
 }
 
-function checkAge({ olderThan }: JournalPruning): Problem[] {
+function checkAge(given: JournalPruning): Problem[] {
+  const { olderThan }: Partial<JournalPruning> = Object(given);
   if (!(olderThan instanceof Date) || olderThan.getTime() <= Date.now() - YOUNGEST_MS) return [];
   const message =
     'must be more than an hour ago: what was changed since may not have been read by all who follow it';

@@ -137,13 +137,12 @@ function insertGroup({ table, key, columns: all, empty }: Target, group: Group, 
       inserted = ${rows.length}::int or inserted = (select count(*) from ${missing}) as "isComplete",
       to_json(case
         when inserted = ${rows.length}::int then '{}'
-        when inserted = (select count(*) from ${missing}) then array(select position::int from ${missing} order by position)
+        when inserted = (select count(*) from ${missing}) then array(select position::int from ${missing})
         else array(
           select min(candidate.position)::int
           from ${inserted} as inserted
           join ${missing} as candidate on ${isSame('inserted')}
           group by ${sql.join(key.map((column) => sql.id('inserted', column)))}
-          order by 1
         )
       end) as positions
     from ${total}`;
@@ -159,7 +158,7 @@ export async function findAbsent(
   const ofKey = columns.filter(({ name }) => key.includes(name));
   const { rows: results } = await sql<{ positions: number[] }>`
     with ${candidates(sql.id('candidate'), ofKey, rows)}
-    select coalesce(json_agg(position order by position), '[]') as positions
+    select coalesce(json_agg(position), '[]') as positions
     from candidate
     where not exists (select from ${sql.table(table)} as present where ${hasKeyOf('present', key, ofKey)})
   `.execute(db);

@@ -103,6 +103,14 @@ test('a defined rule that was deleted comes back, and is named alone at warn lev
   expect((await readRules(pool)).toSorted()).toEqual(RULES.toSorted());
 });
 
+test('where all rules were deleted, each is named', async () => {
+  const pool = (await createBootstrapped()).pool();
+  await pool.query('delete from casbin');
+  const { logger, lines } = captureLog();
+  await bootstrapDatabase(pool, { logger });
+  expect(linesOf(lines, 'rule_inserted')).toHaveLength(RULES.length);
+});
+
 test('a rule that left the definition stays in the table', async () => {
   const database = await createBootstrapped();
   const pool = database.pool();

@@ -177,6 +177,28 @@ describe('a plan', () => {
     ]);
   });
 
+  test('lists rules that a seeder adds, without their records, and up to a thousand rows of a table', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query('create table codes (id int primary key)');
+    const granting: Seeder = {
+      name: 'granting',
+      async seed({ adapter }) {
+        await adapter.addPolicy('p', 'p', ['user', 'reports', 'read']);
+        return { inserted: 1, existing: 0 };
+      },
+    };
+    const rows = Array.from({ length: 1_001 }, (_, id) => ({ id }));
+    const plan = await planBootstrap(pool, {
+      policy: POLICY,
+      journal: true,
+      seeders: [granting, rowSeeder({ name: 'codes', table: 'codes', key: 'id', rows })],
+    });
+    expect(plan.rows).toMatchObject([
+      { table: 'public.casbin', values: { rule: ['user', 'reports', 'read'] } },
+      ...rows.slice(0, -1).map((values) => ({ table: 'public.codes', values })),
+    ]);
+  });
+
   test('lists no rows that migrations and seeders only update', async () => {
     const database = await createDatabase();
     const pool = database.pool();
@@ -227,21 +249,25 @@ describe('a plan', () => {
     const pool = database.pool();
     await bootstrapDatabase(pool, { policy: POLICY, seeders: [] });
     const role = await database.createRole();
-    await pool.query(`create table secrets (text text);
+    await pool.query(`create table secrets (text text); create table notes (text text);
       grant insert on secrets to ${role.name}; grant select, insert, update on all tables in schema public to ${role.name};
       revoke select on secrets from ${role.name}; grant usage on all sequences in schema public to ${role.name}`);
     const secret: Seeder = {
       name: 'secret',
       async seed({ db }) {
         await sql`insert into secrets values ('hidden')`.execute(db);
-        return { inserted: 1, existing: 0 };
+        await sql`insert into notes values ('shown')`.execute(db);
+        return { inserted: 2, existing: 0 };
       },
     };
     const plan = await planBootstrap(database.pool({ connectionString: role.url }), {
       policy: POLICY,
       seeders: [secret],
     });
-    expect(plan).toMatchObject({ seeders: [{ name: 'rbac' }, { name: 'secret', inserted: 1 }], rows: [] });
+    expect(plan).toMatchObject({
+      seeders: [{ name: 'rbac' }, { name: 'secret', inserted: 2 }],
+      rows: [{ table: 'public.notes' }],
+    });
   });
 
   test('is empty where there is nothing to do', async () => {

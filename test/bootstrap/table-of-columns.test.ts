@@ -207,6 +207,14 @@ test('a defined rule that a filled table of others lacks is told when it is inse
   ]);
 });
 
+test('no rule is told that is inserted into a table in which others have none of the definition', async () => {
+  const { pool } = await createWithTable();
+  await insert(pool, ['g', 'alice', 'viewer', null]);
+  const { logger, lines } = captureLog();
+  await bootstrapDatabase(pool, { ...OPTIONS, logger });
+  expect(linesOf(lines, 'rule_inserted')).toEqual([]);
+});
+
 test('the error for a row without a rule says what a rule of that layout is', async () => {
   const { pool } = await createWithTable();
   await insert(pool, ...DEFINED, ['p', null, null, null]);

@@ -23,7 +23,7 @@ test('a definition that is too large for one transaction is committed in portion
   await using simulation = await simulate('aurora-dsql');
   const { pool, options, database, engine } = simulation;
 
-  const report = await bootstrapDatabase(pool, { ...options, ...GIVEN });
+  const report = await bootstrapDatabase(pool, { ...options, ...GIVEN, schema: 'auth' });
 
   expect(report.seeders).toMatchObject([
     { name: 'rbac', inserted: 6_000, existing: 0, total: 6_000 },
@@ -31,10 +31,25 @@ test('a definition that is too large for one transaction is committed in portion
   ]);
   expect(engine.refusals).toEqual([]);
   const { rows } = await database.pool().query(`
-    select (select count(*)::int from casbin_rule) as rules, (select count(*)::int from codes) as codes,
-      (select array_agg(v0 order by id) = array_agg(v0 order by substr(v0, 6)::int) from casbin_rule) as ordered
+    select (select count(*)::int from auth.casbin_rule) as rules, (select count(*)::int from auth.codes) as codes,
+      (select array_agg(v0 order by id) = array_agg(v0 order by substr(v0, 6)::int) from auth.casbin_rule) as ordered
   `);
   expect(rows).toEqual([{ rules: 6_000, codes: 4_000, ordered: true }]);
+});
+
+test('the rows beside a definition with a version are too, as each of its rules has a record', async () => {
+  await using simulation = await simulate('aurora-dsql');
+  const { pool, options, engine } = simulation;
+  const policy = { version: 1, rules: RULES.slice(0, 1_100) } as never;
+  const codes = rowSeeder({ name: 'codes', table: 'codes', key: 'code', rows: ROWS.slice(0, 1_200) });
+
+  const report = await bootstrapDatabase(pool, { ...options, ...GIVEN, policy, seeders: [codes] });
+
+  expect(report.seeders).toMatchObject([
+    { inserted: 1_100 },
+    { name: 'codes', inserted: 1_200, existing: 0 },
+  ]);
+  expect(engine.refusals).toEqual([]);
 });
 
 test('one that ended between two portions is taken up where it ended', async () => {

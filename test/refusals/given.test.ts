@@ -6,11 +6,15 @@ import { createEmbeddedPool } from '../../src/embedded/index.ts';
 import {
   bootstrapDatabase,
   bootstrapTenants,
+  changePolicy,
   createAdapter,
   createEnforcer,
+  createLiveEnforcer,
   loadPolicyFile,
   policyToCsv,
   providerSeeder,
+  pruneJournal,
+  readJournal,
   rowSeeder,
   verifyDatabase,
 } from '../../src/index.ts';
@@ -136,8 +140,18 @@ test.each([null, 5, 'policy.yaml', ['policy.yaml'], new Map()])(
       () => refusal(createTestDatabase, given),
       () => refusal(verifyDatabase, pool, given),
       () => refusal(bootstrapDatabase, pool, given),
+      () => refusal(createEnforcer, pool, given),
+      () => refusal(createLiveEnforcer, pool, given),
+      () => refusal(changePolicy, { query: pool.connect }, {}, given),
     ]) {
       expect((await work()).message).toContain('options: must be an object of options');
     }
+    expect((await refusal(changePolicy, { query: pool.connect }, given, { actor: 'me' })).message).toContain(
+      'changes: must be an object with grant, revoke, assign and unassign',
+    );
+    expect((await refusal(readJournal, pool, given)).message).toContain('filter: must be an object');
+    expect((await refusal(pruneJournal, pool, given)).message).toContain(
+      'options: must be an object with olderThan',
+    );
   },
 );

@@ -113,6 +113,14 @@ describe('a value that its column can not have is reported with seeder, table, r
     expect(error.message).toContain('. There may be more than these. Correct the rows');
   });
 
+  test('ten of a single column', async () => {
+    const rows = Array.from({ length: 12 }, (_, id) => ({ id, seats: 'x' }));
+    const error = await refusalWith('create table plans (id int primary key, seats int)', rows);
+    expect(error.message).toContain('row 10 (rows[9]), column "seats"');
+    expect(error.message).not.toContain('row 11');
+    expect(error.message).toContain('. There may be more than these. Correct the rows');
+  });
+
   test('in short, and on one line, whatever the value is', async () => {
     const error = await refusalWith('create table plans (id int primary key, seats int)', [
       { id: 1, seats: `a\nb\u0007${'c'.repeat(10_000)}` },
@@ -263,6 +271,12 @@ describe('a row that is not in the table after its insert is reported', () => {
     );
   });
 
+  test('all ten of them', async () => {
+    const rows = Array.from({ length: 10 }, (_, n) => ({ id: `a${n}`, seats: n }));
+    const error = await refusalWith(trigger('return null;'), rows);
+    expect(error.message).toContain('row 9 (rows[8]), row 10 (rows[9]) after the insert.');
+  });
+
   test('with the number of others that follow', async () => {
     const rows = Array.from({ length: 26_000 }, (_, n) => ({ id: `a${n}`, seats: n }));
     const error = await refusalWith(trigger('if new.seats > 19 then return null; end if; return new;'), rows);
@@ -329,16 +343,31 @@ test('valid rows are inserted with two more round trips, and a start with nothin
   expect(wire.statements.slice(before).filter((statement) => statement.includes('savepoint'))).toEqual([]);
 });
 
-test.each([undefined, false] as const)('of rules, a trigger leaves out some (verify: %s)', async (verify) => {
-  const database = await createBootstrapped({ policy: null, verify: false, seeders: [] });
-  await database.pool().query(`
-    create function leave_out() returns trigger language plpgsql as $$ begin return null; end $$;
-    create trigger leave_out before insert on casbin for each row execute function leave_out()`);
-  const rules = Array.from({ length: 12 }, (_, n) => ['p', 'clerk', `page${n}`, 'read']);
-  const options = { policy: { rules }, seeders: [], ...(verify === undefined ? {} : { verify }) };
-  const error = await refusalOf(database, options);
-  expect(error).toMatchObject({ name: 'SeederError', code: 'SEEDER_FAILED', seeder: 'rbac' });
-  expect(error.message).toMatch(
-    /^Seeder "rbac" failed: table public\.casbin does not hold "p, clerk, page0, read"; .*"p, clerk, page9, read" and 2 more after the insert, because a trigger leaves it out or changes it\. Change the trigger, or the policy\. Nothing was changed\.$/,
+describe('a rule that a trigger leaves out is reported', () => {
+  async function refusalOfRules(count: number, verify: { verify?: false } = {}) {
+    const database = await createBootstrapped({ policy: null, verify: false, seeders: [] });
+    await database.pool().query(`
+      create function leave_out() returns trigger language plpgsql as $$ begin return null; end $$;
+      create trigger leave_out before insert on casbin for each row execute function leave_out()`);
+    const rules = Array.from({ length: count }, (_, n) => ['p', 'clerk', `page${n}`, 'read']);
+    return refusalOf(database, { policy: { rules }, seeders: [], ...verify });
+  }
+
+  test.each([{}, { verify: false }] as const)(
+    'with others, and how many more there are (%o)',
+    async (verify) => {
+      const error = await refusalOfRules(12, verify);
+      expect(error).toMatchObject({ name: 'SeederError', code: 'SEEDER_FAILED', seeder: 'rbac' });
+      expect(error.message).toMatch(
+        /^Seeder "rbac" failed: table public\.casbin does not hold "p, clerk, page0, read"; .*"p, clerk, page9, read" and 2 more after the insert, because a trigger leaves it out or changes it\. Change the trigger, or the policy\. Nothing was changed\.$/,
+      );
+    },
   );
+
+  test.each([
+    [1, /"p, clerk, page0, read" after the insert/],
+    [10, /"p, clerk, page8, read"; "p, clerk, page9, read" after the insert/],
+  ])('alone, or in a list of all %i', async (count, message) => {
+    expect((await refusalOfRules(count)).message).toMatch(message);
+  });
 });

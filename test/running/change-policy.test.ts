@@ -515,6 +515,18 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
     await bootstrapDatabase(pool, { ...options, seeders: [], journal: true });
   });
 
+  test('refuses a circle of more links than Casbin follows', async () => {
+    await using opened = await open();
+    const { client, options } = opened;
+    const circle = Array.from(
+      { length: 12 },
+      (_, index) => [`role ${index}`, `role ${(index + 1) % 12}`] as const,
+    );
+    await expect(
+      changePolicy(client, { assign: circle }, { ...options, policy: undefined }),
+    ).rejects.toMatchObject({ problems: circle.map(() => ({ code: 'ROLE_CYCLE' })) });
+  });
+
   test('names an unknown role, and the nearest one', async () => {
     await using opened = await open();
     const { client, options, stored } = opened;

@@ -9,11 +9,12 @@ import {
   pruneJournal,
   readJournal,
 } from '../../src/index.ts';
+import { readJournalState } from '../../src/running/journal.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 
-const NO_PROVIDERS = { seeders: [], journal: true } as const;
+const NO_PROVIDERS: { seeders: []; journal: true } = { seeders: [], journal: true };
 
 function lines(entries: readonly JournalEntry[]): string[] {
   return entries.map(({ operation, ptype, values }) => [operation, ptype, ...values].join(' '));
@@ -49,8 +50,8 @@ describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
       actor: 'casbin-bootstrap',
       reason: null,
       role: expect.any(String),
-      at: expect.any(Date),
     });
+    expect(Math.abs(Date.now() - Number(entries[0]?.at))).toBeLessThan(600_000);
   });
 
   test('is there for a start with nothing to do, which writes nothing into it', async () => {
@@ -185,6 +186,35 @@ describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
   });
 });
 
+test('of a journal, the newest thousand entries are read', async () => {
+  const pool = (await createBootstrapped(NO_PROVIDERS)).pool();
+  await pool.query(`insert into casbin (ptype, rule)
+    select 'g', jsonb_build_array('user ' || n, 'user') from generate_series(1, 1500) n`);
+  const entries = await readJournal(pool);
+  expect(lines(entries)).toEqual(Array.from({ length: 1_000 }, (_, n) => `added g user ${n + 501} user`));
+});
+
+test('it is known whether a journal has an entry of a table, and whether it records its changes', async () => {
+  const pool = (await createBootstrapped(NO_PROVIDERS)).pool();
+  const stateOf = (table?: string) => readJournalState(pool, { schema: undefined, table });
+  expect(await stateOf()).toEqual({ isEmpty: false, isRecording: true });
+  expect(await stateOf('casbin')).toEqual({ isEmpty: false, isRecording: true });
+  expect(await stateOf('another')).toEqual({ isEmpty: true, isRecording: false });
+
+  const { rows } = await pool.query(
+    `select tgname as name from pg_trigger where tgrelid = 'casbin'::regclass`,
+  );
+  const setTriggers = async (state: string) => {
+    for (const { name } of rows) await pool.query(`alter table casbin ${state} trigger "${name}"`);
+  };
+  await setTriggers('enable always');
+  expect(await stateOf()).toEqual({ isEmpty: false, isRecording: true });
+  await setTriggers('disable');
+  await pool.query(`create trigger another before update on casbin
+    for each row execute function suppress_redundant_updates_trigger()`);
+  expect(await stateOf()).toEqual({ isEmpty: false, isRecording: false });
+});
+
 test('empty values are read as they are stored: at the end of a document, and never in the columns after a rule', async () => {
   const pool = (await createDatabase()).pool();
   const rule = ['p', 'user', '', ''];
@@ -199,6 +229,8 @@ test('empty values are read as they are stored: at the end of a document, and ne
   await pool.query(
     `insert into columns.casbin_rule (ptype, v0, v1, v2, v3, v4, v5, v6) values ('p', 'user', '', 'x', '', '', '', '')`,
   );
+  // The column is not that of a document.
+  await pool.query('alter table columns.casbin_rule add rule text');
   const [other] = await readJournal(pool, { schema: 'columns', limit: 1 });
   expect(other?.values).toEqual(['user', '', 'x']);
 });
@@ -215,6 +247,42 @@ test('the origin of a rule is its newest entry, also where another writer wrote 
   const explained = await explainDecision(pool, ['user', 'reports', 'read'], { table: 'casbin_rule' });
   expect(explained.granted).toMatchObject([{ application: 'second' }]);
 });
+
+test.each(['casbin', 'casbin_rule'])(
+  'the origin of a rule in %s is the newest entry of it, and unknown if the rule was not written since',
+  async (table) => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+    await bootstrapDatabase(pool, { ...NO_PROVIDERS, table });
+    const adapter = createAdapter(pool, { table });
+    const rule = ['user', 'reports', 'read'];
+    const add = async (application: string) => {
+      await pool.query(`set application_name = ${application}`);
+      await adapter.addPolicy('p', 'p', rule);
+    };
+    const unrecorded = async (work: () => Promise<unknown>) => {
+      await pool.query(`alter table ${table} disable trigger user`);
+      await work();
+      await pool.query(`alter table ${table} enable trigger user`);
+    };
+    const origin = async () =>
+      (await explainDecision(pool, rule, { table })).granted.map(({ application }) => application);
+
+    await add('first');
+    expect(await origin()).toEqual(['first']);
+    await adapter.removePolicy('p', 'p', rule);
+    await add('second');
+    expect(await origin()).toEqual(['second']);
+    await adapter.removePolicy('p', 'p', rule);
+    await unrecorded(() => add('third'));
+    expect(await origin()).toEqual([]);
+
+    await adapter.removePolicy('p', 'p', rule);
+    await add('fourth');
+    await pool.query(`truncate ${table}`);
+    await unrecorded(() => add('fifth'));
+    expect(await origin()).toEqual([]);
+  },
+);
 
 test('the origin of a rule is an entry about its own table', async () => {
   const pool = (await createDatabase()).pool({ max: 1 });
@@ -241,8 +309,11 @@ test('a table of any name is recorded, and its name is never code', async () => 
 test('the journal of a named table is beside the table that the search_path finds', async () => {
   const database = await createDatabase();
   await bootstrapDatabase(database.pool(), { ...NO_PROVIDERS, schema: 'public' });
+  const quoted = { name: 'Rules, old', layout: 'columns' } as const;
+  await bootstrapDatabase(database.pool(), { ...NO_PROVIDERS, schema: 'public', table: quoted });
   await bootstrapDatabase(database.pool(), { ...NO_PROVIDERS, schema: 'first', table: 'casbin_rule' });
   const pool = database.pool({ options: '-c search_path=first,public' });
+  expect(await readJournal(pool, { table: quoted.name })).toHaveLength(16);
   await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
 
   expect(lines(await readJournal(pool, { table: 'casbin', limit: 1 }))).toEqual(['added g alice user']);
@@ -272,11 +343,29 @@ test('old entries are pruned, except the newest of them', async () => {
   expect(await pruneJournal(pool, { olderThan })).toBe(0);
 });
 
+test('nothing is pruned behind an entry that stays, nor a change at that very time', async () => {
+  const pool = (await createBootstrapped(NO_PROVIDERS)).pool();
+  const olderThan = new Date(Date.now() - 24 * 60 * 60 * 1_000);
+  await pool.query(
+    `update casbin_bootstrap_journal
+      set at = $1::timestamptz + case when id = 6 then '1 hour' when id = 10 then '0' else '-1 day' end::interval`,
+    [olderThan],
+  );
+  expect(await pruneJournal(pool, { olderThan })).toBe(4);
+  await pool.query('delete from casbin_bootstrap_journal where id = 6');
+  expect(await pruneJournal(pool, { olderThan })).toBe(3);
+  expect((await readJournal(pool, { limit: 7 })).map(({ id }) => id)).toEqual(
+    Array.from({ length: 7 }, (_, index) => String(index + 10)),
+  );
+});
+
 test('the last hour is not pruned', async () => {
-  const database = await createDatabase();
-  await expect(pruneJournal(database.pool(), { olderThan: new Date() })).rejects.toMatchObject({
+  const pool = (await createBootstrapped(NO_PROVIDERS)).pool();
+  const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000);
+  await expect(pruneJournal(pool, { olderThan: minutesAgo(59) })).rejects.toMatchObject({
     problems: [{ at: 'olderThan', message: expect.stringContaining('more than an hour ago') }],
   });
+  expect(await pruneJournal(pool, { olderThan: minutesAgo(61) })).toBe(0);
 });
 
 test('the last hour is that of the server, whatever the clock here says', async () => {

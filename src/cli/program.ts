@@ -135,7 +135,7 @@ function refuseOptionAsValue(command: Command): void {
   // Commander does not list that of the help.
   const names = ['--help', '-h', ...listed];
   const values = command.optsWithGlobals();
-  const taken = options.find((option) => option.required && names.includes(values[option.attributeName()]));
+  const taken = options.find((option) => names.includes(values[option.attributeName()]));
   if (taken === undefined) return;
   const given: string = values[taken.attributeName()];
   command.error(`error: option '${taken.flags}' argument missing: ${given} is an option`, {

@@ -34,7 +34,7 @@ export function addServeCommand(program: Command, run: RunCommand): void {
 
 async function serve(context: CommandContext<ServeFlags>): Promise<ExitCode> {
   const { servePage } = await import('../index.ts');
-  const { flags, options, print, withDatabase } = context;
+  const { flags, options, policyNote, print, withDatabase } = context;
   const serveFrom = async (pool: PoolLike | null, where: string): Promise<ExitCode> => {
     const server = await servePage(pool, {
       ...options,
@@ -48,6 +48,7 @@ async function serve(context: CommandContext<ServeFlags>): Promise<ExitCode> {
     print({
       exitCode: EXIT.SUCCESS,
       document: { url: server.url },
+      note: pool === null ? policyNote : null,
       pretty: () => `${where}\n\n${message}`,
       remarks: () => [{ level: 'note', code: 'PAGE_SERVED', at: null, message }],
     });

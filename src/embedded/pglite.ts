@@ -40,24 +40,16 @@ export async function startInFolder(dataDir: string, readDump: () => Promise<Blo
   }
 }
 
-async function startPglite({
-  dataDir,
-  ...options
-}: {
-  dataDir?: string;
-  loadDataDir?: Blob;
-}): Promise<RunningPglite> {
+async function startPglite(options: { dataDir?: string; loadDataDir?: Blob }): Promise<RunningPglite> {
   const [{ PGlite }, { createPgConfig }] = await importOptional('@electric-sql/pglite', () =>
     Promise.all([import('@electric-sql/pglite'), import('@electric-sql/pglite/node-postgres')]),
   );
-  // The scheme keeps a folder whose name looks like another of PGlite's schemes a folder
-  const place = dataDir === undefined ? {} : { dataDir: `file://${dataDir}` };
   const startParams = [...PGlite.defaultStartParams, ...SMALL];
-  const pglite = new PGlite({ ...options, ...place, startParams });
+  const pglite = new PGlite({ ...options, startParams });
   try {
     await pglite.waitReady;
   } catch (cause) {
-    throw new ConnectionError('CONNECTION_FAILED', describeStartFailure(dataDir, cause), { cause });
+    throw new ConnectionError('CONNECTION_FAILED', describeStartFailure(options.dataDir, cause), { cause });
   }
   return {
     createClientConfig: () => createPgConfig(pglite),

@@ -33,6 +33,7 @@ export function createEmbeddedPool(options: EmbeddedPoolOptions = {}): EmbeddedP
   if (message !== null) {
     throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'options', message }]);
   }
+  // PGlite takes a relative path like memory://x for one of its schemes.
   const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir);
   return createPool(() => (dataDir === undefined ? startFromSnapshot() : startOnFolder(dataDir)));
 }

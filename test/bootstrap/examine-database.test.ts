@@ -7,7 +7,7 @@ import {
   examineDatabase,
   type PoolLike,
 } from '../../src/index.ts';
-import { renderDiagnosis } from '../../src/render/diagnosis.ts';
+import { listDiagnosisRemarks, renderDiagnosis } from '../../src/render/diagnosis.ts';
 import { createDatabase } from '../support/database.ts';
 import { pgBouncerProgram, startPgBouncer } from '../support/pgbouncer.ts';
 import { createStockTable } from '../tables/stock-tables.fixture.ts';
@@ -338,6 +338,23 @@ describe('a diagnosis', () => {
         '1 failure, 1 warning.',
       ].join('\n'),
     );
+    expect(listDiagnosisRemarks({ ok: false, findings })).toEqual([
+      { level: 'pass', code: 'SERVER', at: null, subject: 'server', message: 'PostgreSQL 18.' },
+      {
+        level: 'warning',
+        code: 'INDEX',
+        at: null,
+        subject: 'index',
+        message: 'No index.\ncreate index x on y (z)',
+      },
+      {
+        level: 'error',
+        code: 'PRIVILEGES',
+        at: null,
+        subject: 'privileges',
+        message: 'Run:\n  grant a to b;',
+      },
+    ]);
   });
 
   test('shows the first of many findings of one kind', () => {

@@ -164,6 +164,23 @@ describe('casbin-bootstrap', () => {
     const others = await run('history', 'carol', 'invoices');
     expect(others.stdout).toContain('The journal has no such change.');
     expect(JSON.parse((await run('history', '--until', '1d', '--json')).stdout)).toEqual([]);
+    await pool.query(
+      `update casbin_bootstrap_journal set at = at - interval '90 seconds' where actor = 'root'`,
+    );
+    const ago = async (duration: string) =>
+      JSON.parse((await run('history', 'carol', '--since', duration, '--json')).stdout);
+    expect(await ago('2m')).toMatchObject([{ actor: 'root' }]);
+    expect(await ago('1m')).toEqual([]);
+  });
+
+  test('history is that of a schema and a table', async () => {
+    const { cwd, run } = await openShop();
+    expect((await run('history', 'clerk')).stdout).toContain('+ p, clerk, invoices, read');
+    expect((await run('history', '--table', 'other')).stdout).toContain('Nothing was recorded yet.');
+    expect(await run('history', '--schema', 'other')).toMatchObject({ code: 1, stdout: '' });
+    const config = join(cwd, 'table.config.json');
+    await writeFile(config, '{ "table": { "name": "casbin" } }');
+    expect((await run('history', '--config', config)).stdout).toContain('+ p, clerk, invoices, read');
   });
 
   test('history says that nothing was recorded yet, and how changes are recorded', async () => {

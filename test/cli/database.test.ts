@@ -74,6 +74,13 @@ function thrownBy(work: () => unknown): unknown {
   throw new Error('Nothing was thrown');
 }
 
+test('a server has two connections at once, as an examination needs', async () => {
+  const database = openServer((await createDatabase()).url);
+  onTestFinished(() => database.close());
+  const clients = await Promise.all([database.pool.connect(), database.pool.connect()]);
+  for (const client of clients) client.release?.();
+});
+
 test('an idle connection that the server ends is replaced', async () => {
   const server = await createDatabase();
   const database = openServer(server.url);

@@ -31,6 +31,12 @@ test('casbin-bootstrap plan and status end with 3 while there is something to do
   expect(planned).toMatchObject({ code: 0, stderr: '' });
   expect(JSON.parse(planned.stdout)).toMatchObject({ changed: false, rules: [] });
   expect(await run('status')).toMatchObject({ code: 0, stdout: expect.stringContaining('is in place') });
+
+  await database.pool().query(`insert into casbin (ptype, rule) values ('p', '["user", "x", "read"]')`);
+  for (const command of ['plan', 'status']) {
+    expect(await run(command), 'drift').toMatchObject({ code: 3, stderr: '' });
+    expect(await run(command, '--fail-on', 'none')).toMatchObject({ code: 0 });
+  }
 });
 
 test('casbin-bootstrap plan --sql needs no database', async () => {

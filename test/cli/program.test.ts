@@ -12,6 +12,15 @@ import { BIN, runCli, spawnCli } from './run-cli.ts';
 const POLICY = 'roles: { clerk: { permissions: { invoices: [read] } } }';
 
 describe('casbin-bootstrap', () => {
+  test('shows no password of its configuration, and takes the model from there', async () => {
+    const cwd = await createFolder();
+    const config = { databaseUrl: 'postgres://app:hunter2@h/d', model: 'hunter2.conf' };
+    await writeFile(join(cwd, 'casbin-bootstrap.config.json'), JSON.stringify(config));
+    const result = await runCli(['lint', '--json'], { cwd });
+    expect(result).toMatchObject({ code: 2, stdout: expect.stringContaining('***.conf') });
+    expect(result.stdout + result.stderr).not.toContain('hunter2');
+  });
+
   test('takes options and database from its configuration, and arguments before those', async () => {
     const database = await createDatabase();
     const cwd = await createFolder();
@@ -67,10 +76,11 @@ describe('casbin-bootstrap', () => {
   });
 
   test('reports all empty arguments at once', async () => {
-    const args = ['seed', '--schema', '', '--policy', '', '--embedded', '', '--config', ''];
+    const names = ['schema', 'table', 'policy', 'model', 'embedded', 'config'];
+    const args = ['seed', ...names.flatMap((name) => [`--${name}`, ''])];
     const result = await runCli(args, { cwd: await createFolder() });
     expect(result).toMatchObject({ code: 2, stdout: '' });
-    for (const name of ['config', 'policy', 'embedded', 'schema']) {
+    for (const name of names) {
       expect(result.stderr).toContain(`--${name}: it is empty. Give a value.`);
     }
     const file = await runCli(['report', '--offline', '--html', ''], { cwd: await createFolder() });

@@ -17,6 +17,19 @@ test('casbin-bootstrap report writes a page of a database', async () => {
   expect(result).toMatchObject({ code: 0, stderr: '' });
   expect(result.stdout).toMatch(/^Database: PostgreSQL at .*\n\nWrote page\.html \(\d+ kB\)\.\n$/);
   expect(await readFile(join(cwd, 'page.html'), 'utf8')).toContain('The database decides as defined');
+
+  await database.pool().query(`insert into casbin (ptype, rule)
+    values ('g', '["alice", "user"]'), ('p', '["user", "accounts", "delete"]')`);
+  const env = { DATABASE_URL: database.url };
+  expect(await runCli(['report', '--html', 'page.html'], { cwd, env })).toMatchObject({ code: 0 });
+  const named = await readFile(join(cwd, 'page.html'), 'utf8');
+  expect(named).toContain('The database decides as defined, and has more than that');
+  expect(named).toContain('alice');
+  const args = ['report', '--html', 'page.html', '--strict', '--no-users'];
+  expect(await runCli(args, { cwd, env })).toMatchObject({ code: 0 });
+  const strict = await readFile(join(cwd, 'page.html'), 'utf8');
+  expect(strict).toContain('The database does not decide as defined');
+  expect(strict).not.toContain('alice');
 });
 
 test('casbin-bootstrap report writes a page of a policy file without a database', async () => {

@@ -36,6 +36,10 @@ describe('casbin-bootstrap seed, on a server', () => {
 
     expect(result).toMatchObject({ code: 0, stderr: '' });
     expect(result.stdout).toMatch(/^Dry run: nothing was changed\./m);
+    const cwd = await createFolder();
+    await writeFile(`${cwd}/casbin-bootstrap.config.json`, '{ "dryRun": true }');
+    const configured = await runCli(['seed'], { env: { DATABASE_URL: url }, cwd });
+    expect(configured.stdout).toMatch(/^Dry run: nothing was changed\./m);
     const { rows } = await pool().query("select to_regclass('casbin') as casbin");
     expect(rows).toEqual([{ casbin: null }]);
   });
@@ -264,6 +268,8 @@ describe('casbin-bootstrap seed fails with one message on stderr', () => {
     expect(result.stderr).toMatch(/g, user, readonly/);
     expect(result.stderr).toMatch(/user, accounts, read +allow +deny/);
     expectNoStack(result.stderr);
+    const compact = await runCli(['seed', '--format', 'compact'], { env });
+    expect(compact.stdout).toMatch(/^"user, accounts, read" must be allowed, .* \[DECISION_UNEXPECTED\]$/m);
   });
 
   test("when the database holds somebody else's policy, and says what to do instead", async () => {

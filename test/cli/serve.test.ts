@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { expect, test, vi } from 'vitest';
 import { bootstrapDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { createFolder } from '../support/folder.ts';
 import { runCli } from './run-cli.ts';
 
 const BIN = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
@@ -15,7 +18,8 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     const database = await createDatabase();
     await bootstrapDatabase(database.pool());
     await database.pool().query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
-    const child = spawn(process.execPath, [BIN, 'serve', '--json', '--no-users'], {
+    await database.pool().query(`insert into casbin (ptype, rule) values ('p', '["user", "x", "read"]')`);
+    const child = spawn(process.execPath, [BIN, 'serve', '--json', '--no-users', '--strict'], {
       env: { PATH: process.env.PATH, DATABASE_URL: database.url },
     });
     const complaints = text(child.stderr);
@@ -28,6 +32,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     const page = await (await fetch(url)).text();
     expect(page).toContain(`Access policy of ${database.name}`);
     expect(page).toContain('id="live"');
+    expect(page).toContain('The database does not decide as defined');
     expect(page).not.toContain('alice');
     const watching = await fetch(`${url}changes`);
     child.kill(signal);
@@ -36,6 +41,29 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     await watching.text().catch(() => {});
   },
 );
+
+test('casbin-bootstrap serve shows the default policy at the port that is given, and says so', async () => {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  const child = spawn(process.execPath, [BIN, 'serve', '--offline', '--port', String(port)], {
+    env: { PATH: process.env.PATH },
+    cwd: await createFolder(),
+  });
+  let printed = '';
+  for await (const chunk of child.stdout.setEncoding('utf8')) {
+    printed += chunk;
+    if (printed.includes('Ctrl+C')) break;
+  }
+  const ended = once(child, 'exit');
+  child.kill('SIGINT');
+  await ended;
+  expect(printed).toMatch(
+    /^The default policy is used, .*\nPolicy: as it is defined, without a database\n\n/,
+  );
+  expect(printed).toContain(`The page is at http://127.0.0.1:${port}/ until Ctrl+C.`);
+});
 
 test('casbin-bootstrap serve ends at once at Ctrl+C while it still waits for the database', async () => {
   const database = await createDatabase();
@@ -60,5 +88,6 @@ test('casbin-bootstrap serve ends at once at Ctrl+C while it still waits for the
 test('casbin-bootstrap serve ends with 2 for an invalid port, and with 4 without the database', async () => {
   expect(await runCli(['serve', '--port', '65536', '--offline'])).toMatchObject({ code: 2 });
   const url = 'postgres://x@127.0.0.1:1/x';
-  expect(await runCli(['serve', '--database-url', url])).toMatchObject({ code: 4, stdout: '' });
+  const args = ['serve', '--port', '65535', '--database-url', url];
+  expect(await runCli(args)).toMatchObject({ code: 4, stdout: '' });
 });

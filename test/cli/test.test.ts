@@ -24,6 +24,7 @@ test('casbin-bootstrap test decides what the policy lists itself, and writes LCO
   expect(await readFile(join(result.cwd, 'coverage/lcov.info'), 'utf8')).toContain(
     'SF:policy.yaml\nBRDA:4,0,0,1\nBRDA:4,0,1,0\n',
   );
+  expect((await run()).stdout).toMatch(/^1 request decided as expected /);
   const strict = await run('--coverage', '51', '--format', 'compact');
   expect(strict).toMatchObject({ code: 1, stderr: '' });
   expect(strict.stdout).toMatch(

@@ -36,6 +36,21 @@ test(
 );
 
 test(
+  'a folder is one whatever it is called, and that of the working directory then',
+  STARTS_PGLITE,
+  async () => {
+    const [before, cwd] = [process.cwd(), await createFolder()];
+    process.chdir(cwd);
+    const pool = createEmbeddedPool({ dataDir: 'memory://data' });
+    process.chdir(before);
+    const client = await pool.connect();
+    client.release();
+    await pool.end();
+    expect(await readdir(join(cwd, 'memory:', 'data'))).toContain('PG_VERSION');
+  },
+);
+
+test(
   'processes that open a new folder at the same moment take turns, and all succeed',
   STARTS_PGLITE,
   async () => {
@@ -97,7 +112,11 @@ test('a folder that can not be created is named', async () => {
 
   await expect(query(join(file, 'data'), 'select 1')).rejects.toMatchObject({
     code: 'CONNECTION_FAILED',
-    message: expect.stringContaining(join(file, 'data')),
+    message: expect.stringMatching(
+      new RegExp(
+        `^The folder ${join(file, 'data')} for .* can't be created: E[A-Z]+: .*\\. Use another one\\.$`,
+      ),
+    ),
   });
 });
 
@@ -108,6 +127,7 @@ test('files that PostgreSQL can not open are named, and the folder is free again
   await expect(query(dataDir, 'select 1')).rejects.toMatchObject({
     code: 'CONNECTION_FAILED',
     message: expect.stringContaining(`The embedded database in ${dataDir} could not be opened`),
+    cause: expect.any(Error),
   });
   const lock = await lockDirectory(dataDir, 0);
   await lock.release();

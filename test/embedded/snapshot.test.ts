@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
@@ -17,6 +17,9 @@ let ofPrepared: Cluster;
 /** Creating a cluster takes seconds: after the first one, a PGlite that would do so starts from these files. */
 let created: Blob;
 let ofCreated: Cluster;
+
+/** Whether no PGlite starts in memory. */
+let isBroken = false;
 
 /** Which files a PGlite has started from. */
 interface Cluster {
@@ -42,7 +45,8 @@ beforeAll(async () => {
   await pglite.close();
   vi.doMock('../../src/embedded/pglite.ts', async (importOriginal) => ({
     ...(await importOriginal<object>()),
-    startInMemory: (files = created) => startInMemory(files),
+    startInMemory: (files = created) =>
+      isBroken ? Promise.reject(new Error('no memory is left')) : startInMemory(files),
   }));
 }, STARTS_PGLITE.timeout);
 
@@ -83,6 +87,30 @@ test('several processes may prepare the same file at once, and nothing unfinishe
 
   expect(await readdir(folder)).toEqual(['cluster.tar.br']);
   expect(await identify(await snapshot.startFromSnapshot(file))).toEqual(ofCreated);
+});
+
+test('nothing unfinished stays where the file can not be written', async () => {
+  const folder = await temporaryFolder();
+  const file = path.join(folder, 'cluster.tar.br');
+  await mkdir(file);
+  await expect(snapshot.prepareSnapshot(file)).rejects.toThrow('EISDIR');
+  expect(await readdir(folder)).toEqual(['cluster.tar.br']);
+});
+
+test('a start that failed is tried again by the next one', async () => {
+  const file = path.join(await temporaryFolder(), 'cluster.tar.br');
+  isBroken = true;
+  await expect(snapshot.startFromSnapshot(file)).rejects.toThrow('no memory is left');
+  isBroken = false;
+  expect(await identify(await snapshot.startFromSnapshot(file))).toEqual(ofCreated);
+});
+
+test('files that PGlite can not start from are an error with its reason', async () => {
+  await expect(startInMemory(new Blob(['no files']))).rejects.toMatchObject({
+    code: 'CONNECTION_FAILED',
+    message: expect.stringMatching(/^The embedded database did not start: ./),
+    cause: expect.any(Error),
+  });
 });
 
 test('missing files are passed over, and later databases start from those of the first', async () => {

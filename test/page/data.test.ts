@@ -107,7 +107,7 @@ describe('the matrix of a page', () => {
   test('shows each reason for which Casbin throws, and no row for a subject without any role', async () => {
     const { matrix } = await pageOf(
       {
-        model: modelOf(`${MATCHER} && isOpen(r.obj)`),
+        model: modelOf(`isOpen(r.obj) && ${MATCHER}`),
         policy: {
           rules: [
             ['p', 'a', 'x', 'read'],
@@ -115,7 +115,6 @@ describe('the matrix of a page', () => {
             ['p', 'a', 'z', 'read'],
           ],
         },
-        verify: false,
         configureEnforcer: (enforcer) => {
           enforcer.addFunction('isOpen', (resource: string) => {
             if (resource !== 'z') throw new Error(`${resource} is gone`);
@@ -168,6 +167,30 @@ describe('the matrix of a page', () => {
       'a, x, read: denied by "p, a, x, read, deny" (null)',
       'b, x, read: denied by "p, a, x, read, deny" (null) via b → a ()',
     ]);
+  });
+
+  test('shows what no rule denies where each request is decided by itself', async () => {
+    const model = modelOf(MATCHER, '!some(where (p.eft == deny))', 'sub, obj, act, eft');
+    const rules = [
+      ['p', 'a', 'x', 'read', 'deny'],
+      ['g', 'b', 'c'],
+    ];
+    const { matrix } = await pageOf({ model, policy: { rules }, configureEnforcer: () => {} }, null);
+    expect(matrix.unlisted).toBe('deny');
+    expect(cellLines(matrix)).toEqual([
+      'a, x, read: denied by "p, a, x, read, deny" (null)',
+      'b, x, read: open',
+      'c, x, read: open',
+      `${matrix.roles[3]?.name}, x, read: open`,
+    ]);
+    expect(matrix.roles[3]?.kind).toBe('everybody');
+  });
+
+  test('shows a rule without a subject as one of the role itself', async () => {
+    const model = modelOf('r.obj == p.obj && r.act == p.act', undefined, 'obj, act');
+    const policy = { rules: [['p', 'x', 'read']], allow: [['a', 'x', 'read']] };
+    const { matrix } = await pageOf({ model, policy }, null);
+    expect(cellLines(matrix)).toContain('a, x, read: direct by "p, x, read" (null)');
   });
 
   test('shows the requests that a definition lists, where its rules are patterns', async () => {

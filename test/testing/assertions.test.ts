@@ -24,6 +24,7 @@ test('a request that is denied fails with the explanation that the matcher has',
   expect(failed).toMatchObject({
     actual: 'denied',
     expected: 'allowed',
+    operator: 'equal',
     message: [
       '"readonly, accounts, write" is denied',
       '',
@@ -61,7 +62,10 @@ describe('a request that can not be decided is no denial', () => {
   test('when Casbin throws', async () => {
     const enforcer = await enforcerOf(['p, x, y, z'], { m: 'regexMatch(r.obj, p.obj)' });
     await enforcer.addPolicy('x', '(', 'read');
-    await expect(assertDenied(enforcer, 'alice', 'data', 'read')).rejects.toThrow(`Casbin can't decide`);
+    await expect(assertDenied(enforcer, 'alice', 'data', 'read')).rejects.toMatchObject({
+      message: expect.stringMatching(/^Casbin can't decide "alice, data, read": ./),
+      cause: expect.any(Error),
+    });
   });
 
   test.each([undefined, {}, 'postgres://alice:secret@localhost/db'])(

@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { definePolicy } from '../../src/index.ts';
 import { collectPolicyTests } from '../../src/testing/index.ts';
 import { modelText } from '../verification/verify.fixture.ts';
-import { enforcerOf } from './enforcers.fixture.ts';
+import { DOMAINS, enforcerOf, model } from './enforcers.fixture.ts';
 
 const policy = definePolicy({
   roles: {
@@ -29,6 +29,15 @@ test('there is a test for each expectation, with its group, for any runner', asy
     'allow: user may read accounts',
     'never: readonly may never write accounts',
   ]);
+});
+
+test('a test names the domain of its request, where the model has some', async () => {
+  const definition = {
+    rules: [['p', 'user', 'one', 'data', 'read']],
+    allow: [['user', 'one', 'data', 'read']],
+  };
+  const { tests } = await collectPolicyTests(definition, { model: model(DOMAINS) });
+  expect(tests.map(({ name }) => name)).toEqual(['user may read data in one']);
 });
 
 test('each rejects as assertAllowed and assertDenied do, without any preparation', async () => {
@@ -58,6 +67,15 @@ test('a target is called once, and not while tests are being collected', async (
   expect(target).toHaveBeenCalledTimes(1);
 });
 
+test('options that can not be used reject, together with what is wrong with the definition', async () => {
+  const wrong = { configureEnforcer: 1 } as object;
+  await expect(
+    collectPolicyTests({ roles: { user: { inherits: ['nobody'] } } }, wrong),
+  ).rejects.toMatchObject({
+    problems: [{ at: 'configureEnforcer' }, { at: 'policy.roles.user.inherits[0]' }],
+  });
+});
+
 test('a definition that has nothing to test rejects', async () => {
   await expect(collectPolicyTests({ roles: policy.roles ?? {} })).rejects.toMatchObject({
     code: 'INVALID_OPTIONS',
@@ -66,9 +84,9 @@ test('a definition that has nothing to test rejects', async () => {
 });
 
 test('a definition with a pattern that Casbin never finishes reading rejects', async () => {
-  const model = newModelFromString(modelText({ m: 'keyMatch2(r.obj, p.obj) && r.sub == p.sub' }));
+  const patterns = newModelFromString(modelText({ m: 'keyMatch2(r.obj, p.obj) && r.sub == p.sub' }));
   const definition = { rules: [['p', 'eve', '/inv/:', 'read']], allow: [['eve', '/inv/7', 'read']] };
-  await expect(collectPolicyTests(definition, { model })).rejects.toMatchObject({
+  await expect(collectPolicyTests(definition, { model: patterns })).rejects.toMatchObject({
     problems: [{ code: 'PATTERN_ENDLESS', at: 'policy.rules[0]' }],
   });
 });

@@ -43,6 +43,10 @@ test('a request may contain objects with attributes', async () => {
   await expect(expect(enforcer).toAllow({ Age: 3 }, 'data', 'read')).rejects.toThrow(
     '"{ Age: 3 }, data, read" is denied',
   );
+  const written = { Age: 3, Name: 'Alice Liddell', Place: 'Wonderland', Team: 'cards', Friend: 'Hatter' };
+  await expect(expect(enforcer).toAllow(written, 'data', 'read')).rejects.toThrow(
+    `"{ Age: 3, Name: 'Alice Liddell', Place: 'Wonderland', Team: 'cards', Friend: 'Hatter' }, data, read" is denied`,
+  );
 });
 
 describe('a request that can not be decided fails the test, also under not', () => {

@@ -8,7 +8,7 @@ import {
   policyToMermaid,
   readMatrix,
 } from '../../src/index.ts';
-import { renderMatrix } from '../../src/render/matrix.ts';
+import { listMatrixRemarks, renderMatrix } from '../../src/render/matrix.ts';
 import { createDatabase } from '../support/database.ts';
 import { modelText } from './verify.fixture.ts';
 
@@ -124,6 +124,22 @@ describe('a matrix', () => {
     );
     expect(renderMatrix(matrix, 30).split('\n\n')).toHaveLength(4);
     expect(renderMatrix(matrix, 0)).toBe(renderMatrix(matrix));
+  });
+
+  test('writes names as a policy does, and shows their control characters', () => {
+    const [subject, permission] = ['a,\u202e', ['b,c\u009b']];
+    const matrix: PolicyMatrix = {
+      tokens: ['obj'],
+      subjects: [subject],
+      permissions: [permission],
+      allowed: [{ subject, permission, rule: null, rolePath: [subject] }],
+      isOpen: false,
+    };
+    expect(renderMatrix(matrix).split('\n').slice(0, 2)).toEqual([
+      '  obj          "a,\\u202e"',
+      '  "b,c\\u009b"  ●',
+    ]);
+    expect(listMatrixRemarks(matrix)).toMatchObject([{ subject: `"${subject}"`, message: '"b,c\u009b"' }]);
   });
 
   test('has in each of several tables what its subjects may do, and in the first what nobody may', () => {

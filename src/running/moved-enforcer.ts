@@ -8,6 +8,7 @@ import { findMisfits } from '../policy/check.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { CasbinAdapter } from '../tables/adapter.ts';
 import { FixedEnforcer } from './fixed-enforcer.ts';
+import { enforcerClosed } from './follower.ts';
 import type { LiveEnforcer, LiveState, PolicyChange } from './live-enforcer.ts';
 import type { LiveRules, RuleChange } from './live-rules.ts';
 import { ageMs, type Motor, toDate } from './motor.ts';
@@ -298,6 +299,7 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
   }
 
   async #write(write: () => Promise<void>): Promise<true> {
+    if (this.#motor.isClosed) throw enforcerClosed();
     await write().catch((error: unknown) => {
       throw error instanceof NoClientInTime ? explainConnectFailure(error) : error;
     });

@@ -450,8 +450,25 @@ describe('a live enforcer', () => {
     expect(live.state.status).toBe('closed');
     expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
     expect(strict.enforceSync('admin', 'accounts', 'read')).toBe(false);
-    await expect(live.caughtUp()).rejects.toThrow('closed');
+    await expect(live.caughtUp()).rejects.toMatchObject({ code: 'ENFORCER_CLOSED' });
     await live.close();
+  });
+
+  test('writes nothing after it was closed', async () => {
+    const { live, database } = await open();
+    await live.close();
+    for (const write of [
+      () => live.addPolicy('admin', 'accounts', 'fly'),
+      () => live.updatePolicy(['user', 'accounts', 'write'], ['user', 'accounts', 'fly']),
+      () => live.removePolicy('readonly', 'accounts', 'read'),
+    ]) {
+      await expect(write()).rejects.toMatchObject({ code: 'ENFORCER_CLOSED' });
+    }
+    const { rows } = await database.pool().query('select rule from casbin order by id');
+    const rules = rows.map(({ rule }) => rule.join());
+    expect(rules).toHaveLength(16);
+    expect(rules).toContain('user,accounts,write');
+    expect(rules).not.toContain('admin,accounts,fly');
   });
 
   test('can be closed while it waits for a client without a limit', async () => {

@@ -1,9 +1,7 @@
 import { type Assertion, EnforceContext, type Enforcer, getLogger, type Model } from 'casbin';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
 import { ruleFieldsOf } from '../casbin/model.ts';
-import { NoClientInTime } from '../database/session.ts';
 import { InvalidOptionsError } from '../errors.ts';
-import { explainConnectFailure } from '../failure/explain-failure.ts';
 import { findMisfits } from '../policy/check.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { CasbinAdapter } from '../tables/adapter.ts';
@@ -300,9 +298,7 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
 
   async #write(write: () => Promise<void>): Promise<true> {
     if (this.#motor.isClosed) throw enforcerClosed();
-    await write().catch((error: unknown) => {
-      throw error instanceof NoClientInTime ? explainConnectFailure(error) : error;
-    });
+    await write();
     await this.caughtUp();
     return true;
   }

@@ -5,7 +5,7 @@ import { readAsStockAdapter } from './casbin/distortion.ts';
 import type { ConfigureEnforcer } from './casbin/enforcer.ts';
 import type { StoredRule } from './casbin/rule-row.ts';
 import { reachableScope } from './casbin/scope.ts';
-import type { PoolLike } from './database/client.ts';
+import { isSource, type PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { acquireBootstrapLock } from './database/lock.ts';
 import { asClient } from './database/own-queries.ts';
@@ -123,6 +123,11 @@ async function resolvePlace(
   place: RulePlace,
   rest: Omit<CopyOptions, 'from' | 'to'>,
 ): Promise<ResolvedOptions | Problem[]> {
+  if (isSource(place)) {
+    return [
+      { code: 'OPTION_INVALID', at: name, message: `must be an object with the pool: ${name}: { pool }.` },
+    ];
+  }
   const { pool, schema, table }: Partial<RulePlace> = place ?? {};
   const own = { ...(schema === undefined ? {} : { schema }), ...(table === undefined ? {} : { table }) };
   const unknown = findUnknown(name, place);

@@ -8,7 +8,8 @@ import { createKysely } from './database/dialect.ts';
 import { requireAllRows } from './database/privileges.ts';
 import { Session, withSession } from './database/session.ts';
 import { errorCode, SQLSTATE } from './database/sqlstates.ts';
-import { InvalidOptionsError, StoredRuleError } from './errors.ts';
+import { BootstrapError, InvalidOptionsError, StoredRuleError } from './errors.ts';
+import { explainConnectFailure } from './failure/explain-failure.ts';
 import { explainRefusal } from './failure/explain-refusal.ts';
 import { withoutMisshapen } from './options/resolve.ts';
 import { resolveModel } from './options/resolve-model.ts';
@@ -35,6 +36,7 @@ import { USUAL_NAMES } from './tables/rule-table.ts';
  * @throws InvalidOptionsError for options that can't be used, all problems at once, before the database is touched
  * @throws StoredRuleError for rules that do not fit the model (`RULES_DO_NOT_FIT_MODEL`), and as the adapter
  * @throws PermissionError with the privileges that have to be granted, and if row-level security may hide rules
+ * @throws ConnectionError if there is no connection
  * @throws DatabaseError as the adapter
  */
 export async function createEnforcer(
@@ -43,9 +45,12 @@ export async function createEnforcer(
 ): Promise<Enforcer> {
   const model = await requireModel(pool, options);
   const { schema, table, engine, configureEnforcer } = options;
-  const adapter = createCheckedAdapter(pool, { schema, table, engine }, requireFit(options));
+  const adapter = createCheckedAdapter(pool, { schema, table, engine }, requireFit(options), {
+    timeoutMs: 0,
+    explain: explainConnectFailure,
+  });
   return buildEnforcer(model, adapter, configureEnforcer).catch(async (error: unknown) => {
-    if (errorCode(error) !== SQLSTATE.INSUFFICIENT_PRIVILEGE) throw error;
+    if (error instanceof BootstrapError || errorCode(error) !== SQLSTATE.INSUFFICIENT_PRIVILEGE) throw error;
     const { name } = toTableChoice(table);
     const needs = { schema, select: name === undefined ? USUAL_NAMES : [name] };
     throw await withSession(pool, ({ client }) => explainRefusal(error, client, 'load the policy', needs));

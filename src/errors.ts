@@ -103,6 +103,8 @@ export type BootstrapErrorCode =
    * on by itself.
    */
   | 'ENFORCER_STALE'
+  /** A live enforcer was closed, so it neither looks at its database nor writes to it. Create another one. */
+  | 'ENFORCER_CLOSED'
   /** The table holds another policy, and none was given. Give it by the `policy` option. */
   | 'POLICY_MISSING'
   /**

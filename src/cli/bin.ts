@@ -6,6 +6,9 @@ import { run } from './program.ts';
 /** The reader has closed the pipe, as in `casbin-bootstrap seed | head -1`; that is no failure of the command. */
 const READER_GONE = ['EPIPE', 'ECONNRESET'];
 
+/** How long code of the configuration, such as a pool that it opens, may keep the process running at the end. */
+const LINGER_MS = 1_000;
+
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (READER_GONE.includes(error.code ?? '')) return;
   process.stderr.write(
@@ -19,3 +22,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', () => {});
 
 process.exitCode = await run(process.argv, process.env);
+setTimeout(() => process.stdout.write('', () => process.exit()), LINGER_MS).unref();

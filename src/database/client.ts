@@ -42,13 +42,18 @@ export function checkPool(pool: unknown): Problem[] {
 export function checkSource(source: unknown): Problem[] {
   const known = explainKnown(source);
   if (known !== null) return [poolProblem(known)];
-  if (isClient(source) || hasMethod(source, 'connect')) return [];
+  if (isSource(source)) return [];
   const given = typeof source === 'object' && source !== null ? '' : ` It is ${kindOf(source)}.`;
   return [
     poolProblem(
       `must have a connect method, like pg.Pool.${given} Make one: new pg.Pool({ connectionString }).`,
     ),
   ];
+}
+
+/** Whether a pool or a client was given where an object was meant that has one, or options. */
+export function isSource(given: unknown): boolean {
+  return isClient(given) || hasMethod(given, 'connect');
 }
 
 /** What is wrong with a client whose transaction matters: a pool has no transaction. */

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { JOURNAL } from '../../migrations/0003_journal.ts';
 import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
+import { isSource } from '../database/client.ts';
 import { ENGINE_NAMES } from '../database/engine.ts';
 import { LOCK_TABLE } from '../database/lock-row.ts';
 import { LONGEST_TIMER_MS } from '../database/session.ts';
@@ -221,8 +222,9 @@ const known = Object.fromEntries(
 /** The options of one function: its own are checked, those of the others are accepted as they are. */
 export function optionsOf(own: v.ObjectEntries) {
   const entries = { ...known, ...own };
-  return v.lazy((input) =>
-    v.pipe(
+  return v.lazy((input) => {
+    if (isSource(input)) return notOptions;
+    return v.pipe(
       fields(entries, 'must be an object of options'),
       v.rawCheck(({ addIssue }) => {
         const given = Object(input);
@@ -236,9 +238,17 @@ export function optionsOf(own: v.ObjectEntries) {
           });
         }
       }),
-    ),
-  );
+    );
+  });
 }
+
+const notOptions = v.pipe(
+  v.custom<object>(() => true),
+  v.rawCheck(({ addIssue }) => {
+    const message = 'must be an object of options, not a pool or a client. Give that before the options';
+    addIssue({ expected: AS_TOLD, message });
+  }),
+);
 
 const pageEntries = { ...bootstrapEntries, ...verifyEntries, users: flag };
 const pageOptions = optionsOf(pageEntries);

@@ -1,6 +1,5 @@
 import { RECORDED_RULES } from '../../migrations/0004_ownership.ts';
-import { findUnusableRules, ruleFieldsOf } from '../casbin/model.ts';
-import { findHangingPatterns } from '../casbin/patterns.ts';
+import { ruleFieldsOf } from '../casbin/model.ts';
 import { quoteTable } from '../database/catalog.ts';
 import { type ClientLike, checkClient } from '../database/client.ts';
 import { detectEngine } from '../database/engine.ts';
@@ -31,6 +30,7 @@ import type {
   ChangeValues,
   PolicyChanges,
 } from './policy-changes.ts';
+import { requireUsable } from './usable-rules.ts';
 
 /**
  * Changes the policy on the caller's client, in the transaction that is open there: the change is rolled back with that
@@ -66,7 +66,7 @@ export async function changePolicy(
   const added = [...toRules('p', 'grant', grant), ...toRules('g', 'assign', assign)];
   const removed = [...toRules('p', 'revoke', revoke), ...toRules('g', 'unassign', unassign)];
   requireSound(resolved, [...added, ...removed]);
-  await requireUsable(resolved, added);
+  await requireUsable(resolved.model, added);
   const connection = connectionOf(client);
   let known = resolved;
   const explain = async (error: unknown) => {
@@ -159,12 +159,6 @@ function requireSound({ model }: ResolvedOptions, rules: readonly PlacedRule[]):
       problems.push({ code: 'RULE_DUPLICATE', at: rule.at, message });
     }
   }
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
-}
-
-/** Refuses what Casbin would not use, or never finish reading. If it is stored already, it can be removed. */
-async function requireUsable({ model }: ResolvedOptions, added: readonly PlacedRule[]): Promise<void> {
-  const problems = [...findUnusableRules(model, added), ...(await findHangingPatterns(model, added))];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 

@@ -3,6 +3,7 @@ import { JOURNAL } from '../../migrations/0003_journal.ts';
 import { checkPool, type PoolLike } from '../database/client.ts';
 import { LONGEST_TIMER_MS } from '../database/session.ts';
 import { ConnectionError, InvalidOptionsError, type Problem } from '../errors.ts';
+import { explainConnectFailure } from '../failure/explain-failure.ts';
 import { withoutMisshapen } from '../options/resolve.ts';
 import { resolveModel } from '../options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from '../options.ts';
@@ -93,7 +94,10 @@ export async function createLiveEnforcer(
       await follower.close();
     },
   };
-  const store = createCheckedAdapter(pool, { schema, table, engine }, UNCHECKED, connectTimeoutMs);
+  const store = createCheckedAdapter(pool, { schema, table, engine }, UNCHECKED, {
+    timeoutMs: connectTimeoutMs,
+    explain: explainConnectFailure,
+  });
   const live = new MovedEnforcer(motor, { maxStalenessMs, whenStale }, store, slice);
   live.setAdapter(store);
   const looking = new Looking(model, given, live, motor, slice);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientLike, PoolLike } from '../database/client.ts';
 import { type HandedOver, handOver } from '../database/hand-over.ts';
 import { LONGEST_TIMER_MS, NoClientInTime, Session } from '../database/session.ts';
+import { ConnectionError } from '../errors.ts';
 import { explainConnectFailure } from '../failure/explain-failure.ts';
 
 /** The options of a follower. */
@@ -58,7 +59,7 @@ export class Follower {
 
   /** Resolves after a look that began after the call; rejects when that fails, or the follower is closed. */
   lookNow(): Promise<void> {
-    if (this.#stopped.signal.aborted) return Promise.reject(new Error('it is closed'));
+    if (this.#stopped.signal.aborted) return Promise.reject(enforcerClosed());
     const looked = new Promise<void>((resolve, reject) => this.#asking.push({ resolve, reject }));
     this.#wake();
     return looked;
@@ -67,7 +68,7 @@ export class Follower {
   async close(): Promise<void> {
     this.#stopped.abort();
     this.#wake();
-    for (const { reject } of this.#asking.splice(0)) reject(new Error('it was closed'));
+    for (const { reject } of this.#asking.splice(0)) reject(enforcerClosed());
     // A server that does not answer must not keep who closes it.
     const timer = setTimeout(() => this.#connection?.close(), END_OF_LOOK_MS);
     await this.#ended;
@@ -244,6 +245,13 @@ interface Emitter {
   removeListener?(event: string, listener: (...given: never[]) => void): unknown;
   ref?(): void;
   unref?(): void;
+}
+
+/** The error for what a closed live enforcer does not do any more. */
+export function enforcerClosed(): ConnectionError {
+  const message =
+    'The live enforcer was closed, so it neither looks at its database nor writes to it. Create another one.';
+  return new ConnectionError('ENFORCER_CLOSED', message);
 }
 
 function quoteChannel(channel: string): string {

@@ -1,14 +1,17 @@
 import { type Assertion, EnforceContext, type Enforcer, getLogger, type Model } from 'casbin';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
-import { NoClientInTime } from '../database/session.ts';
-import { explainConnectFailure } from '../failure/explain-failure.ts';
+import { ruleFieldsOf } from '../casbin/model.ts';
+import { InvalidOptionsError } from '../errors.ts';
+import { findMisfits } from '../policy/check.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { CasbinAdapter } from '../tables/adapter.ts';
 import { FixedEnforcer } from './fixed-enforcer.ts';
+import { enforcerClosed } from './follower.ts';
 import type { LiveEnforcer, LiveState, PolicyChange } from './live-enforcer.ts';
 import type { LiveRules, RuleChange } from './live-rules.ts';
 import { ageMs, type Motor, toDate } from './motor.ts';
 import type { Slice } from './slice.ts';
+import { requireUsable } from './usable-rules.ts';
 
 /** How a live enforcer behaves when it is not up to date. */
 export interface Staleness {
@@ -221,6 +224,7 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     rules: string[][],
   ): Promise<boolean> {
     this.#requireHeld(ptype, rules);
+    await requireFit(this.model, ptype, rules);
     const isNew = () => !rules.some((rule) => this.#has(sec, ptype, rule));
     if (!(await this.#isSo(isNew))) return false;
     return this.#write(() => this.#store.addPolicies(sec, ptype, rules));
@@ -232,6 +236,7 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     rules: string[][],
   ): Promise<boolean> {
     this.#requireHeld(ptype, rules);
+    await requireFit(this.model, ptype, rules);
     const findNew = () => rules.filter((rule) => !this.#has(sec, ptype, rule));
     if (!(await this.#isSo(() => findNew().length > 0))) return false;
     return this.#write(() => this.#store.addPolicies(sec, ptype, findNew()));
@@ -271,6 +276,7 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     newRule: string[],
   ): Promise<boolean> {
     this.#requireHeld(ptype, [oldRule, newRule]);
+    await requireFit(this.model, ptype, [newRule]);
     if (!(await this.#isSo(() => this.#has(sec, ptype, oldRule)))) return false;
     return this.#write(() => this.#store.updatePolicy(sec, ptype, oldRule, newRule));
   }
@@ -291,12 +297,28 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
   }
 
   async #write(write: () => Promise<void>): Promise<true> {
-    await write().catch((error: unknown) => {
-      throw error instanceof NoClientInTime ? explainConnectFailure(error) : error;
-    });
+    if (this.#motor.isClosed) throw enforcerClosed();
+    await write();
     await this.caughtUp();
     return true;
   }
+}
+
+/**
+ * Refuses rules that, once they were stored, would keep every live enforcer from reading on.
+ *
+ * @throws InvalidOptionsError
+ */
+async function requireFit(model: Model, ptype: string, rules: readonly string[][]): Promise<void> {
+  // Casbin's callers may give other values than texts, which the adapter refuses.
+  const placed = rules.map((values, index) => ({
+    ptype,
+    values: values.map(String),
+    at: `rule ${index + 1}`,
+  }));
+  const misfits = findMisfits(placed, ruleFieldsOf(model));
+  if (misfits.length > 0) throw new InvalidOptionsError(misfits);
+  await requireUsable(model, placed);
 }
 
 function isTexts(request: readonly unknown[]): request is readonly string[] {

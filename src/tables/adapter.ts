@@ -10,7 +10,7 @@ import { explainRefusedWork } from '../database/refused-work.ts';
 import { Session } from '../database/session.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import type { EngineName } from '../report.ts';
-import { type Connection, connectionOf, runAlone } from './adapter-connection.ts';
+import { type Connecting, type Connection, connectionOf, runAlone } from './adapter-connection.ts';
 import { removeMatchingRules, removeRules, replaceRules, rulesOf, updateRule } from './change.ts';
 import {
   checkTable,
@@ -67,19 +67,17 @@ export const UNCHECKED: CheckRules = () => ({ read() {}, finish() {} });
 
 /**
  * As {@link createAdapter}; the rules of each load must pass `check` before they get into the model.
- *
- * @param connectTimeoutMs how long to wait for a client of a pool, which then is a NoClientInTime; 0: no limit
  */
 export function createCheckedAdapter(
   source: PoolLike | ClientLike,
   { schema, table, engine }: AdapterOptions,
   check: CheckRules,
-  connectTimeoutMs = 0,
+  connecting?: Connecting,
 ): CasbinAdapter {
   const problems = [...checkSource(source), ...checkTable(table)];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   const HardenedAdapter = loadHardenedAdapter();
-  const connection = connectionOf(source, connectTimeoutMs);
+  const connection = connectionOf(source, connecting);
   const given = engine === undefined ? undefined : engineNamed(engine);
   return new HardenedAdapter(connection, tableFinder(connection, schema, toTableChoice(table), given), check);
 }

@@ -75,6 +75,19 @@ describe('casbin-bootstrap', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 
+  test('ends by itself, with all of its result, if code of the configuration would keep it running', async () => {
+    const cwd = await createFolder();
+    const rules = Array.from({ length: 5_000 }, (_, n) => ['p', `role-${n}`, 'invoices', 'read']);
+    await writeFile(
+      join(cwd, 'casbin-bootstrap.config.mjs'),
+      `setInterval(() => {}, 1000); export default { policy: { rules: ${JSON.stringify(rules)} }, seeders: [] };`,
+    );
+    const { code, stdout } = await spawnCli(['plan', '--sql'], { cwd });
+    expect(code).toBe(0);
+    expect(stdout.match(/role-/g)).toHaveLength(5_000);
+    expect(stdout).toMatch(/do nothing;\n$/);
+  });
+
   test('reports all empty arguments at once', async () => {
     const names = ['schema', 'table', 'policy', 'model', 'embedded', 'config'];
     const args = ['seed', ...names.flatMap((name) => [`--${name}`, ''])];

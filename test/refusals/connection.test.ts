@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
+import { createEnforcer } from '../../src/create-enforcer.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
 import type { Seeder } from '../../src/seeding/seeder.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
@@ -18,7 +19,7 @@ const PASSWORD = 'correct-horse-battery';
 /** What a bootstrap with such a pool fails with; the pool is ended afterwards. */
 async function failureWith(
   options: pg.PoolConfig,
-  run: typeof bootstrapDatabase | typeof verifyDatabase = bootstrapDatabase,
+  run: (pool: pg.Pool) => Promise<unknown> = (pool) => bootstrapDatabase(pool),
 ) {
   const pool = new pg.Pool({ password: PASSWORD, ...options });
   onTestFinished(() => pool.end());
@@ -79,8 +80,11 @@ describe('a server that can not be reached', () => {
     expect(error.message).toMatch(message);
   });
 
-  test('is reported by a verification too', async () => {
-    const error = await failureWith({ host: '127.0.0.1', port: 1 }, verifyDatabase);
+  test.each<[string, (pool: pg.Pool) => Promise<unknown>]>([
+    ['a verification', verifyDatabase],
+    ['createEnforcer', createEnforcer],
+  ])('is reported by %s too', async (_, run) => {
+    const error = await failureWith({ host: '127.0.0.1', port: 1 }, run);
     expect(error.code).toBe('CONNECTION_FAILED');
   });
 
@@ -190,9 +194,11 @@ describe('a login that is refused', () => {
     const database = await createDatabase();
     const role = await database.createRole();
     await database.pool().query(`revoke connect on database ${database.name} from public`);
-    const error = await failureWith({ connectionString: role.url });
-    expect(error.code).toBe('PERMISSION_DENIED');
-    expect(error.message).toContain(`permission denied for database "${database.name}"`);
+    for (const run of [bootstrapDatabase, createEnforcer]) {
+      const error = await failureWith({ connectionString: role.url }, (pool) => run(pool));
+      expect(error.code).toBe('PERMISSION_DENIED');
+      expect(error.message).toContain(`permission denied for database "${database.name}"`);
+    }
   });
 
   test('for a role that has used up its connections is reported', async () => {

@@ -280,6 +280,21 @@ describe('something that is not a pool', () => {
     expect(inspect(error, { depth: 20 })).not.toContain(SECRET);
   });
 
+  test('is told in one sentence where it is given in the place of the options', async () => {
+    const pool = new pg.Pool({ password: SECRET });
+    const error = await failureOf(() => Reflect.apply(bootstrapDatabase, undefined, [{}, pool]));
+    expect(error).toMatchObject({
+      problems: [
+        { at: 'pool' },
+        {
+          at: 'options',
+          message: 'must be an object of options, not a pool or a client. Give that before the options.',
+        },
+      ],
+    });
+    expect(inspect(error, { depth: 20 })).not.toContain(SECRET);
+  });
+
   test('is refused when it is a client of a pool, which goes on working', async () => {
     const database = await createDatabase();
     const client = await database.pool().connect();

@@ -154,6 +154,30 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
       expect(await other.getGroupingPolicy()).toEqual(await live.getGroupingPolicy());
     });
 
+    test('stores no rule that would keep every live enforcer from reading on', async () => {
+      const { live, errors } = await open();
+      await expect(live.addPolicy('user', 'reports')).rejects.toMatchObject({
+        problems: [{ at: 'rule 1', code: 'RULE_WRONG_LENGTH' }],
+      });
+      const two = [
+        ['user', 'reports', 'read'],
+        ['user', 'reports', 'read', 'deny'],
+      ];
+      await expect(live.addPolicies(two)).rejects.toMatchObject({ problems: [{ at: 'rule 2' }] });
+      await expect(live.addPoliciesEx(two)).rejects.toMatchObject({ problems: [{ at: 'rule 2' }] });
+      await expect(live.addNamedPolicy('p2', 'user', 'reports', 'read')).rejects.toMatchObject({
+        problems: [{ code: 'RULE_UNKNOWN_PTYPE' }],
+      });
+      await expect(
+        live.updatePolicy(['user', 'accounts', 'write'], ['user', 'accounts']),
+      ).rejects.toMatchObject({
+        problems: [{ code: 'RULE_WRONG_LENGTH' }],
+      });
+      await live.caughtUp();
+      expect({ errors, state: live.state }).toMatchObject({ errors: [], state: { error: null } });
+      expect(await live.addPolicy('user', 'reports', 'read')).toBe(true);
+    });
+
     test('refuses stored rules that do not fit its model, at its beginning and later', async () => {
       const { live, pool, database, errors } = await open();
       await insert(pool, ['p', 'user', 'reports', 'read', 'deny']);
@@ -426,8 +450,25 @@ describe('a live enforcer', () => {
     expect(live.state.status).toBe('closed');
     expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
     expect(strict.enforceSync('admin', 'accounts', 'read')).toBe(false);
-    await expect(live.caughtUp()).rejects.toThrow('closed');
+    await expect(live.caughtUp()).rejects.toMatchObject({ code: 'ENFORCER_CLOSED' });
     await live.close();
+  });
+
+  test('writes nothing after it was closed', async () => {
+    const { live, database } = await open();
+    await live.close();
+    for (const write of [
+      () => live.addPolicy('admin', 'accounts', 'fly'),
+      () => live.updatePolicy(['user', 'accounts', 'write'], ['user', 'accounts', 'fly']),
+      () => live.removePolicy('readonly', 'accounts', 'read'),
+    ]) {
+      await expect(write()).rejects.toMatchObject({ code: 'ENFORCER_CLOSED' });
+    }
+    const { rows } = await database.pool().query('select rule from casbin order by id');
+    const rules = rows.map(({ rule }) => rule.join());
+    expect(rules).toHaveLength(16);
+    expect(rules).toContain('user,accounts,write');
+    expect(rules).not.toContain('admin,accounts,fly');
   });
 
   test('can be closed while it waits for a client without a limit', async () => {

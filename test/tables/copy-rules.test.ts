@@ -128,6 +128,12 @@ it('a table is not copied onto itself, nor from nowhere', async () => {
   await expect(Reflect.apply(copyRules, null, [{ from: {}, to: { pool: 5 } }])).rejects.toMatchObject({
     problems: [{ at: 'from.pool' }, { at: 'to.pool' }],
   });
+  await expect(Reflect.apply(copyRules, null, [{ from: pool, to: pool }])).rejects.toMatchObject({
+    problems: [
+      { at: 'from', message: 'must be an object with the pool: from: { pool }.' },
+      { at: 'to', message: 'must be an object with the pool: to: { pool }.' },
+    ],
+  });
   await expect(Reflect.apply(copyRules, null, [])).rejects.toMatchObject({ code: 'INVALID_OPTIONS' });
   await expect(copyRules({ from: { pool, table: '' }, to: { pool, table: 'other' } })).rejects.toMatchObject({
     problems: [{ at: 'from.table' }],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bootstrapDatabase, verifyDatabase } from '../../src/index.ts';
+import { bootstrapDatabase, rowSeeder, verifyDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { captureLog, DEBUG, type LogLine, linesOf } from './log.fixture.ts';
@@ -73,6 +73,26 @@ test('a run that adds some logs each of them once', async () => {
   expect(linesOf(lines, 'provider_exists').map(({ slug }) => slug)).toEqual(['schwab', 'chase_file']);
   expect(linesOf(lines, 'seeding_started')).toHaveLength(1);
   expect(linesOf(lines, 'seeding_completed')[0]).toMatchObject({ seeded: 1, skipped: 18, total: 19 });
+});
+
+test('a row seeder logs under its own name, unless it is given another one', async () => {
+  const pool = (await createBootstrapped({ seeders: [] })).pool();
+  await pool.query('create table plans (id int primary key)');
+  const { logger, lines } = captureLog();
+  const seeder = (name: string, id: number, more: object = {}) =>
+    rowSeeder({ name, table: 'plans', key: 'id', rows: [{ id }], ...more });
+
+  await bootstrapDatabase(pool, {
+    seeders: [seeder('prices', 1), seeder('offers', 2, { logName: 'offer' })],
+    logger,
+  });
+
+  expect(lines.map(({ event }) => event).filter((event) => /price|plan|offer/.test(event))).toEqual([
+    'prices_seeded',
+    'prices_seeding_complete',
+    'offer_seeded',
+    'offer_seeding_complete',
+  ]);
 });
 
 test('of much drift, a hundred findings are logged, and all are counted', async () => {

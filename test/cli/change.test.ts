@@ -173,8 +173,9 @@ describe('casbin-bootstrap', () => {
     expect(await ago('1m')).toEqual([]);
   });
 
-  test('history is that of a schema and a table', async () => {
+  test('history is that of an actor, a schema and a table', async () => {
     const { cwd, run } = await openShop();
+    expect((await run('history', '--actor', 'jane')).stdout).toContain('The journal has no such change.');
     expect((await run('history', 'clerk')).stdout).toContain('+ p, clerk, invoices, read');
     expect((await run('history', '--table', 'other')).stdout).toContain('Nothing was recorded yet.');
     expect(await run('history', '--schema', 'other')).toMatchObject({ code: 1, stdout: '' });
@@ -212,6 +213,7 @@ describe('casbin-bootstrap', () => {
   test.each([
     { code: 2, args: ['history', '--since', '2026-13-01'] },
     { code: 2, args: ['history', '--since', '2026-02-30'] },
+    { code: 2, args: ['history', '--since', '2026-11-01T12:00'] },
     { code: 2, args: ['history', '--until', 'yesterday'] },
     { code: 2, args: ['history', '--limit', '0'] },
     { code: 2, args: ['assign', 'carol'] },

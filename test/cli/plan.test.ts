@@ -37,12 +37,17 @@ test('casbin-bootstrap plan and status end with 3 while there is something to do
     expect(await run(command), 'drift').toMatchObject({ code: 3, stderr: '' });
     expect(await run(command, '--fail-on', 'none')).toMatchObject({ code: 0 });
   }
+  await database.pool().query(`delete from casbin where ptype = 'g'`);
+  expect(await run('status'), 'a rule is missing').toMatchObject({ code: 3, stderr: '' });
 });
 
 test('casbin-bootstrap plan --sql needs no database', async () => {
   const all = await runCli(['plan', '--sql']);
   expect(all).toMatchObject({ code: 0, stderr: '' });
   expect(all.stdout).toMatch(/^-- Written by casbin-bootstrap\. .*"readonly","accounts","read"/s);
+  const json = await runCli(['plan', '--sql', '--format', 'json']);
+  expect(json).toMatchObject({ code: 0, stderr: '' });
+  expect(JSON.parse(json.stdout).sql.trimEnd()).toBe(all.stdout.trimEnd());
   const tables = await runCli(['plan', '--schema-only']);
   expect(tables).toMatchObject({ code: 0, stderr: '' });
   expect(tables.stdout).not.toContain('readonly');

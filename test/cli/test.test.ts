@@ -25,6 +25,8 @@ test('casbin-bootstrap test decides what the policy lists itself, and writes LCO
     'SF:policy.yaml\nBRDA:4,0,0,1\nBRDA:4,0,1,0\n',
   );
   expect((await run()).stdout).toMatch(/^1 request decided as expected /);
+  const ofNobody = await run('--subject', 'nobody');
+  expect(ofNobody).toMatchObject({ code: 2, stderr: expect.stringContaining('correct the filter') });
   const strict = await run('--coverage', '51', '--format', 'compact');
   expect(strict).toMatchObject({ code: 1, stderr: '' });
   expect(strict.stdout).toMatch(

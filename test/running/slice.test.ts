@@ -82,6 +82,12 @@ describe.each(LAYOUTS)('a live enforcer for a subject, on a table of layout $nam
       expect(live.enforceSync('alice', 'reports', 'write')).toBe(true);
       expect(live.enforceSync('alice', 'log', 'read')).toBe(true);
       expect(live.enforceSync('carol', 'log', 'read')).toBe(false);
+
+      // It has the rules of that role, so a link to it is all that it has to read.
+      await layout.insert(pool, ['g', 'carol', 'admin']);
+      await live.caughtUp();
+      expect(live.enforceSync('carol', 'log', 'read')).toBe(true);
+      expect(changes.at(-1)?.reloaded).toBe(!journal);
       await pool.query(`delete from ${layout.table} where ${layout.first} = 'alice'`);
       await live.caughtUp();
       expect(live.enforceSync('alice', 'reports', 'write')).toBe(false);

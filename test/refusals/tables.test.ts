@@ -104,6 +104,7 @@ describe('a row seeder', () => {
     'create table settings (id int, currency text, unique (id, currency))',
     'create table settings (id int, currency text); create unique index on settings (id) where currency is null',
     'create table settings (id int, currency text); create unique index on settings (abs(id))',
+    'create table settings (id int, currency text); create unique index on settings (id, lower(currency))',
     'create table settings (id int, currency text); create index on settings (id)',
   ])('without a unique constraint on its key is refused: %s', async (statements) => {
     const database = await databaseWith(statements);

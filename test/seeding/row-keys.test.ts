@@ -59,15 +59,15 @@ test('of rows that are there in part, the missing ones are inserted and logged i
 
 describe('a key is found again by what it was given as, where the column changes it', () => {
   test.for([
-    ['numeric(6, 2)', '1.005', '1.01'],
-    ['char(4)', 'ab', 'ab'],
-    ['varchar(3)', 'ab    ', 'ab '],
-    ['timestamp(0)', '2026-01-01T00:00:00.6', '2026-01-01 00:00:01'],
-    ['interval hour', '5', '05:00:00'],
-    ['bit(3)', '101', '101'],
-    ['citizen', 'AB', 'AB'],
-    ['mood', 'good', 'good'],
-  ] as const)('%s', async ([type, key, stored], { task }) => {
+    ['numeric(6, 2)', '1.005', '1.01', '7'],
+    ['char(4)', 'ab', 'ab', 'cd'],
+    ['varchar(3)', 'ab    ', 'ab ', 'cd'],
+    ['timestamp(0)', '2026-01-01T00:00:00.6', '2026-01-01 00:00:01', '2026-01-02'],
+    ['interval hour', '5', '05:00:00', '6'],
+    ['bit(3)', '101', '101', '111'],
+    ['citizen', 'AB', 'AB', 'CD'],
+    ['mood', 'good', 'good', 'bad'],
+  ] as const)('%s', async ([type, key, stored, other], { task }) => {
     await makeTable(`
       drop domain if exists citizen; drop type if exists mood;
       create domain citizen as varchar(3); create type mood as enum ('good', 'bad')
@@ -77,6 +77,11 @@ describe('a key is found again by what it was given as, where the column changes
     expect(await seed(table, [{ key }])).toEqual({ inserted: 1, existing: 0, logged: [key] });
     expect(await seed(table, [{ key }])).toMatchObject({ inserted: 0, existing: 1 });
     expect(await columnsOf(table)).toEqual([[stored, 1]]);
+    expect(await seed(table, [{ key }, { key: other }]), 'beside a missing one').toEqual({
+      inserted: 1,
+      existing: 1,
+      logged: [other],
+    });
     await makeTable(`drop table ${table}`);
   });
 });

@@ -2,10 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { queryObjects } from 'node:v8';
 import { expect, onTestFinished, test } from 'vitest';
 import type { ClientLike } from '../../src/database/client.ts';
-import { createLiveEnforcer } from '../../src/index.ts';
 import { Follower, type FollowerOptions } from '../../src/running/follower.ts';
-import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
-import { openWire } from '../support/wire.ts';
 
 const LOOKS = 1_000;
 
@@ -72,15 +69,4 @@ test('returns a client that comes too late', async () => {
     give({ ...client, release: resolve });
   });
   expect(await isReturned).toBeUndefined();
-});
-
-test('looks twenty times a second at most, however soon it would be stale', async () => {
-  const database = await createBootstrapped({ seeders: [], journal: true });
-  await using wire = await openWire(database.url);
-  const pool = database.pool({ connectionString: wire.url });
-  await using _ = await createLiveEnforcer(pool, { maxStalenessMs: 0 });
-  const [before, began] = [wire.statements.length, performance.now()];
-  await expect.poll(() => wire.statements.length - before).toBeGreaterThanOrEqual(20);
-  // Each look is one statement.
-  expect(performance.now() - began).toBeGreaterThan(900);
 });

@@ -87,8 +87,9 @@ function parseServer(databaseUrl: string | null, at: string, config: pg.ClientCo
  * early: then another part of the password would be looked up as a host, and printed.
  */
 function isSound(databaseUrl: string): boolean {
-  const afterServer = /^postgres(?:ql)?:\/\/[^/?#]*(.*)$/s.exec(databaseUrl)?.[1];
-  return afterServer !== undefined && !/#|^\?[^=]*@|^\/[^?]*@[^?]*[:/]/.test(afterServer);
+  const [, server, rest] = /^postgres(?:ql)?:\/\/([^/?#]*)(.*)$/s.exec(databaseUrl) ?? [];
+  if (rest === undefined || rest.includes('#')) return false;
+  return server === '' || !/^\/[^?]*@|^\?.*@|\?[^=&]*@/.test(rest);
 }
 
 const NOT_A_URL =

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import pg from 'pg';
 import type { ClientLike, PoolLike } from '../database/client.ts';
 import { ConnectionError, InvalidOptionsError } from '../errors.ts';
-import { kindOf, reasonOf } from '../text.ts';
+import { kindOf } from '../text.ts';
 import type { RunningPglite } from './pglite.ts';
 import { startFromSnapshot, startOnFolder } from './snapshot.ts';
 
@@ -86,11 +86,11 @@ function createPool(start: () => Promise<RunningPglite>): EmbeddedPool {
   };
 }
 
-/** PGlite runs in this process. If it has stopped, a further query would keep the process busy for ever. */
+/** A further query of a PGlite that has stopped would keep the process busy for ever. */
 function explainStopped(cause: Error): ConnectionError {
   return new ConnectionError(
     'CONNECTION_FAILED',
-    `The embedded database has stopped: ${reasonOf(cause)}. Start this process again, without the statement that stopped it.`,
+    `The embedded database has stopped: ${cause.message}. End this pool and make another one, without the statement that stopped it.`,
     { cause },
   );
 }
@@ -108,7 +108,10 @@ async function openSession(
   { onReleased, onStopped }: SessionEvents,
 ): Promise<EmbeddedClient> {
   const client = new pg.Client(pglite.createClientConfig());
-  client.on('error', onStopped);
+  // A listener of the caller that throws ends up here too.
+  client.on('error', (error) => {
+    if (error.name === 'ExitStatus') onStopped(error);
+  });
   await client.connect();
 
   let released = false;

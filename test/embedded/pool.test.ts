@@ -129,9 +129,22 @@ test('a database that has stopped says so to those who wait for it, and ends', S
   client.release();
   await expect(next).rejects.toMatchObject({
     code: 'CONNECTION_FAILED',
-    message: expect.stringMatching(/^The embedded database has stopped: .*\. Start this process again/),
+    message: expect.stringMatching(
+      /^The embedded database has stopped: Program terminated with exit\(1\)\. End this pool and make another one/,
+    ),
   });
   await stopping.end();
+});
+
+test('a listener that throws does not stop it', async () => {
+  await use(async (client) => {
+    const listening = client as unknown as { on(event: 'notice', listener: () => void): void };
+    listening.on('notice', () => {
+      throw new Error('the listener failed');
+    });
+    await client.query(`do $$ begin raise notice 'hello'; end $$`).catch(() => {});
+  });
+  await expect(use((next) => next.query('select 1'))).resolves.toBeDefined();
 });
 
 test('the database has small buffers, which are filled with zeros at each start', async () => {

@@ -142,9 +142,13 @@ export async function requireVerified(
 ): Promise<VerificationReport> {
   const report = await verifyLive(askFurther, options, live);
   if (report.ok) return report;
-  const { renderFailures } = await import('../render/findings.ts');
+  const { renderFailures, renderRemedies } = await import('../render/findings.ts');
   throw new VerificationError(
-    `The live policy does not do what is defined. Nothing was changed.\n\n${renderFailures(report)}`,
+    [
+      'The live policy does not do what is defined. Nothing was changed.',
+      renderFailures(report),
+      ...renderRemedies(report),
+    ].join('\n\n'),
     report,
   );
 }

@@ -50,12 +50,11 @@ export function renderFailures(report: VerificationReport): string {
     ),
     ...renderOmitted(report.omitted.failures, 'failure is', 'failures are'),
     ...renderRowOrder(report.rowOrder),
-    ...renderRemedy(report.failures),
   ].join('\n\n');
 }
 
 /** What to do about rules that are not defined. Other findings say it themselves. */
-function renderRemedy(failures: readonly VerificationFailure[]): string[] {
+export function renderRemedies({ failures }: VerificationReport): string[] {
   const kinds = new Set(failures.filter(({ added }) => added.length > 0).map(({ kind }) => kind));
   return [
     ...(kinds.has('never')
@@ -67,7 +66,7 @@ function renderRemedy(failures: readonly VerificationFailure[]): string[] {
   ];
 }
 
-const REVOKING = 'changePolicy, or casbin-bootstrap revoke';
+const REVOKING = 'changePolicy, or casbin-bootstrap revoke or unassign';
 
 /** How many findings a report does not list. */
 export function renderOmitted(amount: number, one: string, several: string): string[] {

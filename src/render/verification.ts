@@ -6,6 +6,7 @@ import {
   renderFailures,
   renderIntegrity,
   renderOmitted,
+  renderRemedies,
 } from './findings.ts';
 import { explainAway, renderKeptAway, renderLeft } from './ownership.ts';
 import { type Colors, count, duration, escapeControls, paint } from './phrases.ts';
@@ -46,7 +47,7 @@ export function renderFound(verification: VerificationReport): string[] {
 
 function renderOutcome(verification: VerificationReport): string[] {
   const failures = renderFailures(verification);
-  if (failures !== '') return [failures];
+  if (failures !== '') return [failures, ...renderRemedies(verification)];
   const { checks, allowed } = verification;
   if (checks === 0) return ['No decisions were verified.'];
   return [

@@ -40,6 +40,7 @@ describe('a verification', () => {
     const told = renderVerification(strict, HERE);
     expect(told).toContain('1 stored rule is not defined:\n');
     expect(told).not.toContain('Drift:');
+    expect(told).toMatch(/\n\nDefine what is not defined, or revoke it/);
   });
 
   test('that finds drift alone says that the definition is kept', () => {

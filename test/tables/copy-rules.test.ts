@@ -78,7 +78,10 @@ describe.each([
 
     const refused = copyRules({ from: { pool, table: from }, to: { pool, table: to } });
 
-    await expect(refused).rejects.toMatchObject({ code: 'VERIFICATION_FAILED' });
+    await expect(refused).rejects.toMatchObject({
+      code: 'VERIFICATION_FAILED',
+      message: expect.not.stringContaining('Define what is not defined'),
+    });
     await expect(refused).rejects.toThrow(/mallory/);
     expect(await rulesIn(pool, to.name)).toEqual(before);
   });

@@ -110,6 +110,7 @@ describe('a grant that somebody added', () => {
     });
     await expect(bootstrapDatabase(database.pool(), { verify: { strict: true } })).rejects.toMatchObject({
       code: 'VERIFICATION_FAILED',
+      message: expect.stringMatching(/\n\nDefine what is not defined, or revoke it .*\.$/),
     });
   });
 

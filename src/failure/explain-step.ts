@@ -81,7 +81,7 @@ export function explainStepFailure(failure: Failure, options: ResolvedOptions): 
 function remedyForConflict(cause: unknown): string {
   return isPassing(cause)
     ? 'Run it again.'
-    : 'If nobody else writes the same, let it skip what is already there (if not exists, on conflict do nothing); else run it again.';
+    : 'If nobody else writes the same, correct what it writes, or let it skip what is already there (if not exists, on conflict do nothing); else run it again.';
 }
 
 /** What to do about names that Kysely's Migrator does not expect; empty for other failures. */

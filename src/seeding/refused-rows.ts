@@ -12,11 +12,14 @@ const NAMED = 10;
 /** How many values one statement tries. */
 const TRIED_AT_ONCE = 25_000;
 
-/** Constraints about several rows. The detail of their errors names the key, and no other values. */
-const KEYS_BROKEN: ReadonlySet<string> = new Set([
-  SQLSTATE.FOREIGN_KEY_VIOLATION,
-  SQLSTATE.UNIQUE_VIOLATION,
-  SQLSTATE.EXCLUSION_VIOLATION,
+/**
+ * What to do about rows that break a constraint about several rows. The detail of such an error names the key, and no
+ * other values. Another attempt may help against a value that is there twice, and has a remedy of its own.
+ */
+const REMEDIES: ReadonlyMap<string, string> = new Map([
+  [SQLSTATE.FOREIGN_KEY_VIOLATION, '. Insert the other row first: seeders run in the order given'],
+  [SQLSTATE.EXCLUSION_VIOLATION, '. Correct the rows, or change the table by a migration'],
+  [SQLSTATE.UNIQUE_VIOLATION, ''],
 ]);
 
 /** PostgreSQL refused rows; the message says which, if that can be found out. */
@@ -118,14 +121,10 @@ async function explainRefusal(
 
 /** The key that breaks a constraint about several rows, in PostgreSQL's words, and what to do; empty for others. */
 function describeKey(target: TargetTable, error: unknown): string {
-  const code = errorCode(error) ?? '';
+  const remedy = REMEDIES.get(errorCode(error) ?? '');
   const { detail }: { detail?: unknown } = Object(error);
-  if (!KEYS_BROKEN.has(code) || !isAbout(target, error) || typeof detail !== 'string') return '';
-  const remedy =
-    code === SQLSTATE.FOREIGN_KEY_VIOLATION
-      ? 'Insert the other row first: seeders run in the order given'
-      : 'Correct the rows, or change the table by a migration';
-  return `: ${oneLine(detail).replace(/\.$/, '')}. ${remedy}`;
+  if (remedy === undefined || !isAbout(target, error) || typeof detail !== 'string') return '';
+  return `: ${oneLine(detail).replace(/\.$/, '')}${remedy}`;
 }
 
 function describeRefusal({ index, column, error }: Refusal): string {

@@ -5,7 +5,7 @@ import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { refusalOf } from './refusal.fixture.ts';
 
 const OWN_FAULT =
-  'If nobody else writes the same, let it skip what is already there (if not exists, on conflict do nothing); else run it again.';
+  'If nobody else writes the same, correct what it writes, or let it skip what is already there (if not exists, on conflict do nothing); else run it again.';
 
 /** How often an attempt is made before it is given up, and what is to be done then. */
 const CONFLICTS: [sqlstate: string, attempts: number, remedy: string][] = [

@@ -247,7 +247,7 @@ test('a value that another row has already is reported with the table, after fur
     { id: 2, seats: 1 },
   ]);
   expect(error.message).toMatch(
-    /^Seeder "plans" failed: table "public\.plans": duplicate key value violates unique constraint "plans_seats_key": Key \(seats\)=\(1\) already exists\. Correct the rows, or change the table by a migration\. It was tried 5 times\. Nothing was changed\. If nobody else writes the same/,
+    /^Seeder "plans" failed: table "public\.plans": duplicate key value violates unique constraint "plans_seats_key": Key \(seats\)=\(1\) already exists\. It was tried 5 times\. Nothing was changed\. If nobody else writes the same, correct what it writes/,
   );
 });
 

@@ -299,7 +299,10 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
   async #write(write: () => Promise<void>): Promise<true> {
     if (this.#motor.isClosed) throw enforcerClosed();
     await write();
-    await this.caughtUp();
+    await this.caughtUp().catch((error: unknown) => {
+      // It is stored, although this enforcer, which was closed meanwhile, does not read it any more.
+      if (!this.#motor.isClosed) throw error;
+    });
     return true;
   }
 }

@@ -471,6 +471,33 @@ describe('a live enforcer', () => {
     expect(rules).not.toContain('admin,accounts,fly');
   });
 
+  test('tells that it has stored what it was writing when it was closed', async () => {
+    const database = await createBootstrapped({ seeders: [], journal: true });
+    const pool = database.pool();
+    let close = async () => {};
+    const closing = {
+      async connect() {
+        const client = await pool.connect();
+        const query = client.query.bind(client) as (...given: unknown[]) => Promise<unknown>;
+        return Object.assign(client, {
+          async query(...given: unknown[]) {
+            const answer = await query(...given);
+            await close();
+            return answer;
+          },
+        });
+      },
+    };
+    const { live } = await follow(database, {}, closing as pg.Pool);
+    close = () => live.close();
+
+    expect(await live.addPolicy('admin', 'accounts', 'fly')).toBe(true);
+
+    expect(live.state.status).toBe('closed');
+    const { rowCount } = await pool.query(`select from casbin where rule ->> 2 = 'fly'`);
+    expect(rowCount).toBe(1);
+  });
+
   test('can be closed while it waits for a client without a limit', async () => {
     const database = await createDatabase();
     const pool = database.pool({ application_name: 'live' });

@@ -65,6 +65,14 @@ describe.each<[name: string, call: string, invalid: string, valid: string, match
     await expect(createLiveEnforcer(pool, options)).rejects.toMatchObject(fault);
   });
 
+  test('is refused when it is written through a live enforcer', async () => {
+    const { pool, options } = await open(call);
+    await using live = await createLiveEnforcer(pool, options);
+    await expect(live.addPolicy('clerk', invalid, 'read')).rejects.toMatchObject({ code: 'INVALID_OPTIONS' });
+    expect(await live.addPolicy('clerk', valid, 'read')).toBe(true);
+    expect((await pool.query('select from casbin')).rowCount).toBe(1);
+  });
+
   test('does not change an existing live enforcer until the rule is removed', async () => {
     const { pool, options } = await open(call);
     await insert(pool, valid);

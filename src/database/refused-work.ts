@@ -42,7 +42,7 @@ export async function explainRefusedWork(
     case SQLSTATE.READ_ONLY_SQL_TRANSACTION:
       return new DatabaseError(
         'READ_ONLY_DATABASE',
-        `The connection only reads, so it can't ${what}: ${reason}. If the server is a standby, connect to the primary; else begin the transaction with "begin read write", or set default_transaction_read_only to off.`,
+        `The connection only reads, so it can't ${what}: ${reason}. If the server is a standby, connect to the primary; else set default_transaction_read_only to off, or begin the transaction with "begin read write".`,
         { cause: error },
       );
     case SQLSTATE.IN_FAILED_SQL_TRANSACTION:

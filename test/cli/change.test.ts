@@ -165,7 +165,7 @@ describe('casbin-bootstrap', () => {
     expect(others.stdout).toContain('The journal has no such change.');
     expect(JSON.parse((await run('history', '--until', '1d', '--json')).stdout)).toEqual([]);
     await pool.query(
-      `update casbin_bootstrap_journal set at = at - interval '90 seconds' where actor = 'root'`,
+      `update casbin_bootstrap_journal set at = now() - interval '90 seconds' where actor = 'root'`,
     );
     const ago = async (duration: string) =>
       JSON.parse((await run('history', 'carol', '--since', duration, '--json')).stdout);

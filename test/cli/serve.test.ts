@@ -1,13 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { bootstrapDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { createFolder } from '../support/folder.ts';
+import { freePort } from '../support/server.ts';
 import { runCli } from './run-cli.ts';
 
 const BIN = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
@@ -43,14 +42,12 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
 );
 
 test('casbin-bootstrap serve shows the default policy at the port that is given, and says so', async () => {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
+  const port = await freePort();
   const child = spawn(process.execPath, [BIN, 'serve', '--offline', '--port', String(port)], {
     env: { PATH: process.env.PATH },
     cwd: await createFolder(),
   });
+  onTestFinished(() => void child.kill('SIGKILL'));
   let printed = '';
   for await (const chunk of child.stdout.setEncoding('utf8')) {
     printed += chunk;

@@ -51,7 +51,7 @@ export function checkSource(source: unknown): Problem[] {
   ];
 }
 
-/** Whether a pool or a client was given where an object was meant that has one, or options. */
+/** Whether it is a pool or a client. */
 export function isSource(given: unknown): boolean {
   return isClient(given) || hasMethod(given, 'connect');
 }

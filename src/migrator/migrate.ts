@@ -180,7 +180,7 @@ async function readNames(db: AnyKysely, schema: string, table: string): Promise<
 
 /**
  * Refuses to run in a new schema what the application's own Migrator has run in another schema of the search_path. A
- * list beside one of this package is that of another tenant. The list of the new schema itself has no name yet.
+ * list beside one of this package is that of another tenant. The list of the new schema itself is empty.
  *
  * @throws DatabaseError `MIGRATIONS_ELSEWHERE`
  */

@@ -169,7 +169,7 @@ describe('a seeder', () => {
     });
     expect(times).toBe(5);
     expect(error.message).toMatch(
-      /^Seeder "odd" failed: duplicate key value .* It was tried 5 times\. Nothing was changed\. If nobody else writes the same, let it skip what is already there/,
+      /^Seeder "odd" failed: duplicate key value .* It was tried 5 times\. Nothing was changed\. If nobody else writes the same, correct what it writes, or let it skip what is already there/,
     );
   });
 

@@ -111,7 +111,7 @@ export async function changePolicy(
   });
 }
 
-/** Options of a bootstrap that one object may have too. What must never be allowed is refused without them. */
+/** Shared options may say this of a bootstrap. It makes no difference to a change, and to what one must never allow. */
 const NOT_OF_CHANGES: BootstrapOptions = { seeders: [], migrations: false, verify: {} };
 
 function needsOf({ schema, ruleTable }: ResolvedOptions, removes: boolean): Partial<Needs> {

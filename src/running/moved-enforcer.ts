@@ -1,8 +1,5 @@
 import { type Assertion, EnforceContext, type Enforcer, getLogger, type Model } from 'casbin';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
-import { ruleFieldsOf } from '../casbin/model.ts';
-import { InvalidOptionsError } from '../errors.ts';
-import { findMisfits } from '../policy/check.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { CasbinAdapter } from '../tables/adapter.ts';
 import { FixedEnforcer } from './fixed-enforcer.ts';
@@ -11,7 +8,7 @@ import type { LiveEnforcer, LiveState, PolicyChange } from './live-enforcer.ts';
 import type { LiveRules, RuleChange } from './live-rules.ts';
 import { ageMs, type Motor, toDate } from './motor.ts';
 import type { Slice } from './slice.ts';
-import { requireUsable } from './usable-rules.ts';
+import { requireFit } from './usable-rules.ts';
 
 /** How a live enforcer behaves when it is not up to date. */
 export interface Staleness {
@@ -305,23 +302,6 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     });
     return true;
   }
-}
-
-/**
- * Refuses rules that, once they were stored, would keep every live enforcer from reading on.
- *
- * @throws InvalidOptionsError
- */
-async function requireFit(model: Model, ptype: string, rules: readonly string[][]): Promise<void> {
-  // Casbin's callers may give other values than texts, which the adapter refuses.
-  const placed = rules.map((values, index) => ({
-    ptype,
-    values: values.map(String),
-    at: `rule ${index + 1}`,
-  }));
-  const misfits = findMisfits(placed, ruleFieldsOf(model));
-  if (misfits.length > 0) throw new InvalidOptionsError(misfits);
-  await requireUsable(model, placed);
 }
 
 function isTexts(request: readonly unknown[]): request is readonly string[] {

@@ -1,8 +1,26 @@
 import type { Model } from 'casbin';
-import { findUnusableRules } from '../casbin/model.ts';
+import { findUnusableRules, ruleFieldsOf } from '../casbin/model.ts';
 import { findHangingPatterns } from '../casbin/patterns.ts';
 import { InvalidOptionsError } from '../errors.ts';
+import { findMisfits } from '../policy/check.ts';
 import type { DefinedRule } from '../policy/compile.ts';
+
+/**
+ * Refuses rules that, once they were stored, would keep every live enforcer from reading on.
+ *
+ * @throws InvalidOptionsError
+ */
+export async function requireFit(model: Model, ptype: string, rules: readonly string[][]): Promise<void> {
+  // Casbin's callers may give other values than texts, which the adapter refuses.
+  const placed = rules.map((values, index) => ({
+    ptype,
+    values: values.map(String),
+    at: `rule ${index + 1}`,
+  }));
+  const misfits = findMisfits(placed, ruleFieldsOf(model));
+  if (misfits.length > 0) throw new InvalidOptionsError(misfits);
+  await requireUsable(model, placed);
+}
 
 /**
  * Refuses rules that Casbin would not use, or never finish reading. If such a rule is stored already, it can be removed.

@@ -50,8 +50,8 @@ async function isWaitedFor(client: pg.ClientBase): Promise<boolean> {
 /** How late an answer comes. */
 const LATE_MS = 500;
 
-/** The same pool, whose answers come late when they shall. */
-function answeringLate(pool: pg.Pool, late: { isLate: boolean }) {
+/** The same pool; after each answer it does more, before it gives it. */
+function withMore(pool: pg.Pool, more: () => Promise<unknown>): pg.Pool {
   return {
     async connect() {
       const client = await pool.connect();
@@ -59,12 +59,12 @@ function answeringLate(pool: pg.Pool, late: { isLate: boolean }) {
       return Object.assign(client, {
         async query(...given: unknown[]) {
           const answer = await query(...given);
-          if (late.isLate) await setTimeout(LATE_MS);
+          await more();
           return answer;
         },
       });
     },
-  };
+  } as pg.Pool;
 }
 
 describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) => {
@@ -433,10 +433,14 @@ describe('a live enforcer', () => {
   test('confirms the state at the beginning of a look, however long the look takes', async () => {
     const database = await createBootstrapped({ seeders: [], journal: true });
     const pool = database.pool();
-    const late = { isLate: false };
-    const { live } = await follow(database, {}, answeringLate(pool, late) as pg.Pool);
+    let beLate = async () => {};
+    const { live } = await follow(
+      database,
+      {},
+      withMore(pool, () => beLate()),
+    );
 
-    late.isLate = true;
+    beLate = () => setTimeout(LATE_MS);
     await live.caughtUp();
 
     expect(Date.now() - live.state.confirmedAt.getTime()).toBeGreaterThan(LATE_MS / 2);
@@ -475,20 +479,11 @@ describe('a live enforcer', () => {
     const database = await createBootstrapped({ seeders: [], journal: true });
     const pool = database.pool();
     let close = async () => {};
-    const closing = {
-      async connect() {
-        const client = await pool.connect();
-        const query = client.query.bind(client) as (...given: unknown[]) => Promise<unknown>;
-        return Object.assign(client, {
-          async query(...given: unknown[]) {
-            const answer = await query(...given);
-            await close();
-            return answer;
-          },
-        });
-      },
-    };
-    const { live } = await follow(database, {}, closing as pg.Pool);
+    const { live } = await follow(
+      database,
+      {},
+      withMore(pool, () => close()),
+    );
     close = () => live.close();
 
     expect(await live.addPolicy('admin', 'accounts', 'fly')).toBe(true);

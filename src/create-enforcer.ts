@@ -15,7 +15,8 @@ import { withoutMisshapen } from './options/resolve.ts';
 import { resolveModel } from './options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from './options.ts';
 import { formatText } from './policy/rule.ts';
-import { type CheckRules, createCheckedAdapter } from './tables/adapter.ts';
+import { requireFit } from './running/usable-rules.ts';
+import { type CheckRules, createCheckedAdapter, type RuleChecks } from './tables/adapter.ts';
 import { toTableChoice } from './tables/find-rule-table.ts';
 import { USUAL_NAMES } from './tables/rule-table.ts';
 
@@ -25,7 +26,8 @@ import { USUAL_NAMES } from './tables/rule-table.ts';
  *
  * It loads all stored rules or none. Rules that the model does not define, or with another number of values, or with a
  * pattern that the matcher's function does not take, are an error, also at a later `loadPolicy()`: without them, or
- * with them cut to length, it would decide differently.
+ * with them cut to length, it would decide differently. It stores none of these either: `addPolicy()` then throws an
+ * InvalidOptionsError.
  *
  * Use it for a program that decides on one state of the policy: a script, a test, a job. For an application that keeps
  * running while others change the policy, use createLiveEnforcer.
@@ -45,7 +47,7 @@ export async function createEnforcer(
 ): Promise<Enforcer> {
   const model = await requireModel(pool, options);
   const { schema, table, engine, configureEnforcer } = options;
-  const adapter = createCheckedAdapter(pool, { schema, table, engine }, requireFit(options), {
+  const adapter = createCheckedAdapter(pool, { schema, table, engine }, checksFor(model, options), {
     timeoutMs: 0,
     explain: explainConnectFailure,
   });
@@ -66,8 +68,21 @@ async function requireModel(pool: unknown, options: EnforcerOptions): Promise<Mo
   return model;
 }
 
+/** Stored rules have to fit the model that is loaded; what is written has to fit the one that was loaded last. */
+function checksFor(given: Model, options: EnforcerOptions): RuleChecks {
+  const checkStored = requireFitting(options);
+  let model = given;
+  return {
+    read(loaded, table) {
+      model = loaded;
+      return checkStored(loaded, table);
+    },
+    write: (rules) => requireFit(model, rules),
+  };
+}
+
 /** A check that throws a StoredRuleError for rules that do not fit the model. */
-function requireFit({ model: given }: EnforcerOptions): CheckRules {
+function requireFitting({ model: given }: EnforcerOptions): CheckRules {
   return (model, table) => {
     const lengths = ruleLengthsOf(model);
     const findFault = patternCheck(model);

@@ -7,7 +7,7 @@ import { explainConnectFailure } from '../failure/explain-failure.ts';
 import { withoutMisshapen } from '../options/resolve.ts';
 import { resolveModel } from '../options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from '../options.ts';
-import { createCheckedAdapter, UNCHECKED } from '../tables/adapter.ts';
+import { createCheckedAdapter, type RuleChecks, UNCHECKED } from '../tables/adapter.ts';
 import { reasonOf } from '../text.ts';
 import { domainOf } from '../verification/parts.ts';
 import { Follower } from './follower.ts';
@@ -16,6 +16,7 @@ import { Looking, tell } from './looking.ts';
 import { type Motor, readClocks, toDate } from './motor.ts';
 import { MovedEnforcer } from './moved-enforcer.ts';
 import { Slice } from './slice.ts';
+import { requireFit } from './usable-rules.ts';
 
 /** How a live enforcer follows its database. Every option has a default. */
 export interface LiveEnforcerOptions extends EnforcerOptions {
@@ -94,7 +95,8 @@ export async function createLiveEnforcer(
       await follower.close();
     },
   };
-  const store = createCheckedAdapter(pool, { schema, table, engine }, UNCHECKED, {
+  const checks: RuleChecks = { ...UNCHECKED, write: (rules) => requireFit(model, rules) };
+  const store = createCheckedAdapter(pool, { schema, table, engine }, checks, {
     timeoutMs: connectTimeoutMs,
     explain: explainConnectFailure,
   });

@@ -8,7 +8,6 @@ import type { LiveEnforcer, LiveState, PolicyChange } from './live-enforcer.ts';
 import type { LiveRules, RuleChange } from './live-rules.ts';
 import { ageMs, type Motor, toDate } from './motor.ts';
 import type { Slice } from './slice.ts';
-import { requireFit } from './usable-rules.ts';
 
 /** How a live enforcer behaves when it is not up to date. */
 export interface Staleness {
@@ -221,7 +220,6 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     rules: string[][],
   ): Promise<boolean> {
     this.#requireHeld(ptype, rules);
-    await requireFit(this.model, ptype, rules);
     const isNew = () => !rules.some((rule) => this.#has(sec, ptype, rule));
     if (!(await this.#isSo(isNew))) return false;
     return this.#write(() => this.#store.addPolicies(sec, ptype, rules));
@@ -233,7 +231,6 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     rules: string[][],
   ): Promise<boolean> {
     this.#requireHeld(ptype, rules);
-    await requireFit(this.model, ptype, rules);
     const findNew = () => rules.filter((rule) => !this.#has(sec, ptype, rule));
     if (!(await this.#isSo(() => findNew().length > 0))) return false;
     return this.#write(() => this.#store.addPolicies(sec, ptype, findNew()));
@@ -273,7 +270,6 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     newRule: string[],
   ): Promise<boolean> {
     this.#requireHeld(ptype, [oldRule, newRule]);
-    await requireFit(this.model, ptype, [newRule]);
     if (!(await this.#isSo(() => this.#has(sec, ptype, oldRule)))) return false;
     return this.#write(() => this.#store.updatePolicy(sec, ptype, oldRule, newRule));
   }

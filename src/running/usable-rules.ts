@@ -4,15 +4,16 @@ import { findHangingPatterns } from '../casbin/patterns.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { findMisfits } from '../policy/check.ts';
 import type { DefinedRule } from '../policy/compile.ts';
+import type { Rule } from '../policy/rule.ts';
 
 /**
- * Refuses rules that, once they were stored, would keep every live enforcer from reading on.
+ * Refuses rules that, once they were stored, would keep every enforcer from loading the policy.
  *
  * @throws InvalidOptionsError
  */
-export async function requireFit(model: Model, ptype: string, rules: readonly string[][]): Promise<void> {
+export async function requireFit(model: Model, rules: readonly Rule[]): Promise<void> {
   // Casbin's callers may give other values than texts, which the adapter refuses.
-  const placed = rules.map((values, index) => ({
+  const placed = rules.map(({ ptype, values }, index) => ({
     ptype,
     values: values.map(String),
     at: `rule ${index + 1}`,

@@ -9,6 +9,7 @@ import { findTableLockHolders } from '../database/lock.ts';
 import { explainRefusedWork } from '../database/refused-work.ts';
 import { Session } from '../database/session.ts';
 import { InvalidOptionsError } from '../errors.ts';
+import type { Rule } from '../policy/rule.ts';
 import type { EngineName } from '../report.ts';
 import { type Connecting, type Connection, connectionOf, runAlone } from './adapter-connection.ts';
 import { removeMatchingRules, removeRules, replaceRules, rulesOf, updateRule } from './change.ts';
@@ -62,16 +63,22 @@ export function createAdapter(source: PoolLike | ClientLike, options: AdapterOpt
   return createCheckedAdapter(source, options, UNCHECKED);
 }
 
-/** Lets all rules in. */
-export const UNCHECKED: CheckRules = () => ({ read() {}, finish() {} });
+/** What the rules of an adapter have to be. */
+export interface RuleChecks {
+  /** Creates the check of one load: what it refuses does not get into the model. */
+  readonly read: CheckRules;
+  /** Throws for rules that must not be stored. */
+  readonly write: (rules: readonly Rule[]) => Promise<void>;
+}
 
-/**
- * As {@link createAdapter}; the rules of each load must pass `check` before they get into the model.
- */
+/** Lets all rules in. */
+export const UNCHECKED: RuleChecks = { read: () => ({ read() {}, finish() {} }), async write() {} };
+
+/** As {@link createAdapter}, for rules that pass `checks`. */
 export function createCheckedAdapter(
   source: PoolLike | ClientLike,
   { schema, table, engine }: AdapterOptions,
-  check: CheckRules,
+  checks: RuleChecks,
   connecting?: Connecting,
 ): CasbinAdapter {
   const problems = [...checkSource(source), ...checkTable(table)];
@@ -79,7 +86,11 @@ export function createCheckedAdapter(
   const HardenedAdapter = loadHardenedAdapter();
   const connection = connectionOf(source, connecting);
   const given = engine === undefined ? undefined : engineNamed(engine);
-  return new HardenedAdapter(connection, tableFinder(connection, schema, toTableChoice(table), given), check);
+  return new HardenedAdapter(
+    connection,
+    tableFinder(connection, schema, toTableChoice(table), given),
+    checks,
+  );
 }
 
 /** The adapter of a table that is known. */
@@ -133,7 +144,7 @@ export interface CasbinAdapter extends BatchAdapter, UpdatableAdapter, FilteredA
 type HardenedAdapterClass = new (
   connection: Connection,
   table: TableFinder,
-  check: CheckRules,
+  checks: RuleChecks,
 ) => CasbinAdapter;
 
 let loaded: HardenedAdapterClass | undefined;
@@ -148,15 +159,15 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
   return class HardenedAdapter extends StockAdapter implements CasbinAdapter {
     readonly #connection: Connection;
     readonly #table: TableFinder;
-    readonly #check: CheckRules;
+    readonly #checks: RuleChecks;
     #loadedPart = false;
     #alwaysFiltered = false;
 
-    constructor(connection: Connection, table: TableFinder, check: CheckRules) {
+    constructor(connection: Connection, table: TableFinder, checks: RuleChecks) {
       super({ migrate: false, dbClient: (execute) => connection.run(execute) });
       this.#connection = connection;
       this.#table = table;
-      this.#check = check;
+      this.#checks = checks;
     }
 
     override isFiltered(): boolean {
@@ -173,7 +184,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
       // True until it has succeeded: the enforcer has cleared its model, and saving that would empty the table.
       this.#loadedPart = true;
       await this.#told('load the policy', async () =>
-        loadRules(this.#connection, await this.#table.now(), model, this.#check),
+        loadRules(this.#connection, await this.#table.now(), model, this.#checks.read),
       );
       this.#loadedPart = false;
     }
@@ -183,14 +194,16 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
       if (!filter) return this.loadPolicy(model);
       this.#loadedPart = true;
       await this.#told('load the policy', async () =>
-        loadRules(this.#connection, await this.#table.now(), model, this.#check, filter),
+        loadRules(this.#connection, await this.#table.now(), model, this.#checks.read, filter),
       );
     }
 
     /** Makes the table hold what the model holds, and nothing else; other writers wait meanwhile. Returns true. */
     override async savePolicy(model: Model): Promise<boolean> {
+      const rules = rulesOf(model);
+      await this.#checks.write(rules);
       await this.#write((table) =>
-        this.#connection.atomically((client) => replaceRules(client, table, rulesOf(model)), table.engine),
+        this.#connection.atomically((client) => replaceRules(client, table, rules), table.engine),
       );
       return true;
     }
@@ -202,6 +215,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     /** Adds the rules that are not stored yet, all or none. Others may add the same rules at the same time. */
     async addPolicies(_section: string, ptype: string, rules: string[][]): Promise<void> {
       const given = rules.map((values) => ({ ptype, values }));
+      await this.#checks.write(given);
       await this.#write((table) => insertRules(this.#connection, table, given));
     }
 
@@ -240,6 +254,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     async updatePolicy(_section: string, ptype: string, oldRule: string[], newRule: string[]): Promise<void> {
       const previous = { ptype, values: oldRule };
       const next = { ptype, values: newRule };
+      await this.#checks.write([next]);
       await this.#write((table) => updateRule(this.#connection, table, previous, next));
     }
 

@@ -132,6 +132,27 @@ describe('stored rules that do not fit the model', () => {
     const enforcer = await createEnforcer(pool, { ...OPTIONS, configureEnforcer });
 
     expect(await enforcer.getNamedPolicy('p2')).toEqual([['a', 'b']]);
+    expect(await enforcer.addNamedPolicy('p2', 'a', 'c')).toBe(true);
+    await expect(enforcer.addNamedPolicy('p2', 'a', 'b', 'c')).rejects.toMatchObject({
+      problems: [{ code: 'RULE_WRONG_LENGTH' }],
+    });
+  });
+
+  test('are not stored through the enforcer, which would keep the next one from loading', async () => {
+    const pool = await bootstrapped();
+    const enforcer = await createEnforcer(pool, OPTIONS);
+    const rule = ['clerk', 'orders', 'read', 'allow'];
+    const stored = ['clerk', 'invoices', 'read', 'allow'];
+    const wrongLength = { name: 'InvalidOptionsError', problems: [{ code: 'RULE_WRONG_LENGTH' }] };
+
+    await expect(enforcer.addPolicy('clerk', 'orders', 'read')).rejects.toMatchObject(wrongLength);
+    await expect(enforcer.addPolicies([rule, ['clerk', 'orders']])).rejects.toMatchObject(wrongLength);
+    await expect(enforcer.updatePolicy(stored, ['clerk', 'invoices'])).rejects.toMatchObject(wrongLength);
+    enforcer.enableAutoSave(false);
+    await enforcer.addPolicy('clerk', 'orders', 'read');
+    await expect(enforcer.savePolicy()).rejects.toMatchObject(wrongLength);
+
+    expect((await createEnforcer(pool, OPTIONS)).getModel().getPolicy('p', 'p')).toHaveLength(2);
   });
 
   test('name the table in its schema', async () => {

@@ -1,6 +1,6 @@
 import { newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
-import { bootstrapDatabase, createEnforcer, verifyDatabase } from '../../src/index.ts';
+import { bootstrapDatabase, createAdapter, verifyDatabase } from '../../src/index.ts';
 import { writeTemporary } from '../policy/temporary-file.ts';
 import { problemsOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
@@ -42,8 +42,7 @@ test('who verifies nothing on purpose is not warned', async () => {
 test('a stored rule with too few values is in the log', async () => {
   const pool = (await createDatabase()).pool();
   await bootstrapDatabase(pool);
-  const enforcer = await createEnforcer(pool);
-  await enforcer.addPolicy('user', 'accounts');
+  await createAdapter(pool).addPolicy('p', 'p', ['user', 'accounts']);
   const rows = Array.from({ length: 30 }, (_, index) => `('p', '["user${index}"]')`);
   await pool.query(`insert into casbin (ptype, rule) values ${rows}`);
   const { logger, lines } = captureLog();

@@ -397,11 +397,19 @@ export class MigrationError extends BootstrapError {
 
 /** Decisions that were right before a migration are wrong after it. */
 export class MigrationBrokePolicyError extends MigrationError {
-  /** The decisions that were right before the first pending migration, and are wrong after this one. */
+  /**
+   * The decisions that were right before the first pending migration, and are wrong after this one. Empty where it took
+   * the rule table away.
+   */
   readonly failures: readonly VerificationFailure[];
 
-  constructor(migration: string, message: string, failures: readonly VerificationFailure[]) {
-    super('MIGRATION_BROKE_POLICY', migration, message);
+  constructor(
+    migration: string,
+    message: string,
+    failures: readonly VerificationFailure[],
+    options?: ErrorOptions,
+  ) {
+    super('MIGRATION_BROKE_POLICY', migration, message, options);
     this.failures = failures;
   }
 }

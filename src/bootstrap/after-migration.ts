@@ -1,10 +1,12 @@
 import type { StoredRule } from '../casbin/rule-row.ts';
+import { errorCode, isAbsence, SQLSTATE } from '../database/sqlstates.ts';
 import { type AnyTransaction, readAndReleaseLocks, stayAwake } from '../database/transaction.ts';
 import { MigrationBrokePolicyError, StoredRuleError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { formatRule, ruleKey } from '../policy/rule.ts';
 import { isSamePolicy } from '../policy/rule-set.ts';
 import type { VerificationFailure } from '../report.ts';
+import { reasonOf } from '../text.ts';
 import { type Differing, describeBroken, findDiffering } from '../verification/compare.ts';
 import { createDecider, decisionOf } from '../verification/decide.ts';
 import { explainer } from '../verification/explain.ts';
@@ -43,7 +45,9 @@ export async function watchPolicy(
   let before = initial;
   return async (migration) => {
     if (!watched) return;
-    const after = await read();
+    const after = await read().catch((error: unknown) => {
+      throw isTakenAway(error) ? takenAwayBy(migration, options, error) : error;
+    });
     if (isSamePolicy(before, after)) return;
     const links = await findBrokenLinks(options, after);
     const broken =
@@ -106,6 +110,19 @@ async function findBrokenLinks(
       message,
     }),
   );
+}
+
+function isTakenAway(error: unknown): boolean {
+  return isAbsence(error) || errorCode(error) === SQLSTATE.UNDEFINED_COLUMN;
+}
+
+function takenAwayBy(
+  migration: string,
+  { ruleTable }: ResolvedOptions,
+  error: unknown,
+): MigrationBrokePolicyError {
+  const message = `Migration "${migration}" removes or renames the rule table ${ruleTable.sql}, or a column of it: ${reasonOf(error)}. Nothing was changed. Leave both as they are. To rename the table, do so before a bootstrap, and give its new name: table.`;
+  return new MigrationBrokePolicyError(migration, message, [], { cause: error });
 }
 
 /** How many changed rules a message lists. */

@@ -10,7 +10,8 @@ import {
   LockTimeoutError,
   SeederError,
 } from '../errors.ts';
-import { PACKAGE_LIST } from '../migrator/migration.ts';
+import { listPending } from '../migrator/migrate.ts';
+import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import type { Seeder } from '../seeding/seeder.ts';
 import { explainDeferrable } from '../tables/refusals.ts';
@@ -46,7 +47,7 @@ export async function explainSqlstate(
       );
     case SQLSTATE.INVALID_SCHEMA_NAME:
     case SQLSTATE.UNDEFINED_TABLE:
-      return inMigration ? null : explainMissingTable(failure, options, seeder);
+      return inMigration ? null : explainMissingTable(failure, options, seeder, session);
     case SQLSTATE.UNDEFINED_COLUMN:
       return inMigration ? null : refuse('COLUMN_MISSING', 'Add it by a migration, or correct its name.');
     case SQLSTATE.INVALID_COLUMN_REFERENCE:
@@ -73,31 +74,52 @@ export async function explainSqlstate(
 }
 
 /** A table that is missing, and what should have made it. */
-function explainMissingTable(
+async function explainMissingTable(
   failure: Failure,
   options: ResolvedOptions,
   seeder: Seeder | undefined,
-): BootstrapError {
-  const message = `${describeFailure(failure)}. Nothing was changed. ${remedy(failure, options, seeder)}`;
+  session: Session | null,
+): Promise<BootstrapError> {
+  const remedy = await remedyForTable(failure, options, seeder, session);
+  const message = `${describeFailure(failure)}. Nothing was changed. ${remedy}`;
   return new DatabaseError('TABLE_MISSING', message, { cause: failure.cause });
 }
 
-function remedy(
+async function remedyForTable(
   { step }: Failure,
-  { packageMigrations }: ResolvedOptions,
+  options: ResolvedOptions,
   seeder: Seeder | undefined,
-): string {
+  session: Session | null,
+): Promise<string> {
+  const { packageMigrations } = options;
   if (step === null) return 'Run bootstrapDatabase() first, or name the schema that holds the tables.';
   if (packageMigrations === null) {
     return 'With migrations: false, another tool must create all tables first. Run that tool, or leave the option out.';
   }
   if (seeder?.migrations !== undefined) {
+    if (await hasJustRun(seeder.migrations, options, session)) {
+      return 'The migrations of this run did not create it, or removed or renamed it. Correct them.';
+    }
     const list = Object.keys(seeder.migrations)
       .map((name) => `'${name.replaceAll("'", "''")}'`)
       .join(', ');
     return `The migration that creates it was applied, so the table was removed or renamed later. Restore it, or let the migration run again: delete from ${PACKAGE_LIST.tableName} where name in (${list});`;
   }
   return 'Add a migration that creates it to the seeder or to the migrations option, or correct its name.';
+}
+
+/** Whether they ran in this attempt: they are pending again, since it was rolled back. */
+function hasJustRun(
+  migrations: Migrations,
+  options: ResolvedOptions,
+  session: Session | null,
+): Promise<boolean> {
+  return inquire(session, false, async (db) => {
+    const { schema } = await locate(db, options);
+    if (schema === undefined) return false;
+    const plan = { ...options, schema, packageMigrations: migrations, applicationMigrations: null };
+    return (await listPending(db, { ...plan, applicationSchema: schema })).length > 0;
+  });
 }
 
 /** A lock that was not granted in time, and who holds it. */

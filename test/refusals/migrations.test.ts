@@ -149,6 +149,28 @@ describe('a migration', () => {
     );
   });
 
+  test.each([
+    'drop table casbin',
+    'alter table casbin rename to rules',
+    'alter table casbin drop column rule',
+  ])('that takes the rule table away is named: %s', async (statement) => {
+    const migrations = {
+      odd: { up: async (db: Kysely<unknown>) => void (await sql.raw(statement).execute(db)) },
+    };
+    const error = await refusalOf(await createBootstrapped(), { migrations });
+    expect(error).toMatchObject({ code: 'MIGRATION_BROKE_POLICY', migration: 'odd', failures: [] });
+    expect(error.message).toMatch(
+      /^Migration "odd" removes or renames the rule table public\.casbin, or a column of it: .* does not exist\. Nothing/,
+    );
+  });
+
+  test('that takes the rule table away in the run that made it is what has to be corrected', async () => {
+    const up = async (db: Kysely<unknown>) => void (await sql`drop table casbin`.execute(db));
+    const error = await refusalOf(await createDatabase(), { migrations: { odd: { up } } });
+    expect(error).toMatchObject({ code: 'TABLE_MISSING' });
+    expect(error.message).toMatch(/Nothing was changed\. The migrations of this run .* Correct them\.$/);
+  });
+
   test('that can not be recorded is no migration that failed, and the reason is that of the server', async () => {
     const database = await createBootstrapped({ seeders: [] });
     await database.pool().query(`

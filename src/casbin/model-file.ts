@@ -8,14 +8,21 @@ import { copyModel, findMissingDefinitions } from './model.ts';
 import { checkModelText, locateDefinition } from './model-text.ts';
 
 /** The path of the default RBAC model: `model/rbac_model.conf` of this package. */
-export const defaultModelPath: string = createRequire(import.meta.url).resolve(
-  'casbin-bootstrap/model/rbac_model.conf',
-);
+export const defaultModelPath: string = ownFile('model/rbac_model.conf');
 
 /** The path of the model for RBAC with domains: `model/rbac_with_domains_model.conf` of this package. */
-export const domainsModelPath: string = createRequire(import.meta.url).resolve(
-  'casbin-bootstrap/model/rbac_with_domains_model.conf',
-);
+export const domainsModelPath: string = ownFile('model/rbac_with_domains_model.conf');
+
+function ownFile(name: string): string {
+  try {
+    return createRequire(import.meta.url).resolve(`casbin-bootstrap/${name}`);
+  } catch (cause) {
+    throw new Error(
+      `casbin-bootstrap was bundled, but it reads files of its own, which are not in the bundle (${name}). Leave it out: serverExternalPackages: ['casbin-bootstrap'] in Next, --external:casbin-bootstrap in esbuild. It has to be installed where the bundle runs.`,
+      { cause },
+    );
+  }
+}
 
 /** Returns the place of a definition (`m`, `e2` …), or of a name that it uses: `p.subb`, `keyMatch`. */
 export type LocateDefinition = (key: string, name?: string) => string;

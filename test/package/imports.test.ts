@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { writeTemporary } from '../policy/temporary-file.ts';
+import { createFolder } from '../support/folder.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -132,3 +133,19 @@ test.for([[['--version']], [['--help']], [['seed', '--nothing']], [['complete', 
     expect([...(await packagesLoadedBy(script))].sort()).toEqual(['@bomb.sh/tab', 'commander']);
   },
 );
+
+test('says that it was bundled, and what to do, where its own files are missing', async () => {
+  const folder = await createFolder();
+  await cp(join(ROOT, 'dist/index.js'), join(folder, 'index.js'));
+  await cp(join(ROOT, 'dist/chunks'), join(folder, 'chunks'), { recursive: true });
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
+
+  const run = promisify(execFile)(process.execPath, ['index.js'], { cwd: folder });
+
+  await expect(run).rejects.toMatchObject({
+    stderr: expect.stringMatching(
+      /casbin-bootstrap was bundled, .*\. Leave it out: .* where the bundle runs\./,
+    ),
+  });
+});

@@ -6,7 +6,7 @@ import {
   LockTimeoutError,
 } from '../errors.ts';
 import { reasonOf } from '../text.ts';
-import { CommitOutcomeUnknown } from './dialect.ts';
+import { CommitOutcomeUnknown, TransactionAborted } from './dialect.ts';
 import { isConnectionLoss } from './session.ts';
 import { errorCode, SQLSTATE } from './sqlstates.ts';
 
@@ -23,7 +23,8 @@ export async function explainRefusedWork(
   what: string,
   findHolders: () => Promise<LockHolder[]>,
 ): Promise<unknown> {
-  if (error instanceof BootstrapError) return error;
+  // The code of a statement that was refused in an aborted transaction is that of an earlier one.
+  if (error instanceof BootstrapError || error instanceof TransactionAborted) return error;
   if (error instanceof CommitOutcomeUnknown) return explainUnknownOutcome(error, 'Try again');
   const reason = `${reasonOf(error)}. Nothing was changed`;
   switch (errorCode(error)) {

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { quoteIdentifier } from '../database/catalog.ts';
+import { TransactionAborted } from '../database/dialect.ts';
 import { errorCode, findCoded, SQLSTATE } from '../database/sqlstates.ts';
 import { adviseUnfilled, describeUnfilled } from '../database/unfilled-columns.ts';
 import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
@@ -27,7 +28,9 @@ export async function onRuleTable<T>(
   try {
     return await work();
   } catch (error) {
-    throw error instanceof DatabaseError ? error : (explainFault(table, rules, error) ?? error);
+    // The code of a statement that was refused in an aborted transaction is that of an earlier one.
+    const isExplained = error instanceof DatabaseError || error instanceof TransactionAborted;
+    throw isExplained ? error : (explainFault(table, rules, error) ?? error);
   }
 }
 

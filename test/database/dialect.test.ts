@@ -84,6 +84,11 @@ describe('a Kysely over one client', () => {
     expect(result.rows).toEqual([{ id: 7 }]);
   });
 
+  test('gives no rows for a text of several statements', async () => {
+    const result = await onKysely((db) => sql`select 1; select 2`.execute(db));
+    expect(result.rows).toEqual([]);
+  });
+
   test('does not stream', async () => {
     await onKysely(async (db) => {
       const stream = db.selectFrom('pg_class').selectAll().stream();

@@ -213,6 +213,22 @@ test('a statement that takes too long is reported, with the migration or seeder 
   );
 });
 
+test('a rule that a seeder can not store in time is reported with the seeder', async () => {
+  const database = await createBootstrapped();
+  await hold(database, 'lock table casbin in share mode');
+  const seeder: Seeder = {
+    name: 'slow',
+    async seed({ adapter }) {
+      await adapter.addPolicy('p', 'p', ['user', 'reports', 'read']);
+      return { inserted: 1, existing: 0 };
+    },
+  };
+  const error = await refusalOf(database, { statementTimeoutMs: 500, seeders: [seeder] });
+  expect(error.message).toMatch(
+    /^Seeder "slow" failed: canceling statement due to statement timeout\. .* raise statementTimeoutMs/,
+  );
+});
+
 /** Nobody can read a table that somebody alters, so neither can the comparison of before and after. */
 function refusalWithoutDump(database: TestDatabase, options: AnyOptions): Promise<Error> {
   const pool: pg.Pool = database.pool();

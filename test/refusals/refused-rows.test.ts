@@ -271,6 +271,16 @@ describe('a row that is not in the table after its insert is reported', () => {
     );
   });
 
+  test('where a trigger of the whole statement removes it', async () => {
+    const error = await refusalWith(
+      `create table plans (id text primary key);
+      create function odd() returns trigger language plpgsql as $$ begin delete from plans where id = 'b'; return null; end $$;
+      create trigger odd after insert on plans execute function odd()`,
+      [{ id: 'a' }, { id: 'b' }],
+    );
+    expect(error.message).toContain('has no row with the key of row 2 (rows[1]) after the insert.');
+  });
+
   test('all ten of them', async () => {
     const rows = Array.from({ length: 10 }, (_, n) => ({ id: `a${n}`, seats: n }));
     const error = await refusalWith(trigger('return null;'), rows);

@@ -90,10 +90,11 @@ describe('a row seeder', () => {
   });
 
   test.each(['uid', 'ID', 'a.b', '"', 'present'])(
-    'whose key is no column of the table is refused: %s',
+    'whose key has a name that is no column of the table is refused: %s',
     async (key) => {
       const database = await databaseWith('create table settings (id int primary key)');
-      const error = await refusalOf(database, { seeders: [settings({ key, rows: [{ [key]: 1 }] })] });
+      const rows = [{ id: 1, [key]: 1 }];
+      const error = await refusalOf(database, { seeders: [settings({ key: ['id', key], rows })] });
       expect(error).toMatchObject({ code: 'COLUMN_MISSING' });
       expect(error.message).toContain(`table "settings" has no column "${key.replaceAll('"', '""')}".`);
     },

@@ -191,6 +191,36 @@ test('a seeder that swallows its own error still fails, with that error', async 
   });
 });
 
+test.each([
+  ['42P01', 'undefined_table'],
+  ['55P03', 'lock_not_available'],
+  ['57014', 'query_canceled'],
+])(
+  'a seeder that swallows its own %s, and then stores a rule, fails with that error',
+  async (_, condition) => {
+    const database = await createDatabase();
+    const careless: Seeder = {
+      name: 'careless',
+      async seed({ db, adapter }) {
+        const fail = `do $$ begin raise ${condition} using message = 'its own error'; end $$`;
+        await sql
+          .raw(fail)
+          .execute(db)
+          .catch(() => {});
+        await adapter.addPolicy('p', 'p', ['user', 'reports', 'read']);
+        return { inserted: 1, existing: 0 };
+      },
+    };
+
+    await expect(bootstrapDatabase(database.pool(), { seeders: [careless] })).rejects.toMatchObject({
+      code: 'SEEDER_FAILED',
+      message: expect.stringMatching(
+        /^Seeder "careless" caught an SQL error and continued.*: its own error\. /,
+      ),
+    });
+  },
+);
+
 test('all seeders of a start share one adapter', async () => {
   const database = await createDatabase();
   const adapters = new Set<unknown>();

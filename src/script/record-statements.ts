@@ -101,11 +101,25 @@ function inline({ sql, parameters }: CompiledQuery): string {
 /** Or a name or a text, in which `$1` means nothing. */
 const PARAMETER = /"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\d+)/g;
 
+/** In quotes whatever it is: the server then finds out its type as it does for a parameter. */
 function write(parameter: unknown): string {
-  if (parameter === null || parameter === undefined) return 'null';
-  if (Array.isArray(parameter)) return `array[${parameter.map((one) => quoteText(String(one))).join(', ')}]`;
-  if (typeof parameter === 'number' || typeof parameter === 'boolean') return String(parameter);
-  return quoteText(String(parameter));
+  const text = toText(parameter);
+  return text === null ? 'null' : quoteText(text);
+}
+
+/** A value as pg sends it. */
+function toText(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  if (value instanceof Date) return value.toISOString();
+  if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`;
+  if (Array.isArray(value)) return `{${value.map(toElement).join(',')}}`;
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function toElement(value: unknown): string {
+  const text = toText(value);
+  if (text === null) return 'NULL';
+  return Array.isArray(value) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
 
 const TOKEN = /"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\1\$|--[^\n]*/g;

@@ -386,6 +386,35 @@ describe('the SQL of a bootstrap', () => {
       expect(rows).toEqual([{ note: "it's\n            indented   " }]);
     });
 
+    test('has the values of their statements as pg sends them', async () => {
+      const options = withMigration(async (db) => {
+        await sql`
+          create table units (
+            id int primary key, amount numeric, big bigint, exact boolean, at timestamptz, tags text[], grid int[], data bytea, more jsonb
+          )
+        `.execute(db);
+        const [at, data] = [new Date('2026-01-02T03:04:05.006Z'), Buffer.from([0, 255])];
+        const tags = ['a,b', 'say "hi"', 'back\\slash', null, ''];
+        const grid = [
+          [1, -2],
+          [3, 4],
+        ];
+        await sql`
+          insert into units
+          values (${2}, ${Number.NaN}, ${2n ** 62n}, ${true}, ${at}, ${tags}, ${grid}, ${data}, ${{ note: "it's" }})
+        `.execute(db);
+        await sql`insert into units (id, tags, more) values (${3}, ${[]}, ${undefined})`.execute(db);
+        await sql`update units set id = id -${-5} where id = any(${[2, 3]})`.execute(db);
+      });
+      const [written, run] = [(await createDatabase()).pool(), (await createDatabase()).pool()];
+      await written.query(await writeBootstrapSql(options));
+      await bootstrapDatabase(run, options);
+      const select = 'select * from units order by id';
+      const { rows } = await run.query(select);
+      expect(rows).toHaveLength(3);
+      expect((await written.query(select)).rows).toEqual(rows);
+    });
+
     test('is refused where one needs what a query returns', async () => {
       const options = withMigration(async (db) => {
         const { rows } = await sql<{ id: number }>`select max(id) as id from units`.execute(db);
@@ -413,7 +442,7 @@ describe('the SQL of a bootstrap', () => {
     expect(sql).toContain('viewer');
   });
 
-  test("names the type of a value that it can't write", async () => {
+  test('names what it leaves out: seeders that are programs, and migrations of the application', async () => {
     const sql = await writeBootstrapSql({
       policy: POLICY,
       seeders: [{ name: 'admin\nuser', seed: async () => ({ inserted: 0, existing: 0 }) }],

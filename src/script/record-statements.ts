@@ -107,7 +107,7 @@ function write(parameter: unknown): string {
   return text === null ? 'null' : quoteText(text);
 }
 
-/** A value as pg sends it. */
+/** A value as pg sends it, but a date in UTC, so that the script is the same wherever it is written. */
 function toText(value: unknown): string | null {
   if (value === null || value === undefined) return null;
   if (value instanceof Date) return value.toISOString();

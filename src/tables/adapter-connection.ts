@@ -3,6 +3,8 @@ import { CommitOutcomeUnknown, commit } from '../database/dialect.ts';
 import type { Engine } from '../database/engine.ts';
 import { ConnectFailure, isConnectionLoss, Session, withSession } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
+import { expectTable, findRuleTable, type TableChoice } from './find-rule-table.ts';
+import type { RuleTable } from './rule-table.ts';
 
 type Work<T> = (client: ClientLike) => Promise<T>;
 
@@ -179,4 +181,35 @@ async function undoAll(session: Session, statements: readonly string[]): Promise
   } catch (error) {
     session.markBroken(error);
   }
+}
+
+/** Finds the table of an adapter. */
+export interface TableFinder {
+  /** As it was when it was last looked for; it is looked for at the first call, and again while it is missing. */
+  last(): Promise<RuleTable>;
+  /** With the columns that it has now: a table of columns may have got more of them. */
+  now(): Promise<RuleTable>;
+}
+
+/** A table that is given in full is not looked for. */
+export function tableFinder(
+  connection: Connection,
+  schema: string | undefined,
+  choice: TableChoice,
+  engine: Engine | undefined,
+): TableFinder {
+  const expected = expectTable(choice, schema, engine);
+  const isSaidInFull = choice.name !== undefined && choice.layout !== undefined;
+  let known: RuleTable | undefined = isSaidInFull && expected.isKnownUnseen ? expected : undefined;
+  const look = async () => {
+    const { table, isMissing } = await connection.run((client) =>
+      findRuleTable(client, schema, choice, engine),
+    );
+    if (!isMissing) known = table;
+    return table;
+  };
+  return {
+    last: async () => known ?? look(),
+    now: async () => (known?.layout === 'document' ? known : look()),
+  };
 }

@@ -4,22 +4,23 @@ import type { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import type { PostgresAdapaterOptions } from 'casbin-pg-adapter/lib/model.js';
 import { type ClientLike, checkSource, type PoolLike } from '../database/client.ts';
 import { createKysely } from '../database/dialect.ts';
-import { type Engine, engineNamed } from '../database/engine.ts';
+import { engineNamed } from '../database/engine.ts';
 import { findTableLockHolders } from '../database/lock.ts';
 import { explainRefusedWork } from '../database/refused-work.ts';
 import { Session } from '../database/session.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { EngineName } from '../report.ts';
-import { type Connecting, type Connection, connectionOf, runAlone } from './adapter-connection.ts';
-import { removeMatchingRules, removeRules, replaceRules, rulesOf, updateRule } from './change.ts';
 import {
-  checkTable,
-  expectTable,
-  findRuleTable,
-  type TableChoice,
-  toTableChoice,
-} from './find-rule-table.ts';
+  type Connecting,
+  type Connection,
+  connectionOf,
+  runAlone,
+  type TableFinder,
+  tableFinder,
+} from './adapter-connection.ts';
+import { removeMatchingRules, removeRules, replaceRules, rulesOf, updateRule } from './change.ts';
+import { checkTable, toTableChoice } from './find-rule-table.ts';
 import { insertRules } from './insert.ts';
 import { type CheckRules, loadRules, type PolicyFilter } from './load.ts';
 import type { RuleTable, RuleTableOptions } from './rule-table.ts';
@@ -98,37 +99,6 @@ export function createAdapterOf(client: ClientLike, table: RuleTable): CasbinAda
   const HardenedAdapter = loadHardenedAdapter();
   const find = async () => table;
   return new HardenedAdapter(connectionOf(client), { last: find, now: find }, UNCHECKED);
-}
-
-/** Finds the table of an adapter. */
-interface TableFinder {
-  /** As it was when it was last looked for; it is looked for at the first call, and again while it is missing. */
-  last(): Promise<RuleTable>;
-  /** With the columns that it has now: a table of columns may have got more of them. */
-  now(): Promise<RuleTable>;
-}
-
-/** A table that is given in full is not looked for. */
-function tableFinder(
-  connection: Connection,
-  schema: string | undefined,
-  choice: TableChoice,
-  engine: Engine | undefined,
-): TableFinder {
-  const expected = expectTable(choice, schema, engine);
-  const isSaidInFull = choice.name !== undefined && choice.layout !== undefined;
-  let known: RuleTable | undefined = isSaidInFull && expected.isKnownUnseen ? expected : undefined;
-  const look = async () => {
-    const { table, isMissing } = await connection.run((client) =>
-      findRuleTable(client, schema, choice, engine),
-    );
-    if (!isMissing) known = table;
-    return table;
-  };
-  return {
-    last: async () => known ?? look(),
-    now: async () => (known?.layout === 'document' ? known : look()),
-  };
 }
 
 /** An adapter with everything that a Casbin enforcer can ask for. */

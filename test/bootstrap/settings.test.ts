@@ -225,7 +225,8 @@ test('no setting leaks into the pooled connection, whether the run commits, fail
 
 test("what the application's migrations set for the session does not leak, as from a dump of pg_dump", async () => {
   const database = await createDatabase();
-  await database.pool().query('create role deployer; create schema elsewhere');
+  const { name: deployer } = await database.createRole();
+  await database.pool().query('create schema elsewhere');
   const pool = database.pool({ max: 1, options: '-c statement_timeout=5s -c DateStyle=SQL,DMY' });
   await pool.query('set search_path = elsewhere, public; set lock_timeout = 777');
   const read = async () => {
@@ -244,9 +245,9 @@ test("what the application's migrations set for the session does not leak, as fr
       set client_min_messages = warning; set row_security = off; set datestyle = 'ISO, YMD'; set jit = off;
       set session_replication_role = replica`),
     '002_role': setting(`
-      grant all on all tables in schema public to deployer;
-      grant all on all sequences in schema public to deployer;
-      set role deployer; set work_mem = '9MB'`),
+      grant all on all tables in schema public to ${deployer};
+      grant all on all sequences in schema public to ${deployer};
+      set role ${deployer}; set work_mem = '9MB'`),
   };
 
   const report = await bootstrapDatabase(pool, { migrations, schema: 'public' });
@@ -285,16 +286,16 @@ test('what a seeder or its migration sets for the session does not leak', async 
 
 test('the user of the session that a migration sets does not leak, nor the size of buffers that were not used', async () => {
   const database = await createDatabase();
-  await database.pool().query('create role importer');
+  const { name: importer } = await database.createRole();
   const pool = database.pool({ max: 1 });
   const show = async () => (await pool.query('select session_user, current_user')).rows;
   const before = await show();
   const migrations = {
     '001_user': setting(`
       set temp_buffers = '16MB';
-      grant all on all tables in schema public to importer;
-      grant all on all sequences in schema public to importer;
-      set session authorization importer`),
+      grant all on all tables in schema public to ${importer};
+      grant all on all sequences in schema public to ${importer};
+      set session authorization ${importer}`),
   };
 
   await bootstrapDatabase(pool, { migrations });

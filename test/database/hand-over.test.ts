@@ -1,7 +1,7 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:net';
 import { Pool } from 'pg';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { withSession } from '../../src/database/session.ts';
 import { createLiveEnforcer } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
@@ -43,6 +43,23 @@ test('a live enforcer survives it too', async () => {
 
   await expect(createLiveEnforcer(pool)).rejects.toThrow();
   expect(pool.totalCount).toBe(0);
+});
+
+test('destroys a client that comes too late and is lost', async () => {
+  const loss = new Error('terminated');
+  const client = Object.assign(new EventEmitter(), { query: vi.fn(), release: vi.fn() });
+  let arrive = () => {};
+  const coming = new Promise<typeof client>((resolve) => {
+    arrive = () => resolve(client);
+  });
+  const pool = Object.assign(new EventEmitter(), { connect: () => coming });
+
+  await expect(withSession(pool, async () => {}, { connectTimeoutMs: 1 })).rejects.toThrow('No connection');
+  pool.emit('acquire', client);
+  client.emit('error', loss);
+  arrive();
+
+  await vi.waitFor(() => expect(client.release).toHaveBeenCalledExactlyOnceWith(loss));
 });
 
 test('leaves no listener on a client that the pool gives to another caller', async () => {

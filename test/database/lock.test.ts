@@ -150,13 +150,18 @@ describe('the holder of an advisory lock', () => {
   });
 
   test('is not a session that only waits, nor the one that asks', async () => {
-    await whileHeld(`select pg_advisory_xact_lock(${OUR_NAMESPACE}, hashtext('public'))`, async (pid) => {
+    const lock = `select pg_advisory_xact_lock(${OUR_NAMESPACE}, hashtext('public'))`;
+    let waiting: Promise<unknown> | undefined;
+    await whileHeld(lock, async (pid) => {
+      waiting = pool.query(lock);
+      await untilWaiting(pool, 1);
       const holders = await hurried(async (trx) => {
         await sql`select pg_advisory_xact_lock_shared(${KYSELY_LOCK}::bigint)`.execute(trx);
         return findAdvisoryLockHolders(trx, 'public');
       });
       expect(holders.map((holder) => holder.pid)).toEqual([pid]);
     });
+    await waiting;
   });
 });
 

@@ -91,6 +91,15 @@ test('a bootstrap works in the given schema, else where casbin is found, else wh
   expect(await schemas('nowhere')).toEqual({ given: 'given', home: null, found: null });
 });
 
+test('a bootstrap does not work where a temporary table has the name of the rule table', async () => {
+  await onPath('public', async (db) => {
+    await sql`create temporary table casbin ()`.execute(db);
+    const { rows } = await sql`select ${homeSchemaExpression(undefined)} as home`.execute(db);
+    await sql`drop table casbin`.execute(db);
+    expect(rows).toEqual([{ home: 'public' }]);
+  });
+});
+
 describe('the columns of a table', () => {
   test('are read with their types, in their order, without dropped ones', async () => {
     const columns = [

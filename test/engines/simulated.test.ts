@@ -101,7 +101,13 @@ describe.each(SIMULATED)('on %s', (name) => {
             .addColumn('code', 'varchar(20)', (column) => column.primaryKey())
             .addColumn('price', 'integer')
             .execute();
-          await db.schema.createIndex('plans_price').ifNotExists().on('plans').column('price').execute();
+          await db.schema
+            .createIndex('plans_price')
+            .unique()
+            .ifNotExists()
+            .on('plans')
+            .column('price')
+            .execute();
         },
       },
     };
@@ -117,8 +123,10 @@ describe.each(SIMULATED)('on %s', (name) => {
     expect(engine.refusals).toEqual([]);
     expect(report.migrations.map((migration) => migration.name)).toEqual(['0001_casbin_rule', '2026_plans']);
     expect((await database.pool().query('select * from plans')).rows).toEqual([{ code: 'free', price: 0 }]);
-    const { rows } = await database.pool().query(`select to_regclass('plans_price') is not null as indexed`);
-    expect(rows).toEqual([{ indexed: true }]);
+    const { rows } = await database
+      .pool()
+      .query(`select indisunique as unique from pg_index where indexrelid = to_regclass('plans_price')`);
+    expect(rows).toEqual([{ unique: true }]);
   });
 
   test('the migration that breaks a permission is named, and the message says what stays', async () => {

@@ -245,6 +245,28 @@ describe('a connection that is lost', () => {
     await expectSound(database, pool);
   });
 
+  test('while a seeder stores a rule is reported, with the seeder', async () => {
+    const database = await createBootstrapped();
+    await database.pool().query(`
+      create function kill() returns trigger language plpgsql as 'begin perform pg_terminate_backend(pg_backend_pid()); return new; end';
+      create trigger kill before insert on casbin for each row execute function kill()`);
+    const storing: Seeder = {
+      name: 'storing',
+      async seed({ adapter }) {
+        await adapter.addPolicy('p', 'p', ['user', 'reports', 'read']);
+        return { inserted: 1, existing: 0 };
+      },
+    };
+    const pool = database.pool();
+    const error = await refusalOf(database, { seeders: [storing] }, pool);
+    expect(error).toMatchObject({
+      code: 'CONNECTION_LOST',
+      message:
+        'The connection was lost: Seeder "storing" failed: terminating connection due to administrator command. Nothing was changed. Run it again.',
+    });
+    await expectSound(database, pool);
+  });
+
   test('while a seeder waits for something else is reported', async () => {
     const database = await createDatabase();
     const pool = database.pool();

@@ -45,6 +45,13 @@ describe('a seeder', () => {
     },
   );
 
+  test('that does what the server does not support fails with its reason', async () => {
+    const error = await seederRefusal(({ db }) =>
+      sql`do $$ begin raise feature_not_supported; end $$`.execute(db),
+    );
+    expect(error.message).toBe('Seeder "odd" failed: feature_not_supported. Nothing was changed.');
+  });
+
   test('whose isSeeded throws is named, too', async () => {
     const database = await createBootstrapped();
     const isSeeded = () => Promise.reject(new Error('no stock'));

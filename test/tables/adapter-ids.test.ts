@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, defaultPolicy } from '../../src/index.ts';
 import { createAdapter } from '../../src/tables/adapter.ts';
+import { rbacModel } from '../casbin/models.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from './layouts.fixture.ts';
 import { storedRules, untilWaiting } from './rule-table.fixture.ts';
@@ -8,6 +9,11 @@ import { storedRules, untilWaiting } from './rule-table.fixture.ts';
 const COLUMNS = {
   document: 'ptype text not null, rule jsonb not null, unique (ptype, rule)',
   columns: 'ptype text, v0 text, v1 text, v2 text, v3 text',
+};
+
+const NO_RULE = {
+  document: `(ptype, rule) values ('p', '{}')`,
+  columns: `(ptype) values ('p')`,
 };
 
 /** Every way in which an id may come about, as statements that make the table. */
@@ -93,6 +99,16 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       ['p', 'b'],
       ['p', 'c'],
     ]);
+  });
+
+  test('a row that holds no rule is named by its uuid', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(
+      `create table ${layout.table} (id uuid primary key default gen_random_uuid(), ${COLUMNS[layout.name]})`,
+    );
+    const { rows } = await pool.query(`insert into ${layout.table} ${NO_RULE[layout.name]} returning id`);
+    const load = createAdapter(pool, layout.options).loadPolicy(rbacModel());
+    await expect(load).rejects.toMatchObject({ ids: [rows[0].id] });
   });
 
   test('an adapter goes on when the column is given another sequence', async () => {

@@ -15,7 +15,7 @@ import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { untilWaiting } from '../tables/rule-table.fixture.ts';
 import { createBootstrapped } from './bootstrapped.fixture.ts';
-import { captureLog, linesOf } from './log.fixture.ts';
+import { captureLog, linesOf, WARN } from './log.fixture.ts';
 
 type AnyChanges = {
   readonly [Kind in 'grant' | 'revoke']?: readonly (readonly string[])[];
@@ -189,6 +189,8 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
       roles: { viewer: VIEWER, clerk: CLERK },
       retired: { roles: { intern: {} }, rules: [['p', 'clerk', 'notes', 'read']] },
     };
+    // Before, a bootstrap has not retired anything yet.
+    expect(await verifyDatabase(pool, { ...options, policy })).toMatchObject({ left: [] });
     await bootstrap(policy);
     await change({ assign: [['bob', 'intern']] });
     await change({ grant: [['clerk', 'notes', 'read']] });
@@ -469,7 +471,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   });
 
   test('leaves users the role that an older version had retired, and a newer one defines again', async () => {
-    const { bootstrap, change, stored } = await open();
+    const { pool, bootstrap, change, stored, options } = await open();
     await bootstrap({ version: 2, roles: { viewer: VIEWER, intern: VIEWER } });
     await change({ assign: [['ann', 'intern']] });
     const older: PolicyDefinition = {
@@ -480,6 +482,38 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     const report = await bootstrap(older, { migrations: { '001_notes': { up: async () => {} } } });
     expect(report).toMatchObject({ changed: true, ownership: { isOlder: true, reassigned: 0 } });
     expect(await stored()).toContain('g ann intern');
+    expect(await verifyDatabase(pool, { ...options, policy: older })).toMatchObject({ left: [] });
+  });
+
+  test('is verified on a database without a record, too', async () => {
+    const { pool, bootstrap, options } = await open();
+    await bootstrap({ roles: { viewer: VIEWER } });
+    const policy = { version: 1, roles: { viewer: VIEWER } };
+    expect(await verifyDatabase(pool, { ...options, policy })).toMatchObject({ ok: true, keptAway: [] });
+  });
+
+  test('logs what it retires or would retire, and that an older version does nothing', async () => {
+    const { bootstrap, change } = await open(FIRST);
+    await change({
+      assign: [
+        ['ann', 'intern'],
+        ['bob', 'intern'],
+      ],
+    });
+    const retired = { roles: { intern: { reassign: 'viewer' } } } as const;
+    const policy = { version: 2, roles: { viewer: VIEWER, clerk: CLERK }, retired };
+
+    const { logger, lines } = captureLog();
+    await bootstrap(policy, { logger, dryRun: true });
+    await bootstrap(policy, { logger });
+    await bootstrap(FIRST, { logger });
+
+    const counts = { level: WARN, version: 2, renamed: [], removed: 2, reassigned: 2 };
+    expect(linesOf(lines, 'policy_retired')).toMatchObject([
+      { ...counts, msg: 'Would rename and retire parts of the policy' },
+      { ...counts, msg: 'Parts of the policy renamed and retired' },
+    ]);
+    expect(linesOf(lines, 'older_version')).toMatchObject([{ level: WARN, version: 1, newest: 2 }]);
   });
 
   test('does not bring back what changePolicy has revoked with a reason, until it is granted again', async () => {
@@ -750,4 +784,25 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(removed).toHaveLength(2);
     expect(removed[0]).toMatchObject({ actor: 'casbin-bootstrap', release: '2' });
   });
+});
+
+test('of rules that are left, 10,000 are listed, and the others counted', async () => {
+  const pool = (await createBootstrapped({ policy: FIRST, seeders: [] })).pool();
+  await pool.query(
+    `insert into casbin (ptype, rule) select 'g', jsonb_build_array('user ' || n, 'intern') from generate_series(1, 10001) n`,
+  );
+  const retired = { roles: { intern: {} } };
+  const policy = { version: 2, roles: { viewer: VIEWER, clerk: CLERK }, retired };
+
+  const { logger, lines } = captureLog();
+  for (const changed of [true, false]) {
+    const report = await bootstrapDatabase(pool, { policy, seeders: [], logger });
+    expect(report).toMatchObject({
+      changed,
+      ownership: { leftOmitted: 1 },
+      verification: { leftOmitted: 1 },
+    });
+    expect(report.ownership?.left).toHaveLength(10_000);
+  }
+  expect(linesOf(lines, 'retired_left')).toMatchObject([{ rules: 10_001 }, { rules: 10_001 }]);
 });

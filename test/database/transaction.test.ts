@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { QueryResultLike } from '../../src/database/client.ts';
 import { createKysely } from '../../src/database/dialect.ts';
-import { withSession } from '../../src/database/session.ts';
+import { Session, withSession } from '../../src/database/session.ts';
 import {
   type AnyTransaction,
   inWriteTransaction,
@@ -9,6 +10,7 @@ import {
   readAndReleaseLocks,
   searchPathExpression,
   settleTransaction,
+  stayAwake,
 } from '../../src/database/transaction.ts';
 import { useDatabase } from '../support/database.ts';
 
@@ -130,4 +132,38 @@ describe('reading and releasing locks', () => {
     );
     await expect(reading).rejects.toThrow('unreadable');
   });
+});
+
+test('a transaction is kept awake while work takes, by one statement after the other', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const answers: (() => void)[] = [];
+  const nothing: QueryResultLike = { rows: [], rowCount: 0, command: 'SELECT' };
+  const client = {
+    query: (text: string) =>
+      text === 'select'
+        ? new Promise<typeof nothing>((resolve) => answers.push(() => resolve(nothing)))
+        : Promise.resolve(nothing),
+  };
+  let finish = () => {};
+  let isOver = false;
+  const limits = { idleInTransactionTimeoutMs: 400 };
+  const work = () => new Promise<void>((resolve) => (finish = resolve));
+  const done = inWriteTransaction(createKysely(new Session(client)), (trx) => stayAwake(trx, limits, work));
+  void done.then(() => {
+    isOver = true;
+  });
+
+  await vi.advanceTimersByTimeAsync(350);
+  expect(answers).toHaveLength(1);
+  answers[0]?.();
+  await vi.advanceTimersByTimeAsync(100);
+  expect(answers).toHaveLength(2);
+
+  finish();
+  await vi.advanceTimersByTimeAsync(350);
+  expect(isOver, 'the commit does not come before the answer').toBe(false);
+  answers[1]?.();
+  await done;
+  expect(answers).toHaveLength(2);
 });

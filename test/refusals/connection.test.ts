@@ -297,6 +297,18 @@ describe('a connection that is lost', () => {
     expect(error).toMatchObject({ code: 'CONNECTION_LOST' });
   });
 
+  test('is told with its own reason, whatever a seeder throws afterwards', async () => {
+    const database = await createDatabase();
+    const seed: Seeder['seed'] = async (context) => {
+      await killing.seed(context).catch(() => {});
+      throw new Error('no plans');
+    };
+    const error = await refusalOf(database, { seeders: [{ name: 'careless', seed }] });
+    expect(error.message).toBe(
+      'The connection was lost: Seeder "careless" failed: terminating connection due to administrator command. Nothing was changed. Run it again.',
+    );
+  });
+
   // What PostgreSQL, a pooler such as PgBouncer or Node's sockets say of a connection that is gone or useless.
   test.each(['08000', '08003', '08006', '08P01', '57P01', '57P02', '57P03', '25P03', 'EPIPE', 'ETIMEDOUT'])(
     'is recognized by its code, and its client is not used again: %s',

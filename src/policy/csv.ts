@@ -19,7 +19,9 @@ export function parseCsv(file: string, text: string): Parsed {
       const rule = readCsvLine(line);
       if (rule === null) continue;
       if (rule.values.length === 0) {
-        problems.push(syntaxProblem(at, `there is one value only, ${formatText(rule.ptype)}. ${COMMAS}`));
+        const what =
+          rule.ptype === '' ? 'the ptype is missing' : `there is one value only, ${formatText(rule.ptype)}`;
+        problems.push(syntaxProblem(at, `${what}. ${COMMAS}`));
         continue;
       }
       const values = toLine(rule);

@@ -51,7 +51,17 @@ const rules = v.optional(
   ),
 );
 const entries = { given: rules, allow: requests, deny: requests };
-const POLICY_PARTS = ['roles', 'domains', 'never', 'samples', 'version'];
+const POLICY_PARTS = [
+  'roles',
+  'domains',
+  'rules',
+  'never',
+  'samples',
+  'version',
+  'retired',
+  'renamed',
+  'onRevoked',
+];
 const fileShape = fields(
   {
     ...entries,

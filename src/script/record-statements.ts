@@ -78,8 +78,10 @@ export async function recordStatements(
 
 const CATALOG = /\b(pg_catalog\.pg_|information_schema\.|current_schema\()/i;
 
+const CHANGE = /\b(insert|update|delete|merge|setval|nextval|set_config)\b/i;
+
 function asksCatalog(sql: string): boolean {
-  return isQuery(sql) && CATALOG.test(sql);
+  return isQuery(sql) && CATALOG.test(sql) && !CHANGE.test(sql.replace(TOKEN, ''));
 }
 
 const COMMENTS = /^(\s+|--[^\n]*|\/\*[\s\S]*?\*\/)*/;

@@ -10,6 +10,7 @@ const RBAC = `${ACL}\n[role_definition]\ng = _, _`;
 /** Policies of the kinds that Casbin's own documents show, and files as people leave them. */
 export const csvExamples: Readonly<Record<string, CsvExample>> = {
   'an access list': { definitions: ACL, csv: 'p, alice, data1, read\np, bob, data2, write' },
+  'quoted ptypes': { definitions: ACL, csv: '"p", alice, data1, read\n' },
   'without users': { definitions: 'p = obj, act', csv: 'p, data1, read\np, data2, write\n' },
   'without resources': { definitions: 'p = sub, act', csv: 'p,alice,read\np,bob,write\n' },
   roles: {

@@ -242,12 +242,13 @@ test('accepts only real JSON, and reports problems with line and column', async 
 });
 
 test('lines of a CSV that Casbin can not read, or would read in part, are reported with their numbers', async () => {
-  const text = 'p, a, f(b\n  p\n# fine\np, "x\np, a, b\rp, c, d\n\ng, x, y\ng, y, x\n';
+  const text = 'p, a, f(b\n  p\n# fine\np, "x\np, a, b\rp, c, d\n, a\ng, x, y\ng, y, x\n';
   expect(await problemsIn('policy.csv', text)).toEqual([
     expect.stringMatching(/^1:1 POLICY_SYNTAX Casbin can't read this line: Unmatched brackets/),
     '2:3 POLICY_SYNTAX there is one value only, "p". Write the ptype, such as p or g, and the values, separated by commas.',
     "4:1 POLICY_SYNTAX Casbin can't read this line: Quote Not Closed: the parsing is finished with an opening quote.",
     expect.stringMatching(/^5:1 POLICY_SYNTAX this line has a carriage return/),
+    '6:1 POLICY_SYNTAX the ptype is missing. Write the ptype, such as p or g, and the values, separated by commas.',
     expect.stringMatching(/^7:1 ROLE_CYCLE /),
   ]);
   expect(await problemsIn('policy.csv', 'p, a, b\n\n p, a, b\ng, x, y\ng, y, x\n')).toEqual([

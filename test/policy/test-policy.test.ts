@@ -33,6 +33,18 @@ tests:
 
 const NOTHING = 'it has no requests. Write some under allow or deny.';
 
+const POLICY_PARTS = [
+  'roles',
+  'domains',
+  'rules',
+  'never',
+  'samples',
+  'version',
+  'retired',
+  'renamed',
+  'onRevoked',
+];
+
 async function run(text: string, filter: PolicyTestFilter = {}) {
   const path = await writeTemporary('policy.test.yaml', text);
   const report = await testPolicy([path], { policy: POLICY }, filter);
@@ -125,9 +137,9 @@ describe('tests of a policy', () => {
     });
   });
 
-  test('are read from JSON too', async () => {
+  test.each(['json', 'JSON'])('are read from a .%s file too', async (ending) => {
     const path = await writeTemporary(
-      'tests.json',
+      `tests.${ending}`,
       JSON.stringify({ allow: [['clerk', 'invoices', 'read']] }),
     );
     await expect(testPolicy([path], { policy: POLICY })).resolves.toMatchObject({ ok: true });
@@ -183,15 +195,13 @@ describe('tests of a policy', () => {
   test.each<[string, string, object[]]>([
     ['unknown names', 'tests: [{ name: a, alow: [] }]', [{ code: 'OPTION_UNKNOWN', at: /:1:20$/ }]],
     [
-      'a part of a policy',
-      'roles: {}\nallow: [[clerk, invoices, read]]',
-      [
-        {
-          code: 'OPTION_UNKNOWN',
-          at: /:1:1$/,
-          message: 'roles: there is no such option. It belongs in the policy, not in a file of tests.',
-        },
-      ],
+      'parts of a policy',
+      `${POLICY_PARTS.map((part) => `${part}: {}\n`).join('')}allow: [[clerk, invoices, read]]`,
+      POLICY_PARTS.map((part, index) => ({
+        code: 'OPTION_UNKNOWN',
+        at: new RegExp(`:${index + 1}:1$`),
+        message: `${part}: there is no such option. It belongs in the policy, not in a file of tests.`,
+      })),
     ],
     ['a request that is no list', 'allow: [x]', [{ code: 'OPTION_INVALID', at: /:1:9$/ }]],
     ['a number', 'allow: [[a, b, 1]]', [{ code: 'OPTION_INVALID', at: /:1:16$/ }]],
@@ -201,6 +211,11 @@ describe('tests of a policy', () => {
       'a given rule that does not fit',
       'given: [[p, a]]\nallow: [[clerk, invoices, read]]',
       [{ code: 'RULE_WRONG_LENGTH', at: /:1:9$/ }],
+    ],
+    [
+      'a given rule without values',
+      'given: [[g]]\nallow: [[clerk, invoices, read]]',
+      [{ code: 'OPTION_INVALID', at: /:1:9$/ }],
     ],
     ['nothing to test', 'tests: []', [{ code: 'OPTION_INVALID', at: /:1:1$/, message: NOTHING }]],
     ['nothing in it', '', [{ code: 'OPTION_INVALID', at: /\.yaml$/, message: NOTHING }]],

@@ -104,6 +104,7 @@ test.each<[unknown, string]>([
   [{ rules: 5 }, 'bootstrapDatabase says which'],
   [{ rules: [['p', 5, 'b', 'c']] }, 'policy.rules[0]: must hold strings only'],
   [{ rules: [[null, 'a']] }, 'policy.rules[0]: must hold strings only'],
+  [{ rules: [['', 'a']] }, 'policy.rules[0]: must hold strings only, with the ptype first'],
 ])('policyToCsv(%o) says what it needs', async (given, message) => {
   const error = await refusal(policyToCsv, given);
   expect(error.code).toBe('INVALID_OPTIONS');

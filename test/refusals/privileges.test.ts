@@ -86,6 +86,14 @@ describe('a role without the privileges', () => {
       ['grant insert on table public.casbin to ROLE;', 'grant insert on table public.providers to ROLE;'],
     ],
     [
+      'to insert rules into tables that another tool has made',
+      {
+        before: `${MAY_READ} drop table casbin_bootstrap_migration, casbin_bootstrap_migration_lock; grant usage on all sequences in schema public to ROLE`,
+        options: { ...MORE, migrations: false },
+      },
+      ['grant insert on table public.casbin to ROLE;', 'grant insert on table public.providers to ROLE;'],
+    ],
+    [
       'on the sequence',
       { before: `${MAY_READ} grant insert on all tables in schema public to ROLE`, options: MORE },
       ['grant usage on sequence public.casbin_id_seq to ROLE;'],

@@ -276,11 +276,17 @@ describe('in a table of layout columns', () => {
       ['alice', 'reader'],
       ['bob', 'reader'],
     ]);
-    await adapter.addPolicy('p', 'p', ['', 'data1', '', 'x']);
-    expect(await countRules(pool, 'casbin_rule')).toBe(3);
+    await adapter.addPolicies('p', 'p', [
+      ['', 'data1', '', 'x'],
+      ['carol', 'data1'],
+    ]);
+    expect(await countRules(pool, 'casbin_rule')).toBe(4);
     await adapter.updatePolicy('g', 'g', ['bob', 'reader'], ['bob', 'writer']);
     await adapter.removePolicies('g', 'g', [['alice', 'reader']]);
-    await adapter.removePolicy('p', 'p', ['', 'data1', '', 'x']);
+    await adapter.removePolicies('p', 'p', [
+      ['carol', 'data1'],
+      ['', 'data1', '', 'x'],
+    ]);
     expect(await stored()).toEqual([['g', 'bob', 'writer']]);
   });
 

@@ -86,7 +86,9 @@ describe('an examination', () => {
     for (const remedy of findings[0]?.remedies ?? []) await pool.query(remedy);
     await pool.query(`
       create function fill() returns trigger language plpgsql as $$ begin new.tenant = 'one'; return new; end $$;
-      create trigger fill before insert on casbin for each row execute function fill()`);
+      create trigger too_late after insert on casbin for each row execute function fill()`);
+    expect(await faults(pool)).toEqual(findings.slice(1));
+    await pool.query('create trigger fill before insert on casbin for each row execute function fill()');
     expect(await faults(pool)).toEqual([]);
     const more = definePolicy({ roles: { ...POLICY.roles, owner: { inherits: ['clerk'] } } });
     await expect(bootstrapDatabase(pool, { ...OPTIONS, policy: more })).resolves.toMatchObject({

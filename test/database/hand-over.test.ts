@@ -75,11 +75,13 @@ test('leaves no listener on a client that the pool gives to another caller', asy
 test('does not touch clients of a pool that nobody waits for', async () => {
   const pool = (await createDatabase()).pool({ max: 1 });
   await withSession(pool, async () => {});
+  await new Promise(setImmediate);
   let listeners: number | undefined;
   pool.on('acquire', (client) => {
     listeners = client.listenerCount('error');
   });
   const client = await pool.connect();
+  await new Promise(setImmediate);
 
   // The pool's own, which it takes off afterwards.
   expect(listeners).toBe(client.listenerCount('error') + 1);

@@ -4,6 +4,7 @@ import {
   foundSchemaExpression,
   hasTable,
   homeSchemaExpression,
+  nameAround,
   quoteTable,
   readColumns,
   refuseAnotherShape,
@@ -49,6 +50,13 @@ describe('the name of a table as SQL', () => {
   test('is quoted, and qualified where the schema is given', () => {
     expect(quoteTable('casbin')).toBe('"casbin"');
     expect(quoteTable('a "table"', 'My "Schema"')).toBe('"My ""Schema"""."a ""table"""');
+  });
+
+  test('with more around it is within 63 bytes, and else another for each table', () => {
+    expect(nameAround('a_', 'é'.repeat(29), '_id')).toBe(`a_${'é'.repeat(29)}_id`);
+    const [one, other] = ['é', 'è'].map((last) => nameAround('a_', `${'é'.repeat(29)}${last}`, '_id'));
+    expect(one).toMatch(/^a_[0-9a-f]{16}_id$/);
+    expect(one).not.toBe(other);
   });
 
   test('leads to the table', async () => {

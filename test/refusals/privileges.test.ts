@@ -1,3 +1,4 @@
+import type { Kysely, SchemaModule } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { PermissionError } from '../../src/errors.ts';
@@ -30,6 +31,14 @@ const STOCK = `
   create table casbin_migrations (id serial primary key, name varchar(255) not null, run_on timestamp not null);
 `;
 const MAY_READ = 'grant select on all tables in schema public to ROLE;';
+const MAY_WRITE = `${MAY_READ} grant insert on all tables in schema public to ROLE; grant usage on all sequences in schema public to ROLE;`;
+
+function plansMadeBy(make: (schema: SchemaModule) => { execute(): Promise<void> }): AnyOptions {
+  const migrations = { plans_1: { up: (db: Kysely<unknown>) => make(db.schema).execute() } };
+  return {
+    seeders: [rowSeeder({ name: 'plans', table: 'plans', key: 'id', rows: [{ id: 1 }], migrations })],
+  };
+}
 
 describe('a role without the privileges', () => {
   test.each<[string, Case, string[]]>([
@@ -84,6 +93,32 @@ describe('a role without the privileges', () => {
       'to insert rules',
       { before: `${MAY_READ} grant usage on all sequences in schema public to ROLE`, options: MORE },
       ['grant insert on table public.casbin to ROLE;', 'grant insert on table public.providers to ROLE;'],
+    ],
+    [
+      'to insert rules into tables that another tool has made',
+      {
+        before: `${MAY_READ} drop table casbin_bootstrap_migration, casbin_bootstrap_migration_lock; grant usage on all sequences in schema public to ROLE`,
+        options: { ...MORE, migrations: false },
+      },
+      ['grant insert on table public.casbin to ROLE;', 'grant insert on table public.providers to ROLE;'],
+    ],
+    [
+      'to make the table of a seeder that is new',
+      {
+        before: MAY_WRITE,
+        options: plansMadeBy((schema) =>
+          schema.createTable('plans').addColumn('id', 'integer', (id) => id.unique()),
+        ),
+      },
+      ['grant create on schema public to ROLE;'],
+    ],
+    [
+      'to alter the table of a seeder',
+      {
+        before: `create table plans (id int unique); grant create on schema public to ROLE; ${MAY_WRITE}`,
+        options: plansMadeBy((schema) => schema.alterTable('plans').addColumn('seats', 'integer')),
+      },
+      ['alter table public.plans owner to ROLE;'],
     ],
     [
       'on the sequence',

@@ -56,6 +56,7 @@ describe('a value of a row takes the type of its column', () => {
     ['boolean[]', [true, false], '{t,f}'],
     ['jsonb', { a: [1, { b: null }] }, '{"a": [1, {"b": null}]}'],
     ['jsonb', ['x', 1], '["x", 1]'],
+    ['jsonb', { boxed: Object(1) }, '{"boxed": 1}'],
     ['jsonb', 'text', '"text"'],
     ['jsonb', 5, '5'],
     ['json', { kept: 'as is' }, '{"kept":"as is"}'],

@@ -35,6 +35,7 @@ test.each([
   ['a sequence that no column owns', `int default nextval('"my seq''s"')`, `create sequence "my seq's"`],
 ])('the next insert after rows with ids of their own draws a free one: %s', async (_, id, before) => {
   const { pool, insert } = await openWith(id, before);
+  await pool.query('create sequence another owned by plans.id');
 
   await bootstrapDatabase(pool, plans());
 

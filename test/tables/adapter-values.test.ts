@@ -84,6 +84,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     { fieldIndex: -1, values: ['read'], why: 'the model has no such field, which Casbin gives as -1' },
     { fieldIndex: 3, values: ['read'], why: 'no rule is as long' },
     { fieldIndex: 20, values: ['read'], why: 'no rule can be as long' },
+    { fieldIndex: JSON.parse('"0 is not null or 0"'), values: ['x'], why: 'the field is a text of SQL' },
   ])('removes nothing when $why', async ({ fieldIndex, values }) => {
     await adapter.addPolicy('p', 'p', ['alice', 'data1', 'read']);
     await adapter.removeFilteredPolicy('p', 'p', fieldIndex, ...values);
@@ -275,11 +276,17 @@ describe('in a table of layout columns', () => {
       ['alice', 'reader'],
       ['bob', 'reader'],
     ]);
-    await adapter.addPolicy('p', 'p', ['', 'data1', '', 'x']);
-    expect(await countRules(pool, 'casbin_rule')).toBe(3);
+    await adapter.addPolicies('p', 'p', [
+      ['', 'data1', '', 'x'],
+      ['carol', 'data1'],
+    ]);
+    expect(await countRules(pool, 'casbin_rule')).toBe(4);
     await adapter.updatePolicy('g', 'g', ['bob', 'reader'], ['bob', 'writer']);
     await adapter.removePolicies('g', 'g', [['alice', 'reader']]);
-    await adapter.removePolicy('p', 'p', ['', 'data1', '', 'x']);
+    await adapter.removePolicies('p', 'p', [
+      ['carol', 'data1'],
+      ['', 'data1', '', 'x'],
+    ]);
     expect(await stored()).toEqual([['g', 'bob', 'writer']]);
   });
 

@@ -283,6 +283,18 @@ describe('an index for first values', () => {
     expect((await tableOf(pool)).missingIndex === null).toBe(counts);
   });
 
+  test.each(['(ptype, v0)', '(v0)'])('on %s leaves out no row without a first value', async (index) => {
+    const pool = (await createDatabase()).pool();
+    await createStockTable(pool, 'typeorm-adapter');
+    await pool.query(`create index on casbin_rule ${index}`);
+    await pool.query(
+      `insert into casbin_rule (ptype, v0) values (null, null), (null, ''), (null, 'a'), ('p', null), ('p', ''), ('p', 'a')`,
+    );
+    const { rowsWithoutFirst } = await tableOf(pool);
+    const { rows } = await pool.query(`select id from ${rowsWithoutFirst} found order by id`);
+    expect(rows.map(({ id }) => id)).toEqual([1, 2, 4, 5]);
+  });
+
   test.each(['(ptype, v0)', '(v0)'])('on %s is used, however large the table is', async (index) => {
     const pool = (await createDatabase()).pool();
     await createStockTable(pool, 'casbin-prisma-adapter');

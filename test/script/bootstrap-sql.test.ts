@@ -78,6 +78,10 @@ describe('the SQL of a bootstrap', () => {
     await pool.query(sql);
     await pool.query(sql);
     expect(await readJournal(pool, { schema: "a'b" })).toHaveLength(3);
+    const { rows } = await pool.query(
+      `select prosrc from pg_proc where pronamespace = '"a''b"'::regnamespace`,
+    );
+    expect(rows.map(({ prosrc }) => prosrc).join()).toContain(`tg_table_schema = 'a''b'`);
     await expectComplete(pool, { policy: POLICY, journal: true, seeders: [] });
   });
 
@@ -283,6 +287,7 @@ describe('the SQL of a bootstrap', () => {
       message: `Table "ru'les" holds rules more than once, so it can't become unique on (ptype, rule). Run a bootstrap first, which keeps the row with the lowest id of each rule, or delete the others yourself.`,
     });
     await pool.query(error.hint);
+    expect((await pool.query(`select id from "ru'les"`)).rows).toEqual([{ id: 1 }]);
     await pool.query(sql);
     expect(await storedRules(pool, `"ru'les"`)).toHaveLength(4);
   });

@@ -219,6 +219,11 @@ describe('tests of a policy', () => {
       [{ code: 'RULE_WRONG_LENGTH', at: /:1:9$/ }],
     ],
     [
+      'a rule that is given for one test and does not fit',
+      'tests:\n  - name: a\n    given: [[p, a]]\n    allow: [[clerk, invoices, read]]',
+      [{ code: 'RULE_WRONG_LENGTH', at: /:3:13$/ }],
+    ],
+    [
       'a given rule without values',
       'given: [[g]]\nallow: [[clerk, invoices, read]]',
       [{ code: 'OPTION_INVALID', at: /:1:9$/ }],

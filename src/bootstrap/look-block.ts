@@ -98,7 +98,7 @@ begin
     tables := array(
       select distinct a.attrelid
       from pg_catalog.pg_attribute a
-      where a.attrelid = any(tables) and a.attname in ('ptype', 'p_type') and not a.attisdropped
+      where a.attrelid = any(tables) and a.attname in ('ptype', 'p_type')
     );
   end if;
   if cardinality(tables) = 1 then

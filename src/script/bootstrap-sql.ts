@@ -36,7 +36,7 @@ export async function writeBootstrapSql(
 ): Promise<string> {
   const resolved = await resolveOptions(NO_POOL, options);
   requireFitting(resolved);
-  const { schema, defined, packageMigrations } = resolved;
+  const { schema, packageMigrations } = resolved;
   const parts = [
     HEADING,
     ...(schema === undefined ? [] : [`create schema if not exists ${quoteIdentifier(schema)};`]),
@@ -44,7 +44,7 @@ export async function writeBootstrapSql(
     ...(schemaOnly ? [] : [writeRules(resolved), ...(await writeSeeders(resolved))]),
     ...describeMigrations(resolved),
   ];
-  return `${parts.filter((part) => part !== '' || defined.rules.length > 0).join('\n\n')}\n`;
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
 /** Passes the check of the options, and is never used. */
@@ -109,7 +109,7 @@ function writtenJournal(migrations: Migrations, table: RuleTable): Migrations {
 /** A function names its tables with their schema, and their columns, some of which only the server knows. */
 function asFound(statement: string, { sql }: RuleTable): string {
   const columns = (what: string, condition: string) =>
-    `(select ${what} from pg_catalog.pg_attribute where attrelid = ${quoteText(sql)}::regclass and not attisdropped and ${condition})`;
+    `(select ${what} from pg_catalog.pg_attribute where attrelid = ${quoteText(sql)}::regclass and ${condition})`;
   const unknown = [
     [quoteIdentifier(CURRENT_SCHEMA), 'quote_ident(current_schema())'],
     [quoteText(CURRENT_SCHEMA), 'quote_literal(current_schema())'],

@@ -99,7 +99,7 @@ export function viewOf(table: RuleTable): FoundRules {
   const isView = `select from pg_catalog.pg_class where oid = ${oid} and relkind = 'v'`;
   const id = `case when exists (${isUnique} union all ${isView}) then 'id' else 'ctid' end`;
   const place = `case when exists (${isView}) then 'id::text' else 'concat(tableoid, ctid)' end`;
-  const ptype = `(select attname from pg_catalog.pg_attribute where attrelid = ${oid} and not attisdropped and ${IS_PTYPE})`;
+  const ptype = `(select attname from pg_catalog.pg_attribute where attrelid = ${oid} and ${IS_PTYPE})`;
   const select = `select %s as id, %s as ${PLACE}, %I as ptype, ${values.join(', ')} from %s`;
   return {
     before: [

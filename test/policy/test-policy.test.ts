@@ -107,6 +107,12 @@ describe('tests of a policy', () => {
     expect(report.tests[0]?.explanation).toBeNull();
   });
 
+  test('are decided on what is given for the whole file, too', async () => {
+    const allow = 'allow: [[bob, invoices, read]]';
+    const { report } = await run(`given: [[g, bob, viewer]]\ntests: [{ name: a, ${allow} }]`);
+    expect(report.ok).toBe(true);
+  });
+
   test('may be chosen by subject and by name', async () => {
     const chosen = async (filter: PolicyTestFilter) =>
       (await run(TESTS, filter)).report.tests.map(({ at }) => at.split(':').at(-2));
@@ -213,6 +219,11 @@ describe('tests of a policy', () => {
       [{ code: 'RULE_WRONG_LENGTH', at: /:1:9$/ }],
     ],
     [
+      'a rule that is given for one test and does not fit',
+      'tests:\n  - name: a\n    given: [[p, a]]\n    allow: [[clerk, invoices, read]]',
+      [{ code: 'RULE_WRONG_LENGTH', at: /:3:13$/ }],
+    ],
+    [
       'a given rule without values',
       'given: [[g]]\nallow: [[clerk, invoices, read]]',
       [{ code: 'OPTION_INVALID', at: /:1:9$/ }],
@@ -221,8 +232,13 @@ describe('tests of a policy', () => {
     ['nothing in it', '', [{ code: 'OPTION_INVALID', at: /\.yaml$/, message: NOTHING }]],
     [
       'a test without requests',
-      'tests:\n  - { name: a, deny: [[clerk, invoices, delete]] }\n  - name: b\n    given: []\n',
-      [{ code: 'OPTION_INVALID', at: /:3:5$/, message: NOTHING }],
+      'allow: [[clerk, invoices, read]]\ntests:\n  - { name: a, deny: [[clerk, invoices, delete]] }\n  - name: b\n',
+      [{ code: 'OPTION_INVALID', at: /:4:5$/, message: NOTHING }],
+    ],
+    [
+      'a key that is there twice, and something wrong with it',
+      'allow: [x]\nallow: [y]\n',
+      [{ code: 'POLICY_SYNTAX', at: /:2:1$/ }, { code: 'OPTION_INVALID' }],
     ],
   ])('are refused with %s', async (_, text, problems) => {
     await expect(run(text)).rejects.toMatchObject({

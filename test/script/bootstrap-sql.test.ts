@@ -78,6 +78,10 @@ describe('the SQL of a bootstrap', () => {
     await pool.query(sql);
     await pool.query(sql);
     expect(await readJournal(pool, { schema: "a'b" })).toHaveLength(3);
+    const { rows } = await pool.query(
+      `select prosrc from pg_proc where pronamespace = '"a''b"'::regnamespace`,
+    );
+    expect(rows.map(({ prosrc }) => prosrc).join()).toContain(`tg_table_schema = 'a''b'`);
     await expectComplete(pool, { policy: POLICY, journal: true, seeders: [] });
   });
 
@@ -228,11 +232,13 @@ describe('the SQL of a bootstrap', () => {
     expect(await readJournal(pool)).toHaveLength(3);
     await expectComplete(pool, options);
 
-    await pool.query('alter table casbin_rule add column v6 varchar(255)');
+    const more = [6, 7, 8, 9, 10].map((position) => `add column v${position} varchar(255)`).join(', ');
+    await pool.query(`alter table casbin_rule ${more}`);
     await pool.query(sql);
     await expectComplete(pool, options);
-    await pool.query(`insert into casbin_rule (ptype, v0, v6) values ('p', 'a', 'g')`);
-    expect((await readJournal(pool, { limit: 1 }))[0]?.values).toEqual(['a', '', '', '', '', '', 'g']);
+    await pool.query(`insert into casbin_rule (ptype, v0, v2, v10) values ('p', 'a', 'c', 'k')`);
+    const values = ['a', '', 'c', '', '', '', '', '', '', '', 'k'];
+    expect((await readJournal(pool, { limit: 1 }))[0]?.values).toEqual(values);
   });
 
   test('names as many columns as its longest rule needs', async () => {
@@ -281,6 +287,7 @@ describe('the SQL of a bootstrap', () => {
       message: `Table "ru'les" holds rules more than once, so it can't become unique on (ptype, rule). Run a bootstrap first, which keeps the row with the lowest id of each rule, or delete the others yourself.`,
     });
     await pool.query(error.hint);
+    expect((await pool.query(`select id from "ru'les"`)).rows).toEqual([{ id: 1 }]);
     await pool.query(sql);
     expect(await storedRules(pool, `"ru'les"`)).toHaveLength(4);
   });
@@ -454,6 +461,13 @@ describe('the SQL of a bootstrap', () => {
       '\n-- Seeder admin user is a program of the application: it is run by a bootstrap only.\n',
     );
     expect(sql).toMatch(/\n-- Not in here are the application's own migrations: 001_a\n$/);
+  });
+
+  test('is not written for a rule that the stock adapter reads otherwise', async () => {
+    const policy = { rules: [['p', 'viewer', 'a, b', 'read']] };
+    await expect(writeBootstrapSql({ policy })).rejects.toMatchObject({
+      problems: [{ code: 'VALUE_DISTORTED', at: 'policy.rules[0]' }],
+    });
   });
 
   test('is not written for options that are wrong', async () => {

@@ -160,7 +160,8 @@ function faultFinder(model: Model, findFault: (name: string, pattern: string) =>
       const text = values[position];
       if (own !== ptype || text === undefined) continue;
       const key = `${name} ${text}`;
-      const fault = known.get(key) ?? findFault(name, text);
+      const before = known.get(key);
+      const fault = before === undefined ? findFault(name, text) : before;
       known.set(key, fault);
       if (fault !== null) return `${name} does not take the pattern ${formatText(text)}: ${fault}`;
     }

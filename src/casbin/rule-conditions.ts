@@ -18,7 +18,8 @@ export function conditionCheck(model: Model): (rule: Rule) => string | null {
     for (const { ptype: own, position } of places) {
       const text = own === ptype ? values[position] : undefined;
       if (text === undefined) continue;
-      const fault = known.get(text) ?? findFault(text, tokens);
+      const before = known.get(text);
+      const fault = before === undefined ? findFault(text, tokens) : before;
       known.set(text, fault);
       if (fault !== null) return `has the condition ${formatText(text)}, ${fault}. Correct it`;
     }

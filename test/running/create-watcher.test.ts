@@ -86,6 +86,26 @@ describe('a watcher', () => {
     expect((await own.getGroupingPolicy()).toSorted()).toEqual((await live.getGroupingPolicy()).toSorted());
   });
 
+  test('does not make it load several rules that it has written at once', async () => {
+    const { pool, watcher, loads, write } = await open();
+    const rules = [
+      ['alice', 'user'],
+      ['bob', 'user'],
+    ];
+    await write(async () => {
+      await pool.query(
+        `${insert}, ('g', $2)`,
+        rules.map((rule) => JSON.stringify(rule)),
+      );
+      void watcher.updateForAddPolicies('g', 'g', ...rules);
+    });
+    await write(async () => {
+      await pool.query(`delete from casbin where rule ->> 0 in ('alice', 'bob')`);
+      void watcher.updateForRemovePolicies('g', 'g', ...rules);
+    });
+    expect(loads.begun).toBe(0);
+  });
+
   test('does not make it load when it has written a rule twice before the watcher has seen the first change', async () => {
     const { own, loads, write } = await open();
     await write(async () => {
@@ -206,6 +226,14 @@ describe('a watcher', () => {
     await watcher.updateForRemoveFilteredPolicy('g', 'g', 0, 'alice');
     await watcher.updateForAddPolicies('g', 'g', ['bob', 'user']);
     await watcher.updateForRemovePolicies('g', 'g', ['bob', 'user']);
+  });
+
+  test('does not make it load its own changes after the live enforcer was closed, which does not see them', async () => {
+    const { live, watcher, loads } = await open();
+    await live.close();
+    await watcher.updateForAddPolicy('g', 'g', 'alice', 'user');
+    await settle();
+    expect(loads.begun).toBe(0);
   });
 
   /** Each user gets a role by itself, while the callback for the first one runs. */

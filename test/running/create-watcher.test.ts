@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Enforcer, newEnforcer } from 'casbin';
 import { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   createAdapter,
   createLiveEnforcer,
@@ -11,6 +11,7 @@ import {
   type LiveWatcher,
   type PolicyChange,
 } from '../../src/index.ts';
+import type { MovedEnforcer } from '../../src/running/moved-enforcer.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { gateOf } from './gate.fixture.ts';
 
@@ -75,11 +76,25 @@ describe('a watcher', () => {
   });
 
   test('does not make it load its own changes', async () => {
-    const { live, own, loads, write } = await open();
+    const { pool, live, watcher, own, loads, write } = await open();
     await write(() => own.addPolicy('user', 'reports', 'read'));
     await write(() => own.addRoleForUser('alice', 'user'));
     await write(() => own.removePolicy('user', 'reports', 'read'));
     await write(() => own.deleteRoleForUser('alice', 'user'));
+    // The stock adapter does not write several rules at once; others do.
+    const several = [
+      ['bob', 'user'],
+      ['carol', 'user'],
+    ];
+    await write(async () => {
+      for (const values of several) await pool.query(insert, [JSON.stringify(values)]);
+      void watcher.updateForAddPolicies('g', 'g', ...several);
+    });
+    expect(loads.begun).toBe(0);
+    await write(async () => {
+      await pool.query("delete from casbin where rule ->> 0 in ('bob', 'carol')");
+      void watcher.updateForRemovePolicies('g', 'g', ...several);
+    });
     expect(loads.begun).toBe(0);
     expect(live.enforceSync('alice', 'accounts', 'read')).toBe(false);
     expect((await own.getPolicy()).toSorted()).toEqual((await live.getPolicy()).toSorted());
@@ -200,12 +215,25 @@ describe('a watcher', () => {
     await live.caughtUp();
     await settle();
     expect(loads.begun).toBe(0);
+    const listening = vi.spyOn(globalThis, 'setImmediate');
+    (live as MovedEnforcer).announce({ reloaded: true, added: [], removed: [] });
+    expect(listening).not.toHaveBeenCalled();
+    listening.mockRestore();
+    expect(await watcher.update()).toBe(false);
     await live.close();
     expect(await watcher.update()).toBe(false);
     expect(await watcher.updateForSavePolicy(own.getModel())).toBe(false);
     await watcher.updateForRemoveFilteredPolicy('g', 'g', 0, 'alice');
     await watcher.updateForAddPolicies('g', 'g', ['bob', 'user']);
     await watcher.updateForRemovePolicies('g', 'g', ['bob', 'user']);
+  });
+
+  test('makes no call for a change of the enforcer when the live enforcer is closed', async () => {
+    const { live, own, loads } = await open();
+    await live.close();
+    await own.addRoleForUser('alice', 'user');
+    await settle();
+    expect(loads.begun).toBe(0);
   });
 
   /** Each user gets a role by itself, while the callback for the first one runs. */
@@ -229,6 +257,8 @@ describe('a watcher', () => {
 
   test('calls back once for several changes during a callback, and says that anything may have changed', async () => {
     const { calls, finish } = await insertDuringCallback(['alice', 'bob', 'carol']);
+    finish();
+    await settle();
     finish();
     await settle();
     expect(calls).toEqual([

@@ -75,7 +75,6 @@ class WatcherOfChanges implements LiveWatcher {
 
   /** One call after the other: an enforcer that loads twice at the same time has each rule twice. */
   #callBack(change: PolicyChange): void {
-    if (this.#isClosed) return;
     const isCalling = this.#waiting !== null;
     // A later load also has what changed in the meantime.
     this.#waiting = isCalling ? EVERYTHING : change;

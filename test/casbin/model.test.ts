@@ -6,6 +6,7 @@ import {
   findMissingDefinitions,
   ruleLengthsOf,
   tokensOf,
+  usabilityCheck,
 } from '../../src/casbin/model.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 
@@ -62,6 +63,22 @@ describe('a definition', () => {
       ['g2', 3],
     ]);
     expect([...ruleLengthsOf(newModel())]).toEqual([]);
+  });
+});
+
+describe('a rule', () => {
+  test.each([
+    ['an address range', (ptype: string) => `ipMatch(r.obj, ${ptype}.obj)`, '10.0.0.0/33'],
+    ['a pattern', (ptype: string) => `regexMatch(r.obj, ${ptype}.obj)`, '('],
+    ['a condition', (ptype: string) => `eval(${ptype}.obj)`, 'r.sub =='],
+  ])('has %s only where a matcher takes it from rules of its ptype', (_, matcherOf, value) => {
+    const p = 'sub, obj, act\np2 = sub, obj, act';
+    const faultyIn = (m: string) => {
+      const findFault = usabilityCheck(newModelFromString(modelText({ p, m })));
+      return ['p', 'p2'].filter((ptype) => findFault({ ptype, values: ['alice', value, 'read'] }) !== null);
+    };
+    expect(faultyIn(matcherOf('p'))).toEqual(['p']);
+    expect(faultyIn(`r.sub == p.sub\nm2 = ${matcherOf('p2')}`)).toEqual(['p2']);
   });
 });
 

@@ -173,6 +173,8 @@ describe('the stock adapter', () => {
         message: `Casbin's own loader can't read the rule "# p, a" as written: it is loaded as nothing. ${advice}`,
       },
     ]);
+    const [withEmpty] = findDistorted([{ ptype: 'p', values: ['', 'a,b'], at: 'five' }]);
+    expect(withEmpty?.message).toContain('unmatched brackets, empty values and blanks at the ends');
   });
 });
 

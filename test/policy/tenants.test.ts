@@ -11,6 +11,7 @@ import {
 import { resolveOptions } from '../../src/options/resolve.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { formatRule } from '../../src/policy/rule.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 import { loadProblems, writeTemporary } from './temporary-file.ts';
 
 const pool = { connect: () => Promise.reject(new Error('no database is needed')) };
@@ -256,6 +257,12 @@ test.each([
   ],
   [
     'sub, dom, obj, act',
+    'sub, obj, act, dom, eft',
+    '_, _, _',
+    /of 4 values, but the model defines 5 for "p"/,
+  ],
+  [
+    'sub, dom, obj, act',
     'sub, obj, act, dom',
     '_, _, _',
     /rules of domains .* p = sub, obj, act, dom\. Put dom second/,
@@ -272,4 +279,35 @@ test.each([
   const problems = await loadProblems(bootstrapDatabase(pool, { policy, model, seeders: [] }), 'no file');
   expect(problems).toEqual([expect.stringMatching(message)]);
   expect(problems[0]).toContain('policy.domains MODEL_WITHOUT_DOMAINS');
+});
+
+test('a rule whose domain has another name than in requests must have it second too', async () => {
+  const m = 'g(r.sub, p.sub, r.dom) && r.dom == p.tenant && r.obj == p.obj && r.act == p.act';
+  const text = modelText({ r: 'sub, dom, obj, act', p: 'sub, obj, act, tenant', g: ['g = _, _, _'], m });
+  const policy = { domains: { roles: ROLES, tenants: ['acme'] } };
+  await expect(resolveOptions(pool, { policy, model: newModelFromString(text) })).rejects.toThrow(
+    /p = sub, obj, act, tenant\. Put tenant second/,
+  );
+});
+
+test.each([
+  [
+    'compares the domain last',
+    'g(r.sub, p.sub, r.dom) && r.obj == p.obj && r.act == p.act && r.dom == p.tenant',
+  ],
+  ['has patterns for domains', 'g(r.sub, p.sub, r.dom) && keyMatch(r.dom, p.tenant) && r.obj == p.obj'],
+  ['has links of resources first', 'g2(r.obj, p.obj, r.act) && g(r.sub, p.sub, r.dom) && r.dom == p.tenant'],
+])('a model that %s has room for domains', async (_, m) => {
+  const g = ['g = _, _, _', 'g2 = _, _, _'];
+  const text = modelText({ r: 'sub, dom, obj, act', p: 'sub, tenant, obj, act', g, m });
+  const policy = { domains: { roles: ROLES, tenants: ['acme'] } };
+  await expect(resolveOptions(pool, { policy, model: newModelFromString(text) })).resolves.toBeDefined();
+});
+
+test('domains without inheritance need no role definition with a domain', async () => {
+  const m = 'r.sub == p.sub && r.dom == p.dom && r.obj == p.obj && r.act == p.act';
+  const text = modelText({ r: 'sub, dom, obj, act', p: 'sub, dom, obj, act', m });
+  const roles = { viewer: { permissions: { invoices: ['read'] } } };
+  const policy = { domains: { roles, tenants: ['acme'] } };
+  await expect(resolveOptions(pool, { policy, model: newModelFromString(text) })).resolves.toBeDefined();
 });

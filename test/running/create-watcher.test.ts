@@ -220,6 +220,7 @@ describe('a watcher', () => {
     await live.caughtUp();
     await settle();
     expect(loads.begun).toBe(0);
+    expect(await watcher.update()).toBe(false);
     await live.close();
     expect(await watcher.update()).toBe(false);
     expect(await watcher.updateForSavePolicy(own.getModel())).toBe(false);
@@ -257,6 +258,8 @@ describe('a watcher', () => {
 
   test('calls back once for several changes during a callback, and says that anything may have changed', async () => {
     const { calls, finish } = await insertDuringCallback(['alice', 'bob', 'carol']);
+    finish();
+    await settle();
     finish();
     await settle();
     expect(calls).toEqual([

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { newModel } from 'casbin';
 import pg from 'pg';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { triggersOf } from '../../migrations/0003_journal.ts';
 import {
   bootstrapDatabase,
   changePolicy,
@@ -287,6 +288,18 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
     await live.caughtUp();
 
     expect(['alice', 'bob'].map((name) => live.enforceSync(name, 'accounts', 'read'))).toEqual([true, true]);
+    expect(live.state.by).toBe('journal');
+  });
+
+  test('follows a journal whose triggers fire for a replication too', async () => {
+    const database = await createBootstrapped({ ...layout.options, seeders: [], journal: true });
+    const pool = database.pool();
+    for (const trigger of triggersOf(layout.table))
+      await pool.query(`alter table ${layout.table} enable always trigger ${trigger}`);
+    const { live } = await follow(database, layout.options);
+    await layout.insert(pool, ['g', 'alice', 'user']);
+    await live.caughtUp();
+    expect(live.enforceSync('alice', 'accounts', 'read')).toBe(true);
     expect(live.state.by).toBe('journal');
   });
 

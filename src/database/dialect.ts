@@ -156,7 +156,6 @@ class SingleClientDriver implements Driver {
   async rollbackTransaction(): Promise<void> {
     this.#inTransaction = false;
     this.#refuseMore();
-    if (this.#session.broken !== null) return;
     // The error that made the rollback necessary matters more than its failure: the server rolls back by itself.
     await this.#session.client.query('rollback').catch((error: unknown) => this.#session.markBroken(error));
   }

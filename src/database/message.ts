@@ -57,7 +57,6 @@ function writeStatement(query: RawBuilder<unknown> | string): string {
 
 /** A statement after the begin has failed, and left the transaction open. */
 async function endTransaction(session: Session): Promise<void> {
-  if (session.broken !== null) return;
   await session.client.query('rollback').catch((error: unknown) => session.markBroken(error));
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bootstrapDatabase } from '../../src/index.ts';
+import { bootstrapDatabase, rowSeeder } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 
 const MORE = { rules: [['p', 'auditor', 'log', 'read']] };
@@ -42,5 +42,21 @@ test('a deferred constraint that is broken refuses the bootstrap with its own re
   await expect(bootstrapDatabase(pool, { seeders: [staff] })).rejects.toMatchObject({
     code: 'DATABASE_REFUSED',
     message: expect.stringContaining('violates foreign key constraint'),
+  });
+});
+
+test('what a deferred trigger raises refuses the bootstrap', async () => {
+  const pool = (await createDatabase()).pool();
+  await pool.query(`
+    create table plans (id int primary key);
+    create function refuse() returns trigger language plpgsql as $$ begin raise 'not on Sundays'; end $$;
+    create constraint trigger refuse after insert on plans
+    deferrable initially deferred for each row execute function refuse();
+  `);
+  const plans = rowSeeder({ name: 'plans', table: 'plans', key: 'id', rows: [{ id: 1 }] });
+
+  await expect(bootstrapDatabase(pool, { seeders: [plans] })).rejects.toMatchObject({
+    code: 'DATABASE_REFUSED',
+    message: 'The database refused: not on Sundays (P0001). Nothing was changed.',
   });
 });

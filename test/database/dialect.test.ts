@@ -217,6 +217,16 @@ describe('a transaction', () => {
     expect(wire.statements).toEqual([expect.stringMatching(/^begin .*; set local/), 'commit']);
   });
 
+  test('whose limits the server refuses is not left open', async () => {
+    await onKysely(
+      async (db, session) => {
+        await expect(inWriteTransaction(db, async () => {})).rejects.toMatchObject({ code: '22023' });
+        await expect(session.client.query('select 1')).resolves.toBeDefined();
+      },
+      { lockTimeoutMs: 2 ** 31 },
+    );
+  });
+
   test('inside another is refused, and the outer one goes on', async () => {
     await onKysely((db) =>
       inWriteTransaction(db, async (trx) => {
@@ -436,6 +446,17 @@ describe('a rollback', () => {
     );
     await through.end();
     expect(wire.statements).not.toContain('rollback');
+  });
+
+  test('that fails does not change the error, and the client is not used again', async () => {
+    const nothing = { rows: [], rowCount: null, command: '' };
+    const session = new Session({
+      query: (text) => (text === 'rollback' ? Promise.reject(new Error('odd')) : Promise.resolve(nothing)),
+    });
+    const failing = inWriteTransaction(createKysely(session), () => Promise.reject(new Error('work failed')));
+
+    await expect(failing).rejects.toThrow('work failed');
+    expect(session.broken?.message).toBe('odd');
   });
 
   test('that gets no answer does not change the error, and the client is not used again', async () => {

@@ -51,7 +51,9 @@ describe('values in a message', () => {
   });
 
   test('with a NUL character are refused before the server is asked', async () => {
-    await expect(ask([sql`select ${'a\0b'}`])).rejects.toThrow('holds a NUL character');
+    await expect(ask([sql`select ${`a\0${'b'.repeat(60)}`}`])).rejects.toThrow(
+      /holds a NUL character.*: behind "select 'a"$/,
+    );
   });
 
   test('that have no form in SQL are refused', async () => {

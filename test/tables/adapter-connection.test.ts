@@ -58,6 +58,31 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     },
   );
 
+  it('removes rules in the order of their ids, so that no two writers wait for each other', async () => {
+    const adapter = createAdapter(pool, layout.options);
+    await adapter.addPolicies('p', 'p', [
+      ['a', 'b'],
+      ['c', 'd'],
+    ]);
+    // Now the first row lies behind the second one.
+    await pool.query(`update ${layout.table} set ptype = ptype where id = 1`);
+    const other = await pool.connect();
+    await other.query(`begin; select from ${layout.table} where id = 1 for update`);
+    const removal = adapter.removePolicies('p', 'p', [
+      ['c', 'd'],
+      ['a', 'b'],
+    ]);
+    await untilWaiting(pool, 1);
+
+    const second = await pool.query(`select from ${layout.table} where id = 2 for update nowait`);
+    expect(second.rowCount).toBe(1);
+
+    await other.query('commit');
+    other.release();
+    await removal;
+    expect(await countRules(pool, layout.table)).toBe(0);
+  });
+
   describe('on a client of the caller', () => {
     let client: pg.PoolClient;
 

@@ -34,6 +34,17 @@ describe('a bootstrap without a policy', () => {
     expect(error.message).toContain('policy: defaultPolicy');
   });
 
+  test('is refused with three of the rules that are there, and so is a verification', async () => {
+    const actions = ['read', 'write', 'print', 'send', 'void'];
+    const rules = actions.map((action) => ['p', 'clerk', 'invoices', action]);
+    const pool = (await createBootstrapped({ policy: { rules }, seeders: [] })).pool();
+    for (const run of [bootstrapDatabase, verifyDatabase]) {
+      const error = await failureOf(() => run(pool));
+      expect(error).toMatchObject({ code: 'POLICY_MISSING' });
+      expect(String(error).match(/"p, clerk, invoices, \w+"/g)).toHaveLength(3);
+    }
+  });
+
   test('is refused as a dry run, without verification, and with seeders of its own', async () => {
     const pool = (await withPolicy()).pool();
     for (const options of [{ dryRun: true }, { verify: false }, { seeders: [] }] as const)

@@ -34,6 +34,17 @@ describe('a casbin table without any constraint', () => {
     expect(await readUniqueness(pool)).toEqual(['UNIQUE (ptype, rule)']);
   });
 
+  test.each([
+    ['smallserial', 'varchar'],
+    ['bigserial', 'varchar(255)'],
+    ['serial', 'varchar(100)'],
+  ])('may have ids made by %s, and a ptype of type %s', async (id, ptype) => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(`create table casbin (id ${id}, ptype ${ptype}, rule jsonb)`);
+    await bootstrapDatabase(pool, { policy: defaultPolicy, seeders: [] });
+    expect(await readUniqueness(pool)).toEqual(['UNIQUE (ptype, rule)']);
+  });
+
   test('gives new rules ids of their own, also beyond those that a number of JavaScript can tell apart', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query(`

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { definePolicy, InvalidOptionsError, loadPolicyFile, type PolicyDefinition } from '../../src/index.ts';
 import { resolveOptions } from '../../src/options/resolve.ts';
+import { compileOwnership } from '../../src/policy/ownership.ts';
 import { writeTemporary } from './temporary-file.ts';
 
 const pool = { connect: () => Promise.reject(new Error('no database is needed')) };
@@ -117,6 +118,33 @@ renamed:
 `;
   expect(await loadPolicyFile(await writeTemporary('policy.yaml', text))).toEqual(policy);
   expect(await problemsIn(policy)).toEqual([]);
+});
+
+test('what is retired and renamed is the same in any order', () => {
+  const written = (reverse: boolean) => {
+    const inOrder = <T>(list: T[]) => (reverse ? list.reverse() : list);
+    const named = (...names: string[]) => inOrder(names.map((name) => [name, 'viewer'] as const));
+    return compileOwnership({
+      version: 2,
+      retired: {
+        roles: Object.fromEntries(named('intern', 'guest').map(([name]) => [name, {}])),
+        rules: inOrder([
+          ['p', 'viewer', 'notes', 'write'],
+          ['p', 'viewer', 'notes', 'read'],
+        ]),
+      },
+      renamed: { roles: Object.fromEntries(named('reader', 'auditor')) },
+    });
+  };
+  expect(written(true)?.changes).toBe(written(false)?.changes);
+});
+
+test('what a role says of its rules counts for p and g, whose first value is a role', () => {
+  const own = compileOwnership({ version: 1, roles: { clerk: { onRevoked: 'keep' } } });
+  const keeps = (...[ptype = '', ...values]: string[]) => own?.keeps({ ptype, values });
+  expect(own?.keepsSome).toBe(true);
+  expect([keeps('p', 'clerk', 'notes', 'read'), keeps('g', 'clerk', 'viewer')]).toEqual([true, true]);
+  expect([keeps('g', 'viewer', 'clerk'), keeps('g2', 'clerk', 'notes')]).toEqual([false, false]);
 });
 
 test('the compiler knows the roles that users may get and roles may become', () => {

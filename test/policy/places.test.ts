@@ -230,6 +230,12 @@ test('accepts only real JSON, and reports problems with line and column', async 
     '3:16 POLICY_SYNTAX this is not JSON: value expected. Remove the comma before it.',
     '4:1 POLICY_SYNTAX this is not JSON: property name expected. Remove the comma before it.',
   ]);
+  expect(await problemsIn('policy.json', '{\n  "roles": }')).toEqual([
+    '2:12 POLICY_SYNTAX this is not JSON: value expected.',
+  ]);
+  expect(await problemsIn('policy.json', '{\n  # all of them\n  "roles": {} }')).toEqual([
+    '2:3 POLICY_SYNTAX this is not JSON: invalid symbol. Remove the comment.',
+  ]);
   expect(await problemsIn('policy.json', '{ "roles": {},\n "roles": {} }')).toEqual([
     '2:2 POLICY_SYNTAX duplicate key: "roles" is already at 1:3.',
   ]);

@@ -104,6 +104,32 @@ describe('of five pending migrations', () => {
     expect(broke.message).toContain('in a circle: user → readonly → admin → user');
   });
 
+  test('the one that grants what must never be allowed is named, with what it has added itself', async () => {
+    const policy = {
+      rules: [['p', 'clerk', 'invoices', 'read']],
+      never: [['clerk', 'invoices', 'write']],
+    };
+    const add = (action: string) =>
+      `insert into casbin (ptype, rule) values ('p', '["clerk", "invoices", "${action}"]')`;
+    const { error } = await migrate(
+      { ...HARMLESS, '2_print': add('print'), '3_write': add('write') },
+      { policy, seeders: [] },
+    );
+    const broke = brokePolicy(error);
+    expect(broke).toMatchObject({
+      migration: '3_write',
+      failures: [{ kind: 'never', request: ['clerk', 'invoices', 'write'], actual: 'allow' }],
+    });
+    expect(broke.message).toMatch(/It added:\n {2}p, clerk, invoices, write\n\nFix/);
+  });
+
+  test('the one that changes many rules is named with twenty of them', async () => {
+    const actions = Array.from({ length: 22 }, (_, number) => `action ${number}`);
+    const policy = { roles: { clerk: { permissions: { invoices: actions } } } };
+    const { error } = await migrate({ '1_all': 'delete from casbin' }, { policy, seeders: [] });
+    expect(brokePolicy(error).message).toMatch(/It removed:\n(?: {2}p, .*\n){20} {2}… and 2 more\n\nFix/);
+  });
+
   test('a role that moves rules, with all that leads to them, is not a cause', async () => {
     const { report } = await migrate({
       ...HARMLESS,
@@ -142,6 +168,16 @@ test('a decision that was wrong before the first migration does not count agains
   const report = await bootstrapDatabase(pool, { migrations });
 
   expect(report).toMatchObject({ migrations: { length: 5 }, seeders: [{ inserted: 1 }, {}] });
+});
+
+test('rules that can not be read may be repaired', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool);
+  await pool.query(`insert into casbin (ptype, rule) values ('p', '{}')`);
+  const migrations = migrationsOf({ '1_repair': `delete from casbin where rule = '{}'` });
+  await expect(bootstrapDatabase(pool, { policy: defaultPolicy, migrations })).resolves.toMatchObject({
+    migrations: [{ name: '1_repair' }],
+  });
 });
 
 test('a circle that was there before may be opened', async () => {

@@ -83,8 +83,8 @@ describe.each(LAYOUTS)('a live enforcer for a subject, on a table of layout $nam
       expect(live.enforceSync('alice', 'log', 'read')).toBe(true);
       expect(live.enforceSync('carol', 'log', 'read')).toBe(false);
 
-      // It has the rules of that role, so a link to it is all that it has to read.
-      await layout.insert(pool, ['g', 'carol', 'admin']);
+      // It has the rules of that role, so a link to it and a new rule of it are all that it has to read.
+      await layout.insert(pool, ['g', 'carol', 'admin'], ['p', 'admin', 'log', 'write']);
       await live.caughtUp();
       expect(live.enforceSync('carol', 'log', 'read')).toBe(true);
       expect(changes.at(-1)?.reloaded).toBe(!journal);

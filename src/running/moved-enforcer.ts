@@ -151,12 +151,19 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     return (await this.#pin()).enforceExWithMatcher(matcher, ...request);
   }
 
-  /** Makes an enforcer with the rules of this moment, because Casbin waits while it evaluates a given matcher. */
-  #pin(): Promise<Enforcer> {
+  /**
+   * Makes an enforcer with the rules and the settings of this moment, because Casbin waits while it evaluates a given
+   * matcher.
+   */
+  async #pin(): Promise<Enforcer> {
     const rules = [...(this.model.model.get('p') ?? []), ...(this.model.model.get('g') ?? [])].flatMap(
       ([ptype, { policy }]) => policy.map((values) => ({ ptype, values })),
     );
-    return buildInMemoryEnforcer(this.model, rules);
+    const { enabled, acceptJsonRequest } = this;
+    const pinned = await buildInMemoryEnforcer(this.model, rules);
+    pinned.enableEnforce(enabled);
+    pinned.enableAcceptJsonRequest(acceptJsonRequest);
+    return pinned;
   }
 
   /** Decides by the rules alone, if Casbin would decide the same; see {@link LiveRules.decide}. */

@@ -50,7 +50,6 @@ export class Slice {
 
   /** The changes that concern the slice; null if a subject now inherits more roles, whose rules have to be read. */
   select(changes: readonly RuleChange[]): readonly RuleChange[] | null {
-    if (this.scope.kind === 'whole') return changes;
     const own = changes.filter((change) => this.holds(change));
     return own.some((change) => this.#reachesFurther(change)) ? null : own;
   }
@@ -68,10 +67,10 @@ export class Slice {
   /** @param valueAt undefined where it may be anything */
   #covers(ptype: string, valueAt: (position: number) => string | undefined): boolean {
     if (this.scope.kind === 'whole') return true;
-    const { limits, domains, subjects } = this.scope;
+    const { limits, domains } = this.scope;
     // A ptype that the model lacks: it is read by its first value too, so that it is reported.
     const { bySubject, domainAt }: SliceLimit = limits.get(ptype) ?? { bySubject: true, domainAt: null };
-    if (bySubject && !(subjects.length > 0 && this.#reached.has(valueAt(0) ?? ''))) return false;
+    if (bySubject && !this.#reached.has(valueAt(0) ?? '')) return false;
     if (domainAt === null) return true;
     const domain = valueAt(domainAt);
     return domain !== undefined && (domain === '' || domains.includes(domain));

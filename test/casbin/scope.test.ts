@@ -1,6 +1,6 @@
 import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
-import { reachableScope } from '../../src/casbin/scope.ts';
+import { reachableScope, sliceScope } from '../../src/casbin/scope.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 
 const RULES = [
@@ -73,5 +73,57 @@ describe('what decisions can depend on', () => {
   test('is the whole policy where the hierarchy of subjects decides', () => {
     const text = modelText({ p: 'sub, obj, act, eft', e: 'subjectPriority(p.eft) || deny' });
     expect(scopeOf(text)).toBe('whole');
+  });
+});
+
+describe('what decisions about a subject or in a domain can depend on', () => {
+  /** For each ptype, whether its rules are limited by the subject, and where by the domain. */
+  function limitsOf(given: Parameters<typeof modelText>[0], by: 'subject' | 'domain') {
+    const [subject, domain] = [
+      { token: 'sub', names: ['alice'] },
+      { token: 'dom', names: ['acme'] },
+    ];
+    const model = newModelFromString(modelText(given));
+    const scope = sliceScope(model, by === 'subject' ? subject : null, by === 'domain' ? domain : null);
+    if (scope.kind === 'whole') return 'whole';
+    return Object.fromEntries(
+      Array.from(scope.limits, ([ptype, { bySubject, domainAt }]) => [ptype, [bySubject, domainAt]]),
+    );
+  }
+  const DOMAINS = { r: 'sub, dom, obj', p: 'sub, dom, obj', g: ['g = _, _, _'] };
+  const inDomain = (m: string) => ({ ...DOMAINS, m });
+
+  test.each([
+    ['subject', {}, { p: [true, null], g: [true, null] }],
+    ['subject', { m: 'r.sub == p.sub' }, { p: [true, null], g: [true, null] }],
+    ['subject', { m: 'r.sub == p.obj' }, { p: [false, null], g: [true, null] }],
+    ['subject', { m: 'keyMatch(r.obj, p.obj) && g(r.sub, p.sub)' }, { p: [false, null], g: [true, null] }],
+    ['subject', { m: 'g(r.sub, p.sub) && g(r.obj, p.obj)' }, { p: [false, null], g: [false, null] }],
+    ['subject', { p: 'sub, priority, obj', m: 'r.sub == p.sub' }, { p: [false, null], g: [true, null] }],
+    ['subject', inDomain('g(r.sub, p.sub, r.dom) && r.dom == p.dom'), { p: [true, null], g: [true, null] }],
+    ['domain', inDomain('g(r.sub, p.sub, r.dom) && r.dom == p.dom'), { p: [false, 1], g: [false, 2] }],
+    ['domain', inDomain('r.dom == p.dom && r.sub == p.sub'), { p: [false, 1], g: [false, null] }],
+    ['domain', inDomain('g(r.sub, p.sub, r.obj) && r.obj == p.dom'), { p: [false, null], g: [false, null] }],
+    [
+      'domain',
+      inDomain('r.dom == p.dom && g(r.sub, p.sub, r.dom) && g(r.obj, p.obj, r.sub)'),
+      { p: [false, 1], g: [false, null] },
+    ],
+    [
+      'domain',
+      { ...inDomain('g2(r.dom, p.dom) && r.sub == p.sub'), g: ['g = _, _', 'g2 = _, _'] },
+      { p: [false, null], g: [false, null], g2: [false, null] },
+    ],
+  ] as const)('by %s, of the model %j', (by, given, limits) => {
+    expect(limitsOf(given as Parameters<typeof modelText>[0], by)).toEqual(limits);
+  });
+
+  test.each([
+    { m: 'g(r.sub, p.sub)\nm2 = r.obj == p.obj' },
+    { r: 'sub, obj\nr2 = sub', m: 'g(r.sub, p.sub)' },
+    { p: 'sub, obj\np2 = obj', m: 'g(r.sub, p.sub)' },
+    { m: 'g(r.sub, p.sub) || g("everyone", p.sub)' },
+  ])('is the whole policy of the model %j', (given) => {
+    expect(limitsOf(given, 'subject')).toBe('whole');
   });
 });

@@ -172,6 +172,7 @@ describe.each(MODELS)('in a model of $name', ({ text, rules, domain }) => {
       const request = p('alice', 'data', 'write');
       for (const enforcer of [live, plain]) enforcer.enableEnforce(false);
       expect(live.enforceSync(...p('nobody', 'data', 'read'))).toBe(true);
+      expect(await live.enforceWithMatcher('false', ...request)).toBe(true);
       for (const enforcer of [live, plain]) enforcer.enableEnforce(true);
       expect(live.enforceSync(...p('nobody', 'data', 'read'))).toBe(false);
 
@@ -184,6 +185,7 @@ describe.each(MODELS)('in a model of $name', ({ text, rules, domain }) => {
       expect(plain.enforceSync(...json)).toBe(true);
       expect(live.enforceSync(...json)).toBe(true);
       expect(await live.enforce(...json)).toBe(true);
+      expect(await live.enforceWithMatcher('r.act == p.act', ...json)).toBe(true);
       for (const enforcer of [live, plain]) enforcer.enableAcceptJsonRequest(false);
 
       expect(() => live.enforceSync('alice')).toThrow('invalid request size');

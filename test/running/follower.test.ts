@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { queryObjects } from 'node:v8';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { ClientLike } from '../../src/database/client.ts';
 import { Follower, type FollowerOptions } from '../../src/running/follower.ts';
 
@@ -69,4 +69,83 @@ test('returns a client that comes too late', async () => {
     give({ ...client, release: resolve });
   });
   expect(await isReturned).toBeUndefined();
+});
+
+test('keeps the process alive only while it looks', async () => {
+  const held: string[] = [];
+  const holdable = { ...client, ref: () => held.push('held'), unref: () => held.push('let go') };
+  const follower = await startFollower({
+    pool: { connect: async () => holdable },
+    async look() {
+      held.push('look');
+    },
+  });
+  expect(held.splice(0)).toEqual(['look', 'let go']);
+  await follower.lookNow();
+  await setImmediate();
+  expect(held).toEqual(['held', 'look', 'let go']);
+});
+
+test('leaves no timer when it is closed, and returns its connection as one that is not to be used again', async () => {
+  const released: unknown[] = [];
+  const own = { ...client, release: (broken: unknown) => released.push(broken) };
+  const follower = await startFollower({ pool: { connect: async () => own } });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  await follower.close();
+  expect(vi.getTimerCount()).toBe(0);
+  expect(released).toEqual([true]);
+});
+
+test('returns a connection on which it failed', async () => {
+  const released: unknown[] = [];
+  const own = { ...client, release: (broken: unknown) => released.push(broken) };
+  const pool = { connect: async () => own };
+  const fail = async () => {
+    throw new Error('failed');
+  };
+  await expect(startFollower({ pool, look: fail })).rejects.toThrow('failed');
+  expect(released.splice(0)).toEqual([true]);
+
+  const look = vi.fn(async () => {});
+  const follower = await startFollower({ pool, look });
+  look.mockImplementationOnce(fail);
+  await expect(follower.lookNow()).rejects.toThrow('failed');
+  expect(released).toEqual([true]);
+});
+
+test('tells nobody that a look failed after it was closed but those who wait for it', async () => {
+  let fail: (error: Error) => void = () => {};
+  const errors: Error[] = [];
+  const look = vi.fn(async () => {});
+  const follower = await startFollower({ look, onError: (error) => errors.push(error) });
+  look.mockReturnValueOnce(
+    new Promise((_, reject) => {
+      fail = reject;
+    }),
+  );
+  const begun = follower.lookNow().catch((error: unknown) => error);
+  await setImmediate();
+  const later = follower.lookNow().catch((error: unknown) => error);
+  const closed = follower.close();
+  fail(new Error('failed'));
+  await closed;
+  expect(await begun).toMatchObject({ message: 'failed' });
+  expect(await later).toMatchObject({ code: 'ENFORCER_CLOSED' });
+  expect(errors).toEqual([]);
+});
+
+test('looks once more for who asks during a look', async () => {
+  const finish: (() => void)[] = [];
+  const look = vi.fn(async () => {});
+  const follower = await startFollower({ look });
+  look.mockImplementation(() => new Promise((resolve) => finish.push(resolve)));
+  const first = follower.lookNow();
+  await expect.poll(() => finish).toHaveLength(1);
+  const second = follower.lookNow();
+  finish[0]?.();
+  await first;
+  await expect.poll(() => finish).toHaveLength(2);
+  finish[1]?.();
+  await second;
 });

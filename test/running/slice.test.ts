@@ -1,4 +1,4 @@
-import { newModel } from 'casbin';
+import { EnforceContext, newModel } from 'casbin';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   bootstrapDatabase,
@@ -55,7 +55,7 @@ describe.each(LAYOUTS)('a live enforcer for a subject, on a table of layout $nam
           ['alice', 'accounts', 'read'],
           ['bob', 'accounts', 'read'],
         ]),
-        live.enforce({ name: 'alice' }, 'accounts', 'read'),
+        live.enforce({ toString: () => 'alice' }, 'accounts', 'read'),
         live.enforceWithMatcher('true', 'alice', 'accounts', 'read'),
         live.enforceExWithMatcher('true', 'alice', 'accounts', 'read'),
       ]) {
@@ -83,8 +83,8 @@ describe.each(LAYOUTS)('a live enforcer for a subject, on a table of layout $nam
       expect(live.enforceSync('alice', 'log', 'read')).toBe(true);
       expect(live.enforceSync('carol', 'log', 'read')).toBe(false);
 
-      // It has the rules of that role, so a link to it is all that it has to read.
-      await layout.insert(pool, ['g', 'carol', 'admin']);
+      // It has the rules of that role, so a link to it and a new rule of it are all that it has to read.
+      await layout.insert(pool, ['g', 'carol', 'admin'], ['p', 'admin', 'log', 'write']);
       await live.caughtUp();
       expect(live.enforceSync('carol', 'log', 'read')).toBe(true);
       expect(changes.at(-1)?.reloaded).toBe(!journal);
@@ -113,7 +113,7 @@ describe.each(LAYOUTS)('a live enforcer for a subject, on a table of layout $nam
         live.addPoliciesEx([['nobody', 'reports', 'read']]),
         live.removePolicy('admin', 'accounts', 'read'),
         live.updatePolicy(['alice', 'accounts', 'read'], ['bob', 'accounts', 'read']),
-        live.removeFilteredPolicy(1, 'accounts'),
+        live.removeFilteredPolicy(1, 'alice'),
         live.deleteRole('admin'),
       ]) {
         await expect(change).rejects.toMatchObject(OUT_OF_SLICE);
@@ -156,6 +156,21 @@ test('a live enforcer for a subject reads all rules where functions of the appli
   await using live = await createLiveEnforcer(pool, { ...given, subject: 'readonly' });
   expect(new Set((await live.getPolicy()).map(([subject]) => subject)).size).toBeGreaterThan(1);
   expect(() => live.enforceSync('admin', 'accounts', 'read')).toThrow('the subject "admin"');
+});
+
+test('a live enforcer for a subject finds it in the requests of a context too', async () => {
+  const pool = (await createDatabase()).pool();
+  const text = modelText({
+    r: 'sub, obj, act\nr2 = act, sub',
+    m: 'r.sub == p.sub\nm2 = r2.sub == p.sub && r2.act == p.act',
+  });
+  const given = { model: newModel(text), policy: { rules: [['p', 'alice', 'data', 'read']] }, seeders: [] };
+  await bootstrapDatabase(pool, given);
+  await using live = await createLiveEnforcer(pool, { ...given, subject: 'alice' });
+  const context = () => new EnforceContext('r2', 'p', 'e', 'm2');
+  expect(live.enforceSync(context(), 'read', 'alice')).toBe(true);
+  expect(live.enforceSync(context(), 'write', 'alice')).toBe(false);
+  expect(() => live.enforceSync(context(), 'alice', 'bob')).toThrow('the subject "bob"');
 });
 
 test('invalid subjects and domains of a slice are reported at once', async () => {

@@ -70,3 +70,70 @@ test('returns a client that comes too late', async () => {
   });
   expect(await isReturned).toBeUndefined();
 });
+
+test('refuses a look to who waits for one when it is closed', async () => {
+  let [looks, goOn] = [0, () => {}];
+  const follower = await startFollower({
+    async look() {
+      looks += 1;
+      if (looks === 1) return;
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+    },
+  });
+  const looking = follower.lookNow();
+  await expect.poll(() => looks).toBe(2);
+  const waiting = follower.lookNow();
+  const closed = follower.close();
+  await expect(waiting).rejects.toMatchObject({ code: 'ENFORCER_CLOSED' });
+  goOn();
+  await Promise.all([looking, closed]);
+});
+
+test('keeps the process alive only while it looks', async () => {
+  let isHeld = true;
+  const held: boolean[] = [];
+  const own = {
+    ...client,
+    ref() {
+      isHeld = true;
+    },
+    unref() {
+      isHeld = false;
+    },
+  };
+  const follower = await startFollower({
+    pool: { connect: async () => own },
+    async look() {
+      held.push(isHeld);
+    },
+  });
+  expect(isHeld).toBe(false);
+  await follower.lookNow();
+  expect(held).toEqual([true, true]);
+  expect(isHeld).toBe(false);
+});
+
+test('listens by quoted names, and destroys its connection when the first look fails', async () => {
+  const [asked, released]: [unknown[], unknown[]] = [[], []];
+  const own: ClientLike = {
+    async query(text: unknown) {
+      asked.push(text);
+      return { rows: [], rowCount: 0, command: 'LISTEN' };
+    },
+    release(reason) {
+      released.push(reason);
+    },
+  };
+  const started = startFollower({
+    pool: { connect: async () => own },
+    channels: ['casbin', 'a"b'],
+    async look() {
+      throw new Error('failed');
+    },
+  });
+  await expect(started).rejects.toThrow('failed');
+  expect(asked).toEqual(['listen "casbin"', 'listen "a""b"']);
+  expect(released).toEqual([true]);
+});

@@ -11,6 +11,11 @@ function problemsAfter(...lines: readonly string[]) {
   return problemsOf(`${modelText()}${lines.join('\n')}`);
 }
 
+async function codesOf(text: string) {
+  const { loaded } = await load(text);
+  return loaded.model === null ? loaded.problems.map(({ code }) => code) : [];
+}
+
 async function problemsOf(text: string) {
   const { path, loaded } = await load(text);
   const problems = loaded.model === null ? loaded.problems : [];
@@ -65,6 +70,7 @@ describe('a section that Casbin ignores is refused if its name resembles one tha
     expect(await problemsOf(beside)).toEqual([
       ['model.conf:12:1', `${ignored} Move its definitions to [${meant}], or remove it.`],
     ]);
+    expect(await codesOf(beside)).toEqual(['MODEL_INVALID']);
     expect(newModelFromString(beside).model.get('m')?.size).toBe(1);
 
     const text = modelText({ g: [], m: 'r.sub == p.sub' }).replace('[role_definition]\n', '');
@@ -73,6 +79,7 @@ describe('a section that Casbin ignores is refused if its name resembles one tha
     expect(await problemsOf(alone)).toEqual([
       [`model.conf:${number}:1`, `${ignored} Rename it to [${meant}].`],
     ]);
+    expect(await codesOf(alone)).toEqual(['MODEL_SECTION_MISSING']);
   });
 
   test('and a definition before the first section if its name is one of a section', async () => {
@@ -80,6 +87,14 @@ describe('a section that Casbin ignores is refused if its name resembles one tha
       ['model.conf:1:1', 'Casbin ignores "m2", because it is in no section. Move it below [matchers].'],
     ]);
   });
+});
+
+test('a definition that is repeated more than once names the first one each time', async () => {
+  const message = expect.stringContaining('"m" is defined in line 11 already');
+  expect(await problemsAfter('m = r.sub == p.sub', 'm = true')).toEqual([
+    ['model.conf:12:1', message],
+    ['model.conf:13:1', message],
+  ]);
 });
 
 test('a section without its first definition has one problem, whatever else it defines', async () => {

@@ -149,3 +149,26 @@ test('looks once more for who asks during a look', async () => {
   finish[1]?.();
   await second;
 });
+
+test('listens by quoted names, and destroys its connection when the first look fails', async () => {
+  const [asked, released]: [unknown[], unknown[]] = [[], []];
+  const own: ClientLike = {
+    async query(text: unknown) {
+      asked.push(text);
+      return { rows: [], rowCount: 0, command: 'LISTEN' };
+    },
+    release(reason) {
+      released.push(reason);
+    },
+  };
+  const started = startFollower({
+    pool: { connect: async () => own },
+    channels: ['casbin', 'a"b'],
+    async look() {
+      throw new Error('failed');
+    },
+  });
+  await expect(started).rejects.toThrow('failed');
+  expect(asked).toEqual(['listen "casbin"', 'listen "a""b"']);
+  expect(released).toEqual([true]);
+});

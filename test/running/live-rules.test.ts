@@ -6,10 +6,24 @@ import { modelText } from '../verification/verify.fixture.ts';
 
 const MANY = 150_000;
 
+const inDomains = modelText({
+  r: 'sub, dom, obj',
+  p: 'sub, obj',
+  g: ['g = _, _, _'],
+  m: 'g(r.sub, p.sub, r.dom) && r.obj == p.obj',
+});
+
+/** @param lines rules, ptype first */
+async function rulesOf(text: string, lines: readonly string[][] = []): Promise<LiveRules> {
+  const rules = new LiveRules((await buildInMemoryEnforcer(newModelFromString(text), [])).getModel());
+  rules.apply(lines.map(([ptype = '', ...values]) => ({ ptype, values, rows: 1 })));
+  return rules;
+}
+
 describe('one subject with very many rules that only a pattern tells apart', () => {
   test.each(['r.sub == p.sub && ', ''])('they are found, added and removed: %s…', async (bySubject) => {
     const text = modelText({ r: 'sub, obj', p: 'sub, obj', m: `${bySubject}keyMatch(r.obj, p.obj)` });
-    const rules = new LiveRules((await buildInMemoryEnforcer(newModelFromString(text), [])).getModel());
+    const rules = await rulesOf(text);
     const all = Array.from({ length: MANY }, (_, n) => ['alice', `/files/${n}/*`]);
     const change = (values: string[], rows: number) => rules.apply([{ ptype: 'p', values, rows }]);
     rules.apply(all.map((values) => ({ ptype: 'p', values, rows: 1 })));
@@ -26,4 +40,90 @@ describe('one subject with very many rules that only a pattern tells apart', () 
     rules.apply(left.map((values) => ({ ptype: 'p', values: values as string[], rows: -1 })));
     expect(rules.any).toBeNull();
   });
+});
+
+describe('a decision', () => {
+  test('is by the values one by one, not by their text together', async () => {
+    const rules = await rulesOf(modelText(), [['p', 'alice', 'ab', 'c']]);
+    expect(rules.decide(['alice', 'ab', 'c'])).toEqual(['alice', 'ab', 'c']);
+    expect(rules.decide(['alice', 'a', 'bc'])).toBeNull();
+  });
+
+  test('is by role and domain, not by their text together', async () => {
+    const rules = await rulesOf(inDomains, [
+      ['g', 'alice', 'ab', 'c'],
+      ['p', 'ab', 'x'],
+      ['p', 'a', 'x'],
+    ]);
+    expect(rules.decide(['alice', 'c', 'x'])).toEqual(['ab', 'x']);
+    expect(rules.decide(['alice', 'bc', 'x'])).toBeNull();
+  });
+
+  test('is right after questions about more domains than are remembered', async () => {
+    const rules = await rulesOf(inDomains, [
+      ['g', 'alice', 'user', 'last'],
+      ['p', 'user', 'x'],
+    ]);
+    const others = Array.from({ length: 10_000 }, (_, n) => rules.decide(['alice', `domain${n}`, 'x']));
+    expect(new Set(others)).toEqual(new Set([null]));
+    expect(rules.decide(['alice', 'last', 'x'])).toEqual(['user', 'x']);
+  });
+
+  test('is by the first of the rules that allow, also among many', async () => {
+    const rules = await rulesOf(modelText(), [
+      ...Array.from({ length: 20 }, (_, n) => ['p', `role${n}`, 'x', 'read']),
+      ...[9, 3, 12].map((n) => ['g', 'alice', `role${n}`]),
+    ]);
+    expect(rules.decide(['alice', 'x', 'read'])).toEqual(['role3', 'x', 'read']);
+    expect(rules.find(['alice', 'x', 'read']).map(([role]) => role)).toEqual(['role3', 'role9', 'role12']);
+  });
+});
+
+describe('a removed rule', () => {
+  const remove = (rules: LiveRules, [ptype = '', ...values]: string[], rows = 1) =>
+    rules.apply([{ ptype, values, rows: -rows }]);
+
+  test('allows nothing any more, also where it was one of many', async () => {
+    const many = Array.from({ length: 20 }, (_, n) => ['p', `role${n}`, 'x', 'read']);
+    const rules = await rulesOf(modelText(), [...many, ['g', 'alice', 'role3']]);
+    expect(rules.list('p')).toHaveLength(20);
+    remove(rules, ['p', 'role3', 'x', 'read']);
+    expect(rules.decide(['alice', 'x', 'read'])).toBeNull();
+    expect(rules.list('p')).toHaveLength(19);
+    for (const line of many) if (line[1] !== 'role3') remove(rules, line);
+    // Now only Casbin can tell.
+    expect(rules.decide(['alice', 'x', 'read'])).toBeUndefined();
+  });
+
+  test('of a domain links there no more, and elsewhere as before', async () => {
+    const links = ['one', 'two'].map((domain) => ['g', 'alice', 'user', domain]);
+    const rules = await rulesOf(inDomains, [...links, ['p', 'user', 'x']]);
+    remove(rules, ['g', 'alice', 'user', 'one']);
+    expect(rules.decide(['alice', 'one', 'x'])).toBeNull();
+    expect(rules.decide(['alice', 'two', 'x'])).toEqual(['user', 'x']);
+  });
+
+  test('stays as long as one of its rows', async () => {
+    const line = ['p', 'alice', 'x', 'read'];
+    const rules = await rulesOf(modelText(), [line, line]);
+    expect(() => remove(rules, line, 3)).toThrow('a rule was removed that was not there');
+    remove(rules, line);
+    expect(rules.decide(['alice', 'x', 'read'])).toEqual(['alice', 'x', 'read']);
+  });
+});
+
+test('rules are listed in the order in which they were added', async () => {
+  const lines = ['x', 'y', 'x'].map((resource, n) => ['p', `role${n}`, resource, 'read']);
+  expect((await rulesOf(modelText(), lines)).list('p')).toEqual(lines.map(([, ...values]) => values));
+});
+
+test('a rule is looked for by its values one by one, also among many of a subject', async () => {
+  const rules = await rulesOf(modelText({ m: 'r.sub == p.sub && keyMatch(r.obj, p.obj)' }), [
+    ...Array.from({ length: 40 }, (_, n) => ['p', 'alice', `/files/${n}`, 'read']),
+    ['p', 'alice', 'ab', 'c'],
+  ]);
+  expect(rules.has({ ptype: 'p', values: ['alice', 'ab', 'c'] })).toBe(true);
+  expect(rules.has({ ptype: 'p', values: ['alice', 'a', 'bc'] })).toBe(false);
+  const gone = { ptype: 'p', values: ['alice', 'a', 'bc'], rows: -1 };
+  expect(() => rules.apply([gone])).toThrow('a rule was removed that was not there: p, alice, a, bc');
 });

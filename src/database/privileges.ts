@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { PermissionError } from '../errors.ts';
 import { homeSchemaExpression } from './catalog.ts';
+import { findCoded } from './sqlstates.ts';
 import type { AnyKysely } from './transaction.ts';
 
 /** What a role must be allowed to do. Tables that don't exist are ignored; names may be qualified. */
@@ -173,6 +174,6 @@ export function bypass(role: string): string {
 /** Whether an error is a refusal by row-level security: it has the SQLSTATE of a missing grant. */
 export function isRowSecurityViolation(error: unknown): boolean {
   // Messages may be translated; the function that raised them is not.
-  const routine = error instanceof Error ? Reflect.get(error, 'routine') : undefined;
+  const routine = findCoded(error)?.routine;
   return routine === 'ExecWithCheckOptions' || routine === 'check_enable_rls';
 }

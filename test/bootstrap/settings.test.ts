@@ -243,7 +243,7 @@ test("what the application's migrations set for the session does not leak, as fr
       set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0;
       select pg_catalog.set_config('search_path', '', false);
       set client_min_messages = warning; set row_security = off; set datestyle = 'ISO, YMD'; set jit = off;
-      set session_replication_role = replica`),
+      set session_replication_role = replica; set deadlock_timeout = '2s'`),
     '002_role': setting(`
       grant all on all tables in schema public to ${deployer};
       grant all on all sequences in schema public to ${deployer};

@@ -5,6 +5,7 @@ import { PermissionError } from '../../src/errors.ts';
 import { pullPolicy } from '../../src/pull-policy.ts';
 import { readStatus } from '../../src/read-status.ts';
 import { rowSeeder } from '../../src/seeding/row-seeder.ts';
+import type { Seeder } from '../../src/seeding/seeder.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase } from '../support/database.ts';
@@ -347,19 +348,26 @@ describe('row-level security', () => {
       grant all on all tables in schema public to ${role.name};
     `);
     const settings = rowSeeder({ name: 'settings', table: 'settings', key: 'id', rows: [{ id: 1 }] });
+    const wrapping: Seeder = {
+      name: 'wrapping',
+      seed: (context) =>
+        settings.seed(context).catch((cause) => {
+          throw new Error('no settings', { cause });
+        }),
+    };
 
-    const error = await refusalOf(
-      database,
-      { seeders: [settings] },
-      database.pool({ connectionString: role.url }),
-    );
+    for (const [seeder, reason] of [
+      [settings, 'Seeder "settings" failed: new row violates row-level'],
+      [wrapping, 'Seeder "wrapping" failed: no settings'],
+    ] as const) {
+      const pool = database.pool({ connectionString: role.url });
+      const error = await refusalOf(database, { seeders: [seeder] }, pool);
 
-    expect(error).toBeInstanceOf(PermissionError);
-    expect(error.message).toMatch(
-      /^Row-level security refused a row: Seeder "settings" failed: new row violates row-level/,
-    );
-    expect(error.message).not.toContain('grant');
-    expect(error).toMatchObject({ remedies: [`alter role ${role.name} bypassrls;`] });
+      expect(error).toBeInstanceOf(PermissionError);
+      expect(error.message).toContain(`Row-level security refused a row: ${reason}`);
+      expect(error.message).not.toContain('grant');
+      expect(error).toMatchObject({ remedies: [`alter role ${role.name} bypassrls;`] });
+    }
   });
 });
 

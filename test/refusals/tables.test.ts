@@ -65,7 +65,7 @@ describe('a row seeder', () => {
     const up = async (db: Kysely<unknown>) => {
       await sql`create table settings (id int primary key, currency text)`.execute(db);
     };
-    const options = { seeders: [settings({ migrations: { settings_1: { up } } })] };
+    const options = { seeders: [settings({ migrations: { "shop's settings": { up } } })] };
     const database = await databaseWith();
     await bootstrapDatabase(database.pool(), options);
     await database.pool().query('drop table settings');

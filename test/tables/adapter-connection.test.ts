@@ -229,6 +229,16 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       await client.query('rollback');
     });
 
+    it('gives a conflict of a stricter transaction by its own code', async () => {
+      await createAdapter(pool, layout.options).addPolicy('p', 'p', ['a', 'b']);
+      await client.query('begin isolation level repeatable read');
+      await client.query('select 1');
+      await pool.query(`update ${layout.table} set ptype = ptype`);
+      const removal = createAdapter(client, layout.options).removePolicy('p', 'p', ['a', 'b']);
+      await expect(removal).rejects.toMatchObject({ code: '40001' });
+      await client.query('rollback');
+    });
+
     it('says that a lock was not granted, and by whom it is held where it can ask', async () => {
       const other = await database.pool().connect();
       await other.query(`begin; lock table ${layout.table}`);

@@ -345,12 +345,12 @@ describe('a large table', () => {
 
   async function bootstrapLarge(index: string): Promise<[BootstrapReport, unknown[]]> {
     const { pool } = await createWithTable();
-    await bootstrapDatabase(pool, OPTIONS);
+    const { logger, lines } = captureLog();
+    await bootstrapDatabase(pool, { ...OPTIONS, logger });
     await pool.query(
       `insert into casbin_rule (ptype, v0, v1) select 'g', 'user' || n, 'clerk' from generate_series(1, 3000) n`,
     );
     await pool.query(index);
-    const { logger, lines } = captureLog();
     const report = await bootstrapDatabase(pool, { ...OPTIONS, logger });
     return [report, linesOf(lines, 'index_missing')];
   }

@@ -51,8 +51,11 @@ test('names of raw rules count as defined roles', async () => {
   const rules = [
     ['p', 'viewer', 'invoices', 'read'],
     ['g', 'clerk', 'viewer'],
+    ['g', 'clerk', 'staff'],
   ];
   expect(await problemsIn({ version: 1, rules, renamed: { roles: { old: 'clerk' } } })).toEqual([]);
+  expect(await problemsIn({ version: 1, rules, renamed: { roles: { old: 'staff' } } })).toEqual([]);
+  expect(await problemsIn({ version: 1, rules, renamed: { roles: { viewer: 'clerk' } } })).toHaveLength(1);
   expect(await problemsIn({ version: 1, rules, retired: { roles: { viewer: {} } } })).toHaveLength(1);
   expect(await problemsIn({ version: 1, rules, retired: { roles: { invoices: {} } } })).toEqual([]);
 });
@@ -83,6 +86,8 @@ test('without a version, each part that needs one is reported', async () => {
   ]);
   expect(told[0]).toContain('retired needs a version of the definition. Add version: 1');
   expect(await problemsIn({ ...policy, version: 1 })).toEqual([]);
+  const path = await writeTemporary('policy.yaml', 'rules: [[p, a, b, c]]\nonRevoked: keep\n');
+  expect(await problemsIn(path)).toEqual([expect.stringMatching(/^policy\.yaml:2:1 VERSION_MISSING /)]);
 });
 
 test('a version is a whole number from 1 on', async () => {
@@ -145,6 +150,8 @@ test('what a role says of its rules counts for p and g, whose first value is a r
   expect(own?.keepsSome).toBe(true);
   expect([keeps('p', 'clerk', 'notes', 'read'), keeps('g', 'clerk', 'viewer')]).toEqual([true, true]);
   expect([keeps('g', 'viewer', 'clerk'), keeps('g2', 'clerk', 'notes')]).toEqual([false, false]);
+  const domains = { roles: { clerk: { onRevoked: 'keep' } }, tenants: ['acme'] } as const;
+  expect(compileOwnership({ version: 1, domains })?.keepsSome).toBe(true);
 });
 
 test('the compiler knows the roles that users may get and roles may become', () => {

@@ -80,6 +80,17 @@ test('a bootstrap takes a path, and reports the problems of the file together wi
   ]);
 });
 
+test('what no model takes is found when a file is loaded', async () => {
+  const text =
+    'domains:\n  tenants: [acme, acme]\n  roles:\n    "view\\0er": { permissions: { invoices: [read] } }\nallow: [[a]]\ndeny: [[a]]\n';
+  const path = await writeTemporary('policy.yaml', text);
+  expect(await loadProblems(loadPolicyFile(path), path)).toEqual([
+    expect.stringContaining('TENANT_DUPLICATE'),
+    expect.stringContaining('EXPECTATION_CONFLICT'),
+    expect.stringContaining('VALUE_UNSTORABLE'),
+  ]);
+});
+
 test('a bootstrap reports a file that can not be read', async () => {
   const bootstrapped = bootstrapDatabase({ connect: neverConnected }, { policy: 'missing.yaml' });
   expect(await loadProblems(bootstrapped, 'missing.yaml')).toEqual([

@@ -27,3 +27,20 @@ describe('one subject with very many rules that only a pattern tells apart', () 
     expect(rules.any).toBeNull();
   });
 });
+
+test('a role in one domain is none in another, also after both were asked for', async () => {
+  const fields = 'sub, dom, obj';
+  const m = 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj';
+  const text = modelText({ r: fields, p: fields, g: ['g = _, _, _'], m });
+  const rules = new LiveRules((await buildInMemoryEnforcer(newModelFromString(text), [])).getModel());
+  const change = (ptype: string, values: string[], rows: number) => rules.apply([{ ptype, values, rows }]);
+  const decide = (domain: string) => rules.decide(['alice', domain, 'data'])?.[1] ?? null;
+  const answers = () => ['acme', 'umbrella', 'acme', 'umbrella'].map(decide);
+  for (const domain of ['acme', 'umbrella']) change('p', ['clerk', domain, 'data'], 1);
+  change('g', ['alice', 'clerk', 'acme'], 1);
+  expect(answers()).toEqual(['acme', null, 'acme', null]);
+  change('g', ['alice', 'clerk', 'umbrella'], 1);
+  expect(answers()).toEqual(['acme', 'umbrella', 'acme', 'umbrella']);
+  change('g', ['alice', 'clerk', 'acme'], -1);
+  expect(answers()).toEqual([null, 'umbrella', null, 'umbrella']);
+});

@@ -44,3 +44,24 @@ test('a role in one domain is none in another, also after both were asked for', 
   change('g', ['alice', 'clerk', 'acme'], -1);
   expect(answers()).toEqual([null, 'umbrella', null, 'umbrella']);
 });
+
+test('rules are listed in the order in which they came, until they go', async () => {
+  const text = modelText({ r: 'sub, obj', p: 'sub, obj', m: 'g(r.sub, p.sub) && r.obj == p.obj' });
+  const rules = new LiveRules((await buildInMemoryEnforcer(newModelFromString(text), [])).getModel());
+  const permissions = [
+    ['alice', 'data'],
+    ['alice', 'logs'],
+    ['bob', 'data'],
+  ];
+  const links = [
+    ['carol', 'alice'],
+    ['dave', 'alice'],
+    ['carol', 'bob'],
+  ];
+  for (const values of permissions) rules.apply([{ ptype: 'p', values, rows: 1 }]);
+  for (const values of links) rules.apply([{ ptype: 'g', values, rows: 1 }]);
+  expect(rules.list('p')).toEqual(permissions);
+  expect(rules.list('g')).toEqual(links);
+  rules.apply([{ ptype: 'p', values: ['alice', 'data'], rows: -1 }]);
+  expect(rules.list('p')).toEqual(permissions.slice(1));
+});

@@ -65,3 +65,27 @@ test('rules are listed in the order in which they came, until they go', async ()
   rules.apply([{ ptype: 'p', values: ['alice', 'data'], rows: -1 }]);
   expect(rules.list('p')).toEqual(permissions.slice(1));
 });
+
+test('rules whose values read alike when they follow each other are not confused', async () => {
+  const fields = 'sub, obj, act';
+  const m = 'g(r.sub, p.sub, r.obj) && r.obj == p.obj && r.act == p.act';
+  const text = modelText({ r: fields, p: fields, g: ['g = _, _, _'], m });
+  const rules = new LiveRules((await buildInMemoryEnforcer(newModelFromString(text), [])).getModel());
+  rules.apply([{ ptype: 'p', values: ['alice', 'data1', 'read'], rows: 1 }]);
+  expect(rules.decide(['alice', 'data1', 'read'])).toEqual(['alice', 'data1', 'read']);
+  expect(rules.decide(['alice', 'data', '1read'])).toBeNull();
+  rules.apply([{ ptype: 'g', values: ['bob', 'clerk', '1st'], rows: 1 }]);
+  expect(rules.has({ ptype: 'g', values: ['bob', 'clerk', '1st'] })).toBe(true);
+  expect(rules.has({ ptype: 'g', values: ['bob', 'clerk1', 'st'] })).toBe(false);
+});
+
+test('without a rule, only Casbin can tell: it compares requests with empty values', async () => {
+  const text = modelText({ r: 'sub, obj', p: 'sub, obj', m: 'r.sub == p.sub && r.obj == p.obj' });
+  const rules = new LiveRules((await buildInMemoryEnforcer(newModelFromString(text), [])).getModel());
+  const all = Array.from({ length: 20 }, (_, n) => ({ ptype: 'p', values: [`user ${n}`, 'data'] }));
+  expect(rules.decide(['', ''])).toBeUndefined();
+  rules.apply(all.map((rule) => ({ ...rule, rows: 1 })));
+  expect(rules.decide(['', ''])).toBeNull();
+  rules.apply(all.map((rule) => ({ ...rule, rows: -1 })));
+  expect(rules.decide(['', ''])).toBeUndefined();
+});

@@ -90,7 +90,7 @@ export function sliceScope(
   domain: Sliced | null,
 ): SliceScope | { readonly kind: 'whole' } {
   const isSingle = ['r', 'p', 'm'].every((section) => model.model.get(section)?.size === 1);
-  const [tokens, lengths] = [tokensOf(model, 'p'), ruleLengthsOf(model)];
+  const tokens = tokensOf(model, 'p');
   if (!isSingle || linkedTokens(model) === null) return WHOLE;
   const matcher = matchersOf(model)[0] ?? '';
   // Assumes that values have commas, because later ones may. With a priority, every rule matters.
@@ -103,10 +103,10 @@ export function sliceScope(
   const calls = collectCalls(matcher);
   const limitOfLinks = (ptype: string): SliceLimit => {
     const own = calls.filter(({ name }) => name === ptype).map(({ given }) => given.map(identifier));
-    const hasDomain = own.length > 0 && lengths.get(ptype) === 3;
     return {
       bySubject: subject !== null && own.every(([from]) => from === `r_${subject.token}`),
-      domainAt: hasDomain && own.every((given) => given[2] === `r_${domain?.token}`) ? 2 : null,
+      // The model was checked, so a call with a domain is of a definition with one.
+      domainAt: own.length > 0 && own.every((given) => given[2] === `r_${domain?.token}`) ? 2 : null,
     };
   };
   const links = [...(model.model.get('g')?.keys() ?? [])].map(

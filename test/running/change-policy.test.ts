@@ -722,6 +722,20 @@ describe('of a definition with domains', () => {
     expect(await enforcer.enforce('carol', 'tenant2', 'invoices', 'read')).toBe(true);
   });
 
+  test('roles that inherit from each other in a circle do so in one domain', async () => {
+    const pool = (await createDatabase()).pool();
+    const options = { model: domainsModelPath, policy: null };
+    await bootstrapDatabase(pool, { ...options, seeders: [] });
+    const client = await pool.connect();
+    const change = (...assign: [string, string, string][]) =>
+      changePolicy(client, { assign }, { ...options, ...BY });
+    await change(['clerk', 'staff', 'tenant1'], ['staff', 'clerk', 'tenant2']);
+    await expect(change(['staff', 'clerk', 'tenant1'])).rejects.toMatchObject({
+      problems: [{ code: 'ROLE_CYCLE' }],
+    });
+    client.release();
+  });
+
   test('an assignment without its domain is refused, and the message names what is missing', async () => {
     const client = await (await createDatabase()).pool().connect();
     const given = { model: domainsModelPath, ...BY };

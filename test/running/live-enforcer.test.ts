@@ -466,7 +466,11 @@ describe('a live enforcer', () => {
     await strict.close();
     expect(live.state.status).toBe('closed');
     expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
-    expect(strict.enforceSync('admin', 'accounts', 'read')).toBe(false);
+    const request = ['admin', 'accounts', 'read'];
+    expect(strict.enforceSync(...request)).toBe(false);
+    expect(strict.enforceExSync(...request)).toEqual([false, []]);
+    expect(await strict.enforceWithMatcher('r.obj == p.obj', ...request)).toBe(false);
+    expect(await strict.enforceExWithMatcher('r.obj == p.obj', ...request)).toEqual([false, []]);
     await expect(live.caughtUp()).rejects.toMatchObject({ code: 'ENFORCER_CLOSED' });
     await live.close();
   });

@@ -127,3 +127,21 @@ test('a rule is looked for by its values one by one, also among many of a subjec
   const gone = { ptype: 'p', values: ['alice', 'a', 'bc'], rows: -1 };
   expect(() => rules.apply([gone])).toThrow('a rule was removed that was not there: p, alice, a, bc');
 });
+
+test('a role in one domain is none in another, also after both were asked for', async () => {
+  const rules = await rulesOf(inDomains, [
+    ['p', 'clerk', 'data'],
+    ['g', 'alice', 'clerk', 'acme'],
+  ]);
+  const change = (domain: string, rows: number) =>
+    rules.apply([{ ptype: 'g', values: ['alice', 'clerk', domain], rows }]);
+  const answers = () =>
+    ['acme', 'umbrella', 'acme', 'umbrella'].map(
+      (domain) => rules.decide(['alice', domain, 'data']) !== null,
+    );
+  expect(answers()).toEqual([true, false, true, false]);
+  change('umbrella', 1);
+  expect(answers()).toEqual([true, true, true, true]);
+  change('acme', -1);
+  expect(answers()).toEqual([false, true, false, true]);
+});

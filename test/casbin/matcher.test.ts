@@ -1,6 +1,7 @@
 import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import {
+  asWritten,
   collectNames,
   findParseFault,
   isPlainConjunction,
@@ -9,6 +10,7 @@ import {
   limitingConjuncts,
   patternTokens,
   roleCalls,
+  splitMatcher,
 } from '../../src/casbin/matcher.ts';
 import { linkedTokens } from '../../src/casbin/scope.ts';
 import { modelText } from '../verification/verify.fixture.ts';
@@ -136,4 +138,22 @@ test.each([
   ['r_sub == p_sub, r_obj', 'two expressions follow each other without an operator'],
 ])('what the parser lets pass and Casbin can not use in %s: %s', (matcher, fault) => {
   expect(findParseFault(matcher)).toBe(fault);
+});
+
+test('a text is shown as it is written in the model, whatever number its definitions have', () => {
+  expect(asWritten('r_sub == p_sub && g(r2_sub, p12_sub) && user_p_x')).toBe(
+    'r.sub == p.sub && g(r2.sub, p12.sub) && user_p_x',
+  );
+});
+
+test.each([
+  ['r_a == p_a && r_b == p_b || r_c == p_c', [['r_a == p_a', 'r_b == p_b'], ['r_c == p_c']]],
+  ['(r_a == p_a || r_b == p_b)', [['r_a == p_a'], ['r_b == p_b']]],
+  ['((r_a == p_a) && (r_b == "||" && f(r_a || r_b)))', [['r_a == p_a', 'r_b == "||"', 'f(r_a || r_b)']]],
+  [
+    'r_a == "\\" || " || f(["(", r_a && r_b]) && r_c',
+    [['r_a == "\\" || "'], ['f(["(", r_a && r_b])', 'r_c']],
+  ],
+])('the matcher %s has the conditions of each alternative', (matcher, texts) => {
+  expect(splitMatcher(matcher).map((all) => all.map(({ text }) => text))).toEqual(texts);
 });

@@ -4,6 +4,7 @@ import {
   copyModel,
   describeMissingDefinition,
   findMissingDefinitions,
+  findUnusableRules,
   ruleLengthsOf,
   tokensOf,
   usabilityCheck,
@@ -26,7 +27,7 @@ describe('a model without definitions', () => {
     );
   });
 
-  test.each([['mx'], ['mx2'], ['m2x'], ['am2'], ['m'.repeat(2)], ['2']])(
+  test.each([['mx'], ['mx2'], ['m2x'], ['am2'], ['m'.repeat(2)], ['2'], ['x2']])(
     'does not get the advice to rename a definition that is called %s',
     (other) => {
       expect(describeMissingDefinition('matchers', 'm', [other])).toBe(
@@ -79,6 +80,26 @@ describe('a rule', () => {
     };
     expect(faultyIn(matcherOf('p'))).toEqual(['p']);
     expect(faultyIn(`r.sub == p.sub\nm2 = ${matcherOf('p2')}`)).toEqual(['p2']);
+  });
+});
+
+describe('a priority that is not a number', () => {
+  test.each([
+    ['priority(p.eft) || deny', ['priority']],
+    ['subjectPriority(p.eft) || deny', ['priority']],
+    ['some(where (p.eft == allow))', []],
+  ])('under %s is told: %j', (e, faulty) => {
+    const findFault = usabilityCheck(newModelFromString(modelText({ p: 'sub, obj, act, eft, priority', e })));
+    const fault = findFault({ ptype: 'p', values: ['alice', 'data', 'read', 'allow', 'high'] });
+    expect(fault === null ? [] : [fault]).toEqual(faulty.map((name) => expect.stringContaining(name)));
+  });
+
+  test('is told once for a rule that each tenant has', () => {
+    const model = newModelFromString(
+      modelText({ p: 'priority, sub, obj', e: 'priority(p.eft) || deny', m: 'r.sub == p.sub' }),
+    );
+    const rule = { ptype: 'p', values: ['high', 'alice', 'data'], at: 'policy.domains' };
+    expect(findUnusableRules(model, [rule, { ...rule, tenant: 1 }])).toHaveLength(1);
   });
 });
 

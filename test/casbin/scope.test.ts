@@ -1,6 +1,6 @@
 import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
-import { reachableScope } from '../../src/casbin/scope.ts';
+import { reachableScope, sliceScope } from '../../src/casbin/scope.ts';
 import { modelText } from '../verification/verify.fixture.ts';
 
 const RULES = [
@@ -74,4 +74,25 @@ describe('what decisions can depend on', () => {
     const text = modelText({ p: 'sub, obj, act, eft', e: 'subjectPriority(p.eft) || deny' });
     expect(scopeOf(text)).toBe('whole');
   });
+});
+
+test.each([
+  ['are limited by subject and domain', {}, { bySubject: true, domainAt: 1 }],
+  ['are not limited with a priority', { p: 'sub, dom, obj, priority' }, { bySubject: false, domainAt: null }],
+  [
+    'are limited only by their first value',
+    { m: 'g(r.sub, p.obj, r.dom) && r.dom == p.dom' },
+    { bySubject: false, domainAt: 1 },
+  ],
+  [
+    'are not limited after two calls that commas may confuse',
+    { m: 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && g(r.sub, p.obj, r.dom)' },
+    { bySubject: false, domainAt: null },
+  ],
+])('the p rules of a part %s', (_, changes, limit) => {
+  const m = 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj';
+  const text = modelText({ r: 'sub, dom, obj', p: 'sub, dom, obj', g: ['g = _, _, _'], m, ...changes });
+  const [subject, domain] = ['sub', 'dom'].map((token) => ({ token, names: ['any'] }));
+  const scope = sliceScope(newModelFromString(text), subject ?? null, domain ?? null);
+  expect(scope.kind === 'slice' && scope.limits.get('p')).toEqual(limit);
 });

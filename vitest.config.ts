@@ -69,7 +69,8 @@ export default defineConfig({
     // a worker waits for the server most of the time
     maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },
-    execArgv: [...NODE_FLAGS],
+    // tests leave much garbage: room for it saves a fortieth of the time
+    execArgv: [...NODE_FLAGS, '--max-semi-space-size=64'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // what is waited for comes late on a busy machine

@@ -1,5 +1,6 @@
 import { constraintCondition, repairsOf, takenNames } from '../../migrations/0001_casbin.ts';
 import { journal } from '../../migrations/0003_journal.ts';
+import { providerMigrations } from '../../migrations/index.ts';
 import { quoteIdentifier, quoteTable, quoteText } from '../database/catalog.ts';
 import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
 import { resolveOptions } from '../options/resolve.ts';
@@ -55,14 +56,20 @@ const HEADING = '-- Written by casbin-bootstrap. It can be run any number of tim
 /** One block for each migration, which does nothing if the migration is recorded. */
 async function writeMigrations(
   migrations: Migrations,
-  { schema, ruleTable, ownership }: ResolvedOptions,
+  { schema, ruleTable, ownership, seeders }: ResolvedOptions,
 ): Promise<string[]> {
   const recorded = quoteTable(PACKAGE_LIST.tableName, schema);
+  const foreign = seeders
+    .filter((seeder) => !seeder.isPolicy && seeder.migrations !== providerMigrations)
+    .flatMap((seeder) => Object.keys(seeder.migrations ?? {}));
   const made = `create table if not exists ${recorded} (\n  name varchar(255) not null primary key,\n  timestamp varchar(255) not null\n);`;
   const blocks: string[] = [];
   const own = { ...migrations, ...writtenJournal(migrations, ruleTable) };
   for (const [name, migration] of Object.entries(own).sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const statements = await recordMigration(name, migration, (question) => answer(question, schema));
+    const statements = await recordMigration(name, migration, {
+      answer: (question) => answer(question, schema),
+      leavesOut: !foreign.includes(name),
+    });
     const record = `insert into ${recorded} (name, timestamp)\nvalues (${quoteText(name)}, to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));`;
     const isTable = name === ruleTable.migrationName && ruleTable.layout === 'document';
     const made = isTable

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import {
   type CompiledQuery,
   type DatabaseConnection,
@@ -14,8 +15,13 @@ import { MigrationError } from '../errors.ts';
 import type { Migration } from '../migrator/migration.ts';
 import { reasonOf } from '../text.ts';
 
-/** The rows that a query of a migration returns, since there is no database. */
-export type AnswerQuestion = (question: string) => readonly object[];
+/** How a migration is recorded. */
+export interface Recording {
+  /** The rows that a query of the catalog returns, since there is no database. */
+  readonly answer: (question: string) => readonly object[];
+  /** Whether such queries are left out. Those of others may call a function that changes something. */
+  readonly leavesOut: boolean;
+}
 
 /**
  * Records the statements of a migration, as {@link recordStatements}.
@@ -25,10 +31,10 @@ export type AnswerQuestion = (question: string) => readonly object[];
 export async function recordMigration(
   name: string,
   migration: Migration,
-  answer: AnswerQuestion,
+  recording: Recording,
 ): Promise<string[]> {
   try {
-    return await recordStatements((db) => migration.up(db), answer);
+    return await recordStatements((db) => migration.up(db), recording);
   } catch (cause) {
     const message = `Migration "${name}" can't be written as SQL, because it fails without a database: ${reasonOf(cause)}. Let it not depend on what a query returns, or run a bootstrap in place of the script.`;
     throw new MigrationError('MIGRATION_FAILED', name, message, { cause });
@@ -44,18 +50,18 @@ export function withoutResult(statement: string): string {
 
 /**
  * Runs work on a Kysely without a database, and returns its statements, with their parameters written into them.
- * Queries return what an empty database would, except for `answer`; those that only ask the catalog are left out.
+ * Queries return what an empty database would, except for those of the catalog.
  */
 export async function recordStatements(
   work: (db: AnyKysely) => Promise<void>,
-  answer: AnswerQuestion = () => [],
+  { answer, leavesOut }: Recording = { answer: () => [], leavesOut: true },
 ): Promise<string[]> {
   const statements: string[] = [];
   const connection: DatabaseConnection = {
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-      if (asksCatalog(query.sql)) return { rows: answer(query.sql) as R[] };
-      statements.push(inline(query));
-      return { rows: [] };
+      const isOfCatalog = asksCatalog(query.sql);
+      if (!isOfCatalog || !leavesOut) statements.push(inline(query));
+      return { rows: isOfCatalog ? (answer(query.sql) as R[]) : [] };
     },
     async *streamQuery() {},
   };
@@ -78,10 +84,8 @@ export async function recordStatements(
 
 const CATALOG = /\b(pg_catalog\.pg_|information_schema\.|current_schema\()/i;
 
-const CHANGE = /\b(insert|update|delete|merge|setval|nextval|set_config)\b/i;
-
 function asksCatalog(sql: string): boolean {
-  return isQuery(sql) && CATALOG.test(sql) && !CHANGE.test(sql.replace(TOKEN, ''));
+  return isQuery(sql) && CATALOG.test(sql);
 }
 
 const COMMENTS = /^(\s+|--[^\n]*|\/\*[\s\S]*?\*\/)*/;
@@ -109,19 +113,13 @@ function write(parameter: unknown): string {
   return text === null ? 'null' : quoteText(text);
 }
 
-/** A value as pg sends it, but a date in UTC, so that the script is the same wherever it is written. */
+/** A value as pg sends it, by pg's own conversion, which its types do not have. */
 function toText(value: unknown): string | null {
-  if (value === null || value === undefined) return null;
-  if (value instanceof Date) return value.toISOString();
-  if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`;
-  if (Array.isArray(value)) return `{${value.map(toElement).join(',')}}`;
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
-}
-
-function toElement(value: unknown): string {
-  const text = toText(value);
-  if (text === null) return 'NULL';
-  return Array.isArray(value) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`;
+  const { prepareValue }: { prepareValue(value: unknown): string | Buffer | null } = createRequire(
+    import.meta.url,
+  )('pg/lib/utils.js');
+  const sent = prepareValue(value);
+  return Buffer.isBuffer(sent) ? `\\x${sent.toString('hex')}` : sent;
 }
 
 const TOKEN = /"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\1\$|--[^\n]*/g;

@@ -365,10 +365,15 @@ describe('the SQL of a bootstrap', () => {
         `.execute(db);
         await sql`insert into former values (8) returning *`.execute(db);
         await sql`/* on */ select setval(pg_catalog.pg_get_serial_sequence('units', 'id'), 50)`.execute(db);
-        await sql`select from pg_catalog.pg_class`.execute(db);
+        await sql`/* it's on */ select setval(pg_catalog.pg_get_serial_sequence('units', 'id'), 51)`.execute(
+          db,
+        );
+        await sql`
+          create function refill() returns void language sql as $$ update former set column1 = column1 + 1 $$
+        `.execute(db);
+        await sql`select refill(), current_schema()`.execute(db);
       });
       const script = await writeBootstrapSql(options);
-      expect(script).not.toContain('select from pg_catalog.pg_class');
       await pool.query(script);
       await pool.query(script);
       await expectComplete(pool, options);
@@ -376,8 +381,8 @@ describe('the SQL of a bootstrap', () => {
         `select id, note, nextval('units_id_seq')::int as next, column1 from units, former order by 1`,
       );
       expect(rows).toEqual([
-        { id: 1, note: null, next: 51, column1: 8 },
-        { id: 7, note: "it's", next: 52, column1: 8 },
+        { id: 1, note: null, next: 52, column1: 9 },
+        { id: 7, note: "it's", next: 53, column1: 9 },
       ]);
     });
 

@@ -1,6 +1,6 @@
 import type { Enforcer, Model } from 'casbin';
 import { buildEnforcer } from './casbin/enforcer.ts';
-import { ruleLengthsOf } from './casbin/model.ts';
+import { ruleFieldsOf, ruleLengthsOf } from './casbin/model.ts';
 import { patternCheck } from './casbin/patterns.ts';
 import { FaultyRows, type StoredRule } from './casbin/rule-row.ts';
 import { checkPool, type PoolLike } from './database/client.ts';
@@ -8,14 +8,14 @@ import { createKysely } from './database/dialect.ts';
 import { requireAllRows } from './database/privileges.ts';
 import { Session, withSession } from './database/session.ts';
 import { errorCode, SQLSTATE } from './database/sqlstates.ts';
-import { BootstrapError, InvalidOptionsError, StoredRuleError } from './errors.ts';
+import { BootstrapError, InvalidOptionsError, type Problem, StoredRuleError } from './errors.ts';
 import { explainConnectFailure } from './failure/explain-failure.ts';
 import { explainRefusal } from './failure/explain-refusal.ts';
 import { withoutMisshapen } from './options/resolve.ts';
 import { resolveModel } from './options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from './options.ts';
-import { formatText } from './policy/rule.ts';
-import { requireFit } from './running/usable-rules.ts';
+import { findMisfits } from './policy/check.ts';
+import { formatRule, formatText, type Rule } from './policy/rule.ts';
 import { type CheckRules, createCheckedAdapter, type RuleChecks } from './tables/adapter.ts';
 import { toTableChoice } from './tables/find-rule-table.ts';
 import { USUAL_NAMES } from './tables/rule-table.ts';
@@ -26,8 +26,8 @@ import { USUAL_NAMES } from './tables/rule-table.ts';
  *
  * It loads all stored rules or none. Rules that the model does not define, or with another number of values, or with a
  * pattern that the matcher's function does not take, are an error, also at a later `loadPolicy()`: without them, or
- * with them cut to length, it would decide differently. It stores none of these either: `addPolicy()` then throws an
- * InvalidOptionsError.
+ * with them cut to length, it would decide differently. It stores no such rule either: `addPolicy()` and `savePolicy()`
+ * throw an InvalidOptionsError.
  *
  * Use it for a program that decides on one state of the policy: a script, a test, a job. For an application that keeps
  * running while others change the policy, use createLiveEnforcer.
@@ -47,16 +47,21 @@ export async function createEnforcer(
 ): Promise<Enforcer> {
   const model = await requireModel(pool, options);
   const { schema, table, engine, configureEnforcer } = options;
-  const adapter = createCheckedAdapter(pool, { schema, table, engine }, checksFor(model, options), {
+  const checks: RuleChecks = {
+    read: storedRuleCheck(options),
+    write: async (rules, saved) => requireLoadable(saved ?? enforcer.getModel(), rules),
+  };
+  const adapter = createCheckedAdapter(pool, { schema, table, engine }, checks, {
     timeoutMs: 0,
     explain: explainConnectFailure,
   });
-  return buildEnforcer(model, adapter, configureEnforcer).catch(async (error: unknown) => {
+  const enforcer: Enforcer = await buildEnforcer(model, adapter, configureEnforcer).catch(async (error: unknown) => {
     if (error instanceof BootstrapError || errorCode(error) !== SQLSTATE.INSUFFICIENT_PRIVILEGE) throw error;
     const { name } = toTableChoice(table);
     const needs = { schema, select: name === undefined ? USUAL_NAMES : [name] };
     throw await withSession(pool, ({ client }) => explainRefusal(error, client, 'load the policy', needs));
   });
+  return enforcer;
 }
 
 async function requireModel(pool: unknown, options: EnforcerOptions): Promise<Model> {
@@ -68,21 +73,21 @@ async function requireModel(pool: unknown, options: EnforcerOptions): Promise<Mo
   return model;
 }
 
-/** Stored rules have to fit the model that is loaded; what is written has to fit the one that was loaded last. */
-function checksFor(given: Model, options: EnforcerOptions): RuleChecks {
-  const checkStored = requireFitting(options);
-  let model = given;
-  return {
-    read(loaded, table) {
-      model = loaded;
-      return checkStored(loaded, table);
-    },
-    write: (rules) => requireFit(model, rules),
-  };
+/** @throws InvalidOptionsError for rules that the next load would refuse */
+function requireLoadable(model: Model, rules: readonly Rule[]): void {
+  const placed = rules.map((rule, index) => ({ ...rule, at: `rule ${index + 1}` }));
+  const findFault = patternCheck(model);
+  const faulty = placed.flatMap((rule): Problem[] => {
+    const fault = findFault(rule);
+    if (fault === null) return [];
+    return [{ code: 'RULE_VALUE_INVALID', at: rule.at, message: `rule "${formatRule(rule)}": ${fault}.` }];
+  });
+  const problems = [...findMisfits(placed, ruleFieldsOf(model)), ...faulty];
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 
 /** A check that throws a StoredRuleError for rules that do not fit the model. */
-function requireFitting({ model: given }: EnforcerOptions): CheckRules {
+function storedRuleCheck({ model: given }: EnforcerOptions): CheckRules {
   return (model, table) => {
     const lengths = ruleLengthsOf(model);
     const findFault = patternCheck(model);

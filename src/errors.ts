@@ -398,8 +398,8 @@ export class MigrationError extends BootstrapError {
 /** Decisions that were right before a migration are wrong after it. */
 export class MigrationBrokePolicyError extends MigrationError {
   /**
-   * The decisions that were right before the first pending migration, and are wrong after this one. Empty where it took
-   * the rule table away.
+   * The decisions that were right before the first pending migration, and are wrong after this one. Empty where the
+   * rule table can't be read any more.
    */
   readonly failures: readonly VerificationFailure[];
 

@@ -46,7 +46,7 @@ export async function watchPolicy(
   return async (migration) => {
     if (!watched) return;
     const after = await read().catch((error: unknown) => {
-      throw isTakenAway(error) ? takenAwayBy(migration, options, error) : error;
+      throw isOfShape(error) ? unreadableAfter(migration, options, error) : error;
     });
     if (isSamePolicy(before, after)) return;
     const links = await findBrokenLinks(options, after);
@@ -112,16 +112,17 @@ async function findBrokenLinks(
   );
 }
 
-function isTakenAway(error: unknown): boolean {
+/** Whether an error says that a table or a column is not there. */
+function isOfShape(error: unknown): boolean {
   return isAbsence(error) || errorCode(error) === SQLSTATE.UNDEFINED_COLUMN;
 }
 
-function takenAwayBy(
+function unreadableAfter(
   migration: string,
   { ruleTable }: ResolvedOptions,
   error: unknown,
 ): MigrationBrokePolicyError {
-  const message = `Migration "${migration}" removes or renames the rule table ${ruleTable.sql}, or a column of it: ${reasonOf(error)}. Nothing was changed. Leave both as they are. To rename the table, do so before a bootstrap, and give its new name: table.`;
+  const message = `After migration "${migration}", the rule table ${ruleTable.sql} can't be read any more: ${reasonOf(error)}. Nothing was changed. A migration must not remove or rename that table, or a column of it. To rename the table, do so before a bootstrap, and give its new name: table.`;
   return new MigrationBrokePolicyError(migration, message, [], { cause: error });
 }
 

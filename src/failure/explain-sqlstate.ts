@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { hasTable } from '../database/catalog.ts';
 import { AdvisoryLockNotGranted, findAdvisoryLockHolders, findTableLockHolders } from '../database/lock.ts';
 import { describeHolders } from '../database/refused-work.ts';
 import type { Session } from '../database/session.ts';
@@ -13,7 +14,7 @@ import {
 import { listPending } from '../migrator/migrate.ts';
 import { type Migrations, PACKAGE_LIST } from '../migrator/migration.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
-import type { Seeder } from '../seeding/seeder.ts';
+import type { RunnableSeeder } from '../seeding/seeder.ts';
 import { explainDeferrable } from '../tables/refusals.ts';
 import { reasonOf } from '../text.ts';
 import { explainPermission, involvedTables, locate } from './explain-permission.ts';
@@ -77,7 +78,7 @@ export async function explainSqlstate(
 async function explainMissingTable(
   failure: Failure,
   options: ResolvedOptions,
-  seeder: Seeder | undefined,
+  seeder: RunnableSeeder | undefined,
   session: Session | null,
 ): Promise<BootstrapError> {
   const remedy = await remedyForTable(failure, options, seeder, session);
@@ -88,7 +89,7 @@ async function explainMissingTable(
 async function remedyForTable(
   { step }: Failure,
   options: ResolvedOptions,
-  seeder: Seeder | undefined,
+  seeder: RunnableSeeder | undefined,
   session: Session | null,
 ): Promise<string> {
   const { packageMigrations } = options;
@@ -97,7 +98,7 @@ async function remedyForTable(
     return 'With migrations: false, another tool must create all tables first. Run that tool, or leave the option out.';
   }
   if (seeder?.migrations !== undefined) {
-    if (await hasJustRun(seeder.migrations, options, session)) {
+    if (await isOfThisRun(seeder, seeder.migrations, options, session)) {
       return 'The migrations of this run did not create it, or removed or renamed it. Correct them.';
     }
     const list = Object.keys(seeder.migrations)
@@ -108,17 +109,24 @@ async function remedyForTable(
   return 'Add a migration that creates it to the seeder or to the migrations option, or correct its name.';
 }
 
-/** Whether they ran in this attempt: they are pending again, since it was rolled back. */
-function hasJustRun(
+/**
+ * Whether the migrations of this attempt are why a seeder's table is missing: now that they are rolled back, it is there
+ * again, or all that should create it are pending again.
+ */
+function isOfThisRun(
+  { isPolicy, table }: RunnableSeeder,
   migrations: Migrations,
   options: ResolvedOptions,
   session: Session | null,
 ): Promise<boolean> {
   return inquire(session, false, async (db) => {
-    const { schema } = await locate(db, options);
+    const { schema, ruleTable } = await locate(db, options);
     if (schema === undefined) return false;
+    const name = isPolicy ? ruleTable.name : table;
+    if (name !== undefined && (await hasTable(db, schema, name))) return true;
     const plan = { ...options, schema, packageMigrations: migrations, applicationMigrations: null };
-    return (await listPending(db, { ...plan, applicationSchema: schema })).length > 0;
+    const pending = await listPending(db, { ...plan, applicationSchema: schema });
+    return pending.length === Object.keys(migrations).length;
   });
 }
 

@@ -7,24 +7,20 @@ import type { DefinedRule } from '../policy/compile.ts';
 import type { Rule } from '../policy/rule.ts';
 
 /**
- * Refuses rules that, once they were stored, would keep every enforcer from loading the policy.
+ * Refuses rules that, once they were stored, would keep every live enforcer from reading on.
  *
  * @throws InvalidOptionsError
  */
 export async function requireFit(model: Model, rules: readonly Rule[]): Promise<void> {
-  // Casbin's callers may give other values than texts, which the adapter refuses.
-  const placed = rules.map(({ ptype, values }, index) => ({
-    ptype,
-    values: values.map(String),
-    at: `rule ${index + 1}`,
-  }));
+  const placed = rules.map((rule, index) => ({ ...rule, at: `rule ${index + 1}` }));
   const misfits = findMisfits(placed, ruleFieldsOf(model));
   if (misfits.length > 0) throw new InvalidOptionsError(misfits);
   await requireUsable(model, placed);
 }
 
 /**
- * Refuses rules that Casbin would not use, or never finish reading. If such a rule is stored already, it can be removed.
+ * Refuses rules that Casbin would not use, or never finish reading. If such a rule is stored already, it can be
+ * removed.
  *
  * @throws InvalidOptionsError
  */

@@ -17,7 +17,7 @@ const OPTIONS = {
   seeders: [],
 };
 
-function modelOf(policy: string, effect: string): Model {
+function modelOf(policy: string, effect: string, object = 'r.obj == p.obj'): Model {
   return newModelFromString(`
     [request_definition]
     r = sub, obj, act
@@ -28,7 +28,7 @@ function modelOf(policy: string, effect: string): Model {
     [policy_effect]
     e = ${effect}
     [matchers]
-    m = g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act
+    m = g(r.sub, p.sub) && ${object} && r.act == p.act
   `);
 }
 
@@ -153,6 +153,33 @@ describe('stored rules that do not fit the model', () => {
     await expect(enforcer.savePolicy()).rejects.toMatchObject(wrongLength);
 
     expect((await createEnforcer(pool, OPTIONS)).getModel().getPolicy('p', 'p')).toHaveLength(2);
+  });
+
+  test('are measured by the model that the enforcer has at the moment', async () => {
+    const pool = await bootstrapped();
+    const enforcer = await createEnforcer(pool, OPTIONS);
+    enforcer.setModel(modelOf('sub, obj, act', 'some(where (p.eft == allow))'));
+    const wrongLength = { problems: [{ code: 'RULE_WRONG_LENGTH' }] };
+    await expect(enforcer.addPolicy('a', 'b', 'c', 'allow')).rejects.toMatchObject(wrongLength);
+    await enforcer.addPolicy('a', 'b', 'c');
+    expect(await enforcer.savePolicy()).toBe(true);
+  });
+
+  test('may be of a kind that is loaded: with an effect that Casbin does not know, or a slow pattern', async () => {
+    const pool = (await createDatabase()).pool();
+    const model = modelOf('sub, obj, act, eft', '!some(where (p.eft == deny))', 'regexMatch(r.obj, p.obj)');
+    await bootstrapDatabase(pool, { ...OPTIONS, model });
+    await pool.query(`insert into casbin (ptype, rule) values ('p', '["clerk", "(a+)+b", "read", "Allow"]')`);
+    const enforcer = await createEnforcer(pool, { ...OPTIONS, model });
+    expect(await enforcer.savePolicy()).toBe(true);
+    await expect(enforcer.addPolicy('clerk', '(', 'read', 'allow')).rejects.toMatchObject({
+      problems: [
+        { code: 'RULE_VALUE_INVALID', at: 'rule 1', message: expect.stringContaining('regexMatch') },
+      ],
+    });
+    await expect(enforcer.addPolicy('clerk', Object.create(null), 'read', 'allow')).rejects.toThrow(
+      'not a string',
+    );
   });
 
   test('name the table in its schema', async () => {

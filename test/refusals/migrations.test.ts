@@ -160,7 +160,7 @@ describe('a migration', () => {
     const error = await refusalOf(await createBootstrapped(), { migrations });
     expect(error).toMatchObject({ code: 'MIGRATION_BROKE_POLICY', migration: 'odd', failures: [] });
     expect(error.message).toMatch(
-      /^Migration "odd" removes or renames the rule table public\.casbin, or a column of it: .* does not exist\. Nothing/,
+      /^After migration "odd", the rule table public\.casbin can't be read any more: .* does not exist\. Nothing/,
     );
   });
 

@@ -76,6 +76,28 @@ describe('a row seeder', () => {
     await expect(bootstrapDatabase(database.pool(), options)).resolves.toMatchObject({ changed: true });
   });
 
+  test('whose table a migration of this run removes is told so, but not where an earlier run has made it', async () => {
+    const make = async (db: Kysely<unknown>) => {
+      await sql`create table settings (id int primary key, currency text)`.execute(db);
+    };
+    const drop = async (db: Kysely<unknown>) => void (await sql`drop table settings`.execute(db));
+    const database = await databaseWith();
+    const migrations = { settings_1: { up: make } };
+    await bootstrapDatabase(database.pool(), { seeders: [settings({ migrations })] });
+    const removed = await refusalOf(database, {
+      seeders: [settings({ migrations })],
+      migrations: { odd: { up: drop } },
+    });
+    expect(removed.message).toContain(
+      'The migrations of this run did not create it, or removed or renamed it.',
+    );
+
+    await database.pool().query('drop table settings');
+    const later = { ...migrations, settings_2: { up: async () => {} } };
+    const gone = await refusalOf(database, { seeders: [settings({ migrations: later })] });
+    expect(gone.message).toContain('let the migration run again');
+  });
+
   test('with columns that the table lacks is refused, with all of them', async () => {
     const database = await databaseWith('create table settings (id int primary key, "Currency" text)');
     const rows = [

@@ -74,10 +74,9 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     ]);
     await untilWaiting(pool, 1);
 
-    const second = await pool.query(`select from ${layout.table} where id = 2 for update nowait`);
-    expect(second.rowCount).toBe(1);
+    const second = pool.query(`select from ${layout.table} where id = 2 for update nowait`);
+    await expect(second.finally(() => other.query('commit'))).resolves.toMatchObject({ rowCount: 1 });
 
-    await other.query('commit');
     other.release();
     await removal;
     expect(await countRules(pool, layout.table)).toBe(0);

@@ -84,7 +84,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     { fieldIndex: -1, values: ['read'], why: 'the model has no such field, which Casbin gives as -1' },
     { fieldIndex: 3, values: ['read'], why: 'no rule is as long' },
     { fieldIndex: 20, values: ['read'], why: 'no rule can be as long' },
-    { fieldIndex: JSON.parse('"0 is not null or 0"'), values: ['x'], why: 'the field is a text of SQL' },
+    { fieldIndex: '0 is not null or 0' as never, values: ['x'], why: 'the field is a text of SQL' },
   ])('removes nothing when $why', async ({ fieldIndex, values }) => {
     await adapter.addPolicy('p', 'p', ['alice', 'data1', 'read']);
     await adapter.removeFilteredPolicy('p', 'p', fieldIndex, ...values);

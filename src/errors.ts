@@ -142,8 +142,8 @@ export type BootstrapErrorCode =
    */
   | 'MIGRATION_NOT_TRANSACTIONAL'
   /**
-   * A migration changed decisions that were as defined before it. Correct the migration, or the
-   * definition.
+   * A migration changed decisions that were as defined before it, or the rule table can't be read after it. Correct
+   * the migration, or the definition.
    */
   | 'MIGRATION_BROKE_POLICY'
   /** A seeder threw; its own error is the `cause`. Correct the seeder, or the rows that the message names. */
@@ -395,7 +395,7 @@ export class MigrationError extends BootstrapError {
   }
 }
 
-/** Decisions that were right before a migration are wrong after it. */
+/** Decisions that were right before a migration are wrong after it, or can't be made any more. */
 export class MigrationBrokePolicyError extends MigrationError {
   /**
    * The decisions that were right before the first pending migration, and are wrong after this one. Empty where the

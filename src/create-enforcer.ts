@@ -55,12 +55,13 @@ export async function createEnforcer(
     timeoutMs: 0,
     explain: explainConnectFailure,
   });
-  const enforcer: Enforcer = await buildEnforcer(model, adapter, configureEnforcer).catch(async (error: unknown) => {
+  const explain = async (error: unknown) => {
     if (error instanceof BootstrapError || errorCode(error) !== SQLSTATE.INSUFFICIENT_PRIVILEGE) throw error;
     const { name } = toTableChoice(table);
     const needs = { schema, select: name === undefined ? USUAL_NAMES : [name] };
     throw await withSession(pool, ({ client }) => explainRefusal(error, client, 'load the policy', needs));
-  });
+  };
+  const enforcer: Enforcer = await buildEnforcer(model, adapter, configureEnforcer).catch(explain);
   return enforcer;
 }
 

@@ -69,8 +69,7 @@ export default defineConfig({
     // a worker waits for the server most of the time
     maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },
-    // tests leave much garbage: room for it saves a fortieth of the time
-    execArgv: [...NODE_FLAGS, '--max-semi-space-size=64'],
+    execArgv: [...NODE_FLAGS],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // what is waited for comes late on a busy machine

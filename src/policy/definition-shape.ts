@@ -64,6 +64,10 @@ const entries = {
   ),
   onRevoked: v.optional(onRevoked),
 };
+
+/** The parts of a definition. */
+export const PARTS: readonly string[] = Object.keys(entries);
+
 const message = 'must be a policy definition: an object with roles and rules';
 
 /** The shape of a definition, in code. `model/policy.schema.json` says the same of one in a file. */

@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
 import { decodeUtf8, explainUnreadable, NOT_UTF8 } from '../text.ts';
 import type { Request } from './definition.ts';
+import { PARTS } from './definition-shape.ts';
 import { describeIssue, fields } from './issues.ts';
 import { findPlace } from './place.ts';
 import { type Rule, toRule } from './rule.ts';
@@ -51,17 +52,6 @@ const rules = v.optional(
   ),
 );
 const entries = { given: rules, allow: requests, deny: requests };
-const POLICY_PARTS = [
-  'roles',
-  'domains',
-  'rules',
-  'never',
-  'samples',
-  'version',
-  'retired',
-  'renamed',
-  'onRevoked',
-];
 const fileShape = fields(
   {
     ...entries,
@@ -74,7 +64,7 @@ const fileShape = fields(
     ),
   },
   'must be an object with tests, or with given, allow and deny',
-  (key) => (POLICY_PARTS.includes(key) ? 'It belongs in the policy, not in a file of tests.' : null),
+  (key) => (PARTS.includes(key) ? 'It belongs in the policy, not in a file of tests.' : null),
 );
 
 interface Test {

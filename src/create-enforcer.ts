@@ -18,6 +18,7 @@ import { findMisfits } from './policy/check.ts';
 import { formatRule, formatText, type Rule } from './policy/rule.ts';
 import { type CheckRules, createCheckedAdapter, type RuleChecks } from './tables/adapter.ts';
 import { toTableChoice } from './tables/find-rule-table.ts';
+import { requireStorable } from './tables/refusals.ts';
 import { USUAL_NAMES } from './tables/rule-table.ts';
 
 /**
@@ -76,6 +77,7 @@ async function requireModel(pool: unknown, options: EnforcerOptions): Promise<Mo
 
 /** @throws InvalidOptionsError for rules that the next load would refuse */
 function requireLoadable(model: Model, rules: readonly Rule[]): void {
+  requireStorable(rules);
   const placed = rules.map((rule, index) => ({ ...rule, at: `rule ${index + 1}` }));
   const findFault = patternCheck(model);
   const faulty = placed.flatMap((rule): Problem[] => {

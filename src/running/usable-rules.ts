@@ -5,6 +5,7 @@ import { InvalidOptionsError } from '../errors.ts';
 import { findMisfits } from '../policy/check.ts';
 import type { DefinedRule } from '../policy/compile.ts';
 import type { Rule } from '../policy/rule.ts';
+import { requireStorable } from '../tables/refusals.ts';
 
 /**
  * Refuses rules that, once they were stored, would keep every live enforcer from reading on.
@@ -12,6 +13,7 @@ import type { Rule } from '../policy/rule.ts';
  * @throws InvalidOptionsError
  */
 export async function requireFit(model: Model, rules: readonly Rule[]): Promise<void> {
+  requireStorable(rules);
   const placed = rules.map((rule, index) => ({ ...rule, at: `rule ${index + 1}` }));
   const misfits = findMisfits(placed, ruleFieldsOf(model));
   if (misfits.length > 0) throw new InvalidOptionsError(misfits);

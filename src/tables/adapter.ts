@@ -23,7 +23,6 @@ import { removeMatchingRules, removeRules, replaceRules, rulesOf, updateRule } f
 import { checkTable, toTableChoice } from './find-rule-table.ts';
 import { insertRules } from './insert.ts';
 import { type CheckRules, loadRules, type PolicyFilter } from './load.ts';
-import { requireStorable } from './refusals.ts';
 import type { RuleTable, RuleTableOptions } from './rule-table.ts';
 
 export type { CheckRules } from './load.ts';
@@ -69,7 +68,10 @@ export function createAdapter(source: PoolLike | ClientLike, options: AdapterOpt
 export interface RuleChecks {
   /** Creates the check of one load: what it refuses does not get into the model. */
   readonly read: CheckRules;
-  /** Throws for rules that must not be stored; with the model that is saved, if all of its rules are. */
+  /**
+   * Throws for rules that must not be stored; with the model that is saved, if all of its rules are. It gets what
+   * Casbin's caller has given, which may be other values than texts.
+   */
   readonly write: (rules: readonly Rule[], model?: Model) => Promise<void>;
 }
 
@@ -172,7 +174,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     /** Makes the table hold what the model holds, and nothing else; other writers wait meanwhile. Returns true. */
     override async savePolicy(model: Model): Promise<boolean> {
       const rules = rulesOf(model);
-      await this.#check(rules, model);
+      await this.#checks.write(rules, model);
       await this.#write((table) =>
         this.#connection.atomically((client) => replaceRules(client, table, rules), table.engine),
       );
@@ -186,7 +188,7 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     /** Adds the rules that are not stored yet, all or none. Others may add the same rules at the same time. */
     async addPolicies(_section: string, ptype: string, rules: string[][]): Promise<void> {
       const given = rules.map((values) => ({ ptype, values }));
-      await this.#check(given);
+      await this.#checks.write(given);
       await this.#write((table) => insertRules(this.#connection, table, given));
     }
 
@@ -225,14 +227,8 @@ function harden(StockAdapter: StockAdapterClass): HardenedAdapterClass {
     async updatePolicy(_section: string, ptype: string, oldRule: string[], newRule: string[]): Promise<void> {
       const previous = { ptype, values: oldRule };
       const next = { ptype, values: newRule };
-      await this.#check([next]);
+      await this.#checks.write([next]);
       await this.#write((table) => updateRule(this.#connection, table, previous, next));
-    }
-
-    /** Casbin's callers may give other values than texts. */
-    async #check(rules: readonly Rule[], model?: Model): Promise<void> {
-      requireStorable(rules);
-      await this.#checks.write(rules, model);
     }
 
     /** Rules that do not fit are refused before anything is written. They may fit the table as it is now. */

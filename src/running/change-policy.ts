@@ -5,7 +5,7 @@ import { type ClientLike, checkClient } from '../database/client.ts';
 import { detectEngine } from '../database/engine.ts';
 import type { Needs } from '../database/privileges.ts';
 import { readChangeContext, setChangeContext } from '../database/transaction.ts';
-import { InvalidOptionsError } from '../errors.ts';
+import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { explainRefusal } from '../failure/explain-refusal.ts';
 import { completeOptions } from '../options/resolve.ts';
 import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolved-options.ts';
@@ -30,7 +30,7 @@ import type {
   ChangeValues,
   PolicyChanges,
 } from './policy-changes.ts';
-import { requireUsable } from './usable-rules.ts';
+import { findMisfitting } from './usable-rules.ts';
 
 /**
  * Changes the policy on the caller's client, in the transaction that is open there: the change is rolled back with that
@@ -65,8 +65,7 @@ export async function changePolicy(
   const { grant, revoke, assign, unassign } = changes;
   const added = [...toRules('p', 'grant', grant), ...toRules('g', 'assign', assign)];
   const removed = [...toRules('p', 'revoke', revoke), ...toRules('g', 'unassign', unassign)];
-  requireSound(resolved, [...added, ...removed]);
-  await requireUsable(resolved.model, added);
+  await requireSound(resolved, added, removed);
   const connection = connectionOf(client);
   let known = resolved;
   const explain = async (error: unknown) => {
@@ -146,20 +145,34 @@ function toRules(
   }));
 }
 
-/** Refuses rules that do not fit the model, and rules that are given twice. */
-function requireSound({ model }: ResolvedOptions, rules: readonly PlacedRule[]): void {
-  const problems = [...findMisfits(rules, ruleFieldsOf(model)), ...findUnstorable(rules)];
+/**
+ * Refuses rules that do not fit the model or the table, and rules that are given twice. Those that Casbin would not use
+ * can be removed.
+ */
+async function requireSound(
+  { model }: ResolvedOptions,
+  added: readonly PlacedRule[],
+  removed: readonly PlacedRule[],
+): Promise<void> {
+  const rules = [...added, ...removed];
+  const problems = [
+    ...(await findMisfitting(model, added)),
+    ...findMisfits(removed, ruleFieldsOf(model)),
+    ...findUnstorable(rules),
+    ...findRepeated(rules),
+  ];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
+}
+
+function findRepeated(rules: readonly PlacedRule[]): Problem[] {
   const seen = new Map<string, PlacedRule>();
-  for (const rule of rules) {
+  return rules.flatMap((rule): Problem[] => {
     const other = seen.get(ruleKey(rule));
     if (other === undefined) seen.set(ruleKey(rule), rule);
-    else {
-      const message = `rule "${formatRule(rule)}" is at ${other.at} too. Give it once, to be added or to be removed.`;
-      problems.push({ code: 'RULE_DUPLICATE', at: rule.at, message });
-    }
-  }
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
+    if (other === undefined) return [];
+    const message = `rule "${formatRule(rule)}" is at ${other.at} too. Give it once, to be added or to be removed.`;
+    return [{ code: 'RULE_DUPLICATE', at: rule.at, message }];
+  });
 }
 
 /** Refuses unknown roles, and circles of roles. */

@@ -16,7 +16,7 @@ import { Looking, tell } from './looking.ts';
 import { type Motor, readClocks, toDate } from './motor.ts';
 import { MovedEnforcer } from './moved-enforcer.ts';
 import { Slice } from './slice.ts';
-import { requireFit } from './usable-rules.ts';
+import { requireFitsModel } from './usable-rules.ts';
 
 /** How a live enforcer follows its database. Every option has a default. */
 export interface LiveEnforcerOptions extends EnforcerOptions {
@@ -95,7 +95,7 @@ export async function createLiveEnforcer(
       await follower.close();
     },
   };
-  const checks: RuleChecks = { ...UNCHECKED, write: (rules) => requireFit(model, rules) };
+  const checks: RuleChecks = { ...UNCHECKED, write: (rules) => requireFitsModel(model, rules) };
   const store = createCheckedAdapter(pool, { schema, table, engine }, checks, {
     timeoutMs: connectTimeoutMs,
     explain: explainConnectFailure,

@@ -95,7 +95,7 @@ export class Looking {
     if (changes === null) return null;
     if (changes.length > 0) {
       if (!this.#changesInPlace) return null;
-      await requireFit(this.#model, changes);
+      await refuseMisfits(this.#model, changes);
       this.#live.change(changes);
     }
     this.#position = position;
@@ -124,7 +124,7 @@ export class Looking {
       const rules = await readLivePolicy(trx, found.table, scope, new RuleSet([]), () => {});
       return { table: found.table, position, rules };
     });
-    await requireFit(this.#model, read.rules, read.table);
+    await refuseMisfits(this.#model, read.rules, read.table);
     const isSame = this.#rules !== null && isSamePolicy(this.#rules, read.rules);
     if (!isSame) await this.#swap(read.rules);
     this.#slice?.take(read.rules);
@@ -152,7 +152,7 @@ export class Looking {
  * Refuses rules that do not fit the model: without them it would decide wrongly, and with them Casbin may throw or
  * hang.
  */
-async function requireFit(
+async function refuseMisfits(
   model: Model,
   rules: readonly (Rule & Partial<StoredRule>)[],
   table?: RuleTable,

@@ -1,7 +1,7 @@
 import type { Model } from 'casbin';
 import { findUnusableRules, ruleFieldsOf } from '../casbin/model.ts';
 import { findHangingPatterns } from '../casbin/patterns.ts';
-import { InvalidOptionsError } from '../errors.ts';
+import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { findMisfits } from '../policy/check.ts';
 import type { DefinedRule } from '../policy/compile.ts';
 import type { Rule } from '../policy/rule.ts';
@@ -12,21 +12,17 @@ import { requireStorable } from '../tables/refusals.ts';
  *
  * @throws InvalidOptionsError
  */
-export async function requireFit(model: Model, rules: readonly Rule[]): Promise<void> {
+export async function requireFitsModel(model: Model, rules: readonly Rule[]): Promise<void> {
   requireStorable(rules);
   const placed = rules.map((rule, index) => ({ ...rule, at: `rule ${index + 1}` }));
-  const misfits = findMisfits(placed, ruleFieldsOf(model));
-  if (misfits.length > 0) throw new InvalidOptionsError(misfits);
-  await requireUsable(model, placed);
+  const problems = await findMisfitting(model, placed);
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 
-/**
- * Refuses rules that Casbin would not use, or never finish reading. If such a rule is stored already, it can be
- * removed.
- *
- * @throws InvalidOptionsError
- */
-export async function requireUsable(model: Model, added: readonly DefinedRule[]): Promise<void> {
-  const problems = [...findUnusableRules(model, added), ...(await findHangingPatterns(model, added))];
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
+/** The problems of rules that do not fit the model, or that Casbin would not use, or never finish reading. */
+export async function findMisfitting(model: Model, rules: readonly DefinedRule[]): Promise<Problem[]> {
+  const misfits = findMisfits(rules, ruleFieldsOf(model));
+  const wrong = new Set(misfits.map(({ at }) => at));
+  const fitting = rules.filter(({ at }) => !wrong.has(at));
+  return [...misfits, ...findUnusableRules(model, fitting), ...(await findHangingPatterns(model, fitting))];
 }

@@ -7,7 +7,7 @@ import type { Connection } from './adapter-connection.ts';
 import { withoutRepetitions, writeRules } from './insert.ts';
 import { hasFields } from './load.ts';
 import { lockRules, lockTable } from './locks.ts';
-import { onRuleTable, requireFit, requireStorable } from './refusals.ts';
+import { onRuleTable, requireFitsTable, requireStorable } from './refusals.ts';
 import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
 
 /** Deletes exactly these rules; those that are not stored are ignored. */
@@ -75,7 +75,7 @@ export async function updateRule(
   next: Rule,
 ): Promise<void> {
   requireStorable([previous, next]);
-  requireFit(table, [next]);
+  requireFitsTable(table, [next]);
   if (ruleKey(previous) === ruleKey(next)) return;
   const attempt = () =>
     connection.atomically((client) => replaceRule(client, table, previous, next), table.engine);
@@ -171,7 +171,7 @@ export async function replaceRules(
   rules: readonly Rule[],
 ): Promise<void> {
   const distinct = withoutRepetitions(rules);
-  requireFit(table, distinct);
+  requireFitsTable(table, distinct);
   await onRuleTable(table, rules, async () => {
     // Two writers that save at the same time would each delete the rows that they see, and leave a mixture.
     await lockTable(client, table);

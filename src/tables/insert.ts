@@ -7,7 +7,7 @@ import { type Connection, runAlone } from './adapter-connection.ts';
 import { withoutIndexes } from './indexes.ts';
 import { lockRules, locksOfMissing, lockTable, takeTurn } from './locks.ts';
 import { inPortions, readPortions } from './portions.ts';
-import { onRuleTable, requireFit, requireStorable } from './refusals.ts';
+import { onRuleTable, requireFitsTable, requireStorable } from './refusals.ts';
 import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
 
 /**
@@ -24,7 +24,7 @@ export async function insertRules(
   rules: readonly Rule[],
 ): Promise<void> {
   const distinct = withoutRepetitions(rules);
-  requireFit(table, distinct);
+  requireFitsTable(table, distinct);
   const given = table.give(distinct);
   const insert = (client: ClientLike, locked: string) =>
     onRuleTable(table, distinct, () =>

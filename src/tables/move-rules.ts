@@ -3,7 +3,7 @@ import type { ClientLike } from '../database/client.ts';
 import type { Rule } from '../policy/rule.ts';
 import { removeRules } from './change.ts';
 import { inPortions, readPortions } from './portions.ts';
-import { onRuleTable, requireFit } from './refusals.ts';
+import { onRuleTable, requireFitsTable } from './refusals.ts';
 import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
 
 /** A rule and its new form; null if it is removed. */
@@ -47,7 +47,7 @@ export async function moveRules(
   moves: readonly RuleMove[],
 ): Promise<void> {
   const pairs = moves.flatMap(({ from, to }) => (to === null ? [] : [{ from, to }]));
-  requireFit(
+  requireFitsTable(
     table,
     pairs.map(({ to }) => to),
   );

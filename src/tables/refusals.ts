@@ -171,7 +171,7 @@ function isStorableText(text: unknown): boolean {
 }
 
 /** Throws an InvalidOptionsError with every rule that does not fit the table. */
-export function requireFit(table: RuleTable, rules: readonly Rule[]): void {
+export function requireFitsTable(table: RuleTable, rules: readonly Rule[]): void {
   const problems = table.findUnfit(rules);
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }

@@ -621,8 +621,22 @@ test('all problems are reported at once', async () => {
       { code: 'RULE_WRONG_LENGTH', at: 'assign[0]' },
     ],
   });
-  await expect(refused({ assign: [['a', 'b']], unassign: [['a', 'b']] }, BY)).rejects.toMatchObject({
-    problems: [{ code: 'RULE_DUPLICATE', at: 'unassign[0]', message: expect.stringContaining('assign[0]') }],
+  await expect(
+    refused(
+      {
+        assign: [['a', 'b']],
+        unassign: [
+          ['a', 'b'],
+          ['a', 'b', 'c'],
+        ],
+      },
+      BY,
+    ),
+  ).rejects.toMatchObject({
+    problems: [
+      { code: 'RULE_WRONG_LENGTH', at: 'unassign[1]' },
+      { code: 'RULE_DUPLICATE', at: 'unassign[0]', message: expect.stringContaining('assign[0]') },
+    ],
   });
   await expect(
     refused({ grant: [['a\0b', 'b', 'c']], unassign: [['carol', '\ud800']] }, BY),

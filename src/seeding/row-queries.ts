@@ -38,16 +38,17 @@ export function insertUnseen(
   key: readonly string[],
   { columns, rows }: Group,
 ): RawBuilder<unknown>[] {
-  const equalities = key.map((column) => sql`${sql.id('present', column)} = ${sql.id('wanted', column)}`);
   const [given, keyColumns] = [columns, key].map((names) => sql.join(names.map((name) => sql.id(name))));
   const view = sql.id('pg_temp', GIVEN);
   return [
     sql`create temporary view ${sql.id(GIVEN)} as select ${given} from ${sql.table(table)}`,
     sql`
     insert into ${sql.table(table)} (${given})
-    select ${sql.join(columns.map((column) => sql.id('wanted', column)))}
-    from json_populate_recordset(null::${view}, ${toRecordset(rows, columns)}) as wanted
-    where not exists (select from ${sql.table(table)} as present where ${sql.join(equalities, sql` and `)})
+    select ${valueNames(columns)}
+    from json_populate_recordset(null::${view}, ${toRecordset(rows, columns)}) with ordinality
+      as candidate (${valueNames(columns)}, position)
+    where not exists (select from ${sql.table(table)} as present where ${hasKeyOf('present', key, columns)})
+    order by position
     on conflict (${keyColumns}) do nothing
   `,
     sql`drop view ${view}`,
@@ -111,7 +112,7 @@ function insertGroup({ table, key, columns: all, empty }: Target, group: Group, 
   const [candidate, missing] = [name('candidate'), name('missing')];
   const [inserted, total] = [name('inserted'), name('total')];
   const keyColumns = sql.join(key.map((column) => sql.id(column)));
-  const isSame = (alias: string) => hasKeyOf(alias, key, columns);
+  const isSame = (alias: string) => hasKeyOf(alias, key, namesOf(columns));
   const select = empty
     ? sql`${missing} as not materialized (select * from ${candidate})`
     : sql`
@@ -125,7 +126,7 @@ function insertGroup({ table, key, columns: all, empty }: Target, group: Group, 
     ${select},
     ${inserted} as (
       insert into ${sql.table(table)} (${sql.join(columns.map(({ name }) => sql.id(name)))})
-      select ${sql.join(columns.map((_, index) => sql.id(nameOf(index))))} from ${missing} order by position
+      select ${valueNames(columns)} from ${missing} order by position
       on conflict (${keyColumns}) do nothing
       returning ${keyColumns}
     ),
@@ -160,7 +161,7 @@ export async function findAbsent(
     with ${candidates(sql.id('candidate'), ofKey, rows)}
     select coalesce(json_agg(position), '[]') as positions
     from candidate
-    where not exists (select from ${sql.table(table)} as present where ${hasKeyOf('present', key, ofKey)})
+    where not exists (select from ${sql.table(table)} as present where ${hasKeyOf('present', key, namesOf(ofKey))})
   `.execute(db);
   return atPositions(rows, results[0]?.positions ?? []);
 }
@@ -170,10 +171,9 @@ function atPositions(rows: readonly Row[], positions: readonly number[]): Row[] 
 }
 
 /** The condition that a row has the key of a candidate with these columns. */
-function hasKeyOf(alias: string, key: readonly string[], columns: readonly TargetColumn[]) {
-  const indexOf = (column: string) => columns.findIndex(({ name }) => name === column);
+function hasKeyOf(alias: string, key: readonly string[], columns: readonly string[]) {
   return sql.join(
-    key.map((column) => sql`${sql.id(alias, column)} = candidate.${sql.id(nameOf(indexOf(column)))}`),
+    key.map((column) => sql`${sql.id(alias, column)} = candidate.${sql.id(nameOf(columns.indexOf(column)))}`),
     sql` and `,
   );
 }
@@ -191,6 +191,10 @@ function candidates(
   return sql`${name} as not materialized (${select(columns, rows)})`;
 }
 
+function namesOf(columns: readonly TargetColumn[]): string[] {
+  return columns.map(({ name }) => name);
+}
+
 /** The name of the column at `index` in {@link candidates}. */
 function nameOf(index: number): string {
   return `c${index}`;
@@ -202,7 +206,7 @@ function fromArrays(columns: readonly TargetColumn[], rows: readonly Row[]) {
     const literal = toArrayLiteral(rows.map((row) => (isJson ? toDocument : toText)(row[name])));
     return sql`${literal}::${sql.id(...(arrayType ?? []))}`;
   });
-  return sql`select * from unnest(${sql.join(arrays)}) with ordinality as given (${names(columns)}, position)`;
+  return sql`select * from unnest(${sql.join(arrays)}) with ordinality as given (${valueNames(columns)}, position)`;
 }
 
 /**
@@ -211,19 +215,16 @@ function fromArrays(columns: readonly TargetColumn[], rows: readonly Row[]) {
  * out would be null, which its domain may not allow.
  */
 function fromDocuments(columns: readonly TargetColumn[], rows: readonly Row[]) {
-  const given = toRecordset(
-    rows,
-    columns.map(({ name }) => name),
-  );
+  const given = toRecordset(rows, namesOf(columns));
   const typed = columns.map(({ name, type }) => sql`${sql.id(name)} ${sql.raw(type)}`);
   return sql`
       select *
       from rows from (json_to_recordset(${given}::json) as (${sql.join(typed)})) with ordinality
-        as given (${names(columns)}, position)
+        as given (${valueNames(columns)}, position)
     `;
 }
 
-function names(columns: readonly TargetColumn[]) {
+function valueNames(columns: readonly unknown[]) {
   return sql.join(columns.map((_, index) => sql.id(nameOf(index))));
 }
 

@@ -251,6 +251,23 @@ describe('the SQL of a bootstrap', () => {
     expect(sql).toContain('(ptype, v0, v1, v2, v3, v4, v5, v6)\nselect');
   });
 
+  test('inserts rows in the order given, and the first of those whose keys the table takes for one', async () => {
+    const rows = ['b', 'a', 'B', 'A'].map((code, index) => ({ code, name: `row ${index + 1}` }));
+    const tables = [];
+    for (const by of ['SQL', 'a bootstrap']) {
+      const pool = (await createDatabase()).pool();
+      await pool.query(`
+        create collation folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+        create table unit (id serial, code text collate folded primary key, name text)`);
+      const seeders = [rowSeeder({ name: 'units', table: 'unit', key: 'code', rows })];
+      if (by === 'SQL') await pool.query(await writeBootstrapSql({ policy: POLICY, seeders }));
+      else await bootstrapDatabase(pool, { policy: POLICY, seeders });
+      tables.push((await pool.query('select code, name from unit order by id')).rows);
+    }
+    expect(tables[0]).toEqual(rows.slice(0, 2));
+    expect(tables[1]).toEqual(tables[0]);
+  });
+
   test('inserts rows that leave out a column whose domain allows no null', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query(`

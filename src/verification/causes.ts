@@ -97,12 +97,12 @@ export function partFinder(
 
   const requestTokens = tokensOf(model, 'r');
   const linkedPositions = [...new Set(linked)].map((token) => requestTokens.indexOf(token));
-  // By identity. Rules that are stored twice may share their values, and each of their rows counts for the order.
-  const positions = new Map<readonly string[], number[]>();
+  // By identity. Rows of a rule that is stored twice may share their values; the first of them decides.
+  const positions = new Map<readonly string[], number>();
   const linksOf = new Map<string, number[]>();
   for (const [position, { ptype, values }] of live.entries()) {
-    if (ptype === 'p') addTo(positions, values, position);
-    else if (ptype.startsWith('g')) addTo(linksOf, values[0] ?? '', position);
+    if (ptype.startsWith('g')) addTo(linksOf, values[0] ?? '', position);
+    else if (ptype === 'p' && !positions.has(values)) positions.set(values, position);
   }
   // Without any rule, Casbin evaluates the matcher with empty values. So if the policy has a rule, the part has one
   // too.
@@ -113,9 +113,7 @@ export function partFinder(
     const part = new Set([first]);
     const names = new Set<string>();
     for (const request of requests) {
-      for (const values of index.find(request)) {
-        for (const position of positions.get(values) ?? []) part.add(position);
-      }
+      for (const values of index.find(request)) part.add(positions.get(values) ?? first);
       for (const position of linkedPositions) names.add(request[position] ?? '');
     }
     for (const name of names) {

@@ -98,11 +98,8 @@ export async function compareDecisions(
     const { kind, expectation, request, answer } = one;
     const explanation = explain(request, answer, causes.get(one));
     const found = { request, expected: expectation.expected, actual: decisionOf(answer), ...explanation };
-    if (answer.error !== null)
-      failures.push({ kind: 'decision', ...found, message: describeUndecided(found) });
-    else if (kind === 'never') failures.push({ kind, ...found, message: describeViolation(found) });
-    else if (kind === 'drift') drift.push({ ...found, message: describeDrift(found) });
-    else failures.push({ kind, ...found, message: describeBrokenPromise(found) });
+    if (kind === 'drift') drift.push({ ...found, message: describeDrift(found) });
+    else failures.push({ kind, ...found, message: describeFailure(kind, answer, found) });
   }
   return { allowed, failures, drift, omitted };
 }
@@ -137,8 +134,7 @@ async function sortByCause(
     const byAddition = isAsExpected(expectation, await withoutAdded.decide(request));
     const onlyByAddition =
       byAddition && (withMissing === null || !isAsExpected(expectation, await withMissing.decide(request)));
-    const failing = expectation.kind === 'never' ? 'never' : 'decision';
-    const kind = onlyByAddition && failing !== 'never' && answer.error === null ? 'drift' : failing;
+    const kind = kindOf(expectation, answer, onlyByAddition);
     counts[kind] += 1;
     if (counts[kind] <= LISTED_DECISIONS) sorted.push({ kind, expectation, answer, byAddition });
   }
@@ -147,6 +143,12 @@ async function sortByCause(
     sorted,
     omitted: { failures: beyond(counts.never) + beyond(counts.decision), drift: beyond(counts.drift) },
   };
+}
+
+function kindOf({ kind }: Expectation, { error }: Answer, onlyByAddition: boolean): Sorted['kind'] {
+  if (error !== null) return 'decision';
+  if (kind === 'never') return 'never';
+  return onlyByAddition ? 'drift' : 'decision';
 }
 
 /** A decision that is not as expected, and the number of its expectation. */
@@ -196,21 +198,20 @@ export function describeMissing(rule: Rule): VerificationFailure {
   };
 }
 
-function describeBrokenPromise({ request, actual, reason }: Found): string {
-  return `"${request.join(', ')}" must be ${actual === 'allow' ? 'denied' : 'allowed'}, but is ${PAST[actual]}: ${reason}.`;
-}
-
-function describeViolation({ request, reason }: Found): string {
-  return `"${request.join(', ')}" must never be allowed, but is: ${reason}.`;
+function describeFailure(
+  kind: 'never' | 'decision',
+  { error }: Answer,
+  { request, actual, reason }: Found,
+): string {
+  const shown = `"${request.join(', ')}"`;
+  // Casbin throws, for instance on an invalid pattern. An application has to deny such a request.
+  if (error !== null) return `${shown} can't be decided: ${reason}.`;
+  if (kind === 'never') return `${shown} must never be allowed, but is: ${reason}.`;
+  return `${shown} must be ${actual === 'allow' ? 'denied' : 'allowed'}, but is ${PAST[actual]}: ${reason}.`;
 }
 
 function describeDrift({ request, actual, reason }: Found): string {
   return `"${request.join(', ')}" is ${PAST[actual]}, but the definition alone ${actual === 'allow' ? 'denies' : 'allows'} it: ${reason}.`;
-}
-
-/** Casbin throws, for instance on an invalid pattern. An application has to deny such a request. */
-function describeUndecided({ request, reason }: Found): string {
-  return `"${request.join(', ')}" can't be decided: ${reason}.`;
 }
 
 /** What a migration has changed. */

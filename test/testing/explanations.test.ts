@@ -1,4 +1,4 @@
-import { type Enforcer, newEnforcer } from 'casbin';
+import { DefaultRoleManager, type Enforcer, newEnforcer } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import '../../src/testing/vitest.ts';
 import { DENY_OVERRIDE, DOMAINS, enforcerOf, model, RULES } from './enforcers.fixture.ts';
@@ -40,6 +40,20 @@ test('a name that no rule has is shown with those that there are', async () => {
   ]);
 });
 
+test.each([
+  [6, 'a, b, c, d, e, f'],
+  [7, 'a, b, c, d, e, f, …'],
+])('of %i known names, six are shown', async (count, shown) => {
+  const rules = [...'abcdefg'].slice(0, count).map((name) => `p, user, ${name}, read`);
+  const lines = await explain(await enforcerOf(rules), 'user', 'x', 'read');
+  expect(lines.at(-1)).toBe(`  unknown  no rule has obj = x, only ${shown}`);
+});
+
+test('names are quoted where a reader could take them for several', async () => {
+  const lines = await explain(await enforcerOf(['p, user, "a, b", read']), 'user', 'x, y', 'read');
+  expect(lines.at(-1)).toBe('  unknown  no rule has obj = "x, y", only "a, b"');
+});
+
 test('a subject with many roles is shown with the first of them', async () => {
   const roles = Array.from({ length: 6 }, (_, index) => `g, alice, role${index}`);
   const lines = await explain(await enforcerOf(['p, user, data, read', ...roles]), 'alice', 'data', 'read');
@@ -66,6 +80,31 @@ test('with domains, roles are those of the domain of the request', async () => {
   expect((await explain(enforcer, 'alice', 'one', 'data', 'read')).at(-1)).toBe('  roles    alice → admin');
 });
 
+test.each([
+  {
+    what: 'in the second of two domains',
+    parts: { r: 'sub, dom, parent, obj', p: 'sub, obj', g: '_, _, _' },
+    calls: ['g(r.sub, p.sub, r.dom)', 'g(r.sub, p.sub, r.parent)'],
+    link: 'g, alice, admin, group',
+  },
+  {
+    what: 'by the second of two role definitions',
+    parts: { r: 'sub, dom, parent, obj', p: 'sub, obj', g: '_, _\ng2 = _, _' },
+    calls: ['g(r.sub, p.sub)', 'g2(r.sub, p.sub)'],
+    link: 'g2, alice, admin',
+  },
+])('a rule is close for a role that the subject has $what', async ({ parts, calls, link }) => {
+  const m = calls.map((call) => `${call} && r.obj == p.obj`).join(' || ');
+  const lines = await explain(
+    await enforcerOf(['p, admin, data', link], { ...parts, m }),
+    ...['alice', 'team', 'group', 'logs'],
+  );
+  expect(lines.slice(-2)).toEqual([
+    '  closest  p, admin, data — obj is data',
+    '  unknown  no rule has obj = logs, only data',
+  ]);
+});
+
 test('a denial by a rule names that rule and the path to it', async () => {
   const rules = ['p, user, data, read, allow', 'p, guest, data, read, deny', 'g, bob, user', 'g, bob, guest'];
   expect(await explain(await enforcerOf(rules, DENY_OVERRIDE), 'bob', 'data', 'read')).toEqual([
@@ -79,6 +118,19 @@ test('a rule that denies is never said to be close to allowing', async () => {
   const rules = ['p, user, data, read, deny', 'p, user, data, write, allow'];
   const lines = await explain(await enforcerOf(rules, DENY_OVERRIDE), 'eve', 'data', 'read');
   expect(lines.at(-1)).toBe('  closest  p, user, data, write, allow — eve is not user; act is write');
+});
+
+test('a rule whose effect is neither to allow nor to deny is not close, although it matches', async () => {
+  const rules = ['p, user, data, read, maybe', 'p, user, data, write, allow'];
+  const lines = await explain(await enforcerOf(rules, DENY_OVERRIDE), 'user', 'data', 'read');
+  expect(lines.at(-1)).toBe('  closest  p, user, data, write, allow — act is write');
+});
+
+test('a rule that has nothing in common with the request is not close', async () => {
+  const enforcer = await enforcerOf(['p, guest, logs, read'], {
+    m: 'r.sub == p.sub && r.obj == p.obj && r.act == p.act && r.act != "delete"',
+  });
+  expect((await explain(enforcer, 'user', 'data', 'write')).join()).not.toContain('closest');
 });
 
 test('a pattern is said not to match', async () => {
@@ -146,6 +198,13 @@ describe('a denial is explained by each condition of the matcher', () => {
       unknown: 'no rule has obj = accounts, only data',
     },
     {
+      what: 'the second of two alternatives, if it is the better one',
+      m: 'r.sub == p.sub && r.obj == p.obj && r.act == p.act || r.act == p.act && r.sub == "root"',
+      rules: ['p, user, data, read', 'p, eve, logs, write'],
+      request: ['eve', 'logs', 'read'],
+      closest: ['p, user, data, read — r.sub == "root" is false', 'p, eve, logs, write — act is write'],
+    },
+    {
       what: 'a pattern that Casbin does not take',
       m: 'r.sub == p.sub && r.act == p.act && regexMatch(r.obj, p.obj)',
       rules: ['p, user, [, read'],
@@ -177,6 +236,34 @@ describe('a denial is explained by each condition of the matcher', () => {
     expect((await explain(enforcer, 'user', '/accounts', 'read')).slice(2)).toEqual([
       '  closest  p, user, /users/:id, read — obj: /users/:id does not match /accounts',
     ]);
+  });
+
+  test('also if a function throws that the decision did not call', async () => {
+    const rules = ['p, guest, broken, read', 'p, user, data, read'];
+    const enforcer = await enforcerOf(rules, { m: 'r.sub == p.sub && fits(r.obj, p.obj)' });
+    await enforcer.addFunction('fits', (asked: string, given: string) => {
+      if (given === 'broken') throw new Error('out of order');
+      return asked === given;
+    });
+    expect((await explain(enforcer, 'user', 'logs', 'read')).slice(2)).toEqual([
+      '  closest  p, user, data, read — obj: data does not match logs',
+    ]);
+  });
+
+  test('also if a role manager throws that the decision did not ask', async () => {
+    class Fragile extends DefaultRoleManager {
+      override async hasLink(name: string, role: string): Promise<boolean> {
+        if (role === 'broken') throw new Error('out of order');
+        return name === role;
+      }
+    }
+    const rules = ['p, broken, data, read', 'p, user, data, read'];
+    const enforcer = await enforcerOf(rules, { m: 'r.act == p.act && g(r.sub, p.sub)' });
+    enforcer.setRoleManager(new Fragile(10));
+    await enforcer.buildRoleLinks();
+    expect(await explain(enforcer, 'user', 'data', 'write')).toContain(
+      '  closest  p, user, data, read — act is read',
+    );
   });
 
   test('with a value that the enforcer reads as JSON', async () => {
@@ -214,6 +301,7 @@ test.each([
 ])('a policy $what is explained', async ({ e, answer }) => {
   const lines = await explain(await newEnforcer(model({ e })), 'alice', 'data', 'read');
   expect(lines[1]).toBe(`  answer   ${answer}`);
+  expect(lines.join()).not.toContain('no rule has');
 });
 
 test('a matcher that asks no rule is named as what decided', async () => {

@@ -100,6 +100,20 @@ describe('what was added', () => {
     ]);
   });
 
+  test('is drift where a missing rule would be stored behind it, and so change nothing', async () => {
+    const text = modelText({ p: 'sub, obj, act, eft', e: 'priority(p.eft) || deny' });
+    const rules = ['p, user, data, read, deny', 'p, user, logs, read, allow'];
+    const report = await verifyRules(text, { rules: rules.map(rule) }, [
+      'p, user, logs, read, allow',
+      'p, user, data, read, allow',
+    ]);
+
+    expect(report.failures).toMatchObject([
+      { kind: 'missing-rule', rule: rule('p, user, data, read, deny') },
+    ]);
+    expect(report.drift).toMatchObject([{ request: ['user', 'data', 'read'], actual: 'allow' }]);
+  });
+
   test('is drift where it denies', async () => {
     const report = await verifyRules(DENY_OVERRIDE, { rules: DENYING.map(rule) }, [
       ...DENYING,
@@ -214,13 +228,19 @@ describe('what was added', () => {
 
   test('is a failure where Casbin can no longer decide for it', async () => {
     const text = modelText({ m: 'g(r.sub, p.sub) && regexMatch(r.obj, p.obj) && r.act == p.act' });
-    const definition = { rules: [rule('p, user, ^/a, read')], samples: [['user', '/b', 'read']] };
+    const definition = {
+      rules: [rule('p, user, ^/a, read')],
+      samples: [['user', '/b', 'read']],
+      never: [['user', '/c', 'read']],
+    };
     const report = await verifyRules(text, definition, ['p, user, ^/a, read', 'p, user, [, read']);
 
     expect(report.failures).toMatchObject([
       { kind: 'decision', request: ['user', '/b', 'read'], added: [rule('p, user, [, read')] },
+      { kind: 'decision', request: ['user', '/c', 'read'], added: [rule('p, user, [, read')] },
     ]);
-    expect(report.failures[0]?.message).toMatch(/can't be decided: Casbin throws: .*not in the definition/);
+    for (const { message } of report.failures)
+      expect(message).toMatch(/can't be decided: Casbin throws: .*not in the definition/);
   });
 });
 

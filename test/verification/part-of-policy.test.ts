@@ -48,6 +48,11 @@ describe('the part of a policy that decides requests', () => {
     expect(await partFor({}, LINES, ['eve, logs, read'])).toEqual(['p, viewer, data, read']);
   });
 
+  test('has them in their order also where there are more than ten', async () => {
+    const lines = Array.from({ length: 12 }, (_, index) => `p, ann, data ${index}, read`);
+    expect(await partFor({ m: 'r.sub == p.sub' }, lines, ['ann, data, read'])).toEqual(lines);
+  });
+
   test('serves several requests at once', async () => {
     expect(await partFor({}, LINES, ['bob, data, read', 'clerk, logs, read'])).toEqual([
       'p, viewer, data, read',
@@ -144,6 +149,26 @@ describe('what causes a difference', () => {
     ]);
     expect(lines).toEqual([['p, ann, x, y, deny'], ['p, ann, x, y, deny']]);
     expect(decisions, 'those who took part in both are asked once').toBe(1);
+  });
+
+  test('is the added rules that took part, although others would do as well', async () => {
+    const defined = [...DEFINED, 'p, one, x, y, deny', 'p, other, x, y, deny'];
+    const { lines } = await causesOf(
+      defined,
+      ['g, ann, one', 'g, ann, other'],
+      [{ request: ['ann', 'data', 'read'], answer: deny, involved: rulesOf(['g, ann, other']) }],
+    );
+    expect(lines).toEqual([['g, ann, other']]);
+  });
+
+  test('is found for each request, although the same rules took part in all of them', async () => {
+    const involved = rulesOf(['p, ann, x, y, deny']);
+    const { lines } = await causesOf(
+      DEFINED,
+      ['p, ann, x, y, deny', 'p, eve, x, y, deny'],
+      ['ann', 'eve'].map((name) => ({ request: [name, 'data', 'read'], answer: deny, involved })),
+    );
+    expect(lines).toEqual([['p, ann, x, y, deny'], ['p, eve, x, y, deny']]);
   });
 
   test('is other rules if those are not enough, each of them necessary', async () => {

@@ -35,8 +35,9 @@ export async function takeOver(trx: AnyTransaction, name: string): Promise<Takeo
   // The constraint needs this lock anyway. Taken now, it keeps out new duplicates.
   await sql`lock table ${sql.id(name)} in access exclusive mode`.execute(trx);
   const duplicatesRemoved = await removeDuplicates(trx, { name, key: 'ptype, rule', identity: 'id' });
-  await refuseAmbiguousIds(trx, name);
+  // In this order: ids that several rows share are corrected by the default.
   await refuseUnfilled(trx, name);
+  await refuseAmbiguousIds(trx, name);
   const constraintReplaced = await hasStockConstraint(trx, name);
   return constraintReplaced || duplicatesRemoved > 0 ? { constraintReplaced, duplicatesRemoved } : null;
 }

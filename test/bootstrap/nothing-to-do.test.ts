@@ -319,7 +319,7 @@ describe('a start with nothing to do', () => {
     },
   );
 
-  test('is assigned no transaction id', async () => {
+  test('is assigned no transaction id, and sees one moment of the database', async () => {
     const database = await createBootstrapped();
     const pool = database.pool({ max: 1 });
     const seen: unknown[] = [];
@@ -327,7 +327,10 @@ describe('a start with nothing to do', () => {
       name: 'witness',
       async isSeeded({ db }) {
         const { rows } = await sql`
-          select pg_current_xact_id_if_assigned() as id, current_setting('transaction_read_only') as read_only
+          select
+            pg_current_xact_id_if_assigned() as id,
+            current_setting('transaction_read_only') as read_only,
+            current_setting('transaction_isolation') as isolation
         `.execute(db);
         seen.push(rows[0]);
         return true;
@@ -337,7 +340,7 @@ describe('a start with nothing to do', () => {
 
     await bootstrapDatabase(pool, { seeders: [providerSeeder(), witness] });
 
-    expect(seen).toEqual([{ id: null, read_only: 'on' }]);
+    expect(seen).toEqual([{ id: null, read_only: 'on', isolation: 'repeatable read' }]);
   });
 
   test('waits for no bootstrap, Migrator or writer', async () => {
@@ -377,16 +380,21 @@ describe('a start with nothing to do', () => {
   });
 });
 
-test('a look at a locked table waits no longer than lockTimeoutMs', async () => {
+test.each([
+  ['LOCK_TIMEOUT', { lockTimeoutMs: 20 }],
+  ['LOCK_TIMEOUT', { lockTimeoutMs: 20, engine: 'cockroachdb' }],
+  ['STATEMENT_TIMEOUT', { statementTimeoutMs: 20 }],
+] as const)('a look at a locked table waits once: %s with %o', async (code, options) => {
   const database = await createBootstrapped();
-  const pool = database.pool();
-  const other = await pool.connect();
+  const other = await database.pool().connect();
   await other.query('begin; lock table casbin in access exclusive mode');
+  await using wire = await openWire(database.url);
 
-  await expect(bootstrapDatabase(pool, { lockTimeoutMs: 20 })).rejects.toMatchObject({
-    code: 'LOCK_TIMEOUT',
-  });
+  await expect(
+    bootstrapDatabase(database.pool({ connectionString: wire.url }), options),
+  ).rejects.toMatchObject({ code });
 
+  expect(wire.statements.filter((text) => /_timeout = 20\b/.test(text))).toHaveLength(1);
   await other.query('rollback');
   other.release();
 });

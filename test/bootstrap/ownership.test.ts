@@ -34,6 +34,14 @@ const FIRST = {
 
 const [VIEWER, CLERK] = [FIRST.roles.viewer, FIRST.roles.clerk];
 
+/** Statements that copy the record for a table of another name. */
+function addRecordOf(source: string): string[] {
+  return ['casbin_bootstrap_version', 'casbin_bootstrap_rule'].map(
+    (table) =>
+      `insert into ${table} select (jsonb_populate_record(old, '{"source": "${source}"}')).* from ${table} old`,
+  );
+}
+
 describe.each(LAYOUTS)('a definition with a version, on a table of layout $name', (layout) => {
   const RENAMED = { name: 'rules', layout: layout.name };
 
@@ -138,12 +146,6 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   });
 
   describe('takes no record over', () => {
-    const addRecordOf = (source: string) =>
-      ['casbin_bootstrap_version', 'casbin_bootstrap_rule'].map(
-        (table) =>
-          `insert into ${table} select (jsonb_populate_record(old, '{"source": "${source}"}')).* from ${table} old`,
-      );
-
     test('where the table that has it is still there, with the same rules', async () => {
       const { pool, bootstrap } = await open(FIRST);
       await pool.query(`create table rules (like ${layout.table} including all)`);
@@ -342,6 +344,19 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     const clerkless = { viewer: VIEWER, intern: FIRST.roles.intern, accountant: { inherits: ['viewer'] } };
     const later = await bootstrap({ version: 3, roles: clerkless as never, retired: { rules } });
     expect(later.ownership).toMatchObject({ removed: rules, left: [] });
+  });
+
+  test('renames a role in the record of its own table only', async () => {
+    const { pool, bootstrap } = await open(FIRST);
+    for (const statement of addRecordOf('other')) await pool.query(statement);
+    const roles = { viewer: VIEWER, accountant: CLERK, intern: FIRST.roles.intern };
+
+    await bootstrap({ version: 2, roles, renamed: { roles: { clerk: 'accountant' } } });
+
+    const { rows } = await pool.query(
+      `select source, count(*)::int as rules from casbin_bootstrap_rule where rule like '%"clerk"%' group by 1`,
+    );
+    expect(rows).toEqual([{ source: 'other', rules: 2 }]);
   });
 
   test('leaves a retired rule that an administrator makes again, while it is listed in later versions', async () => {

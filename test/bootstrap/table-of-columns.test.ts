@@ -371,7 +371,7 @@ describe('a large table', () => {
   });
 });
 
-test('other writers wait only for a bootstrap that inserts rules', async () => {
+test('other writers wait only for a bootstrap that inserts rules or removes duplicates', async () => {
   const { database, pool } = await createWithTable();
   const locked = async () => {
     const { rows } = await pool.query(
@@ -391,6 +391,10 @@ test('other writers wait only for a bootstrap that inserts rules', async () => {
   expect(seen).toBe(true);
   await bootstrapDatabase(database.pool(), { ...OPTIONS, seeders: [looking] });
   expect(seen).toBe(false);
+  await insert(pool, ...DEFINED.slice(0, 1));
+  const table = { name: 'casbin_rule', duplicates: 'remove' } as const;
+  await bootstrapDatabase(database.pool(), { ...OPTIONS, seeders: [looking], table });
+  expect(seen).toBe(true);
 });
 
 test('a start with nothing to do begins no transaction that writes', async () => {

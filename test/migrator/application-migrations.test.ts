@@ -227,6 +227,21 @@ describe("the application's migrations", () => {
     expect(runs).toEqual(['a', 'a']);
   });
 
+  test('that make nothing need no right to create tables', async () => {
+    const database = await createDatabase();
+    const owner = database.pool();
+    const { migrations } = tables('a');
+    await bootstrapDatabase(owner, { migrations });
+    const role = await database.createRole();
+    await owner.query(`grant select, insert, update on all tables in schema public to ${role.name}`);
+    const fill: Migration = { up: async (db) => void (await sql`insert into t_a values (1)`.execute(db)) };
+
+    const pool = database.pool({ connectionString: role.url });
+    await bootstrapDatabase(pool, { migrations: { ...migrations, b: fill } });
+
+    expect(await applied(owner)).toEqual(['a', 'b']);
+  });
+
   test('run in the transaction of the bootstrap, on its search_path', async () => {
     const database = await createDatabase();
     const pool = database.pool();

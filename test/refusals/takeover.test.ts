@@ -69,13 +69,13 @@ describe('a table "casbin" is refused and not changed', () => {
     });
   });
 
-  test('with a column of its own that no rule has a value for', async () => {
+  test('with columns of its own that no rule has a value for', async () => {
     const database = await databaseWith(
-      'create table casbin (id serial, ptype text, rule jsonb, tenant int not null, note text, made timestamptz not null default now())',
+      'create table casbin (id serial, ptype text, rule jsonb, tenant int not null, note text, owner text not null, made timestamptz not null default now())',
     );
     const error = await refusalOf(database, { policy: defaultPolicy });
     expect(error.message).toBe(
-      'No rule can be added to table "casbin": column "tenant" has no default. Give column "tenant" a default, or let it allow null.',
+      'No rule can be added to table "casbin": column "tenant" has no default; column "owner" has no default. Give column "tenant" a default, or let it allow null. Give column "owner" a default, or let it allow null.',
     );
   });
 });

@@ -1,6 +1,7 @@
 import { type Enforcer, newModelFromString } from 'casbin';
 import type pg from 'pg';
 import { describe, expect, expectTypeOf, test } from 'vitest';
+import { LOCKS } from '../../src/database/lock.ts';
 import {
   type BootstrapOptions,
   bootstrapDatabase,
@@ -437,6 +438,33 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
       other.release();
     },
   );
+
+  test('locks the names of links in the order of their keys, so that no two changes wait for each other', async () => {
+    await using opened = await open();
+    const { pool, client, options } = opened;
+    const users = Array.from({ length: 20 }, (_, index) => `user ${index}`);
+    const holder = await pool.connect();
+    await holder.query('begin');
+    await holder.query(
+      `select pg_advisory_xact_lock($1, min(hashtext(concat_ws(' ', $2::regclass::oid, name))))
+       from unnest($3::text[]) as name`,
+      [LOCKS.LINKS, layout.table, [...users, 'clerk']],
+    );
+    const assign = users.map((name) => [name, 'clerk'] as const);
+    const changing = changePolicy(client, { assign }, options);
+    await untilBlocked(pool);
+    const { rows } = await pool.query(
+      `select granted, count(*)::int as locks from pg_locks
+       where locktype = 'advisory' and classid = $1::int::oid
+       and database = (select oid from pg_database where datname = current_database())
+       group by 1 order by 1`,
+      [LOCKS.LINKS],
+    );
+    expect(rows).toEqual([false, true].map((granted) => ({ granted, locks: 1 })));
+    await holder.query('rollback');
+    await changing;
+    holder.release();
+  });
 
   test.each([1, undefined])(
     'and a bootstrap that links roles at the same moment are checked together (version %s)',

@@ -97,6 +97,20 @@ test('leaves no timer when it is closed, and returns its connection as one that 
   expect(released).toEqual([true]);
 });
 
+test('is closed at once while it pauses after a failure', async () => {
+  const errors: Error[] = [];
+  const look = vi.fn(async () => {});
+  const follower = await startFollower({ look, onError: (error) => errors.push(error) });
+  // The pause takes an hour.
+  const random = vi.spyOn(Math, 'random').mockReturnValue(72_000);
+  onTestFinished(() => random.mockRestore());
+  look.mockRejectedValueOnce(new Error('failed'));
+  await expect(follower.lookNow()).rejects.toThrow('failed');
+  await follower.close();
+  expect(errors).toHaveLength(1);
+  expect(look).toHaveBeenCalledTimes(2);
+});
+
 test('returns a connection on which it failed', async () => {
   const released: unknown[] = [];
   const own = { ...client, release: (broken: unknown) => released.push(broken) };

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import { tokensOf } from './casbin/model.ts';
+import { ruleLengthsOf, tokensOf } from './casbin/model.ts';
 import type { PoolLike } from './database/client.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
 import { type MigrationTool, type Project, readProject } from './init/project.ts';
@@ -8,6 +8,8 @@ import type { ProjectFile, Starter, StoredPolicy } from './init/project-files.ts
 import { lintPolicy } from './lint-policy.ts';
 import { resolveModel } from './options/resolve-model.ts';
 import type { BootstrapOptions } from './options.ts';
+import { compilePolicy } from './policy/compile.ts';
+import { formatRule, type Rule } from './policy/rule.ts';
 import { pullPolicy } from './pull-policy.ts';
 import { readStatus } from './read-status.ts';
 import { reasonOf } from './text.ts';
@@ -50,7 +52,8 @@ export interface InitReport {
  *
  * @param pool the database of the project; null if there is none yet
  * @param options of the bootstrap, for the database: `schema`, `table`, `model`
- * @throws InvalidOptionsError when the folder has no package.json, or `form` is unknown
+ * @throws InvalidOptionsError when the folder has no package.json, when `form` is unknown, and when no model is given and
+ * that of this package does not fit the rules of the database
  */
 export async function initProject(
   folder: string,
@@ -69,6 +72,8 @@ export async function initProject(
   const found = pool === null ? null : await readDatabase(pool, given);
   const table = found?.table ?? (typeof options.table === 'string' ? options.table : project.table);
   const stored = found?.stored ?? null;
+  const misfit = stored === null ? null : findMisfit(stored);
+  if (misfit !== null && given.model === undefined) throw modelNeeded(misfit);
   const { schema = null } = options;
   const fitting = model === null ? STARTERS[0] : await findStarter(STARTERS, resolve(folder, model));
   const content = { form, stored, starter: fitting ?? STARTERS[0], table, schema, model };
@@ -91,6 +96,9 @@ export async function initProject(
       ...(stored !== null || fitting !== null || other.has(policy)
         ? []
         : [`It does not fit the model ${model}: lint tells where. Write your own.`]),
+      ...(misfit === null || other.has(policy)
+        ? []
+        : [`It does not fit the model: lint tells where. Name the model of the application.`]),
       ...(pool === null ? [DATABASE_NEEDED] : []),
       ...describeConfig(hasOtherConfig, project, policy),
       ...describeTool(project.migrationTool, table),
@@ -148,6 +156,18 @@ async function readDatabase(pool: PoolLike, options: BootstrapOptions): Promise<
     users: userLinks.length,
     table: name === 'casbin' ? null : name,
   };
+}
+
+/** A stored rule that does not fit the model; null if all do. */
+function findMisfit({ definition, model }: StoredPolicy): Rule | null {
+  const lengths = ruleLengthsOf(model);
+  const rules = compilePolicy(definition);
+  return rules.find(({ ptype, values }) => lengths.get(ptype) !== values.length) ?? null;
+}
+
+function modelNeeded(misfit: Rule): InvalidOptionsError {
+  const message = `the database has rules that do not fit the model of this package, such as "${formatRule(misfit)}". Name the model of the application, by --model FILE on the command line, or put it into the project as model.conf. Nothing was written.`;
+  return new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'model', message }]);
 }
 
 /** The name of a table without its schema and quotes. */

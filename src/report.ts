@@ -247,8 +247,8 @@ export interface OwnershipReport {
   /** How many links of users to retired roles now lead to another role. */
   readonly reassigned: number;
   /**
-   * Rules of administrators that are retired or name a retired role: they stay, ptype first; up to 10,000. Each
-   * bootstrap lists them, until they are gone.
+   * Rules of administrators that are retired, or name a retired role or a renamed one by its former name: they stay,
+   * ptype first; up to 10,000. Each bootstrap lists them, until they are gone.
    */
   readonly left: readonly (readonly string[])[];
   /** How many more of these there are. */
@@ -282,8 +282,9 @@ export interface VerificationReport {
   /** Defined rules that are not stored on purpose. The policy is verified without them. */
   readonly keptAway: readonly KeptAwayRule[];
   /**
-   * Stored rules that the definition has retired, or that name a retired role, such as links of users to it, ptype
-   * first; up to 10,000. Empty where the database was not bootstrapped with this version.
+   * Stored rules that the definition has retired, or that name a retired role, or a renamed one by its former name,
+   * such as links of users to it, ptype first; up to 10,000. Empty where the database was not bootstrapped with this
+   * version.
    */
   readonly left: readonly (readonly string[])[];
   /** How many more of these there are. */

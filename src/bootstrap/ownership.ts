@@ -30,11 +30,11 @@ import type { LivePolicy } from './read-policy.ts';
 import {
   type Changes,
   changeOwned,
+  changesSome,
   chooseLeft,
   findLeft,
   NO_CHANGES,
   retire,
-  retiresSome,
 } from './retire.ts';
 import type { AskFurther } from './verify-live.ts';
 
@@ -132,7 +132,7 @@ export function logOwnership(report: OwnershipReport, { logger, dryRun }: Resolv
   if (left.length > 0) {
     logger.warn(
       { event: 'retired_left', rules: left.length + leftOmitted },
-      'Rules of administrators name retired roles, or are retired: they stay',
+      'Rules of administrators name retired roles or former names of roles, or are retired: they stay',
     );
   }
 }
@@ -159,7 +159,7 @@ export async function withOwnership(
           options,
           await ask((trx) => findKeptAway(asClient(trx), options, newest, missing)),
         );
-  if (!isSettled(ownership, newest) || isOlder(ownership, newest) || !retiresSome(ownership)) return kept;
+  if (!isSettled(ownership, newest) || isOlder(ownership, newest) || !changesSome(ownership)) return kept;
   const left =
     live.scope === 'whole'
       ? chooseLeft(live.rules, ownership)

@@ -34,7 +34,7 @@ export async function changeOwned(
 ): Promise<Changes> {
   const { version, changes, renamedRoles } = ownership;
   await recordVersion(client, table, { version, changes });
-  if (renamedRoles.size === 0 && !retiresSome(ownership)) return NO_CHANGES;
+  if (!changesSome(ownership)) return NO_CHANGES;
   const renamed = await renameRoles(client, table, renamedRoles);
   return { renamed, ...(await retire(client, table, ownership, newest !== null)) };
 }
@@ -133,14 +133,15 @@ function retiredTest(roles: ReadonlyMap<string, unknown>, rules: readonly Rule[]
   return (rule) => keys.has(ruleKey(rule)) || namesRole(rule, roles);
 }
 
-/** Whether the version retires anything. */
-export function retiresSome({ retiredRoles, retiredRules }: Ownership): boolean {
-  return retiredRoles.size + retiredRules.length > 0;
+/** Whether the version renames or retires anything. */
+export function changesSome({ renamedRoles, retiredRoles, retiredRules }: Ownership): boolean {
+  return renamedRoles.size + retiredRoles.size + retiredRules.length > 0;
 }
 
-/** Finds rules that are retired but still stored, because an administrator added them. */
+/** Finds rules that are retired, or have a former name, but are stored, because an administrator added them. */
 export function chooseLeft(stored: readonly Rule[], ownership: Ownership): LeftRules {
-  const left = stored.filter(retiredTest(ownership.retiredRoles, ownership.retiredRules));
+  const { renamedRoles, retiredRoles, retiredRules } = ownership;
+  const left = stored.filter(retiredTest(new Map([...renamedRoles, ...retiredRoles]), retiredRules));
   return {
     rules: left.slice(0, LISTED).map(toLine),
     omitted: Math.max(0, left.length - LISTED),
@@ -153,17 +154,17 @@ export async function findLeft(
   client: ClientLike,
   { ownership, ruleTable }: ResolvedOptions,
 ): Promise<LeftRules> {
-  if (ownership === null || !retiresSome(ownership)) return NOTHING_LEFT;
+  if (ownership === null || !changesSome(ownership)) return NOTHING_LEFT;
   return chooseLeft(await readRetired(client, ruleTable, ownership), ownership);
 }
 
-/** The stored rules that are retired or name a retired role, each once. */
+/** The stored rules that are retired, or name a retired role or a renamed one by its former name, each once. */
 async function readRetired(
   client: ClientLike,
   table: RuleTable,
-  { retiredRoles, retiredRules }: Ownership,
+  { renamedRoles, retiredRoles, retiredRules }: Ownership,
 ): Promise<Rule[]> {
-  const ofRoles = await readRulesOfRoles(client, table, [...retiredRoles.keys()]);
+  const ofRoles = await readRulesOfRoles(client, table, [...renamedRoles.keys(), ...retiredRoles.keys()]);
   const absent = retiredRules.length === 0 ? [] : await findMissing(client, table, retiredRules);
   const present = new RuleSet(retiredRules).without(absent);
   return [...new Map([...ofRoles, ...present].map((rule) => [ruleKey(rule), rule] as const)).values()];

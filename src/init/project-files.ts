@@ -163,7 +163,8 @@ function listFirstRequests(model: Model, rules: readonly Rule[]): Request[] {
   for (const { ptype, values } of rules) {
     const take = (token: string) => values[policyTokens.indexOf(token)] ?? '';
     const role = take(subject);
-    if (ptype === 'p' && !firsts.has(role)) firsts.set(role, requestTokens.map(take));
+    if (ptype !== 'p' || values.length !== policyTokens.length) continue;
+    if (!firsts.has(role)) firsts.set(role, requestTokens.map(take));
   }
   return [...firsts.values()];
 }

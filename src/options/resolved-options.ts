@@ -21,7 +21,7 @@ import { expectTable, type TableChoice } from '../tables/find-rule-table.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 import { type ResolvedPromises, resolveWithout } from './resolve-promises.ts';
 
-/** Stored rules that are retired or name a retired role. */
+/** Stored rules that are retired, or name a retired role or a renamed one by its former name. */
 export interface LeftRules {
   /** Ptype first; up to 10,000. */
   readonly rules: readonly (readonly string[])[];
@@ -46,7 +46,7 @@ export interface ResolvedOptions {
   readonly ownership: Ownership | null;
   /** The rules that stay away; empty before a look at the database. */
   readonly keptAway: readonly KeptAwayRule[];
-  /** The rules that are retired and still stored; empty before a look at the database. */
+  /** The stored rules that are retired or have a former name; empty before a look at the database. */
   readonly left: LeftRules;
   /** Empty if verification is turned off. */
   readonly promises: ResolvedPromises;

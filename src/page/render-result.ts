@@ -87,7 +87,7 @@ export function renderDifferences({ verification }: PageData): Markup | null {
     group('odd', 'Stored, and not defined', addedRules.map(driftItem)),
     group('odd', 'More drift', omittedItem(omitted.drift)),
     group('odd', 'Defined, and kept away', keptAway.map(keptAwayItem)),
-    group('odd', 'Retired, and still stored', [
+    group('odd', 'Retired or renamed, and still stored', [
       ...left.map((rule) => html`<li>${renderRule(rule)}</li>`),
       ...omittedItem(leftOmitted),
     ]),

@@ -21,12 +21,12 @@ export function renderOwnership({ ownership, dryRun }: BootstrapReport): string[
   return [[done, ...changes.map((line) => `  ${escapeControls(line)}`)].join('\n')];
 }
 
-/** Renders what is retired and still stored. */
+/** Renders what is still stored of retired roles and rules, and by former names. */
 export function renderLeft({ left, leftOmitted }: VerificationReport): string[] {
   const staying = listShown(left, leftOmitted);
   if (staying.length === 0) return [];
   const headline =
-    'These are retired or name a retired role, and are still stored. Administrators made them:';
+    'These are retired, or name a role that is retired or renamed, and are stored. Administrators made them:';
   return [[headline, ...staying.map((line) => `  ${escapeControls(line)}`)].join('\n')];
 }
 
@@ -34,9 +34,14 @@ export function renderLeft({ left, leftOmitted }: VerificationReport): string[] 
 export function listOwnershipChanges({ renamed, removed, reassigned }: OwnershipReport): string[] {
   return [
     ...renamed.map(({ from, to, rules }) => `~ role ${from} becomes ${to} in ${count(rules, 'rule')}`),
-    ...(reassigned > 0 ? [`~ ${count(reassigned, 'link')} of users to retired roles`] : []),
+    ...(reassigned > 0 ? [describeReassigned(reassigned)] : []),
     ...listShown(removed, 0).map((line) => `- ${line}`),
   ];
+}
+
+function describeReassigned(links: number): string {
+  if (links === 1) return '~ 1 link of a user leads to another role, not to a retired one';
+  return `~ ${count(links, 'link')} of users lead to other roles, not to retired ones`;
 }
 
 function listShown(rules: readonly (readonly string[])[], omitted: number): string[] {

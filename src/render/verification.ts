@@ -123,7 +123,11 @@ export function listVerificationRemarks(verification: VerificationReport): Remar
       about('note', 'RULE_KEPT_AWAY', `${formatRule(toRule(away.rule))}: ${explainAway(away)}`),
     ),
     ...left.map((rule) =>
-      about('warning', 'RETIRED_LEFT', `${formatRule(toRule(rule))}: it is retired, or names a retired role`),
+      about(
+        'warning',
+        'RETIRED_LEFT',
+        `${formatRule(toRule(rule))}: it is retired, or names a role that is retired or renamed`,
+      ),
     ),
     ...warnings.map(({ code, message }) => about('warning', code, message)),
     ...listOmitted(omitted.failures, drift.omitted),

@@ -51,7 +51,7 @@ function checkRuleShape(rule: StoredRule, lengths: ReadonlyMap<string, number>):
   }
   if (rule.values.length === length) return null;
   const values = rule.values.length === 1 ? '1 value' : `${rule.values.length} values`;
-  const message = `It has ${values}, and the model defines ${length}: createEnforcer refuses it. Correct or delete it.`;
+  const message = `It has ${values}, and the model defines ${length}: createEnforcer refuses it. Give the model of this policy, or correct or delete the rule.`;
   return finding('warning', rule, message);
 }
 

@@ -236,6 +236,31 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect((await bootstrap(FIRST)).verification.left).toEqual([]);
   });
 
+  test('lists what is stored by the former name of a role until it is removed', async () => {
+    const { pool, bootstrap, change, options } = await open(FIRST);
+    const policy: PolicyDefinition = {
+      version: 2,
+      roles: { viewer: VIEWER, accountant: CLERK, intern: FIRST.roles.intern },
+      renamed: { roles: { clerk: 'accountant' } },
+    };
+    expect(await bootstrap(policy)).toMatchObject({ ownership: { left: [] } });
+    // As by an instance of the earlier release, which knows the role by its former name.
+    await change({ assign: [['ann', 'clerk']], grant: [['clerk', 'notes', 'read']] });
+    const left = [
+      ['p', 'clerk', 'notes', 'read'],
+      ['g', 'ann', 'clerk'],
+    ];
+    const found = { ok: true, left, leftOmitted: 0 };
+    expect(await bootstrap(policy)).toMatchObject({
+      changed: false,
+      ownership: { left },
+      verification: found,
+    });
+    expect(await verifyDatabase(pool, { ...options, policy })).toMatchObject(found);
+    await change({ unassign: [['ann', 'clerk']], revoke: [['clerk', 'notes', 'read']] });
+    expect(await bootstrap(policy)).toMatchObject({ verification: { left: [] } });
+  });
+
   test('reassigns users too who got a retired role after it was retired', async () => {
     const { pool, bootstrap, change, stored, options } = await open(FIRST);
     const policy: PolicyDefinition = {

@@ -53,7 +53,7 @@ test('a stored rule with too few values is in the log', async () => {
   expect(linesOf(lines, 'integrity_warning')[0]).toMatchObject({
     level: 40,
     rule: ['p', 'user', 'accounts'],
-    msg: 'It has 2 values, and the model defines 3: createEnforcer refuses it. Correct or delete it.',
+    msg: 'It has 2 values, and the model defines 3: createEnforcer refuses it. Give the model of this policy, or correct or delete the rule.',
   });
   expect(linesOf(lines, 'integrity_warnings')).toMatchObject([{ more: 11 }]);
 });

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { loadConfigFile } from '../../src/cli/config-file.ts';
 import {
   bootstrapDatabase,
+  defaultModelPath,
   definePolicy,
   domainsModelPath,
   initProject,
@@ -340,6 +341,42 @@ describe('a project with a database', () => {
     await bootstrapDatabase(pool, { policy: stored, model, seeders: [] });
     return { ...project, pool, options: { model, policy: stored } };
   }
+
+  describe('with rules that have domains', () => {
+    async function withDomains(files: Record<string, string> = {}) {
+      const pool = (await createDatabase()).pool();
+      const stored = definePolicy({ rules: [['p', 'clerk', 'acme', 'invoices', 'read']] });
+      await bootstrapDatabase(pool, { policy: stored, model: domainsModelPath, seeders: [] });
+      return { pool, ...(await createProject(undefined, files)) };
+    }
+
+    test('is refused without their model, and stays as it is', async () => {
+      const { pool, folder } = await withDomains();
+      const error = await initProject(folder, pool).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({
+        problems: [
+          {
+            code: 'OPTION_INVALID',
+            at: 'model',
+            message:
+              'the database has rules that do not fit the model of this package, such as "p, clerk, acme, invoices, read". Name the model of the application, by --model FILE on the command line, or put it into the project as model.conf. Nothing was written.',
+          },
+        ],
+      });
+      expect(readdirSync(folder)).toEqual(['package.json']);
+      const { notes } = await initProject(folder, pool, {}, { model: domainsModelPath });
+      expect(notes.join()).not.toContain('does not fit');
+    });
+
+    test('is told where its own model does not fit them, and gets no tests', async () => {
+      const { pool, folder } = await withDomains({ 'model.conf': readFileSync(defaultModelPath, 'utf8') });
+      const { created, notes } = await initProject(folder, pool);
+      expect(created).not.toContain('policy.test.yaml');
+      expect(notes).toContain(
+        'It does not fit the model: lint tells where. Name the model of the application.',
+      );
+    });
+  });
 
   test('gets tests that pass on what is there, in its own model', async () => {
     const { folder, read, pool, options } = await withOwnModel(

@@ -119,7 +119,7 @@ describe('the differences of a page', () => {
     ];
     const data = { ...page, verification: { ...page.verification, left, leftOmitted: 3 } };
     const { text = '' } = renderDifferences(data) ?? {};
-    expect(textOf(text)).toContain('Retired, and still stored 4 g, ann, ');
+    expect(textOf(text)).toContain('Retired or renamed, and still stored 4 g, ann, ');
     expect(textOf(text)).toContain('p, intern, notes, read 3 findings more, not listed.');
     expect(text).not.toContain('<b>');
     expect(withoutUsers(data).verification).toMatchObject({

@@ -55,7 +55,7 @@ export class PolicyModel {
         });
       }
     }
-    return { keptAway: keptAway.sort(), left: isOlder ? [] : this.#listRetired(policy.retired) };
+    return { keptAway: keptAway.sort(), left: isOlder ? [] : this.#listLeft(policy) };
   }
 
   #defined(policy: PolicyDefinition): string[] {
@@ -99,6 +99,13 @@ export class PolicyModel {
       }
     }
     for (const rule of [...this.#record.keys()].filter(retiredTest(retired))) this.#record.delete(rule);
+  }
+
+  /** Rules that are retired, and rules by the former names of roles. */
+  #listLeft({ retired, renamed }: PolicyDefinition): string[] {
+    const former = Object.keys(renamed?.roles ?? {}).map((name) => [name, {}]);
+    const roles = { ...retired?.roles, ...Object.fromEntries(former) };
+    return this.#listRetired({ ...retired, roles });
   }
 
   #listRetired(retired: PolicyDefinition['retired']): string[] {

@@ -35,12 +35,16 @@ describe('what a bootstrap did about earlier versions', () => {
       [
         'Renamed and retired:',
         '  ~ role clerk becomes accountant in 1,204 rules',
-        '  ~ 1 link of users to retired roles',
+        '  ~ 1 link of a user leads to another role, not to a retired one',
         '  - p, intern, notes, "write\\u001b[2J"',
       ].join('\n'),
     );
     expect(renderSummary(bootstrap({ dryRun: true, changed: true, ownership: CHANGED }), HERE)).toContain(
       'Would rename and retire:\n',
+    );
+    const several = { ...CHANGED, reassigned: 1_204 };
+    expect(renderSummary(bootstrap({ changed: true, ownership: several }), HERE)).toContain(
+      '  ~ 1,204 links of users lead to other roles, not to retired ones\n',
     );
     expect(renderSummary(bootstrap({ ownership: NOTHING }), HERE)).not.toContain('etire');
   });
@@ -49,7 +53,7 @@ describe('what a bootstrap did about earlier versions', () => {
     const found = verification({ left: [['g', 'ann', 'in\u001btern']], leftOmitted: 20 });
     expect(renderSummary(bootstrap({ verification: found }), HERE)).toContain(
       [
-        'These are retired or name a retired role, and are still stored. Administrators made them:',
+        'These are retired, or name a role that is retired or renamed, and are stored. Administrators made them:',
         '  g, ann, "in\\u001btern"',
         '  20 more rules',
       ].join('\n'),
@@ -58,7 +62,7 @@ describe('what a bootstrap did about earlier versions', () => {
       level: 'warning',
       code: 'RETIRED_LEFT',
       at: null,
-      message: 'g, ann, "in\\u001btern": it is retired, or names a retired role',
+      message: 'g, ann, "in\\u001btern": it is retired, or names a role that is retired or renamed',
     });
   });
 
@@ -72,7 +76,7 @@ describe('what a bootstrap did about earlier versions', () => {
     expect(renderPlan(plan, HERE)).toContain(
       [
         '  ~ role clerk becomes accountant in 1,204 rules',
-        '  ~ 1 link of users to retired roles',
+        '  ~ 1 link of a user leads to another role, not to a retired one',
         '  - p, intern, notes, "write\\u001b[2J"',
         '  + p, a, b, c',
       ].join('\n'),

@@ -32,17 +32,17 @@ describe('a stored rule', () => {
       [
         [6],
         'warning',
-        'It has 2 values, and the model defines 3: createEnforcer refuses it. Correct or delete it.',
+        'It has 2 values, and the model defines 3: createEnforcer refuses it. Give the model of this policy, or correct or delete the rule.',
       ],
       [
         [7],
         'warning',
-        'It has 3 values, and the model defines 2: createEnforcer refuses it. Correct or delete it.',
+        'It has 3 values, and the model defines 2: createEnforcer refuses it. Give the model of this policy, or correct or delete the rule.',
       ],
       [
         [8],
         'warning',
-        'It has 1 value, and the model defines 2: createEnforcer refuses it. Correct or delete it.',
+        'It has 1 value, and the model defines 2: createEnforcer refuses it. Give the model of this policy, or correct or delete the rule.',
       ],
     ]);
   });

@@ -343,7 +343,10 @@ describe('a whole report', () => {
     const { integrity } = await verifyRules(RBAC, { rules: CHAIN.map(rule) }, [...CHAIN, ...stored]);
     expect(integrity.map(({ ids, message }) => [ids, message])).toEqual([
       [[5], lacking('p7')],
-      [[6], 'It has 1 value, and the model defines 2: createEnforcer refuses it. Correct or delete it.'],
+      [
+        [6],
+        'It has 1 value, and the model defines 2: createEnforcer refuses it. Give the model of this policy, or correct or delete the rule.',
+      ],
       [
         [7],
         'Casbin\'s loader throws on "g, al(ice, user", so an application with the stock adapter can\'t start: Unmatched brackets in policy line: g, al(ice, user. Delete the rule, or store other values.',

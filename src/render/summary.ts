@@ -86,6 +86,7 @@ export function listSummaryRemarks(report: BootstrapReport): Remark[] {
   return [
     ...migrations.map(({ name }) => note('MIGRATION', `migration ${name}`, `${would}applied`)),
     ...renderTakeover(report).map((lines) => note('TAKEOVER', 'table', lines)),
+    ...renderOwnership(report).map((lines) => note('OWNERSHIP', 'policy', lines)),
     ...seeders.map(({ name, inserted, existing }) =>
       note('SEEDER', `seeder ${name}`, `${inserted} ${would}inserted, ${existing} already there`),
     ),

@@ -7,6 +7,7 @@ import {
   renderIntegrity,
   renderOmitted,
   renderRemedies,
+  renderRowOrder,
 } from './findings.ts';
 import { explainAway, renderKeptAway, renderLeft } from './ownership.ts';
 import { type Colors, count, duration, escapeControls, paint } from './phrases.ts';
@@ -105,7 +106,7 @@ const FAILURE_CODES = {
 
 /** What a verification found, as remarks. */
 export function listVerificationRemarks(verification: VerificationReport): Remark[] {
-  const { failures, integrity, keptAway, left, warnings, omitted, ok, checks } = verification;
+  const { failures, integrity, rowOrder, keptAway, left, warnings, ok, checks } = verification;
   const drift = listDrift(verification);
   const about = (level: Remark['level'], code: string, message: string): Remark => ({
     level,
@@ -115,6 +116,7 @@ export function listVerificationRemarks(verification: VerificationReport): Remar
   });
   return [
     ...failures.map(({ kind, message }) => about('error', FAILURE_CODES[kind], message)),
+    ...renderRowOrder(rowOrder).map((message) => about('note', 'ROW_ORDER', message)),
     ...integrity.map(({ severity, message }) =>
       about(severity === 'failure' ? 'error' : 'warning', 'STORED_RULE', message),
     ),
@@ -130,19 +132,17 @@ export function listVerificationRemarks(verification: VerificationReport): Remar
       ),
     ),
     ...warnings.map(({ code, message }) => about('warning', code, message)),
-    ...listOmitted(omitted.failures, drift.omitted),
+    ...listOmitted(verification, drift.omitted),
     ...(ok ? [{ ...about('pass', 'DECISIONS', `${checks} verified`), subject: 'decisions' }] : []),
   ];
 }
 
-function listOmitted(failures: number, drift: number): Remark[] {
-  const about = { code: 'NOT_LISTED', at: null };
+function listOmitted({ omitted, leftOmitted }: VerificationReport, drift: number): Remark[] {
+  const tell = (level: Remark['level'], messages: readonly string[]) =>
+    messages.map((message): Remark => ({ level, code: 'NOT_LISTED', at: null, message }));
   return [
-    ...renderOmitted(failures, 'failure is', 'failures are').map(
-      (message): Remark => ({ level: 'error', ...about, message }),
-    ),
-    ...renderOmitted(drift, 'finding of drift is', 'findings of drift are').map(
-      (message): Remark => ({ level: 'warning', ...about, message }),
-    ),
+    ...tell('error', renderOmitted(omitted.failures, 'failure is', 'failures are')),
+    ...tell('warning', renderOmitted(drift, 'finding of drift is', 'findings of drift are')),
+    ...tell('warning', renderOmitted(leftOmitted, 'retired rule is', 'retired rules are')),
   ];
 }

@@ -14,6 +14,7 @@ describe('the database that a URL names', () => {
       'PostgreSQL at /var/run/postgresql:5432/shop, as app',
     ],
     ['postgres://app:s%40cret@[::1]:5433/a%20b?sslmode=disable', 'PostgreSQL at ::1:5433/a b, as app'],
+    ['postgres://db.example/shop?user=app@tenant', 'PostgreSQL at db.example:5432/shop, as app@tenant'],
   ])('is told without the password: %s', async (url, where) => {
     const database = openServer(url);
     onTestFinished(() => database.close());
@@ -39,6 +40,11 @@ describe('the database that a URL names', () => {
     'mysql://app:hunter2@h/d',
     'jdbc:postgres://app:hunter2@h/d',
     'postgres://app:hunter2/x@h/d',
+    // A server app with the port 12, if the rest of the password were taken for something else.
+    'postgres://app:12#hunter2@h/d',
+    'postgres://app:12/hunter2@h/d',
+    'postgres://app:12?x=hunter2@h/d',
+    'postgres://app:12/x?hunter2@h/d',
     'postgres://app:hunter2%80@h/d',
     'host=h password=hunter2',
   ])('is refused without being shown when it is none: %s', (url) => {

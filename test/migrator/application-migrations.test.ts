@@ -64,7 +64,10 @@ describe("the application's migrations", () => {
       path.join(folder, '001_notes.mjs'),
       `export const up = (db) => db.schema.createTable('notes').addColumn('id', 'integer').execute();`,
     );
-    const provider = new FileMigrationProvider({ fs, path, migrationFolder: folder });
+    class OwnProvider extends FileMigrationProvider {
+      readonly folder = folder;
+    }
+    const provider = new OwnProvider({ fs, path, migrationFolder: folder });
 
     const report = await bootstrapDatabase(database.pool(), { migrations: provider });
 

@@ -116,6 +116,7 @@ describe('options of a wrong type', () => {
       { seeders: [{ name: 'a', seed() {}, isSeeded: true }] },
       /^must be a function \(it is true\)\.$/,
     ],
+    ['seeders[0].check', { seeders: [{ name: 'a', seed() {}, check: true }] }, /^must be a function/],
     [
       'seeders[0].migrations.m',
       { seeders: [{ name: 'a', seed() {}, migrations: { m: 'create table' } }] },
@@ -184,10 +185,20 @@ describe('options of a wrong type', () => {
     ['lockTimeoutMs', { lockTimeoutMs: -1 }, /^must not be negative/],
     ['lockTimeoutMs', { lockTimeoutMs: 0.5 }, /^must be a whole number/],
     ['statementTimeoutMs', { statementTimeoutMs: 2 ** 31 }, /^must not exceed 2147483647/],
+    ['connectTimeoutMs', { connectTimeoutMs: -1 }, /^must not be negative/],
+    ['idleInTransactionTimeoutMs', { idleInTransactionTimeoutMs: -1 }, /^must not be negative/],
+    ['journal', { journal: 'yes' }, /^must be true or false \(it is "yes"\)\.$/],
     ['dryRun', { dryRun: 'false' }, /^must be true or false \(it is "false"\)\.$/],
     ['notifyChannel', { notifyChannel: true }, /^must be a string/],
     ['logger', { logger: { log() {} } }, /must be a logger with the methods debug, info and warn, such/],
-    ['logger.isLevelEnabled', { logger: { ...console, isLevelEnabled: true } }, /^must be a function/],
+    ...['error', 'child', 'isLevelEnabled'].map(
+      (method) =>
+        [`logger.${method}`, { logger: { ...console, [method]: true } }, /^must be a function/] as [
+          string,
+          object,
+          RegExp,
+        ],
+    ),
     ['onProgress', { onProgress: true }, /^must be a function \(it is true\)\.$/],
   ])('are refused by their path: %s of %o', async (at, options, message) => {
     const problems = await problemsOf(options);

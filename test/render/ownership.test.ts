@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { KeptAwayRule, OwnershipReport } from '../../src/index.ts';
 import { renderPlan } from '../../src/render/plan.ts';
 import { renderStatus } from '../../src/render/status.ts';
-import { renderSummary } from '../../src/render/summary.ts';
+import { listSummaryRemarks, renderSummary } from '../../src/render/summary.ts';
 import { listVerificationRemarks } from '../../src/render/verification.ts';
 import { bootstrap, verification } from './reports.fixture.ts';
 
@@ -47,6 +47,22 @@ describe('what a bootstrap did about earlier versions', () => {
       '  ~ 1,204 links of users lead to other roles, not to retired ones\n',
     );
     expect(renderSummary(bootstrap({ ownership: NOTHING }), HERE)).not.toContain('etire');
+  });
+
+  test('is a remark', () => {
+    const remarksOf = (ownership: OwnershipReport) =>
+      listSummaryRemarks(bootstrap({ ownership })).filter(({ code }) => code === 'OWNERSHIP');
+    expect(remarksOf(CHANGED)).toMatchObject([
+      {
+        level: 'note',
+        subject: 'policy',
+        message: expect.stringMatching(/^Renamed and retired:\n {2}~ role clerk/),
+      },
+    ]);
+    expect(remarksOf({ ...NOTHING, isOlder: true })).toMatchObject([
+      { message: expect.stringContaining('the policy stays as it is') },
+    ]);
+    expect(remarksOf(NOTHING)).toEqual([]);
   });
 
   test('is reported at each look, if something of it is left', () => {

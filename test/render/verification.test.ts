@@ -32,6 +32,10 @@ describe('a verification', () => {
     expect(renderVerification(report, HERE)).toMatch(
       /\n\nInsert them in this order:\n\ndelete from a;\ninsert into a;$/,
     );
+    expect(renderCompact(listVerificationRemarks(report)).split('\n').slice(1)).toEqual([
+      'Insert them in this order:',
+      'delete from a; insert into a;',
+    ]);
   });
 
   test('that takes drift for a failure does not list it twice', () => {
@@ -85,10 +89,11 @@ describe('a verification', () => {
   });
 
   test('shows in remarks what is not listed, and how much is correct', () => {
-    const report = verification({ omitted: { failures: 1, drift: 2 } });
+    const report = verification({ omitted: { failures: 1, drift: 2 }, leftOmitted: 3 });
     expect(renderCompact(listVerificationRemarks(report)).split('\n')).toEqual([
       '1 more failure is not listed. [NOT_LISTED]',
       'warning: 2 more findings of drift are not listed. [NOT_LISTED]',
+      'warning: 3 more retired rules are not listed. [NOT_LISTED]',
       'decisions: ok, 56 verified',
     ]);
   });

@@ -141,7 +141,13 @@ describe('a page that is served', () => {
     const { port } = other.address() as AddressInfo;
     const refusal = (at: string) => ({ code: 'INVALID_OPTIONS', problems: [{ at }] });
     await expect(servePage(null, { ...OPTIONS, port })).rejects.toMatchObject(refusal('port'));
-    await expect(servePage(null, { ...OPTIONS, port: 1.5 })).rejects.toMatchObject(refusal('port'));
+    for (const wrong of [{ port: 1.5 }, { port: -1 }, { port: 65_536 }, { pollIntervalMs: -1 }]) {
+      await expect(servePage(null, { ...OPTIONS, ...wrong })).rejects.toMatchObject({
+        problems: [
+          { at: Object.keys(wrong)[0], message: expect.stringMatching(/^must (not )?be |^must not exceed /) },
+        ],
+      });
+    }
     await expect(servePage(null, { prot: 1 } as object)).rejects.toMatchObject(refusal('prot'));
     await expect(servePage({} as never, OPTIONS)).rejects.toMatchObject({ code: 'INVALID_OPTIONS' });
     await expect(servePage(null, { policy: 'none.yaml' })).rejects.toMatchObject(refusal('none.yaml'));

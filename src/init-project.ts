@@ -166,7 +166,7 @@ function findMisfit({ definition, model }: StoredPolicy): Rule | null {
 }
 
 function modelNeeded(misfit: Rule): InvalidOptionsError {
-  const message = `the database has rules that do not fit the model of this package, such as "${formatRule(misfit)}". Name the model of the application, by --model FILE on the command line, or put it into the project as model.conf. Nothing was written.`;
+  const message = `the database has rules that do not fit the model of this package, such as "${formatRule(misfit)}". Name the model of the application, by --model FILE on the command line, or put it into the project as model.conf. If that is the model, correct these rules: casbin-bootstrap doctor lists them. Nothing was written.`;
   return new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'model', message }]);
 }
 

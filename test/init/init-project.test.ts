@@ -359,7 +359,7 @@ describe('a project with a database', () => {
             code: 'OPTION_INVALID',
             at: 'model',
             message:
-              'the database has rules that do not fit the model of this package, such as "p, clerk, acme, invoices, read". Name the model of the application, by --model FILE on the command line, or put it into the project as model.conf. Nothing was written.',
+              'the database has rules that do not fit the model of this package, such as "p, clerk, acme, invoices, read". Name the model of the application, by --model FILE on the command line, or put it into the project as model.conf. If that is the model, correct these rules: casbin-bootstrap doctor lists them. Nothing was written.',
           },
         ],
       });

@@ -70,6 +70,32 @@ test.each([
   ]);
 });
 
+test('roles are shown as far as Casbin follows them, and no further round a circle', async () => {
+  const chain = Array.from({ length: 11 }, (_, index) => `g, role${index}, role${index + 1}`);
+  const enforcer = await enforcerOf(['p, top, data, read', ...chain, 'g, one, two', 'g, two, one']);
+  const names = Array.from({ length: 11 }, (_, index) => `role${index}`);
+  expect((await explain(enforcer, 'role0', 'data', 'read'))[2]).toBe(`  roles    ${names.join(' → ')}`);
+  expect((await explain(enforcer, 'one', 'data', 'read'))[2]).toBe('  roles    one → two');
+});
+
+test('roles are those of each value, in its own role definition', async () => {
+  const enforcer = await enforcerOf(['p, user, docs, read', 'g, alice, user', 'g2, page, docs'], {
+    g: '_, _\ng2 = _, _',
+    m: 'g(r.sub, p.sub) && g2(r.obj, p.obj) && r.act == p.act',
+  });
+  expect((await explain(enforcer, 'alice', 'page', 'write')).slice(2, 4)).toEqual([
+    '  roles    alice → user',
+    '           page → docs',
+  ]);
+});
+
+test('a grant by the attributes of a value is explained by its rule', async () => {
+  const enforcer = await enforcerOf(['p, adult, data, read'], { m: 'r.sub.Age >= 18 && r.obj == p.obj' });
+  await expect(expect(enforcer).toDeny({ Age: 18 }, 'data', 'read')).rejects.toThrow(
+    'answer   allowed by the rule "p, adult, data, read"',
+  );
+});
+
 test('the roles of a subject are shown once, although the matcher asks for them twice', async () => {
   const enforcer = await enforcerOf(['p, user, data, read', 'g, alice, user'], {
     m: 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act || g(r.sub, p.sub) && r.obj == "all"',

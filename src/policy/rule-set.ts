@@ -19,6 +19,14 @@ export class RuleSet<R extends Rule = Rule> {
     });
   }
 
+  /** All equal rules, in their order. */
+  allOf(rule: Rule): R[] {
+    return this.#table.find(hashRule(rule)).flatMap((position) => {
+      const other = this.rules[position];
+      return other !== undefined && isSameRule(other, rule) ? [other] : [];
+    });
+  }
+
   /** The first position of the rule at this one. */
   firstOf(position: number): number {
     const rule = this.rules[position];

@@ -1,6 +1,5 @@
 import type { Model } from 'casbin';
 import { type ConfigureEnforcer, type RoleQuestion, roleAsker } from '../casbin/enforcer.ts';
-import { usesRules } from '../casbin/matcher.ts';
 import { rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { type Rule, toLine } from '../policy/rule.ts';
@@ -19,8 +18,7 @@ export class CoverageMeter {
   readonly #defined: RuleSet;
   readonly #configureEnforcer: ConfigureEnforcer | undefined;
   readonly #findRoute: ReturnType<typeof roleRoutes>;
-  readonly #isByRule: boolean;
-  /** Links that are used in addition to the defined ones, and are not measured. */
+  /** Rules that are used in addition to the defined ones, and are not measured. */
   readonly #given: readonly Rule[];
   /** How many requests depended on each of the rules. */
   readonly #requests: Uint32Array;
@@ -42,9 +40,8 @@ export class CoverageMeter {
     this.#model = model;
     this.#defined = defined;
     this.#configureEnforcer = configureEnforcer;
-    this.#given = given.filter(({ ptype }) => ptype.startsWith('g'));
-    this.#findRoute = roleRoutes(model, [...defined.rules, ...this.#given]);
-    this.#isByRule = usesRules(model.model.get('m')?.get('m')?.value ?? '');
+    this.#given = given;
+    this.#findRoute = roleRoutes(model, [...defined.rules, ...given]);
     this.#requests = requests;
   }
 
@@ -60,7 +57,7 @@ export class CoverageMeter {
 
   /** Takes a decision that was made on the defined rules into account. */
   add(request: Request, { rule: values }: Answer): void {
-    if (values.length === 0 || !this.#isByRule) return;
+    if (values.length === 0) return;
     const rule = { ptype: 'p', values };
     const { links, open } = this.#findRoute(request, rule);
     this.#coverAt(this.#positionOf(values));
@@ -106,9 +103,7 @@ export class CoverageMeter {
   }
 
   #listUncovered(): Rule[] {
-    const isCovered = (rule: Rule) => this.#requests[this.#defined.indexOf(rule)] !== 0;
-    // If a rule is there twice, both count as covered.
-    return this.#defined.rules.filter((rule, position) => this.#requests[position] === 0 && !isCovered(rule));
+    return this.#defined.rules.filter((_, position) => this.#requests[position] === 0);
   }
 
   /**

@@ -14,7 +14,7 @@ import { isSameList } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, findRolePath, type Hierarchy } from '../policy/hierarchy.ts';
 import { formatRule, type Rule, ruleKey, toLine } from '../policy/rule.ts';
-import type { RuleSet } from '../policy/rule-set.ts';
+import { RuleSet } from '../policy/rule-set.ts';
 import type { Explanation, RowId } from '../report.ts';
 import type { Answer } from './decide.ts';
 import { FEW_SUBJECTS } from './matrix.ts';
@@ -39,7 +39,7 @@ export function explainer(
   rules: readonly (Rule & { readonly id?: RowId })[],
   defined: RuleSet,
 ): Explain {
-  const stored = new Map(rules.map((rule) => [ruleKey(rule), rule]));
+  const stored = new RuleSet(rules);
   const findRoute = roleRoutes(
     model,
     rules,
@@ -51,11 +51,12 @@ export function explainer(
     const { path, links } = rule === null ? { path: [], links: [] } : findRoute(request, rule);
     const involved = rule === null ? [] : [rule, ...links];
     const added = causes ?? involved.filter((one) => !defined.has(one));
-    const keys = new Set([...involved, ...added].map(ruleKey));
+    const named = new Map([...involved, ...added].map((one) => [ruleKey(one), one]));
     return {
       rule: rule === null ? null : toLine(rule),
       rolePath: path,
-      ids: [...keys].flatMap((key) => stored.get(key)?.id ?? []),
+      // A rule may be stored in several rows.
+      ids: [...named.values()].flatMap((one) => stored.allOf(one).flatMap(({ id }) => id ?? [])),
       added: added.map(toLine),
       reason:
         isByRule || error !== null

@@ -83,8 +83,7 @@ export function misspeltNameFinder(
       const name = request[position];
       const names = known[index] ?? new Set();
       const more = namesIn(given, sources);
-      if (name === undefined || names.size + more.length === 0 || names.has(name) || more.includes(name))
-        continue;
+      if (name === undefined || names.has(name) || more.includes(name)) continue;
       const candidates = [...names, ...more].filter((other) => withoutDigits(other) !== withoutDigits(name));
       const near = findNearest(name, candidates, Math.max(1, Math.floor(name.length / 3)));
       if (near === null) continue;

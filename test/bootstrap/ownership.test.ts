@@ -603,6 +603,20 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(verification.keptAway).toMatchObject([{ because: 'revoked', reason: 'ticket 7' }]);
   });
 
+  test('logs a hundred of the rules that stay away, and reports all', async () => {
+    const { pool, bootstrap } = await open();
+    const rules = Array.from({ length: 102 }, (_, n) => ['p', 'clerk', `invoice${n}`, 'read']);
+    const policy = { version: 1, rules, onRevoked: 'keep' } as const;
+    await bootstrap(policy);
+    await pool.query(`delete from ${layout.table}`);
+    const { logger, lines } = captureLog();
+
+    const { verification } = await bootstrap(policy, { logger, verify: false });
+
+    expect(verification.keptAway).toHaveLength(102);
+    expect(linesOf(lines, 'rule_kept_away')).toHaveLength(100);
+  });
+
   test('inserts other vanished rules again, and under keep reports them as drift', async () => {
     const { pool, bootstrap, change, stored, options } = await open();
     const clerk = { ...CLERK, onRevoked: 'keep' } as const;

@@ -56,6 +56,26 @@ test('a stored rule with too few values is in the log', async () => {
     msg: 'It has 2 values, and the model defines 3: createEnforcer refuses it. Give the model of this policy, or correct or delete the rule.',
   });
   expect(linesOf(lines, 'integrity_warnings')).toMatchObject([{ more: 11 }]);
+
+  await pool.query(
+    `delete from casbin where rule ->> 0 in (select 'user' || n from generate_series(0, 10) n)`,
+  );
+  const second = captureLog();
+  await bootstrapDatabase(pool, { logger: second.logger });
+  expect(linesOf(second.lines, 'integrity_warning')).toHaveLength(20);
+  expect(linesOf(second.lines, 'integrity_warnings')).toEqual([]);
+});
+
+test('a broken hierarchy is a failure, and not among the warnings in the log', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool, { policy, seeders: [] });
+  await pool.query(`insert into casbin (ptype, rule) values ('g', '["a", "b"]'), ('g', '["b", "a"]')`);
+  const { logger, lines } = captureLog();
+
+  const { ok, integrity } = await verifyDatabase(pool, { policy, logger });
+
+  expect({ ok, integrity }).toMatchObject({ ok: false, integrity: [{ severity: 'failure' }] });
+  expect(linesOf(lines, 'integrity_warning')).toEqual([]);
 });
 
 test.each([

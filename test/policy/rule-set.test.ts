@@ -20,6 +20,7 @@ test('a rule is found at its first position, and nothing else is found', () => {
       for (const one of [...given, ...asked]) {
         expect(set.indexOf(one)).toBe(keys.indexOf(ruleKey(one)));
         expect(set.has(one)).toBe(keys.includes(ruleKey(one)));
+        expect(set.allOf(one)).toEqual(given.filter((other) => ruleKey(other) === ruleKey(one)));
       }
     }),
   );
@@ -85,6 +86,7 @@ test('texts with the same hash are distinguished', () => {
   ]);
   expect(set.indexOf({ ptype: 'p', values: [other] })).toBe(-1);
   expect(set.indexOf({ ptype: 'p', values: [one] })).toBe(0);
+  expect(set.allOf({ ptype: 'p', values: [other] })).toEqual([]);
   expect(set.without([{ ptype: 'p', values: [other] }])).toEqual(set.rules);
 });
 

@@ -54,16 +54,56 @@ test('names are quoted where a reader could take them for several', async () => 
   expect(lines.at(-1)).toBe('  unknown  no rule has obj = "x, y", only "a, b"');
 });
 
-test('a subject with many roles is shown with the first of them', async () => {
-  const roles = Array.from({ length: 6 }, (_, index) => `g, alice, role${index}`);
+test.each([
+  { count: 4, more: [] },
+  { count: 5, more: ['           …'] },
+])('of $count roles of a subject, four are shown', async ({ count, more }) => {
+  const roles = Array.from({ length: count }, (_, index) => `g, alice, role${index}`);
   const lines = await explain(await enforcerOf(['p, user, data, read', ...roles]), 'alice', 'data', 'read');
-  expect(lines.slice(2, 8)).toEqual([
+  expect(lines.slice(2)).toEqual([
     '  roles    alice → role0',
     '           alice → role1',
     '           alice → role2',
     '           alice → role3',
-    '           …',
+    ...more,
     '  closest  p, user, data, read — alice is not user',
+  ]);
+});
+
+test('roles are shown as far as Casbin follows them, and no further round a circle', async () => {
+  const chain = Array.from({ length: 11 }, (_, index) => `g, role${index}, role${index + 1}`);
+  const enforcer = await enforcerOf(['p, top, data, read', ...chain, 'g, one, two', 'g, two, one']);
+  const names = Array.from({ length: 11 }, (_, index) => `role${index}`);
+  expect((await explain(enforcer, 'role0', 'data', 'read'))[2]).toBe(`  roles    ${names.join(' → ')}`);
+  expect((await explain(enforcer, 'one', 'data', 'read'))[2]).toBe('  roles    one → two');
+});
+
+test('roles are those of each value, in its own role definition', async () => {
+  const enforcer = await enforcerOf(['p, user, docs, read', 'g, alice, user', 'g2, page, docs'], {
+    g: '_, _\ng2 = _, _',
+    m: 'g(r.sub, p.sub) && g2(r.obj, p.obj) && r.act == p.act',
+  });
+  expect((await explain(enforcer, 'alice', 'page', 'write')).slice(2, 4)).toEqual([
+    '  roles    alice → user',
+    '           page → docs',
+  ]);
+});
+
+test('a grant by the attributes of a value is explained by its rule', async () => {
+  const enforcer = await enforcerOf(['p, adult, data, read'], { m: 'r.sub.Age >= 18 && r.obj == p.obj' });
+  await expect(expect(enforcer).toDeny({ Age: 18 }, 'data', 'read')).rejects.toThrow(
+    'answer   allowed by the rule "p, adult, data, read"',
+  );
+});
+
+test('the roles of a subject are shown once, although the matcher asks for them twice', async () => {
+  const enforcer = await enforcerOf(['p, user, data, read', 'g, alice, user'], {
+    m: 'g(r.sub, p.sub) && r.obj == p.obj && r.act == p.act || g(r.sub, p.sub) && r.obj == "all"',
+  });
+  expect((await explain(enforcer, 'alice', 'data', 'write')).slice(2)).toEqual([
+    '  roles    alice → user',
+    '  closest  p, user, data, read — act is read',
+    '  unknown  no rule has act = write, only read',
   ]);
 });
 
@@ -78,6 +118,11 @@ test('with domains, roles are those of the domain of the request', async () => {
     '  closest  p, admin, two, data, read — alice is not admin',
   ]);
   expect((await explain(enforcer, 'alice', 'one', 'data', 'read')).at(-1)).toBe('  roles    alice → admin');
+  expect((await explain(enforcer, 'alice', 'one', 'data', 'write')).slice(2)).toEqual([
+    '  roles    alice → admin in one',
+    '  closest  p, admin, one, data, read — act is read',
+    '  unknown  no rule has act = write, only read',
+  ]);
 });
 
 test.each([
@@ -227,6 +272,28 @@ describe('a denial is explained by each condition of the matcher', () => {
     const denied = expect(await enforcerOf(rules, parts)).toAllow({ Age: 17, Role: 'boss' }, 'data', 'read');
     await expect(denied).rejects.toThrow(
       'closest  p, "r.sub.Role == \\"boss\\"", data, read — r.sub.Age >= 18 is false\n',
+    );
+  });
+
+  test.each(['fits(r.sub, r.obj, p.obj)', 'fits(r.obj, p.sub, p.obj)'])(
+    'as it is written, where it compares several values: %s',
+    async (condition) => {
+      const enforcer = await enforcerOf(['p, user, data, read'], { m: `r.act == p.act && ${condition}` });
+      await enforcer.addFunction('fits', () => false);
+      expect((await explain(enforcer, 'user', 'data', 'read')).slice(2)).toEqual([
+        `  closest  p, user, data, read — ${condition} is false`,
+      ]);
+    },
+  );
+
+  test('as it is written, where it compares an attribute', async () => {
+    const parts = { m: 'keyMatch(r.sub.Role, p.sub) && r.act == p.act' };
+    const denied = expect(await enforcerOf(['p, user, data, read'], parts)).toAllow(
+      { Role: 'guest' },
+      ...['data', 'read'],
+    );
+    await expect(denied).rejects.toThrow(
+      'closest  p, user, data, read — keyMatch(r.sub.Role, p.sub) is false\n',
     );
   });
 

@@ -66,6 +66,50 @@ describe('a defined rule that is missing', () => {
     ]);
   });
 
+  test('is a failure although an added rule would deny the request as well', async () => {
+    const report = await verifyRules(DENY_OVERRIDE, { rules: DENYING.map(rule) }, [
+      ...DENYING.slice(1),
+      'p, user, data, write, deny',
+    ]);
+
+    expect(report.failures.map(({ kind, request }) => [kind, request.join(' ')])).toEqual([
+      ['missing-rule', ''],
+      ['decision', 'user data write'],
+    ]);
+  });
+
+  test('is told from an added one also if a function of the application decides', async () => {
+    const text = modelText({
+      p: 'sub, obj, act, eft',
+      e: 'some(where (p.eft == allow)) && !some(where (p.eft == deny))',
+      m: 'g(r.sub, p.sub) && fits(r.obj, p.obj) && r.act == p.act',
+    });
+    const rules = ['p, user, data, read, allow', 'p, guest, data, read, deny'];
+    const report = await verifyRules(
+      text,
+      {
+        rules: rules.map(rule),
+        allow: [['user', 'data', 'read']],
+        deny: [['guest', 'data', 'read']],
+      },
+      ['p, user, data, read, allow', 'p, guest, data, read, allow', 'p, user, data, read, deny'],
+      {
+        configureEnforcer: async (enforcer) => {
+          await enforcer.addFunction('fits', (asked: string, given: string) => asked === given);
+        },
+      },
+    );
+
+    expect(report.failures).toMatchObject([
+      { kind: 'missing-rule' },
+      { kind: 'decision', request: ['guest', 'data', 'read'], added: [rule('p, guest, data, read, allow')] },
+    ]);
+    expect(report.drift[0]).toMatchObject({
+      request: ['user', 'data', 'read'],
+      added: [rule('p, user, data, read, deny')],
+    });
+  });
+
   test('is a failure also while an added one does its work', async () => {
     const report = await verifyRules(RBAC, { rules: ROLES.map(rule) }, [
       'p, user, data, read',

@@ -60,6 +60,31 @@ describe('a role link that decides by a pattern of domains', () => {
     ]);
   });
 
+  test('is covered together with a link that other requests cover as well', async () => {
+    const text = DOMAINS.replace('r.act == p.act', 'regexMatch(r.act, p.act)');
+    const lines = [
+      'p, lead, tenant1, data, read',
+      'p, admin, tenant1, logs, read',
+      'g, alice, lead, tenant1',
+      'g, lead, admin, *',
+    ];
+
+    const samples = ['alice, tenant1, data, read', 'alice, tenant1, logs, read'];
+    expect(await uncovered(text, lines, { configure: matchDomains, samples })).toEqual([]);
+  });
+
+  test('is covered in each domain', async () => {
+    const lines = [
+      'p, admin, one, data, read',
+      'p, admin, two, data, read',
+      'g, alice, admin, on*',
+      'g, alice, admin, tw*',
+    ];
+
+    const samples = ['alice, one, data, read', 'alice, two, data, read'];
+    expect(await uncovered(DOMAINS, lines, { configure: matchDomains, samples })).toEqual([]);
+  });
+
   test('does not cover the same link of another domain', async () => {
     const lines = ['p, admin, tenant1, data, read', 'g, alice, admin, other', 'g, alice, admin, *'];
 
@@ -93,6 +118,19 @@ test('a link of resources that decides by a pattern of names is covered', async 
   expect(await uncovered(text, lines, { configure, samples: ['alice, /book/7, read'] })).toEqual([
     'g2, /page/:id, books',
   ]);
+});
+
+test('a link of users and one of resources are both covered, although they have the same names', async () => {
+  const text = modelText({
+    g: ['g = _, _', 'g2 = _, _'],
+    m: 'g(r.sub, p.sub) && g2(r.obj, p.obj) && regexMatch(r.act, p.act)',
+  });
+  const lines = ['p, books, books, read', 'g, /book/:id, books', 'g2, /book/:id, books'];
+  const configure = async (enforcer: Enforcer) => {
+    for (const ptype of ['g', 'g2']) await enforcer.addNamedMatchingFunc(ptype, Util.keyMatch2Func);
+  };
+
+  expect(await uncovered(text, lines, { configure, samples: ['/book/7, /book/7, read'] })).toEqual([]);
 });
 
 test('a link that a function of the application makes needless is not covered', async () => {

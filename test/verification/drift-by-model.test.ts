@@ -46,6 +46,14 @@ describe('who has what an undefined rule gives', () => {
     ]);
   });
 
+  test('is who has its subject, whatever that is called', async () => {
+    const changes = { r: 'user, thing', p: 'thing, user', m: 'r.thing == p.thing && r.user == p.user' };
+    const links = ['g, bob, clerk', 'g, eve, data'];
+    expect(await driftOf(changes, ['p, x, viewer'], [...links, 'p, data, clerk'])).toEqual([
+      ['p, data, clerk', ['bob']],
+    ]);
+  });
+
   test('is who has it in the domain of the rule', async () => {
     const links = ['g, ann, clerk, one', 'g, ben, clerk, two'];
     expect(await driftOf(DOMAINS, ['p, boss, one, data'], [...links, 'p, clerk, two, file'])).toEqual([
@@ -108,6 +116,13 @@ describe('an undefined link is drift', () => {
         ([line]) => line,
       ),
     ).toEqual(['g, team, viewer']);
+  });
+
+  test('where it begins at the subject of a rule of another kind', async () => {
+    const changes = { p: 'sub, obj, act\np2 = sub, act' };
+    expect(await driftOf(changes, ['p, ann, data, read', 'p2, boss, sign'], ['g, boss, ann'])).toEqual([
+      ['g, boss, ann', []],
+    ]);
   });
 
   test('where it begins at a resource that the definition names', async () => {

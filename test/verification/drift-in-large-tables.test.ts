@@ -118,6 +118,7 @@ test('holders are those of the domain, by role definitions of subjects, each onc
     'g, ben, viewer, two',
     'g2, file, viewer, one',
     'g2, file, viewer, two',
+    'g2, page, ann, one',
   ];
   for (const [ptype, ...values] of stored.map(rule)) {
     await pool.query('insert into casbin (ptype, rule) values ($1, $2)', [ptype, JSON.stringify(values)]);

@@ -83,6 +83,14 @@ describe('what is stored and not defined', () => {
 });
 
 describe('who has it', () => {
+  test('is told with quotes where a name could be read as several', async () => {
+    const live = [VIEWER, 'p, clerk, all, write', 'g, "a;b, clerk'];
+
+    const [finding] = (await verifyRules(RBAC, VIEWER_ONLY, live)).drift;
+
+    expect(finding?.message).toMatch(/Who has it now: "\\"a;b"\.$/);
+  });
+
   test('are those who inherit through any number of roles, and not the roles', async () => {
     const live = [
       VIEWER,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, definePolicy } from '../../src/index.ts';
 import { NO_ROLE } from '../../src/verification/requests.ts';
-import { modelText, promiseOf, rule } from './verify.fixture.ts';
+import { modelText, promiseOf, rule, verifyRules } from './verify.fixture.ts';
 
 const DOMAINS = modelText({
   r: 'sub, dom, obj, act',
@@ -31,6 +31,17 @@ describe('what a definition promises by itself', () => {
       `${NO_ROLE} data read: deny`,
       `${NO_ROLE} data write: deny`,
     ]);
+  });
+
+  test('is, of the requests that it lists, what it allows', async () => {
+    const rules = ['p, reader, data, read', 'p, writer, data, write'];
+    const definition = {
+      rules: rules.map(rule),
+      allow: [['reader', 'data', 'read']],
+      deny: [['reader', 'data', 'write']],
+      never: [['eve', 'logs', 'read']],
+    };
+    expect(await verifyRules(modelText(), definition, rules)).toMatchObject({ checks: 7, allowed: 2 });
   });
 
   test('is, with domains, what each has within itself and against one other, each request once', async () => {

@@ -124,6 +124,14 @@ describe('a stored rule', () => {
   });
 });
 
+test('a stored rule that the stock adapter takes for a comment is a warning', async () => {
+  const { integrity } = await findings([...CHAIN, '#, alice']);
+
+  expect(integrity.map(({ message }) => message)).toContain(
+    '"#, alice" is stored, and the stock adapter reads nothing instead. Store other values.',
+  );
+});
+
 describe('the role hierarchy', () => {
   test('in a circle is a failure, and nothing is decided', async () => {
     const report = await findings([...CHAIN, 'g, readonly, admin']);
@@ -180,12 +188,14 @@ describe('the role hierarchy', () => {
   });
 });
 
-test('a priority effect without a priority field is a warning', async () => {
-  const text = modelText({ p: 'sub, obj, act, eft', e: 'priority(p.eft) || deny' });
-  const line = 'p, user, data, read, allow';
-  const { ok, integrity } = await verifyRules(text, { rules: [rule(line)] }, [line]);
+test('a priority effect without a priority field is a warning, with the first rule that it is about', async () => {
+  const lines = ['g, bob, user', 'p, user, data, read, allow'];
+  const reportOf = (e: string) =>
+    verifyRules(modelText({ p: 'sub, obj, act, eft', e }), { rules: lines.map(rule) }, lines);
+  const { ok, integrity } = await reportOf('priority(p.eft) || deny');
 
   expect(ok).toBe(true);
-  expect(integrity).toMatchObject([{ severity: 'warning', ids: [1] }]);
+  expect(integrity).toMatchObject([{ severity: 'warning', ids: [2] }]);
   expect(integrity[0]?.message).toContain('no priority field');
+  expect((await reportOf('subjectPriority(p.eft) || deny')).integrity).toEqual([]);
 });

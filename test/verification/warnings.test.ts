@@ -70,6 +70,18 @@ describe('a role that is given', () => {
     ]);
   });
 
+  test('is none if it is called like a name in rules of another kind', async () => {
+    const text = modelText({ p: 'sub, obj, act\np2 = obj, act' });
+    const lines = [...POLICY, 'p2, reports, read', 'g, alice, report'];
+    expect((await warningsOf(text, lines)).map(({ code }) => code)).not.toContain('ROLE_MISSPELT');
+  });
+
+  test('is none if the text of a rule may name it', async () => {
+    const text = modelText({ p: 'sub, rule, obj', m: 'g(r.sub, p.sub) && eval(p.rule) && r.obj == p.obj' });
+    const lines = ['p, admin, true, data', 'g, alice, admn'];
+    expect((await warningsOf(text, lines)).map(({ code }) => code)).not.toContain('ROLE_MISSPELT');
+  });
+
   test.each([
     ['is called twice', 'g(r.sub, p.sub) && g(r.sub, "admn") && r.obj == p.obj && r.act == p.act'],
     ['is not called with a value of the rules', 'g(r.sub, "admn") && r.obj == p.obj && r.act == p.act'],

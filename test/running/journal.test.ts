@@ -151,16 +151,23 @@ describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
     }
   });
 
-  test('can not be written elsewhere by a search_path of the writer', async () => {
+  test('can not be written elsewhere, or with other values, by a search_path of the writer', async () => {
     const { database, pool } = await recorded();
-    await database.pool().query(`create schema evil; create table evil.casbin_bootstrap_journal (note text)`);
+    await database.pool().query(`
+      create schema evil;
+      create table evil.casbin_bootstrap_journal (note text);
+      create function evil.current_setting(text, boolean) returns text return 'forged'
+    `);
     const client = await pool.connect();
-    await client.query('set search_path = evil, public');
+    await client.query(`
+      set search_path = evil, pg_catalog, public;
+      create domain pg_temp.text as pg_catalog.text check (false)
+    `);
     await layout.insert(client, ['g', 'alice', 'user']);
     client.release(true);
-    expect(lines(await readJournal(pool, { schema: 'public', value: 'alice' }))).toEqual([
-      'added g alice user',
-    ]);
+    const entries = await readJournal(pool, { schema: 'public', value: 'alice' });
+    expect(lines(entries)).toEqual(['added g alice user']);
+    expect(entries).toMatchObject([{ actor: null, reason: null }]);
   });
 
   test('is read by time, actor, value and table', async () => {

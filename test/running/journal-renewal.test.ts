@@ -482,11 +482,11 @@ test('a live enforcer reads all rules where entries were removed together with w
   expect(await live.enforce('readonly', 'accounts', 'read')).toBe(false);
 });
 
-test('a view has no journal, and the error says so', async () => {
+test.each(['view', 'materialized view'])('a %s has no journal, and the error says so', async (kind) => {
   const pool = (await createDatabase()).pool();
   const columns = [0, 1, 2, 3, 4, 5].map((position) => `v${position} varchar`).join(', ');
   await pool.query(
-    `create table rules (id serial primary key, ptype varchar, ${columns}); create view casbin_rule as select * from rules`,
+    `create table rules (id serial primary key, ptype varchar, ${columns}); create ${kind} casbin_rule as select * from rules`,
   );
   await expect(bootstrapDatabase(pool, { ...RECORDED, table: 'casbin_rule' })).rejects.toMatchObject({
     code: 'JOURNAL_IMPOSSIBLE',

@@ -170,6 +170,19 @@ describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
     expect(entries).toMatchObject([{ actor: null, reason: null }]);
   });
 
+  test('has the time of each change, not that of its transaction', async () => {
+    const { pool } = await recorded();
+    const client = await pool.connect();
+    await client.query('begin');
+    await layout.insert(client, ['g', 'alice', 'user']);
+    const { rows } = await client.query(
+      'select at > now() as later from casbin_bootstrap_journal order by id desc limit 1',
+    );
+    await client.query('commit');
+    client.release();
+    expect(rows).toEqual([{ later: true }]);
+  });
+
   test('is read by time, actor, value and table', async () => {
     const { pool } = await recorded();
     const before = new Date('2026-01-01T10:00:00.000Z');

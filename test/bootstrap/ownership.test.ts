@@ -808,6 +808,19 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   });
 });
 
+test('a revocation has its time, whatever the time zone of the session', async () => {
+  const pool = (await createDatabase()).pool({ options: '-c TimeZone=Asia/Tokyo' });
+  const options = { policy: FIRST, seeders: [] };
+  await bootstrapDatabase(pool, options);
+  const client = await pool.connect();
+  await changePolicy(client, { revoke: [['clerk', 'invoices', 'write']] }, { actor: 'root', reason: 'left' });
+  client.release();
+
+  const [kept] = (await bootstrapDatabase(pool, options)).verification.keptAway;
+
+  expect(Math.abs(Number(kept?.at) - Date.now())).toBeLessThan(3_600_000);
+});
+
 test('a rule may be longer than an index takes', async () => {
   const pool = (await createDatabase()).pool();
   const policy = { version: 1, rules: [['p', randomBytes(6_000).toString('base64url'), 'invoices', 'read']] };

@@ -156,9 +156,8 @@ function recordStockMigrations(db: Kysely<unknown>) {
     sql`
       insert into casbin_migrations (name, run_on)
       select stock.name, now()
-      from unnest(array[${names}]) with ordinality as stock (name, position)
+      from unnest(array[${names}]) as stock (name)
       where not exists (select from casbin_migrations m where m.name = stock.name)
-      order by stock.position
     `,
   ];
 }

@@ -154,7 +154,7 @@ declare
   grantee text;
 begin
   for grantee in
-    select distinct case when a.grantee = 0 then 'public' else a.grantee::regrole::text end
+    select case when a.grantee = 0 then 'public' else a.grantee::regrole::text end
     from pg_catalog.pg_proc p, ${GRANTS} a
     where p.oid = ${quoteText(record)}::regproc and a.grantee <> p.proowner
   loop
@@ -193,7 +193,7 @@ end
 const ON_TABLE = (relation: string) => `
     from pg_catalog.pg_trigger t
     join pg_catalog.pg_proc p on p.oid = t.tgfoid
-    where t.tgrelid = ${relation} and not t.tgisinternal and starts_with(p.proname::text, '${JOURNAL}_')`;
+    where t.tgrelid = ${relation} and starts_with(p.proname::text, '${JOURNAL}_')`;
 
 /**
  * An SQL expression for the triggers that record a relation, as JSON: the first line of the function of each by name.

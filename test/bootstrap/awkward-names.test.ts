@@ -78,4 +78,6 @@ test.each([52, 59, 62, 63])('a table of documents may have a name of %i bytes', 
     'UNIQUE (id)',
     'UNIQUE (ptype, rule)',
   ]);
+  const { rows: recorded } = await pool.query(`select to_regclass('casbin_migrations') as name`);
+  expect(recorded, 'the stock adapter knows no table of another name').toEqual([{ name: null }]);
 });

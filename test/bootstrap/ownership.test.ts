@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import {
@@ -786,6 +787,12 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     for (const used of [holder, client]) used.release();
   });
 
+  test('keeps its record where that of the migrations is lost', async () => {
+    const { pool, bootstrap } = await open(FIRST);
+    await pool.query('drop table casbin_bootstrap_migration');
+    await expect(bootstrap(FIRST)).resolves.toMatchObject({ ownership: { before: 1 } });
+  });
+
   test('retires again if the retired parts change under the same version', async () => {
     const { bootstrap, stored } = await open(FIRST);
     const roles = { viewer: VIEWER, clerk: CLERK };
@@ -838,6 +845,27 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(removed).toHaveLength(2);
     expect(removed[0]).toMatchObject({ actor: 'casbin-bootstrap', release: '2' });
   });
+});
+
+test('a revocation has its time, whatever the time zone of the session', async () => {
+  const pool = (await createDatabase()).pool({ options: '-c TimeZone=Asia/Tokyo' });
+  const options = { policy: FIRST, seeders: [] };
+  await bootstrapDatabase(pool, options);
+  const client = await pool.connect();
+  await changePolicy(client, { revoke: [['clerk', 'invoices', 'write']] }, { actor: 'root', reason: 'left' });
+  client.release();
+
+  const [kept] = (await bootstrapDatabase(pool, options)).verification.keptAway;
+
+  expect(Math.abs(Number(kept?.at) - Date.now())).toBeLessThan(3_600_000);
+});
+
+test('a rule may be longer than an index takes', async () => {
+  const pool = (await createDatabase()).pool();
+  const policy = { version: 1, rules: [['p', randomBytes(6_000).toString('base64url'), 'invoices', 'read']] };
+  await expect(bootstrapDatabase(pool, { policy, seeders: [], table: 'casbin_rule' })).resolves.toMatchObject(
+    { seeders: [{ inserted: 1 }] },
+  );
 });
 
 test('of rules that are left, 10,000 are listed, and the others counted', async () => {

@@ -55,7 +55,10 @@ describe('a database of the stock adapter', () => {
     const database = await createDatabase();
     const pool = database.pool();
     await migrateByStockAdapter(database.url);
-    await pool.query('alter table casbin rename to rules');
+    await pool.query(`
+      alter table casbin rename constraint casbin_uniq_rule to "Each rule once";
+      alter table casbin rename to rules;
+    `);
 
     const table = { name: 'rules', layout: 'document' } as const;
     const { takeover } = await bootstrapDatabase(pool, { table, seeders: [] });

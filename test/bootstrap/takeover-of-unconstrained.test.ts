@@ -48,14 +48,25 @@ describe('a casbin table without any constraint', () => {
   test('gives new rules ids of their own, also beyond those that a number of JavaScript can tell apart', async () => {
     const pool = (await createDatabase()).pool();
     await pool.query(`
-      create table casbin (id bigserial, ptype text not null, rule jsonb not null);
-      insert into casbin (id, ptype, rule) values (9007199254740992, 'p', '["alice", "ledger", "read"]')
+      create schema "My app";
+      create table "My app".casbin (id bigserial, ptype text not null, rule jsonb not null);
+      insert into "My app".casbin (id, ptype, rule) values (9007199254740992, 'p', '["alice", "ledger", "read"]')
     `);
 
-    await bootstrapDatabase(pool, { policy: { rules: [['p', 'user', 'ledger', 'read']] }, seeders: [] });
+    const policy = { rules: [['p', 'user', 'ledger', 'read']] };
+    await bootstrapDatabase(pool, { policy, seeders: [], schema: 'My app' });
 
-    const { rows } = await pool.query('select id from casbin order by id');
+    const { rows } = await pool.query('select id from "My app".casbin order by id');
     expect(rows.map(({ id }) => id)).toEqual(['9007199254740992', '9007199254740993']);
+  });
+
+  test('keeps a constraint that it has already, whatever the order of its columns', async () => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(
+      'create table casbin (rule jsonb not null, ptype text not null, id serial primary key, unique (rule, ptype))',
+    );
+    await bootstrapDatabase(pool, { policy: defaultPolicy, seeders: [] });
+    expect(await readUniqueness(pool)).toEqual(['UNIQUE (rule, ptype)']);
   });
 
   test('is taken over under quote_all_identifiers, by which types and functions come quoted', async () => {
@@ -124,21 +135,33 @@ test('a table that is made anew gets its indexes, beside a renamed one that stil
   };
   await bootstrapDatabase(pool, options);
   const before = await indexes('casbin');
-  const { rows: names } = await pool.query(
-    `select indexrelid::regclass::text as name from pg_index where indrelid = 'casbin'::regclass order by 1`,
-  );
   await pool.query('alter table casbin rename to casbin_2025');
   await pool.query(`delete from casbin_bootstrap_migration where name = '0001_casbin'`);
 
   await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: true });
 
-  expect(names.map(({ name }) => name)).toEqual([
-    'casbin_pkey',
-    'casbin_uniq_ptype_rule',
-    'idx_casbin_ptype',
-    ...[0, 1, 2, 3, 4, 5].map((position) => `idx_casbin_rule_v${position}`),
-  ]);
+  expect(before).toHaveLength(9);
   expect(await indexes('casbin')).toEqual(before);
   expect(await indexes('casbin_2025')).toEqual(before);
   await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+});
+
+test('each index of a new table has its usual name, unless something else of the schema has that name', async () => {
+  const pool = (await createDatabase()).pool();
+  const options = { policy: defaultPolicy, seeders: [] };
+  await bootstrapDatabase(pool, options);
+  await pool.query('create schema app; create sequence app.idx_casbin_ptype');
+
+  await bootstrapDatabase(pool, { ...options, schema: 'app' });
+
+  const { rows } = await pool.query(
+    `select relname as name from pg_index join pg_class c on c.oid = indexrelid
+     where indrelid = 'app.casbin'::regclass order by 1`,
+  );
+  expect(rows.map(({ name }) => name)).toEqual([
+    'casbin_pkey',
+    'casbin_ptype_idx',
+    'casbin_uniq_ptype_rule',
+    ...[0, 1, 2, 3, 4, 5].map((position) => `idx_casbin_rule_v${position}`),
+  ]);
 });

@@ -151,16 +151,36 @@ describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
     }
   });
 
-  test('can not be written elsewhere by a search_path of the writer', async () => {
+  test('can not be written elsewhere, or with other values, by a search_path of the writer', async () => {
     const { database, pool } = await recorded();
-    await database.pool().query(`create schema evil; create table evil.casbin_bootstrap_journal (note text)`);
+    await database.pool().query(`
+      create schema evil;
+      create table evil.casbin_bootstrap_journal (note text);
+      create function evil.current_setting(text, boolean) returns text return 'forged'
+    `);
     const client = await pool.connect();
-    await client.query('set search_path = evil, public');
+    await client.query(`
+      set search_path = evil, pg_catalog, public;
+      create domain pg_temp.text as pg_catalog.text check (false)
+    `);
     await layout.insert(client, ['g', 'alice', 'user']);
     client.release(true);
-    expect(lines(await readJournal(pool, { schema: 'public', value: 'alice' }))).toEqual([
-      'added g alice user',
-    ]);
+    const entries = await readJournal(pool, { schema: 'public', value: 'alice' });
+    expect(lines(entries)).toEqual(['added g alice user']);
+    expect(entries).toMatchObject([{ actor: null, reason: null }]);
+  });
+
+  test('has the time of each change, not that of its transaction', async () => {
+    const { pool } = await recorded();
+    const client = await pool.connect();
+    await client.query('begin');
+    await layout.insert(client, ['g', 'alice', 'user']);
+    const { rows } = await client.query(
+      'select at > now() as later from casbin_bootstrap_journal order by id desc limit 1',
+    );
+    await client.query('commit');
+    client.release();
+    expect(rows).toEqual([{ later: true }]);
   });
 
   test('is read by time, actor, value and table', async () => {

@@ -18,6 +18,7 @@ import {
 import { PORTION } from '../tables/portions.ts';
 import { readAsDefined } from '../tables/read-as-defined.ts';
 import { givenRules } from '../tables/rule-table.ts';
+import { shorten } from '../text.ts';
 
 /** The rules of the live policy that were read, and whether these are all. */
 export interface LivePolicy {
@@ -179,6 +180,7 @@ export async function readScope(
 
 /** How many stored rules a message shows, for somebody to recognise the policy by. */
 const SHOWN_EXAMPLES = 3;
+const EXAMPLE_LENGTH = 200;
 
 /**
  * Refuses to add the default policy to other rules. If no policy was given, and rules are stored but none of the
@@ -228,7 +230,7 @@ export function refuseForeignRules(options: ResolvedOptions, { rules, scope }: L
 }
 
 function policyMissing(examples: readonly Rule[], { ruleTable }: ResolvedOptions): DatabaseError {
-  const list = examples.map((rule) => `"${formatRule(rule)}"`).join(', ');
+  const list = examples.map((rule) => `"${shorten(formatRule(rule), EXAMPLE_LENGTH)}"`).join(', ');
   return new DatabaseError(
     'POLICY_MISSING',
     `No policy was given, and table ${ruleTable.sql} holds rules, none of them of the default policy${list && ` (for instance ${list})`}. ` +

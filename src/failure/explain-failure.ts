@@ -201,7 +201,7 @@ export function explainConnectFailure(cause: unknown): BootstrapError {
         { cause },
       );
     case SQLSTATE.TOO_MANY_CONNECTIONS:
-      return failed(reason, 'Close some, make pools smaller, or raise max_connections.', cause);
+      return failed(reason, TOO_MANY, cause);
     case SQLSTATE.CANNOT_CONNECT_NOW:
       return failed(reason, 'Run it again when the server is ready.', cause);
     default:
@@ -210,6 +210,9 @@ export function explainConnectFailure(cause: unknown): BootstrapError {
       return failed(reason, remedyFor(reason), cause);
   }
 }
+
+const TOO_MANY =
+  'Close some, make pools smaller, or raise the limit: max_connections, or the connection limit of the role or the database.';
 
 function remedyForWait({ allInUse }: NoClientInTime): string {
   const inUse =

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
-import { fields, needed } from '../policy/issues.ts';
+import { AS_TOLD, fields, needed } from '../policy/issues.ts';
 import {
   callable,
   channelEntry,
@@ -79,10 +79,13 @@ const changeOptions = v.pipe(
     force: flag,
     dryRun: flag,
   }),
-  v.check(
-    (given) => Reflect.get(given, 'force') !== true || Reflect.get(given, 'reason') !== undefined,
-    'must have a reason beside force: true, for the journal',
-  ),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const given = Object(dataset.value);
+    if (given.force !== true || given.reason !== undefined) return;
+    const message = 'it is missing. Give a reason beside force: true, for the journal';
+    const path = [{ type: 'object', origin: 'key', input: given, key: 'reason', value: undefined }] as const;
+    addIssue({ expected: AS_TOLD, message, path: [...path] });
+  }),
 );
 
 /** All problems in the shape of a change of a policy. */

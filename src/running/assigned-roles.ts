@@ -39,8 +39,11 @@ export async function findUnknownRoles(
   return assigned.flatMap(({ values: [, role = ''], at }): Problem[] => {
     if (stored.has(role)) return [];
     const nearest = findNearest(role, known);
-    const hint = nearest === null ? '' : ` Did you mean ${formatText(nearest)}?`;
-    const message = `there is no role ${formatText(role)}: no rule, defined, stored or added, gives it anything.${hint}`;
+    const remedy =
+      nearest === null
+        ? 'Correct the name, or grant the role something in the same change.'
+        : `Did you mean ${formatText(nearest)}?`;
+    const message = `there is no role ${formatText(role)}: no rule, defined, stored or added, gives it anything. ${remedy}`;
     return [{ code: 'ROLE_UNDEFINED', at, message }];
   });
 }

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientLike, PoolLike } from '../database/client.ts';
 import { type HandedOver, handOver } from '../database/hand-over.ts';
-import { LONGEST_TIMER_MS, NoClientInTime, Session } from '../database/session.ts';
-import { ConnectionError } from '../errors.ts';
+import { isConnectionLoss, LONGEST_TIMER_MS, NoClientInTime, Session } from '../database/session.ts';
+import { BootstrapError, ConnectionError } from '../errors.ts';
 import { explainConnectFailure } from '../failure/explain-failure.ts';
+import { reasonOf } from '../text.ts';
 
 /** The options of a follower. */
 export interface FollowerOptions {
@@ -51,7 +52,7 @@ export class Follower {
       await this.#options.look(connection.session.client);
     } catch (error) {
       connection.close();
-      throw error;
+      throw explainLoss(error, connection.loss, 'Create it again');
     }
     connection.hold(false);
     this.#ended = this.#run();
@@ -90,9 +91,10 @@ export class Follower {
         await this.#look(connection);
         failures = 0;
       } catch (error) {
+        const loss = this.#connection?.loss ?? null;
         this.#connection?.close();
         this.#connection = null;
-        this.#fail(error instanceof Error ? error : new Error(String(error)));
+        this.#fail(explainLoss(error, loss, 'It connects again by itself'));
         failures += 1;
         const pause = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
         await sleep(pause * (0.5 + Math.random() / 2), undefined, {
@@ -162,6 +164,14 @@ export class Follower {
     }
     return connection;
   }
+}
+
+/** The error for a lost connection. Any other one stays as it is. */
+function explainLoss(error: unknown, loss: Error | null, remedy: string): Error {
+  const isLoss = !(error instanceof BootstrapError) && (loss !== null || isConnectionLoss(error));
+  if (!isLoss) return error instanceof Error ? error : new Error(String(error));
+  const message = `The live enforcer has lost its connection: ${reasonOf(loss ?? error)}. ${remedy}.`;
+  return new ConnectionError('CONNECTION_LOST', message, { cause: loss ?? error });
 }
 
 /** A client that comes too late is returned at once. */

@@ -70,7 +70,7 @@ export class Looking {
     if (told !== 'unchanged' && !isFirst) this.#tell(told);
   }
 
-  /** A lost connection stays as it is told: the next look has another one. */
+  /** A lost connection is for the follower to explain: the next look has another one. */
   async #explain(error: unknown, client: ClientLike): Promise<never> {
     if (isConnectionLoss(error)) throw error;
     const { schema, table } = this.#options;

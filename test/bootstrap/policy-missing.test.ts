@@ -34,6 +34,12 @@ describe('a bootstrap without a policy', () => {
     expect(error.message).toContain('policy: defaultPolicy');
   });
 
+  test('is refused without the end of a long rule that is there', async () => {
+    const rules = [['p', 'x'.repeat(500), 'invoices', 'read']];
+    const error = await refusalOf(await createBootstrapped({ policy: { rules }, seeders: [] }));
+    expect(error.message).toMatch(/\(for instance "p, x{197}…"\)/);
+  });
+
   test('is refused with three of the rules that are there, and so is a verification', async () => {
     const actions = ['read', 'write', 'print', 'send', 'void'];
     const rules = actions.map((action) => ['p', 'clerk', 'invoices', action]);

@@ -63,7 +63,7 @@ const wrongOptionsOfChange: Wrong[] = [
   [{ reason: '' }, 'reason', EMPTY],
   [{ reason: 'a\0' }, 'reason', NUL],
   [{ force: 'yes', reason: 'audit' }, 'force', FLAG],
-  [{ force: true }, 'options', /^must have a reason beside force: true/],
+  [{ force: true }, 'reason', /^it is missing\. Give a reason beside force: true, for the journal\.$/],
   [{ dryRun: 'no' }, 'dryRun', FLAG],
 ];
 

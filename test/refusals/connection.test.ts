@@ -190,6 +190,15 @@ describe('a login that is refused', () => {
     expect(showsAnywhere(error, role.password)).toBe(false);
   });
 
+  test('for a role that has all the connections that it may have is reported', async () => {
+    const database = await createDatabase();
+    const role = await database.createRole();
+    await database.pool().query(`alter role ${role.name} connection limit 0`);
+    const error = await failureWith({ connectionString: role.url });
+    expect(error.code).toBe('CONNECTION_FAILED');
+    expect(error.message).toMatch(/too many connections for role .* the connection limit of the role/);
+  });
+
   test('for a role that may not connect to the database is reported', async () => {
     const database = await createDatabase();
     const role = await database.createRole();

@@ -571,7 +571,12 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
           at: 'assign[0]',
           message: expect.stringContaining('Did you mean "clerk"?'),
         },
-        { code: 'ROLE_UNDEFINED', at: 'assign[1]', message: expect.not.stringContaining('mean') },
+        {
+          code: 'ROLE_UNDEFINED',
+          at: 'assign[1]',
+          message:
+            'there is no role "zzzzzzzz": no rule, defined, stored or added, gives it anything. Correct the name, or grant the role something in the same change.',
+        },
         { code: 'ROLE_UNDEFINED', at: 'assign[2]', message: expect.not.stringContaining('mean') },
       ],
     });

@@ -18,6 +18,7 @@ test('casbin-bootstrap export writes what seed reads back, whatever the password
   const yaml = await run('export');
   expect(yaml).toMatchObject({ code: 0, stderr: '' });
   expect(yaml.stdout).toMatch(/^roles:\n {2}readonly:\n/);
+  expect((await run('export', '--json')).stdout).not.toContain('***');
   await writeFile(join(cwd, 'policy.yaml'), yaml.stdout);
   expect(await run('verify', '--strict', '--policy', 'policy.yaml')).toMatchObject({ code: 0 });
 

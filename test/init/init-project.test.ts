@@ -131,8 +131,11 @@ describe('a project without a database', () => {
   });
 
   test('gets a note about its migration tool, and the table of its adapter', async () => {
-    const devDependencies = { prisma: '7', 'casbin-knex-adapter': '1', 'casbin-bootstrap': '0' };
-    const { folder, read } = await createProject({ devDependencies });
+    const { folder, read } = await createProject({
+      dependencies: { 'casbin-knex-adapter': '1' },
+      devDependencies: { prisma: '7' },
+      peerDependencies: { 'casbin-bootstrap': '0' },
+    });
     const { notes, next } = await initProject(folder, null);
     expect(next[0]).toBe('npx casbin-bootstrap lint');
     expect(notes).toContainEqual(
@@ -168,12 +171,12 @@ describe('a project without a database', () => {
 
   test('goes on with the model, the schema and the table that are given', async () => {
     const domains = readFileSync(domainsModelPath, 'utf8');
-    const { folder, read } = await createProject(undefined, { "it's.conf": domains });
-    const options = { model: join(folder, "it's.conf"), schema: 'auth', table: "o'brien" };
-    const { created, notes } = await initProject(folder, null, {}, options);
-    expect(created).not.toContain('model.conf');
+    const { folder, read } = await createProject(undefined, { "it's.conf": domains, 'model.conf': 'other' });
+    const options = { model: join(folder, "it's.conf"), schema: 'auth', table: "o'bri\\en" };
+    const { created, kept, notes } = await initProject(folder, null, {}, options);
+    expect([...created, ...kept]).not.toContain('model.conf');
     expect(read('casbin-bootstrap.config.mjs')).toContain(
-      "  model: 'it\\'s.conf',\n  policy: 'policy.yaml',\n  schema: 'auth',\n  table: 'o\\'brien',\n",
+      "  model: 'it\\'s.conf',\n  policy: 'policy.yaml',\n  schema: 'auth',\n  table: 'o\\'bri\\\\en',\n",
     );
     expect(notes.join('\n')).not.toContain('does not fit');
   });

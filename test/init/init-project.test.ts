@@ -154,20 +154,21 @@ describe('a project without a database', () => {
     expect(notes).toContainEqual(expect.stringMatching(expected));
   });
 
-  test.each(['casbin-bootstrap.config.json', '.config/casbin-bootstrap.config.ts'])(
-    'keeps its configuration, and gets no second one: %s',
-    async (path) => {
-      const { folder } = await createProject();
-      mkdirSync(join(folder, '.config'));
-      writeFileSync(join(folder, path), '{}');
-      const report = await initProject(folder, null, { confirm: () => true });
-      expect(report.created).toEqual(['model.conf', 'policy.yaml', 'policy.test.yaml']);
-      expect(report.kept).toEqual([path]);
-      expect(report.notes).toContain(
-        `${path} is the configuration. See that it names the policy (policy.yaml) and the model.`,
-      );
-    },
-  );
+  test.each([
+    'casbin-bootstrap.config.json',
+    '.config/casbin-bootstrap.config.ts',
+    '.config/casbin-bootstrap.cts',
+  ])('keeps its configuration, and gets no second one: %s', async (path) => {
+    const { folder } = await createProject();
+    mkdirSync(join(folder, '.config'));
+    writeFileSync(join(folder, path), '{}');
+    const report = await initProject(folder, null, { confirm: () => true });
+    expect(report.created).toEqual(['model.conf', 'policy.yaml', 'policy.test.yaml']);
+    expect(report.kept).toEqual([path]);
+    expect(report.notes).toContain(
+      `${path} is the configuration. See that it names the policy (policy.yaml) and the model.`,
+    );
+  });
 
   test('goes on with the model, the schema and the table that are given', async () => {
     const domains = readFileSync(domainsModelPath, 'utf8');

@@ -215,6 +215,22 @@ it('a copy waits for a bootstrap of the schema to copy into', async () => {
   expect(await copy).toMatchObject({ copied: 5, verification: { ok: true } });
 });
 
+it('a copy that meets another transaction is tried again', async () => {
+  const pool = await createUsed(DOCUMENT);
+  await bootstrapDatabase(pool, { policy, table: COLUMNS, seeders: [] });
+  await pool.query(`
+    create sequence tries;
+    create function meet() returns trigger language plpgsql as $$
+      begin
+        if nextval('tries') = 1 then raise 'met another' using errcode = '40001'; end if;
+        return new;
+      end
+    $$;
+    create trigger meet before insert on casbin_rule execute function meet();`);
+  const copy = copyRules({ from: { pool, table: DOCUMENT }, to: { pool, table: COLUMNS } });
+  expect(await copy).toMatchObject({ copied: 2, existing: 3, verification: { ok: true } });
+});
+
 it('makes the schema to copy into, if it is missing', async () => {
   const pool = await createUsed(DOCUMENT);
   const copied = await copyRules({ from: { pool }, to: { pool, schema: 'Auth', table: 'casbin_rule' } });

@@ -223,7 +223,7 @@ async function findOrMake(trx: AnyTransaction, schema: string, options: Resolved
   const found = await findRuleTable(asClient(trx), schema, options.table);
   if (!found.isMissing) return found.table;
   for (const { up } of Object.values(found.table.migrations)) await up(trx as AnyKysely);
-  return (await findRuleTable(asClient(trx), schema, { ...options.table, name: found.table.name })).table;
+  return (await findRuleTable(asClient(trx), schema, options.table)).table;
 }
 
 /** How many rules a message names; all of them are in `ids`. */

@@ -117,6 +117,9 @@ interface LoadedSource extends LoadedPolicy {
 
 async function loadSource(source: PolicySource): Promise<LoadedSource> {
   if (typeof source === 'string') {
+    // As the path of a file it would be shown, with its password.
+    if (/^postgres(?:ql)?:\/\//i.test(source))
+      return { pool: null, definition: null, problems: checkPool(source) };
     const read = isRevision(source) ? readPolicyRevision : readPolicyFile;
     return { pool: null, ...(await read(source)) };
   }

@@ -21,11 +21,21 @@ export async function startInMemory(dump?: Blob): Promise<RunningPglite> {
 }
 
 /**
- * Starts PGlite on a folder, and locks it for other processes. A new cluster is created from a dump if that can be read
- * and used.
+ * Starts PGlite on a folder, which is created if it is not there, and locks it for other processes. A new cluster is
+ * created from a dump if that can be read and used.
  */
 export async function startInFolder(dataDir: string, readDump: () => Promise<Blob>): Promise<RunningPglite> {
-  await createDirectory(dataDir);
+  try {
+    await makeFolder(dataDir);
+    return await startLocked(dataDir, readDump);
+  } catch (cause) {
+    if (cause instanceof ConnectionError) throw cause;
+    const message = `The folder ${dataDir} for the embedded database can't be used: ${reasonOf(cause)}. Use another one.`;
+    throw new ConnectionError('CONNECTION_FAILED', message, { cause });
+  }
+}
+
+async function startLocked(dataDir: string, readDump: () => Promise<Blob>): Promise<RunningPglite> {
   const lock = await lockDirectory(dataDir);
   try {
     const pglite = await openDataDirectory(
@@ -75,19 +85,6 @@ const INCOMPLETE_MARK = 'casbin-bootstrap.incomplete';
 
 /** PostgreSQL's own mark of a data directory. */
 const VERSION_FILE = 'PG_VERSION';
-
-/** Creates the folder, parents included, if it is not there. */
-async function createDirectory(directory: string): Promise<void> {
-  try {
-    await makeFolder(directory);
-  } catch (cause) {
-    throw new ConnectionError(
-      'CONNECTION_FAILED',
-      `The folder ${directory} for the embedded database can't be created: ${reasonOf(cause)}. Use another one.`,
-      { cause },
-    );
-  }
-}
 
 /** Creates a cluster in an empty folder; by initdb if the dump can't be used. */
 async function createCluster(dataDir: string, readDump: () => Promise<Blob>): Promise<RunningPglite> {

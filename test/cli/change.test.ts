@@ -1,7 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, changePolicy, loadPolicyFile, readJournal } from '../../src/index.ts';
+import {
+  bootstrapDatabase,
+  changePolicy,
+  domainsModelPath,
+  loadPolicyFile,
+  readJournal,
+} from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { createFolder } from '../support/folder.ts';
 import { runCli } from './run-cli.ts';
@@ -65,6 +71,20 @@ describe('casbin-bootstrap', () => {
     const [, removed] = await readJournal(pool, { value: 'carol' });
     expect(removed).toMatchObject({ operation: 'removed', actor: expect.stringMatching(/./) });
     expect(removed?.actor).not.toBe('jane');
+  });
+
+  test('assign and unassign take a domain where the model has some', async () => {
+    const database = await createDatabase();
+    const roles = { clerk: { permissions: { invoices: ['read'] } } };
+    const policy = { domains: { roles, tenants: ['acme'] } };
+    await bootstrapDatabase(database.pool(), { model: domainsModelPath, policy, seeders: [] });
+    const run = (command: string) =>
+      runCli([command, 'carol', 'clerk', 'acme', '--model', domainsModelPath], {
+        env: { DATABASE_URL: database.url },
+      });
+    expect((await run('assign')).stdout).toContain('\n+ g, carol, clerk, acme\n');
+    expect((await run('unassign')).stdout).toContain('\n- g, carol, clerk, acme\n');
+    expect((await run('unassign')).stdout).toContain('"g, carol, clerk, acme" is not stored.');
   });
 
   test('revoke warns of a defined rule, which the next bootstrap adds again', async () => {
@@ -171,6 +191,11 @@ describe('casbin-bootstrap', () => {
       JSON.parse((await run('history', 'carol', '--since', duration, '--json')).stdout);
     expect(await ago('2m')).toMatchObject([{ actor: 'root' }]);
     expect(await ago('1m')).toEqual([]);
+    await pool.query(
+      `update casbin_bootstrap_journal set at = now() - interval '90 minutes' where actor = 'root'`,
+    );
+    expect(await ago('2h')).toMatchObject([{ actor: 'root' }]);
+    expect(await ago('1h')).toEqual([]);
   });
 
   test('history is that of an actor, a schema and a table', async () => {

@@ -206,14 +206,27 @@ test.each([
   });
 });
 
+test('takes a URL that is undefined, as from the environment, for one that is not given', async () => {
+  const folder = await folderWith({ 'a.mjs': `export default { databaseUrl: undefined, schema: 'auth' };` });
+  const { config } = await loadConfigFile('a.mjs', folder);
+  expect(config).toEqual({ databaseUrl: undefined, schema: 'auth' });
+});
+
 test.each([
-  ['p.mjs', 'export default undefined;'],
-  ['p.ts', 'export const roles = {};'],
-])('refuses a module that exports no policy: %s, %s', async (path, text) => {
+  ['p.mjs', 'export default undefined;', 'missing'],
+  ['p.mjs', 'export default [];', 'a list'],
+  ['p.ts', 'export const roles = {};', 'missing'],
+])('refuses a module that exports no policy: %s, %s', async (path, text, kind) => {
   const file = join(await folderWith({ [path]: text }), path);
   await expect(readPolicyArgument(file)).rejects.toMatchObject({
-    problems: [{ at: file, message: 'it must export a definition by default or as policy (it is missing).' }],
+    problems: [{ at: file, message: `it must export a definition by default or as policy (it is ${kind}).` }],
   });
+});
+
+test('reads a module with a colon in its name, which could be that of a revision', async () => {
+  const folder = await folderWith({ 'HEAD:p.mjs': 'export default { roles: {} };' });
+  expect(await readPolicyArgument(join(folder, 'HEAD:p.mjs'))).toEqual({ roles: {} });
+  expect(await readPolicyArgument('HEAD:p.mjs')).toBe('HEAD:p.mjs');
 });
 
 test('passes on the problems that the file itself was told of', async () => {

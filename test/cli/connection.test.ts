@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { openNamedDatabase } from '../../src/cli/connection.ts';
+import { namesDatabase, openNamedDatabase } from '../../src/cli/connection.ts';
 import type { ConnectionFlags } from '../../src/cli/flags.ts';
 import type { CommandConfig } from '../../src/index.ts';
 import { createFolder } from '../support/folder.ts';
@@ -59,6 +59,16 @@ describe('the database of a command', () => {
     );
   });
 
+  test('is named by any of these, for commands that also work without one', () => {
+    const names = ({ flags = {}, env = {}, config = {} }: Given) => namesDatabase({ flags, env, config });
+    expect(names({})).toBe(false);
+    expect(names({ flags: { embedded: true } })).toBe(true);
+    expect(names({ flags: { databaseUrl: URLS.flag } })).toBe(true);
+    expect(names({ env: { DATABASE_URL: URLS.env } })).toBe(true);
+    expect(names({ env: { PGSERVICE: 'shop' } })).toBe(true);
+    expect(names({ config: { databaseUrl: URLS.config } })).toBe(true);
+  });
+
   test.each([
     ['nothing', {}],
     ['variables that name no database', { PGSSLMODE: 'require', PGPASSWORD: 'x', PGHOST: '' }],
@@ -105,7 +115,7 @@ nonsense
 host=db.example
 host=second.example
 port = 6432
-dbname=shop & 50% more
+dbname=shop & 50% more #1?
 user=app
 password=p@ss word
 sslmode=disable
@@ -123,9 +133,9 @@ application_name=last
   test('is read from its file, which pg does not do', async () => {
     const env = { PGSERVICE: 'shop', PGSERVICEFILE: await serviceFile(), PGHOST: 'not.example' };
     const { where, hidden } = await open({ env });
-    expect(where).toBe('PostgreSQL at db.example:6432/shop & 50% more, as app');
+    expect(where).toBe('PostgreSQL at db.example:6432/shop & 50% more %231%3F, as app');
     expect(hidden).toEqual([
-      'postgres:///shop%20&%2050%25%20more?host=db.example&port=6432&user=app&password=p%40ss%20word&sslmode=disable',
+      'postgres:///shop%20&%2050%25%20more%20%231%3F?host=db.example&port=6432&user=app&password=p%40ss%20word&sslmode=disable',
     ]);
   });
 

@@ -34,6 +34,24 @@ test('casbin-bootstrap diff compares files and the database, and fails as --fail
   });
 });
 
+test('casbin-bootstrap diff tells a change that allows less, or nothing else, from one that allows more', async () => {
+  const cwd = await createFolder();
+  const viewer = { permissions: { invoices: ['read'] } };
+  const policies = {
+    'one.json': { viewer, clerk: { inherits: ['viewer'] } },
+    'twice.json': { viewer, clerk: { inherits: ['viewer'], ...viewer } },
+    'less.json': { viewer },
+  };
+  for (const [file, roles] of Object.entries(policies)) {
+    await writeFile(join(cwd, file), JSON.stringify({ roles }));
+  }
+  for (const after of ['twice.json', 'less.json']) {
+    const diff = (failOn: string) => runCli(['diff', 'one.json', after, '--fail-on', failOn], { cwd });
+    expect(await diff('more'), after).toMatchObject({ code: 0, stderr: '' });
+    expect(await diff('change'), after).toMatchObject({ code: 3, stderr: '' });
+  }
+});
+
 test('casbin-bootstrap diff does not pass what may allow more than its model can tell', async () => {
   const cwd = await createFolder();
   await writeFile(join(cwd, 'model.conf'), modelText({ m: 'r.sub == p.sub && keyMatch2(r.obj, p.obj)' }));

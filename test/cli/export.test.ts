@@ -18,10 +18,14 @@ test('casbin-bootstrap export writes what seed reads back, whatever the password
   const yaml = await run('export');
   expect(yaml).toMatchObject({ code: 0, stderr: '' });
   expect(yaml.stdout).toMatch(/^roles:\n {2}readonly:\n/);
+  expect((await run('export', '--json')).stdout).not.toContain('***');
   await writeFile(join(cwd, 'policy.yaml'), yaml.stdout);
   expect(await run('verify', '--strict', '--policy', 'policy.yaml')).toMatchObject({ code: 0 });
 
-  await database.pool().query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
-  expect((await run('pull', '--as', 'csv')).stdout).not.toContain('alice');
-  expect((await run('pull', '--as', 'csv', '--users')).stdout).toMatch(/\ng, alice, user\n$/);
+  await database.pool().query(`insert into casbin (ptype, rule) values
+    ('g', '["alice", "user"]'), ('g', '["admin", "readonly", "since 2020"]')`);
+  const own = (await run('pull', '--as', 'csv')).stdout;
+  expect(own).not.toContain('alice');
+  expect(own).toMatch(/\ng, admin, readonly, since 2020\n$/);
+  expect((await run('pull', '--as', 'csv', '--users')).stdout).toBe(`${own}g, alice, user\n`);
 });

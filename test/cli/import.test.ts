@@ -85,6 +85,14 @@ describe('an import', () => {
     });
   });
 
+  test('makes no table if another tool runs all migrations', async () => {
+    const { pool } = await openFolder({});
+    const policy = { rules: [['p', 'viewer', 'invoices', 'read']] };
+    await expect(importPolicy(pool, policy, { migrations: false })).rejects.toMatchObject({
+      code: 'TABLE_MISSING',
+    });
+  });
+
   test('adds nothing if the table decides differently than the file says', async () => {
     const { pool } = await openFolder({});
     await bootstrapDatabase(pool, { policy: { rules: [['g', 'viewer', 'clerk']] }, seeders: [] });

@@ -46,16 +46,24 @@ test('casbin-bootstrap init --yes adds scripts to package.json, and replaces not
 const hasTerminals = spawnSync('script', ['--version']).stdout?.includes('util-linux') ?? false;
 
 test.skipIf(!hasTerminals).each([
-  { key: 'Ctrl+C', typed: '\u0003', code: 130, created: [] },
+  { key: 'Ctrl+C', typed: '\u0003', code: 130, kept: 'mine', created: [] },
   {
     key: 'Ctrl+D',
     typed: '\u0004',
     code: 0,
+    kept: 'mine',
     created: ['casbin-bootstrap.config.mjs', 'model.conf'],
   },
+  {
+    key: 'y',
+    typed: 'y\r',
+    code: 0,
+    kept: expect.stringContaining('viewer:'),
+    created: ['casbin-bootstrap.config.mjs', 'model.conf', 'policy.test.yaml'],
+  },
 ])(
-  'casbin-bootstrap init: $key at a question changes no file that is there',
-  async ({ typed, code, created }) => {
+  'casbin-bootstrap init: only the answer y changes a file that is there: $key',
+  async ({ typed, code, kept, created }) => {
     const cwd = await createFolder();
     // All scripts are there, so that nothing but the policy is asked about.
     const names = ['lint', 'test', 'plan', 'seed'].map((name) => [`policy:${name}`, 'mine']);
@@ -73,7 +81,7 @@ test.skipIf(!hasTerminals).each([
     }
     expect(await closed).toEqual([code, null]);
     expect(shown).not.toContain('--verbose');
-    expect(readFileSync(join(cwd, 'policy.yaml'), 'utf8')).toBe('mine');
+    expect(readFileSync(join(cwd, 'policy.yaml'), 'utf8')).toEqual(kept);
     expect(readdirSync(cwd).sort()).toEqual([...created, 'package.json', 'policy.yaml'].sort());
   },
 );

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/index.ts';
@@ -40,6 +40,21 @@ test('casbin-bootstrap matrix and graph write the page too, with users where the
   expect(page).not.toContain('alice');
   expect(await runCli(['graph', '--html', file, '--users'], { env })).toMatchObject({ code: 0 });
   expect(await readFile(file, 'utf8')).toContain('alice');
+});
+
+test('casbin-bootstrap matrix is of the database if one is named, whatever policy that has', async () => {
+  const database = await createDatabase();
+  const policy = { roles: { clerk: { permissions: { invoices: ['read'] } } } };
+  await bootstrapDatabase(database.pool(), { policy, seeders: [] });
+  await database.pool().query(`insert into casbin (ptype, rule) values ('g', '["alice", "clerk"]')`);
+  const cwd = await createFolder();
+  await writeFile(join(cwd, 'policy.json'), JSON.stringify(policy));
+  const matrix = (...args: string[]) =>
+    runCli(['matrix', '--users', ...args], { cwd, env: { DATABASE_URL: database.url } });
+  expect(await matrix('--html', 'page.html')).toMatchObject({ code: 0, stderr: '' });
+  expect(await readFile(join(cwd, 'page.html'), 'utf8')).toContain('alice');
+  expect((await matrix('--policy', 'policy.json')).stdout).toContain('alice');
+  expect((await matrix('--policy', 'policy.json', '--offline')).stdout).not.toContain('alice');
 });
 
 async function envOfDatabase() {

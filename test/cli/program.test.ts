@@ -4,9 +4,10 @@ import { existsSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createDatabase } from '../support/database.ts';
 import { createFolder } from '../support/folder.ts';
+import { openWire } from '../support/wire.ts';
 import { BIN, runCli, spawnCli } from './run-cli.ts';
 
 const POLICY = 'roles: { clerk: { permissions: { invoices: [read] } } }';
@@ -36,6 +37,19 @@ describe('casbin-bootstrap', () => {
     expect(JSON.parse(result.stdout)).toMatchObject({ seeders: [{ name: 'rbac', inserted: 1 }] });
     const { rows } = await database.pool().query('select rule from auth.casbin');
     expect(rows).toEqual([{ rule: ['clerk', 'invoices', 'read'] }]);
+  });
+
+  test('ends when its database is closed, and not before', async () => {
+    const wire = await openWire((await createDatabase()).url);
+    wire.stallOn(/goodbye/, 'before');
+    let hasEnded = false;
+    const result = runCli(['plan', '--json'], { env: { DATABASE_URL: wire.url } }).finally(() => {
+      hasEnded = true;
+    });
+    await vi.waitUntil(() => wire.stalls === 1, { timeout: 60_000, interval: 20 });
+    expect(hasEnded).toBe(false);
+    await wire[Symbol.asyncDispose]();
+    expect(await result).toMatchObject({ code: 3, stderr: '' });
   });
 
   test('refuses to run if no database is named, and creates none', async () => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -106,18 +106,19 @@ test('a folder with other files in it is refused and not changed', async () => {
   expect(await readdir(dataDir)).toEqual(['casbin-bootstrap.lock', 'thesis.txt']);
 });
 
-test('a folder that can not be created is named', async () => {
-  const file = join(await createFolder(), 'file');
-  await writeFile(file, '');
+test('a folder that can not be created, or not be locked, is named', async () => {
+  const folder = await createFolder();
+  await writeFile(join(folder, 'file'), '');
+  await mkdir(join(folder, 'casbin-bootstrap.lock'));
 
-  await expect(query(join(file, 'data'), 'select 1')).rejects.toMatchObject({
-    code: 'CONNECTION_FAILED',
-    message: expect.stringMatching(
-      new RegExp(
-        `^The folder ${join(file, 'data')} for .* can't be created: E[A-Z]+: .*\\. Use another one\\.$`,
+  for (const dataDir of [join(folder, 'file', 'data'), folder]) {
+    await expect(query(dataDir, 'select 1')).rejects.toMatchObject({
+      code: 'CONNECTION_FAILED',
+      message: expect.stringMatching(
+        new RegExp(`^The folder ${dataDir} for .* can't be used: E[A-Z]+: .*\\. Use another one\\.$`),
       ),
-    ),
-  });
+    });
+  }
 });
 
 test('files that PostgreSQL can not open are named, and the folder is free again', async () => {

@@ -132,8 +132,11 @@ describe('a project without a database', () => {
   });
 
   test('gets a note about its migration tool, and the table of its adapter', async () => {
-    const devDependencies = { prisma: '7', 'casbin-knex-adapter': '1', 'casbin-bootstrap': '0' };
-    const { folder, read } = await createProject({ devDependencies });
+    const { folder, read } = await createProject({
+      dependencies: { 'casbin-knex-adapter': '1' },
+      devDependencies: { prisma: '7' },
+      peerDependencies: { 'casbin-bootstrap': '0' },
+    });
     const { notes, next } = await initProject(folder, null);
     expect(next[0]).toBe('npx casbin-bootstrap lint');
     expect(notes).toContainEqual(
@@ -152,29 +155,30 @@ describe('a project without a database', () => {
     expect(notes).toContainEqual(expect.stringMatching(expected));
   });
 
-  test.each(['casbin-bootstrap.config.json', '.config/casbin-bootstrap.config.ts'])(
-    'keeps its configuration, and gets no second one: %s',
-    async (path) => {
-      const { folder } = await createProject();
-      mkdirSync(join(folder, '.config'));
-      writeFileSync(join(folder, path), '{}');
-      const report = await initProject(folder, null, { confirm: () => true });
-      expect(report.created).toEqual(['model.conf', 'policy.yaml', 'policy.test.yaml']);
-      expect(report.kept).toEqual([path]);
-      expect(report.notes).toContain(
-        `${path} is the configuration. See that it names the policy (policy.yaml) and the model.`,
-      );
-    },
-  );
+  test.each([
+    'casbin-bootstrap.config.json',
+    '.config/casbin-bootstrap.config.ts',
+    '.config/casbin-bootstrap.cts',
+  ])('keeps its configuration, and gets no second one: %s', async (path) => {
+    const { folder } = await createProject();
+    mkdirSync(join(folder, '.config'));
+    writeFileSync(join(folder, path), '{}');
+    const report = await initProject(folder, null, { confirm: () => true });
+    expect(report.created).toEqual(['model.conf', 'policy.yaml', 'policy.test.yaml']);
+    expect(report.kept).toEqual([path]);
+    expect(report.notes).toContain(
+      `${path} is the configuration. See that it names the policy (policy.yaml) and the model.`,
+    );
+  });
 
   test('goes on with the model, the schema and the table that are given', async () => {
     const domains = readFileSync(domainsModelPath, 'utf8');
-    const { folder, read } = await createProject(undefined, { "it's.conf": domains });
-    const options = { model: join(folder, "it's.conf"), schema: 'auth', table: "o'brien" };
-    const { created, notes } = await initProject(folder, null, {}, options);
-    expect(created).not.toContain('model.conf');
+    const { folder, read } = await createProject(undefined, { "it's.conf": domains, 'model.conf': 'other' });
+    const options = { model: join(folder, "it's.conf"), schema: 'auth', table: "o'bri\\en" };
+    const { created, kept, notes } = await initProject(folder, null, {}, options);
+    expect([...created, ...kept]).not.toContain('model.conf');
     expect(read('casbin-bootstrap.config.mjs')).toContain(
-      "  model: 'it\\'s.conf',\n  policy: 'policy.yaml',\n  schema: 'auth',\n  table: 'o\\'brien',\n",
+      "  model: 'it\\'s.conf',\n  policy: 'policy.yaml',\n  schema: 'auth',\n  table: 'o\\'bri\\\\en',\n",
     );
     expect(notes.join('\n')).not.toContain('does not fit');
   });

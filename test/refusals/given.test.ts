@@ -10,11 +10,17 @@ import {
   createAdapter,
   createEnforcer,
   createLiveEnforcer,
+  diffPolicies,
+  examineDatabase,
+  importPolicy,
   loadPolicyFile,
+  planBootstrap,
   policyToCsv,
   providerSeeder,
   pruneJournal,
+  pullPolicy,
   readJournal,
+  readStatus,
   rowSeeder,
   verifyDatabase,
 } from '../../src/index.ts';
@@ -55,7 +61,13 @@ describe.each<[string, (...args: never[]) => unknown]>([
   ['bootstrapDatabase', bootstrapDatabase],
   ['verifyDatabase', verifyDatabase],
   ['createEnforcer', createEnforcer],
+  ['createLiveEnforcer', createLiveEnforcer],
   ['createAdapter', createAdapter],
+  ['planBootstrap', planBootstrap],
+  ['readStatus', readStatus],
+  ['examineDatabase', examineDatabase],
+  ['importPolicy', (pool: never) => importPolicy(pool, { rules: [['p', 'a', 'b', 'c']] })],
+  ['readJournal', readJournal],
   [
     'bootstrapTenants',
     (pool: unknown) => Reflect.apply(bootstrapTenants, undefined, [[{ name: 'a', pool }]]),
@@ -69,6 +81,15 @@ describe.each<[string, (...args: never[]) => unknown]>([
     expect(error.message).toContain(message);
     expect(inspect(error, { depth: 20 })).not.toMatch(/horse/);
   });
+});
+
+test('a connection string is not looked for as a file, and not shown', async () => {
+  const policy = { rules: [['p', 'a', 'b', 'c']] };
+  for (const error of [await refusal(pullPolicy, URL_TEXT), await refusal(diffPolicies, policy, URL_TEXT)]) {
+    expect(error).toMatchObject({ code: 'INVALID_OPTIONS', problems: [{ code: 'OPTION_INVALID' }] });
+    expect(error.message).toContain('not a connection string');
+    expect(inspect(error, { depth: 20 })).not.toContain(SECRET);
+  }
 });
 
 test('an adapter takes a client, checked out or not, and whatever queries like one', async () => {

@@ -61,6 +61,7 @@ describe('options of a wrong type', () => {
     ['options', new Map(), /^must be an object of options/],
     ['model', { model: 5 }, /^must be the path of a \.conf file, or a Casbin Model \(it is 5\)\.$/],
     ['model', { model: {} }, /^must be the path/],
+    ['model', { model: { model: {} } }, /^must be the path/],
     ['model', { model: '' }, /^must/],
     ['model', { model: new URL('file:///model.conf') }, /^must be the path/],
     ['policy', { policy: ['p', 'a', 'b', 'c'] }, /^must be a policy definition/],

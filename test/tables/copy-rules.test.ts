@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   bootstrapDatabase,
   copyRules,
@@ -196,6 +196,39 @@ it('everything that is wrong is told at once: with both places, and with what is
       { code: 'OPTION_INVALID', at: 'to.table' },
     ],
   });
+});
+
+it('a copy waits for a bootstrap of the schema to copy into', async () => {
+  const pool = await createUsed(DOCUMENT);
+  const holder = await pool.connect();
+  await holder.query(`begin; select pg_advisory_xact_lock(${0x6373626e}, hashtext('public'))`);
+  const copy = copyRules({ from: { pool, table: DOCUMENT }, to: { pool, table: COLUMNS } });
+  const isWaiting = async () => {
+    const { rowCount } = await holder.query(`
+      select from pg_locks join pg_database on pg_database.oid = database
+      where locktype = 'advisory' and not granted and datname = current_database()`);
+    return rowCount === 1;
+  };
+  await vi.waitUntil(isWaiting, { timeout: 30_000, interval: 20 });
+  await holder.query('commit');
+  holder.release();
+  expect(await copy).toMatchObject({ copied: 5, verification: { ok: true } });
+});
+
+it('a copy that meets another transaction is tried again', async () => {
+  const pool = await createUsed(DOCUMENT);
+  await bootstrapDatabase(pool, { policy, table: COLUMNS, seeders: [] });
+  await pool.query(`
+    create sequence tries;
+    create function meet() returns trigger language plpgsql as $$
+      begin
+        if nextval('tries') = 1 then raise 'met another' using errcode = '40001'; end if;
+        return new;
+      end
+    $$;
+    create trigger meet before insert on casbin_rule execute function meet();`);
+  const copy = copyRules({ from: { pool, table: DOCUMENT }, to: { pool, table: COLUMNS } });
+  expect(await copy).toMatchObject({ copied: 2, existing: 3, verification: { ok: true } });
 });
 
 it('makes the schema to copy into, if it is missing', async () => {

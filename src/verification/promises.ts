@@ -239,7 +239,7 @@ function contradict(
   explain: (request: Request, answer: Answer) => string,
 ): Problem[] {
   const shown = request.join(', ');
-  if (answer.error) {
+  if (answer.error !== null) {
     const message = `"${shown}" can't be decided on this definition: ${answer.error}.`;
     return [{ code: 'EXPECTATION_CONTRADICTED', at, message }];
   }

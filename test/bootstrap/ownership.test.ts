@@ -350,8 +350,13 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     });
     const roles = { viewer: VIEWER, accountant: CLERK, intern: FIRST.roles.intern };
 
-    const report = await bootstrap({ version: 2, roles, renamed: { roles: { clerk: 'accountant' } } });
+    const { logger, lines } = captureLog();
+    const renaming = { version: 2, roles, renamed: { roles: { clerk: 'accountant' } } };
+    const report = await bootstrap(renaming, { logger });
 
+    expect(linesOf(lines, 'policy_retired')).toMatchObject([
+      { renamed: report.ownership?.renamed, removed: 0, reassigned: 0 },
+    ]);
     expect(await stored()).toEqual([
       'p viewer invoices read',
       'p accountant invoices write',

@@ -41,6 +41,15 @@ async function idsOf(pool: pg.Pool): Promise<number[]> {
   return rows.map(({ id }) => id);
 }
 
+test('a stored rule with an empty value is a warning, because other adapters of such tables leave it out', async () => {
+  const { pool } = await createWithTable();
+  await insert(pool, ...DEFINED, ['p', 'eve', '', 'read']);
+  const { verification } = await bootstrapDatabase(pool, OPTIONS);
+  expect(verification.integrity.map(({ message }) => message)).toContain(
+    '"p, eve, "", read" is stored, and the stock adapter reads "p, eve, read" instead. Store other values.',
+  );
+});
+
 describe('a rule that others have stored twice', () => {
   const twice = [
     ...DEFINED,

@@ -46,6 +46,7 @@ test('strict is true of the whole table, however large', async () => {
 
   await expect(bootstrapDatabase(pool, strict)).rejects.toMatchObject({
     code: 'VERIFICATION_FAILED',
+    message: expect.stringMatching(/Define what is not defined, or revoke it .* Without strict/),
     report: {
       scope: { kind: 'whole' },
       failures: [{ kind: 'drift', rule: ['p', 'clerk', 'invoices', 'write'] }],

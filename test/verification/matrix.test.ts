@@ -97,6 +97,17 @@ describe('a block of few subjects and very many permissions', () => {
     ...wide.inFastestOrder(await indexOf(m, lines)),
   ];
 
+  test('has ascending numbers, also where a role gives some of them', async () => {
+    const rules = [
+      'p, ann, data0, read',
+      'p, ann, data10, read',
+      'p, boss, data2, read',
+      'p, boss, data9, read',
+    ];
+    const index = await indexOf(RBAC, [...rules, 'g, ann, boss']);
+    expect([...wide.matchable(index)]).toEqual([2, 4, 11, 12]);
+  });
+
   test('is decided by permission, and others by subject', async () => {
     expect([...wide.inFastestOrder(null)].slice(0, 6)).toEqual([0, 1, 2, 302, 602, 3]);
     const rules = ['p, boss, data1, read', 'p, ann, data0, read', 'p, dan, data, read', 'p, dan, food, cook'];

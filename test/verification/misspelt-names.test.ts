@@ -21,6 +21,12 @@ test('a short name may be misspelt by one letter', () => {
   ]);
 });
 
+test('the name of a resource is not one of a subject', () => {
+  expect(messagesOn(['p, date, data, read'], 'data, data, read')).toEqual([
+    'no rule has sub = "data". Did you mean "date"?',
+  ]);
+});
+
 test.each([
   {
     what: 'a given rule has, although it resembles another one',
@@ -32,6 +38,12 @@ test.each([
     what: 'is a role that somebody has',
     rules: ['p, clerk, data, read', 'g, alice, clark'],
     request: 'clark, data, read',
+    parts: {},
+  },
+  {
+    what: 'is a subject without any role',
+    rules: ['p, clerk, data, read', 'g, alice, clark'],
+    request: 'clerk, data, read',
     parts: {},
   },
   {

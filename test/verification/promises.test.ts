@@ -49,6 +49,18 @@ describe('a request that the definition itself can not decide', () => {
   });
 });
 
+test('a listed request for which a function throws is a problem, also if the error has no message', async () => {
+  const text = modelText({ m: 'r.sub == p.sub && fits(r.obj, p.obj)' });
+  const definition = { rules: [rule('p, user, data, read')], deny: [['user', 'logs', 'read']] };
+  const { problems } = await promiseOf(text, definition, async (enforcer) => {
+    await enforcer.addFunction('fits', () => {
+      throw new Error();
+    });
+  });
+
+  expect(problems).toMatchObject([{ code: 'EXPECTATION_CONTRADICTED', at: 'deny[0]' }]);
+});
+
 describe('of the requests that no rule can match', () => {
   const model = newModelFromString(modelText());
   const defined = new RuleSet(compilePolicy({ rules: manyRoles(10).map(rule) }));

@@ -3,11 +3,10 @@ import { createKysely } from '../database/dialect.ts';
 import { engineOf } from '../database/engine.ts';
 import { askInOneMessage } from '../database/message.ts';
 import { refuseHiddenRows } from '../database/privileges.ts';
-import { isConnectionLoss, type Session } from '../database/session.ts';
+import type { Session } from '../database/session.ts';
 import { errorCode, isAbsence, SQLSTATE } from '../database/sqlstates.ts';
 import { LookAbandoned, StepFailure } from '../database/step-failure.ts';
 import { type AnyTransaction, inReadOnlyTransaction, setSearchPath } from '../database/transaction.ts';
-import { isConflict } from '../failure/retry.ts';
 import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolved-options.ts';
 import type { OwnershipReport } from '../report.ts';
 import { bindContext, type SharedContext, shareContext } from '../seeding/run.ts';
@@ -133,7 +132,7 @@ async function lookForTable(session: Session, given: ResolvedOptions): Promise<S
   const block = lookBlock(given, plan, listsOf(given), stateInBlock(given));
   const queries = [block, selectFound(), FETCH_RULES, ...rowQueries];
   const results = await askInOneMessage(session, given, queries).catch((error: unknown) => {
-    if (isFinal(error, session)) throw error;
+    if (isLate(error)) throw error;
     return new Unclear(error);
   });
   if (results instanceof Unclear) return results;
@@ -182,7 +181,7 @@ async function lookAtTable(session: Session, options: ResolvedOptions): Promise<
   const { queries: rowQueries, unasked } = queryRows(options);
   const queries = [stateQuery(options), ...policy.queries, ...rowQueries];
   const results = await askInOneMessage(session, options, queries).catch((error: unknown) => {
-    if (isFinal(error, session) || isAbsence(error)) throw error;
+    if (isLate(error) || isAbsence(error)) throw error;
     return null;
   });
   if (results === null) return { options, state: null, live: null, unasked: others(options), home };
@@ -236,11 +235,10 @@ export function askAfterwards(session: Session, options: ResolvedOptions) {
     });
 }
 
-/** Whether an error needs no second look that asks one by one, to tell what it is about. */
-function isFinal(error: unknown, session: Session): boolean {
+/** Whether the time for an answer was over. A second look, which asks one by one, would take as long again. */
+function isLate(error: unknown): boolean {
   const code = errorCode(error);
-  const isLate = code === SQLSTATE.LOCK_NOT_AVAILABLE || code === SQLSTATE.QUERY_CANCELED;
-  return session.broken !== null || isConnectionLoss(error) || isConflict(error) || isLate;
+  return code === SQLSTATE.LOCK_NOT_AVAILABLE || code === SQLSTATE.QUERY_CANCELED;
 }
 
 /** The rest of a look, in a transaction of its own; null when anything is missing. */

@@ -19,11 +19,12 @@ const SHOWN = 20;
 /** Renders the findings in a database, one a line, with the statements that fix them. No line break at the end. */
 export function renderDiagnosis({ findings }: Diagnosis, look: DiagnosisLook): string {
   const of = (status: DatabaseFinding['status']) => findings.filter((finding) => finding.status === status);
-  const shown = findings.filter((finding) => {
-    const alike = findings.filter(
-      ({ check, status }) => check === finding.check && status === finding.status,
-    );
-    return alike.indexOf(finding) < SHOWN;
+  const alike = new Map<string, number>();
+  const shown = findings.filter(({ check, status }) => {
+    const kind = `${status} ${check}`;
+    const before = alike.get(kind) ?? 0;
+    alike.set(kind, before + 1);
+    return before < SHOWN;
   });
   const hidden = findings.length - shown.length;
   return [

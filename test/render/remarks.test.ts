@@ -73,6 +73,11 @@ test('annotations of GitHub are one line each, which can not change the terminal
   );
 });
 
+test('annotations of GitHub name a file outside of the repository as it is given', () => {
+  const remark: Remark = { level: 'error', code: 'A', at: '../policy.yaml:2', message: 'b' };
+  expect(renderAnnotations([remark], '')).toBe('::error file=../policy.yaml,line=2,title=A::b');
+});
+
 test('JUnit stays XML, whatever a file, a name and a message have in them', () => {
   const odd = `<a & "b" 'c'>\uD800\uFFFF`;
   const told = '&#60;a &#38; &#34;b&#34; &#39;c&#39;&#62;\uFFFD\\uffff';

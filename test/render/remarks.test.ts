@@ -166,6 +166,13 @@ test('SARIF has a result for each remark that is about something wrong, with its
   });
 });
 
+test('SARIF has a rule once, as its schema requires, for all results of it', () => {
+  const remark: Remark = { level: 'error', code: 'ROLE_UNDEFINED', at: 'policy.yaml:1', message: 'm' };
+  expect(toSarif([remark, remark], '1', 'project.yaml', '')).toMatchObject({
+    runs: [{ tool: { driver: { rules: [{ id: 'ROLE_UNDEFINED' }] } }, results: { length: 2 } }],
+  });
+});
+
 test('an error is a remark for each of its problems or findings, or one', async () => {
   const problem = { code: 'ROLE_UNDEFINED', at: 'policy.yaml:1:2', message: 'it is not there' } as const;
   expect(await listErrorRemarks(new InvalidOptionsError([problem]))).toEqual([

@@ -40,6 +40,15 @@ describe('a bootstrap without a policy', () => {
     expect(error.message).toMatch(/\(for instance "p, x{197}…"\)/);
   });
 
+  test('is not refused, and leaves the rules as they are, if that is on purpose: policy: null', async () => {
+    const database = await withPolicy();
+    const before = await readRules(database.pool());
+    for (const run of [bootstrapDatabase, verifyDatabase]) {
+      await expect(run(database.pool(), { policy: null, seeders: [] })).resolves.toBeDefined();
+    }
+    expect(await readRules(database.pool())).toEqual(before);
+  });
+
   test('is refused with three of the rules that are there, and so is a verification', async () => {
     const actions = ['read', 'write', 'print', 'send', 'void'];
     const rules = actions.map((action) => ['p', 'clerk', 'invoices', action]);

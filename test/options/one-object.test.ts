@@ -121,6 +121,8 @@ describe('how strict verifyDatabase is', () => {
 
     await expect(verifyDatabase(pool)).resolves.toMatchObject({ ok: true });
     await expect(verifyDatabase(pool, { strict: true })).resolves.toMatchObject({ ok: false });
+    const imported = Object.defineProperty({ strict: true }, Symbol.toStringTag, { value: 'Module' });
+    await expect(verifyDatabase(pool, imported), 'of a module').resolves.toMatchObject({ ok: false });
     const nested = { verify: { strict: true } };
     await expect(verifyDatabase(pool, nested)).resolves.toMatchObject({ ok: false });
     await expect(verifyDatabase(pool, { ...nested, strict: false })).resolves.toMatchObject({ ok: true });

@@ -67,6 +67,15 @@ test('a definition that was changed in between is checked again', async () => {
   await expect(resolveOptions(pool, { policy })).resolves.toBeDefined();
 });
 
+test('a definition with a wrong rule is refused each time, although its requests can be decided', async () => {
+  const policy = { rules: [['p', 'clerk', 'invoices\0', 'read']] };
+  for (const _ of ['first', 'second']) {
+    await expect(resolveOptions(pool, { policy })).rejects.toMatchObject({
+      problems: [{ code: 'VALUE_UNSTORABLE' }],
+    });
+  }
+});
+
 test('the same definition is checked again in another model, or without verification', async () => {
   const policy = definition();
   const first = await expectationsOf({ policy });

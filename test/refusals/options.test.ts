@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import type { BootstrapOptions } from '../../src/options.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
+import { writeTemporary } from '../policy/temporary-file.ts';
 import { createDatabase } from '../support/database.ts';
 import { type AnyOptions, failureOf, problemsOf, refusalOf } from './refusal.fixture.ts';
 
@@ -357,7 +358,7 @@ test.each<[string, BootstrapOptions]>([
   await expect(bootstrapDatabase(pool, { ...options, table })).resolves.toMatchObject({ changed: true });
 });
 
-test('a policy of the wrong shape is not replaced by the default policy', async () => {
+test('a policy of the wrong shape, or that can not be read, is not replaced by the default policy', async () => {
   const model = newModelFromString(`
 [request_definition]
 r = sub, obj
@@ -368,6 +369,18 @@ e = some(where (p.eft == allow))
 [matchers]
 m = r.sub == p.sub && r.obj == p.obj
 `);
-  const problems = await problemsOf({ policy: 5, model });
-  expect(problems.map(({ at }) => at)).toEqual(['policy']);
+  for (const [policy, place] of [
+    [5, 'policy'],
+    ['none.yaml', 'none.yaml'],
+  ]) {
+    expect((await problemsOf({ policy, model })).map(({ at }) => at)).toEqual([place]);
+  }
+});
+
+test('a file whose only key is misspelt is not called empty too', async () => {
+  const policy = await writeTemporary(
+    'policy.yaml',
+    'rols: { clerk: { permissions: { invoices: [read] } } }',
+  );
+  expect(await problemsOf({ policy })).toMatchObject([{ code: 'OPTION_UNKNOWN', at: `${policy}:1:1` }]);
 });

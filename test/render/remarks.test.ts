@@ -73,6 +73,11 @@ test('annotations of GitHub are one line each, which can not change the terminal
   );
 });
 
+test('annotations of GitHub name a file outside of the repository as it is given', () => {
+  const remark: Remark = { level: 'error', code: 'A', at: '../policy.yaml:2', message: 'b' };
+  expect(renderAnnotations([remark], '')).toBe('::error file=../policy.yaml,line=2,title=A::b');
+});
+
 test('JUnit stays XML, whatever a file, a name and a message have in them', () => {
   const odd = `<a & "b" 'c'>\uD800\uFFFF`;
   const told = '&#60;a &#38; &#34;b&#34; &#39;c&#39;&#62;\uFFFD\\uffff';
@@ -158,6 +163,13 @@ test('SARIF has a result for each remark that is about something wrong, with its
         ],
       },
     ],
+  });
+});
+
+test('SARIF has a rule once, as its schema requires, for all results of it', () => {
+  const remark: Remark = { level: 'error', code: 'ROLE_UNDEFINED', at: 'policy.yaml:1', message: 'm' };
+  expect(toSarif([remark, remark], '1', 'project.yaml', '')).toMatchObject({
+    runs: [{ tool: { driver: { rules: [{ id: 'ROLE_UNDEFINED' }] } }, results: { length: 2 } }],
   });
 });
 

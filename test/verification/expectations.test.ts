@@ -33,6 +33,34 @@ describe('what a definition promises by itself', () => {
     ]);
   });
 
+  test('is, with domains of which some permit nothing, each role against the next that permits something', async () => {
+    const matrix = await matrixOf(DOMAINS, [
+      'g, zoe, admin, zero',
+      'p, admin, one, data, write',
+      'g, bob, admin, two',
+      'p, chief, three, logs, read',
+    ]);
+
+    expect(matrix).toEqual([
+      'zoe one data write: deny',
+      'admin one data write: allow',
+      `${NO_ROLE} one data write: deny`,
+      'admin three logs read: deny',
+      'bob three logs read: deny',
+      'admin three logs read: deny',
+      'chief three logs read: allow',
+      `${NO_ROLE} three logs read: deny`,
+      'chief one data write: deny',
+    ]);
+  });
+
+  test('is asked in the order of the values of a request', async () => {
+    expect(await matrixOf(modelText({ r: 'obj, act, sub' }), ['p, user, data, read'])).toEqual([
+      'data read user: allow',
+      `data read ${NO_ROLE}: deny`,
+    ]);
+  });
+
   test('is, of the requests that it lists, what it allows', async () => {
     const rules = ['p, reader, data, read', 'p, writer, data, write'];
     const definition = {

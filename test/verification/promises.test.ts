@@ -61,7 +61,35 @@ test('a listed request for which a function throws is a problem, also if the err
   expect(problems).toMatchObject([{ code: 'EXPECTATION_CONTRADICTED', at: 'deny[0]' }]);
 });
 
+test('without the rules that stay away, a never request stays, and others that are not met any more go', async () => {
+  const definition = {
+    rules: [rule('p, user, data, read')],
+    allow: [['user', 'data', 'write']],
+    never: [['user', 'data', 'read']],
+  };
+  const { listed } = await collectPromises(
+    newModelFromString(modelText()),
+    new RuleSet(compilePolicy(definition)),
+    definition,
+    { configureEnforcer: undefined, placeOf: () => '', contradicted: 'dropped' },
+  );
+
+  expect(listed).toEqual([{ kind: 'never', request: ['user', 'data', 'read'], expected: 'deny' }]);
+});
+
 describe('of the requests that no rule can match', () => {
+  test('one is decided for all, and not one that a rule matches', async () => {
+    const rules = ['p, a, x, read', 'p, b, x, read', 'p, b, y, read'].map(rule);
+    const { expectations } = await collectPromises(
+      newModelFromString(modelText()),
+      new RuleSet(compilePolicy({ rules })),
+      {},
+      { configureEnforcer: undefined, placeOf: () => '', sampleSize: 0 },
+    );
+
+    expect(expectations.countAllowed()).toBe(3);
+  });
+
   const model = newModelFromString(modelText());
   const defined = new RuleSet(compilePolicy({ rules: manyRoles(10).map(rule) }));
   const collect = (sampleSize: number) =>

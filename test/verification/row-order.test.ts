@@ -130,11 +130,13 @@ describe('where the order of the rows decides otherwise than defined', () => {
     ]);
   });
 
-  test.each([1, 1_200])(
+  test.each([1, 20, 21, 1_200])(
     'no statements are offered that would move defined rules behind %i others',
     async (others) => {
       const pool = (await createDatabase()).pool();
       await bootstrapDatabase(pool, options(ALLOW));
+      // The order of rules of another ptype does not matter.
+      await pool.query(`insert into casbin (ptype, rule) values ('g', '["bob", "user"]')`);
       await pool.query(
         `insert into casbin (ptype, rule) select 'p', jsonb_build_array('x' || n, 'data', 'read', 'deny') from generate_series(1, ${others}) n`,
       );
@@ -142,12 +144,24 @@ describe('where the order of the rows decides otherwise than defined', () => {
       const { report, message } = await failedReport(pool, options(DENY, ALLOW));
 
       expect(report.rowOrder?.statements).toEqual([]);
+      const ids = Array.from({ length: Math.min(others, 20) }, (_, n) => n + 3).join(', ');
       expect(report.rowOrder?.advice).toContain(
-        `behind rules that are not defined (id 2${others > 1 ? ', 3' : ')'}`,
+        `behind rules that are not defined (id ${ids}${others > 20 ? ' and more' : ''})`,
       );
       expect(message).toContain(report.rowOrder?.advice);
     },
   );
+
+  test('no statements are offered that would move more than a thousand rows', async () => {
+    const pool = (await createDatabase()).pool();
+    const many = Array.from({ length: 999 }, (_, n) => `p, x${n}, data, read, allow`);
+    await bootstrapDatabase(pool, options(...many, ALLOW));
+
+    const { report } = await failedReport(pool, options(DENY, ALLOW, ...many));
+
+    expect(report.rowOrder?.statements).toEqual([]);
+    expect(report.rowOrder?.advice).toContain('(1001 rows would have to move)');
+  });
 
   test('it is reported also for rules with the same priority, without advising a priority field', async () => {
     const pool = (await createDatabase()).pool();

@@ -52,6 +52,9 @@ describe('requests are decided on stored rules', () => {
     const policy = { rules: lines.map(rule) };
     expect(await isDecided([...lines, 'g, ann, boss'], text, policy)).toBe(false);
     expect(await isDecided(lines.toReversed(), text, policy)).toBe(true);
+    const bySubject = modelText({ p: 'sub, obj, act, eft', e: 'subjectPriority(p.eft) || deny' });
+    expect(await isDecided(lines, bySubject, policy)).toBe(false);
+    expect(await isDecided(lines.toReversed(), bySubject, policy)).toBe(true);
   });
 });
 

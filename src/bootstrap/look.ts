@@ -80,16 +80,6 @@ async function hasRemovable(
   return ask((trx) => ruleTable.hasRemovable(trx));
 }
 
-/** The message did not find the rule table, or failed. */
-class Unclear {
-  /** The error of the message; null if it succeeded. */
-  readonly error: unknown;
-
-  constructor(error: unknown = null) {
-    this.error = error;
-  }
-}
-
 /** What is known after the message: so far, nothing is missing. */
 interface Seen {
   readonly options: ResolvedOptions;
@@ -107,16 +97,10 @@ interface Seen {
  */
 async function lookAtOnce(session: Session, given: ResolvedOptions): Promise<Seen | null> {
   // Other engines may not know such a block.
-  const seen = given.engine.commitsDdl ? new Unclear() : await lookForTable(session, given);
-  if (!(seen instanceof Unclear)) return seen;
+  const seen = given.engine.commitsDdl ? 'unclear' : await lookForTable(session, given);
+  if (seen !== 'unclear') return seen;
   const { table, isMissing } = await findRuleTable(session.client, given.schema, given.table, given.engine);
-  const options = withRuleTable(given, table);
-  if (!isMissing) return lookAtTable(session, options);
-  // An error about a missing table needs no explanation; any other error will occur again in the look step by step.
-  // A row seeder asks by the type of its table's rows.
-  const isOfAbsent = isAbsence(seen.error) || errorCode(seen.error) === SQLSTATE.UNDEFINED_OBJECT;
-  if (seen.error === null || isOfAbsent) return null;
-  return { options, state: null, live: null, unasked: others(options), home: options.schema };
+  return isMissing ? null : lookAtTable(session, withRuleTable(given, table));
 }
 
 interface Looked {
@@ -125,22 +109,22 @@ interface Looked {
   readonly live: LivePolicy;
 }
 
-/** Asks about the rule table, whichever one is there, in one message. */
-async function lookForTable(session: Session, given: ResolvedOptions): Promise<Seen | Unclear | null> {
+/** Asks about the rule table, whichever one is there, in one message; `unclear` if that fails or does not find it. */
+async function lookForTable(session: Session, given: ResolvedOptions): Promise<Seen | 'unclear' | null> {
   const plan = planPolicy(given);
   const { queries: rowQueries, unasked } = queryRows(given);
   const block = lookBlock(given, plan, listsOf(given), stateInBlock(given));
   const queries = [block, selectFound(), FETCH_RULES, ...rowQueries];
   const results = await askInOneMessage(session, given, queries).catch((error: unknown) => {
     if (isLate(error)) throw error;
-    return new Unclear(error);
+    return null;
   });
-  if (results instanceof Unclear) return results;
+  if (results === null) return 'unclear';
   const [, [answer] = [], rows = [], ...missing] = results;
   const found: Located & State = answer.found;
   if (found.candidates === 0) return null;
   const options = locate(given, found, rows);
-  if (options === null) return new Unclear();
+  if (options === null) return 'unclear';
   refuseHiddenRows(found);
   if (!isMigrated(options, found)) return null;
   const part = plan?.part ?? null;
@@ -181,7 +165,7 @@ async function lookAtTable(session: Session, options: ResolvedOptions): Promise<
   const { queries: rowQueries, unasked } = queryRows(options);
   const queries = [stateQuery(options), ...policy.queries, ...rowQueries];
   const results = await askInOneMessage(session, options, queries).catch((error: unknown) => {
-    if (isLate(error) || isAbsence(error)) throw error;
+    if (isLate(error)) throw error;
     return null;
   });
   if (results === null) return { options, state: null, live: null, unasked: others(options), home };

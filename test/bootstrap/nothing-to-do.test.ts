@@ -319,20 +319,20 @@ describe('a start with nothing to do', () => {
     },
   );
 
-  test('is assigned no transaction id, and sees one moment of the database', async () => {
+  test('is assigned no transaction id, sees one moment of the database, and is not the first run', async () => {
     const database = await createBootstrapped();
     const pool = database.pool({ max: 1 });
     const seen: unknown[] = [];
     const witness: Seeder = {
       name: 'witness',
-      async isSeeded({ db }) {
+      async isSeeded({ db, firstRun }) {
         const { rows } = await sql`
           select
             pg_current_xact_id_if_assigned() as id,
             current_setting('transaction_read_only') as read_only,
             current_setting('transaction_isolation') as isolation
         `.execute(db);
-        seen.push(rows[0]);
+        seen.push(firstRun, rows[0]);
         return true;
       },
       seed: async () => ({ inserted: 0, existing: 0 }),
@@ -340,7 +340,7 @@ describe('a start with nothing to do', () => {
 
     await bootstrapDatabase(pool, { seeders: [providerSeeder(), witness] });
 
-    expect(seen).toEqual([{ id: null, read_only: 'on', isolation: 'repeatable read' }]);
+    expect(seen).toEqual([false, { id: null, read_only: 'on', isolation: 'repeatable read' }]);
   });
 
   test('waits for no bootstrap, Migrator or writer', async () => {

@@ -149,6 +149,31 @@ test('tells nobody that a look failed after it was closed but those who wait for
   expect(errors).toEqual([]);
 });
 
+test('closes its connection a second after it was closed, where a look does not end', async () => {
+  const released: unknown[] = [];
+  const own = { ...client, release: (broken: unknown) => released.push(broken) };
+  let fail: (error: Error) => void = () => {};
+  const look = vi.fn(async () => {});
+  const follower = await startFollower({ pool: { connect: async () => own }, look });
+  look.mockReturnValueOnce(
+    new Promise((_, reject) => {
+      fail = reject;
+    }),
+  );
+  const begun = follower.lookNow().catch((error: unknown) => error);
+  await setImmediate();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const closed = follower.close();
+  vi.advanceTimersByTime(999);
+  expect(released).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(released).toEqual([true]);
+  fail(new Error('the connection was closed'));
+  await closed;
+  expect(await begun).toMatchObject({ message: 'the connection was closed' });
+});
+
 test('looks once more for who asks during a look', async () => {
   const finish: (() => void)[] = [];
   const look = vi.fn(async () => {});

@@ -25,18 +25,34 @@ const NO_BORDER = {
   middle: '',
 };
 
+/** cli-table3 compares each cell with all cells above it, so it gets few rows at a time. */
+const PORTION = 20;
+
 /** Renders rows below their headings, aligned, without borders or colours, indented by two spaces. */
 export function renderTable(columns: readonly TableColumn[], rows: readonly (readonly string[])[]): string {
-  const table = new Table({
-    head: columns.map((column) => escapeControls(column.title)),
-    colAligns: columns.map((column) => column.align ?? 'left'),
-    chars: NO_BORDER,
-    style: { head: [], border: [], 'padding-left': 2, 'padding-right': 0 },
-  });
-  table.push(...rows.map((row) => row.map(escapeControls)));
-  return table
-    .toString()
-    .split('\n')
+  const lines = [columns.map(({ title }) => title), ...rows].map((row) => row.map(escapeControls));
+  const portions = Array.from({ length: Math.ceil(lines.length / PORTION) }, (_, index) =>
+    lines.slice(index * PORTION, (index + 1) * PORTION),
+  );
+  const widths = portions
+    .map(measure)
+    .reduce((one, other) => one.map((width, at) => Math.max(width, other[at] ?? 0)));
+  const colAligns = columns.map((column) => column.align ?? 'left');
+  return portions
+    .flatMap((portion) => layOut(portion, { colAligns, colWidths: widths }).split('\n'))
     .map((line) => line.trimEnd())
     .join('\n');
+}
+
+/** The widths of the columns, which cli-table3 shows in a border: some characters take two places, others none. */
+function measure(portion: readonly string[][]): number[] {
+  const [border = ''] = layOut(portion, { chars: { ...NO_BORDER, top: '-', 'top-mid': '+' } }).split('\n', 1);
+  return border.split('+').map(({ length }) => length);
+}
+
+function layOut(portion: readonly string[][], options: Table.TableConstructorOptions): string {
+  const style = { head: [], border: [], 'padding-left': 2, 'padding-right': 0 };
+  const table = new Table({ chars: NO_BORDER, style, ...options });
+  table.push(...portion.map((row) => [...row]));
+  return table.toString();
 }

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { renderTable } from '../../src/render/table.ts';
+
+const COLUMNS = [{ title: 'name' }, { title: 'rows', align: 'right' }] as const;
+
+test('a table has aligned columns, wherever its widest cell is', () => {
+  const names = Array.from({ length: 120 }, (_, n) => (n === 110 ? '漢字の名前' : 'a'));
+  const lines = renderTable(
+    COLUMNS,
+    names.map((name, n) => [name, n === 70 ? '' : `${n}`]),
+  ).split('\n');
+  expect(lines).toHaveLength(121);
+  expect(lines[0]).toBe('  name        rows');
+  expect(lines[1]).toBe('  a              0');
+  expect(lines[71]).toBe('  a');
+  expect(lines[111]).toBe('  漢字の名前   110');
+});
+
+test('a table without rows has its headings', () => {
+  expect(renderTable(COLUMNS, [])).toBe('  name  rows');
+});
+
+test('a table of many rows takes a moment, not minutes', () => {
+  const began = performance.now();
+  const rows = Array.from({ length: 10_000 }, () => Array.from({ length: 10 }, () => '●'));
+  const lines = renderTable(
+    Array.from({ length: 10 }, () => ({ title: 'role' })),
+    rows,
+  ).split('\n');
+  expect(lines).toHaveLength(10_001);
+  expect(performance.now() - began).toBeLessThan(30_000);
+}, 60_000);

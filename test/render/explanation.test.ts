@@ -44,6 +44,10 @@ test('rows and added rules are shown together with the rule and the roles', () =
   );
 });
 
+test('a permission of its own has no path of roles', () => {
+  expect(renderExplanation({ ...EXPLANATION, rolePath: ['alice'] })).not.toMatch(/^ {2}roles/m);
+});
+
 test('the decision is in green or red where colours are wanted', () => {
   expect(renderExplanation(EXPLANATION, { color: true })).toContain('is \u001b[32mallowed');
   expect(renderExplanation({ ...EXPLANATION, decision: 'deny' }, { color: true })).toContain(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { renderChange } from '../../src/render/change.ts';
+import { listChangeRemarks, renderChange } from '../../src/render/change.ts';
 
 test('a change shows control characters of its rules, its actor and its reason', () => {
   const rule = ['g', 'carol\u009b31m', 'clerk'];
@@ -17,4 +17,5 @@ test('a change shows control characters of its rules, its actor and its reason',
   expect(renderChange(nothing, { ...asked, where: 'x' })).toBe(
     'Database: x\n\nNothing to change: "g, "carol\\u009b", clerk" is not stored.',
   );
+  expect(listChangeRemarks(nothing, asked)).toMatchObject([{ level: 'note', code: 'NOTHING_TO_CHANGE' }]);
 });

@@ -81,7 +81,7 @@ function chunk(names: readonly string[], room: number): string[][] {
   let left = 0;
   for (const name of names) {
     const needed = formatValue(name).length + 2;
-    if (needed > left || chunks.length === 0) {
+    if (needed > left) {
       chunks.push([]);
       left = room;
     }

@@ -369,8 +369,10 @@ describe('a diagnosis', () => {
         remedies: [],
       }),
     );
-    const told = renderDiagnosis({ ok: true, findings }, { where: 'x', color: true });
+    const other: DatabaseFinding = { check: 'index', status: 'warning', message: 'No index.', remedies: [] };
+    const told = renderDiagnosis({ ok: true, findings: [...findings, other] }, { where: 'x', color: true });
     expect(told).toContain('Row 19\\u001b');
+    expect(told).toContain('No index.');
     expect(told).not.toContain('Row 20');
     expect(told).toContain('5 more findings of these kinds.');
   });

@@ -211,6 +211,16 @@ test.each<[ProblemCode, string, PolicyDefinition]>([
   },
 );
 
+test('no role manager of the application is asked about a circle, in which it may go round for ever', async () => {
+  const configureEnforcer = vi.fn();
+  const deep = Array.from({ length: 12 }, (_, n) => ['g', `r${n}`, `r${n + 1}`]);
+  const policy = { rules: [...circle, ...deep] };
+  await expect(resolveOptions(pool, { policy, configureEnforcer })).rejects.toMatchObject({
+    problems: [{ code: 'ROLE_CYCLE' }],
+  });
+  expect(configureEnforcer, 'for the functions of the model only').toHaveBeenCalledOnce();
+});
+
 test('beside a key that a file has twice, nothing that is listed is decided', async () => {
   const role = (name: string, actions: string) => `  ${name}: { permissions: { invoices: [${actions}] } }`;
   const roles = [role('lead', 'read, write'), role('clerk', 'read'), role('clerk', 'write')];

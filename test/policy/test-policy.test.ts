@@ -538,6 +538,10 @@ describe('the result', () => {
     expect(renderTests({ ...passed, durationMs: 4 })).toBe(
       '2 requests decided as expected (4 ms). 1 of 3 rules tested (33 %).',
     );
+    const coverage = { covered: 0, total: 0, rules: [] };
+    expect(renderTests({ ...passed, coverage, durationMs: 4 })).toBe(
+      '2 requests decided as expected (4 ms). The policy has no rules.',
+    );
   });
 
   test('is JUnit', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { renderChange } from '../../src/render/change.ts';
+import { listChangeRemarks, renderChange } from '../../src/render/change.ts';
 
 test('a change shows control characters of its rules, its actor and its reason', () => {
   const rule = ['g', 'carol\u009b31m', 'clerk'];
@@ -14,5 +14,8 @@ test('a change shows control characters of its rules, its actor and its reason',
   ]);
   const nothing = { added: [], removed: [], comesBack: [], journaled: true };
   const asked = { ...record, changes: { unassign: [['carol\u009b', 'clerk'] as const] } };
-  expect(renderChange(nothing, { ...asked, where: 'x' })).toContain('carol\\u009b');
+  expect(renderChange(nothing, { ...asked, where: 'x' })).toBe(
+    'Database: x\n\nNothing to change: "g, "carol\\u009b", clerk" is not stored.',
+  );
+  expect(listChangeRemarks(nothing, asked)).toMatchObject([{ level: 'note', code: 'NOTHING_TO_CHANGE' }]);
 });

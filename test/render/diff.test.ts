@@ -38,7 +38,7 @@ test('a diff shows rules, then decisions with their reasons, then the number of 
           after: { ...DENIED, rule: ['p', 'x'], reason: 'by "p, x"' },
         },
       ],
-      omitted: { more: 0, less: 2 },
+      omitted: { more: 3, less: 2 },
     },
     userLinks: 1,
   };
@@ -57,7 +57,7 @@ test('a diff shows rules, then decisions with their reasons, then the number of 
       '  - anybody, invoices, read — was allowed by "p, viewer, invoices, read", through clerk → viewer (gone: g, clerk, viewer)',
       '  - clerk, invoices, write — by "p, x"',
       '',
-      'Of 1,234 requests, 1 is allowed now, and 4 no longer.',
+      'Of 1,234 requests, 4 are allowed now, and 4 no longer.',
       '',
       '1 link of users to roles left out.',
     ].join('\n'),

@@ -44,6 +44,19 @@ test('rows and added rules are shown together with the rule and the roles', () =
   );
 });
 
+test('a permission of its own has no path of roles', () => {
+  expect(renderExplanation({ ...EXPLANATION, rolePath: ['alice'] })).not.toMatch(/^ {2}roles/m);
+});
+
+test('a domain is named where roles are missing, unless it is empty', () => {
+  const told = (domain: string | null) => {
+    const roles = [{ ptype: 'g', name: 'bob', domain, paths: [], more: false }];
+    return renderExplanation({ ...EXPLANATION, rolePath: [], roles });
+  };
+  expect(told('acme')).toContain('no "g" rule gives bob a role in acme\n');
+  for (const domain of ['', null]) expect(told(domain)).toContain('no "g" rule gives bob a role\n');
+});
+
 test('the decision is in green or red where colours are wanted', () => {
   expect(renderExplanation(EXPLANATION, { color: true })).toContain('is \u001b[32mallowed');
   expect(renderExplanation({ ...EXPLANATION, decision: 'deny' }, { color: true })).toContain(
@@ -59,7 +72,10 @@ test('an explanation in one line has the rule and the roles, or what comes close
     ...EXPLANATION,
     answer: 'denied: no rule allows it',
     rolePath: [],
-    closest: [{ rule: ['p', 'clerk', 'invoices', 'read'], differences: ['act is read'] }],
+    closest: [
+      { rule: ['p', 'clerk', 'invoices', 'read'], differences: ['act is read'] },
+      { rule: ['p', 'clerk', 'ledger', 'read'], differences: ['obj is ledger', 'act is read'] },
+    ],
   };
   expect(renderCompact(listExplanationRemarks(denied))).toMatch(
     /: denied: no rule allows it, closest p, clerk, invoices, read — act is read$/,

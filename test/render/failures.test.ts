@@ -78,6 +78,8 @@ describe('the failures of a verification', () => {
       'Define what is not defined, or revoke it (changePolicy, or casbin-bootstrap revoke or unassign). Without strict it is only reported.',
     ]);
     expect(remediesOf('decision')).toEqual([]);
+    const vanished = decision({ kind: 'drift', added: [] });
+    expect(renderRemedies(verification({ ok: false, failures: [vanished] }))).toEqual([]);
   });
 
   test('show stored rules that do not read back, with all their rows, but no mere warnings', () => {

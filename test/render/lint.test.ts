@@ -16,6 +16,8 @@ test('a policy without problems is reported in one line', () => {
   expect(renderLint({ ok: true, problems: [], warnings: [], coverage: one })).toBe(
     'No problems. 1 of 1 rule decides at least one request.',
   );
+  const none = { covered: 0, total: 0, uncovered: [] };
+  expect(renderLint({ ok: true, problems: [], warnings: [], coverage: none })).toBe('No problems.');
 });
 
 test('each problem is a line that begins with its place, and can not change the terminal', () => {

@@ -142,6 +142,17 @@ test('rules that stay away are listed with the reason, and one that vanished is 
   expect(text).not.toContain('not defined');
 });
 
+test('the first of many rules that stay away are listed', () => {
+  const keptAway = Array.from(
+    { length: 52 },
+    (_, n): KeptAwayRule => ({ rule: ['p', 'a', `b${n}`, 'c'], because: 'vanished', ...UNKNOWN }),
+  );
+  const text = renderSummary(bootstrap({ verification: verification({ keptAway }) }), HERE);
+  expect(text).toContain('p, a, b49, c');
+  expect(text).not.toContain('p, a, b50, c');
+  expect(text).toContain('\n  … and 2 more');
+});
+
 test('a status names the versions and counts what stays away', () => {
   const status = {
     table: { name: 'public.casbin', layout: 'document', isMissing: false },

@@ -70,6 +70,7 @@ describe('a plan', () => {
       rows: [],
     };
     expect(renderPlan(plan, HERE)).toContain('\n  + 1,003 more rules\n');
+    expect(listPlanRemarks(plan).filter(({ code }) => code === 'WOULD_CHANGE')).toHaveLength(1_203);
   });
 
   test('of many rows shows the first of each seeder, and says what it does not list', () => {

@@ -228,6 +228,22 @@ describe('a login that is refused', () => {
   });
 });
 
+test.each([
+  { run: bootstrapDatabase, work: 'The bootstrap' },
+  { run: verifyDatabase, work: 'The look at the database' },
+])('an error of no known kind is reported, with what it ended: $work', async ({ run, work }) => {
+  const query = async (text: string) => {
+    if (text !== 'rollback') throw new Error('out of paper');
+  };
+  const client = { query, release: () => {} };
+  const error = await failureOf(() => run({ connect: async () => client } as never));
+  expect(error).toMatchObject({
+    code: 'UNEXPECTED',
+    message: `${work} failed: out of paper. Nothing was changed. The error's cause says where.`,
+    cause: { message: 'out of paper' },
+  });
+});
+
 describe('a connection that is lost', () => {
   const killing: Seeder = {
     name: 'killing',

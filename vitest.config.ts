@@ -22,7 +22,7 @@ const FAST = [
   'test/verification/{integrity,listed-requests,matrix,matrix-of-models,misspelt-names,model-parts}.test.ts',
   'test/verification/{part-of-policy,promises}.test.ts',
   'test/verification/{row-order-causes,rule-index,same-decisions,slice-hazards,unmatched-requests,warnings}.test.ts',
-  'test/verification/{warning-texts,whole-reports}.test.ts',
+  'test/verification/{structure,user-links,warning-texts,whole-reports}.test.ts',
 ];
 
 /** The files that take longest, few of them the largest. Begun last, one would leave the other workers idle. */

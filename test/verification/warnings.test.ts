@@ -280,5 +280,8 @@ describe('rules with the same values and the opposite effect', () => {
     expect(await summaryOf(withEffect(effect), [lines[1] ?? '', lines[2] ?? ''])).toEqual([]);
     const text = modelText({ r: 'sub, obj', p: 'sub, obj', m: 'r.sub == p.sub && r.obj == p.obj' });
     expect(await summaryOf(text, ['p, user, allow', 'p, user, deny'])).toEqual([]);
+    const twoKinds = modelText({ p: 'sub, obj, act, eft\np2 = sub, obj, act, eft', e: effect });
+    const codes = await summaryOf(twoKinds, ['p, user, data, read, allow', 'p2, user, data, read, deny']);
+    expect(codes.flat()).not.toContain('RULES_OPPOSED');
   });
 });

@@ -256,6 +256,11 @@ describe('a * that the model compares as it is written', () => {
   });
 });
 
+test('a role link that decides no request is told with the rules', async () => {
+  const lines = ['p, admin, data, read', 'g, alice, staff'];
+  expect(await summaryOf(RBAC, lines)).toEqual([['RULES_NOT_COVERED', 'g, alice, staff']]);
+});
+
 describe('rules with the same values and the opposite effect', () => {
   const withEffect = (e: string) => modelText({ p: 'sub, obj, act, eft', e });
   const lines = ['p, user, data, read, allow', 'p, user, data, write, allow', 'p, user, data, read, deny'];

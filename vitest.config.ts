@@ -18,11 +18,11 @@ const FAST = [
   'test/progress/{reporter,steps}.test.ts',
   'test/tables/storable.test.ts',
   'test/testing/{collect-policy-tests,explanations,matchers}.test.ts',
-  'test/verification/{cause,coverage,drift,drift-by-model,expectations,explain,hash-collisions,holders}.test.ts',
+  'test/verification/{cause,compare-policies,coverage,drift,drift-by-model,expectations,explain,hash-collisions,holders}.test.ts',
   'test/verification/{integrity,listed-requests,matrix,matrix-of-models,misspelt-names,model-parts}.test.ts',
   'test/verification/{part-of-policy,promises}.test.ts',
   'test/verification/{row-order-causes,rule-index,same-decisions,slice-hazards,unmatched-requests,warnings}.test.ts',
-  'test/verification/{warning-texts,whole-reports}.test.ts',
+  'test/verification/{structure,user-links,warning-texts,whole-reports}.test.ts',
 ];
 
 /** The files that take longest, few of them the largest. Begun last, one would leave the other workers idle. */

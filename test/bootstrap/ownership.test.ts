@@ -15,6 +15,7 @@ import {
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { untilWaiting } from '../tables/rule-table.fixture.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { captureLog, linesOf, WARN } from './log.fixture.ts';
 
@@ -607,6 +608,25 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
 
     expect(changed).toBe(false);
     expect(verification.keptAway).toMatchObject([{ because: 'revoked', reason: 'ticket 7' }]);
+  });
+
+  test('is refused where a rule that stays away is the one that denied what must never be', async () => {
+    const { pool, bootstrap } = await open();
+    const text = modelText({
+      p: 'sub, obj, act, eft',
+      e: 'some(where (p.eft == allow)) && !some(where (p.eft == deny))',
+    });
+    const request = ['guest', 'data', 'read'];
+    const rules = ['allow', 'deny'].map((effect) => ['p', ...request, effect]);
+    const policy = { version: 1, rules, never: [request], onRevoked: 'keep' } as const;
+    const more = { model: newModelFromString(text) };
+    await bootstrap(policy, more);
+    await pool.query(`delete from ${layout.table} where id = 2`);
+
+    await expect(bootstrap(policy, more)).rejects.toMatchObject({
+      code: 'VERIFICATION_FAILED',
+      report: { failures: [{ kind: 'never', request }] },
+    });
   });
 
   test('logs a hundred of the rules that stay away, and reports all', async () => {

@@ -1,4 +1,4 @@
-import { newModelFromString } from 'casbin';
+import { newModelFromString, Util } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { reachableScope } from '../../src/casbin/scope.ts';
 import type { PolicyDefinition } from '../../src/index.ts';
@@ -85,6 +85,22 @@ describe('a decision that depends on the order of the rules fails', () => {
     const rules = ['g, a, b,c', 'p, b,c, none', 'p, a, c'].map(rule);
     await fails(text, { rules, allow: [['a', 'a,b']] }, ['a', 'a,b']);
   });
+});
+
+test('a link that only a role manager of the application follows is seen', async () => {
+  const { drift } = await verifyRules(
+    modelText(),
+    { rules: DEFINED.map(rule) },
+    [...DEFINED, 'g, cle*, boss'],
+    {
+      configureEnforcer: async (enforcer) => {
+        await enforcer.addNamedMatchingFunc('g', Util.keyMatchFunc);
+      },
+    },
+  );
+  expect(drift).toContainEqual(
+    expect.objectContaining({ request: ['clerk', 'data', 'write'], actual: 'allow' }),
+  );
 });
 
 test('a definition of role links alone is decided again beside permissions of others', async () => {

@@ -256,6 +256,11 @@ describe('a * that the model compares as it is written', () => {
   });
 });
 
+test('a role link that decides no request is told with the rules', async () => {
+  const lines = ['p, admin, data, read', 'g, alice, staff'];
+  expect(await summaryOf(RBAC, lines)).toEqual([['RULES_NOT_COVERED', 'g, alice, staff']]);
+});
+
 describe('rules with the same values and the opposite effect', () => {
   const withEffect = (e: string) => modelText({ p: 'sub, obj, act, eft', e });
   const lines = ['p, user, data, read, allow', 'p, user, data, write, allow', 'p, user, data, read, deny'];
@@ -280,5 +285,8 @@ describe('rules with the same values and the opposite effect', () => {
     expect(await summaryOf(withEffect(effect), [lines[1] ?? '', lines[2] ?? ''])).toEqual([]);
     const text = modelText({ r: 'sub, obj', p: 'sub, obj', m: 'r.sub == p.sub && r.obj == p.obj' });
     expect(await summaryOf(text, ['p, user, allow', 'p, user, deny'])).toEqual([]);
+    const twoKinds = modelText({ p: 'sub, obj, act, eft\np2 = sub, obj, act, eft', e: effect });
+    const codes = await summaryOf(twoKinds, ['p, user, data, read, allow', 'p2, user, data, read, deny']);
+    expect(codes.flat()).not.toContain('RULES_OPPOSED');
   });
 });

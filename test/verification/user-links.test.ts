@@ -1,0 +1,32 @@
+import { newModelFromString } from 'casbin';
+import { expect, test } from 'vitest';
+import { toRule } from '../../src/policy/rule.ts';
+import { linkedNames, splitUserLinks } from '../../src/verification/user-links.ts';
+import { modelText, rule } from './verify.fixture.ts';
+
+/** The links of users among these rules. */
+function userLinksOf(lines: readonly string[], changes: Parameters<typeof modelText>[0] = {}): string[] {
+  const { userLinks } = splitUserLinks(newModelFromString(modelText(changes)), lines.map(rule).map(toRule));
+  return userLinks.map(({ ptype, values }) => [ptype, ...values].join(', '));
+}
+
+test('who has a permission by a rule of any kind is a role', () => {
+  const changes = { p: 'sub, obj, act\np2 = sub, act' };
+  const lines = ['p, clerk, data, read', 'p2, boss, sign', 'g, boss, clerk', 'g, ann, clerk'];
+  expect(userLinksOf(lines, changes)).toEqual(['g, ann, clerk']);
+});
+
+test('the subject of a rule is found wherever the model has it', () => {
+  const lines = ['p, data, boss, read', 'g, boss, clerk', 'g, data, clerk'];
+  expect(userLinksOf(lines, { p: 'obj, sub, act' })).toEqual(['g, data, clerk']);
+});
+
+test('links of users are known also where no requests follow from the rules', () => {
+  const m = 'g(r.sub, p.sub) && keyMatch(r.obj, p.obj)';
+  expect(userLinksOf(['p, clerk, data, read', 'g, ann, clerk'], { m })).toEqual(['g, ann, clerk']);
+});
+
+test('linked names are both ends of links of every role definition, without domains', () => {
+  const lines = ['p, clerk, data, read', 'g, ann, clerk, one', 'g2, page, data'];
+  expect(linkedNames(lines.map(rule).map(toRule))).toEqual(['ann', 'clerk', 'page', 'data']);
+});

@@ -86,8 +86,9 @@ export class Follower {
       try {
         const isNew = this.#connection === null;
         const connection = this.#connection ?? (await this.#connect());
-        if (!isNew) await this.#pause(this.#options.pollIntervalMs, connection);
+        if (!isNew) await this.#pause(this.#options.pollIntervalMs);
         if (this.#stopped.signal.aborted) break;
+        if (connection.loss !== null) throw connection.loss;
         await this.#look(connection);
         failures = 0;
       } catch (error) {
@@ -127,9 +128,8 @@ export class Follower {
     if (!this.#stopped.signal.aborted) this.#options.onError(error);
   }
 
-  /** Waits until it is time or a caller asks for a look. Throws if the connection is lost. */
-  async #pause(timeMs: number, connection: ListeningClient): Promise<void> {
-    if (connection.loss !== null) throw connection.loss;
+  /** Waits until it is time or a caller asks for a look. */
+  async #pause(timeMs: number): Promise<void> {
     if (this.#isDue) return;
     const woken = new Promise<void>((resolve) => {
       this.#waiting = resolve;
@@ -143,24 +143,15 @@ export class Follower {
       this.#waiting = null;
       timer.abort();
     }
-    if (connection.loss !== null) throw connection.loss;
   }
 
   async #connect(): Promise<ListeningClient> {
     const { client, loss } = await connect(this.#options, this.#stopped.signal);
     const connection = new ListeningClient(client, loss, () => this.#wake());
     this.#connection = connection;
-    const { session } = connection;
-    try {
-      for (const channel of this.#options.channels) {
-        await session.client.query(`listen ${quoteChannel(channel)}`).catch((error: unknown) => {
-          // A standby can't listen, but can be looked at.
-          if (session.broken !== null) throw error;
-        });
-      }
-    } catch (error) {
-      connection.close();
-      throw error;
+    for (const channel of this.#options.channels) {
+      // A standby can't listen, but can be looked at. If the connection is lost, the look fails with the same error.
+      await connection.session.client.query(`listen ${quoteChannel(channel)}`).catch(() => {});
     }
     return connection;
   }

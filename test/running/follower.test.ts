@@ -128,6 +128,25 @@ test('returns a connection on which it failed', async () => {
   expect(released).toEqual([true]);
 });
 
+test('tells why its connection was lost', async () => {
+  const listeners = new Map<string, (error: Error) => void>();
+  const [errors, released]: [Error[], unknown[]] = [[], []];
+  const own: ClientLike = {
+    ...client,
+    on: (event: string, listener: (error: Error) => void) => listeners.set(event, listener),
+    release: (reason) => released.push(reason),
+  };
+  const follower = await startFollower({
+    pool: { connect: async () => own },
+    onError: (error) => errors.push(error),
+  });
+  const loss = new Error('terminated');
+  listeners.get('error')?.(loss);
+  await expect(follower.lookNow()).rejects.toThrow(loss);
+  expect(errors).toEqual([loss]);
+  expect(released).toEqual([true]);
+});
+
 test('tells nobody that a look failed after it was closed but those who wait for it', async () => {
   let fail: (error: Error) => void = () => {};
   const errors: Error[] = [];
@@ -172,6 +191,7 @@ test('closes its connection a second after it was closed, where a look does not 
   fail(new Error('the connection was closed'));
   await closed;
   expect(await begun).toMatchObject({ message: 'the connection was closed' });
+  expect(released).toEqual([true]);
 });
 
 test('looks once more for who asks during a look', async () => {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newModel, newModelFromString } from 'casbin';
+import { type Enforcer, newModel, newModelFromString } from 'casbin';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createDatabase } from '../support/database.ts';
 import { problemsOf, refusalOf } from './refusal.fixture.ts';
@@ -391,6 +391,16 @@ describe('configureEnforcer', () => {
         message: `${message} Fix it; it is called with an enforcer that has no policy yet.`,
       },
     ]);
+  });
+
+  test('may put a function of its own, with other arguments, in the place of one of Casbin', async () => {
+    const model = newModelFromString(matcher('r.sub == p.sub && keyMatch(r.obj, p.obj, r.act)'));
+    const options = { model, policy: { rules: [['p', 'a', 'b', 'c']] }, seeders: [{}] };
+    const placesOf = async (given: object) =>
+      (await problemsOf({ ...options, ...given })).map(({ at }) => at);
+    expect(await placesOf({})).toContain('model (m)');
+    const configureEnforcer = (enforcer: Enforcer) => enforcer.addFunction('keyMatch', async () => true);
+    expect(await placesOf({ configureEnforcer })).not.toContain('model (m)');
   });
 
   test('that throws when it is called again is refused too', async () => {

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
+import { domainsModelPath } from '../../src/casbin/model-file.ts';
 import { createEnforcer } from '../../src/create-enforcer.ts';
 import { createPage } from '../../src/create-page.ts';
 import type { PoolLike } from '../../src/database/client.ts';
@@ -15,7 +16,7 @@ import { rowSeeder } from '../../src/seeding/row-seeder.ts';
 import { verifyDatabase } from '../../src/verify-database.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
-import { failureOf, refusalOf } from './refusal.fixture.ts';
+import { failureOf, problemsOf, refusalOf } from './refusal.fixture.ts';
 
 /** A database with what a test is about, bootstrapped before unless it is `bare`. */
 async function databaseWith(statements = '', { bare = false } = {}): Promise<TestDatabase> {
@@ -515,4 +516,21 @@ describe('stored rules that are not arrays of strings', () => {
     expect(error).toMatchObject({ name: 'StoredRuleError', code: 'STORED_RULE_INVALID', ids: [1, 2, 3] });
     expect(error.message).toContain('id 1: ptype is null; id 2: rule is null; id 3: rule is an object');
   });
+});
+
+test.each([
+  ['a role', 'viewer', ['a', 'b', 'c']],
+  ['a later tenant', 'clerk', ['a', 'tenant', 'tenant of another']],
+])('%s that is too long for its column is told once for each of its rules', async (_, role, tenants) => {
+  const database = await createDatabase();
+  const columns = [0, 1, 2, 3].map((n) => `v${n} varchar(5)`).join(', ');
+  await database.pool().query(`create table casbin_rule (id serial primary key, ptype text, ${columns})`);
+  const roles = { [role]: { permissions: { files: ['read', 'write'] } } };
+  const problems = await problemsOf(
+    { model: domainsModelPath, policy: { domains: { roles, tenants } }, seeders: [] },
+    database.pool(),
+  );
+  expect(problems.map(({ code, at }) => [code, at])).toEqual(
+    [0, 1].map((n) => ['RULE_DOES_NOT_FIT_TABLE', `policy.domains.roles.${role}.permissions.files[${n}]`]),
+  );
 });

@@ -98,7 +98,7 @@ describe('the difference of two definitions', () => {
 
   test('is found by the requests that a definition lists too, where rules hold patterns', async () => {
     const model = newModel(modelText({ m: 'r.sub == p.sub && keyMatch(r.obj, p.obj) && r.act == p.act' }));
-    const before = { rules: [['p', 'a', '/x/*', 'read']] };
+    const before = { rules: [['p', 'a', '/x/*', 'read']], never: [['b', '/y', 'read']] };
     const after = {
       rules: [['p', 'a', '/*', 'read']],
       samples: [
@@ -108,7 +108,18 @@ describe('the difference of two definitions', () => {
     };
     const { decisions } = await diffPolicies(before, after, { model });
     expect(requests(decisions.more)).toEqual(['a /y read']);
-    expect(decisions).toMatchObject({ compared: 1, isWhole: false });
+    expect(decisions).toMatchObject({ compared: 2, isWhole: false });
+  });
+
+  test('is not looked for where a stored pattern may take for ever', async () => {
+    const pool = (await createDatabase()).pool();
+    const model = newModel(modelText({ m: 'r.sub == p.sub && regexMatch(r.obj, p.obj) && r.act == p.act' }));
+    const policy = { rules: [['p', 'a', 'b+', 'read']] };
+    await bootstrapDatabase(pool, { model, policy, seeders: [] });
+    await pool.query(`insert into casbin (ptype, rule) values ('p', '["a", "(b+)+$", "read"]')`);
+    await expect(diffPolicies(policy, pool, { model })).rejects.toMatchObject({
+      code: 'STORED_RULE_INVALID',
+    });
   });
 
   test.each([

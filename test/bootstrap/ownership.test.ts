@@ -192,7 +192,8 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     };
     // Before, a bootstrap has not retired anything yet.
     expect(await verifyDatabase(pool, { ...options, policy })).toMatchObject({ left: [] });
-    await bootstrap(policy);
+    const first = await bootstrap(policy);
+    expect(first.ownership).toMatchObject({ left: [['g', 'ann', 'intern']] });
     await change({ assign: [['bob', 'intern']] });
     await change({ grant: [['clerk', 'notes', 'read']] });
     const before = await stored();

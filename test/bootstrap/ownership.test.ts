@@ -351,6 +351,19 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(later.ownership).toMatchObject({ removed: rules, left: [] });
   });
 
+  test('tells for each of several renamed roles how many rules name it', async () => {
+    const { bootstrap } = await open(FIRST);
+    const roles = { viewer: VIEWER, accountant: CLERK, trainee: FIRST.roles.intern };
+    const renamed = { roles: { clerk: 'accountant', intern: 'trainee' } };
+
+    const { ownership } = await bootstrap({ version: 2, roles, renamed });
+
+    expect(ownership?.renamed).toEqual([
+      { from: 'clerk', to: 'accountant', rules: 2 },
+      { from: 'intern', to: 'trainee', rules: 2 },
+    ]);
+  });
+
   test('leaves a retired rule that an administrator makes again, while it is listed in later versions', async () => {
     const { bootstrap, change, stored } = await open(FIRST);
     const later = { roles: { viewer: VIEWER, clerk: CLERK }, retired: { roles: { intern: {} } } };

@@ -351,6 +351,16 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(later.ownership).toMatchObject({ removed: rules, left: [] });
   });
 
+  test('keeps a permission on a resource that is called as the role is from now on', async () => {
+    const { bootstrap, change, stored } = await open(FIRST);
+    await change({ grant: [['clerk', 'accountant', 'read']] });
+    const roles = { viewer: VIEWER, accountant: CLERK, intern: FIRST.roles.intern };
+
+    await bootstrap({ version: 2, roles, renamed: { roles: { clerk: 'accountant' } } });
+
+    expect(await stored()).toContain('p accountant accountant read');
+  });
+
   test('tells for each of several renamed roles how many rules name it', async () => {
     const { bootstrap } = await open(FIRST);
     const roles = { viewer: VIEWER, accountant: CLERK, trainee: FIRST.roles.intern };

@@ -195,7 +195,8 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     };
     // Before, a bootstrap has not retired anything yet.
     expect(await verifyDatabase(pool, { ...options, policy })).toMatchObject({ left: [] });
-    await bootstrap(policy);
+    const first = await bootstrap(policy);
+    expect(first.ownership).toMatchObject({ left: [['g', 'ann', 'intern']] });
     await change({ assign: [['bob', 'intern']] });
     await change({ grant: [['clerk', 'notes', 'read']] });
     const before = await stored();
@@ -389,6 +390,29 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
       `select source, count(*)::int as rules from casbin_bootstrap_rule where rule like '%"clerk"%' group by 1`,
     );
     expect(rows).toEqual([{ source: 'other', rules: 2 }]);
+  });
+
+  test('keeps a permission on a resource that is called as the role is from now on', async () => {
+    const { bootstrap, change, stored } = await open(FIRST);
+    await change({ grant: [['clerk', 'accountant', 'read']] });
+    const roles = { viewer: VIEWER, accountant: CLERK, intern: FIRST.roles.intern };
+
+    await bootstrap({ version: 2, roles, renamed: { roles: { clerk: 'accountant' } } });
+
+    expect(await stored()).toContain('p accountant accountant read');
+  });
+
+  test('tells for each of several renamed roles how many rules name it', async () => {
+    const { bootstrap } = await open(FIRST);
+    const roles = { viewer: VIEWER, accountant: CLERK, trainee: FIRST.roles.intern };
+    const renamed = { roles: { clerk: 'accountant', intern: 'trainee' } };
+
+    const { ownership } = await bootstrap({ version: 2, roles, renamed });
+
+    expect(ownership?.renamed).toEqual([
+      { from: 'clerk', to: 'accountant', rules: 2 },
+      { from: 'intern', to: 'trainee', rules: 2 },
+    ]);
   });
 
   test('leaves a retired rule that an administrator makes again, while it is listed in later versions', async () => {

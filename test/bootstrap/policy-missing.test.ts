@@ -212,6 +212,14 @@ describe('a verification without a policy', () => {
     expect(await failureOf(() => verifyDatabase(pool))).toMatchObject({ code: 'POLICY_MISSING' });
   });
 
+  test('finds the default rules missing where a single one is left', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool);
+    await pool.query('delete from casbin where id <> 16');
+    const { failures } = await verifyDatabase(pool);
+    expect(failures.filter(({ kind }) => kind === 'missing-rule')).toHaveLength(15);
+  });
+
   test('finds every default rule missing in an empty table', async () => {
     const pool = (await withPolicy()).pool();
     await pool.query('delete from casbin');

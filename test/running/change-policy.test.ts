@@ -111,9 +111,16 @@ describe.each(LAYOUTS)('changePolicy on a table of layout $name', (layout) => {
   test('says whether a journal records who made the change', async () => {
     await using opened = await open();
     const { client, options } = opened;
-    await client.query(`alter table ${layout.table} disable trigger user`);
-    const report = await changePolicy(client, { assign: [['carol', 'clerk']] }, options);
-    expect(report.journaled).toBe(false);
+    const insert = `casbin_bootstrap_journal_insert_${layout.table}`;
+    for (const [mode, journaled] of [
+      [`enable always trigger ${insert}`, true],
+      [`enable replica trigger ${insert}`, false],
+      ['disable trigger user', false],
+    ] as const) {
+      await client.query(`alter table ${layout.table} ${mode}`);
+      const report = await changePolicy(client, { assign: [['carol', 'clerk']] }, options);
+      expect(report.journaled, mode).toBe(journaled);
+    }
   });
 
   test("is rolled back with the caller's transaction, and seen by others after its commit", async () => {

@@ -149,6 +149,25 @@ describe('the difference of two definitions', () => {
     expect((await diffPolicies({ rules }, { rules }, { model })).rules.reordered).toBe(false);
   });
 
+  test('is in the order of the links too under subjectPriority, and not in where they are among the rules', async () => {
+    const text = modelText({ p: 'sub, obj, act, eft', e: 'subjectPriority(p.eft) || deny' });
+    const permissions = [
+      ['p', 'a', 'x', 'read', 'allow'],
+      ['p', 'b', 'x', 'read', 'deny'],
+    ];
+    const links = [
+      ['g', 'u', 'a'],
+      ['g', 'u', 'b'],
+    ];
+    const isReordered = async (after: string[][]) => {
+      const before = { rules: [...permissions, ...links] };
+      const options = { model: newModelFromString(text) };
+      return (await diffPolicies(before, { rules: after }, options)).rules.reordered;
+    };
+    expect(await isReordered([...links, ...permissions])).toBe(false);
+    expect(await isReordered([...permissions, ...links.toReversed()])).toBe(true);
+  });
+
   test('counts a rule that denies', async () => {
     const model = newModel(`
 [request_definition]

@@ -262,6 +262,17 @@ describe('a policy of a git revision', () => {
   });
 });
 
+test('a file with a colon in its name is not looked for in git, and no option of git is passed on', async () => {
+  const file = join(await createFolder(), 'HEAD:policy.csv');
+  writeFileSync(file, 'p, clerk, invoices, read\n');
+  await expect(diffPolicies(file, file)).resolves.toMatchObject({ decisions: { more: [], less: [] } });
+  await expect(diffPolicies('--batch:policy.csv', file)).rejects.toMatchObject({
+    problems: [
+      { code: 'POLICY_NOT_FOUND', message: expect.stringContaining('a revision does not begin with "-"') },
+    ],
+  });
+});
+
 test('all problems of both policies and the options are reported at once', async () => {
   const wrong = { roles: { a: { inherits: ['nobody'] } } };
   const error = await diffPolicies('none.yaml', wrong, { schema: '' }).catch((thrown: unknown) => thrown);

@@ -13,3 +13,7 @@ test('errors without a message of their own tell those that they hold, each once
   expect(reasonOf(new AggregateError(errors))).toBe('refused; late');
   expect(reasonOf(new AggregateError(errors, 'all failed.'))).toBe('all failed');
 });
+
+test('an error with an empty message tells its name', () => {
+  for (const message of ['', ' \n']) expect(reasonOf(new TypeError(message))).toBe('TypeError');
+});

@@ -53,6 +53,10 @@ describe('the status', () => {
         isComplete: false,
       },
     );
+    await expect(readStatus(pool, { policy: POLICY, migrations, seeders: [] })).resolves.toMatchObject({
+      applicationMigrations: { pending: [] },
+      isComplete: false,
+    });
   });
 
   test('is complete where another tool runs the migrations, and in a table of columns', async () => {

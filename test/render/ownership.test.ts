@@ -166,6 +166,10 @@ test('a status names the versions and counts what stays away', () => {
   const text = renderStatus(status, HERE);
   expect(text).toContain('  version      2 of the definition, 3 in the database\n');
   expect(text).toContain('  rules        16 defined, 14 stored: 0 missing, 0 extra, 2 kept away\n');
+  const left = verification({ left: [['g', 'ann', 'intern']], leftOmitted: 20 });
+  expect(renderStatus({ ...status, verification: left }, HERE)).toContain(
+    '  retired      21 rules still there',
+  );
   expect(renderStatus({ ...status, version: { defined: 2, newest: null } }, HERE)).toContain(
     'none in the database',
   );

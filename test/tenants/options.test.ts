@@ -79,6 +79,13 @@ describe('a list of tenants that is wrong', () => {
     );
   });
 
+  test('has one problem if the same tenant comes twice', async () => {
+    const tenant = { name: 'a', schema: 's', pool: UNTOUCHED };
+    expect(await problemsOf([tenant, tenant])).toMatchObject([
+      { at: 'tenants[1] "a"', message: 'another tenant has that name. Give each its own, once.' },
+    ]);
+  });
+
   test('is refused for two tenants in one schema of one pool, but not of two', async () => {
     const other = { ...UNTOUCHED };
     expect(

@@ -149,6 +149,25 @@ describe('the difference of two definitions', () => {
     expect((await diffPolicies({ rules }, { rules }, { model })).rules.reordered).toBe(false);
   });
 
+  test('is in the order of the links too under subjectPriority, and not in where they are among the rules', async () => {
+    const text = modelText({ p: 'sub, obj, act, eft', e: 'subjectPriority(p.eft) || deny' });
+    const permissions = [
+      ['p', 'a', 'x', 'read', 'allow'],
+      ['p', 'b', 'x', 'read', 'deny'],
+    ];
+    const links = [
+      ['g', 'u', 'a'],
+      ['g', 'u', 'b'],
+    ];
+    const isReordered = async (after: string[][]) => {
+      const before = { rules: [...permissions, ...links] };
+      const options = { model: newModelFromString(text) };
+      return (await diffPolicies(before, { rules: after }, options)).rules.reordered;
+    };
+    expect(await isReordered([...links, ...permissions])).toBe(false);
+    expect(await isReordered([...permissions, ...links.toReversed()])).toBe(true);
+  });
+
   test('counts a rule that denies', async () => {
     const model = newModel(`
 [request_definition]
@@ -240,6 +259,17 @@ describe('a policy of a git revision', () => {
     await expect(diffPolicies('--output=x:policy.json', NEW)).rejects.toMatchObject({
       problems: [{ code: 'POLICY_NOT_FOUND' }],
     });
+  });
+});
+
+test('a file with a colon in its name is not looked for in git, and no option of git is passed on', async () => {
+  const file = join(await createFolder(), 'HEAD:policy.csv');
+  writeFileSync(file, 'p, clerk, invoices, read\n');
+  await expect(diffPolicies(file, file)).resolves.toMatchObject({ decisions: { more: [], less: [] } });
+  await expect(diffPolicies('--batch:policy.csv', file)).rejects.toMatchObject({
+    problems: [
+      { code: 'POLICY_NOT_FOUND', message: expect.stringContaining('a revision does not begin with "-"') },
+    ],
   });
 });
 

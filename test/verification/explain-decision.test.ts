@@ -1,5 +1,12 @@
+import { type Enforcer, Util } from 'casbin';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, changePolicy, definePolicy, explainDecision } from '../../src/index.ts';
+import {
+  bootstrapDatabase,
+  changePolicy,
+  definePolicy,
+  domainsModelPath,
+  explainDecision,
+} from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { modelText } from './verify.fixture.ts';
@@ -56,6 +63,27 @@ describe('a decision is explained', () => {
     await expect(explainDecision(pool, ['alice', 'invoices', 'sign'])).resolves.toMatchObject({
       roles: [{ name: 'alice', paths: [['alice', 'clerk', 'viewer']] }],
     });
+  });
+
+  test('without a policy, in a model that the default one does not fit', async () => {
+    const pool = (await createDatabase()).pool();
+    const policy = { rules: [['p', 'clerk', 'acme', 'invoices', 'read']] };
+    await bootstrapDatabase(pool, { model: domainsModelPath, policy, seeders: [] });
+    const request = ['clerk', 'acme', 'invoices', 'read'];
+    await expect(explainDecision(pool, request, { model: domainsModelPath })).resolves.toMatchObject({
+      decision: 'allow',
+    });
+  });
+
+  test('by all links if the application prepares its enforcers, which may match names by patterns', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, OPTIONS);
+    await pool.query(`insert into casbin (ptype, rule) values ('g', '["staff-*", "clerk"]')`);
+    const configureEnforcer = async (enforcer: Enforcer) =>
+      void (await enforcer.addNamedMatchingFunc('g', Util.keyMatchFunc));
+    await expect(
+      explainDecision(pool, ['staff-7', 'invoices', 'write'], { configureEnforcer }),
+    ).resolves.toMatchObject({ decision: 'allow' });
   });
 
   test('on a database, by the stored rules and not by the definition', async () => {

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type RequestOptions, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type pg from 'pg';
@@ -127,6 +128,11 @@ describe('a page that is served', () => {
   test('is only at 127.0.0.1, and closing it also ends the connections of its browsers', async () => {
     const { server } = await openServer();
     expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
+    const port = Number(new URL(server.url).port);
+    const others = Object.values(networkInterfaces()).flatMap((one) => one ?? []);
+    for (const host of ['::1', ...others.filter(({ internal }) => !internal).map(({ address }) => address)]) {
+      await expect(once(connect({ host, port }), 'connect'), host).rejects.toThrow();
+    }
     const watching = await watch(server, '');
     await watching.next();
     await server.close();

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import {
   bootstrapDatabase,
   changePolicy,
+  domainsModelPath,
   type PolicyDefinition,
   planBootstrap,
   readJournal,
@@ -22,7 +23,7 @@ import { captureLog, linesOf, WARN } from './log.fixture.ts';
 type AnyChanges = {
   readonly [Kind in 'grant' | 'revoke']?: readonly (readonly string[])[];
 } & {
-  readonly [Kind in 'assign' | 'unassign']?: readonly (readonly [string, string])[];
+  readonly [Kind in 'assign' | 'unassign']?: readonly (readonly [string, string, string?])[];
 };
 
 const FIRST = {
@@ -400,6 +401,21 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     await bootstrap({ version: 2, roles, renamed: { roles: { clerk: 'accountant' } } });
 
     expect(await stored()).toContain('p accountant accountant read');
+  });
+
+  test('keeps a tenant that is called as a renamed role', async () => {
+    const { bootstrap, change, stored } = await open();
+    const domained = { model: domainsModelPath };
+    const tenants = ['clerk'];
+    const rights = { permissions: { invoices: ['write'] } };
+    await bootstrap({ version: 1, domains: { roles: { clerk: rights }, tenants } }, domained);
+    await change({ assign: [['carol', 'clerk', 'clerk']] }, undefined, domained);
+
+    const renamed = { roles: { clerk: 'accountant' } };
+    const roles = { accountant: rights };
+    await bootstrap({ version: 2, domains: { roles, tenants }, renamed }, domained);
+
+    expect(await stored()).toEqual(['p accountant clerk invoices write', 'g carol accountant clerk']);
   });
 
   test('tells for each of several renamed roles how many rules name it', async () => {

@@ -18,7 +18,7 @@ export type BootstrapErrorCode =
   | 'DATABASE_MISSING'
   /**
    * The connection ended, or the server did not answer any more, before the commit. Run it again; nothing
-   * was changed.
+   * was changed. A live enforcer connects again by itself.
    */
   | 'CONNECTION_LOST'
   /**

@@ -98,7 +98,9 @@ export async function initProject(
         : [`It does not fit the model ${model}: lint tells where. Write your own.`]),
       ...(misfit === null || other.has(policy)
         ? []
-        : [`It does not fit the model: lint tells where. Name the model of the application.`]),
+        : [
+            'The policy of the database does not fit the model: lint tells where. Name the model of the application.',
+          ]),
       ...(pool === null ? [DATABASE_NEEDED] : []),
       ...describeConfig(hasOtherConfig, project, policy),
       ...describeTool(project.migrationTool, table),
@@ -166,7 +168,7 @@ function findMisfit({ definition, model }: StoredPolicy): Rule | null {
 }
 
 function modelNeeded(misfit: Rule): InvalidOptionsError {
-  const message = `the database has rules that do not fit the model of this package, such as "${formatRule(misfit)}". Name the model of the application, by --model FILE on the command line, or put it into the project as model.conf. If that is the model, correct these rules: casbin-bootstrap doctor lists them. Nothing was written.`;
+  const message = `the database has rules that do not fit the model of this package, such as "${formatRule(misfit)}". Name the model of the application, by --model FILE on the command line, or put it into the project as model.conf. If the model of this package is the right one, correct these rules: casbin-bootstrap doctor lists them. Nothing was written.`;
   return new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'model', message }]);
 }
 

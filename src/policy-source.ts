@@ -117,9 +117,6 @@ interface LoadedSource extends LoadedPolicy {
 
 async function loadSource(source: PolicySource): Promise<LoadedSource> {
   if (typeof source === 'string') {
-    // As the path of a file it would be shown, with its password.
-    if (/^postgres(?:ql)?:\/\//i.test(source))
-      return { pool: null, definition: null, problems: [CONNECTION_STRING] };
     const read = isRevision(source) ? readPolicyRevision : readPolicyFile;
     return { pool: null, ...(await read(source)) };
   }
@@ -128,13 +125,6 @@ async function loadSource(source: PolicySource): Promise<LoadedSource> {
   const problems = source == null ? [describeNoSource(source)] : checkShape({ policy: source });
   return { pool: null, definition: problems.length === 0 ? source : null, problems };
 }
-
-const CONNECTION_STRING: Problem = {
-  code: 'OPTION_INVALID',
-  at: 'policy',
-  message:
-    'must be a policy or a pool, not a connection string. Give new pg.Pool({ connectionString }); on the command line, write database, and give the string by --database-url.',
-};
 
 function isPool(source: PolicySource): source is PoolLike {
   return typeof source === 'object' && source !== null && 'connect' in source;

@@ -20,6 +20,11 @@ function withoutPeriod(text: string): string {
   return text.replace(/\.+$/, '');
 }
 
+/** Whether a text is a connection string. No message may show it, as it may have a password. */
+export function isConnectionString(text: string): boolean {
+  return /^\s*postgres(?:ql)?:\/\//i.test(text);
+}
+
 /** Why a file can't be read, without a period. */
 export function explainUnreadable(kind: string, path: string, error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;

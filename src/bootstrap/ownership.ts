@@ -132,7 +132,7 @@ export function logOwnership(report: OwnershipReport, { logger, dryRun }: Resolv
   if (left.length > 0) {
     logger.warn(
       { event: 'retired_left', rules: left.length + leftOmitted },
-      'Rules of administrators name retired roles or former names of roles, or are retired: they stay',
+      'Stored rules are retired, or name a retired role, or a renamed one by its former name: they stay',
     );
   }
 }

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { type Model, newModelFromString } from 'casbin';
 import { rememberLast } from '../collections.ts';
 import type { Problem } from '../errors.ts';
-import { decodeUtf8, explainUnreadable, reasonOf, shorten } from '../text.ts';
+import { decodeUtf8, explainUnreadable, isConnectionString, reasonOf, shorten } from '../text.ts';
 import { copyModel, findMissingDefinitions } from './model.ts';
 import { checkModelText, locateDefinition } from './model-text.ts';
 
@@ -91,6 +91,10 @@ function make(at: string, load: () => LoadedModel): LoadedModel {
 }
 
 function describeUnreadableModel(path: string, error: unknown): Problem {
+  if (isConnectionString(path)) {
+    const message = 'must be a model or the path of a file with one, not a connection string.';
+    return { code: 'MODEL_NOT_FOUND', at: 'model', message };
+  }
   if (path.includes('\n')) {
     const message =
       'this is the text of a model, not a path. Give newModelFromString(text), which casbin exports.';

@@ -154,7 +154,7 @@ function remedyForLoss(cause: unknown): string {
   }
 }
 
-function explainRest({ cause, work = 'bootstrap' }: Failure): BootstrapError {
+function explainRest({ cause }: Failure): BootstrapError {
   if (isConflict(cause)) {
     const message = `Another session wrote the same data at the same time, ${attemptsFor(cause)} times in a row: ${reasonOf(cause)}. Nothing was changed. Run it again.`;
     return new DatabaseError('CONFLICT', message, { cause });
@@ -163,8 +163,7 @@ function explainRest({ cause, work = 'bootstrap' }: Failure): BootstrapError {
     const message = `The database refused: ${reasonOf(cause)} (${errorCode(cause)}). Nothing was changed.`;
     return new DatabaseError('DATABASE_REFUSED', message, { cause });
   }
-  const what = work === 'bootstrap' ? 'The bootstrap' : 'The look at the database';
-  const message = `${what} failed: ${reasonOf(cause)}. Nothing was changed. The error's cause says where.`;
+  const message = `An unexpected error ended the work: ${reasonOf(cause)}. Nothing was changed. The error's cause says where.`;
   return new BootstrapError('UNEXPECTED', message, { cause });
 }
 

@@ -90,7 +90,7 @@ export function withoutUsers(data: PageData): PageData {
   const { verification, matrix } = data;
   const drift = verification?.drift.map(withoutNames) ?? [];
   const keptAway = verification?.keptAway.map((away) => ({ ...away, actor: null, reason: null })) ?? [];
-  // A link to a retired role belongs to a user.
+  // A link to a retired role, or by a former name, belongs to a user.
   const left = verification?.left.filter(([ptype = '']) => !ptype.startsWith('g')) ?? [];
   const links = (verification?.left.length ?? 0) - left.length;
   const roles = new Set(matrix.roles.map(({ name }) => name));

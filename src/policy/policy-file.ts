@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
-import { decodeUtf8, explainUnreadable, kindOf, NOT_UTF8 } from '../text.ts';
+import { decodeUtf8, explainUnreadable, isConnectionString, kindOf, NOT_UTF8 } from '../text.ts';
 import {
   findBrokenHierarchies,
   findConflicts,
@@ -81,6 +81,7 @@ export async function readPolicyBy(
   read: () => Promise<Uint8Array>,
   describeUnreadable: (path: string, error: unknown) => Problem,
 ): Promise<LoadedPolicy> {
+  if (isConnectionString(path)) return { definition: null, problems: [NO_DATABASE] };
   const load = parsers[extname(path).toLowerCase()];
   if (load === undefined) return { definition: null, problems: [describeUnknownEnding(path)] };
   let bytes: Uint8Array;
@@ -101,6 +102,13 @@ export async function readPolicyBy(
   const usable = value !== undefined && misshapen.every(({ code }) => code === 'OPTION_UNKNOWN');
   return { definition: usable ? toDefinition(value) : null, problems: [...problems, ...misshapen] };
 }
+
+const NO_DATABASE: Problem = {
+  code: 'OPTION_INVALID',
+  at: 'policy',
+  message:
+    'must be a policy or the path of a file with one, not a connection string. A function that reads the policy of a database takes a pool; on the command line, write database, and give the string by --database-url.',
+};
 
 function describeUnknownEnding(path: string): Problem {
   const message = MODULE_ENDINGS.includes(extname(path))

@@ -26,7 +26,7 @@ export function renderLeft({ left, leftOmitted }: VerificationReport): string[] 
   const staying = listShown(left, leftOmitted);
   if (staying.length === 0) return [];
   const headline =
-    'These are retired, or name a role that is retired or renamed, and are stored. Administrators made them:';
+    'These are stored, though they are retired, or name a retired role, or a renamed one by its former name:';
   return [[headline, ...staying.map((line) => `  ${escapeControls(line)}`)].join('\n')];
 }
 

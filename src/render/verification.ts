@@ -128,7 +128,7 @@ export function listVerificationRemarks(verification: VerificationReport): Remar
       about(
         'warning',
         'RETIRED_LEFT',
-        `${formatRule(toRule(rule))}: it is retired, or names a role that is retired or renamed`,
+        `${formatRule(toRule(rule))}: it is retired, or names a retired role, or a renamed one by its former name`,
       ),
     ),
     ...warnings.map(({ code, message }) => about('warning', code, message)),
@@ -143,6 +143,9 @@ function listOmitted({ omitted, leftOmitted }: VerificationReport, drift: number
   return [
     ...tell('error', renderOmitted(omitted.failures, 'failure is', 'failures are')),
     ...tell('warning', renderOmitted(drift, 'finding of drift is', 'findings of drift are')),
-    ...tell('warning', renderOmitted(leftOmitted, 'retired rule is', 'retired rules are')),
+    ...tell(
+      'warning',
+      renderOmitted(leftOmitted, 'retired or renamed rule is', 'retired or renamed rules are'),
+    ),
   ];
 }

@@ -159,12 +159,12 @@ async function requireSound(
     ...(await findMisfitting(model, added)),
     ...findMisfits(removed, ruleFieldsOf(model)),
     ...findUnstorable(rules),
-    ...findRepeated(rules),
+    ...findGivenTwice(rules),
   ];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 
-function findRepeated(rules: readonly PlacedRule[]): Problem[] {
+function findGivenTwice(rules: readonly PlacedRule[]): Problem[] {
   const seen = new Map<string, PlacedRule>();
   return rules.flatMap((rule): Problem[] => {
     const other = seen.get(ruleKey(rule));

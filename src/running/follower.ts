@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientLike, PoolLike } from '../database/client.ts';
 import { type HandedOver, handOver } from '../database/hand-over.ts';
-import { isConnectionLoss, LONGEST_TIMER_MS, NoClientInTime, Session } from '../database/session.ts';
+import { LONGEST_TIMER_MS, NoClientInTime, Session } from '../database/session.ts';
 import { BootstrapError, ConnectionError } from '../errors.ts';
 import { explainConnectFailure } from '../failure/explain-failure.ts';
 import { reasonOf } from '../text.ts';
@@ -52,7 +52,7 @@ export class Follower {
       await this.#options.look(connection.session.client);
     } catch (error) {
       connection.close();
-      throw explainLoss(error, connection.loss, 'Create it again');
+      throw toLossError(error, connection.loss, 'Create it again');
     }
     connection.hold(false);
     this.#ended = this.#run();
@@ -95,7 +95,7 @@ export class Follower {
         const loss = this.#connection?.loss ?? null;
         this.#connection?.close();
         this.#connection = null;
-        this.#fail(explainLoss(error, loss, 'It connects again by itself'));
+        this.#fail(toLossError(error, loss, 'It connects again by itself'));
         failures += 1;
         const pause = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
         await sleep(pause * (0.5 + Math.random() / 2), undefined, {
@@ -158,11 +158,11 @@ export class Follower {
 }
 
 /** The error for a lost connection. Any other one stays as it is. */
-function explainLoss(error: unknown, loss: Error | null, remedy: string): Error {
-  const isLoss = !(error instanceof BootstrapError) && (loss !== null || isConnectionLoss(error));
+function toLossError(error: unknown, loss: Error | null, remedy: string): Error {
+  const isLoss = !(error instanceof BootstrapError) && loss !== null;
   if (!isLoss) return error instanceof Error ? error : new Error(String(error));
-  const message = `The live enforcer has lost its connection: ${reasonOf(loss ?? error)}. ${remedy}.`;
-  return new ConnectionError('CONNECTION_LOST', message, { cause: loss ?? error });
+  const message = `The live enforcer has lost its connection: ${reasonOf(loss)}. ${remedy}.`;
+  return new ConnectionError('CONNECTION_LOST', message, { cause: loss });
 }
 
 /** A client that comes too late is returned at once. */
@@ -217,7 +217,7 @@ class ListeningClient {
 
   /** Why the connection is gone; null while it is there. */
   get loss(): Error | null {
-    return this.#loss;
+    return this.#loss ?? this.session.broken;
   }
 
   /** Whether it keeps the process alive. */

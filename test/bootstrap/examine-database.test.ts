@@ -377,14 +377,22 @@ describe('a diagnosis', () => {
     expect(told).toContain('5 more findings of these kinds.');
   });
 
-  test('takes a moment, not minutes, where each row of a large table is a finding', () => {
+  test('compares no finding with all others, where each row of a large table is one', () => {
+    let reads = 0;
     const findings = Array.from(
-      { length: 100_000 },
-      (): DatabaseFinding => ({ check: 'rules', status: 'warning', message: 'Row', remedies: [] }),
+      { length: 1_000 },
+      (): DatabaseFinding => ({
+        get check() {
+          reads += 1;
+          return 'rules' as const;
+        },
+        status: 'warning',
+        message: 'Row',
+        remedies: [],
+      }),
     );
-    const began = performance.now();
     const told = renderDiagnosis({ ok: true, findings }, { where: 'x' });
-    expect(performance.now() - began).toBeLessThan(5_000);
-    expect(told).toContain('99,980 more findings of these kinds.');
+    expect(told).toContain('980 more findings of these kinds.');
+    expect(reads).toBeLessThan(10_000);
   });
 });

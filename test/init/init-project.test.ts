@@ -363,7 +363,7 @@ describe('a project with a database', () => {
             code: 'OPTION_INVALID',
             at: 'model',
             message:
-              'the database has rules that do not fit the model of this package, such as "p, clerk, acme, invoices, read". Name the model of the application, by --model FILE on the command line, or put it into the project as model.conf. If that is the model, correct these rules: casbin-bootstrap doctor lists them. Nothing was written.',
+              'the database has rules that do not fit the model of this package, such as "p, clerk, acme, invoices, read". Name the model of the application, by --model FILE on the command line, or put it into the project as model.conf. If the model of this package is the right one, correct these rules: casbin-bootstrap doctor lists them. Nothing was written.',
           },
         ],
       });
@@ -377,7 +377,7 @@ describe('a project with a database', () => {
       const { created, notes } = await initProject(folder, pool);
       expect(created).not.toContain('policy.test.yaml');
       expect(notes).toContain(
-        'It does not fit the model: lint tells where. Name the model of the application.',
+        'The policy of the database does not fit the model: lint tells where. Name the model of the application.',
       );
     });
   });

@@ -228,21 +228,22 @@ describe('a login that is refused', () => {
   });
 });
 
-test.each([
-  { run: bootstrapDatabase, work: 'The bootstrap' },
-  { run: verifyDatabase, work: 'The look at the database' },
-])('an error of no known kind is reported, with what it ended: $work', async ({ run, work }) => {
-  const query = async (text: string) => {
-    if (text !== 'rollback') throw new Error('out of paper');
-  };
-  const client = { query, release: () => {} };
-  const error = await failureOf(() => run({ connect: async () => client } as never));
-  expect(error).toMatchObject({
-    code: 'UNEXPECTED',
-    message: `${work} failed: out of paper. Nothing was changed. The error's cause says where.`,
-    cause: { message: 'out of paper' },
-  });
-});
+test.each([{ run: bootstrapDatabase }, { run: verifyDatabase }])(
+  'an error of no known kind is reported by $run.name',
+  async ({ run }) => {
+    const query = async (text: string) => {
+      if (text !== 'rollback') throw new Error('out of paper');
+    };
+    const client = { query, release: () => {} };
+    const error = await failureOf(() => run({ connect: async () => client } as never));
+    expect(error).toMatchObject({
+      code: 'UNEXPECTED',
+      message:
+        "An unexpected error ended the work: out of paper. Nothing was changed. The error's cause says where.",
+      cause: { message: 'out of paper' },
+    });
+  },
+);
 
 describe('a connection that is lost', () => {
   const killing: Seeder = {
@@ -451,9 +452,10 @@ describe('a connection that is lost', () => {
     ['a verification', 'read only', verifyDatabase],
   ] as const)(
     'a statement that fails right behind the begin of %s leaves no transaction open',
-    async ([_, mode, run]) => {
+    async ([begun, mode, run]) => {
       const database = await createDatabase();
       const pool = database.pool({ max: 1 });
+      if (begun === 'the look') await bootstrapDatabase(pool);
       const failing = {
         async connect() {
           const client = await pool.connect();

@@ -30,6 +30,8 @@ import { failureOf, problemsOf } from './refusal.fixture.ts';
 
 const SECRET = 'correct horse';
 const URL_TEXT = `postgres://me:${SECRET}@host/db`;
+const RULES = [['p', 'a', 'b', 'c']];
+const UNUSED = { connect: () => expect.fail('a database was asked') };
 
 /** What a function of ours is refused with that is called as JavaScript may call it. */
 function refusal(called: (...args: never[]) => unknown, ...args: unknown[]) {
@@ -83,14 +85,21 @@ describe.each<[string, (...args: never[]) => unknown]>([
   });
 });
 
-test('a connection string is not looked for as a file, and not shown', async () => {
-  const policy = { rules: [['p', 'a', 'b', 'c']] };
-  for (const error of [await refusal(pullPolicy, URL_TEXT), await refusal(diffPolicies, policy, URL_TEXT)]) {
-    expect(error).toMatchObject({ code: 'INVALID_OPTIONS', problems: [{ code: 'OPTION_INVALID' }] });
-    expect(error.message).toMatch(/not a connection string\..* by --database-url\.$/);
+test.each<[string, () => Promise<unknown>]>([
+  ['pulled', () => pullPolicy(URL_TEXT as never)],
+  ['compared', () => diffPolicies({ rules: RULES }, URL_TEXT)],
+  ['loaded', () => loadPolicyFile(URL_TEXT)],
+  ['bootstrapped', () => bootstrapDatabase(UNUSED as never, { policy: URL_TEXT })],
+  ['a model', () => bootstrapDatabase(UNUSED as never, { policy: { rules: RULES }, model: URL_TEXT })],
+])(
+  'a connection string in place of a policy or a model is not looked for as a file, and not shown: %s',
+  async (_, run) => {
+    const error = await failureOf(run);
+    expect(error).toMatchObject({ code: 'INVALID_OPTIONS', problems: [{ at: expect.any(String) }] });
+    expect(error.message).toContain('not a connection string');
     expect(inspect(error, { depth: 20 })).not.toContain(SECRET);
-  }
-});
+  },
+);
 
 test('an adapter takes a client, checked out or not, and whatever queries like one', async () => {
   const database = await createDatabase();

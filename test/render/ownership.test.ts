@@ -69,7 +69,7 @@ describe('what a bootstrap did about earlier versions', () => {
     const found = verification({ left: [['g', 'ann', 'in\u001btern']], leftOmitted: 20 });
     expect(renderSummary(bootstrap({ verification: found }), HERE)).toContain(
       [
-        'These are retired, or name a role that is retired or renamed, and are stored. Administrators made them:',
+        'These are stored, though they are retired, or name a retired role, or a renamed one by its former name:',
         '  g, ann, "in\\u001btern"',
         '  20 more rules',
       ].join('\n'),
@@ -78,7 +78,8 @@ describe('what a bootstrap did about earlier versions', () => {
       level: 'warning',
       code: 'RETIRED_LEFT',
       at: null,
-      message: 'g, ann, "in\\u001btern": it is retired, or names a role that is retired or renamed',
+      message:
+        'g, ann, "in\\u001btern": it is retired, or names a retired role, or a renamed one by its former name',
     });
   });
 

@@ -93,7 +93,7 @@ describe('a verification', () => {
     expect(renderCompact(listVerificationRemarks(report)).split('\n')).toEqual([
       '1 more failure is not listed. [NOT_LISTED]',
       'warning: 2 more findings of drift are not listed. [NOT_LISTED]',
-      'warning: 3 more retired rules are not listed. [NOT_LISTED]',
+      'warning: 3 more retired or renamed rules are not listed. [NOT_LISTED]',
       'decisions: ok, 56 verified',
     ]);
   });

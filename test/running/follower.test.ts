@@ -71,6 +71,12 @@ test('returns a client that comes too late', async () => {
   expect(await isReturned).toBeUndefined();
 });
 
+test('does not take an error of the application about another connection for a lost one', async () => {
+  const other = Object.assign(new Error('the API is gone'), { code: 'ECONNRESET' });
+  const started = startFollower({ look: () => Promise.reject(other) });
+  await expect(started).rejects.toBe(other);
+});
+
 test('keeps the process alive only while it looks', async () => {
   const held: string[] = [];
   const holdable = { ...client, ref: () => held.push('held'), unref: () => held.push('let go') };
@@ -142,8 +148,8 @@ test('tells why its connection was lost', async () => {
   });
   const loss = new Error('terminated');
   listeners.get('error')?.(loss);
-  await expect(follower.lookNow()).rejects.toThrow(loss);
-  expect(errors).toEqual([loss]);
+  await expect(follower.lookNow()).rejects.toMatchObject({ code: 'CONNECTION_LOST', cause: loss });
+  expect(errors).toMatchObject([{ code: 'CONNECTION_LOST', cause: loss }]);
   expect(released).toEqual([true]);
 });
 

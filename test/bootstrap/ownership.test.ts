@@ -393,7 +393,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(rows).toEqual([{ source: 'other', rules: 2 }]);
   });
 
-  test('keeps a permission on a resource that is called as the role is from now on', async () => {
+  test('keeps a permission on a resource whose name is the new name of a role', async () => {
     const { bootstrap, change, stored } = await open(FIRST);
     await change({ grant: [['clerk', 'accountant', 'read']] });
     const roles = { viewer: VIEWER, accountant: CLERK, intern: FIRST.roles.intern };
@@ -403,7 +403,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(await stored()).toContain('p accountant accountant read');
   });
 
-  test('keeps a tenant that is called as a renamed role', async () => {
+  test('keeps a tenant that has the name of a renamed role', async () => {
     const { bootstrap, change, stored } = await open();
     const domained = { model: domainsModelPath };
     const tenants = ['clerk'];

@@ -1,10 +1,9 @@
 import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { compilePolicy } from '../../src/policy/compile.ts';
-import { toRule } from '../../src/policy/rule.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { compareDecisions } from '../../src/verification/compare.ts';
-import { modelText, promiseOf, rule, verifyRules } from './verify.fixture.ts';
+import { modelText, promiseOf, rule, rulesOf, verifyRules } from './verify.fixture.ts';
 
 const RBAC = modelText();
 const DENY_OVERRIDE = modelText({
@@ -144,7 +143,7 @@ describe('what was added', () => {
     ]);
   });
 
-  test('is drift where a missing rule would be stored behind it, and so change nothing', async () => {
+  test('is drift where the missing rule, put back at the end, would not change the decision', async () => {
     const text = modelText({ p: 'sub, obj, act, eft', e: 'priority(p.eft) || deny' });
     const rules = ['p, user, data, read, deny', 'p, user, logs, read, allow'];
     const report = await verifyRules(text, { rules: rules.map(rule) }, [
@@ -317,7 +316,7 @@ test('a defined rule that is stored twice decides by its first row, also when ca
   const definition = { rules: lines.map(rule) };
   const defined = new RuleSet(compilePolicy(definition));
   const [first, allowing, denying] = defined.rules;
-  const links = ['g, ann, role', 'g, ann, other'].map(rule).map(toRule);
+  const links = rulesOf(['g, ann, role', 'g, ann, other']);
   // Equal rows share their values, as those that are read from a table.
   const live = [first, allowing, denying, allowing, ...links].map((one, id) => ({
     ptype: '',

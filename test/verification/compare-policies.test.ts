@@ -1,8 +1,7 @@
 import { newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
-import { toRule } from '../../src/policy/rule.ts';
 import { comparePolicies, type PolicyPair } from '../../src/verification/compare-policies.ts';
-import { modelText, rule } from './verify.fixture.ts';
+import { modelText, rulesOf } from './verify.fixture.ts';
 
 /** How two policies differ, with the requests as lines. */
 async function changesOf(
@@ -14,7 +13,6 @@ async function changesOf(
     ...changes
   }: Parameters<typeof modelText>[0] & Partial<Pick<PolicyPair, 'configureEnforcer' | 'listed'>> = {},
 ) {
-  const rulesOf = (lines: readonly string[]) => lines.map(rule).map(toRule);
   const { more, less, omitted } = await comparePolicies({
     ...{ model: newModelFromString(modelText(changes)), configureEnforcer, listed },
     ...{ before: rulesOf(before), after: rulesOf(after) },

@@ -4,7 +4,7 @@ import { toRule } from '../../src/policy/rule.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import type { Answer } from '../../src/verification/decide.ts';
 import { explainer } from '../../src/verification/explain.ts';
-import { modelText, rule } from './verify.fixture.ts';
+import { modelText, rule, rulesOf } from './verify.fixture.ts';
 
 const TWO_DEFINITIONS = { g: ['g = _, _', 'g2 = _, _'] };
 const DOMAINS = {
@@ -24,7 +24,7 @@ function explain(
   }: Parameters<typeof modelText>[0] & { defined?: readonly string[]; answer?: Partial<Answer> } = {},
 ) {
   const stored = lines.map((line, index) => ({ ...toRule(rule(line)), id: index + 1 }));
-  const known = new RuleSet(defined.map(rule).map(toRule));
+  const known = new RuleSet(rulesOf(defined));
   const [, ...values] = rule(by);
   return explainer(
     newModelFromString(modelText(changes)),

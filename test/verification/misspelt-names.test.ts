@@ -1,8 +1,7 @@
 import { newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
-import { toRule } from '../../src/policy/rule.ts';
 import { misspeltNameFinder } from '../../src/verification/misspelt-names.ts';
-import { modelText, rule } from './verify.fixture.ts';
+import { modelText, rule, rulesOf } from './verify.fixture.ts';
 
 /** What is said about the names of a request, on a policy with these rules, and others that a test gives. */
 function messagesOn(
@@ -10,7 +9,6 @@ function messagesOn(
   request: string,
   { given = [], ...changes }: Parameters<typeof modelText>[0] & { given?: readonly string[] } = {},
 ): string[] {
-  const rulesOf = (lines: readonly string[]) => lines.map(rule).map(toRule);
   const find = misspeltNameFinder(newModelFromString(modelText(changes)), rulesOf(rules), undefined);
   return find(rule(request), rulesOf(given)).map(({ message }) => message);
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { ConfigureEnforcer } from '../../src/casbin/enforcer.ts';
 import { toRule } from '../../src/policy/rule.ts';
 import { checkStructure } from '../../src/verification/structure.ts';
-import { modelText, rule } from './verify.fixture.ts';
+import { modelText, rule, rulesOf } from './verify.fixture.ts';
 
 const DOMAINS = ['g = _, _, _'];
 const CIRCLE = ['g, a, b', 'g, b, a'];
@@ -21,7 +21,7 @@ async function findingsOf(
 ) {
   const live = stored.map((line, index) => ({ ...toRule(rule(line)), id: index + 1 }));
   const model = newModelFromString(modelText({ g }));
-  const findings = await checkStructure(model, live, defined.map(rule).map(toRule), configureEnforcer);
+  const findings = await checkStructure(model, live, rulesOf(defined), configureEnforcer);
   return findings.map(({ ids, message }) => [ids, message.replace(/:.*/, '')]);
 }
 

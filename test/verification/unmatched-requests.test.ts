@@ -8,14 +8,10 @@ import { RuleSet } from '../../src/policy/rule-set.ts';
 import { compareDecisions, findDiffering } from '../../src/verification/compare.ts';
 import { breathe, createDecider, decideAll, paced } from '../../src/verification/decide.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
-import { modelText, rule, verifyRules } from './verify.fixture.ts';
+import { modelText, rule, rulesOf, verifyRules } from './verify.fixture.ts';
 
 const RBAC = modelText();
 const DENY_OVERRIDE = modelText({ p: 'sub, obj, act, eft', e: '!some(where (p.eft == deny))' });
-
-function rulesOf(lines: readonly string[]) {
-  return lines.map(rule).map(([ptype = '', ...values]) => ({ ptype, values }));
-}
 
 /** The promises of a definition of which nothing is decided beside what rules can match. */
 async function promisesOf(text: string, definition: PolicyDefinition, configureEnforcer?: ConfigureEnforcer) {

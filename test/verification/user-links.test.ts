@@ -1,12 +1,11 @@
 import { newModelFromString } from 'casbin';
 import { expect, test } from 'vitest';
-import { toRule } from '../../src/policy/rule.ts';
 import { linkedNames, splitUserLinks } from '../../src/verification/user-links.ts';
-import { modelText, rule } from './verify.fixture.ts';
+import { modelText, rulesOf } from './verify.fixture.ts';
 
 /** The links of users among these rules. */
 function userLinksOf(lines: readonly string[], changes: Parameters<typeof modelText>[0] = {}): string[] {
-  const { userLinks } = splitUserLinks(newModelFromString(modelText(changes)), lines.map(rule).map(toRule));
+  const { userLinks } = splitUserLinks(newModelFromString(modelText(changes)), rulesOf(lines));
   return userLinks.map(({ ptype, values }) => [ptype, ...values].join(', '));
 }
 
@@ -28,5 +27,5 @@ test('links of users are known also where no requests follow from the rules', ()
 
 test('linked names are both ends of links of every role definition, without domains', () => {
   const lines = ['p, clerk, data, read', 'g, ann, clerk, one', 'g2, page, data'];
-  expect(linkedNames(lines.map(rule).map(toRule))).toEqual(['ann', 'clerk', 'page', 'data']);
+  expect(linkedNames(rulesOf(lines))).toEqual(['ann', 'clerk', 'page', 'data']);
 });

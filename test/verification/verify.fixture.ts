@@ -3,6 +3,7 @@ import type { ConfigureEnforcer } from '../../src/casbin/enforcer.ts';
 import { reachableScope } from '../../src/casbin/scope.ts';
 import type { PolicyDefinition } from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
+import { type Rule, toRule } from '../../src/policy/rule.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { holdersAmong } from '../../src/verification/drift.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
@@ -39,6 +40,10 @@ m = ${m}
 /** `p, user, data, read` as values. */
 export function rule(line: string): string[] {
   return line.split(', ');
+}
+
+export function rulesOf(lines: readonly string[]): Rule[] {
+  return lines.map(rule).map(toRule);
 }
 
 /** What a definition promises in a model, and how much of it that covers. */

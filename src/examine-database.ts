@@ -49,6 +49,7 @@ async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promis
         ...others,
         ...migrations,
         ...(await examinePrivileges(inspected)),
+        ...(await examineSearchPath(inspected)),
         ...describeIndex(inspected),
         // A pending migration may create the indexes.
         ...(isPending ? [] : await examineDocumentIndexes(inspected)),
@@ -130,6 +131,23 @@ async function examinePrivileges({ trx, options }: Inspected): Promise<DatabaseF
   if (remedies.length === 0) return [fine('privileges', 'The role may do all that a bootstrap does.')];
   const message =
     'The role lacks privileges for a bootstrap; a start with nothing to do needs to read only. An administrator can run:';
+  return [warning('privileges', message, remedies)];
+}
+
+/**
+ * Finds schemas of the search_path in which everybody may create functions and operators. PostgreSQL prefers one that
+ * fits the arguments better than its own, and runs it as the role whose statement it is (CVE-2018-1058).
+ */
+async function examineSearchPath({ trx }: Inspected): Promise<DatabaseFinding[]> {
+  const { rows } = await sql<{ schema: string }>`
+    select quote_ident(schema) as schema
+    from unnest(current_schemas(false)) as schema
+    where has_schema_privilege('public', schema, 'create')
+  `.execute(trx);
+  if (rows.length === 0) return [];
+  const names = rows.map(({ schema }) => schema);
+  const message = `Every role may create functions in ${names.join(', ')}, which the search_path leads to: a bootstrap, and every other statement, may call them with the privileges of its own role.`;
+  const remedies = names.map((name) => `revoke create on schema ${name} from public;`);
   return [warning('privileges', message, remedies)];
 }
 

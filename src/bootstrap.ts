@@ -120,7 +120,7 @@ function complete(
   tell(options);
   const remembersSettings = runsForeignCode(options) && !options.engine.commitsDdl;
   const db = createKysely(session, { ...options, remembersSettings });
-  const write = (work: (trx: AnyTransaction) => Promise<Outcome>) => commit(session, db, options, work);
+  const write = (work: (trx: AnyTransaction) => Promise<Outcome>) => commitWork(session, db, options, work);
   if (!options.engine.commitsDdl) return write((trx) => writeDatabase(session, db, trx, options, tell));
   return inSteps(session, db, options, steps, tell, ({ options: located, migrated, keepLock }) =>
     write(async (trx) => {
@@ -139,7 +139,7 @@ function runsForeignCode({ applicationMigrations, seeders }: ResolvedOptions): b
 }
 
 /** Runs `work` in a transaction, and commits it; under `dryRun`, rolls back instead. */
-async function commit(
+async function commitWork(
   session: Session,
   db: AnyKysely,
   { dryRun }: ResolvedOptions,

@@ -60,7 +60,10 @@ export async function readMatrix(
   const tokens = tokensOf(model, 'r');
   const subjectAt = Math.max(0, tokens.indexOf(subjectOf(model) ?? ''));
   const allowed = await findAllowed(model, rules, subjectAt, options);
-  const permissions = [...permissionsOf(model, rules, subjectAt), ...allowed.map((one) => one.permission)];
+  const permissions = [
+    ...listNamedPermissions(model, rules, subjectAt),
+    ...allowed.map((one) => one.permission),
+  ];
   return {
     tokens: tokens.toSpliced(subjectAt, 1),
     subjects: [...deriveMatrix(model, rules).valuesAt(subjectAt)].filter((name) => name !== NO_ROLE),
@@ -93,7 +96,7 @@ async function findAllowed(
 }
 
 /** The permissions that the rules name, also those that nobody has. */
-function permissionsOf(model: Model, rules: readonly Rule[], subjectAt: number): Request[] {
+function listNamedPermissions(model: Model, rules: readonly Rule[], subjectAt: number): Request[] {
   if (deriveMatrix(model, rules).size === 0) return [];
   const policyTokens = tokensOf(model, 'p');
   const positions = tokensOf(model, 'r').map((token) => policyTokens.indexOf(token));

@@ -98,7 +98,7 @@ function refuseRemoval({ table, engine }: ResolvedOptions): void {
   throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'table.duplicates', message }]);
 }
 
-interface Located extends ResolvedOptions {
+interface OptionsInSchemas extends ResolvedOptions {
   readonly schema: string;
   readonly applicationSchema: string;
 }
@@ -106,7 +106,7 @@ interface Located extends ResolvedOptions {
 async function prepareTables(
   session: Session,
   steps: AnyKysely,
-  given: Located,
+  given: OptionsInSchemas,
   row: HeldRow | null,
   tell: (options: ResolvedOptions) => void,
 ): Promise<Pick<Prepared, 'options' | 'migrated'>> {

@@ -41,7 +41,7 @@ export function checkModelText(path: string, text: string): Problem[] {
       const message = `section [${name}] appears twice. Merge the two.`;
       return { code: 'MODEL_INVALID', at: placeOf(path, line), message };
     }),
-    ...findRepeated(path, definitions),
+    ...findRedefined(path, definitions),
     ...findUnread(path, definitions),
     ...findOutside(path, definitions),
     ...definitions.flatMap((definition) => findCutOff(path, definition)),
@@ -73,7 +73,7 @@ function readDefinitions(lines: readonly Line[]): Definition[] {
 }
 
 /** Casbin uses the last definition of a name. */
-function findRepeated(path: string, definitions: readonly Definition[]): Problem[] {
+function findRedefined(path: string, definitions: readonly Definition[]): Problem[] {
   const first = new Map<string, number>();
   return definitions.flatMap(({ section, key, line }): Problem[] => {
     const before = first.get(`${section}::${key}`);

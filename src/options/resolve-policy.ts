@@ -65,7 +65,7 @@ export function checkBesideRules(
 }
 
 function checkTenants(definition: PolicyDefinition, defined: RuleSet<DefinedRule>) {
-  return checkTenantNames(definition, defined, (names) => checkValues(names, []));
+  return checkTenantNames(definition, defined, (names) => checkRuleValues(names, []));
 }
 
 function checkNames(
@@ -107,7 +107,7 @@ async function checkRules(
     // A role manager of the application may go round in a circle for ever.
     ...(await checkDepth(rules, hierarchies, broken.length === 0 ? model : null, configureEnforcer)),
     ...findDuplicates(defined),
-    ...checkValues(rules, misfits),
+    ...checkRuleValues(rules, misfits),
   ];
 }
 
@@ -143,7 +143,7 @@ function comparesOnly(model: Model, { domains }: PolicyDefinition): boolean {
 }
 
 /** Leaves out rules that can't be stored or have an invalid ptype, which would be reported twice. */
-function checkValues(rules: readonly DefinedRule[], misfits: readonly Problem[]): Problem[] {
+function checkRuleValues(rules: readonly DefinedRule[], misfits: readonly Problem[]): Problem[] {
   const unstorable = findUnstorable(rules);
   const unknown = misfits.filter(({ code }) => code === 'RULE_UNKNOWN_PTYPE');
   const places = new Set([...unstorable, ...unknown].map(({ at }) => at));

@@ -40,8 +40,8 @@ const migration = v.looseObject(
   { up: callable, down: v.optional(callable) },
   'must be a migration with an up method',
 );
-const migrations = migrationsOf('must be false, an object of name → migration, or a MigrationProvider');
-function migrationsOf(message: string) {
+const migrations = migrationsShape('must be false, an object of name → migration, or a MigrationProvider');
+function migrationsShape(message: string) {
   return v.pipe(
     dictionary(migration, message),
     v.check(
@@ -95,7 +95,7 @@ const seeder = v.looseObject(
     isSeeded: v.optional(callable),
     check: v.optional(callable),
     table: v.optional(v.pipe(name, withoutNul())),
-    migrations: v.optional(migrationsOf('must be an object of name → migration')),
+    migrations: v.optional(migrationsShape('must be an object of name → migration')),
   },
   'must be a seeder with a name and a seed method',
 );

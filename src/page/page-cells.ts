@@ -12,7 +12,7 @@ import type { PagePolicy } from './page-policy.ts';
 type StateKey = keyof typeof CELL_STATES;
 
 /** The cells of a role, while they are collected. */
-interface Row {
+interface CollectedRow {
   readonly at: number[];
   states: string;
   readonly rules: number[];
@@ -50,12 +50,12 @@ export class CellCollector {
     this.#stored = new Map(rules.map((rule) => [ruleKey(rule), rule.id]));
   }
 
-  createRow(): Row {
+  createRow(): CollectedRow {
     return { at: [], states: '', rules: [], routes: [] };
   }
 
   /** @param expected the answer of the definition */
-  add(row: Row, column: number, request: Request, answer: Answer, expected: Answer): void {
+  add(row: CollectedRow, column: number, request: Request, answer: Answer, expected: Answer): void {
     const isMissing = !answer.allowed && expected.allowed;
     const explanation = isMissing ? this.#explainDefined(request, expected) : this.#explain(request, answer);
     const state = this.#stateOfCell(request, answer, expected, explanation);

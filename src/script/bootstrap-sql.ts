@@ -42,7 +42,7 @@ export async function writeBootstrapSql(
     HEADING,
     ...(schema === undefined ? [] : [`create schema if not exists ${quoteIdentifier(schema)};`]),
     ...(packageMigrations === null ? [] : await writeMigrations(packageMigrations, resolved)),
-    ...(schemaOnly ? [] : [writeRules(resolved), ...(await writeSeeders(resolved))]),
+    ...(schemaOnly ? [] : [writePolicy(resolved), ...(await writeSeeders(resolved))]),
     ...describeMigrations(resolved),
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
@@ -207,7 +207,7 @@ function block(lines: readonly string[], schema: string | undefined, declaration
   return `do ${tag}\n${declared}begin\n${body}\nend\n${tag};`;
 }
 
-function writeRules(options: ResolvedOptions): string {
+function writePolicy(options: ResolvedOptions): string {
   const {
     defined: { rules },
     ownership,
@@ -220,11 +220,11 @@ function writeRules(options: ResolvedOptions): string {
   }
   if (rules.length === 0) return '';
   const { before, rules: found, after } = viewOf(ruleTable);
-  const insert = insertRules(found, rules);
+  const insert = writeInsert(found, rules);
   return `-- ${describeCount(rules)}\n${before.length === 0 ? insert : block([...before, insert, ...after], undefined)}`;
 }
 
-function insertRules(table: RuleTable, rules: readonly Rule[]): string {
+function writeInsert(table: RuleTable, rules: readonly Rule[]): string {
   const { sql, written, onConflict } = table;
   const { arrays, names, values, isSame } = table.give(rules);
   const rows = rules.map((_, position) => {

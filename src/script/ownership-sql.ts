@@ -41,7 +41,7 @@ export function writeOwned(options: ResolvedOptions, ownership: Ownership): stri
   const tell = ([name, text]: readonly [string, string]) =>
     `perform set_config('casbin_bootstrap.${name}', ${quoteText(text)}, true);`;
   const isNew = `newest_version is distinct from ${version} or newest_changes <> ${quoteText(changes)}`;
-  const renames = renamedRoles.size === 0 ? [] : renameRoles(rules, renamedRoles, source);
+  const renames = renamedRoles.size === 0 ? [] : writeRenamed(rules, renamedRoles, source);
   const record = `insert into ${versions} (source, version, changes) values (${source}, ${version}, ${quoteText(changes)}) on conflict (source, version) do update set changes = excluded.changes, at = excluded.at where ${VERSIONS}.changes <> excluded.changes;`;
   return [
     `perform ${lockStatement(schema)};`,
@@ -56,7 +56,7 @@ export function writeOwned(options: ResolvedOptions, ownership: Ownership): stri
       `is_ours := newest_version is null and coalesce(current_setting('${MADE_BEFORE}', true), '') = 'true';`,
       ...context.map(tell),
       ...(renames.length === 0 ? [] : [`if ${isNew} then`, ...indentAll(renames), 'end if;']),
-      ...retire(rules, ownership, source),
+      ...writeRetired(rules, ownership, source),
       ...(defined.rules.length === 0 ? [] : insertAndRecord(rules, defined.rules, ownership, source)),
       record,
       ...context.map(([name]) => tell([name, ''])),
@@ -161,25 +161,25 @@ function movableRecord({ schema }: RuleTable, source: string): Movable {
   };
 }
 
-function renameRoles(table: RuleTable, names: ReadonlyMap<string, string>, source: string): string[] {
+function writeRenamed(table: RuleTable, names: ReadonlyMap<string, string>, source: string): string[] {
   const [from, to] = [[...names.keys()], [...names.values()]];
   return [movableRules(table), movableRecord(table, source)].flatMap((rows) =>
     move(rows, {
-      condition: namesRole(rows, from),
+      condition: isOfRoles(rows, from),
       first: replaceName(rows.first, names),
       second: `case when ${rows.ptype} = 'g' then ${replaceName(rows.second, names)} else ${rows.second} end`,
-      reached: namesRole(rows, to),
+      reached: isOfRoles(rows, to),
     }),
   );
 }
 
 /** Removes the rules of retired roles that bootstraps have inserted, and gives users another role. */
-function retire(table: RuleTable, ownership: Ownership, source: string): string[] {
+function writeRetired(table: RuleTable, ownership: Ownership, source: string): string[] {
   const { retiredRoles, retiredRules } = ownership;
   if (retiredRoles.size + retiredRules.length === 0) return [];
   const [rules, record] = [movableRules(table), movableRecord(table, source)];
   const isRetired = (rows: Movable, isListed: string) =>
-    [namesRole(rows, [...retiredRoles.keys()]), ...(retiredRules.length === 0 ? [] : [isListed])].join(
+    [isOfRoles(rows, [...retiredRoles.keys()]), ...(retiredRules.length === 0 ? [] : [isListed])].join(
       ' or ',
     );
   const { names, isSame } = table.give(retiredRules);
@@ -226,7 +226,7 @@ function move(rows: Movable, { condition, first, second, reached }: Move): strin
   ];
 }
 
-function namesRole({ ptype, first, second }: Movable, roles: readonly string[]): string {
+function isOfRoles({ ptype, first, second }: Movable, roles: readonly string[]): string {
   const names = list(roles);
   return `(${ptype} in ('p', 'g') and ${first} = any (${names})) or (${ptype} = 'g' and ${second} = any (${names}))`;
 }

@@ -16,7 +16,7 @@ import type { Migration } from '../migrator/migration.ts';
 import { reasonOf } from '../text.ts';
 
 /** How a migration is recorded. */
-export interface Recording {
+export interface RecordingOptions {
   /** The rows that a query of the catalog returns, since there is no database. */
   readonly answer: (question: string) => readonly object[];
   /** Whether such queries are left out. Those of others may call a function that changes something. */
@@ -31,7 +31,7 @@ export interface Recording {
 export async function recordMigration(
   name: string,
   migration: Migration,
-  recording: Recording,
+  recording: RecordingOptions,
 ): Promise<string[]> {
   try {
     return await recordStatements((db) => migration.up(db), recording);
@@ -54,7 +54,7 @@ export function withoutResult(statement: string): string {
  */
 export async function recordStatements(
   work: (db: AnyKysely) => Promise<void>,
-  { answer, leavesOut }: Recording = { answer: () => [], leavesOut: true },
+  { answer, leavesOut }: RecordingOptions = { answer: () => [], leavesOut: true },
 ): Promise<string[]> {
   const statements: string[] = [];
   const connection: DatabaseConnection = {

@@ -4,7 +4,7 @@ import { resolveSchemas } from './bootstrap/schemas.ts';
 import { readAsStockAdapter } from './casbin/distortion.ts';
 import type { ConfigureEnforcer } from './casbin/enforcer.ts';
 import type { StoredRule } from './casbin/rule-row.ts';
-import { reachableScope } from './casbin/scope.ts';
+import { reachableScope, WHOLE } from './casbin/scope.ts';
 import { isSource, type PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { acquireBootstrapLock } from './database/lock.ts';
@@ -192,8 +192,7 @@ async function copyWithin(
     throw new DatabaseError('TABLE_MISSING', message);
   }
   await requireAllRows(reading, [old.table.sql]);
-  const nothingKnown = new RuleSet([]);
-  const rules = await readLivePolicy(reading, old.table, { kind: 'whole' }, nothingKnown, () => {});
+  const rules = await readLivePolicy(reading, old.table, WHOLE);
 
   const { schema } = await resolveSchemas(trx, options);
   await makeSchema(trx, schema);
@@ -208,7 +207,7 @@ async function copyWithin(
   refuseUnfit(table, old.table, rules);
   const distinct = withoutRepetitions(rules);
   const { inserted } = await seedRules(asClient(trx), table, distinct);
-  const live = await readLivePolicy(trx, table, { kind: 'whole' }, nothingKnown, () => {});
+  const live = await readLivePolicy(trx, table, WHOLE);
   const verification = await verifyCopy(options, table, distinct, live);
   return { copied: inserted.length, existing: distinct.length - inserted.length, verification };
 }

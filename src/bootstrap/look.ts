@@ -1,3 +1,4 @@
+import { WHOLE } from '../casbin/scope.ts';
 import { notCitus } from '../database/citus.ts';
 import { createKysely } from '../database/dialect.ts';
 import { engineOf } from '../database/engine.ts';
@@ -27,7 +28,7 @@ import {
   stateQuery,
 } from './look-state.ts';
 import { isSettled, reportUnchanged, withOwnership } from './ownership.ts';
-import { type LivePolicy, planPolicy, policyQueries, readCounted, takePolicy, WHOLE } from './read-policy.ts';
+import { type LivePolicy, planPolicy, policyQueries, readCounted, takePolicy } from './read-policy.ts';
 
 /** What a look found in a database in which nothing is missing. */
 export interface Complete {
@@ -123,7 +124,7 @@ async function lookForTable(session: Session, given: ResolvedOptions): Promise<S
   const [, [answer] = [], rows = [], ...missing] = results;
   const found: Located & State = answer.found;
   if (found.candidates === 0) return null;
-  const options = locate(given, found, rows);
+  const options = recogniseFound(given, found, rows);
   if (options === null) return 'unclear';
   refuseHiddenRows(found);
   if (!isMigrated(options, found)) return null;
@@ -138,7 +139,7 @@ async function lookForTable(session: Session, given: ResolvedOptions): Promise<S
  * The options for the table that a block has found; null where it is no rule table, was not read as one, or has no row
  * that would show it.
  */
-function locate(
+function recogniseFound(
   given: ResolvedOptions,
   { candidates, fetched, sql, path, shape }: Located,
   rows: readonly SelectedRow[],

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { refuseHangingPatterns } from '../casbin/patterns.ts';
 import { isRuleValues, RuleReader, type StoredRule } from '../casbin/rule-row.ts';
-import type { Scope } from '../casbin/scope.ts';
+import { type Scope, WHOLE } from '../casbin/scope.ts';
 import { asClient } from '../database/own-queries.ts';
 import { type AnyTransaction, readAndReleaseLocks } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
@@ -46,7 +46,7 @@ function chooseScope(options: ReadingOptions, ruleCount: number, slack = WHOLE_T
   const { full = false, strict = false, stockLoadable = false } = options.verify ?? {};
   // Custom functions and role managers may link any names, drift may be in any row, and a stock adapter loads all rows.
   const everything = full || strict || stockLoadable || options.configureEnforcer !== undefined;
-  if (everything || ruleCount <= options.defined.rules.length + slack) return { kind: 'whole' };
+  if (everything || ruleCount <= options.defined.rules.length + slack) return WHOLE;
   return options.promises.reach();
 }
 
@@ -116,8 +116,6 @@ export interface PolicyPlan {
   /** The scope for a larger table; null if one message can't read it. */
   readonly part: Extract<Scope, { kind: 'reachable' }> | null;
 }
-
-export const WHOLE: Scope = { kind: 'whole' };
 
 /** Null if there are too many rules for one message. */
 export function planPolicy(options: ReadingOptions): PolicyPlan | null {

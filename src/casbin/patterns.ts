@@ -1,11 +1,10 @@
-import { FunctionMap, type Model } from 'casbin';
+import { FunctionMap, type Model, Util } from 'casbin';
 import { type Problem, StoredRuleError } from '../errors.ts';
 import type { DefinedRule } from '../policy/compile.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
 import type { RowId } from '../report.ts';
 import { reasonOf } from '../text.ts';
-import { findRefusal } from './address-range.ts';
-import { callsOf, patternPlaces } from './calls.ts';
+import { callsOf, faultFinder, patternPlaces } from './calls.ts';
 import { isNode } from './matcher.ts';
 import type { RowSource, StoredRule } from './rule-row.ts';
 
@@ -138,35 +137,29 @@ function idsOf(patterns: readonly StoredPattern[]): RowId[] {
  * for example on an invalid regular expression, or never finishes reading it. Null for a rule without such a pattern.
  */
 export function patternCheck(model: Model): (rule: Rule) => string | null {
-  return faultFinder(model, (name, pattern) => findEndlessLoop(name, pattern) ?? findThrown(name, pattern));
+  return faultFinder(model, isPattern, (name, pattern) =>
+    describeRefused(name, pattern, findEndlessLoop(name, pattern) ?? findThrown(name, pattern)),
+  );
 }
 
 /** The same for patterns on which a function throws; those without an end have a problem of their own. */
 export function thrownPatternCheck(model: Model): (rule: Rule) => string | null {
-  return faultFinder(model, findThrownByPattern);
+  return faultFinder(model, isPattern, (name, pattern) =>
+    describeRefused(name, pattern, findThrownByPattern(name, pattern)),
+  );
 }
 
 /** Why a function throws on a pattern; null if it does not, or never finishes reading it, or takes none. */
 export function findThrownByPattern(name: string, pattern: string): string | null {
-  const isPattern = name === 'ipMatch' || EXPRESSIONS.has(name);
-  return isPattern && findEndlessLoop(name, pattern) === null ? findThrown(name, pattern) : null;
+  return isPattern(name) && findEndlessLoop(name, pattern) === null ? findThrown(name, pattern) : null;
 }
 
-function faultFinder(model: Model, findFault: (name: string, pattern: string) => string | null) {
-  const places = patternPlaces(model, (name) => EXPRESSIONS.has(name) || name === 'ipMatch');
-  const known = new Map<string, string | null>();
-  return ({ ptype, values }: Rule): string | null => {
-    for (const { name, ptype: own, position } of places) {
-      const text = values[position];
-      if (own !== ptype || text === undefined) continue;
-      const key = `${name} ${text}`;
-      const before = known.get(key);
-      const fault = before === undefined ? findFault(name, text) : before;
-      known.set(key, fault);
-      if (fault !== null) return `${name} does not take the pattern ${formatText(text)}: ${fault}`;
-    }
-    return null;
-  };
+function isPattern(name: string): boolean {
+  return EXPRESSIONS.has(name) || name === 'ipMatch';
+}
+
+function describeRefused(name: string, pattern: string, fault: string | null): string | null {
+  return fault === null ? null : `${name} does not take the pattern ${formatText(pattern)}: ${fault}`;
 }
 
 const FUNCTIONS = FunctionMap.loadFunctionMap().getFunctions();
@@ -179,6 +172,36 @@ function findThrown(name: string, pattern: string): string | null {
   } catch (error) {
     return reasonOf(error);
   }
+}
+
+/**
+ * Why ipMatch does not read an address or a range as it is meant: null if it does. It takes any text for a mask (casbin
+ * 5.51.1, ip.cidrSubnet): `10.0.0.0/33` has every IPv4 address, and `10.0.0.0/255.0.0.0` only the first of them.
+ */
+export function findAddressFault(range: string): string | null {
+  return findMaskFault(range) ?? findRefusal(range);
+}
+
+/** Why ipMatch throws for every address; null if it does not. */
+function findRefusal(range: string): string | null {
+  try {
+    // A wrong second argument without a mask would be printed; the first one is checked in the same way.
+    if (range.split('/').length === 2) Util.ipMatchFunc('0.0.0.0', range);
+    else Util.ipMatchFunc(range, '0.0.0.0');
+    return null;
+  } catch {
+    return 'it is not an IP address';
+  }
+}
+
+/** The fault of the mask alone; null for none, or without a mask. */
+export function findMaskFault(range: string): string | null {
+  const slash = range.indexOf('/');
+  if (slash === -1) return null;
+  const most = range.includes(':') ? 128 : 32;
+  // Casbin reads the number without the blanks around it.
+  const mask = range.slice(slash + 1).trim();
+  return /^\d{1,3}$/.test(mask) && Number(mask) <= most ? null : `its mask is not a number from 0 to ${most}`;
 }
 
 type StoredPattern = Pattern<Partial<StoredRule>>;

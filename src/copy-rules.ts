@@ -39,7 +39,7 @@ import { readLivePolicy } from './tables/live-policy.ts';
 import type { RuleTable, RuleTableOptions } from './tables/rule-table.ts';
 import { holdersAmong } from './verification/drift.ts';
 import { collectPromises } from './verification/promises.ts';
-import { verifyPolicy } from './verification/verify.ts';
+import { verifyPolicy } from './verification/verify-policy.ts';
 
 /** The place from which, or to which, rules are copied. */
 export interface RulePlace {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { findNewestVersion, withOwnership } from './bootstrap/ownership.ts';
 import { readScope, refuseForeignRules } from './bootstrap/read-policy.ts';
+import { findNewestVersion, withOwnership } from './bootstrap/settle-ownership.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
 import { WHOLE } from './casbin/scope.ts';
 import type { PoolLike } from './database/client.ts';

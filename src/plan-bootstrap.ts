@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import { findNewestVersion, withOwnership } from './bootstrap/ownership.ts';
 import { readPolicy } from './bootstrap/read-policy.ts';
 import { withRenamed } from './bootstrap/retire.ts';
+import { findNewestVersion, withOwnership } from './bootstrap/settle-ownership.ts';
 import { bootstrapResolved } from './bootstrap.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';

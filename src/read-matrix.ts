@@ -6,7 +6,7 @@ import type { Rule } from './policy/rule.ts';
 import { RuleSet } from './policy/rule-set.ts';
 import { type PolicySource, readRoles } from './policy-source.ts';
 import { createDecider, decidePaced } from './verification/decide.ts';
-import { explainer } from './verification/explain.ts';
+import { explainer } from './verification/explain-answer.ts';
 import { subjectOf } from './verification/parts.ts';
 import { decideUnmatched } from './verification/promises.ts';
 import { deriveMatrix, NO_ROLE } from './verification/requests.ts';

@@ -27,8 +27,8 @@ import {
   stateInBlock,
   stateQuery,
 } from './look-state.ts';
-import { isSettled, reportUnchanged, withOwnership } from './ownership.ts';
 import { type LivePolicy, planPolicy, policyQueries, readCounted, takePolicy } from './read-policy.ts';
+import { isSettled, reportUnchanged, withOwnership } from './settle-ownership.ts';
 
 /** What a look found in a database in which nothing is missing. */
 export interface Complete {

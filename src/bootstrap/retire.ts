@@ -4,7 +4,7 @@ import type { Ownership } from '../policy/ownership.ts';
 import { type Rule, ruleKey, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { OwnershipReport } from '../report.ts';
-import { removeRules } from '../tables/change.ts';
+import { removeRules } from '../tables/change-rules.ts';
 import { findMissing } from '../tables/insert.ts';
 import { moveRules, type RuleMove, readRulesOfRoles } from '../tables/move-rules.ts';
 import {

@@ -14,7 +14,7 @@ import { findMisfits, findUnstorable } from '../policy/check.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { formatRule, type PlacedRule, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
 import { type Connection, connectionOf } from '../tables/adapter-connection.ts';
-import { removeRules } from '../tables/change.ts';
+import { removeRules } from '../tables/change-rules.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
 import { insertRules } from '../tables/insert.ts';
 import { lockRules } from '../tables/locks.ts';

@@ -19,7 +19,7 @@ import {
   type TableFinder,
   tableFinder,
 } from './adapter-connection.ts';
-import { removeMatchingRules, removeRules, replaceRules, rulesOf, updateRule } from './change.ts';
+import { removeMatchingRules, removeRules, replaceRules, rulesOf, updateRule } from './change-rules.ts';
 import { checkTable, toTableChoice } from './find-rule-table.ts';
 import { insertRules } from './insert.ts';
 import { type CheckRules, loadRules, type PolicyFilter } from './load.ts';

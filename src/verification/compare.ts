@@ -18,7 +18,7 @@ import {
   paced,
 } from './decide.ts';
 import { type Expectation, type Expectations, isAsExpected } from './expectations.ts';
-import { explainer } from './explain.ts';
+import { explainer } from './explain-answer.ts';
 
 /** How many decisions of each kind are explained and listed; the others are only counted. */
 const LISTED_DECISIONS = 1_000;

@@ -7,7 +7,7 @@ import type { RuleSet } from '../policy/rule-set.ts';
 import type { Coverage } from '../report.ts';
 import { findNeeded } from './causes.ts';
 import type { Answer } from './decide.ts';
-import { roleRoutes } from './explain.ts';
+import { roleRoutes } from './explain-answer.ts';
 
 /**
  * Measures which of the defined rules the expectations test: the `p` rules that decided one, and the role links between

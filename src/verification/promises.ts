@@ -24,8 +24,8 @@ import {
   Expectations,
   mergeSorted,
 } from './expectations.ts';
-import { type Explain, explainer, roleRoutes } from './explain.ts';
-import type { Matrix } from './matrix.ts';
+import { type Explain, explainer, roleRoutes } from './explain-answer.ts';
+import type { Matrix } from './request-matrix.ts';
 import { deriveMatrix } from './requests.ts';
 import { findWarnings } from './warnings.ts';
 

@@ -1,8 +1,8 @@
 import type { Model } from 'casbin';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
-import { type Block, Matrix, withoutRepetition } from './matrix.ts';
 import { type Parts, permissionExpander, readParts } from './parts.ts';
+import { type Block, Matrix, withoutRepetition } from './request-matrix.ts';
 
 /** A subject that no rule names, to find out what everybody may do. */
 export const NO_ROLE = 'casbin-bootstrap:no-role';

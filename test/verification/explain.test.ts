@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { toRule } from '../../src/policy/rule.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import type { Answer } from '../../src/verification/decide.ts';
-import { explainer } from '../../src/verification/explain.ts';
+import { explainer } from '../../src/verification/explain-answer.ts';
 import { modelText, rule, rulesOf } from './verify.fixture.ts';
 
 const TWO_DEFINITIONS = { g: ['g = _, _', 'g2 = _, _'] };

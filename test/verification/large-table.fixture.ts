@@ -14,7 +14,7 @@ import { withoutRepetitions, writeRules } from '../../src/tables/insert.ts';
 import type { RuleTable } from '../../src/tables/rule-table.ts';
 import { holdersAmong } from '../../src/verification/drift.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
-import { verifyPolicy } from '../../src/verification/verify.ts';
+import { verifyPolicy } from '../../src/verification/verify-policy.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS, type LayoutFixture } from '../tables/layouts.fixture.ts';
 

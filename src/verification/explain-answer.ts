@@ -17,8 +17,8 @@ import { formatRule, type Rule, ruleKey, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { Explanation, RowId } from '../report.ts';
 import type { Answer } from './decide.ts';
-import { FEW_SUBJECTS } from './matrix.ts';
 import { subjectOf } from './parts.ts';
+import { FEW_SUBJECTS } from './request-matrix.ts';
 import { loadLinks } from './structure.ts';
 
 /**

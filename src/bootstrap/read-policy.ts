@@ -37,40 +37,32 @@ type ReadingOptions = {
   readonly promises: Pick<ResolvedOptions['promises'], 'reach'>;
 } & Pick<ResolvedOptions, 'model' | 'configureEnforcer' | 'verify' | 'progress' | 'ruleTable'>;
 
-/**
- * Chooses what to read: a small table as a whole; of a large one, the rules that the definition can reach.
- *
- * @param slack how many rules more than are defined a small table has at most, here and below
- */
-function chooseScope(options: ReadingOptions, ruleCount: number, slack = WHOLE_TABLE_SLACK): Scope {
+/** Chooses what to read: a small table as a whole; of a large one, the rules that the definition can reach. */
+function chooseScope(options: ReadingOptions, ruleCount: number): Scope {
   const { full = false, strict = false, stockLoadable = false } = options.verify ?? {};
   // Custom functions and role managers may link any names, drift may be in any row, and a stock adapter loads all rows.
   const everything = full || strict || stockLoadable || options.configureEnforcer !== undefined;
-  if (everything || ruleCount <= options.defined.rules.length + slack) return WHOLE;
+  if (everything || ruleCount <= options.defined.rules.length + WHOLE_TABLE_SLACK) return WHOLE;
   return options.promises.reach();
 }
 
 /** Up to which number stored rules are counted: {@link chooseScope} does not need the exact number of more. */
-export function countLimit({ defined }: Pick<ReadingOptions, 'defined'>, slack = WHOLE_TABLE_SLACK): number {
-  return defined.rules.length + slack + 1;
+export function countLimit({ defined }: Pick<ReadingOptions, 'defined'>): number {
+  return defined.rules.length + WHOLE_TABLE_SLACK + 1;
 }
 
 /** Counts the stored rules, up to the number that {@link chooseScope} needs. */
-function ruleCountExpression({ defined, ruleTable }: ReadingOptions, slack = WHOLE_TABLE_SLACK) {
-  const limit = countLimit({ defined }, slack);
+function ruleCountExpression({ defined, ruleTable }: ReadingOptions) {
+  const limit = countLimit({ defined });
   return sql`(select count(*)::int from (select from ${sql.raw(ruleTable.sql)} limit ${limit}) counted)`;
 }
 
 /** Reads as much of the live policy as the options ask for. */
-export async function readPolicy(
-  trx: AnyTransaction,
-  options: ReadingOptions,
-  slack = WHOLE_TABLE_SLACK,
-): Promise<LivePolicy> {
+export async function readPolicy(trx: AnyTransaction, options: ReadingOptions): Promise<LivePolicy> {
   const { rows } = await sql<{ count: number }>`
-    select ${ruleCountExpression(options, slack)} as count
+    select ${ruleCountExpression(options)} as count
   `.execute(trx);
-  return readCounted(trx, options, rows[0]?.count ?? 0, slack);
+  return readCounted(trx, options, rows[0]?.count ?? 0);
 }
 
 /** The same for a table that holds so many rules, as far as they are counted. */
@@ -78,13 +70,12 @@ export async function readCounted(
   trx: AnyTransaction,
   options: ReadingOptions,
   ruleCount: number,
-  slack = WHOLE_TABLE_SLACK,
 ): Promise<LivePolicy> {
   const { defined, ruleTable } = options;
   const rules =
     ruleCount === defined.rules.length ? await readAsDefined(trx, ruleTable, defined.rules) : null;
   if (rules !== null) return { rules, scope: 'whole' };
-  return readScope(trx, chooseScope(options, ruleCount, slack), options);
+  return readScope(trx, chooseScope(options, ruleCount), options);
 }
 
 /** How many names a query may contain that may turn out to be unnecessary. */

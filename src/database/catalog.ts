@@ -127,18 +127,14 @@ export function typeExpression(column: string): string {
   return `replace(format_type(${column}.atttypid, ${column}.atttypmod), '"', '')`;
 }
 
-/** The columns of a table of one schema, by default the current one; null when there is no such table. */
-export async function readColumns(
-  db: AnyKysely,
-  table: string,
-  schema: string | null = null,
-): Promise<Column[] | null> {
+/** The columns of a table of the current schema; null when there is no such table. */
+export async function readColumns(db: AnyKysely, table: string): Promise<Column[] | null> {
   const { rows } = await sql<Column>`
     select a.attname as name, ${sql.raw(typeExpression('a'))} as type
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     left join ${sql.raw(COLUMNS)} a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-    where c.relname = ${table} and n.nspname = coalesce(${schema}, current_schema())
+    where c.relname = ${table} and n.nspname = current_schema()
     order by a.attnum
   `.execute(db);
   if (rows.length === 0) return null;

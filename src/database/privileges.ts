@@ -23,6 +23,18 @@ export interface Needs {
   readonly own: readonly string[];
 }
 
+/** Of a role that may do nothing. */
+export const NO_NEEDS: Needs = {
+  schema: undefined,
+  create: false,
+  select: [],
+  insert: [],
+  lock: [],
+  change: [],
+  remove: [],
+  own: [],
+};
+
 /** Statements, for an administrator to run, that together grant everything that the current role lacks. */
 export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promise<string[]> {
   const { schema, create, select, change, remove, lock, own } = needs;

@@ -48,7 +48,7 @@ export async function readLivePolicy(
 }
 
 function selectScope(table: RuleTable, scope: Scope | SliceScope): RawBuilder<SelectedRow> {
-  if (scope.kind === 'whole') return selectWhole(table);
+  if (scope.kind === 'whole') return sql.raw(wholeText(table));
   return scope.kind === 'reachable' ? selectReachable(table, scope) : selectSlice(table, scope);
 }
 
@@ -65,11 +65,6 @@ function selectAnyOther(table: RuleTable) {
   return sql.raw<SelectedRow>(
     `select ${table.columns('stored')} from ${table.sql} stored where ${table.ptype('stored')} = 'p' limit 1`,
   );
-}
-
-/** As {@link wholeText}. */
-function selectWhole(table: RuleTable, condition?: string): RawBuilder<SelectedRow> {
-  return sql.raw(wholeText(table, condition));
 }
 
 /** @param condition on the table as a whole: without it, no row is read */

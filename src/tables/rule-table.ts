@@ -118,9 +118,9 @@ export interface SpelledRules extends Pick<GivenRules, 'arrays' | 'names'> {
   readonly insertedLiterals: string;
 }
 
-/** The rules as a FROM item `given`, with their position `n` from 1 on; its parameters begin with number `first`. */
-export function givenRules({ arrays, names }: Pick<GivenRules, 'arrays' | 'names'>, first = 1): string {
-  const parameters = arrays.map((_, index) => `$${first + index}::text[]`);
+/** The rules as a FROM item `given`, with their position `n` from 1 on; the arrays are the first parameters. */
+export function givenRules({ arrays, names }: Pick<GivenRules, 'arrays' | 'names'>): string {
+  const parameters = arrays.map((_, index) => `$${index + 1}::text[]`);
   return `unnest(${parameters.join(', ')}) with ordinality as given (${names}, n)`;
 }
 

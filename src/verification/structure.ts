@@ -75,7 +75,7 @@ function findTurned(hierarchy: Hierarchy, declared: Hierarchy | undefined): stri
     [...collectAncestors(hierarchy.parents, role)]
       .filter((other) => other !== role && collectAncestors(declared.parents, other).has(role))
       .flatMap((other) => {
-        const path = findRolePath(hierarchy, role, other, Number.POSITIVE_INFINITY);
+        const path = findRolePath(hierarchy, role, other);
         return path === null ? [] : [path];
       }),
   );

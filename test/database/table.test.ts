@@ -116,7 +116,6 @@ describe('the columns of a table', () => {
       { name: 'rule', type: 'jsonb' },
       { name: 'tags', type: 'text[]' },
     ];
-    expect(await onPath('public', (db) => readColumns(db, 'casbin', 'app'))).toEqual(columns);
     expect(await onPath('app', (db) => readColumns(db, 'casbin'))).toEqual(columns);
   });
 

@@ -233,8 +233,9 @@ export function refuseNul(sql: string): void {
 class ClientConnection implements DatabaseConnection {
   /** Whether its transaction ends or has ended. */
   isOver = false;
+  /** The error of the last failing statement, without refusals in an aborted transaction. */
+  lastError: unknown;
   readonly #session: Session;
-  #lastError: unknown;
 
   constructor(session: Session) {
     this.#session = session;
@@ -258,17 +259,12 @@ class ClientConnection implements DatabaseConnection {
     return affects ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows };
   }
 
-  /** The error of the last failing statement, without refusals in an aborted transaction. */
-  get lastError(): unknown {
-    return this.#lastError;
-  }
-
   #fail(error: unknown): never {
-    if (errorCode(error) !== SQLSTATE.IN_FAILED_SQL_TRANSACTION) this.#lastError = error;
-    if (this.#lastError === error || this.#lastError === undefined) throw error;
-    const reason = this.#lastError instanceof Error ? this.#lastError.message : String(this.#lastError);
+    if (errorCode(error) !== SQLSTATE.IN_FAILED_SQL_TRANSACTION) this.lastError = error;
+    if (this.lastError === error || this.lastError === undefined) throw error;
+    const reason = this.lastError instanceof Error ? this.lastError.message : String(this.lastError);
     throw new TransactionAborted(`An earlier statement failed, and its error was ignored: ${reason}`, {
-      cause: this.#lastError,
+      cause: this.lastError,
     });
   }
 

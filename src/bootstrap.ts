@@ -267,7 +267,7 @@ function reportEngine({ engine: { name, limits } }: ResolvedOptions): EngineRepo
 /**
  * Tells listeners to reload. Delivered at the commit, once, and not at all after a rollback.
  *
- * The payload is what casbin-pg-watcher 0.1 expects: a `source` that is none of its own, and the time.
+ * The payload is what casbin-pg-watcher 0.1 expects: a `source` that is not the id of any watcher, and the time.
  */
 async function announceChange(trx: AnyTransaction, channel: string | null): Promise<void> {
   if (channel === null) return;

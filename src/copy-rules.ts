@@ -212,7 +212,7 @@ async function copyWithin(
   return { copied: inserted.length, existing: distinct.length - inserted.length, verification };
 }
 
-/** Asks first: who may not create a schema may copy into one that is there. */
+/** Asks first, so that a role that may not create schemas can copy into an existing one. */
 async function makeSchema(trx: AnyTransaction, schema: string): Promise<void> {
   const { rows } = await sql`select from pg_catalog.pg_namespace where nspname = ${schema}`.execute(trx);
   if (rows.length === 0) await sql`create schema if not exists ${sql.id(schema)}`.execute(trx);

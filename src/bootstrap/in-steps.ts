@@ -26,7 +26,7 @@ export interface Prepared {
   /** The options for the schema and the rule table. Their seeders count the rows that portions have inserted. */
   readonly options: ResolvedOptions & { readonly schema: string };
   readonly migrated: Migrated;
-  /** Call it first in the transaction of the rest: it keeps the lock row. */
+  /** Keeps the lock row. Call it first in the transaction that seeds and verifies. */
   keepLock(trx: AnyTransaction): Promise<void>;
 }
 

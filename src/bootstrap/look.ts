@@ -39,10 +39,9 @@ export interface Complete {
 }
 
 /**
- * Looks whether anything is missing, without changing anything and without a lock that somebody could wait for: in
- * one round trip for up to 10,000 defined rules and as many rows of each row seeder, where the rule table is the one
- * that is expected; another one is looked for before. What does not fit into that, and the seeders of the application,
- * are asked in a read-only transaction afterwards.
+ * Looks whether anything is missing, without changing anything and without a lock that somebody could wait for. It
+ * takes one round trip for up to 10,000 defined rules and as many rows of each row seeder. What does not fit into that,
+ * and the seeders of the application, are asked in a read-only transaction afterwards.
  *
  * @returns null when anything is missing
  */
@@ -93,8 +92,8 @@ interface Seen {
 }
 
 /**
- * Asks in one message that finds the rule table as well; where it does not, looks which table is there, and asks about
- * that. Null when anything is missing.
+ * Asks everything in one message, which also finds the rule table. If that fails, looks for the table first, and then
+ * asks about it. Null when anything is missing.
  */
 async function lookAtOnce(session: Session, given: ResolvedOptions): Promise<Seen | null> {
   // Other engines may not know such a block.
@@ -136,8 +135,8 @@ async function lookForTable(session: Session, given: ResolvedOptions): Promise<S
 }
 
 /**
- * The options for the table that a block has found; null where it is no rule table, was not read as one, or has no row
- * that would show it.
+ * The options for the table that a block has found. Null if it is not a rule table, was not read as one, or has no row,
+ * so that its columns are not known.
  */
 function recogniseFound(
   given: ResolvedOptions,
@@ -178,7 +177,7 @@ async function lookAtTable(session: Session, options: ResolvedOptions): Promise<
   return judge({ options, state, live, unasked, home }, rest.slice(policy.queries.length));
 }
 
-/** What was seen, or null where it lacks something; `missing` are the rows that each row seeder would insert. */
+/** What was seen; null if anything is missing. `missing` are the rows that each row seeder would insert. */
 function judge(seen: Seen & { readonly state: State }, missing: readonly unknown[][]): Seen | null {
   const { options, state, live } = seen;
   if (live !== null && isIncomplete(options, state, live)) return null;
@@ -196,7 +195,7 @@ function queryRows(options: ResolvedOptions) {
   return { queries, unasked };
 }
 
-/** The seeders without that of the policy. */
+/** The seeders other than the policy's. */
 function others({ seeders }: ResolvedOptions): RunnableSeeder[] {
   return seeders.filter(({ isPolicy }) => !isPolicy);
 }

@@ -65,7 +65,7 @@ export async function readPolicy(trx: AnyTransaction, options: ReadingOptions): 
   return readCounted(trx, options, rows[0]?.count ?? 0);
 }
 
-/** The same for a table that holds so many rules, as far as they are counted. */
+/** The same if the stored rules have been counted, up to {@link countLimit}. */
 export async function readCounted(
   trx: AnyTransaction,
   options: ReadingOptions,
@@ -93,7 +93,7 @@ export function keepRuleCount(options: ReadingOptions) {
 export interface PolicyQueries {
   readonly queries: readonly RawBuilder<SelectedRow>[];
   /**
-   * What they have read; null where {@link readScope} has to read it.
+   * The policy that they have read; null if {@link readScope} has to read it.
    *
    * @param results the rows of each query
    */
@@ -142,7 +142,10 @@ export function policyQueries(options: ReadingOptions): PolicyQueries {
   };
 }
 
-/** The policy that was read; null where {@link readScope} has to, to read more, or to name the rows at fault. */
+/**
+ * The policy that was read. Null if {@link readScope} has to read it, because it needs more rows, or to name faulty
+ * rows.
+ */
 export async function takePolicy(
   { model, defined, verify, ruleTable }: ReadingOptions,
   rows: readonly SelectedRow[],
@@ -155,7 +158,7 @@ export async function takePolicy(
   return { rules, scope: scope.kind === 'whole' ? 'whole' : 'part' };
 }
 
-/** Reads that much of it. */
+/** Reads the given part of the live policy. */
 export async function readScope(
   trx: AnyTransaction,
   scope: Scope,
@@ -209,7 +212,7 @@ async function readForeignRules(
   });
 }
 
-/** The same for rules that were read, by a scope that reaches the default ones wherever they are. */
+/** The same for rules that were read by a scope that reaches every default rule. */
 export function refuseForeignRules(options: ResolvedOptions, { rules, scope }: LivePolicy): void {
   const { policyGiven, defined } = options;
   // If the table was read in part, it may have rules although none was read.

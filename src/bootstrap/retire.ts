@@ -92,7 +92,9 @@ function isRoleAt({ ptype }: Rule, position: number): boolean {
   return (ptype === 'p' && position === 0) || (ptype === 'g' && position < 2);
 }
 
-/** Removes what bootstraps have inserted of the retired roles and rules, and gives users another role. */
+/**
+ * Removes the retired rules, and those of retired roles, that bootstraps have inserted, and gives users another role.
+ */
 export async function retire(
   client: ClientLike,
   table: RuleTable,
@@ -149,7 +151,7 @@ export function chooseLeft(stored: readonly Rule[], ownership: Ownership): LeftR
   };
 }
 
-/** The same where the policy was not read, or in part. */
+/** The same if the policy was not read, or only a part of it. */
 export async function findLeft(
   client: ClientLike,
   { ownership, ruleTable }: ResolvedOptions,

@@ -83,7 +83,7 @@ export async function settleOwnership(
   return { options: effective, report, hasChanged: !settled || isMove(report) };
 }
 
-/** Gives a table that was renamed its record back. Null if there is none. */
+/** Gives a renamed table its record back, and reads that. Null if there is none. */
 async function readOfFormerName(client: ClientLike, ruleTable: RuleTable): Promise<RecordedVersion | null> {
   const { rows } = await client.query(`${followRename(ruleTable)} returning version.source`);
   return rows.length === 0 ? null : readNewestVersion(client, ruleTable);

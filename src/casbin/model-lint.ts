@@ -184,7 +184,7 @@ function lintMembership(
   });
 }
 
-/** Patterns that Casbin's functions do not take, or ipMatch not as they are meant. */
+/** Patterns on which Casbin's functions throw, or with which ipMatch matches other addresses. */
 function lintPatterns(matcher: string, text: string, locate: LocateDefinition): Problem[] {
   return callsIn(text).flatMap(({ name, pattern }): Problem[] => {
     const literal = isNode(pattern) && pattern.type === 'Literal' ? pattern.value : null;

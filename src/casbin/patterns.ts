@@ -142,7 +142,9 @@ export function patternCheck(model: Model): (rule: Rule) => string | null {
   );
 }
 
-/** The same for patterns on which a function throws; those without an end have a problem of their own. */
+/**
+ * The same for patterns on which a function throws. Patterns that Casbin never finishes reading are another problem.
+ */
 export function thrownPatternCheck(model: Model): (rule: Rule) => string | null {
   return faultFinder(model, isPattern, (name, pattern) =>
     describeRefused(name, pattern, findThrownByPattern(name, pattern)),
@@ -175,8 +177,8 @@ function findThrown(name: string, pattern: string): string | null {
 }
 
 /**
- * Why ipMatch does not read an address or a range as it is meant: null if it does. It takes any text for a mask (casbin
- * 5.51.1, ip.cidrSubnet): `10.0.0.0/33` has every IPv4 address, and `10.0.0.0/255.0.0.0` only the first of them.
+ * Why ipMatch does not match the addresses that a range names; null if it does. It takes any text as a mask (casbin
+ * 5.51.1, ip.cidrSubnet): `10.0.0.0/33` matches every IPv4 address, and `10.0.0.0/255.0.0.0` only the first one.
  */
 export function findAddressFault(range: string): string | null {
   return findMaskFault(range) ?? findRefusal(range);

@@ -17,7 +17,7 @@ export interface Database {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** After which time without packets TCP checks the connection, so that a dead network is noticed. */
+/** After this time without packets, TCP checks the connection, so that a dead network is noticed. */
 const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
 
 /** How long the server may take to close the connection. */

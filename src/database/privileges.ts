@@ -172,7 +172,7 @@ export function refuseHiddenRows({ role, hidden }: HiddenRows): void {
   throw new PermissionError(message, [bypass(role)]);
 }
 
-/** As both of the above, in a query of its own. */
+/** Refuses as {@link refuseHiddenRows}, after a query of its own. */
 export async function requireAllRows(db: AnyKysely, tables: readonly string[]): Promise<void> {
   const { rows } = await sql<HiddenRows>`select ${hiddenRowsColumns(tables)}`.execute(db);
   for (const row of rows) refuseHiddenRows(row);

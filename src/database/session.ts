@@ -108,7 +108,7 @@ export class Session {
     }
   }
 
-  /** Sends so many statements in one message, of which each may take as long as one alone. */
+  /** Sends several statements in one message. Each may take as long as one alone. */
   forStatements<T>(count: number, ask: () => Promise<T>): Promise<T> {
     const limitMs = this.#answerTimeoutMs;
     return count === 1 || limitMs === null ? ask() : this.within(count * limitMs, ask);

@@ -74,7 +74,7 @@ async function needsOf(db: AnyKysely, { step, work }: Failure, options: Resolved
   };
 }
 
-/** To find the rule table, rows may have to be read, for which somebody may have locked it. */
+/** How long to wait: finding the rule table may read rows, and another session may have locked the table. */
 const LOCATE_MS = 1_000;
 
 /**

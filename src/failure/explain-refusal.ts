@@ -15,8 +15,9 @@ import { PermissionError } from '../errors.ts';
 import { reasonOf } from '../text.ts';
 
 /**
- * Tells what a call outside of a bootstrap was refused: for a missing privilege, a PermissionError with the statements
- * that grant it; else as explainRefusedWork. The client is asked for the facts, as far as its transaction lets it.
+ * Explains why a call outside of a bootstrap was refused: for a missing privilege, by a PermissionError with the
+ * statements that grant it; else as explainRefusedWork does. The client is asked for the facts, as far as its
+ * transaction lets it.
  *
  * @param what what was refused, as an infinitive
  */

@@ -46,7 +46,7 @@ export interface SourcedPolicies {
 /**
  * Reads policies from their sources, in one model.
  *
- * @param names what problems of a source are told with, if it is no file
+ * @param names the names of the sources in problems, for those that are not files
  * @throws InvalidOptionsError with every problem of the options, the model and all of the policies
  */
 export async function readPolicies(

@@ -13,7 +13,7 @@ interface HistoryLook extends Colors {
   readonly state: JournalState | null;
 }
 
-/** How many of the newest are shown; the entries themselves are all of them. */
+/** How many of the newest entries are shown; JSON has all of them. */
 const SHOWN = 5_000;
 
 const CHANGE_COLUMNS = [

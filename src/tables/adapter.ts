@@ -267,8 +267,8 @@ export type StockAdapterClass = new (options: PostgresAdapaterOptions) => Postgr
 /**
  * Loads casbin-pg-adapter's class, open for extension; `open()` migrates unless told not to.
  *
- * With it come pg, node-pg-migrate and Casbin's second build, so it is loaded when an adapter is made, and not by
- * who imports this library for a policy or a type.
+ * With it come pg, node-pg-migrate and Casbin's second build, so it is loaded when an adapter is made, and not by a
+ * program that imports this library for a policy or a type.
  */
 export function loadStockAdapter(): StockAdapterClass {
   const stock: { PostgresAdapter: StockAdapterClass } = createRequire(import.meta.url)(

@@ -137,7 +137,7 @@ function literal(id: RowId): string {
   return typeof id === 'number' ? String(id) : `'${id.replaceAll("'", "''")}'`;
 }
 
-/** A bigint as it comes from the driver, which leaves it as text. */
+/** The number of a bigint, which the driver gives as text; the text itself if JavaScript can't hold the number. */
 export function readNumber(id: unknown): RowId {
   const number = Number(id);
   return Number.isSafeInteger(number) ? number : String(id);

@@ -71,8 +71,9 @@ function collectDomains(rules: readonly Rule[], parts: Parts): Map<string, Domai
 }
 
 /**
- * Adds to each domain's own requests those for the permissions of the next one that has some; after the last comes the
- * first. Subjects that the other domain has too ask for these there.
+ * Adds to the requests of each domain those of its subjects for the permissions of the next domain that has some; after
+ * the last domain comes the first. A subject of both domains is left out, because it has these requests in the other
+ * domain.
  */
 function withForeign(domains: readonly Block[]): Block[] {
   const grants = ({ permissions }: Block) => permissions.length > 0;

@@ -192,12 +192,12 @@ async function seedPortions(
     for (let start = 0; seeder.portion !== undefined && start < (seeder.total ?? 0); start += size) {
       before += (await seed(seeder.portion(start, start + size))).inserted;
     }
-    counting.push(before === 0 ? seeder : counted(seeder, before));
+    counting.push(before === 0 ? seeder : withRowsBefore(seeder, before));
   }
   return counting;
 }
 
-function counted(seeder: RunnableSeeder, before: number): RunnableSeeder {
+function withRowsBefore(seeder: RunnableSeeder, before: number): RunnableSeeder {
   return {
     ...seeder,
     async seed(context) {

@@ -131,7 +131,7 @@ async function lookForTable(session: Session, given: ResolvedOptions): Promise<S
   if (found.fetched === 'nothing' && part !== null) return lookAtTable(session, options);
   const scope = found.fetched === 'reachable' && part !== null ? part : WHOLE;
   const live = found.fetched === 'nothing' ? null : await takePolicy(options, rows, scope);
-  return judge({ options, state: found, live, unasked, home: found.home ?? undefined }, missing);
+  return nullIfIncomplete({ options, state: found, live, unasked, home: found.home ?? undefined }, missing);
 }
 
 /**
@@ -168,17 +168,20 @@ async function lookAtTable(session: Session, options: ResolvedOptions): Promise<
     if (isLate(error)) throw error;
     return null;
   });
-  if (results === null) return { options, state: null, live: null, unasked: others(options), home };
+  if (results === null) return { options, state: null, live: null, unasked: otherSeeders(options), home };
 
   const [[answer] = [], ...rest] = results;
   const state = requireState(answer);
   if (!isMigrated(options, state)) return null;
   const live = await policy.read(rest.slice(0, policy.queries.length), state.rules);
-  return judge({ options, state, live, unasked, home }, rest.slice(policy.queries.length));
+  return nullIfIncomplete({ options, state, live, unasked, home }, rest.slice(policy.queries.length));
 }
 
 /** What was seen; null if anything is missing. `missing` are the rows that each row seeder would insert. */
-function judge(seen: Seen & { readonly state: State }, missing: readonly unknown[][]): Seen | null {
+function nullIfIncomplete(
+  seen: Seen & { readonly state: State },
+  missing: readonly unknown[][],
+): Seen | null {
   const { options, state, live } = seen;
   if (live !== null && isIncomplete(options, state, live)) return null;
   return missing.some(({ length }) => length > 0) ? null : seen;
@@ -187,7 +190,7 @@ function judge(seen: Seen & { readonly state: State }, missing: readonly unknown
 /** The queries of the row seeders, and the seeders that have none. */
 function queryRows(options: ResolvedOptions) {
   const unasked: RunnableSeeder[] = [];
-  const queries = others(options).flatMap((seeder) => {
+  const queries = otherSeeders(options).flatMap((seeder) => {
     const query = seeder.selectMissing?.(options.engine) ?? null;
     if (query === null) unasked.push(seeder);
     return query ?? [];
@@ -196,7 +199,7 @@ function queryRows(options: ResolvedOptions) {
 }
 
 /** The seeders other than the policy's. */
-function others({ seeders }: ResolvedOptions): RunnableSeeder[] {
+function otherSeeders({ seeders }: ResolvedOptions): RunnableSeeder[] {
   return seeders.filter(({ isPolicy }) => !isPolicy);
 }
 

@@ -63,8 +63,8 @@ function expandGlob(pattern: string): string {
 export async function findHangingPatterns(model: Model, rules: readonly DefinedRule[]): Promise<Problem[]> {
   const advice = 'Rewrite it so that a repeated part can match a text in one way only.';
   const [inMatchers, inRules] = [literalPatterns(model), patternsOf(model, rules)];
-  const written = await hanging(inMatchers);
-  const stated = await hanging(inRules);
+  const written = await findHanging(inMatchers);
+  const stated = await findHanging(inRules);
   return [
     ...[...inMatchers, ...inRules].flatMap(({ name, text, rule }): Problem[] => {
       const reason = findEndlessLoop(name, text);
@@ -96,7 +96,7 @@ export async function refuseHangingPatterns(
 ): Promise<void> {
   const patterns = patternsOf(model, rules);
   const endless = patterns.filter(({ name, text }) => findEndlessLoop(name, text) !== null);
-  const backtracking = await hanging(patterns);
+  const backtracking = await findHanging(patterns);
   const messages = [
     describeStored('Casbin never finishes reading some stored patterns', endless, ENDLESS_REMEDY, source),
     describeStored(
@@ -238,7 +238,7 @@ function literalPatterns(model: Model): Pattern<null>[] {
  * Finds patterns that may take forever. Only a pattern that repeats a group can, so the checker is loaded only for
  * those.
  */
-async function hanging<P extends Pattern<unknown>>(patterns: readonly P[]): Promise<P[]> {
+async function findHanging<P extends Pattern<unknown>>(patterns: readonly P[]): Promise<P[]> {
   const repeating = patterns.filter(({ name, text }) => repeatedGroups(expressionOf(name, text)).length > 0);
   if (repeating.length === 0) return [];
   const { isSafePattern } = await import('redos-detector');

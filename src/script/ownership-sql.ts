@@ -164,7 +164,7 @@ function movableRecord({ schema }: RuleTable, source: string): Movable {
 function writeRenamed(table: RuleTable, names: ReadonlyMap<string, string>, source: string): string[] {
   const [from, to] = [[...names.keys()], [...names.values()]];
   return [movableRules(table), movableRecord(table, source)].flatMap((rows) =>
-    move(rows, {
+    moveStatements(rows, {
       condition: isOfRoles(rows, from),
       first: replaceName(rows.first, names),
       second: `case when ${rows.ptype} = 'g' then ${replaceName(rows.second, names)} else ${rows.second} end`,
@@ -189,17 +189,17 @@ function writeRetired(table: RuleTable, ownership: Ownership, source: string): s
   const newRoles = new Map(
     [...retiredRoles].flatMap(([role, next]) => (next === null ? [] : [[role, next]])),
   );
-  const moved = `${rules.ptype} = 'g' and ${rules.second} = any (${list([...newRoles.keys()])})`;
+  const moved = `${rules.ptype} = 'g' and ${rules.second} = any (${arrayOf([...newRoles.keys()])})`;
   const newRole = replaceName(rules.second, newRoles);
   return [
     `delete from ${table.sql} stored using ${record.sql} record where (${isRetired(rules, listed)}) and record.source = ${source} and record.inserted and record.ptype = ${rules.ptype} and record.rule = ${recordTextOf(withoutEmptyEnd(table))};`,
     ...(newRoles.size === 0
       ? []
-      : move(rules, {
+      : moveStatements(rules, {
           condition: moved,
           first: rules.first,
           second: newRole,
-          reached: `${rules.ptype} = 'g' and ${rules.second} = any (${list([...newRoles.values()])})`,
+          reached: `${rules.ptype} = 'g' and ${rules.second} = any (${arrayOf([...newRoles.values()])})`,
         })),
     `delete from ${record.sql} stored where ${record.condition} and (${isRetired(record, recorded)});`,
   ];
@@ -214,7 +214,7 @@ interface Move {
 }
 
 /** Removes a row that would equal another one, or link a role to itself. */
-function move(rows: Movable, { condition, first, second, reached }: Move): string[] {
+function moveStatements(rows: Movable, { condition, first, second, reached }: Move): string[] {
   const { sql, identity, order, ptype, values, replace } = rows;
   const chosen = `${rows.condition} and (${condition})`;
   return [
@@ -227,7 +227,7 @@ function move(rows: Movable, { condition, first, second, reached }: Move): strin
 }
 
 function isOfRoles({ ptype, first, second }: Movable, roles: readonly string[]): string {
-  const names = list(roles);
+  const names = arrayOf(roles);
   return `(${ptype} in ('p', 'g') and ${first} = any (${names})) or (${ptype} = 'g' and ${second} = any (${names}))`;
 }
 
@@ -241,7 +241,7 @@ function replaceInJson(values: string, first: string, second: string): string {
   return `jsonb_set(jsonb_set(${values}, '{0}', to_jsonb((${first})::text)), '{1}', to_jsonb(coalesce(${second}, '')), false)`;
 }
 
-function list(names: readonly string[]): string {
+function arrayOf(names: readonly string[]): string {
   return `array[${names.map(quoteText).join(', ')}]::text[]`;
 }
 

@@ -60,7 +60,7 @@ export async function recordStatements(
   const connection: DatabaseConnection = {
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
       const isOfCatalog = asksCatalog(query.sql);
-      if (!isOfCatalog || !leavesOut) statements.push(inline(query));
+      if (!isOfCatalog || !leavesOut) statements.push(writeParameters(query));
       return { rows: isOfCatalog ? (answer(query.sql) as R[]) : [] };
     },
     async *streamQuery() {},
@@ -95,12 +95,12 @@ function isQuery(sql: string): boolean {
   return /^\(*(select|with|show|values|table)\b/i.test(sql.replace(COMMENTS, ''));
 }
 
-function inline({ sql, parameters }: CompiledQuery): string {
+function writeParameters({ sql, parameters }: CompiledQuery): string {
   // Before values are written into it, because a value of several lines must keep its blanks.
   const statement = unindent(sql);
   if (parameters.length === 0) return statement;
   return statement.replace(PARAMETER, (part, number) =>
-    number === undefined ? part : write(parameters[Number(number) - 1]),
+    number === undefined ? part : writeParameter(parameters[Number(number) - 1]),
   );
 }
 
@@ -108,7 +108,7 @@ function inline({ sql, parameters }: CompiledQuery): string {
 const PARAMETER = /"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\d+)/g;
 
 /** In quotes whatever it is: the server then finds out its type as it does for a parameter. */
-function write(parameter: unknown): string {
+function writeParameter(parameter: unknown): string {
   const text = toText(parameter);
   return text === null ? 'null' : quoteText(text);
 }

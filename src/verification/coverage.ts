@@ -124,9 +124,9 @@ export class CoverageMeter {
       const links = [...known, ...found, ...more, ...this.#given];
       return roleAsker(this.#model, links, this.#configureEnforcer);
     };
-    let questions = await keep([...this.#open.values()], holdsWith(candidates), true);
+    let questions = await keepAnswered([...this.#open.values()], holdsWith(candidates), true);
     while (questions.length > 0) {
-      questions = await keep(questions, holdsWith([]), false);
+      questions = await keepAnswered(questions, holdsWith([]), false);
       const question = questions.shift();
       if (question === undefined) break;
       const needed = await findNeeded(
@@ -140,7 +140,7 @@ export class CoverageMeter {
 }
 
 /** The questions with this answer. */
-async function keep(
+async function keepAnswered(
   questions: readonly RoleQuestion[],
   ask: (question: RoleQuestion) => Promise<boolean>,
   answer: boolean,

@@ -14,7 +14,8 @@ export interface PolicyDiff {
   /** The requests that they decide differently. */
   readonly decisions: DecisionChanges;
   /**
-   * How many links of users to roles were left out, because no definition has them. One of both policies counts once.
+   * How many links of users to roles were left out, because no definition has them. A link of both policies counts
+   * once.
    */
   readonly userLinks: number;
 }

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { StoredRule } from './casbin/rule-row.ts';
+import { WHOLE } from './casbin/scope.ts';
 import type { PoolLike } from './database/client.ts';
 import { describeUnfilled, findUnfilledColumns, numberRows } from './database/unfilled-columns.ts';
 import { type DatabaseFinding, type Diagnosis, failure, fine, warning } from './database-finding.ts';
@@ -11,7 +11,6 @@ import { PACKAGE_LIST } from './migrator/migration.ts';
 import { replaceOptions, resolveOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';
-import { RuleSet } from './policy/rule-set.ts';
 import { readMigrationStatus } from './read-status.ts';
 import { readLivePolicy } from './tables/live-policy.ts';
 import { USUAL_NAMES } from './tables/rule-table.ts';
@@ -208,13 +207,10 @@ async function examineDocumentIndexes({
 
 async function examineRules({ trx, options }: Inspected): Promise<DatabaseFinding[]> {
   const { model, configureEnforcer, defined, ruleTable } = options;
-  const nothing = new RuleSet<StoredRule>([]);
-  const live = await readLivePolicy(trx, ruleTable, { kind: 'whole' }, nothing, () => {}).catch(
-    (error: unknown) => {
-      if (error instanceof BootstrapError) return error;
-      throw error;
-    },
-  );
+  const live = await readLivePolicy(trx, ruleTable, WHOLE).catch((error: unknown) => {
+    if (error instanceof BootstrapError) return error;
+    throw error;
+  });
   if (live instanceof BootstrapError) return [failure('rules', live.message)];
   const found = [
     ...checkIntegrity(model, live, { defined, stockLoadable: false, ruleTable }),

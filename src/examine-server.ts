@@ -72,7 +72,7 @@ function noticeClients(pool: PoolLike, notice: (client: ClientLike) => void): Po
 }
 
 function describeServer({ engine, version, major, standby }: ServerFacts): DatabaseFinding {
-  // What only speaks the protocol of PostgreSQL has versions of its own.
+  // A server that only speaks PostgreSQL's protocol has version numbers of its own.
   if (engine.commitsDdl) return fine('server', `${engine.title}, compatible with PostgreSQL ${version}.`);
   const name = engine === POSTGRESQL ? `PostgreSQL ${version}` : `${engine.title} on PostgreSQL ${version}`;
   if (standby) {

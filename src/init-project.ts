@@ -52,8 +52,8 @@ export interface InitReport {
  *
  * @param pool the database of the project; null if there is none yet
  * @param options of the bootstrap, for the database: `schema`, `table`, `model`
- * @throws InvalidOptionsError when the folder has no package.json, when `form` is unknown, and when no model is given and
- * that of this package does not fit the rules of the database
+ * @throws InvalidOptionsError when the folder has no package.json, when `form` is unknown, and when no model is given
+ *   and the model of this package does not fit the rules of the database
  */
 export async function initProject(
   folder: string,
@@ -229,7 +229,7 @@ function readAll(folder: string, files: readonly ProjectFile[]): Map<string, str
   return texts;
 }
 
-/** With the flag `wx`, a file is never replaced that somebody else has created meanwhile. */
+/** The flag `wx` never replaces a file that somebody else has created meanwhile. */
 function write(folder: string, path: string, text: string, flag: 'w' | 'wx'): void {
   try {
     mkdirSync(dirname(join(folder, path)), { recursive: true });

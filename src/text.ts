@@ -41,7 +41,7 @@ export function explainUnreadable(kind: string, path: string, error: unknown): s
   }
 }
 
-/** The beginning of a text that may be of any length. */
+/** The beginning of a text, which may be of any length. */
 export function shorten(text: string, length = REASON_LENGTH): string {
   return text.length > length ? `${text.slice(0, length).toWellFormed()}…` : text;
 }

@@ -4,7 +4,7 @@ import type { Ownership } from '../policy/ownership.ts';
 import { type Rule, ruleKey, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { OwnershipReport } from '../report.ts';
-import { removeRules } from '../tables/change.ts';
+import { removeRules } from '../tables/change-rules.ts';
 import { findMissing } from '../tables/insert.ts';
 import { moveRules, type RuleMove, readRulesOfRoles } from '../tables/move-rules.ts';
 import {
@@ -92,7 +92,9 @@ function isRoleAt({ ptype }: Rule, position: number): boolean {
   return (ptype === 'p' && position === 0) || (ptype === 'g' && position < 2);
 }
 
-/** Removes what bootstraps have inserted of the retired roles and rules, and gives users another role. */
+/**
+ * Removes the retired rules, and those of retired roles, that bootstraps have inserted, and gives users another role.
+ */
 export async function retire(
   client: ClientLike,
   table: RuleTable,
@@ -149,7 +151,7 @@ export function chooseLeft(stored: readonly Rule[], ownership: Ownership): LeftR
   };
 }
 
-/** The same where the policy was not read, or in part. */
+/** The same if the policy was not read, or only a part of it. */
 export async function findLeft(
   client: ClientLike,
   { ownership, ruleTable }: ResolvedOptions,

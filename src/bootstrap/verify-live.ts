@@ -13,7 +13,7 @@ import {
   summarizeHolders,
 } from '../verification/drift.ts';
 import { explainRowOrder } from '../verification/row-order.ts';
-import { NOT_VERIFIED, verifyPolicy } from '../verification/verify.ts';
+import { NOT_VERIFIED, verifyPolicy } from '../verification/verify-policy.ts';
 import type { LivePolicy } from './read-policy.ts';
 
 /** How many findings of a kind are logged one by one. */

@@ -17,7 +17,7 @@ const DOMAIN_POSITION = 1;
 const REMEDY =
   'Give the model of RBAC with domains, model: domainsModelPath, or one like it; or write the policy as rules.';
 
-/** Whether a model has room for the rules of `domains`. Reported once, not for each rule of each tenant. */
+/** Finds why a model has no room for the rules of `domains`. It is reported once, not for each rule of each tenant. */
 export function findUnfitDomains(model: Model, definition: PolicyDefinition): Problem[] {
   const { domains } = definition;
   if (domains === undefined) return [];

@@ -12,7 +12,7 @@ export type Scope =
    */
   | { readonly kind: 'reachable'; readonly names: readonly string[]; readonly bySubject: boolean };
 
-const WHOLE = { kind: 'whole' } as const;
+export const WHOLE = { kind: 'whole' } as const;
 
 /** The rules that decisions about some subjects, in some domains, can depend on, whatever else the requests contain. */
 export interface SliceScope {

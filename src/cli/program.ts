@@ -111,7 +111,7 @@ export function createProgram(terminal: Terminal, runCommand: RunCommand): Comma
   return program;
 }
 
-/** Of an option that is given twice, Commander takes the last value, and says nothing of the first. */
+/** If an option is given twice, Commander takes the last value, and does not mention the first. */
 function refuseRepetition(command: Command): void {
   for (const option of command.options) {
     if (!option.required && !option.optional) continue;
@@ -127,12 +127,13 @@ function refuseRepetition(command: Command): void {
 }
 
 /**
- * Commander takes what follows an option for its value, also another option: `--html --embedded` would write that file.
+ * Commander takes what follows an option as its value, also another option: `--html --embedded` would write a file of
+ * that name.
  */
 function refuseOptionAsValue(command: Command): void {
   const options = [...command.options, ...(command.parent?.options ?? [])];
   const listed = options.flatMap(({ long }) => long ?? []);
-  // Commander does not list that of the help.
+  // Commander does not list the option for the help.
   const names = ['--help', '-h', ...listed];
   const values = command.optsWithGlobals();
   const taken = options.find((option) => names.includes(values[option.attributeName()]));

@@ -15,7 +15,9 @@ export interface Engine {
   readonly writeIsolation: 'read committed' | 'repeatable read';
   /** Whether `set local` takes PostgreSQL's limits, and settings of our own. */
   readonly hasSettings: boolean;
-  /** What passes those limits on to other nodes, on which statements of the transaction may wait; null for one node. */
+  /**
+   * The statement that passes those limits on to other nodes, where statements may wait too; null for a single node.
+   */
   readonly passSettingsOn: string | null;
   readonly hasCursors: boolean;
   readonly hasSavepoints: boolean;
@@ -59,7 +61,7 @@ const IN_STEPS = {
 export const POSTGRESQL: Engine = { ...ON_ONE_SERVER, name: 'postgresql', title: 'PostgreSQL' };
 
 /**
- * Those of Citus were seen, the others are taken from documents and issues of the engines; docs/scaling.md names them.
+ * The limits of Citus were observed. Those of the others are from the documents and issues that docs/scaling.md names.
  */
 const ENGINES: Readonly<Record<EngineName, Engine>> = {
   postgresql: POSTGRESQL,

@@ -108,7 +108,7 @@ export class Session {
     }
   }
 
-  /** Sends so many statements in one message, of which each may take as long as one alone. */
+  /** Sends several statements in one message. Each may take as long as one alone. */
   forStatements<T>(count: number, ask: () => Promise<T>): Promise<T> {
     const limitMs = this.#answerTimeoutMs;
     return count === 1 || limitMs === null ? ask() : this.within(count * limitMs, ask);
@@ -171,11 +171,13 @@ interface PgClient {
 
 function send(client: ClientLike, statement: Statement): Promise<QueryResultLike> {
   if (!isPgClient(client)) return client.query(statement.text, statement.values);
-  return client.query(isHurried(client) ? { ...statement, query_timeout: LONGEST_TIMER_MS } : statement);
+  return client.query(
+    hasQueryTimeout(client) ? { ...statement, query_timeout: LONGEST_TIMER_MS } : statement,
+  );
 }
 
 /** Whether its pool was given a `query_timeout`, which would end a wait for another bootstrap. */
-function isHurried(client: PgClient): boolean {
+function hasQueryTimeout(client: PgClient): boolean {
   const parameters: unknown = Reflect.get(client, 'connectionParameters');
   return Boolean(Reflect.get(Object(parameters), 'query_timeout'));
 }

@@ -36,7 +36,7 @@ export function searchPathExpression(schema: string | undefined) {
   return schema === undefined ? sql`null` : searchPathTo(sql`${schema}`);
 }
 
-/** The same for a schema that an SQL expression tells. */
+/** The same for a schema that is given by an SQL expression. */
 export function searchPathTo(schema: RawBuilder<unknown>) {
   return sql`set_config('search_path', concat_ws(', ', quote_ident(${schema}), nullif(regexp_replace(current_setting('search_path'), '^[[:space:]]*"?pg_catalog"?[[:space:]]*(,|$)', ''), '')), true)`;
 }

@@ -3,7 +3,8 @@ import { findDistorted } from '../casbin/distortion.ts';
 import { findUnfitDomains } from '../casbin/domains.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { isPlainConjunction } from '../casbin/matcher.ts';
-import { findUnusableRules, ruleFieldsOf, tokensOf } from '../casbin/model.ts';
+import { ruleFieldsOf, tokensOf } from '../casbin/model.ts';
+import { findUnusableRules } from '../casbin/rule-usability.ts';
 import { defaultPolicy } from '../defaults/default-policy.ts';
 import type { Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
@@ -66,7 +67,7 @@ export function checkBesideRules(
 }
 
 function checkTenants(definition: PolicyDefinition, defined: RuleSet<DefinedRule>) {
-  return checkTenantNames(definition, defined, (names) => checkValues(names, []));
+  return checkTenantNames(definition, defined, (names) => checkRuleValues(names, []));
 }
 
 function checkNames(
@@ -109,7 +110,7 @@ async function checkRules(
     // A role manager of the application may go round in a circle for ever.
     ...(await checkDepth(rules, hierarchies, broken.length === 0 ? model : null, configureEnforcer)),
     ...findDuplicates(defined),
-    ...checkValues(rules, misfits),
+    ...checkRuleValues(rules, misfits),
   ];
 }
 
@@ -145,7 +146,7 @@ function comparesOnly(model: Model, { domains }: PolicyDefinition): boolean {
 }
 
 /** Leaves out rules that can't be stored or have an invalid ptype, which would be reported twice. */
-function checkValues(rules: readonly DefinedRule[], misfits: readonly Problem[]): Problem[] {
+function checkRuleValues(rules: readonly DefinedRule[], misfits: readonly Problem[]): Problem[] {
   const unstorable = findUnstorable(rules);
   const unknown = misfits.filter(({ code }) => code === 'RULE_UNKNOWN_PTYPE');
   const places = new Set([...unstorable, ...unknown].map(({ at }) => at));

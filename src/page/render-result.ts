@@ -123,11 +123,11 @@ function keptAwayItem(away: KeptAwayRule): Markup {
 function driftItem({ rule, ids, holders, message }: DriftFinding): Markup {
   if (rule === null) return messageItem({ message });
   const rows = ids.length === 0 ? null : html` <small>row ${ids.join(', ')}</small>`;
-  const who = holders === null || holders.count === 0 ? null : html` — ${describeHolders(holders)}`;
+  const who = holders === null || holders.count === 0 ? null : html` — ${renderHolders(holders)}`;
   return html`<li>${renderRule(rule)}${rows}${who}</li>`;
 }
 
-function describeHolders({ names, count: amount, more }: NonNullable<DriftFinding['holders']>): Content {
+function renderHolders({ names, count: amount, more }: NonNullable<DriftFinding['holders']>): Content {
   if (names.length === 0) return html`${more ? 'at least ' : ''}${count(amount, 'user')} with it`;
   const shown = names.map((name, index) => html`${index === 0 ? '' : ', '}<bdi>${name}</bdi>`);
   const rest = amount - names.length;

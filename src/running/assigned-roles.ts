@@ -71,7 +71,7 @@ export async function findCircles(
       return [{ code: 'ROLE_INHERITS_ITSELF', at, message }];
     }
     const hierarchy = hierarchies.get(JSON.stringify(domains));
-    const path = hierarchy && findRolePath(hierarchy, role, user, Number.POSITIVE_INFINITY);
+    const path = hierarchy && findRolePath(hierarchy, role, user);
     if (!path) return [];
     const circle = [user, ...path].map(formatText).join(' → ');
     const message = `roles would inherit from each other in a circle: ${circle}. Leave it out, or unassign one of these.`;

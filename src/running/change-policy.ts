@@ -12,9 +12,9 @@ import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolv
 import type { BootstrapOptions } from '../options.ts';
 import { findMisfits, findUnstorable } from '../policy/check.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
-import { formatRule, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
+import { formatRule, type PlacedRule, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
 import { type Connection, connectionOf } from '../tables/adapter-connection.ts';
-import { removeRules } from '../tables/change.ts';
+import { removeRules } from '../tables/change-rules.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
 import { insertRules } from '../tables/insert.ts';
 import { lockRules } from '../tables/locks.ts';
@@ -127,10 +127,6 @@ class TakenBack extends Error {
     super();
     this.report = report;
   }
-}
-
-interface PlacedRule extends Rule {
-  readonly at: string;
 }
 
 function toRules(

@@ -73,7 +73,7 @@ export async function createLiveEnforcer(
   pool: PoolLike,
   options: LiveEnforcerOptions | BootstrapOptions = {},
 ): Promise<LiveEnforcer> {
-  const { model, given, slice } = await resolveOptions(pool, options);
+  const { model, given, slice } = await resolveLiveOptions(pool, options);
   const { maxStalenessMs = Number.POSITIVE_INFINITY, whenStale = 'decide' } = given;
   const { pollIntervalMs = Math.max(50, Math.min(5_000, maxStalenessMs / 2)), notifyChannel = 'casbin' } =
     given;
@@ -140,7 +140,7 @@ function startAlarm(motor: Motor, maxStalenessMs: number): NodeJS.Timeout | unde
 /** How long it waits for a connection by default. */
 const CONNECT_MS = 30_000;
 
-async function resolveOptions(
+async function resolveLiveOptions(
   pool: unknown,
   options: LiveEnforcerOptions | BootstrapOptions,
 ): Promise<{ model: Model; given: LiveEnforcerOptions; slice: Slice | null }> {

@@ -70,7 +70,7 @@ export class Follower {
     this.#stopped.abort();
     this.#wake();
     for (const { reject } of this.#asking.splice(0)) reject(enforcerClosed());
-    // A server that does not answer must not keep who closes it.
+    // A server that does not answer must not delay the one who closes this.
     const timer = setTimeout(() => this.#connection?.close(), END_OF_LOOK_MS);
     await this.#ended;
     clearTimeout(timer);

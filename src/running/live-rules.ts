@@ -150,7 +150,7 @@ export class LiveRules {
       ptype === 'p'
         ? [...this.#permissions.values()].flatMap((bucket) => [...allIn(bucket)])
         : [...(this.#links.get(ptype)?.values() ?? [])].flatMap((byRest) => [...byRest.values()]);
-    const list = valuesOf(entries.sort((a, b) => a.order - b.order));
+    const list = valuesInOrder(entries.sort((a, b) => a.order - b.order));
     this.#lists.set(ptype, list);
     return list;
   }
@@ -305,6 +305,6 @@ function* allIn(bucket: Bucket): Generator<Entry, void> {
   else for (const entries of bucket.values()) yield* entries.values();
 }
 
-function valuesOf(entries: readonly Entry[]): string[][] {
+function valuesInOrder(entries: readonly Entry[]): string[][] {
   return entries.map(({ values }) => values);
 }

@@ -35,7 +35,7 @@ export function policySeeder(
     portion: (start, end) => policySeeder(table, rules.slice(start, end), records),
     async seed({ db, logger, firstRun, dryRun, progress }) {
       const report = (done: number) => progress(done, rules.length);
-      // What settles the ownership has locked the table.
+      // The step that settles the ownership has locked the table.
       const { inserted, absent } = await seedRules(asClient(db), table, rules, {
         report,
         isLocked: records.ownership,

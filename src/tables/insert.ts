@@ -71,8 +71,8 @@ export interface SeedOptions {
   /** Called with the number of rules that are done. */
   readonly report?: ((done: number) => void) | undefined;
   /**
-   * Whether the transaction has called {@link lockTable}. It must not lock rules then: who has locked some of them may
-   * wait for the table.
+   * Whether the transaction has called {@link lockTable}. It must not lock rules then: a writer that has locked some of
+   * them may wait for the table.
    */
   readonly isLocked?: boolean;
 }

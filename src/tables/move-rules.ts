@@ -1,7 +1,7 @@
 import { isRuleValues } from '../casbin/rule-row.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Rule } from '../policy/rule.ts';
-import { removeRules } from './change.ts';
+import { removeRules } from './change-rules.ts';
 import { inPortions, readPortions } from './portions.ts';
 import { onRuleTable, requireFitsTable } from './refusals.ts';
 import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';

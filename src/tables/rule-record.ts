@@ -130,7 +130,7 @@ export async function readRecordedRules(
 }
 
 /** How to record the rules of a definition. */
-export interface Recording {
+export interface RuleRecording {
   readonly version: number;
   /** Whether the bootstrap is about to insert it. */
   isInserted(rule: Rule): boolean;
@@ -146,7 +146,7 @@ export async function recordRules(
   client: ClientLike,
   table: RuleTable,
   rules: readonly Rule[],
-  { version, isInserted, areOurs }: Recording,
+  { version, isInserted, areOurs }: RuleRecording,
 ): Promise<void> {
   const record = quoteTable(RECORDED_RULES, table.schema);
   for (const portion of inPortions(rules)) {

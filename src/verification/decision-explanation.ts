@@ -10,7 +10,7 @@ import { RuleSet } from '../policy/rule-set.ts';
 import type { Decision, RowId, RuleOrigin } from '../report.ts';
 import { findClosestRules, findUnknownValues } from './closest-rules.ts';
 import { type Answer, PAST } from './decide.ts';
-import { explainer } from './explain.ts';
+import { explainer } from './explain-answer.ts';
 import { loadLinks } from './structure.ts';
 
 /** Why a request is allowed or denied. If no rule matches, it also has the rules that come closest to allowing it. */

@@ -100,7 +100,7 @@ function roleReader(model: Model): (rule: Rule) => Role | null {
       return { name: values[subjectAt(ptype)] ?? '', domain: domain ?? null };
     }
     if (!links.includes(ptype)) return null;
-    const domain = domainOf(values, lengths.get(ptype));
+    const domain = linkDomain(values, lengths.get(ptype));
     return { name: values[0] ?? '', domain: domain === '' ? null : domain };
   };
 }
@@ -189,7 +189,7 @@ export function holdersAmong(model: Model, live: readonly Rule[]): FindHolders {
     for (const { ptype, values } of live) {
       const [name = '', parent = ''] = values;
       if (!ptypes.includes(ptype)) continue;
-      const link = { name, domain: domainOf(values, lengths.get(ptype)) };
+      const link = { name, domain: linkDomain(values, lengths.get(ptype)) };
       addTo(children, parent, link);
     }
     const found: Holders[] = [];
@@ -221,6 +221,6 @@ export function summarizeHolders(some: readonly string[], count: number): Holder
 }
 
 /** The domain of a link, as Casbin reads it; empty for one in a role definition without domains. */
-function domainOf(values: readonly string[], length: number | undefined): string {
+function linkDomain(values: readonly string[], length: number | undefined): string {
   return values.slice(2, length).join(', ');
 }

@@ -1,7 +1,8 @@
 import type { Model } from 'casbin';
 import { joinedLine, readAsStockAdapter, type StockLines } from '../casbin/distortion.ts';
-import { ruleLengthsOf, tokensOf, usabilityCheck } from '../casbin/model.ts';
+import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
+import { usabilityCheck } from '../casbin/rule-usability.ts';
 import { addTo } from '../collections.ts';
 import { formatRule, type Rule, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';

@@ -6,7 +6,7 @@ import { findNearest, nearestFinder } from '../nearest-name.ts';
 import type { Request } from '../policy/definition.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
 
-/** A rule that gives a role which nothing is known of, and the role that was probably meant. */
+/** A rule that gives an unknown role, and the role that was probably meant. */
 interface MisspeltRole {
   readonly rule: Rule;
   readonly meant: string;

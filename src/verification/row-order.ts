@@ -10,7 +10,7 @@ import type { RowId, VerificationFailure, VerificationReport } from '../report.t
 import { givenRules, type RuleTable } from '../tables/rule-table.ts';
 import { decideAll, decisionOf } from './decide.ts';
 
-/** For more rows it writes no statements, because somebody has to read them before they are run. */
+/** For more rows it writes no statements, because a person has to read them before they are run. */
 const MOST_MOVED_ROWS = 1_000;
 
 /**
@@ -128,8 +128,8 @@ interface Verified {
 
 /**
  * Finds out which failures are due to the order of the rows: each of these requests is decided once more with the
- * defined rules in their order, and the added ones where they are. Null where none is, or where rules are missing,
- * as that comes first.
+ * defined rules in their order, and the added ones where they are. Null if there are none, or if rules are missing,
+ * because these come first.
  */
 export async function findRowOrderFailures(
   { model, configureEnforcer, defined, live }: Verified,

@@ -76,7 +76,7 @@ describe('a start with nothing to do', () => {
     expect(wire.roundTrips).toBe(1);
   });
 
-  test('takes one round trip on the table of pgx, which calls the ptype otherwise and has ids of its own', async () => {
+  test('takes one round trip on the table of pgx, whose ptype has another name, and whose ids are its own', async () => {
     const database = await createDatabase();
     await createStockTable(database.pool(), 'pgx-adapter of Go');
     await database.pool().query(`

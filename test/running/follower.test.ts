@@ -153,7 +153,7 @@ test('tells why its connection was lost', async () => {
   expect(released).toEqual([true]);
 });
 
-test('tells nobody that a look failed after it was closed but those who wait for it', async () => {
+test('reports a look that failed after it was closed only to those who wait for it', async () => {
   let fail: (error: Error) => void = () => {};
   const errors: Error[] = [];
   const look = vi.fn(async () => {});
@@ -200,7 +200,7 @@ test('closes its connection a second after it was closed, where a look does not 
   expect(released).toEqual([true]);
 });
 
-test('looks once more for who asks during a look', async () => {
+test('looks once more for a caller that asks during a look', async () => {
   const finish: (() => void)[] = [];
   const look = vi.fn(async () => {});
   const follower = await startFollower({ look });

@@ -17,8 +17,8 @@ import { formatRule, type Rule, ruleKey, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { Explanation, RowId } from '../report.ts';
 import type { Answer } from './decide.ts';
-import { FEW_SUBJECTS } from './matrix.ts';
 import { subjectOf } from './parts.ts';
+import { FEW_SUBJECTS } from './request-matrix.ts';
 import { loadLinks } from './structure.ts';
 
 /**
@@ -213,7 +213,7 @@ function pathFinder(model: Model, rules: readonly Rule[], ptype: string): FindPa
     const hierarchy = hierarchies.get(JSON.stringify(domains));
     return (to) => {
       if (hierarchy === undefined) return null;
-      const path = findRolePath(hierarchy, from, to, Number.POSITIVE_INFINITY);
+      const path = findRolePath(hierarchy, from, to);
       if (path === null) return null;
       const steps = path.slice(1).map((parent, index) => [path[index] ?? '', parent, ...domains]);
       return { path, links: steps.flatMap((step) => stored.get(JSON.stringify(step)) ?? []), open: [] };

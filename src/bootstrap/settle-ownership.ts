@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { VERSIONS } from '../../migrations/0004_ownership.ts';
-import { hasTable } from '../database/catalog.ts';
+import { hasTable, tableIn } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { asClient } from '../database/own-queries.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
@@ -83,7 +83,7 @@ export async function settleOwnership(
   return { options: effective, report, hasChanged: !settled || isMove(report) };
 }
 
-/** Gives a table that was renamed its record back. Null if there is none. */
+/** Gives a renamed table its record back, and reads that. Null if there is none. */
 async function readOfFormerName(client: ClientLike, ruleTable: RuleTable): Promise<RecordedVersion | null> {
   const { rows } = await client.query(`${followRename(ruleTable)} returning version.source`);
   return rows.length === 0 ? null : readNewestVersion(client, ruleTable);
@@ -209,7 +209,7 @@ async function wasBootstrapped(
   { applied }: Migrated,
 ): Promise<boolean> {
   if (packageMigrations === null || applied.includes(ruleTable.migrationName)) return false;
-  const list = schema === undefined ? sql.id(PACKAGE_LIST.tableName) : sql.id(schema, PACKAGE_LIST.tableName);
+  const list = tableIn(schema, PACKAGE_LIST.tableName);
   const { rows } = await sql`select from ${list} where name = ${ruleTable.migrationName}`.execute(trx);
   return rows.length > 0;
 }

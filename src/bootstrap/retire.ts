@@ -105,9 +105,7 @@ export async function retire(
   const ours = new Set(recorded.filter(({ inserted }) => inserted).map(ruleKey));
   const stored = await readRetired(client, table, ownership);
   const removed = stored.filter((rule) => ours.has(ruleKey(rule)));
-  const others = stored.filter((rule) => !ours.has(ruleKey(rule)));
-  const moved = others.filter((rule) => newRoleOf(rule, ownership) !== null);
-  const left = others.filter((rule) => newRoleOf(rule, ownership) === null);
+  const moved = stored.filter((rule) => !ours.has(ruleKey(rule)) && newRoleOf(rule, ownership) !== null);
   if (removed.length > 0) await removeRules(client, table, removed);
   await moveRules(
     client,
@@ -115,11 +113,13 @@ export async function retire(
     planMoves(moved, (rule) => ({ ...rule, values: rule.values.with(1, newRoleOf(rule, ownership) ?? '') })),
   );
   await forgetRules(client, table, recorded);
+  // A link that was moved may be left, as where its user is a retired role too.
+  const left = chooseLeft(await readRetired(client, table, ownership), ownership);
   return {
     removed: removed.map(toLine),
     reassigned: moved.length,
-    left: left.slice(0, LISTED).map(toLine),
-    leftOmitted: Math.max(0, left.length - LISTED),
+    left: left.rules,
+    leftOmitted: left.omitted,
   };
 }
 

@@ -908,8 +908,10 @@ describe('a live enforcer', () => {
   });
 
   test.each([
-    ['before its second look', { POLL_INTERVAL_MS: '600000', LOOKS_AGAIN: 'false' }],
-    ['after other looks', { POLL_INTERVAL_MS: '50', LOOKS_AGAIN: 'true' }],
+    ['before its second look', { POLL_INTERVAL_MS: '600000', THEN: '' }],
+    ['after other looks', { POLL_INTERVAL_MS: '50', THEN: 'looks again' }],
+    ['while it is refused a connection', { POLL_INTERVAL_MS: '50', THEN: 'is refused' }],
+    ['while it waits for a connection', { POLL_INTERVAL_MS: '50', THEN: 'waits' }],
   ])('does not keep a process alive: %s', async (_, env) => {
     const { database } = await open();
     const script = new URL('./children/live.mjs', import.meta.url);

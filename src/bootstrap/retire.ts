@@ -7,13 +7,7 @@ import type { OwnershipReport } from '../report.ts';
 import { removeRules } from '../tables/change.ts';
 import { findMissing } from '../tables/insert.ts';
 import { moveRules, type RuleMove, readRulesOfRoles } from '../tables/move-rules.ts';
-import {
-  forgetRules,
-  type RecordedVersion,
-  readRecordedRules,
-  recordVersion,
-  renameRecorded,
-} from '../tables/rule-record.ts';
+import { forgetRules, readRecordedRules, recordVersion, renameRecorded } from '../tables/rule-record.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 
 /** What was renamed and retired, and what stays. */
@@ -30,13 +24,12 @@ export async function changeOwned(
   client: ClientLike,
   table: RuleTable,
   ownership: Ownership,
-  newest: RecordedVersion | null,
 ): Promise<Changes> {
   const { version, changes, renamedRoles } = ownership;
   await recordVersion(client, table, { version, changes });
   if (!changesSome(ownership)) return NO_CHANGES;
   const renamed = await renameRoles(client, table, renamedRoles);
-  return { renamed, ...(await retire(client, table, ownership, newest !== null)) };
+  return { renamed, ...(await retire(client, table, ownership)) };
 }
 
 async function renameRoles(
@@ -97,11 +90,10 @@ export async function retire(
   client: ClientLike,
   table: RuleTable,
   ownership: Ownership,
-  hasRecord: boolean,
 ): Promise<Omit<Changes, 'renamed'>> {
   const { retiredRoles, retiredRules } = ownership;
   const isRetired = retiredTest(retiredRoles, retiredRules);
-  const recorded = hasRecord ? (await readRecordedRules(client, table, 'all')).filter(isRetired) : [];
+  const recorded = (await readRecordedRules(client, table, 'all')).filter(isRetired);
   const ours = new Set(recorded.filter(({ inserted }) => inserted).map(ruleKey));
   const stored = await readRetired(client, table, ownership);
   const removed = stored.filter((rule) => ours.has(ruleKey(rule)));

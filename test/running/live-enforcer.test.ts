@@ -13,6 +13,7 @@ import {
   type PolicyChange,
   pruneJournal,
 } from '../../src/index.ts';
+import type { MovedEnforcer } from '../../src/running/moved-enforcer.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { runProcesses } from '../support/processes.ts';
@@ -707,6 +708,8 @@ describe('a live enforcer', () => {
       true,
       false,
     ]);
+    const requests = ['a', 'b'].map((subject) => [subject, 'open 1', 'read']);
+    expect(await live.batchEnforce(requests)).toEqual([true, false]);
     await live.addPolicy('b', 'x', 'read');
     expect([await live.enforce('b', 'open 1', 'read'), await live.enforce('b', 'shut', 'read')]).toEqual([
       true,
@@ -718,6 +721,21 @@ describe('a live enforcer', () => {
     const { live } = await open();
     expect(await live.enforceWithMatcher('r.obj == p.obj', 'nobody', 'accounts', 'x')).toBe(true);
     expect(await live.enforceExWithMatcher('r.obj == p.obj', 'nobody', 'nothing', 'x')).toEqual([false, []]);
+  });
+
+  test('decides by such a matcher on the policy that it had when it was asked', async () => {
+    const { live } = await open();
+    const rules = (await live.getPolicy()).map((values) => ({ ptype: 'p', values, rows: -1 }));
+    const ask = () =>
+      Promise.all([
+        live.enforceWithMatcher('r.obj == p.obj', 'nobody', 'accounts', 'x'),
+        live.enforceExWithMatcher('r.obj == p.obj', 'nobody', 'accounts', 'x'),
+      ]);
+    const asked = ask();
+    // As a look does whose answer has just come.
+    (live as MovedEnforcer).change(rules);
+    expect(await asked).toEqual([true, [true, rules[0]?.values]]);
+    expect(await ask()).toEqual([false, [false, []]]);
   });
 
   test('reads everything anew once after more changes than are worth going through', async () => {

@@ -708,7 +708,7 @@ describe('a live enforcer', () => {
       true,
       false,
     ]);
-    const requests = ['a', 'b'].map((subject) => [subject, 'open 1', 'read']);
+    const requests = ['open 1', 'shut'].map((object) => ['a', object, 'read']);
     expect(await live.batchEnforce(requests)).toEqual([true, false]);
     await live.addPolicy('b', 'x', 'read');
     expect([await live.enforce('b', 'open 1', 'read'), await live.enforce('b', 'shut', 'read')]).toEqual([
@@ -726,15 +726,14 @@ describe('a live enforcer', () => {
   test('decides by such a matcher on the policy that it had when it was asked', async () => {
     const { live } = await open();
     const rules = (await live.getPolicy()).map((values) => ({ ptype: 'p', values, rows: -1 }));
+    const last = rules.at(-1)?.values ?? [];
+    const matcher = 'r.sub == p.sub && r.obj == p.obj && r.act == p.act';
     const ask = () =>
-      Promise.all([
-        live.enforceWithMatcher('r.obj == p.obj', 'nobody', 'accounts', 'x'),
-        live.enforceExWithMatcher('r.obj == p.obj', 'nobody', 'accounts', 'x'),
-      ]);
+      Promise.all([live.enforceWithMatcher(matcher, ...last), live.enforceExWithMatcher(matcher, ...last)]);
     const asked = ask();
     // As a look does whose answer has just come.
     (live as MovedEnforcer).change(rules);
-    expect(await asked).toEqual([true, [true, rules[0]?.values]]);
+    expect(await asked).toEqual([true, [true, last]]);
     expect(await ask()).toEqual([false, [false, []]]);
   });
 

@@ -1,7 +1,12 @@
 import { sql } from 'kysely';
 import type { StoredRule } from './casbin/rule-row.ts';
 import type { PoolLike } from './database/client.ts';
-import { describeUnfilled, findUnfilledColumns, numberRows } from './database/unfilled-columns.ts';
+import {
+  adviseUnfilled,
+  describeUnfilled,
+  findUnfilledColumns,
+  numberRows,
+} from './database/unfilled-columns.ts';
 import { type DatabaseFinding, type Diagnosis, failure, fine, warning } from './database-finding.ts';
 import { BootstrapError, InvalidOptionsError, PermissionError } from './errors.ts';
 import { examineServer } from './examine-server.ts';
@@ -64,7 +69,8 @@ async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promis
   }
 }
 
-async function examineTable({ trx, options: { ruleTable }, isMissing }: Inspected): Promise<DatabaseFinding> {
+async function examineTable({ trx, options, isMissing }: Inspected): Promise<DatabaseFinding> {
+  const { ruleTable, packageMigrations } = options;
   if (isMissing) {
     const { rows } = await sql<{ found: boolean }>`
       select to_regclass(${ruleTable.sql}) is not null as found
@@ -73,7 +79,11 @@ async function examineTable({ trx, options: { ruleTable }, isMissing }: Inspecte
       const message = `${ruleTable.sql} is there, but not with the columns of a rule table: a bootstrap refuses it. Rename it, or name another table or schema.`;
       return failure('table', message);
     }
-    return warning('table', `There is no rule table ${ruleTable.sql}. Run casbin-bootstrap seed to make it.`);
+    const remedy =
+      packageMigrations === null
+        ? 'With migrations: false, another tool must create it. Run that tool, or leave the option out.'
+        : 'Run casbin-bootstrap seed to make it.';
+    return warning('table', `There is no rule table ${ruleTable.sql}. ${remedy}`);
   }
   return fine('table', `Rules are in ${ruleTable.sql}, layout ${ruleTable.layout}.`);
 }
@@ -81,7 +91,9 @@ async function examineTable({ trx, options: { ruleTable }, isMissing }: Inspecte
 async function examineColumns({ trx, options: { ruleTable } }: Inspected): Promise<DatabaseFinding[]> {
   return (await findUnfilledColumns(trx, ruleTable)).map((column) => {
     const fact = `${describeUnfilled(ruleTable, [column])}.`;
-    if (column.name !== 'id') return failure('table', fact);
+    if (column.name !== 'id') {
+      return failure('table', `${fact} ${adviseUnfilled(ruleTable, column.name)}`);
+    }
     if (column.isNumber) return failure('table', fact, numberRows(ruleTable));
     return warning('table', `${fact} If the application makes the ids, let it add all rules.`);
   });

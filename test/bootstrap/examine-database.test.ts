@@ -61,6 +61,13 @@ describe('an examination', () => {
       fault('table', 'warning', /no rule table "casbin"\. Run casbin-bootstrap seed/),
       fault('migrations', 'warning', /^Pending: 0001_casbin\. Run casbin-bootstrap seed/),
     ]);
+    expect(await faults(pool, { ...OPTIONS, migrations: false })).toEqual([
+      fault(
+        'table',
+        'warning',
+        /no rule table "casbin"\. With migrations: false, another tool must create it/,
+      ),
+    ]);
   });
 
   test('finds columns that nobody fills, with the statements that fill the id again', async () => {
@@ -81,7 +88,11 @@ describe('an examination', () => {
           expect.stringMatching(/ alter column id set default nextval/),
         ],
       ),
-      fault('table', 'failure', /: column "tenant" has no default\.$/),
+      fault(
+        'table',
+        'failure',
+        /: column "tenant" has no default\. Give column "tenant" a default, or let it allow null\.$/,
+      ),
     ]);
     for (const remedy of findings[0]?.remedies ?? []) await pool.query(remedy);
     await pool.query(`

@@ -54,9 +54,7 @@ async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promis
         ...others,
         ...migrations,
         ...(await examinePrivileges(inspected)),
-        ...describeIndex(inspected),
-        // A pending migration may create the indexes.
-        ...(isPending ? [] : await examineDocumentIndexes(inspected)),
+        ...(inspected.isMissing ? [] : await examineIndexes(inspected, isPending)),
         ...(inspected.isMissing ? [] : await examineRules(inspected)),
       ];
     };
@@ -107,8 +105,7 @@ const NAMED_TABLES = 10;
  * Not those of another schema that is bootstrapped by itself, as for another tenant, unless the search_path leads
  * there.
  */
-async function findOtherTables({ trx, options, isMissing }: Inspected): Promise<DatabaseFinding[]> {
-  const own = isMissing ? null : options.ruleTable.sql;
+async function findOtherTables({ trx, options }: Inspected): Promise<DatabaseFinding[]> {
   const { rows } = await sql<{ name: string }>`
     select distinct format('%I.%I', n.nspname, c.relname) as name
     from pg_catalog.pg_class c
@@ -117,7 +114,7 @@ async function findOtherTables({ trx, options, isMissing }: Inspected): Promise<
     left join pg_catalog.pg_class list on list.relnamespace = n.oid and list.relname = ${PACKAGE_LIST.tableName}
     where c.relname = any(${[...USUAL_NAMES]}::text[])
     and c.relkind in ('r', 'p')
-    and c.oid is distinct from to_regclass(${own})
+    and c.oid is distinct from to_regclass(${options.ruleTable.sql})
     and (list.oid is null or n.nspname = any(current_schemas(false)))
     and n.nspname !~ '^pg_'
     order by 1
@@ -145,9 +142,17 @@ async function examinePrivileges({ trx, options }: Inspected): Promise<DatabaseF
   return [warning('privileges', message, remedies)];
 }
 
-function describeIndex({ options: { ruleTable }, isMissing }: Inspected): DatabaseFinding[] {
-  if (isMissing || ruleTable.missingIndex === null) return [];
-  return [warning('index', INDEX_MISSING, [ruleTable.missingIndex])];
+/** Examines no indexes of a view: they are those of the table behind it. */
+async function examineIndexes(inspected: Inspected, isPending: boolean): Promise<DatabaseFinding[]> {
+  const { trx, options } = inspected;
+  const { sql: name, layout, missingIndex } = options.ruleTable;
+  const { rows } = await sql`
+    select from pg_catalog.pg_class where oid = to_regclass(${name}) and relkind in ('r', 'p')
+  `.execute(trx);
+  if (rows.length === 0) return [];
+  // A pending migration may create the indexes.
+  if (layout === 'document') return isPending ? [] : examineDocumentIndexes(inspected);
+  return missingIndex === null ? [] : [warning('index', INDEX_MISSING, [missingIndex])];
 }
 
 const INDEX_MISSING =
@@ -157,9 +162,7 @@ const INDEX_MISSING =
 async function examineDocumentIndexes({
   trx,
   options: { ruleTable },
-  isMissing,
 }: Inspected): Promise<DatabaseFinding[]> {
-  if (isMissing || ruleTable.layout !== 'document') return [];
   const ofRules = sql`
     i.indisunique and i.indnkeyatts = 2
     and array['ptype', 'rule'] = (

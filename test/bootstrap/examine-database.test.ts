@@ -229,6 +229,19 @@ describe('an examination', () => {
     ]);
   });
 
+  test.each([OPTIONS, { ...OPTIONS, table: 'casbin_rule' }])(
+    'asks for no index of a view, which has none, and to which rules can be added: %o',
+    async (options) => {
+      const { pool } = await bootstrapped(options);
+      const name = 'table' in options ? options.table : 'casbin';
+      await pool.query(`alter table ${name} rename to stored; create view ${name} as select * from stored`);
+      expect(await faults(pool, options)).toEqual([]);
+      const more = definePolicy({ roles: { ...POLICY.roles, owner: { inherits: ['clerk'] } } });
+      const adding = bootstrapDatabase(pool, { ...options, policy: more });
+      await expect(adding).resolves.toMatchObject({ changed: true });
+    },
+  );
+
   test('finds a table of columns without an index', async () => {
     const { pool } = await bootstrapped({ ...OPTIONS, table: 'casbin_rule' });
     expect(await faults(pool)).toEqual([
@@ -268,8 +281,11 @@ describe('an examination', () => {
 
   test('finds a table of that name with other columns, which a bootstrap refuses', async () => {
     const pool = (await createDatabase()).pool();
-    await pool.query('create table casbin (id serial, foo text)');
-    expect((await faults(pool))[0]).toEqual(fault('table', 'failure', /^"casbin" is there, but not/));
+    await pool.query('create table casbin (id serial, ptype text, rule json)');
+    expect(await faults(pool)).toEqual([
+      fault('table', 'failure', /^"casbin" is there, but not/),
+      fault('migrations', 'warning', /^Pending/),
+    ]);
     await expect(bootstrapDatabase(pool, OPTIONS)).rejects.toMatchObject({ code: 'TABLE_SHAPE' });
   });
 

@@ -168,7 +168,7 @@ async function examineDocumentIndexes({
     and array['ptype', 'rule'] = (
       select array_agg(a.attname::text order by a.attname)
       from pg_catalog.pg_attribute a
-      where a.attrelid = i.indrelid and a.attnum = any(i.indkey::int2[])
+      where a.attrelid = i.indrelid and a.attnum in (i.indkey[0], i.indkey[1])
     )
   `;
   const { rows } = await sql<{ unique: boolean; deferrable: string | null; first: boolean }>`

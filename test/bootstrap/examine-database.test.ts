@@ -166,6 +166,9 @@ describe('an examination', () => {
   test('finds tables that could be meant too', async () => {
     const { pool } = await bootstrapped();
     await pool.query('create schema other; create table other.casbin_rule (id serial, ptype text, v0 text)');
+    const session = await pool.connect();
+    onTestFinished(() => session.release(true));
+    await session.query('create temporary table casbin_rule (id serial, ptype text, v0 text)');
     expect(await faults(pool)).toEqual([
       fault('other tables', 'warning', /: other\.casbin_rule\. Only one decides/),
     ]);
@@ -261,6 +264,45 @@ describe('an examination', () => {
     ]);
     for (const { remedies } of found) for (const remedy of remedies) await pool.query(remedy);
     expect(await faults(pool)).toEqual([]);
+  });
+
+  test.each([
+    'create index on casbin (ptype, rule)',
+    `create unique index on casbin (ptype, rule) where ptype = 'p'`,
+    'create unique index on casbin (ptype, rule, id)',
+    'create unique index on casbin (ptype, id) include (rule)',
+    'create unique index on casbin (rule)',
+    `create unique index broken on casbin (ptype, rule);
+     update pg_index set indisvalid = false where indexrelid = 'broken'::regclass`,
+  ])('takes no other index for the unique one: %s', async (create) => {
+    const { pool } = await bootstrapped();
+    await pool.query(`alter table casbin drop constraint casbin_uniq_ptype_rule; ${create}`);
+    expect(await faults(pool)).toEqual([
+      fault('index', 'failure', /^No unique constraint/, [expect.any(String)]),
+    ]);
+    const more = definePolicy({ roles: { ...POLICY.roles, owner: { inherits: ['clerk'] } } });
+    await expect(bootstrapDatabase(pool, { ...OPTIONS, policy: more })).rejects.toMatchObject({
+      code: 'UNIQUE_CONSTRAINT_MISSING',
+    });
+  });
+
+  test('takes an index with another column beside its key for the unique one, as PostgreSQL does', async () => {
+    const { pool } = await bootstrapped();
+    await pool.query(`
+      alter table casbin drop constraint casbin_uniq_ptype_rule, add unique (ptype, rule) include (id)`);
+    expect(await faults(pool)).toEqual([]);
+    const more = definePolicy({ roles: { ...POLICY.roles, owner: { inherits: ['clerk'] } } });
+    const adding = bootstrapDatabase(pool, { ...OPTIONS, policy: more });
+    await expect(adding).resolves.toMatchObject({ changed: true });
+  });
+
+  test('asks for no index that a pending migration makes, and tells of each pending one', async () => {
+    const pool = (await createDatabase()).pool();
+    await createStockTable(pool, 'casbin-pg-adapter', 'casbin');
+    const migrations = { '001_orders': { up: async () => {} } };
+    expect(await faults(pool, { ...OPTIONS, migrations })).toEqual([
+      fault('migrations', 'warning', /^Pending: 0001_casbin, 001_orders\. Run/),
+    ]);
   });
 
   test('finds the indexes of a table of documents under quote_all_identifiers too', async () => {

@@ -15,6 +15,21 @@ export function tokensOf(model: Model, section: 'r' | 'p', key: string = section
   return tokens.map((token) => token.slice(key.length + 1));
 }
 
+/** The matcher of a model, as Casbin stores it; empty if there is none. */
+export function matcherOf(model: Model): string {
+  return model.model.get('m')?.get('m')?.value ?? '';
+}
+
+/** The effect of a model, as Casbin stores it; empty if there is none. */
+export function effectOf(model: Model): string {
+  return model.model.get('e')?.get('e')?.value ?? '';
+}
+
+/** The texts of all definitions of a section, such as `m`, `m2` and `m3`. */
+export function textsOf(model: Model, section: 'e' | 'm'): string[] {
+  return [...(model.model.get(section)?.values() ?? [])].map(({ value }) => value);
+}
+
 /** The tokens of all definitions of requests and rules, as matchers use them: `r_sub`, `p_obj`. */
 export function valueTokensOf(model: Model): string[] {
   return ['r', 'p'].flatMap((section) =>

@@ -1,7 +1,7 @@
 import type { Enforcer, Model } from 'casbin';
 import { evaluator } from '../casbin/evaluator.ts';
 import { roleCalls, usesRules } from '../casbin/matcher.ts';
-import { tokensOf } from '../casbin/model.ts';
+import { matcherOf, tokensOf } from '../casbin/model.ts';
 import { isSameList } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, type Hierarchy, MAX_INHERITANCE_LINKS } from '../policy/hierarchy.ts';
@@ -90,7 +90,7 @@ export async function explainByEnforcer(
   const model = enforcer.getModel();
   const tokens = tokensOf(model, 'r');
   const base = { ...NOTHING, request, tokens, decision };
-  const matcher = model.model.get('m')?.get('m')?.value ?? '';
+  const matcher = matcherOf(model);
   const explained: unknown =
     source.answer === undefined
       ? await enforcer.enforceEx(...given)
@@ -160,7 +160,7 @@ function listRoles(model: Model, rules: readonly Rule[], request: Request): Held
   const tokens = tokensOf(model, 'r');
   const take = (token: string) => request[tokens.indexOf(token)] ?? '';
   const hierarchies = buildHierarchies(loadLinks(model, rules));
-  const calls = roleCalls(model.model.get('m')?.get('m')?.value ?? '').map((call) => {
+  const calls = roleCalls(matcherOf(model)).map((call) => {
     const domain = call.domain === null ? null : take(call.domain);
     return { ptype: call.ptype, name: take(call.request), domain };
   });

@@ -1,6 +1,6 @@
 import type { Model } from 'casbin';
 import { type Conjunct, limitingConjuncts } from '../casbin/matcher.ts';
-import { tokensOf } from '../casbin/model.ts';
+import { matcherOf, tokensOf } from '../casbin/model.ts';
 import { collectAncestors, HashTable, hashAll, hashText, rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { MAX_INHERITANCE_LINKS } from '../policy/hierarchy.ts';
@@ -182,8 +182,8 @@ function addLink(links: Map<string, Set<string>>, from: string, to: string): voi
 /** Creates a {@link RuleIndex} for the policy of a model; null if the matcher does not limit which rules can match. */
 export function indexRules(model: Model): RuleIndex | null {
   const { policy, tokens } = model.model.get('p')?.get('p') ?? { policy: [], tokens: [] };
-  const matcher = model.model.get('m')?.get('m')?.value;
-  if (matcher === undefined) return null;
+  const matcher = matcherOf(model);
+  if (matcher === '') return null;
   const conjuncts = limitingConjuncts(matcher, () =>
     policy.every((rule) => !rule.some((value) => value.includes(','))),
   );

@@ -1,5 +1,6 @@
 import { Assertion, type Model, newModel } from 'casbin';
 import type { Problem } from '../errors.ts';
+import type { Rule } from '../policy/rule.ts';
 
 /** The definitions that Casbin requires, each with the section of a `.conf` file that it is in. */
 export const REQUIRED_DEFINITIONS = [
@@ -50,6 +51,15 @@ export function ruleFieldsOf(model: Model): Map<string, readonly string[]> {
 /** How many values a rule of each ptype must have. */
 export function ruleLengthsOf(model: Model): Map<string, number> {
   return new Map([...ruleFieldsOf(model)].map(([ptype, fields]) => [ptype, fields.length]));
+}
+
+/** The rules that a model holds, in its order: policy first, then role definitions. */
+export function rulesOf(model: Model): Rule[] {
+  return ['p', 'g'].flatMap((section) =>
+    [...(model.model.get(section) ?? [])].flatMap(([ptype, { policy }]) =>
+      policy.map((values) => ({ ptype, values })),
+    ),
+  );
 }
 
 /** The same definitions without any policy or role manager, so that an enforcer may fill and keep it. */

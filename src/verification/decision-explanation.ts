@@ -1,7 +1,7 @@
 import type { Enforcer, Model } from 'casbin';
 import { evaluator } from '../casbin/evaluator.ts';
 import { roleCalls, usesRules } from '../casbin/matcher.ts';
-import { matcherOf, tokensOf } from '../casbin/model.ts';
+import { matcherOf, rulesOf, tokensOf } from '../casbin/model.ts';
 import { isSameList } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, type Hierarchy, MAX_INHERITANCE_LINKS } from '../policy/hierarchy.ts';
@@ -105,7 +105,7 @@ export async function explainByEnforcer(
   if (!usesRules(matcher)) {
     return { ...base, answer: `${PAST[decision]} by the matcher alone, which uses no rule` };
   }
-  const rules = source.rules ?? readRules(model);
+  const rules = source.rules ?? rulesOf(model);
   if (values.length > 0) {
     const explain = explainer(model, rules, source.defined ?? new RuleSet(rules));
     const { rule, rolePath, ids, added } = explain(request, { allowed, rule: values, error: null });
@@ -144,14 +144,6 @@ async function findWhatIsMissing(
     closest: closest.map(({ rule, differences }) => ({ rule: toLine(rule), differences })),
     unknown: findUnknownValues(model, rules, request),
   };
-}
-
-function readRules(model: Model): Rule[] {
-  return ['p', 'g'].flatMap((section) =>
-    [...(model.model.get(section) ?? [])].flatMap(([ptype, { policy }]) =>
-      policy.map((values) => ({ ptype, values })),
-    ),
-  );
 }
 
 const SHOWN_PATHS = 4;

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import { refuseHangingPatterns } from '../casbin/patterns.ts';
-import { isRuleValues, RuleReader, type StoredRule } from '../casbin/rule-row.ts';
+import { RuleReader, readRule, type StoredRule } from '../casbin/rule-row.ts';
 import { type Scope, WHOLE } from '../casbin/scope.ts';
 import { asClient } from '../database/own-queries.ts';
 import { type AnyTransaction, readAndReleaseLocks } from '../database/transaction.ts';
@@ -215,10 +215,7 @@ async function readForeignRules(
     [...given.arrays],
   );
   if (rows.length === 0) return null;
-  return rows.flatMap((row) => {
-    const { ptype, rule } = ruleTable.read(row);
-    return ptype !== null && isRuleValues(rule) ? [{ ptype, values: rule }] : [];
-  });
+  return rows.flatMap((row) => readRule(ruleTable, row) ?? []);
 }
 
 /** The same for rules that were read by a scope that reaches every default rule. */

@@ -2,6 +2,7 @@ import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
 import { quoteIdentifier, quoteTable, quoteText } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Rule } from '../policy/rule.ts';
+import type { RuleMove } from './move-rules.ts';
 import { inPortions } from './portions.ts';
 import type { RuleTable } from './rule-table.ts';
 
@@ -98,23 +99,18 @@ export async function recordVersion(
   );
 }
 
-/** Which rules of the record to read. */
-export type RecordSelection = 'all' | 'revoked' | 'inserted';
-
-const SELECTED = { all: 'true', revoked: 'revoked_at is not null', inserted: 'inserted' } as const;
-
-/** Reads rules of the record. */
+/** Reads the rules of the record: all, or those that were revoked with a reason. */
 export async function readRecordedRules(
   client: ClientLike,
   table: RuleTable,
-  selection: RecordSelection,
+  selection: 'all' | 'revoked',
 ): Promise<RecordedRule[]> {
   const { rows } = await client.query(
     `select
        ptype, rule, inserted, last_version, revoked_by, revoked_reason,
        (extract(epoch from revoked_at) * 1000)::text as revoked_at
      from ${quoteTable(RECORDED_RULES, table.schema)}
-     where source = $1 and ${SELECTED[selection]}`,
+     where source = $1 ${selection === 'all' ? '' : 'and revoked_at is not null'}`,
     [table.name],
   );
   return rows.map(({ ptype, rule, inserted, last_version, revoked_at, revoked_by, revoked_reason }) => ({
@@ -231,7 +227,7 @@ async function onRecorded(
 export async function renameRecorded(
   client: ClientLike,
   table: RuleTable,
-  moves: readonly { readonly from: Rule; readonly to: Rule | null }[],
+  moves: readonly RuleMove[],
 ): Promise<void> {
   const record = quoteTable(RECORDED_RULES, table.schema);
   const pairs = moves.flatMap(({ from, to }) => (to === null ? [] : [{ from, to }]));

@@ -1,6 +1,7 @@
 import { formatValue } from '../policy/rule.ts';
+import { escapeControls } from '../text.ts';
 import type { ClosestRule, DecisionExplanation, HeldRoles } from '../verification/decision-explanation.ts';
-import { type Colors, describeOrigin, escapeControls, paint, policyLine } from './phrases.ts';
+import { type Colors, describeOrigin, paint, policyLine } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
 /** A label and the lines beside it. */

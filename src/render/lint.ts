@@ -1,5 +1,6 @@
 import type { LintReport } from '../lint-policy.ts';
-import { type Colors, count, escapeControls, paint } from './phrases.ts';
+import { escapeControls } from '../text.ts';
+import { type Colors, count, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
 /** Renders the problems and warnings of a policy, one a line, as compilers print them, then the result. */

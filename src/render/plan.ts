@@ -2,9 +2,9 @@ import type { BootstrapPlan } from '../plan-bootstrap.ts';
 import { formatValue } from '../policy/rule.ts';
 import type { SeederReport } from '../report.ts';
 import type { InsertedRow } from '../seeding/inserted-rows.ts';
-import { shorten } from '../text.ts';
+import { escapeControls, shorten } from '../text.ts';
 import { listOwnershipChanges } from './ownership.ts';
-import { type Colors, count, duration, escapeControls, paint, policyLine } from './phrases.ts';
+import { type Colors, count, duration, paint, policyLine } from './phrases.ts';
 import type { Remark } from './remark.ts';
 import { listVerificationRemarks, renderFound } from './verification.ts';
 

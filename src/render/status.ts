@@ -1,6 +1,7 @@
 import type { DatabaseStatus, MigrationStatus, RuleCounts, VersionStatus } from '../read-status.ts';
 import type { VerificationReport } from '../report.ts';
-import { type Colors, count, escapeControls, paint } from './phrases.ts';
+import { escapeControls } from '../text.ts';
+import { type Colors, count, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
 export interface StatusLook extends Colors {

@@ -1,7 +1,8 @@
 import { formatValue } from '../policy/rule.ts';
 import type { PolicyCoverage, PolicyTestReport, PolicyTestResult } from '../test-policy.ts';
+import { escapeControls } from '../text.ts';
 import { renderExplanation } from './explanation.ts';
-import { type Colors, count, duration, escapeControls, paint } from './phrases.ts';
+import { type Colors, count, duration, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 import { renderTable } from './table.ts';
 

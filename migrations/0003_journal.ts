@@ -197,8 +197,9 @@ const ON_TABLE = (relation: string) => `
 
 /**
  * An SQL expression for the triggers that record a relation, as JSON: the first line of the function of each by name.
- * It is empty if others than the owner may execute the function, as after a restore without privileges, or if the table
- * was moved to another schema since: its journal is still where the function is.
+ * It is empty if the trigger is disabled, if others than the owner may execute the function, as after a restore without
+ * privileges, if the table was moved to another schema since, as its journal is still where the function is, and if the
+ * journal was dropped: until it is made again, no rule can be written.
  */
 export function recordingExpression(relation: string): string {
   return `(
@@ -206,8 +207,12 @@ export function recordingExpression(relation: string): string {
       json_object_agg(
         t.tgname,
         case
+          when t.tgenabled not in ('O', 'A') then ''
           when exists (select from ${GRANTS} a where a.grantee <> p.proowner) then ''
           when p.pronamespace <> (select relnamespace from pg_catalog.pg_class where oid = t.tgrelid) then ''
+          when not exists (
+            select from pg_catalog.pg_class j where j.relname = '${JOURNAL}' and j.relnamespace = p.pronamespace
+          ) then ''
           else split_part(p.prosrc, chr(10), 1)
         end
       ),

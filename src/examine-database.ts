@@ -1,7 +1,12 @@
 import { sql } from 'kysely';
 import { WHOLE } from './casbin/scope.ts';
 import type { PoolLike } from './database/client.ts';
-import { describeUnfilled, findUnfilledColumns, numberRows } from './database/unfilled-columns.ts';
+import {
+  adviseUnfilled,
+  describeUnfilled,
+  findUnfilledColumns,
+  numberRows,
+} from './database/unfilled-columns.ts';
 import { type DatabaseFinding, type Diagnosis, failure, fine, warning } from './database-finding.ts';
 import { BootstrapError, InvalidOptionsError, PermissionError } from './errors.ts';
 import { examineServer } from './examine-server.ts';
@@ -48,9 +53,8 @@ async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promis
         ...others,
         ...migrations,
         ...(await examinePrivileges(inspected)),
-        ...describeIndex(inspected),
-        // A pending migration may create the indexes.
-        ...(isPending ? [] : await examineDocumentIndexes(inspected)),
+        ...(await examineSearchPath(inspected)),
+        ...(inspected.isMissing ? [] : await examineIndexes(inspected, isPending)),
         ...(inspected.isMissing ? [] : await examineRules(inspected)),
       ];
     };
@@ -63,7 +67,8 @@ async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promis
   }
 }
 
-async function examineTable({ trx, options: { ruleTable }, isMissing }: Inspected): Promise<DatabaseFinding> {
+async function examineTable({ trx, options, isMissing }: Inspected): Promise<DatabaseFinding> {
+  const { ruleTable, packageMigrations } = options;
   if (isMissing) {
     const { rows } = await sql<{ found: boolean }>`
       select to_regclass(${ruleTable.sql}) is not null as found
@@ -72,7 +77,11 @@ async function examineTable({ trx, options: { ruleTable }, isMissing }: Inspecte
       const message = `${ruleTable.sql} is there, but not with the columns of a rule table: a bootstrap refuses it. Rename it, or name another table or schema.`;
       return failure('table', message);
     }
-    return warning('table', `There is no rule table ${ruleTable.sql}. Run casbin-bootstrap seed to make it.`);
+    const remedy =
+      packageMigrations === null
+        ? 'With migrations: false, another tool must create it. Run that tool, or leave the option out.'
+        : 'Run casbin-bootstrap seed to make it.';
+    return warning('table', `There is no rule table ${ruleTable.sql}. ${remedy}`);
   }
   return fine('table', `Rules are in ${ruleTable.sql}, layout ${ruleTable.layout}.`);
 }
@@ -80,7 +89,9 @@ async function examineTable({ trx, options: { ruleTable }, isMissing }: Inspecte
 async function examineColumns({ trx, options: { ruleTable } }: Inspected): Promise<DatabaseFinding[]> {
   return (await findUnfilledColumns(trx, ruleTable)).map((column) => {
     const fact = `${describeUnfilled(ruleTable, [column])}.`;
-    if (column.name !== 'id') return failure('table', fact);
+    if (column.name !== 'id') {
+      return failure('table', `${fact} ${adviseUnfilled(ruleTable, column.name)}`);
+    }
     if (column.isNumber) return failure('table', fact, numberRows(ruleTable));
     return warning('table', `${fact} If the application makes the ids, let it add all rules.`);
   });
@@ -94,8 +105,7 @@ const NAMED_TABLES = 10;
  * Not those of another schema that is bootstrapped by itself, as for another tenant, unless the search_path leads
  * there.
  */
-async function findOtherTables({ trx, options, isMissing }: Inspected): Promise<DatabaseFinding[]> {
-  const own = isMissing ? null : options.ruleTable.sql;
+async function findOtherTables({ trx, options }: Inspected): Promise<DatabaseFinding[]> {
   const { rows } = await sql<{ name: string }>`
     select distinct format('%I.%I', n.nspname, c.relname) as name
     from pg_catalog.pg_class c
@@ -104,7 +114,7 @@ async function findOtherTables({ trx, options, isMissing }: Inspected): Promise<
     left join pg_catalog.pg_class list on list.relnamespace = n.oid and list.relname = ${PACKAGE_LIST.tableName}
     where c.relname = any(${[...USUAL_NAMES]}::text[])
     and c.relkind in ('r', 'p')
-    and c.oid is distinct from to_regclass(${own})
+    and c.oid is distinct from to_regclass(${options.ruleTable.sql})
     and (list.oid is null or n.nspname = any(current_schemas(false)))
     and n.nspname !~ '^pg_'
     order by 1
@@ -132,9 +142,34 @@ async function examinePrivileges({ trx, options }: Inspected): Promise<DatabaseF
   return [warning('privileges', message, remedies)];
 }
 
-function describeIndex({ options: { ruleTable }, isMissing }: Inspected): DatabaseFinding[] {
-  if (isMissing || ruleTable.missingIndex === null) return [];
-  return [warning('index', INDEX_MISSING, [ruleTable.missingIndex])];
+/**
+ * Finds schemas of the search_path in which everybody may create functions and operators. PostgreSQL prefers one that
+ * fits the arguments better than its own, and runs it as the role whose statement it is (CVE-2018-1058).
+ */
+async function examineSearchPath({ trx }: Inspected): Promise<DatabaseFinding[]> {
+  const { rows } = await sql<{ schema: string }>`
+    select quote_ident(schema) as schema
+    from unnest(current_schemas(false)) as schema
+    where has_schema_privilege('public', schema, 'create')
+  `.execute(trx);
+  if (rows.length === 0) return [];
+  const names = rows.map(({ schema }) => schema);
+  const message = `Every role may create functions in ${names.join(', ')}, which the search_path leads to: a bootstrap, and every other statement, may call them with the privileges of its own role.`;
+  const remedies = names.map((name) => `revoke create on schema ${name} from public;`);
+  return [warning('privileges', message, remedies)];
+}
+
+/** Examines no indexes of a view: they are those of the table behind it. */
+async function examineIndexes(inspected: Inspected, isPending: boolean): Promise<DatabaseFinding[]> {
+  const { trx, options } = inspected;
+  const { sql: name, layout, missingIndex } = options.ruleTable;
+  const { rows } = await sql`
+    select from pg_catalog.pg_class where oid = to_regclass(${name}) and relkind in ('r', 'p')
+  `.execute(trx);
+  if (rows.length === 0) return [];
+  // A pending migration may create the indexes.
+  if (layout === 'document') return isPending ? [] : examineDocumentIndexes(inspected);
+  return missingIndex === null ? [] : [warning('index', INDEX_MISSING, [missingIndex])];
 }
 
 const INDEX_MISSING =
@@ -144,15 +179,13 @@ const INDEX_MISSING =
 async function examineDocumentIndexes({
   trx,
   options: { ruleTable },
-  isMissing,
 }: Inspected): Promise<DatabaseFinding[]> {
-  if (isMissing || ruleTable.layout !== 'document') return [];
   const ofRules = sql`
     i.indisunique and i.indnkeyatts = 2
     and array['ptype', 'rule'] = (
       select array_agg(a.attname::text order by a.attname)
       from pg_catalog.pg_attribute a
-      where a.attrelid = i.indrelid and a.attnum = any(i.indkey::int2[])
+      where a.attrelid = i.indrelid and a.attnum in (i.indkey[0], i.indkey[1])
     )
   `;
   const { rows } = await sql<{ unique: boolean; deferrable: string | null; first: boolean }>`

@@ -17,7 +17,7 @@ interface ServerFacts {
 }
 
 /** The oldest version of PostgreSQL that this library is tested on. */
-const OLDEST_TESTED = 15;
+const OLDEST_TESTED = 14;
 
 /** Examines the server, and whether a pooler is on the way to it. */
 export async function examineServer(pool: PoolLike, resolved: ResolvedOptions): Promise<DatabaseFinding[]> {

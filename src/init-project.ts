@@ -80,8 +80,9 @@ export async function initProject(
   const files = await writeProjectFiles(project, content);
   const hasOtherConfig = project.config !== null && project.config !== configPath(project);
   const wanted = files.filter(({ path }) => !hasOtherConfig || path !== configPath(project));
-  const manifest = addScripts(project);
-  const { other, ...written } = await writeAll(folder, wanted, manifest, confirm);
+  const addScriptsFor = (written: ReadonlySet<string>) =>
+    addScripts(project, written.has(TESTS) || existsSync(join(folder, TESTS)));
+  const { other, ...written } = await writeAll(folder, wanted, addScriptsFor, confirm);
   const policy = policyPath(project, form);
   const hasTests = existsSync(join(folder, TESTS));
   return {
@@ -105,7 +106,7 @@ export async function initProject(
       ...describeConfig(hasOtherConfig, project, policy),
       ...describeTool(project.migrationTool, table),
       ...(hasTests ? [] : [await describeUntested(TESTS, given)]),
-      ...describeManifest(manifest, written.kept),
+      ...(written.kept.includes(MANIFEST) ? [SCRIPTS_MISSING] : []),
     ],
     next: [
       ...(project.isInstalled ? [] : [INSTALL]),
@@ -127,6 +128,9 @@ async function findStarter(starters: readonly Starter[], model: string): Promise
 
 const DATABASE_NEEDED =
   'plan and seed need a database: set DATABASE_URL, or give --database-url URL, or --embedded for one without a server.';
+
+const SCRIPTS_MISSING =
+  'package.json has no scripts for these commands: casbin-bootstrap init --yes adds them.';
 
 const INSTALL = 'npm install casbin-bootstrap casbin pg kysely';
 
@@ -183,32 +187,41 @@ interface WrittenFiles extends Pick<InitReport, 'created' | 'changed' | 'kept'> 
   readonly other: ReadonlySet<string>;
 }
 
+const MANIFEST = 'package.json';
+
+/** @param addScripts the new package.json, if these files are written too; null if it stays as it is */
 async function writeAll(
   folder: string,
   files: readonly ProjectFile[],
-  manifest: string | null,
+  addScripts: (created: ReadonlySet<string>) => string | null,
   confirm: NonNullable<InitOptions['confirm']>,
 ): Promise<WrittenFiles> {
-  const all = manifest === null ? files : [...files, { path: 'package.json', text: manifest }];
   // All are read, and all questions asked, before any is written: until then the project stays as it is.
-  const present = readAll(folder, all);
+  const present = readAll(folder, files);
   const created: ProjectFile[] = [];
   const changed: ProjectFile[] = [];
   const other = new Set<string>();
-  for (const file of all) {
+  for (const file of files) {
     const before = present.get(file.path);
     if (file.about !== undefined && other.has(file.about)) continue;
     if (before === undefined) created.push(file);
     else if (before !== file.text && (await confirm(file))) changed.push(file);
     else if (before !== file.text) other.add(file.path);
   }
+  const manifest = addScripts(new Set(created.map(({ path }) => path)));
+  const additions = manifest === null ? [] : [{ path: MANIFEST, text: manifest }];
+  for (const file of additions) if (await confirm(file)) changed.push(file);
   for (const { path, text } of created) write(folder, path, text, 'wx');
   for (const { path, text } of changed) write(folder, path, text, 'w');
   const pathsOf = (some: readonly ProjectFile[]) => some.map(({ path }) => path);
   return {
     created: pathsOf(created),
     changed: pathsOf(changed),
-    kept: pathsOf(all.filter((file) => present.has(file.path) && !changed.includes(file))),
+    kept: pathsOf(
+      [...files.filter(({ path }) => present.has(path)), ...additions].filter(
+        (file) => !changed.includes(file),
+      ),
+    ),
     other,
   };
 }
@@ -283,9 +296,4 @@ async function describeUntested(path: string, options: BootstrapOptions): Promis
   const { model } = await resolveModel(options);
   const shape = model === null ? '' : `, each as [${tokensOf(model, 'r').join(', ')}],`;
   return `There are no tests of your policy yet. Write requests${shape} below allow: and deny: into ${path}, and run: npx casbin-bootstrap test ${path}`;
-}
-
-function describeManifest(manifest: string | null, kept: readonly string[]): string[] {
-  if (manifest === null || !kept.includes('package.json')) return [];
-  return ['package.json has no scripts for these commands: casbin-bootstrap init --yes adds them.'];
 }

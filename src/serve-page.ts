@@ -50,14 +50,12 @@ export async function servePage(pool: PoolLike | null, options: ServePageOptions
   const watchers = new Watchers(() => pages.version(), pollIntervalMs);
   const { createServer } = await import('node:http');
   const server = createServer((request, response) => {
-    answer(request, response, server, pages, watchers).catch((error: unknown) => {
-      if (response.headersSent) response.destroy();
-      else sendText(response, 503, `The page can't be made: ${reasonOf(error)}.`);
-    });
+    answer(request, response, server, pages, watchers).catch((error: unknown) =>
+      sendText(response, 503, `The page can't be made: ${reasonOf(error)}.`),
+    );
   });
   await listen(server, port);
   const close = async () => {
-    watchers.close();
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
     await pages.settled();
@@ -134,7 +132,7 @@ async function readPageVersion(pool: PoolLike | null, options: PageOptions): Pro
   const hash = createHash('sha256');
   for (const path of [options.policy, options.model]) {
     // Creating the page reports what is wrong with a file.
-    if (typeof path === 'string') hash.update(await readFile(path).catch(() => '')).update('\0');
+    if (typeof path === 'string') hash.update(await readFile(path).catch(() => ''));
   }
   if (pool !== null) hash.update(await readTableVersion(pool, options));
   return hash.digest('base64url');
@@ -148,7 +146,7 @@ async function readTableVersion(pool: PoolLike, options: PageOptions): Promise<s
   );
   return inspectRuleTable(pool, resolved, 'the look for changes', async ({ trx, options: located }) => {
     const { rows } = await sql<{ version: string }>`
-      select concat_ws(' ', count(*), sum(hashtextextended(stored::text, 0))) as version
+      select coalesce(sum(hashtextextended(stored::text, 0))::text, '') as version
       from ${sql.raw(located.ruleTable.sql)} stored
     `.execute(trx);
     return rows[0]?.version ?? '';
@@ -166,7 +164,6 @@ class Watchers {
   readonly #watchers = new Map<ServerResponse, { readonly version: string; told: PageState | null }>();
   #timer: NodeJS.Timeout | undefined;
   #isLooking = false;
-  #isClosed = false;
 
   constructor(readVersion: () => Promise<string>, pauseMs: number) {
     this.#readVersion = readVersion;
@@ -179,13 +176,8 @@ class Watchers {
     void this.#look();
   }
 
-  close(): void {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-  }
-
   async #look(): Promise<void> {
-    if (this.#isLooking || this.#isClosed || this.#watchers.size === 0) return;
+    if (this.#isLooking || this.#watchers.size === 0) return;
     this.#isLooking = true;
     clearTimeout(this.#timer);
     const began = performance.now();
@@ -197,9 +189,8 @@ class Watchers {
       watcher.told = state;
       response.write(`data: ${state}\n\n`);
     }
-    if (this.#isClosed) return;
     const pauseMs = Math.max(this.#pauseMs, 10 * (performance.now() - began));
-    this.#timer = setTimeout(() => void this.#look(), pauseMs);
+    this.#timer = setTimeout(() => void this.#look(), pauseMs).unref();
   }
 }
 

@@ -65,7 +65,7 @@ export async function settleOwnership(
   const settled = isSettled(ownership, newest);
   const changes = settled
     ? await retireLate(client, options, newest)
-    : await changeOwned(client, ruleTable, ownership, newest);
+    : await changeOwned(client, ruleTable, ownership);
   const missing = await findMissing(client, ruleTable, options.defined.rules);
   const kept = await withKeptAway(options, await findKeptAway(client, options, newest, missing));
   const effective = { ...kept, left: { rules: changes.left, omitted: changes.leftOmitted, isToMove: false } };
@@ -224,5 +224,5 @@ async function retireLate(
   if (ownership === null || isOlder(ownership, newest)) return NO_CHANGES;
   const { rules: left, omitted: leftOmitted, isToMove } = await findLeft(client, options);
   if (!isToMove) return { ...NO_CHANGES, left, leftOmitted };
-  return { renamed: [], ...(await retire(client, ruleTable, ownership, true)) };
+  return { renamed: [], ...(await retire(client, ruleTable, ownership)) };
 }

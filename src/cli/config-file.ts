@@ -3,6 +3,7 @@ import { extname, relative, resolve } from 'node:path';
 import { types } from 'node:util';
 import type { CommandConfig } from '../config.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
+import { findConfig } from '../init/project.ts';
 import { findNearest } from '../nearest-name.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { MODULE_ENDINGS } from '../policy/place.ts';
@@ -80,7 +81,7 @@ async function loadModule(
   cwd: string,
 ): Promise<{ readonly config: unknown; readonly _configFile?: string | undefined }> {
   const { loadConfig } = await import('c12');
-  return loadConfig({
+  const loading = loadConfig({
     name: 'casbin-bootstrap',
     cwd,
     ...(path === undefined ? {} : { configFile: resolve(cwd, path) }),
@@ -96,7 +97,9 @@ async function loadModule(
     jitiOptions: { fsCache: false },
     // Returns the exported object itself, because a copy of a policy would lose its places in the file.
     merger: (...sources) => sources.find((source) => source != null) ?? {},
-  }).catch((error: unknown) => {
+  });
+  return orUnsettled(loading).catch((error: unknown) => {
+    // c12 does not tell the name when it fails.
     const file = path ?? findConfig(cwd) ?? 'casbin-bootstrap.config';
     const nothing = nothingOf(error);
     if (nothing !== '') return { config: nothing === 'null' ? null : undefined, _configFile: file };
@@ -104,12 +107,18 @@ async function loadModule(
   });
 }
 
-/** The name of the configuration, which c12 does not tell when it fails. */
-function findConfig(cwd: string): string | undefined {
-  const name = 'casbin-bootstrap.config';
-  const places = [name, `.config/casbin-bootstrap`, `.config/${name}`];
-  const files = places.flatMap((place) => ['js', 'ts', 'mjs', 'json'].map((ending) => `${place}.${ending}`));
-  return files.find((file) => existsSync(resolve(cwd, file)));
+/** Rejects if nothing is left that could settle the promise: the process would end without a word. */
+async function orUnsettled<T>(loading: Promise<T>): Promise<T> {
+  let refuse = () => {};
+  const unsettled = new Promise<never>((_, reject) => {
+    refuse = () => reject(new Error('an await in it, or in what it imports, never ends'));
+  });
+  process.once('beforeExit', refuse);
+  try {
+    return await Promise.race([loading, unsettled]);
+  } finally {
+    process.removeListener('beforeExit', refuse);
+  }
 }
 
 /** The file that is most probably to be changed if a problem has no place: the policy, else what names it. */

@@ -59,8 +59,9 @@ async function importFile(
   });
 }
 
-/** Leaves out drift: the file need not contain the other rules of the table. */
+/** Leaves out drift, and that other rows may hold some: the file need not contain the other rules of the table. */
 function withoutDrift({ verification, ...rest }: BootstrapReport): BootstrapReport {
   const omitted = { ...verification.omitted, drift: 0 };
-  return { ...rest, verification: { ...verification, drift: [], omitted } };
+  const scope = { ...verification.scope, kind: 'whole' } as const;
+  return { ...rest, verification: { ...verification, drift: [], omitted, scope } };
 }

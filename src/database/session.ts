@@ -241,26 +241,34 @@ export class NoClientInTime extends Error {
 /**
  * Takes a client from the pool. A client that comes after `timeoutMs` is returned at once; 0 means no limit.
  *
+ * @param stopped says that nobody waits any more; a wait that can be stopped does not keep the process alive
  * @throws ConnectFailure
  */
-async function checkOut(pool: PoolLike, timeoutMs: number): Promise<HandedOver> {
+export async function checkOut(
+  pool: PoolLike,
+  timeoutMs: number,
+  stopped?: AbortSignal,
+): Promise<HandedOver> {
   const connecting = handOver(pool, () => connect(pool));
   let timer: NodeJS.Timeout | undefined;
+  let stop = () => {};
   const late = new Promise<never>((_, reject) => {
+    stop = () => reject(stopped?.reason);
     if (timeoutMs === 0 || timeoutMs > LONGEST_TIMER_MS) return;
     timer = setTimeout(() => reject(new NoClientInTime(pool, timeoutMs)), timeoutMs);
+    if (stopped !== undefined) timer.unref();
   });
+  stopped?.addEventListener('abort', stop);
   try {
     return await Promise.race([connecting, late]);
   } catch (cause) {
-    if (cause instanceof NoClientInTime) {
-      connecting.then(
-        ({ client, loss }) => client.release?.(loss),
-        () => {},
-      );
-    }
+    connecting.then(
+      ({ client, loss }) => client.release?.(loss),
+      () => {},
+    );
     throw new ConnectFailure('No connection', { cause });
   } finally {
+    stopped?.removeEventListener('abort', stop);
     clearTimeout(timer);
   }
 }

@@ -199,9 +199,14 @@ const SCRIPTS: Readonly<Record<string, string>> = {
   'policy:seed': 'casbin-bootstrap seed',
 };
 
-/** package.json with the missing scripts, in its own indentation; null if none is missing. */
-export function addScripts({ manifest, scripts }: Project): string | null {
-  const missing = Object.entries(SCRIPTS).filter(([name]) => !Object.hasOwn(scripts, name));
+/**
+ * package.json with the missing scripts, in its own indentation; null if none is missing. Without tests of the policy,
+ * the script that runs them would fail.
+ */
+export function addScripts({ manifest, scripts }: Project, hasTests: boolean): string | null {
+  const missing = Object.entries(SCRIPTS).filter(
+    ([name]) => !Object.hasOwn(scripts, name) && (hasTests || name !== 'policy:test'),
+  );
   if (missing.length === 0) return null;
   const indent = /^([ \t]+)"/m.exec(manifest)?.[1] ?? '  ';
   const formattingOptions = { insertSpaces: !indent.includes('\t'), tabSize: indent.length };

@@ -53,14 +53,6 @@ const MIGRATION_TOOLS: Readonly<Record<string, MigrationTool>> = {
   umzug: { name: 'Umzug', command: null },
 };
 
-/** The places of a configuration, and the endings of its file. */
-const CONFIG_NAMES = [
-  'casbin-bootstrap.config',
-  '.config/casbin-bootstrap.config',
-  '.config/casbin-bootstrap',
-];
-const CONFIG_ENDINGS = ['.ts', '.js', '.mjs', '.json', '.mts', '.cjs', '.cts'];
-
 /**
  * Looks at a project.
  *
@@ -74,7 +66,6 @@ export function readProject(folder: string): Project {
   );
   const find = <T>(known: Readonly<Record<string, T>>): T | null =>
     Object.entries(known).find(([name]) => packages.includes(name))?.[1] ?? null;
-  const configs = CONFIG_NAMES.flatMap((name) => CONFIG_ENDINGS.map((ending) => `${name}${ending}`));
   const isTypeScript = existsSync(join(folder, 'tsconfig.json'));
   return {
     folder,
@@ -84,8 +75,35 @@ export function readProject(folder: string): Project {
     isInstalled: packages.includes('casbin-bootstrap'),
     table: find(ADAPTERS),
     migrationTool: find(MIGRATION_TOOLS),
-    config: configs.find((path) => existsSync(join(folder, path))) ?? null,
+    config: findConfig(folder),
   };
+}
+
+/** The places of a configuration, and the endings of its file, in the order in which the command looks for them. */
+const CONFIG_NAMES = [
+  'casbin-bootstrap.config',
+  '.config/casbin-bootstrap',
+  '.config/casbin-bootstrap.config',
+];
+const CONFIG_ENDINGS = [
+  'js',
+  'ts',
+  'mjs',
+  'cjs',
+  'mts',
+  'cts',
+  'json',
+  'jsonc',
+  'json5',
+  'yaml',
+  'yml',
+  'toml',
+];
+
+/** The configuration that the command finds in a folder, as a path relative to it; null if there is none. */
+export function findConfig(folder: string): string | null {
+  const paths = CONFIG_NAMES.flatMap((name) => CONFIG_ENDINGS.map((ending) => `${name}.${ending}`));
+  return paths.find((path) => existsSync(join(folder, path))) ?? null;
 }
 
 function readManifest(path: string): { text: string; parsed: Record<string, unknown> } {

@@ -12,6 +12,7 @@ import {
   findBrokenHierarchies,
   findConflicts,
   findDuplicates,
+  findEmptyNames,
   findMisfitRequests,
   findMisfits,
   findUndefinedRoles,
@@ -82,6 +83,7 @@ function checkNames(
     ...findMisfitsIn(model, retired),
     ...findUnstorable(retired),
     ...findOwnershipProblems(definition, defined),
+    ...findEmptyNames(definition),
     ...findUndefinedRoles(definition),
     ...findConflicts(definition),
     // Parsing the matcher takes longer than everything else here.

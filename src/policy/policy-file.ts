@@ -6,6 +6,7 @@ import {
   findBrokenHierarchies,
   findConflicts,
   findDuplicates,
+  findEmptyNames,
   findUndefinedRoles,
   findUnstorable,
 } from './check.ts';
@@ -58,6 +59,7 @@ function findPolicyFaults(definition: PolicyDefinition): Problem[] {
   const { problems, sound } = checkTenantNames(definition, defined, findUnstorable);
   return [
     ...problems,
+    ...findEmptyNames(definition),
     ...findUndefinedRoles(definition),
     ...findConflicts(definition),
     ...findBrokenHierarchies(sound.rules),

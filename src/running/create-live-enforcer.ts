@@ -13,7 +13,7 @@ import { domainOf } from '../verification/parts.ts';
 import { Follower } from './follower.ts';
 import type { LiveEnforcer, PolicyChange } from './live-enforcer.ts';
 import { Looking, tell } from './looking.ts';
-import { type Motor, readClocks, toDate } from './motor.ts';
+import { ageMs, type Motor, readClocks, toDate } from './motor.ts';
 import { MovedEnforcer } from './moved-enforcer.ts';
 import { Slice } from './slice.ts';
 import { requireFitsModel } from './usable-rules.ts';
@@ -83,6 +83,9 @@ export async function createLiveEnforcer(
     error: null,
     by: 'reload',
     isClosed: false,
+    get isStale() {
+      return ageMs(motor.confirmed) > maxStalenessMs;
+    },
     report: (error) =>
       tell(
         () => given.onError?.(error),
@@ -100,7 +103,7 @@ export async function createLiveEnforcer(
     timeoutMs: connectTimeoutMs,
     explain: explainConnectFailure,
   });
-  const live = new MovedEnforcer(motor, { maxStalenessMs, whenStale }, store, slice);
+  const live = new MovedEnforcer(motor, whenStale, store, slice);
   live.setAdapter(store);
   const looking = new Looking(model, given, live, motor, slice);
   const follower: Follower = new Follower({

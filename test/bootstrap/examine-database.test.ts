@@ -61,6 +61,13 @@ describe('an examination', () => {
       fault('table', 'warning', /no rule table "casbin"\. Run casbin-bootstrap seed/),
       fault('migrations', 'warning', /^Pending: 0001_casbin\. Run casbin-bootstrap seed/),
     ]);
+    expect(await faults(pool, { ...OPTIONS, migrations: false })).toEqual([
+      fault(
+        'table',
+        'warning',
+        /no rule table "casbin"\. With migrations: false, another tool must create it/,
+      ),
+    ]);
   });
 
   test('finds columns that nobody fills, with the statements that fill the id again', async () => {
@@ -81,7 +88,11 @@ describe('an examination', () => {
           expect.stringMatching(/ alter column id set default nextval/),
         ],
       ),
-      fault('table', 'failure', /: column "tenant" has no default\.$/),
+      fault(
+        'table',
+        'failure',
+        /: column "tenant" has no default\. Give column "tenant" a default, or let it allow null\.$/,
+      ),
     ]);
     for (const remedy of findings[0]?.remedies ?? []) await pool.query(remedy);
     await pool.query(`
@@ -155,6 +166,9 @@ describe('an examination', () => {
   test('finds tables that could be meant too', async () => {
     const { pool } = await bootstrapped();
     await pool.query('create schema other; create table other.casbin_rule (id serial, ptype text, v0 text)');
+    const session = await pool.connect();
+    onTestFinished(() => session.release(true));
+    await session.query('create temporary table casbin_rule (id serial, ptype text, v0 text)');
     expect(await faults(pool)).toEqual([
       fault('other tables', 'warning', /: other\.casbin_rule\. Only one decides/),
     ]);
@@ -218,6 +232,36 @@ describe('an examination', () => {
     ]);
   });
 
+  test('finds schemas of the search_path in which every role may create functions', async () => {
+    const { database } = await bootstrapped();
+    const pool = database.pool({ options: '-c search_path=public,"Tools"' });
+    await pool.query('create schema "Tools"; create schema elsewhere');
+    await pool.query('grant create on schema "Tools", public, elsewhere to public');
+
+    const found = await faults(pool);
+    expect(found).toEqual([
+      fault('privileges', 'warning', /^Every role may create functions in public, "Tools", which /, [
+        'revoke create on schema public from public;',
+        'revoke create on schema "Tools" from public;',
+      ]),
+    ]);
+    for (const statement of found.flatMap(({ remedies }) => remedies)) await pool.query(statement);
+    expect(await faults(pool)).toEqual([]);
+  });
+
+  test.each([OPTIONS, { ...OPTIONS, table: 'casbin_rule' }])(
+    'asks for no index of a view, which has none, and to which rules can be added: %o',
+    async (options) => {
+      const { pool } = await bootstrapped(options);
+      const name = 'table' in options ? options.table : 'casbin';
+      await pool.query(`alter table ${name} rename to stored; create view ${name} as select * from stored`);
+      expect(await faults(pool, options)).toEqual([]);
+      const more = definePolicy({ roles: { ...POLICY.roles, owner: { inherits: ['clerk'] } } });
+      const adding = bootstrapDatabase(pool, { ...options, policy: more });
+      await expect(adding).resolves.toMatchObject({ changed: true });
+    },
+  );
+
   test('finds a table of columns without an index', async () => {
     const { pool } = await bootstrapped({ ...OPTIONS, table: 'casbin_rule' });
     expect(await faults(pool)).toEqual([
@@ -239,6 +283,45 @@ describe('an examination', () => {
     expect(await faults(pool)).toEqual([]);
   });
 
+  test.each([
+    'create index on casbin (ptype, rule)',
+    `create unique index on casbin (ptype, rule) where ptype = 'p'`,
+    'create unique index on casbin (ptype, rule, id)',
+    'create unique index on casbin (ptype, id) include (rule)',
+    'create unique index on casbin (rule)',
+    `create unique index broken on casbin (ptype, rule);
+     update pg_index set indisvalid = false where indexrelid = 'broken'::regclass`,
+  ])('takes no other index for the unique one: %s', async (create) => {
+    const { pool } = await bootstrapped();
+    await pool.query(`alter table casbin drop constraint casbin_uniq_ptype_rule; ${create}`);
+    expect(await faults(pool)).toEqual([
+      fault('index', 'failure', /^No unique constraint/, [expect.any(String)]),
+    ]);
+    const more = definePolicy({ roles: { ...POLICY.roles, owner: { inherits: ['clerk'] } } });
+    await expect(bootstrapDatabase(pool, { ...OPTIONS, policy: more })).rejects.toMatchObject({
+      code: 'UNIQUE_CONSTRAINT_MISSING',
+    });
+  });
+
+  test('takes an index with another column beside its key for the unique one, as PostgreSQL does', async () => {
+    const { pool } = await bootstrapped();
+    await pool.query(`
+      alter table casbin drop constraint casbin_uniq_ptype_rule, add unique (ptype, rule) include (id)`);
+    expect(await faults(pool)).toEqual([]);
+    const more = definePolicy({ roles: { ...POLICY.roles, owner: { inherits: ['clerk'] } } });
+    const adding = bootstrapDatabase(pool, { ...OPTIONS, policy: more });
+    await expect(adding).resolves.toMatchObject({ changed: true });
+  });
+
+  test('asks for no index that a pending migration makes, and tells of each pending one', async () => {
+    const pool = (await createDatabase()).pool();
+    await createStockTable(pool, 'casbin-pg-adapter', 'casbin');
+    const migrations = { '001_orders': { up: async () => {} } };
+    expect(await faults(pool, { ...OPTIONS, migrations })).toEqual([
+      fault('migrations', 'warning', /^Pending: 0001_casbin, 001_orders\. Run/),
+    ]);
+  });
+
   test('finds the indexes of a table of documents under quote_all_identifiers too', async () => {
     const { database } = await bootstrapped();
     expect(await faults(database.pool({ options: '-c quote_all_identifiers=on' }))).toEqual([]);
@@ -257,8 +340,11 @@ describe('an examination', () => {
 
   test('finds a table of that name with other columns, which a bootstrap refuses', async () => {
     const pool = (await createDatabase()).pool();
-    await pool.query('create table casbin (id serial, foo text)');
-    expect((await faults(pool))[0]).toEqual(fault('table', 'failure', /^"casbin" is there, but not/));
+    await pool.query('create table casbin (id serial, ptype text, rule json)');
+    expect(await faults(pool)).toEqual([
+      fault('table', 'failure', /^"casbin" is there, but not/),
+      fault('migrations', 'warning', /^Pending/),
+    ]);
     await expect(bootstrapDatabase(pool, OPTIONS)).rejects.toMatchObject({ code: 'TABLE_SHAPE' });
   });
 

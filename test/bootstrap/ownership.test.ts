@@ -338,6 +338,22 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     ]);
   });
 
+  test('lists a link that it has moved, if its user is a retired role too', async () => {
+    const { bootstrap, change } = await open(FIRST);
+    await change({ assign: [['auditor', 'intern']] });
+    const roles = { viewer: VIEWER, clerk: CLERK };
+    const retired = { roles: { intern: { reassign: 'viewer' }, auditor: {} } } as const;
+    const left = [['g', 'auditor', 'viewer']];
+
+    const report = await bootstrap({ version: 2, roles, retired });
+
+    expect(report).toMatchObject({ ownership: { reassigned: 1, left }, verification: { left } });
+    expect(await bootstrap({ version: 2, roles, retired })).toMatchObject({
+      changed: false,
+      ownership: { left },
+    });
+  });
+
   test('renames a role in all rules and links, in their rows', async () => {
     const { bootstrap, change, stored } = await open(FIRST);
     await change({

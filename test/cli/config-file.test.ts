@@ -187,6 +187,16 @@ test.each([
   });
 });
 
+test.each(['casbin-bootstrap.config.cjs', 'casbin-bootstrap.config.mts', '.config/casbin-bootstrap.cts'])(
+  'names the file that throws: %s',
+  async (path) => {
+    const folder = await folderWith({ [path]: `throw new Error('no secret');` });
+    await expect(loadConfigFile(undefined, folder)).rejects.toMatchObject({
+      problems: [{ at: path, message: expect.stringContaining('no secret') }],
+    });
+  },
+);
+
 test.each([
   ['a.mjs', 'export default undefined;', 'missing'],
   ['a.ts', 'export default undefined;', 'missing'],

@@ -39,6 +39,19 @@ describe('casbin-bootstrap', () => {
     expect(rows).toEqual([{ rule: ['clerk', 'invoices', 'read'] }]);
   });
 
+  test('names the configuration whose await never ends', async () => {
+    const cwd = await createFolder();
+    const text = 'await new Promise(() => {}); export default {};';
+    await writeFile(join(cwd, 'casbin-bootstrap.config.mts'), text);
+    const told =
+      "casbin-bootstrap.config.mts: it can't be loaded: an await in it, or in what it imports, never ends.";
+    expect(await spawnCli(['lint'], { cwd })).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining(told),
+    });
+  });
+
   test('ends when its database is closed, and not before', async () => {
     const wire = await openWire((await createDatabase()).url);
     wire.stallOn(/goodbye/, 'before');

@@ -95,6 +95,17 @@ describe('a project without a database', () => {
     ]);
     expect(report.next.join()).not.toContain('policy.test.yaml');
 
+    const again = await initProject(folder, null, { confirm: ({ path }) => path === 'package.json' });
+    expect(again.changed).toEqual(['package.json']);
+    expect(Object.keys(JSON.parse(read('package.json')).scripts)).toEqual([
+      'policy:lint',
+      'policy:plan',
+      'policy:seed',
+    ]);
+    writeFileSync(join(folder, 'policy.test.yaml'), 'mine');
+    await initProject(folder, null, { confirm: ({ path }) => path === 'package.json' });
+    expect(JSON.parse(read('package.json')).scripts).toHaveProperty('policy:test');
+
     const domains = readFileSync(domainsModelPath, 'utf8');
     const other = await createProject(undefined, { 'model.conf': domains });
     const { kept } = await initProject(other.folder, null, { confirm: () => true });
@@ -159,6 +170,7 @@ describe('a project without a database', () => {
     'casbin-bootstrap.config.json',
     '.config/casbin-bootstrap.config.ts',
     '.config/casbin-bootstrap.cts',
+    'casbin-bootstrap.config.yaml',
   ])('keeps its configuration, and gets no second one: %s', async (path) => {
     const { folder } = await createProject();
     mkdirSync(join(folder, '.config'));

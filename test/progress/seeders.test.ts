@@ -1,5 +1,11 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { bootstrapDatabase, type Progress, rowSeeder, type Seeder } from '../../src/index.ts';
+import {
+  bootstrapDatabase,
+  bootstrapTenants,
+  type Progress,
+  rowSeeder,
+  type Seeder,
+} from '../../src/index.ts';
 import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 
@@ -68,6 +74,29 @@ test('a seeder of the application reports its progress', async () => {
     { step: 'seed', name: 'own', done: 1, total: 4 },
     { step: 'seed', name: 'own', done: 4, total: 4 },
   ]);
+});
+
+test('the progress for each of many tenants has its name', async () => {
+  const pool = (await createDatabase()).pool();
+  const seen: Progress[] = [];
+  const { logger, lines } = captureLog('info');
+  const own: Seeder = {
+    name: 'own',
+    async seed({ progress }) {
+      progress(1, 4);
+      return { inserted: 4, existing: 0 };
+    },
+  };
+  makeWorkLong();
+
+  await bootstrapTenants(
+    ['a', 'b'].map((name) => ({ name, schema: name, pool })),
+    { seeders: [own], logger, concurrency: 1, onProgress: (progress) => seen.push(progress) },
+  );
+
+  const told = ['a', 'b'].map((tenant) => ({ tenant, step: 'seed', name: 'own', done: 1, total: 4 }));
+  expect(seen.filter(({ name }) => name === 'own')).toEqual(told);
+  expect(linesOf(lines, 'progress').filter(({ name }) => name === 'own')).toMatchObject(told);
 });
 
 test('a listener that throws does not stop the bootstrap', async () => {

@@ -1,5 +1,5 @@
 import { type Enforcer, newModelFromString } from 'casbin';
-import type pg from 'pg';
+import pg from 'pg';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { LOCKS } from '../../src/database/lock.ts';
 import {
@@ -705,6 +705,19 @@ test('all problems are reported at once', async () => {
     problems: [{ at: 'client', message: expect.stringContaining('not a pool') }],
   });
   client.release();
+});
+
+test('a change needs a client that was connected, or is connecting', async () => {
+  const { url } = await createBootstrapped({ policy, seeders: [] });
+  const client = new pg.Client(url);
+  const assign = () => changePolicy(client, { assign: [['carol', 'clerk']] }, BY);
+  await expect(assign()).rejects.toMatchObject({
+    problems: [{ at: 'client', message: expect.stringContaining('await client.connect()') }],
+  });
+  const connected = client.connect();
+  await expect(assign()).resolves.toMatchObject({ added: [['g', 'carol', 'clerk']] });
+  await connected;
+  await client.end();
 });
 
 describe('a policy editor', () => {

@@ -13,6 +13,7 @@ import {
   type PolicyChange,
   pruneJournal,
 } from '../../src/index.ts';
+import type { MovedEnforcer } from '../../src/running/moved-enforcer.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { runProcesses } from '../support/processes.ts';
@@ -459,20 +460,34 @@ describe('a live enforcer', () => {
     expect(Date.now() - live.state.confirmedAt.getTime()).toBeGreaterThan(LATE_MS / 2);
   });
 
-  test('still decides after it was closed, and says so; where it shall deny, it denies', async () => {
+  test('still decides after it was closed, and says so', async () => {
     const { live } = await open();
-    const { live: strict } = await open({ whenStale: 'deny' });
     await live.close();
-    await strict.close();
     expect(live.state.status).toBe('closed');
     expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
-    const request = ['admin', 'accounts', 'read'];
-    expect(strict.enforceSync(...request)).toBe(false);
-    expect(strict.enforceExSync(...request)).toEqual([false, []]);
-    expect(await strict.enforceWithMatcher('r.obj == p.obj', ...request)).toBe(false);
-    expect(await strict.enforceExWithMatcher('r.obj == p.obj', ...request)).toEqual([false, []]);
     await expect(live.caughtUp()).rejects.toMatchObject({ code: 'ENFORCER_CLOSED' });
     await live.close();
+  });
+
+  test.each<[string, LiveEnforcerOptions]>([
+    ['with rules that change one by one', {}],
+    ['with policies that are swapped', { configureEnforcer() {} }],
+  ])('denies after it was closed, where it shall deny, %s', async (_, options) => {
+    const { live } = await open({ whenStale: 'deny', ...options });
+    const request = ['admin', 'accounts', 'read'];
+    const decide = async () => [
+      live.enforceSync(...request),
+      await live.enforce(...request),
+      live.enforceExSync(...request)[0],
+      (await live.enforceEx(...request))[0],
+      ...(await live.batchEnforce([request])),
+      await live.enforceWithMatcher('r.obj == p.obj', ...request),
+      (await live.enforceExWithMatcher('r.obj == p.obj', ...request))[0],
+    ];
+    expect(await decide()).toEqual(new Array(7).fill(true));
+    await live.close();
+    expect(await decide()).toEqual(new Array(7).fill(false));
+    expect(live.enforceExSync(...request)).toEqual([false, []]);
   });
 
   test('writes nothing after it was closed', async () => {
@@ -693,6 +708,8 @@ describe('a live enforcer', () => {
       true,
       false,
     ]);
+    const requests = ['open 1', 'shut'].map((object) => ['a', object, 'read']);
+    expect(await live.batchEnforce(requests)).toEqual([true, false]);
     await live.addPolicy('b', 'x', 'read');
     expect([await live.enforce('b', 'open 1', 'read'), await live.enforce('b', 'shut', 'read')]).toEqual([
       true,
@@ -704,6 +721,20 @@ describe('a live enforcer', () => {
     const { live } = await open();
     expect(await live.enforceWithMatcher('r.obj == p.obj', 'nobody', 'accounts', 'x')).toBe(true);
     expect(await live.enforceExWithMatcher('r.obj == p.obj', 'nobody', 'nothing', 'x')).toEqual([false, []]);
+  });
+
+  test('decides by such a matcher on the policy that it had when it was asked', async () => {
+    const { live } = await open();
+    const rules = (await live.getPolicy()).map((values) => ({ ptype: 'p', values, rows: -1 }));
+    const last = rules.at(-1)?.values ?? [];
+    const matcher = 'r.sub == p.sub && r.obj == p.obj && r.act == p.act';
+    const ask = () =>
+      Promise.all([live.enforceWithMatcher(matcher, ...last), live.enforceExWithMatcher(matcher, ...last)]);
+    const asked = ask();
+    // As a look does whose answer has just come.
+    (live as MovedEnforcer).change(rules);
+    expect(await asked).toEqual([true, [true, last]]);
+    expect(await ask()).toEqual([false, [false, []]]);
   });
 
   test('reads everything anew once after more changes than are worth going through', async () => {
@@ -908,8 +939,10 @@ describe('a live enforcer', () => {
   });
 
   test.each([
-    ['before its second look', { POLL_INTERVAL_MS: '600000', LOOKS_AGAIN: 'false' }],
-    ['after other looks', { POLL_INTERVAL_MS: '50', LOOKS_AGAIN: 'true' }],
+    ['before its second look', { POLL_INTERVAL_MS: '600000', THEN: '' }],
+    ['after other looks', { POLL_INTERVAL_MS: '50', THEN: 'looks again' }],
+    ['while it is refused a connection', { POLL_INTERVAL_MS: '50', THEN: 'is refused' }],
+    ['while it waits for a connection', { POLL_INTERVAL_MS: '50', THEN: 'waits' }],
   ])('does not keep a process alive: %s', async (_, env) => {
     const { database } = await open();
     const script = new URL('./children/live.mjs', import.meta.url);

@@ -67,12 +67,19 @@ test('a pool that does not end is logged, and makes no failure of a tenant that 
   const [database] = await createDatabases(1);
   const pool = database?.pool();
   if (pool === undefined) expect.fail('there is a database');
-  const stubborn = { connect: () => pool.connect(), end: () => Promise.reject(new Error('not now')) };
+  const endless = { connect: () => pool.connect() };
+  const stubborn = { ...endless, end: () => Promise.reject(new Error('not now')) };
   const { logger, lines } = captureLog();
 
-  const report = await bootstrapTenants([{ name: 'a', pool: () => stubborn }], { logger });
+  const report = await bootstrapTenants(
+    [
+      { name: 'a', pool: () => stubborn },
+      { name: 'b', schema: 'b', pool: () => endless },
+    ],
+    { logger },
+  );
 
-  expect(report).toMatchObject({ ok: true, changed: 1 });
+  expect(report).toMatchObject({ ok: true, changed: 2 });
   expect(linesOf(lines, 'tenant_pool_not_ended')).toMatchObject([
     { level: WARN, tenant: 'a', reason: 'not now' },
   ]);

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { bootstrapTenants, type Seeder, type Tenant } from '../../src/index.ts';
+import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
 import { createDatabase } from '../support/database.ts';
 import { Census, countClients, meetingOf } from './pools.fixture.ts';
 
@@ -19,18 +20,21 @@ async function countRules(pool: pg.Pool, tenants: readonly Tenant[]): Promise<nu
   return rows[0].counts;
 }
 
-test('a schema per tenant on one pool: as many at a time as are asked for, and never more', async () => {
+test.each([
+  [3, { concurrency: 3 }],
+  [4, {}],
+])('a schema per tenant on one pool: %d at a time for %o, and never more', async (most, options) => {
   const pool = (await createDatabase()).pool();
   const clients = new Census();
-  const tenants = schemasOn(countClients(pool, clients, meetingOf(3)), 20);
+  const tenants = schemasOn(countClients(pool, clients, meetingOf(most)), 20);
 
-  const report = await bootstrapTenants(tenants, { concurrency: 3 });
+  const report = await bootstrapTenants(tenants, options);
 
   expect(report).toMatchObject({ ok: true, total: 20, succeeded: 20, failed: 0, changed: 20 });
   expect(report.tenants.map(({ name, status }) => `${name} ${status}`)).toEqual(
     tenants.map(({ name }) => `${name} bootstrapped`),
   );
-  expect(clients).toEqual({ now: 0, most: 3, total: expect.any(Number) });
+  expect(clients).toEqual({ now: 0, most, total: expect.any(Number) });
   expect(await countRules(pool, tenants)).toEqual(Array(20).fill(16));
 });
 
@@ -76,13 +80,20 @@ test('only missing rules of a tenant count as a change', async () => {
   ]);
 });
 
-test('a shared pool that is smaller than the concurrency is waited for', async () => {
-  const pool = (await createDatabase()).pool({ max: 1 });
+test.each([4, 1])(
+  'a shared pool of one client is waited for, by each tenant in its turn, with the concurrency %d',
+  async (concurrency) => {
+    const pool = (await createDatabase()).pool({ max: 1 });
+    const { logger, lines } = captureLog();
+    const tenants = schemasOn(pool, 6);
 
-  const report = await bootstrapTenants(schemasOn(pool, 6), { concurrency: 4 });
+    const report = await bootstrapTenants(tenants, { concurrency, logger });
 
-  expect(report).toMatchObject({ ok: true, succeeded: 6 });
-});
+    expect(report).toMatchObject({ ok: true, succeeded: 6 });
+    const done = linesOf(lines, 'tenant_bootstrapped').map(({ tenant }) => tenant);
+    expect(done).toEqual(tenants.map(({ name }) => name));
+  },
+);
 
 test('a shared pool that is smaller is waited for longer than it lets anybody wait', async () => {
   const pool = (await createDatabase()).pool({ max: 2, connectionTimeoutMillis: 400 });
@@ -108,9 +119,13 @@ test('a dry run reports what would change for each tenant, and changes nothing',
   const pool = (await createDatabase()).pool();
   const tenants = schemasOn(pool, 2);
 
-  const report = await bootstrapTenants(tenants, { dryRun: true });
+  const { logger, lines } = captureLog();
+  const report = await bootstrapTenants(tenants, { dryRun: true, logger });
 
   expect(report).toMatchObject({ ok: true, changed: 2 });
+  expect(linesOf(lines, 'tenant_bootstrapped')).toMatchObject(
+    Array(2).fill({ changed: true, msg: 'Tenant would be bootstrapped' }),
+  );
   const { rows } = await pool.query(`select 1 from pg_namespace where nspname like 'tenant%'`);
   expect(rows).toEqual([]);
 });
@@ -119,10 +134,14 @@ test('a tenant without a schema lives where the search_path says', async () => {
   const database = await createDatabase();
   const pool = database.pool();
 
-  await bootstrapTenants([
-    { name: 'main', pool },
-    { name: 'other', schema: 'other', pool },
-  ]);
+  const options: object = { schema: 'of no tenant' };
+  await bootstrapTenants(
+    [
+      { name: 'main', pool },
+      { name: 'other', schema: 'other', pool },
+    ],
+    options,
+  );
 
   const { rows } = await pool.query(`select schemaname from pg_tables where tablename = 'casbin' order by 1`);
   expect(rows).toEqual([{ schemaname: 'other' }, { schemaname: 'public' }]);

@@ -1,13 +1,19 @@
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type RequestOptions, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type pg from 'pg';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { bootstrapDatabase, type PageServer, type ServePageOptions, servePage } from '../../../src/index.ts';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import {
+  bootstrapDatabase,
+  defaultModelPath,
+  type PageServer,
+  type ServePageOptions,
+  servePage,
+} from '../../../src/index.ts';
 import { createDatabase } from '../../support/database.ts';
 import { createFolder } from '../../support/folder.ts';
 import { INVOICES } from '../page.fixture.ts';
@@ -34,12 +40,18 @@ describe('a page that is served', () => {
     expect((await get(server)).body).toContain('p, viewer, ledger, read');
     await pool.query(`delete from casbin where rule ->> 1 = 'ledger'`);
     expect(versionIn((await get(server)).body)).toBe(versionIn(first.body));
+    await pool.query(
+      `update casbin set rule = '["viewer", "journal", "read"]' where ptype = 'p' and rule ->> 0 = 'viewer'`,
+    );
+    expect((await get(server)).body).toContain('p, viewer, journal, read');
   });
 
-  test('of a definition is created again when its file has changed, and the problems of that file are shown', async () => {
-    const policy = join(await createFolder(), 'policy.yaml');
+  test('of a definition is created again when its files have changed, and the problems of these are shown', async () => {
+    const folder = await createFolder();
+    const [policy, model] = [join(folder, 'policy.yaml'), join(folder, 'model.conf')];
+    await copyFile(defaultModelPath, model);
     await writeFile(policy, 'roles:\n  viewer:\n    permissions: { invoices: [read] }\n');
-    const server = await serve(null, { policy });
+    const server = await serve(null, { policy, model });
     await writeFile(policy, 'roles:\n  viewer:\n    permissions: { ledger: [read] }\n');
     expect((await get(server)).body).toContain('ledger');
     await writeFile(policy, 'roles:\n  viewer:\n    inherits: [nobody]\n');
@@ -48,6 +60,10 @@ describe('a page that is served', () => {
       type: 'text/plain; charset=utf-8',
       body: expect.stringContaining('"nobody"'),
     });
+    await writeFile(policy, 'roles:\n  viewer:\n    permissions: { ledger: [read] }\n');
+    expect(await get(server)).toMatchObject({ status: 200 });
+    await writeFile(model, 'none');
+    expect(await get(server)).toMatchObject({ status: 503, body: expect.stringContaining('model.conf') });
   });
 
   test('tells a browser whether its page is up to date', async () => {
@@ -140,6 +156,78 @@ describe('a page that is served', () => {
     await expect(get(server)).rejects.toThrow('ECONNREFUSED');
   });
 
+  test('looks for changes once for all browsers, and only while one shows the page', async () => {
+    const server = await serve(null, OPTIONS);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const browsers = [await watch(server, ''), await watch(server, '')];
+    for (const browser of browsers) expect(await browser.next()).toBe('data: changed\n\n');
+    expect(vi.getTimerCount()).toBe(1);
+    await vi.runOnlyPendingTimersAsync();
+    expect(vi.getTimerCount()).toBe(1);
+    for (const browser of browsers) browser.leave();
+    // The server needs a moment to notice.
+    for (let tries = 0; tries < 1_000 && vi.getTimerCount() > 0; tries++) {
+      await get(server);
+      await vi.runOnlyPendingTimersAsync();
+    }
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('waits ten times as long as the look before has taken, and at least for pollIntervalMs', async () => {
+    const { pool, served, server } = await openServer({ pollIntervalMs: 5_000 });
+    const { body } = await get(server);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const browser = await watch(server, versionIn(body));
+    await browser.next();
+    const first = await served.connect();
+    const waiting = vi.getTimerCount();
+    vi.advanceTimersByTime(4_999);
+    expect(vi.getTimerCount()).toBe(waiting);
+    vi.advanceTimersByTime(1);
+    expect(vi.getTimerCount()).toBe(waiting - 1);
+
+    // It looks, for a second.
+    vi.advanceTimersByTime(1_000);
+    await pool.query(NEW_RULE);
+    first.release();
+    expect(await browser.next()).toBe('data: changed\n\n');
+    const second = await served.connect();
+    onTestFinished(() => second.release());
+    const waitingAgain = vi.getTimerCount();
+    vi.advanceTimersByTime(9_999);
+    expect(vi.getTimerCount()).toBe(waitingAgain);
+    vi.advanceTimersByTime(1);
+    expect(vi.getTimerCount()).toBeLessThan(waitingAgain);
+  });
+
+  test('takes one connection at a time, however many browsers ask', async () => {
+    const { server, served } = await openServer({}, 3);
+    let clients = 0;
+    let most = 0;
+    served.on('acquire', () => {
+      most = Math.max(most, ++clients);
+    });
+    served.on('release', () => clients--);
+    await Promise.all([get(server), get(server), get(server)]);
+    expect(most).toBe(1);
+  });
+
+  test('leaves the pool alone once it is closed, also if it was asked for a page before', async () => {
+    const { server, served } = await openServer();
+    const events: string[] = [];
+    const holder = await served.connect();
+    const asked = get(server).catch(() => events.push('hung up'));
+    await vi.waitUntil(() => served.waitingCount === 1);
+    const closed = server.close().then(() => events.push('closed'));
+    await asked;
+    served.on('release', () => events.push('released'));
+    holder.release();
+    await closed;
+    expect(events).toEqual(['hung up', 'released', 'released', 'closed']);
+  });
+
   test('is refused for a port that is in use, for unknown options, and for what createPage refuses', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void other.close());
@@ -162,11 +250,11 @@ describe('a page that is served', () => {
   });
 });
 
-async function openServer(options: ServePageOptions = {}) {
+async function openServer(options: ServePageOptions = {}, max = 1) {
   const database = await createDatabase();
   await bootstrapDatabase(database.pool(), OPTIONS);
   // A single connection serves pages and looks.
-  const served = database.pool({ max: 1 });
+  const served = database.pool({ max });
   const server = await serve(served, { ...OPTIONS, ...options });
   return { pool: database.pool(), served, server };
 }
@@ -200,6 +288,7 @@ async function watch({ url }: PageServer, version: string) {
   const chunks = response.setEncoding('utf8')[Symbol.asyncIterator]();
   return {
     next: async () => (await chunks.next()).value,
+    leave: () => void response.destroy(),
     ended: new Promise<void>((resolve) => response.once('close', () => resolve())),
   };
 }

@@ -2,7 +2,6 @@ import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
 import { quoteIdentifier, quoteTable, quoteText } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Rule } from '../policy/rule.ts';
-import type { RuleMove } from './move-rules.ts';
 import { inPortions } from './portions.ts';
 import type { RuleTable } from './rule-table.ts';
 
@@ -227,7 +226,7 @@ async function onRecorded(
 export async function renameRecorded(
   client: ClientLike,
   table: RuleTable,
-  moves: readonly RuleMove[],
+  moves: readonly { readonly from: Rule; readonly to: Rule | null }[],
 ): Promise<void> {
   const record = quoteTable(RECORDED_RULES, table.schema);
   const pairs = moves.flatMap(({ from, to }) => (to === null ? [] : [{ from, to }]));

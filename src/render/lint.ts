@@ -11,11 +11,11 @@ export function renderLint({ problems, warnings, coverage, ok }: LintReport, loo
     ...problems.map(({ at, code, message }) => line(at, code, message)),
     ...warnings.map(({ at, code, message }) => line(at, code, `warning: ${message}`)),
   ];
-  const verdict = ok ? 'No problems.' : `${count(problems.length, 'problem')}.`;
+  const outcome = ok ? 'No problems.' : `${count(problems.length, 'problem')}.`;
   const measured = ok ? describeCoverage(coverage) : '';
   return [
     ...(lines.length > 0 ? [lines.join('\n')] : []),
-    `${paint(['bold', ok ? 'green' : 'red'], verdict, look)}${measured === '' ? '' : ` ${measured}.`}`,
+    `${paint(['bold', ok ? 'green' : 'red'], outcome, look)}${measured === '' ? '' : ` ${measured}.`}`,
   ].join('\n\n');
 }
 

@@ -7,7 +7,7 @@ import { MAX_INHERITANCE_LINKS } from '../policy/hierarchy.ts';
 import { subjectOf } from './parts.ts';
 
 /** Up to this many rules are read one by one; more of them are looked up by each name that may match. */
-const LOOKED_THROUGH = 16;
+const READ_ONE_BY_ONE = 16;
 
 /**
  * Finds the `p` rules that a request can match, without going through all of them.
@@ -54,7 +54,7 @@ export class RuleIndex {
     const subject = request[this.#subject?.request ?? -1] ?? '';
     const found: string[][] = [];
     const hash = this.#hashOf(request, 'request');
-    let [seen, few] = [0, this.#subject === null ? Number.POSITIVE_INFINITY : LOOKED_THROUGH];
+    let [seen, few] = [0, this.#subject === null ? Number.POSITIVE_INFINITY : READ_ONE_BY_ONE];
     for (let at = this.#byValues.first(hash); at !== -1; at = this.#byValues.after(at)) {
       if (++seen > few) {
         const names = this.reach(subject);

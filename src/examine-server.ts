@@ -147,7 +147,7 @@ function describeConnection(
     default:
       return fine(
         'connection',
-        `${as}, through a pooler. It needs pool_mode = transaction or session: a bootstrap is one transaction. Which one it has takes a pool of two connections to tell.`,
+        `${as}, through a pooler. It needs pool_mode = transaction or session: a bootstrap is one transaction. To find out which one it has, give a pool of two connections or more.`,
       );
   }
 }

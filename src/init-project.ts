@@ -52,8 +52,8 @@ export interface InitReport {
  *
  * @param pool the database of the project; null if there is none yet
  * @param options of the bootstrap, for the database: `schema`, `table`, `model`
- * @throws InvalidOptionsError when the folder has no package.json, when `form` is unknown, and when no model is given
- *   and the model of this package does not fit the rules of the database
+ * @throws InvalidOptionsError when the folder has no package.json, when `form` is unknown, and when no model is given and
+ * that of this package does not fit the rules of the database
  */
 export async function initProject(
   folder: string,

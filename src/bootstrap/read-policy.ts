@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import { refuseHangingPatterns } from '../casbin/patterns.ts';
-import { isRuleValues, RuleReader, type StoredRule } from '../casbin/rule-row.ts';
+import { RuleReader, readRule, type StoredRule } from '../casbin/rule-row.ts';
 import { type Scope, WHOLE } from '../casbin/scope.ts';
 import { asClient } from '../database/own-queries.ts';
 import { type AnyTransaction, readAndReleaseLocks } from '../database/transaction.ts';
@@ -147,25 +147,34 @@ export function policyQueries(options: ReadingOptions): PolicyQueries {
  * rows.
  */
 export async function takePolicy(
-  { model, defined, verify, ruleTable }: ReadingOptions,
+  options: ReadingOptions,
   rows: readonly SelectedRow[],
   scope: Scope,
 ): Promise<LivePolicy | null> {
-  const reader = new RuleReader(ruleTable, defined);
+  const reader = new RuleReader(options.ruleTable, options.defined);
   const rules = reader.read(rows);
   if (reader.hasUnreadable || isEmptied(scope, rules)) return null;
-  if (verify !== null) await refuseHangingPatterns(model, rules, ruleTable);
-  return { rules, scope: scope.kind === 'whole' ? 'whole' : 'part' };
+  return toLivePolicy(options, rules, scope);
 }
 
 /** Reads the given part of the live policy. */
 export async function readScope(
   trx: AnyTransaction,
   scope: Scope,
-  { model, defined, progress, verify, ruleTable }: ReadingOptions,
+  options: ReadingOptions,
 ): Promise<LivePolicy> {
+  const { defined, progress, ruleTable } = options;
   const report = progress.start('read', defined.rules.length);
   const rules = await readLivePolicy(trx, ruleTable, scope, defined, report);
+  return toLivePolicy(options, rules, scope);
+}
+
+/** Refuses patterns that no decision may use, unless nothing is decided. */
+async function toLivePolicy(
+  { model, verify, ruleTable }: ReadingOptions,
+  rules: readonly StoredRule[],
+  scope: Scope,
+): Promise<LivePolicy> {
   if (verify !== null) await refuseHangingPatterns(model, rules, ruleTable);
   return { rules, scope: scope.kind === 'whole' ? 'whole' : 'part' };
 }
@@ -206,10 +215,7 @@ async function readForeignRules(
     [...given.arrays],
   );
   if (rows.length === 0) return null;
-  return rows.flatMap((row) => {
-    const { ptype, rule } = ruleTable.read(row);
-    return ptype !== null && isRuleValues(rule) ? [{ ptype, values: rule }] : [];
-  });
+  return rows.flatMap((row) => readRule(ruleTable, row) ?? []);
 }
 
 /** The same for rules that were read by a scope that reaches every default rule. */

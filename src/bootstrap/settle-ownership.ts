@@ -3,7 +3,7 @@ import { VERSIONS } from '../../migrations/0004_ownership.ts';
 import { hasTable, tableIn } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { asClient } from '../database/own-queries.ts';
-import type { AnyTransaction } from '../database/transaction.ts';
+import type { AnyTransaction, AskFurther } from '../database/transaction.ts';
 import type { Migrated } from '../migrator/migrate.ts';
 import { PACKAGE_LIST } from '../migrator/migration.ts';
 import {
@@ -36,7 +36,6 @@ import {
   NO_CHANGES,
   retire,
 } from './retire.ts';
-import type { AskFurther } from './verify-live.ts';
 
 /** The options without the rules that stay away, and what was done. */
 interface Settled {

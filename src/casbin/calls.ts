@@ -2,6 +2,7 @@ import type { Model } from 'casbin';
 import { rememberLast } from '../collections.ts';
 import type { Rule } from '../policy/rule.ts';
 import { collectCalls, identifier } from './matcher.ts';
+import { textsOf } from './model.ts';
 
 /**
  * The calls in the matchers of functions whose name `isMeant`, each with its pattern: the second argument, or the first
@@ -11,8 +12,8 @@ export function callsOf(
   model: Model,
   isMeant: (name: string) => boolean,
 ): { name: string; pattern: unknown }[] {
-  return [...(model.model.get('m')?.values() ?? [])]
-    .flatMap(({ value }) => callsIn(value))
+  return textsOf(model, 'm')
+    .flatMap((matcher) => callsIn(matcher))
     .filter(({ name }) => isMeant(name));
 }
 

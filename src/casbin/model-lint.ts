@@ -14,7 +14,7 @@ import {
   parseMatcher,
   walk,
 } from './matcher.ts';
-import { tokensOf, valueTokensOf } from './model.ts';
+import { effectOf, tokensOf, valueTokensOf } from './model.ts';
 import type { LocateDefinition } from './model-file.ts';
 import { findAddressFault, findThrownByPattern } from './patterns.ts';
 
@@ -214,7 +214,7 @@ function lintEffects(model: Model, locate: LocateDefinition): Problem[] {
  * is, without an error.
  */
 function lintSubjectPriority(model: Model, locate: LocateDefinition, isConfigured: boolean): Problem[] {
-  if (model.model.get('e')?.get('e')?.value !== 'subjectPriority(p_eft) || deny') return [];
+  if (effectOf(model) !== 'subjectPriority(p_eft) || deny') return [];
   const links = model.model.get('g')?.get('g')?.value;
   if (links === undefined) {
     const message =

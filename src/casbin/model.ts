@@ -1,5 +1,6 @@
 import { Assertion, type Model, newModel } from 'casbin';
 import type { Problem } from '../errors.ts';
+import type { Rule } from '../policy/rule.ts';
 
 /** The definitions that Casbin requires, each with the section of a `.conf` file that it is in. */
 export const REQUIRED_DEFINITIONS = [
@@ -13,6 +14,21 @@ export const REQUIRED_DEFINITIONS = [
 export function tokensOf(model: Model, section: 'r' | 'p', key: string = section): string[] {
   const tokens = model.model.get(section)?.get(key)?.tokens ?? [];
   return tokens.map((token) => token.slice(key.length + 1));
+}
+
+/** The matcher of a model, as Casbin stores it; empty if there is none. */
+export function matcherOf(model: Model): string {
+  return model.model.get('m')?.get('m')?.value ?? '';
+}
+
+/** The effect of a model, as Casbin stores it; empty if there is none. */
+export function effectOf(model: Model): string {
+  return model.model.get('e')?.get('e')?.value ?? '';
+}
+
+/** The texts of all definitions of a section, such as `m`, `m2` and `m3`. */
+export function textsOf(model: Model, section: 'e' | 'm'): string[] {
+  return [...(model.model.get(section)?.values() ?? [])].map(({ value }) => value);
 }
 
 /** The tokens of all definitions of requests and rules, as matchers use them: `r_sub`, `p_obj`. */
@@ -35,6 +51,15 @@ export function ruleFieldsOf(model: Model): Map<string, readonly string[]> {
 /** How many values a rule of each ptype must have. */
 export function ruleLengthsOf(model: Model): Map<string, number> {
   return new Map([...ruleFieldsOf(model)].map(([ptype, fields]) => [ptype, fields.length]));
+}
+
+/** The rules that a model holds, in its order: policy first, then role definitions. */
+export function rulesOf(model: Model): Rule[] {
+  return ['p', 'g'].flatMap((section) =>
+    [...(model.model.get(section) ?? [])].flatMap(([ptype, { policy }]) =>
+      policy.map((values) => ({ ptype, values })),
+    ),
+  );
 }
 
 /** The same definitions without any policy or role manager, so that an enforcer may fill and keep it. */

@@ -5,7 +5,7 @@ import { formatRule, formatText, type Rule } from '../policy/rule.ts';
 import { reasonOf } from '../text.ts';
 import { faultFinder } from './calls.ts';
 import { asWritten, collectNames, findParseFault } from './matcher.ts';
-import { tokensOf, valueTokensOf } from './model.ts';
+import { textsOf, tokensOf, valueTokensOf } from './model.ts';
 import { findMaskFault, thrownPatternCheck } from './patterns.ts';
 
 /**
@@ -75,8 +75,7 @@ type InterpretedFields = ReadonlyMap<string, { readonly effect: number; readonly
 /** Finds these positions. Only some effects depend on the order of the rules, and so on their priorities. */
 function interpretedFieldsOf(model: Model): InterpretedFields {
   const ptypes = [...(model.model.get('p')?.keys() ?? [])];
-  const effects = [...(model.model.get('e')?.values() ?? [])];
-  const isOrdered = effects.some(({ value }) => /^(?:priority|subjectPriority)\(/.test(value));
+  const isOrdered = textsOf(model, 'e').some((effect) => /^(?:priority|subjectPriority)\(/.test(effect));
   return new Map(
     ptypes.map((ptype) => {
       const tokens = tokensOf(model, 'p', ptype);

@@ -1,8 +1,7 @@
 import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { BootstrapError } from '../errors.ts';
-import { escapeControls } from '../render/phrases.ts';
-import { reasonOf } from '../text.ts';
+import { escapeControls, reasonOf } from '../text.ts';
 import { addAssignCommand, addGrantCommand, addRevokeCommand, addUnassignCommand } from './change.ts';
 import { commandRunner, type RunCommand, readAskedFormat } from './command.ts';
 import { addCompletion } from './completion.ts';

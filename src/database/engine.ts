@@ -99,7 +99,7 @@ const ENGINES: Readonly<Record<EngineName, Engine>> = {
     rowsPerTransaction: 2_500,
     limits: [
       ...IN_STEPS.limits,
-      'Of a definition with more than 2,500 rules and rows, each portion of as many is committed by itself, before the verification.',
+      'A definition with more than 2,500 rules and rows is committed in portions of that size, before the verification.',
       'lockTimeoutMs, statementTimeoutMs and idleInTransactionTimeoutMs are not passed on to the server.',
     ],
   },

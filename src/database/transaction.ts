@@ -7,6 +7,9 @@ export type AnyTransaction = Transaction<any>;
 // biome-ignore lint/suspicious/noExplicitAny: as above
 export type AnyKysely = Kysely<any>;
 
+/** Runs further queries in a transaction that only reads. Only some callers need them. */
+export type AskFurther = <T>(ask: (trx: AnyTransaction) => Promise<T>) => Promise<T>;
+
 /** A setting of this library, which lasts as long as the transaction that set it: the search_path of that one. */
 const MARKER = 'casbin_bootstrap.transaction';
 

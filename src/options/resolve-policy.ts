@@ -3,7 +3,7 @@ import { findDistorted } from '../casbin/distortion.ts';
 import { findUnfitDomains } from '../casbin/domains.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { isPlainConjunction } from '../casbin/matcher.ts';
-import { ruleFieldsOf, tokensOf } from '../casbin/model.ts';
+import { ruleFieldsOf, textsOf, tokensOf } from '../casbin/model.ts';
 import { findUnusableRules } from '../casbin/rule-usability.ts';
 import { defaultPolicy } from '../defaults/default-policy.ts';
 import type { Problem } from '../errors.ts';
@@ -136,10 +136,9 @@ async function checkDepth(
 
 /** Whether requests consist of names of rules (role, resource, action): no patterns, no other domains. */
 function comparesOnly(model: Model, { domains }: PolicyDefinition): boolean {
-  const matchers = [...(model.model.get('m')?.values() ?? [])];
   try {
     const values = domains === undefined ? 3 : 4;
-    return tokensOf(model, 'r').length === values && matchers.every(({ value }) => isPlainConjunction(value));
+    return tokensOf(model, 'r').length === values && textsOf(model, 'm').every(isPlainConjunction);
   } catch {
     return false; // a matcher that can't be parsed is a problem of the model, and found there
   }

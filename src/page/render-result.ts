@@ -5,7 +5,7 @@ import type { DriftFinding, KeptAwayRule, VerificationFailure, VerificationRepor
 import { type Content, html, type Markup } from './markup.ts';
 import type { OmittedFromPage, PageData } from './page-data.ts';
 
-/** Renders what the verification found: its verdict and its numbers. */
+/** Renders what the verification found: its result and its numbers. */
 export function renderResult({ verification, source, matrix, omitted, warnings }: PageData): Markup {
   const users = matrix.users.length + omitted.users;
   const { mood, text } = describeVerdict(verification);

@@ -1,6 +1,7 @@
 import { formatRule, toRule } from '../policy/rule.ts';
 import type { ChangeOptions, ChangeReport, PolicyChanges } from '../running/policy-changes.ts';
-import { type Colors, escapeControls, paint } from './phrases.ts';
+import { escapeControls } from '../text.ts';
+import { type Colors, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
 /** What was asked for, by whom and why. */

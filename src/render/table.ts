@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { escapeControls } from './phrases.ts';
+import { escapeControls } from '../text.ts';
 
 /** One column: its heading, and the alignment of its cells. */
 export interface TableColumn {

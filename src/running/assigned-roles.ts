@@ -1,4 +1,4 @@
-import { isRuleValues } from '../casbin/rule-row.ts';
+import { readRule } from '../casbin/rule-row.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Problem } from '../errors.ts';
 import { findNearest } from '../nearest-name.ts';
@@ -111,8 +111,5 @@ async function readLinksFrom(
      select ${table.columns('link')} from ${links} where ${table.ptype('link')} = 'g'`,
     [names],
   );
-  return rows.flatMap((row) => {
-    const { ptype, rule } = table.read(row);
-    return ptype !== null && isRuleValues(rule) ? [{ ptype, values: rule }] : [];
-  });
+  return rows.flatMap((row) => readRule(table, row) ?? []);
 }

@@ -4,6 +4,7 @@ import { lockStatement } from '../database/lock.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import type { Ownership } from '../policy/ownership.ts';
 import type { Rule } from '../policy/rule.ts';
+import { replaceInJson } from '../tables/document-table.ts';
 import { futureColumnsTable } from '../tables/find-rule-table.ts';
 import { followRename, toRecordText } from '../tables/rule-record.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
@@ -234,11 +235,6 @@ function isOfRoles({ ptype, first, second }: Movable, roles: readonly string[]):
 function replaceName(name: string, names: ReadonlyMap<string, string>): string {
   const cases = [...names].map(([from, to]) => `when ${quoteText(from)} then ${quoteText(to)}`);
   return `case ${name} ${cases.join(' ')} else ${name} end`;
-}
-
-/** A rule with one value keeps that number. */
-function replaceInJson(values: string, first: string, second: string): string {
-  return `jsonb_set(jsonb_set(${values}, '{0}', to_jsonb((${first})::text)), '{1}', to_jsonb(coalesce(${second}, '')), false)`;
 }
 
 function arrayOf(names: readonly string[]): string {

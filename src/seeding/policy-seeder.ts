@@ -6,7 +6,7 @@ import { formatRule, type Rule } from '../policy/rule.ts';
 import { seedRules } from '../tables/insert.ts';
 import { journalMigrationOf, recordedOf } from '../tables/recording.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
-import type { RunnableSeeder } from './seeder.ts';
+import { RBAC, type RunnableSeeder } from './seeder.ts';
 
 /** What is recorded in addition to the rules. Each needs tables of its own. */
 export interface PolicyRecords {
@@ -23,7 +23,7 @@ export function policySeeder(
   records: PolicyRecords = { journal: false, ownership: false },
 ): RunnableSeeder {
   return {
-    name: 'rbac',
+    name: RBAC,
     table: table.name,
     isPolicy: true,
     migrations: {

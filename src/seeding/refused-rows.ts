@@ -84,6 +84,12 @@ async function undo(db: AnyTransaction): Promise<void> {
   await sql`rollback to savepoint casbin_bootstrap_rows`.execute(db);
 }
 
+/** An insert that failed, and its error. */
+interface FailedInsert {
+  readonly error: unknown;
+  readonly insert: (rows: readonly Row[]) => Promise<unknown>;
+}
+
 /** A row as it was given, and its position. */
 interface GivenRow {
   readonly row: Row;
@@ -99,7 +105,7 @@ async function explainRefusedRows(
   db: AnyTransaction,
   target: TargetTable,
   rows: readonly Row[],
-  { error, insert }: { readonly error: unknown; readonly insert: (rows: readonly Row[]) => Promise<unknown> },
+  { error, insert }: FailedInsert,
 ): Promise<RowsRefused> {
   const placed = rows.map((row, index) => ({ row, index }));
   const values = await findValues(db, target.columns, placed);
@@ -193,7 +199,7 @@ async function findRows(
   db: AnyTransaction,
   target: TargetTable,
   placed: readonly GivenRow[],
-  { error, insert }: { readonly error: unknown; readonly insert: (rows: readonly Row[]) => Promise<unknown> },
+  { error, insert }: FailedInsert,
 ): Promise<RefusedRow[]> {
   const code = errorCode(error);
   if (code !== SQLSTATE.NOT_NULL_VIOLATION && code !== SQLSTATE.CHECK_VIOLATION) return [];

@@ -59,7 +59,7 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
     table,
     total: Array.isArray(rows) ? rows.length : 0,
     ...(migrations === undefined ? {} : { migrations }),
-    check: (): readonly Problem[] => [...findUnknownOptions(options), ...checkRows(rows, key)],
+    check: (): readonly Problem[] => [...findOptionProblems(options), ...checkRows(rows, key)],
     // Not every engine has rows as values, nor domains.
     selectMissing: ({ commitsDdl }) =>
       rows.length > FEW_ROWS ? null : selectMissing(table, key, rows, commitsDdl ? 'null' : 'stored'),
@@ -155,7 +155,7 @@ function* batchesInOrder(rows: readonly Row[]): Generator<readonly Group[]> {
   for (const batch of inBatches(rows)) yield* groupInOrder(batch);
 }
 
-function findUnknownOptions(options: object): Problem[] {
+function findOptionProblems(options: object): Problem[] {
   const table = Reflect.get(options, 'table');
   const unknown = Object.keys(options).filter((option) => !OPTIONS.includes(option));
   const untabled: Problem = { code: 'OPTION_INVALID', at: 'table', message: 'must be the name of a table.' };

@@ -1,4 +1,3 @@
-import type { Model } from 'casbin';
 import type { ClientLike } from '../database/client.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { DatabaseError } from '../errors.ts';
@@ -151,15 +150,6 @@ function deletePrevious({ sql }: RuleTable, given: GivenRules): string {
 
 function selectNext(table: string, given: GivenRules): string {
   return `select from ${table} stored join given on given.n = 1 and ${given.isSame('stored')}`;
-}
-
-/** The rules that a model holds, in its order: policy first, then role definitions. */
-export function rulesOf(model: Model): Rule[] {
-  return ['p', 'g'].flatMap((section) =>
-    [...(model.model.get(section) ?? [])].flatMap(([ptype, { policy }]) =>
-      policy.map((values) => ({ ptype, values })),
-    ),
-  );
 }
 
 /**

@@ -1,4 +1,4 @@
-import { isRuleValues } from '../casbin/rule-row.ts';
+import { readRule } from '../casbin/rule-row.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Rule } from '../policy/rule.ts';
 import { removeRules } from './change-rules.ts';
@@ -29,8 +29,8 @@ export async function readRulesOfRoles(
   await onRuleTable(table, [], () =>
     readPortions(client, table, { text, values: [[...roles]] }, (rows) => {
       for (const row of rows) {
-        const { ptype: own, rule } = table.read(row);
-        if (own !== null && isRuleValues(rule)) found.push({ ptype: own, values: rule });
+        const rule = readRule(table, row);
+        if (rule !== null) found.push(rule);
       }
     }),
   );

@@ -98,23 +98,18 @@ export async function recordVersion(
   );
 }
 
-/** Which rules of the record to read. */
-export type RecordSelection = 'all' | 'revoked' | 'inserted';
-
-const SELECTED = { all: 'true', revoked: 'revoked_at is not null', inserted: 'inserted' } as const;
-
-/** Reads rules of the record. */
+/** Reads the rules of the record: all, or those that were revoked with a reason. */
 export async function readRecordedRules(
   client: ClientLike,
   table: RuleTable,
-  selection: RecordSelection,
+  selection: 'all' | 'revoked',
 ): Promise<RecordedRule[]> {
   const { rows } = await client.query(
     `select
        ptype, rule, inserted, last_version, revoked_by, revoked_reason,
        (extract(epoch from revoked_at) * 1000)::text as revoked_at
      from ${quoteTable(RECORDED_RULES, table.schema)}
-     where source = $1 and ${SELECTED[selection]}`,
+     where source = $1 ${selection === 'all' ? '' : 'and revoked_at is not null'}`,
     [table.name],
   );
   return rows.map(({ ptype, rule, inserted, last_version, revoked_at, revoked_by, revoked_reason }) => ({

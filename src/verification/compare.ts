@@ -1,7 +1,7 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
-import { formatRule, type Rule, toLine } from '../policy/rule.ts';
+import { formatRule, type Rule, toLine, toRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
 import type { Decision, Explanation, VerificationFailure } from '../report.ts';
@@ -79,7 +79,7 @@ export async function compareDecisions(
   const cases: (Sorted & Difference)[] = [];
   for await (const one of paced(sorted)) {
     const { request } = one.expectation;
-    const involved = explain(request, one.answer).added.map(([ptype = '', ...values]) => ({ ptype, values }));
+    const involved = explain(request, one.answer).added.map(toRule);
     cases.push({ ...one, request, involved });
   }
   const isDefined = (rule: Rule) => defined.has(rule);

@@ -9,7 +9,7 @@ import {
   usesRules,
   walk,
 } from '../casbin/matcher.ts';
-import { tokensOf } from '../casbin/model.ts';
+import { matcherOf, tokensOf } from '../casbin/model.ts';
 import { isSameList } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, findRolePath, type Hierarchy } from '../policy/hierarchy.ts';
@@ -45,7 +45,7 @@ export function explainer(
     rules,
     rules.filter((rule) => defined.has(rule)),
   );
-  const isByRule = usesRules(model.model.get('m')?.get('m')?.value ?? '');
+  const isByRule = usesRules(matcherOf(model));
   return (request, { allowed, rule: values, error }, causes) => {
     const rule: Rule | null = values.length === 0 ? null : { ptype: 'p', values };
     const { path, links } = rule === null ? { path: [], links: [] } : findRoute(request, rule);
@@ -169,7 +169,7 @@ interface RoleQuestionReader {
 
 /** The calls of role definitions in a matcher whose arguments are values of the request, of the rule, or literals. */
 function readQuestions(model: Model): RoleQuestionReader[] {
-  const nodes = walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''));
+  const nodes = walk(parseMatcher(matcherOf(model)));
   const subject = `r_${subjectOf(model)}`;
   return nodes.flatMap((node): RoleQuestionReader[] => {
     const call = readCall(node);

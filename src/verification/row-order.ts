@@ -1,9 +1,9 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
-import { tokensOf } from '../casbin/model.ts';
+import { effectOf, tokensOf } from '../casbin/model.ts';
 import { SHOWN_ROWS, type StoredRule } from '../casbin/rule-row.ts';
 import { asClient } from '../database/own-queries.ts';
-import type { AnyTransaction } from '../database/transaction.ts';
+import type { AnyTransaction, AskFurther } from '../database/transaction.ts';
 import { formatRule, toRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { RowId, VerificationFailure, VerificationReport } from '../report.ts';
@@ -18,7 +18,7 @@ const MOST_MOVED_ROWS = 1_000;
  * defined rules would move; the library itself never changes stored rules.
  */
 export async function explainRowOrder(
-  askFurther: <T>(ask: (trx: AnyTransaction) => Promise<T>) => Promise<T>,
+  askFurther: AskFurther,
   {
     model,
     configureEnforcer,
@@ -150,7 +150,7 @@ export async function findRowOrderFailures(
     explained.set(failure, { ...failure, reason: `${failure.reason}; ${why}`, message });
   }
   if (explained.size === 0) return null;
-  const effect = model.model.get('e')?.get('e')?.value ?? '';
+  const effect = effectOf(model);
   // Under subjectPriority, the order of role links matters too: the last link of a subject decides.
   const bySubjects = effect.startsWith('subjectPriority');
   const ptypes = bySubjects ? [...new Set(defined.rules.map(({ ptype }) => ptype))] : ['p'];

@@ -2,7 +2,7 @@ import type { Model } from 'casbin';
 import { type ConfigureEnforcer, roleAsker } from '../casbin/enforcer.ts';
 import { ruleLengthsOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
-import { collectAncestors } from '../collections.ts';
+import { addTo, collectAncestors } from '../collections.ts';
 import {
   buildHierarchies,
   findCycles,
@@ -105,9 +105,7 @@ function groupLinks(links: readonly StoredLink[]): Map<string, StoredLink[]> {
   const groups = new Map<string, StoredLink[]>();
   for (const link of links) {
     const key = hierarchyKey({ ptype: link.ptype, domain: link.values.slice(2).join(', ') });
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [link]);
-    else group.push(link);
+    addTo(groups, key, link);
   }
   return groups;
 }

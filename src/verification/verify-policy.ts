@@ -1,6 +1,7 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { isPlainConjunction } from '../casbin/matcher.ts';
+import { textsOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { reachedRules, type Scope } from '../casbin/scope.ts';
 import { formatRule, type Rule, toRule } from '../policy/rule.ts';
@@ -148,11 +149,9 @@ export function decideAsDefined(
 
 /** Whether the order of rules may make a difference to a decision. */
 function mayDependOnOrder(model: Model, rules: readonly Rule[]): boolean {
-  const textOf = (section: string) =>
-    [...(model.model.get(section)?.values() ?? [])].map(({ value }) => value);
-  if (textOf('e').some((effect) => /^(p|subjectP)riority\(/.test(effect))) return true;
+  if (textsOf(model, 'e').some((effect) => /^(p|subjectP)riority\(/.test(effect))) return true;
   // A rule may decide before another one is evaluated, for which the matcher throws.
-  if (!textOf('m').every(isPlainConjunction)) return true;
+  if (!textsOf(model, 'm').every(isPlainConjunction)) return true;
   // Casbin's memo of the calls of a role definition may confuse names that have commas.
   return rules.some(({ values }) => values.some((value) => value.includes(',')));
 }

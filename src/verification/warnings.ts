@@ -8,7 +8,7 @@ import {
   readConjunct,
   walk,
 } from '../casbin/matcher.ts';
-import { tokensOf } from '../casbin/model.ts';
+import { matcherOf, tokensOf } from '../casbin/model.ts';
 import { formatRule, formatText, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
 import type { Coverage, VerificationWarning } from '../report.ts';
 import { findMisspeltRoles } from './misspelt-names.ts';
@@ -134,7 +134,7 @@ function isWildcard(value: string): boolean {
 
 /** The positions of `p` values that the matcher uses only in `r.x == p.y`, or as the name of a role. */
 function literalPositions(model: Model, linksAreLiteral: boolean): Set<number> {
-  const nodes = walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''));
+  const nodes = walk(parseMatcher(matcherOf(model)));
   if (nodes.some((node) => readCall(node)?.name === 'eval')) return new Set();
   const used = nodes.flatMap((node) => identifier(node) ?? []);
   const compared = nodes.flatMap((node) => {

@@ -43,8 +43,8 @@ export async function store(trx: AnyTransaction, table: RuleTable, rules: readon
 }
 
 /**
- * Stores rules, and verifies them as a bootstrap does for a large table, if there are more than are defined; then as one
- * under `full`.
+ * Stores rules, and verifies them as a bootstrap does for a large table, if there are more than are defined; then as
+ * one under `full`.
  */
 export async function verifyTwice(
   db: AnyKysely,

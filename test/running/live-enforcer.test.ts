@@ -243,6 +243,26 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
     );
   });
 
+  test('lists changes in the order in which they were made, whichever transaction began first', async () => {
+    const database = await createBootstrapped({ ...layout.options, seeders: [], journal: true });
+    const [pool, own] = [database.pool(), database.pool()];
+    const gate = gateOf(own);
+    const { live, changes } = await follow(database, layout.options, own);
+    const early = await pool.connect();
+    await early.query('begin');
+    await early.query('select pg_current_xact_id()');
+    gate.close();
+    await layout.insert(pool, ['g', 'first', 'user']);
+    await layout.insert(early, ['g', 'second', 'user']);
+    await early.query('commit');
+    early.release();
+    gate.open();
+    await live.caughtUp();
+    expect(changes).toMatchObject([
+      { added: [{ values: ['first', 'user'] }, { values: ['second', 'user'] }] },
+    ]);
+  });
+
   test('is notified, without asking', async () => {
     const database = await createBootstrapped({ ...layout.options, seeders: [], journal: true });
     const pool = database.pool();

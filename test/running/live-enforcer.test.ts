@@ -429,6 +429,41 @@ describe('a live enforcer', () => {
     }
   });
 
+  test('has a timer only until it is closed, and only if it may become stale', async () => {
+    const database = await createBootstrapped({ seeders: [], journal: true });
+    const pool = database.pool();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const countTimers = async (options: LiveEnforcerOptions) => {
+      const live = await createLiveEnforcer(pool, { pollIntervalMs: NEVER_MS, ...options });
+      const before = vi.getTimerCount();
+      await live.close();
+      return [before, vi.getTimerCount()];
+    };
+    expect(await countTimers({})).toEqual([0, 0]);
+    expect(await countTimers({ maxStalenessMs: 600_000 })).toEqual([1, 0]);
+    await expect(countTimers({ maxStalenessMs: 600_000, table: 'none' })).rejects.toThrow();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('tells why it could not look when it becomes stale', async () => {
+    const database = await createBootstrapped({ seeders: [], journal: true });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { live, errors } = await follow(database, { maxStalenessMs: 600_000 });
+    await database.pool().query('drop table casbin');
+    await expect(live.caughtUp()).rejects.toMatchObject({ code: 'TABLE_MISSING' });
+    const cause = live.state.error;
+    vi.advanceTimersByTime(600_000);
+    expect(errors).toContainEqual(
+      expect.objectContaining({
+        code: 'ENFORCER_STALE',
+        message: expect.stringContaining(`${cause?.message}`),
+        cause,
+      }),
+    );
+  });
+
   test('that gets no connection reports it, says since when, and continues when there is one', async () => {
     const database = await createBootstrapped({ seeders: [], journal: true });
     const pool = database.pool({ application_name: 'live' });
@@ -594,6 +629,16 @@ describe('a live enforcer', () => {
     await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
     await pool.query(`select pg_notify($1, '')`, [channel]);
     await expect.poll(() => live.enforceSync('alice', 'accounts', 'read')).toBe(true);
+  });
+
+  test('listens to the journal alone, where it shall listen on no other channel', async () => {
+    const database = await createBootstrapped({ seeders: [], journal: true });
+    const pool = database.pool();
+    const clients: pg.PoolClient[] = [];
+    pool.on('acquire', (client) => clients.push(client));
+    await follow(database, { notifyChannel: false }, pool);
+    const listening = await clients[0]?.query('select pg_listening_channels() as channel');
+    expect(listening?.rows).toEqual([{ channel: 'casbin_bootstrap_journal' }]);
   });
 
   test('returns no connection to the pool that still listens', async () => {

@@ -414,9 +414,14 @@ describe('a live enforcer', () => {
     expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
   });
 
-  test('is stale after its machine was suspended, while one of its clocks stood still', async () => {
+  test.each([
+    ['its machine was suspended, while one of its clocks stood still', 3_600_000, 0],
+    ['its clock was set back', -3_600_000, 3_600_000],
+  ])('is stale after %s', async (_, wallMs, steadyMs) => {
     const { live } = await open({ maxStalenessMs: 600_000, whenStale: 'deny' });
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + wallMs });
+    const readSteady = performance.now.bind(performance);
+    const steady = vi.spyOn(performance, 'now').mockImplementation(() => readSteady() + steadyMs);
     try {
       expect(live.state.status).toBe('stale');
       expect(live.enforceSync('admin', 'accounts', 'read')).toBe(false);
@@ -425,6 +430,7 @@ describe('a live enforcer', () => {
       expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
       expect(live.state.confirmedAt.getTime()).toBeGreaterThanOrEqual(before);
     } finally {
+      steady.mockRestore();
       vi.useRealTimers();
     }
   });

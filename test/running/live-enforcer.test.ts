@@ -586,6 +586,17 @@ describe('a live enforcer', () => {
     expect(rowCount).toBe(1);
   });
 
+  test('does not say that it has a rule which it has stored, but could not read', async () => {
+    const { live, database } = await open();
+    const pool = database.pool();
+    await pool.query(`insert into casbin (ptype, rule) values ('p9', '["alice"]')`);
+    await expect(live.addPolicy('admin', 'accounts', 'fly')).rejects.toMatchObject({
+      code: 'RULES_DO_NOT_FIT_MODEL',
+    });
+    const { rowCount } = await pool.query(`select from casbin where rule ->> 2 = 'fly'`);
+    expect(rowCount).toBe(1);
+  });
+
   test('can be closed while it waits for a client without a limit', async () => {
     const database = await createDatabase();
     const pool = database.pool({ application_name: 'live' });
@@ -786,6 +797,31 @@ describe('a live enforcer', () => {
       true,
       false,
     ]);
+  });
+
+  test('decides by the effector that configureEnforcer sets', async () => {
+    const { live } = await open({
+      configureEnforcer(enforcer) {
+        enforcer.setEffector({
+          newStream: () => ({ current: () => false, pushEffect: () => [false, false, true] }),
+        });
+      },
+    });
+    expect(await live.enforce('admin', 'accounts', 'read')).toBe(false);
+  });
+
+  test('forgets what only the journal told, where all rules are read again and are as at first', async () => {
+    const { live, database } = await open();
+    const pool = database.pool();
+    await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+    await live.caughtUp();
+    expect(live.enforceSync('alice', 'accounts', 'read')).toBe(true);
+    await pool.query(`
+      alter table casbin disable trigger user;
+      delete from casbin where rule ->> 0 = 'alice';
+      alter table casbin enable trigger user`);
+    await live.caughtUp();
+    expect(live.enforceSync('alice', 'accounts', 'read')).toBe(false);
   });
 
   test('takes a matcher of its own for a request', async () => {

@@ -91,7 +91,8 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
       ...(model.model.get(section) ?? []),
     ]);
     for (const [ptype, assertion] of assertions) {
-      const get = () => (ptype === 'p' && this.#found !== null ? this.#found : rules.list(ptype));
+      // A decision reads the rules of `p` only: role links are in the role managers.
+      const get = () => this.#found ?? rules.list(ptype);
       Object.defineProperty(assertion, 'policy', { get, set() {}, configurable: true, enumerable: true });
     }
   }
@@ -222,11 +223,8 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     rules: string[][],
   ): Promise<boolean> {
     this.#requireHeld(ptype, rules);
-    const findNew = () => rules.filter((rule) => !this.#has(sec, ptype, rule));
-    return this.#writeIf(
-      () => findNew().length > 0,
-      () => this.#store.addPolicies(sec, ptype, findNew()),
-    );
+    const isSomeNew = () => !rules.every((rule) => this.#has(sec, ptype, rule));
+    return this.#writeIf(isSomeNew, () => this.#store.addPolicies(sec, ptype, rules));
   }
 
   protected override removePolicyInternal(sec: string, ptype: string, rule: string[]): Promise<boolean> {

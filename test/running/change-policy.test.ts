@@ -617,16 +617,20 @@ test.each([
   { of: { version: 1 }, isRestored: true },
   { of: { version: 1 }, reason: 'ticket 7', isRestored: false },
   { of: { version: 1, onRevoked: 'keep' }, isRestored: false },
+  // A database that was not bootstrapped with a version has no record yet.
+  { before: {}, of: { version: 1 }, reason: 'ticket 7', isRestored: true },
+  { before: {}, of: { version: 1, onRevoked: 'keep' }, isRestored: true },
 ] as const)(
-  'tells of a removed rule whether the next bootstrap inserts it again: $of, $reason',
+  'tells of a removed rule whether the next bootstrap inserts it again: $of after $before, $reason',
   async (given) => {
     const rules = [
       ['p', 'clerk', 'invoices', 'read'],
       ['p', 'clerk', 'invoices', 'write'],
     ] as const;
     const versioned = definePolicy({ ...given.of, rules });
+    const first = { rules, ...('before' in given ? given.before : given.of) };
     const pool = (await createDatabase()).pool();
-    await bootstrapDatabase(pool, { policy: versioned, seeders: [] });
+    await bootstrapDatabase(pool, { policy: first, seeders: [] });
     const client = await pool.connect();
     await createAdapter(client).addPolicy('p', 'p', ['auditor', 'invoices', 'read']);
     const { comesBack } = await changePolicy(

@@ -243,6 +243,26 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
     );
   });
 
+  test('lists changes in the order in which they were made, whichever transaction began first', async () => {
+    const database = await createBootstrapped({ ...layout.options, seeders: [], journal: true });
+    const [pool, own] = [database.pool(), database.pool()];
+    const gate = gateOf(own);
+    const { live, changes } = await follow(database, layout.options, own);
+    const early = await pool.connect();
+    await early.query('begin');
+    await early.query('select pg_current_xact_id()');
+    gate.close();
+    await layout.insert(pool, ['g', 'first', 'user']);
+    await layout.insert(early, ['g', 'second', 'user']);
+    await early.query('commit');
+    early.release();
+    gate.open();
+    await live.caughtUp();
+    expect(changes).toMatchObject([
+      { added: [{ values: ['first', 'user'] }, { values: ['second', 'user'] }] },
+    ]);
+  });
+
   test('is notified, without asking', async () => {
     const database = await createBootstrapped({ ...layout.options, seeders: [], journal: true });
     const pool = database.pool();
@@ -394,9 +414,14 @@ describe('a live enforcer', () => {
     expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
   });
 
-  test('is stale after its machine was suspended, while one of its clocks stood still', async () => {
+  test.each([
+    ['its machine was suspended, while one of its clocks stood still', 3_600_000, 0],
+    ['its clock was set back', -3_600_000, 3_600_000],
+  ])('is stale after %s', async (_, wallMs, steadyMs) => {
     const { live } = await open({ maxStalenessMs: 600_000, whenStale: 'deny' });
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + wallMs });
+    const readSteady = performance.now.bind(performance);
+    const steady = vi.spyOn(performance, 'now').mockImplementation(() => readSteady() + steadyMs);
     try {
       expect(live.state.status).toBe('stale');
       expect(live.enforceSync('admin', 'accounts', 'read')).toBe(false);
@@ -405,8 +430,44 @@ describe('a live enforcer', () => {
       expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
       expect(live.state.confirmedAt.getTime()).toBeGreaterThanOrEqual(before);
     } finally {
+      steady.mockRestore();
       vi.useRealTimers();
     }
+  });
+
+  test('has a timer only until it is closed, and only if it may become stale', async () => {
+    const database = await createBootstrapped({ seeders: [], journal: true });
+    const pool = database.pool();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const countTimers = async (options: LiveEnforcerOptions) => {
+      const live = await createLiveEnforcer(pool, { pollIntervalMs: NEVER_MS, ...options });
+      const before = vi.getTimerCount();
+      await live.close();
+      return [before, vi.getTimerCount()];
+    };
+    expect(await countTimers({})).toEqual([0, 0]);
+    expect(await countTimers({ maxStalenessMs: 600_000 })).toEqual([1, 0]);
+    await expect(countTimers({ maxStalenessMs: 600_000, table: 'none' })).rejects.toThrow();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('tells why it could not look when it becomes stale', async () => {
+    const database = await createBootstrapped({ seeders: [], journal: true });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { live, errors } = await follow(database, { maxStalenessMs: 600_000 });
+    await database.pool().query('drop table casbin');
+    await expect(live.caughtUp()).rejects.toMatchObject({ code: 'TABLE_MISSING' });
+    const cause = live.state.error;
+    vi.advanceTimersByTime(600_000);
+    expect(errors).toContainEqual(
+      expect.objectContaining({
+        code: 'ENFORCER_STALE',
+        message: expect.stringContaining(`${cause?.message}`),
+        cause,
+      }),
+    );
   });
 
   test('that gets no connection reports it, says since when, and continues when there is one', async () => {
@@ -525,6 +586,17 @@ describe('a live enforcer', () => {
     expect(rowCount).toBe(1);
   });
 
+  test('does not say that it has a rule which it has stored, but could not read', async () => {
+    const { live, database } = await open();
+    const pool = database.pool();
+    await pool.query(`insert into casbin (ptype, rule) values ('p9', '["alice"]')`);
+    await expect(live.addPolicy('admin', 'accounts', 'fly')).rejects.toMatchObject({
+      code: 'RULES_DO_NOT_FIT_MODEL',
+    });
+    const { rowCount } = await pool.query(`select from casbin where rule ->> 2 = 'fly'`);
+    expect(rowCount).toBe(1);
+  });
+
   test('can be closed while it waits for a client without a limit', async () => {
     const database = await createDatabase();
     const pool = database.pool({ application_name: 'live' });
@@ -574,6 +646,16 @@ describe('a live enforcer', () => {
     await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
     await pool.query(`select pg_notify($1, '')`, [channel]);
     await expect.poll(() => live.enforceSync('alice', 'accounts', 'read')).toBe(true);
+  });
+
+  test('listens to the journal alone, where it shall listen on no other channel', async () => {
+    const database = await createBootstrapped({ seeders: [], journal: true });
+    const pool = database.pool();
+    const clients: pg.PoolClient[] = [];
+    pool.on('acquire', (client) => clients.push(client));
+    await follow(database, { notifyChannel: false }, pool);
+    const listening = await clients[0]?.query('select pg_listening_channels() as channel');
+    expect(listening?.rows).toEqual([{ channel: 'casbin_bootstrap_journal' }]);
   });
 
   test('returns no connection to the pool that still listens', async () => {
@@ -715,6 +797,31 @@ describe('a live enforcer', () => {
       true,
       false,
     ]);
+  });
+
+  test('decides by the effector that configureEnforcer sets', async () => {
+    const { live } = await open({
+      configureEnforcer(enforcer) {
+        enforcer.setEffector({
+          newStream: () => ({ current: () => false, pushEffect: () => [false, false, true] }),
+        });
+      },
+    });
+    expect(await live.enforce('admin', 'accounts', 'read')).toBe(false);
+  });
+
+  test('forgets what only the journal told, where all rules are read again and are as at first', async () => {
+    const { live, database } = await open();
+    const pool = database.pool();
+    await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+    await live.caughtUp();
+    expect(live.enforceSync('alice', 'accounts', 'read')).toBe(true);
+    await pool.query(`
+      alter table casbin disable trigger user;
+      delete from casbin where rule ->> 0 = 'alice';
+      alter table casbin enable trigger user`);
+    await live.caughtUp();
+    expect(live.enforceSync('alice', 'accounts', 'read')).toBe(false);
   });
 
   test('takes a matcher of its own for a request', async () => {

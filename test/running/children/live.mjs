@@ -11,7 +11,7 @@ let connect = async () => {
 };
 const live = await createLiveEnforcer(
   { connect: () => connect() },
-  { pollIntervalMs: Number(POLL_INTERVAL_MS) },
+  { pollIntervalMs: Number(POLL_INTERVAL_MS), maxStalenessMs: 3_600_000 },
 );
 if (THEN === 'looks again') await live.caughtUp();
 if (THEN === 'is refused') connect = () => Promise.reject(new Error('no more connections'));

@@ -130,6 +130,45 @@ describe('of five pending migrations', () => {
     expect(brokePolicy(error).message).toMatch(/It removed:\n(?: {2}p, .*\n){20} {2}… and 2 more\n\nFix/);
   });
 
+  test.each([
+    [
+      'grows',
+      900,
+      `insert into casbin (ptype, rule) select 'g', jsonb_build_array('new' || n, 'user') from generate_series(1, 200) n`,
+    ],
+    ['shrinks', 1_100, `delete from casbin where rule ->> 0 like 'user___' and rule ->> 1 = 'readonly'`],
+  ])(
+    'the one after which the table %s, and another part of it is read, is named with its own changes only',
+    async (_, users, change) => {
+      const pool = (await createDatabase()).pool();
+      await bootstrapDatabase(pool);
+      await pool.query(
+        `insert into casbin (ptype, rule) select 'g', jsonb_build_array('user' || n, 'readonly') from generate_series(1, $1::int) n`,
+        [users],
+      );
+      const drop = `delete from casbin where rule = '["admin", "user"]'`;
+
+      const migrated = bootstrapDatabase(pool, {
+        migrations: migrationsOf({ '1_users': `${change}; ${drop}` }),
+      });
+
+      const { message } = brokePolicy(await migrated.catch((error: unknown) => error));
+      expect(message).toMatch(/\n\nIt removed:\n {2}g, admin, user\n\nFix/);
+    },
+  );
+
+  test('the one that leaves a rule that no enforcer can load is named, with the rule', async () => {
+    const spoil = `update casbin set rule = '{}' where rule = '["readonly", "accounts", "read"]'`;
+    const { error, before, after } = await migrate({ ...HARMLESS, '3_spoil': spoil });
+
+    const broke = brokePolicy(error);
+    expect(broke).toMatchObject({ migration: '3_spoil', failures: [] });
+    expect(broke.message).toMatch(
+      /^Migration "3_spoil" leaves stored rules that can't be used\. Nothing was changed: .*\n\n.*id 1: rule is an object/,
+    );
+    expect(after).toEqual(before);
+  });
+
   test('a role that moves rules, with all that leads to them, is not a cause', async () => {
     const { report } = await migrate({
       ...HARMLESS,

@@ -162,7 +162,7 @@ describe('of five pending migrations', () => {
     const { error, before, after } = await migrate({ ...HARMLESS, '3_spoil': spoil });
 
     const broke = brokePolicy(error);
-    expect(broke).toMatchObject({ migration: '3_spoil', failures: [] });
+    expect(broke).toMatchObject({ migration: '3_spoil', failures: [], cause: { ids: [1] } });
     expect(broke.message).toMatch(
       /^Migration "3_spoil" leaves stored rules that can't be used\. Nothing was changed: .*\n\n.*id 1: rule is an object/,
     );
@@ -209,10 +209,12 @@ test('a decision that was wrong before the first migration does not count agains
   expect(report).toMatchObject({ migrations: { length: 5 }, seeders: [{ inserted: 1 }, {}] });
 });
 
-test('rules that can not be read may be repaired', async () => {
+test('rules that can not be read may be repaired, and grants beside them are not new', async () => {
   const pool = (await createDatabase()).pool();
   await bootstrapDatabase(pool);
-  await pool.query(`insert into casbin (ptype, rule) values ('p', '{}')`);
+  await pool.query(
+    `insert into casbin (ptype, rule) values ('p', '{}'), ('p', '["readonly", "users", "write"]')`,
+  );
   const migrations = migrationsOf({ '1_repair': `delete from casbin where rule = '{}'` });
   await expect(bootstrapDatabase(pool, { policy: defaultPolicy, migrations })).resolves.toMatchObject({
     migrations: [{ name: '1_repair' }],
@@ -269,12 +271,31 @@ test('migrations that leave the policy alone cost no decision', async () => {
   expect(four).toEqual(one);
 });
 
+test('the reads before and after a migration keep no lock, which another bootstrap that alters the table would wait for', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool);
+  const locks: unknown[] = [];
+  const look: Migration = {
+    async up(db) {
+      const { rows } = await sql`
+        select mode from pg_locks where relation = 'casbin'::regclass and pid = pg_backend_pid()
+      `.execute(db);
+      locks.push(rows);
+    },
+  };
+
+  await bootstrapDatabase(pool, { policy: defaultPolicy, migrations: { '1_look': look, '2_look': look } });
+
+  expect(locks).toEqual([[], []]);
+});
+
 test('without verification, migrations may do what they like', async () => {
   const drop = `delete from casbin where rule = '["readonly", "accounts", "read"]'`;
+  const circle = `insert into casbin (ptype, rule) values ('g', '["readonly", "admin"]')`;
 
-  const { report } = await migrate({ '1_drop': drop }, { verify: false });
+  const { report } = await migrate({ '1_drop': drop, '2_circle': circle }, { verify: false });
 
-  expect(report).toMatchObject({ migrations: [{ name: '1_drop' }], seeders: [{ inserted: 1 }, {}] });
+  expect(report).toMatchObject({ migrations: { length: 2 }, seeders: [{ inserted: 1 }, {}] });
 });
 
 test('a role hierarchy that is already broken is not watched; the verification at the end reports it', async () => {

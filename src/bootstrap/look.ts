@@ -147,7 +147,6 @@ function locate(
 ): ResolvedOptions | null {
   if (candidates > 1) return null;
   if (sql === null || path === null) return given;
-  if (shape === null && rows.length === 0) return null;
   const [schema, name] = path;
   const parts = shape === null ? describeRows(rows) : toShapeParts(shape);
   const isView = shape?.isView ?? false;

@@ -91,7 +91,7 @@ export function toShapeParts({ columns, indexes }: SelectedParts): ShapeParts {
  * The same as far as rows show it that were selected with `*`, for who reads a table and does not write into it: a
  * value may be longer than its column takes, and whether a column takes NULL is not known.
  *
- * @param rows at least one; where there is an `id`, with its type under {@link ID_TYPE}
+ * @param rows where there is an `id`, with its type under {@link ID_TYPE}; none show no columns
  */
 export function describeRows(rows: readonly SelectedRow[]): ShapeParts {
   const [first = {}] = rows;

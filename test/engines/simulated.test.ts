@@ -128,6 +128,10 @@ describe.each(SIMULATED)('on %s', (name) => {
       .pool()
       .query(`select indisunique as unique from pg_index where indexrelid = to_regclass('plans_price')`);
     expect(rows).toEqual([{ unique: true }]);
+
+    const more = { ...migrations, '2027_more': { up: async () => {} } };
+    const later = await bootstrapDatabase(pool, { ...options, migrations: more, seeders: [plans] });
+    expect(later.migrations.map((migration) => migration.name)).toEqual(['2027_more']);
   });
 
   test('the migration that breaks a permission is named, and the message says what stays', async () => {

@@ -499,5 +499,7 @@ test('a start with the expected table and an empty one of another adapter uses t
   });
   await insert(pool, ...DEFINED);
   await expect(bootstrapDatabase(pool, OPTIONS)).rejects.toMatchObject({ code: 'RULE_TABLE_AMBIGUOUS' });
+  await pool.query('alter table casbin_rule rename ptype to p_type');
+  await expect(bootstrapDatabase(pool, OPTIONS)).rejects.toMatchObject({ code: 'RULE_TABLE_AMBIGUOUS' });
   expect(await bootstrapDatabase(pool, { ...OPTIONS, table: 'casbin' })).toMatchObject({ changed: false });
 });

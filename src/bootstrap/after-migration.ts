@@ -122,7 +122,7 @@ function unreadableAfter(
   error: unknown,
 ): MigrationBrokePolicyError | null {
   if (error instanceof StoredRuleError) {
-    const message = `Migration "${migration}" leaves stored rules that can't be used. Nothing was changed: the rows are as they were before it. Fix the migration. It left this:\n\n${error.message}`;
+    const message = `Migration "${migration}" leaves stored rules that can't be used. Nothing was changed. Fix the migration. It left this:\n\n${error.message}`;
     return new MigrationBrokePolicyError(migration, message, [], { cause: error });
   }
   if (!isAbsence(error) && errorCode(error) !== SQLSTATE.UNDEFINED_COLUMN) return null;

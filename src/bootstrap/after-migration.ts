@@ -1,4 +1,5 @@
 import type { StoredRule } from '../casbin/rule-row.ts';
+import { reachedRules, WHOLE } from '../casbin/scope.ts';
 import { errorCode, isAbsence, SQLSTATE } from '../database/sqlstates.ts';
 import { type AnyTransaction, readAndReleaseLocks, stayAwake } from '../database/transaction.ts';
 import { MigrationBrokePolicyError, StoredRuleError } from '../errors.ts';
@@ -11,7 +12,7 @@ import { type Differing, describeBroken, findDiffering } from '../verification/c
 import { createDecider, decisionOf } from '../verification/decide.ts';
 import { explainer } from '../verification/explain-answer.ts';
 import { checkStructure } from '../verification/structure.ts';
-import { readPolicy } from './read-policy.ts';
+import { type LivePolicy, NOTHING_READ, readPolicy } from './read-policy.ts';
 
 /** Called after each migration. Throws MigrationBrokePolicyError if it broke a decision that was right before. */
 export type PolicyWatch = (migration: string) => Promise<void>;
@@ -29,12 +30,13 @@ export async function watchPolicy(
   options: ResolvedOptions | null,
 ): Promise<PolicyWatch> {
   if (options === null || options.verify === null) return async () => {};
-  const read = () => readAndReleaseLocks(trx, async () => (await readPolicy(trx, options)).rules);
-  const initial = await read().catch((error: unknown) => {
+  const read = () => readAndReleaseLocks(trx, () => readPolicy(trx, options));
+  let before = await read().catch((error: unknown) => {
     // A migration may be about to fix them.
-    if (error instanceof StoredRuleError) return [];
+    if (error instanceof StoredRuleError) return NOTHING_READ;
     throw error;
   });
+  const { rules: initial } = before;
   // With a broken hierarchy, a decision could take forever.
   const watched = initial.length > 0 && (await findBrokenLinks(options, initial)).length === 0;
   const unkept = new Set(
@@ -42,18 +44,19 @@ export async function watchPolicy(
       ({ number }) => number,
     ),
   );
-  let before = initial;
   return async (migration) => {
     if (!watched) return;
     const after = await read().catch((error: unknown) => {
-      throw isOfShape(error) ? unreadableAfter(migration, options, error) : error;
+      throw unreadableAfter(migration, options, error) ?? error;
     });
-    if (isSamePolicy(before, after)) return;
-    const links = await findBrokenLinks(options, after);
+    if (isSamePolicy(before.rules, after.rules)) return;
+    const links = await findBrokenLinks(options, after.rules);
     const broken =
-      links.length > 0 ? links : await stayAwake(trx, options, () => findBroken(options, unkept, after));
+      links.length > 0
+        ? links
+        : await stayAwake(trx, options, () => findBroken(options, unkept, after.rules));
     if (broken.length > 0) {
-      throw await brokenBy(migration, before, after, broken);
+      throw await brokenBy(migration, options, before, after, broken);
     }
     before = after;
   };
@@ -112,16 +115,17 @@ async function findBrokenLinks(
   );
 }
 
-/** Whether an error says that a table or a column is not there. */
-function isOfShape(error: unknown): boolean {
-  return isAbsence(error) || errorCode(error) === SQLSTATE.UNDEFINED_COLUMN;
-}
-
+/** An error for a migration that took the table or a column away, or left unusable rules; null for other errors. */
 function unreadableAfter(
   migration: string,
   { ruleTable }: ResolvedOptions,
   error: unknown,
-): MigrationBrokePolicyError {
+): MigrationBrokePolicyError | null {
+  if (error instanceof StoredRuleError) {
+    const message = `Migration "${migration}" leaves stored rules that can't be used. Nothing was changed. Fix the migration. It left this:\n\n${error.message}`;
+    return new MigrationBrokePolicyError(migration, message, [], { cause: error });
+  }
+  if (!isAbsence(error) && errorCode(error) !== SQLSTATE.UNDEFINED_COLUMN) return null;
   const message = `After migration "${migration}", the rule table ${ruleTable.sql} can't be read any more: ${reasonOf(error)}. Nothing was changed. A migration must not remove or rename that table, or a column of it. To rename the table, do so before a bootstrap, and give its new name: table.`;
   return new MigrationBrokePolicyError(migration, message, [], { cause: error });
 }
@@ -132,16 +136,20 @@ const SHOWN_CHANGES = 20;
 /** An error that names the migration, the decisions that it broke, and the rules that it removed and added. */
 async function brokenBy(
   migration: string,
-  before: readonly StoredRule[],
-  after: readonly StoredRule[],
+  { promises }: ResolvedOptions,
+  before: LivePolicy,
+  after: LivePolicy,
   broken: readonly VerificationFailure[],
 ): Promise<MigrationBrokePolicyError> {
   const { renderDecisions } = await import('../render/findings.ts');
   const decisions = renderDecisions(broken, (total) => `${total} of the decisions that held before it:`);
   const structure = broken.filter(({ request }) => request.length === 0).map(({ message }) => message);
+  // Where the table became large or small, more was read at one of the two moments.
+  const scope = before.scope === after.scope ? WHOLE : promises.reach();
+  const [was, is] = [reachedRules(scope, before.rules), reachedRules(scope, after.rules)];
   const changes = [
-    ...listChanges('It removed', subtract(before, after)),
-    ...listChanges('It added', subtract(after, before)),
+    ...listChanges('It removed', subtract(was, is)),
+    ...listChanges('It added', subtract(is, was)),
   ];
   return new MigrationBrokePolicyError(
     migration,

@@ -31,7 +31,7 @@ export interface Located {
   readonly shape: (SelectedParts & Pick<TableShape, 'isView'>) | null;
   /** The number of stored rules, up to the limit of counting; 0 for few. */
   readonly rules: number;
-  /** The schema that the table is in; null for the first one of the search_path. */
+  /** The schema that the table is in; null for the expected table in the first schema of the search_path. */
   readonly home: string | null;
 }
 
@@ -137,7 +137,7 @@ function findHome({ name }: RuleTable): string {
   return `
   if ${FOUND_TABLE} is distinct from to_regclass(quote_ident(current_schema()) || ${expected}) then
     home := (
-      select nullif(n.nspname, current_schema())
+      select n.nspname
       from pg_catalog.pg_class c
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       where c.oid = ${FOUND_TABLE}
@@ -189,7 +189,7 @@ function openExpected(table: RuleTable, plan: PolicyPlan): string {
           open rules for execute ${toLiteral(wholeText(table))};
           fetched := 'all';${reachable ?? ''}
         end if;
-      exception when undefined_column or undefined_function then
+      exception when undefined_column then
         fetched := 'nothing';
       end;
     end if;`;

@@ -119,7 +119,7 @@ export function isMigrated(
   );
 }
 
-/** Logs migrations that a newer release has applied. They do not matter here, as no known one is pending. */
+/** Logs applied migrations of a newer release or of other options. They do not matter, as no known one is pending. */
 export function logUnknown(options: ResolvedOptions, { packageNames, applicationNames }: State): void {
   const { packageMigrations, applicationMigrations, logger, ruleTable } = options;
   const unknown = [
@@ -129,5 +129,8 @@ export function logUnknown(options: ResolvedOptions, { packageNames, application
     ...applicationNames.filter((name) => !Object.hasOwn(applicationMigrations ?? {}, name)),
   ];
   if (unknown.length === 0) return;
-  logger.info({ event: 'unknown_migrations', names: unknown }, 'Migrations of another release are applied');
+  logger.info(
+    { event: 'unknown_migrations', names: unknown },
+    'Migrations are applied that this release, or these options, do not have',
+  );
 }

@@ -63,7 +63,9 @@ export async function lookAtDatabase(session: Session, given: ResolvedOptions): 
     if (kept.defined.without(complete.live.rules).length > 0 || kept.left.isToMove) return null;
     logUnknown(kept, complete.state);
     const ownership = kept.ownership && reportUnchanged(kept.ownership, newestVersion, kept.left);
-    return { live: complete.live, ownership, options: onEngine(kept, engineOf(engine)) };
+    // The engine brings the table that is expected on it; this is the one that was found.
+    const located = withRuleTable(onEngine(kept, engineOf(engine)), kept.ruleTable);
+    return { live: complete.live, ownership, options: located };
   } catch (error) {
     const isAbandoned = error instanceof StepFailure && error.cause instanceof LookAbandoned;
     if (isAbandoned || isAbsence(error)) return null;
@@ -145,7 +147,6 @@ function recogniseFound(
 ): ResolvedOptions | null {
   if (candidates > 1) return null;
   if (sql === null || path === null) return given;
-  if (shape === null && rows.length === 0) return null;
   const [schema, name] = path;
   const parts = shape === null ? describeRows(rows) : toShapeParts(shape);
   const isView = shape?.isView ?? false;

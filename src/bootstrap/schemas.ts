@@ -26,9 +26,8 @@ export async function resolveSchemas(
     engine,
   }: Pick<ResolvedOptions, 'schema' | 'applicationList' | 'table' | 'engine'>,
 ): Promise<Schemas> {
-  // The other tables are in the same schema as the rule table.
-  const found = option === undefined ? await findRuleTable(asClient(trx), undefined, table, engine) : null;
-  const home = option ?? (found?.isMissing ? undefined : found?.table.schema);
+  // The other tables are in the same schema as the rule table. One that is missing has none.
+  const home = option ?? (await findRuleTable(asClient(trx), undefined, table, engine)).table.schema;
   const { rows } = await sql<{ schema: string | null; application: string | null }>`
     select
       ${homeSchemaExpression(home, table.name)} as schema,

@@ -93,10 +93,10 @@ async function remedyForTable(
   session: Session | null,
 ): Promise<string> {
   const { packageMigrations } = options;
-  if (step === null) return 'Run bootstrapDatabase() first, or name the schema that holds the tables.';
   if (packageMigrations === null) {
     return 'With migrations: false, another tool must create all tables first. Run that tool, or leave the option out.';
   }
+  if (step === null) return 'Run bootstrapDatabase() first, or name the schema that holds the tables.';
   if (seeder?.migrations !== undefined) {
     if (await isOfThisRun(seeder, seeder.migrations, options, session)) {
       return 'The migrations of this run did not create it, or removed or renamed it. Correct them.';

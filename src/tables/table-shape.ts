@@ -91,7 +91,7 @@ export function toShapeParts({ columns, indexes }: SelectedParts): ShapeParts {
  * The same, as far as rows that were selected with `*` show it. That is enough to read a table, but not to write into
  * it: how long a value may be, and whether a column takes NULL, is not known.
  *
- * @param rows at least one; where there is an `id`, with its type under {@link ID_TYPE}
+ * @param rows where there is an `id`, with its type under {@link ID_TYPE}; none show no columns
  */
 export function describeRows(rows: readonly SelectedRow[]): ShapeParts {
   const [first = {}] = rows;

@@ -26,15 +26,20 @@ test('on an empty database it reports what would be done, and does nothing', asy
   expect(await snapshot(pool)).toEqual(before);
 });
 
-test('on an up-to-date database it reports that nothing would change', async () => {
+test('on an up-to-date database it reports that nothing would change, and tells a seeder so', async () => {
   const database = await createBootstrapped();
   const pool = database.pool();
+  const told: boolean[] = [];
+  const own: Seeder = {
+    name: 'own',
+    isSeeded: async ({ dryRun }) => told.push(dryRun) > 0,
+    seed: async () => ({ inserted: 0, existing: 0 }),
+  };
 
-  await expect(bootstrapDatabase(pool, { dryRun: true })).resolves.toMatchObject({
-    changed: false,
-    migrations: [],
-    takeover: null,
-  });
+  await expect(
+    bootstrapDatabase(pool, { dryRun: true, seeders: [providerSeeder(), own] }),
+  ).resolves.toMatchObject({ changed: false, migrations: [], takeover: null });
+  expect(told).toEqual([true]);
 });
 
 test('where a rule is missing it reports that, and the rule stays missing', async () => {

@@ -115,3 +115,19 @@ test('of much drift, a hundred findings are logged, and all are counted', async 
     { ok: false, failures: 1_200, drift: 1_200 },
   ]);
 });
+
+test.each(['casbin', 'casbin_rule'])(
+  'of the migrations that made %s, a start tells only those that its options do not have',
+  async (table) => {
+    const database = await createBootstrapped({ table, journal: true });
+    const { logger, lines } = captureLog();
+
+    await bootstrapDatabase(database.pool(), { logger, journal: true });
+    expect(linesOf(lines, 'unknown_migrations')).toEqual([]);
+
+    await bootstrapDatabase(database.pool(), { logger });
+    expect(linesOf(lines, 'unknown_migrations').map(({ names }) => names)).toEqual([
+      [`0003_journal_${table}`],
+    ]);
+  },
+);

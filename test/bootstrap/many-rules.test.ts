@@ -2,6 +2,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { bootstrapDatabase, type Progress, verifyDatabase } from '../../src/index.ts';
 import { NO_ROLE } from '../../src/verification/requests.ts';
 import { createDatabase } from '../support/database.ts';
+import { policyOfManyRules } from './many-rules.fixture.ts';
 
 const ROLES = 100;
 const RULES = 25_000;
@@ -68,6 +69,27 @@ test('of many rules, those that are missing are put back, and fail a verificatio
   const report = await bootstrapDatabase(pool, options);
   expect(report.seeders).toMatchObject([{ name: 'rbac', inserted: 2, existing: RULES - 1 }]);
   expect(report.verification.ok).toBe(true);
+});
+
+test('with many rules, a rule that is stored twice and a new version are something to do', async () => {
+  const pool = (await createDatabase()).pool({ max: 1 });
+  const table = { name: 'casbin_rule', duplicates: 'remove' } as const;
+  const bootstrap = (version: number) =>
+    bootstrapDatabase(pool, {
+      policy: { ...policyOfManyRules(10_001), version },
+      seeders: [],
+      verify: false,
+      table,
+    });
+  await bootstrap(1);
+  await pool.query(
+    `insert into casbin_rule (ptype, v0, v1, v2) select ptype, v0, v1, v2 from casbin_rule limit 1`,
+  );
+
+  expect(await bootstrap(1)).toMatchObject({ changed: true, takeover: { duplicatesRemoved: 1 } });
+  expect(await bootstrap(1)).toMatchObject({ changed: false });
+  expect(await bootstrap(2)).toMatchObject({ changed: true, ownership: { before: 1 } });
+  expect(await bootstrap(2)).toMatchObject({ changed: false, ownership: { before: 2 } });
 });
 
 test('every row without a rule is named, at any place among many', async () => {

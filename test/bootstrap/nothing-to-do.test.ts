@@ -41,6 +41,7 @@ describe('a start with nothing to do', () => {
     ['a named table of columns', { table: 'casbin_rule' }, { table: 'casbin_rule' }],
     ['a table of columns that it finds', { table: 'casbin_rule' }, {}],
     ['a table of columns in a schema', { table: 'casbin_rule', schema: 'App %s' }, { schema: 'App %s' }],
+    ['a table of columns by the expected name', { table: { name: 'casbin', layout: 'columns' } }, {}],
     ['a table of columns alone', { table: 'policies', seeders: [] }, { seeders: [] }],
     [
       'a document table by another name',
@@ -80,7 +81,8 @@ describe('a start with nothing to do', () => {
     const database = await createDatabase();
     await createStockTable(database.pool(), 'pgx-adapter of Go');
     await database.pool().query(`
-      insert into casbin_rule (id, p_type, v0, v1, v2) values ('b', 'p', 'clerk', 'invoices', 'write'), ('a', 'g', 'clerk', 'viewer', null)
+      insert into casbin_rule (id, p_type, v0, v1, v2) values
+        ('b', 'p', 'clerk', 'invoices', 'write'), ('d', 'g', 'clerk', 'viewer', null), ('a', 'g', 'clerk', 'viewer', null)
     `);
     const policy = definePolicy({
       rules: [
@@ -92,7 +94,10 @@ describe('a start with nothing to do', () => {
 
     await expect(
       bootstrapDatabase(database.pool({ connectionString: wire.url }), { policy, seeders: [] }),
-    ).resolves.toMatchObject({ changed: false, verification: { ok: true } });
+    ).resolves.toMatchObject({
+      changed: false,
+      verification: { ok: true, integrity: [{ ids: ['a', 'd'] }] },
+    });
     expect(wire.roundTrips).toBe(1);
   });
 
@@ -137,6 +142,25 @@ describe('a start with nothing to do', () => {
       expect.objectContaining({ ids: ['(0,1)', expect.stringMatching(/^\(0,\d+\)$/)] }),
     ]);
   });
+
+  test.each<[string, BootstrapOptions, number]>([
+    ['casbin', {}, 1],
+    ['casbin_rule', {}, 1],
+    ['casbin_rule', { engine: 'cockroachdb' }, 2],
+  ])(
+    'takes few round trips where %s is in a later schema of the search_path: %o',
+    async (table, given, trips) => {
+      const database = await createBootstrapped({ table });
+      await database.pool().query('create schema tenant; create table tenant.providers (id int)');
+      await using wire = await openWire(database.url);
+      const options = '-c search_path=tenant,public';
+
+      await expect(
+        bootstrapDatabase(database.pool({ connectionString: wire.url, options }), given),
+      ).resolves.toMatchObject({ changed: false });
+      expect(wire.roundTrips).toBe(trips);
+    },
+  );
 
   test('takes one round trip on a large document table, and two on a large one of columns', async () => {
     for (const [table, values, trips] of [

@@ -212,6 +212,15 @@ describe('a verification without a policy', () => {
     expect(await failureOf(() => verifyDatabase(pool))).toMatchObject({ code: 'POLICY_MISSING' });
   });
 
+  test('is refused where there are only too many links of users, of which it reads none', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, { policy: null, seeders: [] });
+    await pool.query(
+      `insert into casbin (ptype, rule) select 'g', jsonb_build_array('user' || n, 'team') from generate_series(1, 2000) n`,
+    );
+    await expect(verifyDatabase(pool)).rejects.toMatchObject({ code: 'POLICY_MISSING' });
+  });
+
   test('finds the default rules missing where a single one is left', async () => {
     const pool = (await createDatabase()).pool();
     await bootstrapDatabase(pool);

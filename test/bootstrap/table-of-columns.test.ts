@@ -259,6 +259,21 @@ test('a view of a table of columns is read and written as that table', async () 
   ]);
 });
 
+test('a view of a large table of columns is read in part', async () => {
+  const pool = (await createDatabase()).pool();
+  await pool.query(`
+    create table kept (number serial primary key, ptype text, v0 text, v1 text, v2 text, v3 text);
+    create view casbin_rule as select number as id, ptype, v0, v1, v2, v3 from kept`);
+  await bootstrapDatabase(pool, OPTIONS);
+  await pool.query(
+    `insert into kept (ptype, v0, v1) select 'g', 'user' || n, 'clerk' from generate_series(1, 2000) n`,
+  );
+  await expect(bootstrapDatabase(pool, OPTIONS)).resolves.toMatchObject({
+    changed: false,
+    verification: { ok: true, scope: { kind: 'part', rules: 3 } },
+  });
+});
+
 test('duplicates are not removed through a view, and the error says where they are', async () => {
   const pool = (await createDatabase()).pool();
   await pool.query(`
@@ -483,6 +498,8 @@ test('a start with the expected table and an empty one of another adapter uses t
     verification: { ok: true },
   });
   await insert(pool, ...DEFINED);
+  await expect(bootstrapDatabase(pool, OPTIONS)).rejects.toMatchObject({ code: 'RULE_TABLE_AMBIGUOUS' });
+  await pool.query('alter table casbin_rule rename ptype to p_type');
   await expect(bootstrapDatabase(pool, OPTIONS)).rejects.toMatchObject({ code: 'RULE_TABLE_AMBIGUOUS' });
   expect(await bootstrapDatabase(pool, { ...OPTIONS, table: 'casbin' })).toMatchObject({ changed: false });
 });

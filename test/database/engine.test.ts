@@ -41,6 +41,27 @@ describe('an engine is recognised by what the server says', () => {
     expect((await pool.query('select count(*)::int as rules from casbin')).rows).toEqual([{ rules: 16 }]);
   });
 
+  test('a start on Neon with nothing to do asks the rule table that it has found', async () => {
+    const database = await createDatabase();
+    await database.pool().query(`alter database ${database.name} set neon.timeline_id = 'a'`);
+    const pool = database.pool();
+    await bootstrapDatabase(pool, { table: 'casbin_rule', seeders: [] });
+    await pool.query(`
+      insert into casbin_rule (ptype, v0, v1) select 'g', 'user' || n, 'user' from generate_series(1, 2000) n;
+      insert into casbin_rule (ptype, v0, v1, v2) values ('p', 'user', 'vault', 'open');
+    `);
+
+    const { changed, engine, verification } = await bootstrapDatabase(pool, { seeders: [] });
+
+    expect([changed, engine.name, verification.scope.kind]).toEqual([false, 'neon', 'part']);
+    expect(verification.drift).toEqual([
+      expect.objectContaining({
+        rule: ['p', 'user', 'vault', 'open'],
+        holders: expect.objectContaining({ count: 2_000 }),
+      }),
+    ]);
+  });
+
   test('an engine that does not exist is refused', async () => {
     const database = await createDatabase();
     await expect(bootstrapDatabase(database.pool(), { engine: 'oracle' as never })).rejects.toMatchObject({

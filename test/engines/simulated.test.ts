@@ -8,6 +8,7 @@ import {
   type SeederContext,
   verifyDatabase,
 } from '../../src/index.ts';
+import { applicationMigrator } from '../migrator/kysely-migrator.fixture.ts';
 import { COMPLETE, readAll, SIMULATED, simulate } from './engines.fixture.ts';
 
 const RBAC = { name: 'rbac', inserted: 16, existing: 0 };
@@ -127,6 +128,10 @@ describe.each(SIMULATED)('on %s', (name) => {
       .pool()
       .query(`select indisunique as unique from pg_index where indexrelid = to_regclass('plans_price')`);
     expect(rows).toEqual([{ unique: true }]);
+
+    const more = { ...migrations, '2027_more': { up: async () => {} } };
+    const later = await bootstrapDatabase(pool, { ...options, migrations: more, seeders: [plans] });
+    expect(later.migrations.map((migration) => migration.name)).toEqual(['2027_more']);
   });
 
   test('the migration that breaks a permission is named, and the message says what stays', async () => {
@@ -262,6 +267,26 @@ describe.each(SIMULATED)('on %s', (name) => {
     const tried = await bootstrapDatabase(pool, { ...options, dryRun: true });
     expect(tried.changed).toBe(true);
     expect(await readAll(database)).toEqual(left);
+  });
+
+  test('a dry run finds the migrations of the application in another schema than ours', async () => {
+    await using simulation = await simulate(name);
+    const { options, database, engine } = simulation;
+    const owner = database.pool();
+    const migrations = { a: { up: async () => {} } };
+    await applicationMigrator(owner, migrations).migrateToLatest();
+    await owner.query('create schema tenant');
+    const path = '-c search_path=tenant,public';
+    const pool = database.pool({ connectionString: engine.url, max: 1, options: path });
+    const given = { ...options, migrations };
+    const first = await bootstrapDatabase(pool, given);
+    await owner.query(`delete from tenant.casbin_rule where v0 = 'readonly'`);
+
+    const tried = await bootstrapDatabase(pool, { ...given, dryRun: true });
+
+    expect(first.migrations.map((migration) => migration.name)).toEqual(COMPLETE.migrations);
+    expect(tried).toMatchObject({ changed: true, migrations: [] });
+    await pool.end();
   });
 
   test('a policy that does not fit the table, and one that was forgotten, are refused before anything is made', async () => {

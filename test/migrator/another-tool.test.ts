@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase } from '../../src/index.ts';
+import { bootstrapDatabase, defaultPolicy } from '../../src/index.ts';
 import { snapshot } from '../bootstrap/database-state.fixture.ts';
 import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -57,6 +57,45 @@ describe('migrations: false', () => {
       message: expect.stringMatching(/casbin[\s\S]*migrations: false/),
     });
     expect(await snapshot(pool)).toEqual(before);
+  });
+
+  test('with a version says that another tool must make the record too', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    await restoreSchema(database);
+
+    await expect(
+      bootstrapDatabase(pool, { policy: { ...defaultPolicy, version: 1 }, migrations: false }),
+    ).rejects.toMatchObject({
+      code: 'TABLE_MISSING',
+      message:
+        'relation "public.casbin_bootstrap_version" does not exist. Nothing was changed. With migrations: false, another tool must create all tables first. Run that tool, or leave the option out.',
+    });
+  });
+
+  test('with a version records what it inserts, and removes it when it is retired', async () => {
+    const database = await createDatabase();
+    const pool = database.pool();
+    const roles = { reader: { permissions: { invoices: ['read'] } }, clerk: { inherits: ['reader'] } };
+    await bootstrapDatabase(pool, { policy: { roles, version: 1 }, seeders: [] });
+    await pool.query(`
+      truncate casbin, casbin_bootstrap_version, casbin_bootstrap_rule;
+      drop table casbin_bootstrap_migration, casbin_bootstrap_migration_lock;
+    `);
+    const { clerk, ...others } = roles;
+    const first = { policy: { roles, version: 1 }, seeders: [], migrations: false } as const;
+    const second = { ...first, policy: { roles: others, version: 2, retired: { roles: { clerk: {} } } } };
+
+    await expect(bootstrapDatabase(pool, first)).resolves.toMatchObject({
+      changed: true,
+      ownership: { version: 1, before: null },
+    });
+    await expect(bootstrapDatabase(pool, first)).resolves.toMatchObject({ changed: false });
+    await expect(bootstrapDatabase(pool, second)).resolves.toMatchObject({
+      changed: true,
+      ownership: { version: 2, before: 1, removed: [['g', 'clerk', 'reader']] },
+    });
+    await expect(bootstrapDatabase(pool, second)).resolves.toMatchObject({ changed: false });
   });
 });
 

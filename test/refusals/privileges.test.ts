@@ -303,25 +303,35 @@ describe('row-level security', () => {
     await expect(bootstrapDatabase(pool)).resolves.toMatchObject({ changed: false });
   });
 
-  test('on a table of columns that a start finds is refused by name', async () => {
-    const database = await createDatabase();
-    const role = await database.createRole();
-    const owner = database.pool();
-    await bootstrapDatabase(owner, { table: 'casbin_rule' });
-    await owner.query(`
+  test.each([
+    ['casbin_rule', 'public.casbin_rule', ''],
+    ['casbin_rule', 'public.casbin_rule', 'create table policies (like casbin_rule)'],
+    [
+      'casbin_bootstrap_migration',
+      '"casbin_bootstrap_migration"',
+      'create table policies (like casbin_rule)',
+    ],
+  ])(
+    'on %s is refused by name too where a start finds a table of columns: %s %s',
+    async (table, named, more) => {
+      const database = await createDatabase();
+      const role = await database.createRole();
+      const owner = database.pool();
+      await bootstrapDatabase(owner, { table: 'casbin_rule' });
+      await owner.query(`
       ${MAY_READ.replaceAll('ROLE', role.name)};
-      alter table casbin_rule enable row level security;
-      create policy all_rows on casbin_rule using (true)
+      alter table ${table} enable row level security;
+      create policy all_rows on ${table} using (true);
+      ${more}
     `);
 
-    const error = await refusalOf(database, {}, database.pool({ connectionString: role.url }));
+      const error = await refusalOf(database, {}, database.pool({ connectionString: role.url }));
 
-    expect(error).toBeInstanceOf(PermissionError);
-    expect(error.message).toContain(
-      `Row-level security is active for role ${role.name} on public.casbin_rule,`,
-    );
-    await expect(bootstrapDatabase(owner), 'the owner sees all').resolves.toMatchObject({ changed: false });
-  });
+      expect(error).toBeInstanceOf(PermissionError);
+      expect(error.message).toContain(`Row-level security is active for role ${role.name} on ${named},`);
+      await expect(bootstrapDatabase(owner), 'the owner sees all').resolves.toMatchObject({ changed: false });
+    },
+  );
 
   test('that its owner is subject to is refused before a table is taken over', async () => {
     const database = await createDatabase();

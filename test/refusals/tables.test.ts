@@ -346,6 +346,14 @@ describe('a table that is gone', () => {
     await expect(bootstrapDatabase(database.pool())).resolves.toMatchObject({ changed: true });
   });
 
+  test('such as that of a seeder is reported by the next start', async () => {
+    const database = await createBootstrapped();
+    await database.pool().query('drop table providers');
+    const error = await refusalOf(database);
+    expect(error).toMatchObject({ name: 'DatabaseError', code: 'TABLE_MISSING' });
+    expect(error.message).toContain('"providers" does not exist');
+  });
+
   test.each([
     '',
     'create table casbin (id serial primary key, ptype text, rule jsonb, unique (ptype, rule))',

@@ -130,6 +130,45 @@ describe('of five pending migrations', () => {
     expect(brokePolicy(error).message).toMatch(/It removed:\n(?: {2}p, .*\n){20} {2}… and 2 more\n\nFix/);
   });
 
+  test.each([
+    [
+      'grows',
+      900,
+      `insert into casbin (ptype, rule) select 'g', jsonb_build_array('new' || n, 'user') from generate_series(1, 200) n`,
+    ],
+    ['shrinks', 1_100, `delete from casbin where rule ->> 0 like 'user___' and rule ->> 1 = 'readonly'`],
+  ])(
+    'the one after which the table %s, and another part of it is read, is named with its own changes only',
+    async (_, users, change) => {
+      const pool = (await createDatabase()).pool();
+      await bootstrapDatabase(pool);
+      await pool.query(
+        `insert into casbin (ptype, rule) select 'g', jsonb_build_array('user' || n, 'readonly') from generate_series(1, $1::int) n`,
+        [users],
+      );
+      const drop = `delete from casbin where rule = '["admin", "user"]'`;
+
+      const migrated = bootstrapDatabase(pool, {
+        migrations: migrationsOf({ '1_users': `${change}; ${drop}` }),
+      });
+
+      const { message } = brokePolicy(await migrated.catch((error: unknown) => error));
+      expect(message).toMatch(/\n\nIt removed:\n {2}g, admin, user\n\nFix/);
+    },
+  );
+
+  test('the one that leaves a rule that no enforcer can load is named, with the rule', async () => {
+    const spoil = `update casbin set rule = '{}' where rule = '["readonly", "accounts", "read"]'`;
+    const { error, before, after } = await migrate({ ...HARMLESS, '3_spoil': spoil });
+
+    const broke = brokePolicy(error);
+    expect(broke).toMatchObject({ migration: '3_spoil', failures: [], cause: { ids: [1] } });
+    expect(broke.message).toMatch(
+      /^Migration "3_spoil" leaves stored rules that can't be used\. Nothing was changed\. Fix the migration\. It left this:\n\n.*id 1: rule is an object/,
+    );
+    expect(after).toEqual(before);
+  });
+
   test('a role that moves rules, with all that leads to them, is not a cause', async () => {
     const { report } = await migrate({
       ...HARMLESS,
@@ -170,10 +209,12 @@ test('a decision that was wrong before the first migration does not count agains
   expect(report).toMatchObject({ migrations: { length: 5 }, seeders: [{ inserted: 1 }, {}] });
 });
 
-test('rules that can not be read may be repaired', async () => {
+test('rules that can not be read may be repaired, and grants beside them are not new', async () => {
   const pool = (await createDatabase()).pool();
   await bootstrapDatabase(pool);
-  await pool.query(`insert into casbin (ptype, rule) values ('p', '{}')`);
+  await pool.query(
+    `insert into casbin (ptype, rule) values ('p', '{}'), ('p', '["readonly", "users", "write"]')`,
+  );
   const migrations = migrationsOf({ '1_repair': `delete from casbin where rule = '{}'` });
   await expect(bootstrapDatabase(pool, { policy: defaultPolicy, migrations })).resolves.toMatchObject({
     migrations: [{ name: '1_repair' }],
@@ -230,12 +271,31 @@ test('migrations that leave the policy alone cost no decision', async () => {
   expect(four).toEqual(one);
 });
 
+test('the reads before and after a migration keep no lock, which another bootstrap that alters the table would wait for', async () => {
+  const pool = (await createDatabase()).pool();
+  await bootstrapDatabase(pool);
+  const locks: unknown[] = [];
+  const look: Migration = {
+    async up(db) {
+      const { rows } = await sql`
+        select mode from pg_locks where relation = 'casbin'::regclass and pid = pg_backend_pid()
+      `.execute(db);
+      locks.push(rows);
+    },
+  };
+
+  await bootstrapDatabase(pool, { policy: defaultPolicy, migrations: { '1_look': look, '2_look': look } });
+
+  expect(locks).toEqual([[], []]);
+});
+
 test('without verification, migrations may do what they like', async () => {
   const drop = `delete from casbin where rule = '["readonly", "accounts", "read"]'`;
+  const circle = `insert into casbin (ptype, rule) values ('g', '["readonly", "admin"]')`;
 
-  const { report } = await migrate({ '1_drop': drop }, { verify: false });
+  const { report } = await migrate({ '1_drop': drop, '2_circle': circle }, { verify: false });
 
-  expect(report).toMatchObject({ migrations: [{ name: '1_drop' }], seeders: [{ inserted: 1 }, {}] });
+  expect(report).toMatchObject({ migrations: { length: 2 }, seeders: [{ inserted: 1 }, {}] });
 });
 
 test('a role hierarchy that is already broken is not watched; the verification at the end reports it', async () => {

@@ -4,11 +4,12 @@ import { describe, expect, test } from 'vitest';
 import type { ConfigureEnforcer } from '../../src/casbin/enforcer.ts';
 import type { StoredRule } from '../../src/casbin/rule-row.ts';
 import { reachableScope, reachedRules, type Scope } from '../../src/casbin/scope.ts';
-import { bootstrapDatabase, definePolicy, verifyDatabase } from '../../src/index.ts';
+import { type BootstrapOptions, bootstrapDatabase, definePolicy, verifyDatabase } from '../../src/index.ts';
 import { isEmptied, readLivePolicy } from '../../src/tables/live-policy.ts';
 import { decideAll } from '../../src/verification/decide.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase } from '../support/database.ts';
+import { openWire } from '../support/wire.ts';
 import { LAYOUTS } from '../tables/layouts.fixture.ts';
 import { openDatabase, store } from './large-table.fixture.ts';
 import { world } from './random-model.fixture.ts';
@@ -56,6 +57,35 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       report: { integrity: [{ severity: 'failure', rule: ['g', 'z(', 'team1'] }, { severity: 'warning' }] },
     });
   });
+
+  test.each<[BootstrapOptions, { document: number; columns: number }]>([
+    [{}, { document: 2, columns: 3 }],
+    [{ engine: 'cockroachdb' }, { document: 4, columns: 4 }],
+  ])(
+    'a thousand rules more than are defined are read whole, and one more only as far as needed: %o',
+    async (engine, roundTrips) => {
+      const database = await createBootstrapped(layout.options);
+      await using wire = await openWire(database.url);
+      const pool = database.pool();
+      const options = { ...layout.options, ...engine };
+      const readScopes = async () => {
+        const { verification } = await bootstrapDatabase(
+          database.pool({ connectionString: wire.url }),
+          options,
+        );
+        const { scope } = await verifyDatabase(pool, options);
+        return [verification.scope, scope];
+      };
+      await pool.query(LINKS[layout.name], [1_000]);
+      const whole = { kind: 'whole', rules: 1_016 };
+      expect(await readScopes()).toEqual([whole, whole]);
+
+      await layout.insert(pool, ['g', 'alice', 'team1']);
+      const part = { kind: 'part', rules: 16 };
+      expect(await readScopes()).toEqual([part, part]);
+      expect(wire.roundTrips, 'of both starts').toBe(roundTrips[layout.name]);
+    },
+  );
 
   test('a row that holds no rule, and that no request can reach, is found under full', async () => {
     const pool = (await createBootstrapped(layout.options)).pool();

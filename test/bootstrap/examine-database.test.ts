@@ -70,6 +70,28 @@ describe('an examination', () => {
     ]);
   });
 
+  test.each([undefined, 'auth'])(
+    'finds a table that was removed after its migration, with the statement that lets seed make it: schema %s',
+    async (schema) => {
+      const options = schema === undefined ? OPTIONS : { ...OPTIONS, schema };
+      const { pool } = await bootstrapped(options);
+      await pool.query(`drop table ${schema ?? 'public'}.casbin`);
+      await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject({ code: 'TABLE_MISSING' });
+      const found = await faults(pool, options);
+      expect(found).toEqual([
+        fault(
+          'table',
+          'failure',
+          /no rule table .* was applied, so it was removed, .* after this statement:$/,
+          [expect.stringContaining(`where name in ('0001_casbin');`)],
+        ),
+      ]);
+      for (const remedy of found[0]?.remedies ?? []) await pool.query(remedy);
+      await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: true });
+      expect(await faults(pool, options)).toEqual([]);
+    },
+  );
+
   test('finds columns that nobody fills, with the statements that fill the id again', async () => {
     const { pool } = await bootstrapped();
     await pool.query(`

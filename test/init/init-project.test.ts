@@ -164,6 +164,8 @@ describe('a project without a database', () => {
     const { folder } = await createProject({ devDependencies: { [tool]: '1' } });
     const { notes } = await initProject(folder, null);
     expect(notes).toContainEqual(expect.stringMatching(expected));
+    const apart = await initProject(folder, null, {}, { schema: 'auth' });
+    expect(apart.notes.join()).not.toContain('may drop tables');
   });
 
   test.each([

@@ -386,6 +386,14 @@ describe('a project with a database', () => {
       expect(notes.join()).not.toContain('does not fit');
     });
 
+    test('keeps its own model and policy beside them, which need not fit', async () => {
+      const files = { 'model.conf': readFileSync(defaultModelPath, 'utf8'), 'policy.yaml': 'mine' };
+      const { pool, folder } = await withDomains(files);
+      const { created, notes } = await initProject(folder, pool);
+      expect(created).toEqual(['casbin-bootstrap.config.mjs']);
+      expect(notes.join()).not.toContain('does not fit');
+    });
+
     test('is told where its own model does not fit them, and gets no tests', async () => {
       const { pool, folder } = await withDomains({ 'model.conf': readFileSync(defaultModelPath, 'utf8') });
       const { created, notes } = await initProject(folder, pool);

@@ -4,6 +4,7 @@ import {
   bootstrapDatabase,
   type DatabaseFinding,
   definePolicy,
+  domainsModelPath,
   examineDatabase,
   type PoolLike,
 } from '../../src/index.ts';
@@ -53,6 +54,15 @@ describe('an examination', () => {
       fault('privileges', 'fine', /may do all/),
       fault('rules', 'fine', /^Stored rules: 2\./),
     ]);
+  });
+
+  test('needs no policy for another model either', async () => {
+    const options = { model: domainsModelPath, seeders: [] };
+    const { pool } = await bootstrapped({ ...options, policy: null });
+    await pool.query(
+      `insert into casbin (ptype, rule) values ('p', '["clerk", "acme", "invoices", "read"]')`,
+    );
+    expect(await faults(pool, options)).toEqual([]);
   });
 
   test('finds a table that is missing, and migrations that are pending', async () => {
@@ -191,6 +201,7 @@ describe('an examination', () => {
     const session = await pool.connect();
     onTestFinished(() => session.release(true));
     await session.query('create temporary table casbin_rule (id serial, ptype text, v0 text)');
+    await pool.query('create schema views create view policies as select ptype from public.casbin');
     expect(await faults(pool)).toEqual([
       fault('other tables', 'warning', /: other\.casbin_rule\. Only one decides/),
     ]);

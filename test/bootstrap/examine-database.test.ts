@@ -378,6 +378,19 @@ describe('an examination', () => {
     expect(await faults(pool)).toEqual([fault('rules', 'failure', /must be an array of strings.*id 7/)]);
   });
 
+  test('finds a link that turns a defined one around, if the policy is given', async () => {
+    const { pool } = await bootstrapped();
+    await pool.query(`update casbin set rule = '["viewer", "clerk"]' where ptype = 'g'`);
+    expect(await faults(pool)).toEqual([fault('rules', 'failure', /^Row 2: .*"viewer".*"clerk"/)]);
+    expect(await faults(pool, { seeders: [] })).toEqual([]);
+  });
+
+  test('only warns of a rule that the stock adapter can not load', async () => {
+    const { pool } = await bootstrapped();
+    await pool.query(`insert into casbin (ptype, rule) values ('p', '["al(ice", "b", "read"]')`);
+    expect(await faults(pool)).toEqual([fault('rules', 'warning', /^Row 3: Casbin's loader throws/)]);
+  });
+
   describe.skipIf(pgBouncerProgram === undefined)('finds a pooler between the client and the server', () => {
     async function examineBehind(poolMode: 'session' | 'transaction' | 'statement', max: number) {
       const { database } = await bootstrapped();

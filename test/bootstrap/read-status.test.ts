@@ -21,6 +21,10 @@ describe('the status', () => {
       verification: null,
       isComplete: false,
     });
+    await expect(readStatus(pool, { policy: null, migrations: false })).resolves.toMatchObject({
+      rules: { defined: 0, missing: 0 },
+      isComplete: false,
+    });
   });
 
   test('of a bootstrapped one counts rules, and reports drift', async () => {

@@ -9,7 +9,7 @@ const FAST = [
   'test/{policy,proofs/property,render}/*.test.ts',
   'test/http/access-check.test.ts',
   'test/bootstrap/retry.test.ts',
-  'test/casbin/{enforcer,matcher,model,model-lint,model-text,role-calls,rule-row,scope}.test.ts',
+  'test/casbin/{enforcer,matcher,model,model-lint,model-text,role-calls,rule-row,rule-usability,scope}.test.ts',
   'test/cli/{config-file,connection,describe-error,exit-code,redact}.test.ts',
   'test/database/{sqlstates,transaction-control}.test.ts',
   'test/embedded/{directory-lock,optional-import}.test.ts',

@@ -5,9 +5,9 @@ import { watchPolicy } from './bootstrap/after-migration.ts';
 import { inSteps, type StepsTaken } from './bootstrap/in-steps.ts';
 import { askAfterwards, lookAtDatabase } from './bootstrap/look.ts';
 import { findEngine, onRightEngine } from './bootstrap/on-right-engine.ts';
-import { logOwnership, settleOwnership } from './bootstrap/ownership.ts';
 import { NOTHING_READ, readPolicy, refuseForgottenPolicy } from './bootstrap/read-policy.ts';
 import { resolveSchemas } from './bootstrap/schemas.ts';
+import { logOwnership, settleOwnership } from './bootstrap/settle-ownership.ts';
 import { requireVerified } from './bootstrap/verify-live.ts';
 import { quoteTable } from './database/catalog.ts';
 import { refuseWorker } from './database/citus.ts';
@@ -39,7 +39,7 @@ import type { RunnableSeeder } from './seeding/seeder.ts';
 import { findRuleTable } from './tables/find-rule-table.ts';
 import { renewJournal } from './tables/recording.ts';
 
-type Outcome = Omit<BootstrapReport, 'dryRun' | 'durationMs'>;
+type BootstrapOutcome = Omit<BootstrapReport, 'dryRun' | 'durationMs'>;
 
 /**
  * Brings a database to the state in which an application may start: schema migrated, roles, permissions, role
@@ -81,7 +81,7 @@ async function bootstrapOnce(
   session: Session,
   options: ResolvedOptions,
   steps: StepsTaken,
-): Promise<Outcome> {
+): Promise<BootstrapOutcome> {
   let known = options;
   const tell = (located: ResolvedOptions) => {
     known = located;
@@ -95,7 +95,7 @@ async function bootstrapOnce(
 }
 
 /** Verifies a database in which nothing is missing, without a lock and without writing; null for any other. */
-async function confirmComplete(session: Session, given: ResolvedOptions): Promise<Outcome | null> {
+async function confirmComplete(session: Session, given: ResolvedOptions): Promise<BootstrapOutcome | null> {
   session.enter('the look at what is there');
   const complete = await lookAtDatabase(session, given);
   if (complete === null) return null;
@@ -116,11 +116,12 @@ function complete(
   options: ResolvedOptions,
   steps: StepsTaken,
   tell: TellLocated,
-): Promise<Outcome> {
+): Promise<BootstrapOutcome> {
   tell(options);
   const remembersSettings = runsForeignCode(options) && !options.engine.commitsDdl;
   const db = createKysely(session, { ...options, remembersSettings });
-  const write = (work: (trx: AnyTransaction) => Promise<Outcome>) => commit(session, db, options, work);
+  const write = (work: (trx: AnyTransaction) => Promise<BootstrapOutcome>) =>
+    commitWork(session, db, options, work);
   if (!options.engine.commitsDdl) return write((trx) => writeDatabase(session, db, trx, options, tell));
   return inSteps(session, db, options, steps, tell, ({ options: located, migrated, keepLock }) =>
     write(async (trx) => {
@@ -139,12 +140,12 @@ function runsForeignCode({ applicationMigrations, seeders }: ResolvedOptions): b
 }
 
 /** Runs `work` in a transaction, and commits it; under `dryRun`, rolls back instead. */
-async function commit(
+async function commitWork(
   session: Session,
   db: AnyKysely,
   { dryRun }: ResolvedOptions,
-  work: (trx: AnyTransaction) => Promise<Outcome>,
-): Promise<Outcome> {
+  work: (trx: AnyTransaction) => Promise<BootstrapOutcome>,
+): Promise<BootstrapOutcome> {
   try {
     return await inWriteTransaction(db, async (trx) => {
       session.enter('the beginning of the write transaction');
@@ -161,9 +162,9 @@ async function commit(
 
 /** Thrown to roll the transaction back. */
 class DryRunEnded extends Error {
-  readonly outcome: Outcome;
+  readonly outcome: BootstrapOutcome;
 
-  constructor(outcome: Outcome) {
+  constructor(outcome: BootstrapOutcome) {
     super('Dry run');
     this.outcome = outcome;
   }
@@ -179,7 +180,7 @@ async function writeDatabase(
   trx: AnyTransaction,
   given: ResolvedOptions,
   tell: TellLocated,
-): Promise<Outcome> {
+): Promise<BootstrapOutcome> {
   if (given.engine.name === 'citus') await refuseWorker(asClient(trx));
   const { schema, applicationSchema } = await resolveSchemas(trx, given);
   await settleTransaction(trx, schema);
@@ -219,7 +220,7 @@ async function seedAndVerify(
   trx: AnyTransaction,
   given: ResolvedOptions,
   migrated: Migrated,
-): Promise<Outcome> {
+): Promise<BootstrapOutcome> {
   const { applied, takeover, firstRun } = migrated;
   const { logger, progress, dryRun, schema, ruleTable } = given;
   for (const name of applied) {
@@ -266,7 +267,7 @@ function reportEngine({ engine: { name, limits } }: ResolvedOptions): EngineRepo
 /**
  * Tells listeners to reload. Delivered at the commit, once, and not at all after a rollback.
  *
- * The payload is what casbin-pg-watcher 0.1 expects: a `source` that is none of its own, and the time.
+ * The payload is what casbin-pg-watcher 0.1 expects: a `source` that is not the id of any watcher, and the time.
  */
 async function announceChange(trx: AnyTransaction, channel: string | null): Promise<void> {
   if (channel === null) return;

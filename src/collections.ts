@@ -73,7 +73,10 @@ export function hashAll(count: number, hashAt: (position: number) => number): In
   return hashes;
 }
 
-/** The hash of a text after others: FNV-1a over UTF-16 units, with a separator after each text that is no such unit. */
+/**
+ * The hash of a text that follows others: FNV-1a over UTF-16 units, and after each text a separator that is not such a
+ * unit.
+ */
 export function hashText(text: string, before: number = BASIS): number {
   let hash = before;
   for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), PRIME);
@@ -87,7 +90,7 @@ export function addTo<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   else values.push(value);
 }
 
-/** Remembers the last result of a function, and calls it only for another argument. */
+/** Remembers the last result of a function, and calls it again only for other arguments. */
 export function rememberLast<Given extends unknown[], V>(
   compute: (...given: Given) => V,
 ): (...given: Given) => V {

@@ -4,7 +4,7 @@ import { resolveSchemas } from './bootstrap/schemas.ts';
 import { readAsStockAdapter } from './casbin/distortion.ts';
 import type { ConfigureEnforcer } from './casbin/enforcer.ts';
 import type { StoredRule } from './casbin/rule-row.ts';
-import { reachableScope } from './casbin/scope.ts';
+import { reachableScope, WHOLE } from './casbin/scope.ts';
 import { isSource, type PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
 import { acquireBootstrapLock } from './database/lock.ts';
@@ -39,7 +39,7 @@ import { readLivePolicy } from './tables/live-policy.ts';
 import type { RuleTable, RuleTableOptions } from './tables/rule-table.ts';
 import { holdersAmong } from './verification/drift.ts';
 import { collectPromises } from './verification/promises.ts';
-import { verifyPolicy } from './verification/verify.ts';
+import { verifyPolicy } from './verification/verify-policy.ts';
 
 /** The place from which, or to which, rules are copied. */
 export interface RulePlace {
@@ -192,8 +192,7 @@ async function copyWithin(
     throw new DatabaseError('TABLE_MISSING', message);
   }
   await requireAllRows(reading, [old.table.sql]);
-  const nothingKnown = new RuleSet([]);
-  const rules = await readLivePolicy(reading, old.table, { kind: 'whole' }, nothingKnown, () => {});
+  const rules = await readLivePolicy(reading, old.table, WHOLE);
 
   const { schema } = await resolveSchemas(trx, options);
   await makeSchema(trx, schema);
@@ -208,12 +207,12 @@ async function copyWithin(
   refuseUnfit(table, old.table, rules);
   const distinct = withoutRepetitions(rules);
   const { inserted } = await seedRules(asClient(trx), table, distinct);
-  const live = await readLivePolicy(trx, table, { kind: 'whole' }, nothingKnown, () => {});
+  const live = await readLivePolicy(trx, table, WHOLE);
   const verification = await verifyCopy(options, table, distinct, live);
   return { copied: inserted.length, existing: distinct.length - inserted.length, verification };
 }
 
-/** Asks first: who may not create a schema may copy into one that is there. */
+/** Asks first, so that a role that may not create schemas can copy into an existing one. */
 async function makeSchema(trx: AnyTransaction, schema: string): Promise<void> {
   const { rows } = await sql`select from pg_catalog.pg_namespace where nspname = ${schema}`.execute(trx);
   if (rows.length === 0) await sql`create schema if not exists ${sql.id(schema)}`.execute(trx);

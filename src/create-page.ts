@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
-import { findNewestVersion, withOwnership } from './bootstrap/ownership.ts';
 import { readScope, refuseForeignRules } from './bootstrap/read-policy.ts';
+import { findNewestVersion, withOwnership } from './bootstrap/settle-ownership.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
+import { WHOLE } from './casbin/scope.ts';
 import type { PoolLike } from './database/client.ts';
 import { asClient } from './database/own-queries.ts';
 import { stayAwake } from './database/transaction.ts';
@@ -63,7 +64,7 @@ async function readDatabase(pool: PoolLike, options: PageOptions): Promise<PageD
 
 async function readLivePage({ trx, options }: Inspected): Promise<PageData> {
   const given: ResolvedOptions = { ...options, verify: { ...options.verify, full: true } };
-  const live = await readScope(trx, { kind: 'whole' }, given);
+  const live = await readScope(trx, WHOLE, given);
   refuseForeignRules(given, live);
   const newest = await findNewestVersion(trx, given);
   const whole = await withOwnership((ask) => ask(trx), given, live, newest);

@@ -1,5 +1,5 @@
 import type { Model } from 'casbin';
-import { tokensOf } from './casbin/model.ts';
+import { effectOf, tokensOf } from './casbin/model.ts';
 import type { BootstrapOptions } from './options.ts';
 import { type Rule, toLine } from './policy/rule.ts';
 import { isSamePolicy, RuleSet } from './policy/rule-set.ts';
@@ -14,7 +14,8 @@ export interface PolicyDiff {
   /** The requests that they decide differently. */
   readonly decisions: DecisionChanges;
   /**
-   * How many links of users to roles were left out, because no definition has them. One of both policies counts once.
+   * How many links of users to roles were left out, because no definition has them. A link of both policies counts
+   * once.
    */
   readonly userLinks: number;
 }
@@ -72,7 +73,7 @@ export async function diffPolicies(
  * Whether the rules of both are in another order. The order decides only among rules that allow and rules that deny.
  */
 function isReordered(model: Model, old: readonly Rule[], now: readonly Rule[]): boolean {
-  const effect = model.model.get('e')?.get('e')?.value ?? '';
+  const effect = effectOf(model);
   const bySubjects = effect.startsWith('subjectPriority(');
   if (!bySubjects && !effect.startsWith('priority(')) return false;
   const tokens = tokensOf(model, 'p');

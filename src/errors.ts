@@ -248,6 +248,8 @@ export type ProblemCode =
    * for keyMatch2, or as `/{id}` for keyMatch3, keyMatch4 and keyMatch5.
    */
   | 'PATTERN_ENDLESS'
+  /** A role, resource, action or tenant of a definition has an empty name. Write the name. */
+  | 'NAME_EMPTY'
   /** A role inherits from one that is not defined. Define it, or correct the name. */
   | 'ROLE_UNDEFINED'
   /** A role is listed among those that it inherits from. Remove it there. */

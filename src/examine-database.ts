@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { StoredRule } from './casbin/rule-row.ts';
+import { WHOLE } from './casbin/scope.ts';
 import { quoteTable, quoteText } from './database/catalog.ts';
 import type { PoolLike } from './database/client.ts';
 import {
@@ -17,7 +17,6 @@ import { PACKAGE_LIST } from './migrator/migration.ts';
 import { replaceOptions, resolveOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';
-import { RuleSet } from './policy/rule-set.ts';
 import { type DatabaseStatus, type MigrationStatus, readMigrationStatus } from './read-status.ts';
 import { readLivePolicy } from './tables/live-policy.ts';
 import { USUAL_NAMES } from './tables/rule-table.ts';
@@ -56,6 +55,7 @@ async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promis
         ...others,
         ...migrations,
         ...(await examinePrivileges(inspected)),
+        ...(await examineSearchPath(inspected)),
         ...(inspected.isMissing ? [] : await examineIndexes(inspected, isPending)),
         ...(inspected.isMissing ? [] : await examineRules(inspected)),
       ];
@@ -164,6 +164,23 @@ async function examinePrivileges({ trx, options }: Inspected): Promise<DatabaseF
   return [warning('privileges', message, remedies)];
 }
 
+/**
+ * Finds schemas of the search_path in which everybody may create functions and operators. PostgreSQL prefers one that
+ * fits the arguments better than its own, and runs it as the role whose statement it is (CVE-2018-1058).
+ */
+async function examineSearchPath({ trx }: Inspected): Promise<DatabaseFinding[]> {
+  const { rows } = await sql<{ schema: string }>`
+    select quote_ident(schema) as schema
+    from unnest(current_schemas(false)) as schema
+    where has_schema_privilege('public', schema, 'create')
+  `.execute(trx);
+  if (rows.length === 0) return [];
+  const names = rows.map(({ schema }) => schema);
+  const message = `Every role may create functions in ${names.join(', ')}, which the search_path leads to: a bootstrap, and every other statement, may call them with the privileges of its own role.`;
+  const remedies = names.map((name) => `revoke create on schema ${name} from public;`);
+  return [warning('privileges', message, remedies)];
+}
+
 /** Examines no indexes of a view: they are those of the table behind it. */
 async function examineIndexes(inspected: Inspected, isPending: boolean): Promise<DatabaseFinding[]> {
   const { trx, options } = inspected;
@@ -227,13 +244,10 @@ async function examineDocumentIndexes({
 
 async function examineRules({ trx, options }: Inspected): Promise<DatabaseFinding[]> {
   const { model, configureEnforcer, defined, ruleTable } = options;
-  const nothing = new RuleSet<StoredRule>([]);
-  const live = await readLivePolicy(trx, ruleTable, { kind: 'whole' }, nothing, () => {}).catch(
-    (error: unknown) => {
-      if (error instanceof BootstrapError) return error;
-      throw error;
-    },
-  );
+  const live = await readLivePolicy(trx, ruleTable, WHOLE).catch((error: unknown) => {
+    if (error instanceof BootstrapError) return error;
+    throw error;
+  });
   if (live instanceof BootstrapError) return [failure('rules', live.message)];
   const found = [
     ...checkIntegrity(model, live, { defined, stockLoadable: false, ruleTable }),

@@ -17,7 +17,7 @@ interface ServerFacts {
 }
 
 /** The oldest version of PostgreSQL that this library is tested on. */
-const OLDEST_TESTED = 15;
+const OLDEST_TESTED = 14;
 
 /** Examines the server, and whether a pooler is on the way to it. */
 export async function examineServer(pool: PoolLike, resolved: ResolvedOptions): Promise<DatabaseFinding[]> {
@@ -72,7 +72,7 @@ function noticeClients(pool: PoolLike, notice: (client: ClientLike) => void): Po
 }
 
 function describeServer({ engine, version, major, standby }: ServerFacts): DatabaseFinding {
-  // What only speaks the protocol of PostgreSQL has versions of its own.
+  // A server that only speaks PostgreSQL's protocol has version numbers of its own.
   if (engine.commitsDdl) return fine('server', `${engine.title}, compatible with PostgreSQL ${version}.`);
   const name = engine === POSTGRESQL ? `PostgreSQL ${version}` : `${engine.title} on PostgreSQL ${version}`;
   if (standby) {
@@ -147,7 +147,7 @@ function describeConnection(
     default:
       return fine(
         'connection',
-        `${as}, through a pooler. It needs pool_mode = transaction or session: a bootstrap is one transaction. Which one it has takes a pool of two connections to tell.`,
+        `${as}, through a pooler. It needs pool_mode = transaction or session: a bootstrap is one transaction. To find out which one it has, give a pool of two connections or more.`,
       );
   }
 }

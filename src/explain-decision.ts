@@ -2,7 +2,7 @@ import { buildInMemoryEnforcer } from './casbin/enforcer.ts';
 import { tokensOf } from './casbin/model.ts';
 import { refuseHangingPatterns } from './casbin/patterns.ts';
 import type { StoredRule } from './casbin/rule-row.ts';
-import { linkedTokens, type Scope } from './casbin/scope.ts';
+import { linkedTokens, type Scope, WHOLE } from './casbin/scope.ts';
 import { type ClientLike, checkPool, type PoolLike } from './database/client.ts';
 import { asClient } from './database/own-queries.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
@@ -48,13 +48,7 @@ export async function explainDecision(
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   if (pool === null) return explain(resolved, request, { rules: resolved.defined.rules });
   return inspectRuleTable(pool, resolved, 'the explanation', async ({ trx, options: located }) => {
-    const rules = await readLivePolicy(
-      trx,
-      located.ruleTable,
-      scopeOf(located, request),
-      new RuleSet([]),
-      () => {},
-    );
+    const rules = await readLivePolicy(trx, located.ruleTable, scopeOf(located, request));
     await refuseHangingPatterns(located.model, rules, located.ruleTable);
     const explanation = await explain(located, request, {
       rules,
@@ -88,7 +82,7 @@ function checkRequest(request: unknown, tokens: readonly string[]): Problem[] {
 
 /** Reads all `p` rules, because any of them may come closest; of the links, those that the request can follow. */
 function scopeOf({ model, configureEnforcer }: ResolvedOptions, request: Request): Scope {
-  if (configureEnforcer !== undefined || linkedTokens(model) === null) return { kind: 'whole' };
+  if (configureEnforcer !== undefined || linkedTokens(model) === null) return WHOLE;
   return { kind: 'reachable', names: [...new Set(request)], bySubject: false };
 }
 

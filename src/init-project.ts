@@ -261,7 +261,7 @@ function readAll(folder: string, files: readonly ProjectFile[]): Map<string, str
   return texts;
 }
 
-/** With the flag `wx`, a file is never replaced that somebody else has created meanwhile. */
+/** The flag `wx` never replaces a file that somebody else has created meanwhile. */
 function write(folder: string, path: string, text: string, flag: 'w' | 'wx'): void {
   try {
     mkdirSync(dirname(join(folder, path)), { recursive: true });

@@ -33,7 +33,7 @@ export interface Inspected {
  * Conflicts are retried, and failures are explained as those of a bootstrap.
  *
  * @param activity what a message calls the work
- * @param work what privileges are named for, where one is missing
+ * @param work the work whose privileges are named if one is missing
  */
 export async function inspectDatabase<T>(
   pool: PoolLike,

@@ -52,7 +52,7 @@ export async function lintPolicy(
   const { coverage, warnings } = (await promises?.decide()) ?? { coverage: null, warnings: [] };
   const uncovered = coverage === null ? [] : findUncovered(coverage, required, defined);
   const problems = [...found, ...uncovered].sort(comparePlaces);
-  // A warning about untested rules may only follow from a problem, or be reported as one.
+  // A warning about untested rules may only be the consequence of a problem, or be reported as a problem already.
   const others =
     problems.length === 0 ? warnings : warnings.filter(({ code }) => !OF_COVERAGE.includes(code));
   const placed = others.map((warning) => ({ ...warning, at: placeOf(warning.rules, defined) }));

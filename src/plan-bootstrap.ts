@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import { findNewestVersion, withOwnership } from './bootstrap/ownership.ts';
 import { readPolicy } from './bootstrap/read-policy.ts';
 import { withRenamed } from './bootstrap/retire.ts';
+import { findNewestVersion, withOwnership } from './bootstrap/settle-ownership.ts';
 import { bootstrapResolved } from './bootstrap.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
@@ -39,7 +39,7 @@ export interface BootstrapPlan extends BootstrapReport {
 export async function planBootstrap(pool: PoolLike, options: BootstrapOptions = {}): Promise<BootstrapPlan> {
   const started = performance.now();
   const resolved = await resolveOptions(pool, replaceOptions(options, { dryRun: true }));
-  const { rules, newSchema } = await findMissing(pool, resolved);
+  const { rules, newSchema } = await findMissingParts(pool, resolved);
   const insertedRows = new InsertedRows();
   const report = await bootstrapResolved(pool, { ...resolved, insertedRows });
   const rows = await insertedRows.find((query) =>
@@ -48,7 +48,7 @@ export async function planBootstrap(pool: PoolLike, options: BootstrapOptions = 
   return { ...report, newSchema, rules, rows, durationMs: performance.now() - started };
 }
 
-async function findMissing(pool: PoolLike, resolved: ResolvedOptions) {
+async function findMissingParts(pool: PoolLike, resolved: ResolvedOptions) {
   return inspectDatabase(pool, resolved, 'the look at the rules', async (inspected) => {
     const rules = await findMissingRules(inspected);
     return { rules: rules.map(toLine), newSchema: await findMissingSchema(inspected) };

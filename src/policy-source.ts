@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Model } from 'casbin';
 import { findHangingPatterns, refuseHangingPatterns } from './casbin/patterns.ts';
+import { WHOLE } from './casbin/scope.ts';
 import { checkPool, type PoolLike } from './database/client.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
 import { inspectRuleTable } from './inspect-database.ts';
@@ -45,7 +46,7 @@ export interface SourcedPolicies {
 /**
  * Reads policies from their sources, in one model.
  *
- * @param names what problems of a source are told with, if it is no file
+ * @param names the names of the sources in problems, for those that are not files
  * @throws InvalidOptionsError with every problem of the options, the model and all of the policies
  */
 export async function readPolicies(
@@ -163,8 +164,7 @@ function toPolicy(definition: PolicyDefinition): SourcedPolicy {
 async function readStored(pool: PoolLike, options: BootstrapOptions): Promise<SourcedPolicy> {
   const resolved = await completeOptions(options, []);
   return inspectRuleTable(pool, resolved, 'the look at the policy', async ({ trx, options: located }) => {
-    const nothing = new RuleSet([]);
-    const rules = await readLivePolicy(trx, located.ruleTable, { kind: 'whole' }, nothing, () => {});
+    const rules = await readLivePolicy(trx, located.ruleTable, WHOLE);
     await refuseHangingPatterns(located.model, rules, located.ruleTable);
     return { rules, requests: [], definition: null, isLive: true };
   });

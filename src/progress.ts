@@ -42,7 +42,7 @@ export function createProgressReporter(
 ): ProgressReporter {
   const emit = (progress: Progress): void => {
     logger.info({ event: 'progress', ...progress }, 'Work in progress');
-    if (onProgress !== undefined) void tell(onProgress, progress, logger);
+    if (onProgress !== undefined) void callListener(onProgress, progress, logger);
   };
   return {
     of: (tenant) => createProgressReporter(logger, onProgress, now, tenant),
@@ -62,7 +62,7 @@ export function createProgressReporter(
 }
 
 /** Logs the error of a listener that throws or rejects, and continues. */
-async function tell(onProgress: OnProgress, progress: Progress, logger: LoggerLike): Promise<void> {
+async function callListener(onProgress: OnProgress, progress: Progress, logger: LoggerLike): Promise<void> {
   try {
     await onProgress(progress);
   } catch (error) {

@@ -6,7 +6,7 @@ import type { Rule } from './policy/rule.ts';
 import { RuleSet } from './policy/rule-set.ts';
 import { type PolicySource, readRoles } from './policy-source.ts';
 import { createDecider, decidePaced } from './verification/decide.ts';
-import { explainer } from './verification/explain.ts';
+import { explainer } from './verification/explain-answer.ts';
 import { subjectOf } from './verification/parts.ts';
 import { decideUnmatched } from './verification/promises.ts';
 import { deriveMatrix, NO_ROLE } from './verification/requests.ts';
@@ -60,7 +60,10 @@ export async function readMatrix(
   const tokens = tokensOf(model, 'r');
   const subjectAt = Math.max(0, tokens.indexOf(subjectOf(model) ?? ''));
   const allowed = await findAllowed(model, rules, subjectAt, options);
-  const permissions = [...permissionsOf(model, rules, subjectAt), ...allowed.map((one) => one.permission)];
+  const permissions = [
+    ...listNamedPermissions(model, rules, subjectAt),
+    ...allowed.map((one) => one.permission),
+  ];
   return {
     tokens: tokens.toSpliced(subjectAt, 1),
     subjects: [...deriveMatrix(model, rules).valuesAt(subjectAt)].filter((name) => name !== NO_ROLE),
@@ -93,7 +96,7 @@ async function findAllowed(
 }
 
 /** The permissions that the rules name, also those that nobody has. */
-function permissionsOf(model: Model, rules: readonly Rule[], subjectAt: number): Request[] {
+function listNamedPermissions(model: Model, rules: readonly Rule[], subjectAt: number): Request[] {
   if (deriveMatrix(model, rules).size === 0) return [];
   const policyTokens = tokensOf(model, 'p');
   const positions = tokensOf(model, 'r').map((token) => policyTokens.indexOf(token));

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import { findNewestVersion, isSettled, withOwnership } from './bootstrap/ownership.ts';
 import { readPolicy, refuseForeignRules } from './bootstrap/read-policy.ts';
 import { resolveSchemas } from './bootstrap/schemas.ts';
+import { findNewestVersion, isSettled, withOwnership } from './bootstrap/settle-ownership.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
 import { hasTable } from './database/catalog.ts';
 import type { PoolLike } from './database/client.ts';

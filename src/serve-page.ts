@@ -100,13 +100,13 @@ class Pages {
   }
 
   version(): Promise<string> {
-    return this.#inTurn(() => readVersion(this.#pool, this.#options));
+    return this.#inTurn(() => readPageVersion(this.#pool, this.#options));
   }
 
   current(): Promise<MadePage> {
     return this.#inTurn(async () => {
       // Read before the page, so that a change in between makes the version too old, never too new.
-      const version = await readVersion(this.#pool, this.#options);
+      const version = await readPageVersion(this.#pool, this.#options);
       if (this.#page?.version !== version) {
         const data = await readPage(this.#pool, this.#options);
         const { renderServedPage } = await import('./page/render-page.ts');
@@ -128,7 +128,7 @@ class Pages {
 }
 
 /** A text that changes with the page: it depends on the stored rules, their rows, and the given files. */
-async function readVersion(pool: PoolLike | null, options: PageOptions): Promise<string> {
+async function readPageVersion(pool: PoolLike | null, options: PageOptions): Promise<string> {
   const hash = createHash('sha256');
   for (const path of [options.policy, options.model]) {
     // Creating the page reports what is wrong with a file.

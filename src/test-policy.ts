@@ -1,7 +1,8 @@
 import type { Enforcer, Model } from 'casbin';
 import { buildInMemoryEnforcer, type ConfigureEnforcer } from './casbin/enforcer.ts';
-import { findUnusableRules, ruleFieldsOf, tokensOf } from './casbin/model.ts';
+import { ruleFieldsOf, tokensOf } from './casbin/model.ts';
 import { findHangingPatterns } from './casbin/patterns.ts';
+import { findUnusableRules } from './casbin/rule-usability.ts';
 import { defaultPolicy } from './defaults/default-policy.ts';
 import { InvalidOptionsError, type Problem } from './errors.ts';
 import { describeUncovered, requirePercentage } from './lint-policy.ts';

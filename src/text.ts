@@ -41,9 +41,19 @@ export function explainUnreadable(kind: string, path: string, error: unknown): s
   }
 }
 
-/** The beginning of a text that may be of any length. */
+/** The beginning of a text, which may be of any length. */
 export function shorten(text: string, length = REASON_LENGTH): string {
   return text.length > length ? `${text.slice(0, length).toWellFormed()}…` : text;
+}
+
+/** Escapes control characters, because stored values may contain escape sequences of a terminal, or line breaks. */
+export function escapeControls(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, escapeCharacter);
+}
+
+/** A character as JSON can write any: `\u001b`. */
+export function escapeCharacter(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** The text of a file in UTF-8, without a byte order mark; null if it is not UTF-8. */

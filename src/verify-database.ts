@@ -1,5 +1,5 @@
-import { findNewestVersion, withOwnership } from './bootstrap/ownership.ts';
 import { readPolicy, refuseForeignRules } from './bootstrap/read-policy.ts';
+import { findNewestVersion, withOwnership } from './bootstrap/settle-ownership.ts';
 import { verifyLive } from './bootstrap/verify-live.ts';
 import type { PoolLike } from './database/client.ts';
 import { stayAwake } from './database/transaction.ts';

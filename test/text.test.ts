@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { reasonOf, shorten } from '../src/text.ts';
 
-test('a long text is cut, and no character in two', () => {
+test('a long text is cut, but not inside a character', () => {
   expect(shorten('a'.repeat(300))).toBe('a'.repeat(300));
   expect(shorten('a'.repeat(301))).toBe(`${'a'.repeat(300)}…`);
   expect(shorten('abc', 2)).toBe('ab…');

@@ -9,7 +9,7 @@ import type { VerificationFailure } from '../report.ts';
 import { reasonOf } from '../text.ts';
 import { type Differing, describeBroken, findDiffering } from '../verification/compare.ts';
 import { createDecider, decisionOf } from '../verification/decide.ts';
-import { explainer } from '../verification/explain.ts';
+import { explainer } from '../verification/explain-answer.ts';
 import { checkStructure } from '../verification/structure.ts';
 import { readPolicy } from './read-policy.ts';
 

@@ -26,7 +26,7 @@ export interface Prepared {
   /** The options for the schema and the rule table. Their seeders count the rows that portions have inserted. */
   readonly options: ResolvedOptions & { readonly schema: string };
   readonly migrated: Migrated;
-  /** Call it first in the transaction of the rest: it keeps the lock row. */
+  /** Keeps the lock row. Call it first in the transaction that seeds and verifies. */
   keepLock(trx: AnyTransaction): Promise<void>;
 }
 
@@ -98,7 +98,7 @@ function refuseRemoval({ table, engine }: ResolvedOptions): void {
   throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'table.duplicates', message }]);
 }
 
-interface Located extends ResolvedOptions {
+interface OptionsInSchemas extends ResolvedOptions {
   readonly schema: string;
   readonly applicationSchema: string;
 }
@@ -106,7 +106,7 @@ interface Located extends ResolvedOptions {
 async function prepareTables(
   session: Session,
   steps: AnyKysely,
-  given: Located,
+  given: OptionsInSchemas,
   row: HeldRow | null,
   tell: (options: ResolvedOptions) => void,
 ): Promise<Pick<Prepared, 'options' | 'migrated'>> {
@@ -192,12 +192,12 @@ async function seedPortions(
     for (let start = 0; seeder.portion !== undefined && start < (seeder.total ?? 0); start += size) {
       before += (await seed(seeder.portion(start, start + size))).inserted;
     }
-    counting.push(before === 0 ? seeder : counted(seeder, before));
+    counting.push(before === 0 ? seeder : withRowsBefore(seeder, before));
   }
   return counting;
 }
 
-function counted(seeder: RunnableSeeder, before: number): RunnableSeeder {
+function withRowsBefore(seeder: RunnableSeeder, before: number): RunnableSeeder {
   return {
     ...seeder,
     async seed(context) {

@@ -53,8 +53,8 @@ export const FOUND_TABLE = 'tables[1]';
  * A block that finds the rule table, whatever its layout and columns, and opens a cursor on its rules. So one message
  * can read a table about which nothing is known.
  *
- * Names of tables in it are those of the options, or come from the catalog, quoted by the server. What it finds is only
- * taken if the code that finds a rule table everywhere else says so too.
+ * Names of tables in it are those of the options, or come from the catalog, quoted by the server. What it finds is used
+ * only if the code that finds rule tables elsewhere agrees.
  *
  * @param plan what to read; null for nothing
  * @param lists tables with the names of applied migrations, which may be missing; null for a list that is not needed
@@ -130,7 +130,7 @@ end`);
 }
 
 /**
- * The catalog is asked only where another table was found than the expected one of the first schema: it takes longer.
+ * Asks the catalog, which takes longer, only if the table that was found is not the expected one of the first schema.
  */
 function findHome({ name }: RuleTable): string {
   const expected = toLiteral(`.${quoteIdentifier(name)}`);

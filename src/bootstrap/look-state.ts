@@ -77,7 +77,10 @@ export function stateInBlock(options: ResolvedOptions): Readonly<Record<string, 
   };
 }
 
-/** On Citus a look asks for nothing that PostgreSQL does not have, so it would not notice that the option is wrong. */
+/**
+ * Asks also if the option is `citus`: a look at Citus uses nothing that PostgreSQL does not have, so nothing else would
+ * show that the option is wrong.
+ */
 function engineExpression({ isEngineKnown, engine }: ResolvedOptions): string {
   return isEngineKnown && engine.name !== 'citus' ? "''" : ENGINE_EXPRESSION;
 }

@@ -1,3 +1,4 @@
+import { WHOLE } from '../casbin/scope.ts';
 import { notCitus } from '../database/citus.ts';
 import { createKysely } from '../database/dialect.ts';
 import { engineOf } from '../database/engine.ts';
@@ -26,8 +27,8 @@ import {
   stateInBlock,
   stateQuery,
 } from './look-state.ts';
-import { isSettled, reportUnchanged, withOwnership } from './ownership.ts';
-import { type LivePolicy, planPolicy, policyQueries, readCounted, takePolicy, WHOLE } from './read-policy.ts';
+import { type LivePolicy, planPolicy, policyQueries, readCounted, takePolicy } from './read-policy.ts';
+import { isSettled, reportUnchanged, withOwnership } from './settle-ownership.ts';
 
 /** What a look found in a database in which nothing is missing. */
 export interface Complete {
@@ -38,10 +39,9 @@ export interface Complete {
 }
 
 /**
- * Looks whether anything is missing, without changing anything and without a lock that somebody could wait for: in
- * one round trip for up to 10,000 defined rules and as many rows of each row seeder, where the rule table is the one
- * that is expected; another one is looked for before. What does not fit into that, and the seeders of the application,
- * are asked in a read-only transaction afterwards.
+ * Looks whether anything is missing, without changing anything and without a lock that somebody could wait for. It
+ * takes one round trip for up to 10,000 defined rules and as many rows of each row seeder. What does not fit into that,
+ * and the seeders of the application, are asked in a read-only transaction afterwards.
  *
  * @returns null when anything is missing
  */
@@ -92,8 +92,8 @@ interface Seen {
 }
 
 /**
- * Asks in one message that finds the rule table as well; where it does not, looks which table is there, and asks about
- * that. Null when anything is missing.
+ * Asks everything in one message, which also finds the rule table. If that fails, looks for the table first, and then
+ * asks about it. Null when anything is missing.
  */
 async function lookAtOnce(session: Session, given: ResolvedOptions): Promise<Seen | null> {
   // Other engines may not know such a block.
@@ -123,7 +123,7 @@ async function lookForTable(session: Session, given: ResolvedOptions): Promise<S
   const [, [answer] = [], rows = [], ...missing] = results;
   const found: Located & State = answer.found;
   if (found.candidates === 0) return null;
-  const options = locate(given, found, rows);
+  const options = recogniseFound(given, found, rows);
   if (options === null) return 'unclear';
   refuseHiddenRows(found);
   if (!isMigrated(options, found)) return null;
@@ -131,14 +131,14 @@ async function lookForTable(session: Session, given: ResolvedOptions): Promise<S
   if (found.fetched === 'nothing' && part !== null) return lookAtTable(session, options);
   const scope = found.fetched === 'reachable' && part !== null ? part : WHOLE;
   const live = found.fetched === 'nothing' ? null : await takePolicy(options, rows, scope);
-  return judge({ options, state: found, live, unasked, home: found.home ?? undefined }, missing);
+  return nullIfIncomplete({ options, state: found, live, unasked, home: found.home ?? undefined }, missing);
 }
 
 /**
- * The options for the table that a block has found; null where it is no rule table, was not read as one, or has no row
- * that would show it.
+ * The options for the table that a block has found. Null if it is not a rule table, was not read as one, or has no row,
+ * so that its columns are not known.
  */
-function locate(
+function recogniseFound(
   given: ResolvedOptions,
   { candidates, fetched, sql, path, shape }: Located,
   rows: readonly SelectedRow[],
@@ -168,17 +168,20 @@ async function lookAtTable(session: Session, options: ResolvedOptions): Promise<
     if (isLate(error)) throw error;
     return null;
   });
-  if (results === null) return { options, state: null, live: null, unasked: others(options), home };
+  if (results === null) return { options, state: null, live: null, unasked: otherSeeders(options), home };
 
   const [[answer] = [], ...rest] = results;
   const state = requireState(answer);
   if (!isMigrated(options, state)) return null;
   const live = await policy.read(rest.slice(0, policy.queries.length), state.rules);
-  return judge({ options, state, live, unasked, home }, rest.slice(policy.queries.length));
+  return nullIfIncomplete({ options, state, live, unasked, home }, rest.slice(policy.queries.length));
 }
 
-/** What was seen, or null where it lacks something; `missing` are the rows that each row seeder would insert. */
-function judge(seen: Seen & { readonly state: State }, missing: readonly unknown[][]): Seen | null {
+/** What was seen; null if anything is missing. `missing` are the rows that each row seeder would insert. */
+function nullIfIncomplete(
+  seen: Seen & { readonly state: State },
+  missing: readonly unknown[][],
+): Seen | null {
   const { options, state, live } = seen;
   if (live !== null && isIncomplete(options, state, live)) return null;
   return missing.some(({ length }) => length > 0) ? null : seen;
@@ -187,7 +190,7 @@ function judge(seen: Seen & { readonly state: State }, missing: readonly unknown
 /** The queries of the row seeders, and the seeders that have none. */
 function queryRows(options: ResolvedOptions) {
   const unasked: RunnableSeeder[] = [];
-  const queries = others(options).flatMap((seeder) => {
+  const queries = otherSeeders(options).flatMap((seeder) => {
     const query = seeder.selectMissing?.(options.engine) ?? null;
     if (query === null) unasked.push(seeder);
     return query ?? [];
@@ -195,8 +198,8 @@ function queryRows(options: ResolvedOptions) {
   return { queries, unasked };
 }
 
-/** The seeders without that of the policy. */
-function others({ seeders }: ResolvedOptions): RunnableSeeder[] {
+/** The seeders other than the policy's. */
+function otherSeeders({ seeders }: ResolvedOptions): RunnableSeeder[] {
   return seeders.filter(({ isPolicy }) => !isPolicy);
 }
 

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { refuseHangingPatterns } from '../casbin/patterns.ts';
-import { isRuleValues, RuleReader, type StoredRule } from '../casbin/rule-row.ts';
-import type { Scope } from '../casbin/scope.ts';
+import { RuleReader, readRule, type StoredRule } from '../casbin/rule-row.ts';
+import { type Scope, WHOLE } from '../casbin/scope.ts';
 import { asClient } from '../database/own-queries.ts';
 import { type AnyTransaction, readAndReleaseLocks } from '../database/transaction.ts';
 import { DatabaseError } from '../errors.ts';
@@ -37,54 +37,45 @@ type ReadingOptions = {
   readonly promises: Pick<ResolvedOptions['promises'], 'reach'>;
 } & Pick<ResolvedOptions, 'model' | 'configureEnforcer' | 'verify' | 'progress' | 'ruleTable'>;
 
-/**
- * Chooses what to read: a small table as a whole; of a large one, the rules that the definition can reach.
- *
- * @param slack how many rules more than are defined a small table has at most, here and below
- */
-function chooseScope(options: ReadingOptions, ruleCount: number, slack = WHOLE_TABLE_SLACK): Scope {
+/** Chooses what to read: a small table as a whole; of a large one, the rules that the definition can reach. */
+function chooseScope(options: ReadingOptions, ruleCount: number): Scope {
   const { full = false, strict = false, stockLoadable = false } = options.verify ?? {};
   // Custom functions and role managers may link any names, drift may be in any row, and a stock adapter loads all rows.
   const everything = full || strict || stockLoadable || options.configureEnforcer !== undefined;
-  if (everything || ruleCount <= options.defined.rules.length + slack) return { kind: 'whole' };
+  if (everything || ruleCount <= options.defined.rules.length + WHOLE_TABLE_SLACK) return WHOLE;
   return options.promises.reach();
 }
 
 /** Up to which number stored rules are counted: {@link chooseScope} does not need the exact number of more. */
-export function countLimit({ defined }: Pick<ReadingOptions, 'defined'>, slack = WHOLE_TABLE_SLACK): number {
-  return defined.rules.length + slack + 1;
+export function countLimit({ defined }: Pick<ReadingOptions, 'defined'>): number {
+  return defined.rules.length + WHOLE_TABLE_SLACK + 1;
 }
 
 /** Counts the stored rules, up to the number that {@link chooseScope} needs. */
-function ruleCountExpression({ defined, ruleTable }: ReadingOptions, slack = WHOLE_TABLE_SLACK) {
-  const limit = countLimit({ defined }, slack);
+function ruleCountExpression({ defined, ruleTable }: ReadingOptions) {
+  const limit = countLimit({ defined });
   return sql`(select count(*)::int from (select from ${sql.raw(ruleTable.sql)} limit ${limit}) counted)`;
 }
 
 /** Reads as much of the live policy as the options ask for. */
-export async function readPolicy(
-  trx: AnyTransaction,
-  options: ReadingOptions,
-  slack = WHOLE_TABLE_SLACK,
-): Promise<LivePolicy> {
+export async function readPolicy(trx: AnyTransaction, options: ReadingOptions): Promise<LivePolicy> {
   const { rows } = await sql<{ count: number }>`
-    select ${ruleCountExpression(options, slack)} as count
+    select ${ruleCountExpression(options)} as count
   `.execute(trx);
-  return readCounted(trx, options, rows[0]?.count ?? 0, slack);
+  return readCounted(trx, options, rows[0]?.count ?? 0);
 }
 
-/** The same for a table that holds so many rules, as far as they are counted. */
+/** The same if the stored rules have been counted, up to {@link countLimit}. */
 export async function readCounted(
   trx: AnyTransaction,
   options: ReadingOptions,
   ruleCount: number,
-  slack = WHOLE_TABLE_SLACK,
 ): Promise<LivePolicy> {
   const { defined, ruleTable } = options;
   const rules =
     ruleCount === defined.rules.length ? await readAsDefined(trx, ruleTable, defined.rules) : null;
   if (rules !== null) return { rules, scope: 'whole' };
-  return readScope(trx, chooseScope(options, ruleCount, slack), options);
+  return readScope(trx, chooseScope(options, ruleCount), options);
 }
 
 /** How many names a query may contain that may turn out to be unnecessary. */
@@ -102,7 +93,7 @@ export function keepRuleCount(options: ReadingOptions) {
 export interface PolicyQueries {
   readonly queries: readonly RawBuilder<SelectedRow>[];
   /**
-   * What they have read; null where {@link readScope} has to read it.
+   * The policy that they have read; null if {@link readScope} has to read it.
    *
    * @param results the rows of each query
    */
@@ -116,8 +107,6 @@ export interface PolicyPlan {
   /** The scope for a larger table; null if one message can't read it. */
   readonly part: Extract<Scope, { kind: 'reachable' }> | null;
 }
-
-export const WHOLE: Scope = { kind: 'whole' };
 
 /** Null if there are too many rules for one message. */
 export function planPolicy(options: ReadingOptions): PolicyPlan | null {
@@ -153,27 +142,39 @@ export function policyQueries(options: ReadingOptions): PolicyQueries {
   };
 }
 
-/** The policy that was read; null where {@link readScope} has to, to read more, or to name the rows at fault. */
+/**
+ * The policy that was read. Null if {@link readScope} has to read it, because it needs more rows, or to name faulty
+ * rows.
+ */
 export async function takePolicy(
-  { model, defined, verify, ruleTable }: ReadingOptions,
+  options: ReadingOptions,
   rows: readonly SelectedRow[],
   scope: Scope,
 ): Promise<LivePolicy | null> {
-  const reader = new RuleReader(ruleTable, defined);
+  const reader = new RuleReader(options.ruleTable, options.defined);
   const rules = reader.read(rows);
   if (reader.hasUnreadable || isEmptied(scope, rules)) return null;
-  if (verify !== null) await refuseHangingPatterns(model, rules, ruleTable);
-  return { rules, scope: scope.kind === 'whole' ? 'whole' : 'part' };
+  return toLivePolicy(options, rules, scope);
 }
 
-/** Reads that much of it. */
+/** Reads the given part of the live policy. */
 export async function readScope(
   trx: AnyTransaction,
   scope: Scope,
-  { model, defined, progress, verify, ruleTable }: ReadingOptions,
+  options: ReadingOptions,
 ): Promise<LivePolicy> {
+  const { defined, progress, ruleTable } = options;
   const report = progress.start('read', defined.rules.length);
   const rules = await readLivePolicy(trx, ruleTable, scope, defined, report);
+  return toLivePolicy(options, rules, scope);
+}
+
+/** Refuses patterns that no decision may use, unless nothing is decided. */
+async function toLivePolicy(
+  { model, verify, ruleTable }: ReadingOptions,
+  rules: readonly StoredRule[],
+  scope: Scope,
+): Promise<LivePolicy> {
   if (verify !== null) await refuseHangingPatterns(model, rules, ruleTable);
   return { rules, scope: scope.kind === 'whole' ? 'whole' : 'part' };
 }
@@ -214,13 +215,10 @@ async function readForeignRules(
     [...given.arrays],
   );
   if (rows.length === 0) return null;
-  return rows.flatMap((row) => {
-    const { ptype, rule } = ruleTable.read(row);
-    return ptype !== null && isRuleValues(rule) ? [{ ptype, values: rule }] : [];
-  });
+  return rows.flatMap((row) => readRule(ruleTable, row) ?? []);
 }
 
-/** The same for rules that were read, by a scope that reaches the default ones wherever they are. */
+/** The same for rules that were read by a scope that reaches every default rule. */
 export function refuseForeignRules(options: ResolvedOptions, { rules, scope }: LivePolicy): void {
   const { policyGiven, defined } = options;
   // If the table was read in part, it may have rules although none was read.

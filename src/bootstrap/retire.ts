@@ -4,16 +4,10 @@ import type { Ownership } from '../policy/ownership.ts';
 import { type Rule, ruleKey, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { OwnershipReport } from '../report.ts';
-import { removeRules } from '../tables/change.ts';
+import { removeRules } from '../tables/change-rules.ts';
 import { findMissing } from '../tables/insert.ts';
 import { moveRules, type RuleMove, readRulesOfRoles } from '../tables/move-rules.ts';
-import {
-  forgetRules,
-  type RecordedVersion,
-  readRecordedRules,
-  recordVersion,
-  renameRecorded,
-} from '../tables/rule-record.ts';
+import { forgetRules, readRecordedRules, recordVersion, renameRecorded } from '../tables/rule-record.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 
 /** What was renamed and retired, and what stays. */
@@ -30,13 +24,12 @@ export async function changeOwned(
   client: ClientLike,
   table: RuleTable,
   ownership: Ownership,
-  newest: RecordedVersion | null,
 ): Promise<Changes> {
   const { version, changes, renamedRoles } = ownership;
   await recordVersion(client, table, { version, changes });
   if (!changesSome(ownership)) return NO_CHANGES;
   const renamed = await renameRoles(client, table, renamedRoles);
-  return { renamed, ...(await retire(client, table, ownership, newest !== null)) };
+  return { renamed, ...(await retire(client, table, ownership)) };
 }
 
 async function renameRoles(
@@ -92,22 +85,21 @@ function isRoleAt({ ptype }: Rule, position: number): boolean {
   return (ptype === 'p' && position === 0) || (ptype === 'g' && position < 2);
 }
 
-/** Removes what bootstraps have inserted of the retired roles and rules, and gives users another role. */
+/**
+ * Removes the retired rules, and those of retired roles, that bootstraps have inserted, and gives users another role.
+ */
 export async function retire(
   client: ClientLike,
   table: RuleTable,
   ownership: Ownership,
-  hasRecord: boolean,
 ): Promise<Omit<Changes, 'renamed'>> {
   const { retiredRoles, retiredRules } = ownership;
   const isRetired = retiredTest(retiredRoles, retiredRules);
-  const recorded = hasRecord ? (await readRecordedRules(client, table, 'all')).filter(isRetired) : [];
+  const recorded = (await readRecordedRules(client, table, 'all')).filter(isRetired);
   const ours = new Set(recorded.filter(({ inserted }) => inserted).map(ruleKey));
   const stored = await readRetired(client, table, ownership);
   const removed = stored.filter((rule) => ours.has(ruleKey(rule)));
-  const others = stored.filter((rule) => !ours.has(ruleKey(rule)));
-  const moved = others.filter((rule) => newRoleOf(rule, ownership) !== null);
-  const left = others.filter((rule) => newRoleOf(rule, ownership) === null);
+  const moved = stored.filter((rule) => !ours.has(ruleKey(rule)) && newRoleOf(rule, ownership) !== null);
   if (removed.length > 0) await removeRules(client, table, removed);
   await moveRules(
     client,
@@ -115,11 +107,13 @@ export async function retire(
     planMoves(moved, (rule) => ({ ...rule, values: rule.values.with(1, newRoleOf(rule, ownership) ?? '') })),
   );
   await forgetRules(client, table, recorded);
+  // A link that was moved may be left, as where its user is a retired role too.
+  const left = chooseLeft(await readRetired(client, table, ownership), ownership);
   return {
     removed: removed.map(toLine),
     reassigned: moved.length,
-    left: left.slice(0, LISTED).map(toLine),
-    leftOmitted: Math.max(0, left.length - LISTED),
+    left: left.rules,
+    leftOmitted: left.omitted,
   };
 }
 
@@ -149,7 +143,7 @@ export function chooseLeft(stored: readonly Rule[], ownership: Ownership): LeftR
   };
 }
 
-/** The same where the policy was not read, or in part. */
+/** The same if the policy was not read, or only a part of it. */
 export async function findLeft(
   client: ClientLike,
   { ownership, ruleTable }: ResolvedOptions,

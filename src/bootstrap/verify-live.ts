@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { AnyTransaction } from '../database/transaction.ts';
+import type { AskFurther } from '../database/transaction.ts';
 import { VerificationError } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { formatRule, toRule } from '../policy/rule.ts';
@@ -13,14 +13,11 @@ import {
   summarizeHolders,
 } from '../verification/drift.ts';
 import { explainRowOrder } from '../verification/row-order.ts';
-import { NOT_VERIFIED, verifyPolicy } from '../verification/verify.ts';
+import { NOT_VERIFIED, verifyPolicy } from '../verification/verify-policy.ts';
 import type { LivePolicy } from './read-policy.ts';
 
 /** How many findings of a kind are logged one by one. */
 const LOGGED = 100;
-
-/** Runs further queries, which only some reports need. */
-export type AskFurther = <T>(ask: (trx: AnyTransaction) => Promise<T>) => Promise<T>;
 
 /** Compares the live policy with the definition, and logs the outcome. */
 export async function verifyLive(

@@ -3,7 +3,7 @@ import type { Problem } from '../errors.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
 import { findPlace } from '../policy/place.ts';
 import { parseMatcher, readConjunct, walk } from './matcher.ts';
-import { ruleLengthsOf, tokensOf } from './model.ts';
+import { matcherOf, ruleLengthsOf, tokensOf } from './model.ts';
 
 /** The rules that `domains` compile to. */
 const FORMS = [
@@ -17,7 +17,7 @@ const DOMAIN_POSITION = 1;
 const REMEDY =
   'Give the model of RBAC with domains, model: domainsModelPath, or one like it; or write the policy as rules.';
 
-/** Whether a model has room for the rules of `domains`. Reported once, not for each rule of each tenant. */
+/** Finds why a model has no room for the rules of `domains`. It is reported once, not for each rule of each tenant. */
 export function findUnfitDomains(model: Model, definition: PolicyDefinition): Problem[] {
   const { domains } = definition;
   if (domains === undefined) return [];
@@ -55,7 +55,7 @@ function findMisplacedDomain(model: Model): string[] {
 
 /** The names of the domain in requests and rules: the last argument of `g`, and the value that it is compared with. */
 function readDomainNames(model: Model): { readonly r: string; readonly p: string } | null {
-  const matcher = model.model.get('m')?.get('m')?.value ?? '';
+  const matcher = matcherOf(model);
   try {
     const conjuncts = walk(parseMatcher(matcher)).flatMap((node) => readConjunct(node) ?? []);
     const call = conjuncts.find((one) => one.kind === 'inherits' && one.ptype === 'g');

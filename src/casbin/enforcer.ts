@@ -2,7 +2,7 @@ import { type Adapter, type Enforcer, FunctionMap, type Model, newEnforcer } fro
 import { rememberLast } from '../collections.ts';
 import type { Rule } from '../policy/rule.ts';
 import { evaluatesRules } from './matcher.ts';
-import { copyModel } from './model.ts';
+import { copyModel, matcherOf } from './model.ts';
 
 /** Prepares an enforcer before it loads: custom functions, role managers, matching functions. */
 export type ConfigureEnforcer = (enforcer: Enforcer) => void | Promise<void>;
@@ -34,7 +34,7 @@ export function buildInMemoryEnforcer(
  * Casbin copies all of them for each rule that it evaluates, which takes longer than the rest of a decision.
  */
 export function hastenDecisions(enforcer: Enforcer): void {
-  const matcher = enforcer.getModel().model.get('m')?.get('m')?.value ?? '';
+  const matcher = matcherOf(enforcer.getModel());
   if (evaluatesRules(matcher)) return;
   const functions = new FunctionMap();
   for (const [name, call] of FunctionMap.loadFunctionMap().getFunctions()) {

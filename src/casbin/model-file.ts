@@ -66,7 +66,7 @@ const readDefaultModel = rememberLast(() => readModelFile(defaultModelPath));
 const readModelText = rememberLast((path: string, text: string): LoadedModel => {
   const problems = checkModelText(path, text);
   if (problems.length > 0) return { model: null, problems };
-  return make(`${path}:1:1`, () => ({
+  return tryLoad(`${path}:1:1`, () => ({
     model: newModelFromString(text),
     locate: (key, name) => locateDefinition(path, text, key, name),
   }));
@@ -74,14 +74,14 @@ const readModelText = rememberLast((path: string, text: string): LoadedModel => 
 
 /** Copies a Casbin Model. Never throws, because the given object may only look like a model. */
 export function adoptModel(given: Model): LoadedModel {
-  return make('model', () => {
+  return tryLoad('model', () => {
     const model = copyModel(given);
     const problems = findMissingDefinitions(model);
     return problems.length > 0 ? { model: null, problems } : { model, locate: (key) => `model (${key})` };
   });
 }
 
-function make(at: string, load: () => LoadedModel): LoadedModel {
+function tryLoad(at: string, load: () => LoadedModel): LoadedModel {
   try {
     return load();
   } catch (error) {

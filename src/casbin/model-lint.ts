@@ -3,7 +3,6 @@ import type { Problem } from '../errors.ts';
 import { findNearest } from '../nearest-name.ts';
 import { formatText } from '../policy/rule.ts';
 import { reasonOf, shorten } from '../text.ts';
-import { findAddressFault } from './address-range.ts';
 import { callsIn } from './calls.ts';
 import {
   asWritten,
@@ -15,9 +14,9 @@ import {
   parseMatcher,
   walk,
 } from './matcher.ts';
-import { tokensOf } from './model.ts';
+import { effectOf, tokensOf, valueTokensOf } from './model.ts';
 import type { LocateDefinition } from './model-file.ts';
-import { findThrownByPattern } from './patterns.ts';
+import { findAddressFault, findThrownByPattern } from './patterns.ts';
 
 /** The effects that Casbin's DefaultEffectorStream knows (casbin 5.51.1), as the model stores them. */
 const KNOWN_EFFECTS = new Set([
@@ -95,7 +94,7 @@ function lintMatchers(
   locate: LocateDefinition,
   isConfigured: boolean,
 ) {
-  const tokens = new Set(['r', 'p'].flatMap((section) => sectionTokens(model, section)));
+  const tokens = new Set(valueTokensOf(model));
   return [...(model.model.get('m') ?? [])].flatMap(([key, { value }]): Problem[] => {
     const at = locate(key);
     const names = readNames(value);
@@ -185,7 +184,7 @@ function lintMembership(
   });
 }
 
-/** Patterns that Casbin's functions do not take, or ipMatch not as they are meant. */
+/** Patterns on which Casbin's functions throw, or with which ipMatch matches other addresses. */
 function lintPatterns(matcher: string, text: string, locate: LocateDefinition): Problem[] {
   return callsIn(text).flatMap(({ name, pattern }): Problem[] => {
     const literal = isNode(pattern) && pattern.type === 'Literal' ? pattern.value : null;
@@ -215,7 +214,7 @@ function lintEffects(model: Model, locate: LocateDefinition): Problem[] {
  * is, without an error.
  */
 function lintSubjectPriority(model: Model, locate: LocateDefinition, isConfigured: boolean): Problem[] {
-  if (model.model.get('e')?.get('e')?.value !== 'subjectPriority(p_eft) || deny') return [];
+  if (effectOf(model) !== 'subjectPriority(p_eft) || deny') return [];
   const links = model.model.get('g')?.get('g')?.value;
   if (links === undefined) {
     const message =
@@ -231,8 +230,4 @@ function lintSubjectPriority(model: Model, locate: LocateDefinition, isConfigure
   if (isOrdered && (hasDomain || !fields.includes('dom'))) return [];
   const message = `under subjectPriority, Casbin can order rules only if "p" begins with ${wanted.join(', ')}${hasDomain ? '' : ', and has no dom'}, but it is ${fields.join(', ')}. Change its fields, or use priority(p.eft) || deny.`;
   return [{ code: 'MODEL_INVALID', at: locate('p'), message }];
-}
-
-function sectionTokens(model: Model, section: string): string[] {
-  return [...(model.model.get(section)?.values() ?? [])].flatMap(({ tokens }) => tokens);
 }

@@ -41,7 +41,7 @@ export function checkModelText(path: string, text: string): Problem[] {
       const message = `section [${name}] appears twice. Merge the two.`;
       return { code: 'MODEL_INVALID', at: placeOf(path, line), message };
     }),
-    ...findRepeated(path, definitions),
+    ...findRedefined(path, definitions),
     ...findUnread(path, definitions),
     ...findOutside(path, definitions),
     ...definitions.flatMap((definition) => findCutOff(path, definition)),
@@ -73,7 +73,7 @@ function readDefinitions(lines: readonly Line[]): Definition[] {
 }
 
 /** Casbin uses the last definition of a name. */
-function findRepeated(path: string, definitions: readonly Definition[]): Problem[] {
+function findRedefined(path: string, definitions: readonly Definition[]): Problem[] {
   const first = new Map<string, number>();
   return definitions.flatMap(({ section, key, line }): Problem[] => {
     const before = first.get(`${section}::${key}`);
@@ -122,7 +122,9 @@ function findOutside(path: string, definitions: readonly Definition[]): Problem[
   });
 }
 
-/** Casbin knows no strings when it looks for comments, and few people know that `;` begins one, too. */
+/**
+ * Casbin does not look for strings before it looks for comments, and few people know that `;` also begins a comment.
+ */
 function findCutOff(path: string, { key, line }: Definition): Problem[] {
   return line.parts.flatMap(({ text, number }): Problem[] => {
     const kept = withoutComment(text);
@@ -152,7 +154,7 @@ function findUnread(path: string, definitions: readonly Definition[]): Problem[]
     const read = new Set<string>();
     const next = () => (read.size === 0 ? first : `${first}${read.size + 1}`);
     while (names.has(next())) read.add(next());
-    // Then the section lacks what Casbin needs, and that is told.
+    // Then the section lacks what Casbin needs, which is a problem of its own.
     if (read.size === 0 && first !== 'g') return [];
     return given
       .filter(({ key }) => !read.has(key))
@@ -198,7 +200,7 @@ function placeOf(path: string, { number, column }: Pick<Line, 'number' | 'column
 }
 
 /**
- * Where a definition first uses a name, outside of strings; null where it is written otherwise, as with blanks in it.
+ * Where a definition first uses a name, outside of strings; null if it is written in another way there, as with blanks.
  */
 function findName({ parts }: Line, name: string): Pick<Line, 'number' | 'column'> | null {
   for (const [index, { text, number }] of parts.entries()) {

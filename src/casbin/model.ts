@@ -1,10 +1,6 @@
 import { Assertion, type Model, newModel } from 'casbin';
 import type { Problem } from '../errors.ts';
-import { type DefinedRule, isRepeated } from '../policy/compile.ts';
-import { formatRule, formatText, type Rule } from '../policy/rule.ts';
-import { maskCheck } from './address-range.ts';
-import { thrownPatternCheck } from './patterns.ts';
-import { conditionCheck } from './rule-conditions.ts';
+import type { Rule } from '../policy/rule.ts';
 
 /** The definitions that Casbin requires, each with the section of a `.conf` file that it is in. */
 export const REQUIRED_DEFINITIONS = [
@@ -18,6 +14,28 @@ export const REQUIRED_DEFINITIONS = [
 export function tokensOf(model: Model, section: 'r' | 'p', key: string = section): string[] {
   const tokens = model.model.get(section)?.get(key)?.tokens ?? [];
   return tokens.map((token) => token.slice(key.length + 1));
+}
+
+/** The matcher of a model, as Casbin stores it; empty if there is none. */
+export function matcherOf(model: Model): string {
+  return model.model.get('m')?.get('m')?.value ?? '';
+}
+
+/** The effect of a model, as Casbin stores it; empty if there is none. */
+export function effectOf(model: Model): string {
+  return model.model.get('e')?.get('e')?.value ?? '';
+}
+
+/** The texts of all definitions of a section, such as `m`, `m2` and `m3`. */
+export function textsOf(model: Model, section: 'e' | 'm'): string[] {
+  return [...(model.model.get(section)?.values() ?? [])].map(({ value }) => value);
+}
+
+/** The tokens of all definitions of requests and rules, as matchers use them: `r_sub`, `p_obj`. */
+export function valueTokensOf(model: Model): string[] {
+  return ['r', 'p'].flatMap((section) =>
+    [...(model.model.get(section)?.values() ?? [])].flatMap(({ tokens }) => tokens),
+  );
 }
 
 /** The fields that a rule of each ptype must have, as a model file names them: `sub`, or `_` in a role definition. */
@@ -35,67 +53,13 @@ export function ruleLengthsOf(model: Model): Map<string, number> {
   return new Map([...ruleFieldsOf(model)].map(([ptype, fields]) => [ptype, fields.length]));
 }
 
-/**
- * Creates a function that returns why Casbin does not use a rule as it is meant: its effect is neither `allow` nor
- * `deny`, so the rule decides nothing; its priority is not a number, under an effect for which that changes the order
- * of the others; its address range has no mask that means something; a function throws on its pattern; or `eval` can't
- * evaluate its condition. Null for any other rule.
- */
-export function usabilityCheck(model: Model): (rule: Rule) => string | null {
-  const fields = interpretedFieldsOf(model);
-  const findMaskFault = maskCheck(model);
-  const findThrown = thrownPatternCheck(model);
-  const findConditionFault = conditionCheck(model);
-  return (rule) =>
-    findUnusableValue(rule, fields) ??
-    findMaskFault(rule) ??
-    describeThrown(findThrown(rule)) ??
-    findConditionFault(rule);
-}
-
-function describeThrown(fault: string | null): string | null {
-  return fault === null ? null : `has a pattern for which Casbin throws: ${fault}. Correct it`;
-}
-
-/** The positions of the fields whose values Casbin interprets, by ptype; -1 for one that a ptype does not have. */
-type InterpretedFields = ReadonlyMap<string, { readonly effect: number; readonly priority: number }>;
-
-/** Finds these positions. Only some effects depend on the order of the rules, and so on their priorities. */
-function interpretedFieldsOf(model: Model): InterpretedFields {
-  const ptypes = [...(model.model.get('p')?.keys() ?? [])];
-  const effects = [...(model.model.get('e')?.values() ?? [])];
-  const isOrdered = effects.some(({ value }) => /^(?:priority|subjectPriority)\(/.test(value));
-  return new Map(
-    ptypes.map((ptype) => {
-      const tokens = tokensOf(model, 'p', ptype);
-      return [
-        ptype,
-        { effect: tokens.indexOf('eft'), priority: isOrdered ? tokens.indexOf('priority') : -1 },
-      ];
-    }),
+/** The rules that a model holds, in its order: policy first, then role definitions. */
+export function rulesOf(model: Model): Rule[] {
+  return ['p', 'g'].flatMap((section) =>
+    [...(model.model.get(section) ?? [])].flatMap(([ptype, { policy }]) =>
+      policy.map((values) => ({ ptype, values })),
+    ),
   );
-}
-
-function findUnusableValue({ ptype, values }: Rule, fields: InterpretedFields): string | null {
-  const { effect = -1, priority = -1 } = fields.get(ptype) ?? {};
-  const [given = '', order] = [values[effect], values[priority]];
-  if (!['allow', 'deny', ''].includes(given)) {
-    return `has the effect ${formatText(given)}, and Casbin uses only allow and deny: the rule decides nothing. Correct it`;
-  }
-  if (order !== undefined && Number.isNaN(Number.parseInt(order, 10))) {
-    return `has the priority ${formatText(order)}, which is not a number, so Casbin can't order the rules. Correct it`;
-  }
-  return null;
-}
-
-/** Rules that Casbin would silently ignore, order wrongly, or match with something else. */
-export function findUnusableRules(model: Model, rules: readonly DefinedRule[]): Problem[] {
-  const findFault = usabilityCheck(model);
-  return rules.flatMap((rule): Problem[] => {
-    const reason = isRepeated(rule) ? null : findFault(rule);
-    if (reason === null) return [];
-    return [{ code: 'RULE_VALUE_INVALID', at: rule.at, message: `rule "${formatRule(rule)}" ${reason}.` }];
-  });
 }
 
 /** The same definitions without any policy or role manager, so that an enforcer may fill and keep it. */

@@ -1,11 +1,10 @@
-import { FunctionMap, type Model } from 'casbin';
+import { FunctionMap, type Model, Util } from 'casbin';
 import { type Problem, StoredRuleError } from '../errors.ts';
 import type { DefinedRule } from '../policy/compile.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
 import type { RowId } from '../report.ts';
 import { reasonOf } from '../text.ts';
-import { findRefusal } from './address-range.ts';
-import { callsOf, patternPlaces } from './calls.ts';
+import { callsOf, faultFinder, patternPlaces } from './calls.ts';
 import { isNode } from './matcher.ts';
 import type { RowSource, StoredRule } from './rule-row.ts';
 
@@ -64,8 +63,8 @@ function expandGlob(pattern: string): string {
 export async function findHangingPatterns(model: Model, rules: readonly DefinedRule[]): Promise<Problem[]> {
   const advice = 'Rewrite it so that a repeated part can match a text in one way only.';
   const [inMatchers, inRules] = [literalPatterns(model), patternsOf(model, rules)];
-  const written = await hanging(inMatchers);
-  const stated = await hanging(inRules);
+  const written = await findHanging(inMatchers);
+  const stated = await findHanging(inRules);
   return [
     ...[...inMatchers, ...inRules].flatMap(({ name, text, rule }): Problem[] => {
       const reason = findEndlessLoop(name, text);
@@ -97,7 +96,7 @@ export async function refuseHangingPatterns(
 ): Promise<void> {
   const patterns = patternsOf(model, rules);
   const endless = patterns.filter(({ name, text }) => findEndlessLoop(name, text) !== null);
-  const backtracking = await hanging(patterns);
+  const backtracking = await findHanging(patterns);
   const messages = [
     describeStored('Casbin never finishes reading some stored patterns', endless, ENDLESS_REMEDY, source),
     describeStored(
@@ -138,35 +137,31 @@ function idsOf(patterns: readonly StoredPattern[]): RowId[] {
  * for example on an invalid regular expression, or never finishes reading it. Null for a rule without such a pattern.
  */
 export function patternCheck(model: Model): (rule: Rule) => string | null {
-  return faultFinder(model, (name, pattern) => findEndlessLoop(name, pattern) ?? findThrown(name, pattern));
+  return faultFinder(model, isPattern, (name, pattern) =>
+    describeRefused(name, pattern, findEndlessLoop(name, pattern) ?? findThrown(name, pattern)),
+  );
 }
 
-/** The same for patterns on which a function throws; those without an end have a problem of their own. */
+/**
+ * The same for patterns on which a function throws. Patterns that Casbin never finishes reading are another problem.
+ */
 export function thrownPatternCheck(model: Model): (rule: Rule) => string | null {
-  return faultFinder(model, findThrownByPattern);
+  return faultFinder(model, isPattern, (name, pattern) =>
+    describeRefused(name, pattern, findThrownByPattern(name, pattern)),
+  );
 }
 
 /** Why a function throws on a pattern; null if it does not, or never finishes reading it, or takes none. */
 export function findThrownByPattern(name: string, pattern: string): string | null {
-  const isPattern = name === 'ipMatch' || EXPRESSIONS.has(name);
-  return isPattern && findEndlessLoop(name, pattern) === null ? findThrown(name, pattern) : null;
+  return isPattern(name) && findEndlessLoop(name, pattern) === null ? findThrown(name, pattern) : null;
 }
 
-function faultFinder(model: Model, findFault: (name: string, pattern: string) => string | null) {
-  const places = patternPlaces(model, (name) => EXPRESSIONS.has(name) || name === 'ipMatch');
-  const known = new Map<string, string | null>();
-  return ({ ptype, values }: Rule): string | null => {
-    for (const { name, ptype: own, position } of places) {
-      const text = values[position];
-      if (own !== ptype || text === undefined) continue;
-      const key = `${name} ${text}`;
-      const before = known.get(key);
-      const fault = before === undefined ? findFault(name, text) : before;
-      known.set(key, fault);
-      if (fault !== null) return `${name} does not take the pattern ${formatText(text)}: ${fault}`;
-    }
-    return null;
-  };
+function isPattern(name: string): boolean {
+  return EXPRESSIONS.has(name) || name === 'ipMatch';
+}
+
+function describeRefused(name: string, pattern: string, fault: string | null): string | null {
+  return fault === null ? null : `${name} does not take the pattern ${formatText(pattern)}: ${fault}`;
 }
 
 const FUNCTIONS = FunctionMap.loadFunctionMap().getFunctions();
@@ -179,6 +174,36 @@ function findThrown(name: string, pattern: string): string | null {
   } catch (error) {
     return reasonOf(error);
   }
+}
+
+/**
+ * Why ipMatch does not match the addresses that a range names; null if it does. It takes any text as a mask (casbin
+ * 5.51.1, ip.cidrSubnet): `10.0.0.0/33` matches every IPv4 address, and `10.0.0.0/255.0.0.0` only the first one.
+ */
+export function findAddressFault(range: string): string | null {
+  return findMaskFault(range) ?? findRefusal(range);
+}
+
+/** Why ipMatch throws for every address; null if it does not. */
+function findRefusal(range: string): string | null {
+  try {
+    // A wrong second argument without a mask would be printed; the first one is checked in the same way.
+    if (range.split('/').length === 2) Util.ipMatchFunc('0.0.0.0', range);
+    else Util.ipMatchFunc(range, '0.0.0.0');
+    return null;
+  } catch {
+    return 'it is not an IP address';
+  }
+}
+
+/** The fault of the mask alone; null for none, or without a mask. */
+export function findMaskFault(range: string): string | null {
+  const slash = range.indexOf('/');
+  if (slash === -1) return null;
+  const most = range.includes(':') ? 128 : 32;
+  // Casbin reads the number without the blanks around it.
+  const mask = range.slice(slash + 1).trim();
+  return /^\d{1,3}$/.test(mask) && Number(mask) <= most ? null : `its mask is not a number from 0 to ${most}`;
 }
 
 type StoredPattern = Pattern<Partial<StoredRule>>;
@@ -213,7 +238,7 @@ function literalPatterns(model: Model): Pattern<null>[] {
  * Finds patterns that may take forever. Only a pattern that repeats a group can, so the checker is loaded only for
  * those.
  */
-async function hanging<P extends Pattern<unknown>>(patterns: readonly P[]): Promise<P[]> {
+async function findHanging<P extends Pattern<unknown>>(patterns: readonly P[]): Promise<P[]> {
   const repeating = patterns.filter(({ name, text }) => repeatedGroups(expressionOf(name, text)).length > 0);
   if (repeating.length === 0) return [];
   const { isSafePattern } = await import('redos-detector');

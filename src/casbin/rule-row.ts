@@ -70,6 +70,12 @@ export class RuleReader {
   }
 }
 
+/** The rule that a selected row holds; null if no enforcer can load it. */
+export function readRule(source: Pick<RowSource, 'read'>, row: Record<string, unknown>): Rule | null {
+  const { ptype, rule } = source.read(row);
+  return ptype !== null && isRuleValues(rule) ? { ptype, values: rule } : null;
+}
+
 /** Whether the `rule` of a row is what an enforcer can load. */
 export function isRuleValues(rule: unknown): rule is string[] {
   return Array.isArray(rule) && rule.length > 0 && rule.every((value) => typeof value === 'string');

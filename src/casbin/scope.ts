@@ -2,7 +2,7 @@ import type { Model } from 'casbin';
 import { addTo } from '../collections.ts';
 import type { Rule } from '../policy/rule.ts';
 import { collectCalls, evaluatesRules, identifier, limitingConjuncts } from './matcher.ts';
-import { ruleLengthsOf, tokensOf } from './model.ts';
+import { effectOf, ruleLengthsOf, textsOf, tokensOf } from './model.ts';
 
 /** The part of the stored rules to read. */
 export type Scope =
@@ -12,7 +12,7 @@ export type Scope =
    */
   | { readonly kind: 'reachable'; readonly names: readonly string[]; readonly bySubject: boolean };
 
-const WHOLE = { kind: 'whole' } as const;
+export const WHOLE = { kind: 'whole' } as const;
 
 /** The rules that decisions about some subjects, in some domains, can depend on, whatever else the requests contain. */
 export interface SliceScope {
@@ -56,7 +56,7 @@ export function reachableScope(model: Model, rules: readonly Rule[], valuesAt: V
     tokens.flatMap((token, position) => (some.includes(token) ? [...valuesAt(position)] : []));
 
   const isWithoutCommas = () => !valuesOf(tokens).some((value) => value.includes(','));
-  const limits = matchersOf(model).map((matcher) =>
+  const limits = textsOf(model, 'm').map((matcher) =>
     limitingConjuncts(matcher, isWithoutCommas).filter(({ policy }) => policy === subject),
   );
   const sources = [...linked, ...limits.flat().map(({ request }) => request)];
@@ -92,7 +92,7 @@ export function sliceScope(
   const isSingle = ['r', 'p', 'm'].every((section) => model.model.get(section)?.size === 1);
   const tokens = tokensOf(model, 'p');
   if (!isSingle || linkedTokens(model) === null) return WHOLE;
-  const matcher = matchersOf(model)[0] ?? '';
+  const matcher = textsOf(model, 'm')[0] ?? '';
   // Assumes that values have commas, because later ones may. With a priority, every rule matters.
   const leading = tokens.includes('priority') ? [] : limitingConjuncts(matcher, () => false);
   const inDomain = leading.find(({ kind, request }) => kind === 'equal' && request === domain?.token);
@@ -126,12 +126,12 @@ export function sliceScope(
  * `subjectPriority`, and with more places than Casbin's own role manager can load.
  */
 export function linkedTokens(model: Model): string[] | null {
-  if (model.model.get('e')?.get('e')?.value.startsWith('subjectPriority')) return null;
+  if (effectOf(model).startsWith('subjectPriority')) return null;
   const definitions = model.model.get('g') ?? new Map<string, unknown>();
   const lengths = ruleLengthsOf(model);
   if ([...definitions.keys()].some((ptype) => (lengths.get(ptype) ?? 0) > 3)) return null;
   const linked: string[] = [];
-  for (const matcher of matchersOf(model)) {
+  for (const matcher of textsOf(model, 'm')) {
     if (evaluatesRules(matcher)) return null;
     for (const { name, given } of collectCalls(matcher)) {
       if (!definitions.has(name)) continue;
@@ -141,8 +141,4 @@ export function linkedTokens(model: Model): string[] | null {
     }
   }
   return linked;
-}
-
-function matchersOf(model: Model): string[] {
-  return [...(model.model.get('m')?.values() ?? [])].map(({ value }) => value);
 }

@@ -131,7 +131,7 @@ export function commandRunner(
   }
 }
 
-/** In another folder than that of the project, the configuration is not found, and the result is good. */
+/** In another folder than the project's, the configuration is not found, and the command succeeds all the same. */
 function describeDefaultPolicy(configFile: string | null): string {
   const fact =
     configFile === null ? `no casbin-bootstrap.config in ${process.cwd()}` : `no policy in ${configFile}`;

@@ -38,7 +38,7 @@ function completeFiles(completion: RootCommand): void {
   const setup = completion.setup.bind(completion);
   completion.setup = (name, executable, shell) => {
     setup(name, executable, shell);
-    // The last one counts. The script that tab prints leaves nothing for the shell to do.
+    // The last such line counts. That of the script that tab prints lets the shell complete nothing.
     if (shell === 'bash') console.log(`complete -o default -F __casbin_bootstrap_complete ${name}`);
   };
 }

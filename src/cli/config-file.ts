@@ -59,13 +59,13 @@ function isOfRevision(path: string): boolean {
  *
  * @throws InvalidOptionsError when there is no such file, or it can't be loaded or exports something else
  */
-async function loadPolicyModule(path: string, cwd = process.cwd()): Promise<PolicyDefinition> {
+async function loadPolicyModule(path: string): Promise<PolicyDefinition> {
   const refuse = (code: 'POLICY_NOT_FOUND' | 'OPTION_INVALID', message: string) =>
     new InvalidOptionsError([{ code, at: path, message }]);
-  if (!existsSync(resolve(cwd, path))) {
+  if (!existsSync(path)) {
     throw refuse('POLICY_NOT_FOUND', 'there is no such file. Correct its path.');
   }
-  const { config } = await loadModule(path, cwd);
+  const { config } = await loadModule(path, process.cwd());
   const exported: unknown =
     typeof config === 'object' && config !== null && 'policy' in config ? config.policy : defaultOf(config);
   if (typeof exported === 'object' && exported !== null && !Array.isArray(exported)) return exported;

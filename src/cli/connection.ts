@@ -129,7 +129,8 @@ function toUrl(settings: Settings): string {
   const parameters = [...settings]
     .filter(([name]) => name !== 'dbname')
     .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
-  // A ? or # would end the path, and the parameters would be lost. pg does not decode them, so the server has no such database.
+  // A ? or # would end the path, and the parameters would be lost. pg does not decode them, so the server has no such
+  // database.
   const database = encodeURI(settings.get('dbname') ?? '').replaceAll(/[?#]/g, encodeURIComponent);
   return `postgres:///${database}?${parameters.join('&')}`;
 }

@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { resolve } from 'node:path';
 import pg from 'pg';
 import type { PoolLike } from '../database/client.ts';
+import { errorCode } from '../database/sqlstates.ts';
 import { createEmbeddedPool } from '../embedded/index.ts';
 import { InvalidOptionsError } from '../errors.ts';
 
@@ -16,7 +17,7 @@ export interface Database {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** After which time without packets TCP checks the connection, so that a dead network is noticed. */
+/** After this time without packets, TCP checks the connection, so that a dead network is noticed. */
 const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
 
 /** How long the server may take to close the connection. */
@@ -77,7 +78,7 @@ function parseServer(databaseUrl: string | null, at: string, config: pg.ClientCo
   try {
     return new pg.Client(config);
   } catch (error) {
-    if (error instanceof URIError || hasCode(error, 'ERR_INVALID_URL')) throw invalidUrl(at, NOT_A_URL);
+    if (error instanceof URIError || errorCode(error) === 'ERR_INVALID_URL') throw invalidUrl(at, NOT_A_URL);
     throw invalidUrl(at, `It can't be used: ${error instanceof Error ? error.message : error}`);
   }
 }
@@ -100,8 +101,4 @@ const NOT_A_URL =
 /** Has no cause on purpose: errors about URLs contain the whole input, including the password. */
 function invalidUrl(at: string, message: string): InvalidOptionsError {
   return new InvalidOptionsError([{ code: 'OPTION_INVALID', at, message }]);
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

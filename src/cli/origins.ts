@@ -43,7 +43,9 @@ export class Origins {
     return policy;
   }
 
-  /** Gives what is at the path of an option the file as its place, and tells the path beside it. */
+  /**
+   * If the place is the path of an option, gives the file of that option as the place, and names the path in the text.
+   */
   place<Given extends Placed>(given: Given): Given {
     const { at, subject, message } = given;
     if (at === null || readPlace(at).file !== null) return given;

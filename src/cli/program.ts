@@ -1,8 +1,7 @@
 import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { BootstrapError } from '../errors.ts';
-import { escapeControls } from '../render/phrases.ts';
-import { reasonOf } from '../text.ts';
+import { escapeControls, reasonOf } from '../text.ts';
 import { addAssignCommand, addGrantCommand, addRevokeCommand, addUnassignCommand } from './change.ts';
 import { commandRunner, type RunCommand, readAskedFormat } from './command.ts';
 import { addCompletion } from './completion.ts';
@@ -111,7 +110,7 @@ export function createProgram(terminal: Terminal, runCommand: RunCommand): Comma
   return program;
 }
 
-/** Of an option that is given twice, Commander takes the last value, and says nothing of the first. */
+/** If an option is given twice, Commander takes the last value, and does not mention the first. */
 function refuseRepetition(command: Command): void {
   for (const option of command.options) {
     if (!option.required && !option.optional) continue;
@@ -127,12 +126,13 @@ function refuseRepetition(command: Command): void {
 }
 
 /**
- * Commander takes what follows an option for its value, also another option: `--html --embedded` would write that file.
+ * Commander takes what follows an option as its value, also another option: `--html --embedded` would write a file of
+ * that name.
  */
 function refuseOptionAsValue(command: Command): void {
   const options = [...command.options, ...(command.parent?.options ?? [])];
   const listed = options.flatMap(({ long }) => long ?? []);
-  // Commander does not list that of the help.
+  // Commander does not list the option for the help.
   const names = ['--help', '-h', ...listed];
   const values = command.optsWithGlobals();
   const taken = options.find((option) => names.includes(values[option.attributeName()]));

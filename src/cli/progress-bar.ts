@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { SingleBar } from 'cli-progress';
 import type { Logger } from 'pino';
 import type { OnProgress, Progress } from '../progress.ts';
-import { escapeControls } from '../render/phrases.ts';
+import { escapeControls } from '../text.ts';
 
 type Screen = NodeJS.WritableStream & { readonly isTTY?: boolean };
 

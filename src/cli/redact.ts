@@ -24,7 +24,8 @@ export function createRedact(databaseUrl: string | undefined): Redact {
 
 /**
  * Hides the passwords of all URLs of PostgreSQL in a text: an error of the application's own code, such as its
- * configuration, may show one that the command does not know. Messages about the form of URLs have the word itself.
+ * configuration, may show one that the command does not know. Messages that show the form of a URL have the word
+ * `password` there.
  */
 export const redactUrls: Redact = (text) =>
   text.replace(/(postgres(?:ql)?:\/\/[^\s:@/]*:)(?!password@)\S+@/gi, `$1${HIDDEN}@`);

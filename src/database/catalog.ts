@@ -25,8 +25,8 @@ export function tableIn(schema: string | undefined, table: string): RawBuilder<u
 const LONGEST_NAME = 63;
 
 /**
- * A name that is made of a table's, within what PostgreSQL takes: it would cut a longer one off, and two of them might
- * become one.
+ * A name that is made from a table's, not longer than PostgreSQL allows: it would cut off the rest, and two names might
+ * become equal.
  */
 export function nameAround(before: string, table: string, after = ''): string {
   const plain = `${before}${table}${after}`;
@@ -94,7 +94,7 @@ const FIRST_OF_USERS = sql`(
   limit 1
 )`;
 
-/** A column as PostgreSQL calls its type: `character varying(50)`. */
+/** A column. Its type is as PostgreSQL calls it: `character varying(50)`. */
 export interface Column {
   readonly name: string;
   readonly type: string;
@@ -118,8 +118,7 @@ export const COLUMNS = `(
   )`;
 
 /**
- * An SQL expression for the type of a column, as PostgreSQL calls it; under quote_all_identifiers, that would come
- * quoted.
+ * An SQL expression for the type of a column, as PostgreSQL calls it, but without the quotes of quote_all_identifiers.
  *
  * @param column the alias of a row of {@link COLUMNS} in the query around it
  */
@@ -127,18 +126,14 @@ export function typeExpression(column: string): string {
   return `replace(format_type(${column}.atttypid, ${column}.atttypmod), '"', '')`;
 }
 
-/** The columns of a table of one schema, by default the current one; null when there is no such table. */
-export async function readColumns(
-  db: AnyKysely,
-  table: string,
-  schema: string | null = null,
-): Promise<Column[] | null> {
+/** The columns of a table of the current schema; null when there is no such table. */
+export async function readColumns(db: AnyKysely, table: string): Promise<Column[] | null> {
   const { rows } = await sql<Column>`
     select a.attname as name, ${sql.raw(typeExpression('a'))} as type
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     left join ${sql.raw(COLUMNS)} a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-    where c.relname = ${table} and n.nspname = coalesce(${schema}, current_schema())
+    where c.relname = ${table} and n.nspname = current_schema()
     order by a.attnum
   `.execute(db);
   if (rows.length === 0) return null;

@@ -36,14 +36,17 @@ export function placementExpression(oid: string): string {
   )`;
 }
 
-/** What an error of a query of that catalog means: the server does not have it, whatever the option says. */
+/**
+ * Replaces the error of a query of that catalog by what it means: the server does not have Citus, whatever the option
+ * says.
+ */
 export function orNotCitus(error: unknown): unknown {
   return errorCode(error) === SQLSTATE.UNDEFINED_TABLE ? notCitus() : error;
 }
 
 /**
- * Refuses to write on a worker of Citus: a table that is made there is that node's alone, and a table of all nodes gets
- * its ids from the coordinator.
+ * Refuses to write on a worker of Citus: a table that is made there exists on that node only, and a table of all nodes
+ * gets its ids from the coordinator.
  */
 export async function refuseWorker(client: ClientLike): Promise<void> {
   const { rows } = await client

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Problem } from '../errors.ts';
 import { kindOf } from '../text.ts';
 
@@ -59,8 +60,17 @@ export function isSource(given: unknown): boolean {
 /** What is wrong with a client whose transaction matters: a pool has no transaction. */
 export function checkClient(client: unknown): Problem[] {
   const problems = checkSource(client);
-  if (problems.length > 0 || isClient(client)) return problems;
-  return [{ ...poolProblem('must be a client, not a pool. Give what pool.connect() gives.'), at: 'client' }];
+  if (problems.length > 0) return problems;
+  const problem = (message: string): Problem => ({ ...poolProblem(message), at: 'client' });
+  if (!isClient(client)) return [problem('must be a client, not a pool. Give what pool.connect() gives.')];
+  return isUnconnected(client) ? [problem('must be connected: await client.connect() once before.')] : [];
+}
+
+/** Whether `connect` was never called: pg would keep each query, and wait without end. */
+function isUnconnected(client: object): boolean {
+  const { connection }: { connection?: { stream?: Partial<Socket> } | null } = client;
+  const { pending, connecting, destroyed } = connection?.stream ?? {};
+  return pending === true && connecting === false && destroyed === false;
 }
 
 function poolProblem(message: string): Problem {
@@ -68,7 +78,7 @@ function poolProblem(message: string): Problem {
 }
 
 /** `pg.Client`, a client of a pool, or an object that queries like one and gives no clients. */
-function isClient(given: unknown): boolean {
+function isClient(given: unknown): given is object {
   return hasMethod(given, 'query') && (hasKey(given, 'escapeIdentifier') || !hasMethod(given, 'connect'));
 }
 

@@ -140,7 +140,7 @@ class SingleClientDriver implements Driver {
   }
 
   async commitTransaction(): Promise<void> {
-    // Do not send the commit in that case.
+    // A broken connection must not get the commit.
     if (this.#session.broken !== null) throw this.#session.broken;
     this.#refuseMore();
     const { command } = await commit(this.#session).catch((error: unknown) => {
@@ -215,7 +215,7 @@ function hasSqlstate(error: unknown): boolean {
 
 /**
  * A statement was refused because an earlier one had failed and its error was ignored, as Kysely's Migrator does. The
- * `cause` is that earlier error: PostgreSQL's own 25P02 does not say it.
+ * `cause` is that earlier error: PostgreSQL's own 25P02 does not name it.
  */
 export class TransactionAborted extends Error {}
 
@@ -233,8 +233,9 @@ export function refuseNul(sql: string): void {
 class ClientConnection implements DatabaseConnection {
   /** Whether its transaction ends or has ended. */
   isOver = false;
+  /** The error of the last failing statement, without refusals in an aborted transaction. */
+  lastError: unknown;
   readonly #session: Session;
-  #lastError: unknown;
 
   constructor(session: Session) {
     this.#session = session;
@@ -246,29 +247,24 @@ class ClientConnection implements DatabaseConnection {
     const isOwn = isOwnQuery(queryId);
     if (this.isOver && !isOwn) throw new TransactionOver();
     const client = isOwn ? this.#session.client : this.#session.applicationClient;
-    // A text of several statements takes no parameters, not even none.
+    // A text of several statements can't be sent with parameters, not even with an empty list.
     const ask = () => client.query(sql, parameters.length === 0 ? undefined : [...parameters]);
     const result = await this.#session
       .forStatements(counts.get(queryId) ?? 1, ask)
       .catch((error: unknown) => this.#fail(error));
-    // Of a text of several statements, there is a result for each.
+    // A text of several statements has a result for each of them.
     if (Array.isArray(result)) return { rows: [] };
     const { rows, rowCount, command } = result;
     const affects = ['INSERT', 'UPDATE', 'DELETE', 'MERGE'].includes(command);
     return affects ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows };
   }
 
-  /** The error of the last failing statement, without refusals in an aborted transaction. */
-  get lastError(): unknown {
-    return this.#lastError;
-  }
-
   #fail(error: unknown): never {
-    if (errorCode(error) !== SQLSTATE.IN_FAILED_SQL_TRANSACTION) this.#lastError = error;
-    if (this.#lastError === error || this.#lastError === undefined) throw error;
-    const reason = this.#lastError instanceof Error ? this.#lastError.message : String(this.#lastError);
+    if (errorCode(error) !== SQLSTATE.IN_FAILED_SQL_TRANSACTION) this.lastError = error;
+    if (this.lastError === error || this.lastError === undefined) throw error;
+    const reason = this.lastError instanceof Error ? this.lastError.message : String(this.lastError);
     throw new TransactionAborted(`An earlier statement failed, and its error was ignored: ${reason}`, {
-      cause: this.#lastError,
+      cause: this.lastError,
     });
   }
 

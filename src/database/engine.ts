@@ -15,7 +15,9 @@ export interface Engine {
   readonly writeIsolation: 'read committed' | 'repeatable read';
   /** Whether `set local` takes PostgreSQL's limits, and settings of our own. */
   readonly hasSettings: boolean;
-  /** What passes those limits on to other nodes, on which statements of the transaction may wait; null for one node. */
+  /**
+   * The statement that passes those limits on to other nodes, where statements may wait too; null for a single node.
+   */
   readonly passSettingsOn: string | null;
   readonly hasCursors: boolean;
   readonly hasSavepoints: boolean;
@@ -59,7 +61,7 @@ const IN_STEPS = {
 export const POSTGRESQL: Engine = { ...ON_ONE_SERVER, name: 'postgresql', title: 'PostgreSQL' };
 
 /**
- * Those of Citus were seen, the others are taken from documents and issues of the engines; docs/scaling.md names them.
+ * The limits of Citus were observed. Those of the others are from the documents and issues that docs/scaling.md names.
  */
 const ENGINES: Readonly<Record<EngineName, Engine>> = {
   postgresql: POSTGRESQL,
@@ -97,7 +99,7 @@ const ENGINES: Readonly<Record<EngineName, Engine>> = {
     rowsPerTransaction: 2_500,
     limits: [
       ...IN_STEPS.limits,
-      'Of a definition with more than 2,500 rules and rows, each portion of as many is committed by itself, before the verification.',
+      'A definition with more than 2,500 rules and rows is committed in portions of that size, before the verification.',
       'lockTimeoutMs, statementTimeoutMs and idleInTransactionTimeoutMs are not passed on to the server.',
     ],
   },

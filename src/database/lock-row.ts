@@ -76,7 +76,7 @@ export async function withLockRow<T>(
     `.execute(db);
     if (rows.length === 0) throw new LockRowLost('Another bootstrap has taken the lock row');
   };
-  await acquire(steps, schema, me, lockTimeoutMs);
+  await takeRow(steps, schema, me, lockTimeoutMs);
   try {
     return await work({ extend: () => renew(steps), keep: renew });
   } finally {
@@ -87,7 +87,7 @@ export async function withLockRow<T>(
   }
 }
 
-async function acquire(steps: AnyKysely, schema: string, me: string, lockTimeoutMs: number): Promise<void> {
+async function takeRow(steps: AnyKysely, schema: string, me: string, lockTimeoutMs: number): Promise<void> {
   const table = tableIn(schema, LOCK_TABLE);
   const end = lockTimeoutMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + lockTimeoutMs;
   for (;;) {

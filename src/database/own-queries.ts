@@ -13,8 +13,8 @@ const PARSERS: ReadonlyMap<number, (text: string) => unknown> = new Map([
  * The parsers for values of our statements, because an application may have changed pg's own: they are pg's defaults,
  * for the types that we select. Everything else stays text.
  *
- * The numbers are those of pg_type.dat, the same in every database. It is an empty list as well, since pg
- * also takes `types` for the list of the types of the parameters.
+ * The numbers are those of pg_type.dat, the same in every database. It is also an empty list, because pg reads `types`
+ * as the list of the parameters' types too.
  */
 export const OWN_TYPES = Object.assign([], {
   getTypeParser: (oid: number) => PARSERS.get(oid) ?? asText,

@@ -23,6 +23,18 @@ export interface Needs {
   readonly own: readonly string[];
 }
 
+/** Of a role that may do nothing. */
+export const NO_NEEDS: Needs = {
+  schema: undefined,
+  create: false,
+  select: [],
+  insert: [],
+  lock: [],
+  change: [],
+  remove: [],
+  own: [],
+};
+
 /** Statements, for an administrator to run, that together grant everything that the current role lacks. */
 export async function findPrivilegeRemedies(db: AnyKysely, needs: Needs): Promise<string[]> {
   const { schema, create, select, change, remove, lock, own } = needs;
@@ -160,7 +172,7 @@ export function refuseHiddenRows({ role, hidden }: HiddenRows): void {
   throw new PermissionError(message, [bypass(role)]);
 }
 
-/** As both of the above, in a query of its own. */
+/** Refuses as {@link refuseHiddenRows}, after a query of its own. */
 export async function requireAllRows(db: AnyKysely, tables: readonly string[]): Promise<void> {
   const { rows } = await sql<HiddenRows>`select ${hiddenRowsColumns(tables)}`.execute(db);
   for (const row of rows) refuseHiddenRows(row);

@@ -108,7 +108,7 @@ export class Session {
     }
   }
 
-  /** Sends so many statements in one message, of which each may take as long as one alone. */
+  /** Sends several statements in one message. Each may take as long as one alone. */
   forStatements<T>(count: number, ask: () => Promise<T>): Promise<T> {
     const limitMs = this.#answerTimeoutMs;
     return count === 1 || limitMs === null ? ask() : this.within(count * limitMs, ask);
@@ -171,11 +171,13 @@ interface PgClient {
 
 function send(client: ClientLike, statement: Statement): Promise<QueryResultLike> {
   if (!isPgClient(client)) return client.query(statement.text, statement.values);
-  return client.query(isHurried(client) ? { ...statement, query_timeout: LONGEST_TIMER_MS } : statement);
+  return client.query(
+    hasQueryTimeout(client) ? { ...statement, query_timeout: LONGEST_TIMER_MS } : statement,
+  );
 }
 
 /** Whether its pool was given a `query_timeout`, which would end a wait for another bootstrap. */
-function isHurried(client: PgClient): boolean {
+function hasQueryTimeout(client: PgClient): boolean {
   const parameters: unknown = Reflect.get(client, 'connectionParameters');
   return Boolean(Reflect.get(Object(parameters), 'query_timeout'));
 }
@@ -239,26 +241,34 @@ export class NoClientInTime extends Error {
 /**
  * Takes a client from the pool. A client that comes after `timeoutMs` is returned at once; 0 means no limit.
  *
+ * @param stopped says that nobody waits any more; a wait that can be stopped does not keep the process alive
  * @throws ConnectFailure
  */
-async function checkOut(pool: PoolLike, timeoutMs: number): Promise<HandedOver> {
+export async function checkOut(
+  pool: PoolLike,
+  timeoutMs: number,
+  stopped?: AbortSignal,
+): Promise<HandedOver> {
   const connecting = handOver(pool, () => connect(pool));
   let timer: NodeJS.Timeout | undefined;
+  let stop = () => {};
   const late = new Promise<never>((_, reject) => {
+    stop = () => reject(stopped?.reason);
     if (timeoutMs === 0 || timeoutMs > LONGEST_TIMER_MS) return;
     timer = setTimeout(() => reject(new NoClientInTime(pool, timeoutMs)), timeoutMs);
+    if (stopped !== undefined) timer.unref();
   });
+  stopped?.addEventListener('abort', stop);
   try {
     return await Promise.race([connecting, late]);
   } catch (cause) {
-    if (cause instanceof NoClientInTime) {
-      connecting.then(
-        ({ client, loss }) => client.release?.(loss),
-        () => {},
-      );
-    }
+    connecting.then(
+      ({ client, loss }) => client.release?.(loss),
+      () => {},
+    );
     throw new ConnectFailure('No connection', { cause });
   } finally {
+    stopped?.removeEventListener('abort', stop);
     clearTimeout(timer);
   }
 }

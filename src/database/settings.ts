@@ -1,13 +1,16 @@
 import type { ClientLike } from './client.ts';
 
-/** A setting of this library, with those that the session had before the transaction. It ends with the transaction. */
+/**
+ * A setting of this library that holds the settings of the session before the transaction. It ends with the
+ * transaction.
+ */
 const REMEMBERED = 'casbin_bootstrap.settings';
 
 /**
- * What a statement may set, and whether this role may; PostgreSQL does not list the role and the user of the session
- * among the settings, nor those whose names an application has made up. If a setting that only superusers may change
- * has not come from the session, the server has read its configuration again. The size of the buffers for temporary
- * tables can't be changed once there was one.
+ * The settings that a statement can change, and whether this role may change them. PostgreSQL does not list the role
+ * and the user of the session among its settings, nor those that an application has made up. If a setting that only
+ * superusers may change does not come from the session, the server has read its configuration again. The size of the
+ * buffers for temporary tables can't be changed once there is one.
  */
 const SETTABLE = `
   select
@@ -25,8 +28,9 @@ const SETTABLE = `
 export const REMEMBER_SETTINGS = `select set_config('${REMEMBERED}', (select json_object_agg(name, setting) from (${SETTABLE}) given)::text, true)`;
 
 /**
- * Gives the session the settings back that it had before the transaction. Call it last: those of the transaction end
- * too. Otherwise, what statements of an application set stays after the commit, for whoever gets the connection next.
+ * Gives the session back the settings that it had before the transaction. Otherwise, what an application has set would
+ * stay after the commit, for the next user of the connection. Call it last, because it also ends the settings of the
+ * transaction.
  */
 export async function restoreSettings(client: ClientLike): Promise<void> {
   await client.query(

@@ -7,6 +7,9 @@ export type AnyTransaction = Transaction<any>;
 // biome-ignore lint/suspicious/noExplicitAny: as above
 export type AnyKysely = Kysely<any>;
 
+/** Runs further queries in a transaction that only reads. Only some callers need them. */
+export type AskFurther = <T>(ask: (trx: AnyTransaction) => Promise<T>) => Promise<T>;
+
 /** A setting of this library, which lasts as long as the transaction that set it: the search_path of that one. */
 const MARKER = 'casbin_bootstrap.transaction';
 
@@ -36,7 +39,7 @@ export function searchPathExpression(schema: string | undefined) {
   return schema === undefined ? sql`null` : searchPathTo(sql`${schema}`);
 }
 
-/** The same for a schema that an SQL expression tells. */
+/** The same for a schema that is given by an SQL expression. */
 export function searchPathTo(schema: RawBuilder<unknown>) {
   return sql`set_config('search_path', concat_ws(', ', quote_ident(${schema}), nullif(regexp_replace(current_setting('search_path'), '^[[:space:]]*"?pg_catalog"?[[:space:]]*(,|$)', ''), '')), true)`;
 }

@@ -59,7 +59,9 @@ export function createRequires<
   };
 }
 
-/** Express takes nothing, `'route'` and `'router'` for a request that goes on, past the other handlers of the route. */
+/**
+ * For Express, no error, `'route'` and `'router'` mean that the request goes on, past the other handlers of the route.
+ */
 function toError(thrown: unknown): object {
   if (typeof thrown === 'object' && thrown !== null) return thrown;
   return new Error(`the subject or the domain of a request can't be found: ${reasonOf(thrown)}`, {

@@ -183,7 +183,7 @@ async function explainMissingSchema(error: BootstrapError, session: Session | nu
 export function explainConnectFailure(cause: unknown): BootstrapError {
   if (cause instanceof BootstrapError) return cause;
   const reason = reasonOf(cause);
-  if (cause instanceof NoClientInTime) return failed(reason, remedyForWait(cause), cause);
+  if (cause instanceof NoClientInTime) return connectionFailed(reason, remedyForWait(cause), cause);
   switch (errorCode(cause)) {
     case SQLSTATE.INVALID_PASSWORD:
     case SQLSTATE.INVALID_AUTHORIZATION:
@@ -201,13 +201,13 @@ export function explainConnectFailure(cause: unknown): BootstrapError {
         { cause },
       );
     case SQLSTATE.TOO_MANY_CONNECTIONS:
-      return failed(reason, TOO_MANY, cause);
+      return connectionFailed(reason, TOO_MANY, cause);
     case SQLSTATE.CANNOT_CONNECT_NOW:
-      return failed(reason, 'Run it again when the server is ready.', cause);
+      return connectionFailed(reason, 'Run it again when the server is ready.', cause);
     default:
       // A password that is not a string is never sent to the server, and pg has no code for that.
       if (reason.includes('password must be')) return loginRefused(reason, cause);
-      return failed(reason, remedyFor(reason), cause);
+      return connectionFailed(reason, remedyFor(reason), cause);
   }
 }
 
@@ -230,7 +230,7 @@ function loginRefused(reason: string, cause: unknown): ConnectionError {
   return new ConnectionError('AUTHENTICATION_FAILED', message, { cause });
 }
 
-function failed(reason: string, remedy: string, cause: unknown): ConnectionError {
+function connectionFailed(reason: string, remedy: string, cause: unknown): ConnectionError {
   return new ConnectionError('CONNECTION_FAILED', `No connection to the database: ${reason}. ${remedy}`, {
     cause,
   });

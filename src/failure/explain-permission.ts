@@ -2,7 +2,13 @@ import { sql } from 'kysely';
 import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
 import { hasTable, readHomeSchema } from '../database/catalog.ts';
 import { asClient } from '../database/own-queries.ts';
-import { bypass, findPrivilegeRemedies, isRowSecurityViolation, type Needs } from '../database/privileges.ts';
+import {
+  bypass,
+  findPrivilegeRemedies,
+  isRowSecurityViolation,
+  type Needs,
+  NO_NEEDS,
+} from '../database/privileges.ts';
 import type { Session } from '../database/session.ts';
 import { type AnyKysely, inReadOnlyTransaction } from '../database/transaction.ts';
 import { PermissionError } from '../errors.ts';
@@ -57,18 +63,18 @@ async function needsOf(db: AnyKysely, { step, work }: Failure, options: Resolved
   const recorded = migrationTables(options);
   const seeded = seededTables(options);
   return {
+    ...NO_NEEDS,
     schema,
     create,
     select: create ? recorded : recordTables(options),
     insert: create ? [...seeded, ...recorded] : seeded,
     change: options.ownership === null ? [] : [ruleTable.name, VERSIONS, RECORDED_RULES],
-    remove: [],
     lock: ruleTable.isUnique ? [] : [ruleTable.name],
     own: alteredTables(options, (name) => firstRun || name === step?.name),
   };
 }
 
-/** To find the rule table, rows may have to be read, for which somebody may have locked it. */
+/** How long to wait: finding the rule table may read rows, and another session may have locked the table. */
 const LOCATE_MS = 1_000;
 
 /**
@@ -93,16 +99,7 @@ function needsToRead(
   others: readonly string[],
 ): Needs {
   const ofVersions = ownership === null ? [] : [VERSIONS, RECORDED_RULES];
-  return {
-    schema,
-    create: false,
-    select: [ruleTable.name, ...others, ...ofVersions],
-    insert: [],
-    lock: [],
-    change: [],
-    remove: [],
-    own: [],
-  };
+  return { ...NO_NEEDS, schema, select: [ruleTable.name, ...others, ...ofVersions] };
 }
 
 /** The tables that those migrations make, or complete if they are there already. */

@@ -2,27 +2,22 @@ import { readHomeSchema } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { createKysely } from '../database/dialect.ts';
 import { findTableLockHolders } from '../database/lock.ts';
-import { findPrivilegeRemedies, isRowSecurityViolation, type Needs } from '../database/privileges.ts';
+import {
+  findPrivilegeRemedies,
+  isRowSecurityViolation,
+  type Needs,
+  NO_NEEDS,
+} from '../database/privileges.ts';
 import { explainRefusedWork } from '../database/refused-work.ts';
 import { Session } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { PermissionError } from '../errors.ts';
 import { reasonOf } from '../text.ts';
 
-const NO_NEEDS: Needs = {
-  schema: undefined,
-  create: false,
-  select: [],
-  insert: [],
-  lock: [],
-  change: [],
-  remove: [],
-  own: [],
-};
-
 /**
- * Tells what a call outside of a bootstrap was refused: for a missing privilege, a PermissionError with the statements
- * that grant it; else as explainRefusedWork. The client is asked for the facts, as far as its transaction lets it.
+ * Explains why a call outside of a bootstrap was refused: for a missing privilege, by a PermissionError with the
+ * statements that grant it; else as explainRefusedWork does. The client is asked for the facts, as far as its
+ * transaction lets it.
  *
  * @param what what was refused, as an infinitive
  */

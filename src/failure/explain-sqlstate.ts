@@ -110,8 +110,8 @@ async function remedyForTable(
 }
 
 /**
- * Whether the migrations of this attempt are why a seeder's table is missing: now that they are rolled back, it is there
- * again, or all that should create it are pending again.
+ * Whether the migrations of this attempt are why a seeder's table is missing: now that they are rolled back, it is
+ * there again, or all that should create it are pending again.
  */
 function isOfThisRun(
   { isPolicy, table }: RunnableSeeder,

@@ -8,9 +8,9 @@ export interface MigrationResults {
   readonly error?: unknown;
   /** What was migrated; empty when nothing was pending. */
   readonly results?: readonly {
-    /** Which way. */
+    /** The direction of the migration. */
     readonly direction: 'Up' | 'Down';
-    /** What came of it. */
+    /** Whether it was run, and succeeded. */
     readonly status: 'Success' | 'Error' | 'NotExecuted';
   }[];
 }
@@ -25,7 +25,7 @@ export interface MigratorLike {
   migrateUp(...given: MigratorArguments): Promise<MigrationResults>;
 }
 
-/** Whatever the version takes; the compiler asks for `any` where a function extends a class. */
+/** What the constructor and the methods take in the installed version. A class that is extended must take `any`. */
 // biome-ignore lint/suspicious/noExplicitAny: as said
 export type MigratorArguments = any[];
 
@@ -33,8 +33,8 @@ export type MigratorArguments = any[];
 export type MigratorClass = new (...given: MigratorArguments) => MigratorLike;
 
 /**
- * A subclass of Kysely's Migrator that bootstraps the database when it has migrated, also when nothing was pending.
- * It does not when a migration failed, and not when it migrated down. When the bootstrap fails, the outcome of the
+ * A subclass of Kysely's Migrator that bootstraps the database when it has migrated, also when nothing was pending. It
+ * does not bootstrap if a migration failed, or if it migrated down. When the bootstrap fails, the outcome of the
  * migration has its error: what was migrated stays, and the next run bootstraps again.
  *
  * @param Migrator the class of the installed Kysely: of `kysely`, from 0.29 on of `kysely/migration`
@@ -76,7 +76,10 @@ export function withBootstrap<Class extends MigratorClass>(
   }
 }
 
-/** Whether all went up, if anything did. A migration may throw undefined: then there is a failure without an error. */
+/**
+ * Whether no migration failed, and none went down. A migration may throw undefined: then there is a failure without an
+ * error.
+ */
 function isUp({ error, results = [] }: MigrationResults): boolean {
   return (
     error === undefined &&

@@ -21,18 +21,18 @@ interface MigratorProps {
   readonly migrationTableSchema: string;
 }
 
-type MigratorClass = new (props: MigratorProps) => { migrateToLatest(): Promise<MigrationOutcome> };
+type KyselyMigratorClass = new (props: MigratorProps) => { migrateToLatest(): Promise<MigrationOutcome> };
 
 /** Kysely's Migrator, from where the installed version has it: 0.29 moved it out of the root. */
-export async function loadMigrator(): Promise<MigratorClass> {
+export async function loadMigrator(): Promise<KyselyMigratorClass> {
   const inRoot: unknown = Reflect.get(kysely, 'Migrator');
   if (isClass(inRoot)) return inRoot;
   // Composed, as 0.28 has no such module for a compiler or a bundler to find.
   const specifier = ['kysely', 'migration'].join('/');
-  const { Migrator }: { Migrator: MigratorClass } = await import(specifier);
+  const { Migrator }: { Migrator: KyselyMigratorClass } = await import(specifier);
   return Migrator;
 }
 
-function isClass(value: unknown): value is MigratorClass {
+function isClass(value: unknown): value is KyselyMigratorClass {
   return typeof value === 'function';
 }

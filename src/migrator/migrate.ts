@@ -251,13 +251,13 @@ async function runMigrations(db: AnyKysely, run: MigrationRun): Promise<string[]
 
 function guardAll({ migrations, afterEach }: MigrationRun): Record<string, Migration> {
   const entries = Object.entries(migrations).map(([name, migration]) => {
-    return [name, guard(migration, () => afterEach(name))] as const;
+    return [name, withCheckAfter(migration, () => afterEach(name))] as const;
   });
   return Object.fromEntries(entries);
 }
 
 /** The migration, and then a check that the transaction that it was given is still open. */
-function guard(migration: Migration, after: () => Promise<void>): Migration {
+function withCheckAfter(migration: Migration, after: () => Promise<void>): Migration {
   return {
     async up(db) {
       await migration.up(db.withoutPlugins());

@@ -3,7 +3,8 @@ import { findDistorted } from '../casbin/distortion.ts';
 import { findUnfitDomains } from '../casbin/domains.ts';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { isPlainConjunction } from '../casbin/matcher.ts';
-import { findUnusableRules, ruleFieldsOf, tokensOf } from '../casbin/model.ts';
+import { ruleFieldsOf, textsOf, tokensOf } from '../casbin/model.ts';
+import { findUnusableRules } from '../casbin/rule-usability.ts';
 import { defaultPolicy } from '../defaults/default-policy.ts';
 import type { Problem } from '../errors.ts';
 import type { BootstrapOptions } from '../options.ts';
@@ -11,6 +12,7 @@ import {
   findBrokenHierarchies,
   findConflicts,
   findDuplicates,
+  findEmptyNames,
   findMisfitRequests,
   findMisfits,
   findUndefinedRoles,
@@ -65,7 +67,7 @@ export function checkBesideRules(
 }
 
 function checkTenants(definition: PolicyDefinition, defined: RuleSet<DefinedRule>) {
-  return checkTenantNames(definition, defined, (names) => checkValues(names, []));
+  return checkTenantNames(definition, defined, (names) => checkRuleValues(names, []));
 }
 
 function checkNames(
@@ -81,6 +83,7 @@ function checkNames(
     ...findMisfitsIn(model, retired),
     ...findUnstorable(retired),
     ...findOwnershipProblems(definition, defined),
+    ...findEmptyNames(definition),
     ...findUndefinedRoles(definition),
     ...findConflicts(definition),
     // Parsing the matcher takes longer than everything else here.
@@ -107,7 +110,7 @@ async function checkRules(
     // A role manager of the application may go round in a circle for ever.
     ...(await checkDepth(rules, hierarchies, broken.length === 0 ? model : null, configureEnforcer)),
     ...findDuplicates(defined),
-    ...checkValues(rules, misfits),
+    ...checkRuleValues(rules, misfits),
   ];
 }
 
@@ -133,17 +136,16 @@ async function checkDepth(
 
 /** Whether requests consist of names of rules (role, resource, action): no patterns, no other domains. */
 function comparesOnly(model: Model, { domains }: PolicyDefinition): boolean {
-  const matchers = [...(model.model.get('m')?.values() ?? [])];
   try {
     const values = domains === undefined ? 3 : 4;
-    return tokensOf(model, 'r').length === values && matchers.every(({ value }) => isPlainConjunction(value));
+    return tokensOf(model, 'r').length === values && textsOf(model, 'm').every(isPlainConjunction);
   } catch {
     return false; // a matcher that can't be parsed is a problem of the model, and found there
   }
 }
 
 /** Leaves out rules that can't be stored or have an invalid ptype, which would be reported twice. */
-function checkValues(rules: readonly DefinedRule[], misfits: readonly Problem[]): Problem[] {
+function checkRuleValues(rules: readonly DefinedRule[], misfits: readonly Problem[]): Problem[] {
   const unstorable = findUnstorable(rules);
   const unknown = misfits.filter(({ code }) => code === 'RULE_UNKNOWN_PTYPE');
   const places = new Set([...unstorable, ...unknown].map(({ at }) => at));

@@ -10,7 +10,7 @@ import type { RuleSet } from '../policy/rule-set.ts';
 import type { ProgressReporter } from '../progress.ts';
 import { NO_EXPECTATIONS } from '../verification/expectations.ts';
 import { type DecidedPromises, type Promises, readPromises } from '../verification/promises.ts';
-import { NOT_VERIFIED } from '../verification/verify.ts';
+import { NOT_VERIFIED } from '../verification/verify-policy.ts';
 
 /** What a definition promises, and which stored rules these promises can depend on. */
 export interface ResolvedPromises extends Pick<Promises, 'listed' | 'problems'> {

@@ -14,6 +14,7 @@ import {
   optionsOf,
   policyEntry,
   schema,
+  shapeCheck,
   wellFormed,
   withoutNul,
 } from './shape.ts';
@@ -28,7 +29,8 @@ const oneOrMore = optionalBy((input) =>
       ),
 );
 
-const liveOptions = optionsOf({
+/** All problems in the shape of a live enforcer's options. */
+export const checkLiveShape = shapeCheck({
   ...enforcerEntries,
   subject: oneOrMore,
   domain: oneOrMore,
@@ -40,11 +42,6 @@ const liveOptions = optionsOf({
   onChange: v.optional(callable),
   onError: v.optional(callable),
 });
-
-/** All problems in the shape of a live enforcer's options. */
-export function checkLiveShape(input: unknown): Problem[] {
-  return findMisshapen(liveOptions, input);
-}
 
 /** A text that PostgreSQL can store. */
 const text = v.pipe(name, withoutNul(), wellFormed());

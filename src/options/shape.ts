@@ -40,8 +40,8 @@ const migration = v.looseObject(
   { up: callable, down: v.optional(callable) },
   'must be a migration with an up method',
 );
-const migrations = migrationsOf('must be false, an object of name → migration, or a MigrationProvider');
-function migrationsOf(message: string) {
+const migrations = migrationsShape('must be false, an object of name → migration, or a MigrationProvider');
+function migrationsShape(message: string) {
   return v.pipe(
     dictionary(migration, message),
     v.check(
@@ -95,7 +95,7 @@ const seeder = v.looseObject(
     isSeeded: v.optional(callable),
     check: v.optional(callable),
     table: v.optional(v.pipe(name, withoutNul())),
-    migrations: v.optional(migrationsOf('must be an object of name → migration')),
+    migrations: v.optional(migrationsShape('must be an object of name → migration')),
   },
   'must be a seeder with a name and a seed method',
 );
@@ -250,65 +250,41 @@ const notOptions = v.pipe(
   }),
 );
 
-const pageEntries = { ...bootstrapEntries, ...verifyEntries, users: flag };
-const pageOptions = optionsOf(pageEntries);
-const serveOptions = optionsOf({
-  ...pageEntries,
-  port: v.optional(
-    v.pipe(
-      v.number('must be a number'),
-      v.integer('must be a whole number'),
-      v.minValue(0, 'must not be negative'),
-      v.maxValue(65_535, 'must not exceed 65535'),
-    ),
-  ),
-  pollIntervalMs: v.optional(milliseconds),
-});
-const importOptions = optionsOf({
-  ...bootstrapEntries,
-  actor: v.optional(name),
-  reason: v.optional(name),
-});
-const bootstrapOptions = optionsOf(bootstrapEntries);
-const verifyDatabaseOptions = optionsOf({ ...bootstrapEntries, ...verifyEntries });
-const enforcerOptions = optionsOf(enforcerEntries);
-
 /** All problems of a value's shape. */
 export function findMisshapen(expected: v.GenericSchema, input: unknown, at = 'options'): Problem[] {
   return v.safeParse(expected, input).issues?.map((issue) => describeIssue(issue, at)) ?? [];
 }
 
-/** All problems in the shape of a bootstrap's options. */
-export function checkShape(input: unknown): Problem[] {
-  return findMisshapen(bootstrapOptions, input);
+/** Creates a function that finds all problems in the shape of one function's options. */
+export function shapeCheck(own: v.ObjectEntries): (input: unknown) => Problem[] {
+  const expected = optionsOf(own);
+  return (input) => findMisshapen(expected, input);
 }
 
-/** The same for the options of a verification. */
-export function checkVerifyShape(input: unknown): Problem[] {
-  return findMisshapen(verifyDatabaseOptions, input);
-}
+const pageEntries = { ...bootstrapEntries, ...verifyEntries, users: flag };
+const port = v.pipe(
+  v.number('must be a number'),
+  v.integer('must be a whole number'),
+  v.minValue(0, 'must not be negative'),
+  v.maxValue(65_535, 'must not exceed 65535'),
+);
 
-/** The same for the options of a page. */
-export function checkPageShape(input: unknown): Problem[] {
-  return findMisshapen(pageOptions, input);
-}
+export const checkShape = shapeCheck(bootstrapEntries);
+export const checkVerifyShape = shapeCheck({ ...bootstrapEntries, ...verifyEntries });
+export const checkPageShape = shapeCheck(pageEntries);
+export const checkServeShape = shapeCheck({
+  ...pageEntries,
+  port: v.optional(port),
+  pollIntervalMs: v.optional(milliseconds),
+});
+export const checkImportShape = shapeCheck({
+  ...bootstrapEntries,
+  actor: v.optional(name),
+  reason: v.optional(name),
+});
+export const checkEnforcerShape = shapeCheck(enforcerEntries);
 
-/** The same for the options of a page that is served. */
-export function checkServeShape(input: unknown): Problem[] {
-  return findMisshapen(serveOptions, input);
-}
-
-/** The same for the options of an import. */
-export function checkImportShape(input: unknown): Problem[] {
-  return findMisshapen(importOptions, input);
-}
-
-/** The same for the options of an enforcer. */
-export function checkEnforcerShape(input: unknown): Problem[] {
-  return findMisshapen(enforcerOptions, input);
-}
-
-/** The same for what a MigrationProvider gives. */
+/** All problems in the shape of what a MigrationProvider gives. */
 export function checkMigrations(input: unknown): Problem[] {
   return findMisshapen(migrations, input, 'migrations');
 }

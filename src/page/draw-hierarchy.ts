@@ -63,7 +63,7 @@ function drawPicture(hierarchy: PageHierarchy, arrow: string): Picture {
   const markup = html`<svg role="img" aria-label="${`${count(nodes.length, 'name')}, ${count(edges.length, 'link')}`}" viewBox="-1 -1 ${size.width} ${size.height}" width="${size.width}" height="${size.height}">
 <defs><marker id="${arrow}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0 0.5 7.5 4 0 7.5z" class="arrow"/></marker></defs>
 ${edges.map(({ child, parent, state }, number) => {
-  const path = tracePath(at(child), (bends[number] ?? []).map(toPoint), at(parent), width);
+  const path = drawPath(at(child), (bends[number] ?? []).map(toPoint), at(parent), width);
   return html`<path class="edge ${state}" marker-end="${`url(#${arrow})`}" d="${path}"/>`;
 })}
 ${nodes.map((node, number) => drawNode(node, at(number), width))}
@@ -77,7 +77,7 @@ interface Point {
 }
 
 /** A line from the right of one node to the left of another. It crosses columns straight, between their nodes. */
-function tracePath(from: Point, between: readonly Point[], to: Point, width: number): string {
+function drawPath(from: Point, between: readonly Point[], to: Point, width: number): string {
   const middle = NODE.height / 2;
   const start = { x: from.x + width, y: from.y + middle };
   const stops = between.flatMap(({ x, y }) => [

@@ -1,4 +1,4 @@
-import { escapeControls } from '../render/phrases.ts';
+import { escapeControls } from '../text.ts';
 
 /** Text that is HTML already. */
 export class Markup {

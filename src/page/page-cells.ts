@@ -4,7 +4,7 @@ import { formatRule, type Rule, ruleKey, toRule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { Explanation, RowId } from '../report.ts';
 import type { Answer } from '../verification/decide.ts';
-import { type Explain, explainer } from '../verification/explain.ts';
+import { type Explain, explainer } from '../verification/explain-answer.ts';
 import { subjectOf } from '../verification/parts.ts';
 import type { CELL_STATES, PageMatrix, PageRoute, PageRule } from './page-data.ts';
 import type { PagePolicy } from './page-policy.ts';
@@ -12,7 +12,7 @@ import type { PagePolicy } from './page-policy.ts';
 type StateKey = keyof typeof CELL_STATES;
 
 /** The cells of a role, while they are collected. */
-interface Row {
+interface CollectedRow {
   readonly at: number[];
   states: string;
   readonly rules: number[];
@@ -50,12 +50,12 @@ export class CellCollector {
     this.#stored = new Map(rules.map((rule) => [ruleKey(rule), rule.id]));
   }
 
-  createRow(): Row {
+  createRow(): CollectedRow {
     return { at: [], states: '', rules: [], routes: [] };
   }
 
   /** @param expected the answer of the definition */
-  add(row: Row, column: number, request: Request, answer: Answer, expected: Answer): void {
+  add(row: CollectedRow, column: number, request: Request, answer: Answer, expected: Answer): void {
     const isMissing = !answer.allowed && expected.allowed;
     const explanation = isMissing ? this.#explainDefined(request, expected) : this.#explain(request, answer);
     const state = this.#stateOfCell(request, answer, expected, explanation);

@@ -3,8 +3,8 @@ import { addTo } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { type Answer, createDecider, type Decider, decidePaced, decisionOf } from '../verification/decide.ts';
 import { mergeSorted } from '../verification/expectations.ts';
-import { Matrix, withoutRepetition } from '../verification/matrix.ts';
 import { readParts, subjectOf } from '../verification/parts.ts';
+import { Matrix, withoutRepetition } from '../verification/request-matrix.ts';
 import { derivePermissions, NO_ROLE } from '../verification/requests.ts';
 import { CellCollector } from './page-cells.ts';
 import type { OmittedFromPage, PageMatrix, PageRole } from './page-data.ts';
@@ -36,7 +36,7 @@ export async function decidePageMatrix(
   const { model, configureEnforcer, rules, defined } = policy;
   const tokens = tokensOf(model, 'r');
   const subjectAt = Math.max(0, tokens.indexOf(subjectOf(model) ?? ''));
-  const [names, permissions] = [collectNames(policy, subjectAt), listPermissions(policy, subjectAt)];
+  const [names, permissions] = [collectSubjectNames(policy, subjectAt), listPermissions(policy, subjectAt)];
   const matrix = new Matrix(subjectAt, [
     { subjects: names.slice(0, limits.roles), permissions: permissions.slice(0, limits.permissions) },
   ]);
@@ -120,7 +120,7 @@ async function decideRows(
 }
 
 /** The subjects of the definition first; the last one is a subject without a role. */
-function collectNames({ model, roleRules, listed }: PagePolicy, subjectAt: number): string[] {
+function collectSubjectNames({ model, roleRules, listed }: PagePolicy, subjectAt: number): string[] {
   const parts = readParts(model);
   const ofRequests = parts === null ? listed.map((request) => request[subjectAt] ?? '') : [];
   return [...new Set([...subjectNames(model, roleRules), ...ofRequests, NO_ROLE])];

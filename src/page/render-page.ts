@@ -115,11 +115,11 @@ function describeSource({ source, readAt }: PageData): string {
 export function renderVersions({ versions, source }: PageData): Markup | null {
   if (versions === null) return null;
   const items = [
-    ...versions.renamed.map(([from, to]) => html`<li>${name(from)} is now ${name(to)}</li>`),
+    ...versions.renamed.map(([from, to]) => html`<li>${renderName(from)} is now ${renderName(to)}</li>`),
     ...versions.retiredRoles.map(([role, reassign]) =>
       reassign === null
-        ? html`<li>${name(role)} is retired</li>`
-        : html`<li>${name(role)} is retired; its users get ${name(reassign)}</li>`,
+        ? html`<li>${renderName(role)} is retired</li>`
+        : html`<li>${renderName(role)} is retired; its users get ${renderName(reassign)}</li>`,
     ),
     ...versions.retiredRules.map(
       (rule) => html`<li><code><bdi>${formatRule(toRule(rule))}</bdi></code> is retired</li>`,
@@ -138,6 +138,6 @@ function describeNewest({ defined, newest }: PageVersions): string {
     : `the database was bootstrapped with version ${newest}`;
 }
 
-function name(role: string): Markup {
+function renderName(role: string): Markup {
   return html`<bdi>${role}</bdi>`;
 }

@@ -5,7 +5,7 @@ import type { DriftFinding, KeptAwayRule, VerificationFailure, VerificationRepor
 import { type Content, html, type Markup } from './markup.ts';
 import type { OmittedFromPage, PageData } from './page-data.ts';
 
-/** Renders what the verification found: its verdict and its numbers. */
+/** Renders what the verification found: its result and its numbers. */
 export function renderResult({ verification, source, matrix, omitted, warnings }: PageData): Markup {
   const users = matrix.users.length + omitted.users;
   const { mood, text } = describeVerdict(verification);
@@ -123,11 +123,11 @@ function keptAwayItem(away: KeptAwayRule): Markup {
 function driftItem({ rule, ids, holders, message }: DriftFinding): Markup {
   if (rule === null) return messageItem({ message });
   const rows = ids.length === 0 ? null : html` <small>row ${ids.join(', ')}</small>`;
-  const who = holders === null || holders.count === 0 ? null : html` — ${describeHolders(holders)}`;
+  const who = holders === null || holders.count === 0 ? null : html` — ${renderHolders(holders)}`;
   return html`<li>${renderRule(rule)}${rows}${who}</li>`;
 }
 
-function describeHolders({ names, count: amount, more }: NonNullable<DriftFinding['holders']>): Content {
+function renderHolders({ names, count: amount, more }: NonNullable<DriftFinding['holders']>): Content {
   if (names.length === 0) return html`${more ? 'at least ' : ''}${count(amount, 'user')} with it`;
   const shown = names.map((name, index) => html`${index === 0 ? '' : ', '}<bdi>${name}</bdi>`);
   const rest = amount - names.length;

@@ -42,7 +42,7 @@ function listParents({ hierarchies }: PageData): ReadonlyMap<string, string[]> {
   return parents;
 }
 
-interface Entry {
+interface RoleEntry {
   readonly resource: string;
   readonly action: string;
   readonly state: CellState;
@@ -50,7 +50,7 @@ interface Entry {
   readonly from: string;
 }
 
-function listEntries({ permissions, routes }: PageMatrix, { cells }: PageRole): Entry[] {
+function listEntries({ permissions, routes }: PageMatrix, { cells }: PageRole): RoleEntry[] {
   return cells.at.map((column, index) => {
     const permission = permissions[column] ?? [];
     const key = cells.states[index] as keyof typeof CELL_STATES;
@@ -66,12 +66,12 @@ function listEntries({ permissions, routes }: PageMatrix, { cells }: PageRole): 
 interface RoleDetails {
   readonly parents: readonly string[];
   readonly users: number;
-  readonly entries: readonly Entry[];
+  readonly entries: readonly RoleEntry[];
   readonly more: number;
 }
 
 function renderRole({ name, kind }: PageRole, { parents, users, entries, more }: RoleDetails): Markup {
-  const byResource = new Map<string, Entry[]>();
+  const byResource = new Map<string, RoleEntry[]>();
   for (const entry of entries) addTo(byResource, entry.resource, entry);
   const title = kind === 'everybody' ? 'Anybody, without any role' : name;
   const remarks = [
@@ -89,7 +89,7 @@ ${rows.length === 0 && more === 0 ? html`<p class="empty">No permissions of its 
 ${more > 0 ? html`<p class="empty">${count(more, 'permission')} not listed here.</p>` : null}</section>`;
 }
 
-function renderEntry({ action, state, from }: Entry): Markup {
+function renderEntry({ action, state, from }: RoleEntry): Markup {
   const remark = {
     direct: null,
     inherited: html` <small>${from === '' ? 'by a rule for others too' : html`from <bdi>${from}</bdi>`}</small>`,

@@ -91,6 +91,44 @@ function findUndefinedAmong(
   );
 }
 
+/**
+ * Roles, resources, actions and tenants without a name, as from a variable that is not set. A request whose value is
+ * empty, as for somebody who is not logged in, would be allowed.
+ */
+export function findEmptyNames(definition: PolicyDefinition): Problem[] {
+  const { roles = {}, domains } = definition;
+  const tenants = (domains?.tenants ?? []).flatMap((tenant, index): Problem[] =>
+    tenant === '' ? [emptyName('tenant', placeIn(definition, 'domains', 'tenants', index))] : [],
+  );
+  return [
+    ...findEmptyAmong(roles, definition, ['roles']),
+    ...findEmptyAmong(domains?.roles ?? {}, definition, ['domains', 'roles']),
+    ...tenants,
+  ];
+}
+
+function findEmptyAmong(
+  roles: NonNullable<PolicyDefinition['roles']>,
+  definition: PolicyDefinition,
+  path: readonly string[],
+): Problem[] {
+  return Object.entries(roles).flatMap(([role, { permissions = {} }]) => {
+    const at = (...keys: (string | number)[]) => placeIn(definition, ...path, role, ...keys);
+    const inside = Object.entries(permissions).flatMap(([resource, actions = []]) => [
+      ...(resource === '' ? [emptyName('resource', at('permissions', resource))] : []),
+      ...actions.flatMap((action, index) =>
+        action === '' ? [emptyName('action', at('permissions', resource, index))] : [],
+      ),
+    ]);
+    return role === '' ? [emptyName('role', at()), ...inside] : inside;
+  });
+}
+
+function emptyName(what: string, at: string): Problem {
+  const message = `the name of a ${what} is empty, so requests with an empty ${what} would match. Write the name. If it must be empty, write the rules themselves under rules.`;
+  return { code: 'NAME_EMPTY', at, message };
+}
+
 /** Roles that inherit from themselves, or in a circle. */
 export function findBrokenHierarchies(
   rules: readonly DefinedRule[],

@@ -1,11 +1,9 @@
 import type { PolicyDefinition } from './definition.ts';
 import { placeIn } from './place.ts';
-import type { Rule } from './rule.ts';
+import type { PlacedRule } from './rule.ts';
 
-/** A rule with the place in the definition that it comes from. */
-export interface DefinedRule extends Rule {
-  /** `policy.yaml:12:9` for what was read from a file, else a path: `policy.roles.user.permissions.accounts[0]`. */
-  readonly at: string;
+/** A rule of a definition. */
+export interface DefinedRule extends PlacedRule {
   /** The index of the tenant of `domains` for which it was made; undefined for all other rules. */
   readonly tenant?: number | undefined;
   /** Whether `roles` makes it, so that it can't have other values. */
@@ -26,47 +24,47 @@ export function isRepeated({ tenant = 0 }: DefinedRule): boolean {
  */
 export function compilePolicy(definition: PolicyDefinition): DefinedRule[] {
   const rules = [...compileRoles(definition), ...compileDomains(definition)];
-  const place: Place = { at: (_values, index) => placeIn(definition, 'rules', index) };
+  const source: RuleSource = { at: (_values, index) => placeIn(definition, 'rules', index) };
   const raw = (definition.rules ?? []).map(
     // Not `[ptype, ...values]`: such an array keeps room for more values.
-    (rule, index) => new PlacedRule(rule[0] ?? '', rule.slice(1), place, index),
+    (rule, index) => new CompiledRule(rule[0] ?? '', rule.slice(1), source, index),
   );
   return rules.concat(raw);
 }
 
 function compileRoles(definition: PolicyDefinition): DefinedRule[] {
-  const permission: Place = {
+  const permission: RuleSource = {
     at: ([role = '', resource = ''], index) =>
       placeIn(definition, 'roles', role, 'permissions', resource, index),
     isOfRole: true,
   };
-  const parent: Place = {
+  const parent: RuleSource = {
     at: ([role = ''], index) => placeIn(definition, 'roles', role, 'inherits', index),
     isOfRole: true,
   };
   const { permissions, parents } = listRules(definition.roles ?? {});
   return [
-    ...permissions.map(({ values, index }) => new PlacedRule('p', values, permission, index)),
-    ...parents.map(({ values, index }) => new PlacedRule('g', values, parent, index)),
+    ...permissions.map(({ values, index }) => new CompiledRule('p', values, permission, index)),
+    ...parents.map(({ values, index }) => new CompiledRule('g', values, parent, index)),
   ];
 }
 
 function* compileDomains(definition: PolicyDefinition): Generator<DefinedRule, void> {
   const { roles, tenants } = definition.domains ?? { roles: {}, tenants: [] };
   const { permissions, parents } = listRules(roles);
-  const placePermission: Place['at'] = ([role = '', , resource = ''], index) =>
+  const placePermission: RuleSource['at'] = ([role = '', , resource = ''], index) =>
     placeIn(definition, 'domains', 'roles', role, 'permissions', resource, index);
-  const placeParent: Place['at'] = ([role = ''], index) =>
+  const placeParent: RuleSource['at'] = ([role = ''], index) =>
     placeIn(definition, 'domains', 'roles', role, 'inherits', index);
   for (const [tenant, domain] of tenants.entries()) {
-    const permission: Place = { at: placePermission, tenant };
-    const parent: Place = { at: placeParent, tenant };
+    const permission: RuleSource = { at: placePermission, tenant };
+    const parent: RuleSource = { at: placeParent, tenant };
     for (const { values, index } of permissions) {
       const [role, resource, action] = values;
-      yield new PlacedRule('p', [role, domain, resource, action], permission, index);
+      yield new CompiledRule('p', [role, domain, resource, action], permission, index);
     }
     for (const { values, index } of parents) {
-      yield new PlacedRule('g', [...values, domain], parent, index);
+      yield new CompiledRule('g', [...values, domain], parent, index);
     }
   }
 }
@@ -88,35 +86,35 @@ function listRules(roles: NonNullable<PolicyDefinition['roles']>) {
 }
 
 /** Where the rules that share it come from. */
-interface Place {
+interface RuleSource {
   at(values: readonly string[], index: number): string;
   readonly tenant?: number;
   readonly isOfRole?: boolean;
 }
 
 /** Makes the text of a place only when it is needed, because a million of them would need much memory. */
-class PlacedRule implements DefinedRule {
+class CompiledRule implements DefinedRule {
   readonly ptype: string;
   readonly values: readonly string[];
-  readonly #place: Place;
+  readonly #source: RuleSource;
   readonly #index: number;
 
-  constructor(ptype: string, values: readonly string[], place: Place, index: number) {
+  constructor(ptype: string, values: readonly string[], source: RuleSource, index: number) {
     this.ptype = ptype;
     this.values = values;
-    this.#place = place;
+    this.#source = source;
     this.#index = index;
   }
 
   get at(): string {
-    return this.#place.at(this.values, this.#index);
+    return this.#source.at(this.values, this.#index);
   }
 
   get tenant(): number | undefined {
-    return this.#place.tenant;
+    return this.#source.tenant;
   }
 
   get isOfRole(): boolean | undefined {
-    return this.#place.isOfRole;
+    return this.#source.isOfRole;
   }
 }

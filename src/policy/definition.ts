@@ -15,7 +15,7 @@ export interface RoleDefinition<
 /** What a bootstrap does about a defined rule that was stored before, and is not any more. */
 export type OnRevoked = 'restore' | 'keep';
 
-/** What earlier versions of a definition had, and this one has not. */
+/** What earlier versions of a definition had and this one no longer has. */
 export interface RetiredParts<Role extends string = string> {
   /** Each role by its name, and what happens to its users. */
   readonly roles?: { readonly [name: string]: RetiredRole<Role> };

@@ -7,7 +7,7 @@ import type { Request } from './definition.ts';
 import { PARTS } from './definition-shape.ts';
 import { describeIssue, fields } from './issues.ts';
 import { findPlace } from './place.ts';
-import { type Rule, toRule } from './rule.ts';
+import { type PlacedRule, toRule } from './rule.ts';
 
 /** Requests that are decided together, on the policy and the rules that are given for them. */
 export interface ExpectationGroup {
@@ -18,11 +18,6 @@ export interface ExpectationGroup {
   /** Rules for this test alone, such as roles of a user. */
   readonly given: readonly PlacedRule[];
   readonly requests: readonly PlacedRequest[];
-}
-
-/** A rule, and where it is written. */
-interface PlacedRule extends Rule {
-  readonly at: string;
 }
 
 /** A request, what is expected of it, and where it is written. */

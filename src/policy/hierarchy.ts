@@ -1,4 +1,4 @@
-import { addTo } from '../collections.ts';
+import { addTo, collectAncestors } from '../collections.ts';
 import type { Rule } from './rule.ts';
 
 /** Casbin's role manager follows at most this many links. It silently ignores deeper inheritance. */
@@ -66,33 +66,18 @@ export function findCycles({ parents }: Hierarchy): string[][] {
   return cycles;
 }
 
-/**
- * The path of roles from `from` to `to` with the fewest links, both included; null when there is none of at
- * most `maxLinks`.
- */
-export function findRolePath(
-  { parents }: Hierarchy,
-  from: string,
-  to: string,
-  maxLinks = MAX_INHERITANCE_LINKS,
-): string[] | null {
+/** The path of roles from `from` to `to` with the fewest links, both included; null if there is none. */
+export function findRolePath({ parents }: Hierarchy, from: string, to: string): string[] | null {
   const cameFrom = new Map<string, string | null>([[from, null]]);
-  let level = [from];
-  for (let links = 0; level.length > 0 && links <= maxLinks; links++) {
+  for (let level = [from]; level.length > 0; level = nextLevel(parents, level, cameFrom)) {
     if (cameFrom.has(to)) return tracePath(cameFrom, to);
-    level = nextLevel(parents, level, cameFrom);
   }
   return null;
 }
 
 /** A role, and the roles that it inherits from, as far as Casbin follows. */
 export function collectInherited({ parents }: Hierarchy, role: string): string[] {
-  const cameFrom = new Map<string, string | null>([[role, null]]);
-  let level = [role];
-  for (let links = 0; level.length > 0 && links < MAX_INHERITANCE_LINKS; links++) {
-    level = nextLevel(parents, level, cameFrom);
-  }
-  return [...cameFrom.keys()];
+  return [...collectAncestors(parents, role, MAX_INHERITANCE_LINKS)];
 }
 
 /** Whether a role manager follows inheritance from one role to another that is so many links away. */

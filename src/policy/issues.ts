@@ -50,7 +50,7 @@ export const AS_TOLD = 'what the message says';
 /** Stands for a value that was not given. */
 const MISSING = Symbol('missing');
 
-/** An entry that can't be left out, with what to do where it is, as a sentence without its full stop. */
+/** An entry that must be given, with the remedy if it is missing, as a sentence without its full stop. */
 export function needed(schema: v.GenericSchema, remedy: string): v.OptionalSchema<v.GenericSchema, unknown> {
   const missing = v.pipe(
     v.any(),

@@ -3,7 +3,7 @@ import { nearestFinder } from '../nearest-name.ts';
 import { findUnstorable } from './check.ts';
 import type { OnRevoked, PolicyDefinition, RoleDefinition } from './definition.ts';
 import { placeIn } from './place.ts';
-import { formatRule, formatText, type Rule, ruleKey, toRule } from './rule.ts';
+import { formatRule, formatText, type PlacedRule, type Rule, ruleKey, toRule } from './rule.ts';
 import type { RuleSet } from './rule-set.ts';
 
 /** What a definition says about the rules that it and its earlier versions have inserted into a database. */
@@ -20,10 +20,6 @@ export interface Ownership {
   keeps(rule: Rule): boolean;
   /** Whether this is so for any rule. */
   readonly keepsSome: boolean;
-}
-
-interface PlacedRule extends Rule {
-  readonly at: string;
 }
 
 /** Null for a definition without a version, because the database then has no record. */
@@ -120,73 +116,44 @@ function findUnstorableRoles(definition: PolicyDefinition): Problem[] {
 function findContradictedRoles(definition: PolicyDefinition, defined: RuleSet): Problem[] {
   if (definition.retired === undefined && definition.renamed === undefined) return [];
   const { retired = {}, renamed = { roles: {} } } = definition;
-  const known = collectNames(definition, defined);
+  const known = collectRoleNames(definition, defined);
   const findName = nearestFinder();
   const askFor = (name: string) => {
     const nearest = findName(name, known);
     return nearest === null ? null : `Did you mean ${formatText(nearest)}?`;
   };
-  const problem = (message: string, ...path: string[]): Problem => ({
-    code: 'OWNERSHIP_CONTRADICTED',
-    at: placeIn(definition, ...path),
-    message,
-  });
-  const gone = Object.entries(retired.roles ?? {}).flatMap(([role, { reassign }]) => {
+  const problems: Problem[] = [];
+  const refuse = (message: string, path: readonly string[]) =>
+    problems.push({ code: 'OWNERSHIP_CONTRADICTED', at: placeIn(definition, ...path), message });
+  for (const [role, { reassign }] of Object.entries(retired.roles ?? {})) {
     const path = ['retired', 'roles', role];
-    return [
-      ...(known.has(role)
-        ? [
-            problem(
-              `role ${formatText(role)} is retired, and defined as well. Remove one of the two.`,
-              ...path,
-            ),
-          ]
-        : []),
-      ...(reassign !== undefined && !known.has(reassign)
-        ? [
-            problem(
-              `users of ${formatText(role)} would get the role ${formatText(reassign)}, which is not defined. ${askFor(reassign) ?? 'Name a defined role.'}`,
-              ...path,
-              'reassign',
-            ),
-          ]
-        : []),
-    ];
-  });
-  const moved = Object.entries(renamed.roles).flatMap(([from, to]) => {
+    const name = formatText(role);
+    if (known.has(role)) refuse(`role ${name} is retired, and defined as well. Remove one of the two.`, path);
+    if (reassign !== undefined && !known.has(reassign)) {
+      const remedy = askFor(reassign) ?? 'Name a defined role.';
+      const fact = `users of ${name} would get the role ${formatText(reassign)}, which is not defined.`;
+      refuse(`${fact} ${remedy}`, [...path, 'reassign']);
+    }
+  }
+  for (const [from, to] of Object.entries(renamed.roles)) {
     const path = ['renamed', 'roles', from];
-    return [
-      ...(known.has(from)
-        ? [
-            problem(
-              `role ${formatText(from)} is renamed, and still defined under its earlier name. Define it as ${formatText(to)} alone.`,
-              ...path,
-            ),
-          ]
-        : []),
-      ...(known.has(to)
-        ? []
-        : [
-            problem(
-              `the role is renamed to ${formatText(to)}, which is not defined. ${askFor(to) ?? 'Define it.'}`,
-              ...path,
-            ),
-          ]),
-      ...(Object.hasOwn(retired.roles ?? {}, from)
-        ? [
-            problem(
-              `role ${formatText(from)} is renamed, and retired as well. Remove one of the two.`,
-              ...path,
-            ),
-          ]
-        : []),
-    ];
-  });
-  return [...gone, ...moved];
+    const [before, now] = [formatText(from), formatText(to)];
+    if (known.has(from)) {
+      const fact = `role ${before} is renamed, and still defined under its earlier name.`;
+      refuse(`${fact} Define it as ${now} alone.`, path);
+    }
+    if (!known.has(to)) {
+      refuse(`the role is renamed to ${now}, which is not defined. ${askFor(to) ?? 'Define it.'}`, path);
+    }
+    if (Object.hasOwn(retired.roles ?? {}, from)) {
+      refuse(`role ${before} is renamed, and retired as well. Remove one of the two.`, path);
+    }
+  }
+  return problems;
 }
 
 /** The roles of the definition, and the names that its rules give something to or take it from. */
-function collectNames(definition: PolicyDefinition, { rules }: RuleSet): ReadonlySet<string> {
+function collectRoleNames(definition: PolicyDefinition, { rules }: RuleSet): ReadonlySet<string> {
   const names = new Set(listRoles(definition).map(({ name }) => name));
   for (const { ptype, values } of rules) {
     for (const name of values.slice(0, ptype.startsWith('g') ? 2 : 1)) names.add(name);

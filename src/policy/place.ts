@@ -42,10 +42,10 @@ export function placeIn(definition: object, ...keys: readonly (string | number)[
   return findPlace(definition, keys) ?? pathOf('policy', ...keys);
 }
 
-/** How files end whose places may be without a line. */
+/** The endings of files whose places may lack a line. */
 export const FILE_ENDING = /\.(?:ya?ml|json|csv|conf|[cm]?[jt]s)$/i;
 
-/** How modules end. Only the command line loads them. */
+/** The endings of modules, which only the command line loads. */
 export const MODULE_ENDINGS = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'];
 
 /**

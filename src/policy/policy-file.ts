@@ -6,6 +6,7 @@ import {
   findBrokenHierarchies,
   findConflicts,
   findDuplicates,
+  findEmptyNames,
   findUndefinedRoles,
   findUnstorable,
 } from './check.ts';
@@ -58,6 +59,7 @@ function findPolicyFaults(definition: PolicyDefinition): Problem[] {
   const { problems, sound } = checkTenantNames(definition, defined, findUnstorable);
   return [
     ...problems,
+    ...findEmptyNames(definition),
     ...findUndefinedRoles(definition),
     ...findConflicts(definition),
     ...findBrokenHierarchies(sound.rules),
@@ -100,7 +102,7 @@ export async function readPolicyBy(
   const misshapen = value === undefined ? [] : checkFileShape(path, value);
   // The rest is checked also when there is an unknown key.
   const usable = value !== undefined && misshapen.every(({ code }) => code === 'OPTION_UNKNOWN');
-  return { definition: usable ? toDefinition(value) : null, problems: [...problems, ...misshapen] };
+  return { definition: usable ? withoutSchemaKey(value) : null, problems: [...problems, ...misshapen] };
 }
 
 const NO_DATABASE: Problem = {
@@ -125,7 +127,7 @@ export function emptyPolicy(at: string): Problem {
 }
 
 /** Removes `$schema`, which is for editors. The rest was checked: it has the shape of a definition. */
-function toDefinition(content: unknown): PolicyDefinition {
+function withoutSchemaKey(content: unknown): PolicyDefinition {
   const whole = content as PolicyDefinition & { $schema?: string };
   const { $schema: _, ...definition } = whole;
   copyPlaces(whole, definition);

@@ -27,7 +27,7 @@ export class RuleSet<R extends Rule = Rule> {
     });
   }
 
-  /** The first position of the rule at this one. */
+  /** The first position that holds the same rule as this position. */
   firstOf(position: number): number {
     const rule = this.rules[position];
     if (rule === undefined) return -1;

@@ -8,6 +8,12 @@ export interface Rule {
   readonly values: readonly string[];
 }
 
+/** A rule, and where it is written. */
+export interface PlacedRule extends Rule {
+  /** `policy.yaml:12:9` for what was read from a file, else a path: `policy.roles.user.permissions.accounts[0]`. */
+  readonly at: string;
+}
+
 /** A rule from its line: the ptype and the values. */
 export function toRule([ptype = '', ...values]: readonly string[]): Rule {
   return { ptype, values };

@@ -20,8 +20,10 @@ interface RoleParts {
 export function toDefinition(rules: readonly Rule[], form: RoleForm): PolicyDefinition {
   const all = new RuleSet(rules);
   const distinct = rules.filter((rule, position) => all.indexOf(rule) === position);
-  const isPermission = ({ ptype, values }: Rule) => form.permissions && ptype === 'p' && values.length === 3;
-  const isLink = ({ ptype, values }: Rule) => form.inheritance && ptype === 'g' && values.length === 2;
+  const isPermission = ({ ptype, values }: Rule) =>
+    form.permissions && ptype === 'p' && values.length === 3 && isNamed(values);
+  const isLink = ({ ptype, values }: Rule) =>
+    form.inheritance && ptype === 'g' && values.length === 2 && isNamed(values);
   const roles = new Map<string, RoleParts>();
   const roleCalled = (name: string): RoleParts => {
     const role = roles.get(name) ?? { inherits: [], permissions: new Map() };
@@ -46,6 +48,11 @@ export function toDefinition(rules: readonly Rule[], form: RoleForm): PolicyDefi
     }),
     ...(raw.length > 0 && { rules: raw }),
   };
+}
+
+/** A role form has no empty names. */
+function isNamed(values: readonly string[]): boolean {
+  return values.every((value) => value !== '');
 }
 
 function toRole({ inherits, permissions }: RoleParts): RoleDefinition {

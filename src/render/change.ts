@@ -1,6 +1,7 @@
 import { formatRule, toRule } from '../policy/rule.ts';
 import type { ChangeOptions, ChangeReport, PolicyChanges } from '../running/policy-changes.ts';
-import { type Colors, escapeControls, paint } from './phrases.ts';
+import { escapeControls } from '../text.ts';
+import { type Colors, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
 /** What was asked for, by whom and why. */
@@ -39,7 +40,7 @@ function renderUnchanged({ grant = [], revoke = [], assign = [], unassign = [] }
 
 function warnOfReturn(rule: readonly string[]): string {
   const told = escapeControls(formatRule(toRule(rule)));
-  return `The policy defines "${told}", so the next bootstrap adds it again. Remove it from the policy too; or give the policy a version, and revoke the rule with a reason.`;
+  return `The policy defines "${told}", so the next bootstrap adds it again. Remove it from the policy too; or give the policy a version, bootstrap with it, and revoke the rule with a reason.`;
 }
 
 /** The same as remarks. */

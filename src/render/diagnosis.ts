@@ -1,5 +1,6 @@
 import type { DatabaseFinding, Diagnosis } from '../database-finding.ts';
-import { type Colors, count, escapeControls, paint } from './phrases.ts';
+import { escapeControls } from '../text.ts';
+import { type Colors, count, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
 interface DiagnosisLook extends Colors {

@@ -1,8 +1,9 @@
 import type { PolicyDiff } from '../diff-policies.ts';
 import { formatValue } from '../policy/rule.ts';
+import { escapeControls } from '../text.ts';
 import type { DecisionChange, DecisionChanges, ExplainedDecision } from '../verification/compare-policies.ts';
 import { NO_ROLE } from '../verification/requests.ts';
-import { type Colors, count, escapeControls, paint, policyLine } from './phrases.ts';
+import { type Colors, count, paint, policyLine } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
 /** How many entries of a list are shown; the diff itself has all of them. */

@@ -1,6 +1,7 @@
 import { formatValue } from '../policy/rule.ts';
+import { escapeControls } from '../text.ts';
 import type { ClosestRule, DecisionExplanation, HeldRoles } from '../verification/decision-explanation.ts';
-import { type Colors, describeOrigin, escapeControls, paint, policyLine } from './phrases.ts';
+import { type Colors, describeOrigin, paint, policyLine } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
 /** A label and the lines beside it. */
@@ -17,7 +18,7 @@ export function renderExplanation(explanation: DecisionExplanation, look: Explan
     explanation;
   const shown = look.shown ?? request.map(formatValue);
   const named = tokens.map((token, index) => `${token} = ${shown[index] ?? ''}`);
-  const verdict = decision === 'allow' ? paint('green', 'allowed', look) : paint('red', 'denied', look);
+  const outcome = decision === 'allow' ? paint('green', 'allowed', look) : paint('red', 'denied', look);
   const sections: Section[] = [
     ['request', [named.join(', ')]],
     ['answer', [answer]],
@@ -28,7 +29,7 @@ export function renderExplanation(explanation: DecisionExplanation, look: Explan
     ['closest', closest.map(closestLine)],
     ['unknown', unknown],
   ];
-  return `"${escapeControls(shown.join(', '))}" is ${verdict}\n\n${renderSections(sections)}`;
+  return `"${escapeControls(shown.join(', '))}" is ${outcome}\n\n${renderSections(sections)}`;
 }
 
 /** The same in one remark. */

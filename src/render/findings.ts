@@ -73,7 +73,9 @@ export function renderOmitted(amount: number, one: string, several: string): str
   return amount === 0 ? [] : [`${count(amount, `more ${one}`, `more ${several}`)} not listed.`];
 }
 
-/** Renders the advice, and all statements in full: without the last ones, rules could be removed and not inserted again. */
+/**
+ * Renders the advice, and all statements in full: without the last ones, rules could be removed and not inserted again.
+ */
 export function renderRowOrder(rowOrder: RowOrder | null): string[] {
   if (rowOrder === null) return [];
   return [rowOrder.advice, ...(rowOrder.statements.length > 0 ? [rowOrder.statements.join('\n')] : [])];

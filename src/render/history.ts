@@ -13,10 +13,15 @@ interface HistoryLook extends Colors {
   readonly state: JournalState | null;
 }
 
-/** How many of the newest are shown; the entries themselves are all of them. */
+/** How many of the newest entries are shown; JSON has all of them. */
 const SHOWN = 5_000;
 
-const COLUMNS = [{ title: 'at (UTC)' }, { title: 'change' }, { title: 'by' }, { title: 'reason' }] as const;
+const CHANGE_COLUMNS = [
+  { title: 'at (UTC)' },
+  { title: 'change' },
+  { title: 'by' },
+  { title: 'reason' },
+] as const;
 
 /** Renders entries of a journal as a table, the newest last. No line break at the end. */
 export function renderHistory(entries: readonly JournalEntry[], look: HistoryLook): string {
@@ -38,7 +43,7 @@ export function renderHistory(entries: readonly JournalEntry[], look: HistoryLoo
   const more =
     entries.length < look.limit ? '' : ' There may be older ones: give a higher --limit, or --until.';
   const total = `${count(entries.length, 'change')}, the newest last.${more}`;
-  return [database, ...hidden, renderTable(COLUMNS, rows), paint('dim', total, look)].join('\n\n');
+  return [database, ...hidden, renderTable(CHANGE_COLUMNS, rows), paint('dim', total, look)].join('\n\n');
 }
 
 function describeNothing({ isEmpty, isRecording }: JournalState): string {

@@ -1,5 +1,5 @@
 import type { InitReport } from '../init-project.ts';
-import { escapeControls } from './phrases.ts';
+import { escapeControls } from '../text.ts';
 import type { Remark } from './remark.ts';
 
 /** Renders what was done to a project, and what to run next. No line break at the end. */

@@ -1,5 +1,6 @@
 import type { LintReport } from '../lint-policy.ts';
-import { type Colors, count, escapeControls, paint } from './phrases.ts';
+import { escapeControls } from '../text.ts';
+import { type Colors, count, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
 /** Renders the problems and warnings of a policy, one a line, as compilers print them, then the result. */
@@ -10,11 +11,11 @@ export function renderLint({ problems, warnings, coverage, ok }: LintReport, loo
     ...problems.map(({ at, code, message }) => line(at, code, message)),
     ...warnings.map(({ at, code, message }) => line(at, code, `warning: ${message}`)),
   ];
-  const verdict = ok ? 'No problems.' : `${count(problems.length, 'problem')}.`;
+  const outcome = ok ? 'No problems.' : `${count(problems.length, 'problem')}.`;
   const measured = ok ? describeCoverage(coverage) : '';
   return [
     ...(lines.length > 0 ? [lines.join('\n')] : []),
-    `${paint(['bold', ok ? 'green' : 'red'], verdict, look)}${measured === '' ? '' : ` ${measured}.`}`,
+    `${paint(['bold', ok ? 'green' : 'red'], outcome, look)}${measured === '' ? '' : ` ${measured}.`}`,
   ].join('\n\n');
 }
 

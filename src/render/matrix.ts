@@ -8,7 +8,7 @@ const OWN = '●';
 const INHERITED = '○';
 
 /** How many permissions of a table are shown. */
-const SHOWN_ROWS = 5_000;
+const SHOWN_PERMISSIONS = 5_000;
 
 /** The width of a table where none is known: a terminal without a size says 0. */
 const WIDTH = 100;
@@ -32,7 +32,7 @@ export function renderMatrix(matrix: PolicyMatrix, width = 0): string {
     const held = columns.flatMap((marks) => [...marks.keys()]);
     const some = new Set(index === 0 ? [...held, ...unheld] : held);
     const rows = groups.length === 1 ? [...labels.keys()] : [...some].sort((one, other) => one - other);
-    const shown = rows.slice(0, SHOWN_ROWS);
+    const shown = rows.slice(0, SHOWN_PERMISSIONS);
     const table = renderTable(
       [{ title: matrix.tokens.join(' ') }, ...names.map((name) => ({ title: formatValue(name) }))],
       shown.map((row) => [labels[row] ?? '', ...columns.map((marks) => marks.get(row) ?? '')]),

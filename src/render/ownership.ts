@@ -1,6 +1,7 @@
 import { formatRule, toRule } from '../policy/rule.ts';
 import type { BootstrapReport, KeptAwayRule, OwnershipReport, VerificationReport } from '../report.ts';
-import { count, escapeControls, policyLine } from './phrases.ts';
+import { escapeControls } from '../text.ts';
+import { count, policyLine } from './phrases.ts';
 import { renderTable } from './table.ts';
 
 /** How many rules are shown; the report itself has all of them. */

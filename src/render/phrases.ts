@@ -2,13 +2,6 @@ import { styleText } from 'node:util';
 import { formatRule, formatValue, toRule } from '../policy/rule.ts';
 import type { RuleOrigin } from '../report.ts';
 
-/** Escapes control characters, because stored values may contain escape sequences of a terminal, or line breaks. */
-export function escapeControls(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (control) => {
-    return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
-}
-
 /** Whether to use terminal colours. */
 export interface Colors {
   /** Default: false. */

@@ -2,9 +2,9 @@ import type { BootstrapPlan } from '../plan-bootstrap.ts';
 import { formatValue } from '../policy/rule.ts';
 import type { SeederReport } from '../report.ts';
 import type { InsertedRow } from '../seeding/inserted-rows.ts';
-import { shorten } from '../text.ts';
+import { escapeControls, shorten } from '../text.ts';
 import { listOwnershipChanges } from './ownership.ts';
-import { type Colors, count, duration, escapeControls, paint, policyLine } from './phrases.ts';
+import { type Colors, count, duration, paint, policyLine } from './phrases.ts';
 import type { Remark } from './remark.ts';
 import { listVerificationRemarks, renderFound } from './verification.ts';
 
@@ -15,19 +15,19 @@ export interface PlanLook extends Colors {
 
 /** How many entries of a list are shown; the plan itself has more of them. */
 const SHOWN_RULES = 200;
-const SHOWN_ROWS = 50;
+const SHOWN_SEEDER_ROWS = 50;
 const SHOWN_CHARACTERS = 80;
 
 /** Renders what a bootstrap would do, as a diff. No line break at the end. */
 export function renderPlan(plan: BootstrapPlan, look: PlanLook): string {
   const took = `tried in ${duration(plan.durationMs)}`;
-  const verdict = plan.changed
+  const outcome = plan.changed
     ? `A bootstrap would change this database (${took}):`
     : `A bootstrap would find nothing to do (${took}).`;
   const changes = listChanges(plan).map((line) => paint('green', `  ${escapeControls(line)}`, look));
   return [
     `Database: ${look.where}`,
-    [paint('bold', verdict, look), ...changes].join('\n'),
+    [paint('bold', outcome, look), ...changes].join('\n'),
     ...renderFound(plan.verification),
   ].join('\n\n');
 }
@@ -71,10 +71,10 @@ function listChanges(
 function listSeeder({ name, inserted, existing }: SeederReport, rows: readonly InsertedRow[]): string[] {
   const total = `+ ${count(inserted, 'row')} by ${name}, beside ${existing} there`;
   if (rows.length === 0) return [`${total} (not listed)`];
-  const hidden = Math.max(rows.length, inserted) - SHOWN_ROWS;
+  const hidden = Math.max(rows.length, inserted) - SHOWN_SEEDER_ROWS;
   return [
     total,
-    ...rows.slice(0, SHOWN_ROWS).map(rowLine),
+    ...rows.slice(0, SHOWN_SEEDER_ROWS).map(rowLine),
     ...(hidden > 0 ? [`+ ${count(hidden, 'more row')} by ${name}`] : []),
   ];
 }

@@ -1,7 +1,7 @@
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { addTo } from '../collections.ts';
-import { escapeControls } from './phrases.ts';
+import { escapeCharacter, escapeControls } from '../text.ts';
 import { type Remark, readPlace, tellRemark } from './remark.ts';
 
 /**
@@ -116,10 +116,7 @@ function escapeXml(text: string): string {
   return text
     .toWellFormed()
     .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
-    .replace(/[\p{Cc}\uFFFE\uFFFF]/gu, (control) => {
-      if (control === '\n') return '&#10;';
-      return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
-    });
+    .replace(/[\p{Cc}\uFFFE\uFFFF]/gu, (control) => (control === '\n' ? '&#10;' : escapeCharacter(control)));
 }
 
 const SCHEMA = 'https://json.schemastore.org/sarif-2.1.0.json';

@@ -1,6 +1,7 @@
 import type { DatabaseStatus, MigrationStatus, RuleCounts, VersionStatus } from '../read-status.ts';
 import type { VerificationReport } from '../report.ts';
-import { type Colors, count, escapeControls, paint } from './phrases.ts';
+import { escapeControls } from '../text.ts';
+import { type Colors, count, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
 export interface StatusLook extends Colors {
@@ -11,11 +12,11 @@ export interface StatusLook extends Colors {
 /** Renders what is installed, a fact a line. No line break at the end. */
 export function renderStatus(status: DatabaseStatus, look: StatusLook): string {
   const lines = [['database', look.where] as const, ...listFacts(status)];
-  const verdict = status.isComplete
+  const outcome = status.isComplete
     ? paint('green', 'Everything that is defined is in place.', look)
     : paint('yellow', TO_DO, look);
   const shown = lines.map(([label, text]) => `  ${label.padEnd(13)}${escapeControls(text)}`);
-  return [...shown, '', verdict].join('\n');
+  return [...shown, '', outcome].join('\n');
 }
 
 const TO_DO = 'A bootstrap would have something to do: casbin-bootstrap plan tells what.';

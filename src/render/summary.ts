@@ -1,6 +1,7 @@
 import type { BootstrapReport } from '../report.ts';
+import { escapeControls } from '../text.ts';
 import { renderOwnership } from './ownership.ts';
-import { type Colors, count, duration, escapeControls, paint } from './phrases.ts';
+import { type Colors, count, duration, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 import { renderTable } from './table.ts';
 import { listVerificationRemarks, renderFound } from './verification.ts';

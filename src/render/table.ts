@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { escapeControls } from './phrases.ts';
+import { escapeControls } from '../text.ts';
 
 /** One column: its heading, and the alignment of its cells. */
 export interface TableColumn {
@@ -26,13 +26,13 @@ const NO_BORDER = {
 };
 
 /** cli-table3 compares each cell with all cells above it, so it gets few rows at a time. */
-const PORTION = 20;
+const ROWS_AT_A_TIME = 20;
 
 /** Renders rows below their headings, aligned, without borders or colours, indented by two spaces. */
 export function renderTable(columns: readonly TableColumn[], rows: readonly (readonly string[])[]): string {
   const lines = [columns.map(({ title }) => title), ...rows].map((row) => row.map(escapeControls));
-  const portions = Array.from({ length: Math.ceil(lines.length / PORTION) }, (_, index) =>
-    lines.slice(index * PORTION, (index + 1) * PORTION),
+  const portions = Array.from({ length: Math.ceil(lines.length / ROWS_AT_A_TIME) }, (_, index) =>
+    lines.slice(index * ROWS_AT_A_TIME, (index + 1) * ROWS_AT_A_TIME),
   );
   const widths = portions
     .map(measure)

@@ -1,7 +1,8 @@
 import { formatValue } from '../policy/rule.ts';
 import type { PolicyCoverage, PolicyTestReport, PolicyTestResult } from '../test-policy.ts';
+import { escapeControls } from '../text.ts';
 import { renderExplanation } from './explanation.ts';
-import { type Colors, count, duration, escapeControls, paint } from './phrases.ts';
+import { type Colors, count, duration, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 import { renderTable } from './table.ts';
 
@@ -17,7 +18,7 @@ interface TestsLook extends Colors {
 export function renderTests(report: PolicyTestReport, look: TestsLook = {}): string {
   const { tests, warnings, problems, durationMs } = report;
   const failed = tests.filter((test) => !test.ok);
-  const verdict =
+  const outcome =
     failed.length === 0
       ? `${count(tests.length, 'request')} decided as expected`
       : `${count(failed.length, 'request')} of ${tests.length.toLocaleString('en-US')} not decided as expected`;
@@ -30,7 +31,7 @@ export function renderTests(report: PolicyTestReport, look: TestsLook = {}): str
     ...failed.map((test) => `${paint('red', escapeControls(titleOf(test)), look)}\n${reasonOfFailure(test)}`),
     ...(lines.length > 0 ? [lines.join('\n')] : []),
     ...(look.coverage ? [renderCoverageTable(report.coverage)] : []),
-    `${paint(['bold', color], verdict, look)} (${duration(durationMs)}). ${describeCoverage(report.coverage)}.`,
+    `${paint(['bold', color], outcome, look)} (${duration(durationMs)}). ${describeCoverage(report.coverage)}.`,
   ].join('\n\n');
 }
 

@@ -1,5 +1,6 @@
 import { formatRule, toRule } from '../policy/rule.ts';
 import type { VerificationFailure, VerificationReport } from '../report.ts';
+import { escapeControls } from '../text.ts';
 import {
   renderAddedRules,
   renderDecisions,
@@ -10,7 +11,7 @@ import {
   renderRowOrder,
 } from './findings.ts';
 import { explainAway, renderKeptAway, renderLeft } from './ownership.ts';
-import { type Colors, count, duration, escapeControls, paint } from './phrases.ts';
+import { type Colors, count, duration, paint } from './phrases.ts';
 import type { Remark } from './remark.ts';
 
 export interface VerificationLook extends Colors {

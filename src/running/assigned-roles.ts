@@ -1,4 +1,4 @@
-import { isRuleValues } from '../casbin/rule-row.ts';
+import { readRule } from '../casbin/rule-row.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Problem } from '../errors.ts';
 import { findNearest } from '../nearest-name.ts';
@@ -71,7 +71,7 @@ export async function findCircles(
       return [{ code: 'ROLE_INHERITS_ITSELF', at, message }];
     }
     const hierarchy = hierarchies.get(JSON.stringify(domains));
-    const path = hierarchy && findRolePath(hierarchy, role, user, Number.POSITIVE_INFINITY);
+    const path = hierarchy && findRolePath(hierarchy, role, user);
     if (!path) return [];
     const circle = [user, ...path].map(formatText).join(' → ');
     const message = `roles would inherit from each other in a circle: ${circle}. Leave it out, or unassign one of these.`;
@@ -111,8 +111,5 @@ async function readLinksFrom(
      select ${table.columns('link')} from ${links} where ${table.ptype('link')} = 'g'`,
     [names],
   );
-  return rows.flatMap((row) => {
-    const { ptype, rule } = table.read(row);
-    return ptype !== null && isRuleValues(rule) ? [{ ptype, values: rule }] : [];
-  });
+  return rows.flatMap((row) => readRule(table, row) ?? []);
 }

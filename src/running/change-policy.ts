@@ -12,14 +12,14 @@ import { onEngine, type ResolvedOptions, withRuleTable } from '../options/resolv
 import type { BootstrapOptions } from '../options.ts';
 import { findMisfits, findUnstorable } from '../policy/check.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
-import { formatRule, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
+import { formatRule, type PlacedRule, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
 import { type Connection, connectionOf } from '../tables/adapter-connection.ts';
-import { removeRules } from '../tables/change.ts';
+import { removeRules } from '../tables/change-rules.ts';
 import { findRuleTable } from '../tables/find-rule-table.ts';
 import { insertRules } from '../tables/insert.ts';
 import { lockRules } from '../tables/locks.ts';
 import { explainEncoding, tableMissing } from '../tables/refusals.ts';
-import { recordRevocation } from '../tables/rule-record.ts';
+import { recordRevocation, selectRecorded } from '../tables/rule-record.ts';
 import { givenRules, type RuleTable } from '../tables/rule-table.ts';
 import { isJournaled } from './follow-journal.ts';
 import { guardPromises } from './guard-promises.ts';
@@ -91,8 +91,12 @@ export async function changePolicy(
       return apply(inside, table, added, removed);
     };
     const changed = force ? await change() : await guardPromises(inside, located, change);
-    const comesBack = changed.removed.filter((rule) => isRestored(toRule(rule), located, reason));
-    await recordWhoChanged(inside, table, { added, removed, actor, reason });
+    const comesBack = await recordWhoChanged(inside, located, changed.removed.map(toRule), {
+      added,
+      removed,
+      actor,
+      reason,
+    });
     // Statements of the application that follow are not part of this change.
     if (before !== null) await setChangeContext(inside, before);
     return {
@@ -127,10 +131,6 @@ class TakenBack extends Error {
     super();
     this.report = report;
   }
-}
-
-interface PlacedRule extends Rule {
-  readonly at: string;
 }
 
 function toRules(
@@ -212,37 +212,35 @@ async function apply(
   };
 }
 
-/** Whether the next bootstrap inserts a removed rule again. */
-function isRestored(
-  rule: Rule,
-  { defined, ownership }: ResolvedOptions,
-  reason: string | undefined,
-): boolean {
-  const staysAway = ownership !== null && (reason !== undefined || ownership.keeps(rule));
-  return defined.has(rule) && !staysAway;
-}
-
 /**
  * Updates the record that bootstraps keep of defined rules, if there is one: a rule that was revoked with a reason is
  * not inserted again; one that is granted is treated as before.
+ *
+ * @param gone the removed rules that were stored
+ * @returns those of them that the next bootstrap inserts again
  */
 async function recordWhoChanged(
   client: ClientLike,
-  table: RuleTable,
-  change: {
-    readonly added: readonly Rule[];
-    readonly removed: readonly Rule[];
-    readonly actor: string;
-    readonly reason: string | undefined;
-  },
-): Promise<void> {
+  { ruleTable: table, defined, ownership }: ResolvedOptions,
+  gone: readonly Rule[],
+  {
+    added,
+    removed,
+    actor,
+    reason,
+  }: { added: readonly Rule[]; removed: readonly Rule[] } & Pick<ChangeOptions, 'actor' | 'reason'>,
+): Promise<(readonly string[])[]> {
   const { rows } = await client.query('select to_regclass($1) is not null as "isThere"', [
     quoteTable(RECORDED_RULES, table.schema),
   ]);
-  if (!rows[0].isThere) return;
-  const { added, removed, actor, reason } = change;
+  const lost = gone.filter((rule) => defined.has(rule));
+  if (!rows[0].isThere) return lost.map(toLine);
   await recordRevocation(client, table, added, null);
   if (reason !== undefined) await recordRevocation(client, table, removed, { actor, reason });
+  // What a bootstrap has not recorded is new for the next one.
+  const isKept = (rule: Rule) => ownership !== null && (reason !== undefined || ownership.keeps(rule));
+  const known = await selectRecorded(client, table, lost.filter(isKept));
+  return lost.filter((rule) => !known.has(rule)).map(toLine);
 }
 
 async function findStored(

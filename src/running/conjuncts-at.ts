@@ -6,7 +6,7 @@ import {
   limitingConjuncts,
   type RoleCall,
 } from '../casbin/matcher.ts';
-import { tokensOf } from '../casbin/model.ts';
+import { effectOf, matcherOf, tokensOf } from '../casbin/model.ts';
 import { subjectOf } from '../verification/parts.ts';
 
 /** The positions of the values that a conjunct compares. */
@@ -31,7 +31,7 @@ const UNORDERED = [
  * matcher must begin with conjuncts that every rule must satisfy, and the order of the rules must not matter.
  */
 export function canChangeInPlace(model: Model): boolean {
-  const effect = model.model.get('e')?.get('e')?.value ?? '';
+  const effect = effectOf(model);
   const sections = ['p', 'm', 'e', 'r'].map((section) => model.model.get(section)?.size ?? 0);
   const isSingle = sections.every((size) => size === 1);
   return (
@@ -85,7 +85,7 @@ export function locateConjuncts(model: Model): ConjunctsAt {
 
 /** Assumes that values have commas, because a rule that is added later may have one. */
 function conjunctsOf(model: Model): Conjunct[] {
-  return limitingConjuncts(model.model.get('m')?.get('m')?.value ?? '', () => false);
+  return limitingConjuncts(matcherOf(model), () => false);
 }
 
 /**
@@ -93,12 +93,12 @@ function conjunctsOf(model: Model): Conjunct[] {
  * `g(r.x, p.y)`, and one rule that allows is enough.
  */
 function canDecideAlone(model: Model): boolean {
-  const matcher = model.model.get('m')?.get('m')?.value ?? '';
+  const matcher = matcherOf(model);
   const conjuncts = conjunctsOf(model);
   const [requestTokens, policyTokens] = [tokensOf(model, 'r'), tokensOf(model, 'p')];
   const isOnce = (names: readonly string[]) => new Set(names).size === names.length;
   return (
-    model.model.get('e')?.get('e')?.value === UNORDERED[0] &&
+    effectOf(model) === UNORDERED[0] &&
     isPlainConjunction(matcher) &&
     conjuncts.length === leadingConjuncts(matcher).length &&
     isOnce(requestTokens) &&

@@ -13,7 +13,7 @@ import { domainOf } from '../verification/parts.ts';
 import { Follower } from './follower.ts';
 import type { LiveEnforcer, PolicyChange } from './live-enforcer.ts';
 import { Looking, tell } from './looking.ts';
-import { type Motor, readClocks, toDate } from './motor.ts';
+import { ageMs, type Motor, readClocks, toDate } from './motor.ts';
 import { MovedEnforcer } from './moved-enforcer.ts';
 import { Slice } from './slice.ts';
 import { requireFitsModel } from './usable-rules.ts';
@@ -73,7 +73,7 @@ export async function createLiveEnforcer(
   pool: PoolLike,
   options: LiveEnforcerOptions | BootstrapOptions = {},
 ): Promise<LiveEnforcer> {
-  const { model, given, slice } = await resolveOptions(pool, options);
+  const { model, given, slice } = await resolveLiveOptions(pool, options);
   const { maxStalenessMs = Number.POSITIVE_INFINITY, whenStale = 'decide' } = given;
   const { pollIntervalMs = Math.max(50, Math.min(5_000, maxStalenessMs / 2)), notifyChannel = 'casbin' } =
     given;
@@ -83,6 +83,9 @@ export async function createLiveEnforcer(
     error: null,
     by: 'reload',
     isClosed: false,
+    get isStale() {
+      return ageMs(motor.confirmed) > maxStalenessMs;
+    },
     report: (error) =>
       tell(
         () => given.onError?.(error),
@@ -100,7 +103,7 @@ export async function createLiveEnforcer(
     timeoutMs: connectTimeoutMs,
     explain: explainConnectFailure,
   });
-  const live = new MovedEnforcer(motor, { maxStalenessMs, whenStale }, store, slice);
+  const live = new MovedEnforcer(motor, whenStale, store, slice);
   live.setAdapter(store);
   const looking = new Looking(model, given, live, motor, slice);
   const follower: Follower = new Follower({
@@ -140,7 +143,7 @@ function startAlarm(motor: Motor, maxStalenessMs: number): NodeJS.Timeout | unde
 /** How long it waits for a connection by default. */
 const CONNECT_MS = 30_000;
 
-async function resolveOptions(
+async function resolveLiveOptions(
   pool: unknown,
   options: LiveEnforcerOptions | BootstrapOptions,
 ): Promise<{ model: Model; given: LiveEnforcerOptions; slice: Slice | null }> {

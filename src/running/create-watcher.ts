@@ -49,7 +49,7 @@ class WatcherOfChanges implements LiveWatcher {
   constructor(live: MovedEnforcer) {
     this.#live = live;
     // The enforcer learns of its own write on its own connection. Give it time to report that first.
-    this.#stop = live.listen((change) => setImmediate(() => this.#hear(change)));
+    this.#stop = live.listen((change) => setImmediate(() => this.#receive(change)));
   }
 
   setUpdateCallback(callback: (change: PolicyChange) => void | Promise<void>): void {
@@ -65,7 +65,7 @@ class WatcherOfChanges implements LiveWatcher {
     this.close();
   }
 
-  #hear(change: PolicyChange): void {
+  #receive(change: PolicyChange): void {
     const { reloaded, added, removed } = change;
     const isOwn = (rule: Rule, isAdded: boolean) => this.#own.get(ruleKey(rule))?.includes(isAdded) ?? false;
     const isAllOwn =

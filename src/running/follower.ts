@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientLike, PoolLike } from '../database/client.ts';
-import { type HandedOver, handOver } from '../database/hand-over.ts';
-import { LONGEST_TIMER_MS, NoClientInTime, Session } from '../database/session.ts';
+import { type ConnectFailure, checkOut, Session } from '../database/session.ts';
 import { BootstrapError, ConnectionError } from '../errors.ts';
 import { explainConnectFailure } from '../failure/explain-failure.ts';
 import { reasonOf } from '../text.ts';
@@ -34,7 +33,7 @@ const END_OF_LOOK_MS = 1_000;
 export class Follower {
   readonly #options: FollowerOptions;
   readonly #stopped = new AbortController();
-  #waiting: (() => void) | null = null;
+  #endPause = () => {};
   #isDue = false;
   /** The callers that wait for the next look to begin and end. */
   #asking: { resolve: () => void; reject: (error: Error) => void }[] = [];
@@ -70,7 +69,7 @@ export class Follower {
     this.#stopped.abort();
     this.#wake();
     for (const { reject } of this.#asking.splice(0)) reject(enforcerClosed());
-    // A server that does not answer must not keep who closes it.
+    // A server that does not answer must not delay the one who closes this.
     const timer = setTimeout(() => this.#connection?.close(), END_OF_LOOK_MS);
     await this.#ended;
     clearTimeout(timer);
@@ -78,7 +77,7 @@ export class Follower {
 
   #wake(): void {
     this.#isDue = true;
-    this.#waiting?.();
+    this.#endPause();
   }
 
   async #run(): Promise<void> {
@@ -105,7 +104,6 @@ export class Follower {
       }
     }
     this.#connection?.close();
-    this.#connection = null;
   }
 
   async #look(connection: ListeningClient): Promise<void> {
@@ -132,7 +130,7 @@ export class Follower {
   async #pause(timeMs: number): Promise<void> {
     if (this.#isDue) return;
     const woken = new Promise<void>((resolve) => {
-      this.#waiting = resolve;
+      this.#endPause = resolve;
     });
     const timer = new AbortController();
     const time = sleep(timeMs, undefined, { ref: false, signal: timer.signal }).catch(() => {});
@@ -140,13 +138,17 @@ export class Follower {
       // Not beside a promise of the connection: each race would leave something in it, for as long as it is open.
       await Promise.race([woken, time]);
     } finally {
-      this.#waiting = null;
       timer.abort();
     }
   }
 
   async #connect(): Promise<ListeningClient> {
-    const { client, loss } = await connect(this.#options, this.#stopped.signal);
+    const { pool, connectTimeoutMs } = this.#options;
+    const { client, loss } = await checkOut(pool, connectTimeoutMs, this.#stopped.signal).catch(
+      (error: ConnectFailure) => {
+        throw explainConnectFailure(error.cause);
+      },
+    );
     const connection = new ListeningClient(client, loss, () => this.#wake());
     this.#connection = connection;
     for (const channel of this.#options.channels) {
@@ -165,42 +167,11 @@ function toLossError(error: unknown, loss: Error | null, remedy: string): Error 
   return new ConnectionError('CONNECTION_LOST', message, { cause: loss });
 }
 
-/** A client that comes too late is returned at once. */
-async function connect(
-  { pool, connectTimeoutMs }: FollowerOptions,
-  stopped: AbortSignal,
-): Promise<HandedOver> {
-  const ended = new AbortController();
-  const signal = AbortSignal.any([ended.signal, stopped]);
-  const connecting = handOver(pool, async () => pool.connect());
-  const late = beLate(pool, connectTimeoutMs, signal);
-  late.catch(() => {});
-  try {
-    return await Promise.race([connecting, late]);
-  } catch (error) {
-    connecting.then(
-      ({ client, loss }) => client.release?.(loss),
-      () => {},
-    );
-    throw explainConnectFailure(error);
-  } finally {
-    ended.abort();
-  }
-}
-
-/** Rejects when the time is over, or the signal says that nobody waits any more; 0 is without end. */
-async function beLate(pool: PoolLike, timeoutMs: number, signal: AbortSignal): Promise<never> {
-  do await sleep(timeoutMs || LONGEST_TIMER_MS, undefined, { ref: false, signal });
-  while (timeoutMs === 0);
-  throw new NoClientInTime(pool, timeoutMs);
-}
-
 /** A client that listens, and whether it is lost. */
 class ListeningClient {
   readonly session: Session;
   readonly #client: ClientLike & Emitter;
   readonly #wake: () => void;
-  #loss: Error | null;
   #isClosed = false;
 
   /** @param wake called for each notification, and when the connection is lost */
@@ -208,16 +179,18 @@ class ListeningClient {
     this.session = new Session(client, ANSWER_MS);
     this.#client = client as ClientLike & Emitter;
     this.#wake = wake;
-    this.#loss = loss ?? null;
     if (loss !== undefined) this.session.markBroken(loss);
-    client.on?.('error', (error) => this.#lose(error));
-    this.#client.on?.('notification', this.#wake);
-    this.#client.on?.('end', () => this.#lose(new Error('the connection was ended')));
+    // It stays after the connection is closed: an error without a listener would end the process.
+    client.on?.('error', (error) => {
+      this.session.markBroken(error);
+      wake();
+    });
+    this.#client.on?.('notification', wake);
   }
 
   /** Why the connection is gone; null while it is there. */
   get loss(): Error | null {
-    return this.#loss ?? this.session.broken;
+    return this.session.broken;
   }
 
   /** Whether it keeps the process alive. */
@@ -232,11 +205,6 @@ class ListeningClient {
     this.#client.removeListener?.('notification', this.#wake);
     // Listening is a state of the connection, so it does not go back to the pool.
     this.#client.release?.(true);
-  }
-
-  #lose(error: Error): void {
-    this.#loss ??= error;
-    if (!this.#isClosed) this.#wake();
   }
 }
 

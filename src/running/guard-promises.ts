@@ -8,7 +8,7 @@ import type { ResolvedOptions } from '../options/resolved-options.ts';
 import { formatValue } from '../policy/rule.ts';
 import { takeTurn } from '../tables/locks.ts';
 import { decideAll } from '../verification/decide.ts';
-import { explainer } from '../verification/explain.ts';
+import { explainer } from '../verification/explain-answer.ts';
 
 /**
  * Makes a change in the transaction that is open on the client, and refuses it when something is allowed afterwards

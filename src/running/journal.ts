@@ -65,7 +65,7 @@ export interface JournalEntry {
  */
 export async function readJournal(pool: PoolLike, filter: JournalFilter = {}): Promise<JournalEntry[]> {
   const { checkJournalFilter } = await import('../options/running-shape.ts');
-  refuse([...checkPool(pool), ...checkJournalFilter(filter)]);
+  refuseProblems([...checkPool(pool), ...checkJournalFilter(filter)]);
   const { schema, table, since, until, actor, value, limit = 1_000 } = filter;
   const text = (journal: string) => `
     select * from (
@@ -188,7 +188,7 @@ export const NEWEST_PRUNED = `now() - interval '${YOUNGEST_MS} milliseconds'`;
  */
 export async function pruneJournal(pool: PoolLike, given: JournalPruning): Promise<number> {
   const { checkPruning } = await import('../options/running-shape.ts');
-  refuse([...checkPool(pool), ...checkPruning(given), ...checkAge(given)]);
+  refuseProblems([...checkPool(pool), ...checkPruning(given), ...checkAge(given)]);
   const { olderThan, schema } = given;
   const { rows } = await onJournal(
     pool,
@@ -223,7 +223,7 @@ function checkAge(given: JournalPruning): Problem[] {
   return [{ code: 'OPTION_INVALID', at: 'olderThan', message }];
 }
 
-function refuse(problems: readonly Problem[]): void {
+function refuseProblems(problems: readonly Problem[]): void {
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 

@@ -45,9 +45,7 @@ export class LiveRules {
   readonly #parents = new Map<string, Map<string, number>>();
   readonly #reached = new Map<string, Reach>();
   readonly #lists = new Map<string, string[][]>();
-  /**
-   * The conjuncts that a found rule may still not satisfy; null if Casbin decides by more than conjuncts.
-   */
+  /** The conjuncts that a found rule may still not satisfy; null if Casbin decides by more than conjuncts. */
   readonly #decisive: readonly ConjunctAt[] | null;
   /** One string for each subject, shared by its rules, so that a decision reads less memory. */
   readonly #subjects = new Map<string, string>();
@@ -122,11 +120,9 @@ export class LiveRules {
     const { request: at, roles } = this.#subject;
     const name = request[at] ?? '';
     const names = roles === null ? [name] : this.#reach(name).names;
-    const found: Entry[] = [];
     if (bucket instanceof Map) {
-      for (const one of names) {
-        for (const entry of bucket.get(one)?.values() ?? NONE) found.push(entry);
-      }
+      const found: Entry[] = [];
+      for (const one of names) for (const entry of bucket.get(one)?.values() ?? NONE) found.push(entry);
       return found.sort((a, b) => a.order - b.order);
     }
     const isMeant = names instanceof Set ? (one: string) => names.has(one) : (one: string) => one === name;
@@ -150,7 +146,7 @@ export class LiveRules {
       ptype === 'p'
         ? [...this.#permissions.values()].flatMap((bucket) => [...allIn(bucket)])
         : [...(this.#links.get(ptype)?.values() ?? [])].flatMap((byRest) => [...byRest.values()]);
-    const list = valuesOf(entries.sort((a, b) => a.order - b.order));
+    const list = entries.sort((a, b) => a.order - b.order).map(({ values }) => values);
     this.#lists.set(ptype, list);
     return list;
   }
@@ -231,7 +227,11 @@ export class LiveRules {
     if (bucket === undefined) this.#permissions.set(key, [added]);
     else if (bucket instanceof Map) bucket.set(subject, withEntry(bucket.get(subject) ?? [], added));
     else if (bucket.length < LOOKED_THROUGH) this.#permissions.set(key, [...bucket, added]);
-    else this.#permissions.set(key, this.#bySubject([...bucket, added]));
+    else {
+      const bySubject = new Map<string, Entry[]>();
+      for (const one of [...bucket, added]) addTo(bySubject, one.subject, one);
+      this.#permissions.set(key, bySubject);
+    }
   }
 
   #remove(key: string, bucket: Bucket, gone: Entry): void {
@@ -245,12 +245,6 @@ export class LiveRules {
       if (left.length > 0) this.#permissions.set(key, left);
       else this.#permissions.delete(key);
     }
-  }
-
-  #bySubject(entries: readonly Entry[]): Map<string, Entries> {
-    const bySubject = new Map<string, Entry[]>();
-    for (const entry of entries) addTo(bySubject, entry.subject, entry);
-    return bySubject;
   }
 
   #changeLink({ ptype, values, rows }: RuleChange): void {
@@ -270,8 +264,8 @@ export class LiveRules {
     else byRest.delete(restOf(values));
     if (byRest.size > 0) ofType.set(child, byRest);
     else ofType.delete(child);
-    if (before > 0 === entry.rows > 0) return;
     const isAdded = entry.rows > 0;
+    if (before > 0 === isAdded) return;
     const assertion: Assertion | undefined = this.#model.model.get('g')?.get(ptype);
     // Casbin's own role manager changes the link before it returns its promise.
     const done = isAdded
@@ -303,8 +297,4 @@ function restOf(values: readonly string[]): string {
 function* allIn(bucket: Bucket): Generator<Entry, void> {
   if (!(bucket instanceof Map)) yield* bucket;
   else for (const entries of bucket.values()) yield* entries.values();
-}
-
-function valuesOf(entries: readonly Entry[]): string[][] {
-  return entries.map(({ values }) => values);
 }

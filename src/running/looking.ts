@@ -4,6 +4,7 @@ import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
 import { ruleLengthsOf } from '../casbin/model.ts';
 import { patternCheck, refuseHangingPatterns } from '../casbin/patterns.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
+import { WHOLE } from '../casbin/scope.ts';
 import { quoteTable } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { createKysely } from '../database/dialect.ts';
@@ -16,7 +17,7 @@ import { StoredRuleError } from '../errors.ts';
 import { explainRefusal } from '../failure/explain-refusal.ts';
 import type { EnforcerOptions } from '../options.ts';
 import { formatRule, type Rule } from '../policy/rule.ts';
-import { isSamePolicy, RuleSet } from '../policy/rule-set.ts';
+import { isSamePolicy } from '../policy/rule-set.ts';
 import { findRuleTable, toTableChoice } from '../tables/find-rule-table.ts';
 import { readLivePolicy } from '../tables/live-policy.ts';
 import { tableMissing } from '../tables/refusals.ts';
@@ -100,7 +101,7 @@ export class Looking {
     }
     this.#position = position;
     if (changes.length === 0) return 'unchanged';
-    const of = (isAdded: boolean) => changes.filter(({ rows }) => rows > 0 === isAdded).map(toRule);
+    const of = (isAdded: boolean) => changes.filter(({ rows }) => rows > 0 === isAdded).map(withoutRows);
     return { reloaded: false, added: of(true), removed: of(false) };
   }
 
@@ -120,8 +121,8 @@ export class Looking {
         await requireAllRows(trx, [found.table.sql, quoteTable(JOURNAL, found.table.schema)]);
       const isFollowed = await canBeFollowed(asClient(trx), found.table);
       const position = isFollowed ? await readPosition(asClient(trx), found.table) : null;
-      const scope = this.#slice?.scope ?? { kind: 'whole' };
-      const rules = await readLivePolicy(trx, found.table, scope, new RuleSet([]), () => {});
+      const scope = this.#slice?.scope ?? WHOLE;
+      const rules = await readLivePolicy(trx, found.table, scope);
       return { table: found.table, position, rules };
     });
     await refuseMisfits(this.#model, read.rules, read.table);
@@ -176,7 +177,7 @@ async function refuseMisfits(
   );
 }
 
-function toRule({ ptype, values }: RuleChange): Rule {
+function withoutRows({ ptype, values }: RuleChange): Rule {
   return { ptype, values };
 }
 

@@ -7,6 +7,8 @@ export interface Motor {
   error: Error | null;
   by: LiveState['by'];
   isClosed: boolean;
+  /** Whether the last confirmation is too long ago. */
+  readonly isStale: boolean;
   report(error: Error): void;
   lookNow(): Promise<void>;
   close(): Promise<void>;

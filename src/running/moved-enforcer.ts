@@ -6,19 +6,13 @@ import { FixedEnforcer } from './fixed-enforcer.ts';
 import { enforcerClosed } from './follower.ts';
 import type { LiveEnforcer, LiveState, PolicyChange } from './live-enforcer.ts';
 import type { LiveRules, RuleChange } from './live-rules.ts';
-import { ageMs, type Motor, toDate } from './motor.ts';
+import { type Motor, toDate } from './motor.ts';
 import type { Slice } from './slice.ts';
-
-/** How a live enforcer behaves when it is not up to date. */
-export interface Staleness {
-  readonly maxStalenessMs: number;
-  readonly whenStale: 'decide' | 'deny';
-}
 
 /** The class behind LiveEnforcer, with the methods that change its rules. */
 export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
   readonly #motor: Motor;
-  readonly #staleness: Staleness;
+  readonly #whenStale: 'decide' | 'deny';
   readonly #store: CasbinAdapter;
   /** Null if rules can't be changed one by one: then each policy has a model of its own. */
   #rules: LiveRules | null = null;
@@ -28,17 +22,17 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
   /** The `p` rules for the decision that is being made. */
   #found: string[][] | null = null;
 
-  constructor(motor: Motor, staleness: Staleness, store: CasbinAdapter, slice: Slice | null = null) {
+  constructor(motor: Motor, whenStale: 'decide' | 'deny', store: CasbinAdapter, slice: Slice | null = null) {
     super();
     this.#motor = motor;
-    this.#staleness = staleness;
+    this.#whenStale = whenStale;
     this.#store = store;
     this.#slice = slice;
   }
 
   get state(): LiveState {
-    const { confirmed, by, error, isClosed } = this.#motor;
-    const status = isClosed ? 'closed' : this.#isStale ? 'stale' : 'current';
+    const { confirmed, by, error, isClosed, isStale } = this.#motor;
+    const status = isClosed ? 'closed' : isStale ? 'stale' : 'current';
     return { status, confirmedAt: toDate(confirmed), by, error };
   }
 
@@ -97,33 +91,30 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
       ...(model.model.get(section) ?? []),
     ]);
     for (const [ptype, assertion] of assertions) {
-      const get = () => (ptype === 'p' && this.#found !== null ? this.#found : rules.list(ptype));
+      // A decision reads the rules of `p` only: role links are in the role managers.
+      const get = () => this.#found ?? rules.list(ptype);
       Object.defineProperty(assertion, 'policy', { get, set() {}, configurable: true, enumerable: true });
     }
   }
 
   override async enforce(...request: unknown[]): Promise<boolean> {
-    this.#requireInside(request);
-    if (this.#isRefused) return false;
-    return this.#rules === null ? super.enforce(...request) : this.enforceSync(...request);
+    if (this.#rules !== null) return this.enforceSync(...request);
+    return !this.#denies(request) && super.enforce(...request);
   }
 
   override enforceSync(...request: unknown[]): boolean {
-    this.#requireInside(request);
-    if (this.#isRefused) return false;
+    if (this.#denies(request)) return false;
     const rule = this.#decide(request);
     return rule === undefined ? this.#sliced(request, () => super.enforceSync(...request)) : rule !== null;
   }
 
   override async enforceEx(...request: unknown[]): Promise<[boolean, string[]]> {
-    this.#requireInside(request);
-    if (this.#isRefused) return [false, []];
-    return this.#rules === null ? super.enforceEx(...request) : this.enforceExSync(...request);
+    if (this.#rules !== null) return this.enforceExSync(...request);
+    return this.#denies(request) ? [false, []] : super.enforceEx(...request);
   }
 
   override enforceExSync(...request: unknown[]): [boolean, string[]] {
-    this.#requireInside(request);
-    if (this.#isRefused) return [false, []];
+    if (this.#denies(request)) return [false, []];
     const rule = this.#decide(request);
     if (rule === undefined) return this.#sliced(request, () => super.enforceExSync(...request));
     return rule === null ? [false, []] : [true, rule];
@@ -131,8 +122,6 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
 
   /** Decides all requests on one policy. */
   override async batchEnforce(requests: unknown[]): Promise<boolean[]> {
-    for (const request of requests as unknown[][]) this.#requireInside(request);
-    if (this.#isRefused) return requests.map(() => false);
     if (this.#rules === null) return super.batchEnforce(requests);
     return (requests as unknown[][]).map((request) => this.enforceSync(...request));
   }
@@ -189,19 +178,16 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     }
   }
 
-  #requireInside(request: readonly unknown[]): void {
-    if (this.#slice === null) return;
+  /** Whether it denies a request without asking the policy. Throws for one about somebody else than its slice. */
+  #denies(request: readonly unknown[]): boolean {
     const [context] = request;
-    if (context instanceof EnforceContext) this.#slice.requireInside(request.slice(1), context.rType);
-    else this.#slice.requireInside(request);
-  }
-
-  get #isStale(): boolean {
-    return ageMs(this.#motor.confirmed) > this.#staleness.maxStalenessMs;
+    if (context instanceof EnforceContext) this.#slice?.requireInside(request.slice(1), context.rType);
+    else this.#slice?.requireInside(request);
+    return this.#isRefused;
   }
 
   get #isRefused(): boolean {
-    return this.#staleness.whenStale === 'deny' && (this.#motor.isClosed || this.#isStale);
+    return this.#whenStale === 'deny' && (this.#motor.isClosed || this.#motor.isStale);
   }
 
   /** Only catches up, because the policy is always the one of the database. */
@@ -228,8 +214,7 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
   ): Promise<boolean> {
     this.#requireHeld(ptype, rules);
     const isNew = () => !rules.some((rule) => this.#has(sec, ptype, rule));
-    if (!(await this.#isSo(isNew))) return false;
-    return this.#write(() => this.#store.addPolicies(sec, ptype, rules));
+    return this.#writeIf(isNew, () => this.#store.addPolicies(sec, ptype, rules));
   }
 
   protected override async addPoliciesInternalEx(
@@ -238,9 +223,8 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     rules: string[][],
   ): Promise<boolean> {
     this.#requireHeld(ptype, rules);
-    const findNew = () => rules.filter((rule) => !this.#has(sec, ptype, rule));
-    if (!(await this.#isSo(() => findNew().length > 0))) return false;
-    return this.#write(() => this.#store.addPolicies(sec, ptype, findNew()));
+    const isSomeNew = () => !rules.every((rule) => this.#has(sec, ptype, rule));
+    return this.#writeIf(isSomeNew, () => this.#store.addPolicies(sec, ptype, rules));
   }
 
   protected override removePolicyInternal(sec: string, ptype: string, rule: string[]): Promise<boolean> {
@@ -254,8 +238,7 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
   ): Promise<boolean> {
     this.#requireHeld(ptype, rules);
     const isThere = () => rules.every((rule) => this.#has(sec, ptype, rule));
-    if (!(await this.#isSo(isThere))) return false;
-    return this.#write(() => this.#store.removePolicies(sec, ptype, rules));
+    return this.#writeIf(isThere, () => this.#store.removePolicies(sec, ptype, rules));
   }
 
   protected override async removeFilteredPolicyInternal(
@@ -266,8 +249,8 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
   ): Promise<boolean> {
     this.#slice?.requireWithin(ptype, fieldIndex, fieldValues);
     const isAny = () => this.model.getFilteredPolicy(sec, ptype, fieldIndex, ...fieldValues).length > 0;
-    if (!(await this.#isSo(isAny))) return false;
-    return this.#write(() => this.#store.removeFilteredPolicy(sec, ptype, fieldIndex, ...fieldValues));
+    const remove = () => this.#store.removeFilteredPolicy(sec, ptype, fieldIndex, ...fieldValues);
+    return this.#writeIf(isAny, remove);
   }
 
   protected override async updatePolicyInternal(
@@ -277,8 +260,8 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
     newRule: string[],
   ): Promise<boolean> {
     this.#requireHeld(ptype, [oldRule, newRule]);
-    if (!(await this.#isSo(() => this.#has(sec, ptype, oldRule)))) return false;
-    return this.#write(() => this.#store.updatePolicy(sec, ptype, oldRule, newRule));
+    const isThere = () => this.#has(sec, ptype, oldRule);
+    return this.#writeIf(isThere, () => this.#store.updatePolicy(sec, ptype, oldRule, newRule));
   }
 
   #requireHeld(ptype: string, rules: readonly string[][]): void {
@@ -290,13 +273,11 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
   }
 
   /** Before it says that there is nothing to write, it looks: others may have written what it has not read yet. */
-  async #isSo(isSo: () => boolean): Promise<boolean> {
-    if (isSo()) return true;
-    await this.caughtUp();
-    return isSo();
-  }
-
-  async #write(write: () => Promise<void>): Promise<true> {
+  async #writeIf(isNeeded: () => boolean, write: () => Promise<void>): Promise<boolean> {
+    if (!isNeeded()) {
+      await this.caughtUp();
+      if (!isNeeded()) return false;
+    }
     if (this.#motor.isClosed) throw enforcerClosed();
     await write();
     await this.caughtUp().catch((error: unknown) => {

@@ -89,8 +89,8 @@ export interface ChangeReport {
   /** The rules that are not there any more. */
   readonly removed: readonly (readonly string[])[];
   /**
-   * Those of `removed` that the given policy defines, so that the next bootstrap inserts them again. Empty if the
-   * policy has a version and a reason was given, because such rules stay away.
+   * Those of `removed` that the given policy defines, so that the next bootstrap inserts them again. A rule stays away
+   * if a reason was given, and a bootstrap has recorded the rule: with a policy that has a version.
    */
   readonly comesBack: readonly (readonly string[])[];
   /** Whether the table has a journal, which keeps actor and reason. */

@@ -1,6 +1,7 @@
 import type { Model } from 'casbin';
-import { findUnusableRules, ruleFieldsOf } from '../casbin/model.ts';
+import { ruleFieldsOf } from '../casbin/model.ts';
 import { findHangingPatterns } from '../casbin/patterns.ts';
+import { findUnusableRules } from '../casbin/rule-usability.ts';
 import { InvalidOptionsError, type Problem } from '../errors.ts';
 import { findMisfits } from '../policy/check.ts';
 import type { DefinedRule } from '../policy/compile.ts';

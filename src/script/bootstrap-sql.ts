@@ -42,7 +42,7 @@ export async function writeBootstrapSql(
     HEADING,
     ...(schema === undefined ? [] : [`create schema if not exists ${quoteIdentifier(schema)};`]),
     ...(packageMigrations === null ? [] : await writeMigrations(packageMigrations, resolved)),
-    ...(schemaOnly ? [] : [writeRules(resolved), ...(await writeSeeders(resolved))]),
+    ...(schemaOnly ? [] : [writePolicy(resolved), ...(await writeSeeders(resolved))]),
     ...describeMigrations(resolved),
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
@@ -156,11 +156,11 @@ function completeTable([createTable, ...others]: readonly string[], table: strin
 
 function unlessThere(statement: string, table: string): string[] {
   const [, index, expression] = INDEX.exec(statement) ?? [];
-  if (index !== undefined) return [either(index, `create index ${expression}`, statement)];
+  if (index !== undefined) return [unlessTaken(index, `create index ${expression}`, statement)];
   const [, alter, name, type, columns = ''] = CONSTRAINT.exec(statement) ?? [];
   if (name === undefined) return [`${statement};`];
   const columnNames = columns.split(', ').map((column) => column.slice(1, -1));
-  const added = either(name, `${alter} ${type} (${columns})`, statement);
+  const added = unlessTaken(name, `${alter} ${type} (${columns})`, statement);
   const isUnique = type === 'unique';
   const condition = constraintCondition(table, isUnique ? 'u' : 'p', columnNames);
   const before = isUnique ? refuseDuplicates(table).map((line) => indent(line, 2)) : [];
@@ -183,7 +183,8 @@ const INDEX = /^create index if not exists "((?:[^"]|"")+)" (on .*)$/s;
 const CONSTRAINT =
   /^(alter table "(?:[^"]|"")+" add) constraint "((?:[^"]|"")+)" (unique|primary key) \((.*)\)$/s;
 
-function either(quotedName: string, unnamed: string, named: string): string {
+/** A statement that uses the usual name, or makes PostgreSQL choose one if that is taken. */
+function unlessTaken(quotedName: string, unnamed: string, named: string): string {
   const name = quoteText(quotedName.replaceAll('""', '"'));
   return `if ${name} = any (taken_names) then\n  ${unnamed};\nelse\n  ${named};\nend if;`;
 }
@@ -207,7 +208,7 @@ function block(lines: readonly string[], schema: string | undefined, declaration
   return `do ${tag}\n${declared}begin\n${body}\nend\n${tag};`;
 }
 
-function writeRules(options: ResolvedOptions): string {
+function writePolicy(options: ResolvedOptions): string {
   const {
     defined: { rules },
     ownership,
@@ -220,11 +221,11 @@ function writeRules(options: ResolvedOptions): string {
   }
   if (rules.length === 0) return '';
   const { before, rules: found, after } = viewOf(ruleTable);
-  const insert = insertRules(found, rules);
+  const insert = writeInsert(found, rules);
   return `-- ${describeCount(rules)}\n${before.length === 0 ? insert : block([...before, insert, ...after], undefined)}`;
 }
 
-function insertRules(table: RuleTable, rules: readonly Rule[]): string {
+function writeInsert(table: RuleTable, rules: readonly Rule[]): string {
   const { sql, written, onConflict } = table;
   const { arrays, names, values, isSame } = table.give(rules);
   const rows = rules.map((_, position) => {

@@ -4,6 +4,7 @@ import { lockStatement } from '../database/lock.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
 import type { Ownership } from '../policy/ownership.ts';
 import type { Rule } from '../policy/rule.ts';
+import { replaceInJson } from '../tables/document-table.ts';
 import { futureColumnsTable } from '../tables/find-rule-table.ts';
 import { followRename, toRecordText } from '../tables/rule-record.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
@@ -41,7 +42,7 @@ export function writeOwned(options: ResolvedOptions, ownership: Ownership): stri
   const tell = ([name, text]: readonly [string, string]) =>
     `perform set_config('casbin_bootstrap.${name}', ${quoteText(text)}, true);`;
   const isNew = `newest_version is distinct from ${version} or newest_changes <> ${quoteText(changes)}`;
-  const renames = renamedRoles.size === 0 ? [] : renameRoles(rules, renamedRoles, source);
+  const renames = renamedRoles.size === 0 ? [] : writeRenamed(rules, renamedRoles, source);
   const record = `insert into ${versions} (source, version, changes) values (${source}, ${version}, ${quoteText(changes)}) on conflict (source, version) do update set changes = excluded.changes, at = excluded.at where ${VERSIONS}.changes <> excluded.changes;`;
   return [
     `perform ${lockStatement(schema)};`,
@@ -56,7 +57,7 @@ export function writeOwned(options: ResolvedOptions, ownership: Ownership): stri
       `is_ours := newest_version is null and coalesce(current_setting('${MADE_BEFORE}', true), '') = 'true';`,
       ...context.map(tell),
       ...(renames.length === 0 ? [] : [`if ${isNew} then`, ...indentAll(renames), 'end if;']),
-      ...retire(rules, ownership, source),
+      ...writeRetired(rules, ownership, source),
       ...(defined.rules.length === 0 ? [] : insertAndRecord(rules, defined.rules, ownership, source)),
       record,
       ...context.map(([name]) => tell([name, ''])),
@@ -161,25 +162,25 @@ function movableRecord({ schema }: RuleTable, source: string): Movable {
   };
 }
 
-function renameRoles(table: RuleTable, names: ReadonlyMap<string, string>, source: string): string[] {
+function writeRenamed(table: RuleTable, names: ReadonlyMap<string, string>, source: string): string[] {
   const [from, to] = [[...names.keys()], [...names.values()]];
   return [movableRules(table), movableRecord(table, source)].flatMap((rows) =>
-    move(rows, {
-      condition: namesRole(rows, from),
+    moveStatements(rows, {
+      condition: isOfRoles(rows, from),
       first: replaceName(rows.first, names),
       second: `case when ${rows.ptype} = 'g' then ${replaceName(rows.second, names)} else ${rows.second} end`,
-      reached: namesRole(rows, to),
+      reached: isOfRoles(rows, to),
     }),
   );
 }
 
 /** Removes the rules of retired roles that bootstraps have inserted, and gives users another role. */
-function retire(table: RuleTable, ownership: Ownership, source: string): string[] {
+function writeRetired(table: RuleTable, ownership: Ownership, source: string): string[] {
   const { retiredRoles, retiredRules } = ownership;
   if (retiredRoles.size + retiredRules.length === 0) return [];
   const [rules, record] = [movableRules(table), movableRecord(table, source)];
   const isRetired = (rows: Movable, isListed: string) =>
-    [namesRole(rows, [...retiredRoles.keys()]), ...(retiredRules.length === 0 ? [] : [isListed])].join(
+    [isOfRoles(rows, [...retiredRoles.keys()]), ...(retiredRules.length === 0 ? [] : [isListed])].join(
       ' or ',
     );
   const { names, isSame } = table.give(retiredRules);
@@ -189,17 +190,17 @@ function retire(table: RuleTable, ownership: Ownership, source: string): string[
   const newRoles = new Map(
     [...retiredRoles].flatMap(([role, next]) => (next === null ? [] : [[role, next]])),
   );
-  const moved = `${rules.ptype} = 'g' and ${rules.second} = any (${list([...newRoles.keys()])})`;
+  const moved = `${rules.ptype} = 'g' and ${rules.second} = any (${arrayOf([...newRoles.keys()])})`;
   const newRole = replaceName(rules.second, newRoles);
   return [
     `delete from ${table.sql} stored using ${record.sql} record where (${isRetired(rules, listed)}) and record.source = ${source} and record.inserted and record.ptype = ${rules.ptype} and record.rule = ${recordTextOf(withoutEmptyEnd(table))};`,
     ...(newRoles.size === 0
       ? []
-      : move(rules, {
+      : moveStatements(rules, {
           condition: moved,
           first: rules.first,
           second: newRole,
-          reached: `${rules.ptype} = 'g' and ${rules.second} = any (${list([...newRoles.values()])})`,
+          reached: `${rules.ptype} = 'g' and ${rules.second} = any (${arrayOf([...newRoles.values()])})`,
         })),
     `delete from ${record.sql} stored where ${record.condition} and (${isRetired(record, recorded)});`,
   ];
@@ -214,7 +215,7 @@ interface Move {
 }
 
 /** Removes a row that would equal another one, or link a role to itself. */
-function move(rows: Movable, { condition, first, second, reached }: Move): string[] {
+function moveStatements(rows: Movable, { condition, first, second, reached }: Move): string[] {
   const { sql, identity, order, ptype, values, replace } = rows;
   const chosen = `${rows.condition} and (${condition})`;
   return [
@@ -226,8 +227,8 @@ function move(rows: Movable, { condition, first, second, reached }: Move): strin
   ];
 }
 
-function namesRole({ ptype, first, second }: Movable, roles: readonly string[]): string {
-  const names = list(roles);
+function isOfRoles({ ptype, first, second }: Movable, roles: readonly string[]): string {
+  const names = arrayOf(roles);
   return `(${ptype} in ('p', 'g') and ${first} = any (${names})) or (${ptype} = 'g' and ${second} = any (${names}))`;
 }
 
@@ -236,12 +237,7 @@ function replaceName(name: string, names: ReadonlyMap<string, string>): string {
   return `case ${name} ${cases.join(' ')} else ${name} end`;
 }
 
-/** A rule with one value keeps that number. */
-function replaceInJson(values: string, first: string, second: string): string {
-  return `jsonb_set(jsonb_set(${values}, '{0}', to_jsonb((${first})::text)), '{1}', to_jsonb(coalesce(${second}, '')), false)`;
-}
-
-function list(names: readonly string[]): string {
+function arrayOf(names: readonly string[]): string {
   return `array[${names.map(quoteText).join(', ')}]::text[]`;
 }
 

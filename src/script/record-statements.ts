@@ -16,7 +16,7 @@ import type { Migration } from '../migrator/migration.ts';
 import { reasonOf } from '../text.ts';
 
 /** How a migration is recorded. */
-export interface Recording {
+export interface RecordingOptions {
   /** The rows that a query of the catalog returns, since there is no database. */
   readonly answer: (question: string) => readonly object[];
   /** Whether such queries are left out. Those of others may call a function that changes something. */
@@ -31,7 +31,7 @@ export interface Recording {
 export async function recordMigration(
   name: string,
   migration: Migration,
-  recording: Recording,
+  recording: RecordingOptions,
 ): Promise<string[]> {
   try {
     return await recordStatements((db) => migration.up(db), recording);
@@ -54,13 +54,13 @@ export function withoutResult(statement: string): string {
  */
 export async function recordStatements(
   work: (db: AnyKysely) => Promise<void>,
-  { answer, leavesOut }: Recording = { answer: () => [], leavesOut: true },
+  { answer, leavesOut }: RecordingOptions = { answer: () => [], leavesOut: true },
 ): Promise<string[]> {
   const statements: string[] = [];
   const connection: DatabaseConnection = {
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
       const isOfCatalog = asksCatalog(query.sql);
-      if (!isOfCatalog || !leavesOut) statements.push(inline(query));
+      if (!isOfCatalog || !leavesOut) statements.push(writeParameters(query));
       return { rows: isOfCatalog ? (answer(query.sql) as R[]) : [] };
     },
     async *streamQuery() {},
@@ -95,12 +95,12 @@ function isQuery(sql: string): boolean {
   return /^\(*(select|with|show|values|table)\b/i.test(sql.replace(COMMENTS, ''));
 }
 
-function inline({ sql, parameters }: CompiledQuery): string {
+function writeParameters({ sql, parameters }: CompiledQuery): string {
   // Before values are written into it, because a value of several lines must keep its blanks.
   const statement = unindent(sql);
   if (parameters.length === 0) return statement;
   return statement.replace(PARAMETER, (part, number) =>
-    number === undefined ? part : write(parameters[Number(number) - 1]),
+    number === undefined ? part : writeParameter(parameters[Number(number) - 1]),
   );
 }
 
@@ -108,7 +108,7 @@ function inline({ sql, parameters }: CompiledQuery): string {
 const PARAMETER = /"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\d+)/g;
 
 /** In quotes whatever it is: the server then finds out its type as it does for a parameter. */
-function write(parameter: unknown): string {
+function writeParameter(parameter: unknown): string {
   const text = toText(parameter);
   return text === null ? 'null' : quoteText(text);
 }

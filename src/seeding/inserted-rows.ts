@@ -1,6 +1,6 @@
 import { type SqlBool, sql } from 'kysely';
 import { engineBehind } from '../database/dialect.ts';
-import { type AnyTransaction, readAndReleaseLocks } from '../database/transaction.ts';
+import { type AnyTransaction, type AskFurther, readAndReleaseLocks } from '../database/transaction.ts';
 
 /** A row that a seeder inserts. */
 export interface InsertedRow {
@@ -37,9 +37,7 @@ export class InsertedRows {
    *
    * @param ask runs a query on the database as it was before
    */
-  async find(
-    ask: <T>(query: (trx: AnyTransaction) => Promise<T>) => Promise<T>,
-  ): Promise<readonly InsertedRow[]> {
+  async find(ask: AskFurther): Promise<readonly InsertedRow[]> {
     const found: InsertedRow[] = [];
     for (const written of [...this.#written.values()].flat()) {
       const rows = written.isMixed

@@ -6,7 +6,7 @@ import { formatRule, type Rule } from '../policy/rule.ts';
 import { seedRules } from '../tables/insert.ts';
 import { journalMigrationOf, recordedOf } from '../tables/recording.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
-import type { RunnableSeeder } from './seeder.ts';
+import { RBAC, type RunnableSeeder } from './seeder.ts';
 
 /** What is recorded in addition to the rules. Each needs tables of its own. */
 export interface PolicyRecords {
@@ -23,7 +23,7 @@ export function policySeeder(
   records: PolicyRecords = { journal: false, ownership: false },
 ): RunnableSeeder {
   return {
-    name: 'rbac',
+    name: RBAC,
     table: table.name,
     isPolicy: true,
     migrations: {
@@ -35,7 +35,7 @@ export function policySeeder(
     portion: (start, end) => policySeeder(table, rules.slice(start, end), records),
     async seed({ db, logger, firstRun, dryRun, progress }) {
       const report = (done: number) => progress(done, rules.length);
-      // What settles the ownership has locked the table.
+      // The step that settles the ownership has locked the table.
       const { inserted, absent } = await seedRules(asClient(db), table, rules, {
         report,
         isLocked: records.ownership,

@@ -68,7 +68,7 @@ export async function insertOrExplain<T>(
   } catch (error) {
     if (!isRefusal(error)) throw error;
     await undo(db);
-    throw await explainRefusal(db, target, rows, { error, insert });
+    throw await explainRefusedRows(db, target, rows, { error, insert });
   }
 }
 
@@ -84,22 +84,28 @@ async function undo(db: AnyTransaction): Promise<void> {
   await sql`rollback to savepoint casbin_bootstrap_rows`.execute(db);
 }
 
+/** An insert that failed, and its error. */
+interface FailedInsert {
+  readonly error: unknown;
+  readonly insert: (rows: readonly Row[]) => Promise<unknown>;
+}
+
 /** A row as it was given, and its position. */
-interface Placed {
+interface GivenRow {
   readonly row: Row;
   readonly index: number;
 }
 
-interface Refusal extends Placed {
+interface RefusedRow extends GivenRow {
   readonly error: unknown;
   readonly column?: string;
 }
 
-async function explainRefusal(
+async function explainRefusedRows(
   db: AnyTransaction,
   target: TargetTable,
   rows: readonly Row[],
-  { error, insert }: { readonly error: unknown; readonly insert: (rows: readonly Row[]) => Promise<unknown> },
+  { error, insert }: FailedInsert,
 ): Promise<RowsRefused> {
   const placed = rows.map((row, index) => ({ row, index }));
   const values = await findValues(db, target.columns, placed);
@@ -127,7 +133,7 @@ function describeKey(target: TargetTable, error: unknown): string {
   return `: ${oneLine(detail).replace(/\.$/, '')}${remedy}`;
 }
 
-function describeRefusal({ index, column, error }: Refusal): string {
+function describeRefusal({ index, column, error }: RefusedRow): string {
   const place = `${nameRow(index)}${column === undefined ? '' : `, column "${column}"`}`;
   return `${place}: ${oneLine(reasonOf(error))}`;
 }
@@ -159,14 +165,14 @@ export function refuseAbsent(
 async function findValues(
   db: AnyTransaction,
   columns: readonly TargetColumn[],
-  placed: readonly Placed[],
-): Promise<Refusal[]> {
-  const found: Refusal[] = [];
+  placed: readonly GivenRow[],
+): Promise<RefusedRow[]> {
+  const found: RefusedRow[] = [];
   for (const { name: column, type } of columns) {
     const given = placed.filter(({ row }) => row[column] !== undefined && row[column] !== null);
     // The value is read as the column of a record. A cast would shorten a text that is too long, but a table refuses
     // it.
-    const read = (some: readonly Placed[]) =>
+    const read = (some: readonly GivenRow[]) =>
       sql`
         select count(value)
         from json_to_recordset(${toRecordset(
@@ -175,7 +181,7 @@ async function findValues(
         )}) as given (value ${sql.raw(type)})
       `.execute(db);
     const limit = Math.max(1, NAMED - found.length);
-    const ofColumn: Refusal[] = [];
+    const ofColumn: RefusedRow[] = [];
     for (let start = 0; start < given.length && ofColumn.length < limit; start += TRIED_AT_ONCE) {
       const some = given.slice(start, start + TRIED_AT_ONCE);
       ofColumn.push(...(await bisect(db, some, read, limit - ofColumn.length)));
@@ -192,9 +198,9 @@ async function findValues(
 async function findRows(
   db: AnyTransaction,
   target: TargetTable,
-  placed: readonly Placed[],
-  { error, insert }: { readonly error: unknown; readonly insert: (rows: readonly Row[]) => Promise<unknown> },
-): Promise<Refusal[]> {
+  placed: readonly GivenRow[],
+  { error, insert }: FailedInsert,
+): Promise<RefusedRow[]> {
   const code = errorCode(error);
   if (code !== SQLSTATE.NOT_NULL_VIOLATION && code !== SQLSTATE.CHECK_VIOLATION) return [];
   if (!isAbout(target, error)) return [];
@@ -214,10 +220,10 @@ function isAbout(target: TargetTable, error: unknown): boolean {
 /** The first rows, at most `limit`, each of which alone makes the attempt fail. */
 async function bisect(
   db: AnyTransaction,
-  placed: readonly Placed[],
-  attempt: (placed: readonly Placed[]) => Promise<unknown>,
+  placed: readonly GivenRow[],
+  attempt: (placed: readonly GivenRow[]) => Promise<unknown>,
   limit: number,
-): Promise<Refusal[]> {
+): Promise<RefusedRow[]> {
   const [first] = placed;
   if (first === undefined || limit === 0) return [];
   const error = await refusalOf(db, () => attempt(placed));

@@ -59,7 +59,7 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
     table,
     total: Array.isArray(rows) ? rows.length : 0,
     ...(migrations === undefined ? {} : { migrations }),
-    check: (): readonly Problem[] => [...checkOptions(options), ...checkRows(rows, key)],
+    check: (): readonly Problem[] => [...findOptionProblems(options), ...checkRows(rows, key)],
     // Not every engine has rows as values, nor domains.
     selectMissing: ({ commitsDdl }) =>
       rows.length > FEW_ROWS ? null : selectMissing(table, key, rows, commitsDdl ? 'null' : 'stored'),
@@ -117,7 +117,7 @@ export function rowSeeder<R extends object>(given: RowSeederOptions<R>): Seeder 
   return seeder;
 }
 
-interface InsertedRows {
+interface InsertedBatches {
   readonly inserted: ReadonlySet<Row>;
   /** Rows that may not be in the table now: a trigger may leave a row out, or change its key. */
   readonly uncertain: readonly Row[];
@@ -128,7 +128,7 @@ async function insertBatches(
   into: Target & Pick<TargetTable, 'hasTriggers' | 'refersToItself'>,
   rows: readonly Row[],
   report: (done: number) => void,
-): Promise<InsertedRows> {
+): Promise<InsertedBatches> {
   const inserted = new Set<Row>();
   const uncertain: Row[] = [];
   let done = 0;
@@ -155,7 +155,7 @@ function* batchesInOrder(rows: readonly Row[]): Generator<readonly Group[]> {
   for (const batch of inBatches(rows)) yield* groupInOrder(batch);
 }
 
-function checkOptions(options: object): Problem[] {
+function findOptionProblems(options: object): Problem[] {
   const table = Reflect.get(options, 'table');
   const unknown = Object.keys(options).filter((option) => !OPTIONS.includes(option));
   const untabled: Problem = { code: 'OPTION_INVALID', at: 'table', message: 'must be the name of a table.' };

@@ -11,7 +11,7 @@ import type { RunnableSeeder, SeederContext, SeederLog, SeederResult } from './s
  * Runs the seeders one after the other, in the order given.
  *
  * @param enter called with the name of each seeder before it runs
- * @param inserted where rows are kept that seeders other than the policy's insert; null if nobody asks
+ * @param inserted collects the rows that seeders other than the policy's insert; null if nobody asks for them
  * @throws StepFailure naming the seeder that threw, or that ended or aborted the transaction
  */
 export async function runSeeders(

@@ -91,7 +91,7 @@ export interface RunnableSeeder extends Seeder {
 export type SeederLog = Pick<SeederContext, 'logger' | 'dryRun'>;
 
 /** The name of the seeder that is always there. */
-const RBAC = 'rbac';
+export const RBAC = 'rbac';
 
 /** The problems of the given seeders, each by itself and all together. */
 export function checkSeeders(seeders: readonly Seeder[], packageMigrations: Migrations): Problem[] {

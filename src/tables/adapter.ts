@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { BatchAdapter, FilteredAdapter, Model, UpdatableAdapter } from 'casbin';
 import type { PostgresAdapter } from 'casbin-pg-adapter/lib/adapter.js';
 import type { PostgresAdapaterOptions } from 'casbin-pg-adapter/lib/model.js';
+import { rulesOf } from '../casbin/model.ts';
 import { type ClientLike, checkSource, type PoolLike } from '../database/client.ts';
 import { createKysely } from '../database/dialect.ts';
 import { engineNamed } from '../database/engine.ts';
@@ -19,7 +20,7 @@ import {
   type TableFinder,
   tableFinder,
 } from './adapter-connection.ts';
-import { removeMatchingRules, removeRules, replaceRules, rulesOf, updateRule } from './change.ts';
+import { removeMatchingRules, removeRules, replaceRules, updateRule } from './change-rules.ts';
 import { checkTable, toTableChoice } from './find-rule-table.ts';
 import { insertRules } from './insert.ts';
 import { type CheckRules, loadRules, type PolicyFilter } from './load.ts';
@@ -267,8 +268,8 @@ export type StockAdapterClass = new (options: PostgresAdapaterOptions) => Postgr
 /**
  * Loads casbin-pg-adapter's class, open for extension; `open()` migrates unless told not to.
  *
- * With it come pg, node-pg-migrate and Casbin's second build, so it is loaded when an adapter is made, and not by
- * who imports this library for a policy or a type.
+ * With it come pg, node-pg-migrate and Casbin's second build, so it is loaded when an adapter is made, and not by a
+ * program that imports this library for a policy or a type.
  */
 export function loadStockAdapter(): StockAdapterClass {
   const stock: { PostgresAdapter: StockAdapterClass } = createRequire(import.meta.url)(

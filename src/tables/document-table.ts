@@ -9,6 +9,7 @@ import type { Migrations } from '../migrator/migration.ts';
 import { takeOver } from '../migrator/takeover.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RowId } from '../report.ts';
+import { escapeControls } from '../text.ts';
 import { type GivenRules, type RuleTable, readNumber, type SpelledRules, selectById } from './rule-table.ts';
 
 /** The table of casbin-pg-adapter: a rule is an array of texts, and the stock schema has an index on each value. */
@@ -89,8 +90,7 @@ export class DocumentTable implements RuleTable {
   }
 
   replacing(first: string, second: string): string {
-    // A rule with one value keeps that number.
-    return `rule = jsonb_set(jsonb_set(stored.rule, '{0}', to_jsonb((${first})::text)), '{1}', to_jsonb(coalesce(${second}, '')), false)`;
+    return `rule = ${replaceInJson('stored.rule', first, second)}`;
   }
 
   spell(rules: readonly Rule[]): SpelledRules {
@@ -126,9 +126,12 @@ export class DocumentTable implements RuleTable {
   }
 }
 
+/** An SQL expression: a rule as jsonb with another first and second value. A rule with one value keeps that number. */
+export function replaceInJson(values: string, first: string, second: string): string {
+  return `jsonb_set(jsonb_set(${values}, '{0}', to_jsonb((${first})::text)), '{1}', to_jsonb(coalesce(${second}, '')), false)`;
+}
+
 /** As JSON in which every control character is visible. */
 function toVisibleJson(values: readonly string[]): string {
-  return JSON.stringify(values).replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (control) => {
-    return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
+  return escapeControls(JSON.stringify(values));
 }

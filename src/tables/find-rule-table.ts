@@ -83,7 +83,7 @@ async function findUsual(
   const candidates = (readable.length > 0 ? readable : recognised).map(({ table }) => table);
   const [only] = candidates;
   if (only !== undefined && candidates.length === 1) return { table: only, isMissing: false };
-  if (candidates.length > 1) return choose(client, candidates);
+  if (candidates.length > 1) return chooseTable(client, candidates);
   // A relation that is not a table may have its name. The migration that creates the table refuses that.
   return { table: expectTable(choice, schema, engine), isMissing: true };
 }
@@ -135,7 +135,7 @@ export function expectTable(
  * Chooses the only table that holds rules. An empty `casbin` beside it is refused too: the application may read it by
  * now, or an earlier release of this library may have made it.
  */
-async function choose(client: ClientLike, candidates: readonly RuleTable[]): Promise<FoundTable> {
+async function chooseTable(client: ClientLike, candidates: readonly RuleTable[]): Promise<FoundTable> {
   const { rows } = await client.query(
     `select array_to_json(array[${candidates.map(({ sql }) => `exists (select from ${sql})`).join(', ')}]) as filled`,
   );
@@ -143,10 +143,13 @@ async function choose(client: ClientLike, candidates: readonly RuleTable[]): Pro
   const [table, ...others] = candidates.filter((_, index) => filled[index]);
   const isClear = candidates.every(({ name }) => name !== 'casbin') || table?.name === 'casbin';
   if (table !== undefined && others.length === 0 && isClear) return { table, isMissing: false };
-  throw await ambiguous(client, table !== undefined && others.length > 0 ? [table, ...others] : candidates);
+  throw await ambiguousTables(
+    client,
+    table !== undefined && others.length > 0 ? [table, ...others] : candidates,
+  );
 }
 
-async function ambiguous(client: ClientLike, tables: readonly RuleTable[]): Promise<DatabaseError> {
+async function ambiguousTables(client: ClientLike, tables: readonly RuleTable[]): Promise<DatabaseError> {
   const { rows } = await client.query(
     `select array_to_json(array[${tables.map(({ sql }) => `(select count(*) from ${sql})`).join(', ')}]) as counts`,
   );
@@ -155,14 +158,14 @@ async function ambiguous(client: ClientLike, tables: readonly RuleTable[]): Prom
   const trap = tables.some(({ name }) => name === 'casbin')
     ? ' Earlier releases of casbin-bootstrap made and filled "casbin", whichever table the application reads: if no application reads it, drop it.'
     : '';
-  const options = tables.map(option).join(' or ');
+  const options = tables.map(tableOption).join(' or ');
   return new DatabaseError(
     'RULE_TABLE_AMBIGUOUS',
     `Rules could be in more than one table: ${list}. Nothing was changed, as only one of them decides. Name the one that the application's adapter reads: ${options}.${trap}`,
   );
 }
 
-function option({ name }: RuleTable): string {
+function tableOption({ name }: RuleTable): string {
   return `table: '${name}'`;
 }
 

@@ -1,4 +1,4 @@
-import { isRuleValues } from '../casbin/rule-row.ts';
+import { readRule } from '../casbin/rule-row.ts';
 import { quoteText } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Rule } from '../policy/rule.ts';
@@ -71,8 +71,8 @@ export interface SeedOptions {
   /** Called with the number of rules that are done. */
   readonly report?: ((done: number) => void) | undefined;
   /**
-   * Whether the transaction has called {@link lockTable}. It must not lock rules then: who has locked some of them may
-   * wait for the table.
+   * Whether the transaction has called {@link lockTable}. It must not lock rules then: a writer that has locked some of
+   * them may wait for the table.
    */
   readonly isLocked?: boolean;
 }
@@ -139,9 +139,9 @@ export async function findMissing(
   const select = `select ${table.columns('stored')} from ${table.sql} stored where ${table.value('stored', 0)} = any ($1::text[])`;
   await readPortions(client, table, { text: select, values: [[...names]] }, (rows) => {
     for (const row of rows) {
-      const { ptype, rule } = table.read(row);
       // A row that holds no rule is reported when the policy is loaded.
-      if (ptype !== null && isRuleValues(rule)) isStored[given.indexOf({ ptype, values: rule })] = 1;
+      const rule = readRule(table, row);
+      if (rule !== null) isStored[given.indexOf(rule)] = 1;
     }
   });
   // If a rule is given more than once, only the first one.
@@ -222,9 +222,8 @@ async function writePortion(
   if (inserted === null) return rules;
   const added = new RuleSet(rules);
   return inserted.flatMap((row: Record<string, unknown>) => {
-    const { ptype, rule } = table.read(row);
-    if (ptype === null || !isRuleValues(rule)) return [];
-    return rules[added.indexOf({ ptype, values: rule })] ?? [];
+    const rule = readRule(table, row);
+    return (rule === null ? undefined : rules[added.indexOf(rule)]) ?? [];
   });
 }
 

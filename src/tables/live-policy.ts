@@ -4,7 +4,7 @@ import type { Scope, SliceLimit, SliceScope } from '../casbin/scope.ts';
 import { asClient } from '../database/own-queries.ts';
 import type { AnyTransaction } from '../database/transaction.ts';
 import type { Rule } from '../policy/rule.ts';
-import type { RuleSet } from '../policy/rule-set.ts';
+import { RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
 import { PORTION, readPortions } from './portions.ts';
 import type { RuleTable } from './rule-table.ts';
@@ -16,14 +16,14 @@ const NUL = '\0';
  * Reads stored rules, of each ptype in the order of their ids. Throws StoredRuleError for rows that no enforcer can
  * load.
  *
- * @param known the defined rules: where there are many, the others are read in portions too
+ * @param known the defined rules, if they are known: where there are many, the others are read in portions too
  */
 export async function readLivePolicy(
   trx: AnyTransaction,
   table: RuleTable,
   scope: Scope | SliceScope,
-  known: RuleSet,
-  report: ReportDone,
+  known: RuleSet = new RuleSet([]),
+  report: ReportDone = () => {},
 ): Promise<StoredRule[]> {
   const query = selectScope(table, scope);
   const reader = new RuleReader(table, known);
@@ -48,7 +48,7 @@ export async function readLivePolicy(
 }
 
 function selectScope(table: RuleTable, scope: Scope | SliceScope): RawBuilder<SelectedRow> {
-  if (scope.kind === 'whole') return selectWhole(table);
+  if (scope.kind === 'whole') return sql.raw(wholeText(table));
   return scope.kind === 'reachable' ? selectReachable(table, scope) : selectSlice(table, scope);
 }
 
@@ -65,11 +65,6 @@ function selectAnyOther(table: RuleTable) {
   return sql.raw<SelectedRow>(
     `select ${table.columns('stored')} from ${table.sql} stored where ${table.ptype('stored')} = 'p' limit 1`,
   );
-}
-
-/** As {@link wholeText}. */
-function selectWhole(table: RuleTable, condition?: string): RawBuilder<SelectedRow> {
-  return sql.raw(wholeText(table, condition));
 }
 
 /** @param condition on the table as a whole: without it, no row is read */

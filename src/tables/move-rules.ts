@@ -1,7 +1,7 @@
-import { isRuleValues } from '../casbin/rule-row.ts';
+import { readRule } from '../casbin/rule-row.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Rule } from '../policy/rule.ts';
-import { removeRules } from './change.ts';
+import { removeRules } from './change-rules.ts';
 import { inPortions, readPortions } from './portions.ts';
 import { onRuleTable, requireFitsTable } from './refusals.ts';
 import { type GivenRules, givenRules, type RuleTable } from './rule-table.ts';
@@ -29,8 +29,8 @@ export async function readRulesOfRoles(
   await onRuleTable(table, [], () =>
     readPortions(client, table, { text, values: [[...roles]] }, (rows) => {
       for (const row of rows) {
-        const { ptype: own, rule } = table.read(row);
-        if (own !== null && isRuleValues(rule)) found.push({ ptype: own, values: rule });
+        const rule = readRule(table, row);
+        if (rule !== null) found.push(rule);
       }
     }),
   );

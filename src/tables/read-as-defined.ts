@@ -9,7 +9,7 @@ import type { RuleTable } from './rule-table.ts';
 /** Fewer rules are read as fast as they are hashed. */
 const MANY = 1_000;
 
-/** So many bytes at most are hashed, as the server puts all of them into one value. */
+/** The most bytes that are hashed, because the server puts all of them into one value. */
 const HASHED = 1_000_000_000;
 
 /**
@@ -73,7 +73,7 @@ function toJson(text: string): string {
   return ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
-/** A number above that of the bytes in its line: a character of a value takes six at most, as an escape. */
+/** At least as many as the bytes of its line: a character of a value takes six at most, as an escape. */
 function bytesAbove({ ptype, values }: Rule): number {
   return values.reduce((sum, { length }) => sum + 6 * length + 4, ptype.length + 4);
 }

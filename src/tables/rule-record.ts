@@ -1,7 +1,8 @@
 import { RECORDED_RULES, VERSIONS } from '../../migrations/0004_ownership.ts';
 import { quoteIdentifier, quoteTable, quoteText } from '../database/catalog.ts';
-import type { ClientLike } from '../database/client.ts';
+import type { ClientLike, QueryResultLike } from '../database/client.ts';
 import type { Rule } from '../policy/rule.ts';
+import { RuleSet } from '../policy/rule-set.ts';
 import { inPortions } from './portions.ts';
 import type { RuleTable } from './rule-table.ts';
 
@@ -98,23 +99,18 @@ export async function recordVersion(
   );
 }
 
-/** Which rules of the record to read. */
-export type RecordSelection = 'all' | 'revoked' | 'inserted';
-
-const SELECTED = { all: 'true', revoked: 'revoked_at is not null', inserted: 'inserted' } as const;
-
-/** Reads rules of the record. */
+/** Reads the rules of the record: all, or those that were revoked with a reason. */
 export async function readRecordedRules(
   client: ClientLike,
   table: RuleTable,
-  selection: RecordSelection,
+  selection: 'all' | 'revoked',
 ): Promise<RecordedRule[]> {
   const { rows } = await client.query(
     `select
        ptype, rule, inserted, last_version, revoked_by, revoked_reason,
        (extract(epoch from revoked_at) * 1000)::text as revoked_at
      from ${quoteTable(RECORDED_RULES, table.schema)}
-     where source = $1 and ${SELECTED[selection]}`,
+     where source = $1 ${selection === 'all' ? '' : 'and revoked_at is not null'}`,
     [table.name],
   );
   return rows.map(({ ptype, rule, inserted, last_version, revoked_at, revoked_by, revoked_reason }) => ({
@@ -130,7 +126,7 @@ export async function readRecordedRules(
 }
 
 /** How to record the rules of a definition. */
-export interface Recording {
+export interface RuleRecording {
   readonly version: number;
   /** Whether the bootstrap is about to insert it. */
   isInserted(rule: Rule): boolean;
@@ -146,7 +142,7 @@ export async function recordRules(
   client: ClientLike,
   table: RuleTable,
   rules: readonly Rule[],
-  { version, isInserted, areOurs }: Recording,
+  { version, isInserted, areOurs }: RuleRecording,
 ): Promise<void> {
   const record = quoteTable(RECORDED_RULES, table.schema);
   for (const portion of inPortions(rules)) {
@@ -186,6 +182,21 @@ export async function forgetRules(
   await onRecorded(client, table, rules, (record) => `delete from ${record} record using given`);
 }
 
+/** Those of the given rules that are in the record. */
+export async function selectRecorded(
+  client: ClientLike,
+  table: RuleTable,
+  rules: readonly Rule[],
+): Promise<RuleSet> {
+  const found = await onRecorded(
+    client,
+    table,
+    rules,
+    (record) => `select record.ptype, record.rule from ${record} record, given`,
+  );
+  return new RuleSet(found.map(({ ptype, rule }) => ({ ptype, values: JSON.parse(rule) })));
+}
+
 /** Records who revoked rules and why, if they are in the record; with null, that they were granted again. */
 export async function recordRevocation(
   client: ClientLike,
@@ -215,9 +226,9 @@ async function onRecorded(
   change: (record: string) => string,
   parameters: readonly unknown[] = [],
   condition = '',
-): Promise<void> {
-  if (rules.length === 0) return;
-  await client.query(
+): Promise<QueryResultLike['rows']> {
+  if (rules.length === 0) return [];
+  const { rows } = await client.query(
     `with given as materialized (
        select * from unnest($2::text[], $3::text[]) as given (ptype, recorded)
      )
@@ -225,6 +236,7 @@ async function onRecorded(
      where record.source = $1 and record.ptype = given.ptype and record.rule = given.recorded ${condition}`,
     [table.name, rules.map(({ ptype }) => ptype), rules.map(toRecordText), ...parameters],
   );
+  return rows;
 }
 
 /** Renames rules in the record. If the new name is already in the record, the old entry is only removed. */

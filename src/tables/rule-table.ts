@@ -118,9 +118,9 @@ export interface SpelledRules extends Pick<GivenRules, 'arrays' | 'names'> {
   readonly insertedLiterals: string;
 }
 
-/** The rules as a FROM item `given`, with their position `n` from 1 on; its parameters begin with number `first`. */
-export function givenRules({ arrays, names }: Pick<GivenRules, 'arrays' | 'names'>, first = 1): string {
-  const parameters = arrays.map((_, index) => `$${first + index}::text[]`);
+/** The rules as a FROM item `given`, with their position `n` from 1 on; the arrays are the first parameters. */
+export function givenRules({ arrays, names }: Pick<GivenRules, 'arrays' | 'names'>): string {
+  const parameters = arrays.map((_, index) => `$${index + 1}::text[]`);
   return `unnest(${parameters.join(', ')}) with ordinality as given (${names}, n)`;
 }
 
@@ -137,7 +137,7 @@ function literal(id: RowId): string {
   return typeof id === 'number' ? String(id) : `'${id.replaceAll("'", "''")}'`;
 }
 
-/** A bigint as it comes from the driver, which leaves it as text. */
+/** The number of a bigint, which the driver gives as text; the text itself if JavaScript can't hold the number. */
 export function readNumber(id: unknown): RowId {
   const number = Number(id);
   return Number.isSafeInteger(number) ? number : String(id);

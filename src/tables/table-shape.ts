@@ -27,7 +27,7 @@ export interface SelectedParts {
     readonly deferrable: boolean;
     /** 0 for an expression. */
     readonly numbers: readonly number[];
-    /** Columns after that many are only included. */
+    /** How many of the columns are keys; the others are only included. */
     readonly length: number;
   }[];
 }
@@ -88,8 +88,8 @@ export function toShapeParts({ columns, indexes }: SelectedParts): ShapeParts {
 }
 
 /**
- * The same as far as rows show it that were selected with `*`, for who reads a table and does not write into it: a
- * value may be longer than its column takes, and whether a column takes NULL is not known.
+ * The same, as far as rows that were selected with `*` show it. That is enough to read a table, but not to write into
+ * it: how long a value may be, and whether a column takes NULL, is not known.
  *
  * @param rows at least one; where there is an `id`, with its type under {@link ID_TYPE}
  */

@@ -6,9 +6,9 @@ import { RuleSet } from '../policy/rule-set.ts';
 import type { Decision, Explanation } from '../report.ts';
 import { type Answer, createDecider, type Decider, decidePaced, decisionOf } from './decide.ts';
 import { mergeSorted } from './expectations.ts';
-import { explainer } from './explain.ts';
-import type { Matrix } from './matrix.ts';
+import { explainer } from './explain-answer.ts';
 import { readParts } from './parts.ts';
+import type { Matrix } from './request-matrix.ts';
 import { deriveMatrix } from './requests.ts';
 
 /** A request that two policies decide differently. */

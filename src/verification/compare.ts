@@ -1,7 +1,7 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
-import { formatRule, type Rule, toLine } from '../policy/rule.ts';
+import { formatRule, type Rule, toLine, toRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
 import type { Decision, Explanation, VerificationFailure } from '../report.ts';
@@ -18,7 +18,7 @@ import {
   paced,
 } from './decide.ts';
 import { type Expectation, type Expectations, isAsExpected } from './expectations.ts';
-import { explainer } from './explain.ts';
+import { explainer } from './explain-answer.ts';
 
 /** How many decisions of each kind are explained and listed; the others are only counted. */
 const LISTED_DECISIONS = 1_000;
@@ -79,7 +79,7 @@ export async function compareDecisions(
   const cases: (Sorted & Difference)[] = [];
   for await (const one of paced(sorted)) {
     const { request } = one.expectation;
-    const involved = explain(request, one.answer).added.map(([ptype = '', ...values]) => ({ ptype, values }));
+    const involved = explain(request, one.answer).added.map(toRule);
     cases.push({ ...one, request, involved });
   }
   const isDefined = (rule: Rule) => defined.has(rule);
@@ -98,8 +98,8 @@ export async function compareDecisions(
     const { kind, expectation, request, answer } = one;
     const explanation = explain(request, answer, causes.get(one));
     const found = { request, expected: expectation.expected, actual: decisionOf(answer), ...explanation };
-    if (kind === 'drift') drift.push({ ...found, message: describeDrift(found) });
-    else failures.push({ kind, ...found, message: describeFailure(kind, answer, found) });
+    if (kind === 'drift') drift.push({ ...found, message: describeDriftingDecision(found) });
+    else failures.push({ kind, ...found, message: describeWrongDecision(kind, answer, found) });
   }
   return { allowed, failures, drift, omitted };
 }
@@ -134,7 +134,7 @@ async function sortByCause(
     const byAddition = isAsExpected(expectation, await withoutAdded.decide(request));
     const onlyByAddition =
       byAddition && (withMissing === null || !isAsExpected(expectation, await withMissing.decide(request)));
-    const kind = kindOf(expectation, answer, onlyByAddition);
+    const kind = chooseKind(expectation, answer, onlyByAddition);
     counts[kind] += 1;
     if (counts[kind] <= LISTED_DECISIONS) sorted.push({ kind, expectation, answer, byAddition });
   }
@@ -145,7 +145,7 @@ async function sortByCause(
   };
 }
 
-function kindOf({ kind }: Expectation, { error }: Answer, onlyByAddition: boolean): Sorted['kind'] {
+function chooseKind({ kind }: Expectation, { error }: Answer, onlyByAddition: boolean): Sorted['kind'] {
   if (error !== null) return 'decision';
   if (kind === 'never') return 'never';
   return onlyByAddition ? 'drift' : 'decision';
@@ -181,7 +181,7 @@ export async function findDiffering(
   return { allowed: allowed + expectations.countUnmatched(expectations.size - count), differing };
 }
 
-type Found = Explanation & { readonly request: readonly string[]; readonly actual: Decision };
+type ExplainedRequest = Explanation & { readonly request: readonly string[]; readonly actual: Decision };
 
 export function describeMissing(rule: Rule): VerificationFailure {
   return {
@@ -198,10 +198,10 @@ export function describeMissing(rule: Rule): VerificationFailure {
   };
 }
 
-function describeFailure(
+function describeWrongDecision(
   kind: 'never' | 'decision',
   { error }: Answer,
-  { request, actual, reason }: Found,
+  { request, actual, reason }: ExplainedRequest,
 ): string {
   const shown = `"${request.join(', ')}"`;
   // Casbin throws, for instance on an invalid pattern. An application has to deny such a request.
@@ -210,7 +210,7 @@ function describeFailure(
   return `${shown} must be ${actual === 'allow' ? 'denied' : 'allowed'}, but is ${PAST[actual]}: ${reason}.`;
 }
 
-function describeDrift({ request, actual, reason }: Found): string {
+function describeDriftingDecision({ request, actual, reason }: ExplainedRequest): string {
   return `"${request.join(', ')}" is ${PAST[actual]}, but the definition alone ${actual === 'allow' ? 'denies' : 'allows'} it: ${reason}.`;
 }
 

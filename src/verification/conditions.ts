@@ -1,6 +1,6 @@
 import type { Model } from 'casbin';
 import { type Condition, identifier, readConjunct, splitMatcher, walk } from '../casbin/matcher.ts';
-import { tokensOf } from '../casbin/model.ts';
+import { matcherOf, tokensOf } from '../casbin/model.ts';
 
 /** A condition of a matcher, and how it compares the request with a rule. */
 export type RuleCondition = Condition &
@@ -28,7 +28,7 @@ interface ComparedValues {
 
 /** The alternatives of a model's matcher, each as the conditions that must all hold. */
 export function listAlternatives(model: Model): RuleCondition[][] {
-  const alternatives = splitMatcher(model.model.get('m')?.get('m')?.value ?? '');
+  const alternatives = splitMatcher(matcherOf(model));
   return alternatives.map((conditions) => conditions.map((condition) => readCondition(model, condition)));
 }
 

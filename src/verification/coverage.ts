@@ -7,7 +7,7 @@ import type { RuleSet } from '../policy/rule-set.ts';
 import type { Coverage } from '../report.ts';
 import { findNeeded } from './causes.ts';
 import type { Answer } from './decide.ts';
-import { roleRoutes } from './explain.ts';
+import { roleRoutes } from './explain-answer.ts';
 
 /**
  * Measures which of the defined rules the expectations test: the `p` rules that decided one, and the role links between
@@ -124,9 +124,9 @@ export class CoverageMeter {
       const links = [...known, ...found, ...more, ...this.#given];
       return roleAsker(this.#model, links, this.#configureEnforcer);
     };
-    let questions = await keep([...this.#open.values()], holdsWith(candidates), true);
+    let questions = await keepAnswered([...this.#open.values()], holdsWith(candidates), true);
     while (questions.length > 0) {
-      questions = await keep(questions, holdsWith([]), false);
+      questions = await keepAnswered(questions, holdsWith([]), false);
       const question = questions.shift();
       if (question === undefined) break;
       const needed = await findNeeded(
@@ -140,7 +140,7 @@ export class CoverageMeter {
 }
 
 /** The questions with this answer. */
-async function keep(
+async function keepAnswered(
   questions: readonly RoleQuestion[],
   ask: (question: RoleQuestion) => Promise<boolean>,
   answer: boolean,

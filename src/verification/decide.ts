@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Enforcer, Model } from 'casbin';
 import { buildInMemoryEnforcer, type ConfigureEnforcer, hastenDecisions } from '../casbin/enforcer.ts';
 import { usesRules } from '../casbin/matcher.ts';
+import { matcherOf } from '../casbin/model.ts';
 import { rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
@@ -92,7 +93,7 @@ export function decisionOf({ allowed }: Answer): Decision {
 }
 
 function answerReader(model: Model): (answer: unknown) => Answer {
-  const isByRule = usesRules(model.model.get('m')?.get('m')?.value ?? '');
+  const isByRule = usesRules(matcherOf(model));
   return (answer) => {
     // A disabled enforcer answers with true alone, although its types say otherwise.
     const [allowed, rule]: [boolean, string[]] = Array.isArray(answer) ? [answer[0], answer[1]] : [true, []];

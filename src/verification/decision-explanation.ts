@@ -1,7 +1,7 @@
 import type { Enforcer, Model } from 'casbin';
 import { evaluator } from '../casbin/evaluator.ts';
 import { roleCalls, usesRules } from '../casbin/matcher.ts';
-import { tokensOf } from '../casbin/model.ts';
+import { matcherOf, rulesOf, tokensOf } from '../casbin/model.ts';
 import { isSameList } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, type Hierarchy, MAX_INHERITANCE_LINKS } from '../policy/hierarchy.ts';
@@ -10,7 +10,7 @@ import { RuleSet } from '../policy/rule-set.ts';
 import type { Decision, RowId, RuleOrigin } from '../report.ts';
 import { findClosestRules, findUnknownValues } from './closest-rules.ts';
 import { type Answer, PAST } from './decide.ts';
-import { explainer } from './explain.ts';
+import { explainer } from './explain-answer.ts';
 import { loadLinks } from './structure.ts';
 
 /** Why a request is allowed or denied. If no rule matches, it also has the rules that come closest to allowing it. */
@@ -90,7 +90,7 @@ export async function explainByEnforcer(
   const model = enforcer.getModel();
   const tokens = tokensOf(model, 'r');
   const base = { ...NOTHING, request, tokens, decision };
-  const matcher = model.model.get('m')?.get('m')?.value ?? '';
+  const matcher = matcherOf(model);
   const explained: unknown =
     source.answer === undefined
       ? await enforcer.enforceEx(...given)
@@ -105,7 +105,7 @@ export async function explainByEnforcer(
   if (!usesRules(matcher)) {
     return { ...base, answer: `${PAST[decision]} by the matcher alone, which uses no rule` };
   }
-  const rules = source.rules ?? readRules(model);
+  const rules = source.rules ?? rulesOf(model);
   if (values.length > 0) {
     const explain = explainer(model, rules, source.defined ?? new RuleSet(rules));
     const { rule, rolePath, ids, added } = explain(request, { allowed, rule: values, error: null });
@@ -146,21 +146,13 @@ async function findWhatIsMissing(
   };
 }
 
-function readRules(model: Model): Rule[] {
-  return ['p', 'g'].flatMap((section) =>
-    [...(model.model.get(section) ?? [])].flatMap(([ptype, { policy }]) =>
-      policy.map((values) => ({ ptype, values })),
-    ),
-  );
-}
-
 const SHOWN_PATHS = 4;
 
 function listRoles(model: Model, rules: readonly Rule[], request: Request): HeldRoles[] {
   const tokens = tokensOf(model, 'r');
   const take = (token: string) => request[tokens.indexOf(token)] ?? '';
   const hierarchies = buildHierarchies(loadLinks(model, rules));
-  const calls = roleCalls(model.model.get('m')?.get('m')?.value ?? '').map((call) => {
+  const calls = roleCalls(matcherOf(model)).map((call) => {
     const domain = call.domain === null ? null : take(call.domain);
     return { ptype: call.ptype, name: take(call.request), domain };
   });

@@ -1,6 +1,6 @@
 import type { Model } from 'casbin';
 import { roleCalls } from '../casbin/matcher.ts';
-import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
+import { matcherOf, ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { addTo } from '../collections.ts';
 import { formatRule, formatValue, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
@@ -73,7 +73,7 @@ function findUndefined(model: Model, live: readonly StoredRule[], defined: RuleS
 
 /** The names that defined rules use: both sides of links, and values that a matcher may find by links. */
 function namesOf(model: Model, rules: readonly Rule[]): Set<string> {
-  const matcher = model.model.get('m')?.get('m')?.value ?? '';
+  const matcher = matcherOf(model);
   const policyTokens = tokensOf(model, 'p');
   const linked = roleCalls(matcher).map(({ policy }) => policyTokens.indexOf(policy));
   const subjectAt = subjectPositions(model);
@@ -90,7 +90,7 @@ function namesOf(model: Model, rules: readonly Rule[]): Set<string> {
 function roleReader(model: Model): (rule: Rule) => Role | null {
   const subjectAt = subjectPositions(model);
   const links = subjectLinks(model);
-  const matcher = model.model.get('m')?.get('m')?.value ?? '';
+  const matcher = matcherOf(model);
   const domainToken = roleCalls(matcher).find(({ request }) => request === subjectOf(model))?.domain ?? '';
   const domainAt = tokensOf(model, 'p').indexOf(domainToken);
   const lengths = ruleLengthsOf(model);
@@ -100,7 +100,7 @@ function roleReader(model: Model): (rule: Rule) => Role | null {
       return { name: values[subjectAt(ptype)] ?? '', domain: domain ?? null };
     }
     if (!links.includes(ptype)) return null;
-    const domain = domainOf(values, lengths.get(ptype));
+    const domain = linkDomain(values, lengths.get(ptype));
     return { name: values[0] ?? '', domain: domain === '' ? null : domain };
   };
 }
@@ -108,7 +108,7 @@ function roleReader(model: Model): (rule: Rule) => Role | null {
 /** The position of the subject in the rules of a ptype. */
 function subjectPositions(model: Model): (ptype: string) => number {
   const subject = subjectOf(model) ?? 'sub';
-  const matcher = model.model.get('m')?.get('m')?.value ?? '';
+  const matcher = matcherOf(model);
   const called = roleCalls(matcher).find(({ request }) => request === subject)?.policy;
   const positions = new Map<string, number>();
   for (const ptype of model.model.get('p')?.keys() ?? []) {
@@ -122,7 +122,7 @@ function subjectPositions(model: Model): (ptype: string) => number {
 /** The role definitions for subjects, without those that are called for other values only. */
 function subjectLinks(model: Model): string[] {
   const subject = subjectOf(model);
-  const calls = roleCalls(model.model.get('m')?.get('m')?.value ?? '');
+  const calls = roleCalls(matcherOf(model));
   return [...(model.model.get('g')?.keys() ?? [])].filter((ptype) => {
     const own = calls.filter((call) => call.ptype === ptype);
     return own.length === 0 || own.some(({ request }) => request === subject);
@@ -189,7 +189,7 @@ export function holdersAmong(model: Model, live: readonly Rule[]): FindHolders {
     for (const { ptype, values } of live) {
       const [name = '', parent = ''] = values;
       if (!ptypes.includes(ptype)) continue;
-      const link = { name, domain: domainOf(values, lengths.get(ptype)) };
+      const link = { name, domain: linkDomain(values, lengths.get(ptype)) };
       addTo(children, parent, link);
     }
     const found: Holders[] = [];
@@ -221,6 +221,6 @@ export function summarizeHolders(some: readonly string[], count: number): Holder
 }
 
 /** The domain of a link, as Casbin reads it; empty for one in a role definition without domains. */
-function domainOf(values: readonly string[], length: number | undefined): string {
+function linkDomain(values: readonly string[], length: number | undefined): string {
   return values.slice(2, length).join(', ');
 }

@@ -1,7 +1,7 @@
 import type { Request } from '../policy/definition.ts';
 import type { Decision } from '../report.ts';
 import { type Answer, type Decider, decisionOf } from './decide.ts';
-import { Matrix } from './matrix.ts';
+import { Matrix } from './request-matrix.ts';
 
 /** A request, and the decision that it must have. */
 export interface Expectation {

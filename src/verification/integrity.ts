@@ -1,7 +1,8 @@
 import type { Model } from 'casbin';
 import { joinedLine, readAsStockAdapter, type StockLines } from '../casbin/distortion.ts';
-import { ruleLengthsOf, tokensOf, usabilityCheck } from '../casbin/model.ts';
+import { effectOf, ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
+import { usabilityCheck } from '../casbin/rule-usability.ts';
 import { addTo } from '../collections.ts';
 import { formatRule, type Rule, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
@@ -101,7 +102,7 @@ function checkRepetition(live: readonly StoredRule[]): IntegrityFinding[] {
 
 /** Without a priority field, the order of the rows decides, and an update moves no row to where it was. */
 function checkOrder(model: Model, live: readonly StoredRule[]): IntegrityFinding[] {
-  const effect = model.model.get('e')?.get('e')?.value ?? '';
+  const effect = effectOf(model);
   const first = live.find(({ ptype }) => ptype === 'p');
   if (!effect.startsWith('priority(') || tokensOf(model, 'p').includes('priority') || first === undefined)
     return [];

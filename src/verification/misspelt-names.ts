@@ -1,12 +1,12 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { identifier, parseMatcher, readCall, readConjunct, walk } from '../casbin/matcher.ts';
-import { tokensOf } from '../casbin/model.ts';
+import { matcherOf, tokensOf } from '../casbin/model.ts';
 import { findNearest, nearestFinder } from '../nearest-name.ts';
 import type { Request } from '../policy/definition.ts';
 import { formatText, type Rule } from '../policy/rule.ts';
 
-/** A rule that gives a role which nothing is known of, and the role that was probably meant. */
+/** A rule that gives an unknown role, and the role that was probably meant. */
 interface MisspeltRole {
   readonly rule: Rule;
   readonly meant: string;
@@ -40,7 +40,7 @@ export function findMisspeltRoles(
 
 /** Each role definition that the matcher calls once, and the position of the rules' value that it leads to. */
 function listRolePlaces(model: Model): NamePlace['sources'] {
-  const nodes = walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''));
+  const nodes = walk(parseMatcher(matcherOf(model)));
   const called = nodes.flatMap((node) => readCall(node)?.name ?? []);
   if (called.includes('eval')) return [];
   const policyTokens = tokensOf(model, 'p');
@@ -101,7 +101,7 @@ interface NamePlace {
 }
 
 function listPlaces(model: Model, linksAreLiteral: boolean): NamePlace[] {
-  const nodes = walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''));
+  const nodes = walk(parseMatcher(matcherOf(model)));
   if (nodes.some((node) => readCall(node)?.name === 'eval')) return [];
   const used = nodes.flatMap((node) => identifier(node) ?? []);
   const policyTokens = tokensOf(model, 'p');

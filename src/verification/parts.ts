@@ -1,6 +1,6 @@
 import type { Model } from 'casbin';
 import { otherRoleCalls, patternTokens, type RoleCall, roleCalls } from '../casbin/matcher.ts';
-import { ruleLengthsOf, tokensOf } from '../casbin/model.ts';
+import { matcherOf, ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import { addTo } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
@@ -80,10 +80,6 @@ function readRoleDefinitions(model: Model, calls: readonly RoleCall[], subject: 
   return new Map(
     lengths.map(([ptype, length]) => [ptype, hasDomains && length > 2 ? 'in domain' : 'everywhere'] as const),
   );
-}
-
-function matcherOf(model: Model): string {
-  return model.model.get('m')?.get('m')?.value ?? '';
 }
 
 /** A value other than the subject that inherits: resource roles, with their role definition. */

@@ -24,8 +24,8 @@ import {
   Expectations,
   mergeSorted,
 } from './expectations.ts';
-import { type Explain, explainer, roleRoutes } from './explain.ts';
-import type { Matrix } from './matrix.ts';
+import { type Explain, explainer, roleRoutes } from './explain-answer.ts';
+import type { Matrix } from './request-matrix.ts';
 import { deriveMatrix } from './requests.ts';
 import { findWarnings } from './warnings.ts';
 
@@ -106,7 +106,7 @@ export async function readPromises(
   for await (const { kind, request, at } of paced(listRequests(written, placeOf))) {
     const answer = await decider.decide(request);
     const expected = expectedOf(kind, answer);
-    const contradiction = contradict(at, kind, request, expected, answer, explain);
+    const contradiction = describeContradiction(at, kind, request, expected, answer, explain);
     if (contradicted === 'dropped' && kind !== 'never' && contradiction.length > 0) continue;
     answers.push(answer);
     listed.push({ kind: kind === 'samples' ? 'sample' : kind, request, expected });
@@ -230,7 +230,7 @@ function expectedOf(kind: keyof WrittenExpectations, answer: Answer): Decision {
 }
 
 /** A problem: the rules of a definition contradict one of its expectations. */
-function contradict(
+function describeContradiction(
   at: string,
   kind: keyof WrittenExpectations,
   request: Request,

@@ -1,8 +1,8 @@
 import type { Model } from 'casbin';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
-import { type Block, Matrix, withoutRepetition } from './matrix.ts';
 import { type Parts, permissionExpander, readParts } from './parts.ts';
+import { type Block, Matrix, withoutRepetition } from './request-matrix.ts';
 
 /** A subject that no rule names, to find out what everybody may do. */
 export const NO_ROLE = 'casbin-bootstrap:no-role';
@@ -71,8 +71,9 @@ function collectDomains(rules: readonly Rule[], parts: Parts): Map<string, Domai
 }
 
 /**
- * Adds to each domain's own requests those for the permissions of the next one that has some; after the last comes the
- * first. Subjects that the other domain has too ask for these there.
+ * Adds to the requests of each domain those of its subjects for the permissions of the next domain that has some; after
+ * the last domain comes the first. A subject of both domains is left out, because it has these requests in the other
+ * domain.
  */
 function withForeign(domains: readonly Block[]): Block[] {
   const grants = ({ permissions }: Block) => permissions.length > 0;

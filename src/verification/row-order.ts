@@ -1,16 +1,16 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
-import { tokensOf } from '../casbin/model.ts';
+import { effectOf, tokensOf } from '../casbin/model.ts';
 import { SHOWN_ROWS, type StoredRule } from '../casbin/rule-row.ts';
 import { asClient } from '../database/own-queries.ts';
-import type { AnyTransaction } from '../database/transaction.ts';
+import type { AnyTransaction, AskFurther } from '../database/transaction.ts';
 import { formatRule, toRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { RowId, VerificationFailure, VerificationReport } from '../report.ts';
 import { givenRules, type RuleTable } from '../tables/rule-table.ts';
 import { decideAll, decisionOf } from './decide.ts';
 
-/** For more rows it writes no statements, because somebody has to read them before they are run. */
+/** For more rows it writes no statements, because a person has to read them before they are run. */
 const MOST_MOVED_ROWS = 1_000;
 
 /**
@@ -18,7 +18,7 @@ const MOST_MOVED_ROWS = 1_000;
  * defined rules would move; the library itself never changes stored rules.
  */
 export async function explainRowOrder(
-  askFurther: <T>(ask: (trx: AnyTransaction) => Promise<T>) => Promise<T>,
+  askFurther: AskFurther,
   {
     model,
     configureEnforcer,
@@ -128,8 +128,8 @@ interface Verified {
 
 /**
  * Finds out which failures are due to the order of the rows: each of these requests is decided once more with the
- * defined rules in their order, and the added ones where they are. Null where none is, or where rules are missing,
- * as that comes first.
+ * defined rules in their order, and the added ones where they are. Null if there are none, or if rules are missing,
+ * because these come first.
  */
 export async function findRowOrderFailures(
   { model, configureEnforcer, defined, live }: Verified,
@@ -150,7 +150,7 @@ export async function findRowOrderFailures(
     explained.set(failure, { ...failure, reason: `${failure.reason}; ${why}`, message });
   }
   if (explained.size === 0) return null;
-  const effect = model.model.get('e')?.get('e')?.value ?? '';
+  const effect = effectOf(model);
   // Under subjectPriority, the order of role links matters too: the last link of a subject decides.
   const bySubjects = effect.startsWith('subjectPriority');
   const ptypes = bySubjects ? [...new Set(defined.rules.map(({ ptype }) => ptype))] : ['p'];

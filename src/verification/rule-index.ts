@@ -1,13 +1,13 @@
 import type { Model } from 'casbin';
 import { type Conjunct, limitingConjuncts } from '../casbin/matcher.ts';
-import { tokensOf } from '../casbin/model.ts';
+import { matcherOf, tokensOf } from '../casbin/model.ts';
 import { collectAncestors, HashTable, hashAll, hashText, rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { MAX_INHERITANCE_LINKS } from '../policy/hierarchy.ts';
 import { subjectOf } from './parts.ts';
 
 /** Up to this many rules are read one by one; more of them are looked up by each name that may match. */
-const LOOKED_THROUGH = 16;
+const READ_ONE_BY_ONE = 16;
 
 /**
  * Finds the `p` rules that a request can match, without going through all of them.
@@ -54,7 +54,7 @@ export class RuleIndex {
     const subject = request[this.#subject?.request ?? -1] ?? '';
     const found: string[][] = [];
     const hash = this.#hashOf(request, 'request');
-    let [seen, few] = [0, this.#subject === null ? Number.POSITIVE_INFINITY : LOOKED_THROUGH];
+    let [seen, few] = [0, this.#subject === null ? Number.POSITIVE_INFINITY : READ_ONE_BY_ONE];
     for (let at = this.#byValues.first(hash); at !== -1; at = this.#byValues.after(at)) {
       if (++seen > few) {
         const names = this.reach(subject);
@@ -182,8 +182,8 @@ function addLink(links: Map<string, Set<string>>, from: string, to: string): voi
 /** Creates a {@link RuleIndex} for the policy of a model; null if the matcher does not limit which rules can match. */
 export function indexRules(model: Model): RuleIndex | null {
   const { policy, tokens } = model.model.get('p')?.get('p') ?? { policy: [], tokens: [] };
-  const matcher = model.model.get('m')?.get('m')?.value;
-  if (matcher === undefined) return null;
+  const matcher = matcherOf(model);
+  if (matcher === '') return null;
   const conjuncts = limitingConjuncts(matcher, () =>
     policy.every((rule) => !rule.some((value) => value.includes(','))),
   );

@@ -2,7 +2,7 @@ import type { Model } from 'casbin';
 import { type ConfigureEnforcer, roleAsker } from '../casbin/enforcer.ts';
 import { ruleLengthsOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
-import { collectAncestors } from '../collections.ts';
+import { addTo, collectAncestors } from '../collections.ts';
 import {
   buildHierarchies,
   findCycles,
@@ -75,7 +75,7 @@ function findTurned(hierarchy: Hierarchy, declared: Hierarchy | undefined): stri
     [...collectAncestors(hierarchy.parents, role)]
       .filter((other) => other !== role && collectAncestors(declared.parents, other).has(role))
       .flatMap((other) => {
-        const path = findRolePath(hierarchy, role, other, Number.POSITIVE_INFINITY);
+        const path = findRolePath(hierarchy, role, other);
         return path === null ? [] : [path];
       }),
   );
@@ -83,18 +83,18 @@ function findTurned(hierarchy: Hierarchy, declared: Hierarchy | undefined): stri
 
 function describeCycle(own: readonly StoredLink[], path: readonly string[]): IntegrityFinding {
   const message = `Roles inherit from each other in a circle: ${path.join(' → ')}. Delete one of the links.`;
-  return structural(own, path, message);
+  return structureFinding(own, path, message);
 }
 
 function describeTooDeep(own: readonly StoredLink[], path: readonly string[]): IntegrityFinding {
   const links = path.length - 1;
   const message = `Inheritance over ${links} links, and Casbin silently stops at ${links - 1}: ${path.join(' → ')}. Flatten the hierarchy.`;
-  return structural(own, path, message);
+  return structureFinding(own, path, message);
 }
 
 function describeTurned(own: readonly StoredLink[], path: readonly string[]): IntegrityFinding {
   const message = `"${path[0]}" inherits from "${path.at(-1)}" (${path.join(' → ')}), but the definition says the opposite. Delete the link that reverses the hierarchy.`;
-  return structural(own, path, message);
+  return structureFinding(own, path, message);
 }
 
 function hierarchyKey({ ptype, domain }: Pick<Hierarchy, 'ptype' | 'domain'>): string {
@@ -105,14 +105,12 @@ function groupLinks(links: readonly StoredLink[]): Map<string, StoredLink[]> {
   const groups = new Map<string, StoredLink[]>();
   for (const link of links) {
     const key = hierarchyKey({ ptype: link.ptype, domain: link.values.slice(2).join(', ') });
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [link]);
-    else group.push(link);
+    addTo(groups, key, link);
   }
   return groups;
 }
 
-function structural(
+function structureFinding(
   links: readonly StoredLink[],
   path: readonly string[],
   message: string,

@@ -8,7 +8,7 @@ import {
   readConjunct,
   walk,
 } from '../casbin/matcher.ts';
-import { tokensOf } from '../casbin/model.ts';
+import { matcherOf, tokensOf } from '../casbin/model.ts';
 import { formatRule, formatText, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
 import type { Coverage, VerificationWarning } from '../report.ts';
 import { findMisspeltRoles } from './misspelt-names.ts';
@@ -42,7 +42,7 @@ interface Proof {
 
 function warnOfNothing(rules: readonly Rule[]): VerificationWarning {
   const what = `No decision was verified: no requests follow from ${rules.length === 1 ? 'the defined rule' : `the ${rules.length} defined rules`} in this model.`;
-  return warning('NOTHING_VERIFIED', rules, `${what} Write some under samples, allow, deny or never.`);
+  return createWarning('NOTHING_VERIFIED', rules, `${what} Write some under samples, allow, deny or never.`);
 }
 
 /** Rules of another ptype than `p`, and those of `others`, have a warning of their own. */
@@ -51,7 +51,7 @@ function warnOfUncovered({ uncovered }: Coverage, others: readonly Rule[]): Veri
   const rules = uncovered.map(toRule).filter((rule) => !isOfContext(rule.ptype) && !told.has(ruleKey(rule)));
   if (rules.length === 0) return [];
   const message = `${countRules(rules, 'decided')} no request, so nothing was proved about ${rules.length === 1 ? 'it' : 'them'}: ${listRules(rules)}. Write requests that depend on ${rules.length === 1 ? 'it' : 'them'} under samples, allow, deny or never.`;
-  return [warning('RULES_NOT_COVERED', rules, message)];
+  return [createWarning('RULES_NOT_COVERED', rules, message)];
 }
 
 /** Pairs of rules with the same values and different effects. */
@@ -72,7 +72,7 @@ function findOpposed(model: Model, rules: readonly Rule[]): Rule[] {
 function warnOfOpposed(rules: readonly Rule[]): VerificationWarning[] {
   if (rules.length === 0) return [];
   const message = `${countRules(rules, 'has', 'have')} the same values and the opposite effect, so one of each two decides nothing: ${listRules(rules)}. Remove that one.`;
-  return [warning('RULES_OPPOSED', rules, message)];
+  return [createWarning('RULES_OPPOSED', rules, message)];
 }
 
 function warnOfMisspelt(misspelt: ReturnType<typeof findMisspeltRoles>): VerificationWarning[] {
@@ -83,7 +83,7 @@ function warnOfMisspelt(misspelt: ReturnType<typeof findMisspeltRoles>): Verific
     ({ rule, meant }) => `"${formatRule(rule)}" (did you mean ${formatText(meant)}?)`,
   );
   const message = `${countRules(rules, 'gives', 'give')} a role that has no permission and inherits nothing, and whose name is nearly that of another role: ${list}. Correct the name, or give the role a permission.`;
-  return [warning('ROLE_MISSPELT', rules, message)];
+  return [createWarning('ROLE_MISSPELT', rules, message)];
 }
 
 /** Definitions that only requests with an EnforceContext use. */
@@ -95,7 +95,7 @@ function warnOfContexts(model: Model, rules: readonly Rule[]): VerificationWarni
   const own = rules.filter(({ ptype }) => isOfContext(ptype));
   const of = own.length === 0 ? '' : ` Nothing was proved about ${listRules(own)}.`;
   const message = `Requests with an EnforceContext were not verified (${names.join(', ')}): decisions are verified by r, p, e and m.${of} Test the others with an enforcer of your own.`;
-  return [warning('CONTEXT_NOT_VERIFIED', own, message)];
+  return [createWarning('CONTEXT_NOT_VERIFIED', own, message)];
 }
 
 function isOfContext(ptype: string): boolean {
@@ -124,7 +124,7 @@ function warnOfWildcards(
   });
   if (found.length === 0) return [];
   const message = `${countRules(found, 'has', 'have')} a * where this model compares values as they are written, so it matches a * in the request and nothing else: ${listRules(found)}. Name the values, or match them by a function such as keyMatch(r.obj, p.obj).`;
-  return [warning('LITERAL_WILDCARD', found, message)];
+  return [createWarning('LITERAL_WILDCARD', found, message)];
 }
 
 /** `*`, or a path or a list of names that ends or goes on with one: `/invoices/*`, `invoices:*`. */
@@ -134,7 +134,7 @@ function isWildcard(value: string): boolean {
 
 /** The positions of `p` values that the matcher uses only in `r.x == p.y`, or as the name of a role. */
 function literalPositions(model: Model, linksAreLiteral: boolean): Set<number> {
-  const nodes = walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''));
+  const nodes = walk(parseMatcher(matcherOf(model)));
   if (nodes.some((node) => readCall(node)?.name === 'eval')) return new Set();
   const used = nodes.flatMap((node) => identifier(node) ?? []);
   const compared = nodes.flatMap((node) => {
@@ -151,7 +151,7 @@ function literalPositions(model: Model, linksAreLiteral: boolean): Set<number> {
 /** How many rules are named; a generated policy may have a million of them. */
 const NAMED_RULES = 10;
 
-function warning(
+function createWarning(
   code: VerificationWarning['code'],
   rules: readonly Rule[],
   message: string,

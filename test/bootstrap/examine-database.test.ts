@@ -265,6 +265,23 @@ describe('an examination', () => {
     ]);
   });
 
+  test('finds schemas of the search_path in which every role may create functions', async () => {
+    const { database } = await bootstrapped();
+    const pool = database.pool({ options: '-c search_path=public,"Tools"' });
+    await pool.query('create schema "Tools"; create schema elsewhere');
+    await pool.query('grant create on schema "Tools", public, elsewhere to public');
+
+    const found = await faults(pool);
+    expect(found).toEqual([
+      fault('privileges', 'warning', /^Every role may create functions in public, "Tools", which /, [
+        'revoke create on schema public from public;',
+        'revoke create on schema "Tools" from public;',
+      ]),
+    ]);
+    for (const statement of found.flatMap(({ remedies }) => remedies)) await pool.query(statement);
+    expect(await faults(pool)).toEqual([]);
+  });
+
   test.each([OPTIONS, { ...OPTIONS, table: 'casbin_rule' }])(
     'asks for no index of a view, which has none, and to which rules can be added: %o',
     async (options) => {

@@ -76,7 +76,7 @@ describe('a start with nothing to do', () => {
     expect(wire.roundTrips).toBe(1);
   });
 
-  test('takes one round trip on the table of pgx, which calls the ptype otherwise and has ids of its own', async () => {
+  test('takes one round trip on the table of pgx, whose ptype has another name, and whose ids are its own', async () => {
     const database = await createDatabase();
     await createStockTable(database.pool(), 'pgx-adapter of Go');
     await database.pool().query(`
@@ -146,12 +146,18 @@ describe('a start with nothing to do', () => {
       const database = await createBootstrapped({ table });
       await database.pool().query(`insert into ${table} ${values} from generate_series(1, 2000) n`);
       await using wire = await openWire(database.url);
+      const pool = database.pool({ connectionString: wire.url, max: 1 });
 
-      await expect(bootstrapDatabase(database.pool({ connectionString: wire.url }))).resolves.toMatchObject({
+      await expect(bootstrapDatabase(pool)).resolves.toMatchObject({
         changed: false,
         verification: { ok: true, checks: 56, allowed: 26 },
       });
       expect([table, wire.roundTrips]).toEqual([table, trips]);
+      // What a message keeps for its later queries ends with it.
+      const { rows } = await pool.query(
+        `select current_setting('casbin_bootstrap.' || name, true) as left from unnest(array['rule_count', 'found']) name`,
+      );
+      expect(rows.every(({ left }) => !left)).toBe(true);
     }
   });
 

@@ -338,6 +338,22 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     ]);
   });
 
+  test('lists a link that it has moved, if its user is a retired role too', async () => {
+    const { bootstrap, change } = await open(FIRST);
+    await change({ assign: [['auditor', 'intern']] });
+    const roles = { viewer: VIEWER, clerk: CLERK };
+    const retired = { roles: { intern: { reassign: 'viewer' }, auditor: {} } } as const;
+    const left = [['g', 'auditor', 'viewer']];
+
+    const report = await bootstrap({ version: 2, roles, retired });
+
+    expect(report).toMatchObject({ ownership: { reassigned: 1, left }, verification: { left } });
+    expect(await bootstrap({ version: 2, roles, retired })).toMatchObject({
+      changed: false,
+      ownership: { left },
+    });
+  });
+
   test('renames a role in all rules and links, in their rows', async () => {
     const { bootstrap, change, stored } = await open(FIRST);
     await change({
@@ -443,7 +459,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(await stored()).toContain('p intern notes write');
   });
 
-  test("takes a rule that an administrator had made for a bootstrap's, once a bootstrap has restored it", async () => {
+  test("treats a rule of an administrator as a bootstrap's, once a bootstrap has restored it", async () => {
     const { pool, bootstrap, stored } = await open();
     await bootstrap({ version: 1, roles: { viewer: VIEWER } });
     await layout.insert(pool, ['p', 'viewer', 'notes', 'read']);
@@ -472,7 +488,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(await stored()).toContain('p clerk invoices write');
   });
 
-  test('takes nothing of a table that was there before for its own', async () => {
+  test('does not treat the rules of an existing table as its own', async () => {
     const { pool, bootstrap, stored } = await open();
     await layout.create(pool);
     await layout.insert(pool, ['p', 'viewer', 'notes', 'read']);
@@ -760,7 +776,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     });
   });
 
-  test('takes the rules of a database that was bootstrapped before for its own', async () => {
+  test('treats the rules of a database that was bootstrapped before as its own', async () => {
     const { bootstrap, stored } = await open();
     const { version: _, ...unversioned } = FIRST;
     await bootstrap(unversioned);
@@ -811,7 +827,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(await stored()).not.toContain('p clerk invoices write');
   });
 
-  test('ends in no deadlock beside a transaction that changes defined rules one after the other', async () => {
+  test('does not deadlock with a transaction that changes defined rules one after the other', async () => {
     const { pool, bootstrap, options } = await open(FIRST);
     const client = await pool.connect();
     const by = { ...options, actor: 'root', reason: 'ticket 7' };
@@ -830,7 +846,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(verification.keptAway).toMatchObject([{ because: 'revoked', reason: 'ticket 7' }]);
   });
 
-  test('ends in no deadlock beside who grants rules that it adds', async () => {
+  test('does not deadlock with a session that grants rules that it adds', async () => {
     const { pool, bootstrap, options } = await open(FIRST);
     const [holder, client] = [await pool.connect(), await pool.connect()];
     await holder.query('begin; select from casbin_bootstrap_rule for update');
@@ -933,7 +949,7 @@ test('a rule may be longer than an index takes', async () => {
   );
 });
 
-test('of rules that are left, 10,000 are listed, and the others counted', async () => {
+test('10,000 of the rules that are left are listed, and the others counted', async () => {
   const pool = (await createBootstrapped({ policy: FIRST, seeders: [] })).pool();
   await pool.query(
     `insert into casbin (ptype, rule) select 'g', jsonb_build_array('user ' || n, 'intern') from generate_series(1, 10001) n`,

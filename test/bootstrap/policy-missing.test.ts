@@ -171,7 +171,7 @@ describe('a bootstrap without a policy', () => {
     expect(await readRules(pool)).toContain('p, clerk, invoices, read');
   });
 
-  test('is not meant where the default one is given', async () => {
+  test('is not refused if the default policy is given', async () => {
     const pool = (await withPolicy()).pool();
     const report = await bootstrapDatabase(pool, { policy: defaultPolicy });
     expect(report.seeders[0]).toMatchObject({ inserted: 16 });

@@ -38,7 +38,7 @@ test.for(['40001', '40P01'])('%s, which passes by itself, is tried ten times', a
   expect(await pausesFor(code, 1)).toEqual([100, 200, 400, 800, 1600, 2000, 2000, 2000, 2000]);
 });
 
-test('pauses are drawn at random, so that two who met do not meet again', async () => {
+test('pauses are random, so that two sessions with a conflict do not have it again', async () => {
   expect(await pausesFor('23505', 0.25)).toEqual([25, 50, 100, 200]);
 });
 
@@ -71,6 +71,9 @@ test.for([
   expect(attempt).toHaveBeenCalledTimes(5);
 });
 
-test.for(['42501', '57014', '22012', 'XX000'])('%s is no conflict, and ends it at once', async (code) => {
-  expect(await pausesFor(code, 1)).toEqual([]);
-});
+test.for(['42501', '57014', '22012', 'XX000'])(
+  '%s is not a conflict, and ends the attempts at once',
+  async (code) => {
+    expect(await pausesFor(code, 1)).toEqual([]);
+  },
+);

@@ -318,7 +318,7 @@ test('a migration may set the size of the buffers for the temporary tables that 
   expect(report.migrations).toContainEqual({ name: '001_import', status: 'applied' });
 });
 
-test('what only superusers may set, and the server has read anew meanwhile, stays as it is', async () => {
+test('a setting of superusers that the server has read again meanwhile stays as it is', async () => {
   const database = await createDatabase();
   const { url } = await database.createRole();
   await inTransaction(database.pool({ connectionString: url }), async (client) => {

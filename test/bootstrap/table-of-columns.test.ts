@@ -75,7 +75,7 @@ describe('a rule that others have stored twice', () => {
     expect(await idsOf(pool)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  test('is removed but for its first row where that is said, also after the first bootstrap', async () => {
+  test('is removed except for its first row on request, also after the first bootstrap', async () => {
     const { pool } = await createWithTable();
     const options = { ...OPTIONS, table: { name: 'casbin_rule', duplicates: 'remove' } } as const;
     await insert(pool, ...twice);
@@ -206,7 +206,7 @@ describe('a rule that others have stored twice', () => {
   });
 });
 
-test('a defined rule that a filled table of others lacks is told when it is inserted', async () => {
+test('a defined rule that is inserted into a table with other defined rules is logged', async () => {
   const { pool } = await createWithTable();
   await insert(pool, ...DEFINED.slice(1));
   const { logger, lines } = captureLog();
@@ -216,7 +216,7 @@ test('a defined rule that a filled table of others lacks is told when it is inse
   ]);
 });
 
-test('no rule is told that is inserted into a table in which others have none of the definition', async () => {
+test('rules that are inserted into a table without any defined rule are not logged', async () => {
   const { pool } = await createWithTable();
   await insert(pool, ['g', 'alice', 'viewer', null]);
   const { logger, lines } = captureLog();
@@ -373,7 +373,7 @@ describe('a large table', () => {
     expect(logs).toEqual([expect.objectContaining({ table: 'public.casbin_rule', statement })]);
   });
 
-  test('with that index is read in part without a word', async () => {
+  test('with that index is read in part without a warning', async () => {
     const [report, logs] = await bootstrapLarge(statement);
     expect(report).toMatchObject({ verification: { ok: true, scope: { kind: 'part', rules: 3 } } });
     expect(logs).toEqual([]);

@@ -31,7 +31,7 @@ test('warnings about what is not proved are in the report and in the log, at eac
   });
 });
 
-test('who verifies nothing on purpose is not warned', async () => {
+test('there is no warning if nothing is verified on purpose', async () => {
   const pool = (await createDatabase()).pool();
 
   const { verification } = await bootstrapDatabase(pool, { policy, seeders: [], verify: false });

@@ -47,7 +47,7 @@ describe('the database that a URL names', () => {
     'postgres://app:12/x?hunter2@h/d',
     'postgres://app:hunter2%80@h/d',
     'host=h password=hunter2',
-  ])('is refused without being shown when it is none: %s', (url) => {
+  ])('is refused without being shown if it is not a URL: %s', (url) => {
     const error = thrownBy(() => openServer(url));
 
     expect(error).toMatchObject({

@@ -33,7 +33,7 @@ test.each([
     thrown: new AggregateError([new Error('refused on ::1'), new Error('refused on 127.0.0.1')]),
     message: 'refused on ::1; refused on 127.0.0.1',
   },
-])('what nobody foresaw is told without a stack, with a hint: $message', ({ thrown, message }) => {
+])('an unexpected error is printed without a stack, with a hint: $message', ({ thrown, message }) => {
   expect(describeError(thrown)).toBe(`casbin-bootstrap: ${message}. Add --verbose for the details.`);
 });
 

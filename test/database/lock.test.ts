@@ -41,7 +41,7 @@ async function whileHeld<T>(statement: string, work: (pid: number) => Promise<T>
 }
 
 describe('the lock of a bootstrap', () => {
-  test('shuts out another of the same schema, and none of another schema', async () => {
+  test('excludes another bootstrap of the same schema, and none of another schema', async () => {
     await hurried(async (trx) => {
       await acquireBootstrapLock(trx, 'one');
       const error: unknown = await hurried((other) => acquireBootstrapLock(other, 'one')).catch(
@@ -62,7 +62,7 @@ describe('the lock of a bootstrap', () => {
     await expect(hurried((trx) => acquireBootstrapLock(trx, 'one'))).resolves.toBeUndefined();
   });
 
-  test('shuts out a Migrator of Kysely, and is shut out by one', async () => {
+  test('excludes a Migrator of Kysely, and is excluded by one', async () => {
     await hurried(async (trx) => {
       await acquireBootstrapLock(trx, 'one');
       await expect(
@@ -192,7 +192,7 @@ describe('the holders of locks on tables', () => {
   });
 
   test.each(['select 1', 'select from other', 'insert into other values (1)', 'select from app.casbin'])(
-    'is nobody by what stands in nobody else’s way: %s',
+    'do not include sessions whose lock blocks nobody: %s',
     async (statement) => {
       await pool.query(make);
       await whileHeld(statement, async () => expect(await find()).toEqual([]));

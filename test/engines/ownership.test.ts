@@ -131,7 +131,7 @@ describe.each(SIMULATED)('a definition with a version on %s', (name) => {
     expect((await bootstrap(simulation, SECOND)).ownership).toMatchObject({ before: 1 });
   });
 
-  test('takes nothing of a table that was there before for its own, after a conflict at the commit either', async () => {
+  test('does not treat the rules of an existing table as its own, not even after a conflict at the commit', async () => {
     await using simulation = await simulate(name);
     const { database, engine } = simulation;
     await database.pool().query(`

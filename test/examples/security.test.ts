@@ -161,7 +161,7 @@ test('no role but the owner makes anything in the schemas of the search_path', a
   }
 });
 
-test('who changes rules by SQL chooses the actor that the journal has, and not the role', async () => {
+test('a writer of SQL chooses the actor in the journal, but not the role', async () => {
   const { as, nameOf } = await followPage();
   await onClient(as('admin'), async (client) => {
     await client.query(`set casbin_bootstrap.actor = 'somebody else'; set application_name = 'another'`);

@@ -303,7 +303,7 @@ describe('a permission', () => {
   });
 });
 
-test('an enforcer that nobody waited for, and no subject, are told as that', () => {
+test('an enforcer that was not awaited, and a missing subject, have messages of their own', () => {
   const given: object = { enforcer: readers() };
   expect(() => createRequires(given as never)).toThrow(
     expect.objectContaining({

@@ -285,7 +285,7 @@ describe('a project without a database', () => {
     expect(read('policy.yaml')).toBe('mine');
   });
 
-  test('gets no file through a link that leads to none', async () => {
+  test('gets no file through a broken link', async () => {
     const { folder } = await createProject();
     const other = join(await createFolder(), 'elsewhere.conf');
     symlinkSync(other, join(folder, 'model.conf'));

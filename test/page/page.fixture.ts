@@ -8,7 +8,7 @@ import { compilePolicy } from '../../src/policy/compile.ts';
 import { toRule } from '../../src/policy/rule.ts';
 import type { FindOrigin } from '../../src/running/rule-origins.ts';
 import { holdersAmong } from '../../src/verification/drift.ts';
-import { verifyPolicy } from '../../src/verification/verify.ts';
+import { verifyPolicy } from '../../src/verification/verify-policy.ts';
 
 export const INVOICES = definePolicy({
   roles: {

@@ -119,12 +119,8 @@ describe('the path between two roles', () => {
     expect(findRolePath(hierarchyOf('a b', 'b a'), 'a', 'c')).toBeNull();
   });
 
-  test('has as many links as Casbin follows, and no more', () => {
-    const hierarchy = hierarchyOf(...chain(11));
-    expect(findRolePath(hierarchy, 'r0', 'r10')).toHaveLength(11);
-    expect(findRolePath(hierarchy, 'r0', 'r11')).toBeNull();
-    expect(findRolePath(hierarchy, 'r0', 'r11', 11)).toHaveLength(12);
-    expect(findRolePath(hierarchy, 'r0', 'r2', 1)).toBeNull();
+  test('may have more links than Casbin follows', () => {
+    expect(findRolePath(hierarchyOf(...chain(11)), 'r0', 'r11')).toHaveLength(12);
   });
 });
 

@@ -82,10 +82,11 @@ test('a bootstrap takes a path, and reports the problems of the file together wi
 
 test('what no model takes is found when a file is loaded', async () => {
   const text =
-    'domains:\n  tenants: [acme, acme]\n  roles:\n    "view\\0er": { permissions: { invoices: [read] } }\nallow: [[a]]\ndeny: [[a]]\n';
+    'domains:\n  tenants: [acme, acme]\n  roles:\n    "view\\0er": { permissions: { invoices: [read] } }\n    "": {}\nallow: [[a]]\ndeny: [[a]]\n';
   const path = await writeTemporary('policy.yaml', text);
   expect(await loadProblems(loadPolicyFile(path), path)).toEqual([
     expect.stringContaining('TENANT_DUPLICATE'),
+    expect.stringMatching(/^5:5 NAME_EMPTY /),
     expect.stringContaining('EXPECTATION_CONFLICT'),
     expect.stringContaining('VALUE_UNSTORABLE'),
   ]);

@@ -91,6 +91,7 @@ rules:
     '7:63 TENANT_DUPLICATE tenant "globex" is already listed at 7:19. Remove one of them.',
     expect.stringMatching(/^7:45 VALUE_UNSTORABLE value "umbr\\u0000ella"/),
     expect.stringMatching(/^7:33 VALUE_DISTORTED .*"p, role, in\(itech, resource, action"/),
+    expect.stringMatching(/^7:59 NAME_EMPTY the name of a tenant is empty/),
     expect.stringMatching(/^4:26 ROLE_UNDEFINED .*"viewr".* Add it under domains\.roles,/),
     expect.stringMatching(/^10:5 RULE_WRONG_LENGTH rule "g, alice" has 1 value/),
     expect.stringMatching(/^5:24 ROLE_INHERITS_ITSELF role "a"/),

@@ -32,6 +32,17 @@ test('rules become roles, as far as these can say them', () => {
   expect(toDefinition([], ROLE_FORM)).toEqual({});
 });
 
+test('a rule with an empty value stays a rule: a role form has no empty names', () => {
+  const rules = [
+    ['p', '', 'invoices', 'read'],
+    ['p', 'viewer', '', 'read'],
+    ['p', 'viewer', 'invoices', ''],
+    ['g', '', 'viewer'],
+    ['g', 'viewer', ''],
+  ];
+  expect(toDefinition(toRules(rules), ROLE_FORM)).toEqual({ rules });
+});
+
 test('YAML has the actions of a resource in one line', async () => {
   expect(await policyToYaml(toDefinition(toRules(RULES), ROLE_FORM))).toBe(
     `roles:

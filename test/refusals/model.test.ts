@@ -88,7 +88,7 @@ describe('a model file', () => {
     ['a policy', 'p, alice, data1, read\ng, alice, admin\n'],
     ['JSON', '{"model": true}'],
     ['binary', Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 255, 254, 10, 0])],
-  ])('that is %s is no model', async (_, text) => {
+  ])('that is %s is not a model', async (_, text) => {
     expect(await problemsOfText(text)).toMatchObject([
       { code: 'MODEL_INVALID', at: 'model.conf:1:1', message: expect.stringContaining('not a Casbin model') },
     ]);

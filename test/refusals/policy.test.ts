@@ -110,6 +110,33 @@ describe('a role', () => {
     ]);
   });
 
+  test('with an empty name, resource or action is refused', async () => {
+    const problems = await problemsOf({
+      policy: {
+        roles: { '': { inherits: ['a'] }, a: { permissions: { '': ['read'], invoices: ['read', ''] } } },
+        rules: [['p', '', '', '']],
+      },
+    });
+    const describeEmpty = (what: string) =>
+      `the name of a ${what} is empty, so requests with an empty ${what} would match. Write the name. If it must be empty, write the rules themselves under rules.`;
+    expect(problems).toEqual([
+      { code: 'NAME_EMPTY', at: 'policy.roles[""]', message: describeEmpty('role') },
+      { code: 'NAME_EMPTY', at: 'policy.roles.a.permissions[""]', message: describeEmpty('resource') },
+      { code: 'NAME_EMPTY', at: 'policy.roles.a.permissions.invoices[1]', message: describeEmpty('action') },
+    ]);
+  });
+
+  test('with an empty name is refused under domains as well, and so is a tenant', async () => {
+    const problems = await problemsOf({
+      policy: { domains: { roles: { '': { permissions: { a: ['b'] } } }, tenants: ['one', ''] } },
+      model: domainsModelPath,
+    });
+    expect(problems.map(({ code, at }) => `${at} ${code}`)).toEqual([
+      'policy.domains.roles[""] NAME_EMPTY',
+      'policy.domains.tenants[1] NAME_EMPTY',
+    ]);
+  });
+
   test.each([
     [{ roles: { a: { inherits: ['a'] } } }, 'policy.roles.a.inherits[0]'],
     [{ rules: [['g', 'a', 'a']] }, 'policy.rules[0]'],

@@ -174,7 +174,7 @@ describe('rows', () => {
     ['a hole', Array(1), 'rows[0]'],
     ['null', [null], 'rows[0]'],
     ['lists', [[1, 2]], 'rows[0]'],
-  ])('that are none are refused: %s', async (_, rows, at) => {
+  ])('that are not rows are refused: %s', async (_, rows, at) => {
     expect(await problemsOfSeeder({ rows })).toMatchObject([{ code: 'ROW_INVALID', at }]);
   });
 
@@ -219,7 +219,7 @@ describe('rows', () => {
   });
 
   test.each<unknown>([null, 'providers', {}, [null]])(
-    'of the provider seeder that are none are refused: %j',
+    'of the provider seeder that are not rows are refused: %j',
     async (rows) => {
       const problems = await problemsOf({ seeders: [Reflect.apply(providerSeeder, undefined, [rows])] });
       expect(problems).toMatchObject([

@@ -121,7 +121,7 @@ const AWAY: readonly KeptAwayRule[] = [
   { rule: ['g', 'clerk', 'viewer'], because: 'newer version', ...UNKNOWN },
 ];
 
-test('rules that stay away are listed with the reason, and one that vanished is no rule that was added', () => {
+test('rules that stay away are listed with the reason, and one that vanished is not listed as added', () => {
   const vanished = {
     request: [],
     expected: null,

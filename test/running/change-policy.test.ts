@@ -1,5 +1,5 @@
 import { type Enforcer, newModelFromString } from 'casbin';
-import type pg from 'pg';
+import pg from 'pg';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { LOCKS } from '../../src/database/lock.ts';
 import {
@@ -617,16 +617,20 @@ test.each([
   { of: { version: 1 }, isRestored: true },
   { of: { version: 1 }, reason: 'ticket 7', isRestored: false },
   { of: { version: 1, onRevoked: 'keep' }, isRestored: false },
+  // A database that was not bootstrapped with a version has no record yet.
+  { before: {}, of: { version: 1 }, reason: 'ticket 7', isRestored: true },
+  { before: {}, of: { version: 1, onRevoked: 'keep' }, isRestored: true },
 ] as const)(
-  'tells of a removed rule whether the next bootstrap inserts it again: $of, $reason',
+  'tells of a removed rule whether the next bootstrap inserts it again: $of after $before, $reason',
   async (given) => {
     const rules = [
       ['p', 'clerk', 'invoices', 'read'],
       ['p', 'clerk', 'invoices', 'write'],
     ] as const;
     const versioned = definePolicy({ ...given.of, rules });
+    const first = { rules, ...('before' in given ? given.before : given.of) };
     const pool = (await createDatabase()).pool();
-    await bootstrapDatabase(pool, { policy: versioned, seeders: [] });
+    await bootstrapDatabase(pool, { policy: first, seeders: [] });
     const client = await pool.connect();
     await createAdapter(client).addPolicy('p', 'p', ['auditor', 'invoices', 'read']);
     const { comesBack } = await changePolicy(
@@ -705,6 +709,19 @@ test('all problems are reported at once', async () => {
     problems: [{ at: 'client', message: expect.stringContaining('not a pool') }],
   });
   client.release();
+});
+
+test('a change needs a client that was connected, or is connecting', async () => {
+  const { url } = await createBootstrapped({ policy, seeders: [] });
+  const client = new pg.Client(url);
+  const assign = () => changePolicy(client, { assign: [['carol', 'clerk']] }, BY);
+  await expect(assign()).rejects.toMatchObject({
+    problems: [{ at: 'client', message: expect.stringContaining('await client.connect()') }],
+  });
+  const connected = client.connect();
+  await expect(assign()).resolves.toMatchObject({ added: [['g', 'carol', 'clerk']] });
+  await connected;
+  await client.end();
 });
 
 describe('a policy editor', () => {

@@ -1,7 +1,9 @@
+import { EventEmitter } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { queryObjects } from 'node:v8';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ClientLike } from '../../src/database/client.ts';
+import { StoredRuleError } from '../../src/errors.ts';
 import { Follower, type FollowerOptions } from '../../src/running/follower.ts';
 
 const LOOKS = 1_000;
@@ -71,6 +73,25 @@ test('returns a client that comes too late', async () => {
   expect(await isReturned).toBeUndefined();
 });
 
+test('does not mind a pool that fails after nobody waits any more', async () => {
+  let fail: (error: Error) => void = () => {};
+  const connecting = new Promise<ClientLike>((_, reject) => {
+    fail = reject;
+  });
+  const started = startFollower({ pool: { connect: () => connecting }, connectTimeoutMs: 1 });
+  await expect(started).rejects.toMatchObject({ code: 'CONNECTION_FAILED' });
+  fail(new Error('the server is gone'));
+  await setImmediate();
+});
+
+test('says of a pool that gives no client that this is what it lacks', async () => {
+  const started = startFollower({ pool: { connect: async () => undefined as never } });
+  await expect(started).rejects.toMatchObject({
+    code: 'CONNECTION_FAILED',
+    message: expect.stringContaining('did not give a client that can query'),
+  });
+});
+
 test('does not take an error of the application about another connection for a lost one', async () => {
   const other = Object.assign(new Error('the API is gone'), { code: 'ECONNRESET' });
   const started = startFollower({ look: () => Promise.reject(other) });
@@ -134,26 +155,91 @@ test('returns a connection on which it failed', async () => {
   expect(released).toEqual([true]);
 });
 
-test('tells why its connection was lost', async () => {
-  const listeners = new Map<string, (error: Error) => void>();
-  const [errors, released]: [Error[], unknown[]] = [[], []];
-  const own: ClientLike = {
-    ...client,
-    on: (event: string, listener: (error: Error) => void) => listeners.set(event, listener),
-    release: (reason) => released.push(reason),
-  };
-  const follower = await startFollower({
-    pool: { connect: async () => own },
-    onError: (error) => errors.push(error),
-  });
+describe('a lost connection', () => {
   const loss = new Error('terminated');
-  listeners.get('error')?.(loss);
-  await expect(follower.lookNow()).rejects.toMatchObject({ code: 'CONNECTION_LOST', cause: loss });
-  expect(errors).toMatchObject([{ code: 'CONNECTION_LOST', cause: loss }]);
-  expect(released).toEqual([true]);
+
+  function openLosable(given: Partial<FollowerOptions> = {}) {
+    const [errors, released]: [Error[], unknown[]] = [[], []];
+    const own = Object.assign(new EventEmitter(), {
+      ...client,
+      release: (reason: unknown) => released.push(reason),
+    });
+    const lose = () => own.emit('error', loss);
+    const pool = { connect: async () => own };
+    const options = { pool, onError: (error: Error) => errors.push(error), ...given };
+    return { errors, released, lose, options };
+  }
+
+  test('is told with its reason, also to who asks for a look', async () => {
+    const { errors, released, lose, options } = openLosable();
+    const follower = await startFollower(options);
+    lose();
+    await expect(follower.lookNow()).rejects.toMatchObject({ code: 'CONNECTION_LOST', cause: loss });
+    expect(errors).toMatchObject([{ code: 'CONNECTION_LOST', cause: loss }]);
+    expect(released).toEqual([true]);
+  });
+
+  test('is noticed at once, and looked past on another one', async () => {
+    const look = vi.fn(async () => {});
+    const { errors, lose, options } = openLosable({ look });
+    await startFollower(options);
+    lose();
+    await expect.poll(() => errors).toMatchObject([{ code: 'CONNECTION_LOST', cause: loss }]);
+    await expect.poll(() => look).toHaveBeenCalledTimes(2);
+  });
+
+  test('during the first look ends the start, with what to do', async () => {
+    const { released, lose, options } = openLosable({
+      async look() {
+        lose();
+        throw new Error('there is no answer');
+      },
+    });
+    const message = expect.stringContaining('terminated. Create it again.');
+    const lost = { code: 'CONNECTION_LOST', message, cause: loss };
+    await expect(startFollower(options)).rejects.toMatchObject(lost);
+    expect(released).toEqual([true]);
+  });
+
+  test('is not told where the look has a reason of its own', async () => {
+    const reason = new StoredRuleError('a rule has no values', ['1']);
+    const { lose, options } = openLosable({
+      async look() {
+        lose();
+        throw reason;
+      },
+    });
+    await expect(startFollower(options)).rejects.toBe(reason);
+  });
+
+  test('is what the silence of a server for a minute is taken for', async () => {
+    const silent = { query: () => new Promise<never>(() => {}) };
+    const pool = { connect: async () => silent };
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const started = startFollower({
+      pool,
+      channels: [],
+      look: (asked) => asked.query('select 1').then(() => {}),
+    }).catch((error: unknown) => error);
+    await setImmediate();
+    vi.advanceTimersByTime(60_000);
+    expect(await started).toMatchObject({
+      code: 'CONNECTION_LOST',
+      message: expect.stringContaining('did not answer within 60000 ms'),
+    });
+  });
 });
 
-test('tells nobody that a look failed after it was closed but those who wait for it', async () => {
+test('looks no more once it is closed', async () => {
+  const look = vi.fn(async () => {});
+  const follower = await startFollower({ look });
+  await follower.close();
+  await expect(follower.lookNow()).rejects.toMatchObject({ code: 'ENFORCER_CLOSED' });
+  expect(look).toHaveBeenCalledTimes(1);
+});
+
+test('reports a look that failed after it was closed only to those who wait for it', async () => {
   let fail: (error: Error) => void = () => {};
   const errors: Error[] = [];
   const look = vi.fn(async () => {});
@@ -200,7 +286,7 @@ test('closes its connection a second after it was closed, where a look does not 
   expect(released).toEqual([true]);
 });
 
-test('looks once more for who asks during a look', async () => {
+test('looks once more for a caller that asks during a look', async () => {
   const finish: (() => void)[] = [];
   const look = vi.fn(async () => {});
   const follower = await startFollower({ look });

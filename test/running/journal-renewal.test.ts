@@ -436,6 +436,24 @@ test('a journal whose function anybody may execute, as after a restore without p
   expect(rows).toEqual([{ open: false }]);
 });
 
+test('a journal whose function a role has opened to another one is closed to both', async () => {
+  const database = await createDatabase();
+  const pool = database.pool();
+  await bootstrapDatabase(pool, RECORDED);
+  const [first, second] = [await database.createRole(), await database.createRole()];
+  const record = 'function casbin_bootstrap_journal_casbin()';
+  await pool.query(`grant execute on ${record} to ${first.name} with grant option`);
+  const own = database.pool({ connectionString: first.url });
+  await own.query(`grant execute on ${record} to ${second.name}`);
+  expect((await bootstrapDatabase(pool, RECORDED)).migrations).toHaveLength(1);
+  const { rows } = await pool.query(
+    `select role from unnest($1::text[]) role
+     where has_function_privilege(role, 'casbin_bootstrap_journal_casbin()', 'execute')`,
+    [[first.name, second.name]],
+  );
+  expect(rows).toEqual([]);
+});
+
 test('a journal whose function other roles may execute by default privileges is closed', async () => {
   const pool = (await createDatabase()).pool();
   const { rows: roles } = await pool.query('select current_user as name');

@@ -13,6 +13,7 @@ import {
   type PolicyChange,
   pruneJournal,
 } from '../../src/index.ts';
+import type { MovedEnforcer } from '../../src/running/moved-enforcer.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { runProcesses } from '../support/processes.ts';
@@ -242,6 +243,26 @@ describe.each(LAYOUTS)('a live enforcer on a table of layout $name', (layout) =>
     );
   });
 
+  test('lists changes in the order in which they were made, whichever transaction began first', async () => {
+    const database = await createBootstrapped({ ...layout.options, seeders: [], journal: true });
+    const [pool, own] = [database.pool(), database.pool()];
+    const gate = gateOf(own);
+    const { live, changes } = await follow(database, layout.options, own);
+    const early = await pool.connect();
+    await early.query('begin');
+    await early.query('select pg_current_xact_id()');
+    gate.close();
+    await layout.insert(pool, ['g', 'first', 'user']);
+    await layout.insert(early, ['g', 'second', 'user']);
+    await early.query('commit');
+    early.release();
+    gate.open();
+    await live.caughtUp();
+    expect(changes).toMatchObject([
+      { added: [{ values: ['first', 'user'] }, { values: ['second', 'user'] }] },
+    ]);
+  });
+
   test('is notified, without asking', async () => {
     const database = await createBootstrapped({ ...layout.options, seeders: [], journal: true });
     const pool = database.pool();
@@ -393,9 +414,14 @@ describe('a live enforcer', () => {
     expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
   });
 
-  test('is stale after its machine was suspended, while one of its clocks stood still', async () => {
+  test.each([
+    ['its machine was suspended, while one of its clocks stood still', 3_600_000, 0],
+    ['its clock was set back', -3_600_000, 3_600_000],
+  ])('is stale after %s', async (_, wallMs, steadyMs) => {
     const { live } = await open({ maxStalenessMs: 600_000, whenStale: 'deny' });
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + wallMs });
+    const readSteady = performance.now.bind(performance);
+    const steady = vi.spyOn(performance, 'now').mockImplementation(() => readSteady() + steadyMs);
     try {
       expect(live.state.status).toBe('stale');
       expect(live.enforceSync('admin', 'accounts', 'read')).toBe(false);
@@ -404,8 +430,44 @@ describe('a live enforcer', () => {
       expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
       expect(live.state.confirmedAt.getTime()).toBeGreaterThanOrEqual(before);
     } finally {
+      steady.mockRestore();
       vi.useRealTimers();
     }
+  });
+
+  test('has a timer only until it is closed, and only if it may become stale', async () => {
+    const database = await createBootstrapped({ seeders: [], journal: true });
+    const pool = database.pool();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const countTimers = async (options: LiveEnforcerOptions) => {
+      const live = await createLiveEnforcer(pool, { pollIntervalMs: NEVER_MS, ...options });
+      const before = vi.getTimerCount();
+      await live.close();
+      return [before, vi.getTimerCount()];
+    };
+    expect(await countTimers({})).toEqual([0, 0]);
+    expect(await countTimers({ maxStalenessMs: 600_000 })).toEqual([1, 0]);
+    await expect(countTimers({ maxStalenessMs: 600_000, table: 'none' })).rejects.toThrow();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('tells why it could not look when it becomes stale', async () => {
+    const database = await createBootstrapped({ seeders: [], journal: true });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { live, errors } = await follow(database, { maxStalenessMs: 600_000 });
+    await database.pool().query('drop table casbin');
+    await expect(live.caughtUp()).rejects.toMatchObject({ code: 'TABLE_MISSING' });
+    const cause = live.state.error;
+    vi.advanceTimersByTime(600_000);
+    expect(errors).toContainEqual(
+      expect.objectContaining({
+        code: 'ENFORCER_STALE',
+        message: expect.stringContaining(`${cause?.message}`),
+        cause,
+      }),
+    );
   });
 
   test('that gets no connection reports it, says since when, and continues when there is one', async () => {
@@ -459,20 +521,34 @@ describe('a live enforcer', () => {
     expect(Date.now() - live.state.confirmedAt.getTime()).toBeGreaterThan(LATE_MS / 2);
   });
 
-  test('still decides after it was closed, and says so; where it shall deny, it denies', async () => {
+  test('still decides after it was closed, and says so', async () => {
     const { live } = await open();
-    const { live: strict } = await open({ whenStale: 'deny' });
     await live.close();
-    await strict.close();
     expect(live.state.status).toBe('closed');
     expect(live.enforceSync('admin', 'accounts', 'read')).toBe(true);
-    const request = ['admin', 'accounts', 'read'];
-    expect(strict.enforceSync(...request)).toBe(false);
-    expect(strict.enforceExSync(...request)).toEqual([false, []]);
-    expect(await strict.enforceWithMatcher('r.obj == p.obj', ...request)).toBe(false);
-    expect(await strict.enforceExWithMatcher('r.obj == p.obj', ...request)).toEqual([false, []]);
     await expect(live.caughtUp()).rejects.toMatchObject({ code: 'ENFORCER_CLOSED' });
     await live.close();
+  });
+
+  test.each<[string, LiveEnforcerOptions]>([
+    ['with rules that change one by one', {}],
+    ['with policies that are swapped', { configureEnforcer() {} }],
+  ])('denies after it was closed, where it shall deny, %s', async (_, options) => {
+    const { live } = await open({ whenStale: 'deny', ...options });
+    const request = ['admin', 'accounts', 'read'];
+    const decide = async () => [
+      live.enforceSync(...request),
+      await live.enforce(...request),
+      live.enforceExSync(...request)[0],
+      (await live.enforceEx(...request))[0],
+      ...(await live.batchEnforce([request])),
+      await live.enforceWithMatcher('r.obj == p.obj', ...request),
+      (await live.enforceExWithMatcher('r.obj == p.obj', ...request))[0],
+    ];
+    expect(await decide()).toEqual(new Array(7).fill(true));
+    await live.close();
+    expect(await decide()).toEqual(new Array(7).fill(false));
+    expect(live.enforceExSync(...request)).toEqual([false, []]);
   });
 
   test('writes nothing after it was closed', async () => {
@@ -506,6 +582,17 @@ describe('a live enforcer', () => {
     expect(await live.addPolicy('admin', 'accounts', 'fly')).toBe(true);
 
     expect(live.state.status).toBe('closed');
+    const { rowCount } = await pool.query(`select from casbin where rule ->> 2 = 'fly'`);
+    expect(rowCount).toBe(1);
+  });
+
+  test('does not say that it has a rule which it has stored, but could not read', async () => {
+    const { live, database } = await open();
+    const pool = database.pool();
+    await pool.query(`insert into casbin (ptype, rule) values ('p9', '["alice"]')`);
+    await expect(live.addPolicy('admin', 'accounts', 'fly')).rejects.toMatchObject({
+      code: 'RULES_DO_NOT_FIT_MODEL',
+    });
     const { rowCount } = await pool.query(`select from casbin where rule ->> 2 = 'fly'`);
     expect(rowCount).toBe(1);
   });
@@ -559,6 +646,16 @@ describe('a live enforcer', () => {
     await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
     await pool.query(`select pg_notify($1, '')`, [channel]);
     await expect.poll(() => live.enforceSync('alice', 'accounts', 'read')).toBe(true);
+  });
+
+  test('listens to the journal alone, where it shall listen on no other channel', async () => {
+    const database = await createBootstrapped({ seeders: [], journal: true });
+    const pool = database.pool();
+    const clients: pg.PoolClient[] = [];
+    pool.on('acquire', (client) => clients.push(client));
+    await follow(database, { notifyChannel: false }, pool);
+    const listening = await clients[0]?.query('select pg_listening_channels() as channel');
+    expect(listening?.rows).toEqual([{ channel: 'casbin_bootstrap_journal' }]);
   });
 
   test('returns no connection to the pool that still listens', async () => {
@@ -693,6 +790,8 @@ describe('a live enforcer', () => {
       true,
       false,
     ]);
+    const requests = ['open 1', 'shut'].map((object) => ['a', object, 'read']);
+    expect(await live.batchEnforce(requests)).toEqual([true, false]);
     await live.addPolicy('b', 'x', 'read');
     expect([await live.enforce('b', 'open 1', 'read'), await live.enforce('b', 'shut', 'read')]).toEqual([
       true,
@@ -700,10 +799,49 @@ describe('a live enforcer', () => {
     ]);
   });
 
+  test('decides by the effector that configureEnforcer sets', async () => {
+    const { live } = await open({
+      configureEnforcer(enforcer) {
+        enforcer.setEffector({
+          newStream: () => ({ current: () => false, pushEffect: () => [false, false, true] }),
+        });
+      },
+    });
+    expect(await live.enforce('admin', 'accounts', 'read')).toBe(false);
+  });
+
+  test('forgets what only the journal told, where all rules are read again and are as at first', async () => {
+    const { live, database } = await open();
+    const pool = database.pool();
+    await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "user"]')`);
+    await live.caughtUp();
+    expect(live.enforceSync('alice', 'accounts', 'read')).toBe(true);
+    await pool.query(`
+      alter table casbin disable trigger user;
+      delete from casbin where rule ->> 0 = 'alice';
+      alter table casbin enable trigger user`);
+    await live.caughtUp();
+    expect(live.enforceSync('alice', 'accounts', 'read')).toBe(false);
+  });
+
   test('takes a matcher of its own for a request', async () => {
     const { live } = await open();
     expect(await live.enforceWithMatcher('r.obj == p.obj', 'nobody', 'accounts', 'x')).toBe(true);
     expect(await live.enforceExWithMatcher('r.obj == p.obj', 'nobody', 'nothing', 'x')).toEqual([false, []]);
+  });
+
+  test('decides by such a matcher on the policy that it had when it was asked', async () => {
+    const { live } = await open();
+    const rules = (await live.getPolicy()).map((values) => ({ ptype: 'p', values, rows: -1 }));
+    const last = rules.at(-1)?.values ?? [];
+    const matcher = 'r.sub == p.sub && r.obj == p.obj && r.act == p.act';
+    const ask = () =>
+      Promise.all([live.enforceWithMatcher(matcher, ...last), live.enforceExWithMatcher(matcher, ...last)]);
+    const asked = ask();
+    // As a look does whose answer has just come.
+    (live as MovedEnforcer).change(rules);
+    expect(await asked).toEqual([true, [true, last]]);
+    expect(await ask()).toEqual([false, [false, []]]);
   });
 
   test('reads everything anew once after more changes than are worth going through', async () => {
@@ -908,8 +1046,10 @@ describe('a live enforcer', () => {
   });
 
   test.each([
-    ['before its second look', { POLL_INTERVAL_MS: '600000', LOOKS_AGAIN: 'false' }],
-    ['after other looks', { POLL_INTERVAL_MS: '50', LOOKS_AGAIN: 'true' }],
+    ['before its second look', { POLL_INTERVAL_MS: '600000', THEN: '' }],
+    ['after other looks', { POLL_INTERVAL_MS: '50', THEN: 'looks again' }],
+    ['while it is refused a connection', { POLL_INTERVAL_MS: '50', THEN: 'is refused' }],
+    ['while it waits for a connection', { POLL_INTERVAL_MS: '50', THEN: 'waits' }],
   ])('does not keep a process alive: %s', async (_, env) => {
     const { database } = await open();
     const script = new URL('./children/live.mjs', import.meta.url);

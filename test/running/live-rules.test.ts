@@ -155,7 +155,7 @@ test('a rule is looked for by its values one by one, also among many of a subjec
   expect(() => rules.apply([gone])).toThrow('a rule was removed that was not there: p, alice, a, bc');
 });
 
-test('a role in one domain is none in another, also after both were asked for', async () => {
+test('a role in one domain is not one in another, also after both were asked for', async () => {
   const rules = await rulesOf(inDomains, [
     ['p', 'clerk', 'data'],
     ['g', 'alice', 'clerk', 'acme'],

@@ -113,6 +113,7 @@ describe.each(LAYOUTS)('a live enforcer for a subject, on a table of layout $nam
         live.addPoliciesEx([['nobody', 'reports', 'read']]),
         live.removePolicy('admin', 'accounts', 'read'),
         live.updatePolicy(['alice', 'accounts', 'read'], ['bob', 'accounts', 'read']),
+        live.updatePolicy(['admin', 'accounts', 'read'], ['alice', 'accounts', 'read']),
         live.removeFilteredPolicy(1, 'alice'),
         live.deleteRole('admin'),
       ]) {

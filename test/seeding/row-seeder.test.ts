@@ -177,7 +177,7 @@ describe('a row seeder fills', () => {
   });
 });
 
-test('a row seeder burns no ids, whatever is there already', async () => {
+test('a row seeder uses up no ids, whatever is there already', async () => {
   const database = await createDatabase();
   const roles = (...names: string[]) =>
     rowSeeder({ name: 'roles', table: 'roles', key: 'name', rows: names.map((name) => ({ name })) });

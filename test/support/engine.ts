@@ -181,6 +181,7 @@ class Conversation {
   #hasDdl = false;
   #writes = false;
   #keepsTransaction = false;
+  #writtenBefore = 0;
 
   constructor(client: Socket, upstream: Socket, state: State) {
     this.#client = client;
@@ -230,7 +231,17 @@ class Conversation {
     if (/^\s*commit\b/i.test(sql)) return this.#commit(sql);
     const isRollback = /^\s*rollback\b(?!\s+to)/i.test(sql);
     if (isRollback && this.#hasDdl && this.#state.manner.ddl === 'stays') return [['commit', PASS]];
-    return DDL.test(sql) ? this.#make(sql) : [[this.#asSaid(sql), PASS]];
+    if (DDL.test(sql)) return this.#make(sql);
+    const isCounted = this.#state.manner.rows !== undefined && this.#writes && /^\s*begin\b/i.test(sql);
+    return [[this.#asSaid(sql), PASS], ...(isCounted ? [this.#countBefore()] : [])];
+  }
+
+  /** The server's count may still have what earlier transactions have written. */
+  #countBefore(): readonly [sql: string, answer: Answer] {
+    const read = (counted: string) => {
+      this.#writtenBefore = Number(counted);
+    };
+    return [ROWS_WRITTEN, { kind: 'hide', read }];
   }
 
   #make(sql: string): readonly (readonly [sql: string, answer: Answer])[] {
@@ -262,18 +273,15 @@ class Conversation {
     }
     if (rows === undefined || !this.#writes || this.#isAborted) return [[sql, PASS]];
     // The answer decides how the transaction ends, and the client sends nothing else before that.
-    const read = (written: string) => {
-      const isTooMuch = Number(written) > rows;
+    const read = (counted: string) => {
+      const written = Number(counted) - this.#writtenBefore;
+      const isTooMuch = written > rows;
       const end = isTooMuch
         ? roll('54000', `transaction row limit exceeded: ${written}`)
         : [[sql, PASS] as const];
       for (const [text, answer] of end) this.#send(text, answer);
     };
-    // Else what an earlier transaction has written counts too.
-    return [
-      ['select pg_stat_force_next_flush()', HIDE],
-      [ROWS_WRITTEN, { kind: 'hide', read }],
-    ];
+    return [[ROWS_WRITTEN, { kind: 'hide', read }]];
   }
 
   #parse(message: WireMessage): void {

@@ -54,7 +54,8 @@ async function makeLoginCheap({ dataDir, url }: Server): Promise<void> {
 /**
  * Makes an empty database that all others are copied from. Somebody was connected to it, so that its copies have the
  * file of the catalogs' descriptors, which the first backend of a database makes otherwise; now nobody can be, so that
- * clones at the same time don't disturb each other.
+ * clones at the same time don't disturb each other. Its schema public is closed to other roles on PostgreSQL 14 too,
+ * as it is on later versions.
  */
 async function provideTemplate(project: TestProject, adminUrl: string, runName: string): Promise<void> {
   const name = `${runName}_template`;
@@ -65,6 +66,7 @@ async function provideTemplate(project: TestProject, adminUrl: string, runName: 
   url.pathname = `/${name}`;
   const first = new pg.Client(url.href);
   await first.connect();
+  await first.query('revoke create on schema public from public');
   await first.end();
   await admin.query(`alter database ${name} allow_connections false`);
   // Copying files takes half of the CPU of writing them to the log; its two checkpoints cost nothing without fsync.

@@ -120,7 +120,7 @@ it('a rule that is too long for its new column is refused with its row', async (
   expect(await rulesIn(pool, 'casbin_rule')).toEqual([]);
 });
 
-it('a table is not copied onto itself, nor from nowhere', async () => {
+it('a table is not copied onto itself, nor one that is missing', async () => {
   const pool = await createUsed(DOCUMENT);
   await expect(copyRules({ from: { pool }, to: { pool } })).rejects.toMatchObject({
     problems: [{ at: 'to.table', message: expect.stringContaining('is the same table') }],

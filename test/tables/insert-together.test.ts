@@ -56,7 +56,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     { count: 64, how: 'as many rules as are locked one by one' },
     { count: 65, how: 'one rule more' },
     { count: 500, how: 'many rules' },
-  ])('of those who insert $how in opposite orders, nobody ends in a deadlock:', ({ count }) => {
+  ])('these insert $how in opposite orders, and do not deadlock:', ({ count }) => {
     const rules = manyRules(count);
     const half = Math.floor(count / 2);
     const middle = rules[half] ?? [];

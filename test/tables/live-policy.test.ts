@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Scope } from '../../src/casbin/scope.ts';
+import { type Scope, WHOLE } from '../../src/casbin/scope.ts';
 import { asClient } from '../../src/database/own-queries.ts';
 import type { AnyTransaction } from '../../src/database/transaction.ts';
 import type { RowId, Rule } from '../../src/index.ts';
@@ -13,8 +13,6 @@ import { createLayouts, LAYOUTS } from './layouts.fixture.ts';
 const database = useDatabase();
 const pool = database.pool();
 const db = new Kysely({ dialect: new PostgresDialect({ pool }) });
-
-const WHOLE: Scope = { kind: 'whole' };
 
 beforeAll(() => createLayouts(pool));
 function reachable(names: readonly string[], { bySubject = true } = {}): Scope {
@@ -45,9 +43,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
   const store = (...rows: string[][]) => layout.insert(pool, ...rows);
 
   async function idsOf(scope: Scope): Promise<RowId[]> {
-    const rules = await inTransaction((trx) =>
-      readLivePolicy(trx, layout.ruleTable, scope, new RuleSet([]), () => {}),
-    );
+    const rules = await inTransaction((trx) => readLivePolicy(trx, layout.ruleTable, scope));
     return rules.map(({ id }) => id);
   }
 
@@ -55,9 +51,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
     test('is every row by id, whatever its ptype', async () => {
       await store(['p', 'b', 'data'], ['g2', 'x', 'y'], ['p9', 'a']);
       await pool.query(`update ${layout.table} set ptype = ptype where id = 1`);
-      const rules = await inTransaction((trx) =>
-        readLivePolicy(trx, layout.ruleTable, WHOLE, new RuleSet([]), () => {}),
-      );
+      const rules = await inTransaction((trx) => readLivePolicy(trx, layout.ruleTable, WHOLE));
       expect(rules).toEqual([
         { id: 1, ptype: 'p', values: ['b', 'data'] },
         { id: 2, ptype: 'g2', values: ['x', 'y'] },
@@ -174,8 +168,6 @@ test('a document without a rule is refused, also if it is the only p row', async
   const { ruleTable } = LAYOUTS[0];
   await pool.query('truncate casbin restart identity');
   await pool.query(`insert into casbin (ptype, rule) values ('p', '["zoe", 5]')`);
-  const reading = inTransaction((trx) =>
-    readLivePolicy(trx, ruleTable, reachable(['alice']), new RuleSet([]), () => {}),
-  );
+  const reading = inTransaction((trx) => readLivePolicy(trx, ruleTable, reachable(['alice'])));
   await expect(reading).rejects.toMatchObject({ code: 'STORED_RULE_INVALID', ids: [1] });
 });

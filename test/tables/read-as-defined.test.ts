@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { Kysely, PostgresDialect } from 'kysely';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { StoredRule } from '../../src/casbin/rule-row.ts';
-import { RuleSet } from '../../src/policy/rule-set.ts';
 import { seedRules } from '../../src/tables/insert.ts';
 import { readLivePolicy } from '../../src/tables/live-policy.ts';
 import { readAsDefined } from '../../src/tables/read-as-defined.ts';
@@ -36,9 +35,7 @@ function read(rules = plain, table = layout.ruleTable): Promise<StoredRule[] | n
 }
 
 function readRows(): Promise<StoredRule[]> {
-  return db
-    .transaction()
-    .execute((trx) => readLivePolicy(trx, layout.ruleTable, { kind: 'whole' }, new RuleSet([]), () => {}));
+  return db.transaction().execute((trx) => readLivePolicy(trx, layout.ruleTable, { kind: 'whole' }));
 }
 
 test('a table of the defined rules is read as its rows are, whatever their values hold', async () => {

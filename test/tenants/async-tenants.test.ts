@@ -32,7 +32,7 @@ test('an async generator is read as there is room: never further ahead than the 
   expect(unfinished).toEqual({ now: 0, most: 2, total: 10 });
 });
 
-test('of an iterable, a tenant that is misshapen or comes twice fails by itself', async () => {
+test('a tenant of an iterable that is misshapen or comes twice fails alone', async () => {
   const pool = (await createDatabase()).pool();
   async function* tenants(): AsyncGenerator<Tenant> {
     yield { name: 'a', schema: 'a', pool };

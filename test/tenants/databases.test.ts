@@ -88,7 +88,7 @@ test('a pool that does not end is logged, and makes no failure of a tenant that 
   ]);
 });
 
-test('an idle client that the server ends, before the pool is ended, is nothing to a tenant that is done', async () => {
+test('an idle client that the server ends before the pool is ended does not affect a tenant that is done', async () => {
   const [database] = await createDatabases(1);
   const { logger, lines } = captureLog();
   function pool() {

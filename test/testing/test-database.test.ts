@@ -30,7 +30,7 @@ test('it has the rule table that the application reads', async () => {
   expect(await query(database, `select to_regclass('casbin') as other`)).toEqual([{ other: null }]);
 });
 
-test('what one writes, no other sees', async () => {
+test('no other sees what one writes', async () => {
   await first.enforcer.addRoleForUser('alice', 'admin');
 
   const count = "select count(*)::int as count from casbin where rule ->> 0 = 'alice'";

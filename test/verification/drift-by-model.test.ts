@@ -24,8 +24,8 @@ const DOMAINS = {
   m: 'g2(r.obj, p.obj) && g(r.sub, p.sub, r.dom) && r.dom == p.dom',
 };
 
-describe('who has what an undefined rule gives', () => {
-  test('is who has its subject, wherever the rule has that, by the call of the role definition', async () => {
+describe('the holders of what an undefined rule gives', () => {
+  test('are those who have its subject, wherever the rule has it, by the call of the role definition', async () => {
     const changes = {
       r: 'user, thing, sub2',
       p: 'thing, role\np2 = act, sub\np3 = name, thing\np4 = user, x',
@@ -38,7 +38,7 @@ describe('who has what an undefined rule gives', () => {
     );
   });
 
-  test('is who has its subject where no role definition is called for that', async () => {
+  test('are those who have its subject, if no role definition is called for it', async () => {
     const changes = { r: 'obj, sub', p: 'obj, act, sub', m: 'r.obj == p.obj && r.sub == p.sub' };
     const links = ['g, bob, clerk', 'g, eve, data'];
     expect(await driftOf(changes, ['p, x, read, viewer'], [...links, 'p, data, read, clerk'])).toEqual([
@@ -46,7 +46,7 @@ describe('who has what an undefined rule gives', () => {
     ]);
   });
 
-  test('is who has its subject, whatever that is called', async () => {
+  test('are those who have its subject, whatever its name', async () => {
     const changes = { r: 'user, thing', p: 'thing, user', m: 'r.thing == p.thing && r.user == p.user' };
     const links = ['g, bob, clerk', 'g, eve, data'];
     expect(await driftOf(changes, ['p, x, viewer'], [...links, 'p, data, clerk'])).toEqual([
@@ -54,14 +54,14 @@ describe('who has what an undefined rule gives', () => {
     ]);
   });
 
-  test('is who has it in the domain of the rule', async () => {
+  test('are those who have it in the domain of the rule', async () => {
     const links = ['g, ann, clerk, one', 'g, ben, clerk, two'];
     expect(await driftOf(DOMAINS, ['p, boss, one, data'], [...links, 'p, clerk, two, file'])).toEqual([
       ['p, clerk, two, file', ['ben']],
     ]);
   });
 
-  test('is who has it in any domain, for a rule of another kind', async () => {
+  test('are those who have it in any domain, for a rule of another kind', async () => {
     const changes = { ...DOMAINS, p: 'sub, dom, obj\np2 = sub, obj, act' };
     const links = ['g, ann, clerk, one', 'g, ben, clerk, two'];
     expect(await driftOf(changes, ['p, boss, one, data'], [...links, 'p2, clerk, two, read'])).toEqual([
@@ -69,20 +69,20 @@ describe('who has what an undefined rule gives', () => {
     ]);
   });
 
-  test('is who inherits in the domain of a link', async () => {
+  test('are those who inherit in the domain of a link', async () => {
     const links = ['g, ann, boss, one', 'g, ben, boss, two'];
     expect(await driftOf(DOMAINS, ['p, boss, one, data'], [...links, 'g, boss, owner, two'])).toEqual([
       ['g, boss, owner, two', ['ben']],
     ]);
   });
 
-  test('is not asked of a link between resources', async () => {
+  test('are not asked for a link between resources', async () => {
     expect(await driftOf(DOMAINS, ['p, boss, one, data'], ['g2, data, all'])).toEqual([
       ['g2, data, all', null],
     ]);
   });
 
-  test('is asked where subjects and resources share a role definition, and of one that is not called', async () => {
+  test('are asked for if subjects and resources share a role definition, and for one that is not called', async () => {
     const shared = { m: 'g(r.sub, p.sub) && g(r.obj, p.obj) && r.act == p.act' };
     expect(await driftOf(shared, ['p, clerk, data, read'], ['g, bob, clerk', 'g, clerk, top'])).toEqual([
       ['g, clerk, top', ['bob']],

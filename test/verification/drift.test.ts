@@ -83,8 +83,8 @@ describe('what is stored and not defined', () => {
   });
 });
 
-describe('who has it', () => {
-  test('is counted, and not named, where users are not to be named', async () => {
+describe('the holders of it', () => {
+  test('are counted, and not named, where users are not to be named', async () => {
     const live = [VIEWER, CLERK, 'g, bob, clerk', 'g, eve, clerk'];
 
     const [unnamed] = (await verifyRules(RBAC, VIEWER_ONLY, live)).drift.map(withoutNames);
@@ -93,7 +93,7 @@ describe('who has it', () => {
     expect(unnamed?.message).toMatch(/is stored, but not defined\. Who has it now: 2 more\.$/);
   });
 
-  test('is told with quotes where a name could be read as several', async () => {
+  test('are in quotes where a name could be read as several', async () => {
     const live = [VIEWER, 'p, clerk, all, write', 'g, "a;b, clerk'];
 
     const [finding] = (await verifyRules(RBAC, VIEWER_ONLY, live)).drift;
@@ -116,14 +116,14 @@ describe('who has it', () => {
     expect(finding?.holders).toEqual({ names: ['bob', 'eve'], count: 2, more: false });
   });
 
-  test('is empty for a defined role without members', async () => {
+  test('are nobody for a defined role without members', async () => {
     const [finding] = (await verifyRules(RBAC, VIEWER_ONLY, [VIEWER, 'p, viewer, all, write'])).drift;
 
     expect(finding?.holders).toEqual({ names: [], count: 0, more: false });
     expect(finding?.message).toMatch(/Who has it now: nobody\.$/);
   });
 
-  test('counts only those of the domain', async () => {
+  test('are counted only in the domain', async () => {
     const text = modelText({
       r: 'sub, dom, obj, act',
       p: 'sub, dom, obj, act',
@@ -147,7 +147,7 @@ describe('who has it', () => {
     ]);
   });
 
-  test('names five and counts ten thousand', async () => {
+  test('are named up to five, and counted up to ten thousand', async () => {
     const many = (count: number) => [
       VIEWER,
       CLERK,
@@ -161,7 +161,7 @@ describe('who has it', () => {
     expect(await holdersOf(10_001)).toEqual([{ names, count: 10_000, more: true }]);
   });
 
-  test('is found with a circle among the links', async () => {
+  test('are found with a circle among the links', async () => {
     const live = [VIEWER, CLERK, 'g, clerk, boss', 'g, boss, clerk', 'g, eve, boss'];
 
     const report = await verifyRules(RBAC, VIEWER_ONLY, live);

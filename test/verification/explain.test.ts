@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { toRule } from '../../src/policy/rule.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import type { Answer } from '../../src/verification/decide.ts';
-import { explainer } from '../../src/verification/explain.ts';
+import { explainer } from '../../src/verification/explain-answer.ts';
 import { modelText, rule, rulesOf } from './verify.fixture.ts';
 
 const TWO_DEFINITIONS = { g: ['g = _, _', 'g2 = _, _'] };
@@ -36,7 +36,7 @@ function explain(
   });
 }
 
-test('of several ways to a role, the defined one is told', () => {
+test('the defined one of several ways to a role is told', () => {
   const defined = ['p, user, data, read', 'g, boss, staff', 'g, staff, user'];
   const stored = [...defined, 'g, boss, user'];
   expect(explain(stored, 'boss, data, read', 'p, user, data, read', { defined })).toMatchObject({
@@ -76,7 +76,7 @@ test('the way of the subject is told, by the role definition that has one', () =
   expect(byBoth).toMatchObject({ rolePath: ['eve', 'user'], ids: [1, 3, 2] });
 });
 
-test('a link of another role definition is no way', () => {
+test('a link of another role definition is not followed', () => {
   const m = 'g(r.sub, p.sub) && g2(r.obj, p.obj)';
   const lines = ['p, user, docs, read', 'g2, eve, user'];
   expect(

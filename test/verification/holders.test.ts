@@ -5,7 +5,7 @@ import { modelText, rule } from './verify.fixture.ts';
 
 const model = newModelFromString(modelText({ g: ['g = _, _, _', 'g2 = _, _'] }));
 
-describe('who has a role', () => {
+describe('the holders of a role', () => {
   const lines = [
     'g, ann, clerk, one',
     'g, ben, clerk, two',
@@ -26,29 +26,29 @@ describe('who has a role', () => {
     return found?.names;
   }
 
-  test('is a subject that inherits from it and is no role of others', async () => {
+  test('are subjects that inherit from it and are not roles of others', async () => {
     expect(await namesOf({ name: 'viewer', domain: null })).toEqual(['cid', 'ann', 'ben']);
     expect(await namesOf({ name: 'clerk', domain: null })).toEqual(['ann', 'ben']);
     expect(await namesOf({ name: 'ann', domain: null })).toEqual(['ann']);
   });
 
-  test('is who does so in its domain', async () => {
+  test('are those who do so in its domain', async () => {
     expect(await namesOf({ name: 'viewer', domain: 'one' })).toEqual(['ann']);
     expect(await namesOf({ name: 'viewer', domain: 'two' })).toEqual(['cid', 'ben']);
     expect(await namesOf({ name: 'viewer', domain: 'three' })).toEqual([]);
   });
 
-  test('is not one of the roles that the definition names', async () => {
+  test('do not include the roles that the definition names', async () => {
     expect(await namesOf({ name: 'viewer', domain: 'two' }, ['cid'])).toEqual(['ben']);
     expect(await namesOf({ name: 'ann', domain: null }, ['ann'])).toEqual([]);
   });
 
-  test('is found by the role definitions of subjects', async () => {
+  test('are found by the role definitions of subjects', async () => {
     expect(await namesOf({ name: 'viewer', domain: null }, [], ['g2'])).toEqual(['file']);
     expect(await namesOf({ name: 'viewer', domain: null }, [], [])).toEqual(['viewer']);
   });
 
-  test('is reported for each of several roles', async () => {
+  test('are reported for each of several roles', async () => {
     const roles = [
       { name: 'clerk', domain: 'one' },
       { name: 'clerk', domain: 'two' },
@@ -60,7 +60,7 @@ describe('who has a role', () => {
     ]);
   });
 
-  test('is named up to five times, and counted up to ten thousand', async () => {
+  test('are named up to five, and counted up to ten thousand', async () => {
     const countOf = async (size: number) => {
       const many = Array.from({ length: size }, (_, n) => ({ ptype: 'g2', values: [`u${n}`, 'all'] }));
       const find = holdersAmong(model, many);

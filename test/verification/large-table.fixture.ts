@@ -1,12 +1,12 @@
 import { type Model, newModelFromString } from 'casbin';
 import { Kysely, PostgresDialect } from 'kysely';
 import { pino } from 'pino';
-import { type LivePolicy, readPolicy } from '../../src/bootstrap/read-policy.ts';
+import { type LivePolicy, readScope } from '../../src/bootstrap/read-policy.ts';
 import type { StoredRule } from '../../src/casbin/rule-row.ts';
-import { reachableScope } from '../../src/casbin/scope.ts';
+import { reachableScope, WHOLE } from '../../src/casbin/scope.ts';
 import { asClient } from '../../src/database/own-queries.ts';
 import type { AnyKysely, AnyTransaction } from '../../src/database/transaction.ts';
-import type { PolicyDefinition, Rule, VerificationReport, VerifyOptions } from '../../src/index.ts';
+import type { PolicyDefinition, Rule, VerificationReport } from '../../src/index.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { createProgressReporter } from '../../src/progress.ts';
 import { findRuleTable } from '../../src/tables/find-rule-table.ts';
@@ -14,7 +14,7 @@ import { withoutRepetitions, writeRules } from '../../src/tables/insert.ts';
 import type { RuleTable } from '../../src/tables/rule-table.ts';
 import { holdersAmong } from '../../src/verification/drift.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
-import { verifyPolicy } from '../../src/verification/verify.ts';
+import { verifyPolicy } from '../../src/verification/verify-policy.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS, type LayoutFixture } from '../tables/layouts.fixture.ts';
 
@@ -43,8 +43,8 @@ export async function store(trx: AnyTransaction, table: RuleTable, rules: readon
 }
 
 /**
- * Stores rules, and verifies them as a bootstrap does that counts as large any table with more rules than are
- * defined; then as one under `full`.
+ * Stores rules, and verifies them as a bootstrap does for a large table, if there are more than are defined; then as
+ * one under `full`.
  */
 export async function verifyTwice(
   db: AnyKysely,
@@ -67,8 +67,9 @@ export async function verifyTwice(
   const options = { ...given, ...promises, promises: { reach }, progress, ruleTable };
   const [part, whole] = await db.transaction().execute(async (trx) => {
     await store(trx, ruleTable, stored);
-    const read = (verify: VerifyOptions) => readPolicy(trx, { ...options, verify }, 0);
-    return [await read({}), await read({ full: true })] as const;
+    const whole = await readScope(trx, WHOLE, { ...options, verify: { full: true } });
+    const isLarge = whole.rules.length > rules.length;
+    return [isLarge ? await readScope(trx, reach(), { ...options, verify: {} }) : whole, whole] as const;
   });
   const reportOn = async ({ rules: live, scope }: LivePolicy) => ({
     live,

@@ -4,8 +4,8 @@ import { RuleSet } from '../../src/policy/rule-set.ts';
 import { findClosestRules } from '../../src/verification/closest-rules.ts';
 import { describeBroken } from '../../src/verification/compare.ts';
 import { createDecider } from '../../src/verification/decide.ts';
-import { explainer } from '../../src/verification/explain.ts';
-import { withoutRepetition } from '../../src/verification/matrix.ts';
+import { explainer } from '../../src/verification/explain-answer.ts';
+import { withoutRepetition } from '../../src/verification/request-matrix.ts';
 import { modelText, promiseOf, rule, verifyRules } from './verify.fixture.ts';
 
 const DENY_OVERRIDE = modelText({ p: 'sub, obj, act, eft', e: '!some(where (p.eft == deny))' });

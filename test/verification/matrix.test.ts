@@ -2,7 +2,7 @@ import { newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { createDecider } from '../../src/verification/decide.ts';
 import { mergeSorted } from '../../src/verification/expectations.ts';
-import { Matrix, withoutRepetition } from '../../src/verification/matrix.ts';
+import { Matrix, withoutRepetition } from '../../src/verification/request-matrix.ts';
 import { modelText, rule } from './verify.fixture.ts';
 
 const READ = ['', 'data', 'read'];

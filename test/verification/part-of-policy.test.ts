@@ -213,7 +213,7 @@ describe('candidates that are enough', () => {
     expect(await findNeeded(isEnough, letters)).toEqual(['c']);
   });
 
-  test('are all that are needed where not even all would do', async () => {
+  test('are all of them if not even all are enough', async () => {
     let asked = 0;
     await findNeeded(async () => {
       asked += 1;

@@ -5,7 +5,7 @@ import type { PolicyDefinition } from '../../src/index.ts';
 import { compilePolicy } from '../../src/policy/compile.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { holdersAmong } from '../../src/verification/drift.ts';
-import { verifyPolicy } from '../../src/verification/verify.ts';
+import { verifyPolicy } from '../../src/verification/verify-policy.ts';
 import { modelText, promiseOf, rule, verifyRules } from './verify.fixture.ts';
 
 const DEFINED = ['p, clerk, data, read', 'p, boss, data, write', 'g, boss, clerk'];

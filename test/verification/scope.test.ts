@@ -5,7 +5,6 @@ import type { ConfigureEnforcer } from '../../src/casbin/enforcer.ts';
 import type { StoredRule } from '../../src/casbin/rule-row.ts';
 import { reachableScope, reachedRules, type Scope } from '../../src/casbin/scope.ts';
 import { bootstrapDatabase, definePolicy, verifyDatabase } from '../../src/index.ts';
-import { RuleSet } from '../../src/policy/rule-set.ts';
 import { isEmptied, readLivePolicy } from '../../src/tables/live-policy.ts';
 import { decideAll } from '../../src/verification/decide.ts';
 import { createBootstrapped } from '../bootstrap/bootstrapped.fixture.ts';
@@ -122,7 +121,7 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
         const scope = reachableScope(model, [], valuesAt);
         const [whole, reached] = await db.transaction().execute(async (trx) => {
           await store(trx, table, [...rules, ...others]);
-          const read = (scope: Scope) => readLivePolicy(trx, table, scope, new RuleSet([]), () => {});
+          const read = (scope: Scope) => readLivePolicy(trx, table, scope);
           return [await read({ kind: 'whole' }), await read(scope)] as const;
         });
         const amongThem = reachedRules(scope, whole);

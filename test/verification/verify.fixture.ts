@@ -7,7 +7,7 @@ import { type Rule, toRule } from '../../src/policy/rule.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { holdersAmong } from '../../src/verification/drift.ts';
 import { collectPromises } from '../../src/verification/promises.ts';
-import { verifyPolicy } from '../../src/verification/verify.ts';
+import { verifyPolicy } from '../../src/verification/verify-policy.ts';
 
 /** The text of a model, RBAC unless said otherwise. */
 export function modelText({

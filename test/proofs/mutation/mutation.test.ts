@@ -8,7 +8,7 @@ import { RuleSet } from '../../../src/policy/rule-set.ts';
 import type { VerificationReport } from '../../../src/report.ts';
 import { holdersAmong } from '../../../src/verification/drift.ts';
 import { collectPromises } from '../../../src/verification/promises.ts';
-import { verifyPolicy } from '../../../src/verification/verify.ts';
+import { verifyPolicy } from '../../../src/verification/verify-policy.ts';
 import { useDatabase } from '../../support/database.ts';
 import { LAYOUTS, type LayoutFixture } from '../../tables/layouts.fixture.ts';
 import { storedRules } from '../../tables/rule-table.fixture.ts';

@@ -18,6 +18,7 @@ const MOTOR: Motor = {
   error: null,
   by: 'journal',
   isClosed: false,
+  isStale: false,
   report() {},
   lookNow: async () => {},
   close: async () => {},
@@ -25,8 +26,7 @@ const MOTOR: Motor = {
 
 /** A live enforcer without a database. */
 async function liveOf(modelText: string, rules: readonly Rule[]) {
-  const staleness = { maxStalenessMs: Number.POSITIVE_INFINITY, whenStale: 'decide' } as const;
-  const live = new MovedEnforcer(MOTOR, staleness, undefined as never);
+  const live = new MovedEnforcer(MOTOR, 'decide', undefined as never);
   const empty = await buildInMemoryEnforcer(newModelFromString(modelText), []);
   const own = new LiveRules(empty.getModel());
   live.swap(empty, own);

@@ -5,7 +5,7 @@ import { reachableScope } from '../../../src/casbin/scope.ts';
 import type { Rule } from '../../../src/index.ts';
 import { isSamePolicy, RuleSet } from '../../../src/policy/rule-set.ts';
 import { collectPromises } from '../../../src/verification/promises.ts';
-import { decideAsDefined } from '../../../src/verification/same-decisions.ts';
+import { decideAsDefined } from '../../../src/verification/verify-policy.ts';
 import { world } from '../../verification/random-model.fixture.ts';
 import { plainEnforcer } from '../mutation/truth.fixture.ts';
 

@@ -1,8 +1,23 @@
 import { createLiveEnforcer } from 'casbin-bootstrap';
 import pg from 'pg';
 
+const { DATABASE_URL, POLL_INTERVAL_MS, THEN } = process.env;
 console.log('ready');
-const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, allowExitOnIdle: true });
-const live = await createLiveEnforcer(pool, { pollIntervalMs: Number(process.env.POLL_INTERVAL_MS) });
-if (process.env.LOOKS_AGAIN === 'true') await live.caughtUp();
+const pool = new pg.Pool({ connectionString: DATABASE_URL, allowExitOnIdle: true });
+let client;
+let connect = async () => {
+  client = await pool.connect();
+  return client;
+};
+const live = await createLiveEnforcer(
+  { connect: () => connect() },
+  { pollIntervalMs: Number(POLL_INTERVAL_MS), maxStalenessMs: 3_600_000 },
+);
+if (THEN === 'looks again') await live.caughtUp();
+if (THEN === 'is refused') connect = () => Promise.reject(new Error('no more connections'));
+if (THEN === 'waits') connect = () => new Promise(() => {});
+if (THEN === 'is refused' || THEN === 'waits') {
+  client.connection.stream.destroy();
+  await live.caughtUp().catch(() => {});
+}
 console.log(JSON.stringify({ allowed: live.enforceSync('admin', 'accounts', 'read') }));

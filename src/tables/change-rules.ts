@@ -1,4 +1,3 @@
-import type { Model } from 'casbin';
 import type { ClientLike } from '../database/client.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
 import { DatabaseError } from '../errors.ts';
@@ -16,12 +15,12 @@ export async function removeRules(
   table: RuleTable,
   rules: readonly Rule[],
 ): Promise<void> {
-  const given = table.give(fitting(table, withoutRepetitions(rules)));
+  const given = table.give(fittingRules(table, withoutRepetitions(rules)));
   await onRuleTable(table, rules, () => client.query(removeGiven(table, given), [...given.arrays]));
 }
 
 /** The rules that fit the table. Others can't be stored, although a stored rule may equal the beginning of one. */
-function fitting(table: RuleTable, rules: readonly Rule[]): Rule[] {
+function fittingRules(table: RuleTable, rules: readonly Rule[]): Rule[] {
   return rules.filter((rule) => table.findUnfit([rule]).length === 0);
 }
 
@@ -36,17 +35,19 @@ export async function removeMatchingRules(
   const condition = hasFields(table, ptype, fieldIndex, values);
   if (condition === null) return;
   requireStorable([{ ptype, values }]);
-  await onRuleTable(table, [], () => client.query(remove(table, condition.sql), [...condition.parameters]));
+  await onRuleTable(table, [], () =>
+    client.query(removeStatement(table, condition.sql), [...condition.parameters]),
+  );
 }
 
 function removeGiven(table: RuleTable, given: GivenRules): string {
-  return remove(table, given.isSame('stored'), givenRules(given));
+  return removeStatement(table, given.isSame('stored'), givenRules(given));
 }
 
 // Everybody who removes rows locks them in the order of their ids; otherwise two writers could each wait for a row of
 // the other. The rows are then found again by the condition, not by the locked ones: after a wait for a changed row,
 // its `ctid` is the new place, where this statement sees no row.
-function remove({ sql, identity, engine }: RuleTable, condition: string, given?: string): string {
+function removeStatement({ sql, identity, engine }: RuleTable, condition: string, given?: string): string {
   const join = given === undefined ? '' : `cross join ${given}`;
   const using = given === undefined ? '' : `using ${given}`;
   if (!engine.hasRowLocks) return `delete from ${sql} stored ${using} where ${condition}`;
@@ -97,7 +98,7 @@ function triesFor(error: unknown): number {
 
 async function replaceRule(client: ClientLike, table: RuleTable, previous: Rule, next: Rule): Promise<void> {
   // A previous rule that does not fit is not stored, so it is not looked for.
-  const given = table.give([next, ...fitting(table, [previous])]);
+  const given = table.give([next, ...fittingRules(table, [previous])]);
   const isSettled = await onRuleTable(table, [previous, next], async () => {
     if (!table.isUnique) await lockRules(client, table, [previous, next]);
     for (const statement of [movePrevious(table, given), deletePrevious(table, given)]) {
@@ -149,15 +150,6 @@ function deletePrevious({ sql }: RuleTable, given: GivenRules): string {
 
 function selectNext(table: string, given: GivenRules): string {
   return `select from ${table} stored join given on given.n = 1 and ${given.isSame('stored')}`;
-}
-
-/** The rules that a model holds, in its order: policy first, then role definitions. */
-export function rulesOf(model: Model): Rule[] {
-  return ['p', 'g'].flatMap((section) =>
-    [...(model.model.get(section) ?? [])].flatMap(([ptype, { policy }]) =>
-      policy.map((values) => ({ ptype, values })),
-    ),
-  );
 }
 
 /**

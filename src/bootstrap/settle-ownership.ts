@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import { VERSIONS } from '../../migrations/0004_ownership.ts';
-import { hasTable } from '../database/catalog.ts';
+import { hasTable, tableIn } from '../database/catalog.ts';
 import type { ClientLike } from '../database/client.ts';
 import { asClient } from '../database/own-queries.ts';
-import type { AnyTransaction } from '../database/transaction.ts';
+import type { AnyTransaction, AskFurther } from '../database/transaction.ts';
 import type { Migrated } from '../migrator/migrate.ts';
 import { PACKAGE_LIST } from '../migrator/migration.ts';
 import {
@@ -36,7 +36,6 @@ import {
   NO_CHANGES,
   retire,
 } from './retire.ts';
-import type { AskFurther } from './verify-live.ts';
 
 /** The options without the rules that stay away, and what was done. */
 interface Settled {
@@ -65,7 +64,7 @@ export async function settleOwnership(
   const settled = isSettled(ownership, newest);
   const changes = settled
     ? await retireLate(client, options, newest)
-    : await changeOwned(client, ruleTable, ownership, newest);
+    : await changeOwned(client, ruleTable, ownership);
   const missing = await findMissing(client, ruleTable, options.defined.rules);
   const kept = await withKeptAway(options, await findKeptAway(client, options, newest, missing));
   const effective = { ...kept, left: { rules: changes.left, omitted: changes.leftOmitted, isToMove: false } };
@@ -83,7 +82,7 @@ export async function settleOwnership(
   return { options: effective, report, hasChanged: !settled || isMove(report) };
 }
 
-/** Gives a table that was renamed its record back. Null if there is none. */
+/** Gives a renamed table its record back, and reads that. Null if there is none. */
 async function readOfFormerName(client: ClientLike, ruleTable: RuleTable): Promise<RecordedVersion | null> {
   const { rows } = await client.query(`${followRename(ruleTable)} returning version.source`);
   return rows.length === 0 ? null : readNewestVersion(client, ruleTable);
@@ -209,7 +208,7 @@ async function wasBootstrapped(
   { applied }: Migrated,
 ): Promise<boolean> {
   if (packageMigrations === null || applied.includes(ruleTable.migrationName)) return false;
-  const list = schema === undefined ? sql.id(PACKAGE_LIST.tableName) : sql.id(schema, PACKAGE_LIST.tableName);
+  const list = tableIn(schema, PACKAGE_LIST.tableName);
   const { rows } = await sql`select from ${list} where name = ${ruleTable.migrationName}`.execute(trx);
   return rows.length > 0;
 }
@@ -224,5 +223,5 @@ async function retireLate(
   if (ownership === null || isOlder(ownership, newest)) return NO_CHANGES;
   const { rules: left, omitted: leftOmitted, isToMove } = await findLeft(client, options);
   if (!isToMove) return { ...NO_CHANGES, left, leftOmitted };
-  return { renamed: [], ...(await retire(client, ruleTable, ownership, true)) };
+  return { renamed: [], ...(await retire(client, ruleTable, ownership)) };
 }

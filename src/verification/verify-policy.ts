@@ -1,8 +1,10 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
+import { isPlainConjunction } from '../casbin/matcher.ts';
+import { textsOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
-import type { Scope } from '../casbin/scope.ts';
-import { formatRule, toRule } from '../policy/rule.ts';
+import { reachedRules, type Scope } from '../casbin/scope.ts';
+import { formatRule, type Rule, toRule } from '../policy/rule.ts';
 import { isSamePolicy, type RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
 import type {
@@ -20,7 +22,6 @@ import { breathe } from './decide.ts';
 import { type FindHolders, findDrift } from './drift.ts';
 import type { Expectations } from './expectations.ts';
 import { checkIntegrity } from './integrity.ts';
-import { decideAsDefined } from './same-decisions.ts';
 import { checkStructure } from './structure.ts';
 
 /** The definition and the stored policy to compare. */
@@ -126,6 +127,33 @@ export async function verifyPolicy(
     rowOrder: null,
     durationMs: performance.now() - started,
   };
+}
+
+/**
+ * Whether stored rules certainly decide the requests of a definition as its own rules do: those that these decisions
+ * can depend on are the defined ones. Others, such as the roles of users, make no difference.
+ */
+export function decideAsDefined(
+  model: Model,
+  live: readonly Rule[],
+  defined: RuleSet,
+  reach: Scope,
+): boolean {
+  const reached = reachedRules(reach, live);
+  // Without any `p` rule, Casbin evaluates the matcher with empty values.
+  if (!reached.some(({ ptype }) => ptype === 'p')) return false;
+  if (isSamePolicy(reached, defined.rules)) return true;
+  if (mayDependOnOrder(model, reached)) return false;
+  return reached.every((rule) => defined.has(rule)) && defined.without(reached).length === 0;
+}
+
+/** Whether the order of rules may make a difference to a decision. */
+function mayDependOnOrder(model: Model, rules: readonly Rule[]): boolean {
+  if (textsOf(model, 'e').some((effect) => /^(p|subjectP)riority\(/.test(effect))) return true;
+  // A rule may decide before another one is evaluated, for which the matcher throws.
+  if (!textsOf(model, 'm').every(isPlainConjunction)) return true;
+  // Casbin's memo of the calls of a role definition may confuse names that have commas.
+  return rules.some(({ values }) => values.some((value) => value.includes(',')));
 }
 
 /** A defined rule that has vanished takes a permission away, so it counts as drift. */

@@ -9,7 +9,7 @@ import {
   usesRules,
   walk,
 } from '../casbin/matcher.ts';
-import { tokensOf } from '../casbin/model.ts';
+import { matcherOf, tokensOf } from '../casbin/model.ts';
 import { isSameList } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, findRolePath, type Hierarchy } from '../policy/hierarchy.ts';
@@ -17,8 +17,8 @@ import { formatRule, type Rule, ruleKey, toLine } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
 import type { Explanation, RowId } from '../report.ts';
 import type { Answer } from './decide.ts';
-import { FEW_SUBJECTS } from './matrix.ts';
 import { subjectOf } from './parts.ts';
+import { FEW_SUBJECTS } from './request-matrix.ts';
 import { loadLinks } from './structure.ts';
 
 /**
@@ -45,7 +45,7 @@ export function explainer(
     rules,
     rules.filter((rule) => defined.has(rule)),
   );
-  const isByRule = usesRules(model.model.get('m')?.get('m')?.value ?? '');
+  const isByRule = usesRules(matcherOf(model));
   return (request, { allowed, rule: values, error }, causes) => {
     const rule: Rule | null = values.length === 0 ? null : { ptype: 'p', values };
     const { path, links } = rule === null ? { path: [], links: [] } : findRoute(request, rule);
@@ -169,7 +169,7 @@ interface RoleQuestionReader {
 
 /** The calls of role definitions in a matcher whose arguments are values of the request, of the rule, or literals. */
 function readQuestions(model: Model): RoleQuestionReader[] {
-  const nodes = walk(parseMatcher(model.model.get('m')?.get('m')?.value ?? ''));
+  const nodes = walk(parseMatcher(matcherOf(model)));
   const subject = `r_${subjectOf(model)}`;
   return nodes.flatMap((node): RoleQuestionReader[] => {
     const call = readCall(node);
@@ -213,7 +213,7 @@ function pathFinder(model: Model, rules: readonly Rule[], ptype: string): FindPa
     const hierarchy = hierarchies.get(JSON.stringify(domains));
     return (to) => {
       if (hierarchy === undefined) return null;
-      const path = findRolePath(hierarchy, from, to, Number.POSITIVE_INFINITY);
+      const path = findRolePath(hierarchy, from, to);
       if (path === null) return null;
       const steps = path.slice(1).map((parent, index) => [path[index] ?? '', parent, ...domains]);
       return { path, links: steps.flatMap((step) => stored.get(JSON.stringify(step)) ?? []), open: [] };

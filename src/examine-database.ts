@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { WHOLE } from './casbin/scope.ts';
+import { quoteTable, quoteText } from './database/catalog.ts';
 import type { PoolLike } from './database/client.ts';
 import {
   adviseUnfilled,
@@ -16,7 +17,7 @@ import { PACKAGE_LIST } from './migrator/migration.ts';
 import { replaceOptions, resolveOptions } from './options/resolve.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
 import type { BootstrapOptions } from './options.ts';
-import { readMigrationStatus } from './read-status.ts';
+import { type DatabaseStatus, type MigrationStatus, readMigrationStatus } from './read-status.ts';
 import { readLivePolicy } from './tables/live-policy.ts';
 import { USUAL_NAMES } from './tables/rule-table.ts';
 import { checkIntegrity } from './verification/integrity.ts';
@@ -43,9 +44,10 @@ export async function examineDatabase(pool: PoolLike, options: BootstrapOptions 
 async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promise<DatabaseFinding[]> {
   try {
     const examine = async (inspected: Inspected) => {
-      const table = await examineTable(inspected);
+      const status = await readMigrationStatus(inspected);
+      const table = await examineTable(inspected, status.packageMigrations);
       const others = await findOtherTables(inspected);
-      const migrations = await examineMigrations(inspected);
+      const migrations = examineMigrations(status);
       const isPending = migrations.some(({ status }) => status !== 'fine');
       return [
         table,
@@ -67,8 +69,11 @@ async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promis
   }
 }
 
-async function examineTable({ trx, options, isMissing }: Inspected): Promise<DatabaseFinding> {
-  const { ruleTable, packageMigrations } = options;
+async function examineTable(
+  { trx, options, isMissing }: Inspected,
+  packageMigrations: MigrationStatus | null,
+): Promise<DatabaseFinding> {
+  const { ruleTable } = options;
   if (isMissing) {
     const { rows } = await sql<{ found: boolean }>`
       select to_regclass(${ruleTable.sql}) is not null as found
@@ -77,13 +82,28 @@ async function examineTable({ trx, options, isMissing }: Inspected): Promise<Dat
       const message = `${ruleTable.sql} is there, but not with the columns of a rule table: a bootstrap refuses it. Rename it, or name another table or schema.`;
       return failure('table', message);
     }
-    const remedy =
-      packageMigrations === null
-        ? 'With migrations: false, another tool must create it. Run that tool, or leave the option out.'
-        : 'Run casbin-bootstrap seed to make it.';
-    return warning('table', `There is no rule table ${ruleTable.sql}. ${remedy}`);
+    return describeMissing(options, packageMigrations);
   }
   return fine('table', `Rules are in ${ruleTable.sql}, layout ${ruleTable.layout}.`);
+}
+
+function describeMissing(
+  { ruleTable, schema }: ResolvedOptions,
+  list: MigrationStatus | null,
+): DatabaseFinding {
+  const fact = `There is no rule table ${ruleTable.sql}.`;
+  if (list === null) {
+    const remedy =
+      'With migrations: false, another tool must create it. Run that tool, or leave the option out.';
+    return warning('table', `${fact} ${remedy}`);
+  }
+  const names = Object.keys(ruleTable.migrations).filter((migration) => list.applied.includes(migration));
+  if (names.length === 0) return warning('table', `${fact} Run casbin-bootstrap seed to make it.`);
+  const remedy =
+    'The migration that creates it was applied, so it was removed, renamed or moved later. Restore it, or run casbin-bootstrap seed after this statement:';
+  return failure('table', `${fact} ${remedy}`, [
+    `delete from ${quoteTable(PACKAGE_LIST.tableName, schema)} where name in (${names.map(quoteText).join(', ')});`,
+  ]);
 }
 
 async function examineColumns({ trx, options: { ruleTable } }: Inspected): Promise<DatabaseFinding[]> {
@@ -126,8 +146,10 @@ async function findOtherTables({ trx, options }: Inspected): Promise<DatabaseFin
   return [warning('other tables', message)];
 }
 
-async function examineMigrations(inspected: Inspected): Promise<DatabaseFinding[]> {
-  const { packageMigrations, applicationMigrations } = await readMigrationStatus(inspected);
+function examineMigrations(
+  status: Pick<DatabaseStatus, 'packageMigrations' | 'applicationMigrations'>,
+): DatabaseFinding[] {
+  const { packageMigrations, applicationMigrations } = status;
   const pending = [packageMigrations, applicationMigrations].flatMap((status) => status?.pending ?? []);
   if (pending.length === 0) return [fine('migrations', 'No migration is pending.')];
   const message = `Pending: ${pending.join(', ')}. Run casbin-bootstrap seed, or another tool with what casbin-bootstrap plan --sql prints.`;

@@ -49,9 +49,10 @@ export interface InitReport {
  * policy is that of the database, or an example to begin with. Existing files are changed only if `confirm` agrees. An
  * existing configuration under another name is kept, and no second one is created; an existing model.conf is used. No
  * tests are written if the project keeps a policy of its own, or if no requests follow from the rules of the database.
+ * If the existing configuration has a policy from elsewhere, no model and no policy are written either.
  *
  * @param pool the database of the project; null if there is none yet
- * @param options of the bootstrap, for the database: `schema`, `table`, `model`
+ * @param options of the bootstrap, for the database: `schema`, `table`, `model`; with the `policy` of an existing configuration
  * @throws InvalidOptionsError when the folder has no package.json, when `form` is unknown, and when no model is given and
  * that of this package does not fit the rules of the database
  */
@@ -66,10 +67,13 @@ export async function initProject(
   const { addScripts, configPath, MODEL, policyPath, STARTERS, TESTS, writeProjectFiles } = await import(
     './init/project-files.ts'
   );
-  const ownModel = options.model === undefined && existsSync(join(folder, MODEL)) ? MODEL : null;
+  const policy = policyPath(project, form);
+  const isConfigured = hasOtherPolicy(folder, project, policy, options);
+  const ownModel =
+    !isConfigured && options.model === undefined && existsSync(join(folder, MODEL)) ? MODEL : null;
   const model = typeof options.model === 'string' ? relative(folder, resolve(options.model)) : ownModel;
   const given = ownModel === null ? options : { ...options, model: join(folder, ownModel) };
-  const found = pool === null ? null : await readDatabase(pool, given);
+  const found = pool === null || isConfigured ? null : await readDatabase(pool, given);
   const table = found?.table ?? (typeof options.table === 'string' ? options.table : project.table);
   const stored = found?.stored ?? null;
   const misfit = stored === null ? null : findMisfit(stored);
@@ -77,24 +81,28 @@ export async function initProject(
   const { schema = null } = options;
   const fitting = model === null ? STARTERS[0] : await findStarter(STARTERS, resolve(folder, model));
   const content = { form, stored, starter: fitting ?? STARTERS[0], table, schema, model };
-  const files = await writeProjectFiles(project, content);
+  const files = isConfigured ? [] : await writeProjectFiles(project, content);
   const hasOtherConfig = project.config !== null && project.config !== configPath(project);
+  const keptConfig = hasOtherConfig || isConfigured ? project.config : null;
   const wanted = files.filter(({ path }) => !hasOtherConfig || path !== configPath(project));
   const addScriptsFor = (written: ReadonlySet<string>) =>
     addScripts(project, written.has(TESTS) || existsSync(join(folder, TESTS)));
   const { other, ...written } = await writeAll(folder, wanted, addScriptsFor, confirm);
-  const policy = policyPath(project, form);
   const hasTests = existsSync(join(folder, TESTS));
   return {
     ...written,
     kept: [
       ...(ownModel === null ? [] : [ownModel]),
       ...written.kept,
-      ...(hasOtherConfig ? [project.config] : []),
+      ...(keptConfig === null ? [] : [keptConfig]),
     ],
     notes: [
-      ...(other.has(policy) ? describeKept(policy, found) : describeDatabase(found)),
-      ...(stored !== null || fitting !== null || other.has(policy)
+      ...(isConfigured
+        ? [`${keptConfig} has a policy of its own, so no other one was written.`]
+        : other.has(policy)
+          ? describeKept(policy, found)
+          : describeDatabase(found)),
+      ...(stored !== null || fitting !== null || isConfigured || other.has(policy)
         ? []
         : [`It does not fit the model ${model}: lint tells where. Write your own.`]),
       ...(misfit === null || other.has(policy)
@@ -103,8 +111,8 @@ export async function initProject(
             'The policy of the database does not fit the model: lint tells where. Name the model of the application.',
           ]),
       ...(pool === null ? [DATABASE_NEEDED] : []),
-      ...describeConfig(hasOtherConfig, project, policy),
-      ...describeTool(project.migrationTool, table),
+      ...describeConfig(hasOtherConfig && !isConfigured, project, policy),
+      ...describeTool(project.migrationTool, table !== null || schema !== null),
       ...(hasTests ? [] : [await describeUntested(TESTS, given)]),
       ...(written.kept.includes(MANIFEST) ? [SCRIPTS_MISSING] : []),
     ],
@@ -116,6 +124,17 @@ export async function initProject(
       'npx casbin-bootstrap seed',
     ],
   };
+}
+
+/** Whether the existing configuration has a policy from elsewhere than the file that would be written. */
+function hasOtherPolicy(
+  folder: string,
+  { config }: Project,
+  path: string,
+  { policy }: BootstrapOptions,
+): boolean {
+  if (config === null || policy == null || existsSync(join(folder, path))) return false;
+  return typeof policy !== 'string' || resolve(policy) !== resolve(folder, path);
 }
 
 /** The first one that fits the model; null where none does. */
@@ -275,8 +294,12 @@ function describeConfig(hasOther: boolean, { config }: Project, policy: string):
   return [`${config} is the configuration. See that it names the policy (${policy}) and the model.`];
 }
 
-/** What docs/migration-tools.md advises. */
-function describeTool(tool: MigrationTool | null, table: string | null): string[] {
+/**
+ * What docs/migration-tools.md advises.
+ *
+ * @param isApart whether the rule table is the application's own, or has a schema of its own
+ */
+function describeTool(tool: MigrationTool | null, isApart: boolean): string[] {
   if (tool === null) return [];
   const { name, command, dropsUnknown } = tool;
   const how = command === null ? '' : `: ${command} && casbin-bootstrap seed`;
@@ -284,7 +307,7 @@ function describeTool(tool: MigrationTool | null, table: string | null): string[
     `${name} runs the migrations of this project. Run seed after it, also when nothing was pending${how}.`,
   ];
   if (name === 'Kysely') lines.push('Or let its Migrator do that: withBootstrap of casbin-bootstrap/kysely.');
-  if (dropsUnknown && table === null) {
+  if (dropsUnknown && !isApart) {
     lines.push(
       `${name} may drop tables that it does not know. Give those of this library a schema of their own: schema: 'auth' in the configuration.`,
     );

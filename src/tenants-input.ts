@@ -104,7 +104,7 @@ const options = optionsOf({
   concurrency: v.optional(
     v.pipe(
       v.number('must be a number of tenants'),
-      v.integer('must be a whole number of tenants'),
+      v.safeInteger('must be a whole number of tenants'),
       v.minValue(1, 'must be 1 or more'),
     ),
   ),

@@ -4,6 +4,7 @@ import {
   bootstrapDatabase,
   type DatabaseFinding,
   definePolicy,
+  domainsModelPath,
   examineDatabase,
   type PoolLike,
 } from '../../src/index.ts';
@@ -55,6 +56,15 @@ describe('an examination', () => {
     ]);
   });
 
+  test('needs no policy for another model either', async () => {
+    const options = { model: domainsModelPath, seeders: [] };
+    const { pool } = await bootstrapped({ ...options, policy: null });
+    await pool.query(
+      `insert into casbin (ptype, rule) values ('p', '["clerk", "acme", "invoices", "read"]')`,
+    );
+    expect(await faults(pool, options)).toEqual([]);
+  });
+
   test('finds a table that is missing, and migrations that are pending', async () => {
     const pool = (await createDatabase()).pool();
     expect(await faults(pool)).toEqual([
@@ -69,6 +79,28 @@ describe('an examination', () => {
       ),
     ]);
   });
+
+  test.each([undefined, 'auth'])(
+    'finds a table that was removed after its migration, with the statement that lets seed make it: schema %s',
+    async (schema) => {
+      const options = schema === undefined ? OPTIONS : { ...OPTIONS, schema };
+      const { pool } = await bootstrapped(options);
+      await pool.query(`drop table ${schema ?? 'public'}.casbin`);
+      await expect(bootstrapDatabase(pool, options)).rejects.toMatchObject({ code: 'TABLE_MISSING' });
+      const found = await faults(pool, options);
+      expect(found).toEqual([
+        fault(
+          'table',
+          'failure',
+          /no rule table .* was applied, so it was removed, .* after this statement:$/,
+          [expect.stringContaining(`where name in ('0001_casbin');`)],
+        ),
+      ]);
+      for (const remedy of found[0]?.remedies ?? []) await pool.query(remedy);
+      await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: true });
+      expect(await faults(pool, options)).toEqual([]);
+    },
+  );
 
   test('finds columns that nobody fills, with the statements that fill the id again', async () => {
     const { pool } = await bootstrapped();
@@ -169,6 +201,7 @@ describe('an examination', () => {
     const session = await pool.connect();
     onTestFinished(() => session.release(true));
     await session.query('create temporary table casbin_rule (id serial, ptype text, v0 text)');
+    await pool.query('create schema views create view policies as select ptype from public.casbin');
     expect(await faults(pool)).toEqual([
       fault('other tables', 'warning', /: other\.casbin_rule\. Only one decides/),
     ]);
@@ -360,6 +393,19 @@ describe('an examination', () => {
     ]);
     await pool.query(`insert into casbin (ptype, rule) values ('p', '{}')`);
     expect(await faults(pool)).toEqual([fault('rules', 'failure', /must be an array of strings.*id 7/)]);
+  });
+
+  test('finds a link that turns a defined one around, if the policy is given', async () => {
+    const { pool } = await bootstrapped();
+    await pool.query(`update casbin set rule = '["viewer", "clerk"]' where ptype = 'g'`);
+    expect(await faults(pool)).toEqual([fault('rules', 'failure', /^Row 2: .*"viewer".*"clerk"/)]);
+    expect(await faults(pool, { seeders: [] })).toEqual([]);
+  });
+
+  test('only warns of a rule that the stock adapter can not load', async () => {
+    const { pool } = await bootstrapped();
+    await pool.query(`insert into casbin (ptype, rule) values ('p', '["al(ice", "b", "read"]')`);
+    expect(await faults(pool)).toEqual([fault('rules', 'warning', /^Row 3: Casbin's loader throws/)]);
   });
 
   describe.skipIf(pgBouncerProgram === undefined)('finds a pooler between the client and the server', () => {

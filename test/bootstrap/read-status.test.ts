@@ -21,6 +21,10 @@ describe('the status', () => {
       verification: null,
       isComplete: false,
     });
+    await expect(readStatus(pool, { policy: null, migrations: false })).resolves.toMatchObject({
+      rules: { defined: 0, missing: 0 },
+      isComplete: false,
+    });
   });
 
   test('of a bootstrapped one counts rules, and reports drift', async () => {
@@ -65,9 +69,12 @@ describe('the status', () => {
       'create table casbin_rule (id serial primary key, ptype text, v0 text, v1 text, v2 text, v3 text, v4 text, v5 text)',
     );
     await bootstrapDatabase(pool, { policy: POLICY, seeders: [], migrations: false });
+    await pool.query('insert into casbin_rule (ptype, v0, v1, v2) select ptype, v0, v1, v2 from casbin_rule');
     await expect(readStatus(pool, { policy: POLICY, migrations: false })).resolves.toMatchObject({
       table: { name: 'public.casbin_rule', layout: 'columns' },
       packageMigrations: null,
+      // A rule that is stored twice is defined all the same.
+      rules: { defined: 2, stored: 4, missing: 0, extra: 0 },
       isComplete: true,
     });
   });

@@ -93,6 +93,22 @@ test.each([
     /no secret/,
   ],
   [
+    'a file that throws nothing',
+    { 'a.mjs': 'throw undefined;' },
+    'a.mjs',
+    'CONFIG_INVALID',
+    'a.mjs',
+    /^it can't be loaded: no reason was given\. Correct it\.$/,
+  ],
+  [
+    'an error whose list of problems is empty',
+    { 'a.mjs': `throw Object.assign(new Error('no secret'), { problems: [] });` },
+    'a.mjs',
+    'CONFIG_INVALID',
+    'a.mjs',
+    /no secret/,
+  ],
+  [
     'an error of several lines, with all of them',
     { 'a.mjs': `throw new Error('Invalid environment.\\n  DATABASE_URL: required.\\n');` },
     'a.mjs',
@@ -113,7 +129,7 @@ test.each([
     { 'a.ts': 'export default {\n' },
     'a.ts',
     'CONFIG_INVALID',
-    /a\.ts:2:\d+$/,
+    /^\.\..*\/a\.ts:2:\d+$/,
     /^it can't be loaded: ParseError: Unexpected token\. Correct it\.$/,
   ],
   [

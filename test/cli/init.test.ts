@@ -4,6 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { bootstrapDatabase, domainsModelPath } from '../../src/index.ts';
+import { createDatabase } from '../support/database.ts';
 import { createFolder } from '../support/folder.ts';
 import { BIN, runCli, spawnCli } from './run-cli.ts';
 
@@ -40,6 +42,37 @@ test('casbin-bootstrap init --yes adds scripts to package.json, and replaces not
   });
   for (const [path, text] of Object.entries(files)) expect(readFileSync(join(cwd, path), 'utf8')).toBe(text);
   expect(readFileSync(join(cwd, 'package.json'), 'utf8')).toMatch(/"name": "mine".*casbin-bootstrap seed/s);
+});
+
+test.each([
+  `export default { policy: { roles: { viewer: { permissions: { invoices: ['read'] } } } } };`,
+  `export default { policy: 'access/policy.yaml' };`,
+])('casbin-bootstrap init writes no policy beside that of a configuration: %s', async (text) => {
+  const database = await createDatabase();
+  const stored = { rules: [['p', 'clerk', 'acme', 'invoices', 'read']] };
+  await bootstrapDatabase(database.pool(), { policy: stored, model: domainsModelPath, seeders: [] });
+  const cwd = await createFolder();
+  mkdirSync(join(cwd, 'access'));
+  writeFileSync(join(cwd, 'access/policy.yaml'), 'roles: { viewer: { permissions: { invoices: [read] } } }');
+  writeFileSync(join(cwd, 'casbin-bootstrap.config.mjs'), text);
+  writeFileSync(join(cwd, 'package.json'), '{}');
+  const init = await runCli(['init', '--yes'], { cwd, env: { DATABASE_URL: database.url } });
+  expect(init).toMatchObject({ code: 0, stderr: '' });
+  expect(init.stdout).toMatch(
+    /^Changed:\n {2}package\.json\n\nLeft as they are:\n {2}casbin-bootstrap\.config\.mjs\n\ncasbin-bootstrap\.config\.mjs has a policy of its own, so no other one was written\.\n\nThere are no tests of your policy yet\./,
+  );
+  expect(readdirSync(cwd).sort()).toEqual(['access', 'casbin-bootstrap.config.mjs', 'package.json']);
+  expect(readFileSync(join(cwd, 'package.json'), 'utf8')).not.toContain('policy:test');
+});
+
+test('casbin-bootstrap init writes the policy of its own configuration anew where that was removed', async () => {
+  const cwd = await createFolder();
+  writeFileSync(join(cwd, 'casbin-bootstrap.config.mjs'), `export default { policy: './policy.yaml' };`);
+  writeFileSync(join(cwd, 'package.json'), '{}');
+  expect(await runCli(['init'], { cwd })).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^Created:\n {2}model\.conf\n {2}policy\.yaml\n {2}policy\.test\.yaml\n\n/),
+  });
 });
 
 /** Runs a command in a terminal of its own: util-linux has it, and other systems one with other options. */

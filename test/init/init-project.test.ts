@@ -164,6 +164,8 @@ describe('a project without a database', () => {
     const { folder } = await createProject({ devDependencies: { [tool]: '1' } });
     const { notes } = await initProject(folder, null);
     expect(notes).toContainEqual(expect.stringMatching(expected));
+    const apart = await initProject(folder, null, {}, { schema: 'auth' });
+    expect(apart.notes.join()).not.toContain('may drop tables');
   });
 
   test.each([
@@ -381,6 +383,14 @@ describe('a project with a database', () => {
       });
       expect(readdirSync(folder)).toEqual(['package.json']);
       const { notes } = await initProject(folder, pool, {}, { model: domainsModelPath });
+      expect(notes.join()).not.toContain('does not fit');
+    });
+
+    test('keeps its own model and policy beside them, which need not fit', async () => {
+      const files = { 'model.conf': readFileSync(defaultModelPath, 'utf8'), 'policy.yaml': 'mine' };
+      const { pool, folder } = await withDomains(files);
+      const { created, notes } = await initProject(folder, pool);
+      expect(created).toEqual(['casbin-bootstrap.config.mjs']);
       expect(notes.join()).not.toContain('does not fit');
     });
 

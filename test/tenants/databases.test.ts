@@ -25,7 +25,10 @@ function seederThat(act: () => Promise<void>): Seeder {
 test('a database per tenant: each pool is made in its turn, and ended after it', async () => {
   const databases = await createDatabases(6);
   const pools = new Census();
-  const tenants = databases.map(({ name, url }) => ({ name, pool: () => countedPool(pools, url) }));
+  const urls = databases.map(({ url }) => url);
+  // The same function makes another pool each time.
+  const pool = () => countedPool(pools, urls.shift() ?? '');
+  const tenants = databases.map(({ name }) => ({ name, pool }));
 
   const report = await bootstrapTenants(tenants, {
     concurrency: 2,

@@ -19,6 +19,7 @@ describe('options for tenants that are wrong', () => {
     ['concurrency', { concurrency: -1 }, /^must be 1 or more/],
     ['concurrency', { concurrency: 1.5 }, /^must be a whole number of tenants \(it is 1\.5\)\.$/],
     ['concurrency', { concurrency: Number.POSITIVE_INFINITY }, /^must be a whole number of tenants/],
+    ['concurrency', { concurrency: 2 ** 53 }, /^must be a whole number of tenants/],
     ['concurrency', { concurrency: '4' }, /^must be a number of tenants \(it is "4"\)\.$/],
     ['options', null, /^must be an object of options/],
     ['concurency', { concurency: 2 }, /^there is no such option\. Did you mean concurrency\?$/],

@@ -134,7 +134,7 @@ test('a tenant without a schema lives where the search_path says', async () => {
   const database = await createDatabase();
   const pool = database.pool();
 
-  const options: object = { schema: 'of no tenant' };
+  const options: object = { schema: 'pg_not_used' };
   await bootstrapTenants(
     [
       { name: 'main', pool },

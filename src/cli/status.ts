@@ -31,8 +31,12 @@ async function tellStatus({ flags, options, withDatabase }: CommandContext<FailO
   });
 }
 
-/** A missing rule is a difference here, because a bootstrap would insert it; for a verification it is a failure. */
+/**
+ * A missing rule is a difference here, because a bootstrap would insert it; for a verification it is a failure. No
+ * bootstrap removes what is allowed under `never`.
+ */
 function exitCodeOfStatus({ isComplete, verification }: DatabaseStatus, flags: FailOnFlags): ExitCode {
-  if (isComplete && verification !== null) return exitCodeFor(verification, flags);
+  const isViolated = verification?.failures.some(({ kind }) => kind === 'never') ?? false;
+  if (verification !== null && (isComplete || isViolated)) return exitCodeFor(verification, flags);
   return flags.failOn === 'none' ? EXIT.SUCCESS : EXIT.DIFFERENCE;
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { writeTemporary } from '../policy/temporary-file.ts';
 import { createDatabase } from '../support/database.ts';
 import { runCli } from './run-cli.ts';
 
@@ -39,6 +40,23 @@ test('casbin-bootstrap plan and status end with 3 while there is something to do
   }
   await database.pool().query(`delete from casbin where ptype = 'g'`);
   expect(await run('status'), 'a rule is missing').toMatchObject({ code: 3, stderr: '' });
+});
+
+test('casbin-bootstrap status ends with 1 where a promise is not kept, also where a rule is missing', async () => {
+  const database = await createDatabase();
+  const policy = await writeTemporary(
+    'policy.yaml',
+    'roles: { clerk: { permissions: { invoices: [read, write] } }, viewer: {} }\nnever: [[viewer, invoices, write]]\n',
+  );
+  const run = (...args: string[]) =>
+    runCli([...args, '--policy', policy], { env: { DATABASE_URL: database.url } });
+  expect(await run('seed')).toMatchObject({ code: 0 });
+  await database.pool().query(`
+    insert into casbin (ptype, rule) values ('p', '["viewer", "invoices", "write"]');
+    delete from casbin where rule ->> 2 = 'read';
+  `);
+
+  expect(await run('status', '--fail-on', 'none')).toMatchObject({ code: 1, stderr: '' });
 });
 
 test('casbin-bootstrap plan --sql needs no database', async () => {

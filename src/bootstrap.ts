@@ -28,7 +28,7 @@ import {
 } from './database/transaction.ts';
 import { explainFailure } from './failure/explain-failure.ts';
 import { findConflict, retryConflicts } from './failure/retry.ts';
-import { type Migrated, migrateDatabase } from './migrator/migrate.ts';
+import { findList, type Migrated, migrateDatabase } from './migrator/migrate.ts';
 import { PACKAGE_LIST } from './migrator/migration.ts';
 import { resolveOptions } from './options/resolve.ts';
 import { type ResolvedOptions, requireFitting, withRuleTable } from './options/resolved-options.ts';
@@ -37,7 +37,7 @@ import type { BootstrapReport, EngineReport } from './report.ts';
 import { reportSeeded, runSeeders, shareContext } from './seeding/run.ts';
 import type { RunnableSeeder } from './seeding/seeder.ts';
 import { findRuleTable } from './tables/find-rule-table.ts';
-import { renewJournal } from './tables/recording.ts';
+import { journalMigrationOf, renewJournal } from './tables/recording.ts';
 
 type BootstrapOutcome = Omit<BootstrapReport, 'dryRun' | 'durationMs'>;
 
@@ -193,6 +193,8 @@ async function writeDatabase(
   requireFitting(options);
   await requireAllRows(trx, [found.table.sql, quoteTable(PACKAGE_LIST.tableName, schema)]);
   if (!found.isMissing) await refuseForgottenPolicy(trx, options);
+  // Without its table, a journal breaks every write, also those of the migrations and of the takeover.
+  const repaired = found.isMissing ? [] : await repairJournal(trx, { ...options, schema });
   const migrated = await migrateDatabase(db, trx, {
     ...options,
     schema,
@@ -207,11 +209,23 @@ async function writeDatabase(
   // If its migration was applied earlier, a table that is missing now was dropped; the seeder reports that.
   const renewed =
     isMissing || !located.journal ? [] : await renewJournal(trx, located.packageMigrations, table);
-  const applied = [...migrated.applied, ...renewed.filter((name) => !migrated.applied.includes(name))];
+  const applied = [...new Set([...repaired, ...migrated.applied, ...renewed])];
   const outcome = await seedAndVerify(session, trx, located, { ...migrated, applied });
   // At the end, because the limits of this transaction end with it.
   if (runsForeignCode(given)) await restoreSettings(asClient(trx));
   return outcome;
+}
+
+/** Makes the journal again where it was made before and does not record the rule table as it is. */
+async function repairJournal(
+  trx: AnyTransaction,
+  { journal, packageMigrations, ruleTable, schema }: ResolvedOptions & { readonly schema: string },
+): Promise<string[]> {
+  if (!journal || packageMigrations === null) return [];
+  const { applied } = await findList(trx, schema, PACKAGE_LIST);
+  return applied.includes(journalMigrationOf(ruleTable))
+    ? renewJournal(trx, packageMigrations, ruleTable)
+    : [];
 }
 
 /** The rest, on the rule table that is there now. */

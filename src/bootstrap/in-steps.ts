@@ -78,7 +78,12 @@ export async function inSteps<T>(
 function withEarlier(before: Migrated | null, now: Migrated): Migrated {
   if (before === null) return now;
   const applied = [...before.applied, ...now.applied];
-  return { ...now, applied, firstRun: before.firstRun || now.firstRun };
+  return {
+    ...now,
+    applied,
+    firstRun: before.firstRun || now.firstRun,
+    isTableNew: before.isTableNew || now.isTableNew,
+  };
 }
 
 /** Refuses a definition with a version whose rules and record do not fit into one transaction. */

@@ -66,7 +66,10 @@ export async function settleOwnership(
     ? await retireLate(client, options, newest)
     : await changeOwned(client, ruleTable, ownership);
   const missing = await findMissing(client, ruleTable, options.defined.rules);
-  const kept = await withKeptAway(options, await findKeptAway(client, options, newest, missing));
+  const away = await findKeptAway(client, options, newest, missing);
+  // From a table that was made just now, no rule has vanished.
+  const staying = migrated.isTableNew ? away.filter(({ because }) => because !== 'vanished') : away;
+  const kept = await withKeptAway(options, staying);
   const effective = { ...kept, left: { rules: changes.left, omitted: changes.leftOmitted, isToMove: false } };
   if (!isOlder(ownership, newest)) {
     const absent = new RuleSet(missing);

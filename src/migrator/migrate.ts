@@ -40,6 +40,8 @@ export interface Migrated {
   readonly takeover: TakeoverReport | null;
   /** Whether this is the first run in the schema; if another tool migrates, whether no rule is stored. */
   readonly firstRun: boolean;
+  /** Whether there was no rule table before. */
+  readonly isTableNew: boolean;
 }
 
 /**
@@ -87,7 +89,7 @@ export async function migrateDatabase(
     if (given.found.applied.length === 0) await refuseElsewhere(trx, given);
     await withSchemaFirst(trx, plan, () => run(given));
   }
-  return { applied, takeover, firstRun };
+  return { applied, takeover, firstRun, isTableNew: isRuleTableMissing };
 }
 
 /** Removes duplicates. A journal records that a bootstrap did it, and nothing of the migrations that follow. */
@@ -151,7 +153,8 @@ interface FoundList {
   readonly applied: readonly string[];
 }
 
-async function findList(
+/** Reads what is there of a list of migrations. */
+export async function findList(
   db: AnyKysely,
   schema: string,
   { tableName, lockTableName }: MigrationList,

@@ -733,6 +733,28 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(await stored()).not.toContain('p clerk invoices write');
   });
 
+  test('inserts all rules into a table that is made again, under keep too, but what was revoked with a reason', async () => {
+    const { pool, bootstrap, change, stored } = await open();
+    const policy = { ...FIRST, onRevoked: 'keep' } as const;
+    await bootstrap(policy);
+    await change({ revoke: [['intern', 'notes', 'write']] }, 'no interns any more');
+    await pool.query(`drop table ${layout.table}`);
+    await pool.query(`delete from casbin_bootstrap_migration where name like '0001%'`);
+
+    const { verification } = await bootstrap(policy);
+
+    expect(verification).toMatchObject({
+      ok: true,
+      keptAway: [{ rule: ['p', 'intern', 'notes', 'write'], because: 'revoked' }],
+    });
+    expect((await stored()).toSorted()).toEqual([
+      'g clerk viewer',
+      'g intern viewer',
+      'p clerk invoices write',
+      'p viewer invoices read',
+    ]);
+  });
+
   test('still refuses what must never be allowed where a rule stays away', async () => {
     const { bootstrap, change } = await open();
     const policy = { ...FIRST, never: [['intern', 'invoices', 'write']] } as const;

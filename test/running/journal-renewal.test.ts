@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import {
@@ -204,6 +204,31 @@ describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
       await pool.query(`delete from ${layout.table} where ${layout.first} = 'alice'`);
       expect(await read()).toEqual([`${layout.table} removed alice user`]);
     }
+  });
+
+  test('is made again before a migration writes rules, and before rules that are stored twice are removed', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool, options);
+    const isColumns = layout.name === 'columns';
+    await layout.insert(pool, ['g', 'alice', 'user'], ...(isColumns ? [['g', 'alice', 'user']] : []));
+    await pool.query('drop table casbin_bootstrap_journal');
+    const statement =
+      layout.name === 'document'
+        ? `insert into casbin (ptype, rule) values ('g', '["bob", "user"]')`
+        : `insert into casbin_rule (ptype, v0, v1) values ('g', 'bob', 'user')`;
+
+    const report = await bootstrapDatabase(pool, {
+      ...options,
+      ...(isColumns && { table: { name: layout.table, duplicates: 'remove' } }),
+      migrations: { '1_bob': { up: async (db) => void (await sql.raw(statement).execute(db)) } },
+    });
+
+    expect(report.migrations).toEqual([
+      { name, status: 'applied' },
+      { name: '1_bob', status: 'applied' },
+    ]);
+    expect(lines(await readJournal(pool, { value: 'bob' }))).toEqual([`${layout.table} added bob user`]);
+    if (isColumns) expect(report.takeover).toMatchObject({ duplicatesRemoved: 1 });
   });
 
   test('follows its table to another name, and is written once', async () => {

@@ -47,7 +47,7 @@ export async function watchPolicy(
   return async (migration) => {
     if (!watched) return;
     const after = await read().catch((error: unknown) => {
-      throw unreadableAfter(migration, options, error) ?? error;
+      throw unreadableAfter(migration, options, before, error) ?? error;
     });
     if (isSamePolicy(before.rules, after.rules)) return;
     const links = await findBrokenLinks(options, after.rules);
@@ -115,13 +115,18 @@ async function findBrokenLinks(
   );
 }
 
-/** An error for a migration that took the table or a column away, or left unusable rules; null for other errors. */
+/**
+ * An error for a migration that took the table or a column away, or left unusable rules; null for other errors. Where a
+ * part of the table was read before, the rules may have been unusable then.
+ */
 function unreadableAfter(
   migration: string,
   { ruleTable }: ResolvedOptions,
+  before: LivePolicy,
   error: unknown,
 ): MigrationBrokePolicyError | null {
   if (error instanceof StoredRuleError) {
+    if (before.scope !== 'whole') return null;
     const message = `Migration "${migration}" leaves stored rules that can't be used. Nothing was changed. Fix the migration. It left this:\n\n${error.message}`;
     return new MigrationBrokePolicyError(migration, message, [], { cause: error });
   }

@@ -169,6 +169,23 @@ describe('of five pending migrations', () => {
     expect(after).toEqual(before);
   });
 
+  test('none is named for a rule that no enforcer can load and that was not read before', async () => {
+    const pool = (await createDatabase()).pool();
+    await bootstrapDatabase(pool);
+    await pool.query(
+      `insert into casbin (ptype, rule) select 'g', jsonb_build_array('user' || n, 'readonly') from generate_series(1, 1500) n`,
+    );
+    await pool.query(`insert into casbin (ptype, rule) values ('g', '["zoe", 5]')`);
+
+    const migrated = bootstrapDatabase(pool, {
+      migrations: migrationsOf({
+        '1_users': `delete from casbin where rule ->> 0 like 'user_%' and ptype = 'g'`,
+      }),
+    });
+
+    await expect(migrated).rejects.toMatchObject({ code: 'STORED_RULE_INVALID' });
+  });
+
   test('a role that moves rules, with all that leads to them, is not a cause', async () => {
     const { report } = await migrate({
       ...HARMLESS,

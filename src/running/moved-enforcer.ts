@@ -1,5 +1,6 @@
 import { type Assertion, EnforceContext, type Enforcer, getLogger, type Model } from 'casbin';
 import { buildInMemoryEnforcer } from '../casbin/enforcer.ts';
+import { rulesOf } from '../casbin/model.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { CasbinAdapter } from '../tables/adapter.ts';
 import { FixedEnforcer } from './fixed-enforcer.ts';
@@ -145,11 +146,8 @@ export class MovedEnforcer extends FixedEnforcer implements LiveEnforcer {
    * matcher.
    */
   async #pin(): Promise<Enforcer> {
-    const rules = [...(this.model.model.get('p') ?? []), ...(this.model.model.get('g') ?? [])].flatMap(
-      ([ptype, { policy }]) => policy.map((values) => ({ ptype, values })),
-    );
     const { enabled, acceptJsonRequest } = this;
-    const pinned = await buildInMemoryEnforcer(this.model, rules);
+    const pinned = await buildInMemoryEnforcer(this.model, rulesOf(this.model));
     pinned.enableEnforce(enabled);
     pinned.enableAcceptJsonRequest(acceptJsonRequest);
     return pinned;

@@ -89,8 +89,8 @@ export interface ChangeReport {
   /** The rules that are not there any more. */
   readonly removed: readonly (readonly string[])[];
   /**
-   * Those of `removed` that the given policy defines, so that the next bootstrap inserts them again. A rule stays away
-   * if a reason was given, and a bootstrap has recorded the rule: with a policy that has a version.
+   * Those of `removed` that the next bootstrap inserts again, because the given policy defines them. With a policy that
+   * has a version, a rule that a bootstrap has recorded stays away if a reason was given, or under `onRevoked: 'keep'`.
    */
   readonly comesBack: readonly (readonly string[])[];
   /** Whether the table has a journal, which keeps actor and reason. */

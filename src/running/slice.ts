@@ -1,6 +1,6 @@
 import type { Model } from 'casbin';
 import { tokensOf } from '../casbin/model.ts';
-import { type Sliced, type SliceLimit, type SliceScope, sliceScope } from '../casbin/scope.ts';
+import { type Sliced, type SliceLimit, type SliceScope, sliceScope, WHOLE } from '../casbin/scope.ts';
 import { addTo, collectAncestors } from '../collections.ts';
 import { BootstrapError } from '../errors.ts';
 import { formatRule, formatText, type Rule } from '../policy/rule.ts';
@@ -18,7 +18,7 @@ export interface SliceOf {
  * evaluates the matcher with empty values. Nothing matches then, because no subject and no domain is empty.
  */
 export class Slice {
-  readonly scope: SliceScope | { readonly kind: 'whole' };
+  readonly scope: SliceScope | typeof WHOLE;
   readonly #model: Model;
   readonly #asked: readonly { readonly what: string; readonly by: Sliced }[];
   /** The subjects, and all that they inherit from in any domain. */
@@ -29,7 +29,7 @@ export class Slice {
     const subject = toSliced(subjectOf(model), subjects);
     const domain = toSliced(domainOf(model), domains);
     this.#model = model;
-    this.scope = isOpaque ? { kind: 'whole' } : sliceScope(model, subject, domain);
+    this.scope = isOpaque ? WHOLE : sliceScope(model, subject, domain);
     this.#asked = [
       ...(subject === null ? [] : [{ what: 'subject', by: subject }]),
       ...(domain === null ? [] : [{ what: 'domain', by: domain }]),

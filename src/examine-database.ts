@@ -44,10 +44,10 @@ export async function examineDatabase(pool: PoolLike, options: BootstrapOptions 
 async function examineContent(pool: PoolLike, resolved: ResolvedOptions): Promise<DatabaseFinding[]> {
   try {
     const examine = async (inspected: Inspected) => {
-      const status = await readMigrationStatus(inspected);
-      const table = await examineTable(inspected, status.packageMigrations);
+      const migrationStatus = await readMigrationStatus(inspected);
+      const table = await examineTable(inspected, migrationStatus.packageMigrations);
       const others = await findOtherTables(inspected);
-      const migrations = examineMigrations(status);
+      const migrations = examineMigrations(migrationStatus);
       const isPending = migrations.some(({ status }) => status !== 'fine');
       return [
         table,
@@ -82,12 +82,12 @@ async function examineTable(
       const message = `${ruleTable.sql} is there, but not with the columns of a rule table: a bootstrap refuses it. Rename it, or name another table or schema.`;
       return failure('table', message);
     }
-    return describeMissing(options, packageMigrations);
+    return describeMissingTable(options, packageMigrations);
   }
   return fine('table', `Rules are in ${ruleTable.sql}, layout ${ruleTable.layout}.`);
 }
 
-function describeMissing(
+function describeMissingTable(
   { ruleTable, schema }: ResolvedOptions,
   list: MigrationStatus | null,
 ): DatabaseFinding {
@@ -176,7 +176,7 @@ async function examineSearchPath({ trx }: Inspected): Promise<DatabaseFinding[]>
   `.execute(trx);
   if (rows.length === 0) return [];
   const names = rows.map(({ schema }) => schema);
-  const message = `Every role may create functions in ${names.join(', ')}, which the search_path leads to: a bootstrap, and every other statement, may call them with the privileges of its own role.`;
+  const message = `Every role may create functions in ${names.join(', ')}, which the search_path leads to: a bootstrap, and every other statement, may call them with the privileges of its own role. Revoke that, and grant it to the role that migrates, if it creates tables there.`;
   const remedies = names.map((name) => `revoke create on schema ${name} from public;`);
   return [warning('privileges', message, remedies)];
 }

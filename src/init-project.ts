@@ -52,9 +52,10 @@ export interface InitReport {
  * If the existing configuration has a policy from elsewhere, no model and no policy are written either.
  *
  * @param pool the database of the project; null if there is none yet
- * @param options of the bootstrap, for the database: `schema`, `table`, `model`; with the `policy` of an existing configuration
- * @throws InvalidOptionsError when the folder has no package.json, when `form` is unknown, and when no model is given and
- * that of this package does not fit the rules of the database
+ * @param options of the bootstrap, for the database: `schema`, `table`, `model`; with the `policy` of an existing
+ * configuration
+ * @throws InvalidOptionsError when the folder has no package.json, when `form` is unknown, and when no model is given
+ * and that of this package does not fit the rules of the database
  */
 export async function initProject(
   folder: string,

@@ -40,7 +40,10 @@ const DEFINITION_GROUP = 'Definition:';
 
 export function addGlobalOptions(command: Command): void {
   command
-    .option('--config <file>', 'the configuration file (default: casbin-bootstrap.config.{ts,js,mjs,json})')
+    .option(
+      '--config <file>',
+      'the configuration file (default: casbin-bootstrap.config.ts, .js, .json, .yaml …)',
+    )
     .option('--verbose', 'print the stack of an error too');
 }
 

@@ -27,7 +27,7 @@ test('a policy that is proved completely has no warning', async () => {
 describe('a role that is given', () => {
   const POLICY = ['p, admin, data, read', 'p, auditor, logs, read', 'g, root, admin', 'g, owner, root'];
 
-  test('and has nothing itself, but is called nearly as one that has, is a warning', async () => {
+  test('and has nothing itself, but is called nearly as one that has, causes a warning', async () => {
     const lines = [...POLICY, 'g, alice, admn', 'g, bob, Auditor', 'g, carol, admin'];
     expect(await warningsOf(RBAC, lines)).toEqual([
       {
@@ -45,7 +45,7 @@ describe('a role that is given', () => {
     ['has a permission', ['g, alice, admins', 'p, admins, logs, write']],
     ['is called like none', ['g, alice, guest']],
     ['differs in numbers only', ['p, team1, data, read', 'g, alice, team2']],
-  ])('is no warning if it %s', async (_, lines) => {
+  ])('causes no warning if it %s', async (_, lines) => {
     const codes = (await warningsOf(RBAC, [...POLICY, ...lines])).map(({ code }) => code);
     expect(codes).not.toContain('ROLE_MISSPELT');
   });
@@ -70,13 +70,13 @@ describe('a role that is given', () => {
     ]);
   });
 
-  test('is no warning if it has the name of something in rules of another kind', async () => {
+  test('causes no warning if it has the name of something in rules of another kind', async () => {
     const text = modelText({ p: 'sub, obj, act\np2 = obj, act' });
     const lines = [...POLICY, 'p2, reports, read', 'g, alice, report'];
     expect((await warningsOf(text, lines)).map(({ code }) => code)).not.toContain('ROLE_MISSPELT');
   });
 
-  test('is no warning if the text of a rule may name it', async () => {
+  test('causes no warning if the text of a rule may name it', async () => {
     const text = modelText({ p: 'sub, rule, obj', m: 'g(r.sub, p.sub) && eval(p.rule) && r.obj == p.obj' });
     const lines = ['p, admin, true, data', 'g, alice, admn'];
     expect((await warningsOf(text, lines)).map(({ code }) => code)).not.toContain('ROLE_MISSPELT');
@@ -85,12 +85,12 @@ describe('a role that is given', () => {
   test.each([
     ['is called twice', 'g(r.sub, p.sub) && g(r.sub, "admn") && r.obj == p.obj && r.act == p.act'],
     ['is not called with a value of the rules', 'g(r.sub, "admn") && r.obj == p.obj && r.act == p.act'],
-  ])('is no warning if its definition %s', async (_, m) => {
+  ])('causes no warning if its definition %s', async (_, m) => {
     const codes = (await warningsOf(modelText({ m }), [...POLICY, 'g, alice, admn'])).map(({ code }) => code);
     expect(codes).not.toContain('ROLE_MISSPELT');
   });
 
-  test('is no warning if a function may match names', async () => {
+  test('causes no warning if a function may match names', async () => {
     const configure = async (enforcer: Enforcer) => {
       await enforcer.addNamedMatchingFunc('g', Util.keyMatchFunc);
     };
@@ -107,7 +107,7 @@ describe('no request to decide', () => {
     enforcer.addFunction('isOwner', (a: string, b: string) => a === b);
   const lines = ['p, user, data, read', 'p, user, data, write'];
 
-  test('is a warning that says what to write', async () => {
+  test('causes a warning that says what to write', async () => {
     expect(await warningsOf(text, lines, { configure })).toEqual([
       {
         code: 'NOTHING_VERIFIED',
@@ -190,7 +190,7 @@ describe('a * that the model compares as it is written', () => {
     m: 'g(r.sub, p.sub, r.dom) && r.dom == p.dom && r.obj == p.obj && r.act == p.act',
   });
 
-  test('is a warning', async () => {
+  test('causes a warning', async () => {
     const { warnings } = await promiseOf(RBAC, { roles: { admin: { permissions: { '*': ['*'] } } } });
 
     expect(warnings).toMatchObject([{ code: 'LITERAL_WILDCARD', rules: [['p', 'admin', '*', '*']] }]);
@@ -205,7 +205,7 @@ describe('a * that the model compares as it is written', () => {
     ['as a subject', RBAC, ['p, *, data, read']],
     ['as one who inherits', RBAC, ['p, user, data, read', 'g, *, user']],
     ['as a domain of a link', DOMAINS, ['p, user, one, data, read', 'g, alice, user, *']],
-  ])('is a warning %s', async (_, text, lines) => {
+  ])('causes a warning %s', async (_, text, lines) => {
     expect(await summaryOf(text, lines)).toContainEqual(['LITERAL_WILDCARD', lines.at(-1)]);
   });
 
@@ -226,7 +226,7 @@ describe('a * that the model compares as it is written', () => {
       'p, user, data, read, *',
     ],
     ['inside of a name', RBAC, 'p, user, a*b, read'],
-  ])('is no warning %s', async (_, text, line) => {
+  ])('causes no warning %s', async (_, text, line) => {
     expect(await summaryOf(text, [line], { samples: ['user, data, read'] })).not.toContainEqual([
       'LITERAL_WILDCARD',
       line,

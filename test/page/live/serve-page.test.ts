@@ -219,7 +219,7 @@ describe('a page that is served', () => {
     const events: string[] = [];
     const holder = await served.connect();
     const asked = get(server).catch(() => events.push('hung up'));
-    await vi.waitUntil(() => served.waitingCount === 1);
+    await vi.waitUntil(() => served.waitingCount === 1, { timeout: 60_000, interval: 20 });
     const closed = server.close().then(() => events.push('closed'));
     await asked;
     served.on('release', () => events.push('released'));

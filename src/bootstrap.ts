@@ -209,7 +209,9 @@ async function writeDatabase(
   // If its migration was applied earlier, a table that is missing now was dropped; the seeder reports that.
   const renewed =
     isMissing || !located.journal ? [] : await renewJournal(trx, located.packageMigrations, table);
-  const applied = [...new Set([...repaired, ...migrated.applied, ...renewed])];
+  // A migration of the application may have the name of one of the package.
+  const ran = [...repaired, ...migrated.applied];
+  const applied = [...ran, ...renewed.filter((name) => !ran.includes(name))];
   const outcome = await seedAndVerify(session, trx, located, { ...migrated, applied });
   // At the end, because the limits of this transaction end with it.
   if (runsForeignCode(given)) await restoreSettings(asClient(trx));

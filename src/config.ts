@@ -1,9 +1,9 @@
 import type { BootstrapOptions } from './options.ts';
 
 /**
- * What `casbin-bootstrap.config.ts`, or one with another ending, exports by default: every option of the library, and the connection
- * of the command `casbin-bootstrap`, which takes its options from there. `logger` and `onProgress` are the command's
- * own.
+ * What `casbin-bootstrap.config.ts`, or one with another ending, exports by default: every option of the library, and
+ * the connection of the command `casbin-bootstrap`, which takes its options from there. `logger` and `onProgress` are
+ * the command's own.
  */
 export interface CommandConfig extends BootstrapOptions {
   /**

@@ -18,8 +18,8 @@ interface LoadedConfig {
 }
 
 /**
- * Reads `casbin-bootstrap.config.ts`, or one with another ending, of the working directory or of `.config/` in it, or the file that is
- * named. Returns an empty configuration if there is none.
+ * Reads `casbin-bootstrap.config.ts`, or one with another ending, of the working directory or of `.config/` in it, or
+ * the file that is named. Returns an empty configuration if there is none.
  *
  * @throws InvalidOptionsError when the named file is missing, or a file can't be loaded or exports something else
  */

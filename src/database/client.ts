@@ -33,7 +33,6 @@ export interface PoolLike {
 
 /** What is wrong with the pool. Nothing that it holds is shown: that may be a password. */
 export function checkPool(pool: unknown): Problem[] {
-  // A client has a connect method too, which gives no client.
   return isClient(pool)
     ? [poolProblem('must be a pool, not a single client. Give the pg.Pool.')]
     : checkSource(pool);
@@ -77,9 +76,13 @@ function poolProblem(message: string): Problem {
   return { code: 'OPTION_INVALID', at: 'pool', message };
 }
 
-/** `pg.Client`, a client of a pool, or an object that queries like one and gives no clients. */
-function isClient(given: unknown): given is object {
-  return hasMethod(given, 'query') && (hasKey(given, 'escapeIdentifier') || !hasMethod(given, 'connect'));
+/**
+ * `pg.Client`, that of pg-native, a client of a pool, or an object that queries like one and gives no clients. A client
+ * has a `connect` too, beside methods that no pool has.
+ */
+export function isClient(given: unknown): given is ClientLike {
+  const isOfPg = hasKey(given, 'release') || hasKey(given, 'getTypeParser');
+  return hasMethod(given, 'query') && (isOfPg || !hasMethod(given, 'connect'));
 }
 
 /** What is often given instead of a pool, and what to give. */

@@ -1,4 +1,4 @@
-import type { ClientLike, PoolLike } from '../database/client.ts';
+import { type ClientLike, isClient, type PoolLike } from '../database/client.ts';
 import { CommitOutcomeUnknown, commit } from '../database/dialect.ts';
 import type { Engine } from '../database/engine.ts';
 import { ConnectFailure, isConnectionLoss, Session, withSession } from '../database/session.ts';
@@ -51,12 +51,7 @@ const UNEXPLAINED: Connecting = { timeoutMs: 0, explain: (cause) => cause };
  * after the other.
  */
 export function connectionOf(source: PoolLike | ClientLike, connecting = UNEXPLAINED): Connection {
-  return isPool(source) ? pooledConnection(source, connecting) : callersConnection(source);
-}
-
-/** Not by `connect` alone: `pg.Client` and a checked-out client have it too, with methods that a pool does not have. */
-function isPool(source: PoolLike | ClientLike): source is PoolLike {
-  return 'connect' in source && !('release' in source) && !('escapeIdentifier' in source);
+  return isClient(source) ? callersConnection(source) : pooledConnection(source, connecting);
 }
 
 function pooledConnection(pool: PoolLike, { timeoutMs, explain }: Connecting): Connection {

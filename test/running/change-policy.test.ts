@@ -724,6 +724,26 @@ test('a change needs a client that was connected, or is connecting', async () =>
   await client.end();
 });
 
+test('a client with the methods of that of pg-native is no pool', async () => {
+  const database = await createBootstrapped({ policy, seeders: [] });
+  const pool = database.pool({ max: 1 });
+  const client = await pool.connect();
+  // Neither escapeIdentifier nor a stream; one that was not made by a pool has no release either.
+  const { getTypeParser } = client;
+  const native = { connect: async () => {}, query: client.query.bind(client), getTypeParser };
+  await client.query('begin');
+  await expect(changePolicy(native, { assign: [['carol', 'clerk']] }, BY)).resolves.toMatchObject({
+    added: [['g', 'carol', 'clerk']],
+  });
+  await createAdapter(native).addPolicy('p', 'p', ['clerk', 'orders', 'read']);
+  await client.query('rollback');
+  client.release();
+  const { rows } = await pool.query("select rule from casbin where rule ? 'carol' or rule ? 'orders'");
+  expect(rows).toEqual([]);
+  const problem = { at: 'pool', message: expect.stringContaining('not a single client') };
+  await expect(createEnforcer(native as never)).rejects.toMatchObject({ problems: [problem] });
+});
+
 describe('a policy editor', () => {
   test('makes each change by itself, in the open transaction, with its actor and reason', async () => {
     const pool = (await createDatabase()).pool();

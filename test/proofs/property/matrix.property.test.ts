@@ -93,7 +93,7 @@ test('what two roles promise of many permissions is what the enforcer decides', 
     }),
     { numRuns: 5 },
   );
-});
+}, 240_000);
 
 /** What a plain enforcer answers; `throws` where it can't. */
 async function decide(

@@ -2,7 +2,7 @@ import { formatRule, toRule } from '../policy/rule.ts';
 import type { ChangeOptions, ChangeReport, PolicyChanges } from '../running/policy-changes.ts';
 import { escapeControls } from '../text.ts';
 import { type Colors, paint } from './phrases.ts';
-import type { Remark } from './remark.ts';
+import { type Remark, remark } from './remark.ts';
 
 /** What was asked for, by whom and why. */
 interface ChangeRecord extends Pick<ChangeOptions, 'actor' | 'reason' | 'force' | 'dryRun'> {
@@ -46,24 +46,19 @@ function warnOfReturn(rule: readonly string[]): string {
 /** The same as remarks. */
 export function listChangeRemarks(report: ChangeReport, record: ChangeRecord): Remark[] {
   const would = record.dryRun ? 'would be ' : '';
-  const note = (code: string, message: string, subject?: string): Remark => ({
-    level: 'note',
-    code,
-    at: null,
-    message,
-    ...(subject === undefined ? {} : { subject }),
-  });
   const tell = (code: string, what: string, rules: readonly (readonly string[])[]) =>
-    rules.map((rule) => note(code, formatRule(toRule(rule)), `rule ${would}${what}`));
+    rules.map((rule) => remark('note', code, formatRule(toRule(rule)), `rule ${would}${what}`));
   const changes = [
     ...tell('RULE_ADDED', 'added', report.added),
     ...tell('RULE_REMOVED', 'removed', report.removed),
   ];
-  if (changes.length === 0) return [note('NOTHING_TO_CHANGE', renderUnchanged(record.changes))];
-  const warnings = report.comesBack.map(
-    (rule): Remark => ({ ...note('RULE_COMES_BACK', warnOfReturn(rule)), level: 'warning' }),
-  );
-  return [...changes, ...warnings, ...renderRecord(report, record).map((line) => note('JOURNAL', line))];
+  if (changes.length === 0) return [remark('note', 'NOTHING_TO_CHANGE', renderUnchanged(record.changes))];
+  const warnings = report.comesBack.map((rule) => remark('warning', 'RULE_COMES_BACK', warnOfReturn(rule)));
+  return [
+    ...changes,
+    ...warnings,
+    ...renderRecord(report, record).map((line) => remark('note', 'JOURNAL', line)),
+  ];
 }
 
 function renderRecord({ added, removed, journaled }: ChangeReport, look: ChangeRecord): string[] {

@@ -1,7 +1,7 @@
 import type { DatabaseFinding, Diagnosis } from '../database-finding.ts';
 import { escapeControls } from '../text.ts';
 import { type Colors, count, paint } from './phrases.ts';
-import type { Remark } from './remark.ts';
+import { type Remark, remark } from './remark.ts';
 
 interface DiagnosisLook extends Colors {
   /** The database, without its password. */
@@ -40,16 +40,10 @@ const LEVELS = { fine: 'pass', warning: 'warning', failure: 'error' } as const;
 
 /** The same as remarks, all of them. */
 export function listDiagnosisRemarks({ findings }: Diagnosis): Remark[] {
-  return findings.map(({ check, status, message, remedies }): Remark => {
+  return findings.map(({ check, status, message, remedies }) => {
     const others = remedies.filter((remedy) => !message.includes(remedy));
     const code = check.toUpperCase().replaceAll(' ', '_');
-    return {
-      level: LEVELS[status],
-      code,
-      at: null,
-      subject: check,
-      message: [message, ...others].join('\n'),
-    };
+    return remark(LEVELS[status], code, [message, ...others].join('\n'), check);
   });
 }
 

@@ -1,7 +1,7 @@
 import { formatRule } from '../policy/rule.ts';
 import type { JournalEntry, JournalState } from '../running/journal.ts';
 import { type Colors, count, describeWriter, paint } from './phrases.ts';
-import type { Remark } from './remark.ts';
+import { type Remark, remark } from './remark.ts';
 import { renderTable } from './table.ts';
 
 interface HistoryLook extends Colors {
@@ -55,15 +55,10 @@ function describeNothing({ isEmpty, isRecording }: JournalState): string {
 /** The same as remarks. */
 export function listHistoryRemarks(entries: readonly JournalEntry[]): Remark[] {
   const describe = describerOf(entries);
-  return entries.map((entry): Remark => {
+  return entries.map((entry) => {
     const reason = entry.reason === null ? '' : `, ${entry.reason}`;
-    return {
-      level: 'note',
-      code: 'CHANGE',
-      at: null,
-      subject: entry.at.toISOString(),
-      message: `${describe(entry)}, by ${describeWriter(entry)}${reason}`,
-    };
+    const message = `${describe(entry)}, by ${describeWriter(entry)}${reason}`;
+    return remark('note', 'CHANGE', message, entry.at.toISOString());
   });
 }
 

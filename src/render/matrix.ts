@@ -1,7 +1,7 @@
 import { formatValue } from '../policy/rule.ts';
 import type { PolicyMatrix } from '../read-matrix.ts';
 import { count } from './phrases.ts';
-import type { Remark } from './remark.ts';
+import { type Remark, remark } from './remark.ts';
 import { renderTable } from './table.ts';
 
 const OWN = '●';
@@ -68,10 +68,10 @@ function markCells({ permissions, allowed }: PolicyMatrix) {
 
 /** What is allowed as remarks, a permission of a subject each. */
 export function listMatrixRemarks({ allowed }: PolicyMatrix): Remark[] {
-  return allowed.map(({ subject, permission, rolePath }): Remark => {
+  return allowed.map(({ subject, permission, rolePath }) => {
     const through = rolePath.length > 1 ? ` (${rolePath.map(formatValue).join(' → ')})` : '';
     const message = `${permission.map(formatValue).join(', ')}${through}`;
-    return { level: 'note', code: 'ALLOWED', at: null, subject: formatValue(subject), message };
+    return remark('note', 'ALLOWED', message, formatValue(subject));
   });
 }
 

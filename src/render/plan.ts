@@ -5,7 +5,7 @@ import type { InsertedRow } from '../seeding/inserted-rows.ts';
 import { escapeControls, shorten } from '../text.ts';
 import { listOwnershipChanges } from './ownership.ts';
 import { type Colors, count, duration, paint, policyLine } from './phrases.ts';
-import type { Remark } from './remark.ts';
+import { type Remark, remark } from './remark.ts';
 import { listVerificationRemarks, renderFound } from './verification.ts';
 
 export interface PlanLook extends Colors {
@@ -34,9 +34,7 @@ export function renderPlan(plan: BootstrapPlan, look: PlanLook): string {
 
 /** The same as remarks, with every rule. */
 export function listPlanRemarks(plan: BootstrapPlan): Remark[] {
-  const changes = listChanges(plan, plan.rules.length).map(
-    (message): Remark => ({ level: 'note', code: 'WOULD_CHANGE', at: null, message }),
-  );
+  const changes = listChanges(plan, plan.rules.length).map((line) => remark('note', 'WOULD_CHANGE', line));
   return [...changes, ...listVerificationRemarks(plan.verification)];
 }
 

@@ -2,7 +2,7 @@ import type { DatabaseStatus, MigrationStatus, RuleCounts, VersionStatus } from 
 import type { VerificationReport } from '../report.ts';
 import { escapeControls } from '../text.ts';
 import { type Colors, count, paint } from './phrases.ts';
-import type { Remark } from './remark.ts';
+import { type Remark, remark } from './remark.ts';
 
 export interface StatusLook extends Colors {
   /** The database, without its password. */
@@ -23,11 +23,8 @@ const TO_DO = 'A bootstrap would have something to do: casbin-bootstrap plan tel
 
 /** The same as remarks. */
 export function listStatusRemarks(status: DatabaseStatus): Remark[] {
-  const facts = listFacts(status).map(
-    ([subject, message]): Remark => ({ level: 'note', code: 'STATUS', at: null, subject, message }),
-  );
-  const toDo: Remark = { level: 'warning', code: 'BOOTSTRAP_NEEDED', at: null, message: TO_DO };
-  return status.isComplete ? facts : [...facts, toDo];
+  const facts = listFacts(status).map(([label, text]) => remark('note', 'STATUS', text, label));
+  return status.isComplete ? facts : [...facts, remark('warning', 'BOOTSTRAP_NEEDED', TO_DO)];
 }
 
 function listFacts(status: DatabaseStatus): (readonly [label: string, text: string])[] {

@@ -1,12 +1,7 @@
 import type { DatabaseFinding, Diagnosis } from '../database-finding.ts';
 import { escapeControls } from '../text.ts';
-import { type Colors, count, paint } from './phrases.ts';
+import { type Colors, count, type DatabaseLook, paint } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';
-
-interface DiagnosisLook extends Colors {
-  /** The database, without its password. */
-  readonly where: string;
-}
 
 const SIGNS = {
   fine: ['✓', 'green'],
@@ -18,7 +13,7 @@ const SIGNS = {
 const SHOWN = 20;
 
 /** Renders the findings in a database, one a line, with the statements that fix them. No line break at the end. */
-export function renderDiagnosis({ findings }: Diagnosis, look: DiagnosisLook): string {
+export function renderDiagnosis({ findings }: Diagnosis, look: DatabaseLook): string {
   const of = (status: DatabaseFinding['status']) => findings.filter((finding) => finding.status === status);
   const alike = new Map<string, number>();
   const shown = findings.filter(({ check, status }) => {

@@ -3,7 +3,7 @@ import { formatValue } from '../policy/rule.ts';
 import { escapeControls } from '../text.ts';
 import type { DecisionChange, DecisionChanges, ExplainedDecision } from '../verification/compare-policies.ts';
 import { NO_ROLE } from '../verification/requests.ts';
-import { type Colors, count, paint, policyLine } from './phrases.ts';
+import { andMore, type Colors, count, paint, policyLine } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';
 
 /** How many entries of a list are shown; the diff itself has all of them. */
@@ -61,10 +61,7 @@ function renderList(title: string, sign: '+' | '-', lines: readonly string[], lo
   if (lines.length === 0) return [];
   const color = sign === '+' ? 'green' : 'red';
   const shown = lines.slice(0, SHOWN).map((line) => paint(color, `  ${sign} ${escapeControls(line)}`, look));
-  const hidden = lines.length - SHOWN;
-  return [
-    [`${title}:`, ...shown, ...(hidden > 0 ? [`  … and ${count(hidden, 'more', 'more')}`] : [])].join('\n'),
-  ];
+  return [[`${title}:`, ...shown].join('\n') + andMore(lines.length, SHOWN)];
 }
 
 function moreLine(change: DecisionChange): string {

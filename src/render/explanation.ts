@@ -42,7 +42,7 @@ export function listExplanationRemarks({
   const through = rolePath.length > 1 ? [`through ${rolePath.map(formatValue).join(' → ')}`] : [];
   const nearest = closest.slice(0, 1).map((one) => `closest ${closestLine(one)}`);
   const message = [answer, ...through, ...nearest].join(', ');
-  const subject = request.map(formatValue).join(', ');
+  const subject = policyLine(request);
   return [remark('note', 'DECISION', message, subject)];
 }
 

@@ -1,12 +1,10 @@
 import { formatRule } from '../policy/rule.ts';
 import type { JournalEntry, JournalState } from '../running/journal.ts';
-import { type Colors, count, describeWriter, paint } from './phrases.ts';
+import { count, type DatabaseLook, describeWriter, paint } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';
 import { renderTable } from './table.ts';
 
-interface HistoryLook extends Colors {
-  /** The database, without its password. */
-  readonly where: string;
+interface HistoryLook extends DatabaseLook {
   /** How many entries were asked for at most. */
   readonly limit: number;
   /** The state of the journal, if it has no such entry; else null. */

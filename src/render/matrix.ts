@@ -1,6 +1,6 @@
 import { formatValue } from '../policy/rule.ts';
 import type { PolicyMatrix } from '../read-matrix.ts';
-import { count } from './phrases.ts';
+import { andMore, count, policyLine } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';
 import { renderTable } from './table.ts';
 
@@ -37,8 +37,8 @@ export function renderMatrix(matrix: PolicyMatrix, width = 0): string {
       [{ title: matrix.tokens.join(' ') }, ...names.map((name) => ({ title: formatValue(name) }))],
       shown.map((row) => [labels[row] ?? '', ...columns.map((marks) => marks.get(row) ?? '')]),
     );
-    const hidden = rows.length - shown.length;
-    return hidden > 0 ? `${table}\n  … and ${count(hidden, 'more', 'more')}, which --format json has` : table;
+    const more = andMore(rows.length, shown.length);
+    return more === '' ? table : `${table}${more}, which --format json has`;
   });
   const legend = `${OWN} its own  ${INHERITED} inherited. ${count(allowed.length, 'permission')} of ${count(subjects.length, 'subject')}.`;
   const open = 'Something is allowed to everybody, also without any role.';
@@ -70,7 +70,7 @@ function markCells({ permissions, allowed }: PolicyMatrix) {
 export function listMatrixRemarks({ allowed }: PolicyMatrix): Remark[] {
   return allowed.map(({ subject, permission, rolePath }) => {
     const through = rolePath.length > 1 ? ` (${rolePath.map(formatValue).join(' → ')})` : '';
-    const message = `${permission.map(formatValue).join(', ')}${through}`;
+    const message = `${policyLine(permission)}${through}`;
     return remark('note', 'ALLOWED', message, formatValue(subject));
   });
 }

@@ -1,16 +1,11 @@
 import type { DatabaseStatus, MigrationStatus, RuleCounts, VersionStatus } from '../read-status.ts';
 import type { VerificationReport } from '../report.ts';
 import { escapeControls } from '../text.ts';
-import { type Colors, count, paint } from './phrases.ts';
+import { count, type DatabaseLook, paint } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';
 
-export interface StatusLook extends Colors {
-  /** The database, without its password. */
-  readonly where: string;
-}
-
 /** Renders what is installed, a fact a line. No line break at the end. */
-export function renderStatus(status: DatabaseStatus, look: StatusLook): string {
+export function renderStatus(status: DatabaseStatus, look: DatabaseLook): string {
   const lines = [['database', look.where] as const, ...listFacts(status)];
   const outcome = status.isComplete
     ? paint('green', 'Everything that is defined is in place.', look)

@@ -1,21 +1,16 @@
 import type { BootstrapReport } from '../report.ts';
 import { escapeControls } from '../text.ts';
 import { renderOwnership } from './ownership.ts';
-import { type Colors, count, duration, paint } from './phrases.ts';
+import { count, type DatabaseLook, duration, paint } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';
 import { renderTable } from './table.ts';
 import { listVerificationRemarks, renderFound } from './verification.ts';
 
-export interface SummaryOptions extends Colors {
-  /** The database, without its password. */
-  readonly where: string;
-}
-
 /** Renders what a bootstrap did, for a person. No line break at the end. */
-export function renderSummary(report: BootstrapReport, options: SummaryOptions): string {
+export function renderSummary(report: BootstrapReport, look: DatabaseLook): string {
   return [
-    `Database: ${options.where}`,
-    paint('bold', renderOutcome(report), options),
+    `Database: ${look.where}`,
+    paint('bold', renderOutcome(report), look),
     ...renderMigrations(report),
     ...renderTakeover(report),
     ...renderOwnership(report),

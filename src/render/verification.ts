@@ -1,4 +1,3 @@
-import { formatRule, toRule } from '../policy/rule.ts';
 import type { VerificationFailure, VerificationReport } from '../report.ts';
 import { escapeControls } from '../text.ts';
 import {
@@ -11,16 +10,11 @@ import {
   renderRowOrder,
 } from './findings.ts';
 import { explainAway, renderKeptAway, renderLeft } from './ownership.ts';
-import { type Colors, count, duration, paint } from './phrases.ts';
+import { count, type DatabaseLook, duration, paint, policyLine } from './phrases.ts';
 import { type Remark, remark } from './remark.ts';
 
-export interface VerificationLook extends Colors {
-  /** The database, without its password. */
-  readonly where: string;
-}
-
 /** Renders how a database compares to the definition, for a person. No line break at the end. */
-export function renderVerification(report: VerificationReport, look: VerificationLook): string {
+export function renderVerification(report: VerificationReport, look: DatabaseLook): string {
   return [
     `Database: ${look.where}`,
     paint(['bold', report.ok ? 'green' : 'red'], renderVerdict(report), look),
@@ -117,13 +111,13 @@ export function listVerificationRemarks(verification: VerificationReport): Remar
     ),
     ...drift.drift.map(({ message }) => remark('warning', 'DRIFT', message)),
     ...keptAway.map((away) =>
-      remark('note', 'RULE_KEPT_AWAY', `${formatRule(toRule(away.rule))}: ${explainAway(away)}`),
+      remark('note', 'RULE_KEPT_AWAY', `${policyLine(away.rule)}: ${explainAway(away)}`),
     ),
     ...left.map((rule) =>
       remark(
         'warning',
         'RETIRED_LEFT',
-        `${formatRule(toRule(rule))}: it is retired, or names a retired role, or a renamed one by its former name`,
+        `${policyLine(rule)}: it is retired, or names a retired role, or a renamed one by its former name`,
       ),
     ),
     ...warnings.map(({ code, message }) => remark('warning', code, message)),

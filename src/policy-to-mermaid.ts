@@ -1,10 +1,9 @@
 import type { Model } from 'casbin';
-import { tokensOf } from './casbin/model.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { Rule } from './policy/rule.ts';
 import { type PolicySource, readRoles } from './policy-source.ts';
 import type { WithUsers } from './read-matrix.ts';
-import { subjectOf } from './verification/parts.ts';
+import { subjectPosition } from './verification/parts.ts';
 
 /**
  * Draws a policy as a Mermaid flowchart: each role with its own permissions, and an arrow to each role that it inherits
@@ -22,7 +21,7 @@ export async function policyToMermaid(
 }
 
 function draw(model: Model, rules: readonly Rule[]): string {
-  const subjectAt = Math.max(0, tokensOf(model, 'p').indexOf(subjectOf(model) ?? ''));
+  const subjectAt = subjectPosition(model, 'p');
   const permissions = new Map<string, string[]>();
   const noteOn = (name: string) => {
     const lines = permissions.get(name) ?? [];

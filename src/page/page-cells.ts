@@ -42,7 +42,7 @@ export class CellCollector {
     this.#unlisted = unlisted;
     this.#explain = explainer(model, rules, defined ?? new RuleSet(rules));
     this.#explainDefined = defined === null ? this.#explain : explainer(model, defined.rules, defined);
-    const subject = subjectOf(model) ?? '';
+    const subject = subjectOf(model);
     this.#subjectAt = {
       request: tokensOf(model, 'r').indexOf(subject),
       policy: tokensOf(model, 'p').indexOf(subject),

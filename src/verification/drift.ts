@@ -107,7 +107,7 @@ function roleReader(model: Model): (rule: Rule) => Role | null {
 
 /** The position of the subject in the rules of a ptype. */
 function subjectPositions(model: Model): (ptype: string) => number {
-  const subject = subjectOf(model) ?? 'sub';
+  const subject = subjectOf(model);
   const matcher = matcherOf(model);
   const called = roleCalls(matcher).find(({ request }) => request === subject)?.policy;
   const positions = new Map<string, number>();

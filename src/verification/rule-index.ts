@@ -38,7 +38,7 @@ export class RuleIndex {
         links: conjunct.kind === 'inherits' ? new Links(model, conjunct.ptype) : null,
       }),
     );
-    const subject = requestTokens.indexOf(subjectOf(model) ?? '');
+    const subject = requestTokens.indexOf(subjectOf(model));
     this.#rules = rules;
     this.#subject = all.find(({ request }) => request === subject) ?? null;
     this.#equal = all.filter(({ request, links }) => request !== subject && links === null);

@@ -22,21 +22,13 @@ import {
   decidedOf,
   type Expectation,
   Expectations,
+  type ListedKind,
   mergeSorted,
 } from './expectations.ts';
 import { type Explain, explainer, roleRoutes } from './explain-answer.ts';
 import type { Matrix } from './request-matrix.ts';
 import { deriveMatrix } from './requests.ts';
 import { findWarnings } from './warnings.ts';
-
-/** Expectations that the definition lists itself. */
-export interface WrittenExpectations {
-  readonly allow?: readonly Request[] | undefined;
-  readonly deny?: readonly Request[] | undefined;
-  readonly never?: readonly Request[] | undefined;
-  /** Requests for rules whose values are patterns. The decision that the definition makes is the expected one. */
-  readonly samples?: readonly Request[] | undefined;
-}
 
 /** The decisions of a definition on its requests, and which of its rules they test. */
 export interface DecidedPromises {
@@ -62,7 +54,7 @@ const SAMPLE_SIZE = 10_000;
 export interface PromiseOptions {
   readonly configureEnforcer: ConfigureEnforcer | undefined;
   /** Returns the place of a listed expectation. */
-  readonly placeOf: (kind: keyof WrittenExpectations, index: number) => string;
+  readonly placeOf: (kind: ListedKind, index: number) => string;
   /** Returns the place where a rule is defined. */
   readonly placeOfRule?: (rule: Rule) => string | undefined;
   readonly sampleSize?: number;
@@ -74,7 +66,7 @@ export interface PromiseOptions {
 export async function collectPromises(
   model: Model,
   defined: RuleSet,
-  written: PolicyDefinition & WrittenExpectations,
+  written: PolicyDefinition,
   { report, ...options }: PromiseOptions & { readonly report?: ReportDone },
 ): Promise<Promises & DecidedPromises> {
   const promises = await readPromises(model, defined, written, options);
@@ -85,7 +77,7 @@ export async function collectPromises(
 export async function readPromises(
   model: Model,
   defined: RuleSet,
-  written: PolicyDefinition & WrittenExpectations,
+  written: PolicyDefinition,
   {
     configureEnforcer,
     placeOf,
@@ -109,7 +101,7 @@ export async function readPromises(
     const contradiction = describeContradiction(at, kind, request, expected, answer, explain);
     if (contradicted === 'dropped' && kind !== 'never' && contradiction.length > 0) continue;
     answers.push(answer);
-    listed.push({ kind: kind === 'samples' ? 'sample' : kind, request, expected });
+    listed.push({ kind, request, expected });
     problems.push(...contradiction);
   }
   return {
@@ -139,7 +131,7 @@ export async function readPromises(
   };
 }
 
-function listRequests(written: WrittenExpectations, placeOf: PromiseOptions['placeOf']) {
+function listRequests(written: PolicyDefinition, placeOf: PromiseOptions['placeOf']) {
   return (['samples', 'allow', 'deny', 'never'] as const).flatMap((kind) =>
     (written[kind] ?? []).map((request, index) => ({
       kind,
@@ -224,7 +216,7 @@ export async function decideUnmatched(
   return first < matrix.size ? decisionOf(await decider.decide(matrix.requestAt(first))) : 'deny';
 }
 
-function expectedOf(kind: keyof WrittenExpectations, answer: Answer): Decision {
+function expectedOf(kind: ListedKind, answer: Answer): Decision {
   if (kind === 'samples') return decisionOf(answer);
   return kind === 'allow' ? 'allow' : 'deny';
 }
@@ -232,7 +224,7 @@ function expectedOf(kind: keyof WrittenExpectations, answer: Answer): Decision {
 /** A problem: the rules of a definition contradict one of its expectations. */
 function describeContradiction(
   at: string,
-  kind: keyof WrittenExpectations,
+  kind: ListedKind,
   request: Request,
   expected: Decision,
   answer: Answer,

@@ -155,9 +155,9 @@ describe('samples', () => {
     });
 
     expect([...expectations].map(({ kind, expected }) => [kind, expected])).toEqual([
-      ['sample', 'allow'],
-      ['sample', 'deny'],
-      ['sample', 'allow'],
+      ['samples', 'allow'],
+      ['samples', 'deny'],
+      ['samples', 'allow'],
     ]);
     expect(coverage).toEqual({ covered: 3, total: 4, uncovered: [rule('p, user, ^/reports/, read')] });
   });

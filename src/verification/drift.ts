@@ -7,7 +7,7 @@ import { formatRule, formatValue, type Rule, ruleKey, toLine, toRule } from '../
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { DriftFinding, Holders } from '../report.ts';
 import { listNames } from '../text.ts';
-import type { DriftingDecision } from './compare.ts';
+import { aboutRule, type DriftingDecision } from './compare.ts';
 import { breathe, paced } from './decide.ts';
 import { subjectOf } from './parts.ts';
 
@@ -132,18 +132,8 @@ function subjectLinks(model: Model): string[] {
 function describeUndefined(rule: StoredRule, holders: Holders | null): DriftFinding {
   const line = toLine(rule);
   const message = `Rule "${formatRule(rule)}" (row ${rule.id}) is stored, but not defined.`;
-  return {
-    request: [],
-    expected: null,
-    actual: null,
-    rule: line,
-    rolePath: [],
-    ids: [rule.id],
-    added: [line],
-    holders,
-    reason: 'stored, but not defined',
-    message: withHolders(message, holders),
-  };
+  const finding = aboutRule(line, 'stored, but not defined', withHolders(message, holders));
+  return { ...finding, ids: [rule.id], added: [line], holders };
 }
 
 /** The finding without the names of those who have it now; their number stays. */

@@ -17,7 +17,7 @@ import type {
   VerificationWarning,
 } from '../report.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
-import { compareDecisions, describeMissing, noDifferences } from './compare.ts';
+import { aboutRule, compareDecisions, describeMissing, noDifferences } from './compare.ts';
 import { breathe } from './decide.ts';
 import { type FindHolders, findDrift } from './drift.ts';
 import type { Expectations } from './expectations.ts';
@@ -160,18 +160,6 @@ function mayDependOnOrder(model: Model, rules: readonly Rule[]): boolean {
 function describeVanished({ rule, because }: KeptAwayRule): DriftFinding[] {
   if (because !== 'vanished') return [];
   const reason = "it was stored, and somebody has removed it; onRevoked: 'keep' leaves it away";
-  return [
-    {
-      request: [],
-      expected: null,
-      actual: null,
-      rule,
-      rolePath: [],
-      ids: [],
-      added: [],
-      holders: null,
-      reason,
-      message: `Rule "${formatRule(toRule(rule))}" is defined, and not stored: ${reason}.`,
-    },
-  ];
+  const message = `Rule "${formatRule(toRule(rule))}" is defined, and not stored: ${reason}.`;
+  return [{ ...aboutRule(rule, reason, message), holders: null }];
 }

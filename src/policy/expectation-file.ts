@@ -5,7 +5,7 @@ import type { Problem } from '../errors.ts';
 import { decodeUtf8, explainUnreadable, NOT_UTF8 } from '../text.ts';
 import type { Request } from './definition.ts';
 import { PARTS } from './definition-shape.ts';
-import { describeIssue, fields } from './issues.ts';
+import { fields, findMisshapenPlaces } from './issues.ts';
 import { findPlace } from './place.ts';
 import { type PlacedRule, toRule } from './rule.ts';
 
@@ -95,8 +95,7 @@ export async function readExpectationFile(file: string): Promise<LoadedExpectati
   const { value, problems } = parse(file, content);
   if (value === undefined) return { groups: [], problems };
   if (value === null) return refuse('OPTION_INVALID', NO_REQUESTS);
-  const { issues = [] } = v.safeParse(fileShape, value);
-  const misshapen = issues.map((issue) => describePlaced(file, value, issue));
+  const misshapen = findMisshapenPlaces(fileShape, file, value);
   if (misshapen.length > 0) return { groups: [], problems: [...problems, ...misshapen] };
   const groups = toGroups(file, value as object);
   return { groups, problems: [...problems, ...findNothing(file, value, groups)] };
@@ -113,12 +112,6 @@ function findNothing(file: string, value: unknown, groups: readonly ExpectationG
     at: findPlace(value, path) ?? file,
     message: NO_REQUESTS,
   }));
-}
-
-function describePlaced(file: string, value: unknown, issue: v.BaseIssue<unknown>): Problem {
-  const { code, at: path, message } = describeIssue(issue, '');
-  const keys = issue.path?.map(({ key }) => String(key)) ?? [];
-  return { code, at: findPlace(value, keys) ?? file, message: path === '' ? message : `${path}: ${message}` };
 }
 
 /** The rules that are given for the file are given for each of its tests. */

@@ -62,7 +62,7 @@ function findPolicyFaults(definition: PolicyDefinition): Problem[] {
     ...findEmptyNames(definition),
     ...findUndefinedRoles(definition),
     ...findConflicts(definition),
-    ...findBrokenHierarchies(sound.rules),
+    ...findBrokenHierarchies(sound),
     ...findDuplicates(sound),
     ...findUnstorable(sound.rules),
   ];

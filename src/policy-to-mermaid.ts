@@ -1,4 +1,5 @@
 import type { Model } from 'casbin';
+import { getOrAdd } from './collections.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { Rule } from './policy/rule.ts';
 import { type PolicySource, readRoles } from './policy-source.ts';
@@ -23,11 +24,7 @@ export async function policyToMermaid(
 function draw(model: Model, rules: readonly Rule[]): string {
   const subjectAt = subjectPosition(model, 'p');
   const permissions = new Map<string, string[]>();
-  const noteOn = (name: string) => {
-    const lines = permissions.get(name) ?? [];
-    permissions.set(name, lines);
-    return lines;
-  };
+  const noteOn = (name: string) => getOrAdd(permissions, name, () => []);
   const links: (readonly string[])[] = [];
   for (const { ptype, values } of rules) {
     if (ptype.startsWith('p')) noteOn(values[subjectAt] ?? '').push(values.toSpliced(subjectAt, 1).join(' '));

@@ -1,3 +1,4 @@
+import { getOrAdd } from '../collections.ts';
 import { formatValue } from '../policy/rule.ts';
 import type { PolicyMatrix } from '../read-matrix.ts';
 import { andMore, count, policyLine } from './phrases.ts';
@@ -59,8 +60,7 @@ function markCells({ permissions, allowed }: PolicyMatrix) {
     const number = numbers.get(JSON.stringify(permission));
     if (number === undefined) continue;
     unheld.delete(number);
-    const marks = columns.get(subject) ?? new Map<number, string>();
-    columns.set(subject, marks.set(number, rolePath.length > 1 ? INHERITED : OWN));
+    getOrAdd(columns, subject, () => new Map()).set(number, rolePath.length > 1 ? INHERITED : OWN);
   }
   const marksOf = (subject: string): ReadonlyMap<number, string> => columns.get(subject) ?? new Map();
   return { marksOf, unheld };

@@ -2,7 +2,7 @@ import type { Model } from 'casbin';
 import { roleCalls } from '../casbin/matcher.ts';
 import { matcherOf, ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
-import { addTo } from '../collections.ts';
+import { addTo, getOrAdd } from '../collections.ts';
 import { formatRule, formatValue, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { DriftFinding, Holders } from '../report.ts';
@@ -59,8 +59,7 @@ function findUndefined(model: Model, live: readonly StoredRule[], defined: RuleS
   const parents = new Map<string, Set<string>>();
   for (const { ptype, values } of live) {
     if (!ptype.startsWith('g')) continue;
-    const names = parents.get(ptype) ?? new Set();
-    parents.set(ptype, names.add(values[1] ?? ''));
+    getOrAdd(parents, ptype, () => new Set()).add(values[1] ?? '');
   }
   const names = namesOf(model, defined.rules);
   return live.filter((rule) => {

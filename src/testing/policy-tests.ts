@@ -168,7 +168,6 @@ async function resolveTested(policy: PolicyDefinition | string, options: PolicyT
   // If the definition contradicts itself, a test fails, so it need not be reported here.
   const { expectations } = await collectPromises(model, defined, definition, {
     configureEnforcer,
-    placeOf: () => 'policy',
   });
   return { model, rules: defined.rules, expectations: [...expectations] };
 }

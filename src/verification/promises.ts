@@ -3,6 +3,7 @@ import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { rememberLast } from '../collections.ts';
 import type { Problem } from '../errors.ts';
 import type { PolicyDefinition, Request } from '../policy/definition.ts';
+import { placeIn } from '../policy/place.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
@@ -51,12 +52,11 @@ export interface Promises {
 /** A matrix with up to this many requests is decided as a whole; of a larger one, only what rules can match. */
 const SAMPLE_SIZE = 10_000;
 
+/** Rules of a definition, with their places if these are known. */
+type PlacedRules = RuleSet<Rule & { readonly at?: string }>;
+
 export interface PromiseOptions {
   readonly configureEnforcer: ConfigureEnforcer | undefined;
-  /** Returns the place of a listed expectation. */
-  readonly placeOf: (kind: ListedKind, index: number) => string;
-  /** Returns the place where a rule is defined. */
-  readonly placeOfRule?: (rule: Rule) => string | undefined;
   readonly sampleSize?: number;
   /** Whether a listed request that the rules decide differently is a problem, or is left without an expectation. */
   readonly contradicted?: 'told' | 'dropped';
@@ -65,7 +65,7 @@ export interface PromiseOptions {
 /** Collects the expectations of a definition and checks it against them, by a plain enforcer in memory. */
 export async function collectPromises(
   model: Model,
-  defined: RuleSet,
+  defined: PlacedRules,
   written: PolicyDefinition,
   { report, ...options }: PromiseOptions & { readonly report?: ReportDone },
 ): Promise<Promises & DecidedPromises> {
@@ -76,18 +76,12 @@ export async function collectPromises(
 /** The same without deciding the requests that follow from the rules, because they can't be wrong. */
 export async function readPromises(
   model: Model,
-  defined: RuleSet,
+  defined: PlacedRules,
   written: PolicyDefinition,
-  {
-    configureEnforcer,
-    placeOf,
-    placeOfRule,
-    sampleSize = SAMPLE_SIZE,
-    contradicted = 'told',
-  }: PromiseOptions,
+  { configureEnforcer, sampleSize = SAMPLE_SIZE, contradicted = 'told' }: PromiseOptions,
 ): Promise<Promises> {
   const { rules } = defined;
-  const explain = becauseOf(model, defined, placeOfRule);
+  const explain = becauseOf(model, defined);
   await breathe();
   const decider = await createDecider(model, rules, configureEnforcer);
   await breathe();
@@ -95,7 +89,7 @@ export async function readPromises(
   const problems: Problem[] = [];
   const listed: Expectation[] = [];
   const answers: Answer[] = [];
-  for await (const { kind, request, at } of paced(listRequests(written, placeOf))) {
+  for await (const { kind, request, at } of paced(listRequests(written))) {
     const answer = await decider.decide(request);
     const expected = expectedOf(kind, answer);
     const contradiction = describeContradiction(at, kind, request, expected, answer, explain);
@@ -131,12 +125,12 @@ export async function readPromises(
   };
 }
 
-function listRequests(written: PolicyDefinition, placeOf: PromiseOptions['placeOf']) {
+function listRequests(written: PolicyDefinition) {
   return (['samples', 'allow', 'deny', 'never'] as const).flatMap((kind) =>
     (written[kind] ?? []).map((request, index) => ({
       kind,
       request: [...request],
-      at: placeOf(kind, index),
+      at: placeIn(written, kind, index),
     })),
   );
 }
@@ -241,11 +235,7 @@ function describeContradiction(
 }
 
 /** Creates a function that describes the rule and the path of roles behind an answer, and where they are defined. */
-function becauseOf(
-  model: Model,
-  defined: RuleSet,
-  placeOfRule: PromiseOptions['placeOfRule'],
-): (request: Request, answer: Answer) => string {
+function becauseOf(model: Model, defined: PlacedRules): (request: Request, answer: Answer) => string {
   // Created when it is needed: it takes time for a large definition, and contradictions are rare.
   let explain: Explain | undefined;
   let findRoute: ReturnType<typeof roleRoutes> | undefined;
@@ -254,7 +244,7 @@ function becauseOf(
     findRoute ??= roleRoutes(model, defined.rules);
     const rule = { ptype: 'p', values: answer.rule };
     const involved = answer.rule.length === 0 ? [] : [rule, ...findRoute(request, rule).links];
-    const places = involved.flatMap((one) => placeOfRule?.(one) ?? []);
+    const places = involved.flatMap((one) => defined.rules[defined.indexOf(one)]?.at ?? []);
     return `${explain(request, answer).reason}${places.length === 0 ? '' : ` (${places.join(', ')})`}`;
   };
 }

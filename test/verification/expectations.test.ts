@@ -168,7 +168,7 @@ describe('samples', () => {
       samples: [['user', '/a', 'read']],
     });
 
-    expect(problems).toMatchObject([{ code: 'EXPECTATION_CONTRADICTED', at: 'samples[0]' }]);
+    expect(problems).toMatchObject([{ code: 'EXPECTATION_CONTRADICTED', at: 'policy.samples[0]' }]);
     expect(problems[0]?.message).toContain("can't be decided");
   });
 });

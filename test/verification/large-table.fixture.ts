@@ -59,7 +59,6 @@ export async function verifyTwice(
   const given = { model, configureEnforcer: undefined, defined };
   const promises = await collectPromises(model, defined, written, {
     ...given,
-    placeOf: () => '',
   });
   const [problem] = promises.problems;
   if (problem !== undefined) throw new Error(`The definition is refused: ${problem.message}`);

@@ -54,8 +54,7 @@ export async function promiseOf(
 ) {
   const model = newModelFromString(text);
   const defined = new RuleSet(compilePolicy(definition));
-  const placeOf = (kind: string, index: number) => `${kind}[${index}]`;
-  return collectPromises(model, defined, definition, { configureEnforcer, placeOf });
+  return collectPromises(model, defined, definition, { configureEnforcer });
 }
 
 /** Holds stored rules, given as lines, against a definition; ids count from 1. */

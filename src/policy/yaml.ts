@@ -122,7 +122,7 @@ class ValueBuilder {
       const key = this.#keyOf(pair);
       if (keys.has(key)) {
         const message = 'duplicate key. Remove one of them.';
-        this.problems.push({ code: 'POLICY_SYNTAX', at: this.#placeOf(pair.key), message });
+        this.problems.push(syntaxProblem(this.#placeOf(pair.key), message));
       }
       keys.add(key);
     }
@@ -157,14 +157,14 @@ class ValueBuilder {
     const map = this.#sourceOf(source);
     if (isMap(map)) return this.#entriesOf(map);
     const message = 'only a map can be merged. Give a map, or an alias of a map.';
-    this.problems.push({ code: 'POLICY_SYNTAX', at: this.#placeOf(source), message });
+    this.problems.push(syntaxProblem(this.#placeOf(source), message));
     return [];
   }
 
   #nameOf(key: unknown, pair: Pair): string {
     if (typeof key === 'string') return key;
     const message = `the key ${String(key)} must be a string: quote it.`;
-    this.problems.push({ code: 'POLICY_SYNTAX', at: this.#placeOf(pair.key), message });
+    this.problems.push(syntaxProblem(this.#placeOf(pair.key), message));
     return String(key);
   }
 
@@ -252,7 +252,7 @@ class AliasResolver {
   }
 
   #refuse(alias: Alias, message: string): Extent {
-    this.problems.push({ code: 'POLICY_SYNTAX', at: this.#locate(alias.range?.[0] ?? 0), message });
+    this.problems.push(syntaxProblem(this.#locate(alias.range?.[0] ?? 0), message));
     return { nodes: 1, depth: 1 };
   }
 }

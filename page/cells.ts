@@ -1,10 +1,4 @@
-import {
-  CELL_STATES,
-  type CellState,
-  type PageCells,
-  type PageMatrix,
-  type PageRole,
-} from '../src/page/page-data.ts';
+import { type CellState, type PageMatrix, type PageRole, stateAt } from '../src/page/page-data.ts';
 
 /** What a cell shows. */
 export interface Cell {
@@ -38,11 +32,6 @@ export function cellFinder({ roles, permissions }: PageMatrix): (role: number, p
       route: cells.routes[position] ?? -1,
     };
   };
-}
-
-/** The state of a listed cell. */
-export function stateAt({ states }: Pick<PageCells, 'states'>, position: number): CellState {
-  return CELL_STATES[states[position] as keyof typeof CELL_STATES];
 }
 
 /** The index of each permission among those of a role; -1 if the role does not have it. */

@@ -1,14 +1,22 @@
+import { render } from 'preact';
 import { useCallback, useMemo, useState } from 'preact/hooks';
-import type { PageMatrix } from '../src/page/page-data.ts';
-import { type ChosenCell, cellFinder } from './cells.ts';
+import type { CellState, PageMatrix } from '../src/page/page-data.ts';
+import { type ChosenCell, cellFinder, STATE_LABELS } from './cells.ts';
 import { ExplanationPanel } from './explanation-panel.tsx';
 import { FilterForm } from './filter-form.tsx';
 import { Grid } from './grid.tsx';
-import { Legend } from './legend.tsx';
 import { type Filters, noFilters, select } from './selection.ts';
 
+const place = document.getElementById('explorer');
+const data = document.getElementById('data')?.textContent;
+if (place !== null && data) {
+  const matrix: PageMatrix = JSON.parse(data);
+  place.replaceChildren();
+  render(<Explorer matrix={matrix} />, place);
+}
+
 /** The matrix with its filters, and the explanation of the chosen cell. */
-export function Explorer({ matrix }: { readonly matrix: PageMatrix }) {
+function Explorer({ matrix }: { readonly matrix: PageMatrix }) {
   const [filters, setFilters] = useState<Filters>(() => noFilters(matrix));
   const [chosen, choose] = useState<ChosenCell | null>(null);
   const findCell = useMemo(() => cellFinder(matrix), [matrix]);
@@ -56,4 +64,28 @@ function describeNothing({ users, isCompared }: PageMatrix, { user, show }: Filt
   if (show === 'differences' && !isCompared) return 'There is no definition to differ from.';
   if (show === 'differences') return 'Nothing here differs from the definition.';
   return 'No permission matches these filters.';
+}
+
+/** Explains the marks of cells, without those that this page can't have. */
+function Legend({ matrix }: { readonly matrix: PageMatrix }) {
+  const known = Object.keys(STATE_LABELS) as CellState[];
+  const shown = known.filter((state) => {
+    if (state === 'direct' || state === 'inherited') return true;
+    if (state === 'added' || state === 'missing') return matrix.isCompared;
+    const key = { open: 'o', denied: 'x', error: 'e' }[state];
+    return (
+      (state === 'open' && matrix.unlisted === 'allow') ||
+      matrix.roles.some(({ cells }) => cells.states.includes(key))
+    );
+  });
+  return (
+    <ul class="legend" aria-label="What the marks mean">
+      {shown.map((state) => (
+        <li key={state}>
+          <i class={`mark ${state}`} aria-hidden="true" /> {STATE_LABELS[state]}
+        </li>
+      ))}
+      {matrix.unlisted === 'deny' && <li>no mark: denied</li>}
+    </ul>
+  );
 }

@@ -1,5 +1,5 @@
-import type { PageMatrix } from '../src/page/page-data.ts';
-import { isAllowed, isDifference, stateAt } from './cells.ts';
+import { type PageMatrix, stateAt } from '../src/page/page-data.ts';
+import { isAllowed, isDifference } from './cells.ts';
 
 /** What a person wants to see. An empty text selects everything. */
 export interface Filters {

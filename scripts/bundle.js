@@ -36,7 +36,7 @@ removeOthers();
 async function buildPage() {
   mkdirSync('dist/page', { recursive: true });
   for (const [name, input] of [
-    ['page.js', 'page/main.tsx'],
+    ['page.js', 'page/explorer.tsx'],
     ['live.js', 'page/live.ts'],
   ]) {
     const { output } = await build({

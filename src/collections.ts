@@ -90,6 +90,15 @@ export function addTo<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   else values.push(value);
 }
 
+/** The value of a key; if it has none yet, one is made for it. */
+export function getOrAdd<K, V>(map: Map<K, V>, key: K, create: (key: K) => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const created = create(key);
+  map.set(key, created);
+  return created;
+}
+
 /** Remembers the last result of a function, and calls it again only for other arguments. */
 export function rememberLast<Given extends unknown[], V>(
   compute: (...given: Given) => V,

@@ -261,8 +261,7 @@ async function verifyCopy(
   live: readonly StoredRule[],
 ): Promise<VerificationReport> {
   const defined = new RuleSet(rules);
-  const placeOfNone = () => 'rules';
-  const promises = await collectPromises(model, defined, {}, { configureEnforcer, placeOf: placeOfNone });
+  const promises = await collectPromises(model, defined, {}, { configureEnforcer });
   const findHolders = holdersAmong(model, live);
   const verification = await verifyPolicy({
     ...{ model, configureEnforcer, defined, live, ruleTable, findHolders },

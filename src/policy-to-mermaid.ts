@@ -1,10 +1,10 @@
 import type { Model } from 'casbin';
-import { tokensOf } from './casbin/model.ts';
+import { getOrAdd } from './collections.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { Rule } from './policy/rule.ts';
 import { type PolicySource, readRoles } from './policy-source.ts';
 import type { WithUsers } from './read-matrix.ts';
-import { subjectOf } from './verification/parts.ts';
+import { subjectPosition } from './verification/parts.ts';
 
 /**
  * Draws a policy as a Mermaid flowchart: each role with its own permissions, and an arrow to each role that it inherits
@@ -22,13 +22,9 @@ export async function policyToMermaid(
 }
 
 function draw(model: Model, rules: readonly Rule[]): string {
-  const subjectAt = Math.max(0, tokensOf(model, 'p').indexOf(subjectOf(model) ?? ''));
+  const subjectAt = subjectPosition(model, 'p');
   const permissions = new Map<string, string[]>();
-  const noteOn = (name: string) => {
-    const lines = permissions.get(name) ?? [];
-    permissions.set(name, lines);
-    return lines;
-  };
+  const noteOn = (name: string) => getOrAdd(permissions, name, () => []);
   const links: (readonly string[])[] = [];
   for (const { ptype, values } of rules) {
     if (ptype.startsWith('p')) noteOn(values[subjectAt] ?? '').push(values.toSpliced(subjectAt, 1).join(' '));

@@ -18,7 +18,7 @@ export async function policyToSvg(
   const rules = users ? [...ofRoles, ...userLinks] : ofRoles;
   const [{ collectHierarchies }, { subjectNames }, { drawHierarchies }] = await Promise.all([
     import('./page/page-hierarchies.ts'),
-    import('./page/page-policy.ts'),
+    import('./verification/user-links.ts'),
     import('./page/draw-hierarchy.ts'),
   ]);
   const policy = { model, configureEnforcer: undefined, rules, defined: null, roleRules: rules, listed: [] };

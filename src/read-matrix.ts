@@ -7,7 +7,7 @@ import { RuleSet } from './policy/rule-set.ts';
 import { type PolicySource, readRoles } from './policy-source.ts';
 import { createDecider, decidePaced } from './verification/decide.ts';
 import { explainer } from './verification/explain-answer.ts';
-import { subjectOf } from './verification/parts.ts';
+import { subjectPosition } from './verification/parts.ts';
 import { decideUnmatched } from './verification/promises.ts';
 import { deriveMatrix, NO_ROLE } from './verification/requests.ts';
 
@@ -58,7 +58,7 @@ export async function readMatrix(
   const { model, rules: ofRoles, userLinks } = await readRoles(source, options);
   const rules = users ? [...ofRoles, ...userLinks] : ofRoles;
   const tokens = tokensOf(model, 'r');
-  const subjectAt = Math.max(0, tokens.indexOf(subjectOf(model) ?? ''));
+  const subjectAt = subjectPosition(model, 'r');
   const allowed = await findAllowed(model, rules, subjectAt, options);
   const permissions = [
     ...listNamedPermissions(model, rules, subjectAt),

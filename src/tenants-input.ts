@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { checkPool, type PoolLike } from './database/client.ts';
 import type { Problem } from './errors.ts';
-import { bootstrapEntries, name, optionsOf, schema } from './options/shape.ts';
+import { bootstrapEntries, name, schema, shapeCheck } from './options/shape.ts';
 import { describeIssue, fields } from './policy/issues.ts';
 import { formatText } from './policy/rule.ts';
 import { reasonOf } from './text.ts';
@@ -97,7 +97,8 @@ function tenantsProblem(message: string): Problem {
   return { code: 'OPTION_INVALID', at: 'tenants', message };
 }
 
-const options = optionsOf({
+/** All problems in the shape of the options for many tenants. */
+export const checkTenantsOptions = shapeCheck({
   ...bootstrapEntries,
   // Each tenant has its own.
   schema: v.optional(v.any()),
@@ -115,11 +116,6 @@ const tenant = fields(
   { name, schema: v.optional(schema), pool: v.optional(v.any()) },
   'must be a tenant with a name and a pool',
 );
-
-/** All problems in the shape of the options for many tenants. */
-export function checkTenantsOptions(input: unknown): Problem[] {
-  return v.safeParse(options, input).issues?.map((issue) => describeIssue(issue, 'options')) ?? [];
-}
 
 /** Finds the problems of a tenant, by itself and compared with the tenants before it. */
 type TenantCheck = (tenant: unknown, index: number) => Problem[];

@@ -21,7 +21,7 @@ import { CoverageMeter } from './verification/coverage.ts';
 import { type Answer, createDecider, decisionOf } from './verification/decide.ts';
 import { type DecisionExplanation, explainByEnforcer } from './verification/decision-explanation.ts';
 import { type FindMisspeltNames, misspeltNameFinder } from './verification/misspelt-names.ts';
-import { subjectOf } from './verification/parts.ts';
+import { subjectPosition } from './verification/parts.ts';
 
 /** The result of the tests of a policy. */
 export interface PolicyTestReport {
@@ -241,7 +241,7 @@ function applyFilter(
   groups: readonly TestGroup[],
   { subject, name }: PolicyTestFilter,
 ): TestGroup[] {
-  const position = Math.max(0, tokensOf(model, 'r').indexOf(subjectOf(model) ?? ''));
+  const position = subjectPosition(model, 'r');
   return groups
     .filter((group) => name === undefined || group.name?.includes(name))
     .map((group) => ({

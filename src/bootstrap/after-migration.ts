@@ -8,7 +8,7 @@ import { formatRule, ruleKey } from '../policy/rule.ts';
 import { isSamePolicy } from '../policy/rule-set.ts';
 import type { VerificationFailure } from '../report.ts';
 import { reasonOf } from '../text.ts';
-import { type Differing, describeBroken, findDiffering } from '../verification/compare.ts';
+import { aboutRule, type Differing, describeBroken, findDiffering } from '../verification/compare.ts';
 import { createDecider, decisionOf } from '../verification/decide.ts';
 import { explainer } from '../verification/explain-answer.ts';
 import { checkStructure } from '../verification/structure.ts';
@@ -100,18 +100,7 @@ async function findBrokenLinks(
   live: readonly StoredRule[],
 ): Promise<VerificationFailure[]> {
   return (await checkStructure(model, live, defined.rules, configureEnforcer)).map(
-    ({ ids, rule, message }) => ({
-      kind: 'structure',
-      request: [],
-      expected: null,
-      actual: null,
-      rule,
-      rolePath: [],
-      ids,
-      added: [],
-      reason: message,
-      message,
-    }),
+    ({ ids, rule, message }) => ({ kind: 'structure', ...aboutRule(rule, message, message), ids }),
   );
 }
 

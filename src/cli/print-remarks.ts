@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { BootstrapError, InvalidOptionsError, VerificationError } from '../errors.ts';
-import type { Remark } from '../render/remark.ts';
+import { type Remark, remark } from '../render/remark.ts';
 import { renderAnnotations, renderCompact, renderJunit, toSarif } from '../render/remark-formats.ts';
 import { reasonOf } from '../text.ts';
 import type { Format } from './flags.ts';
@@ -69,7 +69,7 @@ export async function listErrorRemarks(error: unknown): Promise<Remark[]> {
   }
   const [code, message] =
     error instanceof BootstrapError ? [error.code, error.message] : ['UNEXPECTED', reasonOf(error)];
-  return [{ level: 'error', code, at: null, message }];
+  return [remark('error', code, message)];
 }
 
 /** The version of this package. */

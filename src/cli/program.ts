@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { BootstrapError } from '../errors.ts';
+import { remark } from '../render/remark.ts';
 import { escapeControls, reasonOf } from '../text.ts';
 import { addAssignCommand, addGrantCommand, addRevokeCommand, addUnassignCommand } from './change.ts';
 import { commandRunner, type RunCommand, readAskedFormat } from './command.ts';
@@ -48,13 +49,8 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
     const format = readAskedFormat(argv);
     if (format === 'json') terminal.printJson({ error: errorToJson(error) });
     else if (format !== 'pretty' && error instanceof CommanderError) {
-      const remark = {
-        level: 'error',
-        code: 'WRONG_USAGE',
-        at: null,
-        message: describeUsage(error),
-      } as const;
-      printRemarks([remark], format, terminal, { command: 'arguments', started, file: findProjectFile() });
+      const wrong = remark('error', 'WRONG_USAGE', describeUsage(error));
+      printRemarks([wrong], format, terminal, { command: 'arguments', started, file: findProjectFile() });
     }
     if (!(error instanceof CommanderError))
       terminal.complain(describeError(error, argv.includes('--verbose')));

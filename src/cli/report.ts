@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { PageOptions } from '../create-page.ts';
 import type { PoolLike } from '../database/client.ts';
+import { remark } from '../render/remark.ts';
 import type { CommandContext, Outcome, RunCommand } from './command.ts';
 import { EXIT } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -57,7 +58,7 @@ function writePage(
       document: { file, bytes },
       note: pool === null ? context.policyNote : null,
       pretty: () => `${where}\n\n${message}`,
-      remarks: () => [{ level: 'note', code: 'PAGE_WRITTEN', at: null, message }],
+      remarks: () => [remark('note', 'PAGE_WRITTEN', message)],
     };
   };
   if (isOffline(context)) return writeFrom(null, 'Policy: as it is defined, without a database');

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { PoolLike } from '../database/client.ts';
+import { remark } from '../render/remark.ts';
 import type { CommandContext, RunCommand } from './command.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { addDatabaseOptions, addDefinitionOptions, addExamples, addFormatOptions } from './flags.ts';
@@ -50,7 +51,7 @@ async function serve(context: CommandContext<ServeFlags>): Promise<ExitCode> {
       document: { url: server.url },
       note: pool === null ? policyNote : null,
       pretty: () => `${where}\n\n${message}`,
-      remarks: () => [{ level: 'note', code: 'PAGE_SERVED', at: null, message }],
+      remarks: () => [remark('note', 'PAGE_SERVED', message)],
     });
     await stopped;
     await server.close();

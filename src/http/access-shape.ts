@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { tokensOf } from '../casbin/model.ts';
 import { InvalidOptionsError } from '../errors.ts';
 import { callable, name, policyEntry } from '../options/shape.ts';
-import { describeIssue, fields, needed } from '../policy/issues.ts';
+import { fields, findMisshapen, needed } from '../policy/issues.ts';
 import { formatText } from '../policy/rule.ts';
 import { kindOf } from '../text.ts';
 import { domainOf, subjectOf } from '../verification/parts.ts';
@@ -44,9 +44,8 @@ export const unmarkedEntry = v.optional(v.picklist(['allow', 'deny'], 'must be a
 /** Refuses options of another shape, with every problem at once. */
 export function requireShape(input: unknown, entries: v.ObjectEntries): void {
   const shape = fields({ ...requestEntries, ...entries }, 'must be an object of options');
-  const issues = v.safeParse(shape, input).issues ?? [];
-  if (issues.length > 0)
-    throw new InvalidOptionsError(issues.map((issue) => describeIssue(issue, 'options')));
+  const problems = findMisshapen(shape, input);
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
 }
 
 /** Refuses a model whose requests have other values than subject, domain, resource and action: all would be denied. */

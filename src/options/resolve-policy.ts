@@ -98,7 +98,7 @@ async function checkRules(
 ): Promise<Problem[]> {
   const { rules } = defined;
   const hierarchies = buildHierarchies(rules);
-  const broken = findBrokenHierarchies(rules, hierarchies);
+  const broken = findBrokenHierarchies(defined, hierarchies);
   const misfits = findMisfitsIn(
     model,
     rules.filter(({ tenant }) => tenant === undefined),
@@ -108,7 +108,7 @@ async function checkRules(
     ...(model === null ? [] : findUnusableRules(model, rules)),
     ...broken,
     // A role manager of the application may go round in a circle for ever.
-    ...(await checkDepth(rules, hierarchies, broken.length === 0 ? model : null, configureEnforcer)),
+    ...(await checkDepth(defined, hierarchies, broken.length === 0 ? model : null, configureEnforcer)),
     ...findDuplicates(defined),
     ...checkRuleValues(rules, misfits),
   ];
@@ -120,15 +120,15 @@ function findMisfitsIn(model: Model | null, rules: readonly DefinedRule[]): Prob
 
 /** Finds nothing if there is no enforcer, which is reported as a problem of its own. */
 async function checkDepth(
-  rules: readonly DefinedRule[],
+  defined: RuleSet<DefinedRule>,
   hierarchies: readonly Hierarchy[],
   model: Model | null,
   configureEnforcer: ConfigureEnforcer | undefined,
 ): Promise<Problem[]> {
-  if (configureEnforcer === undefined) return findUnfollowed(rules, hierarchies, () => isFollowedByDefault);
+  if (configureEnforcer === undefined) return findUnfollowed(defined, hierarchies, () => isFollowedByDefault);
   if (model === null) return [];
   try {
-    return await findUnfollowed(rules, hierarchies, followedBy(model, rules, configureEnforcer));
+    return await findUnfollowed(defined, hierarchies, followedBy(model, defined.rules, configureEnforcer));
   } catch {
     return [];
   }

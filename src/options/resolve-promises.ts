@@ -5,7 +5,6 @@ import { rememberLast } from '../collections.ts';
 import type { BootstrapOptions, VerifyOptions } from '../options.ts';
 import type { DefinedRule } from '../policy/compile.ts';
 import type { PolicyDefinition } from '../policy/definition.ts';
-import { placeIn } from '../policy/place.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { ProgressReporter } from '../progress.ts';
 import { NO_EXPECTATIONS } from '../verification/expectations.ts';
@@ -79,11 +78,7 @@ export async function resolvePromises(
 ): Promise<ResolvedPromises> {
   const { verify, configureEnforcer } = options;
   if (verify === false) return withReach(model, defined, NO_PROMISES, progress);
-  const read = await readPromises(model, defined, definition, {
-    configureEnforcer,
-    placeOf: (kind, index) => placeIn(definition, kind, index),
-    placeOfRule: (rule) => defined.rules[defined.indexOf(rule)]?.at,
-  });
+  const read = await readPromises(model, defined, definition, { configureEnforcer });
   const promises = withReach(model, defined, read, progress);
   // Functions of the application may fail, and its enforcers may share objects, so this does not run beside other work.
   if (configureEnforcer !== undefined) await promises.decide();
@@ -119,7 +114,6 @@ export async function resolveWithout(
   if (verify === null) return withReach(model, defined, NO_PROMISES, progress);
   const read = await readPromises(model, defined, definition, {
     configureEnforcer,
-    placeOf: (kind, index) => placeIn(definition, kind, index),
     contradicted: 'dropped',
   });
   return withReach(model, defined, read, progress);

@@ -147,7 +147,8 @@ export async function checkOptions(
     logger,
     progress,
   };
-  if (!isReadable || problems.some(keepsFromDeciding)) return { ...checked, problems, promises: null };
+  if (!isReadable || problems.some(({ code }) => UNDECIDABLE.includes(code)))
+    return { ...checked, problems, promises: null };
   try {
     const promises = recalled ?? (await resolvePromises(model, definition, defined, sound, progress));
     const contradictions = withoutExplained(promises.problems, problems, definition);
@@ -189,10 +190,6 @@ const UNDECIDABLE: readonly ProblemCode[] = [
   'PATTERN_BACKTRACKS',
   'PATTERN_ENDLESS',
 ];
-
-function keepsFromDeciding({ code }: Problem): boolean {
-  return UNDECIDABLE.includes(code);
-}
 
 /**
  * Checks and completes options.

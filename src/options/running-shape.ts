@@ -1,11 +1,10 @@
 import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
-import { AS_TOLD, fields, needed } from '../policy/issues.ts';
+import { AS_TOLD, fields, findMisshapen, needed } from '../policy/issues.ts';
 import {
   callable,
   channelEntry,
   enforcerEntries,
-  findMisshapen,
   flag,
   identifierName,
   milliseconds,

@@ -8,7 +8,7 @@ import { LONGEST_TIMER_MS } from '../database/session.ts';
 import type { Problem } from '../errors.ts';
 import { APPLICATION_LIST, isMigrationSettings, PACKAGE_LIST } from '../migrator/migration.ts';
 import { definitionShape } from '../policy/definition-shape.ts';
-import { AS_TOLD, describeIssue, dictionary, fields } from '../policy/issues.ts';
+import { AS_TOLD, dictionary, fields, findMisshapen } from '../policy/issues.ts';
 
 export const name = v.pipe(v.string('must be a string'), v.nonEmpty('must not be empty'));
 export const flag = v.optional(v.boolean('must be true or false'));
@@ -249,11 +249,6 @@ const notOptions = v.pipe(
     addIssue({ expected: AS_TOLD, message });
   }),
 );
-
-/** All problems of a value's shape. */
-export function findMisshapen(expected: v.GenericSchema, input: unknown, at = 'options'): Problem[] {
-  return v.safeParse(expected, input).issues?.map((issue) => describeIssue(issue, at)) ?? [];
-}
 
 /** Creates a function that finds all problems in the shape of one function's options. */
 export function shapeCheck(own: v.ObjectEntries): (input: unknown) => Problem[] {

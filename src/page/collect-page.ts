@@ -7,11 +7,11 @@ import type { FindOrigin } from '../running/rule-origins.ts';
 import { withoutNames } from '../verification/drift.ts';
 import { readParts } from '../verification/parts.ts';
 import { checkStructure } from '../verification/structure.ts';
-import { splitUserLinks } from '../verification/user-links.ts';
+import { splitUserLinks, subjectNames } from '../verification/user-links.ts';
 import type { PageData, PageMatrix, PageSource, PageVersions } from './page-data.ts';
 import { collectHierarchies, collectUsers } from './page-hierarchies.ts';
 import { decidePageMatrix } from './page-matrix.ts';
-import { type PagePolicy, subjectNames } from './page-policy.ts';
+import type { PagePolicy } from './page-policy.ts';
 
 /** The policy of a database, and its comparison with the definition. */
 export interface LivePage {

@@ -33,7 +33,8 @@ function titleOf({ ptype, domain }: PageHierarchy): string {
   return domain === '' ? what : `${what} in ${domain}`;
 }
 
-const STATE_TEXT = { defined: '', added: ' (not defined)', missing: ' (missing)' } as const;
+/** What is said of a link that is not both defined and stored. */
+export const STATE_TEXT = { defined: '', added: ' (not defined)', missing: ' (missing)' } as const;
 
 function describeEdge({ child, parent, state }: HierarchyEdge, names: readonly string[]): Markup {
   return html`<li><bdi>${names[child] ?? ''}</bdi> inherits from <bdi>${names[parent] ?? ''}</bdi>${STATE_TEXT[state]}</li>`;

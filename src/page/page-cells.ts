@@ -1,4 +1,5 @@
 import { tokensOf } from '../casbin/model.ts';
+import { getOrAdd } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { formatRule, type Rule, ruleKey, toRule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
@@ -42,7 +43,7 @@ export class CellCollector {
     this.#unlisted = unlisted;
     this.#explain = explainer(model, rules, defined ?? new RuleSet(rules));
     this.#explainDefined = defined === null ? this.#explain : explainer(model, defined.rules, defined);
-    const subject = subjectOf(model) ?? '';
+    const subject = subjectOf(model);
     this.#subjectAt = {
       request: tokensOf(model, 'r').indexOf(subject),
       policy: tokensOf(model, 'p').indexOf(subject),
@@ -122,10 +123,6 @@ class Numbered<T> {
   readonly #numbers = new Map<string, number>();
 
   number(key: string, create: () => T): number {
-    const known = this.#numbers.get(key);
-    if (known !== undefined) return known;
-    const number = this.all.push(create()) - 1;
-    this.#numbers.set(key, number);
-    return number;
+    return getOrAdd(this.#numbers, key, () => this.all.push(create()) - 1);
   }
 }

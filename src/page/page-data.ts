@@ -112,6 +112,11 @@ export const CELL_STATES = {
   e: 'error',
 } as const;
 
+/** The state of one of the listed cells. */
+export function stateAt({ states }: Pick<PageCells, 'states'>, position: number): CellState {
+  return CELL_STATES[states[position] as keyof typeof CELL_STATES];
+}
+
 /**
  * `direct`: allowed by a rule of the role itself. `inherited`: allowed by a rule of another role. `open`: allowed
  * because no rule denies it. `denied`: denied by a rule. `added`: allowed, but the definition denies it. `missing`:

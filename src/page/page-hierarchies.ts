@@ -1,4 +1,4 @@
-import { addTo } from '../collections.ts';
+import { addTo, getOrAdd } from '../collections.ts';
 import { buildHierarchies, collectInherited, type Hierarchy } from '../policy/hierarchy.ts';
 import type { Rule } from '../policy/rule.ts';
 import { RuleSet } from '../policy/rule-set.ts';
@@ -56,8 +56,7 @@ function chooseState(isStored: boolean, isDefined: boolean): RuleState {
 function countUsers(links: readonly Link<Rule>[]): (hierarchy: Hierarchy, role: string) => number {
   const users = new Map<string, Set<string>>();
   for (const { ptype, values } of links) {
-    const key = linkKey(ptype, values.slice(1));
-    users.set(key, (users.get(key) ?? new Set()).add(values[0] ?? ''));
+    getOrAdd(users, linkKey(ptype, values.slice(1)), () => new Set()).add(values[0] ?? '');
   }
   return ({ ptype, domains }, role) => users.get(linkKey(ptype, [role, ...domains]))?.size ?? 0;
 }

@@ -3,12 +3,13 @@ import { addTo } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { type Answer, createDecider, type Decider, decidePaced, decisionOf } from '../verification/decide.ts';
 import { mergeSorted } from '../verification/expectations.ts';
-import { readParts, subjectOf } from '../verification/parts.ts';
+import { readParts, subjectPosition } from '../verification/parts.ts';
 import { Matrix, withoutRepetition } from '../verification/request-matrix.ts';
 import { derivePermissions, NO_ROLE } from '../verification/requests.ts';
+import { subjectNames } from '../verification/user-links.ts';
 import { CellCollector } from './page-cells.ts';
 import type { OmittedFromPage, PageMatrix, PageRole } from './page-data.ts';
-import { type PagePolicy, subjectNames } from './page-policy.ts';
+import type { PagePolicy } from './page-policy.ts';
 
 /** How much a page holds. With more, a browser would be too slow. */
 interface PageLimits {
@@ -35,7 +36,7 @@ export async function decidePageMatrix(
 ): Promise<DecidedPage> {
   const { model, configureEnforcer, rules, defined } = policy;
   const tokens = tokensOf(model, 'r');
-  const subjectAt = Math.max(0, tokens.indexOf(subjectOf(model) ?? ''));
+  const subjectAt = subjectPosition(model, 'r');
   const [names, permissions] = [collectSubjectNames(policy, subjectAt), listPermissions(policy, subjectAt)];
   const matrix = new Matrix(subjectAt, [
     { subjects: names.slice(0, limits.roles), permissions: permissions.slice(0, limits.permissions) },

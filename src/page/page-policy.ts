@@ -1,11 +1,9 @@
 import type { Model } from 'casbin';
 import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
-import { tokensOf } from '../casbin/model.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { RowId } from '../report.ts';
-import { readParts, subjectOf } from '../verification/parts.ts';
 
 /** The policy that a page is about. */
 export interface PagePolicy {
@@ -19,14 +17,4 @@ export interface PagePolicy {
   readonly roleRules: readonly Rule[];
   /** Requests that the definition lists. They are used for models whose rules do not tell which requests there are. */
   readonly listed: readonly Request[];
-}
-
-/** The names that rules permit something, or that are linked to others. */
-export function subjectNames(model: Model, rules: readonly Rule[]): string[] {
-  const links = readParts(model)?.roles ?? new Map([['g', 'everywhere']]);
-  const subject = Math.max(0, tokensOf(model, 'p').indexOf(subjectOf(model) ?? ''));
-  return rules.flatMap(({ ptype, values }) => {
-    if (ptype === 'p') return [values[subject] ?? ''];
-    return links.has(ptype) ? values.slice(0, 2) : [];
-  });
 }

@@ -2,11 +2,10 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { formatRule, toRule } from '../policy/rule.ts';
 import { drawHierarchy } from './draw-hierarchy.ts';
 import { html, jsonForScript, Markup } from './markup.ts';
 import type { PageData, PageSource, PageVersions } from './page-data.ts';
-import { renderDifferences, renderOmissions, renderResult } from './render-result.ts';
+import { renderDifferences, renderOmissions, renderResult, renderRule } from './render-result.ts';
 import { renderRoles } from './render-roles.ts';
 
 /**
@@ -121,9 +120,7 @@ export function renderVersions({ versions, source }: PageData): Markup | null {
         ? html`<li>${renderName(role)} is retired</li>`
         : html`<li>${renderName(role)} is retired; its users get ${renderName(reassign)}</li>`,
     ),
-    ...versions.retiredRules.map(
-      (rule) => html`<li><code><bdi>${formatRule(toRule(rule))}</bdi></code> is retired</li>`,
-    ),
+    ...versions.retiredRules.map((rule) => html`<li>${renderRule(rule)} is retired</li>`),
   ];
   const list = items.length === 0 ? null : html`<ul>${items}</ul>`;
   const inDatabase = source.kind === 'database' ? html`; ${describeNewest(versions)}` : null;

@@ -1,6 +1,5 @@
-import { formatRule, toRule } from '../policy/rule.ts';
 import { explainAway } from '../render/ownership.ts';
-import { count } from '../render/phrases.ts';
+import { count, policyLine } from '../render/phrases.ts';
 import type { DriftFinding, KeptAwayRule, VerificationFailure, VerificationReport } from '../report.ts';
 import { type Content, html, type Markup } from './markup.ts';
 import type { OmittedFromPage, PageData } from './page-data.ts';
@@ -139,8 +138,9 @@ function messageItem({ message }: { readonly message: string }): Markup {
   return html`<li><bdi>${message}</bdi></li>`;
 }
 
-function renderRule(rule: readonly string[]): Markup {
-  return html`<code><bdi>${formatRule(toRule(rule))}</bdi></code>`;
+/** Renders a rule, ptype first. */
+export function renderRule(rule: readonly string[]): Markup {
+  return html`<code><bdi>${policyLine(rule)}</bdi></code>`;
 }
 
 /** Renders what the page leaves out; nothing if it has everything. */

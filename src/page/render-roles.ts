@@ -1,7 +1,8 @@
 import { addTo } from '../collections.ts';
 import { count } from '../render/phrases.ts';
+import { STATE_TEXT } from './draw-hierarchy.ts';
 import { html, type Markup } from './markup.ts';
-import { CELL_STATES, type CellState, type PageData, type PageMatrix, type PageRole } from './page-data.ts';
+import { type CellState, type PageData, type PageMatrix, type PageRole, stateAt } from './page-data.ts';
 
 /** How many permissions are listed role by role; more would make the page slow. */
 const LISTED = 2_500;
@@ -35,8 +36,7 @@ function listParents({ hierarchies }: PageData): ReadonlyMap<string, string[]> {
   for (const { nodes, edges, domain } of hierarchies) {
     for (const { child, parent, state } of edges) {
       const where = domain === '' ? '' : ` in ${domain}`;
-      const remark = { defined: '', added: ' (not defined)', missing: ' (missing)' }[state];
-      addTo(parents, nodes[child]?.name ?? '', `${nodes[parent]?.name ?? ''}${where}${remark}`);
+      addTo(parents, nodes[child]?.name ?? '', `${nodes[parent]?.name ?? ''}${where}${STATE_TEXT[state]}`);
     }
   }
   return parents;
@@ -53,11 +53,10 @@ interface RoleEntry {
 function listEntries({ permissions, routes }: PageMatrix, { cells }: PageRole): RoleEntry[] {
   return cells.at.map((column, index) => {
     const permission = permissions[column] ?? [];
-    const key = cells.states[index] as keyof typeof CELL_STATES;
     return {
       resource: permission.slice(0, -1).join(', '),
       action: permission.at(-1) ?? '',
-      state: CELL_STATES[key],
+      state: stateAt(cells, index),
       from: routes[cells.routes[index] ?? -1]?.path.at(-1) ?? '',
     };
   });

@@ -1,7 +1,7 @@
 import type { Problem } from '../errors.ts';
 import { nearestFinder } from '../nearest-name.ts';
 import { type DefinedRule, isRepeated } from './compile.ts';
-import type { PolicyDefinition, Request } from './definition.ts';
+import type { PolicyDefinition, Request, RoleDefinition } from './definition.ts';
 import { buildHierarchies, findCycles, findTooDeep, type Hierarchy, type IsFollowed } from './hierarchy.ts';
 import { placeIn } from './place.ts';
 import { formatRule, formatText, formatValue } from './rule.ts';
@@ -65,27 +65,15 @@ export function isUnstorable(text: string): boolean {
 
 /** Roles named in `inherits` that are not defined beside the role. */
 export function findUndefinedRoles(definition: PolicyDefinition): Problem[] {
-  return [
-    ...findUndefinedAmong(definition.roles, definition, ['roles']),
-    ...findUndefinedAmong(definition.domains?.roles, definition, ['domains', 'roles']),
-  ];
-}
-
-function findUndefinedAmong(
-  roles: NonNullable<PolicyDefinition['roles']> = {},
-  definition: PolicyDefinition,
-  path: readonly string[],
-): Problem[] {
-  const names = new Set(Object.keys(roles));
   const findName = nearestFinder();
-  return Object.entries(roles).flatMap(([role, { inherits = [] }]) =>
+  return listRoles(definition).flatMap(({ name, role: { inherits = [] }, siblings, path }) =>
     inherits.flatMap((parent, index): Problem[] => {
-      if (Object.hasOwn(roles, parent)) return [];
-      const at = placeIn(definition, ...path, role, 'inherits', index);
-      const nearest = findName(parent, names);
+      if (siblings.has(parent)) return [];
+      const at = placeIn(definition, ...path, 'inherits', index);
+      const nearest = findName(parent, siblings);
       const remedy =
-        nearest === null || nearest === role ? 'Add' : `Did you mean ${formatText(nearest)}? If not, add`;
-      const message = `role ${formatText(role)} inherits from ${formatText(parent)}, which is not defined. ${remedy} it under ${path.join('.')}, or remove the inheritance.`;
+        nearest === null || nearest === name ? 'Add' : `Did you mean ${formatText(nearest)}? If not, add`;
+      const message = `role ${formatText(name)} inherits from ${formatText(parent)}, which is not defined. ${remedy} it under ${path.slice(0, -1).join('.')}, or remove the inheritance.`;
       return [{ code: 'ROLE_UNDEFINED', at, message }];
     }),
   );
@@ -96,32 +84,38 @@ function findUndefinedAmong(
  * empty, as for somebody who is not logged in, would be allowed.
  */
 export function findEmptyNames(definition: PolicyDefinition): Problem[] {
-  const { roles = {}, domains } = definition;
-  const tenants = (domains?.tenants ?? []).flatMap((tenant, index): Problem[] =>
-    tenant === '' ? [emptyName('tenant', placeIn(definition, 'domains', 'tenants', index))] : [],
-  );
-  return [
-    ...findEmptyAmong(roles, definition, ['roles']),
-    ...findEmptyAmong(domains?.roles ?? {}, definition, ['domains', 'roles']),
-    ...tenants,
-  ];
-}
-
-function findEmptyAmong(
-  roles: NonNullable<PolicyDefinition['roles']>,
-  definition: PolicyDefinition,
-  path: readonly string[],
-): Problem[] {
-  return Object.entries(roles).flatMap(([role, { permissions = {} }]) => {
-    const at = (...keys: (string | number)[]) => placeIn(definition, ...path, role, ...keys);
+  const ofRoles = listRoles(definition).flatMap(({ name, role: { permissions = {} }, path }) => {
+    const at = (...keys: (string | number)[]) => placeIn(definition, ...path, ...keys);
     const inside = Object.entries(permissions).flatMap(([resource, actions = []]) => [
       ...(resource === '' ? [emptyName('resource', at('permissions', resource))] : []),
       ...actions.flatMap((action, index) =>
         action === '' ? [emptyName('action', at('permissions', resource, index))] : [],
       ),
     ]);
-    return role === '' ? [emptyName('role', at()), ...inside] : inside;
+    return name === '' ? [emptyName('role', at()), ...inside] : inside;
   });
+  const tenants = (definition.domains?.tenants ?? []).flatMap((tenant, index): Problem[] =>
+    tenant === '' ? [emptyName('tenant', placeIn(definition, 'domains', 'tenants', index))] : [],
+  );
+  return [...ofRoles, ...tenants];
+}
+
+interface ListedRole {
+  readonly name: string;
+  readonly role: RoleDefinition;
+  /** The names that are defined beside it, and its own. */
+  readonly siblings: ReadonlySet<string>;
+  /** The keys that lead to it. */
+  readonly path: readonly string[];
+}
+
+/** The roles of a definition, also those of `domains`. */
+export function listRoles({ roles = {}, domains }: PolicyDefinition): ListedRole[] {
+  const list = (some: NonNullable<PolicyDefinition['roles']>, ...path: string[]) => {
+    const siblings = new Set(Object.keys(some));
+    return Object.entries(some).map(([name, role]) => ({ name, role, siblings, path: [...path, name] }));
+  };
+  return [...list(roles, 'roles'), ...list(domains?.roles ?? {}, 'domains', 'roles')];
 }
 
 function emptyName(what: string, at: string): Problem {
@@ -131,10 +125,10 @@ function emptyName(what: string, at: string): Problem {
 
 /** Roles that inherit from themselves, or in a circle. */
 export function findBrokenHierarchies(
-  rules: readonly DefinedRule[],
-  hierarchies: readonly Hierarchy[] = buildHierarchies(rules),
+  defined: RuleSet<DefinedRule>,
+  hierarchies: readonly Hierarchy[] = buildHierarchies(defined.rules),
 ): Problem[] {
-  const fromItself = rules
+  const fromItself = defined.rules
     .filter((rule) => rule.ptype.startsWith('g') && !isRepeated(rule))
     .filter(({ values }) => values.length > 1 && values[0] === values[1])
     .map(
@@ -144,9 +138,8 @@ export function findBrokenHierarchies(
         message: `role ${formatText(values[0] ?? '')} inherits from itself. Remove the inheritance.`,
       }),
     );
-  const placeOfLink = linkFinder(rules);
   const cycles = hierarchies.flatMap((hierarchy) =>
-    findCycles(hierarchy).map((path) => ({ hierarchy, path, at: placeOfLink(hierarchy, path) })),
+    findCycles(hierarchy).map((path) => ({ hierarchy, path, at: placeOfLink(defined, hierarchy, path) })),
   );
   const circular = withoutRepeated(cycles).map(
     ({ hierarchy, path, at }): Problem => ({
@@ -160,15 +153,14 @@ export function findBrokenHierarchies(
 
 /** Inheritance over more links than the enforcer's role managers follow. */
 export async function findUnfollowed(
-  rules: readonly DefinedRule[],
+  defined: RuleSet<DefinedRule>,
   hierarchies: readonly Hierarchy[],
   isFollowedIn: (hierarchy: Hierarchy) => IsFollowed,
 ): Promise<Problem[]> {
-  const placeOfLink = linkFinder(rules);
   const unfollowed: FoundPath[] = [];
   for (const hierarchy of hierarchies) {
     for (const path of await findTooDeep(hierarchy, isFollowedIn(hierarchy))) {
-      unfollowed.push({ hierarchy, path, at: placeOfLink(hierarchy, path) });
+      unfollowed.push({ hierarchy, path, at: placeOfLink(defined, hierarchy, path) });
     }
   }
   return withoutRepeated(unfollowed).map(({ hierarchy, path, at }): Problem => {
@@ -199,27 +191,14 @@ function formatDomain({ domain }: Hierarchy): string {
   return domain === '' ? '' : ` in domain ${formatValue(domain)}`;
 }
 
-/** Tells where the first link of a path of roles is defined. */
-function linkFinder(
-  rules: readonly DefinedRule[],
-): (hierarchy: Hierarchy, path: readonly string[]) => string {
-  const key = (ptype: string, child = '', parent = '', domain = '') =>
-    JSON.stringify([ptype, child, parent, domain]);
-  let links: Map<string, DefinedRule> | undefined;
-  const collectLinks = () => {
-    const collected = new Map<string, DefinedRule>();
-    for (const rule of rules) {
-      const [child, parent, ...domains] = rule.values;
-      const own = key(rule.ptype, child, parent, domains.join(', '));
-      if (rule.ptype.startsWith('g') && !collected.has(own)) collected.set(own, rule);
-    }
-    return collected;
-  };
-  return ({ ptype, domain }, [from, to]) => {
-    // Made only for a problem, which may occur in thousands of domains.
-    links ??= collectLinks();
-    return links.get(key(ptype, from, to, domain))?.at ?? 'policy';
-  };
+/** Where the first link of a path of roles is defined. */
+function placeOfLink(
+  defined: RuleSet<DefinedRule>,
+  { ptype, domains }: Hierarchy,
+  path: readonly string[],
+): string {
+  const link = defined.indexOf({ ptype, values: [...path.slice(0, 2), ...domains] });
+  return defined.rules[link]?.at ?? 'policy';
 }
 
 function countValues(values: number): string {

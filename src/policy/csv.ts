@@ -30,7 +30,7 @@ export function parseCsv(file: string, text: string): Parsed {
       problems.push(...findLostRules(at, line));
     } catch (error) {
       const reason = reasonOf(error).replace(/ at line 1$/, '');
-      problems.push({ code: 'POLICY_SYNTAX', at, message: `Casbin can't read this line: ${reason}.` });
+      problems.push(syntaxProblem(at, `Casbin can't read this line: ${reason}.`));
     }
   }
   recordPlaces(rules, `${file}:1:1`, places);
@@ -42,7 +42,7 @@ function findLostRules(at: string, line: string): Problem[] {
   if (!line.trimEnd().includes('\r') || (new BasicCsvParser().parse(line)?.length ?? 0) < 2) return [];
   const message =
     'this line has a carriage return inside, and Casbin drops what follows it. End lines with a line feed.';
-  return [{ code: 'POLICY_SYNTAX', at, message }];
+  return [syntaxProblem(at, message)];
 }
 
 /**

@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
-import { AS_TOLD, describeIssue, dictionary, fields } from './issues.ts';
-import { findPlace } from './place.ts';
+import { AS_TOLD, dictionary, fields, findMisshapenPlaces } from './issues.ts';
 
 /** YAML reads `1` as a number and `true` as a boolean. */
 const text = v.string(({ input }) =>
@@ -83,13 +82,7 @@ function explainRole(_key: string, value: unknown): string | null {
 
 /** All problems in the shape of a file's content. */
 export function checkFileShape(file: string, content: unknown): Problem[] {
-  const { issues = [] } = v.safeParse(fileShape, content);
-  return issues.map((issue) => {
-    const { code, at: path, message } = describeIssue(issue, '');
-    const keys = issue.path?.map(({ key }) => String(key)) ?? [];
-    const what = path === '' ? message : `${path}: ${message}`;
-    return { code, at: findPlace(content, keys) ?? file, message: what };
-  });
+  return findMisshapenPlaces(fileShape, file, content);
 }
 
 /** Refuses `roles` beside `domains`: rules of `domains` have one value more, and a model defines one number. */

@@ -2,11 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
-import { decodeUtf8, explainUnreadable, NOT_UTF8 } from '../text.ts';
+import { explainUnreadable } from '../text.ts';
 import type { Request } from './definition.ts';
 import { PARTS } from './definition-shape.ts';
-import { describeIssue, fields } from './issues.ts';
+import { fields, findMisshapenPlaces } from './issues.ts';
 import { findPlace } from './place.ts';
+import { parseFile } from './policy-file.ts';
 import { type PlacedRule, toRule } from './rule.ts';
 
 /** Requests that are decided together, on the policy and the rules that are given for them. */
@@ -75,8 +76,7 @@ export async function readExpectationFile(file: string): Promise<LoadedExpectati
     groups: [],
     problems: [{ code, at: file, message }],
   });
-  const ending = extname(file).toLowerCase();
-  if (!['.yaml', '.yml', '.json'].includes(ending)) {
+  if (!['.yaml', '.yml', '.json'].includes(extname(file).toLowerCase())) {
     return refuse('POLICY_NOT_FOUND', 'this file ending is not known. Use one of .yaml, .yml, .json.');
   }
   let bytes: Uint8Array;
@@ -88,15 +88,10 @@ export async function readExpectationFile(file: string): Promise<LoadedExpectati
       `${explainUnreadable('file of tests', file, error)}. Correct the path.`,
     );
   }
-  const content = decodeUtf8(bytes);
-  if (content === null) return refuse('POLICY_SYNTAX', NOT_UTF8);
-  const parse =
-    ending === '.json' ? (await import('./json.ts')).parseJson : (await import('./yaml.ts')).parseYaml;
-  const { value, problems } = parse(file, content);
+  const { value, problems } = await parseFile(file, bytes);
   if (value === undefined) return { groups: [], problems };
   if (value === null) return refuse('OPTION_INVALID', NO_REQUESTS);
-  const { issues = [] } = v.safeParse(fileShape, value);
-  const misshapen = issues.map((issue) => describePlaced(file, value, issue));
+  const misshapen = findMisshapenPlaces(fileShape, file, value);
   if (misshapen.length > 0) return { groups: [], problems: [...problems, ...misshapen] };
   const groups = toGroups(file, value as object);
   return { groups, problems: [...problems, ...findNothing(file, value, groups)] };
@@ -113,12 +108,6 @@ function findNothing(file: string, value: unknown, groups: readonly ExpectationG
     at: findPlace(value, path) ?? file,
     message: NO_REQUESTS,
   }));
-}
-
-function describePlaced(file: string, value: unknown, issue: v.BaseIssue<unknown>): Problem {
-  const { code, at: path, message } = describeIssue(issue, '');
-  const keys = issue.path?.map(({ key }) => String(key)) ?? [];
-  return { code, at: findPlace(value, keys) ?? file, message: path === '' ? message : `${path}: ${message}` };
 }
 
 /** The rules that are given for the file are given for each of its tests. */

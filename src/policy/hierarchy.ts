@@ -1,4 +1,4 @@
-import { addTo, collectAncestors } from '../collections.ts';
+import { addTo, collectAncestors, getOrAdd } from '../collections.ts';
 import type { Rule } from './rule.ts';
 
 /** Casbin's role manager follows at most this many links. It silently ignores deeper inheritance. */
@@ -24,12 +24,8 @@ export function buildHierarchies(rules: readonly Rule[]): Hierarchy[] {
       domains.length > 1
         ? JSON.stringify([ptype, domains])
         : `${domains.length}, ${ptype.length}, ${ptype}${domain}`;
-    let hierarchy = hierarchies.get(key);
-    if (hierarchy === undefined) {
-      hierarchy = { ptype, domain, domains, parents: new Map() };
-      hierarchies.set(key, hierarchy);
-    }
-    addTo(hierarchy.parents, child, parent);
+    const { parents } = getOrAdd(hierarchies, key, () => ({ ptype, domain, domains, parents: new Map() }));
+    addTo(parents, child, parent);
   }
   return [...hierarchies.values()];
 }

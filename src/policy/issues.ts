@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { Problem } from '../errors.ts';
 import { findNearest } from '../nearest-name.ts';
 import { shorten } from '../text.ts';
-import { pathOf } from './place.ts';
+import { findPlace, pathOf } from './place.ts';
 import { formatText } from './rule.ts';
 
 /** The names of types that valibot names after a constructor. */
@@ -26,6 +26,22 @@ export function describeIssue(issue: v.BaseIssue<unknown>, root: string): Proble
     return { code: 'OPTION_INVALID', at, message: `it is missing${why}.` };
   }
   return { code: 'OPTION_INVALID', at, message: `${issue.message} (it ${describeReceived(issue)}).` };
+}
+
+/** All problems in the shape of a value. */
+export function findMisshapen(shape: v.GenericSchema, input: unknown, at = 'options'): Problem[] {
+  return v.safeParse(shape, input).issues?.map((issue) => describeIssue(issue, at)) ?? [];
+}
+
+/** All problems in the shape of what a file holds, each at its place in the file. */
+export function findMisshapenPlaces(shape: v.GenericSchema, file: string, content: unknown): Problem[] {
+  const { issues = [] } = v.safeParse(shape, content);
+  return issues.map((issue) => {
+    const { code, at: path, message } = describeIssue(issue, '');
+    const keys = issue.path?.map(({ key }) => String(key)) ?? [];
+    const at = findPlace(content, keys) ?? file;
+    return { code, at, message: path === '' ? message : `${path}: ${message}` };
+  });
 }
 
 function describeReceived({ type, input, received }: v.BaseIssue<unknown>): string {

@@ -1,7 +1,7 @@
 import type { Problem } from '../errors.ts';
 import { nearestFinder } from '../nearest-name.ts';
-import { findUnstorable } from './check.ts';
-import type { OnRevoked, PolicyDefinition, RoleDefinition } from './definition.ts';
+import { findUnstorable, listRoles } from './check.ts';
+import type { OnRevoked, PolicyDefinition } from './definition.ts';
 import { placeIn } from './place.ts';
 import { formatRule, formatText, type PlacedRule, type Rule, ruleKey, toRule } from './rule.ts';
 import type { RuleSet } from './rule-set.ts';
@@ -61,18 +61,6 @@ function collectOnRevoked(definition: PolicyDefinition): ReadonlyMap<string, OnR
       onRevoked === undefined ? [] : [[name, onRevoked] as const],
     ),
   );
-}
-
-interface ListedRole {
-  readonly name: string;
-  readonly role: RoleDefinition;
-  readonly path: readonly string[];
-}
-
-function listRoles({ roles = {}, domains }: PolicyDefinition): ListedRole[] {
-  const list = (some: NonNullable<PolicyDefinition['roles']>, ...path: string[]) =>
-    Object.entries(some).map(([name, role]) => ({ name, role, path: [...path, name] }));
-  return [...list(roles, 'roles'), ...list(domains?.roles ?? {}, 'domains', 'roles')];
 }
 
 /** Finds statements about earlier versions that are impossible, or that contradict the definition. */

@@ -13,20 +13,12 @@ import {
 import { compilePolicy } from './compile.ts';
 import { parseCsv } from './csv.ts';
 import type { PolicyDefinition } from './definition.ts';
-import { copyPlaces, MODULE_ENDINGS, type Parsed } from './place.ts';
+import { copyPlaces, MODULE_ENDINGS, type Parsed, syntaxProblem } from './place.ts';
 import { RuleSet } from './rule-set.ts';
 import { checkTenantNames } from './tenant-names.ts';
 
-type Parse = (file: string, text: string) => Parsed;
-
-/** The parsers are imported only when a file of that kind is read. */
-const parsers: Readonly<Record<string, () => Promise<Parse>>> = {
-  '.yaml': async () => (await import('./yaml.ts')).parseYaml,
-  '.yml': async () => (await import('./yaml.ts')).parseYaml,
-  '.json': async () => (await import('./json.ts')).parseJson,
-  '.csv': async () => parseCsv,
-};
-const KNOWN_ENDINGS = Object.keys(parsers).join(', ');
+const ENDINGS = ['.yaml', '.yml', '.json', '.csv'];
+const KNOWN_ENDINGS = ENDINGS.join(', ');
 
 /** A definition of the right shape, and other problems of the file; or why there is no definition. */
 export interface LoadedPolicy {
@@ -62,7 +54,7 @@ function findPolicyFaults(definition: PolicyDefinition): Problem[] {
     ...findEmptyNames(definition),
     ...findUndefinedRoles(definition),
     ...findConflicts(definition),
-    ...findBrokenHierarchies(sound.rules),
+    ...findBrokenHierarchies(sound),
     ...findDuplicates(sound),
     ...findUnstorable(sound.rules),
   ];
@@ -84,25 +76,35 @@ export async function readPolicyBy(
   describeUnreadable: (path: string, error: unknown) => Problem,
 ): Promise<LoadedPolicy> {
   if (isConnectionString(path)) return { definition: null, problems: [NO_DATABASE] };
-  const load = parsers[extname(path).toLowerCase()];
-  if (load === undefined) return { definition: null, problems: [describeUnknownEnding(path)] };
+  if (!ENDINGS.includes(extname(path).toLowerCase()))
+    return { definition: null, problems: [describeUnknownEnding(path)] };
   let bytes: Uint8Array;
   try {
     bytes = await read();
   } catch (error) {
     return { definition: null, problems: [describeUnreadable(path, error)] };
   }
-  const text = decodeUtf8(bytes);
-  if (text === null)
-    return { definition: null, problems: [{ code: 'POLICY_SYNTAX', at: path, message: NOT_UTF8 }] };
-  const parse = await load();
-  const { value, problems } = parse(path, text);
+  const { value, problems } = await parseFile(path, bytes);
   if (value === null) return { definition: null, problems: [...problems, emptyPolicy(`${path}:1:1`)] };
   const { checkFileShape } = await import('./definition-shape.ts');
   const misshapen = value === undefined ? [] : checkFileShape(path, value);
   // The rest is checked also when there is an unknown key.
   const usable = value !== undefined && misshapen.every(({ code }) => code === 'OPTION_UNKNOWN');
   return { definition: usable ? withoutSchemaKey(value) : null, problems: [...problems, ...misshapen] };
+}
+
+/** Parses a file by its ending. A parser is imported only when there is a file for it. */
+export async function parseFile(path: string, bytes: Uint8Array): Promise<Parsed> {
+  const text = decodeUtf8(bytes);
+  if (text === null) return { value: undefined, problems: [syntaxProblem(path, NOT_UTF8)] };
+  switch (extname(path).toLowerCase()) {
+    case '.csv':
+      return parseCsv(path, text);
+    case '.json':
+      return (await import('./json.ts')).parseJson(path, text);
+    default:
+      return (await import('./yaml.ts')).parseYaml(path, text);
+  }
 }
 
 const NO_DATABASE: Problem = {

@@ -1,3 +1,4 @@
+import { addTo, getOrAdd } from '../collections.ts';
 import type { PolicyDefinition, RoleDefinition } from './definition.ts';
 import { type Rule, toLine } from './rule.ts';
 import { RuleSet } from './rule-set.ts';
@@ -25,17 +26,13 @@ export function toDefinition(rules: readonly Rule[], form: RoleForm): PolicyDefi
   const isLink = ({ ptype, values }: Rule) =>
     form.inheritance && ptype === 'g' && values.length === 2 && isNamed(values);
   const roles = new Map<string, RoleParts>();
-  const roleCalled = (name: string): RoleParts => {
-    const role = roles.get(name) ?? { inherits: [], permissions: new Map() };
-    roles.set(name, role);
-    return role;
-  };
+  const roleCalled = (name: string) =>
+    getOrAdd(roles, name, () => ({ inherits: [], permissions: new Map() }));
   const raw: string[][] = [];
   for (const rule of distinct) {
     const [first = '', second = '', third = ''] = rule.values;
     if (isPermission(rule)) {
-      const { permissions } = roleCalled(first);
-      permissions.set(second, [...(permissions.get(second) ?? []), third]);
+      addTo(roleCalled(first).permissions, second, third);
     } else if (isLink(rule)) {
       roleCalled(first).inherits.push(second);
       roleCalled(second);

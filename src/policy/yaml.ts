@@ -2,7 +2,6 @@ import {
   type Alias,
   Composer,
   type CST,
-  type Document,
   isAlias,
   isCollection,
   isMap,
@@ -13,7 +12,6 @@ import {
   type Node,
   type Pair,
   Parser,
-  type YAMLError,
   type YAMLMap,
 } from 'yaml';
 import type { Problem } from '../errors.ts';
@@ -41,8 +39,8 @@ export function parseYaml(file: string, text: string): Parsed {
   if (document === undefined) {
     return { value: undefined, problems: [syntaxProblem(file, 'this is not YAML.')] };
   }
-  const problems = [...document.errors, ...document.warnings].map((error) =>
-    describeYamlError(error, locate),
+  const problems = [...document.errors, ...document.warnings].map(({ message, pos }) =>
+    syntaxProblem(locate(pos[0]), `${message.replace(/\.$/, '')}.`),
   );
   if (second !== undefined) {
     problems.push(
@@ -50,7 +48,8 @@ export function parseYaml(file: string, text: string): Parsed {
     );
   }
   if (second !== undefined || document.errors.length > 0) return { value: undefined, problems };
-  const aliases = resolveAliases(document, locate);
+  const aliases = new AliasResolver(locate);
+  aliases.measure(document.contents);
   if (aliases.problems.length > 0) return { value: undefined, problems: [...problems, ...aliases.problems] };
   const builder = new ValueBuilder(aliases.sources, locate);
   return { value: builder.build(document.contents), problems: [...problems, ...builder.problems] };
@@ -69,10 +68,6 @@ function findDeepNode(tokens: readonly CST.Token[]): number | null {
     }
   }
   return null;
-}
-
-function describeYamlError({ message, pos }: YAMLError, locate: (offset: number) => string): Problem {
-  return syntaxProblem(locate(pos[0]), `${message.replace(/\.$/, '')}.`);
 }
 
 /**
@@ -127,7 +122,7 @@ class ValueBuilder {
       const key = this.#keyOf(pair);
       if (keys.has(key)) {
         const message = 'duplicate key. Remove one of them.';
-        this.problems.push({ code: 'POLICY_SYNTAX', at: this.#placeOf(pair.key), message });
+        this.problems.push(syntaxProblem(this.#placeOf(pair.key), message));
       }
       keys.add(key);
     }
@@ -162,14 +157,14 @@ class ValueBuilder {
     const map = this.#sourceOf(source);
     if (isMap(map)) return this.#entriesOf(map);
     const message = 'only a map can be merged. Give a map, or an alias of a map.';
-    this.problems.push({ code: 'POLICY_SYNTAX', at: this.#placeOf(source), message });
+    this.problems.push(syntaxProblem(this.#placeOf(source), message));
     return [];
   }
 
   #nameOf(key: unknown, pair: Pair): string {
     if (typeof key === 'string') return key;
     const message = `the key ${String(key)} must be a string: quote it.`;
-    this.problems.push({ code: 'POLICY_SYNTAX', at: this.#placeOf(pair.key), message });
+    this.problems.push(syntaxProblem(this.#placeOf(pair.key), message));
     return String(key);
   }
 
@@ -197,18 +192,9 @@ interface Extent {
 }
 
 /**
- * The value of each alias of a document, found in one pass. `problems` has an alias without a value, an alias of a node
+ * Finds the value of each alias of a node in one pass. `problems` has an alias without a value, an alias of a node
  * around it, and aliases that together expand to too much.
  */
-function resolveAliases(
-  document: Document,
-  locate: Locate,
-): { readonly sources: ReadonlyMap<Alias, Node>; readonly problems: readonly Problem[] } {
-  const resolver = new AliasResolver(locate);
-  resolver.measure(document.contents);
-  return resolver;
-}
-
 class AliasResolver {
   readonly sources = new Map<Alias, Node>();
   readonly problems: Problem[] = [];
@@ -266,7 +252,7 @@ class AliasResolver {
   }
 
   #refuse(alias: Alias, message: string): Extent {
-    this.problems.push({ code: 'POLICY_SYNTAX', at: this.#locate(alias.range?.[0] ?? 0), message });
+    this.problems.push(syntaxProblem(this.#locate(alias.range?.[0] ?? 0), message));
     return { nodes: 1, depth: 1 };
   }
 }

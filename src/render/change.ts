@@ -1,23 +1,16 @@
-import { formatRule, toRule } from '../policy/rule.ts';
 import type { ChangeOptions, ChangeReport, PolicyChanges } from '../running/policy-changes.ts';
 import { escapeControls } from '../text.ts';
-import { type Colors, paint } from './phrases.ts';
-import type { Remark } from './remark.ts';
+import { type DatabaseLook, paint, policyLine } from './phrases.ts';
+import { type Remark, remark } from './remark.ts';
 
 /** What was asked for, by whom and why. */
 interface ChangeRecord extends Pick<ChangeOptions, 'actor' | 'reason' | 'force' | 'dryRun'> {
   readonly changes: PolicyChanges;
 }
 
-interface ChangeLook extends Colors, ChangeRecord {
-  /** The database, without its password. */
-  readonly where: string;
-}
-
 /** Renders the result of a change of the policy. No line break at the end. */
-export function renderChange(report: ChangeReport, look: ChangeLook): string {
-  const line = (sign: string, rule: readonly string[]) =>
-    `${sign} ${escapeControls(formatRule(toRule(rule)))}`;
+export function renderChange(report: ChangeReport, look: DatabaseLook & ChangeRecord): string {
+  const line = (sign: string, rule: readonly string[]) => `${sign} ${escapeControls(policyLine(rule))}`;
   const changes = [
     ...report.added.map((rule) => paint('green', line('+', rule), look)),
     ...report.removed.map((rule) => paint('red', line('-', rule), look)),
@@ -30,7 +23,7 @@ export function renderChange(report: ChangeReport, look: ChangeLook): string {
 /** Names the rules, so that a misspelt one is seen. */
 function renderUnchanged({ grant = [], revoke = [], assign = [], unassign = [] }: PolicyChanges): string {
   const list = (ptype: string, some: readonly (readonly (string | undefined)[])[]) =>
-    some.map((values) => `"${formatRule(toRule([ptype, ...values.flatMap((value) => value ?? [])]))}"`);
+    some.map((values) => `"${policyLine([ptype, ...values.flatMap((value) => value ?? [])])}"`);
   const told = [
     ...[...list('p', grant), ...list('g', assign)].map((rule) => `${rule} is stored already`),
     ...[...list('p', revoke), ...list('g', unassign)].map((rule) => `${rule} is not stored`),
@@ -39,31 +32,26 @@ function renderUnchanged({ grant = [], revoke = [], assign = [], unassign = [] }
 }
 
 function warnOfReturn(rule: readonly string[]): string {
-  const told = escapeControls(formatRule(toRule(rule)));
+  const told = escapeControls(policyLine(rule));
   return `The policy defines "${told}", so the next bootstrap adds it again. Remove it from the policy too; or give the policy a version, bootstrap with it, and revoke the rule with a reason.`;
 }
 
 /** The same as remarks. */
 export function listChangeRemarks(report: ChangeReport, record: ChangeRecord): Remark[] {
   const would = record.dryRun ? 'would be ' : '';
-  const note = (code: string, message: string, subject?: string): Remark => ({
-    level: 'note',
-    code,
-    at: null,
-    message,
-    ...(subject === undefined ? {} : { subject }),
-  });
   const tell = (code: string, what: string, rules: readonly (readonly string[])[]) =>
-    rules.map((rule) => note(code, formatRule(toRule(rule)), `rule ${would}${what}`));
+    rules.map((rule) => remark('note', code, policyLine(rule), `rule ${would}${what}`));
   const changes = [
     ...tell('RULE_ADDED', 'added', report.added),
     ...tell('RULE_REMOVED', 'removed', report.removed),
   ];
-  if (changes.length === 0) return [note('NOTHING_TO_CHANGE', renderUnchanged(record.changes))];
-  const warnings = report.comesBack.map(
-    (rule): Remark => ({ ...note('RULE_COMES_BACK', warnOfReturn(rule)), level: 'warning' }),
-  );
-  return [...changes, ...warnings, ...renderRecord(report, record).map((line) => note('JOURNAL', line))];
+  if (changes.length === 0) return [remark('note', 'NOTHING_TO_CHANGE', renderUnchanged(record.changes))];
+  const warnings = report.comesBack.map((rule) => remark('warning', 'RULE_COMES_BACK', warnOfReturn(rule)));
+  return [
+    ...changes,
+    ...warnings,
+    ...renderRecord(report, record).map((line) => remark('note', 'JOURNAL', line)),
+  ];
 }
 
 function renderRecord({ added, removed, journaled }: ChangeReport, look: ChangeRecord): string[] {

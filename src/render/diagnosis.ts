@@ -1,12 +1,7 @@
 import type { DatabaseFinding, Diagnosis } from '../database-finding.ts';
 import { escapeControls } from '../text.ts';
-import { type Colors, count, paint } from './phrases.ts';
-import type { Remark } from './remark.ts';
-
-interface DiagnosisLook extends Colors {
-  /** The database, without its password. */
-  readonly where: string;
-}
+import { type Colors, count, type DatabaseLook, paint } from './phrases.ts';
+import { type Remark, remark } from './remark.ts';
 
 const SIGNS = {
   fine: ['✓', 'green'],
@@ -18,7 +13,7 @@ const SIGNS = {
 const SHOWN = 20;
 
 /** Renders the findings in a database, one a line, with the statements that fix them. No line break at the end. */
-export function renderDiagnosis({ findings }: Diagnosis, look: DiagnosisLook): string {
+export function renderDiagnosis({ findings }: Diagnosis, look: DatabaseLook): string {
   const of = (status: DatabaseFinding['status']) => findings.filter((finding) => finding.status === status);
   const alike = new Map<string, number>();
   const shown = findings.filter(({ check, status }) => {
@@ -40,16 +35,10 @@ const LEVELS = { fine: 'pass', warning: 'warning', failure: 'error' } as const;
 
 /** The same as remarks, all of them. */
 export function listDiagnosisRemarks({ findings }: Diagnosis): Remark[] {
-  return findings.map(({ check, status, message, remedies }): Remark => {
+  return findings.map(({ check, status, message, remedies }) => {
     const others = remedies.filter((remedy) => !message.includes(remedy));
     const code = check.toUpperCase().replaceAll(' ', '_');
-    return {
-      level: LEVELS[status],
-      code,
-      at: null,
-      subject: check,
-      message: [message, ...others].join('\n'),
-    };
+    return remark(LEVELS[status], code, [message, ...others].join('\n'), check);
   });
 }
 

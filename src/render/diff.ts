@@ -3,8 +3,8 @@ import { formatValue } from '../policy/rule.ts';
 import { escapeControls } from '../text.ts';
 import type { DecisionChange, DecisionChanges, ExplainedDecision } from '../verification/compare-policies.ts';
 import { NO_ROLE } from '../verification/requests.ts';
-import { type Colors, count, paint, policyLine } from './phrases.ts';
-import type { Remark } from './remark.ts';
+import { andMore, type Colors, count, paint, policyLine } from './phrases.ts';
+import { type Remark, remark } from './remark.ts';
 
 /** How many entries of a list are shown; the diff itself has all of them. */
 const SHOWN = 100;
@@ -29,21 +29,14 @@ export function renderDiff({ rules, decisions, userLinks }: PolicyDiff, look: Co
 /** The same as remarks, all of them. */
 export function listDiffRemarks({ rules, decisions }: PolicyDiff): Remark[] {
   const { more, less } = decisions;
-  const about = (level: Remark['level'], code: string, subject: string, message: string): Remark => ({
-    level,
-    code,
-    at: null,
-    subject,
-    message,
-  });
   return [
-    ...rules.added.map((rule) => about('note', 'RULE_ADDED', 'rule added', policyLine(rule))),
-    ...rules.removed.map((rule) => about('note', 'RULE_REMOVED', 'rule removed', policyLine(rule))),
-    ...more.map((change) => about('note', 'ALLOWED_NOW', 'allowed now', moreLine(change))),
-    ...less.map((change) => about('note', 'NO_LONGER_ALLOWED', 'no longer allowed', lessLine(change))),
-    ...(rules.reordered ? [about('note', 'RULES_REORDERED', 'rules', REORDERED)] : []),
-    about('note', 'DECISIONS', 'decisions', summarize(decisions)),
-    ...(isUntold({ rules, decisions }) ? [about('warning', 'DECISIONS_UNTOLD', 'decisions', UNTOLD)] : []),
+    ...rules.added.map((rule) => remark('note', 'RULE_ADDED', policyLine(rule), 'rule added')),
+    ...rules.removed.map((rule) => remark('note', 'RULE_REMOVED', policyLine(rule), 'rule removed')),
+    ...more.map((change) => remark('note', 'ALLOWED_NOW', moreLine(change), 'allowed now')),
+    ...less.map((change) => remark('note', 'NO_LONGER_ALLOWED', lessLine(change), 'no longer allowed')),
+    ...(rules.reordered ? [remark('note', 'RULES_REORDERED', REORDERED, 'rules')] : []),
+    remark('note', 'DECISIONS', summarize(decisions), 'decisions'),
+    ...(isUntold({ rules, decisions }) ? [remark('warning', 'DECISIONS_UNTOLD', UNTOLD, 'decisions')] : []),
   ];
 }
 
@@ -68,10 +61,7 @@ function renderList(title: string, sign: '+' | '-', lines: readonly string[], lo
   if (lines.length === 0) return [];
   const color = sign === '+' ? 'green' : 'red';
   const shown = lines.slice(0, SHOWN).map((line) => paint(color, `  ${sign} ${escapeControls(line)}`, look));
-  const hidden = lines.length - SHOWN;
-  return [
-    [`${title}:`, ...shown, ...(hidden > 0 ? [`  … and ${count(hidden, 'more', 'more')}`] : [])].join('\n'),
-  ];
+  return [[`${title}:`, ...shown].join('\n') + andMore(lines.length, SHOWN)];
 }
 
 function moreLine(change: DecisionChange): string {

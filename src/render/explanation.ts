@@ -2,7 +2,7 @@ import { formatValue } from '../policy/rule.ts';
 import { escapeControls } from '../text.ts';
 import type { ClosestRule, DecisionExplanation, HeldRoles } from '../verification/decision-explanation.ts';
 import { type Colors, describeOrigin, paint, policyLine } from './phrases.ts';
-import type { Remark } from './remark.ts';
+import { type Remark, remark } from './remark.ts';
 
 /** A label and the lines beside it. */
 type Section = readonly [label: string, lines: readonly string[]];
@@ -42,8 +42,8 @@ export function listExplanationRemarks({
   const through = rolePath.length > 1 ? [`through ${rolePath.map(formatValue).join(' → ')}`] : [];
   const nearest = closest.slice(0, 1).map((one) => `closest ${closestLine(one)}`);
   const message = [answer, ...through, ...nearest].join(', ');
-  const subject = request.map(formatValue).join(', ');
-  return [{ level: 'note', code: 'DECISION', at: null, subject, message }];
+  const subject = policyLine(request);
+  return [remark('note', 'DECISION', message, subject)];
 }
 
 function renderSections(sections: readonly Section[]): string {

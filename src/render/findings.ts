@@ -8,7 +8,7 @@ import type {
   VerificationReport,
 } from '../report.ts';
 import { listNames } from '../text.ts';
-import { count, policyLine } from './phrases.ts';
+import { andMore, count, policyLine } from './phrases.ts';
 import { renderTable, type TableColumn } from './table.ts';
 
 /**
@@ -144,10 +144,8 @@ function renderFindings<T>(
   cells: (finding: T) => readonly string[],
 ): string[] {
   if (findings.length === 0) return [];
-  const hidden = findings.length - SHOWN_FINDINGS;
-  const rest = hidden > 0 ? `\n  … and ${count(hidden, 'more', 'more')}` : '';
   const table = renderTable(columns, findings.slice(0, SHOWN_FINDINGS).map(cells));
-  return [`${headline(findings.length)}\n${table}${rest}`];
+  return [`${headline(findings.length)}\n${table}${andMore(findings.length, SHOWN_FINDINGS)}`];
 }
 
 /** Renders stored rules that do not read back as written. */

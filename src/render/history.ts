@@ -1,12 +1,10 @@
 import { formatRule } from '../policy/rule.ts';
 import type { JournalEntry, JournalState } from '../running/journal.ts';
-import { type Colors, count, describeWriter, paint } from './phrases.ts';
-import type { Remark } from './remark.ts';
+import { count, type DatabaseLook, describeWriter, paint } from './phrases.ts';
+import { type Remark, remark } from './remark.ts';
 import { renderTable } from './table.ts';
 
-interface HistoryLook extends Colors {
-  /** The database, without its password. */
-  readonly where: string;
+interface HistoryLook extends DatabaseLook {
   /** How many entries were asked for at most. */
   readonly limit: number;
   /** The state of the journal, if it has no such entry; else null. */
@@ -55,15 +53,10 @@ function describeNothing({ isEmpty, isRecording }: JournalState): string {
 /** The same as remarks. */
 export function listHistoryRemarks(entries: readonly JournalEntry[]): Remark[] {
   const describe = describerOf(entries);
-  return entries.map((entry): Remark => {
+  return entries.map((entry) => {
     const reason = entry.reason === null ? '' : `, ${entry.reason}`;
-    return {
-      level: 'note',
-      code: 'CHANGE',
-      at: null,
-      subject: entry.at.toISOString(),
-      message: `${describe(entry)}, by ${describeWriter(entry)}${reason}`,
-    };
+    const message = `${describe(entry)}, by ${describeWriter(entry)}${reason}`;
+    return remark('note', 'CHANGE', message, entry.at.toISOString());
   });
 }
 

@@ -1,6 +1,6 @@
 import type { InitReport } from '../init-project.ts';
 import { escapeControls } from '../text.ts';
-import type { Remark } from './remark.ts';
+import { type Remark, remark } from './remark.ts';
 
 /** Renders what was done to a project, and what to run next. No line break at the end. */
 export function renderInit({ created, changed, kept, notes, next }: InitReport): string {
@@ -23,7 +23,7 @@ export function listInitRemarks({ created, changed, kept, notes, next }: InitRep
     ...tell('FILE_CREATED', 'created', created),
     ...tell('FILE_CHANGED', 'changed', changed),
     ...tell('FILE_KEPT', 'left as it is', kept),
-    ...notes.map((message): Remark => ({ level: 'note', code: 'NOTE', at: null, message })),
-    ...next.map((message): Remark => ({ level: 'note', code: 'NEXT', at: null, subject: 'next', message })),
+    ...notes.map((message) => remark('note', 'NOTE', message)),
+    ...next.map((message) => remark('note', 'NEXT', message, 'next')),
   ];
 }

@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { addTo } from '../collections.ts';
+import { addTo, getOrAdd } from '../collections.ts';
 import type { PolicyCoverage, RuleCoverage } from '../test-policy.ts';
 import { readPlace } from './remark.ts';
 
@@ -14,9 +14,7 @@ export function coverageToLcov({ rules }: PolicyCoverage): string {
   for (const rule of rules) {
     const { file, line } = readPlace(rule.at);
     if (file === null || line === null) continue;
-    const path = relative('', file);
-    const lines = files.get(path) ?? new Map<number, RuleCoverage[]>();
-    files.set(path, lines);
+    const lines = getOrAdd(files, relative('', file), () => new Map());
     addTo(lines, line, rule);
   }
   return [...files].map(([file, lines]) => writeRecord(file, lines)).join('');

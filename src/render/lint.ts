@@ -1,7 +1,7 @@
 import type { LintReport } from '../lint-policy.ts';
 import { escapeControls } from '../text.ts';
 import { type Colors, count, paint } from './phrases.ts';
-import type { Remark } from './remark.ts';
+import { type Remark, remark } from './remark.ts';
 
 /** Renders the problems and warnings of a policy, one a line, as compilers print them, then the result. */
 export function renderLint({ problems, warnings, coverage, ok }: LintReport, look: Colors = {}): string {
@@ -31,11 +31,6 @@ export function listLintRemarks({ problems, warnings, coverage, ok }: LintReport
   return [
     ...problems.map(({ at, code, message }): Remark => ({ level: 'error', code, at, message })),
     ...warnings.map(({ code, at, message }): Remark => ({ level: 'warning', code, at, message })),
-    ...(ok ? [passOf(coverage)] : []),
+    ...(ok ? [remark('pass', 'NO_PROBLEM', describeCoverage(coverage), 'model and policy')] : []),
   ];
-}
-
-function passOf(coverage: LintReport['coverage']): Remark {
-  const message = describeCoverage(coverage);
-  return { level: 'pass', code: 'NO_PROBLEM', at: null, subject: 'model and policy', message };
 }

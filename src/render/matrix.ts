@@ -1,7 +1,8 @@
+import { getOrAdd } from '../collections.ts';
 import { formatValue } from '../policy/rule.ts';
 import type { PolicyMatrix } from '../read-matrix.ts';
-import { count } from './phrases.ts';
-import type { Remark } from './remark.ts';
+import { andMore, count, policyLine } from './phrases.ts';
+import { type Remark, remark } from './remark.ts';
 import { renderTable } from './table.ts';
 
 const OWN = '●';
@@ -37,8 +38,8 @@ export function renderMatrix(matrix: PolicyMatrix, width = 0): string {
       [{ title: matrix.tokens.join(' ') }, ...names.map((name) => ({ title: formatValue(name) }))],
       shown.map((row) => [labels[row] ?? '', ...columns.map((marks) => marks.get(row) ?? '')]),
     );
-    const hidden = rows.length - shown.length;
-    return hidden > 0 ? `${table}\n  … and ${count(hidden, 'more', 'more')}, which --format json has` : table;
+    const more = andMore(rows.length, shown.length);
+    return more === '' ? table : `${table}${more}, which --format json has`;
   });
   const legend = `${OWN} its own  ${INHERITED} inherited. ${count(allowed.length, 'permission')} of ${count(subjects.length, 'subject')}.`;
   const open = 'Something is allowed to everybody, also without any role.';
@@ -59,8 +60,7 @@ function markCells({ permissions, allowed }: PolicyMatrix) {
     const number = numbers.get(JSON.stringify(permission));
     if (number === undefined) continue;
     unheld.delete(number);
-    const marks = columns.get(subject) ?? new Map<number, string>();
-    columns.set(subject, marks.set(number, rolePath.length > 1 ? INHERITED : OWN));
+    getOrAdd(columns, subject, () => new Map()).set(number, rolePath.length > 1 ? INHERITED : OWN);
   }
   const marksOf = (subject: string): ReadonlyMap<number, string> => columns.get(subject) ?? new Map();
   return { marksOf, unheld };
@@ -68,10 +68,10 @@ function markCells({ permissions, allowed }: PolicyMatrix) {
 
 /** What is allowed as remarks, a permission of a subject each. */
 export function listMatrixRemarks({ allowed }: PolicyMatrix): Remark[] {
-  return allowed.map(({ subject, permission, rolePath }): Remark => {
+  return allowed.map(({ subject, permission, rolePath }) => {
     const through = rolePath.length > 1 ? ` (${rolePath.map(formatValue).join(' → ')})` : '';
-    const message = `${permission.map(formatValue).join(', ')}${through}`;
-    return { level: 'note', code: 'ALLOWED', at: null, subject: formatValue(subject), message };
+    const message = `${policyLine(permission)}${through}`;
+    return remark('note', 'ALLOWED', message, formatValue(subject));
   });
 }
 

@@ -1,7 +1,6 @@
-import { formatRule, toRule } from '../policy/rule.ts';
 import type { BootstrapReport, KeptAwayRule, OwnershipReport, VerificationReport } from '../report.ts';
 import { escapeControls } from '../text.ts';
-import { count, policyLine } from './phrases.ts';
+import { andMore, count, policyLine } from './phrases.ts';
 import { renderTable } from './table.ts';
 
 /** How many rules are shown; the report itself has all of them. */
@@ -47,23 +46,18 @@ function describeReassigned(links: number): string {
 
 function listShown(rules: readonly (readonly string[])[], omitted: number): string[] {
   const hidden = Math.max(0, rules.length - SHOWN) + omitted;
-  return [
-    ...rules.slice(0, SHOWN).map((rule) => formatRule(toRule(rule))),
-    ...(hidden > 0 ? [count(hidden, 'more rule')] : []),
-  ];
+  return [...rules.slice(0, SHOWN).map(policyLine), ...(hidden > 0 ? [count(hidden, 'more rule')] : [])];
 }
 
 /** Renders the defined rules that stay away, with who revoked them and why. */
 export function renderKeptAway({ keptAway }: VerificationReport): string[] {
   if (keptAway.length === 0) return [];
   const headline = `${count(keptAway.length, 'defined rule is', 'defined rules are')} not stored and ${keptAway.length === 1 ? 'stays' : 'stay'} away:`;
-  const hidden = keptAway.length - SHOWN;
-  const rest = hidden > 0 ? `\n  … and ${count(hidden, 'more', 'more')}` : '';
   const table = renderTable(
     [{ title: 'rule' }, { title: 'why' }],
     keptAway.slice(0, SHOWN).map((away) => [policyLine(away.rule), explainAway(away)]),
   );
-  return [`${headline}\n${table}${rest}`];
+  return [`${headline}\n${table}${andMore(keptAway.length, SHOWN)}`];
 }
 
 /** Why a rule stays away, in one sentence. */

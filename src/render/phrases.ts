@@ -1,11 +1,17 @@
 import { styleText } from 'node:util';
-import { formatRule, formatValue, toRule } from '../policy/rule.ts';
+import { formatValue } from '../policy/rule.ts';
 import type { RuleOrigin } from '../report.ts';
 
 /** Whether to use terminal colours. */
 export interface Colors {
   /** Default: false. */
   readonly color?: boolean;
+}
+
+/** The look of what a command found in a database. */
+export interface DatabaseLook extends Colors {
+  /** The database, without its password. */
+  readonly where: string;
 }
 
 /** The text in a colour or style of the terminal, if colours are on. */
@@ -21,6 +27,11 @@ export function count(amount: number, noun: string, plural = `${noun}s`): string
 /** Values as a policy line has them: `p, user, accounts, read`. One that would be misread is in quotes. */
 export function policyLine(values: readonly string[]): string {
   return values.map(formatValue).join(', ');
+}
+
+/** What follows a list of which only the first entries are shown; empty if it is whole. */
+export function andMore(all: number, shown: number): string {
+  return all > shown ? `\n  … and ${count(all - shown, 'more', 'more')}` : '';
 }
 
 /** A duration as a person reads it: `85 ms`, `2.4 s`. */
@@ -42,5 +53,5 @@ export function describeWriter({
 export function describeOrigin(origin: RuleOrigin): string {
   const at = origin.at.toISOString().slice(0, 16).replace('T', ' ');
   const reason = origin.reason === null ? '' : `: ${origin.reason}`;
-  return `${formatRule(toRule(origin.rule))} — by ${describeWriter(origin)}, ${at} UTC${reason}`;
+  return `${policyLine(origin.rule)} — by ${describeWriter(origin)}, ${at} UTC${reason}`;
 }

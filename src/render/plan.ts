@@ -4,14 +4,9 @@ import type { SeederReport } from '../report.ts';
 import type { InsertedRow } from '../seeding/inserted-rows.ts';
 import { escapeControls, shorten } from '../text.ts';
 import { listOwnershipChanges } from './ownership.ts';
-import { type Colors, count, duration, paint, policyLine } from './phrases.ts';
-import type { Remark } from './remark.ts';
+import { count, type DatabaseLook, duration, paint, policyLine } from './phrases.ts';
+import { type Remark, remark } from './remark.ts';
 import { listVerificationRemarks, renderFound } from './verification.ts';
-
-export interface PlanLook extends Colors {
-  /** The database, without its password. */
-  readonly where: string;
-}
 
 /** How many entries of a list are shown; the plan itself has more of them. */
 const SHOWN_RULES = 200;
@@ -19,7 +14,7 @@ const SHOWN_SEEDER_ROWS = 50;
 const SHOWN_CHARACTERS = 80;
 
 /** Renders what a bootstrap would do, as a diff. No line break at the end. */
-export function renderPlan(plan: BootstrapPlan, look: PlanLook): string {
+export function renderPlan(plan: BootstrapPlan, look: DatabaseLook): string {
   const took = `tried in ${duration(plan.durationMs)}`;
   const outcome = plan.changed
     ? `A bootstrap would change this database (${took}):`
@@ -34,9 +29,7 @@ export function renderPlan(plan: BootstrapPlan, look: PlanLook): string {
 
 /** The same as remarks, with every rule. */
 export function listPlanRemarks(plan: BootstrapPlan): Remark[] {
-  const changes = listChanges(plan, plan.rules.length).map(
-    (message): Remark => ({ level: 'note', code: 'WOULD_CHANGE', at: null, message }),
-  );
+  const changes = listChanges(plan, plan.rules.length).map((line) => remark('note', 'WOULD_CHANGE', line));
   return [...changes, ...listVerificationRemarks(plan.verification)];
 }
 

@@ -15,8 +15,8 @@ export function renderCompact(remarks: readonly Remark[]): string {
 function renderLine(remark: Remark): string {
   const { at, subject, level, code } = remark;
   const told = describeLevel(remark);
-  const parts = [at, subject, told].filter((part) => part !== null && part !== undefined && part !== '');
-  const line = escapeControls(parts.join(': ').replaceAll(/\s*\n\s*/g, ' '));
+  const parts = [at, subject, told].filter(Boolean).join(': ');
+  const line = escapeControls(parts.replaceAll(/\s*\n\s*/g, ' '));
   return level === 'error' || level === 'warning' ? `${line} [${code}]` : line;
 }
 
@@ -24,7 +24,7 @@ function renderLine(remark: Remark): string {
 function describeLevel({ level, subject, message }: Remark): string {
   const words = { pass: 'ok', error: 'failed', warning: 'warning', note: '' } as const;
   if (subject === undefined) return level === 'warning' ? `warning: ${message}` : message;
-  return [words[level], message].filter((part) => part !== '').join(', ');
+  return [words[level], message].filter(Boolean).join(', ');
 }
 
 const COMMANDS = { error: 'error', warning: 'warning', note: 'notice' } as const;

@@ -19,6 +19,11 @@ export interface Remark {
   readonly details?: string;
 }
 
+/** A remark without a place. */
+export function remark(level: Remark['level'], code: string, message: string, subject?: string): Remark {
+  return { level, code, at: null, message, ...(subject !== undefined && { subject }) };
+}
+
 /** The parts of a place. */
 export interface PlaceParts {
   /** Null if it is in no file, as for an option. */
@@ -42,7 +47,5 @@ export function readPlace(at: string | null): PlaceParts {
 /** The message of a remark, after the parts for which a format has no field: a place in no file, and the subject. */
 export function tellRemark({ at, subject, message }: Remark): string {
   const place = readPlace(at).file === null ? at : null;
-  return [place, subject, message]
-    .filter((part) => part !== null && part !== undefined && part !== '')
-    .join(': ');
+  return [place, subject, message].filter(Boolean).join(': ');
 }

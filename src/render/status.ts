@@ -1,16 +1,11 @@
 import type { DatabaseStatus, MigrationStatus, RuleCounts, VersionStatus } from '../read-status.ts';
 import type { VerificationReport } from '../report.ts';
 import { escapeControls } from '../text.ts';
-import { type Colors, count, paint } from './phrases.ts';
-import type { Remark } from './remark.ts';
-
-export interface StatusLook extends Colors {
-  /** The database, without its password. */
-  readonly where: string;
-}
+import { count, type DatabaseLook, paint } from './phrases.ts';
+import { type Remark, remark } from './remark.ts';
 
 /** Renders what is installed, a fact a line. No line break at the end. */
-export function renderStatus(status: DatabaseStatus, look: StatusLook): string {
+export function renderStatus(status: DatabaseStatus, look: DatabaseLook): string {
   const lines = [['database', look.where] as const, ...listFacts(status)];
   const outcome = status.isComplete
     ? paint('green', 'Everything that is defined is in place.', look)
@@ -23,11 +18,8 @@ const TO_DO = 'A bootstrap would have something to do: casbin-bootstrap plan tel
 
 /** The same as remarks. */
 export function listStatusRemarks(status: DatabaseStatus): Remark[] {
-  const facts = listFacts(status).map(
-    ([subject, message]): Remark => ({ level: 'note', code: 'STATUS', at: null, subject, message }),
-  );
-  const toDo: Remark = { level: 'warning', code: 'BOOTSTRAP_NEEDED', at: null, message: TO_DO };
-  return status.isComplete ? facts : [...facts, toDo];
+  const facts = listFacts(status).map(([label, text]) => remark('note', 'STATUS', text, label));
+  return status.isComplete ? facts : [...facts, remark('warning', 'BOOTSTRAP_NEEDED', TO_DO)];
 }
 
 function listFacts(status: DatabaseStatus): (readonly [label: string, text: string])[] {

@@ -1,21 +1,16 @@
 import type { BootstrapReport } from '../report.ts';
 import { escapeControls } from '../text.ts';
 import { renderOwnership } from './ownership.ts';
-import { type Colors, count, duration, paint } from './phrases.ts';
-import type { Remark } from './remark.ts';
+import { count, type DatabaseLook, duration, paint } from './phrases.ts';
+import { type Remark, remark } from './remark.ts';
 import { renderTable } from './table.ts';
 import { listVerificationRemarks, renderFound } from './verification.ts';
 
-export interface SummaryOptions extends Colors {
-  /** The database, without its password. */
-  readonly where: string;
-}
-
 /** Renders what a bootstrap did, for a person. No line break at the end. */
-export function renderSummary(report: BootstrapReport, options: SummaryOptions): string {
+export function renderSummary(report: BootstrapReport, look: DatabaseLook): string {
   return [
-    `Database: ${options.where}`,
-    paint('bold', renderOutcome(report), options),
+    `Database: ${look.where}`,
+    paint('bold', renderOutcome(report), look),
     ...renderMigrations(report),
     ...renderTakeover(report),
     ...renderOwnership(report),
@@ -76,22 +71,15 @@ function renderSeeders({ seeders, dryRun }: BootstrapReport): string[] {
 /** The same as remarks. */
 export function listSummaryRemarks(report: BootstrapReport): Remark[] {
   const { migrations, seeders, engine, dryRun, verification } = report;
-  const note = (code: string, subject: string, message: string): Remark => ({
-    level: 'note',
-    code,
-    at: null,
-    subject,
-    message,
-  });
   const would = dryRun ? 'would be ' : '';
   return [
-    ...migrations.map(({ name }) => note('MIGRATION', `migration ${name}`, `${would}applied`)),
-    ...renderTakeover(report).map((lines) => note('TAKEOVER', 'table', lines)),
-    ...renderOwnership(report).map((lines) => note('OWNERSHIP', 'policy', lines)),
+    ...migrations.map(({ name }) => remark('note', 'MIGRATION', `${would}applied`, `migration ${name}`)),
+    ...renderTakeover(report).map((lines) => remark('note', 'TAKEOVER', lines, 'table')),
+    ...renderOwnership(report).map((lines) => remark('note', 'OWNERSHIP', lines, 'policy')),
     ...seeders.map(({ name, inserted, existing }) =>
-      note('SEEDER', `seeder ${name}`, `${inserted} ${would}inserted, ${existing} already there`),
+      remark('note', 'SEEDER', `${inserted} ${would}inserted, ${existing} already there`, `seeder ${name}`),
     ),
-    ...engine.limits.map((limit) => note('ENGINE_LIMIT', engine.name, limit)),
+    ...engine.limits.map((limit) => remark('note', 'ENGINE_LIMIT', limit, engine.name)),
     ...listVerificationRemarks(verification),
   ];
 }

@@ -1,8 +1,7 @@
-import { formatValue } from '../policy/rule.ts';
 import type { PolicyCoverage, PolicyTestReport, PolicyTestResult } from '../test-policy.ts';
 import { escapeControls } from '../text.ts';
 import { renderExplanation } from './explanation.ts';
-import { type Colors, count, duration, paint } from './phrases.ts';
+import { andMore, type Colors, count, duration, paint, policyLine } from './phrases.ts';
 import type { Remark } from './remark.ts';
 import { renderTable } from './table.ts';
 
@@ -28,29 +27,29 @@ export function renderTests(report: PolicyTestReport, look: TestsLook = {}): str
   ].map(escapeControls);
   const color = failed.length === 0 ? 'green' : 'red';
   return [
-    ...failed.map((test) => `${paint('red', escapeControls(titleOf(test)), look)}\n${reasonOfFailure(test)}`),
+    ...failed.map((test) => renderFailure(test, look)),
     ...(lines.length > 0 ? [lines.join('\n')] : []),
     ...(look.coverage ? [renderCoverageTable(report.coverage)] : []),
     `${paint(['bold', color], outcome, look)} (${duration(durationMs)}). ${describeCoverage(report.coverage)}.`,
   ].join('\n\n');
 }
 
+function renderFailure(test: PolicyTestResult, look: Colors): string {
+  const title = escapeControls(`${test.at}: ${describeTest(test)}`);
+  return `${paint('red', title, look)}\n${reasonOfFailure(test)}`;
+}
+
 /** How many entries are shown; the report itself has all of them. */
 const SHOWN_RULES = 200;
 
 function renderCoverageTable({ rules }: PolicyCoverage): string {
-  const hidden = rules.length - SHOWN_RULES;
   const table = renderTable(
     [{ title: 'requests', align: 'right' }, { title: 'rule' }, { title: 'place' }],
     rules
       .slice(0, SHOWN_RULES)
-      .map(({ rule, at, requests }) => [
-        requests.toLocaleString('en-US'),
-        rule.map(formatValue).join(', '),
-        at,
-      ]),
+      .map(({ rule, at, requests }) => [requests.toLocaleString('en-US'), policyLine(rule), at]),
   );
-  return hidden > 0 ? `${table}\n  … and ${count(hidden, 'more', 'more')}` : table;
+  return table + andMore(rules.length, SHOWN_RULES);
 }
 
 /** `7 of 9 rules tested (78 %)` */
@@ -59,18 +58,10 @@ function describeCoverage({ covered, total }: PolicyCoverage): string {
   return `${covered.toLocaleString('en-US')} of ${count(total, 'rule')} tested (${Math.floor((covered / total) * 100)} %)`;
 }
 
-/**
- * The place, the name of the test and what is expected: `policy.test.yaml:5:7: clerks: alice, invoices, write must be
- * allowed`.
- */
-function titleOf(test: PolicyTestResult): string {
-  return `${test.at}: ${describeTest(test)}`;
-}
-
-/** A test in one line, without its place. */
+/** A test in one line, without its place: `clerks: alice, invoices, write must be allowed`. */
 function describeTest({ name, request, kind }: PolicyTestResult): string {
   const must = { allow: 'must be allowed', deny: 'must be denied', never: 'must never be allowed' }[kind];
-  return `${name === null ? '' : `${name}: `}${request.map(formatValue).join(', ')} ${must}`;
+  return `${name === null ? '' : `${name}: `}${policyLine(request)} ${must}`;
 }
 
 /** Why a test has failed, without colours. */

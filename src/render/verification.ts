@@ -1,4 +1,3 @@
-import { formatRule, toRule } from '../policy/rule.ts';
 import type { VerificationFailure, VerificationReport } from '../report.ts';
 import { escapeControls } from '../text.ts';
 import {
@@ -11,16 +10,11 @@ import {
   renderRowOrder,
 } from './findings.ts';
 import { explainAway, renderKeptAway, renderLeft } from './ownership.ts';
-import { type Colors, count, duration, paint } from './phrases.ts';
-import type { Remark } from './remark.ts';
-
-export interface VerificationLook extends Colors {
-  /** The database, without its password. */
-  readonly where: string;
-}
+import { count, type DatabaseLook, duration, paint, policyLine } from './phrases.ts';
+import { type Remark, remark } from './remark.ts';
 
 /** Renders how a database compares to the definition, for a person. No line break at the end. */
-export function renderVerification(report: VerificationReport, look: VerificationLook): string {
+export function renderVerification(report: VerificationReport, look: DatabaseLook): string {
   return [
     `Database: ${look.where}`,
     paint(['bold', report.ok ? 'green' : 'red'], renderVerdict(report), look),
@@ -109,38 +103,32 @@ const FAILURE_CODES = {
 export function listVerificationRemarks(verification: VerificationReport): Remark[] {
   const { failures, integrity, rowOrder, keptAway, left, warnings, ok, checks } = verification;
   const drift = listDrift(verification);
-  const about = (level: Remark['level'], code: string, message: string): Remark => ({
-    level,
-    code,
-    at: null,
-    message,
-  });
   return [
-    ...failures.map(({ kind, message }) => about('error', FAILURE_CODES[kind], message)),
-    ...renderRowOrder(rowOrder).map((message) => about('note', 'ROW_ORDER', message)),
+    ...failures.map(({ kind, message }) => remark('error', FAILURE_CODES[kind], message)),
+    ...renderRowOrder(rowOrder).map((message) => remark('note', 'ROW_ORDER', message)),
     ...integrity.map(({ severity, message }) =>
-      about(severity === 'failure' ? 'error' : 'warning', 'STORED_RULE', message),
+      remark(severity === 'failure' ? 'error' : 'warning', 'STORED_RULE', message),
     ),
-    ...drift.drift.map(({ message }) => about('warning', 'DRIFT', message)),
+    ...drift.drift.map(({ message }) => remark('warning', 'DRIFT', message)),
     ...keptAway.map((away) =>
-      about('note', 'RULE_KEPT_AWAY', `${formatRule(toRule(away.rule))}: ${explainAway(away)}`),
+      remark('note', 'RULE_KEPT_AWAY', `${policyLine(away.rule)}: ${explainAway(away)}`),
     ),
     ...left.map((rule) =>
-      about(
+      remark(
         'warning',
         'RETIRED_LEFT',
-        `${formatRule(toRule(rule))}: it is retired, or names a retired role, or a renamed one by its former name`,
+        `${policyLine(rule)}: it is retired, or names a retired role, or a renamed one by its former name`,
       ),
     ),
-    ...warnings.map(({ code, message }) => about('warning', code, message)),
+    ...warnings.map(({ code, message }) => remark('warning', code, message)),
     ...listOmitted(verification, drift.omitted),
-    ...(ok ? [{ ...about('pass', 'DECISIONS', `${checks} verified`), subject: 'decisions' }] : []),
+    ...(ok ? [remark('pass', 'DECISIONS', `${checks} verified`, 'decisions')] : []),
   ];
 }
 
 function listOmitted({ omitted, leftOmitted }: VerificationReport, drift: number): Remark[] {
   const tell = (level: Remark['level'], messages: readonly string[]) =>
-    messages.map((message): Remark => ({ level, code: 'NOT_LISTED', at: null, message }));
+    messages.map((message) => remark(level, 'NOT_LISTED', message));
   return [
     ...tell('error', renderOmitted(omitted.failures, 'failure is', 'failures are')),
     ...tell('warning', renderOmitted(drift, 'finding of drift is', 'findings of drift are')),

@@ -70,7 +70,7 @@ export function locateConjuncts(model: Model): ConjunctsAt {
         conjunct.kind === 'equal' || conjunct.domain === null ? null : requestTokens.indexOf(conjunct.domain),
     }),
   );
-  const subjectAt = requestTokens.indexOf(subjectOf(model) ?? '');
+  const subjectAt = requestTokens.indexOf(subjectOf(model));
   const subject = conjuncts.find(({ request }) => request === subjectAt) ?? null;
   const equal = conjuncts.filter((one) => one !== subject && one.roles === null);
   return {

@@ -123,8 +123,8 @@ export class Slice {
   }
 }
 
-function toSliced(token: string | null | undefined, names: readonly string[] | null): Sliced | null {
-  return token == null || names === null ? null : { token, names };
+function toSliced(token: string | null, names: readonly string[] | null): Sliced | null {
+  return token === null || names === null ? null : { token, names };
 }
 
 function outOfSlice(message: string): BootstrapError {

@@ -30,14 +30,14 @@ export interface PolicyTestOptions extends EnforcerOptions {
 /** The groups, in order, with their names. */
 const GROUPS: Readonly<Record<Expectation['kind'], string>> = {
   derived: 'derived from the rules',
-  sample: 'samples',
+  samples: 'samples',
   allow: 'allow',
   deny: 'deny',
   never: 'never',
 };
 
 /** The groups whose answers come from the definition itself, so that no test of them can fail there. */
-const DECIDED_BY_DEFINITION: readonly Expectation['kind'][] = ['derived', 'sample'];
+const DECIDED_BY_DEFINITION: readonly Expectation['kind'][] = ['derived', 'samples'];
 
 /** One expectation of a policy, as a test. */
 export interface PolicyTest {
@@ -168,7 +168,6 @@ async function resolveTested(policy: PolicyDefinition | string, options: PolicyT
   // If the definition contradicts itself, a test fails, so it need not be reported here.
   const { expectations } = await collectPromises(model, defined, definition, {
     configureEnforcer,
-    placeOf: () => 'policy',
   });
   return { model, rules: defined.rules, expectations: [...expectations] };
 }

@@ -184,17 +184,26 @@ export async function findDiffering(
 type ExplainedRequest = Explanation & { readonly request: readonly string[]; readonly actual: Decision };
 
 export function describeMissing(rule: Rule): VerificationFailure {
+  const message = `Rule "${formatRule(rule)}" is defined, but not stored.`;
+  return { kind: 'missing-rule', ...aboutRule(toLine(rule), 'defined, but not stored', message) };
+}
+
+/** A finding about a rule alone: no request is decided differently. */
+export function aboutRule(
+  rule: readonly string[],
+  reason: string,
+  message: string,
+): Omit<VerificationFailure, 'kind'> {
   return {
-    kind: 'missing-rule',
     request: [],
     expected: null,
     actual: null,
-    rule: toLine(rule),
+    rule,
     rolePath: [],
     ids: [],
     added: [],
-    reason: 'defined, but not stored',
-    message: `Rule "${formatRule(rule)}" is defined, but not stored.`,
+    reason,
+    message,
   };
 }
 

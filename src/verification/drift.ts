@@ -2,12 +2,12 @@ import type { Model } from 'casbin';
 import { roleCalls } from '../casbin/matcher.ts';
 import { matcherOf, ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
-import { addTo } from '../collections.ts';
+import { addTo, getOrAdd } from '../collections.ts';
 import { formatRule, formatValue, type Rule, ruleKey, toLine, toRule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { DriftFinding, Holders } from '../report.ts';
 import { listNames } from '../text.ts';
-import type { DriftingDecision } from './compare.ts';
+import { aboutRule, type DriftingDecision } from './compare.ts';
 import { breathe, paced } from './decide.ts';
 import { subjectOf } from './parts.ts';
 
@@ -59,8 +59,7 @@ function findUndefined(model: Model, live: readonly StoredRule[], defined: RuleS
   const parents = new Map<string, Set<string>>();
   for (const { ptype, values } of live) {
     if (!ptype.startsWith('g')) continue;
-    const names = parents.get(ptype) ?? new Set();
-    parents.set(ptype, names.add(values[1] ?? ''));
+    getOrAdd(parents, ptype, () => new Set()).add(values[1] ?? '');
   }
   const names = namesOf(model, defined.rules);
   return live.filter((rule) => {
@@ -107,7 +106,7 @@ function roleReader(model: Model): (rule: Rule) => Role | null {
 
 /** The position of the subject in the rules of a ptype. */
 function subjectPositions(model: Model): (ptype: string) => number {
-  const subject = subjectOf(model) ?? 'sub';
+  const subject = subjectOf(model);
   const matcher = matcherOf(model);
   const called = roleCalls(matcher).find(({ request }) => request === subject)?.policy;
   const positions = new Map<string, number>();
@@ -132,18 +131,8 @@ function subjectLinks(model: Model): string[] {
 function describeUndefined(rule: StoredRule, holders: Holders | null): DriftFinding {
   const line = toLine(rule);
   const message = `Rule "${formatRule(rule)}" (row ${rule.id}) is stored, but not defined.`;
-  return {
-    request: [],
-    expected: null,
-    actual: null,
-    rule: line,
-    rolePath: [],
-    ids: [rule.id],
-    added: [line],
-    holders,
-    reason: 'stored, but not defined',
-    message: withHolders(message, holders),
-  };
+  const finding = aboutRule(line, 'stored, but not defined', withHolders(message, holders));
+  return { ...finding, ids: [rule.id], added: [line], holders };
 }
 
 /** The finding without the names of those who have it now; their number stays. */

@@ -7,9 +7,14 @@ import { Matrix } from './request-matrix.ts';
 export interface Expectation {
   readonly request: Request;
   readonly expected: Decision;
-  /** `never` is an invariant: the request must be denied even if an administrator grants it. */
-  readonly kind: 'derived' | 'sample' | 'allow' | 'deny' | 'never';
+  readonly kind: 'derived' | ListedKind;
 }
+
+/**
+ * A part of the definition that lists requests. Of `samples`, its own decision is the expected one. `never` is an
+ * invariant: the request must be denied even if an administrator grants it.
+ */
+export type ListedKind = 'samples' | 'allow' | 'deny' | 'never';
 
 /** The decisions of the definition itself on the requests of its matrix. */
 export interface DecidedMatrix {

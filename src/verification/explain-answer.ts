@@ -10,7 +10,7 @@ import {
   walk,
 } from '../casbin/matcher.ts';
 import { matcherOf, tokensOf } from '../casbin/model.ts';
-import { isSameList } from '../collections.ts';
+import { getOrAdd, isSameList } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { buildHierarchies, findRolePath, type Hierarchy } from '../policy/hierarchy.ts';
 import { formatRule, type Rule, ruleKey, toLine } from '../policy/rule.ts';
@@ -136,17 +136,17 @@ function routeFinder({ ptype, readers }: RoleQuestionReader, find: readonly Find
     const domains = readDomains.map((read) => read(request, rule));
     if (last === null || last.subjects.size > FEW_SUBJECTS || !isSameList(last.domains, domains))
       last = { domains, subjects: new Map() };
-    let subject = last.subjects.get(from);
-    if (subject === undefined) {
-      subject = { finders: find.map((one) => one(from, domains)), routes: new Map() };
-      last.subjects.set(from, subject);
-    }
-    let route = subject.routes.get(to);
-    if (route !== undefined) return route;
-    for (const finder of subject.finders) route ??= finder(to) ?? undefined;
-    route ??= { path: [], links: [], open: [{ ptype, from, to, domains }] };
-    subject.routes.set(to, route);
-    return route;
+    const { finders, routes } = getOrAdd(last.subjects, from, () => ({
+      finders: find.map((one) => one(from, domains)),
+      routes: new Map<string, RoleRoute>(),
+    }));
+    return getOrAdd(routes, to, () => {
+      for (const finder of finders) {
+        const route = finder(to);
+        if (route !== null) return route;
+      }
+      return { path: [], links: [], open: [{ ptype, from, to, domains }] };
+    });
   };
 }
 

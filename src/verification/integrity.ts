@@ -1,5 +1,5 @@
 import type { Model } from 'casbin';
-import { joinedLine, readAsStockAdapter, type StockLines } from '../casbin/distortion.ts';
+import { readAsStockAdapter } from '../casbin/distortion.ts';
 import { effectOf, ruleLengthsOf, tokensOf } from '../casbin/model.ts';
 import type { StoredRule } from '../casbin/rule-row.ts';
 import { usabilityCheck } from '../casbin/rule-usability.ts';
@@ -21,27 +21,24 @@ export function checkIntegrity(
   { defined, stockLoadable, ruleTable }: IntegrityOptions,
 ): IntegrityFinding[] {
   const lengths = ruleLengthsOf(model);
-  const linesOf = ruleTable === undefined ? joinedLine : (rule: Rule) => ruleTable.stockLines(rule);
   const findFault = usabilityCheck(model);
   const findings: IntegrityFinding[] = [];
   for (const rule of live) {
     const misshapen = checkRuleShape(rule, lengths) ?? checkValues(rule, findFault);
-    const misread = checkReading(rule, linesOf, () => stockLoadable || defined.has(rule));
+    const misread = checkReading(rule, ruleTable, () => stockLoadable || defined.has(rule));
     if (misshapen !== null) findings.push(misshapen);
     if (misread !== null) findings.push(misread);
   }
-  return [
-    ...findings,
-    ...(ruleTable?.isUnique === false ? checkRepetition(live) : []),
-    ...checkOrder(model, live),
-  ];
+  return [...findings, ...(ruleTable.isUnique ? [] : checkRepetition(live)), ...checkOrder(model, live)];
 }
+
+/** What matters about the table that holds the rules. */
+export type VerifiedTable = Pick<RuleTable, 'stockLines' | 'isUnique'>;
 
 interface IntegrityOptions {
   readonly defined: RuleSet;
   readonly stockLoadable: boolean;
-  /** Default: the table of casbin-pg-adapter. */
-  readonly ruleTable?: Pick<RuleTable, 'stockLines' | 'isUnique'> | undefined;
+  readonly ruleTable: VerifiedTable;
 }
 
 function checkRuleShape(rule: StoredRule, lengths: ReadonlyMap<string, number>): IntegrityFinding | null {
@@ -63,10 +60,10 @@ function checkValues(rule: StoredRule, findFault: (rule: Rule) => string | null)
 
 function checkReading(
   rule: StoredRule,
-  linesOf: StockLines,
+  ruleTable: VerifiedTable,
   mustLoad: () => boolean,
 ): IntegrityFinding | null {
-  const reading = readAsStockAdapter(rule, linesOf);
+  const reading = readAsStockAdapter(rule, (one) => ruleTable.stockLines(one));
   if (reading.kind === 'same') return null;
   if (reading.kind === 'unloadable') {
     const message = `Casbin's loader throws on "${formatRule(rule)}", so an application with the stock adapter can't start: ${reading.reason}. Delete the rule, or store other values.`;

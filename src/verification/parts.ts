@@ -23,13 +23,18 @@ export interface Parts {
  * The name of the subject in a model's requests: `sub`, else the value that `g` is called for, else the first value
  * that is not the domain.
  */
-export function subjectOf(model: Model): string | undefined {
+export function subjectOf(model: Model): string {
   const tokens = tokensOf(model, 'r');
   if (tokens.includes('sub')) return 'sub';
   const calls = roleCalls(matcherOf(model));
   const domains = [DOMAIN, ...calls.map(({ domain }) => domain)];
   const inheriting = calls.find(({ ptype, request }) => ptype === 'g' && tokens.includes(request));
-  return inheriting?.request ?? tokens.find((token) => !domains.includes(token)) ?? tokens[0];
+  return inheriting?.request ?? tokens.find((token) => !domains.includes(token)) ?? tokens[0] ?? '';
+}
+
+/** The position of the subject in requests, or in `p` rules, where it is the first value if none has that name. */
+export function subjectPosition(model: Model, section: 'r' | 'p'): number {
+  return Math.max(0, tokensOf(model, section).indexOf(subjectOf(model)));
 }
 
 /** The name of the domain in a model's requests: the domain in which subjects inherit, else `dom`; null without one. */
@@ -49,7 +54,7 @@ export function readParts(model: Model): Parts | null {
   const policyTokens = tokensOf(model, 'p');
   const matcher = matcherOf(model);
   const subject = subjectOf(model);
-  if (subject === undefined || requestTokens.some((token) => !policyTokens.includes(token))) return null;
+  if (subject === '' || requestTokens.some((token) => !policyTokens.includes(token))) return null;
   if (patternTokens(matcher).some((token) => requestTokens.includes(token))) return null;
   const calls = roleCalls(matcher);
   const domain = domainOf(model);

@@ -3,6 +3,7 @@ import type { ConfigureEnforcer } from '../casbin/enforcer.ts';
 import { rememberLast } from '../collections.ts';
 import type { Problem } from '../errors.ts';
 import type { PolicyDefinition, Request } from '../policy/definition.ts';
+import { placeIn } from '../policy/place.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { RuleSet } from '../policy/rule-set.ts';
 import type { ReportDone } from '../progress.ts';
@@ -22,21 +23,13 @@ import {
   decidedOf,
   type Expectation,
   Expectations,
+  type ListedKind,
   mergeSorted,
 } from './expectations.ts';
 import { type Explain, explainer, roleRoutes } from './explain-answer.ts';
 import type { Matrix } from './request-matrix.ts';
 import { deriveMatrix } from './requests.ts';
 import { findWarnings } from './warnings.ts';
-
-/** Expectations that the definition lists itself. */
-export interface WrittenExpectations {
-  readonly allow?: readonly Request[] | undefined;
-  readonly deny?: readonly Request[] | undefined;
-  readonly never?: readonly Request[] | undefined;
-  /** Requests for rules whose values are patterns. The decision that the definition makes is the expected one. */
-  readonly samples?: readonly Request[] | undefined;
-}
 
 /** The decisions of a definition on its requests, and which of its rules they test. */
 export interface DecidedPromises {
@@ -59,12 +52,11 @@ export interface Promises {
 /** A matrix with up to this many requests is decided as a whole; of a larger one, only what rules can match. */
 const SAMPLE_SIZE = 10_000;
 
+/** Rules of a definition, with their places if these are known. */
+type PlacedRules = RuleSet<Rule & { readonly at?: string }>;
+
 export interface PromiseOptions {
   readonly configureEnforcer: ConfigureEnforcer | undefined;
-  /** Returns the place of a listed expectation. */
-  readonly placeOf: (kind: keyof WrittenExpectations, index: number) => string;
-  /** Returns the place where a rule is defined. */
-  readonly placeOfRule?: (rule: Rule) => string | undefined;
   readonly sampleSize?: number;
   /** Whether a listed request that the rules decide differently is a problem, or is left without an expectation. */
   readonly contradicted?: 'told' | 'dropped';
@@ -73,8 +65,8 @@ export interface PromiseOptions {
 /** Collects the expectations of a definition and checks it against them, by a plain enforcer in memory. */
 export async function collectPromises(
   model: Model,
-  defined: RuleSet,
-  written: PolicyDefinition & WrittenExpectations,
+  defined: PlacedRules,
+  written: PolicyDefinition,
   { report, ...options }: PromiseOptions & { readonly report?: ReportDone },
 ): Promise<Promises & DecidedPromises> {
   const promises = await readPromises(model, defined, written, options);
@@ -84,18 +76,12 @@ export async function collectPromises(
 /** The same without deciding the requests that follow from the rules, because they can't be wrong. */
 export async function readPromises(
   model: Model,
-  defined: RuleSet,
-  written: PolicyDefinition & WrittenExpectations,
-  {
-    configureEnforcer,
-    placeOf,
-    placeOfRule,
-    sampleSize = SAMPLE_SIZE,
-    contradicted = 'told',
-  }: PromiseOptions,
+  defined: PlacedRules,
+  written: PolicyDefinition,
+  { configureEnforcer, sampleSize = SAMPLE_SIZE, contradicted = 'told' }: PromiseOptions,
 ): Promise<Promises> {
   const { rules } = defined;
-  const explain = becauseOf(model, defined, placeOfRule);
+  const explain = becauseOf(model, defined);
   await breathe();
   const decider = await createDecider(model, rules, configureEnforcer);
   await breathe();
@@ -103,13 +89,13 @@ export async function readPromises(
   const problems: Problem[] = [];
   const listed: Expectation[] = [];
   const answers: Answer[] = [];
-  for await (const { kind, request, at } of paced(listRequests(written, placeOf))) {
+  for await (const { kind, request, at } of paced(listRequests(written))) {
     const answer = await decider.decide(request);
     const expected = expectedOf(kind, answer);
     const contradiction = describeContradiction(at, kind, request, expected, answer, explain);
     if (contradicted === 'dropped' && kind !== 'never' && contradiction.length > 0) continue;
     answers.push(answer);
-    listed.push({ kind: kind === 'samples' ? 'sample' : kind, request, expected });
+    listed.push({ kind, request, expected });
     problems.push(...contradiction);
   }
   return {
@@ -139,12 +125,12 @@ export async function readPromises(
   };
 }
 
-function listRequests(written: WrittenExpectations, placeOf: PromiseOptions['placeOf']) {
+function listRequests(written: PolicyDefinition) {
   return (['samples', 'allow', 'deny', 'never'] as const).flatMap((kind) =>
     (written[kind] ?? []).map((request, index) => ({
       kind,
       request: [...request],
-      at: placeOf(kind, index),
+      at: placeIn(written, kind, index),
     })),
   );
 }
@@ -224,7 +210,7 @@ export async function decideUnmatched(
   return first < matrix.size ? decisionOf(await decider.decide(matrix.requestAt(first))) : 'deny';
 }
 
-function expectedOf(kind: keyof WrittenExpectations, answer: Answer): Decision {
+function expectedOf(kind: ListedKind, answer: Answer): Decision {
   if (kind === 'samples') return decisionOf(answer);
   return kind === 'allow' ? 'allow' : 'deny';
 }
@@ -232,7 +218,7 @@ function expectedOf(kind: keyof WrittenExpectations, answer: Answer): Decision {
 /** A problem: the rules of a definition contradict one of its expectations. */
 function describeContradiction(
   at: string,
-  kind: keyof WrittenExpectations,
+  kind: ListedKind,
   request: Request,
   expected: Decision,
   answer: Answer,
@@ -249,11 +235,7 @@ function describeContradiction(
 }
 
 /** Creates a function that describes the rule and the path of roles behind an answer, and where they are defined. */
-function becauseOf(
-  model: Model,
-  defined: RuleSet,
-  placeOfRule: PromiseOptions['placeOfRule'],
-): (request: Request, answer: Answer) => string {
+function becauseOf(model: Model, defined: PlacedRules): (request: Request, answer: Answer) => string {
   // Created when it is needed: it takes time for a large definition, and contradictions are rare.
   let explain: Explain | undefined;
   let findRoute: ReturnType<typeof roleRoutes> | undefined;
@@ -262,7 +244,7 @@ function becauseOf(
     findRoute ??= roleRoutes(model, defined.rules);
     const rule = { ptype: 'p', values: answer.rule };
     const involved = answer.rule.length === 0 ? [] : [rule, ...findRoute(request, rule).links];
-    const places = involved.flatMap((one) => placeOfRule?.(one) ?? []);
+    const places = involved.flatMap((one) => defined.rules[defined.indexOf(one)]?.at ?? []);
     return `${explain(request, answer).reason}${places.length === 0 ? '' : ` (${places.join(', ')})`}`;
   };
 }

@@ -1,4 +1,4 @@
-import { addTo, HashTable, hashAll, hashText } from '../collections.ts';
+import { addTo, getOrAdd, HashTable, hashAll, hashText } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import type { RuleIndex } from './rule-index.ts';
 
@@ -160,14 +160,7 @@ function columnFinder(block: Block, index: RuleIndex): (subject: string) => Iter
 function rowFinder({ subjects }: Block, index: RuleIndex): (permission: Request) => Iterable<number> {
   const rows = new Map(subjects.map((subject, row) => [subject, row]));
   const known = new Map<string, readonly number[]>();
-  const rowsFor = (name: string): readonly number[] => {
-    let found = known.get(name);
-    if (found === undefined) {
-      found = rowsAmong(rows, index.inheritorsOf(name));
-      known.set(name, found);
-    }
-    return found;
-  };
+  const rowsFor = (name: string) => getOrAdd(known, name, () => rowsAmong(rows, index.inheritorsOf(name)));
   return (permission) => {
     const names = index.subjectsFor(permission);
     if (names === null) return subjects.keys();

@@ -1,4 +1,5 @@
 import type { Model } from 'casbin';
+import { getOrAdd } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import type { Rule } from '../policy/rule.ts';
 import { type Parts, permissionExpander, readParts } from './parts.ts';
@@ -42,13 +43,8 @@ function collectSubjects(rules: readonly Rule[], { roles }: Parts): string[] {
 
 function collectDomains(rules: readonly Rule[], parts: Parts): Map<string, Domain> {
   const domains = new Map<string, Domain>();
-  const domainCalled = (name: string): Domain => {
-    const known = domains.get(name);
-    if (known !== undefined) return known;
-    const domain = { subjects: new Set<string>(), permissions: [] };
-    domains.set(name, domain);
-    return domain;
-  };
+  const domainCalled = (name: string) =>
+    getOrAdd(domains, name, () => ({ subjects: new Set<string>(), permissions: [] }));
   const positions = parts.requestTokens.map((token) => parts.policyTokens.indexOf(token));
   const isSameOrder = positions.every((position, index) => position === index);
   const expand = permissionExpander(rules, parts);

@@ -1,7 +1,7 @@
 import type { Model } from 'casbin';
 import { type Conjunct, limitingConjuncts } from '../casbin/matcher.ts';
 import { matcherOf, tokensOf } from '../casbin/model.ts';
-import { collectAncestors, HashTable, hashAll, hashText, rememberLast } from '../collections.ts';
+import { collectAncestors, getOrAdd, HashTable, hashAll, hashText, rememberLast } from '../collections.ts';
 import type { Request } from '../policy/definition.ts';
 import { MAX_INHERITANCE_LINKS } from '../policy/hierarchy.ts';
 import { subjectOf } from './parts.ts';
@@ -38,7 +38,7 @@ export class RuleIndex {
         links: conjunct.kind === 'inherits' ? new Links(model, conjunct.ptype) : null,
       }),
     );
-    const subject = requestTokens.indexOf(subjectOf(model) ?? '');
+    const subject = requestTokens.indexOf(subjectOf(model));
     this.#rules = rules;
     this.#subject = all.find(({ request }) => request === subject) ?? null;
     this.#equal = all.filter(({ request, links }) => request !== subject && links === null);
@@ -150,8 +150,9 @@ class Links {
 
   constructor(model: Model, ptype: string) {
     for (const [child = '', parent = ''] of model.model.get('g')?.get(ptype)?.policy ?? []) {
-      addLink(this.#parents, child, parent);
-      addLink(this.#children, parent, child);
+      // In sets, because the same link may exist in many domains.
+      getOrAdd(this.#parents, child, () => new Set()).add(parent);
+      getOrAdd(this.#children, parent, () => new Set()).add(child);
     }
   }
 
@@ -163,20 +164,8 @@ class Links {
   /** A name, and those that inherit from it; null if none do. */
   below(name: string): ReadonlySet<string> | null {
     if (!this.#children.has(name)) return null;
-    let names = this.#below.get(name);
-    if (names === undefined) {
-      names = collectAncestors(this.#children, name, MAX_INHERITANCE_LINKS);
-      this.#below.set(name, names);
-    }
-    return names;
+    return getOrAdd(this.#below, name, () => collectAncestors(this.#children, name, MAX_INHERITANCE_LINKS));
   }
-}
-
-/** In sets, because the same link may exist in many domains. */
-function addLink(links: Map<string, Set<string>>, from: string, to: string): void {
-  const known = links.get(from);
-  if (known === undefined) links.set(from, new Set([to]));
-  else known.add(to);
 }
 
 /** Creates a {@link RuleIndex} for the policy of a model; null if the matcher does not limit which rules can match. */

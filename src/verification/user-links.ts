@@ -1,7 +1,6 @@
 import type { Model } from 'casbin';
-import { tokensOf } from '../casbin/model.ts';
 import type { Rule } from '../policy/rule.ts';
-import { readParts, subjectOf } from './parts.ts';
+import { readParts, subjectPosition } from './parts.ts';
 
 /** A policy, split into its roles and the links of its users. */
 export interface SplitPolicy<R extends Rule> {
@@ -22,18 +21,33 @@ export function splitUserLinks<R extends Rule>(
   rules: readonly R[],
   known: Iterable<string> = [],
 ): SplitPolicy<R> {
-  const linksOf = readParts(model)?.roles ?? new Map([['g', 'everywhere']]);
-  const subject = Math.max(0, tokensOf(model, 'p').indexOf(subjectOf(model) ?? ''));
+  const links = roleDefinitions(model);
+  const subject = subjectPosition(model, 'p');
   const roles = new Set(known);
   for (const { ptype, values } of rules) {
     if (ptype.startsWith('p')) roles.add(values[subject] ?? '');
-    else if (linksOf.has(ptype)) roles.add(values[1] ?? '');
+    else if (links.has(ptype)) roles.add(values[1] ?? '');
   }
-  const isUserLink = ({ ptype, values }: R) => linksOf.has(ptype) && !roles.has(values[0] ?? '');
+  const isUserLink = ({ ptype, values }: R) => links.has(ptype) && !roles.has(values[0] ?? '');
   return {
     rules: rules.filter((rule) => !isUserLink(rule)),
     userLinks: rules.filter(isUserLink),
   };
+}
+
+/** The names that rules permit something, or that are linked to others. */
+export function subjectNames(model: Model, rules: readonly Rule[]): string[] {
+  const links = roleDefinitions(model);
+  const subject = subjectPosition(model, 'p');
+  return rules.flatMap(({ ptype, values }) => {
+    if (ptype === 'p') return [values[subject] ?? ''];
+    return links.has(ptype) ? values.slice(0, 2) : [];
+  });
+}
+
+/** The role definitions that subjects inherit by. */
+function roleDefinitions(model: Model): ReadonlySet<string> {
+  return new Set(readParts(model)?.roles.keys() ?? ['g']);
 }
 
 /** The names that rules link to each other. */

@@ -16,12 +16,11 @@ import type {
   VerificationScope,
   VerificationWarning,
 } from '../report.ts';
-import type { RuleTable } from '../tables/rule-table.ts';
-import { compareDecisions, describeMissing, noDifferences } from './compare.ts';
+import { aboutRule, compareDecisions, describeMissing, noDifferences } from './compare.ts';
 import { breathe } from './decide.ts';
 import { type FindHolders, findDrift } from './drift.ts';
 import type { Expectations } from './expectations.ts';
-import { checkIntegrity } from './integrity.ts';
+import { checkIntegrity, type VerifiedTable } from './integrity.ts';
 import { checkStructure } from './structure.ts';
 
 /** The definition and the stored policy to compare. */
@@ -44,8 +43,7 @@ export interface Verification {
   readonly keptAway?: readonly KeptAwayRule[];
   /** Whether the stock adapter must be able to load every stored rule. Default: only the defined ones. */
   readonly stockLoadable?: boolean;
-  /** The table that holds them. Default: one like that of casbin-pg-adapter. */
-  readonly ruleTable?: Pick<RuleTable, 'stockLines' | 'isUnique'>;
+  readonly ruleTable: VerifiedTable;
 }
 
 /** The report if verification is turned off. */
@@ -160,18 +158,6 @@ function mayDependOnOrder(model: Model, rules: readonly Rule[]): boolean {
 function describeVanished({ rule, because }: KeptAwayRule): DriftFinding[] {
   if (because !== 'vanished') return [];
   const reason = "it was stored, and somebody has removed it; onRevoked: 'keep' leaves it away";
-  return [
-    {
-      request: [],
-      expected: null,
-      actual: null,
-      rule,
-      rolePath: [],
-      ids: [],
-      added: [],
-      holders: null,
-      reason,
-      message: `Rule "${formatRule(toRule(rule))}" is defined, and not stored: ${reason}.`,
-    },
-  ];
+  const message = `Rule "${formatRule(toRule(rule))}" is defined, and not stored: ${reason}.`;
+  return [{ ...aboutRule(rule, reason, message), holders: null }];
 }

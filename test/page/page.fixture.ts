@@ -9,6 +9,7 @@ import { toRule } from '../../src/policy/rule.ts';
 import type { FindOrigin } from '../../src/running/rule-origins.ts';
 import { holdersAmong } from '../../src/verification/drift.ts';
 import { verifyPolicy } from '../../src/verification/verify-policy.ts';
+import { STOCK_TABLE } from '../verification/verify.fixture.ts';
 
 export const INVOICES = definePolicy({
   roles: {
@@ -39,7 +40,12 @@ export async function pageOf(
   const findHolders = holdersAmong(resolved.model, live);
   const promises = await resolved.promises.decide();
   const given = { ...resolved, ...promises, reach: resolved.promises.reach, live, findHolders };
-  const verification = await verifyPolicy({ ...given, scope: 'whole', strict: false });
+  const verification = await verifyPolicy({
+    ...given,
+    scope: 'whole',
+    strict: false,
+    ruleTable: STOCK_TABLE,
+  });
   return collectPage(resolved, source, { rules: live, verification, findOrigin, newestVersion });
 }
 

@@ -155,9 +155,9 @@ describe('samples', () => {
     });
 
     expect([...expectations].map(({ kind, expected }) => [kind, expected])).toEqual([
-      ['sample', 'allow'],
-      ['sample', 'deny'],
-      ['sample', 'allow'],
+      ['samples', 'allow'],
+      ['samples', 'deny'],
+      ['samples', 'allow'],
     ]);
     expect(coverage).toEqual({ covered: 3, total: 4, uncovered: [rule('p, user, ^/reports/, read')] });
   });
@@ -168,7 +168,7 @@ describe('samples', () => {
       samples: [['user', '/a', 'read']],
     });
 
-    expect(problems).toMatchObject([{ code: 'EXPECTATION_CONTRADICTED', at: 'samples[0]' }]);
+    expect(problems).toMatchObject([{ code: 'EXPECTATION_CONTRADICTED', at: 'policy.samples[0]' }]);
     expect(problems[0]?.message).toContain("can't be decided");
   });
 });

@@ -17,6 +17,7 @@ import { collectPromises } from '../../src/verification/promises.ts';
 import { verifyPolicy } from '../../src/verification/verify-policy.ts';
 import { createDatabase } from '../support/database.ts';
 import { LAYOUTS, type LayoutFixture } from '../tables/layouts.fixture.ts';
+import { STOCK_TABLE } from './verify.fixture.ts';
 
 const progress = createProgressReporter(pino({ level: 'silent' }), undefined);
 
@@ -59,7 +60,6 @@ export async function verifyTwice(
   const given = { model, configureEnforcer: undefined, defined };
   const promises = await collectPromises(model, defined, written, {
     ...given,
-    placeOf: () => '',
   });
   const [problem] = promises.problems;
   if (problem !== undefined) throw new Error(`The definition is refused: ${problem.message}`);
@@ -80,6 +80,7 @@ export async function verifyTwice(
       reach,
       findHolders: holdersAmong(model, live),
       strict: false,
+      ruleTable: STOCK_TABLE,
     }),
   });
   return { part: await reportOn(part), whole: await reportOn(whole) };

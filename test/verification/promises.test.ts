@@ -58,7 +58,7 @@ test('a listed request for which a function throws is a problem, also if the err
     });
   });
 
-  expect(problems).toMatchObject([{ code: 'EXPECTATION_CONTRADICTED', at: 'deny[0]' }]);
+  expect(problems).toMatchObject([{ code: 'EXPECTATION_CONTRADICTED', at: 'policy.deny[0]' }]);
 });
 
 test('without the rules that stay away, a never request stays, and others that are not met any more go', async () => {
@@ -71,7 +71,7 @@ test('without the rules that stay away, a never request stays, and others that a
     newModelFromString(modelText()),
     new RuleSet(compilePolicy(definition)),
     definition,
-    { configureEnforcer: undefined, placeOf: () => '', contradicted: 'dropped' },
+    { configureEnforcer: undefined, contradicted: 'dropped' },
   );
 
   expect(listed).toEqual([{ kind: 'never', request: ['user', 'data', 'read'], expected: 'deny' }]);
@@ -84,7 +84,7 @@ describe('of the requests that no rule can match', () => {
       newModelFromString(modelText()),
       new RuleSet(compilePolicy({ rules })),
       {},
-      { configureEnforcer: undefined, placeOf: () => '', sampleSize: 0 },
+      { configureEnforcer: undefined, sampleSize: 0 },
     );
 
     expect(expectations.countAllowed()).toBe(3);
@@ -93,7 +93,7 @@ describe('of the requests that no rule can match', () => {
   const model = newModelFromString(modelText());
   const defined = new RuleSet(compilePolicy({ rules: manyRoles(10).map(rule) }));
   const collect = (sampleSize: number) =>
-    collectPromises(model, defined, {}, { configureEnforcer: undefined, placeOf: () => '', sampleSize });
+    collectPromises(model, defined, {}, { configureEnforcer: undefined, sampleSize });
 
   /** The numbers of the decisions that a decider is held to which allows everything, and says that no rule matches. */
   async function findDecided(sampleSize: number): Promise<number[]> {
@@ -127,7 +127,7 @@ describe('while many requests are decided', () => {
   test('on the definition, the process answers others', async () => {
     const model = newModelFromString(modelText());
     const defined = new RuleSet(compilePolicy({ rules: lines.map(rule) }));
-    const options = { configureEnforcer: undefined, placeOf: () => '', report: takeFourMs };
+    const options = { configureEnforcer: undefined, report: takeFourMs };
     const turns = await turnsDuring(() => collectPromises(model, defined, {}, options));
     expect(turns).toBeGreaterThanOrEqual(Math.floor(requests / 4));
   });

@@ -6,7 +6,7 @@ import { compilePolicy } from '../../src/policy/compile.ts';
 import { RuleSet } from '../../src/policy/rule-set.ts';
 import { holdersAmong } from '../../src/verification/drift.ts';
 import { verifyPolicy } from '../../src/verification/verify-policy.ts';
-import { modelText, promiseOf, rule, verifyRules } from './verify.fixture.ts';
+import { modelText, promiseOf, rule, STOCK_TABLE, verifyRules } from './verify.fixture.ts';
 
 const DEFINED = ['p, clerk, data, read', 'p, boss, data, write', 'g, boss, clerk'];
 const definition = { rules: DEFINED.map(rule) };
@@ -28,6 +28,7 @@ async function isDecided(
       ...{ model, configureEnforcer: undefined, defined: rules, live, scope: 'whole', strict: false },
       reach: () => reachableScope(model, rules.rules, promises.valuesAt),
       findHolders: holdersAmong(model, live),
+      ruleTable: STOCK_TABLE,
     },
     () => {
       reports += 1;

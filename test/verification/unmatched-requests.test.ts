@@ -17,8 +17,7 @@ const DENY_OVERRIDE = modelText({ p: 'sub, obj, act, eft', e: '!some(where (p.ef
 async function promisesOf(text: string, definition: PolicyDefinition, configureEnforcer?: ConfigureEnforcer) {
   const model = newModelFromString(text);
   const defined = new RuleSet(compilePolicy(definition));
-  const placeOf = (kind: string, index: number) => `${kind}[${index}]`;
-  const options = { configureEnforcer, placeOf, sampleSize: 0 };
+  const options = { configureEnforcer, sampleSize: 0 };
   return { model, defined, ...(await collectPromises(model, defined, definition, options)) };
 }
 
@@ -208,16 +207,16 @@ describe('what a definition lists against its own rules', () => {
     ],
     [
       { never: [['ann', 'data', 'read']] },
-      '"ann, data, read" is listed under never, but the definition itself makes it allow: by "p, ann, data, read". Correct one of them.',
+      '"ann, data, read" is listed under never, but the definition itself makes it allow: by "p, ann, data, read" (policy.rules[0]). Correct one of them.',
     ],
     [
       { deny: [['ann', 'data', 'read']] },
-      '"ann, data, read" is listed under deny, but the definition itself makes it allow: by "p, ann, data, read". Correct one of them.',
+      '"ann, data, read" is listed under deny, but the definition itself makes it allow: by "p, ann, data, read" (policy.rules[0]). Correct one of them.',
     ],
   ])('is told with its place: %j', async (listed, message) => {
     const { problems } = await promisesOf(RBAC, { rules: [rule('p, ann, data, read')], ...listed });
     expect(problems).toEqual([
-      { code: 'EXPECTATION_CONTRADICTED', at: `${Object.keys(listed)[0]}[0]`, message },
+      { code: 'EXPECTATION_CONTRADICTED', at: `policy.${Object.keys(listed)[0]}[0]`, message },
     ]);
   });
 });

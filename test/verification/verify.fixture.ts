@@ -1,4 +1,5 @@
 import { newModelFromString } from 'casbin';
+import { joinedLine } from '../../src/casbin/distortion.ts';
 import type { ConfigureEnforcer } from '../../src/casbin/enforcer.ts';
 import { reachableScope } from '../../src/casbin/scope.ts';
 import type { PolicyDefinition } from '../../src/index.ts';
@@ -46,6 +47,9 @@ export function rulesOf(lines: readonly string[]): Rule[] {
   return lines.map(rule).map(toRule);
 }
 
+/** A table like that of casbin-pg-adapter. */
+export const STOCK_TABLE = { stockLines: joinedLine, isUnique: true };
+
 /** What a definition promises in a model, and how much of it that covers. */
 export async function promiseOf(
   text: string,
@@ -54,8 +58,7 @@ export async function promiseOf(
 ) {
   const model = newModelFromString(text);
   const defined = new RuleSet(compilePolicy(definition));
-  const placeOf = (kind: string, index: number) => `${kind}[${index}]`;
-  return collectPromises(model, defined, definition, { configureEnforcer, placeOf });
+  return collectPromises(model, defined, definition, { configureEnforcer });
 }
 
 /** Holds stored rules, given as lines, against a definition; ids count from 1. */
@@ -86,5 +89,6 @@ export async function verifyRules(
     findHolders: holdersAmong(model, live),
     strict,
     stockLoadable,
+    ruleTable: STOCK_TABLE,
   });
 }

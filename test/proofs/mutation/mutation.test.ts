@@ -125,7 +125,6 @@ async function verifyInMemory(subject: Subject, { ruleTable }: LayoutFixture) {
   const defined = new RuleSet(compilePolicy(policy));
   const { expectations, coverage, warnings, valuesAt } = await collectPromises(model, defined, policy, {
     configureEnforcer: undefined,
-    placeOf: () => '',
   });
   const given = {
     reach: () => reachableScope(model, defined.rules, valuesAt),

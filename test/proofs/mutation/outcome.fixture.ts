@@ -24,7 +24,6 @@ export async function makeComparison({ modelText, policy }: Subject, layout: Lay
   const model = newModelFromString(modelText);
   const { expectations } = await collectPromises(model, new RuleSet(rules), policy, {
     configureEnforcer: undefined,
-    placeOf: () => '',
   });
   const expected = new Set([...expectations].map(({ request }) => request.join()));
   const never = new Set(policy.never?.map((request) => request.join()));

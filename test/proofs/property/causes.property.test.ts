@@ -24,7 +24,7 @@ test('the rules that a finding names make the decision, added to the defined one
     fc.asyncProperty(history, async ({ modelText, defined: some, live, samples }) => {
       const model = newModelFromString(modelText);
       const defined = new RuleSet(some);
-      const options = { configureEnforcer: undefined, placeOf: () => '' };
+      const options = { configureEnforcer: undefined };
       const { expectations } = await collectPromises(model, defined, { samples }, options);
       const stored = live.map((rule, index) => ({ ...rule, id: index + 1 }));
       const { drift } = await compareDecisions({

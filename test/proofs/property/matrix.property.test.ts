@@ -26,7 +26,7 @@ test('deciding only what rules can match finds what deciding every request finds
   await fc.assert(
     fc.asyncProperty(history, async ({ modelText, defined, live }) => {
       const model = newModelFromString(modelText);
-      const options = { configureEnforcer: undefined, placeOf: () => '', sampleSize: 1 };
+      const options = { configureEnforcer: undefined, sampleSize: 1 };
       const { expectations } = await collectPromises(model, new RuleSet(defined), {}, options);
       const all = [...expectations];
       expect(all).toHaveLength(expectations.size);
@@ -73,7 +73,7 @@ test('what two roles promise of many permissions is what the enforcer decides', 
         ...owners.map((owner, n) => ({ ptype: 'p', values: [owner, `data${n}`, 'read'] })),
         ...links.map((link) => ({ ptype: 'g', values: link.split(' ') })),
       ];
-      const options = { configureEnforcer: undefined, placeOf: () => '', sampleSize };
+      const options = { configureEnforcer: undefined, sampleSize };
       const written = never
         ? {
             never: [

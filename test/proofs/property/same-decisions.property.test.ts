@@ -38,7 +38,7 @@ test('stored rules that decide as defined for certain do so', async () => {
   await fc.assert(
     fc.asyncProperty(stored, async ({ modelText, defined, live }) => {
       const model = newModelFromString(modelText);
-      const options = { configureEnforcer: undefined, placeOf: () => '' };
+      const options = { configureEnforcer: undefined };
       const promises = await collectPromises(model, new RuleSet(defined), {}, options);
       const reach = reachableScope(model, defined, promises.valuesAt);
       if (!decideAsDefined(model, live, new RuleSet(defined), reach)) {

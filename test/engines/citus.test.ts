@@ -110,6 +110,19 @@ test('a worker is refused where something is missing, and only there', async () 
   expect(rows).toEqual([{ schema: null }]);
 });
 
+test('a start with nothing to do is one where the engine is named, too', async () => {
+  const pool = (await createCitus()).pool();
+  const options = {
+    engine: 'citus',
+    policy: { version: 1, rules: [['p', 'reader', 'data', 'read']] },
+  } as const;
+  await bootstrapDatabase(pool, options);
+  await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({
+    changed: false,
+    engine: { name: 'citus' },
+  });
+});
+
 test('a journal is made of a local table, and refused for a reference table', async () => {
   const database = await createCitus();
   const pool = database.pool();

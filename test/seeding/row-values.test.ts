@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { bootstrapDatabase, rowSeeder } from '../../src/index.ts';
+import { bootstrapDatabase, rowSeeder, type Seeder } from '../../src/index.ts';
 import { useDatabase } from '../support/database.ts';
 import { openWire } from '../support/wire.ts';
 
@@ -42,6 +42,7 @@ describe('a value of a row takes the type of its column', () => {
     ['date', '2026-02-28', '2026-02-28'],
     ['interval', '1 day 02:00:00', '1 day 02:00:00'],
     ['inet', '10.0.0.1', '10.0.0.1/32'],
+    ['box', '(1,1),(0,0)', '(1,1),(0,0)'],
     ['text[]', ['a', 'b,c', '"d"', '', null], '{a,"b,c","\\"d\\"","",NULL}'],
     ['text[]', [], '{}'],
     ['int[]', [1, 2, 3], '{1,2,3}'],
@@ -167,6 +168,16 @@ test('a role that may read no more of a table than its key starts, if nothing is
 
   const as = database.pool({ connectionString: reader.url });
   await expect(bootstrapDatabase(as, { seeders })).resolves.toMatchObject({ changed: false });
+  const more: Seeder = {
+    name: 'more',
+    migrations: { '1_more': { up: async () => {} } },
+    isSeeded: async () => true,
+    seed: async () => ({ inserted: 0, existing: 0 }),
+  };
+  await expect(
+    bootstrapDatabase(as, { seeders: [...seeders, more] }),
+    'a migration is missing',
+  ).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
 });
 
 describe('rows are distinguished by a key', () => {

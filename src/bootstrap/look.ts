@@ -1,6 +1,6 @@
 import { WHOLE } from '../casbin/scope.ts';
 import { notCitus } from '../database/citus.ts';
-import { createKysely } from '../database/dialect.ts';
+import { createKysely, type TransactionLimits } from '../database/dialect.ts';
 import { engineOf } from '../database/engine.ts';
 import { askInOneMessage } from '../database/message.ts';
 import { refuseHiddenRows } from '../database/privileges.ts';
@@ -53,7 +53,9 @@ export async function lookAtDatabase(session: Session, given: ResolvedOptions): 
     const complete =
       state !== null && live !== null && unasked.length === 0
         ? { state, live, options }
-        : await askAfterwards(session, { ...options, schema: seen.home })((trx) => lookFurther(trx, seen));
+        : await askAfterwards(session, { ...options, schema: seen.home, endsSettings: true })((trx) =>
+            lookFurther(trx, seen),
+          );
     if (complete === null) return null;
     const { newestVersion, engine } = complete.state;
     if (given.engine.name === 'citus' && engineOf(engine) !== given.engine) throw notCitus();
@@ -215,7 +217,10 @@ function isIncomplete(
 }
 
 /** Creates a function that runs further queries in a transaction of its own, for the few looks that need them. */
-export function askAfterwards(session: Session, options: ResolvedOptions) {
+export function askAfterwards(
+  session: Session,
+  options: ResolvedOptions & Pick<TransactionLimits, 'endsSettings'>,
+) {
   return <T>(ask: (trx: AnyTransaction) => Promise<T>): Promise<T> =>
     inReadOnlyTransaction(createKysely(session, options), async (trx) => {
       await setSearchPath(trx, options.schema);

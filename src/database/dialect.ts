@@ -35,6 +35,8 @@ export interface TransactionLimits {
   readonly engine?: Engine;
   /** Whether a transaction that writes remembers the settings of the session, for restoreSettings. Default: false. */
   readonly remembersSettings?: boolean;
+  /** Whether a transaction that only reads ends what code of the application has set in it. Default: false. */
+  readonly endsSettings?: boolean;
 }
 
 /**
@@ -143,14 +145,27 @@ class SingleClientDriver implements Driver {
     // A broken connection must not get the commit.
     if (this.#session.broken !== null) throw this.#session.broken;
     this.#refuseMore();
+    if (this.#readOnly && this.#limits?.endsSettings) return this.#endReading();
     const { command } = await commit(this.#session).catch((error: unknown) => {
       throw this.#readOnly && error instanceof CommitOutcomeUnknown ? error.cause : error;
     });
     this.#inTransaction = false;
-    if (command === 'ROLLBACK')
-      throw new CommittedNothing('The transaction had been aborted before the commit', {
-        cause: this.#connection.lastError,
-      });
+    if (command === 'ROLLBACK') this.#refuseAborted();
+  }
+
+  /** Only a rollback ends what was set for the session. It always succeeds, so an ignored error fails before it. */
+  async #endReading(): Promise<void> {
+    await this.#session.client.query('select 1; rollback').catch((error: unknown) => {
+      if (errorCode(error) === SQLSTATE.IN_FAILED_SQL_TRANSACTION) this.#refuseAborted();
+      throw error;
+    });
+    this.#inTransaction = false;
+  }
+
+  #refuseAborted(): never {
+    throw new CommittedNothing('The transaction had been aborted before the commit', {
+      cause: this.#connection.lastError,
+    });
   }
 
   async rollbackTransaction(): Promise<void> {

@@ -23,7 +23,7 @@ import {
   StoredRuleError,
 } from '../errors.ts';
 import type { ResolvedOptions } from '../options/resolved-options.ts';
-import { reasonOf } from '../text.ts';
+import { escapeControls, reasonOf, shorten } from '../text.ts';
 import { explainSqlstate } from './explain-sqlstate.ts';
 import {
   describeFailure,
@@ -82,7 +82,7 @@ async function explainAsOneTransaction(
     explainTransactionMisuse(failure) ??
     (await explainSqlstate(failure, options, session)) ??
     explainStepFailure(failure, options) ??
-    explainRest(failure)
+    explainRest(failure, options)
   );
 }
 
@@ -154,17 +154,29 @@ function remedyForLoss(cause: unknown): string {
   }
 }
 
-function explainRest({ cause }: Failure): BootstrapError {
+function explainRest({ cause }: Failure, options: ResolvedOptions): BootstrapError {
   if (isConflict(cause)) {
     const message = `Another session wrote the same data at the same time, ${attemptsFor(cause)} times in a row: ${reasonOf(cause)}. Nothing was changed. Run it again.`;
     return new DatabaseError('CONFLICT', message, { cause });
   }
   if (/^[0-9A-Z]{5}$/.test(errorCode(cause) ?? '')) {
-    const message = `The database refused: ${reasonOf(cause)} (${errorCode(cause)}). Nothing was changed.`;
+    const message = `The database refused: ${reasonOf(cause)} (${errorCode(cause)}). Nothing was changed.${describeReference(cause, options)}`;
     return new DatabaseError('DATABASE_REFUSED', message, { cause });
   }
   const message = `An unexpected error ended the work: ${reasonOf(cause)}. Nothing was changed. The error's cause says where.`;
   return new BootstrapError('UNEXPECTED', message, { cause });
+}
+
+/** A deferred foreign key is checked after all seeders: the error has the key, and the table that a seeder fills. */
+function describeReference(cause: unknown, { seeders }: ResolvedOptions): string {
+  const { detail, schema, table }: Record<string, unknown> = Object(cause);
+  if (errorCode(cause) !== SQLSTATE.FOREIGN_KEY_VIOLATION || typeof detail !== 'string') return '';
+  const filling = seeders.filter((seeder) => [table, `${schema}.${table}`].includes(seeder.table));
+  const names = filling.map(
+    ({ name }) =>
+      ` Seeder "${name}" fills table "${table}": correct its rows, or seed the row that they refer to.`,
+  );
+  return ` ${escapeControls(shorten(detail))}${names.join('')}`;
 }
 
 /** PostgreSQL ignores a schema on the search_path that the role may not use: in that case a grant is missing. */

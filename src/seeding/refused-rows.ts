@@ -169,7 +169,7 @@ async function findValues(
 ): Promise<RefusedRow[]> {
   const found: RefusedRow[] = [];
   for (const { name: column, type } of columns) {
-    const given = placed.filter(({ row }) => row[column] !== undefined && row[column] !== null);
+    const given = placed.filter(({ row }) => row[column] !== undefined);
     // The value is read as the column of a record. A cast would shorten a text that is too long, but a table refuses
     // it.
     const read = (some: readonly GivenRow[]) =>

@@ -172,7 +172,7 @@ async function describeTable(
               where s.oid = (${sql.raw(sequenceExpression('a'))})
             ),
             'arrayType', case
-              when t.typtype in ('b', 'e', 'r', 'm') and t.typcategory <> 'A' and t.typdelim = ','
+              when t.typtype in ('b', 'e', 'r', 'm') and t.typdelim = ','
                 and (
                   a.atttypmod = -1
                   or a.attname::text <> all(${key}::text[])

@@ -45,6 +45,24 @@ test('a deferred constraint that is broken refuses the bootstrap with its own re
   });
 });
 
+test.for(['staff', 'public.staff'])(
+  'a deferred foreign key that is broken is told with its key, and the seeder that fills %s',
+  async (table) => {
+    const pool = (await createDatabase()).pool();
+    await pool.query(`
+    create table department (id int primary key);
+    create table staff (id int primary key, department int references department deferrable initially deferred);
+  `);
+    const staff = rowSeeder({ name: 'people', table, key: 'id', rows: [{ id: 1, department: 7 }] });
+
+    await expect(bootstrapDatabase(pool, { seeders: [staff] })).rejects.toMatchObject({
+      code: 'DATABASE_REFUSED',
+      message:
+        'The database refused: insert or update on table "staff" violates foreign key constraint "staff_department_fkey" (23503). Nothing was changed. Key (department)=(7) is not present in table "department". Seeder "people" fills table "staff": correct its rows, or seed the row that they refer to.',
+    });
+  },
+);
+
 test('what a deferred trigger raises refuses the bootstrap', async () => {
   const pool = (await createDatabase()).pool();
   await pool.query(`

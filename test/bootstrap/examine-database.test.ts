@@ -1,3 +1,4 @@
+import { DefaultRoleManager, type Enforcer } from 'casbin';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   type BootstrapOptions,
@@ -400,6 +401,17 @@ describe('an examination', () => {
     await pool.query(`update casbin set rule = '["viewer", "clerk"]' where ptype = 'g'`);
     expect(await faults(pool)).toEqual([fault('rules', 'failure', /^Row 2: .*"viewer".*"clerk"/)]);
     expect(await faults(pool, { seeders: [] })).toEqual([]);
+  });
+
+  test('finds roles too deep only where the role manager of the application does not follow them either', async () => {
+    const { pool } = await bootstrapped();
+    await pool.query(
+      `insert into casbin (ptype, rule)
+      select 'g', jsonb_build_array('role' || n, 'role' || n + 1) from generate_series(1, 11) n`,
+    );
+    const configureEnforcer = (enforcer: Enforcer) => enforcer.setRoleManager(new DefaultRoleManager(20));
+    expect(await faults(pool)).toEqual([fault('rules', 'failure', /Inheritance over 11 links.*role12/)]);
+    expect(await faults(pool, { ...OPTIONS, configureEnforcer })).toEqual([]);
   });
 
   test('only warns of a rule that the stock adapter can not load', async () => {

@@ -1,7 +1,9 @@
+import { newModelFromString } from 'casbin';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { bootstrapDatabase, providerSeeder, type Seeder } from '../../src/index.ts';
-import { copyDatabase } from '../support/database.ts';
+import { type BootstrapOptions, bootstrapDatabase, providerSeeder, type Seeder } from '../../src/index.ts';
+import { copyDatabase, createDatabase } from '../support/database.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 
 /** A bootstrapped database with 200,000 assignments. To insert them into ten indexes takes long, so it is done once. */
 const createLarge = () =>
@@ -49,6 +51,26 @@ test('a start reads few rows of a table with 200,000 assignments of roles to use
     expect(rows[0], `with ${statistics} statistics`).toBeGreaterThan(15);
     expect(rows[0], `with ${statistics} statistics`).toBeLessThan(2_000);
   }
+});
+
+test('a start reads one of many rules of others where it can reach none, as Casbin decides on empty values without any', async () => {
+  const pool = (await createDatabase()).pool();
+  const options: BootstrapOptions = {
+    model: newModelFromString(modelText({ m: 'g(r.sub, p.sub)' })),
+    policy: { rules: [['g', 'user', 'guest']], never: [['user', 'data', 'write']] },
+    seeders: [],
+  };
+  await bootstrapDatabase(pool, options);
+  await pool.query(`
+    insert into casbin (ptype, rule) values ('g', '["guest", ""]');
+    insert into casbin (ptype, rule)
+    select 'p', jsonb_build_array('other' || n, 'data', 'read') from generate_series(1, 1500) n
+  `);
+
+  await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({
+    changed: false,
+    verification: { ok: true, scope: { kind: 'part' } },
+  });
 });
 
 test('a start that has something to do reads few rows of it too', async () => {

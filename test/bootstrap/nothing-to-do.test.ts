@@ -53,6 +53,7 @@ describe('a start with nothing to do', () => {
       { policy: { ...defaultPolicy, version: 2 } },
       { policy: { ...defaultPolicy, version: 2 } },
     ],
+    ['a table without the journal that another tool is to make', {}, { migrations: false, journal: true }],
   ])('takes one round trip on %s', async (_, made, options) => {
     const database = await createDatabase();
     await bootstrapDatabase(database.pool(), made);

@@ -10,6 +10,7 @@ import {
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { inTransaction } from '../tables/rule-table.fixture.ts';
+import { createBootstrapped } from './bootstrapped.fixture.ts';
 import { untilBlocked } from './database-state.fixture.ts';
 
 const OF_INTEREST = [
@@ -283,6 +284,29 @@ test('what a seeder or its migration sets for the session does not leak', async 
   await bootstrapDatabase(pool, { seeders: [settings, own] });
   expect(await show()).toEqual(before);
 });
+
+test.for([true, false])(
+  'what an isSeeded sets for the session does not leak where it answers %s',
+  async (isSeeded) => {
+    const database = await createBootstrapped();
+    const { name: reader } = await database.createRole();
+    const pool = database.pool({ max: 1 });
+    const show = async () =>
+      (await pool.query('select current_user as role, current_setting($1) as path', ['search_path'])).rows;
+    const before = await show();
+    const own: Seeder = {
+      name: 'own',
+      async isSeeded({ db }) {
+        await setting(`set search_path = app; set role ${reader}`).up(db);
+        return isSeeded;
+      },
+      seed: async () => ({ inserted: 0, existing: 0 }),
+    };
+
+    await bootstrapDatabase(pool, { seeders: [own] });
+    expect(await show()).toEqual(before);
+  },
+);
 
 test('the user of the session that a migration sets does not leak, nor the size of buffers that were not used', async () => {
   const database = await createDatabase();

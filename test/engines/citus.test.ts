@@ -61,6 +61,18 @@ test('a rule table in parts is refused by bootstraps, verifications and adapters
   await expect(createEnforcer(pool)).rejects.toMatchObject(IN_PARTS);
 });
 
+test('another table in parts, which has the name of a rule table, makes no difference', async () => {
+  const database = await createCitus();
+  const pool = database.pool();
+  await bootstrapDatabase(pool, { table: 'casbin_rule' });
+  await pool.query('create table casbin (id int)');
+  await keep(database, 'casbin', 'in parts');
+  await expect(createEnforcer(pool)).resolves.toBeDefined();
+
+  await keep(database, 'casbin_rule', 'in parts');
+  await expect(createEnforcer(pool)).rejects.toMatchObject(IN_PARTS);
+});
+
 test.for(['42601', '0A000', 'XX000'])(
   'a look that Citus refuses with %s tells that the table is in parts',
   async (code) => {
@@ -108,6 +120,19 @@ test('a worker is refused where something is missing, and only there', async () 
   });
   const { rows } = await pool.query(`select to_regnamespace('other') as schema`);
   expect(rows).toEqual([{ schema: null }]);
+});
+
+test('a start with nothing to do is one where the engine is named, too', async () => {
+  const pool = (await createCitus()).pool();
+  const options = {
+    engine: 'citus',
+    policy: { version: 1, rules: [['p', 'reader', 'data', 'read']] },
+  } as const;
+  await bootstrapDatabase(pool, options);
+  await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({
+    changed: false,
+    engine: { name: 'citus' },
+  });
 });
 
 test('a journal is made of a local table, and refused for a reference table', async () => {

@@ -96,6 +96,14 @@ describe.each(SIMULATED)('a definition with a version on %s', (name) => {
     });
   });
 
+  test('has nothing to write at a start whose version is the recorded one', async () => {
+    await using simulation = await simulate(name);
+    await bootstrap(simulation, FIRST);
+    const started = simulation.engine.statements.length;
+    expect(await bootstrap(simulation, FIRST)).toMatchObject({ changed: false, ownership: { before: 1 } });
+    expect(simulation.engine.statements.slice(started).join('\n')).not.toMatch(/\b(insert|update)\b/i);
+  });
+
   test('does not insert rules again that were revoked with a reason, until they are granted again', async () => {
     await using simulation = await simulate(name);
     const { pool, options } = simulation;

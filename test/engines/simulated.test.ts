@@ -42,6 +42,20 @@ describe.each(SIMULATED)('on %s', (name) => {
     expect(await readAll(database)).toEqual(COMPLETE);
   });
 
+  test('a journal is refused, and what records one is not asked for, which the engine may not know', async () => {
+    await using simulation = await simulate(name);
+    const { pool, options, engine } = simulation;
+    await bootstrapDatabase(pool, options);
+    const started = engine.statements.length;
+
+    await expect(bootstrapDatabase(pool, { ...options, journal: true })).rejects.toMatchObject({
+      name: 'DatabaseError',
+      code: 'JOURNAL_IMPOSSIBLE',
+      message: expect.stringContaining('Leave out the journal option.'),
+    });
+    expect(engine.statements.slice(started).join('\n')).not.toMatch(/pg_trigger|aclexplode/);
+  });
+
   test('duplicates are not removed, because a dry run could not undo it', async () => {
     await using simulation = await simulate(name);
     const { pool, options, database } = simulation;

@@ -114,6 +114,16 @@ describe('a Migrator with a bootstrap', () => {
     expect(await countRules(pool)).toBeNull();
   });
 
+  test('does not bootstrap when it can not tell what to migrate', async () => {
+    const { pool } = await createMigrator();
+    const db = new Kysely({ dialect: new PostgresDialect({ pool }) });
+    const provider = { getMigrations: () => Promise.reject(new Error('no such folder')) };
+    const migrator = new (withBootstrap(Migrator, pool, { policy, seeders: [] }))({ db, provider });
+
+    expect(await migrator.migrateToLatest()).toEqual({ error: new Error('no such folder') });
+    expect(await countRules(pool)).toBeNull();
+  });
+
   test('has the error of a bootstrap that fails in its outcome, and what was migrated stays', async () => {
     const { pool, migrator } = await createMigrator({ model: 'nowhere.conf' });
 

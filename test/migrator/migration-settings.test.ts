@@ -1,6 +1,7 @@
+import { sql } from 'kysely';
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, type Migration, type MigrationSettings } from '../../src/index.ts';
+import { bootstrapDatabase, type Migration, type MigrationSettings, type Seeder } from '../../src/index.ts';
 import { captureLog, linesOf } from '../bootstrap/log.fixture.ts';
 import { problemsOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
@@ -77,6 +78,29 @@ describe('migrations given with settings', () => {
     const { migrations } = await bootstrapDatabase(pool, settings(tables('a'), NAMES));
 
     expect(migrations.map(({ name }) => name)).toEqual(['0001_casbin', '0002_providers']);
+  });
+
+  test('run in the schema of that table, and seeders in that of the rules', async () => {
+    const database = await createDatabase();
+    await database.pool().query('create schema app');
+    const pool = database.pool({ options: '-c search_path=app,public' });
+    await applicationMigrator(database.pool(), tables('a')).migrateToLatest();
+    const seen: unknown[] = [];
+    const witness: Seeder = {
+      name: 'witness',
+      async seed({ db }) {
+        const { rows } = await sql`
+          select current_schema() as own, to_regclass('t_b')::text as made, to_regclass('app.casbin')::text as rules
+        `.execute(db);
+        seen.push(...rows);
+        return { inserted: 0, existing: 0 };
+      },
+    };
+
+    await bootstrapDatabase(pool, { ...settings(tables('a', 'b')), seeders: [witness] });
+
+    expect(seen).toEqual([{ own: 'app', made: 't_b', rules: 'casbin' }]);
+    expect(await applied(pool, 'public.kysely_migration')).toEqual(['a', 'b']);
   });
 
   test('may come out of order only where that is allowed', async () => {

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '../../src/bootstrap.ts';
+import { defaultPolicy } from '../../src/defaults/default-policy.ts';
 import { MigrationError } from '../../src/errors.ts';
 import type { Migration } from '../../src/migrator/migration.ts';
 import type { SeederContext } from '../../src/seeding/seeder.ts';
@@ -162,6 +163,39 @@ describe('a migration', () => {
     expect(error.message).toMatch(
       /^After migration "odd", the rule table public\.casbin can't be read any more: .* does not exist\. Nothing/,
     );
+  });
+
+  test.each([
+    [
+      'before a migration ends the bootstrap, as nothing could be said of that migration',
+      'is null',
+      'DATABASE_REFUSED',
+    ],
+    [
+      'after a migration is the reason of its failure, and not what it has broken',
+      'is not null',
+      'MIGRATION_FAILED',
+    ],
+  ])('a read of the rules that fails %s', async (_, moment, code) => {
+    const database = await createBootstrapped({ seeders: [] });
+    // Only the transaction that writes is marked; the migration makes the table "written".
+    await database.pool().query(`
+      alter table casbin rename to stored;
+      create function pass() returns bool language plpgsql as $$ begin
+        if current_setting('casbin_bootstrap.transaction', true) <> '' and to_regclass('written') ${moment} then
+          raise 'not now';
+        end if;
+        return true;
+      end $$;
+      create view casbin as select id, ptype, rule from stored where pass();
+    `);
+    const up = async (db: Kysely<unknown>) => void (await sql`create table written ()`.execute(db));
+    const error = await refusalOf(database, {
+      policy: defaultPolicy,
+      seeders: [],
+      migrations: { odd: { up } },
+    });
+    expect(error).toMatchObject({ code, cause: { code: 'P0001' } });
   });
 
   test('that takes the rule table away in the run that made it is what has to be corrected', async () => {

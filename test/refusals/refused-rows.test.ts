@@ -144,6 +144,32 @@ describe('a row that breaks a constraint on its own values is reported', () => {
     );
   });
 
+  test('that gives null to a column whose domain does not allow it', async () => {
+    const error = await refusalWith(
+      `create domain needed as text not null; create table plans (id int primary key, name needed)`,
+      [
+        { id: 1, name: 'a' },
+        { id: 2, name: null },
+      ],
+    );
+    expect(error.message).toBe(
+      `Seeder "plans" failed: table "public.plans" refused row 2 (rows[1]), column "name": domain needed does not allow null values. ${REMEDY}`,
+    );
+  });
+
+  test('unless the search for it takes longer than a statement may', async () => {
+    const database = await createBootstrapped({ policy: null, verify: false, seeders: [] });
+    await database.pool().query(`
+      create table plans (id int primary key, check (id <> 1));
+      create function wait() returns trigger language plpgsql as 'begin perform pg_sleep(60); return new; end';
+      create trigger wait before insert on plans for each row when (new.id = 2) execute function wait()`);
+    const error = await refusalOf(database, {
+      ...plans([{ id: 1 }, { id: 2 }]),
+      statementTimeoutMs: 500,
+    });
+    expect(error).toMatchObject({ code: 'STATEMENT_TIMEOUT' });
+  });
+
   test('with the constraint, though a trigger changes what others give', async () => {
     const error = await refusalWith(
       `create table plans (id int primary key, seats int not null, constraint enough check (seats > 2));

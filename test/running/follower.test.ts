@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
-import { setImmediate } from 'node:timers/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import timers, { setImmediate } from 'node:timers/promises';
 import { queryObjects } from 'node:v8';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ClientLike } from '../../src/database/client.ts';
@@ -58,6 +59,32 @@ test('pauses only shortly after a failure that follows a success', async () => {
     },
   });
   await expect.poll(() => failures).toBeGreaterThanOrEqual(FAILURES);
+});
+
+test('pauses longer after each failure in a row, up to ten seconds, at random between half of that and all', async () => {
+  const POLL_MS = 1_000_000;
+  const pauses: unknown[] = [];
+  const random = vi.spyOn(Math, 'random').mockReturnValue(1);
+  // A pause after a failure is over at once, the one until the next look never.
+  vi.spyOn(timers, 'setTimeout').mockImplementation(async (timeMs) => {
+    if (timeMs === POLL_MS) return new Promise<never>(() => {});
+    pauses.push(timeMs);
+    return undefined as never;
+  });
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    vi.restoreAllMocks();
+    syncBuiltinESMExports();
+  });
+  const look = vi.fn(async () => {});
+  const follower = await startFollower({ pollIntervalMs: POLL_MS, look });
+  look.mockImplementation(async () => {
+    if (pauses.length === 9) random.mockReturnValue(0);
+    if (pauses.length < 10) throw new Error('failed');
+  });
+  await follower.lookNow().catch(() => {});
+  await expect.poll(() => pauses).toHaveLength(10);
+  expect(pauses).toEqual([100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000, 5_000]);
 });
 
 test('returns a client that comes too late', async () => {

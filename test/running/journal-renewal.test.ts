@@ -227,8 +227,13 @@ describe.each(LAYOUTS)('the journal of a table of layout $name', (layout) => {
       { name, status: 'applied' },
       { name: '1_bob', status: 'applied' },
     ]);
-    expect(lines(await readJournal(pool, { value: 'bob' }))).toEqual([`${layout.table} added bob user`]);
-    if (isColumns) expect(report.takeover).toMatchObject({ duplicatesRemoved: 1 });
+    const ofMigration = await readJournal(pool, { value: 'bob' });
+    expect(lines(ofMigration)).toEqual([`${layout.table} added bob user`]);
+    expect(ofMigration).toMatchObject([{ actor: null }]);
+    if (!isColumns) return;
+    expect(report.takeover).toMatchObject({ duplicatesRemoved: 1 });
+    const ofBootstrap = await readJournal(pool, { value: 'alice' });
+    expect(ofBootstrap).toMatchObject([{ operation: 'removed', actor: 'casbin-bootstrap' }]);
   });
 
   test('follows its table to another name, and is written once', async () => {

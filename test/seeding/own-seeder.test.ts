@@ -191,6 +191,23 @@ test('a seeder that swallows its own error still fails, with that error', async 
   });
 });
 
+test('an isSeeded that swallows its own error is refused with that error', async () => {
+  const database = await createBootstrapped();
+  const careless: Seeder = {
+    name: 'careless',
+    async isSeeded({ db }) {
+      await sql`select 1 / 0`.execute(db).catch(() => {});
+      return true;
+    },
+    seed: async () => ({ inserted: 0, existing: 0 }),
+  };
+
+  await expect(bootstrapDatabase(database.pool(), { seeders: [careless] })).rejects.toMatchObject({
+    code: 'DATABASE_REFUSED',
+    message: 'The database refused: division by zero (22012). Nothing was changed.',
+  });
+});
+
 test.each([
   ['42P01', 'undefined_table'],
   ['55P03', 'lock_not_available'],

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { bootstrapDatabase, rowSeeder } from '../../src/index.ts';
+import { bootstrapDatabase, rowSeeder, type Seeder } from '../../src/index.ts';
 import { useDatabase } from '../support/database.ts';
 import { openWire } from '../support/wire.ts';
 
@@ -105,6 +105,19 @@ describe('a value of a row takes the type of its column', () => {
     await expect(store(type, new Date(2026, 2, 1), `utc_${type}`)).resolves.toBe(stored);
   });
 
+  test('box, which arrays separate by a semicolon', async () => {
+    const pool = database.pool();
+    await pool.query('create table areas (id int primary key, area box)');
+    const rows = [
+      { id: 1, area: '(1,1),(0,0)' },
+      { id: 2, area: '(3,3),(2,2)' },
+    ];
+    await bootstrapDatabase(pool, {
+      seeders: [rowSeeder({ name: 'areas', table: 'areas', key: 'id', rows })],
+    });
+    expect((await pool.query('select * from areas order by id')).rows).toEqual(rows);
+  });
+
   test('an enum and a domain of the application', async () => {
     await database
       .pool()
@@ -167,6 +180,16 @@ test('a role that may read no more of a table than its key starts, if nothing is
 
   const as = database.pool({ connectionString: reader.url });
   await expect(bootstrapDatabase(as, { seeders })).resolves.toMatchObject({ changed: false });
+  const more: Seeder = {
+    name: 'more',
+    migrations: { '1_more': { up: async () => {} } },
+    isSeeded: async () => true,
+    seed: async () => ({ inserted: 0, existing: 0 }),
+  };
+  await expect(
+    bootstrapDatabase(as, { seeders: [...seeders, more] }),
+    'a migration is missing',
+  ).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
 });
 
 describe('rows are distinguished by a key', () => {

@@ -100,9 +100,10 @@ test.each([
   ['may draw from the sequence only', 'usage', ROWS, '7'],
   ['may not even draw from it', '', ROWS, '7'],
   ['may read it too', 'usage, select', ROWS, '7'],
+  ['may change it, but not read it', 'usage, update', ROWS, '7'],
   ['may draw from it only, before anybody did', 'usage', ROWS.slice(0, 1), '1'],
 ])(
-  'a role that may not set the sequence gets a warning with what to run: it %s',
+  'a role that may not read and set the sequence gets a warning with what to run: it %s',
   async (_, privileges, rows, value) => {
     const database = await createDatabase();
     const pool = database.pool();

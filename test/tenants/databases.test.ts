@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { bootstrapTenants, type Seeder } from '../../src/index.ts';
@@ -54,6 +55,24 @@ test('the pool of a tenant that fails is ended too', async () => {
 
   expect(report.tenants).toMatchObject([{ status: 'failed', error: { code: 'SEEDER_FAILED' } }]);
   expect(pools).toEqual({ now: 0, most: 1, total: 1 });
+});
+
+test('a tenant is told as bootstrapped once its pool has ended', async () => {
+  const [database] = await createDatabases(1);
+  const events: unknown[] = [];
+  const inner = database?.pool();
+  const pool = () => ({
+    connect: async () => inner?.connect() ?? expect.fail('there is a database'),
+    async end() {
+      await setImmediate();
+      events.push('ended');
+    },
+  });
+  const info = ({ event }: { event: string }) => void events.push(event);
+
+  await bootstrapTenants([{ name: 'a', pool }], { logger: { debug() {}, info, warn() {} } });
+
+  expect(events.slice(-3)).toEqual(['ended', 'tenant_bootstrapped', 'tenants_completed']);
 });
 
 test('a pool that is given stays open', async () => {

@@ -115,6 +115,13 @@ test('a shared pool that is smaller is waited for longer than it lets anybody wa
   expect(most).toBe(2);
 });
 
+test('a shared pool that tells a size of 0 is one without a limit', async () => {
+  const pool = (await createDatabase()).pool({ max: 2 });
+  const unlimited = { connect: () => pool.connect(), options: { max: 0 } };
+  const report = await bootstrapTenants(schemasOn(unlimited, 3));
+  expect(report).toMatchObject({ ok: true, succeeded: 3 });
+});
+
 test('a dry run reports what would change for each tenant, and changes nothing', async () => {
   const pool = (await createDatabase()).pool();
   const tenants = schemasOn(pool, 2);

@@ -122,6 +122,13 @@ sslmode=disable
 [last]
 host=last.example
 application_name=last
+[address]
+hostaddr=192.0.2.1
+user=app
+[both]
+hostaddr=192.0.2.1
+host=both.example
+user=app
 `;
 
   async function serviceFile(): Promise<string> {
@@ -144,6 +151,14 @@ application_name=last
     await writeFile(join(folder, 'pg_service.conf'), FILE);
     const env = { PGSERVICE: 'last', PGSERVICEFILE: `${folder}/none`, PGSYSCONFDIR: folder, PGUSER: 'app' };
     expect((await open({ env })).where).toBe('PostgreSQL at last.example:5432/app, as app');
+  });
+
+  test.each([
+    ['address', '192.0.2.1'],
+    ['both', 'both.example'],
+  ])('may name its server by an address, which pg does not know: %s', async (service, host) => {
+    const env = { PGSERVICE: service, PGSERVICEFILE: await serviceFile() };
+    expect((await open({ env })).where).toBe(`PostgreSQL at ${host}:5432/app, as app`);
   });
 
   test('that no file has is an error that names the files', async () => {

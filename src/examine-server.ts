@@ -1,6 +1,7 @@
 import type { ClientLike, PoolLike } from './database/client.ts';
 import { detectEngine, type Engine, POSTGRESQL } from './database/engine.ts';
 import { answerTimeout, ConnectFailure, type Session, withSession } from './database/session.ts';
+import { errorCode, SQLSTATE } from './database/sqlstates.ts';
 import { type DatabaseFinding, failure, fine, warning } from './database-finding.ts';
 import { explainFailure } from './failure/explain-failure.ts';
 import type { ResolvedOptions } from './options/resolved-options.ts';
@@ -106,8 +107,10 @@ async function findPoolMode(pool: PoolLike, pid: number): Promise<PoolMode> {
     for (let tries = 0; tries < TRIES; tries++) {
       try {
         await client.query('begin');
-      } catch {
-        return 'statement';
+      } catch (error) {
+        // PgBouncer also ends the connection. Another error tells nothing about the mode.
+        if (errorCode(error) === SQLSTATE.PROTOCOL_VIOLATION) return 'statement';
+        throw error;
       }
       const { rows } = await client.query('select pg_backend_pid() as pid');
       await client.query('rollback');

@@ -49,7 +49,8 @@ export interface InitReport {
  * policy is that of the database, or an example to begin with. Existing files are changed only if `confirm` agrees. An
  * existing configuration under another name is kept, and no second one is created; an existing model.conf is used. No
  * tests are written if the project keeps a policy of its own, or if no requests follow from the rules of the database.
- * If the existing configuration has a policy from elsewhere, no model and no policy are written either.
+ * If the existing configuration has a policy from elsewhere, or null, no model and no policy are written either. A given
+ * Model is in no file, and none is written for it.
  *
  * @param pool the database of the project; null if there is none yet
  * @param options of the bootstrap, for the database: `schema`, `table`, `model`; with the `policy` of an existing
@@ -72,16 +73,17 @@ export async function initProject(
   const isConfigured = hasOtherPolicy(folder, project, policy, options);
   const ownModel =
     !isConfigured && options.model === undefined && existsSync(join(folder, MODEL)) ? MODEL : null;
-  const model = typeof options.model === 'string' ? relative(folder, resolve(options.model)) : ownModel;
   const given = ownModel === null ? options : { ...options, model: join(folder, ownModel) };
+  const model = pathOfModel(folder, given.model ?? join(folder, MODEL));
   const found = pool === null || isConfigured ? null : await readDatabase(pool, given);
   const table = found?.table ?? (typeof options.table === 'string' ? options.table : project.table);
   const stored = found?.stored ?? null;
   const misfit = stored === null ? null : findMisfit(stored);
   if (misfit !== null && given.model === undefined) throw modelNeeded(misfit);
   const { schema = null } = options;
-  const fitting = model === null ? STARTERS[0] : await findStarter(STARTERS, resolve(folder, model));
-  const content = { form, stored, starter: fitting ?? STARTERS[0], table, schema, model };
+  const fitting = await findStarter(STARTERS, given);
+  const isNewModel = given.model === undefined;
+  const content = { form, stored, starter: fitting ?? STARTERS[0], table, schema, model, isNewModel };
   const files = isConfigured ? [] : await writeProjectFiles(project, content);
   const hasOtherConfig = project.config !== null && project.config !== configPath(project);
   const keptConfig = hasOtherConfig || isConfigured ? project.config : null;
@@ -99,18 +101,21 @@ export async function initProject(
     ],
     notes: [
       ...(isConfigured
-        ? [`${keptConfig} has a policy of its own, so no other one was written.`]
+        ? [describeConfigured(keptConfig, options)]
         : other.has(policy)
           ? describeKept(policy, found)
           : describeDatabase(found)),
       ...(stored !== null || fitting !== null || isConfigured || other.has(policy)
         ? []
-        : [`It does not fit the model ${model}: lint tells where. Write your own.`]),
+        : [
+            `It does not fit the model${model === null ? '' : ` ${model}`}: lint tells where. Write your own.`,
+          ]),
       ...(misfit === null || other.has(policy)
         ? []
         : [
             'The policy of the database does not fit the model: lint tells where. Name the model of the application.',
           ]),
+      ...(model === null && written.created.includes(configPath(project)) ? [MODEL_UNNAMED] : []),
       ...(pool === null ? [DATABASE_NEEDED] : []),
       ...describeConfig(hasOtherConfig && !isConfigured, project, policy),
       ...describeTool(project.migrationTool, table !== null || schema !== null),
@@ -127,24 +132,44 @@ export async function initProject(
   };
 }
 
-/** Whether the existing configuration has a policy from elsewhere than the file that would be written. */
+/** The path of a model in a project; null for an object, which is in no file. */
+function pathOfModel(folder: string, model: BootstrapOptions['model']): string | null {
+  return typeof model === 'string' ? relative(folder, resolve(model)) : null;
+}
+
+/**
+ * Whether the existing configuration has a policy from elsewhere than the file that would be written, or none on
+ * purpose.
+ */
 function hasOtherPolicy(
   folder: string,
   { config }: Project,
   path: string,
   { policy }: BootstrapOptions,
 ): boolean {
-  if (config === null || policy == null || existsSync(join(folder, path))) return false;
+  if (config === null || policy === undefined || existsSync(join(folder, path))) return false;
   return typeof policy !== 'string' || resolve(policy) !== resolve(folder, path);
 }
 
 /** The first one that fits the model; null where none does. */
-async function findStarter(starters: readonly Starter[], model: string): Promise<Starter | null> {
-  for (const starter of starters) {
-    if ((await lintPolicy({ model, policy: starter.policy })).ok) return starter;
+async function findStarter(
+  starters: readonly Starter[],
+  { model, configureEnforcer }: BootstrapOptions,
+): Promise<Starter | null> {
+  for (const { policy, ...rest } of starters) {
+    if ((await lintPolicy({ model, configureEnforcer, policy })).ok) return { policy, ...rest };
   }
   return null;
 }
+
+function describeConfigured(config: string | null, { policy }: BootstrapOptions): string {
+  return policy === null
+    ? `${config} has policy: null, so none was written. To define one here, take that out and run it again.`
+    : `${config} has a policy of its own, so no other one was written.`;
+}
+
+const MODEL_UNNAMED =
+  'The model is an object, which is in no file: give it in the configuration, as the option model.';
 
 const DATABASE_NEEDED =
   'plan and seed need a database: set DATABASE_URL, or give --database-url URL, or --embedded for one without a server.';

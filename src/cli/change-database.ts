@@ -1,20 +1,37 @@
-import type { PoolLike } from '../database/client.ts';
-import { ConnectFailure, withSession } from '../database/session.ts';
+import type { ClientLike, PoolLike } from '../database/client.ts';
+import { detectEngine } from '../database/engine.ts';
+import { explainRefusedWork } from '../database/refused-work.ts';
+import { InvalidOptionsError } from '../errors.ts';
 import { explainConnectFailure } from '../failure/explain-failure.ts';
 import { type ChangeOptions, type ChangeReport, changePolicy, type PolicyChanges } from '../index.ts';
+import { DEFAULT_LOCK_TIMEOUT_MS } from '../options/resolve.ts';
+import { checkWaitShape } from '../options/running-shape.ts';
+import type { BootstrapOptions } from '../options.ts';
+import { connectionOf } from '../tables/adapter-connection.ts';
 
 /**
- * Changes the policy of a database in a transaction of its own. Import this file late, because it loads the library.
+ * Changes the policy of a database in a transaction of its own, which waits for locks for `lockTimeoutMs`. Import this
+ * file late, because it loads the library.
  */
 export async function changeDatabase(
   pool: PoolLike,
   changes: PolicyChanges,
-  options: ChangeOptions,
+  options: ChangeOptions & Pick<BootstrapOptions, 'lockTimeoutMs'>,
 ): Promise<ChangeReport> {
+  const problems = checkWaitShape(options);
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+  const { lockTimeoutMs = DEFAULT_LOCK_TIMEOUT_MS } = options;
+  const connection = connectionOf(pool, { timeoutMs: 0, explain: explainConnectFailure });
   try {
-    return await withSession(pool, ({ client }) => changePolicy(client, changes, options));
+    const engine = await connection.run(detectEngine);
+    const change = (client: ClientLike) => changePolicy(client, changes, options);
+    if (!engine.hasSettings) return await connection.run(change);
+    const limitAndChange = async (client: ClientLike) => {
+      await client.query(`set local lock_timeout = ${lockTimeoutMs}`);
+      return change(client);
+    };
+    return await connection.atomically(limitAndChange, engine);
   } catch (error) {
-    if (error instanceof ConnectFailure) throw explainConnectFailure(error.cause);
-    throw error;
+    throw await explainRefusedWork(error, 'change the policy', async () => []);
   }
 }

@@ -142,6 +142,7 @@ function describeDefaultPolicy(configFile: string | null): string {
 const ADVICE: { readonly [Code in BootstrapErrorCode]?: string } = {
   POLICY_MISSING: 'For this command: give --policy, or policy in casbin-bootstrap.config.',
   CHANGE_REFUSED: 'For this command: --force with --reason.',
+  LOCK_TIMEOUT: 'For this command: lockTimeoutMs in casbin-bootstrap.config.',
   TABLE_MISSING:
     'On the command line: casbin-bootstrap seed, with options such as journal in casbin-bootstrap.config.',
 };

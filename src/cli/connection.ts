@@ -126,7 +126,10 @@ function findSection(text: string, service: string): Settings | null {
 
 /** Writes the settings as parameters, because a host may be the folder of a socket. */
 function toUrl(settings: Settings): string {
-  const parameters = [...settings]
+  // pg does not know hostaddr, and would connect to this machine. It looks up a host that is given beside it.
+  const address = settings.get('hostaddr');
+  const named = address === undefined ? settings : new Map([['host', address], ...settings]);
+  const parameters = [...named]
     .filter(([name]) => name !== 'dbname')
     .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
   // A ? or # would end the path, and the parameters would be lost. pg does not decode them, so the server has no such

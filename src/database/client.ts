@@ -42,13 +42,21 @@ export function checkPool(pool: unknown): Problem[] {
 export function checkSource(source: unknown): Problem[] {
   const known = explainKnown(source);
   if (known !== null) return [poolProblem(known)];
-  if (isSource(source)) return [];
+  if (isSource(source)) return isBinary(source) ? [poolProblem(BINARY)] : [];
   const given = typeof source === 'object' && source !== null ? '' : ` It is ${kindOf(source)}.`;
   return [
     poolProblem(
       `must have a connect method, like pg.Pool.${given} Make one: new pg.Pool({ connectionString }).`,
     ),
   ];
+}
+
+const BINARY =
+  "must not have binary: true, as pg then returns values that can't be read here. Leave that setting out.";
+
+/** Whether a pool or a client of pg asks the server for binary values. */
+function isBinary(source: unknown): boolean {
+  return [source, Object(source).options].some((settings) => Object(settings).binary === true);
 }
 
 /** Whether it is a pool or a client. */

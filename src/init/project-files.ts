@@ -85,7 +85,7 @@ export const STARTERS: readonly [Starter, ...Starter[]] = [
 /** The path of the tests. */
 export const TESTS = 'policy.test.yaml';
 
-/** The path of the model, unless another one is given. */
+/** The path of a new model. */
 export const MODEL = 'model.conf';
 
 const EDITOR_HINT =
@@ -108,16 +108,18 @@ export interface ProjectContent {
   readonly table: string | null;
   /** The schema of the tables, if one is given. */
   readonly schema: string | null;
-  /** The existing model, as a path relative to the folder of the project; null for an example to begin with. */
+  /** The model, as a path relative to the folder of the project; null for one that is in no file. */
   readonly model: string | null;
+  /** Whether that file is to be written: an example to begin with. */
+  readonly isNewModel: boolean;
 }
 
 /** The files to create, without package.json. */
 export async function writeProjectFiles(project: Project, content: ProjectContent): Promise<ProjectFile[]> {
-  const { form, stored, starter, model } = content;
+  const { form, stored, starter, isNewModel } = content;
   const tests = stored === null ? starter.tests : await writeTests(stored);
   return [
-    ...(model === null ? [{ path: MODEL, text: readFileSync(defaultModelPath, 'utf8') }] : []),
+    ...(isNewModel ? [{ path: MODEL, text: readFileSync(defaultModelPath, 'utf8') }] : []),
     { path: policyPath(project, form), text: await writePolicy(stored?.definition ?? starter.policy, form) },
     ...(tests === null ? [] : [{ path: TESTS, about: policyPath(project, form), text: tests }]),
     { path: configPath(project), text: writeConfig(project, content) },
@@ -174,8 +176,7 @@ function writeConfig(project: Project, { form, table, schema, model }: ProjectCo
   const imported = form === 'module' ? `import { policy } from './${path.replace(/\.ts$/, '.js')}';\n` : '';
   return `import { defineConfig } from 'casbin-bootstrap';
 ${imported}
-export default defineConfig({
-  model: ${quote(model ?? MODEL)},
+export default defineConfig({${optionLine('model', model)}
   ${form === 'module' ? 'policy' : `policy: '${path}'`},${optionLine('schema', schema)}${optionLine('table', table)}
   // Reference data of the application, as rowSeeder({ name, table, key, rows })
   seeders: [],

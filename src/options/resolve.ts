@@ -48,6 +48,9 @@ function loadShapes() {
   return shapes;
 }
 
+/** How long to wait for a lock by default. */
+export const DEFAULT_LOCK_TIMEOUT_MS = 30_000;
+
 /**
  * Checks and completes the options.
  *
@@ -225,7 +228,7 @@ export async function completeOptions(
     schema: options.schema,
     table: toTableChoice(options.table),
     ruleTable,
-    lockTimeoutMs: options.lockTimeoutMs ?? 30_000,
+    lockTimeoutMs: options.lockTimeoutMs ?? DEFAULT_LOCK_TIMEOUT_MS,
     connectTimeoutMs: options.connectTimeoutMs ?? 60_000,
     statementTimeoutMs: options.statementTimeoutMs,
     idleInTransactionTimeoutMs: options.idleInTransactionTimeoutMs,

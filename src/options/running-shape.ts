@@ -89,6 +89,9 @@ export function checkChangeShape(changes: unknown, options: unknown): Problem[] 
   return [...findMisshapen(policyChanges, changes, 'changes'), ...findMisshapen(changeOptions, options)];
 }
 
+/** All problems in the limit of a change that is a transaction of its own. */
+export const checkWaitShape = shapeCheck({ lockTimeoutMs: v.optional(milliseconds) });
+
 const moment = v.date('must be a valid Date');
 const journalFilter = fields(
   {

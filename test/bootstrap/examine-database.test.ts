@@ -12,6 +12,7 @@ import {
 import { listDiagnosisRemarks, renderDiagnosis } from '../../src/render/diagnosis.ts';
 import { createDatabase } from '../support/database.ts';
 import { pgBouncerProgram, startPgBouncer } from '../support/pgbouncer.ts';
+import { openWire } from '../support/wire.ts';
 import { createStockTable } from '../tables/stock-tables.fixture.ts';
 
 const POLICY = definePolicy({
@@ -450,6 +451,17 @@ describe('an examination', () => {
       const { findings } = await examineBehind('transaction', 1);
       expect(findings[1]).toEqual(fault('connection', 'fine', /through a pooler\. It needs pool_mode/));
     });
+  });
+
+  test('says that the connection was lost while it looked for the mode of a pooler', async () => {
+    const { database } = await bootstrapped();
+    await using wire = await openWire(database.url);
+    const pool = database.pool({ connectionString: wire.url });
+    // A pooler gives its clients process ids of its own.
+    pool.on('connect', (client) => Object.assign(client, { processID: -1 }));
+    wire.cutOn(/^begin$/, 'before');
+    await expect(examineDatabase(pool, OPTIONS)).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+    expect(wire.cuts).toBe(1);
   });
 
   test('is not possible without a connection, or with wrong options', async () => {

@@ -138,6 +138,32 @@ describe('casbin-bootstrap', () => {
     expect(history.stderr).toContain('Run a bootstrap with journal: true');
   });
 
+  test('grant waits for a lock as long as lockTimeoutMs says, tells who holds it, and changes nothing', async () => {
+    const { pool, cwd, run } = await openShop();
+    const other = await pool.connect();
+    await other.query('begin; lock table casbin');
+    const grant = async (lockTimeoutMs: number) => {
+      const config = join(cwd, `${lockTimeoutMs}.config.json`);
+      await writeFile(config, JSON.stringify({ lockTimeoutMs }));
+      return run('grant', 'clerk', 'invoices', 'write', ...BY_JANE, '--json', '--config', config);
+    };
+    const refused = await grant(100);
+    expect(refused.code).toBe(1);
+    expect(JSON.parse(refused.stdout)).toMatchObject({
+      error: { code: 'LOCK_TIMEOUT', holders: [{ pid: expect.any(Number) }] },
+    });
+    expect(refused.stderr).toContain('For this command: lockTimeoutMs in casbin-bootstrap.config.');
+    expect(await grant(-1)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('lockTimeoutMs: must not be negative'),
+    });
+    await other.query('rollback');
+    other.release();
+    expect(JSON.parse((await grant(100)).stdout)).toMatchObject({
+      added: [['p', 'clerk', 'invoices', 'write']],
+    });
+  });
+
   test('assign and unassign say that the database only reads', async () => {
     const { pool, run } = await openShop();
     const name = (await pool.query('select current_database() as name')).rows[0].name;

@@ -65,13 +65,17 @@ describe('the database of a command', () => {
     expect(names({ flags: { embedded: true } })).toBe(true);
     expect(names({ flags: { databaseUrl: URLS.flag } })).toBe(true);
     expect(names({ env: { DATABASE_URL: URLS.env } })).toBe(true);
+    expect(names({ env: { DATABASE_URL: '' } }), 'which is refused later').toBe(true);
     expect(names({ env: { PGSERVICE: 'shop' } })).toBe(true);
     expect(names({ config: { databaseUrl: URLS.config } })).toBe(true);
   });
 
   test.each([
     ['nothing', {}],
-    ['variables that name no database', { PGSSLMODE: 'require', PGPASSWORD: 'x', PGHOST: '' }],
+    [
+      'variables that name no database',
+      { PGSSLMODE: 'require', PGPASSWORD: 'x', PGPORT: '5432', PGHOST: '' },
+    ],
   ])('is not made up from %s', async (_, env) => {
     const error: unknown = await open({ env }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'INVALID_OPTIONS', problems: [{ code: 'DATABASE_UNNAMED' }] });
@@ -86,8 +90,8 @@ describe('the database of a command', () => {
       expect(String(error)).toContain(way);
   });
 
-  test('is not two at once', async () => {
-    const flags = { databaseUrl: URLS.flag, embedded: true } as const;
+  test.each([true, 'some/folder'] as const)('is not two at once: %s', async (embedded) => {
+    const flags = { databaseUrl: URLS.flag, embedded };
     await expect(open({ flags })).rejects.toMatchObject({ problems: [{ at: '--embedded' }] });
   });
 
@@ -119,9 +123,18 @@ dbname=shop & 50% more #1?
 user=app
 password=p@ss word
 sslmode=disable
-[last]
+  [last]\r
 host=last.example
 application_name=last
+[address]
+hostaddr=192.0.2.1
+user=app
+[untrusted]
+sslrootcert=/nowhere/ca.pem
+[both]
+hostaddr=192.0.2.1
+host=both.example
+user=app
 `;
 
   async function serviceFile(): Promise<string> {
@@ -139,11 +152,27 @@ application_name=last
     ]);
   });
 
-  test('is looked for in the file of the system too', async () => {
+  test.each([
+    ['address', '192.0.2.1'],
+    ['both', 'both.example'],
+  ])('may name its server by an address, which pg does not know: %s', async (service, host) => {
+    const env = { PGSERVICE: service, PGSERVICEFILE: await serviceFile() };
+    expect((await open({ env })).where).toBe(`PostgreSQL at ${host}:5432/app, as app`);
+  });
+
+  test.each(['PGSYSCONFDIR', 'HOME'])('is looked for in other places too: %s', async (name) => {
     const folder = await createFolder();
-    await writeFile(join(folder, 'pg_service.conf'), FILE);
-    const env = { PGSERVICE: 'last', PGSERVICEFILE: `${folder}/none`, PGSYSCONFDIR: folder, PGUSER: 'app' };
+    await writeFile(join(folder, name === 'HOME' ? '.pg_service.conf' : 'pg_service.conf'), FILE);
+    const file = name === 'HOME' ? {} : { PGSERVICEFILE: `${folder}/none` };
+    const env = { PGSERVICE: 'last', [name]: folder, PGUSER: 'app', ...file };
     expect((await open({ env })).where).toBe('PostgreSQL at last.example:5432/app, as app');
+  });
+
+  test('that can not be used is an error of the service', async () => {
+    const env = { PGSERVICE: 'untrusted', PGSERVICEFILE: await serviceFile() };
+    await expect(open({ env })).rejects.toMatchObject({
+      problems: [{ at: 'PGSERVICE', message: expect.stringContaining('/nowhere/ca.pem') }],
+    });
   });
 
   test('that no file has is an error that names the files', async () => {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import type pg from 'pg';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -14,6 +16,8 @@ describe('the database that a URL names', () => {
       'PostgreSQL at /var/run/postgresql:5432/shop, as app',
     ],
     ['postgres://app:s%40cret@[::1]:5433/a%20b?sslmode=disable', 'PostgreSQL at ::1:5433/a b, as app'],
+    ['postgres:///sh@p?host=db.example&user=app', 'PostgreSQL at db.example:5432/sh@p, as app'],
+    ['postgres://app@db.example/shop\n', 'PostgreSQL at db.example:5432/shop, as app'],
     ['postgres://db.example/shop?user=app@tenant', 'PostgreSQL at db.example:5432/shop, as app@tenant'],
   ])('is told without the password: %s', async (url, where) => {
     const database = openServer(url);
@@ -46,6 +50,7 @@ describe('the database that a URL names', () => {
     'postgres://app:12?x=hunter2@h/d',
     'postgres://app:12/x?hunter2@h/d',
     'postgres://app:hunter2%80@h/d',
+    'postgres://app:hunter2@h:port/d',
     'host=h password=hunter2',
   ])('is refused without being shown if it is not a URL: %s', (url) => {
     const error = thrownBy(() => openServer(url));
@@ -80,11 +85,44 @@ function thrownBy(work: () => unknown): unknown {
   throw new Error('Nothing was thrown');
 }
 
-test('a server has two connections at once, as an examination needs', async () => {
+test('a server has two connections at once, as an examination needs, by name, and checked by TCP', async () => {
+  const checked = vi.spyOn(Socket.prototype, 'setKeepAlive');
   const database = openServer((await createDatabase()).url);
   onTestFinished(() => database.close());
   const clients = await Promise.all([database.pool.connect(), database.pool.connect()]);
+  const { rows } = await clients[0].query('show application_name');
   for (const client of clients) client.release?.();
+  expect(rows).toEqual([{ application_name: 'casbin-bootstrap' }]);
+  expect(checked.mock.calls).toEqual([
+    [true, 10_000],
+    [true, 10_000],
+  ]);
+  checked.mockRestore();
+});
+
+test('a server that says nothing is not waited for without end', async () => {
+  const server = createServer(() => {}).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const database = openServer(`postgres://app@127.0.0.1:${port}/d`);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const refused = expect(database.pool.connect()).rejects.toThrow(/timeout/);
+  await vi.advanceTimersByTimeAsync(10_000);
+  await refused;
+  await database.close();
+});
+
+test('nothing keeps the process running after a connection was closed', async () => {
+  const server = await createDatabase();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const database = openServer(server.url);
+  const client = await database.pool.connect();
+  client.release?.();
+  await database.close();
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 test('an idle connection that the server ends is replaced', async () => {
@@ -102,11 +140,12 @@ test('an idle connection that the server ends is replaced', async () => {
   await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 });
 });
 
-test('a connection without an answer is still closed', async () => {
+test.each(['stays silent', 'fails'])('a connection that %s at its end is still closed', async (what) => {
   const server = await createDatabase();
   await using wire = await openWire(server.url);
   const database = openServer(wire.url);
   const client = await database.pool.connect();
+  const { stream }: { stream: Socket } = Reflect.get(client, 'connection');
   client.release?.();
   wire.stallOn(/goodbye/, 'before');
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
@@ -114,7 +153,8 @@ test('a connection without an answer is still closed', async () => {
 
   const closing = database.close();
   while (wire.stalls === 0 || vi.getTimerCount() === 0) await setImmediate();
-  await vi.advanceTimersByTimeAsync(5_000);
+  if (what === 'fails') stream.destroy(new Error('read ECONNRESET'));
+  else await vi.advanceTimersByTimeAsync(5_000);
   await closing;
 
   expect(wire.stalls).toBe(1);

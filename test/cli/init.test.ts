@@ -65,6 +65,17 @@ test.each([
   expect(readFileSync(join(cwd, 'package.json'), 'utf8')).not.toContain('policy:test');
 });
 
+test('casbin-bootstrap init writes no policy where its configuration says that there is none', async () => {
+  const cwd = await createFolder();
+  writeFileSync(join(cwd, 'casbin-bootstrap.config.mjs'), 'export default { policy: null };');
+  writeFileSync(join(cwd, 'package.json'), '{}');
+  expect(await runCli(['init'], { cwd })).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('casbin-bootstrap.config.mjs has policy: null, so none was written.'),
+  });
+  expect(readdirSync(cwd).sort()).toEqual(['casbin-bootstrap.config.mjs', 'package.json']);
+});
+
 test('casbin-bootstrap init writes the policy of its own configuration anew where that was removed', async () => {
   const cwd = await createFolder();
   writeFileSync(join(cwd, 'casbin-bootstrap.config.mjs'), `export default { policy: './policy.yaml' };`);

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Enforcer, newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
 import { loadConfigFile } from '../../src/cli/config-file.ts';
 import {
@@ -49,6 +50,9 @@ describe('a project without a database', () => {
     expect(asked.map(({ path }) => path)).toEqual(['package.json']);
     expect(read('package.json')).toMatch(
       /^\{\n {4}"name": "shop",\n {4}"scripts": \{\n {8}"test": "vitest",/,
+    );
+    expect(read('policy.yaml')).toMatch(
+      /^# yaml-language-server: \$schema=\.\/node_modules\/casbin-bootstrap\/model\/policy\.schema\.json\n/,
     );
     expect(JSON.parse(read('package.json')).scripts).toMatchObject({
       test: 'vitest',
@@ -197,6 +201,36 @@ describe('a project without a database', () => {
     expect(notes.join('\n')).not.toContain('does not fit');
   });
 
+  test('gets no model in place of one that is an object, and a policy that fits it', async () => {
+    const { folder, read } = await createProject();
+    const text = readFileSync(domainsModelPath, 'utf8').replace(
+      'r.act ==',
+      'sameAction(r.act, p.act) && r.act ==',
+    );
+    const model = newModelFromString(text);
+    const configureEnforcer = (enforcer: Enforcer) => {
+      enforcer.addFunction('sameAction', (one: string, other: string) => one === other);
+    };
+    const { created, notes } = await initProject(folder, null, {}, { model, configureEnforcer });
+    expect(created).toEqual(['policy.yaml', 'policy.test.yaml', 'casbin-bootstrap.config.mjs']);
+    expect(read('casbin-bootstrap.config.mjs')).toContain("defineConfig({\n  policy: 'policy.yaml',\n");
+    expect(notes).toEqual([
+      'No database was looked at: the policy is one to begin with.',
+      'The model is an object, which is in no file: give it in the configuration, as the option model.',
+      DATABASE_NEEDED,
+      expect.stringMatching(/^package\.json has no scripts/),
+    ]);
+    const options = { model, configureEnforcer, policy: join(folder, 'policy.yaml') };
+    await expect(testPolicy([join(folder, 'policy.test.yaml')], options)).resolves.toMatchObject({
+      ok: true,
+    });
+    const again = await initProject(folder, null, {}, { model, configureEnforcer });
+    expect(again.notes.join()).not.toContain('The model is an object');
+    const plain = await createProject();
+    const misfit = await initProject(plain.folder, null, {}, { model });
+    expect(misfit.notes).toContain('It does not fit the model: lint tells where. Write your own.');
+  });
+
   test('begins with a policy of tenants where its model has domains', async () => {
     const domains = readFileSync(domainsModelPath, 'utf8');
     const { folder } = await createProject(undefined, { 'tenants.conf': domains });
@@ -241,11 +275,14 @@ describe('a project without a database', () => {
     }
   });
 
-  test('keeps the tabs of its package.json', async () => {
+  test.each([
+    ['\t', /\n\t"scripts": \{\n\t\t"policy:lint": /],
+    ['    ', /\n {4}"scripts": \{\n {8}"policy:lint": /],
+  ])('keeps the indentation of its package.json: %j', async (indentation, expected) => {
     const { folder, read } = await createProject();
-    writeFileSync(join(folder, 'package.json'), '{\n\t"name": "shop"\n}\n');
+    writeFileSync(join(folder, 'package.json'), `{\n${indentation}"name": "shop"\n}\n`);
     await initProject(folder, null, { confirm: () => true });
-    expect(read('package.json')).toMatch(/\n\t"scripts": \{\n\t\t"policy:lint": /);
+    expect(read('package.json')).toMatch(expected);
   });
 
   test('keeps the byte order mark of its package.json', async () => {
@@ -324,6 +361,9 @@ describe('a project with a database', () => {
     expect(read('casbin-bootstrap.config.mjs')).toContain(`\n  table: '${table}',\n`);
     const tests = join(folder, 'policy.test.yaml');
     await expect(testPolicy([tests], { policy })).resolves.toMatchObject({ ok: true, tests: { length: 3 } });
+    expect(read('policy.test.yaml')).toBe(
+      'allow:\n  - [viewer, invoices, read]\n  - [clerk, invoices, write]\n  - [director, ledger, read]\n',
+    );
   });
 
   test('keeps its own policy beside another one of the database, and is told so', async () => {
@@ -414,6 +454,39 @@ describe('a project with a database', () => {
     const tests = testPolicy([join(folder, 'policy.test.yaml')], options);
     expect(await tests).toMatchObject({ ok: true, tests: { length: 2 } });
     expect(notes.join()).not.toContain('need a database');
+  });
+
+  test('gets tests of what its own enforcer answers, and none for links of roles', async () => {
+    const pool = (await createDatabase()).pool();
+    const text = readFileSync(defaultModelPath, 'utf8')
+      .replaceAll(', act', '')
+      .replace(/^p = .*$/m, 'p = sub, obj, eft')
+      .replace(/^g = .*$/m, 'g = _, _, _')
+      .replace(/^e = .*$/m, 'e = some(where (p.eft == allow)) && !some(where (p.eft == deny))')
+      .replace(/^m = .*$/m, 'm = g(r.sub, p.sub, r.obj) && r.obj == p.obj');
+    const { folder, read } = await createProject(undefined, { 'model.conf': text });
+    const everybody = (_: string, pattern: string) => pattern === 'everybody';
+    const options = {
+      model: join(folder, 'model.conf'),
+      policy: definePolicy({
+        rules: [
+          ['p', 'eve', 'data', 'allow'],
+          ['p', 'viewer', 'data', 'deny'],
+          ['p', 'everybody', 'news', 'allow'],
+          ['g', 'everybody', 'viewer', 'data'],
+          ['g', 'boss', 'lead', 'data'],
+          ['g', 'lead', 'viewer', 'data'],
+        ],
+      }),
+      configureEnforcer: (enforcer: Enforcer) => enforcer.addNamedMatchingFunc('g', everybody),
+    };
+    await bootstrapDatabase(pool, { ...options, seeders: [] });
+    const { configureEnforcer } = options;
+    await initProject(folder, pool, {}, { configureEnforcer });
+
+    expect(read('policy.test.yaml')).toBe(
+      'allow:\n  - [everybody, news]\ndeny:\n  - [eve, data]\n  - [viewer, data]\n',
+    );
   });
 
   test('gets no tests that fail where no requests follow from the rules, and is told how to write some', async () => {

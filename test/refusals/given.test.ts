@@ -113,6 +113,15 @@ test('an adapter takes a client, checked out or not, and whatever queries like o
   }
 });
 
+test('a pool or a client with binary values is refused, because they would be misread', async () => {
+  const settings = { binary: true } as object;
+  const [pool, client] = [new pg.Pool(settings), new pg.Client(settings)];
+  for (const error of [await refusal(bootstrapDatabase, pool), await refusal(createAdapter, client)]) {
+    expect(error).toMatchObject({ code: 'INVALID_OPTIONS', problems: [{ at: 'pool' }] });
+    expect(error.message).toContain('must not have binary: true');
+  }
+});
+
 test.each([undefined, null, 5, [], new URL('file:///policy.yaml')])(
   'loadPolicyFile(%o) says that it needs a path',
   async (given) => {

@@ -58,7 +58,7 @@ export async function readMatrix(
   const { model, rules: ofRoles, userLinks } = await readRoles(source, options);
   const rules = users ? [...ofRoles, ...userLinks] : ofRoles;
   const tokens = tokensOf(model, 'r');
-  const subjectAt = Math.max(0, tokens.indexOf(subjectOf(model) ?? ''));
+  const subjectAt = tokens.indexOf(subjectOf(model) ?? '');
   const allowed = await findAllowed(model, rules, subjectAt, options);
   const permissions = [
     ...listNamedPermissions(model, rules, subjectAt),

@@ -74,6 +74,47 @@ describe('a matrix', () => {
     expect(matrix.allowed.map(({ subject }) => subject).sort()).toEqual(['admin', 'chief']);
   });
 
+  test('has the subject wherever requests have it', async () => {
+    const m = 'r.sub == p.sub && r.obj == p.obj && r.act == p.act';
+    const text = modelText({ r: 'obj, sub, act', p: 'obj, sub, act', m });
+    const matrix = await readMatrix(
+      { rules: [['p', 'news', 'bob', 'read']] },
+      { model: newModelFromString(text) },
+    );
+    expect(matrix).toMatchObject({
+      tokens: ['obj', 'act'],
+      subjects: ['bob'],
+      permissions: [['news', 'read']],
+      allowed: [{ subject: 'bob', permission: ['news', 'read'] }],
+    });
+  });
+
+  test('has a permission that nobody has, and one that no rule names', async () => {
+    const deny = modelText({
+      p: 'sub, obj, act, eft',
+      e: 'some(where (p.eft == allow)) && !some(where (p.eft == deny))',
+    });
+    const rules = [['p', 'bob', 'news', 'read', 'deny']];
+    const denied = await readMatrix({ rules }, { model: newModelFromString(deny) });
+    expect(denied).toMatchObject({ permissions: [['news', 'read']], allowed: [] });
+
+    const resources = modelText({
+      g: ['g = _, _', 'g2 = _, _'],
+      m: 'g(r.sub, p.sub) && g2(r.obj, p.obj) && r.act == p.act',
+    });
+    const inherited = {
+      rules: [
+        ['p', 'bob', 'press', 'read'],
+        ['g2', 'news', 'press'],
+      ],
+    };
+    const matrix = await readMatrix(inherited, { model: newModelFromString(resources) });
+    expect(matrix.permissions).toEqual([
+      ['press', 'read'],
+      ['news', 'read'],
+    ]);
+  });
+
   test('says that something is allowed to everybody', async () => {
     const open = model('(r.sub == p.sub || p.sub == "*") && r.obj == p.obj && r.act == p.act');
     const matrix = await readMatrix({ rules: [['p', '*', 'news', 'read']] }, { model: open });

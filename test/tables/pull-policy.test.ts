@@ -82,6 +82,16 @@ test.each([
   },
 );
 
+test('a link without the domain that its model has is written as a rule', async () => {
+  const pool = (await createDatabase()).pool();
+  const policy = { rules: [['p', 'clerk', 'one', 'books', 'read']] };
+  const options = { model: newModel(DOMAINS), policy, seeders: [] };
+  await bootstrapDatabase(pool, options);
+  await pool.query(`insert into casbin (ptype, rule) values ('g', '["clerk", "viewer"]')`);
+  const { definition } = await pullPolicy(pool, options);
+  expect(definition).toEqual({ rules: [...policy.rules, ['g', 'clerk', 'viewer']] });
+});
+
 test('what no enforcer can load is not written down', async () => {
   const pool = (await createDatabase()).pool();
   await bootstrapDatabase(pool, { policy: POLICY, seeders: [] });

@@ -98,7 +98,12 @@ describe('the difference of two definitions', () => {
 
   test('is found by the requests that a definition lists too, where rules hold patterns', async () => {
     const model = newModel(modelText({ m: 'r.sub == p.sub && keyMatch(r.obj, p.obj) && r.act == p.act' }));
-    const before = { rules: [['p', 'a', '/x/*', 'read']], never: [['b', '/y', 'read']] };
+    const before = {
+      rules: [['p', 'a', '/x/*', 'read']],
+      allow: [['a', '/x/1', 'read']],
+      deny: [['a', '/z', 'read']],
+      never: [['b', '/y', 'read']],
+    };
     const after = {
       rules: [['p', 'a', '/*', 'read']],
       samples: [
@@ -107,8 +112,8 @@ describe('the difference of two definitions', () => {
       ],
     };
     const { decisions } = await diffPolicies(before, after, { model });
-    expect(requests(decisions.more)).toEqual(['a /y read']);
-    expect(decisions).toMatchObject({ compared: 2, isWhole: false });
+    expect(requests(decisions.more).sort()).toEqual(['a /y read', 'a /z read']);
+    expect(decisions).toMatchObject({ compared: 4, isWhole: false });
   });
 
   test('is not looked for where a stored pattern may take for ever', async () => {
@@ -336,6 +341,7 @@ describe('a problem tells which of the policies has it', () => {
     expect(await placesOf(wrong, wrong)).toEqual([`before: ${role}`, `after: ${role}`]);
     expect(await placesOf(OLD, { rules: [['p', 'a']] })).toEqual(['after: policy.rules[0]']);
     expect(await placesOf(undefined as never, OLD)).toEqual(['before: policy']);
+    expect(await placesOf(OLD, null as never)).toEqual(['after: policy']);
     expect(await placesOf(OLD, { connect: 1 } as never)).toEqual(['after: pool']);
     expect(await placesOf('policy.yaml', 'policy.csv')).toEqual(['policy.yaml', 'policy.csv']);
     expect(await placesOf(OLD, NEW, { model: 'none.conf' })).toEqual(['none.conf']);

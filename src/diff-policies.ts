@@ -47,9 +47,7 @@ export async function diffPolicies(
 ): Promise<PolicyDiff> {
   const { model, policies } = await readPolicies([before, after], options, ['before', 'after']);
   const named = policies.flatMap(({ rules, isLive }) => (isLive ? [] : linkedNames(rules)));
-  const split = policies.map((policy) =>
-    policy.isLive ? splitUserLinks(model, policy.rules, named) : { rules: policy.rules, userLinks: [] },
-  );
+  const split = policies.map(({ rules }) => splitUserLinks(model, rules, named));
   const [old = [], now = []] = split.map(({ rules }) => rules);
   const decisions = await comparePolicies({
     model,
@@ -58,21 +56,28 @@ export async function diffPolicies(
     after: now,
     listed: policies.flatMap(({ requests }) => requests),
   });
+  const [earlier, later] = [once(old), once(now)];
   return {
     rules: {
-      added: new RuleSet(now).without(old).map(toLine),
-      removed: new RuleSet(old).without(now).map(toLine),
-      reordered: isReordered(model, old, now),
+      added: later.without(earlier.rules).map(toLine),
+      removed: earlier.without(later.rules).map(toLine),
+      reordered: isReordered(model, earlier, later),
     },
     decisions,
-    userLinks: countDistinct(split.flatMap(({ userLinks }) => userLinks)),
+    userLinks: once(split.flatMap(({ userLinks }) => userLinks)).rules.length,
   };
+}
+
+/** The rules, each once: a table may have several rows of one. */
+function once(rules: readonly Rule[]): RuleSet {
+  const all = new RuleSet(rules);
+  return new RuleSet(rules.filter((_, position) => all.firstOf(position) === position));
 }
 
 /**
  * Whether the rules of both are in another order. The order decides only among rules that allow and rules that deny.
  */
-function isReordered(model: Model, old: readonly Rule[], now: readonly Rule[]): boolean {
+function isReordered(model: Model, earlier: RuleSet, later: RuleSet): boolean {
   const effect = effectOf(model);
   const bySubjects = effect.startsWith('subjectPriority(');
   if (!bySubjects && !effect.startsWith('priority(')) return false;
@@ -81,18 +86,11 @@ function isReordered(model: Model, old: readonly Rule[], now: readonly Rule[]): 
   const rankOf = ({ ptype, values }: Rule) =>
     ptype === 'p' && priority !== -1 ? Number(values[priority]) : 0;
   // Under subjectPriority, the order of role links matters too.
-  const shared = (rules: readonly Rule[], others: readonly Rule[]) => {
-    const [all, other] = [new RuleSet(rules), new RuleSet(others)];
-    return rules
-      .filter((rule, at) => (bySubjects || rule.ptype === 'p') && all.firstOf(at) === at && other.has(rule))
+  const shared = ({ rules }: RuleSet, others: RuleSet) =>
+    rules
+      .filter((rule) => (bySubjects || rule.ptype === 'p') && others.has(rule))
       .sort((one, next) => one.ptype.localeCompare(next.ptype) || rankOf(one) - rankOf(next));
-  };
-  const before = shared(old, now);
+  const before = shared(earlier, later);
   const effects = new Set(before.filter(({ ptype }) => ptype === 'p').map(({ values }) => values[eft]));
-  return effects.size > 1 && !isSamePolicy(before, shared(now, old));
-}
-
-function countDistinct(links: readonly Rule[]): number {
-  const all = new RuleSet(links);
-  return links.filter((_, position) => all.firstOf(position) === position).length;
+  return effects.size > 1 && !isSamePolicy(before, shared(later, earlier));
 }

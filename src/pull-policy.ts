@@ -30,12 +30,12 @@ export async function pullPolicy(pool: PoolLike, options: BootstrapOptions = {})
   };
 }
 
-/** Whether the role form can express the rules: it has the order role, resource, action, whatever their names. */
+/** Whether three values of a rule are role, resource and action, whatever their names, and two of a link two roles. */
 function roleFormOf(model: Model): RoleForm {
   const links = model.model.get('g')?.get('g')?.value.split('_').length;
   const [subject, ...others] = tokensOf(model, 'p');
   return {
-    permissions: subject === 'sub' && others.length === 2 && !others.includes('eft'),
+    permissions: subject === 'sub' && !others.includes('eft'),
     inheritance: links === 3,
   };
 }

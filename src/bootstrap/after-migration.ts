@@ -138,12 +138,12 @@ async function brokenBy(
   const { renderDecisions } = await import('../render/findings.ts');
   const decisions = renderDecisions(broken, (total) => `${total} of the decisions that held before it:`);
   const structure = broken.filter(({ request }) => request.length === 0).map(({ message }) => message);
-  // Where the table became large or small, more was read at one of the two moments.
-  const scope = before.scope === after.scope ? WHOLE : promises.reach();
-  const [was, is] = [reachedRules(scope, before.rules), reachedRules(scope, after.rules)];
+  // Where a part of the table was read, a rule may be missing among the others only because no link led to it.
+  const scope = before.scope === 'whole' && after.scope === 'whole' ? WHOLE : promises.reach();
+  const [removed, added] = [subtract(before.rules, after.rules), subtract(after.rules, before.rules)];
   const changes = [
-    ...listChanges('It removed', subtract(was, is)),
-    ...listChanges('It added', subtract(is, was)),
+    ...listChanges('It removed', reachedRules(scope, after.rules, removed)),
+    ...listChanges('It added', reachedRules(scope, before.rules, added)),
   ];
   return new MigrationBrokePolicyError(
     migration,

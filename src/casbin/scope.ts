@@ -66,16 +66,25 @@ export function reachableScope(model: Model, rules: readonly Rule[], valuesAt: V
   return { kind: 'reachable', names: [...names], bySubject };
 }
 
-/** The rules of a scope among these, in their order: those that reading only the scope gives. */
-export function reachedRules<R extends Rule>(scope: Scope, rules: readonly R[]): readonly R[] {
-  if (scope.kind === 'whole') return rules;
+/**
+ * The rules of a scope, in their order: those that reading only the scope gives.
+ *
+ * @param rules the rules whose links are followed
+ * @param among the rules to choose from
+ */
+export function reachedRules<R extends Rule>(
+  scope: Scope,
+  rules: readonly R[],
+  among: readonly R[] = rules,
+): readonly R[] {
+  if (scope.kind === 'whole') return among;
   const parents = new Map<string, string[]>();
   for (const { ptype, values } of rules) {
     if (ptype.startsWith('g')) addTo(parents, values[0] ?? '', values[1] ?? '');
   }
   const reached = new Set(scope.names);
   for (const name of reached) for (const parent of parents.get(name) ?? []) reached.add(parent);
-  return rules.filter(
+  return among.filter(
     ({ ptype, values }) => reached.has(values[0] ?? '') || (ptype.startsWith('p') && !scope.bySubject),
   );
 }

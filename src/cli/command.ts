@@ -108,8 +108,9 @@ export function commandRunner(
     if (file !== null) origins.addConfig(config, file);
     const given = { ...modelOf(all), ...placeOf(all) };
     origins.forget(Object.keys(given));
-    const policy = all.policy === undefined ? {} : { policy: await origins.readPolicy(all.policy) };
     const { databaseUrl, ...configured } = config;
+    const named = all.policy ?? configured.policy;
+    const policy = typeof named === 'string' ? { policy: await origins.readPolicy(named) } : {};
     const options = { ...configured, ...policy, ...given, logger };
     const sources = { flags: all, env, config: databaseUrl === undefined ? {} : { databaseUrl } };
     return {

@@ -208,7 +208,12 @@ function pathFinder(model: Model, rules: readonly Rule[], ptype: string): FindPa
   const hierarchies = new Map<string, Hierarchy>(
     buildHierarchies(links).map((one) => [JSON.stringify(one.domains), one]),
   );
-  const stored = new Map(links.map((link) => [JSON.stringify(link.values), link.stored]));
+  const stored = new Map<string, Rule>();
+  for (const link of links) {
+    const key = JSON.stringify(link.values);
+    // Casbin cuts off values that are too many, so another row may give the same link as the one that is written so.
+    if (!stored.has(key) || link.stored.values.length === link.values.length) stored.set(key, link.stored);
+  }
   return (from, domains) => {
     const hierarchy = hierarchies.get(JSON.stringify(domains));
     return (to) => {

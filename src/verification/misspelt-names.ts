@@ -13,8 +13,8 @@ interface MisspeltRole {
 }
 
 /**
- * Finds roles that are given and have no permission, inherit nothing, and are called nearly as a role that has one. It
- * looks only at role definitions that the model compares with a value of its rules, as they are written.
+ * Finds roles that are given and have no permission, inherit nothing, and are called nearly as a role that has or
+ * inherits something. It looks only at role definitions that the model compares with a value of its rules, as they are written.
  */
 export function findMisspeltRoles(
   model: Model,
@@ -29,10 +29,13 @@ export function findMisspeltRoles(
     const permitted = new Set<string>();
     for (const { ptype: own, values } of rules) if (own === 'p') permitted.add(values[position] ?? '');
     const inheriting = new Set(links.map(({ values }) => values[0]));
+    // A user inherits too, but nobody has a user as a role.
+    const roles = new Set(permitted);
+    for (const { values } of links) if (inheriting.has(values[1])) roles.add(values[1] ?? '');
     return links.flatMap((rule): MisspeltRole[] => {
       const role = rule.values[1];
       if (role === undefined || permitted.has(role) || inheriting.has(role)) return [];
-      const meant = nearest(role, permitted);
+      const meant = nearest(role, roles);
       return meant === null || withoutDigits(meant) === withoutDigits(role) ? [] : [{ rule, meant }];
     });
   });

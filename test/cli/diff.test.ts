@@ -90,6 +90,8 @@ test('casbin-bootstrap takes a module as a policy, in every place where one is n
   expect(diff.stdout).toContain('No longer allowed:\n  - clerk, invoices, read');
   const matrix = await runCli(['matrix', '--policy', 'policy.ts', '--format', 'compact'], { cwd });
   expect(matrix).toMatchObject({ code: 0, stdout: 'clerk: invoices, read\n' });
+  await writeFile(join(cwd, 'casbin-bootstrap.config.json'), '{ "policy": "policy.ts" }');
+  expect(await runCli(['matrix', '--format', 'compact'], { cwd })).toEqual(matrix);
   const revision = await runCli(['diff', 'HEAD:policy.ts', 'empty.yaml'], { cwd });
   expect(revision).toMatchObject({ code: 2, stderr: expect.stringMatching(/a module can't be read here/) });
 });

@@ -79,10 +79,11 @@ describe('an import', () => {
       policy: 'nowhere.yaml',
     };
     const policy = definePolicy({ roles: { viewer: { permissions: { invoices: ['read'] } } } });
-    expect(await importPolicy(pool, policy, options)).toMatchObject({
-      migrations: [{ name: '0001_casbin' }],
+    expect(await importPolicy(pool, policy, { ...options, journal: true })).toMatchObject({
+      migrations: [{ name: '0001_casbin' }, { name: '0003_journal_casbin' }],
       seeders: [{ name: 'rbac', inserted: 1 }],
     });
+    expect(await readJournal(pool)).toMatchObject([{ actor: 'casbin-bootstrap', reason: null }]);
   });
 
   test('makes no table if another tool runs all migrations', async () => {

@@ -1,4 +1,5 @@
-import type pg from 'pg';
+import { type Enforcer, newModel } from 'casbin';
+import pg from 'pg';
 import { describe, expect, it, vi } from 'vitest';
 import {
   bootstrapDatabase,
@@ -8,6 +9,7 @@ import {
   verifyDatabase,
 } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 import { invoices as policy } from './invoices.fixture.ts';
 
 const DOCUMENT = { name: 'casbin', layout: 'document' } as const;
@@ -108,6 +110,31 @@ it('rules are copied from one database to another', async () => {
   expect(report).toMatchObject({ copied: 5, existing: 0, verification: { ok: true } });
   expect(await rulesIn(pool, 'policies')).toEqual(await rulesIn(old, 'casbin'));
   expect(await hasTable(pool, 'casbin')).toBe(false);
+  expect(await copyRules({ from: { pool: old }, to: { pool, table: DOCUMENT } })).toMatchObject({
+    copied: 5,
+  });
+});
+
+it('rules of another model are copied as that one reads them', async () => {
+  const pool = (await createDatabase()).pool();
+  const model = newModel(
+    modelText({ r: 'sub, obj', p: 'sub, obj', m: 'isLike(r.sub, p.sub) && r.obj == p.obj' }),
+  );
+  const configureEnforcer = (enforcer: Enforcer) =>
+    enforcer.addFunction('isLike', (one: string, other: string) => one === other);
+  const options = { model, configureEnforcer };
+  const rules = [['p', 'alice', 'books']];
+  await bootstrapDatabase(pool, { ...options, policy: { rules }, seeders: [] });
+  const copy = () => copyRules({ from: { pool, table: DOCUMENT }, to: { pool, table: COLUMNS }, ...options });
+  expect(await copy()).toMatchObject({ copied: 1, verification: { ok: true } });
+  expect(await rulesIn(pool, 'casbin_rule')).toEqual(rules);
+});
+
+it.each(['from', 'to'])('a server that can not be reached is told: of the pool to copy %s', async (place) => {
+  const [reached, unreachable] = [await createUsed(DOCUMENT), new pg.Pool({ host: '127.0.0.1', port: 1 })];
+  const pools = { from: reached, to: reached, [place]: unreachable };
+  const copy = copyRules({ from: { pool: pools.from }, to: { pool: pools.to, table: COLUMNS } });
+  await expect(copy).rejects.toMatchObject({ code: 'CONNECTION_FAILED' });
 });
 
 it('a rule that is too long for its new column is refused with its row', async () => {
@@ -120,6 +147,23 @@ it('a rule that is too long for its new column is refused with its row', async (
   expect(await rulesIn(pool, 'casbin_rule')).toEqual([]);
 });
 
+it('twenty of the rules that do not fit are told, and how many there are more', async () => {
+  const pool = (await createDatabase()).pool();
+  const rules = Array.from({ length: 22 }, (_, number) => ['p', `role${number}`, 'data', 'read']);
+  await bootstrapDatabase(pool, { policy: { rules }, table: DOCUMENT, seeders: [] });
+  await pool.query(`update casbin set rule = jsonb_set(jsonb_set(rule, '{1}', '"a,b"'), '{2}', '"c,d"')`);
+  await pool.query(`alter table casbin rename to old`);
+  await pool.query(`create table casbin_rule (id serial primary key, ptype varchar(100), v0 varchar(100), v1 varchar(2),
+    v2 varchar(100), v3 varchar(100), v4 varchar(100), v5 varchar(100))`);
+  const copy = copyRules({
+    from: { pool, table: { ...DOCUMENT, name: 'old' } },
+    to: { pool, table: COLUMNS },
+  });
+  const ids = rules.map((_, index) => index + 1);
+  await expect(copy).rejects.toMatchObject({ code: 'STORED_RULE_INVALID', ids });
+  await expect(copy).rejects.toThrow(/^Not all rules of .*(\n {2}id \d+: .*){20}\n {2}… and 24 more$/);
+});
+
 it('a table is not copied onto itself, nor one that is missing', async () => {
   const pool = await createUsed(DOCUMENT);
   await expect(copyRules({ from: { pool }, to: { pool } })).rejects.toMatchObject({
@@ -127,7 +171,10 @@ it('a table is not copied onto itself, nor one that is missing', async () => {
   });
   await expect(
     copyRules({ from: { pool, table: 'casbin_rule' }, to: { pool, table: DOCUMENT } }),
-  ).rejects.toMatchObject({ code: 'TABLE_MISSING' });
+  ).rejects.toMatchObject({
+    code: 'TABLE_MISSING',
+    message: expect.stringContaining('There is no rule table to copy from: '),
+  });
   await expect(Reflect.apply(copyRules, null, [{ from: {}, to: { pool: 5 } }])).rejects.toMatchObject({
     problems: [{ at: 'from.pool' }, { at: 'to.pool' }],
   });
@@ -138,6 +185,9 @@ it('a table is not copied onto itself, nor one that is missing', async () => {
     ],
   });
   await expect(Reflect.apply(copyRules, null, [])).rejects.toMatchObject({ code: 'INVALID_OPTIONS' });
+  await expect(
+    copyRules({ from: { pool, shema: 'x' } as object as { pool: pg.Pool }, to: { pool, table: COLUMNS } }),
+  ).rejects.toMatchObject({ problems: [{ code: 'OPTION_UNKNOWN', at: 'from.shema' }] });
   await expect(copyRules({ from: { pool, table: '' }, to: { pool, table: 'other' } })).rejects.toMatchObject({
     problems: [{ at: 'from.table' }],
   });
@@ -229,6 +279,20 @@ it('a copy that meets another transaction is tried again', async () => {
     create trigger meet before insert on casbin_rule execute function meet();`);
   const copy = copyRules({ from: { pool, table: DOCUMENT }, to: { pool, table: COLUMNS } });
   expect(await copy).toMatchObject({ copied: 2, existing: 3, verification: { ok: true } });
+});
+
+it('what the server refuses is told as an error of this library', async () => {
+  const pool = await createUsed(DOCUMENT);
+  await bootstrapDatabase(pool, { policy, table: COLUMNS, seeders: [] });
+  await pool.query(`
+    create function refuse() returns trigger language plpgsql as $$ begin raise 'no room'; end $$;
+    create trigger refuse before insert on casbin_rule execute function refuse();`);
+  const copy = copyRules({ from: { pool, table: DOCUMENT }, to: { pool, table: COLUMNS } });
+  await expect(copy).rejects.toMatchObject({
+    code: 'DATABASE_REFUSED',
+    message: expect.stringContaining('no room'),
+    cause: { code: 'P0001' },
+  });
 });
 
 it('makes the schema to copy into, if it is missing', async () => {

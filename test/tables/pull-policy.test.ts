@@ -2,6 +2,7 @@ import { newModel } from 'casbin';
 import { expect, test } from 'vitest';
 import { bootstrapDatabase, definePolicy, pullPolicy, verifyDatabase } from '../../src/index.ts';
 import { createDatabase } from '../support/database.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 
 const POLICY = definePolicy({
   roles: {
@@ -59,6 +60,36 @@ test('with domains and resource roles it is written as rules, in any table', asy
     definition: policy,
     userLinks: [['g', 'alice', 'clerk', 'one']],
   });
+});
+
+test.each([
+  ['another order', { r: 'obj, sub, act', p: 'obj, sub, act' }, ['p', 'books', 'clerk', 'read']],
+  [
+    'an effect in the third place',
+    { p: 'sub, obj, eft', m: 'r.sub == p.sub && r.obj == p.obj' },
+    ['p', 'clerk', 'books', 'allow'],
+  ],
+])(
+  'rules of a model with %s are written as rules, although they have three values',
+  async (_, text, rule) => {
+    const pool = (await createDatabase()).pool();
+    const options = { model: newModel(modelText(text)), policy: { rules: [rule] }, seeders: [] };
+    await bootstrapDatabase(pool, options);
+    await expect(pullPolicy(pool, options)).resolves.toEqual({
+      definition: { rules: [rule] },
+      userLinks: [],
+    });
+  },
+);
+
+test('a link without the domain that its model has is written as a rule', async () => {
+  const pool = (await createDatabase()).pool();
+  const policy = { rules: [['p', 'clerk', 'one', 'books', 'read']] };
+  const options = { model: newModel(DOMAINS), policy, seeders: [] };
+  await bootstrapDatabase(pool, options);
+  await pool.query(`insert into casbin (ptype, rule) values ('g', '["clerk", "viewer"]')`);
+  const { definition } = await pullPolicy(pool, options);
+  expect(definition).toEqual({ rules: [...policy.rules, ['g', 'clerk', 'viewer']] });
 });
 
 test('what no enforcer can load is not written down', async () => {

@@ -157,6 +157,30 @@ describe('of five pending migrations', () => {
     },
   );
 
+  test.each([
+    ['removed', `delete from casbin where rule = '["readonly", "extra"]'`, 'g, readonly, extra'],
+    ['added', `insert into casbin (ptype, rule) values ('g', '["user", "other"]')`, 'g, user, other'],
+  ])(
+    'the one after which a large table has a link %s is named without the rules that this leads to, and that stay',
+    async (done, change, link) => {
+      const pool = (await createDatabase()).pool();
+      await bootstrapDatabase(pool);
+      await pool.query(`
+        insert into casbin (ptype, rule) select 'g', jsonb_build_array('user' || n, 'readonly') from generate_series(1, 1100) n;
+        insert into casbin (ptype, rule) values
+          ('g', '["readonly", "extra"]'), ('p', '["extra", "x", "read"]'), ('p', '["other", "x", "write"]')`);
+      const drop = `delete from casbin where rule = '["admin", "user"]'`;
+
+      const migrated = bootstrapDatabase(pool, {
+        migrations: migrationsOf({ '1_links': `${change}; ${drop}` }),
+      });
+
+      const { message } = brokePolicy(await migrated.catch((error: unknown) => error));
+      expect(message).toMatch(/\n\nIt removed:\n {2}g, admin, user\n/);
+      expect(message).toMatch(new RegExp(`\n\nIt ${done}:\n(?: {2}g, admin, user\n)? {2}${link}\n\nFix`));
+    },
+  );
+
   test('the one that leaves a rule that no enforcer can load is named, with the rule', async () => {
     const spoil = `update casbin set rule = '{}' where rule = '["readonly", "accounts", "read"]'`;
     const { error, before, after } = await migrate({ ...HARMLESS, '3_spoil': spoil });

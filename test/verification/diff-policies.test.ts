@@ -98,7 +98,12 @@ describe('the difference of two definitions', () => {
 
   test('is found by the requests that a definition lists too, where rules hold patterns', async () => {
     const model = newModel(modelText({ m: 'r.sub == p.sub && keyMatch(r.obj, p.obj) && r.act == p.act' }));
-    const before = { rules: [['p', 'a', '/x/*', 'read']], never: [['b', '/y', 'read']] };
+    const before = {
+      rules: [['p', 'a', '/x/*', 'read']],
+      allow: [['a', '/x/1', 'read']],
+      deny: [['a', '/z', 'read']],
+      never: [['b', '/y', 'read']],
+    };
     const after = {
       rules: [['p', 'a', '/*', 'read']],
       samples: [
@@ -107,8 +112,8 @@ describe('the difference of two definitions', () => {
       ],
     };
     const { decisions } = await diffPolicies(before, after, { model });
-    expect(requests(decisions.more)).toEqual(['a /y read']);
-    expect(decisions).toMatchObject({ compared: 2, isWhole: false });
+    expect(requests(decisions.more).sort()).toEqual(['a /y read', 'a /z read']);
+    expect(decisions).toMatchObject({ compared: 4, isWhole: false });
   });
 
   test('is not looked for where a stored pattern may take for ever', async () => {
@@ -166,6 +171,42 @@ describe('the difference of two definitions', () => {
     };
     expect(await isReordered([...links, ...permissions])).toBe(false);
     expect(await isReordered([...permissions, ...links.toReversed()])).toBe(true);
+    const [allowing = []] = permissions;
+    const before = { rules: [allowing, ...links] };
+    const after = { rules: [allowing, ...links.toReversed()] };
+    const sameEffect = await diffPolicies(before, after, { model: newModelFromString(text) });
+    expect(sameEffect.rules.reordered, 'where no rule denies').toBe(false);
+  });
+
+  test('is not in the order where only rules of one of them, links or repetitions make another one', async () => {
+    const model = newModelFromString(modelText({ p: 'sub, obj, act, eft', e: 'priority(p.eft) || deny' }));
+    const permissions = [
+      ['p', 'a', 'x', 'read', 'deny'],
+      ['p', 'b', 'x', 'read', 'allow'],
+    ];
+    const links = [
+      ['g', 'u', 'a'],
+      ['g', 'u', 'b'],
+    ];
+    const before = { rules: [...permissions, ...links] };
+    const added = { rules: [['p', 'b', 'x', 'write', 'allow'], ...before.rules] };
+    expect((await diffPolicies(before, added, { model })).rules.reordered).toBe(false);
+    const linked = { rules: [...permissions, ...links.toReversed()] };
+    expect((await diffPolicies(before, linked, { model })).rules.reordered).toBe(false);
+
+    const pool = (await createDatabase()).pool();
+    const options = { model, table: 'casbin_rule' };
+    await bootstrapDatabase(pool, { ...options, policy: before, seeders: [] });
+    await pool.query(
+      `insert into casbin_rule (ptype, v0, v1, v2, v3) select ptype, v0, v1, v2, v3 from casbin_rule where v0 = 'a'`,
+    );
+    const { rules } = await diffPolicies(before, pool, options);
+    expect(rules).toEqual({ added: [], removed: [], reordered: false });
+  });
+
+  test('does not depend on the policy among the options', async () => {
+    const { rules } = await diffPolicies(OLD, OLD, { policy: 'none.yaml' });
+    expect(rules).toEqual({ added: [], removed: [], reordered: false });
   });
 
   test('counts a rule that denies', async () => {
@@ -256,6 +297,10 @@ describe('a policy of a git revision', () => {
         },
       ],
     });
+    const model = newModelFromString(modelText({ p: 'sub, obj', m: 'r.sub == p.sub && r.obj == p.obj' }));
+    await expect(
+      diffPolicies({ ...(await loadPolicyFile('policy.json')) }, { rules: [] }, { model }),
+    ).rejects.toMatchObject({ problems: [{ at: expect.stringMatching(/^policy\.json:1:/) }, {}, {}] });
     await expect(diffPolicies('--output=x:policy.json', NEW)).rejects.toMatchObject({
       problems: [{ code: 'POLICY_NOT_FOUND' }],
     });
@@ -296,7 +341,10 @@ describe('a problem tells which of the policies has it', () => {
     expect(await placesOf(wrong, wrong)).toEqual([`before: ${role}`, `after: ${role}`]);
     expect(await placesOf(OLD, { rules: [['p', 'a']] })).toEqual(['after: policy.rules[0]']);
     expect(await placesOf(undefined as never, OLD)).toEqual(['before: policy']);
+    expect(await placesOf(OLD, null as never)).toEqual(['after: policy']);
     expect(await placesOf(OLD, { connect: 1 } as never)).toEqual(['after: pool']);
+    expect(await placesOf('policy.yaml', 'policy.csv')).toEqual(['policy.yaml', 'policy.csv']);
+    expect(await placesOf(OLD, NEW, { model: 'none.conf' })).toEqual(['none.conf']);
   });
 
   test('by its file and line where it has some, and a problem of the model is told once', async () => {

@@ -57,6 +57,14 @@ test('all rows of a rule that is stored several times are told', () => {
   expect(explain(lines, 'eve, data, read', 'p, user, data, read').ids).toEqual([2, 5, 1, 4]);
 });
 
+test('a row that is written as the link is told, not one with values that Casbin cuts off', () => {
+  const [permission, link, longer] = ['p, user, data, read', 'g, eve, user', 'g, eve, user, since 2020'];
+  const ids = (...lines: string[]) => explain(lines, 'eve, data, read', permission).ids;
+  expect(ids(permission, link, longer)).toEqual([1, 2]);
+  expect(ids(permission, longer, link)).toEqual([1, 3]);
+  expect(ids(permission, longer)).toEqual([1, 2]);
+});
+
 test('an error is told also where the matcher uses no rule', () => {
   const answer = { allowed: false, rule: [], error: 'out of order' };
   const { reason } = explain(['p, user, data, read'], 'eve, data, read', 'p', { m: 'fits(r.sub)', answer });

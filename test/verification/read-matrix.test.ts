@@ -60,8 +60,38 @@ describe('a matrix', () => {
     await pool.query(`insert into casbin (ptype, rule) values ('g', '["alice", "clerk"]')`);
     const subjects = async (...rest: [object?, object?]) => (await readMatrix(pool, ...rest)).subjects;
     expect(await subjects()).toEqual(['viewer', 'clerk']);
+    expect(await subjects({ policy: null })).toEqual(['viewer', 'clerk']);
     expect(await subjects({ policy: POLICY })).toEqual(['viewer', 'clerk', 'chief']);
     expect(await subjects({}, { users: true })).toEqual(['viewer', 'clerk', 'chief', 'alice']);
+  });
+
+  test('has up to 10,000 users, however many roles each has', async () => {
+    const pool = (await createDatabase()).pool();
+    const rules = [
+      ['p', 'viewer', 'invoices', 'read'],
+      ['p', 'clerk', 'invoices', 'write'],
+    ];
+    await bootstrapDatabase(pool, { policy: { rules }, seeders: [] });
+    const add = (first: number, last: number) =>
+      pool.query(
+        `insert into casbin (ptype, rule)
+         select 'g', jsonb_build_array('user' || n, role)
+         from generate_series($1::int, $2::int) n, unnest(array['viewer', 'clerk']) role`,
+        [first, last],
+      );
+    await add(1, 10_000);
+    expect((await readMatrix(pool, {}, { users: true })).subjects).toHaveLength(10_002);
+    await add(10_001, 10_001);
+    await expect(readMatrix(pool, {}, { users: true })).rejects.toMatchObject({
+      problems: [
+        {
+          at: 'users',
+          message:
+            'there are 10,001 users, and a matrix has at most 10,000. Leave them out, and see what their roles may do, or explain the decisions about one user.',
+        },
+      ],
+    });
+    expect((await readMatrix(pool)).subjects).toEqual(['viewer', 'clerk']);
   });
 
   test('has the domain among the values of a permission', async () => {
@@ -72,6 +102,47 @@ describe('a matrix', () => {
     const matrix = await readMatrix({ rules }, { model: DOMAINS });
     expect(matrix).toMatchObject({ tokens: ['dom', 'obj'], permissions: [['one', 'data']] });
     expect(matrix.allowed.map(({ subject }) => subject).sort()).toEqual(['admin', 'chief']);
+  });
+
+  test('has the subject wherever requests have it', async () => {
+    const m = 'r.sub == p.sub && r.obj == p.obj && r.act == p.act';
+    const text = modelText({ r: 'obj, sub, act', p: 'obj, sub, act', m });
+    const matrix = await readMatrix(
+      { rules: [['p', 'news', 'bob', 'read']] },
+      { model: newModelFromString(text) },
+    );
+    expect(matrix).toMatchObject({
+      tokens: ['obj', 'act'],
+      subjects: ['bob'],
+      permissions: [['news', 'read']],
+      allowed: [{ subject: 'bob', permission: ['news', 'read'] }],
+    });
+  });
+
+  test('has a permission that nobody has, and one that no rule names', async () => {
+    const deny = modelText({
+      p: 'sub, obj, act, eft',
+      e: 'some(where (p.eft == allow)) && !some(where (p.eft == deny))',
+    });
+    const rules = [['p', 'bob', 'news', 'read', 'deny']];
+    const denied = await readMatrix({ rules }, { model: newModelFromString(deny) });
+    expect(denied).toMatchObject({ permissions: [['news', 'read']], allowed: [] });
+
+    const resources = modelText({
+      g: ['g = _, _', 'g2 = _, _'],
+      m: 'g(r.sub, p.sub) && g2(r.obj, p.obj) && r.act == p.act',
+    });
+    const inherited = {
+      rules: [
+        ['p', 'bob', 'press', 'read'],
+        ['g2', 'news', 'press'],
+      ],
+    };
+    const matrix = await readMatrix(inherited, { model: newModelFromString(resources) });
+    expect(matrix.permissions).toEqual([
+      ['press', 'read'],
+      ['news', 'read'],
+    ]);
   });
 
   test('says that something is allowed to everybody', async () => {

@@ -1,6 +1,12 @@
 import { DefaultRoleManager, type Enforcer, newModelFromString } from 'casbin';
 import { describe, expect, test } from 'vitest';
-import { bootstrapDatabase, createEnforcer, definePolicy, loadPolicyFile } from '../../src/index.ts';
+import {
+  bootstrapDatabase,
+  createEnforcer,
+  definePolicy,
+  diffPolicies,
+  loadPolicyFile,
+} from '../../src/index.ts';
 import { checkStructure } from '../../src/verification/structure.ts';
 import { writeTemporary } from '../policy/temporary-file.ts';
 import { problemsOf } from '../refusals/refusal.fixture.ts';
@@ -36,6 +42,7 @@ describe('a role manager of configureEnforcer that follows more links than Casbi
     expect(verification).toMatchObject({ ok: true, checks: 17, allowed: 16, integrity: [] });
     expect(verification.coverage).toEqual({ covered: 16, total: 16, uncovered: [] });
     await expect(bootstrapDatabase(pool, options)).resolves.toMatchObject({ changed: false });
+    expect((await diffPolicies(policy, pool, options)).rules).toMatchObject({ added: [], removed: [] });
     const enforcer = await createEnforcer(pool, options);
     expect(await enforcer.enforce('level0', 'data', 'read')).toBe(true);
   });

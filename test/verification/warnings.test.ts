@@ -40,6 +40,11 @@ describe('a role that is given', () => {
     ]);
   });
 
+  test('and is called nearly as a role that only inherits causes a warning, as a user does not', async () => {
+    const lines = [...POLICY, 'g, alice, rooot', 'g, bob, ownr'];
+    expect(await summaryOf(RBAC, lines)).toContainEqual(['ROLE_MISSPELT', 'g, alice, rooot']);
+  });
+
   test.each([
     ['inherits something', ['g, alice, admins', 'g, admins, auditor']],
     ['has a permission', ['g, alice, admins', 'p, admins, logs, write']],

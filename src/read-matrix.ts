@@ -1,6 +1,5 @@
 import type { Model } from 'casbin';
 import { tokensOf } from './casbin/model.ts';
-import { InvalidOptionsError } from './errors.ts';
 import type { BootstrapOptions } from './options.ts';
 import type { Request } from './policy/definition.ts';
 import type { Rule } from './policy/rule.ts';
@@ -48,7 +47,7 @@ export interface WithUsers {
  * Decides every subject × every permission of a policy, by Casbin's enforcer. The matrix is empty for a model from
  * whose rules no requests follow, because they contain patterns.
  *
- * @throws InvalidOptionsError with everything that is wrong with the options or the policy, and for over 10,000 users
+ * @throws InvalidOptionsError with everything that is wrong with the options or the policy
  * @throws BootstrapError for everything else, as verifyDatabase
  */
 export async function readMatrix(
@@ -57,7 +56,6 @@ export async function readMatrix(
   { users = false }: WithUsers = {},
 ): Promise<PolicyMatrix> {
   const { model, rules: ofRoles, userLinks } = await readRoles(source, options);
-  if (users) refuseManyUsers(userLinks);
   const rules = users ? [...ofRoles, ...userLinks] : ofRoles;
   const tokens = tokensOf(model, 'r');
   const subjectAt = subjectPosition(model, 'r');
@@ -73,17 +71,6 @@ export async function readMatrix(
     allowed: allowed.filter(({ subject }) => subject !== NO_ROLE),
     isOpen: allowed.some(({ subject }) => subject === NO_ROLE),
   };
-}
-
-/** With more, to decide takes minutes, and the result is longer than anybody can read. */
-const MOST_USERS = 10_000;
-
-function refuseManyUsers(userLinks: readonly Rule[]): void {
-  const count = new Set(userLinks.map(({ values }) => values[0])).size;
-  if (count <= MOST_USERS) return;
-  const [found, most] = [count, MOST_USERS].map((number) => number.toLocaleString('en-US'));
-  const message = `there are ${found} users, and a matrix has at most ${most}. Leave them out, and see what their roles may do, or explain the decisions about one user.`;
-  throw new InvalidOptionsError([{ code: 'OPTION_INVALID', at: 'users', message }]);
 }
 
 async function findAllowed(

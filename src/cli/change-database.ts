@@ -1,6 +1,6 @@
 import type { PoolLike } from '../database/client.ts';
+import { explainConnectFailure } from '../database/connect-failure.ts';
 import { ConnectFailure, withSession } from '../database/session.ts';
-import { explainConnectFailure } from '../failure/explain-failure.ts';
 import { type ChangeOptions, type ChangeReport, changePolicy, type PolicyChanges } from '../index.ts';
 
 /**

@@ -1,11 +1,11 @@
 import { JOURNAL } from '../../migrations/0003_journal.ts';
 import { quoteTable, quoteText } from '../database/catalog.ts';
 import { type ClientLike, checkPool, type PoolLike, type QueryResultLike } from '../database/client.ts';
+import { explainConnectFailure } from '../database/connect-failure.ts';
 import type { Needs } from '../database/privileges.ts';
 import { ConnectFailure, withSession } from '../database/session.ts';
 import { isAbsence } from '../database/sqlstates.ts';
 import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
-import { explainConnectFailure } from '../failure/explain-failure.ts';
 import { explainRefusal } from '../failure/explain-refusal.ts';
 
 /** Which entries of a journal to read. An entry must satisfy all conditions that are given. */

@@ -1,4 +1,5 @@
 import type { ClientLike, PoolLike } from '../database/client.ts';
+import { explainConnectFailure } from '../database/connect-failure.ts';
 import { CommitOutcomeUnknown, commit } from '../database/dialect.ts';
 import type { Engine } from '../database/engine.ts';
 import { ConnectFailure, isConnectionLoss, Session, withSession } from '../database/session.ts';
@@ -35,23 +36,14 @@ export async function runAlone<T>(connection: Connection, work: Work<T>, engine:
   }
 }
 
-/** How a client of a pool is waited for. */
-export interface Connecting {
-  /** In milliseconds; 0: no limit. */
-  readonly timeoutMs: number;
-  /** What is thrown if the pool gives no client, which may be a NoClientInTime. */
-  readonly explain: (cause: unknown) => unknown;
-}
-
-/** As with any adapter of Casbin's: the error is the pool's own. */
-const UNEXPLAINED: Connecting = { timeoutMs: 0, explain: (cause) => cause };
-
 /**
  * The connection of a `source`: a pool gives each piece of work a client of its own; a client does one piece of work
  * after the other.
+ *
+ * @param connectTimeoutMs how long to wait for a client of a pool; 0: no limit
  */
-export function connectionOf(source: PoolLike | ClientLike, connecting = UNEXPLAINED): Connection {
-  return isPool(source) ? pooledConnection(source, connecting) : callersConnection(source);
+export function connectionOf(source: PoolLike | ClientLike, connectTimeoutMs = 0): Connection {
+  return isPool(source) ? pooledConnection(source, connectTimeoutMs) : callersConnection(source);
 }
 
 /** Not by `connect` alone: `pg.Client` and a checked-out client have it too, with methods that a pool does not have. */
@@ -59,10 +51,10 @@ function isPool(source: PoolLike | ClientLike): source is PoolLike {
   return 'connect' in source && !('release' in source) && !('escapeIdentifier' in source);
 }
 
-function pooledConnection(pool: PoolLike, { timeoutMs, explain }: Connecting): Connection {
+function pooledConnection(pool: PoolLike, connectTimeoutMs: number): Connection {
   const within = <T>(work: (session: Session) => Promise<T>) =>
-    withSession(pool, work, { connectTimeoutMs: timeoutMs }).catch((error: unknown) => {
-      throw error instanceof ConnectFailure ? explain(error.cause) : error;
+    withSession(pool, work, { connectTimeoutMs }).catch((error: unknown) => {
+      throw error instanceof ConnectFailure ? explainConnectFailure(error.cause) : error;
     });
   return {
     run: (work) => within(({ client }) => work(client)),

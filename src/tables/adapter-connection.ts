@@ -80,18 +80,26 @@ function callersConnection(client: ClientLike): Connection {
   };
   return {
     run: (work) => inTurn(() => work(session.client)),
-    change: (work) => inTurn(() => work(session.client).catch(refuseToGuess)),
+    change: (work) =>
+      inTurn(() =>
+        work(session.client).catch((error: unknown) => {
+          if (wasInTransaction(client)) throw error;
+          return refuseToGuess(error);
+        }),
+      ),
     atomically: (work, engine) => inTurn(() => inSavepoint(session, () => work(session.client), engine)),
   };
 }
 
-/**
- * If the connection is lost before a statement is answered, it may have been committed, unless a transaction is open:
- * whether the caller has opened one is not known.
- */
+/** If the connection is lost before the answer to a statement that no transaction is open for, it may be committed. */
 function refuseToGuess(cause: unknown): never {
   if (!isConnectionLoss(cause)) throw cause;
   throw new CommitOutcomeUnknown('The connection was lost before the server answered', { cause });
+}
+
+/** Whether a transaction was open when the server last answered. False for a client that does not know. */
+function wasInTransaction(client: ClientLike & { getTransactionStatus?(): unknown }): boolean {
+  return client.getTransactionStatus?.() === 'T';
 }
 
 const SAVEPOINT = 'casbin_bootstrap_adapter';

@@ -110,6 +110,26 @@ describe('an adapter whose connection is lost', () => {
     expect((await stored()).length).toBe(moment === 'after' ? 2 : 1);
   });
 
+  test.each(MOMENTS)("%s its statement in the caller's transaction has changed nothing", async (moment) => {
+    const { wire, connect, stored } = await open();
+    const client = await connect();
+    await client.query('begin');
+    wire.cutOn(/insert into public.casbin/, moment);
+    const error = await failureOf(() => createAdapter(client).addPolicy('g', 'g', ['carol', 'clerk']));
+    expect(wire.cuts).toBe(1);
+    expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_LOST' });
+    expect(await stored()).not.toContainEqual(ADDED);
+  });
+
+  test("does not know the outcome on the caller's client without a transaction", async () => {
+    const { wire, connect } = await open();
+    const client = await connect();
+    await client.query('begin; commit');
+    wire.cutOn(/insert into public.casbin/, 'after');
+    const error = await failureOf(() => createAdapter(client).addPolicy('g', 'g', ['carol', 'clerk']));
+    expect(error).toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+  });
+
   test('in a bootstrap leaves nothing unknown, as that is one transaction', async () => {
     const { direct, pool, stored } = await open();
     const dying: Seeder = {

@@ -97,9 +97,9 @@ export async function createLiveEnforcer(
       await follower.close();
     },
   };
-  const checks: RuleChecks = { ...UNCHECKED, write: (rules) => requireFitsModel(model, rules) };
+  const checks: RuleChecks = { ...UNCHECKED, write: (rules) => requireFitsModel(live.getModel(), rules) };
   const store = createCheckedAdapter(pool, { schema, table, engine }, checks, connectTimeoutMs);
-  const live = new MovedEnforcer(motor, whenStale, store, slice);
+  const live: MovedEnforcer = new MovedEnforcer(motor, whenStale, store, slice);
   live.setAdapter(store);
   const looking = new Looking(model, given, live, motor, slice);
   const follower: Follower = new Follower({

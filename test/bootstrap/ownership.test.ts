@@ -272,6 +272,19 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(await bootstrap(policy)).toMatchObject({ verification: { left: [] } });
   });
 
+  test('plans to insert no rule that it renames, and each that it does not rename any more', async () => {
+    const { pool, bootstrap, change, options } = await open(FIRST);
+    const roles = { viewer: VIEWER, accountant: CLERK, intern: FIRST.roles.intern };
+    const policy: PolicyDefinition = { version: 2, roles, renamed: { roles: { clerk: 'accountant' } } };
+    const plan = async () => (await planBootstrap(pool, { ...options, policy })).rules;
+    expect(await plan()).toEqual([]);
+    await bootstrap(policy);
+    const moved = { grant: [['clerk', 'invoices', 'write']], revoke: [['accountant', 'invoices', 'write']] };
+    await change(moved);
+    expect(await plan()).toEqual([['p', 'accountant', 'invoices', 'write']]);
+    expect((await bootstrap(policy)).seeders).toMatchObject([{ inserted: 1 }]);
+  });
+
   test('reassigns users too who got a retired role after it was retired', async () => {
     const { pool, bootstrap, change, stored, options } = await open(FIRST);
     const policy: PolicyDefinition = {

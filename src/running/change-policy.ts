@@ -88,7 +88,7 @@ export async function changePolicy(
     const before = given.engine.hasSettings ? await readChangeContext(inside) : null;
     if (before !== null) await setChangeContext(inside, told);
     const change = async () => {
-      await requireSoundRoles(inside, located, added, removed);
+      await requireFitsDatabase(inside, located, added, removed);
       return apply(inside, table, added, removed);
     };
     const changed = force ? await change() : await guardPromises(inside, located, change);
@@ -176,8 +176,8 @@ function findGivenTwice(rules: readonly PlacedRule[]): Problem[] {
   });
 }
 
-/** Refuses unknown roles and tenants, and circles of roles. */
-async function requireSoundRoles(
+/** Refuses rules that do not fit the table, unknown roles and tenants, and circles of roles. */
+async function requireFitsDatabase(
   client: ClientLike,
   options: ResolvedOptions,
   added: readonly PlacedRule[],
@@ -185,6 +185,7 @@ async function requireSoundRoles(
 ): Promise<void> {
   const { findCircles, findUnknownRoles, findUnknownTenants } = await import('./assigned-roles.ts');
   const problems = [
+    ...options.ruleTable.findUnfit(added),
     ...(await findUnknownRoles(client, options, added)),
     ...(await findUnknownTenants(client, options, added)),
     ...(await findCircles(client, options, added, removed)),

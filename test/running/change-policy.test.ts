@@ -711,6 +711,22 @@ test('all problems are reported at once', async () => {
   client.release();
 });
 
+test('so are all problems that only the database shows', async () => {
+  const pool = (await createDatabase()).pool();
+  const options = { policy, table: 'casbin_rule' };
+  await bootstrapDatabase(pool, { ...options, seeders: [] });
+  await pool.query('alter table casbin_rule alter v1 type varchar(10)');
+  const client = await pool.connect();
+  const changes = { grant: [['clerk', 'old invoices', 'read']], assign: [['carol', 'clrek']] } as never;
+  await expect(changePolicy(client, changes, { ...options, ...BY })).rejects.toMatchObject({
+    problems: [
+      { code: 'RULE_DOES_NOT_FIT_TABLE', at: 'grant[0]' },
+      { code: 'ROLE_UNDEFINED', at: 'assign[0]' },
+    ],
+  });
+  client.release();
+});
+
 test('a change needs a client that was connected, or is connecting', async () => {
   const { url } = await createBootstrapped({ policy, seeders: [] });
   const client = new pg.Client(url);

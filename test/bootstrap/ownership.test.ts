@@ -1048,6 +1048,22 @@ test('a revocation has its time, whatever the time zone of the session', async (
   expect(Math.abs(Number(kept?.at) - Date.now())).toBeLessThan(3_600_000);
 });
 
+test('a role is not renamed where the link of a user would not fit its column', async () => {
+  const pool = (await createDatabase()).pool();
+  const rights = { permissions: { invoices: ['write'] } };
+  const options = { table: 'casbin_rule', seeders: [] };
+  await bootstrapDatabase(pool, { ...options, policy: { version: 1, roles: { clerk: rights } } });
+  await pool.query(`
+    alter table casbin_rule alter v1 type varchar(9);
+    insert into casbin_rule (ptype, v0, v1) values ('g', 'carol', 'clerk')`);
+  const renamed = { roles: { clerk: 'accountant' } };
+  const policy: PolicyDefinition = { version: 2, roles: { accountant: rights }, renamed };
+
+  await expect(bootstrapDatabase(pool, { ...options, policy })).rejects.toMatchObject({
+    problems: [{ code: 'RULE_DOES_NOT_FIT_TABLE', message: expect.stringContaining('takes 9 characters') }],
+  });
+});
+
 test('a rule may be longer than an index takes', async () => {
   const pool = (await createDatabase()).pool();
   const policy = { version: 1, rules: [['p', randomBytes(6_000).toString('base64url'), 'invoices', 'read']] };

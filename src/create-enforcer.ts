@@ -9,7 +9,6 @@ import { requireAllRows } from './database/privileges.ts';
 import { Session, withSession } from './database/session.ts';
 import { errorCode, SQLSTATE } from './database/sqlstates.ts';
 import { BootstrapError, InvalidOptionsError, type Problem, StoredRuleError } from './errors.ts';
-import { explainConnectFailure } from './failure/explain-failure.ts';
 import { explainRefusal } from './failure/explain-refusal.ts';
 import { withoutMisshapen } from './options/resolve.ts';
 import { resolveModel } from './options/resolve-model.ts';
@@ -52,10 +51,7 @@ export async function createEnforcer(
     read: storedRuleCheck(options),
     write: async (rules, saved) => requireLoadable(saved ?? enforcer.getModel(), rules),
   };
-  const adapter = createCheckedAdapter(pool, { schema, table, engine }, checks, {
-    timeoutMs: 0,
-    explain: explainConnectFailure,
-  });
+  const adapter = createCheckedAdapter(pool, { schema, table, engine }, checks);
   const explain = async (error: unknown) => {
     if (error instanceof BootstrapError || errorCode(error) !== SQLSTATE.INSUFFICIENT_PRIVILEGE) throw error;
     const { name } = toTableChoice(table);

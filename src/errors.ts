@@ -53,7 +53,10 @@ export type BootstrapErrorCode =
    * `remedies`.
    */
   | 'PERMISSION_DENIED'
-  /** Another session wrote the same data at the same time, in each of several attempts. Run it again. */
+  /**
+   * Another session wrote the same data at the same time; a bootstrap has tried it several times. Run it again, which
+   * is safe; a transaction of yours has to begin again.
+   */
   | 'CONFLICT'
   /**
    * The server refused a statement for a reason that has no code here. Read the reason in the message, and
@@ -284,7 +287,9 @@ export type ProblemCode =
   /** Two rows have the same key. Remove one of them. */
   | 'ROW_DUPLICATE'
   /** Two tenants have the same name, or the same pool and schema. Change or remove one of them. */
-  | 'TENANT_DUPLICATE';
+  | 'TENANT_DUPLICATE'
+  /** A role is assigned in a tenant in which no rule gives anything. Correct the name, or grant something in it. */
+  | 'TENANT_UNDEFINED';
 
 /** One thing that is wrong with the input: fact and remedy in `message`, the place in `at`. */
 export interface Problem {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { readPolicy } from './bootstrap/read-policy.ts';
 import { withRenamed } from './bootstrap/retire.ts';
-import { findNewestVersion, withOwnership } from './bootstrap/settle-ownership.ts';
+import { findNewestVersion, isSettled, withOwnership } from './bootstrap/settle-ownership.ts';
 import { bootstrapResolved } from './bootstrap.ts';
 import type { PoolLike } from './database/client.ts';
 import { createKysely } from './database/dialect.ts';
@@ -60,7 +60,9 @@ async function findMissingRules({ trx, options, isMissing }: Inspected): Promise
   const live = await readPolicy(trx, options);
   const newest = await findNewestVersion(trx, options);
   const kept = await withOwnership((ask) => ask(trx), options, live, newest);
-  return kept.defined.without(withRenamed(live.rules, options));
+  const { ownership } = options;
+  const isSettledBefore = ownership === null || isSettled(ownership, newest);
+  return kept.defined.without(isSettledBefore ? live.rules : withRenamed(live.rules, ownership));
 }
 
 async function findMissingSchema({ trx, options: { schema } }: Inspected): Promise<string | null> {

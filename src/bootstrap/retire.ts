@@ -49,9 +49,8 @@ async function renameRoles(
   }));
 }
 
-/** The given rules without the new forms of renamed ones, which a bootstrap does not insert. */
-export function withRenamed(rules: readonly Rule[], { ownership }: ResolvedOptions): readonly Rule[] {
-  const names = ownership?.renamedRoles ?? new Map();
+/** The rules as they are stored, and as a version that is new for the database would rename them. */
+export function withRenamed(rules: readonly Rule[], { renamedRoles: names }: Ownership): readonly Rule[] {
   return names.size === 0 ? rules : [...rules, ...rules.map((rule) => renameIn(rule, names))];
 }
 

@@ -2,7 +2,6 @@ import type { ClientLike, PoolLike } from '../database/client.ts';
 import { detectEngine } from '../database/engine.ts';
 import { explainRefusedWork } from '../database/refused-work.ts';
 import { InvalidOptionsError } from '../errors.ts';
-import { explainConnectFailure } from '../failure/explain-failure.ts';
 import { type ChangeOptions, type ChangeReport, changePolicy, type PolicyChanges } from '../index.ts';
 import { DEFAULT_LOCK_TIMEOUT_MS } from '../options/resolve.ts';
 import { checkWaitShape } from '../options/running-shape.ts';
@@ -21,7 +20,7 @@ export async function changeDatabase(
   const problems = checkWaitShape(options);
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   const { lockTimeoutMs = DEFAULT_LOCK_TIMEOUT_MS } = options;
-  const connection = connectionOf(pool, { timeoutMs: 0, explain: explainConnectFailure });
+  const connection = connectionOf(pool);
   try {
     const engine = await connection.run(detectEngine);
     const change = (client: ClientLike) => changePolicy(client, changes, options);

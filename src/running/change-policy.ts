@@ -37,15 +37,16 @@ import { findMisfitting } from './usable-rules.ts';
  * transaction, and others see it after the commit. Without an open transaction, it opens one of its own. When it
  * throws, the transaction stays usable, and nothing was changed.
  *
- * @throws InvalidOptionsError for a change that does not fit the model or the table, names a role that nobody knows, or
- *   makes roles inherit in a circle
+ * @throws InvalidOptionsError for a change that does not fit the model or the table, names a role or a tenant that
+ *   nobody knows, or makes roles inherit in a circle
  * @throws PolicyChangeError `CHANGE_REFUSED` for a change that allows a request that must `never` be allowed
  * @throws PermissionError with the privileges that have to be granted
  * @throws LockTimeoutError when the `lock_timeout` of the connection ends the wait for another writer
  * @throws ConnectionError `CONNECTION_LOST` when the connection is lost, and `OUTCOME_UNKNOWN` when it is lost at the
  *   commit of the transaction that this function has opened
  * @throws DatabaseError `TABLE_MISSING` where there is no rule table, `READ_ONLY_DATABASE` in a transaction that only
- *   reads, `TRANSACTION_ABORTED` in one that an earlier error has aborted, and as the adapter
+ *   reads, `TRANSACTION_ABORTED` in one that an earlier error has aborted, `CONFLICT` where another session was in the
+ *   way (then the transaction has to begin again), and as the adapter
  */
 export function changePolicy<Policy extends PolicyDefinition | string = string>(
   client: ClientLike,
@@ -87,7 +88,7 @@ export async function changePolicy(
     const before = given.engine.hasSettings ? await readChangeContext(inside) : null;
     if (before !== null) await setChangeContext(inside, told);
     const change = async () => {
-      await requireSoundRoles(inside, located, added, removed);
+      await requireFitsDatabase(inside, located, added, removed);
       return apply(inside, table, added, removed);
     };
     const changed = force ? await change() : await guardPromises(inside, located, change);
@@ -175,16 +176,18 @@ function findGivenTwice(rules: readonly PlacedRule[]): Problem[] {
   });
 }
 
-/** Refuses unknown roles, and circles of roles. */
-async function requireSoundRoles(
+/** Refuses rules that do not fit the table, unknown roles and tenants, and circles of roles. */
+async function requireFitsDatabase(
   client: ClientLike,
   options: ResolvedOptions,
   added: readonly PlacedRule[],
   removed: readonly PlacedRule[],
 ): Promise<void> {
-  const { findCircles, findUnknownRoles } = await import('./assigned-roles.ts');
+  const { findCircles, findUnknownRoles, findUnknownTenants } = await import('./assigned-roles.ts');
   const problems = [
+    ...options.ruleTable.findUnfit(added),
     ...(await findUnknownRoles(client, options, added)),
+    ...(await findUnknownTenants(client, options, added)),
     ...(await findCircles(client, options, added, removed)),
   ];
   if (problems.length > 0) throw new InvalidOptionsError(problems);

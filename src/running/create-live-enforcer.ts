@@ -3,7 +3,6 @@ import { JOURNAL } from '../../migrations/0003_journal.ts';
 import { checkPool, type PoolLike } from '../database/client.ts';
 import { LONGEST_TIMER_MS } from '../database/session.ts';
 import { ConnectionError, InvalidOptionsError, type Problem } from '../errors.ts';
-import { explainConnectFailure } from '../failure/explain-failure.ts';
 import { withoutMisshapen } from '../options/resolve.ts';
 import { resolveModel } from '../options/resolve-model.ts';
 import type { BootstrapOptions, EnforcerOptions } from '../options.ts';
@@ -98,12 +97,9 @@ export async function createLiveEnforcer(
       await follower.close();
     },
   };
-  const checks: RuleChecks = { ...UNCHECKED, write: (rules) => requireFitsModel(model, rules) };
-  const store = createCheckedAdapter(pool, { schema, table, engine }, checks, {
-    timeoutMs: connectTimeoutMs,
-    explain: explainConnectFailure,
-  });
-  const live = new MovedEnforcer(motor, whenStale, store, slice);
+  const checks: RuleChecks = { ...UNCHECKED, write: (rules) => requireFitsModel(live.getModel(), rules) };
+  const store = createCheckedAdapter(pool, { schema, table, engine }, checks, connectTimeoutMs);
+  const live: MovedEnforcer = new MovedEnforcer(motor, whenStale, store, slice);
   live.setAdapter(store);
   const looking = new Looking(model, given, live, motor, slice);
   const follower: Follower = new Follower({

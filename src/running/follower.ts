@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientLike, PoolLike } from '../database/client.ts';
+import { explainConnectFailure } from '../database/connect-failure.ts';
 import { type ConnectFailure, checkOut, Session } from '../database/session.ts';
 import { BootstrapError, ConnectionError } from '../errors.ts';
-import { explainConnectFailure } from '../failure/explain-failure.ts';
 import { reasonOf } from '../text.ts';
 
 /** The options of a follower. */

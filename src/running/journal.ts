@@ -1,11 +1,11 @@
 import { JOURNAL } from '../../migrations/0003_journal.ts';
 import { quoteTable, quoteText } from '../database/catalog.ts';
 import { type ClientLike, checkPool, type PoolLike, type QueryResultLike } from '../database/client.ts';
+import { explainConnectFailure } from '../database/connect-failure.ts';
 import type { Needs } from '../database/privileges.ts';
 import { ConnectFailure, withSession } from '../database/session.ts';
 import { isAbsence } from '../database/sqlstates.ts';
 import { DatabaseError, InvalidOptionsError, type Problem } from '../errors.ts';
-import { explainConnectFailure } from '../failure/explain-failure.ts';
 import { explainRefusal } from '../failure/explain-refusal.ts';
 
 /** Which entries of a journal to read. An entry must satisfy all conditions that are given. */
@@ -242,12 +242,14 @@ async function onJournal(
 ): Promise<QueryResultLike> {
   const what = needs.remove === undefined ? 'read the journal' : 'prune the journal';
   const ask = async (client: ClientLike) => {
-    const schema = await findSchema(client, place);
-    const journal = quoteTable(JOURNAL, schema);
-    return client.query(text(journal), values).catch(async (error: unknown) => {
-      if (isAbsence(error)) throw journalMissing(journal, error);
+    let { schema } = place;
+    try {
+      schema = await findSchema(client, place);
+      return await client.query(text(quoteTable(JOURNAL, schema)), values);
+    } catch (error) {
+      if (isAbsence(error)) throw journalMissing(quoteTable(JOURNAL, schema), error);
       throw await explainRefusal(error, client, what, { ...needs, schema });
-    });
+    }
   };
   return withSession(pool, ({ client }) => ask(client)).catch((error: unknown) => {
     throw error instanceof ConnectFailure ? explainConnectFailure(error.cause) : error;

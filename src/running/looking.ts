@@ -38,6 +38,8 @@ export interface LookOptions extends EnforcerOptions {
 /** The looks of a live enforcer at its database, and what it keeps between two of them. */
 export class Looking {
   readonly #model: Model;
+  /** With what `configureEnforcer` adds to it. */
+  #configured: Model | null = null;
   readonly #options: LookOptions;
   readonly #live: MovedEnforcer;
   readonly #motor: Motor;
@@ -125,7 +127,11 @@ export class Looking {
       const rules = await readLivePolicy(trx, found.table, scope);
       return { table: found.table, position, rules };
     });
-    await refuseMisfits(this.#model, read.rules, read.table);
+    // Once only: all enforcers of the application may have the same role manager, which is emptied.
+    this.#configured ??= (
+      await buildInMemoryEnforcer(this.#model, [], this.#options.configureEnforcer)
+    ).getModel();
+    await refuseMisfits(this.#configured, read.rules, read.table);
     const isSame = this.#rules !== null && isSamePolicy(this.#rules, read.rules);
     if (!isSame) await this.#swap(read.rules);
     this.#slice?.take(read.rules);

@@ -121,7 +121,7 @@ interface Movable {
   readonly sql: string;
   /** The column that identifies a row. */
   readonly identity: string;
-  /** The column by which the first of several rows is found. */
+  /** The expression by which the first of several rows is found, which stays. */
   readonly order: string;
   readonly ptype: string;
   /** The values of a row as a jsonb array of texts, `stored` being the row. */
@@ -138,7 +138,7 @@ function movableRules(table: RuleTable): Movable {
   return {
     sql: table.sql,
     identity: table.layout === 'columns' ? PLACE : table.identity,
-    order: table.identity,
+    order: `stored.${table.identity}`,
     ptype: table.ptype('stored'),
     values: `(select jsonb_agg(coalesce(value, '') order by n) from jsonb_array_elements_text(${table.valuesAsJson('stored')}) with ordinality as one (value, n))`,
     first: table.value('stored', 0),
@@ -152,7 +152,7 @@ function movableRecord({ schema }: RuleTable, source: string): Movable {
   return {
     sql: quoteTable(RECORDED_RULES, schema),
     identity: 'ctid',
-    order: 'ctid',
+    order: '(stored.revoked_at is not null, stored.inserted, stored.rule)',
     ptype: 'stored.ptype',
     values: 'stored.rule::jsonb',
     first: 'stored.rule::jsonb ->> 0',
@@ -219,7 +219,7 @@ function moveStatements(rows: Movable, { condition, first, second, reached }: Mo
   const { sql, identity, order, ptype, values, replace } = rows;
   const chosen = `${rows.condition} and (${condition})`;
   return [
-    `with moving as materialized (select stored.${identity} as place, stored.${order} as position, ${ptype} as ptype, ${values} as before, ${replaceInJson(values, first, second)} as after from ${sql} stored where ${chosen}), ` +
+    `with moving as materialized (select stored.${identity} as place, ${order} as position, ${ptype} as ptype, ${values} as before, ${replaceInJson(values, first, second)} as after from ${sql} stored where ${chosen}), ` +
       `present as materialized (select ${ptype} as ptype, ${values} as after from ${sql} stored where ${rows.condition} and (${reached})), ` +
       'ranked as (select moving.*, first_value(before) over (partition by ptype, after order by position) as kept from moving) ' +
       `delete from ${sql} stored using ranked where stored.${identity} = ranked.place and ((ranked.ptype = 'g' and ranked.after ->> 0 = ranked.after ->> 1) or ranked.before <> ranked.kept or (ranked.ptype, ranked.after) in (select ptype, after from present));`,

@@ -1,5 +1,6 @@
 import { type ClientLike, isClient, type PoolLike } from '../database/client.ts';
-import { CommitOutcomeUnknown, commit } from '../database/dialect.ts';
+import { explainConnectFailure } from '../database/connect-failure.ts';
+import { CommitOutcomeUnknown, commit, TransactionAborted } from '../database/dialect.ts';
 import type { Engine } from '../database/engine.ts';
 import { ConnectFailure, isConnectionLoss, Session, withSession } from '../database/session.ts';
 import { errorCode, SQLSTATE } from '../database/sqlstates.ts';
@@ -30,34 +31,29 @@ export async function runAlone<T>(connection: Connection, work: Work<T>, engine:
     if (errorCode(error) !== SQLSTATE.SERIALIZATION_FAILURE || engine.commitsDdl) throw error;
     return connection.atomically(work, engine).catch((again: unknown) => {
       // The caller's own transaction has been aborted by the first error.
-      throw errorCode(again) === SQLSTATE.IN_FAILED_SQL_TRANSACTION ? error : again;
+      throw isAborted(again) ? error : again;
     });
   }
 }
 
-/** How a client of a pool is waited for. */
-export interface Connecting {
-  /** In milliseconds; 0: no limit. */
-  readonly timeoutMs: number;
-  /** What is thrown if the pool gives no client, which may be a NoClientInTime. */
-  readonly explain: (cause: unknown) => unknown;
+function isAborted(error: unknown): boolean {
+  return error instanceof TransactionAborted || errorCode(error) === SQLSTATE.IN_FAILED_SQL_TRANSACTION;
 }
-
-/** As with any adapter of Casbin's: the error is the pool's own. */
-const UNEXPLAINED: Connecting = { timeoutMs: 0, explain: (cause) => cause };
 
 /**
  * The connection of a `source`: a pool gives each piece of work a client of its own; a client does one piece of work
  * after the other.
+ *
+ * @param connectTimeoutMs how long to wait for a client of a pool; 0: no limit
  */
-export function connectionOf(source: PoolLike | ClientLike, connecting = UNEXPLAINED): Connection {
-  return isClient(source) ? callersConnection(source) : pooledConnection(source, connecting);
+export function connectionOf(source: PoolLike | ClientLike, connectTimeoutMs = 0): Connection {
+  return isClient(source) ? callersConnection(source) : pooledConnection(source, connectTimeoutMs);
 }
 
-function pooledConnection(pool: PoolLike, { timeoutMs, explain }: Connecting): Connection {
+function pooledConnection(pool: PoolLike, connectTimeoutMs: number): Connection {
   const within = <T>(work: (session: Session) => Promise<T>) =>
-    withSession(pool, work, { connectTimeoutMs: timeoutMs }).catch((error: unknown) => {
-      throw error instanceof ConnectFailure ? explain(error.cause) : error;
+    withSession(pool, work, { connectTimeoutMs }).catch((error: unknown) => {
+      throw error instanceof ConnectFailure ? explainConnectFailure(error.cause) : error;
     });
   return {
     run: (work) => within(({ client }) => work(client)),
@@ -83,18 +79,26 @@ function callersConnection(client: ClientLike): Connection {
   };
   return {
     run: (work) => inTurn(() => work(session.client)),
-    change: (work) => inTurn(() => work(session.client).catch(refuseToGuess)),
+    change: (work) =>
+      inTurn(() =>
+        work(session.client).catch((error: unknown) => {
+          if (wasInTransaction(client)) throw error;
+          return refuseToGuess(error);
+        }),
+      ),
     atomically: (work, engine) => inTurn(() => inSavepoint(session, () => work(session.client), engine)),
   };
 }
 
-/**
- * If the connection is lost before a statement is answered, it may have been committed, unless a transaction is open:
- * whether the caller has opened one is not known.
- */
+/** If the connection is lost before the answer to a statement that no transaction is open for, it may be committed. */
 function refuseToGuess(cause: unknown): never {
   if (!isConnectionLoss(cause)) throw cause;
   throw new CommitOutcomeUnknown('The connection was lost before the server answered', { cause });
+}
+
+/** Whether a transaction was open when the server last answered. False for a client that does not know. */
+function wasInTransaction(client: ClientLike & { getTransactionStatus?(): unknown }): boolean {
+  return client.getTransactionStatus?.() === 'T';
 }
 
 const SAVEPOINT = 'casbin_bootstrap_adapter';

@@ -13,7 +13,6 @@ import { InvalidOptionsError } from '../errors.ts';
 import type { Rule } from '../policy/rule.ts';
 import type { EngineName } from '../report.ts';
 import {
-  type Connecting,
   type Connection,
   connectionOf,
   runAlone,
@@ -54,9 +53,9 @@ export interface AdapterOptions {
  * @throws InvalidOptionsError for a source that is neither a pool nor a client, or a table without a name
  *
  * Its methods throw InvalidOptionsError for a value that PostgreSQL can't store, StoredRuleError for rows that
- * hold no rule, DatabaseError for a table that is missing or not unique, for a rule too long to index, and for a
- * transaction that only reads or was aborted, LockTimeoutError, and ConnectionError when the connection is lost:
- * `OUTCOME_UNKNOWN` where the change may have been committed.
+ * hold no rule, DatabaseError for a table that is missing or not unique, for a rule too long to index, for a conflict
+ * with another session, and for a transaction that only reads or was aborted, LockTimeoutError, and ConnectionError when there is no connection or it
+ * is lost: `OUTCOME_UNKNOWN` where the change may have been committed.
  *
  * Rules of a ptype that the model does not define are left out when it loads, as by any adapter of Casbin's, so that
  * applications with different models may share a table. The adapter of createEnforcer refuses them.
@@ -84,12 +83,12 @@ export function createCheckedAdapter(
   source: PoolLike | ClientLike,
   { schema, table, engine }: AdapterOptions,
   checks: RuleChecks,
-  connecting?: Connecting,
+  connectTimeoutMs?: number,
 ): CasbinAdapter {
   const problems = [...checkSource(source), ...checkTable(table)];
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   const HardenedAdapter = loadHardenedAdapter();
-  const connection = connectionOf(source, connecting);
+  const connection = connectionOf(source, connectTimeoutMs);
   const given = engine === undefined ? undefined : engineNamed(engine);
   return new HardenedAdapter(
     connection,

@@ -24,7 +24,8 @@ export async function readRulesOfRoles(
     select ${table.columns('stored')}
     from ${table.sql} stored
     where (${ptype} in ('p', 'g') and ${first} = any ($1::text[]))
-    or (${ptype} = 'g' and ${second} = any ($1::text[]))`;
+    or (${ptype} = 'g' and ${second} = any ($1::text[]))
+    order by stored.${table.identity}`;
   const found: Rule[] = [];
   await onRuleTable(table, [], () =>
     readPortions(client, table, { text, values: [[...roles]] }, (rows) => {

@@ -99,7 +99,10 @@ export async function recordVersion(
   );
 }
 
-/** Reads the rules of the record: all, or those that were revoked with a reason. */
+/**
+ * Reads the rules of the record: all, or those that were revoked with a reason. Where roles become one, the first of
+ * their equal rules stays: one that was not revoked, and that a bootstrap did not insert, if there is such a rule.
+ */
 export async function readRecordedRules(
   client: ClientLike,
   table: RuleTable,
@@ -110,7 +113,8 @@ export async function readRecordedRules(
        ptype, rule, inserted, last_version, revoked_by, revoked_reason,
        (extract(epoch from revoked_at) * 1000)::text as revoked_at
      from ${quoteTable(RECORDED_RULES, table.schema)}
-     where source = $1 ${selection === 'all' ? '' : 'and revoked_at is not null'}`,
+     where source = $1 ${selection === 'all' ? '' : 'and revoked_at is not null'}
+     order by revoked_at is not null, inserted, rule`,
     [table.name],
   );
   return rows.map(({ ptype, rule, inserted, last_version, revoked_at, revoked_by, revoked_reason }) => ({

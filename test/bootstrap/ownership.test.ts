@@ -74,7 +74,11 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   test('removes retired rules that a bootstrap had inserted, and leaves those of administrators', async () => {
     const { bootstrap, change, stored } = await open(FIRST);
     await change({ grant: [['intern', 'invoices', 'read']], assign: [['ann', 'intern']] });
-    const retired = { roles: { intern: {} }, rules: [['p', 'clerk', 'invoices', 'write']] };
+    const rules = [
+      ['p', 'clerk', 'invoices', 'write'],
+      ['p', 'intern', 'invoices', 'read'],
+    ];
+    const retired = { roles: { intern: {} }, rules };
     const clerk = { inherits: ['viewer'], permissions: { invoices: ['approve'] } };
 
     const report = await bootstrap({ version: 2, roles: { viewer: VIEWER, clerk }, retired });
@@ -134,7 +138,10 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
 
   test('takes no record over from a table that is still there, or that had other rules', async () => {
     const { pool, bootstrap } = await open(FIRST);
-    const other = { version: 1, roles: { guest: { permissions: { notes: ['read'] } } } };
+    const other = {
+      version: 1,
+      roles: { viewer: { permissions: { notes: ['read'] } }, clerk: { permissions: { viewer: ['read'] } } },
+    };
     await expect(bootstrap(other, { table: RENAMED })).resolves.toMatchObject({
       ownership: { before: null },
     });
@@ -265,6 +272,19 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     expect(await bootstrap(policy)).toMatchObject({ verification: { left: [] } });
   });
 
+  test('plans to insert no rule that it renames, and each that it does not rename any more', async () => {
+    const { pool, bootstrap, change, options } = await open(FIRST);
+    const roles = { viewer: VIEWER, accountant: CLERK, intern: FIRST.roles.intern };
+    const policy: PolicyDefinition = { version: 2, roles, renamed: { roles: { clerk: 'accountant' } } };
+    const plan = async () => (await planBootstrap(pool, { ...options, policy })).rules;
+    expect(await plan()).toEqual([]);
+    await bootstrap(policy);
+    const moved = { grant: [['clerk', 'invoices', 'write']], revoke: [['accountant', 'invoices', 'write']] };
+    await change(moved);
+    expect(await plan()).toEqual([['p', 'accountant', 'invoices', 'write']]);
+    expect((await bootstrap(policy)).seeders).toMatchObject([{ inserted: 1 }]);
+  });
+
   test('reassigns users too who got a retired role after it was retired', async () => {
     const { pool, bootstrap, change, stored, options } = await open(FIRST);
     const policy: PolicyDefinition = {
@@ -318,6 +338,7 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
   test('gives users of a retired role another one, each link once', async () => {
     const { bootstrap, change, stored } = await open(FIRST);
     await change({
+      grant: [['intern', 'intern', 'read']],
       assign: [
         ['ann', 'intern'],
         ['bob', 'intern'],
@@ -328,11 +349,12 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
 
     const report = await bootstrap({ version: 2, roles: { viewer: VIEWER, clerk: CLERK }, retired });
 
-    expect(report.ownership).toMatchObject({ reassigned: 2, left: [] });
+    expect(report.ownership).toMatchObject({ reassigned: 2, left: [['p', 'intern', 'intern', 'read']] });
     expect(await stored()).toEqual([
       'p viewer invoices read',
       'p clerk invoices write',
       'g clerk viewer',
+      'p intern intern read',
       'g ann viewer',
       'g bob viewer',
     ]);
@@ -398,15 +420,25 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
 
   test('renames a role in the record of its own table only', async () => {
     const { pool, bootstrap } = await open(FIRST);
-    for (const statement of addRecordOf('other')) await pool.query(statement);
+    await pool.query(`
+      insert into casbin_bootstrap_rule (source, ptype, rule, inserted, first_version, last_version)
+      select other, ptype, replace(rule, 'clerk', name), inserted, 1, 1
+      from casbin_bootstrap_rule, (values ('other', 'clerk'), ('third', 'accountant')) as more (other, name)
+    `);
     const roles = { viewer: VIEWER, accountant: CLERK, intern: FIRST.roles.intern };
 
     await bootstrap({ version: 2, roles, renamed: { roles: { clerk: 'accountant' } } });
 
     const { rows } = await pool.query(
-      `select source, count(*)::int as rules from casbin_bootstrap_rule where rule like '%"clerk"%' group by 1`,
+      `select source, name, count(*)::int as rules
+       from casbin_bootstrap_rule, (values ('clerk'), ('accountant')) as either (name)
+       where rule like '%"' || name || '"%' and inserted group by 1, 2 order by 1`,
     );
-    expect(rows).toEqual([{ source: 'other', rules: 2 }]);
+    expect(rows).toEqual([
+      { source: layout.table, name: 'accountant', rules: 2 },
+      { source: 'other', name: 'clerk', rules: 2 },
+      { source: 'third', name: 'accountant', rules: 2 },
+    ]);
   });
 
   test('keeps a permission on a resource whose name is the new name of a role', async () => {
@@ -515,6 +547,8 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
         ['ann', 'b'],
       ],
     });
+    // These rows are now behind the others, but for their ids.
+    await pool.query(`update ${layout.table} set ptype = ptype where id in (1, 4)`);
 
     await bootstrap({
       version: 2,
@@ -523,8 +557,59 @@ describe.each(LAYOUTS)('a definition with a version, on a table of layout $name'
     });
 
     expect(await stored()).toEqual(['p c x r', 'p c x w', 'g ann c']);
+    const { rows: kept } = await pool.query(`select id from ${layout.table} order by id`);
+    expect(kept).toEqual([{ id: 1 }, { id: 3 }, { id: 4 }]);
     const { rows } = await pool.query('select rule from casbin_bootstrap_rule');
     expect(rows).toEqual([{ rule: '["c","x","r"]' }]);
+  });
+
+  test.each([
+    ['a', 'b'],
+    ['b', 'a'],
+  ])('brings a rule of merged roles back that was revoked for one of them only: %s', async (gone, kept) => {
+    const rights = { permissions: { x: ['r'] } };
+    const { pool, bootstrap, change, stored } = await open({ version: 1, roles: { a: rights, b: rights } });
+    for (const role of [gone, kept]) await change({ revoke: [[role, 'x', 'r']] }, 'ticket 7');
+    await change({ grant: [[kept, 'x', 'r']] });
+    const merged: PolicyDefinition = {
+      version: 2,
+      roles: { c: rights },
+      renamed: { roles: { a: 'c', b: 'c' } },
+    };
+    await bootstrap(merged);
+    await pool.query(`delete from ${layout.table}`);
+
+    expect((await bootstrap(merged)).verification.keptAway).toEqual([]);
+
+    expect(await stored()).toEqual(['p c x r']);
+  });
+
+  test("leaves a retired rule of merged roles that was an administrator's for one of them", async () => {
+    const rights = { permissions: { x: ['r'] } };
+    const { pool, bootstrap } = await open({ version: 1, roles: { a: rights } });
+    await layout.insert(pool, ['p', 'b', 'x', 'r']);
+    await bootstrap({ version: 2, roles: { a: rights, b: rights } });
+    await bootstrap({ version: 3, roles: { c: rights }, renamed: { roles: { a: 'c', b: 'c' } } });
+
+    const rules = [['p', 'c', 'x', 'r']];
+    const { ownership } = await bootstrap({ version: 4, roles: { viewer: VIEWER }, retired: { rules } });
+
+    expect(ownership).toMatchObject({ removed: [], left: rules });
+  });
+
+  test('tells rules of different ptypes with the same values apart', async () => {
+    const { bootstrap } = await open();
+    const model = newModelFromString(modelText().replace('p = sub, obj, act', '$&\np2 = sub, obj, act'));
+    const [p, p2] = [(role: string) => ['p', role, 'x', 'r'], (role: string) => ['p2', role, 'x', 'r']];
+    const next = async (policy: PolicyDefinition) => (await bootstrap(policy, { model })).ownership?.removed;
+    await next({ version: 1, rules: [p('a'), p2('c')] });
+    await next({ version: 2, rules: [p('a'), p2('a'), p2('c')] });
+    await next({ version: 3, rules: [p('c'), p2('c')], renamed: { roles: { a: 'c' } } });
+
+    const rules = [p('c'), p2('a')];
+    expect(await next({ version: 4, rules: [p2('c')], retired: { rules } })).toEqual(rules);
+    const last = [p2('c')];
+    expect(await next({ version: 5, rules: [p('d')], retired: { rules: last } })).toEqual(last);
   });
 
   test('does nothing to a policy that a newer version was bootstrapped with, and says so', async () => {
@@ -961,6 +1046,22 @@ test('a revocation has its time, whatever the time zone of the session', async (
   const [kept] = (await bootstrapDatabase(pool, options)).verification.keptAway;
 
   expect(Math.abs(Number(kept?.at) - Date.now())).toBeLessThan(3_600_000);
+});
+
+test('a role is not renamed where the link of a user would not fit its column', async () => {
+  const pool = (await createDatabase()).pool();
+  const rights = { permissions: { invoices: ['write'] } };
+  const options = { table: 'casbin_rule', seeders: [] };
+  await bootstrapDatabase(pool, { ...options, policy: { version: 1, roles: { clerk: rights } } });
+  await pool.query(`
+    alter table casbin_rule alter v1 type varchar(9);
+    insert into casbin_rule (ptype, v0, v1) values ('g', 'carol', 'clerk')`);
+  const renamed = { roles: { clerk: 'accountant' } };
+  const policy: PolicyDefinition = { version: 2, roles: { accountant: rights }, renamed };
+
+  await expect(bootstrapDatabase(pool, { ...options, policy })).rejects.toMatchObject({
+    problems: [{ code: 'RULE_DOES_NOT_FIT_TABLE', message: expect.stringContaining('takes 9 characters') }],
+  });
 });
 
 test('a rule may be longer than an index takes', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { bootstrapDatabase, createEnforcer, definePolicy, StoredRuleError } from '../../src/index.ts';
 import { failureOf } from '../refusals/refusal.fixture.ts';
 import { createDatabase } from '../support/database.ts';
+import { modelText } from '../verification/verify.fixture.ts';
 
 const DENY_OVERRIDES = modelOf('sub, obj, act, eft', '!some(where (p.eft == deny))');
 const OPTIONS = {
@@ -96,6 +97,12 @@ describe('stored rules that do not fit the model', () => {
     expect(error.message).toMatch(/^1 of 3 stored rules does not fit the model \(id 3: /);
     expect(error.message).toMatch(fault);
     expect(error.message).toMatch(/select id, ptype, rule from public.casbin where id in \(3\)$/);
+  });
+
+  test('are told with the one value that a rule must have', async () => {
+    const pool = await bootstrapped();
+    const model = newModelFromString(modelText({ r: 'sub', p: 'sub', g: [], m: 'r.sub == p.sub' }));
+    await expect(createEnforcer(pool, { model })).rejects.toThrow('"p" must have 1 value, not 4');
   });
 
   test('are all in the error, and the first twenty in the message', async () => {

@@ -799,6 +799,22 @@ describe('a live enforcer', () => {
     ]);
   });
 
+  test('measures rules by what configureEnforcer has made of the model', async () => {
+    const { live, database } = await open({
+      configureEnforcer: (enforcer) => void enforcer.getModel().addDef('p', 'p2', 'sub, obj'),
+    });
+    const pool = database.pool();
+    await pool.query(`insert into casbin (ptype, rule) values ('p2', '["a", "b"]')`);
+    await live.caughtUp();
+    expect(await live.getNamedPolicy('p2')).toEqual([['a', 'b']]);
+    expect(await live.addNamedPolicy('p2', 'a', 'c')).toBe(true);
+    await expect(live.addNamedPolicy('p2', 'a', 'b', 'c')).rejects.toMatchObject({
+      problems: [{ code: 'RULE_WRONG_LENGTH' }],
+    });
+    await pool.query(`insert into casbin (ptype, rule) values ('p2', '["a"]')`);
+    await expect(live.caughtUp()).rejects.toMatchObject({ code: 'RULES_DO_NOT_FIT_MODEL' });
+  });
+
   test('decides by the effector that configureEnforcer sets', async () => {
     const { live } = await open({
       configureEnforcer(enforcer) {

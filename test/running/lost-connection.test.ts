@@ -5,6 +5,7 @@ import { bootstrapDatabase } from '../../src/bootstrap.ts';
 import { definePolicy } from '../../src/policy/definition.ts';
 import { changePolicy } from '../../src/running/change-policy.ts';
 import { createLiveEnforcer } from '../../src/running/create-live-enforcer.ts';
+import { readJournal } from '../../src/running/journal.ts';
 import type { Seeder } from '../../src/seeding/seeder.ts';
 import { createAdapter } from '../../src/tables/adapter.ts';
 import { rbacModel } from '../casbin/models.fixture.ts';
@@ -110,6 +111,26 @@ describe('an adapter whose connection is lost', () => {
     expect((await stored()).length).toBe(moment === 'after' ? 2 : 1);
   });
 
+  test.each(MOMENTS)("%s its statement in the caller's transaction has changed nothing", async (moment) => {
+    const { wire, connect, stored } = await open();
+    const client = await connect();
+    await client.query('begin');
+    wire.cutOn(/insert into public.casbin/, moment);
+    const error = await failureOf(() => createAdapter(client).addPolicy('g', 'g', ['carol', 'clerk']));
+    expect(wire.cuts).toBe(1);
+    expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_LOST' });
+    expect(await stored()).not.toContainEqual(ADDED);
+  });
+
+  test("does not know the outcome on the caller's client without a transaction", async () => {
+    const { wire, connect } = await open();
+    const client = await connect();
+    await client.query('begin; commit');
+    wire.cutOn(/insert into public.casbin/, 'after');
+    const error = await failureOf(() => createAdapter(client).addPolicy('g', 'g', ['carol', 'clerk']));
+    expect(error).toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+  });
+
   test('in a bootstrap leaves nothing unknown, as that is one transaction', async () => {
     const { direct, pool, stored } = await open();
     const dying: Seeder = {
@@ -129,6 +150,18 @@ describe('an adapter whose connection is lost', () => {
     expect(await stored()).not.toContainEqual(ADDED);
   });
 });
+
+test.each([/pg_namespace/, /casbin_bootstrap_journal/])(
+  'a read of the journal tells of a lost connection: at %s',
+  async (statement) => {
+    const { direct, wire, pool } = await open();
+    await bootstrapDatabase(direct, { ...OPTIONS, journal: true });
+    wire.cutOn(statement, 'before');
+    const error = await failureOf(() => readJournal(pool, { table: 'casbin' }));
+    expect(wire.cuts).toBe(1);
+    expect(error).toMatchObject({ name: 'ConnectionError', code: 'CONNECTION_LOST' });
+  },
+);
 
 test('a live enforcer tells of a lost connection, and looks again by itself', async () => {
   const { direct, wire, pool } = await open();

@@ -555,6 +555,20 @@ describe.each(LAYOUTS)('the SQL of a definition with a version, on a table of la
       await adapter.addPolicy('g', 'g', ['cashier', 'clerk']);
       await bootstrapDatabase(pool, { ...options, policy: FIRST });
     },
+    'revocations of rules of two roles that become one': async (pool, options) => {
+      const cashier = { permissions: { invoices: ['write'], "o'neil\\ $1": ['r'] } };
+      await bootstrapDatabase(pool, { ...options, policy: { ...FIRST, roles: { ...FIRST.roles, cashier } } });
+      const by = { ...layout.options, schema: options.schema ?? 'public', actor: 'root', reason: 'ticket 7' };
+      const client = await pool.connect();
+      const rules = [
+        ['clerk', 'invoices', 'write'],
+        ['cashier', "o'neil\\ $1", 'r'],
+        ['cashier', 'invoices', 'write'],
+        ['clerk', "o'neil\\ $1", 'r'],
+      ];
+      await changePolicy(client, { revoke: rules }, by);
+      await changePolicy(client, { grant: rules.slice(2) }, by).finally(() => client.release());
+    },
     'a rule that version 2 left out, and that is gone': async (pool, options) => {
       const { viewer: _, ...roles } = FIRST.roles ?? {};
       const lists = { permissions: { invoices: ['read', 'list'] } };

@@ -228,13 +228,20 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       await client.query('rollback');
     });
 
-    it('gives a conflict of a stricter transaction by its own code', async () => {
+    it('tells a conflict of a stricter transaction, and that it can begin again', async () => {
       await createAdapter(pool, layout.options).addPolicy('p', 'p', ['a', 'b']);
       await client.query('begin isolation level repeatable read');
       await client.query('select 1');
       await pool.query(`update ${layout.table} set ptype = ptype`);
       const removal = createAdapter(client, layout.options).removePolicy('p', 'p', ['a', 'b']);
-      await expect(removal).rejects.toMatchObject({ code: '40001' });
+      await expect(removal).rejects.toMatchObject({
+        name: 'DatabaseError',
+        code: 'CONFLICT',
+        message: expect.stringMatching(
+          /^Another session .* could not write rules: .*\. Nothing was changed\. .* has to begin again\.$/,
+        ),
+        cause: { code: '40001' },
+      });
       await client.query('rollback');
     });
 
@@ -336,10 +343,12 @@ describe.each(LAYOUTS)('in a table of layout $name', (layout) => {
       ]);
     });
 
-    it("throws the pool's own error when there is no connection", async () => {
+    it('tells that there is no connection', async () => {
       const nowhere = new pg.Pool({ host: '127.0.0.1', port: 1 });
       await expect(createAdapter(nowhere).loadPolicy(rbacModel())).rejects.toMatchObject({
-        code: 'ECONNREFUSED',
+        name: 'ConnectionError',
+        code: 'CONNECTION_FAILED',
+        cause: { code: 'ECONNREFUSED' },
       });
       await nowhere.end();
     });

@@ -287,9 +287,7 @@ export type ProblemCode =
   /** Two rows have the same key. Remove one of them. */
   | 'ROW_DUPLICATE'
   /** Two tenants have the same name, or the same pool and schema. Change or remove one of them. */
-  | 'TENANT_DUPLICATE'
-  /** A role is assigned in a tenant in which no rule gives anything. Correct the name, or grant something in it. */
-  | 'TENANT_UNDEFINED';
+  | 'TENANT_DUPLICATE';
 
 /** One thing that is wrong with the input: fact and remedy in `message`, the place in `at`. */
 export interface Problem {

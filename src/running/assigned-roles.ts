@@ -1,5 +1,3 @@
-import { limitingConjuncts } from '../casbin/matcher.ts';
-import { textsOf, tokensOf } from '../casbin/model.ts';
 import { readRule } from '../casbin/rule-row.ts';
 import type { ClientLike } from '../database/client.ts';
 import type { Problem } from '../errors.ts';
@@ -10,8 +8,6 @@ import { formatText, type Rule, ruleKey } from '../policy/rule.ts';
 import { lockLinks } from '../tables/locks.ts';
 import type { RuleTable } from '../tables/rule-table.ts';
 
-type PlacedRules = readonly (Rule & { readonly at: string })[];
-
 /**
  * Assigned roles that are unknown: no rule of the definition names them, and no rule that is stored, or added by the
  * same change, gives them a permission or another role. A misspelt role would be stored, and give nothing. Without a
@@ -20,7 +16,7 @@ type PlacedRules = readonly (Rule & { readonly at: string })[];
 export async function findUnknownRoles(
   client: ClientLike,
   { defined, ruleTable }: ResolvedOptions,
-  rules: PlacedRules,
+  rules: readonly (Rule & { readonly at: string })[],
 ): Promise<Problem[]> {
   if (defined.rules.length === 0) return [];
   const known = new Set(
@@ -29,83 +25,27 @@ export async function findUnknownRoles(
     ),
   );
   const given = new Set(rules.map(({ values }) => values[0]));
-  const assigned = findAssigned(rules, 1, (name) => known.has(name) || given.has(name));
-  const stored = await readStored(client, ruleTable, assigned, ruleTable.value('stored', 0));
-  return assigned.flatMap(({ name, at }): Problem[] => {
-    if (stored.has(name)) return [];
-    const fact = `there is no role ${formatText(name)}: no rule, defined, stored or added, gives it anything.`;
-    const remedy =
-      adviseNearest(name, known) ?? 'Correct the name, or grant the role something in the same change.';
-    return [{ code: 'ROLE_UNDEFINED', at, message: `${fact} ${remedy}` }];
-  });
-}
-
-/**
- * The same for tenants in which roles are assigned: for a definition with `domains`, where rules are of a tenant only if
- * their domain equals it.
- */
-export async function findUnknownTenants(
-  client: ClientLike,
-  { definition, defined, ruleTable, model, configureEnforcer }: ResolvedOptions,
-  rules: PlacedRules,
-): Promise<Problem[]> {
-  const domain = tokensOf(model, 'p')[1];
-  const isCompared = textsOf(model, 'm').every((matcher) =>
-    limitingConjuncts(matcher, () => true).some(({ kind, policy }) => kind === 'equal' && policy === domain),
+  const assigned = rules.filter(
+    ({ ptype, values }) => ptype === 'g' && !known.has(values[1] ?? '') && !given.has(values[1]),
   );
-  if (definition.domains === undefined || !isCompared || configureEnforcer !== undefined) return [];
-  const known = new Set(
-    [...defined.rules, ...rules].flatMap(({ ptype, values }) => (ptype === 'p' ? values.slice(1, 2) : [])),
-  );
-  const assigned = findAssigned(rules, 2, (name) => known.has(name));
-  const domainOfRow = `case when ${ruleTable.ptype('stored')} = 'p' then ${ruleTable.value('stored', 1)} end`;
-  const stored = await readStored(client, ruleTable, assigned, domainOfRow);
-  return assigned.flatMap(({ name, at }): Problem[] => {
-    if (stored.has(name)) return [];
-    const fact = `there is no tenant ${formatText(name)}: no rule, defined, stored or added, gives anything in it.`;
-    const remedy =
-      adviseNearest(name, known) ?? 'Correct the name, or grant a role something in it in the same change.';
-    return [{ code: 'TENANT_UNDEFINED', at, message: `${fact} ${remedy}` }];
-  });
-}
-
-interface AssignedName {
-  readonly name: string;
-  readonly at: string;
-}
-
-/** The names at a position of the role links among the rules, without those that are known. */
-function findAssigned(
-  rules: PlacedRules,
-  position: number,
-  isKnown: (name: string) => boolean,
-): AssignedName[] {
-  return rules
-    .filter(({ ptype }) => ptype === 'g')
-    .map(({ values, at }) => ({ name: values[position] ?? '', at }))
-    .filter(({ name }) => !isKnown(name));
-}
-
-/** Those of the names that the expression has for a stored row. */
-async function readStored(
-  client: ClientLike,
-  table: RuleTable,
-  assigned: readonly AssignedName[],
-  expression: string,
-): Promise<ReadonlySet<string>> {
-  if (assigned.length === 0) return new Set();
+  if (assigned.length === 0) return [];
   const { rows } = await client.query(
-    `select distinct ${expression} as name
-     from ${table.sql} stored
-     where ${expression} = any ($1::text[])`,
-    [assigned.map(({ name }) => name)],
+    `select distinct ${ruleTable.value('stored', 0)} as name
+     from ${ruleTable.sql} stored
+     where ${ruleTable.value('stored', 0)} = any ($1::text[])`,
+    [assigned.map(({ values }) => values[1])],
   );
-  return new Set(rows.map(({ name }) => name));
-}
-
-function adviseNearest(name: string, known: Iterable<string>): string | null {
-  const nearest = findNearest(name, known);
-  return nearest === null ? null : `Did you mean ${formatText(nearest)}?`;
+  const stored = new Set(rows.map(({ name }) => name));
+  return assigned.flatMap(({ values: [, role = ''], at }): Problem[] => {
+    if (stored.has(role)) return [];
+    const nearest = findNearest(role, known);
+    const remedy =
+      nearest === null
+        ? 'Correct the name, or grant the role something in the same change.'
+        : `Did you mean ${formatText(nearest)}?`;
+    const message = `there is no role ${formatText(role)}: no rule, defined, stored or added, gives it anything. ${remedy}`;
+    return [{ code: 'ROLE_UNDEFINED', at, message }];
+  });
 }
 
 /**
@@ -115,7 +55,7 @@ function adviseNearest(name: string, known: Iterable<string>): string | null {
 export async function findCircles(
   client: ClientLike,
   { ruleTable }: ResolvedOptions,
-  added: PlacedRules,
+  added: readonly (Rule & { readonly at: string })[],
   removed: readonly Rule[],
 ): Promise<Problem[]> {
   const links = added.filter(({ ptype }) => ptype === 'g');

@@ -37,8 +37,8 @@ import { findMisfitting } from './usable-rules.ts';
  * transaction, and others see it after the commit. Without an open transaction, it opens one of its own. When it
  * throws, the transaction stays usable, and nothing was changed.
  *
- * @throws InvalidOptionsError for a change that does not fit the model or the table, names a role or a tenant that
- *   nobody knows, or makes roles inherit in a circle
+ * @throws InvalidOptionsError for a change that does not fit the model or the table, names a role that nobody knows, or
+ *   makes roles inherit in a circle
  * @throws PolicyChangeError `CHANGE_REFUSED` for a change that allows a request that must `never` be allowed
  * @throws PermissionError with the privileges that have to be granted
  * @throws LockTimeoutError when the `lock_timeout` of the connection ends the wait for another writer
@@ -176,18 +176,17 @@ function findGivenTwice(rules: readonly PlacedRule[]): Problem[] {
   });
 }
 
-/** Refuses rules that do not fit the table, unknown roles and tenants, and circles of roles. */
+/** Refuses rules that do not fit the table, unknown roles, and circles of roles. */
 async function requireFitsDatabase(
   client: ClientLike,
   options: ResolvedOptions,
   added: readonly PlacedRule[],
   removed: readonly PlacedRule[],
 ): Promise<void> {
-  const { findCircles, findUnknownRoles, findUnknownTenants } = await import('./assigned-roles.ts');
+  const { findCircles, findUnknownRoles } = await import('./assigned-roles.ts');
   const problems = [
     ...options.ruleTable.findUnfit(added),
     ...(await findUnknownRoles(client, options, added)),
-    ...(await findUnknownTenants(client, options, added)),
     ...(await findCircles(client, options, added, removed)),
   ];
   if (problems.length > 0) throw new InvalidOptionsError(problems);

@@ -800,7 +800,6 @@ describe('a policy editor', () => {
 });
 
 describe('of a definition with domains', () => {
-  const VIEWS = { permissions: { invoices: ['read'] } };
   const tenants = definePolicy({
     domains: {
       roles: { clerk: { permissions: { invoices: ['read'] } } },
@@ -828,68 +827,6 @@ describe('of a definition with domains', () => {
     const enforcer = await createEnforcer(pool, options);
     expect(await enforcer.enforce('carol', 'tenant1', 'invoices', 'read')).toBe(false);
     expect(await enforcer.enforce('carol', 'tenant2', 'invoices', 'read')).toBe(true);
-  });
-
-  test('an unknown tenant is named, and the nearest one', async () => {
-    const pool = (await createDatabase()).pool();
-    const options = { model: domainsModelPath, policy: tenants as never, ...BY };
-    await bootstrapDatabase(pool, { ...options, seeders: [] });
-    const client = await pool.connect();
-    const assign = [
-      ['carol', 'clerk', 'tenant3'],
-      ['carol', 'clrek', 'elsewhere'],
-      ['clerk', 'guest', 'tenant1'],
-    ];
-    await expect(changePolicy(client, { assign } as never, options)).rejects.toMatchObject({
-      problems: [
-        { code: 'ROLE_UNDEFINED', at: 'assign[1]' },
-        { code: 'ROLE_UNDEFINED', at: 'assign[2]' },
-        {
-          code: 'TENANT_UNDEFINED',
-          at: 'assign[0]',
-          message:
-            'there is no tenant "tenant3": no rule, defined, stored or added, gives anything in it. Did you mean "tenant1"?',
-        },
-        {
-          code: 'TENANT_UNDEFINED',
-          at: 'assign[1]',
-          message: expect.stringContaining('grant a role something in it in the same change'),
-        },
-      ],
-    });
-    // A stored role of that name does not make it a tenant.
-    await createAdapter(client).addPolicy('g', 'g', ['dave', 'tenant3', 'tenant1']);
-    const given = { assign: assign.slice(0, 1) } as never;
-    await expect(changePolicy(client, given, options)).rejects.toMatchObject({
-      problems: [{ code: 'TENANT_UNDEFINED' }],
-    });
-    const configured = { ...options, configureEnforcer() {} };
-    await expect(changePolicy(client, given, { ...configured, dryRun: true })).resolves.toBeDefined();
-    const grant = [['clerk', 'tenant3', 'invoices', 'read']];
-    await changePolicy(client, { grant, assign: assign.slice(0, 1) } as never, options);
-    await changePolicy(client, { assign: [['dave', 'clerk', 'tenant3']] } as never, options);
-    client.release();
-  });
-
-  test.each([
-    ['keyMatch(r.dom, p.dom)', 'acme/*'],
-    ['(r.dom == p.dom || p.dom == "*")', '*'],
-  ])('a tenant may be one for which other rules hold: %s', async (condition, tenant) => {
-    const pool = (await createDatabase()).pool();
-    const model = newModelFromString(
-      modelText({
-        r: 'sub, dom, obj, act',
-        p: 'sub, dom, obj, act',
-        g: ['g = _, _, _'],
-        m: `g(r.sub, p.sub, r.dom) && ${condition} && r.obj == p.obj && r.act == p.act`,
-      }),
-    );
-    const definition = { domains: { roles: { clerk: VIEWS }, tenants: [tenant] } };
-    await bootstrapDatabase(pool, { model, policy: definition, seeders: [] });
-    const client = await pool.connect();
-    const changes = { assign: [['carol', 'clerk', 'acme/paris']] } as never;
-    await expect(changePolicy(client, changes, { model, policy: definition, ...BY })).resolves.toBeDefined();
-    client.release();
   });
 
   test('roles that inherit from each other in a circle do so in one domain', async () => {
